@@ -1,0 +1,1 @@
+"""One file per foreign library; nobody else imports them."""

@@ -1,0 +1,1 @@
+"""The vocabulary: records, roles, spellings, errors."""

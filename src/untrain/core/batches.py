@@ -1,0 +1,27 @@
+"""Which rows make a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+
+def shuffled(n: int, batch: int, rng: np.random.Generator) -> Iterator[np.ndarray[Any, Any]]:
+    """All of ``range(n)`` in a new order, in batches of ``batch`` rows; the last may be smaller.
+
+    A single left-over row joins the batch before it: train-mode batch statistics of one example do not exist.
+    """
+    order = rng.permutation(n)
+    cuts = list(range(0, n, batch))
+    if len(cuts) > 1 and n - cuts[-1] == 1:
+        cuts.pop()
+    for at, start in enumerate(cuts):
+        yield order[start : cuts[at + 1] if at + 1 < len(cuts) else n]
+
+
+def in_order(n: int, batch: int) -> Iterator[np.ndarray[Any, Any]]:
+    """All of ``range(n)`` in order, in batches of ``batch`` rows."""
+    for start in range(0, n, batch):
+        yield np.arange(start, min(start + batch, n))

@@ -1,0 +1,85 @@
+"""What a piece of work took, counted where the work is done."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from untrain.core.records import Cost
+
+T = TypeVar("T")
+
+
+@dataclass
+class Meter:
+    """A running count; ``each`` holds the measured operations of one example by kind of step."""
+
+    started: float = field(default_factory=time.perf_counter)
+    forward: int = 0
+    backward: int = 0
+    flops: float = 0.0
+
+    def read(self) -> Cost:
+        """The count so far."""
+        return Cost(time.perf_counter() - self.started, self.forward, self.backward, round(self.flops), _peak())
+
+
+_meter: ContextVar[Meter | None] = ContextVar("meter", default=None)
+
+
+@contextmanager
+def metered() -> Iterator[Meter]:
+    """Count all that is noted within; an outer count gets it too when the inner one ends."""
+    outer, meter = _meter.get(), Meter()
+    token = _meter.set(meter)
+    try:
+        yield meter
+    finally:
+        _meter.reset(token)
+        if outer is not None:
+            outer.forward += meter.forward
+            outer.backward += meter.backward
+            outer.flops += meter.flops
+
+
+class Counter:
+    """Counts examples and operations of one loop whose steps are of one kind.
+
+    Operations are measured by torch's counter on the loop's first step and scaled by examples from then on: convolution
+    and matrix work is linear in the batch.
+    """
+
+    def __init__(self) -> None:
+        self.each: float | None = None
+
+    def step(self, examples: int, work: Callable[[], T], backward: bool = True) -> T:
+        """Do ``work`` on ``examples`` examples and count it."""
+        meter = _meter.get()
+        if meter is None:
+            return work()
+        if self.each is None:
+            with FlopCounterMode(display=False) as counter:
+                done = work()
+            self.each = counter.get_total_flops() / max(examples, 1)
+        else:
+            done = work()
+        meter.forward += examples
+        meter.backward += examples if backward else 0
+        meter.flops += self.each * examples
+        return done
+
+
+def _peak() -> int:
+    if torch.cuda.is_available() and torch.cuda.is_initialized():
+        return int(torch.cuda.max_memory_allocated())
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -1,0 +1,77 @@
+"""Every error that untrain raises on purpose.
+
+::
+
+    UntrainError
+    |-- BadInput (ValueError)     what the user gave is wrong; exit code 2
+    |   |-- SpecError             a spelling, a name or a field
+    |   |-- DataError             examples, labels, ids, files
+    |   |-- RequestError          what to forget
+    |   |-- ModelError            a model without what a method needs
+    |   |-- MaskError             a mask made for something else
+    |   `-- StoreError            a store that cannot be used
+    |-- RunFailed (RuntimeError)  the work was begun and did not succeed; exit code 1
+    |   |-- NotFinite             a loss or a weight became NaN or infinite
+    |   `-- BrokenPromise         a method did what no method may do
+    `-- MissingExtra (ImportError) an optional library is not installed; exit code 2
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class UntrainError(Exception):
+    """Root of the tree; its message is one line that a user can act on."""
+
+
+class BadInput(UntrainError, ValueError):
+    """Something that the user gave is wrong; nothing was done."""
+
+
+class SpecError(BadInput):
+    """A spelling, a name or a field is wrong."""
+
+
+class DataError(BadInput):
+    """Examples, labels, ids or a file of them are wrong."""
+
+
+class RequestError(BadInput):
+    """A request to forget cannot be met."""
+
+
+class ModelError(BadInput):
+    """A model lacks what a method needs."""
+
+
+class MaskError(BadInput):
+    """A mask belongs to another request or another model."""
+
+
+class StoreError(BadInput):
+    """A store is of another version, read-only, full or damaged."""
+
+
+class RunFailed(UntrainError, RuntimeError):
+    """The work was begun and did not succeed."""
+
+
+class NotFinite(RunFailed):
+    """A loss or a weight is NaN or infinite."""
+
+
+class BrokenPromise(RunFailed):
+    """A method broke one of the promises that every run is held to."""
+
+
+class MissingExtra(UntrainError, ImportError):
+    """An optional library is needed and not installed."""
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """A tail ``; did you mean 'x'?`` for a message, or nothing when no known word is near."""
+    lowered = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)
+    return f"; did you mean {lowered[near[0]]!r}?" if near else ""

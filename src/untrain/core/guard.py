@@ -1,0 +1,114 @@
+"""What a run did to the weights, and the promises that it is held to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from untrain.core.errors import BrokenPromise, MaskError, ModelError, NotFinite
+from untrain.core.records import Guard, Head, Mask
+
+State = Mapping[str, Tensor]
+
+
+def state(model: nn.Module) -> dict[str, Tensor]:
+    """A copy of all parameters and buffers by name."""
+    held = dict(model.named_parameters()) | dict(model.named_buffers())
+    return {name: value.detach().clone() for name, value in held.items()}
+
+
+def same(a: Tensor, b: Tensor) -> bool:
+    """Whether two tensors hold the same bits' worth of values, NaN equal to NaN."""
+    return a.shape == b.shape and bool(((a == b) | ((a != a) & (b != b))).all())
+
+
+def union(model: nn.Module, mask: Mask | None, head: Head, names: tuple[str, ...]) -> Mask | None:
+    """What may move: the mask and, by ``head``, the classifier in full, where masked, or not at all.
+
+    Raises:
+        MaskError: the mask's names or shapes are not the model's.
+        ModelError: the head's names are not the model's.
+    """
+    params = dict(model.named_parameters())
+    unknown = [n for n in names if n not in params]
+    if unknown:
+        raise ModelError(f"the head is named {unknown}, and the model has no such parameter; its last are {list(params)[-4:]}")
+    if mask is None:
+        if head != "frozen":
+            return None
+        return Mask({n: torch.full_like(p, n not in names, dtype=torch.bool) for n, p in params.items()}, "")
+    for name in params.keys() ^ mask.bits.keys():
+        raise MaskError(f"the mask is of another model: {name!r} is in one and not in the other")
+    for name, p in params.items():
+        if mask.bits[name].shape != p.shape:
+            raise MaskError(f"the mask of {name!r} has shape {tuple(mask.bits[name].shape)}, the weight {tuple(p.shape)}")
+    bits = {n: b.to(params[n].device) for n, b in mask.bits.items()}
+    for name in names:
+        if head != "masked":
+            bits[name] = torch.full_like(bits[name], head == "full")
+    return Mask(bits, mask.digest)
+
+
+def watch(before: State, after: nn.Module, mask: Mask | None, located: Mask | None) -> Guard:
+    """Measure how far the weights moved, and whether only those did that might.
+
+    Raises:
+        BrokenPromise: the model that came back has other parameters than the one that went in.
+    """
+    params = dict(after.named_parameters())
+    for name in params:
+        if name not in before or before[name].shape != params[name].shape:
+            raise BrokenPromise(f"the model that came back has a parameter {name!r} that the one that went in has not")
+    moved = total = free = inside = 0
+    square = outside = 0.0
+    for name, p in params.items():
+        change = (p.detach() - before[name]).double()
+        changed = p.detach() != before[name]
+        moved += int(changed.sum())
+        total += p.numel()
+        square += float((change**2).sum())
+        if mask is None:
+            free += p.numel()
+        else:
+            bits = mask.bits[name]
+            free += int(bits.sum())
+            out = change[~bits]
+            if out.numel():
+                outside = max(outside, float(out.abs().max()))
+        inside += p.numel() if located is None else int(located.bits[name].sum())
+    drift = sum(
+        float(((b.detach().double() - before[n].double()) ** 2).sum())
+        for n, b in after.named_buffers()
+        if b.is_floating_point()
+    )
+    return Guard(moved / total, square**0.5, outside, free / total, inside / total, drift**0.5)
+
+
+def judge(name: str, guard: Guard, may_stay: bool, model: nn.Module) -> None:
+    """Hold a run to its promises.
+
+    Raises:
+        NotFinite: a parameter is NaN or infinite.
+        BrokenPromise: nothing moved, or something outside the mask did.
+    """
+    for parameter, p in model.named_parameters():
+        if not bool(torch.isfinite(p).all()):
+            raise NotFinite(f"{name} left NaN or infinite values in {parameter!r}: lower its lr")
+    if guard.outside_mask_max > 0:
+        raise BrokenPromise(f"{name} moved a weight outside its mask by {guard.outside_mask_max:.3g}")
+    if guard.moved_share == 0 and not may_stay:
+        raise BrokenPromise(f"{name} moved no parameter: what it returned is the model that went in")
+
+
+def untouched(name: str, before: State, model: nn.Module) -> None:
+    """Check that the input model is as it was.
+
+    Raises:
+        BrokenPromise: a parameter or a buffer of the input changed.
+    """
+    held = dict(model.named_parameters()) | dict(model.named_buffers())
+    for key, value in held.items():
+        if not same(value.detach(), before[key]):
+            raise BrokenPromise(f"{name} changed {key!r} of the model that it was given")

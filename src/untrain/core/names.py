@@ -1,0 +1,109 @@
+"""Which names exist and where they live, found by reading source: nothing is imported until it is asked for."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from untrain.core.errors import MissingExtra, SpecError, suggest
+
+FOLDERS = {
+    "request": "data/requests",
+    "noise": "data/noise",
+    "architecture": "models",
+    "learner": "learn",
+    "localizer": "localize",
+    "unlearner": "unlearn",
+    "evaluator": "evaluate",
+    "scenario": "scenarios",
+    "task": "tasks",
+}
+SHARED = {"recipe": "recipes.py", "part": "core/steps.py", "choice": "localize/choices.py"}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a name is defined: its role, its module, the first sentence of its docstring and its source reference."""
+
+    name: str
+    role: str
+    module: str
+    summary: str
+    source: str
+
+
+@lru_cache(maxsize=1)
+def index() -> dict[str, Place]:
+    """All names, by reading the package's own files and the entry points of plug-ins."""
+    root = Path(__file__).parents[1]
+    found: dict[str, Place] = {}
+    for role, folder in FOLDERS.items():
+        for file in sorted((root / folder).glob("*.py")):
+            for place in _classes(file, root, role):
+                if place.name.lower() == file.stem:
+                    found[place.name] = place
+    for role, name in SHARED.items():
+        for place in _classes(root / name, root, role):
+            found[place.name] = place
+    for role in (*FOLDERS, "recipe"):
+        for point in entry_points(group=f"untrain.{role}"):
+            found.setdefault(point.name, Place(point.name, role, point.module, "", f"plug-in {point.module}"))
+    return found
+
+
+def _classes(file: Path, root: Path, role: str) -> list[Place]:
+    module = ".".join(("untrain", *file.relative_to(root).with_suffix("").parts))
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    return [
+        Place(node.name, role, module, _summary(node), _source(node))
+        for node in tree.body
+        if isinstance(node, ast.ClassDef) and node.bases and not node.name.startswith("_")
+    ]
+
+
+def _summary(node: ast.ClassDef) -> str:
+    return " ".join((ast.get_docstring(node) or "").split("\n\n")[0].split())
+
+
+def _source(node: ast.ClassDef) -> str:
+    _, mark, tail = (ast.get_docstring(node) or "").partition("Source:")
+    return " ".join(tail.split("Departs:")[0].split()) if mark else ""
+
+
+def where(name: str) -> Place | None:
+    """The place of a name, or None."""
+    return index().get(name)
+
+
+def of_role(*roles: str) -> list[Place]:
+    """All names of some roles, in the order of the alphabet."""
+    return sorted((p for p in index().values() if p.role in roles), key=lambda p: p.name.lower())
+
+
+def load(name: str) -> type:
+    """The class behind a name; a dotted name is imported from there.
+
+    Raises:
+        SpecError: there is no such name.
+        MissingExtra: its file needs a library that is not installed.
+    """
+    place = where(name)
+    if place is not None:
+        module, attribute = place.module, place.name
+    elif "." in name:
+        module, _, attribute = name.rpartition(".")
+    else:
+        raise SpecError(f"there is no {name!r}{suggest(name, index()) or '; `untrain methods` lists what there is'}")
+    try:
+        found = getattr(importlib.import_module(module), attribute, None)
+    except ModuleNotFoundError as error:
+        if place is None and error.name and module.startswith(error.name):
+            raise SpecError(f"there is no module {module!r} to take {attribute!r} from") from None
+        raise MissingExtra(f"{name} needs {error.name}, which is not installed: pip install 'untrain[all]'") from None
+    if not isinstance(found, type):
+        raise SpecError(f"{module} has no class {attribute!r}")
+    return found

@@ -1,0 +1,309 @@
+"""Records: what passes from one part to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from untrain.core import batches
+from untrain.core.errors import DataError, RequestError
+from untrain.core.prints import fingerprint
+from untrain.core.steps import Steps, epochs_of
+
+if TYPE_CHECKING:
+    from untrain.core.roles import Learner
+
+Head = Literal["full", "masked", "frozen"]
+SIDES = ("forget", "retain", "test")
+
+
+class Batch(NamedTuple):
+    """Inputs ``x`` (b, ...) and labels ``y`` (b,)."""
+
+    x: Tensor
+    y: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """Examples with stable ids.
+
+    Args:
+        x: inputs, (n, ...); uint8 images stay uint8 until a batch is asked for.
+        y: labels as given, int64 (n,), in ``range(classes)``.
+        ids: one id a row, integers or strings (n,); several rows may bear the same id.
+        classes: number of classes.
+        true: labels before noise was planted, (n,), where they are known.
+        columns: further columns by name, each (n,), for requests such as ``Where``.
+    """
+
+    x: Tensor
+    y: Tensor
+    ids: np.ndarray[Any, Any]
+    classes: int
+    true: Tensor | None = None
+    columns: Mapping[str, np.ndarray[Any, Any]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+
+def take(examples: Examples, rows: np.ndarray[Any, Any]) -> Examples:
+    """The examples of some rows, in the order of ``rows``."""
+    at = torch.as_tensor(np.asarray(rows, dtype=np.int64))
+    near = at.to(examples.x.device)
+    return Examples(
+        examples.x[near],
+        examples.y[near],
+        examples.ids[rows],
+        examples.classes,
+        None if examples.true is None else examples.true[near],
+        {name: column[rows] for name, column in examples.columns.items()},
+    )
+
+
+def batch_of(examples: Examples, rows: np.ndarray[Any, Any]) -> Batch:
+    """One batch, on the device where the examples are."""
+    at = torch.as_tensor(rows).to(examples.x.device)
+    return Batch(examples.x[at], examples.y[at])
+
+
+def to_device(examples: Examples, device: torch.device | str) -> Examples:
+    """The same examples with inputs and labels on ``device``."""
+    true = None if examples.true is None else examples.true.to(device)
+    return replace(examples, x=examples.x.to(device), y=examples.y.to(device), true=true)
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """What a scenario loads: ``train`` to learn from, ``valid`` to tune on (disjoint from train), ``test`` to report."""
+
+    train: Examples
+    valid: Examples
+    test: Examples
+
+
+class Task(Protocol):
+    """How a model is asked; alone in knowing what a batch holds."""
+
+    def logits(self, model: nn.Module, batch: Batch) -> Tensor:
+        """Answers of the model, (b, c)."""
+        ...
+
+    def loss(self, model: nn.Module, batch: Batch) -> Tensor:
+        """Loss of each example in nats, (b,), each >= 0."""
+        ...
+
+    def head(self, model: nn.Module) -> tuple[str, ...]:
+        """Names of the parameters of the classifier head."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Mask:
+    """Which weights may move, and for whose forgetting that was decided.
+
+    Args:
+        bits: parameter name -> bool tensor of the parameter's shape.
+        digest: fingerprint of the forget set it was made for.
+    """
+
+    bits: Mapping[str, Tensor]
+    digest: str
+
+
+@dataclass(frozen=True)
+class ForgetRequest:
+    """What to forget: ``rows`` of the training data, the ``ids`` they bear and the fingerprint of both."""
+
+    rows: tuple[int, ...]
+    ids: tuple[Any, ...]
+    digest: str
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """All that an unlearner may see; neither the test set nor an oracle is in it.
+
+    Args:
+        task: how the model is asked.
+        forget: examples to forget.
+        retain: the rest of the training data.
+        valid: held-out examples to tune on, where there are any.
+        init: seed -> a freshly initialised model of the same shape.
+        recipe: the learner that made the model; what ``Retrain`` repeats.
+        mask: what may move; None lets all move. While a method runs it includes the head.
+        located: the localizer's own mask, without the head; what a reset touches. Formed by the role.
+        head: whether the classifier head may move 'full', where 'masked' only, or stays 'frozen'.
+        digest: fingerprint of the forget ids; a mask made for others is refused.
+        seed: of every draw that a method makes.
+        origin: seed of the model's own initialisation, where known.
+    """
+
+    task: Task
+    forget: Examples
+    retain: Examples
+    valid: Examples | None = None
+    init: Callable[[int], nn.Module] | None = None
+    recipe: Learner | None = None
+    mask: Mask | None = None
+    located: Mask | None = None
+    head: Head = "full"
+    digest: str = ""
+    seed: int = 0
+    origin: int | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.forget) == 0:
+            raise RequestError("the forget set is empty: name at least one example")
+        if len(self.retain) == 0:
+            raise RequestError("nothing would be left: the forget set is the whole training set")
+        if self.forget.x.shape[1:] != self.retain.x.shape[1:]:
+            raise DataError(
+                f"forget examples have shape {tuple(self.forget.x.shape[1:])}, retain examples {tuple(self.retain.x.shape[1:])}"
+            )
+        if not self.digest:
+            object.__setattr__(self, "digest", fingerprint(self.forget.ids, self.forget.x))
+
+    def epochs(self, steps: Steps) -> int:
+        """Number of epochs that ``steps`` asks for; a share is one of the recipe's."""
+        return epochs_of(steps, getattr(self.recipe, "steps", None))
+
+    def retains(self, steps: Steps) -> Plan:
+        """Each epoch once through the retain set, in a new order: batches ``(retain,)``."""
+        return self._plan(steps, lambda rng: ((b,) for b in self._pass(self.retain, steps, rng)))
+
+    def forgets(self, steps: Steps) -> Plan:
+        """Each epoch once through the forget set, in a new order: batches ``(forget,)``."""
+        return self._plan(steps, lambda rng: ((b,) for b in self._pass(self.forget, steps, rng)))
+
+    def pairs(self, steps: Steps) -> Plan:
+        """Each epoch once through the retain set, beside it the forget set, cycled and reshuffled: ``(retain, forget)``."""
+
+        def draw(rng: np.random.Generator) -> Iterator[tuple[Batch | None, ...]]:
+            forgets = self._pass(self.forget, steps, rng)
+            for retain in self._pass(self.retain, steps, rng):
+                forget = next(forgets, None)
+                if forget is None:
+                    forgets = self._pass(self.forget, steps, rng)
+                    forget = next(forgets)
+                yield retain, forget
+
+        return self._plan(steps, draw)
+
+    def turns(self, steps: Steps) -> Plan:
+        """Each epoch the forget set, then the retain set: ``(None, forget)`` and ``(retain, None)``."""
+
+        def draw(rng: np.random.Generator) -> Iterator[tuple[Batch | None, ...]]:
+            for forget in self._pass(self.forget, steps, rng):
+                yield None, forget
+            for retain in self._pass(self.retain, steps, rng):
+                yield retain, None
+
+        return self._plan(steps, draw)
+
+    def _pass(self, examples: Examples, steps: Steps, rng: np.random.Generator) -> Iterator[Batch]:
+        return (batch_of(examples, rows) for rows in batches.shuffled(len(examples), steps.batch, rng))
+
+    def _plan(self, steps: Steps, draw: Callable[[np.random.Generator], Iterator[tuple[Batch | None, ...]]]) -> Plan:
+        return Plan(self.epochs(steps), lambda epoch: draw(np.random.default_rng((self.seed, epoch))), self.retain, self.task)
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What a gradient loop walks through.
+
+    Args:
+        epochs: number of epochs.
+        draw: epoch -> the batches of each step.
+        retain: examples from which batch statistics are re-estimated.
+        task: how the model is asked.
+    """
+
+    epochs: int
+    draw: Callable[[int], Iterator[tuple[Batch | None, ...]]]
+    retain: Examples
+    task: Task
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a piece of work took.
+
+    Args:
+        seconds: wall-clock time.
+        forward: examples that went forward through a model, those of a backward pass included.
+        backward: examples that went backward.
+        flops: floating-point operations as torch's own counter counts them.
+        peak: peak bytes; of the process on a CPU, of the allocator on a GPU.
+    """
+
+    seconds: float = 0.0
+    forward: int = 0
+    backward: int = 0
+    flops: int = 0
+    peak: int = 0
+
+
+@dataclass(frozen=True)
+class Guard:
+    """What a run did to the weights.
+
+    Args:
+        moved_share: share of all parameters that changed.
+        moved_norm: Euclidean length of the change of all parameters.
+        outside_mask_max: largest change of a parameter that was not to move; 0 unless a promise was broken.
+        may_move: share of all parameters that were free to move: the mask and, where it is trained, the head.
+        mask_share: share of all parameters in the localizer's own mask.
+        buffer_drift: Euclidean length of the change of batch-norm statistics.
+    """
+
+    moved_share: float
+    moved_norm: float
+    outside_mask_max: float
+    may_move: float
+    mask_share: float
+    buffer_drift: float
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """A model that forgot, with what watched over it: guard, cost and the localizer's mask where there was one."""
+
+    model: nn.Module
+    guard: Guard
+    cost: Cost
+    mask: Mask | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Observation:
+    """What m models answered on n examples.
+
+    Args:
+        logits: float32, (m, n, c); may be memory-mapped.
+        labels: labels as given, (n,).
+        true: labels before noise, (n,); the same as ``labels`` where none was planted.
+        side: 'forget', 'retain' or 'test', (n,).
+        ids: (n,).
+    """
+
+    logits: np.ndarray[Any, Any]
+    labels: np.ndarray[Any, Any]
+    true: np.ndarray[Any, Any]
+    side: np.ndarray[Any, Any]
+    ids: np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """The populations that an evaluator compares: each an Observation on the same examples."""
+
+    original: Observation
+    unlearned: Observation
+    oracle: Observation

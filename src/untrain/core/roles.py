@@ -1,0 +1,276 @@
+"""Roles: what a method can be. A role does the chores, a method the mathematics."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import replace
+from typing import Any, ClassVar, final
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from untrain.core import guard as guards
+from untrain.core.cost import metered
+from untrain.core.errors import DataError, MaskError, ModelError, NotFinite
+from untrain.core.records import Batch, Data, Examples, Head, Mask, Outcome, Problem, Task, batch_of
+from untrain.core.spec import Spec
+
+
+@contextmanager
+def sealed(model: nn.Module, seed: int | None = None) -> Iterator[None]:
+    """torch's global random state as it was afterwards; seeded within when ``seed`` is given."""
+    devices = {p.device.index for p in model.parameters() if p.device.type == "cuda"}
+    with torch.random.fork_rng(devices=sorted(d for d in devices if d is not None)):
+        if seed is not None:
+            torch.manual_seed(seed)
+        yield
+
+
+class Unlearner(Spec, role=True):
+    """Makes a model forget: ``unlearner(model, problem)`` gives a new model and leaves its input alone."""
+
+    closed: ClassVar[tuple[str, ...]] = ("__init__", "__call__", "run", "__matmul__")
+
+    @abstractmethod
+    def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module:
+        """Change ``model``, which is a copy in eval mode, or make another; return the model that forgot."""
+
+    def may_stay(self, problem: Problem) -> bool:
+        """Whether a model that did not move is a fair result: only when no step was asked for."""
+        steps = getattr(self, "steps", None)
+        return steps is not None and problem.epochs(steps) == 0
+
+    def focus(self, model: nn.Module, problem: Problem) -> Problem:
+        """The problem, with a mask where this unlearner brings one."""
+        return problem
+
+    @final
+    def __call__(self, model: nn.Module, problem: Problem) -> nn.Module:
+        """The model that forgot."""
+        return self.run(model, problem).model
+
+    @final
+    def run(self, model: nn.Module, problem: Problem) -> Outcome:
+        """The model that forgot, with its guard and its cost.
+
+        Raises:
+            BrokenPromise: the input changed, nothing moved, or something outside the mask did.
+            NotFinite: a loss or a weight is NaN or infinite.
+            MaskError: the mask was made for another forget set or another model.
+        """
+        name = repr(self)
+        before = guards.state(model)
+        flags = {n: p.requires_grad for n, p in model.named_parameters()}
+        copy = deepcopy(model).eval()
+        for p in copy.parameters():
+            p.grad = None
+        check_fit(copy, problem.task, problem.forget)
+        with sealed(model, problem.seed), metered() as meter:
+            problem = settle(copy, self.focus(copy, problem))
+            forgot = self.unlearn(copy, problem)
+            cost = meter.read()
+        for n, p in forgot.named_parameters():
+            p.requires_grad_(flags.get(n, True))
+            p.grad = None
+        modes = {n: part.training for n, part in model.named_modules()}
+        for n, part in forgot.named_modules():
+            part.training = modes.get(n, model.training)
+        guards.untouched(name, before, model)
+        seen = guards.watch(before, forgot, problem.mask, problem.located)
+        guards.judge(name, seen, self.may_stay(problem), forgot)
+        return Outcome(forgot, seen, cost, problem.located)
+
+    @final
+    def __matmul__(self, localizer: Localizer) -> Localized:
+        """Confine this unlearner to what ``localizer`` finds."""
+        if not isinstance(localizer, Localizer):
+            return NotImplemented
+        return Localized(unlearner=self, localizer=localizer)
+
+
+def check_fit(model: nn.Module, task: Task, examples: Examples) -> None:
+    """Check at the door that a model, which is in eval mode, and examples go together.
+
+    Raises:
+        ModelError: the model has no parameters, does not take such examples, or knows fewer classes.
+        NotFinite: the model holds NaN or infinite weights.
+    """
+    name, shape = type(model).__name__, tuple(examples.x.shape[1:])
+    params = list(model.parameters())
+    if not params:
+        raise ModelError(f"{name} has no parameters: there is nothing that could forget")
+    if not all(bool(torch.isfinite(p).all()) for p in params):
+        raise NotFinite(f"{name} holds NaN or infinite weights before anything was done")
+    x, y = batch_of(examples, np.arange(1))
+    try:
+        with torch.no_grad():
+            logits = task.logits(model, Batch(x.to(params[0].device), y.to(params[0].device)))
+    except (RuntimeError, ValueError, TypeError, AssertionError, IndexError) as error:
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ModelError(f"{name} cannot take examples of shape {shape}: {first}") from None
+    if logits.ndim != 2 or logits.shape[1] < examples.classes:
+        raise ModelError(
+            f"{name} answers with shape {tuple(logits.shape)}; labels in range({examples.classes}) need (batch, {examples.classes})"
+        )
+
+
+def settle(model: nn.Module, problem: Problem) -> Problem:
+    """The problem as a method sees it: ``mask`` is all that may move, ``located`` the mask without the head."""
+    located = problem.located or problem.mask
+    if located is not None and located.digest and located.digest != problem.digest:
+        raise MaskError(
+            f"the mask was made for the forget set {located.digest}, this request is {problem.digest}: localize again"
+        )
+    names = problem.task.head(model) if located is not None or problem.head == "frozen" else ()
+    return replace(problem, mask=guards.union(model, located, problem.head, names), located=located)
+
+
+class Localizer(Spec, role=True):
+    """Finds which weights hold the forget set: ``localizer(model, problem)`` gives a mask."""
+
+    closed: ClassVar[tuple[str, ...]] = ("__init__", "__call__")
+
+    @abstractmethod
+    def localize(self, model: nn.Module, problem: Problem) -> dict[str, Tensor]:
+        """Parameter name -> bool tensor; ``model`` is in eval mode and may hold gradients afterwards."""
+
+    @property
+    def classifier(self) -> Head:
+        """What becomes of the classifier head beside this mask."""
+        return getattr(self, "head", "full")
+
+    @final
+    def __call__(self, model: nn.Module, problem: Problem) -> Mask:
+        """The mask; the model is left as it was.
+
+        Raises:
+            ModelError: the model is in train mode, where batch statistics cancel ``weight * gradient``.
+        """
+        if model.training:
+            raise ModelError(
+                f"{type(self).__name__} needs the model in eval mode: in train mode batch statistics make weight * gradient vanish"
+            )
+        copy = deepcopy(model)
+        for p in copy.parameters():
+            p.grad = None
+        with sealed(model, problem.seed):
+            bits = self.localize(copy, problem)
+        return Mask({n: bits[n].detach().to(p.device) for n, p in model.named_parameters()}, problem.digest)
+
+
+class Localized(Unlearner):
+    """``unlearner @ localizer``: the unlearner, confined to the localizer's mask.
+
+    Args:
+        unlearner: what moves the weights.
+        localizer: what says which.
+
+    Source: DEL, arXiv 2412.02432, section 2: localization strategy and unlearning algorithm as separate parts.
+    """
+
+    unlearner: Unlearner
+    localizer: Localizer
+
+    def spell(self, spell: Callable[[Any], str]) -> str:
+        """``A() @ B()``."""
+        return f"{spell(self.unlearner)} @ {spell(self.localizer)}"
+
+    def may_stay(self, problem: Problem) -> bool:
+        """As the unlearner says."""
+        return self.unlearner.may_stay(problem)
+
+    def focus(self, model: nn.Module, problem: Problem) -> Problem:
+        """The problem with the localizer's mask."""
+        if problem.mask is not None:
+            raise MaskError(f"the problem brings a mask and {self!r} would make another: use one of the two")
+        return replace(problem, mask=self.localizer(model, problem), head=self.localizer.classifier)
+
+    def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module:
+        """As the unlearner does."""
+        return self.unlearner.unlearn(model, problem)
+
+
+class Recipe(Spec, role=True):
+    """A paper's name for an expression made of parts; its one verb returns the expression."""
+
+    closed: ClassVar[tuple[str, ...]] = ("__init__", "__call__", "run", "__matmul__")
+
+    @abstractmethod
+    def expand(self) -> Unlearner:
+        """The expression."""
+
+    @final
+    def __call__(self, model: nn.Module, problem: Problem) -> nn.Module:
+        """The model that forgot."""
+        return self.expand()(model, problem)
+
+    @final
+    def run(self, model: nn.Module, problem: Problem) -> Outcome:
+        """The model that forgot, with its guard and its cost."""
+        return self.expand().run(model, problem)
+
+
+class Learner(Spec, role=True):
+    """Makes a model of data: ``learner(examples, seed)``; the same seed gives the same model."""
+
+    closed: ClassVar[tuple[str, ...]] = ("__init__", "__call__")
+
+    @abstractmethod
+    def learn(self, examples: Examples, seed: int) -> nn.Module:
+        """The trained model, in eval mode."""
+
+    @abstractmethod
+    def init(self, examples: Examples, seed: int) -> nn.Module:
+        """The model before training."""
+
+    @final
+    def __call__(self, examples: Examples, seed: int = 0) -> nn.Module:
+        """The trained model, in eval mode, on the device where the examples are."""
+        if len(examples) == 0:
+            raise DataError("there is nothing to learn from: no examples were given")
+        with torch.random.fork_rng(devices=[] if examples.x.device.type == "cpu" else [examples.x.device]):
+            return self.learn(examples, seed)
+
+
+class Architecture(Spec, role=True):
+    """A network's shape under a name."""
+
+    @abstractmethod
+    def build(self, shape: tuple[int, ...], classes: int) -> nn.Module:
+        """A freshly initialised network for inputs of ``shape`` and ``classes`` answers."""
+
+
+class Request(Spec, role=True):
+    """Chooses what to forget; drawn once, whatever the training seeds."""
+
+    @abstractmethod
+    def draw(self, train: Examples) -> np.ndarray[Any, Any]:
+        """Rows of ``train`` to forget, without repetition."""
+
+
+class Noise(Spec, role=True):
+    """Plants faults in training data before a model learns from it."""
+
+    @abstractmethod
+    def plant(self, train: Examples) -> Examples:
+        """The examples with faults; ``true`` keeps the labels as they were."""
+
+
+class Scenario(Spec, role=True):
+    """Data, learner and request under a name."""
+
+    @abstractmethod
+    def load(self) -> Data:
+        """Train, valid and test examples, noise planted."""
+
+    @abstractmethod
+    def learner(self) -> Learner:
+        """What trains the original and the oracles."""
+
+    @abstractmethod
+    def asked(self) -> Request:
+        """What is to be forgotten."""

@@ -1,0 +1,216 @@
+"""One spelling everywhere: objects that are their configuration, and the text that makes them."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import hashlib
+import inspect
+import json
+from abc import ABC
+from collections.abc import Callable
+from typing import Any, ClassVar, TypeVar, dataclass_transform
+
+import pydantic
+from pydantic import ConfigDict, Field, ValidationError
+
+from untrain.core import names
+from untrain.core.errors import SpecError, suggest
+
+S = TypeVar("S", bound="Spec")
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(Field, dataclasses.field))
+class Spec(ABC):
+    """Something with a spelling: a frozen dataclass whose fields are all there is to it.
+
+    A direct subclass declared with ``role=True`` is abstract and cannot be made; any other subclass is final and
+    becomes a frozen pydantic dataclass in strict mode. To vary a final class, wrap it or give it a field.
+
+    Raises:
+        SpecError: a field is unknown, missing or out of range.
+        TypeError: a final class is subclassed, or a role's closed verb is overridden.
+    """
+
+    is_role: ClassVar[bool] = True
+    closed: ClassVar[tuple[str, ...]] = ("__init__",)
+    version: ClassVar[int] = 1
+
+    def __init_subclass__(cls, role: bool = False, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.is_role = role
+        if role:
+            return
+        for base in cls.__mro__[1:]:
+            if issubclass(base, Spec) and not base.is_role:
+                raise TypeError(f"{cls.__name__} subclasses {base.__name__}, which is final: wrap it or give it a field")
+        for verb in cls.closed:
+            if verb in cls.__dict__:
+                raise TypeError(f"{cls.__name__} defines {verb}, which its role keeps for itself")
+        config = ConfigDict(strict=True, arbitrary_types_allowed=True, allow_inf_nan=False, extra="forbid")
+        pydantic.dataclasses.dataclass(cls, frozen=True, repr=False, config=config)
+        cls.__init__ = _clear(cls.__init__)  # type: ignore[method-assign]
+
+    def __repr__(self) -> str:
+        """The spelling, defaults left out; ``parse`` reads it back."""
+        return _spell(self, every=False)
+
+
+def _clear(init: Callable[..., None]) -> Callable[..., None]:
+    """pydantic's ``__init__`` with its many lines of error turned into one."""
+
+    def __init__(self: Spec, *args: Any, **kwargs: Any) -> None:
+        known = [f.name for f in dataclasses.fields(self)]  # type: ignore[arg-type]
+        name = type(self).__name__
+        for given in kwargs:
+            if given not in known:
+                raise SpecError(f"{name} has no field {given!r}; it has {sorted(known)}{suggest(given, known)}")
+        if len(args) > len(known):
+            raise SpecError(f"{name} takes at most {len(known)} values, {known}; {len(args)} were given")
+        try:
+            init(self, *args, **kwargs)
+        except ValidationError as error:
+            raise SpecError(f"{name}: {_first(error, known)}") from None
+
+    return __init__
+
+
+def _first(error: ValidationError, known: list[str]) -> str:
+    """The first complaint in words: field, what it should be, what was got."""
+    complaint = error.errors()[0]
+    where = complaint["loc"][0] if complaint["loc"] else "value"
+    field = known[where] if isinstance(where, int) else where
+    if complaint["type"] == "missing":
+        return f"{field} is needed"
+    others = [e["msg"] for e in error.errors() if e["loc"][:1] == complaint["loc"][:1]]
+    told = " or ".join(dict.fromkeys(m.removeprefix("Value error, ").removeprefix("Input ") for m in others[:3]))
+    return f"{field}={complaint['input']!r}: {told}"
+
+
+def spelled_name(cls: type) -> str:
+    """The word for a class: bare when it can be found by name, dotted otherwise."""
+    if names.where(cls.__name__) is not None or cls.__module__.startswith("untrain."):
+        return cls.__name__
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
+def _spell(value: Any, every: bool) -> str:
+    if isinstance(value, Spec):
+        compose = getattr(value, "spell", None)
+        if compose is not None:
+            return str(compose(lambda part: _spell(part, every)))
+        shown = []
+        for f in dataclasses.fields(value):  # type: ignore[arg-type]
+            held = getattr(value, f.name)
+            if every or not (f.default is not dataclasses.MISSING and type(held) is type(f.default) and held == f.default):
+                shown.append(f"{f.name}={_spell(held, every)}")
+        return f"{spelled_name(type(value))}({', '.join(shown)})"
+    if isinstance(value, tuple):
+        inner = ", ".join(_spell(v, every) for v in value)
+        return f"({inner},)" if len(value) == 1 else f"({inner})"
+    return repr(value)
+
+
+def canonical(spec: Spec) -> str:
+    """The spelling with every field written out, recipes expanded: what store keys are made of."""
+    expand = getattr(spec, "expand", None)
+    return canonical(expand()) if expand is not None else _spell(spec, every=True)
+
+
+def sources(spec: Spec) -> dict[str, str]:
+    """Digest of the code of each class that takes part in ``spec``, with its declared version.
+
+    The digest is of the syntax tree without docstrings, so that a comment does not make stored work stale, and a
+    change of the mathematics does.
+    """
+    found: dict[str, str] = {}
+
+    def visit(value: Any) -> None:
+        if isinstance(value, Spec):
+            expand = getattr(value, "expand", None)
+            if expand is not None:
+                visit(expand())
+                return
+            found[spelled_name(type(value))] = f"{type(value).version}:{code_digest(type(value))}"
+            for f in dataclasses.fields(value):  # type: ignore[arg-type]
+                visit(getattr(value, f.name))
+        elif isinstance(value, tuple):
+            for v in value:
+                visit(v)
+
+    visit(spec)
+    return dict(sorted(found.items()))
+
+
+def code_digest(thing: Any) -> str:
+    """Twelve hexadecimal digits of the module's code in which ``thing`` is defined; ``'unknown'`` without source."""
+    module = inspect.getmodule(thing)
+    try:
+        text = inspect.getsource(module) if module is not None else inspect.getsource(thing)
+    except (OSError, TypeError):
+        return "unknown"
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
+            body.pop(0)
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()[:12]
+
+
+def digest(value: Any) -> str:
+    """Sixty-four hexadecimal digits of a JSON-able value, independent of the order of its keys."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def parse(text: str) -> Any:
+    """Make what a spelling says: ``parse("NegGrad(alpha=0.9) @ WeightedGrad(keep=0.3)")``.
+
+    Only calls of known names, ``@`` and literals are understood; nothing is evaluated.
+
+    Raises:
+        SpecError: the text does not parse, a name is unknown, or a field is wrong.
+    """
+    try:
+        tree = ast.parse(text.strip(), mode="eval")
+    except (SyntaxError, ValueError) as error:
+        at = f" at column {error.offset}" if isinstance(error, SyntaxError) and error.offset else ""
+        raise SpecError(f"cannot read {text!r}{at}: write Name(field=value, ...), parts joined by '@'") from None
+    made = _build(tree.body, text)
+    if isinstance(made, type):
+        made = made()
+    if not isinstance(made, Spec):
+        raise SpecError(f"{text!r} is a plain value; a spec is a name with fields, such as DEL(keep=0.3)")
+    return made
+
+
+def _build(node: ast.expr, text: str) -> Any:
+    match node:
+        case ast.Call(func=func, args=args, keywords=keywords):
+            cls = _build(func, text)
+            if not isinstance(cls, type):
+                raise SpecError(f"in {text!r}: {ast.unparse(func)} is not a name that can be called")
+            if any(k.arg is None for k in keywords) or any(isinstance(a, ast.Starred) for a in args):
+                raise SpecError(f"in {text!r}: '*' and '**' are not understood; write each field out")
+            return cls(*[_value(a, text) for a in args], **{str(k.arg): _value(k.value, text) for k in keywords})
+        case ast.Name() | ast.Attribute():
+            return names.load(ast.unparse(node))
+        case ast.BinOp(left=left, op=ast.MatMult(), right=right):
+            try:
+                return _value(left, text) @ _value(right, text)
+            except TypeError:
+                raise SpecError(
+                    f"in {text!r}: '@' joins an unlearner and a localizer, not {ast.unparse(left)} and {ast.unparse(right)}"
+                ) from None
+    return _value(node, text)
+
+
+def _value(node: ast.expr, text: str) -> Any:
+    if isinstance(node, ast.Tuple | ast.List):
+        return tuple(_value(e, text) for e in node.elts)
+    if isinstance(node, ast.Call | ast.Name | ast.Attribute | ast.BinOp):
+        made = _build(node, text)
+        return made() if isinstance(made, type) else made
+    try:
+        return ast.literal_eval(node)
+    except (ValueError, TypeError, SyntaxError):
+        raise SpecError(f"in {text!r}: {ast.unparse(node)} is neither a literal nor a known name") from None

@@ -1,0 +1,1 @@
+"""Examples with stable ids, and what to forget of them."""

@@ -1,0 +1,1 @@
+"""What to forget: one file per way to choose it."""

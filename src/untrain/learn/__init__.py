@@ -1,0 +1,1 @@
+"""Data and a seed to a model."""

@@ -1,0 +1,66 @@
+"""Training from scratch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from torch import nn
+
+from untrain.core.batches import shuffled
+from untrain.core.errors import ModelError
+from untrain.core.records import Batch, Examples, Plan, Task, batch_of
+from untrain.core.roles import Architecture, Learner, check_fit
+from untrain.core.steps import Steps, epochs_of
+from untrain.learn.descend import descend
+from untrain.tasks.classify import Classify
+
+
+class Train(Learner):
+    """Minimise the mean loss over the training set, from a fresh initialisation.
+
+    Args:
+        model: an architecture, or any callable without arguments that makes a torch module.
+        steps: step size, length, optimizer, schedule.
+        head: names of the classifier head's parameters; empty finds the last linear layer.
+
+    Source: empirical risk minimisation; the set-up of DEL, arXiv 2412.02432, section 5.
+    """
+
+    model: Architecture | Callable[[], nn.Module]
+    steps: Steps = Steps(lr=0.1, epochs=30)
+    head: tuple[str, ...] = ()
+
+    @property
+    def task(self) -> Classify:
+        """How the model is asked."""
+        return Classify(head_names=self.head)
+
+    def init(self, examples: Examples, seed: int) -> nn.Module:
+        """The model before training, on the device of the examples."""
+        torch.manual_seed(seed)
+        shape = tuple(examples.x.shape[1:])
+        made = self.model.build(shape, examples.classes) if isinstance(self.model, Architecture) else self.model()
+        if not isinstance(made, nn.Module):
+            raise ModelError(f"model made {type(made).__name__}; a torch.nn.Module is needed")
+        return made.to(examples.x.device)
+
+    def learn(self, examples: Examples, seed: int) -> nn.Module:
+        """The trained model."""
+        model = self.init(examples, seed)
+        check_fit(model.eval(), self.task, examples)
+        return fit(model, examples, self.steps, self.task, seed)
+
+
+def fit(model: nn.Module, examples: Examples, steps: Steps, task: Task, seed: int) -> nn.Module:
+    """Train ``model`` in place on ``examples``; the order of batches depends on ``seed`` alone."""
+
+    def draw(epoch: int) -> Iterator[tuple[Batch, ...]]:
+        rng = np.random.default_rng((seed, epoch))
+        return ((batch_of(examples, rows),) for rows in shuffled(len(examples), steps.batch, rng))
+
+    def loss(batch: Batch) -> torch.Tensor:
+        return task.loss(model, batch).mean()
+
+    return descend(model, loss, Plan(epochs_of(steps, None), draw, examples, task), steps)

@@ -1,0 +1,44 @@
+"""The control for localization."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from untrain.core.records import Head, Problem
+from untrain.core.roles import Localizer
+from untrain.localize.weightedgrad import WeightedGrad
+from untrain.maths import select
+
+
+class RandomMask(Localizer):
+    """Draw, tensor by tensor, as many weights as another localizer keeps there: whole channels where it keeps those.
+
+    Args:
+        like: the localizer whose counts are matched, exactly.
+
+    Source: Torkzadehmahani et al. 2024, arXiv 2412.02432, Table 3.
+    Departs: the authors' control overshoots each tensor's count by up to a channel; here counts are equal.
+    """
+
+    like: Localizer = WeightedGrad()
+
+    @property
+    def classifier(self) -> Head:
+        """As beside the localizer that is matched."""
+        return self.like.classifier
+
+    def localize(self, model: nn.Module, problem: Problem) -> dict[str, Tensor]:
+        """The mask."""
+        found = self.like.localize(model, problem)
+        return {name: _shuffle(bits) for name, bits in found.items()}
+
+
+def _shuffle(bits: Tensor) -> Tensor:
+    """As many ones as in ``bits``, elsewhere: rows change places where all are full or empty, elements otherwise."""
+    if bits.ndim > 1:
+        table = select.rows(bits)
+        if bool((table.all(1) | ~table.any(1)).all()):
+            order = torch.randperm(len(table)).to(bits.device)
+            return table[order].reshape(bits.shape)
+    return bits.flatten()[torch.randperm(bits.numel()).to(bits.device)].reshape(bits.shape)

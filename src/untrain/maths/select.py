@@ -1,0 +1,66 @@
+"""From scores to a choice: means of the largest, whole channels by budget, elements by rank."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+
+def top_mean(scores: Tensor, h: int) -> Tensor:
+    """Mean of the ``h`` largest of each row of (c, f), ``h`` held within [1, f]; (c,)."""
+    h = min(max(h, 1), scores.shape[1])
+    return scores.topk(h, dim=1).values.mean(1)
+
+
+def budget(share: float, total: int) -> int:
+    """The whole number of parameters in ``share`` of ``total``, rounded down.
+
+    A share such as 0.3 that floating point holds a hair too low is not cut by one for that.
+    """
+    return int(share * total + 1e-9)
+
+
+def whole(scores: Tensor, sizes: Tensor, room: int) -> Tensor:
+    """Groups in order of score while they fit: stop at the first that does not. Ties go to the lower index.
+
+    Args:
+        scores: (g,), larger is chosen earlier.
+        sizes: number of parameters of each group, (g,).
+        room: number of parameters that may be chosen.
+
+    Returns:
+        bool (g,); the sizes of the chosen sum to at most ``room``.
+
+    Source: DEL, arXiv 2412.02432, Algorithm 1, lines 5-6.
+    """
+    order = torch.argsort(scores, descending=True, stable=True)
+    fits = sizes[order].cumsum(0) <= room
+    chosen = torch.zeros_like(fits)
+    chosen[order] = fits
+    return chosen
+
+
+def elements(scores: Tensor, room: int) -> Tensor:
+    """Exactly ``room`` of (p,) with the largest scores; ties go to the lower index."""
+    chosen = torch.zeros_like(scores, dtype=torch.bool)
+    chosen[torch.argsort(scores, descending=True, stable=True)[:room]] = True
+    return chosen
+
+
+def rows(weight: Tensor) -> Tensor:
+    """A tensor of two or more dimensions as (channels, weights of a channel).
+
+    The channel is the first dimension; where that is 1, as in position embeddings, the next one with more.
+    """
+    flat = weight
+    while flat.ndim > 2 and flat.shape[0] == 1:
+        flat = flat[0]
+    return flat.reshape(flat.shape[0], -1)
+
+
+def split(flat: Tensor, like: Sequence[Tensor]) -> list[Tensor]:
+    """Cut (p,) into the shapes of ``like``, in order."""
+    parts = flat.split([t.numel() for t in like])
+    return [part.reshape(t.shape) for part, t in zip(parts, like, strict=True)]

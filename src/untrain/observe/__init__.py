@@ -1,0 +1,1 @@
+"""Models to arrays; the last to hold a model."""

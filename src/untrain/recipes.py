@@ -1,0 +1,54 @@
+"""Papers' names for expressions made of parts."""
+
+from __future__ import annotations
+
+from untrain.core.roles import Recipe, Unlearner
+from untrain.core.steps import Cosine, Keep, Steps
+from untrain.localize.choices import Channels, Gather
+from untrain.localize.gradient import Gradient
+from untrain.localize.weightedgrad import WeightedGrad
+from untrain.unlearn.randomlabel import RandomLabel
+from untrain.unlearn.resetfinetune import ResetFinetune
+
+
+class DEL(Recipe):
+    """Deletion by example localization: reset and finetune the channels with the largest ``|weight * gradient|``.
+
+    Args:
+        keep: share of the parameters in the mask.
+        steps: step size and length of the finetuning.
+        reference: repeat the authors' code in every point where it differs from their paper.
+
+    Source: Torkzadehmahani et al. 2024, arXiv 2412.02432; code reihaneh-torkzadehmahani/DEL-Unlearning@b1f732c.
+    """
+
+    keep: Keep = 0.3
+    steps: Steps = Steps(lr=0.015, epochs="100%")
+    reference: bool = False
+
+    def expand(self) -> Unlearner:
+        """``ResetFinetune @ WeightedGrad``."""
+        localizer = WeightedGrad(keep=self.keep)
+        if self.reference:
+            localizer = WeightedGrad(
+                keep=self.keep, channels=Channels(top="cout10", unit="elements"), gather=Gather(samples="code")
+            )
+        return ResetFinetune(steps=self.steps) @ localizer
+
+
+class SalUn(Recipe):
+    """Saliency unlearning: random labels on the weights with the largest gradient on the forget set.
+
+    Args:
+        keep: share of the parameters in the mask.
+        steps: step size and length.
+
+    Source: Fan et al. 2023, arXiv 2310.12508.
+    """
+
+    keep: Keep = 0.5
+    steps: Steps = Steps(lr=0.013, epochs="30%", schedule=Cosine(floor=0.01))
+
+    def expand(self) -> Unlearner:
+        """``RandomLabel @ Gradient``."""
+        return RandomLabel(draw="step", steps=self.steps) @ Gradient(keep=self.keep)

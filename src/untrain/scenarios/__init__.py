@@ -1,0 +1,1 @@
+"""Data, learner and request under a name."""

@@ -1,0 +1,38 @@
+"""NegGrad+."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from untrain.core.records import Batch, Problem
+from untrain.core.roles import Unlearner
+from untrain.core.steps import Constant, Share, Steps
+from untrain.learn.descend import descend, unseen
+
+
+class NegGrad(Unlearner):
+    """Minimise ``alpha * L(retain) - (1 - alpha) * L(forget)``.
+
+    Batch-norm buffers follow ``steps.buffers``; the forget batches never enter them.
+
+    Args:
+        alpha: weight of the retain set.
+        steps: step size and length.
+
+    Source: Kurmanji et al. 2023 (NegGrad+), arXiv 2302.09880; alpha of Torkzadehmahani et al. 2024, arXiv 2412.02432 (code).
+    Departs: forget batches are reshuffled each time around where the authors' code caches the first pass.
+    """
+
+    alpha: Share = 0.95
+    steps: Steps = Steps(lr=0.015, epochs="30%", schedule=Constant())
+
+    def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module:
+        """The model after descent on retain and ascent on forget."""
+        task = problem.task
+
+        def loss(retain: Batch, forget: Batch) -> Tensor:
+            value = self.alpha * task.loss(model, retain).mean()
+            with unseen(model):
+                return value - (1 - self.alpha) * task.loss(model, forget).mean()
+
+        return descend(model, loss, problem.pairs(self.steps), self.steps, problem.mask)

@@ -1,0 +1,25 @@
+"""The control that leaves the model as it is."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from untrain.core.records import Problem
+from untrain.core.roles import Unlearner
+
+
+class Nothing(Unlearner):
+    """Leave the model as it is: what an audit must tell from forgetting.
+
+    Batch-norm buffers stay as they are.
+
+    Source: none; the control of every table.
+    """
+
+    def may_stay(self, problem: Problem) -> bool:
+        """Always."""
+        return True
+
+    def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module:
+        """The model as it came."""
+        return model
