@@ -126,7 +126,12 @@ def settle(model: nn.Module, problem: Problem) -> Problem:
             f"the mask was made for the forget set {located.digest}, this request is {problem.digest}: localize again"
         )
     names = problem.task.head(model) if located is not None or problem.head == "frozen" else ()
-    return replace(problem, mask=guards.union(model, located, problem.head, names), located=located)
+    moves = guards.union(model, located, problem.head, names)
+    if moves is not None:
+        # A head that stays frozen is not reset either.
+        held = moves.bits if located is None else {n: b.to(moves.bits[n].device) & moves.bits[n] for n, b in located.bits.items()}
+        located = Mask(held, problem.digest)
+    return replace(problem, mask=moves, located=located)
 
 
 class Localizer(Spec, role=True):
