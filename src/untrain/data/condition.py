@@ -1,0 +1,151 @@
+"""Conditions over columns: read as a syntax tree of few kinds, never evaluated as code."""
+
+from __future__ import annotations
+
+import ast
+import operator
+from collections.abc import Mapping
+from functools import reduce
+from typing import Any
+
+import numpy as np
+
+from untrain.core.errors import RequestError, suggest
+
+Column = Any
+"""An array (n,) or one number, text or truth value."""
+
+COMPARE = {
+    ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.Lt: operator.lt,
+    ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge,
+}  # fmt: skip
+REASON = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul,
+    ast.Div: operator.truediv, ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod,
+}  # fmt: skip
+JOIN = {ast.And: np.logical_and, ast.Or: np.logical_or, ast.BitAnd: np.logical_and, ast.BitOr: np.logical_or}
+KINDS = {"b": "true or false", "i": "numbers", "u": "numbers", "f": "numbers", "U": "text"}
+GRAMMAR = "columns, literals, comparisons, and, or, not, in and + - * / // % are understood"
+LEAVES = (ast.Name, ast.BoolOp, ast.Compare, ast.Tuple, ast.List, ast.Set)
+PARTS = (ast.expr_context, ast.boolop, ast.cmpop, ast.operator, ast.unaryop, ast.Expression)
+
+
+def checked(rule: str) -> str:
+    """The rule, when it is made of nothing but what is understood.
+
+    Raises:
+        ValueError: it does not parse, or holds a call, an attribute or another foreign part.
+    """
+    try:
+        tree = ast.parse(rule.strip(), mode="eval")
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        raise ValueError("should be a condition such as 'label == 3 and id < 100'") from None
+    for node in ast.walk(tree):
+        if not _known(node):
+            part = ast.unparse(node) if isinstance(node, ast.expr) else type(node).__name__
+            raise ValueError(f"{part!r} is not understood; {GRAMMAR}")
+    return rule
+
+
+def _known(node: ast.AST) -> bool:
+    match node:
+        case ast.Constant(value=value):
+            return isinstance(value, bool | int | float | str) and not (type(value) is int and abs(value) >= 2**63)
+        case ast.BinOp(op=op):
+            return type(op) in REASON or type(op) in JOIN
+        case ast.UnaryOp(op=op):
+            return isinstance(op, ast.Not | ast.Invert | ast.USub | ast.UAdd)
+        case ast.Compare(ops=ops):
+            return all(type(op) in COMPARE or isinstance(op, ast.In | ast.NotIn) for op in ops)
+    return isinstance(node, LEAVES + PARTS)
+
+
+def holds(rule: str, columns: Mapping[str, np.ndarray[Any, Any]]) -> Column:
+    """Where the rule is true, bool (n,) or one bool.
+
+    Raises:
+        RequestError: a column is unknown, parts cannot be compared, or the rule is no condition.
+    """
+    try:
+        with np.errstate(divide="raise", over="raise"):
+            found = _value(ast.parse(checked(rule).strip(), mode="eval").body, columns)
+    except (ArithmeticError, RecursionError) as error:
+        raise RequestError(f"in {rule!r}: {str(error) or type(error).__name__}") from None
+    if _kind(found) != KINDS["b"]:
+        raise RequestError(f"{rule!r} gives {_kind(found)}, not true or false: compare it with something")
+    return found
+
+
+def _value(node: ast.expr, columns: Mapping[str, np.ndarray[Any, Any]]) -> Column:
+    def value(part: ast.expr) -> Column:
+        return _value(part, columns)
+
+    match node:
+        case ast.Constant(value=constant):
+            return constant
+        case ast.Name(id=name):
+            return _column(name, columns)
+        case ast.BoolOp(op=op, values=parts):
+            return reduce(JOIN[type(op)], [_truth(value(p), p) for p in parts])
+        case ast.BinOp(left=left, op=op, right=right) if type(op) in JOIN:
+            return JOIN[type(op)](_truth(value(left), left), _truth(value(right), right))
+        case ast.BinOp(left=left, op=op, right=right):
+            return REASON[type(op)](_number(value(left), left), _number(value(right), right))
+        case ast.UnaryOp(op=ast.Not() | ast.Invert(), operand=part):
+            return np.logical_not(_truth(value(part), part))
+        case ast.UnaryOp(op=op, operand=part):
+            number = _number(value(part), part)
+            return -number if isinstance(op, ast.USub) else number
+        case ast.Compare(left=first, ops=ops, comparators=others):
+            pairs = zip([first, *others], ops, others, strict=False)
+            return reduce(np.logical_and, [_compare(a, op, b, columns) for a, op, b in pairs])
+    raise RequestError(f"{ast.unparse(node)!r} may only stand behind 'in'")
+
+
+def _compare(a: ast.expr, op: ast.cmpop, b: ast.expr, columns: Mapping[str, np.ndarray[Any, Any]]) -> Column:
+    left = _value(a, columns)
+    if not isinstance(op, ast.In | ast.NotIn):
+        right = _value(b, columns)
+        _alike(left, a, right, b)
+        return COMPARE[type(op)](left, right)
+    if not isinstance(b, ast.Tuple | ast.List | ast.Set) or not b.elts:
+        raise RequestError(f"{ast.unparse(b)!r} behind 'in' is no list: write it as (1, 2)")
+    among = [_value(e, columns) for e in b.elts]
+    for element, part in zip(among, b.elts, strict=True):
+        _alike(left, a, element, part)
+    found = reduce(np.logical_or, [left == element for element in among])
+    return np.logical_not(found) if isinstance(op, ast.NotIn) else found
+
+
+def _column(name: str, columns: Mapping[str, np.ndarray[Any, Any]]) -> Column:
+    if name in columns:
+        return columns[name]
+    if name == "true":
+        raise RequestError("the column 'true' is not known for these data: no noise was planted")
+    raise RequestError(f"there is no column {name!r}; there are {sorted(columns)}{suggest(name, columns)}")
+
+
+def _kind(value: Column) -> str:
+    return KINDS.get(np.asarray(value).dtype.kind, "values of another kind")
+
+
+def _alike(left: Column, a: ast.expr, right: Column, b: ast.expr) -> None:
+    if _kind(left) != _kind(right):
+        raise RequestError(
+            f"{ast.unparse(a)!r} is {_kind(left)} and {ast.unparse(b)!r} is {_kind(right)}: they cannot be compared"
+        )
+
+
+def _truth(value: Column, node: ast.expr) -> Column:
+    if _kind(value) != KINDS["b"]:
+        raise RequestError(
+            f"{ast.unparse(node)!r} is {_kind(value)}, where true or false is needed; & and | bind tighter than ==: "
+            "use and, or, or parentheses"
+        )
+    return value
+
+
+def _number(value: Column, node: ast.expr) -> Column:
+    if _kind(value) != KINDS["i"]:
+        raise RequestError(f"{ast.unparse(node)!r} is {_kind(value)}: it cannot be reckoned with")
+    return value

@@ -1,0 +1,102 @@
+"""Lists of ids in files: .csv, .txt and .npy."""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+
+import numpy as np
+
+from untrain.core.errors import RequestError
+
+NUMPY = b"\x93NUMPY"
+HEADING = re.compile(r"(\w+[ _.-])?(id|ids|index|indices|key)|[a-z]+(Id|ID)", re.ASCII | re.IGNORECASE)
+
+
+def read(file: Path, integers: bool) -> list[str]:
+    """The ids as text, in the order of the file, a heading left out.
+
+    Raises:
+        RequestError: the file is missing, empty, or not what its name says.
+    """
+    readers = {".csv": _cells, ".txt": _lines, ".npy": _array}
+    if file.suffix.lower() not in readers:
+        raise RequestError(f"ids are read from .csv, .txt or .npy, and {str(file)!r} is none of them")
+    try:
+        raw = file.read_bytes()
+    except OSError as error:
+        raise RequestError(f"cannot read ids from {str(file)!r}: {error.strerror or error}") from None
+    if not raw.strip():
+        raise RequestError(f"{file} is empty: list at least one id")
+    found = readers[file.suffix.lower()](file, raw)
+    if not found:
+        raise RequestError(f"{file} lists no id: list at least one")
+    if file.suffix.lower() != ".npy" and _is_heading(found[0], integers):
+        found = found[1:]
+        if not found:
+            raise RequestError(f"{file} has a heading and no id below it: list at least one")
+    return found
+
+
+def numbers(file: Path, listed: list[str], positive: bool) -> list[int]:
+    """The ids as whole numbers.
+
+    Raises:
+        RequestError: one is not a number, or is negative where none of the data is.
+    """
+    made = []
+    for text in listed:
+        if not re.fullmatch(r"[+-]?\d{1,18}", text, re.ASCII):
+            raise RequestError(f"{file} lists {text[:40]!r}, and the ids of these data are whole numbers such as 17")
+        made.append(int(text))
+        if positive and made[-1] < 0:
+            raise RequestError(
+                f"{file} lists {text}, and the ids of these data are 0 or larger; counting from the end is not understood"
+            )
+    return made
+
+
+def _is_heading(first: str, integers: bool) -> bool:
+    # With integer ids any plain word is a heading; with text only a word for an id is: a mistyped id must not pass for one.
+    return bool(re.fullmatch(r"[A-Za-z_ ]+", first)) if integers else bool(HEADING.fullmatch(first))
+
+
+def _text(file: Path, raw: bytes) -> str:
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:
+        kind = "a NumPy array" if raw.startswith(NUMPY) else "not UTF-8 text"
+        raise RequestError(f"{file} is {kind}, whatever its name says: give a {file.suffix} file with one id a line")
+    return text
+
+
+def _lines(file: Path, raw: bytes) -> list[str]:
+    return [line.strip() for line in _text(file, raw).splitlines() if line.strip()]
+
+
+def _cells(file: Path, raw: bytes) -> list[str]:
+    try:
+        rows = [row for row in csv.reader(_text(file, raw).splitlines(), strict=True) if any(c.strip() for c in row)]
+    except csv.Error as error:
+        raise RequestError(f"{file} is not a .csv file: {error}") from None
+    for number, row in enumerate(rows, 1):
+        if len(row) != 1:
+            raise RequestError(f"{file} has {len(row)} columns in row {number}: one column, the id, is needed")
+    return [row[0].strip() for row in rows]
+
+
+def _array(file: Path, raw: bytes) -> list[str]:
+    if not raw.startswith(NUMPY):
+        raise RequestError(f"{file} is not a NumPy array, whatever its name says: write it with numpy.save")
+    try:
+        array = np.load(file, allow_pickle=False)
+    except (ValueError, OSError, EOFError, MemoryError) as error:
+        raise RequestError(f"{file} cannot be read as a plain array: {str(error).splitlines()[0]}") from None
+    if array.ndim != 1 or array.dtype.kind not in "iuU":
+        raise RequestError(
+            f"{file} holds {array.dtype} of shape {array.shape}: whole numbers or text of shape (k,) are needed"
+        )
+    return [str(i) for i in array.tolist()]

@@ -1,0 +1,47 @@
+"""Labels flipped at random."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated
+
+import numpy as np
+import torch
+from pydantic import Field
+
+from untrain.core.errors import DataError
+from untrain.core.records import Examples
+from untrain.core.roles import Noise
+from untrain.core.steps import Keep
+
+
+class Flip(Noise):
+    """``round(rate * n)`` labels, each replaced by another class, drawn uniformly.
+
+    Args:
+        rate: share of the training set whose label is changed.
+        seed: of the draw.
+
+    Source: symmetric label noise, in which the new class always differs.
+    """
+
+    rate: Keep = 0.1
+    seed: Annotated[int, Field(ge=0)] = 0
+
+    def plant(self, train: Examples) -> Examples:
+        """The examples with flipped labels; ``true`` holds the labels as they were.
+
+        Raises:
+            DataError: there is no other class to flip to.
+        """
+        if train.classes < 2:
+            raise DataError(
+                f"{self!r} needs another class to flip to, and the data have {train.classes}: give two or more"
+            )
+        rng = np.random.default_rng(self.seed)
+        rows = rng.choice(len(train), round(self.rate * len(train)), replace=False)
+        shift = torch.as_tensor(rng.integers(1, train.classes, len(rows)), device=train.y.device)
+        at = torch.as_tensor(rows, device=train.y.device)
+        y = train.y.clone()
+        y[at] = (y[at] + shift) % train.classes
+        return replace(train, y=y, true=train.y if train.true is None else train.true)

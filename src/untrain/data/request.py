@@ -1,0 +1,35 @@
+"""From a way to choose to what is to be forgotten."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from untrain.core.errors import RequestError
+from untrain.core.prints import fingerprint
+from untrain.core.records import Examples, ForgetRequest, take
+from untrain.core.roles import Request
+
+
+def request(train: Examples, by: Request) -> ForgetRequest:
+    """What ``by`` wants forgotten of ``train``, rows in ascending order.
+
+    Returns:
+        The rows, the id that each bears and the fingerprint of ids and inputs, the same that a ``Problem`` makes.
+
+    Raises:
+        RequestError: nothing is asked for, or all of it, or rows that are not there.
+    """
+    rows = np.asarray(by.draw(train))
+    if rows.size == 0:
+        raise RequestError(f"{by!r} names none of the {len(train)} training examples: ask for at least one")
+    if rows.ndim != 1 or rows.dtype.kind not in "iu":
+        raise RequestError(f"{by!r} drew {rows.dtype} of shape {rows.shape}: row numbers (k,) are needed")
+    rows = np.sort(rows.astype(np.int64))
+    if rows[0] < 0 or rows[-1] >= len(train) or (np.diff(rows) == 0).any():
+        raise RequestError(
+            f"{by!r} drew rows from {rows[0]} to {rows[-1]}: each of range({len(train)}) may be named once, and no other"
+        )
+    if len(rows) == len(train):
+        raise RequestError(f"{by!r} names all {len(train)} training examples: nothing would be left to train on")
+    forget = take(train, rows)
+    return ForgetRequest(tuple(rows.tolist()), tuple(forget.ids.tolist()), fingerprint(forget.ids, forget.x))

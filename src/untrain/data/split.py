@@ -1,0 +1,36 @@
+"""Which rows go where."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+Rows = np.ndarray[Any, Any]
+
+
+def balanced(y: Rows, size: int, seed: int) -> Rows:
+    """``size`` rows in random order, as many of each class as the data allow.
+
+    Classes take turns: each gives an example until it has none left.
+    """
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(y))
+    rank = np.empty(len(y), dtype=np.int64)
+    for label in np.unique(y):
+        own = order[y[order] == label]
+        rank[own] = np.arange(len(own))
+    chosen = order[np.argsort(rank[order], kind="stable")[:size]]
+    return rng.permutation(chosen)
+
+
+def stratified(y: Rows, shares: tuple[float, ...], seed: int) -> list[Rows]:
+    """Rows of each part in ascending order; every class is cut in these shares, and the last part gets the rest."""
+    rng = np.random.default_rng(seed)
+    parts: list[list[Rows]] = [[] for _ in shares]
+    for label in np.unique(y):
+        own = rng.permutation(np.flatnonzero(y == label))
+        cuts = np.round(np.cumsum(shares[:-1]) * len(own)).astype(np.int64)
+        for part, rows in zip(parts, np.split(own, cuts), strict=True):
+            part.append(rows)
+    return [np.sort(np.concatenate(part)) for part in parts]
