@@ -52,13 +52,13 @@ def numbers(file: Path, listed: list[str], positive: bool) -> list[int]:
         made.append(int(text))
         if positive and made[-1] < 0:
             raise RequestError(
-                f"{file} lists {text}, and the ids of these data are 0 or larger; counting from the end is not understood"
+                f"{file} lists {text}, and no id of these data is below 0; ids do not count from the end"
             )
     return made
 
 
 def _is_heading(first: str, integers: bool) -> bool:
-    # With integer ids any plain word is a heading; with text only a word for an id is: a mistyped id must not pass for one.
+    # Beside integers any plain word is a heading; beside text only a word for ids: a mistyped id must not pass for one.
     return bool(re.fullmatch(r"[A-Za-z_ ]+", first)) if integers else bool(HEADING.fullmatch(first))
 
 

@@ -41,7 +41,7 @@ class Ids(Request):
         missing = [i for i in wanted if i not in known]
         if missing:
             raise RequestError(
-                f"{file} lists {len(missing)} of {len(wanted)} ids that are not in the training data: {_some(missing)}; "
+                f"{file} lists {len(missing)} of {len(wanted)} ids that the training data lack: {_some(missing)}; "
                 f"ids there are such as {_some(train.ids[:3].tolist(), cut=3)}"
             )
         names = set(wanted)
