@@ -1,0 +1,86 @@
+"""Hold a method to the promises of its role, on small problems made on the spot."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, NamedTuple, get_type_hints
+
+from untrain import promises
+from untrain.core.errors import BrokenPromise, SpecError, UntrainError
+from untrain.core.spec import Spec
+from untrain.models.convnet import ConvNet
+from untrain.promises.trial import undisturbed
+
+Ask = Callable[[Any], None]
+
+
+class Verdict(NamedTuple):
+    """A promise in words, and None or why it is broken."""
+
+    promise: str
+    error: UntrainError | None
+
+
+def check(method: Spec | type[Spec]) -> list[Verdict]:
+    """Try every promise of a method's role; the global random state is left as it was.
+
+    Args:
+        method: an object with a spelling, or its class where every field has a default.
+
+    Returns:
+        One verdict a promise.
+
+    Raises:
+        SpecError: the class is abstract or needs fields.
+    """
+    return [_verdict(name, ask, method) for name, ask in checks_for(method)]
+
+
+def checks_for(method: Spec | type[Spec]) -> list[tuple[str, Ask]]:
+    """Name and function of each promise that a method's role makes."""
+    made = example(method)
+    return [(name, ask) for name, role, ask in _book() if isinstance(made, role)]
+
+
+def example(method: Spec | type[Spec]) -> Spec:
+    """An object to try: the one given, or the class with its defaults and, where it asks for a model, a small one."""
+    if isinstance(method, Spec):
+        return method
+    if not (isinstance(method, type) and issubclass(method, Spec)) or method.is_role:
+        raise SpecError(f"{getattr(method, '__name__', method)} is no method: only a final class that fills a role can be checked")
+    needed = [f.name for f in dataclasses.fields(method) if f.default is f.default_factory is dataclasses.MISSING]  # type: ignore[arg-type]
+    return method(model=ConvNet(width=4)) if needed == ["model"] else method()  # type: ignore[call-arg]
+
+
+@lru_cache(maxsize=1)
+def _book() -> list[tuple[str, Any, Ask]]:
+    """Name, role and function of every promise, found by reading the folder; the order is that of the files."""
+    found = []
+    for info in pkgutil.iter_modules(promises.__path__):
+        module = importlib.import_module(f"{promises.__name__}.{info.name}")
+        for name, ask in inspect.getmembers_static(module, inspect.isfunction):
+            if (
+                ask.__module__ == module.__name__
+                and not name.startswith("_")
+                and list(inspect.signature(ask).parameters) == ["made"]
+            ):
+                found.append((ask.__code__.co_firstlineno, name.replace("_", " "), get_type_hints(ask)["made"], ask))
+    modules = sorted({ask.__module__ for *_, ask in found})
+    found.sort(key=lambda each: (modules.index(each[3].__module__), each[0]))
+    return [(name, role, ask) for _, name, role, ask in found]
+
+
+def _verdict(name: str, ask: Ask, method: Spec | type[Spec]) -> Verdict:
+    try:
+        with undisturbed():
+            ask(example(method))
+    except UntrainError as error:
+        return Verdict(name, error)
+    except Exception as error:  # whatever a plug-in raises is a broken promise, not the end of the list
+        return Verdict(name, BrokenPromise(f"{type(error).__name__}: {error}"))
+    return Verdict(name, None)
