@@ -42,6 +42,8 @@ def union(model: nn.Module, mask: Mask | None, head: Head, names: tuple[str, ...
     for name in params.keys() ^ mask.bits.keys():
         raise MaskError(f"the mask is of another model: {name!r} is in one and not in the other")
     for name, p in params.items():
+        if mask.bits[name].dtype != torch.bool:
+            raise MaskError(f"the mask of {name!r} is {mask.bits[name].dtype}; it must be bool")
         if mask.bits[name].shape != p.shape:
             raise MaskError(f"the mask of {name!r} has shape {tuple(mask.bits[name].shape)}, the weight {tuple(p.shape)}")
     bits = {n: b.to(params[n].device) for n, b in mask.bits.items()}
@@ -58,9 +60,12 @@ def watch(before: State, after: nn.Module, mask: Mask | None, located: Mask | No
         BrokenPromise: the model that came back has other parameters than the one that went in.
     """
     params = dict(after.named_parameters())
-    for name in params:
-        if name not in before or before[name].shape != params[name].shape:
-            raise BrokenPromise(f"the model that came back has a parameter {name!r} that the one that went in has not")
+    buffers = dict(after.named_buffers())
+    for name in before.keys() ^ (params.keys() | buffers.keys()):
+        raise BrokenPromise(f"the model that came back is another: {name!r} is in one and not in the other")
+    for name, p in params.items():
+        if before[name].shape != p.shape:
+            raise BrokenPromise(f"the model that came back has {name!r} in shape {tuple(p.shape)}, not {tuple(before[name].shape)}")
     moved = total = free = inside = 0
     square = outside = 0.0
     for name, p in params.items():
@@ -78,11 +83,7 @@ def watch(before: State, after: nn.Module, mask: Mask | None, located: Mask | No
             if out.numel():
                 outside = max(outside, float(out.abs().max()))
         inside += p.numel() if located is None else int(located.bits[name].sum())
-    drift = sum(
-        float(((b.detach().double() - before[n].double()) ** 2).sum())
-        for n, b in after.named_buffers()
-        if b.is_floating_point()
-    )
+    drift = sum(float(((b.detach().double() - before[n].double()) ** 2).sum()) for n, b in buffers.items() if b.is_floating_point())
     return Guard(moved / total, square**0.5, outside, free / total, inside / total, drift**0.5)
 
 

@@ -55,16 +55,10 @@ class Examples:
 
 def take(examples: Examples, rows: np.ndarray[Any, Any]) -> Examples:
     """The examples of some rows, in the order of ``rows``."""
-    at = torch.as_tensor(np.asarray(rows, dtype=np.int64))
-    near = at.to(examples.x.device)
-    return Examples(
-        examples.x[near],
-        examples.y[near],
-        examples.ids[rows],
-        examples.classes,
-        None if examples.true is None else examples.true[near],
-        {name: column[rows] for name, column in examples.columns.items()},
-    )
+    near = torch.as_tensor(np.asarray(rows, dtype=np.int64)).to(examples.x.device)
+    true = None if examples.true is None else examples.true[near]
+    columns = {name: column[rows] for name, column in examples.columns.items()}
+    return Examples(examples.x[near], examples.y[near], examples.ids[rows], examples.classes, true, columns)
 
 
 def batch_of(examples: Examples, rows: np.ndarray[Any, Any]) -> Batch:
@@ -81,7 +75,7 @@ def to_device(examples: Examples, device: torch.device | str) -> Examples:
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """What a scenario loads: ``train`` to learn from, ``valid`` to tune on (disjoint from train), ``test`` to report."""
+    """What a scenario loads: ``train`` to learn from, ``valid`` (disjoint) to tune on, ``test`` to report."""
 
     train: Examples
     valid: Examples
@@ -93,15 +87,12 @@ class Task(Protocol):
 
     def logits(self, model: nn.Module, batch: Batch) -> Tensor:
         """Answers of the model, (b, c)."""
-        ...
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
         """Loss of each example in nats, (b,), each >= 0."""
-        ...
 
     def head(self, model: nn.Module) -> tuple[str, ...]:
         """Names of the parameters of the classifier head."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,9 +155,8 @@ class Problem:
         if len(self.retain) == 0:
             raise RequestError("nothing would be left: the forget set is the whole training set")
         if self.forget.x.shape[1:] != self.retain.x.shape[1:]:
-            raise DataError(
-                f"forget examples have shape {tuple(self.forget.x.shape[1:])}, retain examples {tuple(self.retain.x.shape[1:])}"
-            )
+            shapes = tuple(self.forget.x.shape[1:]), tuple(self.retain.x.shape[1:])
+            raise DataError(f"forget examples have shape {shapes[0]}, retain examples {shapes[1]}")
         if not self.digest:
             object.__setattr__(self, "digest", fingerprint(self.forget.ids, self.forget.x))
 
@@ -183,7 +173,7 @@ class Problem:
         return self._plan(steps, lambda rng: ((b,) for b in self._pass(self.forget, steps, rng)))
 
     def pairs(self, steps: Steps) -> Plan:
-        """Each epoch once through the retain set, beside it the forget set, cycled and reshuffled: ``(retain, forget)``."""
+        """Each epoch once through the retain set, beside it the forget set, reshuffled: ``(retain, forget)``."""
 
         def draw(rng: np.random.Generator) -> Iterator[tuple[Batch | None, ...]]:
             forgets = self._pass(self.forget, steps, rng)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from untrain.core import guard as guards
 from untrain.core.cost import metered
-from untrain.core.errors import DataError, MaskError, ModelError, NotFinite
+from untrain.core.errors import DataError, MaskError, ModelError, NotFinite, SpecError
 from untrain.core.records import Batch, Data, Examples, Head, Mask, Outcome, Problem, Task, batch_of
 from untrain.core.spec import Spec
 
@@ -89,6 +89,8 @@ class Unlearner(Spec, role=True):
         """Confine this unlearner to what ``localizer`` finds."""
         if not isinstance(localizer, Localizer):
             return NotImplemented
+        if isinstance(self, Localized):
+            raise SpecError(f"{self!r} is confined already: join one unlearner and one localizer")
         return Localized(unlearner=self, localizer=localizer)
 
 
@@ -114,7 +116,7 @@ def check_fit(model: nn.Module, task: Task, examples: Examples) -> None:
         raise ModelError(f"{name} cannot take examples of shape {shape}: {first}") from None
     if logits.ndim != 2 or logits.shape[1] < examples.classes:
         raise ModelError(
-            f"{name} answers with shape {tuple(logits.shape)}; labels in range({examples.classes}) need (batch, {examples.classes})"
+            f"{name} answers with shape {tuple(logits.shape)}; {examples.classes} classes need (batch, {examples.classes})"
         )
 
 
@@ -122,9 +124,7 @@ def settle(model: nn.Module, problem: Problem) -> Problem:
     """The problem as a method sees it: ``mask`` is all that may move, ``located`` the mask without the head."""
     located = problem.located or problem.mask
     if located is not None and located.digest and located.digest != problem.digest:
-        raise MaskError(
-            f"the mask was made for the forget set {located.digest}, this request is {problem.digest}: localize again"
-        )
+        raise MaskError(f"the mask was made for the forget set {located.digest}, this request is {problem.digest}: localize again")
     names = problem.task.head(model) if located is not None or problem.head == "frozen" else ()
     moves = guards.union(model, located, problem.head, names)
     if moves is not None:
@@ -143,6 +143,10 @@ class Localizer(Spec, role=True):
     def localize(self, model: nn.Module, problem: Problem) -> dict[str, Tensor]:
         """Parameter name -> bool tensor; ``model`` is in eval mode and may hold gradients afterwards."""
 
+    def blind(self) -> bool:
+        """Whether the mask does not depend on what is to be forgotten, as a control's."""
+        return False
+
     @property
     def classifier(self) -> Head:
         """What becomes of the classifier head beside this mask."""
@@ -157,7 +161,7 @@ class Localizer(Spec, role=True):
         """
         if model.training:
             raise ModelError(
-                f"{type(self).__name__} needs the model in eval mode: in train mode batch statistics make weight * gradient vanish"
+                f"{type(self).__name__} needs the model in eval mode: in train mode weight * gradient vanishes by batch norm"
             )
         copy = deepcopy(model)
         for p in copy.parameters():

@@ -108,7 +108,11 @@ def _spell(value: Any, every: bool) -> str:
     if isinstance(value, tuple):
         inner = ", ".join(_spell(v, every) for v in value)
         return f"({inner},)" if len(value) == 1 else f"({inner})"
-    return repr(value)
+    if value is None or isinstance(value, bool | int | float | str):
+        return repr(value)
+    # From Python a field may hold more than text can say: a function or a data set. It is named, not spelled.
+    name = getattr(value, "__qualname__", None)
+    return f"{value.__module__}.{name}" if name else f"<{type(value).__name__}>"
 
 
 def canonical(spec: Spec) -> str:
@@ -137,6 +141,8 @@ def sources(spec: Spec) -> dict[str, str]:
         elif isinstance(value, tuple):
             for v in value:
                 visit(v)
+        elif callable(value):
+            found[_spell(value, every=True)] = code_digest(value)
 
     visit(spec)
     return dict(sorted(found.items()))
@@ -193,14 +199,19 @@ def _build(node: ast.expr, text: str) -> Any:
                 raise SpecError(f"in {text!r}: '*' and '**' are not understood; write each field out")
             return cls(*[_value(a, text) for a in args], **{str(k.arg): _value(k.value, text) for k in keywords})
         case ast.Name() | ast.Attribute():
-            return names.load(ast.unparse(node))
+            found = names.load(ast.unparse(node))
+            if not issubclass(found, Spec) or found.is_role:
+                raise SpecError(f"in {text!r}: {ast.unparse(node)} is not something with a spelling that can be made")
+            return found
         case ast.BinOp(left=left, op=ast.MatMult(), right=right):
             try:
                 return _value(left, text) @ _value(right, text)
             except TypeError:
                 raise SpecError(
-                    f"in {text!r}: '@' joins an unlearner and a localizer, not {ast.unparse(left)} and {ast.unparse(right)}"
+                    f"in {text!r}: '@' joins unlearner and localizer, not {ast.unparse(left)} and {ast.unparse(right)}"
                 ) from None
+        case ast.BinOp():
+            raise SpecError(f"in {text!r}: {ast.unparse(node)} is arithmetic; write the value")
     return _value(node, text)
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from untrain.core.batches import in_order
 from untrain.core.cost import Counter
 from untrain.core.errors import ModelError, NotFinite
 from untrain.core.records import Batch, Mask, Plan, batch_of
@@ -72,7 +72,7 @@ def _backward(loss: Loss, here: list[Batch | None]) -> Tensor:
     value = loss(*here)
     if not value.requires_grad:
         raise ModelError("the loss does not depend on any weight that may move: widen the mask, or train the head")
-    value.backward()
+    value.backward()  # type: ignore[no-untyped-call]
     return value.detach()
 
 
@@ -99,7 +99,11 @@ def _optimizer(params: list[nn.Parameter], steps: Steps) -> torch.optim.Optimize
     if isinstance(kind, Adam):
         return torch.optim.AdamW(params, lr=steps.lr, betas=(kind.beta1, kind.beta2), weight_decay=kind.decay)
     return torch.optim.SGD(
-        params, lr=steps.lr, momentum=kind.momentum, weight_decay=kind.decay, nesterov=kind.nesterov and kind.momentum > 0
+        params,
+        lr=steps.lr,
+        momentum=kind.momentum,
+        weight_decay=kind.decay,
+        nesterov=kind.nesterov and kind.momentum > 0,
     )
 
 
@@ -131,7 +135,7 @@ def unseen(model: nn.Module) -> Iterator[None]:
 
 
 def reestimate(model: nn.Module, plan: Plan) -> None:
-    """Replace batch statistics by their plain average over the retain set."""
+    """Replace batch statistics by their plain average over batches of the retain set."""
     parts = norms(model)
     if not parts:
         return
@@ -141,9 +145,12 @@ def reestimate(model: nn.Module, plan: Plan) -> None:
         part.momentum = None
     device = next(model.parameters()).device
     counter = Counter()
-    model.train()
+    model.eval()
+    for part in parts:
+        part.train()
     with torch.no_grad():
-        for rows in in_order(len(plan.retain), 256):
+        # Batches of nearly one size, so that each example weighs the same and none is alone.
+        for rows in np.array_split(np.arange(len(plan.retain)), -(-len(plan.retain) // 256)):
             x, y = batch_of(plan.retain, rows)
             batch = Batch(x.to(device), y.to(device))
             counter.step(len(rows), lambda batch=batch: plan.task.logits(model, batch), backward=False)  # type: ignore[misc]

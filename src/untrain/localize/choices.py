@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from untrain.core.batches import in_order
 from untrain.core.cost import Counter
-from untrain.core.errors import ModelError
+from untrain.core.errors import ModelError, NotFinite
 from untrain.core.records import Batch, Problem, batch_of
 from untrain.core.spec import Spec
 from untrain.core.steps import Count
@@ -54,7 +54,11 @@ class Channels(Spec):
 
 
 def gather(
-    model: nn.Module, problem: Problem, on: Literal["forget", "all"], how: Gather, weigh: Callable[[Tensor, Tensor], Tensor]
+    model: nn.Module,
+    problem: Problem,
+    on: Literal["forget", "all"],
+    how: Gather,
+    weigh: Callable[[Tensor, Tensor], Tensor],
 ) -> Scores:
     """Score of each parameter: ``| sum over examples of weigh(weight, gradient) |``.
 
@@ -69,6 +73,7 @@ def gather(
 
     Raises:
         ModelError: a batch of 128 was asked for and there are fewer examples.
+        NotFinite: a gradient is NaN or infinite.
     """
     params = {n: p for n, p in model.named_parameters() if p.requires_grad}
     if not params:
@@ -94,15 +99,18 @@ def gather(
 
             def work(batch: Batch = batch) -> None:
                 loss = problem.task.loss(model, batch)
-                (loss.mean() if code else loss.sum()).backward()
+                (loss.mean() if code else loss.sum()).backward()  # type: ignore[no-untyped-call]
 
             counter.step(len(at), work)
             seen += len(at)
             if how.magnitude != "sum":
                 flush()
     if seen == 0:
-        raise ModelError(f"samples='code' drops batches under {size} examples, and there are {len(problem.forget)}: use samples='all'")
+        raise ModelError(f"samples='code' drops batches under {size} examples; there are {len(problem.forget)}: use samples='all'")
     flush()
+    for n, s in scores.items():
+        if not bool(torch.isfinite(s).all()):
+            raise NotFinite(f"the gradient of {n!r} is NaN or infinite: no weight can be scored by it")
     return {n: scores[n] if n in scores else torch.full_like(p, -1.0) for n, p in model.named_parameters()}
 
 

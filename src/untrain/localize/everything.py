@@ -15,6 +15,10 @@ class Everything(Localizer):
     Source: none; ``unlearner @ Everything()`` is the unlearner on all parameters, with a mask of ones.
     """
 
+    def blind(self) -> bool:
+        """Always."""
+        return True
+
     def localize(self, model: nn.Module, problem: Problem) -> dict[str, Tensor]:
         """The mask of ones."""
         return {n: torch.ones_like(p, dtype=torch.bool) for n, p in model.named_parameters()}

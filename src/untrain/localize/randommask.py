@@ -28,6 +28,10 @@ class RandomMask(Localizer):
         """As beside the localizer that is matched."""
         return self.like.classifier
 
+    def blind(self) -> bool:
+        """Always: only the counts are another's."""
+        return True
+
     def localize(self, model: nn.Module, problem: Problem) -> dict[str, Tensor]:
         """The mask."""
         found = self.like.localize(model, problem)

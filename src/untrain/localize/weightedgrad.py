@@ -37,6 +37,10 @@ class WeightedGrad(Localizer):
     gather: Gather = Gather()
     head: Head = "full"
 
+    def blind(self) -> bool:
+        """On all training data alike."""
+        return self.on == "all"
+
     def localize(self, model: nn.Module, problem: Problem) -> dict[str, Tensor]:
         """The mask."""
         scores = gather(model, problem, self.on, self.gather, lambda weight, gradient: weight * gradient)

@@ -62,5 +62,5 @@ def rows(weight: Tensor) -> Tensor:
 
 def split(flat: Tensor, like: Sequence[Tensor]) -> list[Tensor]:
     """Cut (p,) into the shapes of ``like``, in order."""
-    parts = flat.split([t.numel() for t in like])
+    parts = flat.split([t.numel() for t in like])  # type: ignore[no-untyped-call]
     return [part.reshape(t.shape) for part, t in zip(parts, like, strict=True)]

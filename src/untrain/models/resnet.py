@@ -22,7 +22,7 @@ class ResNet(Architecture):
         width: channels of the first stage; each later stage doubles them.
         depth: 10, 18 or 34 layers.
 
-    Source: He et al. 2016; the CIFAR stem as in DEL, arXiv 2412.02432 (torchvision's resnet18 with conv1 3x3, no max-pool).
+    Source: He et al. 2016; the CIFAR stem of DEL, arXiv 2412.02432 (torchvision's resnet18, conv1 3x3, no max-pool).
     """
 
     width: Count = 64
@@ -71,4 +71,5 @@ class _Net(nn.Module):
         x = F.relu(self.bn1(self.conv1(x)), inplace=True)
         for stage in range(self.stages):
             x = self.get_submodule(f"layer{stage + 1}")(x)
-        return self.fc(x.mean((2, 3)))
+        answers: Tensor = self.fc(x.mean((2, 3)))
+        return answers

@@ -19,7 +19,7 @@ class NegGrad(Unlearner):
         alpha: weight of the retain set.
         steps: step size and length.
 
-    Source: Kurmanji et al. 2023 (NegGrad+), arXiv 2302.09880; alpha of Torkzadehmahani et al. 2024, arXiv 2412.02432 (code).
+    Source: Kurmanji et al. 2023 (NegGrad+), arXiv 2302.09880; alpha of the code of DEL, arXiv 2412.02432.
     Departs: forget batches are reshuffled each time around where the authors' code caches the first pass.
     """
 

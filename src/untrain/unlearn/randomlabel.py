@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -25,7 +26,8 @@ class RandomLabel(Unlearner):
             'once' draws them once and walks the shuffled union (the code of DEL).
         steps: step size and length.
 
-    Source: Golatkar et al. 2020; Fan et al. 2023 (SalUn), arXiv 2310.12508, eq. 5 ('step'); arXiv 2412.02432, code ('once').
+    Source: Golatkar et al. 2020; Fan et al. 2023 (SalUn), arXiv 2310.12508, eq. 5 ('step'); the code of DEL,
+        arXiv 2412.02432 ('once').
     """
 
     draw: Literal["step", "once"] = "step"
@@ -36,13 +38,14 @@ class RandomLabel(Unlearner):
         task = problem.task
         if self.draw == "once":
             both = replace(problem, retain=_union(problem.retain, relabelled(problem.forget)))
-            plan = both.retains(self.steps)
+            # Batch statistics are re-estimated on the retain set alone.
+            plan = replace(both.retains(self.steps), retain=problem.retain)
             return descend(model, lambda batch: task.loss(model, batch).mean(), plan, self.steps, problem.mask)
 
         def loss(retain: Batch | None, forget: Batch | None) -> Tensor:
             if retain is not None:
                 return task.loss(model, retain).mean()
-            assert forget is not None  # noqa: S101
+            assert forget is not None
             logits = task.logits(model, forget)
             labels = torch.randint(problem.forget.classes, (len(logits),)).to(logits.device)
             return F.cross_entropy(logits, labels)
@@ -56,4 +59,5 @@ def relabelled(forget: Examples) -> Examples:
 
 
 def _union(a: Examples, b: Examples) -> Examples:
-    return replace(a, x=torch.cat([a.x, b.x]), y=torch.cat([a.y, b.y]), true=None, columns={})
+    ids = np.concatenate([a.ids, b.ids])
+    return replace(a, x=torch.cat([a.x, b.x]), y=torch.cat([a.y, b.y]), ids=ids, true=None, columns={})

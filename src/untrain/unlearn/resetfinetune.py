@@ -62,7 +62,11 @@ class ResetFinetune(Unlearner):
             return {n: 0.7 * p + 0.3 * torch.randn(p.shape).to(p) for n, p in here.items()}
         seed = problem.seed if self.reset == "fresh" else problem.origin
         if problem.init is None or seed is None:
-            lacks = "init=..., a function of a seed that makes a fresh model" if problem.init is None else "origin=..., the model's own seed"
+            lacks = (
+                "init=..., a function of a seed that makes a fresh model"
+                if problem.init is None
+                else "origin=..., the model's own seed"
+            )
             raise ModelError(f"reset={self.reset!r} needs initial values: give Problem({lacks})")
         made = dict(problem.init(seed).named_parameters())
         wrong = [n for n, p in here.items() if n not in made or made[n].shape != p.shape]
