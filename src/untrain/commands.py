@@ -1,0 +1,286 @@
+"""What one can do with untrain: each public function is an API and a command.
+
+Heavy modules are imported where they are used, so that a list of names or a ``--help`` costs no torch.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from untrain.core.errors import BadInput, DataError, SpecError, StoreError, suggest
+
+if TYPE_CHECKING:
+    from untrain.core.roles import Scenario
+    from untrain.jobs import Method
+    from untrain.run import Comparison, Progress
+
+Document = dict[str, Any]
+Tell = Callable[["Progress"], None]
+
+DEMO = (
+    "Retrain", "Finetune", "NegGrad", "RandomLabel", "SalUn", "DEL", "DEL(steps=Steps(lr=0.05, epochs='30%', batch=64))",
+    "DEL(steps=Steps(lr=0.05, epochs='10%', batch=32))", "ResetFinetune() @ RandomMask()", "Nothing",
+)  # fmt: skip
+DEMO_SCENARIOS = (
+    "Digits(request=Random(fraction=0.1))",
+    "Digits(request=Mislabelled(), noise=Flip(rate=0.1))",
+)
+
+
+def demo(
+    store: str | Path, out: str | Path = "untrain-demo", seeds: int = 5, oracles: int = 10, seed: int = 0,
+    workers: int | None = None, images: bool = True, command: str = "untrain demo", tell: Tell | None = None,
+) -> Document:  # fmt: skip
+    """The main job on real images: a privacy request and a repair request on scikit-learn's handwritten digits.
+
+    Args:
+        store: where models and answers are kept.
+        out: folder of report.html, results.json and scores.csv.
+        seeds: number of original models.
+        oracles: number of retrained models.
+        seed: from which all seeds are derived.
+        workers: processes; None for one a core.
+        images: whether the report shows images of the forget set.
+        command: shown in the report.
+        tell: told of progress.
+    """
+    made = [_comparison(s, DEMO, seeds, oracles, seed) for s in DEMO_SCENARIOS]
+    return _conduct(made, store, out, "cpu", 1, workers, images, command, tell)
+
+
+def run(
+    scenario: str | Scenario, methods: Sequence[str | Method], store: str | Path, out: str | Path | None = None, seeds: int = 3,
+    oracles: int = 6, seed: int = 0, device: str = "cpu", threads: int = 1, workers: int | None = None, images: bool = True,
+    command: str = "", tell: Tell | None = None,
+) -> Document:  # fmt: skip
+    """Train, forget, retrain oracles, audit, report.
+
+    Args:
+        scenario: data, learner and request.
+        methods: unlearners and recipes.
+        store: where models and answers are kept.
+        out: folder of report.html, results.json and scores.csv; None writes none.
+        seeds: number of original models, each unlearned by each method.
+        oracles: number of models retrained without the forget set.
+        seed: from which all seeds are derived.
+        device: such as 'cpu' or 'cuda:0'.
+        threads: of each process; results depend on it.
+        workers: processes; None for as many as fit the cores.
+        images: whether the report shows images of the forget set.
+        command: shown in the report.
+        tell: told of progress.
+
+    Returns:
+        The document of scores.
+
+    Raises:
+        BadInput: something asked for cannot be had; nothing was trained.
+        RunFailed: the work was begun and did not succeed.
+    """
+    made = _comparison(scenario, methods, seeds, oracles, seed)
+    return _conduct([made], store, out, device, threads, workers, images, command, tell)["runs"][0]
+
+
+def report(
+    runs: Sequence[str], store: str | Path, out: str | Path = "untrain-report", images: bool = True, command: str = "untrain report"
+) -> Document:
+    """The scores and the page again, from stored arrays: no model, no GPU.
+
+    Args:
+        runs: keys of runs (a beginning will do), or folders that an earlier command wrote; empty takes the latest run.
+        store: where the runs are.
+        out: folder of report.html, results.json and scores.csv.
+        images: whether the report shows images of the forget set.
+        command: shown in the report.
+    """
+    from untrain.store import Store
+
+    if not Path(store).expanduser().is_dir():
+        raise StoreError(f"there is no store at {store}: name another --store")
+    held = Store(store)
+    return _report([_find(word, held) for word in (runs or ["latest"])], held, out, images, command)
+
+
+def methods() -> list[Document]:
+    """All unlearners and recipes with their fields."""
+    return _described("unlearner", "recipe")
+
+
+def localizers() -> list[Document]:
+    """All localizers with their fields."""
+    return _described("localizer")
+
+
+def evaluators() -> list[Document]:
+    """All evaluators with their fields, and each score's entry in the glossary."""
+    from dataclasses import asdict
+
+    from untrain.core import names
+
+    return [d | {"scores": {n: asdict(a) for n, a in names.load(d["name"]).scores.items()}} for d in _described("evaluator")]
+
+
+def scenarios() -> list[Document]:
+    """All scenarios with their fields."""
+    return _described("scenario")
+
+
+def show(name: str) -> Document:
+    """One class or one score: what it is, its fields, its source."""
+    from untrain.core import names
+    from untrain.describe import describe
+
+    place = names.where(name)
+    if place is not None:
+        return describe(place) | {"summary": place.summary}
+    glossary = {score: about for e in evaluators() for score, about in e["scores"].items()}
+    if name not in glossary:
+        raise SpecError(f"there is no {name!r}{suggest(name, [*names.index(), *glossary])}")
+    return {"name": name, "role": "score"} | glossary[name]
+
+
+def check(name: str) -> list[Document]:
+    """Hold a plug-in to what its role promises.
+
+    Args:
+        name: a class's name, or the dotted name of a module or class of your own.
+    """
+    from untrain import checks
+
+    return [{"method": n, "promise": p, "error": e} for n, p, e in checks.check_named(name)]
+
+
+def store(path: str | Path, prune: bool = False, older_than: float = 0.0, verify: bool = False) -> Document:
+    """What a store holds and how large it is; with ``prune`` what is older than ``older_than`` days goes.
+
+    Args:
+        path: the store.
+        prune: whether to remove entries.
+        older_than: days.
+        verify: whether to compare each file with the digest it was written with.
+    """
+    from untrain.store import Store
+
+    if not Path(path).expanduser().is_dir():
+        raise StoreError(f"there is no store at {path}: name another --store")
+    held = Store(path)
+    gone = held.prune(older_than * 86400) if prune else (0, 0)
+    rows = held.entries()
+    kinds = sorted({r["kind"] for r in rows})
+    sizes = {k: {"entries": sum(r["kind"] == k for r in rows), "bytes": sum(r["bytes"] for r in rows if r["kind"] == k)} for k in kinds}
+    told = {"store": str(held.path), "kinds": sizes, "bytes": sum(r["bytes"] for r in rows), "entries": len(rows)}
+    damaged = held.verify() if verify else None
+    return told | {"pruned": {"entries": gone[0], "bytes": gone[1]}, "damaged": damaged, "runs": [r for r in rows if r["kind"] == "run"]}
+
+
+def scores_csv(documents: Sequence[Document]) -> str:
+    """One line for each run, method and score."""
+    text = io.StringIO()
+    columns = ("value", "low", "high", "floor", "ceiling", "ideal", "reason", "resampled", "note")
+    table = csv.writer(text)
+    table.writerow(("scenario", "method", "score", *columns))
+    for document in documents:
+        for row in document["results"]:
+            for name, score in row["scores"].items():
+                table.writerow((document["scenario"], row["method"], name, *(score[c] for c in columns)))
+    return text.getvalue()
+
+
+def _described(*roles: str) -> list[Document]:
+    from untrain.core import names
+    from untrain.describe import describe
+
+    return [describe(place) for place in names.of_role(*roles)]
+
+
+def _comparison(scenario: Any, methods: Sequence[Any], seeds: int, oracles: int, seed: int) -> Comparison:
+    from untrain.core.roles import Recipe, Scenario, Unlearner
+    from untrain.core.spec import parse
+    from untrain.run import Comparison, check
+
+    where = parse(scenario) if isinstance(scenario, str) else scenario
+    if not isinstance(where, Scenario):
+        raise SpecError(f"{where!r} is no scenario; `untrain scenarios` lists them")
+    made = [parse(m) if isinstance(m, str) else m for m in methods]
+    for method in made:
+        if not isinstance(method, Unlearner | Recipe):
+            raise SpecError(f"{method!r} is no unlearning method; `untrain methods` lists them")
+    comparison = Comparison(where, tuple(made), seeds, oracles, seed)
+    check(comparison)
+    return comparison
+
+
+def _conduct(
+    made: list[Comparison], store: Any, out: Any, device: str, threads: int, workers: int | None, images: bool, command: str,
+    tell: Tell | None,
+) -> Document:  # fmt: skip
+    from untrain.jobs import Setting
+    from untrain.run import conduct, workers_for
+    from untrain.store import Store
+
+    _writable(out)
+    held = Store(store)
+    count = workers_for(made, device, threads) if workers is None else workers
+    entries = conduct(made, held, Setting(device, threads), count, tell)
+    return _report(entries, held, out, images, command)
+
+
+def _writable(out: Any) -> None:
+    """Refuse a folder that cannot be written before any work is done."""
+    if out is None:
+        return
+    try:
+        Path(out).mkdir(parents=True, exist_ok=True)
+        if not os.access(out, os.W_OK):
+            raise PermissionError(13, "Permission denied")
+    except OSError as error:
+        raise BadInput(f"cannot write to {out}: {error.strerror}; name another folder with --out") from None
+
+
+def _report(entries: Sequence[Any], held: Any, out: Any, images: bool, command: str) -> Document:
+    from untrain.results import material, results
+
+    documents = [results(entry, held) for entry in entries]
+    whole = {"command": command, "runs": documents, "failed": sum(r["error"] is not None for d in documents for r in d["results"])}
+    if out is None:
+        return whole
+    from untrain.report.page import page
+
+    _writable(out)
+    folder = Path(out)
+    made = [material(e, held, d, images) for e, d in zip(entries, documents, strict=True)]
+    texts = {
+        "results.json": json.dumps(whole, indent=1, allow_nan=False),
+        "scores.csv": scores_csv(documents),
+        "report.html": page(made, command),
+    }
+    for name, text in texts.items():
+        fresh = folder / f".{name}.{os.getpid()}"
+        try:
+            fresh.write_text(text, encoding="utf-8")
+            fresh.replace(folder / name)
+        except OSError as error:
+            fresh.unlink(missing_ok=True)
+            raise BadInput(f"cannot write {folder / name}: {error.strerror}; the scores are in the store, try another --out") from None
+    return whole | {"report": str(folder / "report.html")}
+
+
+def _find(word: str, held: Any) -> Any:
+    """The entry of a run by its key, the beginning of it, or a folder with results.json."""
+    rows = [r["key"] for r in held.entries() if r["kind"] == "run"]
+    if Path(word).is_dir():
+        try:
+            word = json.loads((Path(word) / "results.json").read_text())["runs"][0]["run"]
+        except (OSError, ValueError, KeyError, IndexError, TypeError):
+            raise DataError(f"{word} holds no results.json that untrain wrote") from None
+    found = rows[-1:] if word == "latest" else [k for k in rows if k.startswith(word)]
+    if len(found) != 1:
+        told = "there is no run" if not found else f"{len(found)} runs begin with"
+        raise DataError(f"{told} {word!r} in {held.path}; it holds {[k[:12] for k in rows]}")
+    return held.get(found[0])

@@ -1,0 +1,138 @@
+"""From tables to scores: value, interval, floor, ceiling, ideal."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from scipy import stats
+
+from untrain.core.evaluator import About, Array, Evaluator, Measure, Part, Prepared, Score
+from untrain.core.records import Observation, Trial
+from untrain.maths import bootstrap
+
+Measures = dict[str, "Measure | str"]
+
+
+def score(evaluator: Evaluator, trial: Trial, draws: int = 1000, seed: int = 0) -> dict[str, Score]:
+    """All scores of one evaluator on one trial.
+
+    Args:
+        evaluator: what is computed.
+        trial: the original, the unlearned and the oracle models' answers on the same examples.
+        draws: resamples behind each interval.
+        seed: of the resampling.
+    """
+    ready = {name: evaluator.prepare(getattr(trial, name)) for name in ("original", "unlearned", "oracle")}
+    return compare(evaluator, ready, trial.oracle, draws, seed)
+
+
+def compare(evaluator: Evaluator, ready: dict[str, Array], seen: Observation, draws: int = 1000, seed: int = 0) -> dict[str, Score]:
+    """Scores from prepared populations ``original``, ``unlearned`` and ``oracle``; ``seen`` tells sides and labels."""
+    noisy = bool(np.any(seen.labels != seen.true))
+
+    def measure(unlearned: Array, oracle: Array) -> Measures:
+        return evaluator.evaluate(Prepared(unlearned, oracle, np.asarray(seen.side), noisy))
+
+    here = measure(ready["unlearned"], ready["oracle"])
+    best = measure(ready["oracle"], ready["oracle"])
+    worst = measure(ready["original"], ready["oracle"])
+    lows = _floors(measure, best, ready["oracle"], len(ready["unlearned"]), seed)
+    found = {}
+    for name, about in evaluator.scores.items():
+        if name not in here:
+            continue
+        ours = here[name]
+        ceiling, ideal = _number(worst.get(name)), _number(best.get(name))
+        if isinstance(ours, str):
+            found[name] = Score(None, floor=lows.get(name), ceiling=ceiling, ideal=ideal, reason=ours)
+            continue
+        made = _interval(ours, about, draws, seed)
+        band = _band(best[name], len(ready["unlearned"]))
+        under = bool(about.below and band and made.value is not None and made.value < band[0])
+        note = about.below if under else None
+        found[name] = replace(made, floor=lows.get(name), ceiling=ceiling, ideal=ideal, band=band, note=note)
+    return found
+
+
+def number(measure: Measure) -> float:
+    """The value of a measure."""
+    if measure.quantile is not None:
+        return float(np.quantile(measure.parts[0].values, measure.quantile))
+    return float(sum(part.sign * part.values.mean() for part in measure.parts))
+
+
+def _number(measure: Measure | str | None) -> float | None:
+    return number(measure) if isinstance(measure, Measure) else None
+
+
+def _interval(measure: Measure, about: About, draws: int, seed: int) -> Score:
+    """Value and interval; models are drawn by population, examples by side, the same for all parts."""
+    value = number(measure)
+    total = np.zeros(draws)
+    rows: dict[str, Array] = {}
+    models = any(len(p.values) > 1 and p.population != "both" for p in measure.parts)
+    for start in range(0, draws, 100):
+        size = min(100, draws - start)
+        rng = np.random.default_rng((seed, start))
+        rows = {p.population: bootstrap.resampled_weights(len(p.values), size, rng) for p in measure.parts}
+        sides = {p.side: p.values.shape[1] for p in measure.parts}
+        columns = {side: bootstrap.resampled_weights(n, size, rng) for side, n in sides.items()}
+        for p in measure.parts:
+            if measure.quantile is not None:
+                total[start : start + size] = _quantiles(p, measure.quantile, columns[p.side])
+                continue
+            drawn = rows[p.population] if p.population != "both" else np.full((size, len(p.values)), 1 / len(p.values))
+            total[start : start + size] += p.sign * bootstrap.resampled_means(p.values, drawn, columns[p.side])
+    low, high = bootstrap.basic(value, total, about.low, about.high)
+    return Score(value, low, high, resampled="models and examples" if models else "examples")
+
+
+def _quantiles(part: Part, q: float, weights: Array) -> Array:
+    """Quantile over resampled examples of the mean over models."""
+    values = part.values.mean(0)
+    order = np.argsort(values)
+    at = (np.cumsum(weights[:, order], axis=1) >= q - 1e-12).argmax(1)
+    return np.asarray(values[order][at])
+
+
+def _floors(measure, best: Measures, oracle: Array, size: int, seed: int, splits: int = 40) -> dict[str, float]:  # type: ignore[no-untyped-def]
+    """What disjoint groups of oracles score against each other, averaged over splits; its size where the ideal is 0.
+
+    The groups have as many models as the unlearned population has, where there are enough oracles, else half of them.
+    """
+    count = len(oracle)
+    half = min(size, count // 2)
+    if half == 0:
+        return {}
+    rng = np.random.default_rng((seed, count))
+    orders = [rng.permutation(count) for _ in range(splits if count > 2 else 1)]
+    found: dict[str, list[float]] = {}
+    joint = any(isinstance(m, Measure) and any(p.population == "both" for p in m.parts) for m in best.values())
+    joint = joint or any(isinstance(m, str) for m in best.values())
+    for order in orders[:8] if joint else orders:
+        a, b = order[:half], order[half : 2 * half]
+        split = measure(oracle[a], oracle[b]) if joint else {n: _cut(m, a, b) for n, m in best.items() if isinstance(m, Measure)}
+        for name, m in split.items():
+            if isinstance(m, Measure):
+                found.setdefault(name, []).append(number(m))
+    centred = {n for n, m in best.items() if isinstance(m, Measure) and abs(number(m)) < 1e-12}
+    return {n: float(np.mean(np.abs(v) if n in centred else v)) for n, v in found.items()}
+
+
+def _cut(measure: Measure, a: Array, b: Array) -> Measure:
+    rows = {"unlearned": a, "oracle": b}
+    return Measure(tuple(replace(p, values=p.values[rows[p.population]]) for p in measure.parts), measure.quantile)
+
+
+def _band(best: Measure | str, size: int) -> tuple[float, float] | None:
+    """Prediction interval for the score of ``size`` further oracles, from the spread over oracles (Student's t)."""
+    if isinstance(best, str) or best.quantile is not None or any(p.population == "both" for p in best.parts):
+        return None
+    count = len(best.parts[0].values)
+    ours = [p for p in best.parts if p.population == "unlearned"]
+    if count < 3 or not ours:
+        return None
+    per_model = sum(p.sign * p.values.mean(1) for p in ours)
+    half = float(stats.t.ppf(0.975, count - 1) * np.std(per_model, ddof=1) * np.sqrt(1 / count + 1 / size))
+    return number(best) - half, number(best) + half

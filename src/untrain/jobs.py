@@ -1,0 +1,199 @@
+"""Pieces of work that a run is made of: each trains or unlearns one model, and leaves an entry in the store."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from untrain.core.cost import metered
+from untrain.core.errors import BadInput, RunFailed
+from untrain.core.prints import array_digest
+from untrain.core.records import Data, Examples, ForgetRequest, Outcome, Problem, take, to_device
+from untrain.core.roles import Learner, Recipe, Scenario, Unlearner
+from untrain.core.spec import canonical, code_digest, sources
+from untrain.data.request import request
+from untrain.observe.logits import logits
+from untrain.store import Entry, Store, key_of
+from untrain.tasks.classify import Classify
+
+Method = Unlearner | Recipe
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """A scenario made real on a device.
+
+    Args:
+        scenario: its spec.
+        data: train, valid and test examples.
+        asked: what is to be forgotten.
+        learner: what trains.
+        retain: rows of the training data that stay.
+        prints: digests of the training data, the retain set and all that is observed.
+    """
+
+    scenario: Scenario
+    data: Data
+    asked: ForgetRequest
+    learner: Learner
+    retain: np.ndarray[Any, Any]
+    prints: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a number may depend on beside its spec: the device's kind and the number of threads."""
+
+    device: str = "cpu"
+    threads: int = 1
+
+
+@dataclass(frozen=True)
+class Job:
+    """One model to make: 'original', 'oracle' or 'unlearned', the index-th of its kind."""
+
+    kind: str
+    index: int
+    method: Method | None = None
+
+
+def open_scene(scenario: Scenario, setting: Setting) -> Scene:
+    """Load the data of a scenario and draw its request."""
+    found = scenario.load()
+    asked = request(found.train, scenario.asked())
+    retain = np.setdiff1d(np.arange(len(found.train)), np.asarray(asked.rows))
+    prints = {
+        "train": print_of(found.train),
+        "retain": print_of(take(found.train, retain)),
+        "seen": array_digest(*(np.frombuffer(print_of(e).encode(), dtype=np.uint8) for e in (found.train, found.test))),
+    }
+    placed = Data(*(to_device(e, setting.device) for e in (found.train, found.valid, found.test)))
+    return Scene(scenario, placed, asked, scenario.learner(), retain, prints)
+
+
+def print_of(examples: Examples) -> str:
+    """Digest of examples in their order: inputs, labels and ids."""
+    return array_digest(examples.x.cpu().numpy(), examples.y.cpu().numpy(), np.asarray(examples.ids).astype(str))
+
+
+def seed_of(base: int, kind: str, index: int) -> int:
+    """A seed of its own for each model; those of originals, oracles and methods never meet."""
+    return int.from_bytes(hashlib.sha256(f"{base}/{kind}/{index}".encode()).digest()[:4], "big") >> 1
+
+
+@lru_cache(maxsize=1)
+def engine() -> str:
+    """Digest of the code that every model depends on, whatever its method."""
+    from untrain.core import batches, records, roles, steps
+    from untrain.learn import descend, train
+    from untrain.observe import logits as observed
+    from untrain.tasks import classify
+
+    parts = [code_digest(m) for m in (batches, records, roles, steps, descend, train, observed, classify)]
+    return hashlib.sha256("".join(parts).encode()).hexdigest()[:12]
+
+
+def ingredients(scene: Scene, job: Job, seed: int, setting: Setting) -> dict[str, Any]:
+    """All that the entry of a job depends on."""
+    common = {
+        "engine": engine(), "torch": torch.__version__, "device": torch.device(setting.device).type, "threads": setting.threads,
+        "seen": scene.prints["seen"],
+    }  # fmt: skip
+    if job.method is None:
+        rows = "train" if job.kind == "original" else "retain"
+        return common | {
+            "kind": "model", "label": f"{job.kind} {job.index} of {type(scene.scenario).__name__}", "data": scene.prints[rows],
+            "learner": canonical(scene.learner), "sources": sources(scene.learner), "seed": seed_of(seed, job.kind, job.index),
+        }  # fmt: skip
+    start = ingredients(scene, Job("original", job.index), seed, setting)
+    return common | {
+        "kind": "unlearned", "label": f"{job.method!r} on original {job.index} of {type(scene.scenario).__name__}",
+        "model": key_of(start), "forget": scene.asked.digest, "retain": scene.prints["retain"],
+        "method": canonical(job.method), "sources": sources(job.method), "seed": seed_of(seed, "method", job.index),
+    }  # fmt: skip
+
+
+def do(scene: Scene, job: Job, seed: int, setting: Setting, store: Store) -> Entry:
+    """Do a job, or find it done."""
+    made = ingredients(scene, job, seed, setting)
+    key = key_of(made)
+    done = store.get(key)
+    if done is not None:
+        return done
+    with store.alone(key):
+        done = store.get(key)
+        if done is not None:
+            return done
+        return _unlearn(scene, job, made, seed, setting, store) if job.method is not None else _train(scene, job, made, store)
+
+
+def _train(scene: Scene, job: Job, made: dict[str, Any], store: Store) -> Entry:
+    rows = np.arange(len(scene.data.train)) if job.kind == "original" else scene.retain
+    with metered() as meter:
+        model = scene.learner(take(scene.data.train, rows), made["seed"])
+        cost = meter.read()
+    return _keep(scene, model, made, {"cost": asdict(cost)}, store)
+
+
+def _unlearn(scene: Scene, job: Job, made: dict[str, Any], seed: int, setting: Setting, store: Store) -> Entry:
+    origin = seed_of(seed, "original", job.index)
+    start = do(scene, Job("original", job.index), seed, setting, store)
+    model = scene.learner.init(scene.data.train, origin)
+    model.load_state_dict({n: torch.from_numpy(a) for n, a in start.tensors("weights").items()})
+    assert job.method is not None
+    try:
+        outcome = job.method.run(model.eval(), problem_of(scene, made["seed"], origin))
+    except (RunFailed, BadInput) as error:
+        # The same ingredients would fail again: the failure is the result.
+        return store.put(made, {"error": str(error), "cost": {}})
+    record = {"cost": asdict(outcome.cost), "guard": asdict(outcome.guard), "layers": _layers(outcome)}
+    return _keep(scene, outcome.model, made, record, store)
+
+
+def problem_of(scene: Scene, seed: int, origin: int | None = None) -> Problem:
+    """The problem that a scene poses to an unlearner."""
+    train = scene.data.train
+    return Problem(
+        task=getattr(scene.learner, "task", None) or Classify(),
+        forget=take(train, np.asarray(scene.asked.rows)),
+        retain=take(train, scene.retain),
+        valid=scene.data.valid if len(scene.data.valid) else None,
+        init=lambda s: scene.learner.init(train, s),
+        recipe=scene.learner,
+        digest=scene.asked.digest,
+        seed=seed,
+        origin=origin,
+    )
+
+
+def _layers(outcome: Outcome) -> dict[str, list[int]]:
+    """Parameter name -> weights in the mask, weights in all."""
+    bits = {} if outcome.mask is None else outcome.mask.bits
+    return {n: [int(b.sum()), b.numel()] for n, b in bits.items()}
+
+
+def _keep(scene: Scene, model: nn.Module, made: dict[str, Any], record: dict[str, Any], store: Store) -> Entry:
+    task = getattr(scene.learner, "task", None) or Classify()
+    seen = [logits(model, e, task) for e in (scene.data.train, scene.data.test)]
+    weights = {n: t.detach().cpu().numpy() for n, t in model.state_dict().items()}
+    return store.put(made, record, {"logits": np.concatenate(seen)}, {"weights": weights})
+
+
+_scenes: dict[str, Scene] = {}
+
+
+def in_worker(scenario: Scenario, job: Job, seed: int, setting: Setting, store: str | Path) -> str:
+    """Do a job in a process of its own; the scenes of a run are opened once."""
+    torch.set_num_threads(setting.threads)
+    name = repr(scenario)
+    if name not in _scenes:
+        _scenes[name] = open_scene(scenario, setting)
+    return do(_scenes[name], job, seed, setting, Store(store)).key

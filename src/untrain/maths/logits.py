@@ -1,0 +1,41 @@
+"""Losses, margins and correctness, derived from logits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.special import log_softmax, logsumexp
+
+Array = np.ndarray[Any, Any]
+
+
+def correct(logits: Array, labels: Array) -> Array:
+    """Whether the largest answer is the label's: float (m, n) of 0 and 1; ties go to the lower class."""
+    return np.asarray(logits.argmax(-1) == labels, dtype=np.float64)
+
+
+def losses(logits: Array, labels: Array) -> Array:
+    """Cross-entropy in nats, (m, n)."""
+    return np.asarray(-_of(log_softmax(np.asarray(logits, dtype=np.float64), axis=-1), labels))
+
+
+def confidences(logits: Array, labels: Array) -> Array:
+    """Probability of the label, (m, n)."""
+    return np.asarray(np.exp(-losses(logits, labels)))
+
+
+def margins(logits: Array, labels: Array) -> Array:
+    """``log p_y - log(1 - p_y)``, (m, n): the logit of the label less the log-sum-exp of the others."""
+    wide = np.asarray(logits, dtype=np.float64)
+    rest = wide.copy()
+    np.put_along_axis(rest, _index(wide, labels), -np.inf, axis=-1)
+    return np.asarray(_of(wide, labels) - logsumexp(rest, axis=-1))
+
+
+def _index(logits: Array, labels: Array) -> Array:
+    return np.broadcast_to(labels[None, :, None], (*logits.shape[:-1], 1))
+
+
+def _of(table: Array, labels: Array) -> Array:
+    return np.asarray(np.take_along_axis(table, _index(table, labels), axis=-1)[..., 0])

@@ -1,0 +1,27 @@
+"""What a model answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from untrain.core.batches import in_order
+from untrain.core.records import Batch, Examples, Task, batch_of
+
+
+def logits(model: nn.Module, examples: Examples, task: Task, batch: int = 512) -> np.ndarray[Any, Any]:
+    """Answers of one model in eval mode on all examples, float32 (n, c); none is left out."""
+    modes = [(part, part.training) for part in model.modules()]
+    device = next(model.parameters()).device
+    model.eval()
+    out = []
+    with torch.no_grad():
+        for rows in in_order(len(examples), batch):
+            x, y = batch_of(examples, rows)
+            out.append(task.logits(model, Batch(x.to(device), y.to(device))).float().cpu().numpy())
+    for part, was in modes:
+        part.training = was
+    return np.concatenate(out).astype(np.float32)

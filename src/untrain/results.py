@@ -1,0 +1,156 @@
+"""From a stored run to its scores: arithmetic on arrays, with no model and no GPU."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from untrain.core import names
+from untrain.core.errors import DataError
+from untrain.core.evaluator import About, Evaluator
+from untrain.core.records import Observation
+from untrain.evaluate.score import compare
+from untrain.store import Entry, Store
+
+
+def evaluators() -> list[Evaluator]:
+    """One of each evaluator, with its defaults."""
+    return [names.load(place.name)() for place in names.of_role("evaluator")]
+
+
+def abouts(chosen: Iterable[Evaluator]) -> dict[str, About]:
+    """The glossary of some evaluators: score name -> what it is."""
+    return {name: about for e in chosen for name, about in e.scores.items()}
+
+
+def entries_of(run: Entry, store: Store) -> dict[str, Any]:
+    """The entries of a run's models: 'original', 'oracle' and, by method, 'unlearned'.
+
+    Raises:
+        DataError: one of them is no longer in the store.
+    """
+
+    def fetch(key: str) -> Entry:
+        entry = store.get(key)
+        if entry is None:
+            raise DataError(f"model {key[:12]} of this run is no longer in {store.path}: run the same command again")
+        return entry
+
+    models = run.record["ingredients"]["models"]
+    return {
+        "original": [fetch(k) for k in models["original"]],
+        "oracle": [fetch(k) for k in models["oracle"]],
+        "unlearned": {m["method"]: [fetch(k) for k in m["keys"]] for m in models["methods"]},
+    }
+
+
+def observe(run: Entry, entries: list[Entry]) -> Observation:
+    """What some models of a run answered."""
+    logits = np.stack([e.array("logits") for e in entries])
+    labels, true, side, ids = (np.asarray(run.array(n)) for n in ("labels", "true", "side", "ids"))
+    return Observation(logits, labels, true, side, ids)
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """All that a report is made of.
+
+    Args:
+        document: the scores of a run, as ``results`` gives them.
+        original: what the original models answered.
+        oracle: what the oracles answered.
+        unlearned: method -> what its models answered; a method that failed is absent.
+        inputs: the forget examples' inputs, in the order of their rows, (n, ...); None when they are to be left out.
+    """
+
+    document: dict[str, Any]
+    original: Observation
+    oracle: Observation
+    unlearned: dict[str, Observation]
+    inputs: np.ndarray[Any, Any] | None
+
+
+def material(run: Entry, store: Store, document: dict[str, Any], images: bool = True) -> Material:
+    """What a report of a run is made of, from the store."""
+    models = entries_of(run, store)
+    kept = {m: entries for m, entries in models["unlearned"].items() if not any(e.record.get("error") for e in entries)}
+    return Material(
+        document,
+        observe(run, models["original"]),
+        observe(run, models["oracle"]),
+        {m: observe(run, entries) for m, entries in kept.items()},
+        np.asarray(run.array("forget_inputs")) if images else None,
+    )
+
+
+def results(run: Entry, store: Store, chosen: list[Evaluator] | None = None, draws: int = 1000) -> dict[str, Any]:
+    """Scores, cost and guard of every method of a run, as one JSON-able document."""
+    chosen = evaluators() if chosen is None else chosen
+    models = entries_of(run, store)
+    seen = observe(run, models["oracle"])
+    fixed = [(e, e.prepare(seen), e.prepare(observe(run, models["original"]))) for e in chosen]
+    done = []
+    for method, entries in models["unlearned"].items():
+        row: dict[str, Any] = {"method": method, "scores": {}, "cost": {}, "guard": {}, "layers": {}, "error": None}
+        done.append(row)
+        failed = [e.record["error"] for e in entries if e.record.get("error")]
+        if failed:
+            row["error"] = f"{len(failed)} of {len(entries)} seeds failed: {failed[0]}"
+            continue
+        answers = observe(run, entries)
+        for e, oracle, original in fixed:
+            ready = {"original": original, "unlearned": e.prepare(answers), "oracle": oracle}
+            row["scores"] |= {n: asdict(s) for n, s in compare(e, ready, seen, draws).items()}
+        row["cost"] = cost(entries, models["oracle"])
+        row["guard"] = guard(entries)
+        row["layers"] = entries[0].record.get("layers", {})
+    record = run.record
+    return {
+        "untrain": version("untrain"), "run": run.key, "scenario": record["scenario"], "seeds": record["seeds"],
+        "oracles": record["oracles"], "seed": record["seed"], "sizes": record["sizes"], "digest": record["digest"],
+        "results": done, "oracle_cost": cost(models["oracle"], models["oracle"]), "warnings": warnings(record),
+        "setting": {"device": record["device"], "threads": record["threads"], "python": platform.python_version(),
+                    "torch": version("torch"), "machine": f"{platform.machine()} {platform.system()}"},
+    }  # fmt: skip
+
+
+def warnings(record: dict[str, Any]) -> list[str]:
+    """What a reader must know beside the scores."""
+    told = []
+    near = record["duplicates"]
+    if near["count"]:
+        told.append(
+            f"{near['count']} of {record['sizes']['forget']} forget examples have a near-duplicate left in the retain set: "
+            "what they teach is not forgotten by forgetting them"
+        )
+    if record["seeds"] < 5:
+        told.append(f"intervals over {record['seeds']} seeds are rough: they tend to be too narrow below 5")
+    return told
+
+
+def cost(entries: list[Entry], oracles: list[Entry]) -> dict[str, Any]:
+    """Mean cost of some models, and its share of retraining's by operations, examples and seconds."""
+
+    def mean(name: str, of: list[Entry]) -> float:
+        return float(np.mean([e.record["cost"][name] for e in of]))
+
+    def share(name: str) -> float | None:
+        whole = mean(name, oracles)
+        return mean(name, entries) / whole if whole > 0 else None
+
+    plain: dict[str, Any] = {n: mean(n, entries) for n in ("seconds", "forward", "backward", "flops", "peak")}
+    return plain | {
+        "share_of_retraining": share("flops"), "share_of_examples": share("forward"), "share_of_seconds": share("seconds")
+    }  # fmt: skip
+
+
+def guard(entries: list[Entry]) -> dict[str, float]:
+    """The guard over seeds: the worst leak, the mean of the rest."""
+    held = [e.record["guard"] for e in entries]
+    means = {n: float(np.mean([g[n] for g in held])) for n in held[0]}
+    return means | {"outside_mask_max": max(g["outside_mask_max"] for g in held)}
