@@ -22,7 +22,7 @@ FOLDERS = {
     "scenario": "scenarios",
     "task": "tasks",
 }
-SHARED = {"recipe": "recipes.py", "part": "core/steps.py", "choice": "localize/choices.py"}
+SHARED = {"recipe": "recipes.py", "part": "core/steps.py", "choice": "localize/choices.py", "source": "data/parquet.py"}
 
 
 @dataclass(frozen=True)

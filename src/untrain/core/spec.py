@@ -15,7 +15,7 @@ import pydantic
 from pydantic import ConfigDict, Field, ValidationError
 
 from untrain.core import names
-from untrain.core.errors import SpecError, suggest
+from untrain.core.errors import SpecError, UntrainError, suggest
 
 S = TypeVar("S", bound="Spec")
 
@@ -70,6 +70,10 @@ def _clear(init: Callable[..., None]) -> Callable[..., None]:
         try:
             init(self, *args, **kwargs)
         except ValidationError as error:
+            for complaint in error.errors():
+                own = complaint.get("ctx", {}).get("error")
+                if isinstance(own, UntrainError):
+                    raise own from None
             raise SpecError(f"{name}: {_first(error, known)}") from None
 
     return __init__

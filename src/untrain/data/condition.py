@@ -131,9 +131,7 @@ def _kind(value: Column) -> str:
 
 def _alike(left: Column, a: ast.expr, right: Column, b: ast.expr) -> None:
     if _kind(left) != _kind(right):
-        raise RequestError(
-            f"{ast.unparse(a)!r} is {_kind(left)} and {ast.unparse(b)!r} is {_kind(right)}: they cannot be compared"
-        )
+        raise RequestError(f"{ast.unparse(a)!r} is {_kind(left)} and {ast.unparse(b)!r} is {_kind(right)}: they cannot be compared")
 
 
 def _truth(value: Column, node: ast.expr) -> Column:

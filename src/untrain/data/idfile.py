@@ -51,9 +51,7 @@ def numbers(file: Path, listed: list[str], positive: bool) -> list[int]:
             raise RequestError(f"{file} lists {text[:40]!r}, and the ids of these data are whole numbers such as 17")
         made.append(int(text))
         if positive and made[-1] < 0:
-            raise RequestError(
-                f"{file} lists {text}, and no id of these data is below 0; ids do not count from the end"
-            )
+            raise RequestError(f"{file} lists {text}, and no id of these data is below 0; ids do not count from the end")
     return made
 
 
@@ -96,7 +94,5 @@ def _array(file: Path, raw: bytes) -> list[str]:
     except (ValueError, OSError, EOFError, MemoryError) as error:
         raise RequestError(f"{file} cannot be read as a plain array: {str(error).splitlines()[0]}") from None
     if array.ndim != 1 or array.dtype.kind not in "iuU":
-        raise RequestError(
-            f"{file} holds {array.dtype} of shape {array.shape}: whole numbers or text of shape (k,) are needed"
-        )
+        raise RequestError(f"{file} holds {array.dtype} of shape {array.shape}: whole numbers or text of shape (k,) are needed")
     return [str(i) for i in array.tolist()]

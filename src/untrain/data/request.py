@@ -26,9 +26,7 @@ def request(train: Examples, by: Request) -> ForgetRequest:
         raise RequestError(f"{by!r} drew {rows.dtype} of shape {rows.shape}: row numbers (k,) are needed")
     rows = np.sort(rows.astype(np.int64))
     if rows[0] < 0 or rows[-1] >= len(train) or (np.diff(rows) == 0).any():
-        raise RequestError(
-            f"{by!r} drew rows from {rows[0]} to {rows[-1]}: each of range({len(train)}) may be named once"
-        )
+        raise RequestError(f"{by!r} drew rows from {rows[0]} to {rows[-1]}: each of range({len(train)}) may be named once")
     if len(rows) == len(train):
         raise RequestError(f"{by!r} names all {len(train)} training examples: nothing would be left to train on")
     forget = take(train, rows)

@@ -35,9 +35,7 @@ class Flip(Noise):
             DataError: there is no other class to flip to.
         """
         if train.classes < 2:
-            raise DataError(
-                f"{self!r} needs another class to flip to, and the data have {train.classes}: give two or more"
-            )
+            raise DataError(f"{self!r} needs another class to flip to, and the data have {train.classes}: give two or more")
         rng = np.random.default_rng(self.seed)
         rows = rng.choice(len(train), round(self.rate * len(train)), replace=False)
         shift = torch.as_tensor(rng.integers(1, train.classes, len(rows)), device=train.y.device)

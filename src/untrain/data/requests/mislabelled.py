@@ -30,7 +30,5 @@ class Mislabelled(Request):
             )
         rows = np.flatnonzero((train.y != train.true).cpu().numpy())
         if len(rows) == 0:
-            raise RequestError(
-                f"none of the {len(train)} training labels differs from the true one: plant noise with noise=Flip()"
-            )
+            raise RequestError(f"none of the {len(train)} training labels differs from the true one: plant noise with noise=Flip()")
         return rows

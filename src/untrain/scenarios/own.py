@@ -1,0 +1,115 @@
+"""Data and model of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields, replace
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import BeforeValidator
+from torch import nn
+
+from untrain.core.errors import DataError, RequestError
+from untrain.core.prints import array_digest
+from untrain.core.records import Data, Examples, take
+from untrain.core.roles import Architecture, Learner, Noise, Request, Scenario
+from untrain.core.steps import Steps
+from untrain.data.examples import examples
+from untrain.data.parquet import Parquet
+from untrain.data.requests.random import Random
+from untrain.data.split import Rows
+from untrain.learn.train import Train
+
+VALID = 0.1
+SPLIT_SEED = 0
+
+
+def _held(source: Any) -> Any:
+    """Files stay names until they are loaded; all else becomes examples at once."""
+    return source if isinstance(source, str | Parquet) else examples(source)
+
+
+Source = Annotated[Any, BeforeValidator(_held)]
+
+
+class Own(Scenario):
+    """Data and a model of one's own; a tenth of ``train`` is set apart to tune on.
+
+    Rows that share an id stay together, and those that the request names stay in the training set.
+
+    Args:
+        train: Examples, a pair of arrays (x, y), a map-style torch Dataset, a Parquet or the path of a Parquet file.
+        test: the same, to report on.
+        model: an architecture, or any callable without arguments that makes a torch module.
+        request: what is to be forgotten.
+        noise: what is planted in the training labels.
+        steps: how the model is trained.
+
+    Source: the user.
+    """
+
+    train: Source
+    test: Source
+    model: Architecture | Callable[[], nn.Module]
+    request: Request = Random(fraction=0.1)
+    noise: Noise | None = None
+    steps: Steps = Steps(lr=0.1, epochs=30)
+
+    def spell(self, spell: Callable[[Any], str]) -> str:
+        """The spelling, in which data held in memory stand by their fingerprint."""
+        parts = {f.name: _told(getattr(self, f.name), spell) for f in fields(self)}
+        return f"Own({', '.join(f'{name}={text}' for name, text in parts.items())})"
+
+    def load(self) -> Data:
+        """Train, valid and test.
+
+        Raises:
+            DataError: the parts do not go together, or there is too little to set a part apart.
+        """
+        given, test = examples(self.train), examples(self.test)
+        if given.x.shape[1:] != test.x.shape[1:] or given.x.dtype != test.x.dtype:
+            raise DataError(
+                f"train holds {given.x.dtype} inputs of shape {tuple(given.x.shape[1:])}, test {test.x.dtype} ones of "
+                f"shape {tuple(test.x.shape[1:])}: make them alike"
+            )
+        classes = max(given.classes, test.classes)
+        given, test = replace(given, classes=classes), replace(test, classes=classes)
+        apart = np.isin(given.ids, self._apart(given))
+        train = take(given, np.flatnonzero(~apart))
+        return Data(train if self.noise is None else self.noise.plant(train), take(given, np.flatnonzero(apart)), test)
+
+    def learner(self) -> Learner:
+        """Training from scratch."""
+        return Train(model=self.model, steps=self.steps)
+
+    def asked(self) -> Request:
+        """The request."""
+        return self.request
+
+    def _apart(self, given: Examples) -> Rows:
+        """Ids to set apart: drawn until they hold their share of the rows, those that are asked for left out."""
+        ids, counts = np.unique(given.ids, return_counts=True)
+        if len(ids) < 2:
+            raise DataError(f"all {len(given)} rows of train bear the id {ids[0].item()!r}: a part to tune on needs others")
+        order = np.random.default_rng(SPLIT_SEED).permutation(len(ids))
+        order = order[~np.isin(ids[order], self._named(given))]
+        enough = int(np.searchsorted(np.cumsum(counts[order]), VALID * len(given))) + 1
+        return np.asarray(ids[order[: min(enough, len(ids) - 1)]])
+
+    def _named(self, given: Examples) -> Rows:
+        if isinstance(self.request, Random):  # which names nothing; it draws from whatever is left to train on
+            return given.ids[:0]
+        try:
+            return np.asarray(given.ids[self.request.draw(given)])
+        except RequestError:  # told when the request is made, on the training set
+            return given.ids[:0]
+
+
+def _told(value: Any, spell: Callable[[Any], str]) -> str:
+    if isinstance(value, Examples):
+        digest = array_digest(value.x.cpu().numpy(), value.y.cpu().numpy(), value.ids)
+        return repr(f"{len(value)} examples {digest[:16]}")
+    if callable(value) and hasattr(value, "__qualname__"):
+        return f"{value.__module__}.{value.__qualname__}"
+    return spell(value)
