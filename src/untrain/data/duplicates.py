@@ -1,0 +1,113 @@
+"""Whether what is forgotten has a twin among what is kept, from which a model would learn it again."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from untrain.core.records import Examples
+
+Array = np.ndarray[Any, Any]
+WIDE = 256
+WITHIN = 0.12
+BLOCK = (1024, 16384)
+
+
+@dataclass(frozen=True, eq=False)
+class Duplicates:
+    """For each of k forget examples, what is nearest to it among the retained.
+
+    Args:
+        nearest: row of the retain set, (k,).
+        distance: how far away it is, as a share of the median length of all training inputs, (k,).
+        near: whether it is a near or an exact duplicate, bool (k,).
+        exact: whether it has the very same numbers, bool (k,).
+        counts: numbers of forget examples by 'forget' (all), 'near' and 'exact'; the near include the exact.
+    """
+
+    nearest: Array
+    distance: Array
+    near: Array
+    exact: Array
+    counts: dict[str, int]
+
+
+def near_duplicates(forget: Examples, retain: Examples, within: float = WITHIN) -> Duplicates:
+    """Forget examples that have an exact or a near duplicate left in ``retain``.
+
+    Images of more than 256 numbers are averaged down to at most that, and each image loses its own mean, so that a
+    change of brightness does not hide a copy; then all inputs are centred by the training mean. With the threshold as
+    set, copies with one grey level more or with noise of 0.02 on pixels in [0, 1] are found, and of examples drawn at
+    random without planting 0 of 125 are flagged on the digits, 0 to 2 in 1,000 on 10,000 images of MNIST,
+    Fashion-MNIST and CIFAR-10. Shifted, cropped and mirrored copies are not found.
+
+    Args:
+        forget: what is forgotten.
+        retain: what is kept.
+        within: largest distance of a near duplicate, as a share of the median length of centred inputs.
+    """
+    a, b = _flat(forget.x), _flat(retain.x).to(forget.x.device)
+    mean = (a.sum(0) + b.sum(0)) / (len(a) + len(b))
+    a, b = a - mean, b - mean
+    scale = float(torch.cat([a.norm(dim=1), b.norm(dim=1)]).median())
+    nearest = _nearest(a, b)
+    distance = (a - b[nearest]).norm(dim=1).cpu().numpy() / (scale if scale > 0 else 1.0)
+    rows = nearest.cpu().numpy()
+    twin = _twins(forget.x, retain.x)
+    exact = twin >= 0
+    rows[exact], distance[exact] = twin[exact], 0.0
+    near = exact | (distance <= within)
+    return Duplicates(rows, distance, near, exact, _counts(near, exact))
+
+
+def _counts(near: Array, exact: Array) -> dict[str, int]:
+    return {"forget": len(near), "near": int(near.sum()), "exact": int(exact.sum())}
+
+
+def _flat(x: Tensor) -> Tensor:
+    """Inputs as vectors, (n, d), float32; made block by block, so that no float copy of all images is needed."""
+    return torch.cat([_vectors(x[start : start + BLOCK[0]]) for start in range(0, len(x), BLOCK[0])])
+
+
+def _vectors(x: Tensor) -> Tensor:
+    values = x.float() / 255 if x.dtype == torch.uint8 else x.float()
+    if values.ndim != 4:
+        return values.flatten(1)
+    side = int((WIDE / values.shape[1]) ** 0.5)
+    if values[0].numel() > WIDE and side > 0:
+        height, width = min(side, values.shape[2]), min(side, values.shape[3])
+        values = F.adaptive_avg_pool2d(values, (height, width))
+    flat = values.flatten(1)
+    return flat - flat.mean(1, keepdim=True)
+
+
+def _nearest(a: Tensor, b: Tensor) -> Tensor:
+    """Row of ``b`` nearest to each row of ``a``: least ``|b|^2 - 2 a.b``, to which ``|a|^2`` adds nothing."""
+    found = []
+    for first in range(0, len(a), BLOCK[0]):
+        part = a[first : first + BLOCK[0]]
+        best, at = part.new_full((len(part),), torch.inf), torch.zeros(len(part), dtype=torch.long, device=a.device)
+        for start in range(0, len(b), BLOCK[1]):
+            block = b[start : start + BLOCK[1]]
+            value, row = torch.addmm((block**2).sum(1), part, block.T, alpha=-2).min(1)
+            at = torch.where(value < best, row + start, at)
+            best = torch.minimum(value, best)
+        found.append(at)
+    return torch.cat(found)
+
+
+def _twins(forget: Tensor, retain: Tensor) -> Array:
+    """A row of ``retain`` with the very same numbers, -1 where there is none."""
+    rows = {digest: row for row, digest in reversed(list(enumerate(_digests(retain))))}
+    return np.array([rows.get(digest, -1) for digest in _digests(forget)])
+
+
+def _digests(x: Tensor) -> list[bytes]:
+    flat = x.cpu().contiguous().flatten(1).numpy()
+    return [hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in flat]
