@@ -1,1 +1,49 @@
-"""Make a trained model forget chosen training data, and measure against retraining whether it did."""
+"""Make a trained model forget chosen training data, and measure against retraining whether it did.
+
+Every name that ``untrain methods`` and its siblings list is here too (``untrain.DEL``), beside the commands. Names are
+imported when they are first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+_HOMES = {
+    "run": "untrain.commands",
+    "report": "untrain.commands",
+    "demo": "untrain.commands",
+    "check": "untrain.commands",
+    "parse": "untrain.core.spec",
+    "Problem": "untrain.core.records",
+    "Examples": "untrain.core.records",
+    "ForgetRequest": "untrain.core.records",
+    "Mask": "untrain.core.records",
+    "examples": "untrain.data.examples",
+    "problem": "untrain.learn.problem",
+    "Store": "untrain.store",
+    "UntrainError": "untrain.core.errors",
+    "BadInput": "untrain.core.errors",
+    "RunFailed": "untrain.core.errors",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("untrain")
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    from untrain.core import names
+
+    place = names.where(name)
+    if place is None:
+        raise AttributeError(f"module 'untrain' has no attribute {name!r}")
+    return names.load(name)
+
+
+def __dir__() -> list[str]:
+    from untrain.core import names
+
+    return sorted([*_HOMES, *names.index(), "__version__"])

@@ -18,10 +18,12 @@ from untrain.core.errors import BadInput, DataError, SpecError, StoreError, sugg
 if TYPE_CHECKING:
     from untrain.core.roles import Scenario
     from untrain.jobs import Method
-    from untrain.run import Comparison, Progress
+    from untrain.conduct import Comparison, Progress
 
 Document = dict[str, Any]
 Tell = Callable[["Progress"], None]
+
+HOME = Path("~/.untrain")
 
 DEMO = (
     "Retrain", "Finetune", "NegGrad", "RandomLabel", "SalUn", "DEL", "DEL(steps=Steps(lr=0.05, epochs='30%', batch=64))",
@@ -34,7 +36,7 @@ DEMO_SCENARIOS = (
 
 
 def demo(
-    store: str | Path, out: str | Path = "untrain-demo", seeds: int = 5, oracles: int = 10, seed: int = 0,
+    store: str | Path = HOME, out: str | Path = "untrain-demo", seeds: int = 5, oracles: int = 10, seed: int = 0,
     workers: int | None = None, images: bool = True, command: str = "untrain demo", tell: Tell | None = None,
 ) -> Document:  # fmt: skip
     """The main job on real images: a privacy request and a repair request on scikit-learn's handwritten digits.
@@ -55,7 +57,7 @@ def demo(
 
 
 def run(
-    scenario: str | Scenario, methods: Sequence[str | Method], store: str | Path, out: str | Path | None = None, seeds: int = 3,
+    scenario: str | Scenario, methods: Sequence[str | Method], store: str | Path = HOME, out: str | Path | None = None, seeds: int = 3,
     oracles: int = 6, seed: int = 0, device: str = "cpu", threads: int = 1, workers: int | None = None, images: bool = True,
     command: str = "", tell: Tell | None = None,
 ) -> Document:  # fmt: skip
@@ -88,7 +90,7 @@ def run(
 
 
 def report(
-    runs: Sequence[str], store: str | Path, out: str | Path = "untrain-report", images: bool = True, command: str = "untrain report"
+    runs: Sequence[str] = (), store: str | Path = HOME, out: str | Path = "untrain-report", images: bool = True, command: str = "untrain report"
 ) -> Document:
     """The scores and the page again, from stored arrays: no model, no GPU.
 
@@ -104,7 +106,7 @@ def report(
     if not Path(store).expanduser().is_dir():
         raise StoreError(f"there is no store at {store}: name another --store")
     held = Store(store)
-    return _report([_find(word, held) for word in (runs or ["latest"])], held, out, images, command)
+    return _report([entry for word in (runs or ["latest"]) for entry in _find(word, held)], held, out, images, command)
 
 
 def methods() -> list[Document]:
@@ -202,7 +204,7 @@ def _described(*roles: str) -> list[Document]:
 def _comparison(scenario: Any, methods: Sequence[Any], seeds: int, oracles: int, seed: int) -> Comparison:
     from untrain.core.roles import Recipe, Scenario, Unlearner
     from untrain.core.spec import parse
-    from untrain.run import Comparison, check
+    from untrain.conduct import Comparison, check
 
     where = parse(scenario) if isinstance(scenario, str) else scenario
     if not isinstance(where, Scenario):
@@ -221,7 +223,7 @@ def _conduct(
     tell: Tell | None,
 ) -> Document:  # fmt: skip
     from untrain.jobs import Setting
-    from untrain.run import conduct, workers_for
+    from untrain.conduct import conduct, workers_for
     from untrain.store import Store
 
     _writable(out)
@@ -271,16 +273,17 @@ def _report(entries: Sequence[Any], held: Any, out: Any, images: bool, command: 
     return whole | {"report": str(folder / "report.html")}
 
 
-def _find(word: str, held: Any) -> Any:
-    """The entry of a run by its key, the beginning of it, or a folder with results.json."""
+def _find(word: str, held: Any) -> list[Any]:
+    """The entries of runs by a key, the beginning of one, 'latest', or a folder with results.json."""
     rows = [r["key"] for r in held.entries() if r["kind"] == "run"]
     if Path(word).is_dir():
         try:
-            word = json.loads((Path(word) / "results.json").read_text())["runs"][0]["run"]
-        except (OSError, ValueError, KeyError, IndexError, TypeError):
+            keys = [run["run"] for run in json.loads((Path(word) / "results.json").read_text())["runs"]]
+        except (OSError, ValueError, KeyError, TypeError):
             raise DataError(f"{word} holds no results.json that untrain wrote") from None
+        return [entry for key in keys for entry in _find(key, held)]
     found = rows[-1:] if word == "latest" else [k for k in rows if k.startswith(word)]
     if len(found) != 1:
         told = "there is no run" if not found else f"{len(found)} runs begin with"
         raise DataError(f"{told} {word!r} in {held.path}; it holds {[k[:12] for k in rows]}")
-    return held.get(found[0])
+    return [held.get(found[0])]

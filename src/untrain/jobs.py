@@ -16,10 +16,11 @@ from torch import nn
 from untrain.core.cost import metered
 from untrain.core.errors import BadInput, RunFailed
 from untrain.core.prints import array_digest
-from untrain.core.records import Data, Examples, ForgetRequest, Outcome, Problem, take, to_device
+from untrain.core.records import Data, Examples, ForgetRequest, Outcome, take, to_device
 from untrain.core.roles import Learner, Recipe, Scenario, Unlearner
 from untrain.core.spec import canonical, code_digest, sources
 from untrain.data.request import request
+from untrain.learn.problem import problem
 from untrain.observe.logits import logits
 from untrain.store import Entry, Store, key_of
 from untrain.tasks.classify import Classify
@@ -150,28 +151,13 @@ def _unlearn(scene: Scene, job: Job, made: dict[str, Any], seed: int, setting: S
     model.load_state_dict({n: torch.from_numpy(a) for n, a in start.tensors("weights").items()})
     assert job.method is not None
     try:
-        outcome = job.method.run(model.eval(), problem_of(scene, made["seed"], origin))
+        posed = problem(scene.data.train, scene.asked, scene.learner, scene.data.valid, made["seed"], origin)
+        outcome = job.method.run(model.eval(), posed)
     except (RunFailed, BadInput) as error:
         # The same ingredients would fail again: the failure is the result.
         return store.put(made, {"error": str(error), "cost": {}})
     record = {"cost": asdict(outcome.cost), "guard": asdict(outcome.guard), "layers": _layers(outcome)}
     return _keep(scene, outcome.model, made, record, store)
-
-
-def problem_of(scene: Scene, seed: int, origin: int | None = None) -> Problem:
-    """The problem that a scene poses to an unlearner."""
-    train = scene.data.train
-    return Problem(
-        task=getattr(scene.learner, "task", None) or Classify(),
-        forget=take(train, np.asarray(scene.asked.rows)),
-        retain=take(train, scene.retain),
-        valid=scene.data.valid if len(scene.data.valid) else None,
-        init=lambda s: scene.learner.init(train, s),
-        recipe=scene.learner,
-        digest=scene.asked.digest,
-        seed=seed,
-        origin=origin,
-    )
 
 
 def _layers(outcome: Outcome) -> dict[str, list[int]]:

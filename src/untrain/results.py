@@ -123,9 +123,9 @@ def warnings(record: dict[str, Any]) -> list[str]:
     """What a reader must know beside the scores."""
     told = []
     near = record["duplicates"]
-    if near["count"]:
+    if near["near"]:
         told.append(
-            f"{near['count']} of {record['sizes']['forget']} forget examples have a near-duplicate left in the retain set: "
+            f"{near['near']} of {near['forget']} forget examples have a near-duplicate left in the retain set ({near['exact']} exact): "
             "what they teach is not forgotten by forgetting them"
         )
     if record["seeds"] < 5:

@@ -125,7 +125,7 @@ class Store:
                 save_file({k: np.ascontiguousarray(v) for k, v in held.items()}, work / f"{name}.safetensors")
             files = {f.name: {"bytes": f.stat().st_size, "sha256": _sha(f)} for f in sorted(work.iterdir())}
             whole = {"key": key, "made": time.time(), "ingredients": dict(ingredients), "files": files, **record}
-            (work / "record.json").write_text(json.dumps(whole, default=str, allow_nan=False))
+            (work / "record.json").write_text(json.dumps(whole, allow_nan=False))
             _sync(work)
             self._folder(key).parent.mkdir(parents=True, exist_ok=True)
             try:

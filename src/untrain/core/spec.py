@@ -169,7 +169,7 @@ def code_digest(thing: Any) -> str:
 
 def digest(value: Any) -> str:
     """Sixty-four hexadecimal digits of a JSON-able value, independent of the order of its keys."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 def parse(text: str) -> Any:

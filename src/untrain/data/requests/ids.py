@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from untrain.core.errors import RequestError
 from untrain.core.records import Examples
 from untrain.core.roles import Request
+from untrain.data.bearers import bearers
 from untrain.data.idfile import numbers, read
 
 
@@ -34,19 +33,4 @@ class Ids(Request):
         file, integers = Path(self.path), train.ids.dtype.kind in "iu"
         listed = read(file, integers)
         wanted: list[Any] = numbers(file, listed, bool((train.ids >= 0).all())) if integers else listed
-        twice = [i for i, count in Counter(wanted).items() if count > 1]
-        if twice:
-            raise RequestError(f"{file} lists {_some(twice)} more than once: list each id once")
-        known = set(train.ids.tolist())
-        missing = [i for i in wanted if i not in known]
-        if missing:
-            raise RequestError(
-                f"{file} lists {len(missing)} of {len(wanted)} ids that the training data lack: {_some(missing)}; "
-                f"ids there are such as {_some(train.ids[:3].tolist(), cut=3)}"
-            )
-        names = set(wanted)
-        return np.flatnonzero([i in names for i in train.ids.tolist()])
-
-
-def _some(values: list[Any], cut: int = 5) -> str:
-    return ", ".join(repr(v) for v in values[:cut]) + (", ..." if len(values) > cut else "")
+        return bearers(train, wanted, str(file))

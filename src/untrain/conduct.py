@@ -216,7 +216,7 @@ def _record(comparison: Comparison, scene: Scene, store: Store, setting: Setting
     record: dict[str, Any] = {
         "scenario": repr(comparison.scenario), "seeds": comparison.seeds, "oracles": comparison.oracles, "seed": comparison.seed,
         "classes": train.classes, "sizes": {"train": len(train), "forget": len(rows), "retain": len(scene.retain), "test": len(test)},
-        "digest": scene.asked.digest, "duplicates": near, "threads": setting.threads, "device": setting.device,
+        "digest": scene.asked.digest, "duplicates": near.counts, "threads": setting.threads, "device": setting.device,
     }  # fmt: skip
     return store.put(made, record, arrays)
 
@@ -243,7 +243,7 @@ def workers_for(comparisons: Sequence[Comparison], device: str, threads: int) ->
         return 1
     try:
         for comparison in comparisons:
-            if parse(repr(comparison.scenario)) != comparison.scenario:
+            if any(parse(repr(part)) != part for part in (comparison.scenario, *comparison.methods)):
                 return 1
     except BadInput:
         return 1

@@ -1,0 +1,268 @@
+"""argv to commands: the only file that prints or reads the environment."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from untrain import commands
+from untrain.core.errors import BadInput, MissingExtra, RunFailed
+
+if TYPE_CHECKING:
+    from untrain.conduct import Progress
+
+app = typer.Typer(
+    name="untrain", no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Make a trained model forget chosen training data, and measure against retraining whether it did.",
+)  # fmt: skip
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout; progress stays on stderr.")]
+StoreAt = Annotated[
+    Path | None, typer.Option("--store", help="Where models and answers are kept; default: $UNTRAIN_HOME or ~/.untrain.")
+]
+Seed = Annotated[int, typer.Option("--seed", help="The seed from which all others are derived.", min=0)]
+Workers = Annotated[int | None, typer.Option("--workers", help="Processes; default: as many as fit the cores.", min=1)]
+Images = Annotated[bool, typer.Option("--images/--no-images", help="Whether the report shows images of the forget set.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"untrain {version('untrain')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="The version, and nothing else.")] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder of report.html, results.json and scores.csv.")] = Path("untrain-demo"),
+    store: StoreAt = None,
+    seeds: Annotated[int, typer.Option(help="Number of original models.", min=1)] = 5,
+    oracles: Annotated[int, typer.Option(help="Number of models retrained without the forget set.", min=2)] = 10,
+    seed: Seed = 0,
+    workers: Workers = None,
+    images: Images = True,
+    as_json: Json = False,
+) -> None:
+    """The main job, on the real images that scikit-learn carries: a privacy and a repair request."""
+    whole = commands.demo(_home(store), out, seeds, oracles, seed, workers, images, _command(), _teller())
+    _finish(whole, as_json)
+
+
+@app.command()
+def run(
+    scenario: Annotated[str, typer.Argument(help="Data, model and request, such as 'Digits(request=Random(fraction=0.1))'.")],
+    methods: Annotated[list[str], typer.Argument(help="Methods, such as DEL 'NegGrad(alpha=0.9) @ WeightedGrad(keep=0.3)'.")],
+    seeds: Annotated[int, typer.Option(help="Number of original models, each unlearned by each method.", min=1)] = 3,
+    oracles: Annotated[int, typer.Option(help="Number of models retrained without the forget set.", min=2)] = 6,
+    seed: Seed = 0,
+    device: Annotated[str, typer.Option(help="Such as cpu, cuda or cuda:1.")] = "cpu",
+    threads: Annotated[int, typer.Option(help="Threads of each process; results depend on it.", min=1)] = 1,
+    workers: Workers = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of report.html, results.json, scores.csv; default: untrain-run.")] = None,
+    store: StoreAt = None,
+    images: Images = True,
+    as_json: Json = False,
+) -> None:
+    """Train, forget, retrain oracles, audit, report."""
+    folder = out or Path("untrain-run")
+    document = commands.run(
+        scenario, methods, _home(store), folder, seeds, oracles, seed, device, threads, workers, images, _command(), _teller()
+    )
+    failed = sum(r["error"] is not None for r in document["results"])
+    _finish({"runs": [document], "failed": failed, "report": str(folder / "report.html")}, as_json, document)
+
+
+@app.command()
+def report(
+    runs: Annotated[list[str] | None, typer.Argument(help="Keys of runs or folders of reports; default: the latest run.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder of report.html, results.json and scores.csv.")] = Path("untrain-report"),
+    store: StoreAt = None,
+    images: Images = True,
+    as_json: Json = False,
+) -> None:
+    """The scores and the page again, from stored arrays; no model, no GPU."""
+    _finish(commands.report(runs or [], _home(store), out, images, _command()), as_json)
+
+
+@app.command()
+def methods(as_json: Json = False) -> None:
+    """The unlearners and recipes."""
+    _listed(as_json, commands.methods, "unlearner", "recipe")
+
+
+@app.command()
+def localizers(as_json: Json = False) -> None:
+    """The localizers: what finds the weights that hold a forget set."""
+    _listed(as_json, commands.localizers, "localizer")
+
+
+@app.command()
+def evaluators(as_json: Json = False) -> None:
+    """The evaluators: what turns answers into scores."""
+    _listed(as_json, commands.evaluators, "evaluator")
+
+
+@app.command()
+def scenarios(as_json: Json = False) -> None:
+    """The scenarios: data, model and request under a name."""
+    _listed(as_json, commands.scenarios, "scenario", "request", "noise", "architecture")
+
+
+@app.command()
+def show(name: Annotated[str, typer.Argument(help="A class, such as DEL, or a score, such as forget_gap.")], as_json: Json = False) -> None:
+    """One class or one score: what it is, its fields, its source."""
+    found = commands.show(name)
+    if as_json:
+        _json(found)
+        return
+    for key in ("name", "role", "summary", "means", "unit", "ideal", "weak", "source"):
+        if found.get(key):
+            typer.echo(f"{key:8} {found[key]}")
+    for field, about in found.get("fields", {}).items():
+        reach = f" in {about['range']}" if about["range"] else ""
+        default = f" = {about['default']}" if about["default"] is not None else ""
+        typer.echo(f"  {field}: {about['type']}{reach}{default}\n      {about['doc']}")
+    for score, about in found.get("scores", {}).items():
+        typer.echo(f"  {score}: {about['means']}")
+
+
+@app.command()
+def check(
+    name: Annotated[str, typer.Argument(help="A class's name, or the dotted name of a module or class of your own.")],
+    as_json: Json = False,
+) -> None:
+    """Hold a method to what its role promises, for a plug-in's author."""
+    found = commands.check(name)
+    broken = [f for f in found if f["error"]]
+    if as_json:
+        _json(found)
+    else:
+        for f in found:
+            typer.echo(f"{'broken' if f['error'] else 'kept':7} {f['method']}: {f['promise']}" + (f": {f['error']}" if f["error"] else ""))
+        typer.echo(f"{len(found) - len(broken)} promises kept, {len(broken)} broken")
+    raise typer.Exit(1 if broken else 0)
+
+
+@app.command()
+def store(
+    store: StoreAt = None,
+    prune: Annotated[bool, typer.Option("--prune", help="Remove entries.")] = False,
+    older_than: Annotated[float, typer.Option("--older-than", help="With --prune: only those older than so many days.", min=0)] = 0.0,
+    verify: Annotated[bool, typer.Option("--verify", help="Compare every file with the digest it was written with.")] = False,
+    as_json: Json = False,
+) -> None:
+    """How large the store is and what it holds; prunes it when asked."""
+    found = commands.store(_home(store), prune, older_than, verify)
+    if as_json:
+        _json(found)
+    else:
+        typer.echo(f"{found['store']}: {found['entries']} entries, {_size(found['bytes'])}")
+        for kind, held in found["kinds"].items():
+            typer.echo(f"  {kind:10} {held['entries']:6}  {_size(held['bytes'])}")
+        for row in found["runs"]:
+            typer.echo(f"  run {row['key'][:12]} {time.strftime('%Y-%m-%d %H:%M', time.localtime(row['made']))} {row['label']}")
+        if prune:
+            typer.echo(f"removed {found['pruned']['entries']} entries, {_size(found['pruned']['bytes'])}")
+        if found["damaged"]:
+            typer.echo(f"damaged: {found['damaged']}")
+    raise typer.Exit(1 if found["damaged"] else 0)
+
+
+def main() -> None:
+    """The command; turns errors into one line and an exit code."""
+    try:
+        app()
+    except (BadInput, MissingExtra) as error:
+        _fail(error, 2)
+    except RunFailed as error:
+        _fail(error, 1)
+    except KeyboardInterrupt:
+        _fail("stopped; what is finished is stored, and the same command goes on from there", 130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+
+
+def _fail(error: object, code: int) -> None:
+    print(f"untrain: {' '.join(str(error).split())}", file=sys.stderr)
+    sys.exit(code)
+
+
+def _home(store: Path | None) -> Path:
+    return store or Path(os.environ.get("UNTRAIN_HOME") or Path.home() / ".untrain")
+
+
+def _command() -> str:
+    return shlex.join(["untrain", *sys.argv[1:]])
+
+
+def _json(value: Any) -> None:
+    typer.echo(json.dumps(value, indent=1, allow_nan=False))
+
+
+def _size(count: float) -> str:
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}"
+        count /= 1000
+    return f"{count:.2f} GB"
+
+
+def _listed(as_json: bool, described: Any, *roles: str) -> None:
+    """Names by reading source, or with ``--json`` everything by importing."""
+    from untrain.core import names
+
+    if as_json:
+        _json(described())
+        return
+    for place in names.of_role(*roles):
+        kind = f" ({place.role})" if len(roles) > 1 else ""
+        typer.echo(f"{place.name:16}{kind:14} {place.summary or place.source}")
+
+
+def _teller() -> Any:
+    """Progress on stderr: one line that renews itself on a terminal, a line now and then elsewhere."""
+    live = sys.stderr.isatty()
+    last = 0.0
+
+    def tell(at: Progress) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if not live and now - last < 10 and at.done < at.total:
+            return
+        last = now
+        left = "" if at.left is None else f", about {at.left:.0f} s left"
+        line = f"{at.done}/{at.total} models, {at.elapsed:.0f} s{left}: {at.label}"
+        end = "\n" if not live or at.done == at.total else ""
+        print(f"\r\x1b[2K{line[:100]}" if live else line, end=end, file=sys.stderr, flush=True)
+
+    return tell
+
+
+def _finish(whole: dict[str, Any], as_json: bool, document: dict[str, Any] | None = None) -> None:
+    """Print a table or the JSON; exit 1 when a method failed."""
+    if as_json:
+        _json(document if document is not None else whole)
+    else:
+        from untrain.tables import print_runs
+
+        print_runs(whole["runs"], colour=sys.stdout.isatty() and "NO_COLOR" not in os.environ)
+        typer.echo(f"report: {whole['report']}")
+    if whole["failed"]:
+        raise typer.Exit(1)

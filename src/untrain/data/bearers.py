@@ -1,0 +1,41 @@
+"""Which rows bear given ids."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from untrain.core.errors import RequestError
+from untrain.core.records import Examples
+
+
+def bearers(train: Examples, wanted: Sequence[Any], where: str) -> np.ndarray[Any, Any]:
+    """The rows that bear one of the ids ``wanted``, ascending; an id names every row that bears it.
+
+    Args:
+        train: the training data.
+        wanted: ids of the data's own type.
+        where: what lists them, for messages.
+
+    Raises:
+        RequestError: an id is listed twice or is not in the training data.
+    """
+    twice = [i for i, count in Counter(wanted).items() if count > 1]
+    if twice:
+        raise RequestError(f"{where} lists {_some(twice)} more than once: list each id once")
+    known = set(train.ids.tolist())
+    missing = [i for i in wanted if i not in known]
+    if missing:
+        raise RequestError(
+            f"{where} lists {len(missing)} of {len(wanted)} ids that the training data lack: {_some(missing)}; "
+            f"ids there are such as {_some(train.ids[:3].tolist(), cut=3)}"
+        )
+    names = set(wanted)
+    return np.flatnonzero([i in names for i in train.ids.tolist()])
+
+
+def _some(values: Sequence[Any], cut: int = 5) -> str:
+    return ", ".join(repr(v) for v in values[:cut]) + (", ..." if len(values) > cut else "")

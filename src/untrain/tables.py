@@ -1,0 +1,57 @@
+"""Scores as a table for a terminal."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+SHOWN = ("forget_gap", "test_gap", "mia_loss_auc", "forget_accuracy", "retain_accuracy", "test_accuracy", "forget_true_accuracy")
+
+
+def print_runs(runs: list[dict[str, Any]], colour: bool) -> None:
+    """Print a table for each run on stdout."""
+    console = Console(file=sys.stdout, no_color=not colour, highlight=False, width=None if sys.stdout.isatty() else 160)
+    for document in runs:
+        console.print(table_of(document))
+        for warning in document["warnings"]:
+            console.print(f"note: {warning}")
+
+
+def table_of(document: dict[str, Any]) -> Table:
+    """Methods down, scores across; oracles and floors in the last rows."""
+    done = [r for r in document["results"] if r["error"] is None]
+    names = [n for n in SHOWN if any(r["scores"].get(n, {}).get("value") is not None for r in done)]
+    title = f"{document['scenario']}: {document['seeds']} seeds, {document['oracles']} oracles"
+    table = Table(title=title, title_justify="left")
+    table.add_column("method", overflow="fold")
+    for name in names:
+        table.add_column(name.replace("_", " "), justify="right")
+    table.add_column("cost", justify="right")
+    for row in document["results"]:
+        if row["error"] is not None:
+            table.add_row(row["method"], f"failed: {row['error']}", *[""] * len(names))
+            continue
+        table.add_row(row["method"], *[_cell(n, row["scores"][n]) for n in names], _share(row["cost"]["share_of_retraining"]))
+    if done:
+        for label, key in (("oracles (ideal)", "ideal"), ("floor", "floor"), ("original (ceiling)", "ceiling")):
+            table.add_row(label, *[_number(n, done[0]["scores"][n][key]) for n in names], "100 %" if key == "ideal" else "", style="dim")
+    return table
+
+
+def _cell(name: str, score: dict[str, Any]) -> str:
+    if score["value"] is None:
+        return "-"
+    return f"{_number(name, score['value'])} [{_number(name, score['low'])}, {_number(name, score['high'])}]"
+
+
+def _number(name: str, value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.3f}" if "auc" in name else f"{100 * value:+.1f}" if "gap" in name else f"{100 * value:.1f}"
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.0f} %"
