@@ -5,7 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -30,26 +32,27 @@ def hold(holds: bool, made: Spec, broken: str) -> None:
         raise BrokenPromise(f"{type(made).__name__} {broken}")
 
 
-def small() -> tuple[nn.Module, Problem]:
-    """A trained network with batch norm, in eval mode, and the request to forget 12 of its 60 separable examples."""
+@lru_cache(maxsize=1)
+def _trained() -> tuple[Examples, Train, nn.Module]:
     draw = torch.Generator().manual_seed(0)
     y = torch.arange(TOTAL) % CLASSES
     patterns = torch.randn(CLASSES, 1, SIDE, SIDE, generator=draw)
     x = patterns[y] + 0.3 * torch.randn(TOTAL, 1, SIDE, SIDE, generator=draw)
     data = Examples(x, y, np.arange(TOTAL), CLASSES)
     learner = Train(model=ConvNet(width=4), steps=Steps(lr=0.05, epochs=4, batch=16, schedule=Constant()))
+    return data, learner, learner(data, 0)
+
+
+def small() -> tuple[nn.Module, Problem]:
+    """A trained network with batch norm, in eval mode, and the request to forget 12 of its 60 separable examples."""
+    data, learner, model = _trained()
     rows = np.arange(TOTAL)
+
+    def init(seed: int) -> nn.Module:
+        return learner.init(data, seed)
+
     forget, retain = take(data, rows[:FORGET]), take(data, rows[FORGET:])
-    problem = Problem(
-        task=Classify(),
-        forget=forget,
-        retain=retain,
-        init=lambda seed: learner.init(data, seed),
-        recipe=learner,
-        seed=3,
-        origin=0,
-    )
-    return learner(data, 0), problem
+    return deepcopy(model), Problem(Classify(), forget, retain, init=init, recipe=learner, seed=3, origin=0)
 
 
 def neuron(unit: int) -> tuple[nn.Module, Problem]:

@@ -1,0 +1,58 @@
+"""How a classifier is asked."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import nn
+
+from untrain.core.errors import ModelError
+from untrain.core.records import Batch
+from untrain.models.convnet import ConvNet
+from untrain.models.resnet import ResNet
+from untrain.tasks.classify import Classify
+
+
+def test_a_uniform_answer_over_c_classes_loses_log_c():
+    batch = Batch(torch.zeros(2, 4), torch.tensor([0, 3]))
+    assert Classify().loss(nn.Identity(), batch).tolist() == pytest.approx([1.3862944] * 2)
+
+
+def test_the_loss_of_an_example_does_not_depend_on_the_others():
+    x, y = torch.randn(5, 3, generator=torch.Generator().manual_seed(0)), torch.tensor([0, 1, 2, 0, 1])
+    whole = Classify().loss(nn.Identity(), Batch(x, y))
+    alone = torch.cat([Classify().loss(nn.Identity(), Batch(x[i : i + 1], y[i : i + 1])) for i in range(5)])
+    assert torch.equal(whole, alone)
+    assert (whole >= 0).all()
+
+
+def test_bytes_are_scaled_to_the_unit_interval():
+    batch = Batch(torch.tensor([[0, 51, 255]], dtype=torch.uint8), torch.tensor([0]))
+    assert Classify().logits(nn.Identity(), batch).tolist() == [[0.0, pytest.approx(0.2), 1.0]]
+
+
+def test_a_record_with_logits_is_understood():
+    class Recorded(nn.Module):
+        def forward(self, x):
+            return SimpleNamespace(logits=x + 1)
+
+    assert Classify().logits(Recorded(), Batch(torch.zeros(1, 2), torch.tensor([0]))).tolist() == [[1, 1]]
+
+
+def test_the_head_is_the_last_linear_layer():
+    assert Classify().head(ResNet(width=2).build((3, 8, 8), 4)) == ("fc.weight", "fc.bias")
+    net = ConvNet(width=2).build((1, 8, 8), 4)
+    assert Classify().head(net) == tuple(list(dict(net.named_parameters()))[-2:])
+
+
+def test_a_convolution_of_one_pixel_may_be_the_head():
+    assert Classify().head(nn.Sequential(nn.Conv2d(1, 2, 3), nn.Conv2d(2, 4, 1, bias=False), nn.Flatten())) == ("1.weight",)
+
+
+def test_a_named_head_is_taken_at_its_word():
+    assert Classify(head_names=("0.bias",)).head(nn.Sequential(nn.Linear(1, 1))) == ("0.bias",)
+
+
+def test_a_model_without_a_head_says_how_to_name_one():
+    with pytest.raises(ModelError, match=r"name it with head=\(...\)"):
+        Classify().head(nn.Conv2d(1, 1, 3))
