@@ -187,10 +187,9 @@ def _inputs(x: Any) -> Tensor:
     if array.ndim == 1 or array.size == 0:
         raise DataError(f"x has shape {array.shape}: each of the {len(array)} rows needs at least one number, (n, d)")
     device = x.device if isinstance(x, Tensor) else "cpu"
-    if array.dtype != np.uint8:
-        with np.errstate(over="ignore"):  # what overflows becomes infinite and is refused below
-            array = array.astype(np.float32)
-    return torch.from_numpy(np.array(array, copy=None, order="C")).to(device)
+    with np.errstate(over="ignore"):  # what overflows becomes infinite and is refused later
+        copy = array.astype(np.uint8 if array.dtype == np.uint8 else np.float32, order="C")
+    return torch.from_numpy(copy).to(device)
 
 
 def _finite(x: Tensor, ids: Array) -> None:
@@ -214,7 +213,7 @@ def _ids(ids: Any, n: int) -> Array:
         raise DataError(f"ids hold {_kind(array)} such as {array[0]!r}: an id is a whole number or text")
     if isinstance(ids, list | tuple) and array.dtype.kind == "U" and not all(isinstance(i, str) for i in ids):
         raise DataError("ids mix text and numbers: make all of them one or the other")
-    return array if array.dtype.kind == "U" else array.astype(np.int64)
+    return array.astype(array.dtype if array.dtype.kind == "U" else np.int64)
 
 
 def _column(name: str, values: Any, n: int) -> Array:

@@ -1,0 +1,28 @@
+"""Cifar10, as far as it differs from other published images."""
+
+from pathlib import Path
+
+import pytest
+
+from untrain.core.spec import parse
+from untrain.scenarios.cifar10 import Cifar10
+
+FOLDER = Path(__file__).parents[2] / ".." / "shared" / "data" / "cifar10"
+
+
+def test_real_images_load_in_balanced_parts():
+    if not FOLDER.is_dir():
+        pytest.skip(f"{FOLDER} is not on this machine")
+    data = Cifar10(path=str(FOLDER), size=200).load()
+    assert [tuple(part.x.shape) for part in (data.train, data.valid, data.test)] == [
+        (200, 3, 32, 32),
+        (20, 3, 32, 32),
+        (200, 3, 32, 32),
+    ]
+    assert all(part.y.bincount(minlength=10).unique().numel() == 1 for part in (data.train, data.valid, data.test))
+
+
+def test_its_spelling_reads_back_and_its_learner_has_its_network():
+    made = parse("Cifar10(path='somewhere', size=100)")
+    assert parse(repr(made)) == made
+    assert repr(made.learner().model) == "ResNet()"
