@@ -1,0 +1,96 @@
+"""Plotly: charts as JSON, and the script that draws them without a network."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+from plotly.offline import get_plotlyjs
+
+Words = Mapping[str, Any]
+
+
+def source() -> str:
+    """The text of plotly.js, some 5 MB, safe inside a ``<script>`` element."""
+    return str(get_plotlyjs()).replace("</script", "<\\/script")
+
+
+def figure(traces: Sequence[Words], x: Words, y: Words, height: int, band: Sequence[float] | None = None) -> dict[str, Any]:
+    """A plotly figure as JSON-able data; colours are ``var(--name)``, to be filled in from the page's style sheet.
+
+    Args:
+        traces: as the fields of ``report.charts.Trace``.
+        x: the horizontal axis, as the fields of ``report.charts.Axis``.
+        y: the vertical axis.
+        height: pixels.
+        band: y values between which the ground is shaded.
+    """
+    made = go.Figure([_LOOKS[t["look"]](t) for t in traces], layout={"template": go.layout.Template()})
+    made.update_layout(
+        height=height, xaxis=_axis(x), yaxis=_axis(y), barmode="group", dragmode=False, hovermode="closest",
+        margin={"l": 8, "r": 8, "t": 8, "b": 8}, paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)",
+        font={"family": "system-ui, sans-serif", "size": 13, "color": _css("ink")},
+        hoverlabel={"align": "left", "bgcolor": _css("card"), "bordercolor": _css("line"), "font": {"color": _css("ink")}},
+        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "xanchor": "left"},
+    )  # fmt: skip
+    if band is not None:
+        made.add_hrect(y0=band[0], y1=band[1], fillcolor=_css("band"), line_width=0, layer="below")
+    return dict(json.loads(made.to_json()))
+
+
+def _css(name: str) -> str:
+    return f"var(--{name})"
+
+
+def _axis(axis: Words) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "title": {"text": axis["title"], "standoff": 8}, "ticksuffix": axis["suffix"], "automargin": True, "zeroline": axis["zero"],
+        "zerolinecolor": _css("ink"), "gridcolor": _css("line"), "linecolor": _css("line"), "fixedrange": True,
+    }  # fmt: skip
+    if axis["least"] is not None:
+        shown["range"] = [axis["least"], axis["most"]]
+    if axis["places"]:
+        shown |= {"tickvals": list(axis["places"]), "ticktext": list(axis["names"]), "showgrid": False}
+    return shown
+
+
+def _common(trace: Words) -> dict[str, Any]:
+    hover = {"hovertext": list(trace["hover"]), "hoverinfo": "text"} if trace["hover"] else {}
+    return {"name": trace["name"], "showlegend": bool(trace["name"]), "x": list(trace["x"]), "y": list(trace["y"]), **hover}
+
+
+def _line(shape: str) -> Any:
+    def made(trace: Words) -> go.Scatter:
+        dash = "solid" if trace["symbol"] == "circle" else trace["symbol"]
+        look = {"color": _css(trace["colour"]), "width": 2, "shape": shape, "dash": dash}
+        return go.Scatter(mode="lines", line=look, **_common(trace))
+
+    return made
+
+
+def _dots(trace: Words) -> go.Scatter:
+    marked = bool(trace["words"])
+    marker = {
+        "color": _css(trace["colour"]), "symbol": trace["symbol"], "size": 20 if marked else 9,
+        "line": {"color": _css("card"), "width": 1},
+    }  # fmt: skip
+    return go.Scatter(
+        mode="markers+text" if marked else "markers", marker=marker, text=list(trace["words"]),
+        textfont={"color": _css("on-mark"), "size": 11}, error_y=_whisker(trace), **_common(trace),
+    )  # fmt: skip
+
+
+def _bars(trace: Words) -> go.Bar:
+    return go.Bar(orientation="h", marker={"color": _css(trace["colour"])}, **_common(trace))
+
+
+def _whisker(trace: Words) -> dict[str, Any] | None:
+    if not trace["above"]:
+        return None
+    ends = {"array": list(trace["above"]), "arrayminus": list(trace["below"]), "symmetric": False}
+    return {"type": "data", **ends, "color": _css(trace["colour"]), "thickness": 1.5, "width": 4}
+
+
+_LOOKS = {"steps": _line("hvh"), "stairs": _line("hv"), "dots": _dots, "bars": _bars}

@@ -1,0 +1,60 @@
+"""What a chart holds, in no library's words; colours are names of the style sheet's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One series.
+
+    Args:
+        name: in the legend; empty to leave it out of there.
+        x: places along the horizontal axis.
+        y: values.
+        colour: name of a colour of the style sheet.
+        look: how it is drawn; 'stairs' holds its value from each place to the next.
+        symbol: of the dots, or the dash of a line.
+        words: text at each dot, shown on it ('dots') or when pointed at.
+        hover: text when a point is pointed at.
+        below: length of the whisker below each value.
+        above: length of the whisker above each value.
+    """
+
+    name: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    colour: str
+    look: Literal["steps", "stairs", "dots", "bars"]
+    symbol: str = "circle"
+    words: tuple[str, ...] = ()
+    hover: tuple[str, ...] = ()
+    below: tuple[float, ...] = ()
+    above: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Axis:
+    """An axis: title, what follows its numbers, least and greatest value shown, named places on it."""
+
+    title: str
+    suffix: str = ""
+    least: float | None = None
+    most: float | None = None
+    places: tuple[float, ...] = ()
+    names: tuple[str, ...] = ()
+    zero: bool = False
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A drawing: its title, traces and axes, height in pixels, and a band of y values that is shaded."""
+
+    title: str
+    traces: tuple[Trace, ...]
+    x: Axis
+    y: Axis
+    height: int = 320
+    band: tuple[float, float] | None = None

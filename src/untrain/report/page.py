@@ -1,0 +1,151 @@
+"""The report: one HTML text that needs no network."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib import resources
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from untrain.core.evaluator import About
+from untrain.report import extremes, figures, tables, text
+from untrain.report.charts import Chart
+from untrain.report.words import heading
+from untrain.results import Material, abouts, evaluators
+
+NO_PLOTLY = "The charts are missing: plotly was not installed when this page was written (pip install 'untrain[figures]')."
+
+
+@dataclass
+class Drawn:
+    """The charts of a page, as they gather: name -> figure."""
+
+    plotly: ModuleType | None
+    figures: dict[str, Any] = field(default_factory=dict)
+
+    def add(self, name: str, chart: Chart | None) -> bool:
+        """Keep a chart under a name; whether there was one."""
+        if chart is not None and self.plotly is not None:
+            self.figures[name] = self.plotly.figure(**{k: v for k, v in asdict(chart).items() if k != "title"})
+        return chart is not None
+
+
+def page(materials: Sequence[Material], command: str) -> str:
+    """A report on one or more runs.
+
+    Args:
+        materials: what it is made of, one for each run.
+        command: the command that made it, shown as it is.
+    """
+    glossary = abouts(evaluators())
+    drawn = Drawn(plotly())
+    runs = [section(f"run{i}", m, glossary, drawn) for i, m in enumerate(materials, 1)]
+    documents = [m.document for m in materials]
+    scored = {n for d in documents for r in d["results"] for n in r["scores"]}
+    return environment().get_template("page.html").render(
+        runs=runs, command=command, setting=documents[0]["setting"], version=documents[0]["untrain"], terms=tables.terms(),
+        glossary=[(n, heading(n), glossary[n]) for n in glossary if n in scored], missing=NO_PLOTLY if drawn.plotly is None else "",
+        style=shipped("style.css"), script=shipped("charts.js"), plotly=Markup(drawn.plotly.source()) if drawn.plotly else "",
+        figures=embedded(drawn.figures), results=embedded({"command": command, "runs": documents}),
+    )  # fmt: skip
+
+
+def plotly() -> ModuleType | None:
+    """The adapter of plotly, or None where plotly is not installed."""
+    try:
+        return importlib.import_module("untrain.adapters.plotly")
+    except ImportError:
+        return None
+
+
+def environment() -> Environment:
+    """Templates that escape whatever is put into them and refuse names that are not there."""
+    return Environment(
+        loader=PackageLoader("untrain.report", "template"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def shipped(name: str) -> Markup:
+    """A file of the template's folder, as it is."""
+    return Markup((resources.files("untrain.report") / "template" / name).read_text(encoding="utf-8"))
+
+
+def embedded(data: Any) -> Markup:
+    """JSON that no text in it can break out of a ``<script>`` element."""
+    plain = json.dumps(data, allow_nan=False, ensure_ascii=True, separators=(",", ":"))
+    return Markup(plain.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
+
+
+def section(key: str, material: Material, glossary: Mapping[str, About], drawn: Drawn) -> dict[str, Any]:
+    """All that the page shows of one run; its charts go to ``drawn``."""
+    document = material.document
+    found = figures.masks(document)
+    first = text.lead(document["results"])
+    return {
+        "key": key, "title": title(material), "document": document, "opening": text.opening(document),
+        "table": tables.comparison(document, glossary), "every": tables.every(document, glossary), "about": about(material),
+        "missing": tables.missing(document), "notes": tables.notes(document), "guard": tables.guard(document),
+        "masks": found, "layers": list(dict.fromkeys(n for held in found.values() for n in held)),
+        "pareto": drawn.add(f"{key}-pareto", figures.pareto(document)),
+        "mask": drawn.add(f"{key}-mask", figures.mask_chart(found)),
+        "methods": methods(key, material, drawn), "first": first["method"] if first else "",
+        "unseen": extremes.unseen(material.inputs),
+    }  # fmt: skip
+
+
+def title(material: Material) -> str:
+    """Whether a run repairs wrong labels or answers a request for privacy."""
+    seen = material.oracle
+    here = np.asarray(seen.side) == "forget"
+    wrong = bool((np.asarray(seen.labels)[here] != np.asarray(seen.true)[here]).any())
+    return "Repair: training on wrong labels" if wrong else "Privacy: examples withdrawn"
+
+
+def about(material: Material) -> str:
+    """What was asked for, in words."""
+    sizes = material.document["sizes"]
+    seen = material.oracle
+    here = np.asarray(seen.side) == "forget"
+    wrong = int((np.asarray(seen.labels)[here] != np.asarray(seen.true)[here]).sum())
+    told = f"{sizes['forget']:,} of {sizes['train']:,} training examples are to be forgotten; {sizes['test']:,} test examples were never trained on."
+    return (
+        f"{told} {wrong:,} of the examples to forget bear a wrong label, planted to see whether it can be repaired."
+        if wrong
+        else told
+    )
+
+
+def methods(key: str, material: Material, drawn: Drawn) -> list[dict[str, Any]]:
+    """For each method that did not fail, what can be chosen to be shown: its charts, and its pictures."""
+    original, oracle = figures.answers(material.original), figures.answers(material.oracle)
+    bins = figures.edges(original, oracle)
+    classes = int(material.oracle.logits.shape[-1])
+    made = []
+    for at, (method, seen) in enumerate(material.unlearned.items()):
+        ours = figures.answers(seen)
+        for side in figures.SEEN:
+            shown = {"original": original[side], "oracle": oracle[side], "unlearned": ours[side]}
+            drawn.add(f"{key}-margins-{side}-{at}", figures.margin_chart(side, shown, bins))
+            drawn.add(f"{key}-classes-{side}-{at}", figures.class_chart(side, shown, classes))
+        made.append(
+            {"at": at, "method": method, "label": text.label(method), "tiles": tiles(material, ours["forget"], oracle["forget"])}
+        )
+    return made
+
+
+def tiles(material: Material, ours: figures.Answers, oracle: figures.Answers) -> Any:
+    """The least and the most forgotten, or nothing where inputs are no images."""
+    if material.inputs is None or extremes.unseen(material.inputs):
+        return ((), ())
+    return extremes.extremes(material.inputs, material.oracle, ours, oracle)

@@ -1,0 +1,189 @@
+"""Rows and cells of the report's tables, ready to print."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from untrain.core.evaluator import About, Score
+from untrain.describe import documented
+from untrain.report import text
+from untrain.report.words import CONTROLS, PRIVACY, REPAIR, heading
+
+Document = Mapping[str, Any]
+Glossary = Mapping[str, About]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A number, its interval, whether it lies outside the oracles' band, and a remark."""
+
+    value: str
+    interval: str = ""
+    outside: bool = False
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row of a table: number in the chart, name, what it is, cells; or the error in their place."""
+
+    number: int | None
+    name: str
+    kind: str
+    cells: tuple[Cell, ...] = ()
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: score, heading and what it measures."""
+
+    name: str
+    heading: str
+    means: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns, a line for each method, and the lines that methods are read against."""
+
+    columns: tuple[Column, ...]
+    lines: tuple[Line, ...]
+    references: tuple[Line, ...] = ()
+
+
+def is_gap(about: About) -> bool:
+    """Whether a score is a difference and so can be negative."""
+    return about.low < 0
+
+
+def noisy(document: Document) -> bool:
+    """Whether labels were wrong on purpose, so that scores on true labels exist."""
+    return any("forget_true_accuracy" in row["scores"] for row in document["results"])
+
+
+def comparison(document: Document, glossary: Glossary) -> Table:
+    """The first table: chosen scores and cost of each method, and what retraining and the original have."""
+    rows = document["results"]
+    wanted = REPAIR if noisy(document) else PRIVACY
+    names = [n for n in wanted if n in glossary and any(n in row["scores"] for row in rows)]
+    columns = tuple(Column(n, heading(n, noisy(document)), glossary[n].means) for n in names)
+    lines = tuple(_method(i, row, names, glossary) for i, row in enumerate(rows, 1))
+    return Table(columns, lines, _references(document, names, glossary))
+
+
+def _method(at: int, row: Mapping[str, Any], names: list[str], glossary: Glossary) -> Line:
+    kind = CONTROLS.get(row["method"], text.kind_of(row))
+    if row["error"]:
+        return Line(at, text.label(row["method"]), "failed", error=row["error"])
+    cells = [cell(row["scores"].get(n), glossary[n]) for n in names]
+    cost = row["cost"]
+    cells += [Cell(text.share(cost["share_of_retraining"])), Cell(text.share(cost["share_of_seconds"]))]
+    return Line(at, text.label(row["method"]), kind, tuple(cells))
+
+
+def cell(score: Mapping[str, Any] | None, about: About) -> Cell:
+    """A score as a cell."""
+    if score is None or score["value"] is None:
+        return Cell("–", note=score["reason"] if score else "not computed")
+    band, value = score["band"], score["value"]
+    outside = bool(band) and not band[0] <= value <= band[1]
+    gap = is_gap(about)
+    return Cell(text.quantity(value, about.unit, gap), text.interval(score, about.unit, gap), outside, score["note"] or "")
+
+
+def _references(document: Document, names: list[str], glossary: Glossary) -> tuple[Line, ...]:
+    """The ideal, the floor and the ceiling; each is the same for all methods of a run."""
+    done = next((r["scores"] for r in document["results"] if not r["error"]), {})
+    wanted = (
+        ("ideal", "Retrained models", "the ideal"),
+        ("floor", "Retrained models against each other", "floor"),
+        ("ceiling", "Original models", "ceiling"),
+    )
+    made = []
+    for end, name, kind in wanted:
+        found = [Cell(text.quantity(done.get(n, {}).get(end), glossary[n].unit, is_gap(glossary[n]))) for n in names]
+        cost = [Cell("100 %"), Cell("100 %")] if end == "ideal" else [Cell(""), Cell("")]
+        made.append(Line(None, name, kind, (*found, *cost)))
+    return tuple(made)
+
+
+def every(document: Document, glossary: Glossary) -> list[tuple[Column, list[tuple[str, Cell, dict[str, str]]]]]:
+    """All scores that have a value: for each, every method's with floor, ceiling, ideal and band."""
+    found = []
+    for name, about in glossary.items():
+        lines = [
+            (text.label(row["method"]), cell(row["scores"][name], about), _evidence(row["scores"][name], about))
+            for row in document["results"]
+            if row["scores"].get(name, {}).get("value") is not None
+        ]
+        if lines:
+            found.append((Column(name, heading(name), about.means), lines))
+    return found
+
+
+def _evidence(score: Mapping[str, Any], about: About) -> dict[str, str]:
+    gap = is_gap(about)
+    shown = {end: text.quantity(score[end], about.unit, gap) for end in ("floor", "ceiling", "ideal")}
+    low, high = score["band"] or (None, None)
+    band = f"{text.quantity(low, about.unit, gap)} to {text.quantity(high, about.unit, gap)}" if score["band"] else "–"
+    return shown | {"band": band, "resampled": score["resampled"] or "–"}
+
+
+def missing(document: Document) -> list[tuple[str, list[str]]]:
+    """Scores without a value by reason: reason, names of the scores."""
+    found: dict[str, list[str]] = {}
+    for row in document["results"]:
+        for name, score in row["scores"].items():
+            if score["value"] is None and name not in found.setdefault(score["reason"], []):
+                found[score["reason"]].append(name)
+    return list(found.items())
+
+
+def notes(document: Document) -> list[tuple[str, str, list[str]]]:
+    """Remarks on scores: score, remark, methods that it is made on."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for row in document["results"]:
+        for name, score in row["scores"].items():
+            if score["note"]:
+                found.setdefault((name, score["note"]), []).append(text.label(row["method"]))
+    return [(name, note, methods) for (name, note), methods in found.items()]
+
+
+def guard(document: Document) -> Table:
+    """What each method did to the weights and what it took."""
+    heads = (
+        ("may_move", "May move"), ("moved_share", "Moved"), ("moved_norm", "Length of the move"),
+        ("outside_mask_max", "Largest move outside"), ("buffer_drift", "Batch-norm drift"),
+    )  # fmt: skip
+    words = _guarded()
+    columns = tuple(Column(n, h, words[n]) for n, h in heads)
+    return Table(
+        (*columns, Column("seconds", "Seconds", "mean wall-clock time of one model")), tuple(map(_guarding, *_numbered(document)))
+    )
+
+
+def _numbered(document: Document) -> tuple[list[int], list[Mapping[str, Any]]]:
+    rows = [(i, r) for i, r in enumerate(document["results"], 1) if not r["error"]]
+    return [i for i, _ in rows], [r for _, r in rows]
+
+
+def _guarding(at: int, row: Mapping[str, Any]) -> Line:
+    held = row["guard"]
+    shown = [text.share(held["may_move"]), text.share(held["moved_share"]), text.digits(held["moved_norm"], 2)]
+    shown += [f"{held['outside_mask_max']:.3g}", text.digits(held["buffer_drift"], 2), text.digits(row["cost"]["seconds"], 2)]
+    return Line(at, text.label(row["method"]), "", tuple(map(Cell, shown)))
+
+
+def _guarded() -> dict[str, str]:
+    from untrain.core.records import Guard
+
+    return documented(Guard)
+
+
+def terms() -> dict[str, str]:
+    """What value, interval, floor, ceiling, ideal and band mean, from the record that holds them."""
+    words = documented(Score)
+    return {name: words[name] for name in ("floor", "ceiling", "ideal", "band", "resampled", "note")}

@@ -1,0 +1,130 @@
+"""Numbers and sentences, as a reader meets them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from untrain.report.words import CONTROLS, LEAD
+
+Row = Mapping[str, Any]
+Scores = Mapping[str, Mapping[str, Any]]
+
+
+def label(method: str) -> str:
+    """A method's spelling without empty brackets."""
+    return method.replace("()", "")
+
+
+def digits(number: float, places: int = 1) -> str:
+    """A decimal with a true minus sign, and none before a zero."""
+    text = f"{number:.{places}f}"
+    return text.lstrip("-") if float(text) == 0 else text.replace("-", "−")
+
+
+def quantity(number: float | None, unit: str, gap: bool = False) -> str:
+    """A score in its unit: fractions as percent, gaps of fractions in points, nats and probabilities with three digits."""
+    if number is None:
+        return "–"
+    if unit == "fraction":
+        return digits(100 * number) + ("" if gap else " %")
+    return digits(number, 3)
+
+
+def share(number: float | None) -> str:
+    """A share as percent with two or three digits."""
+    if number is None:
+        return "–"
+    percent = 100 * number
+    return digits(percent, 0 if percent == 0 or percent >= 10 else 1) + " %"
+
+
+def interval(score: Mapping[str, Any], unit: str, gap: bool = False) -> str:
+    """The 95 % interval of a score, or nothing where there is none."""
+    if score["low"] is None or score["high"] is None:
+        return ""
+    low, high = (quantity(score[end], unit, gap).removesuffix(" %") for end in ("low", "high"))
+    return f"{low} to {high}"
+
+
+def kind_of(row: Row) -> str:
+    """What a method does to the network, in words."""
+    if row["method"] in CONTROLS:
+        return "control"
+    return "part of the network" if row["layers"] else "whole network"
+
+
+def lead(rows: list[Row]) -> Row | None:
+    """The method that a report opens with, chosen by name and kind and never by its scores.
+
+    ``DEL`` where it was run; else the first confined to part of the network; else the first that is no control.
+    """
+    done = [r for r in rows if not r["error"]]
+    tiers = (
+        [r for r in done if label(r["method"]) == LEAD],
+        [r for r in done if kind_of(r) == "part of the network"],
+        [r for r in done if kind_of(r) == "whole network"],
+        done,
+    )
+    return next((tier[0] for tier in tiers if tier), None)
+
+
+def opening(document: Mapping[str, Any]) -> list[str]:
+    """The sentences that a report opens with: gap, interval, number of seeds, and what follows from them."""
+    row = lead(document["results"])
+    if row is None:
+        return ["No method produced a model that could be scored; the table says why."]
+    score = row["scores"].get("forget_gap")
+    if score is None or score["value"] is None:
+        return [f"{label(row['method'])} has no forget gap: {score['reason'] if score else 'it was not asked for'}."]
+    size, name = document["sizes"]["forget"], label(row["method"])
+    first = (
+        f"On the {size:,} {plural(size, 'example')} to forget, the accuracy of retraining minus that of {name} is "
+        f"{points(score)} over {counted(document['seeds'], 'seed')} against "
+        f"{counted(document['oracles'], 'retrained model')}; {left_alone(document, score)}."
+    )
+    told = [first, meaning(score, name)]
+    return [*told, corrected(row, name)] if "forget_true_accuracy" in row["scores"] else told
+
+
+def points(score: Mapping[str, Any]) -> str:
+    """A gap in percentage points with its interval."""
+    value = f"{digits(100 * score['value'])} percentage points"
+    return f"{value} (95 % interval {interval(score, 'fraction', gap=True)})" if score["low"] is not None else value
+
+
+def left_alone(document: Mapping[str, Any], score: Mapping[str, Any]) -> str:
+    """The gap of the model that nothing was done to."""
+    rows = [r for r in document["results"] if label(r["method"]) == "Nothing" and not r["error"]]
+    value = rows[0]["scores"]["forget_gap"]["value"] if rows else score["ceiling"]
+    return "leaving the model alone was not measured" if value is None else f"leaving the model alone gives {digits(100 * value)}"
+
+
+def meaning(score: Mapping[str, Any], name: str) -> str:
+    """What an interval does and does not show."""
+    if score["low"] is None:
+        return "There is no interval, so nothing can be said about how sure this is."
+    if score["low"] <= 0 <= score["high"]:
+        return f"The interval contains 0: on this score the run does not tell {name} from retraining, which does not show that they are the same."
+    side = "more" if score["value"] > 0 else "fewer"
+    return f"The interval leaves out 0: {name} gets {side} of these examples wrong than retraining does."
+
+
+def corrected(row: Row, name: str) -> str:
+    """How often the forget examples are answered as their true labels say."""
+    score = row["scores"]["forget_true_accuracy"]
+    value, ideal, ceiling = (quantity(score[n], "fraction") for n in ("value", "ideal", "ceiling"))
+    return (
+        f"{name} answers {value} of them (95 % interval {interval(score, 'fraction')}) as their true labels say; "
+        f"retraining {ideal}, the original model {ceiling}."
+    )
+
+
+def plural(count: int, noun: str) -> str:
+    """The noun in the number that the count asks for."""
+    return noun if count == 1 else f"{noun}s"
+
+
+def counted(count: int, noun: str) -> str:
+    """A count and its noun."""
+    return f"{count:,} {plural(count, noun)}"

@@ -1,0 +1,36 @@
+"""Headings and names that the report gives to scores and methods."""
+
+from __future__ import annotations
+
+LEAD = "DEL"
+
+CONTROLS = {
+    "Nothing()": "control: the model left alone",
+    "Retrain()": "control: retrained without the forget set",
+}
+
+# Columns of the first table, in order; those without a value anywhere are left out.
+PRIVACY = (
+    "forget_gap", "forget_accuracy", "retain_accuracy", "test_accuracy", "mia_loss_auc", "mia_svc_efficacy",
+)  # fmt: skip
+REPAIR = (
+    "forget_gap", "forget_accuracy", "forget_true_accuracy", "retain_true_accuracy", "test_accuracy", "mia_loss_auc",
+)  # fmt: skip
+
+HEADINGS = {
+    "forget_gap": "Forget gap, points",
+    "forget_accuracy": "Forget accuracy",
+    "forget_true_accuracy": "Forget accuracy, true labels",
+    "retain_accuracy": "Retain accuracy",
+    "retain_true_accuracy": "Retain accuracy, true labels",
+    "test_accuracy": "Test accuracy",
+    "mia_loss_auc": "Loss attack, AUC",
+    "mia_svc_efficacy": "SVC attack, called non-member",
+}
+GIVEN = {"forget_accuracy": "Forget accuracy, given (wrong) labels", "forget_gap": "Forget gap, given labels, points"}
+
+
+def heading(score: str, noisy: bool = False) -> str:
+    """The heading of a score."""
+    plain = HEADINGS.get(score, score.replace("_", " "))
+    return GIVEN.get(score, plain) if noisy else plain
