@@ -70,29 +70,23 @@ def _interval(measure: Measure, about: About, draws: int, seed: int) -> Score:
     """Value and interval; models are drawn by population, examples by side, the same for all parts."""
     value = number(measure)
     total = np.zeros(draws)
-    rows: dict[str, Array] = {}
     models = any(len(p.values) > 1 and p.population != "both" for p in measure.parts)
-    for start in range(0, draws, 100):
-        size = min(100, draws - start)
-        rng = np.random.default_rng((seed, start))
-        rows = {p.population: bootstrap.resampled_weights(len(p.values), size, rng) for p in measure.parts}
-        sides = {p.side: p.values.shape[1] for p in measure.parts}
-        columns = {side: bootstrap.resampled_weights(n, size, rng) for side, n in sides.items()}
-        for p in measure.parts:
-            if measure.quantile is not None:
-                total[start : start + size] = _quantiles(p, measure.quantile, columns[p.side])
-                continue
-            drawn = rows[p.population] if p.population != "both" else np.full((size, len(p.values)), 1 / len(p.values))
-            total[start : start + size] += p.sign * bootstrap.resampled_means(p.values, drawn, columns[p.side])
+    for p in measure.parts:
+        columns = bootstrap.resamples(p.values.shape[1], draws, seed, f"examples {p.side}")
+        rows = bootstrap.resamples(len(p.values), draws, seed, f"models {p.population}")
+        if measure.quantile is not None:
+            total += _quantiles(p, measure.quantile, columns)
+        else:
+            total += p.sign * bootstrap.resampled_means(p.values, rows if p.population != "both" else np.ones_like(rows), columns)
     low, high = bootstrap.basic(value, total, about.low, about.high)
     return Score(value, low, high, resampled="models and examples" if models else "examples")
 
 
-def _quantiles(part: Part, q: float, weights: Array) -> Array:
+def _quantiles(part: Part, q: float, counts: Array) -> Array:
     """Quantile over resampled examples of the mean over models."""
     values = part.values.mean(0)
     order = np.argsort(values)
-    at = (np.cumsum(weights[:, order], axis=1) >= q - 1e-12).argmax(1)
+    at = [int((np.cumsum(row[order], dtype=np.int64) >= q * len(values) - 1e-9).argmax()) for row in counts]
     return np.asarray(values[order][at])
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -9,16 +11,29 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 
 
-def resampled_weights(n: int, draws: int, rng: np.random.Generator) -> Array:
-    """How often each of n is drawn in ``draws`` samples of n with replacement, divided by n: (draws, n)."""
-    if n == 1:
-        return np.ones((draws, 1))
-    return np.asarray(rng.multinomial(n, np.full(n, 1 / n), size=draws) / n)
+@lru_cache(maxsize=32)
+def resamples(n: int, draws: int, seed: int, label: str) -> Array:
+    """How often each of n is drawn in ``draws`` samples of n with replacement: whole numbers, (draws, n).
+
+    The same arguments give the same samples, so that scores of many methods share them. ``label`` keeps the samples of
+    different axes apart.
+    """
+    rng = np.random.default_rng((seed, n, zlib.crc32(label.encode())))
+    counts = np.ones((draws, n), dtype=np.uint8)
+    if n > 1:
+        for row in counts:
+            row[:] = np.minimum(np.bincount(rng.integers(n, size=n), minlength=n), 255)
+    return counts
 
 
-def resampled_means(values: Array, models: Array, examples: Array) -> Array:
-    """Mean of a table (m, n) under each draw of weights ``models`` (d, m) and ``examples`` (d, n): (d,)."""
-    return np.asarray(((models @ values) * examples).sum(1))
+def resampled_means(values: Array, models: Array, examples: Array, block: int = 100) -> Array:
+    """Mean of a table (m, n) when its rows are drawn ``models`` (d, m) times and its columns ``examples`` (d, n) times: (d,)."""
+    out = np.empty(len(examples))
+    for start in range(0, len(out), block):
+        at = slice(start, start + block)
+        by_model = examples[at].astype(np.float64) @ values.T / values.shape[1]
+        out[at] = (by_model * models[at]).sum(1) / values.shape[0]
+    return out
 
 
 def basic(value: float, draws: Array, low: float, high: float, level: float = 0.95) -> tuple[float, float]:
