@@ -73,6 +73,7 @@ def neuron(unit: int) -> tuple[nn.Module, Problem]:
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
+    """Whatever is drawn or seeded within, the global random state afterwards is that before."""
     kept = torch.get_rng_state(), np.random.get_state(), random.getstate()  # noqa: NPY002
     try:
         yield
@@ -83,6 +84,7 @@ def undisturbed() -> Iterator[None]:
 
 
 def scatter(seed: int) -> None:
+    """Seed torch's, numpy's and python's global generators."""
     torch.manual_seed(seed)
     np.random.seed(seed)  # noqa: NPY002
     random.seed(seed)
@@ -115,6 +117,8 @@ def _sight(model: nn.Module | None, *sets: Examples) -> dict[str, Any]:
 
 
 def changes(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """Names of what differs between two sights, or two states, of the same things."""
+
     def equal(a: Any, b: Any) -> bool:
         return same(a, b) if isinstance(a, Tensor) and isinstance(b, Tensor) else bool(a is b or a == b)
 
@@ -122,6 +126,7 @@ def changes(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
 
 
 def undone(made: Spec, model: nn.Module | None, sets: tuple[Examples, ...], act: Callable[[], Any]) -> None:
+    """Hold that ``act`` leaves the model and the examples as they were."""
     before = _sight(model, *sets)
     act()
     changed = changes(before, _sight(model, *sets))
@@ -129,6 +134,7 @@ def undone(made: Spec, model: nn.Module | None, sets: tuple[Examples, ...], act:
 
 
 def steady(made: Spec, act: Callable[[], Any]) -> None:
+    """Hold that ``act`` leaves the global random state as it was."""
     before = _randomness()
     act()
     moved = [name for name, held in _randomness().items() if held != before[name]]

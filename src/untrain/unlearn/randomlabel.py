@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 import torch
@@ -45,8 +45,7 @@ class RandomLabel(Unlearner):
         def loss(retain: Batch | None, forget: Batch | None) -> Tensor:
             if retain is not None:
                 return task.loss(model, retain).mean()
-            assert forget is not None
-            logits = task.logits(model, forget)
+            logits = task.logits(model, cast(Batch, forget))
             labels = torch.randint(problem.forget.classes, (len(logits),)).to(logits.device)
             return F.cross_entropy(logits, labels)
 

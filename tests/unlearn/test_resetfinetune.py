@@ -1,0 +1,155 @@
+"""Reset what the mask holds, then finetune it."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from untrain.core.errors import BrokenPromise, ModelError
+from untrain.core.guard import state
+from untrain.core.records import Mask
+from untrain.core.steps import Steps
+from untrain.learn.descend import descend
+from untrain.promises.trial import small
+from untrain.unlearn.resetfinetune import ResetFinetune
+
+RESET = Steps(epochs=0)
+
+
+def mask_of(model, problem, share=0.3):
+    """A random mask for this problem."""
+    draw = torch.Generator().manual_seed(5)
+    return Mask({n: torch.rand(p.shape, generator=draw) < share for n, p in model.named_parameters()}, problem.digest)
+
+
+def reset(how="fresh", seed=3, **more):
+    """Model before, after a reset without steps, and the problem with its mask."""
+    model, problem = small()
+    problem = replace(problem, mask=mask_of(model, problem), seed=seed, **more)
+    return model, ResetFinetune(steps=RESET, reset=how)(model, problem), problem
+
+
+def test_masked_weights_equal_the_initial_ones_and_others_stay_bit_for_bit():
+    model, forgot, problem = reset()
+    init = dict(problem.init(3).named_parameters())
+    before = dict(model.named_parameters())
+    for name, p in forgot.named_parameters():
+        bits = problem.mask.bits[name]
+        assert torch.equal(p[bits], init[name][bits])
+        assert torch.equal(p[~bits], before[name][~bits])
+
+
+def test_a_reset_leaves_batch_norm_buffers():
+    model, forgot, _ = reset()
+    assert all(torch.equal(a, b) for a, b in zip(model.buffers(), forgot.buffers(), strict=True))
+
+
+@pytest.mark.parametrize(("seeds", "equal"), [((3, 3), True), ((3, 4), False)])
+def test_the_seed_decides_the_reset(seeds, equal):
+    one, other = (torch.cat([p.flatten() for p in reset(seed=s)[1].parameters()]) for s in seeds)
+    assert torch.equal(one, other) == equal
+
+
+def test_own_takes_the_models_own_initial_values():
+    _, forgot, problem = reset("own", origin=8)
+    init = dict(problem.init(8).named_parameters())
+    assert all(torch.equal(p[problem.mask.bits[n]], init[n][problem.mask.bits[n]]) for n, p in forgot.named_parameters())
+
+
+def test_perturb_mixes_in_noise_where_the_mask_is():
+    model, problem = small()
+    ones = Mask({n: torch.ones_like(p, dtype=torch.bool) for n, p in model.named_parameters()}, "")
+    forgot = ResetFinetune(steps=RESET, reset="perturb")(model, replace(problem, mask=ones))
+    before, after = (torch.cat([p.detach().flatten() for p in m.parameters()]) for m in (model, forgot))
+    noise = (after - 0.7 * before) / 0.3
+    # 1,039 draws of a standard normal: mean and variance within four standard errors.
+    assert abs(float(noise.mean())) < 4 * len(noise) ** -0.5
+    assert abs(float(noise.var()) - 1) < 4 * (2 / len(noise)) ** 0.5
+
+
+def test_no_reset_is_finetuning_the_mask():
+    model, forgot, _ = reset("none")
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), forgot.parameters(), strict=True))
+
+
+def test_the_head_is_reset_only_where_it_is_masked():
+    model, forgot, problem = reset()
+    name = "12.weight"
+    kept = ~problem.mask.bits[name]
+    assert torch.equal(dict(forgot.named_parameters())[name][kept], dict(model.named_parameters())[name][kept])
+    assert not torch.equal(dict(forgot.named_parameters())[name], dict(model.named_parameters())[name])
+
+
+@pytest.mark.parametrize("ones", [True, False])
+def test_on_all_weights_it_is_training_the_initial_model_on_retain(ones):
+    model, problem = small()
+    steps = Steps(lr=0.05, epochs=3, batch=12)
+    full = Mask({n: torch.ones_like(p, dtype=torch.bool) for n, p in model.named_parameters()}, "") if ones else None
+    forgot = ResetFinetune(steps=steps)(model, replace(problem, mask=full))
+    fresh = problem.init(3)
+    descend(fresh, lambda batch: problem.task.loss(fresh, batch).mean(), problem.retains(steps), steps)
+    assert all(torch.equal(a, b) for a, b in zip(forgot.parameters(), fresh.parameters(), strict=True))
+
+
+def test_running_means_forget_the_old_ones_by_nine_tenths_a_step():
+    model, problem = small()
+    for part in model.modules():
+        if isinstance(part, nn.BatchNorm2d):
+            part.running_mean += 1000
+    steps = Steps(lr=0.05, epochs=5, batch=12)
+    forgot = ResetFinetune(steps=steps)(model, problem)
+    fresh = problem.init(3)
+    old = [part.running_mean for part in model.modules() if isinstance(part, nn.BatchNorm2d)]
+    descend(fresh, lambda batch: problem.task.loss(fresh, batch).mean(), problem.retains(steps), steps)
+    pairs = [
+        (a.running_mean, b.running_mean)
+        for a, b in zip(forgot.modules(), fresh.modules(), strict=True)
+        if isinstance(a, nn.BatchNorm2d)
+    ]
+    for before, (after, trained) in zip(old, pairs, strict=True):
+        # 20 steps: 0.9 ** 20 = 0.12158 of the difference is left.
+        assert torch.allclose((after - trained) / before, torch.tensor(0.121577), rtol=1e-4)
+
+
+@pytest.mark.parametrize(("buffers", "drift"), [("move", True), ("freeze", False), ("reestimate", True)])
+def test_under_an_empty_mask_buffers_move_unless_frozen(buffers, drift):
+    model, problem = small()
+    none = Mask({n: torch.zeros_like(p, dtype=torch.bool) for n, p in model.named_parameters()}, "")
+    outcome = ResetFinetune(steps=Steps(lr=0.05, epochs=1, buffers=buffers)).run(model, replace(problem, mask=none))
+    assert (outcome.guard.buffer_drift > 0) == drift
+
+
+def test_under_an_empty_mask_nothing_is_reset_and_only_the_head_moves():
+    model, problem = small()
+    none = Mask({n: torch.zeros_like(p, dtype=torch.bool) for n, p in model.named_parameters()}, "")
+    before = state(model)
+    forgot = ResetFinetune(steps=Steps(lr=0.05, epochs=1))(model, replace(problem, mask=none))
+    moved = {n for n, p in forgot.named_parameters() if not torch.equal(p, before[n])}
+    assert moved == {"12.weight", "12.bias"}
+
+
+def test_no_reset_and_no_steps_may_leave_the_model():
+    model, problem = small()
+    assert ResetFinetune(steps=RESET, reset="none").run(model, problem).guard.moved_share == 0
+
+
+def test_a_reset_that_changes_nothing_breaks_the_promise():
+    model, problem = small()
+    with pytest.raises(BrokenPromise, match="moved no parameter"):
+        ResetFinetune(steps=RESET)(model, replace(problem, init=lambda seed: model))
+
+
+@pytest.mark.parametrize(
+    ("how", "lacks", "said"), [("fresh", {"init": None}, r"Problem\(init="), ("own", {"origin": None}, r"Problem\(origin=")]
+)
+def test_what_a_reset_needs_is_told(how, lacks, said):
+    model, problem = small()
+    with pytest.raises(ModelError, match=said):
+        ResetFinetune(reset=how)(model, replace(problem, **lacks))
+
+
+def test_initial_values_of_another_shape_are_refused():
+    model, problem = small()
+    with pytest.raises(ModelError, match="init makes a model of another shape"):
+        ResetFinetune()(model, replace(problem, init=lambda seed: nn.Linear(2, 2)))

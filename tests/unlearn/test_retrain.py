@@ -1,0 +1,71 @@
+"""Exact unlearning."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from untrain.core.errors import ModelError
+from untrain.core.records import Mask
+from untrain.core.roles import Learner
+from untrain.promises.trial import small
+from untrain.unlearn.resetfinetune import ResetFinetune
+from untrain.unlearn.retrain import Retrain
+
+
+def equal(a, b):
+    """Whether two models hold the same bits, buffers included."""
+    return all(torch.equal(x, y) for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True))
+
+
+class Stepless(Learner):
+    """A learner without steps.
+
+    Source: planted.
+    """
+
+    def init(self, examples, seed):
+        return small()[0]
+
+    def learn(self, examples, seed):
+        return small()[0]
+
+
+def test_it_is_the_recipe_on_retain_bit_for_bit():
+    model, problem = small()
+    assert equal(Retrain()(model, problem), problem.recipe(problem.retain, 3))
+
+
+def test_neither_the_model_nor_the_forget_set_has_a_part_in_it():
+    model, problem = small()
+    one = Retrain()(model, problem)
+    with torch.no_grad():
+        for held in model.parameters():
+            held.mul_(2)
+    spoiled = replace(problem, forget=replace(problem.forget, x=problem.forget.x * 100 + 7))
+    assert equal(one, Retrain()(model, spoiled))
+
+
+def test_its_cost_is_that_of_training():
+    model, problem = small()
+    assert Retrain().run(model, problem).cost.backward == 48 * problem.recipe.steps.epochs
+
+
+def test_under_a_mask_it_resets_and_trains_the_mask_only():
+    model, problem = small()
+    bits = {n: torch.rand(p.shape, generator=torch.Generator().manual_seed(1)) < 0.3 for n, p in model.named_parameters()}
+    problem = replace(problem, mask=Mask(bits, ""))
+    assert equal(Retrain()(model, problem), ResetFinetune(steps=problem.recipe.steps)(model, problem))
+
+
+def test_without_a_recipe_it_says_what_to_give():
+    model, problem = small()
+    with pytest.raises(ModelError, match=r"give Problem\(recipe=Train"):
+        Retrain()(model, replace(problem, recipe=None))
+
+
+def test_a_recipe_without_steps_cannot_be_confined():
+    model, problem = small()
+    ones = Mask({n: torch.ones_like(p, dtype=torch.bool) for n, p in model.named_parameters()}, "")
+    with pytest.raises(ModelError, match="Stepless has no steps to repeat under a mask"):
+        Retrain()(model, replace(problem, recipe=Stepless(), mask=ones))
