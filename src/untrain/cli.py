@@ -186,6 +186,7 @@ def store(
 
 def main() -> None:
     """The command; turns errors into one line and an exit code."""
+    sys.path.append(os.getcwd())  # so that a plug-in under work can be named
     try:
         app()
     except (BadInput, MissingExtra) as error:

@@ -6,6 +6,8 @@ Heavy modules are imported where they are used, so that a list of names or a ``-
 from __future__ import annotations
 
 import csv
+import importlib
+import importlib.util
 import io
 import json
 import os
@@ -13,12 +15,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from untrain.core.errors import BadInput, DataError, SpecError, StoreError, suggest
+from untrain.core.errors import BadInput, DataError, MissingExtra, SpecError, StoreError, suggest
 
 if TYPE_CHECKING:
-    from untrain.core.roles import Scenario
-    from untrain.jobs import Method
     from untrain.conduct import Comparison, Progress
+    from untrain.core.roles import Scenario
+    from untrain.core.spec import Spec
+    from untrain.jobs import Method
 
 Document = dict[str, Any]
 Tell = Callable[["Progress"], None]
@@ -93,7 +96,11 @@ def run(
 
 
 def report(
-    runs: Sequence[str] = (), store: str | Path = HOME, out: str | Path = "untrain-report", images: bool = True, command: str = "untrain report"
+    runs: Sequence[str] = (),
+    store: str | Path = HOME,
+    out: str | Path = "untrain-report",
+    images: bool = True,
+    command: str = "untrain report",
 ) -> Document:
     """The scores and the page again, from stored arrays: no model, no GPU.
 
@@ -158,7 +165,11 @@ def check(name: str) -> list[Document]:
     """
     from untrain import checks
 
-    return [{"method": n, "promise": p, "error": e} for n, p, e in checks.check_named(name)]
+    return [
+        {"method": cls.__name__, "promise": verdict.promise, "error": str(verdict.error) if verdict.error else None}
+        for cls in _named(name)
+        for verdict in checks.check(cls)
+    ]
 
 
 def store(path: str | Path, prune: bool = False, older_than: float = 0.0, verify: bool = False) -> Document:
@@ -178,10 +189,16 @@ def store(path: str | Path, prune: bool = False, older_than: float = 0.0, verify
     gone = held.prune(older_than * 86400) if prune else (0, 0)
     rows = held.entries()
     kinds = sorted({r["kind"] for r in rows})
-    sizes = {k: {"entries": sum(r["kind"] == k for r in rows), "bytes": sum(r["bytes"] for r in rows if r["kind"] == k)} for k in kinds}
+    sizes = {
+        k: {"entries": sum(r["kind"] == k for r in rows), "bytes": sum(r["bytes"] for r in rows if r["kind"] == k)} for k in kinds
+    }
     told = {"store": str(held.path), "kinds": sizes, "bytes": sum(r["bytes"] for r in rows), "entries": len(rows)}
     damaged = held.verify() if verify else None
-    return told | {"pruned": {"entries": gone[0], "bytes": gone[1]}, "damaged": damaged, "runs": [r for r in rows if r["kind"] == "run"]}
+    return told | {
+        "pruned": {"entries": gone[0], "bytes": gone[1]},
+        "damaged": damaged,
+        "runs": [r for r in rows if r["kind"] == "run"],
+    }
 
 
 def scores_csv(documents: Sequence[Document]) -> str:
@@ -197,6 +214,31 @@ def scores_csv(documents: Sequence[Document]) -> str:
     return text.getvalue()
 
 
+def _named(name: str) -> list[type[Spec]]:
+    """The class of a name, or all final classes that a module of that name defines."""
+    from untrain.core import names
+    from untrain.core.spec import Spec
+
+    if names.where(name) is None and "." not in name and importlib.util.find_spec(name) is None:
+        names.load(name)  # says what it was meant to be
+    if names.where(name) is None:
+        try:
+            module = importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name is None or not name.startswith(error.name):
+                raise MissingExtra(f"{name} needs {error.name}, which is not installed") from None
+        else:
+            found = [c for c in vars(module).values() if isinstance(c, type) and issubclass(c, Spec) and c.__module__ == name]
+            found = [c for c in found if not c.is_role]
+            if not found:
+                raise SpecError(f"module {name} defines no method: a class that fills a role, such as Unlearner")
+            return found
+    cls = names.load(name)
+    if not issubclass(cls, Spec):
+        raise SpecError(f"{name} is no method: only a class that fills a role can be checked")
+    return [cls]
+
+
 def _described(*roles: str) -> list[Document]:
     from untrain.core import names
     from untrain.describe import describe
@@ -205,9 +247,9 @@ def _described(*roles: str) -> list[Document]:
 
 
 def _comparison(scenario: Any, methods: Sequence[Any], seeds: int, oracles: int, seed: int) -> Comparison:
+    from untrain.conduct import Comparison, check
     from untrain.core.roles import Recipe, Scenario, Unlearner
     from untrain.core.spec import parse
-    from untrain.conduct import Comparison, check
 
     where = parse(scenario) if isinstance(scenario, str) else scenario
     if not isinstance(where, Scenario):
@@ -225,8 +267,8 @@ def _conduct(
     made: list[Comparison], store: Any, out: Any, device: str, threads: int, workers: int | None, images: bool, command: str,
     tell: Tell | None,
 ) -> Document:  # fmt: skip
-    from untrain.jobs import Setting
     from untrain.conduct import conduct, workers_for
+    from untrain.jobs import Setting
     from untrain.store import Store
 
     _writable(out)
@@ -249,9 +291,9 @@ def _writable(out: Any) -> None:
 
 
 def _report(entries: Sequence[Any], held: Any, out: Any, images: bool, command: str) -> Document:
-    from untrain.results import material, results
+    from untrain.results import material, scored
 
-    documents = [results(entry, held) for entry in entries]
+    documents = [scored(entry, held) for entry in entries]
     whole = {"command": command, "runs": documents, "failed": sum(r["error"] is not None for d in documents for r in d["results"])}
     if out is None:
         return whole
@@ -272,7 +314,9 @@ def _report(entries: Sequence[Any], held: Any, out: Any, images: bool, command: 
             fresh.replace(folder / name)
         except OSError as error:
             fresh.unlink(missing_ok=True)
-            raise BadInput(f"cannot write {folder / name}: {error.strerror}; the scores are in the store, try another --out") from None
+            raise BadInput(
+                f"cannot write {folder / name}: {error.strerror}; the scores are in the store, try another --out"
+            ) from None
     return whole | {"report": str(folder / "report.html")}
 
 

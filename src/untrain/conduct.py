@@ -100,19 +100,20 @@ def _key(scene: Scene, job: Job, comparison: Comparison, setting: Setting) -> st
     return key_of(ingredients(scene, job, comparison.seed, setting))
 
 
-def _teller(tell: Tell | None, total: int, done: int) -> Callable[[Job, float], None]:
-    """Counts jobs and guesses what is left from the mean time of those done."""
+def _teller(tell: Tell | None, total: int, done: int) -> Callable[[Job], None]:
+    """Counts jobs and guesses what is left from the pace since the first, which bears the cost of starting up."""
     started = time.perf_counter()
-    at = done
+    first, at = started, done
 
-    def told(job: Job, left_share: float) -> None:
-        nonlocal at
-        at += 1
-        elapsed = time.perf_counter() - started
+    def told(job: Job) -> None:
+        nonlocal first, at
+        now, at = time.perf_counter(), at + 1
+        if at == done + 1:
+            first = now
+        left = (now - first) / (at - done - 1) * (total - at) if at > done + 3 else 0.0 if at == total else None
         label = f"{job.method!r} {job.index}" if job.method is not None else f"{job.kind} {job.index}"
-        left = elapsed * left_share / (1 - left_share) if left_share < 1 else None
         if tell is not None:
-            tell(Progress(at, total, label, elapsed, left))
+            tell(Progress(at, total, label, now - started, left))
 
     return told
 
@@ -120,11 +121,11 @@ def _teller(tell: Tell | None, total: int, done: int) -> Callable[[Job, float], 
 Missing = dict[str, tuple[Comparison, Scene, Job]]
 
 
-def _serially(missing: Missing, store: Store, setting: Setting, workers: int, told: Callable[[Job, float], None]) -> None:
+def _serially(missing: Missing, store: Store, setting: Setting, workers: int, told: Callable[[Job], None]) -> None:
     with _threads(setting.threads):
-        for at, (comparison, scene, job) in enumerate(missing.values(), 1):
+        for comparison, scene, job in missing.values():
             do(scene, job, comparison.seed, setting, store)
-            told(job, 1 - at / len(missing))
+            told(job)
 
 
 @contextmanager
@@ -137,7 +138,7 @@ def _threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _in_processes(missing: Missing, store: Store, setting: Setting, workers: int, told: Callable[[Job, float], None]) -> None:
+def _in_processes(missing: Missing, store: Store, setting: Setting, workers: int, told: Callable[[Job], None]) -> None:
     """Train first; a method begins as soon as its original is there."""
     running: dict[Future[str], tuple[str, Job]] = {}
     waiting: dict[str, list[str]] = {}
@@ -154,14 +155,12 @@ def _in_processes(missing: Missing, store: Store, setting: Setting, workers: int
                 waiting.setdefault(start, []).append(key)
             else:
                 submit(key)
-        done = 0
         while running:
             finished, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in finished:
                 key, job = running.pop(future)
                 future.result()
-                done += 1
-                told(job, 1 - done / len(missing))
+                told(job)
                 for next_key in waiting.pop(key, []):
                     submit(next_key)
     except BrokenProcessPool:

@@ -14,8 +14,10 @@ from untrain.core import names
 from untrain.core.errors import DataError
 from untrain.core.evaluator import About, Evaluator
 from untrain.core.records import Observation
+from untrain.core.spec import canonical, code_digest, sources
 from untrain.evaluate.score import compare
-from untrain.store import Entry, Store
+from untrain.maths import bootstrap
+from untrain.store import Entry, Store, key_of
 
 
 def evaluators() -> list[Evaluator]:
@@ -86,6 +88,20 @@ def material(run: Entry, store: Store, document: dict[str, Any], images: bool = 
         {m: observe(run, entries) for m, entries in kept.items()},
         np.asarray(run.array("forget_inputs")) if images else None,
     )
+
+
+def scored(run: Entry, store: Store, draws: int = 1000) -> dict[str, Any]:
+    """The document of scores, computed once: a later report of the same run by the same code reads it."""
+    chosen = evaluators()
+    code = [code_digest(part) for part in (compare, bootstrap.basic, results)]
+    made = {
+        "kind": "scores", "label": f"scores of {run.key[:12]}", "run": run.key, "draws": draws, "code": code,
+        "evaluators": [canonical(e) for e in chosen], "sources": [sources(e) for e in chosen],
+    }  # fmt: skip
+    key = key_of(made)
+    with store.alone(key):
+        held = store.get(key) or store.put(made, {"document": results(run, store, chosen, draws)})
+    return dict(held.record["document"])
 
 
 def results(run: Entry, store: Store, chosen: list[Evaluator] | None = None, draws: int = 1000) -> dict[str, Any]:
