@@ -440,3 +440,51 @@ def test_an_error_of_any_kind_is_a_broken_promise_and_not_the_end():
 
 def test_parts_of_steps_are_checked_too():
     assert [v for part in (Sgd(), Adam()) for v in checks.check(part) if v.error] == []
+
+
+FADE = '''"""A plug-in: the method that the design page makes up."""
+from pydantic import NonNegativeFloat
+
+from untrain.core.roles import Unlearner
+from untrain.core.steps import Steps
+from untrain.learn.descend import descend
+
+
+class Fade(Unlearner):
+    """Minimise ``L(retain) + weight * KL(uniform || p(forget))``. {buffers}
+
+    Args:
+        weight: pull of the forget set towards the uniform prediction.
+        steps: step size and length.
+
+    Source: made up.
+    """
+
+    weight: NonNegativeFloat = 1.0
+    steps: Steps = Steps(lr=0.01, epochs=5)
+
+    def unlearn(self, model, problem):
+        task = problem.task
+
+        def loss(retain, forget):
+            logp = task.logits(model, forget).log_softmax(1)
+            return task.loss(model, retain).mean() - self.weight * logp.mean()
+
+        return descend(model, loss, problem.pairs(self.steps), self.steps, problem.mask)
+'''
+
+
+@pytest.mark.parametrize(
+    ("module", "told", "broken"),
+    [("fade_told", "Buffers follow steps.buffers.", []), ("fade_untold", "", ["it says what becomes of buffers"])],
+)
+def test_a_plug_in_is_held_to_the_same_promises(module, told, broken, tmp_path, monkeypatch):
+    (tmp_path / f"{module}.py").write_text(FADE.format(buffers=told))
+    monkeypatch.syspath_prepend(tmp_path)
+    verdicts = checks.check(names.load(f"{module}.Fade"))
+    assert [v.promise for v in verdicts if v.error] == broken
+
+
+def test_long_methods_are_tried_with_few_epochs():
+    assert checks.example(Finetune(steps=Steps(epochs=5000))).steps.epochs == checks.EPOCHS
+    assert checks.example(Finetune(steps=Steps(epochs=2))).steps.epochs == 2

@@ -13,10 +13,12 @@ from typing import Any, NamedTuple, get_type_hints
 from untrain import promises
 from untrain.core.errors import BrokenPromise, SpecError, UntrainError
 from untrain.core.spec import Spec
+from untrain.core.steps import Steps
 from untrain.models.convnet import ConvNet
 from untrain.promises.trial import undisturbed
 
 Ask = Callable[[Any], None]
+EPOCHS = 5
 
 
 class Verdict(NamedTuple):
@@ -48,13 +50,22 @@ def checks_for(method: Spec | type[Spec]) -> list[tuple[str, Ask]]:
 
 
 def example(method: Spec | type[Spec]) -> Spec:
-    """An object to try: the one given, or the class with its defaults and, where it asks for a model, a small one."""
+    """An object to try: the one given, or the class with its defaults a small model where it asks for one, and few epochs."""
     if isinstance(method, Spec):
-        return method
+        return _brief(method)
     if not (isinstance(method, type) and issubclass(method, Spec)) or method.is_role:
         raise SpecError(f"{getattr(method, '__name__', method)} is no method: only a final class that fills a role can be checked")
     needed = [f.name for f in dataclasses.fields(method) if f.default is f.default_factory is dataclasses.MISSING]  # type: ignore[arg-type]
-    return method(model=ConvNet(width=4)) if needed == ["model"] else method()  # type: ignore[call-arg]
+    made = method(model=ConvNet(width=4)) if needed == ["model"] else method()  # type: ignore[call-arg]
+    return _brief(made)
+
+
+def _brief(made: Spec) -> Spec:
+    """The same with at most ``EPOCHS`` epochs: promises hold at any length."""
+    steps = getattr(made, "steps", None)
+    if not isinstance(steps, Steps) or not isinstance(steps.epochs, int) or steps.epochs <= EPOCHS:
+        return made
+    return dataclasses.replace(made, steps=dataclasses.replace(steps, epochs=EPOCHS))  # type: ignore[type-var]
 
 
 @lru_cache(maxsize=1)
