@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -40,25 +41,31 @@ def figure(traces: Sequence[Words], x: Words, y: Words, height: int, band: Seque
     return dict(json.loads(made.to_json()))
 
 
+def _plain(text: str) -> str:
+    """Text that plotly shows as it is: it reads a few HTML elements, and data may hold some."""
+    return html.escape(text, quote=False).replace("\n", "<br>")
+
+
 def _css(name: str) -> str:
     return f"var(--{name})"
 
 
 def _axis(axis: Words) -> dict[str, Any]:
     shown: dict[str, Any] = {
-        "title": {"text": axis["title"], "standoff": 8}, "ticksuffix": axis["suffix"], "automargin": True, "zeroline": axis["zero"],
+        "title": {"text": axis["title"], "standoff": 8, "font": {"size": 13}}, "ticksuffix": axis["suffix"], "automargin": True,
+        "zeroline": axis["zero"],
         "zerolinecolor": _css("ink"), "gridcolor": _css("line"), "linecolor": _css("line"), "fixedrange": True,
     }  # fmt: skip
     if axis["least"] is not None:
         shown["range"] = [axis["least"], axis["most"]]
     if axis["places"]:
-        shown |= {"tickvals": list(axis["places"]), "ticktext": list(axis["names"]), "showgrid": False}
+        shown |= {"tickvals": list(axis["places"]), "ticktext": list(map(_plain, axis["names"])), "showgrid": False}
     return shown
 
 
 def _common(trace: Words) -> dict[str, Any]:
-    hover = {"hovertext": list(trace["hover"]), "hoverinfo": "text"} if trace["hover"] else {}
-    return {"name": trace["name"], "showlegend": bool(trace["name"]), "x": list(trace["x"]), "y": list(trace["y"]), **hover}
+    hover = {"hovertext": list(map(_plain, trace["hover"])), "hoverinfo": "text"} if trace["hover"] else {}
+    return {"name": _plain(trace["name"]), "showlegend": bool(trace["name"]), "x": list(trace["x"]), "y": list(trace["y"]), **hover}
 
 
 def _line(shape: str) -> Any:
@@ -73,12 +80,13 @@ def _line(shape: str) -> Any:
 def _dots(trace: Words) -> go.Scatter:
     marked = bool(trace["words"])
     marker = {
-        "color": _css(trace["colour"]), "symbol": trace["symbol"], "size": 20 if marked else 9,
+        "color": _css(trace["colour"]), "symbol": trace["symbol"], "size": 12 if marked else 9,
         "line": {"color": _css("card"), "width": 1},
     }  # fmt: skip
+    words = {"text": list(trace["words"]), "textposition": list(trace["sides"]), "textfont": {"color": _css("ink"), "size": 13}}
     return go.Scatter(
-        mode="markers+text" if marked else "markers", marker=marker, text=list(trace["words"]),
-        textfont={"color": _css("on-mark"), "size": 11}, error_y=_whisker(trace), **_common(trace),
+        mode="markers+text" if marked else "markers", marker=marker, error_y=_whisker(trace), **(words if marked else {}),
+        **_common(trace),
     )  # fmt: skip
 
 

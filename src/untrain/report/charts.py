@@ -17,8 +17,9 @@ class Trace:
         colour: name of a colour of the style sheet.
         look: how it is drawn; 'stairs' holds its value from each place to the next.
         symbol: of the dots, or the dash of a line.
-        words: text at each dot, shown on it ('dots') or when pointed at.
-        hover: text when a point is pointed at.
+        words: text beside each dot.
+        sides: side of each dot on which its text stands, such as 'top left'.
+        hover: text when a point is pointed at, in lines.
         below: length of the whisker below each value.
         above: length of the whisker above each value.
     """
@@ -30,6 +31,7 @@ class Trace:
     look: Literal["steps", "stairs", "dots", "bars"]
     symbol: str = "circle"
     words: tuple[str, ...] = ()
+    sides: tuple[str, ...] = ()
     hover: tuple[str, ...] = ()
     below: tuple[float, ...] = ()
     above: tuple[float, ...] = ()
@@ -50,9 +52,8 @@ class Axis:
 
 @dataclass(frozen=True)
 class Chart:
-    """A drawing: its title, traces and axes, height in pixels, and a band of y values that is shaded."""
+    """A drawing: traces, axes, height in pixels, and a band of y values that is shaded."""
 
-    title: str
     traces: tuple[Trace, ...]
     x: Axis
     y: Axis

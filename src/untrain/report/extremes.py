@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from untrain.core.records import Observation
-from untrain.report import images
+from untrain.report import images, text
 from untrain.report.figures import Answers
 
 Array = np.ndarray[Any, Any]
@@ -24,8 +24,8 @@ class Tile:
     id: str
     label: str
     true: str
-    ours: float
-    oracle: float
+    ours: str
+    oracle: str
 
 
 def unseen(inputs: Array | None) -> str:
@@ -48,8 +48,8 @@ def extremes(inputs: Array, seen: Observation, ours: Answers, oracle: Answers) -
         given, true = str(seen.labels[here[at]]), str(seen.true[here[at]])
         return Tile(
             images.data_uri(pixels[at]), str(seen.ids[here[at]]), given, "" if true == given else true,
-            float(mine[at]), float(theirs[at]),
+            text.digits(mine[at]), text.digits(theirs[at]),
         )  # fmt: skip
 
-    count = min(SHOWN, len(order) // 2)
+    count = min(SHOWN, max(1, len(order) // 2))
     return [tile(i) for i in order[:count]], [tile(i) for i in order[::-1][:count]]

@@ -12,6 +12,8 @@ from untrain.core.records import Observation
 from untrain.maths.logits import correct, margins
 from untrain.report import text
 from untrain.report.charts import Axis, Chart, Trace
+from untrain.report.placing import sides
+from untrain.report.text import PERCENT
 
 Array = np.ndarray[Any, Any]
 Document = Mapping[str, Any]
@@ -20,9 +22,9 @@ BINS = 36
 SEEN = ("forget", "test")
 # Colour and dash or symbol of each population, the same in all charts.
 LOOKS = {
-    "original": ("original", "dot", "square"),
-    "oracle": ("oracle", "circle", "diamond"),
-    "unlearned": ("ours", "circle", "circle"),
+    "Original": ("original", "dot", "square"),
+    "Retrained": ("oracle", "circle", "diamond"),
+    "Unlearned": ("ours", "circle", "circle"),
 }
 KINDS = {"whole network": ("whole", "circle"), "part of the network": ("part", "diamond"), "control": ("original", "square")}
 
@@ -48,56 +50,66 @@ def answers(seen: Observation) -> dict[str, Answers]:
 
 def pareto(document: Document) -> Chart | None:
     """Forget gap against cost of all methods, with the envelope of the best."""
-    rows = [(i, r) for i, r in enumerate(document["results"], 1) if not r["error"] and _placed(r)]
-    if not rows:
+    points = [p for p in (_point(i, r) for i, r in enumerate(document["results"], 1)) if p is not None]
+    if not points:
         return None
-    traces = [_kind(kind, [(i, r) for i, r in rows if text.kind_of(r) == kind]) for kind in KINDS]
-    costs = [100 * r["cost"]["share_of_retraining"] for _, r in rows]
-    gaps = [100 * r["scores"]["forget_gap"]["value"] for _, r in rows]
-    band = rows[0][1]["scores"]["forget_gap"]["band"]
-    most = max(100.0, *costs) * 1.06
+    costs, gaps = np.array([p.cost for p in points]), np.array([p.gap for p in points])
+    lows, highs = gaps - [p.below for p in points], gaps + [p.above for p in points]
+    band = next(r for r in document["results"] if _point(0, r))["scores"]["forget_gap"]["band"]
+    most = max(100.0, costs.max()) * 1.08
+    words = sides(costs, gaps, most, float(highs.max() - min(lows.min(), 0.0)))
+    groups = [_group(kind, [(p, w) for p, w in zip(points, words, strict=True) if p.kind == kind]) for kind in KINDS]
     return Chart(
-        "Forget gap against cost",
-        (*envelope(costs, gaps, most), *(t for t in traces if t is not None)),
-        Axis("Cost, share of retraining's operations", " %", -0.04 * most, most),
+        (*envelope(costs, gaps, most), *(g for g in groups if g is not None)),
+        Axis("Cost, share of retraining", PERCENT, -0.05 * most, most),
         Axis("Forget gap, points", zero=True),
         height=440,
         band=(100 * band[0], 100 * band[1]) if band else None,
     )
 
 
-def _placed(row: Mapping[str, Any]) -> bool:
-    return row["scores"].get("forget_gap", {}).get("value") is not None and row["cost"]["share_of_retraining"] is not None
+@dataclass(frozen=True)
+class Point:
+    """A method in the scatter: cost and gap in percent, and the whiskers' lengths."""
+
+    number: int
+    kind: str
+    cost: float
+    gap: float
+    below: float
+    above: float
+    hover: str
 
 
-def _kind(kind: str, rows: list[tuple[int, Mapping[str, Any]]]) -> Trace | None:
-    if not rows:
+def _point(at: int, row: Mapping[str, Any]) -> Point | None:
+    gap, cost = row["scores"].get("forget_gap"), row["cost"].get("share_of_retraining")
+    if gap is None or gap["value"] is None or cost is None:
+        return None
+    below, above = (0.0 if gap[end] is None else 100 * abs(gap[end] - gap["value"]) for end in ("low", "high"))
+    told = f"{at} {text.label(row['method'])}\ngap {text.points(gap)}\ncost {text.share(cost)} of retraining"
+    return Point(at, text.kind_of(row), 100 * cost, 100 * gap["value"], below, above, told)
+
+
+def _group(kind: str, held: list[tuple[Point, str]]) -> Trace | None:
+    if not held:
         return None
     colour, symbol = KINDS[kind]
-    gaps = [r["scores"]["forget_gap"] for _, r in rows]
-    sure = [g["low"] is not None for g in gaps]
+    points = [p for p, _ in held]
     return Trace(
-        kind.capitalize(), tuple(100 * r["cost"]["share_of_retraining"] for _, r in rows), tuple(100 * g["value"] for g in gaps),
-        colour, "dots", symbol, tuple(str(i) for i, _ in rows), tuple(_told(i, r) for i, r in rows),
-        tuple(100 * (g["value"] - g["low"]) if s else 0.0 for g, s in zip(gaps, sure, strict=True)),
-        tuple(100 * (g["high"] - g["value"]) if s else 0.0 for g, s in zip(gaps, sure, strict=True)),
+        kind.capitalize(), tuple(p.cost for p in points), tuple(p.gap for p in points), colour, "dots", symbol,
+        tuple(str(p.number) for p in points), tuple(w for _, w in held), tuple(p.hover for p in points),
+        tuple(p.below for p in points), tuple(p.above for p in points),
     )  # fmt: skip
 
 
-def _told(at: int, row: Mapping[str, Any]) -> str:
-    gap = row["scores"]["forget_gap"]
-    cost = text.share(row["cost"]["share_of_retraining"])
-    return f"{at} {text.label(row['method'])}<br>gap {text.points(gap)}<br>cost {cost} of retraining"
-
-
-def envelope(costs: list[float], gaps: list[float], most: float) -> tuple[Trace, Trace]:
+def envelope(costs: Array, gaps: Array, most: float) -> tuple[Trace, Trace]:
     """The Pareto front as the least distance from 0 that any method reaches at that cost, drawn on both sides of 0."""
     order = np.argsort(costs, kind="stable")
-    best = np.minimum.accumulate(np.abs(np.asarray(gaps))[order])
-    x = (*np.asarray(costs)[order].tolist(), most)
+    best = np.minimum.accumulate(np.abs(gaps)[order])
+    x = (*costs[order].tolist(), most)
     y = (*best.tolist(), float(best[-1]))
     return (
-        Trace("Pareto front: nearest to retraining at that cost or less", x, y, "front", "stairs", "dot"),
+        Trace("Pareto front", x, y, "front", "stairs", "dot"),
         Trace("", x, tuple(-v for v in y), "front", "stairs", "dot"),
     )
 
@@ -112,7 +124,7 @@ def edges(original: dict[str, Answers], oracle: dict[str, Answers]) -> Array:
     return np.linspace(low - room, high + room, BINS + 1)
 
 
-def margin_chart(side: str, shown: Mapping[str, Answers], bins: Array) -> Chart:
+def margin_chart(shown: Mapping[str, Answers], bins: Array) -> Chart:
     """Histogram of margins of one side; what lies beyond the bins is counted in the outermost."""
     middle = tuple(np.round((bins[1:] + bins[:-1]) / 2, 3).tolist())
     traces = []
@@ -120,43 +132,43 @@ def margin_chart(side: str, shown: Mapping[str, Answers], bins: Array) -> Chart:
         colour, dash, _ = LOOKS[who]
         counts = np.histogram(np.clip(seen.margins, bins[0], bins[-1]), bins)[0]
         values = np.round(100 * counts / max(seen.margins.size, 1), 3)
-        traces.append(Trace(who.capitalize(), middle, tuple(values.tolist()), colour, "steps", dash))
-    return Chart(
-        f"Margins on the {side} set", tuple(traces), Axis("Margin of the label, nats"), Axis("Share of answers", " %", 0.0, None)
-    )
+        traces.append(Trace(who, middle, tuple(values.tolist()), colour, "steps", dash))
+    return Chart(tuple(traces), Axis("Margin of the label, nats"), Axis("Share of answers", PERCENT, 0.0, None))
 
 
-def class_chart(side: str, shown: Mapping[str, Answers], classes: int) -> Chart:
-    """Accuracy by class of one side; whiskers are one standard deviation over models."""
+def class_chart(shown: Mapping[str, Answers], classes: int) -> Chart:
+    """Accuracy by class of one side; whiskers reach from the worst model to the best."""
     traces = []
     for at, (who, seen) in enumerate(shown.items()):
         found = [c for c in range(classes) if (seen.labels == c).any()]
         parts = [100 * seen.correct[:, seen.labels == c].mean(1) for c in found]
-        spread = tuple(float(np.round(p.std(ddof=1), 3)) if len(p) > 1 else 0.0 for p in parts)
+        below, above = (tuple(float(np.round(abs(end(p) - p.mean()), 3)) for p in parts) for end in (np.min, np.max))
         colour, _, symbol = LOOKS[who]
         places = tuple(c + 0.22 * (at - 1) for c in found)
         means = tuple(float(np.round(p.mean(), 3)) for p in parts)
-        traces.append(Trace(who.capitalize(), places, means, colour, "dots", symbol, (), (), spread, spread))
+        traces.append(Trace(who, places, means, colour, "dots", symbol, below=below, above=above))
     step = -(-classes // 20)
     ticks = tuple(range(0, classes, step))
     return Chart(
-        f"Accuracy by class on the {side} set", tuple(traces),
-        Axis("Class", "", -0.6, classes - 0.4, ticks, tuple(map(str, ticks))), Axis("Accuracy", " %"),
+        tuple(traces),
+        Axis("Class", "", -0.6, classes - 0.4, ticks, tuple(map(str, ticks))), Axis("Accuracy", PERCENT),
     )  # fmt: skip
 
 
 def masks(document: Document) -> dict[str, dict[str, tuple[int, int]]]:
-    """Where masks lie: names of the methods that share one -> layer -> weights in the mask, weights in all."""
-    found: dict[str, dict[str, tuple[int, int]]] = {}
-    same: dict[str, str] = {}
-    for row in document["results"]:
-        layers = by_layer(row["layers"])
-        if layers:
-            name = same.pop(repr(layers), "")
-            found.pop(name, None)
-            name = ", ".join(filter(None, [name, text.label(row["method"])]))
-            same[repr(layers)], found[name] = name, layers
-    return found
+    """Where masks lie: the methods that share one, by name and number -> layer -> weights in the mask, weights in all."""
+    held: list[tuple[dict[str, tuple[int, int]], list[str], list[int]]] = []
+    for at, row in enumerate(document["results"], 1):
+        layers, name = by_layer(row["layers"]), text.short(row["method"])
+        if not layers:
+            continue
+        same = next((h for h in held if h[0] == layers), None)
+        if same is None:
+            held.append((layers, [name], [at]))
+            continue
+        same[1].extend([name] if name not in same[1] else [])
+        same[2].append(at)
+    return {f"{', '.join(names)} ({', '.join(map(str, numbers))})": layers for layers, names, numbers in held}
 
 
 def by_layer(layers: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
@@ -173,18 +185,15 @@ def mask_chart(found: Mapping[str, Mapping[str, tuple[int, int]]]) -> Chart | No
     """Share of each layer in each mask."""
     if not found:
         return None
-    layers = list(dict.fromkeys(name for held in found.values() for name in held))[::-1]
+    layers = list(dict.fromkeys(name for held in found.values() for name in held))
     colours = ("part", "whole", "oracle", "original")
     traces = []
     for at, (name, held) in enumerate(found.items()):
         shares = tuple(100 * held[n][0] / max(held[n][1], 1) if n in held else 0.0 for n in layers)
         hover = tuple(f"{n}: {s:.1f} %" for n, s in zip(layers, shares, strict=True))
         where = tuple(float(i) for i in range(len(layers)))
-        traces.append(Trace(_short(name), shares, where, colours[at % len(colours)], "bars", hover=hover))
-    places = Axis("", "", -0.6, len(layers) - 0.4, tuple(range(len(layers))), tuple(layers))
+        traces.append(Trace(name, shares, where, colours[at % len(colours)], "bars", hover=hover))
+    names = tuple(f"layer {n}" if n.isdigit() else n for n in layers)
+    places = Axis("", "", len(layers) - 0.4, -0.6, tuple(range(len(layers))), names)
     height = min(110 + (16 * len(traces) + 10) * len(layers), 1400)
-    return Chart("Share of each layer in the mask", tuple(traces), Axis("In the mask", " %", 0.0, 100.0), places, height)
-
-
-def _short(name: str, most: int = 44) -> str:
-    return name if len(name) <= most else name[: most - 1] + "…"
+    return Chart(tuple(traces), Axis("In the mask", PERCENT, 0.0, 102.0), places, height)

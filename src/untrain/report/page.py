@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from untrain.core.evaluator import About
 from untrain.report import extremes, figures, tables, text
@@ -33,7 +33,7 @@ class Drawn:
     def add(self, name: str, chart: Chart | None) -> bool:
         """Keep a chart under a name; whether there was one."""
         if chart is not None and self.plotly is not None:
-            self.figures[name] = self.plotly.figure(**{k: v for k, v in asdict(chart).items() if k != "title"})
+            self.figures[name] = self.plotly.figure(**asdict(chart))
         return chart is not None
 
 
@@ -67,13 +67,20 @@ def plotly() -> ModuleType | None:
 
 def environment() -> Environment:
     """Templates that escape whatever is put into them and refuse names that are not there."""
-    return Environment(
+    made = Environment(
         loader=PackageLoader("untrain.report", "template"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.filters["breakable"] = breakable
+    return made
+
+
+def breakable(spelling: str) -> Markup:
+    """A spelling that a line may break in after each opening bracket."""
+    return Markup(str(escape(spelling)).replace("(", "(<wbr>"))
 
 
 def shipped(name: str) -> Markup:
@@ -106,24 +113,28 @@ def section(key: str, material: Material, glossary: Mapping[str, About], drawn: 
 
 def title(material: Material) -> str:
     """Whether a run repairs wrong labels or answers a request for privacy."""
-    seen = material.oracle
-    here = np.asarray(seen.side) == "forget"
-    wrong = bool((np.asarray(seen.labels)[here] != np.asarray(seen.true)[here]).any())
-    return "Repair: training on wrong labels" if wrong else "Privacy: examples withdrawn"
+    return "Repair: examples with wrong labels" if mislabelled(material) else "Privacy: examples withdrawn"
 
 
 def about(material: Material) -> str:
     """What was asked for, in words."""
-    sizes = material.document["sizes"]
-    seen = material.oracle
-    here = np.asarray(seen.side) == "forget"
-    wrong = int((np.asarray(seen.labels)[here] != np.asarray(seen.true)[here]).sum())
-    told = f"{sizes['forget']:,} of {sizes['train']:,} training examples are to be forgotten; {sizes['test']:,} test examples were never trained on."
+    sizes, wrong = material.document["sizes"], mislabelled(material)
+    told = (
+        f"{sizes['forget']:,} of {sizes['train']:,} training examples are to be forgotten; "
+        f"{sizes['test']:,} test examples were never trained on."
+    )
     return (
         f"{told} {wrong:,} of the examples to forget bear a wrong label, planted to see whether it can be repaired."
         if wrong
         else told
     )
+
+
+def mislabelled(material: Material) -> int:
+    """How many of the examples to forget bear another label than the true one."""
+    seen = material.oracle
+    here = np.asarray(seen.side) == "forget"
+    return int((np.asarray(seen.labels)[here] != np.asarray(seen.true)[here]).sum())
 
 
 def methods(key: str, material: Material, drawn: Drawn) -> list[dict[str, Any]]:
@@ -135,12 +146,11 @@ def methods(key: str, material: Material, drawn: Drawn) -> list[dict[str, Any]]:
     for at, (method, seen) in enumerate(material.unlearned.items()):
         ours = figures.answers(seen)
         for side in figures.SEEN:
-            shown = {"original": original[side], "oracle": oracle[side], "unlearned": ours[side]}
-            drawn.add(f"{key}-margins-{side}-{at}", figures.margin_chart(side, shown, bins))
-            drawn.add(f"{key}-classes-{side}-{at}", figures.class_chart(side, shown, classes))
-        made.append(
-            {"at": at, "method": method, "label": text.label(method), "tiles": tiles(material, ours["forget"], oracle["forget"])}
-        )
+            shown = {"Original": original[side], "Retrained": oracle[side], "Unlearned": ours[side]}
+            drawn.add(f"{key}-margins-{side}-{at}", figures.margin_chart(shown, bins))
+            drawn.add(f"{key}-classes-{side}-{at}", figures.class_chart(shown, classes))
+        pictures = tiles(material, ours["forget"], oracle["forget"])
+        made.append({"at": at, "method": method, "label": text.label(method), "tiles": pictures})
     return made
 
 

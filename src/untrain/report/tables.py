@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from untrain.core.evaluator import About, Score
+from untrain.core.records import Guard
 from untrain.describe import documented
 from untrain.report import text
 from untrain.report.words import CONTROLS, PRIVACY, REPAIR, heading
@@ -80,7 +81,7 @@ def _method(at: int, row: Mapping[str, Any], names: list[str], glossary: Glossar
         return Line(at, text.label(row["method"]), "failed", error=row["error"])
     cells = [cell(row["scores"].get(n), glossary[n]) for n in names]
     cost = row["cost"]
-    cells += [Cell(text.share(cost["share_of_retraining"])), Cell(text.share(cost["share_of_seconds"]))]
+    cells.append(Cell(text.share(cost["share_of_retraining"]), f"time {text.share(cost['share_of_seconds'])}"))
     return Line(at, text.label(row["method"]), kind, tuple(cells))
 
 
@@ -96,7 +97,7 @@ def cell(score: Mapping[str, Any] | None, about: About) -> Cell:
 
 def _references(document: Document, names: list[str], glossary: Glossary) -> tuple[Line, ...]:
     """The ideal, the floor and the ceiling; each is the same for all methods of a run."""
-    done = next((r["scores"] for r in document["results"] if not r["error"]), {})
+    done: Mapping[str, Any] = next((r["scores"] for r in document["results"] if not r["error"]), {})
     wanted = (
         ("ideal", "Retrained models", "the ideal"),
         ("floor", "Retrained models against each other", "floor"),
@@ -105,8 +106,8 @@ def _references(document: Document, names: list[str], glossary: Glossary) -> tup
     made = []
     for end, name, kind in wanted:
         found = [Cell(text.quantity(done.get(n, {}).get(end), glossary[n].unit, is_gap(glossary[n]))) for n in names]
-        cost = [Cell("100 %"), Cell("100 %")] if end == "ideal" else [Cell(""), Cell("")]
-        made.append(Line(None, name, kind, (*found, *cost)))
+        cost = Cell(text.share(1.0) if end == "ideal" else "")
+        made.append(Line(None, name, kind, (*found, cost)))
     return tuple(made)
 
 
@@ -158,32 +159,25 @@ def guard(document: Document) -> Table:
         ("may_move", "May move"), ("moved_share", "Moved"), ("moved_norm", "Length of the move"),
         ("outside_mask_max", "Largest move outside"), ("buffer_drift", "Batch-norm drift"),
     )  # fmt: skip
-    words = _guarded()
+    words = documented(Guard)
     columns = tuple(Column(n, h, words[n]) for n, h in heads)
-    return Table(
-        (*columns, Column("seconds", "Seconds", "mean wall-clock time of one model")), tuple(map(_guarding, *_numbered(document)))
-    )
-
-
-def _numbered(document: Document) -> tuple[list[int], list[Mapping[str, Any]]]:
+    seconds = Column("seconds", "Seconds", "mean wall-clock time of one model")
     rows = [(i, r) for i, r in enumerate(document["results"], 1) if not r["error"]]
-    return [i for i, _ in rows], [r for _, r in rows]
+    return Table((*columns, seconds), tuple(_guarding(i, r) for i, r in rows))
 
 
 def _guarding(at: int, row: Mapping[str, Any]) -> Line:
     held = row["guard"]
-    shown = [text.share(held["may_move"]), text.share(held["moved_share"]), text.digits(held["moved_norm"], 2)]
-    shown += [f"{held['outside_mask_max']:.3g}", text.digits(held["buffer_drift"], 2), text.digits(row["cost"]["seconds"], 2)]
+    shown = [text.share(held["may_move"]), text.share(held["moved_share"]), text.significant(held["moved_norm"])]
+    shown += [
+        text.significant(held["outside_mask_max"]),
+        text.significant(held["buffer_drift"]),
+        text.digits(row["cost"]["seconds"], 2),
+    ]
     return Line(at, text.label(row["method"]), "", tuple(map(Cell, shown)))
-
-
-def _guarded() -> dict[str, str]:
-    from untrain.core.records import Guard
-
-    return documented(Guard)
 
 
 def terms() -> dict[str, str]:
     """What value, interval, floor, ceiling, ideal and band mean, from the record that holds them."""
     words = documented(Score)
-    return {name: words[name] for name in ("floor", "ceiling", "ideal", "band", "resampled", "note")}
+    return {name: words[name] for name in ("floor", "ceiling", "ideal", "band", "resampled")}

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from untrain.report.words import CONTROLS, LEAD
 
 Row = Mapping[str, Any]
-Scores = Mapping[str, Mapping[str, Any]]
+PERCENT = "\N{NO-BREAK SPACE}%"
 
 
 def label(method: str) -> str:
     """A method's spelling without empty brackets."""
     return method.replace("()", "")
+
+
+def short(method: str) -> str:
+    """A method's spelling without any values."""
+    while (inner := re.sub(r"\([^()]*\)", "", method)) != method:
+        method = inner
+    return method
 
 
 def digits(number: float, places: int = 1) -> str:
@@ -22,12 +30,17 @@ def digits(number: float, places: int = 1) -> str:
     return text.lstrip("-") if float(text) == 0 else text.replace("-", "−")
 
 
+def significant(number: float) -> str:
+    """A size in three significant digits."""
+    return f"{number:.3g}".replace("-", "−")
+
+
 def quantity(number: float | None, unit: str, gap: bool = False) -> str:
     """A score in its unit: fractions as percent, gaps of fractions in points, nats and probabilities with three digits."""
     if number is None:
         return "–"
     if unit == "fraction":
-        return digits(100 * number) + ("" if gap else " %")
+        return digits(100 * number) + ("" if gap else PERCENT)
     return digits(number, 3)
 
 
@@ -36,14 +49,16 @@ def share(number: float | None) -> str:
     if number is None:
         return "–"
     percent = 100 * number
-    return digits(percent, 0 if percent == 0 or percent >= 10 else 1) + " %"
+    if 0 < percent < 0.05:
+        return f"< 0.1{PERCENT}"
+    return digits(percent, 0 if percent == 0 or percent >= 10 else 1) + PERCENT
 
 
 def interval(score: Mapping[str, Any], unit: str, gap: bool = False) -> str:
     """The 95 % interval of a score, or nothing where there is none."""
     if score["low"] is None or score["high"] is None:
         return ""
-    low, high = (quantity(score[end], unit, gap).removesuffix(" %") for end in ("low", "high"))
+    low, high = (quantity(score[end], unit, gap).removesuffix(PERCENT) for end in ("low", "high"))
     return f"{low} to {high}"
 
 
@@ -57,11 +72,11 @@ def kind_of(row: Row) -> str:
 def lead(rows: list[Row]) -> Row | None:
     """The method that a report opens with, chosen by name and kind and never by its scores.
 
-    ``DEL`` where it was run; else the first confined to part of the network; else the first that is no control.
+    The first ``DEL`` where one was run; else the first confined to part of the network; else the first that is no control.
     """
     done = [r for r in rows if not r["error"]]
     tiers = (
-        [r for r in done if label(r["method"]) == LEAD],
+        [r for r in done if short(r["method"]) == LEAD],
         [r for r in done if kind_of(r) == "part of the network"],
         [r for r in done if kind_of(r) == "whole network"],
         done,
@@ -77,20 +92,24 @@ def opening(document: Mapping[str, Any]) -> list[str]:
     score = row["scores"].get("forget_gap")
     if score is None or score["value"] is None:
         return [f"{label(row['method'])} has no forget gap: {score['reason'] if score else 'it was not asked for'}."]
-    size, name = document["sizes"]["forget"], label(row["method"])
+    on = ", on the labels as given," if "forget_true_accuracy" in row["scores"] else ""
+    size, name, brief = document["sizes"]["forget"], label(row["method"]), short(row["method"])
     first = (
-        f"On the {size:,} {plural(size, 'example')} to forget, the accuracy of retraining minus that of {name} is "
+        f"On the {size:,} {plural(size, 'example')} to forget, the accuracy of retraining minus that of {name}{on} is "
         f"{points(score)} over {counted(document['seeds'], 'seed')} against "
         f"{counted(document['oracles'], 'retrained model')}; {left_alone(document, score)}."
     )
-    told = [first, meaning(score, name)]
-    return [*told, corrected(row, name)] if "forget_true_accuracy" in row["scores"] else told
+    if "forget_true_accuracy" in row["scores"]:
+        return [first, meaning(score, brief, "answers {} of these examples as their wrong labels say"), corrected(row, brief)]
+    return [first, meaning(score, brief, "answers {} of these examples rightly")]
 
 
 def points(score: Mapping[str, Any]) -> str:
     """A gap in percentage points with its interval."""
     value = f"{digits(100 * score['value'])} percentage points"
-    return f"{value} (95 % interval {interval(score, 'fraction', gap=True)})" if score["low"] is not None else value
+    return (
+        f"{value} (95\N{NO-BREAK SPACE}% interval {interval(score, 'fraction', gap=True)})" if score["low"] is not None else value
+    )
 
 
 def left_alone(document: Mapping[str, Any], score: Mapping[str, Any]) -> str:
@@ -100,14 +119,18 @@ def left_alone(document: Mapping[str, Any], score: Mapping[str, Any]) -> str:
     return "leaving the model alone was not measured" if value is None else f"leaving the model alone gives {digits(100 * value)}"
 
 
-def meaning(score: Mapping[str, Any], name: str) -> str:
-    """What an interval does and does not show."""
+def meaning(score: Mapping[str, Any], name: str, says: str) -> str:
+    """What an interval does and does not show; ``says`` is told of the method, with more or fewer in its gap."""
     if score["low"] is None:
         return "There is no interval, so nothing can be said about how sure this is."
+    if score["low"] == score["high"]:
+        return "All resamples gave the same value, so the interval has no width; that is no certainty."
     if score["low"] <= 0 <= score["high"]:
-        return f"The interval contains 0: on this score the run does not tell {name} from retraining, which does not show that they are the same."
-    side = "more" if score["value"] > 0 else "fewer"
-    return f"The interval leaves out 0: {name} gets {side} of these examples wrong than retraining does."
+        return (
+            f"The interval contains 0: on this score the run does not tell {name} from retraining, "
+            "which does not show that they are the same."
+        )
+    return f"The interval leaves out 0: {name} {says.format('fewer' if score['value'] > 0 else 'more')} than retraining does."
 
 
 def corrected(row: Row, name: str) -> str:
@@ -115,7 +138,7 @@ def corrected(row: Row, name: str) -> str:
     score = row["scores"]["forget_true_accuracy"]
     value, ideal, ceiling = (quantity(score[n], "fraction") for n in ("value", "ideal", "ceiling"))
     return (
-        f"{name} answers {value} of them (95 % interval {interval(score, 'fraction')}) as their true labels say; "
+        f"{name} answers {value} of them (95\N{NO-BREAK SPACE}% interval {interval(score, 'fraction')}) as their true labels say; "
         f"retraining {ideal}, the original model {ceiling}."
     )
 

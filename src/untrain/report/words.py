@@ -14,7 +14,7 @@ PRIVACY = (
     "forget_gap", "forget_accuracy", "retain_accuracy", "test_accuracy", "mia_loss_auc", "mia_svc_efficacy",
 )  # fmt: skip
 REPAIR = (
-    "forget_gap", "forget_accuracy", "forget_true_accuracy", "retain_true_accuracy", "test_accuracy", "mia_loss_auc",
+    "forget_gap", "forget_accuracy", "forget_true_accuracy", "retain_true_accuracy", "test_accuracy",
 )  # fmt: skip
 
 HEADINGS = {
@@ -25,7 +25,7 @@ HEADINGS = {
     "retain_true_accuracy": "Retain accuracy, true labels",
     "test_accuracy": "Test accuracy",
     "mia_loss_auc": "Loss attack, AUC",
-    "mia_svc_efficacy": "SVC attack, called non-member",
+    "mia_svc_efficacy": "SVC attack, non-members",
 }
 GIVEN = {"forget_accuracy": "Forget accuracy, given (wrong) labels", "forget_gap": "Forget gap, given labels, points"}
 

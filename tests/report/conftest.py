@@ -1,0 +1,191 @@
+"""A made-up run to report on, and a Chromium to open its page with."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from untrain.core.evaluator import About, Score
+from untrain.core.records import Observation
+from untrain.evaluate.score import compare
+from untrain.results import Material, evaluators
+
+CLASSES, SIDES = 4, np.array(["forget"] * 12 + ["retain"] * 16 + ["test"] * 20)
+FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--hide-scrollbars", "--remote-debugging-pipe",
+)  # fmt: skip
+METHODS = ("Finetune()", "DEL()", "SalUn()", "Nothing()")
+
+
+def observation(models: int, forget_margin: float, seed: int, wrong: bool = False) -> Observation:
+    """Answers of made-up models that are ``forget_margin`` sure of the forget examples."""
+    rng = np.random.default_rng(seed)
+    true = np.arange(len(SIDES)) % CLASSES
+    labels = np.where((SIDES == "forget") & wrong, (true + 1) % CLASSES, true)
+    logits = rng.normal(size=(models, len(SIDES), CLASSES)).astype(np.float32)
+    sure = np.where(SIDES == "forget", forget_margin, 3.0).astype(np.float32)
+    logits[:, np.arange(len(SIDES)), labels] += sure
+    return Observation(logits, labels, true, SIDES, np.arange(len(SIDES)).astype(str))
+
+
+def row(method: str, scores: dict, cost: float) -> dict:
+    """A row of results as ``untrain.results`` makes it."""
+    kept = {"DEL()": 3, "SalUn()": 6}.get(method)
+    layers = {"0.weight": [kept, 10], "0.bias": [0, 2], "head.weight": [kept, 8]} if kept else {}
+    guard = {
+        "moved_share": 0.3,
+        "moved_norm": 1.25,
+        "outside_mask_max": 0.0,
+        "may_move": 0.3,
+        "mask_share": 0.3,
+        "buffer_drift": 0.0,
+    }
+    shares = {"share_of_retraining": cost, "share_of_examples": cost, "share_of_seconds": cost}
+    cost_row = {"seconds": 1.5, "forward": 10, "backward": 5, "flops": 100, "peak": 1} | shares
+    return {"method": method, "scores": scores, "cost": cost_row, "guard": guard, "layers": layers, "error": None}
+
+
+def scores_of(original: Observation, ours: Observation, oracle: Observation) -> dict:
+    """All scores of a made-up method."""
+    found: dict[str, Score] = {}
+    for e in evaluators():
+        ready = {"original": e.prepare(original), "unlearned": e.prepare(ours), "oracle": e.prepare(oracle)}
+        found |= compare(e, ready, oracle, draws=50)
+    return {name: asdict(score) for name, score in found.items()}
+
+
+def material(wrong: bool = False, methods: tuple[str, ...] = METHODS, inputs: bool = True) -> Material:
+    """A made-up run."""
+    original, oracle = observation(2, 4.0, 1, wrong), observation(3, 1.0, 2, wrong)
+    ours = {m: observation(2, 4.0 - at, 3 + at, wrong) for at, m in enumerate(methods)}
+    document = {
+        "untrain": "0.0", "run": "ab" * 32, "scenario": "Made(up=1)", "seeds": 2, "oracles": 3, "seed": 0,
+        "sizes": {"train": 28, "forget": 12, "retain": 16, "test": 20}, "digest": "cd" * 32,
+        "results": [row(m, scores_of(original, o, oracle), 0.2 * at) for at, (m, o) in enumerate(ours.items())],
+        "oracle_cost": {}, "warnings": ["intervals over 2 seeds are rough"],
+        "setting": {"device": "cpu", "threads": 1, "python": "3", "torch": "2", "machine": "none"},
+    }  # fmt: skip
+    pictures = np.random.default_rng(0).random((12, 1, 8, 8), dtype=np.float32) if inputs else None
+    return Material(document, original, oracle, ours, pictures)
+
+
+@pytest.fixture(scope="session")
+def privacy() -> Material:
+    """A run without wrong labels."""
+    return material()
+
+
+@pytest.fixture(scope="session")
+def repair() -> Material:
+    """A run whose forget examples bear wrong labels."""
+    return material(wrong=True)
+
+
+@pytest.fixture(scope="session")
+def plain_about() -> About:
+    """A glossary's entry on a gap in fractions."""
+    return About("difference", "fraction", "0", "none", low=-1.0)
+
+
+class Chromium:
+    """A headless Chromium, spoken to over a pipe.
+
+    Args:
+        program: path of the browser.
+    """
+
+    def __init__(self, program: str) -> None:
+        self.folder = tempfile.mkdtemp()
+        to_read, self.out = os.pipe()
+        self.back, to_write = os.pipe()
+        flags = [*FLAGS, f"--user-data-dir={self.folder}"]
+        # Chromium reads descriptor 3 and writes descriptor 4.
+        command = ["sh", "-c", f'exec "$0" "$@" 3<&{to_read} 4>&{to_write}', program, *flags]
+        self.process = subprocess.Popen(command, pass_fds=(to_read, to_write), stderr=subprocess.DEVNULL)
+        os.close(to_read)
+        os.close(to_write)
+        self.count, self.rest, self.session, self.events = 0, b"", None, []
+
+    def ask(self, method: str, **params: object) -> dict:
+        """Send a command and wait for its answer; events that come before it are kept."""
+        self.count += 1
+        message = {"id": self.count, "method": method, "params": params}
+        if self.session:
+            message["sessionId"] = self.session
+        os.write(self.out, json.dumps(message).encode() + b"\0")
+        while True:
+            answer = self._next()
+            if answer.get("id") == self.count:
+                assert "error" not in answer, answer
+                return answer["result"]
+            self.events.append(answer)
+
+    def _next(self) -> dict:
+        while b"\0" not in self.rest:
+            piece = os.read(self.back, 1 << 16)
+            assert piece, "Chromium ended"
+            self.rest += piece
+        first, _, self.rest = self.rest.partition(b"\0")
+        return json.loads(first)
+
+    def open(self, path: Path, width: int, scheme: str = "light") -> None:
+        """Open a file in a window of some width and wait until it is drawn."""
+        if self.session is None:
+            target = self.ask("Target.createTarget", url="about:blank")["targetId"]
+            self.session = self.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        for domain in ("Page", "Runtime", "Log", "Network"):
+            self.ask(f"{domain}.enable")
+        self.ask("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=width < 600)
+        self.ask("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+        self.events.clear()
+        self.ask("Page.navigate", url=path.as_uri())
+        while not any(e.get("method") == "Page.loadEventFired" for e in self.events):
+            self.events.append(self._next())
+        self.run("new Promise(done => requestAnimationFrame(() => setTimeout(done, 200)))")
+
+    def run(self, script: str) -> object:
+        """The value of an expression in the page."""
+        return self.ask("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)["result"].get("value")
+
+    def complaints(self) -> list[dict]:
+        """Errors and warnings that the page has caused so far."""
+        kinds = ("Runtime.exceptionThrown", "Log.entryAdded", "Runtime.consoleAPICalled")
+        return [e["params"] for e in self.events if e.get("method") in kinds]
+
+    def asked(self) -> list[str]:
+        """Addresses that the page has asked for."""
+        return [e["params"]["request"]["url"] for e in self.events if e.get("method") == "Network.requestWillBeSent"]
+
+    def picture(self, path: Path) -> None:
+        """The whole page as a PNG."""
+        shot = self.ask("Page.captureScreenshot", captureBeyondViewport=True)
+        path.write_bytes(base64.b64decode(shot["data"]))
+
+    def close(self) -> None:
+        """End the browser."""
+        self.process.terminate()
+        self.process.wait()
+        os.close(self.out)
+        os.close(self.back)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """A Chromium, where the machine has one."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if program is None:
+        pytest.skip("no Chromium on this machine")
+    browser = Chromium(program)
+    yield browser
+    browser.close()
