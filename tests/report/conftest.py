@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
 import os
+import select
 import shutil
 import subprocess
+import sys
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
@@ -24,6 +27,8 @@ FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--hide-scrollbars", "--remote-debugging-pipe",
 )  # fmt: skip
+# Chromium reads descriptor 3 and writes descriptor 4.
+HANDOVER = "import os, sys; _, r, w, *c = sys.argv; os.dup2(int(r), 3); os.dup2(int(w), 4); os.execv(c[0], c)"
 METHODS = ("Finetune()", "DEL()", "SalUn()", "Nothing()")
 
 
@@ -106,14 +111,12 @@ class Chromium:
 
     def __init__(self, program: str) -> None:
         self.folder = tempfile.mkdtemp()
-        to_read, self.out = os.pipe()
-        self.back, to_write = os.pipe()
-        flags = [*FLAGS, f"--user-data-dir={self.folder}"]
-        # Chromium reads descriptor 3 and writes descriptor 4.
-        command = ["sh", "-c", f'exec "$0" "$@" 3<&{to_read} 4>&{to_write}', program, *flags]
-        self.process = subprocess.Popen(command, pass_fds=(to_read, to_write), stderr=subprocess.DEVNULL)
-        os.close(to_read)
-        os.close(to_write)
+        (to_read, self.out), (self.back, to_write) = os.pipe(), os.pipe()
+        ends = [fcntl.fcntl(end, fcntl.F_DUPFD, 10) for end in (to_read, to_write)]
+        command = [sys.executable, "-c", HANDOVER, *map(str, ends), program, *FLAGS, f"--user-data-dir={self.folder}"]
+        self.process = subprocess.Popen(command, pass_fds=ends, stderr=subprocess.DEVNULL)
+        for end in (to_read, to_write, *ends):
+            os.close(end)
         self.count, self.rest, self.session, self.events = 0, b"", None, []
 
     def ask(self, method: str, **params: object) -> dict:
@@ -132,6 +135,7 @@ class Chromium:
 
     def _next(self) -> dict:
         while b"\0" not in self.rest:
+            assert select.select([self.back], [], [], 60)[0], "Chromium said nothing for a minute"
             piece = os.read(self.back, 1 << 16)
             assert piece, "Chromium ended"
             self.rest += piece

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -192,7 +193,7 @@ def mask_chart(found: Mapping[str, Mapping[str, tuple[int, int]]]) -> Chart | No
         shares = tuple(100 * held[n][0] / max(held[n][1], 1) if n in held else 0.0 for n in layers)
         hover = tuple(f"{n}: {s:.1f} %" for n, s in zip(layers, shares, strict=True))
         where = tuple(float(i) for i in range(len(layers)))
-        traces.append(Trace(name, shares, where, colours[at % len(colours)], "bars", hover=hover))
+        traces.append(Trace(textwrap.fill(name, 34), shares, where, colours[at % len(colours)], "bars", hover=hover))
     names = tuple(f"layer {n}" if n.isdigit() else n for n in layers)
     places = Axis("", "", len(layers) - 0.4, -0.6, tuple(range(len(layers))), names)
     height = min(110 + (16 * len(traces) + 10) * len(layers), 1400)

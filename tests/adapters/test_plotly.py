@@ -1,0 +1,54 @@
+"""Charts as plotly draws them."""
+
+import json
+from dataclasses import asdict
+
+import pytest
+
+pytest.importorskip("plotly")
+
+from untrain.adapters import plotly
+from untrain.report.charts import Axis, Chart, Trace
+
+
+def drawn(*traces, **more):
+    return plotly.figure(**asdict(Chart(traces, Axis("x"), Axis("y", " %", 0.0, 100.0), **more)))
+
+
+def test_a_figure_is_plain_json_without_a_template():
+    figure = drawn(Trace("a", (0.0, 1.0), (2.0, 3.0), "ours", "steps"))
+    assert json.loads(json.dumps(figure)) == figure
+    assert len(json.dumps(figure)) < 3000
+    assert figure["data"][0]["y"] == [2.0, 3.0]
+    assert figure["layout"]["yaxis"]["range"] == [0.0, 100.0]
+
+
+def test_colours_are_left_to_the_style_sheet():
+    figure = drawn(Trace("a", (0.0,), (1.0,), "ours", "bars"))
+    assert figure["data"][0]["marker"]["color"] == "var(--ours)"
+    assert figure["layout"]["font"]["color"] == "var(--ink)"
+
+
+def test_what_data_say_is_no_html():
+    figure = drawn(Trace("<b>a</b>", (0.0,), (1.0,), "ours", "dots", hover=("<i>\nb",)))
+    assert figure["data"][0]["name"] == "&lt;b&gt;a&lt;/b&gt;"
+    assert figure["data"][0]["hovertext"] == ["&lt;i&gt;<br>b"]
+
+
+def test_whiskers_and_words_stand_at_their_dots():
+    dots = Trace("a", (0.0,), (5.0,), "ours", "dots", words=("1",), sides=("top left",), below=(1.0,), above=(2.0,))
+    (data,) = drawn(dots)["data"]
+    assert data["error_y"]["array"] == [2.0]
+    assert data["error_y"]["arrayminus"] == [1.0]
+    assert data["text"] == ["1"]
+    assert data["textposition"] == ["top left"]
+
+
+def test_a_band_is_shaded():
+    (shape,) = drawn(Trace("", (0.0,), (1.0,), "ours", "stairs"), band=(-1.0, 1.0))["layout"]["shapes"]
+    assert (shape["y0"], shape["y1"]) == (-1.0, 1.0)
+
+
+def test_the_script_can_stand_inside_a_page():
+    assert "Plotly" in plotly.source()
+    assert "</script" not in plotly.source()

@@ -1,0 +1,53 @@
+"""The page as a browser shows it."""
+
+import pytest
+
+from untrain.report.page import page
+
+WIDE = "[document.documentElement.scrollWidth, window.innerWidth]"
+DRAWN = "[...document.querySelectorAll('.chart')].map(c => c.querySelectorAll('.main-svg').length > 0)"
+TEXT_COLOUR = "getComputedStyle(document.querySelector('.chart .xtitle')).fill"
+
+
+@pytest.fixture(scope="module")
+def report(privacy, repair, tmp_path_factory):
+    file = tmp_path_factory.mktemp("page") / "report.html"
+    file.write_text(page([privacy, repair], "untrain demo"), encoding="utf-8")
+    return file
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_opens_without_errors_requests_or_overflow(report, chromium, width, scheme):
+    chromium.open(report, width, scheme)
+    assert chromium.complaints() == []
+    assert [url for url in chromium.asked() if not url.startswith("data:")] == [report.as_uri()]
+    held, given = chromium.run(WIDE)
+    assert held <= given == width
+
+
+@pytest.mark.browser
+def test_all_charts_are_drawn_in_the_colours_of_the_scheme(report, chromium):
+    pytest.importorskip("plotly")
+    colours = []
+    for scheme in ("light", "dark"):
+        chromium.open(report, 1280, scheme)
+        drawn = chromium.run(DRAWN)
+        assert len(drawn) == 12
+        assert all(drawn)
+        colours.append(chromium.run(TEXT_COLOUR))
+    assert colours[0] != colours[1]
+
+
+@pytest.mark.browser
+def test_choosing_a_method_changes_charts_and_pictures(report, chromium):
+    pytest.importorskip("plotly")
+    chromium.open(report, 1280)
+    values = "JSON.stringify(document.querySelector('[data-figure=\"run1-margins-forget\"]').data[2].y)"
+    shown = "[...document.querySelectorAll('[data-of=\"run1\"]')].filter(p => !p.hidden).map(p => p.dataset.method)"
+    before, first = chromium.run(values), chromium.run(shown)
+    chromium.run("{ const s = document.getElementById('run1-method'); s.value = '3'; s.dispatchEvent(new Event('change')); }")
+    assert first == ["1"]
+    assert chromium.run(shown) == ["3"]
+    assert chromium.run(values) != before

@@ -1,0 +1,26 @@
+"""The least and the most forgotten."""
+
+import numpy as np
+
+from untrain.report.extremes import extremes
+from untrain.report.figures import Answers
+
+
+def answers(margins):
+    table = np.asarray(margins, dtype=float)
+    return Answers(table, np.ones_like(table), np.zeros(table.shape[1], dtype=int))
+
+
+def test_examples_are_ordered_by_how_far_the_margin_lies_from_the_oracles(privacy):
+    ours = answers([[0.0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, -9]])
+    least, most = extremes(privacy.inputs, privacy.oracle, ours, answers(np.zeros((1, 12))))
+    assert least[0].id == "1"
+    assert most[0].id == "11"
+    assert (least[0].ours, least[0].oracle) == ("9.0", "0.0")
+    assert not {t.id for t in least} & {t.id for t in most}
+
+
+def test_a_wrong_label_is_shown_beside_the_true_one(repair):
+    least, _ = extremes(repair.inputs, repair.oracle, answers(np.zeros((1, 12))), answers(np.zeros((1, 12))))
+    assert least[0].label == "1"
+    assert least[0].true == "0"

@@ -1,0 +1,173 @@
+"""The page as a whole."""
+
+import dataclasses
+import itertools
+import json
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from untrain.report import page as module
+from untrain.report.page import embedded, page
+
+EVIL = "DEL(path='</script><img src=x onerror=alert(1)>')"
+
+
+class Reader(HTMLParser):
+    """What a browser would take from a page: tags with their attributes, and the text of scripts by id."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags, self.scripts, self.words, self._inside = [], {}, [], None
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        self._inside = dict(attrs).get("id", "code") if tag == "script" else "style" if tag == "style" else None
+
+    def handle_endtag(self, tag):
+        self._inside = None
+
+    def handle_data(self, data):
+        if self._inside is None:
+            self.words.append(data)
+        else:
+            self.scripts.setdefault(self._inside, []).append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join("".join(self.words).split())
+
+    def data(self, name: str):
+        return json.loads("".join(self.scripts[name]))
+
+
+@pytest.fixture(scope="module")
+def read(privacy, repair):
+    return Reader(page([privacy, repair], "untrain demo"))
+
+
+def renamed(material, method):
+    """The run with its second method under another name."""
+    rows = [r | {"method": method} if r["method"] == "DEL()" else r for r in material.document["results"]]
+    ours = {method if m == "DEL()" else m: seen for m, seen in material.unlearned.items()}
+    return dataclasses.replace(material, document=material.document | {"results": rows}, unlearned=ours)
+
+
+def failed(material, *methods):
+    """The run in which some methods failed."""
+    gone = {"scores": {}, "cost": {}, "guard": {}, "layers": {}, "error": "2 of 2 seeds failed: loss is <nan>"}
+    rows = [r | gone if r["method"] in methods else r for r in material.document["results"]]
+    ours = {m: seen for m, seen in material.unlearned.items() if m not in methods}
+    return dataclasses.replace(material, document=material.document | {"results": rows}, unlearned=ours)
+
+
+def test_first_it_states_gap_interval_and_seeds_of_each_request(read):
+    lead = read.text[: read.text.index("These sentences claim")]
+    assert len(re.findall(r"−?\d+\.\d percentage points \(95 % interval −?\d+\.\d to −?\d+\.\d\) over 2 seeds", lead)) == 2
+    assert "against 3 retrained models; leaving the model alone gives" in lead
+    assert "forgotten" not in lead
+
+
+def test_it_asks_for_nothing_from_the_network(read):
+    assert not [a for _, a in read.tags for k, v in a.items() if k in ("src", "href") and not v.startswith(("#", "data:"))]
+    assert any(a.get("content", "").startswith("default-src 'none'") for _, a in read.tags)
+
+
+def test_scores_are_embedded_once_as_they_were_given(read, privacy, repair):
+    given = {"command": "untrain demo", "runs": [privacy.document, repair.document]}
+    assert read.data("results") == json.loads(json.dumps(given))
+
+
+def test_plotly_is_inlined_once(privacy, repair):
+    adapter = pytest.importorskip("untrain.adapters.plotly")
+    assert page([privacy, repair], "x").count(adapter.source()[:2000]) == 1
+
+
+def test_every_chart_that_has_a_place_has_a_figure(read):
+    pytest.importorskip("plotly")
+    figures = read.data("figures")
+    places = [a for _, a in read.tags if "data-figure" in a]
+    assert len(places) == 2 * 6
+    for place in places:
+        names = [f"{place['data-figure']}-{i}" for i in range(4)] if "data-by" in place else [place["data-figure"]]
+        assert set(names) <= set(figures)
+
+
+def test_a_label_cannot_break_out_of_the_page(privacy):
+    seen = Reader(page([renamed(privacy, EVIL)], EVIL))
+    assert not any("onerror" in a for _, a in seen.tags)
+    assert seen.data("results")["command"] == EVIL
+    assert EVIL in seen.text
+
+
+def test_embedded_json_reads_back():
+    text = {"</script>": ["<!--", "&amp;", "\u2028"]}
+    assert "<" not in embedded(text)
+    assert json.loads(embedded(text)) == text
+
+
+def test_without_plotly_the_page_says_so(privacy, monkeypatch):
+    monkeypatch.setattr(module, "plotly", lambda: None)
+    seen = Reader(page([privacy], "x"))
+    assert "plotly was not installed" in seen.text
+    assert seen.data("figures") == {}
+    assert "Methods compared" in seen.text
+
+
+def test_a_missing_plotly_is_noticed(monkeypatch):
+    monkeypatch.setattr(module.importlib, "import_module", lambda name: (_ for _ in ()).throw(ImportError(name)))
+    assert module.plotly() is None
+
+
+def test_a_failed_method_keeps_its_row_with_the_reason(privacy):
+    seen = Reader(page([failed(privacy, "DEL()")], "x"))
+    assert "2 of 2 seeds failed: loss is <nan>" in seen.text
+    assert "minus that of SalUn" in seen.text
+
+
+def test_a_run_in_which_all_failed_is_still_reported(privacy):
+    seen = Reader(page([failed(privacy, *privacy.unlearned)], "x"))
+    assert "No method produced a model" in seen.text
+
+
+@pytest.mark.parametrize(("inputs", "told"), [(None, "left out on request"), (np.zeros((12, 5)), "of shape (5,), are no images")])
+def test_inputs_that_cannot_be_shown_are_told_of(privacy, inputs, told):
+    assert told in Reader(page([dataclasses.replace(privacy, inputs=inputs)], "x")).text
+
+
+def test_controls_warnings_and_missing_scores_are_told(read):
+    assert "control: the model left alone" in read.text
+    assert "Note: intervals over 2 seeds are rough." in read.text
+    assert read.text.count("at least 20 of each, and as many oracles as unlearned, are needed") == 2
+
+
+def test_a_repair_shows_given_and_true_labels(read, repair):
+    assert "12 of the examples to forget bear a wrong label" in read.text
+    assert "Forget accuracy, true labels" in read.text
+    assert module.title(repair).startswith("Repair")
+
+
+def test_the_glossary_is_that_of_the_evaluators(read):
+    from untrain.results import abouts, evaluators
+
+    for name, about in abouts(evaluators()).items():
+        assert name in read.text
+        assert about.weak in read.text
+
+
+def test_it_is_marked_up_for_those_who_cannot_see_it(read):
+    assert ("html", {"lang": "en"}) in read.tags
+    levels = [int(tag[1]) for tag, _ in read.tags if re.fullmatch(r"h[1-6]", tag)]
+    assert levels[0] == 1
+    assert all(b - a <= 1 for a, b in itertools.pairwise(levels))
+    assert all(a.get("alt") for tag, a in read.tags if tag == "img")
+    ids = [a["id"] for _, a in read.tags if "id" in a]
+    assert len(ids) == len(set(ids))
+    assert {a["for"] for tag, a in read.tags if tag == "label"} <= set(ids)
+
+
+def test_the_same_run_gives_the_same_page(privacy):
+    assert page([privacy], "x") == page([privacy], "x")

@@ -1,0 +1,62 @@
+"""Rows and cells."""
+
+from untrain.report import tables
+from untrain.results import abouts, evaluators
+
+GLOSSARY = abouts(evaluators())
+
+
+def score(value, note=None, band=(-0.01, 0.01)):
+    ends = {
+        "low": -0.02,
+        "high": 0.03,
+        "floor": 0.01,
+        "ceiling": -0.05,
+        "ideal": 0.0,
+        "reason": None if value is not None else "few",
+    }
+    return {"value": value, "resampled": "examples", "band": band, "note": note} | ends
+
+
+def test_a_cell_marks_what_lies_outside_the_band(plain_about):
+    assert not tables.cell(score(0.005), plain_about).outside
+    assert tables.cell(score(0.02), plain_about).outside
+    assert not tables.cell(score(0.02, band=None), plain_about).outside
+
+
+def test_a_score_without_a_value_says_why(plain_about):
+    assert tables.cell(score(None), plain_about) == tables.Cell("–", note="few")
+    assert tables.cell(None, plain_about).value == "–"
+
+
+def test_methods_are_numbered_and_read_against_ideal_floor_and_ceiling(privacy):
+    table = tables.comparison(privacy.document, GLOSSARY)
+    assert [line.number for line in table.lines] == [1, 2, 3, 4]
+    assert [line.kind for line in table.references] == ["the ideal", "floor", "ceiling"]
+    assert {len(line.cells) for line in (*table.lines, *table.references)} == {len(table.columns) + 1}
+
+
+def test_reasons_are_told_once(privacy):
+    ((reason, names),) = tables.missing(privacy.document)
+    assert "at least 20" in reason
+    assert len(names) == 9
+
+
+def test_a_note_is_told_once_with_its_methods(plain_about):
+    noted = {"a": score(0.1, note="over-forgets")}
+    rows = [{"method": m, "scores": noted} for m in ("DEL()", "SalUn()")]
+    assert tables.notes({"results": rows}) == [("a", "over-forgets", ["DEL", "SalUn"])]
+
+
+def test_all_scores_that_have_a_value_are_listed(repair):
+    listed = {column.name for column, _ in tables.every(repair.document, GLOSSARY)}
+    assert {"forget_true_gap", "mia_loss_auc"} <= listed
+    assert not any(name.startswith("klom") for name in listed)
+
+
+def test_the_words_of_the_glossary_are_those_of_the_record():
+    assert "disjoint groups of oracles" in tables.terms()["floor"]
+
+
+def test_every_measure_of_the_guard_is_explained(privacy):
+    assert all(column.means for column in tables.guard(privacy.document).columns)
