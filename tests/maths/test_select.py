@@ -91,9 +91,11 @@ def test_a_smaller_budget_chooses_among_what_a_larger_one_chooses(scores, a, b):
         assert not (choose(values, small) & ~choose(values, large)).any()
 
 
-def test_ties_go_to_the_lower_index():
-    assert elements(torch.ones(5), 2).tolist() == [True, True, False, False, False]
-    assert whole(torch.ones(3), torch.tensor([2, 2, 2]), 4).tolist() == [True, True, False]
+@pytest.mark.parametrize("n", [5, 5000])
+def test_ties_go_to_the_lower_index_however_many_there_are(n):
+    first = [at < 2 for at in range(n)]
+    assert elements(torch.ones(n), 2).tolist() == first
+    assert whole(torch.ones(n), torch.full((n,), 3), 6).tolist() == first
 
 
 @given(st.permutations(range(6)))

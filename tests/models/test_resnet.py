@@ -47,3 +47,11 @@ def test_a_block_that_keeps_shape_adds_its_input():
         block.bn2.weight.zero_()
         x = torch.rand(1, 4, 8, 8)
         assert torch.equal(block(x.clone()), x)
+
+
+def test_each_later_stage_halves_the_image():
+    net, sides = ResNet(width=2).build((3, 32, 32), 10), []
+    for stage in (1, 2, 3, 4):
+        net.get_submodule(f"layer{stage}").register_forward_hook(lambda part, given, out: sides.append(out.shape[-1]))
+    net(torch.zeros(1, 3, 32, 32))
+    assert sides == [32, 16, 8, 4]
