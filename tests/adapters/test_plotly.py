@@ -5,10 +5,10 @@ from dataclasses import asdict
 
 import pytest
 
-pytest.importorskip("plotly")
-
-from untrain.adapters import plotly
 from untrain.report.charts import Axis, Chart, Trace
+
+graph_objects = pytest.importorskip("plotly.graph_objects")
+plotly = pytest.importorskip("untrain.adapters.plotly")
 
 
 def drawn(*traces, **more):
@@ -21,6 +21,14 @@ def test_a_figure_is_plain_json_without_a_template():
     assert len(json.dumps(figure)) < 3000
     assert figure["data"][0]["y"] == [2.0, 3.0]
     assert figure["layout"]["yaxis"]["range"] == [0.0, 100.0]
+
+
+def test_plotly_knows_every_word_of_a_figure():
+    looks = [
+        Trace(look, (0.0,), (1.0,), "ours", look, words=("1",), sides=("top left",)) for look in ("steps", "stairs", "dots", "bars")
+    ]
+    figure = drawn(*looks, band=(0.0, 1.0))
+    assert json.loads(graph_objects.Figure(figure).to_json())["data"] == figure["data"]
 
 
 def test_colours_are_left_to_the_style_sheet():
