@@ -27,10 +27,12 @@ HEADINGS = {
     "mia_loss_auc": "Loss attack, AUC",
     "mia_svc_efficacy": "SVC attack, non-members",
 }
+WORDS = {"klom": "KLoM", "mia": "attack", "svc": "SVC", "auc": "AUC", "p95": "95th percentile"}
 GIVEN = {"forget_accuracy": "Forget accuracy, given (wrong) labels", "forget_gap": "Forget gap, given labels, points"}
 
 
 def heading(score: str, noisy: bool = False) -> str:
-    """The heading of a score."""
-    plain = HEADINGS.get(score, score.replace("_", " "))
+    """The heading of a score; one that is not known is spelled out."""
+    spelled = " ".join(WORDS.get(w, w) for w in score.split("_"))
+    plain = HEADINGS.get(score, spelled[:1].upper() + spelled[1:])
     return GIVEN.get(score, plain) if noisy else plain
