@@ -179,8 +179,8 @@ def store(
             typer.echo(f"  run {row['key'][:12]} {time.strftime('%Y-%m-%d %H:%M', time.localtime(row['made']))} {row['label']}")
         if prune:
             typer.echo(f"removed {found['pruned']['entries']} entries, {_size(found['pruned']['bytes'])}")
-        if found["damaged"]:
-            typer.echo(f"damaged: {found['damaged']}")
+        if verify:
+            typer.echo(f"damaged: {found['damaged']}" if found["damaged"] else "every file is as it was written")
     raise typer.Exit(1 if found["damaged"] else 0)
 
 

@@ -144,13 +144,14 @@ def scenarios() -> list[Document]:
 
 
 def show(name: str) -> Document:
-    """One class or one score: what it is, its fields, its source."""
+    """One class, by its name or the dotted name of your own, or one score: what it is, its fields, its source."""
     from untrain.core import names
-    from untrain.describe import describe
+    from untrain.describe import describe, place_of
 
-    place = names.where(name)
+    place = names.where(name) or (place_of(name) if "." in name else None)
     if place is not None:
-        return describe(place) | {"summary": place.summary}
+        scores = [e["scores"] for e in evaluators() if e["name"] == name]
+        return describe(place) | {"summary": place.summary} | ({"scores": scores[0]} if scores else {})
     glossary = {score: about for e in evaluators() for score, about in e["scores"].items()}
     if name not in glossary:
         raise SpecError(f"there is no {name!r}{suggest(name, [*names.index(), *glossary])}")

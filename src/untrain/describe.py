@@ -6,9 +6,10 @@ import dataclasses
 import inspect
 import re
 import types
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from untrain.core import names
+from untrain.core.errors import SpecError
 from untrain.core.names import Place
 
 _BOUNDS = (("ge", "["), ("gt", "("), ("le", "]"), ("lt", ")"))
@@ -22,6 +23,19 @@ def describe(place: Place) -> dict[str, Any]:
     """
     cls = names.load(place.name)
     return {"name": place.name, "role": place.role, "fields": fields(cls), "source": place.source or source(cls)}
+
+
+def place_of(name: str) -> Place:
+    """The place of a class that only its dotted name finds, such as a plug-in under work; imports it.
+
+    Raises:
+        SpecError: there is no such module or class, or it has no spelling.
+    """
+    cls = names.load(name)
+    if not dataclasses.is_dataclass(cls):
+        raise SpecError(f"{name} is no method: a class that fills a role, such as Unlearner, can be shown")
+    role = next((base.__name__.lower() for base in cls.__mro__ if vars(base).get("is_role")), "")
+    return Place(name, role, cls.__module__, " ".join((inspect.getdoc(cls) or "").split("\n\n")[0].split()), "")
 
 
 def fields(cls: type) -> dict[str, dict[str, Any]]:
@@ -61,13 +75,13 @@ def source(cls: type) -> str:
 def _kind(hint: Any) -> str:
     if get_origin(hint) is Literal:
         return " | ".join(map(repr, get_args(hint)))
-    if get_origin(hint) in (types.UnionType, __import__("typing").Union):
+    if get_origin(hint) in (types.UnionType, Union):
         return " | ".join(_kind(h) for h in get_args(hint))
     if hasattr(hint, "__metadata__"):
         return _kind(hint.__origin__)
     if hint is type(None):
         return "None"
-    return hint.__name__ if isinstance(hint, type) and get_origin(hint) is None else str(hint).replace("typing.", "")
+    return hint.__name__ if isinstance(hint, type) and get_origin(hint) is None else re.sub(r"\b(?:\w+\.)+(?=\w)", "", str(hint))
 
 
 def _range(hint: Any) -> str | None:
