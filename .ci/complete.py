@@ -11,6 +11,9 @@ WANTED = ("Retrain()", "Finetune()", "NegGrad()", "RandomLabel()", "SalUn()", "D
 
 def complaints(folder: Path) -> list[str]:
     """What is wrong with a folder that the demo wrote."""
+    missing = [f"there is no {name}" for name in ("results.json", "report.html", "scores.csv") if not (folder / name).is_file()]
+    if missing:
+        return missing
     whole = json.loads((folder / "results.json").read_text())
     page = (folder / "report.html").read_text()
     told = [] if len(whole["runs"]) == 2 else [f"{len(whole['runs'])} runs instead of 2"]
@@ -18,7 +21,7 @@ def complaints(folder: Path) -> list[str]:
         labels = [row["method"] for row in run["results"]]
         told += [f"no {w} in {run['scenario']}" for w in WANTED if not any(w in label for label in labels)]
         told += [f"{row['method']} failed: {row['error']}" for row in run["results"] if row["error"]]
-        for row in run["results"]:
+        for row in (row for row in run["results"] if not row["error"]):
             told += [f"{row['method']}: no {n}" for n in ("forget_gap", "test_gap", "mia_loss_auc") if row["scores"][n]["value"] is None]
             told += [f"{row['method']} leaked outside its mask" for _ in [0] if row["guard"]["outside_mask_max"] != 0]
             told += [f"{row['method']} moved nothing" for _ in [0] if row["guard"]["moved_share"] == 0 and row["method"] != "Nothing()"]

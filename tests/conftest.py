@@ -1,8 +1,41 @@
-"""One thread, no deadlines, the same examples each time."""
+"""One thread, no deadlines, the same examples each time; one small run for all who look at runs."""
 
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
 import torch
 from hypothesis import settings
 
 torch.set_num_threads(1)
 settings.register_profile("steady", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("steady")
+
+
+@dataclass(frozen=True)
+class Tiny:
+    """One small real run: its spelling, its store, its folder and its document."""
+
+    scenario: str
+    methods: tuple[str, ...]
+    store: Path
+    out: Path
+    document: dict[str, Any]
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
+    """Digits with a narrow network, two seeds, four oracles, one method that fails; treat its files as read-only."""
+    from untrain import commands
+
+    home = tmp_path_factory.mktemp("tiny")
+    scenario = "Digits(model=ConvNet(width=4), steps=Steps(lr=0.1, epochs=1, batch=64))"
+    methods = (
+        "Finetune(steps=Steps(lr=0.05, epochs=1))",
+        "DEL(steps=Steps(lr=0.05, epochs=1))",
+        "Finetune(steps=Steps(lr=1e+30, epochs=1))",
+        "Nothing()",
+    )
+    document = commands.run(scenario, methods, home / "store", home / "out", seeds=2, oracles=4, images=False)
+    return Tiny(scenario, methods, home / "store", home / "out", document)

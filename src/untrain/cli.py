@@ -193,7 +193,9 @@ def main() -> None:
         _fail(error, 2)
     except RunFailed as error:
         _fail(error, 1)
-    except KeyboardInterrupt:
+    except SystemExit as end:  # so Typer ends an interrupted command
+        if end.code != 130:
+            raise
         _fail("stopped; what is finished is stored, and the same command goes on from there", 130)
     except BrokenPipeError:
         sys.stderr.close()

@@ -10,8 +10,11 @@ import importlib
 import importlib.util
 import io
 import json
+import math
 import os
+import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,7 +67,7 @@ def demo(
 
 def run(
     scenario: str | Scenario, methods: Sequence[str | Method], store: str | Path = HOME, out: str | Path | None = None, seeds: int = 3,
-    oracles: int = 6, seed: int = 0, device: str = "cpu", threads: int = 1, workers: int | None = None, images: bool = True,
+    oracles: int = 6, seed: int = 0, device: str = "cpu", threads: int = 1, workers: int | None = 1, images: bool = True,
     command: str = "", tell: Tell | None = None,
 ) -> Document:  # fmt: skip
     """Train, forget, retrain oracles, audit, report.
@@ -79,7 +82,7 @@ def run(
         seed: from which all seeds are derived.
         device: such as 'cpu' or 'cuda:0'.
         threads: of each process; results depend on it.
-        workers: processes; None for as many as fit the cores.
+        workers: processes; None for as many as fit the cores, which in a script asks for ``if __name__ == "__main__"``.
         images: whether the report shows images of the forget set.
         command: shown in the report.
         tell: told of progress.
@@ -92,7 +95,8 @@ def run(
         RunFailed: the work was begun and did not succeed.
     """
     made = _comparison(scenario, methods, seeds, oracles, seed)
-    return _conduct([made], store, out, device, threads, workers, images, command, tell)["runs"][0]
+    document: Document = _conduct([made], store, out, device, threads, workers, images, command, tell)["runs"][0]
+    return document
 
 
 def report(
@@ -113,7 +117,7 @@ def report(
     """
     from untrain.store import Store
 
-    if not Path(store).expanduser().is_dir():
+    if not (Path(store).expanduser() / "STORE.json").exists():
         raise StoreError(f"there is no store at {store}: name another --store")
     held = Store(store)
     return _report([entry for word in (runs or ["latest"]) for entry in _find(word, held)], held, out, images, command)
@@ -135,7 +139,13 @@ def evaluators() -> list[Document]:
 
     from untrain.core import names
 
-    return [d | {"scores": {n: asdict(a) for n, a in names.load(d["name"]).scores.items()}} for d in _described("evaluator")]
+    glossaries = {d["name"]: vars(names.load(d["name"]))["scores"] for d in _described("evaluator")}
+
+    def told(about: Any) -> Document:
+        """JSON knows no infinity: a bound that there is not is null."""
+        return {name: None if value in (math.inf, -math.inf) else value for name, value in asdict(about).items()}
+
+    return [d | {"scores": {n: told(a) for n, a in glossaries[d["name"]].items()}} for d in _described("evaluator")]
 
 
 def scenarios() -> list[Document]:
@@ -155,7 +165,8 @@ def show(name: str) -> Document:
     glossary = {score: about for e in evaluators() for score, about in e["scores"].items()}
     if name not in glossary:
         raise SpecError(f"there is no {name!r}{suggest(name, [*names.index(), *glossary])}")
-    return {"name": name, "role": "score"} | glossary[name]
+    about: Document = glossary[name]
+    return {"name": name, "role": "score"} | about
 
 
 def check(name: str) -> list[Document]:
@@ -184,7 +195,7 @@ def store(path: str | Path, prune: bool = False, older_than: float = 0.0, verify
     """
     from untrain.store import Store
 
-    if not Path(path).expanduser().is_dir():
+    if not (Path(path).expanduser() / "STORE.json").exists():
         raise StoreError(f"there is no store at {path}: name another --store")
     held = Store(path)
     gone = held.prune(older_than * 86400) if prune else (0, 0)
@@ -272,23 +283,37 @@ def _conduct(
     from untrain.jobs import Setting
     from untrain.store import Store
 
+    _usable(device, threads, workers)
     _writable(out)
     held = Store(store)
-    count = workers_for(made, device, threads) if workers is None else workers
+    count = min(workers_for(made, device, threads), workers or sys.maxsize)
     entries = conduct(made, held, Setting(device, threads), count, tell)
     return _report(entries, held, out, images, command)
 
 
 def _writable(out: Any) -> None:
-    """Refuse a folder that cannot be written before any work is done."""
+    """Refuse a folder that cannot be written before any work is done; nothing is made yet."""
     if out is None:
         return
+    near = Path(out).absolute()
+    while not near.exists() and near != near.parent:
+        near = near.parent
+    if not near.is_dir() or not os.access(near, os.W_OK | os.X_OK):
+        told = "is no folder" if not near.is_dir() else "cannot be written"
+        raise BadInput(f"cannot write to {out}: {near} {told}; name another folder with --out")
+
+
+def _usable(device: str, threads: int, workers: int | None) -> None:
+    """Refuse a device that is not there."""
+    import torch
+
+    if threads < 1 or (workers is not None and workers < 1):
+        raise BadInput(f"threads={threads}, workers={workers}: at least 1 of each is needed")
     try:
-        Path(out).mkdir(parents=True, exist_ok=True)
-        if not os.access(out, os.W_OK):
-            raise PermissionError(13, "Permission denied")
-    except OSError as error:
-        raise BadInput(f"cannot write to {out}: {error.strerror}; name another folder with --out") from None
+        torch.zeros(1, device=device).item()
+    except (RuntimeError, AssertionError, NotImplementedError, ValueError):
+        there = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
+        raise BadInput(f"device {device!r} cannot be used here; there is {', '.join(there)}") from None
 
 
 def _report(entries: Sequence[Any], held: Any, out: Any, images: bool, command: str) -> Document:
@@ -311,10 +336,12 @@ def _report(entries: Sequence[Any], held: Any, out: Any, images: bool, command: 
     for name, text in texts.items():
         fresh = folder / f".{name}.{os.getpid()}"
         try:
+            folder.mkdir(parents=True, exist_ok=True)
             fresh.write_text(text, encoding="utf-8")
             fresh.replace(folder / name)
         except OSError as error:
-            fresh.unlink(missing_ok=True)
+            with suppress(OSError):
+                fresh.unlink()
             raise BadInput(
                 f"cannot write {folder / name}: {error.strerror}; the scores are in the store, try another --out"
             ) from None
@@ -323,15 +350,20 @@ def _report(entries: Sequence[Any], held: Any, out: Any, images: bool, command: 
 
 def _find(word: str, held: Any) -> list[Any]:
     """The entries of runs by a key, the beginning of one, 'latest', or a folder with results.json."""
-    rows = [r["key"] for r in held.entries() if r["kind"] == "run"]
     if Path(word).is_dir():
         try:
-            keys = [run["run"] for run in json.loads((Path(word) / "results.json").read_text())["runs"]]
+            keys = [str(run["run"]) for run in json.loads((Path(word) / "results.json").read_text())["runs"]]
         except (OSError, ValueError, KeyError, TypeError):
             raise DataError(f"{word} holds no results.json that untrain wrote") from None
-        return [entry for key in keys for entry in _find(key, held)]
+        return [_keyed(key, held) for key in keys]
+    return [_keyed(word, held)]
+
+
+def _keyed(word: str, held: Any) -> Any:
+    """The entry of the run whose key begins so."""
+    rows = [r["key"] for r in held.entries() if r["kind"] == "run"]
     found = rows[-1:] if word == "latest" else [k for k in rows if k.startswith(word)]
     if len(found) != 1:
         told = "there is no run" if not found else f"{len(found)} runs begin with"
         raise DataError(f"{told} {word!r} in {held.path}; it holds {[k[:12] for k in rows]}")
-    return [held.get(found[0])]
+    return held.get(found[0])

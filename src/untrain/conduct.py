@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -165,14 +166,16 @@ def _in_processes(missing: Missing, store: Store, setting: Setting, workers: int
                     submit(next_key)
     except BrokenProcessPool:
         raise RunFailed(
-            "a worker process died (killed, or out of memory); what is finished is stored: run the same command again"
+            "a worker process died (killed, or out of memory); what is finished is stored: run the same command again "
+            "(in a script with workers, guard the call by: if __name__ == '__main__')"
         ) from None
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _watch_parent(parent: int) -> None:
-    """End this worker when the process that began it is gone, so that a killed run leaves nothing behind."""
+    """End this worker when the process that began it is gone, or both are interrupted: a stopped run leaves nothing behind."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
     def watch() -> None:
         while os.getppid() == parent:
@@ -198,7 +201,11 @@ def _record(comparison: Comparison, scene: Scene, store: Store, setting: Setting
         "label": repr(comparison.scenario),
         "scenario": canonical(comparison.scenario),
         "models": keys,
+        "true": scene.prints["true"],
     }
+    done = store.get(key_of(made))
+    if done is not None:
+        return done
     train, test = scene.data.train, scene.data.test
     rows = np.asarray(scene.asked.rows)
     side = np.full(len(train) + len(test), "retain", dtype="<U6")
@@ -246,4 +253,5 @@ def workers_for(comparisons: Sequence[Comparison], device: str, threads: int) ->
                 return 1
     except BadInput:
         return 1
-    return max(1, len(os.sched_getaffinity(0)) // threads)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores // threads)

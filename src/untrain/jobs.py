@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -38,7 +39,8 @@ class Scene:
         asked: what is to be forgotten.
         learner: what trains.
         retain: rows of the training data that stay.
-        prints: digests of the training data, the retain set and all that is observed.
+        prints: digests of the training data, the retain set, the part to tune on, all that is observed, the true labels
+            and the untrained model.
     """
 
     scenario: Scenario
@@ -71,18 +73,32 @@ def open_scene(scenario: Scenario, setting: Setting) -> Scene:
     found = scenario.load()
     asked = request(found.train, scenario.asked())
     retain = np.setdiff1d(np.arange(len(found.train)), np.asarray(asked.rows))
+    learner = scenario.learner()
     prints = {
         "train": print_of(found.train),
         "retain": print_of(take(found.train, retain)),
+        "valid": print_of(found.valid),
         "seen": array_digest(*(np.frombuffer(print_of(e).encode(), dtype=np.uint8) for e in (found.train, found.test))),
+        "true": array_digest(*((e.y if e.true is None else e.true).cpu().numpy() for e in (found.train, found.test))),
+        "network": network_of(learner, found.train),
     }
     placed = Data(*(to_device(e, setting.device) for e in (found.train, found.valid, found.test)))
-    return Scene(scenario, placed, asked, scenario.learner(), retain, prints)
+    return Scene(scenario, placed, asked, learner, retain, prints)
 
 
 def print_of(examples: Examples) -> str:
-    """Digest of examples in their order: inputs, labels and ids."""
-    return array_digest(examples.x.cpu().numpy(), examples.y.cpu().numpy(), np.asarray(examples.ids).astype(str))
+    """Digest of examples in their order: inputs, labels and ids, and of the number of classes."""
+    ids, classes = np.asarray(examples.ids).astype(str), np.asarray(examples.classes)
+    return array_digest(examples.x.cpu().numpy(), examples.y.cpu().numpy(), ids, classes)
+
+
+def network_of(learner: Learner, examples: Examples) -> str:
+    """Digest of the untrained model: two functions of one name need not make the same one."""
+    with torch.random.fork_rng(devices=[]):
+        model = learner.init(examples, 0)
+    state = {n: array_digest(np.atleast_1d(t.detach().cpu().numpy())) for n, t in model.state_dict().items()}
+    shape = re.sub(r" at 0x[0-9a-f]+", "", repr(model))  # addresses differ from process to process
+    return hashlib.sha256(f"{shape}{state}".encode()).hexdigest()
 
 
 def seed_of(base: int, kind: str, index: int) -> int:
@@ -93,12 +109,15 @@ def seed_of(base: int, kind: str, index: int) -> int:
 @lru_cache(maxsize=1)
 def engine() -> str:
     """Digest of the code that every model depends on, whatever its method."""
-    from untrain.core import batches, records, roles, steps
+    from untrain.core import batches, cost, guard, prints, records, roles, steps
     from untrain.learn import descend, train
+    from untrain.learn import problem as posed
+    from untrain.maths import select
     from untrain.observe import logits as observed
     from untrain.tasks import classify
 
-    parts = [code_digest(m) for m in (batches, records, roles, steps, descend, train, observed, classify)]
+    modules = (batches, cost, guard, prints, records, roles, steps, descend, train, posed, select, observed, classify)
+    parts = [code_digest(m) for m in modules]
     return hashlib.sha256("".join(parts).encode()).hexdigest()[:12]
 
 
@@ -112,12 +131,13 @@ def ingredients(scene: Scene, job: Job, seed: int, setting: Setting) -> dict[str
         rows = "train" if job.kind == "original" else "retain"
         return common | {
             "kind": "model", "label": f"{job.kind} {job.index} of {type(scene.scenario).__name__}", "data": scene.prints[rows],
-            "learner": canonical(scene.learner), "sources": sources(scene.learner), "seed": seed_of(seed, job.kind, job.index),
+            "learner": canonical(scene.learner), "sources": sources(scene.learner), "network": scene.prints["network"],
+            "seed": seed_of(seed, job.kind, job.index),
         }  # fmt: skip
     start = ingredients(scene, Job("original", job.index), seed, setting)
     return common | {
         "kind": "unlearned", "label": f"{job.method!r} on original {job.index} of {type(scene.scenario).__name__}",
-        "model": key_of(start), "forget": scene.asked.digest, "retain": scene.prints["retain"],
+        "model": key_of(start), "forget": scene.asked.digest, "retain": scene.prints["retain"], "valid": scene.prints["valid"],
         "method": canonical(job.method), "sources": sources(job.method), "seed": seed_of(seed, "method", job.index),
     }  # fmt: skip
 
@@ -141,7 +161,7 @@ def _train(scene: Scene, job: Job, made: dict[str, Any], store: Store) -> Entry:
     with metered() as meter:
         model = scene.learner(take(scene.data.train, rows), made["seed"])
         cost = meter.read()
-    return _keep(scene, model, made, {"cost": asdict(cost)}, store)
+    return _keep(model, _answers(scene, model), made, {"cost": asdict(cost)}, store)
 
 
 def _unlearn(scene: Scene, job: Job, made: dict[str, Any], seed: int, setting: Setting, store: Store) -> Entry:
@@ -153,11 +173,12 @@ def _unlearn(scene: Scene, job: Job, made: dict[str, Any], seed: int, setting: S
     try:
         posed = problem(scene.data.train, scene.asked, scene.learner, scene.data.valid, made["seed"], origin)
         outcome = job.method.run(model.eval(), posed)
+        answers = _answers(scene, outcome.model)
     except (RunFailed, BadInput) as error:
         # The same ingredients would fail again: the failure is the result.
         return store.put(made, {"error": str(error), "cost": {}})
     record = {"cost": asdict(outcome.cost), "guard": asdict(outcome.guard), "layers": _layers(outcome)}
-    return _keep(scene, outcome.model, made, record, store)
+    return _keep(outcome.model, answers, made, record, store)
 
 
 def _layers(outcome: Outcome) -> dict[str, list[int]]:
@@ -166,11 +187,14 @@ def _layers(outcome: Outcome) -> dict[str, list[int]]:
     return {n: [int(b.sum()), b.numel()] for n, b in bits.items()}
 
 
-def _keep(scene: Scene, model: nn.Module, made: dict[str, Any], record: dict[str, Any], store: Store) -> Entry:
+def _answers(scene: Scene, model: nn.Module) -> np.ndarray[Any, Any]:
     task = getattr(scene.learner, "task", None) or Classify()
-    seen = [logits(model, e, task) for e in (scene.data.train, scene.data.test)]
+    return np.concatenate([logits(model, e, task) for e in (scene.data.train, scene.data.test)])
+
+
+def _keep(model: nn.Module, answers: np.ndarray[Any, Any], made: dict[str, Any], record: dict[str, Any], store: Store) -> Entry:
     weights = {n: t.detach().cpu().numpy() for n, t in model.state_dict().items()}
-    return store.put(made, record, {"logits": np.concatenate(seen)}, {"weights": weights})
+    return store.put(made, record, {"logits": answers}, {"weights": weights})
 
 
 _scenes: dict[str, Scene] = {}

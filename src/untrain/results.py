@@ -52,8 +52,14 @@ def entries_of(run: Entry, store: Store) -> dict[str, Any]:
 
 
 def observe(run: Entry, entries: list[Entry]) -> Observation:
-    """What some models of a run answered."""
+    """What some models of a run answered.
+
+    Raises:
+        DataError: an answer is NaN or infinite.
+    """
     logits = np.stack([e.array("logits") for e in entries])
+    if not np.isfinite(logits).all():
+        raise DataError(f"models of run {run.key[:12]} answer with NaN or infinite values: they cannot be scored")
     labels, true, side, ids = (np.asarray(run.array(n)) for n in ("labels", "true", "side", "ids"))
     return Observation(logits, labels, true, side, ids)
 

@@ -13,7 +13,8 @@ SHOWN = ("forget_gap", "test_gap", "mia_loss_auc", "forget_accuracy", "retain_ac
 
 def print_runs(runs: list[dict[str, Any]], colour: bool) -> None:
     """Print a table for each run on stdout."""
-    console = Console(file=sys.stdout, no_color=not colour, highlight=False, width=None if sys.stdout.isatty() else 160)
+    width = None if sys.stdout.isatty() else 160
+    console = Console(file=sys.stdout, no_color=not colour, highlight=False, markup=False, emoji=False, width=width)
     for document in runs:
         console.print(table_of(document))
         for warning in document["warnings"]:

@@ -91,12 +91,12 @@ def judge(name: str, guard: Guard, may_stay: bool, model: nn.Module) -> None:
     """Hold a run to its promises.
 
     Raises:
-        NotFinite: a parameter is NaN or infinite.
+        NotFinite: a parameter or a buffer is NaN or infinite.
         BrokenPromise: nothing moved, or something outside the mask did.
     """
-    for parameter, p in model.named_parameters():
-        if not bool(torch.isfinite(p).all()):
-            raise NotFinite(f"{name} left NaN or infinite values in {parameter!r}: lower its lr")
+    for part, held in (*model.named_parameters(), *model.named_buffers()):
+        if not bool(torch.isfinite(held).all()):
+            raise NotFinite(f"{name} left NaN or infinite values in {part!r}: lower its lr")
     if guard.outside_mask_max > 0:
         raise BrokenPromise(f"{name} moved a weight outside its mask by {guard.outside_mask_max:.3g}")
     if guard.moved_share == 0 and not may_stay:

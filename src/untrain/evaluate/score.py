@@ -49,8 +49,10 @@ def compare(evaluator: Evaluator, ready: dict[str, Array], seen: Observation, dr
             continue
         made = _interval(ours, about, draws, seed)
         band = _band(best[name], len(ready["unlearned"]))
-        under = bool(about.below and band and made.value is not None and made.value < band[0])
-        note = about.below if under else None
+        # Beyond rounding, which differs with the order of summation.
+        under = bool(about.below and band and made.value is not None and made.value < band[0] - 1e-9)
+        bare = f"no floor: it needs {2 * len(ready['unlearned'])} oracles, as many on each side as there are unlearned models"
+        note = about.below if under else None if name in lows else bare
         found[name] = replace(made, floor=lows.get(name), ceiling=ceiling, ideal=ideal, band=band, note=note)
     return found
 
@@ -93,17 +95,18 @@ def _quantiles(part: Part, q: float, counts: Array) -> Array:
 def _floors(measure, best: Measures, oracle: Array, size: int, seed: int, splits: int = 40) -> dict[str, float]:  # type: ignore[no-untyped-def]
     """What disjoint groups of oracles score against each other, averaged over splits; its size where the ideal is 0.
 
-    The groups have as many models as the unlearned population has, where there are enough oracles, else half of them.
+    The groups have as many models as the unlearned population has, where there are enough oracles, else half of them. A
+    score whose size depends on the number of models, as a divergence between populations does, has no floor then.
     """
     count = len(oracle)
     half = min(size, count // 2)
-    if half == 0:
+    paired = any(isinstance(m, Measure) and any(p.population == "both" for p in m.parts) for m in best.values())
+    if half == 0 or (paired and half < size):
         return {}
     rng = np.random.default_rng((seed, count))
     orders = [rng.permutation(count) for _ in range(splits if count > 2 else 1)]
     found: dict[str, list[float]] = {}
-    joint = any(isinstance(m, Measure) and any(p.population == "both" for p in m.parts) for m in best.values())
-    joint = joint or any(isinstance(m, str) for m in best.values())
+    joint = paired or any(isinstance(m, str) for m in best.values())
     for order in orders[:8] if joint else orders:
         a, b = order[:half], order[half : 2 * half]
         split = measure(oracle[a], oracle[b]) if joint else {n: _cut(m, a, b) for n, m in best.items() if isinstance(m, Measure)}

@@ -21,7 +21,7 @@ class SvcMia(Evaluator):
     """SVC on the confidence in the label, members from the retain set against the test set; efficacy on the forget set.
 
     Args:
-        members: a 'random' sample of the retain set, or its 'first' rows as in SalUn's code.
+        members: a 'random' sample of the retain set, drawn by id, or its 'first' rows as in SalUn's code.
         limit: at most so many members and non-members in the fit, for speed; the code fits all.
 
     Source: Fan et al. 2023 (SalUn), arXiv 2310.12508, evaluation/SVC_MIA.py: SVC(C=3, gamma='auto', rbf).
@@ -39,13 +39,14 @@ class SvcMia(Evaluator):
     def prepare(self, seen: Observation) -> Array:
         """1 where a forget example is called non-member, (m, n); 0 elsewhere."""
         confidence = confidences(seen.logits, seen.labels)
-        retain, test = np.flatnonzero(seen.side == "retain"), np.flatnonzero(seen.side == "test")
+        rows = np.argsort(seen.ids, kind="stable") if self.members == "random" else np.arange(len(seen.ids))
+        retain, test = rows[seen.side[rows] == "retain"], rows[seen.side[rows] == "test"]
         forget = np.flatnonzero(seen.side == "forget")
         size = min(len(retain), len(test), self.limit)
         rng = np.random.default_rng(len(retain))
         inside = retain[:size] if self.members == "first" else rng.choice(retain, size, replace=False)
         outside = rng.choice(test, min(len(test), self.limit), replace=False)
-        out = np.zeros(confidence.shape)
+        out: Array = np.zeros(confidence.shape)
         if size == 0 or len(forget) == 0:
             return out
         truth = np.r_[np.ones(len(inside)), np.zeros(len(outside))]

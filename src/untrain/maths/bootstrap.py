@@ -23,6 +23,7 @@ def resamples(n: int, draws: int, seed: int, label: str) -> Array:
     if n > 1:
         for row in counts:
             row[:] = np.minimum(np.bincount(rng.integers(n, size=n), minlength=n), 255)
+    counts.flags.writeable = False  # it is shared
     return counts
 
 

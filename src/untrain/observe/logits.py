@@ -9,11 +9,16 @@ import torch
 from torch import nn
 
 from untrain.core.batches import in_order
+from untrain.core.errors import NotFinite
 from untrain.core.records import Batch, Examples, Task, batch_of
 
 
 def logits(model: nn.Module, examples: Examples, task: Task, batch: int = 512) -> np.ndarray[Any, Any]:
-    """Answers of one model in eval mode on all examples, float32 (n, c); none is left out."""
+    """Answers of one model in eval mode on all examples, float32 (n, c); none is left out.
+
+    Raises:
+        NotFinite: an answer is NaN or infinite.
+    """
     modes = [(part, part.training) for part in model.modules()]
     device = next(model.parameters()).device
     model.eval()
@@ -24,4 +29,8 @@ def logits(model: nn.Module, examples: Examples, task: Task, batch: int = 512) -
             out.append(task.logits(model, Batch(x.to(device), y.to(device))).float().cpu().numpy())
     for part, was in modes:
         part.training = was
-    return np.concatenate(out).astype(np.float32)
+    found = np.concatenate(out).astype(np.float32)
+    if not np.isfinite(found).all():
+        bad = int((~np.isfinite(found)).any(1).sum())
+        raise NotFinite(f"{type(model).__name__} answers {bad} of {len(found)} examples with NaN or infinite values: lower its lr")
+    return found

@@ -1,0 +1,52 @@
+import numpy as np
+import pytest
+
+from untrain.core.records import Trial
+from untrain.evaluate.score import score
+from untrain.evaluate.svcmia import SvcMia
+
+
+def efficacy(planted, forget, attack=None):
+    attack = attack or SvcMia()
+    side = planted.sides(len(forget), 100, 100)
+    p = np.r_[forget, np.full(100, 0.99), np.full(80, 0.99), np.full(20, 0.01)]
+    seen = planted.observed(planted.confident(p), np.zeros(len(p), dtype=int), side)
+    return score(attack, Trial(seen, seen, seen), draws=20)["mia_svc_efficacy"].value
+
+
+@pytest.mark.parametrize(("low", "expected"), [(37, 0.37), (0, 0.0), (100, 1.0)])
+@pytest.mark.parametrize("members", ["random", "first"])
+def test_the_golden_attack(planted, low, expected, members):
+    forget = np.r_[np.full(low, 0.01), np.full(100 - low, 0.99)]
+    assert efficacy(planted, forget, SvcMia(members=members)) == pytest.approx(expected)
+
+
+def test_a_forget_set_of_one_is_counted_over_one(planted):
+    assert efficacy(planted, np.array([0.01])) == 1
+    assert efficacy(planted, np.array([0.99])) == 0
+
+
+def test_the_gap_is_oracle_minus_unlearned(planted):
+    side = planted.sides(100, 100, 100)
+    rest = np.r_[np.full(100, 0.99), np.full(80, 0.99), np.full(20, 0.01)]
+    ours, oracle = (
+        planted.observed(planted.confident(np.r_[np.full(k, 0.01), np.full(100 - k, 0.99), rest]), np.zeros(300, int), side)
+        for k in (10, 30)
+    )
+    found = score(SvcMia(), Trial(ours, ours, oracle), draws=20)
+    assert found["mia_svc_gap"].value == pytest.approx(0.2)
+    assert found["mia_svc_gap"].ideal == 0
+
+
+def test_it_is_blind_to_the_order_of_all_examples_even_when_members_are_sampled(planted):
+    seen = planted.noisy(2, planted.sides(40, 200, 60), boost=1)
+    attack = SvcMia(limit=30)
+    other = planted.turned(seen, np.random.default_rng(0).permutation(300))
+    assert attack.prepare(seen).sum(1).tolist() == attack.prepare(other).sum(1).tolist()
+
+
+@pytest.mark.parametrize("sizes", [(0, 5, 5), (5, 0, 5), (5, 5, 0)])
+def test_without_one_of_the_sides_there_is_a_reason(planted, sizes):
+    seen = planted.noisy(2, planted.sides(*sizes))
+    found = score(SvcMia(), Trial(seen, seen, seen), draws=20)
+    assert all(s.value is None and "needs" in s.reason for s in found.values())
