@@ -328,3 +328,9 @@ def test_permuting_the_channels_of_a_layer_permutes_the_mask_and_nothing_else():
     expected = {n: b[order] if n.startswith(("0.", "1.")) else b for n, b in before.items()}
     expected["4.weight"] = before["4.weight"][:, order]
     assert all(torch.equal(after[n], expected[n]) for n in after)
+
+
+def test_a_budget_that_holds_no_channel_is_refused_and_says_what_would_do():
+    model, problem = small()
+    with pytest.raises(ModelError, match=r"holds no whole channel, the best has \d+: keep at least"):
+        WeightedGrad(keep=1e-9)(model, problem)

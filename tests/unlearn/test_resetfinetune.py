@@ -8,6 +8,7 @@ from torch import nn
 
 from untrain.core.errors import BrokenPromise, ModelError
 from untrain.core.guard import state
+from untrain.core.prints import salted
 from untrain.core.records import Mask
 from untrain.core.steps import Steps
 from untrain.learn.descend import descend
@@ -32,7 +33,7 @@ def reset(how="fresh", seed=3, **more):
 
 def test_masked_weights_equal_the_initial_ones_and_others_stay_bit_for_bit():
     model, forgot, problem = reset()
-    init = dict(problem.init(3).named_parameters())
+    init = dict(problem.init(salted(3)).named_parameters())
     before = dict(model.named_parameters())
     for name, p in forgot.named_parameters():
         bits = problem.mask.bits[name]
@@ -87,7 +88,7 @@ def test_on_all_weights_it_is_training_the_initial_model_on_retain(ones):
     steps = Steps(lr=0.05, epochs=3, batch=12)
     full = Mask({n: torch.ones_like(p, dtype=torch.bool) for n, p in model.named_parameters()}, "") if ones else None
     forgot = ResetFinetune(steps=steps)(model, replace(problem, mask=full))
-    fresh = problem.init(3)
+    fresh = problem.init(salted(3))
     descend(fresh, lambda batch: problem.task.loss(fresh, batch).mean(), problem.retains(steps), steps)
     assert all(torch.equal(a, b) for a, b in zip(forgot.parameters(), fresh.parameters(), strict=True))
 
@@ -99,7 +100,7 @@ def test_running_means_forget_the_old_ones_by_nine_tenths_a_step():
             part.running_mean += 1000
     steps = Steps(lr=0.05, epochs=5, batch=12)
     forgot = ResetFinetune(steps=steps)(model, problem)
-    fresh = problem.init(3)
+    fresh = problem.init(salted(3))
     old = [part.running_mean for part in model.modules() if isinstance(part, nn.BatchNorm2d)]
     descend(fresh, lambda batch: problem.task.loss(fresh, batch).mean(), problem.retains(steps), steps)
     pairs = [
@@ -153,3 +154,10 @@ def test_initial_values_of_another_shape_are_refused():
     model, problem = small()
     with pytest.raises(ModelError, match="init makes a model of another shape"):
         ResetFinetune()(model, replace(problem, init=lambda seed: nn.Linear(2, 2)))
+
+
+def test_fresh_values_are_not_the_models_own_though_problem_and_model_bear_one_seed():
+    _, forgot, problem = reset("fresh", seed=8, origin=8)
+    own = dict(problem.init(8).named_parameters())
+    bits = problem.mask.bits["0.weight"]
+    assert not torch.equal(dict(forgot.named_parameters())["0.weight"][bits], own["0.weight"][bits])

@@ -133,6 +133,12 @@ def by_channel(scores: Scores, keep: float, how: Channels, attention: bool) -> S
         masks = select.split(select.elements(spread, room), list(scores.values()))
         return dict(zip(scores, masks, strict=True))
     chosen = select.whole(groups, sizes, room) & (groups >= 0)
+    if not bool(chosen.any()):
+        best = int(sizes[groups.argmax()])
+        raise ModelError(
+            f"a budget of {room} of {total} weights holds no whole channel, the best has {best}: "
+            f"keep at least {best / total:.2g}, or let single weights compete with per='weight'"
+        )
     masks = select.split(torch.cat([chosen[i] for i in index]), list(scores.values()))
     return dict(zip(owner, masks, strict=True))
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from untrain.core.errors import ModelError
+from untrain.core.prints import salted
 from untrain.core.records import Batch, Problem
 from untrain.core.roles import Unlearner
 from untrain.core.steps import Steps
@@ -60,7 +61,8 @@ class ResetFinetune(Unlearner):
             return here
         if self.reset == "perturb":
             return {n: 0.7 * p + 0.3 * torch.randn(p.shape).to(p) for n, p in here.items()}
-        seed = problem.seed if self.reset == "fresh" else problem.origin
+        # Salted: a user's problem and model may bear the same seed, and its own values would be no fresh ones.
+        seed = salted(problem.seed) if self.reset == "fresh" else problem.origin
         if problem.init is None or seed is None:
             lacks = (
                 "init=..., a function of a seed that makes a fresh model"
