@@ -15,7 +15,7 @@ ORDER = (
     *("observe", "evaluate", "scenarios", "store", "run", "jobs", "conduct", "sweep", "results", "describe", "report"),
     *("promises", "checks", "commands", "tables", "cli"),
 )
-EVERYWHERE = {"untrain", "torch", "numpy", "scipy", "pydantic", "safetensors", *sys.stdlib_module_names}
+EVERYWHERE = {"untrain", "torch", "numpy", "scipy", "sklearn", "pydantic", "safetensors", *sys.stdlib_module_names}
 ALSO = {"adapters": None, "cli": {"typer", "rich", "click"}, "tables": {"rich"}, "report": {"jinja2", "markupsafe"}}
 LIMIT = 300
 
