@@ -12,7 +12,7 @@ ROOT = Path(untrain.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 ORDER = (
     *("core", "maths", "adapters", "data", "tasks", "models", "learn", "attribute", "acquire", "localize", "unlearn", "recipes"),
-    *("observe", "evaluate", "scenarios", "store", "run", "jobs", "conduct", "sweep", "results", "describe", "report"),
+    *("observe", "evaluate", "scenarios", "store", "run", "jobs", "conduct", "sweep", "results", "describe", "report", "publish"),
     *("promises", "checks", "commands", "tables", "cli"),
 )
 EVERYWHERE = {"untrain", "torch", "numpy", "scipy", "sklearn", "pydantic", "safetensors", *sys.stdlib_module_names}

@@ -10,7 +10,7 @@ EXPANSIONS = {
     "DEL()": "ResetFinetune @ WeightedGrad",
     "DEL(keep=0.1)": "ResetFinetune @ WeightedGrad(keep=0.1)",
     "DEL(reference=True)": "ResetFinetune @ WeightedGrad("
-    "channels=Channels(top='cout10', unit='elements'), gather=Gather(samples='code'))",
+    "channels=Channels(unit='elements'), gather=Gather(samples='code'))",
 }
 
 

@@ -43,7 +43,7 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="The version, and nothing else.")] = False,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Tell the version.")] = False,
 ) -> None:
     pass
 
@@ -125,7 +125,9 @@ def scenarios(as_json: Json = False) -> None:
 
 
 @app.command()
-def show(name: Annotated[str, typer.Argument(help="A class, such as DEL, or a score, such as forget_gap.")], as_json: Json = False) -> None:
+def show(
+    name: Annotated[str, typer.Argument(help="A class, such as DEL, or a score, such as forget_gap.")], as_json: Json = False
+) -> None:
     """One class or one score: what it is, its fields, its source."""
     found = commands.show(name)
     if as_json:
@@ -154,7 +156,8 @@ def check(
         _json(found)
     else:
         for f in found:
-            typer.echo(f"{'broken' if f['error'] else 'kept':7} {f['method']}: {f['promise']}" + (f": {f['error']}" if f["error"] else ""))
+            why = f": {f['error']}" if f["error"] else ""
+            typer.echo(f"{'broken' if why else 'kept':7} {f['method']}: {f['promise']}{why}")
         typer.echo(f"{len(found) - len(broken)} promises kept, {len(broken)} broken")
     raise typer.Exit(1 if broken else 0)
 
@@ -163,7 +166,9 @@ def check(
 def store(
     store: StoreAt = None,
     prune: Annotated[bool, typer.Option("--prune", help="Remove entries.")] = False,
-    older_than: Annotated[float, typer.Option("--older-than", help="With --prune: only those older than so many days.", min=0)] = 0.0,
+    older_than: Annotated[
+        float | None, typer.Option("--older-than", help="With --prune: those older than so many days; 0 is all.", min=0)
+    ] = None,
     verify: Annotated[bool, typer.Option("--verify", help="Compare every file with the digest it was written with.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -188,18 +193,33 @@ def main() -> None:
     """The command; turns errors into one line and an exit code."""
     sys.path.append(os.getcwd())  # so that a plug-in under work can be named
     try:
-        app()
+        code = app(standalone_mode=False)
+        if code == 130:  # how newer versions of Typer tell of an interrupt
+            raise KeyboardInterrupt
+        sys.exit(code)
     except (BadInput, MissingExtra) as error:
         _fail(error, 2)
     except RunFailed as error:
         _fail(error, 1)
-    except SystemExit as end:  # so Typer ends an interrupted command
-        if end.code != 130:
-            raise
+    except (KeyboardInterrupt, typer.Abort):
         _fail("stopped; what is finished is stored, and the same command goes on from there", 130)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
+    except Exception as error:
+        _usage(error)
+
+
+def _usage(error: Exception) -> None:
+    """Typer's own complaints, in one line; which class they are of depends on its version, how they speak does not."""
+    speak = getattr(error, "format_message", None)
+    if speak is None:
+        raise error
+    where = getattr(getattr(error, "ctx", None), "command_path", "untrain")
+    if type(error).__name__ == "NoArgsIsHelpError":
+        print(speak())
+        sys.exit(2)
+    _fail(f"{speak().rstrip('.')}; `{where} --help` tells more", 2)
 
 
 def _fail(error: object, code: int) -> None:

@@ -5,20 +5,15 @@ Heavy modules are imported where they are used, so that a list of names or a ``-
 
 from __future__ import annotations
 
-import csv
 import importlib
 import importlib.util
-import io
-import json
 import math
-import os
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from untrain.core.errors import BadInput, DataError, MissingExtra, SpecError, StoreError, suggest
+from untrain.core.errors import BadInput, MissingExtra, SpecError, StoreError, suggest
 
 if TYPE_CHECKING:
     from untrain.conduct import Comparison, Progress
@@ -66,9 +61,9 @@ def demo(
 
 
 def run(
-    scenario: str | Scenario, methods: Sequence[str | Method], store: str | Path = HOME, out: str | Path | None = None, seeds: int = 3,
-    oracles: int = 6, seed: int = 0, device: str = "cpu", threads: int = 1, workers: int | None = 1, images: bool = True,
-    command: str = "", tell: Tell | None = None,
+    scenario: str | Scenario, methods: Sequence[str | Method], store: str | Path = HOME, out: str | Path | None = None,
+    seeds: int = 3, oracles: int = 6, seed: int = 0, device: str = "cpu", threads: int = 1, workers: int | None = 1,
+    images: bool = True, command: str = "", tell: Tell | None = None,
 ) -> Document:  # fmt: skip
     """Train, forget, retrain oracles, audit, report.
 
@@ -115,12 +110,13 @@ def report(
         images: whether the report shows images of the forget set.
         command: shown in the report.
     """
+    from untrain.publish import find, publish
     from untrain.store import Store
 
     if not (Path(store).expanduser() / "STORE.json").exists():
         raise StoreError(f"there is no store at {store}: name another --store")
     held = Store(store)
-    return _report([entry for word in (runs or ["latest"]) for entry in _find(word, held)], held, out, images, command)
+    return publish([entry for word in (runs or ["latest"]) for entry in find(word, held)], held, out, images, command)
 
 
 def methods() -> list[Document]:
@@ -184,21 +180,23 @@ def check(name: str) -> list[Document]:
     ]
 
 
-def store(path: str | Path, prune: bool = False, older_than: float = 0.0, verify: bool = False) -> Document:
+def store(path: str | Path, prune: bool = False, older_than: float | None = None, verify: bool = False) -> Document:
     """What a store holds and how large it is; with ``prune`` what is older than ``older_than`` days goes.
 
     Args:
         path: the store.
         prune: whether to remove entries.
-        older_than: days.
+        older_than: days; needed with ``prune``, 0 removes everything.
         verify: whether to compare each file with the digest it was written with.
     """
     from untrain.store import Store
 
     if not (Path(path).expanduser() / "STORE.json").exists():
         raise StoreError(f"there is no store at {path}: name another --store")
+    if prune and older_than is None:
+        raise BadInput("--prune needs --older-than DAYS; --older-than 0 removes everything")
     held = Store(path)
-    gone = held.prune(older_than * 86400) if prune else (0, 0)
+    gone = held.prune((older_than or 0.0) * 86400) if prune else (0, 0)
     rows = held.entries()
     kinds = sorted({r["kind"] for r in rows})
     sizes = {
@@ -211,19 +209,6 @@ def store(path: str | Path, prune: bool = False, older_than: float = 0.0, verify
         "damaged": damaged,
         "runs": [r for r in rows if r["kind"] == "run"],
     }
-
-
-def scores_csv(documents: Sequence[Document]) -> str:
-    """One line for each run, method and score."""
-    text = io.StringIO()
-    columns = ("value", "low", "high", "floor", "ceiling", "ideal", "reason", "resampled", "note")
-    table = csv.writer(text)
-    table.writerow(("scenario", "method", "score", *columns))
-    for document in documents:
-        for row in document["results"]:
-            for name, score in row["scores"].items():
-                table.writerow((document["scenario"], row["method"], name, *(score[c] for c in columns)))
-    return text.getvalue()
 
 
 def _named(name: str) -> list[type[Spec]]:
@@ -281,26 +266,15 @@ def _conduct(
 ) -> Document:  # fmt: skip
     from untrain.conduct import conduct, workers_for
     from untrain.jobs import Setting
+    from untrain.publish import publish, writable
     from untrain.store import Store
 
     _usable(device, threads, workers)
-    _writable(out)
+    writable(out)
     held = Store(store)
     count = min(workers_for(made, device, threads), workers or sys.maxsize)
     entries = conduct(made, held, Setting(device, threads), count, tell)
-    return _report(entries, held, out, images, command)
-
-
-def _writable(out: Any) -> None:
-    """Refuse a folder that cannot be written before any work is done; nothing is made yet."""
-    if out is None:
-        return
-    near = Path(out).absolute()
-    while not near.exists() and near != near.parent:
-        near = near.parent
-    if not near.is_dir() or not os.access(near, os.W_OK | os.X_OK):
-        told = "is no folder" if not near.is_dir() else "cannot be written"
-        raise BadInput(f"cannot write to {out}: {near} {told}; name another folder with --out")
+    return publish(entries, held, out, images, command)
 
 
 def _usable(device: str, threads: int, workers: int | None) -> None:
@@ -314,56 +288,3 @@ def _usable(device: str, threads: int, workers: int | None) -> None:
     except (RuntimeError, AssertionError, NotImplementedError, ValueError):
         there = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
         raise BadInput(f"device {device!r} cannot be used here; there is {', '.join(there)}") from None
-
-
-def _report(entries: Sequence[Any], held: Any, out: Any, images: bool, command: str) -> Document:
-    from untrain.results import material, scored
-
-    documents = [scored(entry, held) for entry in entries]
-    whole = {"command": command, "runs": documents, "failed": sum(r["error"] is not None for d in documents for r in d["results"])}
-    if out is None:
-        return whole
-    from untrain.report.page import page
-
-    _writable(out)
-    folder = Path(out)
-    made = [material(e, held, d, images) for e, d in zip(entries, documents, strict=True)]
-    texts = {
-        "results.json": json.dumps(whole, indent=1, allow_nan=False),
-        "scores.csv": scores_csv(documents),
-        "report.html": page(made, command),
-    }
-    for name, text in texts.items():
-        fresh = folder / f".{name}.{os.getpid()}"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            fresh.write_text(text, encoding="utf-8")
-            fresh.replace(folder / name)
-        except OSError as error:
-            with suppress(OSError):
-                fresh.unlink()
-            raise BadInput(
-                f"cannot write {folder / name}: {error.strerror}; the scores are in the store, try another --out"
-            ) from None
-    return whole | {"report": str(folder / "report.html")}
-
-
-def _find(word: str, held: Any) -> list[Any]:
-    """The entries of runs by a key, the beginning of one, 'latest', or a folder with results.json."""
-    if Path(word).is_dir():
-        try:
-            keys = [str(run["run"]) for run in json.loads((Path(word) / "results.json").read_text())["runs"]]
-        except (OSError, ValueError, KeyError, TypeError):
-            raise DataError(f"{word} holds no results.json that untrain wrote") from None
-        return [_keyed(key, held) for key in keys]
-    return [_keyed(word, held)]
-
-
-def _keyed(word: str, held: Any) -> Any:
-    """The entry of the run whose key begins so."""
-    rows = [r["key"] for r in held.entries() if r["kind"] == "run"]
-    found = rows[-1:] if word == "latest" else [k for k in rows if k.startswith(word)]
-    if len(found) != 1:
-        told = "there is no run" if not found else f"{len(found)} runs begin with"
-        raise DataError(f"{told} {word!r} in {held.path}; it holds {[k[:12] for k in rows]}")
-    return held.get(found[0])

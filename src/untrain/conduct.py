@@ -219,9 +219,10 @@ def _record(comparison: Comparison, scene: Scene, store: Store, setting: Setting
         "forget_inputs": train.x[torch.as_tensor(rows).to(train.x.device)].cpu().numpy(),
     }
     near = near_duplicates(take(train, rows), take(train, scene.retain))
+    sizes = {"train": len(train), "forget": len(rows), "retain": len(scene.retain), "test": len(test)}
     record: dict[str, Any] = {
         "scenario": repr(comparison.scenario), "seeds": comparison.seeds, "oracles": comparison.oracles, "seed": comparison.seed,
-        "classes": train.classes, "sizes": {"train": len(train), "forget": len(rows), "retain": len(scene.retain), "test": len(test)},
+        "classes": train.classes, "sizes": sizes,
         "digest": scene.asked.digest, "duplicates": near.counts, "threads": setting.threads, "device": setting.device,
     }  # fmt: skip
     return store.put(made, record, arrays)

@@ -153,7 +153,10 @@ def do(scene: Scene, job: Job, seed: int, setting: Setting, store: Store) -> Ent
         done = store.get(key)
         if done is not None:
             return done
-        return _unlearn(scene, job, made, seed, setting, store) if job.method is not None else _train(scene, job, made, store)
+        if job.method is None:
+            return _train(scene, job, made, store)
+        start = do(scene, Job("original", job.index), seed, setting, store)
+        return _unlearn(scene, job.method, start, made, store)
 
 
 def _train(scene: Scene, job: Job, made: dict[str, Any], store: Store) -> Entry:
@@ -164,15 +167,13 @@ def _train(scene: Scene, job: Job, made: dict[str, Any], store: Store) -> Entry:
     return _keep(model, _answers(scene, model), made, {"cost": asdict(cost)}, store)
 
 
-def _unlearn(scene: Scene, job: Job, made: dict[str, Any], seed: int, setting: Setting, store: Store) -> Entry:
-    origin = seed_of(seed, "original", job.index)
-    start = do(scene, Job("original", job.index), seed, setting, store)
+def _unlearn(scene: Scene, method: Method, start: Entry, made: dict[str, Any], store: Store) -> Entry:
+    origin = start.record["ingredients"]["seed"]
     model = scene.learner.init(scene.data.train, origin)
     model.load_state_dict({n: torch.from_numpy(a) for n, a in start.tensors("weights").items()})
-    assert job.method is not None
     try:
         posed = problem(scene.data.train, scene.asked, scene.learner, scene.data.valid, made["seed"], origin)
-        outcome = job.method.run(model.eval(), posed)
+        outcome = method.run(model.eval(), posed)
         answers = _answers(scene, outcome.model)
     except (RunFailed, BadInput) as error:
         # The same ingredients would fail again: the failure is the result.

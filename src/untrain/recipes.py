@@ -30,9 +30,7 @@ class DEL(Recipe):
         """``ResetFinetune @ WeightedGrad``."""
         localizer = WeightedGrad(keep=self.keep)
         if self.reference:
-            localizer = WeightedGrad(
-                keep=self.keep, channels=Channels(top="cout10", unit="elements"), gather=Gather(samples="code")
-            )
+            localizer = WeightedGrad(keep=self.keep, channels=Channels(unit="elements"), gather=Gather(samples="code"))
         return ResetFinetune(steps=self.steps) @ localizer
 
 

@@ -147,11 +147,11 @@ def warnings(record: dict[str, Any]) -> list[str]:
     near = record["duplicates"]
     if near["near"]:
         told.append(
-            f"{near['near']} of {near['forget']} forget examples have a near-duplicate left in the retain set ({near['exact']} exact): "
-            "what they teach is not forgotten by forgetting them"
+            f"{near['near']} of {near['forget']} forget examples have a near-duplicate left in the retain set "
+            f"({near['exact']} exact): what they teach is not forgotten by forgetting them"
         )
     if record["seeds"] < 5:
-        told.append(f"intervals over {record['seeds']} seeds are rough: they tend to be too narrow below 5")
+        told.append(f"with fewer than 5 seeds (here {record['seeds']}) intervals are rough, and tend to be too narrow")
     return told
 
 

@@ -161,9 +161,7 @@ class Store:
             raise _told(self.path, error) from None
         finally:
             shutil.rmtree(work, ignore_errors=True)
-        entry = self.get(key)
-        assert entry is not None
-        return entry
+        return self.get(key) or Entry(key, self._folder(key), whole)
 
     @contextmanager
     def alone(self, key: str) -> Iterator[None]:

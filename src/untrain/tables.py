@@ -25,7 +25,7 @@ def table_of(document: dict[str, Any]) -> Table:
     """Methods down, scores across; oracles and floors in the last rows."""
     done = [r for r in document["results"] if r["error"] is None]
     names = [n for n in SHOWN if any(r["scores"].get(n, {}).get("value") is not None for r in done)]
-    title = f"{document['scenario']}: {document['seeds']} seeds, {document['oracles']} oracles"
+    title = f"{document['scenario']}: {counted(document['seeds'], 'seed')}, {counted(document['oracles'], 'oracle')}"
     table = Table(title=title, title_justify="left")
     table.add_column("method", overflow="fold")
     for name in names:
@@ -38,8 +38,14 @@ def table_of(document: dict[str, Any]) -> Table:
         table.add_row(row["method"], *[_cell(n, row["scores"][n]) for n in names], _share(row["cost"]["share_of_retraining"]))
     if done:
         for label, key in (("oracles (ideal)", "ideal"), ("floor", "floor"), ("original (ceiling)", "ceiling")):
-            table.add_row(label, *[_number(n, done[0]["scores"][n][key]) for n in names], "100 %" if key == "ideal" else "", style="dim")
+            share = "100 %" if key == "ideal" else ""
+            table.add_row(label, *[_number(n, done[0]["scores"][n][key]) for n in names], share, style="dim")
     return table
+
+
+def counted(count: int, word: str) -> str:
+    """``1 seed``, ``2 seeds``."""
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
 def _cell(name: str, score: dict[str, Any]) -> str:

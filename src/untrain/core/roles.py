@@ -21,6 +21,14 @@ from untrain.core.spec import Spec
 
 
 @contextmanager
+def own_randomness(device: torch.device, seed: int) -> Iterator[None]:
+    """torch's global random state seeded within, and afterwards as it was."""
+    with torch.random.fork_rng(devices=[] if device.type == "cpu" else [device]):
+        torch.manual_seed(seed)
+        yield
+
+
+@contextmanager
 def sealed(model: nn.Module, seed: int | None = None) -> Iterator[None]:
     """torch's global random state as it was afterwards; seeded within when ``seed`` is given."""
     devices = {p.device.index for p in model.parameters() if p.device.type == "cuda"}
@@ -241,7 +249,7 @@ class Learner(Spec, role=True):
         """The trained model, in eval mode, on the device where the examples are."""
         if len(examples) == 0:
             raise DataError("there is nothing to learn from: no examples were given")
-        with torch.random.fork_rng(devices=[] if examples.x.device.type == "cpu" else [examples.x.device]):
+        with own_randomness(examples.x.device, seed):
             return self.learn(examples, seed)
 
 

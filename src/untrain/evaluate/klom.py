@@ -58,7 +58,8 @@ class KLoM(Evaluator):
         """Mean and 95th percentile of each side, and the mean with arguments reversed."""
         count = len(trial.unlearned)
         if count < self.least or len(trial.oracle) < count:
-            told = f"{count} unlearned and {len(trial.oracle)} oracle models; at least {self.least} of each, and as many oracles as unlearned, are needed"
+            told = f"{count} unlearned and {len(trial.oracle)} oracle models; at least {self.least} of each are needed, and "
+            told += "as many oracles as unlearned"
             return dict.fromkeys(self.scores, told)
         found: dict[str, Measure | str] = {}
         for side in SIDES:

@@ -52,4 +52,3 @@ def problem(
         seed=seed,
         origin=origin,
     )
-

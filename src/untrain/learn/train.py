@@ -11,7 +11,7 @@ from torch import nn
 from untrain.core.batches import shuffled
 from untrain.core.errors import ModelError
 from untrain.core.records import Batch, Examples, Plan, Task, batch_of
-from untrain.core.roles import Architecture, Learner, check_fit
+from untrain.core.roles import Architecture, Learner, check_fit, own_randomness
 from untrain.core.steps import Steps, epochs_of
 from untrain.learn.descend import descend
 from untrain.tasks.classify import Classify
@@ -39,9 +39,9 @@ class Train(Learner):
 
     def init(self, examples: Examples, seed: int) -> nn.Module:
         """The model before training, on the device of the examples."""
-        torch.manual_seed(seed)
         shape = tuple(examples.x.shape[1:])
-        made = self.model.build(shape, examples.classes) if isinstance(self.model, Architecture) else self.model()
+        with own_randomness(examples.x.device, seed):
+            made = self.model.build(shape, examples.classes) if isinstance(self.model, Architecture) else self.model()
         if not isinstance(made, nn.Module):
             raise ModelError(f"model made {type(made).__name__}; a torch.nn.Module is needed")
         return made.to(examples.x.device)

@@ -1,0 +1,105 @@
+"""Scores and the page as files, and stored runs by name."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from untrain.core.errors import BadInput, DataError
+from untrain.report.page import page
+from untrain.results import material, scored
+from untrain.store import Entry, Store
+
+Document = dict[str, Any]
+
+
+def scores_csv(documents: Sequence[Document]) -> str:
+    """One line for each run, method and score."""
+    text = io.StringIO()
+    columns = ("value", "low", "high", "floor", "ceiling", "ideal", "reason", "resampled", "note")
+    table = csv.writer(text)
+    table.writerow(("scenario", "method", "score", *columns))
+    for document in documents:
+        for row in document["results"]:
+            for name, score in row["scores"].items():
+                table.writerow((document["scenario"], row["method"], name, *(score[c] for c in columns)))
+    return text.getvalue()
+
+
+def writable(out: str | Path | None) -> None:
+    """Refuse a folder that cannot be written before any work is done; nothing is made yet."""
+    if out is None:
+        return
+    near = Path(out).absolute()
+    while not near.exists() and near != near.parent:
+        near = near.parent
+    if not near.is_dir() or not os.access(near, os.W_OK | os.X_OK):
+        told = "is no folder" if not near.is_dir() else "cannot be written"
+        raise BadInput(f"cannot write to {out}: {near} {told}; name another folder with --out")
+
+
+def publish(entries: Sequence[Entry], held: Store, out: str | Path | None, images: bool, command: str) -> Document:
+    """Score runs and write results.json, scores.csv and report.html, each whole or not at all.
+
+    Args:
+        entries: of kind 'run'.
+        held: the store that they are in.
+        out: the folder; None writes nothing.
+        images: whether the page shows images of the forget set.
+        command: shown on the page.
+    """
+    documents = [scored(entry, held) for entry in entries]
+    whole = {"command": command, "runs": documents, "failed": sum(r["error"] is not None for d in documents for r in d["results"])}
+    if out is None:
+        return whole
+    writable(out)
+    folder = Path(out)
+    made = [material(e, held, d, images) for e, d in zip(entries, documents, strict=True)]
+    texts = {
+        "results.json": json.dumps(whole, indent=1, allow_nan=False),
+        "scores.csv": scores_csv(documents),
+        "report.html": page(made, command),
+    }
+    for name, text in texts.items():
+        fresh = folder / f".{name}.{os.getpid()}"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            fresh.write_text(text, encoding="utf-8")
+            fresh.replace(folder / name)
+        except OSError as error:
+            with suppress(OSError):
+                fresh.unlink()
+            raise BadInput(
+                f"cannot write {folder / name}: {error.strerror}; the scores are in the store, try another --out"
+            ) from None
+    return whole | {"report": str(folder / "report.html")}
+
+
+def find(word: str, held: Store) -> list[Entry]:
+    """The entries of runs by a key, the beginning of one, 'latest', or a folder with results.json."""
+    if Path(word).is_dir():
+        try:
+            keys = [str(run["run"]) for run in json.loads((Path(word) / "results.json").read_text())["runs"]]
+        except (OSError, ValueError, KeyError, TypeError):
+            raise DataError(f"{word} holds no results.json that untrain wrote") from None
+        return [_keyed(key, held) for key in keys]
+    return [_keyed(word, held)]
+
+
+def _keyed(word: str, held: Store) -> Entry:
+    """The entry of the run whose key begins so."""
+    rows = [r["key"] for r in held.entries() if r["kind"] == "run"]
+    found = rows[-1:] if word == "latest" else [k for k in rows if k.startswith(word)]
+    if len(found) != 1:
+        told = "there is no run" if not found else f"{len(found)} runs begin with"
+        raise DataError(f"{told} {word!r} in {held.path}; it holds {[k[:12] for k in rows]}")
+    entry = held.get(found[0])
+    if entry is None:
+        raise DataError(f"run {found[0][:12]} has just left {held.path}")
+    return entry
