@@ -28,7 +28,7 @@ def test_confidences_are_softmax_at_the_label(logits):
 
 @given(LOGITS)
 def test_margins_are_the_log_odds_of_the_label(logits):
-    p = np.longdouble(1) / (1 + np.exp((logits.astype(np.longdouble) - logits[:, np.arange(5), LABELS][..., None])).sum(-1) - 1)
+    p = np.longdouble(1) / (1 + np.exp(logits.astype(np.longdouble) - logits[:, np.arange(5), LABELS][..., None]).sum(-1) - 1)
     odds = np.log(p) - np.log1p(-p)
     mild = np.abs(margins(logits, LABELS)) < 25  # beyond, 1 - p has no digits left
     assert margins(logits, LABELS)[mild] == pytest.approx(odds[mild].astype(float), abs=1e-5)
