@@ -81,7 +81,6 @@ def test_report_of_several_runs_keeps_their_order(tiny, tmp_path):
     assert [run["run"] for run in whole["runs"]] == [key, key]
 
 
-@pytest.mark.xfail(reason="the package untrain.report takes the name of the function when it is imported", strict=False)
 def test_report_stays_a_function_when_a_page_was_written(tiny):
     assert tiny.document
     assert callable(ut.report)
