@@ -12,11 +12,11 @@ ROOT = Path(untrain.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 ORDER = (
     *("core", "maths", "adapters", "data", "tasks", "models", "learn", "attribute", "acquire", "localize", "unlearn", "recipes"),
-    *("observe", "evaluate", "scenarios", "store", "run", "jobs", "conduct", "sweep", "results", "describe", "report", "publish"),
+    *("observe", "evaluate", "scenarios", "store", "run", "jobs", "conduct", "sweep", "results", "describe", "pages", "publish"),
     *("promises", "checks", "commands", "tables", "cli"),
 )
 EVERYWHERE = {"untrain", "torch", "numpy", "scipy", "sklearn", "pydantic", "safetensors", *sys.stdlib_module_names}
-ALSO = {"adapters": None, "cli": {"typer", "rich", "click"}, "tables": {"rich"}, "report": {"jinja2", "markupsafe"}}
+ALSO = {"adapters": None, "cli": {"typer", "rich", "click"}, "tables": {"rich"}, "pages": {"jinja2", "markupsafe"}}
 LIMIT = 300
 
 

@@ -9,8 +9,7 @@ from untrain.recipes import DEL, SalUn
 EXPANSIONS = {
     "DEL()": "ResetFinetune @ WeightedGrad",
     "DEL(keep=0.1)": "ResetFinetune @ WeightedGrad(keep=0.1)",
-    "DEL(reference=True)": "ResetFinetune @ WeightedGrad("
-    "channels=Channels(unit='elements'), gather=Gather(samples='code'))",
+    "DEL(reference=True)": "ResetFinetune @ WeightedGrad(channels=Channels(unit='elements'), gather=Gather(samples='code'))",
 }
 
 

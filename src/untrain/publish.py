@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from untrain.core.errors import BadInput, DataError
-from untrain.report.page import page
+from untrain.pages.page import page
 from untrain.results import material, scored
 from untrain.store import Entry, Store
 

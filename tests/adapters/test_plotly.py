@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 import pytest
 
-from untrain.report.charts import Axis, Chart, Trace
+from untrain.pages.charts import Axis, Chart, Trace
 
 graph_objects = pytest.importorskip("plotly.graph_objects")
 plotly = pytest.importorskip("untrain.adapters.plotly")

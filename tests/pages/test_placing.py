@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from untrain.report.placing import SIDES, sides
+from untrain.pages.placing import SIDES, sides
 
 
 def test_points_on_the_same_place_get_different_sides():

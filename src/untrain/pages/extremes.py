@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from untrain.core.records import Observation
-from untrain.report import images, text
-from untrain.report.figures import Answers
+from untrain.pages import images, text
+from untrain.pages.figures import Answers
 
 Array = np.ndarray[Any, Any]
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from untrain.report.words import CONTROLS, LEAD
+from untrain.pages.words import CONTROLS, LEAD
 
 Row = Mapping[str, Any]
 PERCENT = "\N{NO-BREAK SPACE}%"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from untrain.report.page import page
+from untrain.pages.page import page
 
 WIDE = "[document.documentElement.scrollWidth, window.innerWidth]"
 DRAWN = "[...document.querySelectorAll('.chart')].map(c => c.querySelectorAll('.main-svg').length > 0)"

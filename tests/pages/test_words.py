@@ -1,6 +1,6 @@
 """Headings of scores."""
 
-from untrain.report.words import heading
+from untrain.pages.words import heading
 
 
 def test_known_scores_have_headings_and_others_are_spelled_out():

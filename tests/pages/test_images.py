@@ -6,7 +6,7 @@ import io
 import numpy as np
 import pytest
 
-from untrain.report import images
+from untrain.pages import images
 
 
 @pytest.mark.parametrize("channels", [1, 3])

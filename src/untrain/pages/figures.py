@@ -11,10 +11,10 @@ import numpy as np
 
 from untrain.core.records import Observation
 from untrain.maths.logits import correct, margins
-from untrain.report import text
-from untrain.report.charts import Axis, Chart, Trace
-from untrain.report.placing import sides
-from untrain.report.text import PERCENT
+from untrain.pages import text
+from untrain.pages.charts import Axis, Chart, Trace
+from untrain.pages.placing import sides
+from untrain.pages.text import PERCENT
 
 Array = np.ndarray[Any, Any]
 Document = Mapping[str, Any]

@@ -1,6 +1,6 @@
 """Rows and cells."""
 
-from untrain.report import tables
+from untrain.pages import tables
 from untrain.results import abouts, evaluators
 
 GLOSSARY = abouts(evaluators())

@@ -9,8 +9,8 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from untrain.report import page as module
-from untrain.report.page import embedded, page
+from untrain.pages import page as module
+from untrain.pages.page import embedded, page
 
 EVIL = "DEL(path='</script><img src=x onerror=alert(1)>')"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from untrain.report import text
+from untrain.pages import text
 
 
 def gap(value, low, high):

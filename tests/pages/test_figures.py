@@ -5,8 +5,8 @@ from dataclasses import asdict, replace
 
 import numpy as np
 
-from untrain.report import figures
-from untrain.report.figures import Answers
+from untrain.pages import figures
+from untrain.pages.figures import Answers
 
 
 def answers(margins, correct=None, labels=None):

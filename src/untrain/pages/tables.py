@@ -9,8 +9,8 @@ from typing import Any
 from untrain.core.evaluator import About, Score
 from untrain.core.records import Guard
 from untrain.describe import documented
-from untrain.report import text
-from untrain.report.words import CONTROLS, PRIVACY, REPAIR, heading
+from untrain.pages import text
+from untrain.pages.words import CONTROLS, PRIVACY, REPAIR, heading
 
 Document = Mapping[str, Any]
 Glossary = Mapping[str, About]

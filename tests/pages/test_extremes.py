@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from untrain.report.extremes import extremes
-from untrain.report.figures import Answers
+from untrain.pages.extremes import extremes
+from untrain.pages.figures import Answers
 
 
 def answers(margins):

@@ -15,9 +15,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from untrain.core.evaluator import About
-from untrain.report import extremes, figures, tables, text
-from untrain.report.charts import Chart
-from untrain.report.words import heading
+from untrain.pages import extremes, figures, tables, text
+from untrain.pages.charts import Chart
+from untrain.pages.words import heading
 from untrain.results import Material, abouts, evaluators
 
 NO_PLOTLY = "The charts are missing: plotly was not installed when this page was written (pip install 'untrain[figures]')."
@@ -68,7 +68,7 @@ def plotly() -> ModuleType | None:
 def environment() -> Environment:
     """Templates that escape whatever is put into them and refuse names that are not there."""
     made = Environment(
-        loader=PackageLoader("untrain.report", "template"),
+        loader=PackageLoader("untrain.pages", "template"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -85,7 +85,7 @@ def breakable(spelling: str) -> Markup:
 
 def shipped(name: str) -> Markup:
     """A file of the template's folder, as it is."""
-    return Markup((resources.files("untrain.report") / "template" / name).read_text(encoding="utf-8"))
+    return Markup((resources.files("untrain.pages") / "template" / name).read_text(encoding="utf-8"))
 
 
 def embedded(data: Any) -> Markup:
