@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint types bench all clean
+.PHONY: demo test lint types all clean
 all: lint types test
 
 $(READY): pyproject.toml constraints.txt
@@ -26,9 +26,6 @@ lint: $(READY)
 
 types: $(READY)
 	$(BIN)/mypy src
-
-bench: $(READY)
-	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
 
 clean:
 	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -175,9 +175,12 @@ def _unlearn(scene: Scene, method: Method, start: Entry, made: dict[str, Any], s
         posed = problem(scene.data.train, scene.asked, scene.learner, scene.data.valid, made["seed"], origin)
         outcome = method.run(model.eval(), posed)
         answers = _answers(scene, outcome.model)
-    except (RunFailed, BadInput) as error:
-        # The same ingredients would fail again: the failure is the result.
-        return store.put(made, {"error": str(error), "cost": {}})
+    except (MemoryError, torch.cuda.OutOfMemoryError, OSError):
+        raise  # the machine's failure, not the method's: another try may succeed
+    except Exception as error:
+        # The same ingredients would fail again: the failure is the result, and the other methods go on.
+        told = str(error) if isinstance(error, RunFailed | BadInput) else f"{type(error).__name__}: {error}"
+        return store.put(made, {"error": " ".join(told.split()), "cost": {}})
     record = {"cost": asdict(outcome.cost), "guard": asdict(outcome.guard), "layers": _layers(outcome)}
     return _keep(outcome.model, answers, made, record, store)
 

@@ -5,7 +5,8 @@ Layout of a store::
     STORE.json                 {"format": 1}
     ledger.sqlite              one row an entry, for listing; rebuilt from the entries when it is lost
     objects/ab/abcd.../        an entry: record.json and its files
-    locks/, tmp/               held and emptied by whoever works
+    locks/                     empty files, held while an entry is made; they may stay
+    tmp/                       work that is not whole yet
 
 An entry is written in ``tmp/``, synced, and renamed into place: it is there whole or not at all. Its name is the
 digest of its ingredients, so whoever comes second finds the work done.
