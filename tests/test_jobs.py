@@ -127,3 +127,18 @@ def test_the_cost_of_training_is_stored_beside_the_model(scene, tmp_path):
     entry = do(scene, Job("oracle", 1), 0, Setting(), Store(tmp_path))
     assert set(entry.record["cost"]) == set(vars(Cost()))
     assert np.isfinite(list(entry.record["cost"].values())).all()
+
+
+@pytest.mark.parametrize(("fault", "stored"), [(ZeroDivisionError("by zero"), True), (MemoryError(), False)])
+def test_a_plug_ins_own_exception_is_a_result_and_the_machines_is_not(scene, tmp_path, monkeypatch, fault, stored):
+    def fail(*_args):
+        raise fault
+
+    store, job = Store(tmp_path), Job("unlearned", 0, parse("Nothing"))
+    monkeypatch.setattr("untrain.unlearn.nothing.Nothing.unlearn", fail)
+    if stored:
+        assert do(scene, job, 0, Setting(), store).record["error"] == "ZeroDivisionError: by zero"
+    else:
+        with pytest.raises(MemoryError):
+            do(scene, job, 0, Setting(), store)
+        assert not [r for r in store.entries() if r["kind"] == "unlearned"]
