@@ -12,7 +12,21 @@ ROOT = Path(untrain.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 ORDER = (
     *("core", "maths", "adapters", "data", "tasks", "models", "learn", "attribute", "acquire", "localize", "unlearn", "recipes"),
-    *("observe", "evaluate", "scenarios", "store", "run", "jobs", "conduct", "sweep", "results", "describe", "pages", "publish"),
+    *(
+        "observe",
+        "evaluate",
+        "scenarios",
+        "ledger",
+        "store",
+        "run",
+        "jobs",
+        "conduct",
+        "sweep",
+        "results",
+        "describe",
+        "pages",
+        "publish",
+    ),
     *("promises", "checks", "commands", "tables", "cli"),
 )
 EVERYWHERE = {"untrain", "torch", "numpy", "scipy", "sklearn", "pydantic", "safetensors", *sys.stdlib_module_names}

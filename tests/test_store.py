@@ -236,7 +236,7 @@ def test_a_read_only_store_can_be_read_and_tells_when_it_is_written(store, monke
 
     monkeypatch.setattr("untrain.store.Path.mkdir", refuse)
     monkeypatch.setattr("untrain.store.Path.open", only_reading)
-    monkeypatch.setattr("untrain.store.sqlite3.connect", ledger)
+    monkeypatch.setattr("untrain.ledger.sqlite3.connect", ledger)
     again = Store(store.path)
     assert again.get(key).array("a").tolist() == [0, 1, 2, 3, 4]
     assert [r["key"] for r in again.entries()] == [key]
@@ -253,7 +253,7 @@ def test_without_a_usable_ledger_entries_are_listed_from_their_records(store, mo
     def ledger(*_args, **_more):
         raise sqlite3.OperationalError("unable to open database file")
 
-    monkeypatch.setattr("untrain.store.sqlite3.connect", ledger)
+    monkeypatch.setattr("untrain.ledger.sqlite3.connect", ledger)
     assert store.entries() == listed
     assert [r["key"] for r in listed] == rows
 
@@ -326,6 +326,78 @@ def test_prune_clears_work_that_was_left_long_ago_and_spares_what_is_at_work(sto
     os.utime(store.path / "tmp" / "old", (0, 0))
     store.prune()
     assert [f.name for f in (store.path / "tmp").iterdir()] == ["fresh"]
+
+
+def left(store, name, age):
+    """Work in ``tmp/`` of some age in seconds."""
+    work = store.path / "tmp" / name
+    work.mkdir()
+    (work / "forget_inputs.npy").write_text("private")
+    os.utime(work, (time.time() - age,) * 2)
+    return work
+
+
+def test_prune_spares_an_entry_that_another_process_holds(store):
+    held, free = put(store, 0).key, put(store, 1).key
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            f"""
+import time
+from untrain.store import Store
+with Store({str(store.path)!r}).alone({held!r}):
+    print('in', flush=True)
+    time.sleep(60)
+""",
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline() == "in\n"
+    assert store.prune()[0] == 1
+    assert (store.get(held) is None, store.get(free) is None) == (False, True)
+    process.kill()
+    process.communicate()
+    assert store.prune()[0] == 1
+
+
+def test_alone_without_waiting_tells_whether_the_key_is_held(store):
+    with store.alone("k", wait=False) as first, store.alone("k", wait=False) as second:
+        assert (first, second) == (True, False)
+    with store.alone("k", wait=False) as again:
+        assert again
+
+
+def test_prune_removes_at_once_what_a_killed_prune_had_moved_away(store):
+    gone = left(store, f"gone.{'0' * 16}.{os.getpid()}.1", age=0)
+    store.prune(older_than=1e9)
+    assert not gone.exists()
+
+
+def test_prune_spares_old_work_of_a_process_that_lives_and_removes_that_of_one_that_died(store):
+    died = subprocess.Popen([sys.executable, "-c", ""])
+    died.wait()
+    living, dead = (left(store, f"{'0' * 16}.{pid}.1", age=1e6) for pid in (os.getpid(), died.pid))
+    store.prune()
+    assert (living.exists(), dead.exists()) == (True, False)
+
+
+def test_prune_does_not_mind_work_that_is_finished_while_it_looks(store, monkeypatch):
+    put(store)
+    phantom = [store.path / "tmp" / name for name in ("gone.0.1.2", "0.1.2")]
+    plain = Path.iterdir
+    monkeypatch.setattr(Path, "iterdir", lambda path: iter(phantom) if path.name == "tmp" else plain(path))
+    assert store.prune()[0] == 1
+
+
+def test_two_may_prune_at_once(store):
+    for at in range(20):
+        put(store, at)
+    with ThreadPoolExecutor(4) as pool:
+        removed = list(pool.map(lambda _: Store(store.path).prune()[0], range(4)))
+    assert sum(removed) == 20
+    assert not list((store.path / "tmp").iterdir())
 
 
 def test_a_record_holds_no_nan(store):

@@ -21,10 +21,9 @@ import json
 import os
 import re
 import shutil
-import sqlite3
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,12 +34,10 @@ from safetensors.numpy import load_file, save_file
 
 from untrain.core.errors import StoreError
 from untrain.core.spec import digest
+from untrain.ledger import COLUMNS, Ledger, Row, row_of
 
 FORMAT = 1
 _PARTS = ("objects", "locks", "tmp")
-_TABLE = "create table if not exists entries (key text primary key, kind text, label text, made real, seconds real, bytes integer)"
-_NAMES = ("key", "kind", "label", "made", "seconds", "bytes")
-Row = tuple[str, str | None, str | None, float, float | None, int]
 
 
 @dataclass(frozen=True)
@@ -89,6 +86,7 @@ class Store:
 
     def __init__(self, path: str | Path):
         self.path = Path(path).expanduser()
+        self.ledger = Ledger(self.path / "ledger.sqlite")
         marker = self.path / "STORE.json"
         try:
             if not marker.exists():
@@ -157,7 +155,7 @@ class Store:
             except OSError:
                 if not (self._folder(key) / "record.json").exists():
                     raise
-            self._keep([_row_of(whole)])
+            self.ledger.keep([row_of(whole)])
         except (OSError, SafetensorError) as error:
             raise _told(self.path, error) from None
         finally:
@@ -165,23 +163,34 @@ class Store:
         return self.get(key) or Entry(key, self._folder(key), whole)
 
     @contextmanager
-    def alone(self, key: str) -> Iterator[None]:
-        """Hold the key: no other process works on it meanwhile. The system lets go when a process dies."""
+    def alone(self, key: str, wait: bool = True) -> Iterator[bool]:
+        """Hold the key: no other process works on it meanwhile. The system lets go when a process dies.
+
+        Args:
+            key: of an entry that may not be there yet.
+            wait: whether to wait for who holds it; if not, False is yielded in the place of True.
+        """
         try:
             file = (self.path / "locks" / key[:32]).open("w")
-            fcntl.flock(file, fcntl.LOCK_EX)
         except OSError as error:
             raise _told(self.path, error) from None
         with file:
-            yield
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+                held = True
+            except BlockingIOError:
+                held = False
+            except OSError as error:
+                raise _told(self.path, error) from None
+            yield held
 
     def entries(self) -> list[dict[str, Any]]:
         """All entries, oldest first, as rows of the ledger; those that it lacks are added, a damaged one is of kind 'damaged'."""
         found = {f.parent.name for f in self.path.glob("objects/*/*/record.json")}
-        rows = self._listed(found)
+        rows = self.ledger.listed(found)
         missing = [row for row in map(self._row, sorted(found - {row[0] for row in rows})) if row is not None]
-        self._keep([row for row in missing if row[1] != "damaged"])
-        return [dict(zip(_NAMES, row, strict=True)) for row in sorted([*rows, *missing], key=lambda row: (row[3], row[0]))]
+        self.ledger.keep([row for row in missing if row[1] != "damaged"])
+        return [dict(zip(COLUMNS, row, strict=True)) for row in sorted([*rows, *missing], key=lambda row: (row[3], row[0]))]
 
     def verify(self) -> list[str]:
         """Keys of entries whose files are not what was written."""
@@ -195,29 +204,38 @@ class Store:
             bad += [] if good else [file.parent.name]
         return bad
 
+    def discard(self, key: str) -> bool:
+        """Remove an entry; whether it was there. It is moved away first, so that a reader never sees half of it."""
+        gone = self.path / "tmp" / f"gone.{key[:16]}.{os.getpid()}.{time.monotonic_ns()}"
+        try:
+            self._folder(key).rename(gone)
+            _clear(gone)
+        except FileNotFoundError:  # another process was first
+            return False
+        except OSError as error:
+            raise _told(self.path, error) from None
+        return True
+
     def prune(self, older_than: float = 0.0, kinds: tuple[str, ...] = ()) -> tuple[int, int]:
         """Remove entries made more than ``older_than`` seconds ago, of ``kinds`` where given, and left-over work.
+
+        An entry that a process holds stays. What an earlier prune moved away and did not remove goes, whatever its age.
 
         Returns:
             Number of entries and bytes removed.
         """
-        rows = [r for r in self.entries() if time.time() - r["made"] >= older_than and (not kinds or r["kind"] in kinds)]
         removed = []
         try:
-            for row in rows:
-                # Moved away first, so that a reader never sees half an entry.
-                gone = self.path / "tmp" / f"gone.{row['key'][:16]}.{os.getpid()}"
-                try:
-                    self._folder(row["key"]).rename(gone)
-                except FileNotFoundError:  # another process prunes too
-                    continue
-                shutil.rmtree(gone)
-                removed.append(row["bytes"])
             for left in (self.path / "tmp").iterdir():
-                if time.time() - left.stat().st_mtime > max(older_than, 3600):
-                    shutil.rmtree(left, ignore_errors=True)
+                if left.name.startswith("gone.") or _abandoned(left, max(older_than, 3600)):
+                    _clear(left)
         except OSError as error:
             raise _told(self.path, error) from None
+        for row in self.entries():
+            if time.time() - row["made"] >= older_than and (not kinds or row["kind"] in kinds):
+                with self.alone(row["key"], wait=False) as free:
+                    if free and self.discard(row["key"]):
+                        removed.append(row["bytes"])
         self.entries()
         return len(removed), sum(removed)
 
@@ -228,50 +246,11 @@ class Store:
         """The row of an entry, from its record."""
         try:
             entry = self.get(key)
-            return None if entry is None else _row_of(entry.record)
+            return None if entry is None else row_of(entry.record)
         except StoreError:
-            return key, "damaged", None, (self._folder(key) / "record.json").stat().st_mtime, None, 0
-
-    def _listed(self, found: set[str]) -> list[Row]:
-        """The rows of the ledger, but for those of entries that are gone; none when it cannot be read."""
-        try:
-            with self._ledger() as ledger:
-                rows: list[Row] = ledger.execute(f"select {', '.join(_NAMES)} from entries").fetchall()
-                gone = [(row[0],) for row in rows if row[0] not in found]
-                if gone:
-                    ledger.executemany("delete from entries where key = ?", gone)
-                    ledger.commit()
-        except sqlite3.OperationalError:
-            return []
-        return [row for row in rows if row[0] in found]
-
-    def _keep(self, rows: list[Row]) -> None:
-        """Add rows to the ledger."""
-        if not rows:
-            return
-        try:
-            with self._ledger() as ledger:
-                ledger.executemany("insert or replace into entries values (?, ?, ?, ?, ?, ?)", rows)
-                ledger.commit()
-        except sqlite3.OperationalError:
-            # The ledger is an index: what it lacks is added when it is next read.
-            return
-
-    @contextmanager
-    def _ledger(self) -> Iterator[sqlite3.Connection]:
-        try:
-            with closing(sqlite3.connect(self.path / "ledger.sqlite", timeout=30)) as ledger:
-                ledger.execute(_TABLE)
-                yield ledger
-        except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError):
-                raise
-            raise StoreError(f"{self.path / 'ledger.sqlite'} is damaged: remove it; it is rebuilt from the entries") from None
-
-
-def _row_of(record: Mapping[str, Any]) -> Row:
-    made, size = record["ingredients"], sum(f["bytes"] for f in record["files"].values())
-    return record["key"], made.get("kind"), made.get("label"), record["made"], record.get("cost", {}).get("seconds"), size
+            with suppress(FileNotFoundError):
+                return key, "damaged", None, (self._folder(key) / "record.json").stat().st_mtime, None, 0
+            return None
 
 
 def _told(path: Path, error: Exception) -> StoreError:
@@ -280,6 +259,28 @@ def _told(path: Path, error: Exception) -> StoreError:
     full = getattr(error, "errno", None) == errno.ENOSPC or re.search(r"No space left|requested and \d+ written", text)
     free = "is full" if full else f"cannot be used: {text}"
     return StoreError(f"the store {path} {free}; what was finished before is kept, name another place with --store")
+
+
+def _abandoned(work: Path, age: float) -> bool:
+    """Whether work in ``tmp/`` is older than ``age`` seconds and its process, which its name tells, is gone."""
+    pid = re.fullmatch(r"[^.]+\.(\d+)\.\d+", work.name)
+    try:
+        if time.time() - work.stat().st_mtime <= age:
+            return False
+        if pid:
+            os.kill(int(pid[1]), 0)  # asks only whether there is such a process
+    except (FileNotFoundError, PermissionError):  # finished meanwhile; another user's
+        return False
+    except ProcessLookupError:
+        return True
+    return pid is None
+
+
+def _clear(left: Path) -> None:
+    """Remove a file or a folder that another process may be removing too."""
+    while left.exists():
+        with suppress(FileNotFoundError):
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
 
 
 def _sha(file: Path) -> str:
