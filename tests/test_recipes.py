@@ -28,3 +28,9 @@ def test_salun_relabels_at_each_step_what_the_gradient_finds():
 @pytest.mark.parametrize("recipe", [DEL, SalUn])
 def test_steps_reach_the_unlearner(recipe):
     assert recipe(steps=Steps(lr=0.5)).expand().unlearner.steps.lr == 0.5
+
+
+def test_salun_departs_from_its_authors_as_it_says():
+    steps = SalUn().steps
+    assert (steps.optimizer.decay, steps.epochs, type(steps.schedule).__name__) == (0.0, "30%", "Cosine")
+    assert all(word in (SalUn.__doc__ or "").partition("Departs:")[2] for word in ("5e-4", "10", "cosine"))

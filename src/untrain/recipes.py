@@ -17,9 +17,12 @@ class DEL(Recipe):
     Args:
         keep: share of the parameters in the mask.
         steps: step size and length of the finetuning.
-        reference: repeat the authors' code in every point where it differs from their paper.
+        reference: repeat the mask of the authors' code where it differs from their paper: its score of a channel, a budget
+            filled weight by weight, gradients of full batches of 128 without the rest.
 
     Source: Torkzadehmahani et al. 2024, arXiv 2412.02432; code reihaneh-torkzadehmahani/DEL-Unlearning@b1f732c.
+    Departs: finetuning takes the last batch where the code drops it, and the reset is drawn from the seed where the code's
+        is not seeded; with ``reference`` too.
     """
 
     keep: Keep = 0.3
@@ -42,6 +45,8 @@ class SalUn(Recipe):
         steps: step size and length.
 
     Source: Fan et al. 2023, arXiv 2310.12508.
+    Departs: no weight decay where the authors' code has 5e-4; a share of the learner's epochs where it has 10; a cosine where
+        its step size stays the same (its milestones, 91 and 136, lie beyond 10 epochs).
     """
 
     keep: Keep = 0.5

@@ -72,3 +72,7 @@ def test_one_quantity_an_example_whatever_the_number_of_models(planted):
     ready = KLoM().prepare(seen)
     made = KLoM().evaluate(Prepared(ready, ready, side, False))
     assert made["klom_forget"].parts[0].values.shape == (1, 50)
+
+
+def test_the_ideal_of_every_divergence_is_told_alike():
+    assert {about.ideal[:2] for about in KLoM.scores.values()} == {"0;"}

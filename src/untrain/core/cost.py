@@ -21,16 +21,30 @@ T = TypeVar("T")
 
 @dataclass
 class Meter:
-    """A running count; ``each`` holds the measured operations of one example by kind of step."""
+    """A running count.
+
+    Args:
+        started: reading of the clock.
+        forward: examples that went forward.
+        backward: examples that went backward.
+        flops: floating-point operations.
+        peak: bytes on a GPU, as far as an inner count has begun to count them anew.
+    """
 
     started: float = field(default_factory=time.perf_counter)
     forward: int = 0
     backward: int = 0
     flops: float = 0.0
+    peak: int = 0
 
     def read(self) -> Cost:
-        """The count so far."""
-        return Cost(time.perf_counter() - self.started, self.forward, self.backward, round(self.flops), _peak())
+        """The count so far.
+
+        ``peak`` is on a GPU the most that torch held since the count began. On a CPU it is the most that the process ever
+        held, before the count too: a later piece of work never shows less than an earlier one.
+        """
+        peak = max(self.peak, _held()) if _on_gpu() else _process()
+        return Cost(time.perf_counter() - self.started, self.forward, self.backward, round(self.flops), peak)
 
 
 _meter: ContextVar[Meter | None] = ContextVar("meter", default=None)
@@ -39,13 +53,18 @@ _meter: ContextVar[Meter | None] = ContextVar("meter", default=None)
 @contextmanager
 def metered() -> Iterator[Meter]:
     """Count all that is noted within; an outer count gets it too when the inner one ends."""
-    outer, meter = _meter.get(), Meter()
+    outer = _meter.get()
+    if outer is not None:
+        outer.peak = max(outer.peak, _held())
+    _forget_peak()
+    meter = Meter()
     token = _meter.set(meter)
     try:
         yield meter
     finally:
         _meter.reset(token)
         if outer is not None:
+            outer.peak = max(outer.peak, meter.peak, _held())
             outer.forward += meter.forward
             outer.backward += meter.backward
             outer.flops += meter.flops
@@ -78,8 +97,21 @@ class Counter:
         return done
 
 
-def _peak() -> int:
-    if torch.cuda.is_available() and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
-        return int(torch.cuda.max_memory_allocated())
+def _on_gpu() -> bool:
+    return torch.cuda.is_available() and torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+
+
+def _held() -> int:
+    """The most bytes that torch held on any one GPU since the peak was forgotten."""
+    return max(map(torch.cuda.max_memory_allocated, range(torch.cuda.device_count()))) if _on_gpu() else 0
+
+
+def _forget_peak() -> None:
+    for device in range(torch.cuda.device_count()) if _on_gpu() else ():
+        torch.cuda.reset_peak_memory_stats(device)
+
+
+def _process() -> int:
+    """The most bytes that this process ever held."""
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

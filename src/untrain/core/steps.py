@@ -60,10 +60,11 @@ class Adam(Spec):
 
 
 class Cosine(Spec):
-    """Half a cosine from the step size down to ``floor`` times it, once an epoch.
+    """Half a cosine from the step size towards ``floor`` times it, once an epoch.
 
     Args:
-        floor: last step size as a share of the first.
+        floor: share of the first step size that the cosine would reach after the last epoch; the last epoch itself is
+            one short of it (0.01 gives 1.27 % of the first in the last of 30).
 
     Source: Loshchilov and Hutter 2017, eq. 5, without restarts; torch's CosineAnnealingLR.
     """

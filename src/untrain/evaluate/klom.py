@@ -11,6 +11,7 @@ from untrain.core.steps import Count, Positive
 from untrain.maths.divergence import histogram_kl
 from untrain.maths.logits import margins
 
+_IDEAL = "0; with few models no better than its floor can be had"
 _WEAK = "strongly biased when models are few: read it next to its floor, and never across numbers of models"
 
 
@@ -18,15 +19,12 @@ def _abouts() -> dict[str, About]:
     made = {}
     for side in SIDES:
         text = f"KL of the margins' histogram over models, unlearned against oracle, mean over the {side} set"
-        made[f"klom_{side}"] = About(text, "nats", "0; with few models no better than its floor can be had", _WEAK, high=float("inf"))
-        made[f"klom_{side}_p95"] = About(text.replace("mean", "95th percentile"), "nats", "0; with few models no better than its floor can be had", _WEAK, high=float("inf"))
-        made[f"klom_{side}_reverse"] = About(
-            text.replace("unlearned against oracle", "oracle against unlearned"),
-            "nats",
-            "its floor",
-            _WEAK,
-            high=float("inf"),
-        )
+        texts = {
+            f"klom_{side}": text,
+            f"klom_{side}_p95": text.replace("mean", "95th percentile"),
+            f"klom_{side}_reverse": text.replace("unlearned against oracle", "oracle against unlearned"),
+        }
+        made |= {name: About(told, "nats", _IDEAL, _WEAK, high=float("inf")) for name, told in texts.items()}
     return made
 
 
