@@ -399,3 +399,20 @@ def test_an_interrupted_run_ends_with_130_and_one_line_and_goes_on_later(tmp_pat
     assert "Traceback" not in err
     assert err.splitlines()[-1].startswith("untrain: stopped")
     assert Store(tmp_path / "s").verify() == []
+
+
+@pytest.mark.parametrize("argv", [("show", "."), ("show", ".x"), ("check", ".x"), ("check", "."), ("check", "a..b"), ("check", "")])
+def test_a_name_that_is_none_is_told_in_one_line(untrain, argv):
+    refused(untrain(*argv), "is no name" if argv[1] != "" else "")
+
+
+@pytest.mark.parametrize("argv", [("show", "ill.Fade"), ("check", "ill.Fade"), ("check", "ill"), ("run", "Digits", "ill.Fade")])
+def test_a_module_that_does_not_parse_is_told_in_one_line(untrain, argv, tmp_path):
+    (tmp_path / "ill.py").write_text("def broken(:\n")
+    refused(untrain(*argv), "ill cannot be imported: SyntaxError")
+
+
+def test_json_stays_one_document_when_a_plug_in_prints(untrain, tmp_path):
+    (tmp_path / "loud_still.py").write_text(f"print('hello')\n{STILL}")
+    code, out, err = untrain("show", "loud_still.Still", "--json")
+    assert (code, whole(out)["role"], err) == (0, "unlearner", "hello\n")

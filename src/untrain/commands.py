@@ -5,7 +5,6 @@ Heavy modules are imported where they are used, so that a list of names or a ``-
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 import math
 import sys
@@ -13,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from untrain.core.errors import BadInput, MissingExtra, SpecError, StoreError, suggest
+from untrain.core.errors import BadInput, SpecError, StoreError, suggest
 
 if TYPE_CHECKING:
     from untrain.conduct import Comparison, Progress
@@ -150,7 +149,10 @@ def scenarios() -> list[Document]:
 
 
 def show(name: str) -> Document:
-    """One class, by its name or the dotted name of your own, or one score: what it is, its fields, its source."""
+    """One class, by its name or the dotted name of your own, or one score: what it is, its fields, its source.
+
+    A dotted name is imported, which runs the code of its module.
+    """
     from untrain.core import names
     from untrain.describe import describe, place_of
 
@@ -167,6 +169,8 @@ def show(name: str) -> Document:
 
 def check(name: str) -> list[Document]:
     """Hold a plug-in to what its role promises.
+
+    A dotted name is imported, which runs the code of its module.
 
     Args:
         name: a class's name, or the dotted name of a module or class of your own.
@@ -216,24 +220,26 @@ def _named(name: str) -> list[type[Spec]]:
     from untrain.core import names
     from untrain.core.spec import Spec
 
-    if names.where(name) is None and "." not in name and importlib.util.find_spec(name) is None:
-        names.load(name)  # says what it was meant to be
-    if names.where(name) is None:
-        try:
-            module = importlib.import_module(name)
-        except ModuleNotFoundError as error:
-            if error.name is None or not name.startswith(error.name):
-                raise MissingExtra(f"{name} needs {error.name}, which is not installed") from None
-        else:
-            found = [c for c in vars(module).values() if isinstance(c, type) and issubclass(c, Spec) and c.__module__ == name]
-            found = [c for c in found if not c.is_role]
-            if not found:
-                raise SpecError(f"module {name} defines no method: a class that fills a role, such as Unlearner")
-            return found
+    if names.where(name) is None and _is_module(names.spelled(name)):
+        found = [c for c in vars(names.imported(name)).values() if isinstance(c, type) and issubclass(c, Spec)]
+        found = [c for c in found if c.__module__ == name and not c.is_role]
+        if not found:
+            raise SpecError(f"module {name} defines no method: a class that fills a role, such as Unlearner")
+        return found
     cls = names.load(name)
     if not issubclass(cls, Spec):
         raise SpecError(f"{name} is no method: only a class that fills a role can be checked")
     return [cls]
+
+
+def _is_module(name: str) -> bool:
+    """Whether a name is a module's; the packages that it lies in are imported."""
+    from untrain.core import names
+
+    outer, _, _ = name.rpartition(".")
+    if outer and not (_is_module(outer) and hasattr(names.imported(outer), "__path__")):
+        return False
+    return name in sys.modules or importlib.util.find_spec(name) is not None
 
 
 def _described(*roles: str) -> list[Document]:

@@ -7,7 +7,7 @@ from importlib.metadata import EntryPoint
 import pytest
 
 from untrain.core import names
-from untrain.core.errors import SpecError
+from untrain.core.errors import MissingExtra, SpecError
 
 
 @pytest.fixture
@@ -71,3 +71,51 @@ def test_every_name_loads(name):
 def test_an_unknown_name_is_an_error_with_the_nearest():
     with pytest.raises(SpecError, match="there is no 'WeigtedGrad'; did you mean 'WeightedGrad'"):
         names.load("WeigtedGrad")
+
+
+@pytest.mark.parametrize("name", [".", "..", ".x", "x.", "a..b", "a b.c", "1.x", "x.y-z", "a/b.c", "x.\n"])
+def test_what_is_no_dotted_name_is_refused_before_anything_is_imported(name):
+    with pytest.raises(SpecError, match="is no name"):
+        names.load(name)
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("def broken(:", "SyntaxError: invalid syntax"),
+        ("from untrain import nothing_of_this_name", "ImportError: cannot import name"),
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+        ("raise SystemExit(3)", "SystemExit: 3"),
+    ],
+)
+def test_a_module_whose_own_code_fails_is_named_with_its_error(code, told, tmp_path, monkeypatch):
+    (tmp_path / "under_work.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(SpecError, match=f"under_work cannot be imported: {told}"):
+        names.load("under_work.Fade")
+
+
+def test_an_error_of_our_own_in_a_module_is_told_as_it_is(tmp_path, monkeypatch):
+    (tmp_path / "ill_made.py").write_text("from untrain.core.steps import Steps\nSteps(lr=-1.0)")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(SpecError, match=r"^Steps: lr=-1\.0"):
+        names.load("ill_made.Fade")
+
+
+def test_a_module_that_needs_what_is_not_installed_says_so(tmp_path, monkeypatch):
+    (tmp_path / "needy.py").write_text("import no_such_library")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(MissingExtra, match="needy needs no_such_library"):
+        names.load("needy.Fade")
+
+
+def test_a_module_that_is_not_there_is_not_taken_for_a_missing_library():
+    with pytest.raises(SpecError, match=r"there is no module 'no_such_place\.deeper'"):
+        names.load("no_such_place.deeper.Fade")
+
+
+def test_what_a_module_prints_when_imported_goes_to_stderr(tmp_path, monkeypatch, capsys):
+    (tmp_path / "talkative.py").write_text("print('hello')\nclass Loud:\n    pass\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    names.load("talkative.Loud")
+    assert capsys.readouterr() == ("", "hello\n")

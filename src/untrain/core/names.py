@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ast
 import importlib
+import sys
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import entry_points
 from pathlib import Path
+from types import ModuleType
 
-from untrain.core.errors import MissingExtra, SpecError, suggest
+from untrain.core.errors import MissingExtra, SpecError, UntrainError, suggest
 
 FOLDERS = {
     "request": "data/requests",
@@ -85,25 +88,56 @@ def of_role(*roles: str) -> list[Place]:
 
 
 def load(name: str) -> type:
-    """The class behind a name; a dotted name is imported from there.
+    """The class behind a name; a dotted name is imported from there, which runs the code of that module.
 
     Raises:
-        SpecError: there is no such name.
+        SpecError: there is no such name, or its module cannot be imported.
         MissingExtra: its file needs a library that is not installed.
     """
     place = where(name)
     if place is not None:
         module, attribute = place.module, place.name
-    elif "." in name:
+    elif "." in spelled(name):
         module, _, attribute = name.rpartition(".")
     else:
         raise SpecError(f"there is no {name!r}{suggest(name, index()) or '; `untrain methods` lists what there is'}")
-    try:
-        found = getattr(importlib.import_module(module), attribute, None)
-    except ModuleNotFoundError as error:
-        if place is None and error.name and module.startswith(error.name):
-            raise SpecError(f"there is no module {module!r} to take {attribute!r} from") from None
-        raise MissingExtra(f"{name} needs {error.name}, which is not installed: pip install 'untrain[all]'") from None
+    found = getattr(imported(module, attribute), attribute, None)
     if not isinstance(found, type):
         raise SpecError(f"{module} has no class {attribute!r}")
     return found
+
+
+def spelled(name: str) -> str:
+    """The name, if it is one or several joined by dots.
+
+    Raises:
+        SpecError: it is not.
+    """
+    if not all(part.isidentifier() for part in name.split(".")):
+        raise SpecError(f"{name!r} is no name: write Name, or module.Name for a class of your own")
+    return name
+
+
+def imported(module: str, wanted: str = "") -> ModuleType:
+    """The module of a name, imported; what it prints goes to stderr, since stdout is for answers.
+
+    Args:
+        module: its dotted name.
+        wanted: what is to be taken from it.
+
+    Raises:
+        SpecError: there is no such module, or its own code fails.
+        MissingExtra: it needs a library that is not installed.
+    """
+    try:
+        with redirect_stdout(sys.stderr):
+            return importlib.import_module(spelled(module))
+    except UntrainError:
+        raise
+    except ModuleNotFoundError as error:
+        if error.name and f"{module}.".startswith(f"{error.name}."):
+            raise SpecError(f"there is no module {module!r}" + (f" to take {wanted!r} from" if wanted else "")) from None
+        tail = ": pip install 'untrain[all]'" if module.startswith("untrain.") else ""
+        raise MissingExtra(f"{module} needs {error.name}, which is not installed{tail}") from None
+    except (Exception, SystemExit) as error:  # whatever the code of a module does when it is run
+        raise SpecError(f"{module} cannot be imported: {type(error).__name__}: {error}") from error
