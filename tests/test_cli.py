@@ -416,3 +416,14 @@ def test_json_stays_one_document_when_a_plug_in_prints(untrain, tmp_path):
     (tmp_path / "loud_still.py").write_text(f"print('hello')\n{STILL}")
     code, out, err = untrain("show", "loud_still.Still", "--json")
     assert (code, whole(out)["role"], err) == (0, "unlearner", "hello\n")
+
+
+def test_a_folder_whose_name_is_not_utf8_gets_all_files_and_is_shown(tiny, tmp_path):
+    folder = os.fsdecode(bytes(tmp_path) + b"/o\xe9")
+    done = subprocess.run(
+        [UNTRAIN, "report", "--store", str(tiny.store), "--out", folder, "--no-images"], capture_output=True, check=False
+    )
+    assert done.returncode == 1, done.stderr  # a method of this run failed
+    assert done.stdout.endswith(b"/o\\udce9/report.html\n")
+    assert {f.name for f in Path(folder).iterdir()} == {"report.html", "results.json", "scores.csv"}
+    assert "o\\udce9" in (Path(folder) / "report.html").read_text(encoding="utf-8")

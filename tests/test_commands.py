@@ -69,6 +69,25 @@ def test_what_is_no_scenario_or_no_method_is_refused(tmp_path):
         ut.run("Digits", [nn.Linear], store=tmp_path)
 
 
+@pytest.mark.parametrize("one", ["Nothing", ut.Nothing(), ["Nothing"], ("Nothing",), iter(["Nothing"])], ids=repr)
+def test_one_method_may_be_named_without_a_list(one, tmp_path):
+    document = ut.run(own(), one, store=tmp_path, seeds=1, oracles=2)
+    assert [row["method"] for row in document["results"]] == ["Nothing()"]
+
+
+def test_what_is_neither_a_method_nor_several_is_refused(tmp_path):
+    with pytest.raises(SpecError, match="3 is no unlearning method"):
+        ut.run("Digits", 3, store=tmp_path / "s")
+
+
+@pytest.mark.parametrize("more", [{"seeds": "3"}, {"oracles": 4.0}, {"seed": None}, {"threads": "1"}, {"workers": True}], ids=repr)
+def test_what_is_no_whole_number_is_refused_by_its_name(tmp_path, more):
+    ((name, value),) = more.items()
+    with pytest.raises(BadInput, match=f"{name}={value!r}: a whole number is needed"):
+        ut.run("Digits", "Nothing", store=tmp_path / "s", **more)
+    assert not (tmp_path / "s").exists()
+
+
 def test_progress_is_told_for_each_model(tmp_path):
     told = []
     ut.run(own(), ["Nothing"], store=tmp_path, seeds=1, oracles=2, tell=told.append)

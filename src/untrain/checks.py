@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
+import importlib.util
 import inspect
 import pkgutil
+import sys
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, NamedTuple, get_type_hints
 
 from untrain import promises
+from untrain.core import names
 from untrain.core.errors import BrokenPromise, SpecError, UntrainError
 from untrain.core.spec import Spec
 from untrain.core.steps import Steps
@@ -41,6 +43,32 @@ def check(method: Spec | type[Spec]) -> list[Verdict]:
         SpecError: the class is abstract or needs fields.
     """
     return [_verdict(name, ask, method) for name, ask in checks_for(method)]
+
+
+def named(name: str) -> list[type[Spec]]:
+    """The class of a name, or all final classes that a module of that name defines.
+
+    Raises:
+        SpecError: there is neither, or nothing in it that fills a role.
+    """
+    if names.where(name) is None and _is_module(names.spelled(name)):
+        found = [c for c in vars(names.imported(name)).values() if isinstance(c, type) and issubclass(c, Spec)]
+        found = [c for c in found if c.__module__ == name and not c.is_role]
+        if not found:
+            raise SpecError(f"module {name} defines no method: a class that fills a role, such as Unlearner")
+        return found
+    cls = names.load(name)
+    if not issubclass(cls, Spec):
+        raise SpecError(f"{name} is no method: only a class that fills a role can be checked")
+    return [cls]
+
+
+def _is_module(name: str) -> bool:
+    """Whether a name is a module's; the packages that it lies in are imported."""
+    outer = name.rpartition(".")[0]
+    if outer and not (_is_module(outer) and hasattr(names.imported(outer), "__path__")):
+        return False
+    return name in sys.modules or importlib.util.find_spec(name) is not None
 
 
 def checks_for(method: Spec | type[Spec]) -> list[tuple[str, Ask]]:

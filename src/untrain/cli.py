@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shlex
@@ -192,6 +193,8 @@ def store(
 def main() -> None:
     """The command; turns errors into one line and an exit code."""
     sys.path.append(os.getcwd())  # so that a plug-in under work can be named
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a path may hold bytes that no encoding knows
     try:
         code = app(standalone_mode=False)
         if code == 130:  # how newer versions of Typer tell of an interrupt

@@ -5,10 +5,9 @@ Heavy modules are imported where they are used, so that a list of names or a ``-
 
 from __future__ import annotations
 
-import importlib.util
 import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,6 @@ from untrain.core.errors import BadInput, SpecError, StoreError, suggest
 if TYPE_CHECKING:
     from untrain.conduct import Comparison, Progress
     from untrain.core.roles import Scenario
-    from untrain.core.spec import Spec
     from untrain.jobs import Method
 
 Document = dict[str, Any]
@@ -60,15 +58,15 @@ def demo(
 
 
 def run(
-    scenario: str | Scenario, methods: Sequence[str | Method], store: str | Path = HOME, out: str | Path | None = None,
-    seeds: int = 3, oracles: int = 6, seed: int = 0, device: str = "cpu", threads: int = 1, workers: int | None = 1,
-    images: bool = True, command: str = "", tell: Tell | None = None,
+    scenario: str | Scenario, methods: str | Method | Iterable[str | Method], store: str | Path = HOME,
+    out: str | Path | None = None, seeds: int = 3, oracles: int = 6, seed: int = 0, device: str = "cpu", threads: int = 1,
+    workers: int | None = 1, images: bool = True, command: str = "", tell: Tell | None = None,
 ) -> Document:  # fmt: skip
     """Train, forget, retrain oracles, audit, report.
 
     Args:
         scenario: data, learner and request.
-        methods: unlearners and recipes.
+        methods: unlearners and recipes; one or several.
         store: where models and answers are kept.
         out: folder of report.html, results.json and scores.csv; None writes none.
         seeds: number of original models, each unlearned by each method.
@@ -179,7 +177,7 @@ def check(name: str) -> list[Document]:
 
     return [
         {"method": cls.__name__, "promise": verdict.promise, "error": str(verdict.error) if verdict.error else None}
-        for cls in _named(name)
+        for cls in checks.named(name)
         for verdict in checks.check(cls)
     ]
 
@@ -215,33 +213,6 @@ def store(path: str | Path, prune: bool = False, older_than: float | None = None
     }
 
 
-def _named(name: str) -> list[type[Spec]]:
-    """The class of a name, or all final classes that a module of that name defines."""
-    from untrain.core import names
-    from untrain.core.spec import Spec
-
-    if names.where(name) is None and _is_module(names.spelled(name)):
-        found = [c for c in vars(names.imported(name)).values() if isinstance(c, type) and issubclass(c, Spec)]
-        found = [c for c in found if c.__module__ == name and not c.is_role]
-        if not found:
-            raise SpecError(f"module {name} defines no method: a class that fills a role, such as Unlearner")
-        return found
-    cls = names.load(name)
-    if not issubclass(cls, Spec):
-        raise SpecError(f"{name} is no method: only a class that fills a role can be checked")
-    return [cls]
-
-
-def _is_module(name: str) -> bool:
-    """Whether a name is a module's; the packages that it lies in are imported."""
-    from untrain.core import names
-
-    outer, _, _ = name.rpartition(".")
-    if outer and not (_is_module(outer) and hasattr(names.imported(outer), "__path__")):
-        return False
-    return name in sys.modules or importlib.util.find_spec(name) is not None
-
-
 def _described(*roles: str) -> list[Document]:
     from untrain.core import names
     from untrain.describe import describe
@@ -249,21 +220,30 @@ def _described(*roles: str) -> list[Document]:
     return [describe(place) for place in names.of_role(*roles)]
 
 
-def _comparison(scenario: Any, methods: Sequence[Any], seeds: int, oracles: int, seed: int) -> Comparison:
+def _comparison(scenario: Any, methods: Any, seeds: int, oracles: int, seed: int) -> Comparison:
     from untrain.conduct import Comparison, check
     from untrain.core.roles import Recipe, Scenario, Unlearner
     from untrain.core.spec import parse
 
+    _whole(seeds=seeds, oracles=oracles, seed=seed)
     where = parse(scenario) if isinstance(scenario, str) else scenario
     if not isinstance(where, Scenario):
         raise SpecError(f"{where!r} is no scenario; `untrain scenarios` lists them")
-    made = [parse(m) if isinstance(m, str) else m for m in methods]
+    several = isinstance(methods, Iterable) and not isinstance(methods, str)
+    made = [parse(m) if isinstance(m, str) else m for m in (methods if several else [methods])]
     for method in made:
         if not isinstance(method, Unlearner | Recipe):
             raise SpecError(f"{method!r} is no unlearning method; `untrain methods` lists them")
     comparison = Comparison(where, tuple(made), seeds, oracles, seed)
     check(comparison)
     return comparison
+
+
+def _whole(**given: Any) -> None:
+    """Refuse what is no whole number."""
+    for name, value in given.items():
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise BadInput(f"{name}={value!r}: a whole number is needed")
 
 
 def _conduct(
@@ -287,6 +267,7 @@ def _usable(device: str, threads: int, workers: int | None) -> None:
     """Refuse a device that is not there."""
     import torch
 
+    _whole(threads=threads, **({} if workers is None else {"workers": workers}))
     if threads < 1 or (workers is not None and workers < 1):
         raise BadInput(f"threads={threads}, workers={workers}: at least 1 of each is needed")
     try:

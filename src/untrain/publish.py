@@ -52,8 +52,9 @@ def publish(entries: Sequence[Entry], held: Store, out: str | Path | None, image
         held: the store that they are in.
         out: the folder; None writes nothing.
         images: whether the page shows images of the forget set.
-        command: shown on the page.
+        command: shown on the page; bytes of a path that are not UTF-8 are shown as they are written, such as ``\\udce9``.
     """
+    command = command.encode("utf-8", "backslashreplace").decode("utf-8")
     documents = [scored(entry, held) for entry in entries]
     whole = {"command": command, "runs": documents, "failed": sum(r["error"] is not None for d in documents for r in d["results"])}
     if out is None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Any
 
 import numpy as np
 
+from untrain.core.errors import RequestError
 from untrain.core.records import Examples, ForgetRequest, Problem, take
 from untrain.core.roles import Learner, Request
 from untrain.data.examples import examples
@@ -34,12 +35,12 @@ def problem(
         origin: seed of the model's own initialisation, where known.
 
     Raises:
-        RequestError: an id is not in the data, is named twice, or nothing would be left.
+        RequestError: ``forget`` is no request and no list of ids, an id is not in the data or is named
+            twice, or nothing would be left.
     """
     held = train if isinstance(train, Examples) else examples(train)
     if not isinstance(forget, ForgetRequest):
-        by = forget if isinstance(forget, Request) else These(ids=tuple(np.asarray(forget).tolist()))
-        forget = request(held, by)
+        forget = request(held, forget if isinstance(forget, Request) else These(ids=_ids(forget)))
     rows = np.asarray(forget.rows)
     return Problem(
         task=getattr(learner, "task", None) or Classify(),
@@ -52,3 +53,10 @@ def problem(
         seed=seed,
         origin=origin,
     )
+
+
+def _ids(given: Any) -> tuple[Any, ...]:
+    held = list(given) if isinstance(given, Set) else given
+    if isinstance(held, str | bytes) or np.ndim(held) != 1:
+        raise RequestError(f"{given!r} says not what to forget: give a list of ids, such as [3, 7], or Random(fraction=0.1)")
+    return tuple(np.asarray(held).tolist())
