@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import signal
 import threading
 import time
@@ -11,6 +12,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from multiprocessing import get_context
 from typing import Any
 
@@ -90,11 +92,15 @@ def conduct(
     for comparison, scene in zip(comparisons, scenes, strict=True):
         for job in jobs_of(comparison):
             todo.setdefault(_key(scene, job, comparison, setting), (comparison, scene, job))
-    missing = {key: what for key, what in todo.items() if store.get(key) is None}
+    missing = {key: what for key, what in todo.items() if not _whole(store.get(key))}
     if missing:
         work = _serially if workers == 1 else _in_processes
         work(missing, store, setting, workers, _teller(tell, len(todo), len(todo) - len(missing)))
     return [_record(c, s, store, setting) for c, s in zip(comparisons, scenes, strict=True)]
+
+
+def _whole(entry: Entry | None) -> bool:
+    return entry is not None and not entry.record.get("again")
 
 
 def _key(scene: Scene, job: Job, comparison: Comparison, setting: Setting) -> str:
@@ -147,7 +153,7 @@ def _in_processes(missing: Missing, store: Store, setting: Setting, workers: int
 
     def submit(key: str) -> None:
         comparison, _, job = missing[key]
-        running[pool.submit(in_worker, comparison.scenario, job, comparison.seed, setting, store.path)] = (key, job)
+        running[pool.submit(in_worker, key, comparison.scenario, job, comparison.seed, setting, store.path)] = (key, job)
 
     try:
         for key, (comparison, scene, job) in missing.items():
@@ -223,7 +229,7 @@ def _record(comparison: Comparison, scene: Scene, store: Store, setting: Setting
     record: dict[str, Any] = {
         "scenario": repr(comparison.scenario), "seeds": comparison.seeds, "oracles": comparison.oracles, "seed": comparison.seed,
         "classes": train.classes, "sizes": sizes,
-        "digest": scene.asked.digest, "duplicates": near.counts, "threads": setting.threads, "device": setting.device,
+        "digest": scene.asked.digest, "duplicates": near.counts, "setting": _setting(setting),
     }  # fmt: skip
     return store.put(made, record, arrays)
 
@@ -242,6 +248,13 @@ def check(comparison: Comparison) -> None:
         raise BadInput(
             f"seeds={comparison.seeds}, oracles={comparison.oracles}: at least 1 seed and 2 oracles (for a floor) are needed"
         )
+
+
+def _setting(setting: Setting) -> dict[str, Any]:
+    """Where the models were made, in words."""
+    machine = f"{platform.machine()} {platform.system()}"
+    versions = {"untrain": version("untrain"), "torch": torch.__version__, "python": platform.python_version()}
+    return {"device": setting.device, "threads": setting.threads, "machine": machine, **versions}
 
 
 def workers_for(comparisons: Sequence[Comparison], device: str, threads: int) -> int:

@@ -14,12 +14,13 @@ import numpy as np
 import torch
 from torch import nn
 
+from untrain.core.code import code_digest
 from untrain.core.cost import metered
-from untrain.core.errors import BadInput, RunFailed
+from untrain.core.errors import BadInput, DataError, RunFailed, UntrainError
 from untrain.core.prints import array_digest
 from untrain.core.records import Data, Examples, ForgetRequest, Outcome, take, to_device
 from untrain.core.roles import Learner, Recipe, Scenario, Unlearner
-from untrain.core.spec import canonical, code_digest, sources
+from untrain.core.spec import canonical, sources
 from untrain.data.request import request
 from untrain.learn.problem import problem
 from untrain.observe.logits import logits
@@ -71,6 +72,8 @@ class Job:
 def open_scene(scenario: Scenario, setting: Setting) -> Scene:
     """Load the data of a scenario and draw its request."""
     found = scenario.load()
+    if found.train.classes < 2:
+        raise DataError("the training data have one class: there is nothing to tell apart")
     asked = request(found.train, scenario.asked())
     retain = np.setdiff1d(np.arange(len(found.train)), np.asarray(asked.rows))
     learner = scenario.learner()
@@ -102,23 +105,18 @@ def network_of(learner: Learner, examples: Examples) -> str:
 
 
 def seed_of(base: int, kind: str, index: int) -> int:
-    """A seed of its own for each model; those of originals, oracles and methods never meet."""
+    """A seed of its own for each model; those of originals, oracles and methods are drawn apart."""
     return int.from_bytes(hashlib.sha256(f"{base}/{kind}/{index}".encode()).digest()[:4], "big") >> 1
 
 
 @lru_cache(maxsize=1)
 def engine() -> str:
     """Digest of the code that every model depends on, whatever its method."""
-    from untrain.core import batches, cost, guard, prints, records, roles, steps
     from untrain.learn import descend, train
     from untrain.learn import problem as posed
-    from untrain.maths import select
     from untrain.observe import logits as observed
-    from untrain.tasks import classify
 
-    modules = (batches, cost, guard, prints, records, roles, steps, descend, train, posed, select, observed, classify)
-    parts = [code_digest(m) for m in modules]
-    return hashlib.sha256("".join(parts).encode()).hexdigest()[:12]
+    return hashlib.sha256("".join(map(code_digest, (descend, train, posed, observed))).encode()).hexdigest()[:12]
 
 
 def ingredients(scene: Scene, job: Job, seed: int, setting: Setting) -> dict[str, Any]:
@@ -147,12 +145,14 @@ def do(scene: Scene, job: Job, seed: int, setting: Setting, store: Store) -> Ent
     made = ingredients(scene, job, seed, setting)
     key = key_of(made)
     done = store.get(key)
-    if done is not None:
+    if done is not None and not done.record.get("again"):
         return done
     with store.alone(key):
         done = store.get(key)
-        if done is not None:
+        if done is not None and not done.record.get("again"):
             return done
+        if done is not None:
+            store.discard(key)
         if job.method is None:
             return _train(scene, job, made, store)
         start = do(scene, Job("original", job.index), seed, setting, store)
@@ -175,12 +175,15 @@ def _unlearn(scene: Scene, method: Method, start: Entry, made: dict[str, Any], s
         posed = problem(scene.data.train, scene.asked, scene.learner, scene.data.valid, made["seed"], origin)
         outcome = method.run(model.eval(), posed)
         answers = _answers(scene, outcome.model)
-    except (MemoryError, torch.cuda.OutOfMemoryError, OSError):
-        raise  # the machine's failure, not the method's: another try may succeed
+    except (RunFailed, BadInput) as error:
+        # The same ingredients would fail again: the failure is the result.
+        return store.put(made, {"error": str(error), "cost": {}})
+    except (MemoryError, OSError, UntrainError):
+        raise  # the machine's failure, not the method's
     except Exception as error:
-        # The same ingredients would fail again: the failure is the result, and the other methods go on.
-        told = str(error) if isinstance(error, RunFailed | BadInput) else f"{type(error).__name__}: {error}"
-        return store.put(made, {"error": " ".join(told.split()), "cost": {}})
+        # It may be the machine's failure or lie in code that the key does not see: the next start tries again.
+        told = " ".join(f"{type(error).__name__}: {error}".split())
+        return store.put(made, {"error": told, "again": True, "cost": {}})
     record = {"cost": asdict(outcome.cost), "guard": asdict(outcome.guard), "layers": _layers(outcome)}
     return _keep(outcome.model, answers, made, record, store)
 
@@ -204,10 +207,16 @@ def _keep(model: nn.Module, answers: np.ndarray[Any, Any], made: dict[str, Any],
 _scenes: dict[str, Scene] = {}
 
 
-def in_worker(scenario: Scenario, job: Job, seed: int, setting: Setting, store: str | Path) -> str:
-    """Do a job in a process of its own; the scenes of a run are opened once."""
+def in_worker(key: str, scenario: Scenario, job: Job, seed: int, setting: Setting, store: str | Path) -> str:
+    """Do a job in a process of its own; the scenes of a run are opened once.
+
+    Raises:
+        RunFailed: here the ingredients are others than where the run began.
+    """
     torch.set_num_threads(setting.threads)
     name = repr(scenario)
     if name not in _scenes:
         _scenes[name] = open_scene(scenario, setting)
+    if key_of(ingredients(_scenes[name], job, seed, setting)) != key:
+        raise RunFailed("code or data changed while the run was under way: run the same command again")
     return do(_scenes[name], job, seed, setting, Store(store)).key

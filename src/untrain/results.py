@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -14,9 +13,9 @@ from untrain.core import names
 from untrain.core.errors import DataError
 from untrain.core.evaluator import About, Evaluator
 from untrain.core.records import Observation
-from untrain.core.spec import canonical, code_digest, sources
+from untrain.core.code import code_digest
+from untrain.core.spec import canonical, sources
 from untrain.evaluate.score import compare
-from untrain.maths import bootstrap
 from untrain.store import Entry, Store, key_of
 
 
@@ -99,14 +98,19 @@ def material(run: Entry, store: Store, document: dict[str, Any], images: bool = 
 def scored(run: Entry, store: Store, draws: int = 1000) -> dict[str, Any]:
     """The document of scores, computed once: a later report of the same run by the same code reads it."""
     chosen = evaluators()
-    code = [code_digest(part) for part in (compare, bootstrap.basic, results)]
+    libraries = {name: version(name) for name in ("numpy", "scipy", "scikit-learn")}
     made = {
-        "kind": "scores", "label": f"scores of {run.key[:12]}", "run": run.key, "draws": draws, "code": code,
+        "kind": "scores", "label": f"scores of {run.key[:12]}", "run": run.key, "draws": draws, "code": code_digest(results),
+        "libraries": libraries,
         "evaluators": [canonical(e) for e in chosen], "sources": [sources(e) for e in chosen],
     }  # fmt: skip
     key = key_of(made)
-    with store.alone(key):
-        held = store.get(key) or store.put(made, {"document": results(run, store, chosen, draws)})
+    if any(e.record.get("again") for entries in entries_of(run, store)["unlearned"].values() for e in entries):
+        return results(run, store, chosen, draws)  # the next start tries what failed again
+    held = store.get(key)
+    if held is None:
+        with store.alone(key):
+            held = store.get(key) or store.put(made, {"document": results(run, store, chosen, draws)})
     return dict(held.record["document"])
 
 
@@ -133,11 +137,10 @@ def results(run: Entry, store: Store, chosen: list[Evaluator] | None = None, dra
         row["layers"] = entries[0].record.get("layers", {})
     record = run.record
     return {
-        "untrain": version("untrain"), "run": run.key, "scenario": record["scenario"], "seeds": record["seeds"],
+        "untrain": record["setting"]["untrain"], "run": run.key, "scenario": record["scenario"], "seeds": record["seeds"],
         "oracles": record["oracles"], "seed": record["seed"], "sizes": record["sizes"], "digest": record["digest"],
         "results": done, "oracle_cost": cost(models["oracle"], models["oracle"]), "warnings": warnings(record),
-        "setting": {"device": record["device"], "threads": record["threads"], "python": platform.python_version(),
-                    "torch": version("torch"), "machine": f"{platform.machine()} {platform.system()}"},
+        "setting": record["setting"],
     }  # fmt: skip
 
 

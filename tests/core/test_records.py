@@ -124,7 +124,7 @@ def test_to_forget_everything_is_refused():
 
 def test_examples_of_two_shapes_are_refused():
     other = Examples(torch.zeros(3, 2), torch.zeros(3).long(), np.arange(3), 2)
-    with pytest.raises(DataError, match=r"shape \(1,\), retain examples \(2,\)"):
+    with pytest.raises(DataError, match=r"\(\(1,\), torch.float32, 2\) and \(\(2,\), torch.float32, 2\)"):
         Problem(Classify(), numbered(3), other)
 
 
@@ -175,3 +175,10 @@ def test_a_batch_keeps_the_order_of_its_rows():
 def test_examples_move_to_a_device_as_a_whole():
     moved = to_device(Examples(torch.eye(2), torch.arange(2), np.arange(2), 2, true=torch.arange(2)), "meta")
     assert {moved.x.device.type, moved.y.device.type, moved.true.device.type} == {"meta"}
+
+
+def test_no_unlearner_sees_true_labels_or_further_columns():
+    y = torch.zeros(4).long()
+    known = Examples(torch.zeros(4, 1), y, np.arange(4), 2, true=y + 1, columns={"name": np.arange(4)})
+    posed = Problem(Classify(), known, known, valid=known)
+    assert [(e.true, e.columns) for e in (posed.forget, posed.retain, posed.valid)] == [(None, {})] * 3

@@ -17,7 +17,7 @@ from untrain.localize.gradient import Gradient
 from untrain.localize.weightedgrad import WeightedGrad
 from untrain.models.convnet import ConvNet
 from untrain.promises.trial import small
-from untrain.recipes import DEL
+from untrain.recipes import DEL, SalUn
 from untrain.tasks.classify import Classify
 from untrain.unlearn.finetune import Finetune
 from untrain.unlearn.nothing import Nothing
@@ -155,7 +155,7 @@ def test_under_an_empty_mask_the_head_alone_moves(given):
     model, problem = given
     forgot = dict((BRIEF @ Empty())(model, problem).named_parameters())
     moved = {n for n, p in model.named_parameters() if not torch.equal(p, forgot[n])}
-    assert moved == set(problem.task.head(model))
+    assert moved == set(problem.task.head(model, problem.forget.classes))
 
 
 @pytest.mark.parametrize("head", ["masked", "frozen"])
@@ -169,14 +169,14 @@ def test_a_frozen_head_stays_without_a_mask_too(given):
     model, problem = given
     forgot = dict(ResetFinetune()(model, replace(problem, head="frozen")).named_parameters())
     moved = {n for n, p in model.named_parameters() if not torch.equal(p, forgot[n])}
-    assert moved == set(forgot) - set(problem.task.head(model))
+    assert moved == set(forgot) - set(problem.task.head(model, problem.forget.classes))
 
 
 def test_settling_keeps_the_localizers_own_mask_apart(given):
     model, problem = given
     settled = settle(model, replace(problem, mask=zeros(model, problem.digest)))
     assert not any(bool(b.any()) for b in settled.located.bits.values())
-    assert {n for n, b in settled.mask.bits.items() if bool(b.any())} == set(problem.task.head(model))
+    assert {n for n, b in settled.mask.bits.items() if bool(b.any())} == set(problem.task.head(model, problem.forget.classes))
 
 
 def test_without_a_mask_settling_leaves_all_free(given):
@@ -288,3 +288,22 @@ def test_a_forget_set_of_one_works(given):
     one = Examples(problem.forget.x[:1], problem.forget.y[:1], problem.forget.ids[:1], 3)
     alone = Problem(problem.task, one, problem.retain, init=problem.init, recipe=problem.recipe)
     assert DEL(steps=Steps(lr=0.05, epochs=1)).run(model, alone).guard.moved_share > 0
+
+
+def test_the_stricter_of_problem_and_localizer_decides_about_the_head():
+    model, problem = small()
+    forgot = DEL(steps=Steps(lr=0.05, epochs=1))(model, replace(problem, head="frozen"))
+    names = problem.task.head(model, problem.forget.classes)
+    assert all(torch.equal(dict(forgot.named_parameters())[n], dict(model.named_parameters())[n]) for n in names)
+
+
+def test_a_masked_head_needs_no_name():
+    model = nn.Sequential(nn.Conv2d(1, 3, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    _, problem = small()
+    assert SalUn(steps=Steps(lr=0.05, epochs=1)).run(model.eval(), problem).guard.moved_share > 0
+
+
+def test_a_model_with_lazy_parameters_is_refused_in_one_line():
+    _, problem = small()
+    with pytest.raises(ModelError, match="ask the model about one batch first"):
+        Finetune()(nn.Sequential(nn.Flatten(), nn.LazyLinear(3)), problem)

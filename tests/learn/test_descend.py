@@ -294,3 +294,14 @@ def test_unseen_passes_of_a_layer_in_eval_mode_use_its_statistics():
     norm = nn.BatchNorm1d(1, affine=False).eval()
     with unseen(norm):
         assert norm(X).flatten().tolist() == pytest.approx(X.flatten().tolist(), rel=1e-4)
+
+
+def test_a_batch_of_one_is_normalised_by_the_stored_statistics():
+    model = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.Linear(3, 2))
+    x, y = torch.randn(1, 2), torch.tensor([1])
+    expected = model.eval()(x)
+    answers = []
+    plan = Plan(1, lambda epoch: iter([(Batch(x, y),)]), None, None)
+    descend(model, lambda batch: answers.append(model(batch.x)) or answers[0].sum(), plan, Steps(lr=1e-9, batch=1))
+    assert torch.equal(answers[0], expected)
+    assert not any(hasattr(part, "alone") for part in model)

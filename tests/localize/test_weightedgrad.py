@@ -30,7 +30,7 @@ class Plain:
     def loss(self, model, batch):
         return model(batch.x).sum(1)
 
-    def head(self, model):
+    def head(self, model, classes):
         return ()
 
 
@@ -51,8 +51,8 @@ class Scaled(Spec):
     def loss(self, model, batch):
         return self.by * Classify().loss(model, batch)
 
-    def head(self, model):
-        return Classify().head(model)
+    def head(self, model, classes):
+        return Classify().head(model, classes)
 
 
 def linear(weights, inputs):

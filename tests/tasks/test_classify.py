@@ -40,19 +40,43 @@ def test_a_record_with_logits_is_understood():
 
 
 def test_the_head_is_the_last_linear_layer():
-    assert Classify().head(ResNet(width=2).build((3, 8, 8), 4)) == ("fc.weight", "fc.bias")
+    assert Classify().head(ResNet(width=2).build((3, 8, 8), 4), 4) == ("fc.weight", "fc.bias")
     net = ConvNet(width=2).build((1, 8, 8), 4)
-    assert Classify().head(net) == tuple(list(dict(net.named_parameters()))[-2:])
+    assert Classify().head(net, 4) == tuple(list(dict(net.named_parameters()))[-2:])
 
 
 def test_a_convolution_of_one_pixel_may_be_the_head():
-    assert Classify().head(nn.Sequential(nn.Conv2d(1, 2, 3), nn.Conv2d(2, 4, 1, bias=False), nn.Flatten())) == ("1.weight",)
+    assert Classify().head(nn.Sequential(nn.Conv2d(1, 2, 3), nn.Conv2d(2, 4, 1, bias=False), nn.Flatten()), 4) == ("1.weight",)
 
 
 def test_a_named_head_is_taken_at_its_word():
-    assert Classify(head_names=("0.bias",)).head(nn.Sequential(nn.Linear(1, 1))) == ("0.bias",)
+    assert Classify(head_names=("0.bias",)).head(nn.Sequential(nn.Linear(1, 1)), 1) == ("0.bias",)
 
 
 def test_a_model_without_a_head_says_how_to_name_one():
     with pytest.raises(ModelError, match=r"name it with head=\(...\)"):
-        Classify().head(nn.Conv2d(1, 1, 3))
+        Classify().head(nn.Conv2d(1, 1, 3), 1)
+
+
+def test_the_head_has_as_many_answers_as_there_are_classes_wherever_it_is_declared():
+    class Turned(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.head, self.body = nn.Linear(8, 4), nn.Linear(2, 8)
+
+    assert Classify().head(Turned(), 4) == ("head.weight", "head.bias")
+
+
+def test_a_tied_head_bears_the_name_that_the_model_gives_it():
+    net = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4))
+    net[2].weight = net[0].weight
+    assert Classify().head(net, 4) == ("0.weight", "2.bias")
+
+
+def test_a_model_that_answers_with_a_tuple_is_refused():
+    class Pair(nn.Module):
+        def forward(self, x):
+            return x, x
+
+    with pytest.raises(ModelError, match="answers with a tuple"):
+        Classify().logits(Pair(), Batch(torch.zeros(1, 2), torch.tensor([0])))

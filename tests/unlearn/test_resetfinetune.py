@@ -11,6 +11,8 @@ from untrain.core.guard import state
 from untrain.core.prints import salted
 from untrain.core.records import Mask
 from untrain.core.steps import Steps
+from untrain.learn.train import Train
+from untrain.models.convnet import ConvNet
 from untrain.learn.descend import descend
 from untrain.promises.trial import small
 from untrain.unlearn.resetfinetune import ResetFinetune
@@ -161,3 +163,20 @@ def test_fresh_values_are_not_the_models_own_though_problem_and_model_bear_one_s
     own = dict(problem.init(8).named_parameters())
     bits = problem.mask.bits["0.weight"]
     assert not torch.equal(dict(forgot.named_parameters())["0.weight"][bits], own["0.weight"][bits])
+
+
+def test_an_init_that_ignores_its_seed_gives_no_model_its_own_start_back():
+    data, learner = small()[1].retain, Train(model=ConvNet(width=4), steps=Steps(lr=0.05, epochs=1, batch=16))
+    model = learner(data, seed=0)
+    problem = replace(small()[1], init=lambda seed: ConvNet(width=4).build((1, 6, 6), 3), recipe=learner, seed=0)
+    forgot = ResetFinetune(steps=RESET)(model, problem)
+    own = learner.init(data, 0)
+    assert not any(torch.equal(a, b) for (n, a), b in zip(forgot.named_parameters(), own.parameters(), strict=True) if a.ndim > 1)
+
+
+def test_a_frozen_weight_is_neither_reset_nor_counted_as_free():
+    model, problem = small()
+    model[0].weight.requires_grad_(False)
+    outcome = ResetFinetune(steps=RESET).run(model, problem)
+    assert torch.equal(outcome.model[0].weight, model[0].weight)
+    assert outcome.guard.may_move == 1 - model[0].weight.numel() / sum(p.numel() for p in model.parameters())

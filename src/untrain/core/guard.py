@@ -13,8 +13,20 @@ from untrain.core.records import Guard, Head, Mask
 State = Mapping[str, Tensor]
 
 
+def check_shaped(model: nn.Module) -> None:
+    """Refuse a lazy module whose parameters have no shape yet.
+
+    Raises:
+        ModelError: there is such a parameter.
+    """
+    for name, p in model.named_parameters():
+        if isinstance(p, nn.parameter.UninitializedParameter):
+            raise ModelError(f"{name!r} of {type(model).__name__} has no shape yet: ask the model about one batch first")
+
+
 def state(model: nn.Module) -> dict[str, Tensor]:
     """A copy of all parameters and buffers by name."""
+    check_shaped(model)
     held = dict(model.named_parameters()) | dict(model.named_buffers())
     return {name: value.detach().clone() for name, value in held.items()}
 
@@ -27,6 +39,8 @@ def same(a: Tensor, b: Tensor) -> bool:
 def union(model: nn.Module, mask: Mask | None, head: Head, names: tuple[str, ...]) -> Mask | None:
     """What may move: the mask and, by ``head``, the classifier in full, where masked, or not at all.
 
+    A parameter that asks for no gradient may not move, whatever the mask says. None lets all move.
+
     Raises:
         MaskError: the mask's names or shapes are not the model's.
         ModelError: the head's names are not the model's.
@@ -35,10 +49,23 @@ def union(model: nn.Module, mask: Mask | None, head: Head, names: tuple[str, ...
     unknown = [n for n in names if n not in params]
     if unknown:
         raise ModelError(f"the head is named {unknown}, and the model has no such parameter; its last are {list(params)[-4:]}")
+    still = {n for n, p in params.items() if not p.requires_grad}
+    if mask is None and head != "frozen" and not still:
+        return None
     if mask is None:
-        if head != "frozen":
-            return None
-        return Mask({n: torch.full_like(p, n not in names, dtype=torch.bool) for n, p in params.items()}, "")
+        bits = {n: torch.ones_like(p, dtype=torch.bool) for n, p in params.items()}
+    else:
+        _check_mask(params, mask)
+        bits = {n: b.to(params[n].device) for n, b in mask.bits.items()}
+    for name in names:
+        if head != "masked":
+            bits[name] = torch.full_like(bits[name], head == "full")
+    for name in still:
+        bits[name] = torch.zeros_like(bits[name])
+    return Mask(bits, "" if mask is None else mask.digest)
+
+
+def _check_mask(params: Mapping[str, nn.Parameter], mask: Mask) -> None:
     for name in params.keys() ^ mask.bits.keys():
         raise MaskError(f"the mask is of another model: {name!r} is in one and not in the other")
     for name, p in params.items():
@@ -46,11 +73,6 @@ def union(model: nn.Module, mask: Mask | None, head: Head, names: tuple[str, ...
             raise MaskError(f"the mask of {name!r} is {mask.bits[name].dtype}; it must be bool")
         if mask.bits[name].shape != p.shape:
             raise MaskError(f"the mask of {name!r} has shape {tuple(mask.bits[name].shape)}, the weight {tuple(p.shape)}")
-    bits = {n: b.to(params[n].device) for n, b in mask.bits.items()}
-    for name in names:
-        if head != "masked":
-            bits[name] = torch.full_like(bits[name], head == "full")
-    return Mask(bits, mask.digest)
 
 
 def watch(before: State, after: nn.Module, mask: Mask | None, located: Mask | None) -> Guard:

@@ -91,8 +91,8 @@ class Task(Protocol):
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
         """Loss of each example in nats, (b,), each >= 0."""
 
-    def head(self, model: nn.Module) -> tuple[str, ...]:
-        """Names of the parameters of the classifier head."""
+    def head(self, model: nn.Module, classes: int) -> tuple[str, ...]:
+        """Names of the parameters of the classifier head, which answers for ``classes`` classes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,9 +154,14 @@ class Problem:
             raise RequestError("the forget set is empty: name at least one example")
         if len(self.retain) == 0:
             raise RequestError("nothing would be left: the forget set is the whole training set")
-        if self.forget.x.shape[1:] != self.retain.x.shape[1:]:
-            shapes = tuple(self.forget.x.shape[1:]), tuple(self.retain.x.shape[1:])
-            raise DataError(f"forget examples have shape {shapes[0]}, retain examples {shapes[1]}")
+        kinds = [(tuple(e.x.shape[1:]), e.x.dtype, e.classes) for e in (self.forget, self.retain)]
+        if kinds[0] != kinds[1]:
+            raise DataError(f"forget and retain examples differ in (shape, type, classes): {kinds[0]} and {kinds[1]}")
+        for name in ("forget", "retain", "valid"):
+            # True labels and other columns are for requests and reports: no unlearner may see them.
+            part = getattr(self, name)
+            if part is not None:
+                object.__setattr__(self, name, replace(part, true=None, columns={}))
         if not self.digest:
             object.__setattr__(self, "digest", fingerprint(self.forget.ids, self.forget.x))
 
@@ -275,12 +280,8 @@ class Outcome:
 class Observation:
     """What m models answered on n examples.
 
-    Args:
-        logits: float32, (m, n, c); may be memory-mapped.
-        labels: labels as given, (n,).
-        true: labels before noise, (n,); the same as ``labels`` where none was planted.
-        side: 'forget', 'retain' or 'test', (n,).
-        ids: (n,).
+    ``logits`` are float32 (m, n, c) and may be memory-mapped; ``labels`` (n,) are those given, ``true`` (n,) those before
+    noise; ``side`` (n,) is 'forget', 'retain' or 'test'.
     """
 
     logits: np.ndarray[Any, Any]

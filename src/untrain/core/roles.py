@@ -111,6 +111,7 @@ def check_fit(model: nn.Module, task: Task, examples: Examples) -> None:
     """
     name, shape = type(model).__name__, tuple(examples.x.shape[1:])
     params = list(model.parameters())
+    guards.check_shaped(model)
     if not params:
         raise ModelError(f"{name} has no parameters: there is nothing that could forget")
     if not all(bool(torch.isfinite(p).all()) for p in params):
@@ -133,7 +134,9 @@ def settle(model: nn.Module, problem: Problem) -> Problem:
     located = problem.located or problem.mask
     if located is not None and located.digest and located.digest != problem.digest:
         raise MaskError(f"the mask was made for the forget set {located.digest}, this request is {problem.digest}: localize again")
-    names = problem.task.head(model) if located is not None or problem.head == "frozen" else ()
+    # A head that moves where the mask says needs no name.
+    named = problem.head == "frozen" or (located is not None and problem.head == "full")
+    names = problem.task.head(model, problem.forget.classes) if named else ()
     moves = guards.union(model, located, problem.head, names)
     if moves is not None:
         # A head that stays frozen is not reset either.
@@ -204,7 +207,9 @@ class Localized(Unlearner):
         """The problem with the localizer's mask."""
         if problem.mask is not None:
             raise MaskError(f"the problem brings a mask and {self!r} would make another: use one of the two")
-        return replace(problem, mask=self.localizer(model, problem), head=self.localizer.classifier)
+        strict: tuple[Head, ...] = ("frozen", "masked", "full")
+        head = min(problem.head, self.localizer.classifier, key=strict.index)
+        return replace(problem, mask=self.localizer(model, problem), head=head)
 
     def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module:
         """As the unlearner does."""

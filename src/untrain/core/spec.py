@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import dataclasses
 import hashlib
-import inspect
 import json
 from abc import ABC
 from collections.abc import Callable
@@ -15,6 +14,7 @@ import pydantic
 from pydantic import ConfigDict, Field, ValidationError
 
 from untrain.core import names
+from untrain.core.code import code_digest
 from untrain.core.errors import SpecError, UntrainError, suggest
 
 S = TypeVar("S", bound="Spec")
@@ -126,11 +126,7 @@ def canonical(spec: Spec) -> str:
 
 
 def sources(spec: Spec) -> dict[str, str]:
-    """Digest of the code of each class that takes part in ``spec``, with its declared version.
-
-    The digest is of the syntax tree without docstrings, so that a comment does not make stored work stale, and a
-    change of the mathematics does.
-    """
+    """Digest of the code behind each class that takes part in ``spec``, with its declared version."""
     found: dict[str, str] = {}
 
     def visit(value: Any) -> None:
@@ -150,21 +146,6 @@ def sources(spec: Spec) -> dict[str, str]:
 
     visit(spec)
     return dict(sorted(found.items()))
-
-
-def code_digest(thing: Any) -> str:
-    """Twelve hexadecimal digits of the module's code in which ``thing`` is defined; ``'unknown'`` without source."""
-    module = inspect.getmodule(thing)
-    try:
-        text = inspect.getsource(module) if module is not None else inspect.getsource(thing)
-    except (OSError, TypeError):
-        return "unknown"
-    tree = ast.parse(text)
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list) and body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
-            body.pop(0)
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()[:12]
 
 
 def digest(value: Any) -> str:

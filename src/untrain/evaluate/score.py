@@ -58,10 +58,15 @@ def compare(evaluator: Evaluator, ready: dict[str, Array], seen: Observation, dr
 
 
 def number(measure: Measure) -> float:
-    """The value of a measure."""
-    if measure.quantile is not None:
-        return float(np.quantile(measure.parts[0].values, measure.quantile))
-    return float(sum(part.sign * part.values.mean() for part in measure.parts))
+    """The value of a measure.
+
+    Raises:
+        ValueError: a quantile of more than one table is asked for.
+    """
+    if measure.quantile is None:
+        return float(sum(part.sign * part.values.mean() for part in measure.parts))
+    (part,) = measure.parts
+    return float(_quantiles(part, measure.quantile, np.ones((1, part.values.shape[1])))[0])
 
 
 def _number(measure: Measure | str | None) -> float | None:
@@ -72,23 +77,32 @@ def _interval(measure: Measure, about: About, draws: int, seed: int) -> Score:
     """Value and interval; models are drawn by population, examples by side, the same for all parts."""
     value = number(measure)
     total = np.zeros(draws)
-    models = any(len(p.values) > 1 and p.population != "both" for p in measure.parts)
     for p in measure.parts:
         columns = bootstrap.resamples(p.values.shape[1], draws, seed, f"examples {p.side}")
-        rows = bootstrap.resamples(len(p.values), draws, seed, f"models {p.population}")
         if measure.quantile is not None:
             total += _quantiles(p, measure.quantile, columns)
-        else:
-            total += p.sign * bootstrap.resampled_means(p.values, rows if p.population != "both" else np.ones_like(rows), columns)
+            continue
+        rows = bootstrap.resamples(len(p.values), draws, seed, f"models {p.population}")
+        rows = np.ones_like(rows) if p.population == "both" else bootstrap.inflated(rows)
+        total += p.sign * bootstrap.resampled_means(p.values, rows, columns)
     low, high = bootstrap.basic(value, total, about.low, about.high)
-    return Score(value, low, high, resampled="models and examples" if models else "examples")
+    return Score(value, low, high, resampled=_resampled(measure))
+
+
+def _resampled(measure: Measure) -> str:
+    """What an interval knows of: a single model tells nothing of how models differ."""
+    drawn = {p.population for p in measure.parts if len(p.values) > 1 and p.population != "both"}
+    there = {p.population for p in measure.parts if p.population != "both"}
+    if measure.quantile is not None or not drawn:
+        return "examples"
+    return "models and examples" if drawn == there else f"{drawn.pop()} models and examples"
 
 
 def _quantiles(part: Part, q: float, counts: Array) -> Array:
-    """Quantile over resampled examples of the mean over models."""
+    """Quantile over resampled examples of the mean over models: the least value that a share q does not exceed."""
     values = part.values.mean(0)
     order = np.argsort(values)
-    at = [int((np.cumsum(row[order], dtype=np.int64) >= q * len(values) - 1e-9).argmax()) for row in counts]
+    at = [int((np.cumsum(row[order], dtype=np.float64) >= q * len(values) - 1e-9).argmax()) for row in counts]
     return np.asarray(values[order][at])
 
 

@@ -109,11 +109,32 @@ def _optimizer(params: list[nn.Parameter], steps: Steps) -> torch.optim.Optimize
 
 @contextmanager
 def _statistics(model: nn.Module, frozen: bool) -> Iterator[None]:
-    """With ``frozen``, batch-norm layers normalise by their stored statistics and leave them."""
+    """How batch-norm layers normalise within.
+
+    With ``frozen`` by their stored statistics, which stay. Otherwise by the batch; a batch that gives a layer a single
+    value a channel has no statistics, and is normalised by the stored ones.
+    """
     if frozen:
         for part in norms(model):
             part.eval()
-    yield
+    hooks = [h for part in norms(model) for h in (part.register_forward_pre_hook(_alone), part.register_forward_hook(_together))]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _alone(part: nn.Module, given: tuple[Tensor, ...]) -> None:
+    if part.training and given[0].numel() == given[0].shape[1]:
+        part.eval()
+        part.alone = True  # type: ignore[assignment]
+
+
+def _together(part: nn.Module, given: tuple[Tensor, ...], out: Tensor) -> None:
+    if getattr(part, "alone", False):
+        part.train()
+        del part.alone
 
 
 def norms(model: nn.Module) -> list[_BatchNorm]:

@@ -23,7 +23,8 @@ class Train(Learner):
     Args:
         model: an architecture, or any callable without arguments that makes a torch module.
         steps: step size, length, optimizer, schedule.
-        head: names of the classifier head's parameters; empty finds the last linear layer.
+        head: names of the classifier head's parameters; empty finds the last declared linear layer or 1x1
+            convolution with as many answers as there are classes.
 
     Source: empirical risk minimisation; the set-up of DEL, arXiv 2412.02432, section 5.
     """

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from scipy import stats
 
 Array = np.ndarray[Any, Any]
 
@@ -25,6 +26,20 @@ def resamples(n: int, draws: int, seed: int, label: str) -> Array:
             row[:] = np.minimum(np.bincount(rng.integers(n, size=n), minlength=n), 255)
     counts.flags.writeable = False  # it is shared
     return counts
+
+
+def inflated(counts: Array, level: float = 0.95) -> Array:
+    """Counts of few rows, spread so that an interval from them is as wide as Student's t makes it.
+
+    Resampling m rows understates the variance of their mean by (m - 1) / m, and a normal quantile understates what few
+    rows leave open. Deviations from one draw each are widened by ``sqrt(m / (m - 1)) * t / z``.
+    """
+    m = counts.shape[1]
+    if m == 1:
+        return counts
+    tail = (1 + level) / 2
+    wider = np.sqrt(m / (m - 1)) * stats.t.ppf(tail, m - 1) / stats.norm.ppf(tail)
+    return np.asarray(1 + wider * (counts - 1.0))
 
 
 def resampled_means(values: Array, models: Array, examples: Array, block: int = 100) -> Array:

@@ -41,7 +41,7 @@ def it_leaves_what_is_outside_the_mask(made: Unlearner | Recipe) -> None:
         problem = replace(problem, mask=Mask(bits, problem.digest), head="masked")
     outcome = made.run(model, problem)
     mask = problem.mask or outcome.mask
-    free = problem.task.head(model) if problem.mask is None else ()
+    free = problem.task.head(model, problem.forget.classes) if problem.mask is None else ()
     before = state(model)
     for name, p in outcome.model.named_parameters():
         outside = p.detach() != before[name]

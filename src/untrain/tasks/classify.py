@@ -15,7 +15,8 @@ class Classify(Spec):
     """Cross-entropy on the model's answers; uint8 images are scaled to [0, 1].
 
     Args:
-        head_names: names of the classifier head's parameters; empty finds the last linear or 1x1-convolution layer.
+        head_names: names of the classifier head's parameters; empty finds the last declared linear layer or 1x1
+            convolution with as many answers as there are classes.
 
     Source: the classification set-up of DEL, arXiv 2412.02432 (ToTensor only, no normalisation).
     """
@@ -26,25 +27,33 @@ class Classify(Spec):
         """Answers, (b, c); a model that returns a record with ``logits`` is understood."""
         x = batch.x.float() / 255 if batch.x.dtype == torch.uint8 else batch.x
         out = model(x)
-        return out if isinstance(out, Tensor) else out.logits
+        logits = out if isinstance(out, Tensor) else getattr(out, "logits", None)
+        if not isinstance(logits, Tensor):
+            kind = f"{type(model).__name__} answers with a {type(out).__name__}"
+            raise ModelError(f"{kind}; a tensor (batch, classes), or a record with one under `logits`, is needed")
+        return logits
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
         """Cross-entropy in nats, (b,)."""
         return F.cross_entropy(self.logits(model, batch), batch.y, reduction="none")
 
-    def head(self, model: nn.Module) -> tuple[str, ...]:
-        """Names of the head's parameters.
+    def head(self, model: nn.Module, classes: int) -> tuple[str, ...]:
+        """Names of the head's parameters: those named, or of the last declared linear layer with ``classes`` answers.
 
         Raises:
-            ModelError: there is no linear layer to take for the head.
+            ModelError: there is no such layer.
         """
         if self.head_names:
             return self.head_names
-        last = None
-        for name, part in model.named_modules():
-            if isinstance(part, nn.Linear) or (isinstance(part, nn.Conv2d) and part.kernel_size == (1, 1)):
-                last = name, part
-        if last is None or not isinstance(last[1], nn.Linear | nn.Conv2d):
-            raise ModelError(f"{type(model).__name__} has no linear layer to take for its head: name it with head=(...)")
-        name, part = last
-        return tuple(f"{name}.{p}" if name else p for p, _ in part.named_parameters(recurse=False))
+        found = None
+        for part in model.modules():
+            narrow = isinstance(part, nn.Conv2d) and part.kernel_size == (1, 1) and part.out_channels == classes
+            if narrow or (isinstance(part, nn.Linear) and part.out_features == classes):
+                found = part
+        if found is None:
+            raise ModelError(
+                f"{type(model).__name__} has no linear layer with {classes} answers to take for its head: name it with head=(...)"
+            )
+        held = {id(p) for p in found.parameters(recurse=False)}
+        # By identity: a tied weight bears the name under which the model declares it first.
+        return tuple(n for n, p in model.named_parameters() if id(p) in held)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from untrain.core.errors import ModelError
 from untrain.core.prints import salted
 from untrain.core.records import Batch, Problem
-from untrain.core.roles import Unlearner
+from untrain.core.roles import Unlearner, own_randomness
 from untrain.core.steps import Steps
 from untrain.learn.descend import descend
 
@@ -70,7 +70,9 @@ class ResetFinetune(Unlearner):
                 else "origin=..., the model's own seed"
             )
             raise ModelError(f"reset={self.reset!r} needs initial values: give Problem({lacks})")
-        made = dict(problem.init(seed).named_parameters())
+        # Seeded here as well: a user's init may be a plain call of the class that ignores what it is given.
+        with own_randomness(next(model.parameters()).device, seed):
+            made = dict(problem.init(seed).named_parameters())
         wrong = [n for n, p in here.items() if n not in made or made[n].shape != p.shape]
         if wrong:
             raise ModelError(f"init makes a model of another shape: {wrong[0]!r} differs")

@@ -1,0 +1,77 @@
+"""Digests of code: what makes stored work stale when the mathematics behind it changes."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import inspect
+import sys
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+
+def code_digest(thing: Any) -> str:
+    """Twelve hexadecimal digits of the code behind a class, a function or a module; ``'unknown'`` without source.
+
+    It covers the module where ``thing`` is defined and all that this imports, directly or not, of the same package and
+    of ours. It is of syntax trees without docstrings, so that a comment makes nothing stale.
+    """
+    module = inspect.getmodule(thing)
+    if module is None or not getattr(module, "__file__", None):
+        return "unknown"
+    return _digest_of(module.__name__, str(module.__file__))
+
+
+@lru_cache(maxsize=512)
+def _digest_of(name: str, file: str) -> str:
+    if not Path(file).is_file():
+        return "unknown"
+    files, waiting = {name: Path(file)}, [name]
+    while waiting:
+        for found in _imports(files[waiting.pop()], (name.partition(".")[0], "untrain")):
+            path = None if found in files else _file(found)
+            if path is not None:
+                files[found] = path
+                waiting.append(found)
+    return hashlib.sha256("".join(_tree(path) for _, path in sorted(files.items())).encode()).hexdigest()[:12]
+
+
+@lru_cache(maxsize=512)
+def _parsed(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(encoding="utf-8"))
+
+
+@lru_cache(maxsize=512)
+def _imports(file: Path, packages: tuple[str, ...]) -> tuple[str, ...]:
+    """Dotted names that a file imports of some packages, at any depth."""
+    found = []
+    for node in ast.walk(_parsed(file)):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            found += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return tuple(dict.fromkeys(n for n in found if n.partition(".")[0] in packages))
+
+
+def _file(name: str) -> Path | None:
+    """The file of a module, by the place of its package: what happens to be imported must not matter."""
+    top, *rest = name.split(".")
+    places = list(getattr(sys.modules.get(top), "__path__", ()))
+    for place in places:
+        stem = Path(place).joinpath(*rest)
+        for file in (stem / "__init__.py", stem.with_name(f"{stem.name}.py")):
+            if file.is_file():
+                return file
+    return None
+
+
+@lru_cache(maxsize=512)
+def _tree(file: Path) -> str:
+    """A file's syntax tree as text, docstrings left out."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
+            body.pop(0)
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
