@@ -32,11 +32,16 @@ HANDOVER = "import os, sys; _, r, w, *c = sys.argv; os.dup2(int(r), 3); os.dup2(
 METHODS = ("Finetune()", "DEL()", "SalUn()", "Nothing()")
 
 
-def observation(models: int, forget_margin: float, seed: int, wrong: bool = False) -> Observation:
-    """Answers of made-up models that are ``forget_margin`` sure of the forget examples."""
+def observation(models: int, forget_margin: float, seed: int, wrong: str = "") -> Observation:
+    """Answers of made-up models that are ``forget_margin`` sure of the forget examples.
+
+    Labels are wrong nowhere, in the 'forget' set, in its 'half', or every fifth 'here and there' in the training data.
+    """
     rng = np.random.default_rng(seed)
     true = np.arange(len(SIDES)) % CLASSES
-    labels = np.where((SIDES == "forget") & wrong, (true + 1) % CLASSES, true)
+    at = np.arange(len(SIDES))
+    bad = {"": at < 0, "forget": SIDES == "forget", "half": at < 6, "here and there": (at % 5 == 0) & (SIDES != "test")}[wrong]
+    labels = np.where(bad, (true + 1) % CLASSES, true)
     logits = rng.normal(size=(models, len(SIDES), CLASSES)).astype(np.float32)
     sure = np.where(SIDES == "forget", forget_margin, 3.0).astype(np.float32)
     logits[:, np.arange(len(SIDES)), labels] += sure
@@ -69,7 +74,7 @@ def scores_of(original: Observation, ours: Observation, oracle: Observation) -> 
     return {name: asdict(score) for name, score in found.items()}
 
 
-def material(wrong: bool = False, methods: tuple[str, ...] = METHODS, inputs: bool = True) -> Material:
+def material(wrong: str = "", methods: tuple[str, ...] = METHODS, inputs: bool = True) -> Material:
     """A made-up run."""
     original, oracle = observation(2, 4.0, 1, wrong), observation(3, 1.0, 2, wrong)
     ours = {m: observation(2, 4.0 - at, 3 + at, wrong) for at, m in enumerate(methods)}
@@ -93,7 +98,19 @@ def privacy() -> Material:
 @pytest.fixture(scope="session")
 def repair() -> Material:
     """A run whose forget examples bear wrong labels."""
-    return material(wrong=True)
+    return material(wrong="forget")
+
+
+@pytest.fixture(scope="session")
+def noisy() -> Material:
+    """A run on data with a few wrong labels, whose forget examples were drawn at random."""
+    return material(wrong="here and there")
+
+
+@pytest.fixture(scope="session")
+def half() -> Material:
+    """A run whose forget examples bear wrong labels as often as right ones."""
+    return material(wrong="half")
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,7 @@
 """The page as a browser shows it."""
 
+import dataclasses
+
 import pytest
 
 from untrain.pages.page import page
@@ -7,12 +9,39 @@ from untrain.pages.page import page
 WIDE = "[document.documentElement.scrollWidth, window.innerWidth]"
 DRAWN = "[...document.querySelectorAll('.chart')].map(c => c.querySelectorAll('.main-svg').length > 0)"
 TEXT_COLOUR = "getComputedStyle(document.querySelector('.chart .xtitle')).fill"
+# The lines of the lead's sentences, as they are broken.
+LINES = """[...document.querySelectorAll('.lead article p')].flatMap(p => {
+  const walk = document.createTreeWalker(p, NodeFilter.SHOW_TEXT), lines = [];
+  for (let node, last = null; (node = walk.nextNode());)
+    for (let i = 0; i < node.length; i++) {
+      const range = document.createRange();
+      range.setStart(node, i); range.setEnd(node, i + 1);
+      const at = range.getBoundingClientRect();
+      if (at.width === 0) continue;
+      if (last === null || at.top > last + 8) lines.push('');
+      last = at.top;
+      lines[lines.length - 1] += node.data[i];
+    }
+  return lines;
+})"""
 
 
 @pytest.fixture(scope="module")
 def report(privacy, repair, tmp_path_factory):
     file = tmp_path_factory.mktemp("page") / "report.html"
     file.write_text(page([privacy, repair], "untrain demo"), encoding="utf-8")
+    return file
+
+
+@pytest.fixture(scope="module")
+def spelled(privacy, tmp_path_factory):
+    """A report that opens with a method of many values."""
+    rows = [
+        r | {"method": "DEL(steps=Steps(lr=0.1, batch=64))"} if r["method"] == "DEL()" else r for r in privacy.document["results"]
+    ]
+    file = tmp_path_factory.mktemp("spelled") / "report.html"
+    made = dataclasses.replace(privacy, document=privacy.document | {"results": rows}, unlearned={})
+    file.write_text(page([made], "untrain demo"), encoding="utf-8")
     return file
 
 
@@ -25,6 +54,16 @@ def test_it_opens_without_errors_requests_or_overflow(report, chromium, width, s
     assert [url for url in chromium.asked() if not url.startswith("data:")] == [report.as_uri()]
     held, given = chromium.run(WIDE)
     assert held <= given == width
+
+
+@pytest.mark.browser
+def test_no_line_of_the_lead_ends_after_an_opening_bracket(spelled, chromium):
+    chromium.open(spelled, 1280)
+    for width in range(320, 900, 12):
+        chromium.ask("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
+        lines = chromium.run(LINES)
+        assert any("DEL(steps=" in line for line in lines), lines
+        assert [line for line in lines if line.rstrip().endswith("(")] == []
 
 
 @pytest.mark.browser

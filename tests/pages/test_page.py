@@ -150,6 +150,33 @@ def test_a_repair_shows_given_and_true_labels(read, repair):
     assert module.title(repair).startswith("Repair")
 
 
+def test_a_random_request_on_noisy_data_is_no_repair(noisy):
+    seen = Reader(page([noisy], "x"))
+    assert module.title(noisy) == "Privacy: examples withdrawn from data with wrong labels"
+    assert "3 of the examples to forget and 3 of the other training examples bear a wrong label" in seen.text
+    assert "wrong) labels" not in seen.text
+    assert "their wrong labels" not in seen.text
+
+
+def test_a_repair_needs_more_than_half_of_the_labels_to_be_wrong(noisy, repair, privacy, half):
+    assert [module.is_repair(m) for m in (repair, noisy, privacy, half)] == [True, False, False, False]
+
+
+def test_the_spelling_of_the_first_method_stands_behind_the_sentences(privacy):
+    seen = Reader(page([renamed(privacy, "DEL(steps=Steps(lr=0.1, batch=64))")], "x"))
+    assert "DEL is here DEL(steps=Steps(lr=0.1, batch=64)), number 2 in the table." in seen.text
+    assert ("code", {"class": "spelling"}) in seen.tags
+
+
+def test_a_name_without_values_needs_no_spelling(privacy):
+    assert "number 2 in the table" not in Reader(page([privacy], "x")).text
+
+
+def test_no_claim_is_made_on_where_test_examples_were(read):
+    assert "20 test examples were not in the training set that untrain was given" in read.text
+    assert "never trained on" not in read.text
+
+
 def test_the_glossary_is_that_of_the_evaluators(read):
     from untrain.results import abouts, evaluators
 

@@ -30,10 +30,21 @@ def test_a_score_without_a_value_says_why(plain_about):
 
 
 def test_methods_are_numbered_and_read_against_ideal_floor_and_ceiling(privacy):
-    table = tables.comparison(privacy.document, GLOSSARY)
+    table = tables.comparison(privacy.document, GLOSSARY, repair=False)
     assert [line.number for line in table.lines] == [1, 2, 3, 4]
     assert [line.kind for line in table.references] == ["the ideal", "floor", "ceiling"]
     assert {len(line.cells) for line in (*table.lines, *table.references)} == {len(table.columns) + 1}
+
+
+def test_on_noisy_data_a_privacy_request_keeps_its_columns_and_says_which_labels_count(noisy, privacy):
+    plain, table = (tables.comparison(m.document, GLOSSARY, repair=False).columns for m in (privacy, noisy))
+    assert [c.name for c in table] == [c.name for c in plain]
+    assert [c.heading for c in table][:2] == ["Forget gap, given labels, points", "Forget accuracy, given labels"]
+
+
+def test_a_repair_says_that_the_given_labels_are_wrong(repair):
+    columns = tables.comparison(repair.document, GLOSSARY, repair=True).columns
+    assert "Forget accuracy, given (wrong) labels" in [c.heading for c in columns]
 
 
 def test_reasons_are_told_once(privacy):

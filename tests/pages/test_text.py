@@ -59,6 +59,30 @@ def test_the_opening_without_nothing_takes_the_ceiling():
 
 
 @pytest.mark.parametrize(
+    ("repair", "noisy", "told"),
+    [
+        (True, True, "as their wrong labels say"),
+        (False, True, "as the labels given say"),
+        (False, False, "of these examples rightly"),
+    ],
+)
+def test_labels_are_called_wrong_only_where_wrong_labels_are_to_be_forgotten(repair, noisy, told):
+    true = {"forget_true_accuracy": gap(0.9, 0.8, 1.0) | {"ideal": 0.95}} if noisy else {}
+    one = row("DEL()") | {"scores": {"forget_gap": gap(-0.04, -0.05, -0.03), **true}}
+    document = {"results": [one], "sizes": {"forget": 180}, "seeds": 5, "oracles": 10}
+    sentences = text.opening(document, repair)
+    assert told in sentences[1]
+    assert ("true labels" in " ".join(sentences)) == repair
+
+
+def test_the_opening_names_a_method_without_its_values():
+    rows = [row("DEL(steps=Steps(lr=0.1, batch=64))")]
+    first, second = text.opening({"results": rows, "sizes": {"forget": 180}, "seeds": 5, "oracles": 10})
+    assert "that of DEL is" in first
+    assert "Steps" not in first + second
+
+
+@pytest.mark.parametrize(
     ("low", "high", "told"),
     [(0.01, 0.02, "it is right fewer"), (-0.02, -0.01, "it is right more"), (0.0, 0.0, "no width"), (None, None, "no interval")],
 )

@@ -97,43 +97,59 @@ def embedded(data: Any) -> Markup:
 def section(key: str, material: Material, glossary: Mapping[str, About], drawn: Drawn) -> dict[str, Any]:
     """All that the page shows of one run; its charts go to ``drawn``."""
     document = material.document
-    found = figures.masks(document)
+    found, repair = figures.masks(document), is_repair(material)
     first = text.lead(document["results"])
     return {
-        "key": key, "title": title(material), "document": document, "opening": text.opening(document),
-        "table": tables.comparison(document, glossary), "every": tables.every(document, glossary), "about": about(material),
+        "key": key, "title": title(material), "document": document, "opening": text.opening(document, repair),
+        "table": tables.comparison(document, glossary, repair), "every": tables.every(document, glossary), "about": about(material),
         "missing": tables.missing(document), "notes": tables.notes(document), "guard": tables.guard(document),
         "masks": found, "layers": list(dict.fromkeys(n for held in found.values() for n in held)),
         "pareto": drawn.add(f"{key}-pareto", figures.pareto(document)),
         "mask": drawn.add(f"{key}-mask", figures.mask_chart(found)),
         "methods": methods(key, material, drawn), "first": first["method"] if first else "",
-        "unseen": extremes.unseen(material.inputs),
+        "unseen": extremes.unseen(material.inputs), "spelling": spelling(document),
     }  # fmt: skip
 
 
 def title(material: Material) -> str:
-    """Whether a run repairs wrong labels or answers a request for privacy."""
-    return "Repair: examples with wrong labels" if mislabelled(material) else "Privacy: examples withdrawn"
+    """Whether a run repairs wrong labels or answers a request for privacy, on data with wrong labels or not."""
+    if is_repair(material):
+        return "Repair: examples with wrong labels"
+    noisy = mislabelled(material, "forget") or mislabelled(material, "retain")
+    return "Privacy: examples withdrawn" + (" from data with wrong labels" if noisy else "")
+
+
+def is_repair(material: Material) -> bool:
+    """Whether more than half of the examples to forget bear a wrong label."""
+    return 2 * mislabelled(material, "forget") > int((np.asarray(material.oracle.side) == "forget").sum())
+
+
+def spelling(document: Mapping[str, Any]) -> tuple[str, str, int] | None:
+    """Short name, spelling and number of the method that the page opens with; None where the name says it all."""
+    first = text.lead(document["results"])
+    if first is None or text.short(first["method"]) == text.label(first["method"]):
+        return None
+    return text.short(first["method"]), text.label(first["method"]), document["results"].index(first) + 1
 
 
 def about(material: Material) -> str:
     """What was asked for, in words."""
-    sizes, wrong = material.document["sizes"], mislabelled(material)
+    sizes = material.document["sizes"]
+    wrong, others = (mislabelled(material, side) for side in ("forget", "retain"))
     told = (
         f"{sizes['forget']:,} of {sizes['train']:,} training examples are to be forgotten; "
-        f"{sizes['test']:,} test examples were never trained on."
+        f"{sizes['test']:,} test examples were not in the training set that untrain was given."
     )
-    return (
-        f"{told} {wrong:,} of the examples to forget bear a wrong label, planted to see whether it can be repaired."
-        if wrong
-        else told
-    )
+    if is_repair(material):
+        return f"{told} {wrong:,} of the examples to forget bear a wrong label, planted to see whether it can be repaired."
+    noise = f" {wrong:,} of the examples to forget and {others:,} of the other training examples bear a wrong label."
+    return told + (noise if wrong or others else "")
 
 
-def mislabelled(material: Material) -> int:
-    """How many of the examples to forget bear another label than the true one."""
+def mislabelled(material: Material, side: str) -> int:
+    """How many examples of a side bear another label than the true one."""
     seen = material.oracle
-    here = np.asarray(seen.side) == "forget"
+    here = np.asarray(seen.side) == side
     return int((np.asarray(seen.labels)[here] != np.asarray(seen.true)[here]).sum())
 
 

@@ -10,7 +10,7 @@ from untrain.core.evaluator import About, Score
 from untrain.core.records import Guard
 from untrain.describe import documented
 from untrain.pages import text
-from untrain.pages.words import CONTROLS, PRIVACY, REPAIR, heading
+from untrain.pages.words import CONTROLS, GIVEN, PRIVACY, REPAIR, WRONG, heading
 
 Document = Mapping[str, Any]
 Glossary = Mapping[str, About]
@@ -61,16 +61,22 @@ def is_gap(about: About) -> bool:
 
 
 def noisy(document: Document) -> bool:
-    """Whether labels were wrong on purpose, so that scores on true labels exist."""
+    """Whether some label is known to be wrong, so that scores on true labels exist."""
     return any("forget_true_accuracy" in row["scores"] for row in document["results"])
 
 
-def comparison(document: Document, glossary: Glossary) -> Table:
-    """The first table: chosen scores and cost of each method, and what retraining and the original have."""
+def comparison(document: Document, glossary: Glossary, repair: bool) -> Table:
+    """The first table: chosen scores and cost of each method, and what retraining and the original have.
+
+    Args:
+        document: a run's scores.
+        glossary: what each score is.
+        repair: whether wrong labels are to be forgotten.
+    """
     rows = document["results"]
-    wanted = REPAIR if noisy(document) else PRIVACY
+    wanted, labels = (REPAIR, WRONG) if repair else (PRIVACY, GIVEN if noisy(document) else None)
     names = [n for n in wanted if n in glossary and any(n in row["scores"] for row in rows)]
-    columns = tuple(Column(n, heading(n, noisy(document)), glossary[n].means) for n in names)
+    columns = tuple(Column(n, heading(n, labels), glossary[n].means) for n in names)
     lines = tuple(_method(i, row, names, glossary) for i, row in enumerate(rows, 1))
     return Table(columns, lines, _references(document, names, glossary))
 

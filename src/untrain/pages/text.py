@@ -84,24 +84,33 @@ def lead(rows: list[Row]) -> Row | None:
     return next((tier[0] for tier in tiers if tier), None)
 
 
-def opening(document: Mapping[str, Any]) -> list[str]:
-    """The sentences that a report opens with: gap, interval, number of seeds, and what follows from them."""
+def opening(document: Mapping[str, Any], repair: bool = False) -> list[str]:
+    """The sentences that a report opens with: gap, interval, number of seeds, and what follows from them.
+
+    Methods are named without their values: a spelling would be broken wherever a line ends.
+
+    Args:
+        document: a run's scores.
+        repair: whether wrong labels are to be forgotten.
+    """
     row = lead(document["results"])
     if row is None:
         return ["No method produced a model that could be scored; the table says why."]
     score = row["scores"].get("forget_gap")
     if score is None or score["value"] is None:
-        return [f"{label(row['method'])} has no forget gap: {score['reason'] if score else 'it was not asked for'}."]
-    on = ", on the labels as given," if "forget_true_accuracy" in row["scores"] else ""
-    size, name, brief = document["sizes"]["forget"], label(row["method"]), short(row["method"])
+        return [f"{short(row['method'])} has no forget gap: {score['reason'] if score else 'it was not asked for'}."]
+    noisy = "forget_true_accuracy" in row["scores"]
+    on = ", on the labels as given," if noisy else ""
+    size, name = document["sizes"]["forget"], short(row["method"])
     first = (
         f"On the {size:,} {plural(size, 'example')} to forget, the accuracy of retraining minus that of {name}{on} is "
         f"{points(score)} over {counted(document['seeds'], 'seed')} against "
         f"{counted(document['oracles'], 'retrained model')}; {left_alone(document, score)}."
     )
-    if "forget_true_accuracy" in row["scores"]:
-        return [first, meaning(score, brief, "answers {} of these examples as their wrong labels say"), corrected(row, brief)]
-    return [first, meaning(score, brief, "answers {} of these examples rightly")]
+    if repair and noisy:
+        return [first, meaning(score, name, "answers {} of these examples as their wrong labels say"), corrected(row, name)]
+    as_told = "as the labels given say" if noisy else "rightly"
+    return [first, meaning(score, name, f"answers {{}} of these examples {as_told}")]
 
 
 def points(score: Mapping[str, Any]) -> str:

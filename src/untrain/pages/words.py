@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 LEAD = "DEL"
 
 CONTROLS = {
@@ -28,11 +30,12 @@ HEADINGS = {
     "mia_svc_efficacy": "SVC attack, non-members",
 }
 WORDS = {"klom": "KLoM", "mia": "attack", "svc": "SVC", "auc": "AUC", "p95": "95th percentile"}
-GIVEN = {"forget_accuracy": "Forget accuracy, given (wrong) labels", "forget_gap": "Forget gap, given labels, points"}
+GIVEN = {"forget_accuracy": "Forget accuracy, given labels", "forget_gap": "Forget gap, given labels, points"}
+WRONG = GIVEN | {"forget_accuracy": "Forget accuracy, given (wrong) labels"}
 
 
-def heading(score: str, noisy: bool = False) -> str:
-    """The heading of a score; one that is not known is spelled out."""
+def heading(score: str, labels: Mapping[str, str] | None = None) -> str:
+    """The heading of a score; ``labels`` are headings that say which labels count; one that is not known is spelled out."""
     spelled = " ".join(WORDS.get(w, w) for w in score.split("_"))
     plain = HEADINGS.get(score, spelled[:1].upper() + spelled[1:])
-    return GIVEN.get(score, plain) if noisy else plain
+    return (labels or {}).get(score, plain)
