@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 from copy import deepcopy
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ import torch
 from untrain import checks
 from untrain.core import names
 from untrain.core.errors import SpecError
+from untrain.core.evaluator import About, Evaluator, Measure, Part
 from untrain.core.roles import Architecture, Learner, Localizer, Unlearner
 from untrain.core.spec import Spec, parse
 from untrain.core.steps import Adam, Sgd, Steps
@@ -30,8 +32,20 @@ NEEDS = {"These": "These(ids=(1, 2))", "Ids": "Ids(path='ids.csv')", "Where": "W
 
 
 def found() -> list[Spec]:
-    """One object of every name with a spelling; evaluators and scenarios are tried where they are tested."""
-    roles = ("unlearner", "recipe", "localizer", "learner", "architecture", "request", "noise", "task", "part", "choice")
+    """One object of every name with a spelling; scenarios are tried where they are tested."""
+    roles = (
+        "unlearner",
+        "recipe",
+        "localizer",
+        "evaluator",
+        "learner",
+        "architecture",
+        "request",
+        "noise",
+        "task",
+        "part",
+        "choice",
+    )
     made = []
     for place in names.of_role(*roles):
         try:
@@ -389,6 +403,131 @@ class Relabelling(Learner):
         return Train(model=ConvNet(width=4), steps=STEPS)(examples, seed)
 
 
+def told(*names, ideal="0"):
+    """A glossary of gaps in fractions."""
+    return {n: About("made up", "fraction", ideal, "none", low=-1.0) for n in names}
+
+
+def right(seen):
+    """1 where the label has the largest logit, (m, n)."""
+    return (seen.logits.argmax(-1) == seen.labels).astype(float)
+
+
+def gap(trial, of="forget"):
+    """Oracles' mean minus the unlearned models' on a side."""
+    here = trial.side == of
+    return Measure((Part(1, "oracle", of, trial.oracle[:, here]), Part(-1, "unlearned", of, trial.unlearned[:, here])))
+
+
+class Unexplained(Evaluator):
+    """Gives a score that its glossary lacks.
+
+    Source: planted.
+    """
+
+    scores: ClassVar = told("known")
+
+    def prepare(self, seen):
+        return right(seen)
+
+    def evaluate(self, trial):
+        return {"known": gap(trial), "unknown": gap(trial)}
+
+
+class SideSwapped(Evaluator):
+    """The unlearned models' forget set against the oracles' test set.
+
+    Source: planted.
+    """
+
+    scores: ClassVar = told("difference")
+
+    def prepare(self, seen):
+        return right(seen)
+
+    def evaluate(self, trial):
+        theirs, ours = trial.oracle[:, trial.side == "test"] * 0.5, trial.unlearned[:, trial.side == "forget"]
+        return {"difference": Measure((Part(1, "oracle", "test", theirs), Part(-1, "unlearned", "forget", ours)))}
+
+
+class FirstModel(Evaluator):
+    """Looks at the first model alone.
+
+    Source: planted.
+    """
+
+    scores: ClassVar = told("gap")
+
+    def prepare(self, seen):
+        return right(seen)
+
+    def evaluate(self, trial):
+        ours, theirs = (p[:1, trial.side == "forget"] for p in (trial.unlearned, trial.oracle))
+        return {"gap": Measure((Part(1, "oracle", "forget", theirs), Part(-1, "unlearned", "forget", ours)))}
+
+
+class FirstRows(Evaluator):
+    """A threshold from the first ten retain rows, as they happen to lie.
+
+    Source: planted.
+    """
+
+    scores: ClassVar = told("gap")
+
+    def prepare(self, seen):
+        sure = seen.logits.max(-1)
+        return (sure > sure[:, np.flatnonzero(seen.side == "retain")[:10]].mean(1, keepdims=True)).astype(float)
+
+    def evaluate(self, trial):
+        return {"gap": gap(trial)}
+
+
+class Pooled(Evaluator):
+    """A threshold from all models at once: who else is measured decides.
+
+    Source: planted.
+    """
+
+    scores: ClassVar = told("gap")
+
+    def prepare(self, seen):
+        sure = seen.logits.max(-1)
+        return (sure > sure.mean()).astype(float)
+
+    def evaluate(self, trial):
+        return {"gap": gap(trial)}
+
+
+class Blind(Evaluator):
+    """Looks at the test set alone, and roughly.
+
+    Source: planted.
+    """
+
+    scores: ClassVar = told("gap")
+
+    def prepare(self, seen):
+        return np.ones(seen.logits.shape[:2])
+
+    def evaluate(self, trial):
+        return {"gap": gap(trial, "test")}
+
+
+class NoZero(Evaluator):
+    """A ratio, whose ideal is told to be 0.5 and is none of our business.
+
+    Source: planted.
+    """
+
+    scores: ClassVar = told("gap_like", ideal="0.5")
+
+    def prepare(self, seen):
+        return right(seen)
+
+    def evaluate(self, trial):
+        return {"gap_like": Measure((Part(1, "unlearned", "forget", trial.unlearned[:, trial.side == "forget"]),))}
+
+
 FAULTS = [
     (TeacherStepped, "it moves some parameter", "moved no parameter"),
     (OnlyBuffers, "it moves some parameter", "moved no parameter"),
@@ -413,6 +552,12 @@ FAULTS = [
     (Seedless, "the same seed trains the same model", "ignores its seed"),
     (Unseeded, "the same seed trains the same model", "two models for one seed"),
     (Relabelling, "it leaves the examples and the random state", "labels 0"),
+    (Unexplained, "every score is explained", r"lacks: \['unknown'\]"),
+    (SideSwapped, "it is ideal when unlearned is the oracle", "difference"),
+    (FirstModel, "it is blind to the order of models", "order of models"),
+    (FirstRows, "it is blind to the order of examples", "order of examples"),
+    (Pooled, "a batch of models gives what its models give one by one", "with others"),
+    (Blind, "it tells the original from the oracle", "hold on to the forget set"),
 ]
 
 
@@ -433,6 +578,10 @@ def test_a_planted_fault_is_caught(fault, promise, said, monkeypatch):
 def test_every_promise_has_a_planted_fault():
     promised = {name for fault, *_ in FAULTS for name, _ in checks.checks_for(fault)}
     assert promised == {promise for _, promise, _ in FAULTS}
+
+
+def test_a_score_with_another_ideal_than_0_need_not_be_0_for_the_oracles():
+    assert [v for v in checks.check(NoZero) if v.error] == []
 
 
 def test_an_error_of_any_kind_is_a_broken_promise_and_not_the_end():
