@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-WANTED = ("Retrain()", "Finetune()", "NegGrad()", "RandomLabel()", "SalUn()", "DEL(", "@ RandomMask()", "Nothing()")
+WANTED = ("Retrain(", "Finetune(", "NegGrad(", "RandomLabel(", "SalUn(", "DEL(", "@ RandomMask(", "Nothing(")
 
 
 def complaints(folder: Path) -> list[str]:

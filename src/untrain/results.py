@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from untrain.core import names
+from untrain.core.code import code_digest
 from untrain.core.errors import DataError
 from untrain.core.evaluator import About, Evaluator
 from untrain.core.records import Observation
-from untrain.core.code import code_digest
 from untrain.core.spec import canonical, sources
 from untrain.evaluate.score import compare
 from untrain.store import Entry, Store, key_of
@@ -153,8 +153,10 @@ def warnings(record: dict[str, Any]) -> list[str]:
             f"{near['near']} of {near['forget']} forget examples have a near-duplicate left in the retain set "
             f"({near['exact']} exact): what they teach is not forgotten by forgetting them"
         )
-    if record["seeds"] < 5:
-        told.append(f"with fewer than 5 seeds (here {record['seeds']}) intervals are rough, and tend to be too narrow")
+    if record["seeds"] == 1:
+        told.append("one seed tells nothing of how models differ: intervals leave that out and are too narrow")
+    elif record["seeds"] < 4:
+        told.append(f"{record['seeds']} seeds say little of how models differ: intervals are wide for it")
     return told
 
 

@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from untrain.core.evaluator import About, Measure, Part
 from untrain.core.records import Trial
 from untrain.evaluate.accuracy import Accuracy
 from untrain.evaluate.klom import KLoM
 from untrain.evaluate.lossmia import LossMia
-from untrain.evaluate.score import score
+from untrain.evaluate.score import _interval, number, score
 from untrain.evaluate.svcmia import SvcMia
 
 ALL = (Accuracy(), LossMia(), SvcMia(), KLoM(least=2))
@@ -132,3 +133,37 @@ def test_fresh_oracles_have_gaps_whose_intervals_mostly_hold_zero(planted):
         s = score(LossMia(), Trial(ours, ours, oracle), draws=200)["mia_loss_gap"]
         held += s.low <= 0 <= s.high
     assert held >= 34
+
+
+@pytest.mark.parametrize(("seeds", "oracles"), [(2, 4), (3, 6), (5, 10)])
+def test_intervals_hold_the_truth_nineteen_times_in_twenty_though_models_are_few_and_differ(seeds, oracles):
+    """Gaps whose truth is 0: models differ by 0.2, examples by 0.3, and each answer by 0.3 besides."""
+    draw, held, times = np.random.default_rng(1), 0, 200
+    about = About("", "", "", "", low=-99.0, high=99.0)
+    for _ in range(times):
+        examples = draw.normal(0, 0.3, 130)
+        ours, theirs = (examples + draw.normal(0, 0.2, (m, 1)) + draw.normal(0, 0.3, (m, 130)) for m in (seeds, oracles))
+        s = _interval(Measure((Part(1, "oracle", "forget", theirs), Part(-1, "unlearned", "forget", ours))), about, 400, 0)
+        held += s.low <= 0 <= s.high
+    assert held >= 0.92 * times
+
+
+def test_one_model_leaves_the_other_population_to_speak():
+    table = np.random.default_rng(0).normal(size=(6, 30))
+    both = Measure((Part(1, "oracle", "forget", table), Part(-1, "unlearned", "forget", table[:1])))
+    assert _interval(both, About("", "", "", "", low=-9.0, high=9.0), 50, 0).resampled == "oracle models and examples"
+
+
+def test_a_quantile_is_of_model_means_for_value_and_interval_alike():
+    table = np.random.default_rng(0).normal(size=(5, 40))
+    measure = Measure((Part(1, "unlearned", "forget", table),), quantile=0.95)
+    s = _interval(measure, About("", "", "", "", low=-9.0, high=9.0), 400, 0)
+    assert s.value == np.sort(table.mean(0))[37]  # the 38th of 40 is the first that 95 % do not exceed
+    assert s.low < s.value < s.high
+    assert s.resampled == "examples"
+
+
+def test_a_quantile_of_two_tables_is_refused():
+    part = Part(1, "unlearned", "forget", np.zeros((1, 3)))
+    with pytest.raises(ValueError, match="unpack"):
+        number(Measure((part, part), quantile=0.5))
