@@ -16,7 +16,7 @@ _WEAK = "strongly biased when models are few: read it next to its floor, and nev
 
 
 def _abouts() -> dict[str, About]:
-    made = {}
+    made: dict[str, About] = {}
     for side in SIDES:
         text = f"KL of the margins' histogram over models, unlearned against oracle, mean over the {side} set"
         texts = {
