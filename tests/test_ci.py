@@ -53,7 +53,7 @@ def test_a_good_folder_passes(folder):
     ("edit", "told"),
     [
         (lambda runs: runs.pop(), "1 runs instead of 2"),
-        (lambda runs: runs[0]["results"].pop(0), "no Retrain() in Digits(0)"),
+        (lambda runs: runs[0]["results"].pop(0), "no Retrain( in Digits(0)"),
         (lambda runs: runs[1]["results"][0].update(error="NaN", scores={}, guard={}), "Retrain() failed: NaN"),
         (lambda runs: runs[1]["results"][1]["scores"]["test_gap"].update(value=None), "Finetune(): no test_gap"),
         (lambda runs: runs[1]["results"][5]["guard"].update(outside_mask_max=1e-9), "DEL(keep=0.3) leaked outside its mask"),
