@@ -21,8 +21,8 @@ test: $(READY)
 	$(BIN)/python -m pytest $(ARGS)
 
 lint: $(READY)
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+	$(BIN)/ruff check . .ci
+	$(BIN)/ruff format --check . .ci
 
 types: $(READY)
 	$(BIN)/mypy src

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 WANTED = ("Retrain(", "Finetune(", "NegGrad(", "RandomLabel(", "SalUn(", "DEL(", "@ RandomMask(", "Nothing(")
 
@@ -22,12 +23,18 @@ def complaints(folder: Path) -> list[str]:
         told += [f"no {w} in {run['scenario']}" for w in WANTED if not any(w in label for label in labels)]
         told += [f"{row['method']} failed: {row['error']}" for row in run["results"] if row["error"]]
         for row in (row for row in run["results"] if not row["error"]):
-            told += [f"{row['method']}: no {n}" for n in ("forget_gap", "test_gap", "mia_loss_auc") if row["scores"][n]["value"] is None]
-            told += [f"{row['method']} leaked outside its mask" for _ in [0] if row["guard"]["outside_mask_max"] != 0]
-            told += [f"{row['method']} moved nothing" for _ in [0] if row["guard"]["moved_share"] == 0 and row["method"] != "Nothing()"]
-    told += [f"report.html loads {word}" for word in ('src="http', "src='http", '<link rel="stylesheet" href="http') if word in page]
+            told += [f"{row['method']}{fault}" for fault in faults(row)]
+    far = ('src="http', "src='http", '<link rel="stylesheet" href="http')
+    told += [f"report.html loads {word}" for word in far if word in page]
     told += [] if "application/json" in page and "</html>" in page else ["report.html lacks its data or its end"]
     return told + ([] if (folder / "scores.csv").stat().st_size > 1000 else ["scores.csv is short"])
+
+
+def faults(row: dict[str, Any]) -> list[str]:
+    """What is wrong with a method that did not fail."""
+    told = [f": no {n}" for n in ("forget_gap", "test_gap", "mia_loss_auc") if row["scores"][n]["value"] is None]
+    told += [" leaked outside its mask"] if row["guard"]["outside_mask_max"] != 0 else []
+    return told + ([" moved nothing"] if row["guard"]["moved_share"] == 0 and row["method"] != "Nothing()" else [])
 
 
 if __name__ == "__main__":

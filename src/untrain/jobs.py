@@ -28,6 +28,7 @@ from untrain.store import Entry, Store, key_of
 from untrain.tasks.classify import Classify
 
 Method = Unlearner | Recipe
+Weights = Mapping[str, np.ndarray[Any, Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,7 +157,9 @@ def do(scene: Scene, job: Job, seed: int, setting: Setting, store: Store) -> Ent
         if job.method is None:
             return _train(scene, job, made, store)
         start = do(scene, Job("original", job.index), seed, setting, store)
-        return _unlearn(scene, job.method, start, made, store)
+        with store.alone(start.key):  # so that it is not pruned between being found and being read
+            weights = start.tensors("weights")
+        return _unlearn(scene, job.method, start, weights, made, store)
 
 
 def _train(scene: Scene, job: Job, made: dict[str, Any], store: Store) -> Entry:
@@ -167,10 +170,10 @@ def _train(scene: Scene, job: Job, made: dict[str, Any], store: Store) -> Entry:
     return _keep(model, _answers(scene, model), made, {"cost": asdict(cost)}, store)
 
 
-def _unlearn(scene: Scene, method: Method, start: Entry, made: dict[str, Any], store: Store) -> Entry:
+def _unlearn(scene: Scene, method: Method, start: Entry, weights: Weights, made: dict[str, Any], store: Store) -> Entry:
     origin = start.record["ingredients"]["seed"]
     model = scene.learner.init(scene.data.train, origin)
-    model.load_state_dict({n: torch.from_numpy(a) for n, a in start.tensors("weights").items()})
+    model.load_state_dict({n: torch.from_numpy(a) for n, a in weights.items()})
     try:
         posed = problem(scene.data.train, scene.asked, scene.learner, scene.data.valid, made["seed"], origin)
         outcome = method.run(model.eval(), posed)

@@ -11,9 +11,9 @@ from untrain.core.guard import state
 from untrain.core.prints import salted
 from untrain.core.records import Mask
 from untrain.core.steps import Steps
+from untrain.learn.descend import descend
 from untrain.learn.train import Train
 from untrain.models.convnet import ConvNet
-from untrain.learn.descend import descend
 from untrain.promises.trial import small
 from untrain.unlearn.resetfinetune import ResetFinetune
 

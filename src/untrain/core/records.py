@@ -211,13 +211,9 @@ class Problem:
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """What a gradient loop walks through.
+    """What a gradient loop walks through: ``draw`` gives the batches of each step of an epoch.
 
-    Args:
-        epochs: number of epochs.
-        draw: epoch -> the batches of each step.
-        retain: examples from which batch statistics are re-estimated.
-        task: how the model is asked.
+    Batch statistics are re-estimated on ``retain``, as ``task`` asks.
     """
 
     epochs: int
@@ -235,7 +231,7 @@ class Cost:
         forward: examples that went forward through a model, those of a backward pass included.
         backward: examples that went backward.
         flops: floating-point operations as torch's own counter counts them.
-        peak: peak bytes; of the process on a CPU, of the allocator on a GPU.
+        peak: peak bytes: the highest the process had so far on a CPU, the allocator's since the work began on a GPU.
     """
 
     seconds: float = 0.0

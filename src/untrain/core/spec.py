@@ -156,7 +156,8 @@ def digest(value: Any) -> str:
 def parse(text: str) -> Any:
     """Make what a spelling says: ``parse("NegGrad(alpha=0.9) @ WeightedGrad(keep=0.3)")``.
 
-    Only calls of known names, ``@`` and literals are understood; nothing is evaluated.
+    Only calls of known names, ``@`` and literals are understood; nothing is evaluated. A dotted name such as
+    ``my_package.my_method.Fade`` is imported, which runs that module's code.
 
     Raises:
         SpecError: the text does not parse, a name is unknown, or a field is wrong.

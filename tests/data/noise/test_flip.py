@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from untrain.core.errors import DataError
+from untrain.core.records import Examples
 from untrain.data.examples import examples
 from untrain.data.noise.flip import Flip
+from untrain.data.requests.random import Random
 
 
 def clean(n=300, classes=10):
@@ -45,3 +47,10 @@ def test_the_seed_is_all_that_it_depends_on():
 def test_one_class_leaves_nothing_to_flip_to():
     with pytest.raises(DataError, match="needs another class to flip to, and the data have 1"):
         Flip().plant(clean(classes=1))
+
+
+def test_a_request_with_the_same_seed_does_not_draw_the_flipped_rows():
+    train = Examples(torch.zeros(1000, 1), torch.arange(1000) % 10, np.arange(1000), 10)
+    noisy = Flip(rate=0.1, seed=0).plant(train)
+    drawn = Random(fraction=0.1, seed=0).draw(noisy)
+    assert (noisy.y != noisy.true)[drawn].sum() < 30  # 10 are expected of 100

@@ -14,6 +14,8 @@ from untrain.core.records import Examples
 from untrain.core.roles import Noise
 from untrain.core.steps import Keep
 
+SALT = 0xF11B
+
 
 class Flip(Noise):
     """``round(rate * n)`` labels, each replaced by another class, drawn uniformly.
@@ -36,7 +38,8 @@ class Flip(Noise):
         """
         if train.classes < 2:
             raise DataError(f"{self!r} needs another class to flip to, and the data have {train.classes}: give two or more")
-        rng = np.random.default_rng(self.seed)
+        # Salted: a request with the same seed must not draw the very rows that were flipped.
+        rng = np.random.default_rng((self.seed, SALT))
         rows = rng.choice(len(train), round(self.rate * len(train)), replace=False)
         shift = torch.as_tensor(rng.integers(1, train.classes, len(rows)), device=train.y.device)
         at = torch.as_tensor(rows, device=train.y.device)
