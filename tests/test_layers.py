@@ -27,7 +27,7 @@ ORDER = (
         "pages",
         "publish",
     ),
-    *("promises", "checks", "commands", "tables", "cli"),
+    *("promises", "checks", "commands", "tables", "cli", "__main__"),
 )
 EVERYWHERE = {"untrain", "torch", "numpy", "scipy", "sklearn", "pydantic", "safetensors", *sys.stdlib_module_names}
 ALSO = {"adapters": None, "cli": {"typer", "rich", "click"}, "tables": {"rich"}, "pages": {"jinja2", "markupsafe"}}
