@@ -75,6 +75,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters["breakable"] = breakable
+    made.filters["short"] = text.short
     return made
 
 
