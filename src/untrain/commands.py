@@ -26,7 +26,8 @@ HOME = Path("~/.untrain")
 # Step sizes were chosen by papers/demo_steps.py, which sees no test set and no oracle; the random mask gets DEL's.
 DEMO = (
     "Retrain", "Finetune(steps=Steps(lr=0.05, epochs='30%', batch=64))",
-    "NegGrad(steps=Steps(epochs='30%', batch=64, schedule=Constant()))", "RandomLabel(steps=Steps(epochs='30%', batch=64))",
+    "NegGrad(steps=Steps(lr=0.05, epochs='30%', batch=64, schedule=Constant()))",
+    "RandomLabel(steps=Steps(lr=0.05, epochs='30%', batch=64))",
     "SalUn(steps=Steps(lr=0.05, epochs='30%', batch=64))", "DEL(steps=Steps(lr=0.05, batch=64))",
     "DEL(steps=Steps(lr=0.05, epochs='30%', batch=64))", "DEL(steps=Steps(lr=0.05, epochs='10%', batch=64))",
     "ResetFinetune(steps=Steps(lr=0.05, batch=64)) @ RandomMask()", "Nothing",
