@@ -9,6 +9,7 @@ from untrain.core.roles import Request
 from untrain.data.examples import examples
 from untrain.data.request import request
 from untrain.data.requests.random import Random
+from untrain.data.requests.these import These
 from untrain.data.requests.where import Where
 from untrain.tasks.classify import Classify
 
@@ -65,3 +66,10 @@ def test_nothing_is_refused():
 def test_rows_that_are_none_of_the_data_are_refused_whoever_drew_them(rows, told):
     with pytest.raises(RequestError, match=told):
         request(ten(), Rows(rows))
+
+
+def test_a_long_request_is_named_in_short():
+    train = examples(np.zeros((300, 1)), np.arange(300) % 2)
+    with pytest.raises(RequestError, match=r"These\(ids=\(0, 1, .* \.\.\. names all 300") as told:
+        request(train, These(ids=tuple(range(300))))
+    assert len(str(told.value)) < 220

@@ -19,15 +19,16 @@ def request(train: Examples, by: Request) -> ForgetRequest:
     Raises:
         RequestError: nothing is asked for, or all of it, or rows that are not there.
     """
-    rows = np.asarray(by.draw(train))
+    rows, name = np.asarray(by.draw(train)), repr(by)
+    name = name if len(name) <= 100 else f"{name[:96]} ..."
     if rows.size == 0:
-        raise RequestError(f"{by!r} names none of the {len(train)} training examples: ask for at least one")
+        raise RequestError(f"{name} names none of the {len(train)} training examples: ask for at least one")
     if rows.ndim != 1 or rows.dtype.kind not in "iu":
-        raise RequestError(f"{by!r} drew {rows.dtype} of shape {rows.shape}: row numbers (k,) are needed")
+        raise RequestError(f"{name} drew {rows.dtype} of shape {rows.shape}: row numbers (k,) are needed")
     rows = np.sort(rows.astype(np.int64))
     if rows[0] < 0 or rows[-1] >= len(train) or (np.diff(rows) == 0).any():
-        raise RequestError(f"{by!r} drew rows from {rows[0]} to {rows[-1]}: each of range({len(train)}) may be named once")
+        raise RequestError(f"{name} drew rows from {rows[0]} to {rows[-1]}: each of range({len(train)}) may be named once")
     if len(rows) == len(train):
-        raise RequestError(f"{by!r} names all {len(train)} training examples: nothing would be left to train on")
+        raise RequestError(f"{name} names all {len(train)} training examples: nothing would be left to train on")
     forget = take(train, rows)
     return ForgetRequest(tuple(rows.tolist()), tuple(forget.ids.tolist()), fingerprint(forget.ids, forget.x))

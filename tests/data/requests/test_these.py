@@ -1,0 +1,36 @@
+"""Requests that name ids."""
+
+import numpy as np
+import pytest
+
+from untrain.core.errors import RequestError
+from untrain.core.spec import parse
+from untrain.data.examples import examples
+from untrain.data.requests.these import These
+
+
+def people():
+    """Six rows of three people, one of whom has three."""
+    ids = np.array(["ann", "bob", "ann", "eve", "ann", "bob"])
+    return examples(np.zeros((6, 1)), np.arange(6) % 2, ids=ids)
+
+
+def test_an_id_names_every_row_that_bears_it():
+    assert These(ids=("ann",)).draw(people()).tolist() == [0, 2, 4]
+
+
+def test_ids_may_come_in_any_order():
+    assert These(ids=("eve", "bob")).draw(people()).tolist() == [1, 3, 5]
+
+
+def test_it_is_spelled_with_its_ids():
+    assert parse("These(ids=('ann', 'eve'))") == These(ids=("ann", "eve"))
+
+
+@pytest.mark.parametrize(
+    ("ids", "told"),
+    [(("ann", "zoe"), r"1 of 2 ids that the training data lack: 'zoe'"), (("bob", "bob"), r"lists 'bob' more than once")],
+)
+def test_an_id_that_is_not_there_or_is_there_twice_is_refused(ids, told):
+    with pytest.raises(RequestError, match=told):
+        These(ids=ids).draw(people())
