@@ -263,7 +263,7 @@ def workers_for(comparisons: Sequence[Comparison], device: str, threads: int) ->
         return 1
     try:
         for comparison in comparisons:
-            if any(parse(repr(part)) != part for part in (comparison.scenario, *comparison.methods)):
+            if any("__main__." in repr(part) or parse(repr(part)) != part for part in (comparison.scenario, *comparison.methods)):
                 return 1
     except BadInput:
         return 1

@@ -136,6 +136,8 @@ def results(run: Entry, store: Store, chosen: list[Evaluator] | None = None, dra
         row["guard"] = guard(entries)
         row["layers"] = entries[0].record.get("layers", {})
     record = run.record
+    if "setting" not in record:
+        raise DataError(f"run {run.key[:12]} was made by an older untrain: run the same command again")
     return {
         "untrain": record["setting"]["untrain"], "run": run.key, "scenario": record["scenario"], "seeds": record["seeds"],
         "oracles": record["oracles"], "seed": record["seed"], "sizes": record["sizes"], "digest": record["digest"],

@@ -35,6 +35,12 @@ def test_imported_code_counts_and_comments_and_docstrings_do_not(tmp_path, inner
     assert (digest(tmp_path / "two", outer=OUTER, inner=inner) == first) == same
 
 
+def test_code_that_is_imported_by_its_place_counts(tmp_path):
+    outer = OUTER.replace("from some.inner", "from .inner")
+    first = digest(tmp_path / "one", outer=outer, inner=INNER)
+    assert digest(tmp_path / "two", outer=outer, inner=INNER.replace("1", "2")) != first
+
+
 def test_what_happens_to_be_imported_does_not_count():
     ask = "from untrain.core.code import code_digest; from untrain.unlearn.retrain import Retrain; print(code_digest(Retrain))"
     for before in ("", "import untrain.commands, untrain.checks, untrain.publish; "):

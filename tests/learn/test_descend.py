@@ -305,3 +305,19 @@ def test_a_batch_of_one_is_normalised_by_the_stored_statistics():
     descend(model, lambda batch: answers.append(model(batch.x)) or answers[0].sum(), plan, Steps(lr=1e-9, batch=1))
     assert torch.equal(answers[0], expected)
     assert not any(hasattr(part, "alone") for part in model)
+
+
+def test_a_norm_that_is_called_by_keyword_trains():
+    class Named(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.bn = nn.Linear(2, 3), nn.BatchNorm1d(3)
+
+        def forward(self, x):
+            return self.bn(input=self.a(x))
+
+    model = Named()
+    start = model.a.weight.detach().clone()
+    plan = Plan(1, lambda epoch: iter([(Batch(torch.randn(4, 2), torch.zeros(4)),)]), None, None)
+    descend(model, lambda batch: model(batch.x)[:, 0].square().mean() * model.a.weight.sum(), plan, Steps(lr=0.1, batch=4))
+    assert not torch.equal(model.a.weight, start)

@@ -80,3 +80,7 @@ def test_a_model_that_answers_with_a_tuple_is_refused():
 
     with pytest.raises(ModelError, match="answers with a tuple"):
         Classify().logits(Pair(), Batch(torch.zeros(1, 2), torch.tensor([0])))
+
+
+def test_a_head_may_know_more_classes_than_the_data():
+    assert Classify().head(nn.Sequential(nn.Linear(2, 8), nn.Linear(8, 10)), 3) == ("1.weight", "1.bias")

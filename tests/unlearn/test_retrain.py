@@ -8,6 +8,9 @@ import torch
 from untrain.core.errors import ModelError
 from untrain.core.records import Mask
 from untrain.core.roles import Learner
+from untrain.core.steps import Steps
+from untrain.learn.train import Train
+from untrain.models.convnet import ConvNet
 from untrain.promises.trial import small
 from untrain.unlearn.resetfinetune import ResetFinetune
 from untrain.unlearn.retrain import Retrain
@@ -69,3 +72,19 @@ def test_a_recipe_without_steps_cannot_be_confined():
     ones = Mask({n: torch.ones_like(p, dtype=torch.bool) for n, p in model.named_parameters()}, "")
     with pytest.raises(ModelError, match="Stepless has no steps to repeat under a mask"):
         Retrain()(model, replace(problem, recipe=Stepless(), mask=ones))
+
+
+def test_weights_that_the_recipe_itself_freezes_leave_retraining_exact():
+    def half_frozen():
+        made = ConvNet(width=4).build((1, 6, 6), 3)
+        made[0].weight.requires_grad_(False)
+        torch.nn.init.constant_(made[0].weight, 0.1)
+        return made
+
+    _, problem = small()
+    learner = Train(model=half_frozen, steps=Steps(lr=0.05, epochs=2, batch=16))
+    model = learner(problem.retain, seed=0)
+    outcome = Retrain().run(model, replace(problem, recipe=learner, init=lambda s: learner.init(problem.retain, s), seed=4))
+    oracle = learner(problem.retain, seed=4)
+    assert all(torch.equal(a, b) for a, b in zip(outcome.model.state_dict().values(), oracle.state_dict().values(), strict=True))
+    assert outcome.mask is None

@@ -29,7 +29,8 @@ def _digest_of(name: str, file: str) -> str:
         return "unknown"
     files, waiting = {name: Path(file)}, [name]
     while waiting:
-        for found in _imports(files[waiting.pop()], (name.partition(".")[0], "untrain")):
+        here = waiting.pop()
+        for found in _imports(files[here], here, (name.partition(".")[0], "untrain")):
             path = None if found in files else _file(found)
             if path is not None:
                 files[found] = path
@@ -43,15 +44,19 @@ def _parsed(file: Path) -> ast.Module:
 
 
 @lru_cache(maxsize=512)
-def _imports(file: Path, packages: tuple[str, ...]) -> tuple[str, ...]:
-    """Dotted names that a file imports of some packages, at any depth."""
+def _imports(file: Path, name: str, packages: tuple[str, ...]) -> tuple[str, ...]:
+    """Dotted names that a module imports of some packages, at any depth, and the packages that they lie in."""
+    package = name if file.name == "__init__.py" else name.rpartition(".")[0]
     found = []
     for node in ast.walk(_parsed(file)):
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            found += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return tuple(dict.fromkeys(n for n in found if n.partition(".")[0] in packages))
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            base = ".".join([*above, *([node.module] if node.module else [])])
+            found += [base, *(f"{base}.{alias.name}" for alias in node.names)]
+    whole = [".".join(n.split(".")[: i + 1]) for n in found for i in range(len(n.split(".")))]
+    return tuple(dict.fromkeys(n for n in whole if n.partition(".")[0] in packages))
 
 
 def _file(name: str) -> Path | None:

@@ -138,7 +138,7 @@ def settle(model: nn.Module, problem: Problem) -> Problem:
     named = problem.head == "frozen" or (located is not None and problem.head == "full")
     names = problem.task.head(model, problem.forget.classes) if named else ()
     moves = guards.union(model, located, problem.head, names)
-    if moves is not None:
+    if moves is not None and (located is not None or problem.head == "frozen"):
         # A head that stays frozen is not reset either.
         held = moves.bits if located is None else {n: b.to(moves.bits[n].device) & moves.bits[n] for n, b in located.bits.items()}
         located = Mask(held, problem.digest)

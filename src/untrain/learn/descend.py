@@ -117,7 +117,12 @@ def _statistics(model: nn.Module, frozen: bool) -> Iterator[None]:
     if frozen:
         for part in norms(model):
             part.eval()
-    hooks = [h for part in norms(model) for h in (part.register_forward_pre_hook(_alone), part.register_forward_hook(_together))]
+    hooks = []
+    for part in norms(model):
+        hooks += [
+            part.register_forward_pre_hook(_alone, with_kwargs=True),
+            part.register_forward_hook(_together, with_kwargs=True, always_call=True),
+        ]
     try:
         yield
     finally:
@@ -125,13 +130,14 @@ def _statistics(model: nn.Module, frozen: bool) -> Iterator[None]:
             hook.remove()
 
 
-def _alone(part: nn.Module, given: tuple[Tensor, ...]) -> None:
-    if part.training and given[0].numel() == given[0].shape[1]:
+def _alone(part: nn.Module, given: tuple[Tensor, ...], named: dict[str, Tensor]) -> None:
+    x = given[0] if given else named["input"]
+    if part.training and x.numel() == x.shape[1]:
         part.eval()
         part.alone = True  # type: ignore[assignment]
 
 
-def _together(part: nn.Module, given: tuple[Tensor, ...], out: Tensor) -> None:
+def _together(part: nn.Module, given: tuple[Tensor, ...], named: dict[str, Tensor], out: Tensor) -> None:
     if getattr(part, "alone", False):
         part.train()
         del part.alone

@@ -29,7 +29,7 @@ def resamples(n: int, draws: int, seed: int, label: str) -> Array:
 
 
 def inflated(counts: Array, level: float = 0.95) -> Array:
-    """Counts of few rows, spread so that an interval from them is as wide as Student's t makes it.
+    """Counts of few rows, spread so that an interval from them is about as wide as Student's t makes it.
 
     Resampling m rows understates the variance of their mean by (m - 1) / m, and a normal quantile understates what few
     rows leave open. Deviations from one draw each are widened by ``sqrt(m / (m - 1)) * t / z``.

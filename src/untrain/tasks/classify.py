@@ -45,15 +45,18 @@ class Classify(Spec):
         """
         if self.head_names:
             return self.head_names
-        found = None
-        for part in model.modules():
-            narrow = isinstance(part, nn.Conv2d) and part.kernel_size == (1, 1) and part.out_channels == classes
-            if narrow or (isinstance(part, nn.Linear) and part.out_features == classes):
-                found = part
-        if found is None:
-            raise ModelError(
-                f"{type(model).__name__} has no linear layer with {classes} answers to take for its head: name it with head=(...)"
-            )
+        wide = [part for part in model.modules() if _answers(part) >= classes]
+        if not wide:
+            kind = f"{type(model).__name__} has no linear layer with {classes} or more answers"
+            raise ModelError(f"{kind} to take for its head: name it with head=(...)")
+        found = ([part for part in wide if _answers(part) == classes] or wide)[-1]
         held = {id(p) for p in found.parameters(recurse=False)}
         # By identity: a tied weight bears the name under which the model declares it first.
         return tuple(n for n, p in model.named_parameters() if id(p) in held)
+
+
+def _answers(part: nn.Module) -> int:
+    """Number of answers of a layer that may be a head, 0 for others."""
+    if isinstance(part, nn.Linear):
+        return part.out_features
+    return part.out_channels if isinstance(part, nn.Conv2d) and part.kernel_size == (1, 1) else 0

@@ -42,7 +42,9 @@ class ResetFinetune(Unlearner):
         start = self._start(model, problem)
         with torch.no_grad():
             for name, p in model.named_parameters():
-                bits = None if problem.located is None else problem.located.bits[name].to(p.device)
+                # Without a mask all is reset but what the model holds frozen.
+                within = problem.located or problem.mask
+                bits = None if within is None else within.bits[name].to(p.device)
                 p.copy_(start[name] if bits is None else torch.where(bits, start[name], p))
 
         def loss(retain: Batch) -> Tensor:

@@ -14,7 +14,8 @@ from untrain.unlearn.resetfinetune import ResetFinetune
 class Retrain(Unlearner):
     """Repeat the learner's recipe on the retain set, from a fresh initialisation.
 
-    Under a mask only what it holds is reset and trained. Without one, batch-norm buffers start afresh as well.
+    Under a mask only what it holds is reset and trained, and what was frozen after training stays. Without either,
+    batch-norm buffers start afresh as well.
 
     Source: the definition of exact unlearning, e.g. Bourtoule et al. 2021.
     """
@@ -27,9 +28,17 @@ class Retrain(Unlearner):
         """
         if problem.recipe is None:
             raise ModelError("Retrain repeats the learner's recipe, and this Problem names none: give Problem(recipe=Train(...))")
-        if problem.mask is None:
+        if problem.located is None and self._freezes(model, problem):
             return problem.recipe(problem.retain, problem.seed)
         steps = getattr(problem.recipe, "steps", None)
         if not isinstance(steps, Steps):
             raise ModelError(f"{type(problem.recipe).__name__} has no steps to repeat under a mask")
         return ResetFinetune(steps=steps).unlearn(model, problem)
+
+    def _freezes(self, model: nn.Module, problem: Problem) -> bool:
+        """Whether the recipe leaves alone what is frozen in the model, so that repeating it keeps to what may move."""
+        frozen = [n for n, p in model.named_parameters() if not p.requires_grad]
+        if not frozen or problem.init is None:
+            return not frozen
+        made = dict(problem.init(problem.seed).named_parameters())
+        return all(n in made and not made[n].requires_grad for n in frozen)
