@@ -92,15 +92,11 @@ def conduct(
     for comparison, scene in zip(comparisons, scenes, strict=True):
         for job in jobs_of(comparison):
             todo.setdefault(_key(scene, job, comparison, setting), (comparison, scene, job))
-    missing = {key: what for key, what in todo.items() if not _whole(store.get(key))}
+    missing = {key: what for key, what in todo.items() if (held := store.get(key)) is None or not held.final}
     if missing:
         work = _serially if workers == 1 else _in_processes
         work(missing, store, setting, workers, _teller(tell, len(todo), len(todo) - len(missing)))
     return [_record(c, s, store, setting) for c, s in zip(comparisons, scenes, strict=True)]
-
-
-def _whole(entry: Entry | None) -> bool:
-    return entry is not None and not entry.record.get("again")
 
 
 def _key(scene: Scene, job: Job, comparison: Comparison, setting: Setting) -> str:

@@ -22,10 +22,9 @@ from untrain.core.records import Data, Examples, ForgetRequest, Outcome, take, t
 from untrain.core.roles import Learner, Recipe, Scenario, Unlearner
 from untrain.core.spec import canonical, sources
 from untrain.data.request import request
-from untrain.learn.problem import problem
+from untrain.learn.problem import problem, task_of
 from untrain.observe.logits import logits
 from untrain.store import Entry, Store, key_of
-from untrain.tasks.classify import Classify
 
 Method = Unlearner | Recipe
 Weights = Mapping[str, np.ndarray[Any, Any]]
@@ -78,11 +77,12 @@ def open_scene(scenario: Scenario, setting: Setting) -> Scene:
     asked = request(found.train, scenario.asked())
     retain = np.setdiff1d(np.arange(len(found.train)), np.asarray(asked.rows))
     learner = scenario.learner()
+    train = print_of(found.train)
     prints = {
-        "train": print_of(found.train),
+        "train": train,
         "retain": print_of(take(found.train, retain)),
         "valid": print_of(found.valid),
-        "seen": array_digest(*(np.frombuffer(print_of(e).encode(), dtype=np.uint8) for e in (found.train, found.test))),
+        "seen": array_digest(*(np.frombuffer(p.encode(), dtype=np.uint8) for p in (train, print_of(found.test)))),
         "true": array_digest(*((e.y if e.true is None else e.true).cpu().numpy() for e in (found.train, found.test))),
         "network": network_of(learner, found.train),
     }
@@ -146,11 +146,11 @@ def do(scene: Scene, job: Job, seed: int, setting: Setting, store: Store) -> Ent
     made = ingredients(scene, job, seed, setting)
     key = key_of(made)
     done = store.get(key)
-    if done is not None and not done.record.get("again"):
+    if done is not None and done.final:
         return done
     with store.alone(key):
         done = store.get(key)
-        if done is not None and not done.record.get("again"):
+        if done is not None and done.final:
             return done
         if done is not None:
             store.discard(key)
@@ -198,7 +198,7 @@ def _layers(outcome: Outcome) -> dict[str, list[int]]:
 
 
 def _answers(scene: Scene, model: nn.Module) -> np.ndarray[Any, Any]:
-    task = getattr(scene.learner, "task", None) or Classify()
+    task = task_of(scene.learner)
     return np.concatenate([logits(model, e, task) for e in (scene.data.train, scene.data.test)])
 
 

@@ -105,7 +105,7 @@ def scored(run: Entry, store: Store, draws: int = 1000) -> dict[str, Any]:
         "evaluators": [canonical(e) for e in chosen], "sources": [sources(e) for e in chosen],
     }  # fmt: skip
     key = key_of(made)
-    if any(e.record.get("again") for entries in entries_of(run, store)["unlearned"].values() for e in entries):
+    if any(not e.final for entries in entries_of(run, store)["unlearned"].values() for e in entries):
         return results(run, store, chosen, draws)  # the next start tries what failed again
     held = store.get(key)
     if held is None:

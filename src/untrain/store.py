@@ -8,8 +8,7 @@ Layout of a store::
     locks/                     empty files, held while an entry is made; they may stay
     tmp/                       work that is not whole yet
 
-An entry is written in ``tmp/``, synced, and renamed into place: it is there whole or not at all. Its name is the
-digest of its ingredients, so whoever comes second finds the work done.
+An entry is written in ``tmp/``, synced and renamed: it is there whole or not at all, under the digest of its ingredients.
 """
 
 from __future__ import annotations
@@ -47,6 +46,11 @@ class Entry:
     key: str
     folder: Path
     record: dict[str, Any]
+
+    @property
+    def final(self) -> bool:
+        """Whether it stands; a failure that may be the machine's is tried again at the next start."""
+        return not self.record.get("again")
 
     def array(self, name: str) -> np.ndarray[Any, Any]:
         """An array of the entry, memory-mapped."""
@@ -131,11 +135,8 @@ class Store:
     ) -> Entry:
         """Write an entry; an equal one that is there already stays and is returned.
 
-        Args:
-            ingredients: what the key is made of; has 'kind' and may have a 'label', which does not count.
-            record: JSON-able facts.
-            arrays: written as .npy.
-            tensors: written as .safetensors.
+        The key is made of ``ingredients``, but for a 'label'; ``record`` holds facts for JSON, ``arrays`` become .npy and
+        ``tensors`` .safetensors.
         """
         key = key_of(ingredients)
         work = self.path / "tmp" / f"{key[:16]}.{os.getpid()}.{time.monotonic_ns()}"

@@ -61,10 +61,10 @@ def take(examples: Examples, rows: np.ndarray[Any, Any]) -> Examples:
     return Examples(examples.x[near], examples.y[near], examples.ids[rows], examples.classes, true, columns)
 
 
-def batch_of(examples: Examples, rows: np.ndarray[Any, Any]) -> Batch:
-    """One batch, on the device where the examples are."""
+def batch_of(examples: Examples, rows: np.ndarray[Any, Any], device: torch.device | None = None) -> Batch:
+    """One batch, on ``device`` or where the examples are."""
     at = torch.as_tensor(rows).to(examples.x.device)
-    return Batch(examples.x[at], examples.y[at])
+    return Batch(examples.x[at].to(device), examples.y[at].to(device))
 
 
 def to_device(examples: Examples, device: torch.device | str) -> Examples:

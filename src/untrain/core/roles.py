@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from untrain.core import guard as guards
 from untrain.core.cost import metered
 from untrain.core.errors import DataError, MaskError, ModelError, NotFinite, SpecError
-from untrain.core.records import Batch, Data, Examples, Head, Mask, Outcome, Problem, Task, batch_of
+from untrain.core.records import Data, Examples, Head, Mask, Outcome, Problem, Task, batch_of
 from untrain.core.spec import Spec
 
 
@@ -116,10 +116,10 @@ def check_fit(model: nn.Module, task: Task, examples: Examples) -> None:
         raise ModelError(f"{name} has no parameters: there is nothing that could forget")
     if not all(bool(torch.isfinite(p).all()) for p in params):
         raise NotFinite(f"{name} holds NaN or infinite weights before anything was done")
-    x, y = batch_of(examples, np.arange(1))
+    batch = batch_of(examples, np.arange(1), params[0].device)
     try:
         with torch.no_grad():
-            logits = task.logits(model, Batch(x.to(params[0].device), y.to(params[0].device)))
+            logits = task.logits(model, batch)
     except (RuntimeError, ValueError, TypeError, AssertionError, IndexError) as error:
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ModelError(f"{name} cannot take examples of shape {shape}: {first}") from None

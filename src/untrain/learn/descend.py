@@ -178,8 +178,7 @@ def reestimate(model: nn.Module, plan: Plan) -> None:
     with torch.no_grad():
         # Batches of nearly one size, so that each example weighs the same and none is alone.
         for rows in np.array_split(np.arange(len(plan.retain)), -(-len(plan.retain) // 256)):
-            x, y = batch_of(plan.retain, rows)
-            batch = Batch(x.to(device), y.to(device))
+            batch = batch_of(plan.retain, rows, device)
             counter.step(len(rows), lambda batch=batch: plan.task.logits(model, batch), backward=False)  # type: ignore[misc]
     for part, momentum in zip(parts, kept, strict=True):
         part.momentum = momentum

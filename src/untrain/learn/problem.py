@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from untrain.core.errors import RequestError
-from untrain.core.records import Examples, ForgetRequest, Problem, take
+from untrain.core.records import Examples, ForgetRequest, Problem, Task, take
 from untrain.core.roles import Learner, Request
 from untrain.data.examples import examples
 from untrain.data.request import request
@@ -43,7 +43,7 @@ def problem(
         forget = request(held, forget if isinstance(forget, Request) else These(ids=_ids(forget)))
     rows = np.asarray(forget.rows)
     return Problem(
-        task=getattr(learner, "task", None) or Classify(),
+        task=task_of(learner),
         forget=take(held, rows),
         retain=take(held, np.setdiff1d(np.arange(len(held)), rows)),
         valid=None if valid is None else examples(valid),
@@ -60,3 +60,8 @@ def _ids(given: Any) -> tuple[Any, ...]:
     if isinstance(held, str | bytes) or np.ndim(held) != 1:
         raise RequestError(f"{given!r} says not what to forget: give a list of ids, such as [3, 7], or Random(fraction=0.1)")
     return tuple(np.asarray(held).tolist())
+
+
+def task_of(learner: Learner) -> Task:
+    """How the models of a learner are asked: as it says, or as classifiers."""
+    return getattr(learner, "task", None) or Classify()

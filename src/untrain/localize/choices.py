@@ -94,8 +94,7 @@ def gather(
         for at in in_order(len(examples), size):
             if code and len(at) < size:
                 continue
-            x, y = batch_of(examples, at)
-            batch = Batch(x.to(device), y.to(device))
+            batch = batch_of(examples, at, device)
 
             def work(batch: Batch = batch) -> None:
                 loss = problem.task.loss(model, batch)

@@ -10,7 +10,7 @@ from torch import nn
 
 from untrain.core.batches import in_order
 from untrain.core.errors import NotFinite
-from untrain.core.records import Batch, Examples, Task, batch_of
+from untrain.core.records import Examples, Task, batch_of
 
 
 def logits(model: nn.Module, examples: Examples, task: Task, batch: int = 512) -> np.ndarray[Any, Any]:
@@ -25,8 +25,7 @@ def logits(model: nn.Module, examples: Examples, task: Task, batch: int = 512) -
     out = []
     with torch.no_grad():
         for rows in in_order(len(examples), batch):
-            x, y = batch_of(examples, rows)
-            out.append(task.logits(model, Batch(x.to(device), y.to(device))).float().cpu().numpy())
+            out.append(task.logits(model, batch_of(examples, rows, device)).float().cpu().numpy())
     for part, was in modes:
         part.training = was
     found = np.concatenate(out).astype(np.float32)
