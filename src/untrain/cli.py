@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import shlex
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from untrain import commands
 from untrain.core.errors import BadInput, MissingExtra, RunFailed
-
-if TYPE_CHECKING:
-    from untrain.conduct import Progress
+from untrain.terminal import finish, listed, show_json, size, teller
 
 app = typer.Typer(
     name="untrain", no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False,
@@ -61,8 +58,8 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """The main job, on the real images that scikit-learn carries: a privacy and a repair request."""
-    whole = commands.demo(_home(store), out, seeds, oracles, seed, workers, images, _command(), _teller())
-    _finish(whole, as_json)
+    whole = commands.demo(_home(store), out, seeds, oracles, seed, workers, images, _command(), teller())
+    finish(whole, as_json)
 
 
 @app.command()
@@ -83,10 +80,10 @@ def run(
     """Train, forget, retrain oracles, audit, report."""
     folder = out or Path("untrain-run")
     document = commands.run(
-        scenario, methods, _home(store), folder, seeds, oracles, seed, device, threads, workers, images, _command(), _teller()
+        scenario, methods, _home(store), folder, seeds, oracles, seed, device, threads, workers, images, _command(), teller()
     )
     failed = sum(r["error"] is not None for r in document["results"])
-    _finish({"runs": [document], "failed": failed, "report": str(folder / "report.html")}, as_json, document)
+    finish({"runs": [document], "failed": failed, "report": str(folder / "report.html")}, as_json, document)
 
 
 @app.command()
@@ -98,31 +95,31 @@ def report(
     as_json: Json = False,
 ) -> None:
     """The scores and the page again, from stored arrays; no model, no GPU."""
-    _finish(commands.report(runs or [], _home(store), out, images, _command()), as_json)
+    finish(commands.report(runs or [], _home(store), out, images, _command()), as_json)
 
 
 @app.command()
 def methods(as_json: Json = False) -> None:
     """The unlearners and recipes."""
-    _listed(as_json, commands.methods, "unlearner", "recipe")
+    listed(as_json, commands.methods, "unlearner", "recipe")
 
 
 @app.command()
 def localizers(as_json: Json = False) -> None:
     """The localizers: what finds the weights that hold a forget set."""
-    _listed(as_json, commands.localizers, "localizer")
+    listed(as_json, commands.localizers, "localizer")
 
 
 @app.command()
 def evaluators(as_json: Json = False) -> None:
     """The evaluators: what turns answers into scores."""
-    _listed(as_json, commands.evaluators, "evaluator")
+    listed(as_json, commands.evaluators, "evaluator")
 
 
 @app.command()
 def scenarios(as_json: Json = False) -> None:
     """The scenarios: data, model and request under a name."""
-    _listed(as_json, commands.scenarios, "scenario", "request", "noise", "architecture")
+    listed(as_json, commands.scenarios, "scenario", "request", "noise", "architecture")
 
 
 @app.command()
@@ -132,7 +129,7 @@ def show(
     """One class or one score: what it is, its fields, its source."""
     found = commands.show(name)
     if as_json:
-        _json(found)
+        show_json(found)
         return
     for key in ("name", "role", "summary", "means", "unit", "ideal", "weak", "source"):
         if found.get(key):
@@ -154,7 +151,7 @@ def check(
     found = commands.check(name)
     broken = [f for f in found if f["error"]]
     if as_json:
-        _json(found)
+        show_json(found)
     else:
         for f in found:
             why = f": {f['error']}" if f["error"] else ""
@@ -176,15 +173,15 @@ def store(
     """How large the store is and what it holds; prunes it when asked."""
     found = commands.store(_home(store), prune, older_than, verify)
     if as_json:
-        _json(found)
+        show_json(found)
     else:
-        typer.echo(f"{found['store']}: {found['entries']} entries, {_size(found['bytes'])}")
+        typer.echo(f"{found['store']}: {found['entries']} entries, {size(found['bytes'])}")
         for kind, held in found["kinds"].items():
-            typer.echo(f"  {kind:10} {held['entries']:6}  {_size(held['bytes'])}")
+            typer.echo(f"  {kind:10} {held['entries']:6}  {size(held['bytes'])}")
         for row in found["runs"]:
             typer.echo(f"  run {row['key'][:12]} {time.strftime('%Y-%m-%d %H:%M', time.localtime(row['made']))} {row['label']}")
         if prune:
-            typer.echo(f"removed {found['pruned']['entries']} entries, {_size(found['pruned']['bytes'])}")
+            typer.echo(f"removed {found['pruned']['entries']} entries, {size(found['pruned']['bytes'])}")
         if verify:
             typer.echo(f"damaged: {found['damaged']}" if found["damaged"] else "every file is as it was written")
     raise typer.Exit(1 if found["damaged"] else 0)
@@ -236,59 +233,3 @@ def _home(store: Path | None) -> Path:
 
 def _command() -> str:
     return shlex.join(["untrain", *sys.argv[1:]])
-
-
-def _json(value: Any) -> None:
-    typer.echo(json.dumps(value, indent=1, allow_nan=False))
-
-
-def _size(count: float) -> str:
-    for unit in ("B", "kB", "MB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}"
-        count /= 1000
-    return f"{count:.2f} GB"
-
-
-def _listed(as_json: bool, described: Any, *roles: str) -> None:
-    """Names by reading source, or with ``--json`` everything by importing."""
-    from untrain.core import names
-
-    if as_json:
-        _json(described())
-        return
-    for place in names.of_role(*roles):
-        kind = f" ({place.role})" if len(roles) > 1 else ""
-        typer.echo(f"{place.name:16}{kind:14} {place.summary or place.source}")
-
-
-def _teller() -> Any:
-    """Progress on stderr: one line that renews itself on a terminal, a line now and then elsewhere."""
-    live = sys.stderr.isatty()
-    last = 0.0
-
-    def tell(at: Progress) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if not live and now - last < 10 and at.done < at.total:
-            return
-        last = now
-        left = "" if at.left is None else f", about {at.left:.0f} s left"
-        line = f"{at.done}/{at.total} models, {at.elapsed:.0f} s{left}: {at.label}"
-        end = "\n" if not live or at.done == at.total else ""
-        print(f"\r\x1b[2K{line[:100]}" if live else line, end=end, file=sys.stderr, flush=True)
-
-    return tell
-
-
-def _finish(whole: dict[str, Any], as_json: bool, document: dict[str, Any] | None = None) -> None:
-    """Print a table or the JSON; exit 1 when a method failed."""
-    if as_json:
-        _json(document if document is not None else whole)
-    else:
-        from untrain.tables import print_runs
-
-        print_runs(whole["runs"], colour=sys.stdout.isatty() and "NO_COLOR" not in os.environ)
-        typer.echo(f"report: {whole['report']}")
-    if whole["failed"]:
-        raise typer.Exit(1)

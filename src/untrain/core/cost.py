@@ -29,6 +29,8 @@ class Meter:
         backward: examples that went backward.
         flops: floating-point operations.
         peak: bytes on a GPU, as far as an inner count has begun to count them anew.
+        limit: operations after which work is to stop; None for no end.
+        notes: what a reader of the result must know, in the order in which it was told, each once.
     """
 
     started: float = field(default_factory=time.perf_counter)
@@ -36,6 +38,8 @@ class Meter:
     backward: int = 0
     flops: float = 0.0
     peak: int = 0
+    limit: float | None = None
+    notes: dict[str, None] = field(default_factory=dict)
 
     def read(self) -> Cost:
         """The count so far.
@@ -68,6 +72,14 @@ def metered() -> Iterator[Meter]:
             outer.forward += meter.forward
             outer.backward += meter.backward
             outer.flops += meter.flops
+            outer.notes |= meter.notes
+
+
+def note(text: str) -> None:
+    """Tell the reader of the result something that happened on the way; told once, however often it happens."""
+    meter = _meter.get()
+    if meter is not None:
+        meter.notes[text] = None
 
 
 class Counter:

@@ -1,0 +1,70 @@
+"""What the command line says: tables, JSON and progress."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from untrain.conduct import Progress
+
+
+def show_json(value: Any) -> None:
+    typer.echo(json.dumps(value, indent=1, allow_nan=False))
+
+
+def size(count: float) -> str:
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}"
+        count /= 1000
+    return f"{count:.2f} GB"
+
+
+def listed(as_json: bool, described: Any, *roles: str) -> None:
+    """Names by reading source, or with ``--json`` everything by importing."""
+    from untrain.core import names
+
+    if as_json:
+        show_json(described())
+        return
+    for place in names.of_role(*roles):
+        kind = f" ({place.role})" if len(roles) > 1 else ""
+        typer.echo(f"{place.name:16}{kind:14} {place.summary or place.source}")
+
+
+def teller() -> Any:
+    """Progress on stderr: one line that renews itself on a terminal, a line now and then elsewhere."""
+    live = sys.stderr.isatty()
+    last = 0.0
+
+    def tell(at: Progress) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if not live and now - last < 10 and at.done < at.total:
+            return
+        last = now
+        left = "" if at.left is None else f", about {at.left:.0f} s left"
+        line = f"{at.done}/{at.total} models, {at.elapsed:.0f} s{left}: {at.label}"
+        end = "\n" if not live or at.done == at.total else ""
+        print(f"\r\x1b[2K{line[:100]}" if live else line, end=end, file=sys.stderr, flush=True)
+
+    return tell
+
+
+def finish(whole: dict[str, Any], as_json: bool, document: dict[str, Any] | None = None) -> None:
+    """Print a table or the JSON; exit 1 when a method failed."""
+    if as_json:
+        show_json(document if document is not None else whole)
+    else:
+        from untrain.tables import print_runs
+
+        print_runs(whole["runs"], colour=sys.stdout.isatty() and "NO_COLOR" not in os.environ)
+        typer.echo(f"report: {whole['report']}")
+    if whole["failed"]:
+        raise typer.Exit(1)
