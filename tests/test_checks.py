@@ -351,13 +351,13 @@ class Ticklish(Localizer):
 
 
 class ReachedLocalizer(Localizer):
-    """Gradients pile up in the model that was given.
+    """A weight of the model that was given is written behind torch's back.
 
     Source: planted.
     """
 
     def localize(self, model, problem):
-        LENT[0].zero_grad()
+        next(model.parameters()).data.add_(1)
         return ones(model)
 
 
@@ -548,7 +548,7 @@ FAULTS = [
     (Overshooting, "it keeps the share that was asked for", "keeps"),
     (Ticklish, "it leaves the random state", "numpy"),
     (Ticklish, "the same seed gives the same mask", "two masks"),
-    (ReachedLocalizer, "it leaves the model alone", "gradient of"),
+    (ReachedLocalizer, "it leaves the model alone", "changed"),
     (Seedless, "the same seed trains the same model", "ignores its seed"),
     (Unseeded, "the same seed trains the same model", "two models for one seed"),
     (Relabelling, "it leaves the examples and the random state", "labels 0"),

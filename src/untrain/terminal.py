@@ -15,10 +15,12 @@ if TYPE_CHECKING:
 
 
 def show_json(value: Any) -> None:
+    """Print one JSON document."""
     typer.echo(json.dumps(value, indent=1, allow_nan=False))
 
 
 def size(count: float) -> str:
+    """A number of bytes for people."""
     for unit in ("B", "kB", "MB"):
         if count < 1000:
             return f"{count:.0f} {unit}"

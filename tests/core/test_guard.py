@@ -157,3 +157,24 @@ def test_a_mask_that_is_not_bool_is_refused():
 def test_a_head_that_does_not_exist_is_refused():
     with pytest.raises(ModelError, match=r"\['fc.weight'\].*its last are"):
         guard.union(NET, NONE, "full", ("fc.weight",))
+
+
+def test_a_lent_model_that_is_written_to_is_told_of():
+    model = nn.BatchNorm1d(2)
+    for written in (model.weight, model.running_mean):
+        with pytest.raises(BrokenPromise, match="Scribbler wrote to the model"), guard.lent("Scribbler", model), torch.no_grad():
+            written.add_(1)
+
+
+def test_a_lent_model_gets_its_gradients_modes_and_flags_back():
+    model = nn.BatchNorm1d(2).eval()
+    model.weight.grad = kept = torch.ones(2)
+    with guard.lent("Reader", model):
+        assert model.weight.grad is None
+        model(torch.ones(3, 2)).sum().backward()
+        model.train()
+        model.weight.requires_grad_(False)
+    assert model.weight.grad is kept
+    assert model.bias.grad is None
+    assert model.weight.requires_grad
+    assert not model.training

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -123,6 +124,33 @@ def judge(name: str, guard: Guard, may_stay: bool, model: nn.Module) -> None:
         raise BrokenPromise(f"{name} moved a weight outside its mask by {guard.outside_mask_max:.3g}")
     if guard.moved_share == 0 and not may_stay:
         raise BrokenPromise(f"{name} moved no parameter: what it returned is the model that went in")
+
+
+@contextmanager
+def lent(name: str, model: nn.Module) -> Iterator[None]:
+    """The model itself is lent without a copy, which for a small request would cost as much as the work.
+
+    Its gradients and modes are put back afterwards; that nothing was written is read off torch's count of writes.
+
+    Raises:
+        BrokenPromise: a parameter or a buffer was written.
+    """
+    held = [*model.parameters(), *model.buffers()]
+    written = [t._version for t in held]
+    grads = [(p, p.grad, p.requires_grad) for p in model.parameters()]
+    modes = [(part, part.training) for part in model.modules()]
+    for p, _, _ in grads:
+        p.grad = None
+    try:
+        yield
+    finally:
+        for p, grad, asks in grads:
+            p.grad = grad
+            p.requires_grad_(asks)
+        for part, was in modes:
+            part.training = was
+    if written != [t._version for t in held]:
+        raise BrokenPromise(f"{name} wrote to the model that it was given")
 
 
 def untouched(name: str, before: State, model: nn.Module) -> None:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from untrain.core import guard as guards
 from untrain.core.cost import metered
 from untrain.core.errors import DataError, MaskError, ModelError, NotFinite, SpecError
+from untrain.core.precision import channels_last
 from untrain.core.records import Data, Examples, Head, Mask, Outcome, Problem, Task, batch_of
 from untrain.core.spec import Spec
 
@@ -77,7 +78,7 @@ class Unlearner(Spec, role=True):
         for p in copy.parameters():
             p.grad = None
         check_fit(copy, problem.task, problem.forget)
-        with sealed(model, problem.seed), metered() as meter:
+        with sealed(model, problem.seed), metered() as meter, channels_last(copy):
             problem = settle(copy, self.focus(copy, problem))
             forgot = self.unlearn(copy, problem)
             cost = meter.read()
@@ -174,11 +175,9 @@ class Localizer(Spec, role=True):
             raise ModelError(
                 f"{type(self).__name__} needs the model in eval mode: in train mode weight * gradient vanishes by batch norm"
             )
-        copy = deepcopy(model)
-        for p in copy.parameters():
-            p.grad = None
-        with sealed(model, problem.seed):
-            bits = self.localize(copy, problem)
+        guards.check_shaped(model)
+        with sealed(model, problem.seed), guards.lent(type(self).__name__, model):
+            bits = self.localize(model, problem)
         return Mask({n: bits[n].detach().to(p.device) for n, p in model.named_parameters()}, problem.digest)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -10,10 +11,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from untrain.core.cost import Counter
-from untrain.core.errors import ModelError, NotFinite
+from untrain.core.cost import Counter, note, over
+from untrain.core.errors import ModelError, NotFinite, RunFailed
+from untrain.core.precision import autocast, channels_last
 from untrain.core.records import Batch, Mask, Plan, batch_of
 from untrain.core.steps import Adam, Steps, step_size
+from untrain.learn.moving import Moving, moving
+from untrain.learn.rows import only_rows
 
 Loss = Callable[..., Tensor]
 
@@ -21,8 +25,8 @@ Loss = Callable[..., Tensor]
 def descend(model: nn.Module, loss: Loss, plan: Plan, steps: Steps, mask: Mask | None = None) -> nn.Module:
     """Minimise ``loss(*batches)`` over the steps of ``plan``, moving only what ``mask`` lets move.
 
-    The mask is enforced on the *update*: after each step what may not move is put back bit for bit, so neither momentum
-    nor weight decay leaks, whatever the optimizer. A parameter that may not move at all gets no gradient. The model is
+    The mask is enforced on the *update*: the optimizer holds what may move and nothing else, so neither momentum nor
+    weight decay leaks, whatever the optimizer. A parameter that may not move at all gets no gradient. The model is
     in train mode within and in eval mode afterwards; ``steps.buffers`` says what becomes of batch statistics.
 
     Args:
@@ -41,57 +45,111 @@ def descend(model: nn.Module, loss: Loss, plan: Plan, steps: Steps, mask: Mask |
     """
     if plan.epochs == 0:
         return model.eval()
-    free = _free(model, mask)
-    partial = [(p, bits, p.detach().clone()) for p, bits in free if bits is not None]
-    optimizer = _optimizer([p for p, _ in free], steps)
     device = next(model.parameters()).device
-    counter = Counter()
     model.train()
-    with _statistics(model, frozen=steps.buffers == "freeze"):
-        for epoch in range(plan.epochs):
-            for group in optimizer.param_groups:
-                group["lr"] = step_size(steps, epoch, plan.epochs)
-            total = torch.zeros((), device=device)
-            for batches in plan.draw(epoch):
-                here = [None if b is None else Batch(b.x.to(device), b.y.to(device)) for b in batches]
-                optimizer.zero_grad(set_to_none=True)
-                count = sum(len(b.y) for b in here if b is not None)
-                total += counter.step(count, lambda here=here: _backward(loss, here))  # type: ignore[misc]
-                optimizer.step()
-                with torch.no_grad():
-                    for p, bits, start in partial:
-                        p.copy_(torch.where(bits, p, start))
-            if not bool(torch.isfinite(total)):
-                raise NotFinite(f"the loss became {float(total)} in epoch {epoch + 1} of {plan.epochs}: lower lr={steps.lr}")
-    if steps.buffers == "reestimate":
-        reestimate(model, plan)
+    with channels_last(model), _statistics(model, frozen=steps.buffers == "freeze"):
+        free = moving(model, mask)
+        optimizer = _optimizer([part.held for part in free], steps)
+        with only_rows(model, free):
+            walk = _Walk(model, loss, free, device)
+            for epoch in range(plan.epochs):
+                for group in optimizer.param_groups:
+                    group["lr"] = step_size(steps, epoch, plan.epochs)
+                total = torch.zeros((), device=device)
+                for batches in plan.draw(epoch):
+                    if over():
+                        break
+                    total += walk.gradients([None if b is None else Batch(b.x.to(device), b.y.to(device)) for b in batches])
+                    optimizer.step()
+                    for part in free:
+                        part.write()
+                if not bool(torch.isfinite(total)):
+                    raise NotFinite(f"the loss became {float(total)} in epoch {epoch + 1} of {plan.epochs}: lower lr={steps.lr}")
+                if over():
+                    break
+        if steps.buffers == "reestimate":
+            reestimate(model, plan)
     return model.eval()
 
 
-def _backward(loss: Loss, here: list[Batch | None]) -> Tensor:
-    value = loss(*here)
-    if not value.requires_grad:
-        raise ModelError("the loss does not depend on any weight that may move: widen the mask, or train the head")
-    value.backward()  # type: ignore[no-untyped-call]
-    return value.detach()
+class _Walk:
+    """Leaves the gradients of a step's loss at what may move."""
+
+    def __init__(self, model: nn.Module, loss: Loss, free: Sequence[Moving], device: torch.device):
+        self.model, self.loss, self.free, self.device = model, loss, free, device
+        self.counter = Counter()
+        self.pieces = 1
+
+    def gradients(self, batches: list[Batch | None]) -> Tensor:
+        """The loss; when memory runs out the batches are halved and their gradients added up, from then on.
+
+        Raises:
+            RunFailed: memory does not even hold one example at a time.
+        """
+        while True:
+            try:
+                return self._add_up(batches)
+            except (RuntimeError, MemoryError) as error:
+                if not out_of_memory(error):
+                    raise
+                told = str(error).splitlines()[0] if str(error) else "out of memory"
+            self._halve(max(len(b.y) for b in batches if b is not None), told)
+
+    def _add_up(self, batches: list[Batch | None]) -> Tensor:
+        for part in self.free:
+            part.weight.grad = part.held.grad = None
+        total = torch.zeros((), device=self.device)
+        for share, piece in pieces(batches, self.pieces):
+            count = sum(len(b.y) for b in piece if b is not None)
+            total += self.counter.step(count, lambda share=share, piece=piece: self._backward(share, piece))  # type: ignore[misc]
+        for part in self.free:
+            part.gather()
+        return total
+
+    def _backward(self, share: float, batches: list[Batch | None]) -> Tensor:
+        with autocast(self.device):
+            value = self.loss(*batches)
+        if not value.requires_grad:
+            raise ModelError("the loss does not depend on any weight that may move: widen the mask, or train the head")
+        (value if share == 1 else share * value).backward()
+        return share * value.detach()
+
+    def _halve(self, largest: int, told: str) -> None:
+        if self.pieces >= largest:
+            raise RunFailed(f"out of memory with one example at a time ({told}): take a smaller model or another machine")
+        self.pieces = min(2 * self.pieces, largest)
+        batch = "; batch norm normalises each piece by itself" if norms(self.model) else ""
+        note(f"out of memory: each batch is taken in {self.pieces} pieces whose gradients are added up{batch}")
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
 
 
-def _free(model: nn.Module, mask: Mask | None) -> list[tuple[nn.Parameter, Tensor | None]]:
-    """What may move: parameters with the bits that may, None for all of them; the rest stop asking for gradients."""
-    free: list[tuple[nn.Parameter, Tensor | None]] = []
-    for name, p in model.named_parameters():
-        bits = None if mask is None else mask.bits[name]
-        if not p.requires_grad:
-            continue
-        if bits is None or bool(bits.all()):
-            free.append((p, None))
-        elif bool(bits.any()):
-            free.append((p, bits))
-        else:
-            p.requires_grad_(False)
-    if not free:
-        raise ModelError("no weight may move: the mask is empty or all parameters are frozen")
-    return free
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error tells that memory ran out, on a GPU or on the host."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return bool(re.search(r"out of memory|not enough memory|can't allocate memory|could not create a memory", str(error)))
+
+
+def pieces(batches: list[Batch | None], count: int) -> Iterator[tuple[float, list[Batch | None]]]:
+    """The batches of a step in ``count`` pieces, each with its share of the step's loss.
+
+    For one batch, or batches whose sizes ``count`` divides, shares times means add up to the mean of the whole. Other
+    batches beside the largest are cut as evenly as can be, or an example of them enters several pieces.
+    """
+    if count == 1:
+        yield 1.0, batches
+        return
+    largest = max(len(b.y) for b in batches if b is not None)
+    for at in range(min(count, largest)):
+        piece = [None if b is None else _piece(b, at, min(count, largest)) for b in batches]
+        yield max(len(b.y) for b in piece if b is not None) / largest, piece
+
+
+def _piece(batch: Batch, at: int, count: int) -> Batch:
+    size = len(batch.y)
+    start, stop = (at * size // count, (at + 1) * size // count) if size >= count else (at % size, at % size + 1)
+    return Batch(batch.x[start:stop], batch.y[start:stop])
 
 
 def _optimizer(params: list[nn.Parameter], steps: Steps) -> torch.optim.Optimizer:

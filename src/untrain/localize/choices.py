@@ -81,26 +81,26 @@ def gather(
     code = how.samples == "code"
     size = 1 if how.magnitude == "example" else 128
     device = next(model.parameters()).device
-    scores = {n: torch.zeros_like(p) for n, p in params.items()}
+    scores: Scores = {}
     counter, seen = Counter(), 0
 
     def flush() -> None:
         for n, p in params.items():
             if p.grad is not None:
-                scores[n] += weigh(p.detach(), p.grad).abs()
+                found = weigh(p.detach(), p.grad).abs_()
+                scores[n] = scores[n].add_(found) if n in scores else found
                 p.grad = None
+
+    def work(batch: Batch) -> None:
+        loss = problem.task.loss(model, batch)
+        (loss.mean() if code else loss.sum()).backward()  # type: ignore[no-untyped-call]
 
     for examples in (problem.forget,) if on == "forget" else (problem.forget, problem.retain):
         for at in in_order(len(examples), size):
             if code and len(at) < size:
                 continue
             batch = batch_of(examples, at, device)
-
-            def work(batch: Batch = batch) -> None:
-                loss = problem.task.loss(model, batch)
-                (loss.mean() if code else loss.sum()).backward()  # type: ignore[no-untyped-call]
-
-            counter.step(len(at), work)
+            counter.step(len(at), lambda batch=batch: work(batch))  # type: ignore[misc]
             seen += len(at)
             if how.magnitude != "sum":
                 flush()
@@ -110,7 +110,10 @@ def gather(
     for n, s in scores.items():
         if not bool(torch.isfinite(s).all()):
             raise NotFinite(f"the gradient of {n!r} is NaN or infinite: no weight can be scored by it")
-    return {n: scores[n] if n in scores else torch.full_like(p, -1.0) for n, p in model.named_parameters()}
+    # What got no gradient scores 0, what asks for none is never chosen.
+    return {
+        n: scores[n] if n in scores else torch.full_like(p, 0.0 if p.requires_grad else -1.0) for n, p in model.named_parameters()
+    }
 
 
 def by_weight(scores: Scores, keep: float, count: int | None = None) -> Scores:
@@ -122,49 +125,64 @@ def by_weight(scores: Scores, keep: float, count: int | None = None) -> Scores:
 
 
 def by_channel(scores: Scores, keep: float, how: Channels, attention: bool) -> Scores:
-    """The mask of the best channels."""
+    """The mask of the best channels; channels are ranked, never their elements.
+
+    Raises:
+        ModelError: the budget holds no whole channel and whole ones are asked for.
+    """
     total = sum(s.numel() for s in scores.values())
     room = how.count or select.budget(keep, total)
-    groups, sizes, owner, index = _groups(scores, how, attention)
-    if how.unit == "elements":
-        spread = torch.cat([groups[i] for i in index])
-        room = min(room, int((spread >= 0).sum()))
-        masks = select.split(select.elements(spread, room), list(scores.values()))
-        return dict(zip(scores, masks, strict=True))
-    chosen = select.whole(groups, sizes, room) & (groups >= 0)
-    if not bool(chosen.any()):
-        best = int(sizes[groups.argmax()])
+    values, at = _groups(scores, how, attention)
+    sizes = torch.zeros(len(values), dtype=torch.long, device=values.device)
+    for s, (start, channels) in zip(scores.values(), at, strict=True):
+        sizes[start : start + channels] += s.numel() // max(channels, 1)
+    chosen = select.whole(values, sizes, room) & (values >= 0)
+    if how.unit == "whole" and not bool(chosen.any()):
+        best = int(sizes[values.argmax()])
         raise ModelError(
             f"a budget of {room} of {total} weights holds no whole channel, the best has {best}: "
             f"keep at least {best / total:.2g}, or let single weights compete with per='weight'"
         )
-    masks = select.split(torch.cat([chosen[i] for i in index]), list(scores.values()))
-    return dict(zip(owner, masks, strict=True))
+    masks = {
+        n: chosen[start : start + channels].repeat_interleave(s.numel() // max(channels, 1)).reshape(s.shape)
+        for (n, s), (start, channels) in zip(scores.items(), at, strict=True)
+    }
+    return _filled(masks, values, sizes, chosen, at, room) if how.unit == "elements" else masks
 
 
-def _groups(scores: Scores, how: Channels, attention: bool) -> tuple[Tensor, Tensor, list[str], list[Tensor]]:
-    """Score and size of each group; names; and for each tensor the group of each of its elements, flat."""
-    device = next(iter(scores.values())).device
+def _filled(masks: Scores, values: Tensor, sizes: Tensor, chosen: Tensor, at: list[tuple[int, int]], room: int) -> Scores:
+    """The mask with the first weights of the best channel that did not fit, so that the budget is met exactly."""
+    rest = room - int(sizes[chosen].sum())
+    left = torch.where(chosen, -1.0, values)
+    best = int(left.argmax())
+    if rest == 0 or float(left[best]) < 0:
+        return masks
+    for bits, (start, channels) in zip(masks.values(), at, strict=True):
+        if start <= best < start + channels:
+            row = bits.view(channels, -1)[best - start]
+            row[: max(rest, 0)] = True
+            rest -= len(row)
+    return masks
+
+
+def _groups(scores: Scores, how: Channels, attention: bool) -> tuple[Tensor, list[tuple[int, int]]]:
+    """Score of each group; and for each tensor its first group and their number."""
     values: list[Tensor] = []
-    index: list[Tensor] = []
+    at: list[tuple[int, int]] = []
     made, last = 0, (0, 0)
     for s in scores.values():
         if s.ndim < 2:
-            start, channels = last
-            if how.flat == "attach" and s.ndim == 1 and channels == len(s):
-                index.append(torch.arange(start, start + channels, device=device))
+            if how.flat == "attach" and s.ndim == 1 and last[1] == len(s):
+                at.append(last)
                 continue
             values.append(s.flatten())
-            index.append(torch.arange(made, made + s.numel(), device=device))
-            made += s.numel()
-            continue
-        table = select.rows(s)
-        values.append(select.top_mean(table, _top(how, table, attention)))
-        last = (made, len(table))
-        index.append(torch.arange(made, made + len(table), device=device).repeat_interleave(table.shape[1]))
-        made += len(table)
-    sizes = torch.bincount(torch.cat(index), minlength=made)
-    return torch.cat(values), sizes, list(scores), index
+            at.append((made, s.numel()))
+        else:
+            table = select.rows(s)
+            values.append(select.top_mean(table, _top(how, table, attention)))
+            at.append(last := (made, len(table)))
+        made += at[-1][1]
+    return torch.cat(values), at
 
 
 def _top(how: Channels, table: Tensor, attention: bool) -> int:

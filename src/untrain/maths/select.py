@@ -11,7 +11,7 @@ from torch import Tensor
 def top_mean(scores: Tensor, h: int) -> Tensor:
     """Mean of the ``h`` largest of each row of (c, f), ``h`` held within [1, f]; (c,)."""
     h = min(max(h, 1), scores.shape[1])
-    return scores.topk(h, dim=1).values.mean(1)
+    return scores.topk(h, dim=1, sorted=False).values.mean(1) if h < scores.shape[1] else scores.mean(1)
 
 
 def budget(share: float, total: int) -> int:
@@ -43,9 +43,13 @@ def whole(scores: Tensor, sizes: Tensor, room: int) -> Tensor:
 
 
 def elements(scores: Tensor, room: int) -> Tensor:
-    """Exactly ``room`` of (p,) with the largest scores; ties go to the lower index."""
-    chosen = torch.zeros_like(scores, dtype=torch.bool)
-    chosen[torch.argsort(scores, descending=True, stable=True)[:room]] = True
+    """Exactly ``room`` of (p,) with the largest scores; ties go to the lower index. Nothing is sorted: a quantile decides."""
+    if room <= 0 or room >= len(scores):
+        return torch.full_like(scores, room > 0, dtype=torch.bool)
+    last = scores.kthvalue(len(scores) - room + 1).values
+    chosen = scores > last
+    ties = (scores == last).nonzero().squeeze(1)
+    chosen[ties[: room - int(chosen.sum())]] = True
     return chosen
 
 

@@ -10,6 +10,7 @@ from torch import nn
 
 from untrain.core.batches import in_order
 from untrain.core.errors import NotFinite
+from untrain.core.precision import channels_last
 from untrain.core.records import Examples, Task, batch_of
 
 
@@ -23,7 +24,7 @@ def logits(model: nn.Module, examples: Examples, task: Task, batch: int = 512) -
     device = next(model.parameters()).device
     model.eval()
     out = []
-    with torch.no_grad():
+    with torch.no_grad(), channels_last(model):
         for rows in in_order(len(examples), batch):
             out.append(task.logits(model, batch_of(examples, rows, device)).float().cpu().numpy())
     for part, was in modes:

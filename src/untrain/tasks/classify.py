@@ -31,7 +31,8 @@ class Classify(Spec):
         if not isinstance(logits, Tensor):
             kind = f"{type(model).__name__} answers with a {type(out).__name__}"
             raise ModelError(f"{kind}; a tensor (batch, classes), or a record with one under `logits`, is needed")
-        return logits
+        # Losses and answers are of full precision also where autocast computes the layers in half.
+        return logits.float() if logits.dtype in (torch.bfloat16, torch.float16) else logits
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
         """Cross-entropy in nats, (b,)."""

@@ -1,0 +1,96 @@
+"""What of a model may move, held in compact parameters: the optimizer knows of nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from untrain.core.errors import ModelError
+from untrain.core.records import Mask
+
+
+@dataclass(frozen=True, eq=False)
+class Moving:
+    """The part of one parameter that may move.
+
+    Args:
+        weight: the model's parameter.
+        held: what the optimizer steps: ``weight`` itself when all of it may move, or a copy of what may.
+        index: which rows of the first dimension, or which places of the storage, ``held`` is made of; None for all.
+        rows: whether ``index`` names rows.
+    """
+
+    weight: nn.Parameter
+    held: nn.Parameter
+    index: Tensor | None = None
+    rows: bool = False
+
+    def gather(self) -> None:
+        """Take to ``held`` what has come to the model's parameter as a gradient."""
+        grad = self.weight.grad
+        if self.index is None or grad is None:
+            return
+        # A layer that computes the gradient of its rows alone has left it at ``held`` already.
+        part = grad.index_select(0, self.index) if self.rows else flat(_as(grad, self.weight)).index_select(0, self.index)
+        self.held.grad = part if self.held.grad is None else self.held.grad + part
+        self.weight.grad = None
+
+    def write(self) -> None:
+        """Bring the moved values back into the model; what may not move is never written."""
+        if self.index is None:
+            return
+        with torch.no_grad():
+            if self.rows:
+                self.weight.index_copy_(0, self.index, self.held)
+            else:
+                flat(self.weight.detach()).index_copy_(0, self.index, self.held)
+
+
+def flat(tensor: Tensor) -> Tensor:
+    """All elements in the order of the storage, as a view of a dense tensor."""
+    return tensor.as_strided((tensor.numel(),), (1,))
+
+
+def _as(tensor: Tensor, like: Tensor) -> Tensor:
+    """The tensor with the strides of another of its shape."""
+    return tensor if tensor.stride() == like.stride() else torch.empty_like(like).copy_(tensor)
+
+
+def moving(model: nn.Module, mask: Mask | None) -> list[Moving]:
+    """What may move, parameter by parameter; a parameter of which nothing may stops asking for a gradient.
+
+    Raises:
+        ModelError: nothing may move.
+    """
+    free = []
+    for name, p in model.named_parameters():
+        bits = None if mask is None else mask.bits[name]
+        if not p.requires_grad:
+            continue
+        if bits is None or bool(bits.all()):
+            free.append(Moving(p, p))
+        elif bool(bits.any()):
+            free.append(_part(p, bits.to(p.device)))
+        else:
+            p.requires_grad_(False)
+    if not free:
+        raise ModelError("no weight may move: the mask is empty or all parameters are frozen")
+    return free
+
+
+def _part(p: nn.Parameter, bits: Tensor) -> Moving:
+    table = bits.reshape(len(bits), -1) if bits.ndim else bits.reshape(1, 1)
+    whole = table.all(1)
+    weight = p.detach()
+    if bits.ndim and bool((whole | ~table.any(1)).all()):
+        index = whole.nonzero().squeeze(1)
+        layout = torch.channels_last if _nhwc(weight) else torch.contiguous_format
+        return Moving(p, nn.Parameter(weight.index_select(0, index).contiguous(memory_format=layout)), index, rows=True)
+    index = flat(_as(bits, weight)).nonzero().squeeze(1)
+    return Moving(p, nn.Parameter(flat(weight).index_select(0, index)), index)
+
+
+def _nhwc(tensor: Tensor) -> bool:
+    return tensor.ndim == 4 and not tensor.is_contiguous() and tensor.is_contiguous(memory_format=torch.channels_last)
