@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from untrain.core import cost
-from untrain.core.cost import Counter, metered
+from untrain.core.cost import Counter, metered, note, over, planned
+from untrain.core.errors import RunFailed
 
 WIDE, OUT = 8, 4
 MODEL = nn.Linear(WIDE, OUT)
@@ -102,3 +103,83 @@ def test_on_a_gpu_the_outer_peak_includes_that_of_the_inner_one(gpu):
         with metered():
             gpu(6)
         assert outer.read().peak == 50
+
+
+STEP = 2 * WIDE * OUT * 2  # operations of a forward pass on two examples
+
+
+def walk(steps, counter=None):
+    """A loop of ``steps`` steps as the gradient loop takes them; how many it took."""
+    counter = counter or Counter()
+    for at in range(steps):
+        if over():
+            return at
+        counter.step(2, lambda: forward(2), backward=False)
+    return steps
+
+
+def test_without_a_limit_a_loop_never_stops():
+    assert walk(5) == 5
+    with metered():
+        assert walk(5) == 5
+
+
+def test_a_loop_stops_before_the_step_that_would_pass_the_limit():
+    for limit, expected in ((3 * STEP, 3), (3.5 * STEP, 3), (4 * STEP - 1, 3), (4 * STEP, 4), (99 * STEP, 10)):
+        with metered(limit) as meter:
+            assert walk(10) == expected
+        assert meter.flops == expected * STEP <= limit
+
+
+def test_the_first_step_may_pass_the_limit_by_less_than_itself():
+    with metered(STEP / 2) as meter:
+        assert walk(10) == 1
+    assert meter.flops == STEP
+
+
+def test_the_limit_of_an_outer_count_stops_an_inner_one():
+    with metered(4 * STEP) as outer:
+        with metered() as first:
+            assert walk(3) == 3
+        with metered():
+            assert walk(3) == 1
+    assert outer.flops == 4 * STEP
+    assert list(first.notes) == []
+    assert list(outer.notes) == ["stopped at the budget, after 4 steps"]
+
+
+def test_asking_twice_before_a_step_counts_it_once():
+    with metered(3 * STEP, "the budget of 10 %") as meter:
+        planned(7)
+        counter = Counter()
+        for _ in range(7):
+            if over() or over():
+                break
+            counter.step(2, lambda: forward(2), backward=False)
+        assert over()
+    assert list(meter.notes) == ["stopped at the budget of 10 %, after 3 of 7 steps"]
+
+
+def test_work_before_a_loop_counts_against_the_limit_but_is_no_step():
+    with metered(9 * STEP) as meter:
+        Counter().step(10, lambda: forward(10), backward=False)
+        planned(8)
+        assert walk(8) == 4
+    assert list(meter.notes) == ["stopped at the budget, after 4 of 8 steps"]
+
+
+def test_a_limit_that_is_spent_before_the_first_step_is_an_error():
+    with metered(STEP, "the budget of 1 %"):
+        Counter().step(2, lambda: forward(2), backward=False)
+        with pytest.raises(RunFailed, match="the budget of 1 % was spent before the first step"):
+            walk(3)
+
+
+def test_a_note_is_told_once_and_reaches_the_outer_count():
+    note("to nobody")
+    with metered() as outer:
+        with metered():
+            note("halved")
+            note("halved")
+        note("later")
+    assert list(outer.notes) == ["halved", "later"]

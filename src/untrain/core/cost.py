@@ -14,9 +14,29 @@ from typing import TypeVar
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from untrain.core.errors import RunFailed
 from untrain.core.records import Cost
 
 T = TypeVar("T")
+
+
+@dataclass
+class Loop:
+    """Steps of gradient loops within a limit.
+
+    Args:
+        done: steps that were taken.
+        planned: steps that the loops begun so far would take.
+        largest: operations of the largest step of the running loop.
+        mark: operations when it was last asked whether another step is within the limit; None before.
+        stopped: whether the answer was no.
+    """
+
+    done: int = 0
+    planned: int = 0
+    largest: float = 0.0
+    mark: float | None = None
+    stopped: bool = False
 
 
 @dataclass
@@ -31,6 +51,9 @@ class Meter:
         peak: bytes on a GPU, as far as an inner count has begun to count them anew.
         limit: operations after which work is to stop; None for no end.
         notes: what a reader of the result must know, in the order in which it was told, each once.
+        budget: what the limit is called in a note.
+        outer: the count around this one, which gets what is counted here when this one ends.
+        loop: the gradient loop that runs, as ``over`` sees it.
     """
 
     started: float = field(default_factory=time.perf_counter)
@@ -40,6 +63,9 @@ class Meter:
     peak: int = 0
     limit: float | None = None
     notes: dict[str, None] = field(default_factory=dict)
+    budget: str = "the budget"
+    outer: Meter | None = None
+    loop: Loop = field(default_factory=Loop)
 
     def read(self) -> Cost:
         """The count so far.
@@ -55,18 +81,26 @@ _meter: ContextVar[Meter | None] = ContextVar("meter", default=None)
 
 
 @contextmanager
-def metered() -> Iterator[Meter]:
-    """Count all that is noted within; an outer count gets it too when the inner one ends."""
+def metered(limit: float | None = None, budget: str = "the budget") -> Iterator[Meter]:
+    """Count all that is noted within; an outer count gets it too when the inner one ends.
+
+    Args:
+        limit: operations at which gradient loops are to stop, as ``over`` tells them.
+        budget: what the limit is called in the note that tells of it.
+    """
     outer = _meter.get()
     if outer is not None:
         outer.peak = max(outer.peak, _held())
     _forget_peak()
-    meter = Meter()
+    meter = Meter(limit=limit, budget=budget, outer=outer)
     token = _meter.set(meter)
     try:
         yield meter
     finally:
         _meter.reset(token)
+        if meter.loop.stopped:
+            of = f" of {meter.loop.planned}" if meter.loop.planned else ""
+            meter.notes[f"stopped at {budget}, after {meter.loop.done}{of} steps"] = None
         if outer is not None:
             outer.peak = max(outer.peak, meter.peak, _held())
             outer.forward += meter.forward
@@ -80,6 +114,45 @@ def note(text: str) -> None:
     meter = _meter.get()
     if meter is not None:
         meter.notes[text] = None
+
+
+def _limited() -> Iterator[tuple[Meter, float, float]]:
+    """The counts that run and have a limit, from within: each with its limit and the operations so far."""
+    spent, meter = 0.0, _meter.get()
+    while meter is not None:
+        spent += meter.flops
+        if meter.limit is not None:
+            yield meter, meter.limit, spent
+        meter = meter.outer
+
+
+def planned(steps: int) -> None:
+    """Tell the counts that have a limit that a gradient loop of so many steps begins."""
+    for meter, _, spent in _limited():
+        meter.loop.planned += steps
+        meter.loop.mark, meter.loop.largest = spent, 0.0
+
+
+def over() -> bool:
+    """Whether the next step of a gradient loop would pass the limit of the running count or of one around it.
+
+    Asked before each step. The next step is taken to be as large as the largest so far of the same loop; the first is
+    taken when anything is left, since nobody knows what it costs.
+
+    Raises:
+        RunFailed: nothing was left for a first step.
+    """
+    stop = False
+    for meter, limit, spent in _limited():
+        loop = meter.loop
+        if loop.mark is not None and spent > loop.mark:
+            loop.done, loop.largest = loop.done + 1, max(loop.largest, spent - loop.mark)
+        loop.mark = spent
+        if spent + loop.largest > limit or spent >= limit:
+            if not loop.done:
+                raise RunFailed(f"{meter.budget} was spent before the first step: give more, or another method")
+            stop = loop.stopped = True
+    return stop
 
 
 class Counter:
