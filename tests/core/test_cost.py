@@ -1,5 +1,8 @@
 """Examples and operations are counted where the work is done."""
 
+import sys
+
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -57,6 +60,46 @@ def test_a_meter_tells_time_and_peak():
     cost = meter.read()
     assert cost.seconds > 0
     assert cost.peak > 1_000_000
+
+
+def test_a_kind_that_is_known_is_not_measured_again(monkeypatch):
+    def flops(n):
+        with metered() as meter:
+            Counter(kind=("a kind", WIDE)).step(n, lambda: forward(n), backward=False)
+        return meter.read().flops
+
+    assert flops(3) == 2 * WIDE * OUT * 3
+    monkeypatch.setattr(cost, "counted", lambda _: pytest.fail("measured twice"))
+    assert flops(5) == 2 * WIDE * OUT * 5
+
+
+BIG = 64_000_000
+
+
+def fill():
+    return np.ones(BIG, dtype=np.uint8)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux forgets a peak")
+def test_the_peak_is_that_of_the_work_and_not_of_what_went_before():
+    fill()
+    with metered() as meter:
+        small = meter.read().peak
+    with metered() as outer:
+        with metered() as inner:
+            fill()
+            large = inner.read().peak
+        with metered():
+            pass
+        assert outer.read().peak >= large > small + BIG / 2
+
+
+def test_where_no_peak_can_be_forgotten_the_peak_is_that_of_the_process(monkeypatch, tmp_path):
+    monkeypatch.setattr(cost, "STATUS", tmp_path / "status")
+    monkeypatch.setattr(cost, "CLEAR", tmp_path / "none" / "clear")
+    with metered() as meter:
+        pass
+    assert meter.read().peak > 1_000_000
 
 
 @pytest.fixture

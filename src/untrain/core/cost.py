@@ -5,19 +5,21 @@ from __future__ import annotations
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeVar
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from untrain.core.errors import RunFailed
+from untrain.core.flops import counted
 from untrain.core.records import Cost
 
 T = TypeVar("T")
+STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
 @dataclass
@@ -48,7 +50,7 @@ class Meter:
         forward: examples that went forward.
         backward: examples that went backward.
         flops: floating-point operations.
-        peak: bytes on a GPU, as far as an inner count has begun to count them anew.
+        peak: bytes, as far as an inner count has begun to count them anew.
         limit: operations after which work is to stop; None for no end.
         notes: what a reader of the result must know, in the order in which it was told, each once.
         budget: what the limit is called in a note.
@@ -70,10 +72,11 @@ class Meter:
     def read(self) -> Cost:
         """The count so far.
 
-        ``peak`` is on a GPU the most that torch held since the count began. On a CPU it is the most that the process ever
-        held, before the count too: a later piece of work never shows less than an earlier one.
+        ``peak`` is on a GPU the most that torch held since the count began. On a CPU it is the most that the whole process
+        held since then, with what it held already; where the system cannot forget an earlier peak (elsewhere than on
+        Linux), it is the most that the process ever held, so that later work never shows less than earlier.
         """
-        peak = max(self.peak, _held()) if _on_gpu() else _process()
+        peak = max(self.peak, _held())
         return Cost(time.perf_counter() - self.started, self.forward, self.backward, round(self.flops), peak)
 
 
@@ -158,12 +161,17 @@ def over() -> bool:
 class Counter:
     """Counts examples and operations of one loop whose steps are of one kind.
 
-    Operations are measured by torch's counter on the loop's first step and scaled by examples from then on: convolution
-    and matrix work is linear in the batch.
+    Operations are measured on the loop's first step and scaled by examples from then on: convolution and matrix work is
+    linear in the batch.
+
+    Args:
+        kind: what the operations on one example depend on, as ``kind_of`` gives it; a kind that this process has measured
+            before is not measured again. None measures, which takes up to a third of a step's own time on tiny networks.
     """
 
-    def __init__(self) -> None:
-        self.each: float | None = None
+    def __init__(self, kind: Hashable | None = None) -> None:
+        self.kind = kind
+        self.each = _known.get(kind)
 
     def step(self, examples: int, work: Callable[[], T], backward: bool = True) -> T:
         """Do ``work`` on ``examples`` examples and count it."""
@@ -171,9 +179,10 @@ class Counter:
         if meter is None:
             return work()
         if self.each is None:
-            with FlopCounterMode(display=False) as counter:
-                done = work()
-            self.each = counter.get_total_flops() / max(examples, 1)
+            done, total = counted(work)
+            self.each = total / max(examples, 1)
+            if self.kind is not None:
+                _known[self.kind] = self.each
         else:
             done = work()
         meter.forward += examples
@@ -182,21 +191,28 @@ class Counter:
         return done
 
 
+_known: dict[Hashable, float] = {}
+
+
 def _on_gpu() -> bool:
     return torch.cuda.is_available() and torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
 
 
 def _held() -> int:
-    """The most bytes that torch held on any one GPU since the peak was forgotten."""
-    return max(map(torch.cuda.max_memory_allocated, range(torch.cuda.device_count()))) if _on_gpu() else 0
+    """The most bytes that torch held on any one GPU, or else the process in memory, since the peak was forgotten."""
+    if _on_gpu():
+        return max(map(torch.cuda.max_memory_allocated, range(torch.cuda.device_count())))
+    try:
+        told = STATUS.read_text()
+        return int(told.partition("VmHWM:")[2].split()[0]) * 1024
+    except (OSError, IndexError, ValueError):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def _forget_peak() -> None:
-    for device in range(torch.cuda.device_count()) if _on_gpu() else ():
-        torch.cuda.reset_peak_memory_stats(device)
-
-
-def _process() -> int:
-    """The most bytes that this process ever held."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    if _on_gpu():
+        for device in range(torch.cuda.device_count()):
+            torch.cuda.reset_peak_memory_stats(device)
+        return
+    with suppress(OSError):
+        CLEAR.write_text("5")  # 5 sets VmHWM to what is held now: proc(5)
