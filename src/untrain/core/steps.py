@@ -9,10 +9,11 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from untrain.core.errors import SpecError
+from untrain.core.over import Over
 from untrain.core.spec import Spec
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Keep = Annotated[float, Field(gt=0, le=1)]
+Keep = Annotated[float, Field(gt=0, le=1), Over(0.05, 1.0, log=True)]
 NonNegative = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
@@ -24,7 +25,7 @@ def _percent(text: str) -> str:
     return text
 
 
-Epochs = Annotated[int, Field(ge=0)] | Annotated[str, AfterValidator(_percent)]
+Epochs = Annotated[int, Field(ge=0)] | Annotated[str, AfterValidator(_percent), Over(10, 100, log=True, unit="%")]
 
 
 class Sgd(Spec):
@@ -38,8 +39,8 @@ class Sgd(Spec):
     Source: torch.optim.SGD.
     """
 
-    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
-    decay: NonNegative = 0.0
+    momentum: Annotated[float, Field(ge=0, lt=1), Over(0.0, 0.99)] = 0.9
+    decay: Annotated[NonNegative, Over(1e-6, 1e-2, log=True)] = 0.0
     nesterov: bool = False
 
 
@@ -54,9 +55,9 @@ class Adam(Spec):
     Source: Loshchilov and Hutter 2019 (AdamW), torch.optim.AdamW.
     """
 
-    beta1: Annotated[float, Field(ge=0, lt=1)] = 0.9
-    beta2: Annotated[float, Field(ge=0, lt=1)] = 0.999
-    decay: NonNegative = 0.0
+    beta1: Annotated[float, Field(ge=0, lt=1), Over(0.8, 0.99)] = 0.9
+    beta2: Annotated[float, Field(ge=0, lt=1), Over(0.9, 0.9999)] = 0.999
+    decay: Annotated[NonNegative, Over(1e-6, 1e-2, log=True)] = 0.0
 
 
 class Cosine(Spec):
@@ -94,9 +95,9 @@ class Steps(Spec):
     Source: none; it is what every gradient method has in common.
     """
 
-    lr: Positive = 0.015
+    lr: Annotated[Positive, Over(1e-4, 1.0, log=True, usual=True)] = 0.015
     epochs: Epochs = "100%"
-    batch: Count = 128
+    batch: Annotated[Count, Over(16, 512, log=True)] = 128
     optimizer: Sgd | Adam = Sgd()
     schedule: Cosine | Constant = Cosine()
     buffers: Literal["move", "freeze", "reestimate"] = "move"

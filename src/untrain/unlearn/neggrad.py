@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from torch import Tensor, nn
 
+from untrain.core.over import Over
 from untrain.core.records import Batch, Problem
 from untrain.core.roles import Unlearner
 from untrain.core.steps import Constant, Share, Steps
@@ -23,7 +26,7 @@ class NegGrad(Unlearner):
     Departs: forget batches are reshuffled each time around where the authors' code caches the first pass.
     """
 
-    alpha: Share = 0.95
+    alpha: Annotated[Share, Over(0.5, 1.0)] = 0.95
     steps: Steps = Steps(lr=0.015, epochs="30%", schedule=Constant())
 
     def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module:

@@ -1,0 +1,54 @@
+"""Where a search looks: hints beside the types of fields, and the dimensions that are made of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Over:
+    """A hint beside the type of a field: between which values a search looks; it restricts nobody else.
+
+    Args:
+        low: least value.
+        high: largest value.
+        log: whether factors count, not differences.
+        usual: whether the field is searched where none is named; numbers of a method itself always are.
+        unit: '%' where values are shares written as text.
+    """
+
+    low: float
+    high: float
+    log: bool = False
+    usual: bool = False
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class Range:
+    """Numbers from ``low`` to ``high``, both included.
+
+    Args:
+        low: least value.
+        high: largest value.
+        log: whether factors count, not differences.
+        whole: whether values are whole numbers.
+        unit: '%' where values are shares written as text.
+    """
+
+    low: float
+    high: float
+    log: bool = False
+    whole: bool = False
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class Choices:
+    """Values to choose from."""
+
+    values: tuple[Any, ...]
+
+
+Dimension = Range | Choices

@@ -1,0 +1,1 @@
+"""Which values of its fields suit a method: a search on validation data."""
