@@ -17,6 +17,7 @@ from torch import nn
 from untrain.core.code import code_digest
 from untrain.core.cost import metered
 from untrain.core.errors import BadInput, DataError, RunFailed, UntrainError
+from untrain.core.precision import Precision, computing
 from untrain.core.prints import array_digest
 from untrain.core.records import Data, Examples, ForgetRequest, Outcome, take, to_device
 from untrain.core.roles import Learner, Recipe, Scenario, Unlearner
@@ -54,10 +55,19 @@ class Scene:
 
 @dataclass(frozen=True)
 class Setting:
-    """What a number may depend on beside its spec: the device's kind and the number of threads."""
+    """What a number may depend on beside its spec.
+
+    Args:
+        device: such as 'cpu' or 'cuda:1'; results depend on its kind.
+        threads: of each process.
+        precision: in which gradient steps compute.
+        compiled: whether models are compiled for their steps.
+    """
 
     device: str = "cpu"
     threads: int = 1
+    precision: Precision = "float32"
+    compiled: bool = False
 
 
 @dataclass(frozen=True)
@@ -124,6 +134,7 @@ def ingredients(scene: Scene, job: Job, seed: int, setting: Setting) -> dict[str
     """All that the entry of a job depends on."""
     common = {
         "engine": engine(), "torch": torch.__version__, "device": torch.device(setting.device).type, "threads": setting.threads,
+        "precision": setting.precision, "compiled": setting.compiled,
         "seen": scene.prints["seen"],
     }  # fmt: skip
     if job.method is None:
@@ -148,7 +159,7 @@ def do(scene: Scene, job: Job, seed: int, setting: Setting, store: Store) -> Ent
     done = store.get(key)
     if done is not None and done.final:
         return done
-    with store.alone(key):
+    with store.alone(key), computing(setting.precision, setting.compiled):
         done = store.get(key)
         if done is not None and done.final:
             return done

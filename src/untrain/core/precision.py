@@ -14,6 +14,7 @@ from untrain.core.errors import BadInput, suggest
 
 Precision = Literal["float32", "bfloat16"]
 _precision: ContextVar[Precision] = ContextVar("precision", default="float32")
+_compile: ContextVar[bool] = ContextVar("compile", default=False)
 
 
 def resolve(wanted: str, device: torch.device | str) -> Precision:
@@ -41,13 +42,33 @@ def _gains(device: torch.device) -> bool:
 
 
 @contextmanager
-def computing(precision: Precision) -> Iterator[None]:
-    """Gradient steps within compute in ``precision``; weights, losses and what is stored stay as they are."""
-    token = _precision.set(precision)
+def computing(precision: Precision = "float32", compiled: bool = False) -> Iterator[None]:
+    """Gradient steps within compute in ``precision``; weights, losses and what is stored stay in full.
+
+    Args:
+        precision: 'float32', or 'bfloat16' through torch's autocast.
+        compiled: whether the model is compiled by ``torch.compile`` for its steps, which takes seconds to a minute before
+            the first: it pays on a GPU and for long training.
+    """
+    tokens = _precision.set(precision), _compile.set(compiled)
     try:
         yield
     finally:
-        _precision.reset(token)
+        _precision.reset(tokens[0])
+        _compile.reset(tokens[1])
+
+
+@contextmanager
+def compiling(model: nn.Module) -> Iterator[bool]:
+    """The model is compiled within, where that was asked for; whether it is."""
+    wanted = _compile.get()
+    if wanted:
+        model.compile()
+    try:
+        yield wanted
+    finally:
+        if wanted:
+            model._compiled_call_impl = None
 
 
 def autocast(device: torch.device) -> AbstractContextManager[object]:

@@ -13,7 +13,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from untrain.core.cost import Counter, note, over
 from untrain.core.errors import ModelError, NotFinite, RunFailed
-from untrain.core.precision import autocast, channels_last
+from untrain.core.precision import autocast, channels_last, compiling
 from untrain.core.records import Batch, Mask, Plan, batch_of
 from untrain.core.steps import Adam, Steps, step_size
 from untrain.learn.moving import Moving, moving
@@ -47,7 +47,7 @@ def descend(model: nn.Module, loss: Loss, plan: Plan, steps: Steps, mask: Mask |
         return model.eval()
     device = next(model.parameters()).device
     model.train()
-    with channels_last(model), _statistics(model, frozen=steps.buffers == "freeze"):
+    with channels_last(model), compiling(model) as fused, _statistics(model, steps.buffers == "freeze", watched=not fused):
         free = moving(model, mask)
         optimizer = _optimizer([part.held for part in free], steps)
         with only_rows(model, free):
@@ -166,17 +166,18 @@ def _optimizer(params: list[nn.Parameter], steps: Steps) -> torch.optim.Optimize
 
 
 @contextmanager
-def _statistics(model: nn.Module, frozen: bool) -> Iterator[None]:
+def _statistics(model: nn.Module, frozen: bool, watched: bool = True) -> Iterator[None]:
     """How batch-norm layers normalise within.
 
     With ``frozen`` by their stored statistics, which stay. Otherwise by the batch; a batch that gives a layer a single
-    value a channel has no statistics, and is normalised by the stored ones.
+    value a channel has no statistics, and is normalised by the stored ones; unless it is not ``watched`` for, as in a
+    compiled model, where torch refuses such a batch.
     """
     if frozen:
         for part in norms(model):
             part.eval()
     hooks = []
-    for part in norms(model):
+    for part in norms(model) if watched else ():
         hooks += [
             part.register_forward_pre_hook(_alone, with_kwargs=True),
             part.register_forward_hook(_together, with_kwargs=True, always_call=True),
