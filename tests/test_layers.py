@@ -28,7 +28,7 @@ ORDER = (
         "pages",
         "publish",
     ),
-    *("promises", "checks", "commands", "tables", "terminal", "cli", "__main__"),
+    *("promises", "checks", "asked", "commands", "tables", "terminal", "cli", "__main__"),
 )
 EVERYWHERE = {"untrain", "torch", "numpy", "scipy", "sklearn", "pydantic", "safetensors", *sys.stdlib_module_names}
 ALSO = {

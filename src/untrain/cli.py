@@ -71,6 +71,8 @@ def run(
     seed: Seed = 0,
     device: Annotated[str, typer.Option(help="Such as cpu, cuda or cuda:1.")] = "cpu",
     threads: Annotated[int, typer.Option(help="Threads of each process; results depend on it.", min=1)] = 1,
+    precision: Annotated[str, typer.Option(help="float32, bfloat16, or auto: bfloat16 where the machine gains.")] = "auto",
+    compiled: Annotated[bool, typer.Option("--compile", help="Compile models by torch.compile; pays for long training.")] = False,
     workers: Workers = None,
     out: Annotated[Path | None, typer.Option(help="Folder of report.html, results.json, scores.csv; default: untrain-run.")] = None,
     store: StoreAt = None,
@@ -80,8 +82,9 @@ def run(
     """Train, forget, retrain oracles, audit, report."""
     folder = out or Path("untrain-run")
     document = commands.run(
-        scenario, methods, _home(store), folder, seeds, oracles, seed, device, threads, workers, images, _command(), teller()
-    )
+        scenario, methods, _home(store), folder, seeds, oracles, seed, device, threads, workers, images, _command(), teller(),
+        precision=precision, compiled=compiled,
+    )  # fmt: skip
     failed = sum(r["error"] is not None for r in document["results"])
     finish({"runs": [document], "failed": failed, "report": str(folder / "report.html")}, as_json, document)
 

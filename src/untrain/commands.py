@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from untrain.asked import comparison_of, setting_of, whole
 from untrain.core.errors import BadInput, SpecError, StoreError, suggest
 
 if TYPE_CHECKING:
     from untrain.conduct import Comparison, Progress
     from untrain.core.roles import Scenario
-    from untrain.jobs import Method
+    from untrain.jobs import Method, Setting
 
 Document = dict[str, Any]
 Tell = Callable[["Progress"], None]
@@ -55,14 +56,17 @@ def demo(
         command: shown in the report.
         tell: told of progress.
     """
-    made = [_comparison(s, DEMO, seeds, oracles, seed) for s in DEMO_SCENARIOS]
-    return _conduct(made, store, out, "cpu", 1, workers, images, command, tell)
+    from untrain.jobs import Setting
+
+    made = [comparison_of(s, DEMO, seeds, oracles, seed) for s in DEMO_SCENARIOS]
+    return _conduct(made, store, out, Setting(), workers, images, command, tell)
 
 
 def run(
     scenario: str | Scenario, methods: str | Method | Iterable[str | Method], store: str | Path = HOME,
     out: str | Path | None = None, seeds: int = 3, oracles: int = 6, seed: int = 0, device: str = "cpu", threads: int = 1,
-    workers: int | None = 1, images: bool = True, command: str = "", tell: Tell | None = None,
+    workers: int | None = 1, images: bool = True, command: str = "", tell: Tell | None = None, precision: str = "auto",
+    compiled: bool = False,
 ) -> Document:  # fmt: skip
     """Train, forget, retrain oracles, audit, report.
 
@@ -80,6 +84,8 @@ def run(
         images: whether the report shows images of the forget set.
         command: shown in the report.
         tell: told of progress.
+        precision: of gradient steps: 'float32', 'bfloat16', or 'auto' for bfloat16 where the machine gains.
+        compiled: whether models are compiled by torch.compile.
 
     Returns:
         The document of scores.
@@ -88,8 +94,9 @@ def run(
         BadInput: something asked for cannot be had; nothing was trained.
         RunFailed: the work was begun and did not succeed.
     """
-    made = _comparison(scenario, methods, seeds, oracles, seed)
-    document: Document = _conduct([made], store, out, device, threads, workers, images, command, tell)["runs"][0]
+    made = comparison_of(scenario, methods, seeds, oracles, seed)
+    setting = setting_of(device, threads, precision, compiled)
+    document: Document = _conduct([made], store, out, setting, workers, images, command, tell)["runs"][0]
     return document
 
 
@@ -222,58 +229,25 @@ def _described(*roles: str) -> list[Document]:
     return [describe(place) for place in names.of_role(*roles)]
 
 
-def _comparison(scenario: Any, methods: Any, seeds: int, oracles: int, seed: int) -> Comparison:
-    from untrain.conduct import Comparison, check
-    from untrain.core.roles import Recipe, Scenario, Unlearner
-    from untrain.core.spec import parse
-
-    _whole(seeds=seeds, oracles=oracles, seed=seed)
-    where = parse(scenario) if isinstance(scenario, str) else scenario
-    if not isinstance(where, Scenario):
-        raise SpecError(f"{where!r} is no scenario; `untrain scenarios` lists them")
-    several = isinstance(methods, Iterable) and not isinstance(methods, str)
-    made = [parse(m) if isinstance(m, str) else m for m in (methods if several else [methods])]
-    for method in made:
-        if not isinstance(method, Unlearner | Recipe):
-            raise SpecError(f"{method!r} is no unlearning method; `untrain methods` lists them")
-    comparison = Comparison(where, tuple(made), seeds, oracles, seed)
-    check(comparison)
-    return comparison
-
-
-def _whole(**given: Any) -> None:
-    """Refuse what is no whole number."""
-    for name, value in given.items():
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise BadInput(f"{name}={value!r}: a whole number is needed")
-
-
 def _conduct(
-    made: list[Comparison], store: Any, out: Any, device: str, threads: int, workers: int | None, images: bool, command: str,
+    made: list[Comparison],
+    store: Any,
+    out: Any,
+    setting: Setting,
+    workers: int | None,
+    images: bool,
+    command: str,
     tell: Tell | None,
-) -> Document:  # fmt: skip
+) -> Document:
     from untrain.conduct import conduct, workers_for
-    from untrain.jobs import Setting
     from untrain.publish import publish, writable
     from untrain.store import Store
 
-    _usable(device, threads, workers)
+    whole(**({} if workers is None else {"workers": workers}))
+    if workers is not None and workers < 1:
+        raise BadInput(f"workers={workers}: at least 1 is needed")
     writable(out)
     held = Store(store)
-    count = min(workers_for(made, device, threads), workers or sys.maxsize)
-    entries = conduct(made, held, Setting(device, threads), count, tell)
+    count = min(workers_for(made, setting.device, setting.threads), workers or sys.maxsize)
+    entries = conduct(made, held, setting, count, tell)
     return publish(entries, held, out, images, command)
-
-
-def _usable(device: str, threads: int, workers: int | None) -> None:
-    """Refuse a device that is not there."""
-    import torch
-
-    _whole(threads=threads, **({} if workers is None else {"workers": workers}))
-    if threads < 1 or (workers is not None and workers < 1):
-        raise BadInput(f"threads={threads}, workers={workers}: at least 1 of each is needed")
-    try:
-        torch.zeros(1, device=device).item()
-    except (RuntimeError, AssertionError, NotImplementedError, ValueError):
-        there = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
-        raise BadInput(f"device {device!r} cannot be used here; there is {', '.join(there)}") from None

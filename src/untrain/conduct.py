@@ -250,7 +250,8 @@ def _setting(setting: Setting) -> dict[str, Any]:
     """Where the models were made, in words."""
     machine = f"{platform.machine()} {platform.system()}"
     versions = {"untrain": version("untrain"), "torch": torch.__version__, "python": platform.python_version()}
-    return {"device": setting.device, "threads": setting.threads, "machine": machine, **versions}
+    how = {"precision": setting.precision, "compiled": setting.compiled}
+    return {"device": setting.device, "threads": setting.threads, **how, "machine": machine, **versions}
 
 
 def workers_for(comparisons: Sequence[Comparison], device: str, threads: int) -> int:
