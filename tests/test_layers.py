@@ -22,11 +22,11 @@ ORDER = (
         "jobs",
         "conduct",
         "population",
-        "search",
         "results",
         "describe",
         "pages",
         "publish",
+        "tune",
     ),
     *("promises", "checks", "asked", "commands", "tables", "terminal", "cli", "__main__"),
 )

@@ -12,6 +12,7 @@ from typing import Any
 _HOMES = {
     "run": "untrain.commands",
     "report": "untrain.commands",
+    "search": "untrain.commands",
     "demo": "untrain.commands",
     "check": "untrain.commands",
     "parse": "untrain.core.spec",

@@ -14,7 +14,7 @@ import typer
 
 from untrain import commands
 from untrain.core.errors import BadInput, MissingExtra, RunFailed
-from untrain.terminal import finish, listed, show_json, size, teller
+from untrain.terminal import finish, listed, searched, show_json, size, teller
 
 app = typer.Typer(
     name="untrain", no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False,
@@ -99,6 +99,35 @@ def report(
 ) -> None:
     """The scores and the page again, from stored arrays; no model, no GPU."""
     finish(commands.report(runs or [], _home(store), out, images, _command()), as_json)
+
+
+@app.command()
+def search(
+    scenario: Annotated[str, typer.Argument(help="Data, model and request, such as 'Digits(request=Random(fraction=0.1))'.")],
+    method: Annotated[str, typer.Argument(help="An unlearner or a recipe; fields that are not searched stay as written.")],
+    trials: Annotated[int, typer.Option(help="Number of trials in all; the same command goes on to more.", min=1)] = 30,
+    seeds: Annotated[int, typer.Option(help="Number of original models that a trial is averaged over.", min=1)] = 2,
+    objective: Annotated[
+        str, typer.Option(help="balanced, repair, valid, or oracle: which looks at retrained models.")
+    ] = "balanced",
+    over: Annotated[
+        list[str] | None, typer.Option(help="A field to search: NAME, NAME=LOW..HIGH or NAME=FIRST,SECOND; may be repeated.")
+    ] = None,
+    seed: Seed = 0,
+    device: Annotated[str, typer.Option(help="Such as cpu, cuda or cuda:1.")] = "cpu",
+    threads: Annotated[int, typer.Option(help="Threads of each process; results depend on it.", min=1)] = 1,
+    precision: Annotated[str, typer.Option(help="float32, bfloat16, or auto: bfloat16 where the machine gains.")] = "auto",
+    workers: Annotated[int, typer.Option(help="Processes; with several, what is tried depends on their speed.", min=1)] = 1,
+    out: Annotated[Path, typer.Option(help="Folder of search.json and search.csv.")] = Path("untrain-search"),
+    store: StoreAt = None,
+    as_json: Json = False,
+) -> None:
+    """Choose values for a method's fields on validation data, without test data and, unless asked for, without oracles."""
+    document = commands.search(
+        scenario, method, _home(store), out, trials, seeds, objective, over or (), seed, device, threads, workers, _command(),
+        teller("trials"), precision,
+    )  # fmt: skip
+    searched(document, as_json, out)
 
 
 @app.command()

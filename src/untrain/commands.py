@@ -5,6 +5,7 @@ Heavy modules are imported where they are used, so that a list of names or a ``-
 
 from __future__ import annotations
 
+import json
 import math
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -123,6 +124,56 @@ def report(
         raise StoreError(f"there is no store at {store}: name another --store")
     held = Store(store)
     return publish([entry for word in (runs or ["latest"]) for entry in find(word, held)], held, out, images, command)
+
+
+def search(
+    scenario: str | Scenario, method: str | Method, store: str | Path = HOME, out: str | Path | None = None, trials: int = 30,
+    seeds: int = 2, objective: str = "balanced", over: str | Sequence[str] = (), seed: int = 0, device: str = "cpu",
+    threads: int = 1, workers: int = 1, command: str = "", tell: Tell | None = None, precision: str = "auto",
+) -> Document:  # fmt: skip
+    """Choose values for a method's fields on validation data; neither test data nor, unless asked for, oracles are seen.
+
+    Args:
+        scenario: data, learner and request.
+        method: an unlearner or a recipe; fields that are not searched stay as they are in it.
+        store: where what was tried is kept; the same search goes on there.
+        out: folder of search.json and search.csv; None writes none.
+        trials: in all, those of earlier starts included.
+        seeds: number of original models that each trial is averaged over; a bad one ends earlier.
+        objective: 'balanced', 'repair', 'valid' or 'oracle', which looks at retrained models.
+        over: fields to search, as 'NAME', 'NAME=LOW..HIGH' or 'NAME=FIRST,SECOND'; empty for those that usually matter.
+        seed: from which all seeds are derived.
+        device: such as 'cpu' or 'cuda:0'.
+        threads: of each process; results depend on it.
+        workers: processes; with several, what is tried depends on which is faster.
+        command: shown in search.json.
+        tell: told of progress.
+        precision: of gradient steps: 'float32', 'bfloat16', or 'auto' for bfloat16 where the machine gains.
+
+    Raises:
+        MissingExtra: optuna is not installed.
+        RunFailed: no trial was finished.
+    """
+    from untrain.conduct import workers_for
+    from untrain.publish import lay, writable
+    from untrain.store import Store
+    from untrain.tune import aims, found, hunt, space
+
+    hunt.need_optuna()
+    whole(trials=trials, workers=workers)
+    if min(trials, workers) < 1:
+        raise BadInput(f"trials={trials}, workers={workers}: at least 1 of each is needed")
+    aims.aim_of(objective, False)
+    made = comparison_of(scenario, [method], seeds, 2, seed)
+    where = space.space(made.methods[0], [over] if isinstance(over, str) else over)
+    setting = setting_of(device, threads, precision, False)
+    writable(out)
+    sought = hunt.Hunt(made.scenario, made.methods[0], where, objective, trials, seeds, seed)
+    count = min(workers, workers_for([made], device, threads))
+    document = found.document(hunt.hunted(sought, setting, Store(store), count, tell), command)
+    if out is not None:
+        lay(Path(out), {"search.json": json.dumps(document, indent=1, allow_nan=False), "search.csv": found.csv_of(document)})
+    return document
 
 
 def methods() -> list[Document]:

@@ -67,6 +67,12 @@ def publish(entries: Sequence[Entry], held: Store, out: str | Path | None, image
         "scores.csv": scores_csv(documents),
         "report.html": page(made, command),
     }
+    lay(folder, texts)
+    return whole | {"report": str(folder / "report.html")}
+
+
+def lay(folder: Path, texts: dict[str, str]) -> None:
+    """Write files by name, each whole or not at all."""
     for name, text in texts.items():
         fresh = folder / f".{name}.{os.getpid()}"
         try:
@@ -79,7 +85,6 @@ def publish(entries: Sequence[Entry], held: Store, out: str | Path | None, image
             raise BadInput(
                 f"cannot write {folder / name}: {error.strerror}; the scores are in the store, try another --out"
             ) from None
-    return whole | {"report": str(folder / "report.html")}
 
 
 def find(word: str, held: Store) -> list[Entry]:

@@ -43,6 +43,41 @@ def table_of(document: dict[str, Any]) -> Table:
     return table
 
 
+TOP = 10
+
+
+def print_search(document: dict[str, Any], colour: bool) -> None:
+    """Print the best trials of a search on stdout, and what beside them must be known."""
+    width = None if sys.stdout.isatty() else 160
+    console = Console(file=sys.stdout, no_color=not colour, highlight=False, markup=False, emoji=False, width=width)
+    console.print(search_table(document))
+    for note in document["notes"]:
+        console.print(f"note: {note}")
+    if document["importance"]:
+        parts = (f"{name} {100 * share:.0f} %" for name, share in document["importance"].items())
+        console.print(f"what explains the objective (fANOVA): {', '.join(parts)}")
+
+
+def search_table(document: dict[str, Any]) -> Table:
+    """The best trials down; the models as they are in the last row."""
+    counts, rows = document["counts"], document["trials"]
+    told = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+    title = f"{document['scenario']}: {document['objective']}; {counted(len(rows), 'trial')} ({told})"
+    table = Table(title=f"{title}, {counted(document['seeds'], 'model')} each", title_justify="left")
+    table.add_column("method", overflow="fold")
+    parts = ("valid", "forget", *(("oracle_forget",) if document["oracle_guided"] else ()))
+    for name in ("objective", *(f"{p.replace('_', ' ')} accuracy" for p in parts), "cost", "state"):
+        table.add_column(name, justify="right")
+    for row in rows[:TOP]:
+        state = f"failed: {row['error']}" if row["error"] else row["state"]
+        numbers = (_number(p, row[p]) for p in parts)
+        table.add_row(row["method"] or "-", _number("auc", row["value"]), *numbers, _share(row["share_of_retraining"]), state)
+    left = document["untouched"]
+    numbers = (_number(p, left[p]) for p in parts)
+    table.add_row("models as they are", _number("auc", left["value"]), *numbers, "0 %", "", style="dim")
+    return table
+
+
 def counted(count: int, word: str) -> str:
     """``1 seed``, ``2 seeds``."""
     return f"{count} {word}" if count == 1 else f"{count} {word}s"

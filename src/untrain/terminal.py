@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -40,7 +42,7 @@ def listed(as_json: bool, described: Any, *roles: str) -> None:
         typer.echo(f"{place.name:16}{kind:14} {place.summary or place.source}")
 
 
-def teller() -> Any:
+def teller(what: str = "models") -> Any:
     """Progress on stderr: one line that renews itself on a terminal, a line now and then elsewhere."""
     live = sys.stderr.isatty()
     last = 0.0
@@ -52,11 +54,25 @@ def teller() -> Any:
             return
         last = now
         left = "" if at.left is None else f", about {at.left:.0f} s left"
-        line = f"{at.done}/{at.total} models, {at.elapsed:.0f} s{left}: {at.label}"
+        line = f"{at.done}/{at.total} {what}, {at.elapsed:.0f} s{left}: {at.label}"
         end = "\n" if not live or at.done == at.total else ""
         print(f"\r\x1b[2K{line[:100]}" if live else line, end=end, file=sys.stderr, flush=True)
 
     return tell
+
+
+def searched(document: dict[str, Any], as_json: bool, out: Path) -> None:
+    """Print what a search found: a table, notes and the best spelling, ready to be run."""
+    if as_json:
+        show_json(document)
+        return
+    from untrain.tables import print_search
+
+    print_search(document, colour=sys.stdout.isatty() and "NO_COLOR" not in os.environ)
+    label = " (oracle-guided)" if document["oracle_guided"] else ""
+    typer.echo(f"best{label}: {document['best']['method']}")
+    typer.echo(f"audit it: {shlex.join(['untrain', 'run', document['scenario'], document['best']['method']])}")
+    typer.echo(f"all trials: {out / 'search.csv'}")
 
 
 def finish(whole: dict[str, Any], as_json: bool, document: dict[str, Any] | None = None) -> None:

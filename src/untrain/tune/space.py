@@ -162,7 +162,7 @@ def _named(given: str, held: Mapping[str, Knob], method: Spec) -> str:
         return ends[0]
     if ends:
         raise SpecError(f"--over {given}: {method!r} has several fields that end so: {ends}")
-    short = {name.rpartition(".")[2]: name for name in reversed(held)}
+    short = {name.rpartition(".")[2]: name for name in reversed(list(held))}
     near = suggest(given, held) or suggest(given, short) or f"; it has {list(held)}"
     expand = getattr(method, "expand", None)
     more = f"; written as {expand()!r} it has more" if expand is not None else ""
