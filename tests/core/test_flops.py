@@ -17,7 +17,7 @@ def by_torch(work):
 
 
 def attention(inference=False):
-    layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True).eval()
+    layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
     with torch.inference_mode(inference):
         return layer(torch.ones(2, 3, 8)).sum()
 
