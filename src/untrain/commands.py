@@ -5,7 +5,6 @@ Heavy modules are imported where they are used, so that a list of names or a ``-
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -67,7 +66,7 @@ def run(
     scenario: str | Scenario, methods: str | Method | Iterable[str | Method], store: str | Path = HOME,
     out: str | Path | None = None, seeds: int = 3, oracles: int = 6, seed: int = 0, device: str = "cpu", threads: int = 1,
     workers: int | None = 1, images: bool = True, command: str = "", tell: Tell | None = None, precision: str = "auto",
-    compiled: bool = False,
+    compiled: bool = False, budget: str | float | None = None,
 ) -> Document:  # fmt: skip
     """Train, forget, retrain oracles, audit, report.
 
@@ -87,6 +86,7 @@ def run(
         tell: told of progress.
         precision: of gradient steps: 'float32', 'bfloat16', or 'auto' for bfloat16 where the machine gains.
         compiled: whether models are compiled by torch.compile.
+        budget: share of retraining's operations at which methods stop, such as '10%' or 0.1; None lets them finish.
 
     Returns:
         The document of scores.
@@ -96,7 +96,7 @@ def run(
         RunFailed: the work was begun and did not succeed.
     """
     made = comparison_of(scenario, methods, seeds, oracles, seed)
-    setting = setting_of(device, threads, precision, compiled)
+    setting = setting_of(device, threads, precision, compiled, budget)
     document: Document = _conduct([made], store, out, setting, workers, images, command, tell)["runs"][0]
     return document
 
@@ -154,26 +154,12 @@ def search(
         MissingExtra: optuna is not installed.
         RunFailed: no trial was finished.
     """
-    from untrain.conduct import workers_for
-    from untrain.publish import lay, writable
-    from untrain.store import Store
-    from untrain.tune import aims, found, hunt, space
+    from untrain.tune.found import sought
+    from untrain.tune.hunt import hunt_of
 
-    hunt.need_optuna()
-    whole(trials=trials, workers=workers)
-    if min(trials, workers) < 1:
-        raise BadInput(f"trials={trials}, workers={workers}: at least 1 of each is needed")
-    aims.aim_of(objective, False)
-    made = comparison_of(scenario, [method], seeds, 2, seed)
-    where = space.space(made.methods[0], [over] if isinstance(over, str) else over)
-    setting = setting_of(device, threads, precision, False)
-    writable(out)
-    sought = hunt.Hunt(made.scenario, made.methods[0], where, objective, trials, seeds, seed)
-    count = min(workers, workers_for([made], device, threads))
-    document = found.document(hunt.hunted(sought, setting, Store(store), count, tell), command)
-    if out is not None:
-        lay(Path(out), {"search.json": json.dumps(document, indent=1, allow_nan=False), "search.csv": found.csv_of(document)})
-    return document
+    whole(workers=workers)
+    hunt = hunt_of(comparison_of(scenario, [method], seeds, 2, seed), objective, over, trials)
+    return sought(hunt, setting_of(device, threads, precision, False), store, out, workers, command, tell)
 
 
 def methods() -> list[Document]:

@@ -4,14 +4,35 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
+from untrain.conduct import Comparison, Tell, workers_for
+from untrain.core.errors import BadInput
 from untrain.core.over import Choices, Dimension
-from untrain.tune.hunt import ENDED, Open, untouched
+from untrain.jobs import Setting
+from untrain.publish import lay, writable
+from untrain.store import Store
+from untrain.tune.hunt import ENDED, Hunt, Open, hunted, untouched
 
 Document = dict[str, Any]
 COLUMNS = ("number", "state", "value", "valid", "forget", "oracle_forget", "share_of_retraining", "seconds", "models", "error")
+
+
+def sought(
+    hunt: Hunt, setting: Setting, store: str | Path, out: str | Path | None, workers: int, command: str, tell: Tell | None
+) -> Document:
+    """Search, and write search.json and search.csv into ``out``."""
+    if workers < 1:
+        raise BadInput(f"workers={workers}: at least 1 is needed")
+    writable(out)
+    count = min(workers, workers_for([Comparison(hunt.scenario, (hunt.method,))], setting.device, setting.threads))
+    found = document(hunted(hunt, setting, Store(store), count, tell), command)
+    if out is not None:
+        lay(Path(out), {"search.json": json.dumps(found, indent=1, allow_nan=False), "search.csv": csv_of(found)})
+    return found
 
 
 def document(at: Open, command: str = "") -> Document:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from untrain.conduct import Progress, Tell
-from untrain.core.errors import MissingExtra, RunFailed
+from untrain.conduct import Comparison, Progress, Tell
+from untrain.core.errors import BadInput, MissingExtra, RunFailed
 from untrain.core.roles import Scenario
 from untrain.core.spec import canonical, digest, sources
 from untrain.jobs import Method, Setting, engine
 from untrain.store import Entry, Store
 from untrain.tune.aims import Aim, Parts, aim_of
-from untrain.tune.space import Space, start_of, with_values
+from untrain.tune.space import Space, space, start_of, with_values
 from untrain.tune.tries import Ground, attempt, open_ground, share_of_retraining, start
 from untrain.unlearn.nothing import Nothing
 
@@ -77,6 +77,22 @@ def key_of(hunt: Hunt, ground: Ground, aim: Aim) -> str:
     )  # fmt: skip
 
 
+def hunt_of(asked: Comparison, objective: str, over: str | Sequence[str], trials: int) -> Hunt:
+    """The search for the one method of a comparison.
+
+    Raises:
+        BadInput: a field, a value or the objective is none, or no trial is asked for.
+        MissingExtra: optuna is not installed.
+    """
+    need_optuna()
+    aim_of(objective, False)
+    if isinstance(trials, bool) or not isinstance(trials, int) or trials < 1:
+        raise BadInput(f"trials={trials!r}: a whole number is needed, at least 1")
+    (method,) = asked.methods
+    where = space(method, [over] if isinstance(over, str) else over)
+    return Hunt(asked.scenario, method, where, objective, trials, asked.seeds, asked.seed)
+
+
 def need_optuna() -> None:
     """Refuse to search without optuna.
 
@@ -91,7 +107,6 @@ def need_optuna() -> None:
 
 def opened(hunt: Hunt, setting: Setting, store: Store) -> Open:
     """Load the data and open the journal; the method as it was given is tried first where the space holds it."""
-    need_optuna()
     from untrain.adapters.optuna import Study
 
     ground = open_ground(hunt.scenario, hunt.seed, setting)
