@@ -42,7 +42,7 @@ def whole(**given: Any) -> None:
             raise BadInput(f"{name}={value!r}: a whole number is needed")
 
 
-def setting_of(device: str, threads: int, precision: str, compiled: bool) -> Setting:
+def setting_of(device: str, threads: int, precision: str, compiled: bool, budget: str | float | None = None) -> Setting:
     """Where and how models are made; a device that is not there is refused, and 'auto' becomes what it means on it."""
     import torch
 
@@ -57,4 +57,22 @@ def setting_of(device: str, threads: int, precision: str, compiled: bool) -> Set
     except (RuntimeError, AssertionError, NotImplementedError, ValueError):
         there = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
         raise BadInput(f"device {device!r} cannot be used here; there is {', '.join(there)}") from None
-    return Setting(device, threads, resolve(precision, device), compiled)
+    return Setting(device, threads, resolve(precision, device), compiled, budget_of(budget))
+
+
+def budget_of(given: str | float | None) -> float | None:
+    """A share of retraining's cost: '10%' and 0.1 are the same.
+
+    Raises:
+        BadInput: it is no share, or above the whole.
+    """
+    if given is None:
+        return None
+    try:
+        text = given.strip() if isinstance(given, str) else ""
+        share = float(text[:-1]) / 100 if text.endswith("%") else float(given)
+    except (TypeError, ValueError):
+        share = 0.0
+    if isinstance(given, bool) or not 0 < share <= 1:
+        raise BadInput(f"budget={given!r}: a share of retraining's cost is needed, above 0 and up to 100%, such as '10%' or 0.1")
+    return share

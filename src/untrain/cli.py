@@ -73,6 +73,7 @@ def run(
     threads: Annotated[int, typer.Option(help="Threads of each process; results depend on it.", min=1)] = 1,
     precision: Annotated[str, typer.Option(help="float32, bfloat16, or auto: bfloat16 where the machine gains.")] = "auto",
     compiled: Annotated[bool, typer.Option("--compile", help="Compile models by torch.compile; pays for long training.")] = False,
+    budget: Annotated[str | None, typer.Option(help="Stop methods at this share of retraining's operations, such as 10%.")] = None,
     workers: Workers = None,
     out: Annotated[Path | None, typer.Option(help="Folder of report.html, results.json, scores.csv; default: untrain-run.")] = None,
     store: StoreAt = None,
@@ -83,7 +84,7 @@ def run(
     folder = out or Path("untrain-run")
     document = commands.run(
         scenario, methods, _home(store), folder, seeds, oracles, seed, device, threads, workers, images, _command(), teller(),
-        precision=precision, compiled=compiled,
+        precision=precision, compiled=compiled, budget=budget,
     )  # fmt: skip
     failed = sum(r["error"] is not None for r in document["results"])
     finish({"runs": [document], "failed": failed, "report": str(folder / "report.html")}, as_json, document)

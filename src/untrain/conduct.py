@@ -250,7 +250,7 @@ def _setting(setting: Setting) -> dict[str, Any]:
     """Where the models were made, in words."""
     machine = f"{platform.machine()} {platform.system()}"
     versions = {"untrain": version("untrain"), "torch": torch.__version__, "python": platform.python_version()}
-    how = {"precision": setting.precision, "compiled": setting.compiled}
+    how = {"precision": setting.precision, "compiled": setting.compiled, "budget": setting.budget}
     return {"device": setting.device, "threads": setting.threads, **how, "machine": machine, **versions}
 
 

@@ -62,12 +62,14 @@ class Setting:
         threads: of each process.
         precision: in which gradient steps compute.
         compiled: whether models are compiled for their steps.
+        budget: operations at which methods stop, as a share of retraining's; None lets them finish.
     """
 
     device: str = "cpu"
     threads: int = 1
     precision: Precision = "float32"
     compiled: bool = False
+    budget: float | None = None
 
 
 @dataclass(frozen=True)
@@ -145,6 +147,8 @@ def ingredients(scene: Scene, job: Job, seed: int, setting: Setting) -> dict[str
             "seed": seed_of(seed, job.kind, job.index),
         }  # fmt: skip
     start = ingredients(scene, Job("original", job.index), seed, setting)
+    if setting.budget is not None:
+        common["budget"] = setting.budget
     return common | {
         "kind": "unlearned", "label": f"{job.method!r} on original {job.index} of {type(scene.scenario).__name__}",
         "model": key_of(start), "forget": scene.asked.digest, "retain": scene.prints["retain"], "valid": scene.prints["valid"],
@@ -170,7 +174,7 @@ def do(scene: Scene, job: Job, seed: int, setting: Setting, store: Store) -> Ent
         start = do(scene, Job("original", job.index), seed, setting, store)
         with store.alone(start.key):  # so that it is not pruned between being found and being read
             weights = start.tensors("weights")
-        return _unlearn(scene, job.method, start, weights, made, store)
+        return _unlearn(scene, job.method, start, weights, made, store, setting)
 
 
 def _train(scene: Scene, job: Job, made: dict[str, Any], store: Store) -> Entry:
@@ -178,16 +182,28 @@ def _train(scene: Scene, job: Job, made: dict[str, Any], store: Store) -> Entry:
     with metered() as meter:
         model = scene.learner(take(scene.data.train, rows), made["seed"])
         cost = meter.read()
-    return _keep(model, _answers(scene, model), made, {"cost": asdict(cost)}, store)
+    return _keep(model, _answers(scene, model), made, {"cost": asdict(cost), "notes": list(meter.notes)}, store)
 
 
-def _unlearn(scene: Scene, method: Method, start: Entry, weights: Weights, made: dict[str, Any], store: Store) -> Entry:
+def limit_of(scene: Scene, start: Entry, budget: float) -> float:
+    """Operations that are ``budget`` of retraining's, known before any model is retrained.
+
+    Retraining is reckoned to take the operations of training the original, times the share of examples that stay.
+    """
+    return float(budget * start.record["cost"]["flops"] * len(scene.retain) / len(scene.data.train))
+
+
+def _unlearn(
+    scene: Scene, method: Method, start: Entry, weights: Weights, made: dict[str, Any], store: Store, setting: Setting
+) -> Entry:
     origin = start.record["ingredients"]["seed"]
     model = scene.learner.init(scene.data.train, origin)
     model.load_state_dict({n: torch.from_numpy(a) for n, a in weights.items()})
     try:
         posed = problem(scene.data.train, scene.asked, scene.learner, scene.data.valid, made["seed"], origin)
-        outcome = method.run(model.eval(), posed)
+        limit = None if setting.budget is None else limit_of(scene, start, setting.budget)
+        with metered(limit, f"the budget of {100 * (setting.budget or 0):g} % of retraining") as meter:
+            outcome = method.run(model.eval(), posed)
         answers = _answers(scene, outcome.model)
     except (RunFailed, BadInput) as error:
         # The same ingredients would fail again: the failure is the result.
@@ -196,9 +212,11 @@ def _unlearn(scene: Scene, method: Method, start: Entry, weights: Weights, made:
         raise  # the machine's failure, not the method's
     except Exception as error:
         # It may be the machine's failure or lie in code that the key does not see: the next start tries again.
-        told = " ".join(f"{type(error).__name__}: {error}".split())
-        return store.put(made, {"error": told, "again": True, "cost": {}})
-    record = {"cost": asdict(outcome.cost), "guard": asdict(outcome.guard), "layers": _layers(outcome)}
+        text = " ".join(f"{type(error).__name__}: {error}".split())
+        return store.put(made, {"error": text, "again": True, "cost": {}})
+    record: dict[str, Any] = {
+        "cost": asdict(outcome.cost), "guard": asdict(outcome.guard), "layers": _layers(outcome), "notes": list(meter.notes)
+    }  # fmt: skip
     return _keep(outcome.model, answers, made, record, store)
 
 

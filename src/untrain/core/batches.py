@@ -14,11 +14,15 @@ def shuffled(n: int, batch: int, rng: np.random.Generator) -> Iterator[np.ndarra
     A single left-over row joins the batch before it: train-mode batch statistics of one example do not exist.
     """
     order = rng.permutation(n)
-    cuts = list(range(0, n, batch))
-    if len(cuts) > 1 and n - cuts[-1] == 1:
-        cuts.pop()
+    cuts = list(range(0, n, batch))[: count(n, batch)]
     for at, start in enumerate(cuts):
         yield order[start : cuts[at + 1] if at + 1 < len(cuts) else n]
+
+
+def count(n: int, batch: int) -> int:
+    """Number of batches that ``shuffled`` makes of n rows."""
+    whole, rest = divmod(n, batch)
+    return whole + (1 if rest > 1 or (rest == 1 and whole == 0) else 0)
 
 
 def in_order(n: int, batch: int) -> Iterator[np.ndarray[Any, Any]]:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from untrain.core import batches
 from untrain.core.errors import DataError, RequestError
+from untrain.core.examples import Batch as Batch
+from untrain.core.examples import Examples as Examples
+from untrain.core.examples import batch_of as batch_of
+from untrain.core.examples import take as take
+from untrain.core.examples import to_device as to_device
 from untrain.core.prints import fingerprint
 from untrain.core.steps import Steps, epochs_of
 
@@ -20,57 +24,6 @@ if TYPE_CHECKING:
 
 Head = Literal["full", "masked", "frozen"]
 SIDES = ("forget", "retain", "test")
-
-
-class Batch(NamedTuple):
-    """Inputs ``x`` (b, ...) and labels ``y`` (b,)."""
-
-    x: Tensor
-    y: Tensor
-
-
-@dataclass(frozen=True, eq=False)
-class Examples:
-    """Examples with stable ids.
-
-    Args:
-        x: inputs, (n, ...); uint8 images stay uint8 until a batch is asked for.
-        y: labels as given, int64 (n,), in ``range(classes)``.
-        ids: one id a row, integers or strings (n,); several rows may bear the same id.
-        classes: number of classes.
-        true: labels before noise was planted, (n,), where they are known.
-        columns: further columns by name, each (n,), for requests such as ``Where``.
-    """
-
-    x: Tensor
-    y: Tensor
-    ids: np.ndarray[Any, Any]
-    classes: int
-    true: Tensor | None = None
-    columns: Mapping[str, np.ndarray[Any, Any]] = field(default_factory=dict)
-
-    def __len__(self) -> int:
-        return len(self.y)
-
-
-def take(examples: Examples, rows: np.ndarray[Any, Any]) -> Examples:
-    """The examples of some rows, in the order of ``rows``."""
-    near = torch.as_tensor(np.asarray(rows, dtype=np.int64)).to(examples.x.device)
-    true = None if examples.true is None else examples.true[near]
-    columns = {name: column[rows] for name, column in examples.columns.items()}
-    return Examples(examples.x[near], examples.y[near], examples.ids[rows], examples.classes, true, columns)
-
-
-def batch_of(examples: Examples, rows: np.ndarray[Any, Any], device: torch.device | None = None) -> Batch:
-    """One batch, on ``device`` or where the examples are."""
-    at = torch.as_tensor(rows).to(examples.x.device)
-    return Batch(examples.x[at].to(device), examples.y[at].to(device))
-
-
-def to_device(examples: Examples, device: torch.device | str) -> Examples:
-    """The same examples with inputs and labels on ``device``."""
-    true = None if examples.true is None else examples.true.to(device)
-    return replace(examples, x=examples.x.to(device), y=examples.y.to(device), true=true)
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,11 +124,11 @@ class Problem:
 
     def retains(self, steps: Steps) -> Plan:
         """Each epoch once through the retain set, in a new order: batches ``(retain,)``."""
-        return self._plan(steps, lambda rng: ((b,) for b in self._pass(self.retain, steps, rng)))
+        return self._plan(steps, lambda rng: ((b,) for b in self._pass(self.retain, steps, rng)), self.retain)
 
     def forgets(self, steps: Steps) -> Plan:
         """Each epoch once through the forget set, in a new order: batches ``(forget,)``."""
-        return self._plan(steps, lambda rng: ((b,) for b in self._pass(self.forget, steps, rng)))
+        return self._plan(steps, lambda rng: ((b,) for b in self._pass(self.forget, steps, rng)), self.forget)
 
     def pairs(self, steps: Steps) -> Plan:
         """Each epoch once through the retain set, beside it the forget set, reshuffled: ``(retain, forget)``."""
@@ -189,7 +142,7 @@ class Problem:
                     forget = next(forgets)
                 yield retain, forget
 
-        return self._plan(steps, draw)
+        return self._plan(steps, draw, self.retain)
 
     def turns(self, steps: Steps) -> Plan:
         """Each epoch the forget set, then the retain set: ``(None, forget)`` and ``(retain, None)``."""
@@ -200,26 +153,31 @@ class Problem:
             for retain in self._pass(self.retain, steps, rng):
                 yield retain, None
 
-        return self._plan(steps, draw)
+        return self._plan(steps, draw, self.forget, self.retain)
 
     def _pass(self, examples: Examples, steps: Steps, rng: np.random.Generator) -> Iterator[Batch]:
         return (batch_of(examples, rows) for rows in batches.shuffled(len(examples), steps.batch, rng))
 
-    def _plan(self, steps: Steps, draw: Callable[[np.random.Generator], Iterator[tuple[Batch | None, ...]]]) -> Plan:
-        return Plan(self.epochs(steps), lambda epoch: draw(np.random.default_rng((self.seed, epoch))), self.retain, self.task)
+    def _plan(
+        self, steps: Steps, draw: Callable[[np.random.Generator], Iterator[tuple[Batch | None, ...]]], *walked: Examples
+    ) -> Plan:
+        length = sum(batches.count(len(e), steps.batch) for e in walked)
+        epochs = self.epochs(steps)
+        return Plan(epochs, lambda epoch: draw(np.random.default_rng((self.seed, epoch))), self.retain, self.task, length)
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """What a gradient loop walks through: ``draw`` gives the batches of each step of an epoch.
+    """What a gradient loop walks through: ``draw`` gives the batches of each of ``length`` steps of an epoch.
 
-    Batch statistics are re-estimated on ``retain``, as ``task`` asks.
+    Batch statistics are re-estimated on ``retain``, as ``task`` asks. A length of 0 is not known.
     """
 
     epochs: int
     draw: Callable[[int], Iterator[tuple[Batch | None, ...]]]
     retain: Examples
     task: Task
+    length: int = 0
 
 
 @dataclass(frozen=True)
@@ -231,7 +189,7 @@ class Cost:
         forward: examples that went forward through a model, those of a backward pass included.
         backward: examples that went backward.
         flops: floating-point operations as torch's own counter counts them.
-        peak: peak bytes: the highest the process had so far on a CPU, the allocator's since the work began on a GPU.
+        peak: peak bytes since the work began: of the whole process on a CPU, of torch's allocator on a GPU.
     """
 
     seconds: float = 0.0
@@ -264,12 +222,13 @@ class Guard:
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """A model that forgot, with what watched over it: guard, cost and the localizer's mask where there was one."""
+    """A model that forgot, with what watched over it: guard, cost, the localizer's mask where there was one, and notes."""
 
     model: nn.Module
     guard: Guard
     cost: Cost
     mask: Mask | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -91,7 +91,7 @@ class Unlearner(Spec, role=True):
         guards.untouched(name, before, model)
         seen = guards.watch(before, forgot, problem.mask, problem.located)
         guards.judge(name, seen, self.may_stay(problem), forgot)
-        return Outcome(forgot, seen, cost, problem.located)
+        return Outcome(forgot, seen, cost, problem.located, tuple(meter.notes))
 
     @final
     def __matmul__(self, localizer: Localizer) -> Localized:

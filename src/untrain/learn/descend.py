@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from untrain.core.cost import Counter, note, over
+from untrain.core.cost import Counter, note, over, planned
 from untrain.core.errors import ModelError, NotFinite, RunFailed
 from untrain.core.precision import autocast, channels_last, compiling
 from untrain.core.records import Batch, Mask, Plan, batch_of
@@ -46,6 +46,7 @@ def descend(model: nn.Module, loss: Loss, plan: Plan, steps: Steps, mask: Mask |
     if plan.epochs == 0:
         return model.eval()
     device = next(model.parameters()).device
+    planned(plan.epochs * plan.length)
     model.train()
     with channels_last(model), compiling(model) as fused, _statistics(model, steps.buffers == "freeze", watched=not fused):
         free = moving(model, mask)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from untrain.core.batches import shuffled
+from untrain.core.batches import count, shuffled
 from untrain.core.errors import ModelError
 from untrain.core.records import Batch, Examples, Plan, Task, batch_of
 from untrain.core.roles import Architecture, Learner, check_fit, own_randomness
@@ -64,4 +64,5 @@ def fit(model: nn.Module, examples: Examples, steps: Steps, task: Task, seed: in
     def loss(batch: Batch) -> torch.Tensor:
         return task.loss(model, batch).mean()
 
-    return descend(model, loss, Plan(epochs_of(steps, None), draw, examples, task), steps)
+    plan = Plan(epochs_of(steps, None), draw, examples, task, count(len(examples), steps.batch))
+    return descend(model, loss, plan, steps)
