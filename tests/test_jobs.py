@@ -1,4 +1,5 @@
 import functools
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,7 @@ from torch import nn
 from untrain import parse
 from untrain.core.cost import Cost
 from untrain.core.errors import NotFinite
-from untrain.jobs import Job, Setting, do, ingredients, open_scene, seed_of
+from untrain.jobs import Job, Setting, do, ingredients, limit_of, open_scene, seed_of
 from untrain.scenarios.own import Own
 from untrain.store import Store, key_of
 
@@ -142,3 +143,44 @@ def test_a_plug_ins_own_exception_is_a_result_and_the_machines_is_not(scene, tmp
         with pytest.raises(MemoryError):
             do(scene, job, 0, Setting(), store)
         assert not [r for r in store.entries() if r["kind"] == "unlearned"]
+
+
+FINETUNE = "Finetune(steps=Steps(lr=0.05, epochs=2, batch=64))"
+
+
+@pytest.fixture(scope="module")
+def trained():
+    return open_scene(parse(DIGITS.replace("epochs=0", "epochs=2")), Setting())
+
+
+@pytest.mark.parametrize("method", [FINETUNE, f"{FINETUNE} @ WeightedGrad()", "Retrain()"])
+def test_a_method_stops_at_its_budget_and_says_so(trained, tmp_path, method):
+    store, setting = Store(tmp_path), Setting(budget=0.3)
+    entry = do(trained, Job("unlearned", 0, parse(method)), 0, setting, store)
+    start = do(trained, Job("original", 0), 0, setting, store)
+    limit = 0.3 * start.record["cost"]["flops"] * len(trained.retain) / len(trained.data.train)
+    assert limit_of(trained, start, 0.3) == pytest.approx(limit)
+    step = start.record["cost"]["flops"] / 40  # of 64 examples: two epochs of twenty steps
+    assert limit - 2 * step < entry.record["cost"]["flops"] <= limit
+    note = entry.record["notes"][-1]
+    found = re.fullmatch(r"stopped at the budget of 30 % of retraining, after (\d+) of 36 steps", note)
+    assert 8 <= int(found[1]) <= 11
+
+
+def test_a_budget_that_is_not_used_up_changes_nothing_and_is_not_told_of(trained, tmp_path):
+    store, job = Store(tmp_path), Job("unlearned", 0, parse(FINETUNE))
+    free, bound = (do(trained, job, 0, Setting(budget=budget), store) for budget in (None, 1.0))
+    assert free.record["notes"] == bound.record["notes"] == []
+    assert free.key != bound.key
+    assert (free.array("logits") == bound.array("logits")).all()
+
+
+def test_originals_and_oracles_have_no_budget(trained):
+    for kind in ("original", "oracle"):
+        assert train_key(trained, kind, setting=Setting(budget=0.1)) == train_key(trained, kind)
+
+
+def test_a_budget_that_holds_no_step_is_an_error_of_the_method(trained, tmp_path):
+    job = Job("unlearned", 0, parse(f"{FINETUNE} @ WeightedGrad()"))
+    entry = do(trained, job, 0, Setting(budget=0.001), Store(tmp_path))
+    assert entry.record["error"].startswith("the budget of 0.1 % of retraining was spent before the first step")
