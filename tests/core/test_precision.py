@@ -70,11 +70,9 @@ def test_gradients_follow_the_layout():
 @pytest.mark.filterwarnings("ignore")  # what torch's compiler warns of is its own
 def test_a_model_is_compiled_only_within_and_only_when_asked_for():
     model = nn.Linear(2, 2)
-    with compiling(model) as compiled:
-        assert not compiled
+    with compiling(model):
         assert model._compiled_call_impl is None
-    with computing(compiled=True), compiling(model) as compiled:
-        assert compiled
+    with computing(compiled=True), compiling(model):
         assert model._compiled_call_impl is not None
     assert model._compiled_call_impl is None
 

@@ -59,13 +59,13 @@ def computing(precision: Precision = "float32", compiled: bool = False) -> Itera
 
 
 @contextmanager
-def compiling(model: nn.Module) -> Iterator[bool]:
-    """The model is compiled within, where that was asked for; whether it is."""
+def compiling(model: nn.Module) -> Iterator[None]:
+    """The model is compiled within, where that was asked for."""
     wanted = _compile.get()
     if wanted:
         model.compile()
     try:
-        yield wanted
+        yield
     finally:
         if wanted:
             model._compiled_call_impl = None

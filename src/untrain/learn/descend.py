@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import numpy as np
 import torch
@@ -48,7 +48,9 @@ def descend(model: nn.Module, loss: Loss, plan: Plan, steps: Steps, mask: Mask |
     device = next(model.parameters()).device
     planned(plan.epochs * plan.length)
     model.train()
-    with channels_last(model), compiling(model) as fused, _statistics(model, steps.buffers == "freeze", watched=not fused):
+    with channels_last(model), compiling(model):
+        for layer in norms(model) if steps.buffers == "freeze" else ():
+            layer.eval()
         free = moving(model, mask)
         optimizer = _optimizer([part.held for part in free], steps)
         with only_rows(model, free):
@@ -108,11 +110,13 @@ class _Walk:
         return total
 
     def _backward(self, share: float, batches: list[Batch | None]) -> Tensor:
-        with autocast(self.device):
+        # Only a batch of one can leave a batch-norm layer without statistics: no other step bears the hooks.
+        lone = any(b is not None and len(b.y) == 1 for b in batches)
+        with autocast(self.device), lone_examples(self.model) if lone else nullcontext():
             value = self.loss(*batches)
         if not value.requires_grad:
             raise ModelError("the loss does not depend on any weight that may move: widen the mask, or train the head")
-        (value if share == 1 else share * value).backward()
+        (value if share == 1 else share * value).backward()  # type: ignore[no-untyped-call]
         return share * value.detach()
 
     def _halve(self, largest: int, told: str) -> None:
@@ -167,18 +171,10 @@ def _optimizer(params: list[nn.Parameter], steps: Steps) -> torch.optim.Optimize
 
 
 @contextmanager
-def _statistics(model: nn.Module, frozen: bool, watched: bool = True) -> Iterator[None]:
-    """How batch-norm layers normalise within.
-
-    With ``frozen`` by their stored statistics, which stay. Otherwise by the batch; a batch that gives a layer a single
-    value a channel has no statistics, and is normalised by the stored ones; unless it is not ``watched`` for, as in a
-    compiled model, where torch refuses such a batch.
-    """
-    if frozen:
-        for part in norms(model):
-            part.eval()
+def lone_examples(model: nn.Module) -> Iterator[None]:
+    """A batch that gives a batch-norm layer a single value a channel has no statistics: stored ones normalise it within."""
     hooks = []
-    for part in norms(model) if watched else ():
+    for part in norms(model):
         hooks += [
             part.register_forward_pre_hook(_alone, with_kwargs=True),
             part.register_forward_hook(_together, with_kwargs=True, always_call=True),

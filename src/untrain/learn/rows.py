@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import FunctionCtx
 
 from untrain.core.cost import note
 from untrain.learn.moving import Moving
@@ -38,8 +37,8 @@ def only_rows(model: nn.Module, free: Sequence[Moving]) -> Iterator[None]:
         if why:
             reasons[why] = reasons.get(why, 0) + 1
         else:
-            run = _linear if isinstance(owner, nn.Linear) else _convolve
-            owner.forward = partial(run, owner, held)  # type: ignore[method-assign]
+            run: Callable[..., Tensor] = _linear if isinstance(owner, nn.Linear) else _convolve
+            owner.forward = partial(run, owner, held)
             patched.append(owner)
     if reasons:
         told = ", ".join(f"{why} ({count})" for why, count in sorted(reasons.items()))
@@ -87,7 +86,7 @@ def _linear(owner: nn.Linear, held: Moving, x: Tensor) -> Tensor:
 def _convolve(owner: nn.Conv2d, held: Moving, x: Tensor) -> Tensor:
     given, weight, part = _cast(x, owner.weight, held.held)
     lone = given.ndim == weight.ndim - 1
-    how = (list(owner.stride), list(owner.padding), list(owner.dilation))  # type: ignore[arg-type]
+    how = (list(owner.stride), list(owner.padding), list(owner.dilation))
     out: Tensor = _Convolution.apply(given[None] if lone else given, weight, part, held.index, how)  # type: ignore[no-untyped-call]
     if owner.bias is not None:
         out = out + owner.bias.to(out.dtype).reshape(-1, *[1] * (weight.ndim - 2))
@@ -101,7 +100,7 @@ class _Linear(torch.autograd.Function):
         return x @ weight.T
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, index = ctx.saved_tensors
         down = grad @ weight if ctx.needs_input_grad[0] else None
         rows = grad.index_select(-1, index).reshape(-1, len(index))
@@ -114,13 +113,14 @@ class _Convolution(torch.autograd.Function):
         ctx.save_for_backward(x, weight, part, index)
         ctx.how = how
         still = [0] * (weight.ndim - 2)
-        return torch.ops.aten.convolution(x, weight, None, *how, False, still, 1)
+        out: Tensor = torch.ops.aten.convolution(x, weight, None, *how, False, still, 1)
+        return out
 
     @staticmethod
-    def backward(ctx: FunctionCtx, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
-        x, weight, part, index = ctx.saved_tensors  # type: ignore[attr-defined]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight, part, index = ctx.saved_tensors
         down = None
-        if ctx.needs_input_grad[0]:  # type: ignore[attr-defined]
+        if ctx.needs_input_grad[0]:
             down = _back(ctx, grad, x, weight, [True, False, False])[0]
         rows = _channels(grad, index)
         return down, None, _back(ctx, rows, x, part, [False, True, False])[1], None, None
