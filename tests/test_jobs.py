@@ -168,7 +168,7 @@ def test_a_method_stops_at_its_budget_and_says_so(trained, tmp_path, method):
 
 
 def test_a_budget_that_is_not_used_up_changes_nothing_and_is_not_told_of(trained, tmp_path):
-    store, job = Store(tmp_path), Job("unlearned", 0, parse(FINETUNE))
+    store, job = Store(tmp_path), Job("unlearned", 0, parse(FINETUNE.replace("epochs=2", "epochs=1")))
     free, bound = (do(trained, job, 0, Setting(budget=budget), store) for budget in (None, 1.0))
     assert free.record["notes"] == bound.record["notes"] == []
     assert free.key != bound.key

@@ -5,7 +5,21 @@ import numpy as np
 import pytest
 
 from untrain.core.errors import DataError, StoreError
-from untrain.results import abouts, cost, entries_of, evaluators, guard, material, observe, results, scored, warnings
+from untrain.results import (
+    SHARES,
+    abouts,
+    break_even,
+    cost,
+    entries_of,
+    evaluators,
+    guard,
+    material,
+    notes,
+    observe,
+    results,
+    scored,
+    warnings,
+)  # fmt: skip
 from untrain.store import Entry, Store
 
 
@@ -123,3 +137,30 @@ def test_near_duplicates_and_few_seeds_are_warned_of():
     assert near.startswith("3 of 9")
     assert "2" in few
     assert warnings({"duplicates": {"near": 0, "forget": 9, "exact": 0}, "seeds": 5}) == []
+
+
+def test_every_part_of_the_cost_has_its_share_of_retraining():
+    found = cost([entry(**numbers(1))], [entry(**numbers(4))])
+    assert {name: found[name] for name in SHARES} == dict.fromkeys(SHARES, 0.25)
+    assert set(SHARES.values()) == {"seconds", "forward", "backward", "flops", "peak"}
+
+
+def test_methods_that_cost_as_much_as_retraining_are_beyond_the_line():
+    rows = [{"method": m, "cost": {"share_of_retraining": s}} for m, s in (("a", 1.0), ("b", 0.99), ("c", None), ("d", 3.0))]
+    rows.append({"method": "failed", "cost": {}})
+    assert break_even(rows)["methods"] == ["a", "d"]
+    assert break_even(rows)["line"] == "retraining is cheaper from here"
+
+
+def test_notes_are_told_once_whatever_the_number_of_seeds():
+    assert notes([entry(notes=["halved", "stopped"]), entry(notes=["stopped"]), entry()]) == ["halved", "stopped"]
+
+
+def test_results_tell_notes_and_warn_of_those_of_the_models_compared_with(run, tiny):
+    before = tiny.document["warnings"]
+    shown = results(*run)
+    assert shown["warnings"] == before
+    assert all(isinstance(row["notes"], list) for row in shown["results"])
+    assert shown["break_even"]["methods"] == [
+        r["method"] for r in shown["results"] if not r["error"] and r["cost"]["share_of_retraining"] >= 1
+    ]

@@ -18,6 +18,12 @@ from untrain.core.spec import canonical, sources
 from untrain.evaluate.score import compare
 from untrain.store import Entry, Store, key_of
 
+SHARES = {
+    "share_of_retraining": "flops", "share_of_examples": "forward", "share_of_backward": "backward",
+    "share_of_seconds": "seconds", "share_of_peak": "peak",
+}  # fmt: skip
+BREAK_EVEN = "retraining is cheaper from here"
+
 
 def evaluators() -> list[Evaluator]:
     """One of each evaluator, with its defaults."""
@@ -122,7 +128,7 @@ def results(run: Entry, store: Store, chosen: list[Evaluator] | None = None, dra
     fixed = [(e, e.prepare(seen), e.prepare(observe(run, models["original"]))) for e in chosen]
     done = []
     for method, entries in models["unlearned"].items():
-        row: dict[str, Any] = {"method": method, "scores": {}, "cost": {}, "guard": {}, "layers": {}, "error": None}
+        row: dict[str, Any] = {"method": method, "scores": {}, "cost": {}, "guard": {}, "layers": {}, "notes": [], "error": None}
         done.append(row)
         failed = [e.record["error"] for e in entries if e.record.get("error")]
         if failed:
@@ -135,13 +141,15 @@ def results(run: Entry, store: Store, chosen: list[Evaluator] | None = None, dra
         row["cost"] = cost(entries, models["oracle"])
         row["guard"] = guard(entries)
         row["layers"] = entries[0].record.get("layers", {})
+        row["notes"] = notes(entries)
     record = run.record
     if "setting" not in record:
         raise DataError(f"run {run.key[:12]} was made by an older untrain: run the same command again")
     return {
         "untrain": record["setting"]["untrain"], "run": run.key, "scenario": record["scenario"], "seeds": record["seeds"],
         "oracles": record["oracles"], "seed": record["seed"], "sizes": record["sizes"], "digest": record["digest"],
-        "results": done, "oracle_cost": cost(models["oracle"], models["oracle"]), "warnings": warnings(record),
+        "results": done, "oracle_cost": cost(models["oracle"], models["oracle"]), "break_even": break_even(done),
+        "warnings": warnings(record) + [f"{kind} models: {n}" for kind in ("original", "oracle") for n in notes(models[kind])],
         "setting": record["setting"],
     }  # fmt: skip
 
@@ -163,7 +171,7 @@ def warnings(record: dict[str, Any]) -> list[str]:
 
 
 def cost(entries: list[Entry], oracles: list[Entry]) -> dict[str, Any]:
-    """Mean cost of some models, and its share of retraining's by operations, examples and seconds."""
+    """Mean cost of some models, and each part of it as a share of retraining's; 'share_of_retraining' is that of operations."""
 
     def mean(name: str, of: list[Entry]) -> float:
         return float(np.mean([e.record["cost"][name] for e in of]))
@@ -173,9 +181,18 @@ def cost(entries: list[Entry], oracles: list[Entry]) -> dict[str, Any]:
         return mean(name, entries) / whole if whole > 0 else None
 
     plain: dict[str, Any] = {n: mean(n, entries) for n in ("seconds", "forward", "backward", "flops", "peak")}
-    return plain | {
-        "share_of_retraining": share("flops"), "share_of_examples": share("forward"), "share_of_seconds": share("seconds")
-    }  # fmt: skip
+    return plain | {name: share(of) for name, of in SHARES.items()}
+
+
+def break_even(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """The line from which on retraining is cheaper, by operations: the share where it is, and the methods at or above it."""
+    shares = {r["method"]: r["cost"].get("share_of_retraining") for r in rows}
+    return {"share": 1.0, "line": BREAK_EVEN, "methods": [m for m, s in shares.items() if s is not None and s >= 1.0]}
+
+
+def notes(entries: list[Entry]) -> list[str]:
+    """What happened while some models were made, each told once."""
+    return list(dict.fromkeys(n for e in entries for n in e.record.get("notes", [])))
 
 
 def guard(entries: list[Entry]) -> dict[str, float]:

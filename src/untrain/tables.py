@@ -19,23 +19,33 @@ def print_runs(runs: list[dict[str, Any]], colour: bool) -> None:
         console.print(table_of(document))
         for warning in document["warnings"]:
             console.print(f"note: {warning}")
+        for row in document["results"]:
+            for note in row["notes"]:
+                console.print(f"note: {row['method']}: {note}")
 
 
 def table_of(document: dict[str, Any]) -> Table:
-    """Methods down, scores across; oracles and floors in the last rows."""
+    """Methods down, those that cost as much as retraining below a line, scores across; oracles and floors in the last rows."""
     done = [r for r in document["results"] if r["error"] is None]
     names = [n for n in SHOWN if any(r["scores"].get(n, {}).get("value") is not None for r in done)]
     title = f"{document['scenario']}: {counted(document['seeds'], 'seed')}, {counted(document['oracles'], 'oracle')}"
+    if document["setting"].get("budget") is not None:
+        title += f", a budget of {100 * document['setting']['budget']:g} % of retraining"
     table = Table(title=title, title_justify="left")
     table.add_column("method", overflow="fold")
     for name in names:
         table.add_column(name.replace("_", " "), justify="right")
     table.add_column("cost", justify="right")
-    for row in document["results"]:
+    dearer = document["break_even"]["methods"]
+    for row in sorted(document["results"], key=lambda r: r["method"] in dearer):
+        if dearer and row["method"] == dearer[0]:
+            table.add_section()
+            table.add_row(f"-- {document['break_even']['line']} --", style="dim")
         if row["error"] is not None:
             table.add_row(row["method"], f"failed: {row['error']}", *[""] * len(names))
             continue
         table.add_row(row["method"], *[_cell(n, row["scores"][n]) for n in names], _share(row["cost"]["share_of_retraining"]))
+    table.add_section()
     if done:
         for label, key in (("oracles (ideal)", "ideal"), ("floor", "floor"), ("original (ceiling)", "ceiling")):
             share = "100 %" if key == "ideal" else ""

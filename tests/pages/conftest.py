@@ -20,7 +20,7 @@ import pytest
 from untrain.core.evaluator import About, Score
 from untrain.core.records import Observation
 from untrain.evaluate.score import compare
-from untrain.results import Material, evaluators
+from untrain.results import BREAK_EVEN, SHARES, Material, evaluators
 
 CLASSES, SIDES = 4, np.array(["forget"] * 12 + ["retain"] * 16 + ["test"] * 20)
 FLAGS = (
@@ -60,9 +60,9 @@ def row(method: str, scores: dict, cost: float) -> dict:
         "mask_share": 0.3,
         "buffer_drift": 0.0,
     }
-    shares = {"share_of_retraining": cost, "share_of_examples": cost, "share_of_seconds": cost}
+    shares = dict.fromkeys(SHARES, cost)
     cost_row = {"seconds": 1.5, "forward": 10, "backward": 5, "flops": 100, "peak": 1} | shares
-    return {"method": method, "scores": scores, "cost": cost_row, "guard": guard, "layers": layers, "error": None}
+    return {"method": method, "scores": scores, "cost": cost_row, "guard": guard, "layers": layers, "notes": [], "error": None}
 
 
 def scores_of(original: Observation, ours: Observation, oracle: Observation) -> dict:
@@ -82,7 +82,8 @@ def material(wrong: str = "", methods: tuple[str, ...] = METHODS, inputs: bool =
         "untrain": "0.0", "run": "ab" * 32, "scenario": "Made(up=1)", "seeds": 2, "oracles": 3, "seed": 0,
         "sizes": {"train": 28, "forget": 12, "retain": 16, "test": 20}, "digest": "cd" * 32,
         "results": [row(m, scores_of(original, o, oracle), 0.2 * at) for at, (m, o) in enumerate(ours.items())],
-        "oracle_cost": {}, "warnings": ["intervals over 2 seeds are rough"],
+        "oracle_cost": row("Retrain()", {}, 1.0)["cost"], "break_even": {"share": 1.0, "line": BREAK_EVEN, "methods": []},
+        "warnings": ["intervals over 2 seeds are rough"],
         "setting": {"device": "cpu", "threads": 1, "python": "3", "torch": "2", "machine": "none"},
     }  # fmt: skip
     pictures = np.random.default_rng(0).random((12, 1, 8, 8), dtype=np.float32) if inputs else None

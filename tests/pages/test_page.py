@@ -1,5 +1,6 @@
 """The page as a whole."""
 
+import copy
 import dataclasses
 import itertools
 import json
@@ -198,3 +199,16 @@ def test_it_is_marked_up_for_those_who_cannot_see_it(read):
 
 def test_the_same_run_gives_the_same_page(privacy):
     assert page([privacy], "x") == page([privacy], "x")
+
+
+def test_the_page_has_the_break_even_line_the_budget_and_what_happened(privacy):
+    document = copy.deepcopy(privacy.document)
+    document["break_even"]["methods"] = ["SalUn()"]
+    document["setting"]["budget"] = 0.125
+    document["results"][0]["notes"] = ["stopped at <b>the budget</b>"]
+    shown = page([dataclasses.replace(privacy, document=document)], "untrain run")
+    assert "Retraining is cheaper from here" in shown
+    assert "a budget of 12.5 % of the operations of retraining" in shown
+    assert "stopped at &lt;b&gt;the budget&lt;/b&gt;" in shown
+    assert "What it took" in shown
+    assert "Retraining is cheaper from here" not in page([privacy], "untrain run")

@@ -1,5 +1,7 @@
 """Rows and cells."""
 
+import copy
+
 from untrain.pages import tables
 from untrain.results import abouts, evaluators
 
@@ -71,3 +73,30 @@ def test_the_words_of_the_glossary_are_those_of_the_record():
 
 def test_every_measure_of_the_guard_is_explained(privacy):
     assert all(column.means for column in tables.guard(privacy.document).columns)
+
+
+def test_methods_beyond_the_line_are_apart_and_keep_their_numbers(privacy):
+    document = copy.deepcopy(privacy.document)
+    document["break_even"]["methods"] = ["DEL()"]
+    table = tables.comparison(document, GLOSSARY, repair=False)
+    assert [line.number for line in table.lines] == [1, 3, 4]
+    assert [line.number for line in table.dearer] == [2]
+
+
+def test_costs_are_told_with_their_shares_and_beside_retraining(privacy):
+    table = tables.costs(privacy.document)
+    assert [c.heading for c in table.columns] == [
+        "Operations",
+        "Examples forward",
+        "Examples backward",
+        "Seconds",
+        "Peak memory, MB",
+    ]
+    assert all("%" in cell.interval for line in (*table.lines, *table.references) for cell in line.cells)
+
+
+def test_what_happened_is_told_once_with_all_methods_it_happened_to(privacy):
+    document = copy.deepcopy(privacy.document)
+    for row in document["results"][:2]:
+        row["notes"] = ["stopped"]
+    assert tables.happened(document) == [("Finetune, DEL", "stopped")]

@@ -16,7 +16,9 @@ def source() -> str:
     return str(get_plotlyjs()).replace("</script", "<\\/script")
 
 
-def figure(traces: Sequence[Words], x: Words, y: Words, height: int, band: Sequence[float] | None = None) -> dict[str, Any]:
+def figure(
+    traces: Sequence[Words], x: Words, y: Words, height: int, band: Sequence[float] | None = None, line: float | None = None
+) -> dict[str, Any]:
     """A plotly figure as JSON-able data; colours are ``var(--name)``, to be filled in from the page's style sheet.
 
     Args:
@@ -25,6 +27,7 @@ def figure(traces: Sequence[Words], x: Words, y: Words, height: int, band: Seque
         y: the vertical axis.
         height: pixels.
         band: y values between which the ground is shaded.
+        line: x value at which a dotted line stands.
     """
     layout: dict[str, Any] = {
         "height": height, "xaxis": _axis(x), "yaxis": _axis(y), "barmode": "group", "dragmode": False, "hovermode": "closest",
@@ -32,7 +35,7 @@ def figure(traces: Sequence[Words], x: Words, y: Words, height: int, band: Seque
         "font": {"family": "system-ui, sans-serif", "size": 13, "color": _css("ink")},
         "hoverlabel": {"align": "left", "bgcolor": _css("card"), "bordercolor": _css("line"), "font": {"color": _css("ink")}},
         "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "xanchor": "left"},
-        "shapes": [] if band is None else [_shade(band)],
+        "shapes": [*([] if band is None else [_shade(band)]), *([] if line is None else [_post(line)])],
     }  # fmt: skip
     # Plain data: plotly's own classes take 70 ms to check one figure; a test checks them instead.
     return {"data": [_LOOKS[t["look"]](t) for t in traces], "layout": layout}
@@ -49,6 +52,12 @@ def _shade(band: Sequence[float]) -> dict[str, Any]:
         "line": {"width": 0},
         **ends,
     }
+
+
+def _post(at: float) -> dict[str, Any]:
+    ends = {"x0": at, "x1": at, "y0": 0, "y1": 1}
+    look = {"color": _css("ink"), "width": 1, "dash": "dot"}
+    return {"type": "line", "xref": "x", "yref": "y domain", "layer": "below", "line": look, **ends}
 
 
 def _plain(text: str) -> str:

@@ -52,10 +52,11 @@ class Axis:
 
 @dataclass(frozen=True)
 class Chart:
-    """A drawing: traces, axes, height in pixels, and a band of y values that is shaded."""
+    """A drawing: traces, axes, height in pixels, a band of y values that is shaded, and a place on x that is marked by a line."""
 
     traces: tuple[Trace, ...]
     x: Axis
     y: Axis
     height: int = 320
     band: tuple[float, float] | None = None
+    line: float | None = None

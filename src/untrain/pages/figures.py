@@ -66,6 +66,7 @@ def pareto(document: Document) -> Chart | None:
         Axis("Forget gap, points", zero=True),
         height=440,
         band=(100 * band[0], 100 * band[1]) if band else None,
+        line=100 * document["break_even"]["share"],
     )
 
 

@@ -104,6 +104,7 @@ def section(key: str, material: Material, glossary: Mapping[str, About], drawn: 
         "key": key, "title": title(material), "document": document, "opening": text.opening(document, repair),
         "table": tables.comparison(document, glossary, repair), "every": tables.every(document, glossary), "about": about(material),
         "missing": tables.missing(document), "notes": tables.notes(document), "guard": tables.guard(document),
+        "costs": tables.costs(document), "happened": tables.happened(document), "budget": document["setting"].get("budget"),
         "masks": found, "layers": list(dict.fromkeys(n for held in found.values() for n in held)),
         "pareto": drawn.add(f"{key}-pareto", figures.pareto(document)),
         "mask": drawn.add(f"{key}-mask", figures.mask_chart(found)),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from untrain.core.evaluator import About, Score
-from untrain.core.records import Guard
+from untrain.core.records import Cost, Guard
 from untrain.describe import documented
 from untrain.pages import text
 from untrain.pages.words import CONTROLS, GIVEN, PRIVACY, REPAIR, WRONG, heading
@@ -53,6 +53,7 @@ class Table:
     columns: tuple[Column, ...]
     lines: tuple[Line, ...]
     references: tuple[Line, ...] = ()
+    dearer: tuple[Line, ...] = ()
 
 
 def is_gap(about: About) -> bool:
@@ -77,8 +78,10 @@ def comparison(document: Document, glossary: Glossary, repair: bool) -> Table:
     wanted, labels = (REPAIR, WRONG) if repair else (PRIVACY, GIVEN if noisy(document) else None)
     names = [n for n in wanted if n in glossary and any(n in row["scores"] for row in rows)]
     columns = tuple(Column(n, heading(n, labels), glossary[n].means) for n in names)
-    lines = tuple(_method(i, row, names, glossary) for i, row in enumerate(rows, 1))
-    return Table(columns, lines, _references(document, names, glossary))
+    dearer = document["break_even"]["methods"]
+    lines = [(row["method"] in dearer, _method(i, row, names, glossary)) for i, row in enumerate(rows, 1)]
+    cheaper, above = (tuple(line for dear, line in lines if dear is side) for side in (False, True))
+    return Table(columns, cheaper, _references(document, names, glossary), above)
 
 
 def _method(at: int, row: Mapping[str, Any], names: list[str], glossary: Glossary) -> Line:
@@ -159,27 +162,53 @@ def notes(document: Document) -> list[tuple[str, str, list[str]]]:
     return [(name, note, methods) for (name, note), methods in found.items()]
 
 
+def happened(document: Document) -> list[tuple[str, str]]:
+    """What happened on the way, with the methods to which it did."""
+    found: dict[str, list[str]] = {}
+    for row in document["results"]:
+        for note in row["notes"]:
+            found.setdefault(note, []).append(text.label(row["method"]))
+    return [(", ".join(methods), note) for note, methods in found.items()]
+
+
+def costs(document: Document) -> Table:
+    """What each method took, with its share of retraining's, and what retraining took."""
+    heads = (
+        ("flops", "Operations"), ("forward", "Examples forward"), ("backward", "Examples backward"), ("seconds", "Seconds"),
+        ("peak", "Peak memory, MB"),
+    )  # fmt: skip
+    words = documented(Cost)
+    columns = tuple(Column(n, h, words[n]) for n, h in heads)
+    rows = [(i, r) for i, r in enumerate(document["results"], 1) if not r["error"]]
+    lines = tuple(Line(i, text.label(r["method"]), "", _spent(r["cost"])) for i, r in rows)
+    return Table(columns, lines, (Line(None, "Retrained models", "", _spent(document["oracle_cost"])),))
+
+
+def _spent(cost: Mapping[str, Any]) -> tuple[Cell, ...]:
+    shown = (
+        (text.significant(cost["flops"]), "share_of_retraining"), (text.digits(cost["forward"], 0), "share_of_examples"),
+        (text.digits(cost["backward"], 0), "share_of_backward"), (text.digits(cost["seconds"], 2), "share_of_seconds"),
+        (text.digits(cost["peak"] / 1e6, 0), "share_of_peak"),
+    )  # fmt: skip
+    return tuple(Cell(value, text.share(cost[of])) for value, of in shown)
+
+
 def guard(document: Document) -> Table:
-    """What each method did to the weights and what it took."""
+    """What each method did to the weights."""
     heads = (
         ("may_move", "May move"), ("moved_share", "Moved"), ("moved_norm", "Length of the move"),
         ("outside_mask_max", "Largest move outside"), ("buffer_drift", "Batch-norm drift"),
     )  # fmt: skip
     words = documented(Guard)
     columns = tuple(Column(n, h, words[n]) for n, h in heads)
-    seconds = Column("seconds", "Seconds", "mean wall-clock time of one model")
     rows = [(i, r) for i, r in enumerate(document["results"], 1) if not r["error"]]
-    return Table((*columns, seconds), tuple(_guarding(i, r) for i, r in rows))
+    return Table(columns, tuple(_guarding(i, r) for i, r in rows))
 
 
 def _guarding(at: int, row: Mapping[str, Any]) -> Line:
     held = row["guard"]
     shown = [text.share(held["may_move"]), text.share(held["moved_share"]), text.significant(held["moved_norm"])]
-    shown += [
-        text.significant(held["outside_mask_max"]),
-        text.significant(held["buffer_drift"]),
-        text.digits(row["cost"]["seconds"], 2),
-    ]
+    shown += [text.significant(held["outside_mask_max"]), text.significant(held["buffer_drift"])]
     return Line(at, text.label(row["method"]), "", tuple(map(Cell, shown)))
 
 
