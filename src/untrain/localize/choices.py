@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from untrain.core.batches import in_order
 from untrain.core.cost import Counter
 from untrain.core.errors import ModelError, NotFinite
+from untrain.core.flops import kind_of
 from untrain.core.records import Batch, Problem, batch_of
 from untrain.core.spec import Spec
 from untrain.core.steps import Count
@@ -82,7 +83,7 @@ def gather(
     size = 1 if how.magnitude == "example" else 128
     device = next(model.parameters()).device
     scores: Scores = {}
-    counter, seen = Counter(), 0
+    counter, seen = Counter(kind_of(model, "localize", repr(problem.task), code, tuple(problem.forget.x.shape[1:]))), 0
 
     def flush() -> None:
         for n, p in params.items():
