@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from json import JSONDecodeError
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -162,7 +163,7 @@ class Study:
             raise StoreError(
                 f"the journal {self._file} cannot be used: {error.strerror}; name another place with --store"
             ) from None
-        except (KeyError, optuna.exceptions.StorageInternalError) as error:
+        except (JSONDecodeError, KeyError, optuna.exceptions.StorageInternalError) as error:
             raise StoreError(
                 f"the journal {self._file} is damaged ({error!r}): remove it; what was tried is in the store"
             ) from None
