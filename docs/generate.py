@@ -22,6 +22,7 @@ SECTIONS = {
     "Scenarios": ("scenario",),
     "Requests": ("request",),
     "Noise": ("noise",),
+    "Augmentation": ("augment",),
     "Learners": ("learner",),
     "Networks": ("architecture",),
     "Evaluators": ("evaluator",),

@@ -17,6 +17,7 @@ from untrain.core.errors import MissingExtra, SpecError, UntrainError, suggest
 FOLDERS = {
     "request": "data/requests",
     "noise": "data/noise",
+    "augment": "data/augment",
     "architecture": "models",
     "learner": "learn",
     "localizer": "localize",

@@ -8,23 +8,27 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from untrain.core.ondisk import OnDisk, pieces
 
-def fingerprint(ids: np.ndarray[Any, Any], x: Tensor | None = None) -> str:
+
+def fingerprint(ids: np.ndarray[Any, Any], x: Tensor | OnDisk | None = None) -> str:
     """Sixteen hexadecimal digits of the ids and, when given, the inputs, whatever their order."""
     rows = [hashlib.sha256(repr(i).encode()).digest() for i in ids.tolist()]
     if x is not None:
-        flat = x.detach().cpu().contiguous().reshape(len(x), -1).numpy()
-        rows = [hashlib.sha256(a + b.tobytes()).digest() for a, b in zip(rows, flat, strict=True)]
+        inputs = (row for piece in pieces(x) for row in piece)
+        rows = [hashlib.sha256(a + b.tobytes()).digest() for a, b in zip(rows, inputs, strict=True)]
     return hashlib.sha256(b"".join(sorted(rows))).hexdigest()[:16]
 
 
-def array_digest(*arrays: np.ndarray[Any, Any]) -> str:
-    """Sixty-four hexadecimal digits of arrays: shapes, types and bytes, in order."""
+def array_digest(*arrays: np.ndarray[Any, Any] | Tensor | OnDisk) -> str:
+    """Sixty-four hexadecimal digits of arrays: shapes, types and bytes, in order; a tensor's are those of its array."""
     sha = hashlib.sha256()
-    for array in arrays:
-        plain = np.ascontiguousarray(array.astype(str) if array.dtype == object else array)
-        sha.update(f"{plain.shape}{plain.dtype}".encode())
-        sha.update(plain.tobytes())
+    for given in arrays:
+        array = given.astype(str) if isinstance(given, np.ndarray) and given.dtype == object else given
+        kind = array.dtype if isinstance(array, np.ndarray) else str(array.dtype).removeprefix("torch.")
+        sha.update(f"{tuple(array.shape)}{kind}".encode())
+        for piece in pieces(array) if array.ndim else (np.asarray(array),):
+            sha.update(piece.tobytes())
     return sha.hexdigest()
 
 

@@ -16,6 +16,7 @@ from untrain.core.examples import Examples as Examples
 from untrain.core.examples import batch_of as batch_of
 from untrain.core.examples import take as take
 from untrain.core.examples import to_device as to_device
+from untrain.core.examples import walk
 from untrain.core.prints import fingerprint
 from untrain.core.steps import Steps, epochs_of
 
@@ -156,7 +157,8 @@ class Problem:
         return self._plan(steps, draw, self.forget, self.retain)
 
     def _pass(self, examples: Examples, steps: Steps, rng: np.random.Generator) -> Iterator[Batch]:
-        return (batch_of(examples, rows) for rows in batches.shuffled(len(examples), steps.batch, rng))
+        # Not before the first batch is asked for: who draws first is part of a method.
+        yield from walk(examples, steps.batch, rng, getattr(self.recipe, "augment", ()))
 
     def _plan(
         self, steps: Steps, draw: Callable[[np.random.Generator], Iterator[tuple[Batch | None, ...]]], *walked: Examples

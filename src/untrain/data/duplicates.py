@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,12 +12,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from untrain.core.ondisk import OnDisk, pieces
 from untrain.core.records import Examples
 
 Array = np.ndarray[Any, Any]
 WIDE = 256
 WITHIN = 0.12
-BLOCK = (1024, 16384)
+BLOCK = 1024
+Inputs = Tensor | OnDisk
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,13 +55,17 @@ def near_duplicates(forget: Examples, retain: Examples, within: float = WITHIN) 
         retain: what is kept.
         within: largest distance of a near duplicate, as a share of the median length of centred inputs.
     """
-    a, b = _flat(forget.x), _flat(retain.x).to(forget.x.device)
-    mean = (a.sum(0) + b.sum(0)) / (len(a) + len(b))
-    a, b = a - mean, b - mean
-    scale = float(torch.cat([a.norm(dim=1), b.norm(dim=1)]).median())
-    nearest = _nearest(a, b)
-    distance = (a - b[nearest]).norm(dim=1).cpu().numpy() / (scale if scale > 0 else 1.0)
+    a = torch.cat(list(_blocks(forget.x)))
+    mean = a.sum(0)
+    for block in _blocks(retain.x, a.device):
+        mean += block.sum(0)
+    mean /= len(forget) + len(retain)
+    a -= mean
+    nearest, lengths = _nearest(a, (block - mean for block in _blocks(retain.x, a.device)))
+    scale = float(torch.cat([a.norm(dim=1), *lengths]).median())
     rows = nearest.cpu().numpy()
+    beside = torch.cat([_vectors(retain.x[part]) for part in np.array_split(rows, -(-len(rows) // BLOCK))])
+    distance = (a - (beside.to(a.device) - mean)).norm(dim=1).cpu().numpy() / (scale if scale > 0 else 1.0)
     twin = _twins(forget.x, retain.x)
     exact = twin >= 0
     rows[exact], distance[exact] = twin[exact], 0.0
@@ -70,9 +77,9 @@ def _counts(near: Array, exact: Array) -> dict[str, int]:
     return {"forget": len(near), "near": int(near.sum()), "exact": int(exact.sum())}
 
 
-def _flat(x: Tensor) -> Tensor:
-    """Inputs as vectors, (n, d), float32; made block by block, so that no float copy of all images is needed."""
-    return torch.cat([_vectors(x[start : start + BLOCK[0]]) for start in range(0, len(x), BLOCK[0])])
+def _blocks(x: Inputs, device: torch.device | None = None) -> Iterator[Tensor]:
+    """Inputs as vectors, (b, d), float32; made block by block, so that no copy of all images is needed."""
+    return (_vectors(x[start : start + BLOCK]).to(device) for start in range(0, len(x), BLOCK))
 
 
 def _vectors(x: Tensor) -> Tensor:
@@ -87,27 +94,34 @@ def _vectors(x: Tensor) -> Tensor:
     return flat - flat.mean(1, keepdim=True)
 
 
-def _nearest(a: Tensor, b: Tensor) -> Tensor:
-    """Row of ``b`` nearest to each row of ``a``: least ``|b|^2 - 2 a.b``, to which ``|a|^2`` adds nothing."""
-    found = []
-    for first in range(0, len(a), BLOCK[0]):
-        part = a[first : first + BLOCK[0]]
-        best, at = part.new_full((len(part),), torch.inf), torch.zeros(len(part), dtype=torch.long, device=a.device)
-        for start in range(0, len(b), BLOCK[1]):
-            block = b[start : start + BLOCK[1]]
-            value, row = torch.addmm((block**2).sum(1), part, block.T, alpha=-2).min(1)
-            at = torch.where(value < best, row + start, at)
-            best = torch.minimum(value, best)
-        found.append(at)
-    return torch.cat(found)
+def _nearest(a: Tensor, blocks: Iterable[Tensor]) -> tuple[Tensor, list[Tensor]]:
+    """Row nearest to each row of ``a`` in blocks of others: least ``|b|^2 - 2 a.b``, to which ``|a|^2`` adds nothing.
+
+    And the lengths of the others, block by block.
+    """
+    best, at = a.new_full((len(a),), torch.inf), torch.zeros(len(a), dtype=torch.long, device=a.device)
+    start, lengths = 0, []
+    for block in blocks:
+        square = (block**2).sum(1)
+        lengths.append(square.sqrt())
+        for first in range(0, len(a), BLOCK):
+            here = slice(first, first + BLOCK)
+            value, row = torch.addmm(square, a[here], block.T, alpha=-2).min(1)
+            at[here] = torch.where(value < best[here], row + start, at[here])
+            best[here] = torch.minimum(value, best[here])
+        start += len(block)
+    return at, lengths
 
 
-def _twins(forget: Tensor, retain: Tensor) -> Array:
-    """A row of ``retain`` with the very same numbers, -1 where there is none."""
-    rows = {digest: row for row, digest in reversed(list(enumerate(_digests(retain))))}
-    return np.array([rows.get(digest, -1) for digest in _digests(forget)])
+def _twins(forget: Inputs, retain: Inputs) -> Array:
+    """The first row of ``retain`` with the very same numbers, -1 where there is none."""
+    wanted = list(_digests(forget))
+    rows = dict.fromkeys(wanted, -1)
+    for row, digest in enumerate(_digests(retain)):
+        if rows.get(digest) == -1:
+            rows[digest] = row
+    return np.array([rows[digest] for digest in wanted])
 
 
-def _digests(x: Tensor) -> list[bytes]:
-    flat = x.cpu().contiguous().flatten(1).numpy()
-    return [hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in flat]
+def _digests(x: Inputs) -> Iterator[bytes]:
+    return (hashlib.blake2b(row.tobytes(), digest_size=16).digest() for piece in pieces(x) for row in piece)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,11 +15,14 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from untrain.core.errors import DataError, MissingExtra
+from untrain.core.ondisk import OnDisk, opened, pieces
 from untrain.core.records import Examples
 from untrain.data.parquet import Parquet
+from untrain.data.written import loaded, written
 
 Array = np.ndarray[Any, Any]
 RESERVED = ("label", "id", "true")
+CHUNK = 256
 
 
 def examples(
@@ -27,6 +31,7 @@ def examples(
     ids: Any = None,
     classes: int | None = None,
     columns: Mapping[str, Any] | None = None,
+    on_disk: str | Path | None = None,
 ) -> Examples:
     """Examples of whatever holds them.
 
@@ -34,11 +39,14 @@ def examples(
 
     Args:
         source: inputs (n, ...) beside ``y``, or by itself: a pair (x, y), a map-style torch Dataset of pairs, a
-            Parquet, the path of a Parquet file, or Examples.
+            Parquet, the path of a Parquet file, or Examples. Inputs may be the path of a NumPy file (``x.npy``), which
+            stays on disk and is read batch by batch; labels may be one as well.
         y: labels, whole numbers in ``range(classes)``, (n,).
         ids: one id a row, integers or text, (n,); rows are numbered from 0 when there are none.
         classes: number of classes; one more than the largest label when not told.
         columns: further columns by name, each (n,).
+        on_disk: a folder to write the inputs to, from where they are read batch by batch; ``source`` may then also be an
+            iterable of pieces, pairs (x, y) of arrays.
 
     Raises:
         DataError: something about the data is wrong.
@@ -48,6 +56,8 @@ def examples(
         made = (source.x, source.y, source.ids if ids is None else ids, classes or source.classes)
         held = checked(*made, source.columns if columns is None else columns)
         return held if source.true is None else replace(held, true=labels(source.true, len(held), held.classes, "true"))
+    if on_disk is not None:
+        source, y = written(_pieces(source) if y is None else [(_array(source, "x"), _array(y, "y"))], on_disk)
     if y is None and isinstance(source, str | Path | Parquet):
         file = source if isinstance(source, Parquet) else Parquet(path=str(source))
         read = reader().read_parquet(file.path, (file.x, file.label, file.id))
@@ -119,7 +129,7 @@ def _pair(source: Any) -> tuple[Any, Any]:
 
 
 def _is_array(part: Any) -> bool:
-    return isinstance(part, Tensor | np.ndarray | Sequence) and not isinstance(part, str)
+    return isinstance(part, Tensor | np.ndarray | Sequence | OnDisk | Path) and (not isinstance(part, str) or _is_file(part))
 
 
 def _stack(source: Any) -> tuple[Array, Array]:
@@ -129,10 +139,34 @@ def _stack(source: Any) -> tuple[Array, Array]:
         n = len(source)
     except TypeError:
         raise DataError(f"{kind} has no length: examples need a place; give a map-style Dataset") from None
+    return _stacked((source[row] for row in range(n)), kind)
+
+
+def _pieces(source: Any) -> Iterator[tuple[Array, Array]]:
+    """What can be iterated, in pieces: data sets give single pairs, all else gives pairs of arrays."""
+    if isinstance(source, str | Path | Parquet):
+        raise DataError("on_disk is for what can be iterated: give a Dataset, or pieces (x, y)")
+    if not isinstance(source, Dataset):
+        if isinstance(source, tuple) and len(source) == 2:
+            source = [source]
+        for piece in source:
+            if not isinstance(piece, tuple | list) or len(piece) != 2:
+                raise DataError(f"a piece is {_told(piece)}: a pair (x, y) of arrays is needed")
+            x, y = _array(piece[0], "x"), _array(piece[1], "y")
+            if x.ndim < 2 or y.ndim != 1:
+                raise DataError(f"a piece has x of shape {x.shape} and y of shape {y.shape}: (b, ...) and (b,) are needed")
+            yield x, y
+        return
+    length = None if isinstance(source, IterableDataset) else len(source)  # type: ignore[arg-type]
+    items = iter(source) if length is None else (source[row] for row in range(length))
+    while some := list(islice(items, CHUNK)):
+        yield _stacked(iter(some), type(source).__name__)
+
+
+def _stacked(items: Iterator[Any], kind: str) -> tuple[Array, Array]:
     xs: list[Array] = []
     ys: list[Any] = []
-    for row in range(n):
-        item = source[row]
+    for row, item in enumerate(items):
         if not isinstance(item, tuple | list) or len(item) != 2:
             raise DataError(f"item {row} of {kind} is {_told(item)}: a pair (x, y) is needed")
         x = _one(item[0])
@@ -165,6 +199,8 @@ def _label(y: Any, row: int, kind: str) -> Any:
 
 
 def _array(values: Any, name: str) -> Array:
+    if _is_file(values):
+        values = loaded(values)
     if isinstance(values, Tensor):
         values = values.detach().cpu()
         values = (values.float() if values.dtype == torch.bfloat16 else values).numpy()
@@ -178,7 +214,11 @@ def _kind(array: Array) -> str:
     return {"U": "text", "S": "bytes", "O": "Python objects", "b": "truth values"}.get(array.dtype.kind, str(array.dtype))
 
 
-def _inputs(x: Any) -> Tensor:
+def _inputs(x: Any) -> Tensor | OnDisk:
+    if isinstance(x, OnDisk):
+        return x
+    if _is_file(x):
+        return opened(x)
     array = _array(x, "x")
     if array.ndim == 0 or len(array) == 0:
         raise DataError("x is empty: at least one example is needed")
@@ -192,10 +232,14 @@ def _inputs(x: Any) -> Tensor:
     return torch.from_numpy(copy).to(device)
 
 
-def _finite(x: Tensor, ids: Array) -> None:
+def _is_file(x: Any) -> bool:
+    return isinstance(x, str | Path) and str(x).endswith(".npy")
+
+
+def _finite(x: Tensor | OnDisk, ids: Array) -> None:
     if not x.is_floating_point():
         return
-    bad = np.flatnonzero(~torch.isfinite(x).flatten(1).all(1).cpu().numpy())
+    bad = np.flatnonzero(np.concatenate([~np.isfinite(piece).reshape(len(piece), -1).all(1) for piece in pieces(x)]))
     if len(bad):
         raise DataError(
             f"x holds NaN or infinite values in {len(bad)} of {len(x)} rows, the first is row {bad[0]} "

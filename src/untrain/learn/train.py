@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
 from torch import nn
 
-from untrain.core.batches import count, shuffled
+from untrain.core.augment import Augment
+from untrain.core.batches import count
 from untrain.core.errors import ModelError
-from untrain.core.records import Batch, Examples, Plan, Task, batch_of
+from untrain.core.examples import walk
+from untrain.core.records import Batch, Examples, Plan, Task
 from untrain.core.roles import Architecture, Learner, check_fit, own_randomness
 from untrain.core.steps import Steps, epochs_of
 from untrain.learn.descend import descend
@@ -25,6 +27,7 @@ class Train(Learner):
         steps: step size, length, optimizer, schedule.
         head: names of the classifier head's parameters; empty finds the last declared linear layer or 1x1
             convolution with as many answers as there are classes.
+        augment: how training images are changed each time they are seen, one after the other.
 
     Source: empirical risk minimisation; the set-up of DEL, arXiv 2412.02432, section 5.
     """
@@ -32,6 +35,7 @@ class Train(Learner):
     model: Architecture | Callable[[], nn.Module]
     steps: Steps = Steps(lr=0.1, epochs=30)
     head: tuple[str, ...] = ()
+    augment: tuple[Augment, ...] = ()
 
     @property
     def task(self) -> Classify:
@@ -51,15 +55,15 @@ class Train(Learner):
         """The trained model."""
         model = self.init(examples, seed)
         check_fit(model.eval(), self.task, examples)
-        return fit(model, examples, self.steps, self.task, seed)
+        return fit(model, examples, self.steps, self.task, seed, self.augment)
 
 
-def fit(model: nn.Module, examples: Examples, steps: Steps, task: Task, seed: int) -> nn.Module:
+def fit(model: nn.Module, examples: Examples, steps: Steps, task: Task, seed: int, augment: Sequence[Augment] = ()) -> nn.Module:
     """Train ``model`` in place on ``examples``; the order of batches depends on ``seed`` alone."""
 
     def draw(epoch: int) -> Iterator[tuple[Batch, ...]]:
         rng = np.random.default_rng((seed, epoch))
-        return ((batch_of(examples, rows),) for rows in shuffled(len(examples), steps.batch, rng))
+        return ((batch,) for batch in walk(examples, steps.batch, rng, augment))
 
     def loss(batch: Batch) -> torch.Tensor:
         return task.loss(model, batch).mean()

@@ -109,7 +109,7 @@ def _sight(model: nn.Module | None, *sets: Examples) -> dict[str, Any]:
         seen[f"mode of {name or 'the model'}"] = part.training
     for at, examples in enumerate(sets):
         seen |= {
-            f"inputs {at}": examples.x.clone(),
+            f"inputs {at}": examples.x[:].clone(),
             f"labels {at}": examples.y.clone(),
             f"ids {at}": examples.ids.tolist(),
         }

@@ -84,7 +84,7 @@ def it_raises_when_the_loss_is_not_finite(made: Unlearner | Recipe) -> None:
     """On inputs of NaN; who never reads the examples is excused, since its model is the same on any."""
     model, problem = small()
     clean = state(made(model, problem))
-    forget, retain = (replace(part, x=part.x * torch.nan) for part in (problem.forget, problem.retain))
+    forget, retain = (replace(part, x=part.x[:] * torch.nan) for part in (problem.forget, problem.retain))
     try:
         forgot = made(model, replace(problem, forget=forget, retain=retain))
     except NotFinite:

@@ -108,7 +108,7 @@ class Own(Scenario):
 
 def _told(value: Any, spell: Callable[[Any], str]) -> str:
     if isinstance(value, Examples):
-        digest = array_digest(value.x.cpu().numpy(), value.y.cpu().numpy(), value.ids)
+        digest = array_digest(value.x, value.y, value.ids)
         return repr(f"{len(value)} examples {digest[:16]}")
     if callable(value) and hasattr(value, "__qualname__"):
         return f"{value.__module__}.{value.__qualname__}"

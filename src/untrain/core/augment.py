@@ -1,0 +1,37 @@
+"""Augmentation: training images changed anew each time they are seen."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import ClassVar, final
+
+import numpy as np
+from torch import Tensor
+
+from untrain.core.errors import DataError
+from untrain.core.spec import Spec
+
+
+class Augment(Spec, role=True):
+    """Changes a batch of images, each by draws of its own: ``augment(x, rng)`` gives another batch of the same shape.
+
+    Batches are augmented where weights are trained on them, when learning and when unlearning, and nowhere else: not when
+    models are asked, weights are localized, or batch statistics re-estimated.
+    """
+
+    closed: ClassVar[tuple[str, ...]] = ("__init__", "__call__")
+
+    @abstractmethod
+    def change(self, x: Tensor, rng: np.random.Generator) -> Tensor:
+        """The changed images, (b, channels, height, width), on the device of ``x``; all draws come from ``rng``."""
+
+    @final
+    def __call__(self, x: Tensor, rng: np.random.Generator) -> Tensor:
+        """The changed images.
+
+        Raises:
+            DataError: ``x`` holds no images.
+        """
+        if x.ndim != 4:
+            raise DataError(f"{self!r} needs images (n, channels, height, width); these examples have shape {tuple(x.shape)}")
+        return self.change(x, rng)

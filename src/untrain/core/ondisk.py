@@ -1,0 +1,151 @@
+"""Inputs that stay in a file and are read as they are asked for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from untrain.core.errors import DataError
+
+Array = np.ndarray[Any, Any]
+PIECE = 8 << 20
+
+
+@dataclass(frozen=True, eq=False)
+class OnDisk:
+    """Rows of a NumPy file, in the place of a tensor: rows that are asked for are read and come as a tensor.
+
+    Files are read and not mapped: pages of a map would count as memory of the process. uint8 stays, other numbers become
+    float32 as they are read.
+
+    Args:
+        path: the file, whole, in C order.
+        kind: type of its numbers.
+        whole: its shape.
+        start: bytes before the first row.
+        rows: which rows of the file these are, (n,); None for all.
+        device: where the rows that are read go.
+    """
+
+    path: Path
+    kind: np.dtype[Any]
+    whole: tuple[int, ...]
+    start: int
+    rows: Array | None = None
+    device: torch.device = torch.device("cpu")
+
+    def __len__(self) -> int:
+        return self.whole[0] if self.rows is None else len(self.rows)
+
+    @property
+    def shape(self) -> torch.Size:
+        """As of a tensor."""
+        return torch.Size((len(self), *self.whole[1:]))
+
+    @property
+    def ndim(self) -> int:
+        """As of a tensor."""
+        return len(self.whole)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Type of what is read."""
+        return torch.uint8 if self.kind == np.uint8 else torch.float32
+
+    def is_floating_point(self) -> bool:
+        """As of a tensor."""
+        return self.dtype.is_floating_point
+
+    def to(self, device: torch.device | str | None) -> OnDisk:
+        """The same rows, which go to ``device`` as they are read."""
+        return self if device is None else replace(self, device=torch.device(device))
+
+    def take(self, rows: Array) -> OnDisk:
+        """Some of the rows; nothing is read."""
+        return replace(self, rows=self._places(rows))
+
+    def __getitem__(self, at: Any) -> Tensor:
+        """The rows at some places, as a tensor; one place gives one row without its first axis."""
+        if isinstance(at, slice):
+            places = np.arange(*at.indices(len(self)))
+        else:
+            places = np.asarray(at.cpu() if isinstance(at, Tensor) else at)
+            places = np.flatnonzero(places) if places.dtype == bool else places.astype(np.int64)
+        read = torch.from_numpy(self._read(self._places(np.atleast_1d(places)))).to(self.device)
+        return read if places.ndim else read[0]
+
+    def _places(self, at: Array) -> Array:
+        n = len(self)
+        if len(at) and not (-n <= at.min() and at.max() < n):
+            raise IndexError(f"rows {at.min()} to {at.max()} were asked for of {n}")
+        here = np.where(at < 0, at + n, at)
+        return here if self.rows is None else self.rows[here]
+
+    def _read(self, rows: Array) -> Array:
+        """Rows of the file in the order given; what lies side by side is read at once."""
+        out = np.empty((len(rows), *self.whole[1:]), dtype=self.kind)
+        width = int(np.prod(self.whole[1:])) * self.kind.itemsize
+        order = np.argsort(rows, kind="stable")
+        sorted_already = bool((order == np.arange(len(order))).all())
+        near = out if sorted_already else np.empty_like(out)
+        cuts = [0, *(np.flatnonzero(np.diff(rows[order]) != 1) + 1).tolist(), len(rows)]
+        flat = near.reshape(-1).view(np.uint8).data
+        with open(self.path, "rb", buffering=0) as file:
+            for first, last in pairwise(cuts):
+                if first < last:
+                    self._fill(file.fileno(), flat[first * width : last * width], self.start + int(rows[order[first]]) * width)
+        if not sorted_already:
+            out[order] = near
+        return out if self.kind == np.uint8 else out.astype(np.float32, copy=False)
+
+    def _fill(self, file: int, into: memoryview, offset: int) -> None:
+        while into:
+            count = os.preadv(file, [into], offset)
+            if count == 0:
+                raise DataError(f"{self.path} ends before its last row: was it cut short, or written anew?")
+            into, offset = into[count:], offset + count
+
+
+def opened(path: str | Path) -> OnDisk:
+    """The rows of a ``.npy`` file.
+
+    Raises:
+        DataError: there is no such file, it is no NumPy file, or its numbers cannot be read row by row.
+    """
+    where = Path(path).expanduser().absolute()
+    try:
+        with open(where, "rb") as file:
+            major = np.lib.format.read_magic(file)[0]
+            header = np.lib.format.read_array_header_1_0 if major == 1 else np.lib.format.read_array_header_2_0
+            shape, fortran, kind = header(file)
+            start, size = file.tell(), where.stat().st_size
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}") from None
+    except ValueError:
+        raise DataError(f"{path} is no NumPy file: write it with numpy.save") from None
+    if kind.kind not in "biuf":
+        raise DataError(f"{path} holds {kind}: numbers are needed")
+    if fortran and len(shape) > 1:
+        raise DataError(f"{path} is in Fortran order: write it with numpy.save(path, numpy.ascontiguousarray(x))")
+    if len(shape) < 2 or 0 in shape:
+        raise DataError(f"{path} has shape {shape}: rows of at least one number each, (n, ...), are needed")
+    if size < start + int(np.prod(shape, dtype=object)) * kind.itemsize:
+        raise DataError(f"{path} is cut short: its shape is {shape} and it has {size:,} bytes")
+    return OnDisk(where, kind, shape, start)
+
+
+def pieces(x: Tensor | OnDisk | Array) -> Iterator[Array]:
+    """The rows in order, in pieces of some megabytes, as arrays in C order."""
+    each = max(1, int(np.prod(x.shape[1:])) * (x.dtype.itemsize))
+    size = max(1, PIECE // each)
+    for first in range(0, len(x), size):
+        part = x[first : first + size]
+        yield np.ascontiguousarray(part.detach().cpu().numpy() if isinstance(part, Tensor) else part)

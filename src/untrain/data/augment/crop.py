@@ -1,0 +1,34 @@
+"""Images moved by a few pixels."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from untrain.core.augment import Augment
+from untrain.core.steps import Count
+
+
+class Crop(Augment):
+    """Each image is padded by ``pad`` zeros on every side and cropped to its size at a place drawn uniformly.
+
+    Args:
+        pad: most pixels that an image moves by, in either direction.
+
+    Source: He et al. 2016, arXiv 1512.03385, section 4.2.
+    """
+
+    pad: Count = 4
+
+    def change(self, x: Tensor, rng: np.random.Generator) -> Tensor:
+        """The moved images."""
+        b, channels, height, width = x.shape
+        wide = x.new_zeros((b, channels, height + 2 * self.pad, width + 2 * self.pad))
+        wide[:, :, self.pad : self.pad + height, self.pad : self.pad + width] = x
+        down, across = (torch.from_numpy(d).to(x.device) for d in rng.integers(0, 2 * self.pad + 1, (2, b)))
+        rows = down[:, None] + torch.arange(height, device=x.device)
+        columns = across[:, None] + torch.arange(width, device=x.device)
+        image = torch.arange(b, device=x.device)[:, None, None]
+        # Indexed axes come first: (b, height, width, channels).
+        return wide.permute(0, 2, 3, 1)[image, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2).contiguous()
