@@ -105,7 +105,7 @@ def open_scene(scenario: Scenario, setting: Setting) -> Scene:
 def print_of(examples: Examples) -> str:
     """Digest of examples in their order: inputs, labels and ids, and of the number of classes."""
     ids, classes = np.asarray(examples.ids).astype(str), np.asarray(examples.classes)
-    return array_digest(examples.x.cpu().numpy(), examples.y.cpu().numpy(), ids, classes)
+    return array_digest(examples.x, examples.y, ids, classes)
 
 
 def network_of(learner: Learner, examples: Examples) -> str:
