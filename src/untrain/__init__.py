@@ -24,6 +24,8 @@ _HOMES = {
     "problem": "untrain.learn.problem",
     "Store": "untrain.store",
     "UntrainError": "untrain.core.errors",
+    "together": "untrain.core.together",
+    "unwrap": "untrain.core.together",
     "BadInput": "untrain.core.errors",
     "RunFailed": "untrain.core.errors",
 }

@@ -129,6 +129,11 @@ def _limited() -> Iterator[tuple[Meter, float, float]]:
         meter = meter.outer
 
 
+def limited() -> bool:
+    """Whether the running count, or one around it, has a limit."""
+    return any(True for _ in _limited())
+
+
 def planned(steps: int) -> None:
     """Tell the counts that have a limit that a gradient loop of so many steps begins."""
     for meter, _, spent in _limited():

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from copy import deepcopy
 
 import torch
 from torch import Tensor, nn
 
-from untrain.core.errors import BrokenPromise, MaskError, ModelError, NotFinite
+from untrain.core.errors import BadInput, BrokenPromise, MaskError, ModelError, NotFinite
 from untrain.core.records import Guard, Head, Mask
+from untrain.core.shards import here, is_sharded
+from untrain.core.together import sharding, team
 
 State = Mapping[str, Tensor]
 
@@ -89,23 +92,27 @@ def watch(before: State, after: nn.Module, mask: Mask | None, located: Mask | No
     for name, p in params.items():
         if before[name].shape != p.shape:
             raise BrokenPromise(f"the model that came back has {name!r} in shape {tuple(p.shape)}, not {tuple(before[name].shape)}")
-    moved = total = free = inside = 0
-    square = outside = 0.0
+    total = 0
+    moved = free = inside = square = outside = 0.0
     for name, p in params.items():
-        change = (p.detach() - before[name]).double()
-        changed = p.detach() != before[name]
-        moved += int(changed.sum())
+        now, then = here(p.detach()), here(before[name])
+        change = (now - then).double()
+        moved += int((now != then).sum())
         total += p.numel()
         square += float((change**2).sum())
         if mask is None:
-            free += p.numel()
+            free += now.numel()
         else:
-            bits = mask.bits[name]
+            bits = here(mask.bits[name])
             free += int(bits.sum())
             out = change[~bits]
             if out.numel():
                 outside = max(outside, float(out.abs().max()))
-        inside += p.numel() if located is None else int(located.bits[name].sum())
+        inside += now.numel() if located is None else int(here(located.bits[name]).sum())
+    crew = team()
+    if crew is not None and any(map(is_sharded, params.values())):
+        moved, free, inside, square = crew.total(moved, free, inside, square)
+        (outside,) = crew.most(outside)
     drift = sum(float(((b.detach().double() - before[n].double()) ** 2).sum()) for n, b in buffers.items() if b.is_floating_point())
     return Guard(moved / total, square**0.5, outside, free / total, inside / total, drift**0.5)
 
@@ -124,6 +131,28 @@ def judge(name: str, guard: Guard, may_stay: bool, model: nn.Module) -> None:
         raise BrokenPromise(f"{name} moved a weight outside its mask by {guard.outside_mask_max:.3g}")
     if guard.moved_share == 0 and not may_stay:
         raise BrokenPromise(f"{name} moved no parameter: what it returned is the model that went in")
+
+
+@contextmanager
+def own(model: nn.Module, before: State) -> Iterator[nn.Module]:
+    """A copy of the model to change; or, where it is sharded and that was allowed, itself, put back when the work fails.
+
+    Raises:
+        BadInput: the model is sharded, and may not be changed itself.
+    """
+    if not sharding(dict(model.named_parameters())):
+        yield deepcopy(model)
+        return
+    crew = team()
+    if crew is None or not crew.inplace:
+        raise BadInput("torch cannot copy a sharded model: let it be changed itself, with untrain.together(inplace=True)")
+    try:
+        yield model
+    except BaseException:
+        with torch.no_grad():
+            for name, held in (*model.named_parameters(), *model.named_buffers()):
+                here(held).copy_(here(before[name]))
+        raise
 
 
 @contextmanager

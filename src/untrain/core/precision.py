@@ -89,7 +89,10 @@ def channels_last(model: nn.Module) -> Iterator[None]:
         for part in model.modules()
         if isinstance(part, nn.Conv2d)
         for p in part.parameters(recurse=False)
-        if p.ndim == 4 and p.is_contiguous() and not p.is_contiguous(memory_format=torch.channels_last)
+        if p.ndim == 4
+        and not hasattr(p, "device_mesh")  # sharded over processes
+        and p.is_contiguous()
+        and not p.is_contiguous(memory_format=torch.channels_last)
     ]
     _turn(turned, torch.channels_last)
     try:

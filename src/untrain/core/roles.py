@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from copy import deepcopy
 from dataclasses import replace
 from typing import Any, ClassVar, final
 
@@ -19,6 +18,7 @@ from untrain.core.errors import DataError, MaskError, ModelError, NotFinite, Spe
 from untrain.core.precision import channels_last
 from untrain.core.records import Data, Examples, Head, Mask, Outcome, Problem, Task, batch_of
 from untrain.core.spec import Spec
+from untrain.core.together import join, summed, weighed
 
 
 @contextmanager
@@ -71,26 +71,27 @@ class Unlearner(Spec, role=True):
             NotFinite: a loss or a weight is NaN or infinite.
             MaskError: the mask was made for another forget set or another model.
         """
-        name = repr(self)
+        name, model = repr(self), join(repr(self), model, problem)
         before = guards.state(model)
         flags = {n: p.requires_grad for n, p in model.named_parameters()}
-        copy = deepcopy(model).eval()
-        for p in copy.parameters():
-            p.grad = None
-        check_fit(copy, problem.task, problem.forget)
-        with sealed(model, problem.seed), metered() as meter, channels_last(copy):
-            problem = settle(copy, self.focus(copy, problem))
-            forgot = self.unlearn(copy, problem)
-            cost = meter.read()
+        modes = {n: part.training for n, part in model.named_modules()}
+        with guards.own(model, before) as copy:
+            for p in copy.eval().parameters():
+                p.grad = None
+            check_fit(copy, problem.task, problem.forget)
+            with sealed(model, problem.seed), metered() as meter, channels_last(copy):
+                problem = settle(copy, self.focus(copy, problem))
+                forgot = self.unlearn(copy, weighed(problem))
+                cost = summed(meter.read())
+            seen = guards.watch(before, forgot, problem.mask, problem.located)
+            guards.judge(name, seen, self.may_stay(problem), forgot)
         for n, p in forgot.named_parameters():
             p.requires_grad_(flags.get(n, True))
             p.grad = None
-        modes = {n: part.training for n, part in model.named_modules()}
         for n, part in forgot.named_modules():
-            part.training = modes.get(n, model.training)
-        guards.untouched(name, before, model)
-        seen = guards.watch(before, forgot, problem.mask, problem.located)
-        guards.judge(name, seen, self.may_stay(problem), forgot)
+            part.training = modes.get(n, modes[""])
+        if copy is not model:
+            guards.untouched(name, before, model)
         return Outcome(forgot, seen, cost, problem.located, tuple(meter.notes))
 
     @final
@@ -176,6 +177,7 @@ class Localizer(Spec, role=True):
                 f"{type(self).__name__} needs the model in eval mode: in train mode weight * gradient vanishes by batch norm"
             )
         guards.check_shaped(model)
+        model = join(repr(self), model, problem)
         with sealed(model, problem.seed), guards.lent(type(self).__name__, model):
             bits = self.localize(model, problem)
         return Mask({n: bits[n].detach().to(p.device) for n, p in model.named_parameters()}, problem.digest)

@@ -16,8 +16,10 @@ from untrain.core.errors import ModelError, NotFinite, RunFailed
 from untrain.core.precision import autocast, channels_last, compiling
 from untrain.core.records import Batch, Mask, Plan, batch_of
 from untrain.core.steps import Adam, Steps, step_size
+from untrain.core.together import team
 from untrain.learn.moving import Moving, moving
 from untrain.learn.rows import only_rows
+from untrain.learn.shares import Shares
 
 Loss = Callable[..., Tensor]
 
@@ -53,8 +55,10 @@ def descend(model: nn.Module, loss: Loss, plan: Plan, steps: Steps, mask: Mask |
             layer.eval()
         free = moving(model, mask)
         optimizer = _optimizer([part.held for part in free], steps)
+        crew = team()
+        shares = None if crew is None else Shares(crew, norms(model), free)
         with only_rows(model, free):
-            walk = _Walk(model, loss, free, device)
+            walk = _Walk(model, loss, free, device, shares)
             for epoch in range(plan.epochs):
                 for group in optimizer.param_groups:
                     group["lr"] = step_size(steps, epoch, plan.epochs)
@@ -62,14 +66,18 @@ def descend(model: nn.Module, loss: Loss, plan: Plan, steps: Steps, mask: Mask |
                 for batches in plan.draw(epoch):
                     if over():
                         break
-                    total += walk.gradients([None if b is None else Batch(b.x.to(device), b.y.to(device)) for b in batches])
+                    total += walk.step(batches)
                     optimizer.step()
                     for part in free:
                         part.write()
+                if shares is not None:
+                    total = shares.sum(total)
                 if not bool(torch.isfinite(total)):
                     raise NotFinite(f"the loss became {float(total)} in epoch {epoch + 1} of {plan.epochs}: lower lr={steps.lr}")
                 if over():
                     break
+        if shares is not None:
+            shares.finish(moved=steps.buffers == "move")
         if steps.buffers == "reestimate":
             reestimate(model, plan)
     return model.eval()
@@ -78,10 +86,18 @@ def descend(model: nn.Module, loss: Loss, plan: Plan, steps: Steps, mask: Mask |
 class _Walk:
     """Leaves the gradients of a step's loss at what may move."""
 
-    def __init__(self, model: nn.Module, loss: Loss, free: Sequence[Moving], device: torch.device):
-        self.model, self.loss, self.free, self.device = model, loss, free, device
+    def __init__(self, model: nn.Module, loss: Loss, free: Sequence[Moving], device: torch.device, shares: Shares | None):
+        self.model, self.loss, self.free, self.device, self.shares = model, loss, free, device, shares
         self.counter = Counter()
         self.pieces = 1
+
+    def step(self, batches: Sequence[Batch | None]) -> Tensor:
+        """The loss of a step, or of this process's share in it."""
+        if self.shares is None:
+            return self.gradients([None if b is None else Batch(b.x.to(self.device), b.y.to(self.device)) for b in batches])
+        found = self.gradients(self.shares.part(batches, self.device))
+        self.shares.add_up()
+        return found
 
     def gradients(self, batches: list[Batch | None]) -> Tensor:
         """The loss; when memory runs out the batches are halved and their gradients added up, from then on.
@@ -102,9 +118,10 @@ class _Walk:
         for part in self.free:
             part.weight.grad = part.held.grad = None
         total = torch.zeros((), device=self.device)
+        scale = 1.0 if self.shares is None else self.shares.scale
         for share, piece in pieces(batches, self.pieces):
             count = sum(len(b.y) for b in piece if b is not None)
-            total += self.counter.step(count, lambda share=share, piece=piece: self._backward(share, piece))  # type: ignore[misc]
+            total += self.counter.step(count, lambda share=share * scale, piece=piece: self._backward(share, piece))  # type: ignore[misc]
         for part in self.free:
             part.gather()
         return total
@@ -120,6 +137,8 @@ class _Walk:
         return share * value.detach()
 
     def _halve(self, largest: int, told: str) -> None:
+        if self.shares is not None and self.shares.sharded:
+            raise RunFailed(f"out of memory on a model that is sharded ({told}): take a smaller batch or more processes")
         if self.pieces >= largest:
             raise RunFailed(f"out of memory with one example at a time ({told}): take a smaller model or another machine")
         self.pieces = min(2 * self.pieces, largest)

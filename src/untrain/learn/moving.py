@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 from untrain.core.errors import ModelError
 from untrain.core.records import Mask
+from untrain.core.shards import here, is_sharded
+from untrain.core.together import sharding, team
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,7 +19,8 @@ class Moving:
 
     Args:
         weight: the model's parameter.
-        held: what the optimizer steps: ``weight`` itself when all of it may move, or a copy of what may.
+        held: what the optimizer steps: ``weight`` itself when all of it may move, or a copy of what may; of a weight that is
+            sharded over processes, what this process holds.
         index: which rows of the first dimension, or which places of the storage, ``held`` is made of; None for all.
         rows: whether ``index`` names rows.
     """
@@ -30,10 +33,14 @@ class Moving:
     def gather(self) -> None:
         """Take to ``held`` what has come to the model's parameter as a gradient."""
         grad = self.weight.grad
+        if grad is not None and is_sharded(grad):
+            grad = here(grad)
+            if self.index is None:
+                self.held.grad = grad
         if self.index is None or grad is None:
             return
         # A layer that computes the gradient of its rows alone has left it at ``held`` already.
-        part = grad.index_select(0, self.index) if self.rows else flat(_as(grad, self.weight)).index_select(0, self.index)
+        part = grad.index_select(0, self.index) if self.rows else flat(_as(grad, here(self.weight))).index_select(0, self.index)
         self.held.grad = part if self.held.grad is None else self.held.grad + part
         self.weight.grad = None
 
@@ -43,9 +50,9 @@ class Moving:
             return
         with torch.no_grad():
             if self.rows:
-                self.weight.index_copy_(0, self.index, self.held)
+                here(self.weight).index_copy_(0, self.index, self.held)
             else:
-                flat(self.weight.detach()).index_copy_(0, self.index, self.held)
+                flat(here(self.weight.detach())).index_copy_(0, self.index, self.held)
 
 
 def flat(tensor: Tensor) -> Tensor:
@@ -64,6 +71,8 @@ def moving(model: nn.Module, mask: Mask | None) -> list[Moving]:
     Raises:
         ModelError: nothing may move.
     """
+    if sharding(dict(model.named_parameters())):
+        return _sharded(model, mask)
     free = []
     for name, p in model.named_parameters():
         bits = None if mask is None else mask.bits[name]
@@ -80,10 +89,31 @@ def moving(model: nn.Module, mask: Mask | None) -> list[Moving]:
     return free
 
 
+def _sharded(model: nn.Module, mask: Mask | None) -> list[Moving]:
+    """What of each shard may move. A parameter that stays on all processes asks for no gradient on any, and one that moves
+    on some is held by all, with no rows where there are none: all are to do the same."""
+    crew = team()
+    asking = {n: p for n, p in model.named_parameters() if p.requires_grad}
+    bits = {n: torch.ones_like(here(p), dtype=torch.bool) if mask is None else here(mask.bits[n]) for n, p in asking.items()}
+    counts = [float(b.sum()) for b in bits.values()]
+    totals = counts if crew is None or not counts else crew.total(*counts)
+    free = []
+    for (name, p), total in zip(asking.items(), totals, strict=True):
+        if total == p.numel():
+            free.append(Moving(p, nn.Parameter(here(p.detach()))))
+        elif total:
+            free.append(_part(p, bits[name]))
+        else:
+            p.requires_grad_(False)
+    if not free:
+        raise ModelError("no weight may move: the mask is empty or all parameters are frozen")
+    return free
+
+
 def _part(p: nn.Parameter, bits: Tensor) -> Moving:
-    table = bits.reshape(len(bits), -1) if bits.ndim else bits.reshape(1, 1)
+    table = bits.reshape(len(bits), bits[:1].numel() or 1) if bits.ndim else bits.reshape(1, 1)
     whole = table.all(1)
-    weight = p.detach()
+    weight = here(p.detach())
     if bits.ndim and bool((whole | ~table.any(1)).all()):
         index = whole.nonzero().squeeze(1)
         layout = torch.channels_last if _nhwc(weight) else torch.contiguous_format

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from untrain.core.cost import note
+from untrain.core.shards import is_sharded
 from untrain.learn.moving import Moving
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
@@ -27,7 +28,7 @@ def only_rows(model: nn.Module, free: Sequence[Moving]) -> Iterator[None]:
     The gradient with respect to a layer's input is whole either way. A weight that is also used in another way than by
     its layer gets the gradient of that use as ever, and ``Moving.gather`` adds the two.
     """
-    parts = {id(m.weight): m for m in free if m.index is not None and m.weight.ndim > 1}
+    parts = {id(m.weight): m for m in free if m.index is not None and m.weight.ndim > 1 and not is_sharded(m.weight)}
     owners = [part for part in model.modules() if id(getattr(part, "weight", None)) in parts]
     reasons: dict[str, int] = {}
     patched = []

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from untrain.core.batches import in_order
 from untrain.core.cost import Counter
-from untrain.core.errors import ModelError, NotFinite
+from untrain.core.errors import BadInput, ModelError, NotFinite
 from untrain.core.flops import kind_of
-from untrain.core.records import Batch, Problem, batch_of
+from untrain.core.records import Batch, Examples, Problem, batch_of
+from untrain.core.shards import here, is_sharded, placed
 from untrain.core.spec import Spec
 from untrain.core.steps import Count
+from untrain.core.together import Team, sharding, team
+from untrain.localize import sharded
 from untrain.maths import select
 
 Scores = dict[str, Tensor]
@@ -74,51 +78,87 @@ def gather(
 
     Raises:
         ModelError: a batch of 128 was asked for and there are fewer examples.
+        BadInput: the model is sharded and more than sums of gradients is asked for.
         NotFinite: a gradient is NaN or infinite.
     """
     params = {n: p for n, p in model.named_parameters() if p.requires_grad}
     if not params:
         raise ModelError("all parameters are frozen: none can be localized")
-    code = how.samples == "code"
-    size = 1 if how.magnitude == "example" else 128
+    code, crew, shards = how.samples == "code", team(), sharding(params)
+    if shards and how.magnitude != "sum":
+        raise BadInput(f"magnitude={how.magnitude!r} needs each process's own gradients, and shards bring their sum: use 'sum'")
     device = next(model.parameters()).device
     scores: Scores = {}
-    counter, seen = Counter(kind_of(model, "localize", repr(problem.task), code, tuple(problem.forget.x.shape[1:]))), 0
+    counter = Counter(kind_of(model, "localize", repr(problem.task), code, tuple(problem.forget.x.shape[1:])))
 
     def flush() -> None:
         for n, p in params.items():
             if p.grad is not None:
-                found = weigh(p.detach(), p.grad).abs_()
+                found = weigh(here(p.detach()), here(p.grad)).abs_()
                 scores[n] = scores[n].add_(found) if n in scores else found
                 p.grad = None
 
-    def work(batch: Batch) -> None:
+    def work(batch: Batch, weight: float) -> None:
         loss = problem.task.loss(model, batch)
-        (loss.mean() if code else loss.sum()).backward()  # type: ignore[no-untyped-call]
+        loss = loss.mean() if code else loss.sum()
+        (loss if weight == 1 else weight * loss).backward()  # type: ignore[no-untyped-call]
 
-    for examples in (problem.forget,) if on == "forget" else (problem.forget, problem.retain):
-        for at in in_order(len(examples), size):
-            if code and len(at) < size:
-                continue
-            batch = batch_of(examples, at, device)
-            counter.step(len(at), lambda batch=batch: work(batch))  # type: ignore[misc]
-            seen += len(at)
-            if how.magnitude != "sum":
-                flush()
-    if seen == 0:
-        raise ModelError(f"samples='code' drops batches under {size} examples; there are {len(problem.forget)}: use samples='all'")
+    for examples, at, weight in _batches(problem, on, how, crew):
+        batch = batch_of(examples, at, device)
+        counter.step(len(at), lambda batch=batch, weight=weight: work(batch, weight))  # type: ignore[misc]
+        if how.magnitude != "sum":
+            flush()
+    if crew is not None and how.magnitude == "sum" and not shards:
+        for p in params.values():
+            p.grad = torch.zeros_like(p) if p.grad is None else p.grad
+        crew.sum([p.grad for p in params.values() if p.grad is not None])
     flush()
+    if crew is not None and how.magnitude != "sum":
+        crew.sum([s for n in params if (s := scores.get(n)) is not None])
     for n, s in scores.items():
         if not bool(torch.isfinite(s).all()):
             raise NotFinite(f"the gradient of {n!r} is NaN or infinite: no weight can be scored by it")
     # What got no gradient scores 0, what asks for none is never chosen.
-    return {
-        n: scores[n] if n in scores else torch.full_like(p, 0.0 if p.requires_grad else -1.0) for n, p in model.named_parameters()
-    }
+    for n, p in model.named_parameters():
+        found = scores.get(n, torch.full_like(here(p), 0.0 if p.requires_grad else -1.0))
+        scores[n] = placed(found, p) if shards else found
+    return {n: scores[n] for n, _ in model.named_parameters()}
+
+
+def _batches(
+    problem: Problem, on: Literal["forget", "all"], how: Gather, crew: Team | None
+) -> list[tuple[Examples, np.ndarray[Any, Any], float]]:
+    """Which examples go through together, and what their loss counts; of several processes, what is this one's.
+
+    Where batches mean something they are dealt out whole; otherwise each process has its share of the rows. A process
+    with less to do than others fills up with an example that counts nothing, so that all do as many steps.
+
+    Raises:
+        ModelError: a batch of 128 was asked for and there are fewer examples.
+    """
+    size = 1 if how.magnitude == "example" else 128
+    code = how.samples == "code"
+    sets = (problem.forget,) if on == "forget" else (problem.forget, problem.retain)
+    found = [(e, at, 1.0) for e in sets for at in in_order(len(e), size) if len(at) == size or not code]
+    if not found:
+        raise ModelError(f"samples='code' drops batches under {size} examples; there are {len(problem.forget)}: use samples='all'")
+    if crew is None:
+        return found
+    nothing = (problem.forget, np.arange(1), 0.0)
+    if code or how.magnitude != "sum":
+        start, stop = crew.share(len(found))
+        return found[start:stop] + [nothing] * (-(-len(found) // crew.size) - (stop - start))
+    mine = []
+    for e in sets:
+        parts = np.array_split(np.arange(*crew.share(len(e))), -(-len(e) // (crew.size * size)))
+        mine += [(e, rows, 1.0) if len(rows) else nothing for rows in parts]
+    return mine
 
 
 def by_weight(scores: Scores, keep: float, count: int | None = None) -> Scores:
     """The mask of the best single weights; parameters scored below zero are never chosen."""
+    if any(map(is_sharded, scores.values())):
+        return sharded.by_weight(scores, keep, count)
     flat = torch.cat([s.flatten() for s in scores.values()])
     room = min(count or select.budget(keep, flat.numel()), int((flat >= 0).sum()))
     masks = select.split(select.elements(flat, room), list(scores.values()))
@@ -131,6 +171,10 @@ def by_channel(scores: Scores, keep: float, how: Channels, attention: bool) -> S
     Raises:
         ModelError: the budget holds no whole channel and whole ones are asked for.
     """
+    if any(map(is_sharded, scores.values())):
+        if how.unit != "whole" or how.flat != "alone":
+            raise BadInput("a sharded model is localized by unit='whole' and flat='alone', or per='weight': take one of these")
+        return sharded.by_channel(scores, keep, how.count, lambda table: _top(how, table, attention))
     total = sum(s.numel() for s in scores.values())
     room = how.count or select.budget(keep, total)
     values, at = _groups(scores, how, attention)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from untrain.core.errors import BadInput
 from untrain.core.records import Head, Problem
 from untrain.core.roles import Localizer
+from untrain.core.shards import is_sharded
 from untrain.localize.weightedgrad import WeightedGrad
 from untrain.maths import select
 
@@ -35,6 +37,8 @@ class RandomMask(Localizer):
     def localize(self, model: nn.Module, problem: Problem) -> dict[str, Tensor]:
         """The mask."""
         found = self.like.localize(model, problem)
+        if any(map(is_sharded, found.values())):
+            raise BadInput("RandomMask draws over whole tensors, and this model is sharded: draw it on a model that is not")
         return {name: _shuffle(bits) for name, bits in found.items()}
 
 

@@ -11,6 +11,7 @@ from untrain.core.errors import ModelError
 from untrain.core.prints import salted
 from untrain.core.records import Batch, Problem
 from untrain.core.roles import Unlearner, own_randomness
+from untrain.core.shards import spread
 from untrain.core.steps import Steps
 from untrain.learn.descend import descend
 
@@ -62,7 +63,7 @@ class ResetFinetune(Unlearner):
         if self.reset == "none":
             return here
         if self.reset == "perturb":
-            return {n: 0.7 * p + 0.3 * torch.randn(p.shape).to(p) for n, p in here.items()}
+            return {n: 0.7 * p + 0.3 * spread(torch.randn(p.shape), p) for n, p in here.items()}
         # Salted: a user's problem and model may bear the same seed, and its own values would be no fresh ones.
         seed = salted(problem.seed) if self.reset == "fresh" else problem.origin
         if problem.init is None or seed is None:
@@ -78,4 +79,4 @@ class ResetFinetune(Unlearner):
         wrong = [n for n, p in here.items() if n not in made or made[n].shape != p.shape]
         if wrong:
             raise ModelError(f"init makes a model of another shape: {wrong[0]!r} differs")
-        return {n: made[n].detach().to(p) for n, p in here.items()}
+        return {n: spread(made[n].detach(), p) for n, p in here.items()}
