@@ -18,7 +18,7 @@ from untrain.core.records import Examples
 Array = np.ndarray[Any, Any]
 WIDE = 256
 WITHIN = 0.12
-BLOCK = 1024
+BLOCK, FLOATS = 1024, 1 << 22
 Inputs = Tensor | OnDisk
 
 
@@ -64,7 +64,7 @@ def near_duplicates(forget: Examples, retain: Examples, within: float = WITHIN) 
     nearest, lengths = _nearest(a, (block - mean for block in _blocks(retain.x, a.device)))
     scale = float(torch.cat([a.norm(dim=1), *lengths]).median())
     rows = nearest.cpu().numpy()
-    beside = torch.cat([_vectors(retain.x[part]) for part in np.array_split(rows, -(-len(rows) // BLOCK))])
+    beside = torch.cat([_vectors(retain.x[part]) for part in np.array_split(rows, -(-len(rows) // _size(retain.x)))])
     distance = (a - (beside.to(a.device) - mean)).norm(dim=1).cpu().numpy() / (scale if scale > 0 else 1.0)
     twin = _twins(forget.x, retain.x)
     exact = twin >= 0
@@ -79,7 +79,13 @@ def _counts(near: Array, exact: Array) -> dict[str, int]:
 
 def _blocks(x: Inputs, device: torch.device | None = None) -> Iterator[Tensor]:
     """Inputs as vectors, (b, d), float32; made block by block, so that no copy of all images is needed."""
-    return (_vectors(x[start : start + BLOCK]).to(device) for start in range(0, len(x), BLOCK))
+    size = _size(x)
+    return (_vectors(x[start : start + size]).to(device) for start in range(0, len(x), size))
+
+
+def _size(x: Inputs) -> int:
+    """Rows in a block."""
+    return max(1, min(BLOCK, FLOATS // x.shape[1:].numel()))
 
 
 def _vectors(x: Tensor) -> Tensor:

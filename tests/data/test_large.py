@@ -1,0 +1,131 @@
+"""Data on disk give the results of the same data in memory, bit for bit, and never lie in memory whole."""
+
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+
+import untrain as ut
+from untrain.core.examples import take
+from untrain.core.steps import Steps
+from untrain.data.augment.crop import Crop
+from untrain.data.duplicates import near_duplicates
+from untrain.data.requests.random import Random
+from untrain.jobs import Setting, ingredients, open_scene
+from untrain.learn.train import Train
+from untrain.models.convnet import ConvNet
+from untrain.observe.logits import logits
+from untrain.scenarios.own import Own
+from untrain.tasks.classify import Classify
+
+METHODS = (
+    "Finetune(steps=Steps(epochs=1, batch=16))", "NegGrad(steps=Steps(epochs=1, batch=16)) @ WeightedGrad()",
+    "RandomLabel(draw='once', steps=Steps(epochs=1, batch=16))", "RandomLabel(steps=Steps(epochs=1, batch=16))", "Retrain()",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory):
+    """The same examples on disk and in memory; rows 3 and 70 are alike."""
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 255, (90, 1, 8, 8), dtype=np.uint8), np.arange(90) % 3
+    x[70] = x[3]
+    return ut.examples(x, y, on_disk=tmp_path_factory.mktemp("large")), ut.examples(x, y)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_models_learn_and_forget_alike(both, method):
+    learner = Train(model=ConvNet(width=4), steps=Steps(lr=0.05, epochs=2, batch=16), augment=(Crop(pad=1),))
+    told = []
+    for held in both:
+        model = learner(held, seed=3)
+        problem = ut.problem(held, [3, 5, 8, 40], learner, seed=4)
+        forgot = ut.parse(method).run(model, problem)
+        told.append((problem.digest, forgot.cost.flops, logits(model, held, Classify()), logits(forgot.model, held, Classify())))
+    (one, other) = told
+    assert one[:2] == other[:2]
+    assert (one[2] == other[2]).all()
+    assert (one[3] == other[3]).all()
+
+
+def test_duplicates_are_found_alike(both):
+    found = []
+    for held in both:
+        rows = np.array([3, 5, 8])
+        rest = np.setdiff1d(np.arange(len(held)), rows)
+        found.append(near_duplicates(take(held, rows), take(held, rest)))
+    one, other = found
+    assert one.counts == other.counts == {"forget": 3, "near": 1, "exact": 1}
+    assert (one.nearest == other.nearest).all()
+    assert (one.distance == other.distance).all()
+
+
+def test_the_store_knows_no_difference(both):
+    from untrain.jobs import Job
+
+    scenes = [open_scene(Own(train=held, test=held, model=ConvNet(), request=Random(fraction=0.1)), Setting()) for held in both]
+    one, other = (ingredients(s, Job("unlearned", 0, ut.parse("Finetune")), 0, Setting()) for s in scenes)
+    assert one == other
+    assert repr(scenes[0].scenario) == repr(scenes[1].scenario)
+
+
+SCRIPT = """
+    import sys
+    import numpy as np
+    import torch
+    from torch import nn
+
+    torch.set_num_threads(1)
+    import untrain as ut
+    from untrain.core.cost import _held
+    from untrain.core.examples import take
+    from untrain.core.steps import Steps
+    from untrain.data.duplicates import near_duplicates
+    from untrain.data.requests.random import Random
+    from untrain.jobs import Setting, open_scene
+    from untrain.observe.logits import logits
+    from untrain.scenarios.own import Own
+    from untrain.tasks.classify import Classify
+
+    folder, rows = sys.argv[1], int(sys.argv[2])
+
+
+    def pieces(n):
+        rng = np.random.default_rng(0)
+        base = rng.integers(0, 255, (100, 3, 128, 128), dtype=np.uint8)
+        for at in range(n // 100):
+            yield np.roll(base, 7 * at, axis=3), rng.integers(0, 4, 100)
+
+
+    def net():
+        return nn.Sequential(nn.AvgPool2d(32), nn.Flatten(), nn.Linear(48, 4))
+
+
+    def work(n):
+        train, test = (ut.examples(pieces(m), on_disk=folder) for m in (n, 600))
+        scene = open_scene(Own(train=train, test=test, model=net, request=Random(fraction=0.01), steps=Steps(epochs=1)), Setting())
+        model = scene.learner(take(scene.data.train, scene.retain), 0)
+        problem = ut.problem(scene.data.train, scene.asked, scene.learner)
+        forgot = ut.parse("NegGrad(steps=Steps(epochs=1)) @ WeightedGrad(keep=0.5)")(model, problem)
+        near_duplicates(problem.forget, problem.retain)
+        return logits(forgot, scene.data.train, Classify())
+
+
+    work(1000)
+    before = _held()
+    work(rows)
+    print((_held() - before) / 1e6)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells of a peak so")
+def test_work_on_400_megabytes_takes_little_more_memory_than_on_50(tmp_path):
+    rows = 8_400
+    found = subprocess.run(
+        [sys.executable, "-W", "error", "-c", textwrap.dedent(SCRIPT), str(tmp_path), str(rows)], capture_output=True, text=True
+    )
+    assert found.returncode == 0, found.stderr
+    assert rows * 3 * 128 * 128 / 1e6 > 400
+    assert float(found.stdout.split()[-1]) < 100
