@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Literal, cast
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from untrain.core.examples import joined
 from untrain.core.records import Batch, Examples, Problem
 from untrain.core.roles import Unlearner
 from untrain.core.steps import Steps
@@ -37,26 +38,31 @@ class RandomLabel(Unlearner):
         """The model trained on the changed labels."""
         task = problem.task
         if self.draw == "once":
-            both = replace(problem, retain=_union(problem.retain, relabelled(problem.forget)))
+            both = replace(problem, retain=joined(problem.retain, relabelled(problem.forget)))
             # Batch statistics are re-estimated on the retain set alone.
             plan = replace(both.retains(self.steps), retain=problem.retain)
             return descend(model, lambda batch: task.loss(model, batch).mean(), plan, self.steps, problem.mask)
 
+        turns = problem.turns(self.steps)
+
+        def draw(epoch: int) -> Iterator[tuple[Batch | None, ...]]:
+            # Labels of the whole batch, before it is cut: halves of it, or several processes, see the same.
+            for retain, forget in turns.draw(epoch):
+                yield retain, None if forget is None else Batch(forget.x, _labels(problem.forget, forget.y))
+
         def loss(retain: Batch | None, forget: Batch | None) -> Tensor:
             if retain is not None:
                 return task.loss(model, retain).mean()
-            logits = task.logits(model, cast(Batch, forget))
-            labels = torch.randint(problem.forget.classes, (len(logits),)).to(logits.device)
-            return F.cross_entropy(logits, labels)
+            given = cast(Batch, forget)
+            return F.cross_entropy(task.logits(model, given), given.y)
 
-        return descend(model, loss, problem.turns(self.steps), self.steps, problem.mask)
+        return descend(model, loss, replace(turns, draw=draw), self.steps, problem.mask)
 
 
 def relabelled(forget: Examples) -> Examples:
     """The forget set with labels drawn uniformly over all classes."""
-    return replace(forget, y=torch.randint(forget.classes, forget.y.shape).to(forget.y.device))
+    return replace(forget, y=_labels(forget, forget.y))
 
 
-def _union(a: Examples, b: Examples) -> Examples:
-    ids = np.concatenate([a.ids, b.ids])
-    return replace(a, x=torch.cat([a.x, b.x]), y=torch.cat([a.y, b.y]), ids=ids, true=None, columns={})
+def _labels(forget: Examples, y: Tensor) -> Tensor:
+    return torch.randint(forget.classes, y.shape).to(y.device)
