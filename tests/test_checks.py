@@ -42,6 +42,7 @@ def found() -> list[Spec]:
         "architecture",
         "request",
         "noise",
+        "augment",
         "task",
         "part",
         "choice",

@@ -9,6 +9,7 @@ from torch.utils.data import TensorDataset
 
 from untrain.core.errors import DataError, SpecError
 from untrain.core.spec import parse
+from untrain.data.augment.crop import Crop
 from untrain.data.examples import examples
 from untrain.data.noise.flip import Flip
 from untrain.data.request import request
@@ -115,3 +116,20 @@ def test_a_model_that_is_no_callable_is_refused():
 def test_data_beside_each_other_keep_their_ids():
     data = Own((X, Y), (X, Y), net).load()
     assert sorted([*data.train.ids, *data.valid.ids]) == list(np.arange(50))
+
+
+def test_augmentation_is_the_learners():
+    own = Own(train=(X, Y), test=(X, Y), model=net, augment=(Crop(pad=2),))
+    assert own.learner().augment == (Crop(pad=2),)
+    assert "augment=(Crop(pad=2),)" in repr(own)
+
+
+def test_data_in_a_file_are_read_once_for_their_spelling(tmp_path, monkeypatch):
+    np.save(tmp_path / "x.npy", X.numpy())
+    held = examples(tmp_path / "x.npy", Y)
+    first = repr(Own(train=held, test=(X, Y), model=net))
+    assert first == repr(Own(train=(X, Y), test=(X, Y), model=net))
+    own = Own(train=held, test=(X, Y), model=net)
+    assert repr(own) == first
+    monkeypatch.setattr("untrain.core.ondisk.OnDisk._read", lambda *_: pytest.fail("read again"))
+    assert repr(own) == first

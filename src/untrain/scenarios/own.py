@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import Annotated, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from pydantic import BeforeValidator
 from torch import nn
 
+from untrain.core.augment import Augment
 from untrain.core.errors import DataError, RequestError
+from untrain.core.ondisk import OnDisk
 from untrain.core.prints import array_digest
 from untrain.core.records import Data, Examples, take
 from untrain.core.roles import Architecture, Learner, Noise, Request, Scenario
@@ -39,12 +42,14 @@ class Own(Scenario):
     Rows that share an id stay together, and those that the request names stay in the training set.
 
     Args:
-        train: Examples, a pair of arrays (x, y), a map-style torch Dataset, a Parquet or the path of a Parquet file.
+        train: Examples, a pair of arrays (x, y), a map-style torch Dataset, a Parquet, the path of a Parquet file, or a
+            pair of paths of NumPy files (x.npy, y.npy).
         test: the same, to report on.
         model: an architecture, or any callable without arguments that makes a torch module.
         request: what is to be forgotten.
         noise: what is planted in the training labels.
         steps: how the model is trained.
+        augment: how training images are changed each time they are seen.
 
     Source: the user.
     """
@@ -55,6 +60,7 @@ class Own(Scenario):
     request: Request = Random(fraction=0.1)
     noise: Noise | None = None
     steps: Steps = Steps(lr=0.1, epochs=30)
+    augment: tuple[Augment, ...] = ()
 
     def spell(self, spell: Callable[[Any], str]) -> str:
         """The spelling, in which data held in memory stand by their fingerprint."""
@@ -81,7 +87,7 @@ class Own(Scenario):
 
     def learner(self) -> Learner:
         """Training from scratch."""
-        return Train(model=self.model, steps=self.steps)
+        return Train(model=self.model, steps=self.steps, augment=self.augment)
 
     def asked(self) -> Request:
         """The request."""
@@ -106,9 +112,14 @@ class Own(Scenario):
             return given.ids[:0]
 
 
+_digests: WeakKeyDictionary[Examples, str] = WeakKeyDictionary()
+
+
 def _told(value: Any, spell: Callable[[Any], str]) -> str:
     if isinstance(value, Examples):
-        digest = array_digest(value.x, value.y, value.ids)
+        digest = _digests.get(value) or array_digest(value.x, value.y, value.ids)
+        if isinstance(value.x, OnDisk):  # which is long to read, and no one changes by mistake
+            _digests[value] = digest
         return repr(f"{len(value)} examples {digest[:16]}")
     if callable(value) and hasattr(value, "__qualname__"):
         return f"{value.__module__}.{value.__qualname__}"
