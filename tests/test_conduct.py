@@ -1,5 +1,6 @@
 import json
 import shutil
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from untrain import parse
 from untrain.conduct import Comparison, check, conduct, jobs_of, workers_for
 from untrain.core.errors import BadInput
+from untrain.crew import Processes
 from untrain.jobs import Setting
 from untrain.results import entries_of, results
 from untrain.store import Store
@@ -81,7 +83,8 @@ def test_a_partly_filled_store_goes_on_to_the_same_scores_bit_for_bit(tiny, coun
 def test_two_processes_give_the_same_scores_bit_for_bit(tiny, tmp_path):
     told = []
     store = Store(tmp_path)
-    (entry,) = conduct([comparison(tiny)], store, Setting(), workers=2, tell=told.append)
+    with closing(Processes(2)) as crew:
+        (entry,) = conduct([comparison(tiny)], store, Setting(), crew, told.append)
     assert entry.key == tiny.document["run"]
     assert numbers(results(entry, store)) == numbers(tiny.document)
     assert [at.done for at in told] == list(range(1, 15))

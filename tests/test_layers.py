@@ -18,6 +18,7 @@ ORDER = (
         "scenarios",
         "ledger",
         "store",
+        "parcel",
         "crew",
         "jobs",
         "conduct",

@@ -5,14 +5,22 @@ Heavy modules are imported where they are used, so that a list of names or a ``-
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from untrain.core.errors import BadInput, SpecError
+from untrain.core.errors import BadInput, MissingExtra, SpecError, suggest
 
 if TYPE_CHECKING:
     from untrain.conduct import Comparison
+    from untrain.crew import Crew
     from untrain.jobs import Setting
+
+WORDS = ("here", "ray", "slurm", "slurm-local")
 
 
 def comparison_of(scenario: Any, methods: Any, seeds: int, oracles: int, seed: int) -> Comparison:
@@ -42,8 +50,13 @@ def whole(**given: Any) -> None:
             raise BadInput(f"{name}={value!r}: a whole number is needed")
 
 
-def setting_of(device: str, threads: int, precision: str, compiled: bool, budget: str | float | None = None) -> Setting:
-    """Where and how models are made; a device that is not there is refused, and 'auto' becomes what it means on it."""
+def setting_of(
+    device: str, threads: int, precision: str, compiled: bool, budget: str | float | None = None, away: bool = False
+) -> Setting:
+    """Where and how models are made; a device that is not there is refused, and 'auto' becomes what it means on it.
+
+    Elsewhere (``away``) a GPU is given by the cluster: its number means nothing, and this machine need not have one.
+    """
     import torch
 
     from untrain.core.precision import resolve
@@ -55,8 +68,14 @@ def setting_of(device: str, threads: int, precision: str, compiled: bool, budget
     try:
         torch.zeros(1, device=device).item()
     except (RuntimeError, AssertionError, NotImplementedError, ValueError):
+        if away and device.partition(":")[0] == "cuda":
+            if precision == "auto":
+                raise BadInput(f"device {device!r} is not here to be asked: --precision float32 or bfloat16 is needed") from None
+            return Setting("cuda", threads, resolve(precision, "cpu"), compiled, budget_of(budget))
         there = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
         raise BadInput(f"device {device!r} cannot be used here; there is {', '.join(there)}") from None
+    if away:
+        device = torch.device(device).type
     return Setting(device, threads, resolve(precision, device), compiled, budget_of(budget))
 
 
@@ -76,3 +95,63 @@ def budget_of(given: str | float | None) -> float | None:
     if isinstance(given, bool) or not 0 < share <= 1:
         raise BadInput(f"budget={given!r}: a share of retraining's cost is needed, above 0 and up to 100%, such as '10%' or 0.1")
     return share
+
+
+def refuse(on: str) -> str:
+    """The kind of crew that a word asks for, or what is wrong with it, before anything is done.
+
+    Returns:
+        'here', 'ray', 'slurm' or 'slurm-local'.
+
+    Raises:
+        BadInput: there is no such crew.
+        MissingExtra: the library that it needs is not installed.
+    """
+    kind, given, value = ("ray", "=", on) if on.startswith("ray://") else on.partition("=")
+    if kind not in WORDS or (given and (kind not in ("ray", "slurm") or not value)):
+        raise BadInput(f"on={on!r}{suggest(kind, WORDS)}; there is here, ray, ray=HOST:PORT, slurm, slurm=PARTITION, slurm-local")
+    extra, library = {"ray": ("ray", "ray"), "here": ("", "")}.get(kind, ("slurm", "submitit"))
+    if library and not find_spec(library):
+        raise MissingExtra(f"--on {on} needs {library}: pip install 'untrain[{extra}]'")
+    return kind
+
+
+@contextmanager
+def opened(on: str | Crew, workers: int | None, fitting: int, threads: int, device: str, folder: Path) -> Iterator[Crew]:
+    """The crew of a word, closed in the end; a crew that is given is handed on and stays open.
+
+    Args:
+        on: 'here', 'ray', 'ray=HOST:PORT', 'ray://HOST:PORT', 'slurm', 'slurm=PARTITION', 'slurm-local', or a crew.
+        workers: tasks at once at most; None for what fits.
+        fitting: number of processes that fit this machine.
+        threads: of torch, in each task.
+        device: such as 'cpu' or 'cuda'.
+        folder: where a folder for what jobs leave may be made, seen by all machines.
+    """
+    import torch
+
+    from untrain.crew import Here, Processes
+
+    if not isinstance(on, str):
+        yield on
+        return
+    kind, value = refuse(on), on.partition("=")[2] or None
+    crew: Crew
+    gpus = int(torch.device(device).type != "cpu")
+    if kind == "ray":
+        from untrain.adapters.ray import RayCrew
+
+        crew = RayCrew(on if on.startswith("ray://") else value, workers, threads, gpus)
+    elif kind != "here":
+        from untrain.adapters.submitit import SlurmCrew
+
+        local = kind == "slurm-local"
+        place = folder / f"jobs.{os.getpid()}.{time.monotonic_ns()}"
+        crew = SlurmCrew(place, workers or (fitting if local else 100), threads, gpus, value, "local" if local else "slurm")
+    else:
+        count = min(fitting, workers or fitting)
+        crew = Here(threads) if count == 1 else Processes(count, threads)
+    try:
+        yield crew
+    finally:
+        crew.close()

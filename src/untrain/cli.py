@@ -28,6 +28,9 @@ StoreAt = Annotated[
 ]
 Seed = Annotated[int, typer.Option("--seed", help="The seed from which all others are derived.", min=0)]
 Workers = Annotated[int | None, typer.Option("--workers", help="Processes; default: as many as fit the cores.", min=1)]
+On = Annotated[
+    str, typer.Option("--on", help="Who does the work: here, ray, ray=HOST:PORT, slurm, slurm=PARTITION or slurm-local.")
+]
 Images = Annotated[bool, typer.Option("--images/--no-images", help="Whether the report shows images of the forget set.")]
 
 
@@ -54,11 +57,12 @@ def demo(
     oracles: Annotated[int, typer.Option(help="Number of models retrained without the forget set.", min=2)] = 10,
     seed: Seed = 0,
     workers: Workers = None,
+    on: On = "here",
     images: Images = True,
     as_json: Json = False,
 ) -> None:
     """The main job, on the real images that scikit-learn carries: a privacy and a repair request."""
-    whole = commands.demo(_home(store), out, seeds, oracles, seed, workers, images, _command(), teller())
+    whole = commands.demo(_home(store), out, seeds, oracles, seed, workers, images, _command(), teller(), on)
     finish(whole, as_json)
 
 
@@ -75,6 +79,7 @@ def run(
     compiled: Annotated[bool, typer.Option("--compile", help="Compile models by torch.compile; pays for long training.")] = False,
     budget: Annotated[str | None, typer.Option(help="Stop methods at this share of retraining's operations, such as 10%.")] = None,
     workers: Workers = None,
+    on: On = "here",
     out: Annotated[Path | None, typer.Option(help="Folder of report.html, results.json, scores.csv; default: untrain-run.")] = None,
     store: StoreAt = None,
     images: Images = True,
@@ -84,7 +89,7 @@ def run(
     folder = out or Path("untrain-run")
     document = commands.run(
         scenario, methods, _home(store), folder, seeds, oracles, seed, device, threads, workers, images, _command(), teller(),
-        precision=precision, compiled=compiled, budget=budget,
+        precision=precision, compiled=compiled, budget=budget, on=on,
     )  # fmt: skip
     failed = sum(r["error"] is not None for r in document["results"])
     finish({"runs": [document], "failed": failed, "report": str(folder / "report.html")}, as_json, document)

@@ -6,17 +6,17 @@ Heavy modules are imported where they are used, so that a list of names or a ``-
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from untrain.asked import comparison_of, setting_of, whole
+from untrain.asked import comparison_of, opened, refuse, setting_of, whole
 from untrain.core.errors import BadInput, SpecError, StoreError, suggest
 
 if TYPE_CHECKING:
     from untrain.conduct import Comparison, Progress
     from untrain.core.roles import Scenario
+    from untrain.crew import Crew
     from untrain.jobs import Method, Setting
 
 Document = dict[str, Any]
@@ -42,6 +42,7 @@ DEMO_SCENARIOS = (
 def demo(
     store: str | Path = HOME, out: str | Path = "untrain-demo", seeds: int = 5, oracles: int = 10, seed: int = 0,
     workers: int | None = None, images: bool = True, command: str = "untrain demo", tell: Tell | None = None,
+    on: str | Crew = "here",
 ) -> Document:  # fmt: skip
     """The main job on real images: a privacy request and a repair request on scikit-learn's handwritten digits.
 
@@ -55,18 +56,19 @@ def demo(
         images: whether the report shows images of the forget set.
         command: shown in the report.
         tell: told of progress.
+        on: who does the work: 'here', 'ray', 'ray=HOST:PORT', 'slurm', 'slurm=PARTITION', 'slurm-local', or a crew.
     """
     from untrain.jobs import Setting
 
     made = [comparison_of(s, DEMO, seeds, oracles, seed) for s in DEMO_SCENARIOS]
-    return _conduct(made, store, out, Setting(), workers, images, command, tell)
+    return _conduct(made, store, out, Setting(), workers, images, command, tell, on)
 
 
 def run(
     scenario: str | Scenario, methods: str | Method | Iterable[str | Method], store: str | Path = HOME,
     out: str | Path | None = None, seeds: int = 3, oracles: int = 6, seed: int = 0, device: str = "cpu", threads: int = 1,
     workers: int | None = 1, images: bool = True, command: str = "", tell: Tell | None = None, precision: str = "auto",
-    compiled: bool = False, budget: str | float | None = None,
+    compiled: bool = False, budget: str | float | None = None, on: str | Crew = "here",
 ) -> Document:  # fmt: skip
     """Train, forget, retrain oracles, audit, report.
 
@@ -87,17 +89,19 @@ def run(
         precision: of gradient steps: 'float32', 'bfloat16', or 'auto' for bfloat16 where the machine gains.
         compiled: whether models are compiled by torch.compile.
         budget: share of retraining's operations at which methods stop, such as '10%' or 0.1; None lets them finish.
+        on: who does the work: 'here', 'ray', 'ray=HOST:PORT', 'slurm', 'slurm=PARTITION', 'slurm-local', or a crew.
 
     Returns:
         The document of scores.
 
     Raises:
         BadInput: something asked for cannot be had; nothing was trained.
+        MissingExtra: the library of ``on`` is not installed.
         RunFailed: the work was begun and did not succeed.
     """
     made = comparison_of(scenario, methods, seeds, oracles, seed)
-    setting = setting_of(device, threads, precision, compiled, budget)
-    document: Document = _conduct([made], store, out, setting, workers, images, command, tell)["runs"][0]
+    setting = setting_of(device, threads, precision, compiled, budget, away=on != "here")
+    document: Document = _conduct([made], store, out, setting, workers, images, command, tell, on)["runs"][0]
     return document
 
 
@@ -267,24 +271,23 @@ def _described(*roles: str) -> list[Document]:
 
 
 def _conduct(
-    made: list[Comparison],
-    store: Any,
-    out: Any,
-    setting: Setting,
-    workers: int | None,
-    images: bool,
-    command: str,
-    tell: Tell | None,
-) -> Document:
-    from untrain.conduct import conduct, workers_for
+    made: list[Comparison], store: Any, out: Any, setting: Setting, workers: int | None, images: bool, command: str,
+    tell: Tell | None, on: str | Crew,
+) -> Document:  # fmt: skip
+    from untrain.conduct import conduct, sendable, workers_for
     from untrain.publish import publish, writable
     from untrain.store import Store
 
     whole(**({} if workers is None else {"workers": workers}))
     if workers is not None and workers < 1:
         raise BadInput(f"workers={workers}: at least 1 is needed")
+    if isinstance(on, str):
+        refuse(on)
+    if on != "here" and not sendable(made):
+        raise BadInput(f"on={on!r}: what is compared cannot be made elsewhere from its spelling; put its classes in a module")
     writable(out)
     held = Store(store)
-    count = min(workers_for(made, setting.device, setting.threads), workers or sys.maxsize)
-    entries = conduct(made, held, setting, count, tell)
+    fitting = workers_for(made, setting.device, setting.threads)
+    with opened(on, workers, fitting, setting.threads, setting.device, held.path / "tmp") as crew:
+        entries = conduct(made, held, setting, crew, tell)
     return publish(entries, held, out, images, command)

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import os
 import platform
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from heapq import heappop, heappush
 from importlib.metadata import version
-from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
@@ -23,8 +18,10 @@ from untrain.core.errors import BadInput, RunFailed
 from untrain.core.records import take
 from untrain.core.roles import Scenario
 from untrain.core.spec import canonical, parse
+from untrain.crew import Crew, Here
 from untrain.data.duplicates import near_duplicates
-from untrain.jobs import Job, Method, Scene, Setting, do, in_worker, ingredients, open_scene
+from untrain.jobs import Delivery, Job, Method, Scene, Setting, do, in_worker, ingredients, open_scene
+from untrain.parcel import Address, addressed, pack, unpack
 from untrain.store import Entry, Store, key_of
 
 
@@ -49,13 +46,17 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is: jobs done and in all, what was done last, seconds gone and seconds left as far as is known."""
+    """How far a run is: jobs done and in all, what was done last, seconds gone and seconds left as far as is known.
+
+    Where something else is to be told than that a job was done, such as that one is tried again, ``note`` tells it.
+    """
 
     done: int
     total: int
     label: str
     elapsed: float
     left: float | None
+    note: str | None = None
 
 
 Tell = Callable[[Progress], None]
@@ -69,7 +70,7 @@ def jobs_of(comparison: Comparison) -> list[Job]:
 
 
 def conduct(
-    comparisons: Sequence[Comparison], store: Store, setting: Setting, workers: int = 1, tell: Tell | None = None
+    comparisons: Sequence[Comparison], store: Store, setting: Setting, crew: Crew | None = None, tell: Tell | None = None
 ) -> list[Entry]:
     """Make every model that is not in the store, then record each comparison there.
 
@@ -77,25 +78,31 @@ def conduct(
         comparisons: what to compare; they share models where they can.
         store: where models, answers and records go.
         setting: device and threads of each job.
-        workers: processes; with 1 all is done in this one.
-        tell: told after each job.
+        crew: who does the work; None for this process.
+        tell: told after each job, and of each that is tried again.
 
     Returns:
         One entry of kind 'run' for each comparison.
 
     Raises:
         BadInput: a scenario or a request cannot be met; nothing was trained.
-        RunFailed: a worker died.
+        RunFailed: workers died again and again.
     """
-    scenes = [open_scene(c.scenario, setting) for c in comparisons]
-    todo: dict[str, tuple[Comparison, Scene, Job]] = {}
+    crew = crew or Here(setting.threads)
+    # Where others do the work the data are needed here for their digests alone.
+    scenes = [open_scene(c.scenario, replace(setting, device="cpu") if crew.apart else setting) for c in comparisons]
+    todo: Todo = {}
     for comparison, scene in zip(comparisons, scenes, strict=True):
         for job in jobs_of(comparison):
             todo.setdefault(_key(scene, job, comparison, setting), (comparison, scene, job))
-    missing = {key: what for key, what in todo.items() if (held := store.get(key)) is None or not held.final}
+    missing = {key: what for key, what in todo.items() if not _stands(store, key)}
     if missing:
-        work = _serially if workers == 1 else _in_processes
-        work(missing, store, setting, workers, _teller(tell, len(todo), len(todo) - len(missing)))
+        teller = _Teller(tell, len(todo), len(todo) - len(missing))
+        try:
+            _work(missing, store, setting, crew, teller)
+        except BaseException:
+            crew.close()
+            raise
     return [_record(c, s, store, setting) for c, s in zip(comparisons, scenes, strict=True)]
 
 
@@ -103,88 +110,100 @@ def _key(scene: Scene, job: Job, comparison: Comparison, setting: Setting) -> st
     return key_of(ingredients(scene, job, comparison.seed, setting))
 
 
-def _teller(tell: Tell | None, total: int, done: int) -> Callable[[Job], None]:
+def _stands(store: Store, key: str) -> bool:
+    held = store.get(key)
+    return held is not None and held.final
+
+
+Todo = dict[str, tuple[Comparison, Scene, Job]]
+
+
+class _Teller:
     """Counts jobs and guesses what is left from the pace since the first, which bears the cost of starting up."""
-    started = time.perf_counter()
-    first, at = started, done
 
-    def told(job: Job) -> None:
-        nonlocal first, at
-        now, at = time.perf_counter(), at + 1
-        if at == done + 1:
-            first = now
-        left = (now - first) / (at - done - 1) * (total - at) if at > done + 3 else 0.0 if at == total else None
-        label = f"{job.method!r} {job.index}" if job.method is not None else f"{job.kind} {job.index}"
-        if tell is not None:
-            tell(Progress(at, total, label, now - started, left))
+    def __init__(self, tell: Tell | None, total: int, done: int):
+        self.tell, self.total, self.done, self.at = tell, total, done, done
+        self.started = self.first = time.perf_counter()
+        self.label = ""
 
-    return told
+    def finished(self, job: Job) -> None:
+        """One more is done."""
+        now, self.at, self.label = time.perf_counter(), self.at + 1, _label(job)
+        if self.at == self.done + 1:
+            self.first = now
+        self._say(now)
 
+    def note(self, text: str) -> None:
+        """Something happened that the reader of progress should know."""
+        self._say(time.perf_counter(), text)
 
-Missing = dict[str, tuple[Comparison, Scene, Job]]
-
-
-def _serially(missing: Missing, store: Store, setting: Setting, workers: int, told: Callable[[Job], None]) -> None:
-    with _threads(setting.threads):
-        for comparison, scene, job in missing.values():
-            do(scene, job, comparison.seed, setting, store)
-            told(job)
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+    def _say(self, now: float, note: str | None = None) -> None:
+        at, begun, left = self.at, self.done, None
+        if at == self.total or at > begun + 3:
+            left = (now - self.first) / max(1, at - begun - 1) * (self.total - at)
+        if self.tell is not None:
+            self.tell(Progress(at, self.total, self.label, now - self.started, left, note))
 
 
-def _in_processes(missing: Missing, store: Store, setting: Setting, workers: int, told: Callable[[Job], None]) -> None:
-    """Train first; a method begins as soon as its original is there."""
-    running: dict[Future[str], tuple[str, Job]] = {}
+def _label(job: Job) -> str:
+    return f"{job.method!r} {job.index}" if job.method is not None else f"{job.kind} {job.index}"
+
+
+def _work(missing: Todo, store: Store, setting: Setting, crew: Crew, teller: _Teller) -> None:
+    """Train first; a method begins as soon as its original is there.
+
+    No more is submitted than the crew can do at once, so that what others wait for is always begun first.
+    """
+    crew.tell = teller.note
+    place = {key: at for at, key in enumerate(missing)}
+    starts = {
+        key: _key(scene, Job("original", job.index), comparison, setting)
+        for key, (comparison, scene, job) in missing.items()
+        if job.method is not None
+    }
     waiting: dict[str, list[str]] = {}
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_watch_parent, initargs=(os.getpid(),))
-
-    def submit(key: str) -> None:
-        comparison, _, job = missing[key]
-        running[pool.submit(in_worker, key, comparison.scenario, job, comparison.seed, setting, store.path)] = (key, job)
-
-    try:
-        for key, (comparison, scene, job) in missing.items():
-            start = _key(scene, Job("original", job.index), comparison, setting)
-            if job.method is not None and start in missing:
-                waiting.setdefault(start, []).append(key)
-            else:
-                submit(key)
-        while running:
-            finished, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in finished:
-                key, job = running.pop(future)
-                future.result()
-                told(job)
-                for next_key in waiting.pop(key, []):
-                    submit(next_key)
-    except BrokenProcessPool:
-        raise RunFailed(
-            "a worker process died (killed, or out of memory); what is finished is stored: run the same command again "
-            "(in a script with workers, guard the call by: if __name__ == '__main__')"
-        ) from None
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+    for key, start in starts.items():
+        if start in missing:
+            waiting.setdefault(start, []).append(key)
+    ready = [at for key, at in place.items() if starts.get(key) not in missing]
+    keys, running, packed = list(missing), dict[str, str](), False
+    with addressed(store) as address:
+        while ready or running:
+            while ready and len(running) < crew.size:
+                key = keys[heappop(ready)]
+                name = f"{_label(missing[key][2])} ({key[:12]})"
+                running[name] = key
+                parcel = pack(_held(store, starts[key])) if packed and key in starts else None
+                _submit(crew, name, key, missing[key], setting, store, address, parcel)
+            name, answer = crew.finished()
+            key = running.pop(name)
+            if isinstance(answer, Delivery) and answer.wants:
+                packed = True  # a worker does not see the store: from now on models to start from are sent along
+                heappush(ready, place[key])
+                continue
+            if isinstance(answer, Delivery) and answer.parcel is not None:
+                unpack(answer.parcel, key, store)
+            teller.finished(missing[key][2])
+            for later in waiting.pop(key, []):
+                heappush(ready, place[later])
 
 
-def _watch_parent(parent: int) -> None:
-    """End this worker when the process that began it is gone, or both are interrupted: a stopped run leaves nothing behind."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+def _submit(
+    crew: Crew, name: str, key: str, what: tuple[Comparison, Scene, Job], setting: Setting, store: Store, address: Address,
+    parcel: bytes | None,
+) -> None:  # fmt: skip
+    comparison, scene, job = what
+    if crew.apart:
+        crew.submit(name, in_worker, key, comparison.scenario, job, comparison.seed, setting, address, parcel)
+    else:
+        crew.submit(name, do, scene, job, comparison.seed, setting, store)
 
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        os._exit(1)
 
-    threading.Thread(target=watch, daemon=True).start()
+def _held(store: Store, key: str) -> Entry:
+    entry = store.get(key)
+    if entry is None:
+        raise RunFailed(f"entry {key[:12]} went away while it was needed: run the same again")
+    return entry
 
 
 def _record(comparison: Comparison, scene: Scene, store: Store, setting: Setting) -> Entry:
@@ -254,15 +273,18 @@ def _setting(setting: Setting) -> dict[str, Any]:
     return {"device": setting.device, "threads": setting.threads, **how, "machine": machine, **versions}
 
 
+def sendable(comparisons: Sequence[Comparison]) -> bool:
+    """Whether another process can make the same scenarios and methods from their spellings."""
+    parts = [part for comparison in comparisons for part in (comparison.scenario, *comparison.methods)]
+    try:
+        return not any("__main__." in repr(part) or parse(repr(part)) != part for part in parts)
+    except BadInput:
+        return False
+
+
 def workers_for(comparisons: Sequence[Comparison], device: str, threads: int) -> int:
     """As many processes as fit the cores; one where work shares a GPU, or where a scenario cannot be sent to another process."""
-    if torch.device(device).type != "cpu":
-        return 1
-    try:
-        for comparison in comparisons:
-            if any("__main__." in repr(part) or parse(repr(part)) != part for part in (comparison.scenario, *comparison.methods)):
-                return 1
-    except BadInput:
+    if torch.device(device).type != "cpu" or not sendable(comparisons):
         return 1
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, cores // threads)

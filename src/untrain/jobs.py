@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from untrain.core.spec import canonical, sources
 from untrain.data.request import request
 from untrain.learn.problem import problem, task_of
 from untrain.observe.logits import logits
+from untrain.parcel import Address, pack, unpack
 from untrain.store import Entry, Store, key_of
 
 Method = Unlearner | Recipe
@@ -239,8 +240,27 @@ def _keep(model: nn.Module, answers: np.ndarray[Any, Any], made: dict[str, Any],
 _scenes: dict[str, Scene] = {}
 
 
-def in_worker(key: str, scenario: Scenario, job: Job, seed: int, setting: Setting, store: str | Path) -> str:
+@dataclass(frozen=True)
+class Delivery:
+    """What a worker answers: nothing where it sees the store; else the entry, or that it wants the model to start from."""
+
+    parcel: bytes | None = None
+    wants: bool = False
+
+
+def in_worker(
+    key: str, scenario: Scenario, job: Job, seed: int, setting: Setting, at: Address, start: bytes | None = None
+) -> Delivery:
     """Do a job in a process of its own; the scenes of a run are opened once.
+
+    Args:
+        key: of the entry.
+        scenario: its scene is opened here.
+        job: what to make.
+        seed: from which all seeds are derived.
+        setting: device and threads.
+        at: the run's store.
+        start: the packed entry of the original, for where the store is not seen.
 
     Raises:
         RunFailed: here the ingredients are others than where the run began.
@@ -249,6 +269,16 @@ def in_worker(key: str, scenario: Scenario, job: Job, seed: int, setting: Settin
     name = repr(scenario)
     if name not in _scenes:
         _scenes[name] = open_scene(scenario, setting)
-    if key_of(ingredients(_scenes[name], job, seed, setting)) != key:
-        raise RunFailed("code or data changed while the run was under way: run the same command again")
-    return do(_scenes[name], job, seed, setting, Store(store)).key
+    scene = _scenes[name]
+    if key_of(ingredients(scene, job, seed, setting)) != key:
+        raise RunFailed("code, data or versions differ where the work is done: have the same everywhere, and run it again")
+    if at.seen():
+        do(scene, job, seed, setting, Store(at.path))
+        return Delivery()
+    if job.method is not None and start is None:
+        return Delivery(wants=True)
+    with TemporaryDirectory(prefix="untrain-") as folder:
+        scratch = Store(folder)
+        if start is not None:
+            unpack(start, key_of(ingredients(scene, Job("original", job.index), seed, setting)), scratch)
+        return Delivery(pack(do(scene, job, seed, setting, scratch)))

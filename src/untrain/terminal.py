@@ -50,6 +50,9 @@ def teller(what: str = "models") -> Any:
     def tell(at: Progress) -> None:
         nonlocal last
         now = time.monotonic()
+        if at.note is not None:
+            print(f"\r\x1b[2K{at.note}" if live else at.note, file=sys.stderr, flush=True)
+            return
         if not live and now - last < 10 and at.done < at.total:
             return
         last = now
