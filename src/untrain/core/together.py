@@ -163,7 +163,7 @@ def together(inplace: bool = False, timeout: float = 600.0) -> Iterator[Team]:
     except RuntimeError as error:
         if not re.search(LOST, str(error), re.IGNORECASE) or isinstance(error, RunFailed | BadInput):
             raise
-        told = str(error).strip().splitlines()[0].rpartition("] ")[2]
+        told = str(error).strip().splitlines()[0].rpartition("] ")[2].partition(". ")[0]
         raise RunFailed(f"another process failed, ended or does not answer: its own message says why ({told})") from None
     finally:
         if group is not None:
