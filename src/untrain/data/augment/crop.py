@@ -27,8 +27,5 @@ class Crop(Augment):
         wide = x.new_zeros((b, channels, height + 2 * self.pad, width + 2 * self.pad))
         wide[:, :, self.pad : self.pad + height, self.pad : self.pad + width] = x
         down, across = (torch.from_numpy(d).to(x.device) for d in rng.integers(0, 2 * self.pad + 1, (2, b)))
-        rows = down[:, None] + torch.arange(height, device=x.device)
-        columns = across[:, None] + torch.arange(width, device=x.device)
-        image = torch.arange(b, device=x.device)[:, None, None]
-        # Indexed axes come first: (b, height, width, channels).
-        return wide.permute(0, 2, 3, 1)[image, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2).contiguous()
+        every = wide.unfold(2, height, 1).unfold(3, width, 1)  # a view: (b, channels, place down, place across, height, width)
+        return every[torch.arange(b, device=x.device), :, down, across]
