@@ -13,7 +13,9 @@ from torch import nn
 
 import untrain as ut
 from untrain.core.records import Examples, Problem
+from untrain.core.roles import Unlearner
 from untrain.core.steps import Adam, Sgd, Steps
+from untrain.learn.descend import descend
 from untrain.localize.choices import Channels, Gather
 from untrain.tasks.classify import Classify
 
@@ -215,6 +217,26 @@ def endless():
     return {"model": ut.Finetune(steps=Steps(lr=1e-4, epochs=1_000_000))(model, problem)}
 
 
+class Past(Unlearner):
+    """Asks the model past the task.
+
+    Source: none; what a careless method might do.
+    """
+
+    def unlearn(self, model, problem):
+        """The model after a few steps."""
+
+        def loss(retain, forget):
+            return model(retain.x).square().mean() - 0.1 * model(forget.x).square().mean()
+
+        return descend(model, loss, problem.pairs(steps(batch=7)), steps(batch=7))
+
+
+def past():
+    """Losses that cannot be weighed."""
+    return {"told": told(lambda: Past()(*posed()))}
+
+
 def budget():
     """A limit of operations."""
     from untrain.core.cost import metered
@@ -229,15 +251,16 @@ def main(rank, size, folder, works):
     warnings.filterwarnings("ignore", message=".*reducer|.*barrier.*|.*devices.*")
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=size, timeout=timedelta(seconds=60))
-    began = time.monotonic()
+    began, found = time.monotonic(), {}
     try:
         with ut.together(inplace=True, timeout=50):
-            found = {work: globals()[work]() for work in works}
+            for work in works:
+                found[work] = globals()[work]()
     except Exception as error:  # whatever ends a process is looked at by the test
-        found = {"error": f"{type(error).__name__}: {error}"}
+        found["error"] = f"{type(error).__name__}: {error}"
     torch.save(found | {"seconds": time.monotonic() - began}, folder / f"{rank}.pt")
     if "a fault" in found.get("error", ""):
-        time.sleep(8)  # a process that stays although it has failed
+        time.sleep(4)  # a process that stays although it has failed
 
 
 if __name__ == "__main__":

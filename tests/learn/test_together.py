@@ -59,12 +59,12 @@ def end(folder, processes, limit=150):
     missing = [f.with_suffix(".log").read_text()[-2000:] for f in files if not f.exists()]
     assert not missing, missing
     found = [torch.load(file, weights_only=False) for file in files]
-    errors = [each["error"] for each in found if "error" in each]
-    assert not errors, errors
+    wanted = [{work for work in WORKS if work != "one_fails"} <= each.keys() for each in found]
+    assert all(wanted), [each.get("error") for each in found]
     return found
 
 
-WORKS = ("answers", "batchnorm", "frozen", "different", "budget", "wrapped", "sharded")
+WORKS = ("answers", "batchnorm", "frozen", "different", "budget", "past", "wrapped", "sharded", "one_fails")
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +141,10 @@ def test_a_budget_is_refused(found):
     assert found[0]["budget"]["told"].startswith("BadInput: a budget")
 
 
+def test_a_loss_that_cannot_be_weighed_is_refused(found):
+    assert found[0]["past"]["told"].startswith("ModelError: shares of retain and forget differ")
+
+
 @pytest.mark.parametrize("how", ["torch", "accelerate"])
 def test_a_wrapped_model_is_taken_for_what_it_wraps(found, alone, how):
     if how not in found[0]["wrapped"]:
@@ -180,21 +184,13 @@ def test_a_sharded_model_is_put_back_when_the_work_fails(found):
     assert found[0]["sharded"]["restored"]
 
 
-def test_when_one_process_fails_the_other_ends_with_one_line(tmp_path):
-    processes = begin(tmp_path, "one_fails")
-    try:
-        for process in processes:
-            process.wait(90)
-        first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=False) for rank in (0, 1))
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()
+def test_when_one_process_fails_the_other_ends_with_one_line(found):
+    first, second = found
     assert second["error"].startswith("KeyError")
     assert first["error"].startswith("RunFailed: another process failed, ended or does not answer")
     assert "\n" not in first["error"]
-    # The process that failed still ran for eight seconds: the other did not wait for its end.
-    assert first["seconds"] < second["seconds"] + 4
+    # The process that failed was there for four seconds more: the other did not wait for its end.
+    assert first["seconds"] < second["seconds"] + 2
 
 
 def test_when_one_process_is_killed_the_other_ends_with_one_line(tmp_path):

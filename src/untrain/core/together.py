@@ -35,6 +35,7 @@ class Team:
         inplace: whether a sharded model may be changed itself.
         device: where numbers lie that are told to all.
         weights: what the loss of a batch counts in this step, by the storage of its labels; empty when all count alike.
+        asked: those batches that the task weighed in this step.
     """
 
     group: dist.ProcessGroup
@@ -43,6 +44,7 @@ class Team:
     inplace: bool
     device: torch.device
     weights: dict[int, float] = field(default_factory=dict)
+    asked: set[int] = field(default_factory=set)
 
     def share(self, n: int) -> tuple[int, int]:
         """First row, and the one after the last, of this process's part of n."""
@@ -198,7 +200,9 @@ class Weighed:
         return self.task.head(model, classes)
 
     def _weight(self, batch: Batch) -> float:
-        return self.crew.weights.get(batch.y.untyped_storage().data_ptr(), 1.0)
+        key = batch.y.untyped_storage().data_ptr()
+        self.crew.asked.add(key)
+        return self.crew.weights.get(key, 1.0)
 
 
 def join(asked: str, model: nn.Module, problem: Problem) -> nn.Module:
@@ -206,11 +210,14 @@ def join(asked: str, model: nn.Module, problem: Problem) -> nn.Module:
 
     Raises:
         BadInput: method, data, seed or weights differ between the processes.
+        ModelError: the model is where the processes cannot exchange it.
     """
     crew = team()
     if crew is None:
         return model
     inner = unwrap(model)
+    if crew.device.type == "cuda" and any(p.device.type != "cuda" for p in inner.parameters()):
+        raise ModelError("the processes speak through NCCL, which takes no CPU tensors: move the model to this process's GPU")
     crew.agree(asked, inner, problem)
     return inner
 

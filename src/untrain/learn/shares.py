@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from untrain.core.cost import limited, note
-from untrain.core.errors import BadInput, RunFailed
+from untrain.core.errors import BadInput, ModelError, RunFailed
 from untrain.core.records import Batch
 from untrain.core.shards import is_sharded
 from untrain.core.together import Team, content
@@ -58,6 +58,7 @@ class Shares:
             rows = slice(start, stop) if stop > start else slice(0, 1)
             mine.append(Batch(batch.x[rows].to(device), batch.y[rows].to(device)))
         self.crew.weights.clear()
+        self.crew.asked.clear()
         self.scale = counts[0] if len(set(counts)) == 1 else 1.0
         if len(set(counts)) > 1:
             held = [b for b in mine if b is not None]
@@ -68,7 +69,15 @@ class Shares:
         return mine
 
     def add_up(self) -> None:
-        """Sum the gradients over the processes; what has none on any of them is left without."""
+        """Sum the gradients over the processes; what has none on any of them is left without.
+
+        Raises:
+            ModelError: batches count differently and the loss did not ask the problem's task about each.
+        """
+        if self.crew.weights.keys() - self.crew.asked:
+            raise ModelError(
+                "shares of retain and forget differ, and the loss asks the model past the problem's task: ask the task"
+            )
         if self.sharded:
             return
         device = self.free[0].held.device
@@ -90,12 +99,13 @@ class Shares:
             RunFailed: they do not.
         """
         self.crew.weights.clear()
-        if self.norms and moved:
+        alone = [part for part in self.norms if not isinstance(part, nn.SyncBatchNorm)]
+        if alone and moved:
             note(
                 f"batch norm normalised each of {self.crew.size} processes' share of a batch by itself, so the model differs from "
                 "one process's; running statistics were averaged over the processes"
             )
-            held = [b for part in self.norms for b in part.buffers() if b.is_floating_point()]
+            held = [b for part in alone for b in part.buffers() if b.is_floating_point()]
             self.crew.sum(held)
             for b in held:
                 b /= self.crew.size
