@@ -61,8 +61,8 @@ def near_duplicates(forget: Examples, retain: Examples, within: float = WITHIN) 
         mean += block.sum(0)
     mean /= len(forget) + len(retain)
     a -= mean
-    nearest, lengths = _nearest(a, (block - mean for block in _blocks(retain.x, a.device)))
-    scale = float(torch.cat([a.norm(dim=1), *lengths]).median())
+    nearest, lengths = _nearest(a, (block - mean for block in _blocks(retain.x, a.device)), len(retain))
+    scale = float(torch.cat([a.norm(dim=1), lengths]).median())
     rows = nearest.cpu().numpy()
     beside = torch.cat([_vectors(retain.x[part]) for part in np.array_split(rows, -(-len(rows) // _size(retain.x)))])
     distance = (a - (beside.to(a.device) - mean)).norm(dim=1).cpu().numpy() / (scale if scale > 0 else 1.0)
@@ -100,16 +100,17 @@ def _vectors(x: Tensor) -> Tensor:
     return flat - flat.mean(1, keepdim=True)
 
 
-def _nearest(a: Tensor, blocks: Iterable[Tensor]) -> tuple[Tensor, list[Tensor]]:
-    """Row nearest to each row of ``a`` in blocks of others: least ``|b|^2 - 2 a.b``, to which ``|a|^2`` adds nothing.
+def _nearest(a: Tensor, blocks: Iterable[Tensor], n: int) -> tuple[Tensor, Tensor]:
+    """Row nearest to each row of ``a`` in blocks of n others: least ``|b|^2 - 2 a.b``, to which ``|a|^2`` adds nothing.
 
-    And the lengths of the others, block by block.
+    And the lengths of the others, which have their place beforehand: small tensors kept between large ones that go would
+    keep the allocator from giving their memory back.
     """
     best, at = a.new_full((len(a),), torch.inf), torch.zeros(len(a), dtype=torch.long, device=a.device)
-    start, lengths = 0, []
+    start, lengths = 0, a.new_empty(n)
     for block in blocks:
         square = (block**2).sum(1)
-        lengths.append(square.sqrt())
+        lengths[start : start + len(block)] = square.sqrt()
         for first in range(0, len(a), BLOCK):
             here = slice(first, first + BLOCK)
             value, row = torch.addmm(square, a[here], block.T, alpha=-2).min(1)
