@@ -22,6 +22,8 @@ _HOMES = {
     "Mask": "untrain.core.records",
     "examples": "untrain.data.examples",
     "problem": "untrain.learn.problem",
+    "populate": "untrain.population.populate",
+    "revive": "untrain.population.populate",
     "Store": "untrain.store",
     "UntrainError": "untrain.core.errors",
     "together": "untrain.core.together",

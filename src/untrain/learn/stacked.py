@@ -69,7 +69,7 @@ class Stack(nn.Module):
         state = {name: getattr(self, leaf) for leaf, name in self.names.items()}
         # "error": a draw other than a plain dropout's would depend on which models happen to be stacked together.
         ask = vmap(self._one, in_dims=(0, None if self.shared else 0), randomness="error")
-        out: Tensor = ask(state, x if self.shared else x.unflatten(0, (self.m, -1)))
+        out: Tensor = ask(state, x if self.shared else _apart(x, self.m))
         return out.flatten(0, 1)
 
     def _one(self, state: dict[str, Tensor], x: Tensor) -> Tensor:
@@ -86,7 +86,7 @@ class Stack(nn.Module):
             with torch.no_grad():
                 for at in in_order(len(examples), rows):
                     found = task.logits(self, batch_of(examples, at, device)).float()
-                    out.append(found.unflatten(0, (self.m, -1)).cpu().numpy())
+                    out.append(_apart(found, self.m).cpu().numpy())
         finally:
             self.shared = False
         return np.concatenate(out, axis=1)
@@ -100,13 +100,16 @@ class Stack(nn.Module):
         return model.eval()
 
 
+def _apart(many: Tensor, m: int) -> Tensor:
+    """(m * b, ...) as (m, b, ...)."""
+    return many.reshape(m, -1, *many.shape[1:])
+
+
 def _state(model: nn.Module) -> dict[str, Tensor]:
     return dict(model.named_parameters()) | dict(model.named_buffers())
 
 
-def train_together(
-    models: Sequence[nn.Module], examples: Examples, members: Sequence[Member], steps: Steps, task: Task
-) -> Stack:
+def train_together(models: Sequence[nn.Module], examples: Examples, members: Sequence[Member], steps: Steps, task: Task) -> Stack:
     """Train ``models[k]`` on the rows of ``members[k]``, with the batches that ``fit`` draws for it alone.
 
     The loss is the sum over models of each model's mean loss, so that each gets its own gradient. All members take as
@@ -176,7 +179,7 @@ class _Walk:
             rng = np.random.default_rng((member.seed, epoch))
             order = np.concatenate(list(shuffled(len(member.rows), self.batch, rng)))
             row[: len(order)] = member.rows[order]
-        rows, x, y = torch.from_numpy(table).to(self.device), self.examples.x, self.examples.y
+        rows, x, y = torch.from_numpy(table).to(self.device), self.examples.x[:], self.examples.y
         sizes = [len(b) for b in shuffled(self.longest, self.batch, np.random.default_rng(0))]
         for size, stop in zip(sizes, np.cumsum(sizes), strict=True):
             at = rows[:, stop - size : stop].flatten()  # (m * b,)
@@ -187,16 +190,16 @@ class _Walk:
                 self.scale = torch.from_numpy(size / (self.sizes - stop + size)).to(self.device)
             # Examples first, as the loop expects of a batch, though in memory the models come first.
             m = len(self.members)
-            yield (Batch(xs.unflatten(0, (m, size)).transpose(0, 1), ys.unflatten(0, (m, size)).transpose(0, 1)),)
+            yield (Batch(_apart(xs, m).transpose(0, 1), _apart(ys, m).transpose(0, 1)),)
 
     def loss(self, batch: Batch) -> Tensor:
         """Sum over models of each one's mean loss."""
         x, y = (part.transpose(0, 1).flatten(0, 1) for part in batch)  # (m * b, ...)
         each = self.task.loss(self.stack, Batch(x, y if self.scale is None else y.clamp(min=0)))
-        each = each.unflatten(0, (self.stack.m, -1))  # (m, b)
+        each = _apart(each, self.stack.m)  # (m, b)
         if self.scale is not None:
             # A mean over all rows of a batch that is filled up is one over its own rows by this factor.
-            each = torch.where(y.unflatten(0, each.shape) >= 0, each * self.scale[:, None].to(each.dtype), 0)
+            each = torch.where(y.reshape(each.shape) >= 0, each * self.scale[:, None].to(each.dtype), 0)
         means = each.mean(1)
         self.sums += means.detach()
         return means.sum()

@@ -1,0 +1,1 @@
+"""Populations of models: pairs of a subset and a seed in, answers out."""
