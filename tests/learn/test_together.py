@@ -241,10 +241,11 @@ def test_torchrun_launches(tmp_path, alone):
 @pytest.mark.slow
 def test_accelerate_launches(tmp_path, alone):
     pytest.importorskip("accelerate", reason="accelerate is not installed")
+    # With --cpu it starts one process and no more; this way it is torchrun's, and goes without a GPU.
     command = (
         "-m",
         "accelerate.commands.launch",
-        "--cpu",
+        "--multi_gpu",
         "--num_processes",
         "2",
         "--num_machines",
