@@ -17,7 +17,7 @@ from untrain.core.errors import NotFinite
 from untrain.core.records import Batch, Examples, Plan, Task, batch_of
 from untrain.core.steps import Steps, epochs_of
 from untrain.learn.descend import descend
-from untrain.learn.ownnoise import take_over
+from untrain.learn.dropout import take_over
 
 ANSWERED = 2**22  # examples times models whose answers are asked for at once, by the width of an answer
 
