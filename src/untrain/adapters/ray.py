@@ -44,7 +44,8 @@ class RayCrew:
         self._ours = False
         self._folder: str | None = None
         self._doors: list[tuple[socket.AddressFamily, Any]] = []
-        self._silent_since: float | None = None
+        self._remote: Any = None
+        self._looked, self._silent_since = 0.0, 0.0
 
     @property
     def size(self) -> int:
@@ -64,8 +65,8 @@ class RayCrew:
         while self._running:
             try:
                 done, _ = ray.wait(list(self._running), num_returns=1, timeout=1.0)
+                self._listen()
                 if not done:
-                    self._listen()
                     continue
                 name, task = self._running.pop(done[0])
                 return name, pickle.loads(ray.get(done[0])).value()
@@ -81,7 +82,8 @@ class RayCrew:
 
     def close(self) -> None:
         """Cancel what is under way; leave the cluster, or end it where it was begun for this crew."""
-        running, self._running, self._size = list(self._running), {}, 0
+        running, self._running, self._size, self._doors, self._silent_since = list(self._running), {}, 0, [], 0.0
+        self._remote = None
         if self._ours:
             ray.shutdown()
             self._ours = False
@@ -95,8 +97,10 @@ class RayCrew:
 
     def _begin(self, name: str, task: bytes) -> None:
         # Ray's own retries are silent; they are off, so that three attempts are three, and each is told.
-        remote = ray.remote(_task).options(num_cpus=self.threads, num_gpus=self.gpus, max_retries=0, name=name)
-        self._running[remote.remote(task, self.threads)] = name, task
+        remote = ray.remote(_task) if self._remote is None else self._remote
+        self._remote = remote  # each one that is made anew is sent to the head anew
+        remote = remote.options(num_cpus=self.threads, num_gpus=self.gpus, max_retries=0, name=name)
+        self._running[remote.remote(task, self.threads, sys.path)] = name, task
 
     def _join(self) -> None:
         if not ray.is_initialized():
@@ -128,16 +132,20 @@ class RayCrew:
 
     def _listen(self, at_once: bool = False) -> None:
         """Raise when head or node have been silent for long; Ray itself would wait a minute and then end this process."""
-        if all(_answers(family, door, 2.0) for family, door in self._doors):
-            self._silent_since = None
-            return
         now = time.monotonic()
+        if now - self._looked < 1.0 and not at_once:
+            return
+        self._looked = now
+        if all(_answers(family, door, 2.0) for family, door in self._doors):
+            self._silent_since = 0.0
+            return
         self._silent_since = self._silent_since or now
         if at_once or self.address is None or now - self._silent_since > GRACE:
             raise _lost("it does not answer any more")
 
 
-def _task(task: bytes, threads: int) -> bytes:
+def _task(task: bytes, threads: int, path: list[str]) -> bytes:
+    sys.path += [folder for folder in path if folder not in sys.path]
     torch.set_num_threads(threads)
     return attempt_packed(task)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import pickle
 import shutil
 import sys
@@ -58,7 +59,7 @@ class SlurmCrew:
         """Wait for the next task to finish."""
         while self._running:
             for name, (job, task, began) in list(self._running.items()):
-                late = self.cluster == "local" and time.monotonic() - began > 60 * self.minutes + 30
+                late = self.cluster == "local" and time.monotonic() - began > 60 * self.minutes
                 if not late and not job.done():
                     continue
                 del self._running[name]
@@ -103,9 +104,14 @@ class SlurmCrew:
             self._executor = submitit.AutoExecutor(self.folder, cluster=self.cluster)
             gpus = {"gpus_per_node": self.gpus} if self.gpus else {}
             partition = {"slurm_partition": self.partition} if self.partition and self.cluster == "slurm" else {}
-            minutes = int(max(1, self.minutes)) if self.cluster == "slurm" else self.minutes
             self._executor.update_parameters(
-                name="untrain", timeout_min=minutes, cpus_per_task=self.threads, tasks_per_node=1, nodes=1, **gpus, **partition
+                name="untrain",
+                timeout_min=math.ceil(self.minutes),
+                cpus_per_task=self.threads,
+                tasks_per_node=1,
+                nodes=1,
+                **gpus,
+                **partition,
             )
         return self._executor
 
