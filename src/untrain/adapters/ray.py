@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
+import os
 import pickle
 import shutil
+import signal
 import socket
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import ray
@@ -45,6 +48,7 @@ class RayCrew:
         self._folder: str | None = None
         self._doors: list[tuple[socket.AddressFamily, Any]] = []
         self._remote: Any = None
+        self._kin: dict[int, str] = {}
         self._looked, self._silent_since = 0.0, 0.0
 
     @property
@@ -85,8 +89,10 @@ class RayCrew:
         running, self._running, self._size, self._doors, self._silent_since = list(self._running), {}, 0, [], 0.0
         self._remote = None
         if self._ours:
+            kin = self._kin | _family(set(self._kin))
             ray.shutdown()
-            self._ours = False
+            _sweep(kin)
+            self._ours, self._kin = False, {}
         elif ray.is_initialized():
             for reference in running:
                 with suppress(RayError, ConnectionError):
@@ -112,12 +118,13 @@ class RayCrew:
                 given = {"address": "local", "num_cpus": cores, "include_dashboard": False, "_temp_dir": self._folder}
             elif self.address != "auto":
                 _knock(self.address)
-            self._ours = True
+            self._ours, before = True, _family({os.getpid()})
             try:
                 context = ray.init(log_to_driver=False, logging_level=logging.CRITICAL, **given)
             except (RayError, OSError, RuntimeError, ValueError) as error:
                 self.close()
                 raise RunFailed(f"Ray could not be {'joined' if self.address else 'begun'}: {_brief(error)}") from None
+            self._kin = {pid: began for pid, began in _family({os.getpid()}).items() if pid not in before}
             about = getattr(context, "address_info", None) or {}
             self._doors = [(socket.AF_INET, _parts(about["gcs_address"]))] if about.get("gcs_address") else []
             self._doors += [(socket.AF_UNIX, about["raylet_socket_name"])] if about.get("raylet_socket_name") else []
@@ -142,6 +149,30 @@ class RayCrew:
         self._silent_since = self._silent_since or now
         if at_once or self.address is None or now - self._silent_since > GRACE:
             raise _lost("it does not answer any more")
+
+
+def _family(roots: set[int]) -> dict[int, str]:
+    """Processes that descend from others, zombies left out, and when each began; none where there is no /proc."""
+    parents, began = dict[int, int](), dict[int, str]()
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            state, parent, *words = file.read_text().rpartition(")")[2].split()
+            if state != "Z":
+                parents[int(file.parent.name)], began[int(file.parent.name)] = int(parent), words[17]
+    found = set(roots)
+    while more := {pid for pid, parent in parents.items() if parent in found and pid not in found}:
+        found |= more
+    return {pid: began[pid] for pid in found - roots}
+
+
+def _sweep(kin: dict[int, str]) -> None:
+    """End what is left of a cluster: some of its agents outlive a head that was killed by minutes."""
+    until = time.monotonic() + 3.0
+    while (left := kin.items() & _family({0}).items()) and time.monotonic() < until:
+        time.sleep(0.1)
+    for pid, _ in left:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def _task(task: bytes, threads: int, path: list[str]) -> bytes:

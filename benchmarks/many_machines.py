@@ -1,0 +1,87 @@
+"""Crews of two against this process alone, on tasks of one thread: training a small network on real images, warm and cold."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import time
+from contextlib import ExitStack, closing
+from functools import lru_cache
+from typing import Any
+
+from side_by_side import Row, ratio, row, show, times
+
+from untrain import parse
+from untrain.core.records import Data
+from untrain.crew import Crew, Here, Processes, each
+
+SCENARIO = "Digits(model=ConvNet(width={width}), steps=Steps(lr=0.05, epochs={epochs}, batch=64))"
+
+
+@lru_cache(maxsize=1)
+def loaded(scenario: str) -> tuple[Any, Data]:
+    """The learner and the data, once in each process."""
+    made = parse(scenario)
+    return made.learner(), made.load()
+
+
+def train(scenario: str, seed: int) -> str:
+    """A task: train a model; the digest of its weights."""
+    learner, data = loaded(scenario)
+    state = learner(data.train, seed).state_dict()
+    return hashlib.sha256(b"".join(t.detach().numpy().tobytes() for t in state.values())).hexdigest()
+
+
+def crews() -> dict[str, Crew]:
+    """This process, two processes, and Ray with two cores where it is installed."""
+    made: dict[str, Crew] = {"serial": Here(), "two processes": Processes(2)}
+    try:
+        from untrain.adapters.ray import RayCrew
+    except ImportError:
+        print("ray is not installed: its rows are left out", file=sys.stderr)
+    else:
+        made["ray, two cores"] = RayCrew(workers=2)
+    return made
+
+
+def nothing(seconds: float) -> float:
+    """A task that holds its worker."""
+    time.sleep(seconds)
+    return seconds
+
+
+def main(quick: bool = False) -> list[Row]:
+    """All rows."""
+    import many_machines as here  # workers find tasks by the name of their module, which is not __main__ there
+
+    scenario = SCENARIO.format(width=8 if quick else 16, epochs=2 if quick else 8)
+    calls = {str(seed): (scenario, seed) for seed in range(4 if quick else 8)}
+    rows, found = [], dict[str, dict[str, str]]()
+    with ExitStack() as stack:
+        made = crews()
+        for name, crew in made.items():
+            stack.enter_context(closing(crew))
+            start = time.perf_counter()
+            list(each(crew, here.nothing, {str(i): (0.5,) for i in range(crew.size)}))
+            cold = time.perf_counter() - start - 0.5
+            list(each(crew, here.train, {str(i): (scenario, i) for i in range(2 * crew.size)}))  # loads the data in every worker
+            rows.append(row(f"{name}: until its workers are there", "s", [cold]))
+
+        def work(name: str) -> None:
+            found[name] = dict(each(made[name], here.train, calls))
+
+        variants = {name: lambda name=name: work(name) for name in made}
+        taken = times(variants, 2 if quick else 7)
+    each_task = [seconds / len(calls) for seconds in taken["serial"]]
+    rows.append(row("one task, serial", "s", each_task, tasks=len(calls), scenario=scenario))
+    for name in made:
+        if name != "serial":
+            same = found[name] == found["serial"]
+            rows.append(
+                ratio(f"{name}: speed-up over serial", taken["serial"], taken[name], "at least 1.8", bit_for_bit_equal=same)
+            )
+    return rows
+
+
+if __name__ == "__main__":
+    show(main("--quick" in sys.argv))
