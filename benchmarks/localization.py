@@ -87,8 +87,9 @@ def main(quick: bool = False, threads: int = 1) -> list[Row]:
     rows = [noise(threads)]
     if quick:
         return rows + against("ResNet(width=8, depth=10), 128 images", ResNet(width=8, depth=10), 128, 5)
-    rows += against("ResNet-18, 128 images", ResNet(), 128, 7)
-    rows += against("ResNet(width=16), 5,000 images", ResNet(width=16), 5000, 3)
+    rows += against("ResNet-18, 128 images", ResNet(), 128, 5)
+    rows += against("ResNet(width=8, depth=10), 128 images", ResNet(width=8, depth=10), 128, 15)
+    rows += against("ResNet(width=8, depth=10), 5,000 images", ResNet(width=8, depth=10), 5000, 5)
     return [*rows, noise(threads)]
 
 

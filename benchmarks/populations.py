@@ -141,22 +141,18 @@ def main(quick: bool = False) -> list[Row]:
     """All rows."""
     torch.set_num_threads(1)
     steps = Steps(lr=0.05, epochs=1 if quick else 10, batch=64)
-    repeats = 2 if quick else 5
+    repeats = 2 if quick else 3
     mlp, linear, head = (Train(model=model, steps=steps) for model in (Mlp(width=64), Mlp(depth=0), headed))
     head = Train(model=headed, steps=Steps(lr=0.05, epochs=steps.epochs, batch=64, buffers="freeze"))
     if quick:
         return [noise(1), against_loop("Mlp(width=64)", mlp, 16, 1, repeats), *convolutional(4, 4, 1)]
-    rows = [noise(1)]
-    for threads in (1, CORES):
-        rows.append(against_loop("Mlp(width=64)", mlp, 64, threads, repeats, "at least 5"))
-        for other in (Mlp(), Mlp(width=64, depth=2), Mlp(width=256, depth=2)):
-            rows.append(against_loop(repr(other), Train(model=other, steps=steps), 64, threads, 3))
-        for m in (16, 64):
-            rows.append(against_loop("linear models", linear, m, threads, repeats))
-            rows.append(against_loop("heads on a frozen ConvNet", head, m, threads, 3))
-    for width, m in ((8, 8), (16, 16)):
-        rows += convolutional(width, m, 3)
-    return rows + agreement(64) + [noise(1)]
+    rows = [noise(1), against_loop("Mlp(width=64)", mlp, 64, 1, repeats, "at least 5")]
+    rows.append(against_loop("Mlp(width=64)", mlp, 64, CORES, repeats, "at least 5"))
+    rows.append(against_loop("Mlp(width=256, depth=2)", Train(model=Mlp(width=256, depth=2), steps=steps), 64, 1, 2))
+    for m in (16, 64):
+        rows.append(against_loop("linear models", linear, m, 1, 3))
+        rows.append(against_loop("heads on a frozen ConvNet", head, m, 1, 2))
+    return rows + convolutional(8, 8, 3) + agreement(32) + [noise(1)]
 
 
 if __name__ == "__main__":
