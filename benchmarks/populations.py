@@ -17,7 +17,7 @@ from untrain.core.records import Batch, Examples, Plan, take
 from untrain.core.steps import Steps
 from untrain.crew import Here, Processes
 from untrain.learn.descend import descend
-from untrain.learn.stacked import Member, _Walk, train_together
+from untrain.learn.stacked import Member, Walk, train_together
 from untrain.learn.train import Train
 from untrain.models.convnet import ConvNet
 from untrain.models.mlp import Mlp
@@ -111,7 +111,7 @@ class Grouped(nn.Module):
 def grouped(models: Sequence[nn.Module], train: Examples, members: Sequence[Member], learner: Train) -> None:
     """The same training with grouped convolutions."""
     net = Grouped(models)
-    walk = _Walk(net, train, members, learner.steps.batch, learner.task)
+    walk = Walk(net, train, members, learner.steps.batch, learner.task)
 
     def loss(batch: Batch) -> Tensor:
         x, y = (part.transpose(0, 1).flatten(0, 1) for part in batch)

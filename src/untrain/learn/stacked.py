@@ -126,7 +126,7 @@ def train_together(models: Sequence[nn.Module], examples: Examples, members: Seq
         NotFinite: the loss of a model became NaN or infinite; it is named by its seed and its number of examples.
     """
     stack = Stack(models, [member.seed for member in members])
-    walk = _Walk(stack, examples, members, steps.batch, task)
+    walk = Walk(stack, examples, members, steps.batch, task)
     length = count(walk.longest, steps.batch)
     plan = Plan(epochs_of(steps, None), walk.draw, examples, task, length)
     with metered() as meter:
@@ -158,7 +158,7 @@ def check_answers(members: Sequence[Member], answers: np.ndarray[Any, Any]) -> N
         raise NotFinite(f"{_named(members, torch.from_numpy(bad))} answer with NaN or infinite values: lower their lr")
 
 
-class _Walk:
+class Walk:
     """The batches of all members side by side, and their loss.
 
     ``sums`` is each model's loss, summed over all steps, so that the one that went wrong can be named.
