@@ -125,7 +125,7 @@ class Processes:
             worker = next(worker for worker in self._busy if worker.pipe in ready)
             try:
                 said = worker.pipe.recv_bytes()
-            except (EOFError, ConnectionResetError):
+            except (EOFError, OSError):  # it died before it answered, or while it did
                 task = self._busy.pop(worker)
                 self._attempts.died(task[0], worker.gone())
                 self._waiting.appendleft(task)
@@ -235,7 +235,11 @@ def _watch_parent(parent: int) -> None:
 
 def each(crew: Crew, work: Callable[..., Any], calls: Mapping[str, tuple[Any, ...]]) -> Iterator[tuple[str, Any]]:
     """Do ``work(*args)`` for each named call, and give names and results as they are finished."""
-    for name, args in calls.items():
-        crew.submit(name, work, *args)
-    for _ in calls:
-        yield crew.finished()
+    try:
+        for name, args in calls.items():
+            crew.submit(name, work, *args)
+        for _ in calls:
+            yield crew.finished()
+    except BaseException:
+        crew.close()  # what still waits is not the next caller's
+        raise

@@ -266,7 +266,7 @@ def in_worker(
         RunFailed: here the ingredients are others than where the run began.
     """
     torch.set_num_threads(setting.threads)
-    name = repr(scenario)
+    name = f"{scenario!r} on {setting.device}"
     if name not in _scenes:
         _scenes[name] = open_scene(scenario, setting)
     scene = _scenes[name]

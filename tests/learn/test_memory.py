@@ -11,11 +11,14 @@ from torch import nn
 
 from untrain.core.cost import metered
 from untrain.core.errors import RunFailed
+from untrain.core.memory import out_of_memory
 from untrain.core.records import Batch
 from untrain.core.steps import Steps
-from untrain.learn.descend import descend, out_of_memory, pieces
+from untrain.learn.descend import descend, pieces, uneven
 from untrain.learn.train import Train
+from untrain.localize.weightedgrad import WeightedGrad
 from untrain.models.convnet import ConvNet
+from untrain.observe.logits import logits
 from untrain.promises.trial import small
 
 STEPS = Steps(lr=0.05, epochs=2, batch=12)
@@ -102,7 +105,7 @@ def test_the_ways_in_which_torch_tells_of_it_are_known(error):
     assert out_of_memory(error)
 
 
-@pytest.mark.parametrize("sizes", [(12,), (12, 12), (12, 5), (7, 3), (8, 1)])
+@pytest.mark.parametrize("sizes", [(12,), (12, 12), (12, 5), (7, 3), (8, 1), (12, 11)])
 @pytest.mark.parametrize("count", [1, 2, 3, 8])
 def test_shares_add_up_and_pieces_hold_each_example_of_the_largest_once(sizes, count):
     batches = [Batch(torch.arange(n), torch.arange(n)) for n in sizes]
@@ -112,11 +115,45 @@ def test_shares_add_up_and_pieces_hold_each_example_of_the_largest_once(sizes, c
     assert all(len(b.y) for _, piece in cut for b in piece)
 
 
-def test_where_sizes_divide_the_pieces_make_the_mean_of_the_whole():
-    batches = [Batch(torch.randn(12), torch.zeros(12)), Batch(torch.randn(4), torch.zeros(4))]
+@pytest.mark.parametrize(("sizes", "count"), [((12, 4), 4), ((12, 5), 2), ((16, 3), 2), ((16, 3), 4), ((7, 3), 2), ((8, 1), 8)])
+def test_pieces_make_the_mean_of_the_whole_also_of_a_small_batch(sizes, count):
+    batches = [Batch(torch.randn(n), torch.zeros(n)) for n in sizes]
+    assert not uneven(batches, count)
     for at in (0, 1):
-        mean = sum(share * piece[at].x.mean() for share, piece in pieces(batches, 4))
+        mean = sum(share * piece[at].x.mean() for share, piece in pieces(batches, count))
         torch.testing.assert_close(mean, batches[at].x.mean())
+
+
+def test_batches_that_cannot_be_cut_evenly_are_known():
+    assert uneven([Batch(torch.zeros(12), torch.zeros(12)), Batch(torch.zeros(11), torch.zeros(11))], 2)
+    assert not uneven([Batch(torch.zeros(11), torch.zeros(11)), None], 2)
+
+
+def test_localization_and_answers_go_on_with_less_at_a_time():
+    model, problem = small()
+    whole, answers = WeightedGrad()(model, problem), logits(model, problem.retain, problem.task)
+
+    class Poor:
+        """The problem's task on a machine whose memory holds five examples."""
+
+        def logits(self, model, batch):
+            if len(batch.y) > 5:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return problem.task.logits(model, batch)
+
+        def loss(self, model, batch):
+            return torch.nn.functional.cross_entropy(self.logits(model, batch), batch.y, reduction="none")
+
+        def head(self, model, classes):
+            return problem.task.head(model, classes)
+
+    poor = replace(problem, task=Poor())
+    with metered() as meter:
+        found = WeightedGrad()(model, poor)
+        torch.testing.assert_close(logits(model, problem.retain, poor.task), answers)
+    assert all(torch.equal(found.bits[n], bits) for n, bits in whole.bits.items())
+    assert "out of memory: localization takes 4 examples at a time" in meter.notes
+    assert "out of memory: asking the model takes 4 examples at a time" in meter.notes
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits the address space as Linux does")

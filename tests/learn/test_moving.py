@@ -196,3 +196,36 @@ def test_the_optimizer_state_is_of_what_may_move_alone():
     model = nn.Sequential(nn.Conv2d(3, 10, 3), nn.Flatten(), nn.Linear(90, 10))
     free = moving(model, masked(model, 0.3))
     assert sum(m.held.numel() for m in free) == 3 * (27 + 1) + 3 * (90 + 1)
+
+
+def test_a_layer_is_asked_by_keyword_as_before():
+    layer = nn.Linear(4, 8)
+    x = torch.randn(3, 4)
+    agree(gradients(layer, masked(layer, 0.5), lambda m: m(input=x).square().sum()))
+
+
+def test_autocast_leaves_double_precision_alone():
+    layer, x = nn.Linear(4, 8).double(), torch.randn(3, 4).double()
+
+    def loss(m):
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            return m(x).square().sum()
+
+    agree(gradients(layer, masked(layer, 0.5), loss))
+
+
+def test_a_weight_without_a_layer_of_its_own_is_told_of():
+    model = nn.MultiheadAttention(8, 2, batch_first=True)
+    bits = {n: torch.zeros_like(p, dtype=torch.bool) for n, p in model.named_parameters()}
+    bits["in_proj_weight"][:5] = True
+    with metered() as meter, only_rows(model, moving(model, Mask(bits, ""))):
+        pass
+    assert "not the weight of a layer of its own (1)" in next(iter(meter.notes))
+
+
+def test_a_weight_that_is_a_view_into_another_is_refused():
+    layer = nn.Linear(5, 4, bias=False)
+    layer.weight = nn.Parameter(torch.zeros(4, 10)[:, :5])
+    bits = torch.eye(4, 5).bool()
+    with pytest.raises(ModelError, match="leaves out parts of another tensor"):
+        moving(layer, Mask({"weight": bits}, ""))

@@ -1,5 +1,7 @@
 """The multi-layer perceptron."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 from torch import nn
@@ -18,7 +20,7 @@ def test_the_number_of_parameters_follows_the_formula(depth, norm):
     d, w, c = 12, 5, 3
     net = Mlp(width=w, depth=depth, norm=norm).build((3, 4), c)
     sides = [d, *[w] * depth, c]
-    by_hand = sum(a * b + b for a, b in zip(sides, sides[1:], strict=False)) + (2 * w * depth if norm != "none" else 0)
+    by_hand = sum(a * b + b for a, b in pairwise(sides)) + (2 * w * depth if norm != "none" else 0)
     assert sum(p.numel() for p in net.parameters()) == by_hand
 
 

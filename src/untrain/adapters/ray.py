@@ -70,9 +70,12 @@ class RayCrew:
             try:
                 done, _ = ray.wait(list(self._running), num_returns=1, timeout=1.0)
                 self._listen()
-                if not done:
-                    continue
-                name, task = self._running.pop(done[0])
+            except (RayError, ConnectionError) as error:
+                raise _lost(_brief(error)) from None
+            if not done:
+                continue
+            name, task = self._running.pop(done[0])
+            try:
                 return name, pickle.loads(ray.get(done[0])).value()
             except RayTaskError as error:
                 raise RunFailed(f"task {name!r} could not begin on the cluster: {_brief(error)}") from None

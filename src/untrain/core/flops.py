@@ -11,7 +11,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 T = TypeVar("T")
-Plain = (bool, int, float, str, tuple, type(None))
 
 
 class Counting(TorchDispatchMode):
@@ -48,12 +47,9 @@ def counted(work: Callable[[], T]) -> tuple[T, int]:
 def kind_of(model: nn.Module, *more: Hashable) -> Hashable:
     """What the operations on one example depend on: layers, their settings, shapes, and what asks for a gradient.
 
-    Two models of one kind take the same number of operations in the same loop. A model whose ``forward`` depends on
-    anything else than plain attributes of its layers has to name it in ``more``.
+    Two models of one kind take the same number of operations in the same loop. Attributes are told apart by their ``repr``;
+    one that says no more than where it lies in memory makes a kind of its own.
     """
-    parts = tuple(
-        (type(part), *((n, v) for n, v in vars(part).items() if isinstance(v, Plain) and not n.startswith("_")))
-        for part in model.modules()
-    )
+    parts = tuple((type(part), *((n, repr(v)) for n, v in vars(part).items() if not n.startswith("_"))) for part in model.modules())
     held = tuple((n, tuple(p.shape), p.requires_grad) for n, p in model.named_parameters())
     return parts, held, more

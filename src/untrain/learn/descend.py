@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 
@@ -13,6 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from untrain.core.cost import Counter, note, over, planned
 from untrain.core.errors import ModelError, NotFinite, RunFailed
+from untrain.core.memory import out_of_memory
 from untrain.core.precision import autocast, channels_last, compiling
 from untrain.core.records import Batch, Mask, Plan, batch_of
 from untrain.core.steps import Adam, Steps, step_size
@@ -63,8 +63,10 @@ def descend(model: nn.Module, loss: Loss, plan: Plan, steps: Steps, mask: Mask |
                 for group in optimizer.param_groups:
                     group["lr"] = step_size(steps, epoch, plan.epochs)
                 total = torch.zeros((), device=device)
+                spent = False
                 for batches in plan.draw(epoch):
-                    if over():
+                    spent = over()
+                    if spent:
                         break
                     total += walk.step(batches)
                     optimizer.step()
@@ -74,7 +76,7 @@ def descend(model: nn.Module, loss: Loss, plan: Plan, steps: Steps, mask: Mask |
                     total = shares.sum(total)
                 if not bool(torch.isfinite(total)):
                     raise NotFinite(f"the loss became {float(total)} in epoch {epoch + 1} of {plan.epochs}: lower lr={steps.lr}")
-                if over():
+                if spent:
                     break
         if shares is not None:
             shares.finish(moved=steps.buffers == "move")
@@ -119,6 +121,8 @@ class _Walk:
             part.weight.grad = part.held.grad = None
         total = torch.zeros((), device=self.device)
         scale = 1.0 if self.shares is None else self.shares.scale
+        if self.pieces > 1 and uneven(batches, self.pieces):
+            note("out of memory: batches of unequal sizes are cut unevenly, so a step's loss is not quite that of whole batches")
         for share, piece in pieces(batches, self.pieces):
             count = sum(len(b.y) for b in piece if b is not None)
             total += self.counter.step(count, lambda share=share * scale, piece=piece: self._backward(share, piece))  # type: ignore[misc]
@@ -148,32 +152,38 @@ class _Walk:
             torch.cuda.empty_cache()
 
 
-def out_of_memory(error: BaseException) -> bool:
-    """Whether an error tells that memory ran out, on a GPU or on the host."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    return bool(re.search(r"out of memory|not enough memory|can't allocate memory|could not create a memory", str(error)))
-
-
 def pieces(batches: list[Batch | None], count: int) -> Iterator[tuple[float, list[Batch | None]]]:
     """The batches of a step in ``count`` pieces, each with its share of the step's loss.
 
-    For one batch, or batches whose sizes ``count`` divides, shares times means add up to the mean of the whole. Other
-    batches beside the largest are cut as evenly as can be, or an example of them enters several pieces.
+    Shares times means add up to the mean of the whole for the largest batch, for one of a size that ``count`` divides, and
+    for a small one, which enters every piece whole. Any other is cut as evenly as can be, and each of its pieces has the
+    share of the largest's: its mean is off by at most one example in a piece (``uneven`` tells whether that is so).
     """
     if count == 1:
         yield 1.0, batches
         return
     largest = max(len(b.y) for b in batches if b is not None)
-    for at in range(min(count, largest)):
-        piece = [None if b is None else _piece(b, at, min(count, largest)) for b in batches]
-        yield max(len(b.y) for b in piece if b is not None) / largest, piece
+    count = min(count, largest)
+    for at in range(count):
+        share = ((at + 1) * largest // count - at * largest // count) / largest
+        yield share, [None if b is None else _piece(b, at, count, largest) for b in batches]
 
 
-def _piece(batch: Batch, at: int, count: int) -> Batch:
+def uneven(batches: Sequence[Batch | None], count: int) -> bool:
+    """Whether pieces of a batch beside the largest differ in size, so that their means do not add up exactly."""
+    sizes = [len(b.y) for b in batches if b is not None]
+    return any(n % count and n != max(sizes) and not _small(n, count, max(sizes)) for n in sizes)
+
+
+def _small(size: int, count: int, largest: int) -> bool:
+    return size * count <= largest or size < count
+
+
+def _piece(batch: Batch, at: int, count: int, largest: int) -> Batch:
     size = len(batch.y)
-    start, stop = (at * size // count, (at + 1) * size // count) if size >= count else (at % size, at % size + 1)
-    return Batch(batch.x[start:stop], batch.y[start:stop])
+    if size != largest and _small(size, count, largest):
+        return batch
+    return Batch(*(t[at * size // count : (at + 1) * size // count] for t in batch))
 
 
 def _optimizer(params: list[nn.Parameter], steps: Steps) -> torch.optim.Optimizer:

@@ -56,7 +56,16 @@ class Moving:
 
 
 def flat(tensor: Tensor) -> Tensor:
-    """All elements in the order of the storage, as a view of a dense tensor."""
+    """All elements in the order of the storage, as a view of a dense tensor.
+
+    Raises:
+        ModelError: it is a view that leaves elements of its storage out, or takes some twice.
+    """
+    room = 1
+    for stride, size in sorted((stride, size) for stride, size in zip(tensor.stride(), tensor.shape, strict=True) if size > 1):
+        if stride != room:
+            raise ModelError("a weight is a view that leaves out parts of another tensor: give it memory of its own")
+        room *= size
     return tensor.as_strided((tensor.numel(),), (1,))
 
 

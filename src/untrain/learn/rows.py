@@ -23,7 +23,7 @@ NARROW, MOST = 64, 0.85
 @contextmanager
 def only_rows(model: nn.Module, free: Sequence[Moving]) -> Iterator[None]:
     """Within, linear and convolution layers whose mask is of whole output channels leave the gradient of those channels
-    at ``Moving.held``; those that cannot gain compute it in full, and a note says which.
+    at ``Moving.held``; those that cannot gain compute it in full, and a note says how many and why.
 
     The gradient with respect to a layer's input is whole either way. A weight that is also used in another way than by
     its layer gets the gradient of that use as ever, and ``Moving.gather`` adds the two.
@@ -41,6 +41,9 @@ def only_rows(model: nn.Module, free: Sequence[Moving]) -> Iterator[None]:
             run: Callable[..., Tensor] = _linear if isinstance(owner, nn.Linear) else _convolve
             owner.forward = partial(run, owner, held)
             patched.append(owner)
+    orphans = len(parts) - len({id(owner.weight) for owner in owners})
+    if orphans:
+        reasons["not the weight of a layer of its own"] = orphans
     if reasons:
         told = ", ".join(f"{why} ({count})" for why, count in sorted(reasons.items()))
         note(f"{sum(reasons.values())} of {len(parts)} partly masked layers compute their weight gradient in full: {told}")
@@ -75,17 +78,17 @@ def _cast(*tensors: Tensor) -> list[Tensor]:
     kind = tensors[0].device.type
     if not torch.is_autocast_enabled(kind):
         return list(tensors)
-    return [t.to(torch.get_autocast_dtype(kind)) for t in tensors]
+    return [t if t.dtype == torch.float64 else t.to(torch.get_autocast_dtype(kind)) for t in tensors]
 
 
-def _linear(owner: nn.Linear, held: Moving, x: Tensor) -> Tensor:
-    given, weight, part = _cast(x, owner.weight, held.held)
+def _linear(owner: nn.Linear, held: Moving, input: Tensor) -> Tensor:
+    given, weight, part = _cast(input, owner.weight, held.held)
     out: Tensor = _Linear.apply(given, weight, part, held.index)  # type: ignore[no-untyped-call]
     return out if owner.bias is None else out + owner.bias.to(out.dtype)
 
 
-def _convolve(owner: nn.Conv2d, held: Moving, x: Tensor) -> Tensor:
-    given, weight, part = _cast(x, owner.weight, held.held)
+def _convolve(owner: nn.Conv2d, held: Moving, input: Tensor) -> Tensor:
+    given, weight, part = _cast(input, owner.weight, held.held)
     lone = given.ndim == weight.ndim - 1
     how = (list(owner.stride), list(owner.padding), list(owner.dilation))
     out: Tensor = _Convolution.apply(given[None] if lone else given, weight, part, held.index, how)  # type: ignore[no-untyped-call]

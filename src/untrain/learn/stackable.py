@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from untrain.core.records import Batch, Examples, Task, batch_of
 from untrain.core.roles import Learner
@@ -53,6 +54,11 @@ def obstacle(learner: Train, examples: Examples, smallest: int) -> str | None:
         return _tried(models, examples, learner.task)
     except (RuntimeError, ValueError, TypeError, AttributeError, KeyError) as error:
         return f"vmap refuses it ({' '.join(str(error).split())[:80]})"
+
+
+def strict(model: nn.Module) -> bool:
+    """Whether the rows of a batch may touch each other, so that it must not be filled up: dropout, batch norm, a user's class."""
+    return any(isinstance(part, nn.Dropout | _BatchNorm) or type(part) not in KNOWN for part in model.modules())
 
 
 def _of_torch(part: nn.Module) -> bool:

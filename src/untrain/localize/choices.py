@@ -13,6 +13,7 @@ from untrain.core.batches import in_order
 from untrain.core.cost import Counter
 from untrain.core.errors import BadInput, ModelError, NotFinite
 from untrain.core.flops import kind_of
+from untrain.core.memory import in_halves
 from untrain.core.records import Batch, Examples, Problem, batch_of
 from untrain.core.shards import here, is_sharded, placed
 from untrain.core.spec import Spec
@@ -99,15 +100,21 @@ def gather(
                 p.grad = None
 
     def work(batch: Batch, weight: float) -> None:
-        loss = problem.task.loss(model, batch)
-        loss = loss.mean() if code else loss.sum()
+        loss = problem.task.loss(model, batch).sum()
         (loss if weight == 1 else weight * loss).backward()  # type: ignore[no-untyped-call]
 
-    for examples, at, weight in _batches(problem, on, how, crew):
-        batch = batch_of(examples, at, device)
-        counter.step(len(at), lambda batch=batch, weight=weight: work(batch, weight))  # type: ignore[misc]
-        if how.magnitude != "sum":
-            flush()
+    def collect(size: int) -> None:
+        scores.clear()
+        for p in params.values():
+            p.grad = None
+        for examples, at, weight in _batches(problem, on, how, crew):
+            for rows in np.array_split(at, -(-len(at) // size)):
+                batch, counts = batch_of(examples, rows, device), weight / len(at) if code else weight
+                counter.step(len(rows), lambda batch=batch, counts=counts: work(batch, counts))  # type: ignore[misc]
+            if how.magnitude != "sum":
+                flush()
+
+    in_halves(collect, 128, "localization")
     if crew is not None and how.magnitude == "sum" and not shards:
         for p in params.values():
             p.grad = torch.zeros_like(p) if p.grad is None else p.grad

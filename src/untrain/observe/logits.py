@@ -10,6 +10,7 @@ from torch import nn
 
 from untrain.core.batches import in_order
 from untrain.core.errors import NotFinite
+from untrain.core.memory import in_halves
 from untrain.core.precision import channels_last
 from untrain.core.records import Examples, Task, batch_of
 
@@ -23,13 +24,18 @@ def logits(model: nn.Module, examples: Examples, task: Task, batch: int = 512) -
     modes = [(part, part.training) for part in model.modules()]
     device = next(model.parameters()).device
     model.eval()
-    found = np.empty((len(examples), 0), dtype=np.float32)
-    with torch.no_grad(), channels_last(model):
-        for rows in in_order(len(examples), batch):
+
+    def ask(size: int) -> np.ndarray[Any, Any]:
+        found = np.empty((len(examples), 0), dtype=np.float32)
+        for rows in in_order(len(examples), size):
             answers = task.logits(model, batch_of(examples, rows, device)).float().cpu().numpy()
             if rows[0] == 0:
                 found = np.empty((len(examples), answers.shape[1]), dtype=np.float32)
             found[rows] = answers
+        return found
+
+    with torch.no_grad(), channels_last(model):
+        found = in_halves(ask, batch, "asking the model")
     for part, was in modes:
         part.training = was
     if not np.isfinite(found).all():

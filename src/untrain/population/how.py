@@ -10,7 +10,6 @@ from typing import Literal, get_args
 
 import numpy as np
 import torch
-from torch import nn
 
 from untrain.core.errors import BadInput, suggest
 from untrain.core.records import Examples, take
@@ -18,7 +17,6 @@ from untrain.core.roles import Learner
 from untrain.core.spec import parse
 from untrain.crew import Crew, Here, Processes
 from untrain.learn import heads, stackable
-from untrain.learn.descend import norms
 from untrain.learn.problem import task_of
 from untrain.learn.stacked import Member, groups
 from untrain.learn.train import Train
@@ -71,9 +69,10 @@ def decide(learner: Learner, train: Examples, members: Sequence[Member], togethe
     if together == "packed" and not (on_cpu and sendable(learner)):
         why = "its classes are not found by name" if on_cpu else "the examples are on a GPU"
         raise BadInput(f"{learner!r} cannot be packed into processes: {why}; use together='loop'")
-    workers = min(cores(), len(members)) if on_cpu and sendable(learner) else 1
-    # Packed models have one thread each, so that workers times threads never exceed the cores.
-    return How("alone", 1 if workers > 1 or together == "packed" else here, workers)
+    packed = on_cpu and sendable(learner)
+    # Packed models have one thread each, so that workers times threads never exceed the cores. Whether they are packed does
+    # not depend on how many are asked for: a model's key and its numbers are the same among others and alone.
+    return How("alone", 1, min(cores(), len(members))) if packed else How("alone", here)
 
 
 def _kind(learner: Learner, train: Examples, members: Sequence[Member], forced: bool) -> tuple[Kind | None, str]:
@@ -120,7 +119,7 @@ def units(how: How, learner: Learner, train: Examples, seen: int, wanted: Mappin
         model, one = heads.head(model), heads.features(model, one, task)
     each = stackable.size(model, one, task, learner.steps) + 8 * seen * train.classes
     room = max(1, stackable.BUDGET // each)
-    strict = any(isinstance(part, nn.Dropout) for part in model.modules()) or bool(norms(model))
+    strict = stackable.strict(model)
     keys, found = list(wanted), []
     for group in groups(list(wanted.values()), learner.steps.batch, strict):
         parts = max(-(-len(group) // room), min(size, len(group)))

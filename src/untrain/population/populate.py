@@ -73,10 +73,12 @@ def populate(
         if kept is None:
             answers[key] = made.answers
             continue
-        kept.discard(key)  # one without the weights that are wanted now
-        kept.put(
-            ask.made[key], {"cost": asdict(made.cost)}, {"logits": made.answers}, {"weights": made.weights} if keep_models else {}
-        )
+        with kept.alone(key):
+            if _there(kept, key, keep_models):  # another process was first
+                continue
+            kept.discard(key)  # one without the weights that are wanted now
+            weights = {"weights": made.weights} if keep_models else {}
+            kept.put(ask.made[key], {"cost": asdict(made.cost)}, {"logits": made.answers}, weights)
     return np.stack([answers[key] for key in ask.keys]) if kept is None else _joined(ask.keys, kept)
 
 

@@ -69,7 +69,7 @@ def _ended(process: Any, ours: Connection) -> bool:
     with ours:
         try:
             error = ours.recv() if ours.poll() else None
-        except EOFError:  # it died before it could say anything
+        except (EOFError, OSError):  # it died before it could say anything, or while it did
             error = None
     if error is not None:
         raise error
