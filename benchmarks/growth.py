@@ -130,8 +130,8 @@ def main(quick: bool = False, threads: int = 1) -> list[Row]:
     """All rows."""
     torch.set_num_threads(threads)
     rows = [noise(threads)]
-    rows += forget_sizes([100, 300, 1000] if quick else [100, 300, 1000, 3000, 10000], 1 if quick else 3)
-    rows += model_sizes([6, 16] if quick else [6, 12, 24, 40, 64], 1 if quick else 3)
+    rows += forget_sizes([100, 300, 1000] if quick else [100, 300, 1000, 3000, 10000], 1 if quick else 2)
+    rows += model_sizes([6, 16] if quick else [6, 12, 24, 40, 64], 1 if quick else 2)
     rows += classes([10, 100, 1000], 1 if quick else 5)
     rows += populations([10, 100, 400], 1 if quick else 5)
     rows += duplicates([1000, 3000, 10000], 1 if quick else 3)

@@ -1,4 +1,4 @@
-"""A step under DEL's mask beside a full step and beside gradient times mask, all through the one gradient loop."""
+"""A step under DEL's mask beside a full step and beside gradient times mask, each made of the parts of the gradient loop."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def main(quick: bool = False, threads: int = 1) -> list[Row]:
             ("ResNet-18, batch 64", lambda: ResNet().build((3, 32, 32), 10), 64),
         ]
     for label, make, batch in nets:
-        out += against(label, make, batch, 5 if quick else 9)
+        out += against(label, make, batch, 5)
     # Emulated on a processor without instructions for it, where a step takes seconds.
     out += against("linear layers, width 1024, batch 256", Mlp, 256, 3, "bfloat16")
     return [*out, noise(threads)]

@@ -148,11 +148,10 @@ def main(quick: bool = False) -> list[Row]:
     digits = Digits().load()
     steps = Steps(lr=0.1, epochs=12, batch=64, optimizer=Sgd(momentum=0.9), schedule=Cosine())
     rows = [noise(1)]
-    rows += speed("ConvNet on digits, batch 64", digits.train, ConvNet(), Steps(lr=0.1, epochs=4, batch=64), 3 if quick else 7)
+    rows += speed("ConvNet on digits, batch 64", digits.train, ConvNet(), Steps(lr=0.1, epochs=4, batch=64), 3 if quick else 5)
     if not quick:
         once = Steps(lr=0.1, epochs=1, batch=128)
-        rows += speed("ResNet(width=8, depth=10), 32x32, batch 128", images(2560), ResNet(width=8, depth=10), once, 5)
-        rows += speed("ResNet(width=16), 32x32, batch 128", images(1280), ResNet(width=16), once, 5)
+        rows += speed("ResNet(width=8, depth=10), 32x32, batch 128", images(2560), ResNet(width=8, depth=10), once, 4)
     rows += equivalence("ConvNet on digits", digits.train, digits.test, ConvNet(), steps, 3 if quick else 10)
     return [*rows, noise(1)]
 
