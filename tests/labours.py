@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 from pathlib import Path
 
@@ -92,3 +93,11 @@ class Mortal(Unlearner):
         with torch.no_grad():
             next(iter(model.parameters())).mul_(1.01)
         return model
+
+
+def dies_while_it_answers(mark):
+    """A large answer, and the first time a death in the middle of sending it."""
+    if not Path(mark).exists():
+        Path(mark).touch()
+        threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGKILL)).start()
+    return b"x" * (50 << 20)

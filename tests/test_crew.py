@@ -317,3 +317,14 @@ def test_a_crew_of_one_s_own_does_the_work_and_stays_open(tiny, tmp_path):
     document = commands.run(tiny.scenario, "Nothing", tmp_path, seeds=1, oracles=2, on=crew)
     assert len(crew.answers) >= 4
     assert document["results"][0]["error"] is None
+
+
+def test_a_worker_that_is_killed_while_it_sends_its_answer_costs_its_task_alone(labours, tmp_path):
+    crew = Processes(1)
+    try:
+        crew.submit("large", labours.dies_while_it_answers, str(tmp_path / "mark"))
+        time.sleep(3)  # nobody reads meanwhile, so that the pipe is full when the worker dies
+        name, answer = crew.finished()
+    finally:
+        crew.close()
+    assert (name, len(answer)) == ("large", 50 << 20)

@@ -64,3 +64,14 @@ def test_models_of_one_kind_are_alike_in_all_that_operations_depend_on():
     hash(kind())
     others = [kind(width=5), kind(stride=2), kind(free=False), kind(train=True), kind(shape=(3, 9, 9))]
     assert len({kind(), *others}) == 6
+
+
+def test_attributes_of_any_sort_tell_kinds_apart():
+    def made(cfg):
+        layer = torch.nn.Linear(2, 2)
+        layer.cfg = cfg
+        return kind_of(layer)
+
+    assert made(([1, 2], [3])) == made(([1, 2], [3]))
+    assert made([0]) != made([0, 0])
+    hash(made({"a": [1]}))

@@ -1,5 +1,7 @@
 """Rows in a file answer as a tensor would."""
 
+import os
+
 import numpy as np
 import pytest
 import torch
@@ -91,7 +93,15 @@ def test_a_file_that_is_cut_short_is_told_before_and_while_it_is_read(tmp_path):
     path = save(tmp_path / "x.npy", np.ones((9, 4)))
     file, whole = opened(path), path.read_bytes()
     path.write_bytes(whole[:-8])
-    with pytest.raises(DataError, match="ends before its last row"):
+    with pytest.raises(DataError, match="was written anew since it was opened"):
         file[8]
     with pytest.raises(DataError, match="cut short"):
         opened(path)
+
+
+def test_a_file_that_is_written_anew_is_not_read_as_if_it_were_the_old_one(tmp_path):
+    np.save(tmp_path / "x.npy", np.zeros((4, 2), dtype=np.float32))
+    rows = opened(tmp_path / "x.npy")
+    os.utime(tmp_path / "x.npy", ns=(1, 1))
+    with pytest.raises(DataError, match="was written anew since it was opened"):
+        rows[:2]

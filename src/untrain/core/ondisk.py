@@ -31,6 +31,7 @@ class OnDisk:
         kind: type of its numbers.
         whole: its shape.
         start: bytes before the first row.
+        stamp: size and time of the last change of the file when it was opened, in bytes and nanoseconds.
         rows: which rows of the file these are, (n,); None for all.
         device: where the rows that are read go.
     """
@@ -39,6 +40,7 @@ class OnDisk:
     kind: np.dtype[Any]
     whole: tuple[int, ...]
     start: int
+    stamp: tuple[int, int]
     rows: Array | None = None
     device: torch.device = torch.device("cpu")
 
@@ -99,6 +101,8 @@ class OnDisk:
         cuts = [0, *(np.flatnonzero(np.diff(rows[order]) != 1) + 1).tolist(), len(rows)]
         flat = near.reshape(-1).view(np.uint8).data
         with open(self.path, "rb", buffering=0) as file:
+            if _stamp(file.fileno()) != self.stamp:
+                raise DataError(f"{self.path} was written anew since it was opened: begin again with the file as it is now")
             for first, last in pairwise(cuts):
                 if first < last:
                     self._fill(file.fileno(), flat[first * width : last * width], self.start + int(rows[order[first]]) * width)
@@ -126,7 +130,7 @@ def opened(path: str | Path) -> OnDisk:
             major = np.lib.format.read_magic(file)[0]
             header = np.lib.format.read_array_header_1_0 if major == 1 else np.lib.format.read_array_header_2_0
             shape, fortran, kind = header(file)
-            start, size = file.tell(), where.stat().st_size
+            start, stamp = file.tell(), _stamp(file.fileno())
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}") from None
     except ValueError:
@@ -137,9 +141,14 @@ def opened(path: str | Path) -> OnDisk:
         raise DataError(f"{path} is in Fortran order: write it with numpy.save(path, numpy.ascontiguousarray(x))")
     if len(shape) < 2 or 0 in shape:
         raise DataError(f"{path} has shape {shape}: rows of at least one number each, (n, ...), are needed")
-    if size < start + int(np.prod(shape, dtype=object)) * kind.itemsize:
-        raise DataError(f"{path} is cut short: its shape is {shape} and it has {size:,} bytes")
-    return OnDisk(where, kind, shape, start)
+    if stamp[0] < start + int(np.prod(shape, dtype=object)) * kind.itemsize:
+        raise DataError(f"{path} is cut short: its shape is {shape} and it has {stamp[0]:,} bytes")
+    return OnDisk(where, kind, shape, start, stamp)
+
+
+def _stamp(file: int) -> tuple[int, int]:
+    about = os.fstat(file)
+    return about.st_size, about.st_mtime_ns
 
 
 def pieces(x: Tensor | OnDisk | Array) -> Iterator[Array]:
