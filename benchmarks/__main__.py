@@ -1,6 +1,6 @@
-"""``python benchmarks [--quick] [NAME...]``: measure, keep the rows, and write the tables of docs/performance.md anew.
+"""``python benchmarks [--quick] [--keep] [NAME...]``: measure, keep the rows, and write the tables of docs/performance.md anew.
 
-With ``--quick`` nothing is kept: it shows that every benchmark runs.
+With ``--quick`` nothing is kept: it shows that every benchmark runs; with ``--keep`` too its rows are, told as a short run.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def write(kept: dict[str, dict[str, object]]) -> None:
             continue
         on = held["machine"]
         head = (
-            f"{held['date']}: {on['processor']}, {on['instructions']}, {on['cores']} cores, GPU: {on['gpu'] or 'none'}, "  # type: ignore[index]
+            f"{held['date']}{', a short run' if held.get('short') else ''}: {on['processor']}, {on['instructions']}, {on['cores']} cores, GPU: {on['gpu'] or 'none'}, "  # type: ignore[index]
             f"torch {on['torch']}; load before {on['load']:.2f}; took {held['seconds']:.0f} s."  # type: ignore[index]
         )
         before, _, rest = text.partition(start)
@@ -61,8 +61,14 @@ def main(arguments: list[str]) -> None:
         on, start = machine(), time.perf_counter()
         rows = importlib.import_module(name).main(quick)
         show(rows)
-        if not quick:
-            kept[name] = {"date": date.today().isoformat(), "machine": on, "seconds": time.perf_counter() - start, "rows": rows}
+        if not quick or "--keep" in arguments:
+            kept[name] = {
+                "date": date.today().isoformat(),
+                "short": quick,
+                "machine": on,
+                "seconds": time.perf_counter() - start,
+                "rows": rows,
+            }
             RESULTS.write_text(json.dumps(kept, indent=1, allow_nan=False) + "\n")
             write(kept)
 
