@@ -123,6 +123,7 @@ def test_a_run_on_ray_with_a_killed_worker_equals_the_serial_one_bit_for_bit(cre
     assert list((tmp_path / "store" / "tmp").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_cluster_is_joined_by_its_address_and_outlives_who_joined(crew, tmp_path):
     address = ray.get_runtime_context().gcs_address
     where = ["--seeds", "1", "--oracles", "2", "--on", f"ray={address}", "--json"]
