@@ -39,8 +39,9 @@ def write(kept: dict[str, dict[str, object]]) -> None:
         if start not in text:
             continue
         on = held["machine"]
+        when = f"{held['date']}{', a short run' if held.get('short') else ''}"
         head = (
-            f"{held['date']}{', a short run' if held.get('short') else ''}: {on['processor']}, {on['instructions']}, {on['cores']} cores, GPU: {on['gpu'] or 'none'}, "  # type: ignore[index]
+            f"{when}: {on['processor']}, {on['instructions']}, {on['cores']} cores, GPU: {on['gpu'] or 'none'}, "  # type: ignore[index]
             f"torch {on['torch']}; load before {on['load']:.2f}; took {held['seconds']:.0f} s."  # type: ignore[index]
         )
         before, _, rest = text.partition(start)

@@ -140,7 +140,7 @@ def agreement(m: int) -> list[Row]:
 def main(quick: bool = False) -> list[Row]:
     """All rows."""
     torch.set_num_threads(1)
-    steps = Steps(lr=0.05, epochs=1 if quick else 10, batch=64)
+    steps = Steps(lr=0.05, epochs=1 if quick else 4, batch=64)
     repeats = 2 if quick else 3
     mlp, linear, head = (Train(model=model, steps=steps) for model in (Mlp(width=64), Mlp(depth=0), headed))
     head = Train(model=headed, steps=Steps(lr=0.05, epochs=steps.epochs, batch=64, buffers="freeze"))
@@ -148,11 +148,11 @@ def main(quick: bool = False) -> list[Row]:
         return [noise(1), against_loop("Mlp(width=64)", mlp, 16, 1, repeats), *convolutional(4, 4, 1)]
     rows = [noise(1), against_loop("Mlp(width=64)", mlp, 64, 1, repeats, "at least 5")]
     rows.append(against_loop("Mlp(width=64)", mlp, 64, CORES, repeats, "at least 5"))
-    rows.append(against_loop("Mlp(width=256, depth=2)", Train(model=Mlp(width=256, depth=2), steps=steps), 64, 1, 2))
+    rows.append(against_loop("Mlp(width=256, depth=2)", Train(model=Mlp(width=256, depth=2), steps=steps), 16, 1, 2))
     for m in (16, 64):
         rows.append(against_loop("linear models", linear, m, 1, 3))
         rows.append(against_loop("heads on a frozen ConvNet", head, m, 1, 2))
-    return rows + convolutional(8, 8, 3) + agreement(32) + [noise(1)]
+    return rows + convolutional(8, 8, 3) + agreement(16) + [noise(1)]
 
 
 if __name__ == "__main__":
