@@ -33,7 +33,10 @@ def written(pieces: Iterable[tuple[Array, Array]], folder: str | Path) -> tuple[
         where.mkdir(parents=True, exist_ok=True)
         with open(fresh, "wb") as file:
             labels, digest = _write(pieces, file)
-        fresh.replace(where / f"{digest}.npy")
+        there = where / f"{digest}.npy"
+        # What is there already has the same inputs, and somebody may be reading it; only a damaged one is of another size.
+        if not there.exists() or there.stat().st_size != fresh.stat().st_size:
+            fresh.replace(there)
     except OSError as error:
         raise DataError(f"cannot write to {folder}: {error.strerror}") from None
     finally:
