@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -28,6 +28,10 @@ class About:
         low: least possible value.
         high: greatest possible value.
         below: what is the matter when the value lies below the oracles' band; empty when nothing is.
+        above: what is the matter when the value lies above it; empty when nothing is.
+        margin: a difference to retraining up to which models pass for equal, in the score's unit; None where the score is not
+            tested by itself.
+        verdict_of: the score whose verdict is this one's too, as a gap is tested by what it is the gap of.
     """
 
     means: str
@@ -37,6 +41,9 @@ class About:
     low: float = 0.0
     high: float = 1.0
     below: str = ""
+    above: str = ""
+    margin: float | None = None
+    verdict_of: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,20 +65,92 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class Measure:
-    """A score as the sum of signed means of tables, or a quantile over the examples of one table."""
+    """A score as the sum of signed means of tables, or a quantile over the examples of one table.
+
+    Args:
+        parts: the tables.
+        quantile: of the means over models of the one table; None for means.
+        joint: whether what a model's row holds depends on who else is in either population, as where an attack is fitted on
+            some of the models and tried on others. Then floors and tests evaluate anew for each split of the models.
+    """
 
     parts: tuple[Part, ...]
     quantile: float | None = None
+    joint: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Rate:
+    """A score read off ROC curves: the mean over models of the true-positive rate at a false-positive rate.
+
+    A model's threshold is the least that at most a share ``fpr`` of its non-members exceed.
+
+    Args:
+        population: whose models the rows are.
+        members: attack scores of members, larger for surer, (m, n of the side 'forget').
+        others: attack scores of non-members, (m, n of the side 'test').
+        fpr: the false-positive rate.
+        weights: of the non-members, (n of the side 'test',); None for equal ones.
+    """
+
+    population: Population
+    members: Array
+    others: Array
+    fpr: float
+    weights: Array | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Formula:
+    """A score computed from other measures; ``combine`` takes an array of the values of each term and answers with one alike."""
+
+    terms: tuple[Measure | Rate, ...]
+    combine: Callable[..., Array]
+
+
+Measured = Measure | Rate | Formula
 
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """What an evaluator needs of each population, side by side: arrays (m, n, ...) on the same n examples."""
+    """What an evaluator needs of each population, side by side: arrays (m, n, ...) on the same n examples.
+
+    ``original`` is there for attacks that need models which saw the forget set.
+    """
 
     unlearned: Array
     oracle: Array
     side: Array
     noisy: bool
+    original: Array | None = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a test says of a score, by an interval on its difference to what retraining would score.
+
+    Args:
+        says: 'indistinguishable' from retraining, 'distinguishable', or 'too few models' to tell.
+        difference: unlearned less oracles; of a divergence, what it exceeds its floor by.
+        low: lower end of the interval of the difference; None where it has none.
+        high: upper end.
+        p: share of the splits of all models into groups of these sizes that show a difference as large, in any of the scores
+            that are tested together.
+        margin: the difference up to which models pass for equal.
+        level: the share of false alarms that the test keeps, over all scores tested together.
+        why: what the difference means, or what it would take to tell, in words.
+        blind: whether the test does not tell the original from the oracles either, so that it would hardly tell anything.
+    """
+
+    says: Literal["indistinguishable", "distinguishable", "too few models"]
+    difference: float
+    low: float | None
+    high: float | None
+    p: float
+    margin: float
+    level: float
+    why: str = ""
+    blind: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,6 +168,7 @@ class Score:
         resampled: what the interval resampled: 'examples', 'models and examples'.
         band: where the value would lie, 19 times in 20, were the unlearned models further oracles.
         note: a warning in words, or None.
+        verdict: what a test says of it; None where it is not tested.
     """
 
     value: float | None
@@ -101,6 +181,7 @@ class Score:
     resampled: str | None = None
     band: tuple[float, float] | None = None
     note: str | None = None
+    verdict: Verdict | None = None
 
 
 class Evaluator(Spec, role=True):
@@ -117,5 +198,5 @@ class Evaluator(Spec, role=True):
         """What is needed of one population, (m, n, ...)."""
 
     @abstractmethod
-    def evaluate(self, trial: Prepared) -> dict[str, Measure | str]:
+    def evaluate(self, trial: Prepared) -> Mapping[str, Measured | str]:
         """The scores by name; a reason in words for one that cannot be computed."""
