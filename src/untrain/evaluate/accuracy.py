@@ -7,22 +7,30 @@ from typing import ClassVar
 
 import numpy as np
 
-from untrain.core.evaluator import About, Array, Evaluator, Measure, Part, Prepared
+from untrain.core.evaluator import About, Array, Evaluator, Measure, Measured, Part, Prepared
 from untrain.core.records import SIDES, Observation
 from untrain.maths.logits import correct
 
 _WEAK = "says whether answers are right, not whether they betray membership"
 
 
+_MARGIN = 0.02  # of accuracy, either way
+
+
 def _abouts() -> dict[str, About]:
     made = {}
     for kind, labels in (("", "the labels as given"), ("true_", "the true labels")):
         for side in SIDES if not kind else SIDES[:2]:
+            name = f"{side}_{kind}accuracy"
             right = f"share of the {side} set answered as {labels} say"
-            above = "; above 0: more of it is wrong than after retraining" if side == "forget" else ""
-            gap = f"oracles' {side} accuracy minus the unlearned models', on {labels}{above}"
-            made[f"{side}_{kind}accuracy"] = About(right, "fraction", "the oracles' value", _WEAK)
-            made[f"{side}_{kind}gap"] = About(gap, "fraction", "0", _WEAK, low=-1.0)
+            harm = "over-forgets" if side == "forget" else "loses utility"
+            more = f"more of the {side} set is answered so than after retraining"
+            above = f"remembers: {more}" if side == "forget" and not kind else more
+            below = f"{harm}: less of the {side} set is answered so than after retraining"
+            made[name] = About(right, "fraction", "the oracles' value", _WEAK, below=below, above=above, margin=_MARGIN)
+            sign = "; above 0: more of it is wrong than after retraining" if side == "forget" else ""
+            gap = f"oracles' {side} accuracy minus the unlearned models', on {labels}{sign}"
+            made[f"{side}_{kind}gap"] = About(gap, "fraction", "0", _WEAK, low=-1.0, verdict_of=name)
     return made
 
 
@@ -38,9 +46,9 @@ class Accuracy(Evaluator):
         """Correctness on given and on true labels, (m, n, 2)."""
         return np.stack([correct(seen.logits, seen.labels), correct(seen.logits, seen.true)], axis=-1)
 
-    def evaluate(self, trial: Prepared) -> dict[str, Measure | str]:
+    def evaluate(self, trial: Prepared) -> dict[str, Measured | str]:
         """Accuracy and gap of each side; on true labels too where noise was planted."""
-        found: dict[str, Measure | str] = {}
+        found: dict[str, Measured | str] = {}
         for at, kind in enumerate(("", "true_") if trial.noisy else ("",)):
             for side in SIDES if not kind else SIDES[:2]:
                 here = trial.side == side

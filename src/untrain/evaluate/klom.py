@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from untrain.core.evaluator import About, Array, Evaluator, Measure, Part, Prepared
+from untrain.core.evaluator import About, Array, Evaluator, Measure, Measured, Part, Prepared
 from untrain.core.records import SIDES, Observation
 from untrain.core.steps import Count, Positive
 from untrain.maths.divergence import histogram_kl
@@ -52,14 +52,14 @@ class KLoM(Evaluator):
         """Margins, (m, n)."""
         return margins(seen.logits, seen.labels)
 
-    def evaluate(self, trial: Prepared) -> dict[str, Measure | str]:
+    def evaluate(self, trial: Prepared) -> dict[str, Measured | str]:
         """Mean and 95th percentile of each side, and the mean with arguments reversed."""
         count = len(trial.unlearned)
         if count < self.least or len(trial.oracle) < count:
             told = f"{count} unlearned and {len(trial.oracle)} oracle models; at least {self.least} of each are needed, and "
             told += "as many oracles as unlearned"
             return dict.fromkeys(self.scores, told)
-        found: dict[str, Measure | str] = {}
+        found: dict[str, Measured | str] = {}
         for side in SIDES:
             here = trial.side == side
             names = [f"klom_{side}", f"klom_{side}_p95", f"klom_{side}_reverse"]

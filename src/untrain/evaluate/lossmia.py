@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from untrain.core.evaluator import About, Array, Evaluator, Measure, Part, Prepared
+from untrain.core.evaluator import About, Array, Evaluator, Measure, Measured, Part, Prepared
 from untrain.core.records import Observation
 from untrain.maths.logits import losses
 from untrain.maths.roc import placements
@@ -51,7 +51,7 @@ class LossMia(Evaluator):
             table[test] = weights * (1 - placements(-row[test], -row[forget]) - area)
         return out
 
-    def evaluate(self, trial: Prepared) -> dict[str, Measure | str]:
+    def evaluate(self, trial: Prepared) -> dict[str, Measured | str]:
         """The area and its gap."""
         forget, test = trial.side == "forget", trial.side == "test"
         if not forget.any() or not test.any():

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
 from scipy import stats
 
-from untrain.core.evaluator import About, Array, Evaluator, Measure, Part, Prepared, Score
+from untrain.core.evaluator import About, Array, Evaluator, Formula, Measured, Prepared, Score
 from untrain.core.records import Observation, Trial
+from untrain.evaluate.resample import aims_at_zero, cut, drawn, joint, number, per_model, resampled
 from untrain.maths import bootstrap
 
-Measures = dict[str, "Measure | str"]
+Measures = Mapping[str, Measured | str]
 
 
 def score(evaluator: Evaluator, trial: Trial, draws: int = 1000, seed: int = 0) -> dict[str, Score]:
@@ -27,28 +29,33 @@ def score(evaluator: Evaluator, trial: Trial, draws: int = 1000, seed: int = 0) 
     return compare(evaluator, ready, trial.oracle, draws, seed)
 
 
-def compare(evaluator: Evaluator, ready: dict[str, Array], seen: Observation, draws: int = 1000, seed: int = 0) -> dict[str, Score]:
-    """Scores from prepared populations ``original``, ``unlearned`` and ``oracle``; ``seen`` tells sides and labels."""
+def compare(
+    evaluator: Evaluator, ready: Mapping[str, Array], seen: Observation, draws: int = 1000, seed: int = 0
+) -> dict[str, Score]:
+    """Scores from prepared populations ``unlearned``, ``oracle`` and, where there are any, ``original``.
+
+    ``seen`` tells sides and labels. Without originals there is no ceiling.
+    """
     noisy = bool(np.any(seen.labels != seen.true))
 
     def measure(unlearned: Array, oracle: Array) -> Measures:
-        return evaluator.evaluate(Prepared(unlearned, oracle, np.asarray(seen.side), noisy))
+        return evaluator.evaluate(Prepared(unlearned, oracle, np.asarray(seen.side), noisy, ready.get("original")))
 
     here = measure(ready["unlearned"], ready["oracle"])
     best = measure(ready["oracle"], ready["oracle"])
-    worst = measure(ready["original"], ready["oracle"])
+    worst: Measures = measure(ready["original"], ready["oracle"]) if "original" in ready else {}
     lows = _floors(measure, best, ready["oracle"], len(ready["unlearned"]), seed)
     found = {}
     for name, about in evaluator.scores.items():
         if name not in here:
             continue
         ours = here[name]
-        ceiling, ideal = _number(worst.get(name)), _number(best.get(name))
+        ceiling, ideal = _number(worst.get(name)), _ideal(best.get(name), lows.get(name), about)
         if isinstance(ours, str):
             found[name] = Score(None, floor=lows.get(name), ceiling=ceiling, ideal=ideal, reason=ours)
             continue
         made = _interval(ours, about, draws, seed)
-        band = _band(best[name], len(ready["unlearned"]))
+        band = _band(best.get(name, ""), len(ready["unlearned"]))
         # Beyond rounding, which differs with the order of summation.
         under = bool(about.below and band and made.value is not None and made.value < band[0] - 1e-9)
         bare = f"no floor: it needs {2 * len(ready['unlearned'])} oracles, as many on each side as there are unlearned models"
@@ -57,56 +64,27 @@ def compare(evaluator: Evaluator, ready: dict[str, Array], seen: Observation, dr
     return found
 
 
-def number(measure: Measure) -> float:
-    """The value of a measure.
-
-    Raises:
-        ValueError: a quantile of more than one table is asked for.
-    """
-    if measure.quantile is None:
-        return float(sum(part.sign * part.values.mean() for part in measure.parts))
-    (part,) = measure.parts
-    return float(_quantiles(part, measure.quantile, np.ones((1, part.values.shape[1])))[0])
+def _ideal(best: Measured | str | None, floor: float | None, about: About) -> float | None:
+    """What oracles score: against themselves, or where that would compare a model with itself, against other oracles."""
+    if best is None or isinstance(best, str) or aims_at_zero(about) or not joint(best):
+        return _number(best)
+    return floor
 
 
-def _number(measure: Measure | str | None) -> float | None:
-    return number(measure) if isinstance(measure, Measure) else None
+def _number(measured: Measured | str | None) -> float | None:
+    return None if measured is None or isinstance(measured, str) else number(measured)
 
 
-def _interval(measure: Measure, about: About, draws: int, seed: int) -> Score:
-    """Value and interval; models are drawn by population, examples by side, the same for all parts."""
-    value = number(measure)
-    total = np.zeros(draws)
-    for p in measure.parts:
-        columns = bootstrap.resamples(p.values.shape[1], draws, seed, f"examples {p.side}")
-        if measure.quantile is not None:
-            total += _quantiles(p, measure.quantile, columns)
-            continue
-        rows = bootstrap.resamples(len(p.values), draws, seed, f"models {p.population}")
-        rows = np.ones_like(rows) if p.population == "both" else bootstrap.inflated(rows)
-        total += p.sign * bootstrap.resampled_means(p.values, rows, columns)
-    low, high = bootstrap.basic(value, total, about.low, about.high)
-    return Score(value, low, high, resampled=_resampled(measure))
+def _interval(measured: Measured, about: About, draws: int, seed: int) -> Score:
+    """Value and interval."""
+    value = number(measured)
+    low, high = bootstrap.basic(value, drawn(measured, draws, seed), about.low, about.high)
+    return Score(value, low, high, resampled=resampled(measured))
 
 
-def _resampled(measure: Measure) -> str:
-    """What an interval knows of: a single model tells nothing of how models differ."""
-    drawn = {p.population for p in measure.parts if len(p.values) > 1 and p.population != "both"}
-    there = {p.population for p in measure.parts if p.population != "both"}
-    if measure.quantile is not None or not drawn:
-        return "examples"
-    return "models and examples" if drawn == there else f"{drawn.pop()} models and examples"
-
-
-def _quantiles(part: Part, q: float, counts: Array) -> Array:
-    """Quantile over resampled examples of the mean over models: the least value that a share q does not exceed."""
-    values = part.values.mean(0)
-    order = np.argsort(values)
-    at = [int((np.cumsum(row[order], dtype=np.float64) >= q * len(values) - 1e-9).argmax()) for row in counts]
-    return np.asarray(values[order][at])
-
-
-def _floors(measure, best: Measures, oracle: Array, size: int, seed: int, splits: int = 40) -> dict[str, float]:  # type: ignore[no-untyped-def]
+def _floors(
+    measure: Callable[[Array, Array], Measures], best: Measures, oracle: Array, size: int, seed: int, splits: int = 40
+) -> dict[str, float]:
     """What disjoint groups of oracles score against each other, averaged over splits; its size where the ideal is 0.
 
     The groups have as many models as the unlearned population has, where there are enough oracles, else half of them. A
@@ -114,36 +92,30 @@ def _floors(measure, best: Measures, oracle: Array, size: int, seed: int, splits
     """
     count = len(oracle)
     half = min(size, count // 2)
-    paired = any(isinstance(m, Measure) and any(p.population == "both" for p in m.parts) for m in best.values())
-    if half == 0 or (paired and half < size):
+    there = {n: m for n, m in best.items() if not isinstance(m, str)}
+    linked = {n for n, m in there.items() if joint(m)}
+    if half == 0:
         return {}
     rng = np.random.default_rng((seed, count))
     orders = [rng.permutation(count) for _ in range(splits if count > 2 else 1)]
-    found: dict[str, list[float]] = {}
-    joint = paired or any(isinstance(m, str) for m in best.values())
-    for order in orders[:8] if joint else orders:
-        a, b = order[:half], order[half : 2 * half]
-        split = measure(oracle[a], oracle[b]) if joint else {n: _cut(m, a, b) for n, m in best.items() if isinstance(m, Measure)}
-        for name, m in split.items():
-            if isinstance(m, Measure):
-                found.setdefault(name, []).append(number(m))
-    centred = {n for n, m in best.items() if isinstance(m, Measure) and abs(number(m)) < 1e-12}
-    return {n: float(np.mean(np.abs(v) if n in centred else v)) for n, v in found.items()}
+    groups = [(order[:half], order[half : 2 * half]) for order in orders]
+    found = {n: [number(cut(m, a, b)) for a, b in groups] for n, m in there.items() if n not in linked}
+    if half == size and len(found) < len(best):
+        for a, b in groups[:8]:
+            for name, m in measure(oracle[a], oracle[b]).items():
+                if name not in there or name in linked:
+                    found.setdefault(name, []).extend([] if isinstance(m, str) else [number(m)])
+    centred = {n for n, m in best.items() if not isinstance(m, str) and not joint(m) and abs(number(m)) < 1e-12}
+    return {n: float(np.mean(np.abs(v) if n in centred else v)) for n, v in found.items() if v}
 
 
-def _cut(measure: Measure, a: Array, b: Array) -> Measure:
-    rows = {"unlearned": a, "oracle": b}
-    return Measure(tuple(replace(p, values=p.values[rows[p.population]]) for p in measure.parts), measure.quantile)
-
-
-def _band(best: Measure | str, size: int) -> tuple[float, float] | None:
+def _band(best: Measured | str, size: int) -> tuple[float, float] | None:
     """Prediction interval for the score of ``size`` further oracles, from the spread over oracles (Student's t)."""
-    if isinstance(best, str) or best.quantile is not None or any(p.population == "both" for p in best.parts):
+    if isinstance(best, str | Formula):
         return None
-    count = len(best.parts[0].values)
-    ours = [p for p in best.parts if p.population == "unlearned"]
-    if count < 3 or not ours:
+    each = per_model(best)
+    count = len(each)
+    if count < 3:
         return None
-    per_model = sum(p.sign * p.values.mean(1) for p in ours)
-    half = float(stats.t.ppf(0.975, count - 1) * np.std(per_model, ddof=1) * np.sqrt(1 / count + 1 / size))
+    half = float(stats.t.ppf(0.975, count - 1) * np.std(each, ddof=1) * np.sqrt(1 / count + 1 / size))
     return number(best) - half, number(best) + half

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from sklearn.svm import SVC
 
-from untrain.core.evaluator import About, Array, Evaluator, Measure, Part, Prepared
+from untrain.core.evaluator import About, Array, Evaluator, Measure, Measured, Part, Prepared
 from untrain.core.records import Observation
 from untrain.core.steps import Count
 from untrain.maths.logits import confidences
@@ -55,7 +55,7 @@ class SvcMia(Evaluator):
             table[forget] = attack.predict(row[forget][:, None]) == 0
         return out
 
-    def evaluate(self, trial: Prepared) -> dict[str, Measure | str]:
+    def evaluate(self, trial: Prepared) -> dict[str, Measured | str]:
         """Efficacy and its gap."""
         forget = trial.side == "forget"
         if not all((trial.side == side).any() for side in ("forget", "retain", "test")):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 import numpy as np
 
-from untrain.core.evaluator import Evaluator, Measure, Prepared
+from untrain.core.evaluator import Evaluator, Prepared
 from untrain.core.records import Observation
-from untrain.evaluate.score import number
+from untrain.evaluate.resample import aims_at_zero, number
 from untrain.promises.trial import hold
 
 MODELS, PER_SIDE = 24, 30
@@ -28,7 +27,7 @@ def answers(seed: int, boost: float) -> Observation:
 def values(made: Evaluator, ours: Observation, oracle: Observation) -> dict[str, float | str]:
     """Score name -> value, or the reason for which there is none."""
     seen = Prepared(made.prepare(ours), made.prepare(oracle), oracle.side, False)
-    return {n: number(m) if isinstance(m, Measure) else m for n, m in made.evaluate(seen).items()}
+    return {n: m if isinstance(m, str) else number(m) for n, m in made.evaluate(seen).items()}
 
 
 def close(a: dict[str, float | str], b: dict[str, float | str], within: float = 1e-9) -> bool:
@@ -50,7 +49,7 @@ def it_is_ideal_when_unlearned_is_the_oracle(made: Evaluator) -> None:
     """A score whose ideal is 0 is 0 for the oracles themselves."""
     oracle = answers(2, 0.0)
     same = values(made, oracle, oracle)
-    zero = [n for n, about in made.scores.items() if re.match(r"0(?!\.?\d)", about.ideal)]
+    zero = [n for n, about in made.scores.items() if aims_at_zero(about)]
     off = {n: v for n in zero if isinstance(v := same.get(n), float) and abs(v) > 1e-9}
     hold(not off, made, f"is not ideal when the unlearned models are the oracles: {off}")
 

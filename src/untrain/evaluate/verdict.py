@@ -1,0 +1,151 @@
+"""Tests of scores against retraining, all of a method's together, with the share of false alarms that was asked for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from untrain.core.evaluator import About, Array, Evaluator, Prepared, Verdict
+from untrain.core.records import Observation
+from untrain.evaluate.resample import aims_at_zero, joint, number, per_model
+from untrain.maths import permute
+
+LEVEL = 0.05
+SPLITS = 400
+_STEADY = 50  # no error is taken for smaller than this part of the margin, so that chance agreement is no evidence
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """What an evaluator prepared of each population: 'original' (may lack), 'unlearned' and 'oracle'."""
+
+    evaluator: Evaluator
+    ready: Mapping[str, Array]
+
+
+@dataclass(frozen=True, eq=False)
+class Tested:
+    """A score in all splits: difference to the oracles and its standard error, (b,) each; the first split is the real one."""
+
+    about: About
+    difference: Array
+    error: Array
+
+    @property
+    def sizes(self) -> Array:
+        """Size of the studentized difference in each split, (b,); of a distance, which cannot be too small, only upwards."""
+        scaled = self.difference / self.error
+        return np.asarray(np.maximum(scaled, 0.0) if distance(self.about) else np.abs(scaled))
+
+
+def verdicts(
+    cases: Sequence[Case], seen: Observation, level: float = LEVEL, splits: int = SPLITS, seed: int = 0
+) -> dict[str, Verdict]:
+    """The verdict on each tested score of one method.
+
+    Unlearned and retrained models are pooled. Were unlearning retraining, any split of the pool into groups of these sizes
+    would be as likely as the real one, whatever the law of their answers. The greatest studentized difference over all
+    tested scores, in each split, gives the critical value for all of them. So of methods that are retraining no more than a
+    share ``level`` is called distinguishable by any score. The examples are taken as they are: a verdict is about them.
+
+    Args:
+        cases: what each evaluator prepared of the method's models, the oracles and the originals.
+        seen: sides and labels of the examples.
+        level: share of false alarms, over all scores.
+        splits: at most so many splits.
+        seed: of their drawing.
+
+    Source: Westfall and Young 1993 (max-T); Chung and Romano 2013 (studentized permutation); the intervals are those of
+        two one-sided tests where they lie within the margin (Schuirmann 1987).
+    """
+    if not cases:
+        return {}
+    m, k = (len(cases[0].ready[name]) for name in ("unlearned", "oracle"))
+    orders = permute.splits(m + k, m, splits, seed)
+    tested: dict[str, Tested] = {}
+    for case in cases:
+        tested |= _tested(case, seen, orders, m)
+    if not tested:
+        return {}
+    sizes = {name: t.sizes for name, t in tested.items()}
+    greatest = np.max(list(sizes.values()), axis=0)
+    allowed = math.floor(level * len(orders) + 1e-9)
+    critical = float(np.sort(greatest)[::-1][allowed]) if allowed else math.inf
+    needed = math.ceil(1 / level - 1e-9) - 1
+    found = {}
+    for name, t in tested.items():
+        p = float(np.mean(greatest >= sizes[name][0] * (1 - 1e-12)))
+        made = _judge(t, critical, p, level)
+        few = f"{m} unlearned and {k} retrained models have {len(orders)} splits"
+        few += f": for one unlearned model at least {needed} retrained ones are needed" if m == 1 else ": more of both are needed"
+        found[name] = made if allowed else replace(made, why=few)
+    return found
+
+
+def distance(about: About) -> bool:
+    """Whether a score is a distance to the oracles: at least 0, and best there."""
+    return about.low == 0 and aims_at_zero(about)
+
+
+def blinded(found: Mapping[str, Verdict], original: Mapping[str, Verdict]) -> dict[str, Verdict]:
+    """Verdicts with a mark on those of scores that do not tell the original from the oracles either."""
+    told = {name for name, v in original.items() if v.says == "distinguishable"}
+    return {name: replace(v, blind=bool(original) and name not in told) for name, v in found.items()}
+
+
+def _tested(case: Case, seen: Observation, orders: Array, size: int) -> dict[str, Tested]:
+    """Differences of each score that has a margin and a value, in all splits."""
+    abouts = {name: a for name, a in case.evaluator.scores.items() if a.margin is not None}
+    if not abouts:
+        return {}
+    pool = np.concatenate([case.ready["unlearned"], case.ready["oracle"]])
+    noisy = bool(np.any(seen.labels != seen.true))
+
+    def measure(ours: Array, theirs: Array) -> Mapping[str, object]:
+        return case.evaluator.evaluate(Prepared(ours, theirs, np.asarray(seen.side), noisy, case.ready.get("original")))
+
+    found, anew = {}, {}
+    real = measure(case.ready["unlearned"], case.ready["oracle"])
+    whole = measure(pool, pool)
+    for name, about in abouts.items():
+        here, everyone = real.get(name), whole.get(name)
+        if here is None or isinstance(here, str):
+            continue
+        if not isinstance(everyone, str) and not joint(everyone) and len(values := per_model(everyone)):  # type: ignore[arg-type]
+            found[name] = _steady(about, *permute.differences(values, orders, size))
+        else:
+            anew[name] = about
+    if anew:
+        each = [measure(pool[order[:size]], pool[order[size:]]) for order in orders]
+        for name, about in anew.items():
+            values = np.array([number(e[name]) for e in each])  # type: ignore[arg-type]
+            found[name] = _steady(about, values - values.mean(), np.full(len(values), values.std()))
+    return found
+
+
+def _steady(about: About, difference: Array, error: Array) -> Tested:
+    return Tested(about, difference, np.maximum(error, (about.margin or 0.0) / _STEADY))
+
+
+def _judge(t: Tested, critical: float, p: float, level: float) -> Verdict:
+    """The verdict from the interval of the real split."""
+    d, margin = float(t.difference[0]), float(t.about.margin or 0.0)
+    if math.isinf(critical):
+        return Verdict("too few models", d, None, None, p, margin, level)
+    half = critical * float(t.error[0])
+    low, high = d - half, d + half
+    near = high <= margin and (low >= -margin or distance(t.about))
+    if near:
+        return Verdict("indistinguishable", d, low, high, p, margin, level)
+    if low > 0 or (high < 0 and not distance(t.about)):
+        why = (t.about.above if d > 0 else t.about.below) or f"{'larger' if d > 0 else 'smaller'} than after retraining"
+        return Verdict("distinguishable", d, low, high, p, margin, level, why)
+    room = margin - abs(d)
+    if room > 0:
+        why = f"about {math.ceil((half / room) ** 2)} times as many models would narrow the interval to the margin"
+    else:
+        why = "more models would narrow the interval"
+    return Verdict("too few models", d, low, high, p, margin, level, why)

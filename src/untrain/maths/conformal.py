@@ -1,0 +1,93 @@
+"""Which single examples models answer otherwise than reference models do, calibrated on the reference models themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+from typing import Any
+
+import numpy as np
+
+from untrain.maths.permute import splits
+
+Array = np.ndarray[Any, Any]
+
+_PRIOR = 4.0  # degrees of freedom that the variance of the typical example has in each example's
+
+
+def excess(ours: Array, theirs: Array) -> Array:
+    """Standardized difference of the mean answers of two groups of models on each example, (n,).
+
+    The spread is that of ``theirs``, each example's variance drawn towards the median over examples, as few models tell
+    little of it.
+
+    Args:
+        ours: (a, n).
+        theirs: (b, n), b at least 2.
+
+    Source: Smyth 2004, eq. 3 (moderated t), with a fixed prior.
+    """
+    a, b = len(ours), len(theirs)
+    each = theirs.var(0, ddof=1)
+    spread = ((b - 1) * each + _PRIOR * np.median(each)) / (b - 1 + _PRIOR)
+    return np.asarray((ours.mean(0) - theirs.mean(0)) / np.sqrt(np.maximum(spread, 1e-12) * (1 / a + 1 / b)))
+
+
+def tails(ours: Array, theirs: Array) -> Array:
+    """Conformal p-value of each example: the rank of our mean answer among the answers of ``theirs`` and itself, (n,).
+
+    Source: Vovk, Gammerman and Shafer 2005, section 2.2.
+    """
+    return np.asarray((1 + (theirs >= ours.mean(0)).sum(0)) / (1 + len(theirs)))
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """Examples that stand out.
+
+    Args:
+        excess: standardized difference of each example, (n,).
+        p: p-value of each example against all examples of groups of reference models, (n,).
+        examples: rows of those found, the most extreme first.
+        chance: share of groups of reference models that show as extreme an example, themselves included: a bound on the
+            chance that anything is found though the models are further reference models.
+    """
+
+    excess: Array
+    p: Array
+    examples: Array
+    chance: float
+
+
+def standing_out(ours: Array, theirs: Array, level: float = 0.05, draws: int = 200, seed: int = 0) -> Found:
+    """Examples on which ``ours`` (a, n) answer more than ``theirs`` (b, n) do, with a false discovery rate of ``level``.
+
+    Groups of reference models, as many as ours where there are twice as many of them, are held against the other reference
+    models in the same way; what all their examples show is what chance shows. Nothing is found unless the most extreme
+    example is more extreme than in all but a share ``level`` of the groups; with fewer than ``1 / level - 1`` reference
+    models it has to be more extreme than in all of them.
+
+    Raises:
+        ValueError: there are fewer than three reference models.
+
+    Source: Benjamini and Hochberg 1995 on conformal p-values (Bates et al. 2023).
+    """
+    a, b = len(ours), len(theirs)
+    if b < 3:
+        raise ValueError(f"{b} reference models: at least 3 are needed")
+    size = min(a, b // 2)
+    orders = splits(b, size, draws, seed)
+    null = np.stack([excess(theirs[o[:size]], theirs[o[size:]]) for o in orders])
+    here = excess(ours, theirs)
+    every = np.sort(null.ravel())
+    p = (1 + len(every) - np.searchsorted(every, here, side="left")) / (1 + len(every))
+    chance = float((1 + (null.max(1) >= here.max()).sum()) / (1 + len(null)))
+    rows = np.argsort(-here, kind="stable")
+    passed = np.flatnonzero(np.sort(p) <= level * np.arange(1, len(p) + 1) / len(p))
+    count = passed[-1] + 1 if len(passed) and chance <= max(level, 1 / (1 + b)) + 1e-12 else 0
+    return Found(here, p, rows[:count], chance)
+
+
+def references_needed(level: float) -> int:
+    """Fewest reference models with which one model can be told from them at this level."""
+    return ceil(1 / level - 1e-9) - 1

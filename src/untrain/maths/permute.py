@@ -1,0 +1,44 @@
+"""Splits of models into two groups, and statistics of the difference between the groups."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from math import comb
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+
+
+def splits(count: int, size: int, draws: int, seed: int) -> Array:
+    """Orders of ``count`` models, (b, count): the first ``size`` of each are one group, the rest the other.
+
+    The first order is the one given. All splits are taken when there are no more than ``draws``, else random orders.
+    """
+    if comb(count, size) <= draws:
+        everyone = np.arange(count)
+        held = [np.r_[one, np.setdiff1d(everyone, one)] for one in combinations(range(count), size)]
+        return np.asarray(held, dtype=np.int64)
+    rng = np.random.default_rng((seed, count, size))
+    return np.stack([np.arange(count), *(rng.permutation(count) for _ in range(draws - 1))])
+
+
+def differences(values: Array, orders: Array, size: int) -> tuple[Array, Array]:
+    """Mean of the first group less mean of the second, and its standard error, for each split: two of (b,).
+
+    The error is the larger of the pooled one and Welch's: neither a small group's chance agreement nor unequal spreads
+    make it too small.
+
+    Args:
+        values: one for each model, (count,).
+        orders: of the models, as ``splits`` gives them.
+        size: of the first group.
+    """
+    held = values[orders]
+    ours, theirs = held[:, :size], held[:, size:]
+    m, k = size, held.shape[1] - size
+    sums = [((part - part.mean(1, keepdims=True)) ** 2).sum(1) for part in (ours, theirs)]
+    pooled = (sums[0] + sums[1]) / max(m + k - 2, 1) * (1 / m + 1 / k)
+    apart = sum(s / ((n - 1) * n) for s, n in zip(sums, (m, k), strict=True) if n > 1)
+    return ours.mean(1) - theirs.mean(1), np.sqrt(np.maximum(pooled, apart))
