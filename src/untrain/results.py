@@ -15,7 +15,8 @@ from untrain.core.errors import DataError
 from untrain.core.evaluator import About, Evaluator
 from untrain.core.records import Observation
 from untrain.core.spec import canonical, sources
-from untrain.evaluate.score import compare
+from untrain.evaluate.audit import audit, yardstick
+from untrain.evaluate.verdict import LEVEL
 from untrain.store import Entry, Store, key_of
 
 SHARES = {
@@ -120,24 +121,33 @@ def scored(run: Entry, store: Store, draws: int = 1000) -> dict[str, Any]:
     return dict(held.record["document"])
 
 
-def results(run: Entry, store: Store, chosen: list[Evaluator] | None = None, draws: int = 1000) -> dict[str, Any]:
-    """Scores, cost and guard of every method of a run, as one JSON-able document."""
+def results(
+    run: Entry, store: Store, chosen: list[Evaluator] | None = None, draws: int = 1000, level: float = LEVEL
+) -> dict[str, Any]:
+    """Scores, verdicts, cost and guard of every method of a run, as one JSON-able document.
+
+    Args:
+        run: its entry.
+        store: where the entries of its models are.
+        chosen: the evaluators; None for one of each with its defaults.
+        draws: resamples behind each interval.
+        level: share of false alarms of the tests, over all scores of a method.
+    """
     chosen = evaluators() if chosen is None else chosen
     models = entries_of(run, store)
-    seen = observe(run, models["oracle"])
-    fixed = [(e, e.prepare(seen), e.prepare(observe(run, models["original"]))) for e in chosen]
+    held = yardstick(chosen, observe(run, models["oracle"]), observe(run, models["original"]), level)
     done = []
     for method, entries in models["unlearned"].items():
-        row: dict[str, Any] = {"method": method, "scores": {}, "cost": {}, "guard": {}, "layers": {}, "notes": [], "error": None}
+        row: dict[str, Any] = {
+            "method": method, "scores": {}, "verdict": None, "cost": {}, "guard": {}, "layers": {}, "notes": [], "error": None,
+        }  # fmt: skip
         done.append(row)
         failed = [e.record["error"] for e in entries if e.record.get("error")]
         if failed:
             row["error"] = f"{len(failed)} of {len(entries)} seeds failed: {failed[0]}"
             continue
-        answers = observe(run, entries)
-        for e, oracle, original in fixed:
-            ready = {"original": original, "unlearned": e.prepare(answers), "oracle": oracle}
-            row["scores"] |= {n: asdict(s) for n, s in compare(e, ready, seen, draws).items()}
+        scores, row["verdict"] = audit(held, observe(run, entries), draws)
+        row["scores"] = {n: asdict(s) for n, s in scores.items()}
         row["cost"] = cost(entries, models["oracle"])
         row["guard"] = guard(entries)
         row["layers"] = entries[0].record.get("layers", {})

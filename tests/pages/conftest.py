@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from untrain.core.evaluator import About, Score
+from untrain.core.evaluator import About
 from untrain.core.records import Observation
-from untrain.evaluate.score import compare
+from untrain.evaluate.audit import audit, yardstick
 from untrain.results import BREAK_EVEN, SHARES, Material, evaluators
 
 CLASSES, SIDES = 4, np.array(["forget"] * 12 + ["retain"] * 16 + ["test"] * 20)
@@ -48,7 +48,7 @@ def observation(models: int, forget_margin: float, seed: int, wrong: str = "") -
     return Observation(logits, labels, true, SIDES, np.arange(len(SIDES)).astype(str))
 
 
-def row(method: str, scores: dict, cost: float) -> dict:
+def row(method: str, found: dict, cost: float) -> dict:
     """A row of results as ``untrain.results`` makes it."""
     kept = {"DEL()": 3, "SalUn()": 6}.get(method)
     layers = {"0.weight": [kept, 10], "0.bias": [0, 2], "head.weight": [kept, 8]} if kept else {}
@@ -62,16 +62,13 @@ def row(method: str, scores: dict, cost: float) -> dict:
     }
     shares = dict.fromkeys(SHARES, cost)
     cost_row = {"seconds": 1.5, "forward": 10, "backward": 5, "flops": 100, "peak": 1} | shares
-    return {"method": method, "scores": scores, "cost": cost_row, "guard": guard, "layers": layers, "notes": [], "error": None}
+    return {"method": method, "cost": cost_row, "guard": guard, "layers": layers, "notes": [], "error": None} | found
 
 
-def scores_of(original: Observation, ours: Observation, oracle: Observation) -> dict:
-    """All scores of a made-up method."""
-    found: dict[str, Score] = {}
-    for e in evaluators():
-        ready = {"original": e.prepare(original), "unlearned": e.prepare(ours), "oracle": e.prepare(oracle)}
-        found |= compare(e, ready, oracle, draws=50)
-    return {name: asdict(score) for name, score in found.items()}
+def audited(original: Observation, ours: Observation, oracle: Observation) -> dict:
+    """All scores of a made-up method and its verdict, as they stand in its row."""
+    scores, verdict = audit(yardstick(evaluators(), oracle, original), ours, draws=50)
+    return {"scores": {name: asdict(score) for name, score in scores.items()}, "verdict": verdict}
 
 
 def material(wrong: str = "", methods: tuple[str, ...] = METHODS, inputs: bool = True) -> Material:
@@ -81,8 +78,9 @@ def material(wrong: str = "", methods: tuple[str, ...] = METHODS, inputs: bool =
     document = {
         "untrain": "0.0", "run": "ab" * 32, "scenario": "Made(up=1)", "seeds": 2, "oracles": 3, "seed": 0,
         "sizes": {"train": 28, "forget": 12, "retain": 16, "test": 20}, "digest": "cd" * 32,
-        "results": [row(m, scores_of(original, o, oracle), 0.2 * at) for at, (m, o) in enumerate(ours.items())],
-        "oracle_cost": row("Retrain()", {}, 1.0)["cost"], "break_even": {"share": 1.0, "line": BREAK_EVEN, "methods": []},
+        "results": [row(m, audited(original, o, oracle), 0.2 * at) for at, (m, o) in enumerate(ours.items())],
+        "oracle_cost": row("Retrain()", {"scores": {}, "verdict": None}, 1.0)["cost"],
+        "break_even": {"share": 1.0, "line": BREAK_EVEN, "methods": []},
         "warnings": ["intervals over 2 seeds are rough"],
         "setting": {"device": "cpu", "threads": 1, "python": "3", "torch": "2", "machine": "none"},
     }  # fmt: skip

@@ -73,11 +73,12 @@ def verdicts(
     sizes = {name: t.sizes for name, t in tested.items()}
     greatest = np.max(list(sizes.values()), axis=0)
     allowed = math.floor(level * len(orders) + 1e-9)
-    critical = float(np.sort(greatest)[::-1][allowed]) if allowed else math.inf
+    # Splits that agree but for rounding are ties, and a tie is no evidence.
+    critical = float(np.sort(greatest)[::-1][allowed]) * (1 + 1e-9) if allowed else math.inf
     needed = math.ceil(1 / level - 1e-9) - 1
     found = {}
     for name, t in tested.items():
-        p = float(np.mean(greatest >= sizes[name][0] * (1 - 1e-12)))
+        p = float(np.mean(greatest >= sizes[name][0] * (1 - 1e-9)))
         made = _judge(t, critical, p, level)
         few = f"{m} unlearned and {k} retrained models have {len(orders)} splits"
         few += f": for one unlearned model at least {needed} retrained ones are needed" if m == 1 else ": more of both are needed"

@@ -1,0 +1,128 @@
+"""All scores of one method against the oracles, and what they say together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from untrain.core.evaluator import Array, Evaluator, Score, Verdict
+from untrain.core.records import Observation
+from untrain.evaluate.score import compare
+from untrain.evaluate.verdict import LEVEL, Case, blinded, verdicts
+from untrain.maths.conformal import Found, standing_out
+from untrain.maths.logits import margins
+
+SHOWN = 50
+
+
+@dataclass(frozen=True, eq=False)
+class Yardstick:
+    """What methods of one run are held against.
+
+    Args:
+        chosen: the evaluators.
+        oracle: what the oracles answered.
+        ready: what each evaluator prepared of 'oracle' and, where there are originals, of 'original'.
+        start: verdicts on the originals themselves; empty without them.
+        level: share of false alarms, over all scores of a method.
+    """
+
+    chosen: tuple[Evaluator, ...]
+    oracle: Observation
+    ready: tuple[Mapping[str, Array], ...]
+    start: Mapping[str, Verdict]
+    level: float = LEVEL
+
+
+def yardstick(
+    chosen: Sequence[Evaluator], oracle: Observation, original: Observation | None = None, level: float = LEVEL
+) -> Yardstick:
+    """Prepare the oracles and the originals, once for all methods of a run."""
+    known = {"oracle": oracle} | ({} if original is None else {"original": original})
+    ready = [{name: e.prepare(seen) for name, seen in known.items()} for e in chosen]
+    start: Mapping[str, Verdict] = {}
+    if original is not None:
+        start = verdicts([Case(e, {**r, "unlearned": r["original"]}) for e, r in zip(chosen, ready, strict=True)], oracle, level)
+    return Yardstick(tuple(chosen), oracle, tuple(ready), start, level)
+
+
+def audit(held: Yardstick, unlearned: Observation, draws: int = 1000) -> tuple[dict[str, Score], dict[str, Any]]:
+    """Scores of a method with their verdicts, and the verdict on the method.
+
+    Args:
+        held: what it is held against.
+        unlearned: what its models answered, on the same examples.
+        draws: resamples behind each interval.
+
+    Returns:
+        Score name -> score; and ``says``, ``sentence``, ``recognised`` and ``standing_out`` (forget examples with id, p and
+        excess, the most extreme first, at most 50), their ``counts``, and the ``chance`` of either when nothing is the matter.
+    """
+    cases = [Case(e, {**r, "unlearned": e.prepare(unlearned)}) for e, r in zip(held.chosen, held.ready, strict=True)]
+    scores: dict[str, Score] = {}
+    for case in cases:
+        scores |= compare(case.evaluator, case.ready, held.oracle, draws)
+    told = blinded(verdicts(cases, held.oracle, held.level), held.start)
+    abouts = {name: about for e in held.chosen for name, about in e.scores.items()}
+    scores = {name: replace(s, verdict=told.get(abouts[name].verdict_of or name)) for name, s in scores.items()}
+    return scores, whole(told, *examples(held, unlearned))
+
+
+def examples(held: Yardstick, unlearned: Observation) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Forget examples that stand out by too large and by too small margins, and how many there are by which chance."""
+    here = np.flatnonzero(np.asarray(held.oracle.side) == "forget")
+    if len(held.oracle.logits) < 3 or len(here) == 0:
+        return [], {"forget": len(here), "recognised": 0, "standing_out": 0, "chance": None, "listed": []}
+    ours, theirs = (margins(seen.logits[:, here], np.asarray(seen.labels)[here]) for seen in (unlearned, held.oracle))
+    up, down = (standing_out(sign * ours, sign * theirs, held.level) for sign in (1, -1))
+    counts = {"forget": len(here), "recognised": len(up.examples), "standing_out": len(down.examples)}
+    chance = {"chance": max(held.level, 1 / (1 + len(theirs))), "listed": _listed(down, here, held.oracle)}
+    return _listed(up, here, held.oracle), counts | chance
+
+
+def _listed(found: Found, here: Array, seen: Observation) -> list[dict[str, Any]]:
+    ids = np.asarray(seen.ids)[here]
+    return [{"id": str(ids[at]), "p": float(found.p[at]), "excess": float(found.excess[at])} for at in found.examples[:SHOWN]]
+
+
+def whole(told: Mapping[str, Verdict], recognised: list[dict[str, Any]], counts: dict[str, Any]) -> dict[str, Any]:
+    """What all verdicts of a method say together."""
+    apart = sorted((n for n, v in told.items() if v.says == "distinguishable"), key=lambda n: told[n].p)
+    equal = [n for n, v in told.items() if v.says == "indistinguishable"]
+    leak = counts["recognised"] or counts["standing_out"]
+    says = "distinguishable" if apart or leak else "indistinguishable" if told and len(equal) == len(told) else "too few models"
+    return {
+        "says": says, "sentence": sentence(told, apart, equal, counts), "distinguishable": apart, "indistinguishable": equal,
+        "tested": list(told), "level": next((v.level for v in told.values()), None),
+        "recognised": recognised, "standing_out": counts["listed"],
+        "counts": {n: counts[n] for n in ("forget", "recognised", "standing_out")}, "chance": counts["chance"],
+    }  # fmt: skip
+
+
+def sentence(told: Mapping[str, Verdict], apart: list[str], equal: list[str], counts: Mapping[str, Any]) -> str:
+    """The verdict on a method in one or two sentences."""
+    parts = []
+    for word, how in (("recognised", "surer"), ("standing_out", "less sure")):
+        if counts[word]:
+            parts.append(
+                f"{counts[word]} of {counts['forget']} forget examples can still be told: the models are {how} of them than "
+                f"retrained models are of any (at most {100 * counts['chance']:.2g} % of retrained models would show this)."
+            )
+    if not told:
+        return " ".join([*parts, "No score could be tested."])
+    if apart:
+        named = ", ".join(f"{n} ({told[n].why})" for n in apart[:2])
+        more = f" and {len(apart) - 2} more" if len(apart) > 2 else ""
+        parts.append(f"Distinguishable from retraining by {len(apart)} of {len(told)} tested scores: {named}{more}.")
+    elif len(equal) == len(told):
+        parts.append(f"Indistinguishable from retraining on all {len(told)} tested scores, within their margins.")
+    else:
+        short = len(told) - len(equal)
+        parts.append(
+            f"Too few models to tell it from retraining, or to call it equal, on {short} of {len(told)} tested scores"
+            + (f"; on the other {len(equal)} it is indistinguishable within their margins." if equal else ".")
+        )
+    return " ".join(parts)
