@@ -82,6 +82,15 @@ def populate(
     return np.stack([answers[key] for key in ask.keys]) if kept is None else _joined(ask.keys, kept)
 
 
+def finished(
+    learner: Learner, train: Any, pairs: Sequence[Pair], seen: Any, *, store: Store | str | Path | None = None,
+    crew: Crew | None = None, keep_models: bool = False, together: Together = "auto",
+) -> list[bool]:  # fmt: skip
+    """Whether each pair is in the store already; what is not is what ``populate`` with the same arguments would train."""
+    ask, kept = _asked(learner, train, pairs, seen, together, crew), _opened(store)
+    return [kept is not None and _there(kept, key, keep_models) for key in ask.keys]
+
+
 def revive(
     learner: Learner, train: Any, pair: Pair, seen: Any, *, store: Store | str | Path, crew: Crew | None = None,
     together: Together = "auto",
