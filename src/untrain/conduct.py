@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import os
-import platform
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from heapq import heappop, heappush
-from importlib.metadata import version
-from typing import Any
 
-import numpy as np
 import torch
 
 from untrain.core.errors import BadInput, RunFailed
-from untrain.core.records import take
 from untrain.core.roles import Scenario
 from untrain.core.spec import canonical, parse
 from untrain.crew import Crew, Here
-from untrain.data.duplicates import near_duplicates
 from untrain.jobs import Delivery, Job, Method, Scene, Setting, do, in_worker, ingredients, open_scene
 from untrain.parcel import Address, addressed, pack, unpack
+from untrain.runs import Sizes, lay
 from untrain.store import Entry, Store, key_of
 
 
@@ -91,11 +86,20 @@ def conduct(
     crew = crew or Here(setting.threads)
     # Where others do the work the data are needed here for their digests alone.
     scenes = [open_scene(c.scenario, replace(setting, device="cpu") if crew.apart else setting) for c in comparisons]
-    todo: Todo = {}
-    for comparison, scene in zip(comparisons, scenes, strict=True):
-        for job in jobs_of(comparison):
-            todo.setdefault(_key(scene, job, comparison, setting), (comparison, scene, job))
-    missing = {key: what for key, what in todo.items() if not _stands(store, key)}
+    make(comparisons, scenes, store, setting, crew, tell)
+    return [record(c, s, store, setting) for c, s in zip(comparisons, scenes, strict=True)]
+
+
+def make(
+    comparisons: Sequence[Comparison], scenes: Sequence[Scene], store: Store, setting: Setting, crew: Crew, tell: Tell | None = None
+) -> None:
+    """Make every model of some comparisons, each on its scene, that is not in the store.
+
+    Raises:
+        RunFailed: workers died again and again.
+    """
+    todo = todo_of(comparisons, scenes, setting)
+    missing = {key: what for key, what in todo.items() if not stands(store, key)}
     if missing:
         teller = _Teller(tell, len(todo), len(todo) - len(missing))
         try:
@@ -103,14 +107,23 @@ def conduct(
         except BaseException:
             crew.close()
             raise
-    return [_record(c, s, store, setting) for c, s in zip(comparisons, scenes, strict=True)]
+
+
+def todo_of(comparisons: Sequence[Comparison], scenes: Sequence[Scene], setting: Setting) -> Todo:
+    """All models of some comparisons by their keys; those that several share stand once."""
+    todo: Todo = {}
+    for comparison, scene in zip(comparisons, scenes, strict=True):
+        for job in jobs_of(comparison):
+            todo.setdefault(_key(scene, job, comparison, setting), (comparison, scene, job))
+    return todo
 
 
 def _key(scene: Scene, job: Job, comparison: Comparison, setting: Setting) -> str:
     return key_of(ingredients(scene, job, comparison.seed, setting))
 
 
-def _stands(store: Store, key: str) -> bool:
+def stands(store: Store, key: str) -> bool:
+    """Whether a model is there; a failure that may be the machine's does not count."""
     held = store.get(key)
     return held is not None and held.final
 
@@ -206,47 +219,23 @@ def _held(store: Store, key: str) -> Entry:
     return entry
 
 
-def _record(comparison: Comparison, scene: Scene, store: Store, setting: Setting) -> Entry:
-    """The entry of a comparison: which models it is made of, and all that a report needs beside their answers."""
-    seeds, oracles = range(comparison.seeds), range(comparison.oracles)
+def record(comparison: Comparison, scene: Scene, store: Store, setting: Setting) -> Entry:
+    """The entry of a comparison whose models are made."""
+    seeds = range(comparison.seeds)
     keys = {
         "original": [_key(scene, Job("original", i), comparison, setting) for i in seeds],
-        "oracle": [_key(scene, Job("oracle", i), comparison, setting) for i in oracles],
+        "oracle": oracles_of(comparison, scene, setting),
         "methods": [
             {"method": repr(m), "keys": [_key(scene, Job("unlearned", i, m), comparison, setting) for i in seeds]}
             for m in comparison.methods
         ],
     }
-    made = {
-        "kind": "run",
-        "label": repr(comparison.scenario),
-        "scenario": canonical(comparison.scenario),
-        "models": keys,
-        "true": scene.prints["true"],
-    }
-    done = store.get(key_of(made))
-    if done is not None:
-        return done
-    train, test = scene.data.train, scene.data.test
-    rows = np.asarray(scene.asked.rows)
-    side = np.full(len(train) + len(test), "retain", dtype="<U6")
-    side[rows], side[len(train) :] = "forget", "test"
-    true = [e.y if e.true is None else e.true for e in (train, test)]
-    arrays = {
-        "labels": np.concatenate([train.y.cpu().numpy(), test.y.cpu().numpy()]),
-        "true": np.concatenate([t.cpu().numpy() for t in true]),
-        "side": side,
-        "ids": np.concatenate([np.asarray(train.ids).astype(str), np.asarray(test.ids).astype(str)]),
-        "forget_inputs": train.x[torch.as_tensor(rows).to(train.x.device)].cpu().numpy(),
-    }
-    near = near_duplicates(take(train, rows), take(train, scene.retain))
-    sizes = {"train": len(train), "forget": len(rows), "retain": len(scene.retain), "test": len(test)}
-    record: dict[str, Any] = {
-        "scenario": repr(comparison.scenario), "seeds": comparison.seeds, "oracles": comparison.oracles, "seed": comparison.seed,
-        "classes": train.classes, "sizes": sizes,
-        "digest": scene.asked.digest, "duplicates": near.counts, "setting": _setting(setting),
-    }  # fmt: skip
-    return store.put(made, record, arrays)
+    return lay(scene, keys, Sizes(comparison.seeds, comparison.oracles, comparison.seed), store, setting)
+
+
+def oracles_of(comparison: Comparison, scene: Scene, setting: Setting) -> list[str]:
+    """Keys of the oracles of a comparison."""
+    return [_key(scene, Job("oracle", i), comparison, setting) for i in range(comparison.oracles)]
 
 
 def check(comparison: Comparison) -> None:
@@ -263,14 +252,6 @@ def check(comparison: Comparison) -> None:
         raise BadInput(
             f"seeds={comparison.seeds}, oracles={comparison.oracles}: at least 1 seed and 2 oracles (for a floor) are needed"
         )
-
-
-def _setting(setting: Setting) -> dict[str, Any]:
-    """Where the models were made, in words."""
-    machine = f"{platform.machine()} {platform.system()}"
-    versions = {"untrain": version("untrain"), "torch": torch.__version__, "python": platform.python_version()}
-    how = {"precision": setting.precision, "compiled": setting.compiled, "budget": setting.budget}
-    return {"device": setting.device, "threads": setting.threads, **how, "machine": machine, **versions}
 
 
 def sendable(comparisons: Sequence[Comparison]) -> bool:

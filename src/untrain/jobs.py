@@ -183,7 +183,7 @@ def _train(scene: Scene, job: Job, made: dict[str, Any], store: Store) -> Entry:
     with metered() as meter:
         model = scene.learner(take(scene.data.train, rows), made["seed"])
         cost = meter.read()
-    return _keep(model, _answers(scene, model), made, {"cost": asdict(cost), "notes": list(meter.notes)}, store)
+    return keep(model, ask(scene, model), made, {"cost": asdict(cost), "notes": list(meter.notes)}, store)
 
 
 def limit_of(scene: Scene, start: Entry, budget: float) -> float:
@@ -205,7 +205,7 @@ def _unlearn(
         limit = None if setting.budget is None else limit_of(scene, start, setting.budget)
         with metered(limit, f"the budget of {100 * (setting.budget or 0):g} % of retraining") as meter:
             outcome = method.run(model.eval(), posed)
-        answers = _answers(scene, outcome.model)
+        answers = ask(scene, outcome.model)
     except (RunFailed, BadInput) as error:
         # The same ingredients would fail again: the failure is the result.
         return store.put(made, {"error": str(error), "cost": {}})
@@ -218,7 +218,7 @@ def _unlearn(
     record: dict[str, Any] = {
         "cost": asdict(outcome.cost), "guard": asdict(outcome.guard), "layers": _layers(outcome), "notes": list(meter.notes)
     }  # fmt: skip
-    return _keep(outcome.model, answers, made, record, store)
+    return keep(outcome.model, answers, made, record, store)
 
 
 def _layers(outcome: Outcome) -> dict[str, list[int]]:
@@ -227,12 +227,14 @@ def _layers(outcome: Outcome) -> dict[str, list[int]]:
     return {n: [int(b.sum()), b.numel()] for n, b in bits.items()}
 
 
-def _answers(scene: Scene, model: nn.Module) -> np.ndarray[Any, Any]:
+def ask(scene: Scene, model: nn.Module) -> np.ndarray[Any, Any]:
+    """What a model answers on the training set and the test set, (n, c)."""
     task = task_of(scene.learner)
     return np.concatenate([logits(model, e, task) for e in (scene.data.train, scene.data.test)])
 
 
-def _keep(model: nn.Module, answers: np.ndarray[Any, Any], made: dict[str, Any], record: dict[str, Any], store: Store) -> Entry:
+def keep(model: nn.Module, answers: np.ndarray[Any, Any], made: dict[str, Any], record: dict[str, Any], store: Store) -> Entry:
+    """The entry of a model: its weights and its answers."""
     weights = {n: t.detach().cpu().numpy() for n, t in model.state_dict().items()}
     return store.put(made, record, {"logits": answers}, {"weights": weights})
 
