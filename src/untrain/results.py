@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from importlib.metadata import version
 from typing import Any
 
@@ -11,11 +11,13 @@ import numpy as np
 
 from untrain.core import names
 from untrain.core.code import code_digest
+from untrain.core.door import finite
 from untrain.core.errors import DataError
 from untrain.core.evaluator import About, Evaluator
-from untrain.core.records import Observation
+from untrain.core.records import Guard, Observation
 from untrain.core.spec import canonical, sources
 from untrain.evaluate.audit import audit, yardstick
+from untrain.evaluate.marginal import OfMargins
 from untrain.evaluate.verdict import LEVEL
 from untrain.store import Entry, Store, key_of
 
@@ -63,9 +65,10 @@ def observe(run: Entry, entries: list[Entry]) -> Observation:
     Raises:
         DataError: an answer is NaN or infinite.
     """
-    logits = np.stack([e.array("logits") for e in entries])
-    if not np.isfinite(logits).all():
-        raise DataError(f"models of run {run.key[:12]} answer with NaN or infinite values: they cannot be scored")
+    rows = [e.array("logits") for e in entries]
+    for entry, row in zip(entries, rows, strict=True):
+        finite(row, f"model {entry.key[:12]} of run {run.key[:12]}")
+    logits = np.stack(rows)
     labels, true, side, ids = (np.asarray(run.array(n)) for n in ("labels", "true", "side", "ids"))
     return Observation(logits, labels, true, side, ids)
 
@@ -76,14 +79,14 @@ class Material:
 
     Args:
         document: the scores of a run, as ``results`` gives them.
-        original: what the original models answered.
+        original: what the original models answered; None where there are none.
         oracle: what the oracles answered.
         unlearned: method -> what its models answered; a method that failed is absent.
-        inputs: the forget examples' inputs, in the order of their rows, (n, ...); None when they are to be left out.
+        inputs: the forget examples' inputs, in the order of their rows, (n, ...); None when they are left out or not known.
     """
 
     document: dict[str, Any]
-    original: Observation
+    original: Observation | None
     oracle: Observation
     unlearned: dict[str, Observation]
     inputs: np.ndarray[Any, Any] | None
@@ -95,10 +98,10 @@ def material(run: Entry, store: Store, document: dict[str, Any], images: bool = 
     kept = {m: entries for m, entries in models["unlearned"].items() if not any(e.record.get("error") for e in entries)}
     return Material(
         document,
-        observe(run, models["original"]),
+        observe(run, models["original"]) if models["original"] else None,
         observe(run, models["oracle"]),
         {m: observe(run, entries) for m, entries in kept.items()},
-        np.asarray(run.array("forget_inputs")) if images else None,
+        np.asarray(run.array("forget_inputs")) if images and "forget_inputs.npy" in run.record["files"] else None,
     )
 
 
@@ -122,7 +125,7 @@ def scored(run: Entry, store: Store, draws: int = 1000) -> dict[str, Any]:
 
 
 def results(
-    run: Entry, store: Store, chosen: list[Evaluator] | None = None, draws: int = 1000, level: float = LEVEL
+    run: Entry, store: Store, chosen: list[Evaluator] | None = None, draws: int = 1000, level: float | None = None
 ) -> dict[str, Any]:
     """Scores, verdicts, cost and guard of every method of a run, as one JSON-able document.
 
@@ -131,11 +134,15 @@ def results(
         store: where the entries of its models are.
         chosen: the evaluators; None for one of each with its defaults.
         draws: resamples behind each interval.
-        level: share of false alarms of the tests, over all scores of a method.
+        level: share of false alarms of the tests, over all scores of a method; None for the run's own.
     """
     chosen = evaluators() if chosen is None else chosen
+    answers = run.record.get("answers", "logits")
+    if answers != "logits":
+        chosen = [OfMargins(e, labels="labels" in answers) for e in chosen]
     models = entries_of(run, store)
-    held = yardstick(chosen, observe(run, models["oracle"]), observe(run, models["original"]), level)
+    original = observe(run, models["original"]) if models["original"] else None
+    held = yardstick(chosen, observe(run, models["oracle"]), original, run.record.get("level", LEVEL) if level is None else level)
     done = []
     for method, entries in models["unlearned"].items():
         row: dict[str, Any] = {
@@ -158,6 +165,7 @@ def results(
     return {
         "untrain": record["setting"]["untrain"], "run": run.key, "scenario": record["scenario"], "seeds": record["seeds"],
         "oracles": record["oracles"], "seed": record["seed"], "sizes": record["sizes"], "digest": record["digest"],
+        "answers": answers,
         "results": done, "oracle_cost": cost(models["oracle"], models["oracle"]), "break_even": break_even(done),
         "warnings": warnings(record) + [f"{kind} models: {n}" for kind in ("original", "oracle") for n in notes(models[kind])],
         "setting": record["setting"],
@@ -166,9 +174,9 @@ def results(
 
 def warnings(record: dict[str, Any]) -> list[str]:
     """What a reader must know beside the scores."""
-    told = []
+    told = list(record.get("warnings", ()))
     near = record["duplicates"]
-    if near["near"]:
+    if near is not None and near["near"]:
         told.append(
             f"{near['near']} of {near['forget']} forget examples have a near-duplicate left in the retain set "
             f"({near['exact']} exact): what they teach is not forgotten by forgetting them"
@@ -181,14 +189,17 @@ def warnings(record: dict[str, Any]) -> list[str]:
 
 
 def cost(entries: list[Entry], oracles: list[Entry]) -> dict[str, Any]:
-    """Mean cost of some models, and each part of it as a share of retraining's; 'share_of_retraining' is that of operations."""
+    """Mean cost of some models, and each part of it as a share of retraining's; 'share_of_retraining' is that of operations.
 
-    def mean(name: str, of: list[Entry]) -> float:
-        return float(np.mean([e.record["cost"][name] for e in of]))
+    What models cost that were made elsewhere is not known, and None.
+    """
+
+    def mean(name: str, of: list[Entry]) -> float | None:
+        return float(np.mean([e.record["cost"][name] for e in of])) if all(e.record.get("cost") for e in of) else None
 
     def share(name: str) -> float | None:
-        whole = mean(name, oracles)
-        return mean(name, entries) / whole if whole > 0 else None
+        part, whole = mean(name, entries), mean(name, oracles)
+        return part / whole if part is not None and whole else None
 
     plain: dict[str, Any] = {n: mean(n, entries) for n in ("seconds", "forward", "backward", "flops", "peak")}
     return plain | {name: share(of) for name, of in SHARES.items()}
@@ -205,8 +216,10 @@ def notes(entries: list[Entry]) -> list[str]:
     return list(dict.fromkeys(n for e in entries for n in e.record.get("notes", [])))
 
 
-def guard(entries: list[Entry]) -> dict[str, float]:
-    """The guard over seeds: the worst leak, the mean of the rest."""
+def guard(entries: list[Entry]) -> dict[str, float | None]:
+    """The guard over seeds: the worst leak, the mean of the rest; None where a model was made elsewhere."""
+    if not all(e.record.get("guard") for e in entries):
+        return {f.name: None for f in fields(Guard)}
     held = [e.record["guard"] for e in entries]
     means = {n: float(np.mean([g[n] for g in held])) for n in held[0]}
     return means | {"outside_mask_max": max(g["outside_mask_max"] for g in held)}
