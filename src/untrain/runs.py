@@ -29,9 +29,7 @@ class Sizes:
     seed: int | None
 
 
-def lay(
-    scene: Scene, models: Models, sizes: Sizes, store: Store, setting: Setting, more: Mapping[str, Any] | None = None
-) -> Entry:
+def lay(scene: Scene, models: Models, sizes: Sizes, store: Store, setting: Setting, more: Mapping[str, Any] | None = None) -> Entry:
     """Lay down the run of some models on a scene, or find it there.
 
     Args:

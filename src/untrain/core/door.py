@@ -47,7 +47,7 @@ def answers(given: Any, who: str) -> Array:
     Raises:
         DataError: they are no floating-point numbers, are empty, NaN or infinite, or a model answers all examples alike.
     """
-    found = np.asanyarray(given)
+    found: Array = np.asanyarray(given)
     if found.dtype.kind != "f":
         kind = {"O": "Python objects", "i": "whole numbers", "u": "whole numbers", "b": "truth values"}.get(found.dtype.kind)
         raise DataError(f"{who} answer with {kind or found.dtype}: floating-point logits are needed, not predicted classes")
@@ -56,7 +56,7 @@ def answers(given: Any, who: str) -> Array:
     if found.ndim == 2:
         found = found[None]
     if found.size == 0:
-        raise DataError(f"{who} have answers of shape {found.shape}, which holds nothing: at least one model and example are needed")
+        raise DataError(f"{who} have answers of shape {found.shape}, which holds nothing: one model and example are needed")
     for at, row in enumerate(found):
         finite(row, f"model {at} of the {who}")
         if len(row) > 1 and bool((row == row[:1]).all()):
@@ -84,7 +84,7 @@ def sides_of(given: Any, n: int) -> Array:
     """
     found = one_each(given, n, "sides")
     if found.dtype.kind != "U":
-        raise DataError(f"sides hold {found.dtype} such as {found[0].item()!r}: one of {', '.join(SIDES)} is needed for each example")
+        raise DataError(f"sides hold {found.dtype} such as {found[0].item()!r}: one of {', '.join(SIDES)} is needed for each")
     unknown = np.setdiff1d(found, SIDES)
     if len(unknown):
         raise DataError(f"sides hold {unknown[0].item()!r}{suggest(unknown[0], SIDES)}; there is {', '.join(SIDES)}")

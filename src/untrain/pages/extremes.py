@@ -31,7 +31,7 @@ class Tile:
 def unseen(inputs: Array | None) -> str:
     """Why no pictures can be shown; empty where they can."""
     if inputs is None:
-        return "Pictures of the forget set were left out on request."
+        return "No pictures of the forget set are shown: they were left out on request, or the inputs were not given."
     if not images.is_image(np.asarray(inputs)):
         return f"The inputs, of shape {tuple(inputs.shape[1:])}, are no images of one or three channels, so none are shown."
     return ""

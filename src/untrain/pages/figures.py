@@ -116,9 +116,9 @@ def envelope(costs: Array, gaps: Array, most: float) -> tuple[Trace, Trace]:
     )
 
 
-def edges(original: dict[str, Answers], oracle: dict[str, Answers]) -> Array:
-    """Bin edges that hold nearly all margins of original and oracle models, widened by a quarter on each side."""
-    both = np.concatenate([a.margins.ravel() for seen in (original, oracle) for a in seen.values()])
+def edges(*models: dict[str, Answers]) -> Array:
+    """Bin edges that hold nearly all margins of some models, widened by a quarter on each side."""
+    both = np.concatenate([a.margins.ravel() for seen in models for a in seen.values()])
     if both.size == 0:
         return np.linspace(-1.0, 1.0, BINS + 1)
     low, high = np.quantile(both, [0.002, 0.998])

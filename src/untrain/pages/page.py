@@ -109,6 +109,8 @@ def section(key: str, material: Material, glossary: Mapping[str, About], drawn: 
         "pareto": drawn.add(f"{key}-pareto", figures.pareto(document)),
         "mask": drawn.add(f"{key}-mask", figures.mask_chart(found)),
         "methods": methods(key, material, drawn), "first": first["method"] if first else "",
+        "whole": document.get("answers", "logits") == "logits",
+        "known": any(row["cost"].get("share_of_retraining") is not None for row in document["results"]),
         "unseen": extremes.unseen(material.inputs), "spelling": spelling(document),
     }  # fmt: skip
 
@@ -157,16 +159,20 @@ def mislabelled(material: Material, side: str) -> int:
 
 def methods(key: str, material: Material, drawn: Drawn) -> list[dict[str, Any]]:
     """For each method that did not fail, what can be chosen to be shown: its charts, and its pictures."""
-    original, oracle = figures.answers(material.original), figures.answers(material.oracle)
-    bins = figures.edges(original, oracle)
+    oracle = figures.answers(material.oracle)
+    others = {"Retrained": oracle}
+    if material.original is not None:
+        others = {"Original": figures.answers(material.original), **others}
+    bins = figures.edges(*others.values())
     classes = int(material.oracle.logits.shape[-1])
     made = []
     for at, (method, seen) in enumerate(material.unlearned.items()):
         ours = figures.answers(seen)
         for side in figures.SEEN:
-            shown = {"Original": original[side], "Retrained": oracle[side], "Unlearned": ours[side]}
+            shown = {who: seen[side] for who, seen in (*others.items(), ("Unlearned", ours))}
             drawn.add(f"{key}-margins-{side}-{at}", figures.margin_chart(shown, bins))
-            drawn.add(f"{key}-classes-{side}-{at}", figures.class_chart(shown, classes))
+            if material.document.get("answers", "logits") == "logits":
+                drawn.add(f"{key}-classes-{side}-{at}", figures.class_chart(shown, classes))
         pictures = tiles(material, ours["forget"], oracle["forget"])
         made.append({"at": at, "method": method, "label": text.label(method), "tiles": pictures})
     return made

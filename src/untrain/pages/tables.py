@@ -188,7 +188,7 @@ def _spent(cost: Mapping[str, Any]) -> tuple[Cell, ...]:
     shown = (
         (text.significant(cost["flops"]), "share_of_retraining"), (text.digits(cost["forward"], 0), "share_of_examples"),
         (text.digits(cost["backward"], 0), "share_of_backward"), (text.digits(cost["seconds"], 2), "share_of_seconds"),
-        (text.digits(cost["peak"] / 1e6, 0), "share_of_peak"),
+        (text.digits(None if cost["peak"] is None else cost["peak"] / 1e6, 0), "share_of_peak"),
     )  # fmt: skip
     return tuple(Cell(value, text.share(cost[of])) for value, of in shown)
 

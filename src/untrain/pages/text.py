@@ -24,15 +24,17 @@ def short(method: str) -> str:
     return method
 
 
-def digits(number: float, places: int = 1) -> str:
+def digits(number: float | None, places: int = 1) -> str:
     """A decimal with a true minus sign, and none before a zero."""
+    if number is None:
+        return "–"
     text = f"{number:.{places}f}"
     return text.lstrip("-") if float(text) == 0 else text.replace("-", "−")
 
 
-def significant(number: float) -> str:
+def significant(number: float | None) -> str:
     """A size in three significant digits."""
-    return f"{number:.3g}".replace("-", "−")
+    return "–" if number is None else f"{number:.3g}".replace("-", "−")
 
 
 def quantity(number: float | None, unit: str, gap: bool = False) -> str:
@@ -66,6 +68,8 @@ def kind_of(row: Row) -> str:
     """What a method does to the network, in words."""
     if row["method"] in CONTROLS:
         return "control"
+    if row.get("guard", {}).get("moved_share", 0.0) is None:
+        return "made elsewhere"
     return "part of the network" if row["layers"] else "whole network"
 
 
