@@ -16,6 +16,7 @@ from untrain.maths.conformal import Found, standing_out
 from untrain.maths.logits import margins
 
 SHOWN = 50
+_RISK = 0.1  # the greatest chance of a false alarm at which single examples are told of
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,19 +69,34 @@ def audit(held: Yardstick, unlearned: Observation, draws: int = 1000) -> tuple[d
     told = blinded(verdicts(cases, held.oracle, held.level), held.start)
     abouts = {name: about for e in held.chosen for name, about in e.scores.items()}
     scores = {name: replace(s, verdict=told.get(abouts[name].verdict_of or name)) for name, s in scores.items()}
-    return scores, whole(told, *examples(held, unlearned))
+    return scores, whole(told, *examples(held, unlearned, told))
 
 
-def examples(held: Yardstick, unlearned: Observation) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+def examples(
+    held: Yardstick, unlearned: Observation, told: Mapping[str, Verdict]
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Forget examples that stand out by too large and by too small margins, and how many there are by which chance."""
     here = np.flatnonzero(np.asarray(held.oracle.side) == "forget")
     if len(held.oracle.logits) < 3 or len(here) == 0:
         return [], {"forget": len(here), "recognised": 0, "standing_out": 0, "chance": None, "listed": []}
     ours, theirs = (margins(seen.logits[:, here], np.asarray(seen.labels)[here]) for seen in (unlearned, held.oracle))
     up, down = (standing_out(sign * ours, sign * theirs, held.level) for sign in (1, -1))
+    up, down = (_borne_out(f, told.get(n), held.level) for f, n in ((up, "example_max"), (down, "example_min")))
     counts = {"forget": len(here), "recognised": len(up.examples), "standing_out": len(down.examples)}
     chance = {"chance": max(held.level, 1 / (1 + len(theirs))), "listed": _listed(down, here, held.oracle)}
     return _listed(up, here, held.oracle), counts | chance
+
+
+def _borne_out(found: Found, verdict: Verdict | None, level: float) -> Found:
+    """What was found, if the test of all scores together bears it out, so that its share of false alarms is that of the test.
+
+    One model and few retrained ones allow no such test: then it has to be the most extreme of at least ten.
+    """
+    if verdict is None or verdict.low is None:
+        sure = found.chance <= (level if verdict is None else max(level, _RISK))
+    else:
+        sure = verdict.says == "distinguishable"
+    return found if sure else replace(found, examples=found.examples[:0])
 
 
 def _listed(found: Found, here: Array, seen: Observation) -> list[dict[str, Any]]:
