@@ -72,9 +72,7 @@ def audit(held: Yardstick, unlearned: Observation, draws: int = 1000) -> tuple[d
     return scores, whole(told, *examples(held, unlearned, told))
 
 
-def examples(
-    held: Yardstick, unlearned: Observation, told: Mapping[str, Verdict]
-) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+def examples(held: Yardstick, unlearned: Observation, told: Mapping[str, Verdict]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Forget examples that stand out by too large and by too small margins, and how many there are by which chance."""
     here = np.flatnonzero(np.asarray(held.oracle.side) == "forget")
     if len(held.oracle.logits) < 3 or len(here) == 0:
