@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from untrain.core.evaluator import Array, Evaluator, Score, Verdict
 from untrain.core.records import Observation
 from untrain.evaluate.score import compare
+from untrain.evaluate.sentence import sentence
 from untrain.evaluate.verdict import LEVEL, Case, blinded, verdicts
 from untrain.maths.conformal import Found, standing_out
 from untrain.maths.logits import margins
@@ -108,35 +109,10 @@ def whole(told: Mapping[str, Verdict], recognised: list[dict[str, Any]], counts:
     equal = [n for n, v in told.items() if v.says == "indistinguishable"]
     leak = counts["recognised"] or counts["standing_out"]
     says = "distinguishable" if apart or leak else "indistinguishable" if told and len(equal) == len(told) else "too few models"
-    return {
-        "says": says, "sentence": sentence(told, apart, equal, counts), "distinguishable": apart, "indistinguishable": equal,
+    made = {
+        "says": says, "distinguishable": apart, "indistinguishable": equal,
         "tested": list(told), "level": next((v.level for v in told.values()), None),
         "recognised": recognised, "standing_out": counts["listed"],
         "counts": {n: counts[n] for n in ("forget", "recognised", "standing_out")}, "chance": counts["chance"],
     }  # fmt: skip
-
-
-def sentence(told: Mapping[str, Verdict], apart: list[str], equal: list[str], counts: Mapping[str, Any]) -> str:
-    """The verdict on a method in one or two sentences."""
-    parts = []
-    for word, how in (("recognised", "surer"), ("standing_out", "less sure")):
-        if counts[word]:
-            parts.append(
-                f"{counts[word]} of {counts['forget']} forget examples can still be told: the models are {how} of them than "
-                f"retrained models are of any (at most {100 * counts['chance']:.2g} % of retrained models would show this)."
-            )
-    if not told:
-        return " ".join([*parts, "No score could be tested."])
-    if apart:
-        named = ", ".join(f"{n} ({told[n].why})" for n in apart[:2])
-        more = f" and {len(apart) - 2} more" if len(apart) > 2 else ""
-        parts.append(f"Distinguishable from retraining by {len(apart)} of {len(told)} tested scores: {named}{more}.")
-    elif len(equal) == len(told):
-        parts.append(f"Indistinguishable from retraining on all {len(told)} tested scores, within their margins.")
-    else:
-        short = len(told) - len(equal)
-        parts.append(
-            f"Too few models to tell it from retraining, or to call it equal, on {short} of {len(told)} tested scores"
-            + (f"; on the other {len(equal)} it is indistinguishable within their margins." if equal else ".")
-        )
-    return " ".join(parts)
+    return made | {"sentence": sentence(made, {name: asdict(v) for name, v in told.items()})}

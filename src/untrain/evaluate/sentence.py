@@ -1,0 +1,62 @@
+"""The verdict on a method in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+_NAMED = 2
+_OVER = "over-forgets"
+
+
+def sentence(
+    verdict: Mapping[str, Any], scores: Mapping[str, Any], name: str = "the method", heading: Callable[[str], str] = str
+) -> str:
+    """The verdict on a method in a few sentences; what can still be told of single examples comes first.
+
+    Args:
+        verdict: as ``audit`` gives it; of it 'distinguishable', 'indistinguishable', 'tested', 'counts' and 'chance' are read.
+        scores: score name -> its verdict, with 'why' and 'low'.
+        name: of the method.
+        heading: score name -> what to call it.
+    """
+    tested, apart, equal = (verdict[n] for n in ("tested", "distinguishable", "indistinguishable"))
+    parts = _told(verdict, name)
+    if not tested:
+        parts.append(f"no score of {name} could be tested.")
+    elif apart:
+        named = ", ".join(f"{heading(n)} ({scores[n]['why']})" for n in apart[:_NAMED])
+        more = f", and {len(apart) - _NAMED} more" if len(apart) > _NAMED else ""
+        parts.append(f"{name} is distinguishable from retraining by {len(apart)} of {len(tested)} tested scores: {named}{more}.")
+    elif len(equal) == len(tested):
+        parts.append(f"{name} is indistinguishable from retraining on all {len(tested)} tested scores, within their margins.")
+    else:
+        few = next((scores[n]["why"] for n in tested if scores[n]["low"] is None), "")
+        rest = f"; on the other {len(equal)} it is indistinguishable within their margins" if equal else f" ({few})" if few else ""
+        short = len(tested) - len(equal)
+        parts.append(
+            f"there are too few models to tell {name} from retraining, or to call it equal, on {short} of {len(tested)} tested "
+            f"scores{rest}."
+        )
+    if over_forgets(verdict, scores):
+        parts.append(
+            "that is over-forgetting (the Streisand effect) and a failure: examples that are answered worse than unseen ones give "
+            "themselves away."
+        )
+    return " ".join(p[:1].upper() + p[1:] for p in parts)
+
+
+def over_forgets(verdict: Mapping[str, Any], scores: Mapping[str, Any]) -> bool:
+    """Whether more was forgotten than retraining forgets, by any score or on any example."""
+    return bool(verdict["counts"]["standing_out"]) or any(scores[n]["why"].startswith(_OVER) for n in verdict["distinguishable"])
+
+
+def _told(verdict: Mapping[str, Any], name: str) -> list[str]:
+    """What can still be told of single examples."""
+    counts = verdict["counts"]
+    return [
+        f"{counts[kind]:,} of {counts['forget']:,} forget examples can still be told from the answers of {name}: it is {how} of "
+        f"their labels than retrained models are (at most {100 * verdict['chance']:.2g} % of retrained models would show this)."
+        for kind, how in (("recognised", "surer"), ("standing_out", "less sure"))
+        if counts[kind]
+    ]

@@ -1,0 +1,49 @@
+"""Verdicts in words."""
+
+from untrain.evaluate.sentence import sentence
+
+
+def verdict(apart=(), equal=(), tested=(), recognised=0, standing_out=0):
+    counts = {"forget": 500, "recognised": recognised, "standing_out": standing_out}
+    chance = {"chance": 0.05, "counts": counts}
+    return {"distinguishable": list(apart), "indistinguishable": list(equal), "tested": list(tested), **chance}
+
+
+def scores(why="remembers: more", low=-1.0, names="abcd"):
+    return {n: {"why": why, "low": low} for n in names}
+
+
+def test_examples_that_can_be_told_come_first_and_name_the_method():
+    told = sentence(verdict(recognised=12, tested="ab", apart="a"), scores(), "DEL")
+    assert told.startswith("12 of 500 forget examples can still be told from the answers of DEL: it is surer")
+    assert "DEL is distinguishable from retraining by 1 of 2 tested scores: a (remembers: more)." in told
+
+
+def test_scores_are_called_by_their_headings_and_few_are_named():
+    told = sentence(verdict(apart="abcd", tested="abcd"), scores(), "DEL", str.upper)
+    assert "by 4 of 4 tested scores: A (remembers: more), B (remembers: more), and 2 more." in told
+
+
+def test_over_forgetting_is_called_a_failure_whether_by_a_score_or_by_examples():
+    by_score = sentence(verdict(apart="a", tested="a"), scores("over-forgets: less"))
+    by_example = sentence(verdict(equal="a", tested="a", standing_out=1), scores())
+    plain = sentence(verdict(apart="a", tested="a"), scores())
+    assert "Streisand effect) and a failure" in by_score
+    assert "Streisand effect) and a failure" in by_example
+    assert "Streisand" not in plain
+
+
+def test_all_within_their_margins_is_indistinguishable():
+    told = sentence(verdict(equal="ab", tested="ab"), scores(), "Retrain")
+    assert told == "Retrain is indistinguishable from retraining on all 2 tested scores, within their margins."
+
+
+def test_too_few_models_say_what_it_would_take():
+    some = sentence(verdict(equal="a", tested="abc"), scores())
+    assert "on 2 of 3 tested scores; on the other 1 it is indistinguishable" in some
+    none = sentence(verdict(tested="abc"), scores("19 retrained ones are needed", low=None))
+    assert none.endswith("on 3 of 3 tested scores (19 retrained ones are needed).")
+
+
+def test_without_a_tested_score_nothing_is_claimed():
+    assert sentence(verdict(), {}, "DEL") == "No score of DEL could be tested."
