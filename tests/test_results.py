@@ -164,3 +164,11 @@ def test_results_tell_notes_and_warn_of_those_of_the_models_compared_with(run, t
     assert shown["break_even"]["methods"] == [
         r["method"] for r in shown["results"] if not r["error"] and r["cost"]["share_of_retraining"] >= 1
     ]
+
+
+def test_who_paid_stands_in_every_row_that_has_scores(tiny):
+    rows = tiny.document["runs"][0]["results"] if "runs" in tiny.document else tiny.document["results"]
+    done = [row for row in rows if not row["error"]]
+    assert all(len(row["paid"]) == 10 for row in done)
+    assert {e["group"] for e in done[0]["paid"]} == {f"class {c}" for c in range(10)}
+    assert [row["paid"] for row in rows if row["error"]] == [[]]

@@ -18,6 +18,7 @@ from untrain.core.records import Guard, Observation
 from untrain.core.spec import canonical, sources
 from untrain.evaluate.audit import audit, yardstick
 from untrain.evaluate.marginal import OfMargins
+from untrain.evaluate.paid import paid
 from untrain.evaluate.verdict import LEVEL
 from untrain.store import Entry, Store, key_of
 
@@ -146,14 +147,17 @@ def results(
     done = []
     for method, entries in models["unlearned"].items():
         row: dict[str, Any] = {
-            "method": method, "scores": {}, "verdict": None, "cost": {}, "guard": {}, "layers": {}, "notes": [], "error": None,
+            "method": method, "scores": {}, "verdict": None, "paid": [], "cost": {}, "guard": {}, "layers": {}, "notes": [],
+            "error": None,
         }  # fmt: skip
         done.append(row)
         failed = [e.record["error"] for e in entries if e.record.get("error")]
         if failed:
             row["error"] = f"{len(failed)} of {len(entries)} seeds failed: {failed[0]}"
             continue
-        scores, row["verdict"] = audit(held, observe(run, entries), draws)
+        seen = observe(run, entries)
+        scores, row["verdict"] = audit(held, seen, draws)
+        row["paid"] = paid(seen, held.oracle, level)
         row["scores"] = {n: asdict(s) for n, s in scores.items()}
         row["cost"] = cost(entries, models["oracle"])
         row["guard"] = guard(entries)
