@@ -157,7 +157,7 @@ def results(
             continue
         seen = observe(run, entries)
         scores, row["verdict"] = audit(held, seen, draws)
-        row["paid"] = paid(seen, held.oracle, level)
+        row["paid"] = paid(seen, held.oracle, held.level)
         row["scores"] = {n: asdict(s) for n, s in scores.items()}
         row["cost"] = cost(entries, models["oracle"])
         row["guard"] = guard(entries)
