@@ -65,24 +65,37 @@ def verdicts(
         return {}
     m, k = (len(cases[0].ready[name]) for name in ("unlearned", "oracle"))
     orders = permute.splits(m + k, m, splits, seed)
-    tested: dict[str, Tested] = {}
-    for case in cases:
-        tested |= _tested(case, seen, orders, m)
-    if not tested:
+    held = tested(cases, seen, orders, m)
+    if not held:
         return {}
-    sizes = {name: t.sizes for name, t in tested.items()}
+    sizes = {name: t.sizes for name, t in held.items()}
     greatest = np.max(list(sizes.values()), axis=0)
     allowed = math.floor(level * len(orders) + 1e-9)
     # Splits that agree but for rounding are ties, and a tie is no evidence.
     critical = float(np.sort(greatest)[::-1][allowed]) * (1 + 1e-9) if allowed else math.inf
     needed = math.ceil(1 / level - 1e-9) - 1
     found = {}
-    for name, t in tested.items():
+    for name, t in held.items():
         p = float(np.mean(greatest >= sizes[name][0] * (1 - 1e-9)))
         made = _judge(t, critical, p, level)
         few = f"{m} unlearned and {k} retrained models have {len(orders)} splits"
         few += f": for one unlearned model at least {needed} retrained ones are needed" if m == 1 else ": more of both are needed"
         found[name] = made if allowed else replace(made, why=few)
+    return found
+
+
+def tested(cases: Sequence[Case], seen: Observation, orders: Array, size: int) -> dict[str, Tested]:
+    """Each tested score in splits of the pooled models.
+
+    Args:
+        cases: what each evaluator prepared.
+        seen: sides and labels.
+        orders: of the pooled models, unlearned first, (b, m + k), as ``permute.splits`` gives them.
+        size: number of unlearned models.
+    """
+    found: dict[str, Tested] = {}
+    for case in cases:
+        found |= _tested(case, seen, orders, size)
     return found
 
 
