@@ -1,5 +1,6 @@
 """One thread, no deadlines, the same examples each time; one small run for all who look at runs."""
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,3 +40,21 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
     )
     document = commands.run(scenario, methods, home / "store", home / "out", seeds=2, oracles=4, images=False)
     return Tiny(scenario, methods, home / "store", home / "out", document)
+
+
+@pytest.fixture
+def labours(monkeypatch):
+    """Work for crews, in a module that workers can import."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    import labours
+
+    yield labours
+    sys.modules.pop("labours", None)
+
+
+@pytest.fixture
+def log(tmp_path):
+    """A folder in which workers leave traces."""
+    folder = tmp_path / "log"
+    folder.mkdir()
+    return folder

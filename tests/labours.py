@@ -101,3 +101,19 @@ def dies_while_it_answers(mark):
         Path(mark).touch()
         threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGKILL)).start()
     return b"x" * (50 << 20)
+
+
+def alive(pid):
+    """Whether a process is there and no mere zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def gone(pids, within=10.0):
+    """Whether all of them end in time."""
+    until = time.monotonic() + within
+    while any(map(alive, pids)) and time.monotonic() < until:
+        time.sleep(0.1)
+    return not any(map(alive, pids))

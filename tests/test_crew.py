@@ -21,38 +21,6 @@ from untrain.store import Store
 HERE = Path(__file__).parent
 
 
-@pytest.fixture
-def labours(monkeypatch):
-    monkeypatch.syspath_prepend(str(HERE))
-    import labours
-
-    yield labours
-    sys.modules.pop("labours", None)
-
-
-@pytest.fixture
-def log(tmp_path):
-    folder = tmp_path / "log"
-    folder.mkdir()
-    return folder
-
-
-def alive(pid):
-    """Whether a process is there and no mere zombie."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
-def gone(pids, within=10.0):
-    """Whether all of them end in time."""
-    until = time.monotonic() + within
-    while any(map(alive, pids)) and time.monotonic() < until:
-        time.sleep(0.1)
-    return not any(map(alive, pids))
-
-
 def comparison(tiny, *methods, seeds=2, oracles=4):
     return Comparison(parse(tiny.scenario), tuple(map(parse, methods or tiny.methods)), seeds, oracles)
 
@@ -122,7 +90,7 @@ def test_a_worker_killed_while_idle_is_replaced(labours):
         crew.submit("first", labours.threads)
         _, (_, pid) = crew.finished()
         os.kill(pid, signal.SIGKILL)
-        assert gone([pid])
+        assert labours.gone([pid])
         crew.submit("second", labours.square, 4)
         assert crew.finished() == ("second", 16)
 
@@ -138,7 +106,7 @@ def test_closing_ends_work_and_the_crew_may_begin_again(labours, log):
         time.sleep(0.1)
     pids = {pid, *map(int, (log / "endless").read_text().split())}
     crew.close()
-    assert gone(pids, 1.0)
+    assert labours.gone(pids, 1.0)
     crew.submit("again", labours.square, 5)
     assert crew.finished() == ("again", 25)
     crew.close()
@@ -164,20 +132,20 @@ def script(tmp_path, then="", guard="if __name__ == '__main__':"):
     return subprocess.Popen([sys.executable, str(file)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def test_a_crew_that_nobody_closes_keeps_no_script_from_ending(tmp_path):
+def test_a_crew_that_nobody_closes_keeps_no_script_from_ending(labours, tmp_path):
     out, err = script(tmp_path).communicate(timeout=60)
     assert err == ""
-    assert gone([int(out)])
+    assert labours.gone([int(out)])
 
 
-def test_workers_end_with_the_process_that_began_them_however_it_ends(tmp_path):
+def test_workers_end_with_the_process_that_began_them_however_it_ends(labours, tmp_path):
     then = "crew.submit('endless', time.sleep, 1000); crew.finished()"
     with script(tmp_path, then) as process:
         pid = int(process.stdout.readline())
-        assert alive(pid)
+        assert labours.alive(pid)
         process.kill()
         process.wait()
-        assert gone([pid])
+        assert labours.gone([pid])
 
 
 def test_a_script_without_a_guard_is_told_so_at_once(tmp_path):

@@ -274,7 +274,7 @@ def _conduct(
     made: list[Comparison], store: Any, out: Any, setting: Setting, workers: int | None, images: bool, command: str,
     tell: Tell | None, on: str | Crew,
 ) -> Document:  # fmt: skip
-    from untrain.conduct import conduct, sendable, workers_for
+    from untrain.conduct import conduct, portable, workers_for
     from untrain.publish import publish, writable
     from untrain.store import Store
 
@@ -283,7 +283,7 @@ def _conduct(
         raise BadInput(f"workers={workers}: at least 1 is needed")
     if isinstance(on, str):
         refuse(on)
-    if on != "here" and not sendable(made):
+    if on != "here" and not portable(made):
         raise BadInput(f"on={on!r}: what is compared cannot be made elsewhere from its spelling; put its classes in a module")
     writable(out)
     held = Store(store)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -12,8 +11,8 @@ import torch
 
 from untrain.core.errors import BadInput, RunFailed
 from untrain.core.roles import Scenario
-from untrain.core.spec import canonical, parse
-from untrain.crew import Crew, Here
+from untrain.core.spec import canonical, sendable
+from untrain.crew import Crew, Here, cores
 from untrain.jobs import Delivery, Job, Method, Scene, Setting, do, in_worker, ingredients, open_scene
 from untrain.parcel import Address, addressed, pack, unpack
 from untrain.runs import Sizes, lay
@@ -254,18 +253,13 @@ def check(comparison: Comparison) -> None:
         )
 
 
-def sendable(comparisons: Sequence[Comparison]) -> bool:
-    """Whether another process can make the same scenarios and methods from their spellings."""
-    parts = [part for comparison in comparisons for part in (comparison.scenario, *comparison.methods)]
-    try:
-        return not any("__main__." in repr(part) or parse(repr(part)) != part for part in parts)
-    except BadInput:
-        return False
+def portable(comparisons: Sequence[Comparison]) -> bool:
+    """Whether another process can make the same scenarios and methods."""
+    return sendable(*(part for comparison in comparisons for part in (comparison.scenario, *comparison.methods)))
 
 
 def workers_for(comparisons: Sequence[Comparison], device: str, threads: int) -> int:
     """As many processes as fit the cores; one where work shares a GPU, or where a scenario cannot be sent to another process."""
-    if torch.device(device).type != "cpu" or not sendable(comparisons):
+    if torch.device(device).type != "cpu" or not portable(comparisons):
         return 1
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, cores // threads)
+    return max(1, cores() // threads)

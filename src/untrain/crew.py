@@ -212,7 +212,7 @@ def _terminate(process: Any) -> None:
 
 def _serve(pipe: connection.Connection, parent: int, threads: int) -> None:
     """A worker: one task after the other, until nobody gives any more."""
-    _watch_parent(parent)
+    watch_parent(parent)
     torch.set_num_threads(threads)
     pipe.send_bytes(b"")
     with suppress(EOFError):
@@ -221,7 +221,7 @@ def _serve(pipe: connection.Connection, parent: int, threads: int) -> None:
             pipe.send_bytes(attempt_packed(task))
 
 
-def _watch_parent(parent: int) -> None:
+def watch_parent(parent: int) -> None:
     """End this worker when the process that began it is gone, or both are interrupted: a stopped run leaves nothing behind."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
@@ -231,6 +231,11 @@ def _watch_parent(parent: int) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+def cores() -> int:
+    """Number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def each(crew: Crew, work: Callable[..., Any], calls: Mapping[str, tuple[Any, ...]]) -> Iterator[tuple[str, Any]]:

@@ -45,13 +45,6 @@ def crew(labours):
         yield made
 
 
-@pytest.fixture
-def log(tmp_path):
-    folder = tmp_path / "log"
-    folder.mkdir()
-    return folder
-
-
 def rows(entry, store):
     return [[row[k] for k in ("method", "scores", "guard", "layers", "error")] for row in results(entry, store)["results"]]
 

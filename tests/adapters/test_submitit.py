@@ -1,6 +1,5 @@
 import os
 import subprocess
-import sys
 import time
 from contextlib import closing
 from pathlib import Path
@@ -15,29 +14,6 @@ from untrain.core.errors import BadInput, RunFailed
 from untrain.crew import each
 
 HERE = Path(__file__).parents[1]
-
-
-@pytest.fixture
-def labours(monkeypatch):
-    monkeypatch.syspath_prepend(str(HERE))
-    import labours
-
-    yield labours
-    sys.modules.pop("labours", None)
-
-
-@pytest.fixture
-def log(tmp_path):
-    folder = tmp_path / "log"
-    folder.mkdir()
-    return folder
-
-
-def alive(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 def test_jobs_give_results_and_their_own_errors_and_leave_nothing(labours, tmp_path):
@@ -93,7 +69,7 @@ def test_a_task_that_takes_too_long_counts_as_died_and_closing_ends_jobs(labours
             assert crew.finished() == ("other", 16)
     assert "longer than 0.2 minutes" in told[0]
     pids = [int(line) for line in (log / "endless").read_text().split()] if (log / "endless").exists() else []
-    assert not any(map(alive, pids))
+    assert not any(map(labours.alive, pids))
 
 
 def test_a_run_by_jobs_equals_the_serial_one_bit_for_bit(tmp_path):
@@ -160,5 +136,5 @@ def test_no_job_of_this_machine_outlives_its_crew(labours, log, tmp_path):
     while not labours.begun(log):
         time.sleep(0.1)
     crew.close()
-    assert not alive((log / "endless").read_text().strip())
+    assert not labours.alive((log / "endless").read_text().strip())
     assert subprocess.run(["pgrep", "-f", str(tmp_path / "jobs")], capture_output=True, check=False).stdout == b""

@@ -17,10 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import ray
-import torch
 from ray.exceptions import RayError, RayTaskError
 
-from untrain.core.attempts import KEPT, Attempts, attempt_packed, silent
+from untrain.core.attempts import KEPT, Attempts, attempt_away, silent
 from untrain.core.errors import BadInput, MissingExtra, RunFailed
 
 CONNECT, GRACE = 5.0, 15.0  # seconds to answer at first; seconds without an answer until the head counts as lost
@@ -106,7 +105,7 @@ class RayCrew:
 
     def _begin(self, name: str, task: bytes) -> None:
         # Ray's own retries are silent; they are off, so that three attempts are three, and each is told.
-        remote = ray.remote(_task) if self._remote is None else self._remote
+        remote = ray.remote(attempt_away) if self._remote is None else self._remote
         self._remote = remote  # each one that is made anew is sent to the head anew
         remote = remote.options(num_cpus=self.threads, num_gpus=self.gpus, max_retries=0, name=name)
         self._running[remote.remote(task, self.threads, sys.path)] = name, task
@@ -176,12 +175,6 @@ def _sweep(kin: dict[int, str]) -> None:
     for pid, _ in left:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-
-
-def _task(task: bytes, threads: int, path: list[str]) -> bytes:
-    sys.path += [folder for folder in path if folder not in sys.path]
-    torch.set_num_threads(threads)
-    return attempt_packed(task)
 
 
 def _lost(why: str) -> RunFailed:

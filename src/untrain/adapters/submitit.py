@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import submitit
-import torch
 from submitit.core.utils import FailedSubmissionError
 
-from untrain.core.attempts import KEPT, Attempts, attempt_packed, silent
+from untrain.core.attempts import KEPT, Attempts, attempt_away, silent
 from untrain.core.errors import BadInput, RunFailed
 
 TICK = 0.2, 5.0  # seconds between two looks at the jobs: local, Slurm
@@ -88,7 +87,7 @@ class SlurmCrew:
         while self._waiting and len(self._running) < self.size:
             name, task = self._waiting.pop(0)
             try:
-                job = self._queue().submit(_task, task, self.threads, sys.path)
+                job = self._queue().submit(attempt_away, task, self.threads, sys.path)
             except (FailedSubmissionError, OSError, RuntimeError) as error:
                 told = " ".join(str(error).split())[-300:]
                 raise RunFailed(f"Slurm did not take task {name!r}: {told}; {KEPT}") from None
@@ -114,12 +113,6 @@ class SlurmCrew:
                 **partition,
             )
         return self._executor
-
-
-def _task(task: bytes, threads: int, path: list[str]) -> bytes:
-    sys.path += [folder for folder in path if folder not in sys.path]
-    torch.set_num_threads(threads)
-    return attempt_packed(task)
 
 
 def _read(job: submitit.Job[Any]) -> tuple[bytes | None, str]:

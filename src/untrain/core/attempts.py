@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import pickle
+import sys
 import traceback
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+
+import torch
 
 from untrain.core.errors import RunFailed
 
@@ -71,6 +74,13 @@ def attempt_packed(task: bytes) -> bytes:
         return pickle.dumps(attempt(work, *args))
     except Exception as error:  # what it is made of is not there, or its result cannot be sent
         return pickle.dumps(_failed(error))
+
+
+def attempt_away(task: bytes, threads: int, path: list[str]) -> bytes:
+    """Do packed work on another machine or in a job of its own, where modules are found as they are here."""
+    sys.path += [folder for folder in path if folder not in sys.path]
+    torch.set_num_threads(threads)
+    return attempt_packed(task)
 
 
 def _failed(error: Exception) -> Answer:

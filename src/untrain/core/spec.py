@@ -15,7 +15,7 @@ from pydantic import ConfigDict, Field, ValidationError
 
 from untrain.core import names
 from untrain.core.code import code_digest
-from untrain.core.errors import SpecError, UntrainError, suggest
+from untrain.core.errors import BadInput, SpecError, UntrainError, suggest
 
 S = TypeVar("S", bound="Spec")
 
@@ -211,3 +211,11 @@ def _value(node: ast.expr, text: str) -> Any:
         return ast.literal_eval(node)
     except (ValueError, TypeError, SyntaxError):
         raise SpecError(f"in {text!r}: {ast.unparse(node)} is neither a literal nor a known name") from None
+
+
+def sendable(*parts: Spec) -> bool:
+    """Whether another process can make the same parts from their spellings."""
+    try:
+        return not any("__main__." in repr(part) or parse(repr(part)) != part for part in parts)
+    except BadInput:
+        return False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,8 +13,8 @@ import torch
 from untrain.core.errors import BadInput, suggest
 from untrain.core.records import Examples, take
 from untrain.core.roles import Learner
-from untrain.core.spec import parse
-from untrain.crew import Crew, Here, Processes
+from untrain.core.spec import sendable
+from untrain.crew import Crew, Here, Processes, cores
 from untrain.learn import heads, stackable
 from untrain.learn.problem import task_of
 from untrain.learn.stacked import Member, groups
@@ -38,11 +37,6 @@ class How:
     kind: Kind
     threads: int
     workers: int = 1
-
-
-def cores() -> int:
-    """Number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def decide(learner: Learner, train: Examples, members: Sequence[Member], together: str, crew: Crew | None) -> How:
@@ -90,14 +84,6 @@ def _kind(learner: Learner, train: Examples, members: Sequence[Member], forced: 
     if not forced and train.y.device.type == "cpu" and stackable.busy(learner.init(train, 0), learner.steps.batch):
         return None, "one alone keeps a core busy"
     return "stacked", ""
-
-
-def sendable(learner: Learner) -> bool:
-    """Whether another process can make the same learner from its spelling."""
-    try:
-        return "__main__." not in repr(learner) and parse(repr(learner)) == learner
-    except BadInput:
-        return False
 
 
 def units(how: How, learner: Learner, train: Examples, seen: int, wanted: Mapping[str, Member], size: int) -> list[list[str]]:

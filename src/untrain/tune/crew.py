@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import signal
-import threading
-import time
 from collections.abc import Callable
 from multiprocessing import connection, get_context
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
 from untrain.core.errors import RunFailed, UntrainError
+from untrain.crew import watch_parent
 from untrain.jobs import Setting
 from untrain.store import Store
 from untrain.tune.hunt import Hunt, Open, left, opened, turns
@@ -78,7 +76,7 @@ def _ended(process: Any, ours: Connection) -> bool:
 
 def work(says: Connection, parent: int, hunt: Hunt, key: str, setting: Setting, store: str) -> None:
     """A worker: trials until there are enough."""
-    watch(parent)
+    watch_parent(parent)
     try:
         at = opened(hunt, setting, Store(store))
         if at.key != key:
@@ -88,15 +86,3 @@ def work(says: Connection, parent: int, hunt: Hunt, key: str, setting: Setting, 
         says.send(error)
     except Exception as error:
         says.send(RunFailed(f"a worker failed: {type(error).__name__}: {' '.join(str(error).split())}"))
-
-
-def watch(parent: int) -> None:
-    """End this process when the one that began it is gone, or both are interrupted."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-    def look() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        os._exit(1)
-
-    threading.Thread(target=look, daemon=True).start()
