@@ -38,6 +38,7 @@ def found() -> list[Spec]:
         "recipe",
         "localizer",
         "evaluator",
+        "observer",
         "learner",
         "architecture",
         "request",

@@ -22,6 +22,7 @@ ORDER = (
         "crew",
         "jobs",
         "runs",
+        "observing",
         "conduct",
         "population",
         "results",

@@ -10,10 +10,12 @@ from heapq import heappop, heappush
 import torch
 
 from untrain.core.errors import BadInput, RunFailed
+from untrain.core.observer import Observer
 from untrain.core.roles import Scenario
 from untrain.core.spec import canonical, sendable
 from untrain.crew import Crew, Here, cores
 from untrain.jobs import Delivery, Job, Method, Scene, Setting, do, in_worker, ingredients, open_scene
+from untrain.observing import watch
 from untrain.parcel import Address, addressed, pack, unpack
 from untrain.runs import Sizes, lay
 from untrain.store import Entry, Store, key_of
@@ -29,6 +31,7 @@ class Comparison:
         seeds: number of original models, each unlearned by each method.
         oracles: number of models retrained without the forget set.
         seed: from which all seeds are derived.
+        observers: what looks at the models once they are made.
     """
 
     scenario: Scenario
@@ -36,6 +39,7 @@ class Comparison:
     seeds: int = 3
     oracles: int = 6
     seed: int = 0
+    observers: tuple[Observer, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,7 @@ def conduct(
     # Where others do the work the data are needed here for their digests alone.
     scenes = [open_scene(c.scenario, replace(setting, device="cpu") if crew.apart else setting) for c in comparisons]
     make(comparisons, scenes, store, setting, crew, tell)
-    return [record(c, s, store, setting) for c, s in zip(comparisons, scenes, strict=True)]
+    return [record(c, s, store, setting, tell) for c, s in zip(comparisons, scenes, strict=True)]
 
 
 def make(
@@ -218,8 +222,8 @@ def _held(store: Store, key: str) -> Entry:
     return entry
 
 
-def record(comparison: Comparison, scene: Scene, store: Store, setting: Setting) -> Entry:
-    """The entry of a comparison whose models are made."""
+def record(comparison: Comparison, scene: Scene, store: Store, setting: Setting, tell: Tell | None = None) -> Entry:
+    """The entry of a comparison whose models are made; its observers look at them first."""
     seeds = range(comparison.seeds)
     keys = {
         "original": [_key(scene, Job("original", i), comparison, setting) for i in seeds],
@@ -229,7 +233,16 @@ def record(comparison: Comparison, scene: Scene, store: Store, setting: Setting)
             for m in comparison.methods
         ],
     }
-    return lay(scene, keys, Sizes(comparison.seeds, comparison.oracles, comparison.seed), store, setting)
+    sizes = Sizes(comparison.seeds, comparison.oracles, comparison.seed)
+    if not comparison.observers:
+        return lay(scene, keys, sizes, store, setting)
+
+    def told(done: int, total: int, label: str, gone: float) -> None:
+        if tell is not None:
+            tell(Progress(done, total, label, gone, None))
+
+    found = watch(scene, comparison.observers, keys, comparison.seed, store, setting, told)
+    return lay(scene, keys, sizes, store, setting, {"observed": found})
 
 
 def oracles_of(comparison: Comparison, scene: Scene, setting: Setting) -> list[str]:

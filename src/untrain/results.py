@@ -20,6 +20,7 @@ from untrain.evaluate.audit import audit, yardstick
 from untrain.evaluate.marginal import OfMargins
 from untrain.evaluate.paid import paid
 from untrain.evaluate.verdict import LEVEL
+from untrain.observing import failures, observed, watchers
 from untrain.store import Entry, Store, key_of
 
 SHARES = {
@@ -60,8 +61,8 @@ def entries_of(run: Entry, store: Store) -> dict[str, Any]:
     }
 
 
-def observe(run: Entry, entries: list[Entry]) -> Observation:
-    """What some models of a run answered.
+def observe(run: Entry, entries: list[Entry], store: Store | None = None) -> Observation:
+    """What some models of a run answered and, with the store, what observers found of them.
 
     Raises:
         DataError: an answer is NaN or infinite.
@@ -71,7 +72,7 @@ def observe(run: Entry, entries: list[Entry]) -> Observation:
         finite(row, f"model {entry.key[:12]} of run {run.key[:12]}")
     logits = np.stack(rows)
     labels, true, side, ids = (np.asarray(run.array(n)) for n in ("labels", "true", "side", "ids"))
-    return Observation(logits, labels, true, side, ids)
+    return Observation(logits, labels, true, side, ids, {} if store is None else observed(run, entries, store))
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +109,7 @@ def material(run: Entry, store: Store, document: dict[str, Any], images: bool = 
 
 def scored(run: Entry, store: Store, draws: int = 1000) -> dict[str, Any]:
     """The document of scores, computed once: a later report of the same run by the same code reads it."""
-    chosen = evaluators()
+    chosen = evaluators() + watchers(run)
     libraries = {name: version(name) for name in ("numpy", "scipy", "scikit-learn")}
     made = {
         "kind": "scores", "label": f"scores of {run.key[:12]}", "run": run.key, "draws": draws, "code": code_digest(results),
@@ -133,17 +134,19 @@ def results(
     Args:
         run: its entry.
         store: where the entries of its models are.
-        chosen: the evaluators; None for one of each with its defaults.
+        chosen: the evaluators; None for one of each with its defaults, and the observers that looked at its models.
         draws: resamples behind each interval.
         level: share of false alarms of the tests, over all scores of a method; None for the run's own.
     """
-    chosen = evaluators() if chosen is None else chosen
+    chosen = evaluators() + watchers(run) if chosen is None else chosen
     answers = run.record.get("answers", "logits")
     if answers != "logits":
         chosen = [OfMargins(e, labels="labels" in answers) for e in chosen]
     models = entries_of(run, store)
-    original = observe(run, models["original"]) if models["original"] else None
-    held = yardstick(chosen, observe(run, models["oracle"]), original, run.record.get("level", LEVEL) if level is None else level)
+    original = observe(run, models["original"], store) if models["original"] else None
+    held = yardstick(
+        chosen, observe(run, models["oracle"], store), original, run.record.get("level", LEVEL) if level is None else level
+    )
     done = []
     for method, entries in models["unlearned"].items():
         row: dict[str, Any] = {
@@ -155,14 +158,14 @@ def results(
         if failed:
             row["error"] = f"{len(failed)} of {len(entries)} seeds failed: {failed[0]}"
             continue
-        seen = observe(run, entries)
+        seen = observe(run, entries, store)
         scores, row["verdict"] = audit(held, seen, draws)
         row["paid"] = paid(seen, held.oracle, held.level)
         row["scores"] = {n: asdict(s) for n, s in scores.items()}
         row["cost"] = cost(entries, models["oracle"])
         row["guard"] = guard(entries)
         row["layers"] = entries[0].record.get("layers", {})
-        row["notes"] = notes(entries)
+        row["notes"] = notes(entries) + failures(run, entries, store)
     record = run.record
     if "setting" not in record:
         raise DataError(f"run {run.key[:12]} was made by an older untrain: run the same command again")
@@ -171,7 +174,8 @@ def results(
         "oracles": record["oracles"], "seed": record["seed"], "sizes": record["sizes"], "digest": record["digest"],
         "answers": answers,
         "results": done, "oracle_cost": cost(models["oracle"], models["oracle"]), "break_even": break_even(done),
-        "warnings": warnings(record) + [f"{kind} models: {n}" for kind in ("original", "oracle") for n in notes(models[kind])],
+        "warnings": warnings(record) + [f"{kind} models: {n}" for kind in ("original", "oracle")
+                                         for n in notes(models[kind]) + failures(run, models[kind], store)],
         "setting": record["setting"],
     }  # fmt: skip
 

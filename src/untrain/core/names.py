@@ -22,6 +22,7 @@ FOLDERS = {
     "learner": "learn",
     "localizer": "localize",
     "unlearner": "unlearn",
+    "observer": "observe",
     "evaluator": "evaluate",
     "scenario": "scenarios",
     "task": "tasks",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
@@ -238,7 +238,8 @@ class Observation:
     """What m models answered on n examples.
 
     ``logits`` are float32 (m, n, c) and may be memory-mapped; ``labels`` (n,) are those given, ``true`` (n,) those before
-    noise; ``side`` (n,) is 'forget', 'retain' or 'test'.
+    noise; ``side`` (n,) is 'forget', 'retain' or 'test'. ``observed`` is what observers found of the models, by the
+    observer's spelling, (m, ...).
     """
 
     logits: np.ndarray[Any, Any]
@@ -246,6 +247,7 @@ class Observation:
     true: np.ndarray[Any, Any]
     side: np.ndarray[Any, Any]
     ids: np.ndarray[Any, Any]
+    observed: Mapping[str, np.ndarray[Any, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,151 @@
+"""Observers in a run: what they find is kept, scored, resumed, and absent where nobody asked."""
+
+from typing import ClassVar
+
+import numpy as np
+import pytest
+import torch
+
+import untrain as ut
+from untrain.conduct import Comparison, conduct
+from untrain.core.errors import NotFinite, SpecError
+from untrain.core.evaluator import About, Measure, Part
+from untrain.core.observer import Observer
+from untrain.core.spec import parse
+from untrain.jobs import Setting
+from untrain.maths.alignment import lengths
+from untrain.observe.activations import Activations
+from untrain.observe.relearn import Relearn
+from untrain.observe.weights import Weights
+from untrain.observe.zrf import Zrf
+from untrain.observing import observers_of
+from untrain.results import evaluators, results
+from untrain.store import Store
+
+SCENARIO = ut.Digits(model=ut.Mlp(width=6), steps=ut.Steps(lr=0.1, epochs=1, batch=256), request=ut.Random(fraction=0.05))
+METHODS = (parse("Nothing"), parse("Finetune(steps=Steps(lr=0.05, epochs=1, batch=256))"))
+QUICK = Relearn(steps=ut.Steps(lr=0.05, epochs=2, batch=32))
+LOOKED: list[int] = []
+
+
+class Noted(Observer):
+    """The first weight, and a note of each model that was looked at; it fails at models after Finetune when asked to.
+
+    Args:
+        fails: whether it does.
+
+    Source: made up.
+    """
+
+    fails: bool = False
+
+    scores: ClassVar = {"first_weight": About("the first weight", "weight", "the oracles' value", "made up", low=-10.0, high=10.0)}
+
+    def look(self, model, sight):
+        LOOKED.append(1)
+        first = next(model.parameters()).flatten()[:1].detach().numpy()
+        if self.fails and len(LOOKED) % 2:
+            raise NotFinite("the sky fell")
+        return first
+
+    def compare(self, trial):
+        return {"first_weight": Measure((Part(1, "unlearned", "models", trial.unlearned),))}
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return Store(tmp_path_factory.mktemp("observing") / "store")
+
+
+@pytest.fixture(autouse=True)
+def forgotten():
+    LOOKED.clear()
+
+
+def made(store, *observers, methods=METHODS, seeds=2, oracles=4):
+    (run,) = conduct([Comparison(SCENARIO, methods, seeds, oracles, 0, observers)], store, Setting())
+    return run
+
+
+def test_scores_stand_beside_the_others_with_all_their_evidence(store):
+    run = made(store, QUICK, Activations(), Weights(), Zrf())
+    document = results(run, store, draws=50)
+    told = {name for one in (QUICK, Activations(), Weights(), Zrf()) for name in one.scores}
+    for row in document["results"]:
+        assert told < set(row["scores"])
+        far = row["scores"]["weight_distance"]
+        assert far["low"] <= far["value"] <= far["high"]
+        assert far["floor"] == far["ideal"] > 0
+    nothing = document["results"][0]["scores"]
+    assert nothing["weight_distance_original"]["value"] == 0
+    assert nothing["weight_distance"]["value"] == nothing["weight_distance"]["ceiling"]
+    assert nothing["relearn_gap"]["verdict"] == nothing["relearn_time"]["verdict"]
+
+
+def test_what_is_compared_are_the_models_that_were_kept(store):
+    run = made(store, Weights())
+    keys = run.record["ingredients"]["models"]
+
+    def flat(key):
+        held = store.get(key).tensors("weights")
+        model = SCENARIO.learner().init(SCENARIO.load().train, 0)
+        return np.concatenate([held[name].ravel() for name, _ in model.named_parameters()])
+
+    ours, theirs = (np.stack([flat(k) for k in group]) for group in (keys["methods"][1]["keys"], keys["oracle"]))
+    found = results(run, store, draws=20)["results"][1]["scores"]["weight_distance"]["value"]
+    assert found == pytest.approx(lengths(ours, theirs).mean(), rel=1e-6)
+
+
+def test_every_model_is_looked_at_once_and_never_again(store):
+    made(store, Noted())
+    assert len(LOOKED) == 2 + 4 + 2 * 2
+    again = made(store, Noted())
+    assert len(LOOKED) == 10
+    more = made(store, Noted(), oracles=6)
+    assert len(LOOKED) == 12
+    assert again.key != more.key
+
+
+def test_nothing_changes_when_nobody_looks(store):
+    plain = made(store)
+    assert "observed" not in plain.record
+    assert plain.record["ingredients"].keys() == {"kind", "label", "scenario", "models", "true"}
+    with_observers = made(store, Noted())
+    assert plain.key != with_observers.key
+    assert made(store).key == plain.key
+    kept = {name for e in evaluators() for name in e.scores}
+    assert all(set(row["scores"]) <= kept for row in results(plain, store, draws=20)["results"])
+
+
+def test_a_look_that_fails_leaves_a_reason_and_the_other_scores(store):
+    document = results(made(store, Noted(fails=True)), store, draws=20)
+    for row in document["results"]:
+        assert row["error"] is None
+        assert "could not be observed" in row["scores"]["first_weight"]["reason"]
+        assert row["scores"]["forget_accuracy"]["value"] is not None
+    assert any("failed: the sky fell" in note for row in document["results"] for note in row["notes"])
+
+
+def test_threads_and_random_state_are_as_before(store):
+    before = torch.get_num_threads(), torch.get_rng_state()
+    made(store, Zrf(base="e"))
+    assert torch.get_num_threads() == before[0]
+    assert torch.equal(torch.get_rng_state(), before[1])
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (["Accuracy"], r"Accuracy\(\) is no observer; there is Activations, Relearn, Weights, Zrf"),
+        (["Zrf", "Zrf(base='e')"], "an observer is named twice"),
+        (["Relern"], "did you mean 'Relearn'"),
+        (["Relearn(within=0)"], "within=0"),
+    ],
+)
+def test_what_is_no_observer_gets_one_line(given, told):
+    with pytest.raises(SpecError, match=told):
+        observers_of(given)
+
+
+def test_observers_are_read_from_their_spelling():
+    assert observers_of(["Relearn(within=0.5)", Zrf()]) == (Relearn(within=0.5), Zrf())
