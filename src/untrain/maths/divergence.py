@@ -1,45 +1,143 @@
-"""Divergence between histograms of two samples, example by example."""
+"""Divergence between samples and between distributions, example by example."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 
 Array = np.ndarray[Any, Any]
+Kind = Literal["kept", "paper", "bench", "easydub"]
 
 
-def histogram_kl(p: Array, q: Array, bins: int = 20, clip: float = 100.0, least: float = 1e-5, block: int = 4096) -> Array:
-    """KL(p || q) in nats between histograms of ``p`` and ``q`` (m, n) over their models, for each of n examples.
+@dataclass(frozen=True)
+class Bins:
+    """How samples become histograms.
 
-    Both samples are clipped, ``bins`` equal intervals span their joint range with the maximum in the last, and q is
-    floored at ``least`` without renormalising. Where all samples are one value the divergence is 0.
+    ``kept`` clips both samples, cuts their joint range into ``count`` equal intervals with the maximum in the last, and
+    floors q where p has mass. The others repeat published code, which loses the maximum: ``paper`` clips p alone, has one
+    interval fewer and one cell that is always empty, floors all of q and renormalises it; ``bench`` renormalises q;
+    ``easydub`` does not, and finds no divergence in a p that lies wholly at the maximum.
+
+    Args:
+        count: number of intervals.
+        clip: bound on the values.
+        least: floor of q.
+        kind: whose histogram.
+
+    Source: Rinberg et al. 2024, arXiv 2410.23232, and the code of its authors and of two benchmarks.
+    """
+
+    count: int = 20
+    clip: float = 100.0
+    least: float = 1e-5
+    kind: Kind = "kept"
+
+
+def histogram_kl(*, p: Array, q: Array, bins: Bins | None = None, block: int = 1024) -> Array:
+    """KL(p || q) and KL(q || p) between histograms of two samples over their models, for each of n examples.
+
+    Where all samples are one value the divergence is 0. It is NaN where a sample holds NaN, and where a published
+    histogram has lost all of a sample. Inputs may be memory-mapped: a block of examples is read at a time.
 
     Args:
         p: sample of the first law, (m, n).
-        q: sample of the second law, (k, n).
-        bins: number of intervals.
-        clip: bound on the values.
-        least: floor of q.
+        q: sample of the second law, (m, n).
+        bins: how they become histograms; None for the defaults.
         block: examples worked on at a time.
 
-    Source: KLoM of arXiv 2410.23232; the binning that keeps the maximum, where published code drops it.
+    Returns:
+        (2, n) in nats, one direction a row.
+
+    Raises:
+        ValueError: the samples differ in size; how large a divergence is depends on the number of models.
     """
-    out = np.empty(p.shape[1])
+    if p.shape != q.shape:
+        raise ValueError(f"samples of one shape (models, examples) are needed, not {p.shape} and {q.shape}")
+    how = bins or Bins()
+    out = np.empty((2, p.shape[1]))
     for start in range(0, p.shape[1], block):
         at = slice(start, start + block)
-        a, b = np.clip(p[:, at], -clip, clip), np.clip(q[:, at], -clip, clip)
-        low = np.minimum(a.min(0), b.min(0))
-        wide = np.maximum(a.max(0), b.max(0)) - low
-        shares = [_shares(s, low, np.where(wide > 0, wide, 1.0), bins) for s in (a, b)]
-        ratio = np.where(shares[0] > 0, shares[0], 1.0) / np.maximum(shares[1], least)
-        out[at] = np.where(wide > 0, (shares[0] * np.log(ratio)).sum(1), 0.0)
+        a, b = (np.asarray(s[:, at], dtype=np.float64) for s in (p, q))
+        here = _histograms(a, b, how)
+        # The paper's clip falls on the first argument alone, so it bins anew for the other direction.
+        back = _histograms(b, a, how) if how.kind == "paper" else here[::-1]
+        out[0, at], out[1, at] = _kl(*here, how), _kl(*back, how)
     return out
 
 
-def _shares(sample: Array, low: Array, wide: Array, bins: int) -> Array:
-    """Share of the sample in each interval, (n, bins)."""
-    at = np.minimum(((sample - low) / wide * bins).astype(np.int64), bins - 1)
-    n = sample.shape[1]
-    counts = np.bincount((at + np.arange(n) * bins).ravel(), minlength=n * bins)
-    return np.asarray(counts.reshape(n, bins) / len(sample))
+def _histograms(a: Array, b: Array, how: Bins) -> tuple[Array, Array]:
+    """Share of each sample in each interval, (n, intervals); NaN, or zeros, where nothing was counted."""
+    cells = how.count - (how.kind == "paper")
+    low, high = np.minimum(a.min(0), b.min(0)), np.maximum(a.max(0), b.max(0))
+    if how.kind == "paper":
+        low = np.minimum(np.clip(a.min(0), -how.clip, how.clip), b.min(0))
+        high = np.maximum(np.clip(a.max(0), -how.clip, how.clip), b.max(0))
+        a = np.clip(a, -how.clip, how.clip)
+    else:
+        low, high = np.clip(low, -how.clip, how.clip), np.clip(high, -how.clip, how.clip)
+    lost = np.isnan(low) | np.isnan(high)
+    if lost.any():
+        a, b, low, high = (np.where(lost, 0.0, x) for x in (a, b, low, high))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        shares = [_shares(_cells(s, low, high, cells, how.kind), cells, how.kind) for s in (a, b)]
+    for each in shares:
+        each[lost] = np.nan
+    return shares[0], shares[1]
+
+
+def _cells(sample: Array, low: Array, high: Array, cells: int, kind: Kind) -> Array:
+    """Interval of each value, whole numbers (m, n); ``cells`` for what is lost."""
+    wide = high - low
+    at = sample - low
+    at *= cells / np.where(wide > 0, wide, 1.0)
+    np.minimum(at, max(cells - 1, 0), out=at)
+    np.maximum(at, 0.0, out=at)
+    found = at.astype(np.intp)
+    if kind != "kept":
+        # With a range of nothing the benchmarks open an interval; the paper's edges all lie on the one value.
+        found[(sample >= high) & ((wide > 0) | (kind == "paper"))] = cells
+    return found
+
+
+def _shares(at: Array, cells: int, kind: Kind) -> Array:
+    """Share of what was counted, (n, cells)."""
+    n, size = at.shape[1], cells + (kind != "kept")
+    at += np.arange(0, n * size, size)
+    counts = np.bincount(at.ravel(), minlength=n * size).reshape(n, size)
+    if kind == "kept":
+        return np.asarray(counts / len(at))
+    counted = counts[:, :cells].sum(1, keepdims=True)
+    shares = counts[:, :cells] / counted
+    return shares if kind == "paper" else np.where(counted > 0, shares, 0.0)
+
+
+def _kl(p: Array, q: Array, how: Bins) -> Array:
+    """Divergence of histograms (n, cells), (n,)."""
+    floored = np.maximum(q, how.least)
+    found: Array = (p * np.log(np.where(p > 0, p, 1.0) / floored)).sum(1)
+    if how.kind == "paper":
+        # The cell below the range is empty, and floored like the others.
+        found = found + np.log(floored.sum(1) + how.least)
+    if how.kind == "bench":
+        mass = np.where(p > 0, floored, q).sum(1)
+        found = np.where(p.sum(1) > 0, found + np.log(np.where(mass > 0, mass, 1.0)), np.nan)
+    return found
+
+
+def jensen_shannon(p: Array, q: Array) -> Array:
+    """Jensen-Shannon distance: the root of ``H((p + q) / 2) - (H(p) + H(q)) / 2`` in nats, at most ``sqrt(log 2)``.
+
+    Args:
+        p: distributions along the last axis.
+        q: likewise; shapes are broadcast.
+
+    Source: Endres and Schindelin 2003.
+    """
+    return np.sqrt(np.maximum(entropy((p + q) / 2) - (entropy(p) + entropy(q)) / 2, 0.0))
+
+
+def entropy(p: Array) -> Array:
+    """Shannon entropy in nats of distributions along the last axis."""
+    return np.asarray(-(p * np.log(np.maximum(p, np.finfo(p.dtype).tiny))).sum(-1))
