@@ -35,7 +35,7 @@ class Bins:
     kind: Kind = "kept"
 
 
-def histogram_kl(*, p: Array, q: Array, bins: Bins | None = None, block: int = 1024) -> Array:
+def histogram_kl(*, p: Array, q: Array, bins: Bins | None = None, block: int = 256) -> Array:
     """KL(p || q) and KL(q || p) between histograms of two samples over their models, for each of n examples.
 
     Where all samples are one value the divergence is 0. It is NaN where a sample holds NaN, and where a published
@@ -77,7 +77,7 @@ def _histograms(a: Array, b: Array, how: Bins) -> tuple[Array, Array]:
         a = np.clip(a, -how.clip, how.clip)
     else:
         low, high = np.clip(low, -how.clip, how.clip), np.clip(high, -how.clip, how.clip)
-    lost = np.isnan(low) | np.isnan(high)
+    lost = ~(np.isfinite(low) & np.isfinite(high))
     if lost.any():
         a, b, low, high = (np.where(lost, 0.0, x) for x in (a, b, low, high))
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -126,18 +126,23 @@ def _kl(p: Array, q: Array, how: Bins) -> Array:
     return found
 
 
-def jensen_shannon(p: Array, q: Array) -> Array:
+def jensen_shannon(p: Array, q: Array, entropies: Array | None = None) -> Array:
     """Jensen-Shannon distance: the root of ``H((p + q) / 2) - (H(p) + H(q)) / 2`` in nats, at most ``sqrt(log 2)``.
 
     Args:
         p: distributions along the last axis.
         q: likewise; shapes are broadcast.
+        entropies: ``H(p) + H(q)`` where it is known.
 
     Source: Endres and Schindelin 2003.
     """
-    return np.sqrt(np.maximum(entropy((p + q) / 2) - (entropy(p) + entropy(q)) / 2, 0.0))
+    alone = entropy(p) + entropy(q) if entropies is None else entropies
+    return np.asarray(np.sqrt(np.maximum(entropy((p + q) / 2) - alone / 2, 0.0)))
 
 
 def entropy(p: Array) -> Array:
     """Shannon entropy in nats of distributions along the last axis."""
-    return np.asarray(-(p * np.log(np.maximum(p, np.finfo(p.dtype).tiny))).sum(-1))
+    held = np.maximum(p, np.finfo(np.float64).tiny)
+    np.log(held, out=held)
+    held *= p
+    return np.asarray(-(held @ np.ones(p.shape[-1])))

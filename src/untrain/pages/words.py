@@ -29,7 +29,15 @@ HEADINGS = {
     "mia_loss_auc": "Loss attack, AUC",
     "mia_svc_efficacy": "SVC attack, non-members",
 }
-WORDS = {"klom": "KLoM", "mia": "attack", "svc": "SVC", "auc": "AUC", "p95": "95th percentile"}
+WORDS = {
+    "klom": "KLoM",
+    "js": "Jensen-Shannon distance",
+    "aus": "AUS",
+    "mia": "attack",
+    "svc": "SVC",
+    "auc": "AUC",
+    "p95": "95th percentile",
+}
 GIVEN = {"forget_accuracy": "Forget accuracy, given labels", "forget_gap": "Forget gap, given labels, points"}
 WRONG = GIVEN | {"forget_accuracy": "Forget accuracy, given (wrong) labels"}
 
