@@ -142,7 +142,7 @@ def test_inputs_that_cannot_be_shown_are_told_of(privacy, inputs, told):
 def test_controls_warnings_and_missing_scores_are_told(read):
     assert "control: the model left alone" in read.text
     assert "Note: intervals over 2 seeds are rough." in read.text
-    assert read.text.count("at least 20 of each") == 2
+    assert read.text.count("at least 50 of each") == 2
 
 
 def test_a_repair_shows_given_and_true_labels(read, repair):

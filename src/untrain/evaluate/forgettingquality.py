@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
+from pydantic import Field
 
 from untrain.core.evaluator import About, Array, Evaluator, Measure, Measured, Part, Prepared
 from untrain.core.records import Observation
@@ -34,7 +35,7 @@ class ForgettingQuality(Evaluator):
         rule of which counts has epsilon 0, where that code fails.
     """
 
-    delta: float = 1e-5
+    delta: Annotated[float, Field(ge=0, lt=1)] = 1e-5
     least: Count = 50
     reference: bool = False
 

@@ -91,7 +91,7 @@ def _cells(sample: Array, low: Array, high: Array, cells: int, kind: Kind) -> Ar
     """Interval of each value, whole numbers (m, n); ``cells`` for what is lost."""
     wide = high - low
     at = sample - low
-    at *= cells / np.where(wide > 0, wide, 1.0)
+    at *= cells / np.where(wide > 1e-300, wide, 1.0)  # whose inverse is finite
     np.minimum(at, max(cells - 1, 0), out=at)
     np.maximum(at, 0.0, out=at)
     found = at.astype(np.intp)
