@@ -1,0 +1,92 @@
+"""A comparison that is looked at while its models are made, and ends as soon as all is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from untrain.core.errors import BadInput
+from untrain.evaluate.verdict import LEVEL
+
+Document = Mapping[str, Any]
+LEAST = 2  # oracles, for a floor
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look: how many originals and oracles there are, and at what level scores are tested."""
+
+    seeds: int
+    oracles: int
+    level: float
+
+
+def planned(seeds: int, oracles: int, looks: int, level: float = LEVEL) -> list[Look]:
+    """Looks at growing numbers of models, the last at all of them, each at an equal share of the level.
+
+    Whatever the data, and whenever it ends, the chance that any of the looks raises a false alarm is at most the sum of theirs
+    (Bonferroni): the level that was asked for. Models are numbered, so that those of one look are among those of the next.
+
+    Args:
+        seeds: number of original models in the end.
+        oracles: number of retrained models in the end.
+        looks: how often is looked; 1 only in the end.
+        level: share of false alarms over all looks.
+
+    Raises:
+        BadInput: there are fewer looks than one, or more than there are numbers of models to look at.
+    """
+    if isinstance(looks, bool) or not isinstance(looks, int) or looks < 1:
+        raise BadInput(f"looks={looks!r}: a whole number of at least 1 is needed")
+    if looks > max(seeds, oracles - LEAST + 1):
+        raise BadInput(f"looks={looks}: with seeds={seeds} and oracles={oracles} there are not as many numbers of models to look at")
+    share = level / looks
+    return [Look(-(-seeds * k // looks), max(min(LEAST, oracles), -(-oracles * k // looks)), share) for k in range(1, looks + 1)]
+
+
+def undecided(document: Document) -> int:
+    """Scores of which there are too few models to tell, over all methods that did not fail."""
+    verdicts = [s.get("verdict") for row in document["results"] if not row["error"] for s in row["scores"].values()]
+    return sum(v is not None and v["says"] == "too few models" for v in verdicts)
+
+
+def looked(
+    plan: Sequence[Look], take: Callable[[Look, dict[str, Any]], Document], drop: Callable[[Document], None], say: Callable[[str], None]
+) -> Document:
+    """Look after look until every tested score is decided, or no look is left.
+
+    Args:
+        plan: the looks.
+        take: makes the models of a look and gives the scores; what it is told beside goes into the run's record.
+        drop: told of the scores of a look that was not the last.
+        say: told in one line what each look found.
+
+    Returns:
+        The document of the last look.
+    """
+    past: list[dict[str, Any]] = []
+    for at, look in enumerate(plan, 1):
+        now = {"seeds": look.seeds, "oracles": look.oracles, "level": look.level}
+        document = take(look, {"level": look.level, "looks": [*past, now], "planned_looks": len(plan)})
+        left = undecided(document)
+        told = f"look {at} of {len(plan)}: {look.seeds} seeds, {look.oracles} oracles, level {look.level:.3g}: {left} scores undecided"
+        if not left or at == len(plan):
+            say(f"{told}; {'stopped early' if at < len(plan) else 'the last'}")
+            return document
+        say(f"{told}; going on")
+        past.append(now | {"undecided": left})
+        drop(document)
+    raise BadInput("no look was planned")
+
+
+def recorded(record: Mapping[str, Any], document: Document) -> dict[str, Any]:
+    """What a document tells of the looks that were taken, and a note; nothing where it was looked once, in the end."""
+    looks = record.get("looks")
+    if not looks:
+        return {}
+    looks = [*looks[:-1], looks[-1] | {"undecided": undecided(document)}]
+    count, of, level = len(looks), record["planned_looks"], record["level"]
+    end = "every tested score was decided: stopped early" if count < of else "it went on to the end"
+    note = f"{count} of {of} looks were taken, each at level {level:.3g}, {of * level:.3g} over all; {end}"
+    return {"looks": looks, "notes": [note]}
