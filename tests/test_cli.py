@@ -27,7 +27,7 @@ class Still(Unlearner):
     def unlearn(self, model, problem):
         return model
 """
-SCORE = {"value", "low", "high", "floor", "ceiling", "ideal", "reason", "resampled", "band", "note"}
+SCORE = {"value", "low", "high", "floor", "ceiling", "ideal", "reason", "resampled", "band", "note", "verdict"}
 
 
 @pytest.fixture

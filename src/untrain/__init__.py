@@ -14,6 +14,8 @@ _HOMES = {
     "report": "untrain.commands",
     "search": "untrain.commands",
     "demo": "untrain.commands",
+    "audit": "untrain.commands",
+    "price": "untrain.commands",
     "check": "untrain.commands",
     "parse": "untrain.core.spec",
     "Problem": "untrain.core.records",

@@ -17,22 +17,32 @@ from untrain.core.errors import BadInput, MissingExtra, SpecError, suggest
 
 if TYPE_CHECKING:
     from untrain.conduct import Comparison
+    from untrain.core.roles import Scenario
     from untrain.crew import Crew
     from untrain.jobs import Setting
 
 WORDS = ("here", "ray", "slurm", "slurm-local")
 
 
+def scenario_of(given: Any) -> Scenario:
+    """A scenario, spelled or made."""
+    from untrain.core.roles import Scenario
+    from untrain.core.spec import parse
+
+    where = parse(given) if isinstance(given, str) else given
+    if not isinstance(where, Scenario):
+        raise SpecError(f"{where!r} is no scenario; `untrain scenarios` lists them")
+    return where
+
+
 def comparison_of(scenario: Any, methods: Any, seeds: int, oracles: int, seed: int) -> Comparison:
     """The comparison of methods, spelled or made, on a scenario."""
     from untrain.conduct import Comparison, check
-    from untrain.core.roles import Recipe, Scenario, Unlearner
+    from untrain.core.roles import Recipe, Unlearner
     from untrain.core.spec import parse
 
     whole(seeds=seeds, oracles=oracles, seed=seed)
-    where = parse(scenario) if isinstance(scenario, str) else scenario
-    if not isinstance(where, Scenario):
-        raise SpecError(f"{where!r} is no scenario; `untrain scenarios` lists them")
+    where = scenario_of(scenario)
     several = isinstance(methods, Iterable) and not isinstance(methods, str)
     made = [parse(m) if isinstance(m, str) else m for m in (methods if several else [methods])]
     for method in made:
@@ -41,6 +51,20 @@ def comparison_of(scenario: Any, methods: Any, seeds: int, oracles: int, seed: i
     comparison = Comparison(where, tuple(made), seeds, oracles, seed)
     check(comparison)
     return comparison
+
+
+def oracles_alone(scenario: Any, oracles: int, seed: int) -> Comparison:
+    """A comparison of nothing, for its oracles.
+
+    Raises:
+        BadInput: there are too few for a floor.
+    """
+    from untrain.conduct import Comparison
+
+    whole(oracles=oracles, seed=seed)
+    if oracles < 2:
+        raise BadInput(f"oracles={oracles}: at least 2 (for a floor) are needed")
+    return Comparison(scenario_of(scenario), (), 0, oracles, seed)
 
 
 def whole(**given: Any) -> None:

@@ -4,34 +4,24 @@ from __future__ import annotations
 
 import io
 import os
-import shlex
 import sys
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from untrain import commands
+from untrain.cliaudit import audit
 from untrain.core.errors import BadInput, MissingExtra, RunFailed
-from untrain.terminal import finish, listed, searched, show_json, size, teller
+from untrain.options import Evaluators, Images, Json, Looks, On, PriceOnly, Seed, StoreAt, Workers
+from untrain.terminal import finish, home, listed, priced, searched, show_json, size, spoken, teller
 
 app = typer.Typer(
     name="untrain", no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Make a trained model forget chosen training data, and measure against retraining whether it did.",
 )  # fmt: skip
-
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout; progress stays on stderr.")]
-StoreAt = Annotated[
-    Path | None, typer.Option("--store", help="Where models and answers are kept; default: $UNTRAIN_HOME or ~/.untrain.")
-]
-Seed = Annotated[int, typer.Option("--seed", help="The seed from which all others are derived.", min=0)]
-Workers = Annotated[int | None, typer.Option("--workers", help="Processes; default: as many as fit the cores.", min=1)]
-On = Annotated[
-    str, typer.Option("--on", help="Who does the work: here, ray, ray=HOST:PORT, slurm, slurm=PARTITION or slurm-local.")
-]
-Images = Annotated[bool, typer.Option("--images/--no-images", help="Whether the report shows images of the forget set.")]
 
 
 def _version(wanted: bool) -> None:
@@ -59,10 +49,17 @@ def demo(
     workers: Workers = None,
     on: On = "here",
     images: Images = True,
+    price: PriceOnly = False,
     as_json: Json = False,
 ) -> None:
     """The main job, on the real images that scikit-learn carries: a privacy and a repair request."""
-    whole = commands.demo(_home(store), out, seeds, oracles, seed, workers, images, _command(), teller(), on)
+    if price:
+        priced(
+            commands.price(commands.DEMO_SCENARIOS, commands.DEMO, home(store), seeds, oracles, seed, workers=workers, on=on),
+            as_json,
+        )
+        return
+    whole = commands.demo(home(store), out, seeds, oracles, seed, workers, images, spoken(), teller(), on)
     finish(whole, as_json)
 
 
@@ -83,16 +80,26 @@ def run(
     out: Annotated[Path | None, typer.Option(help="Folder of report.html, results.json, scores.csv; default: untrain-run.")] = None,
     store: StoreAt = None,
     images: Images = True,
+    looks: Looks = 1,
+    evaluators: Evaluators = None,
+    price: PriceOnly = False,
     as_json: Json = False,
 ) -> None:
     """Train, forget, retrain oracles, audit, report."""
+    how: dict[str, Any] = {"precision": precision, "compiled": compiled, "budget": budget, "on": on}
+    if price:
+        priced(commands.price(scenario, methods, home(store), seeds, oracles, seed, device, threads, workers, **how), as_json)
+        return
     folder = out or Path("untrain-run")
     document = commands.run(
-        scenario, methods, _home(store), folder, seeds, oracles, seed, device, threads, workers, images, _command(), teller(),
-        precision=precision, compiled=compiled, budget=budget, on=on,
+        scenario, methods, home(store), folder, seeds, oracles, seed, device, threads, workers, images, spoken(), teller(),
+        looks=looks, evaluators=evaluators or (), **how,
     )  # fmt: skip
     failed = sum(r["error"] is not None for r in document["results"])
     finish({"runs": [document], "failed": failed, "report": str(folder / "report.html")}, as_json, document)
+
+
+app.command()(audit)
 
 
 @app.command()
@@ -101,10 +108,11 @@ def report(
     out: Annotated[Path, typer.Option(help="Folder of report.html, results.json and scores.csv.")] = Path("untrain-report"),
     store: StoreAt = None,
     images: Images = True,
+    evaluators: Evaluators = None,
     as_json: Json = False,
 ) -> None:
     """The scores and the page again, from stored arrays; no model, no GPU."""
-    finish(commands.report(runs or [], _home(store), out, images, _command()), as_json)
+    finish(commands.report(runs or [], home(store), out, images, spoken(), evaluators or ()), as_json)
 
 
 @app.command()
@@ -130,7 +138,7 @@ def search(
 ) -> None:
     """Choose values for a method's fields on validation data, without test data and, unless asked for, without oracles."""
     document = commands.search(
-        scenario, method, _home(store), out, trials, seeds, objective, over or (), seed, device, threads, workers, _command(),
+        scenario, method, home(store), out, trials, seeds, objective, over or (), seed, device, threads, workers, spoken(),
         teller("trials"), precision,
     )  # fmt: skip
     searched(document, as_json, out)
@@ -209,7 +217,7 @@ def store(
     as_json: Json = False,
 ) -> None:
     """How large the store is and what it holds; prunes it when asked."""
-    found = commands.store(_home(store), prune, older_than, verify)
+    found = commands.store(home(store), prune, older_than, verify)
     if as_json:
         show_json(found)
     else:
@@ -263,11 +271,3 @@ def _usage(error: Exception) -> None:
 def _fail(error: object, code: int) -> None:
     print(f"untrain: {' '.join(str(error).split())}", file=sys.stderr)
     sys.exit(code)
-
-
-def _home(store: Path | None) -> Path:
-    return store or Path(os.environ.get("UNTRAIN_HOME") or Path.home() / ".untrain")
-
-
-def _command() -> str:
-    return shlex.join(["untrain", *sys.argv[1:]])

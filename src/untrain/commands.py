@@ -5,19 +5,25 @@ Heavy modules are imported where they are used, so that a list of names or a ``-
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from untrain.asked import comparison_of, opened, refuse, setting_of, whole
-from untrain.core.errors import BadInput, SpecError, StoreError, suggest
+from untrain.asked import comparison_of, setting_of, whole
+from untrain.auditing import audit as audit
+from untrain.core.errors import BadInput, StoreError
+from untrain.listing import evaluators as evaluators
+from untrain.listing import localizers as localizers
+from untrain.listing import methods as methods
+from untrain.listing import scenarios as scenarios
+from untrain.listing import show as show
 
 if TYPE_CHECKING:
-    from untrain.conduct import Comparison, Progress
+    from untrain.conduct import Progress
+    from untrain.core.evaluator import Evaluator
     from untrain.core.roles import Scenario
     from untrain.crew import Crew
-    from untrain.jobs import Method, Setting
+    from untrain.jobs import Method
 
 Document = dict[str, Any]
 Tell = Callable[["Progress"], None]
@@ -58,17 +64,19 @@ def demo(
         tell: told of progress.
         on: who does the work: 'here', 'ray', 'ray=HOST:PORT', 'slurm', 'slurm=PARTITION', 'slurm-local', or a crew.
     """
+    from untrain.course import Page, Way, conducted
     from untrain.jobs import Setting
 
     made = [comparison_of(s, DEMO, seeds, oracles, seed) for s in DEMO_SCENARIOS]
-    return _conduct(made, store, out, Setting(), workers, images, command, tell, on)
+    return conducted(made, store, Way(Setting(), workers, on, tell), Page(out, images, command))
 
 
 def run(
     scenario: str | Scenario, methods: str | Method | Iterable[str | Method], store: str | Path = HOME,
     out: str | Path | None = None, seeds: int = 3, oracles: int = 6, seed: int = 0, device: str = "cpu", threads: int = 1,
     workers: int | None = 1, images: bool = True, command: str = "", tell: Tell | None = None, precision: str = "auto",
-    compiled: bool = False, budget: str | float | None = None, on: str | Crew = "here",
+    compiled: bool = False, budget: str | float | None = None, on: str | Crew = "here", looks: int = 1,
+    evaluators: str | Evaluator | Sequence[str | Evaluator] = (),
 ) -> Document:  # fmt: skip
     """Train, forget, retrain oracles, audit, report.
 
@@ -90,19 +98,49 @@ def run(
         compiled: whether models are compiled by torch.compile.
         budget: share of retraining's operations at which methods stop, such as '10%' or 0.1; None lets them finish.
         on: who does the work: 'here', 'ray', 'ray=HOST:PORT', 'slurm', 'slurm=PARTITION', 'slurm-local', or a crew.
+        looks: how often scores are looked at while models are made; it ends as soon as all of them are decided.
+        evaluators: what scores, such as 'KLoM(least=10)'; empty for one of each.
 
     Returns:
-        The document of scores.
+        The document of scores, with the price that was told before.
 
     Raises:
         BadInput: something asked for cannot be had; nothing was trained.
         MissingExtra: the library of ``on`` is not installed.
         RunFailed: the work was begun and did not succeed.
     """
+    from untrain.course import Page, Way, conducted, evaluators_of
+
     made = comparison_of(scenario, methods, seeds, oracles, seed)
     setting = setting_of(device, threads, precision, compiled, budget, away=on != "here")
-    document: Document = _conduct([made], store, out, setting, workers, images, command, tell, on)["runs"][0]
+    way = Way(setting, workers, on, tell, looks, evaluators_of(evaluators))
+    found = conducted([made], store, way, Page(out, images, command))
+    document: Document = found["runs"][0] | {"price": found["price"]}
     return document
+
+
+def price(
+    scenario: str | Scenario | Sequence[str | Scenario], methods: str | Method | Iterable[str | Method] = (),
+    store: str | Path = HOME, seeds: int = 3, oracles: int = 6, seed: int = 0, device: str = "cpu", threads: int = 1,
+    workers: int | None = 1, precision: str = "auto", compiled: bool = False, budget: str | float | None = None,
+    on: str | Crew = "here",
+) -> Document:  # fmt: skip
+    """What a run would cost: how many models, of which how many are in the store, and about how long that takes here.
+
+    Nothing is trained, but for a few gradient steps to be timed where the store has no record of this learner. The arguments
+    are those of ``run``. Without methods it is the price of the oracles alone, as of an audit.
+
+    Returns:
+        ``train``, ``stored``, ``seconds``, ``workers``, ``basis``, ``kinds``, and in one line ``told``.
+    """
+    from untrain.asked import oracles_alone
+    from untrain.course import Way, asked_price
+
+    several = [scenario] if isinstance(scenario, str) or not isinstance(scenario, Sequence) else list(scenario)
+    alone = isinstance(methods, Sequence) and not len(methods)
+    made = [oracles_alone(s, oracles, seed) if alone else comparison_of(s, methods, seeds, oracles, seed) for s in several]
+    setting = setting_of(device, threads, precision, compiled, budget, away=on != "here")
+    return asked_price(made, store, Way(setting, workers, on))
 
 
 def report(
@@ -111,6 +149,7 @@ def report(
     out: str | Path = "untrain-report",
     images: bool = True,
     command: str = "untrain report",
+    evaluators: str | Evaluator | Sequence[str | Evaluator] = (),
 ) -> Document:
     """The scores and the page again, from stored arrays: no model, no GPU.
 
@@ -120,14 +159,18 @@ def report(
         out: folder of report.html, results.json and scores.csv.
         images: whether the report shows images of the forget set.
         command: shown in the report.
+        evaluators: what scores, such as 'KLoM(least=10)'; empty for one of each.
     """
+    from untrain.course import evaluators_of
     from untrain.publish import find, publish
     from untrain.store import Store
+
+    chosen = list(evaluators_of(evaluators)) or None
 
     if not (Path(store).expanduser() / "STORE.json").exists():
         raise StoreError(f"there is no store at {store}: name another --store")
     held = Store(store)
-    return publish([entry for word in (runs or ["latest"]) for entry in find(word, held)], held, out, images, command)
+    return publish([entry for word in (runs or ["latest"]) for entry in find(word, held)], held, out, images, command, chosen)
 
 
 def search(
@@ -164,55 +207,6 @@ def search(
     whole(workers=workers)
     hunt = hunt_of(comparison_of(scenario, [method], seeds, 2, seed), objective, over, trials)
     return sought(hunt, setting_of(device, threads, precision, False), store, out, workers, command, tell)
-
-
-def methods() -> list[Document]:
-    """All unlearners and recipes with their fields."""
-    return _described("unlearner", "recipe")
-
-
-def localizers() -> list[Document]:
-    """All localizers with their fields."""
-    return _described("localizer")
-
-
-def evaluators() -> list[Document]:
-    """All evaluators with their fields, and each score's entry in the glossary."""
-    from dataclasses import asdict
-
-    from untrain.core import names
-
-    glossaries = {d["name"]: vars(names.load(d["name"]))["scores"] for d in _described("evaluator")}
-
-    def told(about: Any) -> Document:
-        """JSON knows no infinity: a bound that there is not is null."""
-        return {name: None if value in (math.inf, -math.inf) else value for name, value in asdict(about).items()}
-
-    return [d | {"scores": {n: told(a) for n, a in glossaries[d["name"]].items()}} for d in _described("evaluator")]
-
-
-def scenarios() -> list[Document]:
-    """All scenarios with their fields."""
-    return _described("scenario")
-
-
-def show(name: str) -> Document:
-    """One class, by its name or the dotted name of your own, or one score: what it is, its fields, its source.
-
-    A dotted name is imported, which runs the code of its module.
-    """
-    from untrain.core import names
-    from untrain.describe import describe, place_of
-
-    place = names.where(name) or (place_of(name) if "." in name else None)
-    if place is not None:
-        scores = [e["scores"] for e in evaluators() if e["name"] == name]
-        return describe(place) | {"summary": place.summary} | ({"scores": scores[0]} if scores else {})
-    glossary = {score: about for e in evaluators() for score, about in e["scores"].items()}
-    if name not in glossary:
-        raise SpecError(f"there is no {name!r}{suggest(name, [*names.index(), *glossary])}")
-    about: Document = glossary[name]
-    return {"name": name, "role": "score"} | about
 
 
 def check(name: str) -> list[Document]:
@@ -261,33 +255,3 @@ def store(path: str | Path, prune: bool = False, older_than: float | None = None
         "damaged": damaged,
         "runs": [r for r in rows if r["kind"] == "run"],
     }
-
-
-def _described(*roles: str) -> list[Document]:
-    from untrain.core import names
-    from untrain.describe import describe
-
-    return [describe(place) for place in names.of_role(*roles)]
-
-
-def _conduct(
-    made: list[Comparison], store: Any, out: Any, setting: Setting, workers: int | None, images: bool, command: str,
-    tell: Tell | None, on: str | Crew,
-) -> Document:  # fmt: skip
-    from untrain.conduct import conduct, portable, workers_for
-    from untrain.publish import publish, writable
-    from untrain.store import Store
-
-    whole(**({} if workers is None else {"workers": workers}))
-    if workers is not None and workers < 1:
-        raise BadInput(f"workers={workers}: at least 1 is needed")
-    if isinstance(on, str):
-        refuse(on)
-    if on != "here" and not portable(made):
-        raise BadInput(f"on={on!r}: what is compared cannot be made elsewhere from its spelling; put its classes in a module")
-    writable(out)
-    held = Store(store)
-    fitting = workers_for(made, setting.device, setting.threads)
-    with opened(on, workers, fitting, setting.threads, setting.device, held.path / "tmp") as crew:
-        entries = conduct(made, held, setting, crew, tell)
-    return publish(entries, held, out, images, command)

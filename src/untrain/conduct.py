@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from heapq import heappop, heappush
+from typing import Any
 
 import torch
 
@@ -222,8 +223,14 @@ def _held(store: Store, key: str) -> Entry:
     return entry
 
 
-def record(comparison: Comparison, scene: Scene, store: Store, setting: Setting, tell: Tell | None = None) -> Entry:
-    """The entry of a comparison whose models are made; its observers look at them first."""
+def record(
+    comparison: Comparison, scene: Scene, store: Store, setting: Setting, tell: Tell | None = None,
+    more: Mapping[str, Any] | None = None,
+) -> Entry:  # fmt: skip
+    """The entry of a comparison whose models are made; its observers look at them first.
+
+    ``more`` are further facts that a report shows.
+    """
     seeds = range(comparison.seeds)
     keys = {
         "original": [_key(scene, Job("original", i), comparison, setting) for i in seeds],
@@ -235,14 +242,14 @@ def record(comparison: Comparison, scene: Scene, store: Store, setting: Setting,
     }
     sizes = Sizes(comparison.seeds, comparison.oracles, comparison.seed)
     if not comparison.observers:
-        return lay(scene, keys, sizes, store, setting)
+        return lay(scene, keys, sizes, store, setting, more)
 
     def told(done: int, total: int, label: str, gone: float) -> None:
         if tell is not None:
             tell(Progress(done, total, label, gone, None))
 
     found = watch(scene, comparison.observers, keys, comparison.seed, store, setting, told)
-    return lay(scene, keys, sizes, store, setting, {"observed": found})
+    return lay(scene, keys, sizes, store, setting, {"observed": found, **(more or {})})
 
 
 def oracles_of(comparison: Comparison, scene: Scene, setting: Setting) -> list[str]:

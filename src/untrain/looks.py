@@ -40,26 +40,31 @@ def planned(seeds: int, oracles: int, looks: int, level: float = LEVEL) -> list[
     if isinstance(looks, bool) or not isinstance(looks, int) or looks < 1:
         raise BadInput(f"looks={looks!r}: a whole number of at least 1 is needed")
     if looks > max(seeds, oracles - LEAST + 1):
-        raise BadInput(f"looks={looks}: with seeds={seeds} and oracles={oracles} there are not as many numbers of models to look at")
+        raise BadInput(
+            f"looks={looks}: with seeds={seeds} and oracles={oracles} there are not as many numbers of models to look at"
+        )
     share = level / looks
     return [Look(-(-seeds * k // looks), max(min(LEAST, oracles), -(-oracles * k // looks)), share) for k in range(1, looks + 1)]
 
 
-def undecided(document: Document) -> int:
+def undecided(rows: Sequence[Mapping[str, Any]]) -> int:
     """Scores of which there are too few models to tell, over all methods that did not fail."""
-    verdicts = [s.get("verdict") for row in document["results"] if not row["error"] for s in row["scores"].values()]
+    verdicts = [s.get("verdict") for row in rows if not row["error"] for s in row["scores"].values()]
     return sum(v is not None and v["says"] == "too few models" for v in verdicts)
 
 
 def looked(
-    plan: Sequence[Look], take: Callable[[Look, dict[str, Any]], Document], drop: Callable[[Document], None], say: Callable[[str], None]
+    plan: Sequence[Look],
+    take: Callable[[Look, dict[str, Any]], Document],
+    drop: Callable[[], object],
+    say: Callable[[str], None],
 ) -> Document:
     """Look after look until every tested score is decided, or no look is left.
 
     Args:
         plan: the looks.
         take: makes the models of a look and gives the scores; what it is told beside goes into the run's record.
-        drop: told of the scores of a look that was not the last.
+        drop: called after each look that was not the last.
         say: told in one line what each look found.
 
     Returns:
@@ -69,24 +74,29 @@ def looked(
     for at, look in enumerate(plan, 1):
         now = {"seeds": look.seeds, "oracles": look.oracles, "level": look.level}
         document = take(look, {"level": look.level, "looks": [*past, now], "planned_looks": len(plan)})
-        left = undecided(document)
-        told = f"look {at} of {len(plan)}: {look.seeds} seeds, {look.oracles} oracles, level {look.level:.3g}: {left} scores undecided"
+        left = undecided(document["results"])
+        told = (
+            f"look {at} of {len(plan)}: {look.seeds} seeds, {look.oracles} oracles, level {look.level:.3g}: {left} scores undecided"
+        )
         if not left or at == len(plan):
             say(f"{told}; {'stopped early' if at < len(plan) else 'the last'}")
             return document
         say(f"{told}; going on")
         past.append(now | {"undecided": left})
-        drop(document)
+        drop()
     raise BadInput("no look was planned")
 
 
-def recorded(record: Mapping[str, Any], document: Document) -> dict[str, Any]:
-    """What a document tells of the looks that were taken, and a note; nothing where it was looked once, in the end."""
-    looks = record.get("looks")
-    if not looks:
-        return {}
-    looks = [*looks[:-1], looks[-1] | {"undecided": undecided(document)}]
-    count, of, level = len(looks), record["planned_looks"], record["level"]
-    end = "every tested score was decided: stopped early" if count < of else "it went on to the end"
-    note = f"{count} of {of} looks were taken, each at level {level:.3g}, {of * level:.3g} over all; {end}"
-    return {"looks": looks, "notes": [note]}
+def taken(record: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The looks that a run's record tells of, the last with what its rows left undecided; none where it was looked once."""
+    looks = record.get("looks") or []
+    return [*looks[:-1], looks[-1] | {"undecided": undecided(rows)}] if looks else []
+
+
+def summary(record: Mapping[str, Any]) -> list[str]:
+    """What a reader is told of the looks."""
+    if not record.get("looks"):
+        return []
+    count, of, level = len(record["looks"]), record["planned_looks"], record["level"]
+    end = "stopped early, since every tested score was decided" if count < of else "it went on to the last"
+    return [f"{count} of {of} looks were taken, each at level {level:.3g} and so {of * level:.3g} over all; {end}"]

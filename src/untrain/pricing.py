@@ -19,8 +19,8 @@ from untrain.core.roles import Localized, Recipe
 from untrain.core.spec import canonical
 from untrain.core.steps import Steps, epochs_of
 from untrain.jobs import Job, Method, Scene, Setting
-from untrain.observe.logits import logits
 from untrain.learn.problem import task_of
+from untrain.observe.logits import logits
 from untrain.store import Entry, Store
 
 READ = 400  # records at most that are looked through
@@ -153,7 +153,7 @@ class Known:
 
     def _unlearned(self, scene: Scene, method: Method) -> float | None:
         """Mean seconds of this method on models of this learner, scaled by the examples these were trained on."""
-        wanted, learner, epochs, found = canonical(method), canonical(scene.learner), epochs_in(scene), []
+        wanted, learner, epochs, found = canonical(method), canonical(scene.learner), epochs_in(scene), list[float]()
         for entry in self._entries():
             made = entry.record["ingredients"]
             start = self.store.get(made["model"]) if made.get("method") == wanted and self.store is not None else None
@@ -203,7 +203,7 @@ def pilot(scene: Scene, setting: Setting) -> float | None:
     steps = getattr(learner, "steps", None)
     if not isinstance(steps, Steps):
         return None
-    brief = replace(learner, steps=replace(steps, epochs=1))  # type: ignore[type-var]
+    brief = replace(learner, steps=replace(steps, epochs=1))  # type: ignore[call-arg]
     before = torch.get_num_threads()
     torch.set_num_threads(setting.threads)
     try:
@@ -222,4 +222,3 @@ def pilot(scene: Scene, setting: Setting) -> float | None:
     finally:
         torch.set_num_threads(before)
     return each + asking / max(1, steps_of(scene, len(train)) or 1)
-

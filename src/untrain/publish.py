@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from untrain.core.errors import BadInput, DataError
+from untrain.core.evaluator import Evaluator
 from untrain.pages.page import page
 from untrain.results import material, scored
 from untrain.store import Entry, Store
@@ -44,7 +45,14 @@ def writable(out: str | Path | None) -> None:
         raise BadInput(f"cannot write to {out}: {near} {told}; name another folder with --out")
 
 
-def publish(entries: Sequence[Entry], held: Store, out: str | Path | None, images: bool, command: str) -> Document:
+def publish(
+    entries: Sequence[Entry],
+    held: Store,
+    out: str | Path | None,
+    images: bool,
+    command: str,
+    chosen: list[Evaluator] | None = None,
+) -> Document:
     """Score runs and write results.json, scores.csv and report.html, each whole or not at all.
 
     Args:
@@ -53,9 +61,10 @@ def publish(entries: Sequence[Entry], held: Store, out: str | Path | None, image
         out: the folder; None writes nothing.
         images: whether the page shows images of the forget set.
         command: shown on the page; bytes of a path that are not UTF-8 are shown as they are written, such as ``\\udce9``.
+        chosen: the evaluators; None for one of each.
     """
     command = command.encode("utf-8", "backslashreplace").decode("utf-8")
-    documents = [scored(entry, held) for entry in entries]
+    documents = [scored(entry, held, chosen) for entry in entries]
     whole = {"command": command, "runs": documents, "failed": sum(r["error"] is not None for d in documents for r in d["results"])}
     if out is None:
         return whole

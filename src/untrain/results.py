@@ -20,6 +20,7 @@ from untrain.evaluate.audit import audit, yardstick
 from untrain.evaluate.marginal import OfMargins
 from untrain.evaluate.paid import paid
 from untrain.evaluate.verdict import LEVEL
+from untrain.looks import summary, taken
 from untrain.observing import failures, observed, watchers
 from untrain.store import Entry, Store, key_of
 
@@ -107,9 +108,9 @@ def material(run: Entry, store: Store, document: dict[str, Any], images: bool = 
     )
 
 
-def scored(run: Entry, store: Store, draws: int = 1000) -> dict[str, Any]:
+def scored(run: Entry, store: Store, chosen: list[Evaluator] | None = None, draws: int = 1000) -> dict[str, Any]:
     """The document of scores, computed once: a later report of the same run by the same code reads it."""
-    chosen = evaluators() + watchers(run)
+    chosen = evaluators() + watchers(run) if chosen is None else chosen
     libraries = {name: version(name) for name in ("numpy", "scipy", "scikit-learn")}
     made = {
         "kind": "scores", "label": f"scores of {run.key[:12]}", "run": run.key, "draws": draws, "code": code_digest(results),
@@ -142,11 +143,10 @@ def results(
     answers = run.record.get("answers", "logits")
     if answers != "logits":
         chosen = [OfMargins(e, labels="labels" in answers) for e in chosen]
+    level = run.record.get("level", LEVEL) if level is None else level
     models = entries_of(run, store)
     original = observe(run, models["original"], store) if models["original"] else None
-    held = yardstick(
-        chosen, observe(run, models["oracle"], store), original, run.record.get("level", LEVEL) if level is None else level
-    )
+    held = yardstick(chosen, observe(run, models["oracle"], store), original, level)
     done = []
     for method, entries in models["unlearned"].items():
         row: dict[str, Any] = {
@@ -160,7 +160,7 @@ def results(
             continue
         seen = observe(run, entries, store)
         scores, row["verdict"] = audit(held, seen, draws)
-        row["paid"] = paid(seen, held.oracle, held.level)
+        row["paid"] = paid(seen, held.oracle, level) if answers == "logits" else []
         row["scores"] = {n: asdict(s) for n, s in scores.items()}
         row["cost"] = cost(entries, models["oracle"])
         row["guard"] = guard(entries)
@@ -172,7 +172,7 @@ def results(
     return {
         "untrain": record["setting"]["untrain"], "run": run.key, "scenario": record["scenario"], "seeds": record["seeds"],
         "oracles": record["oracles"], "seed": record["seed"], "sizes": record["sizes"], "digest": record["digest"],
-        "answers": answers,
+        "answers": answers, "level": level, "looks": taken(record, done),
         "results": done, "oracle_cost": cost(models["oracle"], models["oracle"]), "break_even": break_even(done),
         "warnings": warnings(record) + [f"{kind} models: {n}" for kind in ("original", "oracle")
                                          for n in notes(models[kind]) + failures(run, models[kind], store)],
@@ -182,7 +182,7 @@ def results(
 
 def warnings(record: dict[str, Any]) -> list[str]:
     """What a reader must know beside the scores."""
-    told = list(record.get("warnings", ()))
+    told = [*record.get("warnings", ()), *summary(record)]
     near = record["duplicates"]
     if near is not None and near["near"]:
         told.append(

@@ -64,6 +64,24 @@ def teller(what: str = "models") -> Any:
     return tell
 
 
+def home(store: Path | None) -> Path:
+    """Where models are kept."""
+    return store or Path(os.environ.get("UNTRAIN_HOME") or Path.home() / ".untrain")
+
+
+def spoken() -> str:
+    """The command as it was given."""
+    return shlex.join(["untrain", *sys.argv[1:]])
+
+
+def priced(price: dict[str, Any], as_json: bool) -> None:
+    """Print what work would cost."""
+    if as_json:
+        show_json({"price": price})
+    else:
+        typer.echo(price["told"])
+
+
 def searched(document: dict[str, Any], as_json: bool, out: Path) -> None:
     """Print what a search found: a table, notes and the best spelling, ready to be run."""
     if as_json:

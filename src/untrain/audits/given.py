@@ -133,7 +133,9 @@ def _frame(parts: Mapping[str, Any], told: Told) -> tuple[Frame, Array, tuple[st
         side = _implied(parts)
     elif side is None:
         if n is None:
-            n = next((a.shape[-1] for p in parts.values() for a in _arrays(p) if not isinstance(p, dict)), 0) or len(_implied(parts))
+            n = next((a.shape[-1] for p in parts.values() for a in _arrays(p) if not isinstance(p, dict)), 0) or len(
+                _implied(parts)
+            )
         side = listed(np.arange(n) if ids is None else ids_of(ids, n), told)
     elif any(given is not None for given in (told.forget, told.retain, told.test)):
         raise DataError("sides were given twice: by --sides and by --forget, --retain or --test; give one of the two")

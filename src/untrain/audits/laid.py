@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -58,7 +59,7 @@ def asked_of(checkpoints: Sequence[Any], scene: Scene, setting: Setting, who: st
         keys.append(key)
         if store.get(key) is not None:
             continue
-        with store.alone(key), computing(setting.precision), threaded(setting.threads):
+        with store.alone(key), computing(setting.precision), threads_set(setting.threads):
             model = loaded(state, scene, name)
             found = ask(scene, model)
             answers(found[None], name)
@@ -66,17 +67,15 @@ def asked_of(checkpoints: Sequence[Any], scene: Scene, setting: Setting, who: st
     return keys
 
 
-class threaded:
+@contextmanager
+def threads_set(count: int) -> Iterator[None]:
     """So many threads of torch within, and afterwards as many as before: what a model answers depends on them."""
-
-    def __init__(self, count: int):
-        self.count, self.before = count, torch.get_num_threads()
-
-    def __enter__(self) -> None:
-        torch.set_num_threads(self.count)
-
-    def __exit__(self, *_: object) -> None:
-        torch.set_num_threads(self.before)
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def lay_arrays(given: Given, models: Mapping[str, Any], label: str, store: Store) -> Entry:

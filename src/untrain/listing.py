@@ -1,0 +1,69 @@
+"""What there is: methods, scores and scenarios by name.
+
+Heavy modules are imported where they are used, so that a list of names or a ``--help`` costs no torch.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from untrain.core.errors import SpecError, suggest
+
+Document = dict[str, Any]
+
+
+def methods() -> list[Document]:
+    """All unlearners and recipes with their fields."""
+    return _described("unlearner", "recipe")
+
+
+def localizers() -> list[Document]:
+    """All localizers with their fields."""
+    return _described("localizer")
+
+
+def evaluators() -> list[Document]:
+    """All evaluators with their fields, and each score's entry in the glossary."""
+    from dataclasses import asdict
+
+    from untrain.core import names
+
+    glossaries = {d["name"]: vars(names.load(d["name"]))["scores"] for d in _described("evaluator")}
+
+    def told(about: Any) -> Document:
+        """JSON knows no infinity: a bound that there is not is null."""
+        return {name: None if value in (math.inf, -math.inf) else value for name, value in asdict(about).items()}
+
+    return [d | {"scores": {n: told(a) for n, a in glossaries[d["name"]].items()}} for d in _described("evaluator")]
+
+
+def scenarios() -> list[Document]:
+    """All scenarios with their fields."""
+    return _described("scenario")
+
+
+def show(name: str) -> Document:
+    """One class, by its name or the dotted name of your own, or one score: what it is, its fields, its source.
+
+    A dotted name is imported, which runs the code of its module.
+    """
+    from untrain.core import names
+    from untrain.describe import describe, place_of
+
+    place = names.where(name) or (place_of(name) if "." in name else None)
+    if place is not None:
+        scores = [e["scores"] for e in evaluators() if e["name"] == name]
+        return describe(place) | {"summary": place.summary} | ({"scores": scores[0]} if scores else {})
+    glossary = {score: about for e in evaluators() for score, about in e["scores"].items()}
+    if name not in glossary:
+        raise SpecError(f"there is no {name!r}{suggest(name, [*names.index(), *glossary])}")
+    about: Document = glossary[name]
+    return {"name": name, "role": "score"} | about
+
+
+def _described(*roles: str) -> list[Document]:
+    from untrain.core import names
+    from untrain.describe import describe
+
+    return [describe(place) for place in names.of_role(*roles)]
