@@ -220,7 +220,7 @@ def foreign(
     keys: dict[str, list[str]] = {}
     named_so = {"unlearned": checkpoints["model"], "oracles": checkpoints["oracle"]}
     before = arrays["originals"]
-    if before is not None and checkpoints["model"]:
+    if before is not None and checkpoints["model"] and not answered_in(before):
         named_so["originals"] = listing(before)
     for who, several in named_so.items():
         if several:
@@ -240,6 +240,11 @@ def foreign(
         at = next(i for i, k in enumerate(keys["unlearned"]) if k in both)
         raise DataError(f"model {at} of the unlearned is among the oracles: what is compared with itself is always equal")
     return keys, given.kind if given else "logits", list(given.notes) if given else []
+
+
+def answered_in(given: Any) -> bool:
+    """Whether originals were given by their answers, not by checkpoints."""
+    return hasattr(given, "dtype") or (isinstance(given, str | Path) and Path(given).suffix in (".npy", ".npz"))
 
 
 def _nothing_told() -> Told:

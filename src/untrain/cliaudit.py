@@ -54,7 +54,7 @@ def audit(
     if price:
         priced(_price(scenario, oracles, oracle, model, home(store), seed, device, threads, workers, precision, on), as_json)
         return
-    before = (original if model else original[0]) if original else None
+    before = (original if len(original) > 1 else original[0]) if original else None
     document = auditing.audit(
         unlearned, oracles, before, labels, sides, ids, forget, retain, test, model=model or (), oracle=oracle or (),
         scenario=scenario, easydub=easydub, forget_set=forget_set, name=name, store=home(store), out=out, seed=seed,

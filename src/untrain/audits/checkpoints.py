@@ -75,7 +75,8 @@ def loaded(state: Mapping[str, Tensor], scene: Scene, who: str) -> nn.Module:
     model = scene.learner.init(scene.data.train, 0)
     mine = model.state_dict()
     missing, strange = [n for n in mine if n not in state], [n for n in state if n not in mine]
-    other = [n for n in mine if n in state and mine[n].shape != state[n].shape]
+    # As torch itself does, a number is taken from an array of one.
+    other = [n for n in mine if n in state and (mine[n].shape or (1,)) != (state[n].shape or (1,))]
     if missing or strange or other:
         complaints = [f"{word} {_some(names)}" for word, names in (("missing", missing), ("unexpected", strange)) if names]
         if other:
