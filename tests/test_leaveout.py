@@ -9,6 +9,7 @@ from sklearn.metrics import roc_auc_score
 from torch import nn
 
 import untrain as ut
+from untrain.attribute.memorization import memorization
 from untrain.core.errors import BadInput, DataError
 from untrain.core.precision import computing
 from untrain.core.records import Examples
@@ -99,6 +100,19 @@ def test_two_examples_are_seen_together_by_chance(scheme):
     chance = 0.25 if scheme == "bernoulli" else 20 / 40 * 19 / 39  # where each model sees 20 of 40
     assert abs(off.mean() - chance) < 0.002
     assert np.abs(off - chance).max() < 0.07  # five standard errors
+
+
+@pytest.mark.parametrize("models", [16, 48])
+def test_intervals_hold_with_balanced_subsets_too(models):
+    # Answers are sums of effects; with halves of one size the truth is an effect less the average other one.
+    held = []
+    for seed in range(20):
+        effects = np.random.default_rng(seed).normal(size=200)
+        seen, _ = drawn(Subsets(models=models, seed=seed), 200)
+        owed = memorization(np.repeat((seen @ effects)[:, None], 200, 1), seen)
+        truth = effects - (effects.sum() - effects) / 199
+        held.append(((owed.low <= truth) & (truth <= owed.high)).mean())
+    assert 0.92 < np.mean(held) < 0.97
 
 
 def test_units_are_whole_and_what_is_excluded_is_seen_by_none():

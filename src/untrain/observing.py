@@ -115,7 +115,7 @@ def _taken(one: Observer, entry: Entry, scene: Scene, sight: Sight, made: dict[s
 
 
 def _sight(scene: Scene, originals: Sequence[Entry], seed: int) -> Sight:
-    rows = np.asarray(scene.asked.rows)
+    rows = np.sort(np.asarray(scene.asked.rows))
     return Sight(
         task=task_of(scene.learner),
         forget=take(scene.data.train, rows),

@@ -13,6 +13,7 @@ from untrain.core.observer import Sight
 from untrain.core.records import Examples
 from untrain.core.steps import Constant, Sgd, Steps
 from untrain.evaluate.resample import number
+from untrain.observe import relearn as relearning
 from untrain.observe.logits import logits
 from untrain.observe.relearn import Relearn
 from untrain.promises.observers import scene
@@ -58,6 +59,17 @@ def test_parts_of_an_epoch_count():
     # Three batches of four an epoch.
     found = Relearn(steps=PLAIN, within=1.0)(Sure(0.0), sight(3.0, count=12))
     assert found[0] == pytest.approx(counted(0.0, 3.0, 1.0) / 3)
+
+
+def test_a_long_epoch_is_looked_at_four_times(monkeypatch):
+    # 13 batches of one: after steps 0, 3, 6, 9 and 12 of the first epoch, and so on.
+    asked = []
+    real = relearning.logits
+    monkeypatch.setattr(relearning, "logits", lambda *given: asked.append(1) or real(*given))
+    given, steps = sight(3.0, count=13), replace(PLAIN, lr=0.02, batch=1, epochs=2)
+    found = Relearn(steps=steps, within=0.01)(Sure(-3.0), given)
+    assert found.tolist() == [2.0]
+    assert len(asked) == 9
 
 
 def test_accuracy_comes_back_sooner():

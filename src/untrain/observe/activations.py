@@ -52,7 +52,7 @@ class Activations(Observer):
     """
 
     at: Literal["penultimate", "probabilities"] = "penultimate"
-    most: Count = 2000
+    most: Count = 1000
 
     scores: ClassVar[Mapping[str, About]] = _abouts()
 

@@ -21,6 +21,7 @@ from untrain.learn.descend import descend
 from untrain.maths.logits import correct, losses
 from untrain.observe.logits import logits
 
+LOOKS = 4
 _WEAK = "depends on the step size, and stops counting at the last epoch: read it next to the oracles' value"
 _BELOW = "learns the forget set again faster than retrained models learn it: it was hidden rather than forgotten"
 _ABOVE = "learns the forget set more slowly than retrained models do: over-forgets"
@@ -29,8 +30,8 @@ _ABOVE = "learns the forget set more slowly than retrained models do: over-forge
 class Relearn(Observer):
     """Epochs of fine-tuning on the forget set until its loss is within a margin of the original models'.
 
-    Every step is followed by a look at the whole forget set, so that parts of an epoch count. A model that does not get there
-    is counted with all epochs. Batches are the same for all models.
+    The whole forget set is looked at four times an epoch, or after every step where an epoch has fewer. A model that does not
+    get there is counted with all epochs. Batches are the same for all models.
 
     Args:
         steps: step size and the most epochs.
@@ -64,7 +65,7 @@ class Relearn(Observer):
         """Epochs until the forget set is back, (1,)."""
         pupil, epochs = deepcopy(model), epochs_of(self.steps, None)
         labels, each = sight.forget.y.cpu().numpy(), count(len(sight.forget), self.steps.batch)
-        goal, taken, done = self._goal(sight, labels), 0, False
+        goal, every, taken, done = self._goal(sight, labels), max(1, each // LOOKS), 0, False
 
         def there() -> bool:
             answers = logits(pupil, sight.forget, sight.task)[None]
@@ -75,7 +76,7 @@ class Relearn(Observer):
         def draw(epoch: int) -> Iterator[tuple[Batch, ...]]:
             nonlocal taken, done
             for batch in walk(sight.forget, self.steps.batch, np.random.default_rng((sight.seed, epoch))):
-                done = done or there()
+                done = done or (taken % every == 0 and there())
                 if done:
                     return
                 taken += 1
