@@ -26,6 +26,7 @@ SECTIONS = {
     "Learners": ("learner",),
     "Networks": ("architecture",),
     "Evaluators": ("evaluator",),
+    "Observers": ("observer",),
     "Parts": ("part", "choice", "source", "task"),
 }
 
@@ -48,9 +49,9 @@ def reference() -> str:
 
 
 def glossary() -> str:
-    """Every score of every evaluator."""
+    """Every score of every evaluator and observer."""
     parts = []
-    for found in commands.evaluators():
+    for found in (*commands.evaluators(), *commands.observers()):
         lines = ["| Score | What it is | Unit | Range | Ideal |", "|---|---|---|---|---|"]
         for name, about in found["scores"].items():
             low, high = ("" if end is None or abs(end) == float("inf") else f"{end:g}" for end in (about["low"], about["high"]))

@@ -1,12 +1,15 @@
 """Observers in a run: what they find is kept, scored, resumed, and absent where nobody asked."""
 
+import json
 from typing import ClassVar
 
 import numpy as np
 import pytest
 import torch
+from typer.testing import CliRunner
 
 import untrain as ut
+from untrain import cli, commands
 from untrain.conduct import Comparison, conduct
 from untrain.core.errors import NotFinite, SpecError
 from untrain.core.evaluator import About, Measure, Part
@@ -19,7 +22,7 @@ from untrain.observe.relearn import Relearn
 from untrain.observe.weights import Weights
 from untrain.observe.zrf import Zrf
 from untrain.observing import observers_of
-from untrain.results import evaluators, results
+from untrain.results import evaluators, results, scorers
 from untrain.store import Store
 
 SCENARIO = ut.Digits(model=ut.Mlp(width=6), steps=ut.Steps(lr=0.1, epochs=1, batch=256), request=ut.Random(fraction=0.05))
@@ -149,3 +152,40 @@ def test_what_is_no_observer_gets_one_line(given, told):
 
 def test_observers_are_read_from_their_spelling():
     assert observers_of(["Relearn(within=0.5)", Zrf()]) == (Relearn(within=0.5), Zrf())
+
+
+def test_a_command_observes_and_the_page_tells_of_it(tmp_path):
+    words = ["run", repr(SCENARIO), "Nothing", "--seeds", "2", "--oracles", "4", "--workers", "1", "--no-images", "--json"]
+    words += [
+        "--observe",
+        "Weights",
+        "--observe",
+        "Zrf(base='e')",
+        "--store",
+        str(tmp_path / "store"),
+        "--out",
+        str(tmp_path / "out"),
+    ]
+    result = CliRunner().invoke(cli.app, words)
+    assert result.exit_code == 0, result.output
+    scores = json.loads(result.stdout)["results"][0]["scores"]
+    assert {"weight_distance", "zrf"} < set(scores)
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert Weights.scores["weight_distance"].means in page.replace("&#39;", "'")
+    again = ut.report(store=tmp_path / "store", out=tmp_path / "again", images=False)
+    assert again["runs"][0]["results"][0]["scores"] == scores
+
+
+def test_observers_are_listed_and_shown():
+    assert [d["name"] for d in commands.observers()] == ["Activations", "Relearn", "Weights", "Zrf"]
+    assert commands.observers()[1]["fields"]["within"]["range"] == "(0, inf)"
+    shown = commands.show("relearn_time")
+    assert (shown["role"], shown["unit"], shown["high"]) == ("score", "epochs", None)
+    assert set(commands.show("Zrf")["scores"]) == {"zrf", "zrf_gap"}
+    assert "Relearn" in CliRunner().invoke(cli.app, ["observers"]).stdout
+    assert "relearn" in CliRunner().invoke(cli.app, ["show", "relearn_time"]).stdout
+
+
+def test_no_two_scores_have_one_name():
+    names = [name for one in scorers() for name in one.scores]
+    assert len(names) == len(set(names))

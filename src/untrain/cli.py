@@ -14,7 +14,7 @@ import typer
 from untrain import commands
 from untrain.cliaudit import audit
 from untrain.core.errors import BadInput, MissingExtra, RunFailed
-from untrain.options import Evaluators, Images, Json, Looks, On, PriceOnly, Seed, StoreAt, Workers
+from untrain.options import Evaluators, Images, Json, Looks, Observe, On, PriceOnly, Seed, StoreAt, Workers
 from untrain.terminal import finish, home, listed, priced, searched, show_json, size, spoken, teller
 
 app = typer.Typer(
@@ -82,6 +82,7 @@ def run(
     images: Images = True,
     looks: Looks = 1,
     evaluators: Evaluators = None,
+    observe: Observe = None,
     price: PriceOnly = False,
     as_json: Json = False,
 ) -> None:
@@ -93,7 +94,7 @@ def run(
     folder = out or Path("untrain-run")
     document = commands.run(
         scenario, methods, home(store), folder, seeds, oracles, seed, device, threads, workers, images, spoken(), teller(),
-        looks=looks, evaluators=evaluators or (), **how,
+        looks=looks, evaluators=evaluators or (), observe=observe or (), **how,
     )  # fmt: skip
     failed = sum(r["error"] is not None for r in document["results"])
     finish({"runs": [document], "failed": failed, "report": str(folder / "report.html")}, as_json, document)
@@ -160,6 +161,12 @@ def localizers(as_json: Json = False) -> None:
 def evaluators(as_json: Json = False) -> None:
     """The evaluators: what turns answers into scores."""
     listed(as_json, commands.evaluators, "evaluator")
+
+
+@app.command()
+def observers(as_json: Json = False) -> None:
+    """The observers: what asks the models themselves for scores that answers do not tell."""
+    listed(as_json, commands.observers, "observer")
 
 
 @app.command()

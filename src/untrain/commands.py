@@ -15,12 +15,14 @@ from untrain.core.errors import BadInput, StoreError
 from untrain.listing import evaluators as evaluators
 from untrain.listing import localizers as localizers
 from untrain.listing import methods as methods
+from untrain.listing import observers as observers
 from untrain.listing import scenarios as scenarios
 from untrain.listing import show as show
 
 if TYPE_CHECKING:
     from untrain.conduct import Progress
     from untrain.core.evaluator import Evaluator
+    from untrain.core.observer import Observer
     from untrain.core.roles import Scenario
     from untrain.crew import Crew
     from untrain.jobs import Method
@@ -76,7 +78,7 @@ def run(
     out: str | Path | None = None, seeds: int = 3, oracles: int = 6, seed: int = 0, device: str = "cpu", threads: int = 1,
     workers: int | None = 1, images: bool = True, command: str = "", tell: Tell | None = None, precision: str = "auto",
     compiled: bool = False, budget: str | float | None = None, on: str | Crew = "here", looks: int = 1,
-    evaluators: str | Evaluator | Sequence[str | Evaluator] = (),
+    evaluators: str | Evaluator | Sequence[str | Evaluator] = (), observe: str | Observer | Sequence[str | Observer] = (),
 ) -> Document:  # fmt: skip
     """Train, forget, retrain oracles, audit, report.
 
@@ -100,6 +102,7 @@ def run(
         on: who does the work: 'here', 'ray', 'ray=HOST:PORT', 'slurm', 'slurm=PARTITION', 'slurm-local', or a crew.
         looks: how often scores are looked at while models are made; it ends as soon as all of them are decided.
         evaluators: what scores, such as 'KLoM(least=10)'; empty for one of each.
+        observe: observers that look at the models too, such as 'Relearn'.
 
     Returns:
         The document of scores, with the price that was told before.
@@ -109,9 +112,12 @@ def run(
         MissingExtra: the library of ``on`` is not installed.
         RunFailed: the work was begun and did not succeed.
     """
-    from untrain.course import Page, Way, conducted, evaluators_of
+    from dataclasses import replace
 
-    made = comparison_of(scenario, methods, seeds, oracles, seed)
+    from untrain.course import Page, Way, conducted, evaluators_of
+    from untrain.observing import observers_of
+
+    made = replace(comparison_of(scenario, methods, seeds, oracles, seed), observers=observers_of(observe))
     setting = setting_of(device, threads, precision, compiled, budget, away=on != "here")
     way = Way(setting, workers, on, tell, looks, evaluators_of(evaluators))
     found = conducted([made], store, way, Page(out, images, command))

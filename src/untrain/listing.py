@@ -25,17 +25,25 @@ def localizers() -> list[Document]:
 
 def evaluators() -> list[Document]:
     """All evaluators with their fields, and each score's entry in the glossary."""
+    return _scoring("evaluator")
+
+
+def observers() -> list[Document]:
+    """All observers with their fields, and each score's entry in the glossary."""
+    return _scoring("observer")
+
+
+def _scoring(role: str) -> list[Document]:
     from dataclasses import asdict
 
     from untrain.core import names
-
-    glossaries = {d["name"]: vars(names.load(d["name"]))["scores"] for d in _described("evaluator")}
 
     def told(about: Any) -> Document:
         """JSON knows no infinity: a bound that there is not is null."""
         return {name: None if value in (math.inf, -math.inf) else value for name, value in asdict(about).items()}
 
-    return [d | {"scores": {n: told(a) for n, a in glossaries[d["name"]].items()}} for d in _described("evaluator")]
+    glossaries = {d["name"]: vars(names.load(d["name"]))["scores"] for d in _described(role)}
+    return [d | {"scores": {n: told(a) for n, a in glossaries[d["name"]].items()}} for d in _described(role)]
 
 
 def scenarios() -> list[Document]:
@@ -53,9 +61,9 @@ def show(name: str) -> Document:
 
     place = names.where(name) or (place_of(name) if "." in name else None)
     if place is not None:
-        scores = [e["scores"] for e in evaluators() if e["name"] == name]
+        scores = [e["scores"] for e in (*evaluators(), *observers()) if e["name"] == name]
         return describe(place) | {"summary": place.summary} | ({"scores": scores[0]} if scores else {})
-    glossary = {score: about for e in evaluators() for score, about in e["scores"].items()}
+    glossary = {score: about for e in (*evaluators(), *observers()) for score, about in e["scores"].items()}
     if name not in glossary:
         raise SpecError(f"there is no {name!r}{suggest(name, [*names.index(), *glossary])}")
     about: Document = glossary[name]

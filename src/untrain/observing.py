@@ -25,13 +25,14 @@ Seen = dict[str, dict[str, str]]
 Told = Callable[[int, int, str, float], None]
 
 
-def observers_of(given: Sequence[str | Observer]) -> tuple[Observer, ...]:
+def observers_of(given: str | Observer | Sequence[str | Observer]) -> tuple[Observer, ...]:
     """Observers, spelled or made, each once.
 
     Raises:
         SpecError: one is none, or is named twice.
     """
-    made = [parse(one) if isinstance(one, str) else one for one in given]
+    several = [given] if isinstance(given, str | Observer) else given
+    made = [parse(one) if isinstance(one, str) else one for one in several]
     for one in made:
         if not isinstance(one, Observer):
             known = [place.name for place in names.of_role("observer")]

@@ -24,3 +24,6 @@ Evaluators = Annotated[
     list[str] | None, typer.Option("--evaluator", help="Score by this alone, such as 'KLoM(least=10)'; may be repeated.")
 ]
 PriceOnly = Annotated[bool, typer.Option("--price", help="Tell how many models would be trained and how long; train nothing.")]
+Observe = Annotated[
+    list[str] | None, typer.Option("--observe", help="Look at the models by this too, such as Relearn; may be repeated.")
+]

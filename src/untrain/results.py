@@ -36,6 +36,11 @@ def evaluators() -> list[Evaluator]:
     return [names.load(place.name)() for place in names.of_role("evaluator")]
 
 
+def scorers() -> list[Evaluator]:
+    """One of each evaluator and of each observer: all that a glossary tells of."""
+    return evaluators() + [names.load(place.name)() for place in names.of_role("observer")]
+
+
 def abouts(chosen: Iterable[Evaluator]) -> dict[str, About]:
     """The glossary of some evaluators: score name -> what it is."""
     return {name: about for e in chosen for name, about in e.scores.items()}
@@ -110,7 +115,7 @@ def material(run: Entry, store: Store, document: dict[str, Any], images: bool = 
 
 def scored(run: Entry, store: Store, chosen: list[Evaluator] | None = None, draws: int = 1000) -> dict[str, Any]:
     """The document of scores, computed once: a later report of the same run by the same code reads it."""
-    chosen = evaluators() + watchers(run) if chosen is None else chosen
+    chosen = (evaluators() if chosen is None else chosen) + watchers(run)
     libraries = {name: version(name) for name in ("numpy", "scipy", "scikit-learn")}
     made = {
         "kind": "scores", "label": f"scores of {run.key[:12]}", "run": run.key, "draws": draws, "code": code_digest(results),

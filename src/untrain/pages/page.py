@@ -18,7 +18,7 @@ from untrain.core.evaluator import About
 from untrain.pages import extremes, figures, tables, text
 from untrain.pages.charts import Chart
 from untrain.pages.words import heading
-from untrain.results import Material, abouts, evaluators
+from untrain.results import Material, abouts, scorers
 
 NO_PLOTLY = "The charts are missing: plotly was not installed when this page was written (pip install 'untrain[figures]')."
 
@@ -44,7 +44,7 @@ def page(materials: Sequence[Material], command: str) -> str:
         materials: what it is made of, one for each run.
         command: the command that made it, shown as it is.
     """
-    glossary = abouts(evaluators())
+    glossary = abouts(scorers())
     drawn = Drawn(plotly())
     runs = [section(f"run{i}", m, glossary, drawn) for i, m in enumerate(materials, 1)]
     documents = [m.document for m in materials]
