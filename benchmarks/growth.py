@@ -17,7 +17,7 @@ from untrain.core.records import Examples, Observation, Problem
 from untrain.core.steps import Steps
 from untrain.data.duplicates import near_duplicates
 from untrain.evaluate.klom import KLoM
-from untrain.evaluate.lossmia import LossMia
+from untrain.evaluate.thresholdmia import ThresholdMia
 from untrain.learn.train import Train
 from untrain.localize.weightedgrad import WeightedGrad
 from untrain.models.convnet import ConvNet
@@ -115,7 +115,7 @@ def populations(counts: Sequence[int], repeats: int) -> list[Row]:
             repeats,
             "models",
         )
-        for e in (LossMia(), KLoM())
+        for e in (ThresholdMia(), KLoM())
     ]
 
 

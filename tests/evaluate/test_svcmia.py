@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from scipy.special import softmax
+from sklearn.svm import SVC
 
 from untrain.core.records import Trial
 from untrain.evaluate.score import score
@@ -50,3 +52,45 @@ def test_without_one_of_the_sides_there_is_a_reason(planted, sizes):
     seen = planted.noisy(2, planted.sides(*sizes))
     found = score(SvcMia(), Trial(seen, seen, seen), draws=20)
     assert all(s.value is None and "needs" in s.reason for s in found.values())
+
+
+def of_salun(seen, feature, members, others):
+    """The attack as SalUn's code has it, on the correct modified entropy."""
+    p, y = softmax(seen.logits[0].astype(float), axis=-1), seen.labels
+    own = p[np.arange(len(y)), y]
+    label = np.eye(p.shape[1], dtype=bool)[y]
+    made = {
+        "correctness": p.argmax(1) == y,
+        "efficacy": own,
+        "entropy": -(p * np.log(p)).sum(1),
+        "mentropy": -(1 - own) * np.log(own) - np.where(label, 0, p * np.log(1 - p)).sum(1),
+        "prob": p,
+    }[feature]
+    x = made.reshape(len(y), -1).astype(float)
+    fit = SVC(C=3, gamma="auto", kernel="rbf").fit(np.r_[x[members], x[others]], np.repeat([1, 0], [len(members), len(others)]))
+    return 1 - fit.predict(x[seen.side == "forget"]).mean()
+
+
+@pytest.mark.parametrize("feature", ["correctness", "efficacy", "entropy", "mentropy", "prob"])
+def test_each_of_the_five_attacks_is_saluns(planted, feature):
+    side = planted.sides(60, 80, 80)
+    seen = planted.noisy(1, side, boost=1)
+    members, others = np.arange(60, 140), np.arange(140, 220)
+    found = score(SvcMia(members="first"), Trial(seen, seen, seen), draws=20)[f"mia_svc_{feature}"].value
+    assert found == pytest.approx(of_salun(seen, feature, members, others), abs=0.02)  # a prediction may hang on the last digit
+
+
+def test_the_reference_modified_entropy_is_another_attack(planted):
+    side = planted.sides(100, 150, 150)
+    seen = planted.noisy(2, side, boost=1)
+    ours, theirs = (
+        score(SvcMia(mentropy=form), Trial(seen, seen, seen), draws=20)["mia_svc_mentropy"].value
+        for form in ("correct", "reference")
+    )
+    assert ours != theirs
+
+
+def test_constant_answers_have_no_warning_and_a_value(planted):
+    side = planted.sides(10, 20, 20)
+    seen = planted.observed(np.ones((2, 50, 3)), np.arange(50) % 3, side)
+    assert all(0 <= s.value <= 1 for n, s in score(SvcMia(), Trial(seen, seen, seen), draws=20).items() if not n.endswith("gap"))

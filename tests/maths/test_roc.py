@@ -4,9 +4,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import norm
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import balanced_accuracy_score, roc_auc_score, roc_curve
 
-from untrain.maths.roc import auc, placements
+from untrain.maths.roc import (
+    auc,
+    balanced_accuracy,
+    best_cut,
+    curve,
+    mean_curve,
+    placements,
+    ranking,
+    rates,
+    threshold,
+    tpr_at,
+)
 
 TIED = arrays(np.float64, st.integers(1, 20), elements=st.integers(-3, 3).map(float))
 
@@ -47,3 +58,88 @@ def test_two_gaussians_give_phi_of_distance_over_root_two(apart):
 
 def test_placements_are_shares_below():
     assert placements(np.array([-1.0, 0.0, 0.5, 9.0]), np.array([0.0, 1.0])).tolist() == [0, 0.25, 0.5, 1]
+
+
+def sklearns(members, others, weights=None):
+    truth = np.r_[np.ones(len(members)), np.zeros(len(others))]
+    held = None if weights is None else np.r_[np.ones(len(members)), weights]
+    return roc_curve(truth, np.r_[members, others], sample_weight=held, drop_intermediate=False)
+
+
+FPRS = st.sampled_from([0.0, 0.001, 0.01, 0.1, 0.25, 0.5, 0.9])
+
+
+@given(TIED, TIED, FPRS)
+def test_the_rate_at_a_false_positive_rate_is_the_greatest_on_sklearns_curve(members, others, at):
+    fpr, tpr, _ = sklearns(members, others)
+    assert tpr_at(members, others, at) == pytest.approx(tpr[fpr <= at + 1e-12].max(), abs=1e-12)
+    assert ranking(members, others).at(at)[1] == pytest.approx(tpr_at(members, others, at), abs=1e-12)
+    assert ranking(members, others).at(at)[0] == threshold(others, at)
+
+
+@given(TIED, TIED, FPRS, st.integers(0, 9))
+def test_it_is_what_the_drawn_rates_are_when_each_is_drawn_once(members, others, at, seed):
+    weights = np.random.default_rng(seed).integers(1, 4, size=len(others)).astype(float)
+    once = np.ones((1, len(members))), np.ones((1, len(others)))
+    assert tpr_at(members, others, at, weights) == pytest.approx(rates(members, others, at, weights, *once)[0], abs=1e-12)
+
+
+@given(TIED, TIED)
+def test_one_sort_gives_the_placements_of_both(members, others):
+    found = ranking(members, others)
+    assert found.members == pytest.approx(placements(members, others), abs=1e-12)
+    assert found.others == pytest.approx(1 - placements(others, members), abs=1e-12)
+    assert found.found.tolist() == [(members > cut).sum() for cut in found.cuts]
+    assert found.wrong.tolist() == [(others > cut).sum() for cut in found.cuts]
+
+
+@given(TIED, TIED, st.integers(0, 9))
+def test_the_curve_lies_on_sklearns(members, others, seed):
+    weights = np.random.default_rng(seed).uniform(0.1, 3, size=len(others))
+    for held in (None, weights):
+        fpr, tpr = curve(members, others, held)
+        known = sklearns(members, others, held)
+        assert (fpr[0], fpr[-1], tpr[-1]) == pytest.approx((0, 1, 1))
+        for x, y in zip(fpr, tpr, strict=True):
+            assert y == pytest.approx(known[1][known[0] <= x + 1e-9].max(), abs=1e-9)
+
+
+@pytest.mark.parametrize("k", [150, 5000])
+def test_a_long_curve_is_thinned_and_keeps_what_a_logarithmic_axis_shows(k):
+    draw = np.random.default_rng(0)
+    members, others = draw.normal(1, 1, 4000), draw.normal(0, 1, k)
+    fpr, tpr = curve(members, others)
+    assert len(fpr) <= 200
+    assert fpr[1] == pytest.approx(1 / k)
+    assert [tpr_at(members, others, x) for x in fpr[:-1]] == pytest.approx(tpr[:-1])
+    assert np.trapezoid(tpr, fpr) == pytest.approx(auc(members, others), abs=0.01)
+
+
+def test_a_mean_curve_of_one_model_is_its_curve():
+    draw = np.random.default_rng(1)
+    members, others = draw.normal(1, 1, (1, 300)), draw.normal(0, 1, (1, 500))
+    fpr, tpr = mean_curve(members, others)
+    assert tpr[:-1] == pytest.approx([tpr_at(members[0], others[0], x) for x in fpr[:-1]])
+    assert (fpr[-1], tpr[-1]) == (1, 1)
+
+
+@given(TIED, TIED, st.floats(-4, 4))
+def test_balanced_accuracy_is_sklearns(members, others, cut):
+    truth = np.r_[np.ones(len(members)), np.zeros(len(others))]
+    known = balanced_accuracy_score(truth, np.r_[members, others] > cut)
+    assert balanced_accuracy(members, others, cut) == pytest.approx(known, abs=1e-12)
+
+
+@given(TIED, TIED, st.integers(0, 9))
+def test_no_cut_is_better_than_the_best(members, others, seed):
+    weights = np.random.default_rng(seed).uniform(0.1, 3, size=len(others))
+    found = balanced_accuracy(members, others, best_cut(members, others, None, weights), weights)
+    every = [balanced_accuracy(members, others, cut, weights) for cut in np.arange(-4, 5) + 0.5]
+    assert found >= max(every) - 1e-12
+
+
+def test_constant_scores_have_a_curve_and_a_cut():
+    same = np.ones(5)
+    assert [a.tolist() for a in curve(same, same)] == [[0, 1], [0, 1]]
+    assert tpr_at(same, same, 0.1) == 0
+    assert balanced_accuracy(same, same, best_cut(same, same)) == 0.5

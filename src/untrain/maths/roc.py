@@ -1,7 +1,8 @@
-"""Areas under ROC curves, with weights."""
+"""ROC curves with weights: area, rates, thresholds, balanced accuracy."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -62,3 +63,133 @@ def rates(
         upto = above[first]
         out[at] = np.where(upto > 0, found[np.arange(len(found)), upto - 1], 0.0) / found[:, -1]
     return out
+
+
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """Members and others sorted together, from which areas and rates are read.
+
+    Args:
+        members: for each member the share of others below it, ties counted half, (n,).
+        others: for each of the others the share of members above it, ties counted half, (k,).
+        cuts: the distinct scores, ascending, (p,).
+        found: how many members lie above each, (p,).
+        wrong: how many of the others do, (p,).
+    """
+
+    members: Array
+    others: Array
+    cuts: Array
+    found: Array
+    wrong: Array
+
+    def at(self, fpr: float) -> tuple[float, float]:
+        """The threshold that at most a share ``fpr`` of the others exceed, and the share of members that do."""
+        first = int((self.wrong <= fpr * len(self.others) * (1 + 1e-12)).argmax())
+        return float(self.cuts[first]), float(self.found[first] / len(self.members))
+
+
+def ranking(members: Array, others: Array) -> Ranking:
+    """Both sorted together, once."""
+    n, k = len(members), len(others)
+    both = np.concatenate([members, others])
+    order = np.argsort(both)
+    ranked, other = both[order], order >= n
+    last = np.append(ranked[1:] > ranked[:-1], True)
+    group = np.cumsum(last) - last
+    ends = np.flatnonzero(last)
+    upto = np.cumsum(other)[ends]  # others up to each cut
+    members_upto = ends + 1 - upto
+    below = np.concatenate([[0], upto[:-1]])
+    members_below = np.concatenate([[0], members_upto[:-1]])
+    share = np.where(other, 1 - (members_below + members_upto)[group] / (2 * n), (below + upto)[group] / (2 * k))
+    placed = np.empty(n + k)
+    placed[order] = share
+    return Ranking(placed[:n], placed[n:], ranked[ends], n - members_upto, k - upto)
+
+
+def threshold(others: Array, fpr: float, weights: Array | None = None) -> float:
+    """The least score that others of at most a share ``fpr`` of all their weight exceed."""
+    order = np.argsort(others, kind="stable")
+    ranked = others[order]
+    total = np.cumsum(np.ones(len(others)) if weights is None else weights[order])
+    upto = total[np.searchsorted(ranked, ranked, side="right") - 1]
+    return float(ranked[(total[-1] - upto <= fpr * total[-1] * (1 + 1e-12)).argmax()])
+
+
+def tpr_at(members: Array, others: Array, fpr: float, weights: Array | None = None) -> float:
+    """Share of members above the threshold that others of at most a share ``fpr`` of all their weight exceed."""
+    return float((members > threshold(others, fpr, weights)).mean())
+
+
+def curve(members: Array, others: Array, weights: Array | None = None, points: int = 200) -> tuple[Array, Array]:
+    """False- and true-positive rates of at most ``points`` thresholds, dense where a logarithmic axis is, and at both ends.
+
+    Returns:
+        fpr: ascending from 0 to 1, (p,).
+        tpr: the greatest at each of them, (p,).
+    """
+    w = np.ones(len(others)) if weights is None else np.asarray(weights, dtype=np.float64)
+    cuts = np.unique(np.concatenate([members, others]))[::-1]
+    order = np.argsort(others, kind="stable")
+    total = np.concatenate([[0.0], np.cumsum(w[order])])
+    above = total[-1] - total[np.searchsorted(others[order], cuts, side="left")]  # scores of at least the cut
+    fpr = np.concatenate([[0.0], np.clip(above / total[-1], 0.0, 1.0)])
+    tpr = np.concatenate([[0.0], 1 - np.searchsorted(np.sort(members), cuts, side="left") / len(members)])
+    last = np.append(np.flatnonzero(np.diff(fpr) > 0), len(fpr) - 1)  # the greatest true-positive rate of each
+    fpr, tpr = fpr[last], tpr[last]
+    if len(fpr) > points:
+        half = points // 2
+        grid = np.concatenate([np.geomspace(fpr[fpr > 0][0], 1, points - half), np.linspace(0, 1, half)])
+        kept = np.unique(np.searchsorted(fpr, grid * (1 + 1e-12), side="right") - 1)
+        fpr, tpr = fpr[kept], tpr[kept]
+    return fpr, tpr
+
+
+def best_cut(members: Array, others: Array, member_weights: Array | None = None, weights: Array | None = None) -> float:
+    """The threshold with the greatest balanced accuracy on these scores, midway between two of them; the lowest of equals."""
+    scores = np.concatenate([members, others])
+    order = np.argsort(scores, kind="stable")
+    ranked = scores[order]
+    inside = np.ones(len(members)) if member_weights is None else member_weights
+    outside = np.ones(len(others)) if weights is None else weights
+    gain = np.concatenate([-inside / inside.sum(), outside / outside.sum()])[order]
+    last = np.append(ranked[1:] > ranked[:-1], True)  # a cut lies behind all scores that are equal
+    ends, gained = ranked[last], np.cumsum(gain)[last]
+    at = int(gained.argmax())
+    if gained[at] < 0:
+        return float(ends[0] - 1.0)
+    return float((ends[at] + ends[min(at + 1, len(ends) - 1)]) / 2)
+
+
+def balanced_accuracy(members: Array, others: Array, cut: float, weights: Array | None = None) -> float:
+    """Mean of the share of members above the threshold and of the share of others, weighted, that are not."""
+    return float(((members > cut).mean() + np.average(others <= cut, weights=weights)) / 2)
+
+
+def mean_curve(members: Array, others: Array, weights: Array | None = None, points: int = 200) -> tuple[Array, Array]:
+    """Mean over models of the true-positive rates at shared false-positive rates.
+
+    Args:
+        members: scores, (m, n).
+        others: scores, (m, k).
+        weights: of the others, (k,); None for equal ones.
+        points: at most so many false-positive rates, from 1 / k to 1, dense where a logarithmic axis is.
+
+    Returns:
+        fpr: ascending from 0 to 1, (p,).
+        tpr: (p,).
+    """
+    half = points // 2
+    grid = np.unique(np.concatenate([[0.0], np.geomspace(1 / others.shape[1], 1, half), np.linspace(0, 1, points - half - 1)]))
+    found = np.empty((len(members), len(grid)))
+    w = np.ones(others.shape[1]) if weights is None else weights
+    for row, own, other in zip(found, members, others, strict=True):
+        order = np.argsort(other, kind="stable")
+        ranked, total = other[order], np.cumsum(w[order])
+        upto = total[np.searchsorted(ranked, ranked, side="right") - 1]
+        over = (total[-1] - upto) / total[-1]  # descending
+        cuts = ranked[np.searchsorted(-over, -grid * (1 + 1e-12), side="left")]
+        row[:] = 1 - np.searchsorted(np.sort(own), cuts, side="right") / len(own)
+        row[-1] = 1.0
+    return grid, found.mean(0)

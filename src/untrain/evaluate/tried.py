@@ -1,0 +1,124 @@
+"""What attacks measure that try unlearned models and held-out oracles on the same examples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from untrain.core.evaluator import About, Array, Measure, Part
+from untrain.maths.likelihood import calls
+from untrain.maths.roc import Ranking, curve, ranking
+
+LEAST = 10  # wrongly found examples below which a rate is not given
+LOW = {"tpr_1": 0.01, "tpr_01": 0.001}
+MARGIN = 0.05  # of an area or an accuracy, either way: what is found no more than one time in ten more often than by chance
+
+ABOVE = "remembers: an attack that knows retrained models finds more in the forget set than in further retrained models"
+BELOW = "over-forgets: models answer the forget set so unlike retrained ones that an attack tells it by that"
+
+
+@dataclass(frozen=True, eq=False)
+class Tried:
+    """Attack scores, larger for surer members, of the forget examples on models that the attack was not fitted on.
+
+    Args:
+        ours: on the unlearned models, (m, n).
+        theirs: on the oracles, (k, n).
+        share: weight of each oracle in an accuracy, (k,), mean 1.
+    """
+
+    ours: Array
+    theirs: Array
+    share: Array
+
+    @cached_property
+    def ranked(self) -> Ranking:
+        """All scores, sorted once."""
+        return ranking(self.ours.ravel(), self.theirs.ravel())
+
+    def area(self) -> Measure:
+        """Area under the ROC curve, all examples and models of a kind together, ties counted half.
+
+        The oracles' table is centred: it adds nothing to the value and carries their share of its spread (DeLong et al. 1988).
+        """
+        back = self.ranked.others.reshape(self.theirs.shape)
+        return _joint(self.ranked.members.reshape(self.ours.shape), back - back.mean())
+
+    def rate(self, fpr: float) -> Measure | str:
+        """True-positive rate where oracles' scores of at most a share ``fpr`` exceed the threshold.
+
+        The oracles' table is centred too: what more of them above the threshold would cost, by the slope of the curve there.
+        """
+        reason = few(fpr, self.theirs.size, "scores on oracles")
+        if reason:
+            return reason
+        cut = self.ranked.at(fpr)[0]
+        slope = (self.ranked.at(2 * fpr)[1] - self.ranked.at(fpr / 2)[1]) / (1.5 * fpr)
+        over = (self.theirs > cut).astype(np.float64)
+        return _joint((self.ours > cut).astype(np.float64), -slope * (over - over.mean()))
+
+    def accuracy(self, cut: float = 0.0) -> dict[str, Measure]:
+        """Balanced accuracy at a threshold that was fixed beforehand, with the rates of both kinds."""
+        found, left = calls(self.ours - cut), self.share[:, None] * (1 - calls(self.theirs - cut))
+        return {
+            "accuracy": _joint(found / 2, left / 2),
+            "tpr": Measure((Part(1, "unlearned", "forget", found),), joint=True),
+            "tnr": Measure((Part(1, "oracle", "forget", left),), joint=True),
+        }
+
+    def curve(self) -> tuple[Array, Array]:
+        """False- and true-positive rates for a chart."""
+        return curve(self.ours.ravel(), self.theirs.ravel())
+
+    def measures(self, prefix: str, cut: float = 0.0) -> dict[str, Measure | str]:
+        """Area, rates and balanced accuracy under their names."""
+        found: dict[str, Measure | str] = {f"{prefix}_auc": self.area()}
+        found |= {f"{prefix}_{name}": self.rate(fpr) for name, fpr in LOW.items()}
+        return found | {f"{prefix}_accuracy": self.accuracy(cut)["accuracy"]}
+
+
+def _joint(ours: Array, theirs: Array) -> Measure:
+    return Measure((Part(1, "unlearned", "forget", ours), Part(1, "oracle", "forget", theirs)), joint=True)
+
+
+def few(fpr: float, others: float, what: str) -> str:
+    """Why a rate is not given, or nothing: too few non-members for the false-positive rate."""
+    if fpr * others >= LEAST:
+        return ""
+    return (
+        f"{others:.0f} {what}: at a false-positive rate of {100 * fpr:g} % fewer than {LEAST} would be found; "
+        f"at least {LEAST / fpr:.0f} are needed"
+    )
+
+
+def abouts(prefix: str, attack: str, weak: str, tested: str = "auc") -> dict[str, About]:
+    """The glossary of an attack that tries models and oracles on the same examples.
+
+    Args:
+        prefix: of the scores' names.
+        attack: its name in a sentence.
+        weak: its known weakness.
+        tested: the one score of it that is tested against retraining.
+    """
+    tests: Mapping[str, float | str] = {"below": BELOW, "above": ABOVE, "margin": MARGIN}
+    held = "an oracle that was held out of the attack"
+    texts = {
+        "auc": (
+            f"probability that {attack} ranks a forget example on an unlearned model above one on {held}",
+            "probability",
+            "0.5",
+        ),
+        "accuracy": (
+            f"balanced accuracy of {attack} in telling, by one forget example, an unlearned model from {held}; "
+            "its threshold is fixed beforehand",
+            "fraction",
+            "0.5",
+        ),
+    }
+    for name, fpr in LOW.items():
+        told = f"share of forget examples on unlearned models that {attack} finds where it wrongly finds {100 * fpr:g} % on oracles"
+        texts[name] = (f"{told} that were held out of the attack", "fraction", f"{fpr:g}, the share wrongly found")
+    return {f"{prefix}_{n}": About(*text, weak, **(tests if n == tested else {})) for n, text in texts.items()}  # type: ignore[arg-type]

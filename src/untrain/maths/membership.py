@@ -1,0 +1,61 @@
+"""What models betray of an example without knowing, or with knowing, its label: entropies of their answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.special import log_softmax, logsumexp
+
+Array = np.ndarray[Any, Any]
+
+_LEAST = float(np.log(1e-30))  # what the reference code takes for the logarithm of 0
+
+
+def entropies(logits: Array) -> Array:
+    """``-sum_c p_c log p_c`` in nats, (m, n), of logits (m, n, c)."""
+    log_p = log_softmax(np.asarray(logits, dtype=np.float64), axis=-1)
+    return np.asarray(-(np.exp(log_p) * log_p).sum(-1))
+
+
+def modified_entropies(logits: Array, labels: Array) -> Array:
+    """``-(1 - p_y) log p_y - sum_{c != y} p_c log(1 - p_c)`` in nats, (m, n): 0 when sure and right, large when sure and wrong.
+
+    ``log(1 - p)`` of the surest class is taken from the other classes' logits, so that nothing is lost where p is near 1.
+
+    Args:
+        logits: (m, n, c).
+        labels: (n,).
+
+    Source: Song and Mittal 2021, arXiv 2003.10595, eq. 8.
+    """
+    log_p = log_softmax(np.asarray(logits, dtype=np.float64), axis=-1)
+    p = np.exp(log_p)
+    top = p.argmax(-1)[..., None]
+    rest = log_p.copy()
+    np.put_along_axis(rest, top, -np.inf, axis=-1)
+    left = logsumexp(rest, axis=-1, keepdims=True)
+    np.put_along_axis(p, top, 0.0, axis=-1)
+    log_not = np.log1p(-p)
+    np.put_along_axis(log_not, top, left, axis=-1)
+    np.put_along_axis(p, top, np.exp(np.take_along_axis(log_p, top, axis=-1)), axis=-1)
+    of = np.broadcast_to(labels[None, :, None], (*log_p.shape[:-1], 1))
+    label = np.exp(np.take_along_axis(log_not, of, axis=-1)) * np.take_along_axis(log_p, of, axis=-1)
+    others = p * log_not
+    np.put_along_axis(others, of, 0.0, axis=-1)
+    return np.asarray(-label[..., 0] - others.sum(-1))
+
+
+def reference_entropies(logits: Array, labels: Array) -> Array:
+    """What published code computes in place of the modified entropy, (m, n): it depends on which labels are in the batch.
+
+    With L the set of labels, it is ``-sum_{c in L} (1 - p_c) log p_c - sum_{c not in L} p_c log p_c``: whole columns are
+    taken for the label's entry, and log p for log(1 - p). The logarithm of 0 is that of 1e-30.
+
+    Source: the code of SalUn (arXiv 2310.12508), evaluation/SVC_MIA.py, function m_entropy.
+    """
+    log_p = log_softmax(np.asarray(logits, dtype=np.float64), axis=-1)
+    p = np.exp(log_p)
+    log_p = np.where(p > 0, log_p, _LEAST)
+    there = np.isin(np.arange(p.shape[-1]), labels)
+    return np.asarray(-(np.where(there, 1 - p, p) * log_p).sum(-1))

@@ -1,0 +1,49 @@
+"""The robust membership attack RMIA: is an example likelier than others are, next to what reference models say of both?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+
+
+def means(log_p: Array, keep: Array) -> Array:
+    """Logarithm of the mean of probabilities over the models that each row of ``keep`` (f, m) names, (f, n)."""
+    top = log_p.max(0)
+    share = keep / keep.sum(1, keepdims=True)
+    return np.asarray(np.log(np.maximum(share @ np.exp(log_p - top), 1e-300)) + top)
+
+
+def marginals(outside: Array, a: float, inside: Array | None = None) -> Array:
+    """``log Pr(x)`` from ``log Pr_out(x)`` and, where models that saw x are known, ``log Pr_in(x)``.
+
+    ``Pr(x) = (Pr_in(x) + Pr_out(x)) / 2``; offline ``Pr_in(x) = a Pr_out(x) + 1 - a``, of the population too, as its authors'
+    code has it.
+
+    Args:
+        outside: ``log Pr_out``, of any shape.
+        a: in [0, 1]; how much of what models say of examples that they saw is known from what others say of them.
+        inside: ``log Pr_in``, of the same shape; None for the offline attack.
+
+    Source: Zarifzadeh et al. 2023, arXiv 2312.03262, section 3.3.
+    """
+    if inside is not None:
+        return np.asarray(np.logaddexp(outside, inside) - np.log(2))
+    return np.asarray(np.log(((1 + a) * np.exp(outside) + (1 - a)) / 2) if a < 1 else outside)
+
+
+def relative(x: Array, z: Array, gamma: float = 2.0) -> Array:
+    """Share of the population that an example beats, ``Pr_z[LR(x, z) >= gamma]``, (t, n).
+
+    Args:
+        x: ``log Pr(x | model) - log Pr(x)`` of the examples, (t, n).
+        z: the same of the population, (t, k).
+        gamma: ratio by which an example beats another.
+
+    Source: Zarifzadeh et al. 2023, arXiv 2312.03262, eq. 4.
+    """
+    at = x - np.log(gamma)
+    beaten = [np.searchsorted(np.sort(row), own, side="right") for own, row in zip(at, z, strict=True)]
+    return np.asarray(np.stack(beaten) / z.shape[1])
