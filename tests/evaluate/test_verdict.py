@@ -6,8 +6,8 @@ import pytest
 
 from untrain.core.evaluator import About, Evaluator, Measure, Part
 from untrain.evaluate.accuracy import Accuracy
-from untrain.evaluate.lossmia import LossMia
 from untrain.evaluate.perexample import PerExample
+from untrain.evaluate.thresholdmia import ThresholdMia
 from untrain.evaluate.verdict import Case, blinded, verdicts
 
 SIDE = np.repeat(["forget", "retain", "test"], [40, 20, 40])
@@ -125,7 +125,11 @@ def null_models(planted, draw, easy, count):
 
 @pytest.mark.parametrize(
     ("ours", "theirs", "evaluators", "times"),
-    [(3, 6, (Accuracy(), LossMia()), 300), (5, 10, (Accuracy(), LossMia()), 300), (1, 19, (Accuracy(), PerExample()), 200)],
+    [
+        (3, 6, (Accuracy(), ThresholdMia()), 300),
+        (5, 10, (Accuracy(), ThresholdMia()), 300),
+        (1, 19, (Accuracy(), PerExample()), 200),
+    ],
     ids=["3 and 6", "5 and 10", "1 and 19"],
 )
 def test_oracles_against_oracles_raise_alarm_as_often_as_was_stated(planted, ours, theirs, evaluators, times):

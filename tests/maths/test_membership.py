@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import entropy
 
+from untrain.maths.logits import log_probabilities
 from untrain.maths.membership import entropies, modified_entropies, reference_entropies
 
 LOGITS = arrays(np.float64, st.tuples(st.integers(1, 3), st.integers(1, 6), st.integers(2, 5)), elements=st.floats(-30, 30))
@@ -28,38 +29,38 @@ def test_the_golden_values_of_the_modified_entropy(y, golden):
 def test_the_entropy_is_scipys():
     logits = np.random.default_rng(0).normal(size=(3, 20, 6))
     p = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
-    assert entropies(logits) == pytest.approx(entropy(p, axis=-1), abs=1e-12)
+    assert entropies(np.log(p)) == pytest.approx(entropy(p, axis=-1), abs=1e-12)
 
 
 def test_the_modified_entropy_is_the_formula_example_by_example():
     logits = np.random.default_rng(1).normal(size=(2, 30, 5))
     p, y = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True), labels_of(logits)
     each = [[naive(p[m, i], y[i]) for i in range(30)] for m in range(2)]
-    assert modified_entropies(logits, y) == pytest.approx(np.array(each), abs=1e-12)
+    assert modified_entropies(np.log(p), y) == pytest.approx(np.array(each), abs=1e-12)
 
 
 @given(LOGITS)
 def test_an_example_alone_is_as_in_any_batch(logits):
-    y = labels_of(logits)
-    whole = entropies(logits), modified_entropies(logits, y)
+    y, log_p = labels_of(logits), log_probabilities(logits)
+    whole = entropies(log_p), modified_entropies(log_p, y)
     for at in range(logits.shape[1]):
-        assert entropies(logits[:, [at]])[:, 0].tolist() == whole[0][:, at].tolist()
-        assert modified_entropies(logits[:, [at]], y[[at]])[:, 0].tolist() == whole[1][:, at].tolist()
+        assert entropies(log_p[:, [at]])[:, 0].tolist() == whole[0][:, at].tolist()
+        assert modified_entropies(log_p[:, [at]], y[[at]])[:, 0].tolist() == whole[1][:, at].tolist()
 
 
 @given(LOGITS)
 def test_a_constant_added_to_all_logits_changes_nothing(logits):
-    y = labels_of(logits)
-    assert modified_entropies(logits + 7, y) == pytest.approx(modified_entropies(logits, y), abs=1e-9, rel=1e-9)
-    assert entropies(logits + 7) == pytest.approx(entropies(logits), abs=1e-9)
+    y, one, two = labels_of(logits), log_probabilities(logits), log_probabilities(logits + 7)
+    assert modified_entropies(two, y) == pytest.approx(modified_entropies(one, y), abs=1e-9, rel=1e-9)
+    assert entropies(two) == pytest.approx(entropies(one), abs=1e-9)
 
 
 @pytest.mark.parametrize("size", [50.0, 1e4])
 def test_certainty_neither_overflows_nor_is_nan(size):
-    logits = np.array([[[size, -size, 0.0], [-size, size, 0.0]]])
-    wrong = modified_entropies(logits, np.array([0, 0]))[0]
+    log_p = log_probabilities(np.array([[[size, -size, 0.0], [-size, size, 0.0]]]))
+    wrong = modified_entropies(log_p, np.array([0, 0]))[0]
     assert wrong == pytest.approx([0, 3 * size], rel=1e-6)  # log p_y = -2 size and log(1 - p) = -size, both weighing 1
-    assert entropies(logits)[0] == pytest.approx([0, 0], abs=1e-15)
+    assert entropies(log_p)[0] == pytest.approx([0, 0], abs=1e-15)
 
 
 def test_near_certainty_keeps_its_digits():
@@ -69,9 +70,9 @@ def test_near_certainty_keeps_its_digits():
 
 
 def test_the_reference_form_is_wrong_and_depends_on_the_batch():
-    logits = np.log(P)[None, None].repeat(3, axis=1)
-    alone = reference_entropies(logits[:, :1], np.array([0]))[0, 0]
-    together = reference_entropies(logits, np.array([0, 1, 2]))[0, 0]
+    log_p = np.log(P)[None, None].repeat(3, axis=1)
+    alone = reference_entropies(log_p[:, :1], np.array([0]))[0, 0]
+    together = reference_entropies(log_p, np.array([0, 1, 2]))[0, 0]
     assert alone == pytest.approx(-0.3 * np.log(0.7) - 0.2 * np.log(0.2) - 0.1 * np.log(0.1))
     assert together == pytest.approx(-((1 - P) * np.log(P)).sum())
     assert abs(alone - together) > 1

@@ -46,7 +46,7 @@ class Lira(Evaluator):
 
     scores: ClassVar[Mapping[str, About]] = {
         **abouts("mia_lira", "LiRA online", _ONLINE),
-        **abouts("mia_lira_offline", "LiRA offline", _OFFLINE),
+        **abouts("mia_lira_offline", "LiRA offline", _OFFLINE, tested=""),
     }
 
     def prepare(self, seen: Observation) -> Array:

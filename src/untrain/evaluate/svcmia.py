@@ -6,13 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import ClassVar, Literal
 
 import numpy as np
-from scipy.special import softmax
 from sklearn.svm import SVC
 
 from untrain.core.evaluator import About, Array, Evaluator, Measure, Measured, Part, Prepared
 from untrain.core.records import Observation
 from untrain.core.steps import Count
-from untrain.maths.logits import confidences, correct
+from untrain.maths.logits import correct, log_probabilities, of_label
 from untrain.maths.membership import entropies, modified_entropies, reference_entropies
 
 _FEATURES = {
@@ -46,7 +45,7 @@ class SvcMia(Evaluator):
     """
 
     members: Literal["random", "first"] = "random"
-    limit: Count = 300
+    limit: Count = 250
     mentropy: Literal["correct", "reference"] = "correct"
 
     scores: ClassVar[Mapping[str, About]] = {
@@ -80,12 +79,12 @@ class SvcMia(Evaluator):
     def _features(self, logits: Array, labels: Array, sets: tuple[Array, ...]) -> Iterator[list[Array]]:
         """Each feature of some sets of examples, (n, d) each; the reference code looks at each set by itself."""
         modified = modified_entropies if self.mentropy == "correct" else reference_entropies
-        parts = [(logits[:, rows], labels[rows]) for rows in sets]
-        yield [correct(z, y)[0][:, None] for z, y in parts]
-        yield [confidences(z, y)[0][:, None] for z, y in parts]
-        yield [entropies(z)[0][:, None] for z, _ in parts]
-        yield [modified(z, y)[0][:, None] for z, y in parts]
-        yield [softmax(z[0].astype(np.float64), axis=-1) for z, _ in parts]
+        parts = [(log_probabilities(logits[:, rows]), labels[rows]) for rows in sets]
+        yield [correct(p, y)[0][:, None] for p, y in parts]
+        yield [np.exp(of_label(p, y))[0][:, None] for p, y in parts]
+        yield [entropies(p)[0][:, None] for p, _ in parts]
+        yield [modified(p, y)[0][:, None] for p, y in parts]
+        yield [np.exp(p[0]) for p, _ in parts]
 
     def evaluate(self, trial: Prepared) -> dict[str, Measured | str]:
         """Efficacies and the gap of that on the confidence."""

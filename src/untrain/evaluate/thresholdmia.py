@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
-from scipy.special import log_softmax
 
 from untrain.core.evaluator import About, Array, Evaluator, Measure, Measured, Part, Prepared, Rate
 from untrain.core.records import Observation
 from untrain.evaluate.tried import LOW, MARGIN, few
-from untrain.maths.logits import losses
+from untrain.maths.logits import log_probabilities, of_label
 from untrain.maths.membership import entropies, modified_entropies
 from untrain.maths.roc import best_cut, mean_curve, placements
 
@@ -137,8 +136,8 @@ class ThresholdMia(Evaluator):
 
 def _signals(logits: Array, labels: Array) -> list[Array]:
     """Attack scores of one model in the order of the names, (n,) each, larger for surer members."""
-    sure = log_softmax(np.asarray(logits, dtype=np.float64), axis=-1).max(-1)
-    found = (-losses(logits, labels), sure, -entropies(logits), -modified_entropies(logits, labels))
+    log_p = log_probabilities(logits)
+    found = (of_label(log_p, labels), log_p.max(-1), -entropies(log_p), -modified_entropies(log_p, labels))
     return [each[0].astype(np.float32) for each in found]
 
 

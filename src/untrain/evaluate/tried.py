@@ -101,7 +101,7 @@ def abouts(prefix: str, attack: str, weak: str, tested: str = "auc") -> dict[str
         prefix: of the scores' names.
         attack: its name in a sentence.
         weak: its known weakness.
-        tested: the one score of it that is tested against retraining.
+        tested: the one score of it that is tested against retraining; empty for none.
     """
     tests: Mapping[str, float | str] = {"below": BELOW, "above": ABOVE, "margin": MARGIN}
     held = "an oracle that was held out of the attack"

@@ -15,9 +15,14 @@ def correct(logits: Array, labels: Array) -> Array:
     return np.asarray(logits.argmax(-1) == labels, dtype=np.float64)
 
 
+def log_probabilities(logits: Array) -> Array:
+    """Logarithms of the probabilities of all classes, (m, n, c)."""
+    return np.asarray(log_softmax(np.asarray(logits, dtype=np.float64), axis=-1))
+
+
 def losses(logits: Array, labels: Array) -> Array:
     """Cross-entropy in nats, (m, n)."""
-    return np.asarray(-_of(log_softmax(np.asarray(logits, dtype=np.float64), axis=-1), labels))
+    return -of_label(log_probabilities(logits), labels)
 
 
 def confidences(logits: Array, labels: Array) -> Array:
@@ -30,12 +35,13 @@ def margins(logits: Array, labels: Array) -> Array:
     wide = np.asarray(logits, dtype=np.float64)
     rest = wide.copy()
     np.put_along_axis(rest, _index(wide, labels), -np.inf, axis=-1)
-    return np.asarray(_of(wide, labels) - logsumexp(rest, axis=-1))
+    return np.asarray(of_label(wide, labels) - logsumexp(rest, axis=-1))
 
 
 def _index(logits: Array, labels: Array) -> Array:
     return np.broadcast_to(labels[None, :, None], (*logits.shape[:-1], 1))
 
 
-def _of(table: Array, labels: Array) -> Array:
+def of_label(table: Array, labels: Array) -> Array:
+    """The entry of each example's label in a table (m, n, c), (m, n)."""
     return np.asarray(np.take_along_axis(table, _index(table, labels), axis=-1)[..., 0])

@@ -5,31 +5,29 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.special import log_softmax, logsumexp
+from scipy.special import logsumexp
 
 Array = np.ndarray[Any, Any]
 
 _LEAST = float(np.log(1e-30))  # what the reference code takes for the logarithm of 0
 
 
-def entropies(logits: Array) -> Array:
-    """``-sum_c p_c log p_c`` in nats, (m, n), of logits (m, n, c)."""
-    log_p = log_softmax(np.asarray(logits, dtype=np.float64), axis=-1)
+def entropies(log_p: Array) -> Array:
+    """``-sum_c p_c log p_c`` in nats, (m, n), of log-probabilities (m, n, c)."""
     return np.asarray(-(np.exp(log_p) * log_p).sum(-1))
 
 
-def modified_entropies(logits: Array, labels: Array) -> Array:
+def modified_entropies(log_p: Array, labels: Array) -> Array:
     """``-(1 - p_y) log p_y - sum_{c != y} p_c log(1 - p_c)`` in nats, (m, n): 0 when sure and right, large when sure and wrong.
 
-    ``log(1 - p)`` of the surest class is taken from the other classes' logits, so that nothing is lost where p is near 1.
+    ``log(1 - p)`` of the surest class is taken from the other classes, so that nothing is lost where p is near 1.
 
     Args:
-        logits: (m, n, c).
+        log_p: log-probabilities, (m, n, c).
         labels: (n,).
 
     Source: Song and Mittal 2021, arXiv 2003.10595, eq. 8.
     """
-    log_p = log_softmax(np.asarray(logits, dtype=np.float64), axis=-1)
     p = np.exp(log_p)
     top = p.argmax(-1)[..., None]
     rest = log_p.copy()
@@ -46,7 +44,7 @@ def modified_entropies(logits: Array, labels: Array) -> Array:
     return np.asarray(-label[..., 0] - others.sum(-1))
 
 
-def reference_entropies(logits: Array, labels: Array) -> Array:
+def reference_entropies(log_p: Array, labels: Array) -> Array:
     """What published code computes in place of the modified entropy, (m, n): it depends on which labels are in the batch.
 
     With L the set of labels, it is ``-sum_{c in L} (1 - p_c) log p_c - sum_{c not in L} p_c log p_c``: whole columns are
@@ -54,7 +52,6 @@ def reference_entropies(logits: Array, labels: Array) -> Array:
 
     Source: the code of SalUn (arXiv 2310.12508), evaluation/SVC_MIA.py, function m_entropy.
     """
-    log_p = log_softmax(np.asarray(logits, dtype=np.float64), axis=-1)
     p = np.exp(log_p)
     log_p = np.where(p > 0, log_p, _LEAST)
     there = np.isin(np.arange(p.shape[-1]), labels)
