@@ -41,17 +41,17 @@ def test_it_sees_a_spread_that_one_threshold_does_not():
 def test_scored_in_sample_equal_populations_are_flagged_under_another_name():
     ours, theirs = normal((10, 4000), seed=1), normal((10, 4000))
     biased = tried(ours, theirs, ULira(form="in_sample", variance="example"))
-    assert list(biased) == ["mia_ulira_in_sample"]
+    assert [n for n, v in biased.items() if not isinstance(v, str)] == ["mia_ulira_in_sample"]
     assert biased["mia_ulira_in_sample"] == pytest.approx(0.610, abs=0.01)
     assert "biased" in ULira.scores["mia_ulira_in_sample"].weak
     honest = tried(ours, theirs)
     assert honest["mia_ulira_accuracy"] == pytest.approx(0.5, abs=0.015)
-    assert "mia_ulira_in_sample" not in honest
+    assert honest["mia_ulira_in_sample"] == "it is what ULira(form='in_sample') gives"
 
 
 def test_the_strong_form_gives_a_true_positive_rate_alone():
     found = tried(normal((40, 1000), 1, seed=1), normal((40, 1000)), ULira(form="strong", variance="example"))
-    assert list(found) == ["mia_ulira_strong"]
+    assert [n for n, v in found.items() if not isinstance(v, str)] == ["mia_ulira_strong"]
     assert found["mia_ulira_strong"] == pytest.approx(0.688, abs=0.02)
 
 
@@ -75,4 +75,4 @@ def test_three_models_of_each_kind_are_enough():
 
 def test_what_is_given_is_in_the_glossary():
     for form in ("disjoint", "strong", "in_sample"):
-        assert set(tried(normal((4, 30), seed=1), normal((4, 30)), ULira(form=form))) <= set(ULira.scores)
+        assert set(tried(normal((4, 30), seed=1), normal((4, 30)), ULira(form=form))) == set(ULira.scores)

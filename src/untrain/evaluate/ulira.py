@@ -71,12 +71,14 @@ class ULira(Evaluator):
     def evaluate(self, trial: Prepared) -> dict[str, Measured | str]:
         """Balanced accuracy, both rates, area and rates at low false-positive rates; or the one rate of another form."""
         made = self._tried(trial)
-        names = [f"mia_ulira_{self.form}"] if self.form != "disjoint" else [n for n in self.scores if n not in _OTHER]
         if isinstance(made, str):
-            return dict.fromkeys(names, made)
-        if self.form != "disjoint":
-            return {names[0]: Measure((Part(1, "unlearned", "forget", calls(made.ours)),), joint=True)}
-        return {**made.measures("mia_ulira"), **{f"mia_ulira_{name}": m for name, m in made.accuracy().items()}}
+            return dict.fromkeys(self.scores, made)
+        found: dict[str, Measured | str] = {n: f"it is what ULira(form={_form(n)!r}) gives" for n in self.scores}
+        if self.form == "disjoint":
+            rates = {f"mia_ulira_{name}": m for name, m in made.accuracy().items()}
+            return found | made.measures("mia_ulira") | rates
+        one = Measure((Part(1, "unlearned", "forget", calls(made.ours)),), joint=True)
+        return found | {f"mia_ulira_{self.form}": one}
 
     def curves(self, trial: Prepared) -> dict[str, tuple[Array, Array]]:
         """ROC curves by attack."""
@@ -96,4 +98,7 @@ class ULira(Evaluator):
         return Tried(scored, np.empty((0, scored.shape[1])), np.empty(0))
 
 
-_OTHER = ("mia_ulira_strong", "mia_ulira_in_sample")
+def _form(name: str) -> str:
+    """The form of the attack that gives a score."""
+    form = name.removeprefix("mia_ulira_")
+    return form if form in ("strong", "in_sample") else "disjoint"
