@@ -6,11 +6,10 @@ import inspect
 import re
 from pathlib import Path
 
-from untrain import commands
 from untrain.core import names
 from untrain.core.names import Place
 from untrain.core.roles import Recipe
-from untrain.describe import fields
+from untrain.describe import entry, fields
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("README.md", "docs/methods.md", "docs/scores.md")
@@ -49,19 +48,36 @@ def reference() -> str:
 
 
 def glossary() -> str:
-    """Every score of every evaluator and observer."""
-    parts = []
-    for found in (*commands.evaluators(), *commands.observers()):
-        lines = ["| Score | What it is | Unit | Range | Ideal |", "|---|---|---|---|---|"]
-        for name, about in found["scores"].items():
-            low, high = ("" if end is None or abs(end) == float("inf") else f"{end:g}" for end in (about["low"], about["high"]))
-            reach = f"{low} to {high}" if high else f"{low} or more"
-            lines.append(f"| `{name}` | {_cell(about['means'])} | {about['unit']} | {reach} | {about['ideal']} |")
-        weak = dict.fromkeys(about["weak"] for about in found["scores"].values())
-        below = dict.fromkeys(about["below"] for about in found["scores"].values() if about["below"])
-        told = [f"Weakness: {w}." for w in weak] + [f"A value below the band: {b}." for b in below]
-        parts.append(f"### {found['name']}\n\n" + "\n".join(lines) + "\n\n" + "\n".join(map(_text, told)))
-    return "\n\n".join(parts)
+    """Every score of every evaluator and observer; what all of its scores share is told once below the table."""
+    return "\n\n".join(_scores(place) for place in names.of_role("evaluator", "observer"))
+
+
+COLUMNS = {"means": "What it is", "unit": "Unit", "range": "Range", "ideal": "Ideal", "floor": "Floor", "margin": "Margin"}
+BELOW = {"above": "Above what oracles show", "below": "Below what oracles show", "weak": "Weakness"}
+
+
+def _scores(place: Place) -> str:
+    entries = {name: entry(about, place.source) for name, about in vars(names.load(place.name))["scores"].items()}
+    lines = [f"| Score | {' | '.join(COLUMNS.values())} |", "|---|" + "---|" * len(COLUMNS)]
+    for name, told in entries.items():
+        lines.append(f"| `{name}` | {' | '.join(_cell(told.get(title, '')) for title in COLUMNS)} |")
+    shared: dict[tuple[str, str], list[str]] = {}
+    for name, told in entries.items():
+        for title in BELOW:
+            if title in told:
+                shared.setdefault((title, told[title]), []).append(name)
+    told_below = [f"- {BELOW[title]}{_of(held, len(entries))}: {_text(words)}." for (title, words), held in _ordered(shared)]
+    source = f"Source: {_links(place.source)}"
+    return f"### {place.name}\n\n" + "\n".join(lines) + "\n\n" + "\n".join([*told_below, "", source])
+
+
+def _ordered(shared: dict[tuple[str, str], list[str]]) -> list[tuple[tuple[str, str], list[str]]]:
+    return sorted(shared.items(), key=lambda item: list(BELOW).index(item[0][0]))
+
+
+def _of(held: list[str], count: int) -> str:
+    """Of which scores something is told, where not of all."""
+    return "" if len(held) == count else f" ({', '.join(f'`{name}`' for name in held)})"
 
 
 def renewed(text: str) -> str:

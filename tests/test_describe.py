@@ -1,9 +1,11 @@
 import json
+from math import inf
 
 import pytest
 
 from untrain.core import names
-from untrain.describe import describe, documented, fields, source
+from untrain.core.evaluator import About
+from untrain.describe import describe, documented, entry, fields, source
 from untrain.evaluate.klom import KLoM
 from untrain.recipes import DEL
 from untrain.unlearn.neggrad import NegGrad
@@ -57,3 +59,25 @@ def test_a_class_without_a_docstring_says_nothing():
     Mute.__doc__ = ""
     assert documented(Mute) == {}
     assert source(Mute) == ""
+
+
+def test_the_entry_of_a_score_says_all_that_there_is_to_say():
+    about = About("share of all", "fraction", "0", "blind", above="too much", margin=0.02)
+    assert entry(about, "nobody 1999") == {
+        "means": "share of all", "unit": "fraction", "range": "0 to 1", "ideal": "0",
+        "floor": "mean size between disjoint groups of oracles", "margin": "0.02 either way, in its unit", "above": "too much",
+        "weak": "blind", "source": "nobody 1999",
+    }  # fmt: skip
+
+
+def test_a_score_that_is_not_tested_by_itself_says_whose_verdict_it_bears():
+    assert entry(About("a", "b", "c", "d"), "e")["margin"] == "not tested by itself"
+    assert entry(About("a", "b", "c", "d", verdict_of="other"), "e")["margin"] == "its verdict is that of other"
+
+
+@pytest.mark.parametrize(
+    ("ends", "told"),
+    [((0.0, inf), "0 or more"), ((-inf, inf), "any number"), ((-1.0, 1.0), "-1 to 1"), ((-inf, 0.5), "0.5 or less")],
+)
+def test_bounds_that_there_are_not_are_left_out(ends, told):
+    assert entry(About("a", "b", "c", "d", low=ends[0], high=ends[1]), "e")["range"] == told

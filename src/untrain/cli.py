@@ -184,9 +184,10 @@ def show(
     if as_json:
         show_json(found)
         return
-    for key in ("name", "role", "summary", "means", "unit", "ideal", "weak", "source"):
-        if found.get(key):
-            typer.echo(f"{key:8} {found[key]}")
+    plain = {key: found.get(key) for key in ("name", "role", "summary", "evaluator")}
+    for key, words in (plain | found.get("entry", {}) | {"source": found.get("source")}).items():
+        if words:
+            typer.echo(f"{key:9} {words}")
     for field, about in found.get("fields", {}).items():
         reach = f" in {about['range']}" if about["range"] else ""
         default = f" = {about['default']}" if about["default"] is not None else ""

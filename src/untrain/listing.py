@@ -57,17 +57,19 @@ def show(name: str) -> Document:
     A dotted name is imported, which runs the code of its module.
     """
     from untrain.core import names
-    from untrain.describe import describe, place_of
+    from untrain.describe import describe, entry, place_of
 
     place = names.where(name) or (place_of(name) if "." in name else None)
     if place is not None:
         scores = [e["scores"] for e in (*evaluators(), *observers()) if e["name"] == name]
         return describe(place) | {"summary": place.summary} | ({"scores": scores[0]} if scores else {})
-    glossary = {score: about for e in (*evaluators(), *observers()) for score, about in e["scores"].items()}
-    if name not in glossary:
-        raise SpecError(f"there is no {name!r}{suggest(name, [*names.index(), *glossary])}")
-    about: Document = glossary[name]
-    return {"name": name, "role": "score"} | about
+    home = {score: e for e in (*evaluators(), *observers()) for score in e["scores"]}
+    if name not in home:
+        raise SpecError(f"there is no {name!r}{suggest(name, [*names.index(), *home])}")
+    told: Document = home[name]
+    source = told["source"]
+    words = entry(vars(names.load(told["name"]))["scores"][name], source)
+    return {"name": name, "role": "score", **told["scores"][name], "evaluator": told["name"], "source": source, "entry": words}
 
 
 def _described(*roles: str) -> list[Document]:
