@@ -25,7 +25,8 @@ def test_a_figure_is_plain_json_without_a_template():
 
 def test_plotly_knows_every_word_of_a_figure():
     looks = [
-        Trace(look, (0.0,), (1.0,), "ours", look, words=("1",), sides=("top left",)) for look in ("steps", "stairs", "dots", "bars")
+        Trace(look, (0.0,), (1.0,), "ours", look, words=("1",), sides=("top left",), below=(0.5,), above=(0.5,))
+        for look in ("steps", "stairs", "line", "dots", "bars", "shelves", "ribbon")
     ]
     figure = drawn(*looks, band=(0.0, 1.0))
     assert json.loads(graph_objects.Figure(figure).to_json())["data"] == figure["data"]
@@ -60,3 +61,16 @@ def test_a_band_is_shaded():
 def test_the_script_can_stand_inside_a_page():
     assert "Plotly" in plotly.source()
     assert "</script" not in plotly.source()
+
+
+def test_what_is_shaded_lies_between_two_lines_of_which_one_is_in_the_legend():
+    lower, upper = drawn(Trace("band", (0.0, 1.0), (2.0, 3.0), "floor", "ribbon", below=(1.0, 1.0), above=(0.5, 2.0)))["data"]
+    assert (lower["y"], upper["y"]) == ([1.0, 2.0], [2.5, 5.0])
+    assert (lower["showlegend"], upper["showlegend"], upper["fill"]) == (False, True, "tonexty")
+
+
+def test_a_logarithmic_axis_ends_where_it_was_asked_to():
+    chart = Chart((Trace("a", (1.0,), (1.0,), "ours", "line"),), Axis("x", least=0.1, most=100.0, log=True), Axis("y"))
+    axis = plotly.figure(**asdict(chart))["layout"]["xaxis"]
+    assert axis["type"] == "log"
+    assert axis["range"] == pytest.approx([-1.0, 2.0])

@@ -28,8 +28,8 @@ def test_over_forgetting_is_called_a_failure_whether_by_a_score_or_by_examples()
     by_score = sentence(verdict(apart="a", tested="a"), scores("over-forgets: less"))
     by_example = sentence(verdict(equal="a", tested="a", standing_out=1), scores())
     plain = sentence(verdict(apart="a", tested="a"), scores())
-    assert "Streisand effect) and a failure" in by_score
-    assert "Streisand effect) and a failure" in by_example
+    assert "over-forgets, which is a failure (the Streisand effect)" in by_score
+    assert "over-forgets, which is a failure (the Streisand effect)" in by_example
     assert "Streisand" not in plain
 
 

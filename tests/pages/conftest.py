@@ -20,6 +20,7 @@ import pytest
 from untrain.core.evaluator import About
 from untrain.core.records import Observation
 from untrain.evaluate.audit import audit, yardstick
+from untrain.evaluate.paid import paid
 from untrain.results import BREAK_EVEN, SHARES, Material, evaluators
 
 CLASSES, SIDES = 4, np.array(["forget"] * 12 + ["retain"] * 16 + ["test"] * 20)
@@ -68,7 +69,8 @@ def row(method: str, found: dict, cost: float) -> dict:
 def audited(original: Observation, ours: Observation, oracle: Observation) -> dict:
     """All scores of a made-up method and its verdict, as they stand in its row."""
     scores, verdict = audit(yardstick(evaluators(), oracle, original), ours, draws=50)
-    return {"scores": {name: asdict(score) for name, score in scores.items()}, "verdict": verdict}
+    paying = paid(ours, oracle)
+    return {"scores": {name: asdict(score) for name, score in scores.items()}, "verdict": verdict, "paid": paying}
 
 
 def material(wrong: str = "", methods: tuple[str, ...] = METHODS, inputs: bool = True) -> Material:
@@ -79,7 +81,7 @@ def material(wrong: str = "", methods: tuple[str, ...] = METHODS, inputs: bool =
         "untrain": "0.0", "run": "ab" * 32, "scenario": "Made(up=1)", "seeds": 2, "oracles": 3, "seed": 0,
         "sizes": {"train": 28, "forget": 12, "retain": 16, "test": 20}, "digest": "cd" * 32,
         "results": [row(m, audited(original, o, oracle), 0.2 * at) for at, (m, o) in enumerate(ours.items())],
-        "oracle_cost": row("Retrain()", {"scores": {}, "verdict": None}, 1.0)["cost"],
+        "oracle_cost": row("Retrain()", {"scores": {}, "verdict": None, "paid": []}, 1.0)["cost"],
         "break_even": {"share": 1.0, "line": BREAK_EVEN, "methods": []},
         "warnings": ["intervals over 2 seeds are rough"],
         "setting": {"device": "cpu", "threads": 1, "python": "3", "torch": "2", "machine": "none"},
@@ -110,6 +112,19 @@ def noisy() -> Material:
 def half() -> Material:
     """A run whose forget examples bear wrong labels as often as right ones."""
     return material(wrong="half")
+
+
+@pytest.fixture
+def told():
+    """A row with a made-up verdict: told(says, recognised=12, ...)."""
+
+    def made(says="too few models", method="DEL()", forget=500, **more):
+        counts = {"forget": forget, "recognised": more.pop("recognised", 0), "standing_out": more.pop("standing_out", 0)}
+        plain = {"distinguishable": [], "indistinguishable": [], "tested": [], "level": 0.05, "chance": 0.05, "counts": counts}
+        verdict = plain | {"says": says, "recognised": [], "standing_out": []} | more
+        return {"method": method, "verdict": verdict, "scores": {}, "layers": {}, "error": None, "paid": []}
+
+    return made
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from untrain.pages.extremes import extremes
+from untrain.pages.extremes import RECOGNISED, extremes, recognised
 from untrain.pages.figures import Answers
 
 
@@ -24,3 +24,19 @@ def test_a_wrong_label_is_shown_beside_the_true_one(repair):
     least, _ = extremes(repair.inputs, repair.oracle, answers(np.zeros((1, 12))), answers(np.zeros((1, 12))))
     assert least[0].label == "1"
     assert least[0].true == "0"
+
+
+def test_recognised_examples_are_found_by_their_ids(privacy):
+    ours = answers([[9.0] + [0.0] * 11])
+    found = [{"id": "0", "p": 0.0001, "excess": 4.71}, {"id": "99", "p": 0.01, "excess": 3.0}]
+    (tile,) = recognised(found, privacy.inputs, privacy.oracle, ours, answers(np.zeros((1, 12))))
+    assert (tile.id, tile.ours, tile.more) == ("0", "9.0", "4.7 errors, p < 0.001")
+    assert tile.picture.startswith("data:image/png")
+
+
+def test_recognised_examples_are_listed_by_id_where_there_are_no_pictures(privacy):
+    found = [{"id": str(i % 12), "p": 0.01, "excess": 3.0} for i in range(60)]
+    flat = answers(np.zeros((1, 12)))
+    tiles = recognised(found, None, privacy.oracle, flat, flat)
+    assert len(tiles) == RECOGNISED
+    assert {t.picture for t in tiles} == {""}

@@ -80,4 +80,22 @@ def test_without_a_mask_there_is_no_chart():
 def test_a_run_of_one_model_can_be_drawn(privacy):
     one = replace(privacy.oracle, logits=privacy.oracle.logits[:1])
     seen = figures.answers(one)
-    assert figures.class_chart({"Retrained": seen["test"]}, 4).traces[0].below == (0.0, 0.0, 0.0, 0.0)
+    assert figures.class_chart({"Unlearned": seen["test"]}, 4).traces[0].below == (0.0, 0.0, 0.0, 0.0)
+    assert set(figures.class_chart({"Retrained": seen["test"]}, 4).traces[0].below) == {0.0}
+
+
+def test_the_band_of_a_histogram_reaches_from_the_least_to_the_greatest_share_of_single_models():
+    chart = figures.margin_chart({"Retrained": answers([[-0.5, 0.5, 0.5, 0.5], [-0.5, -0.5, 0.5, 0.5]])}, np.linspace(-1, 1, 3))
+    band, mean = chart.traces
+    assert band.look == "shelves"
+    assert band.y[1:-1] == (37.5, 62.5)
+    assert band.below == band.above == (12.5,) * 4
+    assert mean.y == (37.5, 62.5)
+
+
+def test_retrained_models_have_a_band_by_class_in_place_of_whiskers():
+    seen = answers(np.zeros((2, 4)), [[1, 1, 0, 1], [1, 0, 0, 0]], [0, 0, 1, 1])
+    band, dots = figures.class_chart({"Retrained": seen}, 2).traces
+    assert band.x == (-0.5, 0.0, 1.0, 1.5)
+    assert [y - b for y, b in zip(band.y, band.below, strict=True)] == [50.0, 50.0, 0.0, 0.0]
+    assert dots.below == ()

@@ -65,11 +65,68 @@ def failed(material, *methods):
     return dataclasses.replace(material, document=material.document | {"results": rows}, unlearned=ours)
 
 
-def test_first_it_states_gap_interval_and_seeds_of_each_request(read):
-    lead = read.text[: read.text.index("These sentences claim")]
-    assert len(re.findall(r"−?\d+\.\d percentage points \(95 % interval −?\d+\.\d to −?\d+\.\d\) over 2 seeds", lead)) == 2
-    assert "against 3 retrained models; leaving the model alone gives" in lead
-    assert "forgotten" not in lead
+def test_first_it_states_the_verdict_then_gap_and_interval_of_each_request(read):
+    lead = read.text[: read.text.index("A trained model was made")]
+    start = lead.index("Privacy: examples withdrawn") + len("Privacy: examples withdrawn ")
+    assert re.match(r"(\d+ of 12 forget examples can still be told from the answers of DEL|DEL is|There are too few)", lead[start:])
+    assert (
+        len(re.findall(r"−?\d+\.\d percentage points \(95 % interval −?\d+\.\d to −?\d+\.\d\) over 2 unlearned models", lead)) == 2
+    )
+    assert "against 3 retrained ones; leaving the model alone gives" in lead
+
+
+def test_it_says_how_the_test_was_made_and_at_what_level(read):
+    assert "no more than 5 % are called distinguishable by any score" in read.text
+    assert "test of equivalence" not in read.text
+
+
+def leaking(material):
+    """The run in which Finetune is told by one example."""
+    document = copy.deepcopy(material.document)
+    verdict = next(r for r in document["results"] if r["method"] == "Finetune()")["verdict"]
+    verdict["counts"]["recognised"] = 1
+    verdict["recognised"] = [{"id": "3", "p": 0.0002, "excess": 5.25}]
+    return dataclasses.replace(material, document=document)
+
+
+def test_that_another_method_leaks_is_said_at_the_top(privacy):
+    text = Reader(page([leaking(privacy)], "x")).text
+    assert "be told from the answers of Finetune (1)." in text[: text.index("Methods compared")]
+
+
+def test_the_examples_that_can_be_told_are_shown_or_that_there_are_none(privacy):
+    seen = Reader(page([leaking(privacy)], "x"))
+    assert "5.2 errors, p < 0.001" in seen.text
+    assert "1 of the 12 forget examples can be recognised" in seen.text
+    assert "does not show that none can be recognised" in seen.text
+
+
+def test_over_forgetting_is_called_a_failure(privacy):
+    document = copy.deepcopy(privacy.document)
+    document["results"][1]["verdict"]["counts"]["standing_out"] = 2
+    assert "DEL over-forgets, which is a failure" in Reader(page([dataclasses.replace(privacy, document=document)], "x")).text
+
+
+def test_without_originals_the_page_is_whole(privacy):
+    document = copy.deepcopy(privacy.document)
+    for found in document["results"]:
+        for score in found["scores"].values():
+            score["ceiling"] = None
+        found["cost"] = found["guard"] = {}
+    seen = Reader(page([dataclasses.replace(privacy, document=document, original=None)], "x"))
+    assert "Original models" not in seen.text
+    assert "Who paid" in seen.text
+
+
+def test_all_scores_are_there_with_verdict_difference_and_margin(read):
+    cells = [a for tag, a in read.tags if tag == "span" and "mark" in a.get("class", "")]
+    assert {a["class"].split()[1] for a in cells} >= {"distinguishable", "indistinguishable", "too-few-models"}
+    assert all(a.get("aria-hidden") == "true" for a in cells if a["class"] != "mark" and "aria-hidden" in a)
+    assert "±2.0" in read.text
+
+
+def test_the_page_stays_small(privacy, repair):
+    assert len(page([privacy, repair], "x")) < 8_000_000
 
 
 def test_it_asks_for_nothing_from_the_network(read):
@@ -91,7 +148,7 @@ def test_every_chart_that_has_a_place_has_a_figure(read):
     pytest.importorskip("plotly")
     figures = read.data("figures")
     places = [a for _, a in read.tags if "data-figure" in a]
-    assert len(places) == 2 * 6
+    assert len(places) == 2 * 7
     for place in places:
         names = [f"{place['data-figure']}-{i}" for i in range(4)] if "data-by" in place else [place["data-figure"]]
         assert set(names) <= set(figures)
@@ -142,7 +199,7 @@ def test_inputs_that_cannot_be_shown_are_told_of(privacy, inputs, told):
 def test_controls_warnings_and_missing_scores_are_told(read):
     assert "control: the model left alone" in read.text
     assert "Note: intervals over 2 seeds are rough." in read.text
-    assert read.text.count("at least 50 of each") == 2
+    assert read.text.count("at least 50 of each") >= 2
 
 
 def test_a_repair_shows_given_and_true_labels(read, repair):
@@ -182,8 +239,10 @@ def test_the_glossary_is_that_of_the_evaluators(read):
     from untrain.results import abouts, evaluators
 
     for name, about in abouts(evaluators()).items():
-        assert name in read.text
-        assert about.weak in read.text
+        assert f"score-{name}" in {a.get("id") for _, a in read.tags}
+        assert " ".join(about.weak.split()) in read.text
+    assert "Margin: 0.02 either way, in its unit." in read.text
+    assert "Source: Torkzadehmahani et al. 2024" in read.text
 
 
 def test_it_is_marked_up_for_those_who_cannot_see_it(read):

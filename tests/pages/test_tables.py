@@ -2,13 +2,32 @@
 
 import copy
 
+import pytest
+
+from untrain.core.evaluator import About
 from untrain.pages import tables
 from untrain.results import abouts, evaluators
 
 GLOSSARY = abouts(evaluators())
 
 
-def score(value, note=None, band=(-0.01, 0.01)):
+GROUPS = {type(e).__name__: e.scores for e in evaluators()}
+
+
+def verdict(says="distinguishable"):
+    return {
+        "says": says,
+        "difference": 0.1,
+        "low": 0.05,
+        "high": 0.15,
+        "p": 0.01,
+        "margin": 0.02,
+        "why": "remembers",
+        "blind": False,
+    }
+
+
+def score(value, note=None, band=(-0.01, 0.01), verdict=None):
     ends = {
         "low": -0.02,
         "high": 0.03,
@@ -17,13 +36,20 @@ def score(value, note=None, band=(-0.01, 0.01)):
         "ideal": 0.0,
         "reason": None if value is not None else "few",
     }
-    return {"value": value, "resampled": "examples", "band": band, "note": note} | ends
+    return {"value": value, "resampled": "examples", "band": band, "note": note, "verdict": verdict} | ends
 
 
-def test_a_cell_marks_what_lies_outside_the_band(plain_about):
-    assert not tables.cell(score(0.005), plain_about).outside
-    assert tables.cell(score(0.02), plain_about).outside
-    assert not tables.cell(score(0.02, band=None), plain_about).outside
+def test_a_cell_without_a_verdict_marks_what_lies_outside_the_band(plain_about):
+    assert tables.cell(score(0.005), plain_about).mark == ""
+    assert tables.cell(score(0.02), plain_about).mark == "outside"
+    assert tables.cell(score(0.02), plain_about).spoken == "outside the band"
+    assert tables.cell(score(0.02, band=None), plain_about).mark == ""
+
+
+@pytest.mark.parametrize(("says", "sign"), [("distinguishable", "≠"), ("indistinguishable", "="), ("too few models", "?")])
+def test_a_verdict_takes_the_place_of_the_band(plain_about, says, sign):
+    cell = tables.cell(score(0.02, "below the band", verdict=verdict(says)), plain_about)
+    assert (cell.mark, cell.sign, cell.spoken, cell.note) == (says, sign, says, "remembers")
 
 
 def test_a_score_without_a_value_says_why(plain_about):
@@ -34,6 +60,8 @@ def test_a_score_without_a_value_says_why(plain_about):
 def test_methods_are_numbered_and_read_against_ideal_floor_and_ceiling(privacy):
     table = tables.comparison(privacy.document, GLOSSARY, repair=False)
     assert [line.number for line in table.lines] == [1, 2, 3, 4]
+    assert table.columns[0].heading == "Verdict"
+    assert all(line.cells[0].mark == line.cells[0].value for line in table.lines)
     assert [line.kind for line in table.references] == ["the ideal", "floor", "ceiling"]
     assert {len(line.cells) for line in (*table.lines, *table.references)} == {len(table.columns) + 1}
 
@@ -41,7 +69,7 @@ def test_methods_are_numbered_and_read_against_ideal_floor_and_ceiling(privacy):
 def test_on_noisy_data_a_privacy_request_keeps_its_columns_and_says_which_labels_count(noisy, privacy):
     plain, table = (tables.comparison(m.document, GLOSSARY, repair=False).columns for m in (privacy, noisy))
     assert [c.name for c in table] == [c.name for c in plain]
-    assert [c.heading for c in table][:2] == ["Forget gap, given labels, points", "Forget accuracy, given labels"]
+    assert [c.heading for c in table][1:3] == ["Forget gap, given labels, points", "Forget accuracy, given labels"]
 
 
 def test_a_repair_says_that_the_given_labels_are_wrong(repair):
@@ -57,16 +85,36 @@ def test_reasons_are_told_once(privacy):
     assert len(names) == 15
 
 
-def test_a_note_is_told_once_with_its_methods(plain_about):
-    noted = {"a": score(0.1, note="over-forgets")}
+def test_a_remark_is_told_once_with_its_scores_and_methods(plain_about):
+    noted = {name: score(0.1, note="no floor") for name in ("a", "b")}
     rows = [{"method": m, "scores": noted} for m in ("DEL()", "SalUn()")]
-    assert tables.notes({"results": rows}) == [("a", "over-forgets", ["DEL", "SalUn"])]
+    glossary = {"a": plain_about, "b": plain_about}
+    assert tables.notes({"results": rows}, glossary) == [("no floor", ["a", "b"], ["DEL", "SalUn"])]
 
 
-def test_all_scores_that_have_a_value_are_listed(repair):
-    listed = {column.name for column, _ in tables.every(repair.document, GLOSSARY)}
-    assert {"forget_true_gap", "mia_loss_auc"} <= listed
-    assert not any(name.startswith("klom") for name in listed)
+def test_what_the_band_says_is_no_remark_where_there_is_a_verdict():
+    glossary = {"a": About("share", "fraction", "0", "none", below="over-forgets")}
+    rows = [{"method": "DEL()", "scores": {"a": score(0.1, "over-forgets", verdict=verdict("indistinguishable"))}}]
+    assert tables.notes({"results": rows}, glossary) == []
+    rows[0]["scores"]["a"]["verdict"] = None
+    assert len(tables.notes({"results": rows}, glossary)) == 1
+
+
+def test_all_scores_that_have_a_value_are_listed_by_evaluator(repair):
+    groups = {g.name: g for g in tables.every(repair.document, GROUPS)}
+    listed = {column.name for g in groups.values() for column, _ in g.scores}
+    assert {"forget_true_gap", "forget_accuracy"} <= {column.name for column, _ in groups["Accuracy"].scores}
+    assert not any(name.startswith("klom_forget") for name in listed)
+
+
+def test_each_listed_score_has_its_verdict_with_its_evidence(privacy):
+    (accuracy,) = [g for g in tables.every(privacy.document, GROUPS) if g.name == "Accuracy"]
+    lines = {column.name: lines for column, lines in accuracy.scores}["forget_accuracy"]
+    assert [line.name for line in lines] == ["Finetune", "DEL", "SalUn", "Nothing"]
+    for line in lines:
+        assert line.verdict.mark == line.verdict.value
+        assert line.tested["margin"] == "±2.0"
+        assert line.value.mark == ""
 
 
 def test_the_words_of_the_glossary_are_those_of_the_record():

@@ -48,48 +48,6 @@ def test_the_lead_goes_by_name_and_kind_and_never_by_scores():
     assert text.lead([row("DEL()", mask, "failed")]) is None
 
 
-def test_the_opening_without_nothing_takes_the_ceiling():
-    document = {"results": [row("DEL()")], "sizes": {"forget": 180}, "seeds": 5, "oracles": 10}
-    first, second = text.opening(document)
-    assert first == (
-        "On the 180 examples to forget, the accuracy of retraining minus that of DEL is −0.4 percentage points "
-        "(95\u00a0% interval −1.6 to 0.8) over 5 seeds against 10 retrained models; leaving the model alone gives −1.3."
-    )
-    assert "does not show that they are the same" in second
-
-
-@pytest.mark.parametrize(
-    ("repair", "noisy", "told"),
-    [
-        (True, True, "as their wrong labels say"),
-        (False, True, "as the labels given say"),
-        (False, False, "of these examples rightly"),
-    ],
-)
-def test_labels_are_called_wrong_only_where_wrong_labels_are_to_be_forgotten(repair, noisy, told):
-    true = {"forget_true_accuracy": gap(0.9, 0.8, 1.0) | {"ideal": 0.95}} if noisy else {}
-    one = row("DEL()") | {"scores": {"forget_gap": gap(-0.04, -0.05, -0.03), **true}}
-    document = {"results": [one], "sizes": {"forget": 180}, "seeds": 5, "oracles": 10}
-    sentences = text.opening(document, repair)
-    assert told in sentences[1]
-    assert ("true labels" in " ".join(sentences)) == repair
-
-
-def test_the_opening_names_a_method_without_its_values():
-    rows = [row("DEL(steps=Steps(lr=0.1, batch=64))")]
-    first, second = text.opening({"results": rows, "sizes": {"forget": 180}, "seeds": 5, "oracles": 10})
-    assert "that of DEL is" in first
-    assert "Steps" not in first + second
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "told"),
-    [(0.01, 0.02, "it is right fewer"), (-0.02, -0.01, "it is right more"), (0.0, 0.0, "no width"), (None, None, "no interval")],
-)
-def test_what_an_interval_means(low, high, told):
-    assert told in text.meaning(gap(low or 0, low, high), "it", "is right {} times")
-
-
-def test_a_gap_that_could_not_be_had_says_why():
-    one = row("DEL()") | {"scores": {"forget_gap": {"value": None, "reason": "there are no forget examples"}}}
-    assert text.opening({"results": [one]}) == ["DEL has no forget gap: there are no forget examples."]
+def test_a_p_value_is_never_0():
+    assert text.probability(0.0004) == "< 0.001"
+    assert text.probability(0.0426) == "0.043"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -38,7 +39,7 @@ def figure(
         "shapes": [*([] if band is None else [_shade(band)]), *([] if line is None else [_post(line)])],
     }  # fmt: skip
     # Plain data: plotly's own classes take 70 ms to check one figure; a test checks them instead.
-    return {"data": [_LOOKS[t["look"]](t) for t in traces], "layout": layout}
+    return {"data": [drawn for t in traces for drawn in _LOOKS[t["look"]](t)], "layout": layout}
 
 
 def _shade(band: Sequence[float]) -> dict[str, Any]:
@@ -76,9 +77,12 @@ def _axis(axis: Words) -> dict[str, Any]:
         "zerolinecolor": _css("ink"), "gridcolor": _css("line"), "linecolor": _css("line"), "fixedrange": True,
     }  # fmt: skip
     if axis["least"] is not None:
-        shown["range"] = [axis["least"], axis["most"]]
+        ends = (axis["least"], axis["most"])
+        shown["range"] = [math.log10(end) for end in ends] if axis["log"] else list(ends)
+    if axis["log"]:
+        shown |= {"type": "log", "tickangle": 0}
     if axis["places"]:
-        shown |= {"tickvals": list(axis["places"]), "ticktext": list(map(_plain, axis["names"])), "showgrid": False}
+        shown |= {"tickvals": list(axis["places"]), "ticktext": list(map(_plain, axis["names"])), "showgrid": axis["log"]}
     return shown
 
 
@@ -88,15 +92,37 @@ def _common(trace: Words) -> dict[str, Any]:
 
 
 def _line(shape: str) -> Any:
-    def made(trace: Words) -> dict[str, Any]:
+    def made(trace: Words) -> list[dict[str, Any]]:
         dash = "solid" if trace["symbol"] == "circle" else trace["symbol"]
         look = {"color": _css(trace["colour"]), "width": 2, "shape": shape, "dash": dash}
-        return {"type": "scatter", "mode": "lines", "line": look, **_common(trace)}
+        return [{"type": "scatter", "mode": "lines", "line": look, **_common(trace)}]
 
     return made
 
 
-def _dots(trace: Words) -> dict[str, Any]:
+def _shaded(shape: str) -> Any:
+    def made(trace: Words) -> list[dict[str, Any]]:
+        """Two lines without a width; what lies between them is shaded, and the second alone is in the legend."""
+        ends = [
+            [y + sign * by for y, by in zip(trace["y"], trace[end], strict=True)] for sign, end in ((-1, "below"), (1, "above"))
+        ]
+        plain = {
+            "type": "scatter",
+            "mode": "lines",
+            "line": {"width": 0, "shape": shape},
+            "hoverinfo": "skip",
+            "x": list(trace["x"]),
+        }
+        upper = {"name": _plain(trace["name"]), "showlegend": bool(trace["name"]), "y": ends[1]}
+        return [
+            {**plain, "y": ends[0], "showlegend": False},
+            {**plain, **upper, "fill": "tonexty", "fillcolor": _css(trace["colour"])},
+        ]
+
+    return made
+
+
+def _dots(trace: Words) -> list[dict[str, Any]]:
     marked = bool(trace["words"])
     marker = {
         "color": _css(trace["colour"]), "symbol": trace["symbol"], "size": 12 if marked else 9,
@@ -104,13 +130,13 @@ def _dots(trace: Words) -> dict[str, Any]:
     }  # fmt: skip
     words = {"text": list(trace["words"]), "textposition": list(trace["sides"]), "textfont": {"color": _css("ink"), "size": 13}}
     mode = "markers+text" if marked else "markers"
-    return {
+    return [{
         "type": "scatter", "mode": mode, "marker": marker, "error_y": _whisker(trace), **(words if marked else {}), **_common(trace)
-    }  # fmt: skip
+    }]  # fmt: skip
 
 
-def _bars(trace: Words) -> dict[str, Any]:
-    return {"type": "bar", "orientation": "h", "marker": {"color": _css(trace["colour"])}, **_common(trace)}
+def _bars(trace: Words) -> list[dict[str, Any]]:
+    return [{"type": "bar", "orientation": "h", "marker": {"color": _css(trace["colour"])}, **_common(trace)}]
 
 
 def _whisker(trace: Words) -> dict[str, Any]:
@@ -120,4 +146,7 @@ def _whisker(trace: Words) -> dict[str, Any]:
     return {"type": "data", **ends, "color": _css(trace["colour"]), "thickness": 1.5, "width": 4}
 
 
-_LOOKS = {"steps": _line("hvh"), "stairs": _line("hv"), "dots": _dots, "bars": _bars}
+_LOOKS = {
+    "steps": _line("hvh"), "stairs": _line("hv"), "line": _line("linear"), "dots": _dots, "bars": _bars,
+    "shelves": _shaded("hvh"), "ribbon": _shaded("linear"),
+}  # fmt: skip

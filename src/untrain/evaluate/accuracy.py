@@ -24,9 +24,10 @@ def _abouts() -> dict[str, About]:
             name = f"{side}_{kind}accuracy"
             right = f"share of the {side} set answered as {labels} say"
             harm = "over-forgets" if side == "forget" else "loses utility"
-            more = f"more of the {side} set is answered so than after retraining"
+            said = "as its true labels say" if kind else "as labelled"
+            more = f"more of the {side} set is answered {said} than after retraining"
             above = f"remembers: {more}" if side == "forget" and not kind else more
-            below = f"{harm}: less of the {side} set is answered so than after retraining"
+            below = f"{harm}: less of the {side} set is answered {said} than after retraining"
             made[name] = About(right, "fraction", "the oracles' value", _WEAK, below=below, above=above, margin=_MARGIN)
             sign = "; above 0: more of it is wrong than after retraining" if side == "forget" else ""
             gap = f"oracles' {side} accuracy minus the unlearned models', on {labels}{sign}"

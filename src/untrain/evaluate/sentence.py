@@ -40,8 +40,8 @@ def sentence(
         )
     if over_forgets(verdict, scores):
         parts.append(
-            "that is over-forgetting (the Streisand effect) and a failure: examples that are answered worse than unseen ones give "
-            "themselves away."
+            f"{name} over-forgets, which is a failure (the Streisand effect): examples that are answered worse than unseen ones "
+            "give themselves away."
         )
     return " ".join(p[:1].upper() + p[1:] for p in parts)
 

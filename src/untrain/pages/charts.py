@@ -15,20 +15,21 @@ class Trace:
         x: places along the horizontal axis.
         y: values.
         colour: name of a colour of the style sheet.
-        look: how it is drawn; 'stairs' holds its value from each place to the next.
+        look: how it is drawn; 'stairs' holds its value from each place to the next, 'steps' around each place; 'shelves' and
+            'ribbon' shade what lies within ``below`` and ``above`` of the values, in steps or smoothly.
         symbol: of the dots, or the dash of a line.
         words: text beside each dot.
         sides: side of each dot on which its text stands, such as 'top left'.
         hover: text when a point is pointed at, in lines.
-        below: length of the whisker below each value.
-        above: length of the whisker above each value.
+        below: length of the whisker, or of what is shaded, below each value.
+        above: the same above each value.
     """
 
     name: str
     x: tuple[float, ...]
     y: tuple[float, ...]
     colour: str
-    look: Literal["steps", "stairs", "dots", "bars"]
+    look: Literal["steps", "stairs", "line", "dots", "bars", "shelves", "ribbon"]
     symbol: str = "circle"
     words: tuple[str, ...] = ()
     sides: tuple[str, ...] = ()
@@ -39,7 +40,7 @@ class Trace:
 
 @dataclass(frozen=True)
 class Axis:
-    """An axis: title, what follows its numbers, least and greatest value shown, named places on it."""
+    """An axis: title, what follows its numbers, least and greatest value shown, named places on it, whether it is logarithmic."""
 
     title: str
     suffix: str = ""
@@ -48,6 +49,7 @@ class Axis:
     places: tuple[float, ...] = ()
     names: tuple[str, ...] = ()
     zero: bool = False
+    log: bool = False
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -27,6 +27,7 @@ LOOKS = {
     "Retrained": ("oracle", "circle", "diamond"),
     "Unlearned": ("ours", "circle", "circle"),
 }
+BAND = "Single retrained models"
 KINDS = {"whole network": ("whole", "circle"), "part of the network": ("part", "diamond"), "control": ("original", "square")}
 
 
@@ -127,28 +128,51 @@ def edges(*models: dict[str, Answers]) -> Array:
 
 
 def margin_chart(shown: Mapping[str, Answers], bins: Array) -> Chart:
-    """Histogram of margins of one side; what lies beyond the bins is counted in the outermost."""
+    """Histogram of margins of one side, and from the least to the greatest share of single retrained models; what lies beyond
+    the bins is counted in the outermost."""
     middle = tuple(np.round((bins[1:] + bins[:-1]) / 2, 3).tolist())
     traces = []
     for who, seen in shown.items():
         colour, dash, _ = LOOKS[who]
-        counts = np.histogram(np.clip(seen.margins, bins[0], bins[-1]), bins)[0]
-        values = np.round(100 * counts / max(seen.margins.size, 1), 3)
-        traces.append(Trace(who, middle, tuple(values.tolist()), colour, "steps", dash))
+        if who == "Retrained":
+            each = np.stack([shares(row, bins) for row in seen.margins])
+            traces.append(band(middle, each, "shelves"))
+        traces.append(Trace(who, middle, tuple(shares(seen.margins, bins).tolist()), colour, "steps", dash))
     return Chart(tuple(traces), Axis("Margin of the label, nats"), Axis("Share of answers", PERCENT, 0.0, None))
 
 
+def shares(margins: Array, bins: Array) -> Array:
+    """Share of some margins in each bin, in percent."""
+    counts = np.histogram(np.clip(margins, bins[0], bins[-1]), bins)[0]
+    return np.asarray(np.round(100 * counts / max(margins.size, 1), 3))
+
+
+def band(x: tuple[float, ...], each: Array, look: Literal["shelves", "ribbon"]) -> Trace:
+    """From the least to the greatest value of single retrained models, (m, x)."""
+    edge = (x[1] - x[0]) / 2 if len(x) > 1 and look == "shelves" else 0.5 if look == "shelves" else 0.0
+    if edge:  # the outermost steps are as wide as the others
+        x, each = (x[0] - edge, *x, x[-1] + edge), np.pad(each, ((0, 0), (1, 1)), mode="edge")
+    low, high = each.min(0), each.max(0)
+    half = tuple(np.round((high - low) / 2, 4).tolist())
+    middle = tuple(np.round((high + low) / 2, 4).tolist())
+    return Trace(BAND, x, middle, "floor", look, below=half, above=half)
+
+
 def class_chart(shown: Mapping[str, Answers], classes: int) -> Chart:
-    """Accuracy by class of one side; whiskers reach from the worst model to the best."""
+    """Accuracy by class of one side; whiskers, and for retrained models a band, reach from the worst model to the best."""
     traces = []
     for at, (who, seen) in enumerate(shown.items()):
         found = [c for c in range(classes) if (seen.labels == c).any()]
-        parts = [100 * seen.correct[:, seen.labels == c].mean(1) for c in found]
-        below, above = (tuple(float(np.round(abs(end(p) - p.mean()), 3)) for p in parts) for end in (np.min, np.max))
+        parts = np.stack([100 * seen.correct[:, seen.labels == c].mean(1) for c in found], axis=1) if found else np.zeros((1, 0))
+        means = np.round(parts.mean(0), 3)
+        ends = {"below": means - parts.min(0), "above": parts.max(0) - means}
+        whiskers = {end: tuple(np.round(np.maximum(lengths, 0), 3).tolist()) for end, lengths in ends.items()}
         colour, _, symbol = LOOKS[who]
+        if who == "Retrained" and found:
+            traces.append(band(tuple(map(float, found)), parts, "shelves"))
+            whiskers = {}
         places = tuple(c + 0.22 * (at - 1) for c in found)
-        means = tuple(float(np.round(p.mean(), 3)) for p in parts)
-        traces.append(Trace(who, places, means, colour, "dots", symbol, below=below, above=above))
+        traces.append(Trace(who, places, tuple(means.tolist()), colour, "dots", symbol, **whiskers))
     step = -(-classes // 20)
     ticks = tuple(range(0, classes, step))
     return Chart(

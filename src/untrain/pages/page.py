@@ -14,11 +14,14 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from untrain.core.evaluator import About
-from untrain.pages import extremes, figures, tables, text
+from untrain.describe import entry, source
+from untrain.evaluate.verdict import LEVEL
+from untrain.pages import curves, extremes, figures, tables, text, verdicts
 from untrain.pages.charts import Chart
+from untrain.pages.opening import opening
+from untrain.pages.payers import payers
 from untrain.pages.words import heading
-from untrain.results import Material, abouts, scorers
+from untrain.results import Material, scorers
 
 NO_PLOTLY = "The charts are missing: plotly was not installed when this page was written (pip install 'untrain[figures]')."
 
@@ -44,17 +47,33 @@ def page(materials: Sequence[Material], command: str) -> str:
         materials: what it is made of, one for each run.
         command: the command that made it, shown as it is.
     """
-    glossary = abouts(scorers())
+    groups = {type(e).__name__: e.scores for e in scorers()}
     drawn = Drawn(plotly())
-    runs = [section(f"run{i}", m, glossary, drawn) for i, m in enumerate(materials, 1)]
+    runs = [section(f"run{i}", m, groups, drawn) for i, m in enumerate(materials, 1)]
     documents = [m.document for m in materials]
-    scored = {n for d in documents for r in d["results"] for n in r["scores"]}
     return environment().get_template("page.html").render(
         runs=runs, command=command, setting=documents[0]["setting"], version=documents[0]["untrain"], terms=tables.terms(),
-        glossary=[(n, heading(n), glossary[n]) for n in glossary if n in scored], missing=NO_PLOTLY if drawn.plotly is None else "",
+        glossary=glossary(documents), level=level(documents), missing=NO_PLOTLY if drawn.plotly is None else "",
         style=shipped("style.css"), script=shipped("charts.js"), plotly=Markup(drawn.plotly.source()) if drawn.plotly else "",
         figures=embedded(drawn.figures), results=embedded({"command": command, "runs": documents}),
     )  # fmt: skip
+
+
+def level(documents: Sequence[Mapping[str, Any]]) -> float:
+    """The share of false alarms that the tests keep."""
+    held = (row["verdict"]["level"] for d in documents for row in d["results"] if row["verdict"] and row["verdict"]["level"])
+    return float(next(held, LEVEL))
+
+
+def glossary(documents: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[tuple[str, str, dict[str, str]]]]]:
+    """Evaluator -> name, heading and entry of each of its scores that a run has, with or without a value."""
+    scored = {n for d in documents for r in d["results"] for n in r["scores"]}
+    found = []
+    for evaluator in scorers():
+        kind = type(evaluator)
+        told = [(n, heading(n), entry(about, source(kind))) for n, about in evaluator.scores.items() if n in scored]
+        found.extend([(kind.__name__, told)] if told else [])
+    return found
 
 
 def plotly() -> ModuleType | None:
@@ -95,15 +114,17 @@ def embedded(data: Any) -> Markup:
     return Markup(plain.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
 
 
-def section(key: str, material: Material, glossary: Mapping[str, About], drawn: Drawn) -> dict[str, Any]:
-    """All that the page shows of one run; its charts go to ``drawn``."""
+def section(key: str, material: Material, groups: Mapping[str, tables.Glossary], drawn: Drawn) -> dict[str, Any]:
+    """All that the page shows of one run, whose scores come from evaluators in ``groups``; its charts go to ``drawn``."""
     document = material.document
+    glossary = {name: about for scores in groups.values() for name, about in scores.items()}
     found, repair = figures.masks(document), is_repair(material)
     first = text.lead(document["results"])
     return {
-        "key": key, "title": title(material), "document": document, "opening": text.opening(document, repair),
-        "table": tables.comparison(document, glossary, repair), "every": tables.every(document, glossary), "about": about(material),
-        "missing": tables.missing(document), "notes": tables.notes(document), "guard": tables.guard(document),
+        "key": key, "title": title(material), "document": document, "opening": opening(document, repair),
+        "leaks": verdicts.leaks(document, first), "powerless": verdicts.powerless(first) if first else "",
+        "table": tables.comparison(document, glossary, repair), "every": tables.every(document, groups), "about": about(material),
+        "missing": tables.missing(document), "notes": tables.notes(document, glossary), "guard": tables.guard(document),
         "costs": tables.costs(document), "happened": tables.happened(document), "budget": document["setting"].get("budget"),
         "masks": found, "layers": list(dict.fromkeys(n for held in found.values() for n in held)),
         "pareto": drawn.add(f"{key}-pareto", figures.pareto(document)),
@@ -165,16 +186,26 @@ def methods(key: str, material: Material, drawn: Drawn) -> list[dict[str, Any]]:
         others = {"Original": figures.answers(material.original), **others}
     bins = figures.edges(*others.values())
     classes = int(material.oracle.logits.shape[-1])
+    rows = {row["method"]: row for row in material.document["results"]}
+    lines = curves.known(material)
     made = []
     for at, (method, seen) in enumerate(material.unlearned.items()):
         ours = figures.answers(seen)
+        drawn.add(f"{key}-roc-{at}", curves.chart(lines, seen))
         for side in figures.SEEN:
             shown = {who: seen[side] for who, seen in (*others.items(), ("Unlearned", ours))}
             drawn.add(f"{key}-margins-{side}-{at}", figures.margin_chart(shown, bins))
             if material.document.get("answers", "logits") == "logits":
                 drawn.add(f"{key}-classes-{side}-{at}", figures.class_chart(shown, classes))
-        pictures = tiles(material, ours["forget"], oracle["forget"])
-        made.append({"at": at, "method": method, "label": text.label(method), "tiles": pictures})
+        told = {
+            kind: (sentence, extremes.recognised(rows[method]["verdict"].get(kind, ()), material.inputs, material.oracle,
+                                                 ours["forget"], oracle["forget"]))
+            for kind, sentence in verdicts.looked_for(rows[method]).items()
+        }  # fmt: skip
+        made.append({
+            "at": at, "method": method, "label": text.label(method), "tiles": tiles(material, ours["forget"], oracle["forget"]),
+            "found": told, "paid": payers(rows[method]),
+        })  # fmt: skip
     return made
 
 

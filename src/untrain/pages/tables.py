@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from untrain.core.evaluator import About, Score
 from untrain.core.records import Cost, Guard
 from untrain.describe import documented
-from untrain.pages import text
+from untrain.pages import text, verdicts
 from untrain.pages.words import CONTROLS, GIVEN, PRIVACY, REPAIR, WRONG, heading
 
 Document = Mapping[str, Any]
@@ -18,12 +18,22 @@ Glossary = Mapping[str, About]
 
 @dataclass(frozen=True)
 class Cell:
-    """A number, its interval, whether it lies outside the oracles' band, and a remark."""
+    """A number, its interval, a mark ('outside' of the oracles' band, or what its verdict says), and a remark."""
 
     value: str
     interval: str = ""
-    outside: bool = False
+    mark: str = ""
     note: str = ""
+
+    @property
+    def sign(self) -> str:
+        """The mark as it is seen."""
+        return verdicts.MARKS[self.mark]
+
+    @property
+    def spoken(self) -> str:
+        """The mark as it is read aloud."""
+        return verdicts.SPOKEN.get(self.mark, self.mark)
 
 
 @dataclass(frozen=True)
@@ -56,6 +66,9 @@ class Table:
     dearer: tuple[Line, ...] = ()
 
 
+VERDICT = Column("verdict", "Verdict", "what the test of all scores together says of the method")
+
+
 def is_gap(about: About) -> bool:
     """Whether a score is a difference and so can be negative."""
     return about.low < 0
@@ -81,7 +94,7 @@ def comparison(document: Document, glossary: Glossary, repair: bool) -> Table:
     dearer = document["break_even"]["methods"]
     lines = [(row["method"] in dearer, _method(i, row, names, glossary)) for i, row in enumerate(rows, 1)]
     cheaper, above = (tuple(line for dear, line in lines if dear is side) for side in (False, True))
-    return Table(columns, cheaper, _references(document, names, glossary), above)
+    return Table((VERDICT, *columns), cheaper, _references(document, names, glossary), above)
 
 
 def _method(at: int, row: Mapping[str, Any], names: list[str], glossary: Glossary) -> Line:
@@ -89,19 +102,21 @@ def _method(at: int, row: Mapping[str, Any], names: list[str], glossary: Glossar
     if row["error"]:
         return Line(at, text.label(row["method"]), "failed", error=row["error"])
     cells = [cell(row["scores"].get(n), glossary[n]) for n in names]
-    cost = row["cost"]
-    cells.append(Cell(text.share(cost["share_of_retraining"]), f"time {text.share(cost['share_of_seconds'])}"))
-    return Line(at, text.label(row["method"]), kind, tuple(cells))
+    says, much = verdicts.short(row)
+    spent, seconds = (text.share(row["cost"].get(f"share_of_{what}")) for what in ("retraining", "seconds"))
+    cost = Cell(spent, "" if seconds == "–" else f"time {seconds}")
+    return Line(at, text.label(row["method"]), kind, (Cell(says, much, says), *cells, cost))
 
 
 def cell(score: Mapping[str, Any] | None, about: About) -> Cell:
-    """A score as a cell."""
+    """A score as a cell, marked by its verdict, or where it has none, by whether it lies outside the band."""
     if score is None or score["value"] is None:
         return Cell("–", note=score["reason"] if score else "not computed")
-    band, value = score["band"], score["value"]
-    outside = bool(band) and not band[0] <= value <= band[1]
+    band, value, verdict = score["band"], score["value"], score["verdict"]
+    mark = verdict["says"] if verdict else "outside" if band and not band[0] <= value <= band[1] else ""
     gap = is_gap(about)
-    return Cell(text.quantity(value, about.unit, gap), text.interval(score, about.unit, gap), outside, score["note"] or "")
+    note = verdicts.why(verdict) if verdict else score["note"] or ""
+    return Cell(text.quantity(value, about.unit, gap), text.interval(score, about.unit, gap), mark, note)
 
 
 def _references(document: Document, names: list[str], glossary: Glossary) -> tuple[Line, ...]:
@@ -116,22 +131,59 @@ def _references(document: Document, names: list[str], glossary: Glossary) -> tup
     for end, name, kind in wanted:
         found = [Cell(text.quantity(done.get(n, {}).get(end), glossary[n].unit, is_gap(glossary[n]))) for n in names]
         cost = Cell(text.share(1.0) if end == "ideal" else "")
-        made.append(Line(None, name, kind, (*found, cost)))
+        if any(done.get(n, {}).get(end) is not None for n in names):
+            made.append(Line(None, name, kind, (Cell(""), *found, cost)))
     return tuple(made)
 
 
-def every(document: Document, glossary: Glossary) -> list[tuple[Column, list[tuple[str, Cell, dict[str, str]]]]]:
-    """All scores that have a value: for each, every method's with floor, ceiling, ideal and band."""
+@dataclass(frozen=True)
+class Scored:
+    """A score of a method with all that it is read against."""
+
+    name: str
+    value: Cell
+    verdict: Cell
+    tested: Mapping[str, str]
+    evidence: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Group:
+    """The scores of one evaluator that have a value: for each, every method's; and how many of them tell something apart."""
+
+    name: str
+    scores: tuple[tuple[Column, tuple[Scored, ...]], ...]
+    apart: int
+
+
+def every(document: Document, groups: Mapping[str, Glossary]) -> list[Group]:
+    """All scores that have a value, by evaluator.
+
+    Args:
+        document: a run's scores.
+        groups: evaluator -> its scores.
+    """
     found = []
-    for name, about in glossary.items():
-        lines = [
-            (text.label(row["method"]), cell(row["scores"][name], about), _evidence(row["scores"][name], about))
-            for row in document["results"]
-            if row["scores"].get(name, {}).get("value") is not None
-        ]
-        if lines:
-            found.append((Column(name, heading(name), about.means), lines))
+    for evaluator, glossary in groups.items():
+        listed = [(Column(n, heading(n), a.means), _scored(document, n, a)) for n, a in glossary.items()]
+        held = tuple((column, lines) for column, lines in listed if lines)
+        if held:
+            apart = sum(any(line.verdict.mark == "distinguishable" for line in lines) for _, lines in held)
+            found.append(Group(evaluator, held, apart))
     return found
+
+
+def _scored(document: Document, name: str, about: About) -> tuple[Scored, ...]:
+    made = []
+    for row in document["results"]:
+        score = row["scores"].get(name)
+        if score is None or score["value"] is None:
+            continue
+        verdict = score["verdict"]
+        told = Cell(verdict["says"], verdicts.why(verdict), verdict["says"]) if verdict else Cell("not tested")
+        plain = replace(cell(score, about), mark="" if verdict else cell(score, about).mark)
+        made.append(Scored(text.label(row["method"]), plain, told, verdicts.evidence(verdict, about), _evidence(score, about)))
+    return tuple(made)
 
 
 def _evidence(score: Mapping[str, Any], about: About) -> dict[str, str]:
@@ -152,14 +204,18 @@ def missing(document: Document) -> list[tuple[str, list[str]]]:
     return list(found.items())
 
 
-def notes(document: Document) -> list[tuple[str, str, list[str]]]:
-    """Remarks on scores: score, remark, methods that it is made on."""
-    found: dict[tuple[str, str], list[str]] = {}
+def notes(document: Document, glossary: Glossary) -> list[tuple[str, list[str], list[str]]]:
+    """Remarks on scores: remark, scores, methods that it is made on. A verdict takes the place of what the band says."""
+    found: dict[str, tuple[list[str], list[str]]] = {}
     for row in document["results"]:
         for name, score in row["scores"].items():
-            if score["note"]:
-                found.setdefault((name, score["note"]), []).append(text.label(row["method"]))
-    return [(name, note, methods) for (name, note), methods in found.items()]
+            if not score["note"] or (score["verdict"] and score["note"] == glossary[name].below):
+                continue
+            scores, methods = found.setdefault(score["note"], ([], []))
+            scores.extend([name] if name not in scores else [])
+            label = text.label(row["method"])
+            methods.extend([label] if label not in methods else [])
+    return [(note, scores, methods) for note, (scores, methods) in found.items()]
 
 
 def happened(document: Document) -> list[tuple[str, str]]:
@@ -186,11 +242,11 @@ def costs(document: Document) -> Table:
 
 def _spent(cost: Mapping[str, Any]) -> tuple[Cell, ...]:
     shown = (
-        (text.significant(cost["flops"]), "share_of_retraining"), (text.digits(cost["forward"], 0), "share_of_examples"),
-        (text.digits(cost["backward"], 0), "share_of_backward"), (text.digits(cost["seconds"], 2), "share_of_seconds"),
-        (text.digits(None if cost["peak"] is None else cost["peak"] / 1e6, 0), "share_of_peak"),
+        (text.significant(cost.get("flops")), "share_of_retraining"), (text.digits(cost.get("forward"), 0), "share_of_examples"),
+        (text.digits(cost.get("backward"), 0), "share_of_backward"), (text.digits(cost.get("seconds"), 2), "share_of_seconds"),
+        (text.digits(cost.get("peak") and cost["peak"] / 1e6, 0), "share_of_peak"),
     )  # fmt: skip
-    return tuple(Cell(value, text.share(cost[of])) for value, of in shown)
+    return tuple(Cell(value, text.share(cost.get(of))) for value, of in shown)
 
 
 def guard(document: Document) -> Table:
@@ -207,8 +263,8 @@ def guard(document: Document) -> Table:
 
 def _guarding(at: int, row: Mapping[str, Any]) -> Line:
     held = row["guard"]
-    shown = [text.share(held["may_move"]), text.share(held["moved_share"]), text.significant(held["moved_norm"])]
-    shown += [text.significant(held["outside_mask_max"]), text.significant(held["buffer_drift"])]
+    shown = [text.share(held.get("may_move")), text.share(held.get("moved_share")), text.significant(held.get("moved_norm"))]
+    shown += [text.significant(held.get("outside_mask_max")), text.significant(held.get("buffer_drift"))]
     return Line(at, text.label(row["method"]), "", tuple(map(Cell, shown)))
 
 

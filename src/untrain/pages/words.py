@@ -28,6 +28,9 @@ HEADINGS = {
     "test_accuracy": "Test accuracy",
     "mia_loss_auc": "Loss attack, AUC",
     "mia_svc_efficacy": "SVC attack, non-members",
+    "example_max": "Surest forget example",
+    "example_min": "Least sure forget example",
+    "example_fisher": "All forget examples, p-values",
 }
 WORDS = {
     "klom": "KLoM",
@@ -47,3 +50,9 @@ def heading(score: str, labels: Mapping[str, str] | None = None) -> str:
     spelled = " ".join(WORDS.get(w, w) for w in score.split("_"))
     plain = HEADINGS.get(score, spelled[:1].upper() + spelled[1:])
     return (labels or {}).get(score, plain)
+
+
+def named(score: str) -> str:
+    """A score's heading inside a sentence: no capital at its start unless it is an abbreviation's, no unit."""
+    told = heading(score).removesuffix(", points")
+    return told[:1].lower() + told[1:] if told[1:2].islower() else told

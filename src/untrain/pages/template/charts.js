@@ -33,6 +33,17 @@
   document.querySelectorAll("select[data-run]").forEach((select) => select.addEventListener("change", () => choose(select)));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => charts(".chart"));
 
+  // A link into what is folded away unfolds it.
+  const unfold = () => {
+    const target = location.hash && document.getElementById(location.hash.slice(1));
+    const folded = target && target.closest("details");
+    if (!folded || folded.open) return;
+    folded.open = true;
+    target.scrollIntoView();
+  };
+  addEventListener("hashchange", unfold);
+  unfold();
+
   const save = document.getElementById("save");
   save.hidden = false;
   save.addEventListener("click", () => {
