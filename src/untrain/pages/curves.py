@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from untrain.core.records import Observation
-from untrain.evaluate.lossmia import class_weights
+from untrain.evaluate.thresholdmia import class_weights
 from untrain.maths.logits import losses
 from untrain.pages.charts import Axis, Chart, Trace
 from untrain.pages.figures import LOOKS, band
