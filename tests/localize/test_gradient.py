@@ -42,3 +42,16 @@ def test_by_channel_it_finds_the_planted_neuron():
     model, problem = neuron(4)
     bits = Gradient(keep=0.3, per="channel")(model, problem).bits["0.weight"]
     assert bits[4].all()
+
+
+def test_on_all_training_data_it_is_the_gradient_of_forget_and_retain_set():
+    model, problem = small()
+    (problem.task.loss(model, problem.forget).sum() + problem.task.loss(model, problem.retain).sum()).backward()
+    flat = torch.cat([p.grad.flatten() for p in model.parameters()]).abs()
+    made = torch.cat([b.flatten() for b in Gradient(keep=0.2, on="all")(*small()).bits.values()])
+    assert float(flat[made].min()) >= float(flat[~made].max()) - 1e-5
+
+
+def test_on_all_training_data_it_is_blind_to_the_request():
+    assert Gradient(on="all").blind()
+    assert not Gradient().blind()

@@ -13,7 +13,8 @@ from torch import nn
 from untrain.core.errors import ModelError, NotFinite
 from untrain.core.records import Batch, Examples, Problem
 from untrain.core.spec import Spec
-from untrain.localize.choices import Channels, Gather, _top, by_channel, by_weight, gather, has_attention
+from untrain.localize.choices import Channels, Gather, _top, by_channel, by_weight, has_attention
+from untrain.localize.gathering import gather
 from untrain.localize.gradient import Gradient
 from untrain.localize.weightedgrad import WeightedGrad
 from untrain.models.resnet import ResNet

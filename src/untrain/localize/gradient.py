@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from untrain.core.records import Head, Problem
 from untrain.core.roles import Localizer
 from untrain.core.steps import Keep
-from untrain.localize.choices import Channels, Gather, by_channel, by_weight, gather, has_attention
+from untrain.localize.choices import Channels, Gather, Per, choose
+from untrain.localize.gathering import gather
 
 
 class Gradient(Localizer):
@@ -17,7 +18,8 @@ class Gradient(Localizer):
 
     Args:
         keep: share of the parameters in the mask.
-        per: whether single 'weight's or 'channel's compete.
+        per: whether single 'weight's, 'channel's or whole 'tensor's compete.
+        on: whose gradients: the 'forget' set's or 'all' training data's.
         channels: how scores become a choice of channels.
         gather: how gradients are summed.
         head: whether the classifier moves in 'full', where 'masked' only, or stays 'frozen'.
@@ -26,14 +28,17 @@ class Gradient(Localizer):
     """
 
     keep: Keep = 0.5
-    per: Literal["channel", "weight"] = "weight"
+    per: Per = "weight"
+    on: Literal["forget", "all"] = "forget"
     channels: Channels = Channels()
     gather: Gather = Gather()
     head: Head = "masked"
 
+    def blind(self) -> bool:
+        """On all training data alike."""
+        return self.on == "all"
+
     def localize(self, model: nn.Module, problem: Problem) -> dict[str, Tensor]:
         """The mask."""
-        scores = gather(model, problem, "forget", self.gather, lambda weight, gradient: gradient)
-        if self.per == "weight":
-            return by_weight(scores, self.keep, self.channels.count)
-        return by_channel(scores, self.keep, self.channels, has_attention(model))
+        scores = gather(model, problem, self.on, self.gather, lambda weight, gradient: gradient)
+        return choose(scores, self.per, self.keep, self.channels, model)

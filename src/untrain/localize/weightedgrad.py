@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from untrain.core.records import Head, Problem
 from untrain.core.roles import Localizer
 from untrain.core.steps import Keep
-from untrain.localize.choices import Channels, Gather, by_channel, by_weight, gather, has_attention
+from untrain.localize.choices import Channels, Gather, Per, choose
+from untrain.localize.gathering import gather
 
 
 class WeightedGrad(Localizer):
@@ -20,7 +21,7 @@ class WeightedGrad(Localizer):
 
     Args:
         keep: share of the parameters in the mask.
-        per: whether 'channel's or single 'weight's compete.
+        per: whether 'channel's, single 'weight's or whole 'tensor's compete.
         on: whose gradients: the 'forget' set's or 'all' training data's.
         channels: how scores become a choice of channels.
         gather: how gradients are summed.
@@ -31,7 +32,7 @@ class WeightedGrad(Localizer):
     """
 
     keep: Keep = 0.3
-    per: Literal["channel", "weight"] = "channel"
+    per: Per = "channel"
     on: Literal["forget", "all"] = "forget"
     channels: Channels = Channels()
     gather: Gather = Gather()
@@ -44,6 +45,4 @@ class WeightedGrad(Localizer):
     def localize(self, model: nn.Module, problem: Problem) -> dict[str, Tensor]:
         """The mask."""
         scores = gather(model, problem, self.on, self.gather, lambda weight, gradient: weight * gradient)
-        if self.per == "weight":
-            return by_weight(scores, self.keep, self.channels.count)
-        return by_channel(scores, self.keep, self.channels, has_attention(model))
+        return choose(scores, self.per, self.keep, self.channels, model)

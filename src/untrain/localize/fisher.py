@@ -1,0 +1,47 @@
+"""Selective synaptic dampening's ratio of importances."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from untrain.core.records import Head, Problem
+from untrain.core.roles import Localizer
+from untrain.core.steps import Keep
+from untrain.localize.choices import Channels, Gather, Per, choose
+from untrain.localize.gathering import gather
+
+
+class Fisher(Localizer):
+    """Keep the weights with the largest ``importance(forget) / importance(all data)``; an importance is a ``sum of gradient ** 2``.
+
+    What no example of the forget set moves has a ratio of 0.
+
+    Args:
+        keep: share of the parameters in the mask.
+        per: whether single 'weight's, 'channel's or whole 'tensor's compete.
+        channels: how scores become a choice of channels.
+        gather: whose gradients are squared: each 'batch's, each 'example's (the diagonal of the empirical Fisher
+            information), or their 'sum's.
+        head: whether the classifier moves in 'full', where 'masked' only, or stays 'frozen'.
+
+    Source: Foster et al. 2024 (SSD), arXiv 2308.07707, eq. 4 and 5; batches as in DEL's code.
+    Departs: sums where the code has means over batches, which leaves the order of weights as it is.
+    """
+
+    keep: Keep = 0.3
+    per: Per = "weight"
+    channels: Channels = Channels()
+    gather: Gather = Gather(magnitude="batch")
+    head: Head = "masked"
+
+    def localize(self, model: nn.Module, problem: Problem) -> dict[str, Tensor]:
+        """The mask."""
+        forget, retain = (gather(model, problem, on, self.gather, _square) for on in ("forget", "retain"))
+        # A frozen weight scores below zero and stays so; where nothing was moved the ratio is 0.
+        scores = {n: torch.where(f > 0, f / (f + retain[n]), f) for n, f in forget.items()}
+        return choose(scores, self.per, self.keep, self.channels, model)
+
+
+def _square(weight: Tensor, gradient: Tensor) -> Tensor:
+    return gradient**2
