@@ -15,6 +15,7 @@ from untrain.maths.roc import (
     placements,
     ranking,
     rates,
+    sensitivity,
     threshold,
     tpr_at,
 )
@@ -143,3 +144,26 @@ def test_constant_scores_have_a_curve_and_a_cut():
     assert [a.tolist() for a in curve(same, same)] == [[0, 1], [0, 1]]
     assert tpr_at(same, same, 0.1) == 0
     assert balanced_accuracy(same, same, best_cut(same, same)) == 0.5
+
+
+SHARES = np.array([0.0, 0.01, 0.1, 0.25, 0.5])
+
+
+def test_a_sensitivity_is_the_rate_that_intervals_are_made_of():
+    draw = np.random.default_rng(0)
+    members, others, weights = draw.normal(0.5, 1, 60), np.round(draw.normal(size=80), 1), draw.uniform(0.5, 2, 80)
+    ours = sensitivity(members, others, SHARES, weights)
+    theirs = [rates(members, others, r, weights, np.ones((1, 60)), np.ones((1, 80)))[0] for r in SHARES]
+    np.testing.assert_allclose(ours, theirs)
+
+
+def test_all_members_are_found_where_all_others_may_be_taken_for_members():
+    assert sensitivity(np.array([-5.0]), np.array([1.0, 2.0]), np.array([0.5, 1.0]), np.ones(2)).tolist() == [0.0, 1.0]
+
+
+def test_the_area_under_a_curve_is_that_of_the_attack():
+    draw = np.random.default_rng(1)
+    members, others = draw.normal(1, 1, 4000), draw.normal(0, 1, 4000)
+    fine = np.linspace(0, 1, 2001)
+    area = np.trapezoid(sensitivity(members, others, fine, np.ones(4000)), fine)
+    assert area == pytest.approx(0.7602, abs=0.012)  # Phi(1 / sqrt(2))

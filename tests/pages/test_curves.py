@@ -6,30 +6,7 @@ import numpy as np
 import pytest
 
 from untrain.core.records import Observation
-from untrain.maths.roc import rates as rates_of
 from untrain.pages import curves
-
-RATES = np.array([0.0, 0.01, 0.1, 0.25, 0.5, 1.0])
-
-
-def test_a_sensitivity_is_the_rate_that_intervals_are_made_of():
-    draw = np.random.default_rng(0)
-    members, others, weights = draw.normal(0.5, 1, 60), np.round(draw.normal(size=80), 1), draw.uniform(0.5, 2, 80)
-    ours = curves.sensitivity(members, others, RATES[:-1], weights)
-    theirs = [rates_of(members, others, r, weights, np.ones((1, 60)), np.ones((1, 80)))[0] for r in RATES[:-1]]
-    np.testing.assert_allclose(ours, theirs)
-
-
-def test_all_members_are_found_where_all_others_may_be_taken_for_members():
-    assert curves.sensitivity(np.array([-5.0]), np.array([1.0, 2.0]), np.array([0.5, 1.0]), np.ones(2)).tolist() == [0.0, 1.0]
-
-
-def test_the_area_under_a_curve_is_that_of_the_attack():
-    draw = np.random.default_rng(1)
-    members, others = draw.normal(1, 1, 4000), draw.normal(0, 1, 4000)
-    fine = np.linspace(0, 1, 2001)
-    area = np.trapezoid(curves.sensitivity(members, others, fine, np.ones(4000)), fine)
-    assert area == pytest.approx(0.7602, abs=0.012)  # Phi(1 / sqrt(2))
 
 
 def test_a_chart_has_the_band_of_retrained_models_on_logarithmic_axes(privacy):

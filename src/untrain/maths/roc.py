@@ -146,6 +146,15 @@ def curve(members: Array, others: Array, weights: Array | None = None, points: i
     return fpr, tpr
 
 
+def sensitivity(members: Array, others: Array, rates: Array, weights: Array | None = None) -> Array:
+    """Share of members above the least threshold that others of at most a share of all their weight exceed, at each share (g,)."""
+    order = np.argsort(-others, kind="stable")
+    held = np.cumsum(np.ones(len(others)) if weights is None else weights[order])
+    beyond = held / held[-1]
+    thresholds = np.append(others[order], -np.inf)[np.searchsorted(beyond, rates * (1 + 1e-9), side="right")]
+    return np.asarray(1 - np.searchsorted(np.sort(members), thresholds, side="right") / len(members))
+
+
 def best_cut(members: Array, others: Array, member_weights: Array | None = None, weights: Array | None = None) -> float:
     """The threshold with the greatest balanced accuracy on these scores, midway between two of them; the lowest of equals."""
     scores = np.concatenate([members, others])
@@ -182,14 +191,5 @@ def mean_curve(members: Array, others: Array, weights: Array | None = None, poin
     """
     half = points // 2
     grid = np.unique(np.concatenate([[0.0], np.geomspace(1 / others.shape[1], 1, half), np.linspace(0, 1, points - half - 1)]))
-    found = np.empty((len(members), len(grid)))
-    w = np.ones(others.shape[1]) if weights is None else weights
-    for row, own, other in zip(found, members, others, strict=True):
-        order = np.argsort(other, kind="stable")
-        ranked, total = other[order], np.cumsum(w[order])
-        upto = total[np.searchsorted(ranked, ranked, side="right") - 1]
-        over = (total[-1] - upto) / total[-1]  # descending
-        cuts = ranked[np.searchsorted(-over, -grid * (1 + 1e-12), side="left")]
-        row[:] = 1 - np.searchsorted(np.sort(own), cuts, side="right") / len(own)
-        row[-1] = 1.0
-    return grid, found.mean(0)
+    found = [sensitivity(own, other, grid, weights) for own, other in zip(members, others, strict=True)]
+    return grid, np.mean(found, axis=0)

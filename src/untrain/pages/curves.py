@@ -11,6 +11,7 @@ import numpy as np
 from untrain.core.records import Observation
 from untrain.evaluate.thresholdmia import class_weights
 from untrain.maths.logits import losses
+from untrain.maths.roc import sensitivity
 from untrain.pages.charts import Axis, Chart, Trace
 from untrain.pages.figures import LOOKS, band
 from untrain.results import Material
@@ -67,14 +68,6 @@ def sensitivities(seen: Observation, rates: Array) -> Array | None:
     here = np.flatnonzero(forget | test)
     certain = -losses(np.asarray(seen.logits[:, here]), labels[here])
     return np.stack([sensitivity(row[forget[here]], row[test[here]], rates, weights) for row in certain])
-
-
-def sensitivity(members: Array, others: Array, rates: Array, weights: Array) -> Array:
-    """Share of members above the least threshold that others of at most a share of all their weight exceed, at each share (g,)."""
-    order = np.argsort(-others, kind="stable")
-    beyond = np.cumsum(weights[order]) / weights.sum()
-    thresholds = np.append(others[order], -np.inf)[np.searchsorted(beyond, rates * (1 + 1e-9), side="right")]
-    return 1 - np.searchsorted(np.sort(members), thresholds, side="right") / len(members)
 
 
 def roc_chart(shown: Mapping[str, Array], rates: Array, members: int) -> Chart:
