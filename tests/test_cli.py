@@ -119,9 +119,17 @@ def test_scores_csv_has_a_line_for_each_method_and_score(tiny):
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == [
         "scenario", "method", "score", "value", "low", "high", "floor", "ceiling", "ideal", "reason", "resampled", "note",
+        "verdict", "difference", "difference_low", "difference_high", "margin", "p",
     ]  # fmt: skip
     expected = {(row["method"], name): score["value"] for row in tiny.document["results"] for name, score in row["scores"].items()}
     assert {(r["method"], r["score"]): float(r["value"]) if r["value"] else None for r in rows} == expected
+    says = {
+        (row["method"], n): (s["verdict"] or {}).get("says", "")
+        for row in tiny.document["results"]
+        for n, s in row["scores"].items()
+    }
+    assert {(r["method"], r["score"]): r["verdict"] for r in rows} == says
+    assert any(says.values())
 
 
 def test_results_json_is_the_document(tiny):

@@ -24,12 +24,16 @@ def scores_csv(documents: Sequence[Document]) -> str:
     """One line for each run, method and score."""
     text = io.StringIO()
     columns = ("value", "low", "high", "floor", "ceiling", "ideal", "reason", "resampled", "note")
+    tested = {"verdict": "says", "difference": "difference", "difference_low": "low", "difference_high": "high", "margin": "margin",
+              "p": "p"}  # fmt: skip
     table = csv.writer(text)
-    table.writerow(("scenario", "method", "score", *columns))
+    table.writerow(("scenario", "method", "score", *columns, *tested))
     for document in documents:
         for row in document["results"]:
             for name, score in row["scores"].items():
-                table.writerow((document["scenario"], row["method"], name, *(score[c] for c in columns)))
+                verdict = score["verdict"] or {}
+                plain = (score[c] for c in columns)
+                table.writerow((document["scenario"], row["method"], name, *plain, *(verdict.get(c) for c in tested.values())))
     return text.getvalue()
 
 

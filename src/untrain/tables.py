@@ -8,7 +8,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-SHOWN = ("forget_gap", "test_gap", "mia_loss_auc", "forget_accuracy", "retain_accuracy", "test_accuracy", "forget_true_accuracy")
+from untrain.pages import verdicts
+from untrain.pages.text import lead
+
+SHOWN = ("forget_gap", "mia_loss_auc", "forget_accuracy", "retain_accuracy", "test_accuracy", "forget_true_accuracy")
 
 
 def print_runs(runs: list[dict[str, Any]], colour: bool) -> None:
@@ -17,11 +20,22 @@ def print_runs(runs: list[dict[str, Any]], colour: bool) -> None:
     console = Console(file=sys.stdout, no_color=not colour, highlight=False, markup=False, emoji=False, width=width)
     for document in runs:
         console.print(table_of(document))
+        for told in verdict_of(document):
+            console.print(told)
         for warning in document["warnings"]:
             console.print(f"note: {warning}")
         for row in document["results"]:
             for note in row["notes"]:
                 console.print(f"note: {row['method']}: {note}")
+
+
+def verdict_of(document: dict[str, Any]) -> list[str]:
+    """The verdict on the method that a report opens with, and on others that leak."""
+    first = lead(document["results"])
+    if first is None:
+        return []
+    told = (f"verdict: {verdicts.sentence(first)}", verdicts.leaks(document, first), verdicts.powerless(first))
+    return [sentence for sentence in told if sentence]
 
 
 def table_of(document: dict[str, Any]) -> Table:
@@ -33,6 +47,7 @@ def table_of(document: dict[str, Any]) -> Table:
         title += f", a budget of {100 * document['setting']['budget']:g} % of retraining"
     table = Table(title=title, title_justify="left")
     table.add_column("method", overflow="fold")
+    table.add_column("verdict")
     for name in names:
         table.add_column(name.replace("_", " "), justify="right")
     table.add_column("cost", justify="right")
@@ -42,14 +57,17 @@ def table_of(document: dict[str, Any]) -> Table:
             table.add_section()
             table.add_row(f"-- {document['break_even']['line']} --", style="dim")
         if row["error"] is not None:
-            table.add_row(row["method"], f"failed: {row['error']}", *[""] * len(names))
+            table.add_row(row["method"], f"failed: {row['error']}", *[""] * (len(names) + 1))
             continue
-        table.add_row(row["method"], *[_cell(n, row["scores"][n]) for n in names], _share(row["cost"]["share_of_retraining"]))
+        cells = [_cell(n, row["scores"][n]) for n in names]
+        table.add_row(row["method"], _verdict(row["verdict"]), *cells, _share(row["cost"].get("share_of_retraining")))
     table.add_section()
     if done:
         for label, key in (("oracles (ideal)", "ideal"), ("floor", "floor"), ("original (ceiling)", "ceiling")):
-            share = "100 %" if key == "ideal" else ""
-            table.add_row(label, *[_number(n, done[0]["scores"][n][key]) for n in names], share, style="dim")
+            numbers = [done[0]["scores"][n][key] for n in names]
+            if any(number is not None for number in numbers):
+                share = "100 %" if key == "ideal" else ""
+                table.add_row(label, "", *map(_number, names, numbers), share, style="dim")
     return table
 
 
@@ -91,6 +109,15 @@ def search_table(document: dict[str, Any]) -> Table:
 def counted(count: int, word: str) -> str:
     """``1 seed``, ``2 seeds``."""
     return f"{count} {word}" if count == 1 else f"{count} {word}s"
+
+
+def _verdict(verdict: dict[str, Any]) -> str:
+    """The verdict on a method in a few letters: what it says, by how many scores, and how many examples can be told."""
+    tested, counts = len(verdict["tested"]), verdict["counts"]
+    apart, equal = (len(verdict[n]) for n in ("distinguishable", "indistinguishable"))
+    says = {"distinguishable": f"differs {apart}/{tested}", "indistinguishable": f"equal {equal}/{tested}"}
+    found = counts["recognised"] + counts["standing_out"]
+    return says.get(verdict["says"], f"too few, equal {equal}/{tested}") + (f", {found} ex." if found else "")
 
 
 def _cell(name: str, score: dict[str, Any]) -> str:
