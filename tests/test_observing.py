@@ -6,12 +6,13 @@ from typing import ClassVar
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from typer.testing import CliRunner
 
 import untrain as ut
 from untrain import cli, commands
 from untrain.conduct import Comparison, conduct
-from untrain.core.errors import NotFinite, SpecError
+from untrain.core.errors import BadInput, NotFinite, SpecError
 from untrain.core.evaluator import About, Measure, Part
 from untrain.core.observer import Observer
 from untrain.core.spec import parse
@@ -189,3 +190,46 @@ def test_observers_are_listed_and_shown():
 def test_no_two_scores_have_one_name():
     names = [name for one in scorers() for name in one.scores]
     assert len(names) == len(set(names))
+
+
+def saved(run, store, folder, *names):
+    """Checkpoints of some models of a run."""
+    keys = run.record["ingredients"]["models"]
+    found = []
+    for name in names:
+        kind, at = name
+        key = keys["methods"][1]["keys"][at] if kind == "unlearned" else keys[kind][at]
+        held = {n: torch.from_numpy(a) for n, a in store.get(key).tensors("weights").items()}
+        found.append(folder / f"{kind}{at}.safetensors")
+        save_file(held, found[-1])
+    return [str(file) for file in found]
+
+
+def test_checkpoints_that_were_given_are_observed(store, tmp_path):
+    run = made(store)
+    ours, start = saved(run, store, tmp_path, ("unlearned", 0)), saved(run, store, tmp_path, ("original", 0), ("original", 1))
+    theirs = saved(run, store, tmp_path, *(("oracle", at) for at in range(4)))
+    given = {"scenario": SCENARIO, "model": ours, "oracle": theirs, "store": tmp_path / "store"}
+    scores = ut.audit(**given, original=start, observe=[QUICK, "Weights"])["results"][0]["scores"]
+    assert scores["relearn_time"]["value"] is not None
+    assert 0 < scores["weight_distance_original"]["value"] < scores["weight_distance"]["value"]
+    assert "relearn_time" not in ut.audit(**given, original=start)["results"][0]["scores"]
+    with pytest.raises(BadInput, match=r"Relearn\(.* holds models against the originals, and none were given"):
+        ut.audit(**given, observe=QUICK)
+    with pytest.raises(BadInput, match="only answers are known, and observers look at models"):
+        answers = store.get(run.record["ingredients"]["models"]["original"][0]).array("logits")
+        ut.audit(**given, original=np.stack([answers, 2 * answers]), observe="Weights")
+
+
+def test_answers_alone_cannot_be_observed(tmp_path):
+    with pytest.raises(BadInput, match=r"Zrf\(\) looks at models, and only answers were given"):
+        ut.audit(np.zeros((2, 4, 2)), np.ones((2, 4, 2)), labels=[0, 1, 0, 1], sides=["forget", "retain", "test", "test"],
+                 store=tmp_path, observe="Zrf")  # fmt: skip
+
+
+def test_what_does_not_depend_on_the_originals_is_found_again_among_more_of_them(tmp_path):
+    held = Store(tmp_path / "store")
+    made(held, Noted(), seeds=1, oracles=2)
+    assert len(LOOKED) == 1 + 2 + 2
+    made(held, Noted(), seeds=2, oracles=2)
+    assert len(LOOKED) == 5 + 3

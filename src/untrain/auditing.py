@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from untrain.audits.given import Given, Told
     from untrain.conduct import Progress
     from untrain.core.evaluator import Evaluator
+    from untrain.core.observer import Observer
     from untrain.core.roles import Scenario
     from untrain.course import Page, Way
     from untrain.crew import Crew
@@ -40,6 +41,7 @@ def audit(
     threads: int = 1, workers: int | None = 1, images: bool = True, command: str = "",
     tell: Callable[[Progress], None] | None = None, precision: str = "auto", compiled: bool = False, on: str | Crew = "here",
     looks: int = 1, evaluators: str | Evaluator | Sequence[str | Evaluator] = (),
+    observe: str | Observer | Sequence[str | Observer] = (),
 ) -> Document:  # fmt: skip
     """Score what someone else's code unlearned, with their oracles or ours.
 
@@ -76,6 +78,7 @@ def audit(
         on: who trains our oracles.
         looks: how often scores are looked at while oracles are trained; it ends as soon as all of them are decided.
         evaluators: what scores; empty for one of each.
+        observe: observers that look at the checkpoints and at retrained models too, such as 'Zrf'.
 
     Returns:
         The document of scores, as ``run`` gives it.
@@ -86,12 +89,12 @@ def audit(
     """
     from untrain.audits.given import Told
     from untrain.course import Page, Way, evaluators_of
+    from untrain.observing import observers_of
 
     told = Told(labels, sides, ids, forget, retain, test)
     checkpoints = {"model": listing(model), "oracle": listing(oracle)}
-    way = Way(
-        setting_of(device, threads, precision, compiled, away=on != "here"), workers, on, tell, looks, evaluators_of(evaluators)
-    )
+    setting = setting_of(device, threads, precision, compiled, away=on != "here")
+    way = Way(setting, workers, on, tell, looks, evaluators_of(evaluators), observers_of(observe))
     page = Page(out, images, command)
     arrays = {"unlearned": unlearned, "oracles": oracles, "originals": original}
     if not name.strip():
@@ -135,6 +138,8 @@ def of_arrays(
         raise BadInput("nothing to audit was given: --unlearned FILE with answers, or --model CHECKPOINT with --scenario")
     if arrays["oracles"] is None or number(arrays["oracles"]) is not None:
         raise DataError(NO_ORACLE)
+    if way.observers:
+        raise BadInput(f"{way.observers[0]!r} looks at models, and only answers were given: name checkpoints and their scenario")
     if way.looks != 1:
         raise BadInput(f"looks={way.looks}: all models are given, so there is nothing to train and to stop early")
     refused([], way, page)
@@ -156,6 +161,7 @@ def of_scenario(
     from untrain.core.door import alike
     from untrain.course import crewed, priced, refused, scenes_of, staged
     from untrain.looks import planned
+    from untrain.observing import watch
     from untrain.runs import Sizes, lay
     from untrain.store import Store
 
@@ -182,9 +188,9 @@ def of_scenario(
             shapes = [(who, (len(k), *shape_of(k[0], held))) for who, k in keys.items()]
             alike(shapes)
             models = models_of(keys["unlearned"], keys["oracles"], keys.get("originals", []), name)
-            return lay(
-                scene, models, Sizes(count, len(keys["oracles"]), seed if ours else None), held, way.setting, {**facts, **more}
-            )
+            seen = watch(scene, way.observers, models, seed, held, way.setting)
+            sizes = Sizes(count, len(keys["oracles"]), seed if ours else None)
+            return lay(scene, models, sizes, held, way.setting, {**facts, **seen, **more})
 
         if way.looks == 1:
             entry = take(comparison.oracles, {})

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from untrain import auditing, commands
-from untrain.options import Evaluators, Images, Json, Looks, On, PriceOnly, Seed, StoreAt, Workers
+from untrain.options import Evaluators, Images, Json, Looks, Observe, On, PriceOnly, Seed, StoreAt, Workers
 from untrain.terminal import finish, home, priced, spoken, teller
 
 _ARRAYS = "a .npy, .npz or .safetensors file, a folder of .npy files, or side=PATH joined by commas"
@@ -47,6 +47,7 @@ def audit(
     images: Images = True,
     looks: Looks = 1,
     evaluators: Evaluators = None,
+    observe: Observe = None,
     price: PriceOnly = False,
     as_json: Json = False,
 ) -> None:
@@ -59,7 +60,7 @@ def audit(
         unlearned, oracles, before, labels, sides, ids, forget, retain, test, model=model or (), oracle=oracle or (),
         scenario=scenario, easydub=easydub, forget_set=forget_set, name=name, store=home(store), out=out, seed=seed,
         device=device, threads=threads, workers=workers, images=images, command=spoken(), tell=teller(), precision=precision,
-        compiled=compiled, on=on, looks=looks, evaluators=evaluators or (),
+        compiled=compiled, on=on, looks=looks, evaluators=evaluators or (), observe=observe or (),
     )  # fmt: skip
     finish({"runs": [document], "failed": 0, "report": str(out / "report.html")}, as_json, document)
 

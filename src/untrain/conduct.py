@@ -240,16 +240,14 @@ def record(
             for m in comparison.methods
         ],
     }
-    sizes = Sizes(comparison.seeds, comparison.oracles, comparison.seed)
-    if not comparison.observers:
-        return lay(scene, keys, sizes, store, setting, more)
 
     def told(done: int, total: int, label: str, gone: float) -> None:
         if tell is not None:
             tell(Progress(done, total, label, gone, None))
 
-    found = watch(scene, comparison.observers, keys, comparison.seed, store, setting, told)
-    return lay(scene, keys, sizes, store, setting, {"observed": found, **(more or {})})
+    seen = watch(scene, comparison.observers, keys, comparison.seed, store, setting, told)
+    sizes = Sizes(comparison.seeds, comparison.oracles, comparison.seed)
+    return lay(scene, keys, sizes, store, setting, {**seen, **(more or {})})
 
 
 def oracles_of(comparison: Comparison, scene: Scene, setting: Setting) -> list[str]:

@@ -12,6 +12,7 @@ from untrain.asked import opened, refuse, whole
 from untrain.conduct import Comparison, Progress, Tell, make, portable, record, todo_of, workers_for
 from untrain.core.errors import BadInput, SpecError
 from untrain.core.evaluator import Evaluator
+from untrain.core.observer import Observer
 from untrain.core.spec import parse
 from untrain.jobs import Scene, Setting, open_scene
 from untrain.looks import Look, looked, planned
@@ -37,6 +38,7 @@ class Way:
         tell: told of progress.
         looks: how often scores are looked at on the way.
         evaluators: what scores; empty for one of each.
+        observers: what looks at models too, where an audit was given them.
     """
 
     setting: Setting
@@ -45,6 +47,7 @@ class Way:
     tell: Tell | None = None
     looks: int = 1
     evaluators: tuple[Evaluator, ...] = ()
+    observers: tuple[Observer, ...] = ()
 
     def say(self, text: str) -> None:
         """Tell something that is not that a model was made."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -45,7 +45,7 @@ def observers_of(given: str | Observer | Sequence[str | Observer]) -> tuple[Obse
 def watch(
     scene: Scene, observers: Sequence[Observer], models: Mapping[str, Any], seed: int, store: Store, setting: Setting,
     tell: Told | None = None,
-) -> Seen:  # fmt: skip
+) -> dict[str, Seen]:  # fmt: skip
     """Have each observer look at each model of a run, where it has not; models whose making failed are left out.
 
     Args:
@@ -58,37 +58,54 @@ def watch(
         tell: told of observations done and in all, the last one's label and the seconds gone.
 
     Returns:
-        Observer's spelling -> model's key -> key of the entry of what was found.
+        What the run's record is to tell: under 'observed' observer's spelling -> model's key -> key of the entry of what was
+        found. Nothing where nobody looks.
+
+    Raises:
+        BadInput: a model is known by its answers alone, or there are no originals and an observer needs them.
     """
+    if not observers:
+        return {}
     keys = [*models["original"], *models["oracle"], *(k for m in models["methods"] for k in m["keys"])]
-    entries = [_entry(store, key) for key in dict.fromkeys(keys)]
+    entries = [e for e in (_entry(store, key) for key in dict.fromkeys(keys)) if not e.record.get("error")]
     originals = [_entry(store, key) for key in models["original"]]
+    _check(observers, entries, originals)
     sight = _sight(scene, originals, seed)
     found: Seen = {repr(one): {} for one in observers}
-    todo = [(one, entry) for one in observers for entry in entries if not entry.record.get("error")]
-    begun = time.perf_counter()
-    before = torch.get_num_threads()
+    todo = [(one, entry) for one in observers for entry in entries]
+    begun, before = time.perf_counter(), torch.get_num_threads()
     torch.set_num_threads(setting.threads)
     try:
         for at, (one, entry) in enumerate(todo, 1):
-            found[repr(one)][entry.key] = _look(one, entry, scene, sight, models["original"], store, setting)
+            found[repr(one)][entry.key] = _look(one, entry, scene, sight, models["original"], store)
             if tell is not None:
-                tell(
-                    at,
-                    len(todo),
-                    f"{one!r} of {entry.record['ingredients'].get('label', entry.key[:12])}",
-                    time.perf_counter() - begun,
-                )
+                tell(at, len(todo), _label(one, entry), time.perf_counter() - begun)
     finally:
         torch.set_num_threads(before)
-    return found
+    return {"observed": found}
 
 
-def _look(one: Observer, entry: Entry, scene: Scene, sight: Sight, originals: Sequence[str], store: Store, setting: Setting) -> str:
+def _check(observers: Sequence[Observer], entries: Sequence[Entry], originals: Sequence[Entry]) -> None:
+    bare = [e for e in entries if "weights.safetensors" not in e.record["files"]]
+    if bare:
+        told = bare[0].record["ingredients"].get("label", bare[0].key[:12])
+        raise BadInput(f"{told}: only answers are known, and observers look at models; give checkpoints, or leave --observe out")
+    needy = [one for one in observers if one.by_original and not originals]
+    if needy:
+        raise BadInput(f"{needy[0]!r} holds models against the originals, and none were given: give them, or leave it out")
+
+
+def _label(one: Observer, entry: Entry) -> str:
+    return f"{one!r} of {entry.record['ingredients'].get('label', entry.key[:12])}"
+
+
+def _look(one: Observer, entry: Entry, scene: Scene, sight: Sight, originals: Sequence[str], store: Store) -> str:
     """The key of what an observer found of a model; it looks when that is not there."""
+    if not one.by_original:  # what does not depend on them stands whoever they are
+        sight, originals = replace(sight, original=sight.original[:0]), ()
     made = {
-        "kind": "observation", "label": f"{one!r} of {entry.record['ingredients'].get('label', '')}", "engine": engine(),
-        "torch": torch.__version__, "device": scene.data.train.y.device.type, "threads": setting.threads,
+        "kind": "observation", "label": _label(one, entry), "engine": engine(),
+        "torch": torch.__version__, "device": scene.data.train.y.device.type, "threads": torch.get_num_threads(),
         "observer": canonical(one), "sources": sources(one), "model": entry.key, "originals": list(originals),
         "forget": scene.asked.digest, "seen": scene.prints["seen"], "seed": sight.seed,
     }  # fmt: skip
@@ -122,7 +139,7 @@ def _sight(scene: Scene, originals: Sequence[Entry], seed: int) -> Sight:
         forget=take(scene.data.train, rows),
         test=scene.data.test,
         init=lambda drawn: scene.learner.init(scene.data.train, drawn),
-        original=np.stack([entry.array("logits")[rows] for entry in originals]),
+        original=np.stack([entry.array("logits")[rows] for entry in originals]) if originals else np.empty((0, len(rows), 1)),
         seed=seed_of(seed, "observer", 0),
     )
 

@@ -27,7 +27,7 @@ class Sight:
         forget: examples to forget.
         test: examples that no model was trained on.
         init: seed -> a freshly initialised model of the same shape.
-        original: logits of the original models on the forget set, (m, n, c).
+        original: logits of the original models on the forget set, (m, n, c); of none where ``by_original`` is False.
         seed: of every draw that an observer makes.
     """
 
@@ -43,10 +43,12 @@ class Observer(Spec, role=True):
     """Asks a model what an array of its answers cannot tell, and makes scores of it as an evaluator does.
 
     ``look`` is done once for each model, and what it gives is kept in the store; ``compare`` is arithmetic on that. What a
-    population was found to be stands in ``Observation.observed`` under the observer's spelling.
+    population was found to be stands in ``Observation.observed`` under the observer's spelling. ``by_original`` says whether
+    what is found depends on what the original models answer.
     """
 
     scores: ClassVar[Mapping[str, About]] = {}
+    by_original: ClassVar[bool] = False
     closed: ClassVar[tuple[str, ...]] = ("__init__", "__call__", "prepare", "evaluate")
 
     @abstractmethod

@@ -46,6 +46,7 @@ class Relearn(Observer):
     of: Literal["loss", "accuracy"] = "loss"
     within: Annotated[float, Field(gt=0)] = 1.0
 
+    by_original: ClassVar[bool] = True
     scores: ClassVar[Mapping[str, About]] = {
         "relearn_time": About(
             "epochs of fine-tuning on the forget set until it is answered nearly as the original models answer it", "epochs",

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 import numpy as np
-from scipy.special import rel_entr, softmax
+from scipy.special import softmax
 from torch import nn
 
 from untrain.core.evaluator import About, Array, Measure, Measured, Part, Prepared
 from untrain.core.observer import Observer, Sight
+from untrain.maths.divergence import jensen_shannon
 from untrain.observe.logits import logits
 
 _WEAK = (
@@ -51,9 +52,7 @@ class Zrf(Observer):
         device = next(model.parameters()).device
         untrained = sight.init(sight.seed).to(device).eval()
         p, q = (softmax(logits(each, sight.forget, sight.task).astype(np.float64), axis=1) for each in (model, untrained))
-        middle = (p + q) / 2
-        divergence = (rel_entr(p, middle) + rel_entr(q, middle)).sum(1) / 2
-        return np.asarray(1 - divergence / (np.log(2) if self.base == "two" else 1.0))
+        return np.asarray(1 - jensen_shannon(p, q) ** 2 / (np.log(2) if self.base == "two" else 1.0))
 
     def compare(self, trial: Prepared) -> Mapping[str, Measured | str]:
         """The score and its gap."""
