@@ -216,8 +216,8 @@ def test_checkpoints_that_were_given_are_observed(store, tmp_path):
     assert "relearn_time" not in ut.audit(**given, original=start)["results"][0]["scores"]
     with pytest.raises(BadInput, match=r"Relearn\(.* holds models against the originals, and none were given"):
         ut.audit(**given, observe=QUICK)
+    answers = store.get(run.record["ingredients"]["models"]["original"][0]).array("logits")
     with pytest.raises(BadInput, match="only answers are known, and observers look at models"):
-        answers = store.get(run.record["ingredients"]["models"]["original"][0]).array("logits")
         ut.audit(**given, original=np.stack([answers, 2 * answers]), observe="Weights")
 
 
