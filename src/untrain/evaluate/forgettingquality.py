@@ -67,6 +67,6 @@ class ForgettingQuality(Evaluator):
         if not (np.isfinite(ours).all() and np.isfinite(theirs).all()):
             return dict.fromkeys(self.scores, "some margins of forget examples are not finite")
         seen: Zeros = "reference" if self.reference else "least"
-        eps, bound = (rule_epsilons(ours, theirs, self.delta, zeros) for zeros in (seen, "bound"))
+        eps, bound = rule_epsilons(ours, theirs, self.delta, (seen, "bound"))
         tables = (points(eps, count), points(bound, count), eps)
         return {n: Measure((Part(1, "both", "forget", t[None]),)) for n, t in zip(self.scores, tables, strict=True)}

@@ -32,6 +32,8 @@ def confidences(logits: Array, labels: Array) -> Array:
 
 def margins(logits: Array, labels: Array) -> Array:
     """``log p_y - log(1 - p_y)``, (m, n): the logit of the label less the log-sum-exp of the others."""
+    if len(logits) > 1:  # one model at a time: wide copies of all would be many times a memory-mapped array
+        return np.concatenate([margins(row[None], labels) for row in logits])
     wide = np.asarray(logits, dtype=np.float64)
     rest = wide.copy()
     np.put_along_axis(rest, _index(wide, labels), -np.inf, axis=-1)
