@@ -38,7 +38,7 @@ def place_of(name: str) -> Place:
     if not dataclasses.is_dataclass(cls):
         raise SpecError(f"{name} is no method: a class that fills a role, such as Unlearner, can be shown")
     role = next((base.__name__.lower() for base in cls.__mro__ if vars(base).get("is_role")), "")
-    return Place(name, role, cls.__module__, " ".join((inspect.getdoc(cls) or "").split("\n\n")[0].split()), "")
+    return Place(name, role, cls.__module__, summary(cls), "")
 
 
 def entry(about: About, source: str) -> dict[str, str]:
@@ -104,6 +104,11 @@ def source(cls: type) -> str:
     """The ``Source:`` of a class's docstring."""
     _, _, tail = (inspect.getdoc(cls) or "").partition("Source:")
     return " ".join(tail.split("Departs:")[0].split())
+
+
+def summary(cls: type) -> str:
+    """The first paragraph of a class's docstring."""
+    return " ".join((inspect.getdoc(cls) or "").split("\n\n")[0].split())
 
 
 def _kind(hint: Any) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from untrain.describe import entry, source
+from untrain.describe import entry, source, summary
 from untrain.evaluate.verdict import LEVEL
 from untrain.pages import curves, extremes, figures, tables, text, verdicts
 from untrain.pages.charts import Chart
@@ -48,12 +48,13 @@ def page(materials: Sequence[Material], command: str) -> str:
         command: the command that made it, shown as it is.
     """
     groups = {type(e).__name__: e.scores for e in scorers()}
+    about = {type(e).__name__: summary(type(e)).replace("``", "") for e in scorers()}
     drawn = Drawn(plotly())
     runs = [section(f"run{i}", m, groups, drawn) for i, m in enumerate(materials, 1)]
     documents = [m.document for m in materials]
     return environment().get_template("page.html").render(
         runs=runs, command=command, setting=documents[0]["setting"], version=documents[0]["untrain"], terms=tables.terms(),
-        glossary=glossary(documents), level=level(documents), missing=NO_PLOTLY if drawn.plotly is None else "",
+        glossary=glossary(documents), level=level(documents), about=about, missing=NO_PLOTLY if drawn.plotly is None else "",
         style=shipped("style.css"), script=shipped("charts.js"), plotly=Markup(drawn.plotly.source()) if drawn.plotly else "",
         figures=embedded(drawn.figures), results=embedded({"command": command, "runs": documents}),
     )  # fmt: skip

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from untrain.core.records import SIDES
+
 LEAD = "DEL"
 
 CONTROLS = {
@@ -13,7 +15,7 @@ CONTROLS = {
 
 # Columns of the first table, in order; those without a value anywhere are left out.
 PRIVACY = (
-    "forget_gap", "forget_accuracy", "retain_accuracy", "test_accuracy", "mia_loss_auc", "mia_svc_efficacy",
+    "forget_gap", "forget_accuracy", "retain_accuracy", "test_accuracy", "mia_loss_auc", "mia_ulira_accuracy",
 )  # fmt: skip
 REPAIR = (
     "forget_gap", "forget_accuracy", "forget_true_accuracy", "retain_true_accuracy", "test_accuracy",
@@ -26,28 +28,30 @@ HEADINGS = {
     "retain_accuracy": "Retain accuracy",
     "retain_true_accuracy": "Retain accuracy, true labels",
     "test_accuracy": "Test accuracy",
-    "mia_loss_auc": "Loss attack, AUC",
+    "forget_true_gap": "Forget gap, true labels, points",
+    "retain_gap": "Retain gap, points",
+    "retain_true_gap": "Retain gap, true labels, points",
+    "test_gap": "Test gap, points",
     "mia_svc_efficacy": "SVC attack, non-members",
     "example_max": "Surest forget example",
     "example_min": "Least sure forget example",
     "example_fisher": "All forget examples, p-values",
 }
 WORDS = {
-    "klom": "KLoM",
-    "js": "Jensen-Shannon distance",
-    "aus": "AUS",
-    "mia": "attack",
-    "svc": "SVC",
-    "auc": "AUC",
-    "p95": "95th percentile",
-}
+    "klom": "KLoM", "js": "Jensen-Shannon distance", "aus": "AUS", "zrf": "ZRF", "cka": "CKA", "p95": "95th percentile",
+    "auc": "AUC", "tpr": "TPR", "tnr": "TNR", "prob": "probability",
+    "svc": "SVC", "lira": "LiRA", "ulira": "U-LiRA", "rmia": "RMIA", "mentropy": "modified entropy",
+}  # fmt: skip
+# What follows the name of an attack.
+FIGURES = {"tpr_1": "TPR at 1 % FPR", "tpr_01": "TPR at 0.1 % FPR", "accuracy": "balanced accuracy"}
+ATTACK = "mia_"
 GIVEN = {"forget_accuracy": "Forget accuracy, given labels", "forget_gap": "Forget gap, given labels, points"}
 WRONG = GIVEN | {"forget_accuracy": "Forget accuracy, given (wrong) labels"}
 
 
 def heading(score: str, labels: Mapping[str, str] | None = None) -> str:
     """The heading of a score; ``labels`` are headings that say which labels count; one that is not known is spelled out."""
-    spelled = " ".join(WORDS.get(w, w) for w in score.split("_"))
+    spelled = _attack(score.removeprefix(ATTACK)) if score.startswith(ATTACK) else _plain(score)
     plain = HEADINGS.get(score, spelled[:1].upper() + spelled[1:])
     return (labels or {}).get(score, plain)
 
@@ -55,4 +59,22 @@ def heading(score: str, labels: Mapping[str, str] | None = None) -> str:
 def named(score: str) -> str:
     """A score's heading inside a sentence: no capital at its start unless it is an abbreviation's, no unit."""
     told = heading(score).removesuffix(", points")
-    return told[:1].lower() + told[1:] if told[1:2].islower() else told
+    return told[:1].lower() + told[1:] if told.partition(" ")[0][1:].islower() else told
+
+
+def _plain(score: str) -> str:
+    """Words of a score, those that name a side set off."""
+    first, *rest = score.split("_")
+    told = WORDS.get(first, first)
+    for word in rest:
+        told += f", {word} set" if word in SIDES else f"{',' if told.endswith(' set') else ''} {WORDS.get(word, word)}"
+    return told
+
+
+def _attack(score: str) -> str:
+    """An attack's name and, after it, the figure."""
+    kind, _, figure = score.partition("_")
+    offline = figure.startswith("offline_")
+    figure = figure.removeprefix("offline_")
+    told = FIGURES.get(figure, " ".join(WORDS.get(w, w) for w in figure.split("_")))
+    return f"{'offline ' if offline else ''}{WORDS.get(kind, kind)} attack, {told}"
