@@ -62,7 +62,7 @@ def test_models_unlike_the_oracles_are_distinguishable_and_the_direction_is_told
     assert (v.says, v.why) == ("distinguishable", why)
     assert v.low * shift > 0
     assert v.high * shift > 0
-    assert v.p == pytest.approx(1 / 400)
+    assert v.p == pytest.approx(1 / 200)
 
 
 def test_an_interval_that_holds_zero_and_passes_the_margin_needs_more_models(planted):

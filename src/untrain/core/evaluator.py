@@ -115,7 +115,8 @@ Measured = Measure | Rate | Formula
 class Prepared:
     """What an evaluator needs of each population, side by side: arrays (m, n, ...) on the same n examples.
 
-    ``original`` is there for attacks that need models which saw the forget set.
+    ``original`` is there for attacks that need models which saw the forget set. Scores that ``only`` does not name are not
+    asked for, and may be left out where that saves work.
     """
 
     unlearned: Array
@@ -123,6 +124,11 @@ class Prepared:
     side: Array
     noisy: bool
     original: Array | None = None
+    only: frozenset[str] | None = None
+
+    def asks(self, name: str) -> bool:
+        """Whether a score is asked for."""
+        return self.only is None or name in self.only
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ class Lira(Evaluator):
         found: dict[str, Measured | str] = {}
         for prefix, made in self._tried(trial).items():
             names = [name for name in self.scores if name.rpartition("_")[0].removesuffix("_tpr") == prefix]
-            found |= dict.fromkeys(names, made) if isinstance(made, str) else made.measures(prefix)
+            found |= dict.fromkeys(names, made) if isinstance(made, str) else made.measures(prefix, trial.asks)
         return found
 
     def curves(self, trial: Prepared) -> dict[str, tuple[Array, Array]]:

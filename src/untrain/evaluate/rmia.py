@@ -54,7 +54,7 @@ class Rmia(Evaluator):
     def evaluate(self, trial: Prepared) -> dict[str, Measured | str]:
         """Area, rates, and balanced accuracy where an example counts as found that beats more than half of the population."""
         made = self._tried(trial)
-        return dict.fromkeys(self.scores, made) if isinstance(made, str) else dict(made.measures("mia_rmia", 0.5))
+        return dict.fromkeys(self.scores, made) if isinstance(made, str) else dict(made.measures("mia_rmia", trial.asks, 0.5))
 
     def curves(self, trial: Prepared) -> dict[str, tuple[Array, Array]]:
         """ROC curves by attack."""

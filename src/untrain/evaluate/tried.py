@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -73,11 +73,12 @@ class Tried:
         """False- and true-positive rates for a chart."""
         return curve(self.ours.ravel(), self.theirs.ravel())
 
-    def measures(self, prefix: str, cut: float = 0.0) -> dict[str, Measure | str]:
-        """Area, rates and balanced accuracy under their names."""
-        found: dict[str, Measure | str] = {f"{prefix}_auc": self.area()}
-        found |= {f"{prefix}_{name}": self.rate(fpr) for name, fpr in LOW.items()}
-        return found | {f"{prefix}_accuracy": self.accuracy(cut)["accuracy"]}
+    def measures(self, prefix: str, asks: Callable[[str], bool], cut: float = 0.0) -> dict[str, Measure | str]:
+        """Area, rates and balanced accuracy under their names, as far as they are asked for."""
+        made: dict[str, Callable[[], Measure | str]] = {f"{prefix}_auc": self.area}
+        made |= {f"{prefix}_{name}": partial(self.rate, fpr) for name, fpr in LOW.items()}
+        made |= {f"{prefix}_accuracy": lambda: self.accuracy(cut)["accuracy"]}
+        return {name: make() for name, make in made.items() if asks(name)}
 
 
 def _joint(ours: Array, theirs: Array) -> Measure:

@@ -76,7 +76,7 @@ class ULira(Evaluator):
         found: dict[str, Measured | str] = {n: f"it is what ULira(form={_form(n)!r}) gives" for n in self.scores}
         if self.form == "disjoint":
             rates = {f"mia_ulira_{name}": m for name, m in made.accuracy().items()}
-            return found | made.measures("mia_ulira") | rates
+            return found | made.measures("mia_ulira", trial.asks) | rates
         one = Measure((Part(1, "unlearned", "forget", calls(made.ours)),), joint=True)
         return found | {f"mia_ulira_{self.form}": one}
 

@@ -14,7 +14,7 @@ from untrain.evaluate.resample import aims_at_zero, joint, number, per_model
 from untrain.maths import permute
 
 LEVEL = 0.05
-SPLITS = 400
+SPLITS = 200
 _STEADY = 50  # no error is taken for smaller than this part of the margin, so that chance agreement is no evidence
 
 
@@ -118,12 +118,13 @@ def _tested(case: Case, seen: Observation, orders: Array, size: int) -> dict[str
     pool = np.concatenate([case.ready["unlearned"], case.ready["oracle"]])
     noisy = bool(np.any(seen.labels != seen.true))
 
-    def measure(ours: Array, theirs: Array) -> Mapping[str, object]:
-        return case.evaluator.evaluate(Prepared(ours, theirs, np.asarray(seen.side), noisy, case.ready.get("original")))
+    def measure(ours: Array, theirs: Array, only: frozenset[str]) -> Mapping[str, object]:
+        return case.evaluator.evaluate(Prepared(ours, theirs, np.asarray(seen.side), noisy, case.ready.get("original"), only))
 
     found, anew = {}, {}
-    real = measure(case.ready["unlearned"], case.ready["oracle"])
-    whole = measure(pool, pool)
+    wanted = frozenset(abouts)
+    real = measure(case.ready["unlearned"], case.ready["oracle"], wanted)
+    whole = measure(pool, pool, wanted)
     for name, about in abouts.items():
         here, everyone = real.get(name), whole.get(name)
         if here is None or isinstance(here, str):
@@ -133,7 +134,8 @@ def _tested(case: Case, seen: Observation, orders: Array, size: int) -> dict[str
         else:
             anew[name] = about
     if anew:
-        each = [measure(pool[order[:size]], pool[order[size:]]) for order in orders]
+        wanted = frozenset(anew)
+        each = [measure(pool[order[:size]], pool[order[size:]], wanted) for order in orders]
         for name, about in anew.items():
             values = np.array([number(e[name]) for e in each])  # type: ignore[arg-type]
             found[name] = _steady(about, values - values.mean(), np.full(len(values), values.std()))
