@@ -30,7 +30,7 @@ def test_recognised_examples_are_found_by_their_ids(privacy):
     ours = answers([[9.0] + [0.0] * 11])
     found = [{"id": "0", "p": 0.0001, "excess": 4.71}, {"id": "99", "p": 0.01, "excess": 3.0}]
     (tile,) = recognised(found, privacy.inputs, privacy.oracle, ours, answers(np.zeros((1, 12))))
-    assert (tile.id, tile.ours, tile.more) == ("0", "9.0", "4.7 errors, p < 0.001")
+    assert (tile.id, tile.ours, tile.more) == ("0", "9.0", "4.7 s.e., p\u00a0<\u00a00.001")
     assert tile.picture.startswith("data:image/png")
 
 

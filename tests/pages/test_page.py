@@ -96,7 +96,7 @@ def test_that_another_method_leaks_is_said_at_the_top(privacy):
 
 def test_the_examples_that_can_be_told_are_shown_or_that_there_are_none(privacy):
     seen = Reader(page([leaking(privacy)], "x"))
-    assert "5.2 errors, p < 0.001" in seen.text
+    assert "5.2 s.e., p < 0.001" in seen.text
     assert "1 of the 12 forget examples can be recognised" in seen.text
     assert "does not show that none can be recognised" in seen.text
 

@@ -18,7 +18,7 @@ def test_only_what_is_no_chance_among_all_groups_is_marked(told):
     (line,) = found.lines
     assert line.examples == "30 test, 30 forget"
     assert [c.mark for c in line.cells] == ["", "distinguishable", "", "", "", ""]
-    assert line.cells[1] == Cell("−5.0", "−6.0 to −4.0", "distinguishable", "p 0.010")
+    assert line.cells[1] == Cell("−5.0", "−6.0 to −4.0", "distinguishable", "p\u00a0=\u00a00.010")
     assert found.clear == 1
 
 

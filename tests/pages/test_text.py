@@ -49,5 +49,6 @@ def test_the_lead_goes_by_name_and_kind_and_never_by_scores():
 
 
 def test_a_p_value_is_never_0():
-    assert text.probability(0.0004) == "< 0.001"
+    assert text.probability(0.0004) == "<\u00a00.001"
+    assert text.probability(0.0426, "p") == "p\u00a0=\u00a00.043"
     assert text.probability(0.0426) == "0.043"

@@ -105,7 +105,8 @@ def _listed(found: Found, here: Array, seen: Observation) -> list[dict[str, Any]
 
 def whole(told: Mapping[str, Verdict], recognised: list[dict[str, Any]], counts: dict[str, Any]) -> dict[str, Any]:
     """What all verdicts of a method say together."""
-    apart = sorted((n for n, v in told.items() if v.says == "distinguishable"), key=lambda n: told[n].p)
+    apart = [n for n, v in told.items() if v.says == "distinguishable"]
+    apart.sort(key=lambda n: (told[n].p, not told[n].why.startswith(("remembers", "over-forgets"))))  # forgetting before the rest
     equal = [n for n, v in told.items() if v.says == "indistinguishable"]
     leak = counts["recognised"] or counts["standing_out"]
     says = "distinguishable" if apart or leak else "indistinguishable" if told and len(equal) == len(told) else "too few models"

@@ -65,7 +65,7 @@ def recognised(
     place = {str(seen.ids[row]): at for at, row in reversed(list(enumerate(here)))}
     tile = _tiler(inputs, seen, ours.margins.mean(0), oracle.margins.mean(0))
     return [
-        replace(tile(place[e["id"]]), more=f"{text.digits(e['excess'])} errors, p {text.probability(e['p'])}")
+        replace(tile(place[e["id"]]), more=f"{text.digits(e['excess'])} s.e., {text.probability(e['p'], 'p')}")
         for e in found[:RECOGNISED]
         if e["id"] in place
     ]

@@ -56,6 +56,6 @@ def _cells(part: Mapping[str, Any] | None, level: float) -> tuple[Cell, ...]:
     ours, theirs = (text.quantity(part[who], "fraction") for who in ("unlearned", "oracle"))
     difference = Cell(
         text.quantity(part["difference"], "fraction", gap=True), text.interval(part, "fraction", gap=True),
-        "distinguishable" if _clear(part, level) else "", "" if part["p"] is None else f"p {text.probability(part['p'])}",
+        "distinguishable" if _clear(part, level) else "", "" if part["p"] is None else text.probability(part["p"], "p"),
     )  # fmt: skip
     return Cell(ours, f"retrained {theirs}"), difference, Cell(text.quantity(part["floor"], "fraction", gap=True))

@@ -21,7 +21,7 @@ MARKS = {
     "outside": "†",
 }
 SPOKEN = {"outside": "outside the band"}
-BLIND = "the test does not tell the original models from retrained ones by this score either"
+BLIND = "blind: it does not tell the originals either"
 
 
 def sentence(row: Row) -> str:
