@@ -49,7 +49,7 @@ def answers_in(given: Any, who: str) -> Array | dict[str, Array]:
     if path.is_dir():
         return _folder(path, who)
     found = named(path, who)
-    if len(found) == 1 and not found.keys() & SIDE_OF.keys():
+    if path.suffix == ".npy" or (len(found) == 1 and not found.keys() & SIDE_OF.keys()):
         return next(iter(found.values()))
     return {_side(name, f"{who} in {path.name}"): array for name, array in found.items()}
 
@@ -84,17 +84,19 @@ def named(path: Path, who: str) -> dict[str, Array]:
         if path.suffix == ".safetensors":
             return {name: plain(tensor) for name, tensor in load_file(path).items()}
         held = np.load(path, mmap_mode="r", allow_pickle=False)
+        if isinstance(held, np.ndarray):
+            arrays = {path.stem: held}
+        else:
+            with held:
+                arrays = {name: held[name] for name in held.files}
         if isinstance(held, np.ndarray) != (path.suffix == ".npy"):
             raise ValueError(f"it is no {path.suffix} file")
-        if isinstance(held, np.ndarray):
-            return {path.stem: held}
-        with held:
-            return {name: held[name] for name in held.files}
+        return arrays
     except FileNotFoundError:
         raise DataError(f"{who}: there is no file {path}") from None
     except (OSError, ValueError, EOFError, MemoryError, SafetensorError, zipfile.BadZipFile) as error:
         told = str(error).splitlines()[0] if str(error) else type(error).__name__
-        if "allow_pickle" in told:
+        if "allow_pickle" in told or "Python objects" in told:
             told = "it holds Python objects, which are never unpickled: save plain numbers"
         raise DataError(f"{who}: {path.name} cannot be read as plain arrays: {told}") from None
 
@@ -154,7 +156,10 @@ def _table(path: Path, name: str) -> Array:
         raise DataError(f"{name}: there is no file {path}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{name}: {path.name} cannot be read as text: {getattr(error, 'strerror', None) or 'not UTF-8'}") from None
-    rows = [[cell.strip() for cell in row] for row in csv.reader(lines) if any(cell.strip() for cell in row)]
+    try:
+        rows = [[cell.strip() for cell in row] for row in csv.reader(lines) if any(cell.strip() for cell in row)]
+    except csv.Error as error:
+        raise DataError(f"{name}: {path.name} is no .csv file: {error}") from None
     widths = {len(row) for row in rows}
     if len(widths) > 1:
         raise DataError(f"{name}: rows of {path.name} have {min(widths)} to {max(widths)} columns: each needs as many")

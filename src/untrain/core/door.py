@@ -30,8 +30,6 @@ def observation(
         DataError: the arrays do not go together, or hold what cannot be scored.
     """
     found = answers(logits, who)
-    if found.ndim != 3:
-        raise DataError(f"{who} have answers of shape {found.shape}: logits (m, n, c) are needed, or (n, c) of one model")
     n, classes = found.shape[1:]
     if classes < 2:
         raise DataError(f"{who} have answers of shape {found.shape}: at least two classes are needed, (m, n, c)")
@@ -55,6 +53,8 @@ def answers(given: Any, who: str) -> Array:
         found = found.astype(np.float32)
     if found.ndim == 2:
         found = found[None]
+    if found.ndim != 3:
+        raise DataError(f"{who} have answers of shape {found.shape}: logits (m, n, c) are needed, or (n, c) of one model")
     if found.size == 0:
         raise DataError(f"{who} have answers of shape {found.shape}, which holds nothing: one model and example are needed")
     for at, row in enumerate(found):

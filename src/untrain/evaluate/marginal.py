@@ -7,14 +7,13 @@ from functools import lru_cache
 
 import numpy as np
 
-from untrain.core.evaluator import Array, Evaluator, Measured, Prepared
+from untrain.core.evaluator import Array, Evaluator, Formula, Measure, Measured, Prepared, Rate
 from untrain.core.records import SIDES, Observation
-from untrain.evaluate.resample import number
 from untrain.maths.logits import margins
 
 MORE = "only margins were given, and this score needs whole logits"
 LABELS = "only margins were given, and this score needs the labels beside them"
-MODELS, EXAMPLES, CLASSES = 24, 60, 5
+EXAMPLES, CLASSES = 60, 5
 _NEVER = -1e4  # the exponential of which is 0
 
 
@@ -41,8 +40,8 @@ def embedded(given: Array, labels: Array | None = None) -> tuple[Array, Array]:
 class OfMargins(Evaluator):
     """An evaluator on margins alone: a score that needs more is null.
 
-    Which do not is found by trial: on made-up answers of five classes, a score that comes out the same when margins are all
-    that is left of them depends on nothing else.
+    Which do not is found by trial: on made-up answers of five classes, a score whose tables come out the same when
+    margins are all that is left of them depends on nothing else.
 
     Args:
         evaluator: what computes the scores.
@@ -70,32 +69,62 @@ class OfMargins(Evaluator):
 
 @lru_cache(maxsize=256)
 def enough(evaluator: Evaluator, labels: bool = False) -> frozenset[str]:
-    """The scores of an evaluator for which margins are enough, or margins and labels.
+    """The scores of an evaluator for which margins are enough, or margins and labels."""
+    found: set[str] = set()
+    for models, others in ((24, 60), (3, 20_000)):  # some scores need many models, some many non-members
+        told, silent = _alike(evaluator, labels, models, others)
+        found |= told
+        if not silent:
+            break
+    return frozenset(found)
 
-    One that has no value on the made-up answers is among them only if the evaluator prepares the same from both.
-    """
-    whole, bare = _trial(evaluator, None), _trial(evaluator, labels)
+
+def _alike(evaluator: Evaluator, labels: bool, models: int, others: int) -> tuple[set[str], set[str]]:
+    """Scores that are the same when only margins are left of made-up answers, and scores that have no value on them."""
+    whole, bare = _trial(evaluator, None, models, others), _trial(evaluator, labels, models, others)
     if all(np.array_equal(getattr(whole, p), getattr(bare, p)) for p in ("unlearned", "oracle", "original")):
-        return frozenset(evaluator.scores)
+        return set(evaluator.scores), set()
     found, again = evaluator.evaluate(whole), evaluator.evaluate(bare)
-    return frozenset(
-        name
-        for name, m in found.items()
-        if not isinstance(m, str)
-        and not isinstance(other := again.get(name, ""), str)
-        and np.isclose(number(m), number(other), rtol=1e-9, atol=1e-12)
-    )
+    silent = {name for name, m in found.items() if isinstance(m, str) or isinstance(again.get(name, ""), str)}
+    return {name for name, m in found.items() if name not in silent and _same(_tables(m), _tables(again[name]))}, silent
 
 
-def _trial(evaluator: Evaluator, labelled: bool | None) -> Prepared:
+def _tables(measured: Measured | str) -> list[Array | None]:
+    """All arrays that a score is read off; a number may be the same by chance, as where nothing is recognised."""
+    match measured:
+        case Measure(parts=parts):
+            return [part.values for part in parts]
+        case Rate(members=members, others=others, weights=weights):
+            return [members, others, weights]
+        case Formula(terms=terms):
+            return [table for term in terms for table in _tables(term)]
+    return []
+
+
+def _same(ours: list[Array | None], theirs: list[Array | None]) -> bool:
+    if len(ours) != len(theirs):
+        return False
+    for a, b in zip(ours, theirs, strict=True):
+        if (a is None) != (b is None):
+            return False
+        if (
+            a is not None
+            and b is not None
+            and not (a.shape == b.shape and np.allclose(a, b, rtol=1e-9, atol=1e-12, equal_nan=True))
+        ):
+            return False
+    return True
+
+
+def _trial(evaluator: Evaluator, labelled: bool | None, models: int, others: int) -> Prepared:
     """Made-up populations: oracles, and two that are surer of their labels; what is left of them are margins, unless None."""
     draw = np.random.default_rng(0)
-    side = np.repeat(SIDES, EXAMPLES)
+    side = np.repeat(SIDES, [EXAMPLES, EXAMPLES, others])
     labels = draw.integers(CLASSES, size=len(side))
     ready = []
     for shift in (0.0, 0.3, 1.0):
-        logits = draw.normal(size=(MODELS, len(side), CLASSES))
-        np.put_along_axis(logits, labels[None, :, None], draw.normal(1 + shift, 1.5, (MODELS, len(side), 1)), axis=-1)
+        logits = draw.normal(size=(models, len(side), CLASSES))
+        np.put_along_axis(logits, labels[None, :, None], draw.normal(1 + shift, 1.5, (models, len(side), 1)), axis=-1)
         known = labels
         if labelled is not None:
             logits, known = embedded(margins(logits, labels), labels if labelled else None)
