@@ -119,11 +119,11 @@ def test_a_name_that_is_no_run_is_refused(tiny, tmp_path):
 
 
 def test_csv_leaves_out_methods_that_failed_and_writes_missing_values_empty():
-    score = dict.fromkeys(("value", "low", "high", "floor", "ceiling", "ideal", "reason", "resampled", "note"))
+    score = dict.fromkeys(("value", "low", "high", "floor", "ceiling", "ideal", "reason", "resampled", "note", "verdict"))
     rows = [
         {"method": "A(x='a,b')", "scores": {"s": score | {"reason": 'too "few"'}}, "error": None},
         {"method": "B()", "scores": {}, "error": "failed"},
     ]
     lines = publish.scores_csv([{"scenario": "D()", "results": rows}]).split("\r\n")
-    assert lines[1] == 'D(),"A(x=\'a,b\')",s,,,,,,,"too ""few""",,'
+    assert lines[1] == 'D(),"A(x=\'a,b\')",s,,,,,,,"too ""few""",,,,,,,,'
     assert lines[2:] == [""]

@@ -14,11 +14,12 @@ from untrain.core.errors import BadInput, SpecError
 from untrain.core.evaluator import Evaluator
 from untrain.core.observer import Observer
 from untrain.core.spec import parse
+from untrain.crew import Processes, each
 from untrain.jobs import Scene, Setting, open_scene
 from untrain.looks import Look, looked, planned
 from untrain.pricing import Price, price
 from untrain.publish import publish, writable
-from untrain.results import scored
+from untrain.results import score_away, scored
 from untrain.store import Entry, Store
 
 if TYPE_CHECKING:
@@ -145,6 +146,9 @@ def conducted(made: list[Comparison], store: str | Path, way: Way, page: Page) -
         else:
             (one,) = made
             entries = [staged(plan, held, way, lambda at, more: take([replace(one, seeds=at.seeds, oracles=at.oracles)], more)[0])]
+        if len(entries) > 1 and isinstance(crew, Processes):  # runs are scored side by side, where workers are at hand
+            for _ in each(crew, score_away, {e.key: (e.key, str(held.path), way.chosen) for e in entries}):
+                pass
     return publish(entries, held, page.out, page.images, page.command, way.chosen) | {"price": cost.document()}
 
 

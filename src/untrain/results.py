@@ -132,6 +132,14 @@ def scored(run: Entry, store: Store, chosen: list[Evaluator] | None = None, draw
     return dict(held.record["document"])
 
 
+def score_away(key: str, path: str, chosen: list[Evaluator] | None) -> None:
+    """Score a run in another process: its document is then in the store."""
+    store = Store(path)
+    entry = store.get(key)
+    if entry is not None:
+        scored(entry, store, chosen)
+
+
 def results(
     run: Entry, store: Store, chosen: list[Evaluator] | None = None, draws: int = 1000, level: float | None = None
 ) -> dict[str, Any]:
