@@ -32,6 +32,11 @@ def test_more_is_found_the_more_is_left(side):
     assert areas[1] == pytest.approx(0.5, abs=0.03)
 
 
+def test_the_accuracy_sees_what_the_area_does(side):
+    found = tried(log_p(6, side, 2, 1), log_p(10, side), side)
+    assert found["mia_rmia_accuracy"] > 0.6
+
+
 def test_scores_are_the_formula_pair_by_pair(side):
     ours, theirs = np.exp(log_p(2, side, 1, 1)), np.exp(log_p(4, side))
     made = Rmia(parts=2)

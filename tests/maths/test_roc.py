@@ -167,3 +167,22 @@ def test_the_area_under_a_curve_is_that_of_the_attack():
     fine = np.linspace(0, 1, 2001)
     area = np.trapezoid(sensitivity(members, others, fine, np.ones(4000)), fine)
     assert area == pytest.approx(0.7602, abs=0.012)  # Phi(1 / sqrt(2))
+
+
+@given(TIED, TIED, FPRS, st.integers(0, 99))
+def test_to_be_drawn_twice_is_to_be_there_twice(members, others, at, seed):
+    draw = np.random.default_rng(seed)
+    often = draw.integers(0, 3, (4, len(members))), draw.integers(0, 3, (4, len(others)))
+    often[0][:, 0] += 1
+    often[1][:, 0] += 1
+    found = rates(members, others, at, None, *often, block=3)
+    for value, a, b in zip(found, *often, strict=True):
+        assert value == pytest.approx(tpr_at(np.repeat(members, a), np.repeat(others, b), at), abs=1e-12)
+
+
+def test_a_threshold_outside_the_highest_scores_is_found_too():
+    """Nearly all weight lies on the lowest of many others, so that the threshold is it."""
+    others, members = np.arange(1000.0), np.array([-1.0, 0.5, 2.0])
+    weights = np.r_[1e6, np.ones(999)]
+    assert rates(members, others, 0.01, weights, np.ones((1, 3)), np.ones((1, 1000)))[0] == pytest.approx(2 / 3)
+    assert tpr_at(members, others, 0.01, weights) == pytest.approx(2 / 3)

@@ -36,7 +36,7 @@ class Lira(Evaluator):
         floor: least standard deviation of a fit, in nats.
         parts: number of folds.
 
-    Source: Carlini et al. 2022, arXiv 2112.03570, Algorithm 1 (online) and section V-C (offline).
+    Source: Carlini et al. 2022, arXiv 2112.03570, online and offline attack.
     Departs: fits and attacked models are disjoint; the global variance is that around each example's own mean.
     """
 

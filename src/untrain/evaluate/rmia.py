@@ -32,7 +32,7 @@ class Rmia(Evaluator):
         population: at most so many test examples, drawn by id.
         parts: number of folds.
 
-    Source: Zarifzadeh et al. 2023, arXiv 2312.03262, Algorithm 2.
+    Source: Zarifzadeh et al. 2023, arXiv 2312.03262, offline attack.
     """
 
     gamma: Annotated[float, Field(ge=1)] = 2.0
@@ -52,9 +52,9 @@ class Rmia(Evaluator):
         return found
 
     def evaluate(self, trial: Prepared) -> dict[str, Measured | str]:
-        """Area, rates, and balanced accuracy where an example counts as found that beats more than half of the population."""
+        """Area, rates, and balanced accuracy where an example counts as found that scores above the median on other oracles."""
         made = self._tried(trial)
-        return dict.fromkeys(self.scores, made) if isinstance(made, str) else dict(made.measures("mia_rmia", trial.asks, 0.5))
+        return dict.fromkeys(self.scores, made) if isinstance(made, str) else dict(made.measures("mia_rmia", trial.asks))
 
     def curves(self, trial: Prepared) -> dict[str, tuple[Array, Array]]:
         """ROC curves by attack."""
@@ -73,4 +73,5 @@ class Rmia(Evaluator):
         keep = without(at[1], count)
         usual = [marginals(means(each[1], keep), self.a) for each in (x, z)]
         ours, theirs = (relative(x[i] - usual[0][at[i]], z[i] - usual[1][at[i]], self.gamma) for i in (0, 1))
-        return Tried(ours, theirs, np.ones(len(theirs)))
+        medians = np.array([np.median(theirs[row]) for row in keep])
+        return Tried(ours, theirs, np.ones(len(theirs)), (medians[at[0]], medians[at[1]]))

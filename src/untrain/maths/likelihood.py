@@ -62,7 +62,7 @@ def gaussians(sample: Array, keep: Array, variance: Variance = "example", floor:
         floor: least standard deviation, in the unit of the margins.
         block: examples worked on at a time.
 
-    Source: Carlini et al. 2022, arXiv 2112.03570, section V and VI-C.
+    Source: Carlini et al. 2022, arXiv 2112.03570.
     Departs: the global variance is that around each example's own mean; the authors' code takes it around the grand mean.
     """
     weight = keep.astype(np.float64)

@@ -26,7 +26,7 @@ def modified_entropies(log_p: Array, labels: Array) -> Array:
         log_p: log-probabilities, (m, n, c).
         labels: (n,).
 
-    Source: Song and Mittal 2021, arXiv 2003.10595, eq. 8.
+    Source: Song and Mittal 2021, arXiv 2003.10595.
     """
     p = np.exp(log_p)
     top = p.argmax(-1)[..., None]

@@ -27,7 +27,7 @@ def marginals(outside: Array, a: float, inside: Array | None = None) -> Array:
         a: in [0, 1]; how much of what models say of examples that they saw is known from what others say of them.
         inside: ``log Pr_in``, of the same shape; None for the offline attack.
 
-    Source: Zarifzadeh et al. 2023, arXiv 2312.03262, section 3.3.
+    Source: Zarifzadeh et al. 2023, arXiv 2312.03262; the code of PrivacyGuard and LeakPro.
     """
     if inside is not None:
         return np.asarray(np.logaddexp(outside, inside) - np.log(2))
@@ -42,7 +42,7 @@ def relative(x: Array, z: Array, gamma: float = 2.0) -> Array:
         z: the same of the population, (t, k).
         gamma: ratio by which an example beats another.
 
-    Source: Zarifzadeh et al. 2023, arXiv 2312.03262, eq. 4.
+    Source: Zarifzadeh et al. 2023, arXiv 2312.03262.
     """
     at = x - np.log(gamma)
     beaten = [np.searchsorted(np.sort(row), own, side="right") for own, row in zip(at, z, strict=True)]

@@ -54,11 +54,15 @@ def rates(
     order, ranks = np.argsort(-others, kind="stable"), np.argsort(-members, kind="stable")
     w = np.ones(len(others)) if weights is None else np.asarray(weights, dtype=np.float64)
     above = np.searchsorted(-members[ranks], -others[order], side="left")  # members above each of the others
+    few = order[: int(3 * fpr * len(others)) + 50]  # the threshold is nearly always among these
     out = np.empty(len(drawn_members))
     for start in range(0, len(out), block):
         at = slice(start, start + block)
-        held = np.cumsum(drawn_others[at][:, order] * w[order], axis=1)
-        first = (held > fpr * held[:, -1:] * (1 + 1e-12)).argmax(1)
+        allowed = fpr * (drawn_others[at] @ w)[:, None] * (1 + 1e-12)
+        held = np.cumsum(drawn_others[at][:, few] * w[few], axis=1)
+        if (held[:, -1:] <= allowed).any():
+            held = np.cumsum(drawn_others[at][:, order] * w[order], axis=1)
+        first = (held > allowed).argmax(1)
         found = np.cumsum(drawn_members[at][:, ranks], axis=1, dtype=np.float64)
         upto = above[first]
         out[at] = np.where(upto > 0, found[np.arange(len(found)), upto - 1], 0.0) / found[:, -1]
