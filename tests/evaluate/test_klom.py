@@ -46,6 +46,17 @@ def test_the_floor_never_compares_fewer_models_than_the_value(planted):
     assert "100 oracles" in s.note
 
 
+def test_neither_does_the_ceiling(planted):
+    side = planted.sides(10, 4, 4)
+    ours, oracle = planted.noisy(60, side, seed=1), planted.noisy(60, side, seed=2)
+    ceilings = [
+        score(KLoM(), Trial(planted.noisy(originals, side, 8, seed=3), ours, oracle), draws=5)["klom_forget"].ceiling
+        for originals in (50, 60)
+    ]
+    assert ceilings[0] is None
+    assert ceilings[1] > 5
+
+
 def test_of_more_oracles_as_many_are_taken_as_there_are_unlearned_models(planted):
     ours, theirs = (planted.noisy(m, planted.sides(5, 5, 5), seed=m) for m in (50, 80))
     made, side = KLoM(), ours.side

@@ -10,7 +10,7 @@ from scipy import stats
 
 from untrain.core.evaluator import About, Array, Evaluator, Formula, Measured, Prepared, Score
 from untrain.core.records import Observation, Trial
-from untrain.evaluate.resample import aims_at_zero, cut, drawn, joint, number, per_model, resampled
+from untrain.evaluate.resample import aims_at_zero, cut, drawn, joint, number, per_model, resampled, tables
 from untrain.maths import bootstrap
 
 Measures = Mapping[str, Measured | str]
@@ -50,7 +50,8 @@ def compare(
         if name not in here:
             continue
         ours = here[name]
-        ceiling, ideal = _number(worst.get(name)), _ideal(best.get(name), lows.get(name), about)
+        alike = len(ready.get("original", ())) == len(ready["unlearned"])
+        ceiling, ideal = _ceiling(worst.get(name), alike), _ideal(best.get(name), lows.get(name), about)
         if isinstance(ours, str):
             found[name] = Score(None, floor=lows.get(name), ceiling=ceiling, ideal=ideal, reason=ours)
             continue
@@ -69,6 +70,13 @@ def _ideal(best: Measured | str | None, floor: float | None, about: About) -> fl
     if best is None or isinstance(best, str) or aims_at_zero(about) or not joint(best):
         return _number(best)
     return floor
+
+
+def _ceiling(worst: Measured | str | None, alike: bool) -> float | None:
+    """What the originals score; not where the size of a score depends on how many models there are, and they are not as many."""
+    if worst is None or isinstance(worst, str) or (not alike and any(kind == "both" for kind, _, _ in tables(worst))):
+        return None
+    return number(worst)
 
 
 def _number(measured: Measured | str | None) -> float | None:
