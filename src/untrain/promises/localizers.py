@@ -40,11 +40,13 @@ def it_keeps_the_share_that_was_asked_for(made: Localizer) -> None:
 
 
 def it_finds_a_planted_neuron(made: Localizer) -> None:
-    """Of 12 units it marks the one that the forget set wakes more than the rest; ``blind`` says who is excused."""
+    """Of 12 units it marks what belongs to the one that the forget set wakes more than the rest; ``blind`` says who is excused."""
     for unit in () if made.blind() else range(UNITS):
-        bits = made(*neuron(unit)).bits["0.weight"].double().mean(1)
-        rest = bits[torch.arange(UNITS) != unit].mean()
-        hold(bool(bits[unit] > rest), made, f"does not find unit {unit}, the only one that the forget set wakes")
+        bits = made(*neuron(unit)).bits
+        # What goes into each unit, and what comes out of it.
+        marked = torch.cat([bits["0.weight"], bits["0.bias"][:, None], bits["2.weight"].T], 1).double().mean(1)
+        rest = marked[torch.arange(UNITS) != unit].mean()
+        hold(bool(marked[unit] > rest), made, f"does not find unit {unit}, the only one that the forget set wakes")
 
 
 def it_leaves_the_model_alone(made: Localizer) -> None:

@@ -56,7 +56,7 @@ def small() -> tuple[nn.Module, Problem]:
 
 
 def neuron(unit: int) -> tuple[nn.Module, Problem]:
-    """A network of two layers and 12 hidden units, of which the forget set wakes only ``unit``."""
+    """A network of two layers and 12 hidden units, of which the forget set, predicted right, wakes only ``unit``."""
     draw = torch.Generator().manual_seed(1)
     hidden, head = nn.Linear(UNITS, UNITS), nn.Linear(UNITS, CLASSES)
     with torch.no_grad():
@@ -66,9 +66,11 @@ def neuron(unit: int) -> tuple[nn.Module, Problem]:
         head.bias.zero_()
     x = 0.1 * torch.rand(9, UNITS, generator=draw)
     x[:, unit] += 3.0
-    forget = Examples(x, torch.zeros(9, dtype=torch.int64), np.arange(9), CLASSES)
+    model = nn.Sequential(hidden, nn.ReLU(), head).eval()
+    with torch.no_grad():
+        forget = Examples(x, model(x).argmax(1), np.arange(9), CLASSES)
     retain = replace(forget, x=torch.roll(x, 1, 1))
-    return nn.Sequential(hidden, nn.ReLU(), head).eval(), Problem(Classify(), forget, retain, seed=3)
+    return model, Problem(Classify(), forget, retain, seed=3)
 
 
 @contextmanager
