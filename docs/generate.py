@@ -26,7 +26,7 @@ SECTIONS = {
     "Networks": ("architecture",),
     "Evaluators": ("evaluator",),
     "Observers": ("observer",),
-    "Parts": ("part", "choice", "source", "task"),
+    "Parts": ("part", "choice", "teaching", "source", "task"),
 }
 
 

@@ -47,6 +47,7 @@ def found() -> list[Spec]:
         "task",
         "part",
         "choice",
+        "teaching",
     )
     made = []
     for place in names.of_role(*roles):

@@ -27,7 +27,13 @@ FOLDERS = {
     "scenario": "scenarios",
     "task": "tasks",
 }
-SHARED = {"recipe": "recipes.py", "part": "core/steps.py", "choice": "localize/choices.py", "source": "data/parquet.py"}
+SHARED = {
+    "recipe": "recipes.py",
+    "part": "core/steps.py",
+    "choice": "localize/choices.py",
+    "teaching": "learn/teachers.py",
+    "source": "data/parquet.py",
+}
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ class Over:
         log: whether factors count, not differences.
         usual: whether the field is searched where none is named; numbers of a method itself always are.
         unit: '%' where values are shares written as text.
+        asked: whether the field is searched where it is named and nowhere else, though it is a method's own.
     """
 
     low: float
@@ -23,6 +24,7 @@ class Over:
     log: bool = False
     usual: bool = False
     unit: str = ""
+    asked: bool = False
 
 
 @dataclass(frozen=True)

@@ -280,3 +280,13 @@ def sharding(tensors: Mapping[str, Tensor]) -> bool:
         if not is_sharded(t) or t.device_mesh.ndim != 1 or t.device_mesh.size() != crew.size or not t.placements[0].is_shard(0):
             raise ModelError(f"{name!r} is not sharded by rows over all processes: fully_shard the whole model on one mesh")
     return True
+
+
+def whole(model: nn.Module, who: str) -> None:
+    """Refuse a model of which each process holds a part.
+
+    Raises:
+        BadInput: it is sharded.
+    """
+    if sharding(dict(model.named_parameters())):
+        raise BadInput(f"{who} needs whole weights, and the model is sharded over processes: take NegGrad, or do not shard it")

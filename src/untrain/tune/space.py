@@ -54,7 +54,9 @@ def _walk(part: Spec, path: tuple[str, ...]) -> Iterator[Knob]:
     for f in fields(part):  # type: ignore[arg-type]
         value, kinds = getattr(part, f.name), tuple(_kinds(hints[f.name]))
         reach = _reach(kinds, value)
-        usual = isinstance(reach, Range) and not reach.unit and (own or any(h.usual for h in _hints(kinds)))
+        told = _hints(kinds)
+        wanted = (own and not any(h.asked for h in told)) or any(h.usual for h in told)
+        usual = isinstance(reach, Range) and not reach.unit and wanted
         yield Knob((*path, f.name), value, kinds, reach, usual)
         if isinstance(value, Spec):
             yield from _walk(value, (*path, f.name))
