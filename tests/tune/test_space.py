@@ -163,3 +163,15 @@ def test_bounds_that_somebody_narrows_go_before_the_hint_of_the_type():
     assert held["count"] == Range(2, 32, log=True, whole=True)
     assert held["weight"] == Range(0.2, 20.0, log=True)
     assert held["none"] is None
+
+
+def test_a_method_s_own_number_that_is_marked_so_is_searched_where_it_is_named_and_nowhere_else():
+    class Costly(Unlearner):
+        weight: Annotated[float, Field(ge=0)] = 2.0
+        samples: Annotated[int, Field(ge=1), Over(10, 1000, log=True, asked=True)] = 100
+
+        def unlearn(self, model, problem):
+            return model
+
+    assert list(space(Costly())) == ["weight"]
+    assert space(Costly(), ["samples"]) == {"samples": Range(10, 1000, log=True, whole=True)}

@@ -88,3 +88,18 @@ def test_weights_that_the_recipe_itself_freezes_leave_retraining_exact():
     oracle = learner(problem.retain, seed=4)
     assert all(torch.equal(a, b) for a, b in zip(outcome.model.state_dict().values(), oracle.state_dict().values(), strict=True))
     assert outcome.mask is None
+
+
+def test_weights_that_the_recipe_freezes_as_it_drew_them_stay_as_they_are():
+    def half_frozen():
+        made = ConvNet(width=4).build((1, 6, 6), 3)
+        made[0].weight.requires_grad_(False)
+        return made
+
+    _, problem = small()
+    learner = Train(model=half_frozen, steps=Steps(lr=0.05, epochs=2, batch=16))
+    model = learner(problem.retain, seed=0)
+    problem = replace(problem, recipe=learner, init=lambda s: learner.init(problem.retain, s), seed=4)
+    outcome = Retrain().run(model, problem)
+    assert torch.equal(outcome.model[0].weight, model[0].weight)
+    assert outcome.guard.moved_share > 0.5

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from untrain.core.errors import ModelError
+from untrain.core.guard import same
 from untrain.core.records import Problem
 from untrain.core.roles import Unlearner
 from untrain.core.steps import Steps
@@ -36,9 +37,9 @@ class Retrain(Unlearner):
         return ResetFinetune(steps=steps).unlearn(model, problem)
 
     def _freezes(self, model: nn.Module, problem: Problem) -> bool:
-        """Whether the recipe leaves alone what is frozen in the model, so that repeating it keeps to what may move."""
-        frozen = [n for n, p in model.named_parameters() if not p.requires_grad]
+        """Whether the recipe freezes what is frozen in the model, at the same values, so that repeating it keeps to the rest."""
+        frozen = {n: p for n, p in model.named_parameters() if not p.requires_grad}
         if not frozen or problem.init is None:
             return not frozen
         made = dict(problem.init(problem.seed).named_parameters())
-        return all(n in made and not made[n].requires_grad for n in frozen)
+        return all(n in made and not made[n].requires_grad and same(made[n], p) for n, p in frozen.items())

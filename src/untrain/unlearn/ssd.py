@@ -47,6 +47,9 @@ class SSD(Unlearner):
         """
         params = movable(model, problem.mask)
         ours = self._importance(model, problem, [problem.forget], params)
+        if problem.mask is not None:
+            # What may not move has no importance, so that it is neither dampened nor told of.
+            ours = [f * problem.mask.bits[n].to(f.device) for n, f in zip(params, ours, strict=True)]
         whole = self._importance(model, problem, [problem.retain, problem.forget], params)
         factors = {n: factor(f, a, self.select, self.dampen) for n, f, a in zip(params, ours, whole, strict=True)}
         if not any(bool((f < 1).any()) for f in factors.values()):
