@@ -9,7 +9,7 @@ from pydantic import Field
 import untrain as ut
 from untrain.core import names
 from untrain.core.errors import SpecError
-from untrain.core.over import Choices, Range
+from untrain.core.over import Choices, Over, Range
 from untrain.core.roles import Unlearner
 from untrain.core.spec import parse
 from untrain.core.steps import Keep
@@ -165,7 +165,7 @@ def test_bounds_that_somebody_narrows_go_before_the_hint_of_the_type():
     assert held["none"] is None
 
 
-def test_a_method_s_own_number_that_is_marked_so_is_searched_where_it_is_named_and_nowhere_else():
+def test_a_number_of_a_method_that_is_marked_so_is_searched_where_it_is_named_and_nowhere_else():
     class Costly(Unlearner):
         weight: Annotated[float, Field(ge=0)] = 2.0
         samples: Annotated[int, Field(ge=1), Over(10, 1000, log=True, asked=True)] = 100
