@@ -89,3 +89,11 @@ def test_few_models_cannot_show_anything_and_say_so(planted):
 def test_without_forget_examples_there_is_a_reason(planted):
     seen = planted.noisy(3, planted.sides(0, 3, 3))
     assert all("no forget" in s.reason for s in score(Epsilon(), Trial(seen, seen, seen), draws=5).values())
+
+
+def test_answers_that_are_no_numbers_give_a_reason(planted):
+    oracle = planted.noisy(20, planted.sides(9, 3, 9))
+    logits = oracle.logits.copy()
+    logits[2, 4] = np.nan
+    ours = planted.observed(logits, oracle.labels, oracle.side)
+    assert all("not finite" in s.reason for s in score(Epsilon(), Trial(oracle, ours, oracle), draws=5).values())

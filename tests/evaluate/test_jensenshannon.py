@@ -72,3 +72,11 @@ def test_the_ideal_is_that_of_oracles_against_others(planted):
 def test_without_examples_of_a_side_there_is_a_reason(planted):
     seen = planted.noisy(3, planted.sides(4, 0, 4))
     assert score(JensenShannon(), Trial(seen, seen, seen), draws=5)["js_retain"].reason == "there are no retain examples"
+
+
+def test_answers_that_are_no_numbers_give_a_reason(planted):
+    oracle = planted.noisy(20, planted.sides(9, 3, 9))
+    logits = oracle.logits.copy()
+    logits[2, 4] = np.nan
+    ours = planted.observed(logits, oracle.labels, oracle.side)
+    assert all("not finite" in s.reason for s in score(JensenShannon(), Trial(oracle, ours, oracle), draws=5).values())

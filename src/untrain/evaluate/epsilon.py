@@ -55,7 +55,10 @@ class Epsilon(Evaluator):
         (members, inside), (others, outside) = (_halves(seen, side) for side in ("forget", "test"))
         if min(map(len, (members, inside, others, outside))) == 0:
             return out
+        asked = np.concatenate([members, inside, others, outside])
         for row in out:
+            if not np.isfinite(row[asked, 1]).all():
+                continue
             cut, sign = threshold(row[members, 1], row[others, 1], self.delta, self.level)
             for counted in (inside, outside):
                 row[counted, 0] = sign * row[counted, 1] > cut
@@ -66,6 +69,8 @@ class Epsilon(Evaluator):
         forget, test = trial.side == "forget", trial.side == "test"
         if not forget.any():
             return dict.fromkeys(self.scores, "there are no forget examples")
+        if not all(np.isfinite(p[:, forget | test, 1]).all() for p in (trial.unlearned, trial.oracle)):
+            return dict.fromkeys(self.scores, "some margins of forget or test examples are not finite")
         found: dict[str, Measured | str] = {}
         members, others = ((t := trial.unlearned[:, at, 0])[:, ~np.isnan(t).any(0)] for at in (forget, test))
         found["epsilon_membership"] = self._bound(

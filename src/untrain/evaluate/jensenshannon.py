@@ -49,6 +49,8 @@ class JensenShannon(Evaluator):
         mean = trial.oracle[..., :-1].mean(0)
         known = entropy(mean)
         table = np.stack([jensen_shannon(row[:, :-1], mean, row[:, -1] + known) for row in trial.unlearned])
+        if not np.isfinite(table).all():
+            return dict.fromkeys(self.scores, "some answers are not finite")
         found: dict[str, Measured | str] = {}
         for side in SIDES:
             here = trial.side == side
