@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from untrain.pages import verdicts
+from untrain.pages.tables import FEWEST
 from untrain.pages.text import lead
 
 SHOWN = ("forget_gap", "mia_loss_auc", "forget_accuracy", "retain_accuracy", "test_accuracy", "forget_true_accuracy")
@@ -42,6 +43,8 @@ def table_of(document: dict[str, Any]) -> Table:
     """Methods down, those that cost as much as retraining below a line, scores across; oracles and floors in the last rows."""
     done = [r for r in document["results"] if r["error"] is None]
     names = [n for n in SHOWN if any(r["scores"].get(n, {}).get("value") is not None for r in done)]
+    tested = dict.fromkeys(n for r in done for n in r["verdict"]["tested"])
+    names += [n for n in tested if n not in names][: max(0, FEWEST - len(names))]
     title = f"{document['scenario']}: {counted(document['seeds'], 'seed')}, {counted(document['oracles'], 'oracle')}"
     if document["setting"].get("budget") is not None:
         title += f", a budget of {100 * document['setting']['budget']:g} % of retraining"

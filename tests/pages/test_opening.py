@@ -69,7 +69,7 @@ def test_what_an_interval_means_that_was_not_tested(low, high, words):
 
 def test_a_gap_that_could_not_be_had_says_why(told):
     made = document(told, gap(None, None, None) | {"reason": "there are no forget examples"})
-    assert opening(made)[1:] == ["DEL has no forget gap: there are no forget examples."]
+    assert opening(made)[1:] == ["There is no forget gap of DEL: there are no forget examples."]
 
 
 def test_without_a_model_there_is_one_sentence():

@@ -11,9 +11,6 @@ from untrain.results import abouts, evaluators
 GLOSSARY = abouts(evaluators())
 
 
-GROUPS = {type(e).__name__: e.scores for e in evaluators()}
-
-
 def verdict(says="distinguishable"):
     return {
         "says": says,
@@ -63,7 +60,19 @@ def test_methods_are_numbered_and_read_against_ideal_floor_and_ceiling(privacy):
     assert table.columns[0].heading == "Verdict"
     assert all(line.cells[0].mark == line.cells[0].value for line in table.lines)
     assert [line.kind for line in table.references] == ["the ideal", "floor", "ceiling"]
-    assert {len(line.cells) for line in (*table.lines, *table.references)} == {len(table.columns) + 1}
+    assert {len(line.cells) for line in (*table.lines, *table.references)} == {len(table.columns)}
+
+
+def test_scores_without_a_value_and_costs_that_are_not_known_have_no_column(privacy):
+    document = copy.deepcopy(privacy.document)
+    for row in document["results"]:
+        row["cost"] = {}
+        for name in ("forget_gap", "forget_accuracy", "retain_accuracy", "test_accuracy"):
+            row["scores"][name]["value"] = None
+    names = [c.name for c in tables.comparison(document, GLOSSARY, repair=False).columns]
+    assert names[0] == "verdict"
+    assert len(names) >= 1 + tables.FEWEST
+    assert not {"forget_gap", "cost"} & set(names)
 
 
 def test_on_noisy_data_a_privacy_request_keeps_its_columns_and_says_which_labels_count(noisy, privacy):
@@ -98,23 +107,6 @@ def test_what_the_band_says_is_no_remark_where_there_is_a_verdict():
     assert tables.notes({"results": rows}, glossary) == []
     rows[0]["scores"]["a"]["verdict"] = None
     assert len(tables.notes({"results": rows}, glossary)) == 1
-
-
-def test_all_scores_that_have_a_value_are_listed_by_evaluator(repair):
-    groups = {g.name: g for g in tables.every(repair.document, GROUPS)}
-    listed = {column.name for g in groups.values() for column, _ in g.scores}
-    assert {"forget_true_gap", "forget_accuracy"} <= {column.name for column, _ in groups["Accuracy"].scores}
-    assert not any(name.startswith("klom_forget") for name in listed)
-
-
-def test_each_listed_score_has_its_verdict_with_its_evidence(privacy):
-    (accuracy,) = [g for g in tables.every(privacy.document, GROUPS) if g.name == "Accuracy"]
-    lines = {column.name: lines for column, lines in accuracy.scores}["forget_accuracy"]
-    assert [line.name for line in lines] == ["Finetune", "DEL", "SalUn", "Nothing"]
-    for line in lines:
-        assert line.verdict.mark == line.verdict.value
-        assert line.tested["margin"] == "±2.0"
-        assert line.value.mark == ""
 
 
 def test_the_words_of_the_glossary_are_those_of_the_record():

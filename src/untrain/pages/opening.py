@@ -30,7 +30,7 @@ def gap(document: Mapping[str, Any], row: Row) -> list[str]:
     """The forget gap of a method with its interval, and what the test or, untested, the interval says."""
     score, name = row["scores"].get("forget_gap"), text.short(row["method"])
     if score is None or score["value"] is None:
-        return [f"{name} has no forget gap: {score['reason'] if score else 'it was not asked for'}."]
+        return [f"There is no forget gap of {name}: {score['reason'] if score else 'it was not asked for'}."]
     noisy = "forget_true_accuracy" in row["scores"]
     on = ", on the labels as given," if noisy else ""
     examples = text.counted(document["sizes"]["forget"], "example")

@@ -18,6 +18,7 @@ from untrain.describe import entry, source, summary
 from untrain.evaluate.verdict import LEVEL
 from untrain.pages import curves, extremes, figures, tables, text, verdicts
 from untrain.pages.charts import Chart
+from untrain.pages.evidence import every
 from untrain.pages.opening import opening
 from untrain.pages.payers import payers
 from untrain.pages.words import heading
@@ -124,15 +125,15 @@ def section(key: str, material: Material, groups: Mapping[str, tables.Glossary],
     return {
         "key": key, "title": title(material), "document": document, "opening": opening(document, repair),
         "leaks": verdicts.leaks(document, first), "powerless": verdicts.powerless(first) if first else "",
-        "table": tables.comparison(document, glossary, repair), "every": tables.every(document, groups), "about": about(material),
+        "table": tables.comparison(document, glossary, repair), "every": every(document, groups), "about": about(material),
         "missing": tables.missing(document), "notes": tables.notes(document, glossary), "guard": tables.guard(document),
         "costs": tables.costs(document), "happened": tables.happened(document), "budget": document["setting"].get("budget"),
         "masks": found, "layers": list(dict.fromkeys(n for held in found.values() for n in held)),
         "pareto": drawn.add(f"{key}-pareto", figures.pareto(document)),
         "mask": drawn.add(f"{key}-mask", figures.mask_chart(found)),
-        "methods": methods(key, material, drawn), "first": first["method"] if first else "",
+        "methods": methods(key, material, drawn), "chosen": len(material.unlearned) > 1, "first": first["method"] if first else "",
         "whole": document.get("answers", "logits") == "logits",
-        "known": any(row["cost"].get("share_of_retraining") is not None for row in document["results"]),
+        "known": tables.known(document),
         "unseen": extremes.unseen(material.inputs), "spelling": spelling(document),
     }  # fmt: skip
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from untrain.core.evaluator import About, Score
@@ -49,11 +49,12 @@ class Line:
 
 @dataclass(frozen=True)
 class Column:
-    """A column: score, heading and what it measures."""
+    """A column: score, heading, what it measures, and the element of the page that says more, if any."""
 
     name: str
     heading: str
     means: str
+    link: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,9 @@ class Table:
     dearer: tuple[Line, ...] = ()
 
 
-VERDICT = Column("verdict", "Verdict", "what the test of all scores together says of the method")
+VERDICT = Column("verdict", "Verdict", "what the test of all scores together says of the method", "tested")
+COST = Column("cost", "Cost, share of retraining", "floating-point operations")
+FEWEST = 3
 
 
 def is_gap(about: About) -> bool:
@@ -89,23 +92,42 @@ def comparison(document: Document, glossary: Glossary, repair: bool) -> Table:
     """
     rows = document["results"]
     wanted, labels = (REPAIR, WRONG) if repair else (PRIVACY, GIVEN if noisy(document) else None)
-    names = [n for n in wanted if n in glossary and any(n in row["scores"] for row in rows)]
-    columns = tuple(Column(n, heading(n, labels), glossary[n].means) for n in names)
+    names = _shown(rows, wanted, glossary)
+    costly = known(document)
+    columns = (
+        VERDICT,
+        *(Column(n, heading(n, labels), glossary[n].means, f"score-{n}") for n in names),
+        *([COST] if costly else []),
+    )
     dearer = document["break_even"]["methods"]
-    lines = [(row["method"] in dearer, _method(i, row, names, glossary)) for i, row in enumerate(rows, 1)]
+    lines = [(row["method"] in dearer, _method(i, row, names, glossary, costly)) for i, row in enumerate(rows, 1)]
     cheaper, above = (tuple(line for dear, line in lines if dear is side) for side in (False, True))
-    return Table((VERDICT, *columns), cheaper, _references(document, names, glossary), above)
+    return Table(columns, cheaper, _references(document, names, glossary, costly), above)
 
 
-def _method(at: int, row: Mapping[str, Any], names: list[str], glossary: Glossary) -> Line:
+def known(document: Document) -> bool:
+    """Whether it is known what methods cost; what others made may have cost anything."""
+    return any(row["cost"].get("share_of_retraining") is not None for row in document["results"])
+
+
+def _shown(rows: Sequence[Mapping[str, Any]], wanted: Sequence[str], glossary: Glossary) -> list[str]:
+    """Of the scores that are wanted those that some method has a value of; where these are few, tested ones besides."""
+    valued = {n for row in rows for n, score in row["scores"].items() if score["value"] is not None}
+    names = [n for n in wanted if n in valued and n in glossary]
+    tested = [n for row in rows if row["verdict"] for n in row["verdict"]["tested"] if n in glossary]
+    more = [n for n in dict.fromkeys(tested) if n not in names]
+    return names + more[: max(0, FEWEST - len(names))]
+
+
+def _method(at: int, row: Mapping[str, Any], names: list[str], glossary: Glossary, costly: bool) -> Line:
     kind = CONTROLS.get(row["method"], text.kind_of(row))
     if row["error"]:
         return Line(at, text.label(row["method"]), "failed", error=row["error"])
     cells = [cell(row["scores"].get(n), glossary[n]) for n in names]
     says, much = verdicts.short(row)
     spent, seconds = (text.share(row["cost"].get(f"share_of_{what}")) for what in ("retraining", "seconds"))
-    cost = Cell(spent, "" if seconds == "–" else f"time {seconds}")
-    return Line(at, text.label(row["method"]), kind, (Cell(says, much, says), *cells, cost))
+    cost = [Cell(spent, f"time {seconds}")] if costly else []
+    return Line(at, text.label(row["method"]), kind, (Cell(says, much, says), *cells, *cost))
 
 
 def cell(score: Mapping[str, Any] | None, about: About) -> Cell:
@@ -119,7 +141,7 @@ def cell(score: Mapping[str, Any] | None, about: About) -> Cell:
     return Cell(text.quantity(value, about.unit, gap), text.interval(score, about.unit, gap), mark, note)
 
 
-def _references(document: Document, names: list[str], glossary: Glossary) -> tuple[Line, ...]:
+def _references(document: Document, names: list[str], glossary: Glossary, costly: bool) -> tuple[Line, ...]:
     """The ideal, the floor and the ceiling; each is the same for all methods of a run."""
     done: Mapping[str, Any] = next((r["scores"] for r in document["results"] if not r["error"]), {})
     wanted = (
@@ -130,68 +152,10 @@ def _references(document: Document, names: list[str], glossary: Glossary) -> tup
     made = []
     for end, name, kind in wanted:
         found = [Cell(text.quantity(done.get(n, {}).get(end), glossary[n].unit, is_gap(glossary[n]))) for n in names]
-        cost = Cell(text.share(1.0) if end == "ideal" else "")
+        cost = [Cell(text.share(1.0) if end == "ideal" else "")] if costly else []
         if any(done.get(n, {}).get(end) is not None for n in names):
-            made.append(Line(None, name, kind, (Cell(""), *found, cost)))
+            made.append(Line(None, name, kind, (Cell(""), *found, *cost)))
     return tuple(made)
-
-
-@dataclass(frozen=True)
-class Scored:
-    """A score of a method with all that it is read against."""
-
-    name: str
-    value: Cell
-    verdict: Cell
-    tested: Mapping[str, str]
-    evidence: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class Group:
-    """The scores of one evaluator that have a value: for each, every method's; and how many of them tell something apart."""
-
-    name: str
-    scores: tuple[tuple[Column, tuple[Scored, ...]], ...]
-    apart: int
-
-
-def every(document: Document, groups: Mapping[str, Glossary]) -> list[Group]:
-    """All scores that have a value, by evaluator.
-
-    Args:
-        document: a run's scores.
-        groups: evaluator -> its scores.
-    """
-    found = []
-    for evaluator, glossary in groups.items():
-        listed = [(Column(n, heading(n), a.means), _scored(document, n, a)) for n, a in glossary.items()]
-        held = tuple((column, lines) for column, lines in listed if lines)
-        if held:
-            apart = sum(any(line.verdict.mark == "distinguishable" for line in lines) for _, lines in held)
-            found.append(Group(evaluator, held, apart))
-    return found
-
-
-def _scored(document: Document, name: str, about: About) -> tuple[Scored, ...]:
-    made = []
-    for row in document["results"]:
-        score = row["scores"].get(name)
-        if score is None or score["value"] is None:
-            continue
-        verdict = score["verdict"]
-        told = Cell(verdict["says"], verdicts.why(verdict), verdict["says"]) if verdict else Cell("not tested")
-        plain = replace(cell(score, about), mark="" if verdict else cell(score, about).mark)
-        made.append(Scored(text.label(row["method"]), plain, told, verdicts.evidence(verdict, about), _evidence(score, about)))
-    return tuple(made)
-
-
-def _evidence(score: Mapping[str, Any], about: About) -> dict[str, str]:
-    gap = is_gap(about)
-    shown = {end: text.quantity(score[end], about.unit, gap) for end in ("floor", "ceiling", "ideal")}
-    low, high = score["band"] or (None, None)
-    band = f"{text.quantity(low, about.unit, gap)} to {text.quantity(high, about.unit, gap)}" if score["band"] else "–"
-    return shown | {"band": band, "resampled": score["resampled"] or "–"}
 
 
 def missing(document: Document) -> list[tuple[str, list[str]]]:
