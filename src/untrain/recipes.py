@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from untrain.core.over import Over
 from untrain.core.roles import Recipe, Unlearner
-from untrain.core.steps import Cosine, Keep, Steps
+from untrain.core.steps import Cosine, Count, Keep, Steps
 from untrain.localize.choices import Channels, Gather
+from untrain.localize.deepest import Deepest
 from untrain.localize.gradient import Gradient
 from untrain.localize.weightedgrad import WeightedGrad
+from untrain.unlearn.finetune import Finetune
 from untrain.unlearn.randomlabel import RandomLabel
 from untrain.unlearn.resetfinetune import ResetFinetune
 
@@ -55,3 +60,42 @@ class SalUn(Recipe):
     def expand(self) -> Unlearner:
         """``RandomLabel @ Gradient``."""
         return RandomLabel(draw="step", steps=self.steps) @ Gradient(keep=self.keep)
+
+
+class CFk(Recipe):
+    """Catastrophic forgetting in the last layers: finetune them on the retain set and freeze the others.
+
+    Args:
+        layers: how many, counted from the output; those that hold a weight of two or more dimensions.
+        steps: step size and length.
+
+    Source: Goel et al. 2022, arXiv 2201.06640, section 4; code shash42/Evaluating-Inexact-Unlearning, whose finetuning has
+        30 epochs where its training has 62. Step size as Kurmanji et al. 2023 run it.
+    """
+
+    layers: Annotated[Count, Over(1, 8)] = 2
+    steps: Steps = Steps(lr=0.01, epochs="50%")
+
+    def expand(self) -> Unlearner:
+        """``Finetune @ Deepest``."""
+        return Finetune(steps=self.steps) @ Deepest(layers=self.layers)
+
+
+class EUk(Recipe):
+    """Exact unlearning of the last layers: reset them, train them on the retain set and freeze the others.
+
+    Args:
+        layers: how many, counted from the output; those that hold a weight of two or more dimensions.
+        steps: step size and length.
+
+    Source: Goel et al. 2022, arXiv 2201.06640, section 4; code shash42/Evaluating-Inexact-Unlearning. Step size as Kurmanji
+        et al. 2023 run it.
+    Departs: biases and norms are reset too, where the authors' code resets linear layers and convolutions alone.
+    """
+
+    layers: Annotated[Count, Over(1, 8)] = 2
+    steps: Steps = Steps(lr=0.01, epochs="100%")
+
+    def expand(self) -> Unlearner:
+        """``ResetFinetune @ Deepest``."""
+        return ResetFinetune(steps=self.steps) @ Deepest(layers=self.layers)

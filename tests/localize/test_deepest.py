@@ -93,3 +93,23 @@ def test_tied_weights_count_once_where_an_example_meets_them_first(backwards, co
     made = Deepest(channels=Channels(count=9))(model.eval(), problem)
     assert sum(b.numel() for b in made.bits.values()) == 8 + 16 + 25
     assert counts(made)["head.weight"] == 8
+
+
+@pytest.mark.parametrize(
+    ("layers", "names"),
+    [
+        (1, {"fc.bias", "fc.weight"}),
+        (2, {"fc.bias", "fc.weight", "layer4.1.bn2.bias", "layer4.1.bn2.weight", "layer4.1.conv2.weight"}),
+    ],
+)
+def test_by_layers_whole_ones_are_kept_with_the_norms_behind_them(resnet18, counts, layers, names):
+    model, problem = resnet18
+    found = counts(Deepest(layers=layers)(model, problem))
+    assert found == {n: p.numel() for n, p in model.named_parameters() if n in names}
+
+
+def test_more_layers_than_there_are_are_refused_and_what_there_is_is_told(backwards):
+    model, problem = backwards
+    model.body.requires_grad_(False)
+    with pytest.raises(ModelError, match="layers=9 cannot be met: the model has 3 layers"):
+        Deepest(layers=9)(model, problem)
