@@ -52,12 +52,12 @@ def test_over_forgetting_is_below_one_half():
 def test_oracles_against_themselves_are_at_one_half_exactly():
     theirs, saw = margins(9, 50), margins(5, 50, 1, 1)
     found = tried(theirs, theirs, saw)
-    assert [found[name] for name in AREAS] == [0.5, 0.5]
+    assert [found[name] for name in AREAS] == pytest.approx([0.5, 0.5], abs=1e-12)
 
 
 def test_one_checkpoint_can_be_tried():
     found = tried(margins(1, 300, 1, 1), margins(20, 300, 0, 2), margins(5, 300, 1, 3))
-    assert all(0.7 < found[name] < 0.82 for name in AREAS)
+    assert all(0.65 < found[name] < 0.85 for name in AREAS)
 
 
 @pytest.mark.parametrize(("m", "reason"), [(0, "no original"), (2, "2 original")])
@@ -72,9 +72,9 @@ def test_two_oracles_are_too_few():
 
 
 def test_a_rate_has_a_value_where_ten_would_be_found_wrongly():
-    found = tried(margins(8, 62, 2, 1), margins(20, 62, 0, 2), margins(20, 62, 2, 3))
-    assert found["mia_lira_tpr_1"] == pytest.approx(norm.cdf(2 - norm.ppf(0.99)), abs=0.12)
-    assert "1240 scores on oracles" in found["mia_lira_tpr_01"]
+    found = tried(margins(20, 100, 2, 1), margins(60, 100, 0, 2), margins(60, 100, 2, 3))
+    assert found["mia_lira_tpr_1"] == pytest.approx(norm.cdf(2 - norm.ppf(0.99)), abs=0.08)
+    assert "6000 scores on oracles" in found["mia_lira_tpr_01"]
 
 
 @pytest.mark.parametrize("value", [0.0, 0.1])

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
-import numpy as np
 from pydantic import Field
 
 from untrain.core.evaluator import About, Array, Evaluator, Measured, Prepared
 from untrain.core.records import Observation
 from untrain.core.steps import Positive
-from untrain.evaluate.tried import Tried, abouts
+from untrain.evaluate.tried import Tried, abouts, parts_for
 from untrain.maths.likelihood import FLOOR, Gaussians, Variance, folds, gaussians, log_ratios, standardized, without
 from untrain.maths.logits import margins
 
@@ -34,7 +33,7 @@ class Lira(Evaluator):
     Args:
         variance: 'example' fits each example's own variance, 'global' one over all, 'auto' the latter below 64 models.
         floor: least standard deviation of a fit, in nats.
-        parts: number of folds.
+        parts: number of folds, or fewer where there are fewer unlearned models.
 
     Source: Carlini et al. 2022, arXiv 2112.03570, online and offline attack.
     Departs: fits and attacked models are disjoint; the global variance is that around each example's own mean.
@@ -71,17 +70,17 @@ class Lira(Evaluator):
             told = f"{len(trial.oracle)} oracles and {int(here.sum())} forget examples: at least 3 oracles and 1 example are needed"
             return dict.fromkeys(("mia_lira", "mia_lira_offline"), told)
         ours, theirs = trial.unlearned[:, here], trial.oracle[:, here]
-        count = min(self.parts, len(theirs))
+        count = parts_for(self.parts, len(ours), len(theirs), 2)
         at, held = folds(ours, count), folds(theirs, count)
         outside = self._fit(theirs, held, count)
-        share = np.ones(len(theirs))
-        offline = Tried(standardized(ours, at, outside), standardized(theirs, held, outside), share)
+        offline = Tried(standardized(ours, at, outside), standardized(theirs, held, outside), (at, held))
         if trial.original is None or len(trial.original) < 3:
             have = "no" if trial.original is None else len(trial.original)
             return {"mia_lira": f"{have} original models: LiRA online needs at least 3", "mia_lira_offline": offline}
         saw = trial.original[:, here]
-        inside = self._fit(saw, folds(saw, count), count)
-        online = Tried(log_ratios(ours, at, inside, outside), log_ratios(theirs, held, inside, outside), share)
+        most = max(count, min(self.parts, len(saw)))  # one unlearned model does not cost half of the originals
+        inside = self._fit(saw, folds(saw, most), most)
+        online = Tried(log_ratios(ours, at, inside, outside), log_ratios(theirs, held, inside, outside), (at, held))
         return {"mia_lira": online, "mia_lira_offline": offline}
 
     def _fit(self, sample: Array, fold: Array, count: int) -> Gaussians:

@@ -11,7 +11,7 @@ from pydantic import Field
 from untrain.core.evaluator import About, Array, Evaluator, Measured, Prepared
 from untrain.core.records import Observation
 from untrain.core.steps import Count, Share
-from untrain.evaluate.tried import Tried, abouts
+from untrain.evaluate.tried import Tried, abouts, parts_for
 from untrain.maths.likelihood import folds, without
 from untrain.maths.logits import losses
 from untrain.maths.relative import marginals, means, relative
@@ -30,7 +30,7 @@ class Rmia(Evaluator):
         gamma: ratio by which an example beats another.
         a: in [0, 1]; models that saw x say ``a Pr_out(x) + 1 - a`` of it.
         population: at most so many test examples, drawn by id.
-        parts: number of folds.
+        parts: number of folds, or fewer where there are fewer unlearned models.
 
     Source: Zarifzadeh et al. 2023, arXiv 2312.03262, offline attack.
     """
@@ -68,10 +68,10 @@ class Rmia(Evaluator):
         x = [population[:, here] for population in (trial.unlearned, trial.oracle)]
         test &= ~np.isnan(trial.oracle[0])
         z = [population[:, test] for population in (trial.unlearned, trial.oracle)]
-        count = min(self.parts, len(trial.oracle))
+        count = parts_for(self.parts, len(trial.unlearned), len(trial.oracle), 1)
         at = [folds(each, count) for each in x]
         keep = without(at[1], count)
         usual = [marginals(means(each[1], keep), self.a) for each in (x, z)]
         ours, theirs = (relative(x[i] - usual[0][at[i]], z[i] - usual[1][at[i]], self.gamma) for i in (0, 1))
         medians = np.array([np.median(theirs[row]) for row in keep])
-        return Tried(ours, theirs, np.ones(len(theirs)), (medians[at[0]], medians[at[1]]))
+        return Tried(ours, theirs, (at[0], at[1]), (medians[at[0]], medians[at[1]]))

@@ -9,7 +9,7 @@ from functools import cached_property, partial
 import numpy as np
 
 from untrain.core.evaluator import About, Array, Measure, Part
-from untrain.maths.likelihood import calls
+from untrain.maths.likelihood import calls, shares
 from untrain.maths.roc import Ranking, curve, ranking
 
 LEAST = 10  # wrongly found examples below which a rate is not given
@@ -27,14 +27,14 @@ class Tried:
     Args:
         ours: on the unlearned models, (m, n).
         theirs: on the oracles, (k, n).
-        share: weight of each oracle in an accuracy, (k,), mean 1.
+        folds: fold of each unlearned model, (m,), and of each oracle, (k,); those of a fold were tried on the same fits.
         cuts: thresholds of the accuracy for unlearned models and for oracles, one or one for each model; none was chosen on
             the models that it is for.
     """
 
     ours: Array
     theirs: Array
-    share: Array
+    folds: tuple[Array, Array]
     cuts: tuple[Array | float, Array | float] = (0.0, 0.0)
 
     @cached_property
@@ -43,12 +43,20 @@ class Tried:
         return ranking(self.ours.ravel(), self.theirs.ravel())
 
     def area(self) -> Measure:
-        """Area under the ROC curve, all examples and models of a kind together, ties counted half.
+        """Area under the ROC curve, mean over unlearned models, each against the oracles of its fold; ties counted half.
 
-        The oracles' table is centred: it adds nothing to the value and carries their share of its spread (DeLong et al. 1988).
+        Against oracles of other folds, which the fits of its own fold know, it would be biased where examples are few. The
+        oracles' table is centred: it adds nothing to the value and carries their share of its spread (DeLong et al. 1988).
         """
-        back = self.ranked.others.reshape(self.theirs.shape)
-        return _joint(self.ranked.members.reshape(self.ours.shape), back - back.mean())
+        placed: Array = np.zeros(self.ours.shape)
+        back: Array = np.zeros(self.theirs.shape)
+        share = shares(*self.folds)
+        for fold in np.unique(self.folds[0]):
+            own, other = self.folds[0] == fold, self.folds[1] == fold
+            both = ranking(self.ours[own].ravel(), self.theirs[other].ravel())
+            placed[own] = both.members.reshape(-1, placed.shape[1])
+            back[other] = (both.others - both.others.mean()).reshape(-1, back.shape[1]) * share[other][:, None]
+        return _joint(placed, back)
 
     def rate(self, fpr: float) -> Measure | str:
         """True-positive rate where oracles' scores of at most a share ``fpr`` exceed the threshold.
@@ -66,7 +74,7 @@ class Tried:
     def accuracy(self) -> dict[str, Measure]:
         """Balanced accuracy with the rates of both kinds."""
         above = [calls((scores.T - cut).T) for scores, cut in zip((self.ours, self.theirs), self.cuts, strict=True)]
-        found, left = above[0], self.share[:, None] * (1 - above[1])
+        found, left = above[0], shares(*self.folds)[:, None] * (1 - above[1])
         return {
             "accuracy": _joint(found / 2, left / 2),
             "tpr": Measure((Part(1, "unlearned", "forget", found),), joint=True),
@@ -83,6 +91,12 @@ class Tried:
         made |= {f"{prefix}_{name}": partial(self.rate, fpr) for name, fpr in LOW.items()}
         made |= {f"{prefix}_accuracy": lambda: self.accuracy()["accuracy"]}
         return {name: make() for name, make in made.items() if asks(name)}
+
+
+def parts_for(parts: int, ours: int, theirs: int, least: int) -> int:
+    """Number of folds: no more than there are models of a kind, where that leaves ``least`` oracles to every fit."""
+    count = min(parts, theirs, max(ours, 2))
+    return count if theirs - -(-theirs // count) >= least else theirs
 
 
 def _joint(ours: Array, theirs: Array) -> Measure:

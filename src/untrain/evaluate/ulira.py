@@ -93,9 +93,9 @@ class ULira(Evaluator):
         ours, theirs = trial.unlearned[:, here], trial.oracle[:, here]
         if self.form == "disjoint":
             held = ulira(ours, theirs, self.parts, self.variance, self.floor)
-            return Tried(held.unlearned, held.oracle, held.share)
+            return Tried(held.unlearned, held.oracle, held.folds)
         scored = (leave_one_out if self.form == "strong" else in_sample)(ours, theirs, self.variance, self.floor)
-        return Tried(scored, np.empty((0, scored.shape[1])), np.empty(0))
+        return Tried(scored, np.empty((0, scored.shape[1])), (np.zeros(m), np.empty(0)))
 
 
 def _form(name: str) -> str:

@@ -115,6 +115,21 @@ def calls(ratios: Array) -> Array:
     return np.asarray((ratios > 0) + 0.5 * (ratios == 0))
 
 
+def shares(ours: Array, theirs: Array) -> Array:
+    """Weight of each of ``theirs``, (k,), mean 1 where all folds of theirs are among ours.
+
+    By it each fold has as much of theirs as of ours. Within a fold both are tried on the same fits, so the balanced accuracy of
+    two samples of one law is one half on average, whatever was fitted.
+
+    Args:
+        ours: fold of each model of one kind, (m,); each is one of theirs.
+        theirs: fold of each model of the other, (k,).
+    """
+    count = int(theirs.max()) + 1
+    have, want = np.bincount(theirs, minlength=count) / len(theirs), np.bincount(ours, minlength=count) / len(ours)
+    return np.asarray((want / np.maximum(have, 1e-300))[theirs])
+
+
 @dataclass(frozen=True, eq=False)
 class Held:
     """Log-ratios 'unlearned' to 'retrained' on models that the attack was not fitted on.
@@ -122,12 +137,13 @@ class Held:
     Args:
         unlearned: (m, n).
         oracle: (k, n).
-        share: weight of each oracle, (k,), mean 1, by which each fold has as much of the oracles as of the unlearned: the
-            balanced accuracy of two samples of one law is then one half, whatever was fitted.
+        folds: fold of each unlearned model, (m,), and of each oracle, (k,).
+        share: weight of each oracle, as ``shares`` gives it.
     """
 
     unlearned: Array
     oracle: Array
+    folds: tuple[Array, Array]
     share: Array
 
 
@@ -148,8 +164,8 @@ def ulira(unlearned: Array, oracle: Array, parts: int = 10, variance: Variance =
     ours, theirs = folds(unlearned, count), folds(oracle, count)
     top = gaussians(unlearned, without(ours, count), variance, floor)
     bottom = gaussians(oracle, without(theirs, count), variance, floor)
-    have, want = np.bincount(theirs, minlength=count) / len(theirs), np.bincount(ours, minlength=count) / len(ours)
-    return Held(log_ratios(unlearned, ours, top, bottom), log_ratios(oracle, theirs, top, bottom), (want / have)[theirs])
+    scored = log_ratios(unlearned, ours, top, bottom), log_ratios(oracle, theirs, top, bottom)
+    return Held(*scored, (ours, theirs), shares(ours, theirs))
 
 
 def leave_one_out(sample: Array, other: Array, variance: Variance = "example", floor: float = FLOOR) -> Array:
