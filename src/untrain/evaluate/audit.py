@@ -82,8 +82,10 @@ def examples(held: Yardstick, unlearned: Observation, told: Mapping[str, Verdict
     up, down = (standing_out(sign * ours, sign * theirs, held.level) for sign in (1, -1))
     up, down = (_borne_out(f, told.get(n), held.level) for f, n in ((up, "example_max"), (down, "example_min")))
     counts = {"forget": len(here), "recognised": len(up.examples), "standing_out": len(down.examples)}
-    chance = {"chance": max(held.level, 1 / (1 + len(theirs))), "listed": _listed(down, here, held.oracle)}
-    return _listed(up, here, held.oracle), counts | chance
+    tried = [told.get(n) for n in ("example_max", "example_min")]
+    tested = all(v is not None and v.low is not None for v in tried)  # then its share of false alarms is that of the test
+    chance = held.level if tested else max(held.level, 1 / (1 + len(theirs)))
+    return _listed(up, here, held.oracle), counts | {"chance": chance, "listed": _listed(down, here, held.oracle)}
 
 
 def _borne_out(found: Found, verdict: Verdict | None, level: float) -> Found:
