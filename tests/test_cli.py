@@ -435,3 +435,24 @@ def test_a_folder_whose_name_is_not_utf8_gets_all_files_and_is_shown(tiny, tmp_p
     assert done.stdout.endswith(b"/o\\udce9/report.html\n")
     assert {f.name for f in Path(folder).iterdir()} == {"report.html", "results.json", "scores.csv"}
     assert "o\\udce9" in (Path(folder) / "report.html").read_text(encoding="utf-8")
+
+
+def test_masks_are_shown_as_text_and_as_json(untrain, tiny):
+    asked = ("localize", tiny.scenario, "DEL", "Deepest", "--seeds", 2, "--workers", 1, "--store", tiny.store)
+    code, out, _ = untrain(*asked)
+    assert code == 0
+    for words in ("WeightedGrad()", "share of each layer in the mask", "overlap on the same models", "iou"):
+        assert words in out
+    code, out, _ = untrain(*asked, "--json")
+    assert code == 0
+    assert [row["localizer"] for row in whole(out)["results"]] == ["WeightedGrad()", "Deepest()"]
+
+
+def test_a_localizer_that_fails_among_others_ends_with_one(untrain, tiny):
+    code, out, _ = untrain("localize", tiny.scenario, "Deepest(keep=1e-09)", "--seeds", 1, "--store", tiny.store, "--json")
+    assert code == 1
+    assert "keep at least" in whole(out)["results"][0]["error"]
+
+
+def test_what_is_no_localizer_is_refused_in_one_line(untrain, tiny):
+    refused(untrain("localize", tiny.scenario, "Finetune", "--store", tiny.store), "Finetune() is no localizer")

@@ -7,6 +7,7 @@ imported when they are first used.
 from __future__ import annotations
 
 import importlib
+from types import ModuleType
 from typing import Any
 
 _HOMES = {
@@ -16,6 +17,7 @@ _HOMES = {
     "demo": "untrain.commands",
     "audit": "untrain.commands",
     "price": "untrain.commands",
+    "localize": "untrain.commands",
     "check": "untrain.commands",
     "parse": "untrain.core.spec",
     "Problem": "untrain.core.records",
@@ -41,6 +43,15 @@ _HOMES = {
     "BadInput": "untrain.core.errors",
     "RunFailed": "untrain.core.errors",
 }
+
+
+class Verb(ModuleType):
+    """A folder that bears the name of a command: called, it does what the command does."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """What the command gives."""
+        name = self.__name__.rpartition(".")[2]
+        return getattr(importlib.import_module(_HOMES[name]), name)(*args, **kwargs)
 
 
 def __getattr__(name: str) -> Any:

@@ -18,6 +18,7 @@ from untrain.listing import methods as methods
 from untrain.listing import observers as observers
 from untrain.listing import scenarios as scenarios
 from untrain.listing import show as show
+from untrain.located import localize as localize
 
 if TYPE_CHECKING:
     from untrain.conduct import Progress

@@ -74,6 +74,51 @@ def table_of(document: dict[str, Any]) -> Table:
     return table
 
 
+def print_masks(document: dict[str, Any], colour: bool) -> None:
+    """Print what is told of masks on stdout: stability, shares by layer, overlap."""
+    width = None if sys.stdout.isatty() else 160
+    console = Console(file=sys.stdout, no_color=not colour, highlight=False, markup=False, emoji=False, width=width)
+    for table in mask_tables(document):
+        console.print(table)
+    for row in document["results"]:
+        for note in row.get("notes", ()):
+            console.print(f"note: {row['localizer']}: {note}")
+    console.print("iou: intersection over union; in brackets that of masks drawn at random with as many weights in each parameter")
+
+
+def mask_tables(document: dict[str, Any]) -> list[Table]:
+    """Localizers down; layers down, with the share of each layer's weights that is in the mask; pairs of localizers down."""
+    done = [r for r in document["results"] if r["error"] is None]
+    of = f"{document['scenario']}: {counted(document['seeds'], 'seed')}, {document['parameters']:,} weights"
+    first = _table(of, "localizer", "in the mask", "iou across seeds", "iou across batches", "layers across seeds", "seconds")
+    for row in document["results"]:
+        if row["error"] is not None:
+            first.add_row(row["localizer"], f"failed: {row['error']}")
+            continue
+        seeds, batches = row["stability"]["seeds"], row["stability"]["batches"]
+        told = (_share(row["share"]), _iou(seeds), _iou(batches), _number("auc", seeds["layers"]), f"{row['seconds']:.2f}")
+        first.add_row(row["localizer"], *told)
+    layers = _table("share of each layer in the mask", "layer", "weights", *(r["localizer"] for r in done))
+    for at, layer in enumerate(done[0]["layers"] if done else ()):
+        cells = (f"{100 * r['layers'][at]['kept']:.1f} %" for r in done)
+        layers.add_row(layer["layer"] or "(its own)", f"{layer['weights']:,}", *cells)
+    pairs = _table("overlap on the same models", "localizer", "and", "iou")
+    for pair in document["overlap"]:
+        pairs.add_row(pair["one"], pair["other"], _iou(pair))
+    return [t for t in (first, layers, pairs) if t.row_count]
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left")
+    for at, column in enumerate(columns):
+        table.add_column(column, overflow="fold", justify="right" if at else "left")
+    return table
+
+
+def _iou(told: dict[str, Any]) -> str:
+    return "-" if told["iou"] is None else f"{told['iou']:.3f} ({told['chance']:.3f})"
+
+
 TOP = 10
 
 

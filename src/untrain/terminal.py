@@ -96,6 +96,18 @@ def searched(document: dict[str, Any], as_json: bool, out: Path) -> None:
     typer.echo(f"all trials: {out / 'search.csv'}")
 
 
+def located_at(document: dict[str, Any], as_json: bool) -> None:
+    """Print masks by layer, overlap and stability; exit 1 when a localizer failed."""
+    if as_json:
+        show_json(document)
+    else:
+        from untrain.tables import print_masks
+
+        print_masks(document, colour=sys.stdout.isatty() and "NO_COLOR" not in os.environ)
+    if any(row["error"] for row in document["results"]):
+        raise typer.Exit(1)
+
+
 def finish(whole: dict[str, Any], as_json: bool, document: dict[str, Any] | None = None) -> None:
     """Print a table or the JSON; exit 1 when a method failed."""
     if as_json:

@@ -1,0 +1,154 @@
+"""Masks by layer, their overlap and their stability; stored originals are used."""
+
+import json
+
+import numpy as np
+import pytest
+
+import untrain as ut
+from untrain import commands, located
+from untrain.core.errors import BadInput, SpecError
+from untrain.masking import bits_of
+from untrain.store import Store
+from untrain.tables import mask_tables
+
+ASKED = ["WeightedGrad", "RandomMask", "Deepest", "WeightedGrad(keep=1e-09)"]
+
+
+@pytest.fixture(scope="module")
+def told(tiny):
+    """What is told of three localizers and one that fails, on the originals of the small run, and the kinds of its entries."""
+    before = [e["key"] for e in Store(tiny.store).entries() if e["kind"] == "model"]
+    document = commands.localize(tiny.scenario, ASKED, tiny.store, seeds=2)
+    after = [e["key"] for e in Store(tiny.store).entries() if e["kind"] == "model"]
+    return document, before == after
+
+
+@pytest.fixture
+def row(told):
+    """The row of a localizer, by the beginning of its spelling."""
+    return lambda name: next(r for r in told[0]["results"] if r["localizer"].startswith(name))
+
+
+def test_stored_originals_are_used_and_nothing_is_trained(told):
+    assert told[1]
+
+
+def test_the_document_is_json_without_nan(told):
+    assert json.loads(json.dumps(told[0], allow_nan=False)) == told[0]
+
+
+def test_shares_of_layers_add_up_to_the_mask(told, row):
+    for name in ("WeightedGrad()", "RandomMask", "Deepest"):
+        layers = row(name)["layers"]
+        assert sum(layer["of_mask"] for layer in layers) == pytest.approx(1)
+        assert sum(layer["weights"] for layer in layers) == told[0]["parameters"]
+        kept = sum(layer["kept"] * layer["weights"] for layer in layers)
+        assert kept / told[0]["parameters"] == pytest.approx(row(name)["share"])
+
+
+def test_masks_are_those_of_a_run_of_the_same_seed(tiny):
+    held = Store(tiny.store)
+    entries = [held.get(e["key"]) for e in held.entries()]
+    ran = [e.record for e in entries if "DEL(" in e.record["ingredients"]["label"]]
+    located.localize(tiny.scenario, "DEL", tiny.store, seeds=2)
+    entries = [held.get(e["key"]) for e in held.entries() if e["kind"] == "mask"]
+    entries = [e for e in entries if e.record["ingredients"]["label"].startswith("WeightedGrad() ")]
+    masks = {e.record["ingredients"]["model"]: e for e in entries if e.record["ingredients"]["part"] is None}
+    assert len(ran) == 2
+    for record in ran:
+        assert masks[record["ingredients"]["model"]].record["layers"] == record["layers"]
+
+
+def test_a_mask_is_stored_bit_by_bit(tiny, told):
+    held = Store(tiny.store)
+    for entry in (held.get(e["key"]) for e in held.entries() if e["kind"] == "mask"):
+        if not entry.record.get("error"):
+            bits = bits_of(entry)
+            kept = [count for count, _ in entry.record["layers"].values()]
+            sizes = [size for _, size in entry.record["layers"].values()]
+            parts = np.split(bits, np.cumsum(sizes)[:-1])
+            assert [int(part.sum()) for part in parts] == kept
+
+
+def test_a_second_time_nothing_is_made(tiny, told):
+    before = Store(tiny.store).entries()
+    assert located.localize(tiny.scenario, ASKED, tiny.store, seeds=2) == told[0]
+    assert Store(tiny.store).entries() == before
+
+
+def test_what_looks_at_no_data_is_the_same_across_seeds_and_batches(row):
+    stability = row("Deepest")["stability"]
+    assert (stability["seeds"]["iou"], stability["batches"]["iou"], stability["seeds"]["layers"]) == (1, 1, 1)
+
+
+def test_random_masks_overlap_by_chance_alone(row):
+    # Of four to eight channels a layer a few are drawn: one pair of masks is far from the mean.
+    for told in row("RandomMask")["stability"].values():
+        assert told["iou"] == pytest.approx(told["chance"], abs=0.2)
+
+
+def test_gradients_of_two_halves_of_the_forget_set_find_more_than_chance(row):
+    told = row("WeightedGrad()")["stability"]["batches"]
+    assert told["low"] > told["chance"] + 0.1
+
+
+def test_each_pair_that_did_not_fail_is_compared(told):
+    assert [(p["one"], p["other"]) for p in told[0]["overlap"]] == [
+        ("WeightedGrad()", "RandomMask()"), ("WeightedGrad()", "Deepest()"), ("RandomMask()", "Deepest()"),
+    ]  # fmt: skip
+    for pair in told[0]["overlap"]:
+        assert 0 <= pair["low"] <= pair["iou"] <= pair["high"] <= 1
+
+
+def test_a_localizer_that_cannot_meet_its_budget_says_so_and_the_others_go_on(row):
+    assert "holds no whole channel, the best has" in row("WeightedGrad(keep=1e-09)")["error"]
+    assert row("Deepest")["error"] is None
+
+
+def test_one_model_alone_tells_no_stability_across_seeds(tiny):
+    (found,) = located.localize(tiny.scenario, ["Deepest"], tiny.store, seeds=1)["results"]
+    assert found["stability"]["seeds"]["iou"] is None
+    assert found["stability"]["seeds"]["reason"] == "one model has no other to be compared with: --seeds 2 or more"
+    assert found["stability"]["batches"]["iou"] == 1
+
+
+def test_one_example_to_forget_has_no_halves(tiny):
+    scenario = tiny.scenario.replace("Digits(", "Digits(request=These(ids=(3,)), ")
+    (found,) = located.localize(scenario, ut.WeightedGrad(), tiny.store, seeds=1)["results"]
+    assert found["error"] is None
+    assert found["stability"]["batches"]["reason"] == "1 example to forget has no halves"
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ("NegGrad", "is no localizer and has none; `untrain localizers` lists them"),
+        ([], "no localizer was named"),
+        (["Deepest", "Deepest(keep=0.3)"], "a localizer is named twice"),
+        (["DEL", "WeightedGrad"], "a localizer is named twice"),
+    ],
+)
+def test_what_is_no_list_of_localizers_is_refused(tiny, asked, words):
+    with pytest.raises(SpecError, match=words):
+        located.localize(tiny.scenario, asked, tiny.store)
+
+
+@pytest.mark.parametrize("more", [{"seeds": 0}, {"seeds": 1.5}, {"device": "foo"}, {"workers": 0}, {"threads": 0}])
+def test_numbers_and_devices_that_cannot_be_had_are_refused(tiny, more):
+    with pytest.raises(BadInput):
+        located.localize(tiny.scenario, "Deepest", tiny.store, **more)
+
+
+def test_the_localizer_of_an_expression_is_taken():
+    assert located.localizers_of(["Finetune @ Deepest", "DEL(keep=0.2)"]) == [ut.Deepest(), ut.WeightedGrad(keep=0.2)]
+
+
+def test_it_is_a_function_of_the_package_though_a_folder_bears_its_name(tiny):
+    document = ut.localize(tiny.scenario, "Deepest", tiny.store, seeds=1)
+    assert document["results"][0]["localizer"] == "Deepest()"
+
+
+def test_tables_have_a_row_for_each_localizer_layer_and_pair(told):
+    first, layers, pairs = mask_tables(told[0])
+    assert (first.row_count, layers.row_count, pairs.row_count) == (4, len(told[0]["results"][0]["layers"]), 3)
