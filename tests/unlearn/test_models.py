@@ -12,6 +12,7 @@ from untrain.core.records import Examples, Problem
 from untrain.core.roles import own_randomness
 from untrain.core.steps import Steps
 from untrain.learn.train import Train
+from untrain.models.vit import ViT
 from untrain.tasks.classify import Classify
 
 # The classifier head has its own share of noise, and here is none.
@@ -60,12 +61,14 @@ def frozen():
     return made
 
 
+TINY = ViT(patch=1, width=4, depth=1, heads=2, hidden=4)
 KINDS = {
     "tied": Tied,
     "idle": Idle,
     "half": Half,
     "frozen": frozen,
     "without batch norm": lambda: nn.Sequential(nn.Linear(6, 8), nn.LayerNorm(8), nn.ReLU(), nn.Linear(8, 3)),
+    "transformer": lambda: nn.Sequential(nn.Unflatten(1, (1, 2, 3)), TINY.build((1, 2, 3), 3)),
     "nothing but normalization": lambda: nn.BatchNorm1d(6),
 }
 

@@ -62,7 +62,7 @@ class WoodFisher(Unlearner):
 
         def rows(start: int, stop: int) -> Tensor:
             found = of_examples(model, problem.task, [problem.retain], order[start:stop], params)
-            held = torch.cat([torch.cat([g.flatten(1) for g in grads], 1) for grads in found])
+            held = torch.cat([torch.cat([g.reshape(len(g), -1) for g in grads], 1) for grads in found])
             return held if free is None else held * free
 
         if self.reference:
