@@ -31,7 +31,9 @@ def test_looks_grow_to_all_models_and_share_the_level():
     assert [look.oracles for look in planned(1, 4, 3)] == [2, 3, 4]
 
 
-@pytest.mark.parametrize(("seeds", "oracles", "count"), [(3, 6, 0), (3, 6, -1), (3, 6, 6), (2, 2, 3), (3, 6, True), (3, 6, "2")])
+@pytest.mark.parametrize(
+    ("seeds", "oracles", "count"), [(3, 6, 0), (3, 6, -1), (3, 6, 6), (2, 2, 3), (3, 6, True), (3, 6, "2"), (50, 50, 11)]
+)
 def test_looks_that_cannot_be_taken_are_refused(seeds, oracles, count):
     with pytest.raises(BadInput, match="looks="):
         planned(seeds, oracles, count)

@@ -11,6 +11,7 @@ from untrain.evaluate.verdict import LEVEL
 
 Document = Mapping[str, Any]
 LEAST = 2  # oracles, for a floor
+MOST = 10  # looks: a test at less than a tenth of 5 % would need more splits of the models than are drawn
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,8 @@ def planned(seeds: int, oracles: int, looks: int, level: float = LEVEL) -> list[
     Raises:
         BadInput: there are fewer looks than one, or more than there are numbers of models to look at.
     """
-    if isinstance(looks, bool) or not isinstance(looks, int) or looks < 1:
-        raise BadInput(f"looks={looks!r}: a whole number of at least 1 is needed")
+    if isinstance(looks, bool) or not isinstance(looks, int) or not 1 <= looks <= MOST:
+        raise BadInput(f"looks={looks!r}: a whole number from 1 to {MOST} is needed")
     if looks > max(seeds, oracles - LEAST + 1):
         raise BadInput(
             f"looks={looks}: with seeds={seeds} and oracles={oracles} there are not as many numbers of models to look at"
