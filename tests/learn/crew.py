@@ -67,6 +67,15 @@ METHODS = {
     "RandomLabel once": lambda: ut.RandomLabel(draw="once", steps=steps()),
     "Finetune": lambda: ut.Finetune(steps=steps(Adam(decay=0.01))) @ ut.WeightedGrad(keep=0.4, per="weight"),
     "lone": lambda: ut.Finetune(steps=steps(batch=49)),
+    "GradAscent": lambda: ut.GradAscent(steps=steps()),
+    "L1Sparse": lambda: ut.L1Sparse(gamma=1e-3, steps=steps()) @ ut.WeightedGrad(keep=0.4),
+    "Scrub": lambda: ut.Scrub(forget_batch=7, steps=steps()),
+    "BadTeacher": lambda: ut.BadTeacher(steps=steps()),
+}
+CLOSED = {
+    "SSD": lambda: ut.SSD(select=1.0) @ ut.WeightedGrad(keep=0.4),
+    "WoodFisher": lambda: ut.WoodFisher(samples=20),
+    "FisherNoise": lambda: ut.FisherNoise(samples=5),
 }
 LOCALIZERS = {
     "channels": lambda: ut.WeightedGrad(keep=0.4),
@@ -84,7 +93,7 @@ def answers():
         model, problem = posed(net)
         for name, make in LOCALIZERS.items():
             found[f"{net} {name}"] = dict(make()(model, problem).bits)
-        for name, make in METHODS.items():
+        for name, make in (METHODS | CLOSED).items():
             made = make()
             outcome = (made.expand() if hasattr(made, "expand") else made).run(model, problem)
             found[f"{net} {name}"] = outcome.model.state_dict()
@@ -157,6 +166,9 @@ def sharded(net="dense"):
         "elements": ut.WeightedGrad(channels=Channels(unit="elements")),
         "examples": ut.WeightedGrad(gather=Gather(magnitude="example")),
         "random": ut.RandomMask(),
+        **{name: (CLOSED | METHODS)[name]().run for name in ("WoodFisher", "FisherNoise", "Scrub", "BadTeacher")},
+        "L1Sparse": ut.L1Sparse(steps=steps()).run,
+        "SSD": ut.SSD(select=1.0).run,
     }.items():
         found[f"{name} error"] = told(lambda wrong=wrong: wrong(model, problem))
     found["diverged"] = told(lambda: ut.Finetune(steps=Steps(lr=1e30, epochs=5))(model, problem))

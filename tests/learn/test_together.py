@@ -98,7 +98,7 @@ def test_two_processes_make_the_mask_of_one(found, alone, net, name):
 
 
 @pytest.mark.parametrize("net", ["dense", "conv"])
-@pytest.mark.parametrize("name", list(crew().METHODS))
+@pytest.mark.parametrize("name", [*crew().METHODS, *crew().CLOSED])
 def test_two_processes_make_the_model_of_one(found, alone, net, name):
     first, second = (each["answers"][f"{net} {name}"] for each in found)
     assert equal(first, second)
@@ -172,7 +172,9 @@ def test_a_sharded_model_forgets_as_a_whole_one(found, alone, name):
     assert 0 < guards[0]["moved_share"] <= guards[0]["may_move"]
 
 
-@pytest.mark.parametrize("what", ["elements", "examples", "random", "copied"])
+@pytest.mark.parametrize(
+    "what", ["elements", "examples", "random", "copied", "WoodFisher", "FisherNoise", "SSD", "Scrub", "BadTeacher", "L1Sparse"]
+)
 def test_what_is_not_done_on_shards_is_refused_in_one_line(found, what):
     told = found[0]["sharded"][what if what == "copied" else f"{what} error"]
     assert told.startswith("BadInput: ")
