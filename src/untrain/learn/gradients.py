@@ -144,24 +144,31 @@ def of_examples(model: nn.Module, task: Task, sets: Sequence[Examples], order: R
     alone = _Alone(model, task)
     held = {f"model.{n}": p.detach() for n, p in params.items()}
     each = torch.func.vmap(torch.func.grad(lambda now, x, y: torch.func.functional_call(alone, now, (x, y))), in_dims=(None, 0, 0))
-    size, vector = min(room, 64), True
+    size, vector, measured = min(room, 64), True, False
+
+    def of(batch: Batch) -> Grads:
+        nonlocal vector
+        if vector and measured:
+            try:
+                with quiet():
+                    return list(each(held, *batch).values())
+            except (RuntimeError, NotImplementedError) as error:
+                if out_of_memory(error):
+                    raise
+                vector = False
+        return _one_by_one(model, task, batch, params)
 
     def gradients(rows: Rows, at_once: int) -> Grads:
-        nonlocal size, vector
+        nonlocal size, measured
         size = at_once
         parts = []
-        for piece in np.array_split(rows, -(-len(rows) // at_once)):
+        # The first goes alone: of what is vectorised torch cannot tell the operations.
+        pieces = [] if measured else [rows[:1]]
+        rows = rows if measured else rows[1:]
+        for piece in [*pieces, *np.array_split(rows, -(-len(rows) // at_once))] if len(rows) else pieces:
             batch = batch_among(sets, piece, device)
-            if vector:
-                try:
-                    with quiet():
-                        parts.append(counter.step(len(piece), lambda batch=batch: list(each(held, *batch).values())))  # type: ignore[misc]
-                    continue
-                except (RuntimeError, NotImplementedError) as error:
-                    if out_of_memory(error):
-                        raise
-                    vector = False
-            parts.append(counter.step(len(piece), lambda batch=batch: _one_by_one(model, task, batch, params)))  # type: ignore[misc]
+            parts.append(counter.step(len(piece), lambda batch=batch: of(batch)))  # type: ignore[misc]
+            measured = True
         return [torch.cat(part).to(wide(p)) for part, p in zip(zip(*parts, strict=True), params.values(), strict=True)]
 
     for start in range(0, len(order), min(room, 64)):
