@@ -33,7 +33,7 @@ def test_a_look_up_of_one_percent_of_the_forget_set_is_caught_and_a_clean_retrai
         first = leaky["sentence"].split(".")[0]
         caught += leaky["says"] == "distinguishable" and "forget examples can still be told" in first
         accused += clean["says"] == "distinguishable"
-    assert caught >= times - 1
+    assert caught == times
     assert accused <= 4  # one in twenty is what was stated: more than 4 of 20 comes once in 400 such tests
 
 

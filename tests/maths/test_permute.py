@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from untrain.maths.permute import differences, splits
+from untrain.maths.permute import apart, differences, splits
 
 
 def test_few_models_are_split_in_all_ways_the_real_one_first():
@@ -36,3 +36,16 @@ def test_one_model_is_held_against_the_spread_of_the_others():
     d, se = differences(values, np.arange(5)[None], 1)
     assert d[0] == pytest.approx(0.5)
     assert se[0] == pytest.approx(np.std(values[1:], ddof=1) * np.sqrt(1 + 1 / 4))
+
+
+def test_each_value_is_held_against_the_others_alone():
+    values = np.array([1.0, 4.0, 2.0, 9.0, 2.0])
+    difference, error = apart(values)
+    for at in range(5):
+        rest = np.delete(values, at)
+        assert difference[at] == pytest.approx(values[at] - rest.mean())
+        assert error[at] == pytest.approx(rest.std(ddof=1))
+
+
+def test_two_values_tell_nothing_of_their_spread():
+    assert np.isinf(apart(np.array([1.0, 2.0]))[1]).all()

@@ -60,7 +60,7 @@ def compare(
         # Beyond rounding, which differs with the order of summation.
         under = bool(about.below and band and made.value is not None and made.value < band[0] - 1e-9)
         bare = f"no floor: it needs {2 * len(ready['unlearned'])} oracles, as many on each side as there are unlearned models"
-        note = about.below if under else None if name in lows else bare
+        note = about.below if under else None if name in lows or len(ready["oracle"]) >= 2 * len(ready["unlearned"]) else bare
         found[name] = replace(made, floor=lows.get(name), ceiling=ceiling, ideal=ideal, band=band, note=note)
     return found
 

@@ -138,7 +138,7 @@ def _tested(case: Case, seen: Observation, orders: Array, size: int) -> dict[str
         each = [measure(pool[order[:size]], pool[order[size:]], wanted) for order in orders]
         for name, about in anew.items():
             values = np.array([number(e[name]) for e in each])  # type: ignore[arg-type]
-            found[name] = _steady(about, values - values.mean(), np.full(len(values), values.std()))
+            found[name] = _steady(about, *permute.apart(values))
     return found
 
 

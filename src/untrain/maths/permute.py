@@ -42,3 +42,17 @@ def differences(values: Array, orders: Array, size: int) -> tuple[Array, Array]:
     pooled = (sums[0] + sums[1]) / max(m + k - 2, 1) * (1 / m + 1 / k)
     apart = sum(s / ((n - 1) * n) for s, n in zip(sums, (m, k), strict=True) if n > 1)
     return ours.mean(1) - theirs.mean(1), np.sqrt(np.maximum(pooled, apart))
+
+
+def apart(values: Array) -> tuple[Array, Array]:
+    """Each of several values less the mean of the others, and the standard deviation of the others: two of (b,).
+
+    A value is not held against a spread that it makes itself, so that one that stands out does so without bound.
+    """
+    b = len(values)
+    if b < 3:
+        return values - values.mean(), np.full(b, np.inf)
+    centred = values - values.mean()
+    whole = (centred**2).sum()
+    rest = np.maximum(whole - centred**2 * b / (b - 1), 0.0) / (b - 2)
+    return centred * b / (b - 1), np.sqrt(rest)
