@@ -83,6 +83,9 @@ LOCALIZERS = {
     "weights": lambda: ut.Gradient(keep=0.3),
     "examples": lambda: ut.WeightedGrad(keep=0.4, gather=Gather(magnitude="example")),
     "batches": lambda: ut.WeightedGrad(keep=0.4, on="all", gather=Gather(magnitude="batch")),
+    "deep": lambda: ut.Deepest(keep=0.4),
+    "neurons": lambda: ut.CriticalNeurons(companions=4, most=20),
+    "ratios": lambda: ut.Fisher(keep=0.3, gather=Gather(magnitude="example")),
 }
 
 
@@ -150,7 +153,11 @@ def sharded(net="dense"):
 
     found = {}
     model, problem = fresh()
-    for name, localizer in (("channels", ut.WeightedGrad(keep=0.4)), ("weights", ut.Gradient(keep=0.3))):
+    for name, localizer in (
+        ("channels", ut.WeightedGrad(keep=0.4)),
+        ("weights", ut.Gradient(keep=0.3)),
+        ("deep", ut.Deepest(keep=0.4)),
+    ):
         mask = localizer(model, problem)
         found[name] = whole({n: b.to(torch.uint8) for n, b in mask.bits.items()})
         found[f"{name} local"] = {n: b.to_local() for n, b in mask.bits.items()}
@@ -169,6 +176,8 @@ def sharded(net="dense"):
         **{name: (CLOSED | METHODS)[name]().run for name in ("WoodFisher", "FisherNoise", "Scrub", "BadTeacher")},
         "L1Sparse": ut.L1Sparse(steps=steps()).run,
         "SSD": ut.SSD(select=1.0).run,
+        "neurons": ut.CriticalNeurons(),
+        "tensors": ut.WeightMagnitude(per="tensor"),
     }.items():
         found[f"{name} error"] = told(lambda wrong=wrong: wrong(model, problem))
     found["diverged"] = told(lambda: ut.Finetune(steps=Steps(lr=1e30, epochs=5))(model, problem))

@@ -155,7 +155,7 @@ def test_a_wrapped_model_is_taken_for_what_it_wraps(found, alone, how):
         assert near(each["wrapped"][f"{how} model"], alone["dense DEL"])
 
 
-@pytest.mark.parametrize("name", ["channels", "weights"])
+@pytest.mark.parametrize("name", ["channels", "weights", "deep"])
 def test_a_sharded_model_has_the_mask_of_a_whole_one(found, alone, name):
     for each in found:
         assert equal(each["sharded"][name], alone[f"dense {name}"])
@@ -172,9 +172,10 @@ def test_a_sharded_model_forgets_as_a_whole_one(found, alone, name):
     assert 0 < guards[0]["moved_share"] <= guards[0]["may_move"]
 
 
-@pytest.mark.parametrize(
-    "what", ["elements", "examples", "random", "copied", "WoodFisher", "FisherNoise", "SSD", "Scrub", "BadTeacher", "L1Sparse"]
-)
+SHARDLESS = ("elements", "examples", "random", "neurons", "tensors", "copied")
+
+
+@pytest.mark.parametrize("what", [*SHARDLESS, "WoodFisher", "FisherNoise", "SSD", "Scrub", "BadTeacher", "L1Sparse"])
 def test_what_is_not_done_on_shards_is_refused_in_one_line(found, what):
     told = found[0]["sharded"][what if what == "copied" else f"{what} error"]
     assert told.startswith("BadInput: ")

@@ -62,3 +62,20 @@ def test_each_channel_is_drawn_about_equally_often():
     # 600 expected, standard error 20.5; four of them either way.
     assert int(counts.min()) > 518
     assert int(counts.max()) < 682
+
+
+def test_single_weights_of_each_tensor_can_be_drawn():
+    model, problem = small()
+    one, other = RandomMask(draw="weight")(model, problem).bits, WeightedGrad()(model, problem).bits
+    assert {n: int(b.sum()) for n, b in one.items()} == {n: int(b.sum()) for n, b in other.items()}
+    assert any(not bool((table.all(1) | ~table.any(1)).all()) for table in (rows(b) for b in one.values() if b.ndim > 1))
+
+
+def test_drawn_anywhere_only_the_number_in_all_is_matched():
+    model, problem = small()
+    next(iter(model.parameters())).requires_grad_(False)
+    like = WeightedGrad(per="weight", keep=0.2)
+    one, other = RandomMask(like=like, draw="anywhere")(model, problem).bits, like(model, problem).bits
+    assert sum(int(b.sum()) for b in one.values()) == sum(int(b.sum()) for b in other.values())
+    assert {n: int(b.sum()) for n, b in one.items()} != {n: int(b.sum()) for n, b in other.items()}
+    assert not next(iter(one.values())).any()

@@ -14,9 +14,13 @@ from untrain.core.errors import ModelError, NotFinite
 from untrain.core.records import Batch, Examples, Problem
 from untrain.core.spec import Spec
 from untrain.localize.choices import Channels, Gather, _top, by_channel, by_weight, has_attention
+from untrain.localize.deepest import Deepest
+from untrain.localize.fisher import Fisher
 from untrain.localize.gathering import gather
 from untrain.localize.gradient import Gradient
+from untrain.localize.shallowest import Shallowest
 from untrain.localize.weightedgrad import WeightedGrad
+from untrain.localize.weightmagnitude import WeightMagnitude
 from untrain.models.resnet import ResNet
 from untrain.promises.trial import UNITS, neuron, small
 from untrain.tasks.classify import Classify
@@ -292,6 +296,14 @@ def test_the_order_of_the_forget_set_does_not_matter(how):
     assert all(torch.equal(one[n], other[n]) for n in one)
 
 
+def test_in_half_precision_gradients_add_up_in_full():
+    # bfloat16 has 8 bits: a sum of ones in it would stop at 256.
+    model, problem = linear([1.0], [[1.0]] * 5000)
+    given = replace(problem.forget, x=problem.forget.x.bfloat16())
+    found = gather(model.bfloat16(), replace(problem, forget=given, retain=given), "forget", Gather(), weigh)["weight"]
+    assert (float(found), found.dtype) == (5000, torch.float32)
+
+
 def test_summing_at_once_is_summing_one_by_one():
     model, problem = linear([1.0, 2.0, -3.0], [[1.0, 2.0, 4.0]] * 300)
     assert scores(model, problem) == [300, 1200, 3600]
@@ -305,7 +317,7 @@ def test_scaling_the_loss_or_turning_its_sign_changes_nothing(how, by):
     assert all(torch.equal(one[n], other[n]) for n in one)
 
 
-@pytest.mark.parametrize("how", [WeightedGrad, Gradient])
+@pytest.mark.parametrize("how", [WeightedGrad, Gradient, Fisher, WeightMagnitude, Deepest, Shallowest])
 @pytest.mark.parametrize("per", ["weight", "channel"])
 def test_masks_are_nested_in_keep_and_full_at_one(how, per):
     model, problem = small()

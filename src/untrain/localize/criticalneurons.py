@@ -57,6 +57,8 @@ class CriticalNeurons(Localizer):
         """The mask."""
         if any(map(is_sharded, model.parameters())):
             raise BadInput("CriticalNeurons removes whole filters, and this model is sharded: search on a model that is not")
+        if not any(p.requires_grad for p in model.parameters()):
+            raise ModelError("all parameters are frozen: none can be localized")
         check_fit(model, problem.task, problem.forget)
         copies, crew = copies_of(model, problem), team()
         rows = range(len(problem.forget)) if crew is None else range(*crew.share(len(problem.forget)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 
@@ -18,12 +20,15 @@ class RandomMask(Localizer):
 
     Args:
         like: the localizer whose counts are matched, exactly.
+        draw: whole 'channel's of a tensor where the other keeps those, single 'weight's of each tensor, or single weights
+            'anywhere', so that only their number in all is the other's.
 
     Source: Torkzadehmahani et al. 2024, arXiv 2412.02432, Table 3.
     Departs: the authors' control overshoots each tensor's count by up to a channel; here counts are equal.
     """
 
     like: Localizer = WeightedGrad()
+    draw: Literal["channel", "weight", "anywhere"] = "channel"
 
     @property
     def classifier(self) -> Head:
@@ -39,12 +44,17 @@ class RandomMask(Localizer):
         found = self.like.localize(model, problem)
         if any(map(is_sharded, found.values())):
             raise BadInput("RandomMask draws over whole tensors, and this model is sharded: draw it on a model that is not")
-        return {name: _shuffle(bits) for name, bits in found.items()}
+        if self.draw != "anywhere":
+            return {name: _shuffle(bits, self.draw == "channel") for name, bits in found.items()}
+        # What is frozen is not drawn.
+        free = {name: found[name].flatten() for name, p in model.named_parameters() if p.requires_grad}
+        made = dict(zip(free, _shuffle(torch.cat(list(free.values()))).split([len(b) for b in free.values()]), strict=True))
+        return {name: made[name].reshape(bits.shape) if name in made else bits for name, bits in found.items()}
 
 
-def _shuffle(bits: Tensor) -> Tensor:
+def _shuffle(bits: Tensor, channels: bool = True) -> Tensor:
     """As many ones as in ``bits``, elsewhere: rows change places where all are full or empty, elements otherwise."""
-    if bits.ndim > 1:
+    if channels and bits.ndim > 1:
         table = select.rows(bits)
         if bool((table.all(1) | ~table.any(1)).all()):
             order = torch.randperm(len(table)).to(bits.device)
