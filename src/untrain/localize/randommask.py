@@ -47,9 +47,9 @@ class RandomMask(Localizer):
         if self.draw != "anywhere":
             return {name: _shuffle(bits, self.draw == "channel") for name, bits in found.items()}
         # What is frozen is not drawn.
-        free = {name: found[name].flatten() for name, p in model.named_parameters() if p.requires_grad}
-        made = dict(zip(free, _shuffle(torch.cat(list(free.values()))).split([len(b) for b in free.values()]), strict=True))
-        return {name: made[name].reshape(bits.shape) if name in made else bits for name, bits in found.items()}
+        free = {name: found[name] for name, p in model.named_parameters() if p.requires_grad}
+        drawn = _shuffle(torch.cat([bits.flatten() for bits in free.values()]))
+        return found | dict(zip(free, select.split(drawn, list(free.values())), strict=True))
 
 
 def _shuffle(bits: Tensor, channels: bool = True) -> Tensor:
