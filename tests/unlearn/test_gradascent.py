@@ -1,5 +1,7 @@
 """Gradient ascent."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -61,3 +63,12 @@ def test_when_it_goes_far_past_a_guess_a_note_says_so():
 
 def test_when_it_keeps_near_a_guess_there_is_no_note():
     assert GradAscent(steps=plain(0.4)).run(*posed()).notes == ()
+
+
+def test_when_only_batch_statistics_diverge_it_says_so():
+    model, problem = small()
+    with torch.no_grad():
+        model[1].running_var.fill_(3e38)
+    problem = replace(problem, forget=replace(problem.forget, x=problem.forget.x * 1e19))
+    with pytest.raises(NotFinite, match=r"gradient ascent diverged: '1\.running_var' holds NaN or infinite values: lower lr"):
+        GradAscent(steps=plain(1e-4))(model, problem)

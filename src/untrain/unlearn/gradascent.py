@@ -39,7 +39,7 @@ class GradAscent(Unlearner):
         """The model after ascent on the forget set.
 
         Raises:
-            NotFinite: it diverged so far that the loss is NaN or infinite.
+            NotFinite: it diverged so far that the loss, a weight or a batch statistic is NaN or infinite.
         """
         last = torch.zeros(())
 
@@ -53,6 +53,9 @@ class GradAscent(Unlearner):
             forgot = descend(model, loss, problem.forgets(self.steps), self.steps, problem.mask)
         except NotFinite as error:
             raise NotFinite(f"gradient ascent diverged: {error}") from None
+        lost = [n for n, held in forgot.state_dict().items() if not bool(torch.isfinite(held).all())]
+        if lost:
+            raise NotFinite(f"gradient ascent diverged: {lost[0]!r} holds NaN or infinite values: lower lr={self.steps.lr}")
         guess = math.log(max(problem.forget.classes, 2))
         if float(last) > FAR * guess:
             note(

@@ -92,13 +92,14 @@ class Scrub(Unlearner):
         wanted = [error(model, problem.task, e) for e in held_out]
         aim = float(np.average(wanted, weights=counts[counts > 0].cpu()))
         ends = [*ends, state(model)]
-        gaps = []
+        errors = []
         for end in ends:
             restore(model, end)
-            gaps.append(abs(error(model, problem.task, problem.forget) - aim))
-        best = min(range(len(ends)), key=lambda at: (gaps[at], -at))
+            errors.append(error(model, problem.task, problem.forget))
+        best = min(range(len(ends)), key=lambda at: (abs(errors[at] - aim), -at))
         restore(model, ends[best])
-        note(f"rewound to the end of epoch {best + 1} of {len(ends)}, where the error on forget is {gaps[best]:.3g} from {aim:.3g}")
+        found = f"where the error on forget, {errors[best]:.3g}, is closest to the held-out {aim:.3g}"
+        note(f"rewound to the end of epoch {best + 1} of {len(ends)}, {found}")
 
 
 def alike(problem: Problem) -> list[Examples]:
