@@ -47,3 +47,11 @@ def test_too_few_models_say_what_it_would_take():
 
 def test_without_a_tested_score_nothing_is_claimed():
     assert sentence(verdict(), {}, "DEL") == "No score of DEL could be tested."
+
+
+def test_a_model_that_answers_test_examples_worse_too_is_told_to_be_damaged():
+    held = verdict(tested=["a", "test_accuracy"], apart=["a", "test_accuracy"])
+    told = {"a": {"why": "over-forgets: less", "low": -2.0, "difference": -1.0}}
+    worse, better = (sentence(held, told | {"test_accuracy": {"why": "x", "low": 0.0, "difference": d}}) for d in (-0.1, 0.1))
+    assert "damage to the whole model" in worse
+    assert "damage" not in better

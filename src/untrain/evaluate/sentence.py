@@ -16,7 +16,7 @@ def sentence(
 
     Args:
         verdict: as ``audit`` gives it; of it 'distinguishable', 'indistinguishable', 'tested', 'counts' and 'chance' are read.
-        scores: score name -> its verdict, with 'why' and 'low'.
+        scores: score name -> its verdict, with 'why', 'low' and 'difference'.
         name: of the method.
         heading: score name -> what to call it.
     """
@@ -40,15 +40,22 @@ def sentence(
         )
     if over_forgets(verdict, scores):
         parts.append(
-            f"{name} over-forgets, which is a failure (the Streisand effect): examples that are answered worse than unseen ones "
-            "give themselves away."
+            f"{name} over-forgets, which is a failure (the Streisand effect): examples that are answered worse than retrained models "
+            "answer them give themselves away."
         )
+        if harmed(verdict, scores):
+            parts.append("it answers test examples worse as well, so at least part of this is damage to the whole model.")
     return " ".join(p[:1].upper() + p[1:] for p in parts)
 
 
 def over_forgets(verdict: Mapping[str, Any], scores: Mapping[str, Any]) -> bool:
     """Whether more was forgotten than retraining forgets, by any score or on any example."""
     return bool(verdict["counts"]["standing_out"]) or any(scores[n]["why"].startswith(_OVER) for n in verdict["distinguishable"])
+
+
+def harmed(verdict: Mapping[str, Any], scores: Mapping[str, Any]) -> bool:
+    """Whether test examples are answered worse than after retraining."""
+    return "test_accuracy" in verdict["distinguishable"] and scores["test_accuracy"]["difference"] < 0
 
 
 def _told(verdict: Mapping[str, Any], name: str) -> list[str]:
