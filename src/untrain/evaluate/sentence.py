@@ -40,8 +40,8 @@ def sentence(
         )
     if over_forgets(verdict, scores):
         parts.append(
-            f"{name} over-forgets, which is a failure (the Streisand effect): examples that are answered worse than retrained models "
-            "answer them give themselves away."
+            f"{name} over-forgets, which is a failure (the Streisand effect): examples that are answered worse than retrained "
+            "models answer them give themselves away."
         )
         if harmed(verdict, scores):
             parts.append("it answers test examples worse as well, so at least part of this is damage to the whole model.")
