@@ -2,15 +2,19 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from untrain.core.cost import metered
 from untrain.core.errors import ModelError
+from untrain.core.records import Examples, Problem
 from untrain.localize.choices import Channels
 from untrain.localize.deepest import Deepest
+from untrain.models.vit import ViT
 from untrain.promises.trial import small
+from untrain.tasks.classify import Classify
 
 
 def test_thirty_percent_of_resnet18_are_the_head_and_the_last_block_down_into_its_first_convolution(resnet18, counts):
@@ -21,6 +25,16 @@ def test_thirty_percent_of_resnet18_are_the_head_and_the_last_block_down_into_it
         "layer4.1.conv1.weight": 985_714,
     }  # fmt: skip
     assert sum(found.values()) == 3_352_188
+
+
+def test_thirty_percent_of_the_small_vit_are_its_head_and_last_layers():
+    x = torch.rand(2, 3, 32, 32)
+    given = Examples(x, torch.arange(2), np.arange(2), 10)
+    found = Deepest()(ViT().build((3, 32, 32), 10).eval(), Problem(Classify(), given, given)).bits
+    assert sum(int(b.sum()) for b in found.values()) == 3_304_055
+    assert not any(
+        bool(b.any()) for n, b in found.items() if n.startswith(("pos_embedding", "cls_token", "patches", "layers.0", "layers.1"))
+    )
 
 
 def test_by_tensor_it_stops_at_the_first_that_does_not_fit(resnet18, counts):

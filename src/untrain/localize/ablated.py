@@ -130,27 +130,29 @@ class InOneBatch(Copies):
         return torch.autograd.grad(loss, switches)[0] * switches.detach()
 
     def _hook(self, switches: Tensor, part: Any, given: tuple[Tensor, ...], out: Tensor) -> Tensor:
+        """What a layer answers when each equal part of the batch has weights and biases of its own."""
         copies = len(switches)
         if len(out) % copies:
             raise ValueError("the first dimension is not that of examples")
-        on = [None if id(p) not in self.of else switches[:, slice(*self.of[id(p)])] for p in (part.weight, part.bias)]
-        if isinstance(part, nn.Linear) and on[0] is not None:
-            weights = part.weight * on[0].reshape(copies, *part.weight.shape)
+        weight, bias = (None if id(p) not in self.of else switches[:, slice(*self.of[id(p)])] for p in (part.weight, part.bias))
+        if isinstance(part, nn.Linear) and weight is not None:
+            weights = part.weight * weight.reshape(copies, *part.weight.shape)
             out = (given[0].reshape(copies, -1, part.in_features) @ weights.mT).reshape(out.shape)
-            out = out if part.bias is None else out + part.bias
-            on[0] = None
-        per = (len(out), *[1] * (out.ndim - 2), -1) if isinstance(part, nn.Linear | nn.LayerNorm) else (len(out), -1)
-        per = per if isinstance(part, nn.Linear | nn.LayerNorm) else (*per, *[1] * (out.ndim - 2))
+            out, weight = out if part.bias is None else out + part.bias, None
+        some = weight if weight is not None else bias
+        if some is None:
+            return out
+        last = isinstance(part, nn.Linear | nn.LayerNorm)
+        ones = [1] * (out.ndim - 2)
+        shape = (len(out), *ones, -1) if last else (len(out), -1, *ones)
 
         def rows(values: Tensor) -> Tensor:
-            return values.repeat_interleave(len(out) // copies, 0).reshape(per)
+            return values.repeat_interleave(len(out) // copies, 0).reshape(shape)
 
-        if on[0] is None and on[1] is None:
-            return out
-        ones = torch.ones_like(on[0] if on[0] is not None else on[1])  # type: ignore[arg-type]
-        weight, bias = (ones if each is None else each for each in on)
+        weight, bias = (torch.ones_like(some) if on is None else on for on in (weight, bias))
         if part.bias is None:
             return out * rows(weight)
+        # weight * (out - bias) + on * bias, in which nothing is rounded where all is on.
         return torch.addcmul(rows(part.bias * (bias - weight)), out, rows(weight))
 
 
