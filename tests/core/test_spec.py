@@ -252,7 +252,7 @@ def test_a_localizer_can_be_a_field():
 
 def test_a_literal_field_knows_its_choices():
     assert parse("ResNet(depth=34)") == ResNet(depth=34)
-    with pytest.raises(SpecError, match="depth=19: should be 10, 18 or 34"):
+    with pytest.raises(SpecError, match="depth=19: should be 10, 18, 34 or 50"):
         ResNet(depth=19)
 
 
