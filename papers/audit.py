@@ -47,7 +47,7 @@ def once(at: int) -> dict[tuple[str, str], bool]:
         ours, theirs = models(draw, easy, OURS, lift, kept), models(draw, easy, THEIRS, 0.0, 0)
         known = {"original": original, "unlearned": ours, "oracle": theirs}
         cases = [Case(e, {name: e.prepare(seen) for name, seen in known.items()}) for e in chosen]
-        held = tested(cases, theirs, splits(OURS + THEIRS, OURS, SPLITS, at), OURS)
+        held = tested(cases, theirs, splits(OURS + THEIRS, OURS, SPLITS, at), OURS, False)
         sizes = {name: t.sizes for name, t in held.items()} | {"all together": np.max([t.sizes for t in held.values()], axis=0)}
         for name, size in sizes.items():
             found[kind, name] = bool(np.mean(size >= size[0] * (1 - 1e-9)) <= LEVEL)

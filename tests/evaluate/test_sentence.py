@@ -24,12 +24,10 @@ def test_scores_are_called_by_their_headings_and_few_are_named():
     assert "by 4 of 4 tested scores: A (remembers: more), B (remembers: more), and 2 more." in told
 
 
-def test_over_forgetting_is_called_a_failure_whether_by_a_score_or_by_examples():
+def test_over_forgetting_is_called_a_failure_where_a_tested_score_shows_it():
     by_score = sentence(verdict(apart="a", tested="a"), scores("over-forgets: less"))
-    by_example = sentence(verdict(equal="a", tested="a", standing_out=1), scores())
     plain = sentence(verdict(apart="a", tested="a"), scores())
     assert "over-forgets, which is a failure (the Streisand effect)" in by_score
-    assert "over-forgets, which is a failure (the Streisand effect)" in by_example
     assert "Streisand" not in plain
 
 

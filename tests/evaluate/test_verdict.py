@@ -6,6 +6,7 @@ import pytest
 
 from untrain.core.evaluator import About, Evaluator, Measure, Part
 from untrain.evaluate.accuracy import Accuracy
+from untrain.evaluate.disagreement import Disagreement
 from untrain.evaluate.perexample import PerExample
 from untrain.evaluate.thresholdmia import ThresholdMia
 from untrain.evaluate.verdict import Case, blinded, verdicts
@@ -113,6 +114,51 @@ def test_a_verdict_is_blind_where_the_original_is_not_told_either(planted):
     assert blinded({"level": near}, {"level": near})["level"].blind
     assert not blinded({"level": near}, {"level": far})["level"].blind
     assert not blinded({"level": near}, {})["level"].blind
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [(1, 19), (3, 6), (10, 10)])
+@pytest.mark.parametrize("spread", [0.05, 0.2])
+def test_models_at_the_margins_edge_are_seldom_called_equal_and_intervals_hold_the_difference(planted, ours, theirs, spread):
+    held = equal = 0
+    times = 200
+    for at in range(times):
+        draw = np.random.default_rng((ours, at))
+        v = judged(planted, draw.normal(0.5, spread, ours), draw.normal(0, spread, theirs), splits=40)
+        held += v.low <= 0.5 <= v.high
+        equal += v.says == "indistinguishable"
+    assert held / times >= 0.95 - 3 * np.sqrt(0.05 * 0.95 / times)
+    assert equal / times <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / times)
+
+
+@pytest.mark.parametrize(("ours", "theirs", "noise"), [(3, 6, 1.5), (5, 10, 1.5), (10, 20, 1.3), (10, 10, 2.0)])
+def test_models_that_disagree_more_than_the_margin_are_not_called_equal(planted, ours, theirs, noise):
+    """Unlearned models answer with more noise, so that they disagree more with oracles than oracles do."""
+    equal, apart, times = 0, 0, 12
+    for at in range(times):
+        draw = np.random.default_rng((at, ours))
+        labels = np.arange(len(SIDE)) % 3
+        easy = np.zeros((1, len(SIDE), 3))
+        easy[:, np.arange(len(SIDE)), labels] = 2.0
+        seen = [
+            planted.observed(easy + draw.normal(0, s, (m, len(SIDE), 3)), labels, SIDE) for m, s in ((ours, noise), (theirs, 1.0))
+        ]
+        e = Disagreement()
+        ready = {n: e.prepare(o) for n, o in zip(("unlearned", "oracle"), seen, strict=True)}
+        v = verdicts([Case(e, ready)], seen[1])["disagreement_forget"]
+        equal += v.says == "indistinguishable"
+        apart += v.says == "distinguishable"
+    assert equal == 0
+    assert apart > 0
+
+
+def test_without_twice_as_many_oracles_a_score_of_two_populations_has_no_interval_and_is_never_called_equal(planted):
+    side = planted.sides(30, 5, 5)
+    seen = planted.noisy(4, side, seed=1), planted.noisy(7, side, seed=2)
+    e = PerExample()
+    found = verdicts([Case(e, {n: e.prepare(o) for n, o in zip(("unlearned", "oracle"), seen, strict=True)})], seen[1])
+    assert {v.says for v in found.values()} <= {"too few models", "distinguishable"}
+    assert all(v.low is None for v in found.values())
+    assert any("twice as many" in v.why for v in found.values())
 
 
 def null_models(planted, draw, easy, count):

@@ -12,7 +12,7 @@ from untrain.core.evaluator import Array, Evaluator, Score, Verdict
 from untrain.core.records import Observation
 from untrain.evaluate.score import compare
 from untrain.evaluate.sentence import sentence
-from untrain.evaluate.verdict import LEVEL, Case, blinded, verdicts
+from untrain.evaluate.verdict import LEVEL, Case, blinded, can_decide, verdicts
 from untrain.maths.conformal import Found, standing_out
 from untrain.maths.logits import margins
 
@@ -79,24 +79,23 @@ def examples(held: Yardstick, unlearned: Observation, told: Mapping[str, Verdict
     if len(held.oracle.logits) < 3 or len(here) == 0:
         return [], {"forget": len(here), "recognised": 0, "standing_out": 0, "chance": None, "listed": []}
     ours, theirs = (margins(seen.logits[:, here], np.asarray(seen.labels)[here]) for seen in (unlearned, held.oracle))
-    up, down = (standing_out(sign * ours, sign * theirs, held.level) for sign in (1, -1))
-    up, down = (_borne_out(f, told.get(n), held.level) for f, n in ((up, "example_max"), (down, "example_min")))
+    able = can_decide(len(ours), len(theirs), held.level)
+    up, down = (
+        _borne_out(standing_out(sign * ours, sign * theirs, held.level), told.get(name), able, sign > 0)
+        for sign, name in ((1, "example_max"), (-1, "example_min"))
+    )
     counts = {"forget": len(here), "recognised": len(up.examples), "standing_out": len(down.examples)}
-    tried = [told.get(n) for n in ("example_max", "example_min")]
-    tested = all(v is not None and v.low is not None for v in tried)  # then its share of false alarms is that of the test
-    chance = held.level if tested else max(held.level, 1 / (1 + len(theirs)))
+    chance = held.level if able else 1 / (1 + len(theirs))
     return _listed(up, here, held.oracle), counts | {"chance": chance, "listed": _listed(down, here, held.oracle)}
 
 
-def _borne_out(found: Found, verdict: Verdict | None, level: float) -> Found:
+def _borne_out(found: Found, verdict: Verdict | None, able: bool, up: bool) -> Found:
     """What was found, if the test of all scores together bears it out, so that its share of false alarms is that of the test.
 
-    One model and few retrained ones allow no such test: then it has to be the most extreme of at least ten.
+    One model and few retrained ones allow no such test. Then examples are told of that it is surer of than ten retrained ones
+    or more, and the verdict stays what it is.
     """
-    if verdict is None or verdict.low is None:
-        sure = found.chance <= (level if verdict is None else max(level, _RISK))
-    else:
-        sure = verdict.says == "distinguishable"
+    sure = verdict is not None and (verdict.says == "distinguishable" if able else up and found.chance <= _RISK)
     return found if sure else replace(found, examples=found.examples[:0])
 
 
@@ -110,8 +109,7 @@ def whole(told: Mapping[str, Verdict], recognised: list[dict[str, Any]], counts:
     apart = [n for n, v in told.items() if v.says == "distinguishable"]
     apart.sort(key=lambda n: (told[n].p, not told[n].why.startswith(("remembers", "over-forgets"))))  # forgetting before the rest
     equal = [n for n, v in told.items() if v.says == "indistinguishable"]
-    leak = counts["recognised"] or counts["standing_out"]
-    says = "distinguishable" if apart or leak else "indistinguishable" if told and len(equal) == len(told) else "too few models"
+    says = "distinguishable" if apart else "indistinguishable" if told and len(equal) == len(told) else "too few models"
     made = {
         "says": says, "distinguishable": apart, "indistinguishable": equal,
         "tested": list(told), "level": next((v.level for v in told.values()), None),

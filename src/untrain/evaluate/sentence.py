@@ -49,8 +49,8 @@ def sentence(
 
 
 def over_forgets(verdict: Mapping[str, Any], scores: Mapping[str, Any]) -> bool:
-    """Whether more was forgotten than retraining forgets, by any score or on any example."""
-    return bool(verdict["counts"]["standing_out"]) or any(scores[n]["why"].startswith(_OVER) for n in verdict["distinguishable"])
+    """Whether more was forgotten than retraining forgets, by any score."""
+    return any(scores[n]["why"].startswith(_OVER) for n in verdict["distinguishable"])
 
 
 def harmed(verdict: Mapping[str, Any], scores: Mapping[str, Any]) -> bool:

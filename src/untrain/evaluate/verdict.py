@@ -10,6 +10,7 @@ import numpy as np
 
 from untrain.core.evaluator import About, Array, Evaluator, Prepared, Verdict
 from untrain.core.records import Observation
+from untrain.evaluate.estimate import Estimate, of_groups, of_models
 from untrain.evaluate.resample import aims_at_zero, joint, number, per_model
 from untrain.maths import permute
 
@@ -28,11 +29,15 @@ class Case:
 
 @dataclass(frozen=True, eq=False)
 class Tested:
-    """A score in all splits: difference to the oracles and its standard error, (b,) each; the first split is the real one."""
+    """A score in all splits: difference between the groups and its standard error, (b,) each; the first split is the real one.
+
+    ``estimate`` is how far the real groups are apart, where it was asked for and can be had.
+    """
 
     about: About
     difference: Array
     error: Array
+    estimate: Estimate | None = None
 
     @property
     def sizes(self) -> Array:
@@ -46,10 +51,16 @@ def verdicts(
 ) -> dict[str, Verdict]:
     """The verdict on each tested score of one method.
 
-    Unlearned and retrained models are pooled. Were unlearning retraining, any split of the pool into groups of these sizes
-    would be as likely as the real one, whatever the law of their answers. The greatest studentized difference over all
-    tested scores, in each split, gives the critical value for all of them. So of methods that are retraining no more than a
-    share ``level`` is called distinguishable by any score. The examples are taken as they are: a verdict is about them.
+    *Distinguishable.* Unlearned and retrained models are pooled. Were unlearning retraining, any split of the pool into groups
+    of these sizes would be as likely as the real one, whatever the law of their answers. A score is distinguishable when the
+    real split's studentized difference is among the greatest that any tested score shows in any split. So of methods that are
+    retraining no more than a share ``level`` is called distinguishable by any score.
+
+    *Indistinguishable.* That test says nothing of how far models are apart that do differ. The interval does: Student's for
+    scores that each model has, a jackknife and disjoint groups of oracles for others, wide enough for all tested scores
+    together. Where it lies within the margin the models pass for equal, though they may differ by less.
+
+    The examples are taken as they are: a verdict is about them.
 
     Args:
         cases: what each evaluator prepared of the method's models, the oracles and the originals.
@@ -58,33 +69,33 @@ def verdicts(
         splits: at most so many splits.
         seed: of their drawing.
 
-    Source: Westfall and Young 1993 (max-T); Chung and Romano 2013 (studentized permutation); the intervals are those of
-        two one-sided tests where they lie within the margin (Schuirmann 1987).
+    Source: Westfall and Young 1993 (max-T); Chung and Romano 2013 (studentized permutation); two one-sided tests of
+        equivalence by an interval (Schuirmann 1987).
     """
     if not cases:
         return {}
     m, k = (len(cases[0].ready[name]) for name in ("unlearned", "oracle"))
     orders = permute.splits(m + k, m, splits, seed)
-    held = tested(cases, seen, orders, m)
+    held = tested(cases, seen, orders, m, estimated=True)
     if not held:
         return {}
     sizes = {name: t.sizes for name, t in held.items()}
     greatest = np.max(list(sizes.values()), axis=0)
-    allowed = math.floor(level * len(orders) + 1e-9)
-    # Splits that agree but for rounding are ties, and a tie is no evidence.
-    critical = float(np.sort(greatest)[::-1][allowed]) * (1 + 1e-9) if allowed else math.inf
+    able = can_decide(m, k, level, splits)
     needed = math.ceil(1 / level - 1e-9) - 1
+    few = f"{m} unlearned and {k} retrained models have {len(orders)} splits"
+    few += f": for one unlearned model at least {needed} retrained ones are needed" if m == 1 else ": more of both are needed"
     found = {}
     for name, t in held.items():
+        # Splits that agree but for rounding are ties, and a tie is no evidence.
         p = float(np.mean(greatest >= sizes[name][0] * (1 - 1e-9)))
-        made = _judge(t, critical, p, level)
-        few = f"{m} unlearned and {k} retrained models have {len(orders)} splits"
-        few += f": for one unlearned model at least {needed} retrained ones are needed" if m == 1 else ": more of both are needed"
-        found[name] = made if allowed else replace(made, why=few)
+        margin, d = float(t.about.margin or 0.0), float(t.difference[0] if t.estimate is None else t.estimate.difference)
+        unable = Verdict("too few models", d, None, None, p, margin, level, few)
+        found[name] = _judge(t, p, level, len(held)) if able else unable
     return found
 
 
-def tested(cases: Sequence[Case], seen: Observation, orders: Array, size: int) -> dict[str, Tested]:
+def tested(cases: Sequence[Case], seen: Observation, orders: Array, size: int, estimated: bool) -> dict[str, Tested]:
     """Each tested score in splits of the pooled models.
 
     Args:
@@ -92,11 +103,17 @@ def tested(cases: Sequence[Case], seen: Observation, orders: Array, size: int) -
         seen: sides and labels.
         orders: of the pooled models, unlearned first, (b, m + k), as ``permute.splits`` gives them.
         size: number of unlearned models.
+        estimated: whether the real groups' difference is estimated too.
     """
     found: dict[str, Tested] = {}
     for case in cases:
-        found |= _tested(case, seen, orders, size)
+        found |= _tested(case, seen, orders, size, estimated)
     return found
+
+
+def can_decide(ours: int, theirs: int, level: float, splits: int = SPLITS) -> bool:
+    """Whether so many models have splits enough for anything to be called distinguishable."""
+    return min(math.comb(ours + theirs, ours), splits) * level >= 1 - 1e-9
 
 
 def distance(about: About) -> bool:
@@ -110,7 +127,7 @@ def blinded(found: Mapping[str, Verdict], original: Mapping[str, Verdict]) -> di
     return {name: replace(v, blind=bool(original) and name not in told) for name, v in found.items()}
 
 
-def _tested(case: Case, seen: Observation, orders: Array, size: int) -> dict[str, Tested]:
+def _tested(case: Case, seen: Observation, orders: Array, size: int, estimated: bool) -> dict[str, Tested]:
     """Differences of each score that has a margin and a value, in all splits."""
     abouts = {name: a for name, a in case.evaluator.scores.items() if a.margin is not None}
     if not abouts:
@@ -130,38 +147,42 @@ def _tested(case: Case, seen: Observation, orders: Array, size: int) -> dict[str
         if here is None or isinstance(here, str):
             continue
         if not isinstance(everyone, str) and not joint(everyone) and len(values := per_model(everyone)):  # type: ignore[arg-type]
-            found[name] = _steady(about, *permute.differences(values, orders, size))
+            estimate = of_models(values[:size], values[size:]) if estimated else None
+            found[name] = _steady(about, *permute.differences(values, orders, size), estimate)
         else:
             anew[name] = about
     if anew:
         wanted = frozenset(anew)
         each = [measure(pool[order[:size]], pool[order[size:]], wanted) for order in orders]
+        estimates = of_groups(measure, case.ready["unlearned"], case.ready["oracle"], wanted) if estimated else {}
         for name, about in anew.items():
             values = np.array([number(e[name]) for e in each])  # type: ignore[arg-type]
-            found[name] = _steady(about, *permute.apart(values))
+            found[name] = _steady(about, *permute.apart(values), estimates.get(name))
     return found
 
 
-def _steady(about: About, difference: Array, error: Array) -> Tested:
-    return Tested(about, difference, np.maximum(error, (about.margin or 0.0) / _STEADY))
+def _steady(about: About, difference: Array, error: Array, estimate: Estimate | None) -> Tested:
+    least = (about.margin or 0.0) / _STEADY
+    held = None if estimate is None else replace(estimate, error=max(estimate.error, least))
+    return Tested(about, difference, np.maximum(error, least), held)
 
 
-def _judge(t: Tested, critical: float, p: float, level: float) -> Verdict:
-    """The verdict from the interval of the real split."""
-    d, margin = float(t.difference[0]), float(t.about.margin or 0.0)
-    if math.isinf(critical):
-        return Verdict("too few models", d, None, None, p, margin, level)
-    half = critical * float(t.error[0])
-    low, high = d - half, d + half
-    near = high <= margin and (low >= -margin or distance(t.about))
-    if near:
+def _judge(t: Tested, p: float, level: float, together: int) -> Verdict:
+    """The verdict from the interval of the real groups' difference and from the test of all splits."""
+    margin, seen = float(t.about.margin or 0.0), t.estimate
+    d = float(t.difference[0]) if seen is None else seen.difference
+    low, high = (None, None) if seen is None else (d - seen.half(level, together), d + seen.half(level, together))
+    if low is not None and high is not None and high <= margin and (low >= -margin or distance(t.about)):
         return Verdict("indistinguishable", d, low, high, p, margin, level)
-    if low > 0 or (high < 0 and not distance(t.about)):
-        why = (t.about.above if d > 0 else t.about.below) or f"{'larger' if d > 0 else 'smaller'} than after retraining"
+    if p <= level:
+        more = bool(t.difference[0] > 0)
+        why = (t.about.above if more else t.about.below) or f"{'larger' if more else 'smaller'} than after retraining"
         return Verdict("distinguishable", d, low, high, p, margin, level, why)
     room = margin - abs(d)
-    if room > 0:
-        why = f"about {math.ceil((half / room) ** 2)} times as many models would narrow the interval to the margin"
+    if high is None:
+        why = "to call them equal takes at least twice as many retrained models as unlearned ones"
+    elif room > 0:
+        why = f"about {math.ceil(((high - d) / room) ** 2)} times as many models would narrow the interval to the margin"
     else:
         why = "more models would narrow the interval"
     return Verdict("too few models", d, low, high, p, margin, level, why)
