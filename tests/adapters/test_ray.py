@@ -98,6 +98,7 @@ def test_a_killed_worker_costs_its_task_alone(crew, labours, log, capfd):
     assert capfd.readouterr().out == ""
 
 
+@pytest.mark.slow
 def test_a_run_on_ray_with_a_killed_worker_equals_the_serial_one_bit_for_bit(crew, labours, tiny, log, tmp_path):
     told, store = [], Store(tmp_path / "store")
     mortal = f"labours.Mortal(folder={str(log)!r})"

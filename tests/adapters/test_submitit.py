@@ -136,5 +136,5 @@ def test_no_job_of_this_machine_outlives_its_crew(labours, log, tmp_path):
     while not labours.begun(log):
         time.sleep(0.1)
     crew.close()
-    assert not labours.alive((log / "endless").read_text().strip())
+    assert labours.gone([(log / "endless").read_text().strip()])
     assert subprocess.run(["pgrep", "-f", str(tmp_path / "jobs")], capture_output=True, check=False).stdout == b""
