@@ -294,10 +294,20 @@ def test_the_price_of_an_audit_is_told_and_nothing_is_trained(here, untrain, tin
 
 def test_looks_train_only_as_many_oracles_as_are_needed(here, tiny, kept, monkeypatch):
     monkeypatch.setattr("untrain.looks.undecided", lambda _: 0)
-    found = ut.audit(scenario=tiny.scenario, model=["u0.pt", "u1.pt"], oracles=8, looks=2, store=kept)
-    assert [(look["seeds"], look["oracles"]) for look in found["looks"]] == [(2, 4)]
-    assert found["oracles"] == 4
+    found = ut.audit(scenario=tiny.scenario, model=["u0.pt", "u1.pt"], oracles=16, looks=2, store=kept)
+    assert [(look["seeds"], look["oracles"]) for look in found["looks"]] == [(2, 8)]
+    assert found["oracles"] == 8
     assert found["level"] == pytest.approx(0.025)
+
+
+@pytest.mark.parametrize("price", [[], ["--price"]])
+def test_an_audit_refuses_looks_that_can_decide_nothing(untrain, here, tiny, kept, price):
+    code, _, err = untrain(
+        "audit", "--scenario", tiny.scenario, "--model", "u0.pt", "--oracles", 18, "--looks", 3, "--store", kept, *price
+    )
+    assert code == 2
+    assert "1 unlearned and 18 retrained models are too few" in err
+    assert "oracles=19 would do" in err
 
 
 def test_an_audit_that_is_killed_while_it_trains_oracles_goes_on_where_it_was(here, tiny, tmp_path):

@@ -4,6 +4,8 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import untrain as ut
 from untrain import looks
@@ -11,7 +13,7 @@ from untrain.core.errors import BadInput
 from untrain.core.evaluator import About, Evaluator, Measure, Part
 from untrain.core.records import Observation
 from untrain.evaluate.verdict import Case, verdicts
-from untrain.looks import Look, looked, planned, summary, taken, undecided
+from untrain.looks import Look, decides, looked, planned, summary, taken, undecided
 from untrain.store import Store
 
 SCENARIO = "Digits(model=ConvNet(width=4), steps=Steps(lr=0.1, epochs=3, batch=64))"
@@ -24,11 +26,48 @@ def document(*says, error=None):
 
 
 def test_looks_grow_to_all_models_and_share_the_level():
-    plan = planned(6, 20, 3)
-    assert [(look.seeds, look.oracles) for look in plan] == [(2, 7), (4, 14), (6, 20)]
+    plan = planned(9, 21, 3)
+    assert [(look.seeds, look.oracles) for look in plan] == [(3, 7), (6, 14), (9, 21)]
     assert sum(look.level for look in plan) == pytest.approx(0.05)
     assert planned(3, 6, 1) == [Look(3, 6, 0.05)]
-    assert [look.oracles for look in planned(1, 4, 3)] == [2, 3, 4]
+    assert [look.oracles for look in planned(40, 4, 3)] == [2, 3, 4]
+
+
+def test_a_look_that_cannot_decide_is_left_out_and_the_others_have_its_share():
+    assert planned(2, 8, 2) == [Look(2, 8, 0.05)]
+    assert planned(6, 20, 3) == [Look(4, 14, 0.025), Look(6, 20, 0.025)]
+    assert planned(1, 60, 3) == [Look(1, 40, 0.025), Look(1, 60, 0.025)]
+    assert planned(1, 19, 3) == [Look(1, 19, 0.05)]
+    assert planned(2, 16, 2, given=True) == [Look(2, 8, 0.025), Look(2, 16, 0.025)], "unlearned models that are there already"
+
+
+@given(st.integers(1, 8), st.integers(2, 60), st.integers(1, 10))
+def test_every_look_that_is_planned_can_decide_and_the_last_is_at_all_models(seeds, oracles, count):
+    try:
+        plan = planned(seeds, oracles, count)
+    except BadInput:
+        assert count > max(seeds, oracles - 1) or not decides(seeds, oracles, 0.05)
+        return
+    assert (plan[-1].seeds, plan[-1].oracles) == (seeds, oracles)
+    assert sum(look.level for look in plan) == pytest.approx(0.05)
+    assert count == 1 or all(decides(look.seeds, look.oracles, look.level) for look in plan)
+
+
+@pytest.mark.parametrize(("seeds", "oracles", "enough"), [(1, 18, 19), (2, 4, 5), (3, 2, 3)])
+def test_too_few_models_for_any_look_are_refused_with_how_many_would_do(seeds, oracles, enough):
+    with pytest.raises(
+        BadInput, match=rf"looks=2: {seeds} unlearned and {oracles} retrained .* oracles={enough} would do"
+    ) as caught:
+        planned(seeds, oracles, 2)
+    assert "\n" not in str(caught.value)
+    assert planned(seeds, enough, 2)[-1].oracles == enough
+
+
+@pytest.mark.parametrize("ask", [ut.run, ut.price])
+def test_a_run_and_its_price_refuse_looks_that_can_decide_nothing(tmp_path, ask):
+    with pytest.raises(BadInput, match="oracles=5 would do"):
+        ask(SCENARIO, [RUINED], store=tmp_path, seeds=2, oracles=4, looks=2)
+    assert not (tmp_path / "STORE.json").exists()
 
 
 @pytest.mark.parametrize(
@@ -53,7 +92,7 @@ def trace(*documents):
         told.append(more)
         return next(waiting)
 
-    found = looked(planned(6, 20, 3), take, lambda: dropped.append(1), said.append)
+    found = looked(planned(9, 21, 3), take, lambda: dropped.append(1), said.append)
     return found, told, len(dropped), said
 
 
@@ -63,7 +102,7 @@ def test_it_stops_as_soon_as_all_is_decided():
     assert found is last
     assert dropped == 1
     assert [m["looks"][-1]["oracles"] for m in told] == [7, 14]
-    assert told[1]["looks"][0] == {"seeds": 2, "oracles": 7, "level": pytest.approx(0.05 / 3), "undecided": 2}
+    assert told[1]["looks"][0] == {"seeds": 3, "oracles": 7, "level": pytest.approx(0.05 / 3), "undecided": 2}
     assert said[0].endswith("2 scores undecided; going on")
     assert said[1].endswith("0 scores undecided; stopped early")
 
@@ -107,13 +146,13 @@ def test_a_ruined_model_is_told_at_the_first_look_and_the_rest_is_not_trained(tm
 def test_a_run_goes_on_from_its_looks_wastes_nothing_and_reports_the_same(tmp_path, monkeypatch):
     real, counts = looks.undecided, []
     monkeypatch.setattr(looks, "undecided", lambda rows: counts.append(real(rows)) or 1)
-    found = ask(tmp_path, 2, 4)
-    assert made(tmp_path) == {"model": 2 + 4, "unlearned": 2, "run": 1}
-    assert [look["oracles"] for look in found["looks"]] == [2, 4]
+    found = ask(tmp_path, 5, 10)
+    assert made(tmp_path) == {"model": 5 + 10, "unlearned": 5, "run": 1}
+    assert [look["oracles"] for look in found["looks"]] == [5, 10]
     monkeypatch.setattr(
         Store, "put", lambda _, made, *rest: pytest.fail(f"made {made['kind']}") if made["kind"] != "run" else put(_, made, *rest)
     )
-    again = ask(tmp_path, 2, 4)
+    again = ask(tmp_path, 5, 10)
     assert {n: v for n, v in again.items() if n != "price"} == {n: v for n, v in found.items() if n != "price"}
     monkeypatch.undo()
     reported = ut.report([found["run"]], tmp_path, tmp_path / "out", evaluators="Accuracy")["runs"][0]

@@ -176,7 +176,7 @@ def of_scenario(
         keys, kind, notes = foreign(arrays, checkpoints, scene, way, held, ours)
         count = len(keys["unlearned"])
         comparison = oracles_alone(scenario, wanted or (ALONE if count == 1 else SEVERAL), seed) if ours else first
-        plan = planned(count, comparison.oracles, way.looks) if ours else []
+        plan = planned(count, comparison.oracles, way.looks, given=True) if ours else []
         cost = priced([comparison], [scene], held, way, crew.size).document() if ours else nothing(sum(map(len, keys.values())))
         facts = ({} if kind == "logits" else {"answers": kind}) | ({"warnings": notes} if notes else {})
 
@@ -192,10 +192,7 @@ def of_scenario(
             sizes = Sizes(count, len(keys["oracles"]), seed if ours else None)
             return lay(scene, models, sizes, held, way.setting, {**facts, **seen, **more})
 
-        if way.looks == 1:
-            entry = take(comparison.oracles, {})
-        else:
-            entry = staged([replace(look, seeds=count) for look in plan], held, way, lambda at, more: take(at.oracles, more))
+        entry = take(comparison.oracles, {}) if way.looks == 1 else staged(plan, held, way, lambda at, more: take(at.oracles, more))
     return published(entry, held, way, page, cost)
 
 

@@ -90,6 +90,7 @@ def run(
     """Train, forget, retrain oracles, audit, report."""
     how: dict[str, Any] = {"precision": precision, "compiled": compiled, "budget": budget, "on": on}
     if price:
+        how["looks"] = looks
         priced(commands.price(scenario, methods, home(store), seeds, oracles, seed, device, threads, workers, **how), as_json)
         return
     folder = out or Path("untrain-run")

@@ -53,7 +53,7 @@ def audit(
 ) -> None:
     """Score what someone else's code unlearned, with their oracles or ours."""
     if price:
-        priced(_price(scenario, oracles, oracle, model, home(store), seed, device, threads, workers, precision, on), as_json)
+        priced(_price(scenario, oracles, oracle, model, home(store), seed, device, threads, workers, precision, on, looks), as_json)
         return
     before = (original if len(original) > 1 else original[0]) if original else None
     document = auditing.audit(
@@ -70,6 +70,10 @@ def _price(scenario: str | None, oracles: str | None, oracle: Any, model: Any, s
     wanted = auditing.number(oracles)
     if scenario is None or oracle or (oracles is not None and wanted is None):
         return auditing.nothing(0)
-    seed, device, threads, workers, precision, on = how
+    seed, device, threads, workers, precision, on, looks = how
     count = wanted or (auditing.SEVERAL if model and len(model) > 1 else auditing.ALONE)
+    if model:
+        from untrain.looks import planned
+
+        planned(len(model), count, looks, given=True)
     return commands.price(scenario, (), store, 0, count, seed, device, threads, workers, precision, on=on)

@@ -130,7 +130,7 @@ def price(
     scenario: str | Scenario | Sequence[str | Scenario], methods: str | Method | Iterable[str | Method] = (),
     store: str | Path = HOME, seeds: int = 3, oracles: int = 6, seed: int = 0, device: str = "cpu", threads: int = 1,
     workers: int | None = 1, precision: str = "auto", compiled: bool = False, budget: str | float | None = None,
-    on: str | Crew = "here",
+    on: str | Crew = "here", looks: int = 1,
 ) -> Document:  # fmt: skip
     """What a run would cost: how many models, of which how many are in the store, and about how long that takes here.
 
@@ -147,7 +147,7 @@ def price(
     alone = isinstance(methods, Sequence) and not len(methods)
     made = [oracles_alone(s, oracles, seed) if alone else comparison_of(s, methods, seeds, oracles, seed) for s in several]
     setting = setting_of(device, threads, precision, compiled, budget, away=on != "here")
-    return asked_price(made, store, Way(setting, workers, on))
+    return asked_price(made, store, Way(setting, workers, on, looks=looks))
 
 
 def report(

@@ -174,6 +174,8 @@ def priced(made: Sequence[Comparison], scenes: Sequence[Scene], held: Store | No
 def asked_price(made: list[Comparison], store: str | Path, way: Way) -> Document:
     """The price of some comparisons, and nothing else: no model is made, and no store."""
     refused(made, way, Page())
+    if way.looks != 1:
+        planned(made[0].seeds, made[0].oracles, way.looks)
     there = Path(store).expanduser()
     held = Store(there) if (there / "STORE.json").exists() else None
     fitting = workers_for(made, way.setting.device, way.setting.threads)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 from untrain.core.errors import BadInput
-from untrain.evaluate.verdict import LEVEL
+from untrain.evaluate.verdict import LEVEL, SPLITS
 
 Document = Mapping[str, Any]
 LEAST = 2  # oracles, for a floor
@@ -23,29 +25,48 @@ class Look:
     level: float
 
 
-def planned(seeds: int, oracles: int, looks: int, level: float = LEVEL) -> list[Look]:
+def planned(seeds: int, oracles: int, looks: int, level: float = LEVEL, given: bool = False) -> list[Look]:
     """Looks at growing numbers of models, the last at all of them, each at an equal share of the level.
 
     Whatever the data, and whenever it ends, the chance that any of the looks raises a false alarm is at most the sum of theirs
     (Bonferroni): the level that was asked for. Models are numbered, so that those of one look are among those of the next.
+    Looks at too few models to decide anything are left out, the earliest first, and the others have their share.
 
     Args:
-        seeds: number of original models in the end.
+        seeds: number of original models in the end, or of unlearned ones that are given.
         oracles: number of retrained models in the end.
         looks: how often is looked; 1 only in the end.
         level: share of false alarms over all looks.
+        given: whether the unlearned models are all there at every look, and only oracles grow.
 
     Raises:
-        BadInput: there are fewer looks than one, or more than there are numbers of models to look at.
+        BadInput: there are fewer looks than one, or more than there are numbers of models to look at; or even all models are
+            too few to decide.
     """
     if isinstance(looks, bool) or not isinstance(looks, int) or not 1 <= looks <= MOST:
         raise BadInput(f"looks={looks!r}: a whole number from 1 to {MOST} is needed")
-    if looks > max(seeds, oracles - LEAST + 1):
+    if looks > max(1 if given else seeds, oracles - LEAST + 1):
         raise BadInput(
             f"looks={looks}: with seeds={seeds} and oracles={oracles} there are not as many numbers of models to look at"
         )
-    share = level / looks
-    return [Look(-(-seeds * k // looks), max(min(LEAST, oracles), -(-oracles * k // looks)), share) for k in range(1, looks + 1)]
+    sizes = [
+        (seeds if given else -(-seeds * k // looks), max(min(LEAST, oracles), -(-oracles * k // looks)))
+        for k in range(1, looks + 1)
+    ]
+    while looks > 1 and sizes and not decides(*sizes[0], level / len(sizes)):
+        sizes = sizes[1:]
+    if not sizes:
+        enough = next(k for k in count(max(oracles, LEAST)) if decides(seeds, k, level))
+        raise BadInput(
+            f"looks={looks}: {seeds} unlearned and {oracles} retrained models are too few to decide anything, at any look: "
+            f"oracles={enough} would do for the last; or leave looks out"
+        )
+    return [Look(*size, level / len(sizes)) for size in sizes]
+
+
+def decides(unlearned: int, oracles: int, level: float) -> bool:
+    """Whether so many models have splits enough for a test at a level."""
+    return math.floor(level * min(math.comb(unlearned + oracles, unlearned), SPLITS) + 1e-9) >= 1
 
 
 def undecided(rows: Sequence[Mapping[str, Any]]) -> int:
