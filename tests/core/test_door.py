@@ -52,6 +52,7 @@ def test_a_memory_mapped_array_stays_on_disk(tmp_path):
 
 LOGITS = parts()["logits"]
 SIDE = parts()["side"]
+SOFTMAX = np.exp(LOGITS) / np.exp(LOGITS).sum(-1, keepdims=True)
 
 
 @pytest.mark.parametrize(
@@ -64,6 +65,12 @@ SIDE = parts()["side"]
         ({"logits": with_at(LOGITS, (1, 2, 0), np.nan)}, r"model 1 of the oracles answers 1 of 8 .* NaN .* row 2"),
         ({"logits": with_at(LOGITS, (2, 5, 1), np.inf)}, "model 2 of the oracles answers 1 of 8"),
         ({"logits": with_at(LOGITS, 1, 0.5)}, "model 1 of the oracles answers all 8 examples alike"),
+        ({"logits": with_at(LOGITS, (1, SIDE == "test"), 0.5)}, "model 1 of the oracles answers all 2 test examples alike"),
+        ({"logits": with_at(LOGITS, (2, SIDE == "forget"), 0.5)}, "model 2 of the oracles answers all 2 forget examples alike"),
+        ({"logits": with_at(LOGITS, (0, SIDE == "retain"), 0.5)}, "model 0 of the oracles answers all 4 retain examples alike"),
+        ({"logits": SOFTMAX}, "model 0 of the oracles answers with probabilities that sum to 1: logits before any softmax"),
+        ({"logits": SOFTMAX.astype(np.float16)}, "logits before any softmax"),
+        ({"logits": with_at(LOGITS, 2, SOFTMAX[2])}, "model 2 of the oracles answers with probabilities"),
         ({"logits": LOGITS[0, 0]}, "shape"),
         ({"logits": LOGITS[None]}, "logits .m, n, c. are needed"),
         ({"logits": LOGITS[..., :1]}, "at least two classes"),
@@ -88,6 +95,15 @@ def test_what_does_not_go_together_is_refused_in_one_line_and_never_scored(chang
     with pytest.raises(DataError, match=told) as caught:
         observation(**parts(**changed))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("logits", [np.log(SOFTMAX), SOFTMAX + 0.01, with_at(SOFTMAX, (slice(None), 0, 0), 0.9)])
+def test_answers_that_are_no_probabilities_are_let_in(logits):
+    observation(**parts(logits=logits))
+
+
+def test_a_side_of_one_example_is_no_reason_to_refuse():
+    observation(**parts(side=np.array(["forget", "test"] + ["retain"] * (N - 2))))
 
 
 def test_models_of_different_classes_or_examples_are_told_apart():

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from untrain.audits.files import answers_in, column_in, sides_in
-from untrain.core.door import alike, answers, ids_of, labels_of, observation, one_each, sides_of
+from untrain.core.door import alike, answers, ids_of, labels_of, observation, one_each, sides_of, varied
 from untrain.core.errors import DataError
 from untrain.core.prints import array_digest
 from untrain.evaluate.marginal import embedded
@@ -105,7 +105,7 @@ def _check(found: Mapping[str, Array], frame: Frame) -> None:
     """All that makes no number fit to be told."""
     for who, array in found.items():
         if array.ndim == 2:
-            answers(array[..., None], who)
+            varied(answers(array[..., None], who), frame.side, who)
         else:
             observation(array, np.asarray(frame.labels), frame.side, who=who)
     alike([(who, a.shape if a.ndim == 3 else (*a.shape, 2)) for who, a in found.items()])

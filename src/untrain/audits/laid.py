@@ -11,7 +11,7 @@ import torch
 
 from untrain.audits.checkpoints import loaded, state_in
 from untrain.audits.given import Frame, Given
-from untrain.core.door import answers
+from untrain.core.door import answers, varied
 from untrain.core.errors import DataError
 from untrain.core.precision import computing
 from untrain.core.prints import array_digest, fingerprint
@@ -62,7 +62,7 @@ def asked_of(checkpoints: Sequence[Any], scene: Scene, setting: Setting, who: st
         with store.alone(key), computing(setting.precision), threads_set(setting.threads):
             model = loaded(state, scene, name)
             found = ask(scene, model)
-            answers(found[None], name)
+            varied(answers(found[None], name), frame_of(scene).side, name)
             keep(model, found, made, {}, store)
     return keys
 

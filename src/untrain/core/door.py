@@ -11,6 +11,7 @@ from untrain.core.errors import DataError, suggest
 from untrain.core.records import SIDES, Observation
 
 Array = np.ndarray[Any, Any]
+SUM = 1e-3  # how far from 1 probabilities may sum
 
 
 def observation(
@@ -34,6 +35,7 @@ def observation(
     if classes < 2:
         raise DataError(f"{who} have answers of shape {found.shape}: at least two classes are needed, (m, n, c)")
     sides = sides_of(side, n)
+    varied(found, sides, who)
     given = labels_of(labels, n, classes, "labels")
     told = np.arange(n) if ids is None else ids_of(ids, n)
     return Observation(found, given, given if true is None else labels_of(true, n, classes, "true labels"), sides, told)
@@ -43,7 +45,8 @@ def answers(given: Any, who: str) -> Array:
     """Answers as floating-point numbers with models first; a single model's (n, c) gets its axis.
 
     Raises:
-        DataError: they are no floating-point numbers, are empty, NaN or infinite, or a model answers all examples alike.
+        DataError: they are no floating-point numbers, are empty, NaN or infinite, are probabilities, or a model answers all
+            examples alike.
     """
     found: Array = np.asanyarray(given)
     if found.dtype.kind != "f":
@@ -61,7 +64,34 @@ def answers(given: Any, who: str) -> Array:
         finite(row, f"model {at} of the {who}")
         if len(row) > 1 and bool((row == row[:1]).all()):
             raise DataError(f"model {at} of the {who} answers all {len(row)} examples alike: there is nothing to score")
+        if probabilities(row):
+            raise DataError(
+                f"model {at} of the {who} answers with probabilities that sum to 1: logits before any softmax are needed"
+            )
     return found
+
+
+def probabilities(row: Array) -> bool:
+    """Whether answers of one model, (n, c) of at least two classes, are what a softmax gives, not what it takes."""
+    return row.shape[-1] > 1 and bool(row.min() >= 0 and row.max() <= 1 and (abs(row.sum(-1) - 1) <= SUM).all())
+
+
+def varied(found: Array, side: Array, who: str) -> None:
+    """Refuse a model that answers all examples of a side alike; a side of one example says nothing of that.
+
+    Args:
+        found: answers, (m, n, ...).
+        side: of each example, (n,).
+        who: what the models are called in a complaint.
+
+    Raises:
+        DataError: a model does.
+    """
+    for name in SIDES:
+        rows = np.flatnonzero(np.asarray(side) == name)
+        for at, row in enumerate(found if len(rows) > 1 else ()):
+            if bool((row[rows] == row[rows[:1]]).all()):
+                raise DataError(f"model {at} of the {who} answers all {len(rows)} {name} examples alike: there is nothing to score")
 
 
 def finite(row: Array, who: str) -> None:
