@@ -4,7 +4,7 @@ import pytest
 from untrain.core.records import Trial
 from untrain.evaluate.epsilon import Epsilon
 from untrain.evaluate.score import score
-from untrain.maths.bounds import clopper_pearson
+from untrain.maths.bounds import clopper_pearson, epsilon_shown
 
 
 def answering(planted, odds, sizes, models=1, seed=0):
@@ -38,6 +38,19 @@ def test_the_bound_holds_as_often_as_it_says(planted):
         bound = max(np.log((1 - upper[0]) / upper[1]), np.log((1 - upper[1]) / upper[0]), 0)
         held += bound <= true
     assert held / 300 >= 0.95
+
+
+def test_of_several_models_it_is_the_bound_of_mean_rates_as_its_words_say(planted):
+    seen = answering(planted, np.exp(2.0), (150, 2, 150), models=3)
+    ready = Epsilon().prepare(seen)[:, :, 0]
+    hits, false = ((t := ready[:, seen.side == s])[:, ~np.isnan(t).any(0)] for s in ("forget", "test"))
+    shown = epsilon_shown(false.mean(), 1 - hits.mean(), (false.shape[1], hits.shape[1]), 1e-5, 0.95)
+    assert membership(planted, seen).value == pytest.approx(float(shown))
+    assert "from the rates' means over models" in Epsilon.scores["epsilon_membership"].means
+
+
+def test_the_weakness_of_the_interval_over_models_is_told():
+    assert "at the threshold that the real ones chose" in Epsilon.scores["epsilon_retraining"].weak
 
 
 def test_members_that_stand_out_by_too_large_losses_are_found_too(planted):

@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 
+from untrain.core.errors import SpecError
 from untrain.core.records import Trial
+from untrain.core.spec import parse
 from untrain.evaluate.forgettingquality import ForgettingQuality
 from untrain.evaluate.score import score
 
@@ -58,3 +60,9 @@ def test_margins_that_are_no_numbers_give_a_reason(planted):
 def test_without_forget_examples_there_is_a_reason(planted):
     seen = planted.noisy(50, planted.sides(0, 3, 3))
     assert "no forget" in score(ForgettingQuality(), Trial(seen, seen, seen), draws=5)["forgetting_quality"].reason
+
+
+@pytest.mark.parametrize("least", [0, 1, 2])
+def test_fewer_models_than_three_are_no_least(least):
+    with pytest.raises(SpecError, match="least"):
+        parse(f"ForgettingQuality(least={least})")

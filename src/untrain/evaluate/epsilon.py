@@ -38,14 +38,15 @@ class Epsilon(Evaluator):
 
     scores: ClassVar[Mapping[str, About]] = {
         "epsilon_membership": About(
-            f"{_BOTH}, of a test of forget against test examples by one threshold, mean over models",
+            f"{_BOTH}, of a test of forget against test examples by one threshold in each model, from the rates' means over models",
             "nats", "the oracles' value", high=_INF, above="remembers: forget examples stand out from test examples",
             weak="a bound is no estimate: it is 0 where examples are few; forget and test examples differ in more than membership",
         ),
         "epsilon_retraining": About(
             f"{_BOTH}, of a test of unlearned against retrained models by their mean margin on the forget set",
             "nats", "0", high=_INF, above="unlearned models can be told from retrained ones by their mean margin on the forget set",
-            weak="a bound is no estimate: it is at most 1.7 with 50 models of each kind; and it sees the mean margin alone",
+            weak="a bound is no estimate: it is at most 1.7 with 50 models of each kind; and it sees the mean margin alone; the "
+            "interval resamples models at the threshold that the real ones chose, so it is too narrow",
         ),
     }  # fmt: skip
 

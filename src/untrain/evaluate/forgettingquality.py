@@ -10,7 +10,6 @@ from pydantic import Field
 
 from untrain.core.evaluator import About, Array, Evaluator, Measure, Measured, Part, Prepared
 from untrain.core.records import Observation
-from untrain.core.steps import Count
 from untrain.maths.bounds import points
 from untrain.maths.logits import margins
 from untrain.maths.telling import Zeros, rule_epsilons
@@ -36,7 +35,7 @@ class ForgettingQuality(Evaluator):
     """
 
     delta: Annotated[float, Field(ge=0, lt=1)] = 1e-5
-    least: Count = 50
+    least: Annotated[int, Field(ge=3)] = 50
     reference: bool = False
 
     scores: ClassVar[Mapping[str, About]] = {
