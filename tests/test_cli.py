@@ -360,6 +360,7 @@ def test_show_of_a_score_is_json_though_its_bound_is_infinite(untrain, name):
 def test_show_of_a_misspelt_name_is_refused(untrain):
     refused(untrain("show", "forget_gpa"), "did you mean 'forget_gap'")
     refused(untrain("show", "Del"), "did you mean 'DEL'")
+    refused(untrain("show", "nosuch"), "there is no 'nosuch'; `untrain methods`, `localizers`, `evaluators`")
 
 
 def test_check_ends_with_0_when_promises_are_kept(untrain):

@@ -119,7 +119,8 @@ def test_lengths_of_time_are_for_people(seconds, told):
 def test_the_price_is_told_in_one_line():
     kinds = {"original": 0, "oracle": 19, "unlearned": 0}
     assert Price(19, 1, 62.0, 2, "records", kinds).told() == (
-        "price: 19 models to train (19 oracle), 1 model is in the store; about 62 s here with 2 workers, by records of the store"
+        "price: 19 models to train (19 oracle), 1 model is in the store; about 62 s of training here "
+        "with 2 workers (scoring and start-up not counted), by records of the store"
     )
     assert Price(0, 7, 0.0, 1, "nothing", dict.fromkeys(kinds, 0)).told() == "price: nothing to train, 7 models are in the store"
 

@@ -65,7 +65,8 @@ def show(name: str) -> Document:
         return describe(place) | {"summary": place.summary} | ({"scores": scores[0]} if scores else {})
     home = {score: e for e in (*evaluators(), *observers()) for score in e["scores"]}
     if name not in home:
-        raise SpecError(f"there is no {name!r}{suggest(name, [*names.index(), *home])}")
+        lists = "`untrain methods`, `localizers`, `evaluators`, `observers` and `scenarios` list what there is"
+        raise SpecError(f"there is no {name!r}{suggest(name, [*names.index(), *home])}; {lists}")
     told: Document = home[name]
     source = told["source"]
     words = entry(vars(names.load(told["name"]))["scores"][name], source)

@@ -60,7 +60,9 @@ class Price:
             return f"{head}; nobody knows how long that takes: there are no records of this learner, and it has no steps to time"
         how = {"records": "by records of the store", "pilot": "by a pilot of a few steps", "both": "by records and a pilot"}
         hands = "" if self.workers == 1 else f" with {self.workers} workers"
-        return f"{head}; about {lasting(self.seconds)} here{hands}, {how[self.basis]}"
+        return (
+            f"{head}; about {lasting(self.seconds)} of training here{hands} (scoring and start-up not counted), {how[self.basis]}"
+        )
 
     def document(self) -> dict[str, Any]:
         """As JSON."""

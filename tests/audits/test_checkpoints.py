@@ -45,8 +45,9 @@ def test_a_pickle_is_never_unpickled(tmp_path):
 
     torch.save({"state_dict": Evil()}, tmp_path / "evil.pt")
     (tmp_path / "evil.pkl").write_bytes(pickle.dumps(Evil(), protocol=2))
+    (tmp_path / "newer.pkl").write_bytes(pickle.dumps(Evil(), protocol=4))  # torch would warn of it, on a line of its own
     torch.save(nn.Linear(2, 2), tmp_path / "whole.pt")
-    for name in ("evil.pt", "evil.pkl", "whole.pt"):
+    for name in ("evil.pt", "evil.pkl", "newer.pkl", "whole.pt"):
         with pytest.raises(DataError, match=r"never unpickled|cannot be read") as caught:
             state_in(tmp_path / name, name)
         assert "\n" not in str(caught.value)
