@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
 from untrain.core.errors import BadInput
-from untrain.evaluate.verdict import LEVEL, SPLITS
+from untrain.evaluate.verdict import LEVEL, can_decide
 
 Document = Mapping[str, Any]
 LEAST = 2  # oracles, for a floor
@@ -53,20 +52,15 @@ def planned(seeds: int, oracles: int, looks: int, level: float = LEVEL, given: b
         (seeds if given else -(-seeds * k // looks), max(min(LEAST, oracles), -(-oracles * k // looks)))
         for k in range(1, looks + 1)
     ]
-    while looks > 1 and sizes and not decides(*sizes[0], level / len(sizes)):
+    while looks > 1 and sizes and not can_decide(*sizes[0], level / len(sizes)):
         sizes = sizes[1:]
     if not sizes:
-        enough = next(k for k in count(max(oracles, LEAST)) if decides(seeds, k, level))
+        enough = next(k for k in count(max(oracles, LEAST)) if can_decide(seeds, k, level))
         raise BadInput(
             f"looks={looks}: {seeds} unlearned and {oracles} retrained models are too few to decide anything, at any look: "
             f"oracles={enough} would do for the last; or leave looks out"
         )
     return [Look(*size, level / len(sizes)) for size in sizes]
-
-
-def decides(unlearned: int, oracles: int, level: float) -> bool:
-    """Whether so many models have splits enough for a test at a level."""
-    return math.floor(level * min(math.comb(unlearned + oracles, unlearned), SPLITS) + 1e-9) >= 1
 
 
 def undecided(rows: Sequence[Mapping[str, Any]]) -> int:
