@@ -12,8 +12,8 @@ from untrain import looks
 from untrain.core.errors import BadInput
 from untrain.core.evaluator import About, Evaluator, Measure, Part
 from untrain.core.records import Observation
-from untrain.evaluate.verdict import Case, verdicts
-from untrain.looks import Look, decides, looked, planned, summary, taken, undecided
+from untrain.evaluate.verdict import Case, can_decide, verdicts
+from untrain.looks import Look, looked, planned, summary, taken, undecided
 from untrain.store import Store
 
 SCENARIO = "Digits(model=ConvNet(width=4), steps=Steps(lr=0.1, epochs=3, batch=64))"
@@ -46,11 +46,11 @@ def test_every_look_that_is_planned_can_decide_and_the_last_is_at_all_models(see
     try:
         plan = planned(seeds, oracles, count)
     except BadInput:
-        assert count > max(seeds, oracles - 1) or not decides(seeds, oracles, 0.05)
+        assert count > max(seeds, oracles - 1) or not can_decide(seeds, oracles, 0.05)
         return
     assert (plan[-1].seeds, plan[-1].oracles) == (seeds, oracles)
     assert sum(look.level for look in plan) == pytest.approx(0.05)
-    assert count == 1 or all(decides(look.seeds, look.oracles, look.level) for look in plan)
+    assert count == 1 or all(can_decide(look.seeds, look.oracles, look.level) for look in plan)
 
 
 @pytest.mark.parametrize(("seeds", "oracles", "enough"), [(1, 18, 19), (2, 4, 5), (3, 2, 3)])
