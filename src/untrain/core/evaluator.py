@@ -137,7 +137,8 @@ class Verdict:
 
     Args:
         says: 'indistinguishable' from retraining, 'distinguishable', or 'too few models' to tell.
-        difference: unlearned less oracles; of a divergence, what it exceeds its floor by.
+        difference: unlearned less oracles; of a divergence, what it exceeds its floor by. Where there is no interval, what it
+            exceeds the mean of mixed splits by, which is less.
         low: lower end of the interval of the difference; None where it has none.
         high: upper end.
         p: share of the splits of all models into groups of these sizes that show a difference as large, in any of the scores
