@@ -103,7 +103,9 @@ def test_the_examples_that_can_be_told_are_shown_or_that_there_are_none(privacy)
 
 def test_over_forgetting_is_called_a_failure(privacy):
     document = copy.deepcopy(privacy.document)
-    document["results"][1]["verdict"]["counts"]["standing_out"] = 2
+    row = document["results"][1]
+    row["verdict"]["distinguishable"] = ["forget_accuracy"]
+    row["scores"]["forget_accuracy"]["verdict"]["why"] = "over-forgets: less of it is answered as labelled"
     assert "DEL over-forgets, which is a failure" in Reader(page([dataclasses.replace(privacy, document=document)], "x")).text
 
 
