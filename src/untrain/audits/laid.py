@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from untrain.core.door import answers, varied
 from untrain.core.errors import DataError
 from untrain.core.precision import computing
 from untrain.core.prints import array_digest, fingerprint
+from untrain.crew import threads
 from untrain.jobs import Scene, Setting, ask, engine, keep
 from untrain.runs import Sizes, asked, facts, words
 from untrain.store import Entry, Store, key_of
@@ -59,23 +59,12 @@ def asked_of(checkpoints: Sequence[Any], scene: Scene, setting: Setting, who: st
         keys.append(key)
         if store.get(key) is not None:
             continue
-        with store.alone(key), computing(setting.precision), threads_set(setting.threads):
+        with store.alone(key), computing(setting.precision), threads(setting.threads):
             model = loaded(state, scene, name)
             found = ask(scene, model)
             varied(answers(found[None], name), frame_of(scene).side, name)
             keep(model, found, made, {}, store)
     return keys
-
-
-@contextmanager
-def threads_set(count: int) -> Iterator[None]:
-    """So many threads of torch within, and afterwards as many as before: what a model answers depends on them."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def lay_arrays(given: Given, models: Mapping[str, Any], label: str, store: Store) -> Entry:

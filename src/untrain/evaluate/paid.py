@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ from scipy import stats
 
 from untrain.core.evaluator import Array
 from untrain.core.records import Observation
-from untrain.evaluate.verdict import LEVEL, SPLITS
+from untrain.evaluate.verdict import LEVEL, SPLITS, can_decide
 from untrain.maths import permute
 from untrain.maths.logits import correct
 
@@ -56,7 +55,7 @@ def paid(unlearned: Observation, oracle: Observation, level: float = LEVEL, seed
         made.setdefault(name, {"group": name, **dict.fromkeys(PAYING)})[s] = {
             "examples": len(at), "unlearned": float(pool[i, :m].mean()), "oracle": float(pool[i, m:].mean()),
             "difference": float(found[i][0][0]), "low": low, "high": high, "floor": floors[i],
-            "p": float(p[i]) if math.floor(level * len(orders) + 1e-9) else None,
+            "p": float(p[i]) if can_decide(m, k, level) else None,
         }  # fmt: skip
     return sorted(made.values(), key=_order)
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from untrain.conduct import Comparison, Progress, Tell
 from untrain.core.errors import BadInput, MissingExtra, RunFailed
 from untrain.core.roles import Scenario
 from untrain.core.spec import canonical, digest, sources
+from untrain.crew import threads
 from untrain.jobs import Method, Setting, engine
 from untrain.store import Entry, Store
 from untrain.tune.aims import Aim, Parts, aim_of
@@ -203,17 +203,6 @@ def untouched(at: Open) -> tuple[float, Parts]:
     with threads(at.ground.setting.threads):
         parts = [parts_of(at, attempt(at.ground, Nothing(), i, at.store)) for i in range(at.hunt.seeds)]
     return float(np.mean([at.aim.score(p) for p in parts])), mean_of(parts)
-
-
-@contextmanager
-def threads(count: int) -> Iterator[None]:
-    """torch's number of threads, afterwards as it was."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def teller(at: Open, tell: Tell | None) -> Callable[[Told | None], None]:
