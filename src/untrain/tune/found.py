@@ -18,7 +18,9 @@ from untrain.store import Store
 from untrain.tune.hunt import ENDED, Hunt, Open, hunted, untouched
 
 Document = dict[str, Any]
-COLUMNS = ("number", "state", "value", "valid", "forget", "oracle_forget", "share_of_retraining", "seconds", "models", "error")
+COLUMNS = (
+    "number", "state", "value", "valid", "alike", "forget", "oracle_forget", "share_of_retraining", "seconds", "models", "error",
+)  # fmt: skip
 
 
 def sought(
@@ -56,7 +58,8 @@ def _row(trial: Any) -> Document:
     parts, cost = facts.get("parts", {}), facts.get("cost", {})
     return {
         "number": trial.number, "method": facts.get("method"), "state": trial.state, "value": trial.value,
-        "valid": parts.get("valid"), "forget": parts.get("forget"), "oracle_forget": parts.get("oracle_forget"),
+        "valid": parts.get("valid"), "alike": parts.get("alike"), "forget": parts.get("forget"),
+        "oracle_forget": parts.get("oracle_forget"),
         "share_of_retraining": cost.get("share_of_retraining"), "seconds": cost.get("seconds"), "models": facts.get("models", 0),
         "given": facts.get("given", False), "error": facts.get("error"),
     }  # fmt: skip

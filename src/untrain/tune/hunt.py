@@ -20,7 +20,7 @@ from untrain.jobs import Method, Setting, engine
 from untrain.store import Entry, Store
 from untrain.tune.aims import Aim, Parts, aim_of
 from untrain.tune.space import Space, space, start_of, with_values
-from untrain.tune.tries import Ground, attempt, open_ground, share_of_retraining, start
+from untrain.tune.tries import Ground, accuracies, attempt, open_ground, share_of_retraining, start
 from untrain.unlearn.nothing import Nothing
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def key_of(hunt: Hunt, ground: Ground, aim: Aim) -> str:
     return digest(
         {
             "scenario": canonical(hunt.scenario), "method": [repr(hunt.method), canonical(hunt.method)],
-            "sources": sources(hunt.method), "space": {name: repr(d) for name, d in hunt.space.items()}, "objective": aim.name,
+            "sources": sources(hunt.method), "space": {name: repr(d) for name, d in hunt.space.items()}, "objective": [aim.name, aim.means],
             "seeds": hunt.seeds, "seed": hunt.seed, "engine": engine(), "torch": torch.__version__,
             "setting": asdict(ground.setting) | {"device": torch.device(ground.setting.device).type},
             "prints": dict(ground.prints), "forget": ground.asked.digest,
@@ -179,7 +179,7 @@ def _trial(at: Open, asked: Asked) -> None:
 
 def parts_of(at: Open, entry: Entry) -> dict[str, float]:
     """The accuracies of one try; those of retrained models only for an objective that looks at them."""
-    found = dict(entry.record["parts"])
+    found = accuracies(at.ground, entry)
     if at.aim.oracle:
         oracles = [attempt(at.ground, Nothing(), i, at.store, "oracle") for i in range(max(2, at.hunt.seeds))]
         found["oracle_forget"] = float(np.mean([o.record["parts"]["forget"] for o in oracles]))

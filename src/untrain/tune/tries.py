@@ -159,6 +159,31 @@ def _attempt(ground: Ground, method: Method, begun: Entry, made: dict[str, Any],
     return store.put(made, record, {f"logits_{n}": a for n, a in answers.items()})
 
 
+def accuracies(ground: Ground, entry: Entry) -> dict[str, float]:
+    """Accuracy of one try on the forget set, on validation data, and there with the forget set's mix of classes ('alike')."""
+    y = ground.valid.y.cpu().numpy()
+    right = entry.array("logits_valid").argmax(1) == y
+    rows = torch.as_tensor(np.asarray(ground.asked.rows), device=ground.train.y.device)
+    return dict(entry.record["parts"]) | {"alike": weighed(right, y, ground.train.y[rows].cpu().numpy())}
+
+
+def weighed(right: np.ndarray[Any, Any], labels: np.ndarray[Any, Any], forget: np.ndarray[Any, Any]) -> float:
+    """Accuracy on held-out examples, each class counting as often as it stands in ``forget``.
+
+    Args:
+        right: whether each held-out example was answered right, bool (n,).
+        labels: their classes, (n,).
+        forget: classes of the examples to forget, (k,); those that no held-out example has are left out.
+
+    Returns:
+        Accuracy in [0, 1]; the plain one where no class is shared.
+    """
+    shared, counts = np.unique(forget[np.isin(forget, labels)], return_counts=True)
+    if not len(shared):
+        return float(right.mean())
+    return float(np.average([right[labels == c].mean() for c in shared], weights=counts))
+
+
 def share_of_retraining(ground: Ground, cost: Mapping[str, Any], begun: Entry) -> float | None:
     """Operations beside those of retraining, which are estimated from training the original: no oracle is trained for it."""
     whole = begun.record["cost"]["flops"] * len(ground.retain) / len(ground.train)
