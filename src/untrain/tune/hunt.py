@@ -69,7 +69,8 @@ def key_of(hunt: Hunt, ground: Ground, aim: Aim) -> str:
     return digest(
         {
             "scenario": canonical(hunt.scenario), "method": [repr(hunt.method), canonical(hunt.method)],
-            "sources": sources(hunt.method), "space": {name: repr(d) for name, d in hunt.space.items()}, "objective": [aim.name, aim.means],
+            "sources": sources(hunt.method), "space": {name: repr(d) for name, d in hunt.space.items()},
+            "objective": [aim.name, aim.means],
             "seeds": hunt.seeds, "seed": hunt.seed, "engine": engine(), "torch": torch.__version__,
             "setting": asdict(ground.setting) | {"device": torch.device(ground.setting.device).type},
             "prints": dict(ground.prints), "forget": ground.asked.digest,
