@@ -1,0 +1,130 @@
+"""The experiments of the DEL paper (arXiv 2412.02432), at two scales.
+
+    python papers/del.py --scale small --data ../shared/data/cifar10          # two cores
+    python papers/del.py --scale paper --data cifar10 --device cuda           # one GPU
+    python papers/del.py --scale small --data ../shared/data/cifar10 main     # one experiment
+
+The price is told before anything is trained; stopped or killed, the same command goes on. ``--price`` trains nothing. Each
+experiment writes NAME.json (numbers), NAME.md (tables and verdicts) and NAME.svg (figure) into ``papers/del/SCALE``;
+``--again`` makes tables and figures from stored numbers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import subprocess
+import sys
+import time
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import torch
+from delpaper import experiments, pages, prices
+from delpaper.scales import SCALES
+from delpaper.work import Bench
+
+from untrain.asked import setting_of
+from untrain.core.errors import UntrainError
+from untrain.crew import Here, Processes, cores
+from untrain.store import Store
+
+
+def arguments() -> argparse.Namespace:
+    """What was asked for."""
+    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words.add_argument("names", nargs="*", metavar="EXPERIMENT", help=f"of {', '.join(experiments.EXPERIMENTS)}; none means all")
+    words.add_argument("--scale", choices=[*SCALES], default="small", help="how large (dry: to see that everything goes through)")
+    words.add_argument("--data", default="", help="folder with train.parquet and test.parquet; none asks the hub")
+    words.add_argument("--store", default="untrain-del", help="where models are kept")
+    words.add_argument("--out", default=str(Path(__file__).parent / "del"), help="where results are written")
+    words.add_argument("--device", default="cpu")
+    words.add_argument("--workers", type=int, default=0, help="processes; 0 means one a core, and one on a GPU")
+    words.add_argument("--price", action="store_true", help="tell what it takes, and train nothing")
+    words.add_argument("--again", action="store_true", help="only make tables and figures anew from stored numbers")
+    asked = words.parse_args()
+    wrong = [n for n in asked.names if n not in experiments.EXPERIMENTS]
+    if wrong:
+        words.error(f"there is no experiment {wrong[0]!r}; there are {', '.join(experiments.EXPERIMENTS)}")
+    if asked.workers < 0:
+        words.error(f"--workers {asked.workers}: 0 or more is needed")
+    return asked
+
+
+def main() -> int:
+    """Run what was asked for; 0 when it was done."""
+    asked = arguments()
+    names = asked.names or list(experiments.EXPERIMENTS)
+    out = Path(asked.out) / asked.scale
+    try:
+        if not asked.again:
+            run(asked, names, out)
+        for name in names:
+            if (out / f"{name}.json").exists():
+                pages.write(out, name, json.loads((out / f"{name}.json").read_text()))
+    except UntrainError as error:
+        print(f"del.py: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def run(asked: argparse.Namespace, names: list[str], out: Path) -> None:
+    """Tell the price, then run the experiments one after the other."""
+    scale, setting = SCALES[asked.scale], setting_of(asked.device, 1, "auto", False)
+    alone = torch.device(asked.device).type != "cpu"
+    workers = 1 if alone else asked.workers or cores()
+    crew = Here(setting.threads) if alone or workers == 1 else Processes(workers, setting.threads)
+    bench = Bench(Store(asked.store), setting, crew, say)
+    try:
+        for name in names:
+            say(prices.told(name, bench, scale, asked.data, workers))
+        if asked.price:
+            return
+        for name in names:
+            begun = time.perf_counter()
+            found = experiments.EXPERIMENTS[name](bench, scale, asked.data)
+            document = facts(asked, name, setting, workers, time.perf_counter() - begun) | found
+            out.mkdir(parents=True, exist_ok=True)
+            part = out / f"{name}.json.part"
+            part.write_text(json.dumps(hidden(document, asked.data), indent=1, allow_nan=False) + "\n")
+            part.rename(out / f"{name}.json")
+            pages.write(out, name, json.loads((out / f"{name}.json").read_text()))
+            say(f"{name}: written to {out / name}.json, .md and .svg")
+    finally:
+        crew.close()
+
+
+def say(text: str) -> None:
+    """Tell what goes on, with the time of day."""
+    print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
+
+
+def facts(asked: argparse.Namespace, name: str, setting: Any, workers: int, seconds: float) -> dict[str, Any]:
+    """Where, when and how."""
+    command = f"python papers/del.py --scale {asked.scale} --data {'CIFAR10' if asked.data else '(hub)'} {name}"
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=Path(__file__).parent).stdout.strip()
+    return {
+        "experiment": name, "scale": asked.scale, "date": date.today().isoformat(), "command": command, "commit": commit,
+        "machine": machine(), "device": setting.device, "workers": workers, "threads": setting.threads,
+        "precision": setting.precision, "torch": torch.__version__, "seeds": SCALES[asked.scale].seeds,
+        "oracles": SCALES[asked.scale].oracles, "seed": 0, "seconds_here": round(seconds),
+    }  # fmt: skip
+
+
+def machine() -> str:
+    """The processor in words."""
+    known = Path("/proc/cpuinfo")
+    lines = known.read_text().splitlines() if known.exists() else []
+    model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.processor())
+    return f"{cores()} cores of {model}, {platform.machine()} {platform.system()}"
+
+
+def hidden(document: Any, path: str) -> Any:
+    """The document without the path of the data, which says something of the machine only."""
+    return json.loads(json.dumps(document).replace(json.dumps(path)[1:-1], "CIFAR10")) if path else document
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,109 @@
+"""What the paper claims, held against single models: a value, an interval and a verdict for each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+Array = np.ndarray[Any, Any]
+Models = dict[str, dict[str, list[float]]]
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim and what came of it.
+
+    Args:
+        text: the claim.
+        where: on which request.
+        measured: what ``value`` is.
+        value: in points; None where it could not be computed.
+        low: lower end of the interval.
+        high: upper end of the interval.
+        verdict: 'holds', 'fails' or 'undecided'.
+    """
+
+    text: str
+    where: str
+    measured: str
+    value: float | None
+    low: float | None
+    high: float | None
+    verdict: str
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        return asdict(self)
+
+
+def interval(models: Sequence[Array], oracles: Array, value: Callable[[Array, Array], Array]) -> tuple[float, float, float]:
+    """Mean over originals of a quantity that depends on the oracles' mean, with an interval.
+
+    Args:
+        models: for each method a number for each original, (s,).
+        oracles: the same number of each oracle, (o,).
+        value: (models (k, s), oracles' mean) -> (s,).
+
+    Returns:
+        Value, low, high. The variance is that of the mean over originals plus the jackknife's over oracles; Student's t with
+        s - 1 degrees of freedom, so that with three originals little is decided.
+    """
+    table = np.asarray(models, dtype=float)
+    each = value(table, oracles.mean())
+    n, o = len(each), len(oracles)
+    left = np.array([value(table, np.delete(oracles, i).mean()).mean() for i in range(o)])
+    variance = each.var(ddof=1) / n + (o - 1) / o * ((left - left.mean()) ** 2).sum()
+    half = float(stats.t.ppf((1 + LEVEL) / 2, n - 1) * np.sqrt(variance))
+    return float(each.mean()), float(each.mean()) - half, float(each.mean()) + half
+
+
+def gap(models: Models, name: str, side: str) -> tuple[float, float, float]:
+    """Oracles less one method, in points."""
+    return _points(interval([np.array(models[name][side])], np.array(models["oracle"][side]), lambda m, o: o - m[0]))
+
+
+def nearer(models: Models, one: str, other: str, side: str = "forget") -> tuple[float, float, float]:
+    """How much farther ``one`` lies from the oracles' mean than ``other``, original by original, in points; below 0 is nearer."""
+    held = [np.array(models[n][side]) for n in (one, other)]
+    return _points(interval(held, np.array(models["oracle"][side]), lambda m, o: abs(o - m[0]) - abs(o - m[1])))
+
+
+def lower(models: Models, one: str, other: str, side: str) -> tuple[float, float, float]:
+    """How much lower ``one`` scores than ``other``, original by original, in points."""
+    held = [np.array(models[n][side]) for n in (one, other)]
+    return _points(interval(held, np.array(models["oracle"][side]), lambda m, o: m[1] - m[0]))
+
+
+def _points(found: tuple[float, float, float]) -> tuple[float, float, float]:
+    return tuple(round(100 * v, 2) for v in found)  # type: ignore[return-value]
+
+
+def below(text: str, where: str, measured: str, found: tuple[float, float, float], bound: float = 0.0) -> Claim:
+    """A claim that holds where the interval lies below ``bound`` and fails where it lies above."""
+    value, low, high = found
+    verdict = "holds" if high < bound else "fails" if low > bound else "undecided"
+    return Claim(text, where, measured, value, low, high, verdict)
+
+
+def above(text: str, where: str, measured: str, found: tuple[float, float, float], bound: float = 0.0) -> Claim:
+    """A claim that holds where the interval lies above ``bound`` and fails where it lies below."""
+    value, low, high = found
+    verdict = "holds" if low > bound else "fails" if high < bound else "undecided"
+    return Claim(text, where, measured, value, low, high, verdict)
+
+
+def within(text: str, where: str, measured: str, found: tuple[float, float, float], margin: float) -> Claim:
+    """A claim that holds where the interval lies within the margin on both sides of 0 and fails where it lies outside."""
+    value, low, high = found
+    verdict = "holds" if -margin < low and high < margin else "fails" if low > margin or high < -margin else "undecided"
+    return Claim(text, where, measured, value, low, high, verdict)
+
+
+def unknown(text: str, where: str, measured: str, reason: str) -> Claim:
+    """A claim for which a method failed."""
+    return Claim(text, where, f"{measured}: {reason}", None, None, None, "undecided")

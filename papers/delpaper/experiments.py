@@ -1,0 +1,231 @@
+"""The experiments: each tries, compares, and gives a document of rows and claims."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from math import ceil
+from typing import Any
+
+from delpaper import contenders as held
+from delpaper.contenders import Contender, localized
+from delpaper.scales import REQUESTS, Scale
+from delpaper.sequence import walked
+from delpaper.work import Bench, Document
+from untrain import parse
+from untrain.core.roles import Localized
+from untrain.core.steps import Steps
+from untrain.crew import each
+
+KEEPS = (0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0)
+SOME_KEEPS = (0.1, 0.3, 1.0)
+SHARES = (1.0, 0.3, 0.1, 0.05)
+FRACTIONS = (0.001, 0.01, 0.1)
+SHOWN = (
+    "forget_accuracy", "forget_gap", "retain_gap", "test_accuracy", "test_gap", "mia_svc_gap", "mia_loss_auc", "mia_lira_auc",
+    "mia_ulira_accuracy",
+)  # fmt: skip
+Row = dict[str, Any]
+
+
+class Asked:
+    """Rows that an experiment wants, scenario by scenario; compared all at once, so that no core waits."""
+
+    def __init__(self, bench: Bench, scale: Scale, full: bool = False, budget: float | None = None):
+        self.bench, self.scale, self.full, self.budget = bench, scale, full, budget
+        self.rows: list[Row] = []
+
+    def want(self, request: str, scenario: str, label: str, method: str | None, **more: Any) -> None:
+        """One more row; a method of None had no setting that did not fail."""
+        self.rows.append({"request": request, "scenario": scenario, "label": label, "method": method, **more})
+
+    def met(self) -> Document:
+        """The rows with their scores, and by request the single models of each row's method and of the oracles."""
+        by: dict[str, list[str]] = {}
+        for row in self.rows:
+            if row["method"] is not None:
+                by.setdefault(row["scenario"], []).append(repr(parse(row["method"])))
+        documents = self.bench.compared(list(by.items()), (self.scale.seeds, self.scale.oracles), self.full, self.budget)
+        if not documents:  # an estimate of the price compares nothing
+            return {"rows": [], "oracles": {}, "edges": {}}
+        found = dict(zip(by, documents, strict=True))
+        return {
+            "rows": [_filled(row, found) for row in self.rows],
+            "oracles": {s: d["models"]["oracle"] for s, d in found.items()},
+            "edges": {s: _edges(d) for s, d in found.items()},
+        }
+
+
+def _filled(row: Row, found: dict[str, Document]) -> Row:
+    if row["method"] is None:
+        return row | {"error": "every setting failed in the search"}
+    document, name = found[row["scenario"]], repr(parse(row["method"]))
+    result = next(r for r in document["results"] if r["method"] == name)
+    if result["error"]:
+        return row | {"method": name, "error": result["error"]}
+    scores = {n: {k: result["scores"][n][k] for k in ("value", "low", "high", "reason")} for n in SHOWN if n in result["scores"]}
+    told = {k: result["cost"].get(k) for k in ("share_of_retraining", "seconds")}
+    guard = {k: result["guard"][k] for k in ("may_move", "mask_share", "buffer_drift")}
+    return row | told | guard | {
+        "method": name, "error": None, "scores": scores, "verdict": (result["verdict"] or {}).get("state"),
+        "models": document["models"][name], "notes": result["notes"],
+    }  # fmt: skip
+
+
+def _edges(document: Document) -> Document:
+    done = [r for r in document["results"] if r["error"] is None]
+    keys = ("ideal", "floor", "ceiling")
+    return {n: {k: done[0]["scores"][n][k] for k in keys} for n in SHOWN if done and n in done[0]["scores"]}
+
+
+def main(bench: Bench, scale: Scale, path: str, network: str = "resnet", field: Sequence[Contender] = held.MAIN) -> Document:
+    """The main tables: every method, tuned without the oracle, and once more with a look at it."""
+    asked, tuning = Asked(bench, scale, full=True), {}
+    for request in REQUESTS:
+        scenario = scale.scenario(path, request, network)
+        tuning[request] = bench.tuned(scenario, field)
+        for c in field:
+            found = tuning[request][c.label]
+            asked.want(request, scenario, c.label, found["chosen"], tuned="validation")
+            if found["oracle_chosen"] not in (None, found["chosen"]):
+                asked.want(request, scenario, f"{c.label} (oracle-tuned)", found["oracle_chosen"], tuned="oracle")
+    return asked.met() | {"tuning": tuning}
+
+
+def vit(bench: Bench, scale: Scale, path: str) -> Document:
+    """The main tables with a small vision transformer."""
+    return main(bench, scale, path, "vit", held.FEW)
+
+
+def budgets(bench: Bench, scale: Scale, path: str) -> Document:
+    """Every localizer at every budget under three unlearners; each pair is tuned once, at 30 %."""
+    pairs = [(u, name) for name in held.LOCALIZERS for u in held.UNLEARNERS]
+    asked, tuning = Asked(bench, scale), {}
+    for request, keeps in (("classes", KEEPS), ("random", SOME_KEEPS)):
+        scenario = scale.scenario(path, request)
+        tuning[request] = bench.tuned(scenario, [localized(*pair) for pair in pairs])
+        for unlearner, name in pairs:
+            setting = tuning[request][f"{unlearner} @ {name}"]["chosen"]
+            for keep in keeps:
+                method = None if setting is None else at_budget(setting, name, keep)
+                asked.want(request, scenario, f"{unlearner} @ {name}", method, unlearner=unlearner, localizer=name, keep=keep)
+    return asked.met() | {"tuning": tuning}
+
+
+def at_budget(setting: str, localizer: str, keep: float) -> str:
+    """A tuned pair with another budget; at 100 % every localizer but the search for critical neurons keeps all."""
+    unlearner = setting.partition(" @ ")[0]
+    if localizer == "CriticalNeurons":
+        return f"{unlearner} @ {held.LOCALIZERS[localizer].format(keep=keep if keep < 0.2 else 1.0)}"
+    return f"{unlearner} @ {'Everything()' if keep == 1 else held.LOCALIZERS[localizer].format(keep=keep)}"
+
+
+def variants(chosen: str) -> Iterator[tuple[str, str, str]]:
+    """Ablation, level and spelling, around the setting that was chosen for DEL."""
+    made = parse(chosen)
+    assert isinstance(made, Localized)
+    reset: Any = made.unlearner
+    tune = repr(reset)
+
+    def other(**fields: Any) -> str:
+        return repr(replace(reset, **fields))
+
+    for criterion in ("Gradient", "WeightedGrad", "WeightMagnitude", "Fisher"):
+        for per in ("weight", "channel", "tensor"):
+            yield "criterion", f"{criterion} per {per}", f"{tune} @ {criterion}(keep=0.3, per='{per}', head='full')"
+    for top in ("1", "5", "'fanin10'", "'all'", "'cout10'"):
+        yield "h", top.strip("'"), f"{tune} @ WeightedGrad(channels=Channels(top={top}))"
+    for word in ("fresh", "own", "perturb", "none"):
+        yield "reset", word, f"{other(reset=word)} @ WeightedGrad()"
+    for word in ("full", "masked", "frozen"):
+        yield "head", word, f"{tune} @ WeightedGrad(head='{word}')"
+    for word in ("move", "freeze", "reestimate"):
+        yield "buffers", word, f"{other(steps=replace(reset.steps, buffers=word))} @ WeightedGrad()"
+    for word in ("whole", "elements"):
+        yield "unit", word, f"{tune} @ WeightedGrad(channels=Channels(unit='{word}'))"
+    yield "code", "paper", f"{tune} @ WeightedGrad()"
+    yield "code", "authors' code", f"{tune} @ WeightedGrad(channels=Channels(unit='elements'), gather=Gather(samples='code'))"
+    for word in ("channel", "weight", "anywhere"):
+        yield "random mask", word, f"{tune} @ RandomMask(draw='{word}')"
+    yield "on", "forget", f"{tune} @ WeightedGrad()"
+    yield "on", "all", f"{tune} @ WeightedGrad(on='all')"
+
+
+def ablations(bench: Bench, scale: Scale, path: str) -> Document:
+    """One thing changed at a time, with the setting that was chosen for DEL on validation data."""
+    asked, tuning = Asked(bench, scale), {}
+    for request in REQUESTS:
+        scenario = scale.scenario(path, request)
+        tuning[request] = bench.tuned(scenario, [held.DEL])
+        for ablation, level, method in variants(tuning[request][held.DEL.label]["chosen"]):
+            asked.want(request, scenario, level, method, ablation=ablation)
+    return asked.met() | {"tuning": tuning}
+
+
+CONTROLLED = (held.DEL, held.CONTROL, held.SALUN, held.RANDOM_LABEL, held.NEG_GRAD, held.FINETUNE)
+
+
+def fractions(bench: Bench, scale: Scale, path: str) -> Document:
+    """Forget sets of 0.1, 1 and 10 %, with the settings that were chosen for 10 %."""
+    asked = Asked(bench, scale)
+    tuning = {"random": bench.tuned(scale.scenario(path, "random"), CONTROLLED)}
+    for fraction in FRACTIONS:
+        scenario = scale.scenario(path, f"Random(fraction={fraction:g})")
+        for c in (held.NOTHING, *CONTROLLED):
+            method = c.settings[0] if c is held.NOTHING else tuning["random"][c.label]["chosen"]
+            asked.want("random", scenario, c.label, method, fraction=fraction)
+    return asked.met() | {"tuning": tuning}
+
+
+def cost(bench: Bench, scale: Scale, path: str) -> Document:
+    """Cost against gap: the chosen step sizes with 100, 30, 10 and 5 % of retraining's operations."""
+    tuning = {r: bench.tuned(scale.scenario(path, r), CONTROLLED) for r in REQUESTS}
+    found: list[Document] = []
+    for share in SHARES:
+        asked = Asked(bench, scale, budget=None if share == 1 else share)
+        for request in REQUESTS:
+            scenario = scale.scenario(path, request)
+            for c in CONTROLLED:
+                chosen = tuning[request][c.label]["chosen"]
+                asked.want(request, scenario, c.label, None if chosen is None else shortened(chosen, scenario, share), share=share)
+        found.append(asked.met())
+    return {
+        "rows": [row for d in found for row in d["rows"]], "oracles": found[0]["oracles"], "edges": found[0]["edges"], "tuning": tuning
+    }  # fmt: skip
+
+
+def shortened(method: str, scenario: str, share: float) -> str:
+    """The method with as many epochs as a share of the learner's, rounded up; the operations are cut off at the share."""
+    made = parse(method)
+    inner: Any = made.unlearner if isinstance(made, Localized) else made
+    whole = parse(scenario).steps.epochs
+    steps: Steps = replace(inner.steps, epochs=max(1, ceil(share * whole)))
+    inner = replace(inner, steps=steps)
+    return repr(inner @ made.localizer if isinstance(made, Localized) else inner)
+
+
+def sequential(bench: Bench, scale: Scale, path: str, count: int = 10, fraction: float = 0.01) -> Document:
+    """Ten requests of 1 % in a row, against models retrained at each of them."""
+    scenario = scale.scenario(path, "random")
+    field = (held.DEL, held.CONTROL, held.FINETUNE, held.NEG_GRAD)
+    tuning = {"random": bench.tuned(scenario, field)}
+    chosen = {c.label: tuning["random"][c.label]["chosen"] for c in field} | {"oracle": ""}
+    calls = {
+        f"{label} {i} in a row": (scenario, method, i, count, fraction, bench.setting, str(bench.store.path))
+        for label, method in chosen.items()
+        if method is not None
+        for i in range(scale.seeds)
+    }
+    rows: list[Row] = []
+    for name, found in each(bench.crew, walked, calls):
+        label, index = name.removesuffix(" in a row").rsplit(" ", 1)
+        rows.append({"label": label, "method": chosen[label], "index": int(index), **found})
+        bench.say(f"{len(rows)} of {len(calls)}: {name}")
+    order = list(calls)
+    rows.sort(key=lambda r: order.index(f"{r['label']} {r['index']} in a row"))
+    return {"rows": rows, "scenario": scenario, "count": count, "fraction": fraction, "tuning": tuning}
+
+
+EXPERIMENTS: dict[str, Callable[[Bench, Scale, str], Document]] = {
+    "main": main, "budgets": budgets, "ablations": ablations, "cost": cost, "fractions": fractions, "sequential": sequential, "vit": vit,
+}  # fmt: skip

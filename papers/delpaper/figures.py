@@ -1,0 +1,118 @@
+"""A figure for each experiment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("svg")
+import matplotlib.pyplot as plt
+import numpy as np
+
+from delpaper.claims import gap
+
+Document = dict[str, Any]
+matplotlib.rcParams.update({"svg.hashsalt": "untrain", "font.size": 8, "axes.grid": True, "grid.alpha": 0.3})
+
+
+def draw(document: Document, path: Path) -> None:
+    """The figure that suits what the rows have."""
+    if document["experiment"] == "sequential":
+        figure = _sequence(document)
+    elif document["experiment"] in ("budgets", "cost", "fractions"):
+        figure = _curves(document, {"budgets": "keep", "cost": "share", "fractions": "fraction"}[document["experiment"]])
+    else:
+        figure = _bars(document)
+    figure.savefig(path, metadata={"Date": None}, bbox_inches="tight")
+    plt.close(figure)
+
+
+def _gaps(document: Document, row: Document, side: str) -> tuple[float, float, float]:
+    return gap({"it": row["models"], "oracle": document["oracles"][row["scenario"]]}, "it", side)
+
+
+def _bars(document: Document) -> Any:
+    requests = list(dict.fromkeys(r["request"] for r in document["rows"]))
+    done = {q: [r for r in document["rows"] if r["request"] == q and not r.get("error")] for q in requests}
+    tall = max(map(len, done.values()))
+    figure, axes = plt.subplots(1, 2 * len(requests), figsize=(4.2 * len(requests) + 3, 0.19 * tall + 1.2), squeeze=False)
+    for at, (axis, (request, side)) in enumerate(zip(axes[0], [(q, s) for q in requests for s in ("forget", "test")], strict=True)):
+        rows = done[request][::-1]
+        found = np.array([_gaps(document, r, side) for r in rows])
+        places = np.arange(len(rows))
+        axis.axvline(0, color="black", linewidth=0.8)
+        axis.errorbar(
+            found[:, 0], places, xerr=[found[:, 0] - found[:, 1], found[:, 2] - found[:, 0]], fmt="o", markersize=3, linewidth=1
+        )
+        axis.set_yticks(places, [_label(r) for r in rows] if at % 2 == 0 else [])
+        axis.set_title(f"{request}: {side} gap (points)")
+        wide = 1.15 * max(5.0, float(np.abs(found[:, 0]).max()))
+        axis.set_xlim(-wide, wide)
+    figure.suptitle("oracle minus unlearned; left of 0 on forget: still remembered; 95 % intervals", y=1.0)
+    figure.tight_layout()
+    return figure
+
+
+def _label(row: Document) -> str:
+    return f"{row['ablation']}: {row['label']}" if "ablation" in row else row["label"]
+
+
+def _curves(document: Document, along: str) -> Any:
+    rows = [r for r in document["rows"] if not r.get("error")]
+    panels = list(dict.fromkeys((r["request"], r.get("unlearner", "")) for r in rows))
+    figure, axes = plt.subplots(2, len(panels), figsize=(3.3 * len(panels) + 1.5, 5.2), squeeze=False)
+    for column, (request, unlearner) in enumerate(panels):
+        here = [r for r in rows if r["request"] == request and r.get("unlearner", "") == unlearner]
+        for line, side in enumerate(("forget", "test")):
+            _panel(document, axes[line][column], here, along, side)
+        axes[0][column].set_title(f"{request}{': ' if unlearner else ''}{unlearner}")
+        axes[1][column].set_xlabel(
+            {"keep": "budget", "share": "share of retraining's operations", "fraction": "share to forget"}[along]
+        )
+    axes[0][0].set_ylabel("forget gap (points)")
+    axes[1][0].set_ylabel("test gap (points)")
+    handles = {label: handle for row in axes for a in row for handle, label in zip(*a.get_legend_handles_labels(), strict=True)}
+    figure.legend(handles.values(), handles.keys(), loc="center left", bbox_to_anchor=(1.0, 0.5))
+    figure.tight_layout()
+    return figure
+
+
+def _panel(document: Document, axis: Any, rows: list[Document], along: str, side: str) -> None:
+    names = list(dict.fromkeys(r.get("localizer", r["label"]) for r in rows))
+    axis.axhline(0, color="black", linewidth=0.8)
+    for at, name in enumerate(names):
+        mine = [r for r in rows if r.get("localizer", r["label"]) == name]
+        found = np.array([_gaps(document, r, side) for r in mine])
+        # Side by side, so that intervals can be told apart.
+        x = np.array([r[along] for r in mine]) * 1.02 ** (at - len(names) / 2)
+        low, high = found[:, 0] - found[:, 1], found[:, 2] - found[:, 0]
+        axis.errorbar(x, found[:, 0], yerr=[low, high], marker="o", markersize=3, linewidth=1, elinewidth=0.5, label=name)
+    axis.set_xscale("log")
+    values = sorted({r[along] for r in rows})
+    axis.set_xticks(values, [f"{100 * v:g} %" for v in values])
+    axis.minorticks_off()
+    centre = [_gaps(document, r, side)[0] for r in rows]
+    axis.set_ylim(min(-5.0, min(centre) - 5), max(5.0, max(centre) + 5))
+
+
+def _sequence(document: Document) -> Any:
+    figure, axes = plt.subplots(1, 3, figsize=(11, 3.2))
+    for axis, side in zip(axes, ("forget", "forgotten", "test"), strict=True):
+        for label in dict.fromkeys(r["label"] for r in document["rows"]):
+            walks = [[100 * each[side] for each in r["rows"]] for r in document["rows"] if r["label"] == label and not r["error"]]
+            if not walks:
+                continue
+            table = np.array(walks)
+            steps = np.arange(1, table.shape[1] + 1)
+            (drawn,) = axis.plot(steps, table.mean(0), marker="o", markersize=3, label=label)
+            axis.fill_between(steps, table.min(0), table.max(0), alpha=0.15, color=drawn.get_color())
+        axis.set_title(
+            {"forget": "accuracy on the request just made", "forgotten": "on all requests so far", "test": "on test data"}[side]
+        )
+        axis.set_xlabel("requests")
+    axes[0].set_ylabel("per cent; band: least to most")
+    axes[0].legend()
+    figure.tight_layout()
+    return figure

@@ -1,0 +1,144 @@
+"""The tables and verdicts of an experiment as Markdown, beside its figure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from delpaper import figures
+from delpaper.verdicts import CLAIMS
+
+Document = dict[str, Any]
+COLUMNS = {
+    "forget_gap": "forget gap", "test_gap": "test gap", "mia_svc_gap": "MIA gap", "mia_loss_auc": "loss AUC",
+    "mia_ulira_accuracy": "U-LiRA",
+}  # fmt: skip
+VARIES = ("ablation", "keep", "share", "fraction")
+
+
+def write(out: Path, name: str, document: Document) -> None:
+    """NAME.md and NAME.svg beside NAME.json."""
+    figures.draw(document, out / f"{name}.svg")
+    (out / f"{name}.md").write_text("\n".join(lines(name, document)) + "\n")
+
+
+def lines(name: str, document: Document) -> list[str]:
+    """The page."""
+    claims = CLAIMS[name](document)
+    counts = {v: sum(c.verdict == v for c in claims) for v in ("holds", "fails", "undecided")}
+    told = [
+        f"# DEL, {document['scale']} scale: {name}", "",
+        f"{document['date']}, `{document['command']}`, commit {document['commit'][:7]}; {document['machine']}; torch {document['torch']}, "
+        f"{document['precision']}, {document['threads']} thread a process, {document['workers']} processes; {document['seeds']} originals, "
+        f"{document['oracles']} oracles, seed {document['seed']}. The last start of the command took {document['seconds_here']} s.", "",
+        f"![{name}]({name}.svg)", "", "## Verdicts", "",
+        f"{len(claims)} claims: {counts['holds']} hold, {counts['fails']} fail, {counts['undecided']} are undecided. Values in points, 95 % "
+        "intervals by Student's t over originals, with the oracles' part by the jackknife; each claim by itself, not corrected for "
+        "their number.", "",
+        "| Claim | Request | Value | Verdict |", "|---|---|---|---|",
+        *(f"| {c.text} | {c.where} | {_interval(c.value, c.low, c.high)} | {_marked(c.verdict)} |" for c in claims), "",
+    ]  # fmt: skip
+    return told + (_sequence(document) if name == "sequential" else _tables(document)) + _tuning(document)
+
+
+def _marked(verdict: str) -> str:
+    return verdict if verdict == "undecided" else f"**{verdict}**"
+
+
+def _interval(value: float | None, low: float | None, high: float | None) -> str:
+    return "-" if value is None or low is None or high is None else f"{value:.1f} [{low:.1f}, {high:.1f}]"
+
+
+def _tables(document: Document) -> list[str]:
+    told = [
+        "## Tables", "",
+        "Gaps are oracle minus unlearned, in points: below 0 on the forget set means that it is still remembered. 'MIA gap' is that of "
+        "SalUn's attack on the confidence; 'loss AUC' and 'U-LiRA' are the accuracy of attacks, whose ideal stands in the last rows. "
+        "'ops' is the share of retraining's operations, 'moves' the share of weights that may move.", "",
+    ]  # fmt: skip
+    for request in dict.fromkeys(r["request"] for r in document["rows"]):
+        rows = [r for r in document["rows"] if r["request"] == request]
+        varies = [v for v in VARIES if any(v in r for r in rows)]
+        shown = [c for c in COLUMNS if any(c in r.get("scores", {}) for r in rows)]
+        head = [*varies, "method", "setting", *(COLUMNS[c] for c in shown), "verdict", "ops", "moves"]
+        told += [f"### Request: {request}", "", "| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
+        told += ["| " + " | ".join(_row(r, varies, shown)) + " |" for r in rows]
+        for scenario in dict.fromkeys(r["scenario"] for r in rows):
+            told += _edges(document, scenario, rows, varies, shown)
+        told.append("")
+    return told
+
+
+def _row(row: Document, varies: list[str], shown: list[str]) -> list[str]:
+    first = [_plain(row.get(v, "")) for v in varies] + [row["label"], f"`{row['method']}`"]
+    if row.get("error"):
+        return [*first, row["error"].replace("|", "/"), *[""] * (len(shown) + 2)]
+    cells = [_score(c, row["scores"].get(c)) for c in shown]
+    share = row["share_of_retraining"]
+    return [*first, *cells, row["verdict"] or "", "" if share is None else f"{100 * share:.0f} %", f"{100 * row['may_move']:.1f} %"]
+
+
+def _plain(value: Any) -> str:
+    return f"{100 * value:g} %" if isinstance(value, float) else str(value)
+
+
+def _score(name: str, score: Document | None) -> str:
+    if score is None or score["value"] is None:
+        return "-"
+    factor, places = (100, 1) if name.endswith("gap") else (1, 3)
+    return "{:.{p}f} [{:.{p}f}, {:.{p}f}]".format(*(factor * score[k] for k in ("value", "low", "high")), p=places)
+
+
+def _edges(document: Document, scenario: str, rows: list[Document], varies: list[str], shown: list[str]) -> list[str]:
+    made = []
+    for key, label in (
+        ("ideal", "oracles (ideal)"),
+        ("floor", "floor: oracles against oracles"),
+        ("ceiling", "original (ceiling)"),
+    ):
+        cells = []
+        for name in shown:
+            value = document["edges"][scenario].get(name, {}).get(key)
+            cells.append("-" if value is None else f"{100 * value:.1f}" if name.endswith("gap") else f"{value:.3f}")
+        size = next((_plain(r["fraction"]) for r in rows if r["scenario"] == scenario and "fraction" in r), "")
+        made.append("| " + " | ".join([*(size if v == "fraction" else "" for v in varies), label, "", *cells, "", "", ""]) + " |")
+    return made
+
+
+def _sequence(document: Document) -> list[str]:
+    told = ["## After each request", "", "Means over models, per cent.", ""]
+    sides = ("forget", "forgotten", "retain", "test")
+    told += ["| method | after | " + " | ".join(sides) + " |", "|---" * 6 + "|"]
+    for label in dict.fromkeys(r["label"] for r in document["rows"]):
+        walks = [r["rows"] for r in document["rows"] if r["label"] == label and not r["error"]]
+        for at in range(len(walks[0]) if walks else 0):
+            means = [100 * sum(w[at][s] for w in walks) / len(walks) for s in sides]
+            told.append(f"| {label} | {at + 1} | " + " | ".join(f"{m:.1f}" for m in means) + " |")
+    return [*told, ""]
+
+
+def _tuning(document: Document) -> list[str]:
+    told = [
+        "## What tuning chose", "",
+        "Each method has six settings, tried on one model of its own (none of those above). The choice looks at validation data: "
+        "accuracy there, less how far accuracy on the forget set lies from that on validation data of the same classes. 'With a look at "
+        "oracles' replaces the latter by the accuracy of four retrained models, as the paper evidently did; such rows are labelled.", "",
+    ]  # fmt: skip
+    for request, found in document.get("tuning", {}).items():
+        told += [
+            f"### Request: {request}",
+            "",
+            "| method | chosen | with a look at oracles | values of all settings |",
+            "|---|---|---|---|",
+        ]
+        for label, each in found.items():
+            if each["trials"]:
+                values = ", ".join(_trial(p) for p in each["trials"].values())
+                same = "the same" if each["oracle_chosen"] == each["chosen"] else f"`{each['oracle_chosen']}`"
+                told.append(f"| {label} | `{each['chosen']}` | {same} | {values} |")
+        told.append("")
+    return told
+
+
+def _trial(parts: Document) -> str:
+    return "failed" if parts.get("error") else f"{parts['valid'] - abs(parts['forget'] - parts['alike']):.3f}"

@@ -1,0 +1,156 @@
+"""What the experiments have done for them: methods tried on validation data, methods compared with oracles, requests in a row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from delpaper.contenders import Contender
+from untrain import parse
+from untrain.asked import comparison_of
+from untrain.conduct import Comparison, make, record
+from untrain.core.errors import UntrainError
+from untrain.core.evaluator import Evaluator
+from untrain.core.records import Observation
+from untrain.crew import Crew, each, threads
+from untrain.evaluate.svcmia import SvcMia
+from untrain.jobs import Setting, open_scene
+from untrain.maths.logits import correct
+from untrain.pricing import lasting
+from untrain.results import entries_of, observe, score_away, scored
+from untrain.store import Entry, Store
+from untrain.tune.aims import aim_of
+from untrain.tune.tries import Ground, accuracies, attempt, open_ground, share_of_retraining, start
+from untrain.unlearn.nothing import Nothing
+
+Document = dict[str, Any]
+ORACLES = 4  # of a search that looks at them
+SEED = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """Where work is done and kept.
+
+    Args:
+        store: models, answers and scores.
+        setting: device, threads and precision.
+        crew: who does it.
+        say: told in one line of what goes on.
+    """
+
+    store: Store
+    setting: Setting
+    crew: Crew
+    say: Callable[[str], None]
+
+    def tuned(self, scenario: str, contenders: Sequence[Contender]) -> Document:
+        """Try every setting of every contender on one model of its own, and choose.
+
+        Returns:
+            By label: 'chosen' (on validation data), 'oracle_chosen' (with a look at retrained models), and the 'trials'.
+        """
+        spellings = [s for c in contenders for s in c.settings if len(c.settings) > 1]
+        calls = {f"{s} in search": (scenario, s, self.setting, str(self.store.path)) for s in dict.fromkeys(spellings)}
+        found = {}
+        for at, (name, parts) in enumerate(each(self.crew, tried, calls)):
+            found[name.removesuffix(" in search")] = parts
+            self.say(f"searched {at + 1} of {len(calls)}: {name}: {_short(parts)}")
+        oracle = 0.0
+        if calls:
+            asked = {f"oracle {i}": (scenario, "", self.setting, str(self.store.path), i) for i in range(ORACLES)}
+            oracle = float(np.mean([parts["forget"] for _, parts in each(self.crew, tried, asked)]))
+        return {c.label: _chosen(c, found, oracle) for c in contenders}
+
+    def compared(
+        self, asked: Sequence[tuple[str, Sequence[str]]], sizes: tuple[int, int], full: bool, budget: float | None = None
+    ) -> list[Document]:
+        """Compare methods with oracles, scenario by scenario.
+
+        Args:
+            asked: scenarios, each with spellings of methods.
+            sizes: numbers of originals and of oracles.
+            full: whether all scores are computed, or accuracies and simple attacks alone.
+            budget: share of retraining's operations at which methods stop.
+
+        Returns:
+            For each scenario its document, with 'models', the accuracies of each single one.
+        """
+        setting = replace(self.setting, budget=budget)
+        made = [comparison_of(s, list(dict.fromkeys(methods)), sizes[0], sizes[1], SEED) for s, methods in asked]
+        scenes = [open_scene(c.scenario, replace(setting, device="cpu") if self.crew.apart else setting) for c in made]
+        make(made, scenes, self.store, setting, self.crew, lambda p: self.say(_progress(p)))
+        runs = [record(c, s, self.store, setting) for c, s in zip(made, scenes, strict=True)]
+        chosen: list[Evaluator] | None = None if full else [parse(n + "()") for n in ("Accuracy", "SvcMia", "ThresholdMia")]
+        if self.crew.apart:
+            for name, _ in each(
+                self.crew, score_away, {r.key: (r.key, str(self.store.path), chosen) for r in {r.key: r for r in runs}.values()}
+            ):
+                self.say(f"scored run {name[:12]}")
+        return [self._document(r, chosen) for r in runs]
+
+    def _document(self, run: Entry, chosen: list[Evaluator] | None) -> Document:
+        models = entries_of(run, self.store)
+        kept = {m: e for m, e in models["unlearned"].items() if not any(x.record.get("error") for x in e)}
+        groups = {"oracle": models["oracle"], "original": models["original"], **kept}
+        return scored(run, self.store, chosen) | {"models": {n: single(observe(run, e)) for n, e in groups.items()}}
+
+
+def single(seen: Observation) -> dict[str, list[float]]:
+    """Of each model: accuracies by side, and the efficacy of SalUn's attack."""
+    right = correct(seen.logits, seen.labels)
+    attack = SvcMia().prepare(seen)[:, seen.side == "forget", 1]
+    found = {side: right[:, seen.side == side].mean(1).tolist() for side in ("forget", "retain", "test")}
+    return found | {"mia": attack.mean(1).tolist()}
+
+
+_grounds: dict[str, Ground] = {}
+
+
+def tried(scenario: str, method: str, setting: Setting, path: str, oracle: int | None = None) -> dict[str, Any]:
+    """Accuracies of one method on one model to search with; of a retrained model where ``oracle`` says which."""
+    name = f"{scenario} on {setting.device}"
+    if name not in _grounds:
+        _grounds[name] = open_ground(parse(scenario), SEED, setting)
+    ground, store = _grounds[name], Store(path)
+    with threads(setting.threads):
+        if oracle is not None:
+            return accuracies(ground, attempt(ground, Nothing(), oracle, store, "oracle"))
+        try:
+            entry = attempt(ground, parse(method), 0, store)
+        except UntrainError as error:
+            return {"error": str(error)}
+        if entry.record.get("error"):
+            return {"error": entry.record["error"]}
+        return accuracies(ground, entry) | {"share": share_of_retraining(ground, entry.record["cost"], start(ground, 0, store))}
+
+
+def _chosen(contender: Contender, found: dict[str, Document], oracle: float) -> Document:
+    if len(contender.settings) == 1:
+        return {"chosen": contender.settings[0], "oracle_chosen": contender.settings[0], "trials": {}}
+    trials = {s: found[s] | ({} if found[s].get("error") else {"oracle_forget": oracle}) for s in contender.settings}
+    told: Document = {"trials": trials}
+    for name, aim in (("chosen", aim_of("balanced", False)), ("oracle_chosen", aim_of("oracle", False))):
+        values = {s: aim.score(p) for s, p in trials.items() if not p.get("error")}
+        told[name] = max(values, key=lambda s: (values[s], -contender.settings.index(s))) if values else None
+        told[f"{name}_value"] = max(values.values()) if values else None
+    return told
+
+
+def _short(parts: Document) -> str:
+    return parts["error"] if "error" in parts else ", ".join(f"{k} {v:.3f}" for k, v in parts.items())
+
+
+def _progress(at: Any) -> str:
+    if at.note:
+        return str(at.note)
+    left = "" if at.left is None else f", about {lasting(at.left)} left"
+    return f"{at.done} of {at.total} models: {at.label}{left}"
+
+
+def comparison(scenario: str, methods: Sequence[str], sizes: tuple[int, int]) -> Comparison:
+    """A comparison of the experiments' seed."""
+    return comparison_of(scenario, list(methods), sizes[0], sizes[1], SEED)
