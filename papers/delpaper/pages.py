@@ -29,8 +29,8 @@ def lines(name: str, document: Document) -> list[str]:
     told = [
         f"# DEL, {document['scale']} scale: {name}", "",
         f"{document['date']}, `{document['command']}`, commit {document['commit'][:7]}; {document['machine']}; torch {document['torch']}, "
-        f"{document['precision']}, {document['threads']} thread a process, {document['workers']} processes; {document['seeds']} originals, "
-        f"{document['oracles']} oracles, seed {document['seed']}. The last start of the command took {document['seconds_here']} s.", "",
+        f"{document['precision']}, {document['threads']} thread a process, {document['workers']} processes; {document['originals']} originals, "
+        f"{document['retrained']} oracles, seed {document['seed']}. The last start of the command took {document['seconds_here']} s.", "",
         f"![{name}]({name}.svg)", "", "## Verdicts", "",
         f"{len(claims)} claims: {counts['holds']} hold, {counts['fails']} fail, {counts['undecided']} are undecided. Values in points, 95 % "
         "intervals by Student's t over originals, with the oracles' part by the jackknife; each claim by itself, not corrected for "
