@@ -98,7 +98,7 @@ def vit(bench: Bench, scale: Scale, path: str) -> Document:
 
 
 def budgets(bench: Bench, scale: Scale, path: str) -> Document:
-    """Every localizer at every budget under three unlearners; each pair is tuned once, at 30 % and on the class-restricted request."""
+    """Every localizer at every budget under three unlearners; each pair is tuned once, at 30 % of the class-restricted request."""
     pairs = [(u, name) for name in held.LOCALIZERS for u in held.UNLEARNERS]
     asked = Asked(bench, scale)
     tuning = {"classes": bench.tuned(scale.scenario(path, "classes"), [localized(*pair) for pair in pairs])}
@@ -188,10 +188,12 @@ def cost(bench: Bench, scale: Scale, path: str) -> Document:
             scenario = scale.scenario(path, request)
             for c in CONTROLLED:
                 chosen = tuning[request][c.label]["chosen"]
-                asked.want(request, scenario, c.label, None if chosen is None else shortened(chosen, scenario, share), share=share)
+                method = None if chosen is None else shortened(chosen, scenario, share)
+                asked.want(request, scenario, c.label, method, share=share)
         found.append(asked.met())
     return {
-        "rows": [row for d in found for row in d["rows"]], "oracles": found[0]["oracles"], "edges": found[0]["edges"], "tuning": tuning
+        "rows": [row for d in found for row in d["rows"]],
+        "oracles": found[0]["oracles"], "edges": found[0]["edges"], "tuning": tuning,
     }  # fmt: skip
 
 
@@ -228,5 +230,6 @@ def sequential(bench: Bench, scale: Scale, path: str, count: int = 10, fraction:
 
 
 EXPERIMENTS: dict[str, Callable[[Bench, Scale, str], Document]] = {
-    "main": main, "budgets": budgets, "ablations": ablations, "cost": cost, "fractions": fractions, "sequential": sequential, "vit": vit,
+    "main": main, "budgets": budgets, "ablations": ablations, "cost": cost, "fractions": fractions, "sequential": sequential,
+    "vit": vit,
 }  # fmt: skip

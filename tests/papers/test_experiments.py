@@ -1,0 +1,126 @@
+"""What the experiments are made of; and one of them from end to end, on digits."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import untrain as ut
+from untrain.core.roles import Localized
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_every_method_has_six_settings_of_its_own_that_can_be_spelled():
+    from delpaper.contenders import FEW, MAIN
+
+    assert set(FEW) <= set(MAIN)
+    for c in MAIN:
+        made = [ut.parse(s) for s in c.settings]
+        assert len({repr(m) for m in made}) == len(c.settings) == (1 if c.label == "Nothing" else 6), c.label
+
+
+def test_pairs_of_the_budgets_differ_in_their_mask_alone():
+    from delpaper.contenders import LOCALIZERS, UNLEARNERS, localized
+
+    for unlearner in UNLEARNERS:
+        made = [[ut.parse(s) for s in localized(unlearner, name).settings] for name in LOCALIZERS]
+        assert len({tuple(repr(m.unlearner) for m in group) for group in made}) == 1
+        assert {m.localizer.classifier for group in made for m in group} == {"full"}
+
+
+def test_a_budget_changes_the_mask_and_nothing_else():
+    from delpaper.contenders import LOCALIZERS, localized
+    from delpaper.experiments import KEEPS, at_budget
+
+    for name in LOCALIZERS:
+        setting = localized("NegGrad", name).settings[0]
+        for keep in KEEPS:
+            made = ut.parse(at_budget(setting, name, keep))
+            assert made.unlearner == ut.parse(setting).unlearner
+            if name != "CriticalNeurons" and keep < 1:
+                held = made.localizer.like if name == "RandomMask" else made.localizer
+                assert held.keep == keep
+
+
+def test_ablations_change_one_thing_at_a_time():
+    from delpaper.experiments import variants
+
+    chosen = "ResetFinetune(steps=Steps(lr=0.05)) @ WeightedGrad(keep=0.3)"
+    base = ut.parse(chosen)
+    made = [(name, level, ut.parse(spelling)) for name, level, spelling in variants(chosen)]
+    assert {name for name, _, _ in made} == {"criterion", "h", "reset", "head", "buffers", "unit", "code", "random mask", "on"}
+    for name, level, method in made:
+        assert isinstance(method, Localized)
+        inside = name in ("reset", "buffers")
+        assert method.localizer == base.localizer if inside else method.unlearner == base.unlearner, (name, level)
+    for name in ("reset", "head", "buffers", "unit", "code", "h", "on"):
+        assert any(method == base for each, _, method in made if each == name), name
+
+
+def test_shorter_runs_keep_the_step_size_and_round_epochs_up():
+    from delpaper.experiments import shortened
+
+    scenario = "Digits(steps=Steps(lr=0.1, epochs=15))"
+    made = ut.parse(shortened("ResetFinetune(steps=Steps(lr=0.05, epochs='30%')) @ WeightedGrad()", scenario, 0.1))
+    assert (made.unlearner.steps.lr, made.unlearner.steps.epochs) == (0.05, 2)
+    assert made.localizer == ut.parse("WeightedGrad()")
+    assert ut.parse(shortened("Finetune()", scenario, 1.0)).steps.epochs == 15
+
+
+def test_requests_in_a_row_do_not_overlap():
+    from delpaper.sequence import parts_of
+
+    rows = [r for part in parts_of(100, 10, 7) for r in part.tolist()]
+    assert len(rows) == len(set(rows)) == 70
+
+
+def test_the_scales_are_those_of_the_issue():
+    from delpaper.scales import SCALES
+
+    small, paper = SCALES["small"], SCALES["paper"]
+    assert small.seeds == 3
+    scenario = ut.parse(small.scenario("x", "classes"))
+    assert (scenario.size, scenario.model.width, scenario.steps.epochs) == (5000, 8, 15)
+    assert scenario.request == ut.Random(fraction=0.1, classes=(2, 5))
+    assert ut.parse(paper.scenario("x", "random")).model == ut.parse("ResNet(width=64, depth=18)")
+
+
+def run(*words, cwd):
+    env = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
+    return subprocess.run([sys.executable, str(ROOT / "papers" / "del.py"), *words], cwd=cwd, env=env, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [(["mian"], "there is no experiment 'mian'"), (["--scale", "huge"], "invalid choice: 'huge'"), (["--workers", "-1"], "0 or more")],
+)
+def test_a_mistyped_argument_is_answered_in_a_line(words, says, tmp_path):
+    done = run(*words, cwd=tmp_path)
+    assert done.returncode == 2
+    assert says in done.stderr
+
+
+def test_data_that_are_not_there_are_answered_in_a_line(tmp_path):
+    done = run("--scale", "small", "--data", "nowhere", "main", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.strip().splitlines()[-1].startswith("del.py: there is no folder 'nowhere'")
+
+
+@pytest.mark.slow
+def test_an_experiment_goes_from_end_to_end_and_a_second_start_trains_nothing(tmp_path):
+    words = ("--scale", "dry", "--store", "store", "--out", "out", "--workers", "1", "fractions")
+    first = run(*words, cwd=tmp_path)
+    assert first.returncode == 0, first.stderr
+    folder = tmp_path / "out" / "dry"
+    held = json.loads((folder / "fractions.json").read_text())
+    assert {r["fraction"] for r in held["rows"]} == {0.001, 0.01, 0.1}
+    assert "## Verdicts" in (folder / "fractions.md").read_text()
+    assert "<svg" in (folder / "fractions.svg").read_text()
+    second = run(*words, cwd=tmp_path)
+    assert "models:" not in second.stderr
+    again = json.loads((folder / "fractions.json").read_text())
+    assert [r["models"] for r in again["rows"] if not r["error"]] == [r["models"] for r in held["rows"] if not r["error"]]
