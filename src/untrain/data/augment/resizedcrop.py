@@ -39,13 +39,13 @@ class ResizedCrop(Augment):
     def change(self, x: Tensor, rng: np.random.Generator) -> Tensor:
         """The resized rectangles, of the type of ``x``."""
         height, width = x.shape[2:]
-        (top, tall), (left, wide) = self._boxes(len(x), height, width, rng)
+        (top, tall), (left, wide) = self.boxes(len(x), height, width, rng)
         down = _triangles(top, tall, height, self.size or height, x.device)
         across = _triangles(left, wide, width, self.size or width, x.device)
         y = down[:, None] @ (x.float() @ across.transpose(1, 2)[:, None])
         return y.round_().clamp_(0, 255).to(x.dtype) if x.dtype == torch.uint8 else y.to(x.dtype)
 
-    def _boxes(self, b: int, height: int, width: int, rng: np.random.Generator) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+    def boxes(self, b: int, height: int, width: int, rng: np.random.Generator) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
         """First pixel and length of each rectangle, downwards and across, whole numbers (b,)."""
         area = height * width * rng.uniform(self.least, 1, (TRIES, b))
         ratio = np.exp(rng.uniform(-log(self.stretch), log(self.stretch), (TRIES, b)))
