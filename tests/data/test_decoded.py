@@ -78,6 +78,6 @@ def test_a_source_that_fails_leaves_nothing(tmp_path):
 
 def test_a_folder_that_cannot_be_written_to_is_told_in_one_line(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(DataError, match="cannot write to .*file") as caught:
+    with pytest.raises(DataError, match=r"cannot write to .*file") as caught:
         decoded(str(tmp_path / "file"), "a set", Read())
     assert "\n" not in str(caught.value)

@@ -75,3 +75,75 @@ def test_parts_of_other_shapes_are_refused(folder):
     datasets.enable_progress_bars()
     with pytest.raises(DataError, match=r"training images have shape \(1, 4, 4\), test images \(1, 5, 5\)"):
         published(FOUR, Taken(folder))
+
+
+def laid(folder, name, images, y, **features):
+    """One Parquet file."""
+    datasets.disable_progress_bars()
+    held = datasets.Dataset.from_dict({"image": [Image.new("L", (4, 4), value) for value in images], "label": y})
+    (held.cast_column("label", features["label"]) if features else held).to_parquet(folder / f"{name}.parquet")
+    datasets.enable_progress_bars()
+
+
+@pytest.fixture
+def shards(tmp_path):
+    """Training images in three files, the sixth image in the second; a part to test on in one."""
+    for at, rows in enumerate((range(5), range(5, 20), range(20, 40))):
+        laid(tmp_path, f"train-{at:05d}-of-00003", rows, [row % 4 for row in rows])
+    laid(tmp_path, "test-00000-of-00001", range(8), [0, 1, 2, 3] * 2)
+    return tmp_path
+
+
+def test_files_as_the_hub_writes_them_follow_each_other(shards):
+    data = published(FOUR, Taken(str(shards)))
+    assert sorted([*data.train.ids, *data.valid.ids]) == list(range(40))
+    for part in (data.train, data.valid, data.test):
+        assert part.x[:, 0, 0, 0].tolist() == part.ids.tolist()
+        assert (part.y.numpy() == part.ids % 4).all()
+
+
+def test_a_file_that_is_whole_is_taken_before_parts_of_one(shards):
+    laid(shards, "train", range(12), [0, 1, 2, 3] * 3)
+    data = published(FOUR, Taken(str(shards)))
+    assert len(data.train) + len(data.valid) == 12
+
+
+def test_a_part_that_is_missing_is_named(shards):
+    (shards / "train-00001-of-00003.parquet").unlink()
+    with pytest.raises(DataError, match=r"lacks train-00001-of-00003.parquet: 1 of 3 files are not there"):
+        published(FOUR, Taken(str(shards)))
+
+
+def test_parts_of_two_sets_are_not_mixed(shards):
+    laid(shards, "train-00001-of-00007", range(4), [0, 1, 2, 3])
+    with pytest.raises(DataError, match=r"holds train-00001-of-00007.parquet beside 3 files named ...-of-00003"):
+        published(FOUR, Taken(str(shards)))
+
+
+def test_a_damaged_part_is_named(shards):
+    (shards / "train-00002-of-00003.parquet").write_bytes(b"")
+    with pytest.raises(DataError, match=r"train-00002-of-00003.parquet is empty"):
+        published(FOUR, Taken(str(shards)))
+
+
+def test_the_same_set_has_the_same_examples_on_disk_and_in_memory(folder, tmp_path):
+    for size in (None, 20):
+        memory, disk = (published(FOUR, Taken(folder, size, where)) for where in ("", str(tmp_path / "kept")))
+        for a, b in ((memory.train, disk.train), (memory.valid, disk.valid), (memory.test, disk.test)):
+            assert (a.x == b.x[:]).all()
+            assert a.y.tolist() == b.y.tolist()
+            assert a.ids.tolist() == b.ids.tolist()
+
+
+def test_a_set_of_other_classes_is_told_in_one_line(tmp_path):
+    for name in ("train", "test"):
+        laid(tmp_path, name, range(8), [0, 1, 2, 3] * 2, label=datasets.ClassLabel(num_classes=5))
+    with pytest.raises(DataError, match="has 5 classes; nobody/four has 4"):
+        published(FOUR, Taken(str(tmp_path)))
+
+
+def test_a_label_that_the_set_cannot_have_is_told_in_one_line(tmp_path):
+    for name in ("train", "test"):
+        laid(tmp_path, name, range(8), [0, 1, 2, 7] * 2)
+    with pytest.raises(DataError, match=r"y holds the label 7 in row .*: labels have to be 0 to 3"):
+        published(FOUR, Taken(str(tmp_path)))

@@ -47,7 +47,9 @@ def test_images_no_larger_than_the_crop_keep_their_size():
 
 
 def test_parameters_bear_the_names_and_values_that_they_have_without():
-    plain, prepared = (built(s, (3, 40, 40)) for s in (ResNet(width=4, depth=10), Prepared(model=ResNet(width=4, depth=10), crop=32)))
+    plain, prepared = (
+        built(s, (3, 40, 40)) for s in (ResNet(width=4, depth=10), Prepared(model=ResNet(width=4, depth=10), crop=32))
+    )
     assert plain.state_dict().keys() == prepared.state_dict().keys()
     assert all(torch.equal(a, b) for a, b in zip(plain.parameters(), prepared.parameters(), strict=True))
 
@@ -76,7 +78,11 @@ def test_bytes_are_scaled_before_they_are_normalised_and_a_copy_does_the_same():
 @pytest.mark.parametrize(
     ("spec", "shape", "told"),
     [
-        (Prepared(model=ConvNet(), mean=(0.5,), std=(0.5,)), (3, 8, 8), r"for images of 3 channels: give each one number a channel"),
+        (
+            Prepared(model=ConvNet(), mean=(0.5,), std=(0.5,)),
+            (3, 8, 8),
+            r"for images of 3 channels: give each one number a channel",
+        ),
         (Prepared(model=ConvNet(), mean=(0.5,)), (1, 8, 8), r"mean=\(0.5,\) and std=\(\)"),
         (Prepared(model=ConvNet(), crop=4), (7,), r"needs images .*shape \(7,\)"),
     ],
