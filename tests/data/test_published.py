@@ -59,7 +59,7 @@ def test_more_than_there_is_to_train_and_tune_on_is_refused(folder):
 
 
 def test_a_folder_that_is_not_there_is_named():
-    with pytest.raises(DataError, match="there is no folder '/nowhere'"):
+    with pytest.raises(DataError, match=r"there is no folder '/nowhere': path names one with Parquet files such as train.parquet"):
         published(FOUR, Taken("/nowhere"))
 
 

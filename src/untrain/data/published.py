@@ -124,7 +124,7 @@ def parquets(folder: Path, *names: str) -> list[Path]:
         DataError: there is no such folder or file, or some of several are missing.
     """
     if not folder.is_dir():
-        raise DataError(f"there is no folder {str(folder)!r}: path names one with train.parquet and {names[0]}.parquet")
+        raise DataError(f"there is no folder {str(folder)!r}: path names one with Parquet files such as {names[0]}.parquet")
     for name in names:
         if (folder / f"{name}.parquet").exists():
             return [folder / f"{name}.parquet"]
