@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from untrain.adapters import datasets as adapter
+from untrain.adapters.datasets import Wanted
 from untrain.core.errors import DataError
 
 SHARED = Path(__file__).parents[2] / ".." / "shared" / "data"
@@ -52,7 +53,7 @@ def test_images_are_decoded_to_uint8_channels_first(tmp_path):
 
 
 def test_a_column_of_ids_may_name_several_rows(tmp_path):
-    read = adapter.read_parquet(write(tmp_path / "a.parquet", pictures()), ((), "label", "who"))
+    read = adapter.read_parquet(write(tmp_path / "a.parquet", pictures()), Wanted(id="who"))
     assert read.ids.tolist() == ["ann", "bob", "ann", "eve"]
     assert "who" not in read.columns
 
@@ -71,14 +72,14 @@ def test_bytes_without_a_hint_of_the_writer_are_images_too(tmp_path):
 
 def test_numbers_in_several_columns_or_in_lists_are_features(tmp_path):
     path = write(tmp_path / "a.parquet", {"a": [1, 2], "b": [0.5, 1.5], "v": [[1.0, 2.0], [3.0, 4.0]], "label": [0, 1]})
-    assert adapter.read_parquet(path, (("a", "b"), "label", "")).x.tolist() == [[1, 0.5], [2, 1.5]]
-    assert adapter.read_parquet(path, (("v",), "label", "")).x.tolist() == [[1, 2], [3, 4]]
+    assert adapter.read_parquet(path, Wanted(("a", "b"))).x.tolist() == [[1, 0.5], [2, 1.5]]
+    assert adapter.read_parquet(path, Wanted(("v",))).x.tolist() == [[1, 2], [3, 4]]
 
 
 def test_class_names_tell_the_number_of_classes(tmp_path):
     features = datasets.Features(a=datasets.Value("float32"), label=datasets.ClassLabel(names=["x", "y", "z"]))
     path = write(tmp_path / "a.parquet", {"a": [1.0, 2.0], "label": [0, 1]}, features)
-    assert adapter.read_parquet(path, (("a",), "label", "")).classes == 3
+    assert adapter.read_parquet(path, Wanted(("a",))).classes == 3
 
 
 def test_only_the_rows_picked_are_read_in_the_order_picked(tmp_path):
@@ -106,25 +107,25 @@ NUMBERS = {"a": [1.0, 2.0], "label": [0, 1]}
 
 
 @pytest.mark.parametrize(
-    ("columns", "names", "told"),
+    ("columns", "wanted", "told"),
     [
-        (NUMBERS, ((), "label", ""), r"has no image columns: name the inputs with x=.*; it has \['a', 'label'\]"),
-        (NUMBERS, (("b",), "label", ""), r"no column 'b'; it has \['a', 'label'\]"),
-        (NUMBERS, (("a",), "lable", ""), r"no column 'lable'; .*; did you mean 'label'\?"),
-        (NUMBERS, (("a",), "label", "user"), r"no column 'user'"),
-        (NUMBERS | {"t": ["x", "y"]}, (("t",), "label", ""), r"column 't' holds no numbers"),
-        ({"a": [1.0, 2.0], "label": [0, None]}, (("a",), "label", ""), r"column 'label' has 1 empty cells, the first in row 1"),
-        ({"a": [1.0, None], "label": [0, 1]}, (("a",), "label", ""), r"column 'a' has 1 empty cells"),
-        ({"a": [[1.0], [1.0, 2.0]], "label": [0, 1]}, (("a",), "label", ""), r"the lists in column 'a' differ in length"),
-        ({"image": [picture(0), picture(0, (5, 5))], "label": [0, 1]}, adapter.USUAL, r"row 1 has \(3, 5, 5\)"),
-        ({"image": [picture(0), picture(0, mode="L")], "label": [0, 1]}, ((), "label", ""), r"row 1 has \(1, 3, 4\)"),
-        ({"image": [picture(0), None], "label": [0, 1]}, ((), "label", ""), r"column 'image' has no image in row 1"),
-        ({"image": [{"bytes": b"no", "path": "a"}], "label": [0]}, adapter.USUAL, r"column 'image', rows from 0: cannot identify"),
+        (NUMBERS, Wanted(), r"has no image columns: name the inputs with x=.*; it has \['a', 'label'\]"),
+        (NUMBERS, Wanted(("b",)), r"no column 'b'; it has \['a', 'label'\]"),
+        (NUMBERS, Wanted(("a",), ("lable",)), r"no column 'lable'; .*; did you mean 'label'\?"),
+        (NUMBERS, Wanted(("a",), id="user"), r"no column 'user'"),
+        (NUMBERS | {"t": ["x", "y"]}, Wanted(("t",)), r"column 't' holds no numbers"),
+        ({"a": [1.0, 2.0], "label": [0, None]}, Wanted(("a",)), r"column 'label' has 1 empty cells, the first in row 1"),
+        ({"a": [1.0, None], "label": [0, 1]}, Wanted(("a",)), r"column 'a' has 1 empty cells"),
+        ({"a": [[1.0], [1.0, 2.0]], "label": [0, 1]}, Wanted(("a",)), r"the lists in column 'a' differ in length"),
+        ({"image": [picture(0), picture(0, (5, 5))], "label": [0, 1]}, Wanted(), r"row 1 has \(3, 5, 5\)"),
+        ({"image": [picture(0), picture(0, mode="L")], "label": [0, 1]}, Wanted(), r"row 1 has \(1, 3, 4\)"),
+        ({"image": [picture(0), None], "label": [0, 1]}, Wanted(), r"column 'image' has no image in row 1"),
+        ({"image": [{"bytes": b"no", "path": "a"}], "label": [0]}, Wanted(), r"column 'image', row 0: cannot identify"),
     ],
 )  # fmt: skip
-def test_bad_columns_are_told_in_one_line_that_names_what_was_got(tmp_path, columns, names, told):
+def test_bad_columns_are_told_in_one_line_that_names_what_was_got(tmp_path, columns, wanted, told):
     with pytest.raises(DataError, match=told) as caught:
-        adapter.read_parquet(write(tmp_path / "a.parquet", columns), names)
+        adapter.read_parquet(write(tmp_path / "a.parquet", columns), wanted)
     assert "\n" not in str(caught.value)
 
 
@@ -157,7 +158,7 @@ def test_a_hub_that_cannot_be_reached_is_told_in_one_line(monkeypatch, tmp_path)
     with pytest.raises(
         DataError, match=r"cannot get nobody/nothing from the Hugging Face hub .*: connect, or give path="
     ) as caught:
-        adapter.read_hub("nobody/nothing", "train")
+        adapter.read_hub("nobody/nothing", None, "train")
     assert "\n" not in str(caught.value)
 
 

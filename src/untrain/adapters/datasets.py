@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import logging
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 import datasets
 import numpy as np
 
-from untrain.adapters.pillow import pixels
+from untrain.adapters.pillow import pixels, square
 from untrain.core.errors import DataError, suggest
 
 Array = np.ndarray[Any, Any]
-CHUNK = 1024
+CHUNK = 256
 
 
 class Arrays(NamedTuple):
@@ -33,46 +33,90 @@ class Arrays(NamedTuple):
 Pick = Callable[[Array], Array]
 """Labels (n,) -> the rows wanted, in their order."""
 
-Names = tuple[tuple[str, ...], str, str]
-"""Names of the columns of inputs, label and id; empty ones of inputs and id are looked for."""
-
-USUAL: Names = ((), "label", "")
+Hold = Callable[[Iterator[Array], int], Any]
+"""Pieces (b, ...) and how many rows they have together -> all of them, or where they lie."""
 
 
-def read_parquet(path: str, names: Names = USUAL, pick: Pick | None = None) -> Arrays:
-    """Arrays of a Parquet file; only rows that ``pick`` chooses by their labels are decoded.
+class Wanted(NamedTuple):
+    """What is taken from a table.
+
+    Args:
+        x: names of the columns of inputs; empty finds the one column of images.
+        label: names that the column of labels may have; the first that is there is taken.
+        id: name of the column of ids; empty takes 'id' where it is there, and else numbers the rows from 0.
+        side: pixels on each side of the squares that images become; None leaves them as they are.
+    """
+
+    x: tuple[str, ...] = ()
+    label: tuple[str, ...] = ("label",)
+    id: str = ""
+    side: int | None = None
+
+
+USUAL = Wanted()
+
+
+def _whole(pieces: Iterator[Array], n: int) -> Array:
+    """All pieces in memory."""
+    made, at = None, 0
+    for piece in pieces:
+        made = np.empty((n, *piece.shape[1:]), dtype=piece.dtype) if made is None else made
+        made[at : at + len(piece)] = piece
+        at += len(piece)
+    return np.empty(0) if made is None else made
+
+
+def read_parquet(path: str | Sequence[str], wanted: Wanted = USUAL, pick: Pick | None = None, hold: Hold = _whole) -> Arrays:
+    """Arrays of a Parquet file, or of several whose rows follow each other.
+
+    Args:
+        path: the file or the files.
+        wanted: columns, and sides of images.
+        pick: chooses rows by their labels; no others are decoded.
+        hold: what becomes of images as they are decoded.
 
     Raises:
-        DataError: the file is missing, empty or no Parquet, a column is not there, or cells cannot be read.
+        DataError: a file is missing, empty or no Parquet, a column is not there, or cells cannot be read.
     """
-    file = Path(path)
-    _check(file)
+    paths = [path] if isinstance(path, str) else list(path)
+    source = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
+    for each in paths:
+        _check(Path(each))
     with tempfile.TemporaryDirectory(prefix="untrain-") as cache:
         try:
             with _quiet():
-                table = datasets.load_dataset(
-                    "parquet", data_files=glob.escape(str(file.resolve())), split="train", cache_dir=cache
-                )
+                files = [glob.escape(str(Path(each).resolve())) for each in paths]
+                table = datasets.load_dataset("parquet", data_files=files, split="train", cache_dir=cache)
         except Exception as error:  # the library lets errors of many others through
-            raise DataError(f"{path} cannot be read as Parquet: {_line(error)}") from None
-        return _arrays(table, path, names, pick)
+            raise DataError(f"{source} cannot be read as Parquet: {_line(error)}") from None
+        return _arrays(table, source, wanted, pick, hold)
 
 
-def read_hub(name: str, split: str, names: Names = USUAL, pick: Pick | None = None) -> Arrays:
+def read_hub(
+    name: str, config: str | None, split: str, wanted: Wanted = USUAL, pick: Pick | None = None, hold: Hold = _whole
+) -> Arrays:
     """Arrays of one split of a data set on the Hugging Face hub, or of its copy in the library's cache.
 
+    Args:
+        name: of the data set.
+        config: which of its configurations; None takes the only one.
+        split: such as 'train'.
+        wanted: columns, and sides of images.
+        pick: chooses rows by their labels; no others are decoded.
+        hold: what becomes of images as they are decoded.
+
     Raises:
-        DataError: it cannot be reached.
+        DataError: it cannot be reached, a column is not there, or cells cannot be read.
     """
     try:
         with _quiet():
-            table = datasets.load_dataset(name, split=split)
+            table = datasets.load_dataset(name, config, split=split)
     except Exception as error:  # the library lets errors of many others through
         raise DataError(
             f"cannot get {name} from the Hugging Face hub ({_line(error)}): "
-            "connect, or give path=... , a folder with train.parquet and test.parquet"
+            "connect, or give path=... , a folder with its Parquet files"
         ) from None
-    return _arrays(table, name, names, pick)
+    return _arrays(table, f"{name} ({split})", wanted, pick, hold)
 
 
 def _check(file: Path) -> None:
@@ -107,14 +151,16 @@ def _quiet() -> Iterator[None]:
             datasets.enable_progress_bars()
 
 
-def _arrays(table: datasets.Dataset, source: str, names: Names, pick: Pick | None) -> Arrays:
+def _arrays(table: datasets.Dataset, source: str, wanted: Wanted, pick: Pick | None, hold: Hold) -> Arrays:
     if len(table) == 0:
         raise DataError(f"{source} holds no rows")
-    inputs, label, one = names[0] or _found(table, source), names[1], names[2]
+    inputs = wanted.x or _found(table, source)
+    label = next((name for name in wanted.label if name in table.column_names), wanted.label[0])
+    one = wanted.id or ("id" if "id" in table.column_names else "")
     for name in (*inputs, label, *([one] if one else [])):
         if name not in table.column_names:
-            raise DataError(f"{source} has no column {name!r}; it has {table.column_names}{suggest(name, table.column_names)}")
-    one = one or ("id" if "id" in table.column_names else "")
+            or_ = "".join(f" or {each!r}" for each in wanted.label[1:]) if name == label else ""
+            raise DataError(f"{source} has no column {name!r}{or_}; it has {table.column_names}{suggest(name, table.column_names)}")
     y = _plain(table, label, source)
     rows = np.arange(len(table)) if pick is None else pick(y)
     ids = _plain(table, one, source)[rows] if one else rows
@@ -122,7 +168,7 @@ def _arrays(table: datasets.Dataset, source: str, names: Names, pick: Pick | Non
     kind = table.features[label]
     others = [n for n in table.column_names if n not in {*inputs, label, one, "label", "id", "true"}]
     return Arrays(
-        _inputs(part, inputs, source),
+        _inputs(part, inputs, source, wanted.side, hold),
         y[rows],
         ids,
         kind.num_classes if isinstance(kind, datasets.ClassLabel) else None,
@@ -162,9 +208,10 @@ def _is_text(kind: Any) -> bool:
     return isinstance(kind, datasets.Value) and "string" in kind.dtype
 
 
-def _inputs(table: datasets.Dataset, names: tuple[str, ...], source: str) -> Array:
+def _inputs(table: datasets.Dataset, names: tuple[str, ...], source: str, side: int | None, hold: Hold) -> Any:
     if len(names) == 1 and (_is_image(table.features[names[0]]) or getattr(table.features[names[0]], "dtype", "") == "binary"):
-        return _images(table.cast_column(names[0], datasets.Image()), names[0], source)
+        images = table.select_columns(names[0]).cast_column(names[0], datasets.Image())
+        return hold(_images(images, names[0], source, side), len(images))
     columns = [_numbers(table, name, source) for name in names]
     return columns[0] if len(columns) == 1 and columns[0].ndim > 2 else np.concatenate(columns, axis=1)
 
@@ -183,28 +230,43 @@ def _numbers(table: datasets.Dataset, name: str, source: str) -> Array:
     return array[:, None] if array.ndim == 1 else array
 
 
-def _images(table: datasets.Dataset, name: str, source: str) -> Array:
-    """All images, decoded once, uint8 (n, c, h, w)."""
-    made = np.empty((len(table), *_decoded(table, name, source, 0)[0].shape), dtype=np.uint8)
+def _images(table: datasets.Dataset, name: str, source: str, side: int | None) -> Iterator[Array]:
+    """All images in pieces, each decoded once, uint8 (b, c, h, w)."""
+    shape: tuple[int, ...] | None = None
     for start in range(0, len(table), CHUNK):
-        for row, array in enumerate(_decoded(table, name, source, start), start):
-            if array.shape != made.shape[1:]:
+        made = _decoded(table, name, source, start, side)
+        shape = made[0].shape if shape is None else shape
+        for row, array in enumerate(made, start):
+            if array.shape != shape:
                 raise DataError(
-                    f"{source}: images differ in shape: row 0 has {made.shape[1:]}, row {row} has {array.shape}; make them alike"
+                    f"{source}: images differ in shape: row 0 has {shape}, row {row} has {array.shape}; make them alike"
                 )
-            made[row] = array
-    return made
+        yield np.stack(made)
 
 
-def _decoded(table: datasets.Dataset, name: str, source: str, start: int) -> list[Array]:
+def _decoded(table: datasets.Dataset, name: str, source: str, start: int, side: int | None) -> list[Array]:
     """One chunk of images from row ``start``."""
     try:
         found = table[start : start + CHUNK][name]
-    except Exception as error:  # the library lets errors of many others through
-        raise DataError(f"{source}: column {name!r}, rows from {start}: {_line(error)}") from None
-    if None in found:
-        raise DataError(f"{source}: column {name!r} has no image in row {start + found.index(None)}")
-    try:
-        return [pixels(image) for image in found]
-    except DataError as error:
-        raise DataError(f"{source}: column {name!r}, rows from {start}: {error}") from None
+    except Exception:  # the library lets errors of many others through
+        row, error = _broken(table, start)
+        raise DataError(f"{source}: column {name!r}, row {row}: {_line(error)}") from None
+    made = []
+    for row, image in enumerate(found, start):
+        if image is None:
+            raise DataError(f"{source}: column {name!r} has no image in row {row}")
+        try:
+            made.append(pixels(image) if side is None else square(image, side))
+        except DataError as error:
+            raise DataError(f"{source}: column {name!r}, row {row}: {error}") from None
+    return made
+
+
+def _broken(table: datasets.Dataset, start: int) -> tuple[int, Exception]:
+    """The first row of a chunk that cannot be decoded, and why."""
+    for row in range(start, len(table)):
+        try:
+            table[row]
+        except Exception as error:  # the library lets errors of many others through
+            return row, error
+    return start, DataError("the images of a chunk cannot be decoded together")

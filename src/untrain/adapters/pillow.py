@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -9,20 +11,46 @@ from PIL import Image
 
 from untrain.core.errors import DataError
 
+Array = np.ndarray[Any, Any]
 KEPT = ("L", "RGB", "RGBA")
 
 
-def pixels(image: Image.Image) -> np.ndarray[Any, Any]:
+def pixels(image: Image.Image) -> Array:
     """Pixels, uint8 (channels, height, width); other than grey, RGB and RGBA images become RGB.
 
     Raises:
         DataError: the image is damaged, or its pixels do not fit 8 bits.
     """
+    with _told(image):
+        return _first(image if image.mode in KEPT else image.convert("L" if image.mode == "1" else "RGB"))
+
+
+def square(image: Image.Image, side: int) -> Array:
+    """Pixels of the middle, uint8 (3, side, side), as RGB, once the shorter side is resized to ``side`` by bilinear resampling.
+
+    Raises:
+        DataError: the image is damaged, or its pixels do not fit 8 bits.
+    """
+    with _told(image):
+        plain = image.convert("RGB")
+        short = min(plain.size)
+        wide, tall = (side * length // short for length in plain.size)
+        left, top = round((wide - side) / 2), round((tall - side) / 2)
+        resized = plain.resize((wide, tall), Image.Resampling.BILINEAR)
+        return _first(resized.crop((left, top, left + side, top + side)))
+
+
+@contextmanager
+def _told(image: Image.Image) -> Iterator[None]:
     if image.mode.startswith(("I", "F")):
         raise DataError(f"pixels of mode {image.mode!r} do not fit 8 bits: convert the image to grey ('L') or 'RGB'")
     try:
-        plain = image if image.mode in KEPT else image.convert("L" if image.mode == "1" else "RGB")
-        array = np.asarray(plain)
+        yield
     except (OSError, SyntaxError, ValueError) as error:
         raise DataError(f"an image cannot be decoded: {error}") from None
+
+
+def _first(image: Image.Image) -> Array:
+    """Channels first."""
+    array = np.asarray(image)
     return array[None] if array.ndim == 2 else np.ascontiguousarray(array.transpose(2, 0, 1))

@@ -13,7 +13,7 @@ from untrain.core.spec import Spec
 
 
 class Augment(Spec, role=True):
-    """Changes a batch of images, each by draws of its own: ``augment(x, rng)`` gives another batch of the same shape.
+    """Changes a batch of images, each by draws of its own: ``augment(x, rng)`` gives as many others, all of one size.
 
     Batches are augmented where weights are trained on them, when learning and when unlearning, and nowhere else: not when
     models are asked, weights are localized, or batch statistics re-estimated.

@@ -60,7 +60,7 @@ def examples(
         source, y = written(_pieces(source) if y is None else [(_array(source, "x"), _array(y, "y"))], on_disk)
     if y is None and isinstance(source, str | Path | Parquet):
         file = source if isinstance(source, Parquet) else Parquet(path=str(source))
-        read = reader().read_parquet(file.path, (file.x, file.label, file.id))
+        read = _parquet(file)
         brought = {**read.columns, **(columns or {})}
         return checked(read.x, read.y, read.ids if ids is None else ids, classes or read.classes, brought)
     x, y = (source, y) if y is not None else _pair(source)
@@ -78,6 +78,11 @@ def reader() -> ModuleType:
     except ModuleNotFoundError as error:
         raise MissingExtra(f"reading Parquet needs {error.name}, which is not installed: pip install 'untrain[data]'") from None
     return datasets
+
+
+def _parquet(file: Parquet) -> Any:
+    made = reader()
+    return made.read_parquet(file.path, made.Wanted(file.x, (file.label,), file.id))
 
 
 def checked(x: Any, y: Any, ids: Any, classes: int | None, columns: Mapping[str, Any]) -> Examples:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from untrain.core.augment import Augment
 from untrain.core.records import Data
 from untrain.core.roles import Architecture, Learner, Noise, Request, Scenario
 from untrain.core.steps import Count, Steps
-from untrain.data.published import published
+from untrain.data.published import Published, Taken, published
 from untrain.data.requests.random import Random
 from untrain.learn.train import Train
 from untrain.models.resnet import ResNet
 
-HUB = "uoft-cs/cifar10"
+SOURCE = Published(hub="uoft-cs/cifar10", classes=10)
 
 
 class Cifar10(Scenario):
@@ -19,11 +20,13 @@ class Cifar10(Scenario):
     Args:
         request: what is to be forgotten.
         noise: what is planted in the training labels.
-        path: folder with train.parquet and test.parquet; empty asks the Hugging Face hub for uoft-cs/cifar10.
+        path: folder with train.parquet and test.parquet, whole or in parts; empty asks the Hugging Face hub for
+            uoft-cs/cifar10.
         size: number of training examples, classes balanced; a tenth as many more are to tune on and at most as many to
             test on. None takes all, a tenth of them to tune on.
         model: the network.
         steps: how it is trained.
+        augment: how training images are changed each time they are seen.
 
     Source: Krizhevsky 2009; the set-up of DEL, arXiv 2412.02432, section 5.
     """
@@ -34,14 +37,15 @@ class Cifar10(Scenario):
     size: Count | None = None
     model: Architecture = ResNet(width=64, depth=18)
     steps: Steps = Steps(lr=0.1, epochs=30)
+    augment: tuple[Augment, ...] = ()
 
     def load(self) -> Data:
         """Train, valid and test, uint8; the id of an image is its row in the part that it is from."""
-        return published(HUB, self.path, self.size, self.noise)
+        return published(SOURCE, Taken(self.path, self.size), self.noise)
 
     def learner(self) -> Learner:
         """Training from scratch."""
-        return Train(model=self.model, steps=self.steps)
+        return Train(model=self.model, steps=self.steps, augment=self.augment)
 
     def asked(self) -> Request:
         """The request."""

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from sklearn.datasets import load_digits
 
+from untrain.core.augment import Augment
 from untrain.core.records import Data, Examples, take
 from untrain.core.roles import Architecture, Learner, Noise, Request, Scenario
 from untrain.core.steps import Steps
@@ -25,6 +26,7 @@ class Digits(Scenario):
         noise: what is planted in the training labels.
         model: the network.
         steps: how it is trained.
+        augment: how training images are changed each time they are seen.
 
     Source: Alpaydin and Kaynak 1998, UCI optical recognition of handwritten digits, as in sklearn.datasets.load_digits.
     """
@@ -33,6 +35,7 @@ class Digits(Scenario):
     noise: Noise | None = None
     model: Architecture = ConvNet(width=16)
     steps: Steps = Steps(lr=0.1, epochs=12, batch=64)
+    augment: tuple[Augment, ...] = ()
 
     def load(self) -> Data:
         """Train, valid and test; the id of an image is its place in the source."""
@@ -45,7 +48,7 @@ class Digits(Scenario):
 
     def learner(self) -> Learner:
         """Training from scratch."""
-        return Train(model=self.model, steps=self.steps)
+        return Train(model=self.model, steps=self.steps, augment=self.augment)
 
     def asked(self) -> Request:
         """The request."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from untrain.core.augment import Augment
 from untrain.core.records import Data
 from untrain.core.roles import Architecture, Learner, Noise, Request, Scenario
 from untrain.core.steps import Count, Steps
-from untrain.data.published import published
+from untrain.data.published import Published, Taken, published
 from untrain.data.requests.random import Random
 from untrain.learn.train import Train
 from untrain.models.convnet import ConvNet
 
-HUB = "zalando-datasets/fashion_mnist"
+SOURCE = Published(hub="zalando-datasets/fashion_mnist", classes=10)
 
 
 class FashionMnist(Scenario):
@@ -19,11 +20,13 @@ class FashionMnist(Scenario):
     Args:
         request: what is to be forgotten.
         noise: what is planted in the training labels.
-        path: folder with train.parquet and test.parquet; empty asks the Hugging Face hub for zalando-datasets/fashion_mnist.
+        path: folder with train.parquet and test.parquet, whole or in parts; empty asks the Hugging Face hub for
+            zalando-datasets/fashion_mnist.
         size: number of training examples, classes balanced; a tenth as many more are to tune on and at most as many to
             test on. None takes all, a tenth of them to tune on.
         model: the network.
         steps: how it is trained.
+        augment: how training images are changed each time they are seen.
 
     Source: Xiao, Rasul and Vollgraf 2017, arXiv 1708.07747.
     """
@@ -34,14 +37,15 @@ class FashionMnist(Scenario):
     size: Count | None = None
     model: Architecture = ConvNet(width=16)
     steps: Steps = Steps(lr=0.1, epochs=12)
+    augment: tuple[Augment, ...] = ()
 
     def load(self) -> Data:
         """Train, valid and test, uint8; the id of an image is its row in the part that it is from."""
-        return published(HUB, self.path, self.size, self.noise)
+        return published(SOURCE, Taken(self.path, self.size), self.noise)
 
     def learner(self) -> Learner:
         """Training from scratch."""
-        return Train(model=self.model, steps=self.steps)
+        return Train(model=self.model, steps=self.steps, augment=self.augment)
 
     def asked(self) -> Request:
         """The request."""
