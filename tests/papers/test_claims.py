@@ -48,7 +48,9 @@ def test_a_verdict_is_what_the_interval_decides(found, small, nearer):
 
 def planted(label, forget, **more):
     """A row whose three models have the given accuracy on the forget set."""
-    models = {side: [v, v + 0.001, v - 0.001] for side, v in (("forget", forget), ("test", 0.5), ("mia", 1 - forget), ("retain", 1.0))}
+    models = {
+        side: [v, v + 0.001, v - 0.001] for side, v in (("forget", forget), ("test", 0.5), ("mia", 1 - forget), ("retain", 1.0))
+    }
     return {"request": "random", "scenario": "s", "label": label, "models": models, **more}
 
 

@@ -91,12 +91,18 @@ def test_the_scales_are_those_of_the_issue():
 
 def run(*words, cwd):
     env = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
-    return subprocess.run([sys.executable, str(ROOT / "papers" / "del.py"), *words], cwd=cwd, env=env, capture_output=True, text=True)
+    return subprocess.run(
+        [sys.executable, str(ROOT / "papers" / "del.py"), *words], cwd=cwd, env=env, capture_output=True, text=True
+    )
 
 
 @pytest.mark.parametrize(
     ("words", "says"),
-    [(["mian"], "there is no experiment 'mian'"), (["--scale", "huge"], "invalid choice: 'huge'"), (["--workers", "-1"], "0 or more")],
+    [
+        (["mian"], "there is no experiment 'mian'"),
+        (["--scale", "huge"], "invalid choice: 'huge'"),
+        (["--workers", "-1"], "0 or more"),
+    ],
 )
 def test_a_mistyped_argument_is_answered_in_a_line(words, says, tmp_path):
     done = run(*words, cwd=tmp_path)
