@@ -181,6 +181,18 @@ def test_how_many_are_searched_for_at_a_time_does_not_matter(monkeypatch):
     assert search(copies, problem, CriticalNeurons(), range(12)) == together
 
 
+@pytest.mark.parametrize("kind", [InOneBatch, OneByOne])
+def test_one_search_whose_batch_is_too_large_takes_it_in_pieces_and_finds_the_same(kind, monkeypatch):
+    model, problem = residual()
+    how, copies = CriticalNeurons(companions=11, noises=5), kind(model)
+    whole = search(copies, problem, how, range(4))
+    monkeypatch.setattr(criticalneurons, "ROWS", 25)
+    sizes = []
+    model.conv1.register_forward_hook(lambda part, given, out: sizes.append(len(out)))
+    assert search(kind(model), problem, how, range(4)) == whole
+    assert (max(sizes), min(sizes)) == (25, 10)
+
+
 def test_companions_can_be_of_the_retain_set():
     model, problem = residual()
     one, other = (CriticalNeurons(beside=s)(model, problem).bits for s in ("forget", "retain"))
