@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -205,7 +206,7 @@ class _Noisy(nn.Module):
     def _piece(self, rows: slice, given: list[Any], named: dict[str, Any]) -> Tensor:
         made = [v[rows] if isinstance(v, Tensor) else v for v in given]
         more = {k: v[rows] if isinstance(v, Tensor) else v for k, v in named.items()}
-        found: Tensor = checkpoint(self._logits, *made, **more, use_reentrant=False, preserve_rng_state=False)
+        found: Tensor = checkpoint(partial(self._logits, *made, **more), use_reentrant=False, preserve_rng_state=False)
         return found
 
     def _logits(self, *given: Any, **named: Any) -> Tensor:
