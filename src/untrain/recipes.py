@@ -27,7 +27,9 @@ class DEL(Recipe):
 
     Source: Torkzadehmahani et al. 2024, arXiv 2412.02432; code reihaneh-torkzadehmahani/DEL-Unlearning@b1f732c.
     Departs: finetuning takes the last batch where the code drops it, and the reset is drawn from the seed where the code's
-        is not seeded; with ``reference`` too.
+        is not seeded; with ``reference`` too. In its mask these remain: what fills no batch are the last examples, not random
+        ones; a tie goes to the lower index; channels of a tensor with fewer than ten have their largest score, where the code
+        takes the mean of none, NaN, which comes last; tokens of a position embedding are channels, where the code has one of all.
     """
 
     keep: Keep = 0.3

@@ -88,6 +88,12 @@ def test_pairs_walk_retain_once_and_forget_again_and_again():
     assert sorted(flat(forget for _, forget in steps[:3])) == list(range(100, 110))
 
 
+def test_an_epoch_of_45000_in_batches_of_128_has_352_steps_and_drops_none():
+    plan = problem(retain=45_000).retains(Steps(epochs=1))
+    sizes = [len(batch.y) for (batch,) in plan.draw(0)]
+    assert (plan.length, len(sizes), sum(sizes), sizes[-1]) == (352, 352, 45_000, 72)
+
+
 def test_pairs_reshuffle_forget_each_time_around():
     steps = told(problem(forget=10, retain=80).pairs(Steps(epochs=1, batch=4)).draw(0))
     rounds = [flat(forget for _, forget in steps[at : at + 3]) for at in (0, 3)]

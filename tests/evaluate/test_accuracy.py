@@ -51,6 +51,15 @@ def test_no_example_is_dropped_from_a_denominator(planted, size):
     assert values(planted, one, one)["test_accuracy"] == pytest.approx(1 / size)
 
 
+@pytest.mark.parametrize("sizes", [(5_000, 45_000, 10_000), (7_325, 65_932, 26_032)])
+def test_the_denominators_of_cifar_and_svhn_are_all_of_their_examples(planted, sizes):
+    names = ("forget", "retain", "test")
+    seen = right(planted, {name: (k + 1) / n for k, (name, n) in enumerate(zip(names, sizes, strict=True))}, planted.sides(*sizes))
+    found = values(planted, seen, seen)
+    for k, (name, n) in enumerate(zip(names, sizes, strict=True)):
+        assert found[f"{name}_accuracy"] == pytest.approx((k + 1) / n, rel=1e-9)
+
+
 def test_true_labels_are_scored_where_noise_was_planted_only(planted):
     side = planted.sides(2, 2, 2)
     logits = np.tile([1.0, 0.0], (1, 6, 1))

@@ -110,6 +110,19 @@ def test_weight_decay_and_momentum_do_not_reach_what_the_mask_holds(steps, naive
     assert weights(model)[1] == pytest.approx(naive, abs=1e-7)
 
 
+@pytest.mark.parametrize(
+    ("momentum", "schedule", "naive"), [(0.9, FLAT, 0.4540), (0.9, Cosine(floor=0.01), 0.6627), (0.0, FLAT, 0.9241)]
+)
+def test_over_a_whole_run_weight_decay_would_have_halved_what_the_mask_holds(momentum, schedule, naive):
+    model = line(1.0, 1.0).double()
+    steps = Steps(lr=0.015, epochs=30, optimizer=Sgd(momentum=momentum, decay=5e-4), schedule=schedule)
+    zero = Batch(torch.zeros(1, 2, dtype=torch.float64), torch.tensor([0]))
+    retain = Examples(zero.x, zero.y, np.arange(1), 1)
+    descend(model, pulled(model), Plan(30, lambda epoch: iter([(zero,)] * 351), retain, Classify()), steps, bits(0, 1))
+    assert weights(model)[0] == 1
+    assert weights(model)[1] == pytest.approx(naive, abs=5e-5)
+
+
 @pytest.mark.parametrize("optimizer", [Adam(decay=0.1), Sgd(momentum=0.9, decay=0.1)])
 def test_warm_moments_do_not_reach_what_the_mask_holds(optimizer):
     model = line(1.0, 1.0)

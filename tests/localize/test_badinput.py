@@ -10,7 +10,7 @@ from torch import nn
 from untrain.core import names
 from untrain.core.cost import metered
 from untrain.core.errors import ModelError
-from untrain.core.records import Examples, Problem
+from untrain.core.records import Examples, Problem, take
 from untrain.core.steps import Steps
 from untrain.localize.choices import Channels
 from untrain.localize.criticalneurons import CriticalNeurons
@@ -156,6 +156,12 @@ def test_the_mask_of_a_model_in_half_precision_is_about_that_in_full(made):
     half = made(model.bfloat16(), replace(problem, forget=forget, retain=retain)).bits
     both, either = (sum(int(op(full[n], half[n]).sum()) for n in full) for op in (torch.logical_and, torch.logical_or))
     assert both / either > 0.8
+
+
+@pytest.mark.parametrize("made", ALL, ids=repr)
+def test_a_forget_set_of_one_will_do(made):
+    model, problem = small()
+    assert 0 < share(made(model, replace(problem, forget=take(problem.forget, np.array([0])), digest=""))) <= 1
 
 
 @pytest.mark.parametrize("made", LIMITED, ids=repr)

@@ -135,6 +135,18 @@ def test_where_no_removal_helps_the_search_ends():
     assert search(copies_of(model, problem), problem, CriticalNeurons(), range(1)) == [Found(0, (), False)]
 
 
+@pytest.mark.parametrize("kind", [InOneBatch, OneByOne])
+def test_where_no_removal_flips_the_prediction_each_helpful_one_is_tried_once_and_the_search_ends(kind):
+    net, problem = filters([-2.0, -5.0, -1.9])
+    # A frozen bias holds the first class up whatever is removed.
+    held = nn.Conv2d(1, 3, 1)
+    held.weight.data.copy_(net[0].weight)
+    held.bias.data = torch.tensor([100.0, 0.0, 0.0])
+    held.bias.requires_grad_(False)
+    found = search(kind(nn.Sequential(held, nn.Flatten()).eval()), problem, CriticalNeurons(most=10_000), range(1))
+    assert found == [Found(0, (1, 0, 2), False)]
+
+
 def test_what_is_predicted_wrong_already_needs_no_removal():
     model, problem = filters([-2.0, -5.0, -1.9], label=1)
     assert search(copies_of(model, problem), problem, CriticalNeurons(), range(1)) == [Found(0, (), True)]
@@ -152,9 +164,9 @@ def test_a_filter_is_kept_whole_in_the_mask():
 
 def test_the_mask_is_the_union_over_the_forget_set():
     model, problem = residual()
-    copies = copies_of(model, problem)
-    union = {pair for each in search(copies, problem, CriticalNeurons(), range(12)) for pair in named(copies, each)}
+    union = {pair for row in range(12) for pair in transcribed(model, problem, row, 16, 1)[0]}
     bits = CriticalNeurons()(model, problem).bits
+    assert len(union) > 10
     for name, p in model.named_parameters():
         rows = bits[name].flatten(1).all(1) if p.ndim == 4 else bits[name].flatten()
         assert {(name, int(at)) for at in rows.nonzero()} == {pair for pair in union if pair[0] == name}
@@ -167,6 +179,18 @@ def test_how_many_are_searched_for_at_a_time_does_not_matter(monkeypatch):
     together = search(copies, problem, CriticalNeurons(), range(12))
     monkeypatch.setattr(criticalneurons, "ROWS", 30)
     assert search(copies, problem, CriticalNeurons(), range(12)) == together
+
+
+@pytest.mark.parametrize("kind", [InOneBatch, OneByOne])
+def test_one_search_whose_batch_is_too_large_takes_it_in_pieces_and_finds_the_same(kind, monkeypatch):
+    model, problem = residual()
+    how, copies = CriticalNeurons(companions=11, noises=5), kind(model)
+    whole = search(copies, problem, how, range(4))
+    monkeypatch.setattr(criticalneurons, "ROWS", 25)
+    sizes = []
+    model.conv1.register_forward_hook(lambda part, given, out: sizes.append(len(out)))
+    assert search(kind(model), problem, how, range(4)) == whole
+    assert (max(sizes), min(sizes)) == (25, 10)
 
 
 def test_companions_can_be_of_the_retain_set():

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch import nn
 
 from untrain.models.resnet import ResNet
 
@@ -87,3 +88,47 @@ def test_a_bottleneck_that_keeps_shape_adds_its_input():
 def test_a_bottleneck_strides_in_its_middle_convolution():
     block = ResNet(width=4, depth=50).build((3, 32, 32), 10).layer2[0]
     assert [conv.stride for conv in (block.conv1, block.conv2, block.conv3)] == [(1, 1), (2, 2), (1, 1)]
+
+
+def fresh(**how):
+    """A freshly initialised network whose layers are large enough to tell a law by."""
+    torch.manual_seed(0)
+    return ResNet(**how).build((3, 32, 32), 10)
+
+
+def normal_of(weight):
+    """Whether draws have the mean, variance and fourth moment of a normal of variance 2 / fan-out, within five standard errors."""
+    unit = weight.detach().double().flatten() / (2 / (weight.shape[0] * weight[0, 0].numel())) ** 0.5
+    moments = [(1, 0.0, 1.0), (2, 1.0, 2.0), (4, 3.0, 96.0)]  # power, mean, variance
+    return all(abs(float((unit**k).mean()) - mean) < 5 * (variance / unit.numel()) ** 0.5 for k, mean, variance in moments)
+
+
+def uniform_of(weight, fan_in):
+    """Whether draws fill +- 1 / sqrt(fan-in) evenly: nothing beyond it, and the mean square within five standard errors."""
+    unit = weight.detach().double().flatten() * fan_in**0.5
+    near = abs(float((unit**2).mean()) - 1 / 3) < 5 * (4 / 45 / unit.numel()) ** 0.5
+    return near and 0.9 < float(unit.abs().max()) <= 1 + 1e-6
+
+
+@pytest.mark.parametrize("how", [{}, {"width": 16, "depth": 50}])
+def test_convolutions_begin_normal_by_their_fan_out(how):
+    net = fresh(**how)
+    stem = [] if net.large else [net.conv1]
+    convolutions = [part for part in net.modules() if isinstance(part, nn.Conv2d) and part not in stem]
+    assert all(normal_of(part.weight) for part in convolutions)
+    assert len(convolutions) + len(stem) == {False: 20, True: 53}[net.large]
+
+
+def test_a_replaced_small_stem_begins_with_torchs_default():
+    net = fresh()
+    assert uniform_of(net.conv1.weight, 27)
+    assert not normal_of(net.conv1.weight)
+
+
+def test_norms_begin_at_one_and_zero_and_the_head_uniform_by_its_fan_in():
+    net = fresh()
+    norms = [part for part in net.modules() if isinstance(part, nn.BatchNorm2d)]
+    assert len(norms) == 20
+    assert all(bool((part.weight == 1).all()) and not part.bias.any() for part in norms)
+    assert uniform_of(net.fc.weight, 512)
+    assert float(net.fc.bias.detach().abs().max()) <= 512**-0.5

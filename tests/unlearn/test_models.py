@@ -1,4 +1,6 @@
-"""Models that are awkward to unlearn from: every method copes, or refuses in one clear line."""
+"""Models and requests that are awkward to unlearn from: every method copes, or refuses in one clear line."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,11 +10,12 @@ from torch import nn
 from untrain import checks
 from untrain.core import names
 from untrain.core.errors import ModelError
-from untrain.core.records import Examples, Problem
+from untrain.core.records import Examples, Problem, take
 from untrain.core.roles import own_randomness
 from untrain.core.steps import Steps
 from untrain.learn.train import Train
 from untrain.models.vit import ViT
+from untrain.promises.trial import small
 from untrain.tasks.classify import Classify
 
 # The classifier head has its own share of noise, and here is none.
@@ -108,6 +111,13 @@ def test_every_method_copes(made, kind):
         assert p.requires_grad or torch.equal(p, before[name])
     if kind == "tied":
         assert outcome.model.two.weight is outcome.model.one.weight
+
+
+@pytest.mark.parametrize("made", ALL, ids=told)
+def test_a_forget_set_of_one_works(made):
+    model, problem = small()
+    alone = replace(problem, forget=take(problem.forget, np.array([0])), digest="")
+    assert made.run(model, alone).guard.moved_share > 0
 
 
 @pytest.mark.parametrize(("name", "kind"), REFUSED)

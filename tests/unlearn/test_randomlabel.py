@@ -7,10 +7,13 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.utils.data import Dataset
 
 from untrain.core.records import Examples, Problem
-from untrain.core.steps import Steps
+from untrain.core.steps import Constant, Sgd, Steps
+from untrain.data.examples import examples
 from untrain.tasks.classify import Classify
+from untrain.unlearn import randomlabel
 from untrain.unlearn.randomlabel import RandomLabel, relabelled
 
 
@@ -18,6 +21,30 @@ def numbered(n, start=0, classes=10):
     """Examples whose input is their number and whose label is its last digit."""
     rows = torch.arange(start, start + n)
     return Examples(rows[:, None].float() / 1000, rows % classes, rows.numpy(), classes)
+
+
+class Stored(Dataset):
+    """A data set that keeps its labels under a name of its own, as torchvision's do."""
+
+    def __init__(self, name, n):
+        self.name = name
+        setattr(self, name, [i % 10 for i in range(n)])
+
+    def __len__(self):
+        return len(getattr(self, self.name))
+
+    def __getitem__(self, at):
+        return torch.tensor([at / 1000]), getattr(self, self.name)[at]
+
+
+@pytest.mark.parametrize("name", ["labels", "targets"])
+def test_labels_change_wherever_a_data_set_keeps_them(name):
+    torch.manual_seed(0)
+    made = Stored(name, 5_000)
+    given = examples(made)
+    share = float((relabelled(given).y != given.y).float().mean())
+    assert abs(share - 0.9) < 4 * (0.9 * 0.1 / 5_000) ** 0.5
+    assert getattr(made, name) == given.y.tolist() == [i % 10 for i in range(5_000)]
 
 
 @dataclass
@@ -99,6 +126,34 @@ def test_reestimated_statistics_are_those_of_the_retain_set_alone(draw):
     problem = Problem(Classify(), numbered(40, 500), numbered(60))
     forgot = RandomLabel(draw=draw, steps=Steps(lr=0.01, epochs=1, buffers="reestimate"))(model, problem)
     assert float(forgot[0].running_mean) == pytest.approx(0.0295, abs=1e-5)
+
+
+def level():
+    """A linear model that gives every class the same."""
+    model = nn.Linear(1, 3)
+    for p in model.parameters():
+        nn.init.zeros_(p)
+    return model
+
+
+PLAIN = Steps(lr=0.3, epochs=1, batch=64, optimizer=Sgd(momentum=0.0), schedule=Constant())
+
+
+def test_once_one_step_is_the_mean_gradient_of_the_union_under_the_new_labels(monkeypatch):
+    monkeypatch.setattr(randomlabel, "_labels", lambda forget, y: torch.full_like(y, 2))
+    forget, retain = numbered(4, classes=3), replace(numbered(8, 500, classes=3), y=torch.zeros(8).long())
+    forgot = RandomLabel(draw="once", steps=PLAIN)(level(), Problem(Classify(), forget, retain))
+    # Classes have 8, 0 and 4 of the 12 labels; a model of zeros gives each a third.
+    assert forgot.bias.tolist() == pytest.approx([0.3 * (8 / 12 - 1 / 3), -0.3 / 3, 0], abs=1e-6)
+
+
+def test_at_each_step_a_pass_over_the_new_labels_is_followed_by_one_over_retain(monkeypatch):
+    monkeypatch.setattr(randomlabel, "_labels", lambda forget, y: torch.full_like(y, 2))
+    forget, retain = numbered(4, classes=3), replace(numbered(8, 500, classes=3), y=torch.zeros(8).long())
+    forget, retain = (replace(e, x=0 * e.x) for e in (forget, retain))
+    forgot = RandomLabel(draw="step", steps=PLAIN)(level(), Problem(Classify(), forget, retain))
+    first = 0.3 * (torch.tensor([0.0, 0.0, 1.0]) - 1 / 3)
+    assert torch.allclose(forgot.bias, first + 0.3 * (torch.tensor([1.0, 0.0, 0.0]) - first.softmax(0)), atol=1e-6)
 
 
 def test_ids_of_two_kinds_may_meet():

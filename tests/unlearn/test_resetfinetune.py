@@ -115,6 +115,21 @@ def test_running_means_forget_the_old_ones_by_nine_tenths_a_step():
         assert torch.allclose((after - trained) / before, torch.tensor(0.121577), rtol=1e-4)
 
 
+def test_after_351_steps_nothing_but_rounding_is_left_of_the_old_running_means():
+    model, problem = small()
+    model = model.double()
+    sides = [replace(e, x=e.x.double()) for e in (problem.forget, problem.retain)]
+    problem = replace(problem, forget=sides[0], retain=sides[1], init=lambda seed: small()[1].init(seed).double(), digest="")
+    old = model[1].running_mean.fill_(1e20).clone()
+    # 48 examples in batches of 16 are 3 steps an epoch.
+    steps = Steps(lr=1e-3, epochs=117, batch=16)
+    forgot, fresh = ResetFinetune(steps=steps)(model, problem), problem.init(salted(3))
+    descend(fresh, lambda batch: problem.task.loss(fresh, batch).mean(), problem.retains(steps), steps)
+    left = (forgot[1].running_mean - fresh[1].running_mean) / old
+    assert int(fresh[1].num_batches_tracked) == 351
+    assert left.tolist() == pytest.approx([8.7e-17] * 4, rel=0.01)
+
+
 @pytest.mark.parametrize(("buffers", "drift"), [("move", True), ("freeze", False), ("reestimate", True)])
 def test_under_an_empty_mask_buffers_move_unless_frozen(buffers, drift):
     model, problem = small()

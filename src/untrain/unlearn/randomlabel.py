@@ -28,7 +28,7 @@ class RandomLabel(Unlearner):
         steps: step size and length.
 
     Source: Golatkar et al. 2020; Fan et al. 2023 (SalUn), arXiv 2310.12508, eq. 5 ('step'); the code of DEL,
-        arXiv 2412.02432 ('once').
+        arXiv 2412.02432 ('once', whose step size falls to half: ``schedule=Cosine(floor=0.5)``).
     """
 
     draw: Literal["step", "once"] = "step"

@@ -28,6 +28,16 @@ def test_classes_confine_the_draw_and_leave_the_share_one_of_the_whole_set():
     assert set(train.y[rows].tolist()) == {2, 5}
 
 
+@pytest.mark.parametrize(("classes", "expected", "pool"), [((), 500, 50_000), ((2, 5), 2_500, 10_000)])
+def test_two_draws_of_5000_share_as_many_as_independent_ones_do(classes, expected, pool):
+    train = ten_classes(50_000)
+    one, other = (set(Random(fraction=0.1, classes=classes, seed=seed).draw(train).tolist()) for seed in (0, 1))
+    # Hypergeometric: 5,000 draws of a pool in which 5,000 are marked; four standard errors.
+    share = 5_000 / pool
+    error = (5_000 * share * (1 - share) * (pool - 5_000) / (pool - 1)) ** 0.5
+    assert abs(len(one & other) - expected) < 4 * error
+
+
 def test_the_seed_is_all_that_a_draw_depends_on():
     first, again, other = (Random(seed=seed).draw(ten_classes()) for seed in (0, 0, 1))
     assert first.tolist() == again.tolist() != other.tolist()
