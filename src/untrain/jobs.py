@@ -18,7 +18,7 @@ from untrain.core.code import code_digest
 from untrain.core.cost import metered
 from untrain.core.errors import BadInput, DataError, RunFailed, UntrainError
 from untrain.core.precision import Precision, computing
-from untrain.core.prints import array_digest
+from untrain.core.prints import array_digest, arrays
 from untrain.core.records import Data, Examples, ForgetRequest, Outcome, take, to_device
 from untrain.core.roles import Learner, Recipe, Scenario, Unlearner
 from untrain.core.spec import canonical, sources
@@ -113,7 +113,7 @@ def network_of(learner: Learner, examples: Examples) -> str:
     """Digest of the untrained model: two functions of one name need not make the same one."""
     with torch.random.fork_rng(devices=[]):
         model = learner.init(examples, 0)
-    state = {n: array_digest(np.atleast_1d(t.detach().cpu().numpy())) for n, t in model.state_dict().items()}
+    state = {n: array_digest(np.atleast_1d(a)) for n, a in arrays(model).items()}
     shape = re.sub(r" at 0x[0-9a-f]+", "", repr(model))  # addresses differ from process to process
     return hashlib.sha256(f"{shape}{state}".encode()).hexdigest()
 
@@ -235,8 +235,7 @@ def ask(scene: Scene, model: nn.Module) -> np.ndarray[Any, Any]:
 
 def keep(model: nn.Module, answers: np.ndarray[Any, Any], made: dict[str, Any], record: dict[str, Any], store: Store) -> Entry:
     """The entry of a model: its weights and its answers."""
-    weights = {n: t.detach().cpu().numpy() for n, t in model.state_dict().items()}
-    return store.put(made, record, {"logits": answers}, {"weights": weights})
+    return store.put(made, record, {"logits": answers}, {"weights": arrays(model)})
 
 
 _scenes: dict[str, Scene] = {}
