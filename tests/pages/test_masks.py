@@ -44,6 +44,11 @@ def test_layers_stand_in_the_order_of_the_rows_from_the_top():
     assert places.least > places.most
 
 
+def test_a_long_name_is_folded_after_a_dot():
+    names = masks.share_chart({"1 A": [row(n, 0.5) for n in ("layer2.0.downsample.0", "layer2.0.bn1", "x" * 30)]}).y.names
+    assert names == ("layer2.0.\ndownsample.0", "layer2.0.bn1", f"{'x' * 18}\n{'x' * 12}")
+
+
 def test_the_table_holds_what_the_chart_shows():
     first, second = masks.share_table(FOUND)
     assert (first.layer, first.weights) == ("stem", "1,200")

@@ -14,6 +14,7 @@ from untrain.pages.text import PERCENT
 Row = Mapping[str, Any]
 Rows = Sequence[Row]
 COLOURS = ("part", "whole", "front", "original", "plum", "rose")
+MANY = 16  # layers, from which on bars are thin
 WIDE = 18  # letters of a name beside a chart, so that a telephone has room for the chart
 
 
@@ -92,9 +93,10 @@ def share_chart(found: Mapping[str, Rows]) -> Chart | None:
         colour, still = COLOURS[at % len(COLOURS)], not any((*below, *above))
         ends = ((), ()) if still else (below, above)
         traces.append(Trace(textwrap.fill(name, 34), kept, where, colour, "bars", hover=hover, below=ends[0], above=ends[1]))
-    names = tuple(textwrap.fill(layer_name(n), WIDE) for n in layers)
+    names = tuple(_folded(layer_name(n)) for n in layers)
     places = Axis("", "", len(layers) - 0.4, -0.6, where, names)
-    height = min(110 + (14 * len(traces) + 8) * len(layers), 2400)
+    thick = 14 if len(layers) <= MANY else 8
+    height = min(110 + (thick * len(traces) + 8) * len(layers), 2400)
     return Chart(tuple(traces), Axis("In the mask", PERCENT, 0.0, 102.0), places, height)
 
 
@@ -138,6 +140,11 @@ def iou(row: Row) -> tuple[str, str, str, str]:
 def layer_name(layer: str) -> str:
     """A layer's name; one of a sequence, which is a number, is called a layer."""
     return f"layer {layer}" if layer.isdigit() else layer
+
+
+def _folded(layer: str) -> str:
+    """A long name in lines, which end after a dot."""
+    return textwrap.fill(layer.replace(".", ". "), WIDE).replace(". ", ".")
 
 
 def _layers(found: Mapping[str, Rows]) -> list[str]:
