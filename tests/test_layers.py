@@ -18,6 +18,7 @@ ORDER = (
         "scenarios",
         "ledger",
         "store",
+        "overlaps",
         "parcel",
         "crew",
         "jobs",

@@ -1,5 +1,7 @@
 """Masks by layer, their overlap and their stability; stored originals are used."""
 
+import csv
+import io
 import json
 
 import numpy as np
@@ -8,7 +10,8 @@ import pytest
 import untrain as ut
 from untrain import commands, located
 from untrain.core.errors import BadInput, SpecError
-from untrain.masking import bits_of
+from untrain.overlaps import bits_of
+from untrain.publish import masks_csv
 from untrain.store import Store
 from untrain.tables import mask_tables
 
@@ -147,6 +150,60 @@ def test_the_localizer_of_an_expression_is_taken():
 def test_it_is_a_function_of_the_package_though_a_folder_bears_its_name(tiny):
     document = ut.localize(tiny.scenario, "Deepest", tiny.store, seeds=1)
     assert document["results"][0]["localizer"] == "Deepest()"
+
+
+def test_layers_stand_in_the_order_in_which_an_example_meets_them(tiny):
+    scenario = "Digits(model=ViT(patch=4, width=8, depth=1, heads=2, hidden=8), steps=Steps(lr=0.1, epochs=1, batch=64))"
+    layers = located.localize(scenario, "Deepest", tiny.store, seeds=1)["results"][0]["layers"]
+    names = [layer["layer"] for layer in layers]
+    assert names[-1] == "head"
+    kept = [layer["kept"] for layer in layers]
+    assert kept == sorted(kept)
+
+
+def test_the_masks_of_a_run_are_kept_bit_by_bit_and_compared(tiny):
+    held = Store(tiny.store)
+    entries = [e for e in map(held.get, (e["key"] for e in held.entries())) if "DEL(" in e.record["ingredients"]["label"]]
+    for entry in entries:
+        assert int(bits_of(entry).sum()) == sum(kept for kept, _ in entry.record["layers"].values())
+    row = next(r for r in tiny.document["results"] if r["method"].startswith("DEL("))
+    assert sum(layer["of_mask"] for layer in row["layers"]) == pytest.approx(1)
+    assert all(layer["low"] <= layer["kept"] <= layer["high"] for layer in row["layers"])
+    assert tiny.document["overlap"] == []
+
+
+def test_a_folder_gets_a_page_its_numbers_and_a_table(tiny, told, tmp_path):
+    document = located.localize(tiny.scenario, ASKED, tiny.store, seeds=2, out=tmp_path / "o", command="untrain <localize>")
+    assert {f.name for f in (tmp_path / "o").iterdir()} == {"localize.html", "localize.json", "localize.csv"}
+    assert document == told[0] | {"report": str(tmp_path / "o" / "localize.html")}
+    assert json.loads((tmp_path / "o" / "localize.json").read_text()) == told[0]
+    assert "untrain &lt;localize&gt;" in (tmp_path / "o" / "localize.html").read_text(encoding="utf-8")
+
+
+def test_the_table_has_a_line_for_each_number(told):
+    lines = list(csv.DictReader(io.StringIO(masks_csv(told[0]))))
+    of = lambda name, what: [line for line in lines if line["localizer"].startswith(name) and line["what"] == what]  # noqa: E731
+    first = told[0]["results"][0]
+    assert float(of("WeightedGrad()", "share")[0]["value"]) == first["share"]
+    assert [line["of"] for line in of("WeightedGrad()", "share of layer")] == [layer["layer"] for layer in first["layers"]]
+    assert sum(float(line["value"]) for line in of("WeightedGrad()", "share of mask")) == pytest.approx(1)
+    kinds = ["across seeds", "across batches", "RandomMask()", "Deepest()"]
+    assert [line["of"] for line in of("WeightedGrad()", "overlap")] == kinds
+    assert all(line["chance"] for line in of("WeightedGrad()", "overlap"))
+    assert "keep at least" in of("WeightedGrad(keep=1e-09)", "share")[0]["reason"]
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_done(tiny, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BadInput, match="is no folder; name another folder with --out"):
+        located.localize(tiny.scenario, "Deepest", tmp_path / "s", out=tmp_path / "file" / "o")
+    assert not (tmp_path / "s").exists()
+
+
+def test_text_names_the_level_of_chance(told):
+    first, _, pairs = mask_tables(told[0])
+    shown = [cell for table in (first, pairs) for column in table.columns if "iou" in str(column.header) for cell in column.cells]
+    assert sum("(chance 0." in cell for cell in shown) == 9
 
 
 def test_tables_have_a_row_for_each_localizer_layer_and_pair(told):

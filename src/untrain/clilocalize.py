@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from untrain import located
 from untrain.options import Json, Seed, StoreAt, Workers
-from untrain.terminal import home, located_at, teller
+from untrain.terminal import home, located_at, spoken, teller
 
 
 def localize(
@@ -20,11 +21,13 @@ def localize(
     threads: Annotated[int, typer.Option(help="Threads of each process; results depend on it.", min=1)] = 1,
     precision: Annotated[str, typer.Option(help="float32, bfloat16, or auto: bfloat16 where the machine gains.")] = "auto",
     workers: Workers = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of localize.html, localize.json and localize.csv.")] = None,
     store: StoreAt = None,
     as_json: Json = False,
 ) -> None:
     """Where memorization lives: masks by layer, their overlap, their stability across seeds and batches."""
     document = located.localize(
-        scenario, localizers, home(store), seeds, seed, device, threads, workers, teller("models and masks"), precision
-    )
+        scenario, localizers, home(store), seeds, seed, device, threads, workers, teller("models and masks"), precision, out,
+        spoken(),
+    )  # fmt: skip
     located_at(document, as_json)

@@ -18,13 +18,14 @@ from untrain.core.code import code_digest
 from untrain.core.cost import metered
 from untrain.core.errors import BadInput, DataError, RunFailed, UntrainError
 from untrain.core.precision import Precision, computing
-from untrain.core.prints import array_digest
-from untrain.core.records import Data, Examples, ForgetRequest, Outcome, take, to_device
+from untrain.core.prints import array_digest, arrays
+from untrain.core.records import Data, Examples, ForgetRequest, take, to_device
 from untrain.core.roles import Learner, Recipe, Scenario, Unlearner
 from untrain.core.spec import canonical, sources
 from untrain.data.request import request
 from untrain.learn.problem import problem, task_of
 from untrain.observe.logits import logits
+from untrain.overlaps import kept
 from untrain.parcel import Address, pack, unpack
 from untrain.store import Entry, Store, key_of
 
@@ -113,7 +114,7 @@ def network_of(learner: Learner, examples: Examples) -> str:
     """Digest of the untrained model: two functions of one name need not make the same one."""
     with torch.random.fork_rng(devices=[]):
         model = learner.init(examples, 0)
-    state = {n: array_digest(np.atleast_1d(t.detach().cpu().numpy())) for n, t in model.state_dict().items()}
+    state = {n: array_digest(np.atleast_1d(a)) for n, a in arrays(model).items()}
     shape = re.sub(r" at 0x[0-9a-f]+", "", repr(model))  # addresses differ from process to process
     return hashlib.sha256(f"{shape}{state}".encode()).hexdigest()
 
@@ -183,7 +184,7 @@ def _train(scene: Scene, job: Job, made: dict[str, Any], store: Store) -> Entry:
     with metered() as meter:
         model = scene.learner(take(scene.data.train, rows), made["seed"])
         cost = meter.read()
-    return keep(model, ask(scene, model), made, {"cost": asdict(cost), "notes": list(meter.notes)}, store)
+    return keep(model, {"logits": ask(scene, model)}, made, {"cost": asdict(cost), "notes": list(meter.notes)}, store)
 
 
 def limit_of(scene: Scene, start: Entry, budget: float) -> float:
@@ -216,15 +217,10 @@ def _unlearn(
         text = " ".join(f"{type(error).__name__}: {error}".split())
         return store.put(made, {"error": text, "again": True, "cost": {}})
     record: dict[str, Any] = {
-        "cost": asdict(outcome.cost), "guard": asdict(outcome.guard), "layers": _layers(outcome), "notes": list(meter.notes)
+        "cost": asdict(outcome.cost), "guard": asdict(outcome.guard), "layers": {}, "notes": list(meter.notes)
     }  # fmt: skip
-    return keep(outcome.model, answers, made, record, store)
-
-
-def _layers(outcome: Outcome) -> dict[str, list[int]]:
-    """Parameter name -> weights in the mask, weights in all."""
-    bits = {} if outcome.mask is None else outcome.mask.bits
-    return {n: [int(b.sum()), b.numel()] for n, b in bits.items()}
+    where, bits = ({}, {}) if outcome.mask is None else kept(outcome.mask, outcome.model, posed)
+    return keep(outcome.model, {"logits": answers, **bits}, made, record | where, store)
 
 
 def ask(scene: Scene, model: nn.Module) -> np.ndarray[Any, Any]:
@@ -233,10 +229,9 @@ def ask(scene: Scene, model: nn.Module) -> np.ndarray[Any, Any]:
     return np.concatenate([logits(model, e, task) for e in (scene.data.train, scene.data.test)])
 
 
-def keep(model: nn.Module, answers: np.ndarray[Any, Any], made: dict[str, Any], record: dict[str, Any], store: Store) -> Entry:
-    """The entry of a model: its weights and its answers."""
-    weights = {n: t.detach().cpu().numpy() for n, t in model.state_dict().items()}
-    return store.put(made, record, {"logits": answers}, {"weights": weights})
+def keep(model: nn.Module, held: Weights, made: dict[str, Any], record: dict[str, Any], store: Store) -> Entry:
+    """The entry of a model: its weights, and in ``held`` its answers and what else is kept of it."""
+    return store.put(made, record, held, {"weights": arrays(model)})
 
 
 _scenes: dict[str, Scene] = {}

@@ -27,6 +27,7 @@ Masks = dict[tuple[int, int, int | None], "Entry"]  # (localizer, original, part
 def localize(
     scenario: str | Scenario, localizers: Any, store: str | Path = HOME, seeds: int = 3, seed: int = 0, device: str = "cpu",
     threads: int = 1, workers: int | None = 1, tell: Callable[[Progress], None] | None = None, precision: str = "auto",
+    out: str | Path | None = None, command: str = "",
 ) -> Document:  # fmt: skip
     """Show the masks of localizers: share by layer, overlap with each other, stability across seeds and batches.
 
@@ -43,6 +44,8 @@ def localize(
         workers: processes that train originals; None for as many as fit the cores.
         tell: told of progress.
         precision: with which originals are trained: 'float32', 'bfloat16', or 'auto' for bfloat16 where the machine gains.
+        out: folder of localize.html, localize.json and localize.csv; None writes nothing.
+        command: shown on the page.
 
     Returns:
         The document: 'results' by localizer, and 'overlap' by pair of localizers.
@@ -53,6 +56,8 @@ def localize(
     """
     from untrain.conduct import Comparison, make
     from untrain.course import Page, Way, crewed, refused, scenes_of
+    from untrain.publish import publish_masks
+    from untrain.runs import words
     from untrain.store import Store
 
     whole(seeds=seeds, seed=seed)
@@ -61,7 +66,7 @@ def localize(
     asked = localizers_of(localizers)
     only = Comparison(scenario_of(scenario), (), seeds, 0, seed)
     way = Way(setting_of(device, threads, precision, False), workers, tell=tell)
-    refused([only], way, Page())
+    refused([only], way, Page(out, command=command))
     held = Store(store)
     with crewed([only], held, way) as crew:
         (scene,) = scenes_of([only], way, False)
@@ -70,10 +75,12 @@ def localize(
     rows = [_row(at, one, masks, seeds) for at, one in enumerate(asked)]
     pairs = [_pair(asked, pair, masks, seeds) for pair in combinations(range(len(asked)), 2)]
     counts: dict[str, list[int]] = next((e.record["layers"] for e in masks.values() if not e.record.get("error")), {})
-    return {
+    document = {
         "scenario": repr(only.scenario), "seeds": seeds, "seed": seed, "forget": len(scene.asked.rows),
         "parameters": sum(size for _, size in counts.values()), "results": rows, "overlap": [p for p in pairs if p is not None],
+        "setting": {name: value for name, value in words(way.setting).items() if name not in ("compiled", "budget")},
     }  # fmt: skip
+    return document if out is None else document | {"report": publish_masks(document, out, command)}
 
 
 def localizers_of(given: Any) -> list[Localizer]:
@@ -127,19 +134,21 @@ def _made(scene: Scene, asked: Sequence[Localizer], seeds: int, seed: int, way: 
 
 def _row(at: int, one: Localizer, masks: Masks, seeds: int) -> Document:
     """What is told of one localizer."""
+    from untrain.overlaps import by_layer, compared, share
+
     whole = [masks[at, index, None] for index in range(seeds)]
     row: Document = {"localizer": repr(one), "error": next((e.record["error"] for e in whole if e.record.get("error")), None)}
     if row["error"]:
         return row
-    shares = [_share(e) for e in whole]
+    shares = [share(e) for e in whole]
     halves = [(masks[at, index, 0], masks[at, index, 1]) for index in range(seeds)]
     notes = [note for e in whole for note in e.record["notes"]]
     return row | {
         "share": sum(shares) / seeds,
         "low": min(shares),
         "high": max(shares),
-        "layers": _layers(whole),
-        "stability": {"seeds": _compared(list(combinations(whole, 2))), "batches": _compared(halves)},
+        "layers": by_layer(whole),
+        "stability": {"seeds": compared(list(combinations(whole, 2))), "batches": compared(halves)},
         "seconds": sum(e.record["cost"]["seconds"] for e in whole) / seeds,
         "notes": list(dict.fromkeys(notes)),
     }
@@ -147,60 +156,9 @@ def _row(at: int, one: Localizer, masks: Masks, seeds: int) -> Document:
 
 def _pair(asked: Sequence[Localizer], pair: tuple[int, int], masks: Masks, seeds: int) -> Document | None:
     """What two localizers have in common on the same originals; None where one failed."""
+    from untrain.overlaps import compared
+
     both = [(masks[pair[0], index, None], masks[pair[1], index, None]) for index in range(seeds)]
     if any(e.record.get("error") for each in both for e in each):
         return None
-    return {"one": repr(asked[pair[0]]), "other": repr(asked[pair[1]])} | _compared(both)
-
-
-def _compared(pairs: Sequence[tuple[Entry, Entry]]) -> Document:
-    """Overlap of pairs of masks, averaged: intersection over union, what chance would give, and overlap of shares by layer.
-
-    Chance draws as many weights in each parameter as each mask holds there.
-    """
-    from untrain.masking import bits_of
-    from untrain.maths.overlap import alike, by_chance, shared
-
-    told: Document = {"iou": None, "low": None, "high": None, "chance": None, "layers": None, "reason": None}
-    if not pairs:
-        return told | {"reason": "one model has no other to be compared with: --seeds 2 or more"}
-    failed = next((e.record["error"] for pair in pairs for e in pair if e.record.get("error")), None)
-    if failed:
-        return told | {"reason": failed}
-    values = [shared(bits_of(one), bits_of(other)) for one, other in pairs]
-    counts = [tuple([kept for kept, _ in e.record["layers"].values()] for e in pair) for pair in pairs]
-    sizes = [size for _, size in pairs[0][0].record["layers"].values()]
-    if any(v is None for v in values):
-        return told | {"reason": "two masks are empty"}
-    chance = [by_chance(one, other, sizes) for one, other in counts]
-    layers = [alike(one, other) for one, other in counts]
-    return told | {
-        "iou": _mean(values), "low": min(values), "high": max(values), "chance": _mean(chance), "layers": _mean(layers),  # type: ignore[type-var]
-    }  # fmt: skip
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    held = [v for v in values if v is not None]
-    return sum(held) / len(held) if held else None
-
-
-def _share(entry: Entry) -> float:
-    counts = entry.record["layers"].values()
-    return float(sum(kept for kept, _ in counts) / sum(size for _, size in counts))
-
-
-def _layers(whole: Sequence[Entry]) -> list[Document]:
-    """By layer: its weights, the share of them in the mask, and the share of the mask that lies there; means over seeds."""
-    layers: dict[str, list[str]] = {}
-    for name in whole[0].record["layers"]:
-        layers.setdefault(name.rpartition(".")[0], []).append(name)
-    rows = []
-    for layer, names in layers.items():
-        kept = [sum(e.record["layers"][n][0] for n in names) for e in whole]
-        held = [sum(k for k, _ in e.record["layers"].values()) for e in whole]
-        size = sum(whole[0].record["layers"][n][1] for n in names)
-        of_mask = [k / h for k, h in zip(kept, held, strict=True) if h]
-        rows.append(
-            {"layer": layer, "weights": size, "kept": sum(kept) / len(whole) / max(size, 1), "of_mask": _mean(of_mask) or 0.0}
-        )
-    return rows
+    return {"one": repr(asked[pair[0]]), "other": repr(asked[pair[1]])} | compared(both)

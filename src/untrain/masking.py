@@ -18,6 +18,7 @@ from untrain.core.roles import Localizer
 from untrain.core.spec import canonical, sources
 from untrain.jobs import Job, Scene, Setting, ingredients, seed_of
 from untrain.learn.problem import problem
+from untrain.overlaps import kept
 from untrain.store import Entry, Store, key_of
 
 PARTS = 2
@@ -80,9 +81,8 @@ def _found(scene: Scene, localizer: Localizer, which: Which, made: dict[str, Any
     except Exception as error:
         text = " ".join(f"{type(error).__name__}: {error}".split())
         return store.put(made, {"error": text, "again": True, "cost": {}})
-    bits = np.concatenate([b.cpu().numpy().ravel() for b in mask.bits.values()])
-    layers = {n: [int(b.sum()), b.numel()] for n, b in mask.bits.items()}
-    return store.put(made, {"layers": layers, "cost": asdict(cost), "notes": list(meter.notes)}, {"bits": np.packbits(bits)})
+    record, arrays = kept(mask, model, posed)
+    return store.put(made, {**record, "cost": asdict(cost), "notes": list(meter.notes)}, arrays)
 
 
 def _revived(scene: Scene, start: dict[str, Any], store: Store) -> nn.Module:
@@ -106,9 +106,3 @@ def _part(whole: Problem, part: int) -> Problem:
     order = np.random.default_rng(salted(whole.seed)).permutation(len(whole.forget))
     rows = np.sort(np.array_split(order, PARTS)[part])
     return replace(whole, forget=take(whole.forget, rows), digest="", seed=salted(whole.seed + part + 1))
-
-
-def bits_of(entry: Entry) -> np.ndarray[Any, Any]:
-    """The mask as bool (p,), parameters in the model's order."""
-    total = sum(size for _, size in entry.record["layers"].values())
-    return np.unpackbits(entry.array("bits"), count=total).astype(bool)

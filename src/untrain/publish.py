@@ -6,13 +6,14 @@ import csv
 import io
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from untrain.core.errors import BadInput, DataError
 from untrain.core.evaluator import Evaluator
+from untrain.pages.localized import localized
 from untrain.pages.page import page
 from untrain.results import material, scored
 from untrain.store import Entry, Store
@@ -84,6 +85,46 @@ def publish(
     return whole | {"report": str(folder / "report.html")}
 
 
+def publish_masks(document: Document, out: str | Path, command: str) -> str:
+    """Write what ``untrain localize`` found as localize.json, localize.csv and localize.html; the path of the page."""
+    command = command.encode("utf-8", "backslashreplace").decode("utf-8")
+    texts = {
+        "localize.json": json.dumps(document, indent=1, allow_nan=False),
+        "localize.csv": masks_csv(document),
+        "localize.html": localized(document, command),
+    }
+    lay(Path(out), texts)
+    return str(Path(out) / "localize.html")
+
+
+def masks_csv(document: Document) -> str:
+    """One line for each number of a localizer: its share, its share of each layer, what it has in common with what, its seconds."""
+    text = io.StringIO()
+    table = csv.writer(text)
+    table.writerow(("scenario", "localizer", "what", "of", "value", "low", "high", "chance", "reason"))
+
+    def write(name: str, what: str, of: str, told: Mapping[str, Any], value: str) -> None:
+        table.writerow(
+            (document["scenario"], name, what, of, told[value], *(told.get(c) for c in ("low", "high", "chance", "reason")))
+        )
+
+    for row in document["results"]:
+        name = row["localizer"]
+        if row["error"]:
+            table.writerow((document["scenario"], name, "share", "", None, None, None, None, row["error"]))
+            continue
+        write(name, "share", "", row, "share")
+        for layer in row["layers"]:
+            write(name, "share of layer", layer["layer"], layer, "kept")
+            write(name, "share of mask", layer["layer"], {"of_mask": layer["of_mask"]}, "of_mask")
+        for kind, told in row["stability"].items():
+            write(name, "overlap", f"across {kind}", told, "iou")
+        write(name, "seconds", "", {"seconds": row["seconds"]}, "seconds")
+    for pair in document["overlap"]:
+        write(pair["one"], "overlap", pair["other"], pair, "iou")
+    return text.getvalue()
+
+
 def lay(folder: Path, texts: dict[str, str]) -> None:
     """Write files by name, each whole or not at all."""
     for name, text in texts.items():
@@ -96,7 +137,7 @@ def lay(folder: Path, texts: dict[str, str]) -> None:
             with suppress(OSError):
                 fresh.unlink()
             raise BadInput(
-                f"cannot write {folder / name}: {error.strerror}; the scores are in the store, try another --out"
+                f"cannot write {folder / name}: {error.strerror}; what was found is in the store, try another --out"
             ) from None
 
 

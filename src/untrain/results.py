@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from importlib.metadata import version
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from untrain.evaluate.paid import paid
 from untrain.evaluate.verdict import LEVEL
 from untrain.looks import summary, taken
 from untrain.observing import failures, observed, watchers
+from untrain.overlaps import by_layer, compared, has_mask
 from untrain.store import Entry, Store, key_of
 
 SHARES = {
@@ -163,7 +165,7 @@ def results(
     done = []
     for method, entries in models["unlearned"].items():
         row: dict[str, Any] = {
-            "method": method, "scores": {}, "verdict": None, "paid": [], "cost": {}, "guard": {}, "layers": {}, "notes": [],
+            "method": method, "scores": {}, "verdict": None, "paid": [], "cost": {}, "guard": {}, "layers": [], "notes": [],
             "error": None,
         }  # fmt: skip
         done.append(row)
@@ -177,7 +179,7 @@ def results(
         row["scores"] = {n: asdict(s) for n, s in scores.items()}
         row["cost"] = cost(entries, models["oracle"])
         row["guard"] = guard(entries)
-        row["layers"] = entries[0].record.get("layers", {})
+        row["layers"] = by_layer(entries)
         row["notes"] = notes(entries) + failures(run, entries, store)
     record = run.record
     if "setting" not in record:
@@ -186,11 +188,21 @@ def results(
         "untrain": record["setting"]["untrain"], "run": run.key, "scenario": record["scenario"], "seeds": record["seeds"],
         "oracles": record["oracles"], "seed": record["seed"], "sizes": record["sizes"], "digest": record["digest"],
         "answers": answers, "level": level, "looks": taken(record, done),
-        "results": done, "oracle_cost": cost(models["oracle"], models["oracle"]), "break_even": break_even(done),
+        "results": done, "overlap": overlap(models["unlearned"]),
+        "oracle_cost": cost(models["oracle"], models["oracle"]), "break_even": break_even(done),
         "warnings": warnings(record) + [f"{kind} models: {n}" for kind in ("original", "oracle")
                                          for n in notes(models[kind]) + failures(run, models[kind], store)],
         "setting": record["setting"],
     }  # fmt: skip
+
+
+def overlap(unlearned: dict[str, list[Entry]]) -> list[dict[str, Any]]:
+    """What the masks of each pair of methods have in common on the same models."""
+    held = {method: entries for method, entries in unlearned.items() if has_mask(entries)}
+    return [
+        {"one": one, "other": other, **compared(list(zip(held[one], held[other], strict=True)))}
+        for one, other in combinations(held, 2)
+    ]
 
 
 def warnings(record: dict[str, Any]) -> list[str]:

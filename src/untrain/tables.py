@@ -83,7 +83,7 @@ def print_masks(document: dict[str, Any], colour: bool) -> None:
     for row in document["results"]:
         for note in row.get("notes", ()):
             console.print(f"note: {row['localizer']}: {note}")
-    console.print("iou: intersection over union; in brackets that of masks drawn at random with as many weights in each parameter")
+    console.print("iou: intersection over union; chance: that of masks drawn at random with as many weights in each parameter")
 
 
 def mask_tables(document: dict[str, Any]) -> list[Table]:
@@ -101,7 +101,7 @@ def mask_tables(document: dict[str, Any]) -> list[Table]:
     layers = _table("share of each layer in the mask", "layer", "weights", *(r["localizer"] for r in done))
     for at, layer in enumerate(done[0]["layers"] if done else ()):
         cells = (f"{100 * r['layers'][at]['kept']:.1f} %" for r in done)
-        layers.add_row(layer["layer"] or "(its own)", f"{layer['weights']:,}", *cells)
+        layers.add_row(layer["layer"], f"{layer['weights']:,}", *cells)
     pairs = _table("overlap on the same models", "localizer", "and", "iou")
     for pair in document["overlap"]:
         pairs.add_row(pair["one"], pair["other"], _iou(pair))
@@ -116,7 +116,7 @@ def _table(title: str, *columns: str) -> Table:
 
 
 def _iou(told: dict[str, Any]) -> str:
-    return "-" if told["iou"] is None else f"{told['iou']:.3f} ({told['chance']:.3f})"
+    return "-" if told["iou"] is None else f"{told['iou']:.3f} (chance {told['chance']:.3f})"
 
 
 TOP = 10

@@ -104,6 +104,8 @@ def located_at(document: dict[str, Any], as_json: bool) -> None:
         from untrain.tables import print_masks
 
         print_masks(document, colour=sys.stdout.isatty() and "NO_COLOR" not in os.environ)
+        if "report" in document:
+            typer.echo(f"report: {document['report']}")
     if any(row["error"] for row in document["results"]):
         raise typer.Exit(1)
 

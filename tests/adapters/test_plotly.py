@@ -25,8 +25,8 @@ def test_a_figure_is_plain_json_without_a_template():
 
 def test_plotly_knows_every_word_of_a_figure():
     looks = [
-        Trace(look, (0.0,), (1.0,), "ours", look, words=("1",), sides=("top left",), below=(0.5,), above=(0.5,))
-        for look in ("steps", "stairs", "line", "dots", "bars", "shelves", "ribbon")
+        Trace(look, (0.0,), (1.0,), "ours", look, words=("1",), sides=("top left",), below=(0.5,), above=(0.5,), values=(0.5,))
+        for look in ("steps", "stairs", "line", "dots", "bars", "shelves", "ribbon", "cells")
     ]
     figure = drawn(*looks, band=(0.0, 1.0))
     assert json.loads(graph_objects.Figure(figure).to_json())["data"] == figure["data"]
@@ -56,6 +56,19 @@ def test_whiskers_and_words_stand_at_their_dots():
 def test_a_band_is_shaded():
     (shape,) = drawn(Trace("", (0.0,), (1.0,), "ours", "stairs"), band=(-1.0, 1.0))["layout"]["shapes"]
     assert (shape["y0"], shape["y1"]) == (-1.0, 1.0)
+
+
+def test_whiskers_of_bars_lie_along_them():
+    (data,) = drawn(Trace("a", (5.0,), (0.0,), "ours", "bars", below=(1.0,), above=(2.0,)))["data"]
+    assert (data["error_x"]["array"], data["error_x"]["arrayminus"]) == ([2.0], [1.0])
+    assert "error_y" not in data
+
+
+def test_cells_are_shaded_from_0_to_1_whatever_they_hold():
+    cells = Trace("", (0.0, 1.0), (0.0, 0.0), "ours", "cells", words=("<b>", "0.30"), values=(0.2, 0.3))
+    (data,) = drawn(cells)["data"]
+    assert (data["zmin"], data["zmax"], data["z"], data["text"]) == (0, 1, [0.2, 0.3], ["&lt;b&gt;", "0.30"])
+    assert [colour for _, colour in data["colorscale"]] == ["var(--shade)", "var(--ours)"]
 
 
 def test_the_script_can_stand_inside_a_page():

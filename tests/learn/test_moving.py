@@ -229,3 +229,44 @@ def test_a_weight_that_is_a_view_into_another_is_refused():
     bits = torch.eye(4, 5).bool()
     with pytest.raises(ModelError, match="leaves out parts of another tensor"):
         moving(layer, Mask({"weight": bits}, ""))
+
+
+@pytest.mark.parametrize("keep", [None, "rows", "places"])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_weights_in_half_precision_are_stepped_in_full(dtype, keep):
+    # Ten steps of a tenth of what rounding takes away: in half precision by itself nothing would move.
+    layer = nn.Linear(4, 8, bias=False).to(dtype)
+    nn.init.ones_(layer.weight)
+    bits = torch.ones(8, 4, dtype=torch.bool)
+    if keep is not None:
+        bits[(slice(0, 3),) if keep == "rows" else (slice(0, 3), 1)] = False
+    (part,) = moving(layer, None if keep is None else Mask({"weight": bits}, ""))
+    assert part.held.dtype == torch.float32
+    gap = float(torch.finfo(dtype).eps)
+    for _ in range(10):
+        layer.weight.grad, part.held.grad = torch.ones_like(layer.weight), None
+        part.gather()
+        assert layer.weight.grad is None
+        with torch.no_grad():
+            part.held.sub_(0.1 * gap * part.held.grad)
+        part.write()
+    assert torch.equal(layer.weight[bits], torch.full_like(layer.weight[bits], 1 - gap))
+    assert bool((layer.weight[~bits] == 1).all())
+
+
+def test_a_weight_whose_elements_share_memory_is_refused():
+    layer = nn.Linear(2, 2)
+    layer.bias = nn.Parameter(torch.ones(1).expand(2))
+    with pytest.raises(ModelError, match="elements of 'bias' share their memory with each other: give it memory of its own"):
+        moving(layer, None)
+
+
+@pytest.mark.parametrize("make", [lambda: nn.Linear(6, 8), lambda: nn.Conv2d(3, 8, 1)])
+def test_rows_in_half_precision_get_the_gradient_of_the_whole(make):
+    torch.manual_seed(2)
+    model = make().bfloat16()
+    x = torch.randn(5, *((6,) if isinstance(model, nn.Linear) else (3, 4, 4))).bfloat16()
+    found = gradients(model, masked(model, 0.5), lambda net: net(x).float().pow(2).sum())
+    for m, whole in found.values():
+        assert m.held.grad.dtype == torch.float32
+        torch.testing.assert_close(m.held.grad, whole.index_select(0, m.index).float(), rtol=0.02, atol=0.02)

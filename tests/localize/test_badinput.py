@@ -12,12 +12,14 @@ from untrain.core.cost import metered
 from untrain.core.errors import ModelError
 from untrain.core.records import Examples, Problem, take
 from untrain.core.steps import Steps
+from untrain.localize.budget import least
 from untrain.localize.choices import Channels
 from untrain.localize.criticalneurons import CriticalNeurons
 from untrain.localize.everything import Everything
 from untrain.localize.gradient import Gradient
 from untrain.localize.randommask import RandomMask
 from untrain.localize.weightedgrad import WeightedGrad
+from untrain.maths import select
 from untrain.promises.trial import neuron, small
 from untrain.tasks.classify import Classify
 from untrain.unlearn.finetune import Finetune
@@ -178,7 +180,18 @@ def test_what_a_localizer_says_would_do_does(made, per):
     with pytest.raises(ModelError) as told:
         replace(made, per=per, keep=1e-9)(*small())
     least = float(str(told.value).partition("keep at least ")[2].partition(",")[0])
-    assert 0 < share(replace(made, per=per, keep=1.05 * least)(*small())) <= 1.05 * least
+    assert 0 < share(replace(made, per=per, keep=least)(*small())) <= least
+
+
+@pytest.mark.parametrize("made", LIMITED, ids=repr)
+def test_a_count_that_holds_no_channel_says_which_count_would_do(made):
+    layers = [lambda: nn.Linear(6, 5, bias=False), nn.ReLU, lambda: nn.Linear(5, 3, bias=False)]
+    model, problem = posed(seeded(*layers), (6,))
+    with pytest.raises(ModelError, match="or let single weights compete") as told:
+        replace(made, per="channel", channels=Channels(count=1))(model, problem)
+    fits = int(str(told.value).partition("a count of at least ")[2].partition(",")[0])
+    mask = replace(made, per="channel", channels=Channels(count=fits))(model, problem)
+    assert sum(int(b.sum()) for b in mask.bits.values()) == fits
 
 
 @pytest.mark.parametrize("made", LIMITED, ids=repr)
@@ -198,6 +211,23 @@ def test_a_budget_beyond_what_is_not_frozen_takes_all_of_it_and_tells(made, per)
         mask = replace(made, per=per, keep=0.9)(model, problem)
     assert all(bool(b.all()) == n.startswith("2.") for n, b in mask.bits.items())
     assert list(meter.notes) == ["a budget of 175 of 195 weights cannot be met: 39 are not frozen"]
+
+
+def test_a_search_for_neurons_says_what_share_would_hold_a_filter():
+    with pytest.raises(ModelError, match="holds no filter: keep at least ") as told:
+        CriticalNeurons(keep=1e-9)(*small())
+    least = float(str(told.value).rpartition(" ")[2])
+    assert 0 < share(CriticalNeurons(keep=least)(*small())) <= least
+
+
+LEAST = [(1, 3, "0.34"), (1, 1, "1"), (1, 10, "0.1"), (175, 195, "0.9"), (7, 1000, "0.007"), (4_608, 11_173_962, "0.00042")]
+
+
+@pytest.mark.parametrize(("count", "total", "words"), LEAST)
+def test_the_least_share_is_rounded_up_to_two_digits(count, total, words):
+    assert least(count, total) == f"keep at least {words}"
+    assert select.budget(float(words), total) >= count
+    assert least(count, total, count=1) == f"a count of at least {count}"
 
 
 def test_a_random_mask_is_refused_as_the_one_that_it_is_like():

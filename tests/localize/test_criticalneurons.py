@@ -153,7 +153,7 @@ def test_what_is_predicted_wrong_already_needs_no_removal():
 
 
 def test_a_forget_set_that_is_wrong_already_has_no_neurons():
-    with pytest.raises(ModelError, match="nothing to remove: no example of the forget set is predicted right"):
+    with pytest.raises(ModelError, match="nothing to remove, as no example of the forget set is predicted right"):
         CriticalNeurons()(*filters([-2.0, -5.0, -1.9], label=1))
 
 
@@ -233,7 +233,7 @@ def test_a_budget_larger_than_what_was_removed_is_told_of():
 
 
 def test_a_budget_that_holds_no_filter_is_refused_and_says_what_would_do():
-    with pytest.raises(ModelError, match=r"holds no filter: keep at least 0\.33"):
+    with pytest.raises(ModelError, match=r"holds no filter: keep at least 0\.34"):
         CriticalNeurons(keep=0.2)(*filters([-2.0, 5.0, -1.9]))
 
 
@@ -327,3 +327,46 @@ def test_it_confines_an_unlearner():
     outcome = (ResetFinetune(steps=Steps(lr=0.05, epochs=1)) @ CriticalNeurons(head="masked")).run(model, problem)
     assert outcome.guard.outside_mask_max == 0
     assert 0 < outcome.guard.mask_share < 1
+
+
+class Casts(nn.Module):
+    """A network that takes its inputs in half precision, whatever they are."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.net = nn.Sequential(nn.Conv2d(1, 4, 2), nn.ReLU(), nn.Flatten(), nn.Linear(16, 3)).bfloat16()
+
+    def forward(self, x):
+        return self.net(x.bfloat16())
+
+
+def test_a_model_that_asks_for_half_precision_is_searched_in_it():
+    model = Casts().eval()
+    x = torch.randn(6, 1, 3, 3, generator=torch.Generator().manual_seed(1))
+    given = Examples(x, model(x).argmax(1), np.arange(6), 3)
+    problem = Problem(Classify(), given, replace(given, x=x + 0.1), seed=1)
+    assert isinstance(copies_of(model, problem), OneByOne)
+    with metered() as meter:
+        bits = CriticalNeurons()(model, problem).bits
+    assert any(bool(b.any()) for b in bits.values())
+    assert list(meter.notes) == []
+
+
+def test_a_model_in_half_precision_is_searched_in_full_where_it_takes_that():
+    model, problem = small()
+    half = deepcopy(model).bfloat16()
+    forget, retain = (replace(e, x=e.x.bfloat16()) for e in (problem.forget, problem.retain))
+    copies = copies_of(half, replace(problem, forget=forget, retain=retain))
+    assert isinstance(copies, InOneBatch)
+    assert {p.dtype for p in copies.model.parameters()} == {torch.float32}
+
+
+def test_where_no_removal_helps_that_is_said():
+    model, problem = small()
+    with torch.no_grad():
+        for p in model.parameters():
+            p.zero_()
+    given = replace(problem.forget, y=torch.zeros_like(problem.forget.y))
+    with pytest.raises(ModelError, match="nothing to remove, as no removal makes one less likely: take another localizer"):
+        CriticalNeurons()(model, replace(problem, forget=given))

@@ -125,5 +125,5 @@ def test_by_layers_whole_ones_are_kept_with_the_norms_behind_them(resnet18, coun
 def test_more_layers_than_there_are_are_refused_and_what_there_is_is_told(backwards):
     model, problem = backwards
     model.body.requires_grad_(False)
-    with pytest.raises(ModelError, match="layers=9 cannot be met: the model has 3 layers"):
+    with pytest.raises(ModelError, match=r"layers=9 cannot be met: the model has 3 layers .*; take layers=3 or fewer"):
         Deepest(layers=9)(model, problem)

@@ -55,3 +55,9 @@ def test_overlap_is_symmetric_and_a_share(pairs):
     value = shared(one, other)
     assert value == shared(other, one)
     assert value is None or 0 <= value <= 1
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=40))
+def test_packed_choices_have_in_common_what_the_choices_have(pairs):
+    one, other = (np.array(side, dtype=bool) for side in zip(*pairs, strict=True))
+    assert shared(np.packbits(one), np.packbits(other)) == shared(one, other)

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import asdict
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -49,10 +50,16 @@ def observation(models: int, forget_margin: float, seed: int, wrong: str = "") -
     return Observation(logits, labels, true, SIDES, np.arange(len(SIDES)).astype(str))
 
 
+def layer(name: str, weights: int, kept: int) -> dict:
+    """A layer's row, of a mask that holds one weight more on one of two models and one less on the other."""
+    ends = {"kept": kept / weights, "low": (kept - 1) / weights, "high": (kept + 1) / weights}
+    return {"layer": name, "weights": weights, **ends, "of_mask": 0.5}
+
+
 def row(method: str, found: dict, cost: float) -> dict:
     """A row of results as ``untrain.results`` makes it."""
     kept = {"DEL()": 3, "SalUn()": 6}.get(method)
-    layers = {"0.weight": [kept, 10], "0.bias": [0, 2], "head.weight": [kept, 8]} if kept else {}
+    layers = [layer("0", 12, kept), layer("head", 8, kept)] if kept else []
     guard = {
         "moved_share": 0.3,
         "moved_norm": 1.25,
@@ -81,6 +88,8 @@ def material(wrong: str = "", methods: tuple[str, ...] = METHODS, inputs: bool =
         "untrain": "0.0", "run": "ab" * 32, "scenario": "Made(up=1)", "seeds": 2, "oracles": 3, "seed": 0,
         "sizes": {"train": 28, "forget": 12, "retain": 16, "test": 20}, "digest": "cd" * 32,
         "results": [row(m, audited(original, o, oracle), 0.2 * at) for at, (m, o) in enumerate(ours.items())],
+        "overlap": [{"one": "DEL()", "other": "SalUn()", "iou": 0.5, "low": 0.25, "high": 0.75, "chance": 0.375, "layers": 0.9,
+                     "reason": None}],
         "oracle_cost": row("Retrain()", {"scores": {}, "verdict": None, "paid": []}, 1.0)["cost"],
         "break_even": {"share": 1.0, "line": BREAK_EVEN, "methods": []},
         "warnings": ["intervals over 2 seeds are rough"],
@@ -114,6 +123,34 @@ def half() -> Material:
     return material(wrong="half")
 
 
+@pytest.fixture(scope="session")
+def located() -> dict:
+    """What a made-up ``untrain localize`` found: of three localizers, and of one that failed."""
+
+    def row(name: str, iou: float, spread: float) -> dict:
+        halves = {"iou": iou, "low": iou - spread, "high": min(iou + spread, 1.0), "chance": 0.2, "layers": 0.95, "reason": None}
+        seeds = {"iou": 0.4, "low": 0.3, "high": 0.5, "chance": 0.15, "layers": 0.9, "reason": None}
+        shares = {"share": 0.3, "low": 0.25, "high": 0.35, "layers": [layer("0", 12, 3), layer("head", 8, 3)]}
+        return {
+            "localizer": name,
+            "error": None,
+            **shares,
+            "stability": {"seeds": seeds, "batches": halves},
+            "seconds": 1.5,
+            "notes": [],
+        }
+
+    names = ("WeightedGrad()", "Deepest()", "RandomMask()")
+    shared = {"iou": 0.5, "low": 0.25, "high": 0.75, "chance": 0.375, "layers": 0.9, "reason": None}
+    return {
+        "scenario": "Made(up=1)", "seeds": 2, "seed": 0, "forget": 12, "parameters": 20,
+        "results": [row(*each) for each in zip(names, (0.6, 1.0, 0.2), (0.1, 0.0, 0.1), strict=True)]
+        + [{"localizer": "WeightedGrad(keep=0.1)", "error": "a budget of 0 of 3 weights: keep at least 0.34"}],
+        "overlap": [{"one": a, "other": b, **shared} for a, b in combinations(names, 2)],
+        "setting": {"device": "cpu", "threads": 1, "machine": "none", "untrain": "0.0"},
+    }  # fmt: skip
+
+
 @pytest.fixture
 def told():
     """A row with a made-up verdict: told(says, recognised=12, ...)."""
@@ -122,7 +159,7 @@ def told():
         counts = {"forget": forget, "recognised": more.pop("recognised", 0), "standing_out": more.pop("standing_out", 0)}
         plain = {"distinguishable": [], "indistinguishable": [], "tested": [], "level": 0.05, "chance": 0.05, "counts": counts}
         verdict = plain | {"says": says, "recognised": [], "standing_out": []} | more
-        return {"method": method, "verdict": verdict, "scores": {}, "layers": {}, "error": None, "paid": []}
+        return {"method": method, "verdict": verdict, "scores": {}, "layers": [], "error": None, "paid": []}
 
     return made
 

@@ -1,9 +1,11 @@
 """The page as a browser shows it."""
 
 import dataclasses
+import re
 
 import pytest
 
+from untrain.pages.localized import localized
 from untrain.pages.page import page
 
 WIDE = "[document.documentElement.scrollWidth, window.innerWidth]"
@@ -34,13 +36,21 @@ def report(privacy, repair, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def masks(located, tmp_path_factory):
+    """The page of ``untrain localize``."""
+    file = tmp_path_factory.mktemp("masks") / "localize.html"
+    file.write_text(localized(located, "untrain localize"), encoding="utf-8")
+    return file
+
+
+@pytest.fixture(scope="module")
 def spelled(privacy, tmp_path_factory):
     """A report that opens with a method of many values."""
     rows = [
         r | {"method": "DEL(steps=Steps(lr=0.1, batch=64))"} if r["method"] == "DEL()" else r for r in privacy.document["results"]
     ]
     file = tmp_path_factory.mktemp("spelled") / "report.html"
-    made = dataclasses.replace(privacy, document=privacy.document | {"results": rows}, unlearned={})
+    made = dataclasses.replace(privacy, document=privacy.document | {"results": rows, "overlap": []}, unlearned={})
     file.write_text(page([made], "untrain demo"), encoding="utf-8")
     return file
 
@@ -73,7 +83,7 @@ def test_all_charts_are_drawn_in_the_colours_of_the_scheme(report, chromium):
     for scheme in ("light", "dark"):
         chromium.open(report, 1280, scheme)
         drawn = chromium.run(DRAWN)
-        assert len(drawn) == 14
+        assert len(drawn) == 16
         assert all(drawn)
         colours.append(chromium.run(TEXT_COLOUR))
     assert colours[0] != colours[1]
@@ -109,3 +119,37 @@ def test_roc_curves_are_drawn_on_logarithmic_axes(report, chromium):
     chromium.open(report, 1280)
     kinds = "['xaxis', 'yaxis'].map(a => document.querySelector('[data-figure=\"run1-roc\"]')._fullLayout[a].type)"
     assert chromium.run(kinds) == ["log", "log"]
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_on_masks_opens_without_errors_requests_or_overflow(masks, chromium, width, scheme):
+    pytest.importorskip("plotly")
+    chromium.open(masks, width, scheme)
+    assert chromium.complaints() == []
+    assert [url for url in chromium.asked() if not url.startswith("data:")] == [masks.as_uri()]
+    held, given = chromium.run(WIDE)
+    assert held <= given == width
+    drawn = chromium.run(DRAWN)
+    assert len(drawn) == 3
+    assert all(drawn)
+
+
+@pytest.mark.browser
+def test_numbers_in_cells_can_be_read_in_both_schemes(masks, chromium):
+    pytest.importorskip("plotly")
+    dark = []
+    for scheme in ("light", "dark"):
+        chromium.open(masks, 1280, scheme)
+        fills = chromium.run("[...document.querySelectorAll('.heatmap-label text')].map(t => t.style.fill)")
+        assert len(fills) == 6
+        dark.append(sum(map(int, re.findall(r"\d+", fills[0])[:3])) < 384)
+    assert dark == [True, False]
+
+
+@pytest.mark.browser
+def test_the_numbers_are_saved_under_the_name_of_their_file(masks, report, chromium):
+    for file, name in ((masks, "localize.json"), (report, "results.json")):
+        chromium.open(file, 1280)
+        assert chromium.run("document.getElementById('save').dataset.name") == name

@@ -60,23 +60,6 @@ def test_every_scored_method_is_in_the_scatter(privacy):
     assert figures.pareto({"results": []}) is None
 
 
-def test_a_layer_takes_its_weight_and_bias_together():
-    assert figures.by_layer({"a.0.weight": [3, 10], "a.0.bias": [1, 2], "scale": [0, 1]}) == {"a.0": (4, 12), "scale": (0, 1)}
-
-
-def test_methods_with_the_same_shares_are_drawn_once(privacy):
-    rows = privacy.document["results"]
-    again = {"results": [*rows, rows[1] | {"method": "DEL(keep=0.3)"}]}
-    assert list(figures.masks(again)) == ["DEL (2, 5)", "SalUn (3)"]
-    chart = figures.mask_chart(figures.masks(again))
-    assert [t.name for t in chart.traces] == ["DEL (2, 5)", "SalUn (3)"]
-    assert chart.traces[0].x == (25.0, 37.5)
-
-
-def test_without_a_mask_there_is_no_chart():
-    assert figures.mask_chart({}) is None
-
-
 def test_a_run_of_one_model_can_be_drawn(privacy):
     one = replace(privacy.oracle, logits=privacy.oracle.logits[:1])
     seen = figures.answers(one)

@@ -54,12 +54,13 @@ def renamed(material, method):
     """The run with its second method under another name."""
     rows = [r | {"method": method} if r["method"] == "DEL()" else r for r in material.document["results"]]
     ours = {method if m == "DEL()" else m: seen for m, seen in material.unlearned.items()}
-    return dataclasses.replace(material, document=material.document | {"results": rows}, unlearned=ours)
+    shared = [p | {side: method for side in ("one", "other") if p[side] == "DEL()"} for p in material.document["overlap"]]
+    return dataclasses.replace(material, document=material.document | {"results": rows, "overlap": shared}, unlearned=ours)
 
 
 def failed(material, *methods):
     """The run in which some methods failed."""
-    gone = {"scores": {}, "cost": {}, "guard": {}, "layers": {}, "error": "2 of 2 seeds failed: loss is <nan>"}
+    gone = {"scores": {}, "cost": {}, "guard": {}, "layers": [], "error": "2 of 2 seeds failed: loss is <nan>"}
     rows = [r | gone if r["method"] in methods else r for r in material.document["results"]]
     ours = {m: seen for m, seen in material.unlearned.items() if m not in methods}
     return dataclasses.replace(material, document=material.document | {"results": rows}, unlearned=ours)
@@ -150,7 +151,7 @@ def test_every_chart_that_has_a_place_has_a_figure(read):
     pytest.importorskip("plotly")
     figures = read.data("figures")
     places = [a for _, a in read.tags if "data-figure" in a]
-    assert len(places) == 2 * 7
+    assert len(places) == 2 * 8
     for place in places:
         names = [f"{place['data-figure']}-{i}" for i in range(4)] if "data-by" in place else [place["data-figure"]]
         assert set(names) <= set(figures)
@@ -260,6 +261,24 @@ def test_it_is_marked_up_for_those_who_cannot_see_it(read):
 
 def test_the_same_run_gives_the_same_page(privacy):
     assert page([privacy], "x") == page([privacy], "x")
+
+
+def test_masks_stand_as_a_figure_and_a_table_by_layer_and_what_they_have_in_common(privacy):
+    seen = Reader(page([privacy], "x"))
+    part = seen.text[seen.text.index("Where the masks lie") : seen.text.index("What it took")]
+    assert re.search(r"Layer ?Weights ?DEL \(2\) ?SalUn \(3\)", part)
+    assert re.search(r"layer 0 ?12 ?25\s%17\s% to 33\s%50\s%42\s% to 58\s%", part)
+    assert "from the least to the greatest" in part
+    assert re.search(r"DEL \(2\) ?SalUn \(3\) ?0.5000.250 to 0.750 ?0.375 ?0.900", part)
+    assert {"run1-mask", "run1-overlap"} <= set(seen.data("figures"))
+
+
+def test_without_masks_that_is_said(privacy):
+    rows = [r | {"layers": []} for r in privacy.document["results"]]
+    document = privacy.document | {"results": rows, "overlap": []}
+    seen = Reader(page([dataclasses.replace(privacy, document=document)], "x"))
+    assert "No method that was run is confined to a part of the network." in seen.text
+    assert "run1-mask" not in {a.get("data-figure") for _, a in seen.tags}
 
 
 def test_the_page_has_the_break_even_line_the_budget_and_what_happened(privacy):

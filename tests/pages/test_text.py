@@ -10,7 +10,7 @@ def gap(value, low, high):
 
 
 def row(method, layers=None, error=None):
-    return {"method": method, "layers": layers or {}, "error": error, "scores": {"forget_gap": gap(-0.004, -0.016, 0.008)}}
+    return {"method": method, "layers": layers or [], "error": error, "scores": {"forget_gap": gap(-0.004, -0.016, 0.008)}}
 
 
 def test_numbers_have_a_true_minus_and_no_negative_zero():
@@ -39,7 +39,7 @@ def test_labels_leave_out_empty_brackets_and_short_ones_all():
 
 
 def test_the_lead_goes_by_name_and_kind_and_never_by_scores():
-    mask = {"w": [1, 2]}
+    mask = [{"layer": "w", "weights": 2, "kept": 0.5, "low": 0.5, "high": 0.5, "of_mask": 1.0}]
     rows = [row("Nothing()"), row("Finetune()"), row("SalUn()", mask), row("DEL(keep=0.5)", mask)]
     assert text.lead(rows)["method"] == "DEL(keep=0.5)"
     assert text.lead(rows[:3])["method"] == "SalUn()"

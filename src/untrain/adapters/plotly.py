@@ -136,17 +136,25 @@ def _dots(trace: Words) -> list[dict[str, Any]]:
 
 
 def _bars(trace: Words) -> list[dict[str, Any]]:
-    return [{"type": "bar", "orientation": "h", "marker": {"color": _css(trace["colour"])}, **_common(trace)}]
+    look = {"type": "bar", "orientation": "h", "marker": {"color": _css(trace["colour"])}}
+    return [{**look, "error_x": _whisker(trace, "ink"), **_common(trace)}]
 
 
-def _whisker(trace: Words) -> dict[str, Any]:
+def _cells(trace: Words) -> list[dict[str, Any]]:
+    scale = [[0, _css("shade")], [1, _css(trace["colour"])]]
+    look = {"type": "heatmap", "colorscale": scale, "zmin": 0, "zmax": 1, "showscale": False, "xgap": 2, "ygap": 2}
+    words = {"text": list(map(_plain, trace["words"])), "texttemplate": "%{text}", "textfont": {"size": 13}}
+    return [{**look, **words, "z": list(trace["values"]), **_common(trace)}]
+
+
+def _whisker(trace: Words, colour: str = "") -> dict[str, Any]:
     if not trace["above"]:
         return {"visible": False}
     ends = {"array": list(trace["above"]), "arrayminus": list(trace["below"]), "symmetric": False}
-    return {"type": "data", **ends, "color": _css(trace["colour"]), "thickness": 1.5, "width": 4}
+    return {"type": "data", **ends, "color": _css(colour or trace["colour"]), "thickness": 1.5, "width": 0 if colour else 4}
 
 
 _LOOKS = {
-    "steps": _line("hvh"), "stairs": _line("hv"), "line": _line("linear"), "dots": _dots, "bars": _bars,
+    "steps": _line("hvh"), "stairs": _line("hv"), "line": _line("linear"), "dots": _dots, "bars": _bars, "cells": _cells,
     "shelves": _shaded("hvh"), "ribbon": _shaded("linear"),
 }  # fmt: skip

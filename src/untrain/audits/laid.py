@@ -63,7 +63,7 @@ def asked_of(checkpoints: Sequence[Any], scene: Scene, setting: Setting, who: st
             model = loaded(state, scene, name)
             found = ask(scene, model)
             varied(answers(found[None], name), frame_of(scene).side, name)
-            keep(model, found, made, {}, store)
+            keep(model, {"logits": found}, made, {}, store)
     return keys
 
 

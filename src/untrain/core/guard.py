@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from untrain.core.errors import BadInput, BrokenPromise, MaskError, ModelError, NotFinite
+from untrain.core.precision import HALF
 from untrain.core.records import Guard, Head, Mask
 from untrain.core.shards import here, is_sharded
 from untrain.core.together import sharding, team
@@ -130,7 +131,11 @@ def judge(name: str, guard: Guard, may_stay: bool, model: nn.Module) -> None:
     if guard.outside_mask_max > 0:
         raise BrokenPromise(f"{name} moved a weight outside its mask by {guard.outside_mask_max:.3g}")
     if guard.moved_share == 0 and not may_stay:
-        raise BrokenPromise(f"{name} moved no parameter: what it returned is the model that went in")
+        half = any(p.dtype in HALF for p in model.parameters())
+        why = "half precision rounds small changes away, so unlearn in float32, " if half else ""
+        raise BrokenPromise(
+            f"{name} moved no parameter: what it returned is the model that went in; {why}raise its lr, or widen its mask"
+        )
 
 
 @contextmanager

@@ -157,4 +157,9 @@ def pieces(x: Tensor | OnDisk | Array) -> Iterator[Array]:
     size = max(1, PIECE // each)
     for first in range(0, len(x), size):
         part = x[first : first + size]
-        yield np.ascontiguousarray(part.detach().cpu().numpy() if isinstance(part, Tensor) else part)
+        yield np.ascontiguousarray(_bits(part.detach().cpu()) if isinstance(part, Tensor) else part)
+
+
+def _bits(tensor: Tensor) -> Array:
+    """A tensor's numbers; of bfloat16, which NumPy lacks, their bits."""
+    return (tensor.view(torch.int16) if tensor.dtype == torch.bfloat16 else tensor).numpy()

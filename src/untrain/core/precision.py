@@ -13,6 +13,7 @@ from torch import nn
 from untrain.core.errors import BadInput, suggest
 
 Precision = Literal["float32", "bfloat16"]
+HALF = (torch.float16, torch.bfloat16)
 _precision: ContextVar[Precision] = ContextVar("precision", default="float32")
 _compile: ContextVar[bool] = ContextVar("compile", default=False)
 

@@ -6,7 +6,8 @@ import hashlib
 from typing import Any
 
 import numpy as np
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from untrain.core.ondisk import OnDisk, pieces
 
@@ -30,6 +31,12 @@ def array_digest(*arrays: np.ndarray[Any, Any] | Tensor | OnDisk) -> str:
         for piece in pieces(array) if array.ndim else (np.asarray(array),):
             sha.update(piece.tobytes())
     return sha.hexdigest()
+
+
+def arrays(model: nn.Module) -> dict[str, np.ndarray[Any, Any]]:
+    """All that a model holds, by name; bfloat16, which NumPy lacks, as float32, which holds each of its values exactly."""
+    found = {n: t.detach().cpu() for n, t in model.state_dict().items()}
+    return {n: (t.float() if t.dtype == torch.bfloat16 else t).numpy() for n, t in found.items()}
 
 
 def salted(seed: int) -> int:

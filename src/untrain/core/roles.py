@@ -14,9 +14,10 @@ from torch import Tensor, nn
 
 from untrain.core import guard as guards
 from untrain.core.cost import metered
-from untrain.core.errors import DataError, MaskError, ModelError, NotFinite, SpecError
+from untrain.core.errors import DataError, MaskError, ModelError, SpecError
+from untrain.core.fit import check_fit
 from untrain.core.precision import channels_last
-from untrain.core.records import Data, Examples, Head, Mask, Outcome, Problem, Task, batch_of
+from untrain.core.records import Data, Examples, Head, Mask, Outcome, Problem
 from untrain.core.spec import Spec
 from untrain.core.together import join, summed, weighed
 
@@ -104,33 +105,6 @@ class Unlearner(Spec, role=True):
         return Localized(unlearner=self, localizer=localizer)
 
 
-def check_fit(model: nn.Module, task: Task, examples: Examples) -> None:
-    """Check at the door that a model, which is in eval mode, and examples go together.
-
-    Raises:
-        ModelError: the model has no parameters, does not take such examples, or knows fewer classes.
-        NotFinite: the model holds NaN or infinite weights.
-    """
-    name, shape = type(model).__name__, tuple(examples.x.shape[1:])
-    params = list(model.parameters())
-    guards.check_shaped(model)
-    if not params:
-        raise ModelError(f"{name} has no parameters: there is nothing that could forget")
-    if not all(bool(torch.isfinite(p).all()) for p in params):
-        raise NotFinite(f"{name} holds NaN or infinite weights before anything was done")
-    batch = batch_of(examples, np.arange(1), params[0].device)
-    try:
-        with torch.no_grad():
-            logits = task.logits(model, batch)
-    except (RuntimeError, ValueError, TypeError, AssertionError, IndexError) as error:
-        first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ModelError(f"{name} cannot take examples of shape {shape}: {first}") from None
-    if logits.ndim != 2 or logits.shape[1] < examples.classes:
-        raise ModelError(
-            f"{name} answers with shape {tuple(logits.shape)}; {examples.classes} classes need (batch, {examples.classes})"
-        )
-
-
 def settle(model: nn.Module, problem: Problem) -> Problem:
     """The problem as a method sees it: ``mask`` is all that may move, ``located`` the mask without the head."""
     located = problem.located or problem.mask
@@ -170,7 +144,9 @@ class Localizer(Spec, role=True):
         """The mask; the model is left as it was.
 
         Raises:
-            ModelError: the model is in train mode, where batch statistics cancel ``weight * gradient``.
+            ModelError: the model is in train mode, where batch statistics cancel ``weight * gradient``, all of it is frozen,
+                or it does not take the examples.
+            NotFinite: the model holds NaN or infinite weights.
         """
         if model.training:
             raise ModelError(
@@ -179,6 +155,9 @@ class Localizer(Spec, role=True):
         guards.check_shaped(model)
         model = join(repr(self), model, problem)
         with sealed(model, problem.seed), guards.lent(type(self).__name__, model):
+            check_fit(model, problem.task, problem.forget)
+            if not any(p.requires_grad for p in model.parameters()):
+                raise ModelError("all parameters are frozen: none can be localized; let some ask for gradients again")
             bits = self.localize(model, problem)
         return Mask({n: bits[n].detach().to(p.device) for n, p in model.named_parameters()}, problem.digest)
 

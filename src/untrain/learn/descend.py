@@ -11,12 +11,13 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from untrain.core.cost import Counter, note, over, planned
-from untrain.core.errors import ModelError, NotFinite, RunFailed
+from untrain.core.errors import NotFinite, RunFailed
 from untrain.core.memory import out_of_memory
 from untrain.core.precision import autocast, channels_last, compiling
 from untrain.core.records import Batch, Mask, Plan, batch_of
 from untrain.core.steps import Adam, Steps, step_size
 from untrain.core.together import team
+from untrain.learn.gradients import check_depends
 from untrain.learn.moving import Moving, moving
 from untrain.learn.rows import only_rows
 from untrain.learn.shares import Shares
@@ -135,8 +136,7 @@ class _Walk:
         lone = any(b is not None and len(b.y) == 1 for b in batches)
         with autocast(self.device), lone_examples(self.model) if lone else nullcontext():
             value = self.loss(*batches)
-        if not value.requires_grad:
-            raise ModelError("the loss does not depend on any weight that may move: widen the mask, or train the head")
+        check_depends(value)
         (value if share == 1 else share * value).backward()  # type: ignore[no-untyped-call]
         return share * value.detach()
 

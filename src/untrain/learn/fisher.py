@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from untrain.core.cost import Counter
 from untrain.core.memory import out_of_memory
 from untrain.core.records import Batch, Examples, Task, batch_of
-from untrain.learn.gradients import Grads, Params, Rows, check, quiet, wide
+from untrain.learn.gradients import Grads, Params, Rows, check, check_depends, quiet, wide
 
 
 def fisher(model: nn.Module, task: Task, examples: Examples, rows: Rows, params: Params) -> Grads:
@@ -27,6 +27,7 @@ def fisher(model: nn.Module, task: Task, examples: Examples, rows: Rows, params:
     def one(batch: Batch) -> None:
         nonlocal vector
         logp = task.logits(model, batch).log_softmax(1)[0]
+        check_depends(logp)
         share = logp.detach().exp()
         if vector:
             try:

@@ -17,6 +17,7 @@ from untrain.core.errors import ModelError, NotFinite
 from untrain.core.memory import in_halves, out_of_memory
 from untrain.core.records import Batch, Examples, Mask, Task, batch_of
 from untrain.core.together import whole
+from untrain.learn.moving import NOTHING
 
 Params = dict[str, nn.Parameter]
 Grads = list[Tensor]
@@ -35,7 +36,7 @@ def movable(model: nn.Module, mask: Mask | None) -> Params:
     whole(model, "a method that writes weights")
     found = {n: p for n, p in model.named_parameters() if p.requires_grad and (mask is None or bool(mask.bits[n].any()))}
     if not found:
-        raise ModelError("no weight may move: the mask is empty or all parameters are frozen")
+        raise ModelError(NOTHING)
     return found
 
 
@@ -228,9 +229,20 @@ def wide(*params: nn.Parameter) -> torch.dtype:
     return torch.float64 if any(p.dtype == torch.float64 for p in params) else torch.float32
 
 
+def check_depends(answer: Tensor) -> None:
+    """Refuse a loss, or an answer, that no weight enters which asks for a gradient.
+
+    Raises:
+        ModelError: it is one.
+    """
+    if not answer.requires_grad:
+        raise ModelError(
+            "the loss does not depend on any weight that may move: widen the mask, or let what it depends on ask for gradients"
+        )
+
+
 def _add(made: Grads, loss: Tensor, params: Params) -> None:
-    if not loss.requires_grad:
-        raise ModelError("the loss does not depend on any weight that may move: widen the mask")
+    check_depends(loss)
     found = torch.autograd.grad(loss, list(params.values()), allow_unused=True)
     for total, grad in zip(made, found, strict=True):
         if grad is not None:

@@ -8,9 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from untrain.core.errors import ModelError
+from untrain.core.precision import HALF
 from untrain.core.records import Mask
 from untrain.core.shards import here, is_sharded
 from untrain.core.together import sharding, team
+
+NOTHING = "no weight may move, as the mask is empty or all parameters are frozen: widen the mask, or let some ask for gradients"
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +23,8 @@ class Moving:
     Args:
         weight: the model's parameter.
         held: what the optimizer steps: ``weight`` itself when all of it may move, or a copy of what may; of a weight that is
-            sharded over processes, what this process holds.
+            sharded over processes, what this process holds. Of one in half precision it is a copy in float32: small steps
+            would be rounded away, and Adam's divide by zero.
         index: which rows of the first dimension, or which places of the storage, ``held`` is made of; None for all.
         rows: whether ``index`` names rows.
     """
@@ -37,22 +41,30 @@ class Moving:
             grad = here(grad)
             if self.index is None:
                 self.held.grad = grad
-        if self.index is None or grad is None:
+        if (self.index is None and self.held.dtype == self.weight.dtype) or grad is None:
             return
         # A layer that computes the gradient of its rows alone has left it at ``held`` already.
-        part = grad.index_select(0, self.index) if self.rows else flat(_as(grad, here(self.weight))).index_select(0, self.index)
-        self.held.grad = part if self.held.grad is None else self.held.grad + part
+        part = self._part(grad).to(self.held.dtype)
+        self.held.grad = part if self.held.grad is None or self.index is None else self.held.grad + part
         self.weight.grad = None
+
+    def _part(self, grad: Tensor) -> Tensor:
+        if self.index is None:
+            return grad
+        return grad.index_select(0, self.index) if self.rows else flat(_as(grad, here(self.weight))).index_select(0, self.index)
 
     def write(self) -> None:
         """Bring the moved values back into the model; what may not move is never written."""
-        if self.index is None:
+        if self.index is None and self.held.dtype == self.weight.dtype:
             return
         with torch.no_grad():
-            if self.rows:
-                here(self.weight).index_copy_(0, self.index, self.held)
+            values = self.held.to(self.weight.dtype)
+            if self.index is None:
+                here(self.weight).copy_(values)
+            elif self.rows:
+                here(self.weight).index_copy_(0, self.index, values)
             else:
-                flat(here(self.weight.detach())).index_copy_(0, self.index, self.held)
+                flat(here(self.weight.detach())).index_copy_(0, self.index, values)
 
 
 def flat(tensor: Tensor) -> Tensor:
@@ -88,13 +100,13 @@ def moving(model: nn.Module, mask: Mask | None) -> list[Moving]:
         if not p.requires_grad:
             continue
         if bits is None or bool(bits.all()):
-            free.append(Moving(p, p))
+            free.append(_whole(name, p))
         elif bool(bits.any()):
             free.append(_part(p, bits.to(p.device)))
         else:
             p.requires_grad_(False)
     if not free:
-        raise ModelError("no weight may move: the mask is empty or all parameters are frozen")
+        raise ModelError(NOTHING)
     return free
 
 
@@ -109,20 +121,31 @@ def _sharded(model: nn.Module, mask: Mask | None) -> list[Moving]:
     free = []
     for (name, p), total in zip(asking.items(), totals, strict=True):
         if total == p.numel():
-            free.append(Moving(p, nn.Parameter(here(p.detach()))))
+            free.append(Moving(p, nn.Parameter(_full(here(p.detach())))))
         elif total:
             free.append(_part(p, bits[name]))
         else:
             p.requires_grad_(False)
     if not free:
-        raise ModelError("no weight may move: the mask is empty or all parameters are frozen")
+        raise ModelError(NOTHING)
     return free
+
+
+def _whole(name: str, p: nn.Parameter) -> Moving:
+    if any(stride == 0 and size > 1 for stride, size in zip(p.stride(), p.shape, strict=True)):
+        raise ModelError(f"elements of {name!r} share their memory with each other: give it memory of its own, by clone()")
+    return Moving(p, p if p.dtype not in HALF else nn.Parameter(_full(p.detach())))
+
+
+def _full(values: Tensor) -> Tensor:
+    """Numbers in float32 where they are in half precision."""
+    return values.float() if values.dtype in HALF else values
 
 
 def _part(p: nn.Parameter, bits: Tensor) -> Moving:
     table = bits.reshape(len(bits), bits[:1].numel() or 1) if bits.ndim else bits.reshape(1, 1)
     whole = table.all(1)
-    weight = here(p.detach())
+    weight = _full(here(p.detach()))
     if bits.ndim and bool((whole | ~table.any(1)).all()):
         index = whole.nonzero().squeeze(1)
         layout = torch.channels_last if _nhwc(weight) else torch.contiguous_format

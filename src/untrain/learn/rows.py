@@ -83,7 +83,7 @@ def _cast(*tensors: Tensor) -> list[Tensor]:
 
 def _linear(owner: nn.Linear, held: Moving, input: Tensor) -> Tensor:
     given, weight, part = _cast(input, owner.weight, held.held)
-    out: Tensor = _Linear.apply(given, weight, part, held.index)  # type: ignore[no-untyped-call]
+    out: Tensor = _Linear.apply(given, weight, part.to(weight.dtype), held.index)  # type: ignore[no-untyped-call]
     return out if owner.bias is None else out + owner.bias.to(out.dtype)
 
 
@@ -91,7 +91,7 @@ def _convolve(owner: nn.Conv2d, held: Moving, input: Tensor) -> Tensor:
     given, weight, part = _cast(input, owner.weight, held.held)
     lone = given.ndim == weight.ndim - 1
     how = (list(owner.stride), list(owner.padding), list(owner.dilation))
-    out: Tensor = _Convolution.apply(given[None] if lone else given, weight, part, held.index, how)  # type: ignore[no-untyped-call]
+    out: Tensor = _Convolution.apply(given[None] if lone else given, weight, part.to(weight.dtype), held.index, how)  # type: ignore[no-untyped-call]
     if owner.bias is not None:
         out = out + owner.bias.to(out.dtype).reshape(-1, *[1] * (weight.ndim - 2))
     return out[0] if lone else out

@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from untrain.core.records import Batch, Problem, batch_of
+from untrain.core.precision import HALF
+from untrain.core.records import Batch, Problem, Task, batch_of
 from untrain.maths import select
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
@@ -48,7 +49,7 @@ def spread(values: Tensor, spans: Spans, model: nn.Module, other: float) -> dict
 
 
 class Copies(ABC):
-    """Copies of a model in float32 or wider: each has switches (g,) of its own, 1 as it is and 0 where weights are off.
+    """Copies of a model: each has switches (g,) of its own, 1 as it is and 0 where weights are off.
 
     Args:
         model: the model; a copy of it is held.
@@ -58,8 +59,6 @@ class Copies(ABC):
 
     def __init__(self, model: nn.Module):
         self.model, self.spans = deepcopy(model).eval(), spans_of(model)
-        if any(p.dtype in (torch.float16, torch.bfloat16) for p in self.model.parameters()):
-            self.model.float()
 
     @property
     def count(self) -> int:
@@ -98,7 +97,8 @@ class OneByOne(Copies):
         grads = torch.autograd.grad(loss, held, allow_unused=True)
         found = []
         for p, g, (start, stop) in zip(held, grads, self.spans.values(), strict=True):
-            found.append(torch.zeros(stop - start).to(p) if g is None else (p.detach() * g).reshape(stop - start, -1).sum(1))
+            wide = torch.zeros_like(p) if g is None else p.detach().to(loss.dtype) * g.to(loss.dtype)
+            found.append(wide.to(loss.dtype).reshape(stop - start, p.numel() // max(stop - start, 1)).sum(1))
         return torch.cat(found)[None]
 
 
@@ -157,13 +157,16 @@ class InOneBatch(Copies):
 
 
 def copies_of(model: nn.Module, problem: Problem) -> Copies:
-    """Copies that go through the model together, where that gives the answers that each gives alone."""
-    alone = OneByOne(model)
-    if not _known(model):
+    """Copies that go through the model together, where that gives the answers that each gives alone.
+
+    Weights in half precision are taken as float32, unless the model itself asks for half.
+    """
+    batch = batch_of(problem.forget, np.arange(min(2, len(problem.forget))), next(model.parameters()).device)
+    wide = _wide(model, problem.task, batch)
+    alone = OneByOne(model if wide is None else wide)
+    if wide is None or not _known(wide):
         return alone
-    together = InOneBatch(model)
-    device = next(model.parameters()).device
-    batch = widened(batch_of(problem.forget, np.arange(min(2, len(problem.forget))), device))
+    together, batch = InOneBatch(wide), widened(batch, wide)
     switches = (torch.rand(2, together.count) > 0.1).to(next(alone.model.parameters()))
     with torch.no_grad():
         found = []
@@ -179,9 +182,23 @@ def copies_of(model: nn.Module, problem: Problem) -> Copies:
     return together if torch.allclose(both, wanted, rtol=1e-3, atol=1e-4 * max(1.0, float(wanted.abs().max()))) else alone
 
 
-def widened(batch: Batch) -> Batch:
-    """The batch with inputs of full precision."""
-    return Batch(batch.x.float(), batch.y) if batch.x.dtype in (torch.float16, torch.bfloat16) else batch
+def widened(batch: Batch, model: nn.Module) -> Batch:
+    """The batch with inputs of full precision, where all weights of the model are of that."""
+    narrow = batch.x.dtype in HALF and not any(p.dtype in HALF for p in model.parameters())
+    return Batch(batch.x.float(), batch.y) if narrow else batch
+
+
+def _wide(model: nn.Module, task: Task, batch: Batch) -> nn.Module | None:
+    """The model in full precision; None where it does not work in it, as it casts its inputs to half by itself."""
+    if not any(p.dtype in HALF for p in model.parameters()):
+        return model
+    made = deepcopy(model).float()
+    try:
+        with torch.no_grad():
+            task.logits(made, widened(batch, made))
+    except (RuntimeError, ValueError):
+        return None
+    return made
 
 
 def _known(model: nn.Module) -> bool:

@@ -8,12 +8,12 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from untrain.core.cost import note
 from untrain.core.errors import BadInput, ModelError
 from untrain.core.shards import here, is_sharded, placed
 from untrain.core.spec import Spec
 from untrain.core.steps import Count
 from untrain.localize import sharded
+from untrain.localize.budget import least, room_of
 from untrain.maths import select
 
 Scores = dict[str, Tensor]
@@ -79,21 +79,8 @@ def choose(scores: Scores, per: Per, keep: float, how: Channels, model: nn.Modul
     return by_channel(scores, keep, how, has_attention(model), per == "tensor")
 
 
-def room_of(scores: Scores, keep: float, count: int | None) -> int:
-    """The number of parameters that may be chosen; where fewer can be, the reader of the result is told.
-
-    Raises:
-        ModelError: no parameter can be chosen, or more are asked for than there are.
-    """
-    total, free = sum(s.numel() for s in scores.values()), sum(int((s >= 0).sum()) for s in scores.values())
-    room = count or select.budget(keep, total)
-    if not free:
-        raise ModelError("all parameters are frozen: none can be localized")
-    if room > total:
-        raise ModelError(f"a budget of {room} weights cannot be met: the model has {total}")
-    if room > free:
-        note(f"a budget of {room} of {total} weights cannot be met: {free} are not frozen")
-    return room
+def _room(scores: Scores, keep: float, count: int | None) -> int:
+    return room_of(sum(s.numel() for s in scores.values()), sum(int((s >= 0).sum()) for s in scores.values()), keep, count)
 
 
 def by_weight(scores: Scores, keep: float, count: int | None = None) -> Scores:
@@ -104,10 +91,10 @@ def by_weight(scores: Scores, keep: float, count: int | None = None) -> Scores:
     """
     if any(map(is_sharded, scores.values())):
         return sharded.by_weight(scores, keep, count)
-    room = room_of(scores, keep, count)
+    room = _room(scores, keep, count)
     if room < 1:
         total = sum(s.numel() for s in scores.values())
-        raise ModelError(f"keep={keep:g} of {total} weights is less than one: keep at least {1 / total:.2g}")
+        raise ModelError(f"keep={keep:g} of {total} weights is less than one: {least(1, total)}")
     flat = torch.cat([s.flatten() for s in scores.values()])
     masks = select.split(select.elements(flat, min(room, int((flat >= 0).sum()))), list(scores.values()))
     return dict(zip(scores, masks, strict=True))
@@ -126,7 +113,7 @@ def by_channel(scores: Scores, keep: float, how: Channels, attention: bool, tens
                 "a sharded model is localized per='channel' by unit='whole' and flat='alone', or per='weight': take one of these"
             )
         return sharded.by_channel(scores, keep, how.count, lambda table: _top(how, table, attention))
-    total, room = sum(s.numel() for s in scores.values()), room_of(scores, keep, how.count)
+    total, room = sum(s.numel() for s in scores.values()), _room(scores, keep, how.count)
     values, at = _groups(scores, how, attention, tensors)
     sizes = torch.zeros(len(values), dtype=torch.long, device=values.device)
     for s, (start, channels) in zip(scores.values(), at, strict=True):
@@ -136,7 +123,7 @@ def by_channel(scores: Scores, keep: float, how: Channels, attention: bool, tens
         best, what = int(sizes[values.argmax()]), "tensor" if tensors else "channel"
         raise ModelError(
             f"a budget of {room} of {total} weights holds no whole {what}, the best has {best}: "
-            f"keep at least {best / total:.2g}, or let single weights compete with per='weight'"
+            f"{least(best, total, how.count)}, or let single weights compete with per='weight'"
         )
     masks = {
         n: chosen[start : start + channels].repeat_interleave(s.numel() // max(channels, 1)).reshape(s.shape)
@@ -173,7 +160,8 @@ def _groups(scores: Scores, how: Channels, attention: bool, tensors: bool) -> tu
             continue
         table = s.reshape(1, -1) if tensors else s.reshape(-1, 1) if s.ndim < 2 else select.rows(s)
         h = _top(how, table, attention) if not tensors else how.top if isinstance(how.top, int) else table.shape[1]
-        values.append(select.top_mean(table, h))
+        # A tensor of no elements has no mean, and is never chosen.
+        values.append(select.top_mean(table, h) if s.numel() else torch.full_like(table.sum(1), -1.0))
         at.append((made, len(table)))
         made += len(table)
         if s.ndim > 1:

@@ -17,11 +17,13 @@ from untrain.core.errors import BadInput, ModelError, NotFinite
 from untrain.core.memory import in_halves
 from untrain.core.prints import salted
 from untrain.core.records import Batch, Head, Problem, batch_of
-from untrain.core.roles import Localizer, check_fit
+from untrain.core.roles import Localizer
 from untrain.core.shards import is_sharded
 from untrain.core.steps import Count, Keep
 from untrain.core.together import team
+from untrain.learn.gradients import check_depends
 from untrain.localize.ablated import Copies, copies_of, spread, widened
+from untrain.localize.budget import least
 from untrain.maths import select
 
 # Examples at a time, noise repetitions counted: more of them leave a CPU's caches and cost half as much again each.
@@ -60,21 +62,20 @@ class CriticalNeurons(Localizer):
         """The mask."""
         if any(map(is_sharded, model.parameters())):
             raise BadInput("CriticalNeurons removes whole filters, and this model is sharded: search on a model that is not")
-        if not any(p.requires_grad for p in model.parameters()):
-            raise ModelError("all parameters are frozen: none can be localized")
-        check_fit(model, problem.task, problem.forget)
         copies, crew = copies_of(model, problem), team()
         rows = range(len(problem.forget)) if crew is None else range(*crew.share(len(problem.forget)))
         found = search(copies, problem, self, rows)
         votes = torch.zeros(copies.count, device=next(model.parameters()).device)
         for each in found:
             votes[list(each.removed)] += 1
-        right, stayed = sum(bool(f.removed) for f in found), sum(not f.flipped for f in found)
+        counts = [sum(bool(f.removed) for f in found), sum(not f.flipped for f in found)]
         if crew is not None:
             crew.sum([votes])
-            right, stayed = map(int, crew.total(right, stayed))
-        if not right:
-            raise ModelError("CriticalNeurons found nothing to remove: no example of the forget set is predicted right")
+            counts = list(map(int, crew.total(*counts)))
+        removed, stayed = counts
+        if not removed:
+            why = "no removal makes one less likely" if stayed else "no example of the forget set is predicted right"
+            raise ModelError(f"CriticalNeurons found nothing to remove, as {why}: take another localizer, such as WeightedGrad")
         if stayed:
             note(f"the predictions of {stayed} of {len(problem.forget)} examples did not flip")
         chosen = self._within(votes, spread(torch.ones_like(votes), copies.spans, model, 0.0), copies, model)
@@ -102,7 +103,7 @@ class CriticalNeurons(Localizer):
         chosen = select.whole(votes, sizes, room) & union
         if not bool(chosen.any()):
             best = int(sizes[votes.argmax()])
-            raise ModelError(f"a budget of {room} of {total} weights holds no filter: keep at least {best / total:.2g}")
+            raise ModelError(f"a budget of {room} of {total} weights holds no filter: {least(best, total)}")
         return chosen
 
 
@@ -164,7 +165,7 @@ def _step(copies: Copies, problem: Problem, how: CriticalNeurons, active: list[_
         switches[at, each.removed] = 0
     pool = problem.forget if how.beside == "forget" else problem.retain
     sets = [(problem.forget, np.array([[s.row] for s in active])), (pool, np.stack([s.others for s in active]))]
-    parts = [widened(batch_of(part, rows.flatten(), device)) for part, rows in sets if rows.size]
+    parts = [widened(batch_of(part, rows.flatten(), device), copies.model) for part, rows in sets if rows.size]
     x = torch.cat([p.x.reshape(e, -1, *p.x.shape[1:]) for p in parts], 1)  # (e, b, ...), the example itself first
     y = torch.cat([p.y.reshape(e, -1) for p in parts], 1)
     weights = torch.full(y.shape, 1 / y.shape[1], device=device)
@@ -172,6 +173,7 @@ def _step(copies: Copies, problem: Problem, how: CriticalNeurons, active: list[_
     noisy = _Noisy(copies.model, [s.draw for s in active], how.noises, _rows(copies))
     with copies.switched(switches):
         losses = problem.task.loss(noisy, Batch(x.flatten(0, 1), y.flatten())).reshape(y.shape)
+        check_depends(losses)
         slopes = copies.slopes((losses * weights).sum(), switches)
     if not bool(torch.isfinite(slopes).all()):
         raise NotFinite("a gradient is NaN or infinite: no neuron can be scored by it")

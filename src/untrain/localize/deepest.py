@@ -43,7 +43,7 @@ class Deepest(Localizer):
         """The mask.
 
         Raises:
-            ModelError: there are fewer layers than asked for, or all parameters are frozen.
+            ModelError: there are fewer layers than asked for.
         """
         order = from_the_input(model, problem)
         if self.layers is not None:
@@ -76,5 +76,8 @@ def last_layers(model: nn.Module, order: list[str], count: int) -> set[str]:
         if held[name].ndim > 1 and owner not in layers:
             layers.append(owner)
     if len(layers) < count:
-        raise ModelError(f"layers={count} cannot be met: the model has {len(layers)} layers with weights that are not frozen")
+        would = f"take layers={len(layers)} or fewer" if layers else "take keep in place of layers"
+        raise ModelError(
+            f"layers={count} cannot be met: the model has {len(layers)} layers with weights that are not frozen; {would}"
+        )
     return found

@@ -10,7 +10,7 @@ from untrain.core.roles import Localizer
 
 
 class Everything(Localizer):
-    """Keep every weight: the control without localization.
+    """Keep every weight that is not frozen: the control without localization.
 
     Source: none; ``unlearner @ Everything()`` is the unlearner on all parameters, with a mask of ones.
     """
@@ -21,4 +21,4 @@ class Everything(Localizer):
 
     def localize(self, model: nn.Module, problem: Problem) -> dict[str, Tensor]:
         """The mask of ones."""
-        return {n: torch.ones_like(p, dtype=torch.bool) for n, p in model.named_parameters()}
+        return {n: torch.full_like(p, p.requires_grad, dtype=torch.bool) for n, p in model.named_parameters()}

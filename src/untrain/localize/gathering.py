@@ -14,12 +14,13 @@ from untrain.core.cost import Counter
 from untrain.core.errors import BadInput, ModelError, NotFinite
 from untrain.core.flops import kind_of
 from untrain.core.memory import in_halves
+from untrain.core.precision import HALF
 from untrain.core.records import Batch, Examples, Problem, batch_of
 from untrain.core.shards import here
 from untrain.core.together import Team, sharding, team
+from untrain.learn.gradients import check_depends
 from untrain.localize.choices import Gather, Scores, scored
 
-NARROW = (torch.float16, torch.bfloat16)
 Sets = Literal["forget", "retain", "all"]
 
 
@@ -43,13 +44,11 @@ def gather(
         weigh: (weight, gradient) -> score before the absolute value.
 
     Raises:
-        ModelError: a batch of 128 was asked for and there are fewer examples.
+        ModelError: a batch of 128 was asked for and there are fewer examples, or the loss depends on nothing that may move.
         BadInput: the model is sharded and more than sums of gradients is asked for.
         NotFinite: a gradient is NaN or infinite.
     """
     params = {n: p for n, p in model.named_parameters() if p.requires_grad}
-    if not params:
-        raise ModelError("all parameters are frozen: none can be localized")
     code, crew, shards = how.samples == "code", team(), sharding(params)
     if shards and how.magnitude != "sum":
         raise BadInput(f"magnitude={how.magnitude!r} needs each process's own gradients, and shards bring their sum: use 'sum'")
@@ -60,7 +59,7 @@ def gather(
 
     def widen() -> None:
         for n, p in params.items():
-            if p.dtype in NARROW and p.grad is not None:
+            if p.dtype in HALF and p.grad is not None:
                 wide[n] = wide[n].add_(here(p.grad)) if n in wide else here(p.grad).float()
                 p.grad = None
 
@@ -74,6 +73,7 @@ def gather(
 
     def work(batch: Batch, weight: float) -> None:
         loss = problem.task.loss(model, batch).sum()
+        check_depends(loss)
         (loss if weight == 1 else weight * loss).backward()  # type: ignore[no-untyped-call]
         widen()
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from untrain.core.errors import BadInput, ModelError
 from untrain.core.shards import here, placed, start
 from untrain.core.together import Team, team
+from untrain.localize.budget import least, room_of
 from untrain.maths import select
 from untrain.maths.cut import cut
 
@@ -18,15 +19,22 @@ Scores = dict[str, Tensor]
 
 
 def by_weight(scores: Scores, keep: float, count: int | None) -> Scores:
-    """The mask of the best single weights of all processes."""
+    """The mask of the best single weights of all processes.
+
+    Raises:
+        ModelError: the budget is less than one weight, or more than there are.
+    """
     crew, at, made = _crew(), [], 0
     for s in scores.values():
         each = math.prod(s.shape[1:])
         at.append(torch.arange(here(s).numel(), device=here(s).device) + made + start(s) * each)
         made += s.numel()
     flat = torch.cat([here(s).flatten() for s in scores.values()])
-    room = min(count or select.budget(keep, made), int(crew.total(float((flat >= 0).sum()))[0]))
-    chosen = cut(flat, torch.ones_like(flat, dtype=torch.long), torch.cat(at), room, made, _sum(crew))
+    free = int(crew.total(float((flat >= 0).sum()))[0])
+    room = room_of(made, free, keep, count)
+    if room < 1:
+        raise ModelError(f"keep={keep:g} of {made} weights is less than one: {least(1, made)}")
+    chosen = cut(flat, torch.ones_like(flat, dtype=torch.long), torch.cat(at), min(room, free), made, _sum(crew))
     masks = select.split(chosen, [here(s) for s in scores.values()])
     return {n: placed(bits, s) for (n, s), bits in zip(scores.items(), masks, strict=True)}
 
@@ -41,10 +49,11 @@ def by_channel(scores: Scores, keep: float, count: int | None, top: Callable[[Te
         top: table (channels, weights of a channel) -> how many of a channel's largest scores are averaged; only its shape counts.
 
     Raises:
-        ModelError: the budget holds no whole channel.
+        ModelError: the budget holds no whole channel, or is more than there is.
     """
     crew, total = _crew(), sum(s.numel() for s in scores.values())
-    room = count or select.budget(keep, total)
+    free = sum(float((here(s) >= 0).sum()) for s in scores.values())
+    room = room_of(total, int(crew.total(free)[0]), keep, count)
     values, sizes, at, made = [], [], [], 0
     for s in scores.values():
         whole = torch.empty(s.shape, device="meta")  # the shape that a single process would see

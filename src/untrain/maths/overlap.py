@@ -11,9 +11,13 @@ Bits = np.ndarray[Any, Any]
 
 
 def shared(one: Bits, other: Bits) -> float | None:
-    """Intersection over union of two choices, bool (p,); None where both are empty."""
-    union = int(np.count_nonzero(one | other))
-    return int(np.count_nonzero(one & other)) / union if union else None
+    """Intersection over union of two choices, bool (p,), or packed, eight in a byte; None where both are empty."""
+    union = _count(one | other)
+    return _count(one & other) / union if union else None
+
+
+def _count(bits: Bits) -> int:
+    return int(np.count_nonzero(bits if bits.dtype == bool else np.unpackbits(bits)))
 
 
 def by_chance(one: Sequence[int], other: Sequence[int], sizes: Sequence[int]) -> float | None:

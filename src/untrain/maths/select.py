@@ -61,7 +61,7 @@ def rows(weight: Tensor) -> Tensor:
     flat = weight
     while flat.ndim > 2 and flat.shape[0] == 1:
         flat = flat[0]
-    return flat.reshape(flat.shape[0], -1)
+    return flat.reshape(flat.shape[0], flat.numel() // max(flat.shape[0], 1))
 
 
 def split(flat: Tensor, like: Sequence[Tensor]) -> list[Tensor]:

@@ -22,20 +22,22 @@ class Trace:
         sides: side of each dot on which its text stands, such as 'top left'.
         hover: text when a point is pointed at, in lines.
         below: length of the whisker, or of what is shaded, below each value.
-        above: the same above each value.
+        above: the same above each value; of bars, both lie along the horizontal axis.
+        values: of 'cells', shaded from 0 to 1.
     """
 
     name: str
     x: tuple[float, ...]
     y: tuple[float, ...]
     colour: str
-    look: Literal["steps", "stairs", "line", "dots", "bars", "shelves", "ribbon"]
+    look: Literal["steps", "stairs", "line", "dots", "bars", "shelves", "ribbon", "cells"]
     symbol: str = "circle"
     words: tuple[str, ...] = ()
     sides: tuple[str, ...] = ()
     hover: tuple[str, ...] = ()
     below: tuple[float, ...] = ()
     above: tuple[float, ...] = ()
+    values: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -179,47 +178,3 @@ def class_chart(shown: Mapping[str, Answers], classes: int) -> Chart:
         tuple(traces),
         Axis("Class", "", -0.6, classes - 0.4, ticks, tuple(map(str, ticks))), Axis("Accuracy", PERCENT),
     )  # fmt: skip
-
-
-def masks(document: Document) -> dict[str, dict[str, tuple[int, int]]]:
-    """Where masks lie: the methods that share one, by name and number -> layer -> weights in the mask, weights in all."""
-    held: list[tuple[dict[str, tuple[int, int]], list[str], list[int]]] = []
-    for at, row in enumerate(document["results"], 1):
-        layers, name = by_layer(row["layers"]), text.short(row["method"])
-        if not layers:
-            continue
-        same = next((h for h in held if h[0] == layers), None)
-        if same is None:
-            held.append((layers, [name], [at]))
-            continue
-        same[1].extend([name] if name not in same[1] else [])
-        same[2].append(at)
-    return {f"{', '.join(names)} ({', '.join(map(str, numbers))})": layers for layers, names, numbers in held}
-
-
-def by_layer(layers: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
-    """Layer -> weights in the mask, weights in all; a layer's weight and bias are taken together."""
-    found: dict[str, tuple[int, int]] = {}
-    for name, (kept, total) in layers.items():
-        layer = name.rpartition(".")[0] or name
-        before = found.get(layer, (0, 0))
-        found[layer] = (before[0] + kept, before[1] + total)
-    return found
-
-
-def mask_chart(found: Mapping[str, Mapping[str, tuple[int, int]]]) -> Chart | None:
-    """Share of each layer in each mask."""
-    if not found:
-        return None
-    layers = list(dict.fromkeys(name for held in found.values() for name in held))
-    colours = ("part", "whole", "oracle", "original")
-    traces = []
-    for at, (name, held) in enumerate(found.items()):
-        shares = tuple(100 * held[n][0] / max(held[n][1], 1) if n in held else 0.0 for n in layers)
-        hover = tuple(f"{n}: {s:.1f} %" for n, s in zip(layers, shares, strict=True))
-        where = tuple(float(i) for i in range(len(layers)))
-        traces.append(Trace(textwrap.fill(name, 34), shares, where, colours[at % len(colours)], "bars", hover=hover))
-    names = tuple(f"layer {n}" if n.isdigit() else n for n in layers)
-    places = Axis("", "", len(layers) - 0.4, -0.6, tuple(range(len(layers))), names)
-    height = min(110 + (16 * len(traces) + 10) * len(layers), 1400)
-    return Chart(tuple(traces), Axis("In the mask", PERCENT, 0.0, 102.0), places, height)

@@ -16,7 +16,7 @@ from markupsafe import Markup, escape
 
 from untrain.describe import entry, source, summary
 from untrain.evaluate.verdict import LEVEL
-from untrain.pages import curves, extremes, figures, tables, text, verdicts
+from untrain.pages import curves, extremes, figures, masks, tables, text, verdicts
 from untrain.pages.charts import Chart
 from untrain.pages.evidence import every
 from untrain.pages.opening import opening
@@ -120,7 +120,8 @@ def section(key: str, material: Material, groups: Mapping[str, tables.Glossary],
     """All that the page shows of one run, whose scores come from evaluators in ``groups``; its charts go to ``drawn``."""
     document = material.document
     glossary = {name: about for scores in groups.values() for name, about in scores.items()}
-    found, repair = figures.masks(document), is_repair(material)
+    found, repair = masks.grouped(document), is_repair(material)
+    shared = masks.of_run(document)
     first = text.lead(document["results"])
     return {
         "key": key, "title": title(material), "document": document, "opening": opening(document, repair),
@@ -128,9 +129,11 @@ def section(key: str, material: Material, groups: Mapping[str, tables.Glossary],
         "table": tables.comparison(document, glossary, repair), "every": every(document, groups), "about": about(material),
         "missing": tables.missing(document), "notes": tables.notes(document, glossary), "guard": tables.guard(document),
         "costs": tables.costs(document), "happened": tables.happened(document), "budget": document["setting"].get("budget"),
-        "masks": found, "layers": list(dict.fromkeys(n for held in found.values() for n in held)),
+        "masks": found, "shares": masks.share_table(found),
+        "shared": shared, "pairs": masks.overlap_table(shared) if shared else [],
         "pareto": drawn.add(f"{key}-pareto", figures.pareto(document)),
-        "mask": drawn.add(f"{key}-mask", figures.mask_chart(found)),
+        "mask": drawn.add(f"{key}-mask", masks.share_chart(found)),
+        "overlap": drawn.add(f"{key}-overlap", masks.overlap_chart(shared) if shared else None),
         "methods": methods(key, material, drawn), "chosen": len(material.unlearned) > 1, "first": first["method"] if first else "",
         "whole": document.get("answers", "logits") == "logits",
         "known": tables.known(document),

@@ -14,14 +14,15 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from torch import nn
 
 from untrain.core.cost import metered
 from untrain.core.errors import NotFinite, RunFailed
+from untrain.core.fit import check_fit
 from untrain.core.ondisk import OnDisk
 from untrain.core.precision import computing
+from untrain.core.prints import arrays
 from untrain.core.records import Cost, Examples, take
-from untrain.core.roles import Learner, check_fit
+from untrain.core.roles import Learner
 from untrain.learn import heads
 from untrain.learn.problem import task_of
 from untrain.learn.stacked import Member, check_answers, train_together
@@ -141,7 +142,7 @@ def _alone(work: Work, member: Member, train: Examples, seen: Examples) -> tuple
         answers = logits(model, seen, task_of(work.learner))
     except NotFinite as error:
         raise NotFinite(f"the model of seed {member.seed} on {len(member.rows)} examples: {error}") from None
-    return answers, weights_of(model) if work.keep else {}
+    return answers, arrays(model) if work.keep else {}
 
 
 def _together(work: Work, train: Examples, seen: Examples) -> list[tuple[Array, Mapping[str, Array]]]:
@@ -160,10 +161,5 @@ def _together(work: Work, train: Examples, seen: Examples) -> list[tuple[Array, 
     check_answers(work.members, answers)
     kept: list[Mapping[str, Array]] = [{} for _ in models]
     if work.keep:
-        kept = [{f"{name}{n}": a for n, a in weights_of(stack.put_back(at, m)).items()} for at, m in enumerate(models)]
+        kept = [{f"{name}{n}": a for n, a in arrays(stack.put_back(at, m)).items()} for at, m in enumerate(models)]
     return list(zip(answers, kept, strict=True))
-
-
-def weights_of(model: nn.Module) -> dict[str, Array]:
-    """Parameters and buffers by name."""
-    return {n: t.detach().cpu().numpy() for n, t in model.state_dict().items()}

@@ -12,6 +12,7 @@ import torch
 from untrain.core.cost import metered
 from untrain.core.errors import BadInput, DataError, RunFailed, UntrainError
 from untrain.core.precision import computing
+from untrain.core.prints import arrays
 from untrain.core.records import Examples, ForgetRequest, take, to_device
 from untrain.core.roles import Learner, Scenario
 from untrain.core.spec import canonical, sources
@@ -103,8 +104,7 @@ def start(ground: Ground, index: int, store: Store, kind: str = "original") -> E
         with metered() as meter:
             model = ground.learner(take(ground.train, rows), made["seed"])
             cost = meter.read()
-        weights = {n: t.detach().cpu().numpy() for n, t in model.state_dict().items()}
-        return store.put(made, {"cost": asdict(cost)}, {}, {"weights": weights})
+        return store.put(made, {"cost": asdict(cost)}, {}, {"weights": arrays(model)})
 
     return _once(ground, made, store, train)
 

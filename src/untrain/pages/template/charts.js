@@ -49,7 +49,7 @@
   save.addEventListener("click", () => {
     const link = document.createElement("a");
     link.href = URL.createObjectURL(new Blob([document.getElementById("results").textContent], { type: "application/json" }));
-    link.download = "results.json";
+    link.download = save.dataset.name;
     link.click();
   });
 })();

@@ -1,0 +1,28 @@
+"""Fingerprints, and models as arrays."""
+
+import numpy as np
+import torch
+from torch import nn
+
+from untrain.core.prints import array_digest, arrays, fingerprint
+
+
+def test_inputs_in_half_precision_have_fingerprints_by_what_they_hold():
+    x = torch.arange(6.0).reshape(3, 2)
+    for kind in (torch.bfloat16, torch.float16):
+        assert fingerprint(np.arange(3), x.to(kind)) == fingerprint(np.arange(3), x.to(kind).clone())
+        assert fingerprint(np.arange(3), x.to(kind)) != fingerprint(np.arange(3), (x + 1).to(kind))
+        assert array_digest(x.to(kind)) != array_digest(x)
+    assert array_digest(x.bfloat16()) != array_digest(x.bfloat16().view(torch.int16))
+
+
+def test_a_model_in_bfloat16_comes_back_from_its_arrays_bit_for_bit():
+    torch.manual_seed(0)
+    made, other = (nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4)).bfloat16() for _ in range(2))
+    held = arrays(made)
+    assert {n: a.dtype for n, a in held.items()} == {
+        n: np.dtype(np.int64 if "tracked" in n else np.float32) for n in made.state_dict()
+    }
+    other.load_state_dict({n: torch.from_numpy(a) for n, a in held.items()})
+    for name, value in made.state_dict().items():
+        assert torch.equal(other.state_dict()[name], value)
