@@ -9,7 +9,8 @@ from torch import nn
 
 from untrain.core.errors import BrokenPromise, DataError, MaskError, ModelError, NotFinite
 from untrain.core.records import Examples, Mask, Problem
-from untrain.core.roles import Localizer, Unlearner, check_fit, sealed, settle
+from untrain.core.fit import check_fit
+from untrain.core.roles import Localizer, Unlearner, sealed, settle
 from untrain.core.steps import Steps
 from untrain.learn.train import Train
 from untrain.localize.everything import Everything

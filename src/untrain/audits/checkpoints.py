@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from untrain.core.errors import DataError, ModelError
-from untrain.core.roles import check_fit
+from untrain.core.fit import check_fit
 from untrain.jobs import Scene
 from untrain.learn.problem import task_of
 

@@ -12,9 +12,10 @@ from torch import nn
 
 from untrain.core import guard as guards
 from untrain.core.evaluator import About, Array, Measured, Prepared
+from untrain.core.fit import check_fit
 from untrain.core.precision import computing
 from untrain.core.records import Examples, Observation, Task
-from untrain.core.roles import check_fit, sealed
+from untrain.core.roles import sealed
 from untrain.core.spec import Spec
 
 

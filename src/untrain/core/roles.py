@@ -14,9 +14,11 @@ from torch import Tensor, nn
 
 from untrain.core import guard as guards
 from untrain.core.cost import metered
-from untrain.core.errors import DataError, MaskError, ModelError, NotFinite, SpecError
+from untrain.core.errors import DataError, MaskError, ModelError, SpecError
+from untrain.core.fit import check_fit
+from untrain.core.population import Ensemble
 from untrain.core.precision import channels_last
-from untrain.core.records import Data, Examples, Head, Mask, Outcome, Problem, Task, batch_of
+from untrain.core.records import Data, Examples, Head, Mask, Outcome, Problem
 from untrain.core.spec import Spec
 from untrain.core.together import join, summed, weighed
 
@@ -102,33 +104,6 @@ class Unlearner(Spec, role=True):
         if isinstance(self, Localized):
             raise SpecError(f"{self!r} is confined already: join one unlearner and one localizer")
         return Localized(unlearner=self, localizer=localizer)
-
-
-def check_fit(model: nn.Module, task: Task, examples: Examples) -> None:
-    """Check at the door that a model, which is in eval mode, and examples go together.
-
-    Raises:
-        ModelError: the model has no parameters, does not take such examples, or knows fewer classes.
-        NotFinite: the model holds NaN or infinite weights.
-    """
-    name, shape = type(model).__name__, tuple(examples.x.shape[1:])
-    params = list(model.parameters())
-    guards.check_shaped(model)
-    if not params:
-        raise ModelError(f"{name} has no parameters: there is nothing that could forget")
-    if not all(bool(torch.isfinite(p).all()) for p in params):
-        raise NotFinite(f"{name} holds NaN or infinite weights before anything was done")
-    batch = batch_of(examples, np.arange(1), params[0].device)
-    try:
-        with torch.no_grad():
-            logits = task.logits(model, batch)
-    except (RuntimeError, ValueError, TypeError, AssertionError, IndexError) as error:
-        first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ModelError(f"{name} cannot take examples of shape {shape}: {first}") from None
-    if logits.ndim != 2 or logits.shape[1] < examples.classes:
-        raise ModelError(
-            f"{name} answers with shape {tuple(logits.shape)}; {examples.classes} classes need (batch, {examples.classes})"
-        )
 
 
 def settle(model: nn.Module, problem: Problem) -> Problem:
@@ -273,6 +248,17 @@ class Request(Spec, role=True):
     @abstractmethod
     def draw(self, train: Examples) -> np.ndarray[Any, Any]:
         """Rows of ``train`` to forget, without repetition."""
+
+    def named(self, given: Examples) -> np.ndarray[Any, Any]:
+        """Rows that must not be set apart before training; none where whatever is left to train on is drawn from."""
+        return self.draw(given)
+
+    def ensemble(self) -> Ensemble | None:
+        """The models that have to be asked before this can be drawn; None where the data are enough.
+
+        What they tell is a column of the training data when ``draw`` gets them: ``core.population.MEMORIZATION``.
+        """
+        return None
 
 
 class Noise(Spec, role=True):

@@ -12,8 +12,9 @@ from untrain.core.augment import Augment
 from untrain.core.batches import count
 from untrain.core.errors import ModelError
 from untrain.core.examples import walk
+from untrain.core.fit import check_fit
 from untrain.core.records import Batch, Examples, Plan, Task
-from untrain.core.roles import Architecture, Learner, check_fit, own_randomness
+from untrain.core.roles import Architecture, Learner, own_randomness
 from untrain.core.steps import Steps, epochs_of
 from untrain.learn.descend import descend
 from untrain.tasks.classify import Classify

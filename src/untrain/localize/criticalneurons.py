@@ -12,10 +12,11 @@ from torch import Tensor, nn
 
 from untrain.core.cost import Counter, note
 from untrain.core.errors import BadInput, ModelError, NotFinite
+from untrain.core.fit import check_fit
 from untrain.core.memory import in_halves
 from untrain.core.prints import salted
 from untrain.core.records import Batch, Head, Problem, batch_of
-from untrain.core.roles import Localizer, check_fit
+from untrain.core.roles import Localizer
 from untrain.core.shards import is_sharded
 from untrain.core.steps import Count, Keep
 from untrain.core.together import team

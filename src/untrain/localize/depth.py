@@ -6,8 +6,8 @@ from typing import Any
 
 from torch import nn
 
+from untrain.core.fit import check_fit
 from untrain.core.records import Problem
-from untrain.core.roles import check_fit
 
 
 def from_the_input(model: nn.Module, problem: Problem) -> list[str]:

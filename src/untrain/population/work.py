@@ -18,10 +18,11 @@ from torch import nn
 
 from untrain.core.cost import metered
 from untrain.core.errors import NotFinite, RunFailed
+from untrain.core.fit import check_fit
 from untrain.core.ondisk import OnDisk
 from untrain.core.precision import computing
 from untrain.core.records import Cost, Examples, take
-from untrain.core.roles import Learner, check_fit
+from untrain.core.roles import Learner
 from untrain.learn import heads
 from untrain.learn.problem import task_of
 from untrain.learn.stacked import Member, check_answers, train_together
