@@ -45,6 +45,7 @@ ORDER = (
         "course",
         "auditing",
         "located",
+        "memorizing",
         "listing",
         "commands",
         "tables",
@@ -52,6 +53,7 @@ ORDER = (
         "options",
         "cliaudit",
         "clilocalize",
+        "climemorize",
         "cli",
         "__main__",
     ),
@@ -64,6 +66,7 @@ ALSO = {
     "options": {"typer"},
     "cliaudit": {"typer"},
     "clilocalize": {"typer"},
+    "climemorize": {"typer"},
     "tables": {"rich"},
     "pages": {"jinja2", "markupsafe"},
 }

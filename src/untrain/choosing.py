@@ -8,8 +8,10 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
+import torch
 
 from untrain.attribute.choice import choice
+from untrain.core.errors import BadInput
 from untrain.core.population import MEMORIZATION, Ensemble, Population
 from untrain.core.prints import array_digest
 from untrain.core.records import Data, Examples, to_device
@@ -24,6 +26,10 @@ from untrain.population.uses import answers, memorization
 from untrain.progress import Progress, Tell
 from untrain.store import Store
 
+NO_GPU = (
+    "an ensemble is trained on a GPU of this machine or on CPUs elsewhere, not on GPUs elsewhere: have its scores written by "
+    "`untrain memorize SCENARIO --device cuda --out scores.csv` where a GPU is, and name them, scores='scores.csv'"
+)
 Before = Callable[[Scenario, Data, int], None]
 
 
@@ -78,11 +84,17 @@ def some(train: Examples, by: Request) -> Chosen:
 
 
 def asked(scenario: Scenario, found: Data, ensemble: Ensemble, means: Means) -> Population:
-    """The answers of an ensemble; what is in the store is not trained again, nor by two processes at once."""
+    """The answers of an ensemble; what is in the store is not trained again, nor by two processes at once.
+
+    Raises:
+        BadInput: it would have to be trained on GPUs of other machines.
+    """
     crew = means.crew or Here(means.setting.threads)
     learner, subsets, data = scenario.learner(), _subsets(ensemble), _placed(found, crew, means.setting)
     with means.store.alone(digest(["ensemble", canonical(learner), array_digest(found.train.x, found.train.y), asdict(ensemble)])):
         missing = unfinished(learner, *data, subsets, store=means.store, crew=crew)
+        if missing and crew.apart and torch.device(means.setting.device).type != "cpu":
+            raise BadInput(NO_GPU)
         if missing and means.before is not None:
             means.before(scenario, found, missing)
         telling = _Telling(crew, means.tell, missing)

@@ -198,8 +198,8 @@ def _submit(
 ) -> None:  # fmt: skip
     comparison, scene, job = what
     if crew.apart:
-        asked = scene.asked if scene.chosen else None  # which a worker could not draw by itself
-        crew.submit(name, in_worker, key, comparison.scenario, job, comparison.seed, setting, address, parcel, asked)
+        given = (key, comparison.scenario, scene.asked, job, comparison.seed, setting, address, parcel)
+        crew.submit(name, in_worker, *given)
     else:
         crew.submit(name, do, scene, job, comparison.seed, setting, store)
 

@@ -26,28 +26,28 @@ class Delivery:
 
 
 def in_worker(
-    key: str, scenario: Scenario, job: Job, seed: int, setting: Setting, at: Address, start: bytes | None = None,
-    asked: ForgetRequest | None = None,
+    key: str, scenario: Scenario, asked: ForgetRequest, job: Job, seed: int, setting: Setting, at: Address,
+    start: bytes | None = None,
 ) -> Delivery:  # fmt: skip
     """Do a job in a process of its own; the scenes of a run are opened once.
 
     Args:
         key: of the entry.
         scenario: its scene is opened here.
+        asked: what is to be forgotten; the file or the models that told it need not be here.
         job: what to make.
         seed: from which all seeds are derived.
         setting: device and threads.
         at: the run's store.
         start: the packed entry of the original, for where the store is not seen.
-        asked: what is to be forgotten, where models had to be asked to know it; None has the request drawn here.
 
     Raises:
         RunFailed: here the ingredients are others than where the run began.
     """
     torch.set_num_threads(setting.threads)
-    name = f"{scenario!r} on {setting.device} {asked.digest if asked else ''}"
+    name = f"{scenario!r} on {setting.device}, {asked.digest}"
     if name not in _scenes:
-        _scenes[name] = open_scene(scenario, setting, None if asked is None else lambda *_: Chosen(asked))
+        _scenes[name] = open_scene(scenario, setting, lambda *_: Chosen(asked))
     scene = _scenes[name]
     if key_of(ingredients(scene, job, seed, setting)) != key:
         raise RunFailed("code, data or versions differ where the work is done: have the same everywhere, and run it again")
