@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from untrain.core.errors import BrokenPromise, DataError, MaskError, ModelError, NotFinite
-from untrain.core.records import Examples, Mask, Problem
 from untrain.core.fit import check_fit
+from untrain.core.records import Examples, Mask, Problem
 from untrain.core.roles import Localizer, Unlearner, sealed, settle
 from untrain.core.steps import Steps
 from untrain.learn.train import Train

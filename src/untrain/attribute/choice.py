@@ -56,7 +56,7 @@ def choice(
         half: to which half each model belongs, bool (m,), each half with models enough; None where there are too few.
         pick: memorization of all examples (n,) -> the rows that are chosen.
         pool: rows that could be chosen.
-        level: of the interval, Student's over models.
+        level: of the interval, Student's over models; it holds the truth at least that often.
 
     Source: ours. Choosing and measuring by the same models is biased upwards, as the best of many noisy numbers is; the two
         are kept apart as in cross-fitting (Chernozhukov et al. 2018).
@@ -90,7 +90,8 @@ def _halves(answers: Array, seen: Array, half: Array | None, pick: Callable[[Arr
         return None, None, None, None
     found = [mean_of(answers[sides[1 - s]], seen[sides[1 - s]], chosen[s]) for s in (0, 1)]
     mean = (found[0][0] + found[1][0]) / 2
-    wide = np.sqrt(found[0][1] ** 2 + found[1][1] ** 2) / 2 * stats.t.ppf((1 + level) / 2, max(len(half) - 4, 1))
+    # The two err alike: what by noise was chosen in one half is measured with that noise by the other. So errors are averaged.
+    wide = (found[0][1] + found[1][1]) / 2 * stats.t.ppf((1 + level) / 2, max(len(half) // 2 - 2, 1))
     return mean, max(mean - wide, -1.0), min(mean + wide, 1.0), len(np.intersect1d(chosen[0], chosen[1])) / len(chosen[0])
 
 
