@@ -192,8 +192,8 @@ class Blind:
     def __init__(self, spoil=lambda answer: answer):
         self.tasks, self.answers, self.spoil = [], [], spoil
 
-    def submit(self, name, work, key, scenario, job, seed, setting, at, start):
-        self.tasks.append((name, work, (key, scenario, job, seed, setting, replace(at, word="another"), start)))
+    def submit(self, name, work, key, scenario, asked, job, seed, setting, at, start):
+        self.tasks.append((name, work, (key, scenario, asked, job, seed, setting, replace(at, word="another"), start)))
 
     def finished(self):
         name, work, args = self.tasks.pop(0)

@@ -11,7 +11,7 @@ from untrain import parse
 from untrain.conduct import Comparison, todo_of
 from untrain.core.spec import canonical
 from untrain.jobs import Job, Setting, ingredients, open_scene
-from untrain.pricing import Price, asked_steps, lasting, over, pilot, price, steps_of
+from untrain.pricing import Price, asked_steps, lasting, over, pilot, price, price_of, steps_of, together
 from untrain.store import Store, key_of
 
 SCENARIO = "Digits(model=ConvNet(width=2), steps=Steps(lr=0.1, epochs=3, batch=100))"
@@ -138,3 +138,26 @@ def test_the_price_of_what_is_done_is_nothing(tiny):
     assert (found["train"], found["stored"]) == (0, 2 + 4 + 4 * 2)
     more = ut.price(tiny.scenario, tiny.methods, store=tiny.store, seeds=2, oracles=6)
     assert (more["train"], more["basis"]) == (2, "records")
+
+
+def test_an_ensemble_costs_half_the_examples_of_each_model_by_records_of_its_own_kind_first(scene, tmp_path):
+    store = Store(tmp_path)
+    planted(store, scene, 900.0, 100)
+    made = {"kind": "member", "label": "it", "learner": canonical(scene.learner), "device": "cpu", "threads": 1}
+    store.put(made | {"precision": "float32"}, {"cost": {"seconds": 3.0, "forward": 300}})
+    rows = len(scene.data.train) // 2
+    found = price_of(12, 16, scene, store, Setting(precision="bfloat16"), 3)
+    assert found.seconds == pytest.approx(3.0 / 300 * 3 * rows * 12 / 3)
+    assert (found.train, found.stored, found.basis, found.kinds) == (12, 4, "records", {"ensemble": 12})
+    assert price_of(0, 16, scene, None, Setting(), 1).told() == "price: nothing to train, 16 models are in the store"
+
+
+def test_prices_add_up():
+    first = Price(12, 4, 10.0, 2, "records", {"ensemble": 12})
+    then = Price(3, 1, 5.0, 2, "pilot", {"original": 1, "oracle": 2})
+    both = together(first, then)
+    assert (both.train, both.stored, both.seconds, both.basis) == (15, 5, 15.0, "both")
+    assert both.kinds == {"ensemble": 12, "original": 1, "oracle": 2}
+    assert together(first, Price(3, 1, None, 2, "nothing", {})).seconds is None
+    assert together(first, first).kinds == {"ensemble": 24}
+    assert together(first, Price(0, 9, 0.0, 2, "nothing", {})).basis == "records"

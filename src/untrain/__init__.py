@@ -18,6 +18,7 @@ _HOMES = {
     "audit": "untrain.commands",
     "price": "untrain.commands",
     "localize": "untrain.commands",
+    "memorize": "untrain.commands",
     "check": "untrain.commands",
     "parse": "untrain.core.spec",
     "Problem": "untrain.core.records",

@@ -172,7 +172,7 @@ def of_scenario(
     refused([first], way, page)
     held = Store(store)
     with crewed([first], held, way) as crew:
-        (scene,) = scenes_of([first], way, False)
+        (scene,) = scenes_of([first], way, held, crew, False)
         keys, kind, notes = foreign(arrays, checkpoints, scene, way, held, ours)
         count = len(keys["unlearned"])
         comparison = oracles_alone(scenario, wanted or (ALONE if count == 1 else SEVERAL), seed) if ours else first

@@ -14,6 +14,7 @@ import typer
 from untrain import commands
 from untrain.cliaudit import audit
 from untrain.clilocalize import localize
+from untrain.climemorize import memorize
 from untrain.core.errors import BadInput, MissingExtra, RunFailed
 from untrain.options import Evaluators, Images, Json, Looks, Observe, On, PriceOnly, Seed, StoreAt, Workers
 from untrain.terminal import finish, home, listed, priced, searched, show_json, size, spoken, teller
@@ -104,6 +105,7 @@ def run(
 
 app.command()(audit)
 app.command()(localize)
+app.command()(memorize)
 
 
 @app.command()

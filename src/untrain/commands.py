@@ -19,6 +19,7 @@ from untrain.listing import observers as observers
 from untrain.listing import scenarios as scenarios
 from untrain.listing import show as show
 from untrain.located import localize as localize
+from untrain.memorizing import memorize as memorize
 
 if TYPE_CHECKING:
     from untrain.conduct import Progress

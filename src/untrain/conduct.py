@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 from typing import Any
 
 import torch
 
+from untrain.choosing import chooser
 from untrain.core.errors import BadInput, RunFailed
 from untrain.core.observer import Observer
 from untrain.core.roles import Scenario
 from untrain.core.spec import canonical, sendable
 from untrain.crew import Crew, Here, cores
-from untrain.jobs import Delivery, Job, Method, Scene, Setting, do, in_worker, ingredients, open_scene
+from untrain.jobs import Job, Method, Scene, Setting, do, ingredients, open_scene
 from untrain.observing import watch
 from untrain.parcel import Address, addressed, pack, unpack
+from untrain.progress import Progress as Progress
+from untrain.progress import Tell as Tell
 from untrain.runs import Sizes, lay
 from untrain.store import Entry, Store, key_of
+from untrain.worker import Delivery, in_worker
 
 
 @dataclass(frozen=True)
@@ -41,24 +45,6 @@ class Comparison:
     oracles: int = 6
     seed: int = 0
     observers: tuple[Observer, ...] = ()
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a run is: jobs done and in all, what was done last, seconds gone and seconds left as far as is known.
-
-    Where something else is to be told than that a job was done, such as that one is tried again, ``note`` tells it.
-    """
-
-    done: int
-    total: int
-    label: str
-    elapsed: float
-    left: float | None
-    note: str | None = None
-
-
-Tell = Callable[[Progress], None]
 
 
 def jobs_of(comparison: Comparison) -> list[Job]:
@@ -89,7 +75,8 @@ def conduct(
     """
     crew = crew or Here(setting.threads)
     # Where others do the work the data are needed here for their digests alone.
-    scenes = [open_scene(c.scenario, replace(setting, device="cpu") if crew.apart else setting) for c in comparisons]
+    choose = chooser(store, setting, crew, tell)
+    scenes = [open_scene(c.scenario, replace(setting, device="cpu") if crew.apart else setting, choose) for c in comparisons]
     make(comparisons, scenes, store, setting, crew, tell)
     return [record(c, s, store, setting, tell) for c, s in zip(comparisons, scenes, strict=True)]
 
@@ -211,7 +198,8 @@ def _submit(
 ) -> None:  # fmt: skip
     comparison, scene, job = what
     if crew.apart:
-        crew.submit(name, in_worker, key, comparison.scenario, job, comparison.seed, setting, address, parcel)
+        given = (key, comparison.scenario, scene.asked, job, comparison.seed, setting, address, parcel)
+        crew.submit(name, in_worker, *given)
     else:
         crew.submit(name, do, scene, job, comparison.seed, setting, store)
 

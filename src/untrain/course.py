@@ -5,19 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from untrain.asked import opened, refuse, whole
+from untrain.choosing import chooser, missing, some, wanted
 from untrain.conduct import Comparison, Progress, Tell, make, portable, record, todo_of, workers_for
 from untrain.core.errors import BadInput, SpecError
 from untrain.core.evaluator import Evaluator
 from untrain.core.observer import Observer
+from untrain.core.records import Data
+from untrain.core.roles import Scenario
 from untrain.core.spec import parse
 from untrain.crew import Processes, each
-from untrain.jobs import Scene, Setting, open_scene
+from untrain.data.request import request
+from untrain.jobs import Chosen, Scene, Setting, open_scene
 from untrain.looks import Look, looked, planned
-from untrain.pricing import Price, price
+from untrain.pricing import Price, before, price, price_of, together, unknown
 from untrain.publish import publish, writable
 from untrain.results import score_away, scored
 from untrain.store import Entry, Store
@@ -113,9 +118,34 @@ def crewed(made: Sequence[Comparison], held: Store, way: Way) -> Iterator[Crew]:
         yield crew
 
 
-def scenes_of(made: Sequence[Comparison], way: Way, apart: bool) -> list[Scene]:
-    """The scenes of comparisons; where others do the work the data are needed here for their digests alone."""
-    return [open_scene(c.scenario, replace(way.setting, device="cpu") if apart else way.setting) for c in made]
+def scenes_of(
+    made: Sequence[Comparison], way: Way, held: Store, crew: Crew, apart: bool, spent: list[Price] | None = None
+) -> list[Scene]:
+    """The scenes of comparisons; an ensemble that a request needs is trained here, unless the store has it.
+
+    Args:
+        made: the comparisons.
+        way: how the work is done.
+        held: where an ensemble is kept.
+        crew: who trains it.
+        apart: whether others do the work, so that the data are needed here for their digests alone.
+        spent: what ensembles cost is added here, and told together with what their comparison will cost; None tells it alone.
+    """
+    setting = replace(way.setting, device="cpu") if apart else way.setting
+    scenes = []
+    for comparison in made:
+
+        def say(first: Price, scene: Scene, comparison: Comparison = comparison) -> None:
+            if spent is not None:
+                spent.append(first)
+                first = together(first, price(todo_of([comparison], [scene], way.setting), held, way.setting, crew.size))
+            way.say(first.told())
+
+        choose = chooser(held, way.setting, crew, way.tell, before(held, way.setting, crew.size, say))
+        scenes.append(open_scene(comparison.scenario, setting, choose))
+        if scenes[-1].chosen:
+            way.say(scenes[-1].chosen["told"])
+    return scenes
 
 
 def conducted(made: list[Comparison], store: str | Path, way: Way, page: Page) -> Document:
@@ -134,8 +164,9 @@ def conducted(made: list[Comparison], store: str | Path, way: Way, page: Page) -
     plan = planned(made[0].seeds, made[0].oracles, way.looks)
     held = Store(store)
     with crewed(made, held, way) as crew:
-        scenes = scenes_of(made, way, crew.apart)
-        cost = priced(made, scenes, held, way, crew.size)
+        spent: list[Price] = []
+        scenes = scenes_of(made, way, held, crew, crew.apart, spent)
+        cost = reduce(together, [*spent, priced(made, scenes, held, way, crew.size)])
 
         def take(some: list[Comparison], more: Mapping[str, Any] | None) -> list[Entry]:
             make(some, scenes, held, way.setting, crew, way.tell)
@@ -180,5 +211,29 @@ def asked_price(made: list[Comparison], store: str | Path, way: Way) -> Document
     held = Store(there) if (there / "STORE.json").exists() else None
     fitting = workers_for(made, way.setting.device, way.setting.threads)
     workers = min(way.workers or fitting, fitting) if way.on == "here" else way.workers or fitting
-    scenes = scenes_of(made, way, way.on != "here")
-    return price(todo_of(made, scenes, way.setting), held, way.setting, workers).document()
+    scenes, found = [], []
+    for comparison in made:
+        scene, ensemble = unasked(comparison, way, held, workers)
+        scenes.append(scene)
+        found += [] if ensemble is None else [ensemble]
+    return reduce(together, [*found, price(todo_of(made, scenes, way.setting), held, way.setting, workers)]).document()
+
+
+def unasked(comparison: Comparison, way: Way, held: Store | None, workers: int) -> tuple[Scene, Price | None]:
+    """The scene of a comparison without training an ensemble, and the price of one that would have to be trained."""
+    lacks: list[tuple[int, int]] = []
+
+    def choose(scenario: Scenario, found: Data) -> Chosen:
+        by = scenario.asked()
+        ensemble = wanted(by, found.train)
+        lacking = 0 if ensemble is None else missing(scenario, found, ensemble, held, way.setting)
+        if ensemble is not None and lacking:
+            lacks.append((lacking, ensemble.models))
+            return some(found.train, by)
+        return Chosen(request(found.train, by)) if held is None else chooser(held, way.setting)(scenario, found)
+
+    scene = open_scene(comparison.scenario, replace(way.setting, device="cpu") if way.on != "here" else way.setting, choose)
+    if not lacks:
+        return scene, None
+    scene = unknown(scene)
+    return scene, price_of(*lacks[0], scene, held, way.setting, workers)

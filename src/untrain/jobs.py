@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -26,11 +25,21 @@ from untrain.data.request import request
 from untrain.learn.problem import problem, task_of
 from untrain.observe.logits import logits
 from untrain.overlaps import kept
-from untrain.parcel import Address, pack, unpack
 from untrain.store import Entry, Store, key_of
 
 Method = Unlearner | Recipe
 Weights = Mapping[str, np.ndarray[Any, Any]]
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What is to be forgotten and, where models had to be asked to know it, what is known of the choice."""
+
+    asked: ForgetRequest
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+Choose = Callable[[Scenario, Data], Chosen]
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +54,7 @@ class Scene:
         retain: rows of the training data that stay.
         prints: digests of the training data, the retain set, the part to tune on, all that is observed, the true labels
             and the untrained model.
+        chosen: what is known of the choice, where models had to be asked for it; else empty.
     """
 
     scenario: Scenario
@@ -53,6 +63,7 @@ class Scene:
     learner: Learner
     retain: np.ndarray[Any, Any]
     prints: Mapping[str, str]
+    chosen: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -83,13 +94,24 @@ class Job:
     method: Method | None = None
 
 
-def open_scene(scenario: Scenario, setting: Setting) -> Scene:
-    """Load the data of a scenario and draw its request."""
+def open_scene(scenario: Scenario, setting: Setting, choose: Choose | None = None) -> Scene:
+    """Load the data of a scenario and draw its request.
+
+    Args:
+        scenario: its spec.
+        setting: where the data are placed.
+        choose: what draws the request; None draws it of the data alone, which not every request can be.
+    """
     found = scenario.load()
     if found.train.classes < 2:
         raise DataError("the training data have one class: there is nothing to tell apart")
-    asked = request(found.train, scenario.asked())
-    retain = np.setdiff1d(np.arange(len(found.train)), np.asarray(asked.rows))
+    chosen = Chosen(request(found.train, scenario.asked())) if choose is None else choose(scenario, found)
+    return scene_of(scenario, found, chosen, setting)
+
+
+def scene_of(scenario: Scenario, found: Data, chosen: Chosen, setting: Setting) -> Scene:
+    """The scene of data that are loaded and a request that is drawn."""
+    retain = np.setdiff1d(np.arange(len(found.train)), np.asarray(chosen.asked.rows))
     learner = scenario.learner()
     train = print_of(found.train)
     prints = {
@@ -101,7 +123,7 @@ def open_scene(scenario: Scenario, setting: Setting) -> Scene:
         "network": network_of(learner, found.train),
     }
     placed = Data(*(to_device(e, setting.device) for e in (found.train, found.valid, found.test)))
-    return Scene(scenario, placed, asked, learner, retain, prints)
+    return Scene(scenario, placed, chosen.asked, learner, retain, prints, chosen.facts)
 
 
 def print_of(examples: Examples) -> str:
@@ -232,50 +254,3 @@ def ask(scene: Scene, model: nn.Module) -> np.ndarray[Any, Any]:
 def keep(model: nn.Module, held: Weights, made: dict[str, Any], record: dict[str, Any], store: Store) -> Entry:
     """The entry of a model: its weights, and in ``held`` its answers and what else is kept of it."""
     return store.put(made, record, held, {"weights": arrays(model)})
-
-
-_scenes: dict[str, Scene] = {}
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """What a worker answers: nothing where it sees the store; else the entry, or that it wants the model to start from."""
-
-    parcel: bytes | None = None
-    wants: bool = False
-
-
-def in_worker(
-    key: str, scenario: Scenario, job: Job, seed: int, setting: Setting, at: Address, start: bytes | None = None
-) -> Delivery:
-    """Do a job in a process of its own; the scenes of a run are opened once.
-
-    Args:
-        key: of the entry.
-        scenario: its scene is opened here.
-        job: what to make.
-        seed: from which all seeds are derived.
-        setting: device and threads.
-        at: the run's store.
-        start: the packed entry of the original, for where the store is not seen.
-
-    Raises:
-        RunFailed: here the ingredients are others than where the run began.
-    """
-    torch.set_num_threads(setting.threads)
-    name = f"{scenario!r} on {setting.device}"
-    if name not in _scenes:
-        _scenes[name] = open_scene(scenario, setting)
-    scene = _scenes[name]
-    if key_of(ingredients(scene, job, seed, setting)) != key:
-        raise RunFailed("code, data or versions differ where the work is done: have the same everywhere, and run it again")
-    if at.seen():
-        do(scene, job, seed, setting, Store(at.path))
-        return Delivery()
-    if job.method is not None and start is None:
-        return Delivery(wants=True)
-    with TemporaryDirectory(prefix="untrain-") as folder:
-        scratch = Store(folder)
-        if start is not None:
-            unpack(start, key_of(ingredients(scene, Job("original", job.index), seed, setting)), scratch)
-        return Delivery(pack(do(scene, job, seed, setting, scratch)))

@@ -69,7 +69,7 @@ def localize(
     refused([only], way, Page(out, command=command))
     held = Store(store)
     with crewed([only], held, way) as crew:
-        (scene,) = scenes_of([only], way, False)
+        (scene,) = scenes_of([only], way, held, crew, False)
         make([only], [scene], held, way.setting, crew, tell)
     masks = _made(scene, asked, seeds, seed, way, held)
     rows = [_row(at, one, masks, seeds) for at, one in enumerate(asked)]

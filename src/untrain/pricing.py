@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 
+from untrain.choosing import Before, some, wanted
 from untrain.conduct import Todo, stands
 from untrain.core.batches import count
 from untrain.core.errors import StoreError, UntrainError
 from untrain.core.precision import computing
-from untrain.core.records import take
-from untrain.core.roles import Localized, Recipe
+from untrain.core.records import Data, take
+from untrain.core.roles import Localized, Recipe, Scenario
 from untrain.core.spec import canonical
 from untrain.core.steps import Steps, epochs_of
-from untrain.jobs import Job, Method, Scene, Setting
+from untrain.jobs import Job, Method, Scene, Setting, scene_of
 from untrain.learn.problem import task_of
 from untrain.observe.logits import logits
 from untrain.store import Entry, Store
 
-READ = 400  # records at most that are looked through
+READ, MEMBERS = 400, 50  # records at most that are looked through, of models and of members of ensembles
 ENOUGH = 5  # records of a kind that are averaged
 WARM, TIMED = 2, 6  # gradient steps of a pilot
 ASKED = 512
@@ -39,7 +40,8 @@ class Price:
         seconds: about how long making them takes here, with all workers; None where nothing is known.
         workers: models that are made at once.
         basis: what the seconds are reckoned from: 'records' of the store, a 'pilot' of a few steps, 'both', or 'nothing'.
-        kinds: how many of each kind are to be made: 'original', 'oracle', 'unlearned'.
+        kinds: how many of each kind are to be made: 'original', 'oracle', 'unlearned' and, where a request needs one,
+            'ensemble'.
     """
 
     train: int
@@ -102,6 +104,53 @@ def price(todo: Todo, store: Store | None, setting: Setting, workers: int) -> Pr
     return Price(len(missing), len(todo) - len(missing), whole, workers, basis, kinds)
 
 
+def price_of(missing: int, models: int, scene: Scene, store: Store | None, setting: Setting, workers: int) -> Price:
+    """What it will cost to make those models of an ensemble that are not in the store.
+
+    It is reckoned by the time of one model alone; models that are trained stacked take less.
+
+    Args:
+        missing: how many are to be made.
+        models: how many it has.
+        scene: its learner and data; whatever is asked there to be forgotten.
+        store: where records may be.
+        setting: where and how the models are made.
+        workers: models that are made at once.
+    """
+    if not missing:
+        return Price(0, models, 0.0, workers, "nothing", {"ensemble": 0})
+    each, basis = Known(store, replace(setting, precision="float32", compiled=False)).member(scene)
+    whole = None if each is None else over([each] * missing, workers)
+    return Price(missing, models - missing, whole, workers, basis, {"ensemble": missing})
+
+
+def together(first: Price, then: Price) -> Price:
+    """The price of both, one after the other."""
+    known = first.seconds is not None and then.seconds is not None
+    seconds = first.seconds + then.seconds if known else None  # type: ignore[operator]
+    bases = {p.basis for p in (first, then) if p.train}
+    basis = "nothing" if not known or not bases else bases.pop() if len(bases) == 1 else "both"
+    train, stored = first.train + then.train, first.stored + then.stored
+    kinds = {kind: first.kinds.get(kind, 0) + then.kinds.get(kind, 0) for kind in {**first.kinds, **then.kinds}}
+    return Price(train, stored, seconds, then.workers, basis, kinds)
+
+
+def before(store: Store, setting: Setting, workers: int, say: Callable[[Price, Scene], None]) -> Before:
+    """What tells the price of an ensemble before it is trained, on a scene where what is to be forgotten is not known yet."""
+
+    def told(scenario: Scenario, found: Data, missing: int) -> None:
+        ensemble = wanted(scenario.asked(), found.train)
+        scene = unknown(scene_of(scenario, found, some(found.train, scenario.asked()), setting))
+        say(price_of(missing, ensemble.models if ensemble else missing, scene, store, setting, workers), scene)
+
+    return told
+
+
+def unknown(scene: Scene) -> Scene:
+    """The scene as long as it is not known which examples are to be forgotten: no oracle of it is in any store."""
+    return replace(scene, prints={**scene.prints, "retain": "not known yet"})
+
+
 def over(seconds: list[float], workers: int) -> float:
     """How long pieces of work take that are shared out among workers: no less than the longest of them."""
     return max([sum(seconds) / workers, *seconds], default=0.0)
@@ -128,8 +177,10 @@ class Known:
         """The latest entries of models, as many as are looked through."""
         if self.records is None:
             self.records = []
-            rows = [] if self.store is None else [r for r in self.store.entries() if r["kind"] in ("model", "unlearned")]
-            for row in rows[::-1][:READ]:
+            rows = [] if self.store is None else self.store.entries()
+            models = [row for row in rows if row["kind"] in ("model", "unlearned")][-READ:]
+            members = [row for row in rows if row["kind"] == "member"][-MEMBERS:]
+            for row in (models + members)[::-1]:
                 try:
                     entry = self.store.get(row["key"])  # type: ignore[union-attr]
                 except StoreError:
@@ -141,12 +192,13 @@ class Known:
     def _alike(self, made: Mapping[str, Any]) -> bool:
         setting = self.setting
         wanted = {"device": torch.device(setting.device).type, "threads": setting.threads, "precision": setting.precision}
-        return all(made.get(name) == value for name, value in (*wanted.items(), ("compiled", setting.compiled)))
+        return all(made.get(name, False) == value for name, value in (*wanted.items(), ("compiled", setting.compiled)))
 
-    def _trained(self, scene: Scene, rows: int) -> float | None:
+    def _trained(self, scene: Scene, rows: int, kind: str = "model") -> float | None:
         """Mean seconds of models of this learner, for each example they saw, times those of a new one."""
         wanted = canonical(scene.learner)
-        costs = [e.record["cost"] for e in self._entries() if e.record["ingredients"].get("learner") == wanted]
+        made = [(e.record["cost"], e.record["ingredients"]) for e in self._entries()]
+        costs = [c for c, of in made if of.get("learner") == wanted and of["kind"] == kind]
         costs = [c for c in costs if c["forward"] > 0][:ENOUGH]
         epochs = epochs_in(scene)
         if not costs or epochs is None:
@@ -164,6 +216,13 @@ class Known:
             seen = start.record.get("cost", {}).get("forward", 0) / epochs if epochs else 0
             found.append(entry.record["cost"]["seconds"] * (len(scene.data.train) / seen if seen else 1.0))
         return float(np.mean(found)) if found else None
+
+    def member(self, scene: Scene) -> tuple[float | None, str]:
+        """About how long a model of an ensemble takes, which sees half of the training data, and by what."""
+        rows = len(scene.data.train) // 2
+        found = (self._trained(scene, rows, kind) for kind in ("member", "model"))
+        recorded = next((seconds for seconds in found if seconds is not None), None)
+        return (recorded, "records") if recorded is not None else self._tried(scene, None, rows)
 
     def _tried(self, scene: Scene, method: Method | None, rows: int) -> tuple[float | None, str]:
         if (id(scene), "pilot") not in self.found:

@@ -187,7 +187,7 @@ def results(
     return {
         "untrain": record["setting"]["untrain"], "run": run.key, "scenario": record["scenario"], "seeds": record["seeds"],
         "oracles": record["oracles"], "seed": record["seed"], "sizes": record["sizes"], "digest": record["digest"],
-        "answers": answers, "level": level, "looks": taken(record, done),
+        "answers": answers, "level": level, "looks": taken(record, done), "chosen": record.get("chosen"),
         "results": done, "overlap": overlap(models["unlearned"]),
         "oracle_cost": cost(models["oracle"], models["oracle"]), "break_even": break_even(done),
         "warnings": warnings(record) + [f"{kind} models: {n}" for kind in ("original", "oracle")
@@ -207,7 +207,8 @@ def overlap(unlearned: dict[str, list[Entry]]) -> list[dict[str, Any]]:
 
 def warnings(record: dict[str, Any]) -> list[str]:
     """What a reader must know beside the scores."""
-    told = [*record.get("warnings", ()), *summary(record)]
+    chosen = record.get("chosen")
+    told = [*([chosen["told"]] if chosen else []), *record.get("warnings", ()), *summary(record)]
     near = record["duplicates"]
     if near is not None and near["near"]:
         told.append(

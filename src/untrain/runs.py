@@ -47,9 +47,10 @@ def lay(scene: Scene, models: Models, sizes: Sizes, store: Store, setting: Setti
         return done
     train, rows = scene.data.train, np.asarray(scene.asked.rows)
     near = near_duplicates(take(train, rows), take(train, scene.retain))
+    how = {"chosen": dict(scene.chosen)} if scene.chosen else {}
     record = {
         "scenario": repr(scene.scenario), "classes": train.classes, "digest": scene.asked.digest, "duplicates": near.counts,
-        **facts(sizes, counted(scene)), "setting": words(setting), **(more or {}),
+        **facts(sizes, counted(scene)), "setting": words(setting), **how, **(more or {}),
     }  # fmt: skip
     inputs = train.x[torch.as_tensor(rows).to(train.x.device)].cpu().numpy()
     return store.put(made, record, {**asked(scene), "forget_inputs": inputs})

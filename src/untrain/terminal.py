@@ -110,6 +110,21 @@ def located_at(document: dict[str, Any], as_json: bool) -> None:
         raise typer.Exit(1)
 
 
+def memorized(document: dict[str, Any], as_json: bool) -> None:
+    """Print how much is memorized, how precisely that is known, and where it was written."""
+    if as_json:
+        show_json(document)
+        return
+    spread = ", ".join(f"{value:.3f} at {100 * float(share):g} %" for share, value in document["spread"].items())
+    error = document["error"]
+    typer.echo(f"memorization of {document['examples']} examples by {document['models']} models: mean {document['mean']:.3f}")
+    typer.echo(
+        f"spread: {spread}; standard error: {error['0.5']:.3f} at 50 %, {error['0.9']:.3f} at 90 %, {error['1']:.3f} at most"
+    )
+    if document["out"]:
+        typer.echo(f"scores: {document['out']}")
+
+
 def finish(whole: dict[str, Any], as_json: bool, document: dict[str, Any] | None = None) -> None:
     """Print a table or the JSON; exit 1 when a method failed."""
     if as_json:

@@ -1,4 +1,4 @@
-"""The record of a population: models that each saw a part of the training data, and which part."""
+"""Records of populations: models that each see a part of the training data, and which part."""
 
 from __future__ import annotations
 
@@ -6,6 +6,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+MEMORIZATION = "memorization"  # the column of training data that holds it, in [-1, 1]
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Models that each see a random half of the training data: how many, and the seed of halves and training."""
+
+    models: int
+    seed: int
 
 
 @dataclass(frozen=True, eq=False)

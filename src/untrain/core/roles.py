@@ -16,6 +16,7 @@ from untrain.core import guard as guards
 from untrain.core.cost import metered
 from untrain.core.errors import DataError, MaskError, ModelError, SpecError
 from untrain.core.fit import check_fit
+from untrain.core.population import Ensemble
 from untrain.core.precision import channels_last
 from untrain.core.records import Data, Examples, Head, Mask, Outcome, Problem
 from untrain.core.spec import Spec
@@ -252,6 +253,17 @@ class Request(Spec, role=True):
     @abstractmethod
     def draw(self, train: Examples) -> np.ndarray[Any, Any]:
         """Rows of ``train`` to forget, without repetition."""
+
+    def named(self, given: Examples) -> np.ndarray[Any, Any]:
+        """Rows that must not be set apart before training; none where whatever is left to train on is drawn from."""
+        return self.draw(given)
+
+    def ensemble(self) -> Ensemble | None:
+        """The models that have to be asked before this can be drawn; None where the data are enough.
+
+        What they tell is a column of the training data when ``draw`` gets them: ``core.population.MEMORIZATION``.
+        """
+        return None
 
 
 class Noise(Spec, role=True):

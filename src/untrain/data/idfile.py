@@ -60,24 +60,29 @@ def _is_heading(first: str, integers: bool) -> bool:
     return bool(re.fullmatch(r"[A-Za-z_ ]+", first)) if integers else bool(HEADING.fullmatch(first))
 
 
-def _text(file: Path, raw: bytes) -> str:
+def text_of(file: Path, raw: bytes, what: str = "one id a line") -> str:
+    """The text of a file.
+
+    Raises:
+        RequestError: it is no UTF-8 text.
+    """
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = "\0"
     if "\0" in text:
         kind = "a NumPy array" if raw.startswith(NUMPY) else "not UTF-8 text"
-        raise RequestError(f"{file} is {kind}, whatever its name says: give a {file.suffix} file with one id a line")
+        raise RequestError(f"{file} is {kind}, whatever its name says: give a {file.suffix} file with {what}")
     return text
 
 
 def _lines(file: Path, raw: bytes) -> list[str]:
-    return [line.strip() for line in _text(file, raw).splitlines() if line.strip()]
+    return [line.strip() for line in text_of(file, raw).splitlines() if line.strip()]
 
 
 def _cells(file: Path, raw: bytes) -> list[str]:
     try:
-        rows = [row for row in csv.reader(_text(file, raw).splitlines(), strict=True) if any(c.strip() for c in row)]
+        rows = [row for row in csv.reader(text_of(file, raw).splitlines(), strict=True) if any(c.strip() for c in row)]
     except csv.Error as error:
         raise RequestError(f"{file} is not a .csv file: {error}") from None
     for number, row in enumerate(rows, 1):

@@ -104,10 +104,8 @@ class Own(Scenario):
         return np.asarray(ids[order[: min(enough, len(ids) - 1)]])
 
     def _named(self, given: Examples) -> Rows:
-        if isinstance(self.request, Random):  # which names nothing; it draws from whatever is left to train on
-            return given.ids[:0]
         try:
-            return np.asarray(given.ids[self.request.draw(given)])
+            return np.asarray(given.ids[self.request.named(given)])
         except RequestError:  # told when the request is made, on the training set
             return given.ids[:0]
 

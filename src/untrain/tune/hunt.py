@@ -5,18 +5,21 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
+from untrain.choosing import chooser
 from untrain.conduct import Comparison, Progress, Tell
 from untrain.core.errors import BadInput, MissingExtra, RunFailed
 from untrain.core.roles import Scenario
-from untrain.core.spec import canonical, digest, sources
-from untrain.crew import threads
-from untrain.jobs import Method, Setting, engine
+from untrain.core.spec import canonical, digest, sendable, sources
+from untrain.crew import Crew, Here, Processes, threads
+from untrain.jobs import Method, Scene, Setting, engine
+from untrain.pricing import Price, before
 from untrain.store import Entry, Store
 from untrain.tune.aims import Aim, Parts, aim_of
 from untrain.tune.space import Space, space, start_of, with_values
@@ -106,11 +109,19 @@ def need_optuna() -> None:
         raise MissingExtra(f"a search needs {error.name}, which is not installed: pip install 'untrain[search]'") from None
 
 
-def opened(hunt: Hunt, setting: Setting, store: Store) -> Open:
-    """Load the data and open the journal; the method as it was given is tried first where the space holds it."""
+def opened(hunt: Hunt, setting: Setting, store: Store, crew: Crew | None = None, tell: Tell | None = None) -> Open:
+    """Load the data and open the journal; the method as it was given is tried first where the space holds it.
+
+    An ensemble that the request needs is trained by the crew, unless the store has it.
+    """
     from untrain.adapters.optuna import Study
 
-    ground = open_ground(hunt.scenario, hunt.seed, setting)
+    def say(cost: Price, scene: Scene) -> None:
+        if tell is not None:
+            tell(Progress(0, 0, "", 0.0, None, cost.told()))
+
+    price = before(store, setting, 1 if crew is None else crew.size, say)
+    ground = open_ground(hunt.scenario, hunt.seed, setting, chooser(store, setting, crew, tell, price))
     aim = aim_of(hunt.objective, ground.wrong)
     key = key_of(hunt, ground, aim)
     facts = {
@@ -237,7 +248,9 @@ def hunted(hunt: Hunt, setting: Setting, store: Store, workers: int = 1, tell: T
         BadInput: the scenario or its request cannot be met.
         RunFailed: no trial was finished, or workers died.
     """
-    at = opened(hunt, setting, store)
+    alone = workers == 1 or not sendable(hunt.scenario)
+    with closing(Here(setting.threads) if alone else Processes(workers, setting.threads)) as hands:
+        at = opened(hunt, setting, store, hands, tell)
     told = teller(at, tell)
     if workers == 1:
         turns(at, told)

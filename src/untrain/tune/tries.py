@@ -17,7 +17,7 @@ from untrain.core.records import Examples, ForgetRequest, take, to_device
 from untrain.core.roles import Learner, Scenario
 from untrain.core.spec import canonical, sources
 from untrain.data.request import request
-from untrain.jobs import Method, Setting, engine, network_of, print_of, seed_of
+from untrain.jobs import Choose, Method, Setting, engine, network_of, print_of, seed_of
 from untrain.learn.problem import problem, task_of
 from untrain.observe.logits import logits
 from untrain.store import Entry, Store, key_of
@@ -52,8 +52,15 @@ class Ground:
     setting: Setting
 
 
-def open_ground(scenario: Scenario, seed: int, setting: Setting) -> Ground:
+def open_ground(scenario: Scenario, seed: int, setting: Setting, choose: Choose | None = None) -> Ground:
     """Load what a search may see; the test data are let go unread.
+
+    Args:
+        scenario: its spec.
+        seed: from which all seeds are derived.
+        setting: device and threads.
+        choose: what draws the request, where an ensemble has to be asked, also about the test data, as in other commands;
+            of what it tells, the request sees the training data alone. None draws it of the training data.
 
     Raises:
         DataError: there is no part to tune on, or nothing to tell apart.
@@ -64,7 +71,7 @@ def open_ground(scenario: Scenario, seed: int, setting: Setting) -> Ground:
         raise DataError("the training data have one class: there is nothing to tell apart")
     if valid is None or len(valid) == 0:
         raise DataError(f"{type(scenario).__name__} sets no validation data apart: a search has nothing to judge by")
-    asked = request(train, scenario.asked())
+    asked = request(train, scenario.asked()) if choose is None else choose(scenario, found).asked
     rows = np.asarray(asked.rows)
     retain = np.setdiff1d(np.arange(len(train)), rows)
     forget = take(train, rows)

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from untrain.core.errors import RequestError
 from untrain.core.records import Examples
 from untrain.core.roles import Request
 from untrain.core.steps import Keep
+from untrain.data.share import share
 
 
 class Random(Request):
@@ -34,17 +34,9 @@ class Random(Request):
         Raises:
             RequestError: a class does not exist, or the classes hold too few examples.
         """
-        for label in self.classes:
-            if not 0 <= label < train.classes:
-                raise RequestError(f"there is no class {label}: the data has classes 0 to {train.classes - 1}")
-        y = train.y.cpu().numpy()
-        pool = np.flatnonzero(np.isin(y, self.classes)) if self.classes else np.arange(len(train))
-        count = round(self.fraction * len(train))
-        if count == 0:
-            raise RequestError(f"fraction={self.fraction:g} of {len(train)} examples is none: ask for a larger share")
-        if count > len(pool):
-            raise RequestError(
-                f"fraction={self.fraction:g} of all {len(train)} examples is {count}, and classes {self.classes} hold "
-                f"{len(pool)}: at most {np.floor(1000 * len(pool) / len(train)) / 1000:g} can be drawn from them"
-            )
+        pool, count = share(train, self.fraction, self.classes)
         return np.sort(np.random.default_rng(self.seed).choice(pool, count, replace=False))
+
+    def named(self, given: Examples) -> np.ndarray[Any, Any]:
+        """None."""
+        return np.zeros(0, dtype=np.int64)

@@ -1,0 +1,54 @@
+"""Forget the examples that models hold by heart more than others."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import Field
+
+from untrain.core.population import Ensemble
+from untrain.core.records import Examples
+from untrain.core.roles import Request
+from untrain.core.steps import Keep
+from untrain.data.ranked import LEAST, Others, Ranking, ranked
+
+
+class Memorized(Request):
+    """``round(fraction * n)`` of the n training examples, those with the largest ``P[right | seen] - P[right | not seen]``.
+
+    Args:
+        fraction: share of the whole training set, whatever the classes.
+        classes: labels, as given, to take from; empty takes from all.
+        seed: of the ensemble's halves and training, and of the lots that decide between equals.
+        models: number of models in the ensemble; the scenario's own learner trains each on a random half.
+        scores: file of scores by id in the place of an ensemble: .csv, .npz, or .npy; empty takes the column 'memorization' of
+            the data where there is one, else an ensemble.
+        others: what becomes of scores in the file for ids that the training data lack.
+
+    Source: Feldman and Zhang 2020, arXiv 2008.03703, eq. 1.
+    Departs: values below 0 count as 0; equals are drawn by lot.
+    """
+
+    fraction: Keep = 0.1
+    classes: tuple[int, ...] = ()
+    seed: Annotated[int, Field(ge=0)] = 0
+    models: Annotated[int, Field(ge=LEAST)] = 64
+    scores: str = ""
+    others: Others = "refuse"
+
+    def draw(self, train: Examples) -> np.ndarray[Any, Any]:
+        """The rows.
+
+        Raises:
+            RequestError: nobody knows the scores, or they are no scores; a class does not exist, or holds too few examples.
+        """
+        return ranked(train, Ranking(True, self.fraction, self.classes, self.seed), self.scores, self.others)
+
+    def named(self, given: Examples) -> np.ndarray[Any, Any]:
+        """None."""
+        return np.zeros(0, dtype=np.int64)
+
+    def ensemble(self) -> Ensemble | None:
+        """Models that each see a half, where no file has the scores."""
+        return None if self.scores else Ensemble(self.models, self.seed)

@@ -1,0 +1,38 @@
+"""How many examples a share of the training data is, and which may be among them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from untrain.core.errors import RequestError
+from untrain.core.records import Examples
+
+
+def share(train: Examples, fraction: float, classes: Sequence[int]) -> tuple[np.ndarray[Any, Any], int]:
+    """Rows to take from, and how many.
+
+    Args:
+        train: the training data.
+        fraction: share of the whole training set, whatever the classes.
+        classes: labels, as given, to take from; empty takes from all.
+
+    Raises:
+        RequestError: a class does not exist, the classes hold too few examples, or the share is none.
+    """
+    for label in classes:
+        if not 0 <= label < train.classes:
+            raise RequestError(f"there is no class {label}: the data has classes 0 to {train.classes - 1}")
+    y = train.y.cpu().numpy()
+    pool = np.flatnonzero(np.isin(y, classes)) if classes else np.arange(len(train))
+    count = round(fraction * len(train))
+    if count == 0:
+        raise RequestError(f"fraction={fraction:g} of {len(train)} examples is none: ask for a larger share")
+    if count > len(pool):
+        raise RequestError(
+            f"fraction={fraction:g} of all {len(train)} examples is {count}, and classes {tuple(classes)} hold "
+            f"{len(pool)}: at most {np.floor(1000 * len(pool) / len(train)) / 1000:g} can be drawn from them"
+        )
+    return pool, count
