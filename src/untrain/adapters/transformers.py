@@ -54,7 +54,8 @@ def of_kind(kind: str, overrides: Overrides, shape: tuple[int, ...], size: tuple
     eye = seen_by(plain)
     part = given if eye is plain else given.setdefault("vision_config", {})
     if hasattr(eye, "image_size"):
-        part["image_size"] = size[0] if size[0] == size[1] else list(size)
+        two = size[0] != size[1] or isinstance(eye.image_size, list | tuple)
+        part["image_size"] = list(size) if two else size[0]
     if hasattr(eye, "num_channels"):
         part["num_channels"] = shape[0]
     for name, value in overrides.items():
@@ -115,11 +116,13 @@ def loaded(name: str, config: Config) -> nn.Module:
     who, (place, more) = f"checkpoint={name!r}", _place(name)
     if Path(place).is_dir() and not any(Path(place).glob("*.safetensors")):
         raise ModelError(f"{who} holds no .safetensors file, and no other is ever unpickled: write one with save_pretrained")
+    if (Path(place) / "adapter_config.json").exists():
+        raise ModelError(f"{who} holds an adapter and no whole model: merge it into its model first")
     with plainly(who):
         made, told = _class(config).from_pretrained(
             place, config=config, use_safetensors=True, ignore_mismatched_sizes=True, output_loading_info=True, **HOW, **more
         )
-    absent = {*told["missing_keys"], *(each[0] for each in told["mismatched_keys"])} - set(heads(config))
+    absent = {*told["missing_keys"], *(e if isinstance(e, str) else e[0] for e in told["mismatched_keys"])} - set(heads(config))
     if absent:
         some = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
         raise ModelError(f"{who} does not hold the weights of its config: {min(absent)}{some} is missing or of another shape")
@@ -215,6 +218,8 @@ def _class(config: Config) -> Any:
         raise ModelError(f"transformers has no image classifier of kind {config.model_type!r}") from None
     several = found if isinstance(found, tuple) else (found,)
     chosen = next((c for c in several if c.__name__ in (config.architectures or ())), several[0])
+    if getattr(chosen, "main_input_name", "pixel_values") != "pixel_values":
+        raise ModelError(f"{chosen.__name__} of transformers takes {chosen.main_input_name}, and no images by themselves")
     config.architectures = [chosen.__name__]
     return chosen
 

@@ -115,13 +115,14 @@ class HuggingFace(Architecture):
         net = held.loaded(self.checkpoint, config) if stored else held.drawn(config)
         eye = held.seen_by(config)
         how = self._preparation(held, config) | ({} if side is None else {"size": side})
-        size = how["size"] or _pair(getattr(eye, "image_size", None))
         channels = getattr(eye, "num_channels", shape[0])
         if shape[0] not in (1, channels):
             raise ModelError(f"{self!r} takes images of {channels} channels, and these have {shape[0]}: convert them")
         setattr(net.config, NOTE, how)
         net.head_names = held.heads(config)
-        net.pixels = Pixels(channels, size, how["mean"], how["std"], how["flip"])
+        with held.plainly(f"how {self!r} prepares images"):
+            size = _pair(how["size"] or getattr(eye, "image_size", None))
+            net.pixels = Pixels(channels, size, how["mean"], how["std"], how["flip"])
         net.pixels.model = f"transformers {held.VERSION}, config {_digest(net.config)}"
         net.register_forward_pre_hook(_prepared, with_kwargs=True)
         return net.eval()
