@@ -53,6 +53,17 @@ def labours(monkeypatch):
     sys.modules.pop("labours", None)
 
 
+@pytest.fixture(scope="session")
+def hugging():
+    """Tiny classifiers of transformers; what is trained there is trained once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(Path(__file__).parent))
+        import hugging
+
+        yield hugging
+        sys.modules.pop("hugging", None)
+
+
 @pytest.fixture
 def log(tmp_path):
     """A folder in which workers leave traces."""

@@ -26,8 +26,8 @@ class Train(Learner):
     Args:
         model: an architecture, or any callable without arguments that makes a torch module.
         steps: step size, length, optimizer, schedule.
-        head: names of the classifier head's parameters; empty finds the last declared linear layer or 1x1
-            convolution with as many answers as there are classes.
+        head: names of the classifier head's parameters; empty takes the model's own ``head_names``, or finds the last
+            declared linear layer or 1x1 convolution with as many answers as there are classes.
         augment: how training images are changed each time they are seen, one after the other.
 
     Source: empirical risk minimisation; the set-up of DEL, arXiv 2412.02432, section 5.

@@ -15,8 +15,8 @@ class Classify(Spec):
     """Cross-entropy on the model's answers; uint8 images are scaled to [0, 1].
 
     Args:
-        head_names: names of the classifier head's parameters; empty finds the last declared linear layer or 1x1
-            convolution with as many answers as there are classes.
+        head_names: names of the classifier head's parameters; empty takes the model's own ``head_names``, or finds the last
+            declared linear layer or 1x1 convolution with as many answers as there are classes.
 
     Source: the classification set-up of DEL, arXiv 2412.02432 (ToTensor only, no normalisation).
     """
@@ -39,13 +39,14 @@ class Classify(Spec):
         return F.cross_entropy(self.logits(model, batch), batch.y, reduction="none")
 
     def head(self, model: nn.Module, classes: int) -> tuple[str, ...]:
-        """Names of the head's parameters: those named, or of the last declared linear layer with ``classes`` answers.
+        """Names of the head's parameters: those named here or by the model, or of the last linear layer with ``classes`` answers.
 
         Raises:
             ModelError: there is no such layer.
         """
-        if self.head_names:
-            return self.head_names
+        named = self.head_names or getattr(model, "head_names", ())
+        if named:
+            return tuple(named)
         wide = [part for part in model.modules() if _answers(part) >= classes]
         if not wide:
             kind = f"{type(model).__name__} has no linear layer with {classes} or more answers"

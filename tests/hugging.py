@@ -1,0 +1,61 @@
+"""Tiny classifiers of transformers, by their configuration: no hub, no download."""
+
+import functools
+
+import numpy as np
+import torch
+
+from untrain.core.records import Examples, Problem
+from untrain.core.steps import Adam, Steps
+from untrain.learn.problem import problem
+from untrain.learn.train import Train
+from untrain.models.huggingface import HuggingFace
+
+ENCODER = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "patch_size": 4}
+TINY = {
+    "vit": {**ENCODER, "intermediate_size": 32, "hidden_dropout_prob": 0.1},
+    "deit": {**ENCODER, "intermediate_size": 32, "architectures": ("DeiTForImageClassificationWithTeacher",)},
+    "dinov2": {**ENCODER, "mlp_ratio": 2},
+    "resnet": {"embedding_size": 8, "hidden_sizes": (8, 16), "depths": (1, 1), "layer_type": "basic"},
+    "convnext": {"hidden_sizes": (8, 16), "depths": (1, 1), "patch_size": 2, "num_stages": 2},
+    "swin": {"embed_dim": 8, "depths": (1, 1), "num_heads": (1, 2), "window_size": 2, "patch_size": 2},
+}
+SHAPE, CLASSES = (1, 8, 8), 3
+
+
+def spec(kind, **more):
+    """The architecture of a kind."""
+    return HuggingFace(kind=kind, config={**TINY[kind], **more.pop("config", {})}, **more)
+
+
+def built(made, shape=SHAPE, classes=CLASSES, seed=0):
+    """A model of an architecture, from a seed."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return made.build(shape, classes)
+
+
+def data(n=60):
+    """Grey images of three patterns with noise, in [0, 1]."""
+    draw = torch.Generator().manual_seed(0)
+    y = torch.arange(n) % CLASSES
+    patterns = torch.rand(CLASSES, *SHAPE, generator=draw)
+    x = (patterns[y] + 0.1 * torch.randn(n, *SHAPE, generator=draw)).clamp(0, 1)
+    return Examples(x, y, np.arange(n), CLASSES)
+
+
+@functools.lru_cache
+def trained(kind) -> tuple[Train, torch.nn.Module, Problem]:
+    """A learner, the model that it trained, which is not to be changed, and a request to forget eight of sixty examples."""
+    learner = Train(model=spec(kind), steps=Steps(lr=0.01, epochs=15, batch=16, optimizer=Adam()))
+    examples = data()
+    return learner, learner(examples, 0), problem(examples, list(range(8)), learner, seed=1, origin=0)
+
+
+def saved(model, folder):
+    """The folder of a checkpoint, written by transformers itself."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    model.save_pretrained(folder)
+    return str(folder)
