@@ -47,7 +47,7 @@ def data(n=60):
 @functools.lru_cache
 def trained(kind) -> tuple[Train, torch.nn.Module, Problem]:
     """A learner, the model that it trained, which is not to be changed, and a request to forget eight of sixty examples."""
-    learner = Train(model=spec(kind), steps=Steps(lr=0.01, epochs=15, batch=16, optimizer=Adam()))
+    learner = Train(model=spec(kind), steps=Steps(lr=0.01, epochs=25, batch=16, optimizer=Adam()))
     examples = data()
     return learner, learner(examples, 0), problem(examples, list(range(8)), learner, seed=1, origin=0)
 

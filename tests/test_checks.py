@@ -28,7 +28,12 @@ from untrain.promises import localizers, trial, unlearners
 from untrain.unlearn.finetune import Finetune
 from untrain.unlearn.nothing import Nothing
 
-NEEDS = {"These": "These(ids=(1, 2))", "Ids": "Ids(path='ids.csv')", "Where": "Where(rule='y == 1')"}
+NEEDS = {
+    "These": "These(ids=(1, 2))",
+    "Ids": "Ids(path='ids.csv')",
+    "Where": "Where(rule='y == 1')",
+    "HuggingFace": "HuggingFace(kind='vit')",
+}
 
 
 def found() -> list[Spec]:

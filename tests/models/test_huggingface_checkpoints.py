@@ -90,10 +90,12 @@ def test_a_head_of_another_size_is_drawn_from_the_seed_and_the_rest_is_the_check
 def test_fresh_weights_are_drawn_for_the_checkpoints_own_configuration(hugging, folder):
     held, fresh = hugging.trained("vit")[1], hugging.built(HuggingFace(checkpoint=folder, weights="fresh"))
     assert [p.shape for p in fresh.parameters()] == [p.shape for p in held.parameters()]
-    weight = "vit.layers.0.mlp.fc1.weight"
+    weight = next(n for n, p in held.named_parameters() if p.shape == (32, 16))
     assert not torch.equal(fresh.state_dict()[weight], held.state_dict()[weight])
     Path(folder, "model.safetensors").unlink()
-    assert torch.equal(hugging.built(HuggingFace(checkpoint=folder, weights="fresh")).state_dict()[weight], fresh.state_dict()[weight])
+    assert torch.equal(
+        hugging.built(HuggingFace(checkpoint=folder, weights="fresh")).state_dict()[weight], fresh.state_dict()[weight]
+    )
 
 
 def test_images_of_another_size_are_resized_to_the_checkpoints_and_grey_ones_coloured(hugging, tmp_path):
@@ -106,7 +108,7 @@ def test_images_of_another_size_are_resized_to_the_checkpoints_and_grey_ones_col
 
 def test_settings_of_a_checkpoint_may_be_changed(hugging, folder):
     net = hugging.built(HuggingFace(checkpoint=folder, config={"hidden_dropout_prob": 0.5}))
-    assert [part.p for part in net.modules() if isinstance(part, torch.nn.Dropout)] == [0.5] * 3
+    assert {part.p for part in net.modules() if isinstance(part, torch.nn.Dropout)} == {0.5}
 
 
 def test_a_reset_to_fresh_values_goes_back_to_the_checkpoint(hugging, folder):
@@ -207,7 +209,7 @@ def test_code_that_a_checkpoint_brings_is_never_run(hugging, folder, tmp_path):
 
 def test_weights_of_another_model_are_refused(hugging, folder):
     edited(folder, "config.json", intermediate_size=24)
-    with pytest.raises(ModelError, match=r"does not hold the weights of its config: vit\.layers\.0\.mlp\.fc1\.bias and 5 more"):
+    with pytest.raises(ModelError, match=r"does not hold the weights of its config: vit\.\S+\.bias and 5 more"):
         hugging.built(HuggingFace(checkpoint=folder))
 
 
@@ -237,7 +239,7 @@ def test_a_folder_that_is_not_there_is_not_looked_for_on_the_hub(name, hugging):
 
 
 def test_a_folder_without_a_configuration_is_told_in_one_line(hugging, tmp_path):
-    with pytest.raises(ModelError, match="checkpoint=.*config.json") as caught:
+    with pytest.raises(ModelError, match=r"checkpoint=.*config\.json") as caught:
         hugging.built(HuggingFace(checkpoint=str(tmp_path)))
     assert "\n" not in str(caught.value)
 

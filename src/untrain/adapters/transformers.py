@@ -16,15 +16,15 @@ import transformers
 from torch import nn
 from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING as CLASSES
 from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES as KINDS
-from transformers.utils import cached_file
 from transformers.utils import logging as bars
+from transformers.utils.hub import cached_file
 
 from untrain.core.errors import MissingExtra, ModelError, UntrainError, suggest
 
 VERSION = str(transformers.__version__)
 PROCESSORS = (("processor_config.json", "image_processor"), ("preprocessor_config.json", ""))
 HUB_ID = r"\w[\w.-]*(/\w[\w.-]*)?"
-# Attention written out: the same for one seed on every device, and its operations are counted.
+# Attention written out: its operations are counted, and on a GPU no fused kernel's backward pass differs from run to run.
 HOW = {"dtype": torch.float32, "attn_implementation": "eager"}
 
 Config = Any  # a transformers.PreTrainedConfig
@@ -102,7 +102,8 @@ def drawn(config: Config) -> nn.Module:
     """
     _class(config)
     with plainly(f"a model of kind {config.model_type!r}"):
-        made: nn.Module = transformers.AutoModelForImageClassification.from_config(config, trust_remote_code=False, **HOW)
+        auto: Any = transformers.AutoModelForImageClassification
+        made: nn.Module = auto.from_config(config, trust_remote_code=False, **HOW)
     return made.eval()
 
 
@@ -166,9 +167,7 @@ def _processing(held: Mapping[str, Any]) -> dict[str, Any]:
     if not held.get("do_normalize", mean is not None) or mean is None or std is None:
         mean, std = [0.0], [1.0]
     mean, std = (list(v) if isinstance(v, list) else [v] for v in (mean, std))
-    return {"mean": [m / scale for m in mean], "std": [s / scale for s in std], "flip": flip} if abs(scale - 1) > 1e-9 else {
-        "mean": mean, "std": std, "flip": flip,
-    }  # fmt: skip
+    return {"mean": [m / scale for m in mean], "std": [v / scale for v in std], "flip": flip}
 
 
 @contextmanager
@@ -180,7 +179,7 @@ def plainly(what: str) -> Iterator[None]:
         ModelError: something else went wrong.
     """
     shown, level = bars.is_progress_bar_enabled(), logging.root.manager.disable
-    bars.disable_progress_bar()
+    bars.disable_progress_bar()  # type: ignore[no-untyped-call]
     logging.disable(logging.CRITICAL)
     try:
         yield
@@ -193,7 +192,7 @@ def plainly(what: str) -> Iterator[None]:
     finally:
         logging.disable(level)
         if shown:
-            bars.enable_progress_bar()
+            bars.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def _line(error: Exception) -> str:
@@ -213,11 +212,11 @@ def _place(name: str) -> tuple[str, dict[str, str]]:
 def _class(config: Config) -> Any:
     """The class that classifies images; of several the one that the configuration names, or else the first."""
     try:
-        found = CLASSES[type(config)]
+        found: Any = CLASSES[type(config)]
     except KeyError:
         raise ModelError(f"transformers has no image classifier of kind {config.model_type!r}") from None
     several = found if isinstance(found, tuple) else (found,)
-    chosen = next((c for c in several if c.__name__ in (config.architectures or ())), several[0])
+    chosen: Any = next((c for c in several if c.__name__ in (config.architectures or ())), several[0])
     if getattr(chosen, "main_input_name", "pixel_values") != "pixel_values":
         raise ModelError(f"{chosen.__name__} of transformers takes {chosen.main_input_name}, and no images by themselves")
     config.architectures = [chosen.__name__]
@@ -228,7 +227,7 @@ def _known(config: Config, overrides: Overrides, who: str) -> None:
     for setting in overrides:
         *path, last = setting.split(".")
         part = _part(config, path)
-        if part is None or not hasattr(part, last):
+        if last.startswith("_") or callable(getattr(part, last, len)):
             known = [n for n in (config if part is None else part).to_dict() if not n.startswith("_")]
             raise ModelError(f"{who} has no setting {setting!r}{suggest(last, known)}; it has {', '.join(sorted(known))}")
 

@@ -112,7 +112,7 @@ class HuggingFace(Architecture):
         else:
             config = held.of_checkpoint(self.checkpoint, dict(self.config), classes)
         stored = self.weights == "pretrained" and self.checkpoint
-        net = held.loaded(self.checkpoint, config) if stored else held.drawn(config)
+        net: Any = held.loaded(self.checkpoint, config) if stored else held.drawn(config)
         eye = held.seen_by(config)
         how = self._preparation(held, config) | ({} if side is None else {"size": side})
         channels = getattr(eye, "num_channels", shape[0])
@@ -125,7 +125,8 @@ class HuggingFace(Architecture):
             net.pixels = Pixels(channels, size, how["mean"], how["std"], how["flip"])
         net.pixels.model = f"transformers {held.VERSION}, config {_digest(net.config)}"
         net.register_forward_pre_hook(_prepared, with_kwargs=True)
-        return net.eval()
+        made: nn.Module = net.eval()
+        return made
 
     def _preparation(self, held: ModuleType, config: Any) -> dict[str, Any]:
         """How pixels are prepared: as the spec says, or the checkpoint's config, or its processor."""
