@@ -91,7 +91,7 @@ def _halves(answers: Array, seen: Array, half: Array | None, pick: Callable[[Arr
     found = [mean_of(answers[sides[1 - s]], seen[sides[1 - s]], chosen[s]) for s in (0, 1)]
     mean = (found[0][0] + found[1][0]) / 2
     # The two err alike: what by noise was chosen in one half is measured with that noise by the other. So errors are averaged.
-    wide = (found[0][1] + found[1][1]) / 2 * stats.t.ppf((1 + level) / 2, max(len(half) // 2 - 2, 1))
+    wide = float((found[0][1] + found[1][1]) / 2 * stats.t.ppf((1 + level) / 2, max(len(half) // 2 - 2, 1)))
     return mean, max(mean - wide, -1.0), min(mean + wide, 1.0), len(np.intersect1d(chosen[0], chosen[1])) / len(chosen[0])
 
 
