@@ -14,6 +14,15 @@ settings.register_profile("steady", deadline=None, derandomize=True, max_example
 settings.load_profile("steady")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _one_precision():
+    """What 'auto' means must not depend on the processor: on some it is bfloat16, and what tests compare would differ."""
+    with pytest.MonkeyPatch.context() as patch:
+        for ask in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+            patch.setattr(torch.cpu, ask, lambda: False, raising=False)
+        yield
+
+
 @dataclass(frozen=True)
 class Tiny:
     """One small real run: its spelling, its store, its folder and its document."""
