@@ -120,7 +120,7 @@ def test_a_run_on_ray_with_a_killed_worker_equals_the_serial_one_bit_for_bit(cre
 @pytest.mark.slow
 def test_a_cluster_is_joined_by_its_address_and_outlives_who_joined(crew, tmp_path):
     address = ray.get_runtime_context().gcs_address
-    where = ["--seeds", "1", "--oracles", "2", "--on", f"ray={address}", "--json"]
+    where = ["--seeds", "1", "--oracles", "2", "--on", f"ray={address}", "--json", "--precision", "float32"]
     command = [sys.executable, "-m", "untrain", "run", *RUN, *where, "--store", str(tmp_path / "s"), "--out", str(tmp_path / "out")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
     assert done.returncode == 0, done.stderr
