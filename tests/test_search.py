@@ -140,8 +140,9 @@ def test_an_oracle_guided_search_says_so_wherever_it_says_anything(tmp_path):
 
 def test_objectives_are_what_they_say():
     scores = {aim.name: aim.score for aim in aims.AIMS}
-    parts = {"valid": 0.9, "alike": 0.7, "forget": 1.0, "oracle_forget": 0.8}
-    assert scores["balanced"](parts) == pytest.approx(0.6)
+    parts = {"valid": 0.9, "alike": 0.7, "noise": 0.1, "forget": 1.0, "oracle_forget": 0.8}
+    assert scores["balanced"](parts) == pytest.approx(0.7)
+    assert scores["balanced"](parts | {"noise": 0.4}) == pytest.approx(0.9)
     assert scores["repair"](parts) == pytest.approx(0.0)
     assert scores["repair"](parts | {"forget": 0.05}) == pytest.approx(0.9)
     assert scores["valid"](parts) == pytest.approx(0.9)
@@ -151,9 +152,12 @@ def test_objectives_are_what_they_say():
 
 def test_held_out_examples_count_by_class_as_often_as_the_class_is_to_be_forgotten():
     right, labels = np.array([True, True, True, False, False, False]), np.array([0, 0, 1, 1, 2, 2])
-    assert tries.weighed(right, labels, np.array([0, 0, 0, 1])) == pytest.approx(0.75 * 1 + 0.25 * 0.5)
-    assert tries.weighed(right, labels, np.array([2, 2, 7])) == 0.0
-    assert tries.weighed(right, labels, np.array([7])) == 0.5
+    value, variance = tries.weighed(right, labels, np.array([0, 0, 0, 1]))
+    assert value == pytest.approx(0.75 * 1 + 0.25 * 0.5)
+    p, q = 3 / 4, 2 / 4  # one more of each kind
+    assert variance == pytest.approx(0.75**2 * p * (1 - p) / 2 + 0.25**2 * q * (1 - q) / 2)
+    assert tries.weighed(right, labels, np.array([2, 2, 7]))[0] == 0.0
+    assert tries.weighed(right, labels, np.array([7]))[0] == 0.5
 
 
 def test_balanced_becomes_repair_where_the_labels_to_forget_are_known_to_be_wrong():

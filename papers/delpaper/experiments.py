@@ -68,7 +68,8 @@ def _filled(row: Row, found: dict[str, Document]) -> Row:
     told = {k: result["cost"].get(k) for k in ("share_of_retraining", "seconds")}
     guard = {k: result["guard"][k] for k in ("may_move", "mask_share", "buffer_drift")}
     return row | told | guard | {
-        "method": name, "error": None, "scores": scores, "verdict": (result["verdict"] or {}).get("state"),
+        "method": name, "error": None, "scores": scores, "verdict": (result["verdict"] or {}).get("says"),
+        "recognised": (result["verdict"] or {}).get("counts", {}).get("recognised"),
         "models": document["models"][name], "notes": result["notes"],
     }  # fmt: skip
 
@@ -107,7 +108,7 @@ def budgets(bench: Bench, scale: Scale, path: str, unlearner: str = "ResetFinetu
         scenario = scale.scenario(path, request)
         for _, name in pairs:
             setting = tuning["classes"][f"{unlearner} @ {name}"]["chosen"]
-            for keep in keeps:
+            for keep in keeps if name != "CriticalNeurons" else [k for k in keeps if k <= 0.1 or k == held.KEEP]:
                 method = None if setting is None else at_budget(setting, name, keep)
                 asked.want(request, scenario, f"{unlearner} @ {name}", method, unlearner=unlearner, localizer=name, keep=keep)
     return asked.met() | {"tuning": tuning}
@@ -116,7 +117,7 @@ def budgets(bench: Bench, scale: Scale, path: str, unlearner: str = "ResetFinetu
 def at_budget(setting: str, localizer: str, keep: float) -> str:
     """A tuned pair with another budget; at 100 % every localizer but the search for critical neurons keeps all."""
     unlearner = setting.partition(" @ ")[0]
-    if localizer == "CriticalNeurons":
+    if localizer == "CriticalNeurons":  # the search spends what it spends: larger budgets change nothing
         return f"{unlearner} @ {held.LOCALIZERS[localizer].format(keep=keep if keep < 0.2 else 1.0)}"
     return f"{unlearner} @ {'Everything()' if keep == 1 else held.LOCALIZERS[localizer].format(keep=keep)}"
 
@@ -159,7 +160,8 @@ def ablations(bench: Bench, scale: Scale, path: str) -> Document:
     for request in REQUESTS:
         scenario = scale.scenario(path, request)
         tuning[request] = bench.tuned(scenario, [held.DEL])
-        for ablation, level, method in variants(tuning[request][held.DEL.label]["chosen"]):
+        chosen = tuning[request][held.DEL.label]["chosen"]
+        for ablation, level, method in variants(chosen or held.DEL.settings[0]):
             asked.want(request, scenario, level, method, ablation=ablation)
     return asked.met() | {"tuning": tuning}
 
@@ -184,7 +186,7 @@ def cost(bench: Bench, scale: Scale, path: str) -> Document:
     tuning = {r: bench.tuned(scale.scenario(path, r), CONTROLLED) for r in REQUESTS}
     found: list[Document] = []
     for share in SHARES:
-        asked = Asked(bench, scale, budget=None if share == 1 else share)
+        asked = Asked(bench, scale, budget=share)
         for request in REQUESTS:
             scenario = scale.scenario(path, request)
             for c in CONTROLLED:
@@ -227,7 +229,9 @@ def sequential(bench: Bench, scale: Scale, path: str, count: int = 10, fraction:
         bench.say(f"{len(rows)} of {len(calls)}: {name}")
     order = list(calls)
     rows.sort(key=lambda r: order.index(f"{r['label']} {r['index']} in a row"))
-    return {"rows": rows, "scenario": scenario, "count": count, "fraction": fraction, "tuning": tuning}
+    return {
+        "rows": rows, "scenario": scenario, "count": count, "fraction": fraction, "tuning": tuning, "retrained": scale.seeds
+    }  # fmt: skip
 
 
 EXPERIMENTS: dict[str, Callable[[Bench, Scale, str], Document]] = {

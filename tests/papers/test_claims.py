@@ -59,22 +59,66 @@ def document(rows):
     return {"rows": rows, "oracles": {"s": oracle}}
 
 
+def found(document, name="main", where="random"):
+    from delpaper.verdicts import CLAIMS
+
+    return {c.text: c for c in CLAIMS[name](document) if c.where == where}
+
+
 def test_claims_of_the_main_table_are_decided_by_planted_models():
-    from delpaper.verdicts import CONTROL, DEL, main
+    from delpaper.verdicts import CONTROL, DEL
 
     rows = [planted(DEL, 0.5), planted(CONTROL, 0.3), planted("Finetune", 0.9), planted("RandomLabel", 0.5)]
-    found = {c.text: c.verdict for c in main(document(rows)) if c.where == "random"}
-    assert found["DEL's gap in forget accuracy is within 1 point"] == "holds"
-    assert found["DEL comes nearer to retraining than Finetune"] == "holds"
-    assert found["DEL comes nearer to retraining than RandomLabel"] == "undecided"
-    assert found["a random mask of equal counts is clearly worse than DEL's, by forget accuracy"] == "holds"
-    assert found["Shallowest forgets better than Deepest"] == "undecided"
+    told = {text: claim.verdict for text, claim in found(document(rows)).items()}
+    assert told["DEL's gap in forget accuracy is within 1 point"] == "holds"
+    assert told["DEL comes nearer to retraining than Finetune"] == "holds"
+    assert told["DEL comes nearer to retraining than RandomLabel"] == "undecided"
+    assert told["a random mask of equal counts is clearly worse than DEL's, by forget accuracy"] == "holds"
+    assert "Shallowest forgets better than Deepest" not in told  # neither has a row
 
 
 def test_a_claim_about_a_method_that_failed_is_undecided_and_says_so():
-    from delpaper.verdicts import DEL, main
+    from delpaper.verdicts import DEL
 
-    rows = [planted(DEL, 0.5), planted("ResetFinetune @ Deepest", 0.4) | {"error": "a loss is NaN"}]
-    claim = next(c for c in main(document(rows)) if c.text.startswith("Shallowest"))
+    claim = found(document([planted(DEL, 0.5), planted("Finetune", 0.4) | {"error": "a loss is NaN"}]))
+    claim = claim["DEL comes nearer to retraining than Finetune"]
     assert (claim.verdict, claim.value) == ("undecided", None)
-    assert "failed" in claim.measured
+    assert "Finetune failed" in claim.measured
+
+
+def test_rows_tuned_with_a_look_at_oracles_are_judged_apart_and_as_ours():
+    from delpaper.verdicts import DEL
+
+    rows = [planted(DEL, 0.9), planted(f"{DEL} (oracle-tuned)", 0.5), planted("Finetune", 0.7)]
+    told = found(document(rows))
+    assert told["DEL comes nearer to retraining than Finetune"].verdict == "fails"
+    looked = told["tuned with a look at oracles, DEL comes nearer to retraining than Finetune"]
+    assert (looked.verdict, looked.ours) == ("holds", True)
+
+
+def test_errors_to_opposite_sides_are_not_equal():
+    from delpaper.verdicts import DEL
+
+    rows = [planted(DEL, 0.55, keep=0.3), planted(f"{DEL} on all", 0.45, keep=0.3)]
+    claim = found(document(rows), "budgets")[
+        "for a random request the score may be taken on all training data: equal within 2 points"
+    ]
+    assert claim.verdict == "fails"
+    assert abs(claim.value) == pytest.approx(10.0)
+
+
+def test_critical_neurons_are_held_against_a_mask_of_their_own_size():
+    from delpaper.verdicts import CRITICAL, DEL
+
+    rows = [planted(DEL, 0.5, keep=0.1), planted(DEL, 0.2, keep=0.3), planted(CRITICAL, 0.4, keep=0.3)]
+    claim = found(document(rows), "budgets")["DEL's mask of 10 % comes nearer than critical neurons with what their search spends"]
+    assert claim.value == pytest.approx(-10.0)
+
+
+def test_a_walk_that_failed_leaves_its_claims_undecided():
+    walks = [{"forgotten": v, "test": 0.5} for v in (0.5, 0.51, 0.49)]
+    rows = [{"label": label, "rows": [w], "error": None} for label in ("oracle", "DEL") for w in walks]
+    told = found({"rows": rows, "count": 10}, "sequential")
+    assert {c.verdict for c in told.values()} == {"undecided"} or all(abs(c.value) < 1e-9 for c in told.values())
+    rows[-1] = {"label": "DEL", "rows": [], "error": "a loss is NaN"}
+    assert all(c.value is None and c.verdict == "undecided" for c in found({"rows": rows, "count": 10}, "sequential").values())

@@ -41,9 +41,13 @@ def test_a_budget_changes_the_mask_and_nothing_else():
         for keep in KEEPS:
             made = ut.parse(at_budget(setting, name, keep))
             assert made.unlearner == ut.parse(setting).unlearner
-            if name != "CriticalNeurons" and keep < 1:
-                held = made.localizer.like if name == "RandomMask" else made.localizer
+            held = made.localizer.like if name == "RandomMask" and keep < 1 else made.localizer
+            if name == "CriticalNeurons":
+                assert held.keep == (keep if keep <= 0.1 else 1.0)
+            elif keep < 1:
                 assert held.keep == keep
+            else:
+                assert held == ut.parse("Everything()")
 
 
 def test_ablations_change_one_thing_at_a_time():
@@ -69,6 +73,34 @@ def test_shorter_runs_keep_the_step_size_and_round_epochs_up():
     assert (made.unlearner.steps.lr, made.unlearner.steps.epochs) == (0.05, 2)
     assert made.localizer == ut.parse("WeightedGrad()")
     assert ut.parse(shortened("Finetune()", scenario, 1.0)).steps.epochs == 15
+
+
+def test_of_settings_the_best_on_validation_data_is_chosen_and_a_failed_one_never():
+    from delpaper.contenders import Contender
+    from delpaper.work import _chosen
+
+    trials = {
+        "a": {"valid": 0.8, "alike": 0.8, "forget": 0.8},
+        "b": {"valid": 0.9, "alike": 0.8, "forget": 0.5},
+        "c": {"error": "a loss is NaN"},
+    }
+    told = _chosen(Contender("it", ("a", "b", "c")), trials, oracle=0.5)
+    assert (told["chosen"], told["oracle_chosen"]) == ("a", "b")
+    lost = _chosen(Contender("it", ("c",) * 2), trials, oracle=0.5)
+    assert lost["chosen"] is None
+
+
+def test_the_price_counts_every_model_once():
+    from delpaper.contenders import Contender
+    from delpaper.prices import Estimate, weight
+
+    scenario = "Digits(steps=Steps(lr=0.1, epochs=10))"
+    assert weight("Finetune(steps=Steps(epochs='30%'))", scenario) == pytest.approx(0.3)
+    plan = Estimate(None, None)
+    plan.tuned(scenario, [Contender("it", ("Finetune()", "Finetune(steps=Steps(lr=0.1))"))])
+    for _ in range(2):
+        plan.compared([(scenario, ["Finetune()"])], (3, 4), False)
+    assert (plan.trials, plan.models) == (2, 3 + 4 + 3)
 
 
 def test_requests_in_a_row_do_not_overlap():
