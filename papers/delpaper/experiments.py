@@ -11,12 +11,10 @@ from typing import Any
 from delpaper import contenders as held
 from delpaper.contenders import Contender, localized
 from delpaper.scales import REQUESTS, Scale
-from delpaper.sequence import walked
 from delpaper.work import Bench, Document
 from untrain import parse
 from untrain.core.roles import Localized
 from untrain.core.steps import Steps
-from untrain.crew import each
 
 KEEPS = (0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0)
 SOME_KEEPS = (0.1, 0.3, 1.0)
@@ -223,7 +221,7 @@ def sequential(bench: Bench, scale: Scale, path: str, count: int = 10, fraction:
         for i in range(scale.seeds)
     }
     rows: list[Row] = []
-    for name, found in each(bench.crew, walked, calls):
+    for name, found in bench.sequences(calls):
         label, index = name.removesuffix(" in a row").rsplit(" ", 1)
         rows.append({"label": label, "method": chosen[label], "index": int(index), **found})
         bench.say(f"{len(rows)} of {len(calls)}: {name}")

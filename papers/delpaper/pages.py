@@ -30,10 +30,10 @@ def lines(name: str, document: Document) -> list[str]:
     counts = {v: sum(c.verdict == v for c in claims) for v in ("holds", "fails", "undecided")}
     told = [
         f"# DEL, {document['scale']} scale: {name}", "",
-        f"{document['date']}, `{document['command']}`, commit {document['commit'][:7]}; {document['machine']}; torch "
-        f"{document['torch']}, {document['precision']}, {document['threads']} thread a process, {document['workers']} processes; "
-        f"{document['originals']} originals, {document['retrained']} oracles, seed {document['seed']}. The last start of the "
-        f"command took {document['seconds_here']} s.", "",
+        f"{document['date']}, `{document['command']}`, commit {document['commit'][:7]}{document['commit'][40:]}; "
+        f"{document['machine']}; torch {document['torch']}, {document['precision']}, {document['threads']} thread a process, "
+        f"{document['workers']} processes; {document['originals']} originals, {document['retrained']} oracles, seed "
+        f"{document['seed']}. The last start of the command took {document['seconds_here']} s.", "",
         f"![{name}]({name}.svg)", "", "## Verdicts", "",
         f"{len(claims)} claims: {counts['holds']} hold, {counts['fails']} fail, {counts['undecided']} are undecided. "
         "Values in points, 95 % intervals by Student's t over originals, with the oracles' part by the jackknife; each claim by "

@@ -59,9 +59,8 @@ class Judge:
 
     def closer(self, text: str, one: str, other: str, side: str = "forget") -> Iterator[Claim]:
         """``one`` comes nearer to the oracles than ``other``."""
-        return self(
-            below, text, f"distance in {NAMES[side]}, less the other's", (one, other), lambda: nearer(self.models, one, other, side)
-        )
+        measured = f"distance in {NAMES[side]}, less the other's"
+        return self(below, text, measured, (one, other), lambda: nearer(self.models, one, other, side))
 
     def equal(self, text: str, one: str, other: str) -> Iterator[Claim]:
         """``one`` and ``other`` have the same accuracy on the forget set, within the margin."""
