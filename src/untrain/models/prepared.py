@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from untrain.core.errors import ModelError
+from untrain.core.errors import ModelError, SpecError
 from untrain.core.roles import Architecture
 from untrain.core.steps import Count, Positive
 
@@ -31,6 +31,16 @@ class Prepared(Architecture):
     crop: Count | None = None
     mean: tuple[float, ...] = ()
     std: tuple[Positive, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.mean and self.model.normalises():
+            raise SpecError(
+                f"Prepared: {self.model!r} normalises its images itself, and they would be twice: leave out mean and std"
+            )
+
+    def normalises(self) -> bool:
+        """Where ``mean`` says so, or its network does."""
+        return bool(self.mean) or self.model.normalises()
 
     def build(self, shape: tuple[int, ...], classes: int) -> nn.Module:
         """A freshly initialised network for images (channels, height, width).
