@@ -67,6 +67,13 @@ def test_a_folder_that_is_not_there_is_named():
         published(FOUR, Taken("/nowhere"))
 
 
+def test_a_folder_may_lie_in_the_users_own(folder, monkeypatch):
+    monkeypatch.setenv("HOME", os.path.dirname(folder))
+    assert len(published(FOUR, Taken(f"~/{os.path.basename(folder)}", 20)).train) == 20
+    with pytest.raises(DataError, match=r"there is no folder '~nobody-here/set'"):
+        published(FOUR, Taken("~nobody-here/set"))
+
+
 def test_a_folder_without_the_files_is_told(tmp_path):
     with pytest.raises(DataError, match=r"there is no file '.*train.parquet'"):
         published(FOUR, Taken(str(tmp_path)))

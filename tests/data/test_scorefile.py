@@ -44,6 +44,14 @@ def test_an_id_that_several_rows_bear_gives_all_of_them_its_score(tmp_path):
     assert scores(file, train(["ann", "bob", "ann"]), False).tolist() == [0.5, 0.25, 0.5]
 
 
+def test_a_file_may_lie_in_the_users_own_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    csv(tmp_path, "id,memorization\n" + "".join(f"{i},{v}\n" for i, v in zip(IDS, VALUES, strict=True)))
+    assert Memorized(fraction=0.5, scores="~/scores.csv").draw(train()).tolist() == [1, 3]
+    with pytest.raises(RequestError, match=r"cannot read scores from '~nobody-here/scores.csv'"):
+        Memorized(fraction=0.5, scores="~nobody-here/scores.csv").draw(train())
+
+
 def test_scores_of_a_larger_set_are_taken_when_that_is_said(tmp_path):
     file = csv(tmp_path, "id,memorization\n" + "".join(f"{i},{i / 20}\n" for i in range(20)))
     with pytest.raises(RequestError, match=r"scores 16 ids that the training data lack: 0, 1, 2, 4, 6, .*others='ignore'"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Callable
 from contextlib import suppress
@@ -100,7 +101,8 @@ def _drawn(y: Rows, size: int) -> list[Rows]:
 
 
 def _read(source: Published, taken: Taken, part: str, pick: Pick) -> Examples:
-    files = parquets(Path(taken.path), part, *(["test"] if part == source.test else [])) if taken.path else []
+    folder = Path(os.path.expanduser(taken.path))
+    files = parquets(folder, part, *(["test"] if part == source.test else [])) if taken.path else []
 
     def read(**how: Any) -> Any:
         made = reader()
