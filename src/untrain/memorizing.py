@@ -15,13 +15,13 @@ from untrain.core.errors import BadInput, DataError
 
 if TYPE_CHECKING:
     from untrain.attribute.memorization import Owed
-    from untrain.conduct import Progress
     from untrain.core.population import Ensemble
     from untrain.core.records import Data, Examples
     from untrain.core.roles import Scenario
     from untrain.course import Way
     from untrain.crew import Crew
     from untrain.pricing import Price
+    from untrain.progress import Progress
     from untrain.store import Store
 
 Document = dict[str, Any]
