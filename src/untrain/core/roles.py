@@ -250,6 +250,10 @@ class Architecture(Spec, role=True):
         """Whether it normalises its inputs itself, so that nobody is to do it before."""
         return False
 
+    def sees(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """What its layers get of an input of ``shape``: the same, unless it crops or resizes it first."""
+        return shape
+
 
 class Request(Spec, role=True):
     """Chooses what to forget; drawn once, whatever the training seeds."""

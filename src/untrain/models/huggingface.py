@@ -132,6 +132,10 @@ class HuggingFace(Architecture):
         """As its checkpoint was trained, or as ``mean`` and ``std`` say."""
         return bool(self.checkpoint or self.mean)
 
+    def sees(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Images of ``size``, where it is given."""
+        return shape if self.size is None else (shape[0], self.size, self.size)
+
     def _preparation(self, held: ModuleType, config: Any) -> dict[str, Any]:
         """How pixels are prepared: as the checkpoint's config or its processor says, but for what the spec does."""
         found: dict[str, Any] = {"mean": [0.0], "std": [1.0], "flip": False, "size": None} | (getattr(config, NOTE, None) or {})
