@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import settings
@@ -21,6 +22,17 @@ def _one_precision():
         for ask in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
             patch.setattr(torch.cpu, ask, lambda: False, raising=False)
         yield
+
+
+@pytest.fixture(scope="session")
+def bits_of():
+    """Reads a stored mask: bool (p,), parameters in the model's order."""
+
+    def read(entry):
+        total = sum(size for _, size in entry.record["layers"].values())
+        return np.unpackbits(entry.array("bits"), count=total).astype(bool)
+
+    return read
 
 
 @dataclass(frozen=True)

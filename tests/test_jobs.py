@@ -145,6 +145,16 @@ def test_a_plug_ins_own_exception_is_a_result_and_the_machines_is_not(scene, tmp
         assert not [r for r in store.entries() if r["kind"] == "unlearned"]
 
 
+def test_a_model_that_fails_where_its_mask_is_laid_out_is_that_methods_failure(scene, tmp_path, monkeypatch):
+    def fail(*_args):
+        raise ZeroDivisionError("by zero")
+
+    monkeypatch.setattr("untrain.jobs.kept", fail)
+    method = parse("Finetune(steps=Steps(epochs=1)) @ WeightedGrad()")
+    entry = do(scene, Job("unlearned", 0, method), 0, Setting(), Store(tmp_path))
+    assert entry.record["error"] == "ZeroDivisionError: by zero"
+
+
 FINETUNE = "Finetune(steps=Steps(lr=0.05, epochs=2, batch=64))"
 
 

@@ -10,7 +10,6 @@ import pytest
 import untrain as ut
 from untrain import commands, located
 from untrain.core.errors import BadInput, SpecError
-from untrain.overlaps import bits_of
 from untrain.publish import masks_csv
 from untrain.store import Store
 from untrain.tables import mask_tables
@@ -63,7 +62,7 @@ def test_masks_are_those_of_a_run_of_the_same_seed(tiny):
         assert masks[record["ingredients"]["model"]].record["layers"] == record["layers"]
 
 
-def test_a_mask_is_stored_bit_by_bit(tiny, told):
+def test_a_mask_is_stored_bit_by_bit(tiny, told, bits_of):
     held = Store(tiny.store)
     for entry in (held.get(e["key"]) for e in held.entries() if e["kind"] == "mask"):
         if not entry.record.get("error"):
@@ -161,7 +160,7 @@ def test_layers_stand_in_the_order_in_which_an_example_meets_them(tiny):
     assert kept == sorted(kept)
 
 
-def test_the_masks_of_a_run_are_kept_bit_by_bit_and_compared(tiny):
+def test_the_masks_of_a_run_are_kept_bit_by_bit_and_compared(tiny, bits_of):
     held = Store(tiny.store)
     entries = [e for e in map(held.get, (e["key"] for e in held.entries())) if "DEL(" in e.record["ingredients"]["label"]]
     for entry in entries:

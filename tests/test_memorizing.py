@@ -11,6 +11,7 @@ import untrain as ut
 from untrain.cli import app
 from untrain.core.errors import BadInput, DataError
 from untrain.core.records import Data, take
+from untrain.data.scorefile import scores
 from untrain.store import Store
 
 PLAIN = "Digits(model=Mlp(width=8), steps=Steps(lr=0.1, epochs=2, batch=64))"
@@ -51,6 +52,13 @@ def test_the_file_tells_how_precise_each_score_is(store, tmp_path):
     assert set(table["saw"]) == set(table["missed"]) == {8.0}
     assert document["mean"] == pytest.approx(table["memorization"].mean())
     assert document["error"]["1"] == pytest.approx(table["error"].max())
+
+
+@pytest.mark.parametrize("name", ["a.NPZ", "a.Csv"])
+def test_an_ending_may_be_in_capitals(store, tmp_path, name):
+    ut.memorize(PLAIN, out=tmp_path / name, models=16, seed=3, store=store)
+    assert [file.name for file in tmp_path.iterdir()] == [name]
+    assert len(scores(tmp_path / name, ut.parse(PLAIN).load().train, False)) == 1258
 
 
 def test_the_command_tells_its_price_and_then_its_scores(store, tmp_path, monkeypatch):

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from untrain.core.records import Examples, Mask, Problem
-from untrain.overlaps import bits_of, by_layer, compared, has_mask, kept
+from untrain.overlaps import by_layer, compared, has_mask, kept
 from untrain.store import Store
 from untrain.tasks.classify import Classify
 
@@ -39,7 +39,7 @@ def stored(tmp_path):
     return made
 
 
-def test_bits_are_in_the_models_order_and_layers_in_that_of_an_example(stored):
+def test_bits_are_in_the_models_order_and_layers_in_that_of_an_example(stored, bits_of):
     entry = stored(0, 11)
     assert bits_of(entry).nonzero()[0].tolist() == [6, 7, 8, 19]
     assert list(entry.record["layers"]) == ["head.weight", "head.bias", "stem.weight"]

@@ -15,13 +15,13 @@ from untrain.core.errors import BadInput, DataError
 
 if TYPE_CHECKING:
     from untrain.audits.given import Given, Told
-    from untrain.conduct import Progress
     from untrain.core.evaluator import Evaluator
     from untrain.core.observer import Observer
     from untrain.core.roles import Scenario
     from untrain.course import Page, Way
     from untrain.crew import Crew
     from untrain.jobs import Scene
+    from untrain.progress import Progress
     from untrain.store import Entry, Store
 
 Document = dict[str, Any]

@@ -22,12 +22,12 @@ from untrain.located import localize as localize
 from untrain.memorizing import memorize as memorize
 
 if TYPE_CHECKING:
-    from untrain.conduct import Progress
     from untrain.core.evaluator import Evaluator
     from untrain.core.observer import Observer
     from untrain.core.roles import Scenario
     from untrain.crew import Crew
     from untrain.jobs import Method
+    from untrain.progress import Progress
 
 Document = dict[str, Any]
 Tell = Callable[["Progress"], None]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from untrain.asked import opened, refuse, whole
 from untrain.choosing import chooser, missing, some, wanted
-from untrain.conduct import Comparison, Progress, Tell, make, portable, record, todo_of, workers_for
+from untrain.conduct import Comparison, make, portable, record, todo_of, workers_for
 from untrain.core.errors import BadInput, SpecError
 from untrain.core.evaluator import Evaluator
 from untrain.core.observer import Observer
@@ -23,6 +23,7 @@ from untrain.data.request import request
 from untrain.jobs import Chosen, Scene, Setting, open_scene
 from untrain.looks import Look, looked, planned
 from untrain.pricing import Price, before, price, price_of, together, unknown
+from untrain.progress import Progress, Tell
 from untrain.publish import publish, writable
 from untrain.results import score_away, scored
 from untrain.store import Entry, Store

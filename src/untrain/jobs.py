@@ -229,6 +229,7 @@ def _unlearn(
         with metered(limit, f"the budget of {100 * (setting.budget or 0):g} % of retraining") as meter:
             outcome = method.run(model.eval(), posed)
         answers = ask(scene, outcome.model)
+        where, bits = ({}, {}) if outcome.mask is None else kept(outcome.mask, outcome.model, posed)
     except (RunFailed, BadInput) as error:
         # The same ingredients would fail again: the failure is the result.
         return store.put(made, {"error": str(error), "cost": {}})
@@ -241,7 +242,6 @@ def _unlearn(
     record: dict[str, Any] = {
         "cost": asdict(outcome.cost), "guard": asdict(outcome.guard), "layers": {}, "notes": list(meter.notes)
     }  # fmt: skip
-    where, bits = ({}, {}) if outcome.mask is None else kept(outcome.mask, outcome.model, posed)
     return keep(outcome.model, {"logits": answers, **bits}, made, record | where, store)
 
 

@@ -14,9 +14,9 @@ from untrain.asked import scenario_of, setting_of, whole
 from untrain.core.errors import BadInput, SpecError
 
 if TYPE_CHECKING:
-    from untrain.conduct import Progress
     from untrain.core.roles import Localizer, Scenario
     from untrain.jobs import Scene
+    from untrain.progress import Progress
     from untrain.store import Entry
 
 Document = dict[str, Any]
@@ -112,9 +112,9 @@ def _made(scene: Scene, asked: Sequence[Localizer], seeds: int, seed: int, way: 
 
     import torch
 
-    from untrain.conduct import Progress
     from untrain.core.precision import computing
     from untrain.masking import PARTS, Which, mask_of
+    from untrain.progress import Progress
 
     todo = [(at, index, part) for at in range(len(asked)) for index in range(seeds) for part in (None, *range(PARTS))]
     masks: Masks = {}

@@ -15,13 +15,13 @@ from untrain.core.errors import BadInput, DataError
 
 if TYPE_CHECKING:
     from untrain.attribute.memorization import Owed
-    from untrain.conduct import Progress
     from untrain.core.population import Ensemble
     from untrain.core.records import Data, Examples
     from untrain.core.roles import Scenario
     from untrain.course import Way
     from untrain.crew import Crew
     from untrain.pricing import Price
+    from untrain.progress import Progress
     from untrain.store import Store
 
 Document = dict[str, Any]
@@ -137,7 +137,8 @@ def write(file: Path, train: Examples, owed: Owed) -> None:
     work = file.with_name(f".{file.stem}.{os.getpid()}{file.suffix}")
     try:
         if file.suffix.lower() == ".npz":
-            np.savez(work, **{n: a.astype(str) if a.dtype == object else a for n, a in table.items()})
+            with work.open("wb") as binary:  # a path not ending in .npz as it is spelled here would be given another name
+                np.savez(binary, **{n: a.astype(str) if a.dtype == object else a for n, a in table.items()})
         else:
             with work.open("w", newline="", encoding="utf-8") as text:
                 rows = csv.writer(text)

@@ -27,12 +27,6 @@ def kept(mask: Mask, model: nn.Module, problem: Problem) -> tuple[dict[str, Any]
     return {"layers": counts, "order": from_the_input(model, problem)}, {"bits": np.packbits(flat)}
 
 
-def bits_of(entry: Entry) -> Array:
-    """A mask as bool (p,), parameters in the model's order."""
-    total = sum(size for _, size in entry.record["layers"].values())
-    return np.unpackbits(entry.array("bits"), count=total).astype(bool)
-
-
 def has_mask(entries: Sequence[Entry]) -> bool:
     """Whether all entries have a mask's bits; of one that an older untrain made they were not kept."""
     return bool(entries) and all("bits.npy" in e.record["files"] for e in entries)

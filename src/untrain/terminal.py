@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:
-    from untrain.conduct import Progress
+    from untrain.progress import Progress
 
 
 def show_json(value: Any) -> None:

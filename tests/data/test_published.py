@@ -1,9 +1,13 @@
 """Published images: what is trained, tuned and tested on."""
 
+import os
+import shutil
+
 import datasets
 import numpy as np
 import pytest
 from PIL import Image
+from pyarrow import parquet
 
 from untrain.core.errors import DataError
 from untrain.data.noise.flip import Flip
@@ -61,6 +65,13 @@ def test_more_than_there_is_to_train_and_tune_on_is_refused(folder):
 def test_a_folder_that_is_not_there_is_named():
     with pytest.raises(DataError, match=r"there is no folder '/nowhere': path names one with Parquet files such as train.parquet"):
         published(FOUR, Taken("/nowhere"))
+
+
+def test_a_folder_may_lie_in_the_users_own(folder, monkeypatch):
+    monkeypatch.setenv("HOME", os.path.dirname(folder))
+    assert len(published(FOUR, Taken(f"~/{os.path.basename(folder)}", 20)).train) == 20
+    with pytest.raises(DataError, match=r"there is no folder '~nobody-here/set'"):
+        published(FOUR, Taken("~nobody-here/set"))
 
 
 def test_a_folder_without_the_files_is_told(tmp_path):
@@ -133,6 +144,32 @@ def test_the_same_set_has_the_same_examples_on_disk_and_in_memory(folder, tmp_pa
             assert (a.x == b.x[:]).all()
             assert a.y.tolist() == b.y.tolist()
             assert a.ids.tolist() == b.ids.tolist()
+
+
+def test_two_folders_alike_by_names_sizes_and_times_keep_their_labels_apart(tmp_path):
+    turns = {"one": 0, "other": 1}
+    for name, turn in turns.items():
+        (tmp_path / name).mkdir()
+        for part, n in (("train", 20), ("test", 8)):
+            laid(tmp_path / name, part, range(n), [(row + turn) % 4 for row in range(n)])
+            file = tmp_path / name / f"{part}.parquet"
+            parquet.write_table(parquet.read_table(file), file, compression="none", use_dictionary=False)
+            os.utime(file, (0, 0))
+    assert len({(tmp_path / name / "test.parquet").stat().st_size for name in turns}) == 1
+    for name in ("one", "other", "one"):
+        test = published(FOUR, Taken(str(tmp_path / name), None, str(tmp_path / "kept"))).test
+        assert test.y.tolist() == [(row + turns[name]) % 4 for row in range(8)]
+
+
+def test_a_moved_folder_is_not_decoded_again_and_other_code_decodes_anew(folder, tmp_path, monkeypatch):
+    kept, whole = str(tmp_path / "kept"), published(FOUR, Taken(folder, None, str(tmp_path / "kept")))
+    moved = shutil.copytree(folder, tmp_path / "moved", ignore=shutil.ignore_patterns("kept"))
+    with monkeypatch.context() as without:
+        without.setattr("untrain.adapters.datasets.pixels", None)
+        assert (published(FOUR, Taken(str(moved), None, kept)).train.x[:] == whole.train.x[:]).all()
+    monkeypatch.setattr("untrain.data.published.file_digest", lambda name: "other")
+    monkeypatch.setattr("untrain.adapters.datasets.pixels", lambda image: np.full((1, 4, 4), 7, np.uint8))
+    assert (published(FOUR, Taken(folder, None, kept)).train.x[:] == 7).all()
 
 
 def test_a_set_of_other_classes_is_told_in_one_line(tmp_path):

@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
+from untrain.attribute.memorization import Owed
 from untrain.core.errors import RequestError
 from untrain.data.examples import examples
 from untrain.data.requests.memorized import Memorized
 from untrain.data.scorefile import scores
+from untrain.memorizing import write
 
 IDS = [7, 3, 11, 5]
 VALUES = [0.25, 1.0, -0.125, 0.5]
@@ -40,6 +42,14 @@ def test_scores_are_found_by_id_in_whatever_order_the_file_has_them(tmp_path, or
 def test_an_id_that_several_rows_bear_gives_all_of_them_its_score(tmp_path):
     file = csv(tmp_path, "id,memorization\nann,0.5\nbob,0.25\n")
     assert scores(file, train(["ann", "bob", "ann"]), False).tolist() == [0.5, 0.25, 0.5]
+
+
+def test_a_file_may_lie_in_the_users_own_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    csv(tmp_path, "id,memorization\n" + "".join(f"{i},{v}\n" for i, v in zip(IDS, VALUES, strict=True)))
+    assert Memorized(fraction=0.5, scores="~/scores.csv").draw(train()).tolist() == [1, 3]
+    with pytest.raises(RequestError, match=r"cannot read scores from '~nobody-here/scores.csv'"):
+        Memorized(fraction=0.5, scores="~nobody-here/scores.csv").draw(train())
 
 
 def test_scores_of_a_larger_set_are_taken_when_that_is_said(tmp_path):
@@ -85,9 +95,42 @@ def test_arrays_that_will_not_do_get_one_line(tmp_path):
     told("d.npz", "cannot be read", lambda f: np.savez(f, id=np.array(IDS, dtype=object), memorization=VALUES))
     told("a.npy", r"of shape \(4,\), which lacks ids", lambda f: np.save(f, VALUES))
     told("b.npy", "ids that are no whole numbers", lambda f: np.save(f, np.ones((4, 2)) / 2))
+    told("e.npy", "ids that are no whole numbers", lambda f: np.save(f, np.array([[np.inf, 0.5], [1, 0.5]])))
     told("c.npy", "is not a NumPy array", lambda f: f.write_text("id"))
     told("d.npy", "cannot be read as a plain array", lambda f: f.write_bytes(b"\x93NUMPY"))
     told("a.csv", "is a NumPy array, whatever its name says", lambda f: f.write_bytes(b"\x93NUMPY\0"))
     told("a.txt", "are read from .csv, .npz or .npy", lambda f: f.write_text(""))
     with pytest.raises(RequestError, match=r"cannot read scores from .*No such file"):
         scores(tmp_path / "gone.csv", train(), False)
+
+
+@pytest.mark.parametrize("kind", ["npz", "npy"])
+def test_a_file_damaged_anywhere_is_read_or_gets_one_line(tmp_path, kind):
+    file = tmp_path / f"scores.{kind}"
+    if kind == "npz":
+        np.savez_compressed(file, id=np.array(IDS), memorization=np.array(VALUES))
+    else:
+        np.save(file, np.stack([IDS, VALUES], 1))
+    whole, told = file.read_bytes(), []
+    flips = [whole[:at] + bytes([whole[at] ^ bit]) + whole[at + 1 :] for at in range(len(whole)) for bit in (1, 8, 255)]
+    for spoiled in [whole[:at] for at in range(1, len(whole), 7)] + flips:
+        file.write_bytes(spoiled)
+        try:
+            scores(file, train(), False)
+        except RequestError as error:
+            told.append(str(error))
+    assert len(told) > len(whole)
+    assert not [line for line in told if "\n" in line]
+
+
+@pytest.mark.parametrize("kind", ["csv", "npz"])
+def test_text_of_any_kind_is_read_back_as_it_was_written(tmp_path, kind):
+    ids = [" a", "a", "b\nc", "f ", "d\re", "g\u2028h", 'i"j,k', ""]
+    data, values = train(ids), np.arange(8) / 8
+    write(tmp_path / f"scores.{kind}", data, Owed(values, values, values, values, values, values))
+    assert scores(tmp_path / f"scores.{kind}", data, False).tolist() == values.tolist()
+
+
+def test_spaces_round_numbers_and_headings_do_not_matter(tmp_path):
+    file = csv(tmp_path, " id , memorization\r\n 7 , 0.25\r\n\r\n3, 1.0 \r\n11,-0.125\r\n5,0.5")
+    assert scores(file, train(), False).tolist() == VALUES

@@ -1,5 +1,7 @@
 """Training from scratch."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 import torch
@@ -8,8 +10,11 @@ from torch import nn
 from untrain.core.errors import ModelError, SpecError
 from untrain.core.records import Examples
 from untrain.core.steps import Constant, Sgd, Steps
+from untrain.data.augment.resizedcrop import ResizedCrop
+from untrain.data.examples import examples
 from untrain.learn.train import Train
 from untrain.models.convnet import ConvNet
+from untrain.models.prepared import Prepared
 from untrain.promises.trial import small
 
 STEPS = Steps(lr=0.05, epochs=2, batch=16)
@@ -56,6 +61,23 @@ def test_a_callable_that_makes_something_else_is_refused(data):
 def test_a_model_that_does_not_fit_the_examples_is_refused_before_training(data):
     with pytest.raises(ModelError, match="cannot take examples of shape"):
         Train(model=lambda: nn.Linear(2, 3))(data, 0)
+
+
+@pytest.mark.parametrize(
+    ("model", "side", "told"),
+    [
+        (ConvNet(width=2), 4, r"reach the model as \(1, 4, 4\) .* asked about as \(1, 8, 8\): .*crop=4\)"),
+        (ConvNet(width=2), 8, ""),
+        (Prepared(model=ConvNet(width=2), crop=4), 4, ""),
+        (Prepared(model=ConvNet(width=2), crop=4), 6, ""),
+        (Prepared(model=ConvNet(width=2), crop=6), 4, r"as \(1, 4, 4\) .* as \(1, 6, 6\)"),
+    ],
+)
+def test_a_model_is_trained_at_the_size_at_which_it_is_asked(model, side, told):
+    x = np.random.default_rng(0).random((12, 1, 8, 8))
+    learner = Train(model=model, steps=Steps(lr=0.1, epochs=1, batch=6), augment=(ResizedCrop(size=side),))
+    with pytest.raises(ModelError, match=told) if told else nullcontext():
+        learner(examples(x, np.arange(12) % 3), 0)
 
 
 def test_a_learner_cannot_train_a_share_of_its_own_epochs(data):

@@ -75,6 +75,7 @@ def test_a_checkpoints_own_processor_says_how_images_are_normalised(file, held, 
     assert (float(pixels.mean), float(pixels.std), pixels.flip) == (pytest.approx(mean), pytest.approx(std), flip)
     named = hugging.built(HuggingFace(checkpoint=folder, mean=(0.75,), std=(3.0,))).pixels
     assert (float(named.mean), float(named.std)) == (0.75, 3.0), "what the spec says comes first"
+    assert named.flip == flip, "the order of channels is still the checkpoint's"
 
 
 def test_a_head_of_another_size_is_drawn_from_the_seed_and_the_rest_is_the_checkpoints(hugging, folder):

@@ -9,6 +9,7 @@ import torch
 import untrain as ut
 from untrain.core.errors import ModelError
 from untrain.models.convnet import ConvNet
+from untrain.models.huggingface import HuggingFace
 from untrain.models.prepared import Prepared
 from untrain.models.resnet import ResNet
 from untrain.models.vit import ViT
@@ -60,10 +61,29 @@ def test_a_network_that_asks_for_a_size_gets_the_cropped_one():
 
 
 def test_of_two_the_outer_comes_first():
-    inner = Prepared(model=ConvNet(width=4), mean=(1.0,) * 3, std=(2.0,) * 3)
-    twice, plain = built(Prepared(model=inner, mean=(0.0,) * 3, std=(0.5,) * 3)), built(ConvNet(width=4))
-    x = torch.rand(2, 3, 12, 12)
-    torch.testing.assert_close(twice(x), plain((x / 0.5 - 1) / 2))
+    """Of 11 columns 3 go and then 3: the outer takes 2 from the left, the inner 2; the inner alone would take 3 of 6."""
+    inner = Prepared(model=ConvNet(width=4), crop=5, mean=(1.0,) * 3, std=(2.0,) * 3)
+    twice, plain = built(Prepared(model=inner, crop=8), (3, 11, 11)), built(ConvNet(width=4), (3, 5, 5))
+    x = torch.rand(2, 3, 11, 11)
+    torch.testing.assert_close(twice(x), plain((x[:, :, 4:9, 4:9] - 1) / 2))
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        Prepared(model=ConvNet(), mean=(0.5,), std=(0.5,)),
+        Prepared(model=Prepared(model=ConvNet(), mean=(0.5,), std=(0.5,)), crop=8),
+        HuggingFace(checkpoint="owner/name"),
+        HuggingFace(kind="vit", mean=(0.5,), std=(0.5,)),
+    ],
+)
+def test_nothing_is_normalised_twice(inner):
+    with pytest.raises(ut.BadInput, match="normalises its images itself, and they would be twice") as caught:
+        Prepared(model=inner, mean=(0.5,), std=(0.5,))
+    assert "\n" not in str(caught.value)
+    assert Prepared(model=inner, crop=8).normalises()
+    plain = Prepared(model=HuggingFace(kind="vit"), mean=(0.5,), std=(0.5,))
+    assert plain.mean == (0.5,), "a new model of a kind does nothing of its own"
 
 
 def test_bytes_are_scaled_before_they_are_normalised_and_a_copy_does_the_same():

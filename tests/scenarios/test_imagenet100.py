@@ -179,6 +179,19 @@ def test_augmentation_is_part_of_the_key(spelled):
     assert one["learner"] != other["learner"]
 
 
+def test_a_model_that_normalises_itself_gets_the_middle_as_it_is(spelled):
+    own = "model=Prepared(model=ConvNet(width=2), mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))"
+    scenario = parse(spelled.replace("model=ConvNet(width=2)", own))
+    x = scenario.load().train.x[:4].float() / 255
+    net = scenario.learner().init(scenario.load().train, 0).eval()
+    seen = []
+    net[0].register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    net(x)
+    assert torch.equal(seen[0], (x[:, :, 16:144, 16:144] - 0.5) / 0.25)
+    checkpoint = parse("ImageNet100(model=HuggingFace(checkpoint='owner/name'))").learner().model
+    assert (checkpoint.crop, checkpoint.mean, checkpoint.std) == (CROP, (), ())
+
+
 def test_its_defaults_are_dels():
     learner = ImageNet100().learner()
     assert learner.model.model == ResNet(depth=50)

@@ -150,7 +150,7 @@ def processing(name: str) -> dict[str, Any]:
     """
     place, more = _place(name)
     for file, inner in PROCESSORS:
-        with plainly(f"{file} of checkpoint={name!r}, which says how images are normalised (or give mean=... and std=...)"):
+        with plainly(f"{file} of checkpoint={name!r}, which says how images are prepared"):
             path = cached_file(place, file, _raise_exceptions_for_missing_entries=False, **more)
             held = json.loads(Path(path).read_text(encoding="utf-8")) if path else {}
             held = held.get(inner, {}) if inner else held

@@ -25,6 +25,10 @@ class Augment(Spec, role=True):
     def change(self, x: Tensor, rng: np.random.Generator) -> Tensor:
         """The changed images, (b, channels, height, width), on the device of ``x``; all draws come from ``rng``."""
 
+    def gives(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of what comes out of an image of ``shape``: the same, unless another is said here."""
+        return shape
+
     @final
     def __call__(self, x: Tensor, rng: np.random.Generator) -> Tensor:
         """The changed images.

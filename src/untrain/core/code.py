@@ -23,6 +23,12 @@ def code_digest(thing: Any) -> str:
     return _digest_of(module.__name__, str(module.__file__))
 
 
+def file_digest(name: str) -> str:
+    """As ``code_digest``, of one module's own file alone, by the module's name; it is not imported."""
+    file = _file(name)
+    return "unknown" if file is None else _tree(file)[:12]
+
+
 @lru_cache(maxsize=512)
 def _digest_of(name: str, file: str) -> str:
     if not Path(file).is_file():

@@ -246,6 +246,14 @@ class Architecture(Spec, role=True):
     def build(self, shape: tuple[int, ...], classes: int) -> nn.Module:
         """A freshly initialised network for inputs of ``shape`` and ``classes`` answers."""
 
+    def normalises(self) -> bool:
+        """Whether it normalises its inputs itself, so that nobody is to do it before."""
+        return False
+
+    def sees(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """What its layers get of an input of ``shape``: the same, unless it crops or resizes it first."""
+        return shape
+
 
 class Request(Spec, role=True):
     """Chooses what to forget; drawn once, whatever the training seeds."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -14,8 +15,9 @@ import numpy as np
 from untrain.core.errors import DataError
 from untrain.core.ondisk import OnDisk, opened
 from untrain.core.records import Examples
+from untrain.data.damaged import DAMAGED
 from untrain.data.examples import checked
-from untrain.data.written import written
+from untrain.data.written import intact, written
 
 Array = np.ndarray[Any, Any]
 Hold = Callable[[Iterator[Array], int], OnDisk]
@@ -48,11 +50,12 @@ def decoded(folder: str, source: str, read: Callable[[Hold], Any]) -> Examples:
 def _found(index: Path) -> Examples | None:
     """What was written before; None where it was not, or is gone or damaged."""
     try:
-        with np.load(index, allow_pickle=False) as held:
+        with np.load(io.BytesIO(index.read_bytes()), allow_pickle=False) as held:
             columns = {name.removeprefix(COLUMN): held[name] for name in held.files if name.startswith(COLUMN)}
             images = opened(index.parent / str(held["images"]))
-            return checked(images, held["y"], held["ids"], int(held["classes"]), columns)
-    except (OSError, ValueError, KeyError, EOFError, DataError):
+            found = checked(images, held["y"], held["ids"], int(held["classes"]), columns)
+            return found if intact(images) else None
+    except (*DAMAGED, DataError):
         return None
 
 

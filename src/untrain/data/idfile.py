@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from untrain.core.errors import RequestError
+from untrain.data.damaged import DAMAGED, why
 
 NUMPY = b"\x93NUMPY"
 HEADING = re.compile(r"(\w+[ _.-])?(id|ids|index|indices|key)|[a-z]+(Id|ID)", re.ASCII | re.IGNORECASE)
@@ -96,8 +97,8 @@ def _array(file: Path, raw: bytes) -> list[str]:
         raise RequestError(f"{file} is not a NumPy array, whatever its name says: write it with numpy.save")
     try:
         array = np.load(file, allow_pickle=False)
-    except (ValueError, OSError, EOFError, MemoryError) as error:
-        raise RequestError(f"{file} cannot be read as a plain array: {str(error).splitlines()[0]}") from None
+    except DAMAGED as error:
+        raise RequestError(f"{file} cannot be read as a plain array: {why(error)}") from None
     if array.ndim != 1 or array.dtype.kind not in "iuU":
         raise RequestError(f"{file} holds {array.dtype} of shape {array.shape}: whole numbers or text of shape (k,) are needed")
     return [str(i) for i in array.tolist()]

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from untrain.core.code import file_digest
 from untrain.core.errors import DataError
 from untrain.core.records import Data, Examples, take
 from untrain.core.roles import Noise
@@ -96,7 +101,8 @@ def _drawn(y: Rows, size: int) -> list[Rows]:
 
 
 def _read(source: Published, taken: Taken, part: str, pick: Pick) -> Examples:
-    files = parquets(Path(taken.path), part, *(["test"] if part == source.test else [])) if taken.path else []
+    folder = Path(os.path.expanduser(taken.path))
+    files = parquets(folder, part, *(["test"] if part == source.test else [])) if taken.path else []
 
     def read(**how: Any) -> Any:
         made = reader()
@@ -112,9 +118,25 @@ def _read(source: Published, taken: Taken, part: str, pick: Pick) -> Examples:
     if not taken.on_disk:
         some = read(pick=pick)
         return checked(some.x, some.y, some.ids, some.classes, some.columns)
-    stamps = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
-    whole = decoded(taken.on_disk, f"{source} {part} {stamps}", lambda hold: read(hold=hold))
+    whole = decoded(taken.on_disk, f"{source} {part} {[_digest(file) for file in files]} {_how()}", lambda hold: read(hold=hold))
     return take(whole, pick(whole.y.numpy()))
+
+
+def _digest(file: Path) -> str:
+    """Of all that a file holds: its name and times may be those of another."""
+    try:
+        with file.open("rb") as opened:
+            return hashlib.file_digest(opened, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"cannot read {str(file)!r}: {error.strerror or error}") from None
+
+
+def _how() -> str:
+    """By what code images are decoded; it is not imported, since nothing may have to be."""
+    own = [file_digest(f"untrain.adapters.{name}") for name in ("datasets", "pillow")]
+    with suppress(PackageNotFoundError):
+        own.append(version("pillow"))
+    return " ".join(own)
 
 
 def parquets(folder: Path, *names: str) -> list[Path]:

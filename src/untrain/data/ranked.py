@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +57,7 @@ def _scores(train: Examples, file: str, others: Others) -> Array:
     """Memorization of each training example, (n,)."""
     where = file or f"the column {MEMORIZATION!r}"
     if file:
-        found = scores(Path(file), train, others == "ignore")
+        found = scores(Path(os.path.expanduser(file)), train, others == "ignore")
     elif MEMORIZATION in train.columns:
         found = np.asarray(train.columns[MEMORIZATION])
     else:

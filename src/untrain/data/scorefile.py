@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import re
-import zipfile
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import numpy as np
 from untrain.core.errors import RequestError
 from untrain.core.population import MEMORIZATION
 from untrain.core.records import Examples
+from untrain.data.damaged import DAMAGED, why
 from untrain.data.idfile import NUMPY, numbers, text_of
 
 WANTED = f"a heading 'id,{MEMORIZATION}' and one line an example"
@@ -45,7 +45,7 @@ def scores(file: Path, train: Examples, strangers: bool) -> np.ndarray[Any, Any]
     if not listed:
         raise RequestError(f"{file} holds no score: list each training example")
     integers = train.ids.dtype.kind in "iu"
-    ids: list[Any] = numbers(file, listed, bool((train.ids >= 0).all())) if integers else listed
+    ids: list[Any] = numbers(file, [i.strip() for i in listed], bool((train.ids >= 0).all())) if integers else listed
     _check(file, ids)
     return _placed(file, dict(zip(ids, values, strict=True)), train, strangers)
 
@@ -73,11 +73,11 @@ def _placed(file: Path, known: dict[Any, float], train: Examples, strangers: boo
 
 def _lines(file: Path, raw: bytes) -> Scores:
     try:
-        rows = list(csv.reader(text_of(file, raw, WANTED).splitlines(), strict=True))
+        rows = list(csv.reader(io.StringIO(text_of(file, raw, WANTED), newline=""), strict=True))
     except csv.Error as error:
         raise RequestError(f"{file} is not a .csv file: {error}") from None
-    rows = [[cell.strip() for cell in row] for row in rows if any(cell.strip() for cell in row)]
-    heads = rows[0] if rows else []
+    rows = [row for row in rows if any(cell.strip() for cell in row)]
+    heads = [cell.strip() for cell in rows[0]] if rows else []
     for name in ("id", MEMORIZATION):
         if heads.count(name) != 1:
             first = ",".join(heads)[:60]
@@ -86,7 +86,8 @@ def _lines(file: Path, raw: bytes) -> Scores:
     for number, row in enumerate(rows, 1):
         if len(row) != len(heads):
             raise RequestError(f"{file} has {len(row)} columns in row {number} and {len(heads)} in its heading: have as many")
-    return [row[at] for row in rows[1:]], [_number(file, row[of]) for row in rows[1:]]
+    # Text may begin or end with a space, or hold a line break: as it stands it is the id.
+    return [row[at] for row in rows[1:]], [_number(file, row[of].strip()) for row in rows[1:]]
 
 
 def _number(file: Path, text: str) -> float:
@@ -105,10 +106,10 @@ def _arrays(file: Path, raw: bytes) -> Scores:
                 there = ", ".join(held.files[:5]) or "nothing"
                 raise RequestError(f"{file} has no array {lack[0]!r}; there is {there}: id and {MEMORIZATION} are needed")
             ids, values = held["id"], held[MEMORIZATION]
-    except (ValueError, OSError, EOFError, MemoryError, zipfile.BadZipFile) as error:
-        if isinstance(error, RequestError):
-            raise
-        raise RequestError(f"{file} cannot be read as plain arrays: {str(error).splitlines()[0]}") from None
+    except RequestError:
+        raise
+    except DAMAGED as error:
+        raise RequestError(f"{file} cannot be read as plain arrays: {why(error)}") from None
     if ids.ndim != 1 or ids.dtype.kind not in "iuU" or values.shape != ids.shape or values.dtype.kind not in "fiu":
         raise RequestError(
             f"{file} holds ids {ids.dtype} of shape {ids.shape} and scores {values.dtype} of shape {values.shape}: whole numbers "
@@ -122,14 +123,14 @@ def _table(file: Path, raw: bytes) -> Scores:
         raise RequestError(f"{file} is not a NumPy array, whatever its name says: write it with numpy.save")
     try:
         table = np.load(io.BytesIO(raw), allow_pickle=False)
-    except (ValueError, OSError, EOFError, MemoryError) as error:
-        raise RequestError(f"{file} cannot be read as a plain array: {str(error).splitlines()[0]}") from None
+    except DAMAGED as error:
+        raise RequestError(f"{file} cannot be read as a plain array: {why(error)}") from None
     if table.ndim != 2 or table.shape[1] != 2 or table.dtype.kind not in "fiu":
         raise RequestError(
             f"{file} holds {table.dtype} of shape {table.shape}, which lacks ids: a table (k, 2) of ids and scores is needed, or "
             ".csv or .npz, where ids may be text"
         )
-    if not (table[:, 0] == np.floor(table[:, 0])).all():
+    if not (np.isfinite(table[:, 0]) & (table[:, 0] == np.floor(table[:, 0]))).all():
         raise RequestError(f"{file} has ids that are no whole numbers in its first column: give .csv or .npz for other ids")
     return [str(int(i)) for i in table[:, 0]], [float(v) for v in table[:, 1]]
 

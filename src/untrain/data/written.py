@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import hashlib
 import os
 from collections.abc import Iterable
@@ -12,7 +13,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from untrain.core.errors import DataError
-from untrain.core.ondisk import OnDisk, opened
+from untrain.core.ondisk import PIECE, OnDisk, opened
 
 Array = np.ndarray[Any, Any]
 
@@ -34,8 +35,8 @@ def written(pieces: Iterable[tuple[Array, Array]], folder: str | Path) -> tuple[
         with open(fresh, "wb") as file:
             labels, digest = _write(pieces, file)
         there = where / f"{digest}.npy"
-        # What is there already has the same inputs, and somebody may be reading it; only a damaged one is of another size.
-        if not there.exists() or there.stat().st_size != fresh.stat().st_size:
+        # What is there already has the same inputs, and somebody may be reading it; only a damaged one differs.
+        if not there.exists() or not filecmp.cmp(there, fresh, shallow=False):
             fresh.replace(there)
     except OSError as error:
         raise DataError(f"cannot write to {folder}: {error.strerror}") from None
@@ -43,6 +44,17 @@ def written(pieces: Iterable[tuple[Array, Array]], folder: str | Path) -> tuple[
         with suppress(OSError):
             fresh.unlink()
     return opened(where / f"{digest}.npy"), labels
+
+
+def intact(x: OnDisk) -> bool:
+    """Whether a file that ``written`` wrote still holds the inputs whose digest is its name; all of it is read."""
+    sha = hashlib.sha256()
+    with open(x.path, "rb") as file:
+        file.seek(x.start)
+        while piece := file.read(PIECE):
+            sha.update(piece)
+    sha.update(f"{x.whole[1:]}{x.kind}".encode())
+    return sha.hexdigest()[:16] == x.path.stem
 
 
 def _write(pieces: Iterable[tuple[Array, Array]], file: BinaryIO) -> tuple[Array, str]:

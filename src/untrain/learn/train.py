@@ -55,8 +55,24 @@ class Train(Learner):
     def learn(self, examples: Examples, seed: int) -> nn.Module:
         """The trained model."""
         model = self.init(examples, seed)
+        self._check_size(examples)
         check_fit(model.eval(), self.task, examples)
         return fit(model, examples, self.steps, self.task, seed, self.augment)
+
+    def _check_size(self, examples: Examples) -> None:
+        """Refuse augmentation after which the model sees images of another size than where it is asked."""
+        given = changed = tuple(examples.x.shape[1:])
+        # What is of another shape is no image, which whoever is to change it tells.
+        if len(given) != 3 or not isinstance(self.model, Architecture):
+            return
+        for change in self.augment:
+            changed = change.gives(changed)
+        asked, taught = self.model.sees(given), self.model.sees(changed)
+        if asked != taught:
+            raise ModelError(
+                f"augmented images reach the model as {taught} and images that it is asked about as {asked}: keep their size, or "
+                f"have the model see that of both, such as Prepared(model=..., crop={taught[-1]})"
+            )
 
 
 def fit(model: nn.Module, examples: Examples, steps: Steps, task: Task, seed: int, augment: Sequence[Augment] = ()) -> nn.Module:

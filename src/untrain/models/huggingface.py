@@ -128,14 +128,20 @@ class HuggingFace(Architecture):
         made: nn.Module = net.eval()
         return made
 
+    def normalises(self) -> bool:
+        """As its checkpoint was trained, or as ``mean`` and ``std`` say."""
+        return bool(self.checkpoint or self.mean)
+
+    def sees(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Images of ``size``, where it is given."""
+        return shape if self.size is None else (shape[0], self.size, self.size)
+
     def _preparation(self, held: ModuleType, config: Any) -> dict[str, Any]:
-        """How pixels are prepared: as the spec says, or the checkpoint's config, or its processor."""
+        """How pixels are prepared: as the checkpoint's config or its processor says, but for what the spec does."""
         found: dict[str, Any] = {"mean": [0.0], "std": [1.0], "flip": False, "size": None} | (getattr(config, NOTE, None) or {})
-        if self.mean:
-            return found | {"mean": list(self.mean), "std": list(self.std)}
         if self.checkpoint and not hasattr(config, NOTE):
             found |= held.processing(self.checkpoint)
-        return found
+        return found | ({"mean": list(self.mean), "std": list(self.std)} if self.mean else {})
 
 
 class Pixels(nn.Module):

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from untrain.core.errors import ModelError
+from untrain.core.errors import ModelError, SpecError
 from untrain.core.roles import Architecture
 from untrain.core.steps import Count, Positive
 
@@ -32,6 +32,20 @@ class Prepared(Architecture):
     mean: tuple[float, ...] = ()
     std: tuple[Positive, ...] = ()
 
+    def __post_init__(self) -> None:
+        if self.mean and self.model.normalises():
+            raise SpecError(
+                f"Prepared: {self.model!r} normalises its images itself, and they would be twice: leave out mean and std"
+            )
+
+    def normalises(self) -> bool:
+        """Where ``mean`` says so, or its network does."""
+        return bool(self.mean) or self.model.normalises()
+
+    def sees(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The middle, as its network sees it."""
+        return self.model.sees(self._middle(shape))
+
     def build(self, shape: tuple[int, ...], classes: int) -> nn.Module:
         """A freshly initialised network for images (channels, height, width).
 
@@ -44,11 +58,13 @@ class Prepared(Architecture):
             raise ModelError(
                 f"mean={self.mean} and std={self.std} for images of {shape[0]} channels: give each one number a channel, or none"
             )
-        size = [side if self.crop is None else min(side, self.crop) for side in shape[1:]]
-        made = self.model.build((shape[0], *size), classes)
+        made = self.model.build(self._middle(shape), classes)
         # A hook and no module around it: checkpoints keep their names. The outer of two comes first.
         made.register_forward_pre_hook(_Preparation(self.crop, self.mean, self.std), prepend=True)
         return made
+
+    def _middle(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return (shape[0], *(side if self.crop is None else min(side, self.crop) for side in shape[1:]))
 
 
 @dataclass(frozen=True)

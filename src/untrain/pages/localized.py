@@ -75,18 +75,19 @@ def mostly(row: Row) -> str:
 
 
 def opening(document: Row) -> list[str]:
-    """What stands out: whose masks for halves of the forget set have more in common than chance gives, and whose do not."""
-    held: dict[str, list[str]] = {"more": [], "same": [], "chance": []}
+    """What masks for random halves of the forget set have in common, beside chance; no verdict, since chance is no test of it."""
+    held: dict[str, list[str]] = {"ends": [], "same": []}
     for row in document["results"]:
         told = None if row["error"] else row["stability"]["batches"]
         if told is None or told["iou"] is None:
             continue
-        kind = "same" if told["low"] == 1 else "more" if told["low"] > told["chance"] else "chance"
-        numbers = "" if kind == "same" else f" ({told['iou']:.2f}, by chance {told['chance']:.2f})"
-        held[kind].append(text.label(row["localizer"]) + numbers)
+        name = text.label(row["localizer"])
+        if told["low"] == 1:
+            held["same"].append(name)
+        else:
+            held["ends"].append(f"{name} {told['low']:.2f} to {told['high']:.2f}, by chance {told['chance']:.2f}")
     words = {
-        "more": "For random halves of the forget set they have more in common than chance gives, on every model: {}.",
-        "chance": "No more than chance, on some model: {}.",
+        "ends": "What masks for random halves of the forget set have in common, least to greatest over models: {}.",
         "same": "The same whatever half is to be forgotten: {}.",
     }
     return [words[kind].format("; ".join(names)) for kind, names in held.items() if names]

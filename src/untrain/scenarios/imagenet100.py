@@ -23,7 +23,8 @@ class ImageNet100(Scenario):
     """131,689 photographs in 100 classes, 5,000 of them to test on, of which models see 128 x 128 pixels.
 
     Images are kept as squares of 160 pixels: the shorter side resized, the middle kept. Training crops them at random;
-    wherever else a model is asked, it sees the middle. Pixels are normalised by ImageNet's mean and deviation.
+    wherever else a model is asked, it sees the middle. Pixels are normalised by ImageNet's mean and deviation, but for a model
+    that normalises them itself, such as a checkpoint's.
 
     Args:
         request: what is to be forgotten.
@@ -58,7 +59,8 @@ class ImageNet100(Scenario):
 
     def learner(self) -> Learner:
         """Training from scratch."""
-        prepared = Prepared(model=self.model, crop=CROP, mean=MEAN, std=STD)
+        mean, std = ((), ()) if self.model.normalises() else (MEAN, STD)
+        prepared = Prepared(model=self.model, crop=CROP, mean=mean, std=std)
         return Train(model=prepared, steps=self.steps, augment=self.augment)
 
     def asked(self) -> Request:

@@ -45,6 +45,10 @@ class ResizedCrop(Augment):
         y = down[:, None] @ (x.float() @ across.transpose(1, 2)[:, None])
         return y.round_().clamp_(0, 255).to(x.dtype) if x.dtype == torch.uint8 else y.to(x.dtype)
 
+    def gives(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Squares of ``size``, where it is given."""
+        return shape if self.size is None else (shape[0], self.size, self.size)
+
     def boxes(self, b: int, height: int, width: int, rng: np.random.Generator) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
         """First pixel and length of each rectangle, downwards and across, whole numbers (b,)."""
         area = height * width * rng.uniform(self.least, 1, (TRIES, b))
