@@ -122,3 +122,10 @@ def test_a_walk_that_failed_leaves_its_claims_undecided():
     assert {c.verdict for c in told.values()} == {"undecided"} or all(abs(c.value) < 1e-9 for c in told.values())
     rows[-1] = {"label": "DEL", "rows": [], "error": "a loss is NaN"}
     assert all(c.value is None and c.verdict == "undecided" for c in found({"rows": rows, "count": 10}, "sequential").values())
+
+
+def test_every_experiment_has_its_claims():
+    from delpaper.experiments import EXPERIMENTS
+    from delpaper.verdicts import CLAIMS
+
+    assert set(CLAIMS) == set(EXPERIMENTS)
