@@ -19,8 +19,7 @@ from untrain.crew import Crew, Here, cores
 from untrain.jobs import Job, Method, Scene, Setting, do, ingredients, open_scene
 from untrain.observing import watch
 from untrain.parcel import Address, addressed, pack, unpack
-from untrain.progress import Progress as Progress
-from untrain.progress import Tell as Tell
+from untrain.progress import Progress, Tell
 from untrain.runs import Sizes, lay
 from untrain.store import Entry, Store, key_of
 from untrain.worker import Delivery, in_worker

@@ -9,10 +9,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from untrain.conduct import Comparison, Tell, workers_for
+from untrain.conduct import Comparison, workers_for
 from untrain.core.errors import BadInput
 from untrain.core.over import Choices, Dimension
 from untrain.jobs import Setting
+from untrain.progress import Tell
 from untrain.publish import lay, writable
 from untrain.store import Store
 from untrain.tune.hunt import ENDED, Hunt, Open, hunted, untouched

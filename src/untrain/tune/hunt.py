@@ -13,13 +13,14 @@ import numpy as np
 import torch
 
 from untrain.choosing import chooser
-from untrain.conduct import Comparison, Progress, Tell
+from untrain.conduct import Comparison
 from untrain.core.errors import BadInput, MissingExtra, RunFailed
 from untrain.core.roles import Scenario
 from untrain.core.spec import canonical, digest, sendable, sources
 from untrain.crew import Crew, Here, Processes, threads
 from untrain.jobs import Method, Scene, Setting, engine
 from untrain.pricing import Price, before
+from untrain.progress import Progress, Tell
 from untrain.store import Entry, Store
 from untrain.tune.aims import Aim, Parts, aim_of
 from untrain.tune.space import Space, space, start_of, with_values
