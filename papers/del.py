@@ -108,7 +108,8 @@ def facts(asked: argparse.Namespace, name: str, setting: Any, workers: int, seco
     return {
         "experiment": name, "scale": asked.scale, "date": date.today().isoformat(), "command": command, "commit": commit,
         "machine": machine(), "device": setting.device, "workers": workers, "threads": setting.threads,
-        "precision": setting.precision, "torch": torch.__version__, "originals": SCALES[asked.scale].seeds, "retrained": SCALES[asked.scale].oracles, "seed": 0, "seconds_here": round(seconds),
+        "precision": setting.precision, "torch": torch.__version__, "originals": SCALES[asked.scale].seeds,
+        "retrained": SCALES[asked.scale].oracles, "seed": 0, "seconds_here": round(seconds),
     }  # fmt: skip
 
 

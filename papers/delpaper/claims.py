@@ -11,6 +11,7 @@ from scipy import stats
 
 Array = np.ndarray[Any, Any]
 Models = dict[str, dict[str, list[float]]]
+Found = tuple[float, float, float]  # value, low, high
 LEVEL = 0.95
 
 
@@ -41,8 +42,8 @@ class Claim:
         return asdict(self)
 
 
-def interval(models: Sequence[Array], oracles: Array, value: Callable[[Array, Array], Array]) -> tuple[float, float, float]:
-    """Mean over originals of a quantity that depends on the oracles' mean, with an interval.
+def interval(models: Sequence[Array], oracles: Array, value: Callable[[Array, Array], Array]) -> Found:
+    """Mean over originals of a quantity that depends on the oracles' mean, in points, with an interval.
 
     Args:
         models: for each method a number for each original, (s,).
@@ -59,45 +60,42 @@ def interval(models: Sequence[Array], oracles: Array, value: Callable[[Array, Ar
     left = np.array([value(table, np.delete(oracles, i).mean()).mean() for i in range(o)])
     variance = each.var(ddof=1) / n + (o - 1) / o * ((left - left.mean()) ** 2).sum()
     half = float(stats.t.ppf((1 + LEVEL) / 2, n - 1) * np.sqrt(variance))
-    return float(each.mean()), float(each.mean()) - half, float(each.mean()) + half
+    mean = float(each.mean())
+    return 100 * mean, 100 * (mean - half), 100 * (mean + half)
 
 
-def gap(models: Models, name: str, side: str) -> tuple[float, float, float]:
+def gap(models: Models, name: str, side: str) -> Found:
     """Oracles less one method, in points."""
-    return _points(interval([np.array(models[name][side])], np.array(models["oracle"][side]), lambda m, o: o - m[0]))
+    return interval([np.array(models[name][side])], np.array(models["oracle"][side]), lambda m, o: o - m[0])
 
 
-def nearer(models: Models, one: str, other: str, side: str = "forget") -> tuple[float, float, float]:
+def nearer(models: Models, one: str, other: str, side: str = "forget") -> Found:
     """How much farther ``one`` lies from the oracles' mean than ``other``, original by original, in points; below 0 is nearer."""
     held = [np.array(models[n][side]) for n in (one, other)]
-    return _points(interval(held, np.array(models["oracle"][side]), lambda m, o: abs(o - m[0]) - abs(o - m[1])))
+    return interval(held, np.array(models["oracle"][side]), lambda m, o: abs(o - m[0]) - abs(o - m[1]))
 
 
-def lower(models: Models, one: str, other: str, side: str) -> tuple[float, float, float]:
+def lower(models: Models, one: str, other: str, side: str) -> Found:
     """How much lower ``one`` scores than ``other``, original by original, in points."""
     held = [np.array(models[n][side]) for n in (one, other)]
-    return _points(interval(held, np.array(models["oracle"][side]), lambda m, o: m[1] - m[0]))
+    return interval(held, np.array(models["oracle"][side]), lambda m, o: m[1] - m[0])
 
 
-def _points(found: tuple[float, float, float]) -> tuple[float, float, float]:
-    return tuple(round(100 * v, 2) for v in found)  # type: ignore[return-value]
-
-
-def below(text: str, where: str, measured: str, found: tuple[float, float, float], bound: float = 0.0) -> Claim:
+def below(text: str, where: str, measured: str, found: Found, bound: float = 0.0) -> Claim:
     """A claim that holds where the interval lies below ``bound`` and fails where it lies above."""
     value, low, high = found
     verdict = "holds" if high < bound else "fails" if low > bound else "undecided"
     return Claim(text, where, measured, value, low, high, verdict)
 
 
-def above(text: str, where: str, measured: str, found: tuple[float, float, float], bound: float = 0.0) -> Claim:
+def above(text: str, where: str, measured: str, found: Found, bound: float = 0.0) -> Claim:
     """A claim that holds where the interval lies above ``bound`` and fails where it lies below."""
     value, low, high = found
     verdict = "holds" if low > bound else "fails" if high < bound else "undecided"
     return Claim(text, where, measured, value, low, high, verdict)
 
 
-def within(text: str, where: str, measured: str, found: tuple[float, float, float], margin: float) -> Claim:
+def within(text: str, where: str, measured: str, found: Found, margin: float) -> Claim:
     """A claim that holds where the interval lies within the margin on both sides of 0 and fails where it lies outside."""
     value, low, high = found
     verdict = "holds" if -margin < low and high < margin else "fails" if low > margin or high < -margin else "undecided"

@@ -38,6 +38,7 @@ def stepped(template: str) -> tuple[str, ...]:
 STEPS = "steps=Steps(lr={lr}, epochs='{epochs}')"
 RESET, RELABEL = f"ResetFinetune({STEPS})", f"RandomLabel({STEPS})"
 NEGGRAD = "NegGrad(alpha={alpha}, steps=Steps(lr={lr}, epochs='30%', schedule=Constant()))"
+ASCENTS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
 PUSHES = {"alpha": (0.95, 0.99), "lr": (0.015, 0.005, 0.05)}
 
 # Everything keeps its head free to move, as beside DEL's mask, so that localizers differ in the mask alone.
@@ -85,7 +86,7 @@ MAIN = (
     Contender("RandomLabel, drawn once", stepped(f"RandomLabel(draw='once', {STEPS})")),
     SALUN,
     NEG_GRAD,
-    Contender("GradAscent", grid("GradAscent(steps=Steps(lr={lr}, epochs=5, schedule=Constant()))", lr=(1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2))),
+    Contender("GradAscent", grid("GradAscent(steps=Steps(lr={lr}, epochs=5, schedule=Constant()))", lr=ASCENTS)),
     Contender("L1Sparse", grid("L1Sparse(gamma={gamma}, " + STEPS + ")", gamma=(7e-5, 5e-4), epochs=("30%",), lr=RATES)),
     Contender("SSD", tuple(f"SSD(select={a}, dampen={b})" for a, b in ((10, 1), (1, 1), (2, 1), (5, 1), (16, 1), (2, 0.3)))),
     Contender("WoodFisher", grid("WoodFisher(scale={scale})", scale=(1, 0.1, 0.3, 3, 10, 30))),

@@ -14,6 +14,7 @@ import numpy as np
 from delpaper.claims import gap
 
 Document = dict[str, Any]
+ALONG = {"keep": "budget", "share": "share of retraining's operations", "fraction": "share to forget"}
 matplotlib.rcParams.update({"svg.hashsalt": "untrain", "font.size": 8, "axes.grid": True, "grid.alpha": 0.3})
 
 
@@ -21,10 +22,9 @@ def draw(document: Document, path: Path) -> None:
     """The figure that suits what the rows have."""
     if document["experiment"] == "sequential":
         figure = _sequence(document)
-    elif document["experiment"] in ("budgets", "cost", "fractions"):
-        figure = _curves(document, {"budgets": "keep", "cost": "share", "fractions": "fraction"}[document["experiment"]])
     else:
-        figure = _bars(document)
+        along = next((name for name in ALONG if any(name in row for row in document["rows"])), None)
+        figure = _bars(document) if along is None else _curves(document, along)
     figure.savefig(path, metadata={"Date": None}, bbox_inches="tight")
     plt.close(figure)
 
@@ -68,9 +68,7 @@ def _curves(document: Document, along: str) -> Any:
         for line, side in enumerate(("forget", "test")):
             _panel(document, axes[line][column], here, along, side)
         axes[0][column].set_title(f"{request}{': ' if unlearner else ''}{unlearner}")
-        axes[1][column].set_xlabel(
-            {"keep": "budget", "share": "share of retraining's operations", "fraction": "share to forget"}[along]
-        )
+        axes[1][column].set_xlabel(ALONG[along])
     axes[0][0].set_ylabel("forget gap (points)")
     axes[1][0].set_ylabel("test gap (points)")
     handles = {label: handle for row in axes for a in row for handle, label in zip(*a.get_legend_handles_labels(), strict=True)}

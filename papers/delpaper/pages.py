@@ -24,17 +24,18 @@ def write(out: Path, name: str, document: Document) -> None:
 
 def lines(name: str, document: Document) -> list[str]:
     """The page."""
-    claims = CLAIMS[name](document)
+    claims = list(CLAIMS[name](document))
     counts = {v: sum(c.verdict == v for c in claims) for v in ("holds", "fails", "undecided")}
     told = [
         f"# DEL, {document['scale']} scale: {name}", "",
-        f"{document['date']}, `{document['command']}`, commit {document['commit'][:7]}; {document['machine']}; torch {document['torch']}, "
-        f"{document['precision']}, {document['threads']} thread a process, {document['workers']} processes; {document['originals']} originals, "
-        f"{document['retrained']} oracles, seed {document['seed']}. The last start of the command took {document['seconds_here']} s.", "",
+        f"{document['date']}, `{document['command']}`, commit {document['commit'][:7]}; {document['machine']}; torch "
+        f"{document['torch']}, {document['precision']}, {document['threads']} thread a process, {document['workers']} processes; "
+        f"{document['originals']} originals, {document['retrained']} oracles, seed {document['seed']}. The last start of the "
+        f"command took {document['seconds_here']} s.", "",
         f"![{name}]({name}.svg)", "", "## Verdicts", "",
-        f"{len(claims)} claims: {counts['holds']} hold, {counts['fails']} fail, {counts['undecided']} are undecided. Values in points, 95 % "
-        "intervals by Student's t over originals, with the oracles' part by the jackknife; each claim by itself, not corrected for "
-        "their number.", "",
+        f"{len(claims)} claims: {counts['holds']} hold, {counts['fails']} fail, {counts['undecided']} are undecided. "
+        "Values in points, 95 % intervals by Student's t over originals, with the oracles' part by the jackknife; each claim by "
+        "itself, not corrected for their number.", "",
         "| Claim | Request | Value | Verdict |", "|---|---|---|---|",
         *(f"| {c.text} | {c.where} | {_interval(c.value, c.low, c.high)} | {_marked(c.verdict)} |" for c in claims), "",
     ]  # fmt: skip
@@ -52,8 +53,8 @@ def _interval(value: float | None, low: float | None, high: float | None) -> str
 def _tables(document: Document) -> list[str]:
     told = [
         "## Tables", "",
-        "Gaps are oracle minus unlearned, in points: below 0 on the forget set means that it is still remembered. 'MIA gap' is that of "
-        "SalUn's attack on the confidence; 'loss AUC' and 'U-LiRA' are the accuracy of attacks, whose ideal stands in the last rows. "
+        "Gaps are oracle minus unlearned, in points: below 0 on the forget set means that it is still remembered. 'MIA gap' is "
+        "that of SalUn's attack on the confidence; 'loss AUC' and 'U-LiRA' are attacks, whose ideal stands in the last rows. "
         "'ops' is the share of retraining's operations, 'moves' the share of weights that may move.", "",
     ]  # fmt: skip
     for request in dict.fromkeys(r["request"] for r in document["rows"]):
@@ -121,8 +122,8 @@ def _tuning(document: Document) -> list[str]:
     told = [
         "## What tuning chose", "",
         "Each method has six settings, tried on one model of its own (none of those above). The choice looks at validation data: "
-        "accuracy there, less how far accuracy on the forget set lies from that on validation data of the same classes. 'With a look at "
-        "oracles' replaces the latter by the accuracy of four retrained models, as the paper evidently did; such rows are labelled.", "",
+        "accuracy there, less how far accuracy on the forget set lies from that on validation data of the same classes. 'With a "
+        "look at oracles' replaces the latter by the accuracy of four retrained models; such rows are labelled.", "",
     ]  # fmt: skip
     for request, found in document.get("tuning", {}).items():
         told += [

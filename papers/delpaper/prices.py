@@ -88,6 +88,6 @@ def told(name: str, bench: Bench, scale: Scale, path: str, workers: int) -> str:
         else f"about {lasting(plan.trainings * seconds / workers)} with {workers} workers"
     )
     return (
-        f"price of {name}: {plan.trials} settings tried and {plan.models} models compared, as much as {plan.trainings:.0f} trainings; "
-        f"{long}, less what is stored"
+        f"price of {name}: {plan.trials} settings tried and {plan.models} models compared, as much as {plan.trainings:.0f} "
+        f"trainings; {long}, less what is stored"
     )
