@@ -184,7 +184,7 @@ def cost(bench: Bench, scale: Scale, path: str) -> Document:
     tuning = {r: bench.tuned(scale.scenario(path, r), CONTROLLED) for r in REQUESTS}
     found: list[Document] = []
     for share in SHARES:
-        asked = Asked(bench, scale, budget=None if share == 1 else share)
+        asked = Asked(bench, scale, budget=share)
         for request in REQUESTS:
             scenario = scale.scenario(path, request)
             for c in CONTROLLED:

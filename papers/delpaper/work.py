@@ -117,15 +117,16 @@ def tried(scenario: str, method: str, setting: Setting, path: str, oracle: int |
         _grounds[name] = open_ground(parse(scenario), SEED, setting)
     ground, store = _grounds[name], Store(path)
     with threads(setting.threads):
+        before = attempt(ground, Nothing(), 0, store)
         if oracle is not None:
-            return accuracies(ground, attempt(ground, Nothing(), oracle, store, "oracle"))
+            return accuracies(ground, attempt(ground, Nothing(), oracle, store, "oracle"), before)
         try:
             entry = attempt(ground, parse(method), 0, store)
         except UntrainError as error:
             return {"error": str(error)}
         if entry.record.get("error"):
             return {"error": entry.record["error"]}
-        return accuracies(ground, entry) | {"share": share_of_retraining(ground, entry.record["cost"], start(ground, 0, store))}
+        return accuracies(ground, entry, before) | {"share": share_of_retraining(ground, entry.record["cost"], start(ground, 0, store))}
 
 
 def _chosen(contender: Contender, found: dict[str, Document], oracle: float) -> Document:

@@ -19,7 +19,7 @@ class Aim:
         means: its formula in words.
         note: what who reads its numbers must know; empty where there is nothing.
         score: accuracies -> objective, averaged over models; 'valid', 'forget', 'alike' ('valid' with
-            the forget set's mix of classes) and, where ``oracle``, 'oracle_forget'.
+            the forget set's mix of classes, before) and, where ``oracle``, 'oracle_forget'.
         oracle: whether retrained models are looked at.
     """
 
@@ -36,7 +36,8 @@ class Aim:
 
 
 def _balanced(parts: Parts) -> float:
-    # Classes differ in difficulty: held-out examples count by class as often as the class is to be forgotten.
+    # Classes differ in difficulty: held-out examples count by class as often as the class is to be forgotten. They are asked of
+    # the model as it was: of the model that forgot, one that knows nothing of those classes any more would look right.
     return parts["valid"] - abs(parts["forget"] - parts["alike"])
 
 
@@ -56,7 +57,8 @@ def _oracle(parts: Parts) -> float:
 AIMS = (
     Aim(
         "balanced",
-        "accuracy on validation data, less how far accuracy on the forget set lies from that on validation data of its classes",
+        "accuracy on validation data, less how far accuracy on the forget set lies from what the model before answered right of "
+        "validation data of its classes",
         "",
         _balanced,
     ),

@@ -168,7 +168,7 @@ def _trial(at: Open, asked: Asked) -> None:
         if entry.record.get("error"):
             study.fail(asked, entry.record["error"])
             return
-        parts.append(parts_of(at, entry))
+        parts.append(parts_of(at, entry, index))
         costs.append(cost_of(at, entry, index))
         value = float(np.mean([at.aim.score(p) for p in parts]))
         study.note(asked, parts=mean_of(parts), cost=mean_of(costs), models=index + 1)
@@ -178,9 +178,9 @@ def _trial(at: Open, asked: Asked) -> None:
     study.done(asked, value)
 
 
-def parts_of(at: Open, entry: Entry) -> dict[str, float]:
+def parts_of(at: Open, entry: Entry, index: int) -> dict[str, float]:
     """The accuracies of one try; those of retrained models only for an objective that looks at them."""
-    found = accuracies(at.ground, entry)
+    found = accuracies(at.ground, entry, attempt(at.ground, Nothing(), index, at.store))
     if at.aim.oracle:
         oracles = [attempt(at.ground, Nothing(), i, at.store, "oracle") for i in range(max(2, at.hunt.seeds))]
         found["oracle_forget"] = float(np.mean([o.record["parts"]["forget"] for o in oracles]))
@@ -202,7 +202,7 @@ def mean_of(rows: list[dict[str, float]]) -> dict[str, float]:
 def untouched(at: Open) -> tuple[float, Parts]:
     """The objective, and its parts, of models that are left as they are: what a search must beat."""
     with threads(at.ground.setting.threads):
-        parts = [parts_of(at, attempt(at.ground, Nothing(), i, at.store)) for i in range(at.hunt.seeds)]
+        parts = [parts_of(at, attempt(at.ground, Nothing(), i, at.store), i) for i in range(at.hunt.seeds)]
     return float(np.mean([at.aim.score(p) for p in parts])), mean_of(parts)
 
 

@@ -159,10 +159,13 @@ def _attempt(ground: Ground, method: Method, begun: Entry, made: dict[str, Any],
     return store.put(made, record, {f"logits_{n}": a for n, a in answers.items()})
 
 
-def accuracies(ground: Ground, entry: Entry) -> dict[str, float]:
-    """Accuracy of one try on the forget set, on validation data, and there with the forget set's mix of classes ('alike')."""
+def accuracies(ground: Ground, entry: Entry, before: Entry) -> dict[str, float]:
+    """Accuracy of one try on the forget set and on validation data; 'alike' is that of the model before it on unseen examples.
+
+    Those are the validation data, with the forget set's mix of classes: about what retraining would know of the forget set.
+    """
     y = ground.valid.y.cpu().numpy()
-    right = entry.array("logits_valid").argmax(1) == y
+    right = before.array("logits_valid").argmax(1) == y
     rows = torch.as_tensor(np.asarray(ground.asked.rows), device=ground.train.y.device)
     return dict(entry.record["parts"]) | {"alike": weighed(right, y, ground.train.y[rows].cpu().numpy())}
 
