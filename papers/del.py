@@ -103,27 +103,36 @@ def say(text: str) -> None:
 
 def facts(asked: argparse.Namespace, name: str, setting: Any, workers: int, seconds: float) -> dict[str, Any]:
     """Where, when and how."""
-    command = f"python papers/del.py --scale {asked.scale} --data {'CIFAR10' if asked.data else '(hub)'} {name}"
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=Path(__file__).parent).stdout.strip()
+    data = " --data CIFAR10" if asked.data else ""
+    device = "" if asked.device == "cpu" else f" --device {asked.device}"
+    command = f"python papers/del.py --scale {asked.scale}{data}{device} {name}"
+    commit = git("rev-parse", "HEAD") + (" and changes" if git("status", "--porcelain", "--", ".", "../src") else "")
     return {
         "experiment": name, "scale": asked.scale, "date": date.today().isoformat(), "command": command, "commit": commit,
-        "machine": machine(), "device": setting.device, "workers": workers, "threads": setting.threads,
+        "machine": machine(setting.device), "device": setting.device, "workers": workers, "threads": setting.threads,
         "precision": setting.precision, "torch": torch.__version__, "originals": SCALES[asked.scale].seeds,
         "retrained": SCALES[asked.scale].oracles, "seed": 0, "seconds_here": round(seconds),
     }  # fmt: skip
 
 
-def machine() -> str:
-    """The processor in words."""
+def git(*words: str) -> str:
+    """What git says of this checkout."""
+    return subprocess.run(["git", *words], capture_output=True, text=True, cwd=Path(__file__).parent).stdout.strip()
+
+
+def machine(device: str) -> str:
+    """The processor in words, and the GPU where one is used."""
+    gpu = f"{torch.cuda.get_device_name(device)} and " if torch.device(device).type == "cuda" else ""
     known = Path("/proc/cpuinfo")
     lines = known.read_text().splitlines() if known.exists() else []
     model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.processor())
-    return f"{cores()} cores of {model}, {platform.machine()} {platform.system()}"
+    return f"{gpu}{cores()} cores of {model}, {platform.machine()} {platform.system()}"
 
 
 def hidden(document: Any, path: str) -> Any:
     """The document without the path of the data, which says something of the machine only."""
-    return json.loads(json.dumps(document).replace(json.dumps(path)[1:-1], "CIFAR10")) if path else document
+    given = json.dumps(f"path={path!r}")[1:-1]
+    return json.loads(json.dumps(document).replace(given, "path='CIFAR10'"))
 
 
 if __name__ == "__main__":

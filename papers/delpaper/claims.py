@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ class Claim:
         low: lower end of the interval.
         high: upper end of the interval.
         verdict: 'holds', 'fails' or 'undecided'.
+        ours: whether it is a question of ours; otherwise the paper claims it.
     """
 
     text: str
@@ -36,10 +37,7 @@ class Claim:
     low: float | None
     high: float | None
     verdict: str
-
-    def document(self) -> dict[str, Any]:
-        """As JSON."""
-        return asdict(self)
+    ours: bool = True
 
 
 def interval(models: Sequence[Array], oracles: Array, value: Callable[[Array, Array], Array]) -> Found:
@@ -70,7 +68,10 @@ def gap(models: Models, name: str, side: str) -> Found:
 
 
 def nearer(models: Models, one: str, other: str, side: str = "forget") -> Found:
-    """How much farther ``one`` lies from the oracles' mean than ``other``, original by original, in points; below 0 is nearer."""
+    """How much farther ``one`` lies from the oracles' mean than ``other``, in points; below 0 is nearer.
+
+    Distances are taken original by original, so that a method that errs now to one side and now to the other is not near.
+    """
     held = [np.array(models[n][side]) for n in (one, other)]
     return interval(held, np.array(models["oracle"][side]), lambda m, o: abs(o - m[0]) - abs(o - m[1]))
 

@@ -11,12 +11,10 @@ from typing import Any
 from delpaper import contenders as held
 from delpaper.contenders import Contender, localized
 from delpaper.scales import REQUESTS, Scale
-from delpaper.sequence import walked
 from delpaper.work import Bench, Document
 from untrain import parse
 from untrain.core.roles import Localized
 from untrain.core.steps import Steps
-from untrain.crew import each
 
 KEEPS = (0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0)
 SOME_KEEPS = (0.1, 0.3, 1.0)
@@ -68,7 +66,8 @@ def _filled(row: Row, found: dict[str, Document]) -> Row:
     told = {k: result["cost"].get(k) for k in ("share_of_retraining", "seconds")}
     guard = {k: result["guard"][k] for k in ("may_move", "mask_share", "buffer_drift")}
     return row | told | guard | {
-        "method": name, "error": None, "scores": scores, "verdict": (result["verdict"] or {}).get("state"),
+        "method": name, "error": None, "scores": scores, "verdict": (result["verdict"] or {}).get("says"),
+        "recognised": (result["verdict"] or {}).get("counts", {}).get("recognised"),
         "models": document["models"][name], "notes": result["notes"],
     }  # fmt: skip
 
@@ -107,7 +106,7 @@ def budgets(bench: Bench, scale: Scale, path: str, unlearner: str = "ResetFinetu
         scenario = scale.scenario(path, request)
         for _, name in pairs:
             setting = tuning["classes"][f"{unlearner} @ {name}"]["chosen"]
-            for keep in keeps:
+            for keep in keeps if name != "CriticalNeurons" else [k for k in keeps if k <= 0.1 or k == held.KEEP]:
                 method = None if setting is None else at_budget(setting, name, keep)
                 asked.want(request, scenario, f"{unlearner} @ {name}", method, unlearner=unlearner, localizer=name, keep=keep)
     return asked.met() | {"tuning": tuning}
@@ -116,7 +115,7 @@ def budgets(bench: Bench, scale: Scale, path: str, unlearner: str = "ResetFinetu
 def at_budget(setting: str, localizer: str, keep: float) -> str:
     """A tuned pair with another budget; at 100 % every localizer but the search for critical neurons keeps all."""
     unlearner = setting.partition(" @ ")[0]
-    if localizer == "CriticalNeurons":
+    if localizer == "CriticalNeurons":  # the search spends what it spends: larger budgets change nothing
         return f"{unlearner} @ {held.LOCALIZERS[localizer].format(keep=keep if keep < 0.2 else 1.0)}"
     return f"{unlearner} @ {'Everything()' if keep == 1 else held.LOCALIZERS[localizer].format(keep=keep)}"
 
@@ -159,7 +158,8 @@ def ablations(bench: Bench, scale: Scale, path: str) -> Document:
     for request in REQUESTS:
         scenario = scale.scenario(path, request)
         tuning[request] = bench.tuned(scenario, [held.DEL])
-        for ablation, level, method in variants(tuning[request][held.DEL.label]["chosen"]):
+        chosen = tuning[request][held.DEL.label]["chosen"]
+        for ablation, level, method in variants(chosen or held.DEL.settings[0]):
             asked.want(request, scenario, level, method, ablation=ablation)
     return asked.met() | {"tuning": tuning}
 
@@ -221,13 +221,15 @@ def sequential(bench: Bench, scale: Scale, path: str, count: int = 10, fraction:
         for i in range(scale.seeds)
     }
     rows: list[Row] = []
-    for name, found in each(bench.crew, walked, calls):
+    for name, found in bench.sequences(calls):
         label, index = name.removesuffix(" in a row").rsplit(" ", 1)
         rows.append({"label": label, "method": chosen[label], "index": int(index), **found})
         bench.say(f"{len(rows)} of {len(calls)}: {name}")
     order = list(calls)
     rows.sort(key=lambda r: order.index(f"{r['label']} {r['index']} in a row"))
-    return {"rows": rows, "scenario": scenario, "count": count, "fraction": fraction, "tuning": tuning}
+    return {
+        "rows": rows, "scenario": scenario, "count": count, "fraction": fraction, "tuning": tuning, "retrained": scale.seeds
+    }  # fmt: skip
 
 
 EXPERIMENTS: dict[str, Callable[[Bench, Scale, str], Document]] = {

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from delpaper import figures
+from delpaper.claims import Claim
 from delpaper.verdicts import CLAIMS
+from untrain.tune.aims import aim_of
 
 Document = dict[str, Any]
 COLUMNS = {
@@ -28,18 +30,28 @@ def lines(name: str, document: Document) -> list[str]:
     counts = {v: sum(c.verdict == v for c in claims) for v in ("holds", "fails", "undecided")}
     told = [
         f"# DEL, {document['scale']} scale: {name}", "",
-        f"{document['date']}, `{document['command']}`, commit {document['commit'][:7]}; {document['machine']}; torch "
-        f"{document['torch']}, {document['precision']}, {document['threads']} thread a process, {document['workers']} processes; "
-        f"{document['originals']} originals, {document['retrained']} oracles, seed {document['seed']}. The last start of the "
-        f"command took {document['seconds_here']} s.", "",
+        f"{document['date']}, `{document['command']}`, commit {document['commit'][:7]}{document['commit'][40:]}; "
+        f"{document['machine']}; torch {document['torch']}, {document['precision']}, {document['threads']} thread a process, "
+        f"{document['workers']} processes; {document['originals']} originals, {document['retrained']} oracles, seed "
+        f"{document['seed']}. The last start of the command took {document['seconds_here']} s.", "",
         f"![{name}]({name}.svg)", "", "## Verdicts", "",
         f"{len(claims)} claims: {counts['holds']} hold, {counts['fails']} fail, {counts['undecided']} are undecided. "
         "Values in points, 95 % intervals by Student's t over originals, with the oracles' part by the jackknife; each claim by "
         "itself, not corrected for their number.", "",
-        "| Claim | Request | Value | Verdict |", "|---|---|---|---|",
-        *(f"| {c.text} | {c.where} | {_interval(c.value, c.low, c.high)} | {_marked(c.verdict)} |" for c in claims), "",
+        "'Distance' is that of each original's model from the oracles' mean, averaged; gaps are oracle minus unlearned. Intervals "
+        "in the tables below are others: bootstraps over examples too, corrected for few models.", "",
+        *_verdicts(claims, False, "The paper's claims"), *_verdicts(claims, True, "Controls of ours"),
     ]  # fmt: skip
     return told + (_sequence(document) if name == "sequential" else _tables(document)) + _tuning(document)
+
+
+def _verdicts(claims: list[Claim], ours: bool, head: str) -> list[str]:
+    mine = [c for c in claims if c.ours == ours]
+    if not mine:
+        return []
+    told = [f"### {head}", "", "| Claim | Request | What is measured, in points | Value | Verdict |", "|---|---|---|---|---|"]
+    cells = ((c.text, c.where, c.measured, _interval(c.value, c.low, c.high), _marked(c.verdict)) for c in mine)
+    return [*told, *("| " + " | ".join(each) + " |" for each in cells), ""]
 
 
 def _marked(verdict: str) -> str:
@@ -76,7 +88,13 @@ def _row(row: Document, varies: list[str], shown: list[str]) -> list[str]:
         return [*first, row["error"].replace("|", "/"), *[""] * (len(shown) + 2)]
     cells = [_score(c, row["scores"].get(c)) for c in shown]
     share = row["share_of_retraining"]
-    return [*first, *cells, row["verdict"] or "", "" if share is None else f"{100 * share:.0f} %", f"{100 * row['may_move']:.1f} %"]
+    return [*first, *cells, _told(row), "" if share is None else f"{100 * share:.0f} %", f"{100 * row['may_move']:.1f} %"]
+
+
+def _told(row: Document) -> str:
+    """The audit's verdict, with how many examples to forget are recognised one by one."""
+    seen = f", {row['recognised']} recognised" if row.get("recognised") else ""
+    return f"{row['verdict'] or ''}{seen}"
 
 
 def _plain(value: Any) -> str:
@@ -122,8 +140,9 @@ def _tuning(document: Document) -> list[str]:
     told = [
         "## What tuning chose", "",
         "Each method has six settings, tried on one model of its own (none of those above). The choice looks at validation data: "
-        "accuracy there, less how far accuracy on the forget set lies from that on validation data of the same classes. 'With a "
-        "look at oracles' replaces the latter by the accuracy of four retrained models; such rows are labelled.", "",
+        "accuracy there, less how far accuracy on the forget set lies from what the model before answered right of validation data "
+        "of the same classes. 'With a look at oracles' takes the distance from the accuracy of four retrained models; such rows "
+        "are labelled.", "",
     ]  # fmt: skip
     for request, found in document.get("tuning", {}).items():
         told += [
@@ -142,4 +161,4 @@ def _tuning(document: Document) -> list[str]:
 
 
 def _trial(parts: Document) -> str:
-    return "failed" if parts.get("error") else f"{parts['valid'] - abs(parts['forget'] - parts['alike']):.3f}"
+    return "failed" if parts.get("error") else f"{aim_of('balanced', False).score(parts):.3f}"

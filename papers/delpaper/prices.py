@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,7 +26,6 @@ class Estimate:
 
     store: Store
     setting: Setting
-    crew: Any = None
     trainings: float = 0.0
     trials: int = 0
     models: int = 0
@@ -53,6 +52,13 @@ class Estimate:
                 self.models += self._add(f"{scenario} {budget}", m, sizes[0], scenario)
         return []
 
+    def sequences(self, calls: Mapping[str, tuple[Any, ...]]) -> list[tuple[str, Any]]:
+        """Count requests in a row."""
+        for scenario, method, _, count, *_ in calls.values():
+            self.models += count
+            self.trainings += count * (weight(method, scenario) if method else 1.0)
+        return []
+
     def _add(self, where: str, method: str, count: int, scenario: str) -> int:
         if (where, method) in self.known:
             return 0
@@ -74,11 +80,7 @@ def weight(method: str, scenario: str) -> float:
 def told(name: str, bench: Bench, scale: Scale, path: str, workers: int) -> str:
     """The price in one line; what is in the store already is counted too."""
     plan = Estimate(bench.store, bench.setting)
-    if name == "sequential":
-        plan.trainings = scale.seeds * (4 * 2 + 10)
-        plan.models = scale.seeds * 5 * 10
-    else:
-        experiments.EXPERIMENTS[name](plan, scale, path)  # type: ignore[arg-type]
+    experiments.EXPERIMENTS[name](plan, scale, path)  # type: ignore[arg-type]
     network = "vit" if name == "vit" else "resnet"
     one = price(scale.scenario(path, "random", network), (), bench.store.path, oracles=2, device=bench.setting.device, workers=1)
     seconds = one["seconds"] / one["train"] if one["train"] and one["seconds"] else None

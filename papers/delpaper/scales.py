@@ -17,10 +17,8 @@ class Scale:
         name: as it is asked for.
         data: the scenario, with ``{path}``, ``{request}``, ``{model}``, ``{steps}`` to be filled in.
         networks: name -> (spelling of the network, spelling of how it is trained).
-        classes: the request that takes two classes only.
         seeds: original models, each unlearned by every method.
         oracles: models retrained without the forget set.
-        machine: what it is meant for.
     """
 
     name: str
@@ -28,7 +26,6 @@ class Scale:
     networks: dict[str, tuple[str, str]]
     seeds: int
     oracles: int
-    machine: str
 
     def scenario(self, path: str, request: str, network: str = "resnet") -> str:
         """The spelling of a scenario."""
@@ -46,7 +43,6 @@ SCALES = {
         },
         seeds=3,
         oracles=8,
-        machine="two cores",
     ),
     "paper": Scale(
         "paper",
@@ -57,7 +53,6 @@ SCALES = {
         },
         seeds=3,
         oracles=6,
-        machine="one GPU",
     ),
     # To see in minutes that everything goes through, on the digits that scikit-learn carries: no number of it means anything.
     "dry": Scale(
@@ -69,6 +64,5 @@ SCALES = {
         },
         seeds=2,
         oracles=4,
-        machine="two cores",
     ),
 }

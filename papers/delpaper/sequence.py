@@ -11,7 +11,7 @@ from torch import nn
 
 from untrain import parse
 from untrain.core.code import code_digest
-from untrain.core.errors import UntrainError
+from untrain.core.errors import BadInput, RunFailed
 from untrain.core.precision import computing
 from untrain.core.records import take
 from untrain.core.spec import canonical, sources
@@ -56,24 +56,17 @@ def walked(scenario: str, method: str, index: int, count: int, fraction: float, 
     made = {
         "kind": "sequence", "label": f"{method or 'oracle'} {index}, {count} requests in a row", "engine": engine(),
         "code": code_digest(__import__(__name__, fromlist=["walked"])), "torch": torch.__version__,
-        "data": scene.prints["train"], "learner": canonical(scene.learner), "method": canonical(parse(method)) if method else "",
+        "data": dict(scene.prints), "learner": canonical(scene.learner), "method": canonical(parse(method)) if method else "",
         "sources": sources(parse(method)) if method else [], "index": index, "count": count, "fraction": fraction,
-        "setting": [setting.device, setting.threads, setting.precision],
+        "setting": [torch.device(setting.device).type, setting.threads, setting.precision, setting.compiled],
     }  # fmt: skip
-    done = store.get(key_of(made))
-    if done is None:
-        with threads(setting.threads), computing(setting.precision):
+    parts = parts_of(len(scene.data.train), count, round(fraction * len(scene.data.train)))
+    with store.alone(key_of(made)), threads(setting.threads), computing(setting.precision, setting.compiled):
+        done = store.get(key_of(made))
+        if done is None:
             try:
-                rows = _walk(
-                    scene,
-                    method,
-                    index,
-                    parts_of(len(scene.data.train), count, round(fraction * len(scene.data.train))),
-                    setting,
-                    store,
-                )
-                done = store.put(made, {"rows": rows})
-            except UntrainError as error:
+                done = store.put(made, {"rows": _walk(scene, method, index, parts, setting, store)})
+            except (RunFailed, BadInput) as error:  # the method's failure; the machine's is tried again
                 done = store.put(made, {"rows": [], "error": str(error)})
     return {"rows": done.record["rows"], "error": done.record.get("error")}
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from delpaper.contenders import Contender
+from delpaper.sequence import walked
 from untrain import parse
 from untrain.asked import comparison_of
-from untrain.conduct import Comparison, make, record
+from untrain.conduct import make, record
 from untrain.core.errors import UntrainError
 from untrain.core.evaluator import Evaluator
 from untrain.core.records import Observation
@@ -92,6 +93,10 @@ class Bench:
                 self.say(f"scored run {name[:12]}")
         return [self._document(r, chosen) for r in runs]
 
+    def sequences(self, calls: Mapping[str, tuple[Any, ...]]) -> Iterator[tuple[str, Document]]:
+        """Have requests in a row unlearned, each call's by itself, as they are finished."""
+        return each(self.crew, walked, calls)
+
     def _document(self, run: Entry, chosen: list[Evaluator] | None) -> Document:
         models = entries_of(run, self.store)
         kept = {m: e for m, e in models["unlearned"].items() if not any(x.record.get("error") for x in e)}
@@ -126,7 +131,9 @@ def tried(scenario: str, method: str, setting: Setting, path: str, oracle: int |
             return {"error": str(error)}
         if entry.record.get("error"):
             return {"error": entry.record["error"]}
-        return accuracies(ground, entry, before) | {"share": share_of_retraining(ground, entry.record["cost"], start(ground, 0, store))}
+        return accuracies(ground, entry, before) | {
+            "share": share_of_retraining(ground, entry.record["cost"], start(ground, 0, store))
+        }
 
 
 def _chosen(contender: Contender, found: dict[str, Document], oracle: float) -> Document:
@@ -142,7 +149,7 @@ def _chosen(contender: Contender, found: dict[str, Document], oracle: float) -> 
 
 
 def _short(parts: Document) -> str:
-    return parts["error"] if "error" in parts else ", ".join(f"{k} {v:.3f}" for k, v in parts.items())
+    return parts["error"] if "error" in parts else ", ".join(f"{k} {v:.3f}" for k, v in parts.items() if v is not None)
 
 
 def _progress(at: Any) -> str:
@@ -150,8 +157,3 @@ def _progress(at: Any) -> str:
         return str(at.note)
     left = "" if at.left is None else f", about {lasting(at.left)} left"
     return f"{at.done} of {at.total} models: {at.label}{left}"
-
-
-def comparison(scenario: str, methods: Sequence[str], sizes: tuple[int, int]) -> Comparison:
-    """A comparison of the experiments' seed."""
-    return comparison_of(scenario, list(methods), sizes[0], sizes[1], SEED)
