@@ -88,7 +88,7 @@ def run(asked: argparse.Namespace, names: list[str], out: Path) -> None:
             document = facts(asked, name, setting, workers, time.perf_counter() - begun) | found
             out.mkdir(parents=True, exist_ok=True)
             part = out / f"{name}.json.part"
-            part.write_text(json.dumps(hidden(document, asked.data), indent=1, allow_nan=False) + "\n")
+            part.write_text(json.dumps(rounded(hidden(document, asked.data)), indent=1, allow_nan=False) + "\n")
             part.rename(out / f"{name}.json")
             pages.write(out, name, json.loads((out / f"{name}.json").read_text()))
             say(f"{name}: written to {out / name}.json, .md and .svg")
@@ -133,6 +133,15 @@ def hidden(document: Any, path: str) -> Any:
     """The document without the path of the data, which says something of the machine only."""
     given = json.dumps(f"path={path!r}")[1:-1]
     return json.loads(json.dumps(document).replace(given, "path='CIFAR10'"))
+
+
+def rounded(document: Any) -> Any:
+    """The document with six digits behind the point, more than any of its numbers is sure of."""
+    if isinstance(document, dict):
+        return {name: rounded(value) for name, value in document.items()}
+    if isinstance(document, list):
+        return [rounded(value) for value in document]
+    return round(document, 6) if isinstance(document, float) else document
 
 
 if __name__ == "__main__":

@@ -97,18 +97,19 @@ def vit(bench: Bench, scale: Scale, path: str) -> Document:
     return main(bench, scale, path, "vit", held.FEW)
 
 
-def budgets(bench: Bench, scale: Scale, path: str, unlearner: str = "ResetFinetune") -> Document:
+def budgets(bench: Bench, scale: Scale, path: str, unlearner: str = "ResetFinetune", request: str = "classes") -> Document:
     """Every localizer at every budget under one unlearner; each pair is tuned once, at 30 % of the class-restricted request."""
-    pairs = [(unlearner, name) for name in held.LOCALIZERS]
-    asked = Asked(bench, scale)
-    tuning = {"classes": bench.tuned(scale.scenario(path, "classes"), [localized(*pair) for pair in pairs])}
-    for request, keeps in (("classes", KEEPS), ("random", SOME_KEEPS)):
-        scenario = scale.scenario(path, request)
-        for _, name in pairs:
-            setting = tuning["classes"][f"{unlearner} @ {name}"]["chosen"]
-            for keep in keeps if name != "CriticalNeurons" else [k for k in keeps if k <= 0.1 or k == held.KEEP]:
-                method = None if setting is None else at_budget(setting, name, keep)
-                asked.want(request, scenario, f"{unlearner} @ {name}", method, unlearner=unlearner, localizer=name, keep=keep)
+    asked, tuned_on = Asked(bench, scale), scale.scenario(path, "classes")
+    tuning = {"classes": bench.tuned(tuned_on, [localized(unlearner, name) for name in held.LOCALIZERS])}
+    scenario = scale.scenario(path, request)
+    for name in held.LOCALIZERS:
+        label = f"{unlearner} @ {name}"
+        setting = tuning["classes"][label]["chosen"]
+        keeps = KEEPS if request == "classes" else SOME_KEEPS
+        # The search for critical neurons spends what it spends: of the budgets that it does not fill one is enough.
+        for keep in keeps if name != "CriticalNeurons" else [k for k in keeps if k <= 0.1 or k == held.KEEP]:
+            method = None if setting is None else at_budget(setting, name, keep)
+            asked.want(request, scenario, label, method, unlearner=unlearner, localizer=name, keep=keep)
     return asked.met() | {"tuning": tuning}
 
 
@@ -233,7 +234,9 @@ def sequential(bench: Bench, scale: Scale, path: str, count: int = 10, fraction:
 
 
 EXPERIMENTS: dict[str, Callable[[Bench, Scale, str], Document]] = {
-    "main": main, "budgets": budgets, "ablations": ablations, "sequential": sequential, "fractions": fractions, "cost": cost,
-    "budgets-randomlabel": partial(budgets, unlearner="RandomLabel"), "budgets-neggrad": partial(budgets, unlearner="NegGrad"),
+    "main": main, "budgets": budgets, "sequential": sequential, "ablations": ablations, "fractions": fractions, "cost": cost,
+    "budgets-random": partial(budgets, request="random"),
+    **{f"budgets-{name.lower()}{'' if request == 'classes' else '-random'}": partial(budgets, unlearner=name, request=request)
+       for request in ("classes", "random") for name in ("RandomLabel", "NegGrad")},
     "vit": vit,
 }  # fmt: skip

@@ -34,23 +34,22 @@ def _gaps(document: Document, row: Document, side: str) -> tuple[float, float, f
 
 
 def _bars(document: Document) -> Any:
-    requests = list(dict.fromkeys(r["request"] for r in document["rows"]))
-    done = {q: [r for r in document["rows"] if r["request"] == q and not r.get("error")] for q in requests}
-    tall = max(map(len, done.values()))
-    figure, axes = plt.subplots(1, 2 * len(requests), figsize=(4.2 * len(requests) + 3, 0.19 * tall + 1.2), squeeze=False)
-    for at, (axis, (request, side)) in enumerate(zip(axes[0], [(q, s) for q in requests for s in ("forget", "test")], strict=True)):
-        rows = done[request][::-1]
-        found = np.array([_gaps(document, r, side) for r in rows])
-        places = np.arange(len(rows))
-        axis.axvline(0, color="black", linewidth=0.8)
-        axis.errorbar(
-            found[:, 0], places, xerr=[found[:, 0] - found[:, 1], found[:, 2] - found[:, 0]], fmt="o", markersize=3, linewidth=1
-        )
-        axis.set_yticks(places, [_label(r) for r in rows] if at % 2 == 0 else [])
-        axis.set_title(f"{request}: {side} gap (points)")
-        wide = 1.15 * max(5.0, float(np.abs(found[:, 0]).max()))
-        axis.set_xlim(-wide, wide)
-    figure.suptitle("oracle minus unlearned; left of 0 on forget: still remembered; 95 % intervals", y=1.0)
+    requests = list(dict.fromkeys(r["request"] for r in document["rows"] if not r.get("error")))
+    done = [[r for r in document["rows"] if r["request"] == q and not r.get("error")][::-1] for q in requests]
+    tall = [len(rows) + 3 for rows in done]
+    shape = {"figsize": (11, 0.17 * sum(tall) + 0.5), "squeeze": False, "height_ratios": tall}
+    figure, axes = plt.subplots(len(requests), 2, sharey="row", **shape)
+    for (left, right), request, rows in zip(axes, requests, done, strict=True):
+        for axis, side in ((left, "forget"), (right, "test")):
+            found, places = np.array([_gaps(document, r, side) for r in rows]), np.arange(len(rows))
+            axis.axvline(0, color="black", linewidth=0.8)
+            ends = [found[:, 0] - found[:, 1], found[:, 2] - found[:, 0]]
+            axis.errorbar(found[:, 0], places, xerr=ends, fmt="o", markersize=3, linewidth=1)
+            wide = 1.15 * max(5.0, float(np.abs(found[:, 0]).max()))
+            axis.set_xlim(-wide, wide)
+            axis.set_title(f"{request}: {side} gap (points), oracle minus unlearned")
+        left.set_yticks(places, [_label(r) for r in rows])
+        left.set_ylim(-0.7, len(rows) - 0.3)
     figure.tight_layout()
     return figure
 

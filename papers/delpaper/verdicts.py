@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from delpaper.claims import Claim, Found, Models, above, below, gap, interval, lower, nearer, unknown, within
-from delpaper.experiments import KEEPS, SOME_KEEPS
 
 Document = dict[str, Any]
 DEL, CONTROL = "ResetFinetune @ WeightedGrad", "ResetFinetune @ RandomMask"
@@ -112,7 +111,7 @@ def _oracle_tuned(document: Document, request: str) -> Iterator[Claim]:
 
 def budgets(document: Document) -> Iterator[Claim]:
     """Of the curves of reset and finetune."""
-    for request, keeps in (("classes", KEEPS), ("random", SOME_KEEPS)):
+    for request in dict.fromkeys(r["request"] for r in document["rows"]):
         judge = Judge(*of(document, request, keep=0.3), request)
         for other in ("Gradient", "WeightMagnitude", "Fisher", "Deepest", "Shallowest", "RandomMask"):
             text = f"at 30 %, reset and finetune come nearer to retraining with DEL's mask than with {other}"
@@ -120,7 +119,7 @@ def budgets(document: Document) -> Iterator[Claim]:
         small, failed = of(document, request, keep=0.1)
         own = Judge({**small, CRITICAL: judge.models[CRITICAL]} if CRITICAL in judge.models else small, failed, request)
         yield from own.closer("DEL's mask of 10 % comes nearer than critical neurons with what their search spends", DEL, CRITICAL)
-        for keep in keeps:
+        for keep in sorted({r["keep"] for r in document["rows"]}):
             text = f"DEL's gap is within {ABOUT_EQUAL:g} points at {100 * keep:g} %"
             claim = Judge(*of(document, request, keep=keep), request).small(text, DEL, "forget", ABOUT_EQUAL)
             yield from paper(claim) if keep in (0.2, 0.3) else claim
@@ -134,7 +133,7 @@ def budgets(document: Document) -> Iterator[Claim]:
 
 def improved(document: Document) -> Iterator[Claim]:
     """Of the curves of other unlearners: what DEL's mask does for them."""
-    for request in ("classes", "random"):
+    for request in dict.fromkeys(r["request"] for r in document["rows"]):
         one = next(row["label"] for row in document["rows"] if row["localizer"] == "WeightedGrad")
         models, failed = of(document, request, keep=0.3)
         whole = of(document, request, keep=1.0)[0]
@@ -211,6 +210,7 @@ def sequential(document: Document) -> Iterator[Claim]:
 
 
 CLAIMS: dict[str, Callable[[Document], Iterator[Claim]]] = {
-    "main": main, "vit": main, "budgets": budgets, "ablations": ablations, "cost": cost, "fractions": fractions,
-    "sequential": sequential, "budgets-randomlabel": improved, "budgets-neggrad": improved,
+    "main": main, "vit": main, "budgets": budgets, "budgets-random": budgets, "ablations": ablations, "cost": cost,
+    "fractions": fractions, "sequential": sequential,
+    **{f"budgets-{name}{more}": improved for name in ("randomlabel", "neggrad") for more in ("", "-random")},
 }  # fmt: skip
