@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -19,11 +18,12 @@ from untrain.core.roles import Request, Scenario
 from untrain.core.spec import canonical, digest
 from untrain.crew import Crew, Here
 from untrain.data.request import request
+from untrain.data.share import eligible
 from untrain.jobs import Choose, Chosen, Setting
 from untrain.population.leaveout import leave_out, unfinished
 from untrain.population.subsets import BLOCK, Subsets
 from untrain.population.uses import answers, memorization
-from untrain.progress import Progress, Tell
+from untrain.progress import Tell, Teller
 from untrain.store import Store
 
 NO_GPU = (
@@ -124,8 +124,7 @@ def by_population(population: Population, by: Request, train: Examples) -> Chose
     def pick(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         return np.asarray(by.draw(scored(train, values)))
 
-    classes = getattr(by, "classes", ())
-    pool = np.flatnonzero(np.isin(train.y.cpu().numpy(), classes)) if classes else np.arange(len(train))
+    pool = eligible(train, getattr(by, "classes", ()))
     # Within a block every example is seen equally often; halves are made of whole ones.
     half = np.arange(models) // BLOCK % 2 == 1 if models >= 2 * BLOCK else None
     known = choice(right, population.seen, half, pick, pool)
@@ -161,10 +160,10 @@ class _Telling:
     """A crew that tells of each model of an ensemble as it is finished."""
 
     def __init__(self, crew: Crew, tell: Tell | None, total: int):
-        self.crew, self.told, self.total, self.done = crew, tell, total, 0
-        self.apart, self.threads, self.began = crew.apart, getattr(crew, "threads", 1), time.perf_counter()
-        self.tell: Callable[[str], None] = self._note
-        crew.tell = self._note
+        self.crew, self.teller = crew, Teller(tell, total, label="ensemble")
+        self.apart, self.threads = crew.apart, getattr(crew, "threads", 1)
+        self.tell: Callable[[str], None] = self.teller.note
+        crew.tell = self.teller.note
 
     @property
     def size(self) -> int:
@@ -178,18 +177,9 @@ class _Telling:
     def finished(self) -> tuple[str, Any]:
         """As the crew does; several models may be finished at once."""
         name, made = self.crew.finished()
-        self.done += len(made)
-        gone = time.perf_counter() - self.began
-        self._say(gone, gone / self.done * (self.total - self.done))
+        self.teller.finished("ensemble", len(made))
         return name, made
 
     def close(self) -> None:
         """As the crew does."""
         self.crew.close()
-
-    def _note(self, text: str) -> None:
-        self._say(time.perf_counter() - self.began, None, text)
-
-    def _say(self, gone: float, left: float | None, note: str | None = None) -> None:
-        if self.told is not None:
-            self.told(Progress(self.done, self.total, "ensemble", gone, left, note))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from heapq import heappop, heappush
@@ -19,7 +18,7 @@ from untrain.crew import Crew, Here, cores
 from untrain.jobs import Job, Method, Scene, Setting, do, ingredients, open_scene
 from untrain.observing import watch
 from untrain.parcel import Address, addressed, pack, unpack
-from untrain.progress import Progress, Tell
+from untrain.progress import Progress, Tell, Teller
 from untrain.runs import Sizes, lay
 from untrain.store import Entry, Store, key_of
 from untrain.worker import Delivery, in_worker
@@ -91,7 +90,7 @@ def make(
     todo = todo_of(comparisons, scenes, setting)
     missing = {key: what for key, what in todo.items() if not stands(store, key)}
     if missing:
-        teller = _Teller(tell, len(todo), len(todo) - len(missing))
+        teller = Teller(tell, len(todo), len(todo) - len(missing))
         try:
             _work(missing, store, setting, crew, teller)
         except BaseException:
@@ -121,38 +120,11 @@ def stands(store: Store, key: str) -> bool:
 Todo = dict[str, tuple[Comparison, Scene, Job]]
 
 
-class _Teller:
-    """Counts jobs and guesses what is left from the pace since the first, which bears the cost of starting up."""
-
-    def __init__(self, tell: Tell | None, total: int, done: int):
-        self.tell, self.total, self.done, self.at = tell, total, done, done
-        self.started = self.first = time.perf_counter()
-        self.label = ""
-
-    def finished(self, job: Job) -> None:
-        """One more is done."""
-        now, self.at, self.label = time.perf_counter(), self.at + 1, _label(job)
-        if self.at == self.done + 1:
-            self.first = now
-        self._say(now)
-
-    def note(self, text: str) -> None:
-        """Something happened that the reader of progress should know."""
-        self._say(time.perf_counter(), text)
-
-    def _say(self, now: float, note: str | None = None) -> None:
-        at, begun, left = self.at, self.done, None
-        if at == self.total or at > begun + 3:
-            left = (now - self.first) / max(1, at - begun - 1) * (self.total - at)
-        if self.tell is not None:
-            self.tell(Progress(at, self.total, self.label, now - self.started, left, note))
-
-
 def _label(job: Job) -> str:
     return f"{job.method!r} {job.index}" if job.method is not None else f"{job.kind} {job.index}"
 
 
-def _work(missing: Todo, store: Store, setting: Setting, crew: Crew, teller: _Teller) -> None:
+def _work(missing: Todo, store: Store, setting: Setting, crew: Crew, teller: Teller) -> None:
     """Train first; a method begins as soon as its original is there.
 
     No more is submitted than the crew can do at once, so that what others wait for is always begun first.
@@ -186,7 +158,7 @@ def _work(missing: Todo, store: Store, setting: Setting, crew: Crew, teller: _Te
                 continue
             if isinstance(answer, Delivery) and answer.parcel is not None:
                 unpack(answer.parcel, key, store)
-            teller.finished(missing[key][2])
+            teller.finished(_label(missing[key][2]))
             for later in waiting.pop(key, []):
                 heappush(ready, place[later])
 

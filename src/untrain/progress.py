@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -22,3 +23,38 @@ class Progress:
 
 
 Tell = Callable[[Progress], None]
+
+
+class Teller:
+    """Counts what is done and guesses what is left from the pace since the first, which bears the cost of starting up.
+
+    Args:
+        tell: told of progress; None tells nobody.
+        total: how much there is in all.
+        done: how much of it was done before.
+        label: what is told of until something is finished.
+    """
+
+    def __init__(self, tell: Tell | None, total: int, done: int = 0, label: str = ""):
+        self.tell, self.total, self.done, self.at, self.label = tell, total, done, done, label
+        self.started = self.first = time.perf_counter()
+        self.paced = done  # done when the first was: from there on the pace is taken
+
+    def finished(self, label: str, count: int = 1) -> None:
+        """One more is done, or several at once."""
+        now, self.label = time.perf_counter(), label
+        if self.at == self.done:
+            self.first, self.paced = now, self.at + count
+        self.at += count
+        self._say(now)
+
+    def note(self, text: str) -> None:
+        """Something happened that the reader of progress should know."""
+        self._say(time.perf_counter(), text)
+
+    def _say(self, now: float, note: str | None = None) -> None:
+        left = None
+        if self.at == self.total or self.at > self.done + 3:
+            left = (now - self.first) / max(1, self.at - self.paced) * (self.total - self.at)
+        if self.tell is not None:
+            self.tell(Progress(self.at, self.total, self.label, now - self.started, left, note))

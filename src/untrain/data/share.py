@@ -22,11 +22,7 @@ def share(train: Examples, fraction: float, classes: Sequence[int]) -> tuple[np.
     Raises:
         RequestError: a class does not exist, the classes hold too few examples, or the share is none.
     """
-    for label in classes:
-        if not 0 <= label < train.classes:
-            raise RequestError(f"there is no class {label}: the data has classes 0 to {train.classes - 1}")
-    y = train.y.cpu().numpy()
-    pool = np.flatnonzero(np.isin(y, classes)) if classes else np.arange(len(train))
+    pool = eligible(train, classes)
     count = round(fraction * len(train))
     if count == 0:
         raise RequestError(f"fraction={fraction:g} of {len(train)} examples is none: ask for a larger share")
@@ -36,3 +32,15 @@ def share(train: Examples, fraction: float, classes: Sequence[int]) -> tuple[np.
             f"{len(pool)}: at most {np.floor(1000 * len(pool) / len(train)) / 1000:g} can be drawn from them"
         )
     return pool, count
+
+
+def eligible(train: Examples, classes: Sequence[int]) -> np.ndarray[Any, Any]:
+    """Rows of the examples of some classes; of all where none is named.
+
+    Raises:
+        RequestError: a class does not exist.
+    """
+    for label in classes:
+        if not 0 <= label < train.classes:
+            raise RequestError(f"there is no class {label}: the data has classes 0 to {train.classes - 1}")
+    return np.flatnonzero(np.isin(train.y.cpu().numpy(), classes)) if classes else np.arange(len(train))
