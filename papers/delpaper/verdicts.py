@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from delpaper.claims import Claim, Found, Models, above, below, gap, interval, lower, nearer, unknown, within
+from delpaper.claims import Claim, Found, Models, above, below, gap, interval, lower, nearer, nearer_in_all, unknown, within
 
 Document = dict[str, Any]
 DEL, CONTROL = "ResetFinetune @ WeightedGrad", "ResetFinetune @ RandomMask"
 DEEP, SHALLOW, CRITICAL = (f"ResetFinetune @ {n}" for n in ("Deepest", "Shallowest", "CriticalNeurons"))
 NAMES = {"forget": "forget accuracy", "test": "test accuracy", "mia": "the efficacy of SalUn's attack"}
 LOOKED = " (oracle-tuned)"
+MIDDLE = (0.05, 0.5)  # budgets over which is averaged: with less next to nothing may move, with all there is no mask
 ABOUT_EQUAL = 2.0  # points within which two things count as equal, set before any result was seen
 
 
@@ -129,6 +130,23 @@ def budgets(document: Document) -> Iterator[Claim]:
         else:
             text = "for two classes the score has to be taken on the forget set: it comes nearer than the one on all data"
             yield from paper(judge.closer(text, DEL, f"{DEL} on all"))
+        yield from _throughout(document, request, DEL)
+
+
+def _throughout(document: Document, request: str, one: str) -> Iterator[Claim]:
+    """DEL's mask against each other one over all budgets of the middle; critical neurons spend what they spend at all of them."""
+    rows = [r for r in document["rows"] if r["request"] == request and r["localizer"] != "CriticalNeurons"]
+    keeps = sorted({r["keep"] for r in rows if MIDDLE[0] <= r["keep"] <= MIDDLE[1]})
+    tables = [of(document, request, keep=keep) for keep in keeps]
+    over = " and ".join(f"{100 * keep:g} %" for keep in (keeps[0], keeps[-1]))
+    for name in dict.fromkeys(r["localizer"] for r in rows):
+        other = f"{one.partition(' @ ')[0]} @ {name}"
+        failed = tuple({label for _, lost in tables for label in lost})
+        judge = Judge({m: tables[0][0].get(m, {}) for m in (one, other) if m not in failed}, failed, request)
+        for side in [] if other == one else ["forget", "mia", "test"] if name == "RandomMask" else ["forget"]:
+            found = partial(nearer_in_all, [models for models, _ in tables], one, other, side)
+            text = f"averaged over the budgets between {over}, it comes nearer with DEL's mask than with {name}"
+            yield from judge(below, text, f"distance in {NAMES[side]}, less the other's", (one, other), found)
 
 
 def improved(document: Document) -> Iterator[Claim]:
@@ -143,6 +161,7 @@ def improved(document: Document) -> Iterator[Claim]:
         yield from paper(judge.closer(text, one, "all weights"))
         for other in [m for m in judge.others if m not in (one, "all weights")]:
             yield from judge.closer(f"at 30 %, {unlearner} comes nearer to retraining with DEL's mask than {other}", one, other)
+        yield from _throughout(document, request, one)
 
 
 PAIRS = (

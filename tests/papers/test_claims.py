@@ -59,10 +59,14 @@ def document(rows):
     return {"rows": rows, "oracles": {"s": oracle}}
 
 
-def found(document, name="main", where="random"):
+def claims(document, name="main"):
     from delpaper.verdicts import CLAIMS
 
-    return {c.text: c for c in CLAIMS[name](document) if c.where == where}
+    return list(CLAIMS[name](document))
+
+
+def found(document, name="main", where="random"):
+    return {c.text: c for c in claims(document, name) if c.where == where}
 
 
 def test_claims_of_the_main_table_are_decided_by_planted_models():
@@ -99,7 +103,10 @@ def test_rows_tuned_with_a_look_at_oracles_are_judged_apart_and_as_ours():
 def test_errors_to_opposite_sides_are_not_equal():
     from delpaper.verdicts import DEL
 
-    rows = [planted(DEL, 0.55, keep=0.3), planted(f"{DEL} on all", 0.45, keep=0.3)]
+    rows = [
+        planted(DEL, 0.55, keep=0.3, localizer="WeightedGrad"),
+        planted(f"{DEL} on all", 0.45, keep=0.3, localizer="WeightedGrad on all"),
+    ]
     claim = found(document(rows), "budgets")[
         "for a random request the score may be taken on all training data: equal within 2 points"
     ]
@@ -110,9 +117,27 @@ def test_errors_to_opposite_sides_are_not_equal():
 def test_critical_neurons_are_held_against_a_mask_of_their_own_size():
     from delpaper.verdicts import CRITICAL, DEL
 
-    rows = [planted(DEL, 0.5, keep=0.1), planted(DEL, 0.2, keep=0.3), planted(CRITICAL, 0.4, keep=0.3)]
+    rows = [
+        planted(DEL, 0.5, keep=0.1, localizer="WeightedGrad"), planted(DEL, 0.2, keep=0.3, localizer="WeightedGrad"),
+        planted(CRITICAL, 0.4, keep=0.3, localizer="CriticalNeurons"),
+    ]  # fmt: skip
     claim = found(document(rows), "budgets")["DEL's mask of 10 % comes nearer than critical neurons with what their search spends"]
     assert claim.value == pytest.approx(-10.0, abs=0.1)
+
+
+def test_masks_are_held_against_each_other_over_the_budgets_of_the_middle_alone():
+    from delpaper.verdicts import CONTROL, DEL
+
+    ours = {0.01: 0.9, 0.05: 0.4, 0.1: 0.55, 1.0: 0.9}
+    control = {0.01: 0.5, 0.05: 0.3, 0.1: 0.8, 1.0: 0.5}
+    rows = [planted(DEL, v, keep=k, localizer="WeightedGrad") for k, v in ours.items()]
+    rows += [planted(CONTROL, v, keep=k, localizer="RandomMask") for k, v in control.items()]
+    text = "averaged over the budgets between 5 % and 10 %, it comes nearer with DEL's mask than with RandomMask"
+    name = next(c for c in claims(document(rows), "budgets") if c.text == text and "forget" in c.measured)
+    assert name.value == pytest.approx((10 + 5) / 2 - (20 + 30) / 2, abs=0.1)
+    assert name.verdict == "holds"
+    rows[-2] |= {"error": "a loss is NaN"}
+    assert next(c for c in claims(document(rows), "budgets") if c.text == text).verdict == "undecided"
 
 
 def test_a_walk_that_failed_leaves_its_claims_undecided():

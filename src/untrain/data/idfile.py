@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
 from pathlib import Path
 
@@ -78,14 +79,16 @@ def text_of(file: Path, raw: bytes, what: str = "one id a line") -> str:
 
 
 def _lines(file: Path, raw: bytes) -> list[str]:
-    return [line.strip() for line in text_of(file, raw).splitlines() if line.strip()]
+    # A line ends at a line's end alone: str.splitlines() also breaks at U+2028 and its like, which a text id may hold.
+    return [line.strip() for line in io.StringIO(text_of(file, raw), newline=None) if line.strip()]
 
 
 def _cells(file: Path, raw: bytes) -> list[str]:
     try:
-        rows = [row for row in csv.reader(text_of(file, raw).splitlines(), strict=True) if any(c.strip() for c in row)]
+        rows = list(csv.reader(io.StringIO(text_of(file, raw), newline=""), strict=True))
     except csv.Error as error:
         raise RequestError(f"{file} is not a .csv file: {error}") from None
+    rows = [row for row in rows if any(cell.strip() for cell in row)]
     for number, row in enumerate(rows, 1):
         if len(row) != 1:
             raise RequestError(f"{file} has {len(row)} columns in row {number}: one column, the id, is needed")

@@ -50,6 +50,12 @@ def test_a_text_id_that_looks_like_a_number_keeps_its_zeros(tmp_path):
     assert rows(file(tmp_path, "a.csv", "id\n007"), ["7", "007"], 2) == [1]
 
 
+def test_a_text_id_may_hold_what_only_some_call_a_line_break(tmp_path):
+    odd = ["ann\u2028lee", "bob\x1cray", "eve\nfay"]
+    assert rows(file(tmp_path, "a.txt", "ann\u2028lee\r\nbob\x1cray\r"), odd, 3) == [0, 1]
+    assert rows(file(tmp_path, "a.csv", 'id\n"ann\u2028lee"\n"eve\nfay"\n'), odd, 3) == [0, 2]
+
+
 def test_a_mistyped_first_text_id_is_no_heading(tmp_path):
     with pytest.raises(RequestError, match=r"lists 1 of 2 ids that the training data lack: 'anne'"):
         rows(file(tmp_path, "a.csv", "anne\nbob"), ["ann", "bob", "eve"], 3)
