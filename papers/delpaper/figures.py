@@ -45,7 +45,8 @@ def _bars(document: Document) -> Any:
             axis.axvline(0, color="black", linewidth=0.8)
             ends = [found[:, 0] - found[:, 1], found[:, 2] - found[:, 0]]
             axis.errorbar(found[:, 0], places, xerr=ends, fmt="o", markersize=3, linewidth=1)
-            wide = 1.15 * max(5.0, float(np.abs(found[:, 0]).max()))
+            # One interval much wider than the others runs out of the panel, so that the others can be read.
+            wide = 1.15 * max(5.0, float(np.abs(found[:, 0]).max()), float(np.quantile(np.abs(found[:, 1:]), 0.9)))
             axis.set_xlim(-wide, wide)
             axis.set_title(f"{request}: {side} gap (points), oracle minus unlearned")
         left.set_yticks(places, [_label(r) for r in rows])
