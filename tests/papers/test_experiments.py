@@ -5,11 +5,15 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
+import torch
 
 import untrain as ut
 from untrain.core.roles import Localized
+from untrain.data.examples import examples
 
 ROOT = Path(__file__).parents[2]
 
@@ -65,14 +69,17 @@ def test_ablations_change_one_thing_at_a_time():
         assert any(method == base for each, _, method in made if each == name), name
 
 
-def test_shorter_runs_keep_the_step_size_and_round_epochs_up():
-    from delpaper.experiments import shortened
+def test_shorter_runs_keep_the_step_size_and_take_the_epochs_that_fit():
+    from delpaper.experiments import fitted
 
     scenario = "Digits(steps=Steps(lr=0.1, epochs=15))"
-    made = ut.parse(shortened("ResetFinetune(steps=Steps(lr=0.05, epochs='30%')) @ WeightedGrad()", scenario, 0.1))
-    assert (made.unlearner.steps.lr, made.unlearner.steps.epochs) == (0.05, 2)
+    long = "ResetFinetune(steps=Steps(lr=0.05, epochs='100%')) @ WeightedGrad()"
+    made = ut.parse(fitted(long, scenario, 0.3, 1.2))  # an epoch takes 8 %
+    assert (made.unlearner.steps.lr, made.unlearner.steps.epochs) == (0.05, 3)
     assert made.localizer == ut.parse("WeightedGrad()")
-    assert ut.parse(shortened("Finetune()", scenario, 1.0)).steps.epochs == 15
+    assert ut.parse(fitted("Finetune(steps=Steps(epochs='30%'))", scenario, 0.3, 0.5)).steps.epochs == 2  # four took half
+    assert ut.parse(fitted("Finetune(steps=Steps(epochs='30%'))", scenario, 1.0, None)).steps.epochs == 15
+    assert ut.parse(fitted(long, scenario, 0.01, 1.2)).unlearner.steps.epochs == 1
 
 
 def test_of_settings_the_best_on_validation_data_is_chosen_and_a_failed_one_never():
@@ -101,6 +108,34 @@ def test_the_price_counts_every_model_once():
     for _ in range(2):
         plan.compared([(scenario, ["Finetune()"])], (3, 4), False)
     assert (plan.trials, plan.models) == (2, 3 + 4 + 3)
+
+
+def test_a_walk_keeps_what_was_asked_before_out_of_later_requests_and_of_their_oracles(monkeypatch):
+    from delpaper import sequence
+
+    seen = []
+
+    class Learner:
+        def init(self, train, seed):
+            return torch.nn.Linear(1, 1)
+
+        def __call__(self, data, seed):
+            seen.append(("oracle", data.ids.tolist()))
+            return torch.nn.Linear(1, 1)
+
+    train = examples(np.arange(12.0).reshape(-1, 1), np.arange(12) % 2)
+    scene = SimpleNamespace(data=SimpleNamespace(train=train, valid=train, test=train), learner=Learner())
+    monkeypatch.setattr(sequence, "_told", lambda model, scene, parts: {n: rows.tolist() for n, rows in parts.items()})
+    monkeypatch.setattr(sequence, "do", lambda *a: SimpleNamespace(tensors=lambda name: {}))
+    monkeypatch.setattr(torch.nn.Module, "load_state_dict", lambda *a: None)
+    monkeypatch.setattr(sequence, "problem", lambda held, ids, *more: (held.ids.tolist(), ids))
+    monkeypatch.setattr(sequence, "parse", lambda text: lambda model, asked: (seen.append(("method", *asked)), model)[1])
+    parts = [np.array([3, 5]), np.array([0, 7]), np.array([1])]
+    for method in ("it", ""):
+        told = sequence._walk(scene, method, 0, parts, None, None)
+        assert told[1] == {"forget": [0, 7], "forgotten": [3, 5, 0, 7], "retain": [1, 2, 4, 6, 8, 9, 10, 11]}
+    assert seen[1] == ("method", [0, 1, 2, 4, 6, 7, 8, 9, 10, 11], [0, 7])  # the second request, with the first gone
+    assert [s[1] for s in seen[3:]] == [[i for i in range(12) if i not in gone] for gone in ({3, 5}, {0, 3, 5, 7}, {0, 1, 3, 5, 7})]
 
 
 def test_requests_in_a_row_do_not_overlap():
@@ -134,6 +169,7 @@ def run(*words, cwd):
         (["mian"], "there is no experiment 'mian'"),
         (["--scale", "huge"], "invalid choice: 'huge'"),
         (["--workers", "-1"], "0 or more"),
+        (["--again", "--out", "nowhere", "vit"], "vit.json to make a page of: run vit first"),
     ],
 )
 def test_a_mistyped_argument_is_answered_in_a_line(words, says, tmp_path):
