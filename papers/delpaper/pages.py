@@ -68,11 +68,12 @@ def _ideal(document: Document) -> str:
     """What retraining itself would have for a distance: an oracle's from the mean of the others."""
     found = []
     for scenario, sides in document.get("oracles", {}).items():
-        request = next(r["request"] for r in document["rows"] if r["scenario"] == scenario)
-        for side, name in (("forget", "forget"), ("test", "test")):
+        row = next(r for r in document["rows"] if r["scenario"] == scenario)
+        what = f"{row['request']}, {_plain(row['fraction'])}" if "fraction" in row else row["request"]
+        for side in ("forget", "test"):
             each = np.array(sides[side])
             others = (each.sum() - each) / (len(each) - 1)
-            found.append(f"{100 * np.abs(each - others).mean():.1f} ({request}, {name})")
+            found.append(f"{100 * np.abs(each - others).mean():.1f} ({what}, {side})")
     if not found:
         return ""
     return (
