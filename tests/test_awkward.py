@@ -161,6 +161,9 @@ KINDS = {
     "group norm": lambda: image(nn.Conv2d(1, 4, 2), nn.GroupNorm(2, 4), nn.ReLU(), nn.Flatten(), nn.Linear(8, 3)),
     "layer norm": lambda: nn.Sequential(nn.Linear(6, 8), nn.LayerNorm(8), nn.ReLU(), nn.Linear(8, 3)),
     "no statistics": lambda: nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8, track_running_stats=False), nn.Linear(8, 3)),
+    "no statistics, images": lambda: image(
+        nn.Conv2d(1, 4, 2), nn.BatchNorm2d(4, track_running_stats=False), nn.Flatten(), nn.Linear(8, 3)
+    ),
     "dropout": lambda: nn.Sequential(nn.Linear(6, 8), nn.Dropout(0.3), nn.ReLU(), nn.Linear(8, 3)),
     "weight norm": lambda: nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(6, 8)), nn.ReLU(), nn.Linear(8, 3)),
     "nothing but batch norm": lambda: nn.BatchNorm1d(6),
@@ -188,7 +191,7 @@ NEEDS = {
     r"the loss does not depend on any weight that may move: widen the mask, or let": [(("cut",), ("steps", *BY_GRADIENT))],
     r"adds noise to inputs, and these are torch.int64: real numbers are needed": [(("tied head",), ("CriticalNeurons",))],
     r"found nothing to remove, as no removal makes one less likely: take another": [(("zeros",), ("CriticalNeurons",))],
-    r"keeps no batch statistics, .*: make it with track_running_stats=True": [(("no statistics",), ())],
+    r"keeps no batch statistics, .*: make it with track_running_stats=True": [(("no statistics", "no statistics, images"), ())],
     r"has no parameters: there is nothing that could forget": [(("no parameters",), ())],
     r"elements of 'gain' share their memory .*: give it memory of its own": [(("memory shared within",), ("Retrain",))],
     r"no weight would be dampened: .*; lower select=": [(("all but one bias frozen",), ("SSD",))],
@@ -213,7 +216,7 @@ def posed(kind, dtype=None, forget=FORGET, right=True):
             return make()
 
     model = init(0).eval()
-    if kind != "no statistics":
+    if not kind.startswith("no statistics"):
         with torch.no_grad():
             said = model(x)
         y[:forget] = (said.argmax(1) if right else said[:, :3].argmin(1))[:forget] % 3
@@ -352,6 +355,18 @@ def test_a_model_in_train_mode_is_refused_by_localizers(made):
     model, problem = posed("batch norm")
     with pytest.raises(ModelError, match="needs the model in eval mode: in train mode weight"):
         made(model.train(), problem)
+
+
+@pytest.mark.parametrize("kind", ["batch norm", "dropout"])
+@pytest.mark.parametrize("made", LOCALIZERS, ids=told)
+def test_a_model_of_which_a_part_is_in_train_mode_is_refused_by_localizers(made, kind):
+    model, problem = posed(kind)
+    part = next(n for n, part in model.named_modules() if isinstance(part, nn.BatchNorm1d | nn.Dropout))
+    model.get_submodule(part).train()
+    before = {n: t.clone() for n, t in model.state_dict().items()}
+    with pytest.raises(ModelError, match=f"needs all of the model in eval mode, and '{part}' is in train mode: call eval"):
+        made(model, problem)
+    assert all(torch.equal(t, before[n]) for n, t in model.state_dict().items())
 
 
 @pytest.mark.parametrize("made", LOCALIZERS + METHODS, ids=told)

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 import untrain as ut
-from untrain import commands, located
+from untrain import commands, located, masking
 from untrain.core.errors import BadInput, SpecError
+from untrain.promises.trial import small
 from untrain.publish import masks_csv
 from untrain.store import Store
 from untrain.tables import mask_tables
@@ -106,6 +107,16 @@ def test_each_pair_that_did_not_fail_is_compared(told):
 def test_a_localizer_that_cannot_meet_its_budget_says_so_and_the_others_go_on(row):
     assert "holds no whole channel, the best has" in row("WeightedGrad(keep=1e-09)")["error"]
     assert row("Deepest")["error"] is None
+
+
+def test_the_two_batches_are_halves_that_share_no_example():
+    _, problem = small()
+    halves = [masking._part(problem, part) for part in range(2)]
+    ids = [set(half.forget.ids.tolist()) for half in halves]
+    assert not ids[0] & ids[1]
+    assert ids[0] | ids[1] == set(problem.forget.ids.tolist())
+    assert abs(len(ids[0]) - len(ids[1])) <= 1
+    assert halves[0].seed != halves[1].seed
 
 
 def test_one_model_alone_tells_no_stability_across_seeds(tiny):

@@ -22,14 +22,14 @@ class DEL(Recipe):
     Args:
         keep: share of the parameters in the mask.
         steps: step size and length of the finetuning.
-        reference: repeat the mask of the authors' code where it differs from their paper: its score of a channel, a budget
-            filled weight by weight, gradients of full batches of 128 without the rest.
+        reference: do as the authors' code does where it differs from their paper: its score of a channel, a budget filled weight
+            by weight, and full batches alone, of 128 for gradients and of ``steps.batch`` for finetuning.
 
     Source: Torkzadehmahani et al. 2024, arXiv 2412.02432; code reihaneh-torkzadehmahani/DEL-Unlearning@b1f732c.
-    Departs: finetuning takes the last batch where the code drops it, and the reset is drawn from the seed where the code's
-        is not seeded; with ``reference`` too. In its mask these remain: what fills no batch are the last examples, not random
-        ones; a tie goes to the lower index; channels of a tensor with fewer than ten have their largest score, where the code
-        takes the mean of none, NaN, which comes last; tokens of a position embedding are channels, where the code has one of all.
+    Departs: the reset is drawn from the seed where the code's is not seeded, with ``reference`` too. In its mask these remain:
+        what fills no batch are the last examples, not random ones; a tie goes to the lower index; channels of a tensor with fewer
+        than ten have their largest score, where the code takes the mean of none, NaN, which comes last; tokens of a position
+        embedding are channels, where the code has one of all.
     """
 
     keep: Keep = 0.3
@@ -38,10 +38,10 @@ class DEL(Recipe):
 
     def expand(self) -> Unlearner:
         """``ResetFinetune @ WeightedGrad``."""
-        localizer = WeightedGrad(keep=self.keep)
-        if self.reference:
-            localizer = WeightedGrad(keep=self.keep, channels=Channels(unit="elements"), gather=Gather(samples="code"))
-        return ResetFinetune(steps=self.steps) @ localizer
+        if not self.reference:
+            return ResetFinetune(steps=self.steps) @ WeightedGrad(keep=self.keep)
+        localizer = WeightedGrad(keep=self.keep, channels=Channels(unit="elements"), gather=Gather(samples="code"))
+        return ResetFinetune(steps=self.steps, rest="drop") @ localizer
 
 
 class SalUn(Recipe):

@@ -15,6 +15,7 @@ from untrain.core.steps import Steps
 from untrain.localize.budget import least
 from untrain.localize.choices import Channels
 from untrain.localize.criticalneurons import CriticalNeurons
+from untrain.localize.deepest import Deepest
 from untrain.localize.everything import Everything
 from untrain.localize.gradient import Gradient
 from untrain.localize.randommask import RandomMask
@@ -242,3 +243,22 @@ def test_a_model_that_does_not_take_the_examples_is_refused_where_it_is_asked():
     for made in (CriticalNeurons(), *(m for m in NAMED if type(m).__name__ in ("Deepest", "Shallowest"))):
         with pytest.raises(ModelError, match="cannot take examples of shape"):
             made(model, wrong)
+
+
+@pytest.mark.parametrize("keep", [0.5, 0.97])
+def test_whole_tensors_that_leave_much_of_a_budget_say_what_they_hold_and_what_is_next(keep):
+    layers = [lambda: nn.Linear(6, 5, bias=False), nn.ReLU, lambda: nn.Linear(5, 3), nn.ReLU, lambda: nn.Linear(3, 3, bias=False)]
+    model, problem = posed(seeded(*layers), (6,))  # 30, 15, 3 and 9 weights
+    with metered() as meter:
+        mask = Deepest(keep=keep, per="tensor")(model, problem)
+    assert sum(int(b.sum()) for b in mask.bits.values()) == 27
+    told = f"a budget of {int(keep * 57)} of 57 weights is not met: whole tensors hold 27, and the next has 30"
+    assert list(meter.notes) == ([told] if keep == 0.97 else [])
+
+
+def test_channels_that_fill_a_budget_but_for_less_than_a_tenth_say_nothing():
+    model, problem = small()
+    with metered() as meter:
+        mask = WeightedGrad(keep=0.4)(model, problem)
+    assert 0.36 <= share(mask) < 0.4
+    assert list(meter.notes) == []

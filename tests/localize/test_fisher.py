@@ -52,3 +52,8 @@ def test_it_is_ssds_quotient_of_squared_batch_gradients():
 @pytest.mark.parametrize("per", ["weight", "channel", "tensor"])
 def test_at_one_all_are_kept(per):
     assert all(bool(b.all()) for b in Fisher(keep=1.0, per=per)(*small()).bits.values())
+
+
+def test_squares_of_sums_are_of_each_set_by_itself(ratios):
+    # The forget set's sums are 2 and 2, the rest's -2 and 1: 4 / (4 + 4) and 4 / (4 + 1), and not 4 / 0.
+    assert ratios([[1.0, 1.0], [1.0, 1.0]], [[-2.0, 1.0]], gather=Gather(magnitude="sum")) == [2, 1]

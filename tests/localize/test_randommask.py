@@ -5,7 +5,10 @@ from dataclasses import replace
 import pytest
 import torch
 
+from untrain.core.cost import metered
 from untrain.core.records import Mask
+from untrain.localize.choices import Channels
+from untrain.localize.deepest import Deepest
 from untrain.localize.everything import Everything
 from untrain.localize.gradient import Gradient
 from untrain.localize.randommask import RandomMask, _shuffle
@@ -79,3 +82,46 @@ def test_drawn_anywhere_only_the_number_in_all_is_matched():
     assert sum(int(b.sum()) for b in one.values()) == sum(int(b.sum()) for b in other.values())
     assert {n: int(b.sum()) for n, b in one.items()} != {n: int(b.sum()) for n, b in other.items()}
     assert not next(iter(one.values())).any()
+
+
+def test_beside_whole_channels_one_that_a_budget_cut_moves_whole():
+    torch.manual_seed(0)
+    bits = torch.zeros(12, 5, dtype=torch.bool)
+    bits[:4] = True
+    bits[7, :2] = True
+    seen = set()
+    for _ in range(200):
+        held = _shuffle(bits).sum(1).tolist()
+        assert sorted(held) == [0] * 7 + [2] + [5] * 4
+        seen.add(held.index(2))
+    assert seen == set(range(12))
+
+
+def test_single_weights_move_singly():
+    torch.manual_seed(0)
+    bits = torch.zeros(12, 5, dtype=torch.bool)
+    bits[:4, :2] = True
+    assert 1 in _shuffle(bits).sum(1).tolist()
+    bits = torch.zeros(12, 5, dtype=torch.bool)
+    bits[7, :3] = True  # of single weights, or a cut channel that stands alone: which, nobody can tell
+    assert max(int(_shuffle(bits).sum(1).max()) for _ in range(3)) < 3
+
+
+def test_the_control_of_the_authors_mask_keeps_as_many_whole_channels():
+    like = WeightedGrad(channels=Channels(unit="elements"))
+    one, other = (made(*small()).bits for made in (RandomMask(like=like), like))
+    cut = 0
+    for name, bits in other.items():
+        if bits.ndim > 1:
+            found, wanted = (sorted(rows(b).sum(1).tolist()) for b in (one[name], bits))
+            if any(w == rows(bits).shape[1] for w in wanted):
+                assert found == wanted
+                cut += any(0 < w < rows(bits).shape[1] for w in wanted)
+    assert cut == 1
+
+
+def test_a_control_that_cannot_differ_says_that_it_controls_nothing():
+    for like, void in ((Deepest(layers=1), True), (WeightedGrad(), False)):
+        with metered() as meter:
+            RandomMask(like=like)(*small())
+        assert any("controls nothing" in note for note in meter.notes) == void

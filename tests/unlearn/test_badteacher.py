@@ -71,6 +71,15 @@ def test_one_step_is_the_mean_difference_from_the_teacher_of_each_side():
     assert torch.allclose(forgot.bias, model.bias - 0.3 * pull, atol=1e-6)
 
 
+def test_at_another_temperature_the_difference_is_that_of_tempered_answers():
+    model, problem = posed(4)
+    steps, heat = Steps(lr=0.3, epochs=1, batch=8, optimizer=Sgd(momentum=0.0), schedule=Constant()), 2.0
+    forgot = BadTeacher(share=1.0, temperature=heat, steps=steps)(model, problem)
+    # heat ** 2 times the divergence, each of whose gradients by the answers is divided by heat.
+    pull = heat * ((model(problem.forget.x[:1]) / heat).softmax(1) - 1 / 3)[0] / 2
+    assert torch.allclose(forgot.bias, model.bias - 0.3 * pull, atol=1e-6)
+
+
 def test_labels_have_no_part_in_it():
     model, problem = small()
     one = BadTeacher()(model, problem)

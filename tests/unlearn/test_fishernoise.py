@@ -11,6 +11,7 @@ from untrain.core.errors import SpecError
 from untrain.core.records import Examples, Problem
 from untrain.promises.trial import small
 from untrain.tasks.classify import Classify
+from untrain.unlearn import fishernoise
 from untrain.unlearn.fishernoise import FisherNoise, levelled
 
 
@@ -71,6 +72,23 @@ def test_the_forget_set_has_no_part_in_it():
     spoiled = replace(problem, forget=replace(problem.forget, y=0 * problem.forget.y, x=problem.forget.x + 9))
     one, other = FisherNoise()(model, problem), FisherNoise()(model, spoiled)
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
+
+
+def test_the_information_is_of_as_many_retain_examples_as_asked_for_drawn_by_the_seed(monkeypatch):
+    model, problem = small()
+    seen = []
+    real = fishernoise.fisher
+
+    def noted(model, task, examples, rows, params):
+        seen.append(rows.tolist())
+        return real(model, task, examples, rows, params)
+
+    monkeypatch.setattr(fishernoise, "fisher", noted)
+    for samples, seed in ((10, 1), (10, 2), (10_000, 1)):
+        FisherNoise(samples=samples)(model, replace(problem, seed=seed))
+    assert [len(set(rows)) for rows in seen] == [10, 10, len(problem.retain)]
+    assert seen[0] != seen[1]
+    assert max(seen[0]) >= 10
 
 
 @pytest.mark.parametrize("wrong", [{"alpha": 0.0}, {"power": 1.5}, {"most": -1.0}, {"samples": 0}])

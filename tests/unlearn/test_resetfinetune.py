@@ -2,14 +2,15 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from untrain.core.errors import BrokenPromise, ModelError
+from untrain.core.errors import BrokenPromise, ModelError, RequestError
 from untrain.core.guard import state
 from untrain.core.prints import salted
-from untrain.core.records import Mask
+from untrain.core.records import Mask, take
 from untrain.core.steps import Steps
 from untrain.learn.descend import descend
 from untrain.learn.train import Train
@@ -195,3 +196,32 @@ def test_a_frozen_weight_is_neither_reset_nor_counted_as_free():
     outcome = ResetFinetune(steps=RESET).run(model, problem)
     assert torch.equal(outcome.model[0].weight, model[0].weight)
     assert outcome.guard.may_move == 1 - model[0].weight.numel() / sum(p.numel() for p in model.parameters())
+
+
+@pytest.mark.parametrize("n", [263, 257, 256])
+def test_without_the_rest_every_batch_is_full(n):
+    model, problem = small()
+    rows = np.arange(n) % len(problem.retain)
+    problem = replace(problem, retain=take(problem.retain, rows))
+    steps = Steps(lr=0.05, epochs=3, batch=32)
+    plan = problem.retains(steps, full=True)
+    assert plan.length == 8
+    for epoch in range(3):
+        full, all_of_it = (list(p.draw(epoch)) for p in (plan, problem.retains(steps)))
+        assert [len(batch.y) for (batch,) in full] == [32] * 8
+        # The same order of the same examples; what is left out is the end of it.
+        assert all(torch.equal(a.x, b.x[:32]) for (a,), (b,) in zip(full, all_of_it, strict=False))
+    forgot = ResetFinetune(steps=steps, rest="drop")(model, problem)
+    start = ResetFinetune(steps=RESET)(model, problem)
+
+    def loss(retain):
+        return problem.task.loss(start, retain).mean()
+
+    wanted = descend(start.train(), loss, plan, steps, None)
+    assert all(torch.equal(a, b) for a, b in zip(forgot.parameters(), wanted.parameters(), strict=True))
+
+
+def test_where_no_batch_would_be_full_it_says_what_to_take():
+    model, problem = small()
+    with pytest.raises(RequestError, match=rf"{len(problem.retain)} examples are left and a full batch has 500: take smaller"):
+        ResetFinetune(steps=Steps(batch=500), rest="drop")(model, problem)

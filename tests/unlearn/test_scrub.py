@@ -18,7 +18,7 @@ from untrain.learn.teachers import Pull
 from untrain.promises.trial import small
 from untrain.tasks.classify import Classify
 from untrain.unlearn.finetune import Finetune
-from untrain.unlearn.scrub import Scrub, error
+from untrain.unlearn.scrub import Scrub, alike, error
 
 FAST = Steps(lr=0.05, epochs=5, batch=16, schedule=Constant())
 
@@ -155,3 +155,47 @@ def test_rewound_statistics_can_be_reestimated():
 
 def test_no_epochs_leave_the_model():
     assert Scrub(rewind=True, steps=Steps(epochs=0)).run(small()[0], held_out(small()[1])).guard.moved_share == 0
+
+
+def test_two_epochs_are_those_worked_out_by_hand():
+    model, problem = posed()
+    labels, pulled, heat, lr = 0.7, 0.3, 2.0, 0.1
+    steps = Steps(lr=lr, epochs=2, batch=64, optimizer=Sgd(momentum=0.0), schedule=Constant())
+    made = Scrub(pull=Pull(labels=labels, teacher=pulled, temperature=heat), ascents=2, forget_batch=64, steps=steps)
+    forgot, ours = made(model, problem), deepcopy(model)
+
+    def far(batch):
+        given, wanted = ((m(batch.x) / heat).log_softmax(1) for m in (ours, model))
+        return heat**2 * F.kl_div(given, wanted.detach().exp(), reduction="batchmean")
+
+    for _ in range(2):
+        for kept in (False, True):
+            batch = problem.retain if kept else problem.forget
+            loss = labels * F.cross_entropy(ours(batch.x), batch.y) + pulled * far(batch) if kept else -far(batch)
+            grads = torch.autograd.grad(loss, list(ours.parameters()))
+            with torch.no_grad():
+                for p, g in zip(ours.parameters(), grads, strict=True):
+                    p -= lr * g
+    for a, b in zip(forgot.parameters(), ours.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=1e-6)
+
+
+def linear(*answers):
+    """A model of one-hot inputs that gives the i-th the i-th answer."""
+    made = nn.Linear(len(answers), 3, bias=False)
+    made.weight.data.copy_(F.one_hot(torch.tensor(answers), 3).T)
+    return made
+
+
+def test_the_held_out_error_counts_each_class_as_often_as_it_is_to_be_forgotten():
+    # To forget: six of input 0 and three of input 3, of class 0; three of input 1, of class 1.
+    inputs = torch.tensor([0] * 6 + [3] * 3 + [1] * 3)
+    forget = Examples(F.one_hot(inputs, 4).float(), (inputs == 1).long(), np.arange(12), 3)
+    # Held out: two of class 0, which the last model gets right, and two of class 1, which it gets wrong: a quarter in all.
+    seen = torch.tensor([0, 0, 2, 2])
+    valid = Examples(F.one_hot(seen, 4).float(), (seen == 2).long(), np.arange(12, 16), 3)
+    model = linear(0, 1, 2, 0)
+    problem = Problem(Classify(), forget, replace(forget, ids=np.arange(16, 28)), valid=valid)
+    quarter, half = linear(0, 2, 2, 0), linear(0, 2, 2, 2)
+    Scrub(rewind=True)._rewind(model, [state(half), state(quarter)], problem, alike(problem))
+    assert equal(model, quarter)

@@ -127,3 +127,15 @@ def test_it_moves_away_from_the_forget_set():
 
 def test_batch_statistics_stay():
     assert WoodFisher().run(*small()).guard.buffer_drift == 0
+
+
+def test_the_reference_is_the_codes_recursion_over_the_first_1002_retain_examples():
+    model, problem = posed(retain=1010)
+    v, g = by_hand(model, problem)
+    k, o = v.clone(), g[0].clone()
+    for at in range(1, 1002):
+        below = 1000 + o @ g[at]
+        k, o = k - (k @ g[at]) / below * o, o - (o @ g[at]) / below * o
+    step = moved(model, WoodFisher(scale=2.0, reference=True)(model, problem))
+    assert torch.allclose(step, 2 * k, rtol=0, atol=1e-13)
+    assert float((k - v).norm()) > 1e-4  # what the recursion adds is a billion times the tolerance

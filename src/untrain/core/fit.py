@@ -16,7 +16,8 @@ def check_fit(model: nn.Module, task: Task, examples: Examples) -> None:
     """Check at the door that a model, which is in eval mode, and examples go together.
 
     Raises:
-        ModelError: the model has no parameters, does not take such examples, or knows fewer classes.
+        ModelError: the model has no parameters, does not take such examples, knows fewer classes, or has batch norm without
+            statistics, whose answers depend on the other examples of a batch.
         NotFinite: the model holds NaN or infinite weights.
     """
     name, shape = type(model).__name__, tuple(examples.x.shape[1:])
@@ -26,16 +27,16 @@ def check_fit(model: nn.Module, task: Task, examples: Examples) -> None:
         raise ModelError(f"{name} has no parameters: there is nothing that could forget")
     if not all(bool(torch.isfinite(p).all()) for p in params):
         raise NotFinite(f"{name} holds NaN or infinite weights before anything was done")
+    if _statless(model):
+        raise ModelError(
+            f"{_statless(model)!r} of {name} keeps no batch statistics, so no example has an answer of its own: "
+            "make it with track_running_stats=True and train again"
+        )
     batch = batch_of(examples, np.arange(1), params[0].device)
     try:
         with torch.no_grad():
             logits = task.logits(model, batch)
     except (RuntimeError, ValueError, TypeError, AssertionError, IndexError) as error:
-        if "more than 1 value per channel" in str(error) and _statless(model):
-            raise ModelError(
-                f"{_statless(model)!r} of {name} keeps no batch statistics, so no example has an answer of its own: "
-                "make it with track_running_stats=True and train again"
-            ) from None
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ModelError(f"{name} cannot take examples of shape {shape}: {first}") from None
     if logits.ndim != 2 or logits.shape[1] < examples.classes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
@@ -123,13 +124,34 @@ class Problem:
         """Number of epochs that ``steps`` asks for; a share is one of the recipe's."""
         return epochs_of(steps, getattr(self.recipe, "steps", None))
 
-    def retains(self, steps: Steps) -> Plan:
-        """Each epoch once through the retain set, in a new order: batches ``(retain,)``."""
-        return self._plan(steps, lambda rng: ((b,) for b in self._pass(self.retain, steps, rng)), self.retain)
+    def retains(self, steps: Steps, full: bool = False) -> Plan:
+        """Each epoch once through the retain set, in a new order: batches ``(retain,)``.
+
+        Args:
+            steps: length and size of batches.
+            full: whether the last batch of an epoch is left out where it is not full.
+
+        Raises:
+            RequestError: full batches are asked for, and there is none.
+        """
+        if not full:
+            return self._plan(
+                steps, lambda rng: ((b,) for b in self._pass(self.retain, steps, rng)), self._count(steps, self.retain)
+            )
+        count = len(self.retain) // steps.batch
+        if not count:
+            raise RequestError(f"{len(self.retain)} examples are left and a full batch has {steps.batch}: take smaller batches")
+
+        def draw(rng: np.random.Generator) -> Iterator[tuple[Batch | None, ...]]:
+            # A single left-over example has joined the last batch.
+            for x, y in islice(self._pass(self.retain, steps, rng), count):
+                yield (Batch(x[: steps.batch], y[: steps.batch]),)
+
+        return self._plan(steps, draw, count)
 
     def forgets(self, steps: Steps) -> Plan:
         """Each epoch once through the forget set, in a new order: batches ``(forget,)``."""
-        return self._plan(steps, lambda rng: ((b,) for b in self._pass(self.forget, steps, rng)), self.forget)
+        return self._plan(steps, lambda rng: ((b,) for b in self._pass(self.forget, steps, rng)), self._count(steps, self.forget))
 
     def pairs(self, steps: Steps) -> Plan:
         """Each epoch once through the retain set, beside it the forget set, reshuffled: ``(retain, forget)``."""
@@ -143,7 +165,7 @@ class Problem:
                     forget = next(forgets)
                 yield retain, forget
 
-        return self._plan(steps, draw, self.retain)
+        return self._plan(steps, draw, self._count(steps, self.retain))
 
     def turns(self, steps: Steps) -> Plan:
         """Each epoch the forget set, then the retain set: ``(None, forget)`` and ``(retain, None)``."""
@@ -154,16 +176,17 @@ class Problem:
             for retain in self._pass(self.retain, steps, rng):
                 yield retain, None
 
-        return self._plan(steps, draw, self.forget, self.retain)
+        return self._plan(steps, draw, self._count(steps, self.forget, self.retain))
 
     def _pass(self, examples: Examples, steps: Steps, rng: np.random.Generator) -> Iterator[Batch]:
         # Not before the first batch is asked for: who draws first is part of a method.
         yield from walk(examples, steps.batch, rng, getattr(self.recipe, "augment", ()))
 
-    def _plan(
-        self, steps: Steps, draw: Callable[[np.random.Generator], Iterator[tuple[Batch | None, ...]]], *walked: Examples
-    ) -> Plan:
-        length = sum(batches.count(len(e), steps.batch) for e in walked)
+    @staticmethod
+    def _count(steps: Steps, *walked: Examples) -> int:
+        return sum(batches.count(len(e), steps.batch) for e in walked)
+
+    def _plan(self, steps: Steps, draw: Callable[[np.random.Generator], Iterator[tuple[Batch | None, ...]]], length: int) -> Plan:
         epochs = self.epochs(steps)
         return Plan(epochs, lambda epoch: draw(np.random.default_rng((self.seed, epoch))), self.retain, self.task, length)
 

@@ -145,13 +145,18 @@ class Localizer(Spec, role=True):
         """The mask; the model is left as it was.
 
         Raises:
-            ModelError: the model is in train mode, where batch statistics cancel ``weight * gradient``, all of it is frozen,
-                or it does not take the examples.
+            ModelError: the model or a part of it is in train mode, where batch statistics cancel ``weight * gradient`` and
+                dropout makes scores random, all of it is frozen, or it does not take the examples.
             NotFinite: the model holds NaN or infinite weights.
         """
         if model.training:
             raise ModelError(
                 f"{type(self).__name__} needs the model in eval mode: in train mode weight * gradient vanishes by batch norm"
+            )
+        trains = next((n for n, part in model.named_modules() if part.training), "")
+        if trains:
+            raise ModelError(
+                f"{type(self).__name__} needs all of the model in eval mode, and {trains!r} is in train mode: call eval()"
             )
         guards.check_shaped(model)
         model = join(repr(self), model, problem)

@@ -29,6 +29,21 @@ def room_of(total: int, free: int, keep: float, count: int | None) -> int:
     return room
 
 
+def filled(kept: int, room: int, total: int, what: str, following: int | None = None) -> None:
+    """Tell the reader of the result where whole channels or tensors leave a tenth of the budget or more unspent.
+
+    Args:
+        kept: parameters that were chosen.
+        room: how many might have been.
+        total: parameters of the model.
+        what: 'channel' or 'tensor'.
+        following: size of the best one that was left out, where known; None where none was.
+    """
+    if kept < 0.9 * room and following is not None:
+        size = f"the next has {following}" if following else "the next does not fit"
+        note(f"a budget of {room} of {total} weights is not met: whole {what}s hold {kept}, and {size}")
+
+
 def least(needed: int, total: int, count: int | None = None) -> str:
     """What would hold ``needed`` of ``total``: a count where one was given, else a share, in two digits, never rounded down."""
     if count is not None:

@@ -13,7 +13,7 @@ from untrain.core.shards import here, is_sharded, placed
 from untrain.core.spec import Spec
 from untrain.core.steps import Count
 from untrain.localize import sharded
-from untrain.localize.budget import least, room_of
+from untrain.localize.budget import filled, least, room_of
 from untrain.maths import select
 
 Scores = dict[str, Tensor]
@@ -131,6 +131,10 @@ def by_channel(scores: Scores, keep: float, how: Channels, attention: bool, tens
     }
     if how.unit == "elements":
         masks = _filled(masks, values, sizes, chosen, at, room)
+    else:
+        left = torch.where(chosen, -1.0, values)
+        following = int(sizes[left.argmax()]) if bool((left >= 0).any()) else None
+        filled(int(sizes[chosen].sum()), room, total, "tensor" if tensors else "channel", following)
     return {n: bits & (scores[n] >= 0) for n, bits in masks.items()}
 
 

@@ -22,11 +22,13 @@ class Fisher(Localizer):
         per: whether single 'weight's, 'channel's or whole 'tensor's compete.
         channels: how scores become a choice of channels.
         gather: whose gradients are squared: each 'batch's, each 'example's (the diagonal of the empirical Fisher
-            information), or their 'sum's.
+            information), or the 'sum's of the two sets, of which 'all data' then adds up the squares.
         head: whether the classifier moves in 'full', where 'masked' only, or stays 'frozen'.
 
     Source: Foster et al. 2024 (SSD), arXiv 2308.07707, eq. 4 and 5; batches as in DEL's code.
-    Departs: sums where the code has means over batches, which leaves the order of weights as it is.
+    Departs: a batch's gradient is the sum over its examples where the code has the mean, and batches are of the forget and of
+        the retain set, where the code's second pass has batches of both together. Where all batches are full this is the code's
+        order of weights; a short last batch counts for less than there.
     """
 
     keep: Keep = 0.3

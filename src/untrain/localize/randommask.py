@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from untrain.core.cost import note
 from untrain.core.errors import BadInput
 from untrain.core.records import Head, Problem
 from untrain.core.roles import Localizer
@@ -44,6 +45,12 @@ class RandomMask(Localizer):
         found = self.like.localize(model, problem)
         if any(map(is_sharded, found.values())):
             raise BadInput("RandomMask draws over whole tensors, and this model is sharded: draw it on a model that is not")
+        drawn = self._drawn(model, found)
+        if all(torch.equal(drawn[n], bits) for n, bits in found.items()):
+            note(f"RandomMask has the mask of {self.like!r} itself, and controls nothing: of whole tensors there is one draw")
+        return drawn
+
+    def _drawn(self, model: nn.Module, found: dict[str, Tensor]) -> dict[str, Tensor]:
         if self.draw != "anywhere":
             return {name: _shuffle(bits, self.draw == "channel") for name, bits in found.items()}
         # What is frozen is not drawn.
@@ -53,10 +60,14 @@ class RandomMask(Localizer):
 
 
 def _shuffle(bits: Tensor, channels: bool = True) -> Tensor:
-    """As many ones as in ``bits``, elsewhere: rows change places where all are full or empty, elements otherwise."""
+    """As many ones as in ``bits``, elsewhere: rows change places where all are full or empty, elements otherwise.
+
+    A budget that is filled weight by weight cuts one channel: beside full rows one that is neither full nor empty moves whole.
+    """
     if channels and bits.ndim > 1:
         table = select.rows(bits)
-        if bool((table.all(1) | ~table.any(1)).all()):
+        full, cut = table.all(1), table.any(1) & ~table.all(1)
+        if int(cut.sum()) <= int(bool(full.any())):
             order = torch.randperm(len(table)).to(bits.device)
             return table[order].reshape(bits.shape)
     return bits.flatten()[torch.randperm(bits.numel()).to(bits.device)].reshape(bits.shape)

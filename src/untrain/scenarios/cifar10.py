@@ -29,6 +29,7 @@ class Cifar10(Scenario):
         augment: how training images are changed each time they are seen.
 
     Source: Krizhevsky 2009; the set-up of DEL, arXiv 2412.02432, section 5.
+    Departs: 45,000 images are trained on and 5,000 tuned on, where DEL trains on all 50,000 and has none to tune on.
     """
 
     request: Request = Random(fraction=0.1)

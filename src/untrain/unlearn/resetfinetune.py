@@ -26,12 +26,15 @@ class ResetFinetune(Unlearner):
         steps: step size and length of the finetuning.
         reset: 'fresh' draws a new initialisation of the same law; 'own' takes the model's own initial values, where
             known; 'perturb' mixes 0.7 of the weight with 0.3 of standard normal noise; 'none' resets nothing.
+        rest: what becomes of an epoch's last batch where it is not full: 'keep' takes it, 'drop' leaves it out.
 
-    Source: Torkzadehmahani et al. 2024, arXiv 2412.02432, Algorithm 1 and section 5; 'perturb' from its code's history.
+    Source: Torkzadehmahani et al. 2024, arXiv 2412.02432, Algorithm 1 and section 5; 'perturb' from its code's history, 'drop'
+        from its loaders (drop_last).
     """
 
     steps: Steps = Steps(lr=0.015, epochs="100%")
     reset: Literal["fresh", "own", "perturb", "none"] = "fresh"
+    rest: Literal["keep", "drop"] = "keep"
 
     def may_stay(self, problem: Problem) -> bool:
         """Only when nothing is reset and no step is asked for."""
@@ -39,7 +42,12 @@ class ResetFinetune(Unlearner):
         return (self.reset == "none" or empty) and problem.epochs(self.steps) == 0
 
     def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module:
-        """The reset and finetuned model."""
+        """The reset and finetuned model.
+
+        Raises:
+            RequestError: full batches alone are asked for, and there is none.
+        """
+        plan = problem.retains(self.steps, full=self.rest == "drop")
         start = self._start(model, problem)
         with torch.no_grad():
             for name, p in model.named_parameters():
@@ -51,7 +59,7 @@ class ResetFinetune(Unlearner):
         def loss(retain: Batch) -> Tensor:
             return problem.task.loss(model, retain).mean()
 
-        return descend(model, loss, problem.retains(self.steps), self.steps, problem.mask)
+        return descend(model, loss, plan, self.steps, problem.mask)
 
     def _start(self, model: nn.Module, problem: Problem) -> dict[str, Tensor]:
         """Initial values by name.
