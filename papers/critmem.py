@@ -33,7 +33,7 @@ def main(path: str, width: int = 8, depth: int = 10) -> None:
     right = float((logits(model, problem.forget, problem.task).argmax(1) == problem.forget.y.numpy()).mean())
     print(f"ResNet(width={width}, depth={depth}), trained on 10,000 images in bfloat16, searched in float32, one thread, seed 0")
     print(f"{len(ids)} examples to forget, of which the model predicts {right:.1%} right\n")
-    print("| setting | examples | seconds of CPU | for 1,000 | flipped | removals: mean, median, most | weights in the mask |")
+    print("| setting | examples | seconds of CPU | for 1,000 | flipped | removals: mean, median, most | weights in the union |")
     print("|---|---|---|---|---|---|---|")
     for name, (how, count) in SETTINGS.items():
         print("| " + " | ".join([name, str(count), *row(model, problem, how, count)]) + " |", flush=True)
@@ -52,7 +52,7 @@ def row(model: torch.nn.Module, problem: ut.Problem, how: CriticalNeurons, count
 
 
 def share(model: torch.nn.Module, problem: ut.Problem, how: CriticalNeurons) -> float:
-    """Share of all weights in the mask."""
+    """Share of all share of weights in the union."""
     bits = how(model, problem).bits.values()
     return sum(int(b.sum()) for b in bits) / sum(b.numel() for b in bits)
 

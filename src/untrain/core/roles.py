@@ -145,22 +145,18 @@ class Localizer(Spec, role=True):
         """The mask; the model is left as it was.
 
         Raises:
-            ModelError: the model or a part of it is in train mode, where batch statistics cancel ``weight * gradient`` and
-                dropout makes scores random, all of it is frozen, or it does not take the examples.
+            ModelError: the model is in train mode, where batch statistics cancel ``weight * gradient``, all of it is frozen,
+                or it does not take the examples.
             NotFinite: the model holds NaN or infinite weights.
         """
         if model.training:
             raise ModelError(
                 f"{type(self).__name__} needs the model in eval mode: in train mode weight * gradient vanishes by batch norm"
             )
-        trains = next((n for n, part in model.named_modules() if part.training), "")
-        if trains:
-            raise ModelError(
-                f"{type(self).__name__} needs all of the model in eval mode, and {trains!r} is in train mode: call eval()"
-            )
         guards.check_shaped(model)
         model = join(repr(self), model, problem)
         with sealed(model, problem.seed), guards.lent(type(self).__name__, model):
+            model.eval()  # no part of it is in train mode by itself: dropout would make scores random
             check_fit(model, problem.task, problem.forget)
             if not any(p.requires_grad for p in model.parameters()):
                 raise ModelError("all parameters are frozen: none can be localized; let some ask for gradients again")
