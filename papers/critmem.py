@@ -52,7 +52,7 @@ def row(model: torch.nn.Module, problem: ut.Problem, how: CriticalNeurons, count
 
 
 def share(model: torch.nn.Module, problem: ut.Problem, how: CriticalNeurons) -> float:
-    """Share of all share of weights in the union."""
+    """Share of all weights that are in the union."""
     bits = how(model, problem).bits.values()
     return sum(int(b.sum()) for b in bits) / sum(b.numel() for b in bits)
 

@@ -21,7 +21,10 @@ from untrain.core.spec import parse
 from untrain.store import Store
 
 ROOT = Path(__file__).parents[1]
-PAGES = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", *sorted(f"docs/{f.name}" for f in (ROOT / "docs").glob("*.md"))]
+PAGES = [
+    "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "papers/del/README.md",
+    *sorted(f"docs/{f.name}" for f in (ROOT / "docs").glob("*.md")),
+]  # fmt: skip
 CHEAP = ("methods", "localizers", "evaluators", "scenarios", "show", "store")
 SKIP = "*Not run in the tests: "
 

@@ -186,7 +186,8 @@ def fractions(bench: Bench, scale: Scale, path: str) -> Document:
 def cost(bench: Bench, scale: Scale, path: str) -> Document:
     """Cost against gap: chosen settings with as many epochs as fit into 100, 30, 10 and 5 % of retraining's operations.
 
-    What an epoch takes is what it took in the search. One epoch is the least, and is cut off where the share ends: at 5 %.
+    What an epoch takes is what it took in the search. One epoch is the least; the last is cut off where the share ends: that is
+    early at 5 %, and for NegGrad at 10 %, and a matter of a few steps elsewhere.
     """
     tuning = {r: bench.tuned(scale.scenario(path, r), CONTROLLED) for r in REQUESTS}
     found: list[Document] = []

@@ -97,7 +97,7 @@ def test_claims_of_the_main_table_are_decided_by_planted_models():
     assert told["DEL comes nearer to retraining, by forget accuracy, than Finetune"] == "holds"
     assert told["DEL comes nearer to retraining, by forget accuracy, than RandomLabel"] == "undecided"
     assert told["a random mask of equal counts is clearly worse than DEL's, by forget accuracy and 2 points"] == "holds"
-    assert "Shallowest forgets better than Deepest" not in told  # neither has a row
+    assert not any("Shallowest" in text or "Deepest" in text for text in told)  # neither has a row
 
 
 def test_a_claim_about_a_method_that_failed_is_undecided_and_says_so():
@@ -154,7 +154,7 @@ def test_masks_are_held_against_each_other_over_the_budgets_of_the_middle_alone(
     rows += [planted(CONTROL, v, keep=k, localizer="RandomMask") for k, v in control.items()]
     text = (
         "averaged over the budgets between 5 % and 10 %, ResetFinetune comes nearer, by forget accuracy, with DEL's mask and its "
-        "setting than with RandomMask and its setting (a question asked after the curves had been seen)"
+        "setting than with RandomMask and its setting"
     )
     name = next(c for c in claims(document(rows), "budgets") if c.text == text)
     assert name.value == pytest.approx((10 + 5) / 2 - (20 + 30) / 2, abs=0.1)

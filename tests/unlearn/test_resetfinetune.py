@@ -225,3 +225,4 @@ def test_where_no_batch_would_be_full_it_says_what_to_take():
     model, problem = small()
     with pytest.raises(RequestError, match=rf"{len(problem.retain)} examples are left and a full batch has 500: take smaller"):
         ResetFinetune(steps=Steps(batch=500), rest="drop")(model, problem)
+    assert ResetFinetune(steps=Steps(batch=500, epochs=0), rest="drop").run(model, problem).guard.moved_share > 0

@@ -139,7 +139,7 @@ class Problem:
                 steps, lambda rng: ((b,) for b in self._pass(self.retain, steps, rng)), self._count(steps, self.retain)
             )
         count = len(self.retain) // steps.batch
-        if not count:
+        if not count and self.epochs(steps):
             raise RequestError(f"{len(self.retain)} examples are left and a full batch has {steps.batch}: take smaller batches")
 
         def draw(rng: np.random.Generator) -> Iterator[tuple[Batch | None, ...]]:

@@ -131,11 +131,12 @@ def by_channel(scores: Scores, keep: float, how: Channels, attention: bool, tens
     }
     if how.unit == "elements":
         masks = _filled(masks, values, sizes, chosen, at, room)
-    else:
+    masks = {n: bits & (scores[n] >= 0) for n, bits in masks.items()}
+    if how.unit == "whole":
         left = torch.where(chosen, -1.0, values)
         following = int(sizes[left.argmax()]) if bool((left >= 0).any()) else None
-        filled(int(sizes[chosen].sum()), room, total, "tensor" if tensors else "channel", following)
-    return {n: bits & (scores[n] >= 0) for n, bits in masks.items()}
+        filled(sum(int(bits.sum()) for bits in masks.values()), room, total, "tensor" if tensors else "channel", following)
+    return masks
 
 
 def _filled(masks: Scores, values: Tensor, sizes: Tensor, chosen: Tensor, at: list[tuple[int, int]], room: int) -> Scores:

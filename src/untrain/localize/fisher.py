@@ -22,13 +22,13 @@ class Fisher(Localizer):
         per: whether single 'weight's, 'channel's or whole 'tensor's compete.
         channels: how scores become a choice of channels.
         gather: whose gradients are squared: each 'batch's, each 'example's (the diagonal of the empirical Fisher
-            information), or the 'sum's of the two sets, of which 'all data' then adds up the squares.
+            information), or the 'sum' of each set, forget and retain; all data's importance adds the two squares.
         head: whether the classifier moves in 'full', where 'masked' only, or stays 'frozen'.
 
     Source: Foster et al. 2024 (SSD), arXiv 2308.07707, eq. 4 and 5; batches as in DEL's code.
-    Departs: a batch's gradient is the sum over its examples where the code has the mean, and batches are of the forget and of
-        the retain set, where the code's second pass has batches of both together. Where all batches are full this is the code's
-        order of weights; a short last batch counts for less than there.
+    Departs: a batch's gradient is the sum over its examples where the code has the mean, which leaves the order of weights as it
+        is where all batches are full; and batches are of the forget or of the retain set, where the code's second pass has
+        batches of both together, so that the order may differ.
     """
 
     keep: Keep = 0.3
