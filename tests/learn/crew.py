@@ -12,6 +12,7 @@ import torch.distributed as dist
 from torch import nn
 
 import untrain as ut
+from untrain.core.cost import metered
 from untrain.core.records import Examples, Problem
 from untrain.core.roles import Unlearner
 from untrain.core.steps import Adam, Sgd, Steps
@@ -161,6 +162,8 @@ def sharded(net="dense"):
         mask = localizer(model, problem)
         found[name] = whole({n: b.to(torch.uint8) for n, b in mask.bits.items()})
         found[f"{name} local"] = {n: b.to_local() for n, b in mask.bits.items()}
+    found["nothing"] = told(lambda: ut.WeightedGrad(keep=1e-9)(model, problem))
+    found["unspent"] = unspent(model, problem)
     for name in ("DEL", "NegGrad uneven", "RandomLabel", "Finetune", "lone"):
         made = METHODS[name]()
         model, problem = fresh()
@@ -186,6 +189,16 @@ def sharded(net="dense"):
     after = whole(model.state_dict())
     found["restored"] = all(torch.equal(before[n], after[n]) for n in before)
     return found
+
+
+def unspent(model, problem):
+    """What is told of budgets that whole channels do not fill."""
+    notes = []
+    for count in (40, 54, 70, 300):
+        with metered() as meter:
+            told(lambda count=count: ut.WeightedGrad(channels=Channels(count=count))(model, problem))
+        notes.append([note.partition(", and the next")[0] for note in meter.notes])
+    return notes
 
 
 def told(work):

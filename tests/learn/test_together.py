@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -161,6 +162,22 @@ def test_a_sharded_model_has_the_mask_of_a_whole_one(found, alone, name):
         assert equal(each["sharded"][name], alone[f"dense {name}"])
     rows = [each["sharded"][f"{name} local"]["1.weight"].shape for each in found]
     assert rows == [(17, 36), (16, 36)]
+
+
+def test_of_a_sharded_model_a_budget_that_holds_nothing_says_what_would_do(found):
+    for each in found:
+        assert re.fullmatch(
+            r"ModelError: a budget of 0 of \d+ weights holds no whole channel, the largest has 36: keep at least 0.0\d+, or let .*",
+            each["sharded"]["nothing"],
+        )
+
+
+def test_of_a_sharded_model_what_a_budget_leaves_unspent_is_told_as_of_a_whole_one(found):
+    module = crew()
+    wanted = module.unspent(*module.posed("dense"))
+    assert any(wanted)
+    assert not all(wanted)
+    assert [each["sharded"]["unspent"] for each in found] == [wanted, wanted]
 
 
 @pytest.mark.parametrize("name", ["DEL", "NegGrad uneven", "RandomLabel", "Finetune", "lone"])
