@@ -24,6 +24,7 @@ from typing import Any
 import torch
 from delpaper import experiments, pages, prices
 from delpaper.scales import SCALES
+from delpaper.sequence import SEED
 from delpaper.work import Bench
 
 from untrain.asked import setting_of
@@ -111,7 +112,7 @@ def facts(asked: argparse.Namespace, name: str, setting: Any, workers: int, seco
         "experiment": name, "scale": asked.scale, "date": date.today().isoformat(), "command": command, "commit": commit,
         "machine": machine(setting.device), "device": setting.device, "workers": workers, "threads": setting.threads,
         "precision": setting.precision, "torch": torch.__version__, "originals": SCALES[asked.scale].seeds,
-        "retrained": SCALES[asked.scale].oracles, "seed": 0, "seconds_here": round(seconds),
+        "retrained": SCALES[asked.scale].oracles, "seed": SEED, "seconds_here": round(seconds),
     }  # fmt: skip
 
 

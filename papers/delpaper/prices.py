@@ -91,5 +91,5 @@ def told(name: str, bench: Bench, scale: Scale, path: str, workers: int) -> str:
     )
     return (
         f"price of {name}: {plan.trials} settings tried and {plan.models} models compared, as much as {plan.trainings:.0f} "
-        f"trainings; {long}, less what is stored"
+        f"trainings; {long}, less what is stored; start-up and scoring not counted"
     )

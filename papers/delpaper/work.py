@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from delpaper.contenders import Contender
-from delpaper.sequence import walked
+from delpaper.sequence import SEED, walked
 from untrain import parse
 from untrain.asked import comparison_of
 from untrain.conduct import make, record
@@ -29,7 +29,6 @@ from untrain.unlearn.nothing import Nothing
 
 Document = dict[str, Any]
 ORACLES = 4  # of a search that looks at them
-SEED = 0
 
 
 @dataclass(frozen=True, eq=False)
