@@ -28,7 +28,7 @@ from delpaper.sequence import SEED
 from delpaper.work import Bench
 
 from untrain.asked import setting_of
-from untrain.core.errors import UntrainError
+from untrain.core.errors import BadInput, UntrainError
 from untrain.crew import Here, Processes, cores
 from untrain.store import Store
 
@@ -62,6 +62,10 @@ def main() -> int:
     try:
         if not asked.again:
             run(asked, names, out)
+            return 0
+        lacking = [name for name in asked.names if not (out / f"{name}.json").exists()]
+        if lacking:
+            raise BadInput(f"there is no {out / lacking[0]}.json to make a page of: run {lacking[0]} first")
         for name in names:
             if (out / f"{name}.json").exists():
                 pages.write(out, name, json.loads((out / f"{name}.json").read_text()))
@@ -84,9 +88,9 @@ def run(asked: argparse.Namespace, names: list[str], out: Path) -> None:
         if asked.price:
             return
         for name in names:
-            begun = time.perf_counter()
+            begun, known = time.perf_counter(), facts(asked, name, setting, workers)
             found = experiments.EXPERIMENTS[name](bench, scale, asked.data)
-            document = facts(asked, name, setting, workers, time.perf_counter() - begun) | found
+            document = known | {"seconds_here": round(time.perf_counter() - begun)} | found
             out.mkdir(parents=True, exist_ok=True)
             part = out / f"{name}.json.part"
             part.write_text(json.dumps(rounded(hidden(document, asked.data)), indent=1, allow_nan=False) + "\n")
@@ -102,8 +106,8 @@ def say(text: str) -> None:
     print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
 
 
-def facts(asked: argparse.Namespace, name: str, setting: Any, workers: int, seconds: float) -> dict[str, Any]:
-    """Where, when and how."""
+def facts(asked: argparse.Namespace, name: str, setting: Any, workers: int) -> dict[str, Any]:
+    """Where, when and how; asked before the work, so that the commit is that of the code that did it."""
     data = " --data CIFAR10" if asked.data else ""
     device = "" if asked.device == "cpu" else f" --device {asked.device}"
     command = f"python papers/del.py --scale {asked.scale}{data}{device} {name}"
@@ -112,7 +116,7 @@ def facts(asked: argparse.Namespace, name: str, setting: Any, workers: int, seco
         "experiment": name, "scale": asked.scale, "date": date.today().isoformat(), "command": command, "commit": commit,
         "machine": machine(setting.device), "device": setting.device, "workers": workers, "threads": setting.threads,
         "precision": setting.precision, "torch": torch.__version__, "originals": SCALES[asked.scale].seeds,
-        "retrained": SCALES[asked.scale].oracles, "seed": SEED, "seconds_here": round(seconds),
+        "retrained": SCALES[asked.scale].oracles, "seed": SEED,
     }  # fmt: skip
 
 

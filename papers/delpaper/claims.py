@@ -68,12 +68,18 @@ def gap(models: Models, name: str, side: str) -> Found:
 
 
 def nearer(models: Models, one: str, other: str, side: str = "forget") -> Found:
-    """How much farther ``one`` lies from the oracles' mean than ``other``, in points; below 0 is nearer.
+    """How much farther ``one`` lies from the oracles' mean than ``other``, in points; below 0 is nearer."""
+    return nearer_in_all([models], one, other, side)
+
+
+def nearer_in_all(tables: Sequence[Models], one: str, other: str, side: str = "forget") -> Found:
+    """The same, averaged over tables of the same originals and oracles, such as one for each budget.
 
     Distances are taken original by original, so that a method that errs now to one side and now to the other is not near.
     """
-    held = [np.array(models[n][side]) for n in (one, other)]
-    return interval(held, np.array(models["oracle"][side]), lambda m, o: abs(o - m[0]) - abs(o - m[1]))
+    held = [np.array(models[n][side]) for n in (one, other) for models in tables]
+    k = len(tables)
+    return interval(held, np.array(tables[0]["oracle"][side]), lambda m, o: (abs(o - m[:k]) - abs(o - m[k:])).mean(0))
 
 
 def lower(models: Models, one: str, other: str, side: str) -> Found:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from math import ceil
 from typing import Any
 
 from delpaper import contenders as held
@@ -14,7 +13,7 @@ from delpaper.scales import REQUESTS, Scale
 from delpaper.work import Bench, Document
 from untrain import parse
 from untrain.core.roles import Localized
-from untrain.core.steps import Steps
+from untrain.core.steps import epochs_of
 
 KEEPS = (0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0)
 SOME_KEEPS = (0.1, 0.3, 1.0)
@@ -24,6 +23,7 @@ SHOWN = (
     "forget_accuracy", "forget_gap", "retain_gap", "test_accuracy", "test_gap", "mia_svc_gap", "mia_loss_auc", "mia_lira_auc",
     "mia_ulira_accuracy",
 )  # fmt: skip
+UNTUNED = "every setting failed in the search"
 Row = dict[str, Any]
 
 
@@ -57,7 +57,7 @@ class Asked:
 
 def _filled(row: Row, found: dict[str, Document]) -> Row:
     if row["method"] is None:
-        return row | {"error": "every setting failed in the search"}
+        return row | {"error": UNTUNED}
     document, name = found[row["scenario"]], repr(parse(row["method"]))
     result = next(r for r in document["results"] if r["method"] == name)
     if result["error"]:
@@ -79,7 +79,7 @@ def _edges(document: Document) -> Document:
 
 
 def main(bench: Bench, scale: Scale, path: str, network: str = "resnet", field: Sequence[Contender] = held.MAIN) -> Document:
-    """The main tables: every method, tuned without the oracle, and once more with a look at it."""
+    """Every method, its setting chosen on validation data, and once more with a look at oracles."""
     asked, tuning = Asked(bench, scale, full=True), {}
     for request in REQUESTS:
         scenario = scale.scenario(path, request, network)
@@ -93,12 +93,16 @@ def main(bench: Bench, scale: Scale, path: str, network: str = "resnet", field: 
 
 
 def vit(bench: Bench, scale: Scale, path: str) -> Document:
-    """The main tables with a small vision transformer."""
+    """The main table of nine methods with a small vision transformer."""
     return main(bench, scale, path, "vit", held.FEW)
 
 
 def budgets(bench: Bench, scale: Scale, path: str, unlearner: str = "ResetFinetune", request: str = "classes") -> Document:
-    """Every localizer at every budget under one unlearner; each pair is tuned once, at 30 % of the class-restricted request."""
+    """Every localizer at every budget under one unlearner; each pair was tuned once, at 30 % of the class-restricted request.
+
+    That one setting serves all budgets and both requests. The search for critical neurons spends what it spends: it has rows
+    for the budgets up to 10 %, and one without a budget, which stands at 30 %.
+    """
     asked, tuned_on = Asked(bench, scale), scale.scenario(path, "classes")
     tuning = {"classes": bench.tuned(tuned_on, [localized(unlearner, name) for name in held.LOCALIZERS])}
     scenario = scale.scenario(path, request)
@@ -106,7 +110,6 @@ def budgets(bench: Bench, scale: Scale, path: str, unlearner: str = "ResetFinetu
         label = f"{unlearner} @ {name}"
         setting = tuning["classes"][label]["chosen"]
         keeps = KEEPS if request == "classes" else SOME_KEEPS
-        # The search for critical neurons spends what it spends: of the budgets that it does not fill one is enough.
         for keep in keeps if name != "CriticalNeurons" else [k for k in keeps if k <= 0.1 or k == held.KEEP]:
             method = None if setting is None else at_budget(setting, name, keep)
             asked.want(request, scenario, label, method, unlearner=unlearner, localizer=name, keep=keep)
@@ -154,7 +157,7 @@ def variants(chosen: str) -> Iterator[tuple[str, str, str]]:
 
 
 def ablations(bench: Bench, scale: Scale, path: str) -> Document:
-    """One thing changed at a time, with the setting that was chosen for DEL on validation data."""
+    """One thing changed at a time, all with the setting that was chosen for DEL on validation data; none was tuned anew."""
     asked, tuning = Asked(bench, scale), {}
     for request in REQUESTS:
         scenario = scale.scenario(path, request)
@@ -169,7 +172,7 @@ CONTROLLED = (held.DEL, held.CONTROL, held.SALUN, held.RANDOM_LABEL, held.NEG_GR
 
 
 def fractions(bench: Bench, scale: Scale, path: str) -> Document:
-    """Forget sets of 0.1, 1 and 10 %, with the settings that were chosen for 10 %."""
+    """Forget sets of 0.1, 1 and 10 % at random, with the settings that were chosen for 10 %."""
     asked = Asked(bench, scale)
     tuning = {"random": bench.tuned(scale.scenario(path, "random"), CONTROLLED)}
     for fraction in FRACTIONS:
@@ -181,7 +184,10 @@ def fractions(bench: Bench, scale: Scale, path: str) -> Document:
 
 
 def cost(bench: Bench, scale: Scale, path: str) -> Document:
-    """Cost against gap: the chosen step sizes with 100, 30, 10 and 5 % of retraining's operations."""
+    """Cost against gap: chosen settings with as many epochs as fit into 100, 30, 10 and 5 % of retraining's operations.
+
+    What an epoch takes is what it took in the search. One epoch is the least, and is cut off where the share ends: at 5 %.
+    """
     tuning = {r: bench.tuned(scale.scenario(path, r), CONTROLLED) for r in REQUESTS}
     found: list[Document] = []
     for share in SHARES:
@@ -190,7 +196,8 @@ def cost(bench: Bench, scale: Scale, path: str) -> Document:
             scenario = scale.scenario(path, request)
             for c in CONTROLLED:
                 chosen = tuning[request][c.label]["chosen"]
-                method = None if chosen is None else shortened(chosen, scenario, share)
+                spent = tuning[request][c.label]["trials"].get(chosen, {}).get("share")
+                method = None if chosen is None else fitted(chosen, scenario, share, spent)
                 asked.want(request, scenario, c.label, method, share=share)
         found.append(asked.met())
     return {
@@ -199,18 +206,25 @@ def cost(bench: Bench, scale: Scale, path: str) -> Document:
     }  # fmt: skip
 
 
-def shortened(method: str, scenario: str, share: float) -> str:
-    """The method with as many epochs as a share of the learner's, rounded up; the operations are cut off at the share."""
-    made = parse(method)
+def fitted(method: str, scenario: str, share: float, spent: float | None) -> str:
+    """The method with as many epochs as fit into a share of retraining's operations, and one at least.
+
+    Args:
+        method: with the epochs that it was tried with.
+        scenario: its learner is what retraining repeats.
+        share: of retraining's operations.
+        spent: share that it took with its own epochs; None takes an epoch to cost what one of the learner does.
+    """
+    made, learner = parse(method), parse(scenario).steps
     inner: Any = made.unlearner if isinstance(made, Localized) else made
-    whole = parse(scenario).steps.epochs
-    steps: Steps = replace(inner.steps, epochs=max(1, ceil(share * whole)))
-    inner = replace(inner, steps=steps)
+    own = epochs_of(inner.steps, learner)
+    epoch = (own / epochs_of(learner, None) if spent is None else spent) / own
+    inner = replace(inner, steps=replace(inner.steps, epochs=max(1, int(share / epoch + 1e-9))))
     return repr(inner @ made.localizer if isinstance(made, Localized) else inner)
 
 
 def sequential(bench: Bench, scale: Scale, path: str, count: int = 10, fraction: float = 0.01) -> Document:
-    """Ten requests of 1 % in a row, against models retrained at each of them."""
+    """Ten random requests of 1 % in a row, against models retrained at each of them; settings as chosen for one of 10 %."""
     scenario = scale.scenario(path, "random")
     field = (held.DEL, held.CONTROL, held.FINETUNE, held.NEG_GRAD)
     tuning = {"random": bench.tuned(scenario, field)}
@@ -226,7 +240,9 @@ def sequential(bench: Bench, scale: Scale, path: str, count: int = 10, fraction:
         label, index = name.removesuffix(" in a row").rsplit(" ", 1)
         rows.append({"label": label, "method": chosen[label], "index": int(index), **found})
         bench.say(f"{len(rows)} of {len(calls)}: {name}")
-    order = list(calls)
+    lost = [label for label, method in chosen.items() if method is None]
+    rows += [{"label": label, "method": None, "index": 0, "rows": [], "error": UNTUNED} for label in lost]
+    order = [f"{label} {i} in a row" for label in chosen for i in range(scale.seeds)]
     rows.sort(key=lambda r: order.index(f"{r['label']} {r['index']} in a row"))
     return {
         "rows": rows, "scenario": scenario, "count": count, "fraction": fraction, "tuning": tuning, "retrained": scale.seeds

@@ -45,7 +45,8 @@ def _bars(document: Document) -> Any:
             axis.axvline(0, color="black", linewidth=0.8)
             ends = [found[:, 0] - found[:, 1], found[:, 2] - found[:, 0]]
             axis.errorbar(found[:, 0], places, xerr=ends, fmt="o", markersize=3, linewidth=1)
-            wide = 1.15 * max(5.0, float(np.abs(found[:, 0]).max()))
+            # One interval much wider than the others runs out of the panel, so that the others can be read.
+            wide = 1.15 * max(5.0, float(np.abs(found[:, 0]).max()), float(np.quantile(np.abs(found[:, 1:]), 0.9)))
             axis.set_xlim(-wide, wide)
             axis.set_title(f"{request}: {side} gap (points), oracle minus unlearned")
         left.set_yticks(places, [_label(r) for r in rows])
@@ -90,8 +91,11 @@ def _panel(document: Document, axis: Any, rows: list[Document], along: str, side
     values = sorted({r[along] for r in rows})
     axis.set_xticks(values, [f"{100 * v:g} %" for v in values])
     axis.minorticks_off()
-    centre = [_gaps(document, r, side)[0] for r in rows]
-    axis.set_ylim(min(-5.0, min(centre) - 5), max(5.0, max(centre) + 5))
+    # As far as nine intervals in ten reach; the tables have the others whole.
+    reach = np.array([_gaps(document, r, side) for r in rows])
+    low = min(-5.0, reach[:, 0].min() - 2, np.quantile(reach[:, 1], 0.1))
+    high = max(5.0, reach[:, 0].max() + 2, np.quantile(reach[:, 2], 0.9))
+    axis.set_ylim(low, high)
 
 
 def _sequence(document: Document) -> Any:

@@ -5,15 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from delpaper import figures
 from delpaper.claims import Claim
+from delpaper.experiments import EXPERIMENTS
 from delpaper.verdicts import CLAIMS
 from untrain.tune.aims import aim_of
 
 Document = dict[str, Any]
 COLUMNS = {
-    "forget_gap": "forget gap", "test_gap": "test gap", "mia_svc_gap": "MIA gap", "mia_loss_auc": "loss AUC",
-    "mia_ulira_accuracy": "U-LiRA",
+    "forget_gap": "forget gap", "retain_gap": "retain gap", "test_gap": "test gap", "mia_svc_gap": "MIA gap",
+    "mia_loss_auc": "loss AUC", "mia_ulira_accuracy": "U-LiRA",
 }  # fmt: skip
 VARIES = ("ablation", "keep", "share", "fraction")
 
@@ -33,16 +36,49 @@ def lines(name: str, document: Document) -> list[str]:
         f"{document['date']}, `{document['command']}`, commit {document['commit'][:7]}{document['commit'][40:]}; "
         f"{document['machine']}; torch {document['torch']}, {document['precision']}, {document['threads']} thread a process, "
         f"{document['workers']} processes; {document['originals']} originals, {document['retrained']} oracles, seed "
-        f"{document['seed']}. The last start of the command took {document['seconds_here']} s.", "",
-        f"![{name}]({name}.svg)", "", "## Verdicts", "",
+        f"{document['seed']}. The last start of the command took {document['seconds_here']} s, beside what earlier starts had "
+        "stored. The commit is that of the numbers; verdicts are made from them by the code beside this page.", "",
+        *_described(name), f"![{name}]({name}.svg)", "", "## Verdicts", "",
         f"{len(claims)} claims: {counts['holds']} hold, {counts['fails']} fail, {counts['undecided']} are undecided. "
         "Values in points, 95 % intervals by Student's t over originals, with the oracles' part by the jackknife; each claim by "
-        "itself, not corrected for their number.", "",
-        "'Distance' is that of each original's model from the oracles' mean, averaged; gaps are oracle minus unlearned. Intervals "
-        "in the tables below are others: bootstraps over examples too, corrected for few models.", "",
+        "itself, not corrected for their number. They are over trained models alone: there is one forget set a request, one "
+        "validation split and one model to tune on." + _reach(claims), "",
+        "A distance is how far the model unlearned from one original lies from the mean of all oracles, averaged over originals; "
+        f"gaps are oracle minus unlearned.{_ideal(document)} Intervals in the tables below are others: bootstraps over examples "
+        "too, corrected for few models.", "",
         *_verdicts(claims, False, "The paper's claims"), *_verdicts(claims, True, "Controls of ours"),
     ]  # fmt: skip
     return told + (_sequence(document) if name == "sequential" else _tables(document)) + _tuning(document)
+
+
+def _described(name: str) -> list[str]:
+    """What the experiment is, as its function says; a rule that several experiments share may say more than a line."""
+    made: Any = EXPERIMENTS[name]
+    text = getattr(made, "func", made).__doc__ or ""
+    return [" ".join(text.split()), ""]
+
+
+def _reach(claims: list[Claim]) -> str:
+    """How small a difference these intervals can decide."""
+    halves = sorted((c.high - c.low) / 2 for c in claims if c.high is not None and c.low is not None)
+    return f" Half of the intervals reach {halves[len(halves) // 2]:.1f} points or more to each side." if halves else ""
+
+
+def _ideal(document: Document) -> str:
+    """What retraining itself would have for a distance: an oracle's from the mean of the others."""
+    found = []
+    for scenario, sides in document.get("oracles", {}).items():
+        request = next(r["request"] for r in document["rows"] if r["scenario"] == scenario)
+        for side, name in (("forget", "forget"), ("test", "test")):
+            each = np.array(sides[side])
+            others = (each.sum() - each) / (len(each) - 1)
+            found.append(f"{100 * np.abs(each - others).mean():.1f} ({request}, {name})")
+    if not found:
+        return ""
+    return (
+        f" Retraining itself would have such a distance: an oracle's from the mean of the others is {', '.join(found)}. "
+        "Models that scatter less come nearer without being more alike."
+    )
 
 
 def _verdicts(claims: list[Claim], ours: bool, head: str) -> list[str]:
@@ -67,7 +103,9 @@ def _tables(document: Document) -> list[str]:
         "## Tables", "",
         "Gaps are oracle minus unlearned, in points: below 0 on the forget set means that it is still remembered. 'MIA gap' is "
         "that of SalUn's attack on the confidence; 'loss AUC' and 'U-LiRA' are attacks, whose ideal stands in the last rows. "
-        "'ops' is the share of retraining's operations, 'moves' the share of weights that may move.", "",
+        "'verdict' is the audit's permutation test over all scores: 'too few models' is that it cannot decide, 'recognised' how "
+        "many examples can be told one by one. 'ops' is the share of retraining's operations, 'moves' the share of weights that "
+        "may move, the head included.", "",
     ]  # fmt: skip
     for request in dict.fromkeys(r["request"] for r in document["rows"]):
         rows = [r for r in document["rows"] if r["request"] == request]

@@ -40,7 +40,7 @@ class Estimate:
             for s in c.settings if len(c.settings) > 1 else ():
                 self.trials += self._add(f"search {scenario}", s, 1, scenario)
         self._add(f"search {scenario}", "", 1 + ORACLES, scenario)
-        return {c.label: {"chosen": c.settings[0], "oracle_chosen": c.settings[0]} for c in contenders}
+        return {c.label: {"chosen": c.settings[0], "oracle_chosen": c.settings[0], "trials": {}} for c in contenders}
 
     def compared(
         self, asked: Sequence[tuple[str, Sequence[str]]], sizes: tuple[int, int], full: bool, budget: float | None = None
@@ -91,5 +91,6 @@ def told(name: str, bench: Bench, scale: Scale, path: str, workers: int) -> str:
     )
     return (
         f"price of {name}: {plan.trials} settings tried and {plan.models} models compared, as much as {plan.trainings:.0f} "
-        f"trainings; {long}, less what is stored; start-up and scoring not counted"
+        f"trainings; {long}, less what is stored; not counted: start-up, scores, rows tuned with a look at "
+        "oracles, searches for critical neurons"
     )

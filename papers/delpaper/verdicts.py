@@ -7,16 +7,22 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-import numpy as np
-
-from delpaper.claims import Claim, Found, Models, above, below, gap, interval, lower, nearer, unknown, within
+from delpaper.claims import Claim, Found, Models, above, below, gap, lower, nearer, nearer_in_all, unknown, within
 
 Document = dict[str, Any]
 DEL, CONTROL = "ResetFinetune @ WeightedGrad", "ResetFinetune @ RandomMask"
 DEEP, SHALLOW, CRITICAL = (f"ResetFinetune @ {n}" for n in ("Deepest", "Shallowest", "CriticalNeurons"))
-NAMES = {"forget": "forget accuracy", "test": "test accuracy", "mia": "the efficacy of SalUn's attack"}
+NAMES = {
+    "forget": "forget accuracy", "test": "test accuracy", "mia": "the efficacy of SalUn's attack", "retain": "retain accuracy",
+}  # fmt: skip
 LOOKED = " (oracle-tuned)"
 ABOUT_EQUAL = 2.0  # points within which two things count as equal, set before any result was seen
+MIDDLE = (0.05, 0.5)  # budgets over which is averaged: with less next to nothing may move, with all there is no mask
+AFTERWARDS = "(a question asked after the curves had been seen)"
+IN_THE_PAPER = (
+    "Finetune", "GradAscent", "NegGrad", "RandomLabel", "RandomLabel, drawn once", "RandomLabel @ Gradient", "L1Sparse",
+    "WoodFisher", "SSD", *(f"ResetFinetune @ {n}" for n in ("Gradient", "Deepest", "Shallowest", "CriticalNeurons", "RandomMask")),
+)  # fmt: skip
 
 
 def of(document: Document, request: str, **where: Any) -> tuple[Models, tuple[str, ...]]:
@@ -56,10 +62,11 @@ class Judge:
         """What DEL can be held against."""
         return [m for m in dict.fromkeys((*self.models, *self.failed)) if m not in (DEL, "oracle") and "oracle-tuned" not in m]
 
-    def closer(self, text: str, one: str, other: str, side: str = "forget") -> Iterator[Claim]:
-        """``one`` comes nearer to the oracles than ``other``."""
+    def closer(self, text: str, one: str, other: str, side: str = "forget", by: float = 0.0) -> Iterator[Claim]:
+        """``one`` comes nearer to the oracles than ``other``, by more than so many points."""
         measured = f"distance in {NAMES[side]}, less the other's"
-        return self(below, text, measured, (one, other), lambda: nearer(self.models, one, other, side))
+        rule = partial(below, bound=-by)
+        return self(rule, text, measured, (one, other), lambda: nearer(self.models, one, other, side))
 
     def equal(self, text: str, one: str, other: str) -> Iterator[Claim]:
         """``one`` and ``other`` have the same accuracy on the forget set, within the margin."""
@@ -87,26 +94,40 @@ def main(document: Document) -> Iterator[Claim]:
     """Of the main tables, and of the rows tuned with a look at oracles, as the paper's evidently were."""
     for request in ("random", "classes"):
         judge = Judge(*of(document, request), request)
-        for side, name in NAMES.items():
-            yield from paper(judge.small(f"DEL's gap in {name} is within 1 point", DEL, side, 1.0))
+        for side in ("forget", "test", "mia"):
+            yield from paper(judge.small(f"DEL's gap in {NAMES[side]} is within 1 point", DEL, side, 1.0))
+        text = f"DEL's gap in retain accuracy is within {ABOUT_EQUAL:g} points"
+        yield from judge.small(text, DEL, "retain", ABOUT_EQUAL)
         for other in judge.others:
-            yield from paper(judge.closer(f"DEL comes nearer to retraining than {other}", DEL, other))
+            claim = judge.closer(f"DEL comes nearer to retraining, by forget accuracy, than {other}", DEL, other)
+            yield from paper(claim) if other in IN_THE_PAPER else claim
+        for side in ("mia", "retain"):
+            for other in ("ResetFinetune, all weights", CONTROL, CRITICAL):
+                text = f"DEL comes nearer to retraining, by {NAMES[side]}, than {other}"
+                yield from judge.closer(text, DEL, other, side)
         for side in ("forget", "test"):
-            text = f"a random mask of equal counts is clearly worse than DEL's, by {NAMES[side]}"
-            yield from paper(judge.closer(text, DEL, CONTROL, side))
+            text = f"a random mask of equal counts is clearly worse than DEL's, by {NAMES[side]} and {ABOUT_EQUAL:g} points"
+            yield from paper(judge.closer(text, DEL, CONTROL, side, by=ABOUT_EQUAL))
         yield from paper(judge.higher("Deepest keeps test accuracy: it has more than Shallowest", DEEP, SHALLOW, "test"))
-        yield from paper(judge.closer("Shallowest forgets better than Deepest", SHALLOW, DEEP))
-        text = "CritMem does no better than a simple baseline, full finetuning from random labels"
-        yield from paper(judge.closer(text, "RandomLabel", CRITICAL))
+        yield from paper(judge.closer("Shallowest forgets better than Deepest, by forget accuracy", SHALLOW, DEEP))
+        for simple in ("RandomLabel", "Finetune"):
+            for side in ("forget", "mia"):
+                text = f"CritMem does no better, by {NAMES[side]}, than a simple baseline on all weights: {simple}"
+                yield from paper(judge.closer(text, simple, CRITICAL, side))
         yield from _oracle_tuned(document, request)
 
 
 def _oracle_tuned(document: Document, request: str) -> Iterator[Claim]:
+    """Where a look at oracles chose another setting for one of the two; elsewhere the claim is one of those above."""
     models, failed = of(document, request)
-    best = {m.removesuffix(LOOKED): rows for m, rows in models.items() if m.endswith(LOOKED)}
-    judge = Judge({m: best.get(m, rows) for m, rows in models.items() if not m.endswith(LOOKED)}, failed, request)
+    plain = {m: rows for m, rows in models.items() if not m.endswith(LOOKED)}
+    looked = {m.removesuffix(LOOKED): rows for m, rows in models.items() if m.endswith(LOOKED)}
+    lost = {m.removesuffix(LOOKED) for m in failed if m.endswith(LOOKED) or m not in looked}
+    judge = Judge({m: rows for m, rows in {**plain, **looked}.items() if m not in lost}, tuple(lost), request)
     for other in judge.others:
-        yield from judge.closer(f"tuned with a look at oracles, DEL comes nearer to retraining than {other}", DEL, other)
+        if {DEL, other} & {*looked, *(m.removesuffix(LOOKED) for m in failed if m.endswith(LOOKED))}:
+            text = f"tuned with a look at oracles, DEL comes nearer to retraining, by forget accuracy, than {other}"
+            yield from judge.closer(text, DEL, other)
 
 
 def budgets(document: Document) -> Iterator[Claim]:
@@ -114,61 +135,93 @@ def budgets(document: Document) -> Iterator[Claim]:
     for request in dict.fromkeys(r["request"] for r in document["rows"]):
         judge = Judge(*of(document, request, keep=0.3), request)
         for other in ("Gradient", "WeightMagnitude", "Fisher", "Deepest", "Shallowest", "RandomMask"):
-            text = f"at 30 %, reset and finetune come nearer to retraining with DEL's mask than with {other}"
+            text = f"at 30 %, reset and finetune come nearer to retraining, by forget accuracy, with DEL's mask than with {other}"
             yield from paper(judge.closer(text, DEL, f"ResetFinetune @ {other}"))
         small, failed = of(document, request, keep=0.1)
         own = Judge({**small, CRITICAL: judge.models[CRITICAL]} if CRITICAL in judge.models else small, failed, request)
-        yield from own.closer("DEL's mask of 10 % comes nearer than critical neurons with what their search spends", DEL, CRITICAL)
+        text = "DEL's mask of 10 % comes nearer, by forget accuracy, than critical neurons, however many those are"
+        yield from own.closer(text, DEL, CRITICAL)
         for keep in sorted({r["keep"] for r in document["rows"]}):
-            text = f"DEL's gap is within {ABOUT_EQUAL:g} points at {100 * keep:g} %"
+            text = f"DEL's gap in forget accuracy is within {ABOUT_EQUAL:g} points at {100 * keep:g} %"
             claim = Judge(*of(document, request, keep=keep), request).small(text, DEL, "forget", ABOUT_EQUAL)
             yield from paper(claim) if keep in (0.2, 0.3) else claim
         if request == "random":
             text = f"for a random request the score may be taken on all training data: equal within {ABOUT_EQUAL:g} points"
             yield from paper(judge.equal(text, DEL, f"{DEL} on all"))
         else:
-            text = "for two classes the score has to be taken on the forget set: it comes nearer than the one on all data"
+            text = "for two classes the score has to be taken on the forget set: by forget accuracy that comes nearer"
             yield from paper(judge.closer(text, DEL, f"{DEL} on all"))
+        yield from _throughout(document, request, DEL)
+
+
+def _throughout(document: Document, request: str, one: str) -> Iterator[Claim]:
+    """DEL's mask against each other one over all budgets of the middle; critical neurons spend what they spend at all of them."""
+    rows = [r for r in document["rows"] if r["request"] == request and r["localizer"] != "CriticalNeurons"]
+    keeps = sorted({r["keep"] for r in rows if MIDDLE[0] <= r["keep"] <= MIDDLE[1]})
+    tables = [of(document, request, keep=keep) for keep in keeps]
+    over = " and ".join(f"{100 * keep:g} %" for keep in (keeps[0], keeps[-1]))
+    unlearner = one.partition(" @ ")[0]
+    for name in dict.fromkeys(r["localizer"] for r in rows):
+        other = f"{unlearner} @ {name}"
+        failed = tuple({label for _, lost in tables for label in lost})
+        judge = Judge({m: tables[0][0].get(m, {}) for m in (one, other) if m not in failed}, failed, request)
+        for side in [] if other == one else ["forget", "mia", "test", "retain"] if name == "RandomMask" else ["forget"]:
+            found = partial(nearer_in_all, [models for models, _ in tables], one, other, side)
+            text = (
+                f"averaged over the budgets between {over}, {unlearner} comes nearer, by {NAMES[side]}, with DEL's mask and its "
+                f"setting than with {name} and its setting {AFTERWARDS}"
+            )
+            yield from judge(below, text, f"distance in {NAMES[side]}, less the other's", (one, other), found)
 
 
 def improved(document: Document) -> Iterator[Claim]:
     """Of the curves of other unlearners: what DEL's mask does for them."""
+    whole = "all weights"
     for request in dict.fromkeys(r["request"] for r in document["rows"]):
         one = next(row["label"] for row in document["rows"] if row["localizer"] == "WeightedGrad")
         models, failed = of(document, request, keep=0.3)
-        whole = of(document, request, keep=1.0)[0]
-        judge = Judge({**models, "all weights": whole[one]} if one in whole else models, failed, request)
+        unmasked, lost = of(document, request, keep=1.0)
+        judge = Judge(
+            {**models, **({whole: unmasked[one]} if one in unmasked else {})}, (*failed, *([whole] if one in lost else [])), request
+        )
         unlearner = one.partition(" @ ")[0]
-        text = f"DEL's mask improves {unlearner}: nearer to retraining at 30 % than with all weights and the same setting"
-        yield from paper(judge.closer(text, one, "all weights"))
-        for other in [m for m in judge.others if m not in (one, "all weights")]:
-            yield from judge.closer(f"at 30 %, {unlearner} comes nearer to retraining with DEL's mask than {other}", one, other)
+        for side in ("forget", "mia"):
+            text = (
+                f"DEL's mask improves {unlearner}: nearer to retraining, by {NAMES[side]}, at 30 % than with all weights and the "
+                "setting tuned for the mask"
+            )
+            yield from paper(judge.closer(text, one, whole, side))
+        for other in [m for m in judge.others if m not in (one, whole)]:
+            text = f"at 30 %, {unlearner} comes nearer to retraining, by forget accuracy, with DEL's mask than {other}"
+            yield from judge.closer(text, one, other)
+        yield from _throughout(document, request, one)
 
 
 PAIRS = (
     ("reset", "fresh", "none"), ("reset", "fresh", "own"), ("reset", "fresh", "perturb"),
     ("head", "full", "masked"), ("head", "full", "frozen"), ("buffers", "move", "freeze"), ("buffers", "move", "reestimate"),
-    ("unit", "whole", "elements"), ("code", "paper", "authors' code"),
+    ("unit", "whole", "elements"), ("code", "paper", "authors' code"), ("on", "forget", "all"),
 )  # fmt: skip
 
 
 def ablations(document: Document) -> Iterator[Claim]:
-    """Of the ablations."""
+    """Of the ablations: what is changed is not tuned anew."""
     base = "WeightedGrad per channel"
     for request in ("random", "classes"):
         models, failed = of(document, request, ablation="criterion")
         judge = Judge(models, failed, request)
         for other in [m for m in (*models, *failed) if m not in (base, "oracle")]:
-            claim = judge.closer(f"weighted gradients per channel come nearer than {other}", base, other)
+            text = f"with DEL's setting, weighted gradients per channel come nearer, by forget accuracy, than {other}"
             table = other in ("WeightedGrad per weight", "Gradient per channel", "Gradient per weight")  # the paper's Table 1
-            yield from paper(claim) if table else claim
+            yield from paper(judge.closer(text, base, other)) if table else judge.closer(text, base, other)
         drawn, lost = of(document, request, ablation="random mask")
         judge = Judge({**drawn, base: models[base]} if base in models else drawn, lost, request)
         for other in [m for m in (*drawn, *lost) if m != "oracle"]:
-            text = f"with the same setting, DEL's mask comes nearer than a random one drawn by {other}"
-            yield from paper(judge.closer(text, base, other)) if other == "channel" else judge.closer(text, base, other)
+            text = f"with DEL's setting, a random mask by {other} is clearly worse, by forget accuracy and {ABOUT_EQUAL:g} points"
+            claim = judge.closer(text, base, other, by=ABOUT_EQUAL)
+            yield from paper(claim) if other == "channel" else claim
         for name, one, other in PAIRS:
-            text = f"{name}: {one} comes nearer to retraining than {other}"
+            text = f"{name}: {one} comes nearer to retraining, by forget accuracy, than {other}"
             yield from Judge(*of(document, request, ablation=name), request).closer(text, one, other)
         judge = Judge(*of(document, request, ablation="h"), request)
         for h in [h for h in judge.models if h not in ("cout10", "oracle")]:
@@ -181,7 +234,7 @@ def cost(document: Document) -> Iterator[Claim]:
         for share in sorted({r["share"] for r in document["rows"]}, reverse=True):
             judge = Judge(*of(document, request, share=share), request)
             for other in judge.others:
-                text = f"with at most {100 * share:g} % of retraining's operations DEL comes nearer than {other}"
+                text = f"with {100 * share:g} % of retraining's operations DEL comes nearer, by forget accuracy, than {other}"
                 yield from judge.closer(text, DEL, other)
 
 
@@ -190,23 +243,37 @@ def fractions(document: Document) -> Iterator[Claim]:
     for fraction in sorted({r["fraction"] for r in document["rows"]} - {0.001}):
         judge = Judge(*of(document, "random", fraction=fraction), "random")
         for other in judge.others:
-            yield from judge.closer(f"with {100 * fraction:g} % to forget DEL comes nearer than {other}", DEL, other)
+            text = f"with {100 * fraction:g} % to forget DEL comes nearer, by forget accuracy, than {other}"
+            yield from judge.closer(text, DEL, other)
+
+
+WALKED = {"forgotten": "all that was to be forgotten", "test": "test data"}
 
 
 def sequential(document: Document) -> Iterator[Claim]:
     """Of requests in a row, after the last."""
-    oracles = [r["rows"] for r in document["rows"] if r["label"] == "oracle"]
-    for label in dict.fromkeys(r["label"] for r in document["rows"] if r["label"] != "oracle"):
+    ends: Models = {}
+    failed: dict[str, str] = {}
+    for label in dict.fromkeys(r["label"] for r in document["rows"]):
         rows = [r for r in document["rows"] if r["label"] == label]
-        failed = next((r["error"] for r in rows if r["error"]), None)
-        for side, name in (("forgotten", "all that was to be forgotten"), ("test", "test data")):
-            text = f"after {document['count']} requests {label} is within {ABOUT_EQUAL:g} points of retraining on {name}"
-            measured = f"gap in accuracy on {name}"
-            if failed:
-                yield unknown(text, "random", measured, failed)
+        told = next((r["error"] for r in rows if r["error"]), None)
+        if told and (label != "oracle" or len([r for r in rows if not r["error"]]) < 2):
+            failed[label] = told
+        else:
+            ends[label] = {side: [r["rows"][-1][side] for r in rows if not r["error"]] for side in WALKED}
+    after = f"after {document['count']} requests"
+    for side, name in WALKED.items():
+        measured = f"gap in accuracy on {name}"
+        for label in [m for m in (*ends, *failed) if m != "oracle"]:
+            text = f"{after} {label} is within {ABOUT_EQUAL:g} points of retraining on {name}"
+            broken = failed.get("oracle") or failed.get(label)
+            if broken:
+                yield unknown(text, "random", measured, broken)
                 continue
-            last, truth = (np.array([w[-1][side] for w in group]) for group in ([r["rows"] for r in rows], oracles))
-            yield within(text, "random", measured, interval([last], truth, lambda m, o: o - m[0]), ABOUT_EQUAL)
+            yield within(text, "random", measured, gap(ends, label, side), ABOUT_EQUAL)
+            if label != DEL and DEL in ends:
+                text = f"{after} DEL is nearer to retraining than {label}, on {name}"
+                yield below(text, "random", f"distance in accuracy on {name}, less the other's", nearer(ends, DEL, label, side))
 
 
 CLAIMS: dict[str, Callable[[Document], Iterator[Claim]]] = {
