@@ -100,8 +100,8 @@ def vit(bench: Bench, scale: Scale, path: str) -> Document:
 def budgets(bench: Bench, scale: Scale, path: str, unlearner: str = "ResetFinetune", request: str = "classes") -> Document:
     """Every localizer at every budget under one unlearner; each pair was tuned once, at 30 % of the class-restricted request.
 
-    That one setting serves all budgets and both requests; at 100 % masks are equal, and settings alone differ. The search for critical neurons spends what it spends: it has rows
-    for the budgets up to 10 %, and one without a budget, which stands at 30 %.
+    That one setting serves all budgets and both requests; at 100 % masks are equal, and settings alone differ. The search for
+    critical neurons spends what it spends: it has rows for the budgets up to 10 %, and one without a budget, which stands at 30 %.
     """
     asked, tuned_on = Asked(bench, scale), scale.scenario(path, "classes")
     tuning = {"classes": bench.tuned(tuned_on, [localized(unlearner, name) for name in held.LOCALIZERS])}
