@@ -12,8 +12,8 @@ import torch
 
 import untrain as ut
 from untrain.core.precision import computing
-from untrain.localize.ablated import copies_of
-from untrain.localize.criticalneurons import CriticalNeurons, search
+from untrain.localize.ablated import Copies, copies_of, spread
+from untrain.localize.criticalneurons import CriticalNeurons, Found, search
 from untrain.observe.logits import logits
 
 SETTINGS = {"default": (CriticalNeurons(), 1_000), "the authors'": (CriticalNeurons(companions=511, noises=5), 10)}
@@ -42,19 +42,22 @@ def main(path: str, width: int = 8, depth: int = 10) -> None:
 def row(model: torch.nn.Module, problem: ut.Problem, how: CriticalNeurons, count: int) -> list[str]:
     """What one setting takes and finds; companions are drawn from all that is to be forgotten."""
     begun = time.process_time()
-    found = search(copies_of(model, problem), problem, how, range(count))
+    copies = copies_of(model, problem)
+    found = search(copies, problem, how, range(count))
     seconds = time.process_time() - begun
     removed = [len(f.removed) for f in found if f.removed]
     flipped = sum(f.flipped for f in found)
-    whole = "-" if count < len(problem.forget) else f"{share(model, problem, how):.1%}"
+    whole = "-" if count < len(problem.forget) else f"{share(model, copies, found):.1%}"
     told = f"{np.mean(removed):.1f}, {np.median(removed):.0f}, {max(removed)}"
     return [f"{seconds:.0f}", f"{seconds * 1000 / count:.0f} s", f"{flipped}", told, whole]
 
 
-def share(model: torch.nn.Module, problem: ut.Problem, how: CriticalNeurons) -> float:
+def share(model: torch.nn.Module, copies: Copies, found: list[Found]) -> float:
     """Share of all weights that are in the union."""
-    bits = how(model, problem).bits.values()
-    return sum(int(b.sum()) for b in bits) / sum(b.numel() for b in bits)
+    union = torch.zeros(copies.count)
+    union[sorted({at for each in found for at in each.removed})] = 1
+    bits = spread(union, copies.spans, model, 0.0).values()
+    return sum(int((b > 0).sum()) for b in bits) / sum(b.numel() for b in bits)
 
 
 if __name__ == "__main__":

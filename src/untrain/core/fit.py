@@ -27,9 +27,9 @@ def check_fit(model: nn.Module, task: Task, examples: Examples) -> None:
         raise ModelError(f"{name} has no parameters: there is nothing that could forget")
     if not all(bool(torch.isfinite(p).all()) for p in params):
         raise NotFinite(f"{name} holds NaN or infinite weights before anything was done")
-    if _statless(model):
+    if statless := _statless(model):
         raise ModelError(
-            f"{_statless(model)!r} of {name} keeps no batch statistics, so no example has an answer of its own: "
+            f"{statless!r} of {name} keeps no batch statistics, so no example has an answer of its own: "
             "make it with track_running_stats=True and train again"
         )
     batch = batch_of(examples, np.arange(1), params[0].device)

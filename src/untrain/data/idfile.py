@@ -23,12 +23,7 @@ def read(file: Path, integers: bool) -> list[str]:
         RequestError: the file is missing, empty, or not what its name says.
     """
     readers = {".csv": _cells, ".txt": _lines, ".npy": _array}
-    if file.suffix.lower() not in readers:
-        raise RequestError(f"ids are read from .csv, .txt or .npy, and {str(file)!r} is none of them")
-    try:
-        raw = file.read_bytes()
-    except OSError as error:
-        raise RequestError(f"cannot read ids from {str(file)!r}: {error.strerror or error}") from None
+    raw = content(file, list(readers), "ids")
     if not raw.strip():
         raise RequestError(f"{file} is empty: list at least one id")
     found = readers[file.suffix.lower()](file, raw)
@@ -39,6 +34,20 @@ def read(file: Path, integers: bool) -> list[str]:
         if not found:
             raise RequestError(f"{file} has a heading and no id below it: list at least one")
     return found
+
+
+def content(file: Path, kinds: list[str], what: str) -> bytes:
+    """What is in a file of one of these kinds, told by how its name ends.
+
+    Raises:
+        RequestError: it is of another kind, or cannot be read.
+    """
+    if file.suffix.lower() not in kinds:
+        raise RequestError(f"{what} are read from {', '.join(kinds[:-1])} or {kinds[-1]}, and {str(file)!r} is none of them")
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise RequestError(f"cannot read {what} from {str(file)!r}: {error.strerror or error}") from None
 
 
 def numbers(file: Path, listed: list[str], positive: bool) -> list[int]:

@@ -15,7 +15,7 @@ from untrain.core.errors import RequestError
 from untrain.core.population import MEMORIZATION
 from untrain.core.records import Examples
 from untrain.data.damaged import DAMAGED, why
-from untrain.data.idfile import NUMPY, numbers, text_of
+from untrain.data.idfile import NUMPY, content, numbers, text_of
 
 WANTED = f"a heading 'id,{MEMORIZATION}' and one line an example"
 Scores = tuple[list[str], list[float]]
@@ -35,12 +35,7 @@ def scores(file: Path, train: Examples, strangers: bool) -> np.ndarray[Any, Any]
             or an example has no score.
     """
     readers = {".csv": _lines, ".npz": _arrays, ".npy": _table}
-    if file.suffix.lower() not in readers:
-        raise RequestError(f"scores are read from .csv, .npz or .npy, and {str(file)!r} is none of them")
-    try:
-        raw = file.read_bytes()
-    except OSError as error:
-        raise RequestError(f"cannot read scores from {str(file)!r}: {error.strerror or error}") from None
+    raw = content(file, list(readers), "scores")
     listed, values = readers[file.suffix.lower()](file, raw)
     if not listed:
         raise RequestError(f"{file} holds no score: list each training example")

@@ -29,7 +29,7 @@ def room_of(total: int, free: int, keep: float, count: int | None) -> int:
     return room
 
 
-def filled(kept: int, room: int, total: int, what: str, following: int | None = None) -> None:
+def tell_unspent(kept: int, room: int, total: int, what: str, following: int | None = None) -> None:
     """Tell the reader of the result where whole channels or tensors leave more than a tenth of the budget unspent.
 
     Args:

@@ -13,7 +13,7 @@ from untrain.core.shards import here, is_sharded, placed
 from untrain.core.spec import Spec
 from untrain.core.steps import Count
 from untrain.localize import sharded
-from untrain.localize.budget import filled, least, room_of
+from untrain.localize.budget import least, room_of, tell_unspent
 from untrain.maths import select
 
 Scores = dict[str, Tensor]
@@ -135,7 +135,7 @@ def by_channel(scores: Scores, keep: float, how: Channels, attention: bool, tens
     if how.unit == "whole":
         left = torch.where(chosen, -1.0, values)
         following = int(sizes[left.argmax()]) if bool((left >= 0).any()) else None
-        filled(sum(int(bits.sum()) for bits in masks.values()), room, total, "tensor" if tensors else "channel", following)
+        tell_unspent(sum(int(bits.sum()) for bits in masks.values()), room, total, "tensor" if tensors else "channel", following)
     return masks
 
 

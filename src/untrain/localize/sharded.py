@@ -11,7 +11,7 @@ from torch import Tensor
 from untrain.core.errors import BadInput, ModelError
 from untrain.core.shards import here, placed, start
 from untrain.core.together import Team, team
-from untrain.localize.budget import filled, least, room_of
+from untrain.localize.budget import least, room_of, tell_unspent
 from untrain.maths import select
 from untrain.maths.cut import cut
 
@@ -66,15 +66,16 @@ def by_channel(scores: Scores, keep: float, count: int | None, top: Callable[[Te
         at.append(torch.arange(len(table), device=table.device) + made + (start(s) if channels == s.shape[0] else 0))
         made += channels
     flat = torch.cat(values)
-    chosen = cut(flat, torch.cat(sizes), torch.cat(at), room, made, _sum(crew)) & (flat >= 0)
-    kept = int(crew.total(float(torch.cat(sizes)[chosen].sum()))[0])
+    held = torch.cat(sizes)
+    chosen = cut(flat, held, torch.cat(at), room, made, _sum(crew)) & (flat >= 0)
+    kept = int(crew.total(float(held[chosen].sum()))[0])
     if not kept:
-        largest = int(crew.most(float(torch.cat(sizes).max()) if len(flat) else 0.0)[0])
+        largest = int(crew.most(float(held.max()) if len(flat) else 0.0)[0])
         raise ModelError(
             f"a budget of {room} of {total} weights holds no whole channel, the largest has {largest}: "
             f"{least(largest, total, count)}, or let single weights compete with per='weight'"
         )
-    filled(kept, min(room, int(crew.total(free)[0])), total, "channel", 0)
+    tell_unspent(kept, min(room, int(crew.total(free)[0])), total, "channel", 0)
     masks = {}
     for (n, s), mine, each in zip(scores.items(), torch.split(chosen, [len(v) for v in values]), sizes, strict=True):
         masks[n] = placed(mine.repeat_interleave(each).reshape(here(s).shape), s)
