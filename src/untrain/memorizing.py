@@ -5,12 +5,12 @@ Heavy modules are imported where they are used, so that a ``--help`` costs no to
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from untrain.asked import scenario_of, setting_of, whole
+from untrain.core.beside import beside
 from untrain.core.errors import BadInput, DataError
 
 if TYPE_CHECKING:
@@ -134,18 +134,15 @@ def write(file: Path, train: Examples, owed: Owed) -> None:
     from untrain.core.population import MEMORIZATION
 
     table = {"id": train.ids, MEMORIZATION: owed.value} | {name: getattr(owed, name) for name in COLUMNS}
-    work = file.with_name(f".{file.stem}.{os.getpid()}{file.suffix}")
     try:
-        if file.suffix.lower() == ".npz":
-            with work.open("wb") as binary:  # a path not ending in .npz as it is spelled here would be given another name
-                np.savez(binary, **{n: a.astype(str) if a.dtype == object else a for n, a in table.items()})
-        else:
-            with work.open("w", newline="", encoding="utf-8") as text:
-                rows = csv.writer(text)
-                rows.writerow(table)
-                rows.writerows(zip(*(column.tolist() for column in table.values()), strict=True))
-        work.replace(file)
+        with beside(file) as work:
+            if file.suffix.lower() == ".npz":
+                with work.open("wb") as binary:  # a path not ending in .npz as it is spelled here would be given another name
+                    np.savez(binary, **{n: a.astype(str) if a.dtype == object else a for n, a in table.items()})
+            else:
+                with work.open("w", newline="", encoding="utf-8") as text:
+                    rows = csv.writer(text)
+                    rows.writerow(table)
+                    rows.writerows(zip(*(column.tolist() for column in table.values()), strict=True))
     except OSError as error:
         raise DataError(f"cannot write scores to {file}: {error.strerror or error}") from None
-    finally:
-        work.unlink(missing_ok=True)

@@ -7,10 +7,10 @@ import io
 import json
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from untrain.core.beside import beside
 from untrain.core.errors import BadInput, DataError
 from untrain.core.evaluator import Evaluator
 from untrain.pages.localized import localized
@@ -128,14 +128,11 @@ def masks_csv(document: Document) -> str:
 def lay(folder: Path, texts: dict[str, str]) -> None:
     """Write files by name, each whole or not at all."""
     for name, text in texts.items():
-        fresh = folder / f".{name}.{os.getpid()}"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            fresh.write_text(text, encoding="utf-8")
-            fresh.replace(folder / name)
+            with beside(folder / name) as fresh:
+                fresh.write_text(text, encoding="utf-8")
         except OSError as error:
-            with suppress(OSError):
-                fresh.unlink()
             raise BadInput(
                 f"cannot write {folder / name}: {error.strerror}; what was found is in the store, try another --out"
             ) from None

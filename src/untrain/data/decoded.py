@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from untrain.core.beside import beside
 from untrain.core.errors import DataError
 from untrain.core.ondisk import OnDisk, opened
 from untrain.core.records import Examples
@@ -60,14 +59,10 @@ def _found(index: Path) -> Examples | None:
 
 
 def _keep(index: Path, examples: Examples, images: str) -> None:
-    fresh = index.with_name(f".{os.getpid()}.npz")
     held: dict[str, Any] = {COLUMN + name: column for name, column in examples.columns.items()}
     held |= {"images": images, "y": examples.y.numpy(), "ids": examples.ids, "classes": examples.classes}
     try:
-        np.savez(fresh, allow_pickle=False, **held)
-        fresh.replace(index)
+        with beside(index) as fresh:
+            np.savez(fresh, allow_pickle=False, **held)
     except OSError as error:
         raise DataError(f"cannot write to {index.parent}: {error.strerror}") from None
-    finally:
-        with suppress(OSError):
-            fresh.unlink()

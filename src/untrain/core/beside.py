@@ -1,0 +1,24 @@
+"""Files that are there whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+
+@contextmanager
+def beside(file: Path) -> Iterator[Path]:
+    """A path beside ``file`` to write to, of the same suffix: it takes the place of ``file`` when the block ends well.
+
+    When the block fails, ``file`` is what it was, and nothing lies beside it.
+    """
+    fresh = file.with_name(f".{file.stem}.{os.getpid()}.{time.monotonic_ns()}{file.suffix}")
+    try:
+        yield fresh
+        fresh.replace(file)
+    finally:
+        with suppress(OSError):
+            fresh.unlink()
