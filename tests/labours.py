@@ -1,5 +1,6 @@
 """Work for crews: importable in their workers, where functions of a test module are not."""
 
+import multiprocessing
 import os
 import signal
 import threading
@@ -43,6 +44,12 @@ def mortal(x, folder, name, deaths):
         time.sleep(0.2)
         os.kill(os.getpid(), signal.SIGKILL)
     return x * x
+
+
+def held(seconds=0.0):
+    """A lock of the system, as a bar of progress holds one; one that is not given back is complained of at the end."""
+    held.lock = multiprocessing.RLock()
+    time.sleep(seconds)
 
 
 def raising(text):

@@ -125,17 +125,63 @@ from untrain.crew import Processes
 """
 
 
-def script(tmp_path, then="", guard="if __name__ == '__main__':"):
+def script(tmp_path, then="", guard="if __name__ == '__main__':", **more):
     """Begin a script that uses processes."""
     file = tmp_path / "script.py"
     file.write_text(SCRIPT.format(here=str(HERE), then=then, guard=guard))
-    return subprocess.Popen([sys.executable, str(file)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen([sys.executable, str(file)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more)
 
 
 def test_a_crew_that_nobody_closes_keeps_no_script_from_ending(labours, tmp_path):
     out, err = script(tmp_path).communicate(timeout=60)
     assert err == ""
     assert labours.gone([int(out)])
+
+
+@pytest.mark.parametrize(
+    ("then", "told"),
+    [
+        ("crew.submit('held', labours.held); crew.finished(); crew.close()", None),
+        ("crew.submit('held', labours.held, 1000); time.sleep(2); crew.close()", None),
+        ("crew.submit('held', labours.held, 1000); print('', flush=True); time.sleep(2); crew.finished()", signal.SIGKILL),
+    ],
+    ids=["idle", "at work", "left alone"],
+)
+def test_what_libraries_hold_of_the_system_is_given_back_by_workers_that_end(labours, tmp_path, then, told):
+    with script(tmp_path, then) as process:
+        process.stdout.readline()
+        if told is not None:
+            process.stdout.readline()
+            time.sleep(2)
+            process.send_signal(told)
+        assert process.communicate(timeout=60)[1] == ""  # read until the tracker of locks has ended, after all workers
+
+
+def test_a_worker_that_is_interrupted_while_it_begins_ends_without_a_word(labours, tmp_path):
+    then = "crew.close(); crew.submit('new', labours.threads); print('', flush=True); time.sleep(5)"
+    with script(tmp_path, then, start_new_session=True) as process:
+        process.stdout.readline()
+        process.stdout.readline()
+        time.sleep(0.3)  # it imports now, for seconds
+        os.killpg(process.pid, signal.SIGINT)
+        err = process.communicate(timeout=60)[1]
+    assert "spawn" not in err
+    assert err.count("Traceback") == 1  # the script's own
+    assert err.endswith("KeyboardInterrupt\n")
+
+
+def test_a_worker_that_is_told_to_end_is_said_to_have_been(labours, log):
+    told = []
+    with closing(Processes(1)) as crew:
+        crew.tell = told.append
+        crew.submit("first", labours.threads)
+        _, (_, pid) = crew.finished()
+        crew.submit("slow", labours.slow_square, 3, log, "slow", 3)
+        while not labours.begun(log):
+            time.sleep(0.1)
+        os.kill(pid, signal.SIGTERM)
+        assert crew.finished() == ("slow", 9)
+    assert told == ["the worker of slow died (killed by SIGTERM): tried again, 2 of 3"]
 
 
 def test_workers_end_with_the_process_that_began_them_however_it_ends(labours, tmp_path):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import pickle
 import signal
+import sys
 import threading
 import time
 from collections import deque
@@ -22,6 +23,9 @@ import torch
 
 from untrain.core.attempts import Attempts, attempt_packed, silent
 from untrain.core.errors import BadInput, RunFailed
+
+PATIENCE = 5.0  # seconds that a worker has to end by itself
+SIGNALLED = 128  # the exit code of a process that a signal ended is this and the signal's number, as shells have it
 
 
 class Crew(Protocol):
@@ -142,11 +146,13 @@ class Processes:
 
     def close(self) -> None:
         """End all workers, at work or not."""
-        workers = (*self._busy, *self._idle)
+        busy, idle = [*self._busy], self._idle
         self._waiting, self._busy, self._idle = deque(), {}, []
-        for worker in workers:
+        for worker in busy:
             worker.process.terminate()
-        for worker in workers:
+        for worker in idle:
+            worker.pipe.close()  # nobody gives any more: it ends by itself
+        for worker in (*busy, *idle):
             worker.end()
 
     def _begin(self) -> None:
@@ -169,7 +175,7 @@ class _Worker:
         self.ready = False
         self.pipe, theirs = context.Pipe()
         self.process = context.Process(target=_serve, args=(theirs, os.getpid(), threads))
-        self.process.start()
+        begin(self.process)
         theirs.close()
         # A crew that nobody closed must not keep its process from ending.
         Finalize(self, _terminate, (self.process,), exitpriority=10)
@@ -195,14 +201,29 @@ class _Worker:
 
     def end(self) -> int:
         """See it gone; its exit code."""
-        self.process.join(5)
-        if self.process.exitcode is None:
-            self.process.kill()
-            self.process.join()
-        code = self.process.exitcode or 0
+        code = see_gone(self.process)
         self.pipe.close()
         self.process.close()
         return code
+
+
+def begin(process: Any) -> None:
+    """Start a worker that calls ``watch_parent``; a SIGINT before it does so waits, since what it imports takes seconds."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        process.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def see_gone(process: Any) -> int:
+    """Wait for a process that was told to end, and kill it when it does not; its exit code, below 0 where a signal ended it."""
+    process.join(PATIENCE)
+    if process.exitcode is None:
+        process.kill()
+        process.join()
+    code = process.exitcode or 0
+    return SIGNALLED - code if code > SIGNALLED else code
 
 
 def _terminate(process: Any) -> None:
@@ -222,15 +243,27 @@ def _serve(pipe: connection.Connection, parent: int, threads: int) -> None:
 
 
 def watch_parent(parent: int) -> None:
-    """End this worker when the process that began it is gone, or both are interrupted: a stopped run leaves nothing behind."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    """End this worker when the process that began it is gone, or both are interrupted: a stopped run leaves nothing behind.
+
+    It ends as a program does that has come to its end, so that libraries give back what they hold of the system.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _leave)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(0.5)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(PATIENCE)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+def _leave(number: int, _: Any) -> None:
+    signal.signal(number, signal.SIG_IGN)  # told once more, it would be stopped in the middle of ending
+    sys.exit(SIGNALLED + number)
 
 
 @contextmanager

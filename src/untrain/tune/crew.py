@@ -9,7 +9,7 @@ from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
 from untrain.core.errors import RunFailed, UntrainError
-from untrain.crew import watch_parent
+from untrain.crew import begin, see_gone, watch_parent
 from untrain.jobs import Setting
 from untrain.store import Store
 from untrain.tune.hunt import Hunt, Open, left, opened, turns
@@ -39,7 +39,7 @@ def crew(at: Open, workers: int, told: Callable[[Told | None], None]) -> None:
                 ours, theirs = context.Pipe(duplex=False)
                 given = (theirs, os.getpid(), at.hunt, at.key, at.ground.setting, str(at.store.path))
                 process = context.Process(target=work, args=given, daemon=True)
-                process.start()
+                begin(process)
                 theirs.close()
                 running[process.sentinel] = (process, ours)
             if not running:
@@ -59,7 +59,7 @@ def crew(at: Open, workers: int, told: Callable[[Told | None], None]) -> None:
         for process, _ in running.values():
             process.terminate()
         for process, _ in running.values():
-            process.join()
+            see_gone(process)
 
 
 def _ended(process: Any, ours: Connection) -> bool:
