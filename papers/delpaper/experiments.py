@@ -100,8 +100,8 @@ def vit(bench: Bench, scale: Scale, path: str) -> Document:
 def budgets(bench: Bench, scale: Scale, path: str, unlearner: str = "ResetFinetune", request: str = "classes") -> Document:
     """Every localizer at every budget under one unlearner; each pair was tuned once, at 30 % of the class-restricted request.
 
-    That one setting serves all budgets and both requests. The search for critical neurons spends what it spends: it has rows
-    for the budgets up to 10 %, and one without a budget, which stands at 30 %.
+    That one setting serves all budgets and both requests; at 100 % masks are equal, and settings alone differ. The search for
+    critical neurons spends what it spends: it has rows for the budgets up to 10 %, and one without a budget, which stands at 30 %.
     """
     asked, tuned_on = Asked(bench, scale), scale.scenario(path, "classes")
     tuning = {"classes": bench.tuned(tuned_on, [localized(unlearner, name) for name in held.LOCALIZERS])}
@@ -186,7 +186,8 @@ def fractions(bench: Bench, scale: Scale, path: str) -> Document:
 def cost(bench: Bench, scale: Scale, path: str) -> Document:
     """Cost against gap: chosen settings with as many epochs as fit into 100, 30, 10 and 5 % of retraining's operations.
 
-    What an epoch takes is what it took in the search. One epoch is the least, and is cut off where the share ends: at 5 %.
+    What an epoch takes is what it took in the search. One epoch is the least; the last is cut off where the share ends: that is
+    early at 5 %, and for NegGrad at 10 %, and a matter of a few steps elsewhere.
     """
     tuning = {r: bench.tuned(scale.scenario(path, r), CONTROLLED) for r in REQUESTS}
     found: list[Document] = []

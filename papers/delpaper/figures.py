@@ -114,6 +114,6 @@ def _sequence(document: Document) -> Any:
         )
         axis.set_xlabel("requests")
     axes[0].set_ylabel("per cent; band: least to most")
-    axes[0].legend()
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="center left", bbox_to_anchor=(1.0, 0.5))
     figure.tight_layout()
     return figure

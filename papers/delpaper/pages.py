@@ -18,6 +18,7 @@ COLUMNS = {
     "forget_gap": "forget gap", "retain_gap": "retain gap", "test_gap": "test gap", "mia_svc_gap": "MIA gap",
     "mia_loss_auc": "loss AUC", "mia_ulira_accuracy": "U-LiRA",
 }  # fmt: skip
+BOOTSTRAPPED = " Intervals in the tables below are others: bootstraps over examples too, corrected for few models."
 VARIES = ("ablation", "keep", "share", "fraction")
 
 
@@ -44,8 +45,7 @@ def lines(name: str, document: Document) -> list[str]:
         "itself, not corrected for their number. They are over trained models alone: there is one forget set a request, one "
         "validation split and one model to tune on." + _reach(claims), "",
         "A distance is how far the model unlearned from one original lies from the mean of all oracles, averaged over originals; "
-        f"gaps are oracle minus unlearned.{_ideal(document)} Intervals in the tables below are others: bootstraps over examples "
-        "too, corrected for few models.", "",
+        f"gaps are oracle minus unlearned.{_ideal(document)}{'' if name == 'sequential' else BOOTSTRAPPED}", "",
         *_verdicts(claims, False, "The paper's claims"), *_verdicts(claims, True, "Controls of ours"),
     ]  # fmt: skip
     return told + (_sequence(document) if name == "sequential" else _tables(document)) + _tuning(document)
@@ -68,11 +68,12 @@ def _ideal(document: Document) -> str:
     """What retraining itself would have for a distance: an oracle's from the mean of the others."""
     found = []
     for scenario, sides in document.get("oracles", {}).items():
-        request = next(r["request"] for r in document["rows"] if r["scenario"] == scenario)
-        for side, name in (("forget", "forget"), ("test", "test")):
+        row = next(r for r in document["rows"] if r["scenario"] == scenario)
+        what = f"{row['request']}, {_plain(row['fraction'])}" if "fraction" in row else row["request"]
+        for side in ("forget", "test"):
             each = np.array(sides[side])
             others = (each.sum() - each) / (len(each) - 1)
-            found.append(f"{100 * np.abs(each - others).mean():.1f} ({request}, {name})")
+            found.append(f"{100 * np.abs(each - others).mean():.1f} ({what}, {side})")
     if not found:
         return ""
     return (
