@@ -106,14 +106,3 @@ MAIN = (
     Contender("CFk", grid("CFk(layers={layers}, steps=Steps(lr={lr}, epochs='50%'))", layers=(2, 4), lr=(0.01, 0.03, 0.1))),
     Contender("EUk", grid("EUk(layers={layers}, steps=Steps(lr={lr}, epochs='100%'))", layers=(2, 4), lr=(0.01, 0.03, 0.1))),
 )  # fmt: skip
-FEW = (
-    NOTHING,
-    DEL,
-    CONTROL,
-    localized("ResetFinetune", "Deepest"),
-    localized("ResetFinetune", "Shallowest"),
-    FINETUNE,
-    RANDOM_LABEL,
-    SALUN,
-    NEG_GRAD,
-)
