@@ -28,6 +28,7 @@ from delpaper.sequence import SEED
 from delpaper.work import Bench
 
 from untrain.asked import setting_of
+from untrain.core.beside import beside
 from untrain.core.errors import BadInput, UntrainError
 from untrain.crew import Here, Processes, cores
 from untrain.store import Store
@@ -92,9 +93,8 @@ def run(asked: argparse.Namespace, names: list[str], out: Path) -> None:
             found = experiments.EXPERIMENTS[name](bench, scale, asked.data)
             document = known | {"seconds_here": round(time.perf_counter() - begun)} | found
             out.mkdir(parents=True, exist_ok=True)
-            part = out / f"{name}.json.part"
-            part.write_text(json.dumps(rounded(hidden(document, asked.data)), indent=1, allow_nan=False) + "\n")
-            part.rename(out / f"{name}.json")
+            with beside(out / f"{name}.json") as fresh:
+                fresh.write_text(json.dumps(rounded(hidden(document, asked.data)), indent=1, allow_nan=False) + "\n")
             pages.write(out, name, json.loads((out / f"{name}.json").read_text()))
             say(f"{name}: written to {out / name}.json, .md and .svg")
     finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
+from itertools import product
 from typing import Any
 
 from delpaper import contenders as held
@@ -168,6 +169,22 @@ def ablations(bench: Bench, scale: Scale, path: str) -> Document:
     return asked.met() | {"tuning": tuning}
 
 
+def control(bench: Bench, scale: Scale, path: str) -> Document:
+    """DEL's mask against random ones of equal counts, with five times as many originals and twice as many oracles.
+
+    Both masks take all six settings that a search may choose; nothing is tuned. Each original has a random mask of its own.
+    """
+    many = replace(scale, seeds=5 * scale.seeds, oracles=2 * scale.oracles)
+    asked = Asked(bench, many)
+    for request in REQUESTS:
+        scenario = scale.scenario(path, request)
+        for made, (epochs, lr) in enumerate(product(held.LENGTHS, held.RATES)):
+            for c in (held.DEL, held.CONTROL):
+                steps = f"{lr:g}, {epochs.replace('%', ' %')}"
+                asked.want(request, scenario, c.label, c.settings[made], steps=steps)
+    return asked.met() | {"originals": many.seeds, "retrained": many.oracles}
+
+
 CONTROLLED = (held.DEL, held.CONTROL, held.SALUN, held.RANDOM_LABEL, held.NEG_GRAD, held.FINETUNE)
 
 
@@ -255,5 +272,5 @@ EXPERIMENTS: dict[str, Callable[[Bench, Scale, str], Document]] = {
     "budgets-random": partial(budgets, request="random"),
     **{f"budgets-{name.lower()}{'' if request == 'classes' else '-random'}": partial(budgets, unlearner=name, request=request)
        for request in ("classes", "random") for name in ("RandomLabel", "NegGrad")},
-    "vit": vit,
+    "vit": vit, "control": control,
 }  # fmt: skip

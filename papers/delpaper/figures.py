@@ -56,7 +56,8 @@ def _bars(document: Document) -> Any:
 
 
 def _label(row: Document) -> str:
-    return f"{row['ablation']}: {row['label']}" if "ablation" in row else row["label"]
+    prefix = row.get("ablation", row.get("steps"))
+    return row["label"] if prefix is None else f"{prefix}: {row['label']}"
 
 
 def _curves(document: Document, along: str) -> Any:

@@ -19,7 +19,7 @@ COLUMNS = {
     "mia_loss_auc": "loss AUC", "mia_ulira_accuracy": "U-LiRA",
 }  # fmt: skip
 BOOTSTRAPPED = " Intervals in the tables below are others: bootstraps over examples too, corrected for few models."
-VARIES = ("ablation", "keep", "share", "fraction")
+VARIES = ("ablation", "keep", "share", "fraction", "steps")
 
 
 def write(out: Path, name: str, document: Document) -> None:
@@ -176,6 +176,8 @@ def _sequence(document: Document) -> list[str]:
 
 
 def _tuning(document: Document) -> list[str]:
+    if "tuning" not in document:
+        return []
     told = [
         "## What tuning chose", "",
         "Each method has six settings, tried on one model of its own (none of those above). The choice looks at validation data: "
@@ -183,7 +185,7 @@ def _tuning(document: Document) -> list[str]:
         "of the same classes. 'With a look at oracles' takes the distance from the accuracy of four retrained models; such rows "
         "are labelled.", "",
     ]  # fmt: skip
-    for request, found in document.get("tuning", {}).items():
+    for request, found in document["tuning"].items():
         told += [
             f"### Request: {request}",
             "",

@@ -231,6 +231,31 @@ def ablations(document: Document) -> Iterator[Claim]:
             yield from judge.equal(f"h: {h} does as the authors' rule within {ABOUT_EQUAL:g} points", h, "cout10")
 
 
+def control(document: Document) -> Iterator[Claim]:
+    """Of DEL's mask against random ones with many originals: over all settings first, then setting by setting."""
+    clearly = f"and {ABOUT_EQUAL:g} points"
+    for request in dict.fromkeys(r["request"] for r in document["rows"]):
+        every = list(dict.fromkeys(r["steps"] for r in document["rows"]))
+        tables, over = [of(document, request, steps=steps) for steps in every], f"averaged over {len(every)} settings"
+        failed = tuple({label for _, lost in tables for label in lost})
+        whole = Judge({m: tables[0][0].get(m, {}) for m in (DEL, CONTROL) if m not in failed}, failed, request)
+        for side in NAMES:
+            found = partial(nearer_in_all, [models for models, _ in tables], DEL, CONTROL, side)
+            measured = f"distance in {NAMES[side]}, less the random mask's"
+            text = f"{over} DEL's mask comes nearer, by {NAMES[side]}, than a random one of equal counts"
+            yield from whole(below, text, measured, (DEL, CONTROL), found)
+            text = f"{over} both masks come equally near, within {ABOUT_EQUAL:g} points of {NAMES[side]}"
+            yield from whole(partial(within, margin=ABOUT_EQUAL), text, measured, (DEL, CONTROL), found)
+        for steps, (models, lost) in zip(every, tables, strict=True):
+            judge = Judge(models, lost, request)
+            for side in ("forget", "test"):
+                text = f"at {steps} a random mask of equal counts is clearly worse than DEL's, by {NAMES[side]} {clearly}"
+                yield from paper(judge.closer(text, DEL, CONTROL, side, by=ABOUT_EQUAL))
+            for side in ("forget", "mia", "retain"):
+                text = f"at {steps} DEL's mask comes nearer, by {NAMES[side]}, than a random one of equal counts"
+                yield from judge.closer(text, DEL, CONTROL, side)
+
+
 def cost(document: Document) -> Iterator[Claim]:
     """Of cost against gap."""
     for request in ("random", "classes"):
@@ -281,6 +306,7 @@ def sequential(document: Document) -> Iterator[Claim]:
 
 CLAIMS: dict[str, Callable[[Document], Iterator[Claim]]] = {
     "main": main, "vit": main, "budgets": budgets, "budgets-random": budgets, "ablations": ablations, "cost": cost,
+    "control": control,
     "fractions": fractions, "sequential": sequential,
     **{f"budgets-{name}{more}": improved for name in ("randomlabel", "neggrad") for more in ("", "-random")},
 }  # fmt: skip

@@ -232,6 +232,26 @@ def test_a_mask_that_improves_nothing_since_all_weights_failed_is_undecided():
     assert [c.value for c in told] == [None] * 2
 
 
+def test_masks_of_many_originals_are_judged_over_all_settings_and_at_each():
+    from delpaper.verdicts import CONTROL, DEL
+
+    ours, random = {"0.05, 30 %": 0.5, "0.15, 30 %": 0.46}, {"0.05, 30 %": 0.46, "0.15, 30 %": 0.6}
+    rows = [planted(label, v, steps=s) for label, values in ((DEL, ours), (CONTROL, random)) for s, v in values.items()]
+    told = found(document(rows), "control")
+    whole = told["averaged over 2 settings DEL's mask comes nearer, by forget accuracy, than a random one of equal counts"]
+    assert (whole.value, whole.verdict, whole.ours) == (pytest.approx((0 + 4) / 2 - (4 + 10) / 2, abs=0.1), "holds", True)
+    alike = told["averaged over 2 settings both masks come equally near, within 2 points of forget accuracy"]
+    assert (alike.value, alike.verdict) == (whole.value, "fails")
+    for steps, value in (("0.05, 30 %", -4), ("0.15, 30 %", 4 - 10)):
+        worse = told[f"at {steps} a random mask of equal counts is clearly worse than DEL's, by forget accuracy and 2 points"]
+        assert (worse.value, worse.verdict, worse.ours) == (pytest.approx(value, abs=0.1), "holds", False)
+    rows[-1] |= {"error": "a loss is NaN"}
+    told = found(document(rows), "control")
+    lost = [c.text for c in told.values() if c.value is None]
+    assert len(lost) == 8 + 5
+    assert not any("0.05" in text for text in lost)
+
+
 def test_costs_and_sizes_are_judged_at_each_level():
     from delpaper.verdicts import DEL
 
