@@ -13,7 +13,7 @@ import torch
 from untrain import asked, commands, parse
 from untrain.conduct import Comparison, conduct
 from untrain.core.errors import BadInput, MissingExtra, RunFailed
-from untrain.crew import Here, Processes, each
+from untrain.crew import PATIENCE, Here, Processes, each
 from untrain.jobs import Setting
 from untrain.results import results
 from untrain.store import Store
@@ -113,22 +113,22 @@ def test_closing_ends_work_and_the_crew_may_begin_again(labours, log):
 
 
 SCRIPT = """
-import sys, time
+import multiprocessing, sys, time
 sys.path.insert(0, {here!r})
 import labours
 from untrain.crew import Processes
 {guard}
     crew = Processes(1)
-    crew.submit("first", labours.threads)
-    print(crew.finished()[1][1], flush=True)
+    {first}
     {then}
 """
+FIRST = "crew.submit('first', labours.threads); print(crew.finished()[1][1], flush=True)"
 
 
-def script(tmp_path, then="", guard="if __name__ == '__main__':", **more):
-    """Begin a script that uses processes."""
+def script(tmp_path, then="", guard="if __name__ == '__main__':", first=True, **more):
+    """Begin a script that uses processes, and says that of a first worker."""
     file = tmp_path / "script.py"
-    file.write_text(SCRIPT.format(here=str(HERE), then=then, guard=guard))
+    file.write_text(SCRIPT.format(here=str(HERE), then=then, guard=guard, first=FIRST if first else "pass"))
     return subprocess.Popen([sys.executable, str(file)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more)
 
 
@@ -138,30 +138,27 @@ def test_a_crew_that_nobody_closes_keeps_no_script_from_ending(labours, tmp_path
     assert labours.gone([int(out)])
 
 
-@pytest.mark.parametrize(
-    ("then", "told"),
-    [
-        ("crew.submit('held', labours.held); crew.finished(); crew.close()", None),
-        ("crew.submit('held', labours.held, 1000); time.sleep(2); crew.close()", None),
-        ("crew.submit('held', labours.held, 1000); print('', flush=True); time.sleep(2); crew.finished()", signal.SIGKILL),
-    ],
-    ids=["idle", "at work", "left alone"],
-)
-def test_what_libraries_hold_of_the_system_is_given_back_by_workers_that_end(labours, tmp_path, then, told):
-    with script(tmp_path, then) as process:
+@pytest.mark.parametrize("end", ["idle", "at work", "left alone", "nobody closes"])
+def test_what_libraries_hold_of_the_system_is_given_back_by_workers_that_end(labours, log, tmp_path, end):
+    mark = f"while not labours.begun({str(log)!r}): time.sleep(0.1)"
+    begin = f"crew.submit('held', labours.held, {str(log)!r}, {0 if end == 'idle' else 1000})"
+    last = {"idle": "crew.finished(); crew.close()", "at work": f"{mark}\n    crew.close()", "nobody closes": mark}
+    with script(tmp_path, f"{begin}\n    {last.get(end, 'crew.finished()')}") as process:
         process.stdout.readline()
-        if told is not None:
-            process.stdout.readline()
-            time.sleep(2)
-            process.send_signal(told)
+        if end == "left alone":
+            while not labours.begun(log):
+                time.sleep(0.1)
+            process.kill()
         assert process.communicate(timeout=60)[1] == ""  # read until the tracker of locks has ended, after all workers
+    assert labours.begun(log) == {"held": 1}
 
 
-def test_a_worker_that_is_interrupted_while_it_begins_ends_without_a_word(labours, tmp_path):
-    then = "crew.close(); crew.submit('new', labours.threads); print('', flush=True); time.sleep(5)"
-    with script(tmp_path, then, start_new_session=True) as process:
-        process.stdout.readline()
-        process.stdout.readline()
+@pytest.mark.parametrize("nth", [1, 2])
+def test_a_worker_that_is_interrupted_while_it_begins_ends_without_a_word(labours, tmp_path, nth):
+    another = "crew.close(); crew.submit('another', labours.threads); print('', flush=True); time.sleep(60)"
+    with script(tmp_path, another, first=nth == 2, start_new_session=True) as process:
+        for _ in range(nth):
+            process.stdout.readline()
         time.sleep(0.3)  # it imports now, for seconds
         os.killpg(process.pid, signal.SIGINT)
         err = process.communicate(timeout=60)[1]
@@ -170,18 +167,62 @@ def test_a_worker_that_is_interrupted_while_it_begins_ends_without_a_word(labour
     assert err.endswith("KeyboardInterrupt\n")
 
 
-def test_a_worker_that_is_told_to_end_is_said_to_have_been(labours, log):
+def test_an_interrupt_of_a_worker_alone_waits_until_it_has_begun(labours, tmp_path):
+    then = (
+        "crew.tell = lambda note: print(note, file=sys.stderr); crew.submit('alone', labours.square, 3)\n"
+        "    print(*(process.pid for process in multiprocessing.active_children()), flush=True)\n"
+        "    assert crew.finished() == ('alone', 9)"
+    )
+    with script(tmp_path, then, first=False) as process:
+        os.kill(int(process.stdout.readline()), signal.SIGINT)
+        err = process.communicate(timeout=60)[1]
+    assert err == "the worker of alone died (killed by SIGINT): tried again, 2 of 3\n"
+
+
+@pytest.mark.parametrize("how", ["sleep", "thread"])
+def test_a_worker_that_is_told_to_end_is_said_to_have_been(labours, log, how):
     told = []
     with closing(Processes(1)) as crew:
         crew.tell = told.append
         crew.submit("first", labours.threads)
         _, (_, pid) = crew.finished()
-        crew.submit("slow", labours.slow_square, 3, log, "slow", 3)
+        crew.submit("slow", labours.stuck, 3, log, "slow", how)
         while not labours.begun(log):
             time.sleep(0.1)
         os.kill(pid, signal.SIGTERM)
         assert crew.finished() == ("slow", 9)
     assert told == ["the worker of slow died (killed by SIGTERM): tried again, 2 of 3"]
+
+
+def test_an_exit_code_is_no_signal(labours):
+    with closing(Processes(1)) as crew:
+        crew.submit("gone", labours.leaves, 255)
+        with pytest.raises(RunFailed, match=r"died 3 times \(exit code 255\)"):
+            crew.finished()
+
+
+def test_workers_in_a_call_that_python_cannot_look_into_are_ended_all_at_once(labours, log):
+    crew = Processes(3)
+    for name in "abc":
+        crew.submit(name, labours.threads)
+    pids = [crew.finished()[1][1] for _ in "abc"]
+    for name in "abc":
+        crew.submit(name, labours.stuck, 1, log, name, "call")
+    while len(labours.begun(log)) < 3:
+        time.sleep(0.1)
+    began = time.monotonic()
+    crew.close()
+    assert labours.gone(pids, 1.0)
+    assert time.monotonic() - began < 3 * PATIENCE
+
+
+def test_a_crew_that_nobody_closes_keeps_no_script_from_ending_whatever_its_workers_do(labours, log, tmp_path):
+    then = (
+        f"crew.submit('endless', labours.stuck, 1, {str(log)!r}, 'endless', 'call')\n"
+        f"    while not labours.begun({str(log)!r}): time.sleep(0.1)"
+    )
+    out, _ = script(tmp_path, then).communicate(timeout=60)
+    assert labours.gone([int(out)])
 
 
 def test_workers_end_with_the_process_that_began_them_however_it_ends(labours, tmp_path):

@@ -13,9 +13,9 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from multiprocessing import connection, get_context
+from multiprocessing import connection, get_context, resource_tracker
 from multiprocessing.util import Finalize
 from typing import Any, Protocol
 
@@ -25,7 +25,10 @@ from untrain.core.attempts import Attempts, attempt_packed, silent
 from untrain.core.errors import BadInput, RunFailed
 
 PATIENCE = 5.0  # seconds that a worker has to end by itself
-SIGNALLED = 128  # the exit code of a process that a signal ended is this and the signal's number, as shells have it
+SIGNALLED = 128  # a worker that was told to end has this and the signal's number for an exit code, as shells have it
+_TOLD = (signal.SIGINT, signal.SIGTERM)
+_BY_SIGNAL = {SIGNALLED + number: -number for number in _TOLD}
+_CUT = (BrokenPipeError, ConnectionResetError)
 
 
 class Crew(Protocol):
@@ -116,6 +119,9 @@ class Processes:
         self._waiting: deque[_Packed] = deque()
         self._idle: list[_Worker] = []
         self._busy: dict[_Worker, _Packed] = {}
+        self._alive: set[Any] = set()
+        # A crew that nobody closed, or not to the end, must not keep its process from ending.
+        Finalize(self, end_all, (self._alive,), exitpriority=10)
 
     def submit(self, name: str, work: Callable[..., Any], *args: Any) -> None:
         """Give it to a worker, or let it wait for one."""
@@ -148,17 +154,17 @@ class Processes:
         """End all workers, at work or not."""
         busy, idle = [*self._busy], self._idle
         self._waiting, self._busy, self._idle = deque(), {}, []
-        for worker in busy:
-            worker.process.terminate()
         for worker in idle:
             worker.pipe.close()  # nobody gives any more: it ends by itself
+        end_all([worker.process for worker in busy])
+        see_gone([worker.process for worker in idle])
         for worker in (*busy, *idle):
             worker.end()
 
     def _begin(self) -> None:
         while self._waiting and len(self._busy) < self.size:
             task = self._waiting.popleft()
-            worker = self._idle.pop() if self._idle else _Worker(self.threads)
+            worker = self._idle.pop() if self._idle else _Worker(self.threads, self._alive)
             self._busy[worker] = task
             if worker.ready:
                 worker.give(task[1])
@@ -170,20 +176,22 @@ _Packed = tuple[str, bytes]
 class _Worker:
     """A process and the pipe to it; it says that it is ready by an empty message, and is given nothing before."""
 
-    def __init__(self, threads: int):
+    def __init__(self, threads: int, alive: set[Any]):
         context = get_context("spawn")
-        self.ready = False
+        self.ready, self.alive = False, alive
         self.pipe, theirs = context.Pipe()
         self.process = context.Process(target=_serve, args=(theirs, os.getpid(), threads))
-        begin(self.process)
+        try:
+            begin(self.process)
+        finally:
+            if self.process.pid is not None:
+                alive.add(self.process)
         theirs.close()
-        # A crew that nobody closed must not keep its process from ending.
-        Finalize(self, _terminate, (self.process,), exitpriority=10)
 
     def give(self, task: bytes) -> None:
         """Have a task done; a worker that died while it was idle is noticed when it is heard."""
         self.ready = True
-        with suppress(BrokenPipeError, ConnectionResetError):
+        with suppress(*_CUT):
             self.pipe.send_bytes(task)
 
     def gone(self) -> str:
@@ -192,78 +200,91 @@ class _Worker:
         Raises:
             RunFailed: it could not even begin.
         """
-        code = self.end()
+        see_gone([self.process])
+        code = _BY_SIGNAL.get(self.process.exitcode or 0, self.process.exitcode or 0)
+        self.end()
         if not self.ready and code > 0:
             raise RunFailed(
                 "a worker process could not begin: in a script with workers, guard the call by: if __name__ == '__main__'"
             )
         return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
 
-    def end(self) -> int:
-        """See it gone; its exit code."""
-        code = see_gone(self.process)
+    def end(self) -> None:
+        """Give back what a process that is gone still holds here."""
+        self.alive.discard(self.process)
         self.pipe.close()
         self.process.close()
-        return code
 
 
 def begin(process: Any) -> None:
     """Start a worker that calls ``watch_parent``; a SIGINT before it does so waits, since what it imports takes seconds."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    resource_tracker.ensure_running()  # which every first process starts, and which lets signals through again
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         process.start()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def see_gone(process: Any) -> int:
-    """Wait for a process that was told to end, and kill it when it does not; its exit code, below 0 where a signal ended it."""
-    process.join(PATIENCE)
-    if process.exitcode is None:
-        process.kill()
-        process.join()
-    code = process.exitcode or 0
-    return SIGNALLED - code if code > SIGNALLED else code
-
-
-def _terminate(process: Any) -> None:
-    with suppress(ValueError):  # it was closed
+def end_all(processes: Collection[Any]) -> None:
+    """Have workers end, and see them gone."""
+    for process in processes:
         process.terminate()
+    see_gone(processes)
+
+
+def see_gone(processes: Iterable[Any]) -> None:
+    """Wait for workers that end, and kill those that do not."""
+    until = time.monotonic() + PATIENCE
+    for process in processes:
+        process.join(max(0.0, until - time.monotonic()))
+        if process.exitcode is None:
+            process.kill()
+            process.join()
 
 
 def _serve(pipe: connection.Connection, parent: int, threads: int) -> None:
     """A worker: one task after the other, until nobody gives any more."""
     watch_parent(parent)
     torch.set_num_threads(threads)
-    pipe.send_bytes(b"")
-    with suppress(EOFError):
+    with suppress(EOFError, *_CUT):
+        pipe.send_bytes(b"")
         while True:
             task = pipe.recv_bytes()
             pipe.send_bytes(attempt_packed(task))
 
 
 def watch_parent(parent: int) -> None:
-    """End this worker when the process that began it is gone, or both are interrupted: a stopped run leaves nothing behind.
+    """End this worker when it is told to, or when the process that began it is gone: a stopped run leaves nothing behind.
 
     It ends as a program does that has come to its end, so that libraries give back what they hold of the system.
     """
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _TOLD:
         signal.signal(number, _leave)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(0.5)
-        os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(PATIENCE)
-        os._exit(1)
+        _in_time()
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
 
     threading.Thread(target=watch, daemon=True).start()
 
 
 def _leave(number: int, _: Any) -> None:
-    signal.signal(number, signal.SIG_IGN)  # told once more, it would be stopped in the middle of ending
+    for each in _TOLD:  # told once more, it would be stopped in the middle of ending
+        signal.signal(each, signal.SIG_IGN)
+    _in_time()
     sys.exit(SIGNALLED + number)
+
+
+def _in_time() -> None:
+    """End this process whatever it waits for, when it had time enough to end by itself."""
+    last = threading.Timer(PATIENCE, os._exit, (SIGNALLED + signal.SIGTERM,))
+    last.daemon = True
+    last.start()
 
 
 @contextmanager

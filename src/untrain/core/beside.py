@@ -11,11 +11,11 @@ from pathlib import Path
 
 @contextmanager
 def beside(file: Path) -> Iterator[Path]:
-    """A path beside ``file`` to write to, of the same suffix: it takes the place of ``file`` when the block ends well.
+    """A path beside ``file`` to write to, named with the same end: it takes the place of ``file`` when the block ends well.
 
     When the block fails, ``file`` is what it was, and nothing lies beside it.
     """
-    fresh = file.with_name(f".{file.stem}.{os.getpid()}.{time.monotonic_ns()}{file.suffix}")
+    fresh = file.with_name(f".{os.getpid()}.{time.monotonic_ns()}.{file.name}")
     try:
         yield fresh
         fresh.replace(file)
