@@ -1,7 +1,5 @@
 """Work for crews: importable in their workers, where functions of a test module are not."""
 
-import hashlib
-import multiprocessing
 import os
 import signal
 import threading
@@ -47,27 +45,13 @@ def mortal(x, folder, name, deaths):
     return x * x
 
 
-def held(folder, seconds=0.0):
-    """A lock of the system, as a bar of progress holds one; one that is not given back is complained of at the end."""
-    held.lock = multiprocessing.RLock()
-    noted(folder, "held")
-    time.sleep(seconds)
+def bar(folder, seconds):
+    """A lock as a bar of progress holds it, for a while."""
+    from tqdm import tqdm
 
-
-def stuck(x, folder, name, how):
-    """Endless the first time, in one way or another; then a result."""
-    if noted(folder, name) == 0:
-        if how == "call":  # which Python cannot look into
-            hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)
-        if how == "thread":
-            threading.Thread(target=time.sleep, args=(1000,)).start()
-        time.sleep(1000)
-    return x * x
-
-
-def leaves(code):
-    """No answer: the process ends, as C code ends it."""
-    os._exit(code)
+    with tqdm.get_lock():
+        noted(folder, "bar")
+        time.sleep(seconds)
 
 
 def raising(text):

@@ -5,15 +5,18 @@ import sys
 import time
 from contextlib import closing
 from dataclasses import replace
+from multiprocessing import get_context
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 import pytest
 import torch
 
 from untrain import asked, commands, parse
+from untrain import crew as crews
 from untrain.conduct import Comparison, conduct
 from untrain.core.errors import BadInput, MissingExtra, RunFailed
-from untrain.crew import PATIENCE, Here, Processes, each
+from untrain.crew import Here, Processes, begin, each
 from untrain.jobs import Setting
 from untrain.results import results
 from untrain.store import Store
@@ -138,19 +141,23 @@ def test_a_crew_that_nobody_closes_keeps_no_script_from_ending(labours, tmp_path
     assert labours.gone([int(out)])
 
 
-@pytest.mark.parametrize("end", ["idle", "at work", "left alone", "nobody closes"])
-def test_what_libraries_hold_of_the_system_is_given_back_by_workers_that_end(labours, log, tmp_path, end):
-    mark = f"while not labours.begun({str(log)!r}): time.sleep(0.1)"
-    begin = f"crew.submit('held', labours.held, {str(log)!r}, {0 if end == 'idle' else 1000})"
-    last = {"idle": "crew.finished(); crew.close()", "at work": f"{mark}\n    crew.close()", "nobody closes": mark}
-    with script(tmp_path, f"{begin}\n    {last.get(end, 'crew.finished()')}") as process:
+@pytest.mark.parametrize("end", ["idle", "at work", "left alone"])
+def test_a_bar_of_progress_in_a_worker_leaves_nothing_to_complain_of(labours, log, tmp_path, end):
+    then = {
+        "idle": f"crew.submit('bar', labours.bar, {str(log)!r}, 0); crew.finished(); crew.close()",
+        "at work": f"crew.submit('bar', labours.bar, {str(log)!r}, 1000); sys.stdin.readline(); crew.close()",
+        "left alone": f"crew.submit('bar', labours.bar, {str(log)!r}, 1000); crew.finished()",
+    }
+    with script(tmp_path, then[end], stdin=subprocess.PIPE) as process:
         process.stdout.readline()
+        while not sum(labours.begun(log).values()) and process.poll() is None:
+            time.sleep(0.1)
         if end == "left alone":
-            while not labours.begun(log):
-                time.sleep(0.1)
             process.kill()
-        assert process.communicate(timeout=60)[1] == ""  # read until the tracker of locks has ended, after all workers
-    assert labours.begun(log) == {"held": 1}
+        err = process.communicate("go on\n", timeout=60)[1]  # read until the tracker of locks has ended, after all workers
+    assert err == ""
+    assert process.returncode == (-signal.SIGKILL if end == "left alone" else 0)
+    assert labours.begun(log) == {"bar": 1}
 
 
 @pytest.mark.parametrize("nth", [1, 2])
@@ -179,50 +186,26 @@ def test_an_interrupt_of_a_worker_alone_waits_until_it_has_begun(labours, tmp_pa
     assert err == "the worker of alone died (killed by SIGINT): tried again, 2 of 3\n"
 
 
-@pytest.mark.parametrize("how", ["sleep", "thread"])
-def test_a_worker_that_is_told_to_end_is_said_to_have_been(labours, log, how):
-    told = []
-    with closing(Processes(1)) as crew:
-        crew.tell = told.append
-        crew.submit("first", labours.threads)
-        _, (_, pid) = crew.finished()
-        crew.submit("slow", labours.stuck, 3, log, "slow", how)
-        while not labours.begun(log):
-            time.sleep(0.1)
-        os.kill(pid, signal.SIGTERM)
-        assert crew.finished() == ("slow", 9)
-    assert told == ["the worker of slow died (killed by SIGTERM): tried again, 2 of 3"]
+@pytest.mark.parametrize("at", ["tracker", "process"])
+def test_an_interrupt_while_a_worker_is_started_leaves_none_and_lets_signals_through(monkeypatch, at):
+    def interrupted(*_):
+        signal.raise_signal(signal.SIGINT)
 
-
-def test_an_exit_code_is_no_signal(labours):
-    with closing(Processes(1)) as crew:
-        crew.submit("gone", labours.leaves, 255)
-        with pytest.raises(RunFailed, match=r"died 3 times \(exit code 255\)"):
-            crew.finished()
-
-
-def test_workers_in_a_call_that_python_cannot_look_into_are_ended_all_at_once(labours, log):
-    crew = Processes(3)
-    for name in "abc":
-        crew.submit(name, labours.threads)
-    pids = [crew.finished()[1][1] for _ in "abc"]
-    for name in "abc":
-        crew.submit(name, labours.stuck, 1, log, name, "call")
-    while len(labours.begun(log)) < 3:
-        time.sleep(0.1)
-    began = time.monotonic()
-    crew.close()
-    assert labours.gone(pids, 1.0)
-    assert time.monotonic() - began < 3 * PATIENCE
-
-
-def test_a_crew_that_nobody_closes_keeps_no_script_from_ending_whatever_its_workers_do(labours, log, tmp_path):
-    then = (
-        f"crew.submit('endless', labours.stuck, 1, {str(log)!r}, 'endless', 'call')\n"
-        f"    while not labours.begun({str(log)!r}): time.sleep(0.1)"
-    )
-    out, _ = script(tmp_path, then).communicate(timeout=60)
-    assert labours.gone([int(out)])
+    process = get_context("spawn").Process(target=time.sleep, args=(1000,))
+    start = process.start
+    if at == "tracker":
+        monkeypatch.setattr(crews.resource_tracker, "ensure_running", interrupted)
+    else:
+        monkeypatch.setattr(SpawnProcess, "start", lambda self: (start(), interrupted()))
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    with pytest.raises(KeyboardInterrupt):
+        begin(process)
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
+    if at == "tracker":
+        assert process.pid is None
+    else:
+        process.join(30)
+        assert process.exitcode == -signal.SIGKILL
 
 
 def test_workers_end_with_the_process_that_began_them_however_it_ends(labours, tmp_path):

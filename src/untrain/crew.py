@@ -9,11 +9,10 @@ from __future__ import annotations
 import os
 import pickle
 import signal
-import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from multiprocessing import connection, get_context, resource_tracker
 from multiprocessing.util import Finalize
@@ -23,12 +22,6 @@ import torch
 
 from untrain.core.attempts import Attempts, attempt_packed, silent
 from untrain.core.errors import BadInput, RunFailed
-
-PATIENCE = 5.0  # seconds that a worker has to end by itself
-SIGNALLED = 128  # a worker that was told to end has this and the signal's number for an exit code, as shells have it
-_TOLD = (signal.SIGINT, signal.SIGTERM)
-_BY_SIGNAL = {SIGNALLED + number: -number for number in _TOLD}
-_CUT = (BrokenPipeError, ConnectionResetError)
 
 
 class Crew(Protocol):
@@ -119,9 +112,6 @@ class Processes:
         self._waiting: deque[_Packed] = deque()
         self._idle: list[_Worker] = []
         self._busy: dict[_Worker, _Packed] = {}
-        self._alive: set[Any] = set()
-        # A crew that nobody closed, or not to the end, must not keep its process from ending.
-        Finalize(self, end_all, (self._alive,), exitpriority=10)
 
     def submit(self, name: str, work: Callable[..., Any], *args: Any) -> None:
         """Give it to a worker, or let it wait for one."""
@@ -152,19 +142,17 @@ class Processes:
 
     def close(self) -> None:
         """End all workers, at work or not."""
-        busy, idle = [*self._busy], self._idle
+        workers = (*self._busy, *self._idle)
         self._waiting, self._busy, self._idle = deque(), {}, []
-        for worker in idle:
-            worker.pipe.close()  # nobody gives any more: it ends by itself
-        end_all([worker.process for worker in busy])
-        see_gone([worker.process for worker in idle])
-        for worker in (*busy, *idle):
+        for worker in workers:
+            worker.process.terminate()
+        for worker in workers:
             worker.end()
 
     def _begin(self) -> None:
         while self._waiting and len(self._busy) < self.size:
             task = self._waiting.popleft()
-            worker = self._idle.pop() if self._idle else _Worker(self.threads, self._alive)
+            worker = self._idle.pop() if self._idle else _Worker(self.threads)
             self._busy[worker] = task
             if worker.ready:
                 worker.give(task[1])
@@ -176,22 +164,20 @@ _Packed = tuple[str, bytes]
 class _Worker:
     """A process and the pipe to it; it says that it is ready by an empty message, and is given nothing before."""
 
-    def __init__(self, threads: int, alive: set[Any]):
+    def __init__(self, threads: int):
         context = get_context("spawn")
-        self.ready, self.alive = False, alive
+        self.ready = False
         self.pipe, theirs = context.Pipe()
         self.process = context.Process(target=_serve, args=(theirs, os.getpid(), threads))
-        try:
-            begin(self.process)
-        finally:
-            if self.process.pid is not None:
-                alive.add(self.process)
+        begin(self.process)
         theirs.close()
+        # A crew that nobody closed must not keep its process from ending.
+        Finalize(self, _terminate, (self.process,), exitpriority=10)
 
     def give(self, task: bytes) -> None:
         """Have a task done; a worker that died while it was idle is noticed when it is heard."""
         self.ready = True
-        with suppress(*_CUT):
+        with suppress(BrokenPipeError, ConnectionResetError):
             self.pipe.send_bytes(task)
 
     def gone(self) -> str:
@@ -200,91 +186,79 @@ class _Worker:
         Raises:
             RunFailed: it could not even begin.
         """
-        see_gone([self.process])
-        code = _BY_SIGNAL.get(self.process.exitcode or 0, self.process.exitcode or 0)
-        self.end()
+        code = self.end()
         if not self.ready and code > 0:
             raise RunFailed(
                 "a worker process could not begin: in a script with workers, guard the call by: if __name__ == '__main__'"
             )
         return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
 
-    def end(self) -> None:
-        """Give back what a process that is gone still holds here."""
-        self.alive.discard(self.process)
+    def end(self) -> int:
+        """See it gone; its exit code."""
+        self.process.join(5)
+        if self.process.exitcode is None:
+            self.process.kill()
+            self.process.join()
+        code = self.process.exitcode or 0
         self.pipe.close()
         self.process.close()
+        return code
 
 
 def begin(process: Any) -> None:
     """Start a worker that calls ``watch_parent``; a SIGINT before it does so waits, since what it imports takes seconds."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
-    resource_tracker.ensure_running()  # which every first process starts, and which lets signals through again
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
+        resource_tracker.ensure_running()  # which the first process starts, and which lets signals through again
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         process.start()
-    finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def end_all(processes: Collection[Any]) -> None:
-    """Have workers end, and see them gone."""
-    for process in processes:
-        process.terminate()
-    see_gone(processes)
-
-
-def see_gone(processes: Iterable[Any]) -> None:
-    """Wait for workers that end, and kill those that do not."""
-    until = time.monotonic() + PATIENCE
-    for process in processes:
-        process.join(max(0.0, until - time.monotonic()))
-        if process.exitcode is None:
+    except BaseException:  # an interrupt: whoever asked for this worker never gets to know it
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if process.pid is not None:
             process.kill()
-            process.join()
+        raise
+
+
+def _terminate(process: Any) -> None:
+    with suppress(ValueError):  # it was closed
+        process.terminate()
 
 
 def _serve(pipe: connection.Connection, parent: int, threads: int) -> None:
     """A worker: one task after the other, until nobody gives any more."""
     watch_parent(parent)
     torch.set_num_threads(threads)
-    with suppress(EOFError, *_CUT):
-        pipe.send_bytes(b"")
+    pipe.send_bytes(b"")
+    with suppress(EOFError):
         while True:
             task = pipe.recv_bytes()
             pipe.send_bytes(attempt_packed(task))
 
 
 def watch_parent(parent: int) -> None:
-    """End this worker when it is told to, or when the process that began it is gone: a stopped run leaves nothing behind.
-
-    It ends as a program does that has come to its end, so that libraries give back what they hold of the system.
-    """
-    for number in _TOLD:
-        signal.signal(number, _leave)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    """End this worker when the process that began it is gone, or both are interrupted: a stopped run leaves nothing behind."""
+    _own_bars()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
 
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(0.5)
-        _in_time()
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+        os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _leave(number: int, _: Any) -> None:
-    for each in _TOLD:  # told once more, it would be stopped in the middle of ending
-        signal.signal(each, signal.SIG_IGN)
-    _in_time()
-    sys.exit(SIGNALLED + number)
+def _own_bars() -> None:
+    """Let threads alone share tqdm's bars: its lock between processes stays behind when a worker is stopped.
 
+    Python complains of what stays behind, in the middle of what a run says.
+    """
+    with suppress(ImportError):
+        from tqdm import tqdm
 
-def _in_time() -> None:
-    """End this process whatever it waits for, when it had time enough to end by itself."""
-    last = threading.Timer(PATIENCE, os._exit, (SIGNALLED + signal.SIGTERM,))
-    last.daemon = True
-    last.start()
+        tqdm.set_lock(threading.RLock())
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
 from untrain.core.errors import RunFailed, UntrainError
-from untrain.crew import begin, end_all, watch_parent
+from untrain.crew import begin, watch_parent
 from untrain.jobs import Setting
 from untrain.store import Store
 from untrain.tune.hunt import Hunt, Open, left, opened, turns
@@ -56,7 +56,10 @@ def crew(at: Open, workers: int, told: Callable[[Told | None], None]) -> None:
                     "again (in a script with workers, guard the call by: if __name__ == '__main__')"
                 )
     finally:
-        end_all([process for process, _ in running.values()])
+        for process, _ in running.values():
+            process.terminate()
+        for process, _ in running.values():
+            process.join()
 
 
 def _ended(process: Any, ours: Connection) -> bool:
