@@ -116,7 +116,8 @@ def test_closing_ends_work_and_the_crew_may_begin_again(labours, log):
 
 
 SCRIPT = """
-import multiprocessing, sys, time
+import multiprocessing, signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's job in the background would ignore
 sys.path.insert(0, {here!r})
 import labours
 from untrain.crew import Processes
@@ -197,9 +198,10 @@ def test_an_interrupt_while_a_worker_is_started_leaves_none_and_lets_signals_thr
         monkeypatch.setattr(crews.resource_tracker, "ensure_running", interrupted)
     else:
         monkeypatch.setattr(SpawnProcess, "start", lambda self: (start(), interrupted()))
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    before, handler = signal.pthread_sigmask(signal.SIG_BLOCK, ()), signal.signal(signal.SIGINT, signal.default_int_handler)
     with pytest.raises(KeyboardInterrupt):
         begin(process)
+    signal.signal(signal.SIGINT, handler)
     assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
     if at == "tracker":
         assert process.pid is None
