@@ -238,7 +238,10 @@ def _serve(pipe: connection.Connection, parent: int, threads: int) -> None:
 
 def watch_parent(parent: int) -> None:
     """End this worker when the process that began it is gone, or both are interrupted: a stopped run leaves nothing behind."""
-    _own_bars()
+    with suppress(ImportError):  # where tqdm is not, nothing makes bars
+        from untrain.adapters.tqdm import own_bars
+
+        own_bars()
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
 
@@ -248,17 +251,6 @@ def watch_parent(parent: int) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
-
-
-def _own_bars() -> None:
-    """Let threads alone share tqdm's bars: its lock between processes stays behind when a worker is stopped.
-
-    Python complains of what stays behind, in the middle of what a run says.
-    """
-    with suppress(ImportError):
-        from tqdm import tqdm
-
-        tqdm.set_lock(threading.RLock())
 
 
 @contextmanager
