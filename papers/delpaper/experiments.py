@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
-from itertools import product
 from typing import Any
 
 from delpaper import contenders as held
@@ -178,10 +177,10 @@ def control(bench: Bench, scale: Scale, path: str) -> Document:
     asked = Asked(bench, many)
     for request in REQUESTS:
         scenario = scale.scenario(path, request)
-        for made, (epochs, lr) in enumerate(product(held.LENGTHS, held.RATES)):
-            for c in (held.DEL, held.CONTROL):
-                steps = f"{lr:g}, {epochs.replace('%', ' %')}"
-                asked.want(request, scenario, c.label, c.settings[made], steps=steps)
+        for pair in zip(held.DEL.settings, held.CONTROL.settings, strict=True):
+            for c, setting in zip((held.DEL, held.CONTROL), pair, strict=True):
+                made = parse(setting).unlearner.steps
+                asked.want(request, scenario, c.label, setting, steps=f"{made.lr:g}, {made.epochs.replace('%', ' %')}")
     return asked.met() | {"originals": many.seeds, "retrained": many.oracles}
 
 

@@ -164,15 +164,22 @@ def _throughout(document: Document, request: str, one: str) -> Iterator[Claim]:
     unlearner, seen = one.partition(" @ ")[0], one == DEL and request == "classes"
     for name in dict.fromkeys(r["localizer"] for r in rows):
         other = f"{unlearner} @ {name}"
-        failed = tuple({label for _, lost in tables for label in lost})
-        judge = Judge({m: tables[0][0].get(m, {}) for m in (one, other) if m not in failed}, failed, request)
+        judge, found = _over(tables, request, one, other)
         for side in [] if other == one else ["forget", "mia", "test", "retain"] if name == "RandomMask" else ["forget"]:
-            found = partial(nearer_in_all, [models for models, _ in tables], one, other, side)
             text = (
                 f"averaged over the budgets between {over}, {unlearner} comes nearer, by {NAMES[side]}, with DEL's mask and its "
                 f"setting than with {name} and its setting{AFTERWARDS if seen else ''}"
             )
-            yield from judge(below, text, f"distance in {NAMES[side]}, less the other's", (one, other), found)
+            yield from judge(below, text, f"distance in {NAMES[side]}, less the other's", (one, other), partial(found, side))
+
+
+def _over(
+    tables: Sequence[tuple[Models, tuple[str, ...]]], request: str, one: str, other: str
+) -> tuple[Judge, Callable[[str], Found]]:
+    """A judge of two methods over several tables, and by side how much farther ``one`` lies, averaged over the tables."""
+    failed = tuple({label for _, lost in tables for label in lost})
+    judge = Judge({m: tables[0][0].get(m, {}) for m in (one, other) if m not in failed}, failed, request)
+    return judge, partial(nearer_in_all, [models for models, _ in tables], one, other)
 
 
 def improved(document: Document) -> Iterator[Claim]:
@@ -237,15 +244,13 @@ def control(document: Document) -> Iterator[Claim]:
     for request in dict.fromkeys(r["request"] for r in document["rows"]):
         every = list(dict.fromkeys(r["steps"] for r in document["rows"]))
         tables, over = [of(document, request, steps=steps) for steps in every], f"averaged over {len(every)} settings"
-        failed = tuple({label for _, lost in tables for label in lost})
-        whole = Judge({m: tables[0][0].get(m, {}) for m in (DEL, CONTROL) if m not in failed}, failed, request)
+        whole, found = _over(tables, request, DEL, CONTROL)
         for side in NAMES:
-            found = partial(nearer_in_all, [models for models, _ in tables], DEL, CONTROL, side)
             measured = f"distance in {NAMES[side]}, less the random mask's"
             text = f"{over} DEL's mask comes nearer, by {NAMES[side]}, than a random one of equal counts"
-            yield from whole(below, text, measured, (DEL, CONTROL), found)
+            yield from whole(below, text, measured, (DEL, CONTROL), partial(found, side))
             text = f"{over} both masks come equally near, within {ABOUT_EQUAL:g} points of {NAMES[side]}"
-            yield from whole(partial(within, margin=ABOUT_EQUAL), text, measured, (DEL, CONTROL), found)
+            yield from whole(partial(within, margin=ABOUT_EQUAL), text, measured, (DEL, CONTROL), partial(found, side))
         for steps, (models, lost) in zip(every, tables, strict=True):
             judge = Judge(models, lost, request)
             for side in ("forget", "test"):
@@ -306,7 +311,6 @@ def sequential(document: Document) -> Iterator[Claim]:
 
 CLAIMS: dict[str, Callable[[Document], Iterator[Claim]]] = {
     "main": main, "vit": main, "budgets": budgets, "budgets-random": budgets, "ablations": ablations, "cost": cost,
-    "control": control,
-    "fractions": fractions, "sequential": sequential,
+    "fractions": fractions, "sequential": sequential, "control": control,
     **{f"budgets-{name}{more}": improved for name in ("randomlabel", "neggrad") for more in ("", "-random")},
 }  # fmt: skip
