@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from side_by_side import Row, noise, peak, ratio, row, show, times
 
-from untrain.core.evaluator import Prepared
-from untrain.core.names import load
-from untrain.maths.likelihood import FLOOR, calls, folds, ulira
-from untrain.maths.manysets import Bases, Unlearned, many_sets
+from untrain.core.discovery import load
+from untrain.evaluation.base import Prepared
+from untrain.maths.likelihood_ratio import FLOOR, calls, folds, ulira
+from untrain.maths.ulira_many_sets import Bases, Unlearned, many_sets
 
 MODELS, FOLDS = 64, 10
 

@@ -11,19 +11,19 @@ import torch
 from localization import posed
 from scipy import stats
 from side_by_side import Row, noise, show
-from training import images
 
+from training import images
 from untrain.core.records import Examples, Observation, Problem
-from untrain.core.steps import Steps
-from untrain.data.duplicates import near_duplicates
-from untrain.evaluate.klom import KLoM
-from untrain.evaluate.thresholdmia import ThresholdMia
-from untrain.learn.train import Train
-from untrain.localize.weightedgrad import WeightedGrad
-from untrain.models.convnet import ConvNet
-from untrain.models.resnet import ResNet
-from untrain.tasks.classify import Classify
-from untrain.unlearn.neggrad import NegGrad
+from untrain.data.near_duplicates import near_duplicates
+from untrain.evaluation.attacks.thresholdmia import ThresholdMia
+from untrain.evaluation.metrics.klom import KLoM
+from untrain.localizers.weightedgrad import WeightedGrad
+from untrain.models.architectures.convnet import ConvNet
+from untrain.models.architectures.resnet import ResNet
+from untrain.models.tasks.classification import Classification
+from untrain.training.learners.train import Train
+from untrain.training.steps import Steps
+from untrain.unlearners.neggrad import NegGrad
 
 
 def curve(
@@ -58,7 +58,7 @@ def forget_sizes(sizes: Sequence[int], repeats: int) -> list[Row]:
     ]
     whole = images(2 * max(sizes))
     parts = [
-        Problem(Classify(), _part(whole, 0, n), _part(whole, max(sizes), 2 * max(sizes)), recipe=Train(model=ConvNet()))
+        Problem(Classification(), _part(whole, 0, n), _part(whole, max(sizes), 2 * max(sizes)), recipe=Train(model=ConvNet()))
         for n in sizes
     ]
     method = NegGrad(steps=Steps(lr=0.001, epochs=1))

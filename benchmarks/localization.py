@@ -12,9 +12,9 @@ from torch.nn import functional as F
 
 from untrain.core.records import Examples, Problem
 from untrain.core.roles import Architecture
-from untrain.localize.weightedgrad import WeightedGrad
-from untrain.models.resnet import ResNet
-from untrain.tasks.classify import Classify
+from untrain.localizers.weightedgrad import WeightedGrad
+from untrain.models.architectures.resnet import ResNet
+from untrain.models.tasks.classification import Classification
 
 
 def posed(count: int, seed: int = 0) -> Problem:
@@ -24,7 +24,7 @@ def posed(count: int, seed: int = 0) -> Problem:
     y = torch.randint(10, (count + 2,), generator=made)
     ids = np.arange(count + 2)
     parts = [Examples(x[rows], y[rows], ids[rows], 10) for rows in (slice(0, count), slice(count, None))]
-    return Problem(Classify(), *parts)
+    return Problem(Classification(), *parts)
 
 
 def plain(model: nn.Module, problem: Problem) -> None:

@@ -21,11 +21,11 @@ from side_by_side import Row, noise, ratio, row, show
 from torch import nn
 
 from untrain.core.records import Problem, take
-from untrain.core.steps import Steps
-from untrain.core.together import together
-from untrain.localize.weightedgrad import WeightedGrad
-from untrain.models.resnet import ResNet
-from untrain.unlearn.finetune import Finetune
+from untrain.localizers.weightedgrad import WeightedGrad
+from untrain.models.architectures.resnet import ResNet
+from untrain.training.process_group import together
+from untrain.training.steps import Steps
+from untrain.unlearners.finetune import Finetune
 
 SIZES = {True: (ResNet(width=8, depth=10), 256, 3), False: (ResNet(width=16), 1024, 5)}
 

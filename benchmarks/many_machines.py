@@ -13,7 +13,7 @@ from side_by_side import Row, ratio, row, show, times
 
 from untrain import parse
 from untrain.core.records import Data
-from untrain.crew import Crew, Here, Processes, each
+from untrain.runtime.executors.processes import Crew, Here, Processes, each
 
 SCENARIO = "Digits(model=ConvNet(width={width}), steps=Steps(lr=0.05, epochs={epochs}, batch=64))"
 
@@ -37,7 +37,7 @@ def crews() -> dict[str, Crew]:
     """This process, two processes, and Ray with two cores where it is installed."""
     made: dict[str, Crew] = {"serial": Here(), "two processes": Processes(2)}
     try:
-        from untrain.adapters.ray import RayCrew
+        from untrain.runtime.executors.ray import RayCrew
     except ImportError:
         print("ray is not installed: its rows are left out", file=sys.stderr)
     else:

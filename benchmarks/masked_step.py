@@ -14,10 +14,10 @@ from torch.nn import functional as F
 
 from untrain.core.precision import Precision, autocast, channels_last, computing
 from untrain.core.records import Mask
-from untrain.learn.moving import Moving, moving
-from untrain.learn.rows import only_rows
-from untrain.localize.weightedgrad import WeightedGrad
-from untrain.models.resnet import ResNet
+from untrain.localizers.weightedgrad import WeightedGrad
+from untrain.models.architectures.resnet import ResNet
+from untrain.training.row_gradients import only_rows
+from untrain.training.trainable import Moving, moving
 
 
 class Mlp(nn.Sequential):

@@ -10,10 +10,10 @@ import torch
 from side_by_side import Row, row, show
 from torch.profiler import ProfilerActivity, profile
 
-from untrain.core.cost import metered
+from untrain.core.metering import metered
 from untrain.core.spec import parse
-from untrain.learn.problem import problem
-from untrain.scenarios.digits import Digits
+from untrain.experiments.scenarios.digits import Digits
+from untrain.training.problem import problem
 
 MATRIX = ("convolution", "addmm", "aten::mm", "bmm", "baddbmm")
 PARTS = {

@@ -12,18 +12,18 @@ from side_by_side import Row, noise, ratio, row, show, times
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from untrain.core.batches import count
 from untrain.core.records import Batch, Examples, Plan, take
-from untrain.core.steps import Steps
-from untrain.crew import Here, Processes
-from untrain.learn.descend import descend
-from untrain.learn.stacked import Member, Walk, train_together
-from untrain.learn.train import Train
-from untrain.models.convnet import ConvNet
-from untrain.models.mlp import Mlp
-from untrain.observe.logits import logits
-from untrain.population.populate import populate
-from untrain.scenarios.digits import Digits
+from untrain.data.batching import count
+from untrain.experiments.populations.populate import populate
+from untrain.experiments.scenarios.digits import Digits
+from untrain.models.architectures.convnet import ConvNet
+from untrain.models.architectures.mlp import Mlp
+from untrain.models.inference import logits
+from untrain.runtime.executors.processes import Here, Processes
+from untrain.training.descend import descend
+from untrain.training.learners.train import Train
+from untrain.training.stacked.stack import Member, Walk, train_together
+from untrain.training.steps import Steps
 
 CORES = 2
 

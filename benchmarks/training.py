@@ -18,13 +18,13 @@ from torch.utils.data import DataLoader, Dataset
 
 from untrain.core.records import Examples
 from untrain.core.roles import Architecture
-from untrain.core.steps import Cosine, Sgd, Steps, step_size
-from untrain.learn.train import Train
-from untrain.models.convnet import ConvNet
-from untrain.models.resnet import ResNet
-from untrain.observe.logits import logits
-from untrain.scenarios.digits import Digits
-from untrain.tasks.classify import Classify
+from untrain.experiments.scenarios.digits import Digits
+from untrain.models.architectures.convnet import ConvNet
+from untrain.models.architectures.resnet import ResNet
+from untrain.models.inference import logits
+from untrain.models.tasks.classification import Classification
+from untrain.training.learners.train import Train
+from untrain.training.steps import Cosine, Sgd, Steps, step_size
 
 
 class Items(Dataset):
@@ -130,7 +130,9 @@ def equivalence(label: str, train: Examples, test: Examples, net: Architecture, 
     torch.set_num_threads(1)
     found = {}
     for name, learn in (("plain", plain), ("untrain", ours)):
-        right = [logits(learn(train, net, steps, seed), test, Classify()).argmax(1) == test.y.numpy() for seed in range(seeds)]
+        right = [
+            logits(learn(train, net, steps, seed), test, Classification()).argmax(1) == test.y.numpy() for seed in range(seeds)
+        ]
         found[name] = 100 * np.array([r.mean() for r in right])
     a, b = found["untrain"], found["plain"]
     above = stats.ttest_ind(a + 1, b, equal_var=False, alternative="greater").pvalue

@@ -6,10 +6,10 @@ import inspect
 import re
 from pathlib import Path
 
-from untrain.core import names
-from untrain.core.names import Place
+from untrain.core import discovery
+from untrain.core.describe import entry, fields
+from untrain.core.discovery import Place
 from untrain.core.roles import Recipe
-from untrain.describe import entry, fields
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("README.md", "docs/methods.md", "docs/scores.md")
@@ -35,7 +35,7 @@ def methods() -> str:
     rows = [
         f"| `{place.name}` | {place.role} | {_cell(place.summary)} | {_bar(_links(place.source))} |"
         for role in ("recipe", "unlearner", "localizer")
-        for place in names.of_role(role)
+        for place in discovery.of_role(role)
     ]
     return "\n".join(["| Name | Role | What it does | Source |", "|---|---|---|---|", *rows])
 
@@ -43,13 +43,14 @@ def methods() -> str:
 def reference() -> str:
     """Every class with a spelling, by role, with its fields."""
     return "\n\n".join(
-        f"## {heading}\n\n" + "\n\n".join(_entry(place) for place in names.of_role(*roles)) for heading, roles in SECTIONS.items()
+        f"## {heading}\n\n" + "\n\n".join(_entry(place) for place in discovery.of_role(*roles))
+        for heading, roles in SECTIONS.items()
     )
 
 
 def glossary() -> str:
     """Every score of every evaluator and observer; what all of its scores share is told once below the table."""
-    return "\n\n".join(_scores(place) for place in names.of_role("evaluator", "observer"))
+    return "\n\n".join(_scores(place) for place in discovery.of_role("evaluator", "observer"))
 
 
 COLUMNS = {"means": "What it is", "unit": "Unit", "range": "Range", "ideal": "Ideal", "floor": "Floor", "margin": "Margin"}
@@ -57,7 +58,7 @@ BELOW = {"above": "Above what oracles show", "below": "Below what oracles show",
 
 
 def _scores(place: Place) -> str:
-    entries = {name: entry(about, place.source) for name, about in vars(names.load(place.name))["scores"].items()}
+    entries = {name: entry(about, place.source) for name, about in vars(discovery.load(place.name))["scores"].items()}
     lines = [f"| Score | {' | '.join(COLUMNS.values())} |", "|---|" + "---|" * len(COLUMNS)]
     for name, told in entries.items():
         lines.append(f"| `{name}` | {' | '.join(_cell(told.get(title, '')) for title in COLUMNS)} |")
@@ -91,7 +92,7 @@ def renewed(text: str) -> str:
 
 
 def _entry(place: Place) -> str:
-    cls = names.load(place.name)
+    cls = discovery.load(place.name)
     lines = [f"### {place.name}", "", _text(place.summary)]
     body = _body(cls)
     if body:

@@ -12,10 +12,10 @@ import numpy as np
 from scipy import stats
 
 from untrain.core.records import Observation
-from untrain.evaluate.klom import KLoM
-from untrain.evaluate.verdict import Case, tested
-from untrain.maths.permute import splits
-from untrain.results import evaluators
+from untrain.evaluation.metrics.klom import KLoM
+from untrain.evaluation.scoring.hypothesis_tests import Case, tested
+from untrain.experiments.results import evaluators
+from untrain.maths.permutation import splits
 
 OURS, THEIRS, SPLITS, LEVEL = 5, 12, 60, 0.05
 FORGET, RETAIN, TEST, CLASSES = 100, 20, 60, 3

@@ -12,9 +12,9 @@ import torch
 
 import untrain as ut
 from untrain.core.precision import computing
-from untrain.localize.ablated import Copies, copies_of, spread
-from untrain.localize.criticalneurons import CriticalNeurons, Found, search
-from untrain.observe.logits import logits
+from untrain.localizers._ablation import Copies, copies_of, spread
+from untrain.localizers.criticalneurons import CriticalNeurons, Found, search
+from untrain.models.inference import logits
 
 SETTINGS = {"default": (CriticalNeurons(), 1_000), "the authors'": (CriticalNeurons(companions=511, noises=5), 10)}
 

@@ -27,11 +27,11 @@ from delpaper.scales import SCALES
 from delpaper.sequence import SEED
 from delpaper.work import Bench
 
-from untrain.asked import setting_of
-from untrain.core.beside import beside
+from untrain.commands.arguments import setting_of
+from untrain.core.atomic_write import beside
 from untrain.core.errors import BadInput, UntrainError
-from untrain.crew import Here, Processes, cores
-from untrain.store import Store
+from untrain.runtime.executors.processes import Here, Processes, cores
+from untrain.runtime.store import Store
 
 
 def arguments() -> argparse.Namespace:

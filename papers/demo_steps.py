@@ -14,8 +14,8 @@ import numpy as np
 import torch
 
 import untrain as ut
-from untrain.data.request import request
-from untrain.observe.logits import logits
+from untrain.data.requests.resolve import request
+from untrain.models.inference import logits
 
 RATES = (0.015, 0.05, 0.1, 0.2)
 METHODS = {
@@ -30,7 +30,7 @@ METHODS = {
 SCENARIOS = ("Digits(request=Random(fraction=0.1))", "Digits(request=Mislabelled(), noise=Flip(rate=0.1))")
 
 
-def accuracy(model: torch.nn.Module, examples: ut.Examples, task: ut.Classify) -> float:
+def accuracy(model: torch.nn.Module, examples: ut.Examples, task: ut.Classification) -> float:
     """Share of examples answered as their given labels say."""
     return float((logits(model, examples, task).argmax(1) == examples.y.numpy()).mean())
 
@@ -64,7 +64,7 @@ def table(spelling: str) -> dict[str, list[float]]:
     return found
 
 
-def objective(forgot: torch.nn.Module, problem: ut.Problem, task: ut.Classify, wrong: bool) -> float:
+def objective(forgot: torch.nn.Module, problem: ut.Problem, task: ut.Classification, wrong: bool) -> float:
     """``valid - |forget - valid|``, with ``1 - forget`` where the labels to forget are ``wrong``."""
     valid, forget = (accuracy(forgot, e, task) for e in (problem.valid, problem.forget))
     return valid - abs((1 - forget if wrong else forget) - valid)

@@ -49,7 +49,7 @@ class Tiny:
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
     """Digits with a narrow network, two seeds, four oracles, one method that fails; treat its files as read-only."""
-    from untrain import commands
+    from untrain.commands import run
 
     home = tmp_path_factory.mktemp("tiny")
     scenario = "Digits(model=ConvNet(width=4), steps=Steps(lr=0.1, epochs=1, batch=64))"
@@ -59,7 +59,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
         "Finetune(steps=Steps(lr=1e+30, epochs=1))",
         "Nothing()",
     )
-    document = commands.run(scenario, methods, home / "store", home / "out", seeds=2, oracles=4, images=False)
+    document = run.run(scenario, methods, home / "store", home / "out", seeds=2, oracles=4, images=False)
     document.pop("price")  # which is told when a run begins, and is no part of what is stored
     return Tiny(scenario, methods, home / "store", home / "out", document)
 

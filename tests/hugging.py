@@ -6,10 +6,10 @@ import numpy as np
 import torch
 
 from untrain.core.records import Examples, Problem
-from untrain.core.steps import Adam, Steps
-from untrain.learn.problem import problem
-from untrain.learn.train import Train
-from untrain.models.huggingface import HuggingFace
+from untrain.models.architectures.huggingface import HuggingFace
+from untrain.training.learners.train import Train
+from untrain.training.problem import problem
+from untrain.training.steps import Adam, Steps
 
 ENCODER = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "patch_size": 4}
 TINY = {

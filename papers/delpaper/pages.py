@@ -11,7 +11,7 @@ from delpaper import figures
 from delpaper.claims import Claim
 from delpaper.experiments import EXPERIMENTS
 from delpaper.verdicts import CLAIMS
-from untrain.tune.aims import aim_of
+from untrain.experiments.search.objectives import aim_of
 
 Document = dict[str, Any]
 COLUMNS = {

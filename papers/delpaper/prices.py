@@ -12,10 +12,10 @@ from delpaper.scales import Scale
 from delpaper.work import ORACLES, Bench, Document
 from untrain import parse, price
 from untrain.core.roles import Localized, Recipe
-from untrain.core.steps import epochs_of
-from untrain.jobs import Setting
-from untrain.pricing import lasting
-from untrain.store import Store
+from untrain.experiments.jobs import Setting
+from untrain.experiments.price import lasting
+from untrain.runtime.store import Store
+from untrain.training.steps import epochs_of
 
 STEPLESS = 0.2  # of training, for a method without epochs of its own
 

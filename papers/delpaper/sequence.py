@@ -10,16 +10,16 @@ import torch
 from torch import nn
 
 from untrain import parse
-from untrain.core.code import code_digest
+from untrain.core.code_digest import code_digest
 from untrain.core.errors import BadInput, RunFailed
 from untrain.core.precision import computing
 from untrain.core.records import take
 from untrain.core.spec import canonical, sources
-from untrain.crew import threads
-from untrain.jobs import Job, Scene, Setting, do, engine, open_scene, seed_of
-from untrain.learn.problem import problem, task_of
-from untrain.observe.logits import logits
-from untrain.store import Store, key_of
+from untrain.experiments.jobs import Job, Scene, Setting, do, engine, open_scene, seed_of
+from untrain.models.inference import logits
+from untrain.runtime.executors.processes import threads
+from untrain.runtime.store import Store, key_of
+from untrain.training.problem import problem, task_of
 
 SEED = 0
 Rows = list[dict[str, float]]

@@ -11,21 +11,21 @@ import numpy as np
 from delpaper.contenders import Contender
 from delpaper.sequence import SEED, walked
 from untrain import parse
-from untrain.asked import comparison_of
-from untrain.conduct import make, record
+from untrain.commands.arguments import comparison_of
 from untrain.core.errors import UntrainError
-from untrain.core.evaluator import Evaluator
 from untrain.core.records import Observation
-from untrain.crew import Crew, each, threads
-from untrain.evaluate.svcmia import SvcMia
-from untrain.jobs import Setting, open_scene
+from untrain.evaluation.attacks.svcmia import SvcMia
+from untrain.evaluation.base import Evaluator
+from untrain.experiments.jobs import Setting, open_scene
+from untrain.experiments.price import lasting
+from untrain.experiments.results import entries_of, observe, score_away, scored
+from untrain.experiments.scheduler import make, record
+from untrain.experiments.search.objectives import aim_of
+from untrain.experiments.search.trials import Ground, accuracies, attempt, open_ground, share_of_retraining, start
 from untrain.maths.logits import correct
-from untrain.pricing import lasting
-from untrain.results import entries_of, observe, score_away, scored
-from untrain.store import Entry, Store
-from untrain.tune.aims import aim_of
-from untrain.tune.tries import Ground, accuracies, attempt, open_ground, share_of_retraining, start
-from untrain.unlearn.nothing import Nothing
+from untrain.runtime.executors.processes import Crew, each, threads
+from untrain.runtime.store import Entry, Store
+from untrain.unlearners.nothing import Nothing
 
 Document = dict[str, Any]
 ORACLES = 4  # of a search that looks at them

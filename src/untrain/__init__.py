@@ -11,39 +11,39 @@ from types import ModuleType
 from typing import Any
 
 _HOMES = {
-    "run": "untrain.commands",
-    "report": "untrain.commands",
-    "search": "untrain.commands",
-    "demo": "untrain.commands",
-    "audit": "untrain.commands",
-    "price": "untrain.commands",
-    "localize": "untrain.commands",
-    "memorize": "untrain.commands",
-    "check": "untrain.commands",
+    "run": "untrain.commands.run",
+    "report": "untrain.commands.run",
+    "search": "untrain.commands.run",
+    "demo": "untrain.commands.run",
+    "audit": "untrain.commands.run",
+    "price": "untrain.commands.run",
+    "localize": "untrain.commands.run",
+    "memorize": "untrain.commands.run",
+    "check": "untrain.commands.run",
     "parse": "untrain.core.spec",
     "Problem": "untrain.core.records",
     "Examples": "untrain.core.records",
     "ForgetRequest": "untrain.core.records",
     "Mask": "untrain.core.records",
-    "examples": "untrain.data.examples",
-    "problem": "untrain.learn.problem",
-    "populate": "untrain.population.populate",
-    "revive": "untrain.population.populate",
-    "leave_out": "untrain.population.leaveout",
-    "unfinished": "untrain.population.leaveout",
-    "many_sets": "untrain.maths.manysets",
-    "Bases": "untrain.maths.manysets",
-    "Unlearned": "untrain.maths.manysets",
-    "Subsets": "untrain.population.subsets",
+    "examples": "untrain.data.readers.convert",
+    "problem": "untrain.training.problem",
+    "populate": "untrain.experiments.populations.populate",
+    "revive": "untrain.experiments.populations.populate",
+    "leave_out": "untrain.experiments.populations.leave_out",
+    "unfinished": "untrain.experiments.populations.leave_out",
+    "many_sets": "untrain.maths.ulira_many_sets",
+    "Bases": "untrain.maths.ulira_many_sets",
+    "Unlearned": "untrain.maths.ulira_many_sets",
+    "Subsets": "untrain.experiments.populations.subsets",
     "Population": "untrain.core.population",
-    "memorization": "untrain.population.uses",
-    "influence": "untrain.population.uses",
-    "shadows": "untrain.population.uses",
-    "observations": "untrain.population.uses",
-    "Store": "untrain.store",
+    "memorization": "untrain.experiments.populations.population",
+    "influence": "untrain.experiments.populations.population",
+    "shadows": "untrain.experiments.populations.population",
+    "observations": "untrain.experiments.populations.population",
+    "Store": "untrain.runtime.store",
     "UntrainError": "untrain.core.errors",
-    "together": "untrain.core.together",
-    "unwrap": "untrain.core.together",
+    "together": "untrain.training.process_group",
+    "unwrap": "untrain.training.process_group",
     "BadInput": "untrain.core.errors",
     "RunFailed": "untrain.core.errors",
 }
@@ -65,15 +65,15 @@ def __getattr__(name: str) -> Any:
         return version("untrain")
     if name in _HOMES:
         return getattr(importlib.import_module(_HOMES[name]), name)
-    from untrain.core import names
+    from untrain.core import discovery
 
-    place = names.where(name)
+    place = discovery.where(name)
     if place is None:
         raise AttributeError(f"module 'untrain' has no attribute {name!r}")
-    return names.load(name)
+    return discovery.load(name)
 
 
 def __dir__() -> list[str]:
-    from untrain.core import names
+    from untrain.core import discovery
 
-    return sorted([*_HOMES, *names.index(), "__version__"])
+    return sorted([*_HOMES, *discovery.index(), "__version__"])

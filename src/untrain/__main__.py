@@ -1,6 +1,6 @@
 """``python -m untrain``."""
 
-from untrain.cli import main
+from untrain.commands.cli.app import main
 
 if __name__ == "__main__":
     main()

@@ -6,8 +6,8 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from untrain.core.flops import counted, kind_of
-from untrain.models.convnet import ConvNet
-from untrain.models.resnet import ResNet
+from untrain.models.architectures.convnet import ConvNet
+from untrain.models.architectures.resnet import ResNet
 
 
 def by_torch(work):

@@ -81,8 +81,8 @@ def test_a_model_is_compiled_only_within_and_only_when_asked_for():
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
 @pytest.mark.filterwarnings("ignore")  # what torch's compiler warns of is its own
 def test_a_compiled_model_learns_what_a_plain_one_does():
-    from untrain.learn.train import Train
-    from untrain.promises.trial import small
+    from untrain.training.learners.train import Train
+    from untrain.training.toy import small
 
     _, problem = small()
     learner: Train = problem.recipe

@@ -6,22 +6,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from untrain.core import names
+from untrain.core import discovery
 from untrain.core.errors import MissingExtra, SpecError
 from untrain.core.roles import Localizer, Unlearner
 from untrain.core.spec import Spec, _spell, canonical, code_digest, digest, parse, sources, spelled_name
-from untrain.core.steps import Adam, Constant, Cosine, Sgd, Steps
-from untrain.learn.train import Train
-from untrain.localize.choices import Channels, Gather
-from untrain.localize.gradient import Gradient
-from untrain.localize.randommask import RandomMask
-from untrain.localize.weightedgrad import WeightedGrad
-from untrain.models.resnet import ResNet
-from untrain.recipes import DEL
-from untrain.tasks.classify import Classify
-from untrain.unlearn.finetune import Finetune
-from untrain.unlearn.neggrad import NegGrad
-from untrain.unlearn.resetfinetune import ResetFinetune
+from untrain.localizers._selection import Channels, Gather
+from untrain.localizers.gradient import Gradient
+from untrain.localizers.randommask import RandomMask
+from untrain.localizers.weightedgrad import WeightedGrad
+from untrain.models.architectures.resnet import ResNet
+from untrain.models.tasks.classification import Classification
+from untrain.training.learners.train import Train
+from untrain.training.steps import Adam, Constant, Cosine, Sgd, Steps
+from untrain.unlearners.finetune import Finetune
+from untrain.unlearners.neggrad import NegGrad
+from untrain.unlearners.recipes import DEL
+from untrain.unlearners.resetfinetune import ResetFinetune
 
 shares = st.floats(0, 1)
 keeps = st.floats(0, 1, exclude_min=True)
@@ -106,8 +106,8 @@ def test_a_bare_name_is_allowed_as_a_field():
 
 
 def test_a_tuple_of_one_is_read_back():
-    assert repr(Classify(head_names=("fc.weight",))) == "Classify(head_names=('fc.weight',))"
-    assert parse("Classify(head_names=['fc.weight'])") == Classify(head_names=("fc.weight",))
+    assert repr(Classification(head_names=("fc.weight",))) == "Classification(head_names=('fc.weight',))"
+    assert parse("Classification(head_names=['fc.weight'])") == Classification(head_names=("fc.weight",))
 
 
 def test_values_may_be_given_in_order():
@@ -140,7 +140,7 @@ REFUSED = {
     "WeightedGrad @ Finetune": "'@' joins unlearner and localizer",
     "Finetune @ WeightedGrad @ Gradient": "is confined already: join one unlearner and one localizer",
     "no.such.module.Thing": "there is no module 'no.such.module' to take 'Thing' from",
-    "untrain.recipes.Nope": "untrain.recipes has no class 'Nope'",
+    "untrain.unlearners.recipes.Nope": "untrain.unlearners.recipes has no class 'Nope'",
     "untrain.core.roles.Unlearner": "untrain.core.roles.Unlearner is not something with a spelling that can be made",
     "subprocess.Popen(args='touch /tmp/x')": "subprocess.Popen is not something with a spelling that can be made",
 }
@@ -175,7 +175,7 @@ def test_a_missing_library_is_named(tmp_path, monkeypatch):
     (tmp_path / "plug_in_of_test.py").write_text("import no_such_library\n")
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(MissingExtra, match="needs no_such_library, which is not installed"):
-        names.load("plug_in_of_test.Thing")
+        discovery.load("plug_in_of_test.Thing")
 
 
 def test_a_method_cannot_be_subclassed():

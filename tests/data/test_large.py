@@ -9,19 +9,19 @@ import pytest
 from torch import nn
 
 import untrain as ut
-from untrain.core.examples import take
-from untrain.core.ondisk import OnDisk
-from untrain.core.steps import Steps
-from untrain.data.augment.crop import Crop
-from untrain.data.duplicates import near_duplicates
+from untrain.data.augmentations.crop import Crop
+from untrain.data.examples import take
+from untrain.data.near_duplicates import near_duplicates
+from untrain.data.on_disk import OnDisk
 from untrain.data.requests.random import Random
-from untrain.jobs import Job, Setting, do, ingredients, open_scene
-from untrain.learn.train import Train
-from untrain.models.convnet import ConvNet
-from untrain.observe.logits import logits
-from untrain.scenarios.own import Own
-from untrain.store import Store
-from untrain.tasks.classify import Classify
+from untrain.experiments.jobs import Job, Setting, do, ingredients, open_scene
+from untrain.experiments.scenarios.own import Own
+from untrain.models.architectures.convnet import ConvNet
+from untrain.models.inference import logits
+from untrain.models.tasks.classification import Classification
+from untrain.runtime.store import Store
+from untrain.training.learners.train import Train
+from untrain.training.steps import Steps
 
 METHODS = (
     "Finetune(steps=Steps(epochs=1, batch=16))", "NegGrad(steps=Steps(epochs=1, batch=16)) @ WeightedGrad()",
@@ -46,7 +46,9 @@ def test_models_learn_and_forget_alike(both, method):
         model = learner(held, seed=3)
         problem = ut.problem(held, [3, 5, 8, 40], learner, seed=4)
         forgot = ut.parse(method).run(model, problem)
-        told.append((problem.digest, forgot.cost.flops, logits(model, held, Classify()), logits(forgot.model, held, Classify())))
+        told.append(
+            (problem.digest, forgot.cost.flops, logits(model, held, Classification()), logits(forgot.model, held, Classification()))
+        )
     (one, other) = told
     assert one[:2] == other[:2]
     assert (one[2] == other[2]).all()
@@ -75,8 +77,8 @@ def test_the_store_knows_no_difference(both):
 def test_no_read_takes_more_than_an_eighth_of_the_data(tmp_path, monkeypatch):
     rng = np.random.default_rng(0)
     held = ut.examples(rng.integers(0, 255, (4200, 1, 4, 4), dtype=np.uint8), np.arange(4200) % 3, on_disk=tmp_path)
-    monkeypatch.setattr("untrain.core.ondisk.PIECE", 4000)
-    monkeypatch.setattr("untrain.data.duplicates.FLOATS", 4000)
+    monkeypatch.setattr("untrain.data.on_disk.PIECE", 4000)
+    monkeypatch.setattr("untrain.data.near_duplicates.FLOATS", 4000)
     largest, read = [], OnDisk._read
 
     def watched(self, rows):
@@ -103,15 +105,15 @@ SCRIPT = """
 
     torch.set_num_threads(1)
     import untrain as ut
-    from untrain.core.cost import metered
-    from untrain.core.examples import take
-    from untrain.core.steps import Steps
-    from untrain.data.duplicates import near_duplicates
+    from untrain.core.metering import metered
+    from untrain.data.examples import take
+    from untrain.training.steps import Steps
+    from untrain.data.near_duplicates import near_duplicates
     from untrain.data.requests.random import Random
-    from untrain.jobs import Setting, open_scene
-    from untrain.observe.logits import logits
-    from untrain.scenarios.own import Own
-    from untrain.tasks.classify import Classify
+    from untrain.experiments.jobs import Setting, open_scene
+    from untrain.models.inference import logits
+    from untrain.experiments.scenarios.own import Own
+    from untrain.models.tasks.classification import Classification
 
     folder, rows = sys.argv[1], int(sys.argv[2])
 
@@ -134,7 +136,7 @@ SCRIPT = """
         problem = ut.problem(scene.data.train, scene.asked, scene.learner)
         forgot = ut.parse("NegGrad(steps=Steps(epochs=1)) @ WeightedGrad(keep=0.5)")(model, problem)
         near_duplicates(problem.forget, problem.retain)
-        logits(forgot, scene.data.train, Classify())
+        logits(forgot, scene.data.train, Classification())
 
 
     def peak(n):

@@ -13,7 +13,7 @@ import torch
 
 import untrain as ut
 from untrain.core.roles import Localized
-from untrain.data.examples import examples
+from untrain.data.readers.convert import examples
 
 ROOT = Path(__file__).parents[2]
 

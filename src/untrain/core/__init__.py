@@ -1,1 +1,1 @@
-"""The vocabulary: records, roles, spellings, errors."""
+"""What everything is written in: specs and their spelling, discovery, errors, seeds, counting of cost, number formats."""

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from untrain.core.ondisk import OnDisk, pieces
+from untrain.data.on_disk import OnDisk, pieces
 
 
 def fingerprint(ids: np.ndarray[Any, Any], x: Tensor | OnDisk | None = None) -> str:

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 from torch import Tensor, nn
 
-from untrain.core import batches
 from untrain.core.errors import DataError, RequestError
-from untrain.core.examples import Batch as Batch
-from untrain.core.examples import Examples as Examples
-from untrain.core.examples import batch_of as batch_of
-from untrain.core.examples import take as take
-from untrain.core.examples import to_device as to_device
-from untrain.core.examples import walk
 from untrain.core.prints import fingerprint
-from untrain.core.steps import Steps, epochs_of
+from untrain.data import batching
+from untrain.data.examples import Batch as Batch
+from untrain.data.examples import Examples as Examples
+from untrain.data.examples import batch_of as batch_of
+from untrain.data.examples import take as take
+from untrain.data.examples import to_device as to_device
+from untrain.data.examples import walk
+from untrain.training.steps import Steps, epochs_of
 
 if TYPE_CHECKING:
     from untrain.core.roles import Learner
@@ -184,7 +184,7 @@ class Problem:
 
     @staticmethod
     def _count(steps: Steps, *walked: Examples) -> int:
-        return sum(batches.count(len(e), steps.batch) for e in walked)
+        return sum(batching.count(len(e), steps.batch) for e in walked)
 
     def _plan(self, steps: Steps, draw: Callable[[np.random.Generator], Iterator[tuple[Batch | None, ...]]], length: int) -> Plan:
         epochs = self.epochs(steps)

@@ -12,15 +12,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from untrain.core import guard as guards
-from untrain.core.cost import metered
 from untrain.core.errors import DataError, MaskError, ModelError, SpecError
-from untrain.core.fit import check_fit
+from untrain.core.metering import metered
 from untrain.core.population import Ensemble
 from untrain.core.precision import channels_last
 from untrain.core.records import Data, Examples, Head, Mask, Outcome, Problem
 from untrain.core.spec import Spec
-from untrain.core.together import join, summed, weighed
+from untrain.models.compatibility import check_fit
+from untrain.training import guard as guards
+from untrain.training.process_group import join, summed, weighed
 
 
 @contextmanager

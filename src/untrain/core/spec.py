@@ -13,8 +13,8 @@ from typing import Any, ClassVar, TypeVar, dataclass_transform
 import pydantic
 from pydantic import ConfigDict, Field, ValidationError
 
-from untrain.core import names
-from untrain.core.code import code_digest
+from untrain.core import discovery
+from untrain.core.code_digest import code_digest
 from untrain.core.errors import BadInput, SpecError, UntrainError, suggest
 
 S = TypeVar("S", bound="Spec")
@@ -93,7 +93,7 @@ def _first(error: ValidationError, known: list[str]) -> str:
 
 def spelled_name(cls: type) -> str:
     """The word for a class: bare when it can be found by name, dotted otherwise."""
-    if names.where(cls.__name__) is not None or cls.__module__.startswith("untrain."):
+    if discovery.where(cls.__name__) is not None or cls.__module__.startswith("untrain."):
         return cls.__name__
     return f"{cls.__module__}.{cls.__qualname__}"
 
@@ -185,7 +185,7 @@ def _build(node: ast.expr, text: str) -> Any:
                 raise SpecError(f"in {text!r}: '*' and '**' are not understood; write each field out")
             return cls(*[_value(a, text) for a in args], **{str(k.arg): _value(k.value, text) for k in keywords})
         case ast.Name() | ast.Attribute():
-            found = names.load(ast.unparse(node))
+            found = discovery.load(ast.unparse(node))
             if not issubclass(found, Spec) or found.is_role:
                 raise SpecError(f"in {text!r}: {ast.unparse(node)} is not something with a spelling that can be made")
             return found

@@ -1,1 +1,1 @@
-"""Examples with stable ids, and what to forget of them."""
+"""Examples with stable ids."""

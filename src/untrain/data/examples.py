@@ -1,274 +1,100 @@
-"""From what users have to examples with stable ids, checked at the door."""
+"""Examples with stable ids, and batches of them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
-from itertools import islice
-from pathlib import Path
-from types import ModuleType
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, IterableDataset
 
-from untrain.core.errors import DataError, MissingExtra
-from untrain.core.ondisk import OnDisk, opened, pieces
-from untrain.core.records import Examples
-from untrain.data.parquet import Parquet
-from untrain.data.written import loaded, written
-
-Array = np.ndarray[Any, Any]
-RESERVED = ("label", "id", "true")
-CHUNK = 256
+from untrain.data.augmentations.base import Augment
+from untrain.data.batching import shuffled
+from untrain.data.on_disk import OnDisk
+from untrain.data.prefetch import ahead
 
 
-def examples(
-    source: Any,
-    y: Any = None,
-    ids: Any = None,
-    classes: int | None = None,
-    columns: Mapping[str, Any] | None = None,
-    on_disk: str | Path | None = None,
-) -> Examples:
-    """Examples of whatever holds them.
+class Batch(NamedTuple):
+    """Inputs ``x`` (b, ...) and labels ``y`` (b,)."""
 
-    uint8 inputs stay as they are and are taken for images, which a task scales by 255; other numbers become float32.
+    x: Tensor
+    y: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """Examples with stable ids.
 
     Args:
-        source: inputs (n, ...) beside ``y``, or by itself: a pair (x, y), a map-style torch Dataset of pairs, a
-            Parquet, the path of a Parquet file, or Examples. Inputs may be the path of a NumPy file (``x.npy``), which
-            stays on disk and is read batch by batch; labels may be one as well.
-        y: labels, whole numbers in ``range(classes)``, (n,).
-        ids: one id a row, integers or text, (n,); rows are numbered from 0 when there are none.
-        classes: number of classes; one more than the largest label when not told.
-        columns: further columns by name, each (n,).
-        on_disk: a folder to write the inputs to, from where they are read batch by batch; ``source`` may then also be an
-            iterable of pieces, pairs (x, y) of arrays.
-
-    Raises:
-        DataError: something about the data is wrong.
-        MissingExtra: a Parquet file is given, and the library that reads it is not installed.
+        x: inputs, (n, ...), or a file that holds them; uint8 images stay uint8 until a batch is asked for.
+        y: labels as given, int64 (n,), in ``range(classes)``.
+        ids: one id a row, integers or strings (n,); several rows may bear the same id.
+        classes: number of classes.
+        true: labels before noise was planted, (n,), where they are known.
+        columns: further columns by name, each (n,), for requests such as ``Where``.
     """
-    if y is None and isinstance(source, Examples):
-        made = (source.x, source.y, source.ids if ids is None else ids, classes or source.classes)
-        held = checked(*made, source.columns if columns is None else columns)
-        return held if source.true is None else replace(held, true=labels(source.true, len(held), held.classes, "true"))
-    if on_disk is not None:
-        source, y = written(_pieces(source) if y is None else [(_array(source, "x"), _array(y, "y"))], on_disk)
-    if y is None and isinstance(source, str | Path | Parquet):
-        file = source if isinstance(source, Parquet) else Parquet(path=str(source))
-        read = _parquet(file)
-        brought = {**read.columns, **(columns or {})}
-        return checked(read.x, read.y, read.ids if ids is None else ids, classes or read.classes, brought)
-    x, y = (source, y) if y is not None else _pair(source)
-    return checked(x, y, ids, classes, columns or {})
+
+    x: Tensor | OnDisk
+    y: Tensor
+    ids: np.ndarray[Any, Any]
+    classes: int
+    true: Tensor | None = None
+    columns: Mapping[str, np.ndarray[Any, Any]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.y)
 
 
-def reader() -> ModuleType:
-    """The adapter of Hugging Face datasets, imported when first needed.
+def take(examples: Examples, rows: np.ndarray[Any, Any]) -> Examples:
+    """The examples of some rows, in the order of ``rows``; inputs in a file stay there."""
+    at = np.asarray(rows, dtype=np.int64)
+    x = examples.x.take(at) if isinstance(examples.x, OnDisk) else examples.x[_near(at, examples.x)]
+    true = None if examples.true is None else examples.true[_near(at, examples.true)]
+    columns = {name: column[rows] for name, column in examples.columns.items()}
+    return Examples(x, examples.y[_near(at, examples.y)], examples.ids[rows], examples.classes, true, columns)
 
-    Raises:
-        MissingExtra: a library that it stands on is not installed.
+
+def _near(rows: np.ndarray[Any, Any], values: Tensor) -> Tensor:
+    return torch.as_tensor(rows).to(values.device)
+
+
+def joined(a: Examples, b: Examples) -> Examples:
+    """Both, one after the other, without true labels and further columns; inputs in one file stay there."""
+    if isinstance(a.x, OnDisk) and isinstance(b.x, OnDisk) and a.x.path == b.x.path:
+        rows = [np.arange(len(x)) if x.rows is None else x.rows for x in (a.x, b.x)]
+        both: Tensor | OnDisk = replace(a.x, rows=np.concatenate(rows))
+    else:
+        both = torch.cat([a.x[:], b.x[:]])
+    return Examples(both, torch.cat([a.y, b.y]), np.concatenate([a.ids, b.ids]), a.classes)
+
+
+def batch_of(examples: Examples, rows: np.ndarray[Any, Any], device: torch.device | None = None) -> Batch:
+    """One batch, on ``device`` or where the examples are."""
+    x = examples.x[rows] if isinstance(examples.x, OnDisk) else examples.x[_near(rows, examples.x)]
+    return Batch(x.to(device), examples.y[_near(rows, examples.y)].to(device))
+
+
+def walk(examples: Examples, batch: int, rng: np.random.Generator, augment: Sequence[Augment] = ()) -> Iterator[Batch]:
+    """Once through the examples, in a new order, augmented; what lies in a file is read ahead.
+
+    All draws are made of ``rng`` before the first batch, so that reading ahead changes none.
     """
-    try:
-        from untrain.adapters import datasets
-    except ModuleNotFoundError as error:
-        raise MissingExtra(f"reading Parquet needs {error.name}, which is not installed: pip install 'untrain[data]'") from None
-    return datasets
+    order = list(shuffled(len(examples), batch, rng))
+    draws = np.random.default_rng(rng.integers(2**63)) if augment else rng
+
+    def made() -> Iterator[Batch]:
+        for rows in order:
+            x, y = batch_of(examples, rows)
+            for change in augment:
+                x = change(x, draws)
+            yield Batch(x, y)
+
+    return ahead(made()) if isinstance(examples.x, OnDisk) else made()
 
 
-def _parquet(file: Parquet) -> Any:
-    made = reader()
-    return made.read_parquet(file.path, made.Wanted(file.x, (file.label,), file.id))
-
-
-def checked(x: Any, y: Any, ids: Any, classes: int | None, columns: Mapping[str, Any]) -> Examples:
-    """Examples of arrays.
-
-    Raises:
-        DataError: they do not go together, or hold what no example may hold.
-    """
-    inputs = _inputs(x)
-    n = len(inputs)
-    given = labels(y, n, classes, "y").to(inputs.device)
-    names = _ids(ids, n)
-    _finite(inputs, names)
-    known = {name: _column(name, column, n) for name, column in columns.items()}
-    return Examples(inputs, given, names, int(given.max()) + 1 if classes is None else classes, columns=known)
-
-
-def labels(y: Any, n: int, classes: int | None, name: str) -> Tensor:
-    """Labels as int64, (n,).
-
-    Raises:
-        DataError: they are not whole numbers, out of range, or more or fewer than the inputs.
-    """
-    array = _array(y, name)
-    if array.ndim != 1 or len(array) != n:
-        raise DataError(f"{name} has shape {array.shape} and x has {n} rows: one label a row, ({n},), is needed")
-    if array.dtype.kind not in "biu":
-        raise DataError(f"{name} holds {_kind(array)} such as {array[0].item()!r}: labels are whole numbers counted from 0 (int64)")
-    low, high = int(array.min()), int(array.max())
-    if low < 0 or (classes is not None and high >= classes) or high >= 2**31:
-        row = int(np.flatnonzero(array == (low if low < 0 else high))[0])
-        wanted = f"0 to {classes - 1}" if classes is not None else "0 or larger, counted without great gaps"
-        raise DataError(f"{name} holds the label {low if low < 0 else high} in row {row}: labels have to be {wanted}")
-    return torch.from_numpy(array.astype(np.int64))
-
-
-def _pair(source: Any) -> tuple[Any, Any]:
-    if isinstance(source, DataLoader):
-        raise DataError("a DataLoader has no fixed order: give its dataset, loader.dataset")
-    if isinstance(source, IterableDataset):
-        raise DataError(f"{type(source).__name__} can only be iterated: examples need a place; give a map-style Dataset")
-    if isinstance(source, tuple | list) and len(source) == 2 and all(_is_array(part) for part in source):
-        return source[0], source[1]
-    if isinstance(source, Tensor | np.ndarray):
-        raise DataError(f"inputs of shape {tuple(source.shape)} came without labels: give y as well")
-    if isinstance(source, Dataset) or (hasattr(source, "__getitem__") and hasattr(source, "__len__")):
-        return _stack(source)
-    raise DataError(f"cannot take examples from {type(source).__name__}: give arrays x and y, a torch Dataset or a Parquet file")
-
-
-def _is_array(part: Any) -> bool:
-    return isinstance(part, Tensor | np.ndarray | Sequence | OnDisk | Path) and (not isinstance(part, str) or _is_file(part))
-
-
-def _stack(source: Any) -> tuple[Array, Array]:
-    """All items of a map-style data set, asked for once."""
-    kind = type(source).__name__
-    try:
-        n = len(source)
-    except TypeError:
-        raise DataError(f"{kind} has no length: examples need a place; give a map-style Dataset") from None
-    return _stacked((source[row] for row in range(n)), kind)
-
-
-def _pieces(source: Any) -> Iterator[tuple[Array, Array]]:
-    """What can be iterated, in pieces: data sets give single pairs, all else gives pairs of arrays."""
-    if isinstance(source, str | Path | Parquet):
-        raise DataError("on_disk is for what can be iterated: give a Dataset, or pieces (x, y)")
-    if not isinstance(source, Dataset):
-        if isinstance(source, tuple) and len(source) == 2:
-            source = [source]
-        for piece in source:
-            if not isinstance(piece, tuple | list) or len(piece) != 2:
-                raise DataError(f"a piece is {_told(piece)}: a pair (x, y) of arrays is needed")
-            x, y = _array(piece[0], "x"), _array(piece[1], "y")
-            if x.ndim < 2 or y.ndim != 1:
-                raise DataError(f"a piece has x of shape {x.shape} and y of shape {y.shape}: (b, ...) and (b,) are needed")
-            yield x, y
-        return
-    length = None if isinstance(source, IterableDataset) else len(source)  # type: ignore[arg-type]
-    items = iter(source) if length is None else (source[row] for row in range(length))
-    while some := list(islice(items, CHUNK)):
-        yield _stacked(iter(some), type(source).__name__)
-
-
-def _stacked(items: Iterator[Any], kind: str) -> tuple[Array, Array]:
-    xs: list[Array] = []
-    ys: list[Any] = []
-    for row, item in enumerate(items):
-        if not isinstance(item, tuple | list) or len(item) != 2:
-            raise DataError(f"item {row} of {kind} is {_told(item)}: a pair (x, y) is needed")
-        x = _one(item[0])
-        if xs and x.shape != xs[0].shape:
-            raise DataError(f"{kind}: inputs differ in shape: item 0 has {xs[0].shape}, item {row} has {x.shape}")
-        xs.append(x)
-        ys.append(_label(item[1], row, kind))
-    if not xs:
-        raise DataError(f"{kind} is empty: at least one example is needed")
-    return np.stack(xs), np.asarray(ys)
-
-
-def _told(item: Any) -> str:
-    return f"{type(item).__name__} of {len(item)}" if isinstance(item, tuple | list) else type(item).__name__
-
-
-def _one(x: Any) -> Array:
-    if type(x).__module__.startswith("PIL."):
-        from untrain.adapters.pillow import pixels
-
-        return pixels(x)
-    return np.atleast_1d(_array(x, "x"))
-
-
-def _label(y: Any, row: int, kind: str) -> Any:
-    array = _array(y, "y")
-    if array.size != 1:
-        raise DataError(f"item {row} of {kind} has a label of shape {array.shape}: one whole number is needed")
-    return array.reshape(()).item()
-
-
-def _array(values: Any, name: str) -> Array:
-    if _is_file(values):
-        values = loaded(values)
-    if isinstance(values, Tensor):
-        values = values.detach().cpu()
-        values = (values.float() if values.dtype == torch.bfloat16 else values).numpy()
-    try:
-        return np.asarray(values)
-    except ValueError:
-        raise DataError(f"{name} is ragged: its rows differ in length; make them alike") from None
-
-
-def _kind(array: Array) -> str:
-    return {"U": "text", "S": "bytes", "O": "Python objects", "b": "truth values"}.get(array.dtype.kind, str(array.dtype))
-
-
-def _inputs(x: Any) -> Tensor | OnDisk:
-    if isinstance(x, OnDisk):
-        return x
-    if _is_file(x):
-        return opened(x)
-    array = _array(x, "x")
-    if array.ndim == 0 or len(array) == 0:
-        raise DataError("x is empty: at least one example is needed")
-    if array.dtype.kind not in "biuf":
-        raise DataError(f"x holds {_kind(array)}: numbers are needed")
-    if array.ndim == 1 or array.size == 0:
-        raise DataError(f"x has shape {array.shape}: each of the {len(array)} rows needs at least one number, (n, d)")
-    device = x.device if isinstance(x, Tensor) else "cpu"
-    with np.errstate(over="ignore"):  # what overflows becomes infinite and is refused later
-        copy = array.astype(np.uint8 if array.dtype == np.uint8 else np.float32, order="C")
-    return torch.from_numpy(copy).to(device)
-
-
-def _is_file(x: Any) -> bool:
-    return isinstance(x, str | Path) and str(x).endswith(".npy")
-
-
-def _finite(x: Tensor | OnDisk, ids: Array) -> None:
-    if not x.is_floating_point():
-        return
-    bad = np.flatnonzero(np.concatenate([~np.isfinite(piece).reshape(len(piece), -1).all(1) for piece in pieces(x)]))
-    if len(bad):
-        raise DataError(
-            f"x holds NaN or infinite values in {len(bad)} of {len(x)} rows, the first is row {bad[0]} "
-            f"(id {ids[bad[0]].item()!r}): drop or fill them"
-        )
-
-
-def _ids(ids: Any, n: int) -> Array:
-    if ids is None:
-        return np.arange(n)
-    array = _column("ids", ids, n)
-    if array.dtype == object and all(isinstance(i, str) for i in array):
-        array = array.astype(str)
-    if array.dtype.kind not in "iuU":
-        raise DataError(f"ids hold {_kind(array)} such as {array[0]!r}: an id is a whole number or text")
-    if isinstance(ids, list | tuple) and array.dtype.kind == "U" and not all(isinstance(i, str) for i in ids):
-        raise DataError("ids mix text and numbers: make all of them one or the other")
-    return array.astype(array.dtype if array.dtype.kind == "U" else np.int64)
-
-
-def _column(name: str, values: Any, n: int) -> Array:
-    if name in RESERVED:
-        raise DataError(f"a column may not be named {name!r}: {RESERVED} have their own place")
-    array = _array(values, name)
-    if array.shape != (n,):
-        raise DataError(f"{name} has shape {array.shape} and x has {n} rows: one value a row, ({n},), is needed")
-    return array
+def to_device(examples: Examples, device: torch.device | str) -> Examples:
+    """The same examples with inputs and labels on ``device``; inputs in a file go there batch by batch."""
+    true = None if examples.true is None else examples.true.to(device)
+    return replace(examples, x=examples.x.to(device), y=examples.y.to(device), true=true)

@@ -1,1 +1,1 @@
-"""Pure functions on arrays."""
+"""Pure functions of arrays; nothing here knows untrain."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from untrain.maths.permute import splits
+from untrain.maths.permutation import splits
 
 Array = np.ndarray[Any, Any]
 

@@ -1,1 +1,1 @@
-"""Networks of our own."""
+"""Networks, and how a model is asked."""

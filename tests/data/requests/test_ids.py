@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from untrain.core.errors import RequestError
-from untrain.data.examples import examples
+from untrain.data.readers.convert import examples
 from untrain.data.requests.ids import Ids
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from untrain.data.examples import examples
+from untrain.data.readers.convert import examples
 from untrain.data.requests.leastmemorized import LeastMemorized
 
 

@@ -11,11 +11,11 @@ import untrain as ut
 from untrain.core.errors import RequestError, SpecError
 from untrain.core.population import Ensemble
 from untrain.core.records import take
-from untrain.data.examples import examples
+from untrain.data.readers.convert import examples
 from untrain.data.requests.leastmemorized import LeastMemorized
 from untrain.data.requests.memorized import Memorized
-from untrain.learn.train import Train
-from untrain.models.mlp import Mlp
+from untrain.models.architectures.mlp import Mlp
+from untrain.training.learners.train import Train
 
 N = 40
 BOTH = pytest.mark.parametrize("kind", [Memorized, LeastMemorized])

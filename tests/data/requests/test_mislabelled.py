@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from untrain.core.errors import RequestError
-from untrain.data.examples import examples
 from untrain.data.noise.flip import Flip
+from untrain.data.readers.convert import examples
 from untrain.data.requests.mislabelled import Mislabelled
 
 

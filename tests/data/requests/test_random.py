@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from untrain.core.errors import RequestError, SpecError
-from untrain.data.examples import examples
+from untrain.data.readers.convert import examples
 from untrain.data.requests.random import Random
 
 

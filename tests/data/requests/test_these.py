@@ -5,7 +5,7 @@ import pytest
 
 from untrain.core.errors import RequestError
 from untrain.core.spec import parse
-from untrain.data.examples import examples
+from untrain.data.readers.convert import examples
 from untrain.data.requests.these import These
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from untrain.core.errors import RequestError, SpecError
 from untrain.core.spec import parse
-from untrain.data.examples import examples
+from untrain.data.readers.convert import examples
 from untrain.data.requests.where import Where
 
 

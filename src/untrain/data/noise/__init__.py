@@ -1,1 +1,1 @@
-"""What goes wrong with data before training."""
+"""Faults planted before training."""

@@ -12,7 +12,7 @@ from pydantic import Field
 from untrain.core.errors import DataError
 from untrain.core.records import Examples
 from untrain.core.roles import Noise
-from untrain.core.steps import Keep
+from untrain.training.steps import Keep
 
 SALT = 0xF11B
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from untrain.core.records import Examples
 from untrain.core.roles import Request
-from untrain.data.bearers import bearers
-from untrain.data.idfile import numbers, read
+from untrain.data.readers.id_files import numbers, read
+from untrain.data.requests._rows_by_id import bearers
 
 
 class Ids(Request):

@@ -10,8 +10,8 @@ from pydantic import Field
 from untrain.core.population import Ensemble
 from untrain.core.records import Examples
 from untrain.core.roles import Request
-from untrain.core.steps import Keep
-from untrain.data.ranked import LEAST, Others, Ranking, ranked
+from untrain.data.requests._ranking import LEAST, Others, Ranking, ranked
+from untrain.training.steps import Keep
 
 
 class Memorized(Request):

@@ -9,8 +9,8 @@ from pydantic import Field
 
 from untrain.core.records import Examples
 from untrain.core.roles import Request
-from untrain.core.steps import Keep
-from untrain.data.share import share
+from untrain.data.requests._fraction import share
+from untrain.training.steps import Keep
 
 
 class Random(Request):

@@ -8,7 +8,7 @@ import numpy as np
 
 from untrain.core.records import Examples
 from untrain.core.roles import Request
-from untrain.data.bearers import bearers
+from untrain.data.requests._rows_by_id import bearers
 
 
 class These(Request):

@@ -10,7 +10,7 @@ from pydantic import AfterValidator
 from untrain.core.errors import RequestError
 from untrain.core.records import Examples
 from untrain.core.roles import Request
-from untrain.data.condition import checked, holds
+from untrain.data.requests._condition import checked, holds
 
 
 class Where(Request):

@@ -1,1 +1,0 @@
-"""Which training examples made a model as it is."""

@@ -1,1 +1,0 @@
-"""What someone else's code unlearned: files and checkpoints, laid down in the store beside what is our own."""

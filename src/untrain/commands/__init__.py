@@ -1,0 +1,1 @@
+"""What one can do with untrain: one public function per file."""

@@ -1,0 +1,181 @@
+"""What was asked for, made of words and numbers, or refused in one line before anything is done.
+
+Heavy modules are imported where they are used, so that a list of names or a ``--help`` costs no torch.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from untrain.core.errors import BadInput, MissingExtra, SpecError, suggest
+
+if TYPE_CHECKING:
+    from untrain.core.roles import Scenario
+    from untrain.experiments.jobs import Setting
+    from untrain.experiments.scheduler import Comparison
+    from untrain.runtime.executors.processes import Crew
+
+WORDS = ("here", "ray", "slurm", "slurm-local")
+
+
+def scenario_of(given: Any) -> Scenario:
+    """A scenario, spelled or made."""
+    from untrain.core.roles import Scenario
+    from untrain.core.spec import parse
+
+    where = parse(given) if isinstance(given, str) else given
+    if not isinstance(where, Scenario):
+        raise SpecError(f"{where!r} is no scenario; `untrain scenarios` lists them")
+    return where
+
+
+def comparison_of(scenario: Any, methods: Any, seeds: int, oracles: int, seed: int) -> Comparison:
+    """The comparison of methods, spelled or made, on a scenario."""
+    from untrain.core.roles import Recipe, Unlearner
+    from untrain.core.spec import parse
+    from untrain.experiments.scheduler import Comparison, check
+
+    whole(seeds=seeds, oracles=oracles, seed=seed)
+    where = scenario_of(scenario)
+    several = isinstance(methods, Iterable) and not isinstance(methods, str)
+    made = [parse(m) if isinstance(m, str) else m for m in (methods if several else [methods])]
+    for method in made:
+        if not isinstance(method, Unlearner | Recipe):
+            raise SpecError(f"{method!r} is no unlearning method; `untrain methods` lists them")
+    comparison = Comparison(where, tuple(made), seeds, oracles, seed)
+    check(comparison)
+    return comparison
+
+
+def oracles_alone(scenario: Any, oracles: int, seed: int) -> Comparison:
+    """A comparison of nothing, for its oracles.
+
+    Raises:
+        BadInput: there are too few for a floor.
+    """
+    from untrain.experiments.scheduler import Comparison
+
+    whole(oracles=oracles, seed=seed)
+    if oracles < 2:
+        raise BadInput(f"oracles={oracles}: at least 2 (for a floor) are needed")
+    return Comparison(scenario_of(scenario), (), 0, oracles, seed)
+
+
+def whole(**given: Any) -> None:
+    """Refuse what is no whole number."""
+    for name, value in given.items():
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise BadInput(f"{name}={value!r}: a whole number is needed")
+
+
+def setting_of(
+    device: str, threads: int, precision: str, compiled: bool, budget: str | float | None = None, away: bool = False
+) -> Setting:
+    """Where and how models are made; a device that is not there is refused, and 'auto' becomes what it means on it.
+
+    Elsewhere (``away``) a GPU is given by the cluster: its number means nothing, and this machine need not have one.
+    """
+    import torch
+
+    from untrain.core.precision import resolve
+    from untrain.experiments.jobs import Setting
+
+    whole(threads=threads)
+    if threads < 1:
+        raise BadInput(f"threads={threads}: at least 1 is needed")
+    try:
+        torch.zeros(1, device=device).item()
+    except (RuntimeError, AssertionError, NotImplementedError, ValueError):
+        if away and device.partition(":")[0] == "cuda":
+            if precision == "auto":
+                raise BadInput(f"device {device!r} is not here to be asked: --precision float32 or bfloat16 is needed") from None
+            return Setting("cuda", threads, resolve(precision, "cpu"), compiled, budget_of(budget))
+        there = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
+        raise BadInput(f"device {device!r} cannot be used here; there is {', '.join(there)}") from None
+    if away:
+        device = torch.device(device).type
+    return Setting(device, threads, resolve(precision, device), compiled, budget_of(budget))
+
+
+def budget_of(given: str | float | None) -> float | None:
+    """A share of retraining's cost: '10%' and 0.1 are the same.
+
+    Raises:
+        BadInput: it is no share, or above the whole.
+    """
+    if given is None:
+        return None
+    try:
+        text = given.strip() if isinstance(given, str) else ""
+        share = float(text[:-1]) / 100 if text.endswith("%") else float(given)
+    except (TypeError, ValueError):
+        share = 0.0
+    if isinstance(given, bool) or not 0 < share <= 1:
+        raise BadInput(f"budget={given!r}: a share of retraining's cost is needed, above 0 and up to 100%, such as '10%' or 0.1")
+    return share
+
+
+def refuse(on: str) -> str:
+    """The kind of crew that a word asks for, or what is wrong with it, before anything is done.
+
+    Returns:
+        'here', 'ray', 'slurm' or 'slurm-local'.
+
+    Raises:
+        BadInput: there is no such crew.
+        MissingExtra: the library that it needs is not installed.
+    """
+    kind, given, value = ("ray", "=", on) if on.startswith("ray://") else on.partition("=")
+    if kind not in WORDS or (given and (kind not in ("ray", "slurm") or not value)):
+        raise BadInput(f"on={on!r}{suggest(kind, WORDS)}; there is here, ray, ray=HOST:PORT, slurm, slurm=PARTITION, slurm-local")
+    extra, library = {"ray": ("ray", "ray"), "here": ("", "")}.get(kind, ("slurm", "submitit"))
+    if library and not find_spec(library):
+        raise MissingExtra(f"--on {on} needs {library}: pip install 'untrain[{extra}]'")
+    return kind
+
+
+@contextmanager
+def opened(on: str | Crew, workers: int | None, fitting: int, threads: int, device: str, folder: Path) -> Iterator[Crew]:
+    """The crew of a word, closed in the end; a crew that is given is handed on and stays open.
+
+    Args:
+        on: 'here', 'ray', 'ray=HOST:PORT', 'ray://HOST:PORT', 'slurm', 'slurm=PARTITION', 'slurm-local', or a crew.
+        workers: tasks at once at most; None for what fits.
+        fitting: number of processes that fit this machine.
+        threads: of torch, in each task.
+        device: such as 'cpu' or 'cuda'.
+        folder: where a folder for what jobs leave may be made, seen by all machines.
+    """
+    import torch
+
+    from untrain.runtime.executors.processes import Here, Processes
+
+    if not isinstance(on, str):
+        yield on
+        return
+    kind, value = refuse(on), on.partition("=")[2] or None
+    crew: Crew
+    gpus = int(torch.device(device).type != "cpu")
+    if kind == "ray":
+        from untrain.runtime.executors.ray import RayCrew
+
+        crew = RayCrew(on if on.startswith("ray://") else value, workers, threads, gpus)
+    elif kind != "here":
+        from untrain.runtime.executors.slurm import SlurmCrew
+
+        local = kind == "slurm-local"
+        place = folder / f"jobs.{os.getpid()}.{time.monotonic_ns()}"
+        crew = SlurmCrew(place, workers or (fitting if local else 100), threads, gpus, value, "local" if local else "slurm")
+    else:
+        count = min(fitting, workers or fitting)
+        crew = Here(threads) if count == 1 else Processes(count, threads)
+    try:
+        yield crew
+    finally:
+        crew.close()

@@ -1,0 +1,1 @@
+"""argv to commands; the only place that prints or reads the environment."""

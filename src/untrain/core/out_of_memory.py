@@ -1,0 +1,47 @@
+"""When memory runs out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TypeVar
+
+import torch
+
+from untrain.core.errors import RunFailed
+from untrain.core.metering import note
+
+T = TypeVar("T")
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error tells that memory ran out, on a GPU or on the host."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return bool(re.search(r"out of memory|not enough memory|can't allocate memory|could not create a memory", str(error)))
+
+
+def in_halves(work: Callable[[int], T], size: int, what: str) -> T:
+    """``work(size)``, from its beginning with half the size whenever memory runs out.
+
+    Args:
+        work: does all of it, ``size`` examples at a time; its result does not depend on ``size`` but for rounding.
+        size: examples at a time, to begin with.
+        what: is done, for the note.
+
+    Raises:
+        RunFailed: memory does not even hold one example.
+    """
+    while True:
+        try:
+            return work(size)
+        except (RuntimeError, MemoryError) as error:
+            if not out_of_memory(error):
+                raise
+            told = (str(error) or "out of memory").splitlines()[0]
+        if size == 1:
+            raise RunFailed(f"out of memory with one example at a time ({told}): take a smaller model or another machine")
+        size = -(-size // 2)
+        note(f"out of memory: {what} takes {size} examples at a time")
+        if torch.cuda.is_available() and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+            torch.cuda.empty_cache()

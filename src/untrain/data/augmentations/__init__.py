@@ -1,0 +1,1 @@
+"""Changes made each time an example is seen."""

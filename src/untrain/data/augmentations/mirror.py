@@ -1,0 +1,27 @@
+"""Images mirrored left to right."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from untrain.data.augmentations.base import Augment
+from untrain.training.steps import Share
+
+
+class Mirror(Augment):
+    """Each image is mirrored left to right with probability ``rate``.
+
+    Args:
+        rate: the probability.
+
+    Source: He et al. 2016, arXiv 1512.03385, section 4.2.
+    """
+
+    rate: Share = 0.5
+
+    def change(self, x: Tensor, rng: np.random.Generator) -> Tensor:
+        """Some of the images mirrored."""
+        drawn = torch.from_numpy(rng.random(len(x)) < self.rate).to(x.device)
+        return torch.where(drawn[:, None, None, None], x.flip(3), x)

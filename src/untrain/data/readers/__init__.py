@@ -1,0 +1,1 @@
+"""From files, hubs and arrays to examples."""

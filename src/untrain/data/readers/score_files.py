@@ -1,0 +1,134 @@
+"""Scores of examples by id, in files: .csv, .npz and .npy."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from untrain.core.errors import RequestError
+from untrain.core.population import MEMORIZATION
+from untrain.core.records import Examples
+from untrain.data.readers.id_files import NUMPY, content, numbers, text_of
+from untrain.data.readers.numpy_errors import DAMAGED, why
+
+WANTED = f"a heading 'id,{MEMORIZATION}' and one line an example"
+Scores = tuple[list[str], list[float]]
+
+
+def scores(file: Path, train: Examples, strangers: bool) -> np.ndarray[Any, Any]:
+    """The score of each training example, (n,); that of an id is that of every row that bears it.
+
+    Args:
+        file: .csv with columns 'id' and 'memorization', others left alone; .npz with arrays of these names; .npy with a
+            table (k, 2) of ids, which are whole numbers there, and scores.
+        train: the training data.
+        strangers: whether ids that the training data lack are left out; if not, they are refused.
+
+    Raises:
+        RequestError: the file cannot be read, has no ids, an id is no id, is listed twice, or is not in the training data,
+            or an example has no score.
+    """
+    readers = {".csv": _lines, ".npz": _arrays, ".npy": _table}
+    raw = content(file, list(readers), "scores")
+    listed, values = readers[file.suffix.lower()](file, raw)
+    if not listed:
+        raise RequestError(f"{file} holds no score: list each training example")
+    integers = train.ids.dtype.kind in "iu"
+    ids: list[Any] = numbers(file, [i.strip() for i in listed], bool((train.ids >= 0).all())) if integers else listed
+    _check(file, ids)
+    return _placed(file, dict(zip(ids, values, strict=True)), train, strangers)
+
+
+def _check(file: Path, ids: list[Any]) -> None:
+    twice = [i for i, count in Counter(ids).items() if count > 1]
+    if twice:
+        raise RequestError(f"{file} lists {_some(twice)} more than once: list each id once")
+
+
+def _placed(file: Path, known: dict[Any, float], train: Examples, strangers: bool) -> np.ndarray[Any, Any]:
+    rows = train.ids.tolist()
+    bearers = set(rows)
+    missing = [i for i in dict.fromkeys(rows) if i not in known]
+    if missing:
+        raise RequestError(f"{file} has no score for {len(missing)} of {len(bearers)} training ids: {_some(missing)}")
+    strange = [i for i in known if i not in bearers]
+    if strange and not strangers:
+        raise RequestError(
+            f"{file} scores {len(strange)} ids that the training data lack: {_some(strange)}; where it is of a larger set, of "
+            "which these data are a part, say others='ignore'"
+        )
+    return np.asarray([known[i] for i in rows])
+
+
+def _lines(file: Path, raw: bytes) -> Scores:
+    try:
+        rows = list(csv.reader(io.StringIO(text_of(file, raw, WANTED), newline=""), strict=True))
+    except csv.Error as error:
+        raise RequestError(f"{file} is not a .csv file: {error}") from None
+    rows = [row for row in rows if any(cell.strip() for cell in row)]
+    heads = [cell.strip() for cell in rows[0]] if rows else []
+    for name in ("id", MEMORIZATION):
+        if heads.count(name) != 1:
+            first = ",".join(heads)[:60]
+            raise RequestError(f"{file} has no column {name!r} of its own; its first line is {first!r}: give {WANTED}")
+    at, of = heads.index("id"), heads.index(MEMORIZATION)
+    for number, row in enumerate(rows, 1):
+        if len(row) != len(heads):
+            raise RequestError(f"{file} has {len(row)} columns in row {number} and {len(heads)} in its heading: have as many")
+    # Text may begin or end with a space, or hold a line break: as it stands it is the id.
+    return [row[at] for row in rows[1:]], [_number(file, row[of].strip()) for row in rows[1:]]
+
+
+def _number(file: Path, text: str) -> float:
+    if not re.fullmatch(r"nan|[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", text, re.ASCII | re.IGNORECASE):
+        raise RequestError(f"{file} gives the score {text[:40]!r}: a number from -1 to 1 is needed")
+    return float(text)
+
+
+def _arrays(file: Path, raw: bytes) -> Scores:
+    try:
+        with np.load(io.BytesIO(raw), allow_pickle=False) as held:
+            if isinstance(held, np.ndarray):
+                raise RequestError(f"{file} is a .npy array, whatever its name says: name it so")
+            lack = [name for name in ("id", MEMORIZATION) if name not in held.files]
+            if lack:
+                there = ", ".join(held.files[:5]) or "nothing"
+                raise RequestError(f"{file} has no array {lack[0]!r}; there is {there}: id and {MEMORIZATION} are needed")
+            ids, values = held["id"], held[MEMORIZATION]
+    except RequestError:
+        raise
+    except DAMAGED as error:
+        raise RequestError(f"{file} cannot be read as plain arrays: {why(error)}") from None
+    if ids.ndim != 1 or ids.dtype.kind not in "iuU" or values.shape != ids.shape or values.dtype.kind not in "fiu":
+        raise RequestError(
+            f"{file} holds ids {ids.dtype} of shape {ids.shape} and scores {values.dtype} of shape {values.shape}: whole numbers "
+            "or text (k,) and numbers (k,) are needed"
+        )
+    return [str(i) for i in ids.tolist()], [float(v) for v in values.tolist()]
+
+
+def _table(file: Path, raw: bytes) -> Scores:
+    if not raw.startswith(NUMPY):
+        raise RequestError(f"{file} is not a NumPy array, whatever its name says: write it with numpy.save")
+    try:
+        table = np.load(io.BytesIO(raw), allow_pickle=False)
+    except DAMAGED as error:
+        raise RequestError(f"{file} cannot be read as a plain array: {why(error)}") from None
+    if table.ndim != 2 or table.shape[1] != 2 or table.dtype.kind not in "fiu":
+        raise RequestError(
+            f"{file} holds {table.dtype} of shape {table.shape}, which lacks ids: a table (k, 2) of ids and scores is needed, or "
+            ".csv or .npz, where ids may be text"
+        )
+    if not (np.isfinite(table[:, 0]) & (table[:, 0] == np.floor(table[:, 0]))).all():
+        raise RequestError(f"{file} has ids that are no whole numbers in its first column: give .csv or .npz for other ids")
+    return [str(int(i)) for i in table[:, 0]], [float(v) for v in table[:, 1]]
+
+
+def _some(values: list[Any], cut: int = 5) -> str:
+    return ", ".join(repr(v) for v in values[:cut]) + (", ..." if len(values) > cut else "")

@@ -1,1 +1,0 @@
-"""Arrays to numbers."""

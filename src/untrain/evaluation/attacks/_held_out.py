@@ -1,0 +1,143 @@
+"""What attacks measure that try unlearned models and held-out oracles on the same examples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property, partial
+
+import numpy as np
+
+from untrain.evaluation.base import About, Array, Measure, Part
+from untrain.maths.likelihood_ratio import calls, shares
+from untrain.maths.roc import Ranking, curve, ranking
+
+LEAST = 10  # wrongly found examples below which a rate is not given
+LOW = {"tpr_1": 0.01, "tpr_01": 0.001}
+MARGIN = 0.05  # of an area or an accuracy, either way: what is found no more than one time in ten more often than by chance
+
+ABOVE = "remembers: an attack that knows retrained models finds more in the forget set than in further retrained models"
+BELOW = "over-forgets: models answer the forget set so unlike retrained ones that an attack tells it by that"
+
+
+@dataclass(frozen=True, eq=False)
+class Tried:
+    """Attack scores, larger for surer members, of the forget examples on models that the attack was not fitted on.
+
+    Args:
+        ours: on the unlearned models, (m, n).
+        theirs: on the oracles, (k, n).
+        folds: fold of each unlearned model, (m,), and of each oracle, (k,); those of a fold were tried on the same fits.
+        cuts: thresholds of the accuracy for unlearned models and for oracles, one or one for each model; none was chosen on
+            the models that it is for.
+    """
+
+    ours: Array
+    theirs: Array
+    folds: tuple[Array, Array]
+    cuts: tuple[Array | float, Array | float] = (0.0, 0.0)
+
+    @cached_property
+    def ranked(self) -> Ranking:
+        """All scores, sorted once."""
+        return ranking(self.ours.ravel(), self.theirs.ravel())
+
+    def area(self) -> Measure:
+        """Area under the ROC curve, mean over unlearned models, each against the oracles of its fold; ties counted half.
+
+        Against oracles of other folds, which the fits of its own fold know, it would be biased where examples are few. The
+        oracles' table is centred: it adds nothing to the value and carries their share of its spread (DeLong et al. 1988).
+        """
+        placed: Array = np.zeros(self.ours.shape)
+        back: Array = np.zeros(self.theirs.shape)
+        share = shares(*self.folds)
+        for fold in np.unique(self.folds[0]):
+            own, other = self.folds[0] == fold, self.folds[1] == fold
+            both = ranking(self.ours[own].ravel(), self.theirs[other].ravel())
+            placed[own] = both.members.reshape(-1, placed.shape[1])
+            back[other] = (both.others - both.others.mean()).reshape(-1, back.shape[1]) * share[other][:, None]
+        return _joint(placed, back)
+
+    def rate(self, fpr: float) -> Measure | str:
+        """True-positive rate where oracles' scores of at most a share ``fpr`` exceed the threshold.
+
+        The oracles' table is centred too: what more of them above the threshold would cost, by the slope of the curve there.
+        """
+        reason = few(fpr, self.theirs.size, "scores on oracles")
+        if reason:
+            return reason
+        cut = self.ranked.at(fpr)[0]
+        slope = (self.ranked.at(2 * fpr)[1] - self.ranked.at(fpr / 2)[1]) / (1.5 * fpr)
+        over = (self.theirs > cut).astype(np.float64)
+        return _joint((self.ours > cut).astype(np.float64), -slope * (over - over.mean()))
+
+    def accuracy(self) -> dict[str, Measure]:
+        """Balanced accuracy with the rates of both kinds."""
+        above = [calls((scores.T - cut).T) for scores, cut in zip((self.ours, self.theirs), self.cuts, strict=True)]
+        found, left = above[0], shares(*self.folds)[:, None] * (1 - above[1])
+        return {
+            "accuracy": _joint(found / 2, left / 2),
+            "tpr": Measure((Part(1, "unlearned", "forget", found),), joint=True),
+            "tnr": Measure((Part(1, "oracle", "forget", left),), joint=True),
+        }
+
+    def curve(self) -> tuple[Array, Array]:
+        """False- and true-positive rates for a chart."""
+        return curve(self.ours.ravel(), self.theirs.ravel())
+
+    def measures(self, prefix: str, asks: Callable[[str], bool]) -> dict[str, Measure | str]:
+        """Area, rates and balanced accuracy under their names, as far as they are asked for."""
+        made: dict[str, Callable[[], Measure | str]] = {f"{prefix}_auc": self.area}
+        made |= {f"{prefix}_{name}": partial(self.rate, fpr) for name, fpr in LOW.items()}
+        made |= {f"{prefix}_accuracy": lambda: self.accuracy()["accuracy"]}
+        return {name: make() for name, make in made.items() if asks(name)}
+
+
+def parts_for(parts: int, ours: int, theirs: int, least: int) -> int:
+    """Number of folds: no more than there are models of a kind, where that leaves ``least`` oracles to every fit."""
+    count = min(parts, theirs, max(ours, 2))
+    return count if theirs - -(-theirs // count) >= least else theirs
+
+
+def _joint(ours: Array, theirs: Array) -> Measure:
+    return Measure((Part(1, "unlearned", "forget", ours), Part(1, "oracle", "forget", theirs)), joint=True)
+
+
+def few(fpr: float, others: float, what: str) -> str:
+    """Why a rate is not given, or nothing: too few non-members for the false-positive rate."""
+    if fpr * others >= LEAST:
+        return ""
+    return (
+        f"{others:.0f} {what}: at a false-positive rate of {100 * fpr:g} % fewer than {LEAST} would be found; "
+        f"at least {LEAST / fpr:.0f} are needed"
+    )
+
+
+def abouts(prefix: str, attack: str, weak: str, tested: str = "auc") -> dict[str, About]:
+    """The glossary of an attack that tries models and oracles on the same examples.
+
+    Args:
+        prefix: of the scores' names.
+        attack: its name in a sentence.
+        weak: its known weakness.
+        tested: the one score of it that is tested against retraining; empty for none.
+    """
+    tests: Mapping[str, float | str] = {"below": BELOW, "above": ABOVE, "margin": MARGIN}
+    held = "an oracle that was held out of the attack"
+    texts = {
+        "auc": (
+            f"probability that {attack} ranks a forget example on an unlearned model above one on {held}",
+            "probability",
+            "0.5",
+        ),
+        "accuracy": (
+            f"balanced accuracy of {attack} in telling, by one forget example, an unlearned model from {held}; "
+            "its threshold is fixed or chosen on other models",
+            "fraction",
+            "0.5",
+        ),
+    }
+    for name, fpr in LOW.items():
+        told = f"share of forget examples on unlearned models that {attack} finds where it wrongly finds {100 * fpr:g} % on oracles"
+        texts[name] = (f"{told} that were held out of the attack", "fraction", f"{fpr:g}, the share wrongly found")
+    return {f"{prefix}_{n}": About(*text, weak, **(tests if n == tested else {})) for n, text in texts.items()}  # type: ignore[arg-type]

@@ -1,0 +1,87 @@
+"""The likelihood-ratio attack."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from untrain.core.records import Observation
+from untrain.evaluation.attacks._held_out import Tried, abouts, parts_for
+from untrain.evaluation.base import About, Array, Evaluator, Measured, Prepared
+from untrain.maths.likelihood_ratio import FLOOR, Gaussians, Variance, folds, gaussians, log_ratios, standardized, without
+from untrain.maths.logits import margins
+from untrain.training.steps import Positive
+
+_ONLINE = "needs original models; sees only what makes a model like the originals, as a damage of another kind is not"
+_OFFLINE = "asks only whether margins are larger than the oracles'; all margins larger by a little count as much as a few by a lot"
+
+
+class Lira(Evaluator):
+    """Log-ratio of the margin under a Gaussian over models that saw the example to one over models that did not.
+
+    Models that saw the forget set are the originals, models that did not are the oracles. The hypotheses are those of an
+    auditor: this model saw the example, or it did not; so the non-members are the *same* examples on oracles that were held
+    out of the fits, and unlearned models that answer as oracles do score one half. Test examples would not do for
+    non-members: no model saw them, so there is nothing to fit on, and they differ from forget examples in more than membership.
+
+    Models of all three kinds are cut into folds by what they answer, and a model is tried on fits without its fold. Online, an
+    unlearned model's own original is mostly among those that saw the example: what it kept of it counts, as it should, and
+    a retrained model has none. Offline the originals are not used: it is the margin standardized by the oracles'.
+
+    Args:
+        variance: 'example' fits each example's own variance, 'global' one over all, 'auto' the latter below 64 models.
+        floor: least standard deviation of a fit, in nats.
+        parts: number of folds, or fewer where there are fewer unlearned models.
+
+    Source: Carlini et al. 2022, arXiv 2112.03570, online and offline attack.
+    Departs: fits and attacked models are disjoint; the global variance is that around each example's own mean.
+    """
+
+    variance: Variance = "auto"
+    floor: Positive = FLOOR
+    parts: Annotated[int, Field(ge=2)] = 10
+
+    scores: ClassVar[Mapping[str, About]] = {
+        **abouts("mia_lira", "LiRA online", _ONLINE),
+        **abouts("mia_lira_offline", "LiRA offline", _OFFLINE, tested=""),
+    }
+
+    def prepare(self, seen: Observation) -> Array:
+        """Margins, (m, n)."""
+        return margins(seen.logits, seen.labels)
+
+    def evaluate(self, trial: Prepared) -> dict[str, Measured | str]:
+        """Area, rates and balanced accuracy of both attacks; both thresholds are 0."""
+        found: dict[str, Measured | str] = {}
+        for prefix, made in self._tried(trial).items():
+            names = [name for name in self.scores if name.rpartition("_")[0].removesuffix("_tpr") == prefix]
+            found |= dict.fromkeys(names, made) if isinstance(made, str) else made.measures(prefix, trial.asks)
+        return found
+
+    def curves(self, trial: Prepared) -> dict[str, tuple[Array, Array]]:
+        """ROC curves by attack."""
+        return {name: made.curve() for name, made in self._tried(trial).items() if not isinstance(made, str)}
+
+    def _tried(self, trial: Prepared) -> dict[str, Tried | str]:
+        here = trial.side == "forget"
+        if not here.any() or len(trial.oracle) < 3:
+            told = f"{len(trial.oracle)} oracles and {int(here.sum())} forget examples: at least 3 oracles and 1 example are needed"
+            return dict.fromkeys(("mia_lira", "mia_lira_offline"), told)
+        ours, theirs = trial.unlearned[:, here], trial.oracle[:, here]
+        count = parts_for(self.parts, len(ours), len(theirs), 2)
+        at, held = folds(ours, count), folds(theirs, count)
+        outside = self._fit(theirs, held, count)
+        offline = Tried(standardized(ours, at, outside), standardized(theirs, held, outside), (at, held))
+        if trial.original is None or len(trial.original) < 3:
+            have = "no" if trial.original is None else len(trial.original)
+            return {"mia_lira": f"{have} original models: LiRA online needs at least 3", "mia_lira_offline": offline}
+        saw = trial.original[:, here]
+        most = max(count, min(self.parts, len(saw)))  # one unlearned model does not cost half of the originals
+        inside = self._fit(saw, folds(saw, most), most)
+        online = Tried(log_ratios(ours, at, inside, outside), log_ratios(theirs, held, inside, outside), (at, held))
+        return {"mia_lira": online, "mia_lira_offline": offline}
+
+    def _fit(self, sample: Array, fold: Array, count: int) -> Gaussians:
+        return gaussians(sample, without(fold, count), self.variance, self.floor)

@@ -1,0 +1,77 @@
+"""The robust membership attack."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from untrain.core.records import Observation
+from untrain.evaluation.attacks._held_out import Tried, abouts, parts_for
+from untrain.evaluation.base import About, Array, Evaluator, Measured, Prepared
+from untrain.maths.likelihood_ratio import folds, without
+from untrain.maths.logits import losses
+from untrain.maths.relative_likelihood import marginals, means, relative
+from untrain.training.steps import Count, Share
+
+_WEAK = "compares with test examples, so it is coarse where these are few, and blind to what changes all answers alike"
+
+
+class Rmia(Evaluator):
+    """Share of test examples z that a forget example x beats: ``Pr(x | model) / Pr(x) >= gamma Pr(z | model) / Pr(z)``.
+
+    ``Pr`` is the probability of the label. ``Pr(x)`` is a mean over oracles, offline: what models say that saw x is taken
+    from what oracles say. Each model is tried next to oracles without its fold; the non-members are the same forget examples
+    on held-out oracles, so unlearned models that answer as oracles do score one half.
+
+    Args:
+        gamma: ratio by which an example beats another.
+        a: in [0, 1]; models that saw x say ``a Pr_out(x) + 1 - a`` of it.
+        population: at most so many test examples, drawn by id.
+        parts: number of folds, or fewer where there are fewer unlearned models.
+
+    Source: Zarifzadeh et al. 2023, arXiv 2312.03262, offline attack.
+    """
+
+    gamma: Annotated[float, Field(ge=1)] = 2.0
+    a: Share = 0.3
+    population: Count = 1000
+    parts: Annotated[int, Field(ge=2)] = 10
+
+    scores: ClassVar[Mapping[str, About]] = abouts("mia_rmia", "RMIA", _WEAK)
+
+    def prepare(self, seen: Observation) -> Array:
+        """Log-probabilities of the labels, (m, n); NaN on test examples that are not in the population."""
+        found = -losses(seen.logits, seen.labels)
+        test = np.flatnonzero(seen.side == "test")
+        if len(test) > self.population:
+            rows = test[np.argsort(seen.ids[test], kind="stable")]
+            found[:, np.random.default_rng(len(rows)).permutation(rows)[self.population :]] = np.nan
+        return found
+
+    def evaluate(self, trial: Prepared) -> dict[str, Measured | str]:
+        """Area, rates, and balanced accuracy where an example counts as found that scores above the median on other oracles."""
+        made = self._tried(trial)
+        return dict.fromkeys(self.scores, made) if isinstance(made, str) else dict(made.measures("mia_rmia", trial.asks))
+
+    def curves(self, trial: Prepared) -> dict[str, tuple[Array, Array]]:
+        """ROC curves by attack."""
+        made = self._tried(trial)
+        return {} if isinstance(made, str) else {"mia_rmia": made.curve()}
+
+    def _tried(self, trial: Prepared) -> Tried | str:
+        here, test = trial.side == "forget", trial.side == "test"
+        if len(trial.oracle) < 2 or not here.any() or not test.any():
+            return f"{len(trial.oracle)} oracles: at least 2 are needed, and examples to forget and to test on"
+        x = [population[:, here] for population in (trial.unlearned, trial.oracle)]
+        test &= ~np.isnan(trial.oracle[0])
+        z = [population[:, test] for population in (trial.unlearned, trial.oracle)]
+        count = parts_for(self.parts, len(trial.unlearned), len(trial.oracle), 1)
+        at = [folds(each, count) for each in x]
+        keep = without(at[1], count)
+        usual = [marginals(means(each[1], keep), self.a) for each in (x, z)]
+        ours, theirs = (relative(x[i] - usual[0][at[i]], z[i] - usual[1][at[i]], self.gamma) for i in (0, 1))
+        medians = np.array([np.median(theirs[row]) for row in keep])
+        return Tried(ours, theirs, (at[0], at[1]), (medians[at[0]], medians[at[1]]))

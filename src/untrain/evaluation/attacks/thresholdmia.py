@@ -1,0 +1,158 @@
+"""Membership by one threshold on what a model answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+
+from untrain.core.records import Observation
+from untrain.evaluation.attacks._held_out import LOW, MARGIN, few
+from untrain.evaluation.base import About, Array, Evaluator, Measure, Measured, Part, Prepared, Rate
+from untrain.maths.logits import log_probabilities, of_label
+from untrain.maths.prediction_entropy import entropies, modified_entropies
+from untrain.maths.roc import best_cut, mean_curve, placements
+
+_SIGNALS = {
+    "loss": ("smaller loss", "losses"),
+    "confidence": ("larger probability of the likeliest class", "probabilities"),
+    "entropy": ("smaller entropy", "entropies"),
+    "mentropy": ("smaller modified entropy", "modified entropies"),
+}
+_WEAK = "one threshold for all examples: blind to examples that are easy in any case; a per-example attack sees more"
+_UNSEEN = f"knows no label, so it says little of what is answered wrongly with certainty; {_WEAK}"
+_BELOW = "over-forgets: below what oracles show, so the forget set stands out by losses that are too large"
+_ABOVE = "remembers: above what oracles show, so the forget set stands out by losses that are too small"
+_MIXED = "test examples weighted to the forget set's class mix"
+_LACKS = "the test set lacks a class of the forget set, so non-members cannot match its class mix"
+_UNLEARNABLE = "a threshold cannot be learned: retain set or either half of the test set lacks classes of the forget set"
+_KINDS = 3  # of tables for each signal: placements, attack scores, what was called rightly
+
+
+def _abouts() -> dict[str, About]:
+    made: dict[str, About] = {}
+    for name, (less, many) in _SIGNALS.items():
+        weak = _WEAK if name in ("loss", "mentropy") else _UNSEEN
+        tested = {"below": _BELOW, "above": _ABOVE, "margin": MARGIN} if name == "loss" else {}
+        area = f"probability that a forget example has a {less} than a test example, {_MIXED}"
+        made[f"mia_{name}_auc"] = About(area, "probability", "the oracles' value", weak, **tested)  # type: ignore[arg-type]
+        if name == "loss":
+            gap = f"oracles' value minus the unlearned models' of: {area}"
+            made["mia_loss_gap"] = About(gap, "probability", "0", weak, low=-1.0, verdict_of="mia_loss_auc")
+        for rate, fpr in LOW.items():
+            found = (
+                f"share of the forget set that a threshold on {many} finds where it wrongly finds {100 * fpr:g} % of test examples"
+            )
+            made[f"mia_{name}_{rate}"] = About(f"{found}, {_MIXED}", "fraction", "the oracles' value", weak)
+        right = (
+            f"mean of the share of the forget set that is called trained on and the share of test examples, {_MIXED}, that is "
+            f"not, by a threshold on {many} learned from the retain set and the other half of the test set"
+        )
+        made[f"mia_{name}_accuracy"] = About(right, "fraction", "the oracles' value", weak)
+    return made
+
+
+class ThresholdMia(Evaluator):
+    """One threshold for all examples on loss, confidence, entropy or modified entropy; forget set against test set.
+
+    Confidence is the probability of the likeliest class; it and the entropy need no label. The ideal is the oracles' value, not
+    one half: test examples differ from forget examples in more than membership, and class weights take only a part of that
+    away. A value below what the oracles show means that the examples were made to stand out.
+
+    For the area and the rates no threshold is chosen. That of the balanced accuracy is the best on examples known to the
+    attacker, retain set against one half of the test set, and is tried on the forget set and the other half; the two ways to
+    take the halves are averaged. So no example is scored by a threshold that it helped to choose.
+
+    Source: Yeom et al. 2018, arXiv 1709.01604 (loss); Salem et al. 2019, arXiv 1806.01246 (confidence, entropy); Song and
+        Mittal 2021, arXiv 2003.10595 (modified entropy); class matching ours.
+    """
+
+    scores: ClassVar[Mapping[str, About]] = _abouts()
+
+    def prepare(self, seen: Observation) -> Array:
+        """Three tables for each signal and the examples' weights, float32 (m, n, 13).
+
+        Of the placements, the mean over forget plus the mean over test is the area. The test entries are centred: they add
+        nothing to the value and carry the test examples' share of its spread (DeLong et al. 1988).
+        """
+        forget, retain, test = (np.flatnonzero(seen.side == side) for side in ("forget", "retain", "test"))
+        out = np.full((*seen.logits.shape[:2], _KINDS * len(_SIGNALS) + 1), np.nan, dtype=np.float32)
+        weights = class_weights(seen.labels[forget], seen.labels[test])
+        if weights is None:
+            return out
+        out[:, test, -1] = weights
+        known = class_weights(seen.labels[forget], seen.labels[retain])
+        half = np.zeros(len(test), dtype=bool)
+        half[np.lexsort((seen.ids[test], seen.labels[test]))[::2]] = True
+        learnable = known is not None and bool(weights[half].sum() > 0 and weights[~half].sum() > 0)
+        for table, logits in zip(out, seen.logits, strict=True):
+            for at, score in enumerate(_signals(logits[None], seen.labels)):
+                member, other, tables = score[forget], score[test], table[:, _KINDS * at : _KINDS * (at + 1)]
+                tables[forget, 0] = placed = placements(member, other, weights)
+                tables[test, 0] = weights * (1 - placements(other, member) - placed.mean())
+                tables[:, 1] = score
+                if learnable:
+                    cuts = [best_cut(score[retain], other[h], known, weights[h]) for h in (half, ~half)]
+                    tables[forget, 2] = np.mean([member > cut for cut in cuts], axis=0)
+                    tables[test, 2] = weights * (other <= np.where(half, cuts[1], cuts[0]))
+        return out
+
+    def evaluate(self, trial: Prepared) -> dict[str, Measured | str]:
+        """Area, rates and balanced accuracy of each signal, and the gap of the loss's area."""
+        forget, test = trial.side == "forget", trial.side == "test"
+        if not forget.any() or not test.any():
+            return dict.fromkeys(self.scores, "there are no forget or no test examples")
+        weights = trial.oracle[0, test, -1].astype(np.float64)
+        if np.isnan(weights).any():
+            return dict.fromkeys(self.scores, _LACKS)
+        others = int((weights > 0).sum())
+        found: dict[str, Measured | str] = {}
+        for at, name in enumerate(_SIGNALS):
+            area, score, right = (_KINDS * at + k for k in range(_KINDS))
+            ours, theirs = _parts("unlearned", trial.unlearned, trial.side, area), _parts("oracle", trial.oracle, trial.side, area)
+            found[f"mia_{name}_auc"] = Measure(ours)
+            if name == "loss":
+                found["mia_loss_gap"] = Measure((*theirs, *(Part(-p.sign, p.population, p.side, p.values) for p in ours)))
+            member, other = trial.unlearned[:, forget, score], trial.unlearned[:, test, score]
+            for rate, fpr in LOW.items():
+                reason = few(fpr, others, "test examples of the forget set's classes")
+                found[f"mia_{name}_{rate}"] = reason or Rate("unlearned", member, other, fpr, weights)
+            learned = not np.isnan(trial.oracle[0, forget, right]).any()
+            halves = _parts("unlearned", trial.unlearned / 2, trial.side, right) if learned else ()
+            found[f"mia_{name}_accuracy"] = Measure(halves) if learned else _UNLEARNABLE
+        return found
+
+    def curves(self, trial: Prepared) -> dict[str, tuple[Array, Array]]:
+        """ROC curves by attack: at each false-positive rate the mean over models of the true-positive rate."""
+        forget, test = trial.side == "forget", trial.side == "test"
+        weights = trial.oracle[0, test, -1].astype(np.float64)
+        if not forget.any() or not test.any() or np.isnan(weights).any():
+            return {}
+        at = {name: _KINDS * i + 1 for i, name in enumerate(_SIGNALS)}
+        tables = {name: (trial.unlearned[:, forget, k], trial.unlearned[:, test, k]) for name, k in at.items()}
+        return {f"mia_{name}": mean_curve(*both, weights) for name, both in tables.items()}
+
+
+def _signals(logits: Array, labels: Array) -> list[Array]:
+    """Attack scores of one model in the order of the names, (n,) each, larger for surer members."""
+    log_p = log_probabilities(logits)
+    found = (of_label(log_p, labels), log_p.max(-1), -entropies(log_p), -modified_entropies(log_p, labels))
+    return [each[0].astype(np.float32) for each in found]
+
+
+def _parts(population: str, tables: Array, side: Array, at: int) -> tuple[Part, ...]:
+    """The forget and the test columns of one table, in double precision so that sums do not hang on their order."""
+    return tuple(Part(1, population, s, tables[:, side == s, at].astype(np.float64)) for s in ("forget", "test"))  # type: ignore[arg-type]
+
+
+def class_weights(members: Array, others: Array) -> Array | None:
+    """Weights of ``others``, mean 1, that give them the class mix of ``members``; None when a class is missing."""
+    if len(members) == 0 or len(others) == 0:
+        return None
+    size = int(max(members.max(), others.max())) + 1
+    want = np.bincount(members, minlength=size) / len(members)
+    have = np.bincount(others, minlength=size) / len(others)
+    if bool(((want > 0) & (have == 0)).any()):
+        return None
+    return np.asarray(np.divide(want, have, out=np.zeros(size), where=have > 0)[others])

@@ -1,0 +1,104 @@
+"""The likelihood-ratio attack on unlearning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from untrain.core.records import Observation
+from untrain.evaluation.attacks._held_out import Tried, abouts
+from untrain.evaluation.base import About, Array, Evaluator, Measure, Measured, Part, Prepared
+from untrain.maths.likelihood_ratio import FLOOR, Variance, calls, in_sample, leave_one_out, ulira
+from untrain.maths.logits import margins
+from untrain.training.steps import Positive
+
+_WEAK = "needs several unlearned models; says that they differ from oracles and not in which direction; weak where models are few"
+_ODD = "betrays: one forget example tells an unlearned model from a retrained one better than by chance, whatever the direction"
+_BIASED = "biased: two equal populations of ten models score 0.61; for demonstration and for reading published tables only"
+_STRONG = "a true-positive rate, which a model that calls everything unlearned has too; biased where models are few"
+_LEAST = 3
+
+
+def _abouts() -> dict[str, About]:
+    made = abouts("mia_ulira", "U-LiRA", _WEAK, tested="")
+    name = "mia_ulira_accuracy"
+    held = About(made[name].means, "fraction", "0.5", _WEAK, above=_ODD, margin=0.05)
+    rates = {
+        "tpr": "share of forget examples on unlearned models that U-LiRA rightly calls unlearned, on models held out of its fits",
+        "tnr": "share of forget examples on oracles that U-LiRA rightly calls never seen, on models held out of its fits",
+    }
+    made |= {name: held} | {f"mia_ulira_{n}": About(t, "fraction", "0.5 where fits are alike", _WEAK) for n, t in rates.items()}
+    strong = "share of forget examples on unlearned models that U-LiRA calls unlearned, each left out of the fit of its kind alone"
+    made["mia_ulira_strong"] = About(strong, "fraction", "0.5", _STRONG)
+    demo = "share of forget examples on unlearned models that U-LiRA calls unlearned, on the very models that it was fitted on"
+    made["mia_ulira_in_sample"] = About(demo, "fraction", "what equal populations score: above 0.5", _BIASED)
+    return made
+
+
+class ULira(Evaluator):
+    """Whether an unlearned model or a retrained one gave this margin, by Gaussians over models of both kinds.
+
+    The non-members are the same forget examples on oracles. Both kinds are cut into the same number of folds, models are
+    tried on fits without their fold, and each fold weighs as much on one side as on the other: if unlearned models are like
+    oracles the balanced accuracy is one half on average, whatever was fitted and however few models there are.
+
+    Args:
+        form: 'disjoint' holds out models of both kinds; 'strong' leaves one unlearned model out at a time and gives a
+            true-positive rate; 'in_sample' tries models on fits that they are in, to show what that does.
+        variance: 'example' fits each example's own variance, 'global' one over all, 'auto' the latter below 64 models.
+        floor: least standard deviation of a fit, in nats.
+        parts: number of folds.
+
+    Source: Hayes et al. 2024, arXiv 2403.01218; with one forget set as in the code of Rinberg et al. 2024, arXiv 2410.23232.
+    Departs: a balanced accuracy with targets disjoint from shadows and a variance floor, where published forms give a
+        true-positive rate ('strong') or are scored in-sample; forget examples alone, not as many others.
+    """
+
+    form: Literal["disjoint", "strong", "in_sample"] = "disjoint"
+    variance: Variance = "auto"
+    floor: Positive = FLOOR
+    parts: Annotated[int, Field(ge=2)] = 10
+
+    scores: ClassVar[Mapping[str, About]] = _abouts()
+
+    def prepare(self, seen: Observation) -> Array:
+        """Margins, (m, n)."""
+        return margins(seen.logits, seen.labels)
+
+    def evaluate(self, trial: Prepared) -> dict[str, Measured | str]:
+        """Balanced accuracy, both rates, area and rates at low false-positive rates; or the one rate of another form."""
+        made = self._tried(trial)
+        if isinstance(made, str):
+            return dict.fromkeys(self.scores, made)
+        found: dict[str, Measured | str] = {n: f"it is what ULira(form={_form(n)!r}) gives" for n in self.scores}
+        if self.form == "disjoint":
+            rates = {f"mia_ulira_{name}": m for name, m in made.accuracy().items()}
+            return found | made.measures("mia_ulira", trial.asks) | rates
+        one = Measure((Part(1, "unlearned", "forget", calls(made.ours)),), joint=True)
+        return found | {f"mia_ulira_{self.form}": one}
+
+    def curves(self, trial: Prepared) -> dict[str, tuple[Array, Array]]:
+        """ROC curves by attack."""
+        made = self._tried(trial)
+        return {} if isinstance(made, str) or self.form != "disjoint" else {"mia_ulira": made.curve()}
+
+    def _tried(self, trial: Prepared) -> Tried | str:
+        here = trial.side == "forget"
+        m, k = len(trial.unlearned), len(trial.oracle)
+        if min(m, k) < _LEAST or not here.any():
+            return f"{m} unlearned and {k} oracle models on {int(here.sum())} forget examples: at least {_LEAST} of each are needed"
+        ours, theirs = trial.unlearned[:, here], trial.oracle[:, here]
+        if self.form == "disjoint":
+            held = ulira(ours, theirs, self.parts, self.variance, self.floor)
+            return Tried(held.unlearned, held.oracle, held.folds)
+        scored = (leave_one_out if self.form == "strong" else in_sample)(ours, theirs, self.variance, self.floor)
+        return Tried(scored, np.empty((0, scored.shape[1])), (np.zeros(m), np.empty(0)))
+
+
+def _form(name: str) -> str:
+    """The form of the attack that gives a score."""
+    form = name.removeprefix("mia_ulira_")
+    return form if form in ("strong", "in_sample") else "disjoint"

@@ -1,0 +1,1 @@
+"""Scores of outputs that are no attacks."""

@@ -1,0 +1,62 @@
+"""Accuracy by side, and its gaps to the oracles."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+
+from untrain.core.records import SIDES, Observation
+from untrain.evaluation.base import About, Array, Evaluator, Measure, Measured, Part, Prepared
+from untrain.maths.logits import correct
+
+_WEAK = "says whether answers are right, not whether they betray membership"
+
+
+_MARGIN = 0.02  # of accuracy, either way
+
+
+def _abouts() -> dict[str, About]:
+    made = {}
+    for kind, labels in (("", "the labels as given"), ("true_", "the true labels")):
+        for side in SIDES if not kind else SIDES[:2]:
+            name = f"{side}_{kind}accuracy"
+            right = f"share of the {side} set answered as {labels} say"
+            harm = "over-forgets" if side == "forget" else "loses utility"
+            said = "as its true labels say" if kind else "as labelled"
+            more = f"more of the {side} set is answered {said} than after retraining"
+            above = f"remembers: {more}" if side == "forget" and not kind else more
+            below = f"{harm}: less of the {side} set is answered {said} than after retraining"
+            made[name] = About(right, "fraction", "the oracles' value", _WEAK, below=below, above=above, margin=_MARGIN)
+            sign = "; above 0: more of it is wrong than after retraining" if side == "forget" else ""
+            gap = f"oracles' {side} accuracy minus the unlearned models', on {labels}{sign}"
+            made[f"{side}_{kind}gap"] = About(gap, "fraction", "0", _WEAK, low=-1.0, verdict_of=name)
+    return made
+
+
+class Accuracy(Evaluator):
+    """Accuracy on forget, retain and test, and ``oracle - unlearned`` for each.
+
+    Source: Torkzadehmahani et al. 2024, arXiv 2412.02432, section 2.1 (sign as in the caption of its Table 2).
+    """
+
+    scores: ClassVar[Mapping[str, About]] = _abouts()
+
+    def prepare(self, seen: Observation) -> Array:
+        """Correctness on given and on true labels, (m, n, 2)."""
+        return np.stack([correct(seen.logits, seen.labels), correct(seen.logits, seen.true)], axis=-1)
+
+    def evaluate(self, trial: Prepared) -> dict[str, Measured | str]:
+        """Accuracy and gap of each side; on true labels too where noise was planted."""
+        found: dict[str, Measured | str] = {}
+        for at, kind in enumerate(("", "true_") if trial.noisy else ("",)):
+            for side in SIDES if not kind else SIDES[:2]:
+                here = trial.side == side
+                ours, theirs = trial.unlearned[:, here, at], trial.oracle[:, here, at]
+                if not here.any():
+                    found[f"{side}_{kind}accuracy"] = found[f"{side}_{kind}gap"] = f"there are no {side} examples"
+                    continue
+                found[f"{side}_{kind}accuracy"] = Measure((Part(1, "unlearned", side, ours),))
+                found[f"{side}_{kind}gap"] = Measure((Part(1, "oracle", side, theirs), Part(-1, "unlearned", side, ours)))
+        return found

@@ -1,0 +1,78 @@
+"""The adaptive unlearning score of DUCK."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+
+from untrain.core.records import Observation
+from untrain.evaluation.base import About, Array, Evaluator, Formula, Measure, Measured, Part, Prepared
+from untrain.maths.logits import correct
+
+_FORM = "(1 - (A_or - A_t)) / (1 + D), A_or the run's own original"
+_WEAK = "one number for damage and forgetting: one can make up for the other; exceeds 1 where test accuracy has risen"
+
+
+class Aus(Evaluator):
+    """``AUS = (1 - (A_or - A_t)) / (1 + D)``: test accuracy kept, over what is left of the forget set.
+
+    ``aus`` is for examples drawn from all classes: A_t on the test set, ``D = |A_f - A_t|`` with A_f on the forget set.
+    ``aus_classes`` is for whole classes: A_t on test examples of the other classes, ``D = A_f`` on those of the forgotten ones.
+    A_or is what the run's own original models score where A_t is taken.
+
+    Source: Cotogni et al. 2023 (DUCK), arXiv 2312.02052; main_def.AUS.
+    Departs: A_or is the run's own, where the code holds a table of constants.
+    """
+
+    scores: ClassVar[Mapping[str, About]] = {
+        "aus": About(
+            f"{_FORM}, A_t test accuracy, D the difference of forget and test accuracy",
+            "ratio", "the oracles' value", _WEAK, high=2.0,
+        ),
+        "aus_classes": About(
+            f"{_FORM}, A_t test accuracy on the classes that stay, D that on the forgotten classes",
+            "ratio", "the oracles' value", _WEAK, high=2.0,
+        ),
+    }  # fmt: skip
+
+    def prepare(self, seen: Observation) -> Array:
+        """Correctness, and whether an example's class is in the forget set and not in the retain set: (m, n, 2)."""
+        side, labels = np.asarray(seen.side), np.asarray(seen.labels)
+        gone = np.setdiff1d(labels[side == "forget"], labels[side == "retain"])
+        right = correct(seen.logits, labels)
+        return np.stack([right, np.broadcast_to(np.isin(labels, gone), right.shape)], axis=-1)
+
+    def evaluate(self, trial: Prepared) -> dict[str, Measured | str]:
+        """Both forms."""
+        if trial.original is None:
+            return dict.fromkeys(self.scores, "there is no original model to compare test accuracy with")
+        forget, test = trial.side == "forget", trial.side == "test"
+        if not forget.any() or not test.any():
+            return dict.fromkeys(self.scores, "there are no forget or no test examples")
+        right, start = trial.unlearned[..., 0], trial.original[..., 0].mean(0)
+        gone = trial.unlearned[0, :, 1] > 0
+
+        def mean(side: str, at: Array, less: Array | float = 0.0) -> Measure:
+            return Measure((Part(1, "unlearned", side, right[:, at] - less),))
+
+        found: dict[str, Measured | str] = {
+            "aus": Formula((mean("test", test, start[test]), mean("forget", forget), mean("test", test)), _mixed),
+        }
+        kept, lost = test & ~gone, test & gone
+        if not gone[forget].all():
+            found["aus_classes"] = "the request is not of whole classes: some class of the forget set stays in the retain set"
+        elif not kept.any() or not lost.any():
+            found["aus_classes"] = "the test set lacks the forgotten classes, or all others"
+        else:
+            found["aus_classes"] = Formula((mean("test", kept, start[kept]), mean("test", lost)), _classes)
+        return found
+
+
+def _mixed(gain: Array, forget: Array, test: Array) -> Array:
+    return np.asarray((1 + gain) / (1 + np.abs(forget - test)))
+
+
+def _classes(gain: Array, forget: Array) -> Array:
+    return np.asarray((1 + gain) / (1 + np.abs(forget)))

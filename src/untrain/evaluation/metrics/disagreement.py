@@ -1,0 +1,53 @@
+"""How often models answer otherwise than oracles."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+
+from untrain.core.records import SIDES, Observation
+from untrain.evaluation.base import About, Array, Evaluator, Measure, Measured, Part, Prepared
+
+_IDEAL = "what oracles score against other oracles: retraining twice does not answer alike either"
+_WEAK = "sees the answer and not how sure it is; two models that err alike agree"
+_ABOVE = "answers otherwise than retrained models answer among themselves"
+_BELOW = "answers more alike than retrained models do among themselves"
+
+
+class Disagreement(Evaluator):
+    """Share of examples on which a model's predicted class differs from an oracle's, mean over pairs of the two.
+
+    Source: the churn of Milani Fard et al. 2016, against retraining.
+    """
+
+    scores: ClassVar[Mapping[str, About]] = {
+        f"disagreement_{side}": About(
+            f"share of the {side} set on which the predicted class differs from an oracle's, mean over pairs of models",
+            "fraction", _IDEAL, _WEAK, above=_ABOVE, below=_BELOW, margin=0.02 if side == "forget" else None,
+        )
+        for side in SIDES
+    }  # fmt: skip
+
+    def prepare(self, seen: Observation) -> Array:
+        """Predicted classes, (m, n); ties go to the lower class."""
+        return np.asarray(seen.logits.argmax(-1), dtype=np.int32)
+
+    def evaluate(self, trial: Prepared) -> dict[str, Measured | str]:
+        """The disagreement of each side."""
+        table = differing(trial.unlearned, trial.oracle)
+        found: dict[str, Measured | str] = {}
+        for side in SIDES:
+            here = trial.side == side
+            part = Part(1, "unlearned", side, table[:, here])
+            found[f"disagreement_{side}"] = Measure((part,), joint=True) if here.any() else f"there are no {side} examples"
+        return found
+
+
+def differing(ours: Array, theirs: Array) -> Array:
+    """Share of models (k, n) whose class differs from each of (m, n): (m, n)."""
+    n, classes = ours.shape[1], 1 + max(int(ours.max(initial=0)), int(theirs.max(initial=0)))
+    start = np.arange(n) * classes
+    counts = np.bincount((theirs + start).ravel(), minlength=n * classes)
+    return np.asarray(1 - counts[ours + start] / len(theirs))

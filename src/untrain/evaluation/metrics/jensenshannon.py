@@ -1,0 +1,59 @@
+"""Distance of predictive distributions to the oracles'."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+from scipy.special import softmax
+
+from untrain.core.records import SIDES, Observation
+from untrain.evaluation.base import About, Array, Evaluator, Measure, Measured, Part, Prepared
+from untrain.maths.divergence import entropy, jensen_shannon
+
+_IDEAL = "what oracles score against other oracles"
+_WEAK = "falls with the number of oracles in the mean, so read it next to its floor; moves with calibration as much as with answers"
+_ABOVE = "its predictive distributions lie farther from the oracles' than those of further oracles do"
+_BELOW = "its predictive distributions lie closer to the oracles' mean than those of further oracles do"
+
+
+class JensenShannon(Evaluator):
+    """Jensen-Shannon distance of a model's predictive distribution to the mean of the oracles' on the same example.
+
+    It is the root of the divergence, in nats: 0 where they agree, ``sqrt(log 2)``, about 0.83, where they share no class.
+    The mean of the oracles stands for retraining as a whole, so the work grows with models and not with pairs of them.
+
+    Source: Endres and Schindelin 2003; against retraining as in Chundawat et al. 2023, arXiv 2205.08096.
+    Departs: the root, and the mean of several oracles, where one oracle's divergence is published.
+    """
+
+    scores: ClassVar[Mapping[str, About]] = {
+        f"js_{side}": About(
+            f"Jensen-Shannon distance of a model's predictive distribution to the mean of the oracles', mean over the {side} set",
+            "square root of nats", _IDEAL, _WEAK, high=float(np.sqrt(np.log(2))), above=_ABOVE, below=_BELOW, margin=0.02,
+        )
+        for side in SIDES
+    }  # fmt: skip
+
+    def prepare(self, seen: Observation) -> Array:
+        """Probabilities of the classes and, last, their entropy in nats, (m, n, c + 1)."""
+        out = np.empty((*seen.logits.shape[:2], seen.logits.shape[2] + 1))
+        for table, row in zip(out, seen.logits, strict=True):
+            table[:, :-1] = softmax(np.asarray(row, dtype=np.float64), axis=-1)
+            table[:, -1] = entropy(table[:, :-1])
+        return out
+
+    def evaluate(self, trial: Prepared) -> dict[str, Measured | str]:
+        """The distance on each side."""
+        mean = trial.oracle[..., :-1].mean(0)
+        known = entropy(mean)
+        table = np.stack([jensen_shannon(row[:, :-1], mean, row[:, -1] + known) for row in trial.unlearned])
+        if not np.isfinite(table).all():
+            return dict.fromkeys(self.scores, "some answers are not finite")
+        found: dict[str, Measured | str] = {}
+        for side in SIDES:
+            here = trial.side == side
+            part = Part(1, "unlearned", side, table[:, here])
+            found[f"js_{side}"] = Measure((part,), joint=True) if here.any() else f"there are no {side} examples"
+        return found

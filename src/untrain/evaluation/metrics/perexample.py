@@ -1,0 +1,64 @@
+"""Each forget example against the oracles' answers on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+
+from untrain.core.records import Observation
+from untrain.evaluation.base import About, Array, Evaluator, Measure, Measured, Part, Prepared
+from untrain.maths.conformal import excess, tails
+from untrain.maths.logits import margins
+
+_UNIT = "standard errors"
+_IDEAL = "what oracles score against other oracles"
+_WEAK = "says that some example stands out and not how an outsider would find it; one odd model among few is not told from many"
+_TAIL = "says little of single examples; grows with the number of oracles, so read it next to its floor"
+_SURE = "remembers: on some forget example the models are surer of the label than retrained models ever are"
+_UNSURE = "over-forgets: on some forget example the models are less sure of the label than retrained models ever are"
+_INF = float("inf")
+
+
+class PerExample(Evaluator):
+    """Largest standardized difference of margins on any forget example, and conformal p-values of all of them together.
+
+    Averages over the forget set hide a model that kept a few of its examples; the largest difference does not.
+
+    Source: ours; conformal p-values after Vovk et al. 2005, the spread after Smyth 2004, eq. 3.
+    """
+
+    scores: ClassVar[Mapping[str, About]] = {
+        "example_max": About(
+            "largest excess of the mean margin over the oracles' on any forget example",
+            _UNIT, _IDEAL, _WEAK, low=-_INF, high=_INF, above=_SURE, margin=1.0,
+        ),
+        "example_min": About(
+            "largest deficit of the mean margin below the oracles' on any forget example",
+            _UNIT, _IDEAL, _WEAK, low=-_INF, high=_INF, above=_UNSURE, margin=1.0,
+        ),
+        "example_fisher": About(
+            "mean over forget examples of minus the logarithm of the conformal p-value of the margin among the oracles'",
+            "nats", _IDEAL, _TAIL, high=_INF, margin=0.1,
+            above="remembers: over the forget set the models are surer of the labels than retrained models",
+            below="over-forgets: over the forget set the models are less sure of the labels than retrained models",
+        ),
+    }  # fmt: skip
+
+    def prepare(self, seen: Observation) -> Array:
+        """Margins, (m, n)."""
+        return margins(seen.logits, seen.labels)
+
+    def evaluate(self, trial: Prepared) -> dict[str, Measured | str]:
+        """Largest excess and deficit, and Fisher's mean."""
+        here = trial.side == "forget"
+        if len(trial.oracle) < 3 or not here.any():
+            return dict.fromkeys(self.scores, "it needs forget examples and at least 3 oracles")
+        ours, theirs = trial.unlearned[:, here], trial.oracle[:, here]
+        z = excess(ours, theirs)[None]
+        whole = {"example_max": z, "example_min": -z, "example_fisher": -np.log(tails(ours, theirs))[None]}
+        return {
+            name: Measure((Part(1, "both", "forget", table),), quantile=None if name == "example_fisher" else 1.0)
+            for name, table in whole.items()
+        }

@@ -1,0 +1,45 @@
+"""Tug-of-war."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+
+from untrain.core.records import SIDES, Observation
+from untrain.evaluation.base import About, Array, Evaluator, Formula, Measure, Measured, Part, Prepared
+from untrain.maths.logits import correct
+
+
+class TugOfWar(Evaluator):
+    """``(1 - |d forget|) (1 - |d retain|) (1 - |d test|)``, each d a difference of accuracy between unlearned and oracle.
+
+    Source: Zhao et al. 2024, arXiv 2406.01257, section 3 (ToW).
+    """
+
+    scores: ClassVar[Mapping[str, About]] = {
+        "tug_of_war": About(
+            "product over forget, retain and test of 1 minus the size of the difference of accuracy to the oracles",
+            "fraction", "1", "accuracy alone, and its sign is lost: too much forgetting and too little look alike",
+        ),
+    }  # fmt: skip
+
+    def prepare(self, seen: Observation) -> Array:
+        """Correctness, (m, n)."""
+        return correct(seen.logits, seen.labels)
+
+    def evaluate(self, trial: Prepared) -> dict[str, Measured | str]:
+        """The product."""
+        terms = []
+        for side in SIDES:
+            here = trial.side == side
+            if not here.any():
+                return {"tug_of_war": f"there are no {side} examples"}
+            ours, theirs = trial.unlearned[:, here], trial.oracle[:, here]
+            terms.append(Measure((Part(1, "unlearned", side, ours), Part(-1, "oracle", side, theirs))))
+        return {"tug_of_war": Formula(tuple(terms), _product)}
+
+
+def _product(*differences: Array) -> Array:
+    return np.asarray(np.prod([1 - np.abs(d) for d in differences], axis=0))

@@ -1,0 +1,104 @@
+"""Promises of observers."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from torch import nn
+
+from untrain.evaluation.base import Array, Prepared
+from untrain.evaluation.observers.base import Observer, Sight
+from untrain.evaluation.scoring.resampling import number
+from untrain.models.inference import logits
+from untrain.training.toy import hold, marked, scatter, small, steady, undone
+
+
+def scene() -> tuple[nn.Module, nn.Module, Sight]:
+    """An original model, one that was retrained without 12 of its 60 examples, and what observers see beside them."""
+    original, problem = small()
+    answers = logits(original, problem.forget, problem.task)[None]
+    return original, _retrained(), Sight(problem.task, problem.forget, problem.retain, problem.init, answers, seed=3)  # type: ignore[arg-type]
+
+
+@lru_cache(maxsize=1)
+def _retrained() -> nn.Module:
+    _, problem = small()
+    return problem.recipe(problem.retain, 1)  # type: ignore[misc]
+
+
+def values(made: Observer, ours: Array, theirs: Array, original: Array, sight: Sight) -> dict[str, float | str]:
+    """Score name -> value, or the reason for which there is none."""
+    side = np.repeat(["forget", "test"], [len(sight.forget), len(sight.test)])
+    found = made.evaluate(Prepared(ours, theirs, side, False, original))
+    return {n: m if isinstance(m, str) else number(m) for n, m in found.items()}
+
+
+def it_leaves_the_model_alone(made: Observer) -> None:
+    """Parameters, buffers, gradients, modes and flags of the model, and the examples, are as they were."""
+    model, _, sight = scene()
+    marked(model)
+    undone(made, model, (sight.forget, sight.test), lambda: made(model, sight))
+
+
+def it_leaves_the_random_state(made: Observer) -> None:
+    """torch's, numpy's and python's."""
+    model, _, sight = scene()
+    steady(made, lambda: made(model, sight))
+
+
+def the_same_seed_finds_the_same(made: Observer) -> None:
+    """Bit for bit, whatever the global random state."""
+    model, _, sight = scene()
+    found = []
+    for noise in (5, 6):
+        scatter(noise)
+        found.append(made(model, sight))
+    hold(bool(np.array_equal(found[0], found[1])), made, "finds two things of one model with one seed")
+
+
+def it_finds_finite_numbers_of_one_shape(made: Observer) -> None:
+    """Arrays of the same shape for all models, so that they can be stacked."""
+    original, retrained, sight = scene()
+    found = [made(model, sight) for model in (original, retrained)]
+    hold(found[0].shape == found[1].shape, made, f"finds arrays of shapes {found[0].shape} and {found[1].shape}")
+    hold(bool(np.isfinite(np.concatenate([f.ravel() for f in found])).all()), made, "finds NaN or infinite values")
+
+
+def every_observed_score_is_explained(made: Observer) -> None:
+    """Each score that it gives has an entry in its glossary, and none is without words."""
+    original, retrained, sight = scene()
+    a, b = (made(model, sight)[None] for model in (original, retrained))
+    unknown = sorted(values(made, a, b, a, sight).keys() - made.scores.keys())
+    hold(not unknown, made, f"gives scores that its glossary lacks: {unknown}")
+    mute = [n for n, about in made.scores.items() if not (about.means and about.unit and about.ideal and about.weak)]
+    hold(not mute, made, f"explains these scores without words: {mute}")
+
+
+def it_finds_nothing_between_a_model_and_itself(made: Observer) -> None:
+    """Scores whose ideal is 0 or 1, and distances, are what they are at their best when unlearned is the oracle."""
+    original, retrained, sight = scene()
+    a, b = (made(model, sight)[None] for model in (original, retrained))
+    same = values(made, b, b, a, sight)
+    best = {n: 1.0 for n, about in made.scores.items() if about.ideal == "1"}
+    best |= {n: 0.0 for n, about in made.scores.items() if about.ideal == "0"}
+    off = {n: v for n, v in same.items() if n in best and not isinstance(v, str) and abs(v - best[n]) > 1e-6}
+    hold(not off, made, f"is not ideal when the unlearned model is the oracle: {off}")
+
+
+def it_is_blind_to_the_order_of_observed_models(made: Observer) -> None:
+    """Models may come in any order."""
+    original, retrained, sight = scene()
+    both = np.stack([made(model, sight) for model in (original, retrained)])
+    there, back = (values(made, held, both, both[:1], sight) for held in (both, both[::-1]))
+    near = all(v == back[n] or (not isinstance(v, str) and abs(v - float(back[n])) < 1e-6) for n, v in there.items())
+    hold(near, made, "depends on the order of models")
+
+
+def it_tells_the_original_from_a_retrained_model(made: Observer) -> None:
+    """What it finds of a model that learned the forget set is not what it finds of one that never saw it."""
+    original, retrained, sight = scene()
+    a, b = (made(model, sight)[None] for model in (original, retrained))
+    same, other = values(made, b, b, a, sight), values(made, a, b, a, sight)
+    apart = [n for n, v in other.items() if not isinstance(v, str) and (isinstance(same[n], str) or abs(v - float(same[n])) > 1e-4)]
+    hold(bool(apart), made, "finds the same of a model that learned the forget set as of one that never saw it")

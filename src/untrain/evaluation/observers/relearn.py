@@ -1,0 +1,111 @@
+"""How long a model takes to learn again what it was to forget."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+from torch import Tensor, nn
+
+from untrain.core.records import Batch, Plan
+from untrain.data.batching import count
+from untrain.data.examples import walk
+from untrain.evaluation.base import About, Array, Formula, Measure, Measured, Part, Prepared
+from untrain.evaluation.observers.base import Observer, Sight
+from untrain.maths.logits import correct, losses
+from untrain.models.inference import logits
+from untrain.training.descend import descend
+from untrain.training.steps import Constant, Steps, epochs_of
+
+LOOKS = 4
+_WEAK = "depends on the step size, and stops counting at the last epoch: read it next to the oracles' value"
+_BELOW = "learns the forget set again faster than retrained models learn it: it was hidden rather than forgotten"
+_ABOVE = "learns the forget set more slowly than retrained models do: over-forgets"
+
+
+class Relearn(Observer):
+    """Epochs of fine-tuning on the forget set until its loss is within a margin of the original models'.
+
+    The whole forget set is looked at four times an epoch, or after every step where an epoch has fewer. A model that does not
+    get there is counted with all epochs. Batches are the same for all models.
+
+    Args:
+        steps: step size and the most epochs.
+        of: what has to come back: 'loss', or 'accuracy' as in the source of the ratio.
+        within: how near: the loss at most ``1 + within`` times the original's, the accuracy at least ``1 - within`` times.
+
+    Source: Golatkar, Achille and Soatto 2020, arXiv 1911.04933 (relearn time); Chundawat et al. 2023, arXiv 2201.05629
+        (Anamnesis index: the ratio of the unlearned model's time to the retrained model's).
+    """
+
+    steps: Steps = Steps(lr=0.01, epochs=50, batch=64, schedule=Constant(), buffers="freeze")
+    of: Literal["loss", "accuracy"] = "loss"
+    within: Annotated[float, Field(gt=0)] = 1.0
+
+    by_original: ClassVar[bool] = True
+    scores: ClassVar[Mapping[str, About]] = {
+        "relearn_time": About(
+            "epochs of fine-tuning on the forget set until it is answered nearly as the original models answer it", "epochs",
+            "the oracles' value", _WEAK, high=math.inf, below=_BELOW, above=_ABOVE, margin=3.0,
+        ),
+        "relearn_gap": About(
+            "oracles' minus unlearned models' epochs of fine-tuning until the forget set is back; above 0: it comes back faster "
+            "than to models that never saw it", "epochs", "0", _WEAK, low=-math.inf, high=math.inf, verdict_of="relearn_time",
+        ),
+        "relearn_ratio": About(
+            "unlearned models' epochs until the forget set is back over the oracles' (Anamnesis index)", "ratio", "1", _WEAK,
+            high=math.inf, verdict_of="relearn_time",
+        ),
+    }  # fmt: skip
+
+    def look(self, model: nn.Module, sight: Sight) -> Array:
+        """Epochs until the forget set is back, (1,)."""
+        pupil, epochs = deepcopy(model), epochs_of(self.steps, None)
+        labels, each = sight.forget.y.cpu().numpy(), count(len(sight.forget), self.steps.batch)
+        goal, every, taken, done = self._goal(sight, labels), max(1, each // LOOKS), 0, False
+
+        def there() -> bool:
+            answers = logits(pupil, sight.forget, sight.task)[None]
+            if self.of == "accuracy":
+                return bool(correct(answers, labels).mean() >= goal)
+            return bool(losses(answers, labels).mean() <= goal)
+
+        def draw(epoch: int) -> Iterator[tuple[Batch, ...]]:
+            nonlocal taken, done
+            for batch in walk(sight.forget, self.steps.batch, np.random.default_rng((sight.seed, epoch))):
+                done = done or (taken % every == 0 and there())
+                if done:
+                    return
+                taken += 1
+                yield (batch,)
+
+        def loss(batch: Batch) -> Tensor:
+            return sight.task.loss(pupil, batch).mean()
+
+        descend(pupil, loss, Plan(epochs, draw, sight.forget, sight.task, each), self.steps)
+        return np.array([taken / each])
+
+    def _goal(self, sight: Sight, labels: Array) -> float:
+        if self.of == "accuracy":
+            return float((1 - self.within) * correct(sight.original, labels).mean())
+        return float((1 + self.within) * losses(sight.original, labels).mean())
+
+    def compare(self, trial: Prepared) -> Mapping[str, Measured | str]:
+        """Time, gap and ratio."""
+        ours, theirs = Part(1, "unlearned", "models", trial.unlearned), Part(1, "oracle", "models", trial.oracle)
+        found: dict[str, Measured | str] = {
+            "relearn_time": Measure((ours,)),
+            "relearn_gap": Measure((theirs, Part(-1, "unlearned", "models", trial.unlearned))),
+            "relearn_ratio": Formula((Measure((ours,)), Measure((theirs,))), _ratio),
+        }
+        if not trial.oracle.mean() > 0:
+            found["relearn_ratio"] = "retrained models answer the forget set as the originals do: there is nothing to relearn"
+        return found
+
+
+def _ratio(ours: Array, theirs: Array) -> Array:
+    return np.asarray(ours / np.maximum(theirs, 1e-9))

@@ -1,0 +1,62 @@
+"""The zero retrain forgetting score, as published."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+import numpy as np
+from scipy.special import softmax
+from torch import nn
+
+from untrain.evaluation.base import About, Array, Measure, Measured, Part, Prepared
+from untrain.evaluation.observers.base import Observer, Sight
+from untrain.maths.divergence import jensen_shannon
+from untrain.models.inference import logits
+
+_WEAK = (
+    "likeness to an untrained network is not likeness to retraining: a retrained model that answers the forget set well scores "
+    "as low as one that never forgot"
+)
+
+
+class Zrf(Observer):
+    """``1 - mean of JS(p_model(x), p_untrained(x))`` over the forget set, the untrained network freshly initialised.
+
+    Args:
+        base: of the logarithm: 'two', by which the score fills [0, 1] as the paper says of it, or 'e', by which it is at
+            least 1 - ln 2.
+
+    Source: Chundawat et al. 2023, arXiv 2205.08096, section on the ZRF metric.
+    Departs: their published code sums neither over classes nor in the order of the formula: ``F.kl_div(log p, m)`` with its
+        default mean is KL(m || p) over the number of classes; the score then lies much nearer to 1.
+    """
+
+    base: Literal["two", "e"] = "two"
+
+    scores: ClassVar[Mapping[str, About]] = {
+        "zrf": About(
+            "1 less the Jensen-Shannon divergence of a model's answers to an untrained network's, mean over the forget set",
+            "similarity", "the oracles' value", _WEAK,
+            below="answers the forget set more surely than retrained models do", margin=0.005,
+            above="answers the forget set more like an untrained network than retrained models do: over-forgets",
+        ),
+        "zrf_gap": About(
+            "oracles' value minus the unlearned models' of: 1 less the Jensen-Shannon divergence to an untrained network's answers",
+            "similarity", "0", _WEAK, low=-1.0, verdict_of="zrf",
+        ),
+    }  # fmt: skip
+
+    def look(self, model: nn.Module, sight: Sight) -> Array:
+        """The score of each example of the forget set, (n,)."""
+        device = next(model.parameters()).device
+        untrained = sight.init(sight.seed).to(device).eval()
+        p, q = (softmax(logits(each, sight.forget, sight.task).astype(np.float64), axis=1) for each in (model, untrained))
+        return np.asarray(1 - jensen_shannon(p, q) ** 2 / (np.log(2) if self.base == "two" else 1.0))
+
+    def compare(self, trial: Prepared) -> Mapping[str, Measured | str]:
+        """The score and its gap."""
+        return {
+            "zrf": Measure((Part(1, "unlearned", "forget", trial.unlearned),)),
+            "zrf_gap": Measure((Part(1, "oracle", "forget", trial.oracle), Part(-1, "unlearned", "forget", trial.unlearned))),
+        }

@@ -1,0 +1,1 @@
+"""From tables to values, intervals, tests and words."""

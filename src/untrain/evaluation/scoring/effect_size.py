@@ -1,0 +1,107 @@
+"""How far unlearned models are from retrained ones, with an error that holds whether they differ or not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from untrain.evaluation.base import Array
+from untrain.evaluation.scoring.resampling import number
+
+ROUNDS = 40  # splits of the oracles, at most
+
+Measure = Callable[[Array, Array, frozenset[str]], Mapping[str, object]]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A difference with its standard error and the degrees of freedom of the error."""
+
+    difference: float
+    error: float
+    freedom: float
+
+    def half(self, level: float, together: int) -> float:
+        """Half the width of an interval that, with ``together`` of its kind, leaves out the truth with a share ``level`` at most.
+
+        Source: Bonferroni; Student's t.
+        """
+        return float(stats.t.ppf(1 - level / (2 * together), self.freedom) * self.error)
+
+
+def of_models(ours: Array, theirs: Array) -> Estimate | None:
+    """Difference of means of one value a model; None where there is one model of each.
+
+    The error is the larger of Student's and Welch's. One unlearned model is held against the spread of the others.
+    """
+    m, k = len(ours), len(theirs)
+    if m + k < 3:
+        return None
+    squares = [float(((v - v.mean()) ** 2).sum()) for v in (ours, theirs)]
+    pooled = sum(squares) / (m + k - 2) * (1 / m + 1 / k)
+    found = Estimate(float(ours.mean() - theirs.mean()), float(np.sqrt(pooled)), m + k - 2)
+    if m > 1 and k > 1:
+        parts = [s / ((n - 1) * n) for s, n in zip(squares, (m, k), strict=True)]
+        apart = sum(parts)
+        if apart > pooled:
+            freedom = apart**2 / sum(p**2 / (n - 1) for p, n in zip(parts, (m, k), strict=True))
+            found = Estimate(found.difference, float(np.sqrt(apart)), freedom)
+    return found
+
+
+def of_groups(measure: Measure, ours: Array, theirs: Array, names: frozenset[str], seed: int = 0) -> dict[str, Estimate]:
+    """What scores of two populations exceed their floor by, both against the same oracles.
+
+    Oracles are split into a group as large as the unlearned one and the rest; unlearned models and that group are both scored
+    against the rest. The error of our score is the jackknife's over our models, or the spread of groups of oracles where that
+    is larger; that of the floor is what is left of it in the mean over all oracles.
+
+    Args:
+        measure: unlearned, oracles and the names of scores -> measures or reasons.
+        ours: what was prepared of the unlearned models, (m, n, ...).
+        theirs: of the oracles, (k, n, ...); with fewer than 2 m there is no estimate.
+        names: the scores.
+        seed: of the splits.
+
+    Returns:
+        Score name -> estimate, where there is one.
+    """
+    m, k = len(ours), len(theirs)
+    if k < 2 * m or k - m < 2:
+        return {}
+    rng = np.random.default_rng((seed, m, k))
+    above: dict[str, list[float]] = {name: [] for name in names}
+    floors: dict[str, list[float]] = {name: [] for name in names}
+    for _ in range(ROUNDS):
+        order = rng.permutation(k)
+        rest = theirs[order[m:]]
+        real, floor = measure(ours, rest, names), measure(theirs[order[:m]], rest, names)
+        for name in names:
+            a, b = real.get(name), floor.get(name)
+            if a is not None and b is not None and not isinstance(a, str) and not isinstance(b, str):
+                floors[name].append(number(b))  # type: ignore[arg-type]
+                above[name].append(number(a) - floors[name][-1])  # type: ignore[arg-type]
+    spreads = _jackknife(measure, ours, theirs, names) if m > 2 else {}
+    found = {}
+    for name in names:
+        if len(floors[name]) == ROUNDS:
+            group = float(np.std(floors[name], ddof=1)) / np.sqrt(1 - m / k)  # the groups are drawn from k oracles, not from all
+            error = float(np.hypot(max(spreads.get(name, 0.0), group), group * np.sqrt(m / k)))
+            found[name] = Estimate(float(np.mean(above[name])), error, k - 1)
+    return found
+
+
+def _jackknife(measure: Measure, ours: Array, theirs: Array, names: frozenset[str]) -> dict[str, float]:
+    """Standard error of each score over our models, where it can be had without one of them."""
+    m = len(ours)
+    each = [measure(np.delete(ours, at, axis=0), theirs, names) for at in range(m)]
+    found = {}
+    for name in names:
+        values = [e.get(name) for e in each]
+        if not any(v is None or isinstance(v, str) for v in values):
+            numbers = np.array([number(v) for v in values])  # type: ignore[arg-type]
+            found[name] = float(np.sqrt((m - 1) / m * ((numbers - numbers.mean()) ** 2).sum()))
+    return found

@@ -1,0 +1,188 @@
+"""Tests of scores against retraining, all of a method's together, with the share of false alarms that was asked for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from untrain.core.records import Observation
+from untrain.evaluation.base import About, Array, Evaluator, Prepared, Verdict
+from untrain.evaluation.scoring.effect_size import Estimate, of_groups, of_models
+from untrain.evaluation.scoring.resampling import aims_at_zero, joint, number, per_model
+from untrain.maths import permutation
+
+LEVEL = 0.05
+SPLITS = 200
+_STEADY = 50  # no error is taken for smaller than this part of the margin, so that chance agreement is no evidence
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """What an evaluator prepared of each population: 'original' (may lack), 'unlearned' and 'oracle'."""
+
+    evaluator: Evaluator
+    ready: Mapping[str, Array]
+
+
+@dataclass(frozen=True, eq=False)
+class Tested:
+    """A score in all splits: difference between the groups and its standard error, (b,) each; the first split is the real one.
+
+    ``estimate`` is how far the real groups are apart, where it was asked for and can be had.
+    """
+
+    about: About
+    difference: Array
+    error: Array
+    estimate: Estimate | None = None
+
+    @property
+    def sizes(self) -> Array:
+        """Size of the studentized difference in each split, (b,); of a distance, which cannot be too small, only upwards."""
+        scaled = self.difference / self.error
+        return np.asarray(np.maximum(scaled, 0.0) if distance(self.about) else np.abs(scaled))
+
+
+def verdicts(
+    cases: Sequence[Case], seen: Observation, level: float = LEVEL, splits: int = SPLITS, seed: int = 0
+) -> dict[str, Verdict]:
+    """The verdict on each tested score of one method.
+
+    *Distinguishable.* Unlearned and retrained models are pooled. Were unlearning retraining, any split of the pool into groups
+    of these sizes would be as likely as the real one, whatever the law of their answers. A score is distinguishable when the
+    real split's studentized difference is among the greatest that any tested score shows in any split. So of methods that are
+    retraining no more than a share ``level`` is called distinguishable by any score.
+
+    *Indistinguishable.* That test says nothing of how far models are apart that do differ. The interval does: Student's for
+    scores that each model has, a jackknife and disjoint groups of oracles for others, wide enough for all tested scores
+    together. Where it lies within the margin the models pass for equal, though they may differ by less.
+
+    The examples are taken as they are: a verdict is about them.
+
+    Args:
+        cases: what each evaluator prepared of the method's models, the oracles and the originals.
+        seen: sides and labels of the examples.
+        level: share of false alarms, over all scores.
+        splits: at most so many splits.
+        seed: of their drawing.
+
+    Source: Westfall and Young 1993 (max-T); Chung and Romano 2013 (studentized permutation); two one-sided tests of
+        equivalence by an interval (Schuirmann 1987).
+    """
+    if not cases:
+        return {}
+    m, k = (len(cases[0].ready[name]) for name in ("unlearned", "oracle"))
+    orders = permutation.splits(m + k, m, splits, seed)
+    held = tested(cases, seen, orders, m, estimated=True)
+    if not held:
+        return {}
+    sizes = {name: t.sizes for name, t in held.items()}
+    greatest = np.max(list(sizes.values()), axis=0)
+    able = can_decide(m, k, level, splits)
+    needed = math.ceil(1 / level - 1e-9) - 1
+    few = f"{m} unlearned and {k} retrained models have {len(orders)} splits"
+    few += f": for one unlearned model at least {needed} retrained ones are needed" if m == 1 else ": more of both are needed"
+    found = {}
+    for name, t in held.items():
+        # Splits that agree but for rounding are ties, and a tie is no evidence.
+        p = float(np.mean(greatest >= sizes[name][0] * (1 - 1e-9)))
+        margin, d = float(t.about.margin or 0.0), float(t.difference[0] if t.estimate is None else t.estimate.difference)
+        unable = Verdict("too few models", d, None, None, p, margin, level, few)
+        found[name] = _judge(t, p, level, len(held)) if able else unable
+    return found
+
+
+def tested(cases: Sequence[Case], seen: Observation, orders: Array, size: int, estimated: bool) -> dict[str, Tested]:
+    """Each tested score in splits of the pooled models.
+
+    Args:
+        cases: what each evaluator prepared.
+        seen: sides and labels.
+        orders: of the pooled models, unlearned first, (b, m + k), as ``permute.splits`` gives them.
+        size: number of unlearned models.
+        estimated: whether the real groups' difference is estimated too.
+    """
+    found: dict[str, Tested] = {}
+    for case in cases:
+        found |= _tested(case, seen, orders, size, estimated)
+    return found
+
+
+def can_decide(ours: int, theirs: int, level: float, splits: int = SPLITS) -> bool:
+    """Whether so many models have splits enough for anything to be called distinguishable."""
+    return min(math.comb(ours + theirs, ours), splits) * level >= 1 - 1e-9
+
+
+def distance(about: About) -> bool:
+    """Whether a score is a distance to the oracles: at least 0, and best there."""
+    return about.low == 0 and aims_at_zero(about)
+
+
+def blinded(found: Mapping[str, Verdict], original: Mapping[str, Verdict]) -> dict[str, Verdict]:
+    """Verdicts with a mark on those of scores that do not tell the original from the oracles either."""
+    told = {name for name, v in original.items() if v.says == "distinguishable"}
+    return {name: replace(v, blind=bool(original) and name not in told) for name, v in found.items()}
+
+
+def _tested(case: Case, seen: Observation, orders: Array, size: int, estimated: bool) -> dict[str, Tested]:
+    """Differences of each score that has a margin and a value, in all splits."""
+    abouts = {name: a for name, a in case.evaluator.scores.items() if a.margin is not None}
+    if not abouts:
+        return {}
+    pool = np.concatenate([case.ready["unlearned"], case.ready["oracle"]])
+    noisy = bool(np.any(seen.labels != seen.true))
+
+    def measure(ours: Array, theirs: Array, only: frozenset[str]) -> Mapping[str, object]:
+        return case.evaluator.evaluate(Prepared(ours, theirs, np.asarray(seen.side), noisy, case.ready.get("original"), only))
+
+    found, anew = {}, {}
+    wanted = frozenset(abouts)
+    real = measure(case.ready["unlearned"], case.ready["oracle"], wanted)
+    whole = measure(pool, pool, wanted)
+    for name, about in abouts.items():
+        here, everyone = real.get(name), whole.get(name)
+        if here is None or isinstance(here, str):
+            continue
+        if not isinstance(everyone, str) and not joint(everyone) and len(values := per_model(everyone)):  # type: ignore[arg-type]
+            estimate = of_models(values[:size], values[size:]) if estimated else None
+            found[name] = _steady(about, *permutation.differences(values, orders, size), estimate)
+        else:
+            anew[name] = about
+    if anew:
+        wanted = frozenset(anew)
+        each = [measure(pool[order[:size]], pool[order[size:]], wanted) for order in orders]
+        estimates = of_groups(measure, case.ready["unlearned"], case.ready["oracle"], wanted) if estimated else {}
+        for name, about in anew.items():
+            values = np.array([number(e[name]) for e in each])  # type: ignore[arg-type]
+            found[name] = _steady(about, *permutation.apart(values), estimates.get(name))
+    return found
+
+
+def _steady(about: About, difference: Array, error: Array, estimate: Estimate | None) -> Tested:
+    least = (about.margin or 0.0) / _STEADY
+    held = None if estimate is None else replace(estimate, error=max(estimate.error, least))
+    return Tested(about, difference, np.maximum(error, least), held)
+
+
+def _judge(t: Tested, p: float, level: float, together: int) -> Verdict:
+    """The verdict from the interval of the real groups' difference and from the test of all splits."""
+    margin, seen = float(t.about.margin or 0.0), t.estimate
+    d = float(t.difference[0]) if seen is None else seen.difference
+    low, high = (None, None) if seen is None else (d - seen.half(level, together), d + seen.half(level, together))
+    if low is not None and high is not None and high <= margin and (low >= -margin or distance(t.about)):
+        return Verdict("indistinguishable", d, low, high, p, margin, level)
+    if p <= level:
+        more = bool(t.difference[0] > 0)
+        why = (t.about.above if more else t.about.below) or f"{'larger' if more else 'smaller'} than after retraining"
+        return Verdict("distinguishable", d, low, high, p, margin, level, why)
+    room = margin - abs(d)
+    if high is None:
+        why = "to call them equal takes at least twice as many retrained models as unlearned ones"
+    elif room > 0:
+        why = f"about {math.ceil(((high - d) / room) ** 2)} times as many models would narrow the interval to the margin"
+    else:
+        why = "more models would narrow the interval"
+    return Verdict("too few models", d, low, high, p, margin, level, why)

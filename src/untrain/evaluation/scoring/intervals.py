@@ -1,0 +1,129 @@
+"""From tables to scores: value, interval, floor, ceiling, ideal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import numpy as np
+from scipy import stats
+
+from untrain.core.records import Observation, Trial
+from untrain.evaluation.base import About, Array, Evaluator, Formula, Measured, Prepared, Score
+from untrain.evaluation.scoring.resampling import aims_at_zero, cut, drawn, joint, number, per_model, resampled, tables
+from untrain.maths import bootstrap
+
+Measures = Mapping[str, Measured | str]
+
+
+def score(evaluator: Evaluator, trial: Trial, draws: int = 1000, seed: int = 0) -> dict[str, Score]:
+    """All scores of one evaluator on one trial.
+
+    Args:
+        evaluator: what is computed.
+        trial: the original, the unlearned and the oracle models' answers on the same examples.
+        draws: resamples behind each interval.
+        seed: of the resampling.
+    """
+    ready = {name: evaluator.prepare(getattr(trial, name)) for name in ("original", "unlearned", "oracle")}
+    return compare(evaluator, ready, trial.oracle, draws, seed)
+
+
+def compare(
+    evaluator: Evaluator, ready: Mapping[str, Array], seen: Observation, draws: int = 1000, seed: int = 0
+) -> dict[str, Score]:
+    """Scores from prepared populations ``unlearned``, ``oracle`` and, where there are any, ``original``.
+
+    ``seen`` tells sides and labels. Without originals there is no ceiling.
+    """
+    noisy = bool(np.any(seen.labels != seen.true))
+
+    def measure(unlearned: Array, oracle: Array) -> Measures:
+        return evaluator.evaluate(Prepared(unlearned, oracle, np.asarray(seen.side), noisy, ready.get("original")))
+
+    here = measure(ready["unlearned"], ready["oracle"])
+    best = measure(ready["oracle"], ready["oracle"])
+    worst: Measures = measure(ready["original"], ready["oracle"]) if "original" in ready else {}
+    lows = _floors(measure, best, ready["oracle"], len(ready["unlearned"]), seed)
+    found = {}
+    for name, about in evaluator.scores.items():
+        if name not in here:
+            continue
+        ours = here[name]
+        alike = len(ready.get("original", ())) == len(ready["unlearned"])
+        ceiling, ideal = _ceiling(worst.get(name), alike), _ideal(best.get(name), lows.get(name), about)
+        if isinstance(ours, str):
+            found[name] = Score(None, floor=lows.get(name), ceiling=ceiling, ideal=ideal, reason=ours)
+            continue
+        made = _interval(ours, about, draws, seed)
+        band = _band(best.get(name, ""), len(ready["unlearned"]))
+        # Beyond rounding, which differs with the order of summation.
+        under = bool(about.below and band and made.value is not None and made.value < band[0] - 1e-9)
+        bare = f"no floor: it needs {2 * len(ready['unlearned'])} oracles, as many on each side as there are unlearned models"
+        note = about.below if under else None if name in lows or len(ready["oracle"]) >= 2 * len(ready["unlearned"]) else bare
+        found[name] = replace(made, floor=lows.get(name), ceiling=ceiling, ideal=ideal, band=band, note=note)
+    return found
+
+
+def _ideal(best: Measured | str | None, floor: float | None, about: About) -> float | None:
+    """What oracles score: against themselves, or where that would compare a model with itself, against other oracles."""
+    if best is None or isinstance(best, str) or aims_at_zero(about) or not joint(best):
+        return _number(best)
+    return floor
+
+
+def _ceiling(worst: Measured | str | None, alike: bool) -> float | None:
+    """What the originals score; not where the size of a score depends on how many models there are, and they are not as many."""
+    if worst is None or isinstance(worst, str) or (not alike and any(kind == "both" for kind, _, _ in tables(worst))):
+        return None
+    return number(worst)
+
+
+def _number(measured: Measured | str | None) -> float | None:
+    return None if measured is None or isinstance(measured, str) else number(measured)
+
+
+def _interval(measured: Measured, about: About, draws: int, seed: int) -> Score:
+    """Value and interval."""
+    value = number(measured)
+    low, high = bootstrap.basic(value, drawn(measured, draws, seed), about.low, about.high)
+    return Score(value, low, high, resampled=resampled(measured))
+
+
+def _floors(
+    measure: Callable[[Array, Array], Measures], best: Measures, oracle: Array, size: int, seed: int, splits: int = 40
+) -> dict[str, float]:
+    """What disjoint groups of oracles score against each other, averaged over splits; its size where the ideal is 0.
+
+    The groups have as many models as the unlearned population has, where there are enough oracles, else half of them. A
+    score whose size depends on the number of models, as a divergence between populations does, has no floor then.
+    """
+    count = len(oracle)
+    half = min(size, count // 2)
+    there = {n: m for n, m in best.items() if not isinstance(m, str)}
+    linked = {n for n, m in there.items() if joint(m)}
+    if half == 0:
+        return {}
+    rng = np.random.default_rng((seed, count))
+    orders = [rng.permutation(count) for _ in range(splits if count > 2 else 1)]
+    groups = [(order[:half], order[half : 2 * half]) for order in orders]
+    found = {n: [number(cut(m, a, b)) for a, b in groups] for n, m in there.items() if n not in linked}
+    if half == size and len(found) < len(best):
+        for a, b in groups[:8]:
+            for name, m in measure(oracle[a], oracle[b]).items():
+                if name not in there or name in linked:
+                    found.setdefault(name, []).extend([] if isinstance(m, str) else [number(m)])
+    centred = {n for n, m in best.items() if not isinstance(m, str) and not joint(m) and abs(number(m)) < 1e-12}
+    return {n: float(np.mean(np.abs(v) if n in centred else v)) for n, v in found.items() if v}
+
+
+def _band(best: Measured | str, size: int) -> tuple[float, float] | None:
+    """Prediction interval for the score of ``size`` further oracles, from the spread over oracles (Student's t)."""
+    if isinstance(best, str | Formula):
+        return None
+    each = per_model(best)
+    count = len(each)
+    if count < 3:
+        return None
+    half = float(stats.t.ppf(0.975, count - 1) * np.std(each, ddof=1) * np.sqrt(1 / count + 1 / size))
+    return number(best) - half, number(best) + half

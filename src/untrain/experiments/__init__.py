@@ -1,0 +1,1 @@
+"""From a scenario and methods to results."""

@@ -1,0 +1,1 @@
+"""Models and outputs that others made."""

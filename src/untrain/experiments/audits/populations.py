@@ -1,0 +1,253 @@
+"""From arrays as they were given to populations that can be compared, each checked at the door."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from untrain.core.errors import DataError
+from untrain.core.prints import array_digest
+from untrain.evaluation.scoring.margins_only import embedded
+from untrain.evaluation.validation import alike, answers, ids_of, labels_of, observation, one_each, sides_of, varied
+from untrain.experiments.audits.array_files import answers_in, column_in, sides_in
+from untrain.maths.logits import margins
+
+Array = np.ndarray[Any, Any]
+Kind = Literal["logits", "margins", "margins and labels"]
+
+
+@dataclass(frozen=True, eq=False)
+class Told:
+    """What was said of the examples: arrays, or files of them.
+
+    Args:
+        labels: one a row.
+        sides: 'forget', 'retain' or 'test', one a row; a .csv file of two columns has ids and sides.
+        ids: one a row; rows are numbered from 0 when there are none.
+        forget: ids of the examples to forget, in the place of sides.
+        retain: ids of those that stayed; without them all that are neither forgotten nor tested on.
+        test: ids of those that no model saw.
+    """
+
+    labels: Any = None
+    sides: Any = None
+    ids: Any = None
+    forget: Any = None
+    retain: Any = None
+    test: Any = None
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """The examples that all models were asked about: labels as given and true, sides and ids, (n,) each."""
+
+    labels: Array | None
+    true: Array | None
+    side: Array
+    ids: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """Populations that can be compared.
+
+    Args:
+        frame: the examples.
+        models: 'unlearned', 'oracles' and, where there are any, 'originals': logits (m, n, c) or margins (m, n).
+        kind: which of the two, and whether labels are known beside margins.
+        notes: what a reader of the scores must know.
+    """
+
+    frame: Frame
+    models: Mapping[str, Array]
+    kind: Kind
+    notes: tuple[str, ...] = ()
+
+    def rows(self, who: str) -> Any:
+        """Logits (n, c) of each model of a population, one after the other."""
+        labels = self.frame.labels if self.kind == "margins and labels" else None
+        return (row if self.kind == "logits" else embedded(row, labels)[0] for row in self.models[who])
+
+
+def gathered(arrays: Mapping[str, Any], told: Told, known: Frame | None = None) -> Given:
+    """What was given, in one order of examples.
+
+    Args:
+        arrays: name of each population -> what ``answers_in`` takes.
+        told: what was said of the examples.
+        known: the examples, where a scenario knows them; then ``told`` is empty.
+
+    Raises:
+        DataError: something is missing, or the arrays do not go together.
+    """
+    parts = {who: answers_in(given, who) for who, given in arrays.items()}
+    frame, rows, notes = _frame(parts, told) if known is None else (known, None, ())
+    found = {who: _whole(part, frame.side if rows is None else rows, who) for who, part in parts.items()}
+    if rows is not None and len(keep := np.flatnonzero(rows != "")) < len(rows):
+        found = {who: np.asarray(array[:, keep]) for who, array in found.items()}
+    thin = [who for who, array in found.items() if array.ndim == 2]
+    if thin and len(thin) < len(found):
+        if frame.labels is None:
+            raise DataError(f"{thin[0]} are margins and others are logits: give labels, from which margins of logits follow")
+        notes = (*notes, f"of {', '.join(thin)} only margins were given, so all are compared by margins")
+        found = {who: a if a.ndim == 2 else margins(a, frame.labels) for who, a in found.items()}
+    if not thin and frame.labels is None:
+        raise DataError("labels are missing: logits say nothing without them; give one whole number for each example (--labels)")
+    _check(found, frame)
+    kind: Kind = "logits" if not thin else "margins" if frame.labels is None else "margins and labels"
+    return Given(frame, found, kind, notes)
+
+
+def _check(found: Mapping[str, Array], frame: Frame) -> None:
+    """All that makes no number fit to be told."""
+    for who, array in found.items():
+        if array.ndim == 2:
+            varied(answers(array[..., None], who), frame.side, who)
+        else:
+            observation(array, np.asarray(frame.labels), frame.side, who=who)
+    alike([(who, a.shape if a.ndim == 3 else (*a.shape, 2)) for who, a in found.items()])
+    prints = {who: [array_digest(np.asarray(row)) for row in array] for who, array in found.items()}
+    for who, held in prints.items():
+        if len(set(held)) < len(held):
+            first = next(i for i, p in enumerate(held) if p in held[:i])
+            raise DataError(
+                f"models {held.index(held[first])} and {first} of the {who} are the same: each has to be a model of its own"
+            )
+    shared = set(prints.get("unlearned", ())) & set(prints.get("oracles", ()))
+    if shared:
+        at = next(i for i, p in enumerate(prints["unlearned"]) if p in shared)
+        raise DataError(f"model {at} of the unlearned is among the oracles: what is compared with itself is always equal")
+
+
+def _frame(parts: Mapping[str, Any], told: Told) -> tuple[Frame, Array, tuple[str, ...]]:
+    """The examples, the side of every row that was given ('' for one that is left out), and notes."""
+    labels = None if told.labels is None else column_in(told.labels, "labels")
+    side, ids = (None, None) if told.sides is None else sides_in(told.sides)
+    if told.ids is not None:
+        ids = column_in(told.ids, "ids")
+    n = next((len(c) for c in (labels, side, ids) if c is not None), None)
+    if side is None and told.forget is None:
+        side = _implied(parts)
+    elif side is None:
+        if n is None:
+            n = next((a.shape[-1] for p in parts.values() for a in _arrays(p) if not isinstance(p, dict)), 0) or len(
+                _implied(parts)
+            )
+        side = listed(np.arange(n) if ids is None else ids_of(ids, n), told)
+    elif any(given is not None for given in (told.forget, told.retain, told.test)):
+        raise DataError("sides were given twice: by --sides and by --forget, --retain or --test; give one of the two")
+    n = len(side)
+    if labels is not None:
+        one_each(labels, n, "labels")
+    names = np.arange(n) if ids is None else ids_of(ids, n)
+    keep = np.flatnonzero(side != "")
+    side_kept = sides_of(side[keep], len(keep))
+    if labels is not None:
+        classes = max((a.shape[-1] for p in parts.values() for a in _arrays(p) if a.ndim == 3), default=2**31)
+        labels = labels_of(labels, n, classes, "labels")[keep]
+    left = f"{n - len(keep)} examples that neither --forget, --retain nor --test names are left out"
+    return Frame(labels, labels, side_kept, names[keep]), side, (left,) if len(keep) < n else ()
+
+
+def _arrays(part: Any) -> list[Array]:
+    return list(part.values()) if isinstance(part, dict) else [part]
+
+
+def _implied(parts: Mapping[str, Any]) -> Array:
+    """Sides of answers that were given side by side."""
+    for who, part in parts.items():
+        if isinstance(part, dict):
+            sizes = {side: array.shape[1] for side, array in _modelled(part, who).items()}
+            return np.repeat(list(sizes), list(sizes.values()))
+    raise DataError("which examples were to be forgotten was not told: give --sides, or --forget and --test with ids")
+
+
+def listed(ids: Array, told: Told) -> Array:
+    """Sides from lists of ids; '' where retained ids were listed and this is not among them.
+
+    Raises:
+        DataError: an id is not there, is listed twice, or in two lists; or the ids to test on are missing.
+    """
+    if told.test is None:
+        raise DataError("ids of test examples are missing (--test): attacks and intervals need examples that no model saw")
+    side = np.full(len(ids), "" if told.retain is not None else "retain", dtype="<U6")
+    place = {str(name): at for at, name in enumerate(ids.tolist())}
+    taken: dict[str, str] = {}
+    for name in ("forget", "retain", "test"):
+        given = getattr(told, name)
+        if given is None:
+            continue
+        words = [str(w) for w in column_in(given, f"{name} ids").ravel().tolist()]
+        if not words:
+            raise DataError(f"the list of {name} ids is empty: name at least one")
+        unknown = [w for w in words if w not in place]
+        if unknown:
+            raise DataError(f"{len(unknown)} {name} ids are none of the {len(ids)} examples', such as {unknown[0]!r}")
+        if len(set(words)) < len(words):
+            twice = next(w for i, w in enumerate(words) if w in words[:i])
+            raise DataError(f"the id {twice!r} is listed twice among the {name} ids")
+        both = [w for w in words if w in taken]
+        if both:
+            raise DataError(
+                f"{len(both)} ids are both in {taken[both[0]]} and in {name}, such as {both[0]!r}: an example has one side"
+            )
+        taken |= dict.fromkeys(words, name)
+        side[[place[w] for w in words]] = name
+    return side
+
+
+def _whole(part: Any, side: Array, who: str) -> Array:
+    """Answers on all examples in their order: logits (m, n, c) or margins (m, n)."""
+    if not isinstance(part, dict):
+        return _axes(part, len(side), who)
+    pieces = _modelled(part, who)
+    counts = {name: int((side == name).sum()) for name in pieces}
+    for name, piece in pieces.items():
+        if piece.shape[1] != counts[name]:
+            raise DataError(f"{who} answer on {piece.shape[1]} {name} examples, and there are {counts[name]}: not the same ones")
+    absent = set(np.unique(side)) - set(pieces) - {""}
+    if absent:
+        raise DataError(f"{who} lack answers on the {min(absent)} examples")
+    first = next(iter(pieces.values()))
+    if any((p.shape[0], p.shape[2:]) != (first.shape[0], first.shape[2:]) for p in pieces.values()):
+        shapes = ", ".join(f"{name} {p.shape}" for name, p in pieces.items())
+        raise DataError(f"{who} differ from side to side in models or classes: {shapes}")
+    out = np.empty((first.shape[0], len(side), *first.shape[2:]), dtype=np.result_type(*(p.dtype for p in pieces.values())))
+    for name, piece in pieces.items():
+        out[:, side == name] = piece
+    return out
+
+
+def _axes(array: Array, n: int, who: str) -> Array:
+    """An array with models first; what an array of two axes is, its length tells."""
+    told = f"{who} have shape {array.shape} and there are {n} examples"
+    if array.ndim == 3 and array.shape[1] == n:
+        return array
+    if array.ndim == 2 and array.shape == (n, n):
+        raise DataError(f"{told}: logits (n, c) of one model or margins (m, n)? give (1, n, c), or fewer models")
+    if array.ndim == 2 and n in array.shape:
+        return array if array.shape[1] == n else array[None]
+    if array.shape == (n,):
+        return array[None]
+    raise DataError(f"{told}: logits (m, n, c), those of one model (n, c), or margins (m, n) of the same examples are needed")
+
+
+def _modelled(part: Mapping[str, Array], who: str) -> dict[str, Array]:
+    """Answers by side with models first, (m, n of the side[, c])."""
+    shapes = [a.shape for a in part.values()]
+    dims = {len(s) for s in shapes}
+    if dims == {3}:
+        return dict(part)
+    if dims == {1}:
+        return {name: a[None] for name, a in part.items()}
+    if dims == {2}:
+        models, classes = ({s[axis] for s in shapes} for axis in (0, 1))
+        if len(models) == 1 and len(classes) > 1:
+            return dict(part)
+        if len(classes) == 1 and len(models) > 1:
+            return {name: a[None] for name, a in part.items()}
+        raise DataError(f"{who} have shapes {shapes} by side, which may be logits or margins: give logits as (m, n, c)")
+    raise DataError(f"{who} have shapes {shapes} by side: logits (m, n, c), or margins (m, n), of each are needed")

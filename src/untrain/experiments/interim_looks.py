@@ -1,0 +1,118 @@
+"""A comparison that is looked at while its models are made, and ends as soon as all is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+from untrain.core.errors import BadInput
+from untrain.evaluation.scoring.hypothesis_tests import LEVEL, can_decide
+
+Document = Mapping[str, Any]
+LEAST = 2  # oracles, for a floor
+MOST = 10  # looks: a test at less than a tenth of 5 % would need more splits of the models than are drawn
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look: how many originals and oracles there are, and at what level scores are tested."""
+
+    seeds: int
+    oracles: int
+    level: float
+
+
+def planned(seeds: int, oracles: int, looks: int, level: float = LEVEL, given: bool = False) -> list[Look]:
+    """Looks at growing numbers of models, the last at all of them, each at an equal share of the level.
+
+    Whatever the data, and whenever it ends, the chance that any of the looks raises a false alarm is at most the sum of theirs
+    (Bonferroni): the level that was asked for. Models are numbered, so that those of one look are among those of the next.
+    Looks at too few models to decide anything are left out, the earliest first, and the others have their share.
+
+    Args:
+        seeds: number of original models in the end, or of unlearned ones that are given.
+        oracles: number of retrained models in the end.
+        looks: how often is looked; 1 only in the end.
+        level: share of false alarms over all looks.
+        given: whether the unlearned models are all there at every look, and only oracles grow.
+
+    Raises:
+        BadInput: there are fewer looks than one, or more than there are numbers of models to look at; or even all models are
+            too few to decide.
+    """
+    if isinstance(looks, bool) or not isinstance(looks, int) or not 1 <= looks <= MOST:
+        raise BadInput(f"looks={looks!r}: a whole number from 1 to {MOST} is needed")
+    if looks > max(1 if given else seeds, oracles - LEAST + 1):
+        raise BadInput(
+            f"looks={looks}: with seeds={seeds} and oracles={oracles} there are not as many numbers of models to look at"
+        )
+    sizes = [
+        (seeds if given else -(-seeds * k // looks), max(min(LEAST, oracles), -(-oracles * k // looks)))
+        for k in range(1, looks + 1)
+    ]
+    while looks > 1 and sizes and not can_decide(*sizes[0], level / len(sizes)):
+        sizes = sizes[1:]
+    if not sizes:
+        enough = next(k for k in count(max(oracles, LEAST)) if can_decide(seeds, k, level))
+        raise BadInput(
+            f"looks={looks}: {seeds} unlearned and {oracles} retrained models are too few to decide anything, at any look: "
+            f"oracles={enough} would do for the last; or leave looks out"
+        )
+    return [Look(*size, level / len(sizes)) for size in sizes]
+
+
+def undecided(rows: Sequence[Mapping[str, Any]]) -> int:
+    """Scores of which there are too few models to tell, over all methods that did not fail."""
+    verdicts = [s.get("verdict") for row in rows if not row["error"] for s in row["scores"].values()]
+    return sum(v is not None and v["says"] == "too few models" for v in verdicts)
+
+
+def looked(
+    plan: Sequence[Look],
+    take: Callable[[Look, dict[str, Any]], Document],
+    drop: Callable[[], object],
+    say: Callable[[str], None],
+) -> Document:
+    """Look after look until every tested score is decided, or no look is left.
+
+    Args:
+        plan: the looks.
+        take: makes the models of a look and gives the scores; what it is told beside goes into the run's record.
+        drop: called after each look that was not the last.
+        say: told in one line what each look found.
+
+    Returns:
+        The document of the last look.
+    """
+    past: list[dict[str, Any]] = []
+    for at, look in enumerate(plan, 1):
+        now = {"seeds": look.seeds, "oracles": look.oracles, "level": look.level}
+        document = take(look, {"level": look.level, "looks": [*past, now], "planned_looks": len(plan)})
+        left = undecided(document["results"])
+        told = (
+            f"look {at} of {len(plan)}: {look.seeds} seeds, {look.oracles} oracles, level {look.level:.3g}: {left} scores undecided"
+        )
+        if not left or at == len(plan):
+            say(f"{told}; {'stopped early' if at < len(plan) else 'the last'}")
+            return document
+        say(f"{told}; going on")
+        past.append(now | {"undecided": left})
+        drop()
+    raise BadInput("no look was planned")
+
+
+def taken(record: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The looks that a run's record tells of, the last with what its rows left undecided; none where it was looked once."""
+    looks = record.get("looks") or []
+    return [*looks[:-1], looks[-1] | {"undecided": undecided(rows)}] if looks else []
+
+
+def summary(record: Mapping[str, Any]) -> list[str]:
+    """What a reader is told of the looks."""
+    if not record.get("looks"):
+        return []
+    count, of, level = len(record["looks"]), record["planned_looks"], record["level"]
+    end = "stopped early, since every tested score was decided" if count < of else "it went on to the last"
+    return [f"{count} of {of} looks were taken, each at level {level:.3g} and so {of * level:.3g} over all; {end}"]

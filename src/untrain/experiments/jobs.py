@@ -1,0 +1,257 @@
+"""Pieces of work that a run is made of: each trains or unlearns one model, and leaves an entry in the store."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from untrain.core.code_digest import code_digest
+from untrain.core.errors import BadInput, DataError, RunFailed, UntrainError
+from untrain.core.metering import metered
+from untrain.core.precision import Precision, computing
+from untrain.core.prints import array_digest, arrays
+from untrain.core.records import Data, Examples, ForgetRequest, take, to_device
+from untrain.core.roles import Learner, Recipe, Scenario, Unlearner
+from untrain.core.spec import canonical, sources
+from untrain.data.requests.resolve import request
+from untrain.experiments.mask_overlap import kept
+from untrain.models.inference import logits
+from untrain.runtime.store import Entry, Store, key_of
+from untrain.training.problem import problem, task_of
+
+Method = Unlearner | Recipe
+Weights = Mapping[str, np.ndarray[Any, Any]]
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What is to be forgotten and, where models had to be asked to know it, what is known of the choice."""
+
+    asked: ForgetRequest
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+Choose = Callable[[Scenario, Data], Chosen]
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """A scenario made real on a device.
+
+    Args:
+        scenario: its spec.
+        data: train, valid and test examples.
+        asked: what is to be forgotten.
+        learner: what trains.
+        retain: rows of the training data that stay.
+        prints: digests of the training data, the retain set, the part to tune on, all that is observed, the true labels
+            and the untrained model.
+        chosen: what is known of the choice, where models had to be asked for it; else empty.
+    """
+
+    scenario: Scenario
+    data: Data
+    asked: ForgetRequest
+    learner: Learner
+    retain: np.ndarray[Any, Any]
+    prints: Mapping[str, str]
+    chosen: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a number may depend on beside its spec.
+
+    Args:
+        device: such as 'cpu' or 'cuda:1'; results depend on its kind.
+        threads: of each process.
+        precision: in which gradient steps compute.
+        compiled: whether models are compiled for their steps.
+        budget: operations at which methods stop, as a share of retraining's; None lets them finish.
+    """
+
+    device: str = "cpu"
+    threads: int = 1
+    precision: Precision = "float32"
+    compiled: bool = False
+    budget: float | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """One model to make: 'original', 'oracle' or 'unlearned', the index-th of its kind."""
+
+    kind: str
+    index: int
+    method: Method | None = None
+
+
+def open_scene(scenario: Scenario, setting: Setting, choose: Choose | None = None) -> Scene:
+    """Load the data of a scenario and draw its request.
+
+    Args:
+        scenario: its spec.
+        setting: where the data are placed.
+        choose: what draws the request; None draws it of the data alone, which not every request can be.
+    """
+    found = scenario.load()
+    if found.train.classes < 2:
+        raise DataError("the training data have one class: there is nothing to tell apart")
+    chosen = Chosen(request(found.train, scenario.asked())) if choose is None else choose(scenario, found)
+    return scene_of(scenario, found, chosen, setting)
+
+
+def scene_of(scenario: Scenario, found: Data, chosen: Chosen, setting: Setting) -> Scene:
+    """The scene of data that are loaded and a request that is drawn."""
+    retain = np.setdiff1d(np.arange(len(found.train)), np.asarray(chosen.asked.rows))
+    learner = scenario.learner()
+    train = print_of(found.train)
+    prints = {
+        "train": train,
+        "retain": print_of(take(found.train, retain)),
+        "valid": print_of(found.valid),
+        "seen": array_digest(*(np.frombuffer(p.encode(), dtype=np.uint8) for p in (train, print_of(found.test)))),
+        "true": array_digest(*((e.y if e.true is None else e.true).cpu().numpy() for e in (found.train, found.test))),
+        "network": network_of(learner, found.train),
+    }
+    placed = Data(*(to_device(e, setting.device) for e in (found.train, found.valid, found.test)))
+    return Scene(scenario, placed, chosen.asked, learner, retain, prints, chosen.facts)
+
+
+def print_of(examples: Examples) -> str:
+    """Digest of examples in their order: inputs, labels and ids, and of the number of classes."""
+    ids, classes = np.asarray(examples.ids).astype(str), np.asarray(examples.classes)
+    return array_digest(examples.x, examples.y, ids, classes)
+
+
+def network_of(learner: Learner, examples: Examples) -> str:
+    """Digest of the untrained model: two functions of one name need not make the same one."""
+    with torch.random.fork_rng(devices=[]):
+        model = learner.init(examples, 0)
+    state = {n: array_digest(np.atleast_1d(a)) for n, a in arrays(model).items()}
+    shape = re.sub(r" at 0x[0-9a-f]+", "", repr(model))  # addresses differ from process to process
+    return hashlib.sha256(f"{shape}{state}".encode()).hexdigest()
+
+
+def seed_of(base: int, kind: str, index: int) -> int:
+    """A seed of its own for each model; those of originals, oracles and methods are drawn apart."""
+    return int.from_bytes(hashlib.sha256(f"{base}/{kind}/{index}".encode()).digest()[:4], "big") >> 1
+
+
+@lru_cache(maxsize=1)
+def engine() -> str:
+    """Digest of the code that every model depends on, whatever its method."""
+    from untrain.models import inference as observed
+    from untrain.training import descend
+    from untrain.training import problem as posed
+    from untrain.training.learners import train
+
+    return hashlib.sha256("".join(map(code_digest, (descend, train, posed, observed))).encode()).hexdigest()[:12]
+
+
+def ingredients(scene: Scene, job: Job, seed: int, setting: Setting) -> dict[str, Any]:
+    """All that the entry of a job depends on."""
+    common = {
+        "engine": engine(), "torch": torch.__version__, "device": torch.device(setting.device).type, "threads": setting.threads,
+        "precision": setting.precision, "compiled": setting.compiled,
+        "seen": scene.prints["seen"],
+    }  # fmt: skip
+    if job.method is None:
+        rows = "train" if job.kind == "original" else "retain"
+        return common | {
+            "kind": "model", "label": f"{job.kind} {job.index} of {type(scene.scenario).__name__}", "data": scene.prints[rows],
+            "learner": canonical(scene.learner), "sources": sources(scene.learner), "network": scene.prints["network"],
+            "seed": seed_of(seed, job.kind, job.index),
+        }  # fmt: skip
+    start = ingredients(scene, Job("original", job.index), seed, setting)
+    if setting.budget is not None:
+        common["budget"] = setting.budget
+    return common | {
+        "kind": "unlearned", "label": f"{job.method!r} on original {job.index} of {type(scene.scenario).__name__}",
+        "model": key_of(start), "forget": scene.asked.digest, "retain": scene.prints["retain"], "valid": scene.prints["valid"],
+        "method": canonical(job.method), "sources": sources(job.method), "seed": seed_of(seed, "method", job.index),
+    }  # fmt: skip
+
+
+def do(scene: Scene, job: Job, seed: int, setting: Setting, store: Store) -> Entry:
+    """Do a job, or find it done."""
+    made = ingredients(scene, job, seed, setting)
+    key = key_of(made)
+    done = store.get(key)
+    if done is not None and done.final:
+        return done
+    with store.alone(key), computing(setting.precision, setting.compiled):
+        done = store.get(key)
+        if done is not None and done.final:
+            return done
+        if done is not None:
+            store.discard(key)
+        if job.method is None:
+            return _train(scene, job, made, store)
+        start = do(scene, Job("original", job.index), seed, setting, store)
+        with store.alone(start.key):  # so that it is not pruned between being found and being read
+            weights = start.tensors("weights")
+        return _unlearn(scene, job.method, start, weights, made, store, setting)
+
+
+def _train(scene: Scene, job: Job, made: dict[str, Any], store: Store) -> Entry:
+    rows = np.arange(len(scene.data.train)) if job.kind == "original" else scene.retain
+    with metered() as meter:
+        model = scene.learner(take(scene.data.train, rows), made["seed"])
+        cost = meter.read()
+    return keep(model, {"logits": ask(scene, model)}, made, {"cost": asdict(cost), "notes": list(meter.notes)}, store)
+
+
+def limit_of(scene: Scene, start: Entry, budget: float) -> float:
+    """Operations that are ``budget`` of retraining's, known before any model is retrained.
+
+    Retraining is reckoned to take the operations of training the original, times the share of examples that stay.
+    """
+    return float(budget * start.record["cost"]["flops"] * len(scene.retain) / len(scene.data.train))
+
+
+def _unlearn(
+    scene: Scene, method: Method, start: Entry, weights: Weights, made: dict[str, Any], store: Store, setting: Setting
+) -> Entry:
+    origin = start.record["ingredients"]["seed"]
+    model = scene.learner.init(scene.data.train, origin)
+    model.load_state_dict({n: torch.from_numpy(a) for n, a in weights.items()})
+    try:
+        posed = problem(scene.data.train, scene.asked, scene.learner, scene.data.valid, made["seed"], origin)
+        limit = None if setting.budget is None else limit_of(scene, start, setting.budget)
+        with metered(limit, f"the budget of {100 * (setting.budget or 0):g} % of retraining") as meter:
+            outcome = method.run(model.eval(), posed)
+        answers = ask(scene, outcome.model)
+        where, bits = ({}, {}) if outcome.mask is None else kept(outcome.mask, outcome.model, posed)
+    except (RunFailed, BadInput) as error:
+        # The same ingredients would fail again: the failure is the result.
+        return store.put(made, {"error": str(error), "cost": {}})
+    except (MemoryError, OSError, UntrainError):
+        raise  # the machine's failure, not the method's
+    except Exception as error:
+        # It may be the machine's failure or lie in code that the key does not see: the next start tries again.
+        text = " ".join(f"{type(error).__name__}: {error}".split())
+        return store.put(made, {"error": text, "again": True, "cost": {}})
+    record: dict[str, Any] = {
+        "cost": asdict(outcome.cost), "guard": asdict(outcome.guard), "layers": {}, "notes": list(meter.notes)
+    }  # fmt: skip
+    return keep(outcome.model, {"logits": answers, **bits}, made, record | where, store)
+
+
+def ask(scene: Scene, model: nn.Module) -> np.ndarray[Any, Any]:
+    """What a model answers on the training set and the test set, (n, c)."""
+    task = task_of(scene.learner)
+    return np.concatenate([logits(model, e, task) for e in (scene.data.train, scene.data.test)])
+
+
+def keep(model: nn.Module, held: Weights, made: dict[str, Any], record: dict[str, Any], store: Store) -> Entry:
+    """The entry of a model: its weights, and in ``held`` its answers and what else is kept of it."""
+    return store.put(made, record, held, {"weights": arrays(model)})

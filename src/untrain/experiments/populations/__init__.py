@@ -1,0 +1,1 @@
+"""Many models on subsets of the data."""

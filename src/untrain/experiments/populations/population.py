@@ -1,0 +1,115 @@
+"""What one trained population serves: memorization, shadow models of attacks, pairs for audits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from untrain.attribution import memorization as leave_out
+from untrain.attribution.memorization import Owed
+from untrain.core.errors import BadInput, suggest
+from untrain.core.population import Population
+from untrain.core.records import Observation
+from untrain.maths import logits as derived
+
+Array = np.ndarray[Any, Any]
+Kind = Literal["correct", "confidence", "margin", "loss"]
+DERIVED = {"correct": derived.correct, "confidence": derived.confidences, "margin": derived.margins, "loss": derived.losses}
+BLOCK = 2048
+
+
+def answers(population: Population, kind: Kind = "margin") -> Array:
+    """One number an answer, float32 (m, n + tests), training examples first.
+
+    Args:
+        population: the models.
+        kind: 'correct' (0 or 1), 'confidence' (probability of the label), 'margin' (its log odds) or 'loss' (in nats).
+    """
+    if kind not in DERIVED:
+        raise BadInput(f"kind={kind!r}{suggest(str(kind), DERIVED)}: one of {', '.join(get_args(Kind))} is needed")
+    m, n = population.logits.shape[:2]
+    out = np.empty((m, n), dtype=np.float32)
+    for start in range(0, n, BLOCK):
+        here = slice(start, start + BLOCK)
+        out[:, here] = DERIVED[kind](population.logits[:, here], population.labels[here])
+    return out
+
+
+def memorization(population: Population, kind: Kind = "correct") -> Owed:
+    """Memorization of each training example, (n,): how much surer models that saw it are of its label.
+
+    Args:
+        population: the models; of examples that fewer than two saw, or fewer than two did not, it is NaN.
+        kind: of answer that is compared; the source's is 'correct'.
+
+    Source: Feldman and Zhang 2020, arXiv 2008.03703, eq. 1.
+    """
+    return leave_out.memorization(answers(population, kind)[:, : population.seen.shape[1]], population.seen)
+
+
+def influence(population: Population, rows: Sequence[int], kind: Kind = "correct") -> Owed:
+    """What some training examples do to the answers on all training and test examples, (rows, n + tests).
+
+    Args:
+        population: the models.
+        rows: of the training data; ``attribute.memorization.influences`` goes through all of them in bounded memory.
+        kind: of answer that is compared.
+
+    Source: Feldman and Zhang 2020, arXiv 2008.03703, eq. 2.
+    """
+    return leave_out.influence(answers(population, kind), population.seen, np.asarray(rows))
+
+
+def shadows(population: Population, kind: Kind = "margin") -> tuple[Array, Array]:
+    """Answers on each training example of the models that saw it and of those that did not, for attacks such as LiRA and RMIA.
+
+    Args:
+        population: the models; ``answers`` has the test examples, which no model saw, and RMIA's population examples.
+        kind: of answer; LiRA takes 'margin', RMIA 'confidence'.
+
+    Returns:
+        Two arrays float32, (most models that saw an example, n) and (most that did not, n), filled up with NaN where there
+        are fewer; in the order of the models.
+    """
+    seen = np.asarray(population.seen)
+    table = answers(population, kind)[:, : seen.shape[1]]
+    return _packed(table, seen), _packed(table, ~seen)
+
+
+def _packed(table: Array, group: Array) -> Array:
+    """The answers of each example's group of models at the top of its column, NaN below."""
+    order = np.argsort(~group, axis=0, kind="stable")[: group.sum(0).max(initial=0)]
+    return np.where(np.take_along_axis(group, order, 0), np.take_along_axis(table, order, 0), np.float32(np.nan))
+
+
+def observations(population: Population, forget: Sequence[int]) -> tuple[Observation, Observation]:
+    """Models that saw all of a forget set and models that saw none of it, as an audit takes them.
+
+    The former are originals, the latter oracles, trained on a fraction of the data; as many of each as are needed for a
+    floor. A set of more than a few examples is whole in a model, or wholly out of it, when the population was drawn with
+    ``Subsets(units=...)`` that make it one unit; ``Subsets(exclude=forget)`` gives oracles alone. What is named 'retain' in
+    them is the other training data, of which each model saw its part.
+
+    Args:
+        population: the models.
+        forget: rows of the training data.
+
+    Returns:
+        Answers of the models that saw all of it, and of those that saw nothing of it; either may be of no model.
+
+    Raises:
+        BadInput: a row is not there.
+    """
+    rows, n = np.asarray(forget), population.seen.shape[1]
+    if rows.ndim != 1 or rows.dtype.kind not in "iu" or not rows.size or rows.min() < 0 or rows.max() >= n:
+        raise BadInput(f"forget holds what is no row: whole numbers from 0 to {n - 1} are needed")
+    side = np.full(len(population.labels), "retain", dtype="<U6")
+    side[rows], side[n:] = "forget", "test"
+    held = population.seen[:, rows]
+
+    def of(models: Array) -> Observation:
+        return Observation(population.logits[models], population.labels, population.true, side, population.ids)
+
+    return of(np.asarray(held.all(1))), of(np.asarray(~held.any(1)))

@@ -1,0 +1,165 @@
+"""What is done for some members of a population, here or in another process."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import gettempdir
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from untrain.core.errors import NotFinite, RunFailed
+from untrain.core.metering import metered
+from untrain.core.precision import computing
+from untrain.core.prints import arrays
+from untrain.core.records import Cost, Examples, take
+from untrain.core.roles import Learner
+from untrain.data.on_disk import OnDisk
+from untrain.models.compatibility import check_fit
+from untrain.models.inference import logits
+from untrain.training import linear_probe
+from untrain.training.problem import task_of
+from untrain.training.stacked.stack import Member, check_answers, train_together
+
+Array = np.ndarray[Any, Any]
+Kind = Literal["stacked", "heads", "alone"]
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """Members to train.
+
+    Args:
+        learner: what trains.
+        members: those that are trained together, or one.
+        kind: 'stacked', 'heads' (stacked, on features that are computed once) or 'alone'.
+        keep: whether weights are wanted too.
+        folder: where the data were laid.
+        files: inputs of train and of what is seen where these lie in files of their own.
+    """
+
+    learner: Learner
+    members: tuple[Member, ...]
+    kind: Kind
+    keep: bool
+    folder: str
+    files: tuple[OnDisk | None, OnDisk | None] = (None, None)
+
+
+@dataclass(frozen=True, eq=False)
+class Made:
+    """Of one member: answers (n, c), weights by name where they are wanted, and its share of the cost."""
+
+    answers: Array
+    weights: Mapping[str, Array]
+    cost: Cost
+
+
+_held: dict[str, tuple[Examples, Examples]] = {}
+_features: dict[str, tuple[Examples, Examples]] = {}
+
+
+@contextmanager
+def scratch(near: Path | None) -> Iterator[Path]:
+    """A folder that is removed in the end; by its name a store knows whose it is, should it be left behind."""
+    folder = Path(near or gettempdir()).resolve() / f"population.{os.getpid()}.{time.monotonic_ns()}"
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def laid(train: Examples, seen: Examples, apart: bool, near: Path | None) -> Iterator[str]:
+    """Lay the data where workers find them: in this process, or in a folder that is removed in the end.
+
+    Args:
+        train: of which members have rows.
+        seen: what models are asked about.
+        apart: whether workers are other processes.
+        near: where the folder is made, such as on a disk that all machines see; None for the system's own place.
+    """
+    with scratch(near) as at:
+        folder = str(at)
+        _held[folder] = (train, seen)
+        for name, part in (("train", train), ("seen", seen)) if apart else ():
+            if not isinstance(part.x, OnDisk):
+                np.save(Path(folder, f"{name}.x.npy"), part.x.cpu().numpy())
+            np.savez(Path(folder, f"{name}.npz"), y=part.y.cpu().numpy(), ids=part.ids, classes=part.classes)
+        try:
+            yield folder
+        finally:
+            for cache in (_held, _features):
+                cache.pop(folder, None)
+
+
+def _data(work: Work) -> tuple[Examples, Examples]:
+    if work.folder not in _held:
+        _held.clear()
+        _features.clear()
+        try:
+            found = [_read(Path(work.folder), name, file) for name, file in zip(("train", "seen"), work.files, strict=True)]
+        except OSError:
+            raise RunFailed(f"a worker does not see {work.folder}: give a store on a disk that all machines share") from None
+        _held[work.folder] = (found[0], found[1])
+    return _held[work.folder]
+
+
+def _read(folder: Path, name: str, file: OnDisk | None) -> Examples:
+    with np.load(folder / f"{name}.npz", allow_pickle=False) as rest:
+        y, ids, classes = torch.from_numpy(rest["y"]), rest["ids"], int(rest["classes"])
+    # Mapped copy-on-write: workers share the pages, and torch does not complain of an array that cannot be written.
+    x = file if file is not None else torch.from_numpy(np.load(folder / f"{name}.x.npy", mmap_mode="c", allow_pickle=False))
+    return Examples(x, y, ids, classes)
+
+
+def do(work: Work) -> list[Made]:
+    """Train the members and ask them.
+
+    Raises:
+        NotFinite: a loss or an answer became NaN or infinite.
+    """
+    train, seen = _data(work)
+    with metered() as meter, computing():
+        made = [_alone(work, work.members[0], train, seen)] if work.kind == "alone" else _together(work, train, seen)
+        cost = meter.read()
+    m = len(made)
+    share = Cost(cost.seconds / m, cost.forward // m, cost.backward // m, cost.flops // m, cost.peak)
+    return [Made(answers, weights, share) for answers, weights in made]
+
+
+def _alone(work: Work, member: Member, train: Examples, seen: Examples) -> tuple[Array, Mapping[str, Array]]:
+    try:
+        model = work.learner(take(train, member.rows), member.seed)
+        answers = logits(model, seen, task_of(work.learner))
+    except NotFinite as error:
+        raise NotFinite(f"the model of seed {member.seed} on {len(member.rows)} examples: {error}") from None
+    return answers, arrays(model) if work.keep else {}
+
+
+def _together(work: Work, train: Examples, seen: Examples) -> list[tuple[Array, Mapping[str, Array]]]:
+    learner, task, name = work.learner, task_of(work.learner), ""
+    models = [learner.init(train, member.seed) for member in work.members]
+    check_fit(models[0].eval(), task, train)
+    if work.kind == "heads":
+        name = f"{linear_probe.head_of(models[0])}."
+        if work.folder not in _features:
+            _features[work.folder] = (linear_probe.features(models[0], train, task), linear_probe.features(models[0], seen, task))
+        train, seen = _features[work.folder]
+        models = [linear_probe.head(model) for model in models]
+    steps = learner.steps  # type: ignore[attr-defined]
+    stack = train_together(models, train, work.members, steps, task)
+    answers = stack.answers(seen, task)
+    check_answers(work.members, answers)
+    kept: list[Mapping[str, Array]] = [{} for _ in models]
+    if work.keep:
+        kept = [{f"{name}{n}": a for n, a in arrays(stack.put_back(at, m)).items()} for at, m in enumerate(models)]
+    return list(zip(answers, kept, strict=True))

@@ -1,0 +1,259 @@
+"""From a stored run to its scores: arithmetic on arrays, with no model and no GPU."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from importlib.metadata import version
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from untrain.core import discovery
+from untrain.core.code_digest import code_digest
+from untrain.core.errors import DataError
+from untrain.core.records import Guard, Observation
+from untrain.core.spec import canonical, sources
+from untrain.evaluation.base import About, Evaluator
+from untrain.evaluation.scoring.assessment import audit, yardstick
+from untrain.evaluation.scoring.group_accuracy import paid
+from untrain.evaluation.scoring.hypothesis_tests import LEVEL
+from untrain.evaluation.scoring.margins_only import OfMargins
+from untrain.evaluation.validation import finite
+from untrain.experiments.interim_looks import summary, taken
+from untrain.experiments.mask_overlap import by_layer, compared, has_mask
+from untrain.experiments.observations import failures, observed, watchers
+from untrain.runtime.store import Entry, Store, key_of
+
+SHARES = {
+    "share_of_retraining": "flops", "share_of_examples": "forward", "share_of_backward": "backward",
+    "share_of_seconds": "seconds", "share_of_peak": "peak",
+}  # fmt: skip
+BREAK_EVEN = "retraining is cheaper from here"
+
+
+def evaluators() -> list[Evaluator]:
+    """One of each evaluator, with its defaults."""
+    return [discovery.load(place.name)() for place in discovery.of_role("evaluator")]
+
+
+def scorers() -> list[Evaluator]:
+    """One of each evaluator and of each observer: all that a glossary tells of."""
+    return evaluators() + [discovery.load(place.name)() for place in discovery.of_role("observer")]
+
+
+def abouts(chosen: Iterable[Evaluator]) -> dict[str, About]:
+    """The glossary of some evaluators: score name -> what it is."""
+    return {name: about for e in chosen for name, about in e.scores.items()}
+
+
+def entries_of(run: Entry, store: Store) -> dict[str, Any]:
+    """The entries of a run's models: 'original', 'oracle' and, by method, 'unlearned'.
+
+    Raises:
+        DataError: one of them is no longer in the store.
+    """
+
+    def fetch(key: str) -> Entry:
+        entry = store.get(key)
+        if entry is None:
+            raise DataError(f"model {key[:12]} of this run is no longer in {store.path}: run the same command again")
+        return entry
+
+    models = run.record["ingredients"]["models"]
+    return {
+        "original": [fetch(k) for k in models["original"]],
+        "oracle": [fetch(k) for k in models["oracle"]],
+        "unlearned": {m["method"]: [fetch(k) for k in m["keys"]] for m in models["methods"]},
+    }
+
+
+def observe(run: Entry, entries: list[Entry], store: Store | None = None) -> Observation:
+    """What some models of a run answered and, with the store, what observers found of them.
+
+    Raises:
+        DataError: an answer is NaN or infinite.
+    """
+    rows = [e.array("logits") for e in entries]
+    for entry, row in zip(entries, rows, strict=True):
+        finite(row, f"model {entry.key[:12]} of run {run.key[:12]}")
+    logits = np.stack(rows)
+    labels, true, side, ids = (np.asarray(run.array(n)) for n in ("labels", "true", "side", "ids"))
+    return Observation(logits, labels, true, side, ids, {} if store is None else observed(run, entries, store))
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """All that a report is made of.
+
+    Args:
+        document: the scores of a run, as ``results`` gives them.
+        original: what the original models answered; None where there are none.
+        oracle: what the oracles answered.
+        unlearned: method -> what its models answered; a method that failed is absent.
+        inputs: the forget examples' inputs, in the order of their rows, (n, ...); None when they are left out or not known.
+    """
+
+    document: dict[str, Any]
+    original: Observation | None
+    oracle: Observation
+    unlearned: dict[str, Observation]
+    inputs: np.ndarray[Any, Any] | None
+
+
+def material(run: Entry, store: Store, document: dict[str, Any], images: bool = True) -> Material:
+    """What a report of a run is made of, from the store."""
+    models = entries_of(run, store)
+    kept = {m: entries for m, entries in models["unlearned"].items() if not any(e.record.get("error") for e in entries)}
+    return Material(
+        document,
+        observe(run, models["original"]) if models["original"] else None,
+        observe(run, models["oracle"]),
+        {m: observe(run, entries) for m, entries in kept.items()},
+        np.asarray(run.array("forget_inputs")) if images and "forget_inputs.npy" in run.record["files"] else None,
+    )
+
+
+def scored(run: Entry, store: Store, chosen: list[Evaluator] | None = None, draws: int = 1000) -> dict[str, Any]:
+    """The document of scores, computed once: a later report of the same run by the same code reads it."""
+    chosen = (evaluators() if chosen is None else chosen) + watchers(run)
+    libraries = {name: version(name) for name in ("numpy", "scipy", "scikit-learn")}
+    made = {
+        "kind": "scores", "label": f"scores of {run.key[:12]}", "run": run.key, "draws": draws, "code": code_digest(results),
+        "libraries": libraries,
+        "evaluators": [canonical(e) for e in chosen], "sources": [sources(e) for e in chosen],
+    }  # fmt: skip
+    key = key_of(made)
+    if any(not e.final for entries in entries_of(run, store)["unlearned"].values() for e in entries):
+        return results(run, store, chosen, draws)  # the next start tries what failed again
+    held = store.get(key)
+    if held is None:
+        with store.alone(key):
+            held = store.get(key) or store.put(made, {"document": results(run, store, chosen, draws)})
+    return dict(held.record["document"])
+
+
+def score_away(key: str, path: str, chosen: list[Evaluator] | None) -> None:
+    """Score a run in another process: its document is then in the store."""
+    store = Store(path)
+    entry = store.get(key)
+    if entry is not None:
+        scored(entry, store, chosen)
+
+
+def results(
+    run: Entry, store: Store, chosen: list[Evaluator] | None = None, draws: int = 1000, level: float | None = None
+) -> dict[str, Any]:
+    """Scores, verdicts, cost and guard of every method of a run, as one JSON-able document.
+
+    Args:
+        run: its entry.
+        store: where the entries of its models are.
+        chosen: the evaluators; None for one of each with its defaults, and the observers that looked at its models.
+        draws: resamples behind each interval.
+        level: share of false alarms of the tests, over all scores of a method; None for the run's own.
+    """
+    chosen = evaluators() + watchers(run) if chosen is None else chosen
+    answers = run.record.get("answers", "logits")
+    if answers != "logits":
+        chosen = [OfMargins(e, labels="labels" in answers) for e in chosen]
+    level = run.record.get("level", LEVEL) if level is None else level
+    models = entries_of(run, store)
+    original = observe(run, models["original"], store) if models["original"] else None
+    held = yardstick(chosen, observe(run, models["oracle"], store), original, level)
+    done = []
+    for method, entries in models["unlearned"].items():
+        row: dict[str, Any] = {
+            "method": method, "scores": {}, "verdict": None, "paid": [], "cost": {}, "guard": {}, "layers": [], "notes": [],
+            "error": None,
+        }  # fmt: skip
+        done.append(row)
+        failed = [e.record["error"] for e in entries if e.record.get("error")]
+        if failed:
+            row["error"] = f"{len(failed)} of {len(entries)} seeds failed: {failed[0]}"
+            continue
+        seen = observe(run, entries, store)
+        scores, row["verdict"] = audit(held, seen, draws)
+        row["paid"] = paid(seen, held.oracle, level) if answers == "logits" else []
+        row["scores"] = {n: asdict(s) for n, s in scores.items()}
+        row["cost"] = cost(entries, models["oracle"])
+        row["guard"] = guard(entries)
+        row["layers"] = by_layer(entries)
+        row["notes"] = notes(entries) + failures(run, entries, store)
+    record = run.record
+    if "setting" not in record:
+        raise DataError(f"run {run.key[:12]} was made by an older untrain: run the same command again")
+    return {
+        "untrain": record["setting"]["untrain"], "run": run.key, "scenario": record["scenario"], "seeds": record["seeds"],
+        "oracles": record["oracles"], "seed": record["seed"], "sizes": record["sizes"], "digest": record["digest"],
+        "answers": answers, "level": level, "looks": taken(record, done), "chosen": record.get("chosen"),
+        "results": done, "overlap": overlap(models["unlearned"]),
+        "oracle_cost": cost(models["oracle"], models["oracle"]), "break_even": break_even(done),
+        "warnings": warnings(record) + [f"{kind} models: {n}" for kind in ("original", "oracle")
+                                         for n in notes(models[kind]) + failures(run, models[kind], store)],
+        "setting": record["setting"],
+    }  # fmt: skip
+
+
+def overlap(unlearned: dict[str, list[Entry]]) -> list[dict[str, Any]]:
+    """What the masks of each pair of methods have in common on the same models."""
+    held = {method: entries for method, entries in unlearned.items() if has_mask(entries)}
+    return [
+        {"one": one, "other": other, **compared(list(zip(held[one], held[other], strict=True)))}
+        for one, other in combinations(held, 2)
+    ]
+
+
+def warnings(record: dict[str, Any]) -> list[str]:
+    """What a reader must know beside the scores."""
+    chosen = record.get("chosen")
+    told = [*([chosen["told"]] if chosen else []), *record.get("warnings", ()), *summary(record)]
+    near = record["duplicates"]
+    if near is not None and near["near"]:
+        told.append(
+            f"{near['near']} of {near['forget']} forget examples have a near-duplicate left in the retain set "
+            f"({near['exact']} exact): what they teach is not forgotten by forgetting them"
+        )
+    if record["seeds"] == 1:
+        told.append("one seed tells nothing of how models differ: intervals leave that out and are too narrow")
+    elif record["seeds"] < 4:
+        told.append(f"{record['seeds']} seeds say little of how models differ: intervals are wide for it")
+    return told
+
+
+def cost(entries: list[Entry], oracles: list[Entry]) -> dict[str, Any]:
+    """Mean cost of some models, and each part of it as a share of retraining's; 'share_of_retraining' is that of operations.
+
+    What models cost that were made elsewhere is not known, and None.
+    """
+
+    def mean(name: str, of: list[Entry]) -> float | None:
+        return float(np.mean([e.record["cost"][name] for e in of])) if all(e.record.get("cost") for e in of) else None
+
+    def share(name: str) -> float | None:
+        part, whole = mean(name, entries), mean(name, oracles)
+        return part / whole if part is not None and whole else None
+
+    plain: dict[str, Any] = {n: mean(n, entries) for n in ("seconds", "forward", "backward", "flops", "peak")}
+    return plain | {name: share(of) for name, of in SHARES.items()}
+
+
+def break_even(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """The line from which on retraining is cheaper, by operations: the share where it is, and the methods at or above it."""
+    shares = {r["method"]: r["cost"].get("share_of_retraining") for r in rows}
+    return {"share": 1.0, "line": BREAK_EVEN, "methods": [m for m, s in shares.items() if s is not None and s >= 1.0]}
+
+
+def notes(entries: list[Entry]) -> list[str]:
+    """What happened while some models were made, each told once."""
+    return list(dict.fromkeys(n for e in entries for n in e.record.get("notes", [])))
+
+
+def guard(entries: list[Entry]) -> dict[str, float | None]:
+    """The guard over seeds: the worst leak, the mean of the rest; None where a model was made elsewhere."""
+    if not all(e.record.get("guard") for e in entries):
+        return {f.name: None for f in fields(Guard)}
+    held = [e.record["guard"] for e in entries]
+    means = {n: float(np.mean([g[n] for g in held])) for n in held[0]}
+    return means | {"outside_mask_max": max(g["outside_mask_max"] for g in held)}

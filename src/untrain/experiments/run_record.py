@@ -1,0 +1,91 @@
+"""The entry of a run: which models it is made of, and all that a report needs beside their answers."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import torch
+
+from untrain.core.records import take
+from untrain.core.spec import canonical
+from untrain.data.near_duplicates import near_duplicates
+from untrain.experiments.jobs import Scene, Setting
+from untrain.runtime.store import Entry, Store, key_of
+
+Models = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How many models a run compares, and the seed that theirs are derived from; None where they were made elsewhere."""
+
+    seeds: int
+    oracles: int
+    seed: int | None
+
+
+def lay(scene: Scene, models: Models, sizes: Sizes, store: Store, setting: Setting, more: Mapping[str, Any] | None = None) -> Entry:
+    """Lay down the run of some models on a scene, or find it there.
+
+    Args:
+        scene: what they were asked about.
+        models: keys of 'original' and 'oracle' models, and by method of those that forgot, as ``entries_of`` reads them.
+        sizes: how many there are.
+        store: where the models are.
+        setting: where and how they were made.
+        more: further facts that a report shows, such as which looks were taken; the run's key depends on them.
+    """
+    made = {"kind": "run", "label": repr(scene.scenario), "scenario": canonical(scene.scenario), "models": models,
+            "true": scene.prints["true"], **(more or {})}  # fmt: skip
+    done = store.get(key_of(made))
+    if done is not None:
+        return done
+    train, rows = scene.data.train, np.asarray(scene.asked.rows)
+    near = near_duplicates(take(train, rows), take(train, scene.retain))
+    how = {"chosen": dict(scene.chosen)} if scene.chosen else {}
+    record = {
+        "scenario": repr(scene.scenario), "classes": train.classes, "digest": scene.asked.digest, "duplicates": near.counts,
+        **facts(sizes, counted(scene)), "setting": words(setting), **how, **(more or {}),
+    }  # fmt: skip
+    inputs = train.x[torch.as_tensor(rows).to(train.x.device)].cpu().numpy()
+    return store.put(made, record, {**asked(scene), "forget_inputs": inputs})
+
+
+def facts(sizes: Sizes, counts: Mapping[str, int]) -> dict[str, Any]:
+    """Numbers of models and of examples, as the record of a run tells them."""
+    return {"seeds": sizes.seeds, "oracles": sizes.oracles, "seed": sizes.seed, "sizes": dict(counts)}
+
+
+def asked(scene: Scene) -> dict[str, np.ndarray[Any, Any]]:
+    """Labels, true labels, side and id of all examples that models of a scene are asked about: training set, then test set."""
+    train, test = scene.data.train, scene.data.test
+    side = np.full(len(train) + len(test), "retain", dtype="<U6")
+    side[np.asarray(scene.asked.rows)], side[len(train) :] = "forget", "test"
+    true = [e.y if e.true is None else e.true for e in (train, test)]
+    return {
+        "labels": np.concatenate([train.y.cpu().numpy(), test.y.cpu().numpy()]),
+        "true": np.concatenate([t.cpu().numpy() for t in true]),
+        "side": side,
+        "ids": np.concatenate([np.asarray(train.ids).astype(str), np.asarray(test.ids).astype(str)]),
+    }
+
+
+def counted(scene: Scene) -> dict[str, int]:
+    """How many examples each set of a scene has."""
+    train = len(scene.data.train)
+    return {"train": train, "forget": len(scene.asked.rows), "retain": len(scene.retain), "test": len(scene.data.test)}
+
+
+def words(setting: Setting | None = None) -> dict[str, Any]:
+    """Where models were made, in words; without a setting they were made elsewhere, and this machine scores them."""
+    machine = f"{platform.machine()} {platform.system()}"
+    versions = {"untrain": version("untrain"), "torch": torch.__version__, "python": platform.python_version()}
+    if setting is None:
+        return {"device": "made elsewhere", "machine": machine, **versions}
+    how = {"precision": setting.precision, "compiled": setting.compiled, "budget": setting.budget}
+    return {"device": setting.device, "threads": setting.threads, **how, "machine": machine, **versions}

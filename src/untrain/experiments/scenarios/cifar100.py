@@ -1,0 +1,60 @@
+"""Small colour photographs in a hundred classes."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from untrain.core.records import Data
+from untrain.core.roles import Architecture, Learner, Noise, Request, Scenario
+from untrain.data.augmentations.base import Augment
+from untrain.data.readers.image_sets import Published, Taken, published
+from untrain.data.requests.random import Random
+from untrain.models.architectures.resnet import ResNet
+from untrain.training.learners.train import Train
+from untrain.training.steps import Count, Steps
+
+HUB = "uoft-cs/cifar100"
+SOURCES = {
+    "fine": Published(hub=HUB, classes=100, label=("fine_label", "label")),
+    "coarse": Published(hub=HUB, classes=20, label=("coarse_label",)),
+}
+
+
+class Cifar100(Scenario):
+    """60,000 photographs of 32 x 32 pixels in 100 classes, which form 20 groups; 10,000 of them to test on.
+
+    Args:
+        request: what is to be forgotten.
+        noise: what is planted in the training labels.
+        path: folder with train.parquet and test.parquet, whole or in parts; empty asks the Hugging Face hub for
+            uoft-cs/cifar100.
+        size: number of training examples, classes balanced; a tenth as many more are to tune on and at most as many to
+            test on. None takes all, a tenth of them to tune on.
+        labels: whether the 100 'fine' classes or their 20 'coarse' groups are learned.
+        model: the network.
+        steps: how it is trained.
+        augment: how training images are changed each time they are seen.
+
+    Source: Krizhevsky 2009.
+    """
+
+    request: Request = Random(fraction=0.1)
+    noise: Noise | None = None
+    path: str = ""
+    size: Count | None = None
+    labels: Literal["fine", "coarse"] = "fine"
+    model: Architecture = ResNet(width=64, depth=18)
+    steps: Steps = Steps(lr=0.1, epochs=30)
+    augment: tuple[Augment, ...] = ()
+
+    def load(self) -> Data:
+        """Train, valid and test, uint8; the id of an image is its row in the part that it is from."""
+        return published(SOURCES[self.labels], Taken(self.path, self.size), self.noise)
+
+    def learner(self) -> Learner:
+        """Training from scratch."""
+        return Train(model=self.model, steps=self.steps, augment=self.augment)
+
+    def asked(self) -> Request:
+        """The request."""
+        return self.request

@@ -1,0 +1,55 @@
+"""Handwritten digits that scikit-learn carries."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from sklearn.datasets import load_digits
+
+from untrain.core.records import Data, Examples, take
+from untrain.core.roles import Architecture, Learner, Noise, Request, Scenario
+from untrain.data.augmentations.base import Augment
+from untrain.data.requests.random import Random
+from untrain.data.splits import stratified
+from untrain.models.architectures.convnet import ConvNet
+from untrain.training.learners.train import Train
+from untrain.training.steps import Steps
+
+SPLIT_SEED = 0
+
+
+class Digits(Scenario):
+    """1,797 real 8 x 8 images of handwritten digits in ten classes: 70 % to learn from, 10 % to tune on, 20 % to test.
+
+    Args:
+        request: what is to be forgotten.
+        noise: what is planted in the training labels.
+        model: the network.
+        steps: how it is trained.
+        augment: how training images are changed each time they are seen.
+
+    Source: Alpaydin and Kaynak 1998, UCI optical recognition of handwritten digits, as in sklearn.datasets.load_digits.
+    """
+
+    request: Request = Random(fraction=0.1)
+    noise: Noise | None = None
+    model: Architecture = ConvNet(width=16)
+    steps: Steps = Steps(lr=0.1, epochs=12, batch=64)
+    augment: tuple[Augment, ...] = ()
+
+    def load(self) -> Data:
+        """Train, valid and test; the id of an image is its place in the source."""
+        bunch = load_digits()
+        y = bunch.target.astype(np.int64)
+        x = torch.from_numpy((bunch.images / 16).astype(np.float32))[:, None]  # (n, 1, 8, 8), 17 levels in [0, 1]
+        everything = Examples(x, torch.from_numpy(y), np.arange(len(y)), 10, true=torch.from_numpy(y))
+        train, valid, test = (take(everything, rows) for rows in stratified(y, (0.7, 0.1, 0.2), SPLIT_SEED))
+        return Data(train if self.noise is None else self.noise.plant(train), valid, test)
+
+    def learner(self) -> Learner:
+        """Training from scratch."""
+        return Train(model=self.model, steps=self.steps, augment=self.augment)
+
+    def asked(self) -> Request:
+        """The request."""
+        return self.request

@@ -1,0 +1,52 @@
+"""Small grey pictures of clothes."""
+
+from __future__ import annotations
+
+from untrain.core.records import Data
+from untrain.core.roles import Architecture, Learner, Noise, Request, Scenario
+from untrain.data.augmentations.base import Augment
+from untrain.data.readers.image_sets import Published, Taken, published
+from untrain.data.requests.random import Random
+from untrain.models.architectures.convnet import ConvNet
+from untrain.training.learners.train import Train
+from untrain.training.steps import Count, Steps
+
+SOURCE = Published(hub="zalando-datasets/fashion_mnist", classes=10)
+
+
+class FashionMnist(Scenario):
+    """70,000 grey pictures of clothes, 28 x 28 pixels in ten classes, 10,000 of them to test on.
+
+    Args:
+        request: what is to be forgotten.
+        noise: what is planted in the training labels.
+        path: folder with train.parquet and test.parquet, whole or in parts; empty asks the Hugging Face hub for
+            zalando-datasets/fashion_mnist.
+        size: number of training examples, classes balanced; a tenth as many more are to tune on and at most as many to
+            test on. None takes all, a tenth of them to tune on.
+        model: the network.
+        steps: how it is trained.
+        augment: how training images are changed each time they are seen.
+
+    Source: Xiao, Rasul and Vollgraf 2017, arXiv 1708.07747.
+    """
+
+    request: Request = Random(fraction=0.1)
+    noise: Noise | None = None
+    path: str = ""
+    size: Count | None = None
+    model: Architecture = ConvNet(width=16)
+    steps: Steps = Steps(lr=0.1, epochs=12)
+    augment: tuple[Augment, ...] = ()
+
+    def load(self) -> Data:
+        """Train, valid and test, uint8; the id of an image is its row in the part that it is from."""
+        return published(SOURCE, Taken(self.path, self.size), self.noise)
+
+    def learner(self) -> Learner:
+        """Training from scratch."""
+        return Train(model=self.model, steps=self.steps, augment=self.augment)
+
+    def asked(self) -> Request:
+        """The request."""
+        return self.request

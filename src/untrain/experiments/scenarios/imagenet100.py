@@ -1,0 +1,68 @@
+"""Photographs in a hundred of ImageNet's classes."""
+
+from __future__ import annotations
+
+from untrain.core.records import Data
+from untrain.core.roles import Architecture, Learner, Noise, Request, Scenario
+from untrain.data.augmentations.base import Augment
+from untrain.data.augmentations.mirror import Mirror
+from untrain.data.augmentations.resizedcrop import ResizedCrop
+from untrain.data.readers.image_sets import Published, Taken, published
+from untrain.data.requests.random import Random
+from untrain.models.architectures.prepared import Prepared
+from untrain.models.architectures.resnet import ResNet
+from untrain.training.learners.train import Train
+from untrain.training.steps import Count, Steps
+
+SIDE, CROP = 160, 128
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+SOURCE = Published(hub="clane9/imagenet-100", classes=100, test="validation", side=SIDE)
+
+
+class ImageNet100(Scenario):
+    """131,689 photographs in 100 classes, 5,000 of them to test on, of which models see 128 x 128 pixels.
+
+    Images are kept as squares of 160 pixels: the shorter side resized, the middle kept. Training crops them at random;
+    wherever else a model is asked, it sees the middle. Pixels are normalised by ImageNet's mean and deviation, but for a model
+    that normalises them itself, such as a checkpoint's.
+
+    Args:
+        request: what is to be forgotten.
+        noise: what is planted in the training labels.
+        path: folder with train.parquet and validation.parquet, whole or in parts; empty asks the Hugging Face hub for
+            clane9/imagenet-100.
+        size: number of training examples, classes balanced; a tenth as many more are to tune on and at most as many to
+            test on. None takes all, a tenth of them to tune on.
+        on_disk: folder where decoded images are kept, 10.1 GB, and from where they are read batch by batch; empty holds
+            them in memory.
+        model: the network, before which images are cropped and normalised.
+        steps: how it is trained.
+        augment: how training images are changed each time they are seen.
+
+    Source: Deng et al. 2009; the set-up of DEL, arXiv 2412.02432, for ResNet-50.
+    Departs: random crops are cut from the kept squares, DEL's from whole originals: what lies beyond the square of an
+        oblong image is never seen in training. What models are asked about is the same, pixel by pixel.
+    """
+
+    request: Request = Random(fraction=0.1)
+    noise: Noise | None = None
+    path: str = ""
+    size: Count | None = None
+    on_disk: str = "~/.untrain/images"
+    model: Architecture = ResNet(depth=50)
+    steps: Steps = Steps(lr=0.1, epochs=100)
+    augment: tuple[Augment, ...] = (ResizedCrop(size=CROP), Mirror())
+
+    def load(self) -> Data:
+        """Train, valid and test, uint8; the id of an image is its row in the part that it is from."""
+        return published(SOURCE, Taken(self.path, self.size, self.on_disk), self.noise)
+
+    def learner(self) -> Learner:
+        """Training from scratch."""
+        mean, std = ((), ()) if self.model.normalises() else (MEAN, STD)
+        prepared = Prepared(model=self.model, crop=CROP, mean=mean, std=std)
+        return Train(model=prepared, steps=self.steps, augment=self.augment)
+
+    def asked(self) -> Request:
+        """The request."""
+        return self.request

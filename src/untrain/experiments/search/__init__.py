@@ -1,0 +1,1 @@
+"""Values for a method's fields, chosen on validation data."""

@@ -1,1 +1,0 @@
-"""Data and a seed to a model."""

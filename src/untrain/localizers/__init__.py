@@ -1,0 +1,1 @@
+"""Which parameters hold the forget set."""

@@ -1,0 +1,215 @@
+"""Copies of a model, each with some of its weights switched off, in one batch where its layers allow that."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from copy import deepcopy
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from untrain.core.precision import HALF
+from untrain.core.records import Batch, Problem, Task, batch_of
+from untrain.maths import selection
+
+CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.GroupNorm, nn.LayerNorm)
+KNOWN = (nn.Linear, *CONVOLUTIONS, *NORMS)
+ROOM = 2**24  # weights of linear layers that all copies together may hold: 64 MB
+
+Spans = Mapping[str, tuple[int, int]]
+
+
+def spans_of(model: nn.Module) -> dict[str, tuple[int, int]]:
+    """Which switches are a parameter's: one a filter where it has three dimensions or more, otherwise one a weight."""
+    spans, made = {}, 0
+    for name, p in model.named_parameters():
+        if p.requires_grad:
+            count = len(selection.rows(p)) if p.ndim > 2 else p.numel()
+            spans[name] = (made, made + count)
+            made += count
+    return spans
+
+
+def spread(values: Tensor, spans: Spans, model: nn.Module, other: float) -> dict[str, Tensor]:
+    """A value of each switch as one of each weight, and ``other`` where a parameter has no switches."""
+    found = {}
+    for name, p in model.named_parameters():
+        if name not in spans:
+            found[name] = torch.full(p.shape, other, dtype=values.dtype, device=values.device)
+        else:
+            part = values[slice(*spans[name])]
+            found[name] = part.repeat_interleave(p.numel() // max(len(part), 1)).reshape(p.shape)
+    return found
+
+
+class Copies(ABC):
+    """Copies of a model: each has switches (g,) of its own, 1 as it is and 0 where weights are off.
+
+    Args:
+        model: the model; a copy of it is held.
+    """
+
+    most: int = 1
+
+    def __init__(self, model: nn.Module):
+        self.model, self.spans = deepcopy(model).eval(), spans_of(model)
+
+    @property
+    def count(self) -> int:
+        """Number of switches."""
+        return max((stop for _, stop in self.spans.values()), default=0)
+
+    @abstractmethod
+    def switched(self, switches: Tensor) -> Any:
+        """Within, the model answers a batch whose e equal parts are those of the copies with ``switches``, (e, g)."""
+
+    @abstractmethod
+    def slopes(self, loss: Tensor, switches: Tensor) -> Tensor:
+        """The sum of ``weight * gradient`` behind each switch, (e, g)."""
+
+
+class OneByOne(Copies):
+    """One copy at a time, of any model: its weights are written."""
+
+    def __init__(self, model: nn.Module):
+        super().__init__(model)
+        self.params = dict(self.model.named_parameters())
+        self.kept = {n: self.params[n].detach().clone() for n in self.spans}
+
+    @contextmanager
+    def switched(self, switches: Tensor) -> Iterator[None]:
+        """The weights, written."""
+        with torch.no_grad():
+            for name, on in spread(switches[0], self.spans, self.model, 1.0).items():
+                if name in self.kept:
+                    self.params[name].copy_(self.kept[name] * on)
+        yield
+
+    def slopes(self, loss: Tensor, switches: Tensor) -> Tensor:
+        """By the gradients of weights."""
+        held = [self.params[n] for n in self.spans]
+        grads = torch.autograd.grad(loss, held, allow_unused=True)
+        found = []
+        for p, g, (start, stop) in zip(held, grads, self.spans.values(), strict=True):
+            wide = torch.zeros_like(p) if g is None else p.detach().to(loss.dtype) * g.to(loss.dtype)
+            found.append(wide.to(loss.dtype).reshape(stop - start, p.numel() // max(stop - start, 1)).sum(1))
+        return torch.cat(found)[None]
+
+
+class InOneBatch(Copies):
+    """All copies at once, of models made of ``KNOWN`` layers: what a layer answers is changed, part by part of the batch.
+
+    To switch a filter off is to take its channel out of what the convolution answers; a switch's slope is its gradient.
+    """
+
+    def __init__(self, model: nn.Module):
+        super().__init__(model)
+        self.of = {id(p): self.spans[n] for n, p in self.model.named_parameters() if n in self.spans}
+        self.model.requires_grad_(False)
+        wide = sum(p.weight.numel() for p in self.model.modules() if isinstance(p, nn.Linear))
+        self.most = max(1, ROOM // max(wide, 1))
+
+    @contextmanager
+    def switched(self, switches: Tensor) -> Iterator[None]:
+        """The layers, each with a hook."""
+        switches.requires_grad_()
+        with ExitStack() as stack:
+            for part in self.model.modules():
+                if any(id(p) in self.of for p in part.parameters(recurse=False)):
+                    stack.callback(part.register_forward_hook(partial(self._hook, switches)).remove)
+            yield
+
+    def slopes(self, loss: Tensor, switches: Tensor) -> Tensor:
+        """By the gradients of switches."""
+        return torch.autograd.grad(loss, switches)[0] * switches.detach()
+
+    def _hook(self, switches: Tensor, part: Any, given: tuple[Tensor, ...], out: Tensor) -> Tensor:
+        """What a layer answers when each equal part of the batch has weights and biases of its own."""
+        copies = len(switches)
+        if len(out) % copies:
+            raise ValueError("the first dimension is not that of examples")
+        weight, bias = (None if id(p) not in self.of else switches[:, slice(*self.of[id(p)])] for p in (part.weight, part.bias))
+        if isinstance(part, nn.Linear) and weight is not None:
+            weights = part.weight * weight.reshape(copies, *part.weight.shape)
+            out = (given[0].reshape(copies, -1, part.in_features) @ weights.mT).reshape(out.shape)
+            out, weight = out if part.bias is None else out + part.bias, None
+        some = weight if weight is not None else bias
+        if some is None:
+            return out
+        last = isinstance(part, nn.Linear | nn.LayerNorm)
+        ones = [1] * (out.ndim - 2)
+        shape = (len(out), *ones, -1) if last else (len(out), -1, *ones)
+
+        def rows(values: Tensor) -> Tensor:
+            return values.repeat_interleave(len(out) // copies, 0).reshape(shape)
+
+        weight, bias = (torch.ones_like(some) if on is None else on for on in (weight, bias))
+        if part.bias is None:
+            return out * rows(weight)
+        # weight * (out - bias) + on * bias, in which nothing is rounded where all is on.
+        return torch.addcmul(rows(part.bias * (bias - weight)), out, rows(weight))
+
+
+def copies_of(model: nn.Module, problem: Problem) -> Copies:
+    """Copies that go through the model together, where that gives the answers that each gives alone.
+
+    Weights in half precision are taken as float32, unless the model itself asks for half.
+    """
+    batch = batch_of(problem.forget, np.arange(min(2, len(problem.forget))), next(model.parameters()).device)
+    wide = _wide(model, problem.task, batch)
+    alone = OneByOne(model if wide is None else wide)
+    if wide is None or not _known(wide):
+        return alone
+    together, batch = InOneBatch(wide), widened(batch, wide)
+    switches = (torch.rand(2, together.count) > 0.1).to(next(alone.model.parameters()))
+    with torch.no_grad():
+        found = []
+        for each in switches:
+            with alone.switched(each[None]):
+                found.append(problem.task.logits(alone.model, batch))
+        try:
+            with together.switched(switches.clone()):
+                both = problem.task.logits(together.model, Batch(torch.cat([batch.x] * 2), torch.cat([batch.y] * 2)))
+        except (ValueError, RuntimeError):
+            return alone
+    wanted = torch.cat(found)
+    return together if torch.allclose(both, wanted, rtol=1e-3, atol=1e-4 * max(1.0, float(wanted.abs().max()))) else alone
+
+
+def widened(batch: Batch, model: nn.Module) -> Batch:
+    """The batch with inputs of full precision, where all weights of the model are of that."""
+    narrow = batch.x.dtype in HALF and not any(p.dtype in HALF for p in model.parameters())
+    return Batch(batch.x.float(), batch.y) if narrow else batch
+
+
+def _wide(model: nn.Module, task: Task, batch: Batch) -> nn.Module | None:
+    """The model in full precision; None where it does not work in it, as it casts its inputs to half by itself."""
+    if not any(p.dtype in HALF for p in model.parameters()):
+        return model
+    made = deepcopy(model).float()
+    try:
+        with torch.no_grad():
+            task.logits(made, widened(batch, made))
+    except (RuntimeError, ValueError):
+        return None
+    return made
+
+
+def _known(model: nn.Module) -> bool:
+    """Whether every parameter that may move is the weight or the bias of a layer of ``KNOWN``, and each filter has a switch."""
+    for part in model.modules():
+        own = [p for p in part.parameters(recurse=False) if p.requires_grad]
+        weight: Any = getattr(part, "weight", None)
+        if not own:
+            continue
+        if type(part) not in KNOWN or any(p is not weight and p is not part.bias for p in own):
+            return False
+        if weight.shape[0] == 1 if isinstance(part, CONVOLUTIONS) else weight.ndim > 1 and not isinstance(part, nn.Linear):
+            return False
+    return True

@@ -1,0 +1,38 @@
+"""Where in a model a parameter lies, from its input to its output."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+
+from untrain.core.records import Problem
+from untrain.models.compatibility import check_fit
+
+
+def from_the_input(model: nn.Module, problem: Problem) -> list[str]:
+    """Names of the parameters in the order in which one example meets their modules; within a module as it declares them.
+
+    A parameter whose module is not called comes after the one that the model declares before it: some modules lend their
+    weights to others, and of some a model makes no use.
+
+    Raises:
+        ModelError: the model does not take such examples.
+    """
+    called: dict[int, int] = {}
+
+    def note(part: nn.Module, given: Any) -> None:
+        called.setdefault(id(part), len(called))
+
+    hooks = [part.register_forward_pre_hook(note) for part in model.modules()]
+    try:
+        check_fit(model, problem.task, problem.forget)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    at = -1
+    order: list[tuple[int, int, str]] = []
+    for name, _ in model.named_parameters():
+        at = called.get(id(model.get_submodule(name.rpartition(".")[0])), at)
+        order.append((at, len(order), name))
+    return [name for *_, name in sorted(order)]

@@ -1,0 +1,72 @@
+"""Promises of localizers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from untrain.core.roles import Localizer
+from untrain.training.toy import UNITS, changes, hold, marked, neuron, scatter, small, steady, undone
+
+
+def its_mask_has_the_shapes_of_the_weights(made: Localizer) -> None:
+    """One bool tensor a parameter."""
+    model, problem = small()
+    bits = made(model, problem).bits
+    for name, p in model.named_parameters():
+        hold(
+            name in bits and bits[name].dtype == torch.bool and bits[name].shape == p.shape,
+            made,
+            f"has no fitting mask of {name!r}",
+        )
+
+
+def it_keeps_the_share_that_was_asked_for(made: Localizer) -> None:
+    """At most ``keep`` and not nothing; exactly, where single weights compete; by tensor, as the one it is ``like``."""
+    model, problem = small()
+    total = sum(p.numel() for p in model.parameters())
+    others: tuple[dict[str, Any], ...] = ({"keep": 0.3}, {"keep": 1.0}) if hasattr(made, "keep") else ()
+    for each in [made, *(replace(made, **other) for other in others)]:
+        counts = {n: int(b.sum()) for n, b in each(model, problem).bits.items()}
+        count, room = sum(counts.values()), int(getattr(each, "keep", 1.0) * total + 1e-9)
+        exact = getattr(each, "per", None) == "weight" or room == total == count
+        hold(0 < count <= room, made, f"keeps {count} of {total} weights where {room} may be")
+        hold(count == room or not exact, made, f"keeps {count} single weights where {room} were asked for")
+        if hasattr(each, "like"):
+            like = {n: int(b.sum()) for n, b in each.like(model, problem).bits.items()}
+            hold(counts == like, made, f"keeps {counts}, and {each.like!r} keeps {like}")
+
+
+def it_finds_a_planted_neuron(made: Localizer) -> None:
+    """Of 12 units it marks what belongs to the one that the forget set wakes more than the rest; ``blind`` says who is excused."""
+    for unit in () if made.blind() else range(UNITS):
+        bits = made(*neuron(unit)).bits
+        # What goes into each unit, and what comes out of it.
+        marked = torch.cat([bits["0.weight"], bits["0.bias"][:, None], bits["2.weight"].T], 1).double().mean(1)
+        rest = marked[torch.arange(UNITS) != unit].mean()
+        hold(bool(marked[unit] > rest), made, f"does not find unit {unit}, the only one that the forget set wakes")
+
+
+def it_leaves_the_model_alone(made: Localizer) -> None:
+    """Parameters, buffers, gradients, modes and flags of the model, and the examples, are as they were."""
+    model, problem = small()
+    marked(model)
+    undone(made, model, (problem.forget, problem.retain), lambda: made(model, problem))
+
+
+def it_leaves_the_random_state(made: Localizer) -> None:
+    """torch's, numpy's and python's."""
+    model, problem = small()
+    steady(made, lambda: made(model, problem))
+
+
+def the_same_seed_gives_the_same_mask(made: Localizer) -> None:
+    """Bit for bit, whatever the global random state."""
+    masks = []
+    for seed in (5, 6):
+        model, problem = small()
+        scatter(seed)
+        masks.append(dict(made(model, problem).bits))
+    hold(not changes(*masks), made, "gives two masks for one seed")

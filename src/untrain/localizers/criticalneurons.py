@@ -1,0 +1,225 @@
+"""Maini's search for the few neurons that hold one example, over all of the forget set."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from untrain.core.errors import BadInput, ModelError, NotFinite
+from untrain.core.metering import Counter, note
+from untrain.core.out_of_memory import in_halves
+from untrain.core.prints import salted
+from untrain.core.records import Batch, Head, Problem, batch_of
+from untrain.core.roles import Localizer
+from untrain.core.sharding import is_sharded
+from untrain.localizers._ablation import Copies, copies_of, spread, widened
+from untrain.localizers._budget import least
+from untrain.maths import selection
+from untrain.training.gradients import check_depends
+from untrain.training.process_group import team
+from untrain.training.steps import Count, Keep
+
+# Examples at a time, noise repetitions counted: more of them leave a CPU's caches and cost half as much again each.
+ROWS, ROWS_ON_A_GPU = 256, 1024
+
+
+class CriticalNeurons(Localizer):
+    """Keep what has to be set to zero, filter by filter, until the examples of the forget set are predicted wrong.
+
+    For each example the filter, or the weight of a layer without filters, of the largest ``sum of weight * gradient`` of
+    ``mean loss(companions) - loss(example)`` goes, until the prediction flips or nothing lowers that objective. The mask is
+    the union over the forget set.
+
+    Args:
+        companions: other examples whose loss is to stay low; as many as there are where there are fewer.
+        noises: number of repetitions with Gaussian noise of 1 % of the inputs' norm; answers are averaged.
+        beside: whether companions come from the 'forget' set or the 'retain' set.
+        most: removals after which the search for an example ends.
+        keep: share of the parameters that the mask holds at most; what was removed for most examples comes first.
+        head: whether the classifier moves in 'full', where 'masked' only, or stays 'frozen'.
+
+    Source: Maini et al. 2023, arXiv 2307.09542, section 4.2; neuron_flipping/attribution_utils.py of its code; as a localizer
+        DEL, arXiv 2412.02432, section 4 (CritMem).
+    Departs: 16 companions and one noise by default where the code has a batch of 512 (the example among them) and 5; the
+        code never ends where no removal lowers the objective, and forgets which filters it removed.
+    """
+
+    companions: Count = 16
+    noises: Count = 1
+    beside: Literal["forget", "retain"] = "forget"
+    most: Count = 200
+    keep: Keep = 1.0
+    head: Head = "full"
+
+    def localize(self, model: nn.Module, problem: Problem) -> dict[str, Tensor]:
+        """The mask."""
+        if any(map(is_sharded, model.parameters())):
+            raise BadInput("CriticalNeurons removes whole filters, and this model is sharded: search on a model that is not")
+        copies, crew = copies_of(model, problem), team()
+        rows = range(len(problem.forget)) if crew is None else range(*crew.share(len(problem.forget)))
+        found = search(copies, problem, self, rows)
+        votes = torch.zeros(copies.count, device=next(model.parameters()).device)
+        for each in found:
+            votes[list(each.removed)] += 1
+        counts = [sum(bool(f.removed) for f in found), sum(not f.flipped for f in found)]
+        if crew is not None:
+            crew.sum([votes])
+            counts = list(map(int, crew.total(*counts)))
+        removed, stayed = counts
+        if not removed:
+            why = "no removal makes one less likely" if stayed else "no example of the forget set is predicted right"
+            raise ModelError(f"CriticalNeurons found nothing to remove, as {why}: take another localizer, such as WeightedGrad")
+        if stayed:
+            note(f"the predictions of {stayed} of {len(problem.forget)} examples did not flip")
+        chosen = self._within(votes, spread(torch.ones_like(votes), copies.spans, model, 0.0), copies, model)
+        return {n: b > 0 for n, b in spread(chosen.float(), copies.spans, model, 0.0).items()}
+
+    def _within(self, votes: Tensor, ones: dict[str, Tensor], copies: Copies, model: nn.Module) -> Tensor:
+        """The switches of the union, those with most votes while the budget lasts, (g,).
+
+        Raises:
+            ModelError: the budget holds not even one.
+        """
+        total = sum(p.numel() for p in model.parameters())
+        sizes = torch.cat(
+            [
+                torch.full((stop - start,), ones[n].numel() // max(stop - start, 1), device=votes.device)
+                for n, (start, stop) in copies.spans.items()
+            ]
+        )
+        room, union = selection.budget(self.keep, total), votes > 0
+        held = int(sizes[union].sum())
+        if held <= room:
+            if self.keep < 1:
+                note(f"a budget of {room} of {total} weights is not met: the searches removed {held}")
+            return union
+        chosen = selection.whole(votes, sizes, room) & union
+        if not bool(chosen.any()):
+            best = int(sizes[votes.argmax()])
+            raise ModelError(f"a budget of {room} of {total} weights holds no filter: {least(best, total)}")
+        return chosen
+
+
+class Found(NamedTuple):
+    """What was removed for an example, as indices of switches in their order, and whether its prediction flipped."""
+
+    row: int
+    removed: tuple[int, ...]
+    flipped: bool
+
+
+@dataclass(eq=False)
+class _Search:
+    row: int
+    others: np.ndarray[Any, Any]
+    draw: torch.Generator
+    removed: list[int] = field(default_factory=list)
+
+
+def search(copies: Copies, problem: Problem, how: CriticalNeurons, rows: range) -> list[Found]:
+    """The removals for some examples of the forget set, in their order."""
+    pool = problem.forget if how.beside == "forget" else problem.retain
+    room = min(how.companions, len(pool) - (how.beside == "forget"))
+    size = max(1, min(len(rows), copies.most, _rows(copies) // (how.noises * (room + 1))))
+
+    def begun(row: int) -> _Search:
+        rng = np.random.default_rng((problem.seed, row))
+        at = rng.choice(len(pool) - (how.beside == "forget"), room, replace=False)
+        at += (at >= row) if how.beside == "forget" else 0
+        return _Search(row, at, torch.Generator().manual_seed(salted(int(rng.integers(2**31)))))
+
+    def work(size: int) -> list[Found]:
+        counter, todo, active, found = Counter(), deque(rows), list[_Search](), list[Found]()
+        while todo or active:
+            while todo and len(active) < size:
+                active.append(begun(todo.popleft()))
+            count = len(active) * (room + 1) * how.noises
+            flipped, best = counter.step(count, lambda: _step(copies, problem, how, active))
+            for each, done, switch in zip(list(active), flipped, best, strict=True):
+                if done or switch is None or len(each.removed) == how.most:
+                    active.remove(each)
+                    found.append(Found(each.row, tuple(each.removed), done))
+                else:
+                    each.removed.append(switch)
+        return sorted(found)
+
+    return in_halves(work, size, "the search for neurons") if rows else []
+
+
+def _rows(copies: Copies) -> int:
+    return ROWS if next(copies.model.parameters()).device.type == "cpu" else ROWS_ON_A_GPU
+
+
+def _step(copies: Copies, problem: Problem, how: CriticalNeurons, active: list[_Search]) -> tuple[list[bool], list[int | None]]:
+    """Of each search, whether its example is predicted wrong, and what is best removed next; None if nothing helps."""
+    first, e = next(copies.model.parameters()), len(active)
+    device, switches = first.device, torch.ones(e, copies.count, dtype=first.dtype, device=first.device)
+    for at, each in enumerate(active):
+        switches[at, each.removed] = 0
+    pool = problem.forget if how.beside == "forget" else problem.retain
+    sets = [(problem.forget, np.array([[s.row] for s in active])), (pool, np.stack([s.others for s in active]))]
+    parts = [widened(batch_of(part, rows.flatten(), device), copies.model) for part, rows in sets if rows.size]
+    x = torch.cat([p.x.reshape(e, -1, *p.x.shape[1:]) for p in parts], 1)  # (e, b, ...), the example itself first
+    y = torch.cat([p.y.reshape(e, -1) for p in parts], 1)
+    weights = torch.full(y.shape, 1 / y.shape[1], device=device)
+    weights[:, 0] = -1
+    noisy = _Noisy(copies.model, [s.draw for s in active], how.noises, _rows(copies))
+    with copies.switched(switches):
+        losses = problem.task.loss(noisy, Batch(x.flatten(0, 1), y.flatten())).reshape(y.shape)
+        check_depends(losses)
+        slopes = copies.slopes((losses * weights).sum(), switches)
+    if not bool(torch.isfinite(slopes).all()):
+        raise NotFinite("a gradient is NaN or infinite: no neuron can be scored by it")
+    flipped = noisy.answers.reshape(*y.shape, -1)[:, 0].argmax(1) != y[:, 0]
+    value, at_most = slopes.max(1)
+    return flipped.tolist(), [i if v > 0 else None for v, i in zip(value.tolist(), at_most.tolist(), strict=True)]
+
+
+class _Noisy(nn.Module):
+    """A model whose answers are averaged over repetitions with noise; it draws for each part of the batch apart.
+
+    A single part of more than ``rows`` goes through in pieces whose activations are not kept but made again on the way back.
+    """
+
+    def __init__(self, inner: nn.Module, draws: list[torch.Generator], repeats: int, rows: int):
+        super().__init__()
+        self.inner, self.draws, self.repeats, self.rows = inner, draws, repeats, rows
+        self.answers = torch.empty(0)
+
+    def forward(self, *given: Any, **named: Any) -> Tensor:
+        """Answers, (n, c)."""
+        made = [self._noisy(v) if isinstance(v, Tensor) else v for v in given]
+        more = {k: self._noisy(v) if isinstance(v, Tensor) else v for k, v in named.items()}
+        count = max(len(v) for v in (*made, *more.values()) if isinstance(v, Tensor))
+        if len(self.draws) > 1 or count <= self.rows:
+            logits = self._logits(*made, **more)
+        else:
+            logits = torch.cat([self._piece(slice(at, at + self.rows), made, more) for at in range(0, count, self.rows)])
+        self.answers = logits.reshape(-1, self.repeats, logits.shape[-1]).mean(1)
+        return self.answers
+
+    def _piece(self, rows: slice, given: list[Any], named: dict[str, Any]) -> Tensor:
+        made = [v[rows] if isinstance(v, Tensor) else v for v in given]
+        more = {k: v[rows] if isinstance(v, Tensor) else v for k, v in named.items()}
+        found: Tensor = checkpoint(partial(self._logits, *made, **more), use_reentrant=False, preserve_rng_state=False)
+        return found
+
+    def _logits(self, *given: Any, **named: Any) -> Tensor:
+        out = self.inner(*given, **named)
+        return out if isinstance(out, Tensor) else out.logits
+
+    def _noisy(self, x: Tensor) -> Tensor:
+        if not x.is_floating_point():
+            raise ModelError(f"CriticalNeurons adds noise to inputs, and these are {x.dtype}: real numbers are needed")
+        parts = x.reshape(len(self.draws), 1, -1, *x.shape[1:])  # (e, 1, b, ...)
+        noise = torch.stack([torch.randn(self.repeats, *parts.shape[2:], generator=draw) for draw in self.draws]).to(x)
+        within = tuple(range(2, noise.ndim))
+        scale = 0.01 * (parts**2).sum(within, keepdim=True).sqrt() / (noise**2).sum(within, keepdim=True).sqrt()
+        return (parts + scale * noise).transpose(1, 2).flatten(0, 2)  # repetitions of an example beside each other

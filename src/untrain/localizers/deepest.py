@@ -1,0 +1,83 @@
+"""The layers next to the output."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from untrain.core.errors import ModelError
+from untrain.core.records import Head, Problem
+from untrain.core.roles import Localizer
+from untrain.localizers._forward_order import from_the_input
+from untrain.localizers._selection import Channels, Per, choose, scored
+from untrain.training.steps import Count, Keep
+
+
+class Deepest(Localizer):
+    """Keep tensor after tensor from the output backwards until the budget is spent, whatever is to be forgotten.
+
+    Args:
+        keep: share of the parameters in the mask.
+        per: whether the last tensor is cut to the budget by single 'weight's, the first in its memory, by 'channel's, or
+            left out whole ('tensor').
+        channels: how channels are chosen; all scores within a tensor are equal.
+        head: whether the classifier moves in 'full', where 'masked' only, or stays 'frozen'.
+        layers: a number of layers that takes the place of ``keep``: whole ones that hold a weight of two or more dimensions,
+            with the biases and norms that come after the first of them.
+
+    Source: Torkzadehmahani et al. 2024, arXiv 2412.02432, section 4, after Baldock et al. 2021: hard examples are memorized
+        in the last layers. By layers: Goel et al. 2022, arXiv 2201.06640, section 4.
+    """
+
+    keep: Keep = 0.3
+    per: Per = "weight"
+    channels: Channels = Channels()
+    head: Head = "full"
+    layers: Count | None = None
+
+    def blind(self) -> bool:
+        """Always."""
+        return True
+
+    def localize(self, model: nn.Module, problem: Problem) -> dict[str, Tensor]:
+        """The mask.
+
+        Raises:
+            ModelError: there are fewer layers than asked for.
+        """
+        order = from_the_input(model, problem)
+        if self.layers is not None:
+            chosen = last_layers(model, order, self.layers)
+            return {n: torch.full_like(p, n in chosen, dtype=torch.bool) for n, p in model.named_parameters()}
+        place = {name: float(at) for at, name in enumerate(order)}
+        scores = scored(model, lambda name, weight: torch.full_like(weight, place[name], dtype=torch.float32))
+        return choose(scores, self.per, self.keep, self.channels, model)
+
+
+def last_layers(model: nn.Module, order: list[str], count: int) -> set[str]:
+    """Names of the parameters of the last layers that are not frozen, and of what lies between them and the output.
+
+    Args:
+        model: the model.
+        order: names of its parameters from the input to the output.
+        count: number of layers with a weight of two or more dimensions.
+
+    Raises:
+        ModelError: there are fewer.
+    """
+    held, layers, found = dict(model.named_parameters()), list[str](), set[str]()
+    for name in reversed(order):
+        owner = name.rpartition(".")[0]
+        if len(layers) == count and owner != layers[-1]:
+            break
+        if not held[name].requires_grad:
+            continue
+        found.add(name)
+        if held[name].ndim > 1 and owner not in layers:
+            layers.append(owner)
+    if len(layers) < count:
+        would = f"take layers={len(layers)} or fewer" if layers else "take keep in place of layers"
+        raise ModelError(
+            f"layers={count} cannot be met: the model has {len(layers)} layers with weights that are not frozen; {would}"
+        )
+    return found

@@ -1,0 +1,44 @@
+"""SalUn's saliency."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from torch import Tensor, nn
+
+from untrain.core.records import Head, Problem
+from untrain.core.roles import Localizer
+from untrain.localizers._gradient_sums import gather
+from untrain.localizers._selection import Channels, Gather, Per, choose
+from untrain.training.steps import Keep
+
+
+class Gradient(Localizer):
+    """Keep the weights with the largest ``| sum of gradients |`` on the forget set.
+
+    Args:
+        keep: share of the parameters in the mask.
+        per: whether single 'weight's, 'channel's or whole 'tensor's compete.
+        on: whose gradients: the 'forget' set's or 'all' training data's.
+        channels: how scores become a choice of channels.
+        gather: how gradients are summed.
+        head: whether the classifier moves in 'full', where 'masked' only, or stays 'frozen'.
+
+    Source: Fan et al. 2023 (SalUn), arXiv 2310.12508, eq. 3; generate_mask.py of its code.
+    """
+
+    keep: Keep = 0.5
+    per: Per = "weight"
+    on: Literal["forget", "all"] = "forget"
+    channels: Channels = Channels()
+    gather: Gather = Gather()
+    head: Head = "masked"
+
+    def blind(self) -> bool:
+        """On all training data alike."""
+        return self.on == "all"
+
+    def localize(self, model: nn.Module, problem: Problem) -> dict[str, Tensor]:
+        """The mask."""
+        scores = gather(model, problem, self.on, self.gather, lambda weight, gradient: gradient)
+        return choose(scores, self.per, self.keep, self.channels, model)

@@ -1,0 +1,73 @@
+"""The control for localization."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from untrain.core.errors import BadInput
+from untrain.core.metering import note
+from untrain.core.records import Head, Problem
+from untrain.core.roles import Localizer
+from untrain.core.sharding import is_sharded
+from untrain.localizers.weightedgrad import WeightedGrad
+from untrain.maths import selection
+
+
+class RandomMask(Localizer):
+    """Draw, tensor by tensor, as many weights as another localizer keeps there: whole channels where it keeps those.
+
+    Args:
+        like: the localizer whose counts are matched, exactly.
+        draw: whole 'channel's of a tensor where the other keeps those, single 'weight's of each tensor, or single weights
+            'anywhere', so that only their number in all is the other's.
+
+    Source: Torkzadehmahani et al. 2024, arXiv 2412.02432, Table 3.
+    Departs: the authors' control overshoots each tensor's count by up to a channel; here counts are equal.
+    """
+
+    like: Localizer = WeightedGrad()
+    draw: Literal["channel", "weight", "anywhere"] = "channel"
+
+    @property
+    def classifier(self) -> Head:
+        """As beside the localizer that is matched."""
+        return self.like.classifier
+
+    def blind(self) -> bool:
+        """Always: only the counts are another's."""
+        return True
+
+    def localize(self, model: nn.Module, problem: Problem) -> dict[str, Tensor]:
+        """The mask."""
+        found = self.like.localize(model, problem)
+        if any(map(is_sharded, found.values())):
+            raise BadInput("RandomMask draws over whole tensors, and this model is sharded: draw it on a model that is not")
+        drawn = self._drawn(model, found)
+        if all(torch.equal(drawn[n], bits) for n, bits in found.items()):
+            note(f"RandomMask has the mask of {self.like!r} itself, and controls nothing: of whole tensors there is one draw")
+        return drawn
+
+    def _drawn(self, model: nn.Module, found: dict[str, Tensor]) -> dict[str, Tensor]:
+        if self.draw != "anywhere":
+            return {name: _shuffle(bits, self.draw == "channel") for name, bits in found.items()}
+        # What is frozen is not drawn.
+        free = {name: found[name] for name, p in model.named_parameters() if p.requires_grad}
+        drawn = _shuffle(torch.cat([bits.flatten() for bits in free.values()]))
+        return found | dict(zip(free, selection.split(drawn, list(free.values())), strict=True))
+
+
+def _shuffle(bits: Tensor, channels: bool = True) -> Tensor:
+    """As many ones as in ``bits``, elsewhere: rows change places where all are full or empty, elements otherwise.
+
+    A budget that is filled weight by weight cuts one channel: beside full rows one that is neither full nor empty moves whole.
+    """
+    if channels and bits.ndim > 1:
+        table = selection.rows(bits)
+        full, cut = table.all(1), table.any(1) & ~table.all(1)
+        if int(cut.sum()) <= int(bool(full.any())):
+            order = torch.randperm(len(table)).to(bits.device)
+            return table[order].reshape(bits.shape)
+    return bits.flatten()[torch.randperm(bits.numel()).to(bits.device)].reshape(bits.shape)

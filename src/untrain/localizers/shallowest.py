@@ -1,0 +1,41 @@
+"""The layers next to the input."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from untrain.core.records import Head, Problem
+from untrain.core.roles import Localizer
+from untrain.localizers._forward_order import from_the_input
+from untrain.localizers._selection import Channels, Per, choose, scored
+from untrain.training.steps import Keep
+
+
+class Shallowest(Localizer):
+    """Keep tensor after tensor from the input onwards until the budget is spent, whatever is to be forgotten.
+
+    Args:
+        keep: share of the parameters in the mask.
+        per: whether the last tensor is cut to the budget by single 'weight's, the first in its memory, by 'channel's, or
+            left out whole ('tensor').
+        channels: how channels are chosen; all scores within a tensor are equal.
+        head: whether the classifier moves in 'full', where 'masked' only, or stays 'frozen'.
+
+    Source: Torkzadehmahani et al. 2024, arXiv 2412.02432, section 4: the control of ``Deepest``.
+    """
+
+    keep: Keep = 0.3
+    per: Per = "weight"
+    channels: Channels = Channels()
+    head: Head = "full"
+
+    def blind(self) -> bool:
+        """Always."""
+        return True
+
+    def localize(self, model: nn.Module, problem: Problem) -> dict[str, Tensor]:
+        """The mask."""
+        place = {name: float(at) for at, name in enumerate(reversed(from_the_input(model, problem)))}
+        scores = scored(model, lambda name, weight: torch.full_like(weight, place[name], dtype=torch.float32))
+        return choose(scores, self.per, self.keep, self.channels, model)

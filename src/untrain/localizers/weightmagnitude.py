@@ -1,0 +1,37 @@
+"""Magnitudes of weights, as pruning takes them."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from untrain.core.records import Head, Problem
+from untrain.core.roles import Localizer
+from untrain.localizers._selection import Channels, Per, choose, scored
+from untrain.training.steps import Keep
+
+
+class WeightMagnitude(Localizer):
+    """Keep the weights with the largest ``| weight |``, whatever is to be forgotten.
+
+    Args:
+        keep: share of the parameters in the mask.
+        per: whether single 'weight's, 'channel's or whole 'tensor's compete.
+        channels: how scores become a choice of channels.
+        head: whether the classifier moves in 'full', where 'masked' only, or stays 'frozen'.
+
+    Source: the criterion 'weight' of DEL's code, reihaneh-torkzadehmahani/DEL-Unlearning@b1f732c, generate_mask.py.
+    """
+
+    keep: Keep = 0.3
+    per: Per = "weight"
+    channels: Channels = Channels()
+    head: Head = "full"
+
+    def blind(self) -> bool:
+        """Always."""
+        return True
+
+    def localize(self, model: nn.Module, problem: Problem) -> dict[str, Tensor]:
+        """The mask."""
+        scores = scored(model, lambda name, weight: weight.abs())
+        return choose(scores, self.per, self.keep, self.channels, model)

@@ -1,0 +1,216 @@
+"""Image classifiers of Hugging Face transformers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Annotated, Any, Literal
+
+import torch
+from pydantic import BeforeValidator
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from untrain.core.errors import MissingExtra, ModelError, SpecError
+from untrain.core.roles import Architecture
+from untrain.training.steps import Count
+
+OWN = {"num_labels": "the data", "id2label": "the data", "label2id": "the data", "image_size": "size=... or the data"}
+NOTE = "untrain_pixels"  # in config.json: how a model's pixels are prepared, so that save_pretrained keeps it
+
+
+def _pairs(given: Any) -> tuple[tuple[str, Any], ...]:
+    """Settings by name in the order of their names, from a mapping or from pairs; what lies in a part is named 'part.name'."""
+    flat: dict[str, Any] = {}
+
+    def walk(pairs: Any, before: str) -> None:
+        for name, value in pairs.items() if isinstance(pairs, dict) else pairs:
+            if isinstance(value, dict):
+                walk(value, f"{before}{name}.")
+            elif not isinstance(name, str) or f"{before}{name}" in flat:
+                raise ValueError(f"should name each setting once, and {name!r} does not")
+            else:
+                flat[f"{before}{name}"] = _plain(value)
+
+    try:
+        walk(given, "")
+    except TypeError:
+        raise ValueError("should be settings by name, such as {'hidden_size': 64, 'patch_size': 4}") from None
+    return tuple(sorted(flat.items()))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return tuple(map(_plain, value))
+    if value is None or isinstance(value, bool | int | str) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    raise ValueError(f"should hold numbers, text, True, False, None and tuples of them, not {value!r}")
+
+
+Settings = Annotated[tuple[tuple[str, Any], ...], BeforeValidator(_pairs)]
+
+
+class HuggingFace(Architecture):
+    """An image classifier of Hugging Face transformers: of a checkpoint, or a new one of some kind.
+
+    Either ``checkpoint`` or ``kind`` is given. Initial values are those of the checkpoint, and the head's as well where it
+    has as many answers as there are classes; otherwise the head is drawn from the seed. A reset to 'fresh' or 'own' values
+    and retraining begin there too: what the checkpoint itself was trained on is never forgotten by them. With
+    ``weights='fresh'`` all initial values are drawn. Only safetensors are read, and no code of a checkpoint is run.
+
+    The model is transformers' own class, so that ``save_pretrained`` writes it. Before it sees images in [0, 1], grey ones
+    get the channels of its own, they are resized, and normalised.
+
+    Args:
+        checkpoint: folder with config.json and model.safetensors, or a model on the hub as 'owner/name' or
+            'owner/name@revision'.
+        kind: a ``model_type`` of transformers, such as 'vit', 'resnet', 'convnext' or 'swin', made to the images' size.
+        config: settings that differ from the checkpoint's or the kind's, such as {'hidden_size': 64}; held as pairs.
+        weights: whether a checkpoint's weights are loaded ('pretrained'), or drawn anew by its configuration ('fresh'); those
+            of a kind are drawn.
+        mean: what is taken from each channel, or from all; empty for what the checkpoint was trained with, if any.
+        std: by what the difference is then divided.
+        size: pixels a side to which images are resized; None for what the checkpoint's config states, if anything.
+
+    Source: Wolf et al. 2020, arXiv 1910.03771, and the papers of the models.
+    Departs: attention is computed as written ('eager') and not by fused kernels; images are resized bilinearly, whole and
+        never cropped, whatever the checkpoint's processor does.
+    """
+
+    checkpoint: str = ""
+    kind: str = ""
+    config: Settings = ()
+    weights: Literal["pretrained", "fresh"] = "pretrained"
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+    size: Count | None = None
+
+    def __post_init__(self) -> None:
+        if bool(self.checkpoint) == bool(self.kind):
+            raise SpecError("HuggingFace is made of either checkpoint='owner/name' (or a folder), or kind='vit' (or another)")
+        for name, _ in self.config:
+            if name.rpartition(".")[2] in OWN:
+                raise SpecError(f"HuggingFace: config sets {name!r}, which comes from {OWN[name.rpartition('.')[2]]}: leave it out")
+        if len(self.mean) != len(self.std) or not all(s > 0 for s in self.std):
+            raise SpecError(f"HuggingFace: mean={self.mean} and std={self.std} need as many numbers each, and std above 0")
+
+    def build(self, shape: tuple[int, ...], classes: int) -> nn.Module:
+        """The classifier with its initial values, in eval mode, for images (channels, height, width).
+
+        Raises:
+            ModelError: there is no such checkpoint, kind or setting, or the images do not fit it.
+            MissingExtra: transformers, or a library that this kind needs, is not installed.
+        """
+        if len(shape) != 3:
+            raise ModelError(f"HuggingFace takes images (channels, height, width), and these examples have shape {shape}")
+        held, side = adapter(), None if self.size is None else (self.size, self.size)
+        if self.kind:
+            config = held.of_kind(self.kind, dict(self.config), shape, side or (shape[1], shape[2]), classes)
+        else:
+            config = held.of_checkpoint(self.checkpoint, dict(self.config), classes)
+        stored = self.weights == "pretrained" and self.checkpoint
+        net: Any = held.loaded(self.checkpoint, config) if stored else held.drawn(config)
+        eye = held.seen_by(config)
+        how = self._preparation(held, config) | ({} if side is None else {"size": side})
+        channels = getattr(eye, "num_channels", shape[0])
+        if shape[0] not in (1, channels):
+            raise ModelError(f"{self!r} takes images of {channels} channels, and these have {shape[0]}: convert them")
+        setattr(net.config, NOTE, how)
+        net.head_names = held.heads(config)
+        with held.plainly(f"how {self!r} prepares images"):
+            size = _pair(how["size"] or getattr(eye, "image_size", None))
+            net.pixels = Pixels(channels, size, how["mean"], how["std"], how["flip"])
+        net.pixels.model = f"transformers {held.VERSION}, config {_digest(net.config)}"
+        net.register_forward_pre_hook(_prepared, with_kwargs=True)
+        made: nn.Module = net.eval()
+        return made
+
+    def normalises(self) -> bool:
+        """As its checkpoint was trained, or as ``mean`` and ``std`` say."""
+        return bool(self.checkpoint or self.mean)
+
+    def sees(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Images of ``size``, where it is given."""
+        return shape if self.size is None else (shape[0], self.size, self.size)
+
+    def _preparation(self, held: ModuleType, config: Any) -> dict[str, Any]:
+        """How pixels are prepared: as the checkpoint's config or its processor says, but for what the spec does."""
+        found: dict[str, Any] = {"mean": [0.0], "std": [1.0], "flip": False, "size": None} | (getattr(config, NOTE, None) or {})
+        if self.checkpoint and not hasattr(config, NOTE):
+            found |= held.processing(self.checkpoint)
+        return found | ({"mean": list(self.mean), "std": list(self.std)} if self.mean else {})
+
+
+class Pixels(nn.Module):
+    """What becomes of images in [0, 1] before a classifier sees them.
+
+    Args:
+        channels: of which an image has one already, or all.
+        size: height and width to which images are resized; None leaves them.
+        mean: taken from each channel, or one from all.
+        std: by which the difference is divided.
+        flip: whether channels are turned round, RGB to BGR.
+    """
+
+    mean: Tensor
+    std: Tensor
+    model: str = ""
+
+    def __init__(self, channels: int, size: tuple[int, int] | None, mean: Sequence[float], std: Sequence[float], flip: bool):
+        super().__init__()
+        if any(len(held) not in (1, channels) for held in (mean, std)):
+            raise ModelError(f"images of {channels} channels cannot be normalised by mean={tuple(mean)} and std={tuple(std)}")
+        self.channels, self.size, self.flip = channels, size, flip
+        self.plain = set(mean) == {0.0} and set(std) == {1.0}
+        # No part of the state dict, which stays that of the checkpoint.
+        self.register_buffer("mean", torch.tensor(mean).reshape(-1, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).reshape(-1, 1, 1), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Images (b, channels, height, width), as the classifier wants them."""
+        if x.shape[1] != self.channels:
+            x = x.expand(-1, self.channels, -1, -1)
+        if self.size is not None and tuple(x.shape[2:]) != self.size:
+            x = F.interpolate(x, self.size, mode="bilinear", antialias=True)
+        x = x.flip(1) if self.flip else x
+        return x if self.plain else (x - self.mean) / self.std
+
+    def extra_repr(self) -> str:
+        """All that the answers depend on and that the layers' own words leave out: the store's keys are made of it."""
+        mean, std = self.mean.flatten().tolist(), self.std.flatten().tolist()
+        return f"channels={self.channels}, size={self.size}, mean={mean}, std={std}, flip={self.flip}, {self.model}"
+
+
+def adapter() -> ModuleType:
+    """The adapter of Hugging Face transformers, imported when first needed.
+
+    Raises:
+        MissingExtra: it is not installed.
+    """
+    try:
+        from untrain.models import transformers
+    except ModuleNotFoundError as error:
+        raise MissingExtra(f"HuggingFace needs {error.name}, which is not installed: pip install 'untrain[transformers]'") from None
+    return transformers
+
+
+def _prepared(net: Any, given: tuple[Any, ...], named: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    if given:
+        return (net.pixels(given[0]), *given[1:]), named
+    return given, named | {"pixel_values": net.pixels(named["pixel_values"])}
+
+
+def _pair(side: Any) -> tuple[int, int] | None:
+    """Height and width, of one number for both or of two."""
+    if side is None:
+        return None
+    high, wide = side if isinstance(side, Sequence) else (side, side)
+    return int(high), int(wide)
+
+
+def _digest(config: Any) -> str:
+    told = {n: v for n, v in config.to_dict().items() if n != "_name_or_path"}
+    return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:12]

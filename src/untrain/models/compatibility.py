@@ -1,0 +1,51 @@
+"""Whether a model and examples go together."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from untrain.core.errors import ModelError, NotFinite
+from untrain.core.records import Examples, Task, batch_of
+from untrain.training.guard import check_shaped
+
+
+def check_fit(model: nn.Module, task: Task, examples: Examples) -> None:
+    """Check at the door that a model, which is in eval mode, and examples go together.
+
+    Raises:
+        ModelError: the model has no parameters, does not take such examples, knows fewer classes, or has batch norm without
+            statistics, whose answers depend on the other examples of a batch.
+        NotFinite: the model holds NaN or infinite weights.
+    """
+    name, shape = type(model).__name__, tuple(examples.x.shape[1:])
+    params = list(model.parameters())
+    check_shaped(model)
+    if not params:
+        raise ModelError(f"{name} has no parameters: there is nothing that could forget")
+    if not all(bool(torch.isfinite(p).all()) for p in params):
+        raise NotFinite(f"{name} holds NaN or infinite weights before anything was done")
+    if statless := _statless(model):
+        raise ModelError(
+            f"{statless!r} of {name} keeps no batch statistics, so no example has an answer of its own: "
+            "make it with track_running_stats=True and train again"
+        )
+    batch = batch_of(examples, np.arange(1), params[0].device)
+    try:
+        with torch.no_grad():
+            logits = task.logits(model, batch)
+    except (RuntimeError, ValueError, TypeError, AssertionError, IndexError) as error:
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ModelError(f"{name} cannot take examples of shape {shape}: {first}") from None
+    if logits.ndim != 2 or logits.shape[1] < examples.classes:
+        raise ModelError(
+            f"{name} answers with shape {tuple(logits.shape)}; {examples.classes} classes need (batch, {examples.classes})"
+        )
+
+
+def _statless(model: nn.Module) -> str:
+    """Name of a batch-norm layer that normalises by the batch in eval mode too; empty where there is none."""
+    found = ((n, part) for n, part in model.named_modules() if isinstance(part, _BatchNorm))
+    return next((n or type(part).__name__ for n, part in found if part.running_mean is None), "")

@@ -1,1 +1,0 @@
-"""Models to arrays; the last to hold a model."""

@@ -1,1 +1,0 @@
-"""Numbers to one self-contained page."""

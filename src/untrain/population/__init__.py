@@ -1,1 +1,0 @@
-"""Populations of models: pairs of a subset and a seed in, answers out."""

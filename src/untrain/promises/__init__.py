@@ -1,1 +1,0 @@
-"""What every method of a role must do: each public function of one parameter, ``made``, is a promise of its type."""

@@ -1,0 +1,1 @@
+"""From scores to files, tables and one page without a network."""

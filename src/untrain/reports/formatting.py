@@ -1,0 +1,113 @@
+"""Numbers and sentences, as a reader meets them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from untrain.reports.headings import CONTROLS, LEAD
+
+Row = Mapping[str, Any]
+PERCENT = "\N{NO-BREAK SPACE}%"
+
+
+def label(method: str) -> str:
+    """A method's spelling without empty brackets."""
+    return method.replace("()", "")
+
+
+def short(method: str) -> str:
+    """A method's spelling without any values."""
+    while (inner := re.sub(r"\([^()]*\)", "", method)) != method:
+        method = inner
+    return method
+
+
+def digits(number: float | None, places: int = 1) -> str:
+    """A decimal with a true minus sign, and none before a zero."""
+    if number is None:
+        return "–"
+    text = f"{number:.{places}f}"
+    return text.lstrip("-") if float(text) == 0 else text.replace("-", "−")
+
+
+def significant(number: float | None) -> str:
+    """A size in three significant digits."""
+    return "–" if number is None else f"{number:.3g}".replace("-", "−")
+
+
+def probability(p: float, name: str = "") -> str:
+    """A p-value in three digits, and no more than its size where these are 0; with a name, after it."""
+    sign = "<" if p < 0.001 else "=" if name else ""
+    told = f"{name} {sign} {max(p, 0.001):.3f}".strip()
+    return told.replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def quantity(number: float | None, unit: str, gap: bool = False) -> str:
+    """A score in its unit: fractions as percent, gaps of fractions in points, nats and probabilities with three digits."""
+    if number is None:
+        return "–"
+    if unit == "fraction":
+        return digits(100 * number) + ("" if gap else PERCENT)
+    return digits(number, 3)
+
+
+def share(number: float | None) -> str:
+    """A share as percent with two or three digits."""
+    if number is None:
+        return "–"
+    percent = 100 * number
+    if 0 < percent < 0.05:
+        return f"< 0.1{PERCENT}"
+    return digits(percent, 0 if percent == 0 or percent >= 10 else 1) + PERCENT
+
+
+def interval(score: Mapping[str, Any], unit: str, gap: bool = False) -> str:
+    """The 95 % interval of a score, or nothing where there is none."""
+    if score["low"] is None or score["high"] is None:
+        return ""
+    low, high = (quantity(score[end], unit, gap).removesuffix(PERCENT) for end in ("low", "high"))
+    return f"{low} to {high}"
+
+
+def points(score: Mapping[str, Any]) -> str:
+    """A gap in percentage points with its interval."""
+    value = f"{digits(100 * score['value'])} percentage points"
+    return (
+        f"{value} (95\N{NO-BREAK SPACE}% interval {interval(score, 'fraction', gap=True)})" if score["low"] is not None else value
+    )
+
+
+def kind_of(row: Row) -> str:
+    """What a method does to the network, in words."""
+    if row["method"] in CONTROLS:
+        return "control"
+    if row.get("guard", {}).get("moved_share", 0.0) is None:
+        return "made elsewhere"
+    return "part of the network" if row["layers"] else "whole network"
+
+
+def lead(rows: list[Row]) -> Row | None:
+    """The method that a report opens with, chosen by name and kind and never by its scores.
+
+    The first ``DEL`` where one was run; else the first confined to part of the network; else the first that is no control.
+    """
+    done = [r for r in rows if not r["error"]]
+    tiers = (
+        [r for r in done if short(r["method"]) == LEAD],
+        [r for r in done if kind_of(r) == "part of the network"],
+        [r for r in done if kind_of(r) == "whole network"],
+        done,
+    )
+    return next((tier[0] for tier in tiers if tier), None)
+
+
+def plural(count: int, noun: str) -> str:
+    """The noun in the number that the count asks for."""
+    return noun if count == 1 else f"{noun}s"
+
+
+def counted(count: int, noun: str) -> str:
+    """A count and its noun."""
+    return f"{count:,} {plural(count, noun)}"

@@ -1,0 +1,180 @@
+"""From arrays and scores to charts: counts and means only, never raw arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from untrain.core.records import Observation
+from untrain.maths.logits import correct, margins
+from untrain.reports import formatting
+from untrain.reports.formatting import PERCENT
+from untrain.reports.html.chart_spec import Axis, Chart, Trace
+from untrain.reports.html.label_placement import sides
+
+Array = np.ndarray[Any, Any]
+Document = Mapping[str, Any]
+
+BINS = 36
+SEEN = ("forget", "test")
+# Colour and dash or symbol of each population, the same in all charts.
+LOOKS = {
+    "Original": ("original", "dot", "square"),
+    "Retrained": ("oracle", "circle", "diamond"),
+    "Unlearned": ("ours", "circle", "circle"),
+}
+BAND = "Single retrained models"
+KINDS = {"whole network": ("whole", "circle"), "part of the network": ("part", "diamond"), "control": ("original", "square")}
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What models answered on one side: margins and correctness, (m, n), and the labels as given, (n,)."""
+
+    margins: Array
+    correct: Array
+    labels: Array
+
+
+def answers(seen: Observation) -> dict[str, Answers]:
+    """Margins and correctness on the forget set and the test set."""
+    made = {}
+    for side in SEEN:
+        here = np.flatnonzero(np.asarray(seen.side) == side)
+        logits, labels = np.asarray(seen.logits[:, here]), np.asarray(seen.labels)[here]
+        made[side] = Answers(margins(logits, labels), correct(logits, labels), labels)
+    return made
+
+
+def pareto(document: Document) -> Chart | None:
+    """Forget gap against cost of all methods, with the envelope of the best."""
+    points = [p for p in (_point(i, r) for i, r in enumerate(document["results"], 1)) if p is not None]
+    if not points:
+        return None
+    costs, gaps = np.array([p.cost for p in points]), np.array([p.gap for p in points])
+    lows, highs = gaps - [p.below for p in points], gaps + [p.above for p in points]
+    band = next(r for r in document["results"] if _point(0, r))["scores"]["forget_gap"]["band"]
+    most = max(100.0, costs.max()) * 1.08
+    words = sides(costs, gaps, most, float(highs.max() - min(lows.min(), 0.0)))
+    groups = [_group(kind, [(p, w) for p, w in zip(points, words, strict=True) if p.kind == kind]) for kind in KINDS]
+    return Chart(
+        (*envelope(costs, gaps, most), *(g for g in groups if g is not None)),
+        Axis("Cost, share of retraining", PERCENT, -0.05 * most, most),
+        Axis("Forget gap, points", zero=True),
+        height=440,
+        band=(100 * band[0], 100 * band[1]) if band else None,
+        line=100 * document["break_even"]["share"],
+    )
+
+
+@dataclass(frozen=True)
+class Point:
+    """A method in the scatter: cost and gap in percent, and the whiskers' lengths."""
+
+    number: int
+    kind: str
+    cost: float
+    gap: float
+    below: float
+    above: float
+    hover: str
+
+
+def _point(at: int, row: Mapping[str, Any]) -> Point | None:
+    gap, cost = row["scores"].get("forget_gap"), row["cost"].get("share_of_retraining")
+    if gap is None or gap["value"] is None or cost is None:
+        return None
+    below, above = (0.0 if gap[end] is None else 100 * abs(gap[end] - gap["value"]) for end in ("low", "high"))
+    told = f"{at} {formatting.label(row['method'])}\ngap {formatting.points(gap)}\ncost {formatting.share(cost)} of retraining"
+    return Point(at, formatting.kind_of(row), 100 * cost, 100 * gap["value"], below, above, told)
+
+
+def _group(kind: str, held: list[tuple[Point, str]]) -> Trace | None:
+    if not held:
+        return None
+    colour, symbol = KINDS[kind]
+    points = [p for p, _ in held]
+    return Trace(
+        kind.capitalize(), tuple(p.cost for p in points), tuple(p.gap for p in points), colour, "dots", symbol,
+        tuple(str(p.number) for p in points), tuple(w for _, w in held), tuple(p.hover for p in points),
+        tuple(p.below for p in points), tuple(p.above for p in points),
+    )  # fmt: skip
+
+
+def envelope(costs: Array, gaps: Array, most: float) -> tuple[Trace, Trace]:
+    """The Pareto front as the least distance from 0 that any method reaches at that cost, drawn on both sides of 0."""
+    order = np.argsort(costs, kind="stable")
+    best = np.minimum.accumulate(np.abs(gaps)[order])
+    x = (*costs[order].tolist(), most)
+    y = (*best.tolist(), float(best[-1]))
+    return (
+        Trace("Pareto front", x, y, "front", "stairs", "dot"),
+        Trace("", x, tuple(-v for v in y), "front", "stairs", "dot"),
+    )
+
+
+def edges(*models: dict[str, Answers]) -> Array:
+    """Bin edges that hold nearly all margins of some models, widened by a quarter on each side."""
+    both = np.concatenate([a.margins.ravel() for seen in models for a in seen.values()])
+    if both.size == 0:
+        return np.linspace(-1.0, 1.0, BINS + 1)
+    low, high = np.quantile(both, [0.002, 0.998])
+    room = max(0.25 * (high - low), 0.5)
+    return np.linspace(low - room, high + room, BINS + 1)
+
+
+def margin_chart(shown: Mapping[str, Answers], bins: Array) -> Chart:
+    """Histogram of margins of one side, and from the least to the greatest share of single retrained models; what lies beyond
+    the bins is counted in the outermost."""
+    middle = tuple(np.round((bins[1:] + bins[:-1]) / 2, 3).tolist())
+    traces = []
+    for who, seen in shown.items():
+        colour, dash, _ = LOOKS[who]
+        if who == "Retrained":
+            each = np.stack([shares(row, bins) for row in seen.margins])
+            traces.append(band(middle, each, "shelves"))
+        traces.append(Trace(who, middle, tuple(shares(seen.margins, bins).tolist()), colour, "steps", dash))
+    return Chart(tuple(traces), Axis("Margin of the label, nats"), Axis("Share of answers", PERCENT, 0.0, None))
+
+
+def shares(margins: Array, bins: Array) -> Array:
+    """Share of some margins in each bin, in percent."""
+    counts = np.histogram(np.clip(margins, bins[0], bins[-1]), bins)[0]
+    return np.asarray(np.round(100 * counts / max(margins.size, 1), 3))
+
+
+def band(x: tuple[float, ...], each: Array, look: Literal["shelves", "ribbon"]) -> Trace:
+    """From the least to the greatest value of single retrained models, (m, x)."""
+    edge = (x[1] - x[0]) / 2 if len(x) > 1 and look == "shelves" else 0.5 if look == "shelves" else 0.0
+    if edge:  # the outermost steps are as wide as the others
+        x, each = (x[0] - edge, *x, x[-1] + edge), np.pad(each, ((0, 0), (1, 1)), mode="edge")
+    low, high = each.min(0), each.max(0)
+    half = tuple(np.round((high - low) / 2, 4).tolist())
+    middle = tuple(np.round((high + low) / 2, 4).tolist())
+    return Trace(BAND, x, middle, "floor", look, below=half, above=half)
+
+
+def class_chart(shown: Mapping[str, Answers], classes: int) -> Chart:
+    """Accuracy by class of one side; whiskers, and for retrained models a band, reach from the worst model to the best."""
+    traces = []
+    for at, (who, seen) in enumerate(shown.items()):
+        found = [c for c in range(classes) if (seen.labels == c).any()]
+        parts = np.stack([100 * seen.correct[:, seen.labels == c].mean(1) for c in found], axis=1) if found else np.zeros((1, 0))
+        means = np.round(parts.mean(0), 3)
+        ends = {"below": means - parts.min(0), "above": parts.max(0) - means}
+        whiskers = {end: tuple(np.round(np.maximum(lengths, 0), 3).tolist()) for end, lengths in ends.items()}
+        colour, _, symbol = LOOKS[who]
+        if who == "Retrained" and found:
+            traces.append(band(tuple(map(float, found)), parts, "shelves"))
+            whiskers = {}
+        places = tuple(c + 0.22 * (at - 1) for c in found)
+        traces.append(Trace(who, places, tuple(means.tolist()), colour, "dots", symbol, **whiskers))
+    step = -(-classes // 20)
+    ticks = tuple(range(0, classes, step))
+    return Chart(
+        tuple(traces),
+        Axis("Class", "", -0.6, classes - 0.4, ticks, tuple(map(str, ticks))), Axis("Accuracy", PERCENT),
+    )  # fmt: skip

@@ -1,0 +1,223 @@
+"""The report: one HTML text that needs no network."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib import resources
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from untrain.core.describe import entry, source, summary
+from untrain.evaluation.scoring.hypothesis_tests import LEVEL
+from untrain.experiments.results import Material, scorers
+from untrain.reports import formatting, verdicts
+from untrain.reports.headings import heading
+from untrain.reports.html import charts as figures
+from untrain.reports.html import example_tiles, mask_charts, roc_charts, tables
+from untrain.reports.html.all_scores import every
+from untrain.reports.html.chart_spec import Chart
+from untrain.reports.html.group_table import payers
+from untrain.reports.html.summary import opening
+
+NO_PLOTLY = "The charts are missing: plotly was not installed when this page was written (pip install 'untrain[figures]')."
+
+
+@dataclass
+class Drawn:
+    """The charts of a page, as they gather: name -> figure."""
+
+    plotly: ModuleType | None
+    figures: dict[str, Any] = field(default_factory=dict)
+
+    def add(self, name: str, chart: Chart | None) -> bool:
+        """Keep a chart under a name; whether there was one."""
+        if chart is not None and self.plotly is not None:
+            self.figures[name] = self.plotly.figure(**asdict(chart))
+        return chart is not None
+
+
+def page(materials: Sequence[Material], command: str) -> str:
+    """A report on one or more runs.
+
+    Args:
+        materials: what it is made of, one for each run.
+        command: the command that made it, shown as it is.
+    """
+    groups = {type(e).__name__: e.scores for e in scorers()}
+    about = {type(e).__name__: summary(type(e)).replace("``", "") for e in scorers()}
+    drawn = Drawn(plotly())
+    runs = [section(f"run{i}", m, groups, drawn) for i, m in enumerate(materials, 1)]
+    documents = [m.document for m in materials]
+    return environment().get_template("page.html").render(
+        runs=runs, command=command, setting=documents[0]["setting"], version=documents[0]["untrain"], terms=tables.terms(),
+        glossary=glossary(documents), level=level(documents), about=about, missing=NO_PLOTLY if drawn.plotly is None else "",
+        style=shipped("style.css"), script=shipped("charts.js"), plotly=Markup(drawn.plotly.source()) if drawn.plotly else "",
+        figures=embedded(drawn.figures), results=embedded({"command": command, "runs": documents}),
+    )  # fmt: skip
+
+
+def level(documents: Sequence[Mapping[str, Any]]) -> float:
+    """The share of false alarms that the tests keep."""
+    held = (row["verdict"]["level"] for d in documents for row in d["results"] if row["verdict"] and row["verdict"]["level"])
+    return float(next(held, LEVEL))
+
+
+def glossary(documents: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[tuple[str, str, dict[str, str]]]]]:
+    """Evaluator -> name, heading and entry of each of its scores that a run has, with or without a value."""
+    scored = {n for d in documents for r in d["results"] for n in r["scores"]}
+    found = []
+    for evaluator in scorers():
+        kind = type(evaluator)
+        told = [(n, heading(n), entry(about, source(kind))) for n, about in evaluator.scores.items() if n in scored]
+        found.extend([(kind.__name__, told)] if told else [])
+    return found
+
+
+def plotly() -> ModuleType | None:
+    """The adapter of plotly, or None where plotly is not installed."""
+    try:
+        return importlib.import_module("untrain.reports.html.plotly")
+    except ImportError:
+        return None
+
+
+def environment() -> Environment:
+    """Templates that escape whatever is put into them and refuse names that are not there."""
+    made = Environment(
+        loader=PackageLoader("untrain.reports.html", "template"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters["breakable"] = breakable
+    made.filters["short"] = formatting.short
+    return made
+
+
+def breakable(spelling: str) -> Markup:
+    """A spelling that a line may break in after each opening bracket."""
+    return Markup(str(escape(spelling)).replace("(", "(<wbr>"))
+
+
+def shipped(name: str) -> Markup:
+    """A file of the template's folder, as it is."""
+    return Markup((resources.files("untrain.reports.html") / "template" / name).read_text(encoding="utf-8"))
+
+
+def embedded(data: Any) -> Markup:
+    """JSON that no text in it can break out of a ``<script>`` element."""
+    plain = json.dumps(data, allow_nan=False, ensure_ascii=True, separators=(",", ":"))
+    return Markup(plain.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
+
+
+def section(key: str, material: Material, groups: Mapping[str, tables.Glossary], drawn: Drawn) -> dict[str, Any]:
+    """All that the page shows of one run, whose scores come from evaluators in ``groups``; its charts go to ``drawn``."""
+    document = material.document
+    glossary = {name: about for scores in groups.values() for name, about in scores.items()}
+    found, repair = mask_charts.grouped(document), is_repair(material)
+    shared = mask_charts.of_run(document)
+    first = formatting.lead(document["results"])
+    return {
+        "key": key, "title": title(material), "document": document, "opening": opening(document, repair),
+        "leaks": verdicts.leaks(document, first), "powerless": verdicts.powerless(first) if first else "",
+        "table": tables.comparison(document, glossary, repair), "every": every(document, groups), "about": about(material),
+        "missing": tables.missing(document), "notes": tables.notes(document, glossary), "guard": tables.guard(document),
+        "costs": tables.costs(document), "happened": tables.happened(document), "budget": document["setting"].get("budget"),
+        "masks": found, "shares": mask_charts.share_table(found),
+        "shared": shared, "pairs": mask_charts.overlap_table(shared) if shared else [],
+        "pareto": drawn.add(f"{key}-pareto", figures.pareto(document)),
+        "mask": drawn.add(f"{key}-mask", mask_charts.share_chart(found)),
+        "overlap": drawn.add(f"{key}-overlap", mask_charts.overlap_chart(shared) if shared else None),
+        "methods": methods(key, material, drawn), "chosen": len(material.unlearned) > 1, "first": first["method"] if first else "",
+        "whole": document.get("answers", "logits") == "logits",
+        "known": tables.known(document),
+        "unseen": example_tiles.unseen(material.inputs), "spelling": spelling(document),
+    }  # fmt: skip
+
+
+def title(material: Material) -> str:
+    """Whether a run repairs wrong labels or answers a request for privacy, on data with wrong labels or not."""
+    if is_repair(material):
+        return "Repair: examples with wrong labels"
+    noisy = mislabelled(material, "forget") or mislabelled(material, "retain")
+    return "Privacy: examples withdrawn" + (" from data with wrong labels" if noisy else "")
+
+
+def is_repair(material: Material) -> bool:
+    """Whether more than half of the examples to forget bear a wrong label."""
+    return 2 * mislabelled(material, "forget") > int((np.asarray(material.oracle.side) == "forget").sum())
+
+
+def spelling(document: Mapping[str, Any]) -> tuple[str, str, int] | None:
+    """Short name, spelling and number of the method that the page opens with; None where the name says it all."""
+    first = formatting.lead(document["results"])
+    if first is None or formatting.short(first["method"]) == formatting.label(first["method"]):
+        return None
+    return formatting.short(first["method"]), formatting.label(first["method"]), document["results"].index(first) + 1
+
+
+def about(material: Material) -> str:
+    """What was asked for, in words."""
+    sizes = material.document["sizes"]
+    wrong, others = (mislabelled(material, side) for side in ("forget", "retain"))
+    told = (
+        f"{sizes['forget']:,} of {sizes['train']:,} training examples are to be forgotten; "
+        f"{sizes['test']:,} test examples were not in the training set that untrain was given."
+    )
+    if is_repair(material):
+        return f"{told} {wrong:,} of the examples to forget bear a wrong label, planted to see whether it can be repaired."
+    noise = f" {wrong:,} of the examples to forget and {others:,} of the other training examples bear a wrong label."
+    return told + (noise if wrong or others else "")
+
+
+def mislabelled(material: Material, side: str) -> int:
+    """How many examples of a side bear another label than the true one."""
+    seen = material.oracle
+    here = np.asarray(seen.side) == side
+    return int((np.asarray(seen.labels)[here] != np.asarray(seen.true)[here]).sum())
+
+
+def methods(key: str, material: Material, drawn: Drawn) -> list[dict[str, Any]]:
+    """For each method that did not fail, what can be chosen to be shown: its charts, and its pictures."""
+    oracle = figures.answers(material.oracle)
+    others = {"Retrained": oracle}
+    if material.original is not None:
+        others = {"Original": figures.answers(material.original), **others}
+    bins = figures.edges(*others.values())
+    classes = int(material.oracle.logits.shape[-1])
+    rows = {row["method"]: row for row in material.document["results"]}
+    lines = roc_charts.known(material)
+    made = []
+    for at, (method, seen) in enumerate(material.unlearned.items()):
+        ours = figures.answers(seen)
+        drawn.add(f"{key}-roc-{at}", roc_charts.chart(lines, seen))
+        for side in figures.SEEN:
+            shown = {who: seen[side] for who, seen in (*others.items(), ("Unlearned", ours))}
+            drawn.add(f"{key}-margins-{side}-{at}", figures.margin_chart(shown, bins))
+            if material.document.get("answers", "logits") == "logits":
+                drawn.add(f"{key}-classes-{side}-{at}", figures.class_chart(shown, classes))
+        told = {
+            kind: (sentence, example_tiles.recognised(rows[method]["verdict"].get(kind, ()), material.inputs, material.oracle,
+                                                 ours["forget"], oracle["forget"]))
+            for kind, sentence in verdicts.looked_for(rows[method]).items()
+        }  # fmt: skip
+        made.append({
+            "at": at, "method": method, "label": formatting.label(method), "tiles": tiles(material, ours["forget"], oracle["forget"]),
+            "found": told, "paid": payers(rows[method]),
+        })  # fmt: skip
+    return made
+
+
+def tiles(material: Material, ours: figures.Answers, oracle: figures.Answers) -> Any:
+    """The least and the most forgotten, or nothing where inputs are no images."""
+    if material.inputs is None or example_tiles.unseen(material.inputs):
+        return ((), ())
+    return example_tiles.extremes(material.inputs, material.oracle, ours, oracle)

@@ -1,0 +1,77 @@
+"""The sentences that a report opens with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from untrain.reports import formatting, verdicts
+
+Row = Mapping[str, Any]
+
+
+def opening(document: Mapping[str, Any], repair: bool = False) -> list[str]:
+    """The sentences that a report opens with: the verdict, then the forget gap and what the test says of it.
+
+    Methods are named without their values: a spelling would be broken wherever a line ends.
+
+    Args:
+        document: a run's scores.
+        repair: whether wrong labels are to be forgotten.
+    """
+    row = formatting.lead(document["results"])
+    if row is None:
+        return ["No method produced a model that could be scored; the table says why."]
+    told = [verdicts.sentence(row), *gap(document, row)]
+    return [*told, corrected(row, formatting.short(row["method"]))] if repair and "forget_true_accuracy" in row["scores"] else told
+
+
+def gap(document: Mapping[str, Any], row: Row) -> list[str]:
+    """The forget gap of a method with its interval, and what the test or, untested, the interval says."""
+    score, name = row["scores"].get("forget_gap"), formatting.short(row["method"])
+    if score is None or score["value"] is None:
+        return [f"There is no forget gap of {name}: {score['reason'] if score else 'it was not asked for'}."]
+    noisy = "forget_true_accuracy" in row["scores"]
+    on = ", on the labels as given," if noisy else ""
+    examples = formatting.counted(document["sizes"]["forget"], "example")
+    first = (
+        f"On the {examples} to forget, the accuracy of retraining minus that of {name}{on} is {formatting.points(score)} over "
+        f"{formatting.counted(document['seeds'], 'unlearned model')} against {formatting.counted(document['oracles'], 'retrained one')}; "
+        f"{left_alone(document, score)}."
+    )
+    return [f"{first} {verdicts.of_gap(score, name) if score['verdict'] else meaning(score, name)}"]
+
+
+def left_alone(document: Mapping[str, Any], score: Mapping[str, Any]) -> str:
+    """The gap of the model that nothing was done to."""
+    rows = [r for r in document["results"] if formatting.label(r["method"]) == "Nothing" and not r["error"]]
+    value = rows[0]["scores"]["forget_gap"]["value"] if rows else score["ceiling"]
+    return (
+        "leaving the model alone was not measured"
+        if value is None
+        else f"leaving the model alone gives {formatting.digits(100 * value)}"
+    )
+
+
+def meaning(score: Mapping[str, Any], name: str) -> str:
+    """What the interval of a gap that no test was made of does and does not show."""
+    if score["low"] is None:
+        return "There is no interval, so nothing can be said about how sure this is."
+    if score["low"] == score["high"]:
+        return "All resamples gave the same value, so the interval has no width; that is no certainty."
+    if score["low"] <= 0 <= score["high"]:
+        return (
+            f"The interval contains 0: on this score the run does not tell {name} from retraining, "
+            "which does not show that they are the same."
+        )
+    which = "fewer" if score["value"] > 0 else "more"
+    return f"The interval leaves out 0: {name} gets {which} of them right, by these labels, than retraining."
+
+
+def corrected(row: Row, name: str) -> str:
+    """How often the forget examples are answered as their true labels say."""
+    score = row["scores"]["forget_true_accuracy"]
+    value, ideal, ceiling = (formatting.quantity(score[n], "fraction") for n in ("value", "ideal", "ceiling"))
+    original = "" if score["ceiling"] is None else f", the original model {ceiling}"
+    reach = f"(95\N{NO-BREAK SPACE}% interval {formatting.interval(score, 'fraction')})"
+    return f"{name} answers {value} of them {reach} as their true labels say; retraining {ideal}{original}."

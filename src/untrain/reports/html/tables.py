@@ -1,0 +1,242 @@
+"""Rows and cells of the report's tables, ready to print."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from untrain.core.describe import documented
+from untrain.core.records import Cost, Guard
+from untrain.evaluation.base import About, Score
+from untrain.reports import formatting, verdicts
+from untrain.reports.headings import CONTROLS, GIVEN, PRIVACY, REPAIR, WRONG, heading
+
+Document = Mapping[str, Any]
+Glossary = Mapping[str, About]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A number, its interval, a mark ('outside' of the oracles' band, or what its verdict says), and a remark."""
+
+    value: str
+    interval: str = ""
+    mark: str = ""
+    note: str = ""
+
+    @property
+    def sign(self) -> str:
+        """The mark as it is seen."""
+        return verdicts.MARKS[self.mark]
+
+    @property
+    def spoken(self) -> str:
+        """The mark as it is read aloud."""
+        return verdicts.SPOKEN.get(self.mark, self.mark)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row of a table: number in the chart, name, what it is, cells; or the error in their place."""
+
+    number: int | None
+    name: str
+    kind: str
+    cells: tuple[Cell, ...] = ()
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: score, heading, what it measures, and the element of the page that says more, if any."""
+
+    name: str
+    heading: str
+    means: str
+    link: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns, a line for each method, and the lines that methods are read against."""
+
+    columns: tuple[Column, ...]
+    lines: tuple[Line, ...]
+    references: tuple[Line, ...] = ()
+    dearer: tuple[Line, ...] = ()
+
+
+VERDICT = Column("verdict", "Verdict", "what the test of all scores together says of the method", "tested")
+COST = Column("cost", "Cost, share of retraining", "floating-point operations")
+FEWEST = 3
+
+
+def is_gap(about: About) -> bool:
+    """Whether a score is a difference and so can be negative."""
+    return about.low < 0
+
+
+def noisy(document: Document) -> bool:
+    """Whether some label is known to be wrong, so that scores on true labels exist."""
+    return any("forget_true_accuracy" in row["scores"] for row in document["results"])
+
+
+def comparison(document: Document, glossary: Glossary, repair: bool) -> Table:
+    """The first table: chosen scores and cost of each method, and what retraining and the original have.
+
+    Args:
+        document: a run's scores.
+        glossary: what each score is.
+        repair: whether wrong labels are to be forgotten.
+    """
+    rows = document["results"]
+    wanted, labels = (REPAIR, WRONG) if repair else (PRIVACY, GIVEN if noisy(document) else None)
+    names = _shown(rows, wanted, glossary)
+    costly = known(document)
+    columns = (
+        VERDICT,
+        *(Column(n, heading(n, labels), glossary[n].means, f"score-{n}") for n in names),
+        *([COST] if costly else []),
+    )
+    dearer = document["break_even"]["methods"]
+    lines = [(row["method"] in dearer, _method(i, row, names, glossary, costly)) for i, row in enumerate(rows, 1)]
+    cheaper, above = (tuple(line for dear, line in lines if dear is side) for side in (False, True))
+    return Table(columns, cheaper, _references(document, names, glossary, costly), above)
+
+
+def known(document: Document) -> bool:
+    """Whether it is known what methods cost; what others made may have cost anything."""
+    return any(row["cost"].get("share_of_retraining") is not None for row in document["results"])
+
+
+def _shown(rows: Sequence[Mapping[str, Any]], wanted: Sequence[str], glossary: Glossary) -> list[str]:
+    """Of the scores that are wanted those that some method has a value of; where these are few, tested ones besides."""
+    valued = {n for row in rows for n, score in row["scores"].items() if score["value"] is not None}
+    names = [n for n in wanted if n in valued and n in glossary]
+    tested = [n for row in rows if row["verdict"] for n in row["verdict"]["tested"] if n in glossary]
+    more = [n for n in dict.fromkeys(tested) if n not in names]
+    return names + more[: max(0, FEWEST - len(names))]
+
+
+def _method(at: int, row: Mapping[str, Any], names: list[str], glossary: Glossary, costly: bool) -> Line:
+    kind = CONTROLS.get(row["method"], formatting.kind_of(row))
+    if row["error"]:
+        return Line(at, formatting.label(row["method"]), "failed", error=row["error"])
+    cells = [cell(row["scores"].get(n), glossary[n]) for n in names]
+    says, much = verdicts.short(row)
+    spent, seconds = (formatting.share(row["cost"].get(f"share_of_{what}")) for what in ("retraining", "seconds"))
+    cost = [Cell(spent, f"time {seconds}")] if costly else []
+    return Line(at, formatting.label(row["method"]), kind, (Cell(says, much, says), *cells, *cost))
+
+
+def cell(score: Mapping[str, Any] | None, about: About) -> Cell:
+    """A score as a cell, marked by its verdict, or where it has none, by whether it lies outside the band."""
+    if score is None or score["value"] is None:
+        return Cell("–", note=score["reason"] if score else "not computed")
+    band, value, verdict = score["band"], score["value"], score["verdict"]
+    mark = verdict["says"] if verdict else "outside" if band and not band[0] <= value <= band[1] else ""
+    gap = is_gap(about)
+    note = verdicts.why(verdict) if verdict else score["note"] or ""
+    return Cell(formatting.quantity(value, about.unit, gap), formatting.interval(score, about.unit, gap), mark, note)
+
+
+def _references(document: Document, names: list[str], glossary: Glossary, costly: bool) -> tuple[Line, ...]:
+    """The ideal, the floor and the ceiling; each is the same for all methods of a run."""
+    done: Mapping[str, Any] = next((r["scores"] for r in document["results"] if not r["error"]), {})
+    wanted = (
+        ("ideal", "Retrained models", "the ideal"),
+        ("floor", "Retrained models against each other", "floor"),
+        ("ceiling", "Original models", "ceiling"),
+    )
+    made = []
+    for end, name, kind in wanted:
+        found = [Cell(formatting.quantity(done.get(n, {}).get(end), glossary[n].unit, is_gap(glossary[n]))) for n in names]
+        cost = [Cell(formatting.share(1.0) if end == "ideal" else "")] if costly else []
+        if any(done.get(n, {}).get(end) is not None for n in names):
+            made.append(Line(None, name, kind, (Cell(""), *found, *cost)))
+    return tuple(made)
+
+
+def missing(document: Document) -> list[tuple[str, list[str]]]:
+    """Scores without a value by reason: reason, names of the scores."""
+    found: dict[str, list[str]] = {}
+    for row in document["results"]:
+        for name, score in row["scores"].items():
+            if score["value"] is None and name not in found.setdefault(score["reason"], []):
+                found[score["reason"]].append(name)
+    return list(found.items())
+
+
+def notes(document: Document, glossary: Glossary) -> list[tuple[str, list[str], list[str]]]:
+    """Remarks on scores: remark, scores, methods that it is made on. A verdict takes the place of what the band says."""
+    found: dict[str, tuple[list[str], list[str]]] = {}
+    for row in document["results"]:
+        for name, score in row["scores"].items():
+            if not score["note"] or (score["verdict"] and score["note"] == glossary[name].below):
+                continue
+            scores, methods = found.setdefault(score["note"], ([], []))
+            scores.extend([name] if name not in scores else [])
+            label = formatting.label(row["method"])
+            methods.extend([label] if label not in methods else [])
+    return [(note, scores, methods) for note, (scores, methods) in found.items()]
+
+
+def happened(document: Document) -> list[tuple[str, str]]:
+    """What happened on the way, with the methods to which it did."""
+    found: dict[str, list[str]] = {}
+    for row in document["results"]:
+        for note in row["notes"]:
+            found.setdefault(note, []).append(formatting.label(row["method"]))
+    return [(", ".join(methods), note) for note, methods in found.items()]
+
+
+def costs(document: Document) -> Table:
+    """What each method took, with its share of retraining's, and what retraining took."""
+    heads = (
+        ("flops", "Operations"), ("forward", "Examples forward"), ("backward", "Examples backward"), ("seconds", "Seconds"),
+        ("peak", "Peak memory, MB"),
+    )  # fmt: skip
+    words = documented(Cost)
+    columns = tuple(Column(n, h, words[n]) for n, h in heads)
+    rows = [(i, r) for i, r in enumerate(document["results"], 1) if not r["error"]]
+    lines = tuple(Line(i, formatting.label(r["method"]), "", _spent(r["cost"])) for i, r in rows)
+    return Table(columns, lines, (Line(None, "Retrained models", "", _spent(document["oracle_cost"])),))
+
+
+def _spent(cost: Mapping[str, Any]) -> tuple[Cell, ...]:
+    shown = (
+        (formatting.significant(cost.get("flops")), "share_of_retraining"), (formatting.digits(cost.get("forward"), 0), "share_of_examples"),
+        (formatting.digits(cost.get("backward"), 0), "share_of_backward"), (formatting.digits(cost.get("seconds"), 2), "share_of_seconds"),
+        (formatting.digits(cost.get("peak") and cost["peak"] / 1e6, 0), "share_of_peak"),
+    )  # fmt: skip
+    return tuple(Cell(value, formatting.share(cost.get(of))) for value, of in shown)
+
+
+def guard(document: Document) -> Table:
+    """What each method did to the weights."""
+    heads = (
+        ("may_move", "May move"), ("moved_share", "Moved"), ("moved_norm", "Length of the move"),
+        ("outside_mask_max", "Largest move outside"), ("buffer_drift", "Batch-norm drift"),
+    )  # fmt: skip
+    words = documented(Guard)
+    columns = tuple(Column(n, h, words[n]) for n, h in heads)
+    rows = [(i, r) for i, r in enumerate(document["results"], 1) if not r["error"]]
+    return Table(columns, tuple(_guarding(i, r) for i, r in rows))
+
+
+def _guarding(at: int, row: Mapping[str, Any]) -> Line:
+    held = row["guard"]
+    shown = [
+        formatting.share(held.get("may_move")),
+        formatting.share(held.get("moved_share")),
+        formatting.significant(held.get("moved_norm")),
+    ]
+    shown += [formatting.significant(held.get("outside_mask_max")), formatting.significant(held.get("buffer_drift"))]
+    return Line(at, formatting.label(row["method"]), "", tuple(map(Cell, shown)))
+
+
+def terms() -> dict[str, str]:
+    """What value, interval, floor, ceiling, ideal and band mean, from the record that holds them."""
+    words = documented(Score)
+    return {name: words[name] for name in ("floor", "ceiling", "ideal", "band", "resampled")}

@@ -1,0 +1,184 @@
+"""Scores as a table for a terminal."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from untrain.reports import verdicts
+from untrain.reports.formatting import lead
+from untrain.reports.html.tables import FEWEST
+
+SHOWN = ("forget_gap", "mia_loss_auc", "forget_accuracy", "retain_accuracy", "test_accuracy", "forget_true_accuracy")
+
+
+def print_runs(runs: list[dict[str, Any]], colour: bool) -> None:
+    """Print a table for each run on stdout."""
+    width = None if sys.stdout.isatty() else 160
+    console = Console(file=sys.stdout, no_color=not colour, highlight=False, markup=False, emoji=False, width=width)
+    for document in runs:
+        console.print(table_of(document))
+        for told in verdict_of(document):
+            console.print(told)
+        for warning in document["warnings"]:
+            console.print(f"note: {warning}")
+        for row in document["results"]:
+            for note in row["notes"]:
+                console.print(f"note: {row['method']}: {note}")
+
+
+def verdict_of(document: dict[str, Any]) -> list[str]:
+    """The verdict on the method that a report opens with, and on others that leak."""
+    first = lead(document["results"])
+    if first is None:
+        return []
+    told = (f"verdict: {verdicts.sentence(first)}", verdicts.leaks(document, first), verdicts.powerless(first))
+    return [sentence for sentence in told if sentence]
+
+
+def table_of(document: dict[str, Any]) -> Table:
+    """Methods down, those that cost as much as retraining below a line, scores across; oracles and floors in the last rows."""
+    done = [r for r in document["results"] if r["error"] is None]
+    names = [n for n in SHOWN if any(r["scores"].get(n, {}).get("value") is not None for r in done)]
+    tested = dict.fromkeys(n for r in done for n in r["verdict"]["tested"])
+    names += [n for n in tested if n not in names][: max(0, FEWEST - len(names))]
+    title = f"{document['scenario']}: {counted(document['seeds'], 'seed')}, {counted(document['oracles'], 'oracle')}"
+    if document["setting"].get("budget") is not None:
+        title += f", a budget of {100 * document['setting']['budget']:g} % of retraining"
+    table = Table(title=title, title_justify="left")
+    table.add_column("method", overflow="fold")
+    table.add_column("verdict")
+    for name in names:
+        table.add_column(name.replace("_", " "), justify="right")
+    table.add_column("cost", justify="right")
+    dearer = document["break_even"]["methods"]
+    for row in sorted(document["results"], key=lambda r: r["method"] in dearer):
+        if dearer and row["method"] == dearer[0]:
+            table.add_section()
+            table.add_row(f"-- {document['break_even']['line']} --", style="dim")
+        if row["error"] is not None:
+            table.add_row(row["method"], f"failed: {row['error']}", *[""] * (len(names) + 1))
+            continue
+        cells = [_cell(n, row["scores"][n]) for n in names]
+        table.add_row(row["method"], _verdict(row["verdict"]), *cells, _share(row["cost"].get("share_of_retraining")))
+    table.add_section()
+    if done:
+        for label, key in (("oracles (ideal)", "ideal"), ("floor", "floor"), ("original (ceiling)", "ceiling")):
+            numbers = [done[0]["scores"][n][key] for n in names]
+            if any(number is not None for number in numbers):
+                share = "100 %" if key == "ideal" else ""
+                table.add_row(label, "", *map(_number, names, numbers), share, style="dim")
+    return table
+
+
+def print_masks(document: dict[str, Any], colour: bool) -> None:
+    """Print what is told of masks on stdout: stability, shares by layer, overlap."""
+    width = None if sys.stdout.isatty() else 160
+    console = Console(file=sys.stdout, no_color=not colour, highlight=False, markup=False, emoji=False, width=width)
+    for table in mask_tables(document):
+        console.print(table)
+    for row in document["results"]:
+        for note in row.get("notes", ()):
+            console.print(f"note: {row['localizer']}: {note}")
+    console.print("iou: intersection over union; chance: that of masks drawn at random with as many weights in each parameter")
+
+
+def mask_tables(document: dict[str, Any]) -> list[Table]:
+    """Localizers down; layers down, with the share of each layer's weights that is in the mask; pairs of localizers down."""
+    done = [r for r in document["results"] if r["error"] is None]
+    of = f"{document['scenario']}: {counted(document['seeds'], 'seed')}, {document['parameters']:,} weights"
+    first = _table(of, "localizer", "in the mask", "iou across seeds", "iou across batches", "layers across seeds", "seconds")
+    for row in document["results"]:
+        if row["error"] is not None:
+            first.add_row(row["localizer"], f"failed: {row['error']}")
+            continue
+        seeds, batches = row["stability"]["seeds"], row["stability"]["batches"]
+        told = (_share(row["share"]), _iou(seeds), _iou(batches), _number("auc", seeds["layers"]), f"{row['seconds']:.2f}")
+        first.add_row(row["localizer"], *told)
+    layers = _table("share of each layer in the mask", "layer", "weights", *(r["localizer"] for r in done))
+    for at, layer in enumerate(done[0]["layers"] if done else ()):
+        cells = (f"{100 * r['layers'][at]['kept']:.1f} %" for r in done)
+        layers.add_row(layer["layer"], f"{layer['weights']:,}", *cells)
+    pairs = _table("overlap on the same models", "localizer", "and", "iou")
+    for pair in document["overlap"]:
+        pairs.add_row(pair["one"], pair["other"], _iou(pair))
+    return [t for t in (first, layers, pairs) if t.row_count]
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left")
+    for at, column in enumerate(columns):
+        table.add_column(column, overflow="fold", justify="right" if at else "left")
+    return table
+
+
+def _iou(told: dict[str, Any]) -> str:
+    return "-" if told["iou"] is None else f"{told['iou']:.3f} (chance {told['chance']:.3f})"
+
+
+TOP = 10
+
+
+def print_search(document: dict[str, Any], colour: bool) -> None:
+    """Print the best trials of a search on stdout, and what beside them must be known."""
+    width = None if sys.stdout.isatty() else 160
+    console = Console(file=sys.stdout, no_color=not colour, highlight=False, markup=False, emoji=False, width=width)
+    console.print(search_table(document))
+    for note in document["notes"]:
+        console.print(f"note: {note}")
+    if document["importance"]:
+        parts = (f"{name} {100 * share:.0f} %" for name, share in document["importance"].items())
+        console.print(f"what explains the objective (fANOVA): {', '.join(parts)}")
+
+
+def search_table(document: dict[str, Any]) -> Table:
+    """The best trials down; the models as they are in the last row."""
+    counts, rows = document["counts"], document["trials"]
+    told = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+    title = f"{document['scenario']}: {document['objective']}; {counted(len(rows), 'trial')} ({told})"
+    table = Table(title=f"{title}, {counted(document['seeds'], 'model')} each", title_justify="left")
+    table.add_column("method", overflow="fold")
+    parts = ("valid", "forget", *(("oracle_forget",) if document["oracle_guided"] else ()))
+    for name in ("objective", *(f"{p.replace('_', ' ')} accuracy" for p in parts), "cost", "state"):
+        table.add_column(name, justify="right")
+    for row in rows[:TOP]:
+        state = f"failed: {row['error']}" if row["error"] else row["state"]
+        numbers = (_number(p, row[p]) for p in parts)
+        table.add_row(row["method"] or "-", _number("auc", row["value"]), *numbers, _share(row["share_of_retraining"]), state)
+    left = document["untouched"]
+    numbers = (_number(p, left[p]) for p in parts)
+    table.add_row("models as they are", _number("auc", left["value"]), *numbers, "0 %", "", style="dim")
+    return table
+
+
+def counted(count: int, word: str) -> str:
+    """``1 seed``, ``2 seeds``."""
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+
+
+def _verdict(verdict: dict[str, Any]) -> str:
+    """The verdict on a method in a few letters: what it says, by how many scores, and how many examples can be told."""
+    tested, counts = len(verdict["tested"]), verdict["counts"]
+    apart, equal = (len(verdict[n]) for n in ("distinguishable", "indistinguishable"))
+    says = {"distinguishable": f"differs {apart}/{tested}", "indistinguishable": f"equal {equal}/{tested}"}
+    found = counts["recognised"] + counts["standing_out"]
+    return says.get(verdict["says"], f"too few, equal {equal}/{tested}") + (f", {found} ex." if found else "")
+
+
+def _cell(name: str, score: dict[str, Any]) -> str:
+    if score["value"] is None:
+        return "-"
+    return f"{_number(name, score['value'])} [{_number(name, score['low'])}, {_number(name, score['high'])}]"
+
+
+def _number(name: str, value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.3f}" if "auc" in name else f"{100 * value:+.1f}" if "gap" in name else f"{100 * value:.1f}"
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.0f} %"

@@ -1,0 +1,128 @@
+"""Verdicts of tests as a reader meets them: marks, words and sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from untrain.evaluation.base import About
+from untrain.evaluation.scoring import wording as wording
+from untrain.reports import formatting
+from untrain.reports.headings import named
+
+Document = Mapping[str, Any]
+Row = Mapping[str, Any]
+
+# The mark of what a cell says, and what is read aloud in its place.
+MARKS = {
+    "indistinguishable": "=",
+    "distinguishable": "≠",
+    "too few models": "?",
+    "outside": "†",
+}
+SPOKEN = {"outside": "outside the band"}
+BLIND = "blind: it does not tell the originals either"
+
+
+def sentence(row: Row) -> str:
+    """The verdict on a method in words, its scores called by their headings."""
+    told = {name: score["verdict"] for name, score in row["scores"].items() if score["verdict"]}
+    return wording.sentence(row["verdict"], told, formatting.short(row["method"]), named)
+
+
+def leaks(document: Document, first: Row | None) -> str:
+    """That forget examples can be told from other methods' answers than the first's; empty where they cannot."""
+    held = [r for r in document["results"] if r is not first and r["verdict"] and r["verdict"]["counts"]["recognised"]]
+    if not held:
+        return ""
+    counts = [f"{formatting.short(r['method'])} ({r['verdict']['counts']['recognised']:,})" for r in held]
+    forget = held[0]["verdict"]["counts"]["forget"]
+    also = "also " if first and first["verdict"]["counts"]["recognised"] else ""
+    return f"Of the {forget:,} forget examples some can {also}be told from the answers of {listed(counts)}."
+
+
+def powerless(row: Row) -> str:
+    """That the test tells not even the original models from retrained ones, where that is so; else empty."""
+    tested = [score["verdict"] for score in row["scores"].values() if score["verdict"]]
+    if not tested or not all(verdict["blind"] for verdict in tested):
+        return ""
+    return "The test does not tell the original models from retrained ones either: with these models it hardly tells anything."
+
+
+def why(verdict: Mapping[str, Any] | None) -> str:
+    """What the difference means, or what it would take to tell."""
+    if verdict is None:
+        return ""
+    blind = BLIND if verdict["blind"] and verdict["says"] != "distinguishable" else ""
+    return "; ".join(part for part in (verdict["why"], blind) if part)
+
+
+def short(row: Row) -> tuple[str, str]:
+    """The verdict on a method for a cell: what it says, and by how much."""
+    verdict = row["verdict"]
+    tested, counts = len(verdict["tested"]), verdict["counts"]
+    apart, equal = (len(verdict[n]) for n in ("distinguishable", "indistinguishable"))
+    parts = [f"{counts['recognised']:,} recognised"] if counts["recognised"] else []
+    parts += [f"{counts['standing_out']:,} stand out"] if counts["standing_out"] else []
+    if verdict["says"] == "distinguishable":
+        parts = [f"by {apart} of {tested} scores", *parts]
+    elif verdict["says"] == "too few models":
+        parts = [f"equal by {equal} of {tested}", *parts]
+    else:
+        parts = [f"by all {tested} scores", *parts]
+    return verdict["says"], ", ".join(parts)
+
+
+def looked_for(row: Row) -> dict[str, str]:
+    """What was found of single forget examples, in a sentence each on those recognised and those that stand out."""
+    verdict = row["verdict"]
+    counts, chance = verdict["counts"], verdict["chance"]
+    if chance is None:
+        return {"none": "Single examples were not looked at: it takes at least 3 retrained models and a forget set."}
+    risk = f"at most {100 * chance:.2g}{formatting.PERCENT} of retrained models would show any"
+    if not counts["recognised"] and not counts["standing_out"]:
+        return {
+            "none": f"None of the {counts['forget']:,} forget examples stands out from what chance shows among retrained models. "
+            "That does not show that none can be recognised: more models, or a stronger attack, may still do so."
+        }
+    told = {}
+    if counts["recognised"]:
+        told["recognised"] = (
+            f"{counts['recognised']:,} of the {counts['forget']:,} forget examples can be recognised: the models are surer of "
+            f"their labels than retrained models are ({risk})."
+        )
+    if counts["standing_out"]:
+        told["standing_out"] = (
+            f"{counts['standing_out']:,} of the {counts['forget']:,} forget examples stand out by over-forgetting: the models are "
+            f"less sure of their labels than retrained models are ({risk})."
+        )
+    return told
+
+
+def evidence(verdict: Mapping[str, Any] | None, about: About) -> dict[str, str]:
+    """Difference, interval, margin and p of a test, in the score's unit."""
+    if verdict is None:
+        return dict.fromkeys(("difference", "interval", "margin", "p"), "")
+    return {
+        "difference": formatting.quantity(verdict["difference"], about.unit, gap=True),
+        "interval": formatting.interval(verdict, about.unit, gap=True),
+        "margin": f"±{formatting.quantity(verdict['margin'], about.unit, gap=True)}",
+        "p": formatting.probability(verdict["p"]),
+    }
+
+
+def of_gap(score: Mapping[str, Any], name: str) -> str:
+    """What the test says of the forget gap, in a sentence that stands beside the gap and its interval."""
+    verdict = score["verdict"]
+    within = f"within the margin of {formatting.quantity(verdict['margin'], 'fraction', gap=True)} points"
+    told = {
+        "indistinguishable": f"lies {within}: by it {name} passes for retraining",
+        "distinguishable": "is no chance",
+        "too few models": f"is neither shown to be other than 0 nor to lie {within}",
+    }
+    return f"On these very examples, by the test of all scores together, the gap {told[verdict['says']]}."
+
+
+def listed(words: list[str]) -> str:
+    """``a, b and c``."""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

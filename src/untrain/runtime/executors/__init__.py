@@ -1,0 +1,1 @@
+"""This process, several, Ray, Slurm: one file per executor."""

@@ -1,0 +1,281 @@
+"""Who does the work: this process or several; crews on other machines are in ``adapters/`` and look the same.
+
+A crew gets named tasks and gives them back as they are finished. A task whose worker died is done again, up to three times
+in all; what is finished is never repeated.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from multiprocessing import connection, get_context, resource_tracker
+from multiprocessing.util import Finalize
+from typing import Any, Protocol
+
+import torch
+
+from untrain.core.errors import BadInput, RunFailed
+from untrain.runtime.executors._retry import Attempts, attempt_packed, silent
+
+
+class Crew(Protocol):
+    """Who does named tasks; more than ``size`` may be submitted, and wait.
+
+    Args:
+        apart: whether tasks are done in other processes, so that they and their arguments must be importable there.
+        tell: told in one line of each task that is tried again.
+    """
+
+    apart: bool
+    tell: Callable[[str], None]
+
+    @property
+    def size(self) -> int:
+        """Number of tasks that can go on at once."""
+
+    def submit(self, name: str, work: Callable[..., Any], *args: Any) -> None:
+        """Have ``work(*args)`` done; names of tasks under way are all different."""
+
+    def finished(self) -> tuple[str, Any]:
+        """Wait for the next task to finish.
+
+        Returns:
+            Its name and its result.
+
+        Raises:
+            RunFailed: its worker died again and again, or the crew is lost.
+            Exception: what the work raised.
+        """
+
+    def close(self) -> None:
+        """End what is under way; no process stays behind."""
+
+
+class Here:
+    """This process, one task after the other, in the order in which they were submitted.
+
+    Args:
+        threads: of torch, while a task is done.
+    """
+
+    size = 1
+    apart = False
+
+    def __init__(self, threads: int = 1):
+        self.threads = threads
+        self.tell: Callable[[str], None] = silent
+        self._waiting: deque[tuple[str, Callable[..., Any], tuple[Any, ...]]] = deque()
+
+    def submit(self, name: str, work: Callable[..., Any], *args: Any) -> None:
+        """Put it in the queue."""
+        self._waiting.append((name, work, args))
+
+    def finished(self) -> tuple[str, Any]:
+        """Do the next task."""
+        if not self._waiting:
+            raise BadInput("no task is under way")
+        name, work, args = self._waiting.popleft()
+        before = torch.get_num_threads()
+        torch.set_num_threads(self.threads)
+        try:
+            return name, work(*args)
+        finally:
+            torch.set_num_threads(before)
+
+    def close(self) -> None:
+        """Forget what waits."""
+        self._waiting.clear()
+
+
+class Processes:
+    """Processes of this machine; each imports what it needs anew, so a script guards its calls by ``__name__ == "__main__"``.
+
+    Workers are begun when they are needed. One that dies is replaced, and its task alone is done again.
+
+    Args:
+        workers: processes at most.
+        threads: of torch, in each.
+    """
+
+    apart = True
+
+    def __init__(self, workers: int, threads: int = 1):
+        self.size, self.threads = workers, threads
+        self.tell: Callable[[str], None] = silent
+        self._attempts = Attempts(lambda note: self.tell(note))
+        self._waiting: deque[_Packed] = deque()
+        self._idle: list[_Worker] = []
+        self._busy: dict[_Worker, _Packed] = {}
+
+    def submit(self, name: str, work: Callable[..., Any], *args: Any) -> None:
+        """Give it to a worker, or let it wait for one."""
+        self._waiting.append((name, pickle.dumps((work, args))))
+        self._begin()
+
+    def finished(self) -> tuple[str, Any]:
+        """Wait for the next task to finish; its worker is given another before this returns."""
+        while self._busy:
+            ready = connection.wait([worker.pipe for worker in self._busy])
+            worker = next(worker for worker in self._busy if worker.pipe in ready)
+            try:
+                said = worker.pipe.recv_bytes()
+            except (EOFError, OSError):  # it died before it answered, or while it did
+                task = self._busy.pop(worker)
+                self._attempts.died(task[0], worker.gone())
+                self._waiting.appendleft(task)
+            else:
+                if not said:
+                    worker.give(self._busy[worker][1])
+                    continue
+                task = self._busy.pop(worker)
+                self._idle.append(worker)
+                self._begin()
+                return task[0], pickle.loads(said).value()
+            self._begin()
+        raise BadInput("no task is under way")
+
+    def close(self) -> None:
+        """End all workers, at work or not."""
+        workers = (*self._busy, *self._idle)
+        self._waiting, self._busy, self._idle = deque(), {}, []
+        for worker in workers:
+            worker.process.terminate()
+        for worker in workers:
+            worker.end()
+
+    def _begin(self) -> None:
+        while self._waiting and len(self._busy) < self.size:
+            task = self._waiting.popleft()
+            worker = self._idle.pop() if self._idle else _Worker(self.threads)
+            self._busy[worker] = task
+            if worker.ready:
+                worker.give(task[1])
+
+
+_Packed = tuple[str, bytes]
+
+
+class _Worker:
+    """A process and the pipe to it; it says that it is ready by an empty message, and is given nothing before."""
+
+    def __init__(self, threads: int):
+        context = get_context("spawn")
+        self.ready = False
+        self.pipe, theirs = context.Pipe()
+        self.process = context.Process(target=_serve, args=(theirs, os.getpid(), threads))
+        begin(self.process)
+        theirs.close()
+        # A crew that nobody closed must not keep its process from ending.
+        Finalize(self, _terminate, (self.process,), exitpriority=10)
+
+    def give(self, task: bytes) -> None:
+        """Have a task done; a worker that died while it was idle is noticed when it is heard."""
+        self.ready = True
+        with suppress(BrokenPipeError, ConnectionResetError):
+            self.pipe.send_bytes(task)
+
+    def gone(self) -> str:
+        """How it died.
+
+        Raises:
+            RunFailed: it could not even begin.
+        """
+        code = self.end()
+        if not self.ready and code > 0:
+            raise RunFailed(
+                "a worker process could not begin: in a script with workers, guard the call by: if __name__ == '__main__'"
+            )
+        return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+
+    def end(self) -> int:
+        """See it gone; its exit code."""
+        self.process.join(5)
+        if self.process.exitcode is None:
+            self.process.kill()
+            self.process.join()
+        code = self.process.exitcode or 0
+        self.pipe.close()
+        self.process.close()
+        return code
+
+
+def begin(process: Any) -> None:
+    """Start a worker that calls ``watch_parent``; a SIGINT before it does so waits, since what it imports takes seconds."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    try:
+        resource_tracker.ensure_running()  # which the first process starts, and which lets signals through again
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        process.start()
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    except BaseException:  # an interrupt: whoever asked for this worker never gets to know it
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if process.pid is not None:
+            process.kill()
+        raise
+
+
+def _terminate(process: Any) -> None:
+    with suppress(ValueError):  # it was closed
+        process.terminate()
+
+
+def _serve(pipe: connection.Connection, parent: int, threads: int) -> None:
+    """A worker: one task after the other, until nobody gives any more."""
+    watch_parent(parent)
+    torch.set_num_threads(threads)
+    pipe.send_bytes(b"")
+    with suppress(EOFError):
+        while True:
+            task = pipe.recv_bytes()
+            pipe.send_bytes(attempt_packed(task))
+
+
+def watch_parent(parent: int) -> None:
+    """End this worker when the process that began it is gone, or both are interrupted: a stopped run leaves nothing behind."""
+    with suppress(ImportError):  # where tqdm is not, nothing makes bars
+        from untrain.runtime.executors._tqdm import own_bars
+
+        own_bars()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """So many threads of torch within, and afterwards as many as before: what a model answers depends on them."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def cores() -> int:
+    """Number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def each(crew: Crew, work: Callable[..., Any], calls: Mapping[str, tuple[Any, ...]]) -> Iterator[tuple[str, Any]]:
+    """Do ``work(*args)`` for each named call, and give names and results as they are finished."""
+    try:
+        for name, args in calls.items():
+            crew.submit(name, work, *args)
+        for _ in calls:
+            yield crew.finished()
+    except BaseException:
+        crew.close()  # what still waits is not the next caller's
+        raise

@@ -1,0 +1,269 @@
+"""The one gradient loop: the only place that steps an optimizer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from untrain.core.errors import NotFinite, RunFailed
+from untrain.core.metering import Counter, note, over, planned
+from untrain.core.out_of_memory import out_of_memory
+from untrain.core.precision import autocast, channels_last, compiling
+from untrain.core.records import Batch, Mask, Plan, batch_of
+from untrain.training.data_parallel import Shares
+from untrain.training.gradients import check_depends
+from untrain.training.process_group import team
+from untrain.training.row_gradients import only_rows
+from untrain.training.steps import Adam, Steps, step_size
+from untrain.training.trainable import Moving, moving
+
+Loss = Callable[..., Tensor]
+
+
+def descend(model: nn.Module, loss: Loss, plan: Plan, steps: Steps, mask: Mask | None = None) -> nn.Module:
+    """Minimise ``loss(*batches)`` over the steps of ``plan``, moving only what ``mask`` lets move.
+
+    The mask is enforced on the *update*: the optimizer holds what may move and nothing else, so neither momentum nor
+    weight decay leaks, whatever the optimizer. A parameter that may not move at all gets no gradient. The model is
+    in train mode within and in eval mode afterwards; ``steps.buffers`` says what becomes of batch statistics.
+
+    Args:
+        model: changed in place.
+        loss: batches of one step -> scalar.
+        plan: the batches of each epoch.
+        steps: step size, optimizer, schedule, batch statistics.
+        mask: parameter name -> bool tensor; None lets all move.
+
+    Returns:
+        The same model.
+
+    Raises:
+        NotFinite: the loss of an epoch is NaN or infinite.
+        ModelError: nothing may move, or the loss does not depend on what may.
+    """
+    if plan.epochs == 0:
+        return model.eval()
+    device = next(model.parameters()).device
+    planned(plan.epochs * plan.length)
+    model.train()
+    with channels_last(model), compiling(model):
+        for layer in norms(model) if steps.buffers == "freeze" else ():
+            layer.eval()
+        free = moving(model, mask)
+        optimizer = _optimizer([part.held for part in free], steps)
+        crew = team()
+        shares = None if crew is None else Shares(crew, norms(model), free)
+        with only_rows(model, free):
+            walk = _Walk(model, loss, free, device, shares)
+            for epoch in range(plan.epochs):
+                for group in optimizer.param_groups:
+                    group["lr"] = step_size(steps, epoch, plan.epochs)
+                total = torch.zeros((), device=device)
+                spent = False
+                for batches in plan.draw(epoch):
+                    spent = over()
+                    if spent:
+                        break
+                    total += walk.step(batches)
+                    optimizer.step()
+                    for part in free:
+                        part.write()
+                if shares is not None:
+                    total = shares.sum(total)
+                if not bool(torch.isfinite(total)):
+                    raise NotFinite(f"the loss became {float(total)} in epoch {epoch + 1} of {plan.epochs}: lower lr={steps.lr}")
+                if spent:
+                    break
+        if shares is not None:
+            shares.finish(moved=steps.buffers == "move")
+        if steps.buffers == "reestimate":
+            reestimate(model, plan)
+    return model.eval()
+
+
+class _Walk:
+    """Leaves the gradients of a step's loss at what may move."""
+
+    def __init__(self, model: nn.Module, loss: Loss, free: Sequence[Moving], device: torch.device, shares: Shares | None):
+        self.model, self.loss, self.free, self.device, self.shares = model, loss, free, device, shares
+        self.counter = Counter()
+        self.pieces = 1
+
+    def step(self, batches: Sequence[Batch | None]) -> Tensor:
+        """The loss of a step, or of this process's share in it."""
+        if self.shares is None:
+            return self.gradients([None if b is None else Batch(b.x.to(self.device), b.y.to(self.device)) for b in batches])
+        found = self.gradients(self.shares.part(batches, self.device))
+        self.shares.add_up()
+        return found
+
+    def gradients(self, batches: list[Batch | None]) -> Tensor:
+        """The loss; when memory runs out the batches are halved and their gradients added up, from then on.
+
+        Raises:
+            RunFailed: memory does not even hold one example at a time.
+        """
+        while True:
+            try:
+                return self._add_up(batches)
+            except (RuntimeError, MemoryError) as error:
+                if not out_of_memory(error):
+                    raise
+                told = str(error).splitlines()[0] if str(error) else "out of memory"
+            self._halve(max(len(b.y) for b in batches if b is not None), told)
+
+    def _add_up(self, batches: list[Batch | None]) -> Tensor:
+        for part in self.free:
+            part.weight.grad = part.held.grad = None
+        total = torch.zeros((), device=self.device)
+        scale = 1.0 if self.shares is None else self.shares.scale
+        if self.pieces > 1 and uneven(batches, self.pieces):
+            note("out of memory: batches of unequal sizes are cut unevenly, so a step's loss is not quite that of whole batches")
+        for share, piece in pieces(batches, self.pieces):
+            count = sum(len(b.y) for b in piece if b is not None)
+            total += self.counter.step(count, lambda share=share * scale, piece=piece: self._backward(share, piece))  # type: ignore[misc]
+        for part in self.free:
+            part.gather()
+        return total
+
+    def _backward(self, share: float, batches: list[Batch | None]) -> Tensor:
+        # Only a batch of one can leave a batch-norm layer without statistics: no other step bears the hooks.
+        lone = any(b is not None and len(b.y) == 1 for b in batches)
+        with autocast(self.device), lone_examples(self.model) if lone else nullcontext():
+            value = self.loss(*batches)
+        check_depends(value)
+        (value if share == 1 else share * value).backward()  # type: ignore[no-untyped-call]
+        return share * value.detach()
+
+    def _halve(self, largest: int, told: str) -> None:
+        if self.shares is not None and self.shares.sharded:
+            raise RunFailed(f"out of memory on a model that is sharded ({told}): take a smaller batch or more processes")
+        if self.pieces >= largest:
+            raise RunFailed(f"out of memory with one example at a time ({told}): take a smaller model or another machine")
+        self.pieces = min(2 * self.pieces, largest)
+        batch = "; batch norm normalises each piece by itself" if norms(self.model) else ""
+        note(f"out of memory: each batch is taken in {self.pieces} pieces whose gradients are added up{batch}")
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+
+def pieces(batches: list[Batch | None], count: int) -> Iterator[tuple[float, list[Batch | None]]]:
+    """The batches of a step in ``count`` pieces, each with its share of the step's loss.
+
+    Shares times means add up to the mean of the whole for the largest batch, for one of a size that ``count`` divides, and
+    for a small one, which enters every piece whole. Any other is cut as evenly as can be, and each of its pieces has the
+    share of the largest's: its mean is off by at most one example in a piece (``uneven`` tells whether that is so).
+    """
+    if count == 1:
+        yield 1.0, batches
+        return
+    largest = max(len(b.y) for b in batches if b is not None)
+    count = min(count, largest)
+    for at in range(count):
+        share = ((at + 1) * largest // count - at * largest // count) / largest
+        yield share, [None if b is None else _piece(b, at, count, largest) for b in batches]
+
+
+def uneven(batches: Sequence[Batch | None], count: int) -> bool:
+    """Whether pieces of a batch beside the largest differ in size, so that their means do not add up exactly."""
+    sizes = [len(b.y) for b in batches if b is not None]
+    return any(n % count and n != max(sizes) and not _small(n, count, max(sizes)) for n in sizes)
+
+
+def _small(size: int, count: int, largest: int) -> bool:
+    return size * count <= largest or size < count
+
+
+def _piece(batch: Batch, at: int, count: int, largest: int) -> Batch:
+    size = len(batch.y)
+    if size != largest and _small(size, count, largest):
+        return batch
+    return Batch(*(t[at * size // count : (at + 1) * size // count] for t in batch))
+
+
+def _optimizer(params: list[nn.Parameter], steps: Steps) -> torch.optim.Optimizer:
+    kind = steps.optimizer
+    if isinstance(kind, Adam):
+        return torch.optim.AdamW(params, lr=steps.lr, betas=(kind.beta1, kind.beta2), weight_decay=kind.decay)
+    return torch.optim.SGD(
+        params,
+        lr=steps.lr,
+        momentum=kind.momentum,
+        weight_decay=kind.decay,
+        nesterov=kind.nesterov and kind.momentum > 0,
+    )
+
+
+@contextmanager
+def lone_examples(model: nn.Module) -> Iterator[None]:
+    """A batch that gives a batch-norm layer a single value a channel has no statistics: stored ones normalise it within."""
+    hooks = []
+    for part in norms(model):
+        hooks += [
+            part.register_forward_pre_hook(_alone, with_kwargs=True),
+            part.register_forward_hook(_together, with_kwargs=True, always_call=True),
+        ]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _alone(part: nn.Module, given: tuple[Tensor, ...], named: dict[str, Tensor]) -> None:
+    x = given[0] if given else named["input"]
+    if part.training and x.numel() == x.shape[1]:
+        part.eval()
+        part.alone = True  # type: ignore[assignment]
+
+
+def _together(part: nn.Module, given: tuple[Tensor, ...], named: dict[str, Tensor], out: Tensor) -> None:
+    if getattr(part, "alone", False):
+        part.train()
+        del part.alone
+
+
+def norms(model: nn.Module) -> list[_BatchNorm]:
+    """The layers that keep batch statistics."""
+    return [part for part in model.modules() if isinstance(part, _BatchNorm) and part.running_mean is not None]
+
+
+@contextmanager
+def unseen(model: nn.Module) -> Iterator[None]:
+    """Forward passes within leave the stored batch statistics alone, though train mode normalises by the batch."""
+    kept = [(part, part.track_running_stats) for part in norms(model) if part.training]
+    for part, _ in kept:
+        part.track_running_stats = False
+    try:
+        yield
+    finally:
+        for part, was in kept:
+            part.track_running_stats = was
+
+
+def reestimate(model: nn.Module, plan: Plan) -> None:
+    """Replace batch statistics by their plain average over batches of the retain set."""
+    parts = norms(model)
+    if not parts:
+        return
+    kept = [part.momentum for part in parts]
+    for part in parts:
+        part.reset_running_stats()
+        part.momentum = None
+    device = next(model.parameters()).device
+    counter = Counter()
+    model.eval()
+    for part in parts:
+        part.train()
+    with torch.no_grad():
+        # Batches of nearly one size, so that each example weighs the same and none is alone.
+        for rows in np.array_split(np.arange(len(plan.retain)), -(-len(plan.retain) // 256)):
+            batch = batch_of(plan.retain, rows, device)
+            counter.step(len(rows), lambda batch=batch: plan.task.logits(model, batch), backward=False)  # type: ignore[misc]
+    for part, momentum in zip(parts, kept, strict=True):
+        part.momentum = momentum

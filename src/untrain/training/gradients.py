@@ -1,0 +1,249 @@
+"""Gradients of a model that stands still: of sets, of batches and of single examples."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from untrain.core.errors import ModelError, NotFinite
+from untrain.core.metering import Counter
+from untrain.core.out_of_memory import in_halves, out_of_memory
+from untrain.core.records import Batch, Examples, Mask, Task, batch_of
+from untrain.data.batching import in_order
+from untrain.training.process_group import whole
+from untrain.training.trainable import NOTHING
+
+Params = dict[str, nn.Parameter]
+Grads = list[Tensor]
+Rows = np.ndarray[Any, Any]
+SIZE = 128  # examples that go through a model at a time where batches mean nothing
+ROOM = 2**28  # bytes of gradients of single examples that are made at a time
+
+
+def movable(model: nn.Module, mask: Mask | None) -> Params:
+    """The parameters of which something may move, by name.
+
+    Raises:
+        ModelError: there are none.
+        BadInput: the model is sharded.
+    """
+    whole(model, "a method that writes weights")
+    found = {n: p for n, p in model.named_parameters() if p.requires_grad and (mask is None or bool(mask.bits[n].any()))}
+    if not found:
+        raise ModelError(NOTHING)
+    return found
+
+
+def put(model: nn.Module, values: dict[str, Tensor], mask: Mask | None) -> None:
+    """Write new values of some parameters where the mask lets them move; all else keeps its bits.
+
+    Raises:
+        NotFinite: a value is NaN or infinite.
+    """
+    held = dict(model.named_parameters())
+    with torch.no_grad():
+        for name, value in values.items():
+            p = held[name]
+            if not bool(torch.isfinite(value).all()):
+                raise NotFinite(f"the new weights of {name!r} are NaN or infinite")
+            new = value.reshape(p.shape).to(p)
+            p.copy_(new if mask is None else torch.where(mask.bits[name].to(p.device), new, p))
+
+
+def of_batches(model: nn.Module, task: Task, sets: Sequence[Examples], order: Sequence[Rows], params: Params) -> Iterator[Grads]:
+    """Gradient of the mean loss of each batch.
+
+    Args:
+        model: in eval mode; its own ``grad`` fields are left alone.
+        task: how it is asked.
+        sets: one or more sets of examples, counted on from one to the next.
+        order: the rows of each batch, numbers in all sets together.
+        params: with respect to which parameters; what gets no gradient has zeros.
+    """
+    device, counter = next(model.parameters()).device, Counter()
+    size = SIZE
+
+    def gradient(rows: Rows, at_once: int) -> Grads:
+        nonlocal size
+        size = at_once
+        made = [torch.zeros_like(p, dtype=wide(p)) for p in params.values()]
+        for piece in np.array_split(rows, -(-len(rows) // at_once)):
+            batch = batch_among(sets, piece, device)
+            counter.step(len(piece), lambda batch=batch: _add(made, task.loss(model, batch).sum() / len(rows), params))  # type: ignore[misc]
+        return made
+
+    for rows in order:
+        yield in_halves(lambda at_once, rows=rows: gradient(rows, at_once), size, "taking gradients")  # type: ignore[misc]
+
+
+def batch_among(sets: Sequence[Examples], rows: Rows, device: torch.device) -> Batch:
+    """One batch of rows that are counted on from one set to the next."""
+    found, first = [], 0
+    for examples in sets:
+        inside = rows[(rows >= first) & (rows < first + len(examples))] - first
+        if len(inside):
+            found.append(batch_of(examples, inside, device))
+        first += len(examples)
+    return found[0] if len(found) == 1 else Batch(torch.cat([b.x for b in found]), torch.cat([b.y for b in found]))
+
+
+def of_mean(model: nn.Module, task: Task, examples: Examples, params: Params) -> Tensor:
+    """Gradient of the mean loss over a set, as one vector.
+
+    Raises:
+        NotFinite: it is NaN or infinite.
+    """
+    rows = list(in_order(len(examples), SIZE))
+    total = torch.zeros_like(flat([p.detach() for p in params.values()]), dtype=wide(*params.values()))
+    for part, grads in zip(rows, of_batches(model, task, [examples], rows, params), strict=True):
+        total += flat(grads) * (len(part) / len(examples))
+    check(total)
+    return total
+
+
+def mean_square(grads: Iterator[Grads], params: Params) -> Grads:
+    """Mean of squared gradients.
+
+    Args:
+        grads: for each parameter some gradients, (k, ...).
+        params: the parameters.
+
+    Raises:
+        NotFinite: it is NaN or infinite.
+    """
+    total = [torch.zeros_like(p, dtype=wide(p)) for p in params.values()]
+    count = 0
+    for each in grads:
+        count += len(each[0])
+        for t, g in zip(total, each, strict=True):
+            t += (g * g).sum(0)
+    for t in total:
+        check(t.div_(count))
+    return total
+
+
+def of_examples(model: nn.Module, task: Task, sets: Sequence[Examples], order: Rows, params: Params) -> Iterator[Grads]:
+    """Gradients of the losses of single examples, some at a time: for each parameter (examples, ...).
+
+    All at once where torch can vectorise the model, else one after the other.
+
+    Args:
+        model: in eval mode; its own ``grad`` fields are left alone.
+        task: how it is asked.
+        sets: one or more sets of examples, counted on from one to the next.
+        order: rows, numbers in all sets together.
+        params: with respect to which parameters; what gets no gradient has zeros.
+    """
+    device, counter = next(model.parameters()).device, Counter()
+    room = max(1, ROOM // sum(p.numel() * p.element_size() for p in params.values()))
+    alone = _Alone(model, task)
+    held = {f"model.{n}": p.detach() for n, p in params.items()}
+    each = torch.func.vmap(torch.func.grad(lambda now, x, y: torch.func.functional_call(alone, now, (x, y))), in_dims=(None, 0, 0))
+    size, vector, measured = min(room, 64), True, False
+
+    def of(batch: Batch) -> Grads:
+        nonlocal vector
+        if vector and measured:
+            try:
+                with quiet():
+                    return list(each(held, *batch).values())
+            except (RuntimeError, NotImplementedError) as error:
+                if out_of_memory(error):
+                    raise
+                vector = False
+        return _one_by_one(model, task, batch, params)
+
+    def gradients(rows: Rows, at_once: int) -> Grads:
+        nonlocal size, measured
+        size = at_once
+        parts = []
+        # The first goes alone: of what is vectorised torch cannot tell the operations.
+        pieces = [] if measured else [rows[:1]]
+        rows = rows if measured else rows[1:]
+        for piece in [*pieces, *np.array_split(rows, -(-len(rows) // at_once))] if len(rows) else pieces:
+            batch = batch_among(sets, piece, device)
+            parts.append(counter.step(len(piece), lambda batch=batch: of(batch)))  # type: ignore[misc]
+            measured = True
+        return [torch.cat(part).to(wide(p)) for part, p in zip(zip(*parts, strict=True), params.values(), strict=True)]
+
+    for start in range(0, len(order), min(room, 64)):
+        rows = order[start : start + min(room, 64)]
+        yield in_halves(lambda at_once, rows=rows: gradients(rows, at_once), size, "taking gradients")  # type: ignore[misc]
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without torch's warnings that something is vectorised slowly."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        yield
+
+
+class _Alone(nn.Module):
+    """The loss of one example, as a module around the model, so that its weights can be exchanged."""
+
+    def __init__(self, model: nn.Module, task: Task):
+        super().__init__()
+        self.model, self.task = model, task
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        return self.task.loss(self.model, Batch(x[None], y[None])).sum()
+
+
+def _one_by_one(model: nn.Module, task: Task, batch: Batch, params: Params) -> Grads:
+    made = [torch.zeros(len(batch.y), *p.shape, dtype=wide(p), device=p.device) for p in params.values()]
+    for at in range(len(batch.y)):
+        _add([m[at] for m in made], task.loss(model, Batch(batch.x[at : at + 1], batch.y[at : at + 1])).sum(), params)
+    return made
+
+
+def flat(grads: Sequence[Tensor]) -> Tensor:
+    """All in one vector."""
+    return torch.cat([g.flatten() for g in grads])
+
+
+def unflat(vector: Tensor, params: Params) -> dict[str, Tensor]:
+    """A vector in pieces of the parameters' shapes."""
+    parts = vector.split([p.numel() for p in params.values()])  # type: ignore[no-untyped-call]
+    return {n: part.reshape(p.shape) for (n, p), part in zip(params.items(), parts, strict=True)}
+
+
+def check(found: Tensor) -> None:
+    """Refuse gradients that are NaN or infinite.
+
+    Raises:
+        NotFinite: they are.
+    """
+    if not bool(torch.isfinite(found).all()):
+        raise NotFinite("the gradient of the loss is NaN or infinite: no weight can be told by it what to become")
+
+
+def wide(*params: nn.Parameter) -> torch.dtype:
+    """The type in which gradients are added up: float32, or float64 where a weight is."""
+    return torch.float64 if any(p.dtype == torch.float64 for p in params) else torch.float32
+
+
+def check_depends(answer: Tensor) -> None:
+    """Refuse a loss, or an answer, that no weight enters which asks for a gradient.
+
+    Raises:
+        ModelError: it is one.
+    """
+    if not answer.requires_grad:
+        raise ModelError(
+            "the loss does not depend on any weight that may move: widen the mask, or let what it depends on ask for gradients"
+        )
+
+
+def _add(made: Grads, loss: Tensor, params: Params) -> None:
+    check_depends(loss)
+    found = torch.autograd.grad(loss, list(params.values()), allow_unused=True)
+    for total, grad in zip(made, found, strict=True):
+        if grad is not None:
+            total += grad.to(total.dtype)

@@ -1,0 +1,89 @@
+"""Training from scratch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import nn
+
+from untrain.core.errors import ModelError
+from untrain.core.records import Batch, Examples, Plan, Task
+from untrain.core.roles import Architecture, Learner, own_randomness
+from untrain.data.augmentations.base import Augment
+from untrain.data.batching import count
+from untrain.data.examples import walk
+from untrain.models.compatibility import check_fit
+from untrain.models.tasks.classification import Classification
+from untrain.training.descend import descend
+from untrain.training.steps import Steps, epochs_of
+
+
+class Train(Learner):
+    """Minimise the mean loss over the training set, from a fresh initialisation.
+
+    Args:
+        model: an architecture, or any callable without arguments that makes a torch module.
+        steps: step size, length, optimizer, schedule.
+        head: names of the classifier head's parameters; empty takes the model's own ``head_names``, or finds the last
+            declared linear layer or 1x1 convolution with as many answers as there are classes.
+        augment: how training images are changed each time they are seen, one after the other.
+
+    Source: empirical risk minimisation; the set-up of DEL, arXiv 2412.02432, section 5.
+    """
+
+    model: Architecture | Callable[[], nn.Module]
+    steps: Steps = Steps(lr=0.1, epochs=30)
+    head: tuple[str, ...] = ()
+    augment: tuple[Augment, ...] = ()
+
+    @property
+    def task(self) -> Classification:
+        """How the model is asked."""
+        return Classification(head_names=self.head)
+
+    def init(self, examples: Examples, seed: int) -> nn.Module:
+        """The model before training, on the device of the examples."""
+        shape = tuple(examples.x.shape[1:])
+        with own_randomness(examples.x.device, seed):
+            made = self.model.build(shape, examples.classes) if isinstance(self.model, Architecture) else self.model()
+        if not isinstance(made, nn.Module):
+            raise ModelError(f"model made {type(made).__name__}; a torch.nn.Module is needed")
+        return made.to(examples.x.device)
+
+    def learn(self, examples: Examples, seed: int) -> nn.Module:
+        """The trained model."""
+        model = self.init(examples, seed)
+        self._check_size(examples)
+        check_fit(model.eval(), self.task, examples)
+        return fit(model, examples, self.steps, self.task, seed, self.augment)
+
+    def _check_size(self, examples: Examples) -> None:
+        """Refuse augmentation after which the model sees images of another size than where it is asked."""
+        given = changed = tuple(examples.x.shape[1:])
+        # What is of another shape is no image, which whoever is to change it tells.
+        if len(given) != 3 or not isinstance(self.model, Architecture):
+            return
+        for change in self.augment:
+            changed = change.gives(changed)
+        asked, taught = self.model.sees(given), self.model.sees(changed)
+        if asked != taught:
+            raise ModelError(
+                f"augmented images reach the model as {taught} and images that it is asked about as {asked}: keep their size, or "
+                f"have the model see that of both, such as Prepared(model=..., crop={taught[-1]})"
+            )
+
+
+def fit(model: nn.Module, examples: Examples, steps: Steps, task: Task, seed: int, augment: Sequence[Augment] = ()) -> nn.Module:
+    """Train ``model`` in place on ``examples``; the order of batches depends on ``seed`` alone."""
+
+    def draw(epoch: int) -> Iterator[tuple[Batch, ...]]:
+        rng = np.random.default_rng((seed, epoch))
+        return ((batch,) for batch in walk(examples, steps.batch, rng, augment))
+
+    def loss(batch: Batch) -> torch.Tensor:
+        return task.loss(model, batch).mean()
+
+    plan = Plan(epochs_of(steps, None), draw, examples, task, count(len(examples), steps.batch))
+    return descend(model, loss, plan, steps)

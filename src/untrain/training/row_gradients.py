@@ -1,0 +1,143 @@
+"""Layers that compute the weight gradient of some output channels and of no others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from untrain.core.metering import note
+from untrain.core.sharding import is_sharded
+from untrain.training.trainable import Moving
+
+CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+# Below this width a narrower product of matrices takes as long as the whole one, and above this share of the rows
+# the copy of their output gradients takes what is saved (benchmarks/masked_step.py); on a GPU both are a guess.
+NARROW, MOST = 64, 0.85
+
+
+@contextmanager
+def only_rows(model: nn.Module, free: Sequence[Moving]) -> Iterator[None]:
+    """Within, linear and convolution layers whose mask is of whole output channels leave the gradient of those channels
+    at ``Moving.held``; those that cannot gain compute it in full, and a note says how many and why.
+
+    The gradient with respect to a layer's input is whole either way. A weight that is also used in another way than by
+    its layer gets the gradient of that use as ever, and ``Moving.gather`` adds the two.
+    """
+    parts = {id(m.weight): m for m in free if m.index is not None and m.weight.ndim > 1 and not is_sharded(m.weight)}
+    owners = [part for part in model.modules() if id(getattr(part, "weight", None)) in parts]
+    reasons: dict[str, int] = {}
+    patched = []
+    for owner in owners:
+        held = parts[id(owner.weight)]
+        why = _fallback(owner, held)
+        if why:
+            reasons[why] = reasons.get(why, 0) + 1
+        else:
+            run: Callable[..., Tensor] = _linear if isinstance(owner, nn.Linear) else _convolve
+            owner.forward = partial(run, owner, held)
+            patched.append(owner)
+    orphans = len(parts) - len({id(owner.weight) for owner in owners})
+    if orphans:
+        reasons["not the weight of a layer of its own"] = orphans
+    if reasons:
+        told = ", ".join(f"{why} ({count})" for why, count in sorted(reasons.items()))
+        note(f"{sum(reasons.values())} of {len(parts)} partly masked layers compute their weight gradient in full: {told}")
+    try:
+        yield
+    finally:
+        for owner in patched:
+            del owner.forward
+
+
+def _fallback(owner: nn.Module, held: Moving) -> str:
+    """Why a layer cannot gain, or nothing."""
+    if not held.rows:
+        return "single weights are masked"
+    if type(owner) is not nn.Linear and type(owner) not in CONVOLUTIONS:
+        return type(owner).__name__
+    if "forward" in vars(owner) or getattr(owner, "padding_mode", "zeros") != "zeros" or isinstance(_of(owner, "padding"), str):
+        return f"{type(owner).__name__} of its own kind"
+    if _of(owner, "groups") not in (None, 1):
+        return f"{type(owner).__name__} in groups"
+    if len(held.weight) < NARROW:
+        return f"fewer than {NARROW} channels"
+    return f"more than {MOST:.0%} of the channels" if len(held.held) > MOST * len(held.weight) else ""
+
+
+def _of(owner: nn.Module, name: str) -> Any:
+    return getattr(owner, name, None)
+
+
+def _cast(*tensors: Tensor) -> list[Tensor]:
+    """As autocast would before a product of matrices."""
+    kind = tensors[0].device.type
+    if not torch.is_autocast_enabled(kind):
+        return list(tensors)
+    return [t if t.dtype == torch.float64 else t.to(torch.get_autocast_dtype(kind)) for t in tensors]
+
+
+def _linear(owner: nn.Linear, held: Moving, input: Tensor) -> Tensor:
+    given, weight, part = _cast(input, owner.weight, held.held)
+    out: Tensor = _Linear.apply(given, weight, part.to(weight.dtype), held.index)  # type: ignore[no-untyped-call]
+    return out if owner.bias is None else out + owner.bias.to(out.dtype)
+
+
+def _convolve(owner: nn.Conv2d, held: Moving, input: Tensor) -> Tensor:
+    given, weight, part = _cast(input, owner.weight, held.held)
+    lone = given.ndim == weight.ndim - 1
+    how = (list(owner.stride), list(owner.padding), list(owner.dilation))
+    out: Tensor = _Convolution.apply(given[None] if lone else given, weight, part.to(weight.dtype), held.index, how)  # type: ignore[no-untyped-call]
+    if owner.bias is not None:
+        out = out + owner.bias.to(out.dtype).reshape(-1, *[1] * (weight.ndim - 2))
+    return out[0] if lone else out
+
+
+class _Linear(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, part: Tensor, index: Tensor) -> Tensor:
+        ctx.save_for_backward(x, weight, index)
+        return x @ weight.T
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight, index = ctx.saved_tensors
+        down = grad @ weight if ctx.needs_input_grad[0] else None
+        rows = grad.index_select(-1, index).reshape(-1, len(index))
+        return down, None, rows.T @ x.reshape(-1, x.shape[-1]), None
+
+
+class _Convolution(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, part: Tensor, index: Tensor, how: tuple[list[int], ...]) -> Tensor:
+        ctx.save_for_backward(x, weight, part, index)
+        ctx.how = how
+        still = [0] * (weight.ndim - 2)
+        out: Tensor = torch.ops.aten.convolution(x, weight, None, *how, False, still, 1)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight, part, index = ctx.saved_tensors
+        down = None
+        if ctx.needs_input_grad[0]:
+            down = _back(ctx, grad, x, weight, [True, False, False])[0]
+        rows = _channels(grad, index)
+        return down, None, _back(ctx, rows, x, part, [False, True, False])[1], None, None
+
+
+def _back(ctx: Any, grad: Tensor, x: Tensor, weight: Tensor, wanted: list[bool]) -> tuple[Tensor | None, ...]:
+    still = [0] * (weight.ndim - 2)
+    found: tuple[Tensor | None, ...] = torch.ops.aten.convolution_backward(grad, x, weight, None, *ctx.how, False, still, 1, wanted)
+    return found
+
+
+def _channels(grad: Tensor, index: Tensor) -> Tensor:
+    """Some channels, laid out in memory as the whole is."""
+    if grad.ndim == 4 and not grad.is_contiguous() and grad.is_contiguous(memory_format=torch.channels_last):
+        return grad.permute(0, 2, 3, 1).index_select(3, index).permute(0, 3, 1, 2)
+    return grad.index_select(1, index)

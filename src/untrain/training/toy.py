@@ -1,0 +1,153 @@
+"""What promises are tried on, and what is looked at before and after."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from untrain.core.errors import BrokenPromise
+from untrain.core.records import Examples, Problem, take
+from untrain.core.spec import Spec
+from untrain.models.architectures.convnet import ConvNet
+from untrain.models.tasks.classification import Classification
+from untrain.training.guard import same, state
+from untrain.training.learners.train import Train
+from untrain.training.steps import Constant, Steps
+
+CLASSES, SIDE, FORGET, TOTAL, UNITS = 3, 6, 12, 60, 12
+
+
+def hold(holds: bool, made: Spec, broken: str) -> None:
+    """Raise BrokenPromise, naming the method and what it did, unless the promise holds."""
+    if not holds:
+        raise BrokenPromise(f"{type(made).__name__} {broken}")
+
+
+@lru_cache(maxsize=1)
+def _trained() -> tuple[Examples, Train, nn.Module]:
+    draw = torch.Generator().manual_seed(0)
+    y = torch.arange(TOTAL) % CLASSES
+    patterns = torch.randn(CLASSES, 1, SIDE, SIDE, generator=draw)
+    x = patterns[y] + 0.3 * torch.randn(TOTAL, 1, SIDE, SIDE, generator=draw)
+    data = Examples(x, y, np.arange(TOTAL), CLASSES)
+    learner = Train(model=ConvNet(width=4), steps=Steps(lr=0.05, epochs=4, batch=16, schedule=Constant()))
+    return data, learner, learner(data, 0)
+
+
+def small() -> tuple[nn.Module, Problem]:
+    """A trained network with batch norm, in eval mode, and the request to forget 12 of its 60 separable examples."""
+    data, learner, model = _trained()
+    rows = np.arange(TOTAL)
+
+    def init(seed: int) -> nn.Module:
+        return learner.init(data, seed)
+
+    forget, retain = take(data, rows[:FORGET]), take(data, rows[FORGET:])
+    return deepcopy(model), Problem(Classification(), forget, retain, init=init, recipe=learner, seed=3, origin=0)
+
+
+def neuron(unit: int) -> tuple[nn.Module, Problem]:
+    """A network of two layers and 12 hidden units, of which the forget set, predicted right, wakes only ``unit``."""
+    draw = torch.Generator().manual_seed(1)
+    hidden, head = nn.Linear(UNITS, UNITS), nn.Linear(UNITS, CLASSES)
+    with torch.no_grad():
+        hidden.weight.copy_(torch.eye(UNITS) + 0.02 * torch.randn(UNITS, UNITS, generator=draw))
+        hidden.bias.fill_(-1.0)
+        head.weight.copy_(torch.randn(CLASSES, UNITS, generator=draw))
+        head.bias.zero_()
+    x = 0.1 * torch.rand(9, UNITS, generator=draw)
+    x[:, unit] += 3.0
+    model = nn.Sequential(hidden, nn.ReLU(), head).eval()
+    with torch.no_grad():
+        forget = Examples(x, model(x).argmax(1), np.arange(9), CLASSES)
+    retain = replace(forget, x=torch.roll(x, 1, 1))
+    return model, Problem(Classification(), forget, retain, seed=3)
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Whatever is drawn or seeded within, the global random state afterwards is that before."""
+    kept = torch.get_rng_state(), np.random.get_state(), random.getstate()  # noqa: NPY002
+    try:
+        yield
+    finally:
+        torch.set_rng_state(kept[0])
+        np.random.set_state(kept[1])  # noqa: NPY002
+        random.setstate(kept[2])
+
+
+def scatter(seed: int) -> None:
+    """Seed torch's, numpy's and python's global generators."""
+    torch.manual_seed(seed)
+    np.random.seed(seed)  # noqa: NPY002
+    random.seed(seed)
+
+
+def _randomness() -> dict[str, bytes]:
+    numpy = np.random.get_state(legacy=False)  # noqa: NPY002
+    return {
+        "torch": torch.get_rng_state().numpy().tobytes(),
+        "numpy": repr((numpy["state"]["key"].tolist(), numpy["state"]["pos"])).encode(),
+        "python": repr(random.getstate()).encode(),
+    }
+
+
+def _sight(model: nn.Module | None, *sets: Examples) -> dict[str, Any]:
+    """All that a method might change in what it was given, by name."""
+    seen: dict[str, Any] = {} if model is None else dict(state(model))
+    for name, p in [] if model is None else model.named_parameters():
+        seen[f"requires_grad of {name}"] = p.requires_grad
+        seen[f"gradient of {name}"] = None if p.grad is None else p.grad.clone()
+    for name, part in [] if model is None else model.named_modules():
+        seen[f"mode of {name or 'the model'}"] = part.training
+    for at, examples in enumerate(sets):
+        seen |= {
+            f"inputs {at}": examples.x[:].clone(),
+            f"labels {at}": examples.y.clone(),
+            f"ids {at}": examples.ids.tolist(),
+        }
+    return seen
+
+
+def changes(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """Names of what differs between two sights, or two states, of the same things."""
+
+    def equal(a: Any, b: Any) -> bool:
+        return same(a, b) if isinstance(a, Tensor) and isinstance(b, Tensor) else bool(a is b or a == b)
+
+    return [name for name in before | after if not equal(before.get(name), after.get(name))]
+
+
+def undone(made: Spec, model: nn.Module | None, sets: tuple[Examples, ...], act: Callable[[], Any]) -> None:
+    """Hold that ``act`` leaves the model and the examples as they were."""
+    before = _sight(model, *sets)
+    act()
+    changed = changes(before, _sight(model, *sets))
+    hold(not changed, made, f"changed what it was given: {', '.join(changed[:3])}")
+
+
+def steady(made: Spec, act: Callable[[], Any]) -> None:
+    """Hold that ``act`` leaves the global random state as it was."""
+    before = _randomness()
+    act()
+    moved = [name for name, held in _randomness().items() if held != before[name]]
+    hold(not moved, made, f"disturbed the global random state of {', '.join(moved)}")
+
+
+def marked(model: nn.Module) -> nn.Module:
+    """The model with gradients, mixed modes and a frozen parameter, so that a change of any of them shows."""
+    model.train(False)
+    next(model.children()).train()
+    for p in model.parameters():
+        p.grad = torch.ones_like(p)
+    list(model.parameters())[2].requires_grad_(False)
+    return model

@@ -1,1 +1,0 @@
-"""Which values of its fields suit a method: a search on validation data."""

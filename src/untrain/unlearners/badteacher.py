@@ -1,0 +1,68 @@
+"""Two teachers, one of whom knows nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from untrain.core.errors import ModelError
+from untrain.core.prints import salted
+from untrain.core.records import Batch, Problem, take
+from untrain.core.roles import Unlearner, own_randomness
+from untrain.core.search_space import Over
+from untrain.data.examples import joined
+from untrain.training.descend import descend
+from untrain.training.distillation import distance, taught, teacher
+from untrain.training.steps import Adam, Constant, Positive, Steps
+
+
+class BadTeacher(Unlearner):
+    """Minimise ``KL(model before || model)`` on a part of retain and ``KL(untrained model || model)`` on forget.
+
+    The two sets are walked as one, shuffled. Batch-norm buffers follow ``steps.buffers``.
+
+    Args:
+        share: how much of the retain set is walked, drawn at random once.
+        temperature: by which answers are divided before they are compared.
+        steps: step size and length.
+
+    Source: Chundawat et al. 2023, arXiv 2205.08096, eqs. 2-4; code vikram2000b/bad-teaching-unlearning.
+    Departs: the divergence is summed over classes as in the paper, where the code takes their mean (Adam sees no difference);
+        at other temperatures than 1 it is multiplied by the square of it.
+    """
+
+    share: Annotated[float, Field(gt=0, le=1), Over(0.1, 1.0)] = 0.3
+    temperature: Annotated[Positive, Over(0.5, 8, log=True)] = 1.0
+    steps: Steps = Steps(lr=1e-4, epochs=1, batch=256, optimizer=Adam(), schedule=Constant())
+
+    def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module:
+        """The student of both.
+
+        Raises:
+            ModelError: the problem does not know how to make an untrained model.
+        """
+        task = problem.task
+        good, bad = teacher(model, "BadTeacher"), self._untrained(model, problem)
+        few = torch.randperm(len(problem.retain))[: max(1, round(self.share * len(problem.retain)))].sort().values.numpy()
+        retain = take(problem.retain, few)
+        # Labels are not asked for: in their place stands whether an example is to be forgotten.
+        sides = [replace(part, y=torch.full_like(part.y, side)) for side, part in enumerate((retain, problem.forget))]
+        plan = replace(replace(problem, retain=joined(*sides)).retains(self.steps), retain=problem.retain)
+
+        def loss(batch: Batch) -> Tensor:
+            wanted = [taught(task, each, batch, self.temperature) for each in (good, bad)]
+            mixed = torch.where(batch.y[:, None] == 1, wanted[1], wanted[0])
+            return distance(task.logits(model, batch), mixed, self.temperature).mean()
+
+        return descend(model, loss, plan, self.steps, problem.mask)
+
+    def _untrained(self, model: nn.Module, problem: Problem) -> nn.Module:
+        if problem.init is None:
+            raise ModelError("BadTeacher needs a model that knows nothing: give Problem(init=...), a function of a seed")
+        device = next(model.parameters()).device
+        with own_randomness(device, salted(problem.seed)):
+            return teacher(problem.init(salted(problem.seed)), "BadTeacher").to(device)

@@ -1,0 +1,96 @@
+"""Promises of unlearners, and of recipes that expand to one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+
+from untrain.core.errors import NotFinite
+from untrain.core.records import Mask
+from untrain.core.roles import Localized, Recipe, Unlearner
+from untrain.training.guard import same, state
+from untrain.training.toy import changes, hold, marked, scatter, small, steady, undone
+
+
+def it_leaves_its_input_alone(made: Unlearner | Recipe) -> None:
+    """Parameters, buffers, gradients, modes and flags of the model, and the examples, are as they were."""
+    model, problem = small()
+    marked(model)
+    undone(made, model, (problem.forget, problem.retain), lambda: made(model, problem))
+
+
+def it_moves_some_parameter(made: Unlearner | Recipe) -> None:
+    """Buffers do not count; ``may_stay`` says who is excused."""
+    model, problem = small()
+    forgot = dict(made(model, problem).named_parameters())
+    moved = any(not same(p.detach(), forgot[n].detach()) for n, p in model.named_parameters())
+    hold(
+        moved or _expression(made).may_stay(problem),
+        made,
+        "moved no parameter: what it returned is the model that went in",
+    )
+
+
+def it_leaves_what_is_outside_the_mask(made: Unlearner | Recipe) -> None:
+    """Bit for bit, under a random mask of 30 %, or under its own where it brings one."""
+    model, problem = small()
+    if not isinstance(_expression(made), Localized):
+        draw = torch.Generator().manual_seed(2)
+        bits = {n: torch.rand(p.shape, generator=draw) < 0.3 for n, p in model.named_parameters()}
+        problem = replace(problem, mask=Mask(bits, problem.digest), head="masked")
+    outcome = made.run(model, problem)
+    mask = problem.mask or outcome.mask
+    free = problem.task.head(model, problem.forget.classes) if problem.mask is None else ()
+    before = state(model)
+    for name, p in outcome.model.named_parameters():
+        outside = p.detach() != before[name]
+        if mask is not None:
+            outside = outside & ~mask.bits[name]
+        hold(
+            mask is not None and (name in free or not bool(outside.any())),
+            made,
+            f"moved weights of {name!r} outside its mask",
+        )
+
+
+def the_same_seed_gives_the_same_model(made: Unlearner | Recipe) -> None:
+    """Bit for bit, whatever the global random state."""
+    models = []
+    for seed in (5, 6):
+        model, problem = small()
+        scatter(seed)
+        models.append(state(made(model, problem)))
+    changed = changes(*models)
+    hold(not changed, made, f"gives two models for one seed: {', '.join(changed[:3])} differ")
+
+
+def it_leaves_the_global_random_state(made: Unlearner | Recipe) -> None:
+    """torch's, numpy's and python's."""
+    model, problem = small()
+    steady(made, lambda: made(model, problem))
+
+
+def it_says_what_becomes_of_buffers(made: Unlearner | Recipe) -> None:
+    """The docstring speaks of batch-norm buffers; a recipe's or an expression's unlearner speaks for it."""
+    inner = _expression(made)
+    while isinstance(inner, Localized):
+        inner = inner.unlearner
+    told = f"{type(made).__doc__} {type(inner).__doc__}".lower()
+    hold("buffer" in told, made, "does not say in its docstring what it does with batch-norm buffers")
+
+
+def it_raises_when_the_loss_is_not_finite(made: Unlearner | Recipe) -> None:
+    """On inputs of NaN; who never reads the examples is excused, since its model is the same on any."""
+    model, problem = small()
+    clean = state(made(model, problem))
+    forget, retain = (replace(part, x=part.x[:] * torch.nan) for part in (problem.forget, problem.retain))
+    try:
+        forgot = made(model, replace(problem, forget=forget, retain=retain))
+    except NotFinite:
+        return
+    hold(not changes(clean, state(forgot)), made, "returned a model where the loss was NaN; NotFinite was due")
+
+
+def _expression(made: Unlearner | Recipe) -> Unlearner:
+    return made.expand() if isinstance(made, Recipe) else made

@@ -1,0 +1,32 @@
+"""Go on training without the forget set."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from untrain.core.records import Batch, Problem
+from untrain.core.roles import Unlearner
+from untrain.training.descend import descend
+from untrain.training.steps import Steps
+
+
+class Finetune(Unlearner):
+    """Minimise ``L(retain)`` from where the model is.
+
+    Batch-norm buffers follow ``steps.buffers``.
+
+    Args:
+        steps: step size and length.
+
+    Source: the fine-tuning baseline of Torkzadehmahani et al. 2024, arXiv 2412.02432, section 5.
+    """
+
+    steps: Steps = Steps(lr=0.015, epochs="30%")
+
+    def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module:
+        """The finetuned model."""
+
+        def loss(retain: Batch) -> Tensor:
+            return problem.task.loss(model, retain).mean()
+
+        return descend(model, loss, problem.retains(self.steps), self.steps, problem.mask)

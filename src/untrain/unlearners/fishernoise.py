@@ -1,0 +1,65 @@
+"""Noise where the retain set does not care."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import torch
+from torch import Tensor, nn
+
+from untrain.core.records import Problem
+from untrain.core.roles import Unlearner
+from untrain.core.search_space import Over
+from untrain.training.fisher_information import fisher
+from untrain.training.gradients import movable, put
+from untrain.training.steps import Count, Positive, Share
+
+LEAST = 1e-8  # added to the Fisher information, as in the authors' code
+
+
+class FisherNoise(Unlearner):
+    """Add noise of variance ``alpha / F(retain) ** power`` to each weight, F being the diagonal Fisher information.
+
+    Batch-norm buffers stay as they are.
+
+    Args:
+        alpha: scale of the variance.
+        power: 1 as in the authors' code; 0.5 is the paper's, whose noise has the standard deviation F ** (-1/4).
+        most: largest 1 / F that counts: what the retain set does not see would get noise without bound.
+        level: whether a weight gets the mean variance of those that differ from it in the input channel alone, and the
+            classifier head and one-dimensional weights (biases, norms) ten times as much, as in the authors' code.
+        samples: retain examples, drawn at random, on which F is estimated; each takes a backward pass per class.
+
+    Source: Golatkar, Achille and Soatto 2020, arXiv 1911.04933, eq. 8; code AdityaGolatkar/SelectiveForgetting.
+    Departs: F is of a sample where the code takes the whole retain set, which costs as many backward passes as examples
+        times classes; ``most`` is one for all layers where the code has a tenth of it for the head; when a whole class is
+        forgotten the code also sets that class's row of the head to noise about 0, which is left out.
+    """
+
+    alpha: Annotated[Positive, Over(1e-9, 1e-4, log=True)] = 1e-6
+    power: Annotated[Share, Over(0.5, 1.0, asked=True)] = 1.0
+    most: Annotated[Positive, Over(10, 1e5, log=True, asked=True)] = 1e3
+    level: bool = True
+    samples: Annotated[Count, Over(100, 10_000, log=True, asked=True)] = 500
+
+    def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module:
+        """The model with noise."""
+        params = movable(model, problem.mask)
+        rows = torch.randperm(len(problem.retain))[: self.samples].numpy()
+        found = fisher(model, problem.task, problem.retain, rows, params)
+        head = problem.task.head(model, problem.retain.classes) if self.level else ()
+        noisy = {}
+        for (name, p), information in zip(params.items(), found, strict=True):
+            variance = self.alpha * (1 / (information + LEAST)).clamp(max=self.most) ** self.power
+            if self.level:
+                variance = levelled(variance, often=name in head or p.ndim < 2)
+            # Drawn on the CPU, so that every device adds the same.
+            noisy[name] = p.detach() + variance.sqrt() * torch.randn(p.shape).to(variance)
+        put(model, noisy, problem.mask)
+        return model
+
+
+def levelled(variance: Tensor, often: bool) -> Tensor:
+    """The mean over the second dimension in place of each variance, where there is one; ten times it if ``often``."""
+    even = variance.mean(1, keepdim=True).expand_as(variance) if variance.ndim > 1 else variance
+    return even * 10 if often else even

@@ -1,0 +1,65 @@
+"""Gradient ascent."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from untrain.core.errors import NotFinite
+from untrain.core.metering import note
+from untrain.core.records import Batch, Problem
+from untrain.core.roles import Unlearner
+from untrain.training.descend import descend
+from untrain.training.steps import Constant, Steps
+
+FAR = 10.0  # times the loss of a guess: no model that merely forgot is so far off
+
+
+class GradAscent(Unlearner):
+    """Minimise ``-L(forget)``.
+
+    Nothing holds it back: the loss has no upper bound, and a step size that is too large takes the model apart. Where the
+    loss of the last batch is more than ten times that of a guess, a note says that it diverged. Batch-norm buffers
+    follow ``steps.buffers``; what moves them is the forget set.
+
+    Args:
+        steps: step size and length; an epoch is once through the forget set.
+
+    Source: Golatkar et al. 2020; Thudi et al. 2022, arXiv 2109.13398; step size and epochs of the code of Jia et al. 2023
+        (Unlearn-Sparse), arXiv 2304.04934.
+    Departs: no weight decay where that code has 5e-4; the code of DEL, arXiv 2412.02432, takes as many steps an epoch as
+        the retain set has batches, and runs those through the network too.
+    """
+
+    steps: Steps = Steps(lr=1e-4, epochs=5, schedule=Constant())
+
+    def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module:
+        """The model after ascent on the forget set.
+
+        Raises:
+            NotFinite: it diverged so far that the loss, a weight or a batch statistic is NaN or infinite.
+        """
+        last = torch.zeros(())
+
+        def loss(forget: Batch) -> Tensor:
+            nonlocal last
+            value = problem.task.loss(model, forget).mean()
+            last = value.detach()
+            return -value
+
+        try:
+            forgot = descend(model, loss, problem.forgets(self.steps), self.steps, problem.mask)
+        except NotFinite as error:
+            raise NotFinite(f"gradient ascent diverged: {error}") from None
+        lost = [n for n, held in forgot.state_dict().items() if not bool(torch.isfinite(held).all())]
+        if lost:
+            raise NotFinite(f"gradient ascent diverged: {lost[0]!r} holds NaN or infinite values: lower lr={self.steps.lr}")
+        guess = math.log(max(problem.forget.classes, 2))
+        if float(last) > FAR * guess:
+            note(
+                f"gradient ascent diverged: the last forget batch has a loss of {float(last):.3g} nats, "
+                f"a guess has {guess:.3g}: lower lr={self.steps.lr} or take fewer epochs"
+            )
+        return forgot

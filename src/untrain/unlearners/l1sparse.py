@@ -1,0 +1,58 @@
+"""Finetuning that thins the weights out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Annotated
+
+from torch import Tensor, nn
+
+from untrain.core.records import Batch, Problem
+from untrain.core.roles import Unlearner
+from untrain.core.search_space import Over
+from untrain.training.descend import descend
+from untrain.training.process_group import whole
+from untrain.training.steps import NonNegative, Steps
+
+
+class L1Sparse(Unlearner):
+    """Minimise ``L(retain) + gamma (1 - t / T) |weights|_1`` in epoch t of T.
+
+    The norm is that of the weights that may move: of the others it is a constant. Batch-norm buffers follow
+    ``steps.buffers``.
+
+    Args:
+        gamma: weight of the norm in the first epoch.
+        steps: step size and length.
+
+    Source: Jia et al. 2023, arXiv 2304.04934, eq. 4 and its linear decay; gamma of the code of DEL, arXiv 2412.02432.
+    """
+
+    gamma: Annotated[NonNegative, Over(1e-6, 1e-3, log=True)] = 7e-5
+    steps: Steps = Steps(lr=0.015, epochs="30%")
+
+    def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module:
+        """The thinned model."""
+        whole(model, "L1Sparse")
+        plan = problem.retains(self.steps)
+        weight = self.gamma
+
+        def draw(epoch: int) -> Iterator[tuple[Batch | None, ...]]:
+            nonlocal weight
+            weight = decayed(self.gamma, epoch, plan.epochs)
+            return plan.draw(epoch)
+
+        def loss(retain: Batch) -> Tensor:
+            value = problem.task.loss(model, retain).mean()
+            for p in model.parameters():
+                if p.requires_grad:
+                    value = value + weight * p.abs().sum()
+            return value
+
+        return descend(model, loss, replace(plan, draw=draw), self.steps, problem.mask)
+
+
+def decayed(gamma: float, epoch: int, epochs: int) -> float:
+    """Weight of the norm in ``epoch`` of ``epochs``, counted from zero."""
+    return gamma * (1 - epoch / epochs)

@@ -1,0 +1,41 @@
+"""NegGrad+."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from torch import Tensor, nn
+
+from untrain.core.records import Batch, Problem
+from untrain.core.roles import Unlearner
+from untrain.core.search_space import Over
+from untrain.training.descend import descend, unseen
+from untrain.training.steps import Constant, Share, Steps
+
+
+class NegGrad(Unlearner):
+    """Minimise ``alpha * L(retain) - (1 - alpha) * L(forget)``.
+
+    Batch-norm buffers follow ``steps.buffers``; the forget batches never enter them.
+
+    Args:
+        alpha: weight of the retain set.
+        steps: step size and length.
+
+    Source: Kurmanji et al. 2023 (NegGrad+), arXiv 2302.09880; alpha of the code of DEL, arXiv 2412.02432.
+    Departs: forget batches are reshuffled each time around where the authors' code caches the first pass.
+    """
+
+    alpha: Annotated[Share, Over(0.5, 1.0)] = 0.95
+    steps: Steps = Steps(lr=0.015, epochs="30%", schedule=Constant())
+
+    def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module:
+        """The model after descent on retain and ascent on forget."""
+        task = problem.task
+
+        def loss(retain: Batch, forget: Batch) -> Tensor:
+            value = self.alpha * task.loss(model, retain).mean()
+            with unseen(model):
+                return value - (1 - self.alpha) * task.loss(model, forget).mean()
+
+        return descend(model, loss, problem.pairs(self.steps), self.steps, problem.mask)

@@ -1,0 +1,68 @@
+"""Random labels for the forget set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Literal, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from untrain.core.records import Batch, Examples, Problem
+from untrain.core.roles import Unlearner
+from untrain.data.examples import joined
+from untrain.training.descend import descend
+from untrain.training.steps import Steps
+
+
+class RandomLabel(Unlearner):
+    """Minimise ``L(retain) + L(forget with random labels)``.
+
+    Labels are uniform over all classes, so one in c stays true. Batch-norm buffers follow ``steps.buffers``.
+
+    Args:
+        draw: 'step' draws new labels at every step and walks the forget set, then the retain set, each epoch (SalUn);
+            'once' draws them once and walks the shuffled union (the code of DEL).
+        steps: step size and length.
+
+    Source: Golatkar et al. 2020; Fan et al. 2023 (SalUn), arXiv 2310.12508, eq. 5 ('step'); the code of DEL,
+        arXiv 2412.02432 ('once', whose step size falls to half: ``schedule=Cosine(floor=0.5)``).
+    """
+
+    draw: Literal["step", "once"] = "step"
+    steps: Steps = Steps(lr=0.015, epochs="30%")
+
+    def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module:
+        """The model trained on the changed labels."""
+        task = problem.task
+        if self.draw == "once":
+            both = replace(problem, retain=joined(problem.retain, relabelled(problem.forget)))
+            # Batch statistics are re-estimated on the retain set alone.
+            plan = replace(both.retains(self.steps), retain=problem.retain)
+            return descend(model, lambda batch: task.loss(model, batch).mean(), plan, self.steps, problem.mask)
+
+        turns = problem.turns(self.steps)
+
+        def draw(epoch: int) -> Iterator[tuple[Batch | None, ...]]:
+            # Labels of the whole batch, before it is cut: halves of it, or several processes, see the same.
+            for retain, forget in turns.draw(epoch):
+                yield retain, None if forget is None else Batch(forget.x, _labels(problem.forget, forget.y))
+
+        def loss(retain: Batch | None, forget: Batch | None) -> Tensor:
+            if retain is not None:
+                return task.loss(model, retain).mean()
+            given = cast(Batch, forget)
+            return F.cross_entropy(task.logits(model, given), given.y)
+
+        return descend(model, loss, replace(turns, draw=draw), self.steps, problem.mask)
+
+
+def relabelled(forget: Examples) -> Examples:
+    """The forget set with labels drawn uniformly over all classes."""
+    return replace(forget, y=_labels(forget, forget.y))
+
+
+def _labels(forget: Examples, y: Tensor) -> Tensor:
+    return torch.randint(forget.classes, y.shape).to(y.device)

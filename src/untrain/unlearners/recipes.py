@@ -1,0 +1,103 @@
+"""Papers' names for expressions made of parts."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from untrain.core.roles import Recipe, Unlearner
+from untrain.core.search_space import Over
+from untrain.localizers._selection import Channels, Gather
+from untrain.localizers.deepest import Deepest
+from untrain.localizers.gradient import Gradient
+from untrain.localizers.weightedgrad import WeightedGrad
+from untrain.training.steps import Cosine, Count, Keep, Steps
+from untrain.unlearners.finetune import Finetune
+from untrain.unlearners.randomlabel import RandomLabel
+from untrain.unlearners.resetfinetune import ResetFinetune
+
+
+class DEL(Recipe):
+    """Deletion by example localization: reset and finetune the channels with the largest ``|weight * gradient|``.
+
+    Args:
+        keep: share of the parameters in the mask.
+        steps: step size and length of the finetuning.
+        reference: do as the authors' code does where it differs from their paper: its score of a channel, a budget filled weight
+            by weight, and full batches alone, of 128 for gradients and of ``steps.batch`` for finetuning.
+
+    Source: Torkzadehmahani et al. 2024, arXiv 2412.02432; code reihaneh-torkzadehmahani/DEL-Unlearning@b1f732c.
+    Departs: the reset is drawn from the seed where the code's is not seeded, with ``reference`` too. In its mask these remain:
+        what fills no batch are the last examples, not random ones; a tie goes to the lower index; channels of a tensor with fewer
+        than ten have their largest score, where the code takes the mean of none, NaN, which comes last; tokens of a position
+        embedding are channels, where the code has one of all.
+    """
+
+    keep: Keep = 0.3
+    steps: Steps = Steps(lr=0.015, epochs="100%")
+    reference: bool = False
+
+    def expand(self) -> Unlearner:
+        """``ResetFinetune @ WeightedGrad``."""
+        if not self.reference:
+            return ResetFinetune(steps=self.steps) @ WeightedGrad(keep=self.keep)
+        localizer = WeightedGrad(keep=self.keep, channels=Channels(unit="elements"), gather=Gather(samples="code"))
+        return ResetFinetune(steps=self.steps, rest="drop") @ localizer
+
+
+class SalUn(Recipe):
+    """Saliency unlearning: random labels on the weights with the largest gradient on the forget set.
+
+    Args:
+        keep: share of the parameters in the mask.
+        steps: step size and length.
+
+    Source: Fan et al. 2023, arXiv 2310.12508.
+    Departs: no weight decay where the authors' code has 5e-4; a share of the learner's epochs where it has 10; a cosine where
+        its step size stays the same (its milestones, 91 and 136, lie beyond 10 epochs).
+    """
+
+    keep: Keep = 0.5
+    steps: Steps = Steps(lr=0.013, epochs="30%", schedule=Cosine(floor=0.01))
+
+    def expand(self) -> Unlearner:
+        """``RandomLabel @ Gradient``."""
+        return RandomLabel(draw="step", steps=self.steps) @ Gradient(keep=self.keep)
+
+
+class CFk(Recipe):
+    """Catastrophic forgetting in the last layers: finetune them on the retain set and freeze the others.
+
+    Args:
+        layers: how many, counted from the output; those that hold a weight of two or more dimensions.
+        steps: step size and length.
+
+    Source: Goel et al. 2022, arXiv 2201.06640, section 4; code shash42/Evaluating-Inexact-Unlearning, whose finetuning has
+        30 epochs where its training has 62. Step size as Kurmanji et al. 2023 run it.
+    """
+
+    layers: Annotated[Count, Over(1, 8)] = 2
+    steps: Steps = Steps(lr=0.01, epochs="50%")
+
+    def expand(self) -> Unlearner:
+        """``Finetune @ Deepest``."""
+        return Finetune(steps=self.steps) @ Deepest(layers=self.layers)
+
+
+class EUk(Recipe):
+    """Exact unlearning of the last layers: reset them, train them on the retain set and freeze the others.
+
+    Args:
+        layers: how many, counted from the output; those that hold a weight of two or more dimensions.
+        steps: step size and length.
+
+    Source: Goel et al. 2022, arXiv 2201.06640, section 4; code shash42/Evaluating-Inexact-Unlearning. Step size as Kurmanji
+        et al. 2023 run it.
+    Departs: biases and norms are reset too, where the authors' code resets linear layers and convolutions alone.
+    """
+
+    layers: Annotated[Count, Over(1, 8)] = 2
+    steps: Steps = Steps(lr=0.01, epochs="100%")
+
+    def expand(self) -> Unlearner:
+        """``ResetFinetune @ Deepest``."""
+        return ResetFinetune(steps=self.steps) @ Deepest(layers=self.layers)

@@ -1,0 +1,140 @@
+"""SCRUB, with and without rewinding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Annotated, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from untrain.core.errors import BadInput, DataError
+from untrain.core.metering import Counter, note
+from untrain.core.records import Batch, Examples, Problem, Task, batch_of, take
+from untrain.core.roles import Unlearner
+from untrain.core.search_space import Over
+from untrain.data.batching import in_order
+from untrain.training.descend import descend, reestimate
+from untrain.training.distillation import Pull, distance, taught, teacher
+from untrain.training.guard import State, state
+from untrain.training.process_group import team
+from untrain.training.steps import Constant, Count, Sgd, Steps
+
+
+class Scrub(Unlearner):
+    """Teacher and student: in each epoch maximise ``KL(before || model)`` on forget, then minimise ``pull`` on retain.
+
+    The model before the request is the teacher and stays as it was. Batch-norm buffers follow ``steps.buffers``; batches of
+    both sets move them. A model without batch norm and dropout does as its teacher does before the first step, and the
+    first maximising step finds a gradient of zero.
+
+    Args:
+        pull: what holds the student on the retain set.
+        ascents: in how many epochs, the first ones, the forget set is walked.
+        forget_batch: forget examples in a step.
+        rewind: whether to go back to the end of the epoch after which the error on forget was closest to the final
+            model's on held-out examples of the same classes (SCRUB+R).
+        steps: step size and length.
+
+    Source: Kurmanji et al. 2023, arXiv 2302.09880, algorithms 1 and 2, section 4; code meghdadk/SCRUB,
+        large_scale_unlearning.ipynb. Its MIA_experiments.ipynb has Pull(labels=1.0, teacher=0.5), ascents=3, 5 epochs.
+    Departs: held-out examples of a class count as often as the class is to be forgotten; the untouched model is none of
+        those that rewinding can choose; the step size stays the same (the code's first cut comes after 3 epochs).
+    """
+
+    pull: Pull = Pull()
+    ascents: Annotated[Count, Over(1, 5)] = 2
+    forget_batch: Annotated[Count, Over(16, 512, log=True)] = 32
+    rewind: bool = False
+    steps: Steps = Steps(lr=5e-4, epochs=3, optimizer=Sgd(decay=5e-4), schedule=Constant())
+
+    def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module:
+        """The student.
+
+        Raises:
+            DataError: rewinding is asked for, and there is no held-out example of a class that is to be forgotten.
+            BadInput: rewinding is asked of several processes.
+        """
+        held_out = alike(problem) if self.rewind else None
+        task, heat = problem.task, self.pull.temperature
+        before = teacher(model, "Scrub")
+        ends: list[State] = []
+        forgets = problem.forgets(replace(self.steps, batch=self.forget_batch))
+        retains = problem.retains(self.steps)
+
+        def draw(epoch: int) -> Iterator[tuple[Batch | None, ...]]:
+            if held_out is not None and epoch > 0:
+                ends.append(state(model))
+            if epoch < self.ascents:
+                yield from ((None, forget) for (forget,) in forgets.draw(epoch))
+            yield from ((retain, None) for (retain,) in retains.draw(epoch))
+
+        def loss(retain: Batch | None, forget: Batch | None) -> Tensor:
+            batch = cast(Batch, forget if retain is None else retain)
+            logits = task.logits(model, batch)
+            far = distance(logits, taught(task, before, batch, heat), heat).mean()
+            return -far if retain is None else self.pull.labels * F.cross_entropy(logits, batch.y) + self.pull.teacher * far
+
+        plan = replace(retains, draw=draw, length=0)
+        descend(model, loss, plan, self.steps, problem.mask)
+        if held_out is not None and ends:
+            self._rewind(model, ends, problem, held_out)
+            if self.steps.buffers == "reestimate":
+                reestimate(model, plan)
+        return model
+
+    def _rewind(self, model: nn.Module, ends: list[State], problem: Problem, held_out: list[Examples]) -> None:
+        """Give the model the state, of those at the ends of epochs, whose error on forget is closest to the held-out one."""
+        counts = torch.bincount(problem.forget.y, minlength=problem.forget.classes)
+        wanted = [error(model, problem.task, e) for e in held_out]
+        aim = float(np.average(wanted, weights=counts[counts > 0].cpu()))
+        ends = [*ends, state(model)]
+        errors = []
+        for end in ends:
+            restore(model, end)
+            errors.append(error(model, problem.task, problem.forget))
+        best = min(range(len(ends)), key=lambda at: (abs(errors[at] - aim), -at))
+        restore(model, ends[best])
+        found = f"where the error on forget, {errors[best]:.3g}, is closest to the held-out {aim:.3g}"
+        note(f"rewound to the end of epoch {best + 1} of {len(ends)}, {found}")
+
+
+def alike(problem: Problem) -> list[Examples]:
+    """Held-out examples of each class that is to be forgotten, in the order of the classes.
+
+    Raises:
+        DataError: there are none of some class.
+        BadInput: several processes work together, whose batch statistics part until the end.
+    """
+    if team() is not None:
+        raise BadInput("rewinding is done by one process: take rewind=False, or do not work together")
+    if problem.valid is None:
+        raise DataError("rewinding looks at held-out examples, and there are none: give Problem(valid=...) or rewind=False")
+    found = []
+    for label in sorted(set(problem.forget.y.tolist())):
+        rows = (problem.valid.y == label).nonzero().squeeze(1).cpu().numpy()
+        if not len(rows):
+            raise DataError(f"rewinding needs held-out examples of each class to forget, and there is none of class {label}")
+        found.append(take(problem.valid, rows))
+    return found
+
+
+@torch.no_grad()
+def error(model: nn.Module, task: Task, examples: Examples) -> float:
+    """Share of examples that a model, which is in eval mode, gets wrong."""
+    device, counter, wrong = next(model.parameters()).device, Counter(), 0
+    for rows in in_order(len(examples), 256):
+        batch = batch_of(examples, rows, device)
+        answers = counter.step(len(rows), lambda batch=batch: task.logits(model, batch), backward=False)  # type: ignore[misc]
+        wrong += int((answers.argmax(1) != batch.y).sum())
+    return wrong / len(examples)
+
+
+def restore(model: nn.Module, end: State) -> None:
+    """Give a model back the values of its parameters and buffers."""
+    with torch.no_grad():
+        for name, held in (*model.named_parameters(), *model.named_buffers()):
+            held.copy_(end[name])

@@ -1,0 +1,651 @@
+"""Every method found keeps its promises, and each promise catches a planted fault."""
+
+from __future__ import annotations
+
+import random
+import re
+from copy import deepcopy
+from typing import ClassVar
+
+import numpy as np
+import pytest
+import torch
+
+from untrain.commands import check
+from untrain.core import discovery as names
+from untrain.core.errors import SpecError
+from untrain.core.roles import Architecture, Learner, Localizer, Unlearner
+from untrain.core.spec import Spec, parse
+from untrain.evaluation.base import About, Evaluator, Measure, Part
+from untrain.localizers import contract
+from untrain.localizers.randommask import RandomMask
+from untrain.localizers.weightedgrad import WeightedGrad
+from untrain.maths import selection
+from untrain.models.architectures.convnet import ConvNet
+from untrain.training import toy as trial
+from untrain.training.descend import descend
+from untrain.training.learners.train import Train
+from untrain.training.steps import Adam, Sgd, Steps
+from untrain.unlearners import contract
+from untrain.unlearners.finetune import Finetune
+from untrain.unlearners.nothing import Nothing
+
+NEEDS = {
+    "These": "These(ids=(1, 2))",
+    "Ids": "Ids(path='ids.csv')",
+    "Where": "Where(rule='y == 1')",
+    "HuggingFace": "HuggingFace(kind='vit')",
+}
+
+
+def found() -> list[Spec]:
+    """One object of every name with a spelling; scenarios are tried where they are tested."""
+    roles = (
+        "unlearner",
+        "recipe",
+        "localizer",
+        "evaluator",
+        "observer",
+        "learner",
+        "architecture",
+        "request",
+        "noise",
+        "augment",
+        "task",
+        "part",
+        "choice",
+        "teaching",
+    )
+    made = []
+    for place in names.of_role(*roles):
+        try:
+            made.append(parse(NEEDS[place.name]) if place.name in NEEDS else check.example(names.load(place.name)))
+        except SpecError as error:
+            made.append(pytest.param(error, id=place.name))
+    return made
+
+
+@pytest.mark.parametrize("made", found(), ids=lambda made: type(made).__name__)
+def test_every_method_keeps_every_promise(made):
+    assert isinstance(made, Spec), made
+    assert [v for v in check.check(made) if v.error] == []
+
+
+@pytest.mark.parametrize("spelling", ["DEL(reference=False)", "Finetune @ RandomMask", "NegGrad(steps=Steps(optimizer=Adam()))"])
+def test_an_expression_keeps_the_promises_of_an_unlearner(spelling):
+    assert [v for v in check.check(parse(spelling)) if v.error] == []
+
+
+def test_an_abstract_role_cannot_be_checked():
+    with pytest.raises(SpecError, match="Unlearner is no method"):
+        check.check(Unlearner)
+
+
+def test_checking_leaves_the_global_random_state():
+    before = torch.get_rng_state(), np.random.get_state(legacy=False)["state"]["pos"], random.getstate()  # noqa: NPY002
+    check.check(Nothing)
+    after = torch.get_rng_state(), np.random.get_state(legacy=False)["state"]["pos"], random.getstate()  # noqa: NPY002
+    assert torch.equal(before[0], after[0])
+    assert before[1:] == after[1:]
+
+
+def test_a_promise_is_named_in_words():
+    assert "it moves some parameter" in [name for name, _ in check.checks_for(Finetune)]
+
+
+def test_every_role_has_promises_beside_its_spelling():
+    of_every = len(check.checks_for(Steps))
+    for made in (Nothing(), WeightedGrad(), Train(model=ConvNet())):
+        assert len(check.checks_for(made)) > of_every
+
+
+# Planted faults.
+
+STEPS = Steps(lr=0.05, epochs=2, batch=16)
+
+
+class TeacherStepped(Unlearner):
+    """A published SCRUB: the teacher is stepped and the student returned. Buffers move.
+
+    Source: planted.
+    """
+
+    def unlearn(self, model, problem):
+        teacher = deepcopy(model)
+        descend(teacher, lambda b: problem.task.loss(teacher, b).mean(), problem.retains(STEPS), STEPS)
+        return model
+
+
+class OnlyBuffers(Unlearner):
+    """Batch-norm buffers move and nothing else.
+
+    Source: planted.
+    """
+
+    def unlearn(self, model, problem):
+        model.train()
+        with torch.no_grad():
+            model(problem.retain.x)
+        return model
+
+
+class MaskedGradient(Unlearner):
+    """A loop of its own that masks gradients and forgets weight decay. Buffers move.
+
+    Source: planted.
+    """
+
+    def unlearn(self, model, problem):
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1, weight_decay=0.1)
+        for (batch,) in problem.retains(STEPS).draw(0):
+            optimizer.zero_grad()
+            problem.task.loss(model, batch).mean().backward()
+            for name, p in model.named_parameters():
+                if problem.mask is not None:
+                    p.grad *= problem.mask.bits[name]
+            optimizer.step()
+        return model
+
+
+class InputChanged(Unlearner):
+    """Labels of the forget set are overwritten where they lie. Buffers move.
+
+    Source: planted.
+    """
+
+    def unlearn(self, model, problem):
+        problem.forget.y.zero_()
+        return Finetune(steps=STEPS).unlearn(model, problem)
+
+
+class ReachedBehind(Unlearner):
+    """The model that was given is reached behind the role's back. Buffers move.
+
+    Source: planted.
+    """
+
+    def unlearn(self, model, problem):
+        LENT[0].train()
+        return Finetune(steps=STEPS).unlearn(model, problem)
+
+
+LENT: list[torch.nn.Module] = []
+
+
+class Reseeded(Unlearner):
+    """numpy's global generator is seeded. Buffers move.
+
+    Source: planted.
+    """
+
+    def unlearn(self, model, problem):
+        np.random.seed(0)  # noqa: NPY002
+        return Finetune(steps=STEPS).unlearn(model, problem)
+
+
+class Drifting(Unlearner):
+    """Noise from a generator that nobody seeded. Buffers move.
+
+    Source: planted.
+    """
+
+    def unlearn(self, model, problem):
+        state = random.getstate()
+        jitter = random.random()
+        random.setstate(state)
+        with torch.no_grad():
+            for name, p in model.named_parameters():
+                p += jitter * (1 if problem.mask is None else problem.mask.bits[name])
+        return model
+
+
+class Deaf(Unlearner):
+    """Steps are taken without regard to the loss. Buffers stay.
+
+    Source: planted.
+    """
+
+    def unlearn(self, model, problem):
+        clean = float(torch.nan_to_num(problem.retain.x).mean())
+        with torch.no_grad():
+            for name, p in model.named_parameters():
+                p += (0.1 + clean) * (1 if problem.mask is None else problem.mask.bits[name])
+        return model
+
+
+class Silent(Unlearner):
+    """What becomes of batch statistics is not said.
+
+    Source: planted.
+    """
+
+    def unlearn(self, model, problem):
+        return Finetune(steps=STEPS).unlearn(model, problem)
+
+
+class Sourceless(Architecture):
+    """Where it comes from is not said."""
+
+    def build(self, shape, classes):
+        return torch.nn.Identity()
+
+
+class OutOfOrder(Architecture):
+    """Fields are told in another order.
+
+    Args:
+        second: told first.
+        first: told second.
+
+    Source: planted.
+    """
+
+    first: int = 1
+    second: int = 2
+
+    def build(self, shape, classes):
+        return torch.nn.Identity()
+
+
+class Misspelled(Architecture):
+    """Its spelling hides a field.
+
+    Args:
+        field: hidden.
+
+    Source: planted.
+    """
+
+    field: int = 1
+
+    def build(self, shape, classes):
+        return torch.nn.Identity()
+
+    def spell(self, spell):
+        return f"{__name__}.Misspelled(field=2)"
+
+
+def ones(model):
+    """A mask of ones."""
+    return {n: torch.ones_like(p, dtype=torch.bool) for n, p in model.named_parameters()}
+
+
+class Greedy(Localizer):
+    """Keeps everything, whatever was asked for.
+
+    Args:
+        keep: ignored.
+
+    Source: planted.
+    """
+
+    keep: float = 0.3
+
+    def localize(self, model, problem):
+        return ones(model)
+
+
+class Stingy(Localizer):
+    """Keeps one weight fewer than asked for, though single weights compete.
+
+    Args:
+        keep: share.
+        per: always 'weight'.
+
+    Source: planted.
+    """
+
+    keep: float = 0.3
+    per: str = "weight"
+
+    def localize(self, model, problem):
+        total = sum(p.numel() for p in model.parameters())
+        flat = torch.arange(total) < int(self.keep * total) - 1
+        return dict(zip(ones(model), selection.split(flat, list(model.parameters())), strict=True))
+
+
+class Misshapen(Localizer):
+    """Masks are one float a row.
+
+    Source: planted.
+    """
+
+    def localize(self, model, problem):
+        return {n: torch.ones(len(p)) for n, p in model.named_parameters()}
+
+
+class Forgetful(Localizer):
+    """The same random weights, whatever is to be forgotten.
+
+    Args:
+        keep: share.
+
+    Source: planted.
+    """
+
+    keep: float = 0.3
+
+    def localize(self, model, problem):
+        draw = torch.Generator().manual_seed(0)
+        return {n: torch.rand(p.shape, generator=draw) < self.keep - 0.1 for n, p in model.named_parameters()}
+
+
+class Overshooting(Localizer):
+    """The official random control: up to a channel too many in each tensor.
+
+    Args:
+        like: whose counts are to be matched.
+
+    Source: planted.
+    """
+
+    like: Localizer = WeightedGrad()
+
+    def blind(self):
+        return True
+
+    def localize(self, model, problem):
+        bits = RandomMask(like=self.like).localize(model, problem)
+        return {n: b | (torch.arange(len(b)) == 0).reshape(-1, *[1] * (b.ndim - 1)) for n, b in bits.items()}
+
+
+class Ticklish(Localizer):
+    """Draws from numpy's global generator.
+
+    Source: planted.
+    """
+
+    def localize(self, model, problem):
+        at = np.random.rand()  # noqa: NPY002
+        return {n: torch.full_like(p, at < 0.5, dtype=torch.bool) for n, p in model.named_parameters()}
+
+
+class ReachedLocalizer(Localizer):
+    """A weight of the model that was given is written behind torch's back.
+
+    Source: planted.
+    """
+
+    def localize(self, model, problem):
+        next(model.parameters()).data.add_(1)
+        return ones(model)
+
+
+class Seedless(Learner):
+    """The seed is ignored.
+
+    Source: planted.
+    """
+
+    def init(self, examples, seed):
+        return torch.nn.Linear(1, 1)
+
+    def learn(self, examples, seed):
+        return Train(model=ConvNet(width=4), steps=STEPS)(examples, 0)
+
+
+class Unseeded(Learner):
+    """Fresh entropy each time, which no seed of torch's reaches.
+
+    Source: planted.
+    """
+
+    def init(self, examples, seed):
+        return torch.nn.Linear(1, 1)
+
+    def learn(self, examples, seed):
+        model = torch.nn.Linear(3, 3)
+        torch.nn.init.constant_(model.bias, np.random.default_rng().random())
+        return model
+
+
+class Relabelling(Learner):
+    """Labels of the training set are overwritten where they lie.
+
+    Source: planted.
+    """
+
+    def init(self, examples, seed):
+        return torch.nn.Linear(1, 1)
+
+    def learn(self, examples, seed):
+        examples.y.zero_()
+        return Train(model=ConvNet(width=4), steps=STEPS)(examples, seed)
+
+
+def told(*names, ideal="0"):
+    """A glossary of gaps in fractions."""
+    return {n: About("made up", "fraction", ideal, "none", low=-1.0) for n in names}
+
+
+def right(seen):
+    """1 where the label has the largest logit, (m, n)."""
+    return (seen.logits.argmax(-1) == seen.labels).astype(float)
+
+
+def gap(trial, of="forget"):
+    """Oracles' mean minus the unlearned models' on a side."""
+    here = trial.side == of
+    return Measure((Part(1, "oracle", of, trial.oracle[:, here]), Part(-1, "unlearned", of, trial.unlearned[:, here])))
+
+
+class Unexplained(Evaluator):
+    """Gives a score that its glossary lacks.
+
+    Source: planted.
+    """
+
+    scores: ClassVar = told("known")
+
+    def prepare(self, seen):
+        return right(seen)
+
+    def evaluate(self, trial):
+        return {"known": gap(trial), "unknown": gap(trial)}
+
+
+class SideSwapped(Evaluator):
+    """The unlearned models' forget set against the oracles' test set.
+
+    Source: planted.
+    """
+
+    scores: ClassVar = told("difference")
+
+    def prepare(self, seen):
+        return right(seen)
+
+    def evaluate(self, trial):
+        theirs, ours = trial.oracle[:, trial.side == "test"] * 0.5, trial.unlearned[:, trial.side == "forget"]
+        return {"difference": Measure((Part(1, "oracle", "test", theirs), Part(-1, "unlearned", "forget", ours)))}
+
+
+class FirstModel(Evaluator):
+    """Looks at the first model alone.
+
+    Source: planted.
+    """
+
+    scores: ClassVar = told("gap")
+
+    def prepare(self, seen):
+        return right(seen)
+
+    def evaluate(self, trial):
+        ours, theirs = (p[:1, trial.side == "forget"] for p in (trial.unlearned, trial.oracle))
+        return {"gap": Measure((Part(1, "oracle", "forget", theirs), Part(-1, "unlearned", "forget", ours)))}
+
+
+class FirstRows(Evaluator):
+    """A threshold from the first ten retain rows, as they happen to lie.
+
+    Source: planted.
+    """
+
+    scores: ClassVar = told("gap")
+
+    def prepare(self, seen):
+        sure = seen.logits.max(-1)
+        return (sure > sure[:, np.flatnonzero(seen.side == "retain")[:10]].mean(1, keepdims=True)).astype(float)
+
+    def evaluate(self, trial):
+        return {"gap": gap(trial)}
+
+
+class Pooled(Evaluator):
+    """A threshold from all models at once: who else is measured decides.
+
+    Source: planted.
+    """
+
+    scores: ClassVar = told("gap")
+
+    def prepare(self, seen):
+        sure = seen.logits.max(-1)
+        return (sure > sure.mean()).astype(float)
+
+    def evaluate(self, trial):
+        return {"gap": gap(trial)}
+
+
+class Blind(Evaluator):
+    """Looks at the test set alone, and roughly.
+
+    Source: planted.
+    """
+
+    scores: ClassVar = told("gap")
+
+    def prepare(self, seen):
+        return np.ones(seen.logits.shape[:2])
+
+    def evaluate(self, trial):
+        return {"gap": gap(trial, "test")}
+
+
+class NoZero(Evaluator):
+    """A ratio, whose ideal is told to be 0.5 and is none of our business.
+
+    Source: planted.
+    """
+
+    scores: ClassVar = told("gap_like", ideal="0.5")
+
+    def prepare(self, seen):
+        return right(seen)
+
+    def evaluate(self, trial):
+        return {"gap_like": Measure((Part(1, "unlearned", "forget", trial.unlearned[:, trial.side == "forget"]),))}
+
+
+FAULTS = [
+    (TeacherStepped, "it moves some parameter", "moved no parameter"),
+    (OnlyBuffers, "it moves some parameter", "moved no parameter"),
+    (MaskedGradient, "it leaves what is outside the mask", "outside its mask"),
+    (InputChanged, "it leaves its input alone", "labels 0"),
+    (ReachedBehind, "it leaves its input alone", "mode of"),
+    (Reseeded, "it leaves the global random state", "numpy"),
+    (Drifting, "the same seed gives the same model", "two models for one seed"),
+    (Deaf, "it raises when the loss is not finite", "NotFinite was due"),
+    (Silent, "it says what becomes of buffers", "buffers"),
+    (Sourceless, "it names its source", "Source:"),
+    (OutOfOrder, "its args list its fields in order", r"\['second', 'first'\]"),
+    (Misspelled, "its spelling makes it again", "field=2"),
+    (Greedy, "it keeps the share that was asked for", "may be"),
+    (Stingy, "it keeps the share that was asked for", "single weights"),
+    (Misshapen, "its mask has the shapes of the weights", "no fitting mask"),
+    (Forgetful, "it finds a planted neuron", "does not find unit"),
+    (Overshooting, "it keeps the share that was asked for", "keeps"),
+    (Ticklish, "it leaves the random state", "numpy"),
+    (Ticklish, "the same seed gives the same mask", "two masks"),
+    (ReachedLocalizer, "it leaves the model alone", "changed"),
+    (Seedless, "the same seed trains the same model", "ignores its seed"),
+    (Unseeded, "the same seed trains the same model", "two models for one seed"),
+    (Relabelling, "it leaves the examples and the random state", "labels 0"),
+    (Unexplained, "every score is explained", r"lacks: \['unknown'\]"),
+    (SideSwapped, "it is ideal when unlearned is the oracle", "difference"),
+    (FirstModel, "it is blind to the order of models", "order of models"),
+    (FirstRows, "it is blind to the order of examples", "order of examples"),
+    (Pooled, "a batch of models gives what its models give one by one", "with others"),
+    (Blind, "it tells the original from the oracle", "hold on to the forget set"),
+]
+
+
+@pytest.mark.parametrize(("fault", "promise", "said"), FAULTS, ids=lambda v: v.__name__ if isinstance(v, type) else None)
+def test_a_planted_fault_is_caught(fault, promise, said, monkeypatch):
+    def lent():
+        made = trial.small()
+        LENT[:] = [made[0]]
+        return made
+
+    for module in (contract, contract):
+        monkeypatch.setattr(module, "small", lent)
+    broken = {v.promise: str(v.error) for v in check.check(fault) if v.error}
+    assert promise in broken
+    assert re.search(said, broken[promise])
+
+
+def test_every_promise_has_a_planted_fault():
+    promised = {name for fault, *_ in FAULTS for name, _ in check.checks_for(fault)}
+    assert promised == {promise for _, promise, _ in FAULTS}
+
+
+def test_a_score_with_another_ideal_than_0_need_not_be_0_for_the_oracles():
+    assert [v for v in check.check(NoZero) if v.error] == []
+
+
+def test_an_error_of_any_kind_is_a_broken_promise_and_not_the_end():
+    verdicts = check.check(Misshapen)
+    assert len(verdicts) == len(check.checks_for(Misshapen))
+
+
+def test_parts_of_steps_are_checked_too():
+    assert [v for part in (Sgd(), Adam()) for v in check.check(part) if v.error] == []
+
+
+FADE = '''"""A plug-in: the method that the design page makes up."""
+from pydantic import NonNegativeFloat
+
+from untrain.core.roles import Unlearner
+from untrain.training.steps import Steps
+from untrain.training.descend import descend
+
+
+class Fade(Unlearner):
+    """Minimise ``L(retain) + weight * KL(uniform || p(forget))``. {buffers}
+
+    Args:
+        weight: pull of the forget set towards the uniform prediction.
+        steps: step size and length.
+
+    Source: made up.
+    """
+
+    weight: NonNegativeFloat = 1.0
+    steps: Steps = Steps(lr=0.01, epochs=5)
+
+    def unlearn(self, model, problem):
+        task = problem.task
+
+        def loss(retain, forget):
+            logp = task.logits(model, forget).log_softmax(1)
+            return task.loss(model, retain).mean() - self.weight * logp.mean()
+
+        return descend(model, loss, problem.pairs(self.steps), self.steps, problem.mask)
+'''
+
+
+@pytest.mark.parametrize(
+    ("module", "told", "broken"),
+    [("fade_told", "Buffers follow steps.buffers.", []), ("fade_untold", "", ["it says what becomes of buffers"])],
+)
+def test_a_plug_in_is_held_to_the_same_promises(module, told, broken, tmp_path, monkeypatch):
+    (tmp_path / f"{module}.py").write_text(FADE.format(buffers=told))
+    monkeypatch.syspath_prepend(tmp_path)
+    verdicts = check.check(names.load(f"{module}.Fade"))
+    assert [v.promise for v in verdicts if v.error] == broken
+
+
+def test_long_methods_are_tried_with_few_epochs():
+    assert check.example(Finetune(steps=Steps(epochs=5000))).steps.epochs == check.EPOCHS
+    assert check.example(Finetune(steps=Steps(epochs=2))).steps.epochs == 2

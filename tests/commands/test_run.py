@@ -1,0 +1,130 @@
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch import nn
+
+import untrain as ut
+from untrain.commands import run as commands
+from untrain.core.errors import BadInput, DataError, SpecError
+from untrain.experiments import publish
+
+
+class Net(nn.Sequential):
+    def __init__(self, width=3):
+        super().__init__(nn.Flatten(), nn.Linear(4, width), nn.ReLU(), nn.Linear(width, 2))
+
+
+def own(model=Net):
+    draw = torch.Generator().manual_seed(0)
+    x, y = torch.randn(60, 4, generator=draw), torch.arange(60) % 2
+    return ut.Own(train=(x, y), test=(x[:20] + 0.1, y[:20]), model=model, steps=ut.Steps(lr=0.1, epochs=1))
+
+
+def test_objects_and_spellings_run_alike_on_a_model_of_ones_own(tmp_path):
+    scenario = own()
+    mixed = ["Nothing", ut.Finetune(steps=ut.Steps(epochs=1))]
+    document = ut.run(scenario, mixed, store=tmp_path, seeds=1, oracles=2)
+    assert [row["method"] for row in document["results"]] == ["Nothing()", "Finetune(steps=Steps(epochs=1))"]
+    assert all(row["error"] is None for row in document["results"])
+
+
+def test_networks_of_one_name_are_not_taken_for_each_other(tmp_path):
+    runs = [ut.run(own(lambda w=w: Net(w)), ["Nothing"], store=tmp_path, seeds=1, oracles=2)["run"] for w in (3, 4)]
+    assert runs[0] != runs[1]
+
+
+def test_work_that_no_other_process_can_be_sent_is_done_here_whatever_workers_says(tmp_path):
+    document = ut.run(own(lambda: Net(3)), ["Nothing"], store=tmp_path, seeds=1, oracles=2, workers=4)
+    assert document["results"][0]["error"] is None
+
+
+def test_a_script_without_a_guard_may_call_run(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import untrain as ut\nd = ut.run('Digits(model=ConvNet(width=4), steps=Steps(lr=0.1, epochs=0))', ['Nothing'], "
+        f"store={str(tmp_path / 's')!r}, seeds=1, oracles=2)\nprint(len(d['results']))\n"
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.returncode) == ("1\n", 0), done.stderr
+
+
+def test_nothing_is_written_beside_the_store_without_out(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ut.run(own(), ["Nothing"], store=tmp_path / "s", seeds=1, oracles=2)
+    assert [f.name for f in tmp_path.iterdir()] == ["s"]
+
+
+@pytest.mark.parametrize("more", [{"seeds": 0}, {"oracles": 1}, {"threads": 0}, {"workers": 0}, {"device": "foo"}, {"device": ""}])
+def test_numbers_and_devices_that_cannot_be_had_are_refused(tmp_path, more):
+    with pytest.raises(BadInput):
+        ut.run("Digits", ["Nothing"], store=tmp_path / "s", **more)
+    assert not (tmp_path / "s").exists()
+
+
+def test_what_is_no_scenario_or_no_method_is_refused(tmp_path):
+    with pytest.raises(SpecError, match="no scenario"):
+        ut.run(3, ["Nothing"], store=tmp_path)
+    with pytest.raises(SpecError, match="no unlearning method"):
+        ut.run("Digits", [nn.Linear], store=tmp_path)
+
+
+@pytest.mark.parametrize("one", ["Nothing", ut.Nothing(), ["Nothing"], ("Nothing",), iter(["Nothing"])], ids=repr)
+def test_one_method_may_be_named_without_a_list(one, tmp_path):
+    document = ut.run(own(), one, store=tmp_path, seeds=1, oracles=2)
+    assert [row["method"] for row in document["results"]] == ["Nothing()"]
+
+
+def test_what_is_neither_a_method_nor_several_is_refused(tmp_path):
+    with pytest.raises(SpecError, match="3 is no unlearning method"):
+        ut.run("Digits", 3, store=tmp_path / "s")
+
+
+@pytest.mark.parametrize("more", [{"seeds": "3"}, {"oracles": 4.0}, {"seed": None}, {"threads": "1"}, {"workers": True}], ids=repr)
+def test_what_is_no_whole_number_is_refused_by_its_name(tmp_path, more):
+    ((name, value),) = more.items()
+    with pytest.raises(BadInput, match=f"{name}={value!r}: a whole number is needed"):
+        ut.run("Digits", "Nothing", store=tmp_path / "s", **more)
+    assert not (tmp_path / "s").exists()
+
+
+def test_progress_is_told_for_each_model(tmp_path):
+    told = []
+    ut.run(own(), ["Nothing"], store=tmp_path, seeds=1, oracles=2, tell=told.append)
+    assert told.pop(0).note.startswith("price: 4 models to train (1 original, 2 oracle, 1 unlearned), 0 models are in the store")
+    assert [(at.done, at.total) for at in told] == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+def test_report_of_several_runs_keeps_their_order(tiny, tmp_path):
+    key = tiny.document["run"]
+    whole = commands.report([key, "latest"], store=tiny.store, out=tmp_path, images=False)
+    assert [run["run"] for run in whole["runs"]] == [key, key]
+
+
+def test_report_stays_a_function_when_a_page_was_written(tiny):
+    assert tiny.document
+    assert callable(ut.report)
+
+
+def test_an_unwritable_report_is_told_and_leaves_no_crumbs(tiny, tmp_path):
+    (tmp_path / "results.json").mkdir()
+    with pytest.raises(BadInput, match="what was found is in the store"):
+        commands.report(store=tiny.store, out=tmp_path, images=False)
+    assert [f.name for f in tmp_path.iterdir()] == ["results.json"]
+
+
+def test_a_name_that_is_no_run_is_refused(tiny, tmp_path):
+    with pytest.raises(DataError, match="no run"):
+        commands.report(["nope"], store=tiny.store, out=tmp_path / "o")
+
+
+def test_csv_leaves_out_methods_that_failed_and_writes_missing_values_empty():
+    score = dict.fromkeys(("value", "low", "high", "floor", "ceiling", "ideal", "reason", "resampled", "note", "verdict"))
+    rows = [
+        {"method": "A(x='a,b')", "scores": {"s": score | {"reason": 'too "few"'}}, "error": None},
+        {"method": "B()", "scores": {}, "error": "failed"},
+    ]
+    lines = publish.scores_csv([{"scenario": "D()", "results": rows}]).split("\r\n")
+    assert lines[1] == 'D(),"A(x=\'a,b\')",s,,,,,,,"too ""few""",,,,,,,,'
+    assert lines[2:] == [""]

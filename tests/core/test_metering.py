@@ -1,0 +1,228 @@
+"""Examples and operations are counted where the work is done."""
+
+import sys
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from untrain.core import metering as cost
+from untrain.core.errors import RunFailed
+from untrain.core.metering import Counter, metered, note, over, planned
+
+WIDE, OUT = 8, 4
+MODEL = nn.Linear(WIDE, OUT)
+
+
+def forward(n):
+    """A forward pass on n examples."""
+    return MODEL(torch.ones(n, WIDE))
+
+
+def test_forward_and_backward_examples_are_counted():
+    with metered() as meter:
+        counter = Counter()
+        counter.step(3, lambda: forward(3).sum().backward())
+        counter.step(5, lambda: forward(5), backward=False)
+    assert (meter.forward, meter.backward) == (8, 3)
+
+
+def test_operations_are_two_per_weight_and_example():
+    with metered() as meter:
+        Counter().step(3, lambda: forward(3), backward=False)
+    assert meter.read().flops == 2 * WIDE * OUT * 3
+
+
+def test_operations_of_later_steps_are_scaled_by_examples():
+    with metered() as meter:
+        counter = Counter()
+        for n in (2, 5, 1):
+            counter.step(n, lambda n=n: forward(n), backward=False)
+    assert meter.read().flops == 2 * WIDE * OUT * 8
+
+
+def test_an_outer_count_gets_what_an_inner_one_counted():
+    with metered() as outer:
+        with metered() as inner:
+            Counter().step(3, lambda: forward(3), backward=False)
+        Counter().step(2, lambda: forward(2), backward=False)
+    assert (inner.forward, outer.forward) == (3, 5)
+
+
+def test_work_outside_any_count_is_done_and_not_counted():
+    assert Counter().step(3, lambda: "done") == "done"
+
+
+def test_a_meter_tells_time_and_peak():
+    with metered() as meter:
+        pass
+    cost = meter.read()
+    assert cost.seconds > 0
+    assert cost.peak > 1_000_000
+
+
+def test_a_kind_that_is_known_is_not_measured_again(monkeypatch):
+    def flops(n):
+        with metered() as meter:
+            Counter(kind=("a kind", WIDE)).step(n, lambda: forward(n), backward=False)
+        return meter.read().flops
+
+    assert flops(3) == 2 * WIDE * OUT * 3
+    monkeypatch.setattr(cost, "counted", lambda _: pytest.fail("measured twice"))
+    assert flops(5) == 2 * WIDE * OUT * 5
+
+
+BIG = 64_000_000
+
+
+def fill():
+    return np.ones(BIG, dtype=np.uint8)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux forgets a peak")
+def test_the_peak_is_that_of_the_work_and_not_of_what_went_before():
+    fill()
+    with metered() as meter:
+        small = meter.read().peak
+    with metered() as outer:
+        with metered() as inner:
+            fill()
+            large = inner.read().peak
+        with metered():
+            pass
+        assert outer.read().peak >= large > small + BIG / 2
+
+
+def test_where_no_peak_can_be_forgotten_the_peak_is_that_of_the_process(monkeypatch, tmp_path):
+    monkeypatch.setattr(cost, "STATUS", tmp_path / "status")
+    monkeypatch.setattr(cost, "CLEAR", tmp_path / "none" / "clear")
+    with metered() as meter:
+        pass
+    assert meter.read().peak > 1_000_000
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    """A made-up GPU's allocator: what it holds now and the most it held, in bytes."""
+    memory = {"now": 0, "most": 0}
+
+    def hold(size):
+        memory["now"] = size
+        memory["most"] = max(memory["most"], size)
+
+    monkeypatch.setattr(cost, "_on_gpu", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda _device: memory["most"])
+    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", lambda _device: memory.update(most=memory["now"]))
+    return hold
+
+
+def test_on_a_gpu_the_peak_is_that_of_the_work_and_not_of_what_went_before(gpu):
+    gpu(1000)
+    gpu(10)
+    with metered() as meter:
+        gpu(200)
+        gpu(20)
+        assert meter.read().peak == 200
+
+
+def test_on_a_gpu_an_inner_count_does_not_hide_the_peak_of_the_outer_one(gpu):
+    with metered() as outer:
+        gpu(500)
+        gpu(10)
+        with metered() as inner:
+            gpu(50)
+            assert inner.read().peak == 50
+        gpu(5)
+        assert outer.read().peak == 500
+
+
+def test_on_a_gpu_the_outer_peak_includes_that_of_the_inner_one(gpu):
+    with metered() as outer:
+        with metered():
+            gpu(50)
+            gpu(5)
+        with metered():
+            gpu(6)
+        assert outer.read().peak == 50
+
+
+STEP = 2 * WIDE * OUT * 2  # operations of a forward pass on two examples
+
+
+def walk(steps, counter=None):
+    """A loop of ``steps`` steps as the gradient loop takes them; how many it took."""
+    counter = counter or Counter()
+    for at in range(steps):
+        if over():
+            return at
+        counter.step(2, lambda: forward(2), backward=False)
+    return steps
+
+
+def test_without_a_limit_a_loop_never_stops():
+    assert walk(5) == 5
+    with metered():
+        assert walk(5) == 5
+
+
+def test_a_loop_stops_before_the_step_that_would_pass_the_limit():
+    for limit, expected in ((3 * STEP, 3), (3.5 * STEP, 3), (4 * STEP - 1, 3), (4 * STEP, 4), (99 * STEP, 10)):
+        with metered(limit) as meter:
+            assert walk(10) == expected
+        assert meter.flops == expected * STEP <= limit
+
+
+def test_the_first_step_may_pass_the_limit_by_less_than_itself():
+    with metered(STEP / 2) as meter:
+        assert walk(10) == 1
+    assert meter.flops == STEP
+
+
+def test_the_limit_of_an_outer_count_stops_an_inner_one():
+    with metered(4 * STEP) as outer:
+        with metered() as first:
+            assert walk(3) == 3
+        with metered():
+            assert walk(3) == 1
+    assert outer.flops == 4 * STEP
+    assert list(first.notes) == []
+    assert list(outer.notes) == ["stopped at the budget, after 4 steps"]
+
+
+def test_asking_twice_before_a_step_counts_it_once():
+    with metered(3 * STEP, "the budget of 10 %") as meter:
+        planned(7)
+        counter = Counter()
+        for _ in range(7):
+            if over() or over():
+                break
+            counter.step(2, lambda: forward(2), backward=False)
+        assert over()
+    assert list(meter.notes) == ["stopped at the budget of 10 %, after 3 of 7 steps"]
+
+
+def test_work_before_a_loop_counts_against_the_limit_but_is_no_step():
+    with metered(9 * STEP) as meter:
+        Counter().step(10, lambda: forward(10), backward=False)
+        planned(8)
+        assert walk(8) == 4
+    assert list(meter.notes) == ["stopped at the budget, after 4 of 8 steps"]
+
+
+def test_a_limit_that_is_spent_before_the_first_step_is_an_error():
+    with metered(STEP, "the budget of 1 %"):
+        Counter().step(2, lambda: forward(2), backward=False)
+        with pytest.raises(RunFailed, match="the budget of 1 % was spent before the first step"):
+            walk(3)
+
+
+def test_a_note_is_told_once_and_reaches_the_outer_count():
+    note("to nobody")
+    with metered() as outer:
+        with metered():
+            note("halved")
+            note("halved")
+        note("later")
+    assert list(outer.notes) == ["halved", "later"]

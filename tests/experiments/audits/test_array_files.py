@@ -1,0 +1,132 @@
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from untrain.core.errors import DataError
+from untrain.experiments.audits.array_files import answers_in, column_in, sides_in
+
+X = np.random.default_rng(0).normal(size=(2, 5, 3)).astype(np.float32)
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_every_kind_of_file_gives_the_same_array_and_npy_stays_on_disk(here):
+    np.save("x.npy", X)
+    np.savez("x.npz", logits=X)
+    save_file({"logits": torch.from_numpy(X)}, "x.safetensors")
+    for given in ("x.npy", "x.npz", "x.safetensors", here / "x.npy", X, torch.from_numpy(X)):
+        assert (answers_in(given, "oracles") == X).all()
+    assert isinstance(answers_in("x.npy", "oracles"), np.memmap)
+
+
+def test_bfloat16_is_widened(here):
+    save_file({"a": torch.from_numpy(X).bfloat16()}, "x.safetensors")
+    assert answers_in("x.safetensors", "oracles").dtype == np.float32
+
+
+def test_arrays_by_side_come_from_named_arrays_folders_and_a_list_of_places(here):
+    parts = {"forget": X[:, :1], "retain": X[:, 1:3], "test": X[:, 3:]}
+    np.savez("x.npz", forget=parts["forget"], retain=parts["retain"], val=parts["test"])
+    for name, part in parts.items():
+        np.save(f"{name}.npy", part)
+        (here / "folder" / name / "resnet9").mkdir(parents=True)
+        for at, row in enumerate(part):
+            np.save(here / "folder" / name / "resnet9" / f"id_{at}_epoch_23.npy", row)
+    for given in ("x.npz", "folder", "forget=forget.npy,retain=retain.npy,val=test.npy", parts):
+        found = answers_in(given, "oracles")
+        assert set(found) == set(parts)
+        assert all((found[name] == part).all() for name, part in parts.items())
+
+
+def test_models_of_a_folder_come_in_the_order_of_their_numbers(here):
+    for at in (10, 9, 2, 0):
+        np.save(f"id_{at}_epoch_23.npy", np.full(3, float(at)))
+    assert answers_in(str(here), "oracles")[:, 0].tolist() == [0, 2, 9, 10]
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("none.npy", "oracles: there is no file none.npy"),
+        ("none.npz", "there is no file"),
+        ("none.safetensors", "there is no file"),
+        ("text.npy", "text.npy cannot be read as plain arrays"),
+        ("empty.npy", "empty.npy cannot be read"),
+        ("text.npz", "text.npz cannot be read"),
+        ("zip.npy", "it is no .npy file"),
+        ("text.safetensors", "text.safetensors cannot be read"),
+        ("objects.npy", "Python objects, which are never unpickled"),
+        ("objects.npz", "Python objects, which are never unpickled"),
+        ("x.pkl", "is none of .npy, .npz, .safetensors"),
+        ("named.npz", "'a' is no side"),
+        ("bare", "holds no .npy file"),
+        ("uneven", "1.npy has shape .4,. and 0.npy .3,."),
+        ("forget=x.npz,oops=x.npz", "several arrays|'oops' is no side"),
+        ("oops=x.npy", "'oops' is no side"),
+        (None, "oracles are NoneType"),
+        ([1, 2], "oracles are list"),
+    ],
+)
+def test_a_file_that_is_not_what_it_should_be_is_refused_in_one_line(here, given, told):
+    for name in ("text.npy", "text.npz", "text.safetensors", "x.pkl"):
+        (here / name).write_text("no array\nat all")
+    (here / "empty.npy").write_bytes(b"")
+    np.save("objects.npy", np.array([{}], dtype=object))
+    np.savez("objects.npz", a=np.array([{}], dtype=object))
+    np.savez("x.npz", forget=X, test=X)
+    np.savez("named.npz", a=X, b=X)
+    (here / "x.npz").read_bytes()
+    (here / "zip.npy").write_bytes((here / "x.npz").read_bytes())
+    np.save("x.npy", X)
+    (here / "bare").mkdir()
+    (here / "uneven").mkdir()
+    np.save("uneven/0.npy", np.zeros(3))
+    np.save("uneven/1.npy", np.zeros(4))
+    with pytest.raises(DataError, match=told) as caught:
+        answers_in(given, "oracles")
+    assert "\n" not in str(caught.value)
+
+
+def test_columns_come_from_files_and_lists_a_heading_is_left_out(here):
+    (here / "y.csv").write_text("label\n3\n1\n\n")
+    (here / "y.txt").write_text("3\n1\n")
+    np.save("y.npy", np.array([3, 1]))
+    np.save("s.npy", np.array([b"forget", b"test"]))
+    for given in ("y.csv", "y.txt", "y.npy", [3, 1], torch.tensor([3, 1])):
+        assert column_in(given, "labels").tolist() == [3, 1]
+    assert column_in("s.npy", "sides").tolist() == ["forget", "test"]
+    assert column_in(np.array(["a", "b"], dtype=object), "ids").tolist() == ["a", "b"]
+
+
+def test_sides_may_bring_their_ids(here):
+    (here / "s.csv").write_text("id,side\n7,forget\n9,test\n")
+    side, ids = sides_in("s.csv")
+    assert (side.tolist(), ids.tolist()) == (["forget", "test"], [7, 9])
+    (here / "t.csv").write_text("a7,forget\nb9,test\n")
+    assert sides_in("t.csv")[1].tolist() == ["a7", "b9"]
+    assert sides_in(["forget", "test"])[1] is None
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "is empty"),
+        (b"label\n", "is empty"),
+        (b"1,2\n3,4\n", "has 2 columns"),
+        (b"1\n2,3\n", "1 to 2 columns"),
+        (b"\xff\xfe", "UTF-8"),
+    ],
+)
+def test_a_column_that_is_none_is_refused(here, content, told):
+    (here / "y.csv").write_bytes(content)
+    with pytest.raises(DataError, match=told):
+        column_in("y.csv", "labels")
+    with pytest.raises(DataError, match="no file"):
+        column_in("none.csv", "labels")
+    with pytest.raises(DataError, match="Python objects"):
+        column_in(np.array([{}, 1], dtype=object), "labels")

@@ -1,0 +1,380 @@
+"""Searches: what they may see, what they find, and that they go on where they stopped."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import pytest
+import torch
+from pydantic import Field
+from torch import nn
+from typer.testing import CliRunner
+
+import untrain as ut
+from untrain.commands.cli import app
+from untrain.core.errors import BadInput, MissingExtra, NotFinite, RunFailed
+from untrain.core.records import Data
+from untrain.core.roles import Unlearner
+from untrain.core.search_space import Over
+from untrain.experiments.jobs import Setting
+from untrain.experiments.search import objectives, study
+from untrain.experiments.search import trials as tries
+from untrain.experiments.search.study import hunt_of
+from untrain.runtime.store import Store
+from untrain.training.learners.train import Train
+
+BEST = 0.7
+
+
+class Dial(Unlearner):
+    """Push every answer towards one class, the more the further ``turn`` is from 0.7.
+
+    Args:
+        turn: 0.7 leaves the answers as they are.
+        fuse: above it the loss is no longer finite.
+        mode: does nothing.
+
+    Source: made up, so that what is best is known.
+    """
+
+    turn: Annotated[float, Field(ge=0, le=1)] = 0.1
+    fuse: Annotated[float, Field(ge=0, le=1), Over(0.99, 1.0)] = 1.0
+    mode: bool = False
+
+    def unlearn(self, model, problem):
+        """The model with another bias."""
+        if self.turn > self.fuse:
+            raise NotFinite("the fuse is blown")
+        with torch.no_grad():
+            model[-1].bias += torch.tensor([20.0 * abs(self.turn - BEST) + 1e-4, 0.0])
+        return model
+
+
+def net():
+    return nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
+
+
+@pytest.fixture(scope="module")
+def scenario():
+    draw = torch.Generator().manual_seed(0)
+    x = torch.randn(600, 4, generator=draw)
+    y = (x[:, 0] > 0).long()
+    return ut.Own(train=(x, y), test=(x[:20] + 0.1, y[:20]), model=net, steps=ut.Steps(lr=0.5, epochs=4))
+
+
+def found(scenario, store, method=None, **more):
+    given = {"trials": 8, "seeds": 1, "objective": "valid"} | more
+    return ut.search(scenario, method or Dial(), store=store, **given)
+
+
+def tried(document):
+    return sorted((row["number"], row["method"], row["state"], row["value"]) for row in document["trials"])
+
+
+# What a search may see
+
+
+class Sealed:
+    """Test data that nobody may look at."""
+
+    def __getattr__(self, name):
+        raise AssertionError(f"the test data were asked for {name}")
+
+    def __len__(self):
+        raise AssertionError("the test data were counted")
+
+
+@pytest.fixture
+def watched(monkeypatch):
+    """Whose data are opened, and how many examples learners were given."""
+    sizes, load, learn = [], ut.Own.load, Train.learn
+
+    def sealed(self):
+        whole = load(self)
+        return Data(whole.train, whole.valid, Sealed())
+
+    monkeypatch.setattr(ut.Own, "load", sealed)
+    monkeypatch.setattr(Train, "learn", lambda self, examples, seed: sizes.append(len(examples)) or learn(self, examples, seed))
+    return sizes
+
+
+@pytest.mark.parametrize("objective", ["balanced", "repair", "valid"])
+def test_by_itself_no_search_opens_test_data_or_trains_an_oracle(objective, scenario, tmp_path, watched):
+    document = found(scenario, tmp_path, objective=objective, seeds=2, trials=3)
+    assert document["oracle_guided"] is False
+    assert watched == [540, 540]
+    assert "oracle" not in json.dumps([document[k] for k in ("objective", "means", "notes")])
+
+
+def test_the_oracle_guided_search_trains_oracles_and_opens_no_test_data(scenario, tmp_path, watched):
+    document = found(scenario, tmp_path, objective="oracle", trials=3)
+    assert sorted(watched) == [486, 486, 540]
+    assert document["oracle_guided"] is True
+    assert all(row["oracle_forget"] is not None for row in document["trials"])
+
+
+def test_an_oracle_guided_search_says_so_wherever_it_says_anything(tmp_path):
+    where = ["--store", str(tmp_path / "s"), "--out", str(tmp_path / "o"), "--trials", "2", "--seeds", "1"]
+    what = ["Digits(model=ConvNet(width=4), steps=Steps(lr=0.1, epochs=1))", "Finetune(steps=Steps(epochs=1))"]
+    for objective, says in (("oracle", True), ("balanced", False)):
+        command = ["search", *what, *where, "--objective", objective]
+        table = CliRunner().invoke(app.app, command)
+        document = CliRunner().invoke(app.app, [*command, "--json"])
+        rows = list(csv.DictReader((tmp_path / "o" / "search.csv").read_text().splitlines()))
+        assert (table.exit_code, document.exit_code, len(rows)) == (0, 0, 2), table.output
+        assert json.loads(document.stdout) == json.loads((tmp_path / "o" / "search.json").read_text()) | {
+            "command": json.loads(document.stdout)["command"]
+        }
+        journal = max((tmp_path / "s" / "search").glob("*.journal"), key=lambda file: file.stat().st_mtime).read_text()
+        assert {row["oracle_guided"] for row in rows} == {str(says)}
+        assert json.loads(document.stdout)["oracle_guided"] is says
+        shown = (table.stdout.splitlines()[0], table.stdout[table.stdout.index("\nbest") :], table.stderr, rows[0]["objective"])
+        for text in (*shown, json.loads(document.stdout)["objective"], journal):
+            assert ("oracle-guided" in text) is says, text
+
+
+def test_objectives_are_what_they_say():
+    scores = {aim.name: aim.score for aim in objectives.AIMS}
+    parts = {"valid": 0.9, "alike": 0.7, "forget": 1.0, "oracle_forget": 0.8}
+    assert scores["balanced"](parts) == pytest.approx(0.6)
+    assert scores["repair"](parts) == pytest.approx(0.0)
+    assert scores["repair"](parts | {"forget": 0.05}) == pytest.approx(0.9)
+    assert scores["valid"](parts) == pytest.approx(0.9)
+    assert scores["oracle"](parts) == pytest.approx(0.7)
+    assert [aim.name for aim in objectives.AIMS if aim.oracle] == ["oracle"]
+
+
+def test_held_out_examples_count_by_class_as_often_as_the_class_is_to_be_forgotten():
+    right, labels = np.array([True, True, True, False, False, False]), np.array([0, 0, 1, 1, 2, 2])
+    assert tries.weighed(right, labels, np.array([0, 0, 0, 1])) == pytest.approx(0.75 * 1 + 0.25 * 0.5)
+    assert tries.weighed(right, labels, np.array([2, 2, 7])) == 0.0
+    assert tries.weighed(right, labels, np.array([7])) == 0.5
+
+
+def test_a_model_that_knows_nothing_of_the_classes_to_forget_is_not_balanced(tmp_path):
+    """It answers nothing right of unseen examples of them either; what the model before answered is what it is held against."""
+    ground = tries.open_ground(
+        ut.parse("Digits(model=ConvNet(width=4), steps=Steps(lr=0.1, epochs=3), request=Random(classes=(3,), fraction=0.05))"),
+        0,
+        Setting(),
+    )
+    store = Store(tmp_path)
+    before = tries.attempt(ground, ut.Nothing(), 0, store)
+    gone = tries.attempt(ground, ut.parse("GradAscent(steps=Steps(lr=0.05, epochs=3, schedule=Constant()))"), 0, store)
+    found = tries.accuracies(ground, gone, before)
+    assert found["forget"] < 0.1
+    assert found["alike"] == tries.accuracies(ground, before, before)["alike"] > 0.5
+
+
+def test_balanced_becomes_repair_where_the_labels_to_forget_are_known_to_be_wrong():
+    assert objectives.aim_of("balanced", True).name == "repair"
+    assert objectives.aim_of("valid", True).name == "valid"
+
+
+def test_the_objective_that_rewards_doing_nothing_says_so(scenario, tmp_path):
+    assert any("rewards leaving the model" in note for note in found(scenario, tmp_path, trials=2)["notes"])
+
+
+# What a search finds
+
+
+def test_a_planted_optimum_is_found(scenario, tmp_path):
+    document = found(scenario, tmp_path, over="turn", trials=30)
+    turn = parse_turn(document["best"]["method"])
+    assert abs(turn - BEST) < 0.05
+    assert document["trials"][0] == document["best"]
+    assert document["best"]["value"] > next(row["value"] for row in document["trials"] if row["given"])
+
+
+def parse_turn(text):
+    return float(text.partition("turn=")[2].split(",")[0].rstrip(")"))
+
+
+def test_what_is_best_is_told_apart_from_what_does_not_matter(scenario, tmp_path):
+    importance = found(scenario, tmp_path, over=["turn", "mode"], trials=20)["importance"]
+    assert importance["turn"] > 0.8
+
+
+def test_the_same_seed_tries_the_same_and_another_one_does_not(scenario, tmp_path):
+    one, two = (found(scenario, tmp_path / name, trials=6) for name in "ab")
+    other = found(scenario, tmp_path / "a", trials=6, seed=1)
+    assert tried(one) == tried(two)
+    assert [row[1] for row in tried(one)][1:] != [row[1] for row in tried(other)][1:]
+
+
+def test_a_search_in_parts_is_the_search_in_one(scenario, tmp_path):
+    found(scenario, tmp_path / "parts", trials=3)
+    assert tried(found(scenario, tmp_path / "parts", trials=13)) == tried(found(scenario, tmp_path / "one", trials=13))
+
+
+def test_a_longer_search_repeats_nothing(scenario, tmp_path, monkeypatch):
+    before = found(scenario, tmp_path, trials=4)
+    monkeypatch.setattr(Dial, "unlearn", None)
+    assert tried(found(scenario, tmp_path, trials=4)) == tried(before)
+
+
+def test_a_method_that_was_tried_before_costs_nothing(scenario, tmp_path, monkeypatch):
+    found(scenario, tmp_path, over="mode", trials=6)
+    assert len(list(tmp_path.glob("objects/*/*/logits_valid.npy"))) == 3  # both modes, and the model as it is
+    monkeypatch.setattr(Dial, "unlearn", None)
+    assert found(scenario, tmp_path, over="mode", trials=6, objective="balanced")["counts"]["done"] == 6
+
+
+def test_a_trial_that_fails_is_a_row_and_no_end(scenario, tmp_path):
+    document = found(scenario, tmp_path, Dial(fuse=0.5), over="turn", trials=8)
+    failed = [row for row in document["trials"] if row["state"] == "failed"]
+    assert 0 < len(failed) < 8
+    assert {row["error"] for row in failed} == {"the fuse is blown"}
+    assert document["counts"]["failed"] == len(failed)
+
+
+def test_a_search_whose_trials_all_fail_says_why_in_one_line(scenario, tmp_path):
+    with pytest.raises(RunFailed, match="all 3 trials failed; the first: the fuse is blown"):
+        found(scenario, tmp_path, Dial(fuse=0.0), over="turn=0.2..1", trials=3)
+
+
+def test_trials_that_are_worse_than_the_median_end_after_one_original(scenario, tmp_path):
+    document = found(scenario, tmp_path, over="turn", trials=25, seeds=3)
+    pruned = [row for row in document["trials"] if row["state"] == "pruned"]
+    done = [row for row in document["trials"] if row["state"] == "done"]
+    assert pruned
+    assert {row["models"] for row in done} == {3}
+    assert min(row["models"] for row in pruned) == 1
+    assert max(row["models"] for row in pruned) < 3
+    assert np.median([row["value"] for row in done]) > np.median([row["value"] for row in pruned])
+    assert abs(parse_turn(document["best"]["method"]) - BEST) < 0.1
+
+
+def test_costs_are_told_as_a_share_of_retraining(tmp_path):
+    digits = "Digits(model=ConvNet(width=4), steps=Steps(lr=0.1, epochs=4))"
+    document = ut.search(digits, "Finetune(steps=Steps(epochs=2))", store=tmp_path, trials=1, seeds=1)
+    assert document["best"]["share_of_retraining"] == pytest.approx(0.5, rel=0.05)
+
+
+# A search that is disturbed
+
+
+def test_a_search_that_was_interrupted_goes_on_as_if_it_had_not_been(scenario, tmp_path, monkeypatch):
+    attempt, left = tries.attempt, [7]
+
+    def stops(*given):
+        left[0] -= 1
+        if left[0] == 0:
+            raise KeyboardInterrupt
+        return attempt(*given)
+
+    for begun in (1, 7):  # in the first trial, which is the method as it was given, and later
+        left[0] = begun
+        monkeypatch.setattr(study, "attempt", stops)
+        with pytest.raises(KeyboardInterrupt):
+            found(scenario, tmp_path / "hurt", trials=14)
+    monkeypatch.setattr(study, "attempt", attempt)
+    calm, hurt = found(scenario, tmp_path / "calm", trials=14), found(scenario, tmp_path / "hurt", trials=14)
+    assert [row[1:] for row in tried(hurt)] == [row[1:] for row in tried(calm)]
+
+
+DIGITS = "Digits(model=ConvNet(width=4), steps=Steps(lr=0.1, epochs=2))"
+
+
+def test_two_processes_share_a_search(tmp_path):
+    document = ut.search(DIGITS, "Finetune", store=tmp_path, trials=6, seeds=1, workers=2)
+    assert document["counts"]["done"] + document["counts"]["pruned"] == 6
+    assert sorted(row["number"] for row in document["trials"]) == list(range(6))
+
+
+def children(pid):
+    every = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(c) for c in every if "spawn_main" in Path(f"/proc/{c}/cmdline").read_text()]
+
+
+def until(holds, seconds=90):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if holds():
+            return True
+        time.sleep(0.2)
+    return False
+
+
+def begun(tmp_path, trials, workers):
+    command = [sys.executable, "-m", "untrain", "search", "Digits", "DEL", "--trials", str(trials), "--workers", str(workers)]
+    where = ["--store", str(tmp_path / "s"), "--out", str(tmp_path / "o"), "--json"]
+    return subprocess.Popen([*command, *where], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def ended(tmp_path):
+    return len(list((tmp_path / "s").glob("objects/*/*/logits_valid.npy")))
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_killed_is_replaced_and_its_trial_made_again(tmp_path):
+    process = begun(tmp_path, 12, 2)
+    assert until(lambda: ended(tmp_path) >= 2 and len(children(process.pid)) == 2), (ended(tmp_path), children(process.pid))
+    os.kill(children(process.pid)[0], signal.SIGKILL)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert sum(json.loads(out)["counts"].values()) == 12
+
+
+@pytest.mark.slow
+def test_a_search_that_is_killed_leaves_no_process_and_goes_on(tmp_path):
+    process = begun(tmp_path, 10, 2)
+    assert until(lambda: ended(tmp_path) >= 2 and len(children(process.pid)) == 2), (ended(tmp_path), children(process.pid))
+    workers = children(process.pid)
+    process.kill()
+    process.communicate()
+    assert until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers), 10)
+    out, err = begun(tmp_path, 10, 1).communicate(timeout=120)
+    assert sum(json.loads(out)["counts"].values()) == 10, err
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({"trials": 0}, "trials=0"),
+        ({"trials": 2.5}, "trials=2.5"),
+        ({"seeds": 0}, "seeds=0"),
+        ({"workers": 0}, "workers=0"),
+        ({"objective": "balancd"}, "did you mean 'balanced'"),
+        ({"over": "trun"}, "did you mean 'turn'"),
+        ({"device": "foo"}, "cannot be used here"),
+    ],
+)
+def test_numbers_and_words_that_cannot_be_had_are_refused_before_anything_is_made(scenario, tmp_path, more, told):
+    with pytest.raises(BadInput, match=told):
+        found(scenario, tmp_path / "s", **more)
+    assert not (tmp_path / "s").exists()
+
+
+def test_without_optuna_one_line_names_the_extra(monkeypatch, capsys, tmp_path):
+    monkeypatch.delitem(sys.modules, "untrain.experiments.search.optuna", raising=False)
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(MissingExtra, match=r"pip install 'untrain\[search\]'"):
+        ut.search("Digits", "DEL", store=tmp_path / "s")
+    monkeypatch.setattr(sys, "argv", ["untrain", "search", "Digits", "DEL", "--store", str(tmp_path / "s")])
+    with pytest.raises(SystemExit) as ended:
+        app.main()
+    assert ended.value.code == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_a_key_leaves_the_number_of_trials_out_and_no_more(scenario, tmp_path):
+    from untrain.commands.arguments import comparison_of
+    from untrain.experiments.jobs import Setting
+
+    def key(trials=5, objective="valid", over="turn", seeds=1):
+        sought = hunt_of(comparison_of(scenario, [Dial()], seeds, 2, 0), objective, over, trials)
+        return study.opened(sought, Setting(), Store(tmp_path)).key
+
+    assert key() == key(trials=9)
+    assert len({key(), key(objective="balanced"), key(over="mode"), key(seeds=2), key(over="turn=0.1..0.2")}) == 5

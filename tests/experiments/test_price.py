@@ -1,0 +1,163 @@
+"""The price of work before it is begun."""
+
+import random
+
+import numpy as np
+import pytest
+import torch
+
+import untrain as ut
+from untrain import parse
+from untrain.core.spec import canonical
+from untrain.experiments.jobs import Job, Setting, ingredients, open_scene
+from untrain.experiments.price import Price, asked_steps, lasting, over, pilot, price, price_of, steps_of, together
+from untrain.experiments.scheduler import Comparison, todo_of
+from untrain.runtime.store import Store, key_of
+
+SCENARIO = "Digits(model=ConvNet(width=2), steps=Steps(lr=0.1, epochs=3, batch=100))"
+METHOD = "Finetune(steps=Steps(lr=0.05, epochs=2, batch=100))"
+
+
+@pytest.fixture(scope="module")
+def scene():
+    return open_scene(parse(SCENARIO), Setting())
+
+
+def comparison(seeds=2, oracles=4):
+    return Comparison(parse(SCENARIO), (parse(METHOD),), seeds, oracles)
+
+
+def planted(store, scene, seconds, rows, **changed):
+    """A record of a model of this learner that took so long on so many examples."""
+    made = {"kind": "model", "label": "it", "learner": canonical(scene.learner), "device": "cpu", "threads": 1,
+            "precision": "float32", "compiled": False, "seconds": seconds} | changed  # fmt: skip
+    return store.put(made, {"cost": {"seconds": seconds, "forward": 3 * rows}})
+
+
+def test_work_is_shared_out_and_takes_no_less_than_its_longest_piece():
+    assert over([2.0] * 6, 3) == 4.0
+    assert over([9.0, 1.0], 4) == 9.0
+    assert over([], 2) == 0.0
+
+
+def test_records_of_the_same_learner_are_scaled_by_examples(scene, tmp_path):
+    store = Store(tmp_path)
+    planted(store, scene, 2.0, 100)  # 2/300 s for each example seen
+    planted(store, scene, 4.0, 100)
+    planted(store, scene, 900.0, 100, learner="another")
+    planted(store, scene, 900.0, 100, threads=2)
+    planted(store, scene, 900.0, 100, precision="bfloat16")
+    planted(store, scene, 900.0, 100, device="cuda")
+    only = Comparison(parse(SCENARIO), (), 2, 4)
+    found = price(todo_of([only], [scene], Setting()), store, Setting(), 2)
+    train, retain = len(scene.data.train), len(scene.retain)
+    assert found.seconds == pytest.approx(3.0 / 300 * 3 * (2 * train + 4 * retain) / 2)
+    assert (found.train, found.stored, found.basis, found.workers) == (6, 0, "records", 2)
+    assert found.kinds == {"original": 2, "oracle": 4, "unlearned": 0}
+
+
+def test_records_of_the_same_method_count_where_its_start_is_of_the_same_learner(scene, tmp_path):
+    store = Store(tmp_path)
+    start = planted(store, scene, 2.0, len(scene.data.train))
+    made = {"kind": "unlearned", "label": "it", "device": "cpu", "threads": 1, "precision": "float32", "compiled": False}
+    store.put(made | {"method": canonical(parse(METHOD)), "model": start.key}, {"cost": {"seconds": 5.0, "forward": 10}})
+    store.put(made | {"method": canonical(parse(METHOD)), "model": "gone"}, {"cost": {"seconds": 500.0, "forward": 10}})
+    store.put(made | {"method": "another", "model": start.key}, {"cost": {"seconds": 500.0, "forward": 10}})
+    found = price(todo_of([comparison(2, 2)], [scene], Setting()), store, Setting(), 1)
+    retain = len(scene.retain) / len(scene.data.train)
+    assert found.seconds == pytest.approx(2 * 2.0 + 2 * 2.0 * retain + 2 * 5.0)
+    assert found.basis == "records"
+
+
+def test_what_is_in_the_store_costs_nothing(scene, tmp_path):
+    store = Store(tmp_path)
+    for job in (Job("original", 0), Job("oracle", 1)):
+        made = ingredients(scene, job, 0, Setting())
+        assert store.put(made, {"cost": {"seconds": 2.0, "forward": 100}}).key == key_of(made)
+    found = price(todo_of([comparison(2, 4)], [scene], Setting()), store, Setting(), 1)
+    assert (found.train, found.stored) == (6, 2)
+    assert found.kinds == {"original": 1, "oracle": 3, "unlearned": 2}
+
+
+def test_without_records_a_few_steps_are_timed_and_scaled_by_steps(scene, monkeypatch):
+    monkeypatch.setattr("untrain.experiments.price.pilot", lambda *_: 0.5)
+    found = price(todo_of([comparison(1, 2)], [scene], Setting()), None, Setting(), 1)
+    steps = steps_of(scene, len(scene.data.train)) + 2 * steps_of(scene, len(scene.retain)) + 2 * len(scene.retain) / 100
+    assert found.seconds == pytest.approx(0.5 * steps)
+    assert found.basis == "pilot"
+    assert steps_of(scene, 1258) == 3 * 13
+
+
+def test_a_pilot_is_positive_and_leaves_every_random_state_alone(scene):
+    before = (torch.random.get_rng_state(), np.random.get_state()[1].copy(), random.getstate(), torch.get_num_threads())  # noqa: NPY002
+    assert pilot(scene, Setting()) > 0
+    assert torch.equal(before[0], torch.random.get_rng_state())
+    assert (before[1] == np.random.get_state()[1]).all()  # noqa: NPY002
+    assert (before[2], before[3]) == (random.getstate(), torch.get_num_threads())
+
+
+def test_a_method_is_reckoned_by_its_own_steps_else_as_retraining(scene):
+    assert asked_steps(scene, parse(METHOD)) == pytest.approx(2 * len(scene.retain) / 100)
+    assert asked_steps(scene, parse("DEL(steps=Steps(epochs=1))")) == pytest.approx(len(scene.retain) / 100)
+    assert asked_steps(scene, parse("Retrain")) == steps_of(scene, len(scene.retain))
+
+
+def test_a_learner_without_steps_has_no_price(scene, monkeypatch):
+    monkeypatch.setattr("untrain.experiments.price.pilot", lambda *_: None)
+    found = price(todo_of([comparison(1, 2)], [scene], Setting()), None, Setting(), 1)
+    assert (found.seconds, found.basis) == (None, "nothing")
+    assert "nobody knows how long" in found.told()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"), [(0.2, "1 s"), (42.4, "42 s"), (89, "89 s"), (90, "2 min"), (600, "10 min"), (7200, "2.0 h")]
+)
+def test_lengths_of_time_are_for_people(seconds, told):
+    assert lasting(seconds) == told
+
+
+def test_the_price_is_told_in_one_line():
+    kinds = {"original": 0, "oracle": 19, "unlearned": 0}
+    assert Price(19, 1, 62.0, 2, "records", kinds).told() == (
+        "price: 19 models to train (19 oracle), 1 model is in the store; about 62 s of training here "
+        "with 2 workers (scoring and start-up not counted), by records of the store"
+    )
+    assert Price(0, 7, 0.0, 1, "nothing", dict.fromkeys(kinds, 0)).told() == "price: nothing to train, 7 models are in the store"
+
+
+def test_asking_for_the_price_trains_nothing_and_makes_no_store(tmp_path):
+    found = ut.price(SCENARIO, METHOD, store=tmp_path / "s", seeds=2, oracles=4)
+    assert (found["train"], found["stored"], found["basis"]) == (8, 0, "pilot")
+    assert found["seconds"] > 0
+    assert not (tmp_path / "s").exists()
+    assert ut.price(SCENARIO, store=tmp_path / "s", oracles=5)["kinds"] == {"original": 0, "oracle": 5, "unlearned": 0}
+
+
+def test_the_price_of_what_is_done_is_nothing(tiny):
+    found = ut.price(tiny.scenario, tiny.methods, store=tiny.store, seeds=2, oracles=4)
+    assert (found["train"], found["stored"]) == (0, 2 + 4 + 4 * 2)
+    more = ut.price(tiny.scenario, tiny.methods, store=tiny.store, seeds=2, oracles=6)
+    assert (more["train"], more["basis"]) == (2, "records")
+
+
+def test_an_ensemble_costs_half_the_examples_of_each_model_by_records_of_its_own_kind_first(scene, tmp_path):
+    store = Store(tmp_path)
+    planted(store, scene, 900.0, 100)
+    made = {"kind": "member", "label": "it", "learner": canonical(scene.learner), "device": "cpu", "threads": 1}
+    store.put(made | {"precision": "float32"}, {"cost": {"seconds": 3.0, "forward": 300}})
+    rows = len(scene.data.train) // 2
+    found = price_of(12, 16, scene, store, Setting(precision="bfloat16"), 3)
+    assert found.seconds == pytest.approx(3.0 / 300 * 3 * rows * 12 / 3)
+    assert (found.train, found.stored, found.basis, found.kinds) == (12, 4, "records", {"ensemble": 12})
+    assert price_of(0, 16, scene, None, Setting(), 1).told() == "price: nothing to train, 16 models are in the store"
+
+
+def test_prices_add_up():
+    first = Price(12, 4, 10.0, 2, "records", {"ensemble": 12})
+    then = Price(3, 1, 5.0, 2, "pilot", {"original": 1, "oracle": 2})
+    both = together(first, then)
+    assert (both.train, both.stored, both.seconds, both.basis) == (15, 5, 15.0, "both")
+    assert both.kinds == {"ensemble": 12, "original": 1, "oracle": 2}
+    assert together(first, Price(3, 1, None, 2, "nothing", {})).seconds is None
+    assert together(first, first).kinds == {"ensemble": 24}
+    assert together(first, Price(0, 9, 0.0, 2, "nothing", {})).basis == "records"

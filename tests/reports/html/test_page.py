@@ -1,0 +1,294 @@
+"""The page as a whole."""
+
+import copy
+import dataclasses
+import itertools
+import json
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from untrain.reports.html import page as module
+from untrain.reports.html.page import embedded, page
+
+EVIL = "DEL(path='</script><img src=x onerror=alert(1)>')"
+
+
+class Reader(HTMLParser):
+    """What a browser would take from a page: tags with their attributes, and the text of scripts by id."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags, self.scripts, self.words, self._inside = [], {}, [], None
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        self._inside = dict(attrs).get("id", "code") if tag == "script" else "style" if tag == "style" else None
+
+    def handle_endtag(self, tag):
+        self._inside = None
+
+    def handle_data(self, data):
+        if self._inside is None:
+            self.words.append(data)
+        else:
+            self.scripts.setdefault(self._inside, []).append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join("".join(self.words).split())
+
+    def data(self, name: str):
+        return json.loads("".join(self.scripts[name]))
+
+
+@pytest.fixture(scope="module")
+def read(privacy, repair):
+    return Reader(page([privacy, repair], "untrain demo"))
+
+
+def renamed(material, method):
+    """The run with its second method under another name."""
+    rows = [r | {"method": method} if r["method"] == "DEL()" else r for r in material.document["results"]]
+    ours = {method if m == "DEL()" else m: seen for m, seen in material.unlearned.items()}
+    shared = [p | {side: method for side in ("one", "other") if p[side] == "DEL()"} for p in material.document["overlap"]]
+    return dataclasses.replace(material, document=material.document | {"results": rows, "overlap": shared}, unlearned=ours)
+
+
+def failed(material, *methods):
+    """The run in which some methods failed."""
+    gone = {"scores": {}, "cost": {}, "guard": {}, "layers": [], "error": "2 of 2 seeds failed: loss is <nan>"}
+    rows = [r | gone if r["method"] in methods else r for r in material.document["results"]]
+    ours = {m: seen for m, seen in material.unlearned.items() if m not in methods}
+    return dataclasses.replace(material, document=material.document | {"results": rows}, unlearned=ours)
+
+
+def test_first_it_states_the_verdict_then_gap_and_interval_of_each_request(read):
+    lead = read.text[: read.text.index("A trained model was made")]
+    start = lead.index("Privacy: examples withdrawn") + len("Privacy: examples withdrawn ")
+    assert re.match(r"(\d+ of 12 forget examples can still be told from the answers of DEL|DEL is|There are too few)", lead[start:])
+    assert (
+        len(re.findall(r"−?\d+\.\d percentage points \(95 % interval −?\d+\.\d to −?\d+\.\d\) over 2 unlearned models", lead)) == 2
+    )
+    assert "against 3 retrained ones; leaving the model alone gives" in lead
+
+
+def test_it_says_how_the_test_was_made_and_at_what_level(read):
+    assert "no more than 5 % are called distinguishable by any score" in read.text
+    assert "test of equivalence" not in read.text
+
+
+def leaking(material):
+    """The run in which Finetune is told by one example."""
+    document = copy.deepcopy(material.document)
+    verdict = next(r for r in document["results"] if r["method"] == "Finetune()")["verdict"]
+    verdict["counts"]["recognised"] = 1
+    verdict["recognised"] = [{"id": "3", "p": 0.0002, "excess": 5.25}]
+    return dataclasses.replace(material, document=document)
+
+
+def test_that_another_method_leaks_is_said_at_the_top(privacy):
+    text = Reader(page([leaking(privacy)], "x")).text
+    assert "be told from the answers of Finetune (1)." in text[: text.index("Methods compared")]
+
+
+def test_the_examples_that_can_be_told_are_shown_or_that_there_are_none(privacy):
+    seen = Reader(page([leaking(privacy)], "x"))
+    assert "5.2 s.e., p < 0.001" in seen.text
+    assert "1 of the 12 forget examples can be recognised" in seen.text
+    assert "does not show that none can be recognised" in seen.text
+
+
+def test_over_forgetting_is_called_a_failure(privacy):
+    document = copy.deepcopy(privacy.document)
+    row = document["results"][1]
+    row["verdict"]["distinguishable"] = ["forget_accuracy"]
+    row["scores"]["forget_accuracy"]["verdict"]["why"] = "over-forgets: less of it is answered as labelled"
+    assert "DEL over-forgets, which is a failure" in Reader(page([dataclasses.replace(privacy, document=document)], "x")).text
+
+
+def test_without_originals_the_page_is_whole(privacy):
+    document = copy.deepcopy(privacy.document)
+    for found in document["results"]:
+        for score in found["scores"].values():
+            score["ceiling"] = None
+        found["cost"] = found["guard"] = {}
+    seen = Reader(page([dataclasses.replace(privacy, document=document, original=None)], "x"))
+    assert "Original models" not in seen.text
+    assert "Who paid" in seen.text
+
+
+def test_all_scores_are_there_with_verdict_difference_and_margin(read):
+    cells = [a for tag, a in read.tags if tag == "span" and "mark" in a.get("class", "")]
+    assert {a["class"].split()[1] for a in cells} >= {"distinguishable", "indistinguishable", "too-few-models"}
+    assert all(a.get("aria-hidden") == "true" for a in cells if a["class"] != "mark" and "aria-hidden" in a)
+    assert "±2.0" in read.text
+
+
+def test_the_page_stays_small(privacy, repair):
+    assert len(page([privacy, repair], "x")) < 8_000_000
+
+
+def test_it_asks_for_nothing_from_the_network(read):
+    assert not [a for _, a in read.tags for k, v in a.items() if k in ("src", "href") and not v.startswith(("#", "data:"))]
+    assert any(a.get("content", "").startswith("default-src 'none'") for _, a in read.tags)
+
+
+def test_scores_are_embedded_once_as_they_were_given(read, privacy, repair):
+    given = {"command": "untrain demo", "runs": [privacy.document, repair.document]}
+    assert read.data("results") == json.loads(json.dumps(given))
+
+
+def test_plotly_is_inlined_once(privacy, repair):
+    adapter = pytest.importorskip("untrain.reports.html.plotly")
+    assert page([privacy, repair], "x").count(adapter.source()[:2000]) == 1
+
+
+def test_every_chart_that_has_a_place_has_a_figure(read):
+    pytest.importorskip("plotly")
+    figures = read.data("figures")
+    places = [a for _, a in read.tags if "data-figure" in a]
+    assert len(places) == 2 * 8
+    for place in places:
+        names = [f"{place['data-figure']}-{i}" for i in range(4)] if "data-by" in place else [place["data-figure"]]
+        assert set(names) <= set(figures)
+
+
+def test_a_label_cannot_break_out_of_the_page(privacy):
+    seen = Reader(page([renamed(privacy, EVIL)], EVIL))
+    assert not any("onerror" in a for _, a in seen.tags)
+    assert seen.data("results")["command"] == EVIL
+    assert EVIL in seen.text
+
+
+def test_embedded_json_reads_back():
+    text = {"</script>": ["<!--", "&amp;", "\u2028"]}
+    assert "<" not in embedded(text)
+    assert json.loads(embedded(text)) == text
+
+
+def test_without_plotly_the_page_says_so(privacy, monkeypatch):
+    monkeypatch.setattr(module, "plotly", lambda: None)
+    seen = Reader(page([privacy], "x"))
+    assert "plotly was not installed" in seen.text
+    assert seen.data("figures") == {}
+    assert "Methods compared" in seen.text
+
+
+def test_a_missing_plotly_is_noticed(monkeypatch):
+    monkeypatch.setattr(module.importlib, "import_module", lambda name: (_ for _ in ()).throw(ImportError(name)))
+    assert module.plotly() is None
+
+
+def test_a_failed_method_keeps_its_row_with_the_reason(privacy):
+    seen = Reader(page([failed(privacy, "DEL()")], "x"))
+    assert "2 of 2 seeds failed: loss is <nan>" in seen.text
+    assert "minus that of SalUn" in seen.text
+
+
+def test_a_run_in_which_all_failed_is_still_reported(privacy):
+    seen = Reader(page([failed(privacy, *privacy.unlearned)], "x"))
+    assert "No method produced a model" in seen.text
+
+
+@pytest.mark.parametrize(("inputs", "told"), [(None, "left out on request"), (np.zeros((12, 5)), "of shape (5,), are no images")])
+def test_inputs_that_cannot_be_shown_are_told_of(privacy, inputs, told):
+    assert told in Reader(page([dataclasses.replace(privacy, inputs=inputs)], "x")).text
+
+
+def test_controls_warnings_and_missing_scores_are_told(read):
+    assert "control: the model left alone" in read.text
+    assert "Note: intervals over 2 seeds are rough." in read.text
+    assert read.text.count("at least 50 of each") >= 2
+
+
+def test_a_repair_shows_given_and_true_labels(read, repair):
+    assert "12 of the examples to forget bear a wrong label" in read.text
+    assert "Forget accuracy, true labels" in read.text
+    assert module.title(repair).startswith("Repair")
+
+
+def test_a_random_request_on_noisy_data_is_no_repair(noisy):
+    seen = Reader(page([noisy], "x"))
+    assert module.title(noisy) == "Privacy: examples withdrawn from data with wrong labels"
+    assert "3 of the examples to forget and 3 of the other training examples bear a wrong label" in seen.text
+    assert "wrong) labels" not in seen.text
+    assert "their wrong labels" not in seen.text
+
+
+def test_a_repair_needs_more_than_half_of_the_labels_to_be_wrong(noisy, repair, privacy, half):
+    assert [module.is_repair(m) for m in (repair, noisy, privacy, half)] == [True, False, False, False]
+
+
+def test_the_spelling_of_the_first_method_stands_behind_the_sentences(privacy):
+    seen = Reader(page([renamed(privacy, "DEL(steps=Steps(lr=0.1, batch=64))")], "x"))
+    assert "DEL is here DEL(steps=Steps(lr=0.1, batch=64)), number 2 in the table." in seen.text
+    assert ("code", {"class": "spelling"}) in seen.tags
+
+
+def test_a_name_without_values_needs_no_spelling(privacy):
+    assert "number 2 in the table" not in Reader(page([privacy], "x")).text
+
+
+def test_no_claim_is_made_on_where_test_examples_were(read):
+    assert "20 test examples were not in the training set that untrain was given" in read.text
+    assert "never trained on" not in read.text
+
+
+def test_the_glossary_is_that_of_the_evaluators(read):
+    from untrain.experiments.results import abouts, evaluators
+
+    for name, about in abouts(evaluators()).items():
+        assert f"score-{name}" in {a.get("id") for _, a in read.tags}
+        assert " ".join(about.weak.split()) in read.text
+    assert "Margin: 0.02 either way, in its unit." in read.text
+    assert "Source: Torkzadehmahani et al. 2024" in read.text
+
+
+def test_it_is_marked_up_for_those_who_cannot_see_it(read):
+    assert ("html", {"lang": "en"}) in read.tags
+    levels = [int(tag[1]) for tag, _ in read.tags if re.fullmatch(r"h[1-6]", tag)]
+    assert levels[0] == 1
+    assert all(b - a <= 1 for a, b in itertools.pairwise(levels))
+    assert all(a.get("alt") for tag, a in read.tags if tag == "img")
+    ids = [a["id"] for _, a in read.tags if "id" in a]
+    assert len(ids) == len(set(ids))
+    assert {a["for"] for tag, a in read.tags if tag == "label"} <= set(ids)
+
+
+def test_the_same_run_gives_the_same_page(privacy):
+    assert page([privacy], "x") == page([privacy], "x")
+
+
+def test_masks_stand_as_a_figure_and_a_table_by_layer_and_what_they_have_in_common(privacy):
+    seen = Reader(page([privacy], "x"))
+    part = seen.text[seen.text.index("Where the masks lie") : seen.text.index("What it took")]
+    assert re.search(r"Layer ?Weights ?DEL \(2\) ?SalUn \(3\)", part)
+    assert re.search(r"layer 0 ?12 ?25\s%17\s% to 33\s%50\s%42\s% to 58\s%", part)
+    assert "from the least to the greatest" in part
+    assert re.search(r"DEL \(2\) ?SalUn \(3\) ?0.5000.250 to 0.750 ?0.375 ?0.900", part)
+    assert {"run1-mask", "run1-overlap"} <= set(seen.data("figures"))
+
+
+def test_without_masks_that_is_said(privacy):
+    rows = [r | {"layers": []} for r in privacy.document["results"]]
+    document = privacy.document | {"results": rows, "overlap": []}
+    seen = Reader(page([dataclasses.replace(privacy, document=document)], "x"))
+    assert "No method that was run is confined to a part of the network." in seen.text
+    assert "run1-mask" not in {a.get("data-figure") for _, a in seen.tags}
+
+
+def test_the_page_has_the_break_even_line_the_budget_and_what_happened(privacy):
+    document = copy.deepcopy(privacy.document)
+    document["break_even"]["methods"] = ["SalUn()"]
+    document["setting"]["budget"] = 0.125
+    document["results"][0]["notes"] = ["stopped at <b>the budget</b>"]
+    shown = page([dataclasses.replace(privacy, document=document)], "untrain run")
+    assert "Retraining is cheaper from here" in shown
+    assert "a budget of 12.5 % of the operations of retraining" in shown
+    assert "stopped at &lt;b&gt;the budget&lt;/b&gt;" in shown
+    assert "What it took" in shown
+    assert "Retraining is cheaper from here" not in page([privacy], "untrain run")

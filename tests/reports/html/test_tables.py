@@ -1,0 +1,144 @@
+"""Rows and cells."""
+
+import copy
+
+import pytest
+
+from untrain.evaluation.base import About
+from untrain.experiments.results import abouts, evaluators
+from untrain.reports.html import tables
+
+GLOSSARY = abouts(evaluators())
+
+
+def verdict(says="distinguishable"):
+    return {
+        "says": says,
+        "difference": 0.1,
+        "low": 0.05,
+        "high": 0.15,
+        "p": 0.01,
+        "margin": 0.02,
+        "why": "remembers",
+        "blind": False,
+    }
+
+
+def score(value, note=None, band=(-0.01, 0.01), verdict=None):
+    ends = {
+        "low": -0.02,
+        "high": 0.03,
+        "floor": 0.01,
+        "ceiling": -0.05,
+        "ideal": 0.0,
+        "reason": None if value is not None else "few",
+    }
+    return {"value": value, "resampled": "examples", "band": band, "note": note, "verdict": verdict} | ends
+
+
+def test_a_cell_without_a_verdict_marks_what_lies_outside_the_band(plain_about):
+    assert tables.cell(score(0.005), plain_about).mark == ""
+    assert tables.cell(score(0.02), plain_about).mark == "outside"
+    assert tables.cell(score(0.02), plain_about).spoken == "outside the band"
+    assert tables.cell(score(0.02, band=None), plain_about).mark == ""
+
+
+@pytest.mark.parametrize(("says", "sign"), [("distinguishable", "≠"), ("indistinguishable", "="), ("too few models", "?")])
+def test_a_verdict_takes_the_place_of_the_band(plain_about, says, sign):
+    cell = tables.cell(score(0.02, "below the band", verdict=verdict(says)), plain_about)
+    assert (cell.mark, cell.sign, cell.spoken, cell.note) == (says, sign, says, "remembers")
+
+
+def test_a_score_without_a_value_says_why(plain_about):
+    assert tables.cell(score(None), plain_about) == tables.Cell("–", note="few")
+    assert tables.cell(None, plain_about).value == "–"
+
+
+def test_methods_are_numbered_and_read_against_ideal_floor_and_ceiling(privacy):
+    table = tables.comparison(privacy.document, GLOSSARY, repair=False)
+    assert [line.number for line in table.lines] == [1, 2, 3, 4]
+    assert table.columns[0].heading == "Verdict"
+    assert all(line.cells[0].mark == line.cells[0].value for line in table.lines)
+    assert [line.kind for line in table.references] == ["the ideal", "floor", "ceiling"]
+    assert {len(line.cells) for line in (*table.lines, *table.references)} == {len(table.columns)}
+
+
+def test_scores_without_a_value_and_costs_that_are_not_known_have_no_column(privacy):
+    document = copy.deepcopy(privacy.document)
+    for row in document["results"]:
+        row["cost"] = {}
+        for name in ("forget_gap", "forget_accuracy", "retain_accuracy", "test_accuracy"):
+            row["scores"][name]["value"] = None
+    names = [c.name for c in tables.comparison(document, GLOSSARY, repair=False).columns]
+    assert names[0] == "verdict"
+    assert len(names) >= 1 + tables.FEWEST
+    assert not {"forget_gap", "cost"} & set(names)
+
+
+def test_on_noisy_data_a_privacy_request_keeps_its_columns_and_says_which_labels_count(noisy, privacy):
+    plain, table = (tables.comparison(m.document, GLOSSARY, repair=False).columns for m in (privacy, noisy))
+    assert [c.name for c in table] == [c.name for c in plain]
+    assert [c.heading for c in table][1:3] == ["Forget gap, given labels, points", "Forget accuracy, given labels"]
+
+
+def test_a_repair_says_that_the_given_labels_are_wrong(repair):
+    columns = tables.comparison(repair.document, GLOSSARY, repair=True).columns
+    assert "Forget accuracy, given (wrong) labels" in [c.heading for c in columns]
+
+
+def test_reasons_are_told_once(privacy):
+    told = tables.missing(privacy.document)
+    assert len(dict(told)) == len(told)
+    (names,) = (names for reason, names in told if "at least 50" in reason)
+    assert {name.split("_")[0] for name in names} == {"klom", "forgetting"}
+    assert len(names) == 15
+
+
+def test_a_remark_is_told_once_with_its_scores_and_methods(plain_about):
+    noted = {name: score(0.1, note="no floor") for name in ("a", "b")}
+    rows = [{"method": m, "scores": noted} for m in ("DEL()", "SalUn()")]
+    glossary = {"a": plain_about, "b": plain_about}
+    assert tables.notes({"results": rows}, glossary) == [("no floor", ["a", "b"], ["DEL", "SalUn"])]
+
+
+def test_what_the_band_says_is_no_remark_where_there_is_a_verdict():
+    glossary = {"a": About("share", "fraction", "0", "none", below="over-forgets")}
+    rows = [{"method": "DEL()", "scores": {"a": score(0.1, "over-forgets", verdict=verdict("indistinguishable"))}}]
+    assert tables.notes({"results": rows}, glossary) == []
+    rows[0]["scores"]["a"]["verdict"] = None
+    assert len(tables.notes({"results": rows}, glossary)) == 1
+
+
+def test_the_words_of_the_glossary_are_those_of_the_record():
+    assert "disjoint groups of oracles" in tables.terms()["floor"]
+
+
+def test_every_measure_of_the_guard_is_explained(privacy):
+    assert all(column.means for column in tables.guard(privacy.document).columns)
+
+
+def test_methods_beyond_the_line_are_apart_and_keep_their_numbers(privacy):
+    document = copy.deepcopy(privacy.document)
+    document["break_even"]["methods"] = ["DEL()"]
+    table = tables.comparison(document, GLOSSARY, repair=False)
+    assert [line.number for line in table.lines] == [1, 3, 4]
+    assert [line.number for line in table.dearer] == [2]
+
+
+def test_costs_are_told_with_their_shares_and_beside_retraining(privacy):
+    table = tables.costs(privacy.document)
+    assert [c.heading for c in table.columns] == [
+        "Operations",
+        "Examples forward",
+        "Examples backward",
+        "Seconds",
+        "Peak memory, MB",
+    ]
+    assert all("%" in cell.interval for line in (*table.lines, *table.references) for cell in line.cells)
+
+
+def test_what_happened_is_told_once_with_all_methods_it_happened_to(privacy):
+    document = copy.deepcopy(privacy.document)
+    for row in document["results"][:2]:
+        row["notes"] = ["stopped"]
+    assert tables.happened(document) == [("Finetune, DEL", "stopped")]

@@ -1,0 +1,66 @@
+"""The terminal's table: the line beyond which retraining is cheaper, budgets and notes."""
+
+import copy
+
+from rich.console import Console
+
+from untrain.reports.terminal import _verdict, print_runs, table_of
+
+
+def shown(document):
+    console = Console(width=400, file=None, no_color=True)
+    with console.capture() as capture:
+        console.print(table_of(document))
+    return capture.get()
+
+
+def test_methods_beyond_the_line_come_last_and_the_others_keep_their_order(tiny):
+    document = copy.deepcopy(tiny.document)
+    names = [row["method"] for row in document["results"]]
+    assert "cheaper from here" not in shown(document | {"break_even": {"share": 1.0, "line": "cheaper from here", "methods": []}})
+    text = shown(document | {"break_even": {"share": 1.0, "line": "cheaper from here", "methods": [names[0]]}})
+    places = [text.index(n) for n in (names[1], names[3], "-- cheaper from here --", names[0], "oracles (ideal)")]
+    assert places == sorted(places)
+
+
+def test_a_budget_is_in_the_title_and_notes_are_below(tiny, capsys):
+    document = copy.deepcopy(tiny.document)
+    document["setting"]["budget"] = 0.1
+    document["results"][1]["notes"] = ["stopped at the budget"]
+    print_runs([document], colour=False)
+    told = capsys.readouterr().out
+    assert "a budget of 10 % of retraining" in told
+    assert f"note: {document['results'][1]['method']}: stopped at the budget" in told
+
+
+def verdict(says, apart=0, equal=0, recognised=0):
+    counts = {"forget": 9, "recognised": recognised, "standing_out": 0}
+    return {"says": says, "tested": [""] * 6, "distinguishable": [""] * apart, "indistinguishable": [""] * equal, "counts": counts}
+
+
+def test_a_method_has_its_verdict_in_a_few_letters():
+    assert _verdict(verdict("distinguishable", apart=2, recognised=3)) == "differs 2/6, 3 ex."
+    assert _verdict(verdict("indistinguishable", equal=6)) == "equal 6/6"
+    assert _verdict(verdict("too few models", equal=1)) == "too few, equal 1/6"
+
+
+def test_the_verdict_on_the_method_that_opens_stands_below_the_table(tiny, capsys):
+    document = copy.deepcopy(tiny.document)
+    document["results"][3]["verdict"]["counts"]["recognised"] = 7
+    print_runs([document], colour=False)
+    told = " ".join(capsys.readouterr().out.split())
+    assert "verdict: " in told
+    assert told.count("verdict: ") == 1
+    assert "DEL" in told[told.index("verdict: ") :]
+    assert "Nothing (7)" in told
+
+
+def test_a_row_without_cost_and_a_run_without_originals_are_shown(tiny):
+    document = copy.deepcopy(tiny.document)
+    for row in document["results"]:
+        row["cost"] = {}
+        for score in row["scores"].values():
+            score["ceiling"] = None
+    text = shown(document)
+    assert "original (ceiling)" not in text
+    assert "floor" in text

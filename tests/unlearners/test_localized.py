@@ -1,0 +1,96 @@
+"""Every unlearner with every localizer: outside the mask bits are kept, inside something moves, the head does as it is told."""
+
+from dataclasses import replace
+from functools import lru_cache
+
+import pytest
+import torch
+
+from untrain.commands import check
+from untrain.core import discovery
+from untrain.core.spec import parse
+from untrain.training.steps import Steps
+from untrain.training.toy import small
+
+UNLEARNERS = [
+    check.example(discovery.load(p.name)) for p in discovery.of_role("unlearner") if p.name not in ("Nothing", "Localized")
+]
+LOCALIZERS = [discovery.load(p.name)() for p in discovery.of_role("localizer")]
+BRIEF = Steps(lr=0.01, epochs=1, batch=16)
+
+
+def brief(made):
+    """The same with one epoch, and with a threshold of SSD's that some weight passes in any mask."""
+    made = replace(made, steps=BRIEF) if hasattr(made, "steps") else made
+    return replace(made, select=0.5) if hasattr(made, "select") else made
+
+
+def name(made):
+    """Name of a method, for the listing of tests."""
+    return type(made).__name__
+
+
+@lru_cache(maxsize=32)
+def found(localizer):
+    """What a localizer by itself finds on the small problem."""
+    return localizer(*small()).bits
+
+
+def changes(made):
+    """Name -> which weights an expression changed, and the names of the head."""
+    model, problem = small()
+    forgot = made(model, problem)
+    moved = {n: p != forgot.get_parameter(n) for n, p in model.named_parameters()}
+    return moved, problem.task.head(model, problem.forget.classes)
+
+
+@pytest.mark.parametrize("localizer", LOCALIZERS, ids=name)
+@pytest.mark.parametrize("unlearner", UNLEARNERS, ids=name)
+def test_every_unlearner_keeps_to_the_mask_of_every_localizer(unlearner, localizer):
+    moved, head = changes(brief(unlearner) @ localizer)
+    mask = found(localizer)
+    free = {n: b | (localizer.classifier == "full" and n in head) for n, b in mask.items()}
+    assert not any(bool((moved[n] & ~free[n]).any()) for n in moved)
+    assert any(bool((moved[n] & mask[n]).any()) for n in moved)
+
+
+HEADS = [replace(made, head=head) for made in LOCALIZERS if hasattr(made, "head") for head in ("full", "masked", "frozen")]
+
+
+@pytest.mark.parametrize("localizer", HEADS, ids=repr)
+def test_beside_every_localizer_the_head_moves_in_full_or_as_masked_or_not(localizer):
+    moved, head = changes(parse("Finetune(steps=Steps(lr=0.05, epochs=1, batch=16))") @ localizer)
+    for n in head:
+        mask = found(localizer)[n]
+        wanted = {"full": torch.ones_like(mask), "masked": mask, "frozen": torch.zeros_like(mask)}[localizer.head]
+        assert torch.equal(moved[n], wanted)
+
+
+@pytest.mark.parametrize("head", ["full", "masked", "frozen"])
+@pytest.mark.parametrize("unlearner", UNLEARNERS, ids=name)
+def test_every_unlearner_does_as_told_about_the_head(unlearner, head):
+    localizer = parse(f"WeightedGrad(per='weight', head={head!r})")
+    moved, parts = changes(brief(unlearner) @ localizer)
+    mask = found(localizer)
+    held = torch.cat([moved[n].flatten() for n in parts])
+    bits = torch.cat([mask[n].flatten() for n in parts])
+    assert bool((held & ~bits).any()) == (head == "full")
+    assert not (head == "frozen" and bool(held.any()))
+
+
+SWITCHES = {
+    "ResetFinetune(reset={}, steps=Steps(epochs=1)) @ WeightedGrad": ("'fresh'", "'own'", "'none'", "'perturb'"),
+    "ResetFinetune(steps=Steps(epochs=1, buffers={})) @ WeightedGrad": ("'move'", "'freeze'", "'reestimate'"),
+    "ResetFinetune(steps=Steps(epochs=1)) @ WeightedGrad(per='weight', head={})": ("'full'", "'masked'", "'frozen'"),
+    "RandomLabel(draw={}, steps=Steps(epochs=1)) @ Gradient": ("'step'", "'once'"),
+    "{} @ WeightedGrad": ("ResetFinetune(steps=Steps(epochs=1))", "Scrub", "NegGrad(steps=Steps(epochs=1))"),
+}
+
+
+@pytest.mark.parametrize(("switch", "levels"), SWITCHES.items(), ids=SWITCHES)
+def test_each_level_of_a_switch_of_the_ablations_makes_another_model(switch, levels):
+    states = []
+    for level in levels:
+        forgot = parse(switch.format(level))(*small())
+        states.append(torch.cat([held.double().flatten() for held in forgot.state_dict().values()]))
+    assert not any(torch.equal(states[i], states[j]) for i in range(len(states)) for j in range(i))

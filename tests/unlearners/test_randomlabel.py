@@ -1,0 +1,163 @@
+"""Random labels for the forget set."""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.utils.data import Dataset
+
+from untrain.core.records import Examples, Problem
+from untrain.data.readers.convert import examples
+from untrain.models.tasks.classification import Classification
+from untrain.training.steps import Constant, Sgd, Steps
+from untrain.unlearners import randomlabel
+from untrain.unlearners.randomlabel import RandomLabel, relabelled
+
+
+def numbered(n, start=0, classes=10):
+    """Examples whose input is their number and whose label is its last digit."""
+    rows = torch.arange(start, start + n)
+    return Examples(rows[:, None].float() / 1000, rows % classes, rows.numpy(), classes)
+
+
+class Stored(Dataset):
+    """A data set that keeps its labels under a name of its own, as torchvision's do."""
+
+    def __init__(self, name, n):
+        self.name = name
+        setattr(self, name, [i % 10 for i in range(n)])
+
+    def __len__(self):
+        return len(getattr(self, self.name))
+
+    def __getitem__(self, at):
+        return torch.tensor([at / 1000]), getattr(self, self.name)[at]
+
+
+@pytest.mark.parametrize("name", ["labels", "targets"])
+def test_labels_change_wherever_a_data_set_keeps_them(name):
+    torch.manual_seed(0)
+    made = Stored(name, 5_000)
+    given = examples(made)
+    share = float((relabelled(given).y != given.y).float().mean())
+    assert abs(share - 0.9) < 4 * (0.9 * 0.1 / 5_000) ** 0.5
+    assert getattr(made, name) == given.y.tolist() == [i % 10 for i in range(5_000)]
+
+
+@dataclass
+class Noting:
+    """Classification that notes the label of each input it is asked about."""
+
+    seen: list = field(default_factory=list)
+
+    def logits(self, model, batch):
+        return model(batch.x)
+
+    def loss(self, model, batch):
+        self.seen += [(round(float(x) * 1000), int(y)) for x, y in zip(batch.x[:, 0], batch.y, strict=True)]
+        return F.cross_entropy(model(batch.x), batch.y, reduction="none")
+
+    def head(self, model):
+        return ()
+
+
+def labels_of(draw, monkeypatch, epochs=3):
+    """Labels on which the model was trained: of retain and forget through the task, and those drawn at each step."""
+    task, drawn = Noting(), []
+    plain = F.cross_entropy
+
+    def note(logits, labels, **more):
+        if not more:
+            drawn.append(labels.tolist())
+        return plain(logits, labels, **more)
+
+    monkeypatch.setattr(F, "cross_entropy", note)
+    problem = Problem(task, numbered(40, 500), numbered(60))
+    RandomLabel(draw=draw, steps=Steps(lr=0.01, epochs=epochs, batch=64))(nn.Linear(1, 10), problem)
+    return task.seen, drawn
+
+
+def test_nine_in_ten_labels_change_among_ten_classes():
+    torch.manual_seed(0)
+    forget = numbered(10_000)
+    share = float((relabelled(forget).y != forget.y).float().mean())
+    assert abs(share - 0.9) < 4 * (0.9 * 0.1 / 10_000) ** 0.5
+
+
+def test_all_classes_are_drawn_alike():
+    torch.manual_seed(0)
+    counts = torch.bincount(relabelled(numbered(10_000)).y, minlength=10)
+    assert ((counts - 1000).abs() < 4 * 900**0.5).all()
+
+
+def test_relabelling_leaves_the_forget_set_as_it_was():
+    forget = numbered(20)
+    relabelled(forget)
+    assert forget.y.tolist() == [i % 10 for i in range(20)]
+
+
+@pytest.mark.parametrize("draw", ["step", "once"])
+def test_labels_of_retain_never_change(draw, monkeypatch):
+    seen, _ = labels_of(draw, monkeypatch)
+    assert {(n, y) for n, y in seen if n < 500} == {(n, n % 10) for n in range(60)}
+
+
+def test_at_each_step_labels_are_drawn_anew(monkeypatch):
+    _, drawn = labels_of("step", monkeypatch)
+    assert [len(labels) for labels in drawn] == [40, 40, 40]
+    assert drawn[0] != drawn[1] != drawn[2]
+
+
+def test_once_labels_are_drawn_once(monkeypatch):
+    seen, drawn = labels_of("once", monkeypatch)
+    forget = [(n, y) for n, y in seen if n >= 500]
+    assert drawn == []
+    assert len(forget) == 3 * 40
+    assert len(set(forget)) == 40
+    assert sum(y != n % 10 for n, y in set(forget)) > 25
+
+
+@pytest.mark.parametrize("draw", ["step", "once"])
+def test_reestimated_statistics_are_those_of_the_retain_set_alone(draw):
+    model = nn.Sequential(nn.BatchNorm1d(1), nn.Linear(1, 10))
+    problem = Problem(Classification(), numbered(40, 500), numbered(60))
+    forgot = RandomLabel(draw=draw, steps=Steps(lr=0.01, epochs=1, buffers="reestimate"))(model, problem)
+    assert float(forgot[0].running_mean) == pytest.approx(0.0295, abs=1e-5)
+
+
+def level():
+    """A linear model that gives every class the same."""
+    model = nn.Linear(1, 3)
+    for p in model.parameters():
+        nn.init.zeros_(p)
+    return model
+
+
+PLAIN = Steps(lr=0.3, epochs=1, batch=64, optimizer=Sgd(momentum=0.0), schedule=Constant())
+
+
+def test_once_one_step_is_the_mean_gradient_of_the_union_under_the_new_labels(monkeypatch):
+    monkeypatch.setattr(randomlabel, "_labels", lambda forget, y: torch.full_like(y, 2))
+    forget, retain = numbered(4, classes=3), replace(numbered(8, 500, classes=3), y=torch.zeros(8).long())
+    forgot = RandomLabel(draw="once", steps=PLAIN)(level(), Problem(Classification(), forget, retain))
+    # Classes have 8, 0 and 4 of the 12 labels; a model of zeros gives each a third.
+    assert forgot.bias.tolist() == pytest.approx([0.3 * (8 / 12 - 1 / 3), -0.3 / 3, 0], abs=1e-6)
+
+
+def test_at_each_step_a_pass_over_the_new_labels_is_followed_by_one_over_retain(monkeypatch):
+    monkeypatch.setattr(randomlabel, "_labels", lambda forget, y: torch.full_like(y, 2))
+    forget, retain = numbered(4, classes=3), replace(numbered(8, 500, classes=3), y=torch.zeros(8).long())
+    forget, retain = (replace(e, x=0 * e.x) for e in (forget, retain))
+    forgot = RandomLabel(draw="step", steps=PLAIN)(level(), Problem(Classification(), forget, retain))
+    first = 0.3 * (torch.tensor([0.0, 0.0, 1.0]) - 1 / 3)
+    assert torch.allclose(forgot.bias, first + 0.3 * (torch.tensor([1.0, 0.0, 0.0]) - first.softmax(0)), atol=1e-6)
+
+
+def test_ids_of_two_kinds_may_meet():
+    forget = replace(numbered(40, 500), ids=np.array([f"id{i}" for i in range(40)]))
+    problem = Problem(Classification(), forget, numbered(60))
+    outcome = RandomLabel(draw="once", steps=Steps(lr=0.01, epochs=1)).run(nn.Linear(1, 10), problem)
+    assert outcome.guard.moved_share > 0

@@ -1,0 +1,93 @@
+"""Selective synaptic dampening."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from untrain.core.errors import NotFinite, RunFailed
+from untrain.core.records import Examples, Mask, Problem
+from untrain.training.toy import small
+from untrain.unlearners.ssd import SSD, factor
+
+
+class Product:
+    """A task whose loss is the product of weights and inputs."""
+
+    def logits(self, model, batch):
+        return model(batch.x)
+
+    def loss(self, model, batch):
+        return model(batch.x)[:, 0]
+
+    def head(self, model, classes):
+        return ()
+
+
+def posed():
+    """Three weights of 8; gradients are the inputs: one forget example, three retained."""
+    model = nn.Linear(3, 1, bias=False)
+    model.weight.data.fill_(8.0)
+    forget = Examples(torch.tensor([[2.0, 0.0, 1.0]]), torch.zeros(1).long(), np.arange(1), 1)
+    retain = Examples(torch.tensor([[0.0, 1.0, 1.0]]).repeat(3, 1), torch.zeros(3).long(), np.arange(1, 4), 1)
+    return model, Problem(Product(), forget, retain)
+
+
+@pytest.mark.parametrize(
+    ("ours", "every", "select", "dampen", "wanted"),
+    [(4, 1, 1, 1, 0.25), (4, 1, 1, 8, 1), (1, 1, 1, 1, 1), (0, 1, 1, 1, 1), (0, 0, 1, 1, 1), (4, 0, 1, 1, 0), (4, 1, 4, 1, 1)],
+)
+def test_the_factor_is_the_papers(ours, every, select, dampen, wanted):
+    found = factor(torch.tensor([float(ours)]), torch.tensor([float(every)]), select, dampen)
+    assert found.tolist() == [wanted]
+
+
+def test_by_examples_importance_is_the_mean_of_squares():
+    # Of all four: (4 + 0) / 4 = 1, 3 / 4, 1; of forget 4, 0, 1.
+    forgot = SSD(select=1.0, squares="examples")(*posed())
+    assert forgot.weight.flatten().tolist() == [2.0, 8.0, 8.0]
+
+
+def test_by_batches_importance_is_the_square_of_the_mean():
+    # Of all four in one batch: 0.5^2, 0.75^2 and 1.
+    forgot = SSD(select=1.0, squares="batches")(*posed())
+    assert forgot.weight.flatten().tolist() == [0.5, 8.0, 8.0]
+
+
+@pytest.mark.parametrize("dampen", [0.5, 2.0])
+def test_dampening_has_a_strength(dampen):
+    forgot = SSD(select=1.0, dampen=dampen, squares="examples")(*posed())
+    assert forgot.weight.flatten().tolist() == [2.0 * dampen, 8.0, 8.0]
+
+
+def test_where_nothing_is_dampened_the_run_fails_with_what_would_be():
+    with pytest.raises(RunFailed, match=r"the most important for the forget set is 4 times .* lower select=5"):
+        SSD(select=5.0, squares="examples")(*posed())
+
+
+def test_where_only_weights_that_may_not_move_would_be_dampened_the_run_fails():
+    model, problem = posed()
+    bits = {"weight": torch.tensor([[False, True, True]])}
+    with pytest.raises(RunFailed, match="lower select"):
+        SSD(select=1.0, squares="examples")(model, replace(problem, mask=Mask(bits, problem.digest), head="masked"))
+
+
+def test_weights_only_shrink_and_keep_their_signs():
+    model, problem = small()
+    forgot = SSD(select=1.0)(model, problem)
+    for before, after in zip(model.parameters(), forgot.parameters(), strict=True):
+        assert (after.abs() <= before.abs()).all()
+        assert (after * before >= 0).all()
+
+
+def test_batch_statistics_stay():
+    outcome = SSD(select=1.0).run(*small())
+    assert outcome.guard.buffer_drift == 0
+
+
+def test_inputs_that_are_not_finite_are_refused():
+    model, problem = posed()
+    with pytest.raises(NotFinite):
+        SSD()(model, replace(problem, retain=replace(problem.retain, x=problem.retain.x * torch.inf)))
