@@ -13,15 +13,17 @@ from scipy import stats
 from side_by_side import Row, noise, show
 
 from training import images
-from untrain.core.records import Examples, Observation, Problem
+from untrain.data.examples import Examples
 from untrain.data.near_duplicates import near_duplicates
 from untrain.evaluation.attacks.thresholdmia import ThresholdMia
 from untrain.evaluation.metrics.klom import KLoM
+from untrain.evaluation.observation import Observation
 from untrain.localizers.weightedgrad import WeightedGrad
 from untrain.models.architectures.convnet import ConvNet
 from untrain.models.architectures.resnet import ResNet
 from untrain.models.tasks.classification import Classification
 from untrain.training.learners.train import Train
+from untrain.training.problem import Problem
 from untrain.training.steps import Steps
 from untrain.unlearners.neggrad import NegGrad
 

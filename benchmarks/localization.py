@@ -10,11 +10,12 @@ from side_by_side import Row, noise, peak, ratio, row, show, times
 from torch import nn
 from torch.nn import functional as F
 
-from untrain.core.records import Examples, Problem
-from untrain.core.roles import Architecture
+from untrain.data.examples import Examples
 from untrain.localizers.weightedgrad import WeightedGrad
+from untrain.models.architectures.base import Architecture
 from untrain.models.architectures.resnet import ResNet
 from untrain.models.tasks.classification import Classification
+from untrain.training.problem import Problem
 
 
 def posed(count: int, seed: int = 0) -> Problem:

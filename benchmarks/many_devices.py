@@ -20,9 +20,10 @@ from localization import posed
 from side_by_side import Row, noise, ratio, row, show
 from torch import nn
 
-from untrain.core.records import Problem, take
+from untrain.data.examples import take
 from untrain.localizers.weightedgrad import WeightedGrad
 from untrain.models.architectures.resnet import ResNet
+from untrain.training.problem import Problem
 from untrain.training.process_group import together
 from untrain.training.steps import Steps
 from untrain.unlearners.finetune import Finetune

@@ -12,8 +12,10 @@ from typing import Any
 from side_by_side import Row, ratio, row, show, times
 
 from untrain import parse
-from untrain.core.records import Data
-from untrain.runtime.executors.processes import Crew, Here, Processes, each
+from untrain.data.splits import Data
+from untrain.runtime.executors.base import Crew, each
+from untrain.runtime.executors.local import Here
+from untrain.runtime.executors.processes import Processes
 
 SCENARIO = "Digits(model=ConvNet(width={width}), steps=Steps(lr=0.05, epochs={epochs}, batch=64))"
 

@@ -12,8 +12,8 @@ from side_by_side import Row, noise, ratio, show, times
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from untrain.core.mask import Mask
 from untrain.core.precision import Precision, autocast, channels_last, computing
-from untrain.core.records import Mask
 from untrain.localizers.weightedgrad import WeightedGrad
 from untrain.models.architectures.resnet import ResNet
 from untrain.training.row_gradients import only_rows

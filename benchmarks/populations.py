@@ -12,14 +12,16 @@ from side_by_side import Row, noise, ratio, row, show, times
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from untrain.core.records import Batch, Examples, Plan, take
 from untrain.data.batching import count
+from untrain.data.examples import Batch, Examples, take
 from untrain.experiments.populations.populate import populate
 from untrain.experiments.scenarios.digits import Digits
 from untrain.models.architectures.convnet import ConvNet
 from untrain.models.architectures.mlp import Mlp
 from untrain.models.inference import logits
-from untrain.runtime.executors.processes import Here, Processes
+from untrain.runtime.executors.local import Here
+from untrain.runtime.executors.processes import Processes
+from untrain.training.batch_plan import Plan
 from untrain.training.descend import descend
 from untrain.training.learners.train import Train
 from untrain.training.stacked.stack import Member, Walk, train_together

@@ -16,9 +16,9 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
-from untrain.core.records import Examples
-from untrain.core.roles import Architecture
+from untrain.data.examples import Examples
 from untrain.experiments.scenarios.digits import Digits
+from untrain.models.architectures.base import Architecture
 from untrain.models.architectures.convnet import ConvNet
 from untrain.models.architectures.resnet import ResNet
 from untrain.models.inference import logits

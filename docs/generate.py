@@ -7,9 +7,10 @@ import re
 from pathlib import Path
 
 from untrain.core import discovery
-from untrain.core.describe import entry, fields
+from untrain.core.describe import fields
 from untrain.core.discovery import Place
-from untrain.core.roles import Recipe
+from untrain.evaluation.glossary import entry
+from untrain.unlearners.base import Recipe
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("README.md", "docs/methods.md", "docs/scores.md")

@@ -11,10 +11,10 @@ from multiprocessing import get_context
 import numpy as np
 from scipy import stats
 
-from untrain.core.records import Observation
+from untrain.evaluation.glossary import evaluators
 from untrain.evaluation.metrics.klom import KLoM
+from untrain.evaluation.observation import Observation
 from untrain.evaluation.scoring.hypothesis_tests import Case, tested
-from untrain.experiments.results import evaluators
 from untrain.maths.permutation import splits
 
 OURS, THEIRS, SPLITS, LEVEL = 5, 12, 60, 0.05

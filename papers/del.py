@@ -30,7 +30,9 @@ from delpaper.work import Bench
 from untrain.commands.arguments import setting_of
 from untrain.core.atomic_write import beside
 from untrain.core.errors import BadInput, UntrainError
-from untrain.runtime.executors.processes import Here, Processes, cores
+from untrain.runtime.executors.base import cores
+from untrain.runtime.executors.local import Here
+from untrain.runtime.executors.processes import Processes
 from untrain.runtime.store import Store
 
 

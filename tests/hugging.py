@@ -5,10 +5,10 @@ import functools
 import numpy as np
 import torch
 
-from untrain.core.records import Examples, Problem
+from untrain.data.examples import Examples
 from untrain.models.architectures.huggingface import HuggingFace
 from untrain.training.learners.train import Train
-from untrain.training.problem import problem
+from untrain.training.problem import Problem, problem
 from untrain.training.steps import Adam, Steps
 
 ENCODER = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "patch_size": 4}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from untrain.core.roles import Unlearner
+from untrain.unlearners.base import Unlearner
 
 
 def noted(folder, name):

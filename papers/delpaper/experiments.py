@@ -12,8 +12,8 @@ from delpaper.contenders import localized
 from delpaper.scales import REQUESTS, Scale
 from delpaper.work import Bench, Document
 from untrain import parse
-from untrain.core.roles import Localized
 from untrain.training.steps import epochs_of
+from untrain.unlearners.base import Localized
 
 KEEPS = (0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0)
 SOME_KEEPS = (0.1, 0.3, 1.0)

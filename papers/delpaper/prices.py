@@ -11,11 +11,11 @@ from delpaper.contenders import Contender
 from delpaper.scales import Scale
 from delpaper.work import ORACLES, Bench, Document
 from untrain import parse, price
-from untrain.core.roles import Localized, Recipe
-from untrain.experiments.jobs import Setting
 from untrain.experiments.price import lasting
+from untrain.experiments.setting import Setting
 from untrain.runtime.store import Store
 from untrain.training.steps import epochs_of
+from untrain.unlearners.base import Localized, Recipe
 
 STEPLESS = 0.2  # of training, for a method without epochs of its own
 

@@ -13,11 +13,14 @@ from untrain import parse
 from untrain.core.code_digest import code_digest
 from untrain.core.errors import BadInput, RunFailed
 from untrain.core.precision import computing
-from untrain.core.records import take
+from untrain.core.seeds import seed_of
 from untrain.core.spec import canonical, sources
-from untrain.experiments.jobs import Job, Scene, Setting, do, engine, open_scene, seed_of
+from untrain.data.examples import take
+from untrain.experiments.jobs import Job, do, engine
+from untrain.experiments.scene import Scene, open_scene
+from untrain.experiments.setting import Setting
 from untrain.models.inference import logits
-from untrain.runtime.executors.processes import threads
+from untrain.runtime.executors.base import threads
 from untrain.runtime.store import Store, key_of
 from untrain.training.problem import problem, task_of
 

@@ -13,17 +13,18 @@ from delpaper.sequence import SEED, walked
 from untrain import parse
 from untrain.commands.arguments import comparison_of
 from untrain.core.errors import UntrainError
-from untrain.core.records import Observation
 from untrain.evaluation.attacks.svcmia import SvcMia
 from untrain.evaluation.base import Evaluator
-from untrain.experiments.jobs import Setting, open_scene
+from untrain.evaluation.observation import Observation
 from untrain.experiments.price import lasting
 from untrain.experiments.results import entries_of, observe, score_away, scored
+from untrain.experiments.scene import open_scene
 from untrain.experiments.scheduler import make, record
 from untrain.experiments.search.objectives import aim_of
 from untrain.experiments.search.trials import Ground, accuracies, attempt, open_ground, share_of_retraining, start
+from untrain.experiments.setting import Setting
 from untrain.maths.logits import correct
-from untrain.runtime.executors.processes import Crew, each, threads
+from untrain.runtime.executors.base import Crew, each, threads
 from untrain.runtime.store import Entry, Store
 from untrain.unlearners.nothing import Nothing
 

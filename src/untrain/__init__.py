@@ -7,24 +7,23 @@ imported when they are first used.
 from __future__ import annotations
 
 import importlib
-from types import ModuleType
 from typing import Any
 
 _HOMES = {
     "run": "untrain.commands.run",
-    "report": "untrain.commands.run",
-    "search": "untrain.commands.run",
-    "demo": "untrain.commands.run",
-    "audit": "untrain.commands.run",
+    "report": "untrain.commands.report",
+    "search": "untrain.commands.search",
+    "demo": "untrain.commands.demo",
+    "audit": "untrain.commands.audit",
     "price": "untrain.commands.run",
-    "localize": "untrain.commands.run",
-    "memorize": "untrain.commands.run",
-    "check": "untrain.commands.run",
+    "localize": "untrain.commands.localize",
+    "memorize": "untrain.commands.memorize",
+    "check": "untrain.commands.check",
     "parse": "untrain.core.spec",
-    "Problem": "untrain.core.records",
-    "Examples": "untrain.core.records",
-    "ForgetRequest": "untrain.core.records",
-    "Mask": "untrain.core.records",
+    "Problem": "untrain.training.problem",
+    "Examples": "untrain.data.examples",
+    "ForgetRequest": "untrain.data.requests.base",
+    "Mask": "untrain.core.mask",
     "examples": "untrain.data.readers.convert",
     "problem": "untrain.training.problem",
     "populate": "untrain.experiments.populations.populate",
@@ -35,7 +34,7 @@ _HOMES = {
     "Bases": "untrain.maths.ulira_many_sets",
     "Unlearned": "untrain.maths.ulira_many_sets",
     "Subsets": "untrain.experiments.populations.subsets",
-    "Population": "untrain.core.population",
+    "Population": "untrain.evaluation.base",
     "memorization": "untrain.experiments.populations.population",
     "influence": "untrain.experiments.populations.population",
     "shadows": "untrain.experiments.populations.population",
@@ -47,15 +46,6 @@ _HOMES = {
     "BadInput": "untrain.core.errors",
     "RunFailed": "untrain.core.errors",
 }
-
-
-class Verb(ModuleType):
-    """A folder that bears the name of a command: called, it does what the command does."""
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """What the command gives."""
-        name = self.__name__.rpartition(".")[2]
-        return getattr(importlib.import_module(_HOMES[name]), name)(*args, **kwargs)
 
 
 def __getattr__(name: str) -> Any:

@@ -14,19 +14,22 @@ import torch
 from untrain.commands import check
 from untrain.core import discovery as names
 from untrain.core.errors import SpecError
-from untrain.core.roles import Architecture, Learner, Localizer, Unlearner
 from untrain.core.spec import Spec, parse
 from untrain.evaluation.base import About, Evaluator, Measure, Part
-from untrain.localizers import contract
+from untrain.localizers import contract as localizers
+from untrain.localizers.base import Localizer
 from untrain.localizers.randommask import RandomMask
 from untrain.localizers.weightedgrad import WeightedGrad
 from untrain.maths import selection
+from untrain.models.architectures.base import Architecture
 from untrain.models.architectures.convnet import ConvNet
-from untrain.training import toy as trial
+from untrain.training import toy
+from untrain.training.base import Learner
 from untrain.training.descend import descend
 from untrain.training.learners.train import Train
 from untrain.training.steps import Adam, Sgd, Steps
-from untrain.unlearners import contract
+from untrain.unlearners import contract as unlearners
+from untrain.unlearners.base import Unlearner
 from untrain.unlearners.finetune import Finetune
 from untrain.unlearners.nothing import Nothing
 
@@ -68,22 +71,22 @@ def found() -> list[Spec]:
 @pytest.mark.parametrize("made", found(), ids=lambda made: type(made).__name__)
 def test_every_method_keeps_every_promise(made):
     assert isinstance(made, Spec), made
-    assert [v for v in check.check(made) if v.error] == []
+    assert [v for v in check.verdicts(made) if v.error] == []
 
 
 @pytest.mark.parametrize("spelling", ["DEL(reference=False)", "Finetune @ RandomMask", "NegGrad(steps=Steps(optimizer=Adam()))"])
 def test_an_expression_keeps_the_promises_of_an_unlearner(spelling):
-    assert [v for v in check.check(parse(spelling)) if v.error] == []
+    assert [v for v in check.verdicts(parse(spelling)) if v.error] == []
 
 
 def test_an_abstract_role_cannot_be_checked():
     with pytest.raises(SpecError, match="Unlearner is no method"):
-        check.check(Unlearner)
+        check.verdicts(Unlearner)
 
 
 def test_checking_leaves_the_global_random_state():
     before = torch.get_rng_state(), np.random.get_state(legacy=False)["state"]["pos"], random.getstate()  # noqa: NPY002
-    check.check(Nothing)
+    check.verdicts(Nothing)
     after = torch.get_rng_state(), np.random.get_state(legacy=False)["state"]["pos"], random.getstate()  # noqa: NPY002
     assert torch.equal(before[0], after[0])
     assert before[1:] == after[1:]
@@ -425,8 +428,8 @@ def right(seen):
 
 def gap(trial, of="forget"):
     """Oracles' mean minus the unlearned models' on a side."""
-    here = trial.side == of
-    return Measure((Part(1, "oracle", of, trial.oracle[:, here]), Part(-1, "unlearned", of, trial.unlearned[:, here])))
+    here = toy.side == of
+    return Measure((Part(1, "oracle", of, toy.oracle[:, here]), Part(-1, "unlearned", of, toy.unlearned[:, here])))
 
 
 class Unexplained(Evaluator):
@@ -456,7 +459,7 @@ class SideSwapped(Evaluator):
         return right(seen)
 
     def evaluate(self, trial):
-        theirs, ours = trial.oracle[:, trial.side == "test"] * 0.5, trial.unlearned[:, trial.side == "forget"]
+        theirs, ours = toy.oracle[:, toy.side == "test"] * 0.5, toy.unlearned[:, toy.side == "forget"]
         return {"difference": Measure((Part(1, "oracle", "test", theirs), Part(-1, "unlearned", "forget", ours)))}
 
 
@@ -472,7 +475,7 @@ class FirstModel(Evaluator):
         return right(seen)
 
     def evaluate(self, trial):
-        ours, theirs = (p[:1, trial.side == "forget"] for p in (trial.unlearned, trial.oracle))
+        ours, theirs = (p[:1, toy.side == "forget"] for p in (toy.unlearned, toy.oracle))
         return {"gap": Measure((Part(1, "oracle", "forget", theirs), Part(-1, "unlearned", "forget", ours)))}
 
 
@@ -535,7 +538,7 @@ class NoZero(Evaluator):
         return right(seen)
 
     def evaluate(self, trial):
-        return {"gap_like": Measure((Part(1, "unlearned", "forget", trial.unlearned[:, trial.side == "forget"]),))}
+        return {"gap_like": Measure((Part(1, "unlearned", "forget", toy.unlearned[:, toy.side == "forget"]),))}
 
 
 FAULTS = [
@@ -574,13 +577,13 @@ FAULTS = [
 @pytest.mark.parametrize(("fault", "promise", "said"), FAULTS, ids=lambda v: v.__name__ if isinstance(v, type) else None)
 def test_a_planted_fault_is_caught(fault, promise, said, monkeypatch):
     def lent():
-        made = trial.small()
+        made = toy.small()
         LENT[:] = [made[0]]
         return made
 
-    for module in (contract, contract):
+    for module in (unlearners, localizers):
         monkeypatch.setattr(module, "small", lent)
-    broken = {v.promise: str(v.error) for v in check.check(fault) if v.error}
+    broken = {v.promise: str(v.error) for v in check.verdicts(fault) if v.error}
     assert promise in broken
     assert re.search(said, broken[promise])
 
@@ -591,22 +594,22 @@ def test_every_promise_has_a_planted_fault():
 
 
 def test_a_score_with_another_ideal_than_0_need_not_be_0_for_the_oracles():
-    assert [v for v in check.check(NoZero) if v.error] == []
+    assert [v for v in check.verdicts(NoZero) if v.error] == []
 
 
 def test_an_error_of_any_kind_is_a_broken_promise_and_not_the_end():
-    verdicts = check.check(Misshapen)
+    verdicts = check.verdicts(Misshapen)
     assert len(verdicts) == len(check.checks_for(Misshapen))
 
 
 def test_parts_of_steps_are_checked_too():
-    assert [v for part in (Sgd(), Adam()) for v in check.check(part) if v.error] == []
+    assert [v for part in (Sgd(), Adam()) for v in check.verdicts(part) if v.error] == []
 
 
 FADE = '''"""A plug-in: the method that the design page makes up."""
 from pydantic import NonNegativeFloat
 
-from untrain.core.roles import Unlearner
+from untrain.unlearners.base import Unlearner
 from untrain.training.steps import Steps
 from untrain.training.descend import descend
 
@@ -642,7 +645,7 @@ class Fade(Unlearner):
 def test_a_plug_in_is_held_to_the_same_promises(module, told, broken, tmp_path, monkeypatch):
     (tmp_path / f"{module}.py").write_text(FADE.format(buffers=told))
     monkeypatch.syspath_prepend(tmp_path)
-    verdicts = check.check(names.load(f"{module}.Fade"))
+    verdicts = check.verdicts(names.load(f"{module}.Fade"))
     assert [v.promise for v in verdicts if v.error] == broken
 
 

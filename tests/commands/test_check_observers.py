@@ -171,7 +171,7 @@ FAULTS = [
 
 @pytest.mark.parametrize(("fault", "promise", "said"), FAULTS, ids=lambda v: v.__name__ if isinstance(v, type) else None)
 def test_a_planted_fault_is_caught(fault, promise, said):
-    broken = {v.promise: str(v.error) for v in check.check(fault) if v.error}
+    broken = {v.promise: str(v.error) for v in check.verdicts(fault) if v.error}
     assert promise in broken
     assert re.search(said, broken[promise])
 

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 import untrain as ut
-from untrain.commands import localize, run
+from untrain.commands import localize
+from untrain.commands import localize as localize_module
 from untrain.core.errors import BadInput, SpecError
 from untrain.experiments import masks as masking
-from untrain.experiments.publish import masks_csv
+from untrain.reports.csv_files import masks_csv
 from untrain.reports.terminal import mask_tables
 from untrain.runtime.store import Store
 from untrain.training.toy import small
@@ -23,7 +24,7 @@ ASKED = ["WeightedGrad", "RandomMask", "Deepest", "WeightedGrad(keep=1e-09)"]
 def told(tiny):
     """What is told of three localizers and one that fails, on the originals of the small run, and the kinds of its entries."""
     before = [e["key"] for e in Store(tiny.store).entries() if e["kind"] == "model"]
-    document = run.localize(tiny.scenario, ASKED, tiny.store, seeds=2)
+    document = localize_module.localize(tiny.scenario, ASKED, tiny.store, seeds=2)
     after = [e["key"] for e in Store(tiny.store).entries() if e["kind"] == "model"]
     return document, before == after
 

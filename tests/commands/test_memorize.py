@@ -10,8 +10,9 @@ from typer.testing import CliRunner
 import untrain as ut
 from untrain.commands.cli.app import app
 from untrain.core.errors import BadInput, DataError
-from untrain.core.records import Data, take
+from untrain.data.examples import take
 from untrain.data.readers.score_files import scores
+from untrain.data.splits import Data
 from untrain.runtime.store import Store
 
 PLAIN = "Digits(model=Mlp(width=8), steps=Steps(lr=0.1, epochs=2, batch=64))"

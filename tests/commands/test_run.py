@@ -6,9 +6,9 @@ import torch
 from torch import nn
 
 import untrain as ut
-from untrain.commands import run as commands
+from untrain.commands import report
 from untrain.core.errors import BadInput, DataError, SpecError
-from untrain.experiments import publish
+from untrain.reports import csv_files
 
 
 class Net(nn.Sequential):
@@ -98,7 +98,7 @@ def test_progress_is_told_for_each_model(tmp_path):
 
 def test_report_of_several_runs_keeps_their_order(tiny, tmp_path):
     key = tiny.document["run"]
-    whole = commands.report([key, "latest"], store=tiny.store, out=tmp_path, images=False)
+    whole = report.report([key, "latest"], store=tiny.store, out=tmp_path, images=False)
     assert [run["run"] for run in whole["runs"]] == [key, key]
 
 
@@ -110,13 +110,13 @@ def test_report_stays_a_function_when_a_page_was_written(tiny):
 def test_an_unwritable_report_is_told_and_leaves_no_crumbs(tiny, tmp_path):
     (tmp_path / "results.json").mkdir()
     with pytest.raises(BadInput, match="what was found is in the store"):
-        commands.report(store=tiny.store, out=tmp_path, images=False)
+        report.report(store=tiny.store, out=tmp_path, images=False)
     assert [f.name for f in tmp_path.iterdir()] == ["results.json"]
 
 
 def test_a_name_that_is_no_run_is_refused(tiny, tmp_path):
     with pytest.raises(DataError, match="no run"):
-        commands.report(["nope"], store=tiny.store, out=tmp_path / "o")
+        report.report(["nope"], store=tiny.store, out=tmp_path / "o")
 
 
 def test_csv_leaves_out_methods_that_failed_and_writes_missing_values_empty():
@@ -125,6 +125,6 @@ def test_csv_leaves_out_methods_that_failed_and_writes_missing_values_empty():
         {"method": "A(x='a,b')", "scores": {"s": score | {"reason": 'too "few"'}}, "error": None},
         {"method": "B()", "scores": {}, "error": "failed"},
     ]
-    lines = publish.scores_csv([{"scenario": "D()", "results": rows}]).split("\r\n")
+    lines = csv_files.scores_csv([{"scenario": "D()", "results": rows}]).split("\r\n")
     assert lines[1] == 'D(),"A(x=\'a,b\')",s,,,,,,,"too ""few""",,,,,,,,'
     assert lines[2:] == [""]

@@ -4,8 +4,9 @@ from math import inf
 import pytest
 
 from untrain.core import discovery
-from untrain.core.describe import describe, documented, entry, fields, source
+from untrain.core.describe import describe, documented, fields, source
 from untrain.evaluation.base import About
+from untrain.evaluation.glossary import entry
 from untrain.evaluation.metrics.klom import KLoM
 from untrain.unlearners.neggrad import NegGrad
 from untrain.unlearners.recipes import DEL

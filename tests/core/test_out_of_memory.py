@@ -12,7 +12,7 @@ from torch import nn
 from untrain.core.errors import RunFailed
 from untrain.core.metering import metered
 from untrain.core.out_of_memory import out_of_memory
-from untrain.core.records import Batch
+from untrain.data.examples import Batch
 from untrain.localizers.weightedgrad import WeightedGrad
 from untrain.models.architectures.convnet import ConvNet
 from untrain.models.inference import logits
@@ -164,7 +164,9 @@ def test_a_process_whose_memory_is_really_limited_goes_on_in_pieces():
         import torch
         from torch import nn
         from untrain.core.metering import metered
-        from untrain.core.records import Examples, Plan, Batch
+        from untrain.data.examples import Examples
+        from untrain.training.batch_plan import Plan
+        from untrain.data.examples import Batch
         from untrain.training.steps import Steps
         from untrain.training.descend import descend
         from untrain.models.tasks.classification import Classification

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from untrain.core import discovery
 from untrain.core.errors import MissingExtra, SpecError
-from untrain.core.roles import Localizer, Unlearner
 from untrain.core.spec import Spec, _spell, canonical, code_digest, digest, parse, sources, spelled_name
 from untrain.localizers._selection import Channels, Gather
+from untrain.localizers.base import Localizer
 from untrain.localizers.gradient import Gradient
 from untrain.localizers.randommask import RandomMask
 from untrain.localizers.weightedgrad import WeightedGrad
@@ -18,6 +18,7 @@ from untrain.models.architectures.resnet import ResNet
 from untrain.models.tasks.classification import Classification
 from untrain.training.learners.train import Train
 from untrain.training.steps import Adam, Constant, Cosine, Sgd, Steps
+from untrain.unlearners.base import Unlearner
 from untrain.unlearners.finetune import Finetune
 from untrain.unlearners.neggrad import NegGrad
 from untrain.unlearners.recipes import DEL
@@ -141,7 +142,7 @@ REFUSED = {
     "Finetune @ WeightedGrad @ Gradient": "is confined already: join one unlearner and one localizer",
     "no.such.module.Thing": "there is no module 'no.such.module' to take 'Thing' from",
     "untrain.unlearners.recipes.Nope": "untrain.unlearners.recipes has no class 'Nope'",
-    "untrain.core.roles.Unlearner": "untrain.core.roles.Unlearner is not something with a spelling that can be made",
+    "untrain.unlearners.base.Unlearner": "untrain.unlearners.base.Unlearner is not something with a spelling that can be made",
     "subprocess.Popen(args='touch /tmp/x')": "subprocess.Popen is not something with a spelling that can be made",
 }
 

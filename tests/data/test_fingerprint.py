@@ -4,7 +4,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from untrain.core.prints import array_digest, arrays, fingerprint
+from untrain.data.fingerprint import array_digest, fingerprint
+from untrain.models.state import arrays
 
 
 def test_inputs_in_half_precision_have_fingerprints_by_what_they_hold():

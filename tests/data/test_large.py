@@ -14,8 +14,10 @@ from untrain.data.examples import take
 from untrain.data.near_duplicates import near_duplicates
 from untrain.data.on_disk import OnDisk
 from untrain.data.requests.random import Random
-from untrain.experiments.jobs import Job, Setting, do, ingredients, open_scene
+from untrain.experiments.jobs import Job, do, ingredients
 from untrain.experiments.scenarios.own import Own
+from untrain.experiments.scene import open_scene
+from untrain.experiments.setting import Setting
 from untrain.models.architectures.convnet import ConvNet
 from untrain.models.inference import logits
 from untrain.models.tasks.classification import Classification

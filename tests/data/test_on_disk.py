@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from untrain.core.errors import DataError
-from untrain.core.prints import array_digest, fingerprint
+from untrain.data.fingerprint import array_digest, fingerprint
 from untrain.data.on_disk import OnDisk, opened, pieces
 
 

@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from untrain.core.records import Observation
+from untrain.evaluation.observation import Observation
 
 
 @pytest.fixture

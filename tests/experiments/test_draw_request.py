@@ -12,17 +12,20 @@ from torch import nn
 import untrain as ut
 from untrain import parse
 from untrain.core.errors import BadInput, RequestError
-from untrain.core.population import Ensemble
-from untrain.core.records import Data, Examples
-from untrain.core.roles import Learner, Request, Scenario
+from untrain.data.examples import Examples
+from untrain.data.requests.base import Ensemble, Request
 from untrain.data.requests.leastmemorized import LeastMemorized
 from untrain.data.requests.memorized import Memorized
 from untrain.data.requests.random import Random
+from untrain.data.splits import Data
 from untrain.experiments.draw_request import NO_GPU, Means, asked, chooser
-from untrain.experiments.jobs import Setting, open_scene
+from untrain.experiments.scenarios.base import Scenario
+from untrain.experiments.scene import open_scene
+from untrain.experiments.setting import Setting
 from untrain.models.architectures.mlp import Mlp
-from untrain.runtime.executors.processes import Here
+from untrain.runtime.executors.local import Here
 from untrain.runtime.store import Store
+from untrain.training.base import Learner
 from untrain.training.steps import Steps
 
 N, TESTS, KEPT = 60, 12, 15

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 import untrain as ut
 from untrain.core.errors import BadInput
-from untrain.core.records import Observation
 from untrain.evaluation.base import About, Evaluator, Measure, Part
+from untrain.evaluation.observation import Observation
 from untrain.evaluation.scoring.hypothesis_tests import Case, can_decide, verdicts
 from untrain.experiments import interim_looks
 from untrain.experiments.interim_looks import Look, looked, planned, summary, taken, undecided

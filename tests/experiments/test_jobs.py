@@ -10,8 +10,11 @@ from torch import nn
 from untrain import parse
 from untrain.core.errors import NotFinite
 from untrain.core.metering import Cost
-from untrain.experiments.jobs import Job, Setting, do, ingredients, limit_of, open_scene, seed_of
+from untrain.core.seeds import seed_of
+from untrain.experiments.jobs import Job, do, ingredients, limit_of
 from untrain.experiments.scenarios.own import Own
+from untrain.experiments.scene import open_scene
+from untrain.experiments.setting import Setting
 from untrain.runtime.store import Store, key_of
 
 DIGITS = "Digits(model=ConvNet(width=4), steps=Steps(lr=0.1, epochs=0, batch=64))"

@@ -5,10 +5,12 @@ import pytest
 import torch
 from torch import nn
 
-from untrain.core.records import Examples, Mask, Problem
+from untrain.core.mask import Mask
+from untrain.data.examples import Examples
 from untrain.experiments.mask_overlap import by_layer, compared, has_mask, kept
 from untrain.models.tasks.classification import Classification
 from untrain.runtime.store import Store
+from untrain.training.problem import Problem
 
 
 class Backwards(nn.Module):

@@ -10,20 +10,22 @@ from safetensors.torch import save_file
 from typer.testing import CliRunner
 
 import untrain as ut
-from untrain.commands import run as commands
+from untrain.commands import catalog
 from untrain.commands.cli import app
 from untrain.core.errors import BadInput, NotFinite, SpecError
 from untrain.core.spec import parse
 from untrain.evaluation.base import About, Measure, Part
+from untrain.evaluation.glossary import evaluators, scorers
 from untrain.evaluation.observers.activations import Activations
 from untrain.evaluation.observers.base import Observer
 from untrain.evaluation.observers.relearn import Relearn
 from untrain.evaluation.observers.weights import Weights
 from untrain.evaluation.observers.zrf import Zrf
-from untrain.experiments.jobs import Setting
+from untrain.experiments.comparison import Comparison
 from untrain.experiments.observations import observers_of
-from untrain.experiments.results import evaluators, results, scorers
-from untrain.experiments.scheduler import Comparison, conduct
+from untrain.experiments.results import results
+from untrain.experiments.scheduler import conduct
+from untrain.experiments.setting import Setting
 from untrain.maths.representation_distance import lengths
 from untrain.runtime.store import Store
 
@@ -179,11 +181,11 @@ def test_a_command_observes_and_the_page_tells_of_it(tmp_path):
 
 
 def test_observers_are_listed_and_shown():
-    assert [d["name"] for d in commands.observers()] == ["Activations", "Relearn", "Weights", "Zrf"]
-    assert commands.observers()[1]["fields"]["within"]["range"] == "(0, inf)"
-    shown = commands.show("relearn_time")
+    assert [d["name"] for d in catalog.observers()] == ["Activations", "Relearn", "Weights", "Zrf"]
+    assert catalog.observers()[1]["fields"]["within"]["range"] == "(0, inf)"
+    shown = catalog.show("relearn_time")
     assert (shown["role"], shown["unit"], shown["high"]) == ("score", "epochs", None)
-    assert set(commands.show("Zrf")["scores"]) == {"zrf", "zrf_gap"}
+    assert set(catalog.show("Zrf")["scores"]) == {"zrf", "zrf_gap"}
     assert "Relearn" in CliRunner().invoke(app.app, ["observers"]).stdout
     assert "relearn" in CliRunner().invoke(app.app, ["show", "relearn_time"]).stdout
 

@@ -9,9 +9,11 @@ import torch
 import untrain as ut
 from untrain import parse
 from untrain.core.spec import canonical
-from untrain.experiments.jobs import Job, Setting, ingredients, open_scene
+from untrain.experiments.comparison import Comparison, todo_of
+from untrain.experiments.jobs import Job, ingredients
 from untrain.experiments.price import Price, asked_steps, lasting, over, pilot, price, price_of, steps_of, together
-from untrain.experiments.scheduler import Comparison, todo_of
+from untrain.experiments.scene import open_scene
+from untrain.experiments.setting import Setting
 from untrain.runtime.store import Store, key_of
 
 SCENARIO = "Digits(model=ConvNet(width=2), steps=Steps(lr=0.1, epochs=3, batch=100))"

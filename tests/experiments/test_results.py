@@ -5,13 +5,12 @@ import numpy as np
 import pytest
 
 from untrain.core.errors import DataError, StoreError
+from untrain.evaluation.glossary import abouts, evaluators
 from untrain.experiments.results import (
     SHARES,
-    abouts,
     break_even,
     cost,
     entries_of,
-    evaluators,
     guard,
     material,
     notes,

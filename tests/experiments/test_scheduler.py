@@ -7,9 +7,10 @@ import pytest
 
 from untrain import parse
 from untrain.core.errors import BadInput
-from untrain.experiments.jobs import Setting
+from untrain.experiments.comparison import Comparison, check, jobs_of, workers_for
 from untrain.experiments.results import entries_of, results
-from untrain.experiments.scheduler import Comparison, check, conduct, jobs_of, workers_for
+from untrain.experiments.scheduler import conduct
+from untrain.experiments.setting import Setting
 from untrain.runtime.executors.processes import Processes
 from untrain.runtime.store import Store
 

@@ -5,9 +5,10 @@ import pytest
 import torch
 from torch import nn
 
-from untrain.core.records import Examples, Problem
+from untrain.data.examples import Examples
 from untrain.models.architectures.resnet import ResNet
 from untrain.models.tasks.classification import Classification
+from untrain.training.problem import Problem
 
 
 class Plain:

@@ -10,7 +10,7 @@ from torch import nn
 from untrain.core import discovery
 from untrain.core.errors import ModelError
 from untrain.core.metering import metered
-from untrain.core.records import Examples, Problem, take
+from untrain.data.examples import Examples, take
 from untrain.localizers._budget import least
 from untrain.localizers._selection import Channels
 from untrain.localizers.criticalneurons import CriticalNeurons
@@ -21,6 +21,7 @@ from untrain.localizers.randommask import RandomMask
 from untrain.localizers.weightedgrad import WeightedGrad
 from untrain.maths import selection
 from untrain.models.tasks.classification import Classification
+from untrain.training.problem import Problem
 from untrain.training.steps import Steps
 from untrain.training.toy import neuron, small
 from untrain.unlearners.finetune import Finetune

@@ -12,14 +12,15 @@ from torch.nn import functional as F
 
 from untrain.core.errors import BadInput, ModelError
 from untrain.core.metering import metered
-from untrain.core.prints import salted
-from untrain.core.records import Examples, Problem, take
+from untrain.core.seeds import salted
+from untrain.data.examples import Examples, take
 from untrain.localizers import criticalneurons
 from untrain.localizers._ablation import InOneBatch, OneByOne, copies_of
 from untrain.localizers.criticalneurons import CriticalNeurons, Found, search
 from untrain.models.architectures.resnet import ResNet
 from untrain.models.tasks.classification import Classification
 from untrain.training.learners.train import Train
+from untrain.training.problem import Problem
 from untrain.training.steps import Steps
 from untrain.training.toy import small
 from untrain.unlearners.resetfinetune import ResetFinetune

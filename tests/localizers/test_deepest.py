@@ -9,11 +9,12 @@ from torch import nn
 
 from untrain.core.errors import ModelError
 from untrain.core.metering import metered
-from untrain.core.records import Examples, Problem
+from untrain.data.examples import Examples
 from untrain.localizers._selection import Channels
 from untrain.localizers.deepest import Deepest
 from untrain.models.architectures.vit import ViT
 from untrain.models.tasks.classification import Classification
+from untrain.training.problem import Problem
 from untrain.training.toy import small
 
 

@@ -4,10 +4,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from untrain.core.records import Examples, Problem
+from untrain.data.examples import Examples
 from untrain.localizers.gradient import Gradient
 from untrain.localizers.weightedgrad import WeightedGrad
 from untrain.models.tasks.classification import Classification
+from untrain.training.problem import Problem
 from untrain.training.toy import neuron, small
 
 

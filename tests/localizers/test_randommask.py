@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
+from untrain.core.mask import Mask
 from untrain.core.metering import metered
-from untrain.core.records import Mask
 from untrain.localizers._selection import Channels
 from untrain.localizers.deepest import Deepest
 from untrain.localizers.everything import Everything

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from untrain.core.errors import SpecError
-from untrain.core.records import Examples, Problem, take
 from untrain.core.spec import parse
+from untrain.data.examples import Examples, take
 from untrain.localizers.fisher import Fisher
 from untrain.localizers.gradient import Gradient
 from untrain.localizers.weightedgrad import WeightedGrad
@@ -18,6 +18,7 @@ from untrain.localizers.weightmagnitude import WeightMagnitude
 from untrain.models.architectures.convnet import ConvNet
 from untrain.models.tasks.classification import Classification
 from untrain.training.learners.train import Train
+from untrain.training.problem import Problem
 from untrain.training.steps import Steps
 from untrain.training.toy import small
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from untrain.core.errors import ModelError, NotFinite
-from untrain.core.records import Batch, Examples, Problem
 from untrain.core.spec import Spec
+from untrain.data.examples import Batch, Examples
 from untrain.localizers._gradient_sums import _batches, gather
 from untrain.localizers._selection import Channels, Gather, _top, by_channel, by_weight, has_attention
 from untrain.localizers.deepest import Deepest
@@ -24,6 +24,7 @@ from untrain.localizers.weightmagnitude import WeightMagnitude
 from untrain.maths.selection import top_mean
 from untrain.models.architectures.resnet import ResNet
 from untrain.models.tasks.classification import Classification
+from untrain.training.problem import Problem
 from untrain.training.toy import UNITS, neuron, small
 
 

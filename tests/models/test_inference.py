@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from untrain.core.errors import NotFinite
-from untrain.core.records import Examples
+from untrain.data.examples import Examples
 from untrain.models.inference import logits
 from untrain.models.tasks.classification import Classification
 

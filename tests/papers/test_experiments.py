@@ -12,8 +12,8 @@ import pytest
 import torch
 
 import untrain as ut
-from untrain.core.roles import Localized
 from untrain.data.readers.convert import examples
+from untrain.unlearners.base import Localized
 
 ROOT = Path(__file__).parents[2]
 

@@ -14,12 +14,13 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from untrain.commands import run
+from untrain.commands import catalog, check
 from untrain.commands.cli import app
 from untrain.core import discovery
-from untrain.core.roles import Recipe, Scenario, Unlearner
 from untrain.core.spec import parse
+from untrain.experiments.scenarios.base import Scenario
 from untrain.runtime.store import Store
+from untrain.unlearners.base import Recipe, Unlearner
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -143,11 +144,11 @@ def test_a_command_of_a_page_is_understood(words, home):
 def test_a_plug_in_is_named_by_its_module(home, monkeypatch):
     (home / "fade.py").write_text(blocks("CONTRIBUTING.md", "python")[0].text, encoding="utf-8")
     monkeypatch.syspath_prepend(str(home))
-    found = run.check("fade.Fade")
+    found = check.verdicts("fade.Fade")
     assert found
     assert [each for each in found if each["error"]] == []
     assert repr(parse("fade.Fade(weight=2.0)")) == "fade.Fade(weight=2.0)"
-    assert run.show("fade.Fade")["fields"]["weight"]["range"] == "[0, inf)"
+    assert catalog.show("fade.Fade")["fields"]["weight"]["range"] == "[0, inf)"
     sys.modules.pop("fade", None)
 
 
@@ -170,14 +171,14 @@ def test_generated_parts_are_fresh(page):
 
 def test_every_name_that_is_listed_has_an_entry():
     text = (ROOT / "docs/methods.md").read_text(encoding="utf-8")
-    listed = [d["name"] for make in (run.methods, run.localizers, run.evaluators, run.scenarios) for d in make()]
+    listed = [d["name"] for make in (catalog.methods, catalog.localizers, catalog.evaluators, catalog.scenarios) for d in make()]
     assert listed
     assert [name for name in [*listed, *discovery.index()] if f"\n### {name}\n" not in text] == []
 
 
 def test_every_score_is_in_the_glossary():
     text = (ROOT / "docs/scores.md").read_text(encoding="utf-8")
-    assert [s for e in run.evaluators() for s in e["scores"] if f"| `{s}` |" not in text] == []
+    assert [s for e in catalog.evaluators() for s in e["scores"] if f"| `{s}` |" not in text] == []
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -1,4 +1,4 @@
-"""Imports go one way and in no circle, each foreign library is imported by one file, files stay small, and all that is public is documented."""
+"""Imports go one way and in no circle, each foreign library has one place, files stay small, all that is public is documented."""
 
 import ast
 import sys
@@ -33,6 +33,7 @@ PLACES = {
     "click": {"commands/cli"},
     "typer": {"commands/cli"},
     "ray": {"runtime/executors/ray.py"},
+    "grpc": {"runtime/executors/ray.py"},
     "submitit": {"runtime/executors/slurm.py"},
     "tqdm": {"runtime/executors/_tqdm.py"},
     "optuna": {"experiments/search/optuna.py"},

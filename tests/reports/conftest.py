@@ -18,11 +18,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from untrain.core.records import Observation
 from untrain.evaluation.base import About
+from untrain.evaluation.glossary import evaluators
+from untrain.evaluation.observation import Observation
 from untrain.evaluation.scoring.assessment import audit, yardstick
 from untrain.evaluation.scoring.group_accuracy import paid
-from untrain.experiments.results import BREAK_EVEN, SHARES, Material, evaluators
+from untrain.experiments.results import BREAK_EVEN, SHARES
+from untrain.reports.material import Material
 
 CLASSES, SIDES = 4, np.array(["forget"] * 12 + ["retain"] * 16 + ["test"] * 20)
 FLAGS = (

@@ -1,6 +1,6 @@
 """Headings of scores."""
 
-from untrain.experiments.results import scorers
+from untrain.evaluation.glossary import scorers
 from untrain.reports.headings import GIVEN, WRONG, heading, named
 
 

@@ -13,12 +13,13 @@ from torch import nn
 
 import untrain as ut
 from untrain.core.metering import metered
-from untrain.core.records import Examples, Problem
-from untrain.core.roles import Unlearner
+from untrain.data.examples import Examples
 from untrain.localizers._selection import Channels, Gather
 from untrain.models.tasks.classification import Classification
 from untrain.training.descend import descend
+from untrain.training.problem import Problem
 from untrain.training.steps import Adam, Sgd, Steps
+from untrain.unlearners.base import Unlearner
 
 CLASSES = 3
 

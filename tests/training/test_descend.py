@@ -10,10 +10,13 @@ from hypothesis import strategies as st
 from torch import nn
 
 from untrain.core.errors import ModelError, NotFinite
+from untrain.core.mask import Mask
 from untrain.core.metering import metered
-from untrain.core.records import Batch, Examples, Mask, Plan
+from untrain.data.examples import Batch, Examples
 from untrain.models.tasks.classification import Classification
-from untrain.training.descend import descend, norms, reestimate, unseen
+from untrain.training.batch_norm import norms, reestimate, unseen
+from untrain.training.batch_plan import Plan
+from untrain.training.descend import descend
 from untrain.training.steps import Adam, Constant, Cosine, Sgd, Steps
 
 FLAT = Constant()

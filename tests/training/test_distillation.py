@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from untrain.core.records import Batch
+from untrain.data.examples import Batch
 from untrain.models.tasks.classification import Classification
 from untrain.training.distillation import distance, taught, teacher
 

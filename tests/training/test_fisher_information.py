@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from untrain.core.errors import NotFinite
-from untrain.core.records import Examples
+from untrain.data.examples import Examples
 from untrain.models.tasks.classification import Classification
 from untrain.training.fisher_information import fisher
 from untrain.training.gradients import movable

@@ -9,8 +9,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from untrain.core.errors import ModelError, NotFinite
+from untrain.core.mask import Mask
 from untrain.core.metering import metered
-from untrain.core.records import Examples, Mask
+from untrain.data.examples import Examples
 from untrain.models.tasks.classification import Classification
 from untrain.training import gradients
 from untrain.training.toy import small

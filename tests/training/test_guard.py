@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from untrain.core.errors import BrokenPromise, MaskError, ModelError, NotFinite
-from untrain.core.records import Mask
+from untrain.core.mask import Mask
+from untrain.models import state
 from untrain.training import guard
 
 
@@ -22,46 +23,46 @@ def bits(*values):
 
 
 def test_the_move_is_its_euclidean_length_and_share():
-    seen = guard.watch(guard.state(line(0.0, 0.0, 1.0, 1.0)), line(3.0, 4.0, 1.0, 1.0), None, None)
+    seen = guard.watch(state.state(line(0.0, 0.0, 1.0, 1.0)), line(3.0, 4.0, 1.0, 1.0), None, None)
     assert seen.moved_norm == 5
     assert seen.moved_share == 0.5
 
 
 def test_without_a_mask_all_may_move():
-    seen = guard.watch(guard.state(line(0.0, 0.0)), line(1.0, 1.0), None, None)
+    seen = guard.watch(state.state(line(0.0, 0.0)), line(1.0, 1.0), None, None)
     assert (seen.may_move, seen.mask_share, seen.outside_mask_max) == (1, 1, 0)
 
 
 def test_the_largest_move_outside_the_mask_is_told():
-    before = guard.state(line(0.0, 0.0, 0.0, 0.0))
+    before = state.state(line(0.0, 0.0, 0.0, 0.0))
     seen = guard.watch(before, line(9.0, 0.25, -0.5, 0.0), bits(1, 0, 0, 0), bits(1, 0, 0, 0))
     assert seen.outside_mask_max == 0.5
     assert seen.may_move == 0.25
 
 
 def test_the_smallest_float_outside_the_mask_breaks_the_promise():
-    before = guard.state(line(0.0, 0.0))
+    before = state.state(line(0.0, 0.0))
     seen = guard.watch(before, line(1.0, 1e-45), bits(1, 0), bits(1, 0))
     with pytest.raises(BrokenPromise, match="outside its mask"):
         guard.judge("Leak()", seen, False, line(1.0, 1e-45))
 
 
 def test_the_mask_share_is_the_localizers_own():
-    seen = guard.watch(guard.state(line(0.0, 0.0)), line(1.0, 1.0), bits(1, 1), bits(1, 0))
+    seen = guard.watch(state.state(line(0.0, 0.0)), line(1.0, 1.0), bits(1, 1), bits(1, 0))
     assert (seen.may_move, seen.mask_share) == (1, 0.5)
 
 
 def test_buffers_are_told_apart_and_do_not_count_as_a_move():
     before, after = nn.BatchNorm1d(2), nn.BatchNorm1d(2)
     after.running_mean += torch.tensor([3.0, 4.0])
-    seen = guard.watch(guard.state(before), after, None, None)
+    seen = guard.watch(state.state(before), after, None, None)
     assert (seen.buffer_drift, seen.moved_share, seen.moved_norm) == (5, 0, 0)
     with pytest.raises(BrokenPromise, match="moved no parameter"):
         guard.judge("Still()", seen, False, after)
 
 
 def test_who_may_stay_may():
-    seen = guard.watch(guard.state(line(1.0)), line(1.0), None, None)
+    seen = guard.watch(state.state(line(1.0)), line(1.0), None, None)
     guard.judge("Nothing()", seen, True, line(1.0))
     assert seen.moved_share == 0
 
@@ -69,7 +70,7 @@ def test_who_may_stay_may():
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
 def test_a_weight_that_is_not_finite_fails_the_run(bad):
     after = line(bad, 1.0)
-    seen = guard.watch(guard.state(line(0.0, 1.0)), after, None, None)
+    seen = guard.watch(state.state(line(0.0, 1.0)), after, None, None)
     with pytest.raises(NotFinite, match="'weight': lower its lr"):
         guard.judge("Wild()", seen, False, after)
 
@@ -77,17 +78,17 @@ def test_a_weight_that_is_not_finite_fails_the_run(bad):
 @pytest.mark.parametrize("pair", [(nn.Linear(2, 1), nn.Linear(2, 1, bias=False)), (nn.Linear(2, 1, bias=False), nn.Linear(2, 1))])
 def test_a_model_with_more_or_fewer_parameters_is_refused(pair):
     with pytest.raises(BrokenPromise, match="another: 'bias' is in one and not in the other"):
-        guard.watch(guard.state(pair[0]), pair[1], None, None)
+        guard.watch(state.state(pair[0]), pair[1], None, None)
 
 
 def test_a_model_of_another_shape_is_refused():
     with pytest.raises(BrokenPromise, match=r"'weight' in shape \(1, 3\), not \(1, 2\)"):
-        guard.watch(guard.state(line(1.0, 2.0)), line(1.0, 2.0, 3.0), None, None)
+        guard.watch(state.state(line(1.0, 2.0)), line(1.0, 2.0, 3.0), None, None)
 
 
 def test_an_input_that_changed_is_named():
     model = line(1.0)
-    before = guard.state(model)
+    before = state.state(model)
     guard.untouched("Careful()", before, model)
     model.weight.data += 1
     with pytest.raises(BrokenPromise, match=r"Rude\(\) changed 'weight'"):
@@ -95,13 +96,13 @@ def test_an_input_that_changed_is_named():
 
 
 def test_same_takes_nan_for_nan():
-    assert guard.same(torch.tensor([torch.nan, 1.0]), torch.tensor([torch.nan, 1.0]))
-    assert not guard.same(torch.tensor([torch.nan]), torch.tensor([1.0]))
+    assert state.same(torch.tensor([torch.nan, 1.0]), torch.tensor([torch.nan, 1.0]))
+    assert not state.same(torch.tensor([torch.nan]), torch.tensor([1.0]))
 
 
 def test_a_state_is_a_copy():
     model = line(1.0)
-    held = guard.state(model)
+    held = state.state(model)
     model.weight.data += 1
     assert float(held["weight"]) == 1
 

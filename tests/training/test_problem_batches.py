@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from untrain.core.errors import DataError, RequestError
-from untrain.core.prints import array_digest, fingerprint
-from untrain.core.records import Batch, Examples, Problem, batch_of, take, to_device
 from untrain.data.batching import in_order, shuffled
+from untrain.data.examples import Batch, Examples, batch_of, take, to_device
+from untrain.data.fingerprint import array_digest, fingerprint
 from untrain.models.tasks.classification import Classification
+from untrain.training.problem import Problem
 from untrain.training.steps import Steps
 
 

@@ -8,8 +8,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from untrain.core.errors import ModelError
+from untrain.core.mask import Mask
 from untrain.core.metering import metered
-from untrain.core.records import Mask
 from untrain.training import row_gradients
 from untrain.training.row_gradients import only_rows
 from untrain.training.trainable import moving

@@ -14,12 +14,15 @@ from untrain.commands import check
 from untrain.core import discovery
 from untrain.core.errors import BrokenPromise, ModelError, UntrainError
 from untrain.core.precision import HALF
-from untrain.core.records import Examples, Problem
-from untrain.core.roles import Localized, Localizer, Recipe, Unlearner, own_randomness
+from untrain.core.seeds import own_randomness
+from untrain.data.examples import Examples
+from untrain.localizers.base import Localizer
 from untrain.models.architectures.vit import ViT
 from untrain.models.tasks.classification import Classification
 from untrain.training.learners.train import Train
+from untrain.training.problem import Problem
 from untrain.training.steps import Constant, Steps
+from untrain.unlearners.base import Localized, Recipe, Unlearner
 from untrain.unlearners.finetune import Finetune
 
 LOCALIZERS = [discovery.load(place.name)() for place in discovery.of_role("localizer")]

@@ -9,10 +9,11 @@ from torch import nn
 from torch.nn import functional as F
 
 from untrain.core.errors import ModelError, SpecError
-from untrain.core.prints import salted
-from untrain.core.records import Examples, Problem
+from untrain.core.seeds import salted
+from untrain.data.examples import Examples
+from untrain.models.state import state
 from untrain.models.tasks.classification import Classification
-from untrain.training.guard import state
+from untrain.training.problem import Problem
 from untrain.training.steps import Adam, Constant, Sgd, Steps
 from untrain.training.toy import small
 from untrain.unlearners.badteacher import BadTeacher

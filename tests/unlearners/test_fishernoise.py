@@ -8,8 +8,9 @@ import torch
 from torch import nn
 
 from untrain.core.errors import SpecError
-from untrain.core.records import Examples, Problem
+from untrain.data.examples import Examples
 from untrain.models.tasks.classification import Classification
+from untrain.training.problem import Problem
 from untrain.training.toy import small
 from untrain.unlearners import fishernoise
 from untrain.unlearners.fishernoise import FisherNoise, levelled

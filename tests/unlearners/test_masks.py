@@ -8,7 +8,7 @@ import torch
 from untrain.commands import check
 from untrain.core import discovery
 from untrain.core.errors import RunFailed
-from untrain.core.records import Mask
+from untrain.core.mask import Mask
 from untrain.training.steps import Adam, Sgd, Steps
 from untrain.training.toy import small
 

@@ -5,8 +5,9 @@ import pytest
 import torch
 from torch import nn
 
-from untrain.core.records import Examples, Problem
+from untrain.data.examples import Examples
 from untrain.models.tasks.classification import Classification
+from untrain.training.problem import Problem
 from untrain.training.steps import Constant, Sgd, Steps
 from untrain.training.toy import small
 from untrain.unlearners.finetune import Finetune

@@ -9,9 +9,10 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import Dataset
 
-from untrain.core.records import Examples, Problem
+from untrain.data.examples import Examples
 from untrain.data.readers.convert import examples
 from untrain.models.tasks.classification import Classification
+from untrain.training.problem import Problem
 from untrain.training.steps import Constant, Sgd, Steps
 from untrain.unlearners import randomlabel
 from untrain.unlearners.randomlabel import RandomLabel, relabelled

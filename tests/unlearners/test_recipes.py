@@ -10,12 +10,13 @@ import torch
 from torch.nn import functional as F
 
 from untrain.core import discovery
-from untrain.core.prints import salted
-from untrain.core.records import Examples, Problem, take
+from untrain.core.seeds import salted
 from untrain.core.spec import parse
+from untrain.data.examples import Examples, take
 from untrain.models.architectures.resnet import ResNet
 from untrain.models.architectures.vit import ViT
 from untrain.models.tasks.classification import Classification
+from untrain.training.problem import Problem
 from untrain.training.steps import Steps
 from untrain.training.toy import small
 from untrain.unlearners.recipes import DEL, CFk, EUk, SalUn

@@ -8,11 +8,12 @@ import torch
 from torch import nn
 
 from untrain.core.errors import BrokenPromise, ModelError, RequestError
-from untrain.core.prints import salted
-from untrain.core.records import Mask, take
+from untrain.core.mask import Mask
+from untrain.core.seeds import salted
+from untrain.data.examples import take
 from untrain.models.architectures.convnet import ConvNet
+from untrain.models.state import state
 from untrain.training.descend import descend
-from untrain.training.guard import state
 from untrain.training.learners.train import Train
 from untrain.training.steps import Steps
 from untrain.training.toy import small

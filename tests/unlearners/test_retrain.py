@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from untrain.core.errors import ModelError
-from untrain.core.records import Mask
-from untrain.core.roles import Learner
+from untrain.core.mask import Mask
 from untrain.models.architectures.convnet import ConvNet
+from untrain.training.base import Learner
 from untrain.training.learners.train import Train
 from untrain.training.steps import Steps
 from untrain.training.toy import small

@@ -8,8 +8,10 @@ import torch
 from torch import nn
 
 from untrain.core.errors import BrokenPromise, DataError, MaskError, ModelError, NotFinite
-from untrain.core.records import Examples, Mask, Problem
-from untrain.core.roles import Localizer, Unlearner, sealed, settle
+from untrain.core.mask import Mask
+from untrain.core.seeds import sealed
+from untrain.data.examples import Examples
+from untrain.localizers.base import Localizer
 from untrain.localizers.everything import Everything
 from untrain.localizers.gradient import Gradient
 from untrain.localizers.weightedgrad import WeightedGrad
@@ -17,8 +19,10 @@ from untrain.models.architectures.convnet import ConvNet
 from untrain.models.compatibility import check_fit
 from untrain.models.tasks.classification import Classification
 from untrain.training.learners.train import Train
+from untrain.training.problem import Problem
 from untrain.training.steps import Steps
 from untrain.training.toy import small
+from untrain.unlearners.base import Unlearner, settle
 from untrain.unlearners.finetune import Finetune
 from untrain.unlearners.nothing import Nothing
 from untrain.unlearners.recipes import DEL, SalUn

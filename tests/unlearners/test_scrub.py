@@ -10,11 +10,12 @@ from torch import nn
 from torch.nn import functional as F
 
 from untrain.core.errors import DataError
-from untrain.core.records import Examples, Problem, take
+from untrain.data.examples import Examples, take
+from untrain.models.state import state
 from untrain.models.tasks.classification import Classification
-from untrain.training.descend import reestimate
+from untrain.training.batch_norm import reestimate
 from untrain.training.distillation import Pull
-from untrain.training.guard import state
+from untrain.training.problem import Problem
 from untrain.training.steps import Constant, Sgd, Steps
 from untrain.training.toy import small
 from untrain.unlearners.finetune import Finetune

@@ -8,7 +8,9 @@ import torch
 from torch import nn
 
 from untrain.core.errors import NotFinite, RunFailed
-from untrain.core.records import Examples, Mask, Problem
+from untrain.core.mask import Mask
+from untrain.data.examples import Examples
+from untrain.training.problem import Problem
 from untrain.training.toy import small
 from untrain.unlearners.ssd import SSD, factor
 

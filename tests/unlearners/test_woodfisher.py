@@ -8,8 +8,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from untrain.core.records import Examples, Mask, Problem
+from untrain.core.mask import Mask
+from untrain.data.examples import Examples
 from untrain.models.tasks.classification import Classification
+from untrain.training.problem import Problem
 from untrain.training.toy import small
 from untrain.unlearners import woodfisher
 from untrain.unlearners.woodfisher import WoodFisher

@@ -5,29 +5,21 @@ Heavy modules are imported where they are used, so that a list of names or a ``-
 
 from __future__ import annotations
 
-import os
-import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from importlib.util import find_spec
-from pathlib import Path
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from untrain.core.errors import BadInput, MissingExtra, SpecError, suggest
+from untrain.core.errors import BadInput, SpecError, whole
 
 if TYPE_CHECKING:
-    from untrain.core.roles import Scenario
-    from untrain.experiments.jobs import Setting
-    from untrain.experiments.scheduler import Comparison
-    from untrain.runtime.executors.processes import Crew
-
-WORDS = ("here", "ray", "slurm", "slurm-local")
+    from untrain.experiments.comparison import Comparison
+    from untrain.experiments.scenarios.base import Scenario
+    from untrain.experiments.setting import Setting
 
 
 def scenario_of(given: Any) -> Scenario:
     """A scenario, spelled or made."""
-    from untrain.core.roles import Scenario
     from untrain.core.spec import parse
+    from untrain.experiments.scenarios.base import Scenario
 
     where = parse(given) if isinstance(given, str) else given
     if not isinstance(where, Scenario):
@@ -37,9 +29,9 @@ def scenario_of(given: Any) -> Scenario:
 
 def comparison_of(scenario: Any, methods: Any, seeds: int, oracles: int, seed: int) -> Comparison:
     """The comparison of methods, spelled or made, on a scenario."""
-    from untrain.core.roles import Recipe, Unlearner
     from untrain.core.spec import parse
-    from untrain.experiments.scheduler import Comparison, check
+    from untrain.experiments.comparison import Comparison, check
+    from untrain.unlearners.base import Recipe, Unlearner
 
     whole(seeds=seeds, oracles=oracles, seed=seed)
     where = scenario_of(scenario)
@@ -59,19 +51,12 @@ def oracles_alone(scenario: Any, oracles: int, seed: int) -> Comparison:
     Raises:
         BadInput: there are too few for a floor.
     """
-    from untrain.experiments.scheduler import Comparison
+    from untrain.experiments.comparison import Comparison
 
     whole(oracles=oracles, seed=seed)
     if oracles < 2:
         raise BadInput(f"oracles={oracles}: at least 2 (for a floor) are needed")
     return Comparison(scenario_of(scenario), (), 0, oracles, seed)
-
-
-def whole(**given: Any) -> None:
-    """Refuse what is no whole number."""
-    for name, value in given.items():
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise BadInput(f"{name}={value!r}: a whole number is needed")
 
 
 def setting_of(
@@ -84,7 +69,7 @@ def setting_of(
     import torch
 
     from untrain.core.precision import resolve
-    from untrain.experiments.jobs import Setting
+    from untrain.experiments.setting import Setting
 
     whole(threads=threads)
     if threads < 1:
@@ -119,63 +104,3 @@ def budget_of(given: str | float | None) -> float | None:
     if isinstance(given, bool) or not 0 < share <= 1:
         raise BadInput(f"budget={given!r}: a share of retraining's cost is needed, above 0 and up to 100%, such as '10%' or 0.1")
     return share
-
-
-def refuse(on: str) -> str:
-    """The kind of crew that a word asks for, or what is wrong with it, before anything is done.
-
-    Returns:
-        'here', 'ray', 'slurm' or 'slurm-local'.
-
-    Raises:
-        BadInput: there is no such crew.
-        MissingExtra: the library that it needs is not installed.
-    """
-    kind, given, value = ("ray", "=", on) if on.startswith("ray://") else on.partition("=")
-    if kind not in WORDS or (given and (kind not in ("ray", "slurm") or not value)):
-        raise BadInput(f"on={on!r}{suggest(kind, WORDS)}; there is here, ray, ray=HOST:PORT, slurm, slurm=PARTITION, slurm-local")
-    extra, library = {"ray": ("ray", "ray"), "here": ("", "")}.get(kind, ("slurm", "submitit"))
-    if library and not find_spec(library):
-        raise MissingExtra(f"--on {on} needs {library}: pip install 'untrain[{extra}]'")
-    return kind
-
-
-@contextmanager
-def opened(on: str | Crew, workers: int | None, fitting: int, threads: int, device: str, folder: Path) -> Iterator[Crew]:
-    """The crew of a word, closed in the end; a crew that is given is handed on and stays open.
-
-    Args:
-        on: 'here', 'ray', 'ray=HOST:PORT', 'ray://HOST:PORT', 'slurm', 'slurm=PARTITION', 'slurm-local', or a crew.
-        workers: tasks at once at most; None for what fits.
-        fitting: number of processes that fit this machine.
-        threads: of torch, in each task.
-        device: such as 'cpu' or 'cuda'.
-        folder: where a folder for what jobs leave may be made, seen by all machines.
-    """
-    import torch
-
-    from untrain.runtime.executors.processes import Here, Processes
-
-    if not isinstance(on, str):
-        yield on
-        return
-    kind, value = refuse(on), on.partition("=")[2] or None
-    crew: Crew
-    gpus = int(torch.device(device).type != "cpu")
-    if kind == "ray":
-        from untrain.runtime.executors.ray import RayCrew
-
-        crew = RayCrew(on if on.startswith("ray://") else value, workers, threads, gpus)
-    elif kind != "here":
-        from untrain.runtime.executors.slurm import SlurmCrew
-
-        local = kind == "slurm-local"
-        place = folder / f"jobs.{os.getpid()}.{time.monotonic_ns()}"
-        crew = SlurmCrew(place, workers or (fitting if local else 100), threads, gpus, value, "local" if local else "slurm")
-    else:
-        count = min(fitting, workers or fitting)
-        crew = Here(threads) if count == 1 else Processes(count, threads)
-    try:
-        yield crew
-    finally:
-        crew.close()

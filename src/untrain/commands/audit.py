@@ -14,13 +14,13 @@ from untrain.commands.arguments import oracles_alone, setting_of
 from untrain.core.errors import BadInput, DataError
 
 if TYPE_CHECKING:
-    from untrain.core.roles import Scenario
     from untrain.evaluation.base import Evaluator
     from untrain.evaluation.observers.base import Observer
     from untrain.experiments.audits.populations import Given, Told
-    from untrain.experiments.jobs import Scene
     from untrain.experiments.pipeline import Page, Way
-    from untrain.runtime.executors.processes import Crew
+    from untrain.experiments.scenarios.base import Scenario
+    from untrain.experiments.scene import Scene
+    from untrain.runtime.executors.base import Crew
     from untrain.runtime.progress import Progress
     from untrain.runtime.store import Entry, Store
 
@@ -158,11 +158,12 @@ def of_scenario(
 ) -> Document:  # fmt: skip
     """An audit on a scenario, which knows the examples, and by which models can be asked and trained."""
     from untrain.evaluation.validation import alike
+    from untrain.experiments.comparison import oracles_of
     from untrain.experiments.interim_looks import planned
     from untrain.experiments.observations import watch
     from untrain.experiments.pipeline import crewed, priced, refused, scenes_of, staged
     from untrain.experiments.run_record import Sizes, lay
-    from untrain.experiments.scheduler import make, oracles_of
+    from untrain.experiments.scheduler import make
     from untrain.runtime.store import Store
 
     wanted = number(arrays["oracles"])

@@ -57,7 +57,8 @@ def show(name: str) -> Document:
     A dotted name is imported, which runs the code of its module.
     """
     from untrain.core import discovery
-    from untrain.core.describe import describe, entry, place_of
+    from untrain.core.describe import describe, place_of
+    from untrain.evaluation.glossary import entry
 
     place = discovery.where(name) or (place_of(name) if "." in name else None)
     if place is not None:

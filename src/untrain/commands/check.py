@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any, NamedTuple, get_type_hints
 
 import untrain
+from untrain.commands.run import Document
 from untrain.core import discovery
+from untrain.core.contract import undisturbed
 from untrain.core.errors import BrokenPromise, SpecError, UntrainError
 from untrain.core.spec import Spec
 from untrain.models.architectures.convnet import ConvNet
 from untrain.training.steps import Steps
-from untrain.training.toy import undisturbed
 
 Ask = Callable[[Any], None]
 EPOCHS = 5
@@ -30,7 +31,7 @@ class Verdict(NamedTuple):
     error: UntrainError | None
 
 
-def check(method: Spec | type[Spec]) -> list[Verdict]:
+def verdicts(method: Spec | type[Spec]) -> list[Verdict]:
     """Try every promise of a method's role; the global random state is left as it was.
 
     Args:
@@ -124,3 +125,18 @@ def _verdict(name: str, ask: Ask, method: Spec | type[Spec]) -> Verdict:
     except Exception as error:  # whatever a plug-in raises is a broken promise, not the end of the list
         return Verdict(name, BrokenPromise(f"{type(error).__name__}: {error}"))
     return Verdict(name, None)
+
+
+def check(name: str) -> list[Document]:
+    """Hold a plug-in to what its role promises.
+
+    A dotted name is imported, which runs the code of its module.
+
+    Args:
+        name: a class's name, or the dotted name of a module or class of your own.
+    """
+    return [
+        {"method": cls.__name__, "promise": verdict.promise, "error": str(verdict.error) if verdict.error else None}
+        for cls in named(name)
+        for verdict in verdicts(cls)
+    ]

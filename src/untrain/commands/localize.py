@@ -10,12 +10,13 @@ from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from untrain.commands.arguments import scenario_of, setting_of, whole
-from untrain.core.errors import BadInput, SpecError
+from untrain.commands.arguments import scenario_of, setting_of
+from untrain.core.errors import BadInput, SpecError, whole
 
 if TYPE_CHECKING:
-    from untrain.core.roles import Localizer, Scenario
-    from untrain.experiments.jobs import Scene
+    from untrain.experiments.scenarios.base import Scenario
+    from untrain.experiments.scene import Scene
+    from untrain.localizers.base import Localizer
     from untrain.runtime.progress import Progress
     from untrain.runtime.store import Entry
 
@@ -54,10 +55,11 @@ def localize(
         BadInput: something asked for cannot be had; nothing was trained.
         RunFailed: an original could not be trained.
     """
+    from untrain.experiments.comparison import Comparison
     from untrain.experiments.pipeline import Page, Way, crewed, refused, scenes_of
     from untrain.experiments.publish import publish_masks
     from untrain.experiments.run_record import words
-    from untrain.experiments.scheduler import Comparison, make
+    from untrain.experiments.scheduler import make
     from untrain.runtime.store import Store
 
     whole(seeds=seeds, seed=seed)
@@ -89,8 +91,9 @@ def localizers_of(given: Any) -> list[Localizer]:
     Raises:
         SpecError: there is none, one has no localizer, or one is named twice.
     """
-    from untrain.core.roles import Localized, Localizer, Recipe
     from untrain.core.spec import canonical, parse
+    from untrain.localizers.base import Localizer
+    from untrain.unlearners.base import Localized, Recipe
 
     several = isinstance(given, Iterable) and not isinstance(given, str)
     made = []

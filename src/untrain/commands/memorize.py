@@ -9,18 +9,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from untrain.commands.arguments import scenario_of, setting_of, whole
+from untrain.commands.arguments import scenario_of, setting_of
 from untrain.core.atomic_write import beside
-from untrain.core.errors import BadInput, DataError
+from untrain.core.errors import BadInput, DataError, whole
 
 if TYPE_CHECKING:
     from untrain.attribution.memorization import Owed
-    from untrain.core.population import Ensemble
-    from untrain.core.records import Data, Examples
-    from untrain.core.roles import Scenario
+    from untrain.data.examples import Examples
+    from untrain.data.requests.base import Ensemble
+    from untrain.data.splits import Data
     from untrain.experiments.pipeline import Way
     from untrain.experiments.price import Price
-    from untrain.runtime.executors.processes import Crew
+    from untrain.experiments.scenarios.base import Scenario
+    from untrain.runtime.executors.base import Crew
     from untrain.runtime.progress import Progress
     from untrain.runtime.store import Store
 
@@ -58,8 +59,8 @@ def memorize(
     Raises:
         BadInput: something asked for cannot be had; nothing was trained.
     """
-    from untrain.core.population import Ensemble
     from untrain.data.requests._ranking import LEAST
+    from untrain.data.requests.base import Ensemble
     from untrain.experiments.pipeline import Page, Way, refused
 
     whole(models=models, seed=seed)
@@ -75,7 +76,7 @@ def memorize(
 
 
 def _alone(scenario: Any) -> Any:
-    from untrain.experiments.scheduler import Comparison
+    from untrain.experiments.comparison import Comparison
 
     return Comparison(scenario_of(scenario), (), 0, 0)
 
@@ -113,9 +114,9 @@ def _estimated(
 
 def _price(scenario: Scenario, found: Data, count: tuple[int, int], held: Store | None, way: Way, workers: int) -> Price:
     """What the models that are missing cost, of all; nothing is asked to be forgotten, so any example stands for it."""
-    from untrain.core.records import ForgetRequest
-    from untrain.experiments.jobs import Chosen, scene_of
+    from untrain.data.requests.base import ForgetRequest
     from untrain.experiments.price import price_of
+    from untrain.experiments.scene import Chosen, scene_of
 
     scene = scene_of(scenario, found, Chosen(ForgetRequest((0,), (), "")), way.setting)
     return price_of(*count, scene, held, way.setting, workers)
@@ -131,7 +132,7 @@ def write(file: Path, train: Examples, owed: Owed) -> None:
 
     import numpy as np
 
-    from untrain.core.population import MEMORIZATION
+    from untrain.data.examples import MEMORIZATION
 
     table = {"id": train.ids, MEMORIZATION: owed.value} | {name: getattr(owed, name) for name in COLUMNS}
     try:

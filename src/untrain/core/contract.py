@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import random
 import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
+import numpy as np
+import torch
+
+from untrain.core.errors import BrokenPromise
 from untrain.core.spec import Spec, parse
-from untrain.training.toy import hold
 
 
 def its_spelling_makes_it_again(made: Spec) -> None:
@@ -29,3 +36,45 @@ def it_names_its_source(made: Spec) -> None:
     """The docstring has a ``Source:`` that says something."""
     text = inspect.cleandoc(type(made).__doc__ or "")
     hold(re.search(r"^Source: *\S", text, flags=re.MULTILINE) is not None, made, "names no 'Source:' in its docstring")
+
+
+def hold(holds: bool, made: Spec, broken: str) -> None:
+    """Raise BrokenPromise, naming the method and what it did, unless the promise holds."""
+    if not holds:
+        raise BrokenPromise(f"{type(made).__name__} {broken}")
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Whatever is drawn or seeded within, the global random state afterwards is that before."""
+    kept = torch.get_rng_state(), np.random.get_state(), random.getstate()  # noqa: NPY002
+    try:
+        yield
+    finally:
+        torch.set_rng_state(kept[0])
+        np.random.set_state(kept[1])  # noqa: NPY002
+        random.setstate(kept[2])
+
+
+def scatter(seed: int) -> None:
+    """Seed torch's, numpy's and python's global generators."""
+    torch.manual_seed(seed)
+    np.random.seed(seed)  # noqa: NPY002
+    random.seed(seed)
+
+
+def _randomness() -> dict[str, bytes]:
+    numpy = np.random.get_state(legacy=False)  # noqa: NPY002
+    return {
+        "torch": torch.get_rng_state().numpy().tobytes(),
+        "numpy": repr((numpy["state"]["key"].tolist(), numpy["state"]["pos"])).encode(),
+        "python": repr(random.getstate()).encode(),
+    }
+
+
+def steady(made: Spec, act: Callable[[], Any]) -> None:
+    """Hold that ``act`` leaves the global random state as it was."""
+    before = _randomness()
+    act()
+    moved = [name for name, held in _randomness().items() if held != before[name]]
+    hold(not moved, made, f"disturbed the global random state of {', '.join(moved)}")

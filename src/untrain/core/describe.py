@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import math
 import re
 import types
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -12,8 +11,6 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from untrain.core import discovery
 from untrain.core.discovery import Place
 from untrain.core.errors import SpecError
-from untrain.evaluation.base import About
-from untrain.evaluation.scoring.resampling import aims_at_zero
 
 _BOUNDS = (("ge", "["), ("gt", "("), ("le", "]"), ("lt", ")"))
 
@@ -39,37 +36,6 @@ def place_of(name: str) -> Place:
         raise SpecError(f"{name} is no method: a class that fills a role, such as Unlearner, can be shown")
     role = next((base.__name__.lower() for base in cls.__mro__ if vars(base).get("is_role")), "")
     return Place(name, role, cls.__module__, summary(cls), "")
-
-
-def entry(about: About, source: str) -> dict[str, str]:
-    """The glossary's entry on a score, the same wherever it is shown: title -> words; what there is nothing to say of is left out.
-
-    Args:
-        about: what its evaluator says of it.
-        source: of its evaluator.
-    """
-    kind = "mean size" if aims_at_zero(about) else "mean"
-    told = {
-        "means": about.means, "unit": about.unit, "range": reach(about), "ideal": about.ideal,
-        "floor": f"{kind} between disjoint groups of oracles", "margin": margin(about),
-        "above": about.above, "below": about.below, "weak": about.weak, "source": source,
-    }  # fmt: skip
-    return {title: words for title, words in told.items() if words}
-
-
-def reach(about: About) -> str:
-    """The least and the greatest value that a score can have."""
-    low, high = (None if math.isinf(end) else f"{end:g}" for end in (about.low, about.high))
-    if low is None:
-        return "any number" if high is None else f"{high} or less"
-    return f"{low} or more" if high is None else f"{low} to {high}"
-
-
-def margin(about: About) -> str:
-    """The difference to retraining up to which models pass for equal, or why there is none."""
-    if about.verdict_of:
-        return f"its verdict is that of {about.verdict_of}"
-    return "not tested by itself" if about.margin is None else f"{about.margin:g} either way, in its unit"
 
 
 def fields(cls: type) -> dict[str, dict[str, Any]]:

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class UntrainError(Exception):
@@ -75,3 +76,10 @@ def suggest(word: str, known: Iterable[str]) -> str:
     lowered = {name.lower(): name for name in known}
     near = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)
     return f"; did you mean {lowered[near[0]]!r}?" if near else ""
+
+
+def whole(**given: Any) -> None:
+    """Refuse what is no whole number."""
+    for name, value in given.items():
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise BadInput(f"{name}={value!r}: a whole number is needed")

@@ -16,7 +16,6 @@ import torch
 
 from untrain.core.errors import RunFailed
 from untrain.core.flops import counted
-from untrain.core.records import Cost
 
 T = TypeVar("T")
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
@@ -221,3 +220,22 @@ def _forget_peak() -> None:
         return
     with suppress(OSError):
         CLEAR.write_text("5")  # 5 sets VmHWM to what is held now: proc(5)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a piece of work took.
+
+    Args:
+        seconds: wall-clock time.
+        forward: examples that went forward through a model, those of a backward pass included.
+        backward: examples that went backward.
+        flops: floating-point operations as torch's own counter counts them.
+        peak: peak bytes since the work began: of the whole process on a CPU, of torch's allocator on a GPU.
+    """
+
+    seconds: float = 0.0
+    forward: int = 0
+    backward: int = 0
+    flops: int = 0
+    peak: int = 0

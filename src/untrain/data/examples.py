@@ -98,3 +98,6 @@ def to_device(examples: Examples, device: torch.device | str) -> Examples:
     """The same examples with inputs and labels on ``device``; inputs in a file go there batch by batch."""
     true = None if examples.true is None else examples.true.to(device)
     return replace(examples, x=examples.x.to(device), y=examples.y.to(device), true=true)
+
+
+MEMORIZATION = "memorization"  # the column of training data that holds it, in [-1, 1]

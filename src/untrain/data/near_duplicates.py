@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from untrain.core.records import Examples
+from untrain.data.examples import Examples
 from untrain.data.on_disk import OnDisk, pieces
 
 Array = np.ndarray[Any, Any]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from untrain.data.examples import Examples as Examples
 
 Rows = np.ndarray[Any, Any]
 
@@ -34,3 +37,12 @@ def stratified(y: Rows, shares: tuple[float, ...], seed: int) -> list[Rows]:
         for part, rows in zip(parts, np.split(own, cuts), strict=True):
             part.append(rows)
     return [np.sort(np.concatenate(part)) for part in parts]
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """What a scenario loads: ``train`` to learn from, ``valid`` (disjoint) to tune on, ``test`` to report."""
+
+    train: Examples
+    valid: Examples
+    test: Examples

@@ -9,8 +9,8 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from untrain.core.records import Observation
 from untrain.core.spec import Spec
+from untrain.evaluation.observation import Observation
 
 Array = np.ndarray[Any, Any]
 Population = Literal["unlearned", "oracle", "both"]

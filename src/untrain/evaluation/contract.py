@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from untrain.core.records import Observation
+from untrain.core.contract import hold
 from untrain.evaluation.base import Evaluator, Prepared
+from untrain.evaluation.observation import Observation
 from untrain.evaluation.scoring.resampling import aims_at_zero, number
-from untrain.training.toy import hold
 
 MODELS, PER_SIDE = 60, 30
 

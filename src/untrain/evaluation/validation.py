@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from untrain.core.errors import DataError, suggest
-from untrain.core.records import SIDES, Observation
+from untrain.evaluation.observation import SIDES, Observation
 
 Array = np.ndarray[Any, Any]
 SUM = 1e-3  # how far from 1 probabilities may sum

@@ -11,18 +11,21 @@ import torch
 
 from untrain.attribution.split_half import choice
 from untrain.core.errors import BadInput
-from untrain.core.population import MEMORIZATION, Ensemble, Population
-from untrain.core.prints import array_digest
-from untrain.core.records import Data, Examples, to_device
-from untrain.core.roles import Request, Scenario
 from untrain.core.spec import canonical, digest
+from untrain.data.examples import MEMORIZATION, Examples, to_device
+from untrain.data.fingerprint import array_digest
 from untrain.data.requests._fraction import eligible
+from untrain.data.requests.base import Ensemble, Request
 from untrain.data.requests.resolve import request
-from untrain.experiments.jobs import Choose, Chosen, Setting
+from untrain.data.splits import Data
 from untrain.experiments.populations.leave_out import leave_out, unfinished
-from untrain.experiments.populations.population import answers, memorization
+from untrain.experiments.populations.population import Population, answers, memorization
 from untrain.experiments.populations.subsets import BLOCK, Subsets
-from untrain.runtime.executors.processes import Crew, Here
+from untrain.experiments.scenarios.base import Scenario
+from untrain.experiments.scene import Choose, Chosen
+from untrain.experiments.setting import Setting
+from untrain.runtime.executors.base import Crew
+from untrain.runtime.executors.local import Here
 from untrain.runtime.progress import Tell, Teller
 from untrain.runtime.store import Store
 

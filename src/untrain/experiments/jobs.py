@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -14,75 +13,23 @@ import torch
 from torch import nn
 
 from untrain.core.code_digest import code_digest
-from untrain.core.errors import BadInput, DataError, RunFailed, UntrainError
+from untrain.core.errors import BadInput, RunFailed, UntrainError
 from untrain.core.metering import metered
-from untrain.core.precision import Precision, computing
-from untrain.core.prints import array_digest, arrays
-from untrain.core.records import Data, Examples, ForgetRequest, take, to_device
-from untrain.core.roles import Learner, Recipe, Scenario, Unlearner
+from untrain.core.precision import computing
+from untrain.core.seeds import seed_of
 from untrain.core.spec import canonical, sources
-from untrain.data.requests.resolve import request
+from untrain.data.examples import take
 from untrain.experiments.mask_overlap import kept
+from untrain.experiments.scene import Scene
+from untrain.experiments.setting import Setting
 from untrain.models.inference import logits
+from untrain.models.state import arrays
 from untrain.runtime.store import Entry, Store, key_of
 from untrain.training.problem import problem, task_of
+from untrain.unlearners.base import Recipe, Unlearner
 
 Method = Unlearner | Recipe
 Weights = Mapping[str, np.ndarray[Any, Any]]
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """What is to be forgotten and, where models had to be asked to know it, what is known of the choice."""
-
-    asked: ForgetRequest
-    facts: Mapping[str, Any] = field(default_factory=dict)
-
-
-Choose = Callable[[Scenario, Data], Chosen]
-
-
-@dataclass(frozen=True, eq=False)
-class Scene:
-    """A scenario made real on a device.
-
-    Args:
-        scenario: its spec.
-        data: train, valid and test examples.
-        asked: what is to be forgotten.
-        learner: what trains.
-        retain: rows of the training data that stay.
-        prints: digests of the training data, the retain set, the part to tune on, all that is observed, the true labels
-            and the untrained model.
-        chosen: what is known of the choice, where models had to be asked for it; else empty.
-    """
-
-    scenario: Scenario
-    data: Data
-    asked: ForgetRequest
-    learner: Learner
-    retain: np.ndarray[Any, Any]
-    prints: Mapping[str, str]
-    chosen: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What a number may depend on beside its spec.
-
-    Args:
-        device: such as 'cpu' or 'cuda:1'; results depend on its kind.
-        threads: of each process.
-        precision: in which gradient steps compute.
-        compiled: whether models are compiled for their steps.
-        budget: operations at which methods stop, as a share of retraining's; None lets them finish.
-    """
-
-    device: str = "cpu"
-    threads: int = 1
-    precision: Precision = "float32"
-    compiled: bool = False
-    budget: float | None = None
 
 
 @dataclass(frozen=True)
@@ -92,58 +39,6 @@ class Job:
     kind: str
     index: int
     method: Method | None = None
-
-
-def open_scene(scenario: Scenario, setting: Setting, choose: Choose | None = None) -> Scene:
-    """Load the data of a scenario and draw its request.
-
-    Args:
-        scenario: its spec.
-        setting: where the data are placed.
-        choose: what draws the request; None draws it of the data alone, which not every request can be.
-    """
-    found = scenario.load()
-    if found.train.classes < 2:
-        raise DataError("the training data have one class: there is nothing to tell apart")
-    chosen = Chosen(request(found.train, scenario.asked())) if choose is None else choose(scenario, found)
-    return scene_of(scenario, found, chosen, setting)
-
-
-def scene_of(scenario: Scenario, found: Data, chosen: Chosen, setting: Setting) -> Scene:
-    """The scene of data that are loaded and a request that is drawn."""
-    retain = np.setdiff1d(np.arange(len(found.train)), np.asarray(chosen.asked.rows))
-    learner = scenario.learner()
-    train = print_of(found.train)
-    prints = {
-        "train": train,
-        "retain": print_of(take(found.train, retain)),
-        "valid": print_of(found.valid),
-        "seen": array_digest(*(np.frombuffer(p.encode(), dtype=np.uint8) for p in (train, print_of(found.test)))),
-        "true": array_digest(*((e.y if e.true is None else e.true).cpu().numpy() for e in (found.train, found.test))),
-        "network": network_of(learner, found.train),
-    }
-    placed = Data(*(to_device(e, setting.device) for e in (found.train, found.valid, found.test)))
-    return Scene(scenario, placed, chosen.asked, learner, retain, prints, chosen.facts)
-
-
-def print_of(examples: Examples) -> str:
-    """Digest of examples in their order: inputs, labels and ids, and of the number of classes."""
-    ids, classes = np.asarray(examples.ids).astype(str), np.asarray(examples.classes)
-    return array_digest(examples.x, examples.y, ids, classes)
-
-
-def network_of(learner: Learner, examples: Examples) -> str:
-    """Digest of the untrained model: two functions of one name need not make the same one."""
-    with torch.random.fork_rng(devices=[]):
-        model = learner.init(examples, 0)
-    state = {n: array_digest(np.atleast_1d(a)) for n, a in arrays(model).items()}
-    shape = re.sub(r" at 0x[0-9a-f]+", "", repr(model))  # addresses differ from process to process
-    return hashlib.sha256(f"{shape}{state}".encode()).hexdigest()
-
-
-def seed_of(base: int, kind: str, index: int) -> int:
-    """A seed of its own for each model; those of originals, oracles and methods are drawn apart."""
-    return int.from_bytes(hashlib.sha256(f"{base}/{kind}/{index}".encode()).digest()[:4], "big") >> 1
 
 
 @lru_cache(maxsize=1)

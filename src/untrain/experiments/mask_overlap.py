@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from untrain.core.records import Mask, Problem
+from untrain.core.mask import Mask
 from untrain.localizers._forward_order import from_the_input
 from untrain.maths.set_overlap import alike, by_chance, shared
 from untrain.runtime.store import Entry
+from untrain.training.problem import Problem
 
 Row = dict[str, Any]
 Array = np.ndarray[Any, Any]

@@ -12,14 +12,16 @@ from torch import nn
 from untrain.core.errors import BadInput, RunFailed, StoreError
 from untrain.core.metering import metered
 from untrain.core.precision import channels_last
-from untrain.core.prints import salted
-from untrain.core.records import Problem, take
-from untrain.core.roles import Localizer
+from untrain.core.seeds import salted, seed_of
 from untrain.core.spec import canonical, sources
-from untrain.experiments.jobs import Job, Scene, Setting, ingredients, seed_of
+from untrain.data.examples import take
+from untrain.experiments.jobs import Job, ingredients
 from untrain.experiments.mask_overlap import kept
+from untrain.experiments.scene import Scene
+from untrain.experiments.setting import Setting
+from untrain.localizers.base import Localizer
 from untrain.runtime.store import Entry, Store, key_of
-from untrain.training.problem import problem
+from untrain.training.problem import Problem, problem
 
 PARTS = 2
 

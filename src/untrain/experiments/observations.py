@@ -13,11 +13,14 @@ import torch
 from untrain.core import discovery
 from untrain.core.errors import BadInput, DataError, RunFailed, SpecError, suggest
 from untrain.core.metering import metered
-from untrain.core.records import take
+from untrain.core.seeds import seed_of
 from untrain.core.spec import canonical, parse, sources
+from untrain.data.examples import take
 from untrain.evaluation.base import Array, Evaluator
 from untrain.evaluation.observers.base import Observer, Sight
-from untrain.experiments.jobs import Scene, Setting, engine, seed_of
+from untrain.experiments.jobs import engine
+from untrain.experiments.scene import Scene
+from untrain.experiments.setting import Setting
 from untrain.runtime.store import Entry, Store, key_of
 from untrain.training.problem import task_of
 

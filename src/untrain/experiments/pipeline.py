@@ -9,27 +9,31 @@ from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from untrain.commands.arguments import opened, refuse, whole
-from untrain.core.errors import BadInput, SpecError
-from untrain.core.records import Data
-from untrain.core.roles import Scenario
+from untrain.core.errors import BadInput, SpecError, whole
 from untrain.core.spec import parse
 from untrain.data.requests.resolve import request
+from untrain.data.splits import Data
 from untrain.evaluation.base import Evaluator
 from untrain.evaluation.observers.base import Observer
+from untrain.experiments.comparison import Comparison, portable, todo_of, workers_for
 from untrain.experiments.draw_request import chooser, missing, some, wanted
 from untrain.experiments.interim_looks import Look, looked, planned
-from untrain.experiments.jobs import Chosen, Scene, Setting, open_scene
 from untrain.experiments.price import Price, before, price, price_of, together, unknown
-from untrain.experiments.publish import publish, writable
+from untrain.experiments.publish import publish
 from untrain.experiments.results import score_away, scored
-from untrain.experiments.scheduler import Comparison, make, portable, record, todo_of, workers_for
-from untrain.runtime.executors.processes import Processes, each
+from untrain.experiments.scenarios.base import Scenario
+from untrain.experiments.scene import Chosen, Scene, open_scene
+from untrain.experiments.scheduler import make, record
+from untrain.experiments.setting import Setting
+from untrain.reports.write import writable
+from untrain.runtime.executors.base import each
+from untrain.runtime.executors.processes import Processes
+from untrain.runtime.executors.select import opened, refuse
 from untrain.runtime.progress import Progress, Tell
 from untrain.runtime.store import Entry, Store
 
 if TYPE_CHECKING:
-    from untrain.runtime.executors.processes import Crew
+    from untrain.runtime.executors.base import Crew
 
 Document = dict[str, Any]
 

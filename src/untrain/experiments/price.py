@@ -12,17 +12,21 @@ import torch
 
 from untrain.core.errors import StoreError, UntrainError
 from untrain.core.precision import computing
-from untrain.core.records import Data, take
-from untrain.core.roles import Localized, Recipe, Scenario
 from untrain.core.spec import canonical
 from untrain.data.batching import count
+from untrain.data.examples import take
+from untrain.data.splits import Data
+from untrain.experiments.comparison import Todo, stands
 from untrain.experiments.draw_request import Before, some, wanted
-from untrain.experiments.jobs import Job, Method, Scene, Setting, scene_of
-from untrain.experiments.scheduler import Todo, stands
+from untrain.experiments.jobs import Job, Method
+from untrain.experiments.scenarios.base import Scenario
+from untrain.experiments.scene import Scene, scene_of
+from untrain.experiments.setting import Setting
 from untrain.models.inference import logits
 from untrain.runtime.store import Entry, Store
 from untrain.training.problem import task_of
 from untrain.training.steps import Steps, epochs_of
+from untrain.unlearners.base import Localized, Recipe
 
 READ, MEMBERS = 400, 50  # records at most that are looked through, of models and of members of ensembles
 ENOUGH = 5  # records of a kind that are averaged

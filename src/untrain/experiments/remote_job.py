@@ -8,9 +8,11 @@ from tempfile import TemporaryDirectory
 import torch
 
 from untrain.core.errors import RunFailed
-from untrain.core.records import ForgetRequest
-from untrain.core.roles import Scenario
-from untrain.experiments.jobs import Chosen, Job, Scene, Setting, do, ingredients, open_scene
+from untrain.data.requests.base import ForgetRequest
+from untrain.experiments.jobs import Job, do, ingredients
+from untrain.experiments.scenarios.base import Scenario
+from untrain.experiments.scene import Chosen, Scene, open_scene
+from untrain.experiments.setting import Setting
 from untrain.runtime.store import Store, key_of
 from untrain.runtime.store_transfer import Address, pack, unpack
 

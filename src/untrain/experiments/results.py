@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from importlib.metadata import version
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 
-from untrain.core import discovery
 from untrain.core.code_digest import code_digest
 from untrain.core.errors import DataError
-from untrain.core.records import Guard, Observation
 from untrain.core.spec import canonical, sources
-from untrain.evaluation.base import About, Evaluator
+from untrain.evaluation.base import Evaluator
+from untrain.evaluation.glossary import evaluators
+from untrain.evaluation.observation import Observation
 from untrain.evaluation.scoring.assessment import audit, yardstick
 from untrain.evaluation.scoring.group_accuracy import paid
 from untrain.evaluation.scoring.hypothesis_tests import LEVEL
@@ -24,28 +23,15 @@ from untrain.evaluation.validation import finite
 from untrain.experiments.interim_looks import summary, taken
 from untrain.experiments.mask_overlap import by_layer, compared, has_mask
 from untrain.experiments.observations import failures, observed, watchers
+from untrain.reports.material import Material
 from untrain.runtime.store import Entry, Store, key_of
+from untrain.training.guard import Guard
 
 SHARES = {
     "share_of_retraining": "flops", "share_of_examples": "forward", "share_of_backward": "backward",
     "share_of_seconds": "seconds", "share_of_peak": "peak",
 }  # fmt: skip
 BREAK_EVEN = "retraining is cheaper from here"
-
-
-def evaluators() -> list[Evaluator]:
-    """One of each evaluator, with its defaults."""
-    return [discovery.load(place.name)() for place in discovery.of_role("evaluator")]
-
-
-def scorers() -> list[Evaluator]:
-    """One of each evaluator and of each observer: all that a glossary tells of."""
-    return evaluators() + [discovery.load(place.name)() for place in discovery.of_role("observer")]
-
-
-def abouts(chosen: Iterable[Evaluator]) -> dict[str, About]:
-    """The glossary of some evaluators: score name -> what it is."""
-    return {name: about for e in chosen for name, about in e.scores.items()}
 
 
 def entries_of(run: Entry, store: Store) -> dict[str, Any]:
@@ -81,25 +67,6 @@ def observe(run: Entry, entries: list[Entry], store: Store | None = None) -> Obs
     logits = np.stack(rows)
     labels, true, side, ids = (np.asarray(run.array(n)) for n in ("labels", "true", "side", "ids"))
     return Observation(logits, labels, true, side, ids, {} if store is None else observed(run, entries, store))
-
-
-@dataclass(frozen=True, eq=False)
-class Material:
-    """All that a report is made of.
-
-    Args:
-        document: the scores of a run, as ``results`` gives them.
-        original: what the original models answered; None where there are none.
-        oracle: what the oracles answered.
-        unlearned: method -> what its models answered; a method that failed is absent.
-        inputs: the forget examples' inputs, in the order of their rows, (n, ...); None when they are left out or not known.
-    """
-
-    document: dict[str, Any]
-    original: Observation | None
-    oracle: Observation
-    unlearned: dict[str, Observation]
-    inputs: np.ndarray[Any, Any] | None
 
 
 def material(run: Entry, store: Store, document: dict[str, Any], images: bool = True) -> Material:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from untrain.core.records import take
+from untrain.core.errors import DataError
 from untrain.core.spec import canonical
+from untrain.data.examples import take
 from untrain.data.near_duplicates import near_duplicates
-from untrain.experiments.jobs import Scene, Setting
+from untrain.experiments.scene import Scene
+from untrain.experiments.setting import Setting
 from untrain.runtime.store import Entry, Store, key_of
 
 Models = Mapping[str, Any]
@@ -89,3 +93,27 @@ def words(setting: Setting | None = None) -> dict[str, Any]:
         return {"device": "made elsewhere", "machine": machine, **versions}
     how = {"precision": setting.precision, "compiled": setting.compiled, "budget": setting.budget}
     return {"device": setting.device, "threads": setting.threads, **how, "machine": machine, **versions}
+
+
+def find(word: str, held: Store) -> list[Entry]:
+    """The entries of runs by a key, the beginning of one, 'latest', or a folder with results.json."""
+    if Path(word).is_dir():
+        try:
+            keys = [str(run["run"]) for run in json.loads((Path(word) / "results.json").read_text())["runs"]]
+        except (OSError, ValueError, KeyError, TypeError):
+            raise DataError(f"{word} holds no results.json that untrain wrote") from None
+        return [_keyed(key, held) for key in keys]
+    return [_keyed(word, held)]
+
+
+def _keyed(word: str, held: Store) -> Entry:
+    """The entry of the run whose key begins so."""
+    rows = [r["key"] for r in held.entries() if r["kind"] == "run"]
+    found = rows[-1:] if word == "latest" else [k for k in rows if k.startswith(word)]
+    if len(found) != 1:
+        told = "there is no run" if not found else f"{len(found)} runs begin with"
+        raise DataError(f"{told} {word!r} in {held.path}; it holds {[k[:12] for k in rows]}")
+    entry = held.get(found[0])
+    if entry is None:
+        raise DataError(f"run {found[0][:12]} has just left {held.path}")
+    return entry

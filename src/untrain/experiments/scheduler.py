@@ -3,53 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from heapq import heappop, heappush
 from typing import Any
 
-import torch
-
-from untrain.core.errors import BadInput, RunFailed
-from untrain.core.roles import Scenario
-from untrain.core.spec import canonical, sendable
-from untrain.evaluation.observers.base import Observer
+from untrain.core.errors import RunFailed
+from untrain.experiments.comparison import Comparison, Todo, model_key, oracles_of, stands, todo_of
 from untrain.experiments.draw_request import chooser
-from untrain.experiments.jobs import Job, Method, Scene, Setting, do, ingredients, open_scene
+from untrain.experiments.jobs import Job, do
 from untrain.experiments.observations import watch
 from untrain.experiments.remote_job import Delivery, in_worker
 from untrain.experiments.run_record import Sizes, lay
-from untrain.runtime.executors.processes import Crew, Here, cores
+from untrain.experiments.scene import Scene, open_scene
+from untrain.experiments.setting import Setting
+from untrain.runtime.executors.base import Crew
+from untrain.runtime.executors.local import Here
 from untrain.runtime.progress import Progress, Tell, Teller
-from untrain.runtime.store import Entry, Store, key_of
+from untrain.runtime.store import Entry, Store
 from untrain.runtime.store_transfer import Address, addressed, pack, unpack
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Methods to compare on a scenario.
-
-    Args:
-        scenario: data, learner and request.
-        methods: unlearners and recipes.
-        seeds: number of original models, each unlearned by each method.
-        oracles: number of models retrained without the forget set.
-        seed: from which all seeds are derived.
-        observers: what looks at the models once they are made.
-    """
-
-    scenario: Scenario
-    methods: tuple[Method, ...]
-    seeds: int = 3
-    oracles: int = 6
-    seed: int = 0
-    observers: tuple[Observer, ...] = ()
-
-
-def jobs_of(comparison: Comparison) -> list[Job]:
-    """All models of a comparison, in the order in which they are best begun."""
-    originals = [Job("original", i) for i in range(comparison.seeds)]
-    oracles = [Job("oracle", i) for i in range(comparison.oracles)]
-    return originals + [Job("unlearned", i, m) for m in comparison.methods for i in range(comparison.seeds)] + oracles
 
 
 def conduct(
@@ -98,28 +69,6 @@ def make(
             raise
 
 
-def todo_of(comparisons: Sequence[Comparison], scenes: Sequence[Scene], setting: Setting) -> Todo:
-    """All models of some comparisons by their keys; those that several share stand once."""
-    todo: Todo = {}
-    for comparison, scene in zip(comparisons, scenes, strict=True):
-        for job in jobs_of(comparison):
-            todo.setdefault(_key(scene, job, comparison, setting), (comparison, scene, job))
-    return todo
-
-
-def _key(scene: Scene, job: Job, comparison: Comparison, setting: Setting) -> str:
-    return key_of(ingredients(scene, job, comparison.seed, setting))
-
-
-def stands(store: Store, key: str) -> bool:
-    """Whether a model is there; a failure that may be the machine's does not count."""
-    held = store.get(key)
-    return held is not None and held.final
-
-
-Todo = dict[str, tuple[Comparison, Scene, Job]]
-
-
 def _label(job: Job) -> str:
     return f"{job.method!r} {job.index}" if job.method is not None else f"{job.kind} {job.index}"
 
@@ -132,7 +81,7 @@ def _work(missing: Todo, store: Store, setting: Setting, crew: Crew, teller: Tel
     crew.tell = teller.note
     place = {key: at for at, key in enumerate(missing)}
     starts = {
-        key: _key(scene, Job("original", job.index), comparison, setting)
+        key: model_key(scene, Job("original", job.index), comparison, setting)
         for key, (comparison, scene, job) in missing.items()
         if job.method is not None
     }
@@ -192,10 +141,10 @@ def record(
     """
     seeds = range(comparison.seeds)
     keys = {
-        "original": [_key(scene, Job("original", i), comparison, setting) for i in seeds],
+        "original": [model_key(scene, Job("original", i), comparison, setting) for i in seeds],
         "oracle": oracles_of(comparison, scene, setting),
         "methods": [
-            {"method": repr(m), "keys": [_key(scene, Job("unlearned", i, m), comparison, setting) for i in seeds]}
+            {"method": repr(m), "keys": [model_key(scene, Job("unlearned", i, m), comparison, setting) for i in seeds]}
             for m in comparison.methods
         ],
     }
@@ -207,36 +156,3 @@ def record(
     seen = watch(scene, comparison.observers, keys, comparison.seed, store, setting, told)
     sizes = Sizes(comparison.seeds, comparison.oracles, comparison.seed)
     return lay(scene, keys, sizes, store, setting, {**seen, **(more or {})})
-
-
-def oracles_of(comparison: Comparison, scene: Scene, setting: Setting) -> list[str]:
-    """Keys of the oracles of a comparison."""
-    return [_key(scene, Job("oracle", i), comparison, setting) for i in range(comparison.oracles)]
-
-
-def check(comparison: Comparison) -> None:
-    """Refuse a comparison that could not be scored.
-
-    Raises:
-        BadInput: no methods, the same one twice, or too few models.
-    """
-    if not comparison.methods:
-        raise BadInput("no method was named: give at least one, such as DEL or Finetune")
-    if len(set(map(canonical, comparison.methods))) < len(comparison.methods):
-        raise BadInput(f"a method is named twice: {[repr(m) for m in comparison.methods]}")
-    if comparison.seeds < 1 or comparison.oracles < 2:
-        raise BadInput(
-            f"seeds={comparison.seeds}, oracles={comparison.oracles}: at least 1 seed and 2 oracles (for a floor) are needed"
-        )
-
-
-def portable(comparisons: Sequence[Comparison]) -> bool:
-    """Whether another process can make the same scenarios and methods."""
-    return sendable(*(part for comparison in comparisons for part in (comparison.scenario, *comparison.methods)))
-
-
-def workers_for(comparisons: Sequence[Comparison], device: str, threads: int) -> int:
-    """As many processes as fit the cores; one where work shares a GPU, or where a scenario cannot be sent to another process."""
-    if torch.device(device).type != "cpu" or not portable(comparisons):
-        return 1
-    return max(1, cores() // threads)

@@ -14,8 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from untrain.core.precision import HALF
-from untrain.core.records import Batch, Problem, Task, batch_of
+from untrain.data.examples import Batch, batch_of
 from untrain.maths import selection
+from untrain.models.tasks.base import Task
+from untrain.training.problem import Problem
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.GroupNorm, nn.LayerNorm)

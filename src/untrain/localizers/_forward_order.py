@@ -6,8 +6,8 @@ from typing import Any
 
 from torch import nn
 
-from untrain.core.records import Problem
 from untrain.models.compatibility import check_fit
+from untrain.training.problem import Problem
 
 
 def from_the_input(model: nn.Module, problem: Problem) -> list[str]:

@@ -14,11 +14,12 @@ from untrain.core.flops import kind_of
 from untrain.core.metering import Counter
 from untrain.core.out_of_memory import in_halves
 from untrain.core.precision import HALF
-from untrain.core.records import Batch, Examples, Problem, batch_of
 from untrain.core.sharding import here
 from untrain.data.batching import in_order
+from untrain.data.examples import Batch, Examples, batch_of
 from untrain.localizers._selection import Gather, Scores, scored
 from untrain.training.gradients import check_depends
+from untrain.training.problem import Problem
 from untrain.training.process_group import Team, sharding, team
 
 Sets = Literal["forget", "retain", "all"]

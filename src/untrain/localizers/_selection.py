@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from untrain.core.errors import BadInput, ModelError
+from untrain.core.fields import Count
 from untrain.core.sharding import here, is_sharded, placed
 from untrain.core.spec import Spec
 from untrain.localizers import _sharded_selection
 from untrain.localizers._budget import least, room_of, tell_unspent
 from untrain.maths import selection
-from untrain.training.steps import Count
 
 Scores = dict[str, Tensor]
 Per = Literal["channel", "weight", "tensor"]

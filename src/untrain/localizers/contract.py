@@ -7,8 +7,9 @@ from typing import Any
 
 import torch
 
-from untrain.core.roles import Localizer
-from untrain.training.toy import UNITS, changes, hold, marked, neuron, scatter, small, steady, undone
+from untrain.core.contract import hold, scatter, steady
+from untrain.localizers.base import Localizer
+from untrain.training.toy import UNITS, changes, marked, neuron, small, undone
 
 
 def its_mask_has_the_shapes_of_the_weights(made: Localizer) -> None:

@@ -13,18 +13,20 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from untrain.core.errors import BadInput, ModelError, NotFinite
+from untrain.core.fields import Count, Keep
+from untrain.core.mask import Head
 from untrain.core.metering import Counter, note
 from untrain.core.out_of_memory import in_halves
-from untrain.core.prints import salted
-from untrain.core.records import Batch, Head, Problem, batch_of
-from untrain.core.roles import Localizer
+from untrain.core.seeds import salted
 from untrain.core.sharding import is_sharded
+from untrain.data.examples import Batch, batch_of
 from untrain.localizers._ablation import Copies, copies_of, spread, widened
 from untrain.localizers._budget import least
+from untrain.localizers.base import Localizer
 from untrain.maths import selection
 from untrain.training.gradients import check_depends
+from untrain.training.problem import Problem
 from untrain.training.process_group import team
-from untrain.training.steps import Count, Keep
 
 # Examples at a time, noise repetitions counted: more of them leave a CPU's caches and cost half as much again each.
 ROWS, ROWS_ON_A_GPU = 256, 1024

@@ -6,11 +6,12 @@ import torch
 from torch import Tensor, nn
 
 from untrain.core.errors import ModelError
-from untrain.core.records import Head, Problem
-from untrain.core.roles import Localizer
+from untrain.core.fields import Count, Keep
+from untrain.core.mask import Head
 from untrain.localizers._forward_order import from_the_input
 from untrain.localizers._selection import Channels, Per, choose, scored
-from untrain.training.steps import Count, Keep
+from untrain.localizers.base import Localizer
+from untrain.training.problem import Problem
 
 
 class Deepest(Localizer):

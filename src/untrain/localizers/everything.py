@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from untrain.core.records import Problem
-from untrain.core.roles import Localizer
+from untrain.localizers.base import Localizer
+from untrain.training.problem import Problem
 
 
 class Everything(Localizer):

@@ -6,11 +6,12 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from untrain.core.records import Head, Problem
-from untrain.core.roles import Localizer
+from untrain.core.fields import Keep
+from untrain.core.mask import Head
 from untrain.localizers._gradient_sums import gather
 from untrain.localizers._selection import Channels, Gather, Per, choose
-from untrain.training.steps import Keep
+from untrain.localizers.base import Localizer
+from untrain.training.problem import Problem
 
 
 class Gradient(Localizer):

@@ -8,12 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from untrain.core.errors import BadInput
+from untrain.core.mask import Head
 from untrain.core.metering import note
-from untrain.core.records import Head, Problem
-from untrain.core.roles import Localizer
 from untrain.core.sharding import is_sharded
+from untrain.localizers.base import Localizer
 from untrain.localizers.weightedgrad import WeightedGrad
 from untrain.maths import selection
+from untrain.training.problem import Problem
 
 
 class RandomMask(Localizer):

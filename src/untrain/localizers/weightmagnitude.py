@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from untrain.core.records import Head, Problem
-from untrain.core.roles import Localizer
+from untrain.core.fields import Keep
+from untrain.core.mask import Head
 from untrain.localizers._selection import Channels, Per, choose, scored
-from untrain.training.steps import Keep
+from untrain.localizers.base import Localizer
+from untrain.training.problem import Problem
 
 
 class WeightMagnitude(Localizer):

@@ -8,8 +8,8 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from untrain.core.errors import ModelError, NotFinite
-from untrain.core.records import Examples, Task, batch_of
-from untrain.training.guard import check_shaped
+from untrain.data.examples import Examples, batch_of
+from untrain.models.tasks.base import Task
 
 
 def check_fit(model: nn.Module, task: Task, examples: Examples) -> None:
@@ -49,3 +49,14 @@ def _statless(model: nn.Module) -> str:
     """Name of a batch-norm layer that normalises by the batch in eval mode too; empty where there is none."""
     found = ((n, part) for n, part in model.named_modules() if isinstance(part, _BatchNorm))
     return next((n or type(part).__name__ for n, part in found if part.running_mean is None), "")
+
+
+def check_shaped(model: nn.Module) -> None:
+    """Refuse a lazy module whose parameters have no shape yet.
+
+    Raises:
+        ModelError: there is such a parameter.
+    """
+    for name, p in model.named_parameters():
+        if isinstance(p, nn.parameter.UninitializedParameter):
+            raise ModelError(f"{name!r} of {type(model).__name__} has no shape yet: ask the model about one batch first")

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from untrain.core.errors import ModelError, NotFinite
 from untrain.core.out_of_memory import in_halves
 from untrain.core.precision import channels_last
-from untrain.core.records import Examples, Task, batch_of
 from untrain.data.batching import in_order
+from untrain.data.examples import Examples, batch_of
+from untrain.models.tasks.base import Task
 
 Array = np.ndarray[Any, Any]
 

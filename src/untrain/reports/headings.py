@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from untrain.core.records import SIDES
+from untrain.evaluation.observation import SIDES
 
 LEAD = "DEL"
 

@@ -33,8 +33,10 @@ from safetensors.numpy import load_file, save_file
 
 from untrain.core.errors import StoreError
 from untrain.core.spec import digest
+from untrain.runtime._leftovers import abandoned, clear
 from untrain.runtime.store_index import COLUMNS, Ledger, Row, row_of
 
+HOME = Path("~/.untrain")
 FORMAT = 1
 _PARTS = ("objects", "locks", "tmp")
 
@@ -210,7 +212,7 @@ class Store:
         gone = self.path / "tmp" / f"gone.{key[:16]}.{os.getpid()}.{time.monotonic_ns()}"
         try:
             self._folder(key).rename(gone)
-            _clear(gone)
+            clear(gone)
         except FileNotFoundError:  # another process was first
             return False
         except OSError as error:
@@ -228,8 +230,8 @@ class Store:
         removed = []
         try:
             for left in (self.path / "tmp").iterdir():
-                if left.name.startswith("gone.") or _abandoned(left, max(older_than, 3600)):
-                    _clear(left)
+                if left.name.startswith("gone.") or abandoned(left, max(older_than, 3600)):
+                    clear(left)
         except OSError as error:
             raise _told(self.path, error) from None
         for row in self.entries():
@@ -260,28 +262,6 @@ def _told(path: Path, error: Exception) -> StoreError:
     full = getattr(error, "errno", None) == errno.ENOSPC or re.search(r"No space left|requested and \d+ written", text)
     free = "is full" if full else f"cannot be used: {text}"
     return StoreError(f"the store {path} {free}; what was finished before is kept, name another place with --store")
-
-
-def _abandoned(work: Path, age: float) -> bool:
-    """Whether work in ``tmp/`` is older than ``age`` seconds and its process, which its name tells, is gone."""
-    pid = re.fullmatch(r"[^.]+\.(\d+)\.\d+", work.name)
-    try:
-        if time.time() - work.stat().st_mtime <= age:
-            return False
-        if pid:
-            os.kill(int(pid[1]), 0)  # asks only whether there is such a process
-    except (FileNotFoundError, PermissionError):  # finished meanwhile; another user's
-        return False
-    except ProcessLookupError:
-        return True
-    return pid is None
-
-
-def _clear(left: Path) -> None:
-    """Remove a file or a folder that another process may be removing too."""
-    while left.exists():
-        with suppress(FileNotFoundError):
-            shutil.rmtree(left) if left.is_dir() else left.unlink()
 
 
 def _sha(file: Path) -> str:

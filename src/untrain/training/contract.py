@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from untrain.core.roles import Learner
-from untrain.training.guard import state
-from untrain.training.toy import changes, hold, scatter, small, steady, undone
+from untrain.core.contract import hold, scatter, steady
+from untrain.models.state import state
+from untrain.training.base import Learner
+from untrain.training.toy import changes, small, undone
 
 
 def the_same_seed_trains_the_same_model(made: Learner) -> None:

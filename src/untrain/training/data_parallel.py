@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from untrain.core.errors import BadInput, ModelError, RunFailed
 from untrain.core.metering import limited, note
-from untrain.core.records import Batch
 from untrain.core.sharding import is_sharded
+from untrain.data.examples import Batch
 from untrain.training.process_group import Team, content
 from untrain.training.trainable import Moving
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 
-import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from untrain.core.errors import NotFinite, RunFailed
+from untrain.core.mask import Mask
 from untrain.core.metering import Counter, note, over, planned
 from untrain.core.out_of_memory import out_of_memory
 from untrain.core.precision import autocast, channels_last, compiling
-from untrain.core.records import Batch, Mask, Plan, batch_of
+from untrain.data.examples import Batch
+from untrain.training.batch_norm import lone_examples, norms, reestimate
+from untrain.training.batch_plan import Plan
 from untrain.training.data_parallel import Shares
 from untrain.training.gradients import check_depends
 from untrain.training.process_group import team
@@ -197,73 +198,3 @@ def _optimizer(params: list[nn.Parameter], steps: Steps) -> torch.optim.Optimize
         weight_decay=kind.decay,
         nesterov=kind.nesterov and kind.momentum > 0,
     )
-
-
-@contextmanager
-def lone_examples(model: nn.Module) -> Iterator[None]:
-    """A batch that gives a batch-norm layer a single value a channel has no statistics: stored ones normalise it within."""
-    hooks = []
-    for part in norms(model):
-        hooks += [
-            part.register_forward_pre_hook(_alone, with_kwargs=True),
-            part.register_forward_hook(_together, with_kwargs=True, always_call=True),
-        ]
-    try:
-        yield
-    finally:
-        for hook in hooks:
-            hook.remove()
-
-
-def _alone(part: nn.Module, given: tuple[Tensor, ...], named: dict[str, Tensor]) -> None:
-    x = given[0] if given else named["input"]
-    if part.training and x.numel() == x.shape[1]:
-        part.eval()
-        part.alone = True  # type: ignore[assignment]
-
-
-def _together(part: nn.Module, given: tuple[Tensor, ...], named: dict[str, Tensor], out: Tensor) -> None:
-    if getattr(part, "alone", False):
-        part.train()
-        del part.alone
-
-
-def norms(model: nn.Module) -> list[_BatchNorm]:
-    """The layers that keep batch statistics."""
-    return [part for part in model.modules() if isinstance(part, _BatchNorm) and part.running_mean is not None]
-
-
-@contextmanager
-def unseen(model: nn.Module) -> Iterator[None]:
-    """Forward passes within leave the stored batch statistics alone, though train mode normalises by the batch."""
-    kept = [(part, part.track_running_stats) for part in norms(model) if part.training]
-    for part, _ in kept:
-        part.track_running_stats = False
-    try:
-        yield
-    finally:
-        for part, was in kept:
-            part.track_running_stats = was
-
-
-def reestimate(model: nn.Module, plan: Plan) -> None:
-    """Replace batch statistics by their plain average over batches of the retain set."""
-    parts = norms(model)
-    if not parts:
-        return
-    kept = [part.momentum for part in parts]
-    for part in parts:
-        part.reset_running_stats()
-        part.momentum = None
-    device = next(model.parameters()).device
-    counter = Counter()
-    model.eval()
-    for part in parts:
-        part.train()
-    with torch.no_grad():
-        # Batches of nearly one size, so that each example weighs the same and none is alone.
-        for rows in np.array_split(np.arange(len(plan.retain)), -(-len(plan.retain) // 256)):
-            batch = batch_of(plan.retain, rows, device)
-            counter.step(len(rows), lambda batch=batch: plan.task.logits(model, batch), backward=False)  # type: ignore[misc]
-    for part, momentum in zip(parts, kept, strict=True):
-        part.momentum = momentum

@@ -8,11 +8,12 @@ from typing import Annotated
 import torch
 from torch import Tensor, nn
 
-from untrain.core.records import Batch, Task
+from untrain.core.fields import NonNegative, Positive
 from untrain.core.search_space import Over
 from untrain.core.spec import Spec
+from untrain.data.examples import Batch
+from untrain.models.tasks.base import Task
 from untrain.training.process_group import whole
-from untrain.training.steps import NonNegative, Positive
 
 
 class Pull(Spec):

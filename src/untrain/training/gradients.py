@@ -12,10 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from untrain.core.errors import ModelError, NotFinite
+from untrain.core.mask import Mask
 from untrain.core.metering import Counter
 from untrain.core.out_of_memory import in_halves, out_of_memory
-from untrain.core.records import Batch, Examples, Mask, Task, batch_of
 from untrain.data.batching import in_order
+from untrain.data.examples import Batch, Examples, batch_of
+from untrain.models.tasks.base import Task
 from untrain.training.process_group import whole
 from untrain.training.trainable import NOTHING
 

@@ -5,40 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
+from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from untrain.core.errors import BadInput, BrokenPromise, MaskError, ModelError, NotFinite
+from untrain.core.mask import Head, Mask
 from untrain.core.precision import HALF
-from untrain.core.records import Guard, Head, Mask
 from untrain.core.sharding import here, is_sharded
+from untrain.models.state import State, same
 from untrain.training.process_group import sharding, team
-
-State = Mapping[str, Tensor]
-
-
-def check_shaped(model: nn.Module) -> None:
-    """Refuse a lazy module whose parameters have no shape yet.
-
-    Raises:
-        ModelError: there is such a parameter.
-    """
-    for name, p in model.named_parameters():
-        if isinstance(p, nn.parameter.UninitializedParameter):
-            raise ModelError(f"{name!r} of {type(model).__name__} has no shape yet: ask the model about one batch first")
-
-
-def state(model: nn.Module) -> dict[str, Tensor]:
-    """A copy of all parameters and buffers by name."""
-    check_shaped(model)
-    held = dict(model.named_parameters()) | dict(model.named_buffers())
-    return {name: value.detach().clone() for name, value in held.items()}
-
-
-def same(a: Tensor, b: Tensor) -> bool:
-    """Whether two tensors hold the same bits' worth of values, NaN equal to NaN."""
-    return a.shape == b.shape and bool(((a == b) | ((a != a) & (b != b))).all())
 
 
 def union(model: nn.Module, mask: Mask | None, head: Head, names: tuple[str, ...]) -> Mask | None:
@@ -197,3 +174,24 @@ def untouched(name: str, before: State, model: nn.Module) -> None:
     for key, value in held.items():
         if not same(value.detach(), before[key]):
             raise BrokenPromise(f"{name} changed {key!r} of the model that it was given")
+
+
+@dataclass(frozen=True)
+class Guard:
+    """What a run did to the weights.
+
+    Args:
+        moved_share: share of all parameters that changed.
+        moved_norm: Euclidean length of the change of all parameters.
+        outside_mask_max: largest change of a parameter that was not to move; 0 unless a promise was broken.
+        may_move: share of all parameters that were free to move: the mask and, where it is trained, the head.
+        mask_share: share of all parameters in the localizer's own mask.
+        buffer_drift: Euclidean length of the change of batch-norm statistics.
+    """
+
+    moved_share: float
+    moved_norm: float
+    outside_mask_max: float
+    may_move: float
+    mask_share: float
+    buffer_drift: float

@@ -11,10 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from untrain.core.records import Batch, Examples, Task, batch_of
-from untrain.core.roles import Learner, sealed
+from untrain.core.seeds import sealed
 from untrain.data.batching import in_order
-from untrain.training.descend import norms
+from untrain.data.examples import Batch, Examples, batch_of
+from untrain.models.tasks.base import Task
+from untrain.training.base import Learner
+from untrain.training.batch_norm import norms
 from untrain.training.steps import Steps
 
 PROBED = 8

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence, Set
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from torch import nn
 
-from untrain.core.errors import RequestError
-from untrain.core.records import Examples, ForgetRequest, Problem, Task, take
-from untrain.core.roles import Learner, Request
+from untrain.core.errors import DataError, RequestError
+from untrain.core.mask import Head, Mask
+from untrain.data import batching
+from untrain.data.examples import Batch as Batch
+from untrain.data.examples import Examples, take, walk
+from untrain.data.fingerprint import fingerprint
 from untrain.data.readers.convert import examples
+from untrain.data.requests.base import ForgetRequest, Request
 from untrain.data.requests.resolve import request
 from untrain.data.requests.these import These
+from untrain.models.tasks.base import Task
 from untrain.models.tasks.classification import Classification
+from untrain.training.base import Learner
+from untrain.training.batch_plan import Plan
+from untrain.training.steps import Steps, epochs_of
+
+if TYPE_CHECKING:
+    from untrain.training.base import Learner
 
 
 def problem(
@@ -65,3 +79,122 @@ def _ids(given: Any) -> tuple[Any, ...]:
 def task_of(learner: Learner) -> Task:
     """How the models of a learner are asked: as it says, or as classifiers."""
     return getattr(learner, "task", None) or Classification()
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """All that an unlearner may see; neither the test set nor an oracle is in it.
+
+    Args:
+        task: how the model is asked.
+        forget: examples to forget.
+        retain: the rest of the training data.
+        valid: held-out examples to tune on, where there are any.
+        init: seed -> a freshly initialised model of the same shape.
+        recipe: the learner that made the model; what ``Retrain`` repeats.
+        mask: what may move; None lets all move. While a method runs it includes the head.
+        located: the localizer's own mask, without the head; what a reset touches. Formed by the role.
+        head: whether the classifier head may move 'full', where 'masked' only, or stays 'frozen'.
+        digest: fingerprint of the forget ids; a mask made for others is refused.
+        seed: of every draw that a method makes.
+        origin: seed of the model's own initialisation, where known.
+    """
+
+    task: Task
+    forget: Examples
+    retain: Examples
+    valid: Examples | None = None
+    init: Callable[[int], nn.Module] | None = None
+    recipe: Learner | None = None
+    mask: Mask | None = None
+    located: Mask | None = None
+    head: Head = "full"
+    digest: str = ""
+    seed: int = 0
+    origin: int | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.forget) == 0:
+            raise RequestError("the forget set is empty: name at least one example")
+        if len(self.retain) == 0:
+            raise RequestError("nothing would be left: the forget set is the whole training set")
+        kinds = [(tuple(e.x.shape[1:]), e.x.dtype, e.classes) for e in (self.forget, self.retain)]
+        if kinds[0] != kinds[1]:
+            raise DataError(f"forget and retain examples differ in (shape, type, classes): {kinds[0]} and {kinds[1]}")
+        for name in ("forget", "retain", "valid"):
+            # True labels and other columns are for requests and reports: no unlearner may see them.
+            part = getattr(self, name)
+            if part is not None:
+                object.__setattr__(self, name, replace(part, true=None, columns={}))
+        if not self.digest:
+            object.__setattr__(self, "digest", fingerprint(self.forget.ids, self.forget.x))
+
+    def epochs(self, steps: Steps) -> int:
+        """Number of epochs that ``steps`` asks for; a share is one of the recipe's."""
+        return epochs_of(steps, getattr(self.recipe, "steps", None))
+
+    def retains(self, steps: Steps, full: bool = False) -> Plan:
+        """Each epoch once through the retain set, in a new order: batches ``(retain,)``.
+
+        Args:
+            steps: length and size of batches.
+            full: whether the last batch of an epoch is left out where it is not full.
+
+        Raises:
+            RequestError: full batches are asked for, and there is none.
+        """
+        if not full:
+            return self._plan(
+                steps, lambda rng: ((b,) for b in self._pass(self.retain, steps, rng)), self._count(steps, self.retain)
+            )
+        count = len(self.retain) // steps.batch
+        if not count and self.epochs(steps):
+            raise RequestError(f"{len(self.retain)} examples are left and a full batch has {steps.batch}: take smaller batches")
+
+        def draw(rng: np.random.Generator) -> Iterator[tuple[Batch | None, ...]]:
+            # A single left-over example has joined the last batch.
+            for x, y in islice(self._pass(self.retain, steps, rng), count):
+                yield (Batch(x[: steps.batch], y[: steps.batch]),)
+
+        return self._plan(steps, draw, count)
+
+    def forgets(self, steps: Steps) -> Plan:
+        """Each epoch once through the forget set, in a new order: batches ``(forget,)``."""
+        return self._plan(steps, lambda rng: ((b,) for b in self._pass(self.forget, steps, rng)), self._count(steps, self.forget))
+
+    def pairs(self, steps: Steps) -> Plan:
+        """Each epoch once through the retain set, beside it the forget set, reshuffled: ``(retain, forget)``."""
+
+        def draw(rng: np.random.Generator) -> Iterator[tuple[Batch | None, ...]]:
+            forgets = self._pass(self.forget, steps, rng)
+            for retain in self._pass(self.retain, steps, rng):
+                forget = next(forgets, None)
+                if forget is None:
+                    forgets = self._pass(self.forget, steps, rng)
+                    forget = next(forgets)
+                yield retain, forget
+
+        return self._plan(steps, draw, self._count(steps, self.retain))
+
+    def turns(self, steps: Steps) -> Plan:
+        """Each epoch the forget set, then the retain set: ``(None, forget)`` and ``(retain, None)``."""
+
+        def draw(rng: np.random.Generator) -> Iterator[tuple[Batch | None, ...]]:
+            for forget in self._pass(self.forget, steps, rng):
+                yield None, forget
+            for retain in self._pass(self.retain, steps, rng):
+                yield retain, None
+
+        return self._plan(steps, draw, self._count(steps, self.forget, self.retain))
+
+    def _pass(self, examples: Examples, steps: Steps, rng: np.random.Generator) -> Iterator[Batch]:
+        # Not before the first batch is asked for: who draws first is part of a method.
+        yield from walk(examples, steps.batch, rng, getattr(self.recipe, "augment", ()))
+
+    @staticmethod
+    def _count(steps: Steps, *walked: Examples) -> int:
+        return sum(batching.count(len(e), steps.batch) for e in walked)
+
+    def _plan(self, steps: Steps, draw: Callable[[np.random.Generator], Iterator[tuple[Batch | None, ...]]], length: int) -> Plan:
+        epochs = self.epochs(steps)
+        return Plan(epochs, lambda epoch: draw(np.random.default_rng((self.seed, epoch))), self.retain, self.task, length)

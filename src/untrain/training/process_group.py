@@ -17,8 +17,11 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from untrain.core.errors import BadInput, ModelError, RunFailed
-from untrain.core.records import Batch, Cost, Examples, Problem, Task, batch_of
+from untrain.core.metering import Cost
 from untrain.core.sharding import here, is_sharded
+from untrain.data.examples import Batch, Examples, batch_of
+from untrain.models.tasks.base import Task
+from untrain.training.problem import Problem
 
 BUCKET = 25_000_000  # bytes: torch's own DistributedDataParallel takes 25 MiB
 LOST = r"gloo|nccl|connection (closed|reset|refused)|broken pipe|timed out|socket"

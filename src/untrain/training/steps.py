@@ -9,14 +9,9 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from untrain.core.errors import SpecError
+from untrain.core.fields import Count, NonNegative, Positive, Share
 from untrain.core.search_space import Over
 from untrain.core.spec import Spec
-
-Share = Annotated[float, Field(ge=0, le=1)]
-Keep = Annotated[float, Field(gt=0, le=1), Over(0.05, 1.0, log=True)]
-NonNegative = Annotated[float, Field(ge=0)]
-Positive = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
 
 
 def _percent(text: str) -> str:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
 from functools import lru_cache
@@ -14,22 +12,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from untrain.core.errors import BrokenPromise
-from untrain.core.records import Examples, Problem, take
+from untrain.core.contract import hold
 from untrain.core.spec import Spec
+from untrain.data.examples import Examples, take
 from untrain.models.architectures.convnet import ConvNet
+from untrain.models.state import same, state
 from untrain.models.tasks.classification import Classification
-from untrain.training.guard import same, state
 from untrain.training.learners.train import Train
+from untrain.training.problem import Problem
 from untrain.training.steps import Constant, Steps
 
 CLASSES, SIDE, FORGET, TOTAL, UNITS = 3, 6, 12, 60, 12
-
-
-def hold(holds: bool, made: Spec, broken: str) -> None:
-    """Raise BrokenPromise, naming the method and what it did, unless the promise holds."""
-    if not holds:
-        raise BrokenPromise(f"{type(made).__name__} {broken}")
 
 
 @lru_cache(maxsize=1)
@@ -73,34 +66,6 @@ def neuron(unit: int) -> tuple[nn.Module, Problem]:
     return model, Problem(Classification(), forget, retain, seed=3)
 
 
-@contextmanager
-def undisturbed() -> Iterator[None]:
-    """Whatever is drawn or seeded within, the global random state afterwards is that before."""
-    kept = torch.get_rng_state(), np.random.get_state(), random.getstate()  # noqa: NPY002
-    try:
-        yield
-    finally:
-        torch.set_rng_state(kept[0])
-        np.random.set_state(kept[1])  # noqa: NPY002
-        random.setstate(kept[2])
-
-
-def scatter(seed: int) -> None:
-    """Seed torch's, numpy's and python's global generators."""
-    torch.manual_seed(seed)
-    np.random.seed(seed)  # noqa: NPY002
-    random.seed(seed)
-
-
-def _randomness() -> dict[str, bytes]:
-    numpy = np.random.get_state(legacy=False)  # noqa: NPY002
-    return {
-        "torch": torch.get_rng_state().numpy().tobytes(),
-        "numpy": repr((numpy["state"]["key"].tolist(), numpy["state"]["pos"])).encode(),
-        "python": repr(random.getstate()).encode(),
-    }
-
-
 def _sight(model: nn.Module | None, *sets: Examples) -> dict[str, Any]:
     """All that a method might change in what it was given, by name."""
     seen: dict[str, Any] = {} if model is None else dict(state(model))
@@ -133,14 +98,6 @@ def undone(made: Spec, model: nn.Module | None, sets: tuple[Examples, ...], act:
     act()
     changed = changes(before, _sight(model, *sets))
     hold(not changed, made, f"changed what it was given: {', '.join(changed[:3])}")
-
-
-def steady(made: Spec, act: Callable[[], Any]) -> None:
-    """Hold that ``act`` leaves the global random state as it was."""
-    before = _randomness()
-    act()
-    moved = [name for name, held in _randomness().items() if held != before[name]]
-    hold(not moved, made, f"disturbed the global random state of {', '.join(moved)}")
 
 
 def marked(model: nn.Module) -> nn.Module:

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from untrain.core.errors import ModelError
+from untrain.core.mask import Mask
 from untrain.core.precision import HALF
-from untrain.core.records import Mask
 from untrain.core.sharding import here, is_sharded
 from untrain.training.process_group import sharding, team
 

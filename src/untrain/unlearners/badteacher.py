@@ -10,14 +10,15 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from untrain.core.errors import ModelError
-from untrain.core.prints import salted
-from untrain.core.records import Batch, Problem, take
-from untrain.core.roles import Unlearner, own_randomness
+from untrain.core.fields import Positive
 from untrain.core.search_space import Over
-from untrain.data.examples import joined
+from untrain.core.seeds import own_randomness, salted
+from untrain.data.examples import Batch, joined, take
 from untrain.training.descend import descend
 from untrain.training.distillation import distance, taught, teacher
-from untrain.training.steps import Adam, Constant, Positive, Steps
+from untrain.training.problem import Problem
+from untrain.training.steps import Adam, Constant, Steps
+from untrain.unlearners.base import Unlearner
 
 
 class BadTeacher(Unlearner):

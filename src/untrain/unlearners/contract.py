@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import torch
 
+from untrain.core.contract import hold, scatter, steady
 from untrain.core.errors import NotFinite
-from untrain.core.records import Mask
-from untrain.core.roles import Localized, Recipe, Unlearner
-from untrain.training.guard import same, state
-from untrain.training.toy import changes, hold, marked, scatter, small, steady, undone
+from untrain.core.mask import Mask
+from untrain.models.state import same, state
+from untrain.training.toy import changes, marked, small, undone
+from untrain.unlearners.base import Localized, Recipe, Unlearner
 
 
 def it_leaves_its_input_alone(made: Unlearner | Recipe) -> None:

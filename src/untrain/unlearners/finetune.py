@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from untrain.core.records import Batch, Problem
-from untrain.core.roles import Unlearner
+from untrain.data.examples import Batch
 from untrain.training.descend import descend
+from untrain.training.problem import Problem
 from untrain.training.steps import Steps
+from untrain.unlearners.base import Unlearner
 
 
 class Finetune(Unlearner):

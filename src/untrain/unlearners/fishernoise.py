@@ -7,12 +7,12 @@ from typing import Annotated
 import torch
 from torch import Tensor, nn
 
-from untrain.core.records import Problem
-from untrain.core.roles import Unlearner
+from untrain.core.fields import Count, Positive, Share
 from untrain.core.search_space import Over
 from untrain.training.fisher_information import fisher
 from untrain.training.gradients import movable, put
-from untrain.training.steps import Count, Positive, Share
+from untrain.training.problem import Problem
+from untrain.unlearners.base import Unlearner
 
 LEAST = 1e-8  # added to the Fisher information, as in the authors' code
 

@@ -9,10 +9,11 @@ from torch import Tensor, nn
 
 from untrain.core.errors import NotFinite
 from untrain.core.metering import note
-from untrain.core.records import Batch, Problem
-from untrain.core.roles import Unlearner
+from untrain.data.examples import Batch
 from untrain.training.descend import descend
+from untrain.training.problem import Problem
 from untrain.training.steps import Constant, Steps
+from untrain.unlearners.base import Unlearner
 
 FAR = 10.0  # times the loss of a guess: no model that merely forgot is so far off
 

@@ -8,12 +8,14 @@ from typing import Annotated
 
 from torch import Tensor, nn
 
-from untrain.core.records import Batch, Problem
-from untrain.core.roles import Unlearner
+from untrain.core.fields import NonNegative
 from untrain.core.search_space import Over
+from untrain.data.examples import Batch
 from untrain.training.descend import descend
+from untrain.training.problem import Problem
 from untrain.training.process_group import whole
-from untrain.training.steps import NonNegative, Steps
+from untrain.training.steps import Steps
+from untrain.unlearners.base import Unlearner
 
 
 class L1Sparse(Unlearner):

@@ -6,11 +6,14 @@ from typing import Annotated
 
 from torch import Tensor, nn
 
-from untrain.core.records import Batch, Problem
-from untrain.core.roles import Unlearner
+from untrain.core.fields import Share
 from untrain.core.search_space import Over
-from untrain.training.descend import descend, unseen
-from untrain.training.steps import Constant, Share, Steps
+from untrain.data.examples import Batch
+from untrain.training.batch_norm import unseen
+from untrain.training.descend import descend
+from untrain.training.problem import Problem
+from untrain.training.steps import Constant, Steps
+from untrain.unlearners.base import Unlearner
 
 
 class NegGrad(Unlearner):

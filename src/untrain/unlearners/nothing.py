@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import nn
 
-from untrain.core.records import Problem
-from untrain.core.roles import Unlearner
+from untrain.training.problem import Problem
+from untrain.unlearners.base import Unlearner
 
 
 class Nothing(Unlearner):

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from untrain.core.records import Batch, Examples, Problem
-from untrain.core.roles import Unlearner
-from untrain.data.examples import joined
+from untrain.data.examples import Batch, Examples, joined
 from untrain.training.descend import descend
+from untrain.training.problem import Problem
 from untrain.training.steps import Steps
+from untrain.unlearners.base import Unlearner
 
 
 class RandomLabel(Unlearner):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from untrain.core.roles import Recipe, Unlearner
+from untrain.core.fields import Count, Keep
 from untrain.core.search_space import Over
 from untrain.localizers._selection import Channels, Gather
 from untrain.localizers.deepest import Deepest
 from untrain.localizers.gradient import Gradient
 from untrain.localizers.weightedgrad import WeightedGrad
-from untrain.training.steps import Cosine, Count, Keep, Steps
+from untrain.training.steps import Cosine, Steps
+from untrain.unlearners.base import Recipe, Unlearner
 from untrain.unlearners.finetune import Finetune
 from untrain.unlearners.randomlabel import RandomLabel
 from untrain.unlearners.resetfinetune import ResetFinetune

@@ -8,12 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from untrain.core.errors import ModelError
-from untrain.core.prints import salted
-from untrain.core.records import Batch, Problem
-from untrain.core.roles import Unlearner, own_randomness
+from untrain.core.seeds import own_randomness, salted
 from untrain.core.sharding import spread
+from untrain.data.examples import Batch
 from untrain.training.descend import descend
+from untrain.training.problem import Problem
 from untrain.training.steps import Steps
+from untrain.unlearners.base import Unlearner
 
 
 class ResetFinetune(Unlearner):

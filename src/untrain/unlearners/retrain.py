@@ -5,10 +5,10 @@ from __future__ import annotations
 from torch import nn
 
 from untrain.core.errors import ModelError
-from untrain.core.records import Problem
-from untrain.core.roles import Unlearner
-from untrain.training.guard import same
+from untrain.models.state import same
+from untrain.training.problem import Problem
 from untrain.training.steps import Steps
+from untrain.unlearners.base import Unlearner
 from untrain.unlearners.resetfinetune import ResetFinetune
 
 

@@ -12,16 +12,20 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from untrain.core.errors import BadInput, DataError
+from untrain.core.fields import Count
 from untrain.core.metering import Counter, note
-from untrain.core.records import Batch, Examples, Problem, Task, batch_of, take
-from untrain.core.roles import Unlearner
 from untrain.core.search_space import Over
 from untrain.data.batching import in_order
-from untrain.training.descend import descend, reestimate
+from untrain.data.examples import Batch, Examples, batch_of, take
+from untrain.models.state import State, state
+from untrain.models.tasks.base import Task
+from untrain.training.batch_norm import reestimate
+from untrain.training.descend import descend
 from untrain.training.distillation import Pull, distance, taught, teacher
-from untrain.training.guard import State, state
+from untrain.training.problem import Problem
 from untrain.training.process_group import team
-from untrain.training.steps import Constant, Count, Sgd, Steps
+from untrain.training.steps import Constant, Sgd, Steps
+from untrain.unlearners.base import Unlearner
 
 
 class Scrub(Unlearner):

@@ -10,12 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from untrain.core.errors import RunFailed
-from untrain.core.records import Examples, Problem
-from untrain.core.roles import Unlearner
+from untrain.core.fields import Positive
 from untrain.core.search_space import Over
 from untrain.data.batching import in_order
+from untrain.data.examples import Examples
 from untrain.training.gradients import Grads, Params, mean_square, movable, of_batches, of_examples, put
-from untrain.training.steps import Positive
+from untrain.training.problem import Problem
+from untrain.unlearners.base import Unlearner
 
 
 class SSD(Unlearner):

@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from untrain.core.records import Problem
-from untrain.core.roles import Unlearner
+from untrain.core.fields import Count, Positive
 from untrain.core.search_space import Over
 from untrain.maths.woodbury import rescaled, woodbury
 from untrain.training.gradients import Params, check, flat, movable, of_examples, of_mean, put, unflat
-from untrain.training.steps import Count, Positive
+from untrain.training.problem import Problem
+from untrain.unlearners.base import Unlearner
 
 ROOM = 2**30  # bytes of gradients of single examples that are held in a block
 REFERENCE = 1_002  # samples, of which the code divides by 1,000

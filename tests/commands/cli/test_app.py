@@ -15,7 +15,7 @@ from untrain.runtime.store import Store
 
 UNTRAIN = Path(sys.executable).parent / "untrain"
 STILL = """
-from untrain.core.roles import Unlearner
+from untrain.unlearners.base import Unlearner
 
 
 class Still(Unlearner):
@@ -389,7 +389,8 @@ def test_the_version_and_nothing_else():
 @pytest.mark.parametrize("argv", [["--help"], ["run", "--help"], ["methods"], ["scenarios"]])
 def test_help_and_plain_lists_import_no_heavy_library(argv):
     code = (
-        f"import sys; sys.argv = ['untrain', *{argv!r}]\nfrom untrain.commands.cli.app import main\ntry:\n main()\nexcept SystemExit as end:\n"
+        f"import sys; sys.argv = ['untrain', *{argv!r}]\nfrom untrain.commands.cli.app import main\n"
+        "try:\n main()\nexcept SystemExit as end:\n"
         " heavy = {'torch', 'numpy', 'scipy', 'sklearn', 'pydantic'} & set(sys.modules)\n"
         " sys.exit(f'{end.code} {sorted(heavy)}' if end.code or 'torch' in heavy else 0)"
     )

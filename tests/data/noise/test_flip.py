@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from untrain.core.errors import DataError
-from untrain.core.records import Examples
+from untrain.data.examples import Examples
 from untrain.data.noise.flip import Flip
 from untrain.data.readers.convert import examples
 from untrain.data.requests.random import Random

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 import untrain as ut
 from untrain.core.errors import RequestError, SpecError
-from untrain.core.population import Ensemble
-from untrain.core.records import take
+from untrain.data.examples import take
 from untrain.data.readers.convert import examples
+from untrain.data.requests.base import Ensemble
 from untrain.data.requests.leastmemorized import LeastMemorized
 from untrain.data.requests.memorized import Memorized
 from untrain.models.architectures.mlp import Mlp

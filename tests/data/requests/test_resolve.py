@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 
 from untrain.core.errors import RequestError
-from untrain.core.records import Examples, Problem, take
-from untrain.core.roles import Request
+from untrain.data.examples import Examples, take
 from untrain.data.readers.convert import examples
+from untrain.data.requests.base import Request
 from untrain.data.requests.random import Random
 from untrain.data.requests.resolve import request
 from untrain.data.requests.these import These
 from untrain.data.requests.where import Where
 from untrain.models.tasks.classification import Classification
+from untrain.training.problem import Problem
 
 
 def ten():

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from untrain.core.records import Trial
 from untrain.evaluation.attacks.lira import Lira
 from untrain.evaluation.base import Prepared
+from untrain.evaluation.observation import Trial
 from untrain.evaluation.scoring.intervals import score
 from untrain.evaluation.scoring.resampling import number
 
@@ -90,7 +90,7 @@ def test_the_interval_holds_what_another_draw_gives():
 
     def seen(models, shift, seed):
         # Two classes: the margin is the difference of the logits.
-        from untrain.core.records import Observation
+        from untrain.evaluation.observation import Observation
 
         x = margins(models, 154, shift, seed)
         logits = np.stack([x, np.zeros_like(x)], axis=-1).astype(np.float32)

@@ -3,8 +3,8 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedShuffleSplit, cross_val_score
 
-from untrain.core.records import Trial
 from untrain.evaluation.attacks.logisticmia import LogisticMia
+from untrain.evaluation.observation import Trial
 from untrain.evaluation.scoring.intervals import score
 from untrain.maths.logits import losses
 

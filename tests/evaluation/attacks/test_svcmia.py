@@ -3,8 +3,8 @@ import pytest
 from scipy.special import softmax
 from sklearn.svm import SVC
 
-from untrain.core.records import Trial
 from untrain.evaluation.attacks.svcmia import SvcMia
+from untrain.evaluation.observation import Trial
 from untrain.evaluation.scoring.intervals import score
 
 

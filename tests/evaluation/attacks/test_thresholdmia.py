@@ -3,9 +3,9 @@ import pytest
 from scipy.special import softmax
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from untrain.core.records import Trial
 from untrain.evaluation.attacks.thresholdmia import ThresholdMia, class_weights
 from untrain.evaluation.base import Prepared
+from untrain.evaluation.observation import Trial
 from untrain.evaluation.scoring.intervals import score
 from untrain.evaluation.scoring.resampling import number
 from untrain.maths.logits import losses

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from untrain.core.records import Trial
 from untrain.evaluation.metrics.epsilon import Epsilon
+from untrain.evaluation.observation import Trial
 from untrain.evaluation.scoring.intervals import score
 from untrain.maths.bounds import clopper_pearson, epsilon_shown
 

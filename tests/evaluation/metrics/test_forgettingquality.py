@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from untrain.core.errors import SpecError
-from untrain.core.records import Trial
 from untrain.core.spec import parse
 from untrain.evaluation.metrics.forgettingquality import ForgettingQuality
+from untrain.evaluation.observation import Trial
 from untrain.evaluation.scoring.intervals import score
 
 

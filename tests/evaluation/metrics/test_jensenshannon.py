@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import jensenshannon
 from scipy.special import softmax
 
-from untrain.core.records import Observation, Trial
 from untrain.evaluation.base import Prepared
 from untrain.evaluation.metrics.jensenshannon import JensenShannon
+from untrain.evaluation.observation import Observation, Trial
 from untrain.evaluation.scoring.intervals import score
 from untrain.evaluation.scoring.resampling import number
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from untrain.core.records import Trial
 from untrain.evaluation.base import Prepared
 from untrain.evaluation.metrics.klom import KLoM
+from untrain.evaluation.observation import Trial
 from untrain.evaluation.scoring.intervals import score
 from untrain.evaluation.scoring.resampling import number
 

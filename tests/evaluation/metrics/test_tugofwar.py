@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from untrain.core.records import Trial
 from untrain.evaluation.metrics.tugofwar import TugOfWar
+from untrain.evaluation.observation import Trial
 from untrain.evaluation.scoring.intervals import score
 
 

@@ -9,7 +9,7 @@ from scipy.special import softmax
 from torch import nn
 
 from untrain.core.errors import ModelError
-from untrain.core.records import take
+from untrain.data.examples import take
 from untrain.evaluation.base import Prepared
 from untrain.evaluation.observers.activations import Activations
 from untrain.evaluation.observers.contract import scene

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from untrain.core.errors import NotFinite
-from untrain.core.records import Examples
+from untrain.data.examples import Examples
 from untrain.evaluation.base import Prepared
 from untrain.evaluation.observers import relearn as relearning
 from untrain.evaluation.observers.base import Sight

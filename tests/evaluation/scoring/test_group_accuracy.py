@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from untrain.core.records import Observation
+from untrain.evaluation.observation import Observation
 from untrain.evaluation.scoring import group_accuracy as module
 from untrain.evaluation.scoring.group_accuracy import paid
 

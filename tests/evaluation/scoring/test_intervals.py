@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from untrain.core.records import Trial
 from untrain.evaluation.attacks.svcmia import SvcMia
 from untrain.evaluation.attacks.thresholdmia import ThresholdMia
 from untrain.evaluation.base import About, Measure, Part
 from untrain.evaluation.metrics.accuracy import Accuracy
 from untrain.evaluation.metrics.klom import KLoM
+from untrain.evaluation.observation import Trial
 from untrain.evaluation.scoring.intervals import _interval, number, score
 
 ALL = (Accuracy(), ThresholdMia(), SvcMia(), KLoM(least=2))

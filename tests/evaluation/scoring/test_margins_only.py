@@ -4,13 +4,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from untrain.core.records import Observation
 from untrain.evaluation.base import Evaluator, Measure, Part, Prepared
+from untrain.evaluation.glossary import evaluators
 from untrain.evaluation.metrics.accuracy import Accuracy
 from untrain.evaluation.metrics.klom import KLoM
 from untrain.evaluation.metrics.perexample import PerExample
+from untrain.evaluation.observation import Observation
 from untrain.evaluation.scoring.margins_only import LABELS, MORE, OfMargins, embedded, enough
-from untrain.experiments.results import evaluators
 from untrain.maths.logits import losses, margins
 
 

@@ -8,7 +8,8 @@ from torch import nn
 from untrain import parse
 from untrain.core.errors import DataError, ModelError
 from untrain.experiments.audits.checkpoints import loaded, state_in
-from untrain.experiments.jobs import Setting, open_scene
+from untrain.experiments.scene import open_scene
+from untrain.experiments.setting import Setting
 
 
 @pytest.fixture(scope="module")

@@ -12,13 +12,13 @@ import untrain as ut
 from untrain.attribution.memorization import memorization
 from untrain.core.errors import BadInput, DataError
 from untrain.core.precision import computing
-from untrain.core.records import Examples
-from untrain.core.roles import Learner
+from untrain.data.examples import Examples
 from untrain.experiments.populations import population
 from untrain.experiments.populations import worker as works
 from untrain.experiments.populations.subsets import BLOCK, Subsets, drawn
 from untrain.models.architectures.mlp import Mlp
-from untrain.runtime.executors.processes import Here
+from untrain.runtime.executors.local import Here
+from untrain.training.base import Learner
 from untrain.training.learners.train import Train
 from untrain.training.steps import Steps
 from untrain.training.toy import small

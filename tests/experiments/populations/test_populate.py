@@ -10,8 +10,7 @@ from torch import nn
 
 import untrain as ut
 from untrain.core.errors import BadInput, DataError, NotFinite
-from untrain.core.records import Examples, take
-from untrain.core.roles import Learner
+from untrain.data.examples import Examples, take
 from untrain.experiments.populations import strategy as hows
 from untrain.experiments.populations import worker as works
 from untrain.experiments.populations.pairs import prints
@@ -19,8 +18,9 @@ from untrain.experiments.populations.strategy import How, decide, units
 from untrain.models.architectures.convnet import ConvNet
 from untrain.models.architectures.mlp import Mlp
 from untrain.models.inference import logits
-from untrain.runtime.executors.processes import Here
+from untrain.runtime.executors.local import Here
 from untrain.runtime.store import Store
+from untrain.training.base import Learner
 from untrain.training.learners.train import Train
 from untrain.training.stacked.stack import Member
 from untrain.training.steps import Steps

@@ -7,14 +7,16 @@ import pytest
 import torch
 
 import untrain as ut
-from untrain.core.records import take
 from untrain.core.spec import canonical, parse
 from untrain.data.augmentations.base import Augment
 from untrain.data.augmentations.crop import Crop
 from untrain.data.augmentations.mirror import Mirror
-from untrain.experiments.jobs import Job, Setting, do, ingredients, open_scene
+from untrain.data.examples import take
+from untrain.experiments.jobs import Job, do, ingredients
 from untrain.experiments.scenarios.cifar10 import Cifar10
 from untrain.experiments.scenarios.digits import Digits
+from untrain.experiments.scene import open_scene
+from untrain.experiments.setting import Setting
 from untrain.models.architectures.convnet import ConvNet
 from untrain.runtime.store import Store, key_of
 

@@ -13,8 +13,10 @@ from untrain.core.spec import parse
 from untrain.data.augmentations.mirror import Mirror
 from untrain.data.augmentations.resizedcrop import ResizedCrop
 from untrain.data.on_disk import OnDisk
-from untrain.experiments.jobs import Job, Setting, do, ingredients, open_scene
+from untrain.experiments.jobs import Job, do, ingredients
 from untrain.experiments.scenarios.imagenet100 import CROP, MEAN, SIDE, STD, ImageNet100
+from untrain.experiments.scene import open_scene
+from untrain.experiments.setting import Setting
 from untrain.models.architectures.convnet import ConvNet
 from untrain.models.architectures.resnet import ResNet
 from untrain.models.inference import logits

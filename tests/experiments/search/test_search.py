@@ -20,15 +20,15 @@ from typer.testing import CliRunner
 import untrain as ut
 from untrain.commands.cli import app
 from untrain.core.errors import BadInput, MissingExtra, NotFinite, RunFailed
-from untrain.core.records import Data
-from untrain.core.roles import Unlearner
 from untrain.core.search_space import Over
-from untrain.experiments.jobs import Setting
+from untrain.data.splits import Data
 from untrain.experiments.search import objectives, study
 from untrain.experiments.search import trials as tries
 from untrain.experiments.search.study import hunt_of
+from untrain.experiments.setting import Setting
 from untrain.runtime.store import Store
 from untrain.training.learners.train import Train
+from untrain.unlearners.base import Unlearner
 
 BEST = 0.7
 
@@ -370,7 +370,7 @@ def test_without_optuna_one_line_names_the_extra(monkeypatch, capsys, tmp_path):
 
 def test_a_key_leaves_the_number_of_trials_out_and_no_more(scenario, tmp_path):
     from untrain.commands.arguments import comparison_of
-    from untrain.experiments.jobs import Setting
+    from untrain.experiments.setting import Setting
 
     def key(trials=5, objective="valid", over="turn", seeds=1):
         sought = hunt_of(comparison_of(scenario, [Dial()], seeds, 2, 0), objective, over, trials)

@@ -10,11 +10,11 @@ import untrain as ut
 from untrain.core import discovery
 from untrain.core.describe import fields
 from untrain.core.errors import SpecError
-from untrain.core.roles import Unlearner
+from untrain.core.fields import Keep
 from untrain.core.search_space import Choices, Over, Range
 from untrain.core.spec import parse
 from untrain.experiments.search.space import drawn_of, knobs, space, start_of, value_of, with_values
-from untrain.training.steps import Keep
+from untrain.unlearners.base import Unlearner
 
 
 def draws(chosen, rng):

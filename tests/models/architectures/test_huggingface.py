@@ -10,11 +10,11 @@ from torch.nn import functional as F
 
 import untrain as ut
 from untrain.core.errors import MissingExtra, ModelError, SpecError
-from untrain.core.records import Batch
-from untrain.core.roles import check_fit
+from untrain.data.examples import Batch
 from untrain.localizers._selection import has_attention
 from untrain.models.architectures import huggingface
 from untrain.models.architectures.huggingface import HuggingFace, Pixels
+from untrain.models.compatibility import check_fit
 from untrain.models.tasks.classification import Classification
 
 KINDS = ("vit", "resnet", "convnext", "swin", "deit", "dinov2")

@@ -10,7 +10,7 @@ import untrain as ut
 from untrain.commands import check
 from untrain.core import discovery
 from untrain.core.flops import counted
-from untrain.core.records import Examples
+from untrain.data.examples import Examples
 from untrain.localizers._ablation import InOneBatch, OneByOne, copies_of
 from untrain.localizers._forward_order import from_the_input
 from untrain.models.features import features

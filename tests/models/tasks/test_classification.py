@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from untrain.core.errors import ModelError
-from untrain.core.records import Batch
+from untrain.data.examples import Batch
 from untrain.models.architectures.convnet import ConvNet
 from untrain.models.architectures.resnet import ResNet
 from untrain.models.tasks.classification import Classification

@@ -1,6 +1,6 @@
 """All scores with what they are read against."""
 
-from untrain.experiments.results import evaluators
+from untrain.evaluation.glossary import evaluators
 from untrain.reports.html.all_scores import every
 
 GROUPS = {type(e).__name__: e.scores for e in evaluators()}

@@ -16,7 +16,7 @@ def answers(margins, correct=None, labels=None):
 
 
 def test_margins_and_correctness_come_from_logits():
-    from untrain.core.records import Observation
+    from untrain.evaluation.observation import Observation
 
     logits = np.log(np.array([[[0.75, 0.25], [0.75, 0.25]]], dtype=np.float32))
     labels, side = np.array([0, 1]), np.array(["forget", "test"])

@@ -239,7 +239,7 @@ def test_no_claim_is_made_on_where_test_examples_were(read):
 
 
 def test_the_glossary_is_that_of_the_evaluators(read):
-    from untrain.experiments.results import abouts, evaluators
+    from untrain.evaluation.glossary import abouts, evaluators
 
     for name, about in abouts(evaluators()).items():
         assert f"score-{name}" in {a.get("id") for _, a in read.tags}

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from untrain.core.records import Observation
+from untrain.evaluation.observation import Observation
 from untrain.reports.html import roc_charts
 
 

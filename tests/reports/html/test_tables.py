@@ -5,7 +5,7 @@ import copy
 import pytest
 
 from untrain.evaluation.base import About
-from untrain.experiments.results import abouts, evaluators
+from untrain.evaluation.glossary import abouts, evaluators
 from untrain.reports.html import tables
 
 GLOSSARY = abouts(evaluators())

@@ -13,14 +13,16 @@ import pytest
 import torch
 
 from untrain import parse
-from untrain.commands import arguments as asked
-from untrain.commands import run
+from untrain.commands import arguments, demo, run
 from untrain.core.errors import BadInput, MissingExtra, RunFailed
-from untrain.experiments.jobs import Setting
+from untrain.experiments.comparison import Comparison
 from untrain.experiments.results import results
-from untrain.experiments.scheduler import Comparison, conduct
-from untrain.runtime.executors import processes as crews
-from untrain.runtime.executors.processes import Here, Processes, begin, each
+from untrain.experiments.scheduler import conduct
+from untrain.experiments.setting import Setting
+from untrain.runtime.executors import processes
+from untrain.runtime.executors.base import each
+from untrain.runtime.executors.local import Here
+from untrain.runtime.executors.processes import Processes, begin
 from untrain.runtime.store import Store
 
 HERE = Path(__file__).parents[2]
@@ -197,7 +199,7 @@ def test_an_interrupt_while_a_worker_is_started_leaves_none_and_lets_signals_thr
     process = get_context("spawn").Process(target=time.sleep, args=(1000,))
     start = process.start
     if at == "tracker":
-        monkeypatch.setattr(crews.resource_tracker, "ensure_running", interrupted)
+        monkeypatch.setattr(processes.resource_tracker, "ensure_running", interrupted)
     else:
         monkeypatch.setattr(SpawnProcess, "start", lambda self: (start(), interrupted()))
     before, handler = signal.pthread_sigmask(signal.SIG_BLOCK, ()), signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -328,9 +330,9 @@ def test_a_word_for_no_crew_is_refused(on, told, tmp_path):
     [("ray", "ray"), ("ray=10.0.0.1:6379", "ray"), ("ray://h:1", "ray"), ("slurm", "slurm"), ("slurm-local", "slurm")],
 )
 def test_a_library_that_is_not_there_is_named_with_its_extra(on, extra, tmp_path, monkeypatch):
-    monkeypatch.setattr(asked, "find_spec", lambda name: None)
+    monkeypatch.setattr(arguments, "find_spec", lambda name: None)
     with pytest.raises(MissingExtra, match=rf"pip install 'untrain\[{extra}\]'"):
-        run.demo(tmp_path / "store", on=on)
+        demo.demo(tmp_path / "store", on=on)
 
 
 def test_what_cannot_be_spelled_is_not_sent_away(tmp_path):
@@ -340,7 +342,7 @@ def test_what_cannot_be_spelled_is_not_sent_away(tmp_path):
 
 def odd_one():
     """A method whose spelling names nothing."""
-    from untrain.core.roles import Unlearner
+    from untrain.unlearners.base import Unlearner
 
     class Homeless(Unlearner):
         """Nothing.

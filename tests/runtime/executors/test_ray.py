@@ -18,10 +18,11 @@ import ray
 from untrain import parse
 from untrain.commands import run
 from untrain.core.errors import BadInput, MissingExtra, RunFailed
-from untrain.experiments.jobs import Setting
+from untrain.experiments.comparison import Comparison
 from untrain.experiments.results import results
-from untrain.experiments.scheduler import Comparison, conduct
-from untrain.runtime.executors.processes import each
+from untrain.experiments.scheduler import conduct
+from untrain.experiments.setting import Setting
+from untrain.runtime.executors.base import each
 from untrain.runtime.executors.ray import RayCrew
 from untrain.runtime.store import Store
 

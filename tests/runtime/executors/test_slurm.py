@@ -10,7 +10,7 @@ pytest.importorskip("submitit", reason="submitit is not installed")
 
 from untrain.commands import run
 from untrain.core.errors import BadInput, RunFailed
-from untrain.runtime.executors.processes import each
+from untrain.runtime.executors.base import each
 from untrain.runtime.executors.slurm import SlurmCrew
 
 HERE = Path(__file__).parents[2]

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from untrain.core.errors import ModelError, SpecError
-from untrain.core.records import Examples
 from untrain.data.augmentations.resizedcrop import ResizedCrop
+from untrain.data.examples import Examples
 from untrain.data.readers.convert import examples
 from untrain.models.architectures.convnet import ConvNet
 from untrain.models.architectures.prepared import Prepared

@@ -10,12 +10,11 @@ from torch import nn
 
 from untrain.core.errors import NotFinite
 from untrain.core.metering import metered
-from untrain.core.records import Examples, take
+from untrain.data.examples import Examples, take
 from untrain.models.architectures.convnet import ConvNet
 from untrain.models.architectures.mlp import Mlp
 from untrain.models.inference import logits
-from untrain.training import descend as loop
-from untrain.training import linear_probe
+from untrain.training import descend, linear_probe
 from untrain.training.learners.train import Train
 from untrain.training.stacked import eligibility
 from untrain.training.stacked.stack import Member, Stack, groups, train_together
@@ -321,7 +320,7 @@ def test_frozen_batch_statistics_leave_features_constant():
 
 def test_nobody_but_the_loop_steps(monkeypatch):
     called = []
-    real = loop.step_size
-    monkeypatch.setattr(loop, "step_size", lambda *args: called.append(args) or real(*args))
+    real = descend.step_size
+    monkeypatch.setattr(descend, "step_size", lambda *args: called.append(args) or real(*args))
     trained(Train(model=Mlp(width=4), steps=STEPS), data(), drawn([50, 50]))
     assert len(called) == STEPS.epochs

@@ -11,7 +11,13 @@ from typing import Annotated, Any
 
 import typer
 
-from untrain.commands import run as commands
+from untrain.commands import catalog
+from untrain.commands import check as check_module
+from untrain.commands import demo as demo_module
+from untrain.commands import report as report_module
+from untrain.commands import run as run_module
+from untrain.commands import search as search_module
+from untrain.commands import store as store_module
 from untrain.commands.cli.audit import audit
 from untrain.commands.cli.localize import localize
 from untrain.commands.cli.memorize import memorize
@@ -57,11 +63,13 @@ def demo(
     """The main job, on the real images that scikit-learn carries: a privacy and a repair request."""
     if price:
         priced(
-            commands.price(commands.DEMO_SCENARIOS, commands.DEMO, home(store), seeds, oracles, seed, workers=workers, on=on),
+            run_module.price(
+                demo_module.DEMO_SCENARIOS, demo_module.DEMO, home(store), seeds, oracles, seed, workers=workers, on=on
+            ),
             as_json,
         )
         return
-    whole = commands.demo(home(store), out, seeds, oracles, seed, workers, images, spoken(), teller(), on)
+    whole = demo_module.demo(home(store), out, seeds, oracles, seed, workers, images, spoken(), teller(), on)
     finish(whole, as_json)
 
 
@@ -92,10 +100,10 @@ def run(
     how: dict[str, Any] = {"precision": precision, "compiled": compiled, "budget": budget, "on": on}
     if price:
         how["looks"] = looks
-        priced(commands.price(scenario, methods, home(store), seeds, oracles, seed, device, threads, workers, **how), as_json)
+        priced(run_module.price(scenario, methods, home(store), seeds, oracles, seed, device, threads, workers, **how), as_json)
         return
     folder = out or Path("untrain-run")
-    document = commands.run(
+    document = run_module.run(
         scenario, methods, home(store), folder, seeds, oracles, seed, device, threads, workers, images, spoken(), teller(),
         looks=looks, evaluators=evaluators or (), observe=observe or (), **how,
     )  # fmt: skip
@@ -118,7 +126,7 @@ def report(
     as_json: Json = False,
 ) -> None:
     """The scores and the page again, from stored arrays; no model, no GPU."""
-    finish(commands.report(runs or [], home(store), out, images, spoken(), evaluators or ()), as_json)
+    finish(report_module.report(runs or [], home(store), out, images, spoken(), evaluators or ()), as_json)
 
 
 @app.command()
@@ -143,7 +151,7 @@ def search(
     as_json: Json = False,
 ) -> None:
     """Choose values for a method's fields on validation data, without test data and, unless asked for, without oracles."""
-    document = commands.search(
+    document = search_module.search(
         scenario, method, home(store), out, trials, seeds, objective, over or (), seed, device, threads, workers, spoken(),
         teller("trials"), precision,
     )  # fmt: skip
@@ -153,31 +161,31 @@ def search(
 @app.command()
 def methods(as_json: Json = False) -> None:
     """The unlearners and recipes."""
-    listed(as_json, commands.methods, "unlearner", "recipe")
+    listed(as_json, catalog.methods, "unlearner", "recipe")
 
 
 @app.command()
 def localizers(as_json: Json = False) -> None:
     """The localizers: what finds the weights that hold a forget set."""
-    listed(as_json, commands.localizers, "localizer")
+    listed(as_json, catalog.localizers, "localizer")
 
 
 @app.command()
 def evaluators(as_json: Json = False) -> None:
     """The evaluators: what turns answers into scores."""
-    listed(as_json, commands.evaluators, "evaluator")
+    listed(as_json, catalog.evaluators, "evaluator")
 
 
 @app.command()
 def observers(as_json: Json = False) -> None:
     """The observers: what asks the models themselves for scores that answers do not tell."""
-    listed(as_json, commands.observers, "observer")
+    listed(as_json, catalog.observers, "observer")
 
 
 @app.command()
 def scenarios(as_json: Json = False) -> None:
     """The scenarios: data, model and request under a name."""
-    listed(as_json, commands.scenarios, "scenario", "request", "noise", "architecture")
+    listed(as_json, catalog.scenarios, "scenario", "request", "noise", "architecture")
 
 
 @app.command()
@@ -185,7 +193,7 @@ def show(
     name: Annotated[str, typer.Argument(help="A class, such as DEL, or a score, such as forget_gap.")], as_json: Json = False
 ) -> None:
     """One class or one score: what it is, its fields, its source."""
-    found = commands.show(name)
+    found = catalog.show(name)
     if as_json:
         show_json(found)
         return
@@ -207,7 +215,7 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Hold a method to what its role promises, for a plug-in's author."""
-    found = commands.check(name)
+    found = check_module.check(name)
     broken = [f for f in found if f["error"]]
     if as_json:
         show_json(found)
@@ -230,7 +238,7 @@ def store(
     as_json: Json = False,
 ) -> None:
     """How large the store is and what it holds; prunes it when asked."""
-    found = commands.store(home(store), prune, older_than, verify)
+    found = store_module.store(home(store), prune, older_than, verify)
     if as_json:
         show_json(found)
     else:

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from untrain.core.fields import Count
 from untrain.data.augmentations.base import Augment
-from untrain.training.steps import Count
 
 
 class Crop(Augment):

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from untrain.core.fields import Share
 from untrain.data.augmentations.base import Augment
-from untrain.training.steps import Share
 
 
 class Mirror(Augment):

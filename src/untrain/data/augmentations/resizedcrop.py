@@ -10,8 +10,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from untrain.core.fields import Count, Keep
 from untrain.data.augmentations.base import Augment
-from untrain.training.steps import Count, Keep
 
 Array = np.ndarray[tuple[int], np.dtype[np.float64]]
 TRIES = 10

@@ -10,9 +10,9 @@ import torch
 from pydantic import Field
 
 from untrain.core.errors import DataError
-from untrain.core.records import Examples
-from untrain.core.roles import Noise
-from untrain.training.steps import Keep
+from untrain.core.fields import Keep
+from untrain.data.examples import Examples
+from untrain.data.noise.base import Noise
 
 SALT = 0xF11B
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from untrain.core.errors import DataError, MissingExtra
-from untrain.core.records import Examples
+from untrain.data.examples import Examples
 from untrain.data.on_disk import OnDisk, opened, pieces
 from untrain.data.readers.array_cache import loaded, written
 from untrain.data.readers.parquet import Parquet

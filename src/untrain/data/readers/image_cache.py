@@ -12,7 +12,7 @@ import numpy as np
 
 from untrain.core.atomic_write import beside
 from untrain.core.errors import DataError
-from untrain.core.records import Examples
+from untrain.data.examples import Examples
 from untrain.data.on_disk import OnDisk, opened
 from untrain.data.readers.array_cache import intact, written
 from untrain.data.readers.convert import checked

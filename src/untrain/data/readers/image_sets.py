@@ -16,11 +16,11 @@ import numpy as np
 
 from untrain.core.code_digest import file_digest
 from untrain.core.errors import DataError
-from untrain.core.records import Data, Examples, take
-from untrain.core.roles import Noise
+from untrain.data.examples import Examples, take
+from untrain.data.noise.base import Noise
 from untrain.data.readers.convert import checked, reader
 from untrain.data.readers.image_cache import decoded
-from untrain.data.splits import Rows, balanced, stratified
+from untrain.data.splits import Data, Rows, balanced, stratified
 
 SPLIT_SEED = 0
 Pick = Callable[[Rows], Rows]

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 
 from untrain.core.errors import RequestError
-from untrain.core.population import MEMORIZATION
-from untrain.core.records import Examples
+from untrain.data.examples import MEMORIZATION, Examples
 from untrain.data.readers.id_files import NUMPY, content, numbers, text_of
 from untrain.data.readers.numpy_errors import DAMAGED, why
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from untrain.core.errors import RequestError
-from untrain.core.records import Examples
+from untrain.data.examples import Examples
 
 
 def share(train: Examples, fraction: float, classes: Sequence[int]) -> tuple[np.ndarray[Any, Any], int]:

@@ -12,8 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from untrain.core.errors import RequestError
-from untrain.core.population import MEMORIZATION
-from untrain.core.records import Examples
+from untrain.data.examples import MEMORIZATION, Examples
 from untrain.data.readers.score_files import scores
 from untrain.data.requests._fraction import share
 

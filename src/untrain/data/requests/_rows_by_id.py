@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from untrain.core.errors import RequestError
-from untrain.core.records import Examples
+from untrain.data.examples import Examples
 
 
 def bearers(train: Examples, wanted: Sequence[Any], where: str) -> np.ndarray[Any, Any]:

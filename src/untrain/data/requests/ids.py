@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from untrain.core.records import Examples
-from untrain.core.roles import Request
+from untrain.data.examples import Examples
 from untrain.data.readers.id_files import numbers, read
 from untrain.data.requests._rows_by_id import bearers
+from untrain.data.requests.base import Request
 
 
 class Ids(Request):

@@ -7,11 +7,10 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from untrain.core.population import Ensemble
-from untrain.core.records import Examples
-from untrain.core.roles import Request
+from untrain.core.fields import Keep
+from untrain.data.examples import Examples
 from untrain.data.requests._ranking import LEAST, Others, Ranking, ranked
-from untrain.training.steps import Keep
+from untrain.data.requests.base import Ensemble, Request
 
 
 class LeastMemorized(Request):

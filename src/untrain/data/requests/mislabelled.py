@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from untrain.core.errors import RequestError
-from untrain.core.records import Examples
-from untrain.core.roles import Request
+from untrain.data.examples import Examples
+from untrain.data.requests.base import Request
 
 
 class Mislabelled(Request):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from untrain.core.errors import RequestError
-from untrain.core.prints import fingerprint
-from untrain.core.records import Examples, ForgetRequest, take
-from untrain.core.roles import Request
+from untrain.data.examples import Examples, take
+from untrain.data.fingerprint import fingerprint
+from untrain.data.requests.base import ForgetRequest, Request
 
 
 def request(train: Examples, by: Request) -> ForgetRequest:

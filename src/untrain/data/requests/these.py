@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from untrain.core.records import Examples
-from untrain.core.roles import Request
+from untrain.data.examples import Examples
 from untrain.data.requests._rows_by_id import bearers
+from untrain.data.requests.base import Request
 
 
 class These(Request):

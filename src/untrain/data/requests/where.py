@@ -8,9 +8,9 @@ import numpy as np
 from pydantic import AfterValidator
 
 from untrain.core.errors import RequestError
-from untrain.core.records import Examples
-from untrain.core.roles import Request
+from untrain.data.examples import Examples
 from untrain.data.requests._condition import checked, holds
+from untrain.data.requests.base import Request
 
 
 class Where(Request):

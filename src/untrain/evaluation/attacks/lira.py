@@ -7,12 +7,12 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from untrain.core.records import Observation
+from untrain.core.fields import Positive
 from untrain.evaluation.attacks._held_out import Tried, abouts, parts_for
 from untrain.evaluation.base import About, Array, Evaluator, Measured, Prepared
+from untrain.evaluation.observation import Observation
 from untrain.maths.likelihood_ratio import FLOOR, Gaussians, Variance, folds, gaussians, log_ratios, standardized, without
 from untrain.maths.logits import margins
-from untrain.training.steps import Positive
 
 _ONLINE = "needs original models; sees only what makes a model like the originals, as a damage of another kind is not"
 _OFFLINE = "asks only whether margins are larger than the oracles'; all margins larger by a little count as much as a few by a lot"

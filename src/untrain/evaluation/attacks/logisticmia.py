@@ -8,11 +8,11 @@ from typing import ClassVar
 import numpy as np
 from sklearn.model_selection import StratifiedShuffleSplit
 
-from untrain.core.records import Observation
+from untrain.core.fields import Count
 from untrain.evaluation.base import About, Array, Evaluator, Measure, Measured, Part, Prepared
+from untrain.evaluation.observation import Observation
 from untrain.maths.logistic_regression import logistic
 from untrain.maths.logits import losses
-from untrain.training.steps import Count
 
 _MEANS = "accuracy of a logistic regression on losses in telling forget from test examples, mean over splits"
 _WEAK = "one threshold for all examples, learned on the forget set itself; it sees a difference of means and little else"

@@ -8,13 +8,13 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
-from untrain.core.records import Observation
+from untrain.core.fields import Count, Share
 from untrain.evaluation.attacks._held_out import Tried, abouts, parts_for
 from untrain.evaluation.base import About, Array, Evaluator, Measured, Prepared
+from untrain.evaluation.observation import Observation
 from untrain.maths.likelihood_ratio import folds, without
 from untrain.maths.logits import losses
 from untrain.maths.relative_likelihood import marginals, means, relative
-from untrain.training.steps import Count, Share
 
 _WEAK = "compares with test examples, so it is coarse where these are few, and blind to what changes all answers alike"
 

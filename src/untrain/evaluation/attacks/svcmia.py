@@ -8,11 +8,11 @@ from typing import ClassVar, Literal
 import numpy as np
 from sklearn.svm import SVC
 
-from untrain.core.records import Observation
+from untrain.core.fields import Count
 from untrain.evaluation.base import About, Array, Evaluator, Measure, Measured, Part, Prepared
+from untrain.evaluation.observation import Observation
 from untrain.maths.logits import correct, log_probabilities, of_label
 from untrain.maths.prediction_entropy import entropies, modified_entropies, reference_entropies
-from untrain.training.steps import Count
 
 _FEATURES = {
     "correctness": "whether the answer is right",

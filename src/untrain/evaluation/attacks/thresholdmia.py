@@ -7,9 +7,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from untrain.core.records import Observation
 from untrain.evaluation.attacks._held_out import LOW, MARGIN, few
 from untrain.evaluation.base import About, Array, Evaluator, Measure, Measured, Part, Prepared, Rate
+from untrain.evaluation.observation import Observation
 from untrain.maths.logits import log_probabilities, of_label
 from untrain.maths.prediction_entropy import entropies, modified_entropies
 from untrain.maths.roc import best_cut, mean_curve, placements

@@ -8,12 +8,12 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from untrain.core.records import Observation
+from untrain.core.fields import Positive
 from untrain.evaluation.attacks._held_out import Tried, abouts
 from untrain.evaluation.base import About, Array, Evaluator, Measure, Measured, Part, Prepared
+from untrain.evaluation.observation import Observation
 from untrain.maths.likelihood_ratio import FLOOR, Variance, calls, in_sample, leave_one_out, ulira
 from untrain.maths.logits import margins
-from untrain.training.steps import Positive
 
 _WEAK = "needs several unlearned models; says that they differ from oracles and not in which direction; weak where models are few"
 _ODD = "betrays: one forget example tells an unlearned model from a retrained one better than by chance, whatever the direction"

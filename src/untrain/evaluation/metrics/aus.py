@@ -7,8 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from untrain.core.records import Observation
 from untrain.evaluation.base import About, Array, Evaluator, Formula, Measure, Measured, Part, Prepared
+from untrain.evaluation.observation import Observation
 from untrain.maths.logits import correct
 
 _FORM = "(1 - (A_or - A_t)) / (1 + D), A_or the run's own original"

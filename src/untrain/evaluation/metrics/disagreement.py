@@ -7,8 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from untrain.core.records import SIDES, Observation
 from untrain.evaluation.base import About, Array, Evaluator, Measure, Measured, Part, Prepared
+from untrain.evaluation.observation import SIDES, Observation
 
 _IDEAL = "what oracles score against other oracles: retraining twice does not answer alike either"
 _WEAK = "sees the answer and not how sure it is; two models that err alike agree"

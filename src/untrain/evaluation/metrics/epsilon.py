@@ -8,8 +8,8 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
-from untrain.core.records import Observation
 from untrain.evaluation.base import About, Array, Evaluator, Formula, Measure, Measured, Part, Prepared
+from untrain.evaluation.observation import Observation
 from untrain.maths.bounds import epsilon_shown, shared, threshold
 from untrain.maths.logits import margins
 

@@ -8,8 +8,8 @@ from typing import ClassVar
 import numpy as np
 from scipy.special import softmax
 
-from untrain.core.records import SIDES, Observation
 from untrain.evaluation.base import About, Array, Evaluator, Measure, Measured, Part, Prepared
+from untrain.evaluation.observation import SIDES, Observation
 from untrain.maths.divergence import entropy, jensen_shannon
 
 _IDEAL = "what oracles score against other oracles"

@@ -7,11 +7,11 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from untrain.core.records import SIDES, Observation
+from untrain.core.fields import Count, Positive
 from untrain.evaluation.base import About, Array, Evaluator, Measure, Measured, Part, Prepared
+from untrain.evaluation.observation import SIDES, Observation
 from untrain.maths.divergence import Bins, histogram_kl
 from untrain.maths.logits import margins
-from untrain.training.steps import Count, Positive
 
 _IDEAL = "0; with few models no better than its floor can be had"
 _WEAK = "strongly biased when models are few: read it next to its floor, and never across numbers of models"

@@ -7,8 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from untrain.core.records import Observation
 from untrain.evaluation.base import About, Array, Evaluator, Measure, Measured, Part, Prepared
+from untrain.evaluation.observation import Observation
 from untrain.maths.conformal import excess, tails
 from untrain.maths.logits import margins
 

@@ -7,8 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from untrain.core.records import SIDES, Observation
 from untrain.evaluation.base import About, Array, Evaluator, Formula, Measure, Measured, Part, Prepared
+from untrain.evaluation.observation import SIDES, Observation
 from untrain.maths.logits import correct
 
 

@@ -10,13 +10,13 @@ import numpy as np
 from scipy.special import softmax
 from torch import nn
 
-from untrain.core.records import take
+from untrain.core.fields import Count
+from untrain.data.examples import take
 from untrain.evaluation.base import About, Array, Measure, Measured, Part, Prepared
 from untrain.evaluation.observers.base import Observer, Sight, forgets
 from untrain.maths.representation_distance import cka, distances
 from untrain.models.features import features
 from untrain.models.inference import logits
-from untrain.training.steps import Count
 
 _WEAK = (
     "what the units of independently trained networks compute is not aligned, so that two retrained models lie far apart too: "

@@ -11,12 +11,15 @@ import numpy as np
 from torch import nn
 
 from untrain.core.precision import computing
-from untrain.core.records import Examples, Observation, Task
-from untrain.core.roles import sealed
+from untrain.core.seeds import sealed
 from untrain.core.spec import Spec
+from untrain.data.examples import Examples
 from untrain.evaluation.base import About, Array, Measured, Prepared
+from untrain.evaluation.observation import Observation
+from untrain.models import compatibility
 from untrain.models.compatibility import check_fit
-from untrain.training import guard as guards
+from untrain.models.tasks.base import Task
+from untrain.training import guard
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,8 +71,8 @@ class Observer(Spec, role=True):
             BrokenPromise: the model was written to.
             NotFinite: a loss or an answer is NaN or infinite.
         """
-        guards.check_shaped(model)
-        with sealed(model, sight.seed), guards.lent(type(self).__name__, model), computing():
+        compatibility.check_shaped(model)
+        with sealed(model, sight.seed), guard.lent(type(self).__name__, model), computing():
             check_fit(model.eval(), sight.task, sight.forget)
             return np.asarray(self.look(model, sight), dtype=np.float32)
 

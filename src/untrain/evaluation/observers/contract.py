@@ -7,11 +7,12 @@ from functools import lru_cache
 import numpy as np
 from torch import nn
 
+from untrain.core.contract import hold, scatter, steady
 from untrain.evaluation.base import Array, Prepared
 from untrain.evaluation.observers.base import Observer, Sight
 from untrain.evaluation.scoring.resampling import number
 from untrain.models.inference import logits
-from untrain.training.toy import hold, marked, scatter, small, steady, undone
+from untrain.training.toy import marked, small, undone
 
 
 def scene() -> tuple[nn.Module, nn.Module, Sight]:

@@ -11,13 +11,13 @@ import numpy as np
 from pydantic import Field
 from torch import Tensor, nn
 
-from untrain.core.records import Batch, Plan
 from untrain.data.batching import count
-from untrain.data.examples import walk
+from untrain.data.examples import Batch, walk
 from untrain.evaluation.base import About, Array, Formula, Measure, Measured, Part, Prepared
 from untrain.evaluation.observers.base import Observer, Sight
 from untrain.maths.logits import correct, losses
 from untrain.models.inference import logits
+from untrain.training.batch_plan import Plan
 from untrain.training.descend import descend
 from untrain.training.steps import Constant, Steps, epochs_of
 

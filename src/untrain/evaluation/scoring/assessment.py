@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from untrain.core.records import Observation
 from untrain.evaluation.base import Array, Evaluator, Score, Verdict
+from untrain.evaluation.observation import Observation
 from untrain.evaluation.scoring.hypothesis_tests import LEVEL, Case, blinded, can_decide, verdicts
 from untrain.evaluation.scoring.intervals import compare
 from untrain.evaluation.scoring.wording import sentence

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from untrain.core.records import Observation
 from untrain.evaluation.base import Array
+from untrain.evaluation.observation import Observation
 from untrain.evaluation.scoring.hypothesis_tests import LEVEL, SPLITS, can_decide
 from untrain.maths import permutation
 from untrain.maths.logits import correct

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from untrain.core.records import Observation
 from untrain.evaluation.base import About, Array, Evaluator, Prepared, Verdict
+from untrain.evaluation.observation import Observation
 from untrain.evaluation.scoring.effect_size import Estimate, of_groups, of_models
 from untrain.evaluation.scoring.resampling import aims_at_zero, joint, number, per_model
 from untrain.maths import permutation

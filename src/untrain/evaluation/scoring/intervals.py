@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 from scipy import stats
 
-from untrain.core.records import Observation, Trial
 from untrain.evaluation.base import About, Array, Evaluator, Formula, Measured, Prepared, Score
+from untrain.evaluation.observation import Observation, Trial
 from untrain.evaluation.scoring.resampling import aims_at_zero, cut, drawn, joint, number, per_model, resampled, tables
 from untrain.maths import bootstrap
 

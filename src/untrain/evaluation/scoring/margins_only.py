@@ -7,8 +7,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from untrain.core.records import SIDES, Observation
 from untrain.evaluation.base import Array, Evaluator, Formula, Measure, Measured, Prepared, Rate
+from untrain.evaluation.observation import SIDES, Observation
 from untrain.maths.logits import margins
 
 MORE = "only margins were given, and this score needs whole logits"

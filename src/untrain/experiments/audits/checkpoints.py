@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from untrain.core.errors import DataError, ModelError
-from untrain.experiments.jobs import Scene
+from untrain.experiments.scene import Scene
 from untrain.models.compatibility import check_fit
 from untrain.training.problem import task_of
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from untrain.core.errors import DataError
-from untrain.core.prints import array_digest
+from untrain.data.fingerprint import array_digest
 from untrain.evaluation.scoring.margins_only import embedded
 from untrain.evaluation.validation import alike, answers, ids_of, labels_of, observation, one_each, sides_of, varied
 from untrain.experiments.audits.array_files import answers_in, column_in, sides_in

@@ -10,13 +10,15 @@ import torch
 
 from untrain.core.errors import DataError
 from untrain.core.precision import computing
-from untrain.core.prints import array_digest, fingerprint
+from untrain.data.fingerprint import array_digest, fingerprint
 from untrain.evaluation.validation import answers, varied
 from untrain.experiments.audits.checkpoints import loaded, state_in
 from untrain.experiments.audits.populations import Frame, Given
-from untrain.experiments.jobs import Scene, Setting, ask, engine, keep
+from untrain.experiments.jobs import ask, engine, keep
 from untrain.experiments.run_record import Sizes, asked, facts, words
-from untrain.runtime.executors.processes import threads
+from untrain.experiments.scene import Scene
+from untrain.experiments.setting import Setting
+from untrain.runtime.executors.base import threads
 from untrain.runtime.store import Entry, Store, key_of
 
 

@@ -8,17 +8,16 @@ from typing import Any
 import numpy as np
 
 from untrain.core.errors import DataError
-from untrain.core.population import Population
-from untrain.core.records import Examples
-from untrain.core.roles import Learner
-from untrain.data.examples import joined
+from untrain.data.examples import Examples, joined
 from untrain.data.readers.convert import examples
 from untrain.experiments.populations.pairs import Pair
 from untrain.experiments.populations.populate import finished, populate
+from untrain.experiments.populations.population import Population
 from untrain.experiments.populations.strategy import Together
 from untrain.experiments.populations.subsets import Subsets, drawn
-from untrain.runtime.executors.processes import Crew
+from untrain.runtime.executors.base import Crew
 from untrain.runtime.store import Store
+from untrain.training.base import Learner
 
 DEFAULT = Subsets()
 

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 
 from untrain.core.errors import BadInput
-from untrain.core.records import Examples, batch_of
 from untrain.data.batching import in_order
+from untrain.data.examples import Examples, batch_of
 from untrain.training.stacked.stack import Member
 
 Pair = tuple[Sequence[int], int]

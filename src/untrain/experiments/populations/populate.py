@@ -13,18 +13,20 @@ from torch import nn
 
 from untrain.core.code_digest import code_digest
 from untrain.core.errors import BadInput, DataError
-from untrain.core.records import Examples
-from untrain.core.roles import Learner
 from untrain.core.spec import canonical, sources
+from untrain.data.examples import Examples
+from untrain.data.fingerprint import print_of
 from untrain.data.on_disk import OnDisk
 from untrain.data.readers.convert import examples
-from untrain.experiments.jobs import engine, network_of, print_of
+from untrain.experiments.jobs import engine
 from untrain.experiments.populations import worker as works
 from untrain.experiments.populations.pairs import Pair, checked, prints
 from untrain.experiments.populations.strategy import How, Together, decide, units, working
 from untrain.experiments.populations.worker import Array, Made, Work, laid, scratch
-from untrain.runtime.executors.processes import Crew, each
+from untrain.experiments.scene import network_of
+from untrain.runtime.executors.base import Crew, each
 from untrain.runtime.store import Store, key_of
+from untrain.training.base import Learner
 from untrain.training.stacked.stack import Member
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -10,8 +11,7 @@ import numpy as np
 from untrain.attribution import memorization as leave_out
 from untrain.attribution.memorization import Owed
 from untrain.core.errors import BadInput, suggest
-from untrain.core.population import Population
-from untrain.core.records import Observation
+from untrain.evaluation.observation import Observation
 from untrain.maths import logits as derived
 
 Array = np.ndarray[Any, Any]
@@ -113,3 +113,31 @@ def observations(population: Population, forget: Sequence[int]) -> tuple[Observa
         return Observation(population.logits[models], population.labels, population.true, side, population.ids)
 
     return of(np.asarray(held.all(1))), of(np.asarray(~held.any(1)))
+
+
+@dataclass(frozen=True, eq=False)
+class Population:
+    """What m models answered on n training examples, of which each saw a part, and on further test examples.
+
+    It serves, without another model being trained:
+
+    - memorization and influence: ``logits`` and ``seen``; two models of each kind for an example at least;
+    - LiRA and RMIA: margins or probabilities of an example under the models that saw it and under those that did not;
+    - datamodels: ``seen`` is the design matrix, margins are what is regressed on it;
+    - audits: models that saw none of a forget set, and models that saw all of it, when ``Subsets(units=...)`` drew it whole.
+
+    Args:
+        logits: answers in eval mode, float32 (m, n + tests, c), training examples first; may be memory-mapped.
+        seen: whether a model was trained on a training example, bool (m, n).
+        labels: labels as given, (n + tests,).
+        true: labels before noise was planted where they are known, else those given, (n + tests,).
+        ids: ids of the examples, (n + tests,).
+        seeds: of the models, (m,).
+    """
+
+    logits: np.ndarray[Any, Any]
+    seen: np.ndarray[Any, Any]
+    labels: np.ndarray[Any, Any]
+    true: np.ndarray[Any, Any]
+    ids: np.ndarray[Any, Any]
+    seeds: np.ndarray[Any, Any]

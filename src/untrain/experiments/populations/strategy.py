@@ -11,12 +11,14 @@ import numpy as np
 import torch
 
 from untrain.core.errors import BadInput, suggest
-from untrain.core.records import Examples, take
-from untrain.core.roles import Learner
 from untrain.core.spec import sendable
+from untrain.data.examples import Examples, take
 from untrain.experiments.populations.worker import Kind
-from untrain.runtime.executors.processes import Crew, Here, Processes, cores
+from untrain.runtime.executors.base import Crew, cores
+from untrain.runtime.executors.local import Here
+from untrain.runtime.executors.processes import Processes
 from untrain.training import linear_probe
+from untrain.training.base import Learner
 from untrain.training.learners.train import Train
 from untrain.training.problem import task_of
 from untrain.training.stacked import eligibility

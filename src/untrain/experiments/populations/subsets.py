@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from untrain.core.errors import BadInput, suggest
-from untrain.experiments.jobs import seed_of
+from untrain.core.seeds import seed_of
 
 Array = np.ndarray[Any, Any]
 Scheme = Literal["balanced", "bernoulli"]

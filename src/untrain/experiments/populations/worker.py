@@ -16,15 +16,15 @@ import numpy as np
 import torch
 
 from untrain.core.errors import NotFinite, RunFailed
-from untrain.core.metering import metered
+from untrain.core.metering import Cost, metered
 from untrain.core.precision import computing
-from untrain.core.prints import arrays
-from untrain.core.records import Cost, Examples, take
-from untrain.core.roles import Learner
+from untrain.data.examples import Examples, take
 from untrain.data.on_disk import OnDisk
 from untrain.models.compatibility import check_fit
 from untrain.models.inference import logits
+from untrain.models.state import arrays
 from untrain.training import linear_probe
+from untrain.training.base import Learner
 from untrain.training.problem import task_of
 from untrain.training.stacked.stack import Member, check_answers, train_together
 

@@ -6,12 +6,16 @@ import numpy as np
 import torch
 from sklearn.datasets import load_digits
 
-from untrain.core.records import Data, Examples, take
-from untrain.core.roles import Architecture, Learner, Noise, Request, Scenario
 from untrain.data.augmentations.base import Augment
+from untrain.data.examples import Examples, take
+from untrain.data.noise.base import Noise
+from untrain.data.requests.base import Request
 from untrain.data.requests.random import Random
-from untrain.data.splits import stratified
+from untrain.data.splits import Data, stratified
+from untrain.experiments.scenarios.base import Scenario
+from untrain.models.architectures.base import Architecture
 from untrain.models.architectures.convnet import ConvNet
+from untrain.training.base import Learner
 from untrain.training.learners.train import Train
 from untrain.training.steps import Steps
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from untrain.core.records import Data
-from untrain.core.roles import Architecture, Learner, Noise, Request, Scenario
+from untrain.core.fields import Count
 from untrain.data.augmentations.base import Augment
+from untrain.data.noise.base import Noise
 from untrain.data.readers.image_sets import Published, Taken, published
+from untrain.data.requests.base import Request
 from untrain.data.requests.random import Random
+from untrain.data.splits import Data
+from untrain.experiments.scenarios.base import Scenario
+from untrain.models.architectures.base import Architecture
 from untrain.models.architectures.convnet import ConvNet
+from untrain.training.base import Learner
 from untrain.training.learners.train import Train
-from untrain.training.steps import Count, Steps
+from untrain.training.steps import Steps
 
 SOURCE = Published(hub="zalando-datasets/fashion_mnist", classes=10)
 

@@ -12,15 +12,19 @@ from pydantic import BeforeValidator
 from torch import nn
 
 from untrain.core.errors import DataError, RequestError
-from untrain.core.prints import array_digest
-from untrain.core.records import Data, Examples, take
-from untrain.core.roles import Architecture, Learner, Noise, Request, Scenario
 from untrain.data.augmentations.base import Augment
+from untrain.data.examples import Examples, take
+from untrain.data.fingerprint import array_digest
+from untrain.data.noise.base import Noise
 from untrain.data.on_disk import OnDisk
 from untrain.data.readers.convert import examples
 from untrain.data.readers.parquet import Parquet
+from untrain.data.requests.base import Request
 from untrain.data.requests.random import Random
-from untrain.data.splits import Rows
+from untrain.data.splits import Data, Rows
+from untrain.experiments.scenarios.base import Scenario
+from untrain.models.architectures.base import Architecture
+from untrain.training.base import Learner
 from untrain.training.learners.train import Train
 from untrain.training.steps import Steps
 

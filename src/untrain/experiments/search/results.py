@@ -4,38 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
-from untrain.core.errors import BadInput
 from untrain.core.search_space import Choices, Dimension
-from untrain.experiments.jobs import Setting
-from untrain.experiments.publish import lay, writable
-from untrain.experiments.scheduler import Comparison, workers_for
-from untrain.experiments.search.study import ENDED, Hunt, Open, hunted, untouched
-from untrain.runtime.progress import Tell
-from untrain.runtime.store import Store
+from untrain.experiments.search.study import ENDED, Open, untouched
 
 Document = dict[str, Any]
 COLUMNS = (
     "number", "state", "value", "valid", "alike", "forget", "oracle_forget", "share_of_retraining", "seconds", "models", "error",
 )  # fmt: skip
-
-
-def sought(
-    hunt: Hunt, setting: Setting, store: str | Path, out: str | Path | None, workers: int, command: str, tell: Tell | None
-) -> Document:
-    """Search, and write search.json and search.csv into ``out``."""
-    if workers < 1:
-        raise BadInput(f"workers={workers}: at least 1 is needed")
-    writable(out)
-    count = min(workers, workers_for([Comparison(hunt.scenario, (hunt.method,))], setting.device, setting.threads))
-    found = document(hunted(hunt, setting, Store(store), count, tell), command)
-    if out is not None:
-        lay(Path(out), {"search.json": json.dumps(found, indent=1, allow_nan=False), "search.csv": csv_of(found)})
-    return found
 
 
 def document(at: Open, command: str = "") -> Document:

@@ -11,9 +11,10 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from untrain.core.errors import SpecError, suggest
-from untrain.core.roles import Localized, Localizer, Recipe, Unlearner
 from untrain.core.search_space import Choices, Dimension, Over, Range
 from untrain.core.spec import Spec, parse
+from untrain.localizers.base import Localizer
+from untrain.unlearners.base import Localized, Recipe, Unlearner
 
 Space = dict[str, Dimension]
 _BOUNDS = ("ge", "gt", "le", "lt")

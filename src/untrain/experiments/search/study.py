@@ -5,24 +5,25 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from untrain.core.errors import BadInput, MissingExtra, RunFailed
-from untrain.core.roles import Scenario
-from untrain.core.spec import canonical, digest, sendable, sources
+from untrain.core.errors import BadInput, MissingExtra
+from untrain.core.spec import canonical, digest, sources
+from untrain.experiments.comparison import Comparison
 from untrain.experiments.draw_request import chooser
-from untrain.experiments.jobs import Method, Scene, Setting, engine
+from untrain.experiments.jobs import Method, engine
 from untrain.experiments.price import Price, before
-from untrain.experiments.scheduler import Comparison
+from untrain.experiments.scenarios.base import Scenario
+from untrain.experiments.scene import Scene
 from untrain.experiments.search.objectives import Aim, Parts, aim_of
 from untrain.experiments.search.space import Space, space, start_of, with_values
 from untrain.experiments.search.trials import Ground, accuracies, attempt, open_ground, share_of_retraining, start
-from untrain.runtime.executors.processes import Crew, Here, Processes, threads
+from untrain.experiments.setting import Setting
+from untrain.runtime.executors.base import Crew, threads
 from untrain.runtime.progress import Progress, Tell
 from untrain.runtime.store import Entry, Store
 from untrain.unlearners.nothing import Nothing
@@ -239,28 +240,3 @@ def teller(at: Open, tell: Tell | None) -> Callable[[Told | None], None]:
         tell(Progress(last, at.hunt.trials, f"{at.aim.label}: {best}; {newest}", gone, rest))
 
     return told
-
-
-def hunted(hunt: Hunt, setting: Setting, store: Store, workers: int = 1, tell: Tell | None = None) -> Open:
-    """Search until there are as many trials as asked for.
-
-    Raises:
-        MissingExtra: optuna is not installed.
-        BadInput: the scenario or its request cannot be met.
-        RunFailed: no trial was finished, or workers died.
-    """
-    alone = workers == 1 or not sendable(hunt.scenario)
-    with closing(Here(setting.threads) if alone else Processes(workers, setting.threads)) as hands:
-        at = opened(hunt, setting, store, hands, tell)
-    told = teller(at, tell)
-    if workers == 1:
-        turns(at, told)
-    else:
-        from untrain.experiments.search.workers import crew
-
-        crew(at, workers, told)
-    rows = at.study.told()
-    if not any(t.state == "done" for t in rows):
-        errors = [t.facts["error"] for t in rows if t.state == "failed"]
-        raise RunFailed(f"all {len(errors)} trials failed; the first: {errors[0]}")
-    return at

@@ -12,14 +12,20 @@ import torch
 from untrain.core.errors import BadInput, DataError, RunFailed, UntrainError
 from untrain.core.metering import metered
 from untrain.core.precision import computing
-from untrain.core.prints import arrays
-from untrain.core.records import Examples, ForgetRequest, take, to_device
-from untrain.core.roles import Learner, Scenario
+from untrain.core.seeds import seed_of
 from untrain.core.spec import canonical, sources
+from untrain.data.examples import Examples, take, to_device
+from untrain.data.fingerprint import print_of
+from untrain.data.requests.base import ForgetRequest
 from untrain.data.requests.resolve import request
-from untrain.experiments.jobs import Choose, Method, Setting, engine, network_of, print_of, seed_of
+from untrain.experiments.jobs import Method, engine
+from untrain.experiments.scenarios.base import Scenario
+from untrain.experiments.scene import Choose, network_of
+from untrain.experiments.setting import Setting
 from untrain.models.inference import logits
+from untrain.models.state import arrays
 from untrain.runtime.store import Entry, Store, key_of
+from untrain.training.base import Learner
 from untrain.training.problem import problem, task_of
 
 

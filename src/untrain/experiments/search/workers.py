@@ -9,8 +9,8 @@ from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
 from untrain.core.errors import RunFailed, UntrainError
-from untrain.experiments.jobs import Setting
 from untrain.experiments.search.study import Hunt, Open, left, opened, turns
+from untrain.experiments.setting import Setting
 from untrain.runtime.executors.processes import begin, watch_parent
 from untrain.runtime.store import Store
 

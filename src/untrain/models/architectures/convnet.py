@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import nn
 
-from untrain.core.roles import Architecture
-from untrain.training.steps import Count
+from untrain.core.fields import Count
+from untrain.models.architectures.base import Architecture
 
 
 class ConvNet(Architecture):

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from untrain.core.errors import MissingExtra, ModelError, SpecError
-from untrain.core.roles import Architecture
-from untrain.training.steps import Count
+from untrain.core.fields import Count
+from untrain.models.architectures.base import Architecture
 
 OWN = {"num_labels": "the data", "id2label": "the data", "label2id": "the data", "image_size": "size=... or the data"}
 NOTE = "untrain_pixels"  # in config.json: how a model's pixels are prepared, so that save_pretrained keeps it

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 from torch import nn
 
-from untrain.core.roles import Architecture
-from untrain.training.steps import Count
+from untrain.core.fields import Count
+from untrain.models.architectures.base import Architecture
 
 NORMS = {"batch": nn.BatchNorm1d, "layer": nn.LayerNorm}
 

@@ -8,8 +8,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from untrain.core.errors import ModelError, SpecError
-from untrain.core.roles import Architecture
-from untrain.training.steps import Count, Positive
+from untrain.core.fields import Count, Positive
+from untrain.models.architectures.base import Architecture
 
 
 class Prepared(Architecture):

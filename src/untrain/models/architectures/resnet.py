@@ -7,8 +7,8 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from untrain.core.roles import Architecture
-from untrain.training.steps import Count
+from untrain.core.fields import Count
+from untrain.models.architectures.base import Architecture
 
 BLOCKS = {10: (1, 1, 1, 1), 18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3)}
 

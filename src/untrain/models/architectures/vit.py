@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from untrain.core.errors import ModelError
-from untrain.core.roles import Architecture
-from untrain.training.steps import Count
+from untrain.core.fields import Count
+from untrain.models.architectures.base import Architecture
 
 # By how much each of four copies of the image is moved: (right, down), in pixels or in halves of a patch.
 SIDES = ((1, 0), (-1, 0), (0, 1), (0, -1))

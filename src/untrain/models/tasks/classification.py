@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from untrain.core.errors import ModelError
-from untrain.core.records import Batch
 from untrain.core.spec import Spec
+from untrain.data.examples import Batch
 
 
 class Classification(Spec):

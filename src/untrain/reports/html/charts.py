@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from untrain.core.records import Observation
+from untrain.evaluation.observation import Observation
 from untrain.maths.logits import correct, margins
 from untrain.reports import formatting
 from untrain.reports.formatting import PERCENT

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from untrain.core.records import Observation
+from untrain.evaluation.observation import Observation
 from untrain.reports import formatting
 from untrain.reports.html import data_uris
 from untrain.reports.html.charts import Answers

@@ -14,9 +14,9 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from untrain.core.describe import entry, source, summary
+from untrain.core.describe import source, summary
+from untrain.evaluation.glossary import entry, scorers
 from untrain.evaluation.scoring.hypothesis_tests import LEVEL
-from untrain.experiments.results import Material, scorers
 from untrain.reports import formatting, verdicts
 from untrain.reports.headings import heading
 from untrain.reports.html import charts as figures
@@ -25,6 +25,7 @@ from untrain.reports.html.all_scores import every
 from untrain.reports.html.chart_spec import Chart
 from untrain.reports.html.group_table import payers
 from untrain.reports.html.summary import opening
+from untrain.reports.material import Material
 
 NO_PLOTLY = "The charts are missing: plotly was not installed when this page was written (pip install 'untrain[figures]')."
 
@@ -210,7 +211,8 @@ def methods(key: str, material: Material, drawn: Drawn) -> list[dict[str, Any]]:
             for kind, sentence in verdicts.looked_for(rows[method]).items()
         }  # fmt: skip
         made.append({
-            "at": at, "method": method, "label": formatting.label(method), "tiles": tiles(material, ours["forget"], oracle["forget"]),
+            "at": at, "method": method, "label": formatting.label(method),
+            "tiles": tiles(material, ours["forget"], oracle["forget"]),
             "found": told, "paid": payers(rows[method]),
         })  # fmt: skip
     return made

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from untrain.core.records import Observation
 from untrain.evaluation.attacks.thresholdmia import class_weights
-from untrain.experiments.results import Material
+from untrain.evaluation.observation import Observation
 from untrain.maths.logits import losses
 from untrain.maths.roc import sensitivity
 from untrain.reports.html.chart_spec import Axis, Chart, Trace
 from untrain.reports.html.charts import LOOKS, band
+from untrain.reports.material import Material
 
 Array = np.ndarray[Any, Any]
 

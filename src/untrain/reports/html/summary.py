@@ -36,7 +36,8 @@ def gap(document: Mapping[str, Any], row: Row) -> list[str]:
     examples = formatting.counted(document["sizes"]["forget"], "example")
     first = (
         f"On the {examples} to forget, the accuracy of retraining minus that of {name}{on} is {formatting.points(score)} over "
-        f"{formatting.counted(document['seeds'], 'unlearned model')} against {formatting.counted(document['oracles'], 'retrained one')}; "
+        f"{formatting.counted(document['seeds'], 'unlearned model')} "
+        f"against {formatting.counted(document['oracles'], 'retrained one')}; "
         f"{left_alone(document, score)}."
     )
     return [f"{first} {verdicts.of_gap(score, name) if score['verdict'] else meaning(score, name)}"]

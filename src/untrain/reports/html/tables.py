@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from untrain.core.describe import documented
-from untrain.core.records import Cost, Guard
+from untrain.core.metering import Cost
 from untrain.evaluation.base import About, Score
 from untrain.reports import formatting, verdicts
 from untrain.reports.headings import CONTROLS, GIVEN, PRIVACY, REPAIR, WRONG, heading
+from untrain.training.guard import Guard
 
 Document = Mapping[str, Any]
 Glossary = Mapping[str, About]
@@ -206,8 +207,10 @@ def costs(document: Document) -> Table:
 
 def _spent(cost: Mapping[str, Any]) -> tuple[Cell, ...]:
     shown = (
-        (formatting.significant(cost.get("flops")), "share_of_retraining"), (formatting.digits(cost.get("forward"), 0), "share_of_examples"),
-        (formatting.digits(cost.get("backward"), 0), "share_of_backward"), (formatting.digits(cost.get("seconds"), 2), "share_of_seconds"),
+        (formatting.significant(cost.get("flops")), "share_of_retraining"),
+        (formatting.digits(cost.get("forward"), 0), "share_of_examples"),
+        (formatting.digits(cost.get("backward"), 0), "share_of_backward"),
+        (formatting.digits(cost.get("seconds"), 2), "share_of_seconds"),
         (formatting.digits(cost.get("peak") and cost["peak"] / 1e6, 0), "share_of_peak"),
     )  # fmt: skip
     return tuple(Cell(value, formatting.share(cost.get(of))) for value, of in shown)

@@ -12,85 +12,16 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing import connection, get_context, resource_tracker
 from multiprocessing.util import Finalize
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 
 from untrain.core.errors import BadInput, RunFailed
 from untrain.runtime.executors._retry import Attempts, attempt_packed, silent
-
-
-class Crew(Protocol):
-    """Who does named tasks; more than ``size`` may be submitted, and wait.
-
-    Args:
-        apart: whether tasks are done in other processes, so that they and their arguments must be importable there.
-        tell: told in one line of each task that is tried again.
-    """
-
-    apart: bool
-    tell: Callable[[str], None]
-
-    @property
-    def size(self) -> int:
-        """Number of tasks that can go on at once."""
-
-    def submit(self, name: str, work: Callable[..., Any], *args: Any) -> None:
-        """Have ``work(*args)`` done; names of tasks under way are all different."""
-
-    def finished(self) -> tuple[str, Any]:
-        """Wait for the next task to finish.
-
-        Returns:
-            Its name and its result.
-
-        Raises:
-            RunFailed: its worker died again and again, or the crew is lost.
-            Exception: what the work raised.
-        """
-
-    def close(self) -> None:
-        """End what is under way; no process stays behind."""
-
-
-class Here:
-    """This process, one task after the other, in the order in which they were submitted.
-
-    Args:
-        threads: of torch, while a task is done.
-    """
-
-    size = 1
-    apart = False
-
-    def __init__(self, threads: int = 1):
-        self.threads = threads
-        self.tell: Callable[[str], None] = silent
-        self._waiting: deque[tuple[str, Callable[..., Any], tuple[Any, ...]]] = deque()
-
-    def submit(self, name: str, work: Callable[..., Any], *args: Any) -> None:
-        """Put it in the queue."""
-        self._waiting.append((name, work, args))
-
-    def finished(self) -> tuple[str, Any]:
-        """Do the next task."""
-        if not self._waiting:
-            raise BadInput("no task is under way")
-        name, work, args = self._waiting.popleft()
-        before = torch.get_num_threads()
-        torch.set_num_threads(self.threads)
-        try:
-            return name, work(*args)
-        finally:
-            torch.set_num_threads(before)
-
-    def close(self) -> None:
-        """Forget what waits."""
-        self._waiting.clear()
 
 
 class Processes:
@@ -251,31 +182,3 @@ def watch_parent(parent: int) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
-
-
-@contextmanager
-def threads(count: int) -> Iterator[None]:
-    """So many threads of torch within, and afterwards as many as before: what a model answers depends on them."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-def cores() -> int:
-    """Number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def each(crew: Crew, work: Callable[..., Any], calls: Mapping[str, tuple[Any, ...]]) -> Iterator[tuple[str, Any]]:
-    """Do ``work(*args)`` for each named call, and give names and results as they are finished."""
-    try:
-        for name, args in calls.items():
-            crew.submit(name, work, *args)
-        for _ in calls:
-            yield crew.finished()
-    except BaseException:
-        crew.close()  # what still waits is not the next caller's
-        raise

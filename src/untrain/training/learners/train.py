@@ -9,13 +9,16 @@ import torch
 from torch import nn
 
 from untrain.core.errors import ModelError
-from untrain.core.records import Batch, Examples, Plan, Task
-from untrain.core.roles import Architecture, Learner, own_randomness
+from untrain.core.seeds import own_randomness
 from untrain.data.augmentations.base import Augment
 from untrain.data.batching import count
-from untrain.data.examples import walk
+from untrain.data.examples import Batch, Examples, walk
+from untrain.models.architectures.base import Architecture
 from untrain.models.compatibility import check_fit
+from untrain.models.tasks.base import Task
 from untrain.models.tasks.classification import Classification
+from untrain.training.base import Learner
+from untrain.training.batch_plan import Plan
 from untrain.training.descend import descend
 from untrain.training.steps import Steps, epochs_of
 

@@ -7,9 +7,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from untrain.core.records import Batch, Examples, Task, batch_of
-from untrain.core.roles import Learner
-from untrain.training.descend import norms
+from untrain.data.examples import Batch, Examples, batch_of
+from untrain.models.tasks.base import Task
+from untrain.training.base import Learner
+from untrain.training.batch_norm import norms
 from untrain.training.learners.train import Train
 from untrain.training.stacked.stack import Stack
 from untrain.training.steps import Adam, Steps

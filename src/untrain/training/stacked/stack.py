@@ -13,8 +13,10 @@ from torch.func import functional_call, vmap
 
 from untrain.core.errors import NotFinite
 from untrain.core.metering import metered
-from untrain.core.records import Batch, Examples, Plan, Task, batch_of
 from untrain.data.batching import count, in_order, shuffled
+from untrain.data.examples import Batch, Examples, batch_of
+from untrain.models.tasks.base import Task
+from untrain.training.batch_plan import Plan
 from untrain.training.descend import descend
 from untrain.training.stacked.dropout import take_over
 from untrain.training.steps import Steps, epochs_of

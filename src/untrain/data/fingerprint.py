@@ -6,9 +6,9 @@ import hashlib
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from untrain.data.examples import Examples
 from untrain.data.on_disk import OnDisk, pieces
 
 
@@ -33,12 +33,7 @@ def array_digest(*arrays: np.ndarray[Any, Any] | Tensor | OnDisk) -> str:
     return sha.hexdigest()
 
 
-def arrays(model: nn.Module) -> dict[str, np.ndarray[Any, Any]]:
-    """All that a model holds, by name; bfloat16, which NumPy lacks, as float32, which holds each of its values exactly."""
-    found = {n: t.detach().cpu() for n, t in model.state_dict().items()}
-    return {n: (t.float() if t.dtype == torch.bfloat16 else t).numpy() for n, t in found.items()}
-
-
-def salted(seed: int) -> int:
-    """Another seed, the same each time, that no one is likely to have used."""
-    return int.from_bytes(hashlib.sha256(f"fresh {seed}".encode()).digest()[:4], "big") >> 1
+def print_of(examples: Examples) -> str:
+    """Digest of examples in their order: inputs, labels and ids, and of the number of classes."""
+    ids, classes = np.asarray(examples.ids).astype(str), np.asarray(examples.classes)
+    return array_digest(examples.x, examples.y, ids, classes)

@@ -1,0 +1,56 @@
+"""What each score says, for reports."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from untrain.core import discovery
+from untrain.evaluation.base import About, Evaluator
+from untrain.evaluation.scoring.resampling import aims_at_zero
+
+
+def entry(about: About, source: str) -> dict[str, str]:
+    """The glossary's entry on a score, the same wherever it is shown: title -> words; what there is nothing to say of is left out.
+
+    Args:
+        about: what its evaluator says of it.
+        source: of its evaluator.
+    """
+    kind = "mean size" if aims_at_zero(about) else "mean"
+    told = {
+        "means": about.means, "unit": about.unit, "range": reach(about), "ideal": about.ideal,
+        "floor": f"{kind} between disjoint groups of oracles", "margin": margin(about),
+        "above": about.above, "below": about.below, "weak": about.weak, "source": source,
+    }  # fmt: skip
+    return {title: words for title, words in told.items() if words}
+
+
+def reach(about: About) -> str:
+    """The least and the greatest value that a score can have."""
+    low, high = (None if math.isinf(end) else f"{end:g}" for end in (about.low, about.high))
+    if low is None:
+        return "any number" if high is None else f"{high} or less"
+    return f"{low} or more" if high is None else f"{low} to {high}"
+
+
+def margin(about: About) -> str:
+    """The difference to retraining up to which models pass for equal, or why there is none."""
+    if about.verdict_of:
+        return f"its verdict is that of {about.verdict_of}"
+    return "not tested by itself" if about.margin is None else f"{about.margin:g} either way, in its unit"
+
+
+def evaluators() -> list[Evaluator]:
+    """One of each evaluator, with its defaults."""
+    return [discovery.load(place.name)() for place in discovery.of_role("evaluator")]
+
+
+def scorers() -> list[Evaluator]:
+    """One of each evaluator and of each observer: all that a glossary tells of."""
+    return evaluators() + [discovery.load(place.name)() for place in discovery.of_role("observer")]
+
+
+def abouts(chosen: Iterable[Evaluator]) -> dict[str, About]:
+    """The glossary of some evaluators: score name -> what it is."""
+    return {name: about for e in chosen for name, about in e.scores.items()}

@@ -1,0 +1,102 @@
+"""A comparison: a scenario, its methods, and the jobs they need."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from untrain.core.errors import BadInput
+from untrain.core.spec import canonical, sendable
+from untrain.evaluation.observers.base import Observer
+from untrain.experiments.jobs import Job, Method, ingredients
+from untrain.experiments.scenarios.base import Scenario
+from untrain.experiments.scene import Scene
+from untrain.experiments.setting import Setting
+from untrain.runtime.executors.base import cores
+from untrain.runtime.store import Store, key_of
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Methods to compare on a scenario.
+
+    Args:
+        scenario: data, learner and request.
+        methods: unlearners and recipes.
+        seeds: number of original models, each unlearned by each method.
+        oracles: number of models retrained without the forget set.
+        seed: from which all seeds are derived.
+        observers: what looks at the models once they are made.
+    """
+
+    scenario: Scenario
+    methods: tuple[Method, ...]
+    seeds: int = 3
+    oracles: int = 6
+    seed: int = 0
+    observers: tuple[Observer, ...] = ()
+
+
+Todo = dict[str, tuple[Comparison, Scene, Job]]
+
+
+def jobs_of(comparison: Comparison) -> list[Job]:
+    """All models of a comparison, in the order in which they are best begun."""
+    originals = [Job("original", i) for i in range(comparison.seeds)]
+    oracles = [Job("oracle", i) for i in range(comparison.oracles)]
+    return originals + [Job("unlearned", i, m) for m in comparison.methods for i in range(comparison.seeds)] + oracles
+
+
+def model_key(scene: Scene, job: Job, comparison: Comparison, setting: Setting) -> str:
+    """Key of the entry of a job."""
+    return key_of(ingredients(scene, job, comparison.seed, setting))
+
+
+def todo_of(comparisons: Sequence[Comparison], scenes: Sequence[Scene], setting: Setting) -> Todo:
+    """All models of some comparisons by their keys; those that several share stand once."""
+    todo: Todo = {}
+    for comparison, scene in zip(comparisons, scenes, strict=True):
+        for job in jobs_of(comparison):
+            todo.setdefault(model_key(scene, job, comparison, setting), (comparison, scene, job))
+    return todo
+
+
+def stands(store: Store, key: str) -> bool:
+    """Whether a model is there; a failure that may be the machine's does not count."""
+    held = store.get(key)
+    return held is not None and held.final
+
+
+def oracles_of(comparison: Comparison, scene: Scene, setting: Setting) -> list[str]:
+    """Keys of the oracles of a comparison."""
+    return [model_key(scene, Job("oracle", i), comparison, setting) for i in range(comparison.oracles)]
+
+
+def check(comparison: Comparison) -> None:
+    """Refuse a comparison that could not be scored.
+
+    Raises:
+        BadInput: no methods, the same one twice, or too few models.
+    """
+    if not comparison.methods:
+        raise BadInput("no method was named: give at least one, such as DEL or Finetune")
+    if len(set(map(canonical, comparison.methods))) < len(comparison.methods):
+        raise BadInput(f"a method is named twice: {[repr(m) for m in comparison.methods]}")
+    if comparison.seeds < 1 or comparison.oracles < 2:
+        raise BadInput(
+            f"seeds={comparison.seeds}, oracles={comparison.oracles}: at least 1 seed and 2 oracles (for a floor) are needed"
+        )
+
+
+def portable(comparisons: Sequence[Comparison]) -> bool:
+    """Whether another process can make the same scenarios and methods."""
+    return sendable(*(part for comparison in comparisons for part in (comparison.scenario, *comparison.methods)))
+
+
+def workers_for(comparisons: Sequence[Comparison], device: str, threads: int) -> int:
+    """As many processes as fit the cores; one where work shares a GPU, or where a scenario cannot be sent to another process."""
+    if torch.device(device).type != "cpu" or not portable(comparisons):
+        return 1
+    return max(1, cores() // threads)

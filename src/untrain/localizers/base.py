@@ -1,0 +1,60 @@
+"""The role of a localizer: finds which weights hold the forget set."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import ClassVar, final
+
+from torch import Tensor, nn
+
+from untrain.core.errors import ModelError
+from untrain.core.mask import Head, Mask
+from untrain.core.seeds import sealed
+from untrain.core.spec import Spec
+from untrain.models import compatibility
+from untrain.models.compatibility import check_fit
+from untrain.training import guard
+from untrain.training.problem import Problem
+from untrain.training.process_group import join
+
+
+class Localizer(Spec, role=True):
+    """Finds which weights hold the forget set: ``localizer(model, problem)`` gives a mask."""
+
+    closed: ClassVar[tuple[str, ...]] = ("__init__", "__call__")
+
+    @abstractmethod
+    def localize(self, model: nn.Module, problem: Problem) -> dict[str, Tensor]:
+        """Parameter name -> bool tensor; ``model`` is in eval mode and may hold gradients afterwards."""
+
+    def blind(self) -> bool:
+        """Whether the mask does not depend on what is to be forgotten, as a control's."""
+        return False
+
+    @property
+    def classifier(self) -> Head:
+        """What becomes of the classifier head beside this mask."""
+        return getattr(self, "head", "full")
+
+    @final
+    def __call__(self, model: nn.Module, problem: Problem) -> Mask:
+        """The mask; the model is left as it was.
+
+        Raises:
+            ModelError: the model is in train mode, where batch statistics cancel ``weight * gradient``, all of it is frozen,
+                or it does not take the examples.
+            NotFinite: the model holds NaN or infinite weights.
+        """
+        if model.training:
+            raise ModelError(
+                f"{type(self).__name__} needs the model in eval mode: in train mode weight * gradient vanishes by batch norm"
+            )
+        compatibility.check_shaped(model)
+        model = join(repr(self), model, problem)
+        with sealed(model, problem.seed), guard.lent(type(self).__name__, model):
+            model.eval()  # no part of it is in train mode by itself: dropout would make scores random
+            check_fit(model, problem.task, problem.forget)
+            if not any(p.requires_grad for p in model.parameters()):
+                raise ModelError("all parameters are frozen: none can be localized; let some ask for gradients again")
+            bits = self.localize(model, problem)
+        return Mask({n: bits[n].detach().to(p.device) for n, p in model.named_parameters()}, problem.digest)

@@ -1,0 +1,55 @@
+"""Scores and masks as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from untrain.reports.write import Document
+
+
+def scores_csv(documents: Sequence[Document]) -> str:
+    """One line for each run, method and score."""
+    text = io.StringIO()
+    columns = ("value", "low", "high", "floor", "ceiling", "ideal", "reason", "resampled", "note")
+    tested = {"verdict": "says", "difference": "difference", "difference_low": "low", "difference_high": "high", "margin": "margin",
+              "p": "p"}  # fmt: skip
+    table = csv.writer(text)
+    table.writerow(("scenario", "method", "score", *columns, *tested))
+    for document in documents:
+        for row in document["results"]:
+            for name, score in row["scores"].items():
+                verdict = score["verdict"] or {}
+                plain = (score[c] for c in columns)
+                table.writerow((document["scenario"], row["method"], name, *plain, *(verdict.get(c) for c in tested.values())))
+    return text.getvalue()
+
+
+def masks_csv(document: Document) -> str:
+    """One line for each number of a localizer: its share, its share of each layer, what it has in common with what, its seconds."""
+    text = io.StringIO()
+    table = csv.writer(text)
+    table.writerow(("scenario", "localizer", "what", "of", "value", "low", "high", "chance", "reason"))
+
+    def write(name: str, what: str, of: str, told: Mapping[str, Any], value: str) -> None:
+        table.writerow(
+            (document["scenario"], name, what, of, told[value], *(told.get(c) for c in ("low", "high", "chance", "reason")))
+        )
+
+    for row in document["results"]:
+        name = row["localizer"]
+        if row["error"]:
+            table.writerow((document["scenario"], name, "share", "", None, None, None, None, row["error"]))
+            continue
+        write(name, "share", "", row, "share")
+        for layer in row["layers"]:
+            write(name, "share of layer", layer["layer"], layer, "kept")
+            write(name, "share of mask", layer["layer"], {"of_mask": layer["of_mask"]}, "of_mask")
+        for kind, told in row["stability"].items():
+            write(name, "overlap", f"across {kind}", told, "iou")
+        write(name, "seconds", "", {"seconds": row["seconds"]}, "seconds")
+    for pair in document["overlap"]:
+        write(pair["one"], "overlap", pair["other"], pair, "iou")
+    return text.getvalue()

@@ -1,0 +1,37 @@
+"""Where results are written."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from untrain.core.atomic_write import beside
+from untrain.core.errors import BadInput
+
+Document = dict[str, Any]
+
+
+def writable(out: str | Path | None) -> None:
+    """Refuse a folder that cannot be written before any work is done; nothing is made yet."""
+    if out is None:
+        return
+    near = Path(out).absolute()
+    while not near.exists() and near != near.parent:
+        near = near.parent
+    if not near.is_dir() or not os.access(near, os.W_OK | os.X_OK):
+        told = "is no folder" if not near.is_dir() else "cannot be written"
+        raise BadInput(f"cannot write to {out}: {near} {told}; name another folder with --out")
+
+
+def lay(folder: Path, texts: dict[str, str]) -> None:
+    """Write files by name, each whole or not at all."""
+    for name, text in texts.items():
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with beside(folder / name) as fresh:
+                fresh.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise BadInput(
+                f"cannot write {folder / name}: {error.strerror}; what was found is in the store, try another --out"
+            ) from None

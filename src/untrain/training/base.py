@@ -1,0 +1,35 @@
+"""The role of a learner: makes a model of data."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import ClassVar, final
+
+from torch import nn
+
+from untrain.core.errors import DataError
+from untrain.core.seeds import own_randomness
+from untrain.core.spec import Spec
+from untrain.data.examples import Examples
+
+
+class Learner(Spec, role=True):
+    """Makes a model of data: ``learner(examples, seed)``; the same seed gives the same model."""
+
+    closed: ClassVar[tuple[str, ...]] = ("__init__", "__call__")
+
+    @abstractmethod
+    def learn(self, examples: Examples, seed: int) -> nn.Module:
+        """The trained model, in eval mode."""
+
+    @abstractmethod
+    def init(self, examples: Examples, seed: int) -> nn.Module:
+        """The model before training."""
+
+    @final
+    def __call__(self, examples: Examples, seed: int = 0) -> nn.Module:
+        """The trained model, in eval mode, on the device where the examples are."""
+        if len(examples) == 0:
+            raise DataError("there is nothing to learn from: no examples were given")
+        with own_randomness(examples.x.device, seed):
+            return self.learn(examples, seed)
