@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from untrain.commands import check
+from untrain.commands import promises
 from untrain.core import discovery as names
 from untrain.core.errors import SpecError
 from untrain.core.spec import Spec, parse
@@ -62,7 +62,7 @@ def found() -> list[Spec]:
     made = []
     for place in names.of_role(*roles):
         try:
-            made.append(parse(NEEDS[place.name]) if place.name in NEEDS else check.example(names.load(place.name)))
+            made.append(parse(NEEDS[place.name]) if place.name in NEEDS else promises.example(names.load(place.name)))
         except SpecError as error:
             made.append(pytest.param(error, id=place.name))
     return made
@@ -71,35 +71,35 @@ def found() -> list[Spec]:
 @pytest.mark.parametrize("made", found(), ids=lambda made: type(made).__name__)
 def test_every_method_keeps_every_promise(made):
     assert isinstance(made, Spec), made
-    assert [v for v in check.verdicts(made) if v.error] == []
+    assert [v for v in promises.verdicts(made) if v.error] == []
 
 
 @pytest.mark.parametrize("spelling", ["DEL(reference=False)", "Finetune @ RandomMask", "NegGrad(steps=Steps(optimizer=Adam()))"])
 def test_an_expression_keeps_the_promises_of_an_unlearner(spelling):
-    assert [v for v in check.verdicts(parse(spelling)) if v.error] == []
+    assert [v for v in promises.verdicts(parse(spelling)) if v.error] == []
 
 
 def test_an_abstract_role_cannot_be_checked():
     with pytest.raises(SpecError, match="Unlearner is no method"):
-        check.verdicts(Unlearner)
+        promises.verdicts(Unlearner)
 
 
 def test_checking_leaves_the_global_random_state():
     before = torch.get_rng_state(), np.random.get_state(legacy=False)["state"]["pos"], random.getstate()  # noqa: NPY002
-    check.verdicts(Nothing)
+    promises.verdicts(Nothing)
     after = torch.get_rng_state(), np.random.get_state(legacy=False)["state"]["pos"], random.getstate()  # noqa: NPY002
     assert torch.equal(before[0], after[0])
     assert before[1:] == after[1:]
 
 
 def test_a_promise_is_named_in_words():
-    assert "it moves some parameter" in [name for name, _ in check.checks_for(Finetune)]
+    assert "it moves some parameter" in [name for name, _ in promises.checks_for(Finetune)]
 
 
 def test_every_role_has_promises_beside_its_spelling():
-    of_every = len(check.checks_for(Steps))
+    of_every = len(promises.checks_for(Steps))
     for made in (Nothing(), WeightedGrad(), Train(model=ConvNet())):
-        assert len(check.checks_for(made)) > of_every
+        assert len(promises.checks_for(made)) > of_every
 
 
 # Planted faults.
@@ -428,8 +428,8 @@ def right(seen):
 
 def gap(trial, of="forget"):
     """Oracles' mean minus the unlearned models' on a side."""
-    here = toy.side == of
-    return Measure((Part(1, "oracle", of, toy.oracle[:, here]), Part(-1, "unlearned", of, toy.unlearned[:, here])))
+    here = trial.side == of
+    return Measure((Part(1, "oracle", of, trial.oracle[:, here]), Part(-1, "unlearned", of, trial.unlearned[:, here])))
 
 
 class Unexplained(Evaluator):
@@ -459,7 +459,7 @@ class SideSwapped(Evaluator):
         return right(seen)
 
     def evaluate(self, trial):
-        theirs, ours = toy.oracle[:, toy.side == "test"] * 0.5, toy.unlearned[:, toy.side == "forget"]
+        theirs, ours = trial.oracle[:, trial.side == "test"] * 0.5, trial.unlearned[:, trial.side == "forget"]
         return {"difference": Measure((Part(1, "oracle", "test", theirs), Part(-1, "unlearned", "forget", ours)))}
 
 
@@ -475,7 +475,7 @@ class FirstModel(Evaluator):
         return right(seen)
 
     def evaluate(self, trial):
-        ours, theirs = (p[:1, toy.side == "forget"] for p in (toy.unlearned, toy.oracle))
+        ours, theirs = (p[:1, trial.side == "forget"] for p in (trial.unlearned, trial.oracle))
         return {"gap": Measure((Part(1, "oracle", "forget", theirs), Part(-1, "unlearned", "forget", ours)))}
 
 
@@ -538,7 +538,7 @@ class NoZero(Evaluator):
         return right(seen)
 
     def evaluate(self, trial):
-        return {"gap_like": Measure((Part(1, "unlearned", "forget", toy.unlearned[:, toy.side == "forget"]),))}
+        return {"gap_like": Measure((Part(1, "unlearned", "forget", trial.unlearned[:, trial.side == "forget"]),))}
 
 
 FAULTS = [
@@ -583,27 +583,27 @@ def test_a_planted_fault_is_caught(fault, promise, said, monkeypatch):
 
     for module in (unlearners, localizers):
         monkeypatch.setattr(module, "small", lent)
-    broken = {v.promise: str(v.error) for v in check.verdicts(fault) if v.error}
+    broken = {v.promise: str(v.error) for v in promises.verdicts(fault) if v.error}
     assert promise in broken
     assert re.search(said, broken[promise])
 
 
 def test_every_promise_has_a_planted_fault():
-    promised = {name for fault, *_ in FAULTS for name, _ in check.checks_for(fault)}
+    promised = {name for fault, *_ in FAULTS for name, _ in promises.checks_for(fault)}
     assert promised == {promise for _, promise, _ in FAULTS}
 
 
 def test_a_score_with_another_ideal_than_0_need_not_be_0_for_the_oracles():
-    assert [v for v in check.verdicts(NoZero) if v.error] == []
+    assert [v for v in promises.verdicts(NoZero) if v.error] == []
 
 
 def test_an_error_of_any_kind_is_a_broken_promise_and_not_the_end():
-    verdicts = check.verdicts(Misshapen)
-    assert len(verdicts) == len(check.checks_for(Misshapen))
+    verdicts = promises.verdicts(Misshapen)
+    assert len(verdicts) == len(promises.checks_for(Misshapen))
 
 
 def test_parts_of_steps_are_checked_too():
-    assert [v for part in (Sgd(), Adam()) for v in check.verdicts(part) if v.error] == []
+    assert [v for part in (Sgd(), Adam()) for v in promises.verdicts(part) if v.error] == []
 
 
 FADE = '''"""A plug-in: the method that the design page makes up."""
@@ -645,10 +645,10 @@ class Fade(Unlearner):
 def test_a_plug_in_is_held_to_the_same_promises(module, told, broken, tmp_path, monkeypatch):
     (tmp_path / f"{module}.py").write_text(FADE.format(buffers=told))
     monkeypatch.syspath_prepend(tmp_path)
-    verdicts = check.verdicts(names.load(f"{module}.Fade"))
+    verdicts = promises.verdicts(names.load(f"{module}.Fade"))
     assert [v.promise for v in verdicts if v.error] == broken
 
 
 def test_long_methods_are_tried_with_few_epochs():
-    assert check.example(Finetune(steps=Steps(epochs=5000))).steps.epochs == check.EPOCHS
-    assert check.example(Finetune(steps=Steps(epochs=2))).steps.epochs == 2
+    assert promises.example(Finetune(steps=Steps(epochs=5000))).steps.epochs == promises.EPOCHS
+    assert promises.example(Finetune(steps=Steps(epochs=2))).steps.epochs == 2

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from untrain.commands import check
+from untrain.commands import promises
 from untrain.evaluation.base import About, Measure, Part
 from untrain.evaluation.observers.base import Observer
 from untrain.evaluation.observers.weights import Weights
@@ -171,11 +171,11 @@ FAULTS = [
 
 @pytest.mark.parametrize(("fault", "promise", "said"), FAULTS, ids=lambda v: v.__name__ if isinstance(v, type) else None)
 def test_a_planted_fault_is_caught(fault, promise, said):
-    broken = {v.promise: str(v.error) for v in check.verdicts(fault) if v.error}
+    broken = {v.promise: str(v.error) for v in promises.verdicts(fault) if v.error}
     assert promise in broken
     assert re.search(said, broken[promise])
 
 
 def test_every_promise_of_observers_has_a_planted_fault():
-    of_every = {name for name, _ in check.checks_for(Steps)}
-    assert {name for name, _ in check.checks_for(Weights)} - of_every == {promise for _, promise, _ in FAULTS}
+    of_every = {name for name, _ in promises.checks_for(Steps)}
+    assert {name for name, _ in promises.checks_for(Weights)} - of_every == {promise for _, promise, _ in FAULTS}

@@ -42,7 +42,7 @@ def test_names_of_a_role_come_in_alphabetical_order():
 
 def test_listing_imports_no_method():
     code = (
-        "import sys; from untrain.core import names; names.index();"
+        "import sys; from untrain.core import discovery; discovery.index();"
         "print([m for m in sys.modules if m.startswith(('untrain.unlearners.', 'untrain.training.'))])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"

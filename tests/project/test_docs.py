@@ -14,7 +14,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from untrain.commands import catalog, check
+from untrain.commands import catalog
+from untrain.commands.check import check
 from untrain.commands.cli import app
 from untrain.core import discovery
 from untrain.core.spec import parse
@@ -144,7 +145,7 @@ def test_a_command_of_a_page_is_understood(words, home):
 def test_a_plug_in_is_named_by_its_module(home, monkeypatch):
     (home / "fade.py").write_text(blocks("CONTRIBUTING.md", "python")[0].text, encoding="utf-8")
     monkeypatch.syspath_prepend(str(home))
-    found = check.verdicts("fade.Fade")
+    found = check("fade.Fade")
     assert found
     assert [each for each in found if each["error"]] == []
     assert repr(parse("fade.Fade(weight=2.0)")) == "fade.Fade(weight=2.0)"

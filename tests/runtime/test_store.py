@@ -152,7 +152,8 @@ def test_two_processes_put_the_same_and_different_keys_at_once(tmp_path):
 
 
 def holder(path, doing):
-    code = f"import time\nfrom untrain.runtime.store import Store\nwith Store({str(path)!r}).alone('k'):\n print('in', flush=True)\n {doing}"
+    code = f"import time\nfrom untrain.runtime.store import Store\nwith Store({str(path)!r}).alone('k'):\n"
+    code += f" print('in', flush=True)\n {doing}"
     return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
 
 

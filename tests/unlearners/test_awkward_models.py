@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from untrain.commands import check
+from untrain.commands import promises
 from untrain.core import discovery
 from untrain.core.errors import BrokenPromise, ModelError, UntrainError
 from untrain.core.precision import HALF
@@ -27,7 +27,7 @@ from untrain.unlearners.finetune import Finetune
 
 LOCALIZERS = [discovery.load(place.name)() for place in discovery.of_role("localizer")]
 METHODS = [
-    check.example(discovery.load(place.name)) for place in discovery.of_role("unlearner", "recipe") if place.name != "Nothing"
+    promises.example(discovery.load(place.name)) for place in discovery.of_role("unlearner", "recipe") if place.name != "Nothing"
 ]
 CONFINED = [Finetune(steps=Steps(lr=0.05, epochs=1, batch=16, schedule=Constant())) @ made for made in LOCALIZERS]
 

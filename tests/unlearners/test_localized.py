@@ -6,14 +6,14 @@ from functools import lru_cache
 import pytest
 import torch
 
-from untrain.commands import check
+from untrain.commands import promises
 from untrain.core import discovery
 from untrain.core.spec import parse
 from untrain.training.steps import Steps
 from untrain.training.toy import small
 
 UNLEARNERS = [
-    check.example(discovery.load(p.name)) for p in discovery.of_role("unlearner") if p.name not in ("Nothing", "Localized")
+    promises.example(discovery.load(p.name)) for p in discovery.of_role("unlearner") if p.name not in ("Nothing", "Localized")
 ]
 LOCALIZERS = [discovery.load(p.name)() for p in discovery.of_role("localizer")]
 BRIEF = Steps(lr=0.01, epochs=1, batch=16)

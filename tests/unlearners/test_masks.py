@@ -5,14 +5,14 @@ from dataclasses import fields, replace
 import pytest
 import torch
 
-from untrain.commands import check
+from untrain.commands import promises
 from untrain.core import discovery
 from untrain.core.errors import RunFailed
 from untrain.core.mask import Mask
 from untrain.training.steps import Adam, Sgd, Steps
 from untrain.training.toy import small
 
-ALL = [check.example(discovery.load(p.name)) for p in discovery.of_role("unlearner") if p.name != "Nothing"]
+ALL = [promises.example(discovery.load(p.name)) for p in discovery.of_role("unlearner") if p.name != "Nothing"]
 STEPPED = [made for made in ALL if any(f.name == "steps" for f in fields(made))]
 
 

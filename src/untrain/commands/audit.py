@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from untrain.runtime.store import Entry, Store
 
 Document = dict[str, Any]
-HOME = Path("~/.untrain")
 ALONE, SEVERAL = 19, 10  # oracles of ours: one checkpoint needs 19 for a test at 5 %
 NO_ORACLE = (
     "no oracle was given: a score without models retrained without the forget set says nothing. Give their answers (--oracles "
@@ -37,7 +36,7 @@ def audit(
     unlearned: Any = None, oracles: Any = None, original: Any = None, labels: Any = None, sides: Any = None, ids: Any = None,
     forget: Any = None, retain: Any = None, test: Any = None, *, model: Any = (), oracle: Any = (),
     scenario: str | Scenario | None = None, easydub: str | Path | None = None, forget_set: int | None = None,
-    name: str = "given", store: str | Path = HOME, out: str | Path | None = None, seed: int = 0, device: str = "cpu",
+    name: str = "given", store: str | Path | None = None, out: str | Path | None = None, seed: int = 0, device: str = "cpu",
     threads: int = 1, workers: int | None = 1, images: bool = True, command: str = "",
     tell: Callable[[Progress], None] | None = None, precision: str = "auto", compiled: bool = False, on: str | Crew = "here",
     looks: int = 1, evaluators: str | Evaluator | Sequence[str | Evaluator] = (),
@@ -124,7 +123,13 @@ def with_easydub(arrays: dict[str, Any], told: Told, root: str | Path, forget_se
 
 
 def of_arrays(
-    arrays: Mapping[str, Any], checkpoints: Mapping[str, list[Any]], told: Told, name: str, store: str | Path, way: Way, page: Page
+    arrays: Mapping[str, Any],
+    checkpoints: Mapping[str, list[Any]],
+    told: Told,
+    name: str,
+    store: str | Path | None,
+    way: Way,
+    page: Page,
 ) -> Document:
     """An audit of arrays alone."""
     from untrain.experiments.audits.populations import gathered
@@ -153,7 +158,7 @@ def of_arrays(
 
 
 def of_scenario(
-    scenario: Any, arrays: Mapping[str, Any], checkpoints: Mapping[str, list[Any]], told: Told, name: str, store: str | Path,
+    scenario: Any, arrays: Mapping[str, Any], checkpoints: Mapping[str, list[Any]], told: Told, name: str, store: str | Path | None,
     way: Way, page: Page, seed: int,
 ) -> Document:  # fmt: skip
     """An audit on a scenario, which knows the examples, and by which models can be asked and trained."""

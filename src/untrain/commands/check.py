@@ -1,130 +1,8 @@
-"""Hold a method to the promises of its role, on small problems made on the spot."""
+"""Hold a plug-in to what its role promises."""
 
 from __future__ import annotations
 
-import dataclasses
-import importlib.util
-import inspect
-import sys
-from collections.abc import Callable
-from functools import lru_cache
-from pathlib import Path
-from typing import Any, NamedTuple, get_type_hints
-
-import untrain
 from untrain.commands.run import Document
-from untrain.core import discovery
-from untrain.core.contract import undisturbed
-from untrain.core.errors import BrokenPromise, SpecError, UntrainError
-from untrain.core.spec import Spec
-from untrain.models.architectures.convnet import ConvNet
-from untrain.training.steps import Steps
-
-Ask = Callable[[Any], None]
-EPOCHS = 5
-
-
-class Verdict(NamedTuple):
-    """A promise in words, and None or why it is broken."""
-
-    promise: str
-    error: UntrainError | None
-
-
-def verdicts(method: Spec | type[Spec]) -> list[Verdict]:
-    """Try every promise of a method's role; the global random state is left as it was.
-
-    Args:
-        method: an object with a spelling, or its class where every field has a default.
-
-    Returns:
-        One verdict a promise.
-
-    Raises:
-        SpecError: the class is abstract or needs fields.
-    """
-    return [_verdict(name, ask, method) for name, ask in checks_for(method)]
-
-
-def named(name: str) -> list[type[Spec]]:
-    """The class of a name, or all final classes that a module of that name defines.
-
-    Raises:
-        SpecError: there is neither, or nothing in it that fills a role.
-    """
-    if discovery.where(name) is None and _is_module(discovery.spelled(name)):
-        found = [c for c in vars(discovery.imported(name)).values() if isinstance(c, type) and issubclass(c, Spec)]
-        found = [c for c in found if c.__module__ == name and not c.is_role]
-        if not found:
-            raise SpecError(f"module {name} defines no method: a class that fills a role, such as Unlearner")
-        return found
-    cls = discovery.load(name)
-    if not issubclass(cls, Spec):
-        raise SpecError(f"{name} is no method: only a class that fills a role can be checked")
-    return [cls]
-
-
-def _is_module(name: str) -> bool:
-    """Whether a name is a module's; the packages that it lies in are imported."""
-    outer = name.rpartition(".")[0]
-    if outer and not (_is_module(outer) and hasattr(discovery.imported(outer), "__path__")):
-        return False
-    return name in sys.modules or importlib.util.find_spec(name) is not None
-
-
-def checks_for(method: Spec | type[Spec]) -> list[tuple[str, Ask]]:
-    """Name and function of each promise that a method's role makes."""
-    made = example(method)
-    return [(name, ask) for name, role, ask in _book() if isinstance(made, role)]
-
-
-def example(method: Spec | type[Spec]) -> Spec:
-    """An object to try: the one given, or the class with its defaults a small model where it asks for one, and few epochs."""
-    if isinstance(method, Spec):
-        return _brief(method)
-    if not (isinstance(method, type) and issubclass(method, Spec)) or method.is_role:
-        raise SpecError(f"{getattr(method, '__name__', method)} is no method: only a final class that fills a role can be checked")
-    needed = [f.name for f in dataclasses.fields(method) if f.default is f.default_factory is dataclasses.MISSING]  # type: ignore[arg-type]
-    made = method(model=ConvNet(width=4)) if needed == ["model"] else method()  # type: ignore[call-arg]
-    return _brief(made)
-
-
-def _brief(made: Spec) -> Spec:
-    """The same with at most ``EPOCHS`` epochs: promises hold at any length."""
-    steps = getattr(made, "steps", None)
-    if not isinstance(steps, Steps) or not isinstance(steps.epochs, int) or steps.epochs <= EPOCHS:
-        return made
-    return dataclasses.replace(made, steps=dataclasses.replace(steps, epochs=EPOCHS))  # type: ignore[type-var]
-
-
-@lru_cache(maxsize=1)
-def _book() -> list[tuple[str, Any, Ask]]:
-    """Name, role and function of every promise, found in each role's ``contract.py``; the order is that of the files."""
-    found = []
-    root = Path(untrain.__file__).parent
-    for file in sorted(root.rglob("contract.py")):
-        module = importlib.import_module(".".join(("untrain", *file.relative_to(root).with_suffix("").parts)))
-        for name, ask in inspect.getmembers_static(module, inspect.isfunction):
-            if (
-                ask.__module__ == module.__name__
-                and not name.startswith("_")
-                and list(inspect.signature(ask).parameters) == ["made"]
-            ):
-                found.append((ask.__code__.co_firstlineno, name.replace("_", " "), get_type_hints(ask)["made"], ask))
-    modules = sorted({ask.__module__ for *_, ask in found})
-    found.sort(key=lambda each: (modules.index(each[3].__module__), each[0]))
-    return [(name, role, ask) for _, name, role, ask in found]
-
-
-def _verdict(name: str, ask: Ask, method: Spec | type[Spec]) -> Verdict:
-    try:
-        with undisturbed():
-            ask(example(method))
-    except UntrainError as error:
-        return Verdict(name, error)
-    except Exception as error:  # whatever a plug-in raises is a broken promise, not the end of the list
-        return Verdict(name, BrokenPromise(f"{type(error).__name__}: {error}"))
-    return Verdict(name, None)
 
 
 def check(name: str) -> list[Document]:
@@ -135,6 +13,8 @@ def check(name: str) -> list[Document]:
     Args:
         name: a class's name, or the dotted name of a module or class of your own.
     """
+    from untrain.commands.promises import named, verdicts
+
     return [
         {"method": cls.__name__, "promise": verdict.promise, "error": str(verdict.error) if verdict.error else None}
         for cls in named(name)

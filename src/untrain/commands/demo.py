@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from untrain.commands.arguments import comparison_of
 from untrain.commands.run import Document, Tell
-from untrain.runtime.store import HOME
 
 if TYPE_CHECKING:
     from untrain.runtime.executors.base import Crew
@@ -31,7 +30,7 @@ DEMO_SCENARIOS = (
 
 
 def demo(
-    store: str | Path = HOME, out: str | Path = "untrain-demo", seeds: int = 5, oracles: int = 10, seed: int = 0,
+    store: str | Path | None = None, out: str | Path = "untrain-demo", seeds: int = 5, oracles: int = 10, seed: int = 0,
     workers: int | None = None, images: bool = True, command: str = "untrain demo", tell: Tell | None = None,
     on: str | Crew = "here",
 ) -> Document:  # fmt: skip

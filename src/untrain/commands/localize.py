@@ -21,12 +21,11 @@ if TYPE_CHECKING:
     from untrain.runtime.store import Entry
 
 Document = dict[str, Any]
-HOME = Path("~/.untrain")
 Masks = dict[tuple[int, int, int | None], "Entry"]  # (localizer, original, part) -> the entry of the mask
 
 
 def localize(
-    scenario: str | Scenario, localizers: Any, store: str | Path = HOME, seeds: int = 3, seed: int = 0, device: str = "cpu",
+    scenario: str | Scenario, localizers: Any, store: str | Path | None = None, seeds: int = 3, seed: int = 0, device: str = "cpu",
     threads: int = 1, workers: int | None = 1, tell: Callable[[Progress], None] | None = None, precision: str = "auto",
     out: str | Path | None = None, command: str = "",
 ) -> Document:  # fmt: skip

@@ -26,12 +26,11 @@ if TYPE_CHECKING:
     from untrain.runtime.store import Store
 
 Document = dict[str, Any]
-HOME = Path("~/.untrain")
 COLUMNS = ("error", "low", "high", "saw", "missed")
 
 
 def memorize(
-    scenario: str | Scenario, out: str | Path | None = None, models: int = 64, seed: int = 0, store: str | Path = HOME,
+    scenario: str | Scenario, out: str | Path | None = None, models: int = 64, seed: int = 0, store: str | Path | None = None,
     device: str = "cpu", threads: int = 1, workers: int | None = 1, tell: Callable[[Progress], None] | None = None,
     on: str | Crew = "here", price: bool = False,
 ) -> Document:  # fmt: skip
@@ -82,19 +81,19 @@ def _alone(scenario: Any) -> Any:
 
 
 def _estimated(
-    scenario: Scenario, ensemble: Ensemble, store: str | Path, way: Way, out: str | Path | None, price: bool
+    scenario: Scenario, ensemble: Ensemble, store: str | Path | None, way: Way, out: str | Path | None, price: bool
 ) -> Document:
     import numpy as np
 
     from untrain.experiments.draw_request import Means, asked, missing
     from untrain.experiments.pipeline import crewed
     from untrain.experiments.populations.population import memorization
-    from untrain.runtime.store import Store
+    from untrain.runtime.store import Store, is_store
 
     found = scenario.load()
     if out is not None and len(np.unique(found.train.ids)) < len(found.train):
         raise DataError("several training examples bear the same id, and a file has one score an id: Memorized() needs no file")
-    held = Store(store) if not price or (Path(store).expanduser() / "STORE.json").exists() else None
+    held = Store(store) if not price or is_store(store) else None
     lacking = missing(scenario, found, ensemble, held, way.setting)
     if price or held is None:
         return _price(scenario, found, (lacking, ensemble.models), held, way, way.workers or 1).document()

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from untrain.commands.run import Document
 from untrain.core.errors import StoreError
-from untrain.runtime.store import HOME
 
 if TYPE_CHECKING:
     from untrain.evaluation.base import Evaluator
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 
 def report(
     runs: Sequence[str] = (),
-    store: str | Path = HOME,
+    store: str | Path | None = None,
     out: str | Path = "untrain-report",
     images: bool = True,
     command: str = "untrain report",
@@ -35,11 +34,11 @@ def report(
     from untrain.experiments.pipeline import evaluators_of
     from untrain.experiments.publish import publish
     from untrain.experiments.run_record import find
-    from untrain.runtime.store import Store
+    from untrain.runtime.store import Store, folder_of, is_store
 
     chosen = list(evaluators_of(evaluators)) or None
 
-    if not (Path(store).expanduser() / "STORE.json").exists():
-        raise StoreError(f"there is no store at {store}: name another --store")
+    if not is_store(store):
+        raise StoreError(f"there is no store at {folder_of(store)}: name another --store")
     held = Store(store)
     return publish([entry for word in (runs or ["latest"]) for entry in find(word, held)], held, out, images, command, chosen)

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from untrain.commands.arguments import comparison_of, setting_of
-from untrain.runtime.store import HOME
 
 if TYPE_CHECKING:
     from untrain.evaluation.base import Evaluator
@@ -25,7 +24,7 @@ Tell = Callable[["Progress"], None]
 
 
 def run(
-    scenario: str | Scenario, methods: str | Method | Iterable[str | Method], store: str | Path = HOME,
+    scenario: str | Scenario, methods: str | Method | Iterable[str | Method], store: str | Path | None = None,
     out: str | Path | None = None, seeds: int = 3, oracles: int = 6, seed: int = 0, device: str = "cpu", threads: int = 1,
     workers: int | None = 1, images: bool = True, command: str = "", tell: Tell | None = None, precision: str = "auto",
     compiled: bool = False, budget: str | float | None = None, on: str | Crew = "here", looks: int = 1,
@@ -78,7 +77,7 @@ def run(
 
 def price(
     scenario: str | Scenario | Sequence[str | Scenario], methods: str | Method | Iterable[str | Method] = (),
-    store: str | Path = HOME, seeds: int = 3, oracles: int = 6, seed: int = 0, device: str = "cpu", threads: int = 1,
+    store: str | Path | None = None, seeds: int = 3, oracles: int = 6, seed: int = 0, device: str = "cpu", threads: int = 1,
     workers: int | None = 1, precision: str = "auto", compiled: bool = False, budget: str | float | None = None,
     on: str | Crew = "here", looks: int = 1,
 ) -> Document:  # fmt: skip

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from untrain.commands.arguments import comparison_of, setting_of
 from untrain.commands.run import Document, Tell
 from untrain.core.errors import whole
-from untrain.runtime.store import HOME
 
 if TYPE_CHECKING:
     from untrain.experiments.jobs import Method
@@ -17,9 +16,9 @@ if TYPE_CHECKING:
 
 
 def search(
-    scenario: str | Scenario, method: str | Method, store: str | Path = HOME, out: str | Path | None = None, trials: int = 30,
-    seeds: int = 2, objective: str = "balanced", over: str | Sequence[str] = (), seed: int = 0, device: str = "cpu",
-    threads: int = 1, workers: int = 1, command: str = "", tell: Tell | None = None, precision: str = "auto",
+    scenario: str | Scenario, method: str | Method, store: str | Path | None = None, out: str | Path | None = None,
+    trials: int = 30, seeds: int = 2, objective: str = "balanced", over: str | Sequence[str] = (), seed: int = 0,
+    device: str = "cpu", threads: int = 1, workers: int = 1, command: str = "", tell: Tell | None = None, precision: str = "auto",
 ) -> Document:  # fmt: skip
     """Choose values for a method's fields on validation data; neither test data nor, unless asked for, oracles are seen.
 

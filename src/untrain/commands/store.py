@@ -17,10 +17,10 @@ def store(path: str | Path, prune: bool = False, older_than: float | None = None
         older_than: days; needed with ``prune``, 0 removes everything.
         verify: whether to compare each file with the digest it was written with.
     """
-    from untrain.runtime.store import Store
+    from untrain.runtime.store import Store, folder_of, is_store
 
-    if not (Path(path).expanduser() / "STORE.json").exists():
-        raise StoreError(f"there is no store at {path}: name another --store")
+    if not is_store(path):
+        raise StoreError(f"there is no store at {folder_of(path)}: name another --store")
     if prune and older_than is None:
         raise BadInput("--prune needs --older-than DAYS; --older-than 0 removes everything")
     held = Store(path)

@@ -30,7 +30,7 @@ from untrain.runtime.executors.base import each
 from untrain.runtime.executors.processes import Processes
 from untrain.runtime.executors.select import opened, refuse
 from untrain.runtime.progress import Progress, Tell
-from untrain.runtime.store import Entry, Store
+from untrain.runtime.store import Entry, Store, is_store
 
 if TYPE_CHECKING:
     from untrain.runtime.executors.base import Crew
@@ -153,7 +153,7 @@ def scenes_of(
     return scenes
 
 
-def conducted(made: list[Comparison], store: str | Path, way: Way, page: Page) -> Document:
+def conducted(made: list[Comparison], store: str | Path | None, way: Way, page: Page) -> Document:
     """Make what is missing of some comparisons, then score and show them.
 
     Args:
@@ -207,13 +207,12 @@ def priced(made: Sequence[Comparison], scenes: Sequence[Scene], held: Store | No
     return found
 
 
-def asked_price(made: list[Comparison], store: str | Path, way: Way) -> Document:
+def asked_price(made: list[Comparison], store: str | Path | None, way: Way) -> Document:
     """The price of some comparisons, and nothing else: no model is made, and no store."""
     refused(made, way, Page())
     if way.looks != 1:
         planned(made[0].seeds, made[0].oracles, way.looks)
-    there = Path(store).expanduser()
-    held = Store(there) if (there / "STORE.json").exists() else None
+    held = Store(store) if is_store(store) else None
     fitting = workers_for(made, way.setting.device, way.setting.threads)
     workers = min(way.workers or fitting, fitting) if way.on == "here" else way.workers or fitting
     scenes, found = [], []

@@ -41,6 +41,16 @@ FORMAT = 1
 _PARTS = ("objects", "locks", "tmp")
 
 
+def folder_of(path: str | Path | None) -> Path:
+    """Where a store is; without a path the one in the home folder."""
+    return Path(HOME if path is None else path).expanduser()
+
+
+def is_store(path: str | Path | None) -> bool:
+    """Whether there is a store already."""
+    return (folder_of(path) / "STORE.json").exists()
+
+
 @dataclass(frozen=True)
 class Entry:
     """A whole entry: its key, the folder of its files, and its record."""
@@ -90,8 +100,8 @@ class Store:
         StoreError: it is of another version, is no store, or cannot be written.
     """
 
-    def __init__(self, path: str | Path):
-        self.path = Path(path).expanduser()
+    def __init__(self, path: str | Path | None = None):
+        self.path = folder_of(path)
         self.ledger = Ledger(self.path / "ledger.sqlite")
         marker = self.path / "STORE.json"
         try:

@@ -192,7 +192,7 @@ def test_a_stack_is_no_larger_than_memory_allows(data, monkeypatch):
     members = {str(at): Member(np.arange(30), at) for at in range(20)}
     assert [len(part) for part in units(How("stacked", 1), MLP, train, len(seen), members, 1)] == [20]
     assert [len(part) for part in units(How("stacked", 1), MLP, train, len(seen), members, 3)] == [7, 7, 6]
-    monkeypatch.setattr(hows.stackable, "BUDGET", 60_000)
+    monkeypatch.setattr(hows.eligibility, "BUDGET", 60_000)
     parts = units(How("stacked", 1), MLP, train, len(seen), members, 1)
     assert len(parts) > 2
     assert sorted(key for part in parts for key in part) == sorted(members)

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 import untrain as ut
-from untrain.commands import check
+from untrain.commands import promises
 from untrain.core import discovery
 from untrain.core.flops import counted
 from untrain.data.examples import Examples
@@ -18,7 +18,7 @@ from untrain.models.tasks.classification import Classification
 
 KINDS = ("vit", "resnet", "convnext", "swin")
 MORE = (*KINDS, "deit", "dinov2")
-METHODS = [check.example(discovery.load(p.name)) for p in discovery.of_role("unlearner", "recipe") if p.name != "Nothing"]
+METHODS = [promises.example(discovery.load(p.name)) for p in discovery.of_role("unlearner", "recipe") if p.name != "Nothing"]
 LOCALIZERS = [discovery.load(place.name)() for place in discovery.of_role("localizer")]
 EPOCH = ut.Steps(lr=0.01, epochs=1, batch=16)
 

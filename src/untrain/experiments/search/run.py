@@ -20,7 +20,7 @@ from untrain.runtime.store import Store
 
 
 def sought(
-    hunt: Hunt, setting: Setting, store: str | Path, out: str | Path | None, workers: int, command: str, tell: Tell | None
+    hunt: Hunt, setting: Setting, store: str | Path | None, out: str | Path | None, workers: int, command: str, tell: Tell | None
 ) -> Document:
     """Search, and write search.json and search.csv into ``out``."""
     if workers < 1:
