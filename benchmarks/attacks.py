@@ -72,9 +72,9 @@ def whole(forget: int, repeats: int) -> list[Row]:
     side = np.repeat(["forget", "test"], [forget, 2 * forget])
     tables = [margins(3 * forget, m, m) for m in (5, 10, 6)]
     rows = []
-    for name in ("Lira", "ULira", "Rmia"):
+    for name in ("LiRA", "ULiRA", "RMIA"):
         made = load(name)()
-        ours, theirs, original = [-np.logaddexp(0, -t) for t in tables] if name == "Rmia" else tables
+        ours, theirs, original = [-np.logaddexp(0, -t) for t in tables] if name == "RMIA" else tables
         trial = Prepared(ours, theirs, side, False, original)
         found = times({"evaluate": lambda made=made, trial=trial: made.evaluate(trial)}, repeats, inner=20)
         rows.append(row(f"{name}, once, {forget} forget examples, 5 and 10 models", "ms", [1000 * t for t in found["evaluate"]]))

@@ -15,7 +15,7 @@ from side_by_side import Row, noise, show
 from training import images
 from untrain.data.examples import Examples
 from untrain.data.near_duplicates import near_duplicates
-from untrain.evaluation.attacks.thresholdmia import ThresholdMia
+from untrain.evaluation.attacks.thresholdmia import ThresholdMIA
 from untrain.evaluation.metrics.klom import KLoM
 from untrain.evaluation.observation import Observation
 from untrain.localizers.weightedgrad import WeightedGrad
@@ -117,7 +117,7 @@ def populations(counts: Sequence[int], repeats: int) -> list[Row]:
             repeats,
             "models",
         )
-        for e in (ThresholdMia(), KLoM())
+        for e in (ThresholdMIA(), KLoM())
     ]
 
 

@@ -24,7 +24,7 @@ from untrain.data.examples import take
 from untrain.localizers.weightedgrad import WeightedGrad
 from untrain.models.architectures.resnet import ResNet
 from untrain.training.problem import Problem
-from untrain.training.process_group import together
+from untrain.training.process_group import distributed
 from untrain.training.steps import Steps
 from untrain.unlearners.finetune import Finetune
 
@@ -83,7 +83,7 @@ def turns(work: Callable[[], object], rank: int, repeats: int) -> tuple[list[flo
         alone.append(time.perf_counter() - start)
         dist.barrier()
         start = time.perf_counter()
-        with together():
+        with distributed():
             work()
         both.append(time.perf_counter() - start)
     return alone[1:], both[1:]
@@ -92,7 +92,7 @@ def turns(work: Callable[[], object], rank: int, repeats: int) -> tuple[list[flo
 def difference(label: str, finetune: Finetune, model: nn.Module, problem: Problem) -> Row:
     """How far the weights of two processes end from those of one, as a share of how far one moved them."""
     one = finetune(model, problem)
-    with together():
+    with distributed():
         two = finetune(model, problem)
 
     def flat(net: nn.Module) -> torch.Tensor:

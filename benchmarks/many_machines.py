@@ -13,8 +13,8 @@ from side_by_side import Row, ratio, row, show, times
 
 from untrain import parse
 from untrain.data.splits import Data
-from untrain.runtime.executors.base import Crew, each
-from untrain.runtime.executors.local import Here
+from untrain.runtime.executors.base import Executor, each
+from untrain.runtime.executors.local import Serial
 from untrain.runtime.executors.processes import Processes
 
 SCENARIO = "Digits(model=ConvNet(width={width}), steps=Steps(lr=0.05, epochs={epochs}, batch=64))"
@@ -35,9 +35,9 @@ def train(scenario: str, seed: int) -> tuple[str, float]:
     return hashlib.sha256(b"".join(t.detach().numpy().tobytes() for t in state.values())).hexdigest(), time.process_time() - start
 
 
-def crews() -> dict[str, Crew]:
+def crews() -> dict[str, Executor]:
     """This process, two processes, and Ray with two cores where it is installed."""
-    made: dict[str, Crew] = {"serial": Here(), "two processes": Processes(2)}
+    made: dict[str, Executor] = {"serial": Serial(), "two processes": Processes(2)}
     try:
         from untrain.runtime.executors.ray import RayCrew
     except ImportError:

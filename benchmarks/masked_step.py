@@ -17,10 +17,10 @@ from untrain.core.precision import Precision, autocast, channels_last, computing
 from untrain.localizers.weightedgrad import WeightedGrad
 from untrain.models.architectures.resnet import ResNet
 from untrain.training.row_gradients import only_rows
-from untrain.training.trainable import Moving, moving
+from untrain.training.trainable import TrainablePart, moving
 
 
-class Mlp(nn.Sequential):
+class MLP(nn.Sequential):
     """Linear layers alone."""
 
     def __init__(self, width: int = 1024):
@@ -45,7 +45,7 @@ def work_share(model: nn.Module, mask: Mask, x: Tensor) -> float:
     return masked / sum(sizes.values())
 
 
-def stepper(model: nn.Module, x: Tensor, y: Tensor, free: list[Moving], times_mask: Mask | None) -> Callable[[], None]:
+def stepper(model: nn.Module, x: Tensor, y: Tensor, free: list[TrainablePart], times_mask: Mask | None) -> Callable[[], None]:
     """One step as the gradient loop takes it, or with the whole gradient multiplied by a mask."""
     optimizer = torch.optim.SGD([m.held for m in free], lr=0.01, momentum=0.9)
     bits = {} if times_mask is None else {n: b.float() for n, b in times_mask.bits.items()}
@@ -97,7 +97,7 @@ def main(quick: bool = False, threads: int = 1) -> list[Row]:
     """All rows."""
     torch.set_num_threads(threads)
     out = [noise(threads)]
-    nets: list[tuple[str, Callable[[], nn.Module], int]] = [("linear layers, width 1024, batch 256", Mlp, 256)]
+    nets: list[tuple[str, Callable[[], nn.Module], int]] = [("linear layers, width 1024, batch 256", MLP, 256)]
     if not quick:
         nets += [
             ("ResNet(width=16), batch 128", lambda: ResNet(width=16).build((3, 32, 32), 10), 128),
@@ -107,7 +107,7 @@ def main(quick: bool = False, threads: int = 1) -> list[Row]:
     for label, make, batch in nets:
         out += against(label, make, batch, 5)
     # Emulated on a processor without instructions for it, where a step takes seconds.
-    out += against("linear layers, width 1024, batch 256", Mlp, 256, 3, "bfloat16")
+    out += against("linear layers, width 1024, batch 256", MLP, 256, 3, "bfloat16")
     return [*out, noise(threads)]
 
 

@@ -14,12 +14,12 @@ from torch.nn import functional as F
 
 from untrain.data.batching import count
 from untrain.data.examples import Batch, Examples, take
-from untrain.experiments.populations.populate import populate
+from untrain.experiments.populations.populate import train_population
 from untrain.experiments.scenarios.digits import Digits
 from untrain.models.architectures.convnet import ConvNet
-from untrain.models.architectures.mlp import Mlp
+from untrain.models.architectures.mlp import MLP
 from untrain.models.inference import logits
-from untrain.runtime.executors.local import Here
+from untrain.runtime.executors.local import Serial
 from untrain.runtime.executors.processes import Processes
 from untrain.training.batch_plan import Plan
 from untrain.training.descend import descend
@@ -45,13 +45,13 @@ def headed() -> nn.Module:
 
 
 def against_loop(label: str, learner: Train, m: int, threads: int, repeats: int, asked: str = "") -> Row:
-    """A whole ``populate``, stacked and one after the other, on the same threads; initialisation and answers included."""
+    """A whole ``train_population``, stacked and one after the other, on the same threads; initialisation and answers included."""
     data = Digits().load()
     pairs = pairs_of(data.train, m)
-    crew = Here(threads)
+    crew = Serial(threads)
     variants = {
-        "loop": lambda: populate(learner, data.train, pairs, data.test, crew=crew, together="loop"),
-        "stacked": lambda: populate(learner, data.train, pairs, data.test, crew=crew, together="stacked"),
+        "loop": lambda: train_population(learner, data.train, pairs, data.test, crew=crew, together="loop"),
+        "stacked": lambda: train_population(learner, data.train, pairs, data.test, crew=crew, together="stacked"),
     }
     found = times(variants, repeats)
     name = f"{m} {label}: loop / stacked, threads={threads}"
@@ -70,7 +70,7 @@ def convolutional(width: int, m: int, repeats: int) -> list[Row]:
         "loop": lambda: [learner(take(data.train, rows), seed) for rows, seed in pairs],
         "vmap": lambda: train_together(models, data.train, members, learner.steps, learner.task),
         "grouped": lambda: grouped(models, data.train, members, learner),
-        "packed": lambda: populate(learner, data.train, pairs, data.test, crew=crew, together="packed"),
+        "packed": lambda: train_population(learner, data.train, pairs, data.test, crew=crew, together="packed"),
     }
     try:
         found = times(variants, repeats)
@@ -125,17 +125,17 @@ def grouped(models: Sequence[nn.Module], train: Examples, members: Sequence[Memb
 def agreement(m: int) -> list[Row]:
     """Stacked models against the loop: the same seeds after 300 steps, and accuracies of other seeds."""
     data = Digits().load()
-    learner = Train(model=Mlp(width=64), steps=Steps(lr=0.02, epochs=30, batch=64))
+    learner = Train(model=MLP(width=64), steps=Steps(lr=0.02, epochs=30, batch=64))
     pairs = pairs_of(data.train, 2 * m)
-    ours = populate(learner, data.train, pairs[:m], data.test, together="stacked")
+    ours = train_population(learner, data.train, pairs[:m], data.test, together="stacked")
     same = np.stack([logits(learner(take(data.train, rows), seed), data.test, learner.task) for rows, seed in pairs[:m]])
     others = np.stack([logits(learner(take(data.train, rows), seed), data.test, learner.task) for rows, seed in pairs[m:]])
     y = data.test.y.numpy()
     p = ks_2samp((ours.argmax(2) == y).mean(1), (others.argmax(2) == y).mean(1)).pvalue
     far = np.abs(ours - same).max((1, 2)).tolist()
     return [
-        row(f"{m} Mlp(width=64): largest difference of a logit from the loop after 300 steps", "logits", far, "at most 0.001"),
-        row(f"{m} and {m} Mlp(width=64): accuracies, stacked against other seeds of the loop", "p of KS", [float(p)], "above 0.01"),
+        row(f"{m} MLP(width=64): largest difference of a logit from the loop after 300 steps", "logits", far, "at most 0.001"),
+        row(f"{m} and {m} MLP(width=64): accuracies, stacked against other seeds of the loop", "p of KS", [float(p)], "above 0.01"),
     ]
 
 
@@ -144,13 +144,13 @@ def main(quick: bool = False) -> list[Row]:
     torch.set_num_threads(1)
     steps = Steps(lr=0.05, epochs=1 if quick else 4, batch=64)
     repeats = 2 if quick else 3
-    mlp, linear, head = (Train(model=model, steps=steps) for model in (Mlp(width=64), Mlp(depth=0), headed))
+    mlp, linear, head = (Train(model=model, steps=steps) for model in (MLP(width=64), MLP(depth=0), headed))
     head = Train(model=headed, steps=Steps(lr=0.05, epochs=steps.epochs, batch=64, buffers="freeze"))
     if quick:
-        return [noise(1), against_loop("Mlp(width=64)", mlp, 16, 1, repeats), *convolutional(4, 4, 1)]
-    rows = [noise(1), against_loop("Mlp(width=64)", mlp, 64, 1, repeats, "at least 5")]
-    rows.append(against_loop("Mlp(width=64)", mlp, 64, CORES, repeats, "at least 5"))
-    rows.append(against_loop("Mlp(width=256, depth=2)", Train(model=Mlp(width=256, depth=2), steps=steps), 16, 1, 2))
+        return [noise(1), against_loop("MLP(width=64)", mlp, 16, 1, repeats), *convolutional(4, 4, 1)]
+    rows = [noise(1), against_loop("MLP(width=64)", mlp, 64, 1, repeats, "at least 5")]
+    rows.append(against_loop("MLP(width=64)", mlp, 64, CORES, repeats, "at least 5"))
+    rows.append(against_loop("MLP(width=256, depth=2)", Train(model=MLP(width=256, depth=2), steps=steps), 16, 1, 2))
     for m in (16, 64):
         rows.append(against_loop("linear models", linear, m, 1, 3))
         rows.append(against_loop("heads on a frozen ConvNet", head, m, 1, 2))

@@ -24,7 +24,7 @@ from untrain.models.architectures.resnet import ResNet
 from untrain.models.inference import logits
 from untrain.models.tasks.classification import Classification
 from untrain.training.learners.train import Train
-from untrain.training.steps import Cosine, Sgd, Steps, step_size
+from untrain.training.steps import SGD, Cosine, Steps, step_size
 
 
 class Items(Dataset):
@@ -148,7 +148,7 @@ def equivalence(label: str, train: Examples, test: Examples, net: Architecture, 
 def main(quick: bool = False) -> list[Row]:
     """All rows."""
     digits = Digits().load()
-    steps = Steps(lr=0.1, epochs=12, batch=64, optimizer=Sgd(momentum=0.9), schedule=Cosine())
+    steps = Steps(lr=0.1, epochs=12, batch=64, optimizer=SGD(momentum=0.9), schedule=Cosine())
     rows = [noise(1)]
     rows += speed("ConvNet on digits, batch 64", digits.train, ConvNet(), Steps(lr=0.1, epochs=4, batch=64), 3 if quick else 5)
     if not quick:

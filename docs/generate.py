@@ -8,7 +8,7 @@ from pathlib import Path
 
 from untrain.core import discovery
 from untrain.core.describe import fields
-from untrain.core.discovery import Place
+from untrain.core.discovery import ClassLocation
 from untrain.evaluation.glossary import entry
 from untrain.unlearners.base import Recipe
 
@@ -58,7 +58,7 @@ COLUMNS = {"means": "What it is", "unit": "Unit", "range": "Range", "ideal": "Id
 BELOW = {"above": "Above what oracles show", "below": "Below what oracles show", "weak": "Weakness"}
 
 
-def _scores(place: Place) -> str:
+def _scores(place: ClassLocation) -> str:
     entries = {name: entry(about, place.source) for name, about in vars(discovery.load(place.name))["scores"].items()}
     lines = [f"| Score | {' | '.join(COLUMNS.values())} |", "|---|" + "---|" * len(COLUMNS)]
     for name, told in entries.items():
@@ -92,7 +92,7 @@ def renewed(text: str) -> str:
     return text
 
 
-def _entry(place: Place) -> str:
+def _entry(place: ClassLocation) -> str:
     cls = discovery.load(place.name)
     lines = [f"### {place.name}", "", _text(place.summary)]
     body = _body(cls)

@@ -13,7 +13,7 @@ import torch
 import untrain as ut
 from untrain.core.precision import computing
 from untrain.localizers._ablation import Copies, copies_of, spread
-from untrain.localizers.criticalneurons import CriticalNeurons, Found, search
+from untrain.localizers.criticalneurons import CriticalNeurons, NeuronRemoval, search
 from untrain.models.inference import logits
 
 SETTINGS = {"default": (CriticalNeurons(), 1_000), "the authors'": (CriticalNeurons(companions=511, noises=5), 10)}
@@ -23,7 +23,7 @@ def main(path: str, width: int = 8, depth: int = 10) -> None:
     """Print what the search takes and what it finds."""
     torch.set_num_threads(1)
     scenario = ut.parse(
-        f"Cifar10(path={path!r}, size=10000, model=ResNet(width={width}, depth={depth}), steps=Steps(lr=0.1, epochs=15))"
+        f"CIFAR10(path={path!r}, size=10000, model=ResNet(width={width}, depth={depth}), steps=Steps(lr=0.1, epochs=15))"
     )
     data, learner = scenario.load(), scenario.learner()
     with computing("bfloat16", False):
@@ -52,7 +52,7 @@ def row(model: torch.nn.Module, problem: ut.Problem, how: CriticalNeurons, count
     return [f"{seconds:.0f}", f"{seconds * 1000 / count:.0f} s", f"{flipped}", told, whole]
 
 
-def share(model: torch.nn.Module, copies: Copies, found: list[Found]) -> float:
+def share(model: torch.nn.Module, copies: Copies, found: list[NeuronRemoval]) -> float:
     """Share of all weights that are in the union."""
     union = torch.zeros(copies.count)
     union[sorted({at for each in found for at in each.removed})] = 1

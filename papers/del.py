@@ -28,10 +28,10 @@ from delpaper.sequence import SEED
 from delpaper.work import Bench
 
 from untrain.commands.arguments import setting_of
-from untrain.core.atomic_write import beside
+from untrain.core.atomic_write import atomic_write
 from untrain.core.errors import BadInput, UntrainError
 from untrain.runtime.executors.base import cores
-from untrain.runtime.executors.local import Here
+from untrain.runtime.executors.local import Serial
 from untrain.runtime.executors.processes import Processes
 from untrain.runtime.store import Store
 
@@ -83,7 +83,7 @@ def run(asked: argparse.Namespace, names: list[str], out: Path) -> None:
     scale, setting = SCALES[asked.scale], setting_of(asked.device, 1, "auto", False)
     alone = torch.device(asked.device).type != "cpu"
     workers = 1 if alone else asked.workers or cores()
-    crew = Here(setting.threads) if alone or workers == 1 else Processes(workers, setting.threads)
+    crew = Serial(setting.threads) if alone or workers == 1 else Processes(workers, setting.threads)
     bench = Bench(Store(asked.store), setting, crew, say)
     try:
         for name in names:
@@ -95,7 +95,7 @@ def run(asked: argparse.Namespace, names: list[str], out: Path) -> None:
             found = experiments.EXPERIMENTS[name](bench, scale, asked.data)
             document = known | {"seconds_here": round(time.perf_counter() - begun)} | found
             out.mkdir(parents=True, exist_ok=True)
-            with beside(out / f"{name}.json") as fresh:
+            with atomic_write(out / f"{name}.json") as fresh:
                 fresh.write_text(json.dumps(rounded(hidden(document, asked.data)), indent=1, allow_nan=False) + "\n")
             pages.write(out, name, json.loads((out / f"{name}.json").read_text()))
             say(f"{name}: written to {out / name}.json, .md and .svg")

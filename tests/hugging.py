@@ -9,7 +9,7 @@ from untrain.data.examples import Examples
 from untrain.models.architectures.huggingface import HuggingFace
 from untrain.training.learners.train import Train
 from untrain.training.problem import Problem, problem
-from untrain.training.steps import Adam, Steps
+from untrain.training.steps import AdamW, Steps
 
 ENCODER = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "patch_size": 4}
 TINY = {
@@ -47,7 +47,7 @@ def data(n=60):
 @functools.lru_cache
 def trained(kind) -> tuple[Train, torch.nn.Module, Problem]:
     """A learner, the model that it trained, which is not to be changed, and a request to forget eight of sixty examples."""
-    learner = Train(model=spec(kind), steps=Steps(lr=0.01, epochs=25, batch=16, optimizer=Adam()))
+    learner = Train(model=spec(kind), steps=Steps(lr=0.01, epochs=25, batch=16, optimizer=AdamW()))
     examples = data()
     return learner, learner(examples, 0), problem(examples, list(range(8)), learner, seed=1, origin=0)
 

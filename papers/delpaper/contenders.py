@@ -91,15 +91,15 @@ MAIN = (
     Contender("SSD", tuple(f"SSD(select={a}, dampen={b})" for a, b in ((10, 1), (1, 1), (2, 1), (5, 1), (16, 1), (2, 0.3)))),
     Contender("WoodFisher", grid("WoodFisher(scale={scale})", scale=(1, 0.1, 0.3, 3, 10, 30))),
     Contender(
-        "Scrub",
+        "SCRUB",
         grid(
-            "Scrub(ascents={ascents}, steps=Steps(lr={lr}, epochs={epochs}, optimizer=Sgd(decay=0.0005), schedule=Constant()))",
+            "SCRUB(ascents={ascents}, steps=Steps(lr={lr}, epochs={epochs}, optimizer=SGD(decay=0.0005), schedule=Constant()))",
             ascents=(2,), epochs=(3, 6), lr=(5e-4, 5e-3, 2e-2),
         ),
     ),
     Contender(
         "BadTeacher",
-        grid("BadTeacher(steps=Steps(lr={lr}, epochs={epochs}, batch=256, optimizer=Adam(), schedule=Constant()))",
+        grid("BadTeacher(steps=Steps(lr={lr}, epochs={epochs}, batch=256, optimizer=AdamW(), schedule=Constant()))",
              epochs=(1, 4), lr=(1e-4, 5e-4, 2e-3)),
     ),
     Contender("FisherNoise", grid("FisherNoise(alpha={alpha})", alpha=(1e-6, 1e-8, 1e-7, 1e-5, 3e-5, 1e-4))),

@@ -36,7 +36,7 @@ class Scale:
 SCALES = {
     "small": Scale(
         "small",
-        "Cifar10(path={path!r}, size=5000, model={model}, steps={steps}, request={request})",
+        "CIFAR10(path={path!r}, size=5000, model={model}, steps={steps}, request={request})",
         {
             "resnet": ("ResNet(width=8, depth=10)", "Steps(lr=0.1, epochs=15)"),
             "vit": ("ViT(width=64, depth=3, heads=4, hidden=128)", "Steps(lr=0.05, epochs=30)"),
@@ -46,7 +46,7 @@ SCALES = {
     ),
     "paper": Scale(
         "paper",
-        "Cifar10(path={path!r}, model={model}, steps={steps}, request={request})",
+        "CIFAR10(path={path!r}, model={model}, steps={steps}, request={request})",
         {
             "resnet": ("ResNet(width=64, depth=18)", "Steps(lr=0.1, epochs=30)"),
             "vit": ("ViT()", "Steps(lr=0.05, epochs=30)"),

@@ -13,7 +13,7 @@ from delpaper.sequence import SEED, walked
 from untrain import parse
 from untrain.commands.arguments import comparison_of
 from untrain.core.errors import UntrainError
-from untrain.evaluation.attacks.svcmia import SvcMia
+from untrain.evaluation.attacks.svcmia import SVCMIA
 from untrain.evaluation.base import Evaluator
 from untrain.evaluation.observation import Observation
 from untrain.experiments.price import lasting
@@ -24,7 +24,7 @@ from untrain.experiments.search.objectives import aim_of
 from untrain.experiments.search.trials import Ground, accuracies, attempt, open_ground, share_of_retraining, start
 from untrain.experiments.setting import Setting
 from untrain.maths.logits import correct
-from untrain.runtime.executors.base import Crew, each, threads
+from untrain.runtime.executors.base import Executor, each, threads
 from untrain.runtime.store import Entry, Store
 from untrain.unlearners.nothing import Nothing
 
@@ -45,7 +45,7 @@ class Bench:
 
     store: Store
     setting: Setting
-    crew: Crew
+    crew: Executor
     say: Callable[[str], None]
 
     def tuned(self, scenario: str, contenders: Sequence[Contender]) -> Document:
@@ -85,7 +85,7 @@ class Bench:
         scenes = [open_scene(c.scenario, replace(setting, device="cpu") if self.crew.apart else setting) for c in made]
         make(made, scenes, self.store, setting, self.crew, lambda p: self.say(_progress(p)))
         runs = [record(c, s, self.store, setting) for c, s in zip(made, scenes, strict=True)]
-        chosen: list[Evaluator] | None = None if full else [parse(n + "()") for n in ("Accuracy", "SvcMia", "ThresholdMia")]
+        chosen: list[Evaluator] | None = None if full else [parse(n + "()") for n in ("Accuracy", "SVCMIA", "ThresholdMIA")]
         if self.crew.apart:
             for name, _ in each(
                 self.crew, score_away, {r.key: (r.key, str(self.store.path), chosen) for r in {r.key: r for r in runs}.values()}
@@ -107,7 +107,7 @@ class Bench:
 def single(seen: Observation) -> dict[str, list[float]]:
     """Of each model: accuracies by side, and the efficacy of SalUn's attack."""
     right = correct(seen.logits, seen.labels)
-    attack = SvcMia().prepare(seen)[:, seen.side == "forget", 1]
+    attack = SVCMIA().prepare(seen)[:, seen.side == "forget", 1]
     found = {side: right[:, seen.side == side].mean(1).tolist() for side in ("forget", "retain", "test")}
     return found | {"mia": attack.mean(1).tolist()}
 

@@ -15,7 +15,7 @@ from untrain.commands import promises
 from untrain.core import discovery as names
 from untrain.core.errors import SpecError
 from untrain.core.spec import Spec, parse
-from untrain.evaluation.base import About, Evaluator, Measure, Part
+from untrain.evaluation.base import Evaluator, Measure, Part, ScoreInfo
 from untrain.localizers import contract as localizers
 from untrain.localizers.base import Localizer
 from untrain.localizers.randommask import RandomMask
@@ -27,15 +27,15 @@ from untrain.training import toy
 from untrain.training.base import Learner
 from untrain.training.descend import descend
 from untrain.training.learners.train import Train
-from untrain.training.steps import Adam, Sgd, Steps
+from untrain.training.steps import SGD, AdamW, Steps
 from untrain.unlearners import contract as unlearners
 from untrain.unlearners.base import Unlearner
 from untrain.unlearners.finetune import Finetune
 from untrain.unlearners.nothing import Nothing
 
 NEEDS = {
-    "These": "These(ids=(1, 2))",
-    "Ids": "Ids(path='ids.csv')",
+    "Ids": "Ids(ids=(1, 2))",
+    "IdFile": "IdFile(path='ids.csv')",
     "Where": "Where(rule='y == 1')",
     "HuggingFace": "HuggingFace(kind='vit')",
 }
@@ -74,7 +74,7 @@ def test_every_method_keeps_every_promise(made):
     assert [v for v in promises.verdicts(made) if v.error] == []
 
 
-@pytest.mark.parametrize("spelling", ["DEL(reference=False)", "Finetune @ RandomMask", "NegGrad(steps=Steps(optimizer=Adam()))"])
+@pytest.mark.parametrize("spelling", ["DEL(reference=False)", "Finetune @ RandomMask", "NegGrad(steps=Steps(optimizer=AdamW()))"])
 def test_an_expression_keeps_the_promises_of_an_unlearner(spelling):
     assert [v for v in promises.verdicts(parse(spelling)) if v.error] == []
 
@@ -115,7 +115,7 @@ class TeacherStepped(Unlearner):
 
     def unlearn(self, model, problem):
         teacher = deepcopy(model)
-        descend(teacher, lambda b: problem.task.loss(teacher, b).mean(), problem.retains(STEPS), STEPS)
+        descend(teacher, lambda b: problem.task.loss(teacher, b).mean(), problem.retain_batches(STEPS), STEPS)
         return model
 
 
@@ -140,12 +140,12 @@ class MaskedGradient(Unlearner):
 
     def unlearn(self, model, problem):
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1, weight_decay=0.1)
-        for (batch,) in problem.retains(STEPS).draw(0):
+        for (batch,) in problem.retain_batches(STEPS).draw(0):
             optimizer.zero_grad()
             problem.task.loss(model, batch).mean().backward()
             for name, p in model.named_parameters():
-                if problem.mask is not None:
-                    p.grad *= problem.mask.bits[name]
+                if problem.trainable is not None:
+                    p.grad *= problem.trainable.bits[name]
             optimizer.step()
         return model
 
@@ -198,7 +198,7 @@ class Drifting(Unlearner):
         random.setstate(state)
         with torch.no_grad():
             for name, p in model.named_parameters():
-                p += jitter * (1 if problem.mask is None else problem.mask.bits[name])
+                p += jitter * (1 if problem.trainable is None else problem.trainable.bits[name])
         return model
 
 
@@ -212,7 +212,7 @@ class Deaf(Unlearner):
         clean = float(torch.nan_to_num(problem.retain.x).mean())
         with torch.no_grad():
             for name, p in model.named_parameters():
-                p += (0.1 + clean) * (1 if problem.mask is None else problem.mask.bits[name])
+                p += (0.1 + clean) * (1 if problem.trainable is None else problem.trainable.bits[name])
         return model
 
 
@@ -418,7 +418,7 @@ class Relabelling(Learner):
 
 def told(*names, ideal="0"):
     """A glossary of gaps in fractions."""
-    return {n: About("made up", "fraction", ideal, "none", low=-1.0) for n in names}
+    return {n: ScoreInfo("made up", "fraction", ideal, "none", low=-1.0) for n in names}
 
 
 def right(seen):
@@ -603,7 +603,7 @@ def test_an_error_of_any_kind_is_a_broken_promise_and_not_the_end():
 
 
 def test_parts_of_steps_are_checked_too():
-    assert [v for part in (Sgd(), Adam()) for v in promises.verdicts(part) if v.error] == []
+    assert [v for part in (SGD(), AdamW()) for v in promises.verdicts(part) if v.error] == []
 
 
 FADE = '''"""A plug-in: the method that the design page makes up."""
@@ -634,7 +634,7 @@ class Fade(Unlearner):
             logp = task.logits(model, forget).log_softmax(1)
             return task.loss(model, retain).mean() - self.weight * logp.mean()
 
-        return descend(model, loss, problem.pairs(self.steps), self.steps, problem.mask)
+        return descend(model, loss, problem.pairs(self.steps), self.steps, problem.trainable)
 '''
 
 

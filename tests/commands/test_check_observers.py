@@ -11,14 +11,14 @@ import pytest
 import torch
 
 from untrain.commands import promises
-from untrain.evaluation.base import About, Measure, Part
+from untrain.evaluation.base import Measure, Part, ScoreInfo
 from untrain.evaluation.observers.base import Observer
 from untrain.evaluation.observers.weights import Weights
 from untrain.training.steps import Steps
 
 
 def told(ideal="0", name="size"):
-    return {name: About("made up", "none", ideal, "made up", low=-100.0, high=100.0)}
+    return {name: ScoreInfo("made up", "none", ideal, "made up", low=-100.0, high=100.0)}
 
 
 def size(model):

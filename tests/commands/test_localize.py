@@ -129,7 +129,7 @@ def test_one_model_alone_tells_no_stability_across_seeds(tiny):
 
 
 def test_one_example_to_forget_has_no_halves(tiny):
-    scenario = tiny.scenario.replace("Digits(", "Digits(request=These(ids=(3,)), ")
+    scenario = tiny.scenario.replace("Digits(", "Digits(request=Ids(ids=(3,)), ")
     (found,) = localize.localize(scenario, ut.WeightedGrad(), tiny.store, seeds=1)["results"]
     assert found["error"] is None
     assert found["stability"]["batches"]["reason"] == "1 example to forget has no halves"

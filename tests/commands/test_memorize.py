@@ -15,7 +15,7 @@ from untrain.data.readers.score_files import scores
 from untrain.data.splits import Data
 from untrain.runtime.store import Store
 
-PLAIN = "Digits(model=Mlp(width=8), steps=Steps(lr=0.1, epochs=2, batch=64))"
+PLAIN = "Digits(model=MLP(width=8), steps=Steps(lr=0.1, epochs=2, batch=64))"
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def store(tmp_path_factory):
 @pytest.mark.parametrize("kind", ["csv", "npz"])
 def test_a_request_by_the_file_is_that_of_the_ensemble_itself(store, tmp_path, kind):
     told, file = [], tmp_path / f"scores.{kind}"
-    document = ut.memorize(PLAIN, out=file, models=16, seed=3, store=store, tell=told.append)
+    document = ut.memorize(PLAIN, out=file, models=16, seed=3, store=store, on_progress=told.append)
     assert document["examples"] == 1258
     assert [p.name for p in tmp_path.iterdir()] == [file.name]
     how = {"seeds": 1, "oracles": 2, "store": store, "precision": "float32"}

@@ -19,7 +19,7 @@ class Net(nn.Sequential):
 def own(model=Net):
     draw = torch.Generator().manual_seed(0)
     x, y = torch.randn(60, 4, generator=draw), torch.arange(60) % 2
-    return ut.Own(train=(x, y), test=(x[:20] + 0.1, y[:20]), model=model, steps=ut.Steps(lr=0.1, epochs=1))
+    return ut.Custom(train=(x, y), test=(x[:20] + 0.1, y[:20]), model=model, steps=ut.Steps(lr=0.1, epochs=1))
 
 
 def test_objects_and_spellings_run_alike_on_a_model_of_ones_own(tmp_path):
@@ -91,7 +91,7 @@ def test_what_is_no_whole_number_is_refused_by_its_name(tmp_path, more):
 
 def test_progress_is_told_for_each_model(tmp_path):
     told = []
-    ut.run(own(), ["Nothing"], store=tmp_path, seeds=1, oracles=2, tell=told.append)
+    ut.run(own(), ["Nothing"], store=tmp_path, seeds=1, oracles=2, on_progress=told.append)
     assert told.pop(0).note.startswith("price: 4 models to train (1 original, 2 oracle, 1 unlearned), 0 models are in the store")
     assert [(at.done, at.total) for at in told] == [(1, 4), (2, 4), (3, 4), (4, 4)]
 

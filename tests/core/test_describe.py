@@ -5,7 +5,7 @@ import pytest
 
 from untrain.core import discovery
 from untrain.core.describe import describe, documented, fields, source
-from untrain.evaluation.base import About
+from untrain.evaluation.base import ScoreInfo
 from untrain.evaluation.glossary import entry
 from untrain.evaluation.metrics.klom import KLoM
 from untrain.unlearners.neggrad import NegGrad
@@ -63,7 +63,7 @@ def test_a_class_without_a_docstring_says_nothing():
 
 
 def test_the_entry_of_a_score_says_all_that_there_is_to_say():
-    about = About("share of all", "fraction", "0", "blind", above="too much", margin=0.02)
+    about = ScoreInfo("share of all", "fraction", "0", "blind", above="too much", margin=0.02)
     assert entry(about, "nobody 1999") == {
         "means": "share of all", "unit": "fraction", "range": "0 to 1", "ideal": "0",
         "floor": "mean size between disjoint groups of oracles", "margin": "0.02 either way, in its unit", "above": "too much",
@@ -72,8 +72,8 @@ def test_the_entry_of_a_score_says_all_that_there_is_to_say():
 
 
 def test_a_score_that_is_not_tested_by_itself_says_whose_verdict_it_bears():
-    assert entry(About("a", "b", "c", "d"), "e")["margin"] == "not tested by itself"
-    assert entry(About("a", "b", "c", "d", verdict_of="other"), "e")["margin"] == "its verdict is that of other"
+    assert entry(ScoreInfo("a", "b", "c", "d"), "e")["margin"] == "not tested by itself"
+    assert entry(ScoreInfo("a", "b", "c", "d", verdict_of="other"), "e")["margin"] == "its verdict is that of other"
 
 
 @pytest.mark.parametrize(
@@ -81,4 +81,4 @@ def test_a_score_that_is_not_tested_by_itself_says_whose_verdict_it_bears():
     [((0.0, inf), "0 or more"), ((-inf, inf), "any number"), ((-1.0, 1.0), "-1 to 1"), ((-inf, 0.5), "0.5 or less")],
 )
 def test_bounds_that_there_are_not_are_left_out(ends, told):
-    assert entry(About("a", "b", "c", "d", low=ends[0], high=ends[1]), "e")["range"] == told
+    assert entry(ScoreInfo("a", "b", "c", "d", low=ends[0], high=ends[1]), "e")["range"] == told

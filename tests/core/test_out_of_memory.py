@@ -53,7 +53,7 @@ def walked(room, alpha=0.9, net=Norm):
         return alpha * problem.task.loss(model, retain).mean() - (1 - alpha) * problem.task.loss(model, forget).mean()
 
     with metered() as meter:
-        descend(model, poor(loss, room), problem.pairs(STEPS), STEPS)
+        descend(model, poor(loss, room), problem.paired_batches(STEPS), STEPS)
     return dict(model.named_parameters()), list(meter.notes), meter
 
 
@@ -89,7 +89,7 @@ def test_other_errors_are_not_taken_for_it():
     _, problem = small()
     loss = poor(None, 0, RuntimeError("size mismatch"))
     with pytest.raises(RuntimeError, match="size mismatch"):
-        descend(Norm(), loss, problem.retains(STEPS), STEPS)
+        descend(Norm(), loss, problem.retain_batches(STEPS), STEPS)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from untrain.localizers.weightedgrad import WeightedGrad
 from untrain.models.architectures.resnet import ResNet
 from untrain.models.tasks.classification import Classification
 from untrain.training.learners.train import Train
-from untrain.training.steps import Adam, Constant, Cosine, Sgd, Steps
+from untrain.training.steps import SGD, AdamW, Constant, Cosine, Steps
 from untrain.unlearners.base import Unlearner
 from untrain.unlearners.finetune import Finetune
 from untrain.unlearners.neggrad import NegGrad
@@ -27,8 +27,8 @@ from untrain.unlearners.resetfinetune import ResetFinetune
 shares = st.floats(0, 1)
 keeps = st.floats(0, 1, exclude_min=True)
 epochs = st.integers(0, 99) | st.integers(0, 100).map(lambda n: f"{n}%")
-optimizers = st.builds(Sgd, momentum=st.floats(0, 0.99), decay=st.floats(0, 1), nesterov=st.booleans()) | st.builds(
-    Adam, beta1=st.floats(0, 0.99), decay=st.floats(0, 1)
+optimizers = st.builds(SGD, momentum=st.floats(0, 0.99), decay=st.floats(0, 1), nesterov=st.booleans()) | st.builds(
+    AdamW, beta1=st.floats(0, 0.99), decay=st.floats(0, 1)
 )
 steps = st.builds(
     Steps,
@@ -85,7 +85,7 @@ def test_defaults_are_left_out():
 
 
 def test_the_canonical_spelling_writes_every_field():
-    assert canonical(Sgd()) == "Sgd(momentum=0.9, decay=0.0, nesterov=False)"
+    assert canonical(SGD()) == "SGD(momentum=0.9, decay=0.0, nesterov=False)"
 
 
 def test_a_recipe_is_canonically_its_expansion():
@@ -103,7 +103,7 @@ def test_a_bare_name_is_allowed():
 
 
 def test_a_bare_name_is_allowed_as_a_field():
-    assert parse("Finetune(steps=Steps(optimizer=Adam))") == Finetune(steps=Steps(optimizer=Adam()))
+    assert parse("Finetune(steps=Steps(optimizer=Adam))") == Finetune(steps=Steps(optimizer=AdamW()))
 
 
 def test_a_tuple_of_one_is_read_back():
@@ -221,7 +221,7 @@ def test_a_plug_in_is_spelled_with_its_module():
 
 
 def test_sources_name_every_part_that_takes_part():
-    assert set(sources(DEL())) == {"Localized", "ResetFinetune", "WeightedGrad", "Channels", "Gather", "Steps", "Sgd", "Cosine"}
+    assert set(sources(DEL())) == {"Localized", "ResetFinetune", "WeightedGrad", "Channels", "Gather", "Steps", "SGD", "Cosine"}
 
 
 def test_sources_do_not_depend_on_values_of_fields():

@@ -9,13 +9,13 @@ import pytest
 from torch import nn
 
 import untrain as ut
-from untrain.data.augmentations.crop import Crop
+from untrain.data.augmentations.randomcrop import RandomCrop
 from untrain.data.examples import take
 from untrain.data.near_duplicates import near_duplicates
 from untrain.data.on_disk import OnDisk
 from untrain.data.requests.random import Random
 from untrain.experiments.jobs import Job, do, ingredients
-from untrain.experiments.scenarios.own import Own
+from untrain.experiments.scenarios.custom import Custom
 from untrain.experiments.scene import open_scene
 from untrain.experiments.setting import Setting
 from untrain.models.architectures.convnet import ConvNet
@@ -42,7 +42,7 @@ def both(tmp_path_factory):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_models_learn_and_forget_alike(both, method):
-    learner = Train(model=ConvNet(width=4), steps=Steps(lr=0.05, epochs=2, batch=16), augment=(Crop(pad=1),))
+    learner = Train(model=ConvNet(width=4), steps=Steps(lr=0.05, epochs=2, batch=16), augment=(RandomCrop(pad=1),))
     told = []
     for held in both:
         model = learner(held, seed=3)
@@ -70,7 +70,7 @@ def test_duplicates_are_found_alike(both):
 
 
 def test_the_store_knows_no_difference(both):
-    scenes = [open_scene(Own(train=held, test=held, model=ConvNet(), request=Random(fraction=0.1)), Setting()) for held in both]
+    scenes = [open_scene(Custom(train=held, test=held, model=ConvNet(), request=Random(fraction=0.1)), Setting()) for held in both]
     one, other = (ingredients(s, Job("unlearned", 0, ut.parse("Finetune")), 0, Setting()) for s in scenes)
     assert one == other
     assert repr(scenes[0].scenario) == repr(scenes[1].scenario)
@@ -89,7 +89,7 @@ def test_no_read_takes_more_than_an_eighth_of_the_data(tmp_path, monkeypatch):
 
     monkeypatch.setattr(OnDisk, "_read", watched)
     model = lambda: nn.Sequential(nn.Flatten(), nn.Linear(16, 3))  # noqa: E731
-    scene = open_scene(Own(train=held, test=held, model=model, steps=Steps(epochs=2)), Setting())
+    scene = open_scene(Custom(train=held, test=held, model=model, steps=Steps(epochs=2)), Setting())
     store = Store(tmp_path / "store")
     for job in (Job("original", 0), Job("oracle", 0), Job("unlearned", 0, ut.parse("NegGrad @ WeightedGrad(keep=0.5)"))):
         assert do(scene, job, 0, Setting(), store).record.get("error") is None
@@ -114,7 +114,7 @@ SCRIPT = """
     from untrain.data.requests.random import Random
     from untrain.experiments.jobs import Setting, open_scene
     from untrain.models.inference import logits
-    from untrain.experiments.scenarios.own import Own
+    from untrain.experiments.scenarios.custom import Custom
     from untrain.models.tasks.classification import Classification
 
     folder, rows = sys.argv[1], int(sys.argv[2])
@@ -133,7 +133,8 @@ SCRIPT = """
 
     def work(n):
         train, test = (ut.examples(pieces(m), on_disk=folder) for m in (n, 800))
-        scene = open_scene(Own(train=train, test=test, model=net, request=Random(fraction=0.01), steps=Steps(epochs=1)), Setting())
+        scene = open_scene(Custom(train=train, test=test, model=net,
+        request=Random(fraction=0.01), steps=Steps(epochs=1)), Setting())
         model = scene.learner(take(scene.data.train, scene.retain), 0)
         problem = ut.problem(scene.data.train, scene.asked, scene.learner)
         forgot = ut.parse("NegGrad(steps=Steps(epochs=1)) @ WeightedGrad(keep=0.5)")(model, problem)

@@ -18,18 +18,18 @@ from untrain.data.requests.leastmemorized import LeastMemorized
 from untrain.data.requests.memorized import Memorized
 from untrain.data.requests.random import Random
 from untrain.data.splits import Data
-from untrain.experiments.draw_request import NO_GPU, Means, asked, chooser
+from untrain.experiments.draw_request import NO_GPU, EnsembleOptions, asked, chooser
 from untrain.experiments.scenarios.base import Scenario
 from untrain.experiments.scene import open_scene
 from untrain.experiments.setting import Setting
-from untrain.models.architectures.mlp import Mlp
-from untrain.runtime.executors.local import Here
+from untrain.models.architectures.mlp import MLP
+from untrain.runtime.executors.local import Serial
 from untrain.runtime.store import Store
 from untrain.training.base import Learner
 from untrain.training.steps import Steps
 
 N, TESTS, KEPT = 60, 12, 15
-DIGITS = "Digits(model=Mlp(width=8), steps=Steps(lr=0.1, epochs=2, batch=64), request={}(models=16))"
+DIGITS = "Digits(model=MLP(width=8), steps=Steps(lr=0.1, epochs=2, batch=64), request={}(models=16))"
 
 
 class Book(nn.Module):
@@ -147,13 +147,15 @@ def test_more_models_are_trained_beside_those_there(tmp_path):
     forgotten(Booked(request=Memorized(models=40)), tmp_path, before=lambda scenario, found, missing: told.append(missing))
     assert told == [24]
     assert kinds(tmp_path)["member"] == 40
-    population = ut.leave_out(Copying(), *(getattr(Booked().load(), n) for n in ("train", "test")), store=tmp_path, crew=Here())
+    population = ut.train_subsets(
+        Copying(), *(getattr(Booked().load(), n) for n in ("train", "test")), store=tmp_path, crew=Serial()
+    )
     assert population.logits.shape[0] == 64
     assert kinds(tmp_path)["member"] == 64
 
 
 def test_a_stopped_ensemble_goes_on_where_it_was_stopped(tmp_path):
-    class Weary(Here):
+    class Weary(Serial):
         left = 5
 
         def finished(self):
@@ -166,7 +168,7 @@ def test_a_stopped_ensemble_goes_on_where_it_was_stopped(tmp_path):
         forgotten(Booked(request=Memorized(models=16)), tmp_path, crew=Weary())
     assert kinds(tmp_path)["member"] == 5
     told = []
-    forgotten(Booked(request=Memorized(models=16)), tmp_path, tell=told.append)
+    forgotten(Booked(request=Memorized(models=16)), tmp_path, on_progress=told.append)
     assert [(at.done, at.total) for at in told] == [(i, 11) for i in range(1, 12)]
 
 
@@ -200,16 +202,16 @@ def test_a_column_of_the_data_is_asked_in_the_place_of_models(tmp_path):
 
 
 def test_gpus_elsewhere_are_refused_and_told_what_will_do(tmp_path):
-    crew = Here()
+    crew = Serial()
     crew.apart = True
-    means = Means(Store(tmp_path), Setting("cuda"), crew)
+    means = EnsembleOptions(Store(tmp_path), Setting("cuda"), crew)
     with pytest.raises(BadInput, match=NO_GPU[:40]):
         asked(parse(DIGITS.format("Memorized")), parse("Digits").load(), Ensemble(16, 0), means)
 
 
 def test_mislabelled_digits_are_most_of_the_most_memorized_and_none_of_the_least(tmp_path):
     # Trained until nearly all that was seen is right, so that what is mislabelled is held by heart.
-    scenario = ut.Digits(noise=ut.Flip(rate=0.1), model=Mlp(width=64), steps=Steps(lr=0.2, epochs=80, batch=32))
+    scenario = ut.Digits(noise=ut.Flip(rate=0.1), model=MLP(width=64), steps=Steps(lr=0.2, epochs=80, batch=32))
 
     def wrong(request_):
         made = replace(scenario, request=request_)
@@ -229,7 +231,7 @@ def digits(tmp_path_factory):
     """A run on digits that one process made, with what it told on the way, and its store."""
     store, told = tmp_path_factory.mktemp("digits"), []
     how = {"seeds": 1, "oracles": 2, "precision": "float32", "store": store}
-    return ut.run(DIGITS.format("Memorized"), "Nothing", tell=told.append, **how), told, store, how
+    return ut.run(DIGITS.format("Memorized"), "Nothing", on_progress=told.append, **how), told, store, how
 
 
 def test_a_run_tells_the_price_of_all_before_and_how_well_the_choice_is_known_after(digits):
@@ -272,7 +274,7 @@ def test_the_price_of_a_missing_ensemble_counts_all_that_hangs_on_it_and_makes_n
 
 
 def test_the_price_does_not_take_oracles_of_others_for_its_own(tmp_path):
-    plain = "Digits(model=Mlp(width=8), steps=Steps(lr=0.1, epochs=2, batch=64))"
+    plain = "Digits(model=MLP(width=8), steps=Steps(lr=0.1, epochs=2, batch=64))"
     ut.run(plain, "Nothing", seeds=1, oracles=2, precision="float32", store=tmp_path)
     told = ut.price(DIGITS.format("Memorized"), "Nothing", store=tmp_path, seeds=1, oracles=2, precision="float32")
     assert told["kinds"] == {"ensemble": 16, "original": 0, "oracle": 2, "unlearned": 1}

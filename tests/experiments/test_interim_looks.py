@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import untrain as ut
 from untrain.core.errors import BadInput
-from untrain.evaluation.base import About, Evaluator, Measure, Part
+from untrain.evaluation.base import Evaluator, Measure, Part, ScoreInfo
 from untrain.evaluation.observation import Observation
 from untrain.evaluation.scoring.hypothesis_tests import Case, can_decide, verdicts
 from untrain.experiments import interim_looks
@@ -133,7 +133,7 @@ def made(store):
 
 def test_a_ruined_model_is_told_at_the_first_look_and_the_rest_is_not_trained(tmp_path):
     said = []
-    found = ask(tmp_path, 6, 12, tell=lambda at: said.append(at.note))
+    found = ask(tmp_path, 6, 12, on_progress=lambda at: said.append(at.note))
     assert made(tmp_path) == {"model": 3 + 6, "unlearned": 3, "run": 1}
     assert [(look["seeds"], look["oracles"], look["undecided"]) for look in found["looks"]] == [(3, 6, 0)]
     assert found["level"] == found["results"][0]["verdict"]["level"] == pytest.approx(0.025)
@@ -172,7 +172,7 @@ class Mean(Evaluator):
     Source: made up for tests.
     """
 
-    scores: ClassVar = {"mean": About("the mean", "fraction", "the oracles' value", "none", low=-9.0, high=9.0, margin=0.3)}
+    scores: ClassVar = {"mean": ScoreInfo("the mean", "fraction", "the oracles' value", "none", low=-9.0, high=9.0, margin=0.3)}
 
     def prepare(self, seen):
         """Unused."""

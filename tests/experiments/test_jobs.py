@@ -12,7 +12,7 @@ from untrain.core.errors import NotFinite
 from untrain.core.metering import Cost
 from untrain.core.seeds import seed_of
 from untrain.experiments.jobs import Job, do, ingredients, limit_of
-from untrain.experiments.scenarios.own import Own
+from untrain.experiments.scenarios.custom import Custom
 from untrain.experiments.scene import open_scene
 from untrain.experiments.setting import Setting
 from untrain.runtime.store import Store, key_of
@@ -80,7 +80,7 @@ def network(width):
 def own(model, classes=None):
     draw = torch.Generator().manual_seed(0)
     x, y = torch.randn(40, 4, generator=draw), torch.arange(40) % 2
-    return open_scene(Own(train=(x, y), test=(x[:10], y[:10]), model=model), Setting())
+    return open_scene(Custom(train=(x, y), test=(x[:10], y[:10]), model=model), Setting())
 
 
 def test_functions_of_one_name_that_make_other_networks_have_other_keys():

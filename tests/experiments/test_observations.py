@@ -14,13 +14,13 @@ from untrain.commands import catalog
 from untrain.commands.cli import app
 from untrain.core.errors import BadInput, NotFinite, SpecError
 from untrain.core.spec import parse
-from untrain.evaluation.base import About, Measure, Part
+from untrain.evaluation.base import Measure, Part, ScoreInfo
 from untrain.evaluation.glossary import evaluators, scorers
 from untrain.evaluation.observers.activations import Activations
 from untrain.evaluation.observers.base import Observer
 from untrain.evaluation.observers.relearn import Relearn
 from untrain.evaluation.observers.weights import Weights
-from untrain.evaluation.observers.zrf import Zrf
+from untrain.evaluation.observers.zrf import ZRF
 from untrain.experiments.comparison import Comparison
 from untrain.experiments.observations import observers_of
 from untrain.experiments.results import results
@@ -29,7 +29,7 @@ from untrain.experiments.setting import Setting
 from untrain.maths.representation_distance import lengths
 from untrain.runtime.store import Store
 
-SCENARIO = ut.Digits(model=ut.Mlp(width=6), steps=ut.Steps(lr=0.1, epochs=1, batch=256), request=ut.Random(fraction=0.05))
+SCENARIO = ut.Digits(model=ut.MLP(width=6), steps=ut.Steps(lr=0.1, epochs=1, batch=256), request=ut.Random(fraction=0.05))
 METHODS = (parse("Nothing"), parse("Finetune(steps=Steps(lr=0.05, epochs=1, batch=256))"))
 QUICK = Relearn(steps=ut.Steps(lr=0.05, epochs=2, batch=32))
 LOOKED: list[int] = []
@@ -46,7 +46,9 @@ class Noted(Observer):
 
     fails: bool = False
 
-    scores: ClassVar = {"first_weight": About("the first weight", "weight", "the oracles' value", "made up", low=-10.0, high=10.0)}
+    scores: ClassVar = {
+        "first_weight": ScoreInfo("the first weight", "weight", "the oracles' value", "made up", low=-10.0, high=10.0)
+    }
 
     def look(self, model, sight):
         LOOKED.append(1)
@@ -75,9 +77,9 @@ def made(store, *observers, methods=METHODS, seeds=2, oracles=4):
 
 
 def test_scores_stand_beside_the_others_with_all_their_evidence(store):
-    run = made(store, QUICK, Activations(), Weights(), Zrf())
+    run = made(store, QUICK, Activations(), Weights(), ZRF())
     document = results(run, store, draws=50)
-    told = {name for one in (QUICK, Activations(), Weights(), Zrf()) for name in one.scores}
+    told = {name for one in (QUICK, Activations(), Weights(), ZRF()) for name in one.scores}
     for row in document["results"]:
         assert told < set(row["scores"])
         far = row["scores"]["weight_distance"]
@@ -135,7 +137,7 @@ def test_a_look_that_fails_leaves_a_reason_and_the_other_scores(store):
 
 def test_threads_and_random_state_are_as_before(store):
     before = torch.get_num_threads(), torch.get_rng_state()
-    made(store, Zrf(base="e"))
+    made(store, ZRF(base="e"))
     assert torch.get_num_threads() == before[0]
     assert torch.equal(torch.get_rng_state(), before[1])
 
@@ -143,8 +145,8 @@ def test_threads_and_random_state_are_as_before(store):
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        (["Accuracy"], r"Accuracy\(\) is no observer; there is Activations, Relearn, Weights, Zrf"),
-        (["Zrf", "Zrf(base='e')"], "an observer is named twice"),
+        (["Accuracy"], r"Accuracy\(\) is no observer; there is Activations, Relearn, Weights, ZRF"),
+        (["ZRF", "ZRF(base='e')"], "an observer is named twice"),
         (["Relern"], "did you mean 'Relearn'"),
         (["Relearn(within=0)"], "within=0"),
     ],
@@ -155,7 +157,7 @@ def test_what_is_no_observer_gets_one_line(given, told):
 
 
 def test_observers_are_read_from_their_spelling():
-    assert observers_of(["Relearn(within=0.5)", Zrf()]) == (Relearn(within=0.5), Zrf())
+    assert observers_of(["Relearn(within=0.5)", ZRF()]) == (Relearn(within=0.5), ZRF())
 
 
 def test_a_command_observes_and_the_page_tells_of_it(tmp_path):
@@ -164,7 +166,7 @@ def test_a_command_observes_and_the_page_tells_of_it(tmp_path):
         "--observe",
         "Weights",
         "--observe",
-        "Zrf(base='e')",
+        "ZRF(base='e')",
         "--store",
         str(tmp_path / "store"),
         "--out",
@@ -181,11 +183,11 @@ def test_a_command_observes_and_the_page_tells_of_it(tmp_path):
 
 
 def test_observers_are_listed_and_shown():
-    assert [d["name"] for d in catalog.observers()] == ["Activations", "Relearn", "Weights", "Zrf"]
+    assert [d["name"] for d in catalog.observers()] == ["Activations", "Relearn", "Weights", "ZRF"]
     assert catalog.observers()[1]["fields"]["within"]["range"] == "(0, inf)"
     shown = catalog.show("relearn_time")
     assert (shown["role"], shown["unit"], shown["high"]) == ("score", "epochs", None)
-    assert set(catalog.show("Zrf")["scores"]) == {"zrf", "zrf_gap"}
+    assert set(catalog.show("ZRF")["scores"]) == {"zrf", "zrf_gap"}
     assert "Relearn" in CliRunner().invoke(app.app, ["observers"]).stdout
     assert "relearn" in CliRunner().invoke(app.app, ["show", "relearn_time"]).stdout
 
@@ -225,9 +227,9 @@ def test_checkpoints_that_were_given_are_observed(store, tmp_path):
 
 
 def test_answers_alone_cannot_be_observed(tmp_path):
-    with pytest.raises(BadInput, match=r"Zrf\(\) looks at models, and only answers were given"):
+    with pytest.raises(BadInput, match=r"ZRF\(\) looks at models, and only answers were given"):
         ut.audit(np.zeros((2, 4, 2)), np.ones((2, 4, 2)), labels=[0, 1, 0, 1], sides=["forget", "retain", "test", "test"],
-                 store=tmp_path, observe="Zrf")  # fmt: skip
+                 store=tmp_path, observe="ZRF")  # fmt: skip
 
 
 def test_what_does_not_depend_on_the_originals_is_found_again_among_more_of_them(tmp_path):

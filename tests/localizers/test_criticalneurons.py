@@ -12,11 +12,11 @@ from torch.nn import functional as F
 
 from untrain.core.errors import BadInput, ModelError
 from untrain.core.metering import metered
-from untrain.core.seeds import salted
+from untrain.core.seeds import derive_seed
 from untrain.data.examples import Examples, take
 from untrain.localizers import criticalneurons
 from untrain.localizers._ablation import InOneBatch, OneByOne, copies_of
-from untrain.localizers.criticalneurons import CriticalNeurons, Found, search
+from untrain.localizers.criticalneurons import CriticalNeurons, NeuronRemoval, search
 from untrain.models.architectures.resnet import ResNet
 from untrain.models.tasks.classification import Classification
 from untrain.training.learners.train import Train
@@ -35,7 +35,7 @@ def transcribed(model, problem, row, companions, noises):
     rng = np.random.default_rng((problem.seed, row))
     others = [at for at in range(len(forget)) if at != row]
     picked = [others[at] for at in rng.choice(len(others), min(companions, len(others)), replace=False)]
-    generator = torch.Generator().manual_seed(salted(int(rng.integers(2**31))))
+    generator = torch.Generator().manual_seed(derive_seed(int(rng.integers(2**31))))
     x, y = forget.x[[row, *picked]], forget.y[[row, *picked]]
     b, removed = len(y), []
     while True:
@@ -135,7 +135,7 @@ def test_the_largest_signed_sum_goes_first_and_not_the_largest_magnitude():
 
 def test_where_no_removal_helps_the_search_ends():
     model, problem = filters([2.0, 5.0, 0.0])
-    assert search(copies_of(model, problem), problem, CriticalNeurons(), range(1)) == [Found(0, (), False)]
+    assert search(copies_of(model, problem), problem, CriticalNeurons(), range(1)) == [NeuronRemoval(0, (), False)]
 
 
 @pytest.mark.parametrize("kind", [InOneBatch, OneByOne])
@@ -147,12 +147,12 @@ def test_where_no_removal_flips_the_prediction_each_helpful_one_is_tried_once_an
     held.bias.data = torch.tensor([100.0, 0.0, 0.0])
     held.bias.requires_grad_(False)
     found = search(kind(nn.Sequential(held, nn.Flatten()).eval()), problem, CriticalNeurons(most=10_000), range(1))
-    assert found == [Found(0, (1, 0, 2), False)]
+    assert found == [NeuronRemoval(0, (1, 0, 2), False)]
 
 
 def test_what_is_predicted_wrong_already_needs_no_removal():
     model, problem = filters([-2.0, -5.0, -1.9], label=1)
-    assert search(copies_of(model, problem), problem, CriticalNeurons(), range(1)) == [Found(0, (), True)]
+    assert search(copies_of(model, problem), problem, CriticalNeurons(), range(1)) == [NeuronRemoval(0, (), True)]
 
 
 def test_a_forget_set_that_is_wrong_already_has_no_neurons():
@@ -224,7 +224,7 @@ def test_a_budget_keeps_what_went_for_most_examples():
     assert not any(bool((few[n] & ~whole[n]).any()) for n in few)
     found = search(copies, problem, CriticalNeurons(), range(12))
     first = max(range(copies.count), key=lambda at: sum(at in f.removed for f in found))
-    name, at = named(copies, Found(0, (first,), True))[0]
+    name, at = named(copies, NeuronRemoval(0, (first,), True))[0]
     assert bool(few[name].reshape(few[name].shape[0], -1)[at].all() if few[name].ndim == 4 else few[name].flatten()[at])
 
 

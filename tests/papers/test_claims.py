@@ -200,9 +200,9 @@ def test_a_row_that_failed_with_a_look_at_oracles_is_not_judged_by_the_one_witho
 def test_what_the_paper_does_not_compare_is_a_question_of_ours():
     from delpaper.verdicts import DEL
 
-    told = found(document([planted(DEL, 0.5), planted("Finetune", 0.9), planted("Scrub", 0.9)]))
+    told = found(document([planted(DEL, 0.5), planted("Finetune", 0.9), planted("SCRUB", 0.9)]))
     assert not told["DEL comes nearer to retraining, by forget accuracy, than Finetune"].ours
-    assert told["DEL comes nearer to retraining, by forget accuracy, than Scrub"].ours
+    assert told["DEL comes nearer to retraining, by forget accuracy, than SCRUB"].ours
 
 
 def test_every_ablation_has_its_verdicts_on_either_request():

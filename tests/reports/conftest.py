@@ -18,10 +18,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from untrain.evaluation.base import About
+from untrain.evaluation.base import ScoreInfo
 from untrain.evaluation.glossary import evaluators
 from untrain.evaluation.observation import Observation
-from untrain.evaluation.scoring.assessment import audit, yardstick
+from untrain.evaluation.scoring.assessment import audit, reference_of
 from untrain.evaluation.scoring.group_accuracy import paid
 from untrain.experiments.results import BREAK_EVEN, SHARES
 from untrain.reports.material import Material
@@ -77,7 +77,7 @@ def row(method: str, found: dict, cost: float) -> dict:
 
 def audited(original: Observation, ours: Observation, oracle: Observation) -> dict:
     """All scores of a made-up method and its verdict, as they stand in its row."""
-    scores, verdict = audit(yardstick(evaluators(), oracle, original), ours, draws=50)
+    scores, verdict = audit(reference_of(evaluators(), oracle, original), ours, draws=50)
     paying = paid(ours, oracle)
     return {"scores": {name: asdict(score) for name, score in scores.items()}, "verdict": verdict, "paid": paying}
 
@@ -167,9 +167,9 @@ def told():
 
 
 @pytest.fixture(scope="session")
-def plain_about() -> About:
+def plain_about() -> ScoreInfo:
     """A glossary's entry on a gap in fractions."""
-    return About("difference", "fraction", "0", "none", low=-1.0)
+    return ScoreInfo("difference", "fraction", "0", "none", low=-1.0)
 
 
 class Chromium:

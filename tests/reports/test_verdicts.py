@@ -2,10 +2,10 @@
 
 import pytest
 
-from untrain.evaluation.base import About
+from untrain.evaluation.base import ScoreInfo
 from untrain.reports import verdicts
 
-ABOUT = About("share", "fraction", "0", "none")
+ABOUT = ScoreInfo("share", "fraction", "0", "none")
 
 
 def verdict(says="distinguishable", blind=False, **more):

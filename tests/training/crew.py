@@ -18,7 +18,7 @@ from untrain.localizers._selection import Channels, Gather
 from untrain.models.tasks.classification import Classification
 from untrain.training.descend import descend
 from untrain.training.problem import Problem
-from untrain.training.steps import Adam, Sgd, Steps
+from untrain.training.steps import SGD, AdamW, Steps
 from untrain.unlearners.base import Unlearner
 
 CLASSES = 3
@@ -58,7 +58,7 @@ def posed(net="dense", forget=13, retain=50, seed=3):
 
 def steps(optimizer=None, batch=16, **more):
     """Three epochs; 50 retain rows in batches of 16, 16, 16 and 2, 13 forget rows in one."""
-    return Steps(lr=0.05 if optimizer is None else 0.005, epochs=3, batch=batch, optimizer=optimizer or Sgd(momentum=0.5), **more)
+    return Steps(lr=0.05 if optimizer is None else 0.005, epochs=3, batch=batch, optimizer=optimizer or SGD(momentum=0.5), **more)
 
 
 METHODS = {
@@ -67,11 +67,11 @@ METHODS = {
     "NegGrad uneven": lambda: ut.NegGrad(alpha=0.9, steps=steps(batch=7)),
     "RandomLabel": lambda: ut.RandomLabel(steps=steps()) @ ut.Gradient(keep=0.5),
     "RandomLabel once": lambda: ut.RandomLabel(draw="once", steps=steps()),
-    "Finetune": lambda: ut.Finetune(steps=steps(Adam(decay=0.01))) @ ut.WeightedGrad(keep=0.4, per="weight"),
+    "Finetune": lambda: ut.Finetune(steps=steps(AdamW(decay=0.01))) @ ut.WeightedGrad(keep=0.4, per="weight"),
     "lone": lambda: ut.Finetune(steps=steps(batch=49)),
     "GradAscent": lambda: ut.GradAscent(steps=steps()),
     "L1Sparse": lambda: ut.L1Sparse(gamma=1e-3, steps=steps()) @ ut.WeightedGrad(keep=0.4),
-    "Scrub": lambda: ut.Scrub(forget_batch=7, steps=steps()),
+    "SCRUB": lambda: ut.SCRUB(forget_batch=7, steps=steps()),
     "BadTeacher": lambda: ut.BadTeacher(steps=steps()),
 }
 CLOSED = {
@@ -177,7 +177,7 @@ def sharded(net="dense"):
         "elements": ut.WeightedGrad(channels=Channels(unit="elements")),
         "examples": ut.WeightedGrad(gather=Gather(magnitude="example")),
         "random": ut.RandomMask(),
-        **{name: (CLOSED | METHODS)[name]().run for name in ("WoodFisher", "FisherNoise", "Scrub", "BadTeacher")},
+        **{name: (CLOSED | METHODS)[name]().run for name in ("WoodFisher", "FisherNoise", "SCRUB", "BadTeacher")},
         "L1Sparse": ut.L1Sparse(steps=steps()).run,
         "SSD": ut.SSD(select=1.0).run,
         "neurons": ut.CriticalNeurons(),
@@ -185,7 +185,7 @@ def sharded(net="dense"):
     }.items():
         found[f"{name} error"] = told(lambda wrong=wrong: wrong(model, problem))
     found["diverged"] = told(lambda: ut.Finetune(steps=Steps(lr=1e30, epochs=5))(model, problem))
-    with ut.together():
+    with ut.distributed():
         found["copied"] = told(lambda: ut.Finetune()(model, problem))
     after = whole(model.state_dict())
     found["restored"] = all(torch.equal(before[n], after[n]) for n in before)
@@ -264,7 +264,7 @@ class Past(Unlearner):
         def loss(retain, forget):
             return model(retain.x).square().mean() - 0.1 * model(forget.x).square().mean()
 
-        return descend(model, loss, problem.pairs(steps(batch=7)), steps(batch=7))
+        return descend(model, loss, problem.paired_batches(steps(batch=7)), steps(batch=7))
 
 
 def past():
@@ -288,7 +288,7 @@ def main(rank, size, folder, works):
     dist.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=size, timeout=timedelta(seconds=60))
     began, found = time.monotonic(), {}
     try:
-        with ut.together(inplace=True, timeout=50):
+        with ut.distributed(inplace=True, timeout=50):
             for work in works:
                 found[work] = globals()[work]()
     except Exception as error:  # whatever ends a process is looked at by the test

@@ -17,7 +17,7 @@ from untrain.models.tasks.classification import Classification
 from untrain.training.batch_norm import norms, reestimate, unseen
 from untrain.training.batch_plan import Plan
 from untrain.training.descend import descend
-from untrain.training.steps import Adam, Constant, Cosine, Sgd, Steps
+from untrain.training.steps import SGD, AdamW, Constant, Cosine, Steps
 
 FLAT = Constant()
 
@@ -59,14 +59,14 @@ def test_a_parabola_is_descended_geometrically(steps, lr):
         model,
         lambda batch: 0.5 * (model.weight - 1).pow(2).sum() + 0 * batch.x.sum(),
         plan([[0.0]], batches=steps),
-        Steps(lr=lr, epochs=1, optimizer=Sgd(momentum=0), schedule=FLAT),
+        Steps(lr=lr, epochs=1, optimizer=SGD(momentum=0), schedule=FLAT),
     )
     assert weights(made)[0] == pytest.approx(1 + 2 * (1 - lr) ** steps, rel=1e-4)
 
 
 def test_identical_batches_give_equal_displacements():
     model = line(0.0)
-    descend(model, pulled(model), plan([[1.0]], batches=3), Steps(lr=0.1, epochs=1, optimizer=Sgd(momentum=0), schedule=FLAT))
+    descend(model, pulled(model), plan([[1.0]], batches=3), Steps(lr=0.1, epochs=1, optimizer=SGD(momentum=0), schedule=FLAT))
     assert weights(model)[0] == pytest.approx(-0.3)
 
 
@@ -78,31 +78,31 @@ def test_momentum_adds_up_velocities():
 
 def test_the_first_step_of_adam_is_the_step_size_whatever_the_gradient():
     model = line(0.0, 0.0)
-    descend(model, pulled(model), plan([[5.0, -0.01]]), Steps(lr=0.1, epochs=1, optimizer=Adam(), schedule=FLAT))
+    descend(model, pulled(model), plan([[5.0, -0.01]]), Steps(lr=0.1, epochs=1, optimizer=AdamW(), schedule=FLAT))
     assert weights(model) == pytest.approx([-0.1, 0.1], rel=1e-4)
 
 
 def test_adams_decay_is_on_the_weights_and_not_in_the_moments():
     model = line(2.0)
-    descend(model, pulled(model), plan([[0.0]]), Steps(lr=0.1, epochs=1, optimizer=Adam(decay=0.5), schedule=FLAT))
+    descend(model, pulled(model), plan([[0.0]]), Steps(lr=0.1, epochs=1, optimizer=AdamW(decay=0.5), schedule=FLAT))
     assert weights(model)[0] == pytest.approx(2 * (1 - 0.1 * 0.5))
 
 
 def test_nesterov_looks_ahead():
     model = line(0.0)
-    steps = Steps(lr=0.1, epochs=1, optimizer=Sgd(momentum=0.9, nesterov=True), schedule=FLAT)
+    steps = Steps(lr=0.1, epochs=1, optimizer=SGD(momentum=0.9, nesterov=True), schedule=FLAT)
     descend(model, pulled(model), plan([[1.0]]), steps)
     assert weights(model)[0] == pytest.approx(-0.1 * 1.9)
 
 
 def test_the_step_size_follows_the_schedule_from_epoch_to_epoch():
     model = line(0.0)
-    steps = Steps(lr=0.1, epochs=2, optimizer=Sgd(momentum=0), schedule=Cosine(floor=0))
+    steps = Steps(lr=0.1, epochs=2, optimizer=SGD(momentum=0), schedule=Cosine(floor=0))
     descend(model, pulled(model), plan([[1.0]], epochs=2), steps)
     assert weights(model)[0] == pytest.approx(-0.1 - 0.05)
 
 
-DECAY = Steps(lr=0.1, epochs=1, optimizer=Sgd(momentum=0.9, decay=0.1), schedule=FLAT)
+DECAY = Steps(lr=0.1, epochs=1, optimizer=SGD(momentum=0.9, decay=0.1), schedule=FLAT)
 
 
 @pytest.mark.parametrize(("steps", "naive"), [(1, 0.99), (2, 0.9711)])
@@ -118,7 +118,7 @@ def test_weight_decay_and_momentum_do_not_reach_what_the_mask_holds(steps, naive
 )
 def test_over_a_whole_run_weight_decay_would_have_halved_what_the_mask_holds(momentum, schedule, naive):
     model = line(1.0, 1.0).double()
-    steps = Steps(lr=0.015, epochs=30, optimizer=Sgd(momentum=momentum, decay=5e-4), schedule=schedule)
+    steps = Steps(lr=0.015, epochs=30, optimizer=SGD(momentum=momentum, decay=5e-4), schedule=schedule)
     zero = Batch(torch.zeros(1, 2, dtype=torch.float64), torch.tensor([0]))
     retain = Examples(zero.x, zero.y, np.arange(1), 1)
     descend(model, pulled(model), Plan(30, lambda epoch: iter([(zero,)] * 351), retain, Classification()), steps, bits(0, 1))
@@ -126,7 +126,7 @@ def test_over_a_whole_run_weight_decay_would_have_halved_what_the_mask_holds(mom
     assert weights(model)[1] == pytest.approx(naive, abs=5e-5)
 
 
-@pytest.mark.parametrize("optimizer", [Adam(decay=0.1), Sgd(momentum=0.9, decay=0.1)])
+@pytest.mark.parametrize("optimizer", [AdamW(decay=0.1), SGD(momentum=0.9, decay=0.1)])
 def test_warm_moments_do_not_reach_what_the_mask_holds(optimizer):
     model = line(1.0, 1.0)
     pushes = [Batch(torch.tensor([[x, x]]), torch.tensor([0])) for x in (5.0, 5.0, 0.0, 0.0)]
@@ -204,7 +204,7 @@ def test_the_model_is_in_train_mode_within_and_in_eval_mode_afterwards():
 def test_tied_weights_stay_tied_and_move_once():
     model = nn.Sequential(line(1.0), line(1.0))
     model[1].weight = model[0].weight
-    descend(model, pulled(model), plan([[1.0]]), Steps(lr=0.1, epochs=1, optimizer=Sgd(momentum=0), schedule=FLAT))
+    descend(model, pulled(model), plan([[1.0]]), Steps(lr=0.1, epochs=1, optimizer=SGD(momentum=0), schedule=FLAT))
     # The answer is w * w * x, its gradient 2 w.
     assert weights(model[0]) == pytest.approx([0.8])
     assert model[1].weight is model[0].weight

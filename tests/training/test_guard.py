@@ -163,14 +163,18 @@ def test_a_head_that_does_not_exist_is_refused():
 def test_a_lent_model_that_is_written_to_is_told_of():
     model = nn.BatchNorm1d(2)
     for written in (model.weight, model.running_mean):
-        with pytest.raises(BrokenPromise, match="Scribbler wrote to the model"), guard.lent("Scribbler", model), torch.no_grad():
+        with (
+            pytest.raises(BrokenPromise, match="Scribbler wrote to the model"),
+            guard.read_only("Scribbler", model),
+            torch.no_grad(),
+        ):
             written.add_(1)
 
 
 def test_a_lent_model_gets_its_gradients_modes_and_flags_back():
     model = nn.BatchNorm1d(2).eval()
     model.weight.grad = kept = torch.ones(2)
-    with guard.lent("Reader", model):
+    with guard.read_only("Reader", model):
         assert model.weight.grad is None
         model(torch.ones(3, 2)).sum().backward()
         model.train()

@@ -69,34 +69,34 @@ def test_batches_of_45000_are_352():
 
 
 def test_two_epochs_see_different_orders():
-    plan = problem().retains(Steps(epochs=2, batch=8))
+    plan = problem().retain_batches(Steps(epochs=2, batch=8))
     assert told(plan.draw(0)) != told(plan.draw(1))
 
 
 def test_the_same_epoch_is_the_same_each_time_it_is_drawn():
-    plan = problem().pairs(Steps(epochs=2, batch=8))
+    plan = problem().paired_batches(Steps(epochs=2, batch=8))
     assert told(plan.draw(1)) == told(plan.draw(1))
 
 
 def test_another_seed_sees_another_order():
     steps = Steps(epochs=1, batch=8)
-    assert told(problem(seed=0).retains(steps).draw(0)) != told(problem(seed=1).retains(steps).draw(0))
+    assert told(problem(seed=0).retain_batches(steps).draw(0)) != told(problem(seed=1).retain_batches(steps).draw(0))
 
 
 def test_pairs_walk_retain_once_and_forget_again_and_again():
-    steps = told(problem(forget=10, retain=33).pairs(Steps(epochs=1, batch=4)).draw(0))
+    steps = told(problem(forget=10, retain=33).paired_batches(Steps(epochs=1, batch=4)).draw(0))
     assert sorted(flat(retain for retain, _ in steps)) == list(range(33))
     assert sorted(flat(forget for _, forget in steps[:3])) == list(range(100, 110))
 
 
 def test_an_epoch_of_45000_in_batches_of_128_has_352_steps_and_drops_none():
-    plan = problem(retain=45_000).retains(Steps(epochs=1))
+    plan = problem(retain=45_000).retain_batches(Steps(epochs=1))
     sizes = [len(batch.y) for (batch,) in plan.draw(0)]
     assert (plan.length, len(sizes), sum(sizes), sizes[-1]) == (352, 352, 45_000, 72)
 
 
 def test_pairs_reshuffle_forget_each_time_around():
-    steps = told(problem(forget=10, retain=80).pairs(Steps(epochs=1, batch=4)).draw(0))
+    steps = told(problem(forget=10, retain=80).paired_batches(Steps(epochs=1, batch=4)).draw(0))
     rounds = [flat(forget for _, forget in steps[at : at + 3]) for at in (0, 3)]
     assert sorted(rounds[0]) == sorted(rounds[1])
     assert rounds[0] != rounds[1]
@@ -104,18 +104,18 @@ def test_pairs_reshuffle_forget_each_time_around():
 
 def test_pairs_go_through_retain_in_the_order_of_retains():
     steps = Steps(epochs=1, batch=4)
-    alone = [retain for (retain,) in told(problem().retains(steps).draw(0))]
-    assert [retain for retain, _ in told(problem().pairs(steps).draw(0))] == alone
+    alone = [retain for (retain,) in told(problem().retain_batches(steps).draw(0))]
+    assert [retain for retain, _ in told(problem().paired_batches(steps).draw(0))] == alone
 
 
 def test_turns_walk_forget_and_then_retain():
-    steps = told(problem(forget=10, retain=12).turns(Steps(epochs=1, batch=4)).draw(0))
+    steps = told(problem(forget=10, retain=12).alternating_batches(Steps(epochs=1, batch=4)).draw(0))
     assert [retain is None for retain, _ in steps] == [True, True, True, False, False, False]
     assert sorted(flat(forget for _, forget in steps[:3])) == list(range(100, 110))
 
 
 def test_forgets_walk_forget_alone():
-    steps = told(problem(forget=10).forgets(Steps(epochs=1, batch=4)).draw(0))
+    steps = told(problem(forget=10).forget_batches(Steps(epochs=1, batch=4)).draw(0))
     assert sorted(flat(forget for (forget,) in steps)) == list(range(100, 110))
 
 

@@ -192,7 +192,7 @@ def test_a_sharded_model_forgets_as_a_whole_one(found, alone, name):
 SHARDLESS = ("elements", "examples", "random", "neurons", "tensors", "copied")
 
 
-@pytest.mark.parametrize("what", [*SHARDLESS, "WoodFisher", "FisherNoise", "SSD", "Scrub", "BadTeacher", "L1Sparse"])
+@pytest.mark.parametrize("what", [*SHARDLESS, "WoodFisher", "FisherNoise", "SSD", "SCRUB", "BadTeacher", "L1Sparse"])
 def test_what_is_not_done_on_shards_is_refused_in_one_line(found, what):
     told = found[0]["sharded"][what if what == "copied" else f"{what} error"]
     assert told.startswith("BadInput: ")
@@ -237,7 +237,7 @@ def launched(tmp_path, *command):
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "import crew, torch, untrain as ut\n"
         "model, problem = crew.posed()\n"
-        "with ut.together() as all:\n"
+        "with ut.distributed() as all:\n"
         "    mask = ut.WeightedGrad(keep=0.4)(model, problem)\n"
         "if all.rank == 0:\n"
         "    print('chosen', all.size, sum(int(b.sum()) for b in mask.bits.values()))\n"
@@ -280,7 +280,7 @@ def test_accelerate_launches(tmp_path, alone):
 
 
 def test_without_several_processes_nothing_is_together():
-    with pytest.raises(BadInput, match="torchrun"), ut.together():
+    with pytest.raises(BadInput, match="torchrun"), ut.distributed():
         pass
 
 

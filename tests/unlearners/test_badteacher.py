@@ -9,12 +9,12 @@ from torch import nn
 from torch.nn import functional as F
 
 from untrain.core.errors import ModelError, SpecError
-from untrain.core.seeds import salted
+from untrain.core.seeds import derive_seed
 from untrain.data.examples import Examples
 from untrain.models.state import state
 from untrain.models.tasks.classification import Classification
 from untrain.training.problem import Problem
-from untrain.training.steps import Adam, Constant, Sgd, Steps
+from untrain.training.steps import SGD, AdamW, Constant, Steps
 from untrain.training.toy import small
 from untrain.unlearners.badteacher import BadTeacher
 
@@ -57,7 +57,7 @@ def posed(n=40):
 
 def test_on_forget_it_answers_as_who_knows_nothing_and_on_retain_as_before():
     model, problem = posed()
-    forgot = BadTeacher(share=1.0, steps=Steps(lr=0.05, epochs=60, batch=16, optimizer=Adam()))(model, problem)
+    forgot = BadTeacher(share=1.0, steps=Steps(lr=0.05, epochs=60, batch=16, optimizer=AdamW()))(model, problem)
     unknown, known = (forgot(side.x[:1]).softmax(1)[0] for side in (problem.forget, problem.retain))
     assert torch.allclose(unknown, torch.full((3,), 1 / 3), atol=0.02)
     assert torch.allclose(known, model(problem.retain.x[:1]).softmax(1)[0], atol=0.02)
@@ -65,7 +65,7 @@ def test_on_forget_it_answers_as_who_knows_nothing_and_on_retain_as_before():
 
 def test_one_step_is_the_mean_difference_from_the_teacher_of_each_side():
     model, problem = posed(4)
-    steps = Steps(lr=0.3, epochs=1, batch=8, optimizer=Sgd(momentum=0.0), schedule=Constant())
+    steps = Steps(lr=0.3, epochs=1, batch=8, optimizer=SGD(momentum=0.0), schedule=Constant())
     forgot = BadTeacher(share=1.0, steps=steps)(model, problem)
     # The gradient of KL by the answers is what is given less what is wanted; on retain it is zero.
     pull = (model(problem.forget.x[:1]).softmax(1) - 1 / 3)[0] / 2
@@ -74,7 +74,7 @@ def test_one_step_is_the_mean_difference_from_the_teacher_of_each_side():
 
 def test_at_another_temperature_the_difference_is_that_of_tempered_answers():
     model, problem = posed(4)
-    steps, heat = Steps(lr=0.3, epochs=1, batch=8, optimizer=Sgd(momentum=0.0), schedule=Constant()), 2.0
+    steps, heat = Steps(lr=0.3, epochs=1, batch=8, optimizer=SGD(momentum=0.0), schedule=Constant()), 2.0
     forgot = BadTeacher(share=1.0, temperature=heat, steps=steps)(model, problem)
     # heat ** 2 times the divergence, each of whose gradients by the answers is divided by heat.
     pull = heat * ((model(problem.forget.x[:1]) / heat).softmax(1) - 1 / 3)[0] / 2
@@ -118,7 +118,7 @@ def test_the_untrained_teacher_is_not_the_models_own_start():
     asked = []
     made = BadTeacher()
     made(model, replace(problem, init=lambda seed: asked.append(seed) or small()[0], seed=7))
-    assert asked == [salted(7)]
+    assert asked == [derive_seed(7)]
 
 
 def test_without_a_way_to_make_an_untrained_model_it_says_what_to_give():

@@ -10,7 +10,7 @@ from torch import nn
 from untrain.data.examples import Examples
 from untrain.models.tasks.classification import Classification
 from untrain.training.problem import Problem
-from untrain.training.steps import Constant, Sgd, Steps
+from untrain.training.steps import SGD, Constant, Steps
 from untrain.training.toy import small
 from untrain.unlearners.finetune import Finetune
 
@@ -30,6 +30,6 @@ def test_one_step_from_zero_is_the_mean_gradient_on_retain():
             p.zero_()
     retain = Examples(torch.zeros(4, 1), torch.tensor([0, 0, 0, 1]), np.arange(4), 2)
     forget = Examples(torch.zeros(4, 1), torch.tensor([1, 1, 1, 1]), np.arange(4), 2)
-    steps = Steps(lr=0.4, epochs=1, optimizer=Sgd(momentum=0), schedule=Constant())
+    steps = Steps(lr=0.4, epochs=1, optimizer=SGD(momentum=0), schedule=Constant())
     forgot = Finetune(steps=steps)(model, Problem(Classification(), forget, retain))
     assert forgot.bias.tolist() == pytest.approx([0.1, -0.1])

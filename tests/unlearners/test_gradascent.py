@@ -11,14 +11,14 @@ from untrain.core.errors import NotFinite
 from untrain.data.examples import Examples
 from untrain.models.tasks.classification import Classification
 from untrain.training.problem import Problem
-from untrain.training.steps import Constant, Sgd, Steps
+from untrain.training.steps import SGD, Constant, Steps
 from untrain.training.toy import small
 from untrain.unlearners.gradascent import GradAscent
 
 
 def plain(lr, epochs=1):
     """Steps without momentum."""
-    return Steps(lr=lr, epochs=epochs, optimizer=Sgd(momentum=0), schedule=Constant())
+    return Steps(lr=lr, epochs=epochs, optimizer=SGD(momentum=0), schedule=Constant())
 
 
 def posed():

@@ -10,7 +10,7 @@ from torch import nn
 from untrain.core.mask import Mask
 from untrain.data.examples import Examples
 from untrain.training.problem import Problem
-from untrain.training.steps import Constant, Sgd, Steps
+from untrain.training.steps import SGD, Constant, Steps
 from untrain.training.toy import small
 from untrain.unlearners.finetune import Finetune
 from untrain.unlearners.l1sparse import L1Sparse, decayed
@@ -40,7 +40,7 @@ def test_each_step_takes_the_slope_and_the_sign_of_the_weight(start):
     model = nn.Linear(1, 1, bias=False)
     model.weight.data.fill_(start)
     sides = [Examples(torch.full((4, 1), 2.0), torch.zeros(4).long(), np.arange(4) + at, 1) for at in (0, 4)]
-    steps = Steps(lr=0.1, epochs=2, optimizer=Sgd(momentum=0), schedule=Constant())
+    steps = Steps(lr=0.1, epochs=2, optimizer=SGD(momentum=0), schedule=Constant())
     forgot = L1Sparse(gamma=0.5, steps=steps)(model, Problem(Product(), *sides))
     sign = start / 3
     assert float(forgot.weight.detach()) == pytest.approx(start - 0.1 * (2 + 0.5 * sign) - 0.1 * (2 + 0.25 * sign))

@@ -83,7 +83,7 @@ SWITCHES = {
     "ResetFinetune(steps=Steps(epochs=1, buffers={})) @ WeightedGrad": ("'move'", "'freeze'", "'reestimate'"),
     "ResetFinetune(steps=Steps(epochs=1)) @ WeightedGrad(per='weight', head={})": ("'full'", "'masked'", "'frozen'"),
     "RandomLabel(draw={}, steps=Steps(epochs=1)) @ Gradient": ("'step'", "'once'"),
-    "{} @ WeightedGrad": ("ResetFinetune(steps=Steps(epochs=1))", "Scrub", "NegGrad(steps=Steps(epochs=1))"),
+    "{} @ WeightedGrad": ("ResetFinetune(steps=Steps(epochs=1))", "SCRUB", "NegGrad(steps=Steps(epochs=1))"),
 }
 
 

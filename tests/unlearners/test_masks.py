@@ -9,7 +9,7 @@ from untrain.commands import promises
 from untrain.core import discovery
 from untrain.core.errors import RunFailed
 from untrain.core.mask import Mask
-from untrain.training.steps import Adam, Sgd, Steps
+from untrain.training.steps import SGD, AdamW, Steps
 from untrain.training.toy import small
 
 ALL = [promises.example(discovery.load(p.name)) for p in discovery.of_role("unlearner") if p.name != "Nothing"]
@@ -43,7 +43,7 @@ def test_what_is_outside_keeps_its_bits(made):
     assert held(made)
 
 
-@pytest.mark.parametrize("optimizer", [Sgd(momentum=0.9, decay=0.1), Adam(decay=0.1)], ids=name)
+@pytest.mark.parametrize("optimizer", [SGD(momentum=0.9, decay=0.1), AdamW(decay=0.1)], ids=name)
 @pytest.mark.parametrize("made", STEPPED, ids=name)
 def test_weight_decay_does_not_leak(made, optimizer):
     assert held(replace(made, steps=Steps(lr=0.01, epochs=2, batch=16, optimizer=optimizer)))

@@ -8,7 +8,7 @@ from torch import nn
 from untrain.data.examples import Examples
 from untrain.models.tasks.classification import Classification
 from untrain.training.problem import Problem
-from untrain.training.steps import Constant, Sgd, Steps
+from untrain.training.steps import SGD, Constant, Steps
 from untrain.training.toy import small
 from untrain.unlearners.finetune import Finetune
 from untrain.unlearners.neggrad import NegGrad
@@ -33,7 +33,7 @@ def test_the_slope_is_alpha_of_retain_less_the_rest_of_forget(alpha, slope):
     model = nn.Linear(1, 1, bias=False)
     model.weight.data.fill_(3.0)
     sides = [Examples(torch.full((4, 1), x), torch.zeros(4).long(), np.arange(4), 1) for x in (2.0, 1.0)]
-    steps = Steps(lr=0.1, epochs=1, optimizer=Sgd(momentum=0), schedule=Constant())
+    steps = Steps(lr=0.1, epochs=1, optimizer=SGD(momentum=0), schedule=Constant())
     forgot = NegGrad(alpha=alpha, steps=steps)(model, Problem(Product(), *sides))
     assert float(forgot.weight.detach()) == pytest.approx(3 - 0.1 * slope)
 

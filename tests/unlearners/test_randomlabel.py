@@ -13,7 +13,7 @@ from untrain.data.examples import Examples
 from untrain.data.readers.convert import examples
 from untrain.models.tasks.classification import Classification
 from untrain.training.problem import Problem
-from untrain.training.steps import Constant, Sgd, Steps
+from untrain.training.steps import SGD, Constant, Steps
 from untrain.unlearners import randomlabel
 from untrain.unlearners.randomlabel import RandomLabel, relabelled
 
@@ -137,7 +137,7 @@ def level():
     return model
 
 
-PLAIN = Steps(lr=0.3, epochs=1, batch=64, optimizer=Sgd(momentum=0.0), schedule=Constant())
+PLAIN = Steps(lr=0.3, epochs=1, batch=64, optimizer=SGD(momentum=0.0), schedule=Constant())
 
 
 def test_once_one_step_is_the_mean_gradient_of_the_union_under_the_new_labels(monkeypatch):

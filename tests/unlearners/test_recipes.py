@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from untrain.core import discovery
-from untrain.core.seeds import salted
+from untrain.core.seeds import derive_seed
 from untrain.core.spec import parse
 from untrain.data.examples import Examples, take
 from untrain.models.architectures.resnet import ResNet
@@ -146,7 +146,7 @@ def test_the_reference_mask_of_del_cuts_a_channel_and_that_of_the_paper_does_not
 
 def full_batches(problem, steps, epoch):
     """An epoch's batches without the last, which is not full: 68 examples are two of 32 and four."""
-    found = [batch for (batch,) in problem.retains(steps).draw(epoch)]
+    found = [batch for (batch,) in problem.retain_batches(steps).draw(epoch)]
     assert [len(batch.y) for batch in found] == [32, 32, 4]
     return found[:2]
 
@@ -157,7 +157,7 @@ def test_del_unlearns_as_its_code_reset_in_the_mask_and_a_finetuned_head():
     steps = Steps(lr=lr, epochs=epochs, batch=32)
     forgot = DEL(keep=0.3, steps=steps, reference=True)(model, problem)
     mask = mask_of_the_code(model, problem.forget.x, problem.forget.y, 0.3, lambda m: int(0.1 * len(m)))
-    ours, fresh = deepcopy(model), dict(problem.init(salted(problem.seed)).named_parameters())
+    ours, fresh = deepcopy(model), dict(problem.init(derive_seed(problem.seed)).named_parameters())
     held = dict(ours.named_parameters())
     with torch.no_grad():
         for name, p in held.items():

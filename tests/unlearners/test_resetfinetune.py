@@ -9,7 +9,7 @@ from torch import nn
 
 from untrain.core.errors import BrokenPromise, ModelError, RequestError
 from untrain.core.mask import Mask
-from untrain.core.seeds import salted
+from untrain.core.seeds import derive_seed
 from untrain.data.examples import take
 from untrain.models.architectures.convnet import ConvNet
 from untrain.models.state import state
@@ -37,7 +37,7 @@ def reset(how="fresh", seed=3, **more):
 
 def test_masked_weights_equal_the_initial_ones_and_others_stay_bit_for_bit():
     model, forgot, problem = reset()
-    init = dict(problem.init(salted(3)).named_parameters())
+    init = dict(problem.init(derive_seed(3)).named_parameters())
     before = dict(model.named_parameters())
     for name, p in forgot.named_parameters():
         bits = problem.mask.bits[name]
@@ -92,8 +92,8 @@ def test_on_all_weights_it_is_training_the_initial_model_on_retain(ones):
     steps = Steps(lr=0.05, epochs=3, batch=12)
     full = Mask({n: torch.ones_like(p, dtype=torch.bool) for n, p in model.named_parameters()}, "") if ones else None
     forgot = ResetFinetune(steps=steps)(model, replace(problem, mask=full))
-    fresh = problem.init(salted(3))
-    descend(fresh, lambda batch: problem.task.loss(fresh, batch).mean(), problem.retains(steps), steps)
+    fresh = problem.init(derive_seed(3))
+    descend(fresh, lambda batch: problem.task.loss(fresh, batch).mean(), problem.retain_batches(steps), steps)
     assert all(torch.equal(a, b) for a, b in zip(forgot.parameters(), fresh.parameters(), strict=True))
 
 
@@ -104,9 +104,9 @@ def test_running_means_forget_the_old_ones_by_nine_tenths_a_step():
             part.running_mean += 1000
     steps = Steps(lr=0.05, epochs=5, batch=12)
     forgot = ResetFinetune(steps=steps)(model, problem)
-    fresh = problem.init(salted(3))
+    fresh = problem.init(derive_seed(3))
     old = [part.running_mean for part in model.modules() if isinstance(part, nn.BatchNorm2d)]
-    descend(fresh, lambda batch: problem.task.loss(fresh, batch).mean(), problem.retains(steps), steps)
+    descend(fresh, lambda batch: problem.task.loss(fresh, batch).mean(), problem.retain_batches(steps), steps)
     pairs = [
         (a.running_mean, b.running_mean)
         for a, b in zip(forgot.modules(), fresh.modules(), strict=True)
@@ -125,8 +125,8 @@ def test_after_351_steps_nothing_but_rounding_is_left_of_the_old_running_means()
     old = model[1].running_mean.fill_(1e20).clone()
     # 48 examples in batches of 16 are 3 steps an epoch.
     steps = Steps(lr=1e-3, epochs=117, batch=16)
-    forgot, fresh = ResetFinetune(steps=steps)(model, problem), problem.init(salted(3))
-    descend(fresh, lambda batch: problem.task.loss(fresh, batch).mean(), problem.retains(steps), steps)
+    forgot, fresh = ResetFinetune(steps=steps)(model, problem), problem.init(derive_seed(3))
+    descend(fresh, lambda batch: problem.task.loss(fresh, batch).mean(), problem.retain_batches(steps), steps)
     left = (forgot[1].running_mean - fresh[1].running_mean) / old
     assert int(fresh[1].num_batches_tracked) == 351
     assert left.tolist() == pytest.approx([8.7e-17] * 4, rel=0.01)
@@ -205,10 +205,10 @@ def test_without_the_rest_every_batch_is_full(n):
     rows = np.arange(n) % len(problem.retain)
     problem = replace(problem, retain=take(problem.retain, rows))
     steps = Steps(lr=0.05, epochs=3, batch=32)
-    plan = problem.retains(steps, full=True)
+    plan = problem.retain_batches(steps, full=True)
     assert plan.length == 8
     for epoch in range(3):
-        full, all_of_it = (list(p.draw(epoch)) for p in (plan, problem.retains(steps)))
+        full, all_of_it = (list(p.draw(epoch)) for p in (plan, problem.retain_batches(steps)))
         assert [len(batch.y) for (batch,) in full] == [32] * 8
         # The same order of the same examples; what is left out is the end of it.
         assert all(torch.equal(a.x, b.x[:32]) for (a,), (b,) in zip(full, all_of_it, strict=False))

@@ -9,7 +9,7 @@ from torch import nn
 
 from untrain.core.errors import BrokenPromise, DataError, MaskError, ModelError, NotFinite
 from untrain.core.mask import Mask
-from untrain.core.seeds import sealed
+from untrain.core.seeds import isolated_rng
 from untrain.data.examples import Examples
 from untrain.localizers.base import Localizer
 from untrain.localizers.everything import Everything
@@ -22,7 +22,7 @@ from untrain.training.learners.train import Train
 from untrain.training.problem import Problem
 from untrain.training.steps import Steps
 from untrain.training.toy import small
-from untrain.unlearners.base import Unlearner, settle
+from untrain.unlearners.base import Unlearner, resolve_trainable
 from untrain.unlearners.finetune import Finetune
 from untrain.unlearners.nothing import Nothing
 from untrain.unlearners.recipes import DEL, SalUn
@@ -37,7 +37,7 @@ class Recorded(Unlearner):
     Source: planted.
     """
 
-    def may_stay(self, problem):
+    def may_be_unchanged(self, problem):
         return True
 
     def unlearn(self, model, problem):
@@ -57,7 +57,7 @@ class Reset(Unlearner):
     def unlearn(self, model, problem):
         with torch.no_grad():
             for name, p in model.named_parameters():
-                p += 1.0 if problem.mask is None else problem.mask.bits[name]
+                p += 1.0 if problem.trainable is None else problem.trainable.bits[name]
         model.train()
         for p in model.parameters():
             p.requires_grad_(False)
@@ -179,16 +179,16 @@ def test_a_frozen_head_stays_without_a_mask_too(given):
 
 def test_settling_keeps_the_localizers_own_mask_apart(given):
     model, problem = given
-    settled = settle(model, replace(problem, mask=zeros(model, problem.digest)))
-    assert not any(bool(b.any()) for b in settled.located.bits.values())
+    settled = resolve_trainable(model, replace(problem, mask=zeros(model, problem.digest)))
+    assert not any(bool(b.any()) for b in settled.mask.bits.values())
     assert {n for n, b in settled.mask.bits.items() if bool(b.any())} == set(problem.task.head(model, problem.forget.classes))
 
 
 def test_without_a_mask_settling_leaves_all_free(given):
     model, problem = given
-    settled = settle(model, problem)
+    settled = resolve_trainable(model, problem)
     assert settled.mask is None
-    assert settled.located is None
+    assert settled.mask is None
 
 
 def test_a_localizer_says_what_becomes_of_the_head():
@@ -276,7 +276,7 @@ def test_sealed_leaves_torchs_random_state_and_seeds_within():
     before = torch.get_rng_state()
     draws = []
     for _ in range(2):
-        with sealed(model, 5):
+        with isolated_rng(model, 5):
             draws.append(torch.rand(3))
     assert torch.equal(torch.get_rng_state(), before)
     assert torch.equal(*draws)

@@ -16,10 +16,10 @@ from untrain.models.tasks.classification import Classification
 from untrain.training.batch_norm import reestimate
 from untrain.training.distillation import Pull
 from untrain.training.problem import Problem
-from untrain.training.steps import Constant, Sgd, Steps
+from untrain.training.steps import SGD, Constant, Steps
 from untrain.training.toy import small
 from untrain.unlearners.finetune import Finetune
-from untrain.unlearners.scrub import Scrub, alike, error
+from untrain.unlearners.scrub import SCRUB, alike, error
 
 FAST = Steps(lr=0.05, epochs=5, batch=16, schedule=Constant())
 
@@ -65,7 +65,7 @@ def posed():
 def test_the_student_moves_and_teacher_and_original_stand_still():
     model, problem = small()
     before = state(model)
-    students, teachers = noted(Scrub(steps=FAST), model, problem)
+    students, teachers = noted(SCRUB(steps=FAST), model, problem)
     assert all(torch.equal(t[2], before["0.weight"]) for t in teachers)
     assert len({t[0] for t in teachers}) == 1
     assert not torch.equal(students[0][2], students[-1][2])
@@ -74,7 +74,7 @@ def test_the_student_moves_and_teacher_and_original_stand_still():
 
 def test_the_forget_set_is_walked_first_and_in_the_first_epochs_only():
     steps = Steps(lr=0.01, epochs=4, batch=16, schedule=Constant())
-    students, _ = noted(Scrub(ascents=2, forget_batch=10, steps=steps), *posed())
+    students, _ = noted(SCRUB(ascents=2, forget_batch=10, steps=steps), *posed())
     walked = [("forget" if mean > 0 else "retain", size) for *_, size, mean in students]
     forget, retain = [("forget", 10)] * 2, [("retain", 16), ("retain", 14)]
     assert walked == 2 * (forget + retain) + 2 * retain
@@ -83,7 +83,7 @@ def test_the_forget_set_is_walked_first_and_in_the_first_epochs_only():
 def test_before_the_first_step_a_student_is_no_distance_from_its_teacher():
     # Without batch norm, labels and ascent on forget are all that could move it: here neither does.
     model, problem = posed()
-    made = Scrub(pull=Pull(labels=0.0, teacher=1.0), steps=Steps(lr=1.0, epochs=1, batch=16, optimizer=Sgd(momentum=0.0)))
+    made = SCRUB(pull=Pull(labels=0.0, teacher=1.0), steps=Steps(lr=1.0, epochs=1, batch=16, optimizer=SGD(momentum=0.0)))
     assert made.run(model, problem).guard.moved_norm < 1e-5
 
 
@@ -91,11 +91,11 @@ def test_on_retain_it_descends_on_labels_and_distance():
     model, problem = posed()
     with torch.no_grad():
         model.weight += 1.0
-    made = Scrub(
+    made = SCRUB(
         pull=Pull(labels=0.7, teacher=0.3, temperature=2.0),
         ascents=1,
         forget_batch=64,
-        steps=Steps(lr=0.1, epochs=1, batch=64, optimizer=Sgd(momentum=0.0), schedule=Constant()),
+        steps=Steps(lr=0.1, epochs=1, batch=64, optimizer=SGD(momentum=0.0), schedule=Constant()),
     )
     forgot = made(model, problem)
     # The first step, on forget, has a gradient of zero; in the second the student still equals its teacher.
@@ -108,7 +108,7 @@ def test_on_forget_it_climbs_away_from_the_teacher():
     model, problem = small()
     steps = replace(FAST, epochs=2)
     without = Finetune(steps=steps)(model, problem)
-    forgot = Scrub(pull=Pull(labels=1.0, teacher=0.0), forget_batch=4, steps=steps)(model, problem)
+    forgot = SCRUB(pull=Pull(labels=1.0, teacher=0.0), forget_batch=4, steps=steps)(model, problem)
     far, near = (
         float(F.kl_div(m(problem.forget.x).log_softmax(1), model(problem.forget.x).softmax(1), reduction="batchmean").detach())
         for m in (forgot, without)
@@ -126,7 +126,7 @@ def test_it_rewinds_to_the_epoch_whose_error_on_forget_is_closest_to_the_held_ou
     problem = held_out(problem)
     # Half the held-out labels are wrong, so that the error aimed at is neither none nor all.
     problem = replace(problem, valid=replace(problem.valid, y=problem.valid.y.roll(1).where(torch.arange(12) < 6, problem.valid.y)))
-    made = Scrub(ascents=3, forget_batch=4, steps=replace(FAST, lr=0.1))
+    made = SCRUB(ascents=3, forget_batch=4, steps=replace(FAST, lr=0.1))
     ends = [replace(made, steps=replace(made.steps, epochs=k))(model, problem) for k in range(1, 6)]
     aims = [error(ends[-1], problem.task, take(problem.valid, np.flatnonzero(problem.valid.y == c))) for c in range(3)]
     errors = [error(end, problem.task, problem.forget) for end in ends]
@@ -143,26 +143,26 @@ def test_rewinding_needs_held_out_examples_of_each_class(valid, said):
     model, problem = small()
     problem = replace(problem, valid=None if valid is None else take(problem.retain, valid))
     with pytest.raises(DataError, match=said):
-        Scrub(rewind=True)(model, problem)
+        SCRUB(rewind=True)(model, problem)
 
 
 def test_rewound_statistics_can_be_reestimated():
     model, problem = small()
-    outcome = Scrub(rewind=True, steps=replace(FAST, epochs=3, buffers="reestimate")).run(model, held_out(problem))
+    outcome = SCRUB(rewind=True, steps=replace(FAST, epochs=3, buffers="reestimate")).run(model, held_out(problem))
     again = deepcopy(outcome.model)
-    reestimate(again, problem.retains(FAST))
+    reestimate(again, problem.retain_batches(FAST))
     assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(outcome.model.buffers(), again.buffers(), strict=True))
 
 
 def test_no_epochs_leave_the_model():
-    assert Scrub(rewind=True, steps=Steps(epochs=0)).run(small()[0], held_out(small()[1])).guard.moved_share == 0
+    assert SCRUB(rewind=True, steps=Steps(epochs=0)).run(small()[0], held_out(small()[1])).guard.moved_share == 0
 
 
 def test_two_epochs_are_those_worked_out_by_hand():
     model, problem = posed()
     labels, pulled, heat, lr = 0.7, 0.3, 2.0, 0.1
-    steps = Steps(lr=lr, epochs=2, batch=64, optimizer=Sgd(momentum=0.0), schedule=Constant())
-    made = Scrub(pull=Pull(labels=labels, teacher=pulled, temperature=heat), ascents=2, forget_batch=64, steps=steps)
+    steps = Steps(lr=lr, epochs=2, batch=64, optimizer=SGD(momentum=0.0), schedule=Constant())
+    made = SCRUB(pull=Pull(labels=labels, teacher=pulled, temperature=heat), ascents=2, forget_batch=64, steps=steps)
     forgot, ours = made(model, problem), deepcopy(model)
 
     def far(batch):
@@ -198,5 +198,5 @@ def test_the_held_out_error_counts_each_class_as_often_as_it_is_to_be_forgotten(
     model = linear(0, 1, 2, 0)
     problem = Problem(Classification(), forget, replace(forget, ids=np.arange(16, 28)), valid=valid)
     quarter, half = linear(0, 2, 2, 0), linear(0, 2, 2, 2)
-    Scrub(rewind=True)._rewind(model, [state(half), state(quarter)], problem, alike(problem))
+    SCRUB(rewind=True)._rewind(model, [state(half), state(quarter)], problem, alike(problem))
     assert equal(model, quarter)

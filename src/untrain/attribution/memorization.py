@@ -16,7 +16,7 @@ BLOCK = 1024
 
 
 @dataclass(frozen=True, eq=False)
-class Owed:
+class MemorizationEstimate:
     """Means over models that saw an example less means over models that did not, with what is known of their precision.
 
     Where fewer than two models saw the example, or fewer than two did not, everything but the counts is NaN.
@@ -38,7 +38,7 @@ class Owed:
     missed: Array
 
 
-def memorization(answers: Array, seen: Array, level: float = 0.95) -> Owed:
+def memorization(answers: Array, seen: Array, level: float = 0.95) -> MemorizationEstimate:
     """How much the answer on each training example owes to the example itself.
 
     Args:
@@ -68,7 +68,7 @@ def memorization(answers: Array, seen: Array, level: float = 0.95) -> Owed:
 
 def influences(
     answers: Array, seen: Array, rows: Array | None = None, level: float = 0.95, block: int = BLOCK
-) -> Iterator[tuple[Array, Owed]]:
+) -> Iterator[tuple[Array, MemorizationEstimate]]:
     """How much each answer owes to each training example, some examples at a time.
 
     Args:
@@ -98,7 +98,7 @@ def influences(
         yield here, _joined(parts, 1)
 
 
-def influence(answers: Array, seen: Array, rows: Array | None = None, level: float = 0.95) -> Owed:
+def influence(answers: Array, seen: Array, rows: Array | None = None, level: float = 0.95) -> MemorizationEstimate:
     """As ``influences``, at once: arrays (rows, t), which of all rows of a large training set may be more than memory holds."""
     return _joined([owed for _, owed in influences(answers, seen, rows, level)], 0)
 
@@ -115,7 +115,7 @@ def _moments(answers: Array, group: Array) -> Moments:
     return count, mean, spread
 
 
-def _crossed(answers: Array, inside: Array, binary: bool, level: float) -> Owed:
+def _crossed(answers: Array, inside: Array, binary: bool, level: float) -> MemorizationEstimate:
     here = np.asarray(answers, dtype=np.float64)
     centre = here.mean(0)  # so that squares of large numbers do not swallow their spread
     centred = here - centre
@@ -133,7 +133,7 @@ def _crossed(answers: Array, inside: Array, binary: bool, level: float) -> Owed:
     return _owed(groups[0], groups[1], binary, level)
 
 
-def _owed(saw: Moments, missed: Moments, binary: bool, level: float) -> Owed:
+def _owed(saw: Moments, missed: Moments, binary: bool, level: float) -> MemorizationEstimate:
     (n, mean, spread), (k, other, others) = saw, missed
     few = np.minimum(n, k) < 2
     value = mean - other
@@ -151,7 +151,7 @@ def _owed(saw: Moments, missed: Moments, binary: bool, level: float) -> Owed:
         half = stats.t.ppf((1 + level) / 2, np.maximum(free, 1.0)) * error
         low, high = value - half, value + half
     found = [np.where(few, np.nan, a) for a in (value, error, np.minimum(low, value), np.maximum(high, value))]
-    return Owed(found[0], found[1], found[2], found[3], n, k)
+    return MemorizationEstimate(found[0], found[1], found[2], found[3], n, k)
 
 
 def _binary(answers: Array) -> bool:
@@ -169,12 +169,12 @@ def _binary(answers: Array) -> bool:
     return found
 
 
-def _joined(parts: list[Owed], axis: int) -> Owed:
+def _joined(parts: list[MemorizationEstimate], axis: int) -> MemorizationEstimate:
     def all_of(name: str) -> Array:
         held = [getattr(part, name) for part in parts]
         return held[0] if axis == 1 and name in ("saw", "missed") else np.concatenate(held, axis)
 
-    return Owed(*(all_of(name) for name in ("value", "error", "low", "high", "saw", "missed")))
+    return MemorizationEstimate(*(all_of(name) for name in ("value", "error", "low", "high", "saw", "missed")))
 
 
 def _check(answers: Array, seen: Array, n: int | None) -> None:

@@ -16,11 +16,11 @@ from untrain.core.errors import BadInput, DataError
 if TYPE_CHECKING:
     from untrain.evaluation.base import Evaluator
     from untrain.evaluation.observers.base import Observer
-    from untrain.experiments.audits.populations import Given, Told
-    from untrain.experiments.pipeline import Page, Way
+    from untrain.experiments.audits.populations import Given, GivenModels
+    from untrain.experiments.pipeline import ReportOptions, RunOptions
     from untrain.experiments.scenarios.base import Scenario
     from untrain.experiments.scene import Scene
-    from untrain.runtime.executors.base import Crew
+    from untrain.runtime.executors.base import Executor
     from untrain.runtime.progress import Progress
     from untrain.runtime.store import Entry, Store
 
@@ -28,7 +28,7 @@ Document = dict[str, Any]
 ALONE, SEVERAL = 19, 10  # oracles of ours: one checkpoint needs 19 for a test at 5 %
 NO_ORACLE = (
     "no oracle was given: a score without models retrained without the forget set says nothing. Give their answers (--oracles "
-    "FILE), or have them trained here: --scenario 'Own(train=..., test=..., model=...)' --oracles 19"
+    "FILE), or have them trained here: --scenario 'Custom(train=..., test=..., model=...)' --oracles 19"
 )
 
 
@@ -38,7 +38,8 @@ def audit(
     scenario: str | Scenario | None = None, easydub: str | Path | None = None, forget_set: int | None = None,
     name: str = "given", store: str | Path | None = None, out: str | Path | None = None, seed: int = 0, device: str = "cpu",
     threads: int = 1, workers: int | None = 1, images: bool = True, command: str = "",
-    tell: Callable[[Progress], None] | None = None, precision: str = "auto", compiled: bool = False, on: str | Crew = "here",
+    on_progress: Callable[[Progress], None] | None = None, precision: str = "auto",
+    compiled: bool = False, on: str | Executor = "here",
     looks: int = 1, evaluators: str | Evaluator | Sequence[str | Evaluator] = (),
     observe: str | Observer | Sequence[str | Observer] = (),
 ) -> Document:  # fmt: skip
@@ -71,13 +72,13 @@ def audit(
         workers: processes; None for as many as fit the cores.
         images: whether the report shows images of the forget set.
         command: shown in the report.
-        tell: told of progress.
+        on_progress: called with progress.
         precision: of gradient steps of our oracles.
         compiled: whether they are compiled.
         on: who trains our oracles.
         looks: how often scores are looked at while oracles are trained; it ends as soon as all of them are decided.
         evaluators: what scores; empty for one of each.
-        observe: observers that look at the checkpoints and at retrained models too, such as 'Zrf'.
+        observe: observers that look at the checkpoints and at retrained models too, such as 'ZRF'.
 
     Returns:
         The document of scores, as ``run`` gives it.
@@ -86,15 +87,15 @@ def audit(
         BadInput: something is missing, wrong, or does not go together.
         RunFailed: an oracle could not be trained.
     """
-    from untrain.experiments.audits.populations import Told
+    from untrain.experiments.audits.populations import GivenModels
     from untrain.experiments.observations import observers_of
-    from untrain.experiments.pipeline import Page, Way, evaluators_of
+    from untrain.experiments.pipeline import ReportOptions, RunOptions, evaluators_of
 
-    told = Told(labels, sides, ids, forget, retain, test)
+    told = GivenModels(labels, sides, ids, forget, retain, test)
     checkpoints = {"model": listing(model), "oracle": listing(oracle)}
     setting = setting_of(device, threads, precision, compiled, away=on != "here")
-    way = Way(setting, workers, on, tell, looks, evaluators_of(evaluators), observers_of(observe))
-    page = Page(out, images, command)
+    way = RunOptions(setting, workers, on, on_progress, looks, evaluators_of(evaluators), observers_of(observe))
+    page = ReportOptions(out, images, command)
     arrays = {"unlearned": unlearned, "oracles": oracles, "originals": original}
     if not name.strip():
         raise BadInput("the method has an empty name: leave --name out, or give it one")
@@ -112,7 +113,9 @@ def listing(given: Any) -> list[Any]:
     return list(given) if isinstance(given, list | tuple) else [given]
 
 
-def with_easydub(arrays: dict[str, Any], told: Told, root: str | Path, forget_set: int | None) -> tuple[dict[str, Any], Told]:
+def with_easydub(
+    arrays: dict[str, Any], told: GivenModels, root: str | Path, forget_set: int | None
+) -> tuple[dict[str, Any], GivenModels]:
     """The arrays with EasyDUB's oracles and originals in the place of those that were not given."""
     from untrain.experiments.audits.easydub import easydub
 
@@ -125,11 +128,11 @@ def with_easydub(arrays: dict[str, Any], told: Told, root: str | Path, forget_se
 def of_arrays(
     arrays: Mapping[str, Any],
     checkpoints: Mapping[str, list[Any]],
-    told: Told,
+    told: GivenModels,
     name: str,
     store: str | Path | None,
-    way: Way,
-    page: Page,
+    way: RunOptions,
+    page: ReportOptions,
 ) -> Document:
     """An audit of arrays alone."""
     from untrain.experiments.audits.populations import gathered
@@ -138,7 +141,7 @@ def of_arrays(
     from untrain.runtime.store import Store
 
     if checkpoints["model"] or checkpoints["oracle"]:
-        raise BadInput("a checkpoint alone cannot be asked: name its data, model and request, --scenario 'Own(...)'")
+        raise BadInput("a checkpoint alone cannot be asked: name its data, model and request, --scenario 'Custom(...)'")
     if arrays["unlearned"] is None:
         raise BadInput("nothing to audit was given: --unlearned FILE with answers, or --model CHECKPOINT with --scenario")
     if arrays["oracles"] is None or number(arrays["oracles"]) is not None:
@@ -158,16 +161,17 @@ def of_arrays(
 
 
 def of_scenario(
-    scenario: Any, arrays: Mapping[str, Any], checkpoints: Mapping[str, list[Any]], told: Told, name: str, store: str | Path | None,
-    way: Way, page: Page, seed: int,
+    scenario: Any, arrays: Mapping[str, Any], checkpoints: Mapping[str, list[Any]], told: GivenModels, name: str,
+    store: str | Path | None,
+    way: RunOptions, page: ReportOptions, seed: int,
 ) -> Document:  # fmt: skip
     """An audit on a scenario, which knows the examples, and by which models can be asked and trained."""
     from untrain.evaluation.validation import alike
     from untrain.experiments.comparison import oracles_of
     from untrain.experiments.interim_looks import planned
     from untrain.experiments.observations import watch
-    from untrain.experiments.pipeline import crewed, priced, refused, scenes_of, staged
-    from untrain.experiments.run_record import Sizes, lay
+    from untrain.experiments.pipeline import open_workers, priced, refused, scenes_of, staged
+    from untrain.experiments.run_record import ModelCounts, lay
     from untrain.experiments.scheduler import make
     from untrain.runtime.store import Store
 
@@ -177,7 +181,7 @@ def of_scenario(
     first = oracles_alone(scenario, wanted or 2, seed)
     refused([first], way, page)
     held = Store(store)
-    with crewed([first], held, way) as crew:
+    with open_workers([first], held, way) as crew:
         (scene,) = scenes_of([first], way, held, crew, False)
         keys, kind, notes = foreign(arrays, checkpoints, scene, way, held, ours)
         count = len(keys["unlearned"])
@@ -189,20 +193,20 @@ def of_scenario(
         def take(oracles: int, more: Mapping[str, Any]) -> Entry:
             if ours:
                 some = oracles_alone(scenario, oracles, seed)
-                make([some], [scene], held, way.setting, crew, way.tell)
+                make([some], [scene], held, way.setting, crew, way.on_progress)
                 keys["oracles"] = oracles_of(some, scene, way.setting)
             shapes = [(who, (len(k), *shape_of(k[0], held))) for who, k in keys.items()]
             alike(shapes)
             models = models_of(keys["unlearned"], keys["oracles"], keys.get("originals", []), name)
             seen = watch(scene, way.observers, models, seed, held, way.setting)
-            sizes = Sizes(count, len(keys["oracles"]), seed if ours else None)
+            sizes = ModelCounts(count, len(keys["oracles"]), seed if ours else None)
             return lay(scene, models, sizes, held, way.setting, {**facts, **seen, **more})
 
         entry = take(comparison.oracles, {}) if way.looks == 1 else staged(plan, held, way, lambda at, more: take(at.oracles, more))
     return published(entry, held, way, page, cost)
 
 
-def check_asked(arrays: Mapping[str, Any], checkpoints: Mapping[str, list[Any]], told: Told, wanted: int | None) -> None:
+def check_asked(arrays: Mapping[str, Any], checkpoints: Mapping[str, list[Any]], told: GivenModels, wanted: int | None) -> None:
     """Refuse what does not go together on a scenario.
 
     Raises:
@@ -220,7 +224,7 @@ def check_asked(arrays: Mapping[str, Any], checkpoints: Mapping[str, list[Any]],
 
 
 def foreign(
-    arrays: Mapping[str, Any], checkpoints: Mapping[str, list[Any]], scene: Scene, way: Way, held: Store, ours: bool
+    arrays: Mapping[str, Any], checkpoints: Mapping[str, list[Any]], scene: Scene, way: RunOptions, held: Store, ours: bool
 ) -> tuple[dict[str, list[str]], str, list[str]]:
     """Keys of all models that were given, of what kind their answers are, and notes."""
     from untrain.experiments.audits.populations import gathered
@@ -256,10 +260,10 @@ def answered_in(given: Any) -> bool:
     return hasattr(given, "dtype") or (isinstance(given, str | Path) and Path(given).suffix in (".npy", ".npz"))
 
 
-def _nothing_told() -> Told:
-    from untrain.experiments.audits.populations import Told
+def _nothing_told() -> GivenModels:
+    from untrain.experiments.audits.populations import GivenModels
 
-    return Told()
+    return GivenModels()
 
 
 def number(given: Any) -> int | None:
@@ -292,7 +296,7 @@ def nothing(stored: int) -> Document:
     return Price(0, stored, 0.0, 1, "nothing", {"original": 0, "oracle": 0, "unlearned": 0}).document()
 
 
-def published(entry: Entry, held: Store, way: Way, page: Page, cost: Document) -> Document:
+def published(entry: Entry, held: Store, way: RunOptions, page: ReportOptions, cost: Document) -> Document:
     """The document of a run that is laid down, its pages written."""
     from untrain.experiments.publish import publish
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from untrain.commands.arguments import comparison_of
-from untrain.commands.run import Document, Tell
+from untrain.commands.run import Document, OnProgress
 
 if TYPE_CHECKING:
-    from untrain.runtime.executors.base import Crew
+    from untrain.runtime.executors.base import Executor
 
 
 # Step sizes were chosen by papers/demo_steps.py, which sees no test set and no oracle; the random mask gets DEL's.
@@ -31,8 +31,8 @@ DEMO_SCENARIOS = (
 
 def demo(
     store: str | Path | None = None, out: str | Path = "untrain-demo", seeds: int = 5, oracles: int = 10, seed: int = 0,
-    workers: int | None = None, images: bool = True, command: str = "untrain demo", tell: Tell | None = None,
-    on: str | Crew = "here",
+    workers: int | None = None, images: bool = True, command: str = "untrain demo", on_progress: OnProgress | None = None,
+    on: str | Executor = "here",
 ) -> Document:  # fmt: skip
     """The main job on real images: a privacy request and a repair request on scikit-learn's handwritten digits.
 
@@ -45,11 +45,11 @@ def demo(
         workers: processes; None for one a core.
         images: whether the report shows images of the forget set.
         command: shown in the report.
-        tell: told of progress.
+        on_progress: called with progress.
         on: who does the work: 'here', 'ray', 'ray=HOST:PORT', 'slurm', 'slurm=PARTITION', 'slurm-local', or a crew.
     """
-    from untrain.experiments.pipeline import Page, Way, conducted
+    from untrain.experiments.pipeline import ReportOptions, RunOptions, run_comparisons
     from untrain.experiments.setting import Setting
 
     made = [comparison_of(s, DEMO, seeds, oracles, seed) for s in DEMO_SCENARIOS]
-    return conducted(made, store, Way(Setting(), workers, on, tell), Page(out, images, command))
+    return run_comparisons(made, store, RunOptions(Setting(), workers, on, on_progress), ReportOptions(out, images, command))

@@ -26,7 +26,7 @@ Masks = dict[tuple[int, int, int | None], "Entry"]  # (localizer, original, part
 
 def localize(
     scenario: str | Scenario, localizers: Any, store: str | Path | None = None, seeds: int = 3, seed: int = 0, device: str = "cpu",
-    threads: int = 1, workers: int | None = 1, tell: Callable[[Progress], None] | None = None, precision: str = "auto",
+    threads: int = 1, workers: int | None = 1, on_progress: Callable[[Progress], None] | None = None, precision: str = "auto",
     out: str | Path | None = None, command: str = "",
 ) -> Document:  # fmt: skip
     """Show the masks of localizers: share by layer, overlap with each other, stability across seeds and batches.
@@ -42,7 +42,7 @@ def localize(
         device: such as 'cpu' or 'cuda:0'.
         threads: of each process; results depend on it.
         workers: processes that train originals; None for as many as fit the cores.
-        tell: told of progress.
+        on_progress: called with progress.
         precision: with which originals are trained: 'float32', 'bfloat16', or 'auto' for bfloat16 where the machine gains.
         out: folder of localize.html, localize.json and localize.csv; None writes nothing.
         command: shown on the page.
@@ -55,7 +55,7 @@ def localize(
         RunFailed: an original could not be trained.
     """
     from untrain.experiments.comparison import Comparison
-    from untrain.experiments.pipeline import Page, Way, crewed, refused, scenes_of
+    from untrain.experiments.pipeline import ReportOptions, RunOptions, open_workers, refused, scenes_of
     from untrain.experiments.publish import publish_masks
     from untrain.experiments.run_record import words
     from untrain.experiments.scheduler import make
@@ -66,12 +66,12 @@ def localize(
         raise BadInput(f"seeds={seeds}: at least 1 is needed")
     asked = localizers_of(localizers)
     only = Comparison(scenario_of(scenario), (), seeds, 0, seed)
-    way = Way(setting_of(device, threads, precision, False), workers, tell=tell)
-    refused([only], way, Page(out, command=command))
+    way = RunOptions(setting_of(device, threads, precision, False), workers, on_progress=on_progress)
+    refused([only], way, ReportOptions(out, command=command))
     held = Store(store)
-    with crewed([only], held, way) as crew:
+    with open_workers([only], held, way) as crew:
         (scene,) = scenes_of([only], way, held, crew, False)
-        make([only], [scene], held, way.setting, crew, tell)
+        make([only], [scene], held, way.setting, crew, on_progress)
     masks = _made(scene, asked, seeds, seed, way, held)
     rows = [_row(at, one, masks, seeds) for at, one in enumerate(asked)]
     pairs = [_pair(asked, pair, masks, seeds) for pair in combinations(range(len(asked)), 2)]
@@ -115,7 +115,7 @@ def _made(scene: Scene, asked: Sequence[Localizer], seeds: int, seed: int, way: 
     import torch
 
     from untrain.core.precision import computing
-    from untrain.experiments.masks import PARTS, Which, mask_of
+    from untrain.experiments.masks import PARTS, MaskId, mask_of
     from untrain.runtime.progress import Progress
 
     todo = [(at, index, part) for at in range(len(asked)) for index in range(seeds) for part in (None, *range(PARTS))]
@@ -125,10 +125,10 @@ def _made(scene: Scene, asked: Sequence[Localizer], seeds: int, seed: int, way: 
     try:
         with computing(way.setting.precision):
             for at, index, part in todo:
-                masks[at, index, part] = mask_of(scene, asked[at], Which(index, part), seed, way.setting, held)
-                if way.tell is not None:
+                masks[at, index, part] = mask_of(scene, asked[at], MaskId(index, part), seed, way.setting, held)
+                if way.on_progress is not None:
                     label = f"{asked[at]!r} on original {index}"
-                    way.tell(Progress(len(masks), len(todo), label, time.perf_counter() - begun, None))
+                    way.on_progress(Progress(len(masks), len(todo), label, time.perf_counter() - begun, None))
     finally:
         torch.set_num_threads(before)
     return masks

@@ -10,18 +10,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from untrain.commands.arguments import scenario_of, setting_of
-from untrain.core.atomic_write import beside
+from untrain.core.atomic_write import atomic_write
 from untrain.core.errors import BadInput, DataError, whole
 
 if TYPE_CHECKING:
-    from untrain.attribution.memorization import Owed
+    from untrain.attribution.memorization import MemorizationEstimate
     from untrain.data.examples import Examples
     from untrain.data.requests.base import Ensemble
     from untrain.data.splits import Data
-    from untrain.experiments.pipeline import Way
+    from untrain.experiments.pipeline import RunOptions
     from untrain.experiments.price import Price
     from untrain.experiments.scenarios.base import Scenario
-    from untrain.runtime.executors.base import Crew
+    from untrain.runtime.executors.base import Executor
     from untrain.runtime.progress import Progress
     from untrain.runtime.store import Store
 
@@ -31,8 +31,8 @@ COLUMNS = ("error", "low", "high", "saw", "missed")
 
 def memorize(
     scenario: str | Scenario, out: str | Path | None = None, models: int = 64, seed: int = 0, store: str | Path | None = None,
-    device: str = "cpu", threads: int = 1, workers: int | None = 1, tell: Callable[[Progress], None] | None = None,
-    on: str | Crew = "here", price: bool = False,
+    device: str = "cpu", threads: int = 1, workers: int | None = 1, on_progress: Callable[[Progress], None] | None = None,
+    on: str | Executor = "here", price: bool = False,
 ) -> Document:  # fmt: skip
     """Estimate how much each training example of a scenario is memorized, and write it by id, for ``Memorized(scores=...)``.
 
@@ -48,7 +48,7 @@ def memorize(
         device: such as 'cpu' or 'cuda:0'.
         threads: of each process; results depend on it.
         workers: processes; None for as many as fit the cores.
-        tell: told of progress.
+        on_progress: called with progress.
         on: who trains: 'here', 'ray', 'ray=HOST:PORT', 'slurm', 'slurm=PARTITION', 'slurm-local', or a crew.
         price: whether to tell what it would cost and train nothing.
 
@@ -60,7 +60,7 @@ def memorize(
     """
     from untrain.data.requests._ranking import LEAST
     from untrain.data.requests.base import Ensemble
-    from untrain.experiments.pipeline import Page, Way, refused
+    from untrain.experiments.pipeline import ReportOptions, RunOptions, refused
 
     whole(models=models, seed=seed)
     if models < LEAST or seed < 0:
@@ -69,8 +69,8 @@ def memorize(
         raise BadInput(f"scores are written to .csv or .npz, and {str(out)!r} is neither")
     if out is not None and not Path(out).resolve().parent.is_dir():
         raise BadInput(f"there is no folder {Path(out).resolve().parent} to write {Path(out).name} into")
-    way = Way(setting_of(device, threads, "float32", False, away=on != "here"), workers, on, tell)
-    refused([_alone(scenario)], way, Page())
+    way = RunOptions(setting_of(device, threads, "float32", False, away=on != "here"), workers, on, on_progress)
+    refused([_alone(scenario)], way, ReportOptions())
     return _estimated(scenario_of(scenario), Ensemble(models, seed), store, way, out, price)
 
 
@@ -81,12 +81,12 @@ def _alone(scenario: Any) -> Any:
 
 
 def _estimated(
-    scenario: Scenario, ensemble: Ensemble, store: str | Path | None, way: Way, out: str | Path | None, price: bool
+    scenario: Scenario, ensemble: Ensemble, store: str | Path | None, way: RunOptions, out: str | Path | None, price: bool
 ) -> Document:
     import numpy as np
 
-    from untrain.experiments.draw_request import Means, asked, missing
-    from untrain.experiments.pipeline import crewed
+    from untrain.experiments.draw_request import EnsembleOptions, asked, missing
+    from untrain.experiments.pipeline import open_workers
     from untrain.experiments.populations.population import memorization
     from untrain.runtime.store import Store, is_store
 
@@ -97,10 +97,10 @@ def _estimated(
     lacking = missing(scenario, found, ensemble, held, way.setting)
     if price or held is None:
         return _price(scenario, found, (lacking, ensemble.models), held, way, way.workers or 1).document()
-    with crewed([_alone(scenario)], held, way) as crew:
+    with open_workers([_alone(scenario)], held, way) as crew:
         cost = _price(scenario, found, (lacking, ensemble.models), held, way, crew.size)
         way.say(cost.told())
-        owed = memorization(asked(scenario, found, ensemble, Means(held, way.setting, crew, way.tell)))
+        owed = memorization(asked(scenario, found, ensemble, EnsembleOptions(held, way.setting, crew, way.on_progress)))
     if out is not None:
         write(Path(out), found.train, owed)
     quantiles = {"spread": (owed.value, (0.1, 0.5, 0.9, 0.99)), "error": (owed.error, (0.5, 0.9, 1.0))}
@@ -111,17 +111,17 @@ def _estimated(
     }  # fmt: skip
 
 
-def _price(scenario: Scenario, found: Data, count: tuple[int, int], held: Store | None, way: Way, workers: int) -> Price:
+def _price(scenario: Scenario, found: Data, count: tuple[int, int], held: Store | None, way: RunOptions, workers: int) -> Price:
     """What the models that are missing cost, of all; nothing is asked to be forgotten, so any example stands for it."""
-    from untrain.data.requests.base import ForgetRequest
+    from untrain.data.requests.base import ForgetSet
     from untrain.experiments.price import price_of
     from untrain.experiments.scene import Chosen, scene_of
 
-    scene = scene_of(scenario, found, Chosen(ForgetRequest((0,), (), "")), way.setting)
+    scene = scene_of(scenario, found, Chosen(ForgetSet((0,), (), "")), way.setting)
     return price_of(*count, scene, held, way.setting, workers)
 
 
-def write(file: Path, train: Examples, owed: Owed) -> None:
+def write(file: Path, train: Examples, owed: MemorizationEstimate) -> None:
     """Write memorization by id, with what is known of its precision; the file is there whole or not at all.
 
     Raises:
@@ -135,7 +135,7 @@ def write(file: Path, train: Examples, owed: Owed) -> None:
 
     table = {"id": train.ids, MEMORIZATION: owed.value} | {name: getattr(owed, name) for name in COLUMNS}
     try:
-        with beside(file) as work:
+        with atomic_write(file) as work:
             if file.suffix.lower() == ".npz":
                 with work.open("wb") as binary:  # a path not ending in .npz as it is spelled here would be given another name
                     np.savez(binary, **{n: a.astype(str) if a.dtype == object else a for n, a in table.items()})

@@ -23,14 +23,14 @@ Ask = Callable[[Any], None]
 EPOCHS = 5
 
 
-class Verdict(NamedTuple):
+class PromiseResult(NamedTuple):
     """A promise in words, and None or why it is broken."""
 
     promise: str
     error: UntrainError | None
 
 
-def verdicts(method: Spec | type[Spec]) -> list[Verdict]:
+def verdicts(method: Spec | type[Spec]) -> list[PromiseResult]:
     """Try every promise of a method's role; the global random state is left as it was.
 
     Args:
@@ -115,12 +115,12 @@ def _book() -> list[tuple[str, Any, Ask]]:
     return [(name, role, ask) for _, name, role, ask in found]
 
 
-def _verdict(name: str, ask: Ask, method: Spec | type[Spec]) -> Verdict:
+def _verdict(name: str, ask: Ask, method: Spec | type[Spec]) -> PromiseResult:
     try:
         with undisturbed():
             ask(example(method))
     except UntrainError as error:
-        return Verdict(name, error)
+        return PromiseResult(name, error)
     except Exception as error:  # whatever a plug-in raises is a broken promise, not the end of the list
-        return Verdict(name, BrokenPromise(f"{type(error).__name__}: {error}"))
-    return Verdict(name, None)
+        return PromiseResult(name, BrokenPromise(f"{type(error).__name__}: {error}"))
+    return PromiseResult(name, None)

@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from untrain.evaluation.observers.base import Observer
     from untrain.experiments.jobs import Method
     from untrain.experiments.scenarios.base import Scenario
-    from untrain.runtime.executors.base import Crew
+    from untrain.runtime.executors.base import Executor
     from untrain.runtime.progress import Progress
 
 Document = dict[str, Any]
-Tell = Callable[["Progress"], None]
+OnProgress = Callable[["Progress"], None]
 
 
 def run(
     scenario: str | Scenario, methods: str | Method | Iterable[str | Method], store: str | Path | None = None,
     out: str | Path | None = None, seeds: int = 3, oracles: int = 6, seed: int = 0, device: str = "cpu", threads: int = 1,
-    workers: int | None = 1, images: bool = True, command: str = "", tell: Tell | None = None, precision: str = "auto",
-    compiled: bool = False, budget: str | float | None = None, on: str | Crew = "here", looks: int = 1,
+    workers: int | None = 1, images: bool = True, command: str = "", on_progress: OnProgress | None = None, precision: str = "auto",
+    compiled: bool = False, budget: str | float | None = None, on: str | Executor = "here", looks: int = 1,
     evaluators: str | Evaluator | Sequence[str | Evaluator] = (), observe: str | Observer | Sequence[str | Observer] = (),
 ) -> Document:  # fmt: skip
     """Train, forget, retrain oracles, audit, report.
@@ -45,7 +45,7 @@ def run(
         workers: processes; None for as many as fit the cores, which in a script asks for ``if __name__ == "__main__"``.
         images: whether the report shows images of the forget set.
         command: shown in the report.
-        tell: told of progress.
+        on_progress: called with progress.
         precision: of gradient steps: 'float32', 'bfloat16', or 'auto' for bfloat16 where the machine gains.
         compiled: whether models are compiled by torch.compile.
         budget: share of retraining's operations at which methods stop, such as '10%' or 0.1; None lets them finish.
@@ -65,12 +65,12 @@ def run(
     from dataclasses import replace
 
     from untrain.experiments.observations import observers_of
-    from untrain.experiments.pipeline import Page, Way, conducted, evaluators_of
+    from untrain.experiments.pipeline import ReportOptions, RunOptions, evaluators_of, run_comparisons
 
     made = replace(comparison_of(scenario, methods, seeds, oracles, seed), observers=observers_of(observe))
     setting = setting_of(device, threads, precision, compiled, budget, away=on != "here")
-    way = Way(setting, workers, on, tell, looks, evaluators_of(evaluators))
-    found = conducted([made], store, way, Page(out, images, command))
+    way = RunOptions(setting, workers, on, on_progress, looks, evaluators_of(evaluators))
+    found = run_comparisons([made], store, way, ReportOptions(out, images, command))
     document: Document = found["runs"][0] | {"price": found["price"]}
     return document
 
@@ -79,7 +79,7 @@ def price(
     scenario: str | Scenario | Sequence[str | Scenario], methods: str | Method | Iterable[str | Method] = (),
     store: str | Path | None = None, seeds: int = 3, oracles: int = 6, seed: int = 0, device: str = "cpu", threads: int = 1,
     workers: int | None = 1, precision: str = "auto", compiled: bool = False, budget: str | float | None = None,
-    on: str | Crew = "here", looks: int = 1,
+    on: str | Executor = "here", looks: int = 1,
 ) -> Document:  # fmt: skip
     """What a run would cost: how many models, of which how many are in the store, and about how long that takes here.
 
@@ -90,10 +90,10 @@ def price(
         ``train``, ``stored``, ``seconds``, ``workers``, ``basis``, ``kinds``, and in one line ``told``.
     """
     from untrain.commands.arguments import oracles_alone
-    from untrain.experiments.pipeline import Way, asked_price
+    from untrain.experiments.pipeline import RunOptions, price_comparisons
 
     several = [scenario] if isinstance(scenario, str) or not isinstance(scenario, Sequence) else list(scenario)
     alone = isinstance(methods, Sequence) and not len(methods)
     made = [oracles_alone(s, oracles, seed) if alone else comparison_of(s, methods, seeds, oracles, seed) for s in several]
     setting = setting_of(device, threads, precision, compiled, budget, away=on != "here")
-    return asked_price(made, store, Way(setting, workers, on, looks=looks))
+    return price_comparisons(made, store, RunOptions(setting, workers, on, looks=looks))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from untrain.commands.arguments import comparison_of, setting_of
-from untrain.commands.run import Document, Tell
+from untrain.commands.run import Document, OnProgress
 from untrain.core.errors import whole
 
 if TYPE_CHECKING:
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 def search(
     scenario: str | Scenario, method: str | Method, store: str | Path | None = None, out: str | Path | None = None,
     trials: int = 30, seeds: int = 2, objective: str = "balanced", over: str | Sequence[str] = (), seed: int = 0,
-    device: str = "cpu", threads: int = 1, workers: int = 1, command: str = "", tell: Tell | None = None, precision: str = "auto",
+    device: str = "cpu", threads: int = 1, workers: int = 1, command: str = "", on_progress: OnProgress | None = None,
+    precision: str = "auto",
 ) -> Document:  # fmt: skip
     """Choose values for a method's fields on validation data; neither test data nor, unless asked for, oracles are seen.
 
@@ -36,16 +37,16 @@ def search(
         threads: of each process; results depend on it.
         workers: processes; with several, what is tried depends on which is faster.
         command: shown in search.json.
-        tell: told of progress.
+        on_progress: called with progress.
         precision: of gradient steps: 'float32', 'bfloat16', or 'auto' for bfloat16 where the machine gains.
 
     Raises:
         MissingExtra: optuna is not installed.
         RunFailed: no trial was finished.
     """
-    from untrain.experiments.search.run import sought
+    from untrain.experiments.search.run import run_search_command
     from untrain.experiments.search.study import hunt_of
 
     whole(workers=workers)
     hunt = hunt_of(comparison_of(scenario, [method], seeds, 2, seed), objective, over, trials)
-    return sought(hunt, setting_of(device, threads, precision, False), store, out, workers, command, tell)
+    return run_search_command(hunt, setting_of(device, threads, precision, False), store, out, workers, command, on_progress)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 @contextmanager
-def beside(file: Path) -> Iterator[Path]:
+def atomic_write(file: Path) -> Iterator[Path]:
     """A path beside ``file`` to write to, named with the same end: it takes the place of ``file`` when the block ends well.
 
     When the block fails, ``file`` is what it was, and nothing lies beside it.

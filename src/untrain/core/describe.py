@@ -9,13 +9,13 @@ import types
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from untrain.core import discovery
-from untrain.core.discovery import Place
+from untrain.core.discovery import ClassLocation
 from untrain.core.errors import SpecError
 
 _BOUNDS = (("ge", "["), ("gt", "("), ("le", "]"), ("lt", ")"))
 
 
-def describe(place: Place) -> dict[str, Any]:
+def describe(place: ClassLocation) -> dict[str, Any]:
     """Name, fields and source of a class found by name; imports it.
 
     Raises:
@@ -25,7 +25,7 @@ def describe(place: Place) -> dict[str, Any]:
     return {"name": place.name, "role": place.role, "fields": fields(cls), "source": place.source or source(cls)}
 
 
-def place_of(name: str) -> Place:
+def place_of(name: str) -> ClassLocation:
     """The place of a class that only its dotted name finds, such as a plug-in under work; imports it.
 
     Raises:
@@ -35,7 +35,7 @@ def place_of(name: str) -> Place:
     if not dataclasses.is_dataclass(cls):
         raise SpecError(f"{name} is no method: a class that fills a role, such as Unlearner, can be shown")
     role = next((base.__name__.lower() for base in cls.__mro__ if vars(base).get("is_role")), "")
-    return Place(name, role, cls.__module__, summary(cls), "")
+    return ClassLocation(name, role, cls.__module__, summary(cls), "")
 
 
 def fields(cls: type) -> dict[str, dict[str, Any]]:

@@ -37,7 +37,7 @@ SHARED = {
 
 
 @dataclass(frozen=True)
-class Place:
+class ClassLocation:
     """Where a name is defined: its role, its module, the first sentence of its docstring and its source reference."""
 
     name: str
@@ -48,10 +48,10 @@ class Place:
 
 
 @lru_cache(maxsize=1)
-def index() -> dict[str, Place]:
+def index() -> dict[str, ClassLocation]:
     """All names, by reading the package's own files and the entry points of plug-ins."""
     root = Path(__file__).parents[1]
-    found: dict[str, Place] = {}
+    found: dict[str, ClassLocation] = {}
     for role, folders in FOLDERS.items():
         for file in sorted(file for folder in folders for file in (root / folder).glob("*.py")):
             for place in _classes(file, root, role):
@@ -62,15 +62,15 @@ def index() -> dict[str, Place]:
             found[place.name] = place
     for role in (*FOLDERS, "recipe"):
         for point in entry_points(group=f"untrain.{role}"):
-            found.setdefault(point.name, Place(point.name, role, point.module, "", f"plug-in {point.module}"))
+            found.setdefault(point.name, ClassLocation(point.name, role, point.module, "", f"plug-in {point.module}"))
     return found
 
 
-def _classes(file: Path, root: Path, role: str) -> list[Place]:
+def _classes(file: Path, root: Path, role: str) -> list[ClassLocation]:
     module = ".".join(("untrain", *file.relative_to(root).with_suffix("").parts))
     tree = ast.parse(file.read_text(encoding="utf-8"))
     return [
-        Place(node.name, role, module, _summary(node), _source(node))
+        ClassLocation(node.name, role, module, _summary(node), _source(node))
         for node in tree.body
         if isinstance(node, ast.ClassDef) and node.bases and not node.name.startswith("_")
     ]
@@ -85,12 +85,12 @@ def _source(node: ast.ClassDef) -> str:
     return " ".join(tail.split("Departs:")[0].split()) if mark else ""
 
 
-def where(name: str) -> Place | None:
+def where(name: str) -> ClassLocation | None:
     """The place of a name, or None."""
     return index().get(name)
 
 
-def of_role(*roles: str) -> list[Place]:
+def of_role(*roles: str) -> list[ClassLocation]:
     """All names of some roles, in the order of the alphabet."""
     return sorted((p for p in index().values() if p.role in roles), key=lambda p: p.name.lower())
 

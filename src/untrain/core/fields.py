@@ -6,12 +6,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from untrain.core.search_space import Over
+from untrain.core.search_space import SearchHint
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-Keep = Annotated[float, Field(gt=0, le=1), Over(0.05, 1.0, log=True)]
+Keep = Annotated[float, Field(gt=0, le=1), SearchHint(0.05, 1.0, log=True)]
 
 
 NonNegative = Annotated[float, Field(ge=0)]

@@ -7,7 +7,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Over:
+class SearchHint:
     """A hint beside the type of a field: between which values a search looks; it restricts nobody else.
 
     Args:

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 
-def salted(seed: int) -> int:
+def derive_seed(seed: int) -> int:
     """Another seed, the same each time, that no one is likely to have used."""
     return int.from_bytes(hashlib.sha256(f"fresh {seed}".encode()).digest()[:4], "big") >> 1
 
@@ -24,7 +24,7 @@ def own_randomness(device: torch.device, seed: int) -> Iterator[None]:
 
 
 @contextmanager
-def sealed(model: nn.Module, seed: int | None = None) -> Iterator[None]:
+def isolated_rng(model: nn.Module, seed: int | None = None) -> Iterator[None]:
     """torch's global random state as it was afterwards; seeded within when ``seed`` is given."""
     devices = {p.device.index for p in model.parameters() if p.device.type == "cuda"}
     with torch.random.fork_rng(devices=sorted(d for d in devices if d is not None)):

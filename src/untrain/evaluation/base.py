@@ -17,7 +17,7 @@ Population = Literal["unlearned", "oracle", "both"]
 
 
 @dataclass(frozen=True)
-class About:
+class ScoreInfo:
     """The one text on a score that the report, the docs and ``untrain show`` share.
 
     Args:
@@ -198,7 +198,7 @@ class Evaluator(Spec, role=True):
     tables whose means are the scores, so that intervals come from resampling tables and never from refitting an attack.
     """
 
-    scores: ClassVar[Mapping[str, About]] = {}
+    scores: ClassVar[Mapping[str, ScoreInfo]] = {}
 
     @abstractmethod
     def prepare(self, seen: Observation) -> Array:

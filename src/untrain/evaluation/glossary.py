@@ -6,11 +6,11 @@ import math
 from collections.abc import Iterable
 
 from untrain.core import discovery
-from untrain.evaluation.base import About, Evaluator
+from untrain.evaluation.base import Evaluator, ScoreInfo
 from untrain.evaluation.scoring.resampling import aims_at_zero
 
 
-def entry(about: About, source: str) -> dict[str, str]:
+def entry(about: ScoreInfo, source: str) -> dict[str, str]:
     """The glossary's entry on a score, the same wherever it is shown: title -> words; what there is nothing to say of is left out.
 
     Args:
@@ -26,7 +26,7 @@ def entry(about: About, source: str) -> dict[str, str]:
     return {title: words for title, words in told.items() if words}
 
 
-def reach(about: About) -> str:
+def reach(about: ScoreInfo) -> str:
     """The least and the greatest value that a score can have."""
     low, high = (None if math.isinf(end) else f"{end:g}" for end in (about.low, about.high))
     if low is None:
@@ -34,7 +34,7 @@ def reach(about: About) -> str:
     return f"{low} or more" if high is None else f"{low} to {high}"
 
 
-def margin(about: About) -> str:
+def margin(about: ScoreInfo) -> str:
     """The difference to retraining up to which models pass for equal, or why there is none."""
     if about.verdict_of:
         return f"its verdict is that of {about.verdict_of}"
@@ -51,6 +51,6 @@ def scorers() -> list[Evaluator]:
     return evaluators() + [discovery.load(place.name)() for place in discovery.of_role("observer")]
 
 
-def abouts(chosen: Iterable[Evaluator]) -> dict[str, About]:
+def abouts(chosen: Iterable[Evaluator]) -> dict[str, ScoreInfo]:
     """The glossary of some evaluators: score name -> what it is."""
     return {name: about for e in chosen for name, about in e.scores.items()}

@@ -29,7 +29,7 @@ class Observation:
 
 
 @dataclass(frozen=True, eq=False)
-class Trial:
+class TrialObservations:
     """The populations that an evaluator compares: each an Observation on the same examples."""
 
     original: Observation

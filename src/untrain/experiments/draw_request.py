@@ -18,15 +18,15 @@ from untrain.data.requests._fraction import eligible
 from untrain.data.requests.base import Ensemble, Request
 from untrain.data.requests.resolve import request
 from untrain.data.splits import Data
-from untrain.experiments.populations.leave_out import leave_out, unfinished
+from untrain.experiments.populations.leave_out import count_missing, train_subsets
 from untrain.experiments.populations.population import Population, answers, memorization
 from untrain.experiments.populations.subsets import BLOCK, Subsets
 from untrain.experiments.scenarios.base import Scenario
 from untrain.experiments.scene import Choose, Chosen
 from untrain.experiments.setting import Setting
-from untrain.runtime.executors.base import Crew
-from untrain.runtime.executors.local import Here
-from untrain.runtime.progress import Tell, Teller
+from untrain.runtime.executors.base import Executor
+from untrain.runtime.executors.local import Serial
+from untrain.runtime.progress import OnProgress, ProgressTracker
 from untrain.runtime.store import Store
 
 NO_GPU = (
@@ -37,21 +37,21 @@ Before = Callable[[Scenario, Data, int], None]
 
 
 @dataclass(frozen=True, eq=False)
-class Means:
+class EnsembleOptions:
     """By what an ensemble is had: where it is kept, how and by whom it is trained, and who is told.
 
     Args:
         store: where its answers are kept, model by model.
         setting: device and threads; an ensemble is always trained in float32 and never compiled.
         crew: who trains; None for this process.
-        tell: told of progress.
+        on_progress: called with progress.
         before: told of the scenario, its data and how many models are missing, before any is trained.
     """
 
     store: Store
     setting: Setting
-    crew: Crew | None = None
-    tell: Tell | None = None
+    crew: Executor | None = None
+    on_progress: OnProgress | None = None
     before: Before | None = None
 
 
@@ -61,10 +61,14 @@ def wanted(by: Request, train: Examples) -> Ensemble | None:
 
 
 def chooser(
-    store: Store, setting: Setting, crew: Crew | None = None, tell: Tell | None = None, before: Before | None = None
+    store: Store,
+    setting: Setting,
+    crew: Executor | None = None,
+    on_progress: OnProgress | None = None,
+    before: Before | None = None,
 ) -> Choose:
     """What draws every request: of the data, or after an ensemble was asked, of which what is not in the store is trained."""
-    means = Means(store, setting, crew, tell, before)
+    means = EnsembleOptions(store, setting, crew, on_progress, before)
 
     def choose(scenario: Scenario, found: Data) -> Chosen:
         by = scenario.asked()
@@ -86,35 +90,35 @@ def some(train: Examples, by: Request) -> Chosen:
     return Chosen(request(scored(train, np.ones(len(train))), by))
 
 
-def asked(scenario: Scenario, found: Data, ensemble: Ensemble, means: Means) -> Population:
+def asked(scenario: Scenario, found: Data, ensemble: Ensemble, means: EnsembleOptions) -> Population:
     """The answers of an ensemble; what is in the store is not trained again, nor by two processes at once.
 
     Raises:
         BadInput: it would have to be trained on GPUs of other machines.
     """
-    crew = means.crew or Here(means.setting.threads)
+    crew = means.crew or Serial(means.setting.threads)
     learner, subsets, data = scenario.learner(), _subsets(ensemble), _placed(found, crew, means.setting)
     with means.store.alone(digest(["ensemble", canonical(learner), array_digest(found.train.x, found.train.y), asdict(ensemble)])):
-        missing = unfinished(learner, *data, subsets, store=means.store, crew=crew)
+        missing = count_missing(learner, *data, subsets, store=means.store, crew=crew)
         if missing and crew.apart and torch.device(means.setting.device).type != "cpu":
             raise BadInput(NO_GPU)
         if missing and means.before is not None:
             means.before(scenario, found, missing)
-        telling = _Telling(crew, means.tell, missing)
-        return leave_out(learner, *data, subsets, store=means.store, crew=telling)
+        telling = _Telling(crew, means.on_progress, missing)
+        return train_subsets(learner, *data, subsets, store=means.store, crew=telling)
 
 
 def missing(scenario: Scenario, found: Data, ensemble: Ensemble, store: Store | None, setting: Setting) -> int:
     """Number of models of an ensemble that are not in the store."""
-    crew = Here(setting.threads)
-    return unfinished(scenario.learner(), *_placed(found, crew, setting), _subsets(ensemble), store=store, crew=crew)
+    crew = Serial(setting.threads)
+    return count_missing(scenario.learner(), *_placed(found, crew, setting), _subsets(ensemble), store=store, crew=crew)
 
 
 def _subsets(ensemble: Ensemble) -> Subsets:
     return Subsets(models=ensemble.models, seed=ensemble.seed)
 
 
-def _placed(found: Data, crew: Crew, setting: Setting) -> tuple[Examples, Examples]:
+def _placed(found: Data, crew: Executor, setting: Setting) -> tuple[Examples, Examples]:
     """Training and test data where models are trained; other processes read them from a file."""
     train, test = (to_device(e, "cpu" if crew.apart else setting.device) for e in (found.train, found.test))
     return train, test
@@ -162,11 +166,11 @@ def told(known: Mapping[str, Any]) -> str:
 class _Telling:
     """A crew that tells of each model of an ensemble as it is finished."""
 
-    def __init__(self, crew: Crew, tell: Tell | None, total: int):
-        self.crew, self.teller = crew, Teller(tell, total, label="ensemble")
+    def __init__(self, crew: Executor, on_progress: OnProgress | None, total: int):
+        self.crew, self.tracker = crew, ProgressTracker(on_progress, total, label="ensemble")
         self.apart, self.threads = crew.apart, getattr(crew, "threads", 1)
-        self.tell: Callable[[str], None] = self.teller.note
-        crew.tell = self.teller.note
+        self.on_progress: Callable[[str], None] = self.tracker.note
+        crew.on_progress = self.tracker.note
 
     @property
     def size(self) -> int:
@@ -180,7 +184,7 @@ class _Telling:
     def finished(self) -> tuple[str, Any]:
         """As the crew does; several models may be finished at once."""
         name, made = self.crew.finished()
-        self.teller.finished("ensemble", len(made))
+        self.tracker.finished("ensemble", len(made))
         return name, made
 
     def close(self) -> None:

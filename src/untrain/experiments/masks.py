@@ -12,7 +12,7 @@ from torch import nn
 from untrain.core.errors import BadInput, RunFailed, StoreError
 from untrain.core.metering import metered
 from untrain.core.precision import channels_last
-from untrain.core.seeds import salted, seed_of
+from untrain.core.seeds import derive_seed, seed_of
 from untrain.core.spec import canonical, sources
 from untrain.data.examples import take
 from untrain.experiments.jobs import Job, ingredients
@@ -27,14 +27,14 @@ PARTS = 2
 
 
 @dataclass(frozen=True)
-class Which:
+class MaskId:
     """Which mask: of the original ``index``, for all of the forget set or for one ``part`` of its random halves."""
 
     index: int
     part: int | None = None
 
 
-def mask_of(scene: Scene, localizer: Localizer, which: Which, seed: int, setting: Setting, store: Store) -> Entry:
+def mask_of(scene: Scene, localizer: Localizer, which: MaskId, seed: int, setting: Setting, store: Store) -> Entry:
     """The entry of the mask that a localizer finds, made where it is not there; what is refused or fails is a record too.
 
     For all of the forget set it is the mask that a run of the same seed confines its methods to.
@@ -68,7 +68,7 @@ def mask_of(scene: Scene, localizer: Localizer, which: Which, seed: int, setting
         return _found(scene, localizer, which, made, start, store)
 
 
-def _found(scene: Scene, localizer: Localizer, which: Which, made: dict[str, Any], start: dict[str, Any], store: Store) -> Entry:
+def _found(scene: Scene, localizer: Localizer, which: MaskId, made: dict[str, Any], start: dict[str, Any], store: Store) -> Entry:
     posed = problem(scene.data.train, scene.asked, scene.learner, scene.data.valid, made["seed"], start["seed"])
     model = _revived(scene, start, store)
     try:
@@ -105,6 +105,6 @@ def _part(whole: Problem, part: int) -> Problem:
     """
     if len(whole.forget) < PARTS:
         raise BadInput(f"{len(whole.forget)} example to forget has no halves")
-    order = np.random.default_rng(salted(whole.seed)).permutation(len(whole.forget))
+    order = np.random.default_rng(derive_seed(whole.seed)).permutation(len(whole.forget))
     rows = np.sort(np.array_split(order, PARTS)[part])
-    return replace(whole, forget=take(whole.forget, rows), digest="", seed=salted(whole.seed + part + 1))
+    return replace(whole, forget=take(whole.forget, rows), digest="", seed=derive_seed(whole.seed + part + 1))

@@ -17,7 +17,7 @@ from untrain.core.seeds import seed_of
 from untrain.core.spec import canonical, parse, sources
 from untrain.data.examples import take
 from untrain.evaluation.base import Array, Evaluator
-from untrain.evaluation.observers.base import Observer, Sight
+from untrain.evaluation.observers.base import Observer, ObserverContext
 from untrain.experiments.jobs import engine
 from untrain.experiments.scene import Scene
 from untrain.experiments.setting import Setting
@@ -47,7 +47,7 @@ def observers_of(given: str | Observer | Sequence[str | Observer]) -> tuple[Obse
 
 def watch(
     scene: Scene, observers: Sequence[Observer], models: Mapping[str, Any], seed: int, store: Store, setting: Setting,
-    tell: Told | None = None,
+    on_progress: Told | None = None,
 ) -> dict[str, Seen]:  # fmt: skip
     """Have each observer look at each model of a run, where it has not; models whose making failed are left out.
 
@@ -58,7 +58,7 @@ def watch(
         seed: from which all seeds are derived.
         store: where the models are, and where what was found goes.
         setting: threads of the work.
-        tell: told of observations done and in all, the last one's label and the seconds gone.
+        on_progress: told of observations done and in all, the last one's label and the seconds gone.
 
     Returns:
         What the run's record is to tell: under 'observed' observer's spelling -> model's key -> key of the entry of what was
@@ -81,8 +81,8 @@ def watch(
     try:
         for at, (one, entry) in enumerate(todo, 1):
             found[repr(one)][entry.key] = _look(one, entry, scene, sight, models["original"], store)
-            if tell is not None:
-                tell(at, len(todo), _label(one, entry), time.perf_counter() - begun)
+            if on_progress is not None:
+                on_progress(at, len(todo), _label(one, entry), time.perf_counter() - begun)
     finally:
         torch.set_num_threads(before)
     return {"observed": found}
@@ -102,7 +102,7 @@ def _label(one: Observer, entry: Entry) -> str:
     return f"{one!r} of {entry.record['ingredients'].get('label', entry.key[:12])}"
 
 
-def _look(one: Observer, entry: Entry, scene: Scene, sight: Sight, originals: Sequence[str], store: Store) -> str:
+def _look(one: Observer, entry: Entry, scene: Scene, sight: ObserverContext, originals: Sequence[str], store: Store) -> str:
     """The key of what an observer found of a model; it looks when that is not there."""
     if not one.by_original:  # what does not depend on them stands whoever they are
         sight, originals = replace(sight, original=sight.original[:0]), ()
@@ -120,7 +120,7 @@ def _look(one: Observer, entry: Entry, scene: Scene, sight: Sight, originals: Se
     return key
 
 
-def _taken(one: Observer, entry: Entry, scene: Scene, sight: Sight, made: dict[str, Any], store: Store) -> None:
+def _taken(one: Observer, entry: Entry, scene: Scene, sight: ObserverContext, made: dict[str, Any], store: Store) -> None:
     model = sight.init(0)
     with store.alone(entry.key):  # so that it is not pruned between being found and being read
         model.load_state_dict({n: torch.from_numpy(a) for n, a in entry.tensors("weights").items()})
@@ -135,9 +135,9 @@ def _taken(one: Observer, entry: Entry, scene: Scene, sight: Sight, made: dict[s
     store.put(made, {"cost": asdict(cost)}, {"found": found})
 
 
-def _sight(scene: Scene, originals: Sequence[Entry], seed: int) -> Sight:
+def _sight(scene: Scene, originals: Sequence[Entry], seed: int) -> ObserverContext:
     rows = np.sort(np.asarray(scene.asked.rows))
-    return Sight(
+    return ObserverContext(
         task=task_of(scene.learner),
         forget=take(scene.data.train, rows),
         test=scene.data.test,

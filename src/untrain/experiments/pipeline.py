@@ -29,24 +29,24 @@ from untrain.reports.write import writable
 from untrain.runtime.executors.base import each
 from untrain.runtime.executors.processes import Processes
 from untrain.runtime.executors.select import opened, refuse
-from untrain.runtime.progress import Progress, Tell
+from untrain.runtime.progress import OnProgress, Progress
 from untrain.runtime.store import Entry, Store, is_store
 
 if TYPE_CHECKING:
-    from untrain.runtime.executors.base import Crew
+    from untrain.runtime.executors.base import Executor
 
 Document = dict[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
-class Way:
+class RunOptions:
     """How work is done and told of.
 
     Args:
         setting: device, threads and precision of each model.
         workers: processes; None for as many as fit.
         on: who does the work, a word or a crew.
-        tell: told of progress.
+        on_progress: called with progress.
         looks: how often scores are looked at on the way.
         evaluators: what scores; empty for one of each.
         observers: what looks at models too, where an audit was given them.
@@ -54,16 +54,16 @@ class Way:
 
     setting: Setting
     workers: int | None = 1
-    on: str | Crew = "here"
-    tell: Tell | None = None
+    on: str | Executor = "here"
+    on_progress: OnProgress | None = None
     looks: int = 1
     evaluators: tuple[Evaluator, ...] = ()
     observers: tuple[Observer, ...] = ()
 
     def say(self, text: str) -> None:
         """Tell something that is not that a model was made."""
-        if self.tell is not None:
-            self.tell(Progress(0, 0, "", 0.0, None, text))
+        if self.on_progress is not None:
+            self.on_progress(Progress(0, 0, "", 0.0, None, text))
 
     @property
     def chosen(self) -> list[Evaluator] | None:
@@ -72,7 +72,7 @@ class Way:
 
 
 @dataclass(frozen=True)
-class Page:
+class ReportOptions:
     """Where scores are written and what the page shows: folder, or None for none; images of the forget set; the command."""
 
     out: str | Path | None = None
@@ -98,7 +98,7 @@ def evaluators_of(given: Any) -> tuple[Evaluator, ...]:
     return tuple(made)
 
 
-def refused(made: Sequence[Comparison], way: Way, page: Page) -> None:
+def refused(made: Sequence[Comparison], way: RunOptions, page: ReportOptions) -> None:
     """Refuse what cannot be done, before anything is.
 
     Raises:
@@ -115,7 +115,7 @@ def refused(made: Sequence[Comparison], way: Way, page: Page) -> None:
 
 
 @contextmanager
-def crewed(made: Sequence[Comparison], held: Store, way: Way) -> Iterator[Crew]:
+def open_workers(made: Sequence[Comparison], held: Store, way: RunOptions) -> Iterator[Executor]:
     """Who makes the models."""
     setting = way.setting
     fitting = workers_for(made, setting.device, setting.threads)
@@ -124,7 +124,7 @@ def crewed(made: Sequence[Comparison], held: Store, way: Way) -> Iterator[Crew]:
 
 
 def scenes_of(
-    made: Sequence[Comparison], way: Way, held: Store, crew: Crew, apart: bool, spent: list[Price] | None = None
+    made: Sequence[Comparison], way: RunOptions, held: Store, crew: Executor, apart: bool, spent: list[Price] | None = None
 ) -> list[Scene]:
     """The scenes of comparisons; an ensemble that a request needs is trained here, unless the store has it.
 
@@ -146,14 +146,14 @@ def scenes_of(
                 first = together(first, price(todo_of([comparison], [scene], way.setting), held, way.setting, crew.size))
             way.say(first.told())
 
-        choose = chooser(held, way.setting, crew, way.tell, before(held, way.setting, crew.size, say))
+        choose = chooser(held, way.setting, crew, way.on_progress, before(held, way.setting, crew.size, say))
         scenes.append(open_scene(comparison.scenario, setting, choose))
         if scenes[-1].chosen:
             way.say(scenes[-1].chosen["told"])
     return scenes
 
 
-def conducted(made: list[Comparison], store: str | Path | None, way: Way, page: Page) -> Document:
+def run_comparisons(made: list[Comparison], store: str | Path | None, way: RunOptions, page: ReportOptions) -> Document:
     """Make what is missing of some comparisons, then score and show them.
 
     Args:
@@ -168,14 +168,14 @@ def conducted(made: list[Comparison], store: str | Path | None, way: Way, page: 
     refused(made, way, page)
     plan = planned(made[0].seeds, made[0].oracles, way.looks)
     held = Store(store)
-    with crewed(made, held, way) as crew:
+    with open_workers(made, held, way) as crew:
         spent: list[Price] = []
         scenes = scenes_of(made, way, held, crew, crew.apart, spent)
         cost = reduce(together, [*spent, priced(made, scenes, held, way, crew.size)])
 
         def take(some: list[Comparison], more: Mapping[str, Any] | None) -> list[Entry]:
-            make(some, scenes, held, way.setting, crew, way.tell)
-            return [record(c, s, held, way.setting, way.tell, more) for c, s in zip(some, scenes, strict=True)]
+            make(some, scenes, held, way.setting, crew, way.on_progress)
+            return [record(c, s, held, way.setting, way.on_progress, more) for c, s in zip(some, scenes, strict=True)]
 
         if way.looks == 1:
             entries = take(made, None)
@@ -188,7 +188,7 @@ def conducted(made: list[Comparison], store: str | Path | None, way: Way, page: 
     return publish(entries, held, page.out, page.images, page.command, way.chosen) | {"price": cost.document()}
 
 
-def staged(plan: Sequence[Look], held: Store, way: Way, take: Callable[[Look, Mapping[str, Any]], Entry]) -> Entry:
+def staged(plan: Sequence[Look], held: Store, way: RunOptions, take: Callable[[Look, Mapping[str, Any]], Entry]) -> Entry:
     """Look after look; the run of the last one, those before it are taken away again."""
     last: list[Entry] = []
 
@@ -200,16 +200,16 @@ def staged(plan: Sequence[Look], held: Store, way: Way, take: Callable[[Look, Ma
     return last[0]
 
 
-def priced(made: Sequence[Comparison], scenes: Sequence[Scene], held: Store | None, way: Way, workers: int) -> Price:
+def priced(made: Sequence[Comparison], scenes: Sequence[Scene], held: Store | None, way: RunOptions, workers: int) -> Price:
     """The price of some comparisons, told before work is begun."""
     found = price(todo_of(made, scenes, way.setting), held, way.setting, workers)
     way.say(found.told())
     return found
 
 
-def asked_price(made: list[Comparison], store: str | Path | None, way: Way) -> Document:
+def price_comparisons(made: list[Comparison], store: str | Path | None, way: RunOptions) -> Document:
     """The price of some comparisons, and nothing else: no model is made, and no store."""
-    refused(made, way, Page())
+    refused(made, way, ReportOptions())
     if way.looks != 1:
         planned(made[0].seeds, made[0].oracles, way.looks)
     held = Store(store) if is_store(store) else None
@@ -223,7 +223,7 @@ def asked_price(made: list[Comparison], store: str | Path | None, way: Way) -> D
     return reduce(together, [*found, price(todo_of(made, scenes, way.setting), held, way.setting, workers)]).document()
 
 
-def unasked(comparison: Comparison, way: Way, held: Store | None, workers: int) -> tuple[Scene, Price | None]:
+def unasked(comparison: Comparison, way: RunOptions, held: Store | None, workers: int) -> tuple[Scene, Price | None]:
     """The scene of a comparison without training an ensemble, and the price of one that would have to be trained."""
     lacks: list[tuple[int, int]] = []
 

@@ -98,7 +98,7 @@ def price(todo: Todo, store: Store | None, setting: Setting, workers: int) -> Pr
     """
     missing = {key: what for key, what in todo.items() if store is None or not stands(store, key)}
     kinds = {kind: sum(job.kind == kind for _, _, job in missing.values()) for kind in ("original", "oracle", "unlearned")}
-    known, spent, used = Known(store, setting), [], set()
+    known, spent, used = PastCosts(store, setting), [], set()
     for _, scene, job in missing.values():
         found, basis = known.seconds(scene, job)
         spent.append(found)
@@ -123,7 +123,7 @@ def price_of(missing: int, models: int, scene: Scene, store: Store | None, setti
     """
     if not missing:
         return Price(0, models, 0.0, workers, "nothing", {"ensemble": 0})
-    each, basis = Known(store, replace(setting, precision="float32", compiled=False)).member(scene)
+    each, basis = PastCosts(store, replace(setting, precision="float32", compiled=False)).member(scene)
     whole = None if each is None else over([each] * missing, workers)
     return Price(missing, models - missing, whole, workers, basis, {"ensemble": missing})
 
@@ -160,7 +160,7 @@ def over(seconds: list[float], workers: int) -> float:
     return max([sum(seconds) / workers, *seconds], default=0.0)
 
 
-class Known:
+class PastCosts:
     """What is known of how long models take; each kind is looked up, or tried, once."""
 
     def __init__(self, store: Store | None, setting: Setting):

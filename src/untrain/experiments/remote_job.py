@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 import torch
 
 from untrain.core.errors import RunFailed
-from untrain.data.requests.base import ForgetRequest
+from untrain.data.requests.base import ForgetSet
 from untrain.experiments.jobs import Job, do, ingredients
 from untrain.experiments.scenarios.base import Scenario
 from untrain.experiments.scene import Chosen, Scene, open_scene
@@ -20,7 +20,7 @@ _scenes: dict[str, Scene] = {}
 
 
 @dataclass(frozen=True)
-class Delivery:
+class JobResult:
     """What a worker answers: nothing where it sees the store; else the entry, or that it wants the model to start from."""
 
     parcel: bytes | None = None
@@ -28,9 +28,9 @@ class Delivery:
 
 
 def in_worker(
-    key: str, scenario: Scenario, asked: ForgetRequest, job: Job, seed: int, setting: Setting, at: Address,
+    key: str, scenario: Scenario, asked: ForgetSet, job: Job, seed: int, setting: Setting, at: Address,
     start: bytes | None = None,
-) -> Delivery:  # fmt: skip
+) -> JobResult:  # fmt: skip
     """Do a job in a process of its own; the scenes of a run are opened once.
 
     Args:
@@ -55,11 +55,11 @@ def in_worker(
         raise RunFailed("code, data or versions differ where the work is done: have the same everywhere, and run it again")
     if at.seen():
         do(scene, job, seed, setting, Store(at.path))
-        return Delivery()
+        return JobResult()
     if job.method is not None and start is None:
-        return Delivery(wants=True)
+        return JobResult(wants=True)
     with TemporaryDirectory(prefix="untrain-") as folder:
         scratch = Store(folder)
         if start is not None:
             unpack(start, key_of(ingredients(scene, Job("original", job.index), seed, setting)), scratch)
-        return Delivery(pack(do(scene, job, seed, setting, scratch)))
+        return JobResult(pack(do(scene, job, seed, setting, scratch)))

@@ -15,7 +15,7 @@ from untrain.core.spec import canonical, sources
 from untrain.evaluation.base import Evaluator
 from untrain.evaluation.glossary import evaluators
 from untrain.evaluation.observation import Observation
-from untrain.evaluation.scoring.assessment import audit, yardstick
+from untrain.evaluation.scoring.assessment import audit, reference_of
 from untrain.evaluation.scoring.group_accuracy import paid
 from untrain.evaluation.scoring.hypothesis_tests import LEVEL
 from untrain.evaluation.scoring.margins_only import OfMargins
@@ -128,7 +128,7 @@ def results(
     level = run.record.get("level", LEVEL) if level is None else level
     models = entries_of(run, store)
     original = observe(run, models["original"], store) if models["original"] else None
-    held = yardstick(chosen, observe(run, models["oracle"], store), original, level)
+    held = reference_of(chosen, observe(run, models["oracle"], store), original, level)
     done = []
     for method, entries in models["unlearned"].items():
         row: dict[str, Any] = {

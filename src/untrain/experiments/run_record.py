@@ -25,7 +25,7 @@ Models = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Sizes:
+class ModelCounts:
     """How many models a run compares, and the seed that theirs are derived from; None where they were made elsewhere."""
 
     seeds: int
@@ -33,7 +33,9 @@ class Sizes:
     seed: int | None
 
 
-def lay(scene: Scene, models: Models, sizes: Sizes, store: Store, setting: Setting, more: Mapping[str, Any] | None = None) -> Entry:
+def lay(
+    scene: Scene, models: Models, sizes: ModelCounts, store: Store, setting: Setting, more: Mapping[str, Any] | None = None
+) -> Entry:
     """Lay down the run of some models on a scene, or find it there.
 
     Args:
@@ -60,7 +62,7 @@ def lay(scene: Scene, models: Models, sizes: Sizes, store: Store, setting: Setti
     return store.put(made, record, {**asked(scene), "forget_inputs": inputs})
 
 
-def facts(sizes: Sizes, counts: Mapping[str, int]) -> dict[str, Any]:
+def facts(sizes: ModelCounts, counts: Mapping[str, int]) -> dict[str, Any]:
     """Numbers of models and of examples, as the record of a run tells them."""
     return {"seeds": sizes.seeds, "oracles": sizes.oracles, "seed": sizes.seed, "sizes": dict(counts)}
 

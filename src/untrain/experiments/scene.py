@@ -14,7 +14,7 @@ import torch
 from untrain.core.errors import DataError
 from untrain.data.examples import Examples, take, to_device
 from untrain.data.fingerprint import array_digest, print_of
-from untrain.data.requests.base import ForgetRequest
+from untrain.data.requests.base import ForgetSet
 from untrain.data.requests.resolve import request
 from untrain.data.splits import Data
 from untrain.experiments.scenarios.base import Scenario
@@ -27,7 +27,7 @@ from untrain.training.base import Learner
 class Chosen:
     """What is to be forgotten and, where models had to be asked to know it, what is known of the choice."""
 
-    asked: ForgetRequest
+    asked: ForgetSet
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -51,7 +51,7 @@ class Scene:
 
     scenario: Scenario
     data: Data
-    asked: ForgetRequest
+    asked: ForgetSet
     learner: Learner
     retain: np.ndarray[Any, Any]
     prints: Mapping[str, str]

@@ -12,19 +12,23 @@ from untrain.experiments.comparison import Comparison, Todo, model_key, oracles_
 from untrain.experiments.draw_request import chooser
 from untrain.experiments.jobs import Job, do
 from untrain.experiments.observations import watch
-from untrain.experiments.remote_job import Delivery, in_worker
-from untrain.experiments.run_record import Sizes, lay
+from untrain.experiments.remote_job import JobResult, in_worker
+from untrain.experiments.run_record import ModelCounts, lay
 from untrain.experiments.scene import Scene, open_scene
 from untrain.experiments.setting import Setting
-from untrain.runtime.executors.base import Crew
-from untrain.runtime.executors.local import Here
-from untrain.runtime.progress import Progress, Tell, Teller
+from untrain.runtime.executors.base import Executor
+from untrain.runtime.executors.local import Serial
+from untrain.runtime.progress import OnProgress, Progress, ProgressTracker
 from untrain.runtime.store import Entry, Store
 from untrain.runtime.store_transfer import Address, addressed, pack, unpack
 
 
 def conduct(
-    comparisons: Sequence[Comparison], store: Store, setting: Setting, crew: Crew | None = None, tell: Tell | None = None
+    comparisons: Sequence[Comparison],
+    store: Store,
+    setting: Setting,
+    crew: Executor | None = None,
+    on_progress: OnProgress | None = None,
 ) -> list[Entry]:
     """Make every model that is not in the store, then record each comparison there.
 
@@ -33,7 +37,7 @@ def conduct(
         store: where models, answers and records go.
         setting: device and threads of each job.
         crew: who does the work; None for this process.
-        tell: told after each job, and of each that is tried again.
+        on_progress: told after each job, and of each that is tried again.
 
     Returns:
         One entry of kind 'run' for each comparison.
@@ -42,16 +46,21 @@ def conduct(
         BadInput: a scenario or a request cannot be met; nothing was trained.
         RunFailed: workers died again and again.
     """
-    crew = crew or Here(setting.threads)
+    crew = crew or Serial(setting.threads)
     # Where others do the work the data are needed here for their digests alone.
-    choose = chooser(store, setting, crew, tell)
+    choose = chooser(store, setting, crew, on_progress)
     scenes = [open_scene(c.scenario, replace(setting, device="cpu") if crew.apart else setting, choose) for c in comparisons]
-    make(comparisons, scenes, store, setting, crew, tell)
-    return [record(c, s, store, setting, tell) for c, s in zip(comparisons, scenes, strict=True)]
+    make(comparisons, scenes, store, setting, crew, on_progress)
+    return [record(c, s, store, setting, on_progress) for c, s in zip(comparisons, scenes, strict=True)]
 
 
 def make(
-    comparisons: Sequence[Comparison], scenes: Sequence[Scene], store: Store, setting: Setting, crew: Crew, tell: Tell | None = None
+    comparisons: Sequence[Comparison],
+    scenes: Sequence[Scene],
+    store: Store,
+    setting: Setting,
+    crew: Executor,
+    on_progress: OnProgress | None = None,
 ) -> None:
     """Make every model of some comparisons, each on its scene, that is not in the store.
 
@@ -61,9 +70,9 @@ def make(
     todo = todo_of(comparisons, scenes, setting)
     missing = {key: what for key, what in todo.items() if not stands(store, key)}
     if missing:
-        teller = Teller(tell, len(todo), len(todo) - len(missing))
+        tracker = ProgressTracker(on_progress, len(todo), len(todo) - len(missing))
         try:
-            _work(missing, store, setting, crew, teller)
+            _work(missing, store, setting, crew, tracker)
         except BaseException:
             crew.close()
             raise
@@ -73,12 +82,12 @@ def _label(job: Job) -> str:
     return f"{job.method!r} {job.index}" if job.method is not None else f"{job.kind} {job.index}"
 
 
-def _work(missing: Todo, store: Store, setting: Setting, crew: Crew, teller: Teller) -> None:
+def _work(missing: Todo, store: Store, setting: Setting, crew: Executor, tracker: ProgressTracker) -> None:
     """Train first; a method begins as soon as its original is there.
 
     No more is submitted than the crew can do at once, so that what others wait for is always begun first.
     """
-    crew.tell = teller.note
+    crew.on_progress = tracker.note
     place = {key: at for at, key in enumerate(missing)}
     starts = {
         key: model_key(scene, Job("original", job.index), comparison, setting)
@@ -101,19 +110,19 @@ def _work(missing: Todo, store: Store, setting: Setting, crew: Crew, teller: Tel
                 _submit(crew, name, key, missing[key], setting, store, address, parcel)
             name, answer = crew.finished()
             key = running.pop(name)
-            if isinstance(answer, Delivery) and answer.wants:
+            if isinstance(answer, JobResult) and answer.wants:
                 packed = True  # a worker does not see the store: from now on models to start from are sent along
                 heappush(ready, place[key])
                 continue
-            if isinstance(answer, Delivery) and answer.parcel is not None:
+            if isinstance(answer, JobResult) and answer.parcel is not None:
                 unpack(answer.parcel, key, store)
-            teller.finished(_label(missing[key][2]))
+            tracker.finished(_label(missing[key][2]))
             for later in waiting.pop(key, []):
                 heappush(ready, place[later])
 
 
 def _submit(
-    crew: Crew, name: str, key: str, what: tuple[Comparison, Scene, Job], setting: Setting, store: Store, address: Address,
+    crew: Executor, name: str, key: str, what: tuple[Comparison, Scene, Job], setting: Setting, store: Store, address: Address,
     parcel: bytes | None,
 ) -> None:  # fmt: skip
     comparison, scene, job = what
@@ -132,7 +141,7 @@ def _held(store: Store, key: str) -> Entry:
 
 
 def record(
-    comparison: Comparison, scene: Scene, store: Store, setting: Setting, tell: Tell | None = None,
+    comparison: Comparison, scene: Scene, store: Store, setting: Setting, on_progress: OnProgress | None = None,
     more: Mapping[str, Any] | None = None,
 ) -> Entry:  # fmt: skip
     """The entry of a comparison whose models are made; its observers look at them first.
@@ -150,9 +159,9 @@ def record(
     }
 
     def told(done: int, total: int, label: str, gone: float) -> None:
-        if tell is not None:
-            tell(Progress(done, total, label, gone, None))
+        if on_progress is not None:
+            on_progress(Progress(done, total, label, gone, None))
 
     seen = watch(scene, comparison.observers, keys, comparison.seed, store, setting, told)
-    sizes = Sizes(comparison.seeds, comparison.oracles, comparison.seed)
+    sizes = ModelCounts(comparison.seeds, comparison.oracles, comparison.seed)
     return lay(scene, keys, sizes, store, setting, {**seen, **(more or {})})

@@ -20,7 +20,7 @@ from untrain.data.examples import Batch, Examples, batch_of
 from untrain.localizers._selection import Gather, Scores, scored
 from untrain.training.gradients import check_depends
 from untrain.training.problem import Problem
-from untrain.training.process_group import Team, sharding, team
+from untrain.training.process_group import ProcessGroup, sharding, team
 
 Sets = Literal["forget", "retain", "all"]
 
@@ -105,7 +105,9 @@ def gather(
     return scored(model, lambda n, weight: scores[n] if n in scores else torch.zeros_like(weight))
 
 
-def _batches(problem: Problem, on: Sets, how: Gather, crew: Team | None) -> list[tuple[Examples, np.ndarray[Any, Any], float]]:
+def _batches(
+    problem: Problem, on: Sets, how: Gather, crew: ProcessGroup | None
+) -> list[tuple[Examples, np.ndarray[Any, Any], float]]:
     """Which examples go through together, and what their loss counts; of several processes, what is this one's.
 
     Where batches mean something they are dealt out whole; otherwise each process has its share of the rows. A process

@@ -13,7 +13,7 @@ from untrain.core.sharding import here, placed, start
 from untrain.localizers._budget import least, room_of, tell_unspent
 from untrain.maths import selection
 from untrain.maths.histogram_selection import cut
-from untrain.training.process_group import Team, team
+from untrain.training.process_group import ProcessGroup, team
 
 Scores = dict[str, Tensor]
 
@@ -82,14 +82,14 @@ def by_channel(scores: Scores, keep: float, count: int | None, top: Callable[[Te
     return masks
 
 
-def _crew() -> Team:
+def _crew() -> ProcessGroup:
     crew = team()
     if crew is None:
-        raise BadInput("scores are sharded over processes: localize within untrain.together()")
+        raise BadInput("scores are sharded over processes: localize within untrain.distributed()")
     return crew
 
 
-def _sum(crew: Team) -> Callable[[Tensor], Tensor]:
+def _sum(crew: ProcessGroup) -> Callable[[Tensor], Tensor]:
     def reduce(bins: Tensor) -> Tensor:
         told = bins.to(crew.device)
         crew.sum([told])

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from untrain.core.errors import ModelError
 from untrain.core.mask import Head, Mask
-from untrain.core.seeds import sealed
+from untrain.core.seeds import isolated_rng
 from untrain.core.spec import Spec
 from untrain.models import compatibility
 from untrain.models.compatibility import check_fit
@@ -51,7 +51,7 @@ class Localizer(Spec, role=True):
             )
         compatibility.check_shaped(model)
         model = join(repr(self), model, problem)
-        with sealed(model, problem.seed), guard.lent(type(self).__name__, model):
+        with isolated_rng(model, problem.seed), guard.read_only(type(self).__name__, model):
             model.eval()  # no part of it is in train mode by itself: dropout would make scores random
             check_fit(model, problem.task, problem.forget)
             if not any(p.requires_grad for p in model.parameters()):

@@ -17,7 +17,7 @@ from untrain.core.fields import Count, Keep
 from untrain.core.mask import Head
 from untrain.core.metering import Counter, note
 from untrain.core.out_of_memory import in_halves
-from untrain.core.seeds import salted
+from untrain.core.seeds import derive_seed
 from untrain.core.sharding import is_sharded
 from untrain.data.examples import Batch, batch_of
 from untrain.localizers._ablation import Copies, copies_of, spread, widened
@@ -109,7 +109,7 @@ class CriticalNeurons(Localizer):
         return chosen
 
 
-class Found(NamedTuple):
+class NeuronRemoval(NamedTuple):
     """What was removed for an example, as indices of switches in their order, and whether its prediction flipped."""
 
     row: int
@@ -125,7 +125,7 @@ class _Search:
     removed: list[int] = field(default_factory=list)
 
 
-def search(copies: Copies, problem: Problem, how: CriticalNeurons, rows: range) -> list[Found]:
+def search(copies: Copies, problem: Problem, how: CriticalNeurons, rows: range) -> list[NeuronRemoval]:
     """The removals for some examples of the forget set, in their order."""
     pool = problem.forget if how.beside == "forget" else problem.retain
     room = min(how.companions, len(pool) - (how.beside == "forget"))
@@ -135,10 +135,10 @@ def search(copies: Copies, problem: Problem, how: CriticalNeurons, rows: range) 
         rng = np.random.default_rng((problem.seed, row))
         at = rng.choice(len(pool) - (how.beside == "forget"), room, replace=False)
         at += (at >= row) if how.beside == "forget" else 0
-        return _Search(row, at, torch.Generator().manual_seed(salted(int(rng.integers(2**31)))))
+        return _Search(row, at, torch.Generator().manual_seed(derive_seed(int(rng.integers(2**31)))))
 
-    def work(size: int) -> list[Found]:
-        counter, todo, active, found = Counter(), deque(rows), list[_Search](), list[Found]()
+    def work(size: int) -> list[NeuronRemoval]:
+        counter, todo, active, found = Counter(), deque(rows), list[_Search](), list[NeuronRemoval]()
         while todo or active:
             while todo and len(active) < size:
                 active.append(begun(todo.popleft()))
@@ -147,7 +147,7 @@ def search(copies: Copies, problem: Problem, how: CriticalNeurons, rows: range) 
             for each, done, switch in zip(list(active), flipped, best, strict=True):
                 if done or switch is None or len(each.removed) == how.most:
                     active.remove(each)
-                    found.append(Found(each.row, tuple(each.removed), done))
+                    found.append(NeuronRemoval(each.row, tuple(each.removed), done))
                 else:
                     each.removed.append(switch)
         return sorted(found)

@@ -42,7 +42,7 @@ def tails(ours: Array, theirs: Array) -> Array:
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class ConformalRejections:
     """Examples that stand out.
 
     Args:
@@ -59,7 +59,7 @@ class Found:
     chance: float
 
 
-def standing_out(ours: Array, theirs: Array, level: float = 0.05, draws: int = 200, seed: int = 0) -> Found:
+def standing_out(ours: Array, theirs: Array, level: float = 0.05, draws: int = 200, seed: int = 0) -> ConformalRejections:
     """Examples on which ``ours`` (a, n) answer more than ``theirs`` (b, n) do, with a false discovery rate of ``level``.
 
     Groups of reference models, as many as ours where there are twice as many of them, are held against the other reference
@@ -85,7 +85,7 @@ def standing_out(ours: Array, theirs: Array, level: float = 0.05, draws: int = 2
     rows = np.argsort(-here, kind="stable")
     passed = np.flatnonzero(np.sort(p) <= level * np.arange(1, len(p) + 1) / len(p))
     count = passed[-1] + 1 if len(passed) and chance <= max(level, 1 / (1 + b)) + 1e-12 else 0
-    return Found(here, p, rows[:count], chance)
+    return ConformalRejections(here, p, rows[:count], chance)
 
 
 def references_needed(level: float) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from untrain.evaluation.base import About
+from untrain.evaluation.base import ScoreInfo
 from untrain.evaluation.scoring import wording as wording
 from untrain.reports import formatting
 from untrain.reports.headings import named
@@ -99,7 +99,7 @@ def looked_for(row: Row) -> dict[str, str]:
     return told
 
 
-def evidence(verdict: Mapping[str, Any] | None, about: About) -> dict[str, str]:
+def evidence(verdict: Mapping[str, Any] | None, about: ScoreInfo) -> dict[str, str]:
     """Difference, interval, margin and p of a test, in the score's unit."""
     if verdict is None:
         return dict.fromkeys(("difference", "interval", "margin", "p"), "")

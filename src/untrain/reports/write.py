@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from untrain.core.atomic_write import beside
+from untrain.core.atomic_write import atomic_write
 from untrain.core.errors import BadInput
 
 Document = dict[str, Any]
@@ -29,7 +29,7 @@ def lay(folder: Path, texts: dict[str, str]) -> None:
     for name, text in texts.items():
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            with beside(folder / name) as fresh:
+            with atomic_write(folder / name) as fresh:
                 fresh.write_text(text, encoding="utf-8")
         except OSError as error:
             raise BadInput(

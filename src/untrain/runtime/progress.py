@@ -22,21 +22,21 @@ class Progress:
     note: str | None = None
 
 
-Tell = Callable[[Progress], None]
+OnProgress = Callable[[Progress], None]
 
 
-class Teller:
+class ProgressTracker:
     """Counts what is done and guesses what is left from the pace since the first, which bears the cost of starting up.
 
     Args:
-        tell: told of progress; None tells nobody.
+        on_progress: called with progress; None for nobody.
         total: how much there is in all.
         done: how much of it was done before.
         label: what is told of until something is finished.
     """
 
-    def __init__(self, tell: Tell | None, total: int, done: int = 0, label: str = ""):
-        self.tell, self.total, self.done, self.at, self.label = tell, total, done, done, label
+    def __init__(self, on_progress: OnProgress | None, total: int, done: int = 0, label: str = ""):
+        self.on_progress, self.total, self.done, self.at, self.label = on_progress, total, done, done, label
         self.started = self.first = time.perf_counter()
         self.paced = done  # done when the first was: from there on the pace is taken
 
@@ -56,5 +56,5 @@ class Teller:
         left = None
         if self.at == self.total or self.at > self.done + 3:
             left = (now - self.first) / max(1, self.at - self.paced) * (self.total - self.at)
-        if self.tell is not None:
-            self.tell(Progress(self.at, self.total, self.label, now - self.started, left, note))
+        if self.on_progress is not None:
+            self.on_progress(Progress(self.at, self.total, self.label, now - self.started, left, note))

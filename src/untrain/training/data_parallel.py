@@ -17,11 +17,11 @@ from untrain.core.errors import BadInput, ModelError, RunFailed
 from untrain.core.metering import limited, note
 from untrain.core.sharding import is_sharded
 from untrain.data.examples import Batch
-from untrain.training.process_group import Team, content
-from untrain.training.trainable import Moving
+from untrain.training.process_group import ProcessGroup, content
+from untrain.training.trainable import TrainablePart
 
 
-class Shares:
+class DataParallelStep:
     """The share of this process in each step.
 
     Args:
@@ -33,7 +33,7 @@ class Shares:
         BadInput: a budget of operations is set, which each process would reach at another step.
     """
 
-    def __init__(self, crew: Team, norms: Sequence[nn.Module], free: Sequence[Moving]):
+    def __init__(self, crew: ProcessGroup, norms: Sequence[nn.Module], free: Sequence[TrainablePart]):
         if limited():
             raise BadInput("a budget of operations is not kept by several processes together: give a number of epochs")
         self.crew, self.norms, self.free = crew, norms, free

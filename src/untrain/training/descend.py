@@ -16,12 +16,12 @@ from untrain.core.precision import autocast, channels_last, compiling
 from untrain.data.examples import Batch
 from untrain.training.batch_norm import lone_examples, norms, reestimate
 from untrain.training.batch_plan import Plan
-from untrain.training.data_parallel import Shares
+from untrain.training.data_parallel import DataParallelStep
 from untrain.training.gradients import check_depends
 from untrain.training.process_group import team
 from untrain.training.row_gradients import only_rows
-from untrain.training.steps import Adam, Steps, step_size
-from untrain.training.trainable import Moving, moving
+from untrain.training.steps import AdamW, Steps, step_size
+from untrain.training.trainable import TrainablePart, moving
 
 Loss = Callable[..., Tensor]
 
@@ -58,7 +58,7 @@ def descend(model: nn.Module, loss: Loss, plan: Plan, steps: Steps, mask: Mask |
         free = moving(model, mask)
         optimizer = _optimizer([part.held for part in free], steps)
         crew = team()
-        shares = None if crew is None else Shares(crew, norms(model), free)
+        shares = None if crew is None else DataParallelStep(crew, norms(model), free)
         with only_rows(model, free):
             walk = _Walk(model, loss, free, device, shares)
             for epoch in range(plan.epochs):
@@ -90,7 +90,9 @@ def descend(model: nn.Module, loss: Loss, plan: Plan, steps: Steps, mask: Mask |
 class _Walk:
     """Leaves the gradients of a step's loss at what may move."""
 
-    def __init__(self, model: nn.Module, loss: Loss, free: Sequence[Moving], device: torch.device, shares: Shares | None):
+    def __init__(
+        self, model: nn.Module, loss: Loss, free: Sequence[TrainablePart], device: torch.device, shares: DataParallelStep | None
+    ):
         self.model, self.loss, self.free, self.device, self.shares = model, loss, free, device, shares
         self.counter = Counter()
         self.pieces = 1
@@ -189,7 +191,7 @@ def _piece(batch: Batch, at: int, count: int, largest: int) -> Batch:
 
 def _optimizer(params: list[nn.Parameter], steps: Steps) -> torch.optim.Optimizer:
     kind = steps.optimizer
-    if isinstance(kind, Adam):
+    if isinstance(kind, AdamW):
         return torch.optim.AdamW(params, lr=steps.lr, betas=(kind.beta1, kind.beta2), weight_decay=kind.decay)
     return torch.optim.SGD(
         params,

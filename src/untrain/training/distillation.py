@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from untrain.core.fields import NonNegative, Positive
-from untrain.core.search_space import Over
+from untrain.core.search_space import SearchHint
 from untrain.core.spec import Spec
 from untrain.data.examples import Batch
 from untrain.models.tasks.base import Task
@@ -27,9 +27,9 @@ class Pull(Spec):
     Source: Kurmanji et al. 2023, arXiv 2302.09880, eq. 3.
     """
 
-    labels: Annotated[NonNegative, Over(0.1, 1.0)] = 0.99
-    teacher: Annotated[NonNegative, Over(1e-3, 1.0, log=True, usual=True)] = 1e-3
-    temperature: Annotated[Positive, Over(1, 8, log=True)] = 4.0
+    labels: Annotated[NonNegative, SearchHint(0.1, 1.0)] = 0.99
+    teacher: Annotated[NonNegative, SearchHint(1e-3, 1.0, log=True, usual=True)] = 1e-3
+    temperature: Annotated[Positive, SearchHint(1, 8, log=True)] = 4.0
 
 
 def teacher(model: nn.Module, who: str) -> nn.Module:

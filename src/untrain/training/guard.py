@@ -57,7 +57,7 @@ def _check_mask(params: Mapping[str, nn.Parameter], mask: Mask) -> None:
             raise MaskError(f"the mask of {name!r} has shape {tuple(mask.bits[name].shape)}, the weight {tuple(p.shape)}")
 
 
-def watch(before: State, after: nn.Module, mask: Mask | None, located: Mask | None) -> Guard:
+def watch(before: State, after: nn.Module, trainable: Mask | None, mask: Mask | None) -> Guard:
     """Measure how far the weights moved, and whether only those did that might.
 
     Raises:
@@ -78,15 +78,15 @@ def watch(before: State, after: nn.Module, mask: Mask | None, located: Mask | No
         moved += int((now != then).sum())
         total += p.numel()
         square += float((change**2).sum())
-        if mask is None:
+        if trainable is None:
             free += now.numel()
         else:
-            bits = here(mask.bits[name])
+            bits = here(trainable.bits[name])
             free += int(bits.sum())
             out = change[~bits]
             if out.numel():
                 outside = max(outside, float(out.abs().max()))
-        inside += now.numel() if located is None else int(here(located.bits[name]).sum())
+        inside += now.numel() if mask is None else int(here(mask.bits[name]).sum())
     crew = team()
     if crew is not None and any(map(is_sharded, params.values())):
         moved, free, inside, square = crew.total(moved, free, inside, square)
@@ -116,7 +116,7 @@ def judge(name: str, guard: Guard, may_stay: bool, model: nn.Module) -> None:
 
 
 @contextmanager
-def own(model: nn.Module, before: State) -> Iterator[nn.Module]:
+def working_copy(model: nn.Module, before: State) -> Iterator[nn.Module]:
     """A copy of the model to change; or, where it is sharded and that was allowed, itself, put back when the work fails.
 
     Raises:
@@ -127,7 +127,7 @@ def own(model: nn.Module, before: State) -> Iterator[nn.Module]:
         return
     crew = team()
     if crew is None or not crew.inplace:
-        raise BadInput("torch cannot copy a sharded model: let it be changed itself, with untrain.together(inplace=True)")
+        raise BadInput("torch cannot copy a sharded model: let it be changed itself, with untrain.distributed(inplace=True)")
     try:
         yield model
     except BaseException:
@@ -138,7 +138,7 @@ def own(model: nn.Module, before: State) -> Iterator[nn.Module]:
 
 
 @contextmanager
-def lent(name: str, model: nn.Module) -> Iterator[None]:
+def read_only(name: str, model: nn.Module) -> Iterator[None]:
     """The model itself is lent without a copy, which for a small request would cost as much as the work.
 
     Its gradients and modes are put back afterwards; that nothing was written is read off torch's count of writes.

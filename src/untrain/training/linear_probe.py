@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from untrain.core.seeds import sealed
+from untrain.core.seeds import isolated_rng
 from untrain.data.batching import in_order
 from untrain.data.examples import Batch, Examples, batch_of
 from untrain.models.tasks.base import Task
@@ -46,7 +46,7 @@ def obstacle(learner: Learner, examples: Examples, steps: Steps, task: Task, see
     if norms(first) and steps.buffers != "freeze":
         return f"batch statistics below the head move: buffers={steps.buffers!r} is not 'freeze'"
     batch = batch_of(examples, np.arange(min(PROBED, len(examples))), next(first.parameters()).device)
-    with sealed(first, 0), torch.no_grad():
+    with isolated_rng(first, 0), torch.no_grad():
         calm = _below(first.eval(), name, batch, task)
         if calm is None or calm.ndim != 2:
             return f"the answers of {name} are not those of the model, or not of one vector an example"

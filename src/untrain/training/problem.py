@@ -17,9 +17,9 @@ from untrain.data.examples import Batch as Batch
 from untrain.data.examples import Examples, take, walk
 from untrain.data.fingerprint import fingerprint
 from untrain.data.readers.convert import examples
-from untrain.data.requests.base import ForgetRequest, Request
+from untrain.data.requests.base import ForgetSet, Request
+from untrain.data.requests.ids import Ids
 from untrain.data.requests.resolve import request
-from untrain.data.requests.these import These
 from untrain.models.tasks.base import Task
 from untrain.models.tasks.classification import Classification
 from untrain.training.base import Learner
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 def problem(
     train: Any,
-    forget: Request | ForgetRequest | Sequence[Any],
+    forget: Request | ForgetSet | Sequence[Any],
     learner: Learner,
     valid: Any = None,
     seed: int = 0,
@@ -53,8 +53,8 @@ def problem(
             twice, or nothing would be left.
     """
     held = train if isinstance(train, Examples) else examples(train)
-    if not isinstance(forget, ForgetRequest):
-        forget = request(held, forget if isinstance(forget, Request) else These(ids=_ids(forget)))
+    if not isinstance(forget, ForgetSet):
+        forget = request(held, forget if isinstance(forget, Request) else Ids(ids=_ids(forget)))
     rows = np.asarray(forget.rows)
     return Problem(
         task=task_of(learner),
@@ -92,8 +92,8 @@ class Problem:
         valid: held-out examples to tune on, where there are any.
         init: seed -> a freshly initialised model of the same shape.
         recipe: the learner that made the model; what ``Retrain`` repeats.
-        mask: what may move; None lets all move. While a method runs it includes the head.
-        located: the localizer's own mask, without the head; what a reset touches. Formed by the role.
+        mask: the localizer's, which a reset touches; None where none confines the method.
+        trainable: what may move: mask, head and frozen parameters resolved into one by the role; None lets all move.
         head: whether the classifier head may move 'full', where 'masked' only, or stays 'frozen'.
         digest: fingerprint of the forget ids; a mask made for others is refused.
         seed: of every draw that a method makes.
@@ -107,7 +107,7 @@ class Problem:
     init: Callable[[int], nn.Module] | None = None
     recipe: Learner | None = None
     mask: Mask | None = None
-    located: Mask | None = None
+    trainable: Mask | None = None
     head: Head = "full"
     digest: str = ""
     seed: int = 0
@@ -133,7 +133,7 @@ class Problem:
         """Number of epochs that ``steps`` asks for; a share is one of the recipe's."""
         return epochs_of(steps, getattr(self.recipe, "steps", None))
 
-    def retains(self, steps: Steps, full: bool = False) -> Plan:
+    def retain_batches(self, steps: Steps, full: bool = False) -> Plan:
         """Each epoch once through the retain set, in a new order: batches ``(retain,)``.
 
         Args:
@@ -158,11 +158,11 @@ class Problem:
 
         return self._plan(steps, draw, count)
 
-    def forgets(self, steps: Steps) -> Plan:
+    def forget_batches(self, steps: Steps) -> Plan:
         """Each epoch once through the forget set, in a new order: batches ``(forget,)``."""
         return self._plan(steps, lambda rng: ((b,) for b in self._pass(self.forget, steps, rng)), self._count(steps, self.forget))
 
-    def pairs(self, steps: Steps) -> Plan:
+    def paired_batches(self, steps: Steps) -> Plan:
         """Each epoch once through the retain set, beside it the forget set, reshuffled: ``(retain, forget)``."""
 
         def draw(rng: np.random.Generator) -> Iterator[tuple[Batch | None, ...]]:
@@ -176,7 +176,7 @@ class Problem:
 
         return self._plan(steps, draw, self._count(steps, self.retain))
 
-    def turns(self, steps: Steps) -> Plan:
+    def alternating_batches(self, steps: Steps) -> Plan:
         """Each epoch the forget set, then the retain set: ``(None, forget)`` and ``(retain, None)``."""
 
         def draw(rng: np.random.Generator) -> Iterator[tuple[Batch | None, ...]]:

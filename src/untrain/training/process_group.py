@@ -28,7 +28,7 @@ LOST = r"gloo|nccl|connection (closed|reset|refused)|broken pipe|timed out|socke
 
 
 @dataclass(frozen=True, eq=False)
-class Team:
+class ProcessGroup:
     """The processes that work on one model.
 
     Args:
@@ -125,16 +125,16 @@ def content(tensors: Sequence[Tensor]) -> bytes:
     return sha.digest()
 
 
-_team: ContextVar[Team | None] = ContextVar("team", default=None)
+_team: ContextVar[ProcessGroup | None] = ContextVar("team", default=None)
 
 
-def team() -> Team | None:
-    """The processes that work together here; None outside ``together``."""
+def team() -> ProcessGroup | None:
+    """The processes that work together here; None outside ``distributed``."""
     return _team.get()
 
 
 @contextmanager
-def together(inplace: bool = False, timeout: float = 600.0) -> Iterator[Team]:
+def distributed(inplace: bool = False, timeout: float = 600.0) -> Iterator[ProcessGroup]:
     """Within, localizers and unlearners work on one model with all processes of the running job.
 
     Every process calls the same methods on the same model and problem, takes its share of each batch, and gets the same
@@ -158,7 +158,7 @@ def together(inplace: bool = False, timeout: float = 600.0) -> Iterator[Team]:
         # A group of our own: when it is given up after an error here, the others notice at once.
         group = dist.new_group(timeout=timedelta(seconds=timeout))
         kind = torch.device("cuda", torch.cuda.current_device()) if dist.get_backend(group) == "nccl" else torch.device("cpu")
-        crew = Team(group, dist.get_rank(), dist.get_world_size(), inplace, kind)
+        crew = ProcessGroup(group, dist.get_rank(), dist.get_world_size(), inplace, kind)
         token = _team.set(crew)
         try:
             yield crew
@@ -177,7 +177,7 @@ def together(inplace: bool = False, timeout: float = 600.0) -> Iterator[Team]:
             dist.destroy_process_group()
 
 
-class Weighed:
+class WeightedTask:
     """A task whose losses count as much as this process's share of their batch asks.
 
     Args:
@@ -185,7 +185,7 @@ class Weighed:
         crew: the processes, with the weights of the running step.
     """
 
-    def __init__(self, task: Task, crew: Team):
+    def __init__(self, task: Task, crew: ProcessGroup):
         self.task, self.crew = task, crew
 
     def logits(self, model: nn.Module, batch: Batch) -> Tensor:
@@ -228,7 +228,7 @@ def join(asked: str, model: nn.Module, problem: Problem) -> nn.Module:
 def weighed(problem: Problem) -> Problem:
     """The problem with a task that weighs this process's share of a batch."""
     crew = team()
-    return problem if crew is None else replace(problem, task=Weighed(problem.task, crew))
+    return problem if crew is None else replace(problem, task=WeightedTask(problem.task, crew))
 
 
 def summed(mine: Cost) -> Cost:
@@ -277,7 +277,7 @@ def sharding(tensors: Mapping[str, Tensor]) -> bool:
         return False
     crew = team()
     if crew is None:
-        raise BadInput("the model is sharded over processes: work on it within untrain.together(inplace=True)")
+        raise BadInput("the model is sharded over processes: work on it within untrain.distributed(inplace=True)")
     for name in tensors:
         t: Any = tensors[name]
         if not is_sharded(t) or t.device_mesh.ndim != 1 or t.device_mesh.size() != crew.size or not t.placements[0].is_shard(0):

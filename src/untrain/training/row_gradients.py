@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from untrain.core.metering import note
 from untrain.core.sharding import is_sharded
-from untrain.training.trainable import Moving
+from untrain.training.trainable import TrainablePart
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 # Below this width a narrower product of matrices takes as long as the whole one, and above this share of the rows
@@ -21,7 +21,7 @@ NARROW, MOST = 64, 0.85
 
 
 @contextmanager
-def only_rows(model: nn.Module, free: Sequence[Moving]) -> Iterator[None]:
+def only_rows(model: nn.Module, free: Sequence[TrainablePart]) -> Iterator[None]:
     """Within, linear and convolution layers whose mask is of whole output channels leave the gradient of those channels
     at ``Moving.held``; those that cannot gain compute it in full, and a note says how many and why.
 
@@ -54,7 +54,7 @@ def only_rows(model: nn.Module, free: Sequence[Moving]) -> Iterator[None]:
             del owner.forward
 
 
-def _fallback(owner: nn.Module, held: Moving) -> str:
+def _fallback(owner: nn.Module, held: TrainablePart) -> str:
     """Why a layer cannot gain, or nothing."""
     if not held.rows:
         return "single weights are masked"
@@ -81,13 +81,13 @@ def _cast(*tensors: Tensor) -> list[Tensor]:
     return [t if t.dtype == torch.float64 else t.to(torch.get_autocast_dtype(kind)) for t in tensors]
 
 
-def _linear(owner: nn.Linear, held: Moving, input: Tensor) -> Tensor:
+def _linear(owner: nn.Linear, held: TrainablePart, input: Tensor) -> Tensor:
     given, weight, part = _cast(input, owner.weight, held.held)
     out: Tensor = _Linear.apply(given, weight, part.to(weight.dtype), held.index)  # type: ignore[no-untyped-call]
     return out if owner.bias is None else out + owner.bias.to(out.dtype)
 
 
-def _convolve(owner: nn.Conv2d, held: Moving, input: Tensor) -> Tensor:
+def _convolve(owner: nn.Conv2d, held: TrainablePart, input: Tensor) -> Tensor:
     given, weight, part = _cast(input, owner.weight, held.held)
     lone = given.ndim == weight.ndim - 1
     how = (list(owner.stride), list(owner.padding), list(owner.dilation))

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field
 
 from untrain.core.errors import SpecError
 from untrain.core.fields import Count, NonNegative, Positive, Share
-from untrain.core.search_space import Over
+from untrain.core.search_space import SearchHint
 from untrain.core.spec import Spec
 
 
@@ -20,10 +20,10 @@ def _percent(text: str) -> str:
     return text
 
 
-Epochs = Annotated[int, Field(ge=0)] | Annotated[str, AfterValidator(_percent), Over(10, 100, log=True, unit="%")]
+Epochs = Annotated[int, Field(ge=0)] | Annotated[str, AfterValidator(_percent), SearchHint(10, 100, log=True, unit="%")]
 
 
-class Sgd(Spec):
+class SGD(Spec):
     """Stochastic gradient descent: ``v <- momentum * v + g + decay * w``, ``w <- w - lr * v``.
 
     Args:
@@ -34,12 +34,12 @@ class Sgd(Spec):
     Source: torch.optim.SGD.
     """
 
-    momentum: Annotated[float, Field(ge=0, lt=1), Over(0.0, 0.99)] = 0.9
-    decay: Annotated[NonNegative, Over(1e-6, 1e-2, log=True)] = 0.0
+    momentum: Annotated[float, Field(ge=0, lt=1), SearchHint(0.0, 0.99)] = 0.9
+    decay: Annotated[NonNegative, SearchHint(1e-6, 1e-2, log=True)] = 0.0
     nesterov: bool = False
 
 
-class Adam(Spec):
+class AdamW(Spec):
     """Adam with decoupled weight decay.
 
     Args:
@@ -50,9 +50,9 @@ class Adam(Spec):
     Source: Loshchilov and Hutter 2019 (AdamW), torch.optim.AdamW.
     """
 
-    beta1: Annotated[float, Field(ge=0, lt=1), Over(0.8, 0.99)] = 0.9
-    beta2: Annotated[float, Field(ge=0, lt=1), Over(0.9, 0.9999)] = 0.999
-    decay: Annotated[NonNegative, Over(1e-6, 1e-2, log=True)] = 0.0
+    beta1: Annotated[float, Field(ge=0, lt=1), SearchHint(0.8, 0.99)] = 0.9
+    beta2: Annotated[float, Field(ge=0, lt=1), SearchHint(0.9, 0.9999)] = 0.999
+    decay: Annotated[NonNegative, SearchHint(1e-6, 1e-2, log=True)] = 0.0
 
 
 class Cosine(Spec):
@@ -82,7 +82,7 @@ class Steps(Spec):
         lr: step size of the first epoch.
         epochs: passes over the data; a whole number, or a share of the learner's epochs such as '30%'.
         batch: examples in a step.
-        optimizer: Sgd or Adam with their own fields.
+        optimizer: SGD or Adam with their own fields.
         schedule: how the step size changes from epoch to epoch.
         buffers: what becomes of batch-norm statistics: 'move' (train mode), 'freeze' (the stored statistics
             normalise and stay) or 'reestimate' (reset at the end and averaged over the retain set).
@@ -90,10 +90,10 @@ class Steps(Spec):
     Source: none; it is what every gradient method has in common.
     """
 
-    lr: Annotated[Positive, Over(1e-4, 1.0, log=True, usual=True)] = 0.015
+    lr: Annotated[Positive, SearchHint(1e-4, 1.0, log=True, usual=True)] = 0.015
     epochs: Epochs = "100%"
-    batch: Annotated[Count, Over(16, 512, log=True)] = 128
-    optimizer: Sgd | Adam = Sgd()
+    batch: Annotated[Count, SearchHint(16, 512, log=True)] = 128
+    optimizer: SGD | AdamW = SGD()
     schedule: Cosine | Constant = Cosine()
     buffers: Literal["move", "freeze", "reestimate"] = "move"
 

@@ -17,7 +17,7 @@ NOTHING = "no weight may move, as the mask is empty or all parameters are frozen
 
 
 @dataclass(frozen=True, eq=False)
-class Moving:
+class TrainablePart:
     """The part of one parameter that may move.
 
     Args:
@@ -86,7 +86,7 @@ def _as(tensor: Tensor, like: Tensor) -> Tensor:
     return tensor if tensor.stride() == like.stride() else torch.empty_like(like).copy_(tensor)
 
 
-def moving(model: nn.Module, mask: Mask | None) -> list[Moving]:
+def moving(model: nn.Module, mask: Mask | None) -> list[TrainablePart]:
     """What may move, parameter by parameter; a parameter of which nothing may stops asking for a gradient.
 
     Raises:
@@ -110,7 +110,7 @@ def moving(model: nn.Module, mask: Mask | None) -> list[Moving]:
     return free
 
 
-def _sharded(model: nn.Module, mask: Mask | None) -> list[Moving]:
+def _sharded(model: nn.Module, mask: Mask | None) -> list[TrainablePart]:
     """What of each shard may move. A parameter that stays on all processes asks for no gradient on any, and one that moves
     on some is held by all, with no rows where there are none: all are to do the same."""
     crew = team()
@@ -121,7 +121,7 @@ def _sharded(model: nn.Module, mask: Mask | None) -> list[Moving]:
     free = []
     for (name, p), total in zip(asking.items(), totals, strict=True):
         if total == p.numel():
-            free.append(Moving(p, nn.Parameter(_full(here(p.detach())))))
+            free.append(TrainablePart(p, nn.Parameter(_full(here(p.detach())))))
         elif total:
             free.append(_part(p, bits[name]))
         else:
@@ -131,10 +131,10 @@ def _sharded(model: nn.Module, mask: Mask | None) -> list[Moving]:
     return free
 
 
-def _whole(name: str, p: nn.Parameter) -> Moving:
+def _whole(name: str, p: nn.Parameter) -> TrainablePart:
     if any(stride == 0 and size > 1 for stride, size in zip(p.stride(), p.shape, strict=True)):
         raise ModelError(f"elements of {name!r} share their memory with each other: give it memory of its own, by clone()")
-    return Moving(p, p if p.dtype not in HALF else nn.Parameter(_full(p.detach())))
+    return TrainablePart(p, p if p.dtype not in HALF else nn.Parameter(_full(p.detach())))
 
 
 def _full(values: Tensor) -> Tensor:
@@ -142,16 +142,16 @@ def _full(values: Tensor) -> Tensor:
     return values.float() if values.dtype in HALF else values
 
 
-def _part(p: nn.Parameter, bits: Tensor) -> Moving:
+def _part(p: nn.Parameter, bits: Tensor) -> TrainablePart:
     table = bits.reshape(len(bits), bits[:1].numel() or 1) if bits.ndim else bits.reshape(1, 1)
     whole = table.all(1)
     weight = _full(here(p.detach()))
     if bits.ndim and bool((whole | ~table.any(1)).all()):
         index = whole.nonzero().squeeze(1)
         layout = torch.channels_last if _nhwc(weight) else torch.contiguous_format
-        return Moving(p, nn.Parameter(weight.index_select(0, index).contiguous(memory_format=layout)), index, rows=True)
+        return TrainablePart(p, nn.Parameter(weight.index_select(0, index).contiguous(memory_format=layout)), index, rows=True)
     index = flat(_as(bits, weight)).nonzero().squeeze(1)
-    return Moving(p, nn.Parameter(flat(weight).index_select(0, index)), index)
+    return TrainablePart(p, nn.Parameter(flat(weight).index_select(0, index)), index)
 
 
 def _nhwc(tensor: Tensor) -> bool:

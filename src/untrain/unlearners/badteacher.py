@@ -11,13 +11,13 @@ from torch import Tensor, nn
 
 from untrain.core.errors import ModelError
 from untrain.core.fields import Positive
-from untrain.core.search_space import Over
-from untrain.core.seeds import own_randomness, salted
+from untrain.core.search_space import SearchHint
+from untrain.core.seeds import derive_seed, own_randomness
 from untrain.data.examples import Batch, joined, take
 from untrain.training.descend import descend
 from untrain.training.distillation import distance, taught, teacher
 from untrain.training.problem import Problem
-from untrain.training.steps import Adam, Constant, Steps
+from untrain.training.steps import AdamW, Constant, Steps
 from untrain.unlearners.base import Unlearner
 
 
@@ -36,9 +36,9 @@ class BadTeacher(Unlearner):
         at other temperatures than 1 it is multiplied by the square of it.
     """
 
-    share: Annotated[float, Field(gt=0, le=1), Over(0.1, 1.0)] = 0.3
-    temperature: Annotated[Positive, Over(0.5, 8, log=True)] = 1.0
-    steps: Steps = Steps(lr=1e-4, epochs=1, batch=256, optimizer=Adam(), schedule=Constant())
+    share: Annotated[float, Field(gt=0, le=1), SearchHint(0.1, 1.0)] = 0.3
+    temperature: Annotated[Positive, SearchHint(0.5, 8, log=True)] = 1.0
+    steps: Steps = Steps(lr=1e-4, epochs=1, batch=256, optimizer=AdamW(), schedule=Constant())
 
     def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module:
         """The student of both.
@@ -52,18 +52,18 @@ class BadTeacher(Unlearner):
         retain = take(problem.retain, few)
         # Labels are not asked for: in their place stands whether an example is to be forgotten.
         sides = [replace(part, y=torch.full_like(part.y, side)) for side, part in enumerate((retain, problem.forget))]
-        plan = replace(replace(problem, retain=joined(*sides)).retains(self.steps), retain=problem.retain)
+        plan = replace(replace(problem, retain=joined(*sides)).retain_batches(self.steps), retain=problem.retain)
 
         def loss(batch: Batch) -> Tensor:
             wanted = [taught(task, each, batch, self.temperature) for each in (good, bad)]
             mixed = torch.where(batch.y[:, None] == 1, wanted[1], wanted[0])
             return distance(task.logits(model, batch), mixed, self.temperature).mean()
 
-        return descend(model, loss, plan, self.steps, problem.mask)
+        return descend(model, loss, plan, self.steps, problem.trainable)
 
     def _untrained(self, model: nn.Module, problem: Problem) -> nn.Module:
         if problem.init is None:
             raise ModelError("BadTeacher needs a model that knows nothing: give Problem(init=...), a function of a seed")
         device = next(model.parameters()).device
-        with own_randomness(device, salted(problem.seed)):
-            return teacher(problem.init(salted(problem.seed)), "BadTeacher").to(device)
+        with own_randomness(device, derive_seed(problem.seed)):
+            return teacher(problem.init(derive_seed(problem.seed)), "BadTeacher").to(device)

@@ -13,7 +13,7 @@ from untrain.core.errors import MaskError, SpecError
 from untrain.core.mask import Head, Mask
 from untrain.core.metering import Cost, metered
 from untrain.core.precision import channels_last
-from untrain.core.seeds import sealed
+from untrain.core.seeds import isolated_rng
 from untrain.core.spec import Spec
 from untrain.localizers.base import Localizer
 from untrain.models import state
@@ -44,12 +44,12 @@ class Unlearner(Spec, role=True):
     def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module:
         """Change ``model``, which is a copy in eval mode, or make another; return the model that forgot."""
 
-    def may_stay(self, problem: Problem) -> bool:
+    def may_be_unchanged(self, problem: Problem) -> bool:
         """Whether a model that did not move is a fair result: only when no step was asked for."""
         steps = getattr(self, "steps", None)
         return steps is not None and problem.epochs(steps) == 0
 
-    def focus(self, model: nn.Module, problem: Problem) -> Problem:
+    def with_mask(self, model: nn.Module, problem: Problem) -> Problem:
         """The problem, with a mask where this unlearner brings one."""
         return problem
 
@@ -71,16 +71,16 @@ class Unlearner(Spec, role=True):
         before = state.state(model)
         flags = {n: p.requires_grad for n, p in model.named_parameters()}
         modes = {n: part.training for n, part in model.named_modules()}
-        with guard_module.own(model, before) as copy:
+        with guard_module.working_copy(model, before) as copy:
             for p in copy.eval().parameters():
                 p.grad = None
             check_fit(copy, problem.task, problem.forget)
-            with sealed(model, problem.seed), metered() as meter, channels_last(copy):
-                problem = settle(copy, self.focus(copy, problem))
+            with isolated_rng(model, problem.seed), metered() as meter, channels_last(copy):
+                problem = resolve_trainable(copy, self.with_mask(copy, problem))
                 forgot = self.unlearn(copy, weighed(problem))
                 cost = summed(meter.read())
-            seen = guard_module.watch(before, forgot, problem.mask, problem.located)
-            guard_module.judge(name, seen, self.may_stay(problem), forgot)
+            seen = guard_module.watch(before, forgot, problem.trainable, problem.mask)
+            guard_module.judge(name, seen, self.may_be_unchanged(problem), forgot)
         for n, p in forgot.named_parameters():
             p.requires_grad_(flags.get(n, True))
             p.grad = None
@@ -88,7 +88,7 @@ class Unlearner(Spec, role=True):
             part.training = modes.get(n, modes[""])
         if copy is not model:
             guard_module.untouched(name, before, model)
-        return Outcome(forgot, seen, cost, problem.located, tuple(meter.notes))
+        return Outcome(forgot, seen, cost, problem.mask, tuple(meter.notes))
 
     @final
     def __matmul__(self, localizer: Localizer) -> Localized:
@@ -100,9 +100,9 @@ class Unlearner(Spec, role=True):
         return Localized(unlearner=self, localizer=localizer)
 
 
-def settle(model: nn.Module, problem: Problem) -> Problem:
-    """The problem as a method sees it: ``mask`` is all that may move, ``located`` the mask without the head."""
-    located = problem.located or problem.mask
+def resolve_trainable(model: nn.Module, problem: Problem) -> Problem:
+    """The problem as a method sees it: ``trainable`` is all that may move: mask, head and what is frozen, resolved once."""
+    located = problem.mask
     if located is not None and located.digest and located.digest != problem.digest:
         raise MaskError(f"the mask was made for the forget set {located.digest}, this request is {problem.digest}: localize again")
     # A head that moves where the mask says needs no name.
@@ -113,7 +113,7 @@ def settle(model: nn.Module, problem: Problem) -> Problem:
         # A head that stays frozen is not reset either.
         held = moves.bits if located is None else {n: b.to(moves.bits[n].device) & moves.bits[n] for n, b in located.bits.items()}
         located = Mask(held, problem.digest)
-    return replace(problem, mask=moves, located=located)
+    return replace(problem, mask=located, trainable=moves)
 
 
 class Localized(Unlearner):
@@ -133,11 +133,11 @@ class Localized(Unlearner):
         """``A() @ B()``."""
         return f"{spell(self.unlearner)} @ {spell(self.localizer)}"
 
-    def may_stay(self, problem: Problem) -> bool:
+    def may_be_unchanged(self, problem: Problem) -> bool:
         """As the unlearner says."""
-        return self.unlearner.may_stay(problem)
+        return self.unlearner.may_be_unchanged(problem)
 
-    def focus(self, model: nn.Module, problem: Problem) -> Problem:
+    def with_mask(self, model: nn.Module, problem: Problem) -> Problem:
         """The problem with the localizer's mask."""
         if problem.mask is not None:
             raise MaskError(f"the problem brings a mask and {self!r} would make another: use one of the two")

@@ -22,12 +22,12 @@ def it_leaves_its_input_alone(made: Unlearner | Recipe) -> None:
 
 
 def it_moves_some_parameter(made: Unlearner | Recipe) -> None:
-    """Buffers do not count; ``may_stay`` says who is excused."""
+    """Buffers do not count; ``may_be_unchanged`` says who is excused."""
     model, problem = small()
     forgot = dict(made(model, problem).named_parameters())
     moved = any(not same(p.detach(), forgot[n].detach()) for n, p in model.named_parameters())
     hold(
-        moved or _expression(made).may_stay(problem),
+        moved or _expression(made).may_be_unchanged(problem),
         made,
         "moved no parameter: what it returned is the model that went in",
     )

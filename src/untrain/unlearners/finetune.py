@@ -30,4 +30,4 @@ class Finetune(Unlearner):
         def loss(retain: Batch) -> Tensor:
             return problem.task.loss(model, retain).mean()
 
-        return descend(model, loss, problem.retains(self.steps), self.steps, problem.mask)
+        return descend(model, loss, problem.retain_batches(self.steps), self.steps, problem.trainable)

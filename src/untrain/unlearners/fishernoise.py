@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from untrain.core.fields import Count, Positive, Share
-from untrain.core.search_space import Over
+from untrain.core.search_space import SearchHint
 from untrain.training.fisher_information import fisher
 from untrain.training.gradients import movable, put
 from untrain.training.problem import Problem
@@ -36,15 +36,15 @@ class FisherNoise(Unlearner):
         forgotten the code also sets that class's row of the head to noise about 0, which is left out.
     """
 
-    alpha: Annotated[Positive, Over(1e-9, 1e-4, log=True)] = 1e-6
-    power: Annotated[Share, Over(0.5, 1.0, asked=True)] = 1.0
-    most: Annotated[Positive, Over(10, 1e5, log=True, asked=True)] = 1e3
+    alpha: Annotated[Positive, SearchHint(1e-9, 1e-4, log=True)] = 1e-6
+    power: Annotated[Share, SearchHint(0.5, 1.0, asked=True)] = 1.0
+    most: Annotated[Positive, SearchHint(10, 1e5, log=True, asked=True)] = 1e3
     level: bool = True
-    samples: Annotated[Count, Over(100, 10_000, log=True, asked=True)] = 500
+    samples: Annotated[Count, SearchHint(100, 10_000, log=True, asked=True)] = 500
 
     def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module:
         """The model with noise."""
-        params = movable(model, problem.mask)
+        params = movable(model, problem.trainable)
         rows = torch.randperm(len(problem.retain))[: self.samples].numpy()
         found = fisher(model, problem.task, problem.retain, rows, params)
         head = problem.task.head(model, problem.retain.classes) if self.level else ()
@@ -55,7 +55,7 @@ class FisherNoise(Unlearner):
                 variance = levelled(variance, often=name in head or p.ndim < 2)
             # Drawn on the CPU, so that every device adds the same.
             noisy[name] = p.detach() + variance.sqrt() * torch.randn(p.shape).to(variance)
-        put(model, noisy, problem.mask)
+        put(model, noisy, problem.trainable)
         return model
 
 

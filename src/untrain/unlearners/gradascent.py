@@ -51,7 +51,7 @@ class GradAscent(Unlearner):
             return -value
 
         try:
-            forgot = descend(model, loss, problem.forgets(self.steps), self.steps, problem.mask)
+            forgot = descend(model, loss, problem.forget_batches(self.steps), self.steps, problem.trainable)
         except NotFinite as error:
             raise NotFinite(f"gradient ascent diverged: {error}") from None
         lost = [n for n, held in forgot.state_dict().items() if not bool(torch.isfinite(held).all())]

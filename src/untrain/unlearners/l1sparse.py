@@ -9,7 +9,7 @@ from typing import Annotated
 from torch import Tensor, nn
 
 from untrain.core.fields import NonNegative
-from untrain.core.search_space import Over
+from untrain.core.search_space import SearchHint
 from untrain.data.examples import Batch
 from untrain.training.descend import descend
 from untrain.training.problem import Problem
@@ -31,13 +31,13 @@ class L1Sparse(Unlearner):
     Source: Jia et al. 2023, arXiv 2304.04934, eq. 4 and its linear decay; gamma of the code of DEL, arXiv 2412.02432.
     """
 
-    gamma: Annotated[NonNegative, Over(1e-6, 1e-3, log=True)] = 7e-5
+    gamma: Annotated[NonNegative, SearchHint(1e-6, 1e-3, log=True)] = 7e-5
     steps: Steps = Steps(lr=0.015, epochs="30%")
 
     def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module:
         """The thinned model."""
         whole(model, "L1Sparse")
-        plan = problem.retains(self.steps)
+        plan = problem.retain_batches(self.steps)
         weight = self.gamma
 
         def draw(epoch: int) -> Iterator[tuple[Batch | None, ...]]:
@@ -52,7 +52,7 @@ class L1Sparse(Unlearner):
                     value = value + weight * p.abs().sum()
             return value
 
-        return descend(model, loss, replace(plan, draw=draw), self.steps, problem.mask)
+        return descend(model, loss, replace(plan, draw=draw), self.steps, problem.trainable)
 
 
 def decayed(gamma: float, epoch: int, epochs: int) -> float:

@@ -7,7 +7,7 @@ from typing import Annotated
 from torch import Tensor, nn
 
 from untrain.core.fields import Share
-from untrain.core.search_space import Over
+from untrain.core.search_space import SearchHint
 from untrain.data.examples import Batch
 from untrain.training.batch_norm import unseen
 from untrain.training.descend import descend
@@ -29,7 +29,7 @@ class NegGrad(Unlearner):
     Departs: forget batches are reshuffled each time around where the authors' code caches the first pass.
     """
 
-    alpha: Annotated[Share, Over(0.5, 1.0)] = 0.95
+    alpha: Annotated[Share, SearchHint(0.5, 1.0)] = 0.95
     steps: Steps = Steps(lr=0.015, epochs="30%", schedule=Constant())
 
     def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module:
@@ -41,4 +41,4 @@ class NegGrad(Unlearner):
             with unseen(model):
                 return value - (1 - self.alpha) * task.loss(model, forget).mean()
 
-        return descend(model, loss, problem.pairs(self.steps), self.steps, problem.mask)
+        return descend(model, loss, problem.paired_batches(self.steps), self.steps, problem.trainable)

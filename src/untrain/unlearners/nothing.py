@@ -16,7 +16,7 @@ class Nothing(Unlearner):
     Source: none; the control of every table.
     """
 
-    def may_stay(self, problem: Problem) -> bool:
+    def may_be_unchanged(self, problem: Problem) -> bool:
         """Always."""
         return True
 

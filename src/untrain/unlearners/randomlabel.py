@@ -40,10 +40,10 @@ class RandomLabel(Unlearner):
         if self.draw == "once":
             both = replace(problem, retain=joined(problem.retain, relabelled(problem.forget)))
             # Batch statistics are re-estimated on the retain set alone.
-            plan = replace(both.retains(self.steps), retain=problem.retain)
-            return descend(model, lambda batch: task.loss(model, batch).mean(), plan, self.steps, problem.mask)
+            plan = replace(both.retain_batches(self.steps), retain=problem.retain)
+            return descend(model, lambda batch: task.loss(model, batch).mean(), plan, self.steps, problem.trainable)
 
-        turns = problem.turns(self.steps)
+        turns = problem.alternating_batches(self.steps)
 
         def draw(epoch: int) -> Iterator[tuple[Batch | None, ...]]:
             # Labels of the whole batch, before it is cut: halves of it, or several processes, see the same.
@@ -56,7 +56,7 @@ class RandomLabel(Unlearner):
             given = cast(Batch, forget)
             return F.cross_entropy(task.logits(model, given), given.y)
 
-        return descend(model, loss, replace(turns, draw=draw), self.steps, problem.mask)
+        return descend(model, loss, replace(turns, draw=draw), self.steps, problem.trainable)
 
 
 def relabelled(forget: Examples) -> Examples:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from untrain.core.fields import Count, Keep
-from untrain.core.search_space import Over
+from untrain.core.search_space import SearchHint
 from untrain.localizers._selection import Channels, Gather
 from untrain.localizers.deepest import Deepest
 from untrain.localizers.gradient import Gradient
@@ -76,7 +76,7 @@ class CFk(Recipe):
         30 epochs where its training has 62. Step size as Kurmanji et al. 2023 run it.
     """
 
-    layers: Annotated[Count, Over(1, 8)] = 2
+    layers: Annotated[Count, SearchHint(1, 8)] = 2
     steps: Steps = Steps(lr=0.01, epochs="50%")
 
     def expand(self) -> Unlearner:
@@ -96,7 +96,7 @@ class EUk(Recipe):
     Departs: biases and norms are reset too, where the authors' code resets linear layers and convolutions alone.
     """
 
-    layers: Annotated[Count, Over(1, 8)] = 2
+    layers: Annotated[Count, SearchHint(1, 8)] = 2
     steps: Steps = Steps(lr=0.01, epochs="100%")
 
     def expand(self) -> Unlearner:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from untrain.core.errors import ModelError
-from untrain.core.seeds import own_randomness, salted
+from untrain.core.seeds import derive_seed, own_randomness
 from untrain.core.sharding import spread
 from untrain.data.examples import Batch
 from untrain.training.descend import descend
@@ -37,9 +37,9 @@ class ResetFinetune(Unlearner):
     reset: Literal["fresh", "own", "perturb", "none"] = "fresh"
     rest: Literal["keep", "drop"] = "keep"
 
-    def may_stay(self, problem: Problem) -> bool:
+    def may_be_unchanged(self, problem: Problem) -> bool:
         """Only when nothing is reset and no step is asked for."""
-        empty = problem.located is not None and not any(bool(b.any()) for b in problem.located.bits.values())
+        empty = problem.mask is not None and not any(bool(b.any()) for b in problem.mask.bits.values())
         return (self.reset == "none" or empty) and problem.epochs(self.steps) == 0
 
     def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module:
@@ -48,19 +48,19 @@ class ResetFinetune(Unlearner):
         Raises:
             RequestError: full batches alone are asked for, and there is none.
         """
-        plan = problem.retains(self.steps, full=self.rest == "drop")
+        plan = problem.retain_batches(self.steps, full=self.rest == "drop")
         start = self._start(model, problem)
         with torch.no_grad():
             for name, p in model.named_parameters():
                 # Without a mask all is reset but what the model holds frozen.
-                within = problem.located or problem.mask
+                within = problem.mask or problem.trainable
                 bits = None if within is None else within.bits[name].to(p.device)
                 p.copy_(start[name] if bits is None else torch.where(bits, start[name], p))
 
         def loss(retain: Batch) -> Tensor:
             return problem.task.loss(model, retain).mean()
 
-        return descend(model, loss, plan, self.steps, problem.mask)
+        return descend(model, loss, plan, self.steps, problem.trainable)
 
     def _start(self, model: nn.Module, problem: Problem) -> dict[str, Tensor]:
         """Initial values by name.
@@ -74,7 +74,7 @@ class ResetFinetune(Unlearner):
         if self.reset == "perturb":
             return {n: 0.7 * p + 0.3 * spread(torch.randn(p.shape), p) for n, p in here.items()}
         # Salted: a user's problem and model may bear the same seed, and its own values would be no fresh ones.
-        seed = salted(problem.seed) if self.reset == "fresh" else problem.origin
+        seed = derive_seed(problem.seed) if self.reset == "fresh" else problem.origin
         if problem.init is None or seed is None:
             lacks = (
                 "init=..., a function of a seed that makes a fresh model"

@@ -29,7 +29,7 @@ class Retrain(Unlearner):
         """
         if problem.recipe is None:
             raise ModelError("Retrain repeats the learner's recipe, and this Problem names none: give Problem(recipe=Train(...))")
-        if problem.located is None and self._freezes(model, problem):
+        if problem.mask is None and self._freezes(model, problem):
             return problem.recipe(problem.retain, problem.seed)
         steps = getattr(problem.recipe, "steps", None)
         if not isinstance(steps, Steps):

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from untrain.core.errors import BadInput, DataError
 from untrain.core.fields import Count
 from untrain.core.metering import Counter, note
-from untrain.core.search_space import Over
+from untrain.core.search_space import SearchHint
 from untrain.data.batching import in_order
 from untrain.data.examples import Batch, Examples, batch_of, take
 from untrain.models.state import State, state
@@ -24,11 +24,11 @@ from untrain.training.descend import descend
 from untrain.training.distillation import Pull, distance, taught, teacher
 from untrain.training.problem import Problem
 from untrain.training.process_group import team
-from untrain.training.steps import Constant, Sgd, Steps
+from untrain.training.steps import SGD, Constant, Steps
 from untrain.unlearners.base import Unlearner
 
 
-class Scrub(Unlearner):
+class SCRUB(Unlearner):
     """Teacher and student: in each epoch maximise ``KL(before || model)`` on forget, then minimise ``pull`` on retain.
 
     The model before the request is the teacher and stays as it was. Batch-norm buffers follow ``steps.buffers``; batches of
@@ -50,10 +50,10 @@ class Scrub(Unlearner):
     """
 
     pull: Pull = Pull()
-    ascents: Annotated[Count, Over(1, 5)] = 2
-    forget_batch: Annotated[Count, Over(16, 512, log=True)] = 32
+    ascents: Annotated[Count, SearchHint(1, 5)] = 2
+    forget_batch: Annotated[Count, SearchHint(16, 512, log=True)] = 32
     rewind: bool = False
-    steps: Steps = Steps(lr=5e-4, epochs=3, optimizer=Sgd(decay=5e-4), schedule=Constant())
+    steps: Steps = Steps(lr=5e-4, epochs=3, optimizer=SGD(decay=5e-4), schedule=Constant())
 
     def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module:
         """The student.
@@ -64,10 +64,10 @@ class Scrub(Unlearner):
         """
         held_out = alike(problem) if self.rewind else None
         task, heat = problem.task, self.pull.temperature
-        before = teacher(model, "Scrub")
+        before = teacher(model, "SCRUB")
         ends: list[State] = []
-        forgets = problem.forgets(replace(self.steps, batch=self.forget_batch))
-        retains = problem.retains(self.steps)
+        forgets = problem.forget_batches(replace(self.steps, batch=self.forget_batch))
+        retains = problem.retain_batches(self.steps)
 
         def draw(epoch: int) -> Iterator[tuple[Batch | None, ...]]:
             if held_out is not None and epoch > 0:
@@ -83,7 +83,7 @@ class Scrub(Unlearner):
             return -far if retain is None else self.pull.labels * F.cross_entropy(logits, batch.y) + self.pull.teacher * far
 
         plan = replace(retains, draw=draw, length=0)
-        descend(model, loss, plan, self.steps, problem.mask)
+        descend(model, loss, plan, self.steps, problem.trainable)
         if held_out is not None and ends:
             self._rewind(model, ends, problem, held_out)
             if self.steps.buffers == "reestimate":

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from untrain.core.errors import RunFailed
 from untrain.core.fields import Positive
-from untrain.core.search_space import Over
+from untrain.core.search_space import SearchHint
 from untrain.data.batching import in_order
 from untrain.data.examples import Examples
 from untrain.training.gradients import Grads, Params, mean_square, movable, of_batches, of_examples, put
@@ -36,8 +36,8 @@ class SSD(Unlearner):
     Departs: a run that selects no weight fails, where the authors' returns the model as it was.
     """
 
-    select: Annotated[Positive, Over(0.5, 50, log=True)] = 10.0
-    dampen: Annotated[Positive, Over(0.1, 5, log=True)] = 1.0
+    select: Annotated[Positive, SearchHint(0.5, 50, log=True)] = 10.0
+    dampen: Annotated[Positive, SearchHint(0.1, 5, log=True)] = 1.0
     squares: Literal["examples", "batches"] = "batches"
 
     def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module:
@@ -46,11 +46,11 @@ class SSD(Unlearner):
         Raises:
             RunFailed: no weight matters so much more to the forget set.
         """
-        params = movable(model, problem.mask)
+        params = movable(model, problem.trainable)
         ours = self._importance(model, problem, [problem.forget], params)
-        if problem.mask is not None:
+        if problem.trainable is not None:
             # What may not move has no importance, so that it is neither dampened nor told of.
-            ours = [f * problem.mask.bits[n].to(f.device) for n, f in zip(params, ours, strict=True)]
+            ours = [f * problem.trainable.bits[n].to(f.device) for n, f in zip(params, ours, strict=True)]
         whole = self._importance(model, problem, [problem.retain, problem.forget], params)
         factors = {n: factor(f, a, self.select, self.dampen) for n, f, a in zip(params, ours, whole, strict=True)}
         if not any(bool((f < 1).any()) for f in factors.values()):
@@ -59,7 +59,7 @@ class SSD(Unlearner):
                 f"no weight would be dampened: the most important for the forget set is {most:.3g} times as important for it as "
                 f"for all data; lower select={self.select} (or dampen={self.dampen})"
             )
-        put(model, {n: params[n].detach() * f for n, f in factors.items()}, problem.mask)
+        put(model, {n: params[n].detach() * f for n, f in factors.items()}, problem.trainable)
         return model
 
     def _importance(self, model: nn.Module, problem: Problem, sets: Sequence[Examples], params: Params) -> Grads:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from untrain.core.fields import Count, Positive
-from untrain.core.search_space import Over
+from untrain.core.search_space import SearchHint
 from untrain.maths.woodbury import rescaled, woodbury
 from untrain.training.gradients import Params, check, flat, movable, of_examples, of_mean, put, unflat
 from untrain.training.problem import Problem
@@ -39,25 +39,28 @@ class WoodFisher(Unlearner):
         task. ``reference=True`` repeats the code, with the scale that is given.
     """
 
-    scale: Annotated[Positive, Over(0.1, 10, log=True)] = 1.0
-    damping: Annotated[Positive, Over(1e-4, 10, log=True)] = 0.01
-    samples: Annotated[Count, Over(100, 10_000, log=True, asked=True)] = 1_000
+    scale: Annotated[Positive, SearchHint(0.1, 10, log=True)] = 1.0
+    damping: Annotated[Positive, SearchHint(1e-4, 10, log=True)] = 0.01
+    samples: Annotated[Count, SearchHint(100, 10_000, log=True, asked=True)] = 1_000
     reference: bool = False
 
     def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module:
         """The model after the step."""
-        params = movable(model, problem.mask)
+        params = movable(model, problem.trainable)
         forget, retain = (of_mean(model, problem.task, e, params) for e in (problem.forget, problem.retain))
         share = len(problem.forget) / (len(problem.forget) + len(problem.retain))
         step = self.scale * self._solved(share * (forget - retain), model, problem, params)
         check(step)
         new = unflat(step, params)
-        put(model, {n: p.detach() + new[n] for n, p in params.items()}, problem.mask)
+        put(model, {n: p.detach() + new[n] for n, p in params.items()}, problem.trainable)
         return model
 
     def _solved(self, v: Tensor, model: nn.Module, problem: Problem, params: Params) -> Tensor:
         # What may not move is left out of the system, not of its solution alone.
-        n, free = len(problem.retain), None if problem.mask is None else flat([problem.mask.bits[name] for name in params])
+        n, free = (
+            len(problem.retain),
+            None if problem.trainable is None else flat([problem.trainable.bits[name] for name in params]),
+        )
         order = np.arange(n)[:REFERENCE] if self.reference else torch.randperm(n)[: self.samples].numpy()
 
         def rows(start: int, stop: int) -> Tensor:

@@ -7,8 +7,8 @@ from torch import nn
 
 import untrain as ut
 from untrain.core.errors import DataError
-from untrain.data.augmentations.crop import Crop
-from untrain.data.augmentations.mirror import Mirror
+from untrain.data.augmentations.horizontalflip import HorizontalFlip
+from untrain.data.augmentations.randomcrop import RandomCrop
 from untrain.training.learners.train import Train
 from untrain.training.steps import Steps
 
@@ -22,7 +22,7 @@ def dot(n, side=9, at=(4, 4), dtype=torch.float32):
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
 def test_a_crop_moves_a_pixel_by_every_step_up_to_pad_and_alike_in_all_channels(dtype):
-    moved = Crop(pad=2)(dot(2000, dtype=dtype), np.random.default_rng(0))
+    moved = RandomCrop(pad=2)(dot(2000, dtype=dtype), np.random.default_rng(0))
     assert moved.dtype == dtype
     assert moved.is_contiguous()
     assert torch.equal(2 * moved[:, 0], moved[:, 1])
@@ -34,7 +34,7 @@ def test_a_crop_moves_a_pixel_by_every_step_up_to_pad_and_alike_in_all_channels(
 
 
 def test_what_a_crop_moves_out_of_the_image_is_gone_and_zeros_come_in():
-    moved = Crop(pad=1)(torch.ones(100, 1, 3, 5), np.random.default_rng(0))
+    moved = RandomCrop(pad=1)(torch.ones(100, 1, 3, 5), np.random.default_rng(0))
     assert set(moved.sum((1, 2, 3)).tolist()) == {15.0, 12.0, 10.0, 8.0}
 
 
@@ -44,21 +44,21 @@ def test_a_crop_is_that_of_each_image_by_itself():
     down, across = rng.integers(0, 5, (2, 20))
     wide = torch.nn.functional.pad(x, (2, 2, 2, 2))
     one_by_one = torch.stack([wide[i, :, d : d + 6, a : a + 4] for i, (d, a) in enumerate(zip(down, across, strict=True))])
-    assert torch.equal(Crop(pad=2)(x, np.random.default_rng(3)), one_by_one)
+    assert torch.equal(RandomCrop(pad=2)(x, np.random.default_rng(3)), one_by_one)
 
 
 def test_a_mirror_is_its_own_inverse_and_turns_its_share_of_the_images():
     x = torch.arange(2 * 3 * 4).reshape(1, 2, 3, 4).repeat(1000, 1, 1, 1)
-    sure, never = Mirror(rate=1.0), Mirror(rate=0.0)
+    sure, never = HorizontalFlip(rate=1.0), HorizontalFlip(rate=0.0)
     rng = np.random.default_rng(0)
     assert torch.equal(sure(sure(x, rng), rng), x)
     assert torch.equal(never(x, rng), x)
     assert torch.equal(sure(x, rng), x.flip(3))
-    turned = (Mirror()(x, rng) != x).flatten(1).any(1)
+    turned = (HorizontalFlip()(x, rng) != x).flatten(1).any(1)
     assert 420 < int(turned.sum()) < 580
 
 
-@pytest.mark.parametrize("augment", [Crop(), Mirror()])
+@pytest.mark.parametrize("augment", [RandomCrop(), HorizontalFlip()])
 def test_what_is_no_image_is_refused_in_one_line(augment):
     with pytest.raises(DataError, match=r"needs images .*shape \(5, 7\)"):
         augment(torch.ones(5, 7), np.random.default_rng(0))
@@ -81,7 +81,7 @@ def watched(monkeypatch):
             seen.append((self.training, x.detach().clone()))
             return super().forward(x)
 
-    return Train(model=Net, steps=Steps(lr=0.01, epochs=2, batch=16), augment=(Crop(pad=3), Mirror())), seen
+    return Train(model=Net, steps=Steps(lr=0.01, epochs=2, batch=16), augment=(RandomCrop(pad=3), HorizontalFlip())), seen
 
 
 def test_training_sees_new_draws_each_epoch_and_the_same_for_the_same_seed(watched):
@@ -111,6 +111,6 @@ def test_unlearning_augments_its_steps_and_neither_localization_nor_questions(wa
 
 
 def test_augmentation_has_a_spelling():
-    text = "Train(model=ConvNet(), augment=(Crop(pad=2), Mirror()))"
-    assert ut.parse(text).augment == (Crop(pad=2), Mirror())
+    text = "Train(model=ConvNet(), augment=(RandomCrop(pad=2), HorizontalFlip()))"
+    assert ut.parse(text).augment == (RandomCrop(pad=2), HorizontalFlip())
     assert ut.parse(repr(ut.parse(text))) == ut.parse(text)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from untrain.attribution.memorization import Owed
+from untrain.attribution.memorization import MemorizationEstimate
 from untrain.commands.memorize import write
 from untrain.core.errors import RequestError
 from untrain.data.readers.convert import examples
@@ -127,7 +127,7 @@ def test_a_file_damaged_anywhere_is_read_or_gets_one_line(tmp_path, kind):
 def test_text_of_any_kind_is_read_back_as_it_was_written(tmp_path, kind):
     ids = [" a", "a", "b\nc", "f ", "d\re", "g\u2028h", 'i"j,k', ""]
     data, values = train(ids), np.arange(8) / 8
-    write(tmp_path / f"scores.{kind}", data, Owed(values, values, values, values, values, values))
+    write(tmp_path / f"scores.{kind}", data, MemorizationEstimate(values, values, values, values, values, values))
     assert scores(tmp_path / f"scores.{kind}", data, False).tolist() == values.tolist()
 
 

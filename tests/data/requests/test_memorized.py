@@ -14,7 +14,7 @@ from untrain.data.readers.convert import examples
 from untrain.data.requests.base import Ensemble
 from untrain.data.requests.leastmemorized import LeastMemorized
 from untrain.data.requests.memorized import Memorized
-from untrain.models.architectures.mlp import Mlp
+from untrain.models.architectures.mlp import MLP
 from untrain.training.learners.train import Train
 
 N = 40
@@ -92,7 +92,7 @@ def test_without_scores_it_is_told_where_to_have_them_from(kind):
     with pytest.raises(RequestError, match=r"scores='scores.csv', as `untrain memorize` writes"):
         kind().draw(bare)
     with pytest.raises(RequestError, match="`untrain memorize`"):
-        ut.problem(bare, kind(), Train(model=Mlp(width=4)))
+        ut.problem(bare, kind(), Train(model=MLP(width=4)))
 
 
 @BOTH
@@ -110,5 +110,5 @@ def test_it_asks_for_an_ensemble_where_no_file_has_the_scores_and_names_nothing_
 
 
 def test_a_problem_is_posed_by_a_column_of_one_s_own():
-    problem = ut.problem(held((np.arange(N) + 1) / N), Memorized(fraction=0.1), Train(model=Mlp(width=4)))
+    problem = ut.problem(held((np.arange(N) + 1) / N), Memorized(fraction=0.1), Train(model=MLP(width=4)))
     assert problem.forget.ids.tolist() == [36, 37, 38, 39]

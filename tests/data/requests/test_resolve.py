@@ -7,9 +7,9 @@ from untrain.core.errors import RequestError
 from untrain.data.examples import Examples, take
 from untrain.data.readers.convert import examples
 from untrain.data.requests.base import Request
+from untrain.data.requests.ids import Ids
 from untrain.data.requests.random import Random
 from untrain.data.requests.resolve import request
-from untrain.data.requests.these import These
 from untrain.data.requests.where import Where
 from untrain.models.tasks.classification import Classification
 from untrain.training.problem import Problem
@@ -72,5 +72,5 @@ def test_rows_that_are_none_of_the_data_are_refused_whoever_drew_them(rows, told
 def test_a_long_request_is_named_in_short():
     train = examples(np.zeros((300, 1)), np.arange(300) % 2)
     with pytest.raises(RequestError, match=r"These\(ids=\(0, 1, .* \.\.\. names all 300") as told:
-        request(train, These(ids=tuple(range(300))))
+        request(train, Ids(ids=tuple(range(300))))
     assert len(str(told.value)) < 220

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from untrain.evaluation.attacks._held_out import Tried, few, parts_for
+from untrain.evaluation.attacks._held_out import HeldOutScores, few, parts_for
 from untrain.evaluation.scoring.resampling import number
 from untrain.maths.likelihood_ratio import ulira
 
@@ -10,7 +10,7 @@ from untrain.maths.likelihood_ratio import ulira
 def tried(seed=0, ours=(0, 1, 2, 0), theirs=(0, 1, 2, 0, 1, 2, 0), n=9):
     draw = np.random.default_rng(seed)
     tables = (np.round(draw.normal(size=(len(f), n)), 1) for f in (ours, theirs))
-    return Tried(*tables, (np.array(ours), np.array(theirs)))
+    return HeldOutScores(*tables, (np.array(ours), np.array(theirs)))
 
 
 def test_the_area_is_sklearns_within_folds():
@@ -34,7 +34,7 @@ def test_the_area_is_one_half_on_average_though_examples_are_few(m, k, n):
     for _ in range(1500):
         ours, theirs = (draw.normal(size=(c, n)) + draw.normal(0, 0.3, (c, 1)) for c in (m, k))
         held = ulira(ours, theirs)
-        found.append(number(Tried(held.unlearned, held.oracle, held.folds).area()))
+        found.append(number(HeldOutScores(held.unlearned, held.oracle, held.folds).area()))
     assert np.mean(found) == pytest.approx(0.5, abs=3 * np.std(found) / np.sqrt(1500))
 
 

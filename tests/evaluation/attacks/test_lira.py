@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from untrain.evaluation.attacks.lira import Lira
+from untrain.evaluation.attacks.lira import LiRA
 from untrain.evaluation.base import Prepared
-from untrain.evaluation.observation import Trial
+from untrain.evaluation.observation import TrialObservations
 from untrain.evaluation.scoring.intervals import score
 from untrain.evaluation.scoring.resampling import number
 
@@ -22,7 +22,7 @@ def tried(ours, theirs, original, made=None):
     side = np.repeat("forget", ours.shape[1])
     return {
         n: m if isinstance(m, str) else number(m)
-        for n, m in (made or Lira()).evaluate(Prepared(ours, theirs, side, False, original)).items()
+        for n, m in (made or LiRA()).evaluate(Prepared(ours, theirs, side, False, original)).items()
     }
 
 
@@ -99,15 +99,15 @@ def test_the_interval_holds_what_another_draw_gives():
 
     held = 0
     for at in range(20):
-        trial = Trial(*(seen(m, s, 10 * at + k) for k, (m, s) in enumerate(((5, 1), (5, 0.4), (10, 0)))))
-        s = score(Lira(), trial, draws=200)["mia_lira_offline_auc"]
+        trial = TrialObservations(*(seen(m, s, 10 * at + k) for k, (m, s) in enumerate(((5, 1), (5, 0.4), (10, 0)))))
+        s = score(LiRA(), trial, draws=200)["mia_lira_offline_auc"]
         held += s.low <= norm.cdf(0.4 / np.sqrt(2)) <= s.high
     assert held >= 17
 
 
 def test_curves_have_both_ends():
     ours, theirs, saw = margins(4, 60), margins(6, 60, 0, 1), margins(4, 60, 1, 2)
-    curves = Lira().curves(Prepared(ours, theirs, np.repeat("forget", 60), False, saw))
+    curves = LiRA().curves(Prepared(ours, theirs, np.repeat("forget", 60), False, saw))
     assert sorted(curves) == ["mia_lira", "mia_lira_offline"]
     for fpr, tpr in curves.values():
         assert (fpr[0], fpr[-1], tpr[-1]) == (0, 1, 1)

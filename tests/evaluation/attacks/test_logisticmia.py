@@ -3,14 +3,14 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedShuffleSplit, cross_val_score
 
-from untrain.evaluation.attacks.logisticmia import LogisticMia
-from untrain.evaluation.observation import Trial
+from untrain.evaluation.attacks.logisticmia import LogisticMIA
+from untrain.evaluation.observation import TrialObservations
 from untrain.evaluation.scoring.intervals import score
 from untrain.maths.logits import losses
 
 
 def found(seen):
-    return score(LogisticMia(), Trial(seen, seen, seen), draws=20)["mia_logistic_accuracy"]
+    return score(LogisticMIA(), TrialObservations(seen, seen, seen), draws=20)["mia_logistic_accuracy"]
 
 
 def of_the_kit(loss, members):

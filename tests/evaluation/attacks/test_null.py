@@ -3,23 +3,23 @@
 import numpy as np
 import pytest
 
-from untrain.evaluation.attacks.lira import Lira
-from untrain.evaluation.attacks.logisticmia import LogisticMia
-from untrain.evaluation.attacks.rmia import Rmia
-from untrain.evaluation.attacks.thresholdmia import ThresholdMia
-from untrain.evaluation.attacks.ulira import ULira
-from untrain.evaluation.base import About, Prepared
+from untrain.evaluation.attacks.lira import LiRA
+from untrain.evaluation.attacks.logisticmia import LogisticMIA
+from untrain.evaluation.attacks.rmia import RMIA
+from untrain.evaluation.attacks.thresholdmia import ThresholdMIA
+from untrain.evaluation.attacks.ulira import ULiRA
+from untrain.evaluation.base import Prepared, ScoreInfo
 from untrain.evaluation.scoring.resampling import drawn, number
 from untrain.maths import bootstrap
 
 SIGNALS = ("loss", "confidence", "entropy", "mentropy")
 NULL = {
-    Lira(): ("mia_lira_auc", "mia_lira_accuracy", "mia_lira_offline_auc", "mia_lira_offline_accuracy"),
-    ULira(): ("mia_ulira_accuracy", "mia_ulira_auc"),
-    ULira(variance="example", parts=3): ("mia_ulira_accuracy", "mia_ulira_auc"),
-    Rmia(): ("mia_rmia_auc", "mia_rmia_accuracy"),
-    ThresholdMia(): tuple(f"mia_{s}_{kind}" for s in SIGNALS for kind in ("auc", "accuracy")),
-    LogisticMia(): ("mia_logistic_accuracy",),
+    LiRA(): ("mia_lira_auc", "mia_lira_accuracy", "mia_lira_offline_auc", "mia_lira_offline_accuracy"),
+    ULiRA(): ("mia_ulira_accuracy", "mia_ulira_auc"),
+    ULiRA(variance="example", parts=3): ("mia_ulira_accuracy", "mia_ulira_auc"),
+    RMIA(): ("mia_rmia_auc", "mia_rmia_accuracy"),
+    ThresholdMIA(): tuple(f"mia_{s}_{kind}" for s in SIGNALS for kind in ("auc", "accuracy")),
+    LogisticMIA(): ("mia_logistic_accuracy",),
 }
 TIMES, FORGET, OURS, THEIRS = 200, 50, 5, 10
 
@@ -37,7 +37,7 @@ def nulls(planted, made, at):
     side = planted.sides(FORGET, 60, 60)
     easy = np.random.default_rng((9, at)).normal(1.5, 1.5, len(side))
     seen = [population(planted, (k, at), m, easy, side, lift) for k, (m, lift) in enumerate(((OURS, 0), (THEIRS, 0), (OURS, 2)))]
-    if isinstance(made, ThresholdMia | LogisticMia):
+    if isinstance(made, ThresholdMIA | LogisticMIA):
         seen = seen[:1] * 3  # they measure each model by itself
     ours, theirs, original = map(made.prepare, seen)
     return made.evaluate(Prepared(ours, theirs, side, False, original))
@@ -46,7 +46,7 @@ def nulls(planted, made, at):
 @pytest.mark.parametrize("made", NULL, ids=repr)
 def test_an_attack_is_at_its_null_within_its_interval_and_on_average(planted, made):
     values, held = {name: [] for name in NULL[made]}, dict.fromkeys(NULL[made], 0)
-    about = About("", "", "", "")
+    about = ScoreInfo("", "", "", "")
     for at in range(TIMES):
         found = nulls(planted, made, at)
         for name in NULL[made]:

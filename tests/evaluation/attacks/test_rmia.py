@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from untrain.evaluation.attacks.rmia import Rmia
+from untrain.evaluation.attacks.rmia import RMIA
 from untrain.evaluation.base import Prepared
 from untrain.evaluation.scoring.resampling import number
 from untrain.maths.likelihood_ratio import folds
@@ -9,7 +9,7 @@ from untrain.maths.likelihood_ratio import folds
 
 def tried(ours, theirs, side, made=None):
     return {
-        n: m if isinstance(m, str) else number(m) for n, m in (made or Rmia()).evaluate(Prepared(ours, theirs, side, False)).items()
+        n: m if isinstance(m, str) else number(m) for n, m in (made or RMIA()).evaluate(Prepared(ours, theirs, side, False)).items()
     }
 
 
@@ -39,7 +39,7 @@ def test_the_accuracy_sees_what_the_area_does(side):
 
 def test_scores_are_the_formula_pair_by_pair(side):
     ours, theirs = np.exp(log_p(2, side, 1, 1)), np.exp(log_p(4, side))
-    made = Rmia(parts=2)
+    made = RMIA(parts=2)
     forget, test = side == "forget", side == "test"
     fold = folds(np.log(ours[:, forget]), 2), folds(np.log(theirs[:, forget]), 2)
 
@@ -61,10 +61,10 @@ def test_what_changes_all_answers_alike_is_no_membership(side):
 def test_the_population_is_drawn_by_id_and_the_rest_is_left_out(planted):
     side = planted.sides(10, 5, 50)
     seen = planted.noisy(3, side)
-    found = Rmia(population=20).prepare(seen)
+    found = RMIA(population=20).prepare(seen)
     assert np.isnan(found).sum(1).tolist() == [30] * 3
     order = np.random.default_rng(0).permutation(65)
-    turned = Rmia(population=20).prepare(planted.turned(seen, order))
+    turned = RMIA(population=20).prepare(planted.turned(seen, order))
     assert turned == pytest.approx(found[:, order], nan_ok=True)
 
 

@@ -3,9 +3,9 @@ import pytest
 from scipy.special import softmax
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from untrain.evaluation.attacks.thresholdmia import ThresholdMia, class_weights
+from untrain.evaluation.attacks.thresholdmia import ThresholdMIA, class_weights
 from untrain.evaluation.base import Prepared
-from untrain.evaluation.observation import Trial
+from untrain.evaluation.observation import TrialObservations
 from untrain.evaluation.scoring.intervals import score
 from untrain.evaluation.scoring.resampling import number
 from untrain.maths.logits import losses
@@ -13,7 +13,7 @@ from untrain.maths.roc import tpr_at
 
 
 def trial(ours, oracle):
-    return score(ThresholdMia(), Trial(oracle, ours, oracle), draws=100)
+    return score(ThresholdMIA(), TrialObservations(oracle, ours, oracle), draws=100)
 
 
 def test_the_area_is_sklearns_with_the_same_weights(planted):
@@ -116,8 +116,8 @@ def test_no_example_is_scored_by_a_threshold_that_it_helped_to_choose(planted, n
     for seed in range(60):
         draw = np.random.default_rng(seed)
         seen = planted.observed(draw.normal(size=(1, 90, 3)), np.arange(90) % 3, side)
-        tables = ThresholdMia().prepare(seen)
-        found.append(number(ThresholdMia().evaluate(Prepared(tables, tables, side, False))[f"mia_{name}_accuracy"]))
+        tables = ThresholdMIA().prepare(seen)
+        found.append(number(ThresholdMIA().evaluate(Prepared(tables, tables, side, False))[f"mia_{name}_accuracy"]))
     assert np.mean(found) == pytest.approx(0.5, abs=3 * np.std(found) / np.sqrt(60))
 
 
@@ -133,8 +133,8 @@ def test_a_retain_set_without_a_class_leaves_the_accuracy_alone_without_a_value(
 def test_curves_are_the_mean_over_models_of_single_ones(planted):
     side = planted.sides(30, 5, 300)
     seen = planted.noisy(3, side, boost=1)
-    tables = ThresholdMia().prepare(seen)
-    fpr, tpr = ThresholdMia().curves(Prepared(tables, tables, side, False))["mia_loss"]
+    tables = ThresholdMIA().prepare(seen)
+    fpr, tpr = ThresholdMIA().curves(Prepared(tables, tables, side, False))["mia_loss"]
     weights = class_weights(seen.labels[side == "forget"], seen.labels[side == "test"])
     scores = by_hand(seen, "loss")
     each = [[tpr_at(row[side == "forget"], row[side == "test"], f, weights) for f in fpr[:-1]] for row in scores]

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from untrain.evaluation.attacks.ulira import ULira
+from untrain.evaluation.attacks.ulira import ULiRA
 from untrain.evaluation.base import Prepared
 from untrain.evaluation.scoring.resampling import number
 
@@ -11,7 +11,7 @@ def tried(ours, theirs, made=None):
     side = np.repeat("forget", ours.shape[1])
     return {
         n: m if isinstance(m, str) else number(m)
-        for n, m in (made or ULira()).evaluate(Prepared(ours, theirs, side, False)).items()
+        for n, m in (made or ULiRA()).evaluate(Prepared(ours, theirs, side, False)).items()
     }
 
 
@@ -34,23 +34,23 @@ def test_it_sees_remembering_and_over_forgetting_alike(sign):
 
 
 def test_it_sees_a_spread_that_one_threshold_does_not():
-    found = tried(normal((60, 300), 0, 0.5, 1), normal((60, 300)), ULira(variance="example"))
+    found = tried(normal((60, 300), 0, 0.5, 1), normal((60, 300)), ULiRA(variance="example"))
     assert found["mia_ulira_accuracy"] == pytest.approx(0.6613, abs=0.02)
 
 
 def test_scored_in_sample_equal_populations_are_flagged_under_another_name():
     ours, theirs = normal((10, 4000), seed=1), normal((10, 4000))
-    biased = tried(ours, theirs, ULira(form="in_sample", variance="example"))
+    biased = tried(ours, theirs, ULiRA(form="in_sample", variance="example"))
     assert [n for n, v in biased.items() if not isinstance(v, str)] == ["mia_ulira_in_sample"]
     assert biased["mia_ulira_in_sample"] == pytest.approx(0.610, abs=0.01)
-    assert "biased" in ULira.scores["mia_ulira_in_sample"].weak
+    assert "biased" in ULiRA.scores["mia_ulira_in_sample"].weak
     honest = tried(ours, theirs)
     assert honest["mia_ulira_accuracy"] == pytest.approx(0.5, abs=0.015)
-    assert honest["mia_ulira_in_sample"] == "it is what ULira(form='in_sample') gives"
+    assert honest["mia_ulira_in_sample"] == "it is what ULiRA(form='in_sample') gives"
 
 
 def test_the_strong_form_gives_a_true_positive_rate_alone():
-    found = tried(normal((40, 1000), 1, seed=1), normal((40, 1000)), ULira(form="strong", variance="example"))
+    found = tried(normal((40, 1000), 1, seed=1), normal((40, 1000)), ULiRA(form="strong", variance="example"))
     assert [n for n, v in found.items() if not isinstance(v, str)] == ["mia_ulira_strong"]
     assert found["mia_ulira_strong"] == pytest.approx(0.688, abs=0.02)
 
@@ -75,4 +75,4 @@ def test_three_models_of_each_kind_are_enough():
 
 def test_what_is_given_is_in_the_glossary():
     for form in ("disjoint", "strong", "in_sample"):
-        assert set(tried(normal((4, 30), seed=1), normal((4, 30)), ULira(form=form))) == set(ULira.scores)
+        assert set(tried(normal((4, 30), seed=1), normal((4, 30)), ULiRA(form=form))) == set(ULiRA.scores)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from untrain.evaluation.metrics.accuracy import Accuracy
-from untrain.evaluation.observation import Trial
+from untrain.evaluation.observation import TrialObservations
 from untrain.evaluation.scoring.intervals import score
 
 
@@ -19,7 +19,7 @@ def right(planted, shares, side, classes=2, models=1):
 
 
 def values(planted, ours, oracle):
-    return {n: s.value for n, s in score(Accuracy(), Trial(oracle, ours, oracle), draws=50).items()}
+    return {n: s.value for n, s in score(Accuracy(), TrialObservations(oracle, ours, oracle), draws=50).items()}
 
 
 def test_numbers_land_under_their_own_names(planted):
@@ -38,7 +38,9 @@ def test_a_gap_is_oracle_minus_unlearned(planted):
 
 def test_a_forget_set_of_one_is_counted_over_one(planted):
     side = planted.sides(1, 5, 3)
-    found = score(Accuracy(), Trial(*[right(planted, {"forget": 1, "retain": 0.2, "test": 0}, side, models=4)] * 3), draws=50)
+    found = score(
+        Accuracy(), TrialObservations(*[right(planted, {"forget": 1, "retain": 0.2, "test": 0}, side, models=4)] * 3), draws=50
+    )
     assert found["forget_accuracy"].value == 1
     assert found["retain_accuracy"].value == pytest.approx(0.2)
     assert found["forget_accuracy"].low == found["forget_accuracy"].high == 1
@@ -73,7 +75,7 @@ def test_true_labels_are_scored_where_noise_was_planted_only(planted):
 def test_a_side_without_examples_has_a_reason_and_no_number(planted):
     side = planted.sides(3, 3, 0)
     seen = planted.noisy(3, side)
-    found = score(Accuracy(), Trial(seen, seen, seen), draws=50)
+    found = score(Accuracy(), TrialObservations(seen, seen, seen), draws=50)
     assert found["test_gap"].value is None
     assert found["test_gap"].low is None
     assert found["test_gap"].reason == "there are no test examples"

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from untrain.evaluation.base import Prepared
-from untrain.evaluation.metrics.aus import Aus
-from untrain.evaluation.observation import Trial
+from untrain.evaluation.metrics.aus import AUS
+from untrain.evaluation.observation import TrialObservations
 from untrain.evaluation.scoring.intervals import score
 from untrain.evaluation.scoring.resampling import number
 
@@ -28,7 +28,7 @@ def answering(planted, right, classes=False, count=N):
 
 def aus(planted, original, ours, classes=False):
     was, now = (answering(planted, right, classes) for right in (original, ours))
-    return score(Aus(), Trial(was, now, was), draws=5)["aus_classes" if classes else "aus"].value
+    return score(AUS(), TrialObservations(was, now, was), draws=5)["aus_classes" if classes else "aus"].value
 
 
 @pytest.mark.parametrize(("forgotten", "expected"), [(0.8834, 0.530955), (0.7755, 0.563222), (0.684, 0.593824)])
@@ -63,27 +63,27 @@ def test_too_much_forgetting_costs_as_too_little_does(planted):
 
 def test_a_request_of_examples_has_no_form_for_classes(planted):
     seen = answering(planted, (1, 1, 1), count=20)
-    s = score(Aus(), Trial(seen, seen, seen), draws=5)["aus_classes"]
+    s = score(AUS(), TrialObservations(seen, seen, seen), draws=5)["aus_classes"]
     assert s.value is None
     assert "not of whole classes" in s.reason
 
 
 def test_without_an_original_there_is_a_reason_and_no_constant(planted):
     seen = answering(planted, (1, 1, 1), count=20)
-    ready = Aus().prepare(seen)
-    assert all("no original" in reason for reason in Aus().evaluate(Prepared(ready, ready, seen.side, False)).values())
+    ready = AUS().prepare(seen)
+    assert all("no original" in reason for reason in AUS().evaluate(Prepared(ready, ready, seen.side, False)).values())
 
 
 def test_without_test_examples_there_is_a_reason(planted):
     seen = planted.noisy(2, planted.sides(3, 3, 0))
-    assert all("no test" in s.reason for s in score(Aus(), Trial(seen, seen, seen), draws=5).values())
+    assert all("no test" in s.reason for s in score(AUS(), TrialObservations(seen, seen, seen), draws=5).values())
 
 
 def test_the_interval_holds_the_value_and_pairs_test_examples(planted):
     side = planted.sides(50, 20, 200)
     was, now, oracle = (planted.noisy(m, side, boost, seed=s) for m, boost, s in ((5, 3, 0), (5, 1, 0), (8, 0, 2)))
-    s = score(Aus(), Trial(was, now, oracle), draws=200)["aus"]
+    s = score(AUS(), TrialObservations(was, now, oracle), draws=200)["aus"]
     assert s.low < s.value < s.high
-    ready = Aus().prepare(now)
-    same = Aus().evaluate(Prepared(ready, ready, side, False, ready))["aus"]
+    ready = AUS().prepare(now)
+    same = AUS().evaluate(Prepared(ready, ready, side, False, ready))["aus"]
     assert number(same.terms[0]) == pytest.approx(0, abs=1e-12)

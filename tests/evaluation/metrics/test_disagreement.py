@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from untrain.evaluation.metrics.disagreement import Disagreement, differing
-from untrain.evaluation.observation import Trial
+from untrain.evaluation.observation import TrialObservations
 from untrain.evaluation.scoring.intervals import score
 
 CLASSES = st.integers(0, 4)
@@ -27,7 +27,7 @@ def test_planted_answers_differ_by_side_as_planted(planted):
     side = planted.sides(2, 2, 2)
     oracle = answered(planted, [[0, 0, 1, 1, 2, 2], [0, 1, 1, 1, 2, 2]], side)
     ours = answered(planted, [[1, 1, 1, 1, 2, 0]], side)
-    s = score(Disagreement(), Trial(ours, ours, oracle), draws=50)
+    s = score(Disagreement(), TrialObservations(ours, ours, oracle), draws=50)
     assert [s[f"disagreement_{x}"].value for x in ("forget", "retain", "test")] == [0.75, 0, 0.5]
 
 
@@ -35,10 +35,10 @@ def test_the_ideal_is_what_oracles_score_against_others_and_not_against_themselv
     # Oracles that answer at random among three classes differ in two of three examples; the pair of one with itself never does.
     side = planted.sides(300, 30, 30)
     oracle = answered(planted, np.random.default_rng(0).integers(3, size=(6, 360)), side)
-    s = score(Disagreement(), Trial(oracle, oracle, oracle), draws=20)["disagreement_forget"]
+    s = score(Disagreement(), TrialObservations(oracle, oracle, oracle), draws=20)["disagreement_forget"]
     few = score(
         Disagreement(),
-        Trial(oracle, *(answered(planted, oracle.logits[at].argmax(-1), side) for at in (slice(3), slice(6)))),
+        TrialObservations(oracle, *(answered(planted, oracle.logits[at].argmax(-1), side) for at in (slice(3), slice(6)))),
         draws=20,
     )
     assert s.value == pytest.approx(5 / 6 * 2 / 3, abs=0.02)
@@ -47,6 +47,6 @@ def test_the_ideal_is_what_oracles_score_against_others_and_not_against_themselv
 
 def test_without_examples_of_a_side_there_is_a_reason(planted):
     seen = planted.noisy(3, planted.sides(4, 4, 0))
-    s = score(Disagreement(), Trial(seen, seen, seen), draws=5)
+    s = score(Disagreement(), TrialObservations(seen, seen, seen), draws=5)
     assert s["disagreement_test"].reason == "there are no test examples"
     assert s["disagreement_forget"].value is not None

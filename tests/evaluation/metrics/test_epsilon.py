@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from untrain.evaluation.metrics.epsilon import Epsilon
-from untrain.evaluation.observation import Trial
+from untrain.evaluation.observation import TrialObservations
 from untrain.evaluation.scoring.intervals import score
 from untrain.maths.bounds import clopper_pearson, epsilon_shown
 
@@ -17,7 +17,7 @@ def answering(planted, odds, sizes, models=1, seed=0):
 
 
 def membership(planted, seen, **fields):
-    return score(Epsilon(**fields), Trial(seen, seen, seen), draws=50)["epsilon_membership"]
+    return score(Epsilon(**fields), TrialObservations(seen, seen, seen), draws=50)["epsilon_membership"]
 
 
 def test_the_epsilon_of_randomized_response_is_approached_from_below(planted):
@@ -78,7 +78,7 @@ def test_too_few_examples_to_show_anything_give_a_reason(planted):
 def against(planted, boost, models=60):
     side = planted.sides(30, 3, 30)
     ours, theirs = planted.noisy(models, side, boost, seed=1), planted.noisy(models, side, seed=2)
-    return score(Epsilon(), Trial(ours, ours, theirs), draws=50)["epsilon_retraining"]
+    return score(Epsilon(), TrialObservations(ours, ours, theirs), draws=50)["epsilon_retraining"]
 
 
 def test_models_that_can_all_be_told_from_retrained_ones_show_what_their_number_allows(planted):
@@ -101,7 +101,7 @@ def test_few_models_cannot_show_anything_and_say_so(planted):
 
 def test_without_forget_examples_there_is_a_reason(planted):
     seen = planted.noisy(3, planted.sides(0, 3, 3))
-    assert all("no forget" in s.reason for s in score(Epsilon(), Trial(seen, seen, seen), draws=5).values())
+    assert all("no forget" in s.reason for s in score(Epsilon(), TrialObservations(seen, seen, seen), draws=5).values())
 
 
 def test_answers_that_are_no_numbers_give_a_reason(planted):
@@ -109,4 +109,4 @@ def test_answers_that_are_no_numbers_give_a_reason(planted):
     logits = oracle.logits.copy()
     logits[2, 4] = np.nan
     ours = planted.observed(logits, oracle.labels, oracle.side)
-    assert all("not finite" in s.reason for s in score(Epsilon(), Trial(oracle, ours, oracle), draws=5).values())
+    assert all("not finite" in s.reason for s in score(Epsilon(), TrialObservations(oracle, ours, oracle), draws=5).values())

@@ -4,14 +4,14 @@ import pytest
 from untrain.core.errors import SpecError
 from untrain.core.spec import parse
 from untrain.evaluation.metrics.forgettingquality import ForgettingQuality
-from untrain.evaluation.observation import Trial
+from untrain.evaluation.observation import TrialObservations
 from untrain.evaluation.scoring.intervals import score
 
 
 def found(planted, models, oracles, boost=0.0, **fields):
     side = planted.sides(25, 4, 4)
     ours, theirs = planted.noisy(models, side, boost, seed=1), planted.noisy(oracles, side, seed=2)
-    return score(ForgettingQuality(**fields), Trial(ours, ours, theirs), draws=50)
+    return score(ForgettingQuality(**fields), TrialObservations(ours, ours, theirs), draws=50)
 
 
 @pytest.mark.parametrize(("unlearned", "oracle"), [(49, 60), (60, 59)])
@@ -23,7 +23,7 @@ def test_too_few_models_give_a_reason_with_their_numbers(planted, unlearned, ora
 
 def test_the_oracle_itself_gets_all_points(planted):
     oracle = planted.noisy(50, planted.sides(9, 3, 3))
-    s = score(ForgettingQuality(), Trial(oracle, oracle, oracle), draws=10)
+    s = score(ForgettingQuality(), TrialObservations(oracle, oracle, oracle), draws=10)
     assert [x.value for x in s.values()] == [1, 1, 0]
 
 
@@ -53,13 +53,13 @@ def test_margins_that_are_no_numbers_give_a_reason(planted):
     logits = oracle.logits.copy()
     logits[0, 0, 0] = np.nan
     ours = planted.observed(logits, oracle.labels, oracle.side)
-    s = score(ForgettingQuality(), Trial(oracle, ours, oracle), draws=5)
+    s = score(ForgettingQuality(), TrialObservations(oracle, ours, oracle), draws=5)
     assert "not finite" in s["forgetting_quality"].reason
 
 
 def test_without_forget_examples_there_is_a_reason(planted):
     seen = planted.noisy(50, planted.sides(0, 3, 3))
-    assert "no forget" in score(ForgettingQuality(), Trial(seen, seen, seen), draws=5)["forgetting_quality"].reason
+    assert "no forget" in score(ForgettingQuality(), TrialObservations(seen, seen, seen), draws=5)["forgetting_quality"].reason
 
 
 @pytest.mark.parametrize("least", [0, 1, 2])

@@ -3,7 +3,7 @@ import pytest
 
 from untrain.evaluation.base import Prepared
 from untrain.evaluation.metrics.klom import KLoM
-from untrain.evaluation.observation import Trial
+from untrain.evaluation.observation import TrialObservations
 from untrain.evaluation.scoring.intervals import score
 from untrain.evaluation.scoring.resampling import number
 
@@ -12,7 +12,7 @@ def found(planted, unlearned, oracle, boost=0.0, **fields):
     side = planted.sides(20, 6, 8)
     ours, theirs = planted.noisy(unlearned, side, boost, seed=1), planted.noisy(oracle, side, seed=2)
     original = planted.noisy(unlearned, side, boost=8, seed=3)
-    return score(KLoM(**fields), Trial(original, ours, theirs), draws=50)
+    return score(KLoM(**fields), TrialObservations(original, ours, theirs), draws=50)
 
 
 def collapsed(planted, models=50):
@@ -50,7 +50,7 @@ def test_neither_does_the_ceiling(planted):
     side = planted.sides(10, 4, 4)
     ours, oracle = planted.noisy(60, side, seed=1), planted.noisy(60, side, seed=2)
     ceilings = [
-        score(KLoM(), Trial(planted.noisy(originals, side, 8, seed=3), ours, oracle), draws=5)["klom_forget"].ceiling
+        score(KLoM(), TrialObservations(planted.noisy(originals, side, 8, seed=3), ours, oracle), draws=5)["klom_forget"].ceiling
         for originals in (50, 60)
     ]
     assert ceilings[0] is None
@@ -80,28 +80,28 @@ def test_mean_and_tail_are_given_in_both_directions_by_side(planted):
 
 def test_swapped_populations_swap_the_directions(planted):
     ours, theirs = (planted.noisy(50, planted.sides(5, 5, 5), boost, seed=1) for boost in (0.0, 1.0))
-    there, back = (score(KLoM(), Trial(x, a, b), draws=5) for x, a, b in ((ours, ours, theirs), (ours, theirs, ours)))
+    there, back = (score(KLoM(), TrialObservations(x, a, b), draws=5) for x, a, b in ((ours, ours, theirs), (ours, theirs, ours)))
     assert there["klom_forget"].value == back["klom_forget_reverse"].value
     assert there["klom_forget_reverse_p95"].value == back["klom_forget_p95"].value
 
 
 def test_collapsed_models_do_not_get_the_perfect_score(planted):
     ours, oracle = collapsed(planted)
-    s = score(KLoM(), Trial(ours, ours, oracle), draws=20)
+    s = score(KLoM(), TrialObservations(ours, ours, oracle), draws=20)
     assert s["klom_test"].value == pytest.approx(11.5129, abs=1e-3)
 
 
 @pytest.mark.parametrize("binning", ["paper", "bench"])
 def test_what_published_code_has_no_number_for_is_null_with_a_reason(planted, binning):
     ours, oracle = collapsed(planted)
-    s = score(KLoM(binning=binning), Trial(oracle, ours, oracle), draws=20)
+    s = score(KLoM(binning=binning), TrialObservations(oracle, ours, oracle), draws=20)
     assert (s["klom_test"].value, s["klom_test_p95"].low) == (None, None)
     assert "of 3 test examples 3 have no histogram" in s["klom_test"].reason
 
 
 def test_published_code_can_give_collapsed_models_the_perfect_score(planted):
     ours, oracle = collapsed(planted)
-    assert score(KLoM(binning="easydub"), Trial(oracle, ours, oracle), draws=20)["klom_test"].value == 0
+    assert score(KLoM(binning="easydub"), TrialObservations(oracle, ours, oracle), draws=20)["klom_test"].value == 0
 
 
 def test_answers_that_are_no_numbers_give_a_reason(planted):
@@ -109,7 +109,7 @@ def test_answers_that_are_no_numbers_give_a_reason(planted):
     logits = oracle.logits.copy()
     logits[7, 1] = np.nan
     ours = planted.observed(logits, oracle.labels, oracle.side)
-    s = score(KLoM(), Trial(oracle, ours, oracle), draws=5)
+    s = score(KLoM(), TrialObservations(oracle, ours, oracle), draws=5)
     assert s["klom_forget"].value is None
     assert "1 have no histogram" in s["klom_forget"].reason
     assert s["klom_test"].value is not None
@@ -122,7 +122,7 @@ def test_the_number_of_bins_is_a_field(planted):
 
 def test_the_oracle_itself_is_ideal(planted):
     oracle = planted.noisy(50, planted.sides(5, 5, 5))
-    for s in score(KLoM(), Trial(oracle, oracle, oracle), draws=20).values():
+    for s in score(KLoM(), TrialObservations(oracle, oracle, oracle), draws=20).values():
         assert s.value == s.ideal == 0
 
 

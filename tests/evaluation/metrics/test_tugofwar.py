@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from untrain.evaluation.metrics.tugofwar import TugOfWar
-from untrain.evaluation.observation import Trial
+from untrain.evaluation.observation import TrialObservations
 from untrain.evaluation.scoring.intervals import score
 
 
@@ -13,7 +13,7 @@ def right(planted, shares, count=100):
 
 def tug(planted, ours, oracle):
     held = [right(planted, shares) for shares in (ours, ours, oracle)]
-    return score(TugOfWar(), Trial(*held), draws=20)["tug_of_war"]
+    return score(TugOfWar(), TrialObservations(*held), draws=20)["tug_of_war"]
 
 
 def test_it_is_the_product_of_what_is_kept_on_each_side(planted):
@@ -32,11 +32,11 @@ def test_the_oracle_itself_is_ideal(planted):
 def test_the_interval_keeps_within_nothing_and_one(planted):
     side = planted.sides(30, 30, 30)
     ours, oracle = planted.noisy(4, side, boost=2, seed=1), planted.noisy(8, side, seed=2)
-    s = score(TugOfWar(), Trial(ours, ours, oracle), draws=200)["tug_of_war"]
+    s = score(TugOfWar(), TrialObservations(ours, ours, oracle), draws=200)["tug_of_war"]
     assert 0 <= s.low <= s.value <= s.high <= 1
     assert s.floor > s.value
 
 
 def test_without_a_side_there_is_a_reason(planted):
     seen = planted.noisy(2, planted.sides(3, 0, 3))
-    assert "no retain" in score(TugOfWar(), Trial(seen, seen, seen), draws=5)["tug_of_war"].reason
+    assert "no retain" in score(TugOfWar(), TrialObservations(seen, seen, seen), draws=5)["tug_of_war"].reason

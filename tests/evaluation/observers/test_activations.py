@@ -15,7 +15,7 @@ from untrain.evaluation.observers.activations import Activations
 from untrain.evaluation.observers.contract import scene
 from untrain.evaluation.scoring.resampling import number
 from untrain.models.architectures.convnet import ConvNet
-from untrain.models.architectures.mlp import Mlp
+from untrain.models.architectures.mlp import MLP
 from untrain.models.architectures.resnet import ResNet
 from untrain.models.features import features
 from untrain.models.inference import logits
@@ -23,7 +23,7 @@ from untrain.models.tasks.classification import Classification
 from untrain.training.toy import small
 
 
-@pytest.mark.parametrize("made", [ConvNet(width=2), Mlp(width=5), Mlp(depth=0), ResNet(width=2, depth=10)], ids=repr)
+@pytest.mark.parametrize("made", [ConvNet(width=2), MLP(width=5), MLP(depth=0), ResNet(width=2, depth=10)], ids=repr)
 def test_features_are_what_the_last_layer_makes_answers_of(made):
     data = small()[1].retain
     model = made.build((1, 6, 6), 3).eval()

@@ -11,15 +11,15 @@ from untrain.core.errors import NotFinite
 from untrain.data.examples import Examples
 from untrain.evaluation.base import Prepared
 from untrain.evaluation.observers import relearn as relearning
-from untrain.evaluation.observers.base import Sight
+from untrain.evaluation.observers.base import ObserverContext
 from untrain.evaluation.observers.contract import scene
 from untrain.evaluation.observers.relearn import Relearn
 from untrain.evaluation.scoring.resampling import number
 from untrain.models.inference import logits
 from untrain.models.tasks.classification import Classification
-from untrain.training.steps import Constant, Sgd, Steps
+from untrain.training.steps import SGD, Constant, Steps
 
-PLAIN = Steps(lr=1.0, epochs=40, batch=4, schedule=Constant(), optimizer=Sgd(momentum=0.0))
+PLAIN = Steps(lr=1.0, epochs=40, batch=4, schedule=Constant(), optimizer=SGD(momentum=0.0))
 
 
 class Sure(nn.Module):
@@ -37,7 +37,9 @@ class Sure(nn.Module):
 
 def sight(margin, count=4):
     data = Examples(torch.ones(count, 1), torch.ones(count, dtype=torch.int64), np.arange(count), 2)
-    return Sight(Classification(), data, data, lambda seed: Sure(0), logits(Sure(margin), data, Classification())[None], seed=0)
+    return ObserverContext(
+        Classification(), data, data, lambda seed: Sure(0), logits(Sure(margin), data, Classification())[None], seed=0
+    )
 
 
 def counted(start, goal, lr):

@@ -10,7 +10,7 @@ from untrain.evaluation.base import Prepared
 from untrain.evaluation.observers.contract import scene
 from untrain.evaluation.observers.weights import Weights
 from untrain.evaluation.scoring.resampling import number
-from untrain.models.architectures.mlp import Mlp
+from untrain.models.architectures.mlp import MLP
 from untrain.models.inference import logits
 
 
@@ -38,7 +38,7 @@ def test_a_step_moves_as_far_as_it_is_long_and_statistics_do_not_count():
 
 def test_permuted_units_compute_the_same_and_lie_far_apart():
     _, _, sight = scene()
-    model = Mlp(width=8).build((1, 6, 6), 3)
+    model = MLP(width=8).build((1, 6, 6), 3)
     other, turn = deepcopy(model), torch.arange(7, -1, -1)
     with torch.no_grad():
         for name in ("weight", "bias"):

@@ -4,8 +4,8 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from untrain.evaluation.attacks.thresholdmia import ThresholdMia
-from untrain.evaluation.base import About, Evaluator, Measure, Part
+from untrain.evaluation.attacks.thresholdmia import ThresholdMIA
+from untrain.evaluation.base import Evaluator, Measure, Part, ScoreInfo
 from untrain.evaluation.metrics.accuracy import Accuracy
 from untrain.evaluation.metrics.disagreement import Disagreement
 from untrain.evaluation.metrics.perexample import PerExample
@@ -17,11 +17,11 @@ SIDE = np.repeat(["forget", "retain", "test"], [40, 20, 40])
 class Level(Evaluator):
     """The first logit's mean: each model's value can be planted."""
 
-    scores: ClassVar[Mapping[str, About]] = {
-        "level": About(
+    scores: ClassVar[Mapping[str, ScoreInfo]] = {
+        "level": ScoreInfo(
             "mean", "1", "the oracles' value", "none", low=-99.0, high=99.0, margin=0.5, above="too high", below="too low"
         ),
-        "spare": About("mean", "1", "the oracles' value", "none", low=-99.0, high=99.0),
+        "spare": ScoreInfo("mean", "1", "the oracles' value", "none", low=-99.0, high=99.0),
     }  # fmt: skip
 
     def prepare(self, seen):
@@ -172,8 +172,8 @@ def null_models(planted, draw, easy, count):
 @pytest.mark.parametrize(
     ("ours", "theirs", "evaluators", "times"),
     [
-        (3, 6, (Accuracy(), ThresholdMia()), 300),
-        (5, 10, (Accuracy(), ThresholdMia()), 300),
+        (3, 6, (Accuracy(), ThresholdMIA()), 300),
+        (5, 10, (Accuracy(), ThresholdMIA()), 300),
         (1, 19, (Accuracy(), PerExample()), 200),
     ],
     ids=["3 and 6", "5 and 10", "1 and 19"],

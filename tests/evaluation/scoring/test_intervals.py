@@ -5,26 +5,26 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from untrain.evaluation.attacks.svcmia import SvcMia
-from untrain.evaluation.attacks.thresholdmia import ThresholdMia
-from untrain.evaluation.base import About, Measure, Part
+from untrain.evaluation.attacks.svcmia import SVCMIA
+from untrain.evaluation.attacks.thresholdmia import ThresholdMIA
+from untrain.evaluation.base import Measure, Part, ScoreInfo
 from untrain.evaluation.metrics.accuracy import Accuracy
 from untrain.evaluation.metrics.klom import KLoM
-from untrain.evaluation.observation import Trial
+from untrain.evaluation.observation import TrialObservations
 from untrain.evaluation.scoring.intervals import _interval, number, score
 
-ALL = (Accuracy(), ThresholdMia(), SvcMia(), KLoM(least=2))
+ALL = (Accuracy(), ThresholdMIA(), SVCMIA(), KLoM(least=2))
 
 
 @pytest.fixture
 def trial(planted):
     side = planted.sides(20, 40, 30)
-    return Trial(planted.noisy(4, side, 3.0, 1), planted.noisy(4, side, 0.5, 2), planted.noisy(8, side, 0.0, 3))
+    return TrialObservations(planted.noisy(4, side, 3.0, 1), planted.noisy(4, side, 0.5, 2), planted.noisy(8, side, 0.0, 3))
 
 
 @pytest.mark.parametrize("evaluator", ALL, ids=repr)
 def test_the_oracle_itself_is_ideal(evaluator, trial):
-    for name, s in score(evaluator, Trial(trial.original, trial.oracle, trial.oracle), draws=50).items():
+    for name, s in score(evaluator, TrialObservations(trial.original, trial.oracle, trial.oracle), draws=50).items():
         assert s.value == pytest.approx(s.ideal, abs=1e-12)
         if name.endswith("gap"):
             assert s.value == pytest.approx(0, abs=1e-12)
@@ -46,8 +46,10 @@ def test_every_number_is_within_its_interval_and_none_is_nan(evaluator, trial):
 @pytest.mark.parametrize("evaluator", ALL, ids=repr)
 def test_models_in_another_order_give_the_same_values(evaluator, trial):
     # KLoM takes as many oracles as there are unlearned models, so there are as many here.
-    whole = Trial(trial.original, trial.unlearned, replace(trial.oracle, logits=trial.oracle.logits[:4]))
-    other = Trial(*(replace(seen, logits=seen.logits[[2, 0, 3, 1]]) for seen in (whole.original, whole.unlearned, whole.oracle)))
+    whole = TrialObservations(trial.original, trial.unlearned, replace(trial.oracle, logits=trial.oracle.logits[:4]))
+    other = TrialObservations(
+        *(replace(seen, logits=seen.logits[[2, 0, 3, 1]]) for seen in (whole.original, whole.unlearned, whole.oracle))
+    )
     ours, theirs = ({n: s.value for n, s in score(evaluator, t, draws=20).items()} for t in (whole, other))
     assert theirs == pytest.approx(ours, abs=1e-12)
 
@@ -55,7 +57,7 @@ def test_models_in_another_order_give_the_same_values(evaluator, trial):
 @pytest.mark.parametrize("evaluator", ALL, ids=repr)
 def test_examples_in_another_order_give_the_same_values(evaluator, trial, planted):
     order = np.random.default_rng(0).permutation(90)
-    held = Trial(*(planted.turned(seen, order) for seen in (trial.original, trial.unlearned, trial.oracle)))
+    held = TrialObservations(*(planted.turned(seen, order) for seen in (trial.original, trial.unlearned, trial.oracle)))
     ours, theirs = ({n: s.value for n, s in score(evaluator, t, draws=20).items()} for t in (trial, held))
     assert theirs == pytest.approx(ours, abs=1e-12)
 
@@ -69,7 +71,7 @@ def test_the_same_trial_scores_the_same_bit_for_bit(evaluator, trial):
 def test_one_model_of_each_kind_can_be_scored(evaluator, planted):
     side = planted.sides(1, 4, 9)
     one, two = planted.noisy(1, side), planted.noisy(2, side, seed=1)
-    for s in score(evaluator, Trial(one, one, two), draws=20).values():
+    for s in score(evaluator, TrialObservations(one, one, two), draws=20).values():
         assert (s.value is None) == (s.reason is not None)
         assert s.value is None or s.low <= s.value <= s.high
 
@@ -80,7 +82,7 @@ def test_the_floor_of_a_gap_is_the_size_of_what_disjoint_oracles_differ_by(plant
     logits[:2, :, 0], logits[2:, :, 1] = 1, 1  # two oracles are right on all, two on none
     oracle = planted.observed(logits, np.zeros(6, dtype=int), side)
     one = planted.observed(logits[:1], np.zeros(6, dtype=int), side)
-    found = score(Accuracy(), Trial(one, one, oracle), draws=20)["forget_gap"]
+    found = score(Accuracy(), TrialObservations(one, one, oracle), draws=20)["forget_gap"]
     # One against one: they differ by 1 in 8 of 12 ordered pairs.
     assert found.floor == pytest.approx(2 / 3, abs=0.2)
     assert found.value == pytest.approx(-0.5)
@@ -88,7 +90,7 @@ def test_the_floor_of_a_gap_is_the_size_of_what_disjoint_oracles_differ_by(plant
 
 def test_the_ceiling_is_the_originals_score(trial):
     found = score(Accuracy(), trial, draws=20)
-    alone = score(Accuracy(), Trial(trial.original, trial.original, trial.oracle), draws=20)
+    alone = score(Accuracy(), TrialObservations(trial.original, trial.original, trial.oracle), draws=20)
     assert {n: s.ceiling for n, s in found.items()} == {n: s.value for n, s in alone.items()}
 
 
@@ -103,7 +105,7 @@ def test_the_band_is_a_prediction_interval_for_further_oracles(planted):
 
     for _ in range(tries):
         ours, oracle = models(3), models(8)
-        s = score(Accuracy(), Trial(ours, ours, oracle), draws=2)["forget_accuracy"]
+        s = score(Accuracy(), TrialObservations(ours, ours, oracle), draws=2)["forget_accuracy"]
         inside += s.band[0] <= s.value <= s.band[1]
     assert inside / tries == pytest.approx(0.95, abs=0.05)
 
@@ -117,7 +119,7 @@ def test_the_band_is_students(trial):
 
 def test_two_oracles_have_no_band(planted):
     side = planted.sides(5, 5, 5)
-    found = score(ThresholdMia(), Trial(*(planted.noisy(m, side, seed=m) for m in (1, 1, 2))), draws=20)["mia_loss_auc"]
+    found = score(ThresholdMIA(), TrialObservations(*(planted.noisy(m, side, seed=m) for m in (1, 1, 2))), draws=20)["mia_loss_auc"]
     assert found.band is None
     assert found.note is None
 
@@ -126,14 +128,14 @@ def test_an_interval_says_what_it_resampled(trial, planted):
     assert score(Accuracy(), trial, draws=20)["forget_gap"].resampled == "models and examples"
     assert score(KLoM(least=2), trial, draws=20)["klom_forget"].resampled == "examples"
     one = planted.noisy(1, trial.oracle.side)
-    assert score(Accuracy(), Trial(one, one, trial.oracle), draws=20)["forget_accuracy"].resampled == "examples"
+    assert score(Accuracy(), TrialObservations(one, one, trial.oracle), draws=20)["forget_accuracy"].resampled == "examples"
 
 
 def test_fresh_oracles_have_gaps_whose_intervals_mostly_hold_zero(planted):
     side, held = planted.sides(40, 5, 40), 0
     for at in range(40):
         ours, oracle = planted.noisy(6, side, seed=1000 + at), planted.noisy(10, side, seed=2000 + at)
-        s = score(ThresholdMia(), Trial(ours, ours, oracle), draws=200)["mia_loss_gap"]
+        s = score(ThresholdMIA(), TrialObservations(ours, ours, oracle), draws=200)["mia_loss_gap"]
         held += s.low <= 0 <= s.high
     assert held >= 34
 
@@ -142,7 +144,7 @@ def test_fresh_oracles_have_gaps_whose_intervals_mostly_hold_zero(planted):
 def test_intervals_hold_the_truth_nineteen_times_in_twenty_though_models_are_few_and_differ(seeds, oracles):
     """Gaps whose truth is 0: models differ by 0.2, examples by 0.3, and each answer by 0.3 besides."""
     draw, held, times = np.random.default_rng(1), 0, 200
-    about = About("", "", "", "", low=-99.0, high=99.0)
+    about = ScoreInfo("", "", "", "", low=-99.0, high=99.0)
     for _ in range(times):
         examples = draw.normal(0, 0.3, 130)
         ours, theirs = (examples + draw.normal(0, 0.2, (m, 1)) + draw.normal(0, 0.3, (m, 130)) for m in (seeds, oracles))
@@ -154,13 +156,13 @@ def test_intervals_hold_the_truth_nineteen_times_in_twenty_though_models_are_few
 def test_one_model_leaves_the_other_population_to_speak():
     table = np.random.default_rng(0).normal(size=(6, 30))
     both = Measure((Part(1, "oracle", "forget", table), Part(-1, "unlearned", "forget", table[:1])))
-    assert _interval(both, About("", "", "", "", low=-9.0, high=9.0), 50, 0).resampled == "oracle models and examples"
+    assert _interval(both, ScoreInfo("", "", "", "", low=-9.0, high=9.0), 50, 0).resampled == "oracle models and examples"
 
 
 def test_a_quantile_is_of_model_means_for_value_and_interval_alike():
     table = np.random.default_rng(0).normal(size=(5, 40))
     measure = Measure((Part(1, "unlearned", "forget", table),), quantile=0.95)
-    s = _interval(measure, About("", "", "", "", low=-9.0, high=9.0), 400, 0)
+    s = _interval(measure, ScoreInfo("", "", "", "", low=-9.0, high=9.0), 400, 0)
     assert s.value == np.sort(table.mean(0))[37]  # the 38th of 40 is the first that 95 % do not exceed
     assert s.low < s.value < s.high
     assert s.resampled == "examples"

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from untrain.evaluation.base import About, Formula, Measure, Part, Rate
+from untrain.evaluation.base import Formula, Measure, Part, Rate, ScoreInfo
 from untrain.evaluation.scoring.resampling import aims_at_zero, cut, drawn, joint, number, per_model, resampled
 from untrain.maths import bootstrap
 
@@ -70,4 +70,4 @@ def test_what_depends_on_the_other_population_is_joint(rate):
     ("ideal", "zero"), [("0", True), ("0; with few models its floor", True), ("0.5", False), ("the oracles'", False)]
 )
 def test_an_ideal_of_one_half_is_not_zero(ideal, zero):
-    assert aims_at_zero(About("", "", ideal, "")) is zero
+    assert aims_at_zero(ScoreInfo("", "", ideal, "")) is zero

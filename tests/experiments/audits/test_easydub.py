@@ -3,7 +3,7 @@ import pytest
 
 from untrain.core.errors import DataError
 from untrain.experiments.audits.easydub import easydub
-from untrain.experiments.audits.populations import Told, gathered
+from untrain.experiments.audits.populations import GivenModels, gathered
 
 TRAIN, VAL, FORGET = 30, 12, np.array([3, 7, 21])
 
@@ -38,7 +38,7 @@ def test_margins_of_ones_own_in_its_order_go_with_them(root):
     found, side = easydub(root, 2)
     mine = np.random.default_rng(1).normal(size=(12, 42)).astype(np.float32)
     parts = {who: {("test" if s == "val" else s): a for s, a in p.items()} for who, p in found.items()}
-    given = gathered({"unlearned": mine, **parts}, Told(sides=side))
+    given = gathered({"unlearned": mine, **parts}, GivenModels(sides=side))
     assert given.kind == "margins"
     assert (given.models["oracles"][:, 27:30] == found["oracles"]["forget"]).all()
 

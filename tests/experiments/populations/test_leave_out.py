@@ -16,8 +16,8 @@ from untrain.data.examples import Examples
 from untrain.experiments.populations import population
 from untrain.experiments.populations import worker as works
 from untrain.experiments.populations.subsets import BLOCK, Subsets, drawn
-from untrain.models.architectures.mlp import Mlp
-from untrain.runtime.executors.local import Here
+from untrain.models.architectures.mlp import MLP
+from untrain.runtime.executors.local import Serial
 from untrain.training.base import Learner
 from untrain.training.learners.train import Train
 from untrain.training.steps import Steps
@@ -126,7 +126,7 @@ def test_units_are_whole_and_what_is_excluded_is_seen_by_none():
 
 
 def test_seen_is_what_each_model_was_trained_on(numbered):
-    found = ut.leave_out(Recalling(), *numbered, Subsets(models=20, seed=4), crew=Here())
+    found = ut.train_subsets(Recalling(), *numbered, Subsets(models=20, seed=4), crew=Serial())
     assert np.array_equal(found.logits.argmax(2)[:, :N].astype(bool), found.seen)
     assert not found.logits.argmax(2)[:, N:].any()
     assert found.logits.shape == (20, N + TESTS, 2)
@@ -135,7 +135,7 @@ def test_seen_is_what_each_model_was_trained_on(numbered):
 
 
 def test_what_is_held_by_heart_is_memorized(numbered):
-    found = ut.leave_out(Recalling(), *numbered, Subsets(models=16), crew=Here())
+    found = ut.train_subsets(Recalling(), *numbered, Subsets(models=16), crew=Serial())
     owed = ut.memorization(found)
     assert owed.value.tolist() == [1.0] * N
     crossed = ut.influence(found, rows=[2, 7])
@@ -146,24 +146,24 @@ def test_what_is_held_by_heart_is_memorized(numbered):
 
 
 def test_asking_again_trains_nothing_and_more_models_add_to_those_there(numbered, tmp_path, trained):
-    kept = {"store": tmp_path, "crew": Here()}
+    kept = {"store": tmp_path, "crew": Serial()}
     few, many = Subsets(models=6), Subsets(models=10)
-    assert ut.unfinished(Recalling(), *numbered, few, **kept) == 6
-    first = ut.leave_out(Recalling(), *numbered, few, **kept)
+    assert ut.count_missing(Recalling(), *numbered, few, **kept) == 6
+    first = ut.train_subsets(Recalling(), *numbered, few, **kept)
     assert len(trained) == 6
-    assert ut.unfinished(Recalling(), *numbered, few, **kept) == 0
-    again = ut.leave_out(Recalling(), *numbered, few, **kept)
+    assert ut.count_missing(Recalling(), *numbered, few, **kept) == 0
+    again = ut.train_subsets(Recalling(), *numbered, few, **kept)
     assert np.array_equal(again.logits, first.logits)
     assert len(trained) == 6
-    assert ut.unfinished(Recalling(), *numbered, many, **kept) == 4
-    more = ut.leave_out(Recalling(), *numbered, many, **kept)
+    assert ut.count_missing(Recalling(), *numbered, many, **kept) == 4
+    more = ut.train_subsets(Recalling(), *numbered, many, **kept)
     assert len(trained) == 10
     assert np.array_equal(more.logits[:6], first.logits)
-    assert ut.unfinished(Recalling(), *numbered, many, crew=Here()) == 10
+    assert ut.count_missing(Recalling(), *numbered, many, crew=Serial()) == 10
 
 
 def test_shadows_are_the_models_in_and_out(numbered):
-    found = ut.leave_out(Recalling(), *numbered, Subsets(models=21), crew=Here())
+    found = ut.train_subsets(Recalling(), *numbered, Subsets(models=21), crew=Serial())
     inside, outside = ut.shadows(found, "confidence")
     sure = 1 / (1 + np.exp(-4))
     for table, counts, value in ((inside, found.seen.sum(0), sure), (outside, (~found.seen).sum(0), 1 - sure)):
@@ -176,14 +176,14 @@ def test_shadows_are_the_models_in_and_out(numbered):
 def test_models_that_saw_all_of_a_forget_set_and_none_of_it_are_a_pair_for_an_audit(numbered):
     forget = [1, 4, 9]
     units = np.where(np.isin(np.arange(N), forget), -1, np.arange(N))
-    found = ut.leave_out(Recalling(), *numbered, Subsets(models=16, units=units), crew=Here())
+    found = ut.train_subsets(Recalling(), *numbered, Subsets(models=16, units=units), crew=Serial())
     saw, never = ut.observations(found, forget)
     assert len(saw.logits) == len(never.logits) == 8
     assert (saw.side == "forget").sum() == 3
     assert (saw.side == "test").sum() == TESTS
     assert (saw.logits.argmax(2)[:, forget] == 1).all()
     assert (never.logits.argmax(2)[:, forget] == 0).all()
-    alone = ut.leave_out(Recalling(), *numbered, Subsets(models=4, exclude=forget), crew=Here())
+    alone = ut.train_subsets(Recalling(), *numbered, Subsets(models=4, exclude=forget), crew=Serial())
     assert [len(o.logits) for o in ut.observations(alone, forget)] == [0, 4]
     with pytest.raises(BadInput, match="forget holds what is no row"):
         ut.observations(found, [N])
@@ -207,31 +207,31 @@ def test_models_that_saw_all_of_a_forget_set_and_none_of_it_are_a_pair_for_an_au
 )
 def test_subsets_that_cannot_be_drawn_get_one_line(changed, told, numbered):
     with pytest.raises(BadInput, match=told):
-        ut.leave_out(Recalling(), *numbered, replace(Subsets(models=4), **changed))
+        ut.train_subsets(Recalling(), *numbered, replace(Subsets(models=4), **changed))
 
 
 def test_examples_that_are_not_alike_are_refused(numbered):
     with pytest.raises(DataError, match="they have to be alike"):
-        ut.leave_out(Recalling(), numbered[0], (np.zeros((2, 5), dtype=np.float32), [0, 1]))
+        ut.train_subsets(Recalling(), numbered[0], (np.zeros((2, 5), dtype=np.float32), [0, 1]))
 
 
 def test_a_population_computes_in_full_precision_whatever_is_asked_for_around_it():
     # Its key says float32.
     problem = small()[1]
-    learner = Train(model=Mlp(width=6), steps=Steps(lr=0.05, epochs=2, batch=16))
+    learner = Train(model=MLP(width=6), steps=Steps(lr=0.05, epochs=2, batch=16))
     pairs = [(range(30), 0), (range(10, 40), 1)]
     for together in ("stacked", "loop"):
-        plain = ut.populate(learner, problem.retain, pairs, problem.forget, together=together)
+        plain = ut.train_population(learner, problem.retain, pairs, problem.forget, together=together)
         with computing("bfloat16"):
-            within = ut.populate(learner, problem.retain, pairs, problem.forget, together=together)
+            within = ut.train_population(learner, problem.retain, pairs, problem.forget, together=together)
         assert np.array_equal(plain, within)
 
 
 def test_mislabelled_digits_are_memorized_and_clean_ones_hardly():
     # Trained until nearly all that was seen is right: AUC 0.993 and means of 0.95 and 0.12 with 32 models.
     data = ut.Digits(noise=ut.Flip(rate=0.1)).load()
-    learner = Train(model=Mlp(width=64), steps=Steps(lr=0.2, epochs=80, batch=32))
-    found = ut.leave_out(learner, data.train, data.test, Subsets(models=16))
+    learner = Train(model=MLP(width=64), steps=Steps(lr=0.2, epochs=80, batch=32))
+    found = ut.train_subsets(learner, data.train, data.test, Subsets(models=16))
     wrong = (found.labels != found.true)[: found.seen.shape[1]]
     owed = ut.memorization(found)
     assert np.isfinite(owed.value).all()

@@ -16,9 +16,9 @@ from untrain.experiments.populations import worker as works
 from untrain.experiments.populations.pairs import prints
 from untrain.experiments.populations.strategy import How, decide, units
 from untrain.models.architectures.convnet import ConvNet
-from untrain.models.architectures.mlp import Mlp
+from untrain.models.architectures.mlp import MLP
 from untrain.models.inference import logits
-from untrain.runtime.executors.local import Here
+from untrain.runtime.executors.local import Serial
 from untrain.runtime.store import Store
 from untrain.training.base import Learner
 from untrain.training.learners.train import Train
@@ -27,7 +27,7 @@ from untrain.training.steps import Steps
 from untrain.training.toy import small
 
 STEPS = Steps(lr=0.05, epochs=2, batch=16)
-MLP = Train(model=Mlp(width=6), steps=STEPS)
+MLP = Train(model=MLP(width=6), steps=STEPS)
 CONV = Train(model=ConvNet(width=2), steps=STEPS)
 
 
@@ -72,8 +72,8 @@ PAIRS = [(range(30), 0), (range(10, 40), 1), (range(25), 2), (range(30), 3)]
 def test_answers_are_those_of_models_trained_alone(kind, data):
     train, seen = data
     learner = EASY[kind]
-    assert decide(learner, train, [Member(np.arange(30), 0)], "auto", Here()).kind == kind
-    answers = ut.populate(learner, train, PAIRS, seen, crew=Here())
+    assert decide(learner, train, [Member(np.arange(30), 0)], "auto", Serial()).kind == kind
+    answers = ut.train_population(learner, train, PAIRS, seen, crew=Serial())
     assert (answers.shape, answers.dtype) == ((4, len(seen), 3), np.float32)
     expected = alone(learner, train, PAIRS, seen)
     assert np.abs(answers - expected).max() <= (0 if kind == "alone" else 1e-4)
@@ -81,7 +81,7 @@ def test_answers_are_those_of_models_trained_alone(kind, data):
 
 def test_processes_give_what_the_loop_gives(data, tmp_path):
     train, seen = data
-    packed = ut.populate(CONV, train, PAIRS, seen, together="packed", store=tmp_path / "store")
+    packed = ut.train_population(CONV, train, PAIRS, seen, together="packed", store=tmp_path / "store")
     assert np.array_equal(packed, alone(CONV, train, PAIRS, seen))
     assert list((tmp_path / "store" / "tmp").iterdir()) == []
 
@@ -89,17 +89,17 @@ def test_processes_give_what_the_loop_gives(data, tmp_path):
 @pytest.mark.parametrize("learner", [MLP, CONV], ids=["stacked", "alone"])
 def test_the_order_of_pairs_and_of_rows_does_not_matter(learner, data, tmp_path):
     train, seen = data
-    first = ut.populate(learner, train, PAIRS, seen, crew=Here(), store=tmp_path)
+    first = ut.train_population(learner, train, PAIRS, seen, crew=Serial(), store=tmp_path)
     turned = [(list(rows)[::-1], seed) for rows, seed in PAIRS[::-1]]
-    again = ut.populate(learner, train, turned, seen, crew=Here())
+    again = ut.train_population(learner, train, turned, seen, crew=Serial())
     assert np.allclose(first, again[::-1], atol=1e-5)
-    assert np.array_equal(ut.populate(learner, train, turned, seen, crew=Here(), store=tmp_path), first[::-1])
+    assert np.array_equal(ut.train_population(learner, train, turned, seen, crew=Serial(), store=tmp_path), first[::-1])
 
 
 def test_equal_pairs_get_equal_answers_and_one_example_makes_a_difference(data):
     train, seen = data
     pairs = [(range(30), 4), (range(30), 4), (range(1, 31), 4), (range(30), 5)]
-    answers = ut.populate(MLP, train, pairs, seen)
+    answers = ut.train_population(MLP, train, pairs, seen)
     assert np.array_equal(answers[0], answers[1])
     assert np.abs(answers[0] - answers[2]).max() > 1e-4
     assert np.abs(answers[0] - answers[3]).max() > 1e-2
@@ -112,19 +112,19 @@ def test_a_planted_label_is_learned_only_by_models_that_saw_it(data):
     wrong = int(train.y[0] + 1) % 3
     y = torch.cat([train.y, torch.full((20,), wrong)])
     more = Examples(x, y, np.arange(len(y)), 3)
-    learner = Train(model=Mlp(width=8), steps=Steps(lr=0.05, epochs=20, batch=16))
-    answers = ut.populate(learner, more, [(range(68), 0), (range(1, 48), 0)], take(train, np.arange(1)))
+    learner = Train(model=MLP(width=8), steps=Steps(lr=0.05, epochs=20, batch=16))
+    answers = ut.train_population(learner, more, [(range(68), 0), (range(1, 48), 0)], take(train, np.arange(1)))
     assert answers.argmax(2).flatten().tolist() == [wrong, int(train.y[0])]
 
 
 def test_finished_pairs_are_not_trained_again(data, tmp_path, trained):
     train, seen = data
-    first = ut.populate(MLP, train, PAIRS[:2], seen, store=tmp_path)
+    first = ut.train_population(MLP, train, PAIRS[:2], seen, store=tmp_path)
     assert isinstance(first, np.memmap)
-    whole = ut.populate(MLP, train, PAIRS, seen, store=tmp_path)
+    whole = ut.train_population(MLP, train, PAIRS, seen, store=tmp_path)
     assert [m.seed for m in trained] == [0, 1, 2, 3]
     assert np.array_equal(whole[:2], first)
-    ut.populate(MLP, train, PAIRS[::-1], seen, store=Store(tmp_path))
+    ut.train_population(MLP, train, PAIRS[::-1], seen, store=Store(tmp_path))
     assert len(trained) == 4
 
 
@@ -140,9 +140,9 @@ def test_a_run_that_is_stopped_goes_on_where_it_was(data, tmp_path, monkeypatch,
     with monkeypatch.context() as patch:
         patch.setattr(works, "do", stopping)
         with pytest.raises(KeyboardInterrupt):
-            ut.populate(CONV, train, PAIRS, seen, store=tmp_path, together="loop")
+            ut.train_population(CONV, train, PAIRS, seen, store=tmp_path, together="loop")
     assert list((tmp_path / "tmp").iterdir()) == []
-    answers = ut.populate(CONV, train, PAIRS, seen, store=tmp_path, together="loop")
+    answers = ut.train_population(CONV, train, PAIRS, seen, store=tmp_path, together="loop")
     assert [m.seed for m in trained] == [0, 1, 2, 3]
     assert np.array_equal(answers, alone(CONV, train, PAIRS, seen))
 
@@ -151,22 +151,22 @@ def test_other_data_seeds_learners_and_questions_have_other_entries(data, tmp_pa
     train, seen = data
     changed = replace(train, y=train.y.clone())
     changed.y[3] = (changed.y[3] + 1) % 3
-    ut.populate(MLP, train, [(range(30), 0)], seen, store=tmp_path)
+    ut.train_population(MLP, train, [(range(30), 0)], seen, store=tmp_path)
     for other in (
         (MLP, changed, [(range(30), 0)], seen),
         (MLP, train, [(range(31), 0)], seen),
         (MLP, train, [(range(30), 1)], seen),
         (MLP, train, [(range(30), 0)], train),
-        (Train(model=Mlp(width=7), steps=STEPS), train, [(range(30), 0)], seen),
+        (Train(model=MLP(width=7), steps=STEPS), train, [(range(30), 0)], seen),
     ):
-        ut.populate(*other, store=tmp_path)
+        ut.train_population(*other, store=tmp_path)
     assert len(trained) == 6
-    ut.populate(MLP, train, [(range(30), 0)], seen, store=tmp_path, together="loop")
+    ut.train_population(MLP, train, [(range(30), 0)], seen, store=tmp_path, together="loop")
     assert len(trained) == 7
     # What lies outside the subset has no part in it.
     changed.y[3] = train.y[3]
     changed.y[40] = (changed.y[40] + 1) % 3
-    ut.populate(MLP, changed, [(range(30), 0)], seen, store=tmp_path)
+    ut.train_population(MLP, changed, [(range(30), 0)], seen, store=tmp_path)
     assert len(trained) == 7
 
 
@@ -174,16 +174,16 @@ def test_other_data_seeds_learners_and_questions_have_other_entries(data, tmp_pa
 def test_a_model_that_was_kept_comes_back(kind, data, tmp_path):
     train, seen = data
     learner = EASY[kind]
-    ut.populate(learner, train, PAIRS, seen, store=tmp_path, crew=Here())
+    ut.train_population(learner, train, PAIRS, seen, store=tmp_path, crew=Serial())
     with pytest.raises(BadInput, match="holds no model of this pair"):
-        ut.revive(learner, train, PAIRS[1], seen, store=tmp_path, crew=Here())
-    answers = ut.populate(learner, train, PAIRS, seen, store=tmp_path, crew=Here(), keep_models=True)
+        ut.load_model(learner, train, PAIRS[1], seen, store=tmp_path, crew=Serial())
+    answers = ut.train_population(learner, train, PAIRS, seen, store=tmp_path, crew=Serial(), keep_models=True)
     for pair, expected in zip(PAIRS, answers, strict=True):
-        model = ut.revive(learner, train, pair, seen, store=tmp_path, crew=Here())
+        model = ut.load_model(learner, train, pair, seen, store=tmp_path, crew=Serial())
         assert not model.training
         assert np.allclose(logits(model, seen, learner.task), expected, atol=1e-5)
     trained = learner(take(train, np.arange(10, 40)), 1).state_dict()
-    back = ut.revive(learner, train, PAIRS[1], seen, store=tmp_path, crew=Here()).state_dict()
+    back = ut.load_model(learner, train, PAIRS[1], seen, store=tmp_path, crew=Serial()).state_dict()
     assert all(torch.allclose(back[name], held, atol=1e-4) for name, held in trained.items())
 
 
@@ -209,12 +209,12 @@ def test_cores_are_never_oversubscribed(data, monkeypatch):
     assert decide(CONV, train, members[:1], "auto", None) == How("alone", 1, 1)
     assert decide(CONV, train, members, "loop", None) == How("alone", 4, 1)
     assert decide(MLP, train, members, "auto", None) == How("stacked", 4, 1)
-    assert decide(MLP, train, members, "auto", Here(2)) == How("stacked", 2, 1)
+    assert decide(MLP, train, members, "auto", Serial(2)) == How("stacked", 2, 1)
 
 
 def test_wide_models_are_not_stacked_unless_asked(data):
     train, members = data[0], [Member(np.arange(30), 0)]
-    wide = Train(model=Mlp(width=600, depth=2), steps=STEPS)
+    wide = Train(model=MLP(width=600, depth=2), steps=STEPS)
     assert decide(wide, train, members, "auto", None).kind == "alone"
     assert decide(wide, train, members, "stacked", None).kind == "stacked"
 
@@ -233,7 +233,7 @@ def test_the_model_that_went_wrong_is_named(together, data):
     wild = replace(train, x=train.x.clone())
     wild.x[40] = 1e38
     with pytest.raises(NotFinite, match=r"seed 8 on 21 examples"):
-        ut.populate(MLP, wild, [(range(20), 7), (range(20, 41), 8)], seen, together=together)
+        ut.train_population(MLP, wild, [(range(20), 7), (range(20, 41), 8)], seen, together=together)
 
 
 @pytest.mark.parametrize(
@@ -256,7 +256,7 @@ def test_the_model_that_went_wrong_is_named(together, data):
 )
 def test_a_wrong_pair_gets_one_line(pairs, told, data):
     with pytest.raises(BadInput, match=re.escape(told)) as caught:
-        ut.populate(MLP, data[0], pairs, data[1])
+        ut.train_population(MLP, data[0], pairs, data[1])
     assert "\n" not in str(caught.value)
 
 
@@ -276,22 +276,22 @@ class Odd(Learner):
 def test_other_mistakes_get_one_line(data, tmp_path):
     train, seen = data
     with pytest.raises(BadInput, match="is no learner"):
-        ut.populate(Mlp(), train, PAIRS, seen)
+        ut.train_population(MLP(), train, PAIRS, seen)
     with pytest.raises(BadInput, match="did you mean 'stacked'"):
-        ut.populate(MLP, train, PAIRS, seen, together="stack")
+        ut.train_population(MLP, train, PAIRS, seen, together="stack")
     with pytest.raises(BadInput, match="cannot be stacked: it holds Conv2d; nor can its heads: more than a last"):
-        ut.populate(CONV, train, PAIRS, seen, together="stacked")
+        ut.train_population(CONV, train, PAIRS, seen, together="stacked")
     with pytest.raises(BadInput, match="cannot be stacked: Odd trains in its own way"):
-        ut.populate(Odd(), train, PAIRS, seen, together="stacked")
+        ut.train_population(Odd(), train, PAIRS, seen, together="stacked")
     with pytest.raises(BadInput, match="keep_models needs a store"):
-        ut.populate(MLP, train, PAIRS, seen, keep_models=True)
+        ut.train_population(MLP, train, PAIRS, seen, keep_models=True)
     with pytest.raises(DataError, match="they have to be alike"):
-        ut.populate(MLP, train, PAIRS, (np.zeros((2, 5)), [0, 1]))
+        ut.train_population(MLP, train, PAIRS, (np.zeros((2, 5)), [0, 1]))
 
 
 def test_another_learner_is_trained_alone(data):
     train, seen = data
-    answers = ut.populate(Odd(), train, PAIRS[:1], seen)
+    answers = ut.train_population(Odd(), train, PAIRS[:1], seen)
     assert np.array_equal(answers[0], logits(MLP.init(train, 0), seen, MLP.task))
 
 

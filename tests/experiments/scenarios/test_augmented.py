@@ -9,11 +9,11 @@ import torch
 import untrain as ut
 from untrain.core.spec import canonical, parse
 from untrain.data.augmentations.base import Augment
-from untrain.data.augmentations.crop import Crop
-from untrain.data.augmentations.mirror import Mirror
+from untrain.data.augmentations.horizontalflip import HorizontalFlip
+from untrain.data.augmentations.randomcrop import RandomCrop
 from untrain.data.examples import take
 from untrain.experiments.jobs import Job, do, ingredients
-from untrain.experiments.scenarios.cifar10 import Cifar10
+from untrain.experiments.scenarios.cifar10 import CIFAR10
 from untrain.experiments.scenarios.digits import Digits
 from untrain.experiments.scene import open_scene
 from untrain.experiments.setting import Setting
@@ -21,7 +21,7 @@ from untrain.models.architectures.convnet import ConvNet
 from untrain.runtime.store import Store, key_of
 
 STEPS = ut.Steps(lr=0.05, epochs=2, batch=64)
-IMAGES = ("Cifar10", "Cifar100", "Digits", "FashionMnist", "ImageNet100", "Mnist", "Svhn")
+IMAGES = ("CIFAR10", "CIFAR100", "Digits", "FashionMNIST", "ImageNet100", "MNIST", "SVHN")
 
 
 class Counted(Augment):
@@ -52,8 +52,8 @@ def images():
 
 @pytest.mark.parametrize("name", IMAGES)
 def test_every_scenario_of_images_has_the_field_and_hands_it_to_its_learner(name):
-    made = parse(f"{name}(augment=(Crop(pad=2), Mirror()))")
-    assert made.learner().augment == (Crop(pad=2), Mirror())
+    made = parse(f"{name}(augment=(RandomCrop(pad=2), HorizontalFlip()))")
+    assert made.learner().augment == (RandomCrop(pad=2), HorizontalFlip())
     assert parse(repr(made)) == made
     assert parse(name).augment == parse(name).learner().augment
 
@@ -103,7 +103,7 @@ def test_localizers_see_images_as_they_are(counted, localizer):
 
 
 def test_the_seed_decides_what_is_learned(counted):
-    learner = Digits(model=ConvNet(width=2), steps=STEPS, augment=(Crop(pad=1), Mirror())).learner()
+    learner = Digits(model=ConvNet(width=2), steps=STEPS, augment=(RandomCrop(pad=1), HorizontalFlip())).learner()
     data = take(counted.data.train, np.arange(300))
     one, same, other = (learner(data, seed=seed) for seed in (0, 0, 1))
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), same.parameters(), strict=True))
@@ -112,7 +112,7 @@ def test_the_seed_decides_what_is_learned(counted):
 
 def test_keys_of_models_depend_on_it():
     keys = set()
-    for augment in ((), (Mirror(),), (Crop(pad=1),), (Crop(pad=1), Mirror())):
+    for augment in ((), (HorizontalFlip(),), (RandomCrop(pad=1),), (RandomCrop(pad=1), HorizontalFlip())):
         scene = open_scene(Digits(model=ConvNet(width=2), steps=STEPS, augment=augment), Setting())
         keys |= {key_of(ingredients(scene, Job(kind, 0), 0, Setting())) for kind in ("original", "oracle")}
         keys.add(key_of(ingredients(scene, Job("unlearned", 0, parse("Finetune")), 0, Setting())))
@@ -120,5 +120,5 @@ def test_keys_of_models_depend_on_it():
 
 
 def test_it_is_spelled_as_the_docs_say():
-    assert Cifar10(augment=(Crop(), Mirror())) == parse("Cifar10(augment=(Crop(), Mirror()))")
-    assert repr(Cifar10(augment=(Crop(), Mirror()))) == "Cifar10(augment=(Crop(), Mirror()))"
+    assert CIFAR10(augment=(RandomCrop(), HorizontalFlip())) == parse("CIFAR10(augment=(RandomCrop(), HorizontalFlip()))")
+    assert repr(CIFAR10(augment=(RandomCrop(), HorizontalFlip()))) == "CIFAR10(augment=(RandomCrop(), HorizontalFlip()))"

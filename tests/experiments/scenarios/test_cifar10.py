@@ -1,4 +1,4 @@
-"""Cifar10, as far as it differs from other published images."""
+"""CIFAR10, as far as it differs from other published images."""
 
 import numpy as np
 import pytest
@@ -6,11 +6,11 @@ from datasets import ClassLabel, Image
 
 from untrain.core.spec import parse
 from untrain.data.requests.resolve import request
-from untrain.experiments.scenarios.cifar10 import Cifar10
+from untrain.experiments.scenarios.cifar10 import CIFAR10
 
 
 def test_real_images_load_in_balanced_parts(shared):
-    data = Cifar10(path=shared("cifar10"), size=200).load()
+    data = CIFAR10(path=shared("cifar10"), size=200).load()
     assert [tuple(part.x.shape) for part in (data.train, data.valid, data.test)] == [
         (200, 3, 32, 32),
         (20, 3, 32, 32),
@@ -21,7 +21,7 @@ def test_real_images_load_in_balanced_parts(shared):
 
 @pytest.mark.slow
 def test_all_real_images_load_and_are_those_that_were_published(shared):
-    data = Cifar10(path=shared("cifar10"), request=parse("Random(fraction=0.1, classes=(2, 5))")).load()
+    data = CIFAR10(path=shared("cifar10"), request=parse("Random(fraction=0.1, classes=(2, 5))")).load()
     assert [len(part) for part in (data.train, data.valid, data.test)] == [45_000, 5_000, 10_000]
     whole = np.full(50_000, -1)
     for part in (data.train, data.valid):
@@ -47,7 +47,7 @@ def test_real_labels_are_those_that_were_published(shared):
 def test_dels_forget_set_of_two_classes_is_a_tenth_of_the_training_set(tmp_path, lay, squares):
     for part in ("train", "test"):
         lay(tmp_path, part, squares(200, side=8), {"label": [i % 10 for i in range(200)]})
-    made = parse(f"Cifar10(path={str(tmp_path)!r}, request=Random(fraction=0.1, classes=(2, 5)))")
+    made = parse(f"CIFAR10(path={str(tmp_path)!r}, request=Random(fraction=0.1, classes=(2, 5)))")
     train = made.load().train
     rows = np.array(request(train, made.asked()).rows)
     assert len(rows) == 18
@@ -58,12 +58,12 @@ def test_the_hub_is_asked_for_both_parts_and_its_column_img_is_found(hub, square
     asked, answer = hub
     for split, n in (("train", 50), ("test", 20)):
         answer(split, squares(n), {"label": [i % 10 for i in range(n)]}, img=Image(), label=ClassLabel(num_classes=10))
-    data = Cifar10().load()
+    data = CIFAR10().load()
     assert asked == [("uoft-cs/cifar10", None, {"split": split}) for split in ("train", "test")]
     assert data.train.x[:, 0, 0, 0].tolist() == data.train.ids.tolist()
 
 
 def test_its_spelling_reads_back_and_its_learner_has_its_network():
-    made = parse("Cifar10(path='somewhere', size=100)")
+    made = parse("CIFAR10(path='somewhere', size=100)")
     assert parse(repr(made)) == made
     assert repr(made.learner().model) == "ResNet()"

@@ -1,11 +1,11 @@
-"""FashionMnist, as far as it differs from other published images."""
+"""FashionMNIST, as far as it differs from other published images."""
 
 from pathlib import Path
 
 import pytest
 
 from untrain.core.spec import parse
-from untrain.experiments.scenarios.fashionmnist import FashionMnist
+from untrain.experiments.scenarios.fashionmnist import FashionMNIST
 
 FOLDER = Path(__file__).parents[3] / ".." / "shared" / "data" / "fashion_mnist"
 
@@ -13,7 +13,7 @@ FOLDER = Path(__file__).parents[3] / ".." / "shared" / "data" / "fashion_mnist"
 def test_real_images_load_in_balanced_parts():
     if not FOLDER.is_dir():
         pytest.skip(f"{FOLDER} is not on this machine")
-    data = FashionMnist(path=str(FOLDER), size=200).load()
+    data = FashionMNIST(path=str(FOLDER), size=200).load()
     assert [tuple(part.x.shape) for part in (data.train, data.valid, data.test)] == [
         (200, 1, 28, 28),
         (20, 1, 28, 28),
@@ -23,6 +23,6 @@ def test_real_images_load_in_balanced_parts():
 
 
 def test_its_spelling_reads_back_and_its_learner_has_its_network():
-    made = parse("FashionMnist(path='somewhere', size=100)")
+    made = parse("FashionMNIST(path='somewhere', size=100)")
     assert parse(repr(made)) == made
     assert repr(made.learner().model) == "ConvNet()"

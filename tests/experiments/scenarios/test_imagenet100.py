@@ -10,8 +10,8 @@ from PIL import Image
 import untrain as ut
 from untrain.core.errors import DataError
 from untrain.core.spec import parse
-from untrain.data.augmentations.mirror import Mirror
-from untrain.data.augmentations.resizedcrop import ResizedCrop
+from untrain.data.augmentations.horizontalflip import HorizontalFlip
+from untrain.data.augmentations.randomresizedcrop import RandomResizedCrop
 from untrain.data.on_disk import OnDisk
 from untrain.experiments.jobs import Job, do, ingredients
 from untrain.experiments.scenarios.imagenet100 import CROP, MEAN, SIDE, STD, ImageNet100
@@ -182,7 +182,7 @@ def test_augmentation_is_part_of_the_key(spelled):
 
 
 def test_a_model_that_normalises_itself_gets_the_middle_as_it_is(spelled):
-    own = "model=Prepared(model=ConvNet(width=2), mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))"
+    own = "model=Preprocessed(model=ConvNet(width=2), mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))"
     scenario = parse(spelled.replace("model=ConvNet(width=2)", own))
     x = scenario.load().train.x[:4].float() / 255
     net = scenario.learner().init(scenario.load().train, 0).eval()
@@ -199,7 +199,7 @@ def test_its_defaults_are_dels():
     assert learner.model.model == ResNet(depth=50)
     assert learner.model.crop == 128
     assert learner.steps == Steps(lr=0.1, epochs=100)
-    assert learner.augment == (ResizedCrop(size=128), Mirror())
+    assert learner.augment == (RandomResizedCrop(size=128), HorizontalFlip())
     assert repr(ImageNet100()) == "ImageNet100()"
     assert parse("ImageNet100(augment=())").augment == ()
     assert sum(p.numel() for p in learner.model.build((3, 160, 160), 100).parameters()) == 23_712_932

@@ -1,11 +1,11 @@
-"""Mnist, as far as it differs from other published images."""
+"""MNIST, as far as it differs from other published images."""
 
 from pathlib import Path
 
 import pytest
 
 from untrain.core.spec import parse
-from untrain.experiments.scenarios.mnist import Mnist
+from untrain.experiments.scenarios.mnist import MNIST
 
 FOLDER = Path(__file__).parents[3] / ".." / "shared" / "data" / "mnist"
 
@@ -13,7 +13,7 @@ FOLDER = Path(__file__).parents[3] / ".." / "shared" / "data" / "mnist"
 def test_real_images_load_in_balanced_parts():
     if not FOLDER.is_dir():
         pytest.skip(f"{FOLDER} is not on this machine")
-    data = Mnist(path=str(FOLDER), size=200).load()
+    data = MNIST(path=str(FOLDER), size=200).load()
     assert [tuple(part.x.shape) for part in (data.train, data.valid, data.test)] == [
         (200, 1, 28, 28),
         (20, 1, 28, 28),
@@ -23,6 +23,6 @@ def test_real_images_load_in_balanced_parts():
 
 
 def test_its_spelling_reads_back_and_its_learner_has_its_network():
-    made = parse("Mnist(path='somewhere', size=100)")
+    made = parse("MNIST(path='somewhere', size=100)")
     assert parse(repr(made)) == made
     assert repr(made.learner().model) == "ConvNet()"

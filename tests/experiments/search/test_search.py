@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 import untrain as ut
 from untrain.commands.cli import app
 from untrain.core.errors import BadInput, MissingExtra, NotFinite, RunFailed
-from untrain.core.search_space import Over
+from untrain.core.search_space import SearchHint
 from untrain.data.splits import Data
 from untrain.experiments.search import objectives, study
 from untrain.experiments.search import trials as tries
@@ -45,7 +45,7 @@ class Dial(Unlearner):
     """
 
     turn: Annotated[float, Field(ge=0, le=1)] = 0.1
-    fuse: Annotated[float, Field(ge=0, le=1), Over(0.99, 1.0)] = 1.0
+    fuse: Annotated[float, Field(ge=0, le=1), SearchHint(0.99, 1.0)] = 1.0
     mode: bool = False
 
     def unlearn(self, model, problem):
@@ -66,7 +66,7 @@ def scenario():
     draw = torch.Generator().manual_seed(0)
     x = torch.randn(600, 4, generator=draw)
     y = (x[:, 0] > 0).long()
-    return ut.Own(train=(x, y), test=(x[:20] + 0.1, y[:20]), model=net, steps=ut.Steps(lr=0.5, epochs=4))
+    return ut.Custom(train=(x, y), test=(x[:20] + 0.1, y[:20]), model=net, steps=ut.Steps(lr=0.5, epochs=4))
 
 
 def found(scenario, store, method=None, **more):
@@ -94,13 +94,13 @@ class Sealed:
 @pytest.fixture
 def watched(monkeypatch):
     """Whose data are opened, and how many examples learners were given."""
-    sizes, load, learn = [], ut.Own.load, Train.learn
+    sizes, load, learn = [], ut.Custom.load, Train.learn
 
     def sealed(self):
         whole = load(self)
         return Data(whole.train, whole.valid, Sealed())
 
-    monkeypatch.setattr(ut.Own, "load", sealed)
+    monkeypatch.setattr(ut.Custom, "load", sealed)
     monkeypatch.setattr(Train, "learn", lambda self, examples, seed: sizes.append(len(examples)) or learn(self, examples, seed))
     return sizes
 

@@ -11,7 +11,7 @@ from untrain.core import discovery
 from untrain.core.describe import fields
 from untrain.core.errors import SpecError
 from untrain.core.fields import Keep
-from untrain.core.search_space import Choices, Over, Range
+from untrain.core.search_space import Choices, Range, SearchHint
 from untrain.core.spec import parse
 from untrain.experiments.search.space import drawn_of, knobs, space, start_of, value_of, with_values
 from untrain.unlearners.base import Unlearner
@@ -82,7 +82,7 @@ def test_a_step_size_is_searched_by_factors_and_told_by_three_digits():
         ("epochs=10%..50%", {"steps.epochs": Range(10, 50, log=True, whole=True, unit="%")}),
         ("epochs=1..5", {"steps.epochs": Range(1, 5, log=True, whole=True)}),
         ("epochs=30%,4", {"steps.epochs": Choices(("30%", 4))}),
-        ("optimizer=Sgd(decay=0.1, momentum=0.5),Adam", {"steps.optimizer": Choices((ut.Sgd(0.5, 0.1), ut.Adam()))}),
+        ("optimizer=SGD(decay=0.1, momentum=0.5),Adam", {"steps.optimizer": Choices((ut.SGD(0.5, 0.1), ut.AdamW()))}),
         ("nesterov", {"steps.optimizer.nesterov": Choices((False, True))}),
     ],
 )  # fmt: skip
@@ -105,7 +105,7 @@ def test_fields_ranges_and_choices_can_be_named(over, chosen):
         ("DEL", ["batch=1.5..3"], "whole numbers"),
         ("DEL", ["steps"], "name one of its fields"),
         ("DEL", ["keep", "keep=0.1..1"], "twice"),
-        ("DEL", ["momentum", "steps.optimizer=Sgd,Adam"], "go against each other"),
+        ("DEL", ["momentum", "steps.optimizer=SGD,Adam"], "go against each other"),
         ("RandomLabel", ["draw=stepp,once"], "draw='stepp': should be 'step' or 'once'"),
         ("Nothing", [], "no field that is searched by itself"),
         ("ResetFinetune @ RandomMask", ["localizer.like=3,4"], "like=3"),
@@ -168,7 +168,7 @@ def test_bounds_that_somebody_narrows_go_before_the_hint_of_the_type():
 def test_a_number_of_a_method_that_is_marked_so_is_searched_where_it_is_named_and_nowhere_else():
     class Costly(Unlearner):
         weight: Annotated[float, Field(ge=0)] = 2.0
-        samples: Annotated[int, Field(ge=1), Over(10, 1000, log=True, asked=True)] = 100
+        samples: Annotated[int, Field(ge=1), SearchHint(10, 1000, log=True, asked=True)] = 100
 
         def unlearn(self, model, problem):
             return model

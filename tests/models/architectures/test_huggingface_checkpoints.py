@@ -169,7 +169,7 @@ def test_a_stores_key_follows_weights_and_settings_and_not_the_path_alone(huggin
 def test_it_runs_on_the_command_line(hugging, folder, tmp_path):
     model = f"HuggingFace(checkpoint='{folder}', config={{'hidden_dropout_prob': 0.0}})"
     words = [
-        "run", f"Digits(model={model}, steps=Steps(lr=0.01, epochs=1, optimizer=Adam()))", "DEL(steps=Steps(epochs=1))", "Retrain",
+        "run", f"Digits(model={model}, steps=Steps(lr=0.01, epochs=1, optimizer=AdamW()))", "DEL(steps=Steps(epochs=1))", "Retrain",
         "--seeds", "1", "--oracles", "2", "--store", str(tmp_path / "store"), "--workers", "1", "--json",
     ]  # fmt: skip
     done = CliRunner().invoke(app.app, words)

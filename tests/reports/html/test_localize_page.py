@@ -67,7 +67,7 @@ def test_every_layer_and_pair_is_in_a_table_too(read):
 
 def test_what_data_say_is_shown_as_it_is(located):
     document = copy.deepcopy(located)
-    document["scenario"] = "Own(train='</script><img src=x onerror=alert(1)>')"
+    document["scenario"] = "Custom(train='</script><img src=x onerror=alert(1)>')"
     document["results"][0]["notes"] = ["<b>note</b>"]
     page = localized(document, "untrain </title><script>")
     assert "<img src=x" not in page

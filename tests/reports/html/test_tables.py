@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from untrain.evaluation.base import About
+from untrain.evaluation.base import ScoreInfo
 from untrain.evaluation.glossary import abouts, evaluators
 from untrain.reports.html import tables
 
@@ -102,7 +102,7 @@ def test_a_remark_is_told_once_with_its_scores_and_methods(plain_about):
 
 
 def test_what_the_band_says_is_no_remark_where_there_is_a_verdict():
-    glossary = {"a": About("share", "fraction", "0", "none", below="over-forgets")}
+    glossary = {"a": ScoreInfo("share", "fraction", "0", "none", below="over-forgets")}
     rows = [{"method": "DEL()", "scores": {"a": score(0.1, "over-forgets", verdict=verdict("indistinguishable"))}}]
     assert tables.notes({"results": rows}, glossary) == []
     rows[0]["scores"]["a"]["verdict"] = None

@@ -21,7 +21,7 @@ from untrain.experiments.scheduler import conduct
 from untrain.experiments.setting import Setting
 from untrain.runtime.executors import processes
 from untrain.runtime.executors.base import each
-from untrain.runtime.executors.local import Here
+from untrain.runtime.executors.local import Serial
 from untrain.runtime.executors.processes import Processes, begin
 from untrain.runtime.store import Store
 
@@ -37,7 +37,7 @@ def rows(entry, store):
 
 
 def test_here_works_in_order_with_its_own_threads_and_errors(labours):
-    crew = Here(threads=2)
+    crew = Serial(threads=2)
     assert dict(each(crew, labours.square, {"a": (2,), "b": (3,)})) == {"a": 4, "b": 9}
     crew.submit("count", labours.threads)
     assert crew.finished() == ("count", (2, os.getpid()))
@@ -71,7 +71,7 @@ def test_processes_give_results_and_the_work_s_own_errors_with_where_they_arose(
 def test_a_killed_worker_costs_its_task_alone(labours, log):
     told = []
     with closing(Processes(2)) as crew:
-        crew.tell = told.append
+        crew.on_progress = told.append
         crew.submit("long", labours.slow_square, 5, log, "long", 2.0)
         crew.submit("mortal", labours.mortal, 3, log, "mortal", 2)
         for i in range(4):

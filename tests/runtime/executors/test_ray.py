@@ -87,7 +87,7 @@ def test_tasks_give_results_and_their_own_errors_with_threads_of_their_own(crew,
 
 def test_a_killed_worker_costs_its_task_alone(crew, labours, log, capfd):
     told = []
-    crew.tell = told.append
+    crew.on_progress = told.append
     crew.submit("long", labours.slow_square, 5, log, "long", 1.0)
     crew.submit("mortal", labours.mortal, 3, log, "mortal", 2)
     assert dict(crew.finished() for _ in range(2)) == {"long": 25, "mortal": 9}

@@ -31,7 +31,7 @@ def test_jobs_give_results_and_their_own_errors_and_leave_nothing(labours, tmp_p
 def test_a_killed_job_is_queued_again_alone(labours, log, tmp_path):
     told = []
     with closing(SlurmCrew(tmp_path / "jobs", workers=2, cluster="local")) as crew:
-        crew.tell = told.append
+        crew.on_progress = told.append
         crew.submit("fine", labours.square, 5, log, "fine")
         crew.submit("mortal", labours.mortal, 3, log, "mortal", 1)
         assert dict(crew.finished() for _ in range(2)) == {"fine": 25, "mortal": 9}
@@ -54,11 +54,11 @@ def test_a_task_that_takes_too_long_counts_as_died_and_closing_ends_jobs(labours
     told = []
     with closing(SlurmCrew(tmp_path / "jobs", cluster="local", minutes=0.2)) as crew:
 
-        def tell(note):
+        def on_progress(note):
             told.append(note)
             crew.minutes = 10.0
 
-        crew.tell = tell
+        crew.on_progress = on_progress
         crew.submit("endless", labours.slow_square, 1, log, "endless", 1000)
         crew.submit("short", labours.square, 3)
         assert crew.finished() == ("short", 9)

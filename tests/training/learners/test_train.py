@@ -8,13 +8,13 @@ import torch
 from torch import nn
 
 from untrain.core.errors import ModelError, SpecError
-from untrain.data.augmentations.resizedcrop import ResizedCrop
+from untrain.data.augmentations.randomresizedcrop import RandomResizedCrop
 from untrain.data.examples import Examples
 from untrain.data.readers.convert import examples
 from untrain.models.architectures.convnet import ConvNet
-from untrain.models.architectures.prepared import Prepared
+from untrain.models.architectures.preprocessed import Preprocessed
 from untrain.training.learners.train import Train
-from untrain.training.steps import Constant, Sgd, Steps
+from untrain.training.steps import SGD, Constant, Steps
 from untrain.training.toy import small
 
 STEPS = Steps(lr=0.05, epochs=2, batch=16)
@@ -68,14 +68,14 @@ def test_a_model_that_does_not_fit_the_examples_is_refused_before_training(data)
     [
         (ConvNet(width=2), 4, r"reach the model as \(1, 4, 4\) .* asked about as \(1, 8, 8\): .*crop=4\)"),
         (ConvNet(width=2), 8, ""),
-        (Prepared(model=ConvNet(width=2), crop=4), 4, ""),
-        (Prepared(model=ConvNet(width=2), crop=4), 6, ""),
-        (Prepared(model=ConvNet(width=2), crop=6), 4, r"as \(1, 4, 4\) .* as \(1, 6, 6\)"),
+        (Preprocessed(model=ConvNet(width=2), crop=4), 4, ""),
+        (Preprocessed(model=ConvNet(width=2), crop=4), 6, ""),
+        (Preprocessed(model=ConvNet(width=2), crop=6), 4, r"as \(1, 4, 4\) .* as \(1, 6, 6\)"),
     ],
 )
 def test_a_model_is_trained_at_the_size_at_which_it_is_asked(model, side, told):
     x = np.random.default_rng(0).random((12, 1, 8, 8))
-    learner = Train(model=model, steps=Steps(lr=0.1, epochs=1, batch=6), augment=(ResizedCrop(size=side),))
+    learner = Train(model=model, steps=Steps(lr=0.1, epochs=1, batch=6), augment=(RandomResizedCrop(size=side),))
     with pytest.raises(ModelError, match=told) if told else nullcontext():
         learner(examples(x, np.arange(12) % 3), 0)
 
@@ -119,5 +119,5 @@ def test_one_step_from_zero_is_the_mean_gradient():
 
     y = torch.tensor([0, 0, 0, 1])
     data = Examples(torch.zeros(4, 1), y, np.arange(4), 2)
-    steps = Steps(lr=0.4, epochs=1, optimizer=Sgd(momentum=0), schedule=Constant())
+    steps = Steps(lr=0.4, epochs=1, optimizer=SGD(momentum=0), schedule=Constant())
     assert Train(model=zero, steps=steps)(data).bias.tolist() == pytest.approx([0.1, -0.1])

@@ -12,13 +12,13 @@ from untrain.core.errors import NotFinite
 from untrain.core.metering import metered
 from untrain.data.examples import Examples, take
 from untrain.models.architectures.convnet import ConvNet
-from untrain.models.architectures.mlp import Mlp
+from untrain.models.architectures.mlp import MLP
 from untrain.models.inference import logits
 from untrain.training import descend, linear_probe
 from untrain.training.learners.train import Train
 from untrain.training.stacked import eligibility
 from untrain.training.stacked.stack import Member, Stack, groups, train_together
-from untrain.training.steps import Adam, Constant, Sgd, Steps
+from untrain.training.steps import SGD, AdamW, Constant, Steps
 
 CLASSES, SIZE = 3, 8
 STEPS = Steps(lr=0.05, epochs=3, batch=16)
@@ -56,10 +56,10 @@ class Own(nn.Module):
 
 
 NETS = {
-    "linear": lambda: Mlp(depth=0).build((SIZE,), CLASSES),
-    "deep": lambda: Mlp(width=10, depth=2).build((SIZE,), CLASSES),
-    "batch norm": lambda: Mlp(width=10, depth=2, norm="batch").build((SIZE,), CLASSES),
-    "layer norm": lambda: Mlp(width=10, norm="layer").build((SIZE,), CLASSES),
+    "linear": lambda: MLP(depth=0).build((SIZE,), CLASSES),
+    "deep": lambda: MLP(width=10, depth=2).build((SIZE,), CLASSES),
+    "batch norm": lambda: MLP(width=10, depth=2, norm="batch").build((SIZE,), CLASSES),
+    "layer norm": lambda: MLP(width=10, norm="layer").build((SIZE,), CLASSES),
     "dropout": dropping,
     "own": Own,
 }
@@ -88,7 +88,7 @@ def furthest(learner, train, members, stack):
 
 
 @pytest.mark.parametrize("net", NETS)
-@pytest.mark.parametrize("optimizer", [Sgd(decay=0.01), Adam(decay=0.01)], ids=["sgd", "adam"])
+@pytest.mark.parametrize("optimizer", [SGD(decay=0.01), AdamW(decay=0.01)], ids=["sgd", "adam"])
 def test_in_double_precision_stacked_models_are_those_of_the_loop(net, optimizer):
     train = data(kind=torch.float64)
     learner = Train(model=double(NETS[net]), steps=replace_steps(optimizer=optimizer))
@@ -111,7 +111,7 @@ def test_subsets_of_different_sizes_go_together_when_they_take_as_many_steps(net
 
 def test_within_a_thousandth_of_the_loop_after_300_steps():
     train = data(200)
-    learner = Train(model=Mlp(width=16), steps=Steps(lr=0.02, epochs=60, batch=20))
+    learner = Train(model=MLP(width=16), steps=Steps(lr=0.02, epochs=60, batch=20))
     members = drawn([100] * 6, 200)
     stack = trained(learner, train, members)
     answers = stack.answers(train, learner.task)
@@ -122,7 +122,7 @@ def test_within_a_thousandth_of_the_loop_after_300_steps():
 def test_final_accuracies_have_the_distribution_of_the_loop():
     # Other seeds than those of the loop: the same seeds would give the same models, and the test would say nothing.
     train, test = data(90, 2.0), data(200, 2.0, seed=1)
-    learner = Train(model=Mlp(width=8), steps=Steps(lr=0.05, epochs=4, batch=15))
+    learner = Train(model=MLP(width=8), steps=Steps(lr=0.05, epochs=4, batch=15))
     rng = np.random.default_rng(5)
     members = [Member(np.sort(rng.choice(90, 45, replace=False)), seed) for seed in range(120)]
     y = test.y.numpy()
@@ -135,7 +135,7 @@ def test_final_accuracies_have_the_distribution_of_the_loop():
 def test_linear_models_come_to_where_their_own_objective_is_flat():
     # With weight decay the objective has one minimum, where mean residual times input cancels decay times weight.
     train = data(60, 2.0, torch.float64)
-    steps = Steps(lr=0.5, epochs=600, batch=60, optimizer=Sgd(momentum=0.9, decay=0.05), schedule=Constant())
+    steps = Steps(lr=0.5, epochs=600, batch=60, optimizer=SGD(momentum=0.9, decay=0.05), schedule=Constant())
     learner = Train(model=double(NETS["linear"]), steps=steps)
     members = [Member(np.arange(60), 0), Member(np.arange(30), 1)]
     stack = trained(learner, train, members)
@@ -147,7 +147,7 @@ def test_linear_models_come_to_where_their_own_objective_is_flat():
 
 
 def test_one_example_more_makes_another_model_and_no_other_model_moves():
-    train, learner = data(), Train(model=Mlp(width=8), steps=STEPS)
+    train, learner = data(), Train(model=MLP(width=8), steps=STEPS)
     same = Member(np.arange(50), 1)
     first = trained(learner, train, [same, Member(np.arange(50), 1), Member(np.arange(1, 51), 1)]).answers(train, learner.task)
     assert np.array_equal(first[0], first[1])
@@ -155,7 +155,7 @@ def test_one_example_more_makes_another_model_and_no_other_model_moves():
 
 
 def test_seeds_draw_other_models():
-    train, learner = data(), Train(model=Mlp(width=8), steps=STEPS)
+    train, learner = data(), Train(model=MLP(width=8), steps=STEPS)
     answers = trained(learner, train, [Member(np.arange(50), 1), Member(np.arange(50), 2)]).answers(train, learner.task)
     assert np.abs(answers[0] - answers[1]).max() > 0.1
 
@@ -169,7 +169,7 @@ def test_members_are_grouped_by_steps_or_by_size():
 def test_the_model_that_went_wrong_is_named():
     train = data()
     train.x[119] = 1e38
-    learner = Train(model=Mlp(width=8), steps=STEPS)
+    learner = Train(model=MLP(width=8), steps=STEPS)
     members = [Member(np.arange(50), 7), Member(np.arange(70, 120), 8), Member(np.arange(50), 9)]
     with pytest.raises(NotFinite, match=r"1 of 3 models \(seed 8 on 50 examples\): the loss became"):
         trained(learner, train, members)
@@ -201,7 +201,7 @@ def test_frozen_leaves_stay():
 
 
 def test_each_model_counts_its_own_examples():
-    train, learner = data(), Train(model=Mlp(width=8), steps=STEPS)
+    train, learner = data(), Train(model=MLP(width=8), steps=STEPS)
     with metered() as meter:
         trained(learner, train, drawn([50, 50, 50]))
     assert (meter.forward, meter.backward) == (3 * 50 * 3, 3 * 50 * 3)
@@ -228,8 +228,8 @@ def test_when_memory_runs_out_examples_are_halved_and_not_models(monkeypatch):
     ("learner", "why"),
     [
         (Train(model=ConvNet(width=2)), "it holds Conv2d"),
-        (Train(model=Mlp(norm="batch"), steps=replace_steps(buffers="freeze")), "batch norm does not simply follow"),
-        (Train(model=Mlp(norm="batch"), steps=Steps(batch=1)), "batch norm does not simply follow"),
+        (Train(model=MLP(norm="batch"), steps=replace_steps(buffers="freeze")), "batch norm does not simply follow"),
+        (Train(model=MLP(norm="batch"), steps=Steps(batch=1)), "batch norm does not simply follow"),
         (Train(model=lambda: Drawing()), "vmap refuses it"),
         (Train(model=lambda: Remembering()), "its answers under vmap are others than alone"),
     ],
@@ -322,5 +322,5 @@ def test_nobody_but_the_loop_steps(monkeypatch):
     called = []
     real = descend.step_size
     monkeypatch.setattr(descend, "step_size", lambda *args: called.append(args) or real(*args))
-    trained(Train(model=Mlp(width=4), steps=STEPS), data(), drawn([50, 50]))
+    trained(Train(model=MLP(width=4), steps=STEPS), data(), drawn([50, 50]))
     assert len(called) == STEPS.epochs

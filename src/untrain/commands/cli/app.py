@@ -22,7 +22,7 @@ from untrain.commands.cli.audit import audit
 from untrain.commands.cli.localize import localize
 from untrain.commands.cli.memorize import memorize
 from untrain.commands.cli.options import Evaluators, Images, Json, Looks, Observe, On, PriceOnly, Seed, StoreAt, Workers
-from untrain.commands.cli.output import finish, home, listed, priced, searched, show_json, size, spoken, teller
+from untrain.commands.cli.output import finish, home, listed, priced, searched, show_json, size, spoken, tracker
 from untrain.core.errors import BadInput, MissingExtra, RunFailed
 
 app = typer.Typer(
@@ -69,7 +69,7 @@ def demo(
             as_json,
         )
         return
-    whole = demo_module.demo(home(store), out, seeds, oracles, seed, workers, images, spoken(), teller(), on)
+    whole = demo_module.demo(home(store), out, seeds, oracles, seed, workers, images, spoken(), tracker(), on)
     finish(whole, as_json)
 
 
@@ -104,7 +104,7 @@ def run(
         return
     folder = out or Path("untrain-run")
     document = run_module.run(
-        scenario, methods, home(store), folder, seeds, oracles, seed, device, threads, workers, images, spoken(), teller(),
+        scenario, methods, home(store), folder, seeds, oracles, seed, device, threads, workers, images, spoken(), tracker(),
         looks=looks, evaluators=evaluators or (), observe=observe or (), **how,
     )  # fmt: skip
     failed = sum(r["error"] is not None for r in document["results"])
@@ -153,7 +153,7 @@ def search(
     """Choose values for a method's fields on validation data, without test data and, unless asked for, without oracles."""
     document = search_module.search(
         scenario, method, home(store), out, trials, seeds, objective, over or (), seed, device, threads, workers, spoken(),
-        teller("trials"), precision,
+        tracker("trials"), precision,
     )  # fmt: skip
     searched(document, as_json, out)
 

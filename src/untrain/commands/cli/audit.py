@@ -10,7 +10,7 @@ import typer
 from untrain.commands import audit as auditing
 from untrain.commands import run
 from untrain.commands.cli.options import Evaluators, Images, Json, Looks, Observe, On, PriceOnly, Seed, StoreAt, Workers
-from untrain.commands.cli.output import finish, home, priced, spoken, teller
+from untrain.commands.cli.output import finish, home, priced, spoken, tracker
 
 _ARRAYS = "a .npy, .npz or .safetensors file, a folder of .npy files, or side=PATH joined by commas"
 _IDS = "as .csv, .txt or .npy, in the place of --sides."
@@ -32,7 +32,7 @@ def audit(
     test: Annotated[str | None, _file("Ids of those that no model saw.")] = None,
     model: Annotated[list[str] | None, _file("Checkpoint that forgot: .safetensors or a state dict; may be repeated.")] = None,
     oracle: Annotated[list[str] | None, _file("Checkpoint of a retrained model; may be repeated.")] = None,
-    scenario: Annotated[str | None, _file("Data, model and request of the checkpoints, such as 'Own(train=..., ...)'.")] = None,
+    scenario: Annotated[str | None, _file("Data, model and request of the checkpoints, such as 'Custom(train=..., ...)'.")] = None,
     easydub: Annotated[Path | None, _file("Folder of an EasyDUB data set, for its oracles and originals.")] = None,
     forget_set: Annotated[int | None, _file("Which of EasyDUB's forget sets.", "--forget-set")] = None,
     name: Annotated[str, _file("What the method is called in tables.")] = "given",
@@ -60,7 +60,8 @@ def audit(
     document = auditing.audit(
         unlearned, oracles, before, labels, sides, ids, forget, retain, test, model=model or (), oracle=oracle or (),
         scenario=scenario, easydub=easydub, forget_set=forget_set, name=name, store=home(store), out=out, seed=seed,
-        device=device, threads=threads, workers=workers, images=images, command=spoken(), tell=teller(), precision=precision,
+        device=device, threads=threads, workers=workers, images=images, command=spoken(), on_progress=tracker(),
+        precision=precision,
         compiled=compiled, on=on, looks=looks, evaluators=evaluators or (), observe=observe or (),
     )  # fmt: skip
     finish({"runs": [document], "failed": 0, "report": str(out / "report.html")}, as_json, document)

@@ -9,7 +9,7 @@ import typer
 
 from untrain.commands import localize as located
 from untrain.commands.cli.options import Json, Seed, StoreAt, Workers
-from untrain.commands.cli.output import home, located_at, spoken, teller
+from untrain.commands.cli.output import home, located_at, spoken, tracker
 
 
 def localize(
@@ -27,7 +27,7 @@ def localize(
 ) -> None:
     """Where memorization lives: masks by layer, their overlap, their stability across seeds and batches."""
     document = located.localize(
-        scenario, localizers, home(store), seeds, seed, device, threads, workers, teller("models and masks"), precision, out,
+        scenario, localizers, home(store), seeds, seed, device, threads, workers, tracker("models and masks"), precision, out,
         spoken(),
     )  # fmt: skip
     located_at(document, as_json)

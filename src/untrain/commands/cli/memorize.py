@@ -9,7 +9,7 @@ import typer
 
 from untrain.commands import memorize as memorizing
 from untrain.commands.cli.options import Json, On, PriceOnly, Seed, StoreAt, Workers
-from untrain.commands.cli.output import home, memorized, priced, teller
+from untrain.commands.cli.output import home, memorized, priced, tracker
 
 
 def memorize(
@@ -26,7 +26,7 @@ def memorize(
     as_json: Json = False,
 ) -> None:
     """How much each training example is memorized: scores by id, for Memorized(scores=...)."""
-    document = memorizing.memorize(scenario, out, models, seed, home(store), device, threads, workers, teller(), on, price)
+    document = memorizing.memorize(scenario, out, models, seed, home(store), device, threads, workers, tracker(), on, price)
     if price:
         priced(document, as_json)
     else:

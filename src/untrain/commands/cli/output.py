@@ -42,12 +42,12 @@ def listed(as_json: bool, described: Any, *roles: str) -> None:
         typer.echo(f"{place.name:16}{kind:14} {place.summary or place.source}")
 
 
-def teller(what: str = "models") -> Any:
+def tracker(what: str = "models") -> Any:
     """Progress on stderr: one line that renews itself on a terminal, a line now and then elsewhere."""
     live = sys.stderr.isatty()
     last = 0.0
 
-    def tell(at: Progress) -> None:
+    def on_progress(at: Progress) -> None:
         nonlocal last
         now = time.monotonic()
         if at.note is not None:
@@ -61,7 +61,7 @@ def teller(what: str = "models") -> Any:
         end = "\n" if not live or at.done == at.total else ""
         print(f"\r\x1b[2K{line[:100]}" if live else line, end=end, file=sys.stderr, flush=True)
 
-    return tell
+    return on_progress
 
 
 def home(store: Path | None) -> Path:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from untrain.core.atomic_write import beside
+from untrain.core.atomic_write import atomic_write
 from untrain.core.errors import DataError
 from untrain.data.examples import Examples
 from untrain.data.on_disk import OnDisk, opened
@@ -62,7 +62,7 @@ def _keep(index: Path, examples: Examples, images: str) -> None:
     held: dict[str, Any] = {COLUMN + name: column for name, column in examples.columns.items()}
     held |= {"images": images, "y": examples.y.numpy(), "ids": examples.ids, "classes": examples.classes}
     try:
-        with beside(index) as fresh:
+        with atomic_write(index) as fresh:
             np.savez(fresh, allow_pickle=False, **held)
     except OSError as error:
         raise DataError(f"cannot write to {index.parent}: {error.strerror}") from None

@@ -27,7 +27,7 @@ Pick = Callable[[Rows], Rows]
 
 
 @dataclass(frozen=True)
-class Published:
+class ImageSetSource:
     """Where a set is, and how it is written down there.
 
     Args:
@@ -48,7 +48,7 @@ class Published:
 
 
 @dataclass(frozen=True)
-class Taken:
+class Subset:
     """What is taken of a set, and from where.
 
     Args:
@@ -63,7 +63,7 @@ class Taken:
     on_disk: str = ""
 
 
-def published(source: Published, taken: Taken, noise: Noise | None = None) -> Data:
+def published(source: ImageSetSource, taken: Subset, noise: Noise | None = None) -> Data:
     """Train, valid and test; the id of an example is its row in the part that it is from.
 
     Args:
@@ -100,7 +100,7 @@ def _drawn(y: Rows, size: int) -> list[Rows]:
     return [np.sort(train), np.sort(valid)]
 
 
-def _read(source: Published, taken: Taken, part: str, pick: Pick) -> Examples:
+def _read(source: ImageSetSource, taken: Subset, part: str, pick: Pick) -> Examples:
     folder = Path(os.path.expanduser(taken.path))
     files = parquets(folder, part, *(["test"] if part == source.test else [])) if taken.path else []
 

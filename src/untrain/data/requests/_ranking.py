@@ -22,7 +22,7 @@ LEAST = 16  # within as many models each example is seen by eight, and not seen 
 
 
 @dataclass(frozen=True)
-class Ranking:
+class RequestRanking:
     """What is taken: which end, what share of the whole training set, of which classes, and the seed of lots."""
 
     most: bool
@@ -31,7 +31,7 @@ class Ranking:
     seed: int
 
 
-def ranked(train: Examples, by: Ranking, file: str, others: Others) -> Array:
+def ranked(train: Examples, by: RequestRanking, file: str, others: Others) -> Array:
     """Rows of the examples at one end of the ranking, ascending.
 
     Scores below 0 count as 0: no example is memorized less than not at all, and to rank by how far noise went below would

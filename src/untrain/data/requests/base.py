@@ -21,7 +21,7 @@ class Ensemble:
 
 
 @dataclass(frozen=True)
-class ForgetRequest:
+class ForgetSet:
     """What to forget: ``rows`` of the training data, the ``ids`` they bear and the fingerprint of both."""
 
     rows: tuple[int, ...]

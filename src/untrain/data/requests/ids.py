@@ -1,36 +1,31 @@
-"""Forget the examples that a file names."""
+"""Forget the examples that are named here and now."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from untrain.data.examples import Examples
-from untrain.data.readers.id_files import numbers, read
 from untrain.data.requests._rows_by_id import bearers
 from untrain.data.requests.base import Request
 
 
 class Ids(Request):
-    """All examples that bear an id listed in a file: .csv with one column, .txt with one id a line, or .npy.
+    """All examples that bear one of some ids.
 
     Args:
-        path: the file; the first line of a text file may be a heading.
+        ids: the ids, whole numbers or text as in the data.
 
-    Source: none; it is what a deletion request looks like.
+    Source: none; it is a deletion request short enough to be written down.
     """
 
-    path: str
+    ids: tuple[int | str, ...]
 
     def draw(self, train: Examples) -> np.ndarray[Any, Any]:
         """The rows; an id names every row that bears it.
 
         Raises:
-            RequestError: the file cannot be read, or an id is no id, is listed twice or is not in the training data.
+            RequestError: an id is listed twice or is not in the training data.
         """
-        file, integers = Path(self.path), train.ids.dtype.kind in "iu"
-        listed = read(file, integers)
-        wanted: list[Any] = numbers(file, listed, bool((train.ids >= 0).all())) if integers else listed
-        return bearers(train, wanted, str(file))
+        return bearers(train, self.ids, "the request")

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from untrain.core.fields import Keep
 from untrain.data.examples import Examples
-from untrain.data.requests._ranking import LEAST, Others, Ranking, ranked
+from untrain.data.requests._ranking import LEAST, Others, RequestRanking, ranked
 from untrain.data.requests.base import Ensemble, Request
 
 
@@ -42,7 +42,7 @@ class LeastMemorized(Request):
         Raises:
             RequestError: nobody knows the scores, or they are no scores; a class does not exist, or holds too few examples.
         """
-        return ranked(train, Ranking(False, self.fraction, self.classes, self.seed), self.scores, self.others)
+        return ranked(train, RequestRanking(False, self.fraction, self.classes, self.seed), self.scores, self.others)
 
     def named(self, given: Examples) -> np.ndarray[Any, Any]:
         """None."""

@@ -26,7 +26,7 @@ class Mislabelled(Request):
         if train.true is None:
             raise RequestError(
                 "Mislabelled needs to know the true labels, and these data carry none: plant noise with noise=Flip(), "
-                "or name the examples with Ids(path=...)"
+                "or name the examples with IdFile(path=...)"
             )
         rows = np.flatnonzero((train.y != train.true).cpu().numpy())
         if len(rows) == 0:

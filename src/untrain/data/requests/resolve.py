@@ -7,10 +7,10 @@ import numpy as np
 from untrain.core.errors import RequestError
 from untrain.data.examples import Examples, take
 from untrain.data.fingerprint import fingerprint
-from untrain.data.requests.base import ForgetRequest, Request
+from untrain.data.requests.base import ForgetSet, Request
 
 
-def request(train: Examples, by: Request) -> ForgetRequest:
+def request(train: Examples, by: Request) -> ForgetSet:
     """What ``by`` wants forgotten of ``train``, rows in ascending order.
 
     Returns:
@@ -31,4 +31,4 @@ def request(train: Examples, by: Request) -> ForgetRequest:
     if len(rows) == len(train):
         raise RequestError(f"{name} names all {len(train)} training examples: nothing would be left to train on")
     forget = take(train, rows)
-    return ForgetRequest(tuple(rows.tolist()), tuple(forget.ids.tolist()), fingerprint(forget.ids, forget.x))
+    return ForgetSet(tuple(rows.tolist()), tuple(forget.ids.tolist()), fingerprint(forget.ids, forget.x))

@@ -8,7 +8,7 @@ from functools import cached_property, partial
 
 import numpy as np
 
-from untrain.evaluation.base import About, Array, Measure, Part
+from untrain.evaluation.base import Array, Measure, Part, ScoreInfo
 from untrain.maths.likelihood_ratio import calls, shares
 from untrain.maths.roc import Ranking, curve, ranking
 
@@ -21,7 +21,7 @@ BELOW = "over-forgets: models answer the forget set so unlike retrained ones tha
 
 
 @dataclass(frozen=True, eq=False)
-class Tried:
+class HeldOutScores:
     """Attack scores, larger for surer members, of the forget examples on models that the attack was not fitted on.
 
     Args:
@@ -113,7 +113,7 @@ def few(fpr: float, others: float, what: str) -> str:
     )
 
 
-def abouts(prefix: str, attack: str, weak: str, tested: str = "auc") -> dict[str, About]:
+def abouts(prefix: str, attack: str, weak: str, tested: str = "auc") -> dict[str, ScoreInfo]:
     """The glossary of an attack that tries models and oracles on the same examples.
 
     Args:
@@ -140,4 +140,4 @@ def abouts(prefix: str, attack: str, weak: str, tested: str = "auc") -> dict[str
     for name, fpr in LOW.items():
         told = f"share of forget examples on unlearned models that {attack} finds where it wrongly finds {100 * fpr:g} % on oracles"
         texts[name] = (f"{told} that were held out of the attack", "fraction", f"{fpr:g}, the share wrongly found")
-    return {f"{prefix}_{n}": About(*text, weak, **(tests if n == tested else {})) for n, text in texts.items()}  # type: ignore[arg-type]
+    return {f"{prefix}_{n}": ScoreInfo(*text, weak, **(tests if n == tested else {})) for n, text in texts.items()}  # type: ignore[arg-type]

@@ -8,8 +8,8 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from untrain.core.fields import Positive
-from untrain.evaluation.attacks._held_out import Tried, abouts, parts_for
-from untrain.evaluation.base import About, Array, Evaluator, Measured, Prepared
+from untrain.evaluation.attacks._held_out import HeldOutScores, abouts, parts_for
+from untrain.evaluation.base import Array, Evaluator, Measured, Prepared, ScoreInfo
 from untrain.evaluation.observation import Observation
 from untrain.maths.likelihood_ratio import FLOOR, Gaussians, Variance, folds, gaussians, log_ratios, standardized, without
 from untrain.maths.logits import margins
@@ -18,7 +18,7 @@ _ONLINE = "needs original models; sees only what makes a model like the original
 _OFFLINE = "asks only whether margins are larger than the oracles'; all margins larger by a little count as much as a few by a lot"
 
 
-class Lira(Evaluator):
+class LiRA(Evaluator):
     """Log-ratio of the margin under a Gaussian over models that saw the example to one over models that did not.
 
     Models that saw the forget set are the originals, models that did not are the oracles. The hypotheses are those of an
@@ -43,7 +43,7 @@ class Lira(Evaluator):
     floor: Positive = FLOOR
     parts: Annotated[int, Field(ge=2)] = 10
 
-    scores: ClassVar[Mapping[str, About]] = {
+    scores: ClassVar[Mapping[str, ScoreInfo]] = {
         **abouts("mia_lira", "LiRA online", _ONLINE),
         **abouts("mia_lira_offline", "LiRA offline", _OFFLINE, tested=""),
     }
@@ -64,7 +64,7 @@ class Lira(Evaluator):
         """ROC curves by attack."""
         return {name: made.curve() for name, made in self._tried(trial).items() if not isinstance(made, str)}
 
-    def _tried(self, trial: Prepared) -> dict[str, Tried | str]:
+    def _tried(self, trial: Prepared) -> dict[str, HeldOutScores | str]:
         here = trial.side == "forget"
         if not here.any() or len(trial.oracle) < 3:
             told = f"{len(trial.oracle)} oracles and {int(here.sum())} forget examples: at least 3 oracles and 1 example are needed"
@@ -73,14 +73,14 @@ class Lira(Evaluator):
         count = parts_for(self.parts, len(ours), len(theirs), 2)
         at, held = folds(ours, count), folds(theirs, count)
         outside = self._fit(theirs, held, count)
-        offline = Tried(standardized(ours, at, outside), standardized(theirs, held, outside), (at, held))
+        offline = HeldOutScores(standardized(ours, at, outside), standardized(theirs, held, outside), (at, held))
         if trial.original is None or len(trial.original) < 3:
             have = "no" if trial.original is None else len(trial.original)
             return {"mia_lira": f"{have} original models: LiRA online needs at least 3", "mia_lira_offline": offline}
         saw = trial.original[:, here]
         most = max(count, min(self.parts, len(saw)))  # one unlearned model does not cost half of the originals
         inside = self._fit(saw, folds(saw, most), most)
-        online = Tried(log_ratios(ours, at, inside, outside), log_ratios(theirs, held, inside, outside), (at, held))
+        online = HeldOutScores(log_ratios(ours, at, inside, outside), log_ratios(theirs, held, inside, outside), (at, held))
         return {"mia_lira": online, "mia_lira_offline": offline}
 
     def _fit(self, sample: Array, fold: Array, count: int) -> Gaussians:

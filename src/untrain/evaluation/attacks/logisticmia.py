@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.model_selection import StratifiedShuffleSplit
 
 from untrain.core.fields import Count
-from untrain.evaluation.base import About, Array, Evaluator, Measure, Measured, Part, Prepared
+from untrain.evaluation.base import Array, Evaluator, Measure, Measured, Part, Prepared, ScoreInfo
 from untrain.evaluation.observation import Observation
 from untrain.maths.logistic_regression import logistic
 from untrain.maths.logits import losses
@@ -19,7 +19,7 @@ _WEAK = "one threshold for all examples, learned on the forget set itself; it se
 _LEAST = 10
 
 
-class LogisticMia(Evaluator):
+class LogisticMIA(Evaluator):
     """Logistic regression on the loss, forget set against as many test examples, 10 stratified splits into 90 % and 10 %.
 
     It is here to read published tables. The ideal is the oracles' value: test examples differ from forget examples in more
@@ -35,8 +35,8 @@ class LogisticMia(Evaluator):
 
     splits: Count = 10
 
-    scores: ClassVar[Mapping[str, About]] = {
-        "mia_logistic_accuracy": About(_MEANS, "fraction", "the oracles' value", _WEAK),
+    scores: ClassVar[Mapping[str, ScoreInfo]] = {
+        "mia_logistic_accuracy": ScoreInfo(_MEANS, "fraction", "the oracles' value", _WEAK),
     }
 
     def prepare(self, seen: Observation) -> Array:

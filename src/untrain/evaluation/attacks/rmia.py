@@ -9,8 +9,8 @@ import numpy as np
 from pydantic import Field
 
 from untrain.core.fields import Count, Share
-from untrain.evaluation.attacks._held_out import Tried, abouts, parts_for
-from untrain.evaluation.base import About, Array, Evaluator, Measured, Prepared
+from untrain.evaluation.attacks._held_out import HeldOutScores, abouts, parts_for
+from untrain.evaluation.base import Array, Evaluator, Measured, Prepared, ScoreInfo
 from untrain.evaluation.observation import Observation
 from untrain.maths.likelihood_ratio import folds, without
 from untrain.maths.logits import losses
@@ -19,7 +19,7 @@ from untrain.maths.relative_likelihood import marginals, means, relative
 _WEAK = "compares with test examples, so it is coarse where these are few, and blind to what changes all answers alike"
 
 
-class Rmia(Evaluator):
+class RMIA(Evaluator):
     """Share of test examples z that a forget example x beats: ``Pr(x | model) / Pr(x) >= gamma Pr(z | model) / Pr(z)``.
 
     ``Pr`` is the probability of the label. ``Pr(x)`` is a mean over oracles, offline: what models say that saw x is taken
@@ -40,7 +40,7 @@ class Rmia(Evaluator):
     population: Count = 1000
     parts: Annotated[int, Field(ge=2)] = 10
 
-    scores: ClassVar[Mapping[str, About]] = abouts("mia_rmia", "RMIA", _WEAK)
+    scores: ClassVar[Mapping[str, ScoreInfo]] = abouts("mia_rmia", "RMIA", _WEAK)
 
     def prepare(self, seen: Observation) -> Array:
         """Log-probabilities of the labels, (m, n); NaN on test examples that are not in the population."""
@@ -61,7 +61,7 @@ class Rmia(Evaluator):
         made = self._tried(trial)
         return {} if isinstance(made, str) else {"mia_rmia": made.curve()}
 
-    def _tried(self, trial: Prepared) -> Tried | str:
+    def _tried(self, trial: Prepared) -> HeldOutScores | str:
         here, test = trial.side == "forget", trial.side == "test"
         if len(trial.oracle) < 2 or not here.any() or not test.any():
             return f"{len(trial.oracle)} oracles: at least 2 are needed, and examples to forget and to test on"
@@ -74,4 +74,4 @@ class Rmia(Evaluator):
         usual = [marginals(means(each[1], keep), self.a) for each in (x, z)]
         ours, theirs = (relative(x[i] - usual[0][at[i]], z[i] - usual[1][at[i]], self.gamma) for i in (0, 1))
         medians = np.array([np.median(theirs[row]) for row in keep])
-        return Tried(ours, theirs, (at[0], at[1]), (medians[at[0]], medians[at[1]]))
+        return HeldOutScores(ours, theirs, (at[0], at[1]), (medians[at[0]], medians[at[1]]))

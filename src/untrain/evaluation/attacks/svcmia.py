@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.svm import SVC
 
 from untrain.core.fields import Count
-from untrain.evaluation.base import About, Array, Evaluator, Measure, Measured, Part, Prepared
+from untrain.evaluation.base import Array, Evaluator, Measure, Measured, Part, Prepared, ScoreInfo
 from untrain.evaluation.observation import Observation
 from untrain.maths.logits import correct, log_probabilities, of_label
 from untrain.maths.prediction_entropy import entropies, modified_entropies, reference_entropies
@@ -28,7 +28,7 @@ def _means(feature: str) -> str:
     return f"share of the forget set that an SVC on {_FEATURES[feature]} calls non-member"
 
 
-class SvcMia(Evaluator):
+class SVCMIA(Evaluator):
     """SVC on what a model answers, members from the retain set against the test set; efficacy on the forget set.
 
     There are five attacks, on correctness, on the confidence in the label, on the entropy, on the modified entropy and on all
@@ -48,11 +48,11 @@ class SvcMia(Evaluator):
     limit: Count = 250
     mentropy: Literal["correct", "reference"] = "correct"
 
-    scores: ClassVar[Mapping[str, About]] = {
-        "mia_svc_efficacy": About(_means("confidence"), "fraction", "the oracles' value", _WEAK),
-        "mia_svc_gap": About(f"oracles' minus unlearned models' {_means('confidence')}", "fraction", "0", _WEAK, low=-1.0),
+    scores: ClassVar[Mapping[str, ScoreInfo]] = {
+        "mia_svc_efficacy": ScoreInfo(_means("confidence"), "fraction", "the oracles' value", _WEAK),
+        "mia_svc_gap": ScoreInfo(f"oracles' minus unlearned models' {_means('confidence')}", "fraction", "0", _WEAK, low=-1.0),
         **{
-            f"mia_svc_{f}": About(_means(f), "fraction", "the oracles' value", _WEAK)
+            f"mia_svc_{f}": ScoreInfo(_means(f), "fraction", "the oracles' value", _WEAK)
             for f in ("correctness", "entropy", "mentropy", "prob")
         },
     }

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from untrain.evaluation.attacks._held_out import LOW, MARGIN, few
-from untrain.evaluation.base import About, Array, Evaluator, Measure, Measured, Part, Prepared, Rate
+from untrain.evaluation.base import Array, Evaluator, Measure, Measured, Part, Prepared, Rate, ScoreInfo
 from untrain.evaluation.observation import Observation
 from untrain.maths.logits import log_probabilities, of_label
 from untrain.maths.prediction_entropy import entropies, modified_entropies
@@ -30,30 +30,30 @@ _UNLEARNABLE = "a threshold cannot be learned: retain set or either half of the 
 _KINDS = 3  # of tables for each signal: placements, attack scores, what was called rightly
 
 
-def _abouts() -> dict[str, About]:
-    made: dict[str, About] = {}
+def _abouts() -> dict[str, ScoreInfo]:
+    made: dict[str, ScoreInfo] = {}
     for name, (less, many) in _SIGNALS.items():
         weak = _WEAK if name in ("loss", "mentropy") else _UNSEEN
         tested = {"below": _BELOW, "above": _ABOVE, "margin": MARGIN} if name == "loss" else {}
         area = f"probability that a forget example has a {less} than a test example, {_MIXED}"
-        made[f"mia_{name}_auc"] = About(area, "probability", "the oracles' value", weak, **tested)  # type: ignore[arg-type]
+        made[f"mia_{name}_auc"] = ScoreInfo(area, "probability", "the oracles' value", weak, **tested)  # type: ignore[arg-type]
         if name == "loss":
             gap = f"oracles' value minus the unlearned models' of: {area}"
-            made["mia_loss_gap"] = About(gap, "probability", "0", weak, low=-1.0, verdict_of="mia_loss_auc")
+            made["mia_loss_gap"] = ScoreInfo(gap, "probability", "0", weak, low=-1.0, verdict_of="mia_loss_auc")
         for rate, fpr in LOW.items():
             found = (
                 f"share of the forget set that a threshold on {many} finds where it wrongly finds {100 * fpr:g} % of test examples"
             )
-            made[f"mia_{name}_{rate}"] = About(f"{found}, {_MIXED}", "fraction", "the oracles' value", weak)
+            made[f"mia_{name}_{rate}"] = ScoreInfo(f"{found}, {_MIXED}", "fraction", "the oracles' value", weak)
         right = (
             f"mean of the share of the forget set that is called trained on and the share of test examples, {_MIXED}, that is "
             f"not, by a threshold on {many} learned from the retain set and the other half of the test set"
         )
-        made[f"mia_{name}_accuracy"] = About(right, "fraction", "the oracles' value", weak)
+        made[f"mia_{name}_accuracy"] = ScoreInfo(right, "fraction", "the oracles' value", weak)
     return made
 
 
-class ThresholdMia(Evaluator):
+class ThresholdMIA(Evaluator):
     """One threshold for all examples on loss, confidence, entropy or modified entropy; forget set against test set.
 
     Confidence is the probability of the likeliest class; it and the entropy need no label. The ideal is the oracles' value, not
@@ -68,7 +68,7 @@ class ThresholdMia(Evaluator):
         Mittal 2021, arXiv 2003.10595 (modified entropy); class matching ours.
     """
 
-    scores: ClassVar[Mapping[str, About]] = _abouts()
+    scores: ClassVar[Mapping[str, ScoreInfo]] = _abouts()
 
     def prepare(self, seen: Observation) -> Array:
         """Three tables for each signal and the examples' weights, float32 (m, n, 13).

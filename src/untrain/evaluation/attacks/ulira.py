@@ -9,8 +9,8 @@ import numpy as np
 from pydantic import Field
 
 from untrain.core.fields import Positive
-from untrain.evaluation.attacks._held_out import Tried, abouts
-from untrain.evaluation.base import About, Array, Evaluator, Measure, Measured, Part, Prepared
+from untrain.evaluation.attacks._held_out import HeldOutScores, abouts
+from untrain.evaluation.base import Array, Evaluator, Measure, Measured, Part, Prepared, ScoreInfo
 from untrain.evaluation.observation import Observation
 from untrain.maths.likelihood_ratio import FLOOR, Variance, calls, in_sample, leave_one_out, ulira
 from untrain.maths.logits import margins
@@ -22,23 +22,23 @@ _STRONG = "a true-positive rate, which a model that calls everything unlearned h
 _LEAST = 3
 
 
-def _abouts() -> dict[str, About]:
+def _abouts() -> dict[str, ScoreInfo]:
     made = abouts("mia_ulira", "U-LiRA", _WEAK, tested="")
     name = "mia_ulira_accuracy"
-    held = About(made[name].means, "fraction", "0.5", _WEAK, above=_ODD, margin=0.05)
+    held = ScoreInfo(made[name].means, "fraction", "0.5", _WEAK, above=_ODD, margin=0.05)
     rates = {
         "tpr": "share of forget examples on unlearned models that U-LiRA rightly calls unlearned, on models held out of its fits",
         "tnr": "share of forget examples on oracles that U-LiRA rightly calls never seen, on models held out of its fits",
     }
-    made |= {name: held} | {f"mia_ulira_{n}": About(t, "fraction", "0.5 where fits are alike", _WEAK) for n, t in rates.items()}
+    made |= {name: held} | {f"mia_ulira_{n}": ScoreInfo(t, "fraction", "0.5 where fits are alike", _WEAK) for n, t in rates.items()}
     strong = "share of forget examples on unlearned models that U-LiRA calls unlearned, each left out of the fit of its kind alone"
-    made["mia_ulira_strong"] = About(strong, "fraction", "0.5", _STRONG)
+    made["mia_ulira_strong"] = ScoreInfo(strong, "fraction", "0.5", _STRONG)
     demo = "share of forget examples on unlearned models that U-LiRA calls unlearned, on the very models that it was fitted on"
-    made["mia_ulira_in_sample"] = About(demo, "fraction", "what equal populations score: above 0.5", _BIASED)
+    made["mia_ulira_in_sample"] = ScoreInfo(demo, "fraction", "what equal populations score: above 0.5", _BIASED)
     return made
 
 
-class ULira(Evaluator):
+class ULiRA(Evaluator):
     """Whether an unlearned model or a retrained one gave this margin, by Gaussians over models of both kinds.
 
     The non-members are the same forget examples on oracles. Both kinds are cut into the same number of folds, models are
@@ -62,7 +62,7 @@ class ULira(Evaluator):
     floor: Positive = FLOOR
     parts: Annotated[int, Field(ge=2)] = 10
 
-    scores: ClassVar[Mapping[str, About]] = _abouts()
+    scores: ClassVar[Mapping[str, ScoreInfo]] = _abouts()
 
     def prepare(self, seen: Observation) -> Array:
         """Margins, (m, n)."""
@@ -73,7 +73,7 @@ class ULira(Evaluator):
         made = self._tried(trial)
         if isinstance(made, str):
             return dict.fromkeys(self.scores, made)
-        found: dict[str, Measured | str] = {n: f"it is what ULira(form={_form(n)!r}) gives" for n in self.scores}
+        found: dict[str, Measured | str] = {n: f"it is what ULiRA(form={_form(n)!r}) gives" for n in self.scores}
         if self.form == "disjoint":
             rates = {f"mia_ulira_{name}": m for name, m in made.accuracy().items()}
             return found | made.measures("mia_ulira", trial.asks) | rates
@@ -85,7 +85,7 @@ class ULira(Evaluator):
         made = self._tried(trial)
         return {} if isinstance(made, str) or self.form != "disjoint" else {"mia_ulira": made.curve()}
 
-    def _tried(self, trial: Prepared) -> Tried | str:
+    def _tried(self, trial: Prepared) -> HeldOutScores | str:
         here = trial.side == "forget"
         m, k = len(trial.unlearned), len(trial.oracle)
         if min(m, k) < _LEAST or not here.any():
@@ -93,9 +93,9 @@ class ULira(Evaluator):
         ours, theirs = trial.unlearned[:, here], trial.oracle[:, here]
         if self.form == "disjoint":
             held = ulira(ours, theirs, self.parts, self.variance, self.floor)
-            return Tried(held.unlearned, held.oracle, held.folds)
+            return HeldOutScores(held.unlearned, held.oracle, held.folds)
         scored = (leave_one_out if self.form == "strong" else in_sample)(ours, theirs, self.variance, self.floor)
-        return Tried(scored, np.empty((0, scored.shape[1])), (np.zeros(m), np.empty(0)))
+        return HeldOutScores(scored, np.empty((0, scored.shape[1])), (np.zeros(m), np.empty(0)))
 
 
 def _form(name: str) -> str:

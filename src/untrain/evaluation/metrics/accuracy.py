@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from untrain.evaluation.base import About, Array, Evaluator, Measure, Measured, Part, Prepared
+from untrain.evaluation.base import Array, Evaluator, Measure, Measured, Part, Prepared, ScoreInfo
 from untrain.evaluation.observation import SIDES, Observation
 from untrain.maths.logits import correct
 
@@ -17,7 +17,7 @@ _WEAK = "says whether answers are right, not whether they betray membership"
 _MARGIN = 0.02  # of accuracy, either way
 
 
-def _abouts() -> dict[str, About]:
+def _abouts() -> dict[str, ScoreInfo]:
     made = {}
     for kind, labels in (("", "the labels as given"), ("true_", "the true labels")):
         for side in SIDES if not kind else SIDES[:2]:
@@ -28,10 +28,10 @@ def _abouts() -> dict[str, About]:
             more = f"more of the {side} set is answered {said} than after retraining"
             above = f"remembers: {more}" if side == "forget" and not kind else more
             below = f"{harm}: less of the {side} set is answered {said} than after retraining"
-            made[name] = About(right, "fraction", "the oracles' value", _WEAK, below=below, above=above, margin=_MARGIN)
+            made[name] = ScoreInfo(right, "fraction", "the oracles' value", _WEAK, below=below, above=above, margin=_MARGIN)
             sign = "; above 0: more of it is wrong than after retraining" if side == "forget" else ""
             gap = f"oracles' {side} accuracy minus the unlearned models', on {labels}{sign}"
-            made[f"{side}_{kind}gap"] = About(gap, "fraction", "0", _WEAK, low=-1.0, verdict_of=name)
+            made[f"{side}_{kind}gap"] = ScoreInfo(gap, "fraction", "0", _WEAK, low=-1.0, verdict_of=name)
     return made
 
 
@@ -41,7 +41,7 @@ class Accuracy(Evaluator):
     Source: Torkzadehmahani et al. 2024, arXiv 2412.02432, section 2.1 (sign as in the caption of its Table 2).
     """
 
-    scores: ClassVar[Mapping[str, About]] = _abouts()
+    scores: ClassVar[Mapping[str, ScoreInfo]] = _abouts()
 
     def prepare(self, seen: Observation) -> Array:
         """Correctness on given and on true labels, (m, n, 2)."""

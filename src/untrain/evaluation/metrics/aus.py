@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from untrain.evaluation.base import About, Array, Evaluator, Formula, Measure, Measured, Part, Prepared
+from untrain.evaluation.base import Array, Evaluator, Formula, Measure, Measured, Part, Prepared, ScoreInfo
 from untrain.evaluation.observation import Observation
 from untrain.maths.logits import correct
 
@@ -15,7 +15,7 @@ _FORM = "(1 - (A_or - A_t)) / (1 + D), A_or the run's own original"
 _WEAK = "one number for damage and forgetting: one can make up for the other; exceeds 1 where test accuracy has risen"
 
 
-class Aus(Evaluator):
+class AUS(Evaluator):
     """``AUS = (1 - (A_or - A_t)) / (1 + D)``: test accuracy kept, over what is left of the forget set.
 
     ``aus`` is for examples drawn from all classes: A_t on the test set, ``D = |A_f - A_t|`` with A_f on the forget set.
@@ -26,12 +26,12 @@ class Aus(Evaluator):
     Departs: A_or is the run's own, where the code holds a table of constants.
     """
 
-    scores: ClassVar[Mapping[str, About]] = {
-        "aus": About(
+    scores: ClassVar[Mapping[str, ScoreInfo]] = {
+        "aus": ScoreInfo(
             f"{_FORM}, A_t test accuracy, D the difference of forget and test accuracy",
             "ratio", "the oracles' value", _WEAK, high=2.0,
         ),
-        "aus_classes": About(
+        "aus_classes": ScoreInfo(
             f"{_FORM}, A_t test accuracy on the classes that stay, D that on the forgotten classes",
             "ratio", "the oracles' value", _WEAK, high=2.0,
         ),

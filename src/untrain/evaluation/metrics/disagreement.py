@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from untrain.evaluation.base import About, Array, Evaluator, Measure, Measured, Part, Prepared
+from untrain.evaluation.base import Array, Evaluator, Measure, Measured, Part, Prepared, ScoreInfo
 from untrain.evaluation.observation import SIDES, Observation
 
 _IDEAL = "what oracles score against other oracles: retraining twice does not answer alike either"
@@ -22,8 +22,8 @@ class Disagreement(Evaluator):
     Source: the churn of Milani Fard et al. 2016, against retraining.
     """
 
-    scores: ClassVar[Mapping[str, About]] = {
-        f"disagreement_{side}": About(
+    scores: ClassVar[Mapping[str, ScoreInfo]] = {
+        f"disagreement_{side}": ScoreInfo(
             f"share of the {side} set on which the predicted class differs from an oracle's, mean over pairs of models",
             "fraction", _IDEAL, _WEAK, above=_ABOVE, below=_BELOW, margin=0.02 if side == "forget" else None,
         )

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
-from untrain.evaluation.base import About, Array, Evaluator, Formula, Measure, Measured, Part, Prepared
+from untrain.evaluation.base import Array, Evaluator, Formula, Measure, Measured, Part, Prepared, ScoreInfo
 from untrain.evaluation.observation import Observation
 from untrain.maths.bounds import epsilon_shown, shared, threshold
 from untrain.maths.logits import margins
@@ -36,13 +36,13 @@ class Epsilon(Evaluator):
     delta: Annotated[float, Field(ge=0, lt=1)] = 1e-5
     level: Annotated[float, Field(gt=0, lt=1)] = 0.95
 
-    scores: ClassVar[Mapping[str, About]] = {
-        "epsilon_membership": About(
+    scores: ClassVar[Mapping[str, ScoreInfo]] = {
+        "epsilon_membership": ScoreInfo(
             f"{_BOTH}, of a test of forget against test examples by one threshold in each model, from the rates' means over models",
             "nats", "the oracles' value", high=_INF, above="remembers: forget examples stand out from test examples",
             weak="a bound is no estimate: it is 0 where examples are few; forget and test examples differ in more than membership",
         ),
-        "epsilon_retraining": About(
+        "epsilon_retraining": ScoreInfo(
             f"{_BOTH}, of a test of unlearned against retrained models by their mean margin on the forget set",
             "nats", "0", high=_INF, above="unlearned models can be told from retrained ones by their mean margin on the forget set",
             weak="a bound is no estimate: it is at most 1.7 with 50 models of each kind; and it sees the mean margin alone; the "

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
-from untrain.evaluation.base import About, Array, Evaluator, Measure, Measured, Part, Prepared
+from untrain.evaluation.base import Array, Evaluator, Measure, Measured, Part, Prepared, ScoreInfo
 from untrain.evaluation.observation import Observation
 from untrain.maths.bounds import points
 from untrain.maths.decision_rules import Zeros, rule_epsilons
@@ -38,13 +38,13 @@ class ForgettingQuality(Evaluator):
     least: Annotated[int, Field(ge=3)] = 50
     reference: bool = False
 
-    scores: ClassVar[Mapping[str, About]] = {
-        "forgetting_quality": About(_POINTS, "points", "1; with few models no better than its floor can be had", _MANY),
-        "forgetting_quality_bound": About(
+    scores: ClassVar[Mapping[str, ScoreInfo]] = {
+        "forgetting_quality": ScoreInfo(_POINTS, "points", "1; with few models no better than its floor can be had", _MANY),
+        "forgetting_quality_bound": ScoreInfo(
             f"{_POINTS}, from upper bounds on both error rates that hold with 97.5 % each (Clopper and Pearson)",
             "points", "1", _EACH,
         ),
-        "forgetting_epsilon": About(
+        "forgetting_epsilon": ScoreInfo(
             "mean over the forget set of the largest epsilon that any threshold or interval shows, at most 50 each",
             "nats", "0; with few models no better than its floor can be had", _MANY, high=50.0,
         ),

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 from scipy.special import softmax
 
-from untrain.evaluation.base import About, Array, Evaluator, Measure, Measured, Part, Prepared
+from untrain.evaluation.base import Array, Evaluator, Measure, Measured, Part, Prepared, ScoreInfo
 from untrain.evaluation.observation import SIDES, Observation
 from untrain.maths.divergence import entropy, jensen_shannon
 
@@ -28,8 +28,8 @@ class JensenShannon(Evaluator):
     Departs: the root, and the mean of several oracles, where one oracle's divergence is published.
     """
 
-    scores: ClassVar[Mapping[str, About]] = {
-        f"js_{side}": About(
+    scores: ClassVar[Mapping[str, ScoreInfo]] = {
+        f"js_{side}": ScoreInfo(
             f"Jensen-Shannon distance of a model's predictive distribution to the mean of the oracles', mean over the {side} set",
             "square root of nats", _IDEAL, _WEAK, high=float(np.sqrt(np.log(2))), above=_ABOVE, below=_BELOW, margin=0.02,
         )

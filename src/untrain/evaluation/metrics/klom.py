@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from untrain.core.fields import Count, Positive
-from untrain.evaluation.base import About, Array, Evaluator, Measure, Measured, Part, Prepared
+from untrain.evaluation.base import Array, Evaluator, Measure, Measured, Part, Prepared, ScoreInfo
 from untrain.evaluation.observation import SIDES, Observation
 from untrain.maths.divergence import Bins, histogram_kl
 from untrain.maths.logits import margins
@@ -18,14 +18,14 @@ _WEAK = "strongly biased when models are few: read it next to its floor, and nev
 _APART = "the margins of the forget set are spread over models otherwise than retraining spreads them"
 
 
-def _abouts() -> dict[str, About]:
-    made: dict[str, About] = {}
+def _abouts() -> dict[str, ScoreInfo]:
+    made: dict[str, ScoreInfo] = {}
     for side in SIDES:
         for way, direction in (("", "unlearned against oracle"), ("_reverse", "oracle against unlearned")):
             for kind, what in (("", "mean"), ("_p95", "95th percentile")):
                 means = f"KL of the margins' histogram over models, {direction}, {what} over the {side} set"
                 tested = side == "forget" and not way and not kind
-                made[f"klom_{side}{way}{kind}"] = About(
+                made[f"klom_{side}{way}{kind}"] = ScoreInfo(
                     means, "nats", _IDEAL, _WEAK, high=float("inf"),
                     above=_APART if side == "forget" else "", margin=0.1 if tested else None,
                 )  # fmt: skip
@@ -53,7 +53,7 @@ class KLoM(Evaluator):
     least: Count = 50
     binning: Literal["kept", "paper", "bench", "easydub"] = "kept"
 
-    scores: ClassVar[Mapping[str, About]] = _abouts()
+    scores: ClassVar[Mapping[str, ScoreInfo]] = _abouts()
 
     def prepare(self, seen: Observation) -> Array:
         """Margins, (m, n)."""

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from untrain.evaluation.base import About, Array, Evaluator, Measure, Measured, Part, Prepared
+from untrain.evaluation.base import Array, Evaluator, Measure, Measured, Part, Prepared, ScoreInfo
 from untrain.evaluation.observation import Observation
 from untrain.maths.conformal import excess, tails
 from untrain.maths.logits import margins
@@ -29,16 +29,16 @@ class PerExample(Evaluator):
     Source: ours; conformal p-values after Vovk et al. 2005, the spread after Smyth 2004, eq. 3.
     """
 
-    scores: ClassVar[Mapping[str, About]] = {
-        "example_max": About(
+    scores: ClassVar[Mapping[str, ScoreInfo]] = {
+        "example_max": ScoreInfo(
             "largest excess of the mean margin over the oracles' on any forget example",
             _UNIT, _IDEAL, _WEAK, low=-_INF, high=_INF, above=_SURE, margin=1.0,
         ),
-        "example_min": About(
+        "example_min": ScoreInfo(
             "largest deficit of the mean margin below the oracles' on any forget example",
             _UNIT, _IDEAL, _WEAK, low=-_INF, high=_INF, above=_UNSURE, margin=1.0,
         ),
-        "example_fisher": About(
+        "example_fisher": ScoreInfo(
             "mean over forget examples of minus the logarithm of the conformal p-value of the margin among the oracles'",
             "nats", _IDEAL, _TAIL, high=_INF, margin=0.1,
             above="remembers: over the forget set the models are surer of the labels than retrained models",

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from untrain.evaluation.base import About, Array, Evaluator, Formula, Measure, Measured, Part, Prepared
+from untrain.evaluation.base import Array, Evaluator, Formula, Measure, Measured, Part, Prepared, ScoreInfo
 from untrain.evaluation.observation import SIDES, Observation
 from untrain.maths.logits import correct
 
@@ -18,8 +18,8 @@ class TugOfWar(Evaluator):
     Source: Zhao et al. 2024, arXiv 2406.01257, section 3 (ToW).
     """
 
-    scores: ClassVar[Mapping[str, About]] = {
-        "tug_of_war": About(
+    scores: ClassVar[Mapping[str, ScoreInfo]] = {
+        "tug_of_war": ScoreInfo(
             "product over forget, retain and test of 1 minus the size of the difference of accuracy to the oracles",
             "fraction", "1", "accuracy alone, and its sign is lost: too much forgetting and too little look alike",
         ),

@@ -12,8 +12,8 @@ from torch import nn
 
 from untrain.core.fields import Count
 from untrain.data.examples import take
-from untrain.evaluation.base import About, Array, Measure, Measured, Part, Prepared
-from untrain.evaluation.observers.base import Observer, Sight, forgets
+from untrain.evaluation.base import Array, Measure, Measured, Part, Prepared, ScoreInfo
+from untrain.evaluation.observers.base import Observer, ObserverContext, forgets
 from untrain.maths.representation_distance import cka, distances
 from untrain.models.features import features
 from untrain.models.inference import logits
@@ -25,7 +25,7 @@ _WEAK = (
 _TURNED = "says how alike the features are up to rotation and scale; models that answer alike can differ in it, and the reverse"
 
 
-def _abouts() -> dict[str, About]:
+def _abouts() -> dict[str, ScoreInfo]:
     made = {}
     for side, tail in (("forget", ""), ("test", "_test")):
         far = "Euclidean distance of an unlearned model's activations on an example to a retrained model's, mean over the"
@@ -33,10 +33,12 @@ def _abouts() -> dict[str, About]:
             "linear CKA (1: the same but for a turn and a scale) of an unlearned model's activations and a retrained model's on the"
         )
         floor = "the floor: retrained models against each other"
-        made[f"activation_distance{tail}"] = About(
+        made[f"activation_distance{tail}"] = ScoreInfo(
             f"{far} {side} set and over all pairs of models", "activation", floor, _WEAK, high=math.inf
         )
-        made[f"activation_cka{tail}"] = About(f"{alike} {side} set, mean over all pairs of models", "similarity", floor, _TURNED)
+        made[f"activation_cka{tail}"] = ScoreInfo(
+            f"{alike} {side} set, mean over all pairs of models", "similarity", floor, _TURNED
+        )
     return made
 
 
@@ -54,9 +56,9 @@ class Activations(Observer):
     at: Literal["penultimate", "probabilities"] = "penultimate"
     most: Count = 1000
 
-    scores: ClassVar[Mapping[str, About]] = _abouts()
+    scores: ClassVar[Mapping[str, ScoreInfo]] = _abouts()
 
-    def look(self, model: nn.Module, sight: Sight) -> Array:
+    def look(self, model: nn.Module, sight: ObserverContext) -> Array:
         """Activations on the forget set, then on the test set, (n, d)."""
         found = []
         for side in (sight.forget, sight.test):

@@ -11,10 +11,10 @@ import numpy as np
 from torch import nn
 
 from untrain.core.precision import computing
-from untrain.core.seeds import sealed
+from untrain.core.seeds import isolated_rng
 from untrain.core.spec import Spec
 from untrain.data.examples import Examples
-from untrain.evaluation.base import About, Array, Measured, Prepared
+from untrain.evaluation.base import Array, Measured, Prepared, ScoreInfo
 from untrain.evaluation.observation import Observation
 from untrain.models import compatibility
 from untrain.models.compatibility import check_fit
@@ -23,7 +23,7 @@ from untrain.training import guard
 
 
 @dataclass(frozen=True, eq=False)
-class Sight:
+class ObserverContext:
     """What an observer looks at beside the model, the same for all models of a run.
 
     Args:
@@ -51,12 +51,12 @@ class Observer(Spec, role=True):
     what is found depends on what the original models answer.
     """
 
-    scores: ClassVar[Mapping[str, About]] = {}
+    scores: ClassVar[Mapping[str, ScoreInfo]] = {}
     by_original: ClassVar[bool] = False
     closed: ClassVar[tuple[str, ...]] = ("__init__", "__call__", "prepare", "evaluate")
 
     @abstractmethod
-    def look(self, model: nn.Module, sight: Sight) -> Array:
+    def look(self, model: nn.Module, sight: ObserverContext) -> Array:
         """What is to be known of one model, which is in eval mode and stays as it is; of one shape for all models."""
 
     @abstractmethod
@@ -64,7 +64,7 @@ class Observer(Spec, role=True):
         """The scores by name, of what ``look`` gave for each model; a reason in words for one that cannot be computed."""
 
     @final
-    def __call__(self, model: nn.Module, sight: Sight) -> Array:
+    def __call__(self, model: nn.Module, sight: ObserverContext) -> Array:
         """What is to be known of one model, float32; the model is left as it was.
 
         Raises:
@@ -72,7 +72,7 @@ class Observer(Spec, role=True):
             NotFinite: a loss or an answer is NaN or infinite.
         """
         compatibility.check_shaped(model)
-        with sealed(model, sight.seed), guard.lent(type(self).__name__, model), computing():
+        with isolated_rng(model, sight.seed), guard.read_only(type(self).__name__, model), computing():
             check_fit(model.eval(), sight.task, sight.forget)
             return np.asarray(self.look(model, sight), dtype=np.float32)
 

@@ -9,17 +9,17 @@ from torch import nn
 
 from untrain.core.contract import hold, scatter, steady
 from untrain.evaluation.base import Array, Prepared
-from untrain.evaluation.observers.base import Observer, Sight
+from untrain.evaluation.observers.base import Observer, ObserverContext
 from untrain.evaluation.scoring.resampling import number
 from untrain.models.inference import logits
 from untrain.training.toy import marked, small, undone
 
 
-def scene() -> tuple[nn.Module, nn.Module, Sight]:
+def scene() -> tuple[nn.Module, nn.Module, ObserverContext]:
     """An original model, one that was retrained without 12 of its 60 examples, and what observers see beside them."""
     original, problem = small()
     answers = logits(original, problem.forget, problem.task)[None]
-    return original, _retrained(), Sight(problem.task, problem.forget, problem.retain, problem.init, answers, seed=3)  # type: ignore[arg-type]
+    return original, _retrained(), ObserverContext(problem.task, problem.forget, problem.retain, problem.init, answers, seed=3)  # type: ignore[arg-type]
 
 
 @lru_cache(maxsize=1)
@@ -28,7 +28,7 @@ def _retrained() -> nn.Module:
     return problem.recipe(problem.retain, 1)  # type: ignore[misc]
 
 
-def values(made: Observer, ours: Array, theirs: Array, original: Array, sight: Sight) -> dict[str, float | str]:
+def values(made: Observer, ours: Array, theirs: Array, original: Array, sight: ObserverContext) -> dict[str, float | str]:
     """Score name -> value, or the reason for which there is none."""
     side = np.repeat(["forget", "test"], [len(sight.forget), len(sight.test)])
     found = made.evaluate(Prepared(ours, theirs, side, False, original))

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from untrain.data.batching import count
 from untrain.data.examples import Batch, walk
-from untrain.evaluation.base import About, Array, Formula, Measure, Measured, Part, Prepared
-from untrain.evaluation.observers.base import Observer, Sight
+from untrain.evaluation.base import Array, Formula, Measure, Measured, Part, Prepared, ScoreInfo
+from untrain.evaluation.observers.base import Observer, ObserverContext
 from untrain.maths.logits import correct, losses
 from untrain.models.inference import logits
 from untrain.training.batch_plan import Plan
@@ -47,22 +47,22 @@ class Relearn(Observer):
     within: Annotated[float, Field(gt=0)] = 1.0
 
     by_original: ClassVar[bool] = True
-    scores: ClassVar[Mapping[str, About]] = {
-        "relearn_time": About(
+    scores: ClassVar[Mapping[str, ScoreInfo]] = {
+        "relearn_time": ScoreInfo(
             "epochs of fine-tuning on the forget set until it is answered nearly as the original models answer it", "epochs",
             "the oracles' value", _WEAK, high=math.inf, below=_BELOW, above=_ABOVE, margin=3.0,
         ),
-        "relearn_gap": About(
+        "relearn_gap": ScoreInfo(
             "oracles' minus unlearned models' epochs of fine-tuning until the forget set is back; above 0: it comes back faster "
             "than to models that never saw it", "epochs", "0", _WEAK, low=-math.inf, high=math.inf, verdict_of="relearn_time",
         ),
-        "relearn_ratio": About(
+        "relearn_ratio": ScoreInfo(
             "unlearned models' epochs until the forget set is back over the oracles' (Anamnesis index)", "ratio", "1", _WEAK,
             high=math.inf, verdict_of="relearn_time",
         ),
     }  # fmt: skip
 
-    def look(self, model: nn.Module, sight: Sight) -> Array:
+    def look(self, model: nn.Module, sight: ObserverContext) -> Array:
         """Epochs until the forget set is back, (1,)."""
         pupil, epochs = deepcopy(model), epochs_of(self.steps, None)
         labels, each = sight.forget.y.cpu().numpy(), count(len(sight.forget), self.steps.batch)
@@ -89,7 +89,7 @@ class Relearn(Observer):
         descend(pupil, loss, Plan(epochs, draw, sight.forget, sight.task, each), self.steps)
         return np.array([taken / each])
 
-    def _goal(self, sight: Sight, labels: Array) -> float:
+    def _goal(self, sight: ObserverContext, labels: Array) -> float:
         if self.of == "accuracy":
             return float((1 - self.within) * correct(sight.original, labels).mean())
         return float((1 + self.within) * losses(sight.original, labels).mean())

@@ -8,8 +8,8 @@ from typing import ClassVar
 
 from torch import cat, nn
 
-from untrain.evaluation.base import About, Array, Measure, Measured, Part, Prepared
-from untrain.evaluation.observers.base import Observer, Sight
+from untrain.evaluation.base import Array, Measure, Measured, Part, Prepared, ScoreInfo
+from untrain.evaluation.observers.base import Observer, ObserverContext
 from untrain.maths.representation_distance import lengths
 
 _WEAK = (
@@ -26,18 +26,18 @@ class Weights(Observer):
     Source: Wu et al. 2020, arXiv 2006.14755, and Tarun et al. 2023, arXiv 2111.08947, among many who report it.
     """
 
-    scores: ClassVar[Mapping[str, About]] = {
-        "weight_distance": About(
+    scores: ClassVar[Mapping[str, ScoreInfo]] = {
+        "weight_distance": ScoreInfo(
             "Euclidean distance of an unlearned model's weights to a retrained model's, mean over all pairs of models", "weight",
             "the floor: retrained models against each other", _WEAK, high=math.inf,
         ),
-        "weight_distance_original": About(
+        "weight_distance_original": ScoreInfo(
             "Euclidean distance of an unlearned model's weights to those of the original model nearest to it", "weight",
             "the oracles' value", _WEAK, high=math.inf,
         ),
     }  # fmt: skip
 
-    def look(self, model: nn.Module, sight: Sight) -> Array:
+    def look(self, model: nn.Module, sight: ObserverContext) -> Array:
         """All weights, one after the other, (p,)."""
         return cat([p.detach().reshape(-1).float() for p in model.parameters()]).cpu().numpy()
 

@@ -9,8 +9,8 @@ import numpy as np
 from scipy.special import softmax
 from torch import nn
 
-from untrain.evaluation.base import About, Array, Measure, Measured, Part, Prepared
-from untrain.evaluation.observers.base import Observer, Sight
+from untrain.evaluation.base import Array, Measure, Measured, Part, Prepared, ScoreInfo
+from untrain.evaluation.observers.base import Observer, ObserverContext
 from untrain.maths.divergence import jensen_shannon
 from untrain.models.inference import logits
 
@@ -20,7 +20,7 @@ _WEAK = (
 )
 
 
-class Zrf(Observer):
+class ZRF(Observer):
     """``1 - mean of JS(p_model(x), p_untrained(x))`` over the forget set, the untrained network freshly initialised.
 
     Args:
@@ -34,20 +34,20 @@ class Zrf(Observer):
 
     base: Literal["two", "e"] = "two"
 
-    scores: ClassVar[Mapping[str, About]] = {
-        "zrf": About(
+    scores: ClassVar[Mapping[str, ScoreInfo]] = {
+        "zrf": ScoreInfo(
             "1 less the Jensen-Shannon divergence of a model's answers to an untrained network's, mean over the forget set",
             "similarity", "the oracles' value", _WEAK,
             below="answers the forget set more surely than retrained models do", margin=0.005,
             above="answers the forget set more like an untrained network than retrained models do: over-forgets",
         ),
-        "zrf_gap": About(
+        "zrf_gap": ScoreInfo(
             "oracles' value minus the unlearned models' of: 1 less the Jensen-Shannon divergence to an untrained network's answers",
             "similarity", "0", _WEAK, low=-1.0, verdict_of="zrf",
         ),
     }  # fmt: skip
 
-    def look(self, model: nn.Module, sight: Sight) -> Array:
+    def look(self, model: nn.Module, sight: ObserverContext) -> Array:
         """The score of each example of the forget set, (n,)."""
         device = next(model.parameters()).device
         untrained = sight.init(sight.seed).to(device).eval()

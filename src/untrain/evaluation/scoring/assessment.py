@@ -13,7 +13,7 @@ from untrain.evaluation.observation import Observation
 from untrain.evaluation.scoring.hypothesis_tests import LEVEL, Case, blinded, can_decide, verdicts
 from untrain.evaluation.scoring.intervals import compare
 from untrain.evaluation.scoring.wording import sentence
-from untrain.maths.conformal import Found, standing_out
+from untrain.maths.conformal import ConformalRejections, standing_out
 from untrain.maths.logits import margins
 
 SHOWN = 50
@@ -21,7 +21,7 @@ _RISK = 0.1  # the greatest chance of a false alarm at which single examples are
 
 
 @dataclass(frozen=True, eq=False)
-class Yardstick:
+class Reference:
     """What methods of one run are held against.
 
     Args:
@@ -39,19 +39,19 @@ class Yardstick:
     level: float = LEVEL
 
 
-def yardstick(
+def reference_of(
     chosen: Sequence[Evaluator], oracle: Observation, original: Observation | None = None, level: float = LEVEL
-) -> Yardstick:
+) -> Reference:
     """Prepare the oracles and the originals, once for all methods of a run."""
     known = {"oracle": oracle} | ({} if original is None else {"original": original})
     ready = [{name: e.prepare(seen) for name, seen in known.items()} for e in chosen]
     start: Mapping[str, Verdict] = {}
     if original is not None:
         start = verdicts([Case(e, {**r, "unlearned": r["original"]}) for e, r in zip(chosen, ready, strict=True)], oracle, level)
-    return Yardstick(tuple(chosen), oracle, tuple(ready), start, level)
+    return Reference(tuple(chosen), oracle, tuple(ready), start, level)
 
 
-def audit(held: Yardstick, unlearned: Observation, draws: int = 1000) -> tuple[dict[str, Score], dict[str, Any]]:
+def audit(held: Reference, unlearned: Observation, draws: int = 1000) -> tuple[dict[str, Score], dict[str, Any]]:
     """Scores of a method with their verdicts, and the verdict on the method.
 
     Args:
@@ -73,7 +73,7 @@ def audit(held: Yardstick, unlearned: Observation, draws: int = 1000) -> tuple[d
     return scores, whole(told, *examples(held, unlearned, told))
 
 
-def examples(held: Yardstick, unlearned: Observation, told: Mapping[str, Verdict]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+def examples(held: Reference, unlearned: Observation, told: Mapping[str, Verdict]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Forget examples that stand out by too large and by too small margins, and how many there are by which chance."""
     here = np.flatnonzero(np.asarray(held.oracle.side) == "forget")
     if len(held.oracle.logits) < 3 or len(here) == 0:
@@ -89,7 +89,7 @@ def examples(held: Yardstick, unlearned: Observation, told: Mapping[str, Verdict
     return _listed(up, here, held.oracle), counts | {"chance": chance, "listed": _listed(down, here, held.oracle)}
 
 
-def _borne_out(found: Found, verdict: Verdict | None, able: bool, up: bool) -> Found:
+def _borne_out(found: ConformalRejections, verdict: Verdict | None, able: bool, up: bool) -> ConformalRejections:
     """What was found, if the test of all scores together bears it out, so that its share of false alarms is that of the test.
 
     One model and few retrained ones allow no such test. Then examples are told of that it is surer of than ten retrained ones
@@ -99,7 +99,7 @@ def _borne_out(found: Found, verdict: Verdict | None, able: bool, up: bool) -> F
     return found if sure else replace(found, examples=found.examples[:0])
 
 
-def _listed(found: Found, here: Array, seen: Observation) -> list[dict[str, Any]]:
+def _listed(found: ConformalRejections, here: Array, seen: Observation) -> list[dict[str, Any]]:
     ids = np.asarray(seen.ids)[here]
     return [{"id": str(ids[at]), "p": float(found.p[at]), "excess": float(found.excess[at])} for at in found.examples[:SHOWN]]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from untrain.evaluation.base import About, Array, Evaluator, Prepared, Verdict
+from untrain.evaluation.base import Array, Evaluator, Prepared, ScoreInfo, Verdict
 from untrain.evaluation.observation import Observation
 from untrain.evaluation.scoring.effect_size import Estimate, of_groups, of_models
 from untrain.evaluation.scoring.resampling import aims_at_zero, joint, number, per_model
@@ -34,7 +34,7 @@ class Tested:
     ``estimate`` is how far the real groups are apart, where it was asked for and can be had.
     """
 
-    about: About
+    about: ScoreInfo
     difference: Array
     error: Array
     estimate: Estimate | None = None
@@ -116,7 +116,7 @@ def can_decide(ours: int, theirs: int, level: float, splits: int = SPLITS) -> bo
     return min(math.comb(ours + theirs, ours), splits) * level >= 1 - 1e-9
 
 
-def distance(about: About) -> bool:
+def distance(about: ScoreInfo) -> bool:
     """Whether a score is a distance to the oracles: at least 0, and best there."""
     return about.low == 0 and aims_at_zero(about)
 
@@ -161,7 +161,7 @@ def _tested(case: Case, seen: Observation, orders: Array, size: int, estimated: 
     return found
 
 
-def _steady(about: About, difference: Array, error: Array, estimate: Estimate | None) -> Tested:
+def _steady(about: ScoreInfo, difference: Array, error: Array, estimate: Estimate | None) -> Tested:
     least = (about.margin or 0.0) / _STEADY
     held = None if estimate is None else replace(estimate, error=max(estimate.error, least))
     return Tested(about, difference, np.maximum(error, least), held)

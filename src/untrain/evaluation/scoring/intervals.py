@@ -8,15 +8,15 @@ from dataclasses import replace
 import numpy as np
 from scipy import stats
 
-from untrain.evaluation.base import About, Array, Evaluator, Formula, Measured, Prepared, Score
-from untrain.evaluation.observation import Observation, Trial
+from untrain.evaluation.base import Array, Evaluator, Formula, Measured, Prepared, Score, ScoreInfo
+from untrain.evaluation.observation import Observation, TrialObservations
 from untrain.evaluation.scoring.resampling import aims_at_zero, cut, drawn, joint, number, per_model, resampled, tables
 from untrain.maths import bootstrap
 
 Measures = Mapping[str, Measured | str]
 
 
-def score(evaluator: Evaluator, trial: Trial, draws: int = 1000, seed: int = 0) -> dict[str, Score]:
+def score(evaluator: Evaluator, trial: TrialObservations, draws: int = 1000, seed: int = 0) -> dict[str, Score]:
     """All scores of one evaluator on one trial.
 
     Args:
@@ -65,7 +65,7 @@ def compare(
     return found
 
 
-def _ideal(best: Measured | str | None, floor: float | None, about: About) -> float | None:
+def _ideal(best: Measured | str | None, floor: float | None, about: ScoreInfo) -> float | None:
     """What oracles score: against themselves, or where that would compare a model with itself, against other oracles."""
     if best is None or isinstance(best, str) or aims_at_zero(about) or not joint(best):
         return _number(best)
@@ -83,7 +83,7 @@ def _number(measured: Measured | str | None) -> float | None:
     return None if measured is None or isinstance(measured, str) else number(measured)
 
 
-def _interval(measured: Measured, about: About, draws: int, seed: int) -> Score:
+def _interval(measured: Measured, about: ScoreInfo, draws: int, seed: int) -> Score:
     """Value and interval."""
     value = number(measured)
     low, high = bootstrap.basic(value, drawn(measured, draws, seed), about.low, about.high)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from untrain.evaluation.base import About, Array, Formula, Measure, Measured, Part, Rate
+from untrain.evaluation.base import Array, Formula, Measure, Measured, Part, Rate, ScoreInfo
 from untrain.maths import bootstrap
 from untrain.maths.roc import rates
 
@@ -82,7 +82,7 @@ def joint(measured: Measured) -> bool:
     return measured.joint or any(p.population == "both" for p in measured.parts)
 
 
-def aims_at_zero(about: About) -> bool:
+def aims_at_zero(about: ScoreInfo) -> bool:
     """Whether the ideal of a score is 0, as of a gap or a distance, whatever the oracles are like."""
     return re.match(r"0(?!\.?\d)", about.ideal) is not None
 

@@ -20,7 +20,7 @@ Kind = Literal["logits", "margins", "margins and labels"]
 
 
 @dataclass(frozen=True, eq=False)
-class Told:
+class GivenModels:
     """What was said of the examples: arrays, or files of them.
 
     Args:
@@ -72,7 +72,7 @@ class Given:
         return (row if self.kind == "logits" else embedded(row, labels)[0] for row in self.models[who])
 
 
-def gathered(arrays: Mapping[str, Any], told: Told, known: Frame | None = None) -> Given:
+def gathered(arrays: Mapping[str, Any], told: GivenModels, known: Frame | None = None) -> Given:
     """What was given, in one order of examples.
 
     Args:
@@ -122,7 +122,7 @@ def _check(found: Mapping[str, Array], frame: Frame) -> None:
         raise DataError(f"model {at} of the unlearned is among the oracles: what is compared with itself is always equal")
 
 
-def _frame(parts: Mapping[str, Any], told: Told) -> tuple[Frame, Array, tuple[str, ...]]:
+def _frame(parts: Mapping[str, Any], told: GivenModels) -> tuple[Frame, Array, tuple[str, ...]]:
     """The examples, the side of every row that was given ('' for one that is left out), and notes."""
     labels = None if told.labels is None else column_in(told.labels, "labels")
     side, ids = (None, None) if told.sides is None else sides_in(told.sides)
@@ -165,7 +165,7 @@ def _implied(parts: Mapping[str, Any]) -> Array:
     raise DataError("which examples were to be forgotten was not told: give --sides, or --forget and --test with ids")
 
 
-def listed(ids: Array, told: Told) -> Array:
+def listed(ids: Array, told: GivenModels) -> Array:
     """Sides from lists of ids; '' where retained ids were listed and this is not among them.
 
     Raises:

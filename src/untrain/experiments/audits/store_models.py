@@ -15,7 +15,7 @@ from untrain.evaluation.validation import answers, varied
 from untrain.experiments.audits.checkpoints import loaded, state_in
 from untrain.experiments.audits.populations import Frame, Given
 from untrain.experiments.jobs import ask, engine, keep
-from untrain.experiments.run_record import Sizes, asked, facts, words
+from untrain.experiments.run_record import ModelCounts, asked, facts, words
 from untrain.experiments.scene import Scene
 from untrain.experiments.setting import Setting
 from untrain.runtime.executors.base import threads
@@ -85,7 +85,7 @@ def lay_arrays(given: Given, models: Mapping[str, Any], label: str, store: Store
     arrays = {"labels": labels, "true": labels if frame.true is None else frame.true, "side": frame.side, "ids": ids}
     made = {"kind": "run", "label": f"audit of {label}", "scenario": label, "models": models, "answers": given.kind,
             "frame": array_digest(*arrays.values())}  # fmt: skip
-    count = Sizes(len(given.models["unlearned"]), len(models["oracle"]), None)
+    count = ModelCounts(len(given.models["unlearned"]), len(models["oracle"]), None)
     record = {
         "scenario": label, "classes": int(some.shape[-1]), "digest": fingerprint(ids[frame.side == "forget"]), "duplicates": None,
         **facts(count, {"train": sizes["forget"] + sizes["retain"], **sizes}), "setting": words(),

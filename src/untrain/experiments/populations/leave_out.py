@@ -11,20 +11,20 @@ from untrain.core.errors import DataError
 from untrain.data.examples import Examples, joined
 from untrain.data.readers.convert import examples
 from untrain.experiments.populations.pairs import Pair
-from untrain.experiments.populations.populate import finished, populate
+from untrain.experiments.populations.populate import finished, train_population
 from untrain.experiments.populations.population import Population
 from untrain.experiments.populations.strategy import Together
 from untrain.experiments.populations.subsets import Subsets, drawn
-from untrain.runtime.executors.base import Crew
+from untrain.runtime.executors.base import Executor
 from untrain.runtime.store import Store
 from untrain.training.base import Learner
 
 DEFAULT = Subsets()
 
 
-def leave_out(
+def train_subsets(
     learner: Learner, train: Any, test: Any, subsets: Subsets = DEFAULT, *, store: Store | str | Path | None = None,
-    crew: Crew | None = None, together: Together = "auto",
+    crew: Executor | None = None, together: Together = "auto",
 ) -> Population:  # fmt: skip
     """Train models that each see a part of the training data, and ask all of them about all training and test examples.
 
@@ -34,8 +34,8 @@ def leave_out(
         test: examples that no model sees.
         subsets: how many models, and what each sees.
         store: where answers are kept, model by model: asked again nothing is trained, and more models add to those there.
-        crew: who trains, as in ``populate``.
-        together: how, as in ``populate``.
+        crew: who trains, as in ``train_population``.
+        together: how, as in ``train_population``.
 
     Returns:
         The population; what it serves is told there.
@@ -45,16 +45,16 @@ def leave_out(
         NotFinite: a loss or an answer of a model became NaN or infinite; the model is named.
     """
     known, asked, seen, seeds = _plan(train, test, subsets)
-    logits = populate(learner, known[0], _pairs(seen, seeds), asked, store=store, crew=crew, together=together)
+    logits = train_population(learner, known[0], _pairs(seen, seeds), asked, store=store, crew=crew, together=together)
     labels, true, ids = (np.concatenate([_column(e, name) for e in known]) for name in ("y", "true", "ids"))
     return Population(logits, seen, labels, true, ids, seeds)
 
 
-def unfinished(
+def count_missing(
     learner: Learner, train: Any, test: Any, subsets: Subsets = DEFAULT, *, store: Store | str | Path | None = None,
-    crew: Crew | None = None, together: Together = "auto",
+    crew: Executor | None = None, together: Together = "auto",
 ) -> int:  # fmt: skip
-    """Number of models that ``leave_out`` with the same arguments would train; nothing is trained to know it."""
+    """Number of models that ``train_subsets`` with the same arguments would train; nothing is trained to know it."""
     known, asked, seen, seeds = _plan(train, test, subsets)
     there = finished(learner, known[0], _pairs(seen, seeds), asked, store=store, crew=crew, together=together)
     return there.count(False)

@@ -24,20 +24,20 @@ from untrain.experiments.populations.pairs import Pair, checked, prints
 from untrain.experiments.populations.strategy import How, Together, decide, units, working
 from untrain.experiments.populations.worker import Array, Made, Work, laid, scratch
 from untrain.experiments.scene import network_of
-from untrain.runtime.executors.base import Crew, each
+from untrain.runtime.executors.base import Executor, each
 from untrain.runtime.store import Store, key_of
 from untrain.training.base import Learner
 from untrain.training.stacked.stack import Member
 
 
-def populate(
+def train_population(
     learner: Learner,
     train: Any,
     pairs: Sequence[Pair],
     seen: Any,
     *,
     store: Store | str | Path | None = None,
-    crew: Crew | None = None,
+    crew: Executor | None = None,
     keep_models: bool = False,
     together: Together = "auto",
 ) -> Array:
@@ -53,7 +53,7 @@ def populate(
         seen: what the models are asked about.
         store: where answers are kept, pair by pair; pairs that are there already are not trained again.
         crew: who trains; None for this process or, where models are packed, one process a core.
-        keep_models: whether weights are kept in the store too, for ``revive``.
+        keep_models: whether weights are kept in the store too, for ``load_model``.
         together: 'stacked' trains models of one shape as one, where no layer is a convolution, or where a last linear layer
             alone is trained; 'packed' trains one model a process, each on one thread; 'loop' one after the other; 'auto'
             chooses.
@@ -86,18 +86,18 @@ def populate(
 
 def finished(
     learner: Learner, train: Any, pairs: Sequence[Pair], seen: Any, *, store: Store | str | Path | None = None,
-    crew: Crew | None = None, keep_models: bool = False, together: Together = "auto",
+    crew: Executor | None = None, keep_models: bool = False, together: Together = "auto",
 ) -> list[bool]:  # fmt: skip
-    """Whether each pair is in the store already; what is not is what ``populate`` with the same arguments would train."""
+    """Whether each pair is in the store already; what is not is what ``train_population`` with the same arguments would train."""
     ask, kept = _asked(learner, train, pairs, seen, together, crew), _opened(store)
     return [kept is not None and _there(kept, key, keep_models) for key in ask.keys]
 
 
-def revive(
-    learner: Learner, train: Any, pair: Pair, seen: Any, *, store: Store | str | Path, crew: Crew | None = None,
+def load_model(
+    learner: Learner, train: Any, pair: Pair, seen: Any, *, store: Store | str | Path, crew: Executor | None = None,
     together: Together = "auto",
 ) -> nn.Module:  # fmt: skip
-    """A model that ``populate`` kept, asked for by the same arguments.
+    """A model that ``train_population`` kept, asked for by the same arguments.
 
     Raises:
         BadInput: it is not there.
@@ -130,9 +130,9 @@ class _Ask:
         return self.data[0]
 
 
-def _asked(learner: Learner, train: Any, pairs: Sequence[Pair], seen: Any, together: str, crew: Crew | None) -> _Ask:
+def _asked(learner: Learner, train: Any, pairs: Sequence[Pair], seen: Any, together: str, crew: Executor | None) -> _Ask:
     if not isinstance(learner, Learner):
-        raise BadInput(f"{learner!r} is no learner: give one such as Train(model=Mlp())")
+        raise BadInput(f"{learner!r} is no learner: give one such as Train(model=MLP())")
     # As in a Problem: true labels and further columns are for requests and reports.
     held = [replace(e if isinstance(e, Examples) else examples(e), true=None, columns={}) for e in (train, seen)]
     if held[0].x.shape[1:] != held[1].x.shape[1:]:
@@ -168,7 +168,7 @@ def _there(store: Store, key: str, weights: bool) -> bool:
 
 
 def _trained(
-    ask: _Ask, missing: Mapping[str, Member], crew: Crew | None, keep: bool, near: Path | None
+    ask: _Ask, missing: Mapping[str, Member], crew: Executor | None, keep: bool, near: Path | None
 ) -> Iterator[tuple[str, Made]]:
     """Each missing member as it is finished, with its key."""
     if not missing:

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from untrain.attribution import memorization as leave_out
-from untrain.attribution.memorization import Owed
+from untrain.attribution.memorization import MemorizationEstimate
 from untrain.core.errors import BadInput, suggest
 from untrain.evaluation.observation import Observation
 from untrain.maths import logits as derived
@@ -37,7 +37,7 @@ def answers(population: Population, kind: Kind = "margin") -> Array:
     return out
 
 
-def memorization(population: Population, kind: Kind = "correct") -> Owed:
+def memorization(population: Population, kind: Kind = "correct") -> MemorizationEstimate:
     """Memorization of each training example, (n,): how much surer models that saw it are of its label.
 
     Args:
@@ -49,7 +49,7 @@ def memorization(population: Population, kind: Kind = "correct") -> Owed:
     return leave_out.memorization(answers(population, kind)[:, : population.seen.shape[1]], population.seen)
 
 
-def influence(population: Population, rows: Sequence[int], kind: Kind = "correct") -> Owed:
+def influence(population: Population, rows: Sequence[int], kind: Kind = "correct") -> MemorizationEstimate:
     """What some training examples do to the answers on all training and test examples, (rows, n + tests).
 
     Args:

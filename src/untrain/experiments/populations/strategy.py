@@ -14,8 +14,8 @@ from untrain.core.errors import BadInput, suggest
 from untrain.core.spec import sendable
 from untrain.data.examples import Examples, take
 from untrain.experiments.populations.worker import Kind
-from untrain.runtime.executors.base import Crew, cores
-from untrain.runtime.executors.local import Here
+from untrain.runtime.executors.base import Executor, cores
+from untrain.runtime.executors.local import Serial
 from untrain.runtime.executors.processes import Processes
 from untrain.training import linear_probe
 from untrain.training.base import Learner
@@ -42,7 +42,7 @@ class How:
     workers: int = 1
 
 
-def decide(learner: Learner, train: Examples, members: Sequence[Member], together: str, crew: Crew | None) -> How:
+def decide(learner: Learner, train: Examples, members: Sequence[Member], together: str, crew: Executor | None) -> How:
     """How the members are best trained, or as was asked.
 
     Raises:
@@ -117,12 +117,12 @@ def units(how: How, learner: Learner, train: Examples, seen: int, wanted: Mappin
 
 
 @contextmanager
-def working(how: How, crew: Crew | None) -> Iterator[Crew]:
+def working(how: How, crew: Executor | None) -> Iterator[Executor]:
     """The crew that was given, or one of our own that is closed in the end."""
     if crew is not None:
         yield crew
         return
-    own: Crew = Here(how.threads) if how.workers == 1 else Processes(how.workers, how.threads)
+    own: Executor = Serial(how.threads) if how.workers == 1 else Processes(how.workers, how.threads)
     try:
         yield own
     finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from untrain.core.fields import Count
 from untrain.data.augmentations.base import Augment
 from untrain.data.noise.base import Noise
-from untrain.data.readers.image_sets import Published, Taken, published
+from untrain.data.readers.image_sets import ImageSetSource, Subset, published
 from untrain.data.requests.base import Request
 from untrain.data.requests.random import Random
 from untrain.data.splits import Data
@@ -16,10 +16,10 @@ from untrain.training.base import Learner
 from untrain.training.learners.train import Train
 from untrain.training.steps import Steps
 
-SOURCE = Published(hub="uoft-cs/cifar10", classes=10)
+SOURCE = ImageSetSource(hub="uoft-cs/cifar10", classes=10)
 
 
-class Cifar10(Scenario):
+class CIFAR10(Scenario):
     """60,000 photographs of 32 x 32 pixels in ten classes, 10,000 of them to test on.
 
     Args:
@@ -47,7 +47,7 @@ class Cifar10(Scenario):
 
     def load(self) -> Data:
         """Train, valid and test, uint8; the id of an image is its row in the part that it is from."""
-        return published(SOURCE, Taken(self.path, self.size), self.noise)
+        return published(SOURCE, Subset(self.path, self.size), self.noise)
 
     def learner(self) -> Learner:
         """Training from scratch."""

@@ -7,7 +7,7 @@ from typing import Literal
 from untrain.core.fields import Count
 from untrain.data.augmentations.base import Augment
 from untrain.data.noise.base import Noise
-from untrain.data.readers.image_sets import Published, Taken, published
+from untrain.data.readers.image_sets import ImageSetSource, Subset, published
 from untrain.data.requests.base import Request
 from untrain.data.requests.random import Random
 from untrain.data.splits import Data
@@ -20,12 +20,12 @@ from untrain.training.steps import Steps
 
 HUB = "uoft-cs/cifar100"
 SOURCES = {
-    "fine": Published(hub=HUB, classes=100, label=("fine_label", "label")),
-    "coarse": Published(hub=HUB, classes=20, label=("coarse_label",)),
+    "fine": ImageSetSource(hub=HUB, classes=100, label=("fine_label", "label")),
+    "coarse": ImageSetSource(hub=HUB, classes=20, label=("coarse_label",)),
 }
 
 
-class Cifar100(Scenario):
+class CIFAR100(Scenario):
     """60,000 photographs of 32 x 32 pixels in 100 classes, which form 20 groups; 10,000 of them to test on.
 
     Args:
@@ -54,7 +54,7 @@ class Cifar100(Scenario):
 
     def load(self) -> Data:
         """Train, valid and test, uint8; the id of an image is its row in the part that it is from."""
-        return published(SOURCES[self.labels], Taken(self.path, self.size), self.noise)
+        return published(SOURCES[self.labels], Subset(self.path, self.size), self.noise)
 
     def learner(self) -> Learner:
         """Training from scratch."""

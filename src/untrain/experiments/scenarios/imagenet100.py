@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from untrain.core.fields import Count
 from untrain.data.augmentations.base import Augment
-from untrain.data.augmentations.mirror import Mirror
-from untrain.data.augmentations.resizedcrop import ResizedCrop
+from untrain.data.augmentations.horizontalflip import HorizontalFlip
+from untrain.data.augmentations.randomresizedcrop import RandomResizedCrop
 from untrain.data.noise.base import Noise
-from untrain.data.readers.image_sets import Published, Taken, published
+from untrain.data.readers.image_sets import ImageSetSource, Subset, published
 from untrain.data.requests.base import Request
 from untrain.data.requests.random import Random
 from untrain.data.splits import Data
 from untrain.experiments.scenarios.base import Scenario
 from untrain.models.architectures.base import Architecture
-from untrain.models.architectures.prepared import Prepared
+from untrain.models.architectures.preprocessed import Preprocessed
 from untrain.models.architectures.resnet import ResNet
 from untrain.training.base import Learner
 from untrain.training.learners.train import Train
@@ -21,7 +21,7 @@ from untrain.training.steps import Steps
 
 SIDE, CROP = 160, 128
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-SOURCE = Published(hub="clane9/imagenet-100", classes=100, test="validation", side=SIDE)
+SOURCE = ImageSetSource(hub="clane9/imagenet-100", classes=100, test="validation", side=SIDE)
 
 
 class ImageNet100(Scenario):
@@ -56,16 +56,16 @@ class ImageNet100(Scenario):
     on_disk: str = "~/.untrain/images"
     model: Architecture = ResNet(depth=50)
     steps: Steps = Steps(lr=0.1, epochs=100)
-    augment: tuple[Augment, ...] = (ResizedCrop(size=CROP), Mirror())
+    augment: tuple[Augment, ...] = (RandomResizedCrop(size=CROP), HorizontalFlip())
 
     def load(self) -> Data:
         """Train, valid and test, uint8; the id of an image is its row in the part that it is from."""
-        return published(SOURCE, Taken(self.path, self.size, self.on_disk), self.noise)
+        return published(SOURCE, Subset(self.path, self.size, self.on_disk), self.noise)
 
     def learner(self) -> Learner:
         """Training from scratch."""
         mean, std = ((), ()) if self.model.normalises() else (MEAN, STD)
-        prepared = Prepared(model=self.model, crop=CROP, mean=mean, std=std)
+        prepared = Preprocessed(model=self.model, crop=CROP, mean=mean, std=std)
         return Train(model=prepared, steps=self.steps, augment=self.augment)
 
     def asked(self) -> Request:

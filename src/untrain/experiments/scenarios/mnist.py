@@ -5,7 +5,7 @@ from __future__ import annotations
 from untrain.core.fields import Count
 from untrain.data.augmentations.base import Augment
 from untrain.data.noise.base import Noise
-from untrain.data.readers.image_sets import Published, Taken, published
+from untrain.data.readers.image_sets import ImageSetSource, Subset, published
 from untrain.data.requests.base import Request
 from untrain.data.requests.random import Random
 from untrain.data.splits import Data
@@ -16,10 +16,10 @@ from untrain.training.base import Learner
 from untrain.training.learners.train import Train
 from untrain.training.steps import Steps
 
-SOURCE = Published(hub="ylecun/mnist", classes=10)
+SOURCE = ImageSetSource(hub="ylecun/mnist", classes=10)
 
 
-class Mnist(Scenario):
+class MNIST(Scenario):
     """70,000 grey pictures of handwritten digits, 28 x 28 pixels in ten classes, 10,000 of them to test on.
 
     Args:
@@ -46,7 +46,7 @@ class Mnist(Scenario):
 
     def load(self) -> Data:
         """Train, valid and test, uint8; the id of an image is its row in the part that it is from."""
-        return published(SOURCE, Taken(self.path, self.size), self.noise)
+        return published(SOURCE, Subset(self.path, self.size), self.noise)
 
     def learner(self) -> Learner:
         """Training from scratch."""

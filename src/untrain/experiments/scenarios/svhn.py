@@ -5,7 +5,7 @@ from __future__ import annotations
 from untrain.core.fields import Count
 from untrain.data.augmentations.base import Augment
 from untrain.data.noise.base import Noise
-from untrain.data.readers.image_sets import Published, Taken, published
+from untrain.data.readers.image_sets import ImageSetSource, Subset, published
 from untrain.data.requests.base import Request
 from untrain.data.requests.random import Random
 from untrain.data.splits import Data
@@ -16,10 +16,10 @@ from untrain.training.base import Learner
 from untrain.training.learners.train import Train
 from untrain.training.steps import Steps
 
-SOURCE = Published(hub="ufldl-stanford/svhn", config="cropped_digits", classes=10)
+SOURCE = ImageSetSource(hub="ufldl-stanford/svhn", config="cropped_digits", classes=10)
 
 
-class Svhn(Scenario):
+class SVHN(Scenario):
     """99,289 photographed digits of house numbers, 32 x 32 pixels in ten classes, 26,032 of them to test on.
 
     DEL's forget set of two classes is ``Random(fraction=0.1, classes=(3, 6))``.
@@ -49,7 +49,7 @@ class Svhn(Scenario):
 
     def load(self) -> Data:
         """Train, valid and test, uint8; the id of an image is its row in the part that it is from."""
-        return published(SOURCE, Taken(self.path, self.size), self.noise)
+        return published(SOURCE, Subset(self.path, self.size), self.noise)
 
     def learner(self) -> Learner:
         """Training from scratch."""

@@ -11,7 +11,7 @@ Parts = Mapping[str, float]
 
 
 @dataclass(frozen=True)
-class Aim:
+class Objective:
     """An objective, larger is better.
 
     Args:
@@ -55,26 +55,26 @@ def _oracle(parts: Parts) -> float:
 
 
 AIMS = (
-    Aim(
+    Objective(
         "balanced",
         "accuracy on validation data, less how far accuracy on the forget set lies from what the model before answered right of "
         "validation data of its classes",
         "",
         _balanced,
     ),
-    Aim(
+    Objective(
         "repair",
         "accuracy on validation data, less what agreement with the labels to forget exceeds the error on validation data by",
         "the labels to forget are taken to be wrong",
         _repair,
     ),
-    Aim(
+    Objective(
         "valid",
         "accuracy on validation data",
         "this objective rewards leaving the model as it is: nothing in it asks for forgetting",
         _valid,
     ),
-    Aim(
+    Objective(
         "oracle",
         "accuracy on validation data, less how far accuracy on the forget set lies from that of retrained models",
         "oracle-guided: models retrained without the forget set were looked at, which is not to be had where unlearning is needed; "
@@ -85,7 +85,7 @@ AIMS = (
 )
 
 
-def aim_of(name: str, wrong: bool) -> Aim:
+def aim_of(name: str, wrong: bool) -> Objective:
     """The objective of a name; 'balanced' is 'repair' where most labels to forget are known to be wrong.
 
     Raises:

@@ -28,7 +28,7 @@ ENOUGH = 10  # trials that are finished before the importance of fields is told
 
 
 @dataclass(frozen=True)
-class Asked:
+class PendingTrial:
     """A trial to be made: its number and what was drawn for each field."""
 
     number: int
@@ -37,7 +37,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Told:
+class TrialRecord:
     """A trial of a study.
 
     Args:
@@ -87,37 +87,37 @@ class Study:
             if not self._trials():
                 self._study.enqueue_trial(dict(drawn), user_attrs=dict(facts))
 
-    def ask(self, space: Mapping[str, Dimension], owner: str) -> Asked:
+    def ask(self, space: Mapping[str, Dimension], owner: str) -> PendingTrial:
         """What to try next; ``owner`` names the process that tries it."""
         with self._told():
             trial = self._study.ask()
             trial.set_user_attr("owner", owner)
             drawn = {name: _suggested(trial, name, dimension) for name, dimension in space.items()}
-        return Asked(trial.number, drawn, trial)
+        return PendingTrial(trial.number, drawn, trial)
 
-    def note(self, asked: Asked, **facts: Any) -> None:
+    def note(self, asked: PendingTrial, **facts: Any) -> None:
         """Keep facts beside a trial."""
         with self._told():
             for name, value in facts.items():
                 asked.handle.set_user_attr(name, value)
 
-    def hopeless(self, asked: Asked, step: int, value: float) -> bool:
+    def hopeless(self, asked: PendingTrial, step: int, value: float) -> bool:
         """Whether a trial whose mean is ``value`` after ``step`` is below the median of those that were finished."""
         with self._told():
             asked.handle.report(value, step)
             return bool(asked.handle.should_prune())
 
-    def done(self, asked: Asked, value: float) -> None:
+    def done(self, asked: PendingTrial, value: float) -> None:
         """The trial is finished."""
         with self._told():
             self._study.tell(asked.handle, value)
 
-    def prune(self, asked: Asked) -> None:
+    def prune(self, asked: PendingTrial) -> None:
         """The trial was ended early."""
         with self._told():
             self._study.tell(asked.handle, state=TrialState.PRUNED)
 
-    def fail(self, asked: Asked, error: str) -> None:
+    def fail(self, asked: PendingTrial, error: str) -> None:
         """The trial could not be made; that is its result."""
         with self._told():
             asked.handle.set_user_attr("error", error)
@@ -134,10 +134,10 @@ class Study:
                     self._study.enqueue_trial(fixed)
         return len(left)
 
-    def told(self) -> list[Told]:
+    def told(self) -> list[TrialRecord]:
         """All trials in the order of their numbers."""
         with self._told():
-            return [Told(t.number, _state(t), t.value, dict(t.user_attrs)) for t in self._trials()]
+            return [TrialRecord(t.number, _state(t), t.value, dict(t.user_attrs)) for t in self._trials()]
 
     def importance(self) -> dict[str, float]:
         """Share of the objective's variance that each field explains (fANOVA); empty while too little was tried."""

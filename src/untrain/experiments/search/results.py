@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from untrain.core.search_space import Choices, Dimension
-from untrain.experiments.search.study import ENDED, Open, untouched
+from untrain.experiments.search.study import ENDED, Search, untouched
 
 Document = dict[str, Any]
 COLUMNS = (
@@ -16,7 +16,7 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def document(at: Open, command: str = "") -> Document:
+def document(at: Search, command: str = "") -> Document:
     """All trials of a search, the best first, as one JSON-able document."""
     rows = sorted((_row(t) for t in at.study.told() if t.state in ENDED), key=_rank)
     nothing, parts = untouched(at)
@@ -53,7 +53,7 @@ def _told(dimension: Dimension) -> Document:
     return {"choices": list(map(repr, dimension.values))} if isinstance(dimension, Choices) else asdict(dimension)
 
 
-def _notes(at: Open, rows: list[Document], nothing: float) -> list[str]:
+def _notes(at: Search, rows: list[Document], nothing: float) -> list[str]:
     notes = [at.aim.note] if at.aim.note else []
     if rows and rows[0]["state"] == "done" and rows[0]["value"] <= nothing:
         notes.append(f"no trial is better than leaving the models as they are, which scores {nothing:.3f}")

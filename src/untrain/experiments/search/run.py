@@ -10,30 +10,36 @@ from untrain.core.errors import BadInput, RunFailed
 from untrain.core.spec import sendable
 from untrain.experiments.comparison import Comparison, workers_for
 from untrain.experiments.search.results import Document, csv_of, document
-from untrain.experiments.search.study import Hunt, Open, opened, teller, turns
+from untrain.experiments.search.study import Search, SearchSpec, opened, tracker, turns
 from untrain.experiments.setting import Setting
 from untrain.reports.write import lay, writable
-from untrain.runtime.executors.local import Here
+from untrain.runtime.executors.local import Serial
 from untrain.runtime.executors.processes import Processes
-from untrain.runtime.progress import Tell
+from untrain.runtime.progress import OnProgress
 from untrain.runtime.store import Store
 
 
-def sought(
-    hunt: Hunt, setting: Setting, store: str | Path | None, out: str | Path | None, workers: int, command: str, tell: Tell | None
+def run_search_command(
+    hunt: SearchSpec,
+    setting: Setting,
+    store: str | Path | None,
+    out: str | Path | None,
+    workers: int,
+    command: str,
+    on_progress: OnProgress | None,
 ) -> Document:
     """Search, and write search.json and search.csv into ``out``."""
     if workers < 1:
         raise BadInput(f"workers={workers}: at least 1 is needed")
     writable(out)
     count = min(workers, workers_for([Comparison(hunt.scenario, (hunt.method,))], setting.device, setting.threads))
-    found = document(hunted(hunt, setting, Store(store), count, tell), command)
+    found = document(run_search(hunt, setting, Store(store), count, on_progress), command)
     if out is not None:
         lay(Path(out), {"search.json": json.dumps(found, indent=1, allow_nan=False), "search.csv": csv_of(found)})
     return found
 
 
-def hunted(hunt: Hunt, setting: Setting, store: Store, workers: int = 1, tell: Tell | None = None) -> Open:
+def run_search(hunt: SearchSpec, setting: Setting, store: Store, workers: int = 1, on_progress: OnProgress | None = None) -> Search:
     """Search until there are as many trials as asked for.
 
     Raises:
@@ -42,9 +48,9 @@ def hunted(hunt: Hunt, setting: Setting, store: Store, workers: int = 1, tell: T
         RunFailed: no trial was finished, or workers died.
     """
     alone = workers == 1 or not sendable(hunt.scenario)
-    with closing(Here(setting.threads) if alone else Processes(workers, setting.threads)) as hands:
-        at = opened(hunt, setting, store, hands, tell)
-    told = teller(at, tell)
+    with closing(Serial(setting.threads) if alone else Processes(workers, setting.threads)) as hands:
+        at = opened(hunt, setting, store, hands, on_progress)
+    told = tracker(at, on_progress)
     if workers == 1:
         turns(at, told)
     else:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from untrain.core.errors import SpecError, suggest
-from untrain.core.search_space import Choices, Dimension, Over, Range
+from untrain.core.search_space import Choices, Dimension, Range, SearchHint
 from untrain.core.spec import Spec, parse
 from untrain.localizers.base import Localizer
 from untrain.unlearners.base import Localized, Recipe, Unlearner
@@ -21,7 +21,7 @@ _BOUNDS = ("ge", "gt", "le", "lt")
 
 
 @dataclass(frozen=True)
-class Knob:
+class SearchField:
     """A field of a method, wherever in it.
 
     Args:
@@ -39,7 +39,7 @@ class Knob:
     usual: bool
 
 
-def knobs(method: Spec) -> dict[str, Knob]:
+def knobs(method: Spec) -> dict[str, SearchField]:
     """Name -> field, for all fields of a method and of its parts; ``unlearner.`` is left out of names."""
     found = {}
     for knob in _walk(method, ()):
@@ -49,7 +49,7 @@ def knobs(method: Spec) -> dict[str, Knob]:
     return found
 
 
-def _walk(part: Spec, path: tuple[str, ...]) -> Iterator[Knob]:
+def _walk(part: Spec, path: tuple[str, ...]) -> Iterator[SearchField]:
     own = isinstance(part, Unlearner | Localizer | Recipe)
     hints = get_type_hints(type(part), include_extras=True)
     for f in fields(part):  # type: ignore[arg-type]
@@ -58,7 +58,7 @@ def _walk(part: Spec, path: tuple[str, ...]) -> Iterator[Knob]:
         told = _hints(kinds)
         wanted = (own and not any(h.asked for h in told)) or any(h.usual for h in told)
         usual = isinstance(reach, Range) and not reach.unit and wanted
-        yield Knob((*path, f.name), value, kinds, reach, usual)
+        yield SearchField((*path, f.name), value, kinds, reach, usual)
         if isinstance(value, Spec):
             yield from _walk(value, (*path, f.name))
 
@@ -76,8 +76,8 @@ def _kinds(hint: Any) -> Iterator[tuple[Any, tuple[Any, ...]]]:
         yield hint, ()
 
 
-def _hints(kinds: Iterable[tuple[Any, tuple[Any, ...]]]) -> list[Over]:
-    return [each for _, held in kinds for each in held if isinstance(each, Over)]
+def _hints(kinds: Iterable[tuple[Any, tuple[Any, ...]]]) -> list[SearchHint]:
+    return [each for _, held in kinds for each in held if isinstance(each, SearchHint)]
 
 
 def _reach(kinds: tuple[tuple[Any, tuple[Any, ...]], ...], value: Any) -> Dimension | None:
@@ -103,7 +103,7 @@ def _bounds(held: tuple[Any, ...]) -> dict[str, float]:
     return {name: float(v) for each in held for name in _BOUNDS if (v := getattr(each, name, None)) is not None}
 
 
-def _within(hint: Over, bounds: dict[str, float]) -> bool:
+def _within(hint: SearchHint, bounds: dict[str, float]) -> bool:
     """Whether a hint keeps to the bounds; those that somebody put around a type that brings its hint go before it."""
     low = hint.low >= bounds.get("ge", -math.inf) and hint.low > bounds.get("gt", -math.inf)
     return low and hint.high <= bounds.get("le", math.inf) and hint.high < bounds.get("lt", math.inf)
@@ -156,7 +156,7 @@ def space(method: Spec, over: Sequence[str] = ()) -> Space:
     return chosen
 
 
-def _named(given: str, held: Mapping[str, Knob], method: Spec) -> str:
+def _named(given: str, held: Mapping[str, SearchField], method: Spec) -> str:
     """The full name of a field that was named, maybe shortly."""
     if given in held:
         return given
@@ -172,7 +172,7 @@ def _named(given: str, held: Mapping[str, Knob], method: Spec) -> str:
     raise SpecError(f"--over {given}: {method!r} has no such field{near}{more}")
 
 
-def _by_itself(name: str, held: Mapping[str, Knob]) -> Dimension:
+def _by_itself(name: str, held: Mapping[str, SearchField]) -> Dimension:
     knob = held[name]
     if knob.reach is not None:
         return knob.reach
@@ -181,7 +181,7 @@ def _by_itself(name: str, held: Mapping[str, Knob]) -> Dimension:
     raise SpecError(f"--over {name}: its type does not say where to look; {told}")
 
 
-def _asked(name: str, text: str, knob: Knob, method: Spec) -> Dimension:
+def _asked(name: str, text: str, knob: SearchField, method: Spec) -> Dimension:
     """The dimension that a user wrote out, every end and choice tried on the method."""
     ends = re.fullmatch(r"([^,]+?)\.\.([^,]+)", text)
     if not ends:
@@ -208,7 +208,7 @@ def _asked(name: str, text: str, knob: Knob, method: Spec) -> Dimension:
     return made
 
 
-def _every(knob: Knob) -> list[dict[str, float]]:
+def _every(knob: SearchField) -> list[dict[str, float]]:
     return [_bounds(held) for _, held in knob.kinds]
 
 
@@ -226,7 +226,7 @@ def _parts(text: str) -> list[str]:
     return [part.strip() for part in found if part.strip()]
 
 
-def _choice(text: str, knob: Knob, method: Spec) -> Any:
+def _choice(text: str, knob: SearchField, method: Spec) -> Any:
     """The value that a text means for a field: a literal, a plain word, or a spelling."""
     try:
         value: Any = literal_eval(text)

@@ -19,23 +19,23 @@ from untrain.experiments.jobs import Method, engine
 from untrain.experiments.price import Price, before
 from untrain.experiments.scenarios.base import Scenario
 from untrain.experiments.scene import Scene
-from untrain.experiments.search.objectives import Aim, Parts, aim_of
+from untrain.experiments.search.objectives import Objective, Parts, aim_of
 from untrain.experiments.search.space import Space, space, start_of, with_values
 from untrain.experiments.search.trials import Ground, accuracies, attempt, open_ground, share_of_retraining, start
 from untrain.experiments.setting import Setting
-from untrain.runtime.executors.base import Crew, threads
-from untrain.runtime.progress import Progress, Tell
+from untrain.runtime.executors.base import Executor, threads
+from untrain.runtime.progress import OnProgress, Progress
 from untrain.runtime.store import Entry, Store
 from untrain.unlearners.nothing import Nothing
 
 if TYPE_CHECKING:
-    from untrain.experiments.search.optuna import Asked, Study, Told
+    from untrain.experiments.search.optuna import PendingTrial, Study, TrialRecord
 
 ENDED = ("done", "pruned", "failed")
 
 
 @dataclass(frozen=True)
-class Hunt:
+class SearchSpec:
     """What is searched, where, and for what.
 
     Args:
@@ -58,18 +58,18 @@ class Hunt:
 
 
 @dataclass(frozen=True, eq=False)
-class Open:
+class Search:
     """A search under way: what may be seen, the objective, the journal and where work is kept."""
 
-    hunt: Hunt
+    hunt: SearchSpec
     ground: Ground
-    aim: Aim
+    aim: Objective
     key: str
     study: Study
     store: Store
 
 
-def key_of(hunt: Hunt, ground: Ground, aim: Aim) -> str:
+def key_of(hunt: SearchSpec, ground: Ground, aim: Objective) -> str:
     """All that the trials of a search depend on, their number left out: a longer search goes on where a shorter one ended."""
     return digest(
         {
@@ -83,7 +83,7 @@ def key_of(hunt: Hunt, ground: Ground, aim: Aim) -> str:
     )  # fmt: skip
 
 
-def hunt_of(asked: Comparison, objective: str, over: str | Sequence[str], trials: int) -> Hunt:
+def hunt_of(asked: Comparison, objective: str, over: str | Sequence[str], trials: int) -> SearchSpec:
     """The search for the one method of a comparison.
 
     Raises:
@@ -96,7 +96,7 @@ def hunt_of(asked: Comparison, objective: str, over: str | Sequence[str], trials
         raise BadInput(f"trials={trials!r}: a whole number is needed, at least 1")
     (method,) = asked.methods
     where = space(method, [over] if isinstance(over, str) else over)
-    return Hunt(asked.scenario, method, where, objective, trials, asked.seeds, asked.seed)
+    return SearchSpec(asked.scenario, method, where, objective, trials, asked.seeds, asked.seed)
 
 
 def need_optuna() -> None:
@@ -111,7 +111,9 @@ def need_optuna() -> None:
         raise MissingExtra(f"a search needs {error.name}, which is not installed: pip install 'untrain[search]'") from None
 
 
-def opened(hunt: Hunt, setting: Setting, store: Store, crew: Crew | None = None, tell: Tell | None = None) -> Open:
+def opened(
+    hunt: SearchSpec, setting: Setting, store: Store, crew: Executor | None = None, on_progress: OnProgress | None = None
+) -> Search:
     """Load the data and open the journal; the method as it was given is tried first where the space holds it.
 
     An ensemble that the request needs is trained by the crew, unless the store has it.
@@ -119,11 +121,11 @@ def opened(hunt: Hunt, setting: Setting, store: Store, crew: Crew | None = None,
     from untrain.experiments.search.optuna import Study
 
     def say(cost: Price, scene: Scene) -> None:
-        if tell is not None:
-            tell(Progress(0, 0, "", 0.0, None, cost.told()))
+        if on_progress is not None:
+            on_progress(Progress(0, 0, "", 0.0, None, cost.told()))
 
     price = before(store, setting, 1 if crew is None else crew.size, say)
-    ground = open_ground(hunt.scenario, hunt.seed, setting, chooser(store, setting, crew, tell, price))
+    ground = open_ground(hunt.scenario, hunt.seed, setting, chooser(store, setting, crew, on_progress, price))
     aim = aim_of(hunt.objective, ground.wrong)
     key = key_of(hunt, ground, aim)
     facts = {
@@ -135,10 +137,10 @@ def opened(hunt: Hunt, setting: Setting, store: Store, crew: Crew | None = None,
         given = start_of(hunt.method, hunt.space)
         if given is not None:
             study.begin(given, {"given": True})
-    return Open(hunt, ground, aim, key, study, store)
+    return Search(hunt, ground, aim, key, study, store)
 
 
-def left(at: Open, me: str = "") -> int:
+def left(at: Search, me: str = "") -> int:
     """Trials still to be begun; those whose process is gone are had tried again. Only while the search's key is held."""
 
     def gone(owner: str) -> bool:
@@ -153,7 +155,7 @@ def left(at: Open, me: str = "") -> int:
     return at.hunt.trials - sum(t.state in (*ENDED, "running") for t in at.study.told())
 
 
-def turns(at: Open, tell: Callable[[Told], None] | None = None) -> None:
+def turns(at: Search, on_progress: Callable[[TrialRecord], None] | None = None) -> None:
     """Make trials until there are as many as asked for; whoever else shares the journal does the same."""
     me = uuid.uuid4().hex
     with threads(at.ground.setting.threads), at.store.alone(me):
@@ -163,11 +165,11 @@ def turns(at: Open, tell: Callable[[Told], None] | None = None) -> None:
                     return
                 asked = at.study.ask(at.hunt.space, me)
             _trial(at, asked)
-            if tell is not None:
-                tell(at.study.told()[asked.number])
+            if on_progress is not None:
+                on_progress(at.study.told()[asked.number])
 
 
-def _trial(at: Open, asked: Asked) -> None:
+def _trial(at: Search, asked: PendingTrial) -> None:
     """One trial: original after original, ended early where the mean so far is below the median of others."""
     study, seeds, parts, costs = at.study, at.hunt.seeds, [], []
     try:
@@ -191,7 +193,7 @@ def _trial(at: Open, asked: Asked) -> None:
     study.done(asked, value)
 
 
-def parts_of(at: Open, entry: Entry, index: int) -> dict[str, float]:
+def parts_of(at: Search, entry: Entry, index: int) -> dict[str, float]:
     """The accuracies of one try; those of retrained models only for an objective that looks at them."""
     found = accuracies(at.ground, entry, attempt(at.ground, Nothing(), index, at.store))
     if at.aim.oracle:
@@ -200,7 +202,7 @@ def parts_of(at: Open, entry: Entry, index: int) -> dict[str, float]:
     return found
 
 
-def cost_of(at: Open, entry: Entry, index: int) -> dict[str, float]:
+def cost_of(at: Search, entry: Entry, index: int) -> dict[str, float]:
     """Seconds of one try, and its share of what retraining would take where operations are counted."""
     cost = entry.record["cost"]
     share = share_of_retraining(at.ground, cost, start(at.ground, index, at.store))
@@ -212,23 +214,23 @@ def mean_of(rows: list[dict[str, float]]) -> dict[str, float]:
     return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
 
 
-def untouched(at: Open) -> tuple[float, Parts]:
+def untouched(at: Search) -> tuple[float, Parts]:
     """The objective, and its parts, of models that are left as they are: what a search must beat."""
     with threads(at.ground.setting.threads):
         parts = [parts_of(at, attempt(at.ground, Nothing(), i, at.store), i) for i in range(at.hunt.seeds)]
     return float(np.mean([at.aim.score(p) for p in parts])), mean_of(parts)
 
 
-def teller(at: Open, tell: Tell | None) -> Callable[[Told | None], None]:
+def tracker(at: Search, on_progress: OnProgress | None) -> Callable[[TrialRecord | None], None]:
     """Counts trials, and says in every line what the best is so far and whether oracles were looked at."""
     started, first = time.perf_counter(), sum(t.state in ENDED for t in at.study.told())
     last = first
 
-    def told(trial: Told | None) -> None:
+    def told(trial: TrialRecord | None) -> None:
         nonlocal last
         rows = at.study.told()
         ended = [t for t in rows if t.state in ENDED]
-        if tell is None or (trial is None and len(ended) == last):
+        if on_progress is None or (trial is None and len(ended) == last):
             return
         last = len(ended)
         gone = time.perf_counter() - started
@@ -237,6 +239,6 @@ def teller(at: Open, tell: Tell | None) -> Callable[[Told | None], None]:
         values = [t.value for t in rows if t.state == "done" and t.value is not None]
         best = f"best {max(values):.3f}" if values else "none finished yet"
         newest = ended[-1].facts.get("method", "") if ended else ""
-        tell(Progress(last, at.hunt.trials, f"{at.aim.label}: {best}; {newest}", gone, rest))
+        on_progress(Progress(last, at.hunt.trials, f"{at.aim.label}: {best}; {newest}", gone, rest))
 
     return told

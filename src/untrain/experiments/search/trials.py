@@ -16,7 +16,7 @@ from untrain.core.seeds import seed_of
 from untrain.core.spec import canonical, sources
 from untrain.data.examples import Examples, take, to_device
 from untrain.data.fingerprint import print_of
-from untrain.data.requests.base import ForgetRequest
+from untrain.data.requests.base import ForgetSet
 from untrain.data.requests.resolve import request
 from untrain.experiments.jobs import Method, engine
 from untrain.experiments.scenarios.base import Scenario
@@ -49,7 +49,7 @@ class Ground:
     scenario: Scenario
     train: Examples
     valid: Examples
-    asked: ForgetRequest
+    asked: ForgetSet
     learner: Learner
     retain: np.ndarray[Any, Any]
     wrong: bool

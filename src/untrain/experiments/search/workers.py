@@ -9,18 +9,18 @@ from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
 from untrain.core.errors import RunFailed, UntrainError
-from untrain.experiments.search.study import Hunt, Open, left, opened, turns
+from untrain.experiments.search.study import Search, SearchSpec, left, opened, turns
 from untrain.experiments.setting import Setting
 from untrain.runtime.executors.processes import begin, watch_parent
 from untrain.runtime.store import Store
 
 if TYPE_CHECKING:
-    from untrain.experiments.search.optuna import Told
+    from untrain.experiments.search.optuna import TrialRecord
 
 MORE = 3  # workers that may die beyond one a place
 
 
-def crew(at: Open, workers: int, told: Callable[[Told | None], None]) -> None:
+def crew(at: Search, workers: int, told: Callable[[TrialRecord | None], None]) -> None:
     """Keep as many workers as there are trials to begin, at most ``workers``, until all trials are made.
 
     Raises:
@@ -74,7 +74,7 @@ def _ended(process: Any, ours: Connection) -> bool:
     return bool(process.exitcode != 0)
 
 
-def work(says: Connection, parent: int, hunt: Hunt, key: str, setting: Setting, store: str) -> None:
+def work(says: Connection, parent: int, hunt: SearchSpec, key: str, setting: Setting, store: str) -> None:
     """A worker: trials until there are enough."""
     watch_parent(parent)
     try:

@@ -13,7 +13,7 @@ from untrain.models.architectures.base import Architecture
 NORMS = {"batch": nn.BatchNorm1d, "layer": nn.LayerNorm}
 
 
-class Mlp(Architecture):
+class MLP(Architecture):
     """Hidden linear layers with ReLU, then a linear classifier, on inputs that are flattened.
 
     Args:

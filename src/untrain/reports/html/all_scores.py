@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from untrain.evaluation.base import About
+from untrain.evaluation.base import ScoreInfo
 from untrain.reports import formatting, verdicts
 from untrain.reports.headings import heading
 from untrain.reports.html.tables import Cell, Column, Document, Glossary, cell, is_gap
@@ -49,7 +49,7 @@ def every(document: Document, groups: Mapping[str, Glossary]) -> list[Group]:
     return found
 
 
-def _scored(document: Document, name: str, about: About) -> tuple[Scored, ...]:
+def _scored(document: Document, name: str, about: ScoreInfo) -> tuple[Scored, ...]:
     made = []
     for row in document["results"]:
         score = row["scores"].get(name)
@@ -64,7 +64,7 @@ def _scored(document: Document, name: str, about: About) -> tuple[Scored, ...]:
     return tuple(made)
 
 
-def _evidence(score: Mapping[str, Any], about: About) -> dict[str, str]:
+def _evidence(score: Mapping[str, Any], about: ScoreInfo) -> dict[str, str]:
     gap = is_gap(about)
     shown = {end: formatting.quantity(score[end], about.unit, gap) for end in ("floor", "ceiling", "ideal")}
     low, high = score["band"] or (None, None)

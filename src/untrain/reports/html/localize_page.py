@@ -19,7 +19,7 @@ KINDS = {"batches": ("Across batches", "ours", "circle", -0.12), "seeds": ("Acro
 
 
 @dataclass(frozen=True)
-class Line:
+class LocalizerRow:
     """A localizer in the first table: number, spelling, its error or its cells (value, remark)."""
 
     number: int
@@ -56,15 +56,15 @@ def localized(document: Row, command: str) -> str:
     )  # fmt: skip
 
 
-def line(at: int, row: Row) -> Line:
+def line(at: int, row: Row) -> LocalizerRow:
     """A localizer's cells: share, where most of its mask lies, stability across batches and seeds, seconds."""
     name = formatting.label(row["localizer"])
     if row["error"]:
-        return Line(at, name, row["error"])
+        return LocalizerRow(at, name, row["error"])
     reach = "" if row["low"] == row["high"] else f"{formatting.share(row['low'])} to {formatting.share(row['high'])}"
     batches, seeds = (row["stability"][kind] for kind in ("batches", "seeds"))
     by_layer = "–" if seeds["layers"] is None else f"{seeds['layers']:.3f}"
-    return Line(at, name, "", (
+    return LocalizerRow(at, name, "", (
         (formatting.share(row["share"]), reach), (mostly(row), ""), _stable(batches), _stable(seeds), (by_layer, ""),
         (formatting.digits(row["seconds"], 2), ""),
     ))  # fmt: skip

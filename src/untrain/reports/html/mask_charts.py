@@ -19,7 +19,7 @@ WIDE = 18  # letters of a name beside a chart, so that a telephone has room for 
 
 
 @dataclass(frozen=True)
-class Line:
+class LayerShare:
     """A layer in the table of shares: its name, its weights, and of each mask the share of them that it holds and the reach."""
 
     layer: str
@@ -100,13 +100,13 @@ def share_chart(found: Mapping[str, Rows]) -> Chart | None:
     return Chart(tuple(traces), Axis("In the mask", PERCENT, 0.0, 102.0), places, height)
 
 
-def share_table(found: Mapping[str, Rows]) -> list[Line]:
+def share_table(found: Mapping[str, Rows]) -> list[LayerShare]:
     """The same as lines, one a layer."""
     lines = []
     for layer in _layers(found):
         held = [next((row for row in rows if row["layer"] == layer), None) for rows in found.values()]
         size = next(row["weights"] for row in held if row is not None)
-        lines.append(Line(layer_name(layer), f"{size:,}", tuple(("–", "") if row is None else _cell(row) for row in held)))
+        lines.append(LayerShare(layer_name(layer), f"{size:,}", tuple(("–", "") if row is None else _cell(row) for row in held)))
     return lines
 
 

@@ -22,7 +22,7 @@ POINTS = 48
 
 
 @dataclass(frozen=True, eq=False)
-class Known:
+class RocCurve:
     """What is the same for all methods of a run.
 
     Args:
@@ -36,16 +36,16 @@ class Known:
     members: int
 
 
-def known(material: Material) -> Known:
+def known(material: Material) -> RocCurve:
     """The curves of original and retrained models."""
     rates = grid(material.oracle)
     seen = {"Original": material.original, "Retrained": material.oracle}
     found = {who: sensitivities(s, rates) for who, s in seen.items() if s is not None}
     members = int((np.asarray(material.oracle.side) == "forget").sum())
-    return Known(rates, {who: each for who, each in found.items() if each is not None}, members)
+    return RocCurve(rates, {who: each for who, each in found.items() if each is not None}, members)
 
 
-def chart(held: Known, unlearned: Observation) -> Chart | None:
+def chart(held: RocCurve, unlearned: Observation) -> Chart | None:
     """The curves of a method beside the others; None where the test set lacks a class of the forget set."""
     ours = sensitivities(unlearned, held.rates)
     return None if ours is None else roc_chart({**held.others, "Unlearned": ours}, held.rates, held.members)

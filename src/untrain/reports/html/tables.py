@@ -8,13 +8,13 @@ from typing import Any
 
 from untrain.core.describe import documented
 from untrain.core.metering import Cost
-from untrain.evaluation.base import About, Score
+from untrain.evaluation.base import Score, ScoreInfo
 from untrain.reports import formatting, verdicts
 from untrain.reports.headings import CONTROLS, GIVEN, PRIVACY, REPAIR, WRONG, heading
 from untrain.training.guard import Guard
 
 Document = Mapping[str, Any]
-Glossary = Mapping[str, About]
+Glossary = Mapping[str, ScoreInfo]
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Line:
+class MethodRow:
     """A row of a table: number in the chart, name, what it is, cells; or the error in their place."""
 
     number: int | None
@@ -63,9 +63,9 @@ class Table:
     """Columns, a line for each method, and the lines that methods are read against."""
 
     columns: tuple[Column, ...]
-    lines: tuple[Line, ...]
-    references: tuple[Line, ...] = ()
-    dearer: tuple[Line, ...] = ()
+    lines: tuple[MethodRow, ...]
+    references: tuple[MethodRow, ...] = ()
+    dearer: tuple[MethodRow, ...] = ()
 
 
 VERDICT = Column("verdict", "Verdict", "what the test of all scores together says of the method", "tested")
@@ -73,7 +73,7 @@ COST = Column("cost", "Cost, share of retraining", "floating-point operations")
 FEWEST = 3
 
 
-def is_gap(about: About) -> bool:
+def is_gap(about: ScoreInfo) -> bool:
     """Whether a score is a difference and so can be negative."""
     return about.low < 0
 
@@ -120,18 +120,18 @@ def _shown(rows: Sequence[Mapping[str, Any]], wanted: Sequence[str], glossary: G
     return names + more[: max(0, FEWEST - len(names))]
 
 
-def _method(at: int, row: Mapping[str, Any], names: list[str], glossary: Glossary, costly: bool) -> Line:
+def _method(at: int, row: Mapping[str, Any], names: list[str], glossary: Glossary, costly: bool) -> MethodRow:
     kind = CONTROLS.get(row["method"], formatting.kind_of(row))
     if row["error"]:
-        return Line(at, formatting.label(row["method"]), "failed", error=row["error"])
+        return MethodRow(at, formatting.label(row["method"]), "failed", error=row["error"])
     cells = [cell(row["scores"].get(n), glossary[n]) for n in names]
     says, much = verdicts.short(row)
     spent, seconds = (formatting.share(row["cost"].get(f"share_of_{what}")) for what in ("retraining", "seconds"))
     cost = [Cell(spent, f"time {seconds}")] if costly else []
-    return Line(at, formatting.label(row["method"]), kind, (Cell(says, much, says), *cells, *cost))
+    return MethodRow(at, formatting.label(row["method"]), kind, (Cell(says, much, says), *cells, *cost))
 
 
-def cell(score: Mapping[str, Any] | None, about: About) -> Cell:
+def cell(score: Mapping[str, Any] | None, about: ScoreInfo) -> Cell:
     """A score as a cell, marked by its verdict, or where it has none, by whether it lies outside the band."""
     if score is None or score["value"] is None:
         return Cell("–", note=score["reason"] if score else "not computed")
@@ -142,7 +142,7 @@ def cell(score: Mapping[str, Any] | None, about: About) -> Cell:
     return Cell(formatting.quantity(value, about.unit, gap), formatting.interval(score, about.unit, gap), mark, note)
 
 
-def _references(document: Document, names: list[str], glossary: Glossary, costly: bool) -> tuple[Line, ...]:
+def _references(document: Document, names: list[str], glossary: Glossary, costly: bool) -> tuple[MethodRow, ...]:
     """The ideal, the floor and the ceiling; each is the same for all methods of a run."""
     done: Mapping[str, Any] = next((r["scores"] for r in document["results"] if not r["error"]), {})
     wanted = (
@@ -155,7 +155,7 @@ def _references(document: Document, names: list[str], glossary: Glossary, costly
         found = [Cell(formatting.quantity(done.get(n, {}).get(end), glossary[n].unit, is_gap(glossary[n]))) for n in names]
         cost = [Cell(formatting.share(1.0) if end == "ideal" else "")] if costly else []
         if any(done.get(n, {}).get(end) is not None for n in names):
-            made.append(Line(None, name, kind, (Cell(""), *found, *cost)))
+            made.append(MethodRow(None, name, kind, (Cell(""), *found, *cost)))
     return tuple(made)
 
 
@@ -201,8 +201,8 @@ def costs(document: Document) -> Table:
     words = documented(Cost)
     columns = tuple(Column(n, h, words[n]) for n, h in heads)
     rows = [(i, r) for i, r in enumerate(document["results"], 1) if not r["error"]]
-    lines = tuple(Line(i, formatting.label(r["method"]), "", _spent(r["cost"])) for i, r in rows)
-    return Table(columns, lines, (Line(None, "Retrained models", "", _spent(document["oracle_cost"])),))
+    lines = tuple(MethodRow(i, formatting.label(r["method"]), "", _spent(r["cost"])) for i, r in rows)
+    return Table(columns, lines, (MethodRow(None, "Retrained models", "", _spent(document["oracle_cost"])),))
 
 
 def _spent(cost: Mapping[str, Any]) -> tuple[Cell, ...]:
@@ -228,7 +228,7 @@ def guard(document: Document) -> Table:
     return Table(columns, tuple(_guarding(i, r) for i, r in rows))
 
 
-def _guarding(at: int, row: Mapping[str, Any]) -> Line:
+def _guarding(at: int, row: Mapping[str, Any]) -> MethodRow:
     held = row["guard"]
     shown = [
         formatting.share(held.get("may_move")),
@@ -236,7 +236,7 @@ def _guarding(at: int, row: Mapping[str, Any]) -> Line:
         formatting.significant(held.get("moved_norm")),
     ]
     shown += [formatting.significant(held.get("outside_mask_max")), formatting.significant(held.get("buffer_drift"))]
-    return Line(at, formatting.label(row["method"]), "", tuple(map(Cell, shown)))
+    return MethodRow(at, formatting.label(row["method"]), "", tuple(map(Cell, shown)))
 
 
 def terms() -> dict[str, str]:

@@ -27,10 +27,10 @@ class Attempts:
     """Counts how often the workers of each task died.
 
     Args:
-        tell: told in one line of each task that is tried again.
+        on_progress: told in one line of each task that is tried again.
     """
 
-    tell: Callable[[str], None] = silent
+    on_progress: Callable[[str], None] = silent
     _died: Counter[str] = field(default_factory=Counter)
 
     def died(self, name: str, how: str) -> None:
@@ -42,7 +42,7 @@ class Attempts:
         self._died[name] += 1
         if self._died[name] >= LIMIT:
             raise RunFailed(f"task {name!r}: its worker died {LIMIT} times ({how}); {KEPT}")
-        self.tell(f"the worker of {name} died ({how}): tried again, {self._died[name] + 1} of {LIMIT}")
+        self.on_progress(f"the worker of {name} died ({how}): tried again, {self._died[name] + 1} of {LIMIT}")
 
 
 @dataclass(frozen=True)

@@ -10,16 +10,16 @@ from typing import Any, Protocol
 import torch
 
 
-class Crew(Protocol):
+class Executor(Protocol):
     """Who does named tasks; more than ``size`` may be submitted, and wait.
 
     Args:
         apart: whether tasks are done in other processes, so that they and their arguments must be importable there.
-        tell: told in one line of each task that is tried again.
+        on_progress: told in one line of each task that is tried again.
     """
 
     apart: bool
-    tell: Callable[[str], None]
+    on_progress: Callable[[str], None]
 
     @property
     def size(self) -> int:
@@ -59,7 +59,7 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def each(crew: Crew, work: Callable[..., Any], calls: Mapping[str, tuple[Any, ...]]) -> Iterator[tuple[str, Any]]:
+def each(crew: Executor, work: Callable[..., Any], calls: Mapping[str, tuple[Any, ...]]) -> Iterator[tuple[str, Any]]:
     """Do ``work(*args)`` for each named call, and give names and results as they are finished."""
     try:
         for name, args in calls.items():

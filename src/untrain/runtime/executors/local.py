@@ -12,7 +12,7 @@ from untrain.core.errors import BadInput
 from untrain.runtime.executors._retry import silent
 
 
-class Here:
+class Serial:
     """This process, one task after the other, in the order in which they were submitted.
 
     Args:
@@ -24,7 +24,7 @@ class Here:
 
     def __init__(self, threads: int = 1):
         self.threads = threads
-        self.tell: Callable[[str], None] = silent
+        self.on_progress: Callable[[str], None] = silent
         self._waiting: deque[tuple[str, Callable[..., Any], tuple[Any, ...]]] = deque()
 
     def submit(self, name: str, work: Callable[..., Any], *args: Any) -> None:

@@ -38,8 +38,8 @@ class Processes:
 
     def __init__(self, workers: int, threads: int = 1):
         self.size, self.threads = workers, threads
-        self.tell: Callable[[str], None] = silent
-        self._attempts = Attempts(lambda note: self.tell(note))
+        self.on_progress: Callable[[str], None] = silent
+        self._attempts = Attempts(lambda note: self.on_progress(note))
         self._waiting: deque[_Packed] = deque()
         self._idle: list[_Worker] = []
         self._busy: dict[_Worker, _Packed] = {}

@@ -39,8 +39,8 @@ class RayCrew:
 
     def __init__(self, address: str | None = None, workers: int | None = None, threads: int = 1, gpus: int = 0):
         self.address, self.workers, self.threads, self.gpus = address, workers, threads, gpus
-        self.tell: Callable[[str], None] = silent
-        self._attempts = Attempts(lambda note: self.tell(note))
+        self.on_progress: Callable[[str], None] = silent
+        self._attempts = Attempts(lambda note: self.on_progress(note))
         self._running: dict[Any, tuple[str, bytes]] = {}
         self._size = 0
         self._ours = False

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from untrain.core.errors import BadInput, MissingExtra, suggest
 
 if TYPE_CHECKING:
-    from untrain.runtime.executors.base import Crew
+    from untrain.runtime.executors.base import Executor
 
 
 WORDS = ("here", "ray", "slurm", "slurm-local")
@@ -39,7 +39,7 @@ def refuse(on: str) -> str:
 
 
 @contextmanager
-def opened(on: str | Crew, workers: int | None, fitting: int, threads: int, device: str, folder: Path) -> Iterator[Crew]:
+def opened(on: str | Executor, workers: int | None, fitting: int, threads: int, device: str, folder: Path) -> Iterator[Executor]:
     """The crew of a word, closed in the end; a crew that is given is handed on and stays open.
 
     Args:
@@ -52,14 +52,14 @@ def opened(on: str | Crew, workers: int | None, fitting: int, threads: int, devi
     """
     import torch
 
-    from untrain.runtime.executors.local import Here
+    from untrain.runtime.executors.local import Serial
     from untrain.runtime.executors.processes import Processes
 
     if not isinstance(on, str):
         yield on
         return
     kind, value = refuse(on), on.partition("=")[2] or None
-    crew: Crew
+    crew: Executor
     gpus = int(torch.device(device).type != "cpu")
     if kind == "ray":
         from untrain.runtime.executors.ray import RayCrew
@@ -73,7 +73,7 @@ def opened(on: str | Crew, workers: int | None, fitting: int, threads: int, devi
         crew = SlurmCrew(place, workers or (fitting if local else 100), threads, gpus, value, "local" if local else "slurm")
     else:
         count = min(fitting, workers or fitting)
-        crew = Here(threads) if count == 1 else Processes(count, threads)
+        crew = Serial(threads) if count == 1 else Processes(count, threads)
     try:
         yield crew
     finally:

@@ -43,8 +43,8 @@ class SlurmCrew:
     ):  # fmt: skip
         self.folder, self.size, self.threads = Path(folder).resolve(), workers, threads
         self.cluster, self.gpus, self.partition, self.minutes = cluster, gpus, partition, minutes
-        self.tell: Callable[[str], None] = silent
-        self._attempts = Attempts(lambda note: self.tell(note))
+        self.on_progress: Callable[[str], None] = silent
+        self._attempts = Attempts(lambda note: self.on_progress(note))
         self._running: dict[str, tuple[submitit.Job[Any], bytes, float]] = {}
         self._waiting: list[tuple[str, bytes]] = []
         self._executor: submitit.AutoExecutor | None = None

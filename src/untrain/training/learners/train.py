@@ -74,7 +74,7 @@ class Train(Learner):
         if asked != taught:
             raise ModelError(
                 f"augmented images reach the model as {taught} and images that it is asked about as {asked}: keep their size, or "
-                f"have the model see that of both, such as Prepared(model=..., crop={taught[-1]})"
+                f"have the model see that of both, such as Preprocessed(model=..., crop={taught[-1]})"
             )
 
 

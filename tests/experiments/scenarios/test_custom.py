@@ -9,13 +9,13 @@ from torch.utils.data import TensorDataset
 
 from untrain.core.errors import DataError, SpecError
 from untrain.core.spec import parse
-from untrain.data.augmentations.crop import Crop
+from untrain.data.augmentations.randomcrop import RandomCrop
 from untrain.data.noise.flip import Flip
 from untrain.data.readers.convert import examples
-from untrain.data.requests.ids import Ids
+from untrain.data.requests.idfile import IdFile
 from untrain.data.requests.resolve import request
 from untrain.data.requests.where import Where
-from untrain.experiments.scenarios.own import Own
+from untrain.experiments.scenarios.custom import Custom
 
 X, Y = torch.arange(100.0).reshape(50, 2), torch.arange(50) % 3
 PEOPLE = [f"p{i // 2}" for i in range(50)]
@@ -27,26 +27,26 @@ def net():
 
 def test_arrays_examples_and_torch_datasets_give_the_same():
     sources = [(X, Y), (X.numpy(), Y.numpy()), TensorDataset(X, Y), examples(X, Y)]
-    loads = [Own(train=source, test=source, model=net).load() for source in sources]
+    loads = [Custom(train=source, test=source, model=net).load() for source in sources]
     assert all(torch.equal(load.train.x, loads[0].train.x) for load in loads)
     assert (len(loads[0].train), len(loads[0].valid), len(loads[0].test)) == (45, 5, 50)
 
 
 def test_its_learner_trains_the_callable():
-    own = Own((X / 100, Y), (X / 100, Y), net)
+    own = Custom((X / 100, Y), (X / 100, Y), net)
     assert isinstance(own.learner()(own.load().train, 0), nn.Linear)
 
 
 def test_rows_that_share_an_id_stay_on_one_side():
-    data = Own(examples(X, Y, ids=PEOPLE), (X, Y), net).load()
+    data = Custom(examples(X, Y, ids=PEOPLE), (X, Y), net).load()
     assert not set(data.train.ids) & set(data.valid.ids)
     assert len(data.train) + len(data.valid) == 50
 
 
 def test_whoever_is_named_is_in_the_training_set(tmp_path):
-    kept_apart = Own(examples(X, Y, ids=PEOPLE), (X, Y), net).load().valid.ids[0]
+    kept_apart = Custom(examples(X, Y, ids=PEOPLE), (X, Y), net).load().valid.ids[0]
     (tmp_path / "a.txt").write_text(str(kept_apart))
-    own = Own(examples(X, Y, ids=PEOPLE), (X, Y), net, Ids(path=str(tmp_path / "a.txt")))
+    own = Custom(examples(X, Y, ids=PEOPLE), (X, Y), net, IdFile(path=str(tmp_path / "a.txt")))
     data = own.load()
     asked = request(data.train, own.asked())
     assert set(asked.ids) == {kept_apart}
@@ -56,24 +56,24 @@ def test_whoever_is_named_is_in_the_training_set(tmp_path):
 
 def test_the_split_is_that_of_any_other_request_when_nobody_set_apart_is_named():
     train = examples(X, Y)
-    usual = Own(train, train, net).load()
-    named = Own(train, train, net, Where(f"id == {usual.train.ids[0]}")).load()
+    usual = Custom(train, train, net).load()
+    named = Custom(train, train, net, Where(f"id == {usual.train.ids[0]}")).load()
     assert usual.train.ids.tolist() == named.train.ids.tolist()
 
 
 def test_a_label_that_only_the_test_part_has_counts_as_a_class():
-    data = Own((X, Y.clamp(max=1)), (X, Y), net).load()
+    data = Custom((X, Y.clamp(max=1)), (X, Y), net).load()
     assert data.train.classes == data.test.classes == 3
 
 
 def test_noise_is_planted_in_train_only():
-    data = Own((X, Y), (X, Y), net, noise=Flip(rate=0.2)).load()
+    data = Custom((X, Y), (X, Y), net, noise=Flip(rate=0.2)).load()
     assert int((data.train.y != data.train.true).sum()) == 9
     assert data.valid.true is None
 
 
 def test_its_spelling_tells_data_apart():
-    one, same, other = Own((X, Y), (X, Y), net), Own((X, Y), (X, Y), net), Own((X + 1, Y), (X, Y), net)
+    one, same, other = Custom((X, Y), (X, Y), net), Custom((X, Y), (X, Y), net), Custom((X + 1, Y), (X, Y), net)
     assert repr(one) == repr(same) != repr(other)
     assert f"{net.__module__}.net" in repr(one)
 
@@ -84,7 +84,7 @@ def test_a_parquet_file_with_ids_runs_from_a_spelling(tmp_path):
     datasets.Dataset.from_dict({"a": X[:, 0].tolist(), "b": X[:, 1].tolist(), "kind": Y.tolist(), "who": PEOPLE}).to_parquet(path)
     datasets.enable_progress_bars()
     file = f"Parquet(path={str(path)!r}, x=('a', 'b'), label='kind', id='who')"
-    own = parse(f"Own(train={file}, test={file}, model=ConvNet)")
+    own = parse(f"Custom(train={file}, test={file}, model=ConvNet)")
     assert parse(repr(own)) == own
     assert set(own.load().train.ids) < set(PEOPLE)
 
@@ -100,36 +100,36 @@ def test_a_parquet_file_with_ids_runs_from_a_spelling(tmp_path):
 )
 def test_parts_that_do_not_go_together_are_told(train, test, told):
     with pytest.raises(DataError, match=told):
-        Own(train, test, net).load()
+        Custom(train, test, net).load()
 
 
 def test_bad_data_are_told_when_it_is_made():
     with pytest.raises(DataError, match="y holds float32"):
-        Own((X, Y.float()), (X, Y), net)
+        Custom((X, Y.float()), (X, Y), net)
 
 
 def test_a_model_that_is_no_callable_is_refused():
     with pytest.raises(SpecError, match="Own: model='resnet'"):
-        Own((X, Y), (X, Y), "resnet")
+        Custom((X, Y), (X, Y), "resnet")
 
 
 def test_data_beside_each_other_keep_their_ids():
-    data = Own((X, Y), (X, Y), net).load()
+    data = Custom((X, Y), (X, Y), net).load()
     assert sorted([*data.train.ids, *data.valid.ids]) == list(np.arange(50))
 
 
 def test_augmentation_is_the_learners():
-    own = Own(train=(X, Y), test=(X, Y), model=net, augment=(Crop(pad=2),))
-    assert own.learner().augment == (Crop(pad=2),)
-    assert "augment=(Crop(pad=2),)" in repr(own)
+    own = Custom(train=(X, Y), test=(X, Y), model=net, augment=(RandomCrop(pad=2),))
+    assert own.learner().augment == (RandomCrop(pad=2),)
+    assert "augment=(RandomCrop(pad=2),)" in repr(own)
 
 
 def test_data_in_a_file_are_read_once_for_their_spelling(tmp_path, monkeypatch):
     np.save(tmp_path / "x.npy", X.numpy())
     held = examples(tmp_path / "x.npy", Y)
-    first = repr(Own(train=held, test=(X, Y), model=net))
-    assert first == repr(Own(train=(X, Y), test=(X, Y), model=net))
-    own = Own(train=held, test=(X, Y), model=net)
+    first = repr(Custom(train=held, test=(X, Y), model=net))
+    assert first == repr(Custom(train=(X, Y), test=(X, Y), model=net))
+    own = Custom(train=held, test=(X, Y), model=net)
     assert repr(own) == first
     monkeypatch.setattr("untrain.data.on_disk.OnDisk._read", lambda *_: pytest.fail("read again"))
     assert repr(own) == first

@@ -12,7 +12,7 @@ from untrain.core.fields import Count, Positive
 from untrain.models.architectures.base import Architecture
 
 
-class Prepared(Architecture):
+class Preprocessed(Architecture):
     """A network before which images are cropped to their middle and normalised, ``(x - mean) / std`` in each channel.
 
     Whoever asks the model sees the same: training, localization, observers, unlearners. Augmented images that are no

@@ -10,7 +10,7 @@ from untrain.core.fields import Count
 from untrain.data.augmentations.base import Augment
 
 
-class Crop(Augment):
+class RandomCrop(Augment):
     """Each image is padded by ``pad`` zeros on every side and cropped to its size at a place drawn uniformly.
 
     Args:

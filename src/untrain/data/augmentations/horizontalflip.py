@@ -10,7 +10,7 @@ from untrain.core.fields import Share
 from untrain.data.augmentations.base import Augment
 
 
-class Mirror(Augment):
+class HorizontalFlip(Augment):
     """Each image is mirrored left to right with probability ``rate``.
 
     Args:

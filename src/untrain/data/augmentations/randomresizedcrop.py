@@ -17,7 +17,7 @@ Array = np.ndarray[tuple[int], np.dtype[np.float64]]
 TRIES = 10
 
 
-class ResizedCrop(Augment):
+class RandomResizedCrop(Augment):
     """A rectangle of each image, of random area, shape and place, is resized to ``size x size`` pixels.
 
     Its area is uniform from ``least`` to 1 of the image's, the logarithm of width by height from ``-log stretch`` to

@@ -10,13 +10,13 @@ from scipy import integrate, stats
 from torch.nn import functional as F
 
 from untrain.core.errors import SpecError
-from untrain.data.augmentations.resizedcrop import ResizedCrop
+from untrain.data.augmentations.randomresizedcrop import RandomResizedCrop
 
 SIDE = 10_000  # so that whole pixels are fine enough
 
 
 def test_areas_are_uniform_where_every_shape_fits_and_places_are_uniform():
-    (top, tall), (left, wide) = ResizedCrop(least=0.2, stretch=1.0).boxes(5000, SIDE, SIDE, np.random.default_rng(0))
+    (top, tall), (left, wide) = RandomResizedCrop(least=0.2, stretch=1.0).boxes(5000, SIDE, SIDE, np.random.default_rng(0))
     assert (tall == wide).all()
     assert stats.kstest(tall * wide / SIDE**2, stats.uniform(0.2, 0.8).cdf).pvalue > 0.01
     for start, length in ((top, tall), (left, wide)):
@@ -29,7 +29,7 @@ def test_areas_are_uniform_where_every_shape_fits_and_places_are_uniform():
 def test_areas_and_shapes_follow_the_law_of_draws_that_fit_into_a_square():
     """A square of area a takes ratios with |log ratio| <= log(1 / a): the rest is drawn again."""
     low, reach = 0.08, log(4 / 3)
-    (_, tall), (_, wide) = ResizedCrop().boxes(5000, SIDE, SIDE, np.random.default_rng(0))
+    (_, tall), (_, wide) = RandomResizedCrop().boxes(5000, SIDE, SIDE, np.random.default_rng(0))
     grid = np.linspace(low, 1, 2001)
     kept = np.minimum(1, np.log(1 / grid) / reach)
     law = integrate.cumulative_simpson(kept, x=grid, initial=0)
@@ -41,7 +41,7 @@ def test_areas_and_shapes_follow_the_law_of_draws_that_fit_into_a_square():
 
 
 def test_a_pixel_of_room_is_used_as_often_as_none():
-    (top, tall), _ = ResizedCrop(least=0.9, stretch=1.0).boxes(4000, 20, 20, np.random.default_rng(0))
+    (top, tall), _ = RandomResizedCrop(least=0.9, stretch=1.0).boxes(4000, 20, 20, np.random.default_rng(0))
     assert set(tall) == {19, 20}
     places = np.bincount(top[tall == 19].astype(int))
     assert len(places) == 2
@@ -49,21 +49,21 @@ def test_a_pixel_of_room_is_used_as_often_as_none():
 
 
 def test_an_oblong_that_no_drawn_shape_fits_gives_its_largest_middle():
-    boxes = ResizedCrop(least=1.0, stretch=1.25).boxes(3, 100, 300, np.random.default_rng(0))
+    boxes = RandomResizedCrop(least=1.0, stretch=1.25).boxes(3, 100, 300, np.random.default_rng(0))
     assert np.array(boxes).tolist() == [[[0] * 3, [100] * 3], [[87] * 3, [125] * 3]]
-    boxes = ResizedCrop(least=1.0, stretch=1.25).boxes(3, 300, 100, np.random.default_rng(0))
+    boxes = RandomResizedCrop(least=1.0, stretch=1.25).boxes(3, 300, 100, np.random.default_rng(0))
     assert np.array(boxes).tolist() == [[[87] * 3, [125] * 3], [[0] * 3, [100] * 3]]
 
 
 def test_the_whole_of_a_square_in_its_own_size_is_the_image():
     x = torch.randint(0, 256, (5, 3, 16, 16), dtype=torch.uint8)
-    assert torch.equal(ResizedCrop(least=1.0, stretch=1.0)(x, np.random.default_rng(0)), x)
-    assert torch.equal(ResizedCrop(size=16, least=1.0, stretch=1.0)(x.float(), np.random.default_rng(0)), x.float())
+    assert torch.equal(RandomResizedCrop(least=1.0, stretch=1.0)(x, np.random.default_rng(0)), x)
+    assert torch.equal(RandomResizedCrop(size=16, least=1.0, stretch=1.0)(x.float(), np.random.default_rng(0)), x.float())
 
 
 def test_a_flat_image_stays_flat():
     x = torch.full((50, 3, 20, 20), 77, dtype=torch.uint8)
-    out = ResizedCrop(size=13)(x, np.random.default_rng(0))
+    out = RandomResizedCrop(size=13)(x, np.random.default_rng(0))
     assert out.dtype == torch.uint8
     assert out.shape == (50, 3, 13, 13)
     assert (out == 77).all()
@@ -73,7 +73,7 @@ def test_a_flat_image_stays_flat():
 def test_a_crop_is_resized_as_torch_does_alone(out):
     """Larger, equal and smaller than what is cut out."""
     x = torch.rand(30, 3, 32, 32)
-    crop = ResizedCrop(size=out, least=0.2)
+    crop = RandomResizedCrop(size=out, least=0.2)
     (tops, talls), (lefts, wides) = crop.boxes(30, 32, 32, np.random.default_rng(4))
     made = crop(x, np.random.default_rng(4))
     for at, (t, h, le, w) in enumerate(zip(*(a.astype(int) for a in (tops, talls, lefts, wides)), strict=True)):
@@ -84,7 +84,7 @@ def test_a_crop_is_resized_as_torch_does_alone(out):
 
 def test_bytes_differ_from_pillows_by_rounding_alone():
     x = torch.randint(0, 256, (20, 1, 40, 40), dtype=torch.uint8)
-    crop = ResizedCrop(size=32)
+    crop = RandomResizedCrop(size=32)
     (tops, talls), (lefts, wides) = crop.boxes(20, 40, 40, np.random.default_rng(1))
     made = crop(x, np.random.default_rng(1))
     for at, (t, h, le, w) in enumerate(zip(*(a.astype(int) for a in (tops, talls, lefts, wides)), strict=True)):
@@ -94,7 +94,7 @@ def test_bytes_differ_from_pillows_by_rounding_alone():
 
 def test_the_seed_decides_and_each_image_has_its_own_draw():
     x = torch.rand(1, 3, 24, 24).expand(8, 3, 24, 24)
-    one, same, other = (ResizedCrop()(x, np.random.default_rng(seed)) for seed in (0, 0, 1))
+    one, same, other = (RandomResizedCrop()(x, np.random.default_rng(seed)) for seed in (0, 0, 1))
     assert torch.equal(one, same)
     assert not torch.equal(one, other)
     assert len({image.numpy().tobytes() for image in one}) == 8
@@ -102,7 +102,7 @@ def test_the_seed_decides_and_each_image_has_its_own_draw():
 
 def test_images_that_lie_apart_do_not_mix():
     x = torch.arange(9.0)[:, None, None, None].expand(9, 2, 15, 15)
-    out = ResizedCrop(size=10)(x, np.random.default_rng(0))
+    out = RandomResizedCrop(size=10)(x, np.random.default_rng(0))
     torch.testing.assert_close(out, torch.arange(9.0)[:, None, None, None].expand(9, 2, 10, 10))
 
 
@@ -110,4 +110,4 @@ def test_images_that_lie_apart_do_not_mix():
 def test_fields_out_of_range_are_refused(field):
     name, value = field.split("=")
     with pytest.raises(SpecError, match=name):
-        ResizedCrop(**{name: int(value) if name == "size" else float(value)})
+        RandomResizedCrop(**{name: int(value) if name == "size" else float(value)})

@@ -40,7 +40,7 @@ def _held(source: Any) -> Any:
 Source = Annotated[Any, BeforeValidator(_held)]
 
 
-class Own(Scenario):
+class Custom(Scenario):
     """Data and a model of one's own; a tenth of ``train`` is set apart to tune on.
 
     Rows that share an id stay together, and those that the request names stay in the training set.
@@ -69,7 +69,7 @@ class Own(Scenario):
     def spell(self, spell: Callable[[Any], str]) -> str:
         """The spelling, in which data held in memory stand by their fingerprint."""
         parts = {f.name: _told(getattr(self, f.name), spell) for f in fields(self)}
-        return f"Own({', '.join(f'{name}={text}' for name, text in parts.items())})"
+        return f"Custom({', '.join(f'{name}={text}' for name, text in parts.items())})"
 
     def load(self) -> Data:
         """Train, valid and test.
