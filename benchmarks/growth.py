@@ -69,7 +69,7 @@ def forget_sizes(sizes: Sequence[int], repeats: int) -> list[Row]:
 
 
 def _part(examples: Examples, start: int, stop: int) -> Examples:
-    return Examples(examples.x[start:stop], examples.y[start:stop], examples.ids[start:stop], examples.classes)
+    return Examples.labelled(examples.x[start:stop], examples.y[start:stop], examples.ids[start:stop], examples.classes)
 
 
 def model_sizes(widths: Sequence[int], repeats: int) -> list[Row]:
@@ -105,7 +105,7 @@ def populations(counts: Sequence[int], repeats: int) -> list[Row]:
 
     def seen(m: int) -> Observation:
         logits = rng.normal(size=(m, n, 10)).astype(np.float32)
-        return Observation(logits, labels, labels, side, np.arange(n).astype(str))
+        return Observation.of_logits(logits, labels, labels, side, np.arange(n).astype(str))
 
     trials = [seen(m) for m in counts]
     return [

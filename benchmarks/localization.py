@@ -24,7 +24,7 @@ def posed(count: int, seed: int = 0) -> Problem:
     x = torch.randint(256, (count + 2, 3, 32, 32), dtype=torch.uint8, generator=made)
     y = torch.randint(10, (count + 2,), generator=made)
     ids = np.arange(count + 2)
-    parts = [Examples(x[rows], y[rows], ids[rows], 10) for rows in (slice(0, count), slice(count, None))]
+    parts = [Examples.labelled(x[rows], y[rows], ids[rows], 10) for rows in (slice(0, count), slice(count, None))]
     return Problem(Classification(), *parts)
 
 

@@ -69,7 +69,7 @@ def images(count: int) -> Examples:
     """Random images of CIFAR-10's shape; what is on them does not matter for time."""
     made = torch.Generator().manual_seed(0)
     x = torch.randint(256, (count, 3, 32, 32), dtype=torch.uint8, generator=made)
-    return Examples(x, torch.randint(10, (count,), generator=made), np.arange(count), 10)
+    return Examples.labelled(x, torch.randint(10, (count,), generator=made), np.arange(count), 10)
 
 
 def _packed(gate: Any, out: Any, examples: Examples, net: Architecture, steps: Steps, repeats: int) -> None:

@@ -30,7 +30,7 @@ def models(draw: np.random.Generator, easy: np.ndarray, count: int, lift: float,
     logits = draw.normal(size=(count, len(SIDE), CLASSES)).astype(np.float32)
     logits[:, np.arange(len(SIDE)), labels] += easy + draw.normal(0, 0.4, (count, 1)) + lift * (SIDE == "forget")
     logits[:, np.arange(kept), labels[:kept]] += 20
-    return Observation(logits, labels, labels, SIDE, np.arange(len(SIDE)))
+    return Observation.of_logits(logits, labels, labels, SIDE, np.arange(len(SIDE)))
 
 
 def once(at: int) -> dict[tuple[str, str], bool]:

@@ -41,7 +41,7 @@ def data(n=60):
     y = torch.arange(n) % CLASSES
     patterns = torch.rand(CLASSES, *SHAPE, generator=draw)
     x = (patterns[y] + 0.1 * torch.randn(n, *SHAPE, generator=draw)).clamp(0, 1)
-    return Examples(x, y, np.arange(n), CLASSES)
+    return Examples.labelled(x, y, np.arange(n), CLASSES)
 
 
 @functools.lru_cache

@@ -631,7 +631,7 @@ class Fade(Unlearner):
         task = problem.task
 
         def loss(retain, forget):
-            logp = task.logits(model, forget).log_softmax(1)
+            logp = task.forward(model, forget).log_softmax(1)
             return task.loss(model, retain).mean() - self.weight * logp.mean()
 
         return descend(model, loss, problem.pairs(self.steps), self.steps, problem.trainable)

@@ -108,7 +108,7 @@ def test_the_ways_in_which_torch_tells_of_it_are_known(error):
 @pytest.mark.parametrize("sizes", [(12,), (12, 12), (12, 5), (7, 3), (8, 1), (12, 11)])
 @pytest.mark.parametrize("count", [1, 2, 3, 8])
 def test_shares_add_up_and_pieces_hold_each_example_of_the_largest_once(sizes, count):
-    batches = [Batch(torch.arange(n), torch.arange(n)) for n in sizes]
+    batches = [Batch.labelled(torch.arange(n), torch.arange(n)) for n in sizes]
     cut = list(pieces(batches, count))
     assert sum(share for share, _ in cut) == pytest.approx(1)
     assert torch.cat([piece[0].y for _, piece in cut]).tolist() == list(range(sizes[0]))
@@ -117,7 +117,7 @@ def test_shares_add_up_and_pieces_hold_each_example_of_the_largest_once(sizes, c
 
 @pytest.mark.parametrize(("sizes", "count"), [((12, 4), 4), ((12, 5), 2), ((16, 3), 2), ((16, 3), 4), ((7, 3), 2), ((8, 1), 8)])
 def test_pieces_make_the_mean_of_the_whole_also_of_a_small_batch(sizes, count):
-    batches = [Batch(torch.randn(n), torch.zeros(n)) for n in sizes]
+    batches = [Batch.labelled(torch.randn(n), torch.zeros(n)) for n in sizes]
     assert not uneven(batches, count)
     for at in (0, 1):
         mean = sum(share * piece[at].x.mean() for share, piece in pieces(batches, count))
@@ -125,8 +125,8 @@ def test_pieces_make_the_mean_of_the_whole_also_of_a_small_batch(sizes, count):
 
 
 def test_batches_that_cannot_be_cut_evenly_are_known():
-    assert uneven([Batch(torch.zeros(12), torch.zeros(12)), Batch(torch.zeros(11), torch.zeros(11))], 2)
-    assert not uneven([Batch(torch.zeros(11), torch.zeros(11)), None], 2)
+    assert uneven([Batch.labelled(torch.zeros(12), torch.zeros(12)), Batch.labelled(torch.zeros(11), torch.zeros(11))], 2)
+    assert not uneven([Batch.labelled(torch.zeros(11), torch.zeros(11)), None], 2)
 
 
 def test_localization_and_answers_go_on_with_less_at_a_time():
@@ -139,13 +139,13 @@ def test_localization_and_answers_go_on_with_less_at_a_time():
         def logits(self, model, batch):
             if len(batch.y) > 5:
                 raise torch.OutOfMemoryError("CUDA out of memory")
-            return problem.task.logits(model, batch)
+            return problem.task.forward(model, batch)
 
         def loss(self, model, batch):
             return torch.nn.functional.cross_entropy(self.logits(model, batch), batch.y, reduction="none")
 
         def head(self, model, classes):
-            return problem.task.head(model, classes)
+            return problem.task.head(model)
 
     poor = replace(problem, task=Poor())
     with metered() as meter:

@@ -23,7 +23,9 @@ def observed(logits, labels, side, true=None):
     """Models' answers (m, n, c) as an Observation."""
     labels = np.asarray(labels)
     ids = np.arange(len(labels))
-    return Observation(np.asarray(logits, dtype=np.float32), labels, labels if true is None else np.asarray(true), side, ids)
+    return Observation.of_logits(
+        np.asarray(logits, dtype=np.float32), labels, labels if true is None else np.asarray(true), side, ids
+    )
 
 
 def noisy(models, side, boost=0.0, seed=0, classes=3):
@@ -44,4 +46,4 @@ def confident(probability, models=1):
 def turned(seen, order):
     """The same answers with examples in another order."""
     held = {n: getattr(seen, n)[order] for n in ("labels", "true", "side", "ids")}
-    return Observation(seen.logits[:, order], **held)
+    return Observation.of_logits(seen.logits[:, order], **held)

@@ -90,7 +90,7 @@ class Booked(Scenario):
 
         def part(some):
             x = torch.as_tensor(some, dtype=torch.float32)[:, None]
-            return Examples(x, torch.as_tensor(some % 2), np.array([f"n{i}" for i in some]), 2)
+            return Examples.labelled(x, torch.as_tensor(some % 2), np.array([f"n{i}" for i in some]), 2)
 
         return Data(part(number[number < N]), part(number[N:][:5]), part(number[number >= N]))
 

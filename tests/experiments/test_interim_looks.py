@@ -187,7 +187,7 @@ def alarm(draw, shift):
     """Whether any look of a run calls models distinguishable that differ by a shift."""
     ours, theirs = (draw.standard_t(4, size=(count, 1)) + draw.normal(size=(count, 5)) * 0.1 for count in (8, 24))
     zeros = np.zeros(5, dtype=int)
-    seen = Observation(theirs, zeros, zeros, np.array(["forget"] * 5), zeros)
+    seen = Observation.of_logits(theirs, zeros, zeros, np.array(["forget"] * 5), zeros)
     for look in planned(8, 24, 3):
         case = Case(Mean(), {"unlearned": ours[: look.seeds] + shift, "oracle": theirs[: look.oracles]})
         if verdicts([case], seen, look.level)["mean"].says == "distinguishable":

@@ -28,7 +28,7 @@ class Backwards(nn.Module):
 def stored(tmp_path):
     """Puts a mask of such a model into a store, by the weights that it holds in the stem; all of the head's bias is in it."""
     store, model = Store(tmp_path), Backwards().eval()
-    given = Examples(torch.zeros(2, 4), torch.tensor([0, 1]), np.arange(2), 2)
+    given = Examples.labelled(torch.zeros(2, 4), torch.tensor([0, 1]), np.arange(2), 2)
     problem = Problem(Classification(), given, given)
 
     def made(*inside):

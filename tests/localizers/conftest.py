@@ -29,7 +29,7 @@ def _linear(weights, inputs, retain=None):
     model = nn.Linear(len(weights), 1, bias=False).eval()
     model.weight.data = torch.tensor([weights])
     sets = [torch.tensor(rows) for rows in (inputs, inputs if retain is None else retain)]
-    return model, Problem(Plain(), *(Examples(x, torch.zeros(len(x)).long(), np.arange(len(x)), 1) for x in sets))
+    return model, Problem(Plain(), *(Examples.labelled(x, torch.zeros(len(x)).long(), np.arange(len(x)), 1) for x in sets))
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def resnet18():
     """CIFAR's ResNet-18 and a problem of four images."""
     torch.manual_seed(0)
     model = ResNet().build((3, 32, 32), 10).eval()
-    given = Examples(torch.rand(4, 3, 32, 32), torch.arange(4), np.arange(4), 10)
+    given = Examples.labelled(torch.rand(4, 3, 32, 32), torch.arange(4), np.arange(4), 10)
     return model, Problem(Classification(), given, given)
 
 
@@ -63,7 +63,7 @@ class Backwards(nn.Module):
 @pytest.fixture
 def backwards():
     """Such a model: head 6, body 12, spare 25, stem 16 weights."""
-    given = Examples(torch.rand(4, 4), torch.arange(4) % 2, np.arange(4), 2)
+    given = Examples.labelled(torch.rand(4, 4), torch.arange(4) % 2, np.arange(4), 2)
     return Backwards().eval(), Problem(Classification(), given, given)
 
 

@@ -37,8 +37,8 @@ def posed(model, shape, classes=3, n=12):
     model.eval()
     with torch.no_grad():
         y = model(x).argmax(1)
-    given = Examples(x, y, np.arange(n), classes)
-    return model, Problem(Classification(), given, replace(given, x=x + 0.1), seed=1)
+    given = Examples.labelled(x, y, np.arange(n), classes)
+    return model, Problem(Classification(), given, given.with_fields(x=x + 0.1), seed=1)
 
 
 def seeded(*layers):
@@ -147,7 +147,7 @@ def test_a_model_without_a_head_is_refused_where_the_head_is_to_move(made):
 @pytest.mark.parametrize("made", ALL, ids=repr)
 def test_half_precision_will_do(made, kind):
     model, problem = small()
-    forget, retain = (replace(e, x=e.x.to(kind)) for e in (problem.forget, problem.retain))
+    forget, retain = (e.with_fields(x=e.x.to(kind)) for e in (problem.forget, problem.retain))
     mask = made(model.to(kind), replace(problem, forget=forget, retain=retain))
     assert 0 < share(mask) <= getattr(made, "keep", 1.0)
 
@@ -156,7 +156,7 @@ def test_half_precision_will_do(made, kind):
 def test_the_mask_of_a_model_in_half_precision_is_about_that_in_full(made):
     model, problem = small()
     full = made(model, problem).bits
-    forget, retain = (replace(e, x=e.x.bfloat16()) for e in (problem.forget, problem.retain))
+    forget, retain = (e.with_fields(x=e.x.bfloat16()) for e in (problem.forget, problem.retain))
     half = made(model.bfloat16(), replace(problem, forget=forget, retain=retain)).bits
     both, either = (sum(int(op(full[n], half[n]).sum()) for n in full) for op in (torch.logical_and, torch.logical_or))
     assert both / either > 0.8
@@ -239,7 +239,7 @@ def test_a_random_mask_is_refused_as_the_one_that_it_is_like():
 
 def test_a_model_that_does_not_take_the_examples_is_refused_where_it_is_asked():
     model, problem = small()
-    forget, retain = (replace(e, x=e.x.repeat(1, 2, 1, 1)) for e in (problem.forget, problem.retain))
+    forget, retain = (e.with_fields(x=e.x.repeat(1, 2, 1, 1)) for e in (problem.forget, problem.retain))
     wrong = replace(problem, forget=forget, retain=retain)
     for made in (CriticalNeurons(), *(m for m in NAMED if type(m).__name__ in ("Deepest", "Shallowest"))):
         with pytest.raises(ModelError, match="cannot take examples of shape"):

@@ -68,7 +68,7 @@ def trained():
     draw = torch.Generator().manual_seed(0)
     y = torch.arange(24) % 3
     x = torch.randn(3, 3, 8, 8, generator=draw)[y] + 0.7 * torch.randn(24, 3, 8, 8, generator=draw)
-    given = Examples(x, y, np.arange(24), 3)
+    given = Examples.labelled(x, y, np.arange(24), 3)
     learner = Train(model=ResNet(width=8, depth=10), steps=Steps(lr=0.05, epochs=8, batch=8))
     return given, learner, learner(given, 0)
 
@@ -120,8 +120,8 @@ def filters(by, label=0):
     net = nn.Sequential(nn.Conv2d(1, 3, 1, bias=False), nn.Flatten()).eval()
     net[0].weight.data = torch.tensor([3.0, 2.0, 1.0]).reshape(3, 1, 1, 1)
     task = Linearly([v / w for v, w in zip(by, [3.0, 2.0, 1.0], strict=True)])
-    one = Examples(torch.ones(1, 1, 1, 1), torch.tensor([label]), np.arange(1), 3)
-    return net, Problem(task, one, replace(one, y=torch.tensor([1])))
+    one = Examples.labelled(torch.ones(1, 1, 1, 1), torch.tensor([label]), np.arange(1), 3)
+    return net, Problem(task, one, one.with_fields(y=torch.tensor([1])))
 
 
 def test_the_largest_signed_sum_goes_first_and_not_the_largest_magnitude():
@@ -250,7 +250,7 @@ def test_frozen_weights_are_never_removed():
 
 def test_inputs_that_are_no_real_numbers_are_refused():
     net = nn.Sequential(nn.Embedding(5, 4), nn.Flatten(), nn.Linear(8, 2)).eval()
-    tokens = Examples(torch.tensor([[1, 2], [3, 4]]), torch.tensor([0, 1]), np.arange(2), 2)
+    tokens = Examples.labelled(torch.tensor([[1, 2], [3, 4]]), torch.tensor([0, 1]), np.arange(2), 2)
     with pytest.raises(BadInput, match=r"adds noise to inputs, and these are torch\.int64: real numbers are needed"):
         CriticalNeurons()(net, Problem(Classification(), tokens, tokens))
 
@@ -295,7 +295,7 @@ def tokens(net):
     x = torch.randn(9, 3, 4, generator=torch.Generator().manual_seed(0))
     net.eval()
     with torch.no_grad():
-        given = Examples(x, net(x).argmax(1), np.arange(9), 3)
+        given = Examples.labelled(x, net(x).argmax(1), np.arange(9), 3)
     return net, Problem(Classification(), given, given)
 
 
@@ -318,7 +318,7 @@ def test_a_model_whose_rows_are_no_examples_is_searched_one_by_one():
 
 def test_a_network_in_half_precision_is_searched_in_full():
     model, problem = residual()
-    forget, retain = (replace(e, x=e.x.bfloat16()) for e in (problem.forget, problem.retain))
+    forget, retain = (e.with_fields(x=e.x.bfloat16()) for e in (problem.forget, problem.retain))
     bits = CriticalNeurons()(model.bfloat16(), replace(problem, forget=forget, retain=retain)).bits
     assert any(bool(b.any()) for b in bits.values())
     assert {p.dtype for p in model.parameters()} == {torch.bfloat16}
@@ -347,8 +347,8 @@ class Casts(nn.Module):
 def test_a_model_that_asks_for_half_precision_is_searched_in_it():
     model = Casts().eval()
     x = torch.randn(6, 1, 3, 3, generator=torch.Generator().manual_seed(1))
-    given = Examples(x, model(x).argmax(1), np.arange(6), 3)
-    problem = Problem(Classification(), given, replace(given, x=x + 0.1), seed=1)
+    given = Examples.labelled(x, model(x).argmax(1), np.arange(6), 3)
+    problem = Problem(Classification(), given, given.with_fields(x=x + 0.1), seed=1)
     assert isinstance(copies_of(model, problem), OneByOne)
     with metered() as meter:
         bits = CriticalNeurons()(model, problem).bits
@@ -359,7 +359,7 @@ def test_a_model_that_asks_for_half_precision_is_searched_in_it():
 def test_a_model_in_half_precision_is_searched_in_full_where_it_takes_that():
     model, problem = small()
     half = deepcopy(model).bfloat16()
-    forget, retain = (replace(e, x=e.x.bfloat16()) for e in (problem.forget, problem.retain))
+    forget, retain = (e.with_fields(x=e.x.bfloat16()) for e in (problem.forget, problem.retain))
     copies = copies_of(half, replace(problem, forget=forget, retain=retain))
     assert isinstance(copies, InOneBatch)
     assert {p.dtype for p in copies.model.parameters()} == {torch.float32}
@@ -370,6 +370,6 @@ def test_where_no_removal_helps_that_is_said():
     with torch.no_grad():
         for p in model.parameters():
             p.zero_()
-    given = replace(problem.forget, y=torch.zeros_like(problem.forget.y))
+    given = problem.forget.with_fields(y=torch.zeros_like(problem.forget.y))
     with pytest.raises(ModelError, match="nothing to remove, as no removal makes one less likely: take another localizer"):
         CriticalNeurons()(model, replace(problem, forget=given))

@@ -30,7 +30,7 @@ def test_thirty_percent_of_resnet18_are_the_head_and_the_last_block_down_into_it
 
 def test_thirty_percent_of_the_small_vit_are_its_head_and_last_layers():
     x = torch.rand(2, 3, 32, 32)
-    given = Examples(x, torch.arange(2), np.arange(2), 10)
+    given = Examples.labelled(x, torch.arange(2), np.arange(2), 10)
     found = Deepest()(ViT().build((3, 32, 32), 10).eval(), Problem(Classification(), given, given)).bits
     assert sum(int(b.sum()) for b in found.values()) == 3_304_055
     assert not any(

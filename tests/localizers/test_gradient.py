@@ -27,7 +27,7 @@ def test_a_weight_of_zero_is_critical_to_the_gradient_and_not_to_the_weighted_on
     with torch.no_grad():
         model.weight.copy_(torch.tensor([[0.0, 1.0], [0.5, 0.5]]))
         model.bias.zero_()
-    forget = Examples(torch.tensor([[9.0, 1.0]]), torch.tensor([0]), np.arange(1), 2)
+    forget = Examples.labelled(torch.tensor([[9.0, 1.0]]), torch.tensor([0]), np.arange(1), 2)
     problem = Problem(Classification(), forget, forget)
     assert Gradient(keep=0.2)(model, problem).bits["weight"].tolist() == [[True, False], [False, False]]
     weighted = WeightedGrad(keep=0.5, per="weight")(model, problem).bits

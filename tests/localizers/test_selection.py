@@ -78,7 +78,7 @@ def greedy(scores, per, room, h):
 def test_each_criterion_at_each_granularity_is_its_formula_and_a_greedy_choice(criterion, per, on):
     model, problem = small()
     model = model.double()
-    wide = [replace(e, x=e.x.double()) for e in (problem.forget, problem.retain)]
+    wide = [e.with_fields(x=e.x.double()) for e in (problem.forget, problem.retain)]
     problem = replace(problem, forget=wide[0], retain=wide[1])
     total = sum(p.numel() for p in model.parameters())
     wanted = greedy(scores_of(criterion, model, problem, on), per, int(0.3 * total), lambda s: max(1, int(0.1 * len(s))))
@@ -94,7 +94,7 @@ def posed():
     draw = torch.Generator().manual_seed(2)
     y = torch.arange(200) % 3
     x = torch.randn(3, 1, 6, 6, generator=draw)[y] + torch.randn(200, 1, 6, 6, generator=draw)
-    data = Examples(x, y, np.arange(200), 3)
+    data = Examples.labelled(x, y, np.arange(200), 3)
     learner = Train(model=ConvNet(width=40), steps=Steps(lr=0.02, epochs=2, batch=32))
     return learner(data, 0), Problem(Classification(), take(data, np.arange(140)), take(data, np.arange(140, 200)), seed=1)
 

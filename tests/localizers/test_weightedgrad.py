@@ -53,13 +53,13 @@ class Scaled(Spec):
     by: float = 1.0
 
     def logits(self, model, batch):
-        return Classification().logits(model, batch)
+        return Classification().forward(model, batch)
 
     def loss(self, model, batch):
         return self.by * Classification().loss(model, batch)
 
     def head(self, model, classes):
-        return Classification().head(model, classes)
+        return Classification().head(model)
 
 
 def linear(weights, inputs):
@@ -67,7 +67,7 @@ def linear(weights, inputs):
     model = nn.Linear(len(weights), 1, bias=False).eval()
     model.weight.data = torch.tensor([weights])
     x = torch.tensor(inputs)
-    forget = Examples(x, torch.zeros(len(x)).long(), np.arange(len(x)), 1)
+    forget = Examples.labelled(x, torch.zeros(len(x)).long(), np.arange(len(x)), 1)
     return model, Problem(Plain(), forget, forget)
 
 
@@ -122,7 +122,7 @@ def test_of_5000_samples_the_code_uses_4992(samples, count):
 
 def test_all_training_data_are_forget_and_retain():
     model, problem = linear([2.0, 1.0], [[1.0, 1.0]])
-    problem = replace(problem, retain=replace(problem.forget, x=torch.tensor([[3.0, 5.0]])))
+    problem = replace(problem, retain=problem.forget.with_fields(x=torch.tensor([[3.0, 5.0]])))
     assert scores(model, problem, on="all") == [8, 6]
     assert scores(model, problem) == [2, 1]
 
@@ -152,7 +152,7 @@ def test_a_gradient_that_is_nan_never_reaches_the_sort():
 def test_zeroing_weights_of_a_linear_loss_changes_it_by_the_weighted_gradient(zeroed):
     weights, inputs = [1.0, -2.0, 3.0, 0.5, -0.25, 4.0], [[2.0, 1.0, -1.0, 4.0, 8.0, 0.5], [1.0, 1.0, 1.0, -2.0, 4.0, 2.0]]
     model, problem = linear(weights, inputs)
-    batch = Batch(problem.forget.x, problem.forget.y)
+    batch = Batch.labelled(problem.forget.x, problem.forget.y)
     before = problem.task.loss(model, batch).sum().item()
     problem.task.loss(model, batch).sum().backward()
     product = (model.weight * model.weight.grad).flatten()[sorted(zeroed)].sum()
@@ -275,7 +275,7 @@ def norm_net():
     x = torch.randn(32, 1, 8, 8, dtype=torch.float64)
     for _ in range(3):
         net(1.5 * x + 0.5)
-    return net, Batch(x, torch.arange(32) % 3)
+    return net, Batch.labelled(x, torch.arange(32) % 3)
 
 
 @pytest.mark.parametrize(("training", "least", "most"), [(True, 0, 1e-3), (False, 0.04, 1)])
@@ -313,7 +313,7 @@ def test_the_first_hidden_channel_is_the_planted_one(unit):
 @pytest.mark.parametrize("how", [WeightedGrad(), WeightedGrad(per="weight"), Gradient()])
 def test_the_order_of_the_forget_set_does_not_matter(how):
     model, problem = small()
-    turned = replace(problem.forget, x=problem.forget.x.flip(0), y=problem.forget.y.flip(0))
+    turned = problem.forget.with_fields(x=problem.forget.x.flip(0), y=problem.forget.y.flip(0))
     one, other = how(model, problem).bits, how(model, replace(problem, forget=turned)).bits
     assert all(torch.equal(one[n], other[n]) for n in one)
 
@@ -325,14 +325,14 @@ def test_where_128_divides_the_forget_set_the_code_uses_all_of_it_in_whatever_or
     model, problem = linear([1.0] * 40, rows.tolist())
     ours = WeightedGrad(keep=0.3, per="weight")(model, problem).bits["weight"]
     given = rows[torch.randperm(256, generator=draw)] if turned else rows
-    problem = replace(problem, forget=replace(problem.forget, x=given.float()), digest="")
+    problem = replace(problem, forget=problem.forget.with_fields(x=given.float()), digest="")
     code = WeightedGrad(keep=0.3, per="weight", gather=Gather(samples="code"))(model, problem).bits["weight"]
     assert torch.equal(ours, code)
 
 
 @pytest.mark.parametrize(("examples", "batches"), [(5000, 39), (45_000, 351)])
 def test_the_code_has_as_many_full_batches_as_fit(examples, batches):
-    given = Examples(torch.zeros(examples, 1), torch.zeros(examples).long(), np.arange(examples), 1)
+    given = Examples.labelled(torch.zeros(examples, 1), torch.zeros(examples).long(), np.arange(examples), 1)
     found = _batches(Problem(Plain(), given, given), "forget", Gather(samples="code"), None)
     assert [len(rows) for _, rows, _ in found] == [128] * batches
 
@@ -340,7 +340,7 @@ def test_the_code_has_as_many_full_batches_as_fit(examples, batches):
 def test_in_half_precision_gradients_add_up_in_full():
     # bfloat16 has 8 bits: a sum of ones in it would stop at 256.
     model, problem = linear([1.0], [[1.0]] * 5000)
-    given = replace(problem.forget, x=problem.forget.x.bfloat16())
+    given = problem.forget.with_fields(x=problem.forget.x.bfloat16())
     found = gather(model.bfloat16(), replace(problem, forget=given, retain=given), "forget", Gather(), weigh)["weight"]
     assert (float(found), found.dtype) == (5000, torch.float32)
 

@@ -12,7 +12,7 @@ from untrain.models.tasks.classification import Classification
 @pytest.fixture
 def examples():
     draw = torch.Generator().manual_seed(0)
-    return Examples(torch.randn(23, 5, generator=draw), torch.zeros(23, dtype=torch.int64), np.arange(23), 3)
+    return Examples.labelled(torch.randn(23, 5, generator=draw), torch.zeros(23, dtype=torch.int64), np.arange(23), 3)
 
 
 @pytest.fixture

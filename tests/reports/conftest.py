@@ -49,7 +49,7 @@ def observation(models: int, forget_margin: float, seed: int, wrong: str = "") -
     logits = rng.normal(size=(models, len(SIDES), CLASSES)).astype(np.float32)
     sure = np.where(SIDES == "forget", forget_margin, 3.0).astype(np.float32)
     logits[:, np.arange(len(SIDES)), labels] += sure
-    return Observation(logits, labels, true, SIDES, np.arange(len(SIDES)).astype(str))
+    return Observation.of_logits(logits, labels, true, SIDES, np.arange(len(SIDES)).astype(str))
 
 
 def layer(name: str, weights: int, kept: int) -> dict:

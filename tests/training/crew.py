@@ -47,7 +47,7 @@ def posed(net="dense", forget=13, retain=50, seed=3):
     y = torch.arange(n) % CLASSES
     x = torch.randn(CLASSES, 1, 6, 6, generator=draw)[y] + 0.5 * torch.randn(n, 1, 6, 6, generator=draw)
     ids = np.arange(n)
-    parts = [Examples(x[rows], y[rows], ids[rows], CLASSES) for rows in (slice(0, forget), slice(forget, n))]
+    parts = [Examples.labelled(x[rows], y[rows], ids[rows], CLASSES) for rows in (slice(0, forget), slice(forget, n))]
 
     def init(seed):
         torch.manual_seed(seed)

@@ -32,8 +32,8 @@ def line(*weights):
 def plan(x, epochs=1, batches=1):
     """``epochs`` times ``batches`` times all of ``x`` as one batch."""
     x = torch.as_tensor(x, dtype=torch.float32)
-    whole = Batch(x, torch.zeros(len(x)).long())
-    retain = Examples(x, whole.y, np.arange(len(x)), 1)
+    whole = Batch.labelled(x, torch.zeros(len(x)).long())
+    retain = Examples.labelled(x, whole.y, np.arange(len(x)), 1)
     return Plan(epochs, lambda epoch: iter([(whole,)] * batches), retain, Classification())
 
 
@@ -119,8 +119,8 @@ def test_weight_decay_and_momentum_do_not_reach_what_the_mask_holds(steps, naive
 def test_over_a_whole_run_weight_decay_would_have_halved_what_the_mask_holds(momentum, schedule, naive):
     model = line(1.0, 1.0).double()
     steps = Steps(lr=0.015, epochs=30, optimizer=SGD(momentum=momentum, decay=5e-4), schedule=schedule)
-    zero = Batch(torch.zeros(1, 2, dtype=torch.float64), torch.tensor([0]))
-    retain = Examples(zero.x, zero.y, np.arange(1), 1)
+    zero = Batch.labelled(torch.zeros(1, 2, dtype=torch.float64), torch.tensor([0]))
+    retain = Examples.labelled(zero.x, zero.y, np.arange(1), 1)
     descend(model, pulled(model), Plan(30, lambda epoch: iter([(zero,)] * 351), retain, Classification()), steps, bits(0, 1))
     assert weights(model)[0] == 1
     assert weights(model)[1] == pytest.approx(naive, abs=5e-5)
@@ -129,7 +129,7 @@ def test_over_a_whole_run_weight_decay_would_have_halved_what_the_mask_holds(mom
 @pytest.mark.parametrize("optimizer", [AdamW(decay=0.1), SGD(momentum=0.9, decay=0.1)])
 def test_warm_moments_do_not_reach_what_the_mask_holds(optimizer):
     model = line(1.0, 1.0)
-    pushes = [Batch(torch.tensor([[x, x]]), torch.tensor([0])) for x in (5.0, 5.0, 0.0, 0.0)]
+    pushes = [Batch.labelled(torch.tensor([[x, x]]), torch.tensor([0])) for x in (5.0, 5.0, 0.0, 0.0)]
     path = []
 
     def loss(batch):
@@ -317,7 +317,7 @@ def test_a_batch_of_one_is_normalised_by_the_stored_statistics():
     x, y = torch.randn(1, 2), torch.tensor([1])
     expected = model.eval()(x)
     answers = []
-    plan = Plan(1, lambda epoch: iter([(Batch(x, y),)]), None, None)
+    plan = Plan(1, lambda epoch: iter([(Batch.labelled(x, y),)]), None, None)
     descend(model, lambda batch: answers.append(model(batch.x)) or answers[0].sum(), plan, Steps(lr=1e-9, batch=1))
     assert torch.equal(answers[0], expected)
     assert not any(hasattr(part, "alone") for part in model)
@@ -334,6 +334,6 @@ def test_a_norm_that_is_called_by_keyword_trains():
 
     model = Named()
     start = model.a.weight.detach().clone()
-    plan = Plan(1, lambda epoch: iter([(Batch(torch.randn(4, 2), torch.zeros(4)),)]), None, None)
+    plan = Plan(1, lambda epoch: iter([(Batch.labelled(torch.randn(4, 2), torch.zeros(4)),)]), None, None)
     descend(model, lambda batch: model(batch.x)[:, 0].square().mean() * model.a.weight.sum(), plan, Steps(lr=0.1, batch=4))
     assert not torch.equal(model.a.weight, start)

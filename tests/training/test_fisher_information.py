@@ -16,7 +16,7 @@ def posed(n=7):
     """A linear classifier in double precision, and examples."""
     torch.manual_seed(2)
     x = torch.randn(n, 4, dtype=torch.float64)
-    return nn.Linear(4, 3).double().eval(), Examples(x, torch.zeros(n).long(), np.arange(n), 3)
+    return nn.Linear(4, 3).double().eval(), Examples.labelled(x, torch.zeros(n).long(), np.arange(n), 3)
 
 
 class Looking(nn.Module):
@@ -47,7 +47,7 @@ def test_the_labels_as_given_have_no_part_in_it():
     model, examples = posed()
     params = movable(model, None)
     found = [
-        fisher(model, Classification(), Examples(examples.x, y, examples.ids, 3), np.arange(7), params)
+        fisher(model, Classification(), Examples.labelled(examples.x, y, examples.ids, 3), np.arange(7), params)
         for y in (examples.y, examples.y + 2)
     ]
     assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
@@ -55,6 +55,6 @@ def test_the_labels_as_given_have_no_part_in_it():
 
 def test_inputs_that_are_not_finite_are_refused():
     model, examples = posed()
-    broken = Examples(examples.x * torch.nan, examples.y, examples.ids, 3)
+    broken = Examples.labelled(examples.x * torch.nan, examples.y, examples.ids, 3)
     with pytest.raises(NotFinite, match="gradient"):
         fisher(model, Classification(), broken, np.arange(2), movable(model, None))

@@ -41,7 +41,7 @@ def posed(kind=Plain, n=11):
     draw = torch.Generator().manual_seed(3)
     torch.manual_seed(0)
     x = torch.randn(n, 4, generator=draw)
-    return kind().eval(), Examples(x, torch.arange(n) % 3, np.arange(n), 3)
+    return kind().eval(), Examples.labelled(x, torch.arange(n) % 3, np.arange(n), 3)
 
 
 def by_hand(model, examples, rows, params):
@@ -69,7 +69,9 @@ def test_each_example_has_the_gradient_that_it_has_alone(kind):
 def test_a_batch_has_the_gradient_of_its_mean_loss():
     model, examples = posed()
     params = gradients.movable(model, None)
-    parts = [replace(examples, x=examples.x[r], y=examples.y[r], ids=examples.ids[r]) for r in (slice(0, 5), slice(5, 11))]
+    parts = [
+        replace(examples.with_fields(x=examples.x[r], y=examples.y[r]), ids=examples.ids[r]) for r in (slice(0, 5), slice(5, 11))
+    ]
     (found,) = gradients.of_batches(model, Classification(), parts, [np.asarray([3, 4, 5, 10])], params)
     assert alike(found, by_hand(model, examples, [3, 4, 5, 10], params))
 

@@ -20,7 +20,7 @@ from untrain.training.steps import Steps
 def numbered(n, start=0):
     """Examples whose input is their number."""
     rows = torch.arange(start, start + n)
-    return Examples(rows[:, None].float(), rows % 2, rows.numpy(), 2)
+    return Examples.labelled(rows[:, None].float(), rows % 2, rows.numpy(), 2)
 
 
 def problem(forget=10, retain=33, **more):
@@ -130,7 +130,7 @@ def test_to_forget_everything_is_refused():
 
 
 def test_examples_of_two_shapes_are_refused():
-    other = Examples(torch.zeros(3, 2), torch.zeros(3).long(), np.arange(3), 2)
+    other = Examples.labelled(torch.zeros(3, 2), torch.zeros(3).long(), np.arange(3), 2)
     with pytest.raises(DataError, match=r"\(\(1,\), torch.float32, 2\) and \(\(2,\), torch.float32, 2\)"):
         Problem(Classification(), numbered(3), other)
 
@@ -164,7 +164,9 @@ def test_an_array_digest_depends_on_shape_type_and_order():
 
 def test_taking_rows_takes_all_that_belongs_to_them():
     ids = np.array(["a", "b", "c"])
-    examples = Examples(torch.eye(3), torch.arange(3), ids, 3, true=torch.tensor([2, 1, 0]), columns={"age": np.arange(3) * 10})
+    examples = Examples.labelled(
+        torch.eye(3), torch.arange(3), ids, 3, true=torch.tensor([2, 1, 0]), columns={"age": np.arange(3) * 10}
+    )
     taken = take(examples, np.array([2, 0]))
     assert taken.ids.tolist() == ["c", "a"]
     assert taken.y.tolist() == [2, 0]
@@ -180,12 +182,12 @@ def test_a_batch_keeps_the_order_of_its_rows():
 
 
 def test_examples_move_to_a_device_as_a_whole():
-    moved = to_device(Examples(torch.eye(2), torch.arange(2), np.arange(2), 2, true=torch.arange(2)), "meta")
+    moved = to_device(Examples.labelled(torch.eye(2), torch.arange(2), np.arange(2), 2, true=torch.arange(2)), "meta")
     assert {moved.x.device.type, moved.y.device.type, moved.true.device.type} == {"meta"}
 
 
 def test_no_unlearner_sees_true_labels_or_further_columns():
     y = torch.zeros(4).long()
-    known = Examples(torch.zeros(4, 1), y, np.arange(4), 2, true=y + 1, columns={"name": np.arange(4)})
+    known = Examples.labelled(torch.zeros(4, 1), y, np.arange(4), 2, true=y + 1, columns={"name": np.arange(4)})
     posed = Problem(Classification(), known, known, valid=known)
     assert [(e.true, e.columns) for e in (posed.forget, posed.retain, posed.valid)] == [(None, {})] * 3

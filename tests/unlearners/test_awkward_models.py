@@ -226,7 +226,7 @@ def posed(kind, dtype=None, forget=FORGET, right=True):
             said = model(x)
         y[:forget] = (said.argmax(1) if right else said[:, :3].argmin(1))[:forget] % 3
     ids = np.arange(TOTAL)
-    sides = [Examples(x[rows], y[rows], ids[rows], 3) for rows in (slice(0, forget), slice(forget, TOTAL))]
+    sides = [Examples.labelled(x[rows], y[rows], ids[rows], 3) for rows in (slice(0, forget), slice(forget, TOTAL))]
     learner = Train(model=make, steps=Steps(lr=0.05, epochs=2, batch=16))
     return model, Problem(Classification(), *sides, valid=sides[1], init=init, recipe=learner, seed=1, origin=0)
 
@@ -397,6 +397,6 @@ def test_weights_of_nan_are_told_before_anything_is_done(made):
 @pytest.mark.parametrize("made", LOCALIZERS + METHODS, ids=told)
 def test_examples_that_the_model_does_not_take_are_refused(made):
     model, problem = posed("plain")
-    forget, retain = (replace(e, x=e.x[:, :5]) for e in (problem.forget, problem.retain))
+    forget, retain = (e.with_fields(x=e.x[:, :5]) for e in (problem.forget, problem.retain))
     with pytest.raises(ModelError, match=r"cannot take examples of shape \(5,\): "):
         held(made, model, replace(problem, forget=forget, retain=retain))

@@ -50,8 +50,8 @@ def posed(n=40):
     with torch.no_grad():
         model.weight.copy_(torch.tensor([[4.0, 0.0], [0.0, 4.0], [0.0, 0.0]]))
         model.bias.zero_()
-    forget = Examples(torch.tensor([[1.0, 0.0]]).repeat(n, 1), torch.zeros(n).long(), np.arange(n), 3)
-    retain = Examples(torch.tensor([[0.0, 1.0]]).repeat(n, 1), torch.ones(n).long(), np.arange(n, 2 * n), 3)
+    forget = Examples.labelled(torch.tensor([[1.0, 0.0]]).repeat(n, 1), torch.zeros(n).long(), np.arange(n), 3)
+    retain = Examples.labelled(torch.tensor([[0.0, 1.0]]).repeat(n, 1), torch.ones(n).long(), np.arange(n, 2 * n), 3)
     return model, Problem(Classification(), forget, retain, init=ignorant)
 
 
@@ -84,7 +84,7 @@ def test_at_another_temperature_the_difference_is_that_of_tempered_answers():
 def test_labels_have_no_part_in_it():
     model, problem = small()
     one = BadTeacher()(model, problem)
-    spoiled = [replace(side, y=(side.y + 1) % 3) for side in (problem.forget, problem.retain)]
+    spoiled = [side.with_fields(y=(side.y + 1) % 3) for side in (problem.forget, problem.retain)]
     other = BadTeacher()(model, replace(problem, forget=spoiled[0], retain=spoiled[1]))
     assert all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), other.state_dict().values(), strict=True))
 
@@ -92,7 +92,9 @@ def test_labels_have_no_part_in_it():
 def test_a_share_of_retain_is_drawn_once():
     n = 40
     sides = [
-        Examples(torch.arange(at, at + n).float()[:, None].expand(n, 2) / 100, torch.zeros(n).long(), np.arange(at, at + n), 3)
+        Examples.labelled(
+            torch.arange(at, at + n).float()[:, None].expand(n, 2) / 100, torch.zeros(n).long(), np.arange(at, at + n), 3
+        )
         for at in (0, n)
     ]
     NOTED.clear()

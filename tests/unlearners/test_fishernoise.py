@@ -23,7 +23,7 @@ def posed(d=300, classes=10, n=20):
     x[:, :50] = 0
     torch.manual_seed(0)
     model = nn.Linear(d, classes, bias=False).double()
-    retain = Examples(x, torch.zeros(n).long(), np.arange(n), classes)
+    retain = Examples.labelled(x, torch.zeros(n).long(), np.arange(n), classes)
     p = model(x).softmax(1).detach()
     information = torch.einsum("nc,nd->cd", p * (1 - p), x**2) / n
     return model, Problem(Classification(), replace(retain, ids=np.arange(n, 2 * n)), retain), information
@@ -70,7 +70,7 @@ def test_seeds_draw_different_noise():
 
 def test_the_forget_set_has_no_part_in_it():
     model, problem = small()
-    spoiled = replace(problem, forget=replace(problem.forget, y=0 * problem.forget.y, x=problem.forget.x + 9))
+    spoiled = replace(problem, forget=problem.forget.with_fields(y=0 * problem.forget.y, x=problem.forget.x + 9))
     one, other = FisherNoise()(model, problem), FisherNoise()(model, spoiled)
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
 

@@ -27,8 +27,8 @@ def posed():
     with torch.no_grad():
         for p in model.parameters():
             p.zero_()
-    forget = Examples(torch.ones(4, 1), torch.tensor([0, 0, 0, 1]), np.arange(4), 2)
-    retain = Examples(torch.zeros(4, 1), torch.tensor([1, 1, 1, 1]), np.arange(4, 8), 2)
+    forget = Examples.labelled(torch.ones(4, 1), torch.tensor([0, 0, 0, 1]), np.arange(4), 2)
+    retain = Examples.labelled(torch.zeros(4, 1), torch.tensor([1, 1, 1, 1]), np.arange(4, 8), 2)
     return model, Problem(Classification(), forget, retain)
 
 
@@ -70,6 +70,6 @@ def test_when_only_batch_statistics_diverge_it_says_so():
     model, problem = small()
     with torch.no_grad():
         model[1].running_var.fill_(3e38)
-    problem = replace(problem, forget=replace(problem.forget, x=problem.forget.x * 1e19))
+    problem = replace(problem, forget=problem.forget.with_fields(x=problem.forget.x * 1e19))
     with pytest.raises(NotFinite, match=r"gradient ascent diverged: '1\.running_var' holds NaN or infinite values: lower lr"):
         GradAscent(steps=plain(1e-4))(model, problem)

@@ -39,7 +39,7 @@ def test_the_weight_falls_to_zero_in_a_line(epoch, weight):
 def test_each_step_takes_the_slope_and_the_sign_of_the_weight(start):
     model = nn.Linear(1, 1, bias=False)
     model.weight.data.fill_(start)
-    sides = [Examples(torch.full((4, 1), 2.0), torch.zeros(4).long(), np.arange(4) + at, 1) for at in (0, 4)]
+    sides = [Examples.labelled(torch.full((4, 1), 2.0), torch.zeros(4).long(), np.arange(4) + at, 1) for at in (0, 4)]
     steps = Steps(lr=0.1, epochs=2, optimizer=SGD(momentum=0), schedule=Constant())
     forgot = L1Sparse(gamma=0.5, steps=steps)(model, Problem(Product(), *sides))
     sign = start / 3

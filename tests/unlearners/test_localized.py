@@ -41,7 +41,7 @@ def changes(made):
     model, problem = small()
     forgot = made(model, problem)
     moved = {n: p != forgot.get_parameter(n) for n, p in model.named_parameters()}
-    return moved, problem.task.head(model, problem.forget.classes)
+    return moved, problem.task.head(model)
 
 
 @pytest.mark.parametrize("localizer", LOCALIZERS, ids=name)

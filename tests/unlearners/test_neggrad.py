@@ -32,7 +32,7 @@ def test_the_slope_is_alpha_of_retain_less_the_rest_of_forget(alpha, slope):
     # Gradients of the two losses are 1 and 2.
     model = nn.Linear(1, 1, bias=False)
     model.weight.data.fill_(3.0)
-    sides = [Examples(torch.full((4, 1), x), torch.zeros(4).long(), np.arange(4), 1) for x in (2.0, 1.0)]
+    sides = [Examples.labelled(torch.full((4, 1), x), torch.zeros(4).long(), np.arange(4), 1) for x in (2.0, 1.0)]
     steps = Steps(lr=0.1, epochs=1, optimizer=SGD(momentum=0), schedule=Constant())
     forgot = NegGrad(alpha=alpha, steps=steps)(model, Problem(Product(), *sides))
     assert float(forgot.weight.detach()) == pytest.approx(3 - 0.1 * slope)
@@ -53,7 +53,7 @@ def test_the_loss_on_forget_rises():
 
 def test_forget_batches_never_enter_batch_statistics():
     model = nn.Sequential(nn.BatchNorm1d(1), nn.Linear(1, 2))
-    retain = Examples(torch.tensor([[1.0], [2.0], [6.0], [7.0]]), torch.tensor([0, 0, 1, 1]), np.arange(4), 2)
-    forget = Examples(torch.full((4, 1), 500.0), torch.tensor([0, 0, 1, 1]), np.arange(4, 8), 2)
+    retain = Examples.labelled(torch.tensor([[1.0], [2.0], [6.0], [7.0]]), torch.tensor([0, 0, 1, 1]), np.arange(4), 2)
+    forget = Examples.labelled(torch.full((4, 1), 500.0), torch.tensor([0, 0, 1, 1]), np.arange(4, 8), 2)
     forgot = NegGrad(steps=Steps(lr=0.01, epochs=2))(model, Problem(Classification(), forget, retain))
     assert float(forgot[0].running_mean) == pytest.approx(4 * (1 - 0.9**2))

@@ -21,7 +21,7 @@ from untrain.unlearners.randomlabel import RandomLabel, relabelled
 def numbered(n, start=0, classes=10):
     """Examples whose input is their number and whose label is its last digit."""
     rows = torch.arange(start, start + n)
-    return Examples(rows[:, None].float() / 1000, rows % classes, rows.numpy(), classes)
+    return Examples.labelled(rows[:, None].float() / 1000, rows % classes, rows.numpy(), classes)
 
 
 class Stored(Dataset):
@@ -142,7 +142,7 @@ PLAIN = Steps(lr=0.3, epochs=1, batch=64, optimizer=SGD(momentum=0.0), schedule=
 
 def test_once_one_step_is_the_mean_gradient_of_the_union_under_the_new_labels(monkeypatch):
     monkeypatch.setattr(randomlabel, "_labels", lambda forget, y: torch.full_like(y, 2))
-    forget, retain = numbered(4, classes=3), replace(numbered(8, 500, classes=3), y=torch.zeros(8).long())
+    forget, retain = numbered(4, classes=3), numbered(8, 500, classes=3).with_fields(y=torch.zeros(8).long())
     forgot = RandomLabel(draw="once", steps=PLAIN)(level(), Problem(Classification(), forget, retain))
     # Classes have 8, 0 and 4 of the 12 labels; a model of zeros gives each a third.
     assert forgot.bias.tolist() == pytest.approx([0.3 * (8 / 12 - 1 / 3), -0.3 / 3, 0], abs=1e-6)
@@ -150,8 +150,8 @@ def test_once_one_step_is_the_mean_gradient_of_the_union_under_the_new_labels(mo
 
 def test_at_each_step_a_pass_over_the_new_labels_is_followed_by_one_over_retain(monkeypatch):
     monkeypatch.setattr(randomlabel, "_labels", lambda forget, y: torch.full_like(y, 2))
-    forget, retain = numbered(4, classes=3), replace(numbered(8, 500, classes=3), y=torch.zeros(8).long())
-    forget, retain = (replace(e, x=0 * e.x) for e in (forget, retain))
+    forget, retain = numbered(4, classes=3), numbered(8, 500, classes=3).with_fields(y=torch.zeros(8).long())
+    forget, retain = (e.with_fields(x=0 * e.x) for e in (forget, retain))
     forgot = RandomLabel(draw="step", steps=PLAIN)(level(), Problem(Classification(), forget, retain))
     first = 0.3 * (torch.tensor([0.0, 0.0, 1.0]) - 1 / 3)
     assert torch.allclose(forgot.bias, first + 0.3 * (torch.tensor([1.0, 0.0, 0.0]) - first.softmax(0)), atol=1e-6)

@@ -85,7 +85,7 @@ def made(kind):
             p += 0.05 * torch.randn_like(p)
         for _ in range(5):
             model(x + 0.1 * torch.randn_like(x))
-    data = Examples(x, y, np.arange(331), 10)
+    data = Examples.labelled(x, y, np.arange(331), 10)
 
     def init(seed):
         torch.manual_seed(seed)
@@ -185,7 +185,7 @@ def test_a_recipe_leaves_what_is_outside_its_mask_and_moves_what_is_inside(recip
     model, problem = small()
     made = recipe(steps=Steps(lr=0.05, epochs=1, batch=16)).expand()
     outcome = made.run(model, problem)
-    head = problem.task.head(model, problem.forget.classes) if made.localizer.classifier == "full" else ()
+    head = problem.task.head(model) if made.localizer.classifier == "full" else ()
     moved = 0
     for name, p in outcome.model.named_parameters():
         free, before = outcome.mask.bits[name], model.get_parameter(name)

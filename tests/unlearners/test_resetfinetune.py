@@ -120,7 +120,7 @@ def test_running_means_forget_the_old_ones_by_nine_tenths_a_step():
 def test_after_351_steps_nothing_but_rounding_is_left_of_the_old_running_means():
     model, problem = small()
     model = model.double()
-    sides = [replace(e, x=e.x.double()) for e in (problem.forget, problem.retain)]
+    sides = [e.with_fields(x=e.x.double()) for e in (problem.forget, problem.retain)]
     problem = replace(problem, forget=sides[0], retain=sides[1], init=lambda seed: small()[1].init(seed).double(), digest="")
     old = model[1].running_mean.fill_(1e20).clone()
     # 48 examples in batches of 16 are 3 steps an epoch.

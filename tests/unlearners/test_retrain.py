@@ -45,7 +45,7 @@ def test_neither_the_model_nor_the_forget_set_has_a_part_in_it():
     with torch.no_grad():
         for held in model.parameters():
             held.mul_(2)
-    spoiled = replace(problem, forget=replace(problem.forget, x=problem.forget.x * 100 + 7))
+    spoiled = replace(problem, forget=problem.forget.with_fields(x=problem.forget.x * 100 + 7))
     assert equal(one, Retrain()(model, spoiled))
 
 

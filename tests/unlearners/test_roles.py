@@ -160,7 +160,7 @@ def test_under_an_empty_mask_the_head_alone_moves(given):
     model, problem = given
     forgot = dict((BRIEF @ Empty())(model, problem).named_parameters())
     moved = {n for n, p in model.named_parameters() if not torch.equal(p, forgot[n])}
-    assert moved == set(problem.task.head(model, problem.forget.classes))
+    assert moved == set(problem.task.head(model))
 
 
 @pytest.mark.parametrize("head", ["masked", "frozen"])
@@ -174,14 +174,14 @@ def test_a_frozen_head_stays_without_a_mask_too(given):
     model, problem = given
     forgot = dict(ResetFinetune()(model, replace(problem, head="frozen")).named_parameters())
     moved = {n for n, p in model.named_parameters() if not torch.equal(p, forgot[n])}
-    assert moved == set(forgot) - set(problem.task.head(model, problem.forget.classes))
+    assert moved == set(forgot) - set(problem.task.head(model))
 
 
 def test_settling_keeps_the_localizers_own_mask_apart(given):
     model, problem = given
     settled = resolve_trainable(model, replace(problem, mask=zeros(model, problem.digest)))
     assert not any(bool(b.any()) for b in settled.mask.bits.values())
-    assert {n for n, b in settled.mask.bits.items() if bool(b.any())} == set(problem.task.head(model, problem.forget.classes))
+    assert {n for n, b in settled.mask.bits.items() if bool(b.any())} == set(problem.task.head(model))
 
 
 def test_without_a_mask_settling_leaves_all_free(given):
@@ -283,14 +283,14 @@ def test_sealed_leaves_torchs_random_state_and_seeds_within():
 
 
 def test_a_learner_refuses_an_empty_training_set():
-    none = Examples(torch.zeros(0, 1, 6, 6), torch.zeros(0).long(), np.arange(0), 3)
+    none = Examples.labelled(torch.zeros(0, 1, 6, 6), torch.zeros(0).long(), np.arange(0), 3)
     with pytest.raises(DataError, match="nothing to learn from"):
         Train(model=ConvNet())(none)
 
 
 def test_a_forget_set_of_one_works(given):
     model, problem = given
-    one = Examples(problem.forget.x[:1], problem.forget.y[:1], problem.forget.ids[:1], 3)
+    one = Examples.labelled(problem.forget.x[:1], problem.forget.y[:1], problem.forget.ids[:1], 3)
     alone = Problem(problem.task, one, problem.retain, init=problem.init, recipe=problem.recipe)
     assert DEL(steps=Steps(lr=0.05, epochs=1)).run(model, alone).guard.moved_share > 0
 
@@ -298,7 +298,7 @@ def test_a_forget_set_of_one_works(given):
 def test_the_stricter_of_problem_and_localizer_decides_about_the_head():
     model, problem = small()
     forgot = DEL(steps=Steps(lr=0.05, epochs=1))(model, replace(problem, head="frozen"))
-    names = problem.task.head(model, problem.forget.classes)
+    names = problem.task.head(model)
     assert all(torch.equal(dict(forgot.named_parameters())[n], dict(model.named_parameters())[n]) for n in names)
 
 

@@ -57,7 +57,8 @@ def posed():
     """A linear model; forget inputs are about 1, retain inputs about -1."""
     torch.manual_seed(1)
     sides = [
-        Examples(c + 0.1 * torch.randn(n, 2), torch.arange(n) % 3, np.arange(n) + at, 3) for c, n, at in ((1, 20, 0), (-1, 30, 20))
+        Examples.labelled(c + 0.1 * torch.randn(n, 2), torch.arange(n) % 3, np.arange(n) + at, 3)
+        for c, n, at in ((1, 20, 0), (-1, 30, 20))
     ]
     return nn.Linear(2, 3), Problem(Classification(), *sides)
 
@@ -125,7 +126,9 @@ def test_it_rewinds_to_the_epoch_whose_error_on_forget_is_closest_to_the_held_ou
     model, problem = small()
     problem = held_out(problem)
     # Half the held-out labels are wrong, so that the error aimed at is neither none nor all.
-    problem = replace(problem, valid=replace(problem.valid, y=problem.valid.y.roll(1).where(torch.arange(12) < 6, problem.valid.y)))
+    problem = replace(
+        problem, valid=problem.valid.with_fields(y=problem.valid.y.roll(1).where(torch.arange(12) < 6, problem.valid.y))
+    )
     made = SCRUB(ascents=3, forget_batch=4, steps=replace(FAST, lr=0.1))
     ends = [replace(made, steps=replace(made.steps, epochs=k))(model, problem) for k in range(1, 6)]
     aims = [error(ends[-1], problem.task, take(problem.valid, np.flatnonzero(problem.valid.y == c))) for c in range(3)]
@@ -191,10 +194,10 @@ def linear(*answers):
 def test_the_held_out_error_counts_each_class_as_often_as_it_is_to_be_forgotten():
     # To forget: six of input 0 and three of input 3, of class 0; three of input 1, of class 1.
     inputs = torch.tensor([0] * 6 + [3] * 3 + [1] * 3)
-    forget = Examples(F.one_hot(inputs, 4).float(), (inputs == 1).long(), np.arange(12), 3)
+    forget = Examples.labelled(F.one_hot(inputs, 4).float(), (inputs == 1).long(), np.arange(12), 3)
     # Held out: two of class 0, which the last model gets right, and two of class 1, which it gets wrong: a quarter in all.
     seen = torch.tensor([0, 0, 2, 2])
-    valid = Examples(F.one_hot(seen, 4).float(), (seen == 2).long(), np.arange(12, 16), 3)
+    valid = Examples.labelled(F.one_hot(seen, 4).float(), (seen == 2).long(), np.arange(12, 16), 3)
     model = linear(0, 1, 2, 0)
     problem = Problem(Classification(), forget, replace(forget, ids=np.arange(16, 28)), valid=valid)
     quarter, half = linear(0, 2, 2, 0), linear(0, 2, 2, 2)

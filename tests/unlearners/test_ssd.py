@@ -32,8 +32,8 @@ def posed():
     """Three weights of 8; gradients are the inputs: one forget example, three retained."""
     model = nn.Linear(3, 1, bias=False)
     model.weight.data.fill_(8.0)
-    forget = Examples(torch.tensor([[2.0, 0.0, 1.0]]), torch.zeros(1).long(), np.arange(1), 1)
-    retain = Examples(torch.tensor([[0.0, 1.0, 1.0]]).repeat(3, 1), torch.zeros(3).long(), np.arange(1, 4), 1)
+    forget = Examples.labelled(torch.tensor([[2.0, 0.0, 1.0]]), torch.zeros(1).long(), np.arange(1), 1)
+    retain = Examples.labelled(torch.tensor([[0.0, 1.0, 1.0]]).repeat(3, 1), torch.zeros(3).long(), np.arange(1, 4), 1)
     return model, Problem(Product(), forget, retain)
 
 
@@ -92,4 +92,4 @@ def test_batch_statistics_stay():
 def test_inputs_that_are_not_finite_are_refused():
     model, problem = posed()
     with pytest.raises(NotFinite):
-        SSD()(model, replace(problem, retain=replace(problem.retain, x=problem.retain.x * torch.inf)))
+        SSD()(model, replace(problem, retain=problem.retain.with_fields(x=problem.retain.x * torch.inf)))

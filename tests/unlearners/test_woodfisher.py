@@ -23,7 +23,7 @@ def posed(forget=4, retain=9):
     sides = []
     for n, first in ((forget, 0), (retain, forget)):
         x, y = torch.randn(n, 2, dtype=torch.float64), torch.randint(3, (n,))
-        sides.append(Examples(x, y, np.arange(first, first + n), 3))
+        sides.append(Examples.labelled(x, y, np.arange(first, first + n), 3))
     return nn.Linear(2, 3, bias=False).double(), Problem(Classification(), *sides)
 
 
@@ -96,8 +96,8 @@ def test_a_mean_goes_from_that_of_all_to_that_of_retain_but_for_the_information_
     model = nn.Linear(1, 1, bias=False).double()
     model.weight.data.fill_(8 / 6)  # the mean of 0, 0, 2, 2 and of 2, 2, which are to go
     ones = torch.ones(4, 1, dtype=torch.float64)
-    retain = Examples(ones, torch.tensor([0, 0, 2, 2]), np.arange(4), 1)
-    forget = Examples(ones[:2], torch.tensor([2, 2]), np.arange(4, 6), 1)
+    retain = Examples.labelled(ones, torch.tensor([0, 0, 2, 2]), np.arange(4), 1)
+    forget = Examples.labelled(ones[:2], torch.tensor([2, 2]), np.arange(4, 6), 1)
     forgot = WoodFisher(damping=1e-7)(model, Problem(Square(), forget, retain))
     # The curvature is 1, and from 4 / 3 to the mean of retain it is 1 / 3; the mean squared gradient on retain is 10 / 9.
     assert float(forgot.weight.detach()) == pytest.approx(4 / 3 - (1 / 3) / (10 / 9))

@@ -4,23 +4,88 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from untrain.core.errors import DataError
 from untrain.data.augmentations.base import Augment
 from untrain.data.batching import shuffled
 from untrain.data.on_disk import OnDisk
 from untrain.data.prefetch import ahead
+from untrain.data.ragged import Ragged, padded
+
+MEMORIZATION = "memorization"
+Array = np.ndarray[Any, Any]
+Column = Tensor | OnDisk | Ragged
 
 
-class Batch(NamedTuple):
-    """Inputs ``x`` (b, ...) and labels ``y`` (b,)."""
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Tensors of b examples by field, and which examples they are.
 
-    x: Tensor
-    y: Tensor
+    Args:
+        fields: tensors (b, ...) by name; the first is what a model sees, the last what it should give.
+        rows: places of the examples in the set that they came from, int64 (b,).
+    """
+
+    fields: Mapping[str, Tensor]
+    rows: Tensor
+
+    @staticmethod
+    def labelled(x: Tensor, y: Tensor, rows: Tensor | None = None) -> Batch:
+        """A batch of inputs (b, ...) and targets (b, ...); rows are numbered from 0 where none are given."""
+        return Batch({"x": x, "y": y}, torch.arange(len(y), device=y.device) if rows is None else rows)
+
+    @property
+    def x(self) -> Tensor:
+        """The first field: what a model sees."""
+        return next(iter(self.fields.values()))
+
+    @property
+    def target(self) -> str:
+        """Name of the last field.
+
+        Raises:
+            DataError: there are inputs alone.
+        """
+        if len(self.fields) < 2:
+            raise DataError("these examples have no targets: a method that takes them names 'labels' in its needs")
+        return list(self.fields)[-1]
+
+    @property
+    def y(self) -> Tensor:
+        """The last field: what a model should give."""
+        return self.fields[self.target]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, at: slice | Tensor) -> Batch:
+        """Some of the examples."""
+        return Batch({name: value[at] for name, value in self.fields.items()}, self.rows[at])
+
+    def to(self, device: torch.device | None) -> Batch:
+        """The same batch on a device."""
+        return Batch({name: value.to(device) for name, value in self.fields.items()}, self.rows.to(device))
+
+    def with_fields(self, **fields: Tensor) -> Batch:
+        """The same examples with other values in some fields."""
+        return replace(self, fields={**self.fields, **fields})
+
+    def with_targets(self, y: Tensor) -> Batch:
+        """The same examples with other values in the last field."""
+        return self.with_fields(**{self.target: y})
+
+    @staticmethod
+    def cat(batches: Sequence[Batch]) -> Batch:
+        """Several batches in one; rows of tokens are padded to the longest."""
+        if len(batches) == 1:
+            return batches[0]
+        fields = {name: padded([b.fields[name] for b in batches]) for name in batches[0].fields}
+        return Batch(fields, torch.cat([b.rows for b in batches]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,52 +93,113 @@ class Examples:
     """Examples with stable ids.
 
     Args:
-        x: inputs, (n, ...), or a file that holds them; uint8 images stay uint8 until a batch is asked for.
-        y: labels as given, int64 (n,), in ``range(classes)``.
-        ids: one id a row, integers or strings (n,); several rows may bear the same id.
-        classes: number of classes.
-        true: labels before noise was planted, (n,), where they are known.
-        columns: further columns by name, each (n,), for requests such as ``Where``.
+        fields: columns (n, ...) by name: tensors, files that hold them, or rows of tokens of several lengths. The first is
+            what a model sees, the last what it should give. uint8 images stay uint8 until a batch is asked for.
+        ids: one id a row, integers or strings (n,); several rows may have the same id.
+        categories: names of the classes that targets number; empty where targets are not classes.
+        true: targets before noise was planted, (n,), where they are known.
+        columns: further columns by name, each (n,), for requests such as ``Where`` and for reports; no unlearner sees them.
+        owner: whose each example is, such as a user or a client, (n,); an unlearner may see it.
     """
 
-    x: Tensor | OnDisk
-    y: Tensor
-    ids: np.ndarray[Any, Any]
-    classes: int
+    fields: Mapping[str, Column]
+    ids: Array
+    categories: tuple[str, ...] = ()
     true: Tensor | None = None
-    columns: Mapping[str, np.ndarray[Any, Any]] = field(default_factory=dict)
+    columns: Mapping[str, Array] = field(default_factory=dict)
+    owner: Array | None = None
+
+    @staticmethod
+    def labelled(
+        x: Column, y: Tensor, ids: Array, classes: int, true: Tensor | None = None, columns: Mapping[str, Array] | None = None
+    ) -> Examples:
+        """Inputs ``x`` (n, ...) and labels ``y``, int64 (n,) in ``range(classes)``."""
+        return Examples({"x": x, "y": y}, ids, tuple(map(str, range(classes))), true, columns or {})
+
+    @property
+    def x(self) -> Any:
+        """The first field: what a model sees, (n, ...)."""
+        return next(iter(self.fields.values()))
+
+    @property
+    def target(self) -> str:
+        """Name of the last field.
+
+        Raises:
+            DataError: there are inputs alone.
+        """
+        if len(self.fields) < 2:
+            raise DataError("these examples have no targets: a method that takes them names 'labels' in its needs")
+        return list(self.fields)[-1]
+
+    @property
+    def y(self) -> Any:
+        """The last field: what a model should give, (n, ...)."""
+        return self.fields[self.target]
+
+    @property
+    def classes(self) -> int:
+        """Number of classes; 0 where targets are not classes."""
+        return len(self.categories)
 
     def __len__(self) -> int:
-        return len(self.y)
+        return len(self.ids)
+
+    def with_fields(self, **fields: Column) -> Examples:
+        """The same examples with other values in some fields."""
+        return replace(self, fields={**self.fields, **fields})
+
+    def with_inputs(self, x: Column) -> Examples:
+        """The same examples with other values in the first field."""
+        return self.with_fields(**{next(iter(self.fields)): x})
+
+    def with_targets(self, y: Column) -> Examples:
+        """The same examples with other values in the last field."""
+        return self.with_fields(**{self.target: y})
+
+    def without_targets(self) -> Examples:
+        """The same examples without their last field."""
+        return replace(self, fields={name: self.fields[name] for name in list(self.fields)[:-1]}, true=None)
 
 
-def take(examples: Examples, rows: np.ndarray[Any, Any]) -> Examples:
-    """The examples of some rows, in the order of ``rows``; inputs in a file stay there."""
+def take(examples: Examples, rows: Array) -> Examples:
+    """The examples of some rows, in the order of ``rows``; what lies in a file stays there."""
     at = np.asarray(rows, dtype=np.int64)
-    x = examples.x.take(at) if isinstance(examples.x, OnDisk) else examples.x[_near(at, examples.x)]
+    fields = {name: _taken(column, at) for name, column in examples.fields.items()}
     true = None if examples.true is None else examples.true[_near(at, examples.true)]
     columns = {name: column[rows] for name, column in examples.columns.items()}
-    return Examples(x, examples.y[_near(at, examples.y)], examples.ids[rows], examples.classes, true, columns)
+    owner = None if examples.owner is None else examples.owner[rows]
+    return replace(examples, fields=fields, ids=examples.ids[rows], true=true, columns=columns, owner=owner)
 
 
-def _near(rows: np.ndarray[Any, Any], values: Tensor) -> Tensor:
+def _taken(column: Column, rows: Array) -> Column:
+    return column[_near(rows, column)] if isinstance(column, Tensor) else column.take(rows)
+
+
+def _near(rows: Array, values: Tensor) -> Tensor:
     return torch.as_tensor(rows).to(values.device)
 
 
 def joined(a: Examples, b: Examples) -> Examples:
-    """Both, one after the other, without true labels and further columns; inputs in one file stay there."""
-    if isinstance(a.x, OnDisk) and isinstance(b.x, OnDisk) and a.x.path == b.x.path:
-        rows = [np.arange(len(x)) if x.rows is None else x.rows for x in (a.x, b.x)]
-        both: Tensor | OnDisk = replace(a.x, rows=np.concatenate(rows))
-    else:
-        both = torch.cat([a.x[:], b.x[:]])
-    return Examples(both, torch.cat([a.y, b.y]), np.concatenate([a.ids, b.ids]), a.classes)
+    """Both, one after the other, without true targets and further columns; what lies in one file stays there."""
+    fields = {name: _both(a.fields[name], b.fields[name]) for name in a.fields}
+    owner = None if a.owner is None or b.owner is None else np.concatenate([a.owner, b.owner])
+    return Examples(fields, np.concatenate([a.ids, b.ids]), a.categories, owner=owner)
 
 
-def batch_of(examples: Examples, rows: np.ndarray[Any, Any], device: torch.device | None = None) -> Batch:
+def _both(a: Column, b: Column) -> Column:
+    if isinstance(a, Ragged) and isinstance(b, Ragged):
+        return Ragged.cat([a, b])
+    if isinstance(a, OnDisk) and isinstance(b, OnDisk) and a.path == b.path:
+        rows = [np.arange(len(x)) if x.rows is None else x.rows for x in (a, b)]
+        return replace(a, rows=np.concatenate(rows))
+    return torch.cat([a[:], b[:]])
+
+
+def batch_of(examples: Examples, rows: Array, device: torch.device | None = None) -> Batch:
     """One batch, on ``device`` or where the examples are."""
-    x = examples.x[rows] if isinstance(examples.x, OnDisk) else examples.x[_near(rows, examples.x)]
-    return Batch(x.to(device), examples.y[_near(rows, examples.y)].to(device))
+    read = {name: c[_near(rows, c)] if isinstance(c, Tensor) else c[rows] for name, c in examples.fields.items()}
+    return Batch(read, _near(rows, next(iter(read.values())))).to(device)
 
 
 def walk(examples: Examples, batch: int, rng: np.random.Generator, augment: Sequence[Augment] = ()) -> Iterator[Batch]:
@@ -84,20 +210,18 @@ def walk(examples: Examples, batch: int, rng: np.random.Generator, augment: Sequ
     order = list(shuffled(len(examples), batch, rng))
     draws = np.random.default_rng(rng.integers(2**63)) if augment else rng
 
-    def made() -> Iterator[Batch]:
+    def batches() -> Iterator[Batch]:
         for rows in order:
-            x, y = batch_of(examples, rows)
+            drawn = batch_of(examples, rows)
             for change in augment:
-                x = change(x, draws)
-            yield Batch(x, y)
+                drawn = drawn.with_fields(**{next(iter(drawn.fields)): change(drawn.x, draws)})
+            yield drawn
 
-    return ahead(made()) if isinstance(examples.x, OnDisk) else made()
+    filed = any(isinstance(column, OnDisk) for column in examples.fields.values())
+    return ahead(batches()) if filed else batches()
 
 
 def to_device(examples: Examples, device: torch.device | str) -> Examples:
-    """The same examples with inputs and labels on ``device``; inputs in a file go there batch by batch."""
+    """The same examples with their fields on ``device``; what lies in a file goes there batch by batch."""
     true = None if examples.true is None else examples.true.to(device)
-    return replace(examples, x=examples.x.to(device), y=examples.y.to(device), true=true)
-
-
-MEMORIZATION = "memorization"  # the column of training data that holds it, in [-1, 1]
+    return replace(examples, fields={name: column.to(device) for name, column in examples.fields.items()}, true=true)

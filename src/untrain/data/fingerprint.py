@@ -8,15 +8,16 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from untrain.data.examples import Examples
+from untrain.data.examples import Column, Examples
 from untrain.data.on_disk import OnDisk, pieces
+from untrain.data.ragged import Ragged
 
 
-def fingerprint(ids: np.ndarray[Any, Any], x: Tensor | OnDisk | None = None) -> str:
+def fingerprint(ids: np.ndarray[Any, Any], x: Column | None = None) -> str:
     """Sixteen hexadecimal digits of the ids and, when given, the inputs, whatever their order."""
     rows = [hashlib.sha256(repr(i).encode()).digest() for i in ids.tolist()]
     if x is not None:
-        inputs = (row for piece in pieces(x) for row in piece)
+        inputs = (row for piece in pieces(plain(x)) for row in piece)
         rows = [hashlib.sha256(a + b.tobytes()).digest() for a, b in zip(rows, inputs, strict=True)]
     return hashlib.sha256(b"".join(sorted(rows))).hexdigest()[:16]
 
@@ -34,6 +35,11 @@ def array_digest(*arrays: np.ndarray[Any, Any] | Tensor | OnDisk) -> str:
 
 
 def print_of(examples: Examples) -> str:
-    """Digest of examples in their order: inputs, labels and ids, and of the number of classes."""
+    """Digest of examples in their order: their fields and ids, and of the number of classes."""
     ids, classes = np.asarray(examples.ids).astype(str), np.asarray(examples.classes)
-    return array_digest(examples.x, examples.y, ids, classes)
+    return array_digest(*map(plain, examples.fields.values()), ids, classes)
+
+
+def plain(column: Column) -> Tensor | OnDisk:
+    """A column as rows of one shape; tokens come padded."""
+    return column[:] if isinstance(column, Ragged) else column

@@ -21,13 +21,13 @@ def answers(seed: int, boost: float) -> Observation:
     labels = np.arange(3 * PER_SIDE) % 3
     logits = draw.normal(size=(MODELS, len(side), 3)).astype(np.float32)
     logits[:, np.arange(len(side)), labels] += 1 + boost * (side == "forget") + (side == "retain")
-    return Observation(logits, labels, labels, side, np.arange(len(side)))
+    return Observation.of_logits(logits, labels, labels, side, np.arange(len(side)))
 
 
 def values(made: Evaluator, ours: Observation, oracle: Observation) -> dict[str, float | str]:
     """Score name -> value, or the reason for which there is none."""
     held = np.where(oracle.side == "forget", 6.0, 0.0)[:, None] * np.eye(3)[oracle.labels]
-    original = replace(oracle, logits=oracle.logits[:2] + held.astype(np.float32))
+    original = replace(oracle, outputs={"logits": oracle.logits[:2] + held.astype(np.float32)})
     seen = Prepared(made.prepare(ours), made.prepare(oracle), oracle.side, False, made.prepare(original))
     return {n: m if isinstance(m, str) else number(m) for n, m in made.evaluate(seen).items()}
 
@@ -59,7 +59,7 @@ def it_is_ideal_when_unlearned_is_the_oracle(made: Evaluator) -> None:
 def it_is_blind_to_the_order_of_models(made: Evaluator) -> None:
     """Models may come in any order."""
     ours, oracle = answers(1, 0.5), answers(2, 0.0)
-    turned = replace(ours, logits=ours.logits[::-1])
+    turned = ours.of_models(np.arange(ours.models)[::-1])
     hold(close(values(made, ours, oracle), values(made, turned, oracle)), made, "depends on the order of models")
 
 
@@ -70,7 +70,7 @@ def it_is_blind_to_the_order_of_examples(made: Evaluator) -> None:
 
     def turn(seen: Observation) -> Observation:
         held = {n: getattr(seen, n)[order] for n in ("labels", "true", "side", "ids")}
-        return replace(seen, logits=seen.logits[:, order], **held)
+        return replace(seen, outputs={"logits": seen.logits[:, order]}, **held)
 
     hold(close(values(made, ours, oracle), values(made, turn(ours), turn(oracle))), made, "depends on the order of examples")
 
@@ -80,7 +80,7 @@ def a_batch_of_models_gives_what_its_models_give_one_by_one(made: Evaluator) -> 
     seen = answers(1, 0.5)
     whole = made.prepare(seen)
     for few in ([0], [3, 5, 8]):
-        part = made.prepare(replace(seen, logits=seen.logits[few]))
+        part = made.prepare(seen.of_models(few))
         same = part.shape == (len(few), *whole.shape[1:]) and bool(np.allclose(part, whole[few], rtol=0, atol=1e-9, equal_nan=True))
         hold(same, made, f"prepares model {few[0]} otherwise when it comes with others")
 

@@ -38,7 +38,7 @@ def observation(
     varied(found, sides, who)
     given = labels_of(labels, n, classes, "labels")
     told = np.arange(n) if ids is None else ids_of(ids, n)
-    return Observation(found, given, given if true is None else labels_of(true, n, classes, "true labels"), sides, told)
+    return Observation.of_logits(found, given, given if true is None else labels_of(true, n, classes, "true labels"), sides, told)
 
 
 def answers(given: Any, who: str) -> Array:

@@ -22,10 +22,10 @@ from untrain.data.examples import take
 from untrain.experiments.mask_overlap import kept
 from untrain.experiments.scene import Scene
 from untrain.experiments.setting import Setting
-from untrain.models.inference import logits
+from untrain.models.inference import predict
 from untrain.models.state import arrays
 from untrain.runtime.store import Entry, Store, key_of
-from untrain.training.problem import problem, task_of
+from untrain.training.problem import problem
 from untrain.unlearners.base import Recipe, Unlearner
 
 Method = Unlearner | Recipe
@@ -102,7 +102,7 @@ def _train(scene: Scene, job: Job, made: dict[str, Any], store: Store) -> Entry:
     with metered() as meter:
         model = scene.learner(take(scene.data.train, rows), made["seed"])
         cost = meter.read()
-    return keep(model, {"logits": ask(scene, model)}, made, {"cost": asdict(cost), "notes": list(meter.notes)}, store)
+    return keep(model, ask(scene, model), made, {"cost": asdict(cost), "notes": list(meter.notes)}, store)
 
 
 def limit_of(scene: Scene, start: Entry, budget: float) -> float:
@@ -138,13 +138,13 @@ def _unlearn(
     record: dict[str, Any] = {
         "cost": asdict(outcome.cost), "guard": asdict(outcome.guard), "layers": {}, "notes": list(meter.notes)
     }  # fmt: skip
-    return keep(outcome.model, {"logits": answers, **bits}, made, record | where, store)
+    return keep(outcome.model, {**answers, **bits}, made, record | where, store)
 
 
-def ask(scene: Scene, model: nn.Module) -> np.ndarray[Any, Any]:
-    """What a model answers on the training set and the test set, (n, c)."""
-    task = task_of(scene.learner)
-    return np.concatenate([logits(model, e, task) for e in (scene.data.train, scene.data.test)])
+def ask(scene: Scene, model: nn.Module) -> dict[str, np.ndarray[Any, Any]]:
+    """What a model puts out on the training set and the test set, (n, ...) by name."""
+    parts = [predict(model, e, scene.task) for e in (scene.data.train, scene.data.test)]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def keep(model: nn.Module, held: Weights, made: dict[str, Any], record: dict[str, Any], store: Store) -> Entry:

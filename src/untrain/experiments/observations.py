@@ -22,7 +22,6 @@ from untrain.experiments.jobs import engine
 from untrain.experiments.scene import Scene
 from untrain.experiments.setting import Setting
 from untrain.runtime.store import Entry, Store, key_of
-from untrain.training.problem import task_of
 
 Seen = dict[str, dict[str, str]]
 Told = Callable[[int, int, str, float], None]
@@ -138,7 +137,7 @@ def _taken(one: Observer, entry: Entry, scene: Scene, sight: ObserverContext, ma
 def _sight(scene: Scene, originals: Sequence[Entry], seed: int) -> ObserverContext:
     rows = np.sort(np.asarray(scene.asked.rows))
     return ObserverContext(
-        task=task_of(scene.learner),
+        task=scene.task,
         forget=take(scene.data.train, rows),
         test=scene.data.test,
         init=lambda drawn: scene.learner.init(scene.data.train, drawn),

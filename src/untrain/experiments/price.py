@@ -24,7 +24,6 @@ from untrain.experiments.scene import Scene, scene_of
 from untrain.experiments.setting import Setting
 from untrain.models.inference import logits
 from untrain.runtime.store import Entry, Store
-from untrain.training.problem import task_of
 from untrain.training.steps import Steps, epochs_of
 from untrain.unlearners.base import Localized, Recipe
 
@@ -280,7 +279,7 @@ def pilot(scene: Scene, setting: Setting) -> float | None:
             each = (time.perf_counter() - began) / count(len(some), steps.batch)
             few = take(train, np.arange(min(len(train), ASKED)))
             began = time.perf_counter()
-            logits(model, few, task_of(learner))
+            logits(model, few, learner.task)
             asking = (time.perf_counter() - began) / len(few) * (len(train) + len(scene.data.test))
     except UntrainError:
         return None

@@ -11,7 +11,7 @@ import numpy as np
 
 from untrain.core.code_digest import code_digest
 from untrain.core.errors import DataError
-from untrain.core.spec import canonical, sources
+from untrain.core.spec import canonical, parse, sources
 from untrain.evaluation.base import Evaluator
 from untrain.evaluation.glossary import evaluators
 from untrain.evaluation.observation import Observation
@@ -61,12 +61,15 @@ def observe(run: Entry, entries: list[Entry], store: Store | None = None) -> Obs
     Raises:
         DataError: an answer is NaN or infinite.
     """
-    rows = [e.array("logits") for e in entries]
-    for entry, row in zip(entries, rows, strict=True):
-        finite(row, f"model {entry.key[:12]} of run {run.key[:12]}")
-    logits = np.stack(rows)
+    task = parse(run.record.get("task", "Classification()"))
+    outputs = {}
+    for name in task.outputs:
+        rows = [e.array(name) for e in entries]
+        for entry, row in zip(entries, rows, strict=True):
+            finite(row, f"model {entry.key[:12]} of run {run.key[:12]}")
+        outputs[name] = np.stack(rows)
     labels, true, side, ids = (np.asarray(run.array(n)) for n in ("labels", "true", "side", "ids"))
-    return Observation(logits, labels, true, side, ids, {} if store is None else observed(run, entries, store))
+    return Observation(outputs, labels, true, side, ids, {} if store is None else observed(run, entries, store), task)
 
 
 def material(run: Entry, store: Store, document: dict[str, Any], images: bool = True) -> Material:
@@ -142,7 +145,7 @@ def results(
             continue
         seen = observe(run, entries, store)
         scores, row["verdict"] = audit(held, seen, draws)
-        row["paid"] = paid(seen, held.oracle, level) if answers == "logits" else []
+        row["paid"] = paid(seen, held.oracle, level) if answers == "logits" and seen.has("classes") else []
         row["scores"] = {n: asdict(s) for n, s in scores.items()}
         row["cost"] = cost(entries, models["oracle"])
         row["guard"] = guard(entries)

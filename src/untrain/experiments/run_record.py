@@ -17,7 +17,8 @@ from untrain.core.errors import DataError
 from untrain.core.spec import canonical
 from untrain.data.examples import take
 from untrain.data.near_duplicates import near_duplicates
-from untrain.experiments.scene import Scene
+from untrain.data.ragged import PAD
+from untrain.experiments.scene import Scene, targets
 from untrain.experiments.setting import Setting
 from untrain.runtime.store import Entry, Store, key_of
 
@@ -55,10 +56,11 @@ def lay(
     near = near_duplicates(take(train, rows), take(train, scene.retain))
     how = {"chosen": dict(scene.chosen)} if scene.chosen else {}
     record = {
-        "scenario": repr(scene.scenario), "classes": train.classes, "digest": scene.asked.digest, "duplicates": near.counts,
+        "scenario": repr(scene.scenario), "classes": train.classes, "task": repr(scene.task),
+        "digest": scene.asked.digest, "duplicates": near.counts,
         **facts(sizes, counted(scene)), "setting": words(setting), **how, **(more or {}),
     }  # fmt: skip
-    inputs = train.x[torch.as_tensor(rows).to(train.x.device)].cpu().numpy()
+    inputs = take(train, rows).x[:].cpu().numpy()
     return store.put(made, record, {**asked(scene), "forget_inputs": inputs})
 
 
@@ -72,13 +74,19 @@ def asked(scene: Scene) -> dict[str, np.ndarray[Any, Any]]:
     train, test = scene.data.train, scene.data.test
     side = np.full(len(train) + len(test), "retain", dtype="<U6")
     side[np.asarray(scene.asked.rows)], side[len(train) :] = "forget", "test"
-    true = [e.y if e.true is None else e.true for e in (train, test)]
     return {
-        "labels": np.concatenate([train.y.cpu().numpy(), test.y.cpu().numpy()]),
-        "true": np.concatenate([t.cpu().numpy() for t in true]),
+        "labels": stacked([targets(e) for e in (train, test)]),
+        "true": stacked([targets(e, true=True) for e in (train, test)]),
         "side": side,
         "ids": np.concatenate([np.asarray(train.ids).astype(str), np.asarray(test.ids).astype(str)]),
     }
+
+
+def stacked(parts: list[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
+    """Arrays one after the other; token rows are padded to the longest."""
+    width = max((part.shape[1] for part in parts if part.ndim == 2), default=0)
+    wide = [np.pad(p, ((0, 0), (0, width - p.shape[1])), constant_values=PAD) if p.ndim == 2 else p for p in parts]
+    return np.concatenate(wide)
 
 
 def counted(scene: Scene) -> dict[str, int]:

@@ -20,6 +20,7 @@ from untrain.data.splits import Data
 from untrain.experiments.scenarios.base import Scenario
 from untrain.experiments.setting import Setting
 from untrain.models.state import arrays
+from untrain.models.tasks.base import Task
 from untrain.training.base import Learner
 
 
@@ -57,6 +58,11 @@ class Scene:
     prints: Mapping[str, str]
     chosen: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def task(self) -> Task:
+        """How models are asked, with what it takes from the training data."""
+        return self.learner.task.resolve(self.data.train)
+
 
 def open_scene(scenario: Scenario, setting: Setting, choose: Choose | None = None) -> Scene:
     """Load the data of a scenario and draw its request.
@@ -67,7 +73,7 @@ def open_scene(scenario: Scenario, setting: Setting, choose: Choose | None = Non
         choose: what draws the request; None draws it of the data alone, which not every request can be.
     """
     found = scenario.load()
-    if found.train.classes < 2:
+    if found.train.classes == 1:
         raise DataError("the training data have one class: there is nothing to tell apart")
     chosen = Chosen(request(found.train, scenario.asked())) if choose is None else choose(scenario, found)
     return scene_of(scenario, found, chosen, setting)
@@ -83,11 +89,17 @@ def scene_of(scenario: Scenario, found: Data, chosen: Chosen, setting: Setting) 
         "retain": print_of(take(found.train, retain)),
         "valid": print_of(found.valid),
         "seen": array_digest(*(np.frombuffer(p.encode(), dtype=np.uint8) for p in (train, print_of(found.test)))),
-        "true": array_digest(*((e.y if e.true is None else e.true).cpu().numpy() for e in (found.train, found.test))),
+        "true": array_digest(*(targets(e, true=True) for e in (found.train, found.test))),
         "network": network_of(learner, found.train),
     }
     placed = Data(*(to_device(e, setting.device) for e in (found.train, found.valid, found.test)))
     return Scene(scenario, placed, chosen.asked, learner, retain, prints, chosen.facts)
+
+
+def targets(examples: Examples, true: bool = False) -> np.ndarray[Any, Any]:
+    """Targets of examples as an array (n, ...), as given or before noise; tokens come padded."""
+    column = examples.true if true and examples.true is not None else examples.y
+    return np.asarray(column[:].cpu().numpy())
 
 
 def network_of(learner: Learner, examples: Examples) -> str:

@@ -174,10 +174,10 @@ def copies_of(model: nn.Module, problem: Problem) -> Copies:
         found = []
         for each in switches:
             with alone.switched(each[None]):
-                found.append(problem.task.logits(alone.model, batch))
+                found.append(problem.task.forward(alone.model, batch))
         try:
             with together.switched(switches.clone()):
-                both = problem.task.logits(together.model, Batch(torch.cat([batch.x] * 2), torch.cat([batch.y] * 2)))
+                both = problem.task.forward(together.model, Batch.cat([batch, batch]))
         except (ValueError, RuntimeError):
             return alone
     wanted = torch.cat(found)
@@ -187,7 +187,7 @@ def copies_of(model: nn.Module, problem: Problem) -> Copies:
 def widened(batch: Batch, model: nn.Module) -> Batch:
     """The batch with inputs of full precision, where all weights of the model are of that."""
     narrow = batch.x.dtype in HALF and not any(p.dtype in HALF for p in model.parameters())
-    return Batch(batch.x.float(), batch.y) if narrow else batch
+    return batch.with_fields(**{next(iter(batch.fields)): batch.x.float()}) if narrow else batch
 
 
 def _wide(model: nn.Module, task: Task, batch: Batch) -> nn.Module | None:
@@ -197,7 +197,7 @@ def _wide(model: nn.Module, task: Task, batch: Batch) -> nn.Module | None:
     made = deepcopy(model).float()
     try:
         with torch.no_grad():
-            task.logits(made, widened(batch, made))
+            task.forward(made, widened(batch, made))
     except (RuntimeError, ValueError):
         return None
     return made

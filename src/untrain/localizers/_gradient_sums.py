@@ -118,7 +118,7 @@ def _batches(
     """
     size = 1 if how.magnitude == "example" else 128
     code = how.samples == "code"
-    sets = {"forget": (problem.forget,), "retain": (problem.retain,), "all": (problem.forget, problem.retain)}[on]
+    sets = (*((problem.forget,) if on != "retain" else ()), *((problem.rest,) if on != "forget" else ()))
     found = [(e, at, 1.0) for e in sets for at in in_order(len(e), size) if len(at) == size or not code]
     if not found:
         raise ModelError(f"samples='code' drops batches under {size} examples; there are {len(sets[0])}: use samples='all'")

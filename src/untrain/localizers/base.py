@@ -22,10 +22,15 @@ class Localizer(Spec, role=True):
     """Finds which weights hold the forget set: ``localizer(model, problem)`` gives a mask."""
 
     closed: ClassVar[tuple[str, ...]] = ("__init__", "__call__")
+    needs: ClassVar[frozenset[str]] = frozenset({"forget", "labels", "retain"})
 
     @abstractmethod
     def localize(self, model: nn.Module, problem: Problem) -> dict[str, Tensor]:
         """Parameter name -> bool tensor; ``model`` is in eval mode and may hold gradients afterwards."""
+
+    def needed(self) -> frozenset[str]:
+        """All that it needs of a problem: 'forget', 'labels' and 'retain'; it may depend on its fields."""
+        return self.needs
 
     def blind(self) -> bool:
         """Whether the mask does not depend on what is to be forgotten, as a control's."""
@@ -56,5 +61,5 @@ class Localizer(Spec, role=True):
             check_fit(model, problem.task, problem.forget)
             if not any(p.requires_grad for p in model.parameters()):
                 raise ModelError("all parameters are frozen: none can be localized; let some ask for gradients again")
-            bits = self.localize(model, problem)
+            bits = self.localize(model, problem.only(self.needed()))
         return Mask({n: bits[n].detach().to(p.device) for n, p in model.named_parameters()}, problem.digest)

@@ -54,7 +54,7 @@ def it_leaves_the_model_alone(made: Localizer) -> None:
     """Parameters, buffers, gradients, modes and flags of the model, and the examples, are as they were."""
     model, problem = small()
     marked(model)
-    undone(made, model, (problem.forget, problem.retain), lambda: made(model, problem))
+    undone(made, model, (problem.forget, problem.rest), lambda: made(model, problem))
 
 
 def it_leaves_the_random_state(made: Localizer) -> None:

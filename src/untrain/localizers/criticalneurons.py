@@ -127,7 +127,7 @@ class _Search:
 
 def search(copies: Copies, problem: Problem, how: CriticalNeurons, rows: range) -> list[NeuronRemoval]:
     """The removals for some examples of the forget set, in their order."""
-    pool = problem.forget if how.beside == "forget" else problem.retain
+    pool = problem.forget if how.beside == "forget" else problem.rest
     room = min(how.companions, len(pool) - (how.beside == "forget"))
     size = max(1, min(len(rows), copies.most, _rows(copies) // (how.noises * (room + 1))))
 
@@ -165,7 +165,7 @@ def _step(copies: Copies, problem: Problem, how: CriticalNeurons, active: list[_
     device, switches = first.device, torch.ones(e, copies.count, dtype=first.dtype, device=first.device)
     for at, each in enumerate(active):
         switches[at, each.removed] = 0
-    pool = problem.forget if how.beside == "forget" else problem.retain
+    pool = problem.forget if how.beside == "forget" else problem.rest
     sets = [(problem.forget, np.array([[s.row] for s in active])), (pool, np.stack([s.others for s in active]))]
     parts = [widened(batch_of(part, rows.flatten(), device), copies.model) for part, rows in sets if rows.size]
     x = torch.cat([p.x.reshape(e, -1, *p.x.shape[1:]) for p in parts], 1)  # (e, b, ...), the example itself first
@@ -174,7 +174,7 @@ def _step(copies: Copies, problem: Problem, how: CriticalNeurons, active: list[_
     weights[:, 0] = -1
     noisy = _Noisy(copies.model, [s.draw for s in active], how.noises, _rows(copies))
     with copies.switched(switches):
-        losses = problem.task.loss(noisy, Batch(x.flatten(0, 1), y.flatten())).reshape(y.shape)
+        losses = problem.task.loss(noisy, Batch.labelled(x.flatten(0, 1), y.flatten())).reshape(y.shape)
         check_depends(losses)
         slopes = copies.slopes((losses * weights).sum(), switches)
     if not bool(torch.isfinite(slopes).all()):

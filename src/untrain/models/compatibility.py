@@ -20,7 +20,8 @@ def check_fit(model: nn.Module, task: Task, examples: Examples) -> None:
             statistics, whose answers depend on the other examples of a batch.
         NotFinite: the model holds NaN or infinite weights.
     """
-    name, shape = type(model).__name__, tuple(examples.x.shape[1:])
+    task.check_examples(examples)
+    name, shape = type(model).__name__, task.input_shape(examples)
     params = list(model.parameters())
     check_shaped(model)
     if not params:
@@ -35,14 +36,11 @@ def check_fit(model: nn.Module, task: Task, examples: Examples) -> None:
     batch = batch_of(examples, np.arange(1), params[0].device)
     try:
         with torch.no_grad():
-            logits = task.logits(model, batch)
+            outputs = task.forward(model, batch)
     except (RuntimeError, ValueError, TypeError, AssertionError, IndexError) as error:
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ModelError(f"{name} cannot take examples of shape {shape}: {first}") from None
-    if logits.ndim != 2 or logits.shape[1] < examples.classes:
-        raise ModelError(
-            f"{name} answers with shape {tuple(logits.shape)}; {examples.classes} classes need (batch, {examples.classes})"
-        )
+    task.check_outputs(name, outputs, examples)
 
 
 def _statless(model: nn.Module) -> str:

@@ -25,7 +25,7 @@ def features(model: nn.Module, examples: Examples, task: Task, batch: int = 512)
         ModelError: the model has no head of one input an example.
         NotFinite: what it sees is NaN or infinite.
     """
-    name = task.head(model, examples.classes)[0].rpartition(".")[0]
+    name = task.head(model)[0].rpartition(".")[0]
     head, device = model.get_submodule(name), next(model.parameters()).device
     modes = [(part, part.training) for part in model.modules()]
     heard: list[Array] = []
@@ -35,7 +35,7 @@ def features(model: nn.Module, examples: Examples, task: Task, batch: int = 512)
         found = []
         for rows in in_order(len(examples), size):
             heard.clear()
-            task.logits(model, batch_of(examples, rows, device))
+            task.forward(model, batch_of(examples, rows, device))
             if len(heard) != 1 or len(heard[0]) != len(rows):
                 told = f"{name or 'the head'} of {type(model).__name__} does not see each example once"
                 raise ModelError(f"{told}: name the layer that answers with head=(...)")

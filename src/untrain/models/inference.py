@@ -1,4 +1,4 @@
-"""What a model answers."""
+"""What a model puts out."""
 
 from __future__ import annotations
 
@@ -8,38 +8,56 @@ import numpy as np
 import torch
 from torch import nn
 
-from untrain.core.errors import NotFinite
+from untrain.core.errors import ModelError, NotFinite
 from untrain.core.out_of_memory import in_halves
 from untrain.core.precision import channels_last
 from untrain.data.batching import in_order
 from untrain.data.examples import Examples, batch_of
 from untrain.models.tasks.base import Task
 
+Array = np.ndarray[Any, Any]
 
-def logits(model: nn.Module, examples: Examples, task: Task, batch: int = 512) -> np.ndarray[Any, Any]:
-    """Answers of one model in eval mode on all examples, float32 (n, c); none is left out.
+
+def predict(model: nn.Module, examples: Examples, task: Task, batch: int = 512) -> dict[str, Array]:
+    """What one model in eval mode puts out on all examples: float32 (n, ...) by the names of ``task.outputs``.
 
     Raises:
-        NotFinite: an answer is NaN or infinite.
+        NotFinite: an output is NaN or infinite.
     """
     modes = [(part, part.training) for part in model.modules()]
     device = next(model.parameters()).device
     model.eval()
 
-    def ask(size: int) -> np.ndarray[Any, Any]:
-        found = np.empty((len(examples), 0), dtype=np.float32)
+    def ask(size: int) -> dict[str, Array]:
+        arrays: dict[str, Array] = {}
         for rows in in_order(len(examples), size):
-            answers = task.logits(model, batch_of(examples, rows, device)).float().cpu().numpy()
-            if rows[0] == 0:
-                found = np.empty((len(examples), answers.shape[1]), dtype=np.float32)
-            found[rows] = answers
-        return found
+            drawn = batch_of(examples, rows, device)
+            for name, value in task.store(task.forward(model, drawn), drawn).items():
+                part = value.float().cpu().numpy()
+                if rows[0] == 0:
+                    arrays[name] = np.empty((len(examples), *part.shape[1:]), dtype=np.float32)
+                arrays[name][rows] = part
+        return arrays
 
     with torch.no_grad(), channels_last(model):
-        found = in_halves(ask, batch, "asking the model")
+        outputs = in_halves(ask, batch, "asking the model")
     for part, was in modes:
         part.training = was
-    if not np.isfinite(found).all():
-        bad = int((~np.isfinite(found)).any(1).sum())
-        raise NotFinite(f"{type(model).__name__} answers {bad} of {len(found)} examples with NaN or infinite values: lower its lr")
-    return found
+    for name, array in outputs.items():
+        bad = int((~np.isfinite(array)).reshape(len(array), -1).any(1).sum())
+        if bad:
+            who = f"{type(model).__name__} gives {bad} of {len(array)} examples"
+            raise NotFinite(f"{who} {name} that are NaN or infinite: lower its lr")
+    return outputs
+
+
+def logits(model: nn.Module, examples: Examples, task: Task, batch: int = 512) -> Array:
+    """Logits of one classifier in eval mode on all examples, float32 (n, c).
+
+    Raises:
+        ModelError: the task stores no logits.
+        NotFinite: a logit is NaN or infinite.
+    """
+    if "logits" not in task.outputs:
+        raise ModelError(f"{type(task).__name__} stores {', '.join(task.outputs)}, and logits are needed")
+    return predict(model, examples, task, batch)["logits"]

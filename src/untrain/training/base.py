@@ -11,12 +11,18 @@ from untrain.core.errors import DataError
 from untrain.core.seeds import own_randomness
 from untrain.core.spec import Spec
 from untrain.data.examples import Examples
+from untrain.models.tasks.base import Task
+from untrain.models.tasks.classification import Classification
 
 
 class Learner(Spec, role=True):
-    """Makes a model of data: ``learner(examples, seed)``; the same seed gives the same model."""
+    """Makes a model of data: ``learner(examples, seed)``; the same seed gives the same model.
+
+    ``task`` says how its models are asked; a learner may have it as a field.
+    """
 
     closed: ClassVar[tuple[str, ...]] = ("__init__", "__call__")
+    task: Task = Classification()
 
     @abstractmethod
     def learn(self, examples: Examples, seed: int) -> nn.Module:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from untrain.core.errors import RequestError
 from untrain.core.metering import Counter
 from untrain.data.examples import batch_of
 from untrain.training.batch_plan import Plan
@@ -63,10 +64,17 @@ def unseen(model: nn.Module) -> Iterator[None]:
 
 
 def reestimate(model: nn.Module, plan: Plan) -> None:
-    """Replace batch statistics by their plain average over batches of the retain set."""
+    """Replace batch statistics by their plain average over batches of the retain set.
+
+    Raises:
+        RequestError: there is no retain set.
+    """
     parts = norms(model)
     if not parts:
         return
+    if plan.retain is None:
+        raise RequestError("batch statistics are re-estimated on the retain set, and the problem has none: take buffers='freeze'")
+    retain = plan.retain
     kept = [part.momentum for part in parts]
     for part in parts:
         part.reset_running_stats()
@@ -78,8 +86,8 @@ def reestimate(model: nn.Module, plan: Plan) -> None:
         part.train()
     with torch.no_grad():
         # Batches of nearly one size, so that each example weighs the same and none is alone.
-        for rows in np.array_split(np.arange(len(plan.retain)), -(-len(plan.retain) // 256)):
-            batch = batch_of(plan.retain, rows, device)
-            counter.step(len(rows), lambda batch=batch: plan.task.logits(model, batch), backward=False)  # type: ignore[misc]
+        for rows in np.array_split(np.arange(len(retain)), -(-len(retain) // 256)):
+            batch = batch_of(retain, rows, device)
+            counter.step(len(rows), lambda batch=batch: plan.task.forward(model, batch), backward=False)  # type: ignore[misc]
     for part, momentum in zip(parts, kept, strict=True):
         part.momentum = momentum

@@ -19,6 +19,6 @@ class Plan:
 
     epochs: int
     draw: Callable[[int], Iterator[tuple[Batch | None, ...]]]
-    retain: Examples
+    retain: Examples | None
     task: Task
     length: int = 0

@@ -14,7 +14,7 @@ def the_same_seed_trains_the_same_model(made: Learner) -> None:
     trained = []
     for noise, seed in ((5, 0), (6, 0), (7, 1)):
         scatter(noise)
-        trained.append(state(made(problem.retain, seed)))
+        trained.append(state(made(problem.rest, seed)))
     hold(not changes(trained[0], trained[1]), made, "trains two models for one seed")
     hold(bool(changes(trained[0], trained[2])), made, "trains one model for two seeds: it ignores its seed")
 
@@ -22,5 +22,5 @@ def the_same_seed_trains_the_same_model(made: Learner) -> None:
 def it_leaves_the_examples_and_the_random_state(made: Learner) -> None:
     """The training set is as it was, and so are torch's, numpy's and python's global states."""
     _, problem = small()
-    undone(made, None, (problem.retain,), lambda: made(problem.retain, 0))
-    steady(made, lambda: made(problem.retain, 0))
+    undone(made, None, (problem.rest,), lambda: made(problem.rest, 0))
+    steady(made, lambda: made(problem.rest, 0))

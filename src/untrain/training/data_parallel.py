@@ -53,10 +53,10 @@ class DataParallelStep:
             if batch is None:
                 mine.append(None)
                 continue
-            start, stop = self.crew.share(len(batch.y))
-            counts.append((stop - start) / len(batch.y))
+            start, stop = self.crew.share(len(batch))
+            counts.append((stop - start) / len(batch))
             rows = slice(start, stop) if stop > start else slice(0, 1)
-            mine.append(Batch(batch.x[rows].to(device), batch.y[rows].to(device)))
+            mine.append(batch[rows].to(device))
         self.crew.weights.clear()
         self.crew.asked.clear()
         self.scale = counts[0] if len(set(counts)) == 1 else 1.0

@@ -100,7 +100,7 @@ class _Walk:
     def step(self, batches: Sequence[Batch | None]) -> Tensor:
         """The loss of a step, or of this process's share in it."""
         if self.shares is None:
-            return self.gradients([None if b is None else Batch(b.x.to(self.device), b.y.to(self.device)) for b in batches])
+            return self.gradients([None if b is None else b.to(self.device) for b in batches])
         found = self.gradients(self.shares.part(batches, self.device))
         self.shares.add_up()
         return found
@@ -118,7 +118,7 @@ class _Walk:
                 if not out_of_memory(error):
                     raise
                 told = str(error).splitlines()[0] if str(error) else "out of memory"
-            self._halve(max(len(b.y) for b in batches if b is not None), told)
+            self._halve(max(len(b) for b in batches if b is not None), told)
 
     def _add_up(self, batches: list[Batch | None]) -> Tensor:
         for part in self.free:
@@ -128,7 +128,7 @@ class _Walk:
         if self.pieces > 1 and uneven(batches, self.pieces):
             note("out of memory: batches of unequal sizes are cut unevenly, so a step's loss is not quite that of whole batches")
         for share, piece in pieces(batches, self.pieces):
-            count = sum(len(b.y) for b in piece if b is not None)
+            count = sum(len(b) for b in piece if b is not None)
             total += self.counter.step(count, lambda share=share * scale, piece=piece: self._backward(share, piece))  # type: ignore[misc]
         for part in self.free:
             part.gather()
@@ -136,7 +136,7 @@ class _Walk:
 
     def _backward(self, share: float, batches: list[Batch | None]) -> Tensor:
         # Only a batch of one can leave a batch-norm layer without statistics: no other step bears the hooks.
-        lone = any(b is not None and len(b.y) == 1 for b in batches)
+        lone = any(b is not None and len(b) == 1 for b in batches)
         with autocast(self.device), lone_examples(self.model) if lone else nullcontext():
             value = self.loss(*batches)
         check_depends(value)
@@ -165,7 +165,7 @@ def pieces(batches: list[Batch | None], count: int) -> Iterator[tuple[float, lis
     if count == 1:
         yield 1.0, batches
         return
-    largest = max(len(b.y) for b in batches if b is not None)
+    largest = max(len(b) for b in batches if b is not None)
     count = min(count, largest)
     for at in range(count):
         share = ((at + 1) * largest // count - at * largest // count) / largest
@@ -174,7 +174,7 @@ def pieces(batches: list[Batch | None], count: int) -> Iterator[tuple[float, lis
 
 def uneven(batches: Sequence[Batch | None], count: int) -> bool:
     """Whether pieces of a batch beside the largest differ in size, so that their means do not add up exactly."""
-    sizes = [len(b.y) for b in batches if b is not None]
+    sizes = [len(b) for b in batches if b is not None]
     return any(n % count and n != max(sizes) and not _small(n, count, max(sizes)) for n in sizes)
 
 
@@ -183,10 +183,10 @@ def _small(size: int, count: int, largest: int) -> bool:
 
 
 def _piece(batch: Batch, at: int, count: int, largest: int) -> Batch:
-    size = len(batch.y)
+    size = len(batch)
     if size != largest and _small(size, count, largest):
         return batch
-    return Batch(*(t[at * size // count : (at + 1) * size // count] for t in batch))
+    return batch[at * size // count : (at + 1) * size // count]
 
 
 def _optimizer(params: list[nn.Parameter], steps: Steps) -> torch.optim.Optimizer:

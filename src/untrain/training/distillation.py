@@ -43,20 +43,6 @@ def teacher(model: nn.Module, who: str) -> nn.Module:
 
 
 @torch.no_grad()
-def taught(task: Task, model: nn.Module, batch: Batch, temperature: float) -> Tensor:
-    """Log-probabilities that a teacher gives, (b, c)."""
-    return (task.logits(model, batch) / temperature).log_softmax(1)
-
-
-def distance(logits: Tensor, wanted: Tensor, temperature: float) -> Tensor:
-    """``temperature ** 2 * KL(wanted || student)`` of each example in nats, (b,).
-
-    Args:
-        logits: the student's answers, (b, c).
-        wanted: the teacher's log-probabilities at that temperature, (b, c).
-        temperature: by which answers are divided.
-
-    Source: Hinton, Vinyals and Dean 2015, arXiv 1503.02531, section 2.1.
-    """
-    given = (logits / temperature).log_softmax(1)
-    return temperature**2 * (wanted.exp() * (wanted - given)).sum(1)
+def outputs_of(task: Task, model: nn.Module, batch: Batch) -> Tensor:
+    """What a teacher puts out."""
+    return task.forward(model, batch)

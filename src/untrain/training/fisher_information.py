@@ -27,7 +27,7 @@ def fisher(model: nn.Module, task: Task, examples: Examples, rows: Rows, params:
 
     def one(batch: Batch) -> None:
         nonlocal vector
-        logp = task.logits(model, batch).log_softmax(1)[0]
+        logp = task.forward(model, batch).log_softmax(1)[0]
         check_depends(logp)
         share = logp.detach().exp()
         if vector:

@@ -92,7 +92,7 @@ def batch_among(sets: Sequence[Examples], rows: Rows, device: torch.device) -> B
         if len(inside):
             found.append(batch_of(examples, inside, device))
         first += len(examples)
-    return found[0] if len(found) == 1 else Batch(torch.cat([b.x for b in found]), torch.cat([b.y for b in found]))
+    return Batch.cat(found)
 
 
 def of_mean(model: nn.Module, task: Task, examples: Examples, params: Params) -> Tensor:
@@ -146,7 +146,8 @@ def of_examples(model: nn.Module, task: Task, sets: Sequence[Examples], order: R
     room = max(1, ROOM // sum(p.numel() * p.element_size() for p in params.values()))
     alone = _Alone(model, task)
     held = {f"model.{n}": p.detach() for n, p in params.items()}
-    each = torch.func.vmap(torch.func.grad(lambda now, x, y: torch.func.functional_call(alone, now, (x, y))), in_dims=(None, 0, 0))
+    of_one = torch.func.grad(lambda now, fields, row: torch.func.functional_call(alone, now, (fields, row)))
+    each = torch.func.vmap(of_one, in_dims=(None, 0, 0))
     size, vector, measured = min(room, 64), True, False
 
     def of(batch: Batch) -> Grads:
@@ -154,7 +155,7 @@ def of_examples(model: nn.Module, task: Task, sets: Sequence[Examples], order: R
         if vector and measured:
             try:
                 with quiet():
-                    return list(each(held, *batch).values())
+                    return list(each(held, dict(batch.fields), batch.rows).values())
             except (RuntimeError, NotImplementedError) as error:
                 if out_of_memory(error):
                     raise
@@ -194,14 +195,14 @@ class _Alone(nn.Module):
         super().__init__()
         self.model, self.task = model, task
 
-    def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        return self.task.loss(self.model, Batch(x[None], y[None])).sum()
+    def forward(self, fields: dict[str, Tensor], row: Tensor) -> Tensor:
+        return self.task.loss(self.model, Batch({name: value[None] for name, value in fields.items()}, row[None])).sum()
 
 
 def _one_by_one(model: nn.Module, task: Task, batch: Batch, params: Params) -> Grads:
-    made = [torch.zeros(len(batch.y), *p.shape, dtype=wide(p), device=p.device) for p in params.values()]
-    for at in range(len(batch.y)):
-        _add([m[at] for m in made], task.loss(model, Batch(batch.x[at : at + 1], batch.y[at : at + 1])).sum(), params)
+    made = [torch.zeros(len(batch), *p.shape, dtype=wide(p), device=p.device) for p in params.values()]
+    for at in range(len(batch)):
+        _add([m[at] for m in made], task.loss(model, batch[at : at + 1]).sum(), params)
     return made
 
 

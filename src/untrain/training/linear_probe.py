@@ -76,13 +76,13 @@ def features(model: nn.Module, examples: Examples, task: Task, batch: int = 256)
         for rows in in_order(len(examples), batch):
             given = batch_of(examples, rows, device)
             found.append(_below(model.eval(), name, given, task))
-    return replace(examples, x=torch.cat(found), true=None, columns={})  # type: ignore[arg-type]
+    return replace(examples.with_inputs(torch.cat(found)), true=None, columns={})  # type: ignore[arg-type]
 
 
 def _below(model: nn.Module, name: str, batch: Batch, task: Task) -> Tensor | None:
     """What goes into a layer, when it is asked once and its answers are the model's."""
     with _heard(model.get_submodule(name)) as heard:
-        answers = task.logits(model, batch)
+        answers = task.forward(model, batch)
     if len(heard) != 1 or heard[0][1].shape != answers.shape or not torch.equal(heard[0][1].to(answers.dtype), answers):
         return None
     return heard[0][0]

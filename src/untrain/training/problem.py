@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence, Set
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from torch import nn
+from torch import Tensor, nn
 
 from untrain.core.errors import DataError, RequestError
 from untrain.core.mask import Head, Mask
@@ -21,7 +21,6 @@ from untrain.data.requests.base import ForgetSet, Request
 from untrain.data.requests.ids import Ids
 from untrain.data.requests.resolve import request
 from untrain.models.tasks.base import Task
-from untrain.models.tasks.classification import Classification
 from untrain.training.base import Learner
 from untrain.training.batch_plan import Plan
 from untrain.training.steps import Steps, epochs_of
@@ -57,7 +56,7 @@ def problem(
         forget = request(held, forget if isinstance(forget, Request) else Ids(ids=_ids(forget)))
     rows = np.asarray(forget.rows)
     return Problem(
-        task=task_of(learner),
+        task=learner.task,
         forget=take(held, rows),
         retain=take(held, np.setdiff1d(np.arange(len(held)), rows)),
         valid=None if valid is None else examples(valid),
@@ -76,11 +75,6 @@ def _ids(given: Any) -> tuple[Any, ...]:
     return tuple(np.asarray(held).tolist())
 
 
-def task_of(learner: Learner) -> Task:
-    """How the models of a learner are asked: as it says, or as classifiers."""
-    return getattr(learner, "task", None) or Classification()
-
-
 @dataclass(frozen=True, eq=False)
 class Problem:
     """All that an unlearner may see; neither the test set nor an oracle is in it.
@@ -88,7 +82,7 @@ class Problem:
     Args:
         task: how the model is asked.
         forget: examples to forget.
-        retain: the rest of the training data.
+        retain: the rest of the training data, and what stands in the place of what is forgotten; None where it cannot be had.
         valid: held-out examples to tune on, where there are any.
         init: seed -> a freshly initialised model of the same shape.
         recipe: the learner that made the model; what ``Retrain`` repeats.
@@ -98,11 +92,13 @@ class Problem:
         digest: fingerprint of the forget ids; a mask made for others is refused.
         seed: of every draw that a method makes.
         origin: seed of the model's own initialisation, where known.
+        replacement: examples that stand in the place of those to forget, where the request corrects and does not delete.
+        kept: what keepers saved when the model was trained: arrays by name, by the keeper's class.
     """
 
     task: Task
     forget: Examples
-    retain: Examples
+    retain: Examples | None = None
     valid: Examples | None = None
     init: Callable[[int], nn.Module] | None = None
     recipe: Learner | None = None
@@ -112,22 +108,59 @@ class Problem:
     digest: str = ""
     seed: int = 0
     origin: int | None = None
+    replacement: Examples | None = None
+    kept: Mapping[str, Mapping[str, Tensor]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if len(self.forget) == 0:
             raise RequestError("the forget set is empty: name at least one example")
-        if len(self.retain) == 0:
-            raise RequestError("nothing would be left: the forget set is the whole training set")
-        kinds = [(tuple(e.x.shape[1:]), e.x.dtype, e.classes) for e in (self.forget, self.retain)]
-        if kinds[0] != kinds[1]:
-            raise DataError(f"forget and retain examples differ in (shape, type, classes): {kinds[0]} and {kinds[1]}")
-        for name in ("forget", "retain", "valid"):
+        object.__setattr__(self, "task", self.task.resolve(self.forget))
+        if self.retain is not None:
+            self._check_retain(self.retain)
+        for name in ("forget", "retain", "valid", "replacement"):
             # True labels and other columns are for requests and reports: no unlearner may see them.
             part = getattr(self, name)
             if part is not None:
                 object.__setattr__(self, name, replace(part, true=None, columns={}))
         if not self.digest:
             object.__setattr__(self, "digest", fingerprint(self.forget.ids, self.forget.x))
+
+    def _check_retain(self, retain: Examples) -> None:
+        if len(retain) == 0:
+            raise RequestError("nothing would be left: the forget set is the whole training set")
+        kinds = [(self.task.input_shape(e), e.x.dtype, e.classes) for e in (self.forget, retain)]
+        if kinds[0] != kinds[1]:
+            raise DataError(f"forget and retain examples differ in (shape, type, classes): {kinds[0]} and {kinds[1]}")
+
+    def only(self, needs: frozenset[str]) -> Problem:
+        """The problem without what ``needs`` does not name: 'forget', 'labels', 'retain', 'valid' and 'kept:KEEPER'.
+
+        Raises:
+            RequestError: something that it names is not there.
+        """
+        if "retain" in needs and self.retain is None:
+            raise RequestError("the problem has no retain set, and this method needs one: take one that does without")
+        wanted = {name.removeprefix("kept:") for name in needs if name.startswith("kept:")}
+        for name in sorted(wanted - self.kept.keys()):
+            raise RequestError(f"what {name} saves in training is needed: train the model with keepers=({name}(),)")
+        parts: dict[str, Any] = {
+            "forget": self.forget, "replacement": self.replacement,
+            "retain": self.retain if "retain" in needs else None, "valid": self.valid if "valid" in needs else None,
+        }  # fmt: skip
+        if "labels" not in needs:
+            parts = {name: None if part is None else part.without_targets() for name, part in parts.items()}
+        return replace(self, **parts, kept={name: self.kept[name] for name in wanted})
+
+    @property
+    def rest(self) -> Examples:
+        """The retain set.
+
+        Raises:
+            RequestError: there is none.
+        """
+        if self.retain is None:
+            raise RequestError("this method walks the retain set, and the problem has none")
+        return self.retain
 
     def epochs(self, steps: Steps) -> int:
         """Number of epochs that ``steps`` asks for; a share is one of the recipe's."""
@@ -144,17 +177,15 @@ class Problem:
             RequestError: full batches are asked for, and there is none.
         """
         if not full:
-            return self._plan(
-                steps, lambda rng: ((b,) for b in self._pass(self.retain, steps, rng)), self._count(steps, self.retain)
-            )
-        count = len(self.retain) // steps.batch
+            return self._plan(steps, lambda rng: ((b,) for b in self._pass(self.rest, steps, rng)), self._count(steps, self.rest))
+        count = len(self.rest) // steps.batch
         if not count and self.epochs(steps):
-            raise RequestError(f"{len(self.retain)} examples are left and a full batch has {steps.batch}: take smaller batches")
+            raise RequestError(f"{len(self.rest)} examples are left and a full batch has {steps.batch}: take smaller batches")
 
         def draw(rng: np.random.Generator) -> Iterator[tuple[Batch | None, ...]]:
             # A single left-over example has joined the last batch.
-            for x, y in islice(self._pass(self.retain, steps, rng), count):
-                yield (Batch(x[: steps.batch], y[: steps.batch]),)
+            for batch in islice(self._pass(self.rest, steps, rng), count):
+                yield (batch[: steps.batch],)
 
         return self._plan(steps, draw, count)
 
@@ -167,14 +198,14 @@ class Problem:
 
         def draw(rng: np.random.Generator) -> Iterator[tuple[Batch | None, ...]]:
             forgets = self._pass(self.forget, steps, rng)
-            for retain in self._pass(self.retain, steps, rng):
+            for retain in self._pass(self.rest, steps, rng):
                 forget = next(forgets, None)
                 if forget is None:
                     forgets = self._pass(self.forget, steps, rng)
                     forget = next(forgets)
                 yield retain, forget
 
-        return self._plan(steps, draw, self._count(steps, self.retain))
+        return self._plan(steps, draw, self._count(steps, self.rest))
 
     def alternating_batches(self, steps: Steps) -> Plan:
         """Each epoch the forget set, then the retain set: ``(None, forget)`` and ``(retain, None)``."""
@@ -182,10 +213,10 @@ class Problem:
         def draw(rng: np.random.Generator) -> Iterator[tuple[Batch | None, ...]]:
             for forget in self._pass(self.forget, steps, rng):
                 yield None, forget
-            for retain in self._pass(self.retain, steps, rng):
+            for retain in self._pass(self.rest, steps, rng):
                 yield retain, None
 
-        return self._plan(steps, draw, self._count(steps, self.forget, self.retain))
+        return self._plan(steps, draw, self._count(steps, self.forget, self.rest))
 
     def _pass(self, examples: Examples, steps: Steps, rng: np.random.Generator) -> Iterator[Batch]:
         # Not before the first batch is asked for: who draws first is part of a method.

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -92,7 +92,7 @@ class ProcessGroup:
         given = {
             "method": asked.encode(),
             "forget set": problem.digest.encode() + repr(problem.forget.ids.tolist()).encode(),
-            "retain set": repr(problem.retain.ids.tolist()).encode() + content(_sample(problem.retain)),
+            "retain set": b"" if problem.retain is None else repr(problem.retain.ids.tolist()).encode() + _sampled(problem.retain),
             "seed": repr((problem.seed, problem.origin, problem.head)).encode(),
             "model": b"" if any(map(is_sharded, params)) else content(params),
             "mask": b"" if problem.mask is None else content([here(b) for b in problem.mask.bits.values() if not is_sharded(b)]),
@@ -112,9 +112,10 @@ def _reduce(bucket: list[Tensor], op: Any, group: dist.ProcessGroup) -> None:
         t.copy_(part.reshape(t.shape))
 
 
-def _sample(examples: Examples) -> Batch:
-    """At most 64 rows, evenly spaced: enough to tell one data set from another, in no time."""
-    return batch_of(examples, np.arange(0, len(examples), -(-len(examples) // 64)))
+def _sampled(examples: Examples) -> bytes:
+    """A hash of at most 64 rows, evenly spaced: enough to tell one data set from another, in no time."""
+    batch = batch_of(examples, np.arange(0, len(examples), -(-len(examples) // 64)))
+    return content(list(batch.fields.values()))
 
 
 def content(tensors: Sequence[Tensor]) -> bytes:
@@ -188,9 +189,9 @@ class WeightedTask:
     def __init__(self, task: Task, crew: ProcessGroup):
         self.task, self.crew = task, crew
 
-    def logits(self, model: nn.Module, batch: Batch) -> Tensor:
-        """Answers, (b, c); what is computed from them has its gradient weighed."""
-        found, weight = self.task.logits(model, batch), self._weight(batch)
+    def forward(self, model: nn.Module, batch: Batch) -> Tensor:
+        """Outputs; what is computed from them has its gradient weighed."""
+        found, weight = self.task.forward(model, batch), self._weight(batch)
         return found if weight == 1 else _Scale.apply(found, weight)  # type: ignore[no-untyped-call]
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
@@ -198,9 +199,9 @@ class WeightedTask:
         found, weight = self.task.loss(model, batch), self._weight(batch)
         return found if weight == 1 else found * weight
 
-    def head(self, model: nn.Module, classes: int) -> tuple[str, ...]:
-        """Names of the head's parameters."""
-        return self.task.head(model, classes)
+    def __getattr__(self, name: str) -> Any:
+        """As the task does; what it computes from outputs is weighed already."""
+        return getattr(self.task, name)
 
     def _weight(self, batch: Batch) -> float:
         key = batch.y.untyped_storage().data_ptr()
@@ -228,7 +229,7 @@ def join(asked: str, model: nn.Module, problem: Problem) -> nn.Module:
 def weighed(problem: Problem) -> Problem:
     """The problem with a task that weighs this process's share of a batch."""
     crew = team()
-    return problem if crew is None else replace(problem, task=WeightedTask(problem.task, crew))
+    return problem if crew is None else replace(problem, task=cast(Task, WeightedTask(problem.task, crew)))
 
 
 def summed(mine: Cost) -> Cost:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -31,7 +30,7 @@ def _trained() -> tuple[Examples, Train, nn.Module]:
     y = torch.arange(TOTAL) % CLASSES
     patterns = torch.randn(CLASSES, 1, SIDE, SIDE, generator=draw)
     x = patterns[y] + 0.3 * torch.randn(TOTAL, 1, SIDE, SIDE, generator=draw)
-    data = Examples(x, y, np.arange(TOTAL), CLASSES)
+    data = Examples.labelled(x, y, np.arange(TOTAL), CLASSES)
     learner = Train(model=ConvNet(width=4), steps=Steps(lr=0.05, epochs=4, batch=16, schedule=Constant()))
     return data, learner, learner(data, 0)
 
@@ -61,8 +60,8 @@ def neuron(unit: int) -> tuple[nn.Module, Problem]:
     x[:, unit] += 3.0
     model = nn.Sequential(hidden, nn.ReLU(), head).eval()
     with torch.no_grad():
-        forget = Examples(x, model(x).argmax(1), np.arange(9), CLASSES)
-    retain = replace(forget, x=torch.roll(x, 1, 1))
+        forget = Examples.labelled(x, model(x).argmax(1), np.arange(9), CLASSES)
+    retain = forget.with_fields(x=torch.roll(x, 1, 1))
     return model, Problem(Classification(), forget, retain, seed=3)
 
 

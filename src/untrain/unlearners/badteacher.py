@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from pydantic import Field
@@ -15,7 +15,7 @@ from untrain.core.search_space import SearchHint
 from untrain.core.seeds import derive_seed, own_randomness
 from untrain.data.examples import Batch, joined, take
 from untrain.training.descend import descend
-from untrain.training.distillation import distance, taught, teacher
+from untrain.training.distillation import outputs_of, teacher
 from untrain.training.problem import Problem
 from untrain.training.steps import AdamW, Constant, Steps
 from untrain.unlearners.base import Unlearner
@@ -36,6 +36,8 @@ class BadTeacher(Unlearner):
         at other temperatures than 1 it is multiplied by the square of it.
     """
 
+    needs: ClassVar[frozenset[str]] = frozenset({"forget", "retain"})
+
     share: Annotated[float, Field(gt=0, le=1), SearchHint(0.1, 1.0)] = 0.3
     temperature: Annotated[Positive, SearchHint(0.5, 8, log=True)] = 1.0
     steps: Steps = Steps(lr=1e-4, epochs=1, batch=256, optimizer=AdamW(), schedule=Constant())
@@ -48,16 +50,16 @@ class BadTeacher(Unlearner):
         """
         task = problem.task
         good, bad = teacher(model, "BadTeacher"), self._untrained(model, problem)
-        few = torch.randperm(len(problem.retain))[: max(1, round(self.share * len(problem.retain)))].sort().values.numpy()
-        retain = take(problem.retain, few)
-        # Labels are not asked for: in their place stands whether an example is to be forgotten.
-        sides = [replace(part, y=torch.full_like(part.y, side)) for side, part in enumerate((retain, problem.forget))]
+        few = torch.randperm(len(problem.rest))[: max(1, round(self.share * len(problem.rest)))].sort().values.numpy()
+        retain = take(problem.rest, few)
+        sides = [part.with_fields(forget=torch.full((len(part),), side)) for side, part in enumerate((retain, problem.forget))]
         plan = replace(replace(problem, retain=joined(*sides)).retain_batches(self.steps), retain=problem.retain)
 
         def loss(batch: Batch) -> Tensor:
-            wanted = [taught(task, each, batch, self.temperature) for each in (good, bad)]
-            mixed = torch.where(batch.y[:, None] == 1, wanted[1], wanted[0])
-            return distance(task.logits(model, batch), mixed, self.temperature).mean()
+            wanted = [outputs_of(task, each, batch) for each in (good, bad)]
+            unknowing = (batch.fields["forget"] == 1).reshape(-1, *[1] * (wanted[0].ndim - 1))
+            mixed = torch.where(unknowing, wanted[1], wanted[0])
+            return task.divergence(task.forward(model, batch), mixed, batch, self.temperature).mean()
 
         return descend(model, loss, plan, self.steps, problem.trainable)
 

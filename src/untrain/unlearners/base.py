@@ -36,9 +36,14 @@ class Outcome:
 
 
 class Unlearner(Spec, role=True):
-    """Makes a model forget: ``unlearner(model, problem)`` gives a new model and leaves its input alone."""
+    """Makes a model forget: ``unlearner(model, problem)`` gives a new model and leaves its input alone.
+
+    ``needs`` names all that it may see of a problem: 'forget', 'labels', 'retain', 'valid' and 'kept:KEEPER'. The role hides the
+    rest, so that a method without 'retain' is one that does without it.
+    """
 
     closed: ClassVar[tuple[str, ...]] = ("__init__", "__call__", "run", "__matmul__")
+    needs: ClassVar[frozenset[str]] = frozenset({"forget", "labels", "retain", "valid"})
 
     @abstractmethod
     def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module:
@@ -48,6 +53,10 @@ class Unlearner(Spec, role=True):
         """Whether a model that did not move is a fair result: only when no step was asked for."""
         steps = getattr(self, "steps", None)
         return steps is not None and problem.epochs(steps) == 0
+
+    def needed(self) -> frozenset[str]:
+        """All that it needs of a problem; it may depend on its fields."""
+        return self.needs
 
     def with_mask(self, model: nn.Module, problem: Problem) -> Problem:
         """The problem, with a mask where this unlearner brings one."""
@@ -76,7 +85,7 @@ class Unlearner(Spec, role=True):
                 p.grad = None
             check_fit(copy, problem.task, problem.forget)
             with isolated_rng(model, problem.seed), metered() as meter, channels_last(copy):
-                problem = resolve_trainable(copy, self.with_mask(copy, problem))
+                problem = resolve_trainable(copy, self.with_mask(copy, problem.only(self.needed())))
                 forgot = self.unlearn(copy, weighed(problem))
                 cost = summed(meter.read())
             seen = guard_module.watch(before, forgot, problem.trainable, problem.mask)
@@ -107,7 +116,7 @@ def resolve_trainable(model: nn.Module, problem: Problem) -> Problem:
         raise MaskError(f"the mask was made for the forget set {located.digest}, this request is {problem.digest}: localize again")
     # A head that moves where the mask says needs no name.
     named = problem.head == "frozen" or (located is not None and problem.head == "full")
-    names = problem.task.head(model, problem.forget.classes) if named else ()
+    names = problem.task.head(model) if named else ()
     moves = guard_module.union(model, located, problem.head, names)
     if moves is not None and (located is not None or problem.head == "frozen"):
         # A head that stays frozen is not reset either.
@@ -132,6 +141,10 @@ class Localized(Unlearner):
     def spell(self, spell: Callable[[Any], str]) -> str:
         """``A() @ B()``."""
         return f"{spell(self.unlearner)} @ {spell(self.localizer)}"
+
+    def needed(self) -> frozenset[str]:
+        """What both parts need."""
+        return self.unlearner.needed() | self.localizer.needed()
 
     def may_be_unchanged(self, problem: Problem) -> bool:
         """As the unlearner says."""
@@ -158,6 +171,10 @@ class Recipe(Spec, role=True):
     @abstractmethod
     def expand(self) -> Unlearner:
         """The expression."""
+
+    def needed(self) -> frozenset[str]:
+        """What the expression needs."""
+        return self.expand().needed()
 
     @final
     def __call__(self, model: nn.Module, problem: Problem) -> nn.Module:

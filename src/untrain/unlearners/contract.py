@@ -18,7 +18,7 @@ def it_leaves_its_input_alone(made: Unlearner | Recipe) -> None:
     """Parameters, buffers, gradients, modes and flags of the model, and the examples, are as they were."""
     model, problem = small()
     marked(model)
-    undone(made, model, (problem.forget, problem.retain), lambda: made(model, problem))
+    undone(made, model, (problem.forget, problem.rest), lambda: made(model, problem))
 
 
 def it_moves_some_parameter(made: Unlearner | Recipe) -> None:
@@ -42,7 +42,7 @@ def it_leaves_what_is_outside_the_mask(made: Unlearner | Recipe) -> None:
         problem = replace(problem, mask=Mask(bits, problem.digest), head="masked")
     outcome = made.run(model, problem)
     mask = problem.mask or outcome.mask
-    free = problem.task.head(model, problem.forget.classes) if problem.mask is None else ()
+    free = problem.task.head(model) if problem.mask is None else ()
     before = state(model)
     for name, p in outcome.model.named_parameters():
         outside = p.detach() != before[name]
@@ -85,7 +85,7 @@ def it_raises_when_the_loss_is_not_finite(made: Unlearner | Recipe) -> None:
     """On inputs of NaN; who never reads the examples is excused, since its model is the same on any."""
     model, problem = small()
     clean = state(made(model, problem))
-    forget, retain = (replace(part, x=part.x[:] * torch.nan) for part in (problem.forget, problem.retain))
+    forget, retain = (part.with_fields(x=part.x[:] * torch.nan) for part in (problem.forget, problem.rest))
     try:
         forgot = made(model, replace(problem, forget=forget, retain=retain))
     except NotFinite:

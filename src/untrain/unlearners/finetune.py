@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from torch import Tensor, nn
 
 from untrain.data.examples import Batch
@@ -21,6 +23,8 @@ class Finetune(Unlearner):
 
     Source: the fine-tuning baseline of Torkzadehmahani et al. 2024, arXiv 2412.02432, section 5.
     """
+
+    needs: ClassVar[frozenset[str]] = frozenset({"retain", "labels"})
 
     steps: Steps = Steps(lr=0.015, epochs="30%")
 

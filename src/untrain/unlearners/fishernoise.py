@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -36,6 +36,8 @@ class FisherNoise(Unlearner):
         forgotten the code also sets that class's row of the head to noise about 0, which is left out.
     """
 
+    needs: ClassVar[frozenset[str]] = frozenset({"retain"})
+
     alpha: Annotated[Positive, SearchHint(1e-9, 1e-4, log=True)] = 1e-6
     power: Annotated[Share, SearchHint(0.5, 1.0, asked=True)] = 1.0
     most: Annotated[Positive, SearchHint(10, 1e5, log=True, asked=True)] = 1e3
@@ -45,9 +47,9 @@ class FisherNoise(Unlearner):
     def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module:
         """The model with noise."""
         params = movable(model, problem.trainable)
-        rows = torch.randperm(len(problem.retain))[: self.samples].numpy()
-        found = fisher(model, problem.task, problem.retain, rows, params)
-        head = problem.task.head(model, problem.retain.classes) if self.level else ()
+        rows = torch.randperm(len(problem.rest))[: self.samples].numpy()
+        found = fisher(model, problem.task, problem.rest, rows, params)
+        head = problem.task.head(model) if self.level else ()
         noisy = {}
         for (name, p), information in zip(params.items(), found, strict=True):
             variance = self.alpha * (1 / (information + LEAST)).clamp(max=self.most) ** self.power

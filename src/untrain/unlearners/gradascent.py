@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -33,6 +34,8 @@ class GradAscent(Unlearner):
     Departs: no weight decay where that code has 5e-4; the code of DEL, arXiv 2412.02432, takes as many steps an epoch as
         the retain set has batches, and runs those through the network too.
     """
+
+    needs: ClassVar[frozenset[str]] = frozenset({"forget", "labels"})
 
     steps: Steps = Steps(lr=1e-4, epochs=5, schedule=Constant())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from torch import Tensor, nn
 
@@ -30,6 +30,8 @@ class L1Sparse(Unlearner):
 
     Source: Jia et al. 2023, arXiv 2304.04934, eq. 4 and its linear decay; gamma of the code of DEL, arXiv 2412.02432.
     """
+
+    needs: ClassVar[frozenset[str]] = frozenset({"retain", "labels"})
 
     gamma: Annotated[NonNegative, SearchHint(1e-6, 1e-3, log=True)] = 7e-5
     steps: Steps = Steps(lr=0.015, epochs="30%")

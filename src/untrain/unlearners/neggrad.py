@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from torch import Tensor, nn
 
@@ -28,6 +28,8 @@ class NegGrad(Unlearner):
     Source: Kurmanji et al. 2023 (NegGrad+), arXiv 2302.09880; alpha of the code of DEL, arXiv 2412.02432.
     Departs: forget batches are reshuffled each time around where the authors' code caches the first pass.
     """
+
+    needs: ClassVar[frozenset[str]] = frozenset({"forget", "retain", "labels"})
 
     alpha: Annotated[Share, SearchHint(0.5, 1.0)] = 0.95
     steps: Steps = Steps(lr=0.015, epochs="30%", schedule=Constant())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from torch import nn
 
 from untrain.training.problem import Problem
@@ -15,6 +17,8 @@ class Nothing(Unlearner):
 
     Source: none; the control of every table.
     """
+
+    needs: ClassVar[frozenset[str]] = frozenset()
 
     def may_be_unchanged(self, problem: Problem) -> bool:
         """Always."""

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Literal, cast
+from typing import ClassVar, Literal, cast
 
-import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from untrain.data.examples import Batch, Examples, joined
 from untrain.training.descend import descend
@@ -31,6 +29,8 @@ class RandomLabel(Unlearner):
         arXiv 2412.02432 ('once', whose step size falls to half: ``schedule=Cosine(floor=0.5)``).
     """
 
+    needs: ClassVar[frozenset[str]] = frozenset({"forget", "retain", "labels"})
+
     draw: Literal["step", "once"] = "step"
     steps: Steps = Steps(lr=0.015, epochs="30%")
 
@@ -38,7 +38,7 @@ class RandomLabel(Unlearner):
         """The model trained on the changed labels."""
         task = problem.task
         if self.draw == "once":
-            both = replace(problem, retain=joined(problem.retain, relabelled(problem.forget)))
+            both = replace(problem, retain=joined(problem.rest, relabelled(problem)))
             # Batch statistics are re-estimated on the retain set alone.
             plan = replace(both.retain_batches(self.steps), retain=problem.retain)
             return descend(model, lambda batch: task.loss(model, batch).mean(), plan, self.steps, problem.trainable)
@@ -48,21 +48,16 @@ class RandomLabel(Unlearner):
         def draw(epoch: int) -> Iterator[tuple[Batch | None, ...]]:
             # Labels of the whole batch, before it is cut: halves of it, or several processes, see the same.
             for retain, forget in turns.draw(epoch):
-                yield retain, None if forget is None else Batch(forget.x, _labels(problem.forget, forget.y))
+                yield retain, None if forget is None else forget.with_targets(task.random_targets(forget.y))
 
         def loss(retain: Batch | None, forget: Batch | None) -> Tensor:
             if retain is not None:
                 return task.loss(model, retain).mean()
-            given = cast(Batch, forget)
-            return F.cross_entropy(task.logits(model, given), given.y)
+            return task.loss(model, cast(Batch, forget)).mean()
 
         return descend(model, loss, replace(turns, draw=draw), self.steps, problem.trainable)
 
 
-def relabelled(forget: Examples) -> Examples:
-    """The forget set with labels drawn uniformly over all classes."""
-    return replace(forget, y=_labels(forget, forget.y))
-
-
-def _labels(forget: Examples, y: Tensor) -> Tensor:
-    return torch.randint(forget.classes, y.shape).to(y.device)
+def relabelled(problem: Problem) -> Examples:
+    """The forget set with targets drawn at random, as the task draws them."""
+    return problem.forget.with_targets(problem.task.random_targets(problem.forget.y))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -32,6 +32,8 @@ class ResetFinetune(Unlearner):
     Source: Torkzadehmahani et al. 2024, arXiv 2412.02432, Algorithm 1 and section 5; 'perturb' from its code's history, 'drop'
         from its loaders (drop_last).
     """
+
+    needs: ClassVar[frozenset[str]] = frozenset({"retain", "labels"})
 
     steps: Steps = Steps(lr=0.015, epochs="100%")
     reset: Literal["fresh", "own", "perturb", "none"] = "fresh"

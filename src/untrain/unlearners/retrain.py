@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from torch import nn
 
 from untrain.core.errors import ModelError
@@ -21,6 +23,8 @@ class Retrain(Unlearner):
     Source: the definition of exact unlearning, e.g. Bourtoule et al. 2021.
     """
 
+    needs: ClassVar[frozenset[str]] = frozenset({"retain", "labels"})
+
     def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module:
         """The retrained model.
 
@@ -30,7 +34,7 @@ class Retrain(Unlearner):
         if problem.recipe is None:
             raise ModelError("Retrain repeats the learner's recipe, and this Problem names none: give Problem(recipe=Train(...))")
         if problem.mask is None and self._freezes(model, problem):
-            return problem.recipe(problem.retain, problem.seed)
+            return problem.recipe(problem.rest, problem.seed)
         steps = getattr(problem.recipe, "steps", None)
         if not isinstance(steps, Steps):
             raise ModelError(f"{type(problem.recipe).__name__} has no steps to repeat under a mask")

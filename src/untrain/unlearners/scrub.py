@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Annotated, cast
+from typing import Annotated, ClassVar, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from untrain.core.errors import BadInput, DataError
 from untrain.core.fields import Count
@@ -21,7 +20,7 @@ from untrain.models.state import State, state
 from untrain.models.tasks.base import Task
 from untrain.training.batch_norm import reestimate
 from untrain.training.descend import descend
-from untrain.training.distillation import Pull, distance, taught, teacher
+from untrain.training.distillation import Pull, outputs_of, teacher
 from untrain.training.problem import Problem
 from untrain.training.process_group import team
 from untrain.training.steps import SGD, Constant, Steps
@@ -49,11 +48,17 @@ class SCRUB(Unlearner):
         those that rewinding can choose; the step size stays the same (the code's first cut comes after 3 epochs).
     """
 
+    needs: ClassVar[frozenset[str]] = frozenset({"forget", "retain", "labels"})
+
     pull: Pull = Pull()
     ascents: Annotated[Count, SearchHint(1, 5)] = 2
     forget_batch: Annotated[Count, SearchHint(16, 512, log=True)] = 32
     rewind: bool = False
     steps: Steps = Steps(lr=5e-4, epochs=3, optimizer=SGD(decay=5e-4), schedule=Constant())
+
+    def needed(self) -> frozenset[str]:
+        """Rewinding looks at held-out examples too."""
+        return self.needs | {"valid"} if self.rewind else self.needs
 
     def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module:
         """The student.
@@ -78,9 +83,9 @@ class SCRUB(Unlearner):
 
         def loss(retain: Batch | None, forget: Batch | None) -> Tensor:
             batch = cast(Batch, forget if retain is None else retain)
-            logits = task.logits(model, batch)
-            far = distance(logits, taught(task, before, batch, heat), heat).mean()
-            return -far if retain is None else self.pull.labels * F.cross_entropy(logits, batch.y) + self.pull.teacher * far
+            outputs = task.forward(model, batch)
+            far = task.divergence(outputs, outputs_of(task, before, batch), batch, heat).mean()
+            return -far if retain is None else self.pull.labels * task.loss_of(outputs, batch).mean() + self.pull.teacher * far
 
         plan = replace(retains, draw=draw, length=0)
         descend(model, loss, plan, self.steps, problem.trainable)
@@ -129,12 +134,13 @@ def alike(problem: Problem) -> list[Examples]:
 @torch.no_grad()
 def error(model: nn.Module, task: Task, examples: Examples) -> float:
     """Share of examples that a model, which is in eval mode, gets wrong."""
-    device, counter, wrong = next(model.parameters()).device, Counter(), 0
+    device, counter, right = next(model.parameters()).device, Counter(), 0.0
     for rows in in_order(len(examples), 256):
         batch = batch_of(examples, rows, device)
-        answers = counter.step(len(rows), lambda batch=batch: task.logits(model, batch), backward=False)  # type: ignore[misc]
-        wrong += int((answers.argmax(1) != batch.y).sum())
-    return wrong / len(examples)
+        outputs = counter.step(len(rows), lambda batch=batch: task.forward(model, batch), backward=False)  # type: ignore[misc]
+        stored = {name: value.float().cpu().numpy()[None] for name, value in task.store(outputs, batch).items()}
+        right += float(task.signal(stored, batch.y.cpu().numpy(), "correct").sum())
+    return (len(examples) - right) / len(examples)
 
 
 def restore(model: nn.Module, end: State) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -36,6 +36,8 @@ class SSD(Unlearner):
     Departs: a run that selects no weight fails, where the authors' returns the model as it was.
     """
 
+    needs: ClassVar[frozenset[str]] = frozenset({"forget", "retain", "labels"})
+
     select: Annotated[Positive, SearchHint(0.5, 50, log=True)] = 10.0
     dampen: Annotated[Positive, SearchHint(0.1, 5, log=True)] = 1.0
     squares: Literal["examples", "batches"] = "batches"
@@ -51,7 +53,7 @@ class SSD(Unlearner):
         if problem.trainable is not None:
             # What may not move has no importance, so that it is neither dampened nor told of.
             ours = [f * problem.trainable.bits[n].to(f.device) for n, f in zip(params, ours, strict=True)]
-        whole = self._importance(model, problem, [problem.retain, problem.forget], params)
+        whole = self._importance(model, problem, [problem.rest, problem.forget], params)
         factors = {n: factor(f, a, self.select, self.dampen) for n, f, a in zip(params, ours, whole, strict=True)}
         if not any(bool((f < 1).any()) for f in factors.values()):
             most = max(float((f / a.clamp(min=torch.finfo(a.dtype).tiny)).max()) for f, a in zip(ours, whole, strict=True))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 import torch
@@ -39,6 +39,8 @@ class WoodFisher(Unlearner):
         task. ``reference=True`` repeats the code, with the scale that is given.
     """
 
+    needs: ClassVar[frozenset[str]] = frozenset({"forget", "retain", "labels"})
+
     scale: Annotated[Positive, SearchHint(0.1, 10, log=True)] = 1.0
     damping: Annotated[Positive, SearchHint(1e-4, 10, log=True)] = 0.01
     samples: Annotated[Count, SearchHint(100, 10_000, log=True, asked=True)] = 1_000
@@ -47,8 +49,8 @@ class WoodFisher(Unlearner):
     def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module:
         """The model after the step."""
         params = movable(model, problem.trainable)
-        forget, retain = (of_mean(model, problem.task, e, params) for e in (problem.forget, problem.retain))
-        share = len(problem.forget) / (len(problem.forget) + len(problem.retain))
+        forget, retain = (of_mean(model, problem.task, e, params) for e in (problem.forget, problem.rest))
+        share = len(problem.forget) / (len(problem.forget) + len(problem.rest))
         step = self.scale * self._solved(share * (forget - retain), model, problem, params)
         check(step)
         new = unflat(step, params)
@@ -58,13 +60,13 @@ class WoodFisher(Unlearner):
     def _solved(self, v: Tensor, model: nn.Module, problem: Problem, params: Params) -> Tensor:
         # What may not move is left out of the system, not of its solution alone.
         n, free = (
-            len(problem.retain),
+            len(problem.rest),
             None if problem.trainable is None else flat([problem.trainable.bits[name] for name in params]),
         )
         order = np.arange(n)[:REFERENCE] if self.reference else torch.randperm(n)[: self.samples].numpy()
 
         def rows(start: int, stop: int) -> Tensor:
-            found = of_examples(model, problem.task, [problem.retain], order[start:stop], params)
+            found = of_examples(model, problem.task, [problem.rest], order[start:stop], params)
             held = torch.cat([torch.cat([g.reshape(len(g), -1) for g in grads], 1) for grads in found])
             return held if free is None else held * free
 

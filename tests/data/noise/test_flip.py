@@ -50,7 +50,7 @@ def test_one_class_leaves_nothing_to_flip_to():
 
 
 def test_a_request_with_the_same_seed_does_not_draw_the_flipped_rows():
-    train = Examples(torch.zeros(1000, 1), torch.arange(1000) % 10, np.arange(1000), 10)
+    train = Examples.labelled(torch.zeros(1000, 1), torch.arange(1000) % 10, np.arange(1000), 10)
     noisy = Flip(rate=0.1, seed=0).plant(train)
     drawn = Random(fraction=0.1, seed=0).draw(noisy)
     assert (noisy.y != noisy.true)[drawn].sum() < 30  # 10 are expected of 100

@@ -95,7 +95,7 @@ def test_the_interval_holds_what_another_draw_gives():
         x = margins(models, 154, shift, seed)
         logits = np.stack([x, np.zeros_like(x)], axis=-1).astype(np.float32)
         zeros = np.zeros(154, dtype=int)
-        return Observation(logits, zeros, zeros, side, np.arange(154))
+        return Observation.of_logits(logits, zeros, zeros, side, np.arange(154))
 
     held = 0
     for at in range(20):

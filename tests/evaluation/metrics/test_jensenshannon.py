@@ -52,7 +52,9 @@ def test_order_does_not_matter(models, examples):
     made = JensenShannon()
 
     def ready(logits, at):
-        seen = Observation(logits[:, at].astype(np.float32), np.zeros(9, int), np.zeros(9, int), side[at], np.arange(9)[at])
+        seen = Observation.of_logits(
+            logits[:, at].astype(np.float32), np.zeros(9, int), np.zeros(9, int), side[at], np.arange(9)[at]
+        )
         return made.prepare(seen)
 
     plain = made.evaluate(Prepared(ready(draw[0], np.arange(9)), ready(draw[1], np.arange(9)), side, False))

@@ -36,7 +36,7 @@ class Sure(nn.Module):
 
 
 def sight(margin, count=4):
-    data = Examples(torch.ones(count, 1), torch.ones(count, dtype=torch.int64), np.arange(count), 2)
+    data = Examples.labelled(torch.ones(count, 1), torch.ones(count, dtype=torch.int64), np.arange(count), 2)
     return ObserverContext(
         Classification(), data, data, lambda seed: Sure(0), logits(Sure(margin), data, Classification())[None], seed=0
     )

@@ -19,7 +19,7 @@ def answers(models, seed, loss=None, wrong=False):
     share = np.where((true == loss) & (SIDE == "test"), 0.6, 0.9)
     right = rng.random((models, len(SIDE))) < share
     answered = np.where(right, true, (true + 1) % 3)
-    return Observation(np.eye(3)[answered].astype(np.float32), labels, true, SIDE, np.arange(len(SIDE)))
+    return Observation.of_logits(np.eye(3)[answered].astype(np.float32), labels, true, SIDE, np.arange(len(SIDE)))
 
 
 def test_the_class_that_lost_comes_first_and_is_told_from_the_others():
@@ -71,5 +71,5 @@ def test_too_few_models_have_no_p_and_no_floor():
 
 def test_a_single_class_has_no_groups():
     seen = answers(2, 1)
-    bare = Observation(seen.logits, np.zeros_like(seen.labels), np.zeros_like(seen.true), seen.side, seen.ids)
+    bare = Observation.of_logits(seen.logits, np.zeros_like(seen.labels), np.zeros_like(seen.true), seen.side, seen.ids)
     assert paid(bare, bare) == []

@@ -48,7 +48,7 @@ def test_no_score_of_whole_logits_changes_unseen_when_they_are_embedded():
         known = labels
         if kept:
             logits, known = embedded(margins(logits, labels), labels)
-        return Observation(logits, known, known, side, np.arange(120))
+        return Observation.of_logits(logits, known, known, side, np.arange(120))
 
     for evaluator in evaluators():
         found = [
@@ -66,7 +66,7 @@ def test_a_score_that_needs_more_is_null_with_a_reason_and_others_are_as_they_we
     side = np.repeat(["forget", "retain", "test"], 10)
     tables = [draw.normal(size=(4, 30)) for _ in range(2)]
     zeros = np.zeros(30, dtype=int)
-    held = [Observation(embedded(t)[0], zeros, zeros, side, np.arange(30)) for t in tables]
+    held = [Observation.of_logits(embedded(t)[0], zeros, zeros, side, np.arange(30)) for t in tables]
     made = OfMargins(Accuracy())
     assert set(made.evaluate(Prepared(*map(made.prepare, held), side, False)).values()) == {MORE}
     made = OfMargins(PerExample())

@@ -57,7 +57,7 @@ def numbered():
 
     def made(first, count):
         x = torch.arange(first, first + count, dtype=torch.float32)[:, None]
-        return Examples(x, torch.ones(count, dtype=torch.int64), np.arange(first, first + count), 2)
+        return Examples.labelled(x, torch.ones(count, dtype=torch.int64), np.arange(first, first + count), 2)
 
     return made(0, N), made(N, TESTS)
 

@@ -111,7 +111,7 @@ def test_a_planted_label_is_learned_only_by_models_that_saw_it(data):
     x = torch.cat([train.x, train.x[:1].expand(20, -1, -1, -1)])
     wrong = int(train.y[0] + 1) % 3
     y = torch.cat([train.y, torch.full((20,), wrong)])
-    more = Examples(x, y, np.arange(len(y)), 3)
+    more = Examples.labelled(x, y, np.arange(len(y)), 3)
     learner = Train(model=MLP(width=8), steps=Steps(lr=0.05, epochs=20, batch=16))
     answers = ut.train_population(learner, more, [(range(68), 0), (range(1, 48), 0)], take(train, np.arange(1)))
     assert answers.argmax(2).flatten().tolist() == [wrong, int(train.y[0])]
@@ -149,7 +149,7 @@ def test_a_run_that_is_stopped_goes_on_where_it_was(data, tmp_path, monkeypatch,
 
 def test_other_data_seeds_learners_and_questions_have_other_entries(data, tmp_path, trained):
     train, seen = data
-    changed = replace(train, y=train.y.clone())
+    changed = train.with_fields(y=train.y.clone())
     changed.y[3] = (changed.y[3] + 1) % 3
     ut.train_population(MLP, train, [(range(30), 0)], seen, store=tmp_path)
     for other in (
@@ -230,7 +230,7 @@ def test_what_the_loop_is_left_with_is_what_cannot_be_sent(data):
 @pytest.mark.parametrize("together", ["stacked", "loop"])
 def test_the_model_that_went_wrong_is_named(together, data):
     train, seen = data
-    wild = replace(train, x=train.x.clone())
+    wild = train.with_fields(x=train.x.clone())
     wild.x[40] = 1e38
     with pytest.raises(NotFinite, match=r"seed 8 on 21 examples"):
         ut.train_population(MLP, wild, [(range(20), 7), (range(20, 41), 8)], seen, together=together)

@@ -134,7 +134,7 @@ def test_bytes_are_scaled_once_and_then_normalised(hugging):
     made = hugging.built(hugging.spec("vit", mean=(0.5,), std=(0.25,)))
     x, y = torch.randint(0, 256, (2, 1, 8, 8), dtype=torch.uint8), torch.tensor([0, 1])
     wanted = plain((x.float() / 255 - 0.5) / 0.25).logits
-    assert torch.allclose(Classification().logits(made, Batch(x, y)), wanted, atol=1e-6)
+    assert torch.allclose(Classification().forward(made, Batch.labelled(x, y)), wanted, atol=1e-6)
     assert torch.equal(made(pixel_values=x / 255).logits, made(x / 255).logits), "by name as by place"
 
 

@@ -1,7 +1,5 @@
 """Every method works on classifiers of transformers as it does on ours."""
 
-from dataclasses import replace
-
 import pytest
 import torch
 from torch import nn
@@ -31,7 +29,7 @@ def told(value):
 @pytest.mark.parametrize("kind", MORE)
 def test_it_learns_and_one_seed_gives_one_model(kind, hugging):
     learner, model, problem = hugging.trained(kind)
-    answers = Classification().logits(model, hugging.data())
+    answers = Classification().forward(model, hugging.data())
     assert (answers.argmax(1) == hugging.data().y).float().mean() > 0.95
     before = torch.get_rng_state()
     again = learner(hugging.data(), 0).state_dict()
@@ -133,8 +131,8 @@ def test_tied_weights_stay_tied(made, hugging):
 def test_bytes_are_unlearned_as_their_fractions_are(hugging):
     learner, model, _ = hugging.trained("vit")
     whole = hugging.data()
-    small = Examples((whole.x * 255).round().to(torch.uint8), whole.y, whole.ids, whole.classes)
-    same = replace(small, x=small.x.float() / 255)
+    small = Examples.labelled((whole.x * 255).round().to(torch.uint8), whole.y, whole.ids, whole.classes)
+    same = small.with_fields(x=small.x.float() / 255)
     ours, theirs = (ut.DEL(steps=EPOCH)(model, ut.problem(e, list(range(8)), learner)) for e in (small, same))
     assert all(torch.equal(p, q) for p, q in zip(ours.parameters(), theirs.parameters(), strict=True))
 

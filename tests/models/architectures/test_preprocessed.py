@@ -90,9 +90,11 @@ def test_bytes_are_scaled_before_they_are_normalised_and_a_copy_does_the_same():
     prepared = built(Preprocessed(model=ConvNet(width=4), mean=(0.5,) * 3, std=(0.5,) * 3))
     x = torch.randint(0, 256, (4, 3, 12, 12), dtype=torch.uint8)
     plain = built(ConvNet(width=4))
-    asked = Classification().logits(prepared, ut.Examples(x, torch.zeros(4), np.arange(4), 4))
+    asked = Classification().forward(prepared, ut.Examples.labelled(x, torch.zeros(4), np.arange(4), 4))
     torch.testing.assert_close(asked, plain((x.float() / 255 - 0.5) / 0.5))
-    assert torch.equal(Classification().logits(deepcopy(prepared), ut.Examples(x, torch.zeros(4), np.arange(4), 4)), asked)
+    assert torch.equal(
+        Classification().forward(deepcopy(prepared), ut.Examples.labelled(x, torch.zeros(4), np.arange(4), 4)), asked
+    )
 
 
 @pytest.mark.parametrize(

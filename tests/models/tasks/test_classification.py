@@ -14,21 +14,21 @@ from untrain.models.tasks.classification import Classification
 
 
 def test_a_uniform_answer_over_c_classes_loses_log_c():
-    batch = Batch(torch.zeros(2, 4), torch.tensor([0, 3]))
+    batch = Batch.labelled(torch.zeros(2, 4), torch.tensor([0, 3]))
     assert Classification().loss(nn.Identity(), batch).tolist() == pytest.approx([1.3862944] * 2)
 
 
 def test_the_loss_of_an_example_does_not_depend_on_the_others():
     x, y = torch.randn(5, 3, generator=torch.Generator().manual_seed(0)), torch.tensor([0, 1, 2, 0, 1])
-    whole = Classification().loss(nn.Identity(), Batch(x, y))
-    alone = torch.cat([Classification().loss(nn.Identity(), Batch(x[i : i + 1], y[i : i + 1])) for i in range(5)])
+    whole = Classification().loss(nn.Identity(), Batch.labelled(x, y))
+    alone = torch.cat([Classification().loss(nn.Identity(), Batch.labelled(x[i : i + 1], y[i : i + 1])) for i in range(5)])
     assert torch.equal(whole, alone)
     assert (whole >= 0).all()
 
 
 def test_bytes_are_scaled_to_the_unit_interval():
-    batch = Batch(torch.tensor([[0, 51, 255]], dtype=torch.uint8), torch.tensor([0]))
-    assert Classification().logits(nn.Identity(), batch).tolist() == [[0.0, pytest.approx(0.2), 1.0]]
+    batch = Batch.labelled(torch.tensor([[0, 51, 255]], dtype=torch.uint8), torch.tensor([0]))
+    assert Classification().forward(nn.Identity(), batch).tolist() == [[0.0, pytest.approx(0.2), 1.0]]
 
 
 def test_a_record_with_logits_is_understood():
@@ -36,28 +36,28 @@ def test_a_record_with_logits_is_understood():
         def forward(self, x):
             return SimpleNamespace(logits=x + 1)
 
-    assert Classification().logits(Recorded(), Batch(torch.zeros(1, 2), torch.tensor([0]))).tolist() == [[1, 1]]
+    assert Classification().forward(Recorded(), Batch.labelled(torch.zeros(1, 2), torch.tensor([0]))).tolist() == [[1, 1]]
 
 
 def test_the_head_is_the_last_linear_layer():
-    assert Classification().head(ResNet(width=2).build((3, 8, 8), 4), 4) == ("fc.weight", "fc.bias")
+    assert Classification(classes=4).head(ResNet(width=2).build((3, 8, 8), 4)) == ("fc.weight", "fc.bias")
     net = ConvNet(width=2).build((1, 8, 8), 4)
-    assert Classification().head(net, 4) == tuple(list(dict(net.named_parameters()))[-2:])
+    assert Classification(classes=4).head(net) == tuple(list(dict(net.named_parameters()))[-2:])
 
 
 def test_a_convolution_of_one_pixel_may_be_the_head():
-    assert Classification().head(nn.Sequential(nn.Conv2d(1, 2, 3), nn.Conv2d(2, 4, 1, bias=False), nn.Flatten()), 4) == (
+    assert Classification(classes=4).head(nn.Sequential(nn.Conv2d(1, 2, 3), nn.Conv2d(2, 4, 1, bias=False), nn.Flatten())) == (
         "1.weight",
     )
 
 
 def test_a_named_head_is_taken_at_its_word():
-    assert Classification(head_names=("0.bias",)).head(nn.Sequential(nn.Linear(1, 1)), 1) == ("0.bias",)
+    assert Classification(head_names=("0.bias",)).head(nn.Sequential(nn.Linear(1, 1))) == ("0.bias",)
 
 
 def test_a_model_without_a_head_says_how_to_name_one():
     with pytest.raises(ModelError, match=r"name it with head=\(...\)"):
-        Classification().head(nn.Conv2d(1, 1, 3), 1)
+        Classification(classes=2).head(nn.Conv2d(1, 1, 3))
 
 
 def test_the_head_has_as_many_answers_as_there_are_classes_wherever_it_is_declared():
@@ -66,13 +66,13 @@ def test_the_head_has_as_many_answers_as_there_are_classes_wherever_it_is_declar
             super().__init__()
             self.head, self.body = nn.Linear(8, 4), nn.Linear(2, 8)
 
-    assert Classification().head(Turned(), 4) == ("head.weight", "head.bias")
+    assert Classification(classes=4).head(Turned()) == ("head.weight", "head.bias")
 
 
 def test_a_tied_head_bears_the_name_that_the_model_gives_it():
     net = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4))
     net[2].weight = net[0].weight
-    assert Classification().head(net, 4) == ("0.weight", "2.bias")
+    assert Classification(classes=4).head(net) == ("0.weight", "2.bias")
 
 
 def test_a_model_that_answers_with_a_tuple_is_refused():
@@ -80,9 +80,9 @@ def test_a_model_that_answers_with_a_tuple_is_refused():
         def forward(self, x):
             return x, x
 
-    with pytest.raises(ModelError, match="answers with a tuple"):
-        Classification().logits(Pair(), Batch(torch.zeros(1, 2), torch.tensor([0])))
+    with pytest.raises(ModelError, match="returns a tuple"):
+        Classification().forward(Pair(), Batch.labelled(torch.zeros(1, 2), torch.tensor([0])))
 
 
 def test_a_head_may_know_more_classes_than_the_data():
-    assert Classification().head(nn.Sequential(nn.Linear(2, 8), nn.Linear(8, 10)), 3) == ("1.weight", "1.bias")
+    assert Classification(classes=3).head(nn.Sequential(nn.Linear(2, 8), nn.Linear(8, 10))) == ("1.weight", "1.bias")

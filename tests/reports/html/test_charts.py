@@ -20,7 +20,7 @@ def test_margins_and_correctness_come_from_logits():
 
     logits = np.log(np.array([[[0.75, 0.25], [0.75, 0.25]]], dtype=np.float32))
     labels, side = np.array([0, 1]), np.array(["forget", "test"])
-    found = charts.answers(Observation(logits, labels, labels, side, labels))
+    found = charts.answers(Observation.of_logits(logits, labels, labels, side, labels))
     np.testing.assert_allclose(found["forget"].margins, [[np.log(3)]], rtol=1e-6)
     np.testing.assert_allclose(found["test"].margins, [[-np.log(3)]], rtol=1e-6)
     assert found["forget"].correct == 1

@@ -25,7 +25,7 @@ def test_without_originals_there_is_a_chart_and_without_a_class_none(privacy):
     assert len(roc_charts.chart(roc_charts.known(replace(privacy, original=None)), privacy.oracle).traces) == 4
     seen = privacy.oracle
     lacking = np.where((seen.side == "test") & (seen.labels == 0), 1, seen.labels)
-    bare = Observation(seen.logits, lacking, lacking, seen.side, seen.ids)
+    bare = Observation.of_logits(seen.logits, lacking, lacking, seen.side, seen.ids)
     assert roc_charts.chart(roc_charts.known(replace(privacy, oracle=bare, original=None)), bare) is None
 
 

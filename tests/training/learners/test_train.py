@@ -86,7 +86,7 @@ def test_a_learner_cannot_train_a_share_of_its_own_epochs(data):
 
 
 def test_the_head_can_be_named(data):
-    assert Train(model=linear, head=("1.bias",)).task.head(linear(), 2) == ("1.bias",)
+    assert Train(model=linear, task=Classification(head_names=("1.bias",))).task.head(linear(), 2) == ("1.bias",)
 
 
 def test_the_order_of_batches_depends_on_the_seed_and_not_on_the_model(data):
@@ -118,6 +118,6 @@ def test_one_step_from_zero_is_the_mean_gradient():
         return model
 
     y = torch.tensor([0, 0, 0, 1])
-    data = Examples(torch.zeros(4, 1), y, np.arange(4), 2)
+    data = Examples.labelled(torch.zeros(4, 1), y, np.arange(4), 2)
     steps = Steps(lr=0.4, epochs=1, optimizer=SGD(momentum=0), schedule=Constant())
     assert Train(model=zero, steps=steps)(data).bias.tolist() == pytest.approx([0.1, -0.1])

@@ -1,7 +1,5 @@
 """Models trained as one: each as if it were alone."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -30,7 +28,7 @@ def data(n=120, spread=1.0, kind=torch.float32, seed=0):
     y = torch.arange(n) % CLASSES
     means = torch.randn(CLASSES, SIZE, generator=torch.Generator().manual_seed(9), dtype=torch.float64)
     x = means[y] + spread * torch.randn(n, SIZE, generator=draw, dtype=torch.float64)
-    return Examples(x.to(kind), y, np.arange(n), CLASSES)
+    return Examples.labelled(x.to(kind), y, np.arange(n), CLASSES)
 
 
 def double(make):
@@ -237,7 +235,7 @@ def test_when_memory_runs_out_examples_are_halved_and_not_models(monkeypatch):
 )
 def test_what_cannot_be_stacked_says_why(learner, why):
     train = data()
-    train = replace(train, x=train.x.reshape(-1, 1, 4, 2)) if isinstance(learner.model, ConvNet) else train
+    train = train.with_fields(x=train.x.reshape(-1, 1, 4, 2)) if isinstance(learner.model, ConvNet) else train
     assert why in eligibility.obstacle(learner, train, 10)
 
 
@@ -276,7 +274,7 @@ def below(seed=0, norm=nn.Identity, drop=0.0):
 def lines():
     """The examples as one-dimensional images."""
     train = data()
-    return replace(train, x=train.x[:, None])
+    return train.with_fields(x=train.x[:, None])
 
 
 def test_a_head_alone_is_found_and_its_features_are_what_it_sees():

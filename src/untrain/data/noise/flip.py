@@ -45,4 +45,4 @@ class Flip(Noise):
         at = torch.as_tensor(rows, device=train.y.device)
         y = train.y.clone()
         y[at] = (y[at] + shift) % train.classes
-        return replace(train, y=y, true=train.y if train.true is None else train.true)
+        return replace(train.with_targets(y), true=train.y if train.true is None else train.true)

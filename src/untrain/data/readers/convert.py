@@ -97,7 +97,7 @@ def checked(x: Any, y: Any, ids: Any, classes: int | None, columns: Mapping[str,
     names = _ids(ids, n)
     _finite(inputs, names)
     known = {name: _column(name, column, n) for name, column in columns.items()}
-    return Examples(inputs, given, names, int(given.max()) + 1 if classes is None else classes, columns=known)
+    return Examples.labelled(inputs, given, names, int(given.max()) + 1 if classes is None else classes, columns=known)
 
 
 def labels(y: Any, n: int, classes: int | None, name: str) -> Tensor:

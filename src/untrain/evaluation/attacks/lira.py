@@ -12,7 +12,6 @@ from untrain.evaluation.attacks._held_out import HeldOutScores, abouts, parts_fo
 from untrain.evaluation.base import Array, Evaluator, Measured, Prepared, ScoreInfo
 from untrain.evaluation.observation import Observation
 from untrain.maths.likelihood_ratio import FLOOR, Gaussians, Variance, folds, gaussians, log_ratios, standardized, without
-from untrain.maths.logits import margins
 
 _ONLINE = "needs original models; sees only what makes a model like the originals, as a damage of another kind is not"
 _OFFLINE = "asks only whether margins are larger than the oracles'; all margins larger by a little count as much as a few by a lot"
@@ -50,7 +49,7 @@ class LiRA(Evaluator):
 
     def prepare(self, seen: Observation) -> Array:
         """Margins, (m, n)."""
-        return margins(seen.logits, seen.labels)
+        return seen.signal("margin")
 
     def evaluate(self, trial: Prepared) -> dict[str, Measured | str]:
         """Area, rates and balanced accuracy of both attacks; both thresholds are 0."""

@@ -12,7 +12,6 @@ from untrain.core.fields import Count
 from untrain.evaluation.base import Array, Evaluator, Measure, Measured, Part, Prepared, ScoreInfo
 from untrain.evaluation.observation import Observation
 from untrain.maths.logistic_regression import logistic
-from untrain.maths.logits import losses
 
 _MEANS = "accuracy of a logistic regression on losses in telling forget from test examples, mean over splits"
 _WEAK = "one threshold for all examples, learned on the forget set itself; it sees a difference of means and little else"
@@ -35,13 +34,14 @@ class LogisticMIA(Evaluator):
 
     splits: Count = 10
 
+    needs: ClassVar[frozenset[str]] = frozenset({"loss"})
     scores: ClassVar[Mapping[str, ScoreInfo]] = {
         "mia_logistic_accuracy": ScoreInfo(_MEANS, "fraction", "the oracles' value", _WEAK),
     }
 
     def prepare(self, seen: Observation) -> Array:
         """Tables (m, n) whose means over forget and over test add up to the accuracy."""
-        out: Array = np.zeros(seen.logits.shape[:2])
+        out: Array = np.zeros((seen.models, len(seen)))
         rows = np.argsort(seen.ids, kind="stable")
         sides = [rows[seen.side[rows] == side] for side in ("forget", "test")]
         size = min(map(len, sides))
@@ -53,8 +53,8 @@ class LogisticMIA(Evaluator):
         parts = StratifiedShuffleSplit(n_splits=self.splits, random_state=0).split(np.zeros((2 * size, 1)), truth)
         train, held = (np.stack(each) for each in zip(*parts, strict=True))
         share = np.array([len(side) for side in reversed(sides)])[truth] / held.size
-        for table, logits in zip(out, seen.logits, strict=True):
-            loss = losses(logits[None][:, used], seen.labels[used])[0]
+        for at, table in enumerate(out):
+            loss = seen.of_models([at]).at(used).signal("loss")[0]
             slope, intercept = logistic(loss[train], truth[train])
             right = (slope[:, None] * loss[held] + intercept[:, None] > 0) == truth[held]
             table[used] = np.bincount(held.ravel(), right.ravel(), minlength=len(used)) * share

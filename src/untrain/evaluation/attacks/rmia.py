@@ -13,7 +13,6 @@ from untrain.evaluation.attacks._held_out import HeldOutScores, abouts, parts_fo
 from untrain.evaluation.base import Array, Evaluator, Measured, Prepared, ScoreInfo
 from untrain.evaluation.observation import Observation
 from untrain.maths.likelihood_ratio import folds, without
-from untrain.maths.logits import losses
 from untrain.maths.relative_likelihood import marginals, means, relative
 
 _WEAK = "compares with test examples, so it is coarse where these are few, and blind to what changes all answers alike"
@@ -40,11 +39,12 @@ class RMIA(Evaluator):
     population: Count = 1000
     parts: Annotated[int, Field(ge=2)] = 10
 
+    needs: ClassVar[frozenset[str]] = frozenset({"loss"})
     scores: ClassVar[Mapping[str, ScoreInfo]] = abouts("mia_rmia", "RMIA", _WEAK)
 
     def prepare(self, seen: Observation) -> Array:
         """Log-probabilities of the labels, (m, n); NaN on test examples that are not in the population."""
-        found = -losses(seen.logits, seen.labels)
+        found = -seen.signal("loss")
         test = np.flatnonzero(seen.side == "test")
         if len(test) > self.population:
             rows = test[np.argsort(seen.ids[test], kind="stable")]

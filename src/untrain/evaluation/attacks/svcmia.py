@@ -48,6 +48,7 @@ class SVCMIA(Evaluator):
     limit: Count = 250
     mentropy: Literal["correct", "reference"] = "correct"
 
+    needs: ClassVar[frozenset[str]] = frozenset({"logits"})
     scores: ClassVar[Mapping[str, ScoreInfo]] = {
         "mia_svc_efficacy": ScoreInfo(_means("confidence"), "fraction", "the oracles' value", _WEAK),
         "mia_svc_gap": ScoreInfo(f"oracles' minus unlearned models' {_means('confidence')}", "fraction", "0", _WEAK, low=-1.0),

@@ -26,6 +26,7 @@ _BELOW = "over-forgets: below what oracles show, so the forget set stands out by
 _ABOVE = "remembers: above what oracles show, so the forget set stands out by losses that are too small"
 _MIXED = "test examples weighted to the forget set's class mix"
 _LACKS = "the test set lacks a class of the forget set, so non-members cannot match its class mix"
+_DISTRIBUTION = "this attack needs the probabilities of all classes, and the task does not give them"
 _UNLEARNABLE = "a threshold cannot be learned: retain set or either half of the test set lacks classes of the forget set"
 _KINDS = 3  # of tables for each signal: placements, attack scores, what was called rightly
 
@@ -68,6 +69,7 @@ class ThresholdMIA(Evaluator):
         Mittal 2021, arXiv 2003.10595 (modified entropy); class matching ours.
     """
 
+    needs: ClassVar[frozenset[str]] = frozenset({"loss"})
     scores: ClassVar[Mapping[str, ScoreInfo]] = _abouts()
 
     def prepare(self, seen: Observation) -> Array:
@@ -77,17 +79,18 @@ class ThresholdMIA(Evaluator):
         nothing to the value and carry the test examples' share of its spread (DeLong et al. 1988).
         """
         forget, retain, test = (np.flatnonzero(seen.side == side) for side in ("forget", "retain", "test"))
-        out = np.full((*seen.logits.shape[:2], _KINDS * len(_SIGNALS) + 1), np.nan, dtype=np.float32)
-        weights = class_weights(seen.labels[forget], seen.labels[test])
+        out = np.full((seen.models, len(seen), _KINDS * len(_SIGNALS) + 1), np.nan, dtype=np.float32)
+        strata = seen.strata
+        weights = class_weights(strata[forget], strata[test])
         if weights is None:
             return out
         out[:, test, -1] = weights
-        known = class_weights(seen.labels[forget], seen.labels[retain])
+        known = class_weights(strata[forget], strata[retain])
         half = np.zeros(len(test), dtype=bool)
-        half[np.lexsort((seen.ids[test], seen.labels[test]))[::2]] = True
+        half[np.lexsort((seen.ids[test], strata[test]))[::2]] = True
         learnable = known is not None and bool(weights[half].sum() > 0 and weights[~half].sum() > 0)
-        for table, logits in zip(out, seen.logits, strict=True):
-            for at, score in enumerate(_signals(logits[None], seen.labels)):
+        for model, table in enumerate(out):
+            for at, score in enumerate(_signals(seen.of_models([model]))):
                 member, other, tables = score[forget], score[test], table[:, _KINDS * at : _KINDS * (at + 1)]
                 tables[forget, 0] = placed = placements(member, other, weights)
                 tables[test, 0] = weights * (1 - placements(other, member) - placed.mean())
@@ -110,6 +113,9 @@ class ThresholdMIA(Evaluator):
         found: dict[str, Measured | str] = {}
         for at, name in enumerate(_SIGNALS):
             area, score, right = (_KINDS * at + k for k in range(_KINDS))
+            if np.isnan(trial.oracle[0, forget, score]).all():
+                found |= {n: _DISTRIBUTION for n in self.scores if n.startswith(f"mia_{name}_")}
+                continue
             ours, theirs = _parts("unlearned", trial.unlearned, trial.side, area), _parts("oracle", trial.oracle, trial.side, area)
             found[f"mia_{name}_auc"] = Measure(ours)
             if name == "loss":
@@ -134,11 +140,14 @@ class ThresholdMIA(Evaluator):
         return {f"mia_{name}": mean_curve(*both, weights) for name, both in tables.items()}
 
 
-def _signals(logits: Array, labels: Array) -> list[Array]:
-    """Attack scores of one model in the order of the names, (n,) each, larger for surer members."""
-    log_p = log_probabilities(logits)
-    found = (of_label(log_p, labels), log_p.max(-1), -entropies(log_p), -modified_entropies(log_p, labels))
-    return [each[0].astype(np.float32) for each in found]
+def _signals(seen: Observation) -> list[Array]:
+    """Attack scores of one model in the order of the names, (n,) each, larger for surer members; NaN where they cannot be had."""
+    if not seen.has("logits"):
+        loss = seen.signal("loss")[0].astype(np.float32)
+        return [-loss, *[np.full_like(loss, np.nan)] * (len(_SIGNALS) - 1)]
+    log_p = log_probabilities(seen.logits)
+    attacks = (of_label(log_p, seen.labels), log_p.max(-1), -entropies(log_p), -modified_entropies(log_p, seen.labels))
+    return [each[0].astype(np.float32) for each in attacks]
 
 
 def _parts(population: str, tables: Array, side: Array, at: int) -> tuple[Part, ...]:

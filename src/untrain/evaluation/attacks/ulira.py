@@ -13,7 +13,6 @@ from untrain.evaluation.attacks._held_out import HeldOutScores, abouts
 from untrain.evaluation.base import Array, Evaluator, Measure, Measured, Part, Prepared, ScoreInfo
 from untrain.evaluation.observation import Observation
 from untrain.maths.likelihood_ratio import FLOOR, Variance, calls, in_sample, leave_one_out, ulira
-from untrain.maths.logits import margins
 
 _WEAK = "needs several unlearned models; says that they differ from oracles and not in which direction; weak where models are few"
 _ODD = "betrays: one forget example tells an unlearned model from a retrained one better than by chance, whatever the direction"
@@ -66,7 +65,7 @@ class ULiRA(Evaluator):
 
     def prepare(self, seen: Observation) -> Array:
         """Margins, (m, n)."""
-        return margins(seen.logits, seen.labels)
+        return seen.signal("margin")
 
     def evaluate(self, trial: Prepared) -> dict[str, Measured | str]:
         """Balanced accuracy, both rates, area and rates at low false-positive rates; or the one rate of another form."""

@@ -9,7 +9,6 @@ import numpy as np
 
 from untrain.evaluation.base import Array, Evaluator, Measure, Measured, Part, Prepared, ScoreInfo
 from untrain.evaluation.observation import SIDES, Observation
-from untrain.maths.logits import correct
 
 _WEAK = "says whether answers are right, not whether they betray membership"
 
@@ -41,11 +40,12 @@ class Accuracy(Evaluator):
     Source: Torkzadehmahani et al. 2024, arXiv 2412.02432, section 2.1 (sign as in the caption of its Table 2).
     """
 
+    needs: ClassVar[frozenset[str]] = frozenset({"correct"})
     scores: ClassVar[Mapping[str, ScoreInfo]] = _abouts()
 
     def prepare(self, seen: Observation) -> Array:
         """Correctness on given and on true labels, (m, n, 2)."""
-        return np.stack([correct(seen.logits, seen.labels), correct(seen.logits, seen.true)], axis=-1)
+        return np.stack([seen.signal("correct"), seen.signal("correct", true=True)], axis=-1)
 
     def evaluate(self, trial: Prepared) -> dict[str, Measured | str]:
         """Accuracy and gap of each side; on true labels too where noise was planted."""

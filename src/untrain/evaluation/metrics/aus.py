@@ -9,7 +9,6 @@ import numpy as np
 
 from untrain.evaluation.base import Array, Evaluator, Formula, Measure, Measured, Part, Prepared, ScoreInfo
 from untrain.evaluation.observation import Observation
-from untrain.maths.logits import correct
 
 _FORM = "(1 - (A_or - A_t)) / (1 + D), A_or the run's own original"
 _WEAK = "one number for damage and forgetting: one can make up for the other; exceeds 1 where test accuracy has risen"
@@ -26,6 +25,7 @@ class AUS(Evaluator):
     Departs: A_or is the run's own, where the code holds a table of constants.
     """
 
+    needs: ClassVar[frozenset[str]] = frozenset({"correct", "classes"})
     scores: ClassVar[Mapping[str, ScoreInfo]] = {
         "aus": ScoreInfo(
             f"{_FORM}, A_t test accuracy, D the difference of forget and test accuracy",
@@ -41,7 +41,7 @@ class AUS(Evaluator):
         """Correctness, and whether an example's class is in the forget set and not in the retain set: (m, n, 2)."""
         side, labels = np.asarray(seen.side), np.asarray(seen.labels)
         gone = np.setdiff1d(labels[side == "forget"], labels[side == "retain"])
-        right = correct(seen.logits, labels)
+        right = seen.signal("correct")
         return np.stack([right, np.broadcast_to(np.isin(labels, gone), right.shape)], axis=-1)
 
     def evaluate(self, trial: Prepared) -> dict[str, Measured | str]:

@@ -22,6 +22,7 @@ class Disagreement(Evaluator):
     Source: the churn of Milani Fard et al. 2016, against retraining.
     """
 
+    needs: ClassVar[frozenset[str]] = frozenset({"logits"})
     scores: ClassVar[Mapping[str, ScoreInfo]] = {
         f"disagreement_{side}": ScoreInfo(
             f"share of the {side} set on which the predicted class differs from an oracle's, mean over pairs of models",

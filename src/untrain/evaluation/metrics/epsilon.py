@@ -11,7 +11,6 @@ from pydantic import Field
 from untrain.evaluation.base import Array, Evaluator, Formula, Measure, Measured, Part, Prepared, ScoreInfo
 from untrain.evaluation.observation import Observation
 from untrain.maths.bounds import epsilon_shown, shared, threshold
-from untrain.maths.logits import margins
 
 _BOTH = "lower bound on epsilon that holds with the stated confidence, from upper bounds on both error rates (Clopper and Pearson)"
 _INF = float("inf")
@@ -52,7 +51,7 @@ class Epsilon(Evaluator):
 
     def prepare(self, seen: Observation) -> Array:
         """Whether an example is called a member, NaN where it chose the threshold; and its margin: (m, n, 2)."""
-        out = np.stack([np.full(seen.logits.shape[:2], np.nan), margins(seen.logits, seen.labels)], axis=-1)
+        out = np.stack([np.full((seen.models, len(seen)), np.nan), seen.signal("margin")], axis=-1)
         (members, inside), (others, outside) = (_halves(seen, side) for side in ("forget", "test"))
         if min(map(len, (members, inside, others, outside))) == 0:
             return out

@@ -12,7 +12,6 @@ from untrain.evaluation.base import Array, Evaluator, Measure, Measured, Part, P
 from untrain.evaluation.observation import Observation
 from untrain.maths.bounds import points
 from untrain.maths.decision_rules import Zeros, rule_epsilons
-from untrain.maths.logits import margins
 
 _POINTS = "mean over the forget set of 2 ** -floor(2 epsilon), epsilon the largest that any threshold or interval shows"
 _MANY = "takes the best of thousands of rules on the samples that it is measured on, so it never says 'equal' with few models"
@@ -52,7 +51,7 @@ class ForgettingQuality(Evaluator):
 
     def prepare(self, seen: Observation) -> Array:
         """Margins, (m, n)."""
-        return margins(seen.logits, seen.labels)
+        return seen.signal("margin")
 
     def evaluate(self, trial: Prepared) -> dict[str, Measured | str]:
         """Points, points from bounds, and epsilon."""

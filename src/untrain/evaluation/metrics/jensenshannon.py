@@ -28,6 +28,7 @@ class JensenShannon(Evaluator):
     Departs: the root, and the mean of several oracles, where one oracle's divergence is published.
     """
 
+    needs: ClassVar[frozenset[str]] = frozenset({"logits"})
     scores: ClassVar[Mapping[str, ScoreInfo]] = {
         f"js_{side}": ScoreInfo(
             f"Jensen-Shannon distance of a model's predictive distribution to the mean of the oracles', mean over the {side} set",

@@ -11,7 +11,6 @@ from untrain.core.fields import Count, Positive
 from untrain.evaluation.base import Array, Evaluator, Measure, Measured, Part, Prepared, ScoreInfo
 from untrain.evaluation.observation import SIDES, Observation
 from untrain.maths.divergence import Bins, histogram_kl
-from untrain.maths.logits import margins
 
 _IDEAL = "0; with few models no better than its floor can be had"
 _WEAK = "strongly biased when models are few: read it next to its floor, and never across numbers of models"
@@ -57,7 +56,7 @@ class KLoM(Evaluator):
 
     def prepare(self, seen: Observation) -> Array:
         """Margins, (m, n)."""
-        return margins(seen.logits, seen.labels)
+        return seen.signal("margin")
 
     def evaluate(self, trial: Prepared) -> dict[str, Measured | str]:
         """Mean and 95th percentile of each side, in both directions."""

@@ -10,7 +10,6 @@ import numpy as np
 from untrain.evaluation.base import Array, Evaluator, Measure, Measured, Part, Prepared, ScoreInfo
 from untrain.evaluation.observation import Observation
 from untrain.maths.conformal import excess, tails
-from untrain.maths.logits import margins
 
 _UNIT = "standard errors"
 _IDEAL = "what oracles score against other oracles"
@@ -48,7 +47,7 @@ class PerExample(Evaluator):
 
     def prepare(self, seen: Observation) -> Array:
         """Margins, (m, n)."""
-        return margins(seen.logits, seen.labels)
+        return seen.signal("margin")
 
     def evaluate(self, trial: Prepared) -> dict[str, Measured | str]:
         """Largest excess and deficit, and Fisher's mean."""

@@ -9,7 +9,6 @@ import numpy as np
 
 from untrain.evaluation.base import Array, Evaluator, Formula, Measure, Measured, Part, Prepared, ScoreInfo
 from untrain.evaluation.observation import SIDES, Observation
-from untrain.maths.logits import correct
 
 
 class TugOfWar(Evaluator):
@@ -18,6 +17,7 @@ class TugOfWar(Evaluator):
     Source: Zhao et al. 2024, arXiv 2406.01257, section 3 (ToW).
     """
 
+    needs: ClassVar[frozenset[str]] = frozenset({"correct"})
     scores: ClassVar[Mapping[str, ScoreInfo]] = {
         "tug_of_war": ScoreInfo(
             "product over forget, retain and test of 1 minus the size of the difference of accuracy to the oracles",
@@ -27,7 +27,7 @@ class TugOfWar(Evaluator):
 
     def prepare(self, seen: Observation) -> Array:
         """Correctness, (m, n)."""
-        return correct(seen.logits, seen.labels)
+        return seen.signal("correct")
 
     def evaluate(self, trial: Prepared) -> dict[str, Measured | str]:
         """The product."""

@@ -52,6 +52,7 @@ class Observer(Spec, role=True):
     """
 
     scores: ClassVar[Mapping[str, ScoreInfo]] = {}
+    needs: ClassVar[frozenset[str]] = frozenset()
     by_original: ClassVar[bool] = False
     closed: ClassVar[tuple[str, ...]] = ("__init__", "__call__", "prepare", "evaluate")
 

@@ -19,13 +19,13 @@ def scene() -> tuple[nn.Module, nn.Module, ObserverContext]:
     """An original model, one that was retrained without 12 of its 60 examples, and what observers see beside them."""
     original, problem = small()
     answers = logits(original, problem.forget, problem.task)[None]
-    return original, _retrained(), ObserverContext(problem.task, problem.forget, problem.retain, problem.init, answers, seed=3)  # type: ignore[arg-type]
+    return original, _retrained(), ObserverContext(problem.task, problem.forget, problem.rest, problem.init, answers, seed=3)  # type: ignore[arg-type]
 
 
 @lru_cache(maxsize=1)
 def _retrained() -> nn.Module:
     _, problem = small()
-    return problem.recipe(problem.retain, 1)  # type: ignore[misc]
+    return problem.recipe(problem.rest, 1)  # type: ignore[misc]
 
 
 def values(made: Observer, ours: Array, theirs: Array, original: Array, sight: ObserverContext) -> dict[str, float | str]:

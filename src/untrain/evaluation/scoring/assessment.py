@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,6 @@ from untrain.evaluation.scoring.hypothesis_tests import LEVEL, Case, blinded, ca
 from untrain.evaluation.scoring.intervals import compare
 from untrain.evaluation.scoring.wording import sentence
 from untrain.maths.conformal import ConformalRejections, standing_out
-from untrain.maths.logits import margins
 
 SHOWN = 50
 _RISK = 0.1  # the greatest chance of a false alarm at which single examples are told of
@@ -30,6 +29,7 @@ class Reference:
         ready: what each evaluator prepared of 'oracle' and, where there are originals, of 'original'.
         start: verdicts on the originals themselves; empty without them.
         level: share of false alarms, over all scores of a method.
+        refused: why scores cannot be had of such models, by score.
     """
 
     chosen: tuple[Evaluator, ...]
@@ -37,6 +37,13 @@ class Reference:
     ready: tuple[Mapping[str, Array], ...]
     start: Mapping[str, Verdict]
     level: float = LEVEL
+    refused: Mapping[str, str] = field(default_factory=dict)
+
+
+def lacks(evaluator: Evaluator, seen: Observation) -> str:
+    """Why an evaluator cannot score such models; empty where it can."""
+    missing = sorted(name for name in evaluator.needs if not seen.has(name))
+    return f"needs {', '.join(missing)}, which {type(seen.task).__name__} does not give" if missing else ""
 
 
 def reference_of(
@@ -44,11 +51,13 @@ def reference_of(
 ) -> Reference:
     """Prepare the oracles and the originals, once for all methods of a run."""
     known = {"oracle": oracle} | ({} if original is None else {"original": original})
+    refused = {score: reason for e in chosen if (reason := lacks(e, oracle)) for score in e.scores}
+    chosen = [e for e in chosen if not lacks(e, oracle)]
     ready = [{name: e.prepare(seen) for name, seen in known.items()} for e in chosen]
     start: Mapping[str, Verdict] = {}
     if original is not None:
         start = verdicts([Case(e, {**r, "unlearned": r["original"]}) for e, r in zip(chosen, ready, strict=True)], oracle, level)
-    return Reference(tuple(chosen), oracle, tuple(ready), start, level)
+    return Reference(tuple(chosen), oracle, tuple(ready), start, level, refused)
 
 
 def audit(held: Reference, unlearned: Observation, draws: int = 1000) -> tuple[dict[str, Score], dict[str, Any]]:
@@ -70,15 +79,16 @@ def audit(held: Reference, unlearned: Observation, draws: int = 1000) -> tuple[d
     told = blinded(verdicts(cases, held.oracle, held.level), held.start)
     abouts = {name: about for e in held.chosen for name, about in e.scores.items()}
     scores = {name: replace(s, verdict=told.get(abouts[name].verdict_of or name)) for name, s in scores.items()}
+    scores |= {name: Score(None, reason=reason) for name, reason in held.refused.items()}
     return scores, whole(told, *examples(held, unlearned, told))
 
 
 def examples(held: Reference, unlearned: Observation, told: Mapping[str, Verdict]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Forget examples that stand out by too large and by too small margins, and how many there are by which chance."""
     here = np.flatnonzero(np.asarray(held.oracle.side) == "forget")
-    if len(held.oracle.logits) < 3 or len(here) == 0:
+    if held.oracle.models < 3 or len(here) == 0:
         return [], {"forget": len(here), "recognised": 0, "standing_out": 0, "chance": None, "listed": []}
-    ours, theirs = (margins(seen.logits[:, here], np.asarray(seen.labels)[here]) for seen in (unlearned, held.oracle))
+    ours, theirs = (seen.at(here).signal("margin") for seen in (unlearned, held.oracle))
     able = can_decide(len(ours), len(theirs), held.level)
     up, down = (
         _borne_out(standing_out(sign * ours, sign * theirs, held.level), told.get(name), able, sign > 0)

@@ -11,7 +11,6 @@ from untrain.evaluation.base import Array
 from untrain.evaluation.observation import Observation
 from untrain.evaluation.scoring.hypothesis_tests import LEVEL, SPLITS, can_decide
 from untrain.maths import permutation
-from untrain.maths.logits import correct
 
 PAYING = ("test", "forget")
 _LEAST = 4e-4  # no error is taken for smaller: chance agreement of few models is no evidence
@@ -37,7 +36,7 @@ def paid(unlearned: Observation, oracle: Observation, level: float = LEVEL, seed
 
     Source: Welch 1947 (interval); Westfall and Young 1993 (max-T over groups).
     """
-    here, there = (correct(seen.logits, seen.labels) for seen in (unlearned, oracle))
+    here, there = (seen.signal("correct") for seen in (unlearned, oracle))
     side = np.asarray(oracle.side)
     places = {(n, s): at for n, rows in groups(oracle).items() for s in PAYING if len(at := np.flatnonzero(rows & (side == s)))}
     if not places:

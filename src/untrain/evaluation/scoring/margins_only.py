@@ -128,5 +128,5 @@ def _trial(evaluator: Evaluator, labelled: bool | None, models: int, others: int
         known = labels
         if labelled is not None:
             logits, known = embedded(margins(logits, labels), labels if labelled else None)
-        ready.append(evaluator.prepare(Observation(logits, known, known, side, np.arange(len(side)))))
+        ready.append(evaluator.prepare(Observation.of_logits(logits, known, known, side, np.arange(len(side)))))
     return Prepared(ready[1], ready[0], side, False, ready[2])

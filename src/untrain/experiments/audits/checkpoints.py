@@ -17,7 +17,6 @@ from torch import Tensor, nn
 from untrain.core.errors import DataError, ModelError
 from untrain.experiments.scene import Scene
 from untrain.models.compatibility import check_fit
-from untrain.training.problem import task_of
 
 WRAPPED = ("state_dict", "model_state_dict", "model", "net")
 SHOWN = 3
@@ -91,7 +90,7 @@ def loaded(state: Mapping[str, Tensor], scene: Scene, who: str) -> nn.Module:
         if not bool(torch.isfinite(tensor).all()):
             raise ModelError(f"{who} holds NaN or infinite weights in {name}: it cannot be asked")
     model.load_state_dict(dict(state))
-    check_fit(model.eval(), task_of(scene.learner), scene.data.train)
+    check_fit(model.eval(), scene.task, scene.data.train)
     return model
 
 

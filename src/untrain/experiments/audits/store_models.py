@@ -64,8 +64,8 @@ def asked_of(checkpoints: Sequence[Any], scene: Scene, setting: Setting, who: st
         with store.alone(key), computing(setting.precision), threads(setting.threads):
             model = loaded(state, scene, name)
             found = ask(scene, model)
-            varied(answers(found[None], name), frame_of(scene).side, name)
-            keep(model, {"logits": found}, made, {}, store)
+            varied(answers(found["logits"][None], name), frame_of(scene).side, name)
+            keep(model, found, made, {}, store)
     return keys
 
 

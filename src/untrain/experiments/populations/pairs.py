@@ -69,7 +69,8 @@ def prints(train: Examples) -> Prints:
     """Digests of all rows."""
     found = []
     for rows in in_order(len(train), 1024):
-        x, y = batch_of(train, rows, torch.device("cpu"))
+        batch = batch_of(train, rows, torch.device("cpu"))
+        x, y = batch.x, batch.y
         flat = np.ascontiguousarray(x.reshape(len(x), -1).numpy())
         found += [hashlib.sha256(a.tobytes() + b.tobytes()).digest() for a, b in zip(flat, y.numpy(), strict=True)]
     kind = f"{tuple(train.x.shape[1:])} {train.x.dtype} {train.classes} "

@@ -110,7 +110,7 @@ def observations(population: Population, forget: Sequence[int]) -> tuple[Observa
     held = population.seen[:, rows]
 
     def of(models: Array) -> Observation:
-        return Observation(population.logits[models], population.labels, population.true, side, population.ids)
+        return Observation.of_logits(population.logits[models], population.labels, population.true, side, population.ids)
 
     return of(np.asarray(held.all(1))), of(np.asarray(~held.any(1)))
 

@@ -20,7 +20,6 @@ from untrain.runtime.executors.processes import Processes
 from untrain.training import linear_probe
 from untrain.training.base import Learner
 from untrain.training.learners.train import Train
-from untrain.training.problem import task_of
 from untrain.training.stacked import eligibility
 from untrain.training.stacked.stack import Member, groups
 
@@ -102,7 +101,7 @@ def units(how: How, learner: Learner, train: Examples, seen: int, wanted: Mappin
     """
     if how.kind == "alone" or not isinstance(learner, Train):
         return [[key] for key in wanted]
-    model, task = learner.init(train, 0), task_of(learner)
+    model, task = learner.init(train, 0), learner.task
     one = take(train, np.arange(1))
     if how.kind == "heads":
         model, one = linear_probe.head(model), linear_probe.features(model, one, task)

@@ -25,7 +25,6 @@ from untrain.models.inference import logits
 from untrain.models.state import arrays
 from untrain.training import linear_probe
 from untrain.training.base import Learner
-from untrain.training.problem import task_of
 from untrain.training.stacked.stack import Member, check_answers, train_together
 
 Array = np.ndarray[Any, Any]
@@ -118,7 +117,7 @@ def _read(folder: Path, name: str, file: OnDisk | None) -> Examples:
         y, ids, classes = torch.from_numpy(rest["y"]), rest["ids"], int(rest["classes"])
     # Mapped copy-on-write: workers share the pages, and torch does not complain of an array that cannot be written.
     x = file if file is not None else torch.from_numpy(np.load(folder / f"{name}.x.npy", mmap_mode="c", allow_pickle=False))
-    return Examples(x, y, ids, classes)
+    return Examples.labelled(x, y, ids, classes)
 
 
 def do(work: Work) -> list[Made]:
@@ -139,14 +138,14 @@ def do(work: Work) -> list[Made]:
 def _alone(work: Work, member: Member, train: Examples, seen: Examples) -> tuple[Array, Mapping[str, Array]]:
     try:
         model = work.learner(take(train, member.rows), member.seed)
-        answers = logits(model, seen, task_of(work.learner))
+        answers = logits(model, seen, work.learner.task)
     except NotFinite as error:
         raise NotFinite(f"the model of seed {member.seed} on {len(member.rows)} examples: {error}") from None
     return answers, arrays(model) if work.keep else {}
 
 
 def _together(work: Work, train: Examples, seen: Examples) -> list[tuple[Array, Mapping[str, Array]]]:
-    learner, task, name = work.learner, task_of(work.learner), ""
+    learner, task, name = work.learner, work.learner.task, ""
     models = [learner.init(train, member.seed) for member in work.members]
     check_fit(models[0].eval(), task, train)
     if work.kind == "heads":

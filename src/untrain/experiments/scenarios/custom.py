@@ -83,8 +83,8 @@ class Custom(Scenario):
                 f"train holds {given.x.dtype} inputs of shape {tuple(given.x.shape[1:])}, test {test.x.dtype} ones of "
                 f"shape {tuple(test.x.shape[1:])}: make them alike"
             )
-        classes = max(given.classes, test.classes)
-        given, test = replace(given, classes=classes), replace(test, classes=classes)
+        categories = max(given.categories, test.categories, key=len)
+        given, test = replace(given, categories=categories), replace(test, categories=categories)
         apart = np.isin(given.ids, self._apart(given))
         train = take(given, np.flatnonzero(~apart))
         return Data(train if self.noise is None else self.noise.plant(train), take(given, np.flatnonzero(apart)), test)

@@ -46,7 +46,7 @@ class Digits(Scenario):
         bunch = load_digits()
         y = bunch.target.astype(np.int64)
         x = torch.from_numpy((bunch.images / 16).astype(np.float32))[:, None]  # (n, 1, 8, 8), 17 levels in [0, 1]
-        everything = Examples(x, torch.from_numpy(y), np.arange(len(y)), 10, true=torch.from_numpy(y))
+        everything = Examples.labelled(x, torch.from_numpy(y), np.arange(len(y)), 10, true=torch.from_numpy(y))
         train, valid, test = (take(everything, rows) for rows in stratified(y, (0.7, 0.1, 0.2), SPLIT_SEED))
         return Data(train if self.noise is None else self.noise.plant(train), valid, test)
 

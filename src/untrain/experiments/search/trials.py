@@ -26,7 +26,7 @@ from untrain.models.inference import logits
 from untrain.models.state import arrays
 from untrain.runtime.store import Entry, Store, key_of
 from untrain.training.base import Learner
-from untrain.training.problem import problem, task_of
+from untrain.training.problem import problem
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,7 +157,7 @@ def _attempt(ground: Ground, method: Method, begun: Entry, made: dict[str, Any],
     try:
         posed = problem(ground.train, ground.asked, ground.learner, ground.valid, made["seed"], origin)
         outcome = method.run(model.eval(), posed)
-        task = task_of(ground.learner)
+        task = ground.learner.task
         sets = {"forget": posed.forget, "valid": ground.valid}
         answers = {name: logits(outcome.model, examples, task) for name, examples in sets.items()}
     except (RunFailed, BadInput) as error:

@@ -1,22 +1,113 @@
-"""The role of a task: how a model is asked."""
+"""The role of a task: what a batch holds, how a model is asked, and what its loss is."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
+import numpy as np
 from torch import Tensor, nn
 
-from untrain.data.examples import Batch as Batch
+from untrain.core.errors import ModelError, SpecError
+from untrain.core.spec import Spec
+from untrain.data.examples import Batch, Examples
+
+Array = np.ndarray[Any, Any]
+Signal = Literal["loss", "margin", "correct", "confidence"]
 
 
-class Task(Protocol):
-    """How a model is asked; alone in knowing what a batch holds."""
+class Task(Spec, role=True):
+    """Alone in knowing what a batch holds and what a model puts out.
 
-    def logits(self, model: nn.Module, batch: Batch) -> Tensor:
-        """Answers of the model, (b, c)."""
+    ``fields`` are the columns that its examples have, inputs first and targets last. ``outputs`` are the arrays that are
+    stored per example; ``signals`` are what can be derived from them without a model, and
+    ``'classes'`` where targets are classes.
+    """
+
+    fields: ClassVar[tuple[str, ...]] = ("x", "y")
+    outputs: ClassVar[tuple[str, ...]] = ()
+    signals: ClassVar[frozenset[str]] = frozenset()
+
+    @abstractmethod
+    def forward(self, model: nn.Module, batch: Batch) -> Tensor:
+        """Outputs of a model on a batch, such as logits (b, c) or (b, t, v)."""
+
+    @abstractmethod
+    def loss_of(self, outputs: Tensor, batch: Batch) -> Tensor:
+        """Loss of each example in nats, (b,), each >= 0, from what ``forward`` gave."""
+
+    @abstractmethod
+    def store(self, outputs: Tensor, batch: Batch) -> Mapping[str, Tensor]:
+        """The arrays that are stored per example, (b, ...), by the names of ``outputs``."""
+
+    @abstractmethod
+    def signal(self, outputs: Mapping[str, Array], targets: Array, name: Signal) -> Array:
+        """A number per example, (m, n), from stored outputs (m, n, ...) and targets (n, ...).
+
+        Args:
+            outputs: what m models put out on n examples, by name.
+            targets: what they should give, (n, ...).
+            name: 'loss' in nats, 'margin' (larger for a surer model; roughly normal over models), 'correct' (0 or 1) or
+                'confidence' (probability of the target).
+
+        Raises:
+            SpecError: the task does not give it.
+        """
+
+    @abstractmethod
+    def outputs_needed(self, examples: Examples) -> int:
+        """Number of outputs that a model needs for such examples."""
+
+    @abstractmethod
+    def head(self, model: nn.Module) -> tuple[str, ...]:
+        """Names of the parameters of the last layer.
+
+        Raises:
+            ModelError: there is no such layer.
+        """
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
         """Loss of each example in nats, (b,), each >= 0."""
+        return self.loss_of(self.forward(model, batch), batch)
 
-    def head(self, model: nn.Module, classes: int) -> tuple[str, ...]:
-        """Names of the parameters of the classifier head, which answers for ``classes`` classes."""
+    def resolve(self, examples: Examples) -> Task:
+        """The task with what it takes from the data filled in, such as the number of classes; from all training data, once."""
+        return self
+
+    def divergence(self, student: Tensor, teacher: Tensor, batch: Batch, temperature: float = 1.0) -> Tensor:
+        """``temperature ** 2 * KL(teacher || student)`` of each example in nats, (b,), from what ``forward`` gave.
+
+        Raises:
+            SpecError: outputs of this task are not distributions.
+        """
+        raise SpecError(f"{type(self).__name__} has no divergence between outputs: take a method that does not compare models")
+
+    def random_targets(self, targets: Tensor) -> Tensor:
+        """As many targets, drawn at random by torch's global generator.
+
+        Raises:
+            SpecError: that means nothing in this task.
+        """
+        raise SpecError(f"{type(self).__name__} has no random targets: take a method that does not relabel")
+
+    def input_shape(self, examples: Examples) -> tuple[int, ...]:
+        """Shape of one input."""
+        return tuple(examples.x.shape[1:])
+
+    def check_outputs(self, name: str, outputs: Tensor, examples: Examples) -> None:
+        """Check the outputs of a model, called ``name`` in the complaint, on one example.
+
+        Raises:
+            ModelError: they are not of the shape that the task needs.
+        """
+
+    def check_examples(self, examples: Examples) -> None:
+        """Check that examples have the fields of the task.
+
+        Raises:
+            ModelError: one is missing.
+        """
+        missing = [name for name in self.fields if name not in examples.fields]
+        if missing:
+            raise ModelError(f"{type(self).__name__} needs the fields {self.fields}; the examples have {tuple(examples.fields)}")

@@ -29,28 +29,23 @@ class Train(Learner):
     Args:
         model: an architecture, or any callable without arguments that makes a torch module.
         steps: step size, length, optimizer, schedule.
-        head: names of the classifier head's parameters; empty takes the model's own ``head_names``, or finds the last
-            declared linear layer or 1x1 convolution with as many answers as there are classes.
+        task: what a batch holds and what the loss is, such as ``Classification(head_names=("fc.weight", "fc.bias"))``.
         augment: how training images are changed each time they are seen, one after the other.
 
     Source: empirical risk minimisation; the set-up of DEL, arXiv 2412.02432, section 5.
     """
 
-    model: Architecture | Callable[[], nn.Module]
+    model: Architecture | Callable[[], nn.Module]  # type: ignore[misc]
     steps: Steps = Steps(lr=0.1, epochs=30)
-    head: tuple[str, ...] = ()
+    task: Task = Classification()
     augment: tuple[Augment, ...] = ()
-
-    @property
-    def task(self) -> Classification:
-        """How the model is asked."""
-        return Classification(head_names=self.head)
 
     def init(self, examples: Examples, seed: int) -> nn.Module:
         """The model before training, on the device of the examples."""
-        shape = tuple(examples.x.shape[1:])
+        shape = self.task.input_shape(examples)
         with own_randomness(examples.x.device, seed):
-            made = self.model.build(shape, examples.classes) if isinstance(self.model, Architecture) else self.model()
+            needed = self.task.outputs_needed(examples)
+            made = self.model.build(shape, needed) if isinstance(self.model, Architecture) else self.model()
         if not isinstance(made, nn.Module):
             raise ModelError(f"model made {type(made).__name__}; a torch.nn.Module is needed")
         return made.to(examples.x.device)
@@ -59,8 +54,9 @@ class Train(Learner):
         """The trained model."""
         model = self.init(examples, seed)
         self._check_size(examples)
-        check_fit(model.eval(), self.task, examples)
-        return fit(model, examples, self.steps, self.task, seed, self.augment)
+        task = self.task.resolve(examples)
+        check_fit(model.eval(), task, examples)
+        return fit(model, examples, self.steps, task, seed, self.augment)
 
     def _check_size(self, examples: Examples) -> None:
         """Refuse augmentation after which the model sees images of another size than where it is asked."""

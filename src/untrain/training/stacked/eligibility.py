@@ -31,7 +31,7 @@ def plain(learner: Learner, examples: Examples) -> str | None:
         return f"{type(learner).__name__} trains in its own way"
     if learner.augment:
         return "its examples are augmented"
-    return None if isinstance(examples.x, Tensor) else "its examples lie in a file"
+    return None if all(isinstance(column, Tensor) for column in examples.fields.values()) else "its examples lie in a file"
 
 
 def obstacle(learner: Train, examples: Examples, smallest: int) -> str | None:
@@ -69,14 +69,14 @@ def _of_torch(part: nn.Module) -> bool:
 def _tried(models: list[nn.Module], examples: Examples, task: Task) -> str | None:
     stack = Stack(models, (0, 1))
     batch = batch_of(examples, np.arange(min(4, len(examples))), next(stack.parameters()).device)
-    batch = Batch(batch.x, batch.y) if len(batch.y) > 1 else Batch(batch.x.repeat_interleave(2, 0), batch.y.repeat(2))
-    twice = Batch(torch.cat([batch.x, batch.x]), torch.cat([batch.y, batch.y]))
+    batch = batch if len(batch) > 1 else Batch.cat([batch, batch])
+    twice = Batch.cat([batch, batch])
     with torch.no_grad():
-        alone = torch.cat([task.logits(model.eval(), batch) for model in models])
-        if not torch.allclose(task.logits(stack.eval(), twice), alone, rtol=1e-3, atol=1e-4):
+        alone = torch.cat([task.forward(model.eval(), batch) for model in models])
+        if not torch.allclose(task.forward(stack.eval(), twice), alone, rtol=1e-3, atol=1e-4):
             return "its answers under vmap are others than alone"
     each = task.loss(stack.train(), twice)
-    return None if each.shape == twice.y.shape else "its task gives no loss an example"
+    return None if each.shape == (len(twice),) else "its task gives no loss an example"
 
 
 def size(model: nn.Module, examples: Examples, task: Task, steps: Steps) -> int:
@@ -91,7 +91,7 @@ def size(model: nn.Module, examples: Examples, task: Task, steps: Steps) -> int:
     ]
     batch = batch_of(examples, np.arange(1), next(model.parameters()).device)
     with torch.no_grad():
-        task.logits(model.eval(), batch)
+        task.forward(model.eval(), batch)
     for hook in hooks:
         hook.remove()
     # Each activation lives twice, as itself and as its gradient; inputs are gathered once for each model, and scaled.

@@ -87,7 +87,7 @@ class Stack(nn.Module):
         try:
             with torch.no_grad():
                 for at in in_order(len(examples), rows):
-                    found = task.logits(self, batch_of(examples, at, device)).float()
+                    found = task.forward(self, batch_of(examples, at, device)).float()
                     out.append(_apart(found, self.m).cpu().numpy())
         finally:
             self.shared = False
@@ -175,33 +175,35 @@ class Walk:
         self.scale: Tensor | None = None
 
     def draw(self, epoch: int) -> Iterator[tuple[Batch, ...]]:
-        """Batches ``x`` (b, m, ...) and ``y`` (b, m), -1 where a batch is filled up."""
+        """Batches with fields (b, m, ...) and rows (b, m), -1 where a batch is filled up."""
         table = np.full((len(self.members), self.longest), -1)
         for member, row in zip(self.members, table, strict=True):
             rng = np.random.default_rng((member.seed, epoch))
             order = np.concatenate(list(shuffled(len(member.rows), self.batch, rng)))
             row[: len(order)] = member.rows[order]
-        rows, x, y = torch.from_numpy(table).to(self.device), self.examples.x[:], self.examples.y
+        rows = torch.from_numpy(table).to(self.device)
+        columns = {name: column[:] for name, column in self.examples.fields.items()}
         sizes = [len(b) for b in shuffled(self.longest, self.batch, np.random.default_rng(0))]
         for size, stop in zip(sizes, np.cumsum(sizes), strict=True):
             at = rows[:, stop - size : stop].flatten()  # (m * b,)
-            xs, ys = x.index_select(0, at.clamp(min=0)), y.index_select(0, at.clamp(min=0))
+            drawn = {name: column.index_select(0, at.clamp(min=0)) for name, column in columns.items()}
             self.scale = None
             if stop == self.longest and self.sizes.min() < self.longest:
-                ys = torch.where(at < 0, -1, ys)
                 self.scale = torch.from_numpy(size / (self.sizes - stop + size)).to(self.device)
             # Examples first, as the loop expects of a batch, though in memory the models come first.
             m = len(self.members)
-            yield (Batch(_apart(xs, m).transpose(0, 1), _apart(ys, m).transpose(0, 1)),)
+            fields = {name: _apart(value, m).transpose(0, 1) for name, value in drawn.items()}
+            yield (Batch(fields, _apart(at, m).transpose(0, 1)),)
 
     def loss(self, batch: Batch) -> Tensor:
         """Sum over models of each one's mean loss."""
-        x, y = (part.transpose(0, 1).flatten(0, 1) for part in batch)  # (m * b, ...)
-        each = self.task.loss(self.stack, Batch(x, y if self.scale is None else y.clamp(min=0)))
+        fields = {name: value.transpose(0, 1).flatten(0, 1) for name, value in batch.fields.items()}  # (m * b, ...)
+        rows = batch.rows.transpose(0, 1).flatten()
+        each = self.task.loss(self.stack, Batch(fields, rows))
         each = _apart(each, self.stack.m)  # (m, b)
         if self.scale is not None:
             # A mean over all rows of a batch that is filled up is one over its own rows by this factor.
-            each = torch.where(y.reshape(each.shape) >= 0, each * self.scale[:, None].to(each.dtype), 0)
+            each = torch.where(rows.reshape(each.shape) >= 0, each * self.scale[:, None].to(each.dtype), 0)
         means = each.mean(1)
         self.sums += means.detach()
         return means.sum()

@@ -1,0 +1,101 @@
+"""Tasks in which a model chooses one of several classes."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from untrain.core.errors import ModelError
+from untrain.data.examples import Batch, Examples
+from untrain.maths import logits as derived
+from untrain.models.tasks.base import Array, Signal, Task
+
+SIGNALS = {"correct": derived.correct, "confidence": derived.confidences, "margin": derived.margins, "loss": derived.losses}
+
+
+class Choice(Task, role=True):
+    """One label per example: cross-entropy on logits (b, c)."""
+
+    outputs: ClassVar[tuple[str, ...]] = ("logits",)
+    signals: ClassVar[frozenset[str]] = frozenset({*SIGNALS, "classes"})
+    classes: int | None
+    head_names: tuple[str, ...]
+
+    @abstractmethod
+    def resolve(self, examples: Examples) -> Self:
+        """The task with its number of classes."""
+
+    def outputs_needed(self, examples: Examples) -> int:
+        """The number of classes: one output each."""
+        return examples.classes if self.classes is None else self.classes
+
+    def loss_of(self, outputs: Tensor, batch: Batch) -> Tensor:
+        """Cross-entropy in nats, (b,)."""
+        return F.cross_entropy(outputs, batch.y, reduction="none")
+
+    def store(self, outputs: Tensor, batch: Batch) -> Mapping[str, Tensor]:
+        """The logits, (b, c)."""
+        return {"logits": outputs}
+
+    def signal(self, outputs: Mapping[str, Array], targets: Array, name: Signal) -> Array:
+        """From logits (m, n, c) and labels (n,)."""
+        return SIGNALS[name](outputs["logits"], targets)
+
+    def divergence(self, student: Tensor, teacher: Tensor, batch: Batch, temperature: float = 1.0) -> Tensor:
+        """``temperature ** 2 * KL(teacher || student)`` of each example in nats, (b,).
+
+        Source: Hinton, Vinyals and Dean 2015, arXiv 1503.02531, section 2.1.
+        """
+        given, wanted = ((logits / temperature).log_softmax(1) for logits in (student, teacher))
+        return temperature**2 * (wanted.exp() * (wanted - given)).sum(1)
+
+    def random_targets(self, targets: Tensor) -> Tensor:
+        """Labels uniform over all classes."""
+        return torch.randint(int(self.classes or 0), targets.shape).to(targets.device)
+
+    def head(self, model: nn.Module) -> tuple[str, ...]:
+        """Names of the head's parameters: those named here or by the model, or of the last layer with an output per class."""
+        named = self.head_names or getattr(model, "head_names", ())
+        if named:
+            return tuple(named)
+        classes = int(self.classes or 0)
+        wide = [part for part in model.modules() if width_of(part) >= classes]
+        if not wide:
+            kind = f"{type(model).__name__} has no linear layer with {classes} or more outputs"
+            raise ModelError(f"{kind} to take for its head: name it with head=(...)")
+        layer = ([part for part in wide if width_of(part) == classes] or wide)[-1]
+        own = {id(p) for p in layer.parameters(recurse=False)}
+        # By identity: a tied weight has the name under which the model declares it first.
+        return tuple(n for n, p in model.named_parameters() if id(p) in own)
+
+    def check_outputs(self, name: str, outputs: Tensor, examples: Examples) -> None:
+        """Check that there is a logit per class."""
+        classes = self.outputs_needed(examples)
+        if outputs.ndim != 2 or outputs.shape[1] < classes:
+            raise ModelError(f"{name} gives outputs of shape {tuple(outputs.shape)}; {classes} classes need (batch, {classes})")
+
+
+def width_of(part: nn.Module) -> int:
+    """Number of outputs of a layer that may be a head, 0 for others."""
+    if isinstance(part, nn.Linear):
+        return part.out_features
+    return part.out_channels if isinstance(part, nn.Conv2d) and part.kernel_size == (1, 1) else 0
+
+
+def logits_of(model: nn.Module, out: Any) -> Tensor:
+    """The logits in what a model returned: a tensor, or a record with one under ``logits``; half precision becomes float32.
+
+    Raises:
+        ModelError: there is neither.
+    """
+    logits = out if isinstance(out, Tensor) else getattr(out, "logits", None)
+    if not isinstance(logits, Tensor):
+        kind = f"{type(model).__name__} returns a {type(out).__name__}"
+        raise ModelError(f"{kind}; a tensor (batch, classes), or a record with one under `logits`, is needed")
+    # Losses and outputs are of full precision also where autocast computes the layers in half.
+    return logits.float() if logits.dtype in (torch.bfloat16, torch.float16) else logits
