@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from untrain.core.errors import ModelError
-from untrain.core.seeds import own_randomness
+from untrain.core.seeds import seeded
 from untrain.data.augmentations.base import Augment
 from untrain.data.batching import count
 from untrain.data.examples import Batch, Examples, walk
@@ -49,7 +49,7 @@ class Train(Learner):
     def init(self, examples: Examples, seed: int) -> nn.Module:
         """The model before training, on the device of the examples."""
         shape = tuple(examples.x.shape[1:])
-        with own_randomness(examples.x.device, seed):
+        with seeded(examples.x.device, seed):
             made = self.model.build(shape, examples.classes) if isinstance(self.model, Architecture) else self.model()
         if not isinstance(made, nn.Module):
             raise ModelError(f"model made {type(made).__name__}; a torch.nn.Module is needed")

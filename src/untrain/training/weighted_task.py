@@ -1,0 +1,84 @@
+"""A task whose losses count as much as this process's share of a batch asks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from untrain.data.examples import Batch
+from untrain.models.tasks.base import Task
+
+
+@dataclass(frozen=True, eq=False)
+class StepWeights:
+    """How much the batches of the running step count, by the storage of their labels.
+
+    Args:
+        weights: factor of a batch's loss; empty when all batches of the step count alike.
+        used: the batches that the task weighed in this step.
+    """
+
+    weights: dict[int, float] = field(default_factory=dict)
+    used: set[int] = field(default_factory=set)
+
+    def start_step(self) -> None:
+        """Forget the batches of the step before."""
+        self.weights.clear()
+        self.used.clear()
+
+    def add(self, batch: Batch, weight: float) -> None:
+        """Let the loss of ``batch`` count ``weight`` times."""
+        self.weights[_key(batch)] = weight
+
+    def look_up(self, batch: Batch) -> float:
+        """Return the weight of ``batch``, and remember that it was used."""
+        self.used.add(_key(batch))
+        return self.weights.get(_key(batch), 1.0)
+
+    def all_used(self) -> bool:
+        """Return whether the task weighed every batch that has a weight."""
+        return self.weights.keys() <= self.used
+
+
+def _key(batch: Batch) -> int:
+    return batch.y.untyped_storage().data_ptr()
+
+
+class WeightedTask:
+    """A task that multiplies losses, and the gradients of outputs, by the weight of their batch.
+
+    Args:
+        task: computes outputs and losses.
+        weights: of the running step.
+    """
+
+    def __init__(self, task: Task, weights: StepWeights):
+        self.task, self.weights = task, weights
+
+    def logits(self, model: nn.Module, batch: Batch) -> Tensor:
+        """Logits, (b, c); gradients that pass through them are multiplied by the weight."""
+        logits, weight = self.task.logits(model, batch), self.weights.look_up(batch)
+        return logits if weight == 1 else _ScaleGradient.apply(logits, weight)  # type: ignore[no-untyped-call]
+
+    def loss(self, model: nn.Module, batch: Batch) -> Tensor:
+        """Weighted loss of each example, (b,)."""
+        losses, weight = self.task.loss(model, batch), self.weights.look_up(batch)
+        return losses if weight == 1 else losses * weight
+
+    def head(self, model: nn.Module, classes: int) -> tuple[str, ...]:
+        """Names of the head's parameters."""
+        return self.task.head(model, classes)
+
+
+class _ScaleGradient(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: float) -> Tensor:
+        ctx.weight = weight
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        return grad * ctx.weight, None
