@@ -62,7 +62,7 @@ class DataParallelStep(WholeStep):
 
     def __init__(self, group: ProcessGroup, norms: Sequence[nn.Module], trainable: Sequence[TrainablePart]):
         if has_limit():
-            raise BadInput("several processes together cannot keep to a budget of operations: give a number of epochs")
+            raise BadInput("a budget of operations needs a single process: without one give a number of epochs")
         self.group, self.norms, self.trainable = group, norms, trainable
         self.sharded = any(is_sharded(part.parameter) for part in trainable)
         group.weights.start_step()
