@@ -54,7 +54,7 @@ def __getattr__(name: str) -> Any:
         return getattr(importlib.import_module(_HOMES[name]), name)
     from untrain.core import discovery
 
-    place = discovery.where(name)
+    place = discovery.find(name)
     if place is None:
         raise AttributeError(f"module 'untrain' has no attribute {name!r}")
     return discovery.load(name)

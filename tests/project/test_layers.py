@@ -162,3 +162,12 @@ def test_only_the_command_line_prints_or_reads_the_environment(file):
 @pytest.mark.parametrize("file", FILES, ids=name)
 def test_no_code_asserts_in_place_of_an_error(file):
     assert not any(isinstance(node, ast.Assert) for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))))
+
+
+def test_a_class_name_is_unique_in_the_package():
+    places: dict[str, list[str]] = {}
+    for file in FILES:
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(name(file))
+    assert {cls: files for cls, files in places.items() if len(files) > 1} == {}

@@ -14,7 +14,7 @@ from untrain.core.mask import Mask
 from untrain.core.metering import metered
 from untrain.data.examples import Batch, Examples
 from untrain.models.tasks.classification import Classification
-from untrain.training.batch_norm import norms, reestimate, unseen
+from untrain.training.batch_norm import norms, reestimate, untracked_statistics
 from untrain.training.batch_plan import Plan
 from untrain.training.descend import descend
 from untrain.training.steps import SGD, AdamW, Constant, Cosine, Steps
@@ -292,7 +292,7 @@ def test_norms_are_the_layers_that_keep_statistics():
 
 def test_unseen_passes_leave_statistics_and_still_normalise_by_the_batch():
     norm = nn.BatchNorm1d(1, affine=False)
-    with unseen(norm):
+    with untracked_statistics(norm):
         out = norm(X)
     assert float(out.mean()) == pytest.approx(0, abs=1e-6)
     assert (float(norm.running_mean), float(norm.running_var), int(norm.num_batches_tracked)) == (0, 1, 0)
@@ -300,7 +300,7 @@ def test_unseen_passes_leave_statistics_and_still_normalise_by_the_batch():
 
 def test_after_unseen_passes_statistics_move_again_even_when_one_failed():
     norm = nn.BatchNorm1d(1)
-    with pytest.raises(ZeroDivisionError), unseen(norm):
+    with pytest.raises(ZeroDivisionError), untracked_statistics(norm):
         raise ZeroDivisionError
     norm(X)
     assert float(norm.running_mean) == pytest.approx(0.4)
@@ -308,7 +308,7 @@ def test_after_unseen_passes_statistics_move_again_even_when_one_failed():
 
 def test_unseen_passes_of_a_layer_in_eval_mode_use_its_statistics():
     norm = nn.BatchNorm1d(1, affine=False).eval()
-    with unseen(norm):
+    with untracked_statistics(norm):
         assert norm(X).flatten().tolist() == pytest.approx(X.flatten().tolist(), rel=1e-4)
 
 

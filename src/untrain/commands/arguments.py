@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from untrain.core.errors import BadInput, SpecError, whole
+from untrain.core.errors import BadInput, SpecError, require_whole_numbers
 
 if TYPE_CHECKING:
     from untrain.experiments.comparison import Comparison
@@ -33,7 +33,7 @@ def comparison_of(scenario: Any, methods: Any, seeds: int, oracles: int, seed: i
     from untrain.experiments.comparison import Comparison, check
     from untrain.unlearners.base import Recipe, Unlearner
 
-    whole(seeds=seeds, oracles=oracles, seed=seed)
+    require_whole_numbers(seeds=seeds, oracles=oracles, seed=seed)
     where = scenario_of(scenario)
     several = isinstance(methods, Iterable) and not isinstance(methods, str)
     made = [parse(m) if isinstance(m, str) else m for m in (methods if several else [methods])]
@@ -53,7 +53,7 @@ def oracles_alone(scenario: Any, oracles: int, seed: int) -> Comparison:
     """
     from untrain.experiments.comparison import Comparison
 
-    whole(oracles=oracles, seed=seed)
+    require_whole_numbers(oracles=oracles, seed=seed)
     if oracles < 2:
         raise BadInput(f"oracles={oracles}: at least 2 (for a floor) are needed")
     return Comparison(scenario_of(scenario), (), 0, oracles, seed)
@@ -71,7 +71,7 @@ def setting_of(
     from untrain.core.precision import resolve
     from untrain.experiments.setting import Setting
 
-    whole(threads=threads)
+    require_whole_numbers(threads=threads)
     if threads < 1:
         raise BadInput(f"threads={threads}: at least 1 is needed")
     try:

@@ -57,10 +57,10 @@ def show(name: str) -> Document:
     A dotted name is imported, which runs the code of its module.
     """
     from untrain.core import discovery
-    from untrain.core.describe import describe, place_of
+    from untrain.core.describe import describe, locate
     from untrain.evaluation.glossary import entry
 
-    place = discovery.where(name) or (place_of(name) if "." in name else None)
+    place = discovery.find(name) or (locate(name) if "." in name else None)
     if place is not None:
         scores = [e["scores"] for e in (*evaluators(), *observers()) if e["name"] == name]
         return describe(place) | {"summary": place.summary} | ({"scores": scores[0]} if scores else {})

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from untrain.commands.arguments import scenario_of, setting_of
-from untrain.core.errors import BadInput, SpecError, whole
+from untrain.core.errors import BadInput, SpecError, require_whole_numbers
 
 if TYPE_CHECKING:
     from untrain.experiments.scenarios.base import Scenario
@@ -61,7 +61,7 @@ def localize(
     from untrain.experiments.scheduler import make
     from untrain.runtime.store import Store
 
-    whole(seeds=seeds, seed=seed)
+    require_whole_numbers(seeds=seeds, seed=seed)
     if seeds < 1:
         raise BadInput(f"seeds={seeds}: at least 1 is needed")
     asked = localizers_of(localizers)
@@ -138,20 +138,20 @@ def _row(at: int, one: Localizer, masks: Masks, seeds: int) -> Document:
     """What is told of one localizer."""
     from untrain.experiments.mask_overlap import by_layer, compared, share
 
-    whole = [masks[at, index, None] for index in range(seeds)]
-    row: Document = {"localizer": repr(one), "error": next((e.record["error"] for e in whole if e.record.get("error")), None)}
+    entries = [masks[at, index, None] for index in range(seeds)]
+    row: Document = {"localizer": repr(one), "error": next((e.record["error"] for e in entries if e.record.get("error")), None)}
     if row["error"]:
         return row
-    shares = [share(e) for e in whole]
+    shares = [share(e) for e in entries]
     halves = [(masks[at, index, 0], masks[at, index, 1]) for index in range(seeds)]
-    notes = [note for e in whole for note in e.record["notes"]]
+    notes = [note for e in entries for note in e.record["notes"]]
     return row | {
         "share": sum(shares) / seeds,
         "low": min(shares),
         "high": max(shares),
-        "layers": by_layer(whole),
-        "stability": {"seeds": compared(list(combinations(whole, 2))), "batches": compared(halves)},
-        "seconds": sum(e.record["cost"]["seconds"] for e in whole) / seeds,
+        "layers": by_layer(entries),
+        "stability": {"seeds": compared(list(combinations(entries, 2))), "batches": compared(halves)},
+        "seconds": sum(e.record["cost"]["seconds"] for e in entries) / seeds,
         "notes": list(dict.fromkeys(notes)),
     }
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from untrain.commands.arguments import scenario_of, setting_of
 from untrain.core.atomic_write import atomic_write
-from untrain.core.errors import BadInput, DataError, whole
+from untrain.core.errors import BadInput, DataError, require_whole_numbers
 
 if TYPE_CHECKING:
     from untrain.attribution.memorization import MemorizationEstimate
@@ -62,7 +62,7 @@ def memorize(
     from untrain.data.requests.base import Ensemble
     from untrain.experiments.pipeline import ReportOptions, RunOptions, refused
 
-    whole(models=models, seed=seed)
+    require_whole_numbers(models=models, seed=seed)
     if models < LEAST or seed < 0:
         raise BadInput(f"models={models}, seed={seed}: at least {LEAST} models and a seed from 0 are needed")
     if out is not None and Path(out).suffix.lower() not in (".csv", ".npz"):

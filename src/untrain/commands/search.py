@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from untrain.commands.arguments import comparison_of, setting_of
 from untrain.commands.run import Document, OnProgress
-from untrain.core.errors import whole
+from untrain.core.errors import require_whole_numbers
 
 if TYPE_CHECKING:
     from untrain.experiments.jobs import Method
@@ -47,6 +47,6 @@ def search(
     from untrain.experiments.search.run import run_search_command
     from untrain.experiments.search.study import hunt_of
 
-    whole(workers=workers)
+    require_whole_numbers(workers=workers)
     hunt = hunt_of(comparison_of(scenario, [method], seeds, 2, seed), objective, over, trials)
     return run_search_command(hunt, setting_of(device, threads, precision, False), store, out, workers, command, on_progress)

@@ -25,7 +25,7 @@ def describe(place: ClassLocation) -> dict[str, Any]:
     return {"name": place.name, "role": place.role, "fields": fields(cls), "source": place.source or source(cls)}
 
 
-def place_of(name: str) -> ClassLocation:
+def locate(name: str) -> ClassLocation:
     """The place of a class that only its dotted name finds, such as a plug-in under work; imports it.
 
     Raises:

@@ -78,7 +78,7 @@ def suggest(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {lowered[near[0]]!r}?" if near else ""
 
 
-def whole(**given: Any) -> None:
+def require_whole_numbers(**given: Any) -> None:
     """Refuse what is no whole number."""
     for name, value in given.items():
         if isinstance(value, bool) or not isinstance(value, int):

@@ -9,7 +9,7 @@ from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from untrain.core.errors import BadInput, SpecError, whole
+from untrain.core.errors import BadInput, SpecError, require_whole_numbers
 from untrain.core.spec import parse
 from untrain.data.requests.resolve import request
 from untrain.data.splits import Data
@@ -104,7 +104,7 @@ def refused(made: Sequence[Comparison], way: RunOptions, page: ReportOptions) ->
     Raises:
         BadInput: the workers, who does the work, or the folder.
     """
-    whole(**({} if way.workers is None else {"workers": way.workers}))
+    require_whole_numbers(**({} if way.workers is None else {"workers": way.workers}))
     if way.workers is not None and way.workers < 1:
         raise BadInput(f"workers={way.workers}: at least 1 is needed")
     if isinstance(way.on, str):

@@ -10,18 +10,17 @@ from torch import Tensor, nn
 
 from untrain.core.errors import NotFinite, RunFailed
 from untrain.core.mask import Mask
-from untrain.core.metering import Counter, note, over, planned
+from untrain.core.metering import Counter, add_note, exceeds_limit, plan_steps
 from untrain.core.out_of_memory import out_of_memory
 from untrain.core.precision import autocast, channels_last, compiling
 from untrain.data.examples import Batch
 from untrain.training.batch_norm import lone_examples, norms, reestimate
 from untrain.training.batch_plan import Plan
-from untrain.training.data_parallel import DataParallelStep
+from untrain.training.data_parallel import WholeStep, data_parallel_step
 from untrain.training.gradients import check_depends
-from untrain.training.process_group import team
 from untrain.training.row_gradients import only_rows
 from untrain.training.steps import AdamW, Steps, step_size
-from untrain.training.trainable import TrainablePart, moving
+from untrain.training.trainable import TrainablePart, trainable_parts
 
 Loss = Callable[..., Tensor]
 
@@ -50,15 +49,14 @@ def descend(model: nn.Module, loss: Loss, plan: Plan, steps: Steps, mask: Mask |
     if plan.epochs == 0:
         return model.eval()
     device = next(model.parameters()).device
-    planned(plan.epochs * plan.length)
+    plan_steps(plan.epochs * plan.length)
     model.train()
     with channels_last(model), compiling(model):
         for layer in norms(model) if steps.buffers == "freeze" else ():
             layer.eval()
-        free = moving(model, mask)
-        optimizer = _optimizer([part.held for part in free], steps)
-        crew = team()
-        shares = None if crew is None else DataParallelStep(crew, norms(model), free)
+        free = trainable_parts(model, mask)
+        optimizer = _optimizer([part.optimized for part in free], steps)
+        shares = data_parallel_step(norms(model), free)
         with only_rows(model, free):
             walk = _Walk(model, loss, free, device, shares)
             for epoch in range(plan.epochs):
@@ -67,7 +65,7 @@ def descend(model: nn.Module, loss: Loss, plan: Plan, steps: Steps, mask: Mask |
                 total = torch.zeros((), device=device)
                 spent = False
                 for batches in plan.draw(epoch):
-                    spent = over()
+                    spent = exceeds_limit()
                     if spent:
                         break
                     total += walk.step(batches)
@@ -90,9 +88,7 @@ def descend(model: nn.Module, loss: Loss, plan: Plan, steps: Steps, mask: Mask |
 class _Walk:
     """Leaves the gradients of a step's loss at what may move."""
 
-    def __init__(
-        self, model: nn.Module, loss: Loss, free: Sequence[TrainablePart], device: torch.device, shares: DataParallelStep | None
-    ):
+    def __init__(self, model: nn.Module, loss: Loss, free: Sequence[TrainablePart], device: torch.device, shares: WholeStep):
         self.model, self.loss, self.free, self.device, self.shares = model, loss, free, device, shares
         self.counter = Counter()
         self.pieces = 1
@@ -122,11 +118,13 @@ class _Walk:
 
     def _add_up(self, batches: list[Batch | None]) -> Tensor:
         for part in self.free:
-            part.weight.grad = part.held.grad = None
+            part.parameter.grad = part.optimized.grad = None
         total = torch.zeros((), device=self.device)
         scale = 1.0 if self.shares is None else self.shares.scale
         if self.pieces > 1 and uneven(batches, self.pieces):
-            note("out of memory: batches of unequal sizes are cut unevenly, so a step's loss is not quite that of whole batches")
+            add_note(
+                "out of memory: batches of unequal sizes are cut unevenly, so a step's loss is not quite that of whole batches"
+            )
         for share, piece in pieces(batches, self.pieces):
             count = sum(len(b) for b in piece if b is not None)
             total += self.counter.step(count, lambda share=share * scale, piece=piece: self._backward(share, piece))  # type: ignore[misc]
@@ -150,7 +148,7 @@ class _Walk:
             raise RunFailed(f"out of memory with one example at a time ({told}): take a smaller model or another machine")
         self.pieces = min(2 * self.pieces, largest)
         batch = "; batch norm normalises each piece by itself" if norms(self.model) else ""
-        note(f"out of memory: each batch is taken in {self.pieces} pieces whose gradients are added up{batch}")
+        add_note(f"out of memory: each batch is taken in {self.pieces} pieces whose gradients are added up{batch}")
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from untrain.core.errors import ModelError
-from untrain.core.seeds import own_randomness
+from untrain.core.seeds import seeded
 from untrain.data.augmentations.base import Augment
 from untrain.data.batching import count
 from untrain.data.examples import Batch, Examples, walk
@@ -43,7 +43,7 @@ class Train(Learner):
     def init(self, examples: Examples, seed: int) -> nn.Module:
         """The model before training, on the device of the examples."""
         shape = self.task.input_shape(examples)
-        with own_randomness(examples.x.device, seed):
+        with seeded(examples.x.device, seed):
             needed = self.task.outputs_needed(examples)
             made = self.model.build(shape, needed) if isinstance(self.model, Architecture) else self.model()
         if not isinstance(made, nn.Module):
