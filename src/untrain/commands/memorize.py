@@ -37,7 +37,7 @@ def memorize(
     """Estimate how much each training example of a scenario is memorized, and write it by id, for ``Memorized(scores=...)``.
 
     Its learner trains models on random halves of the training data; what the store has of them is not trained again, and
-    ``Memorized`` and ``LeastMemorized`` without a file ask the same models. The scenario's own request plays no part.
+    ``Memorized`` without a file asks the same models, whichever end it takes. The scenario's own request plays no part.
 
     Args:
         scenario: data and learner.
