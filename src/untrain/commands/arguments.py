@@ -95,7 +95,7 @@ def setting_of(
         if away and device.partition(":")[0] == "cuda":
             if precision == "auto":
                 raise BadInput(
-                    f"device {device!r} is not on this machine, so 'auto' cannot be resolved: --precision float32 or bfloat16 is needed"
+                    f"device {device!r} is not on this machine, which 'auto' asks: --precision float32 or bfloat16 is needed"
                 ) from None
             return Setting("cuda", threads, resolve(precision, "cpu"), compiled, budget_of(budget))
         devices = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]

@@ -29,9 +29,9 @@ Masks = dict[tuple[int, int, int | None], "Entry"]  # (localizer, original, part
 
 
 def localize(
-    scenario: str | Scenario, localizers: str | Localizing | Iterable[str | Localizing], store: str | Path | None = None, seeds: Count = 3,
-    seed: Seed = 0, device: str = "cpu", threads: Count = 1, workers: Count | None = 1, on_progress: OnProgress | None = None,
-    precision: str = "auto", out: str | Path | None = None, command: str = "",
+    scenario: str | Scenario, localizers: str | Localizing | Iterable[str | Localizing], store: str | Path | None = None,
+    seeds: Count = 3, seed: Seed = 0, device: str = "cpu", threads: Count = 1, workers: Count | None = 1,
+    on_progress: OnProgress | None = None, precision: str = "auto", out: str | Path | None = None, command: str = "",
 ) -> Document:  # fmt: skip
     """Show where memorization lives: masks by layer, their overlap, their stability across seeds and batches.
 

@@ -125,7 +125,7 @@ def _option(parameter: inspect.Parameter, hint: Any, words: str, default: Any, p
     else:
         envvar = HOME if parameter.name == "store" else None
         info = typer.Option(_spelled(parameter.name, kind, default), help=text, min=least, envvar=envvar)
-    annotation = Annotated[kind | None if default is None else kind, info]
+    annotation = Annotated[kind | None if default is None else kind, info]  # type: ignore[valid-type]
     return parameter.replace(kind=parameter.KEYWORD_ONLY, annotation=annotation, default=default)
 
 
