@@ -101,5 +101,5 @@ def test_examples_that_share_an_id_have_no_score_of_their_own_in_a_file(tmp_path
         return Data(train, found.valid, found.test)
 
     monkeypatch.setattr(ut.Digits, "load", twice)
-    with pytest.raises(DataError, match="several training examples bear the same id"):
+    with pytest.raises(DataError, match="several training examples have the same id"):
         ut.memorize(PLAIN, out=tmp_path / "scores.csv", models=16, store=tmp_path / "store")

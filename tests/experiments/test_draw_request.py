@@ -294,7 +294,8 @@ def test_localize_and_audit_ask_the_ensemble_that_is_there(digits, tmp_path):
     assert ut.localize(scenario, "Deepest", store=store, seeds=1, precision="float32")["forget"] == 126
     where = parse(scenario)
     save_file(where.learner()(where.load().train, 0).state_dict(), tmp_path / "model.safetensors")
-    audited = ut.audit(model=tmp_path / "model.safetensors", scenario=scenario, oracles=2, store=store, precision="float32")
+    models = ut.Checkpoints(tmp_path / "model.safetensors", oracles=2)
+    audited = ut.audit(models, scenario=scenario, store=store, precision="float32")
     assert (audited["digest"], audited["chosen"]) == (document["digest"], document["chosen"])
     assert (kinds(store) - before)["member"] == 0
 
