@@ -25,6 +25,7 @@ from untrain.evaluation.scoring.assessment import audit, reference_of
 from untrain.evaluation.scoring.group_accuracy import paid
 from untrain.experiments.results import BREAK_EVEN, SHARES
 from untrain.reports.material import Material
+from untrain.reports.shown import of_inputs
 
 CLASSES, SIDES = 4, np.array(["forget"] * 12 + ["retain"] * 16 + ["test"] * 20)
 FLAGS = (
@@ -98,7 +99,8 @@ def material(wrong: str = "", methods: tuple[str, ...] = METHODS, inputs: bool =
         "setting": {"device": "cpu", "threads": 1, "python": "3", "torch": "2", "machine": "none"},
     }  # fmt: skip
     pictures = np.random.default_rng(0).random((12, 1, 8, 8), dtype=np.float32) if inputs else None
-    return Material(document, original, oracle, ours, pictures)
+    shown = None if pictures is None else of_inputs(pictures)
+    return Material(document, original, oracle, ours, shown, evaluators=evaluators())
 
 
 @pytest.fixture(scope="session")

@@ -40,7 +40,7 @@ def publish(
         return whole
     writable(out)
     folder = Path(out)
-    made = [material(e, held, d, images) for e, d in zip(entries, documents, strict=True)]
+    made = [material(e, held, d, images, chosen) for e, d in zip(entries, documents, strict=True)]
     texts = {
         "results.json": json.dumps(whole, indent=1, allow_nan=False),
         "scores.csv": scores_csv(documents),

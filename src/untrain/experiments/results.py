@@ -24,6 +24,7 @@ from untrain.experiments.interim_looks import summary, taken
 from untrain.experiments.mask_overlap import by_layer, compared, has_mask
 from untrain.experiments.observations import failures, observed, watchers
 from untrain.reports.material import Material
+from untrain.reports.shown import of_inputs
 from untrain.runtime.store import Entry, Store, key_of
 from untrain.training.guard import Guard
 
@@ -69,7 +70,9 @@ def observe(run: Entry, entries: list[Entry], store: Store | None = None) -> Obs
     return Observation(logits, labels, true, side, ids, {} if store is None else observed(run, entries, store))
 
 
-def material(run: Entry, store: Store, document: dict[str, Any], images: bool = True) -> Material:
+def material(
+    run: Entry, store: Store, document: dict[str, Any], images: bool = True, chosen: list[Evaluator] | None = None
+) -> Material:
     """What a report of a run is made of, from the store."""
     models = entries_of(run, store)
     kept = {m: entries for m, entries in models["unlearned"].items() if not any(e.record.get("error") for e in entries)}
@@ -78,7 +81,9 @@ def material(run: Entry, store: Store, document: dict[str, Any], images: bool = 
         observe(run, models["original"]) if models["original"] else None,
         observe(run, models["oracle"]),
         {m: observe(run, entries) for m, entries in kept.items()},
-        np.asarray(run.array("forget_inputs")) if images and "forget_inputs.npy" in run.record["files"] else None,
+        of_inputs(np.asarray(run.array("forget_inputs"))) if images and "forget_inputs.npy" in run.record["files"] else None,
+        run.record.get("class_names"),
+        evaluators() if chosen is None else chosen,
     )
 
 

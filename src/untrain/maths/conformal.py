@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil
 from typing import Any
 
 import numpy as np
@@ -86,8 +85,3 @@ def standing_out(ours: Array, theirs: Array, level: float = 0.05, draws: int = 2
     passed = np.flatnonzero(np.sort(p) <= level * np.arange(1, len(p) + 1) / len(p))
     count = passed[-1] + 1 if len(passed) and chance <= max(level, 1 / (1 + b)) + 1e-12 else 0
     return ConformalRejections(here, p, rows[:count], chance)
-
-
-def references_needed(level: float) -> int:
-    """Fewest reference models with which one model can be told from them at this level."""
-    return ceil(1 / level - 1e-9) - 1

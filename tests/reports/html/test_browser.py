@@ -83,7 +83,7 @@ def test_all_charts_are_drawn_in_the_colours_of_the_scheme(report, chromium):
     for scheme in ("light", "dark"):
         chromium.open(report, 1280, scheme)
         drawn = chromium.run(DRAWN)
-        assert len(drawn) == 16
+        assert len(drawn) == 26
         assert all(drawn)
         colours.append(chromium.run(TEXT_COLOUR))
     assert colours[0] != colours[1]
@@ -117,7 +117,7 @@ def test_a_link_to_a_score_unfolds_its_entry(report, chromium):
 def test_roc_curves_are_drawn_on_logarithmic_axes(report, chromium):
     pytest.importorskip("plotly")
     chromium.open(report, 1280)
-    kinds = "['xaxis', 'yaxis'].map(a => document.querySelector('[data-figure=\"run1-roc\"]')._fullLayout[a].type)"
+    kinds = "['xaxis', 'yaxis'].map(a => document.querySelector('[data-figure=\"run1-roc-mia_loss\"]')._fullLayout[a].type)"
     assert chromium.run(kinds) == ["log", "log"]
 
 
