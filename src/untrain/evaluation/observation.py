@@ -26,12 +26,3 @@ class Observation:
     side: np.ndarray[Any, Any]
     ids: np.ndarray[Any, Any]
     observed: Mapping[str, np.ndarray[Any, Any]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, eq=False)
-class TrialObservations:
-    """The populations that an evaluator compares: each an Observation on the same examples."""
-
-    original: Observation
-    unlearned: Observation
-    oracle: Observation

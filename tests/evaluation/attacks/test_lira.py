@@ -2,10 +2,9 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from trials import TrialObservations, score
 from untrain.evaluation.attacks.lira import LiRA
 from untrain.evaluation.base import Prepared
-from untrain.evaluation.observation import TrialObservations
-from untrain.evaluation.scoring.intervals import score
 from untrain.evaluation.scoring.resampling import number
 
 AREAS = ("mia_lira_auc", "mia_lira_offline_auc")

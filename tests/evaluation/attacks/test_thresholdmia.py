@@ -3,10 +3,9 @@ import pytest
 from scipy.special import softmax
 from sklearn.metrics import roc_auc_score, roc_curve
 
+from trials import TrialObservations, score
 from untrain.evaluation.attacks.thresholdmia import ThresholdMIA, class_weights
 from untrain.evaluation.base import Prepared
-from untrain.evaluation.observation import TrialObservations
-from untrain.evaluation.scoring.intervals import score
 from untrain.evaluation.scoring.resampling import number
 from untrain.maths.logits import losses
 from untrain.maths.roc import rates

@@ -9,24 +9,11 @@ import numpy as np
 from scipy import stats
 
 from untrain.evaluation.base import Array, Evaluator, Formula, Measured, Prepared, Score, ScoreInfo
-from untrain.evaluation.observation import Observation, TrialObservations
+from untrain.evaluation.observation import Observation
 from untrain.evaluation.scoring.resampling import aims_at_zero, cut, drawn, joint, number, per_model, resampled, tables
 from untrain.maths import bootstrap
 
 Measures = Mapping[str, Measured | str]
-
-
-def score(evaluator: Evaluator, trial: TrialObservations, draws: int = 1000, seed: int = 0) -> dict[str, Score]:
-    """All scores of one evaluator on one trial.
-
-    Args:
-        evaluator: what is computed.
-        trial: the original, the unlearned and the oracle models' answers on the same examples.
-        draws: resamples behind each interval.
-        seed: of the resampling.
-    """
-    ready = {name: evaluator.prepare(getattr(trial, name)) for name in ("original", "unlearned", "oracle")}
-    return compare(evaluator, ready, trial.oracle, draws, seed)
 
 
 def compare(
