@@ -21,8 +21,8 @@ import pytest
 from untrain.evaluation.base import ScoreInfo
 from untrain.evaluation.glossary import evaluators
 from untrain.evaluation.observation import Observation
-from untrain.evaluation.scoring.assessment import audit, reference_of
-from untrain.evaluation.scoring.group_accuracy import paid
+from untrain.evaluation.scoring.assessment import assess, reference_of
+from untrain.evaluation.scoring.group_accuracy import accuracy_by_group
 from untrain.experiments.results import BREAK_EVEN, SHARES
 from untrain.reports.material import Material
 from untrain.reports.shown import of_inputs
@@ -78,8 +78,8 @@ def row(method: str, found: dict, cost: float) -> dict:
 
 def audited(original: Observation, ours: Observation, oracle: Observation) -> dict:
     """All scores of a made-up method and its verdict, as they stand in its row."""
-    scores, verdict = audit(reference_of(evaluators(), oracle, original), ours, draws=50)
-    paying = paid(ours, oracle)
+    scores, verdict = assess(reference_of(evaluators(), oracle, original), ours, draws=50)
+    paying = accuracy_by_group(ours, oracle)
     return {"scores": {name: asdict(score) for name, score in scores.items()}, "verdict": verdict, "paid": paying}
 
 

@@ -15,8 +15,8 @@ from untrain.core.spec import canonical, sources
 from untrain.evaluation.base import Evaluator
 from untrain.evaluation.glossary import evaluators
 from untrain.evaluation.observation import Observation
-from untrain.evaluation.scoring.assessment import audit, reference_of
-from untrain.evaluation.scoring.group_accuracy import paid
+from untrain.evaluation.scoring.assessment import assess, reference_of
+from untrain.evaluation.scoring.group_accuracy import accuracy_by_group
 from untrain.evaluation.scoring.hypothesis_tests import LEVEL
 from untrain.evaluation.scoring.margins_only import OfMargins
 from untrain.evaluation.validation import finite
@@ -146,8 +146,8 @@ def results(
             row["error"] = f"{len(failed)} of {len(entries)} seeds failed: {failed[0]}"
             continue
         seen = observe(run, entries, store)
-        scores, row["verdict"] = audit(held, seen, draws)
-        row["paid"] = paid(seen, held.oracle, level) if answers == "logits" else []
+        scores, row["verdict"] = assess(held, seen, draws)
+        row["paid"] = accuracy_by_group(seen, held.oracle, level) if answers == "logits" else []
         row["scores"] = {n: asdict(s) for n, s in scores.items()}
         row["cost"] = cost(entries, models["oracle"])
         row["guard"] = guard(entries)

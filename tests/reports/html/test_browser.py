@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from untrain.reports.html.localize_page import localized
+from untrain.reports.html.localize_page import masks_page
 from untrain.reports.html.page import page
 
 WIDE = "[document.documentElement.scrollWidth, window.innerWidth]"
@@ -39,7 +39,7 @@ def report(privacy, repair, tmp_path_factory):
 def masks(located, tmp_path_factory):
     """The page of ``untrain localize``."""
     file = tmp_path_factory.mktemp("masks") / "localize.html"
-    file.write_text(localized(located, "untrain localize"), encoding="utf-8")
+    file.write_text(masks_page(located, "untrain localize"), encoding="utf-8")
     return file
 
 

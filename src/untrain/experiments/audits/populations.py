@@ -10,7 +10,7 @@ import numpy as np
 
 from untrain.core.errors import DataError
 from untrain.data.fingerprint import array_digest
-from untrain.evaluation.scoring.margins_only import embedded
+from untrain.evaluation.scoring.margins_only import embed_margins
 from untrain.evaluation.validation import alike, answers, ids_of, labels_of, observation, one_each, sides_of, varied
 from untrain.experiments.audits.array_files import answers_in, column_in, sides_in
 from untrain.maths.logits import margins
@@ -69,7 +69,7 @@ class Given:
     def rows(self, who: str) -> Any:
         """Logits (n, c) of each model of a population, one after the other."""
         labels = self.frame.labels if self.kind == "margins and labels" else None
-        return (row if self.kind == "logits" else embedded(row, labels)[0] for row in self.models[who])
+        return (row if self.kind == "logits" else embed_margins(row, labels)[0] for row in self.models[who])
 
 
 def gathered(arrays: Mapping[str, Any], told: GivenModels, known: Frame | None = None) -> Given:
