@@ -37,6 +37,8 @@ NEEDS = {
     "Ids": "Ids(ids=(1, 2))",
     "IdFile": "IdFile(path='ids.csv')",
     "Where": "Where(rule='y == 1')",
+    "Owner": "Owner(owners=('ann',))",
+    "Relabel": "Relabel(ids=(1,), labels=(2,))",
     "HuggingFace": "HuggingFace(kind='vit')",
 }
 
@@ -576,8 +578,8 @@ FAULTS = [
 
 @pytest.mark.parametrize(("fault", "promise", "said"), FAULTS, ids=lambda v: v.__name__ if isinstance(v, type) else None)
 def test_a_planted_fault_is_caught(fault, promise, said, monkeypatch):
-    def lent():
-        made = toy.small()
+    def lent(*_):
+        made = toy.small(*_)
         LENT[:] = [made[0]]
         return made
 
@@ -634,7 +636,7 @@ class Fade(Unlearner):
             logp = task.forward(model, forget).log_softmax(1)
             return task.loss(model, retain).mean() - self.weight * logp.mean()
 
-        return descend(model, loss, problem.pairs(self.steps), self.steps, problem.trainable)
+        return descend(model, loss, problem.paired_batches(self.steps), self.steps, problem.trainable)
 '''
 
 

@@ -20,6 +20,7 @@ FOLDERS = {
     "augment": ("data/augmentations",),
     "architecture": ("models/architectures",),
     "learner": ("training/learners",),
+    "keeper": ("training/keepers",),
     "localizer": ("localizers",),
     "unlearner": ("unlearners",),
     "observer": ("evaluation/observers",),
