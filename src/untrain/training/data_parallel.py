@@ -62,7 +62,7 @@ class DataParallelStep:
         self.scale = counts[0] if len(set(counts)) == 1 else 1.0
         if len(set(counts)) > 1:
             held = [b for b in mine if b is not None]
-            self.crew.weights.update({b.y.untyped_storage().data_ptr(): w for b, w in zip(held, counts, strict=True)})
+            self.crew.weights.update({b.rows.untyped_storage().data_ptr(): w for b, w in zip(held, counts, strict=True)})
         if self.sharded:
             # fully_shard takes the mean over processes.
             self.scale *= self.crew.size

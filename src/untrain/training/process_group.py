@@ -37,7 +37,7 @@ class ProcessGroup:
         size: number of processes.
         inplace: whether a sharded model may be changed itself.
         device: where numbers lie that are told to all.
-        weights: what the loss of a batch counts in this step, by the storage of its labels; empty when all count alike.
+        weights: what the loss of a batch counts in this step, by the storage of its rows; empty when all count alike.
         asked: those batches that the task weighed in this step.
     """
 
@@ -189,6 +189,10 @@ class WeightedTask:
     def __init__(self, task: Task, crew: ProcessGroup):
         self.task, self.crew = task, crew
 
+    def resolve(self, examples: Examples) -> WeightedTask:
+        """Itself: the task within has taken all that it needs from the data."""
+        return self
+
     def forward(self, model: nn.Module, batch: Batch) -> Tensor:
         """Outputs; what is computed from them has its gradient weighed."""
         found, weight = self.task.forward(model, batch), self._weight(batch)
@@ -204,7 +208,7 @@ class WeightedTask:
         return getattr(self.task, name)
 
     def _weight(self, batch: Batch) -> float:
-        key = batch.y.untyped_storage().data_ptr()
+        key = batch.rows.untyped_storage().data_ptr()
         self.crew.asked.add(key)
         return self.crew.weights.get(key, 1.0)
 
