@@ -39,7 +39,8 @@ class Unlearner(Spec, role=True):
     """Makes a model forget: ``unlearner(model, problem)`` gives a new model and leaves its input alone.
 
     ``needs`` names all that it may see of a problem: 'forget', 'labels', 'retain', 'valid' and 'kept:KEEPER'. The role hides the
-    rest, so that a method without 'retain' is one that does without it.
+    rest, so that a method without 'retain' is one that does without it. A signal among them, such as 'correct', or 'classes'
+    asks for a task that gives it.
     """
 
     closed: ClassVar[tuple[str, ...]] = ("__init__", "__call__", "run", "__matmul__")

@@ -9,7 +9,6 @@ from typing import Any, Literal
 import numpy as np
 
 from untrain.evaluation.observation import Observation
-from untrain.maths.logits import correct, margins
 from untrain.reports import formatting
 from untrain.reports.formatting import PERCENT
 from untrain.reports.html.chart_spec import Axis, Chart, Trace
@@ -32,10 +31,10 @@ KINDS = {"whole network": ("whole", "circle"), "part of the network": ("part", "
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """What models answered on one side: margins and correctness, (m, n), and the labels as given, (n,)."""
+    """What models answered on one side: margins and, where the task has it, correctness, (m, n); labels as given, (n,)."""
 
     margins: Array
-    correct: Array
+    correct: Array | None
     labels: Array
 
 
@@ -44,8 +43,9 @@ def answers(seen: Observation) -> dict[str, Answers]:
     made = {}
     for side in SEEN:
         here = np.flatnonzero(np.asarray(seen.side) == side)
-        logits, labels = np.asarray(seen.logits[:, here]), np.asarray(seen.labels)[here]
-        made[side] = Answers(margins(logits, labels), correct(logits, labels), labels)
+        some = seen.at(here)
+        correct = some.signal("correct") if some.has("correct") else None
+        made[side] = Answers(some.signal("margin"), correct, np.asarray(some.labels))
     return made
 
 
@@ -161,8 +161,9 @@ def class_chart(shown: Mapping[str, Answers], classes: int) -> Chart:
     """Accuracy by class of one side; whiskers, and for retrained models a band, reach from the worst model to the best."""
     traces = []
     for at, (who, seen) in enumerate(shown.items()):
+        right = np.zeros((1, 0)) if seen.correct is None else seen.correct
         found = [c for c in range(classes) if (seen.labels == c).any()]
-        parts = np.stack([100 * seen.correct[:, seen.labels == c].mean(1) for c in found], axis=1) if found else np.zeros((1, 0))
+        parts = np.stack([100 * right[:, seen.labels == c].mean(1) for c in found], axis=1) if found else np.zeros((1, 0))
         means = np.round(parts.mean(0), 3)
         ends = {"below": means - parts.min(0), "above": parts.max(0) - means}
         whiskers = {end: tuple(np.round(np.maximum(lengths, 0), 3).tolist()) for end, lengths in ends.items()}

@@ -78,10 +78,15 @@ def _tiler(inputs: Array | None, seen: Observation, mine: Array, theirs: Array) 
     pixels = None if inputs is None or unseen(inputs) else data_uris.to_bytes(np.asarray(inputs))
 
     def tile(at: int) -> Tile:
-        given, true = str(seen.labels[here[at]]), str(seen.true[here[at]])
+        given, true = (_written(targets[here[at]]) for targets in (seen.labels, seen.true))
         return Tile(
             "" if pixels is None else data_uris.data_uri(pixels[at]), str(seen.ids[here[at]]), given, "" if true == given else true,
             formatting.digits(mine[at]), formatting.digits(theirs[at]),
         )  # fmt: skip
 
     return tile
+
+
+def _written(target: Any) -> str:
+    """A target as a reader meets it: a class as it is, a real number in few digits."""
+    return formatting.digits(float(target)) if np.asarray(target).dtype.kind == "f" else str(target)

@@ -138,7 +138,7 @@ def section(key: str, material: Material, groups: Mapping[str, tables.Glossary],
         "mask": drawn.add(f"{key}-mask", mask_charts.share_chart(found)),
         "overlap": drawn.add(f"{key}-overlap", mask_charts.overlap_chart(shared) if shared else None),
         "methods": methods(key, material, drawn), "chosen": len(material.unlearned) > 1, "first": first["method"] if first else "",
-        "whole": document.get("answers", "logits") == "logits",
+        "whole": by_class(material),
         "known": tables.known(document),
         "unseen": example_tiles.unseen(material.inputs), "spelling": spelling(document),
     }  # fmt: skip
@@ -193,7 +193,7 @@ def methods(key: str, material: Material, drawn: Drawn) -> list[dict[str, Any]]:
     if material.original is not None:
         others = {"Original": figures.answers(material.original), **others}
     bins = figures.edges(*others.values())
-    classes = int(material.oracle.logits.shape[-1])
+    classes = int(material.oracle.logits.shape[-1]) if by_class(material) else 0
     rows = {row["method"]: row for row in material.document["results"]}
     lines = roc_charts.known(material)
     made = []
@@ -203,7 +203,7 @@ def methods(key: str, material: Material, drawn: Drawn) -> list[dict[str, Any]]:
         for side in figures.SEEN:
             shown = {who: seen[side] for who, seen in (*others.items(), ("Unlearned", ours))}
             drawn.add(f"{key}-margins-{side}-{at}", figures.margin_chart(shown, bins))
-            if material.document.get("answers", "logits") == "logits":
+            if classes:
                 drawn.add(f"{key}-classes-{side}-{at}", figures.class_chart(shown, classes))
         told = {
             kind: (sentence, example_tiles.recognised(rows[method]["verdict"].get(kind, ()), material.inputs, material.oracle,
@@ -216,6 +216,11 @@ def methods(key: str, material: Material, drawn: Drawn) -> list[dict[str, Any]]:
             "found": told, "paid": payers(rows[method]),
         })  # fmt: skip
     return made
+
+
+def by_class(material: Material) -> bool:
+    """Whether accuracy can be shown by class: targets are classes, and whole logits are known."""
+    return material.document.get("answers", "logits") == "logits" and material.oracle.has("classes")
 
 
 def tiles(material: Material, ours: figures.Answers, oracle: figures.Answers) -> Any:

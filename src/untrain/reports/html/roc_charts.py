@@ -10,7 +10,6 @@ import numpy as np
 
 from untrain.evaluation.attacks.thresholdmia import class_weights
 from untrain.evaluation.observation import Observation
-from untrain.maths.logits import losses
 from untrain.maths.roc import sensitivity
 from untrain.reports.html.chart_spec import Axis, Chart, Trace
 from untrain.reports.html.charts import LOOKS, band
@@ -60,13 +59,13 @@ def grid(seen: Observation) -> Array:
 def sensitivities(seen: Observation, rates: Array) -> Array | None:
     """True-positive rate of each model at false-positive rates (g,), forget examples against test examples weighted to their
     class mix: (m, g); None where the test set lacks a class."""
-    side, labels = np.asarray(seen.side), np.asarray(seen.labels)
+    side, strata = np.asarray(seen.side), seen.strata
     forget, test = side == "forget", side == "test"
-    weights = class_weights(labels[forget], labels[test])
+    weights = class_weights(strata[forget], strata[test])
     if weights is None:
         return None
     here = np.flatnonzero(forget | test)
-    certain = -losses(np.asarray(seen.logits[:, here]), labels[here])
+    certain = -seen.at(here).signal("loss")
     return np.stack([sensitivity(row[forget[here]], row[test[here]], rates, weights) for row in certain])
 
 
