@@ -38,7 +38,7 @@ class Diabetes(Scenario):
 
     request: Request = Random(fraction=0.1)
     model: Architecture = MLP(width=64)
-    steps: Steps = Steps(lr=0.02, epochs=60, batch=32)
+    steps: Steps = Steps(lr=0.01, epochs=60, batch=32)
     task: Regression = Regression(scale=0.7)
 
     def load(self) -> Data:

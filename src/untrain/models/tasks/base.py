@@ -23,12 +23,13 @@ class Task(Spec, role=True):
 
     ``fields`` are the columns that its examples have, inputs first and targets last. ``outputs`` are the arrays that are
     stored per example; ``signals`` are what can be derived from them without a model, and
-    ``'classes'`` where targets are classes.
+    ``'classes'`` where targets are classes. ``about_margin`` says in a sentence what a report shows as the margin.
     """
 
     fields: ClassVar[tuple[str, ...]] = ("x", "y")
     outputs: ClassVar[tuple[str, ...]] = ()
     signals: ClassVar[frozenset[str]] = frozenset()
+    about_margin: ClassVar[str] = "The margin is the larger, the surer a model is of the target."
 
     @abstractmethod
     def forward(self, model: nn.Module, batch: Batch) -> Tensor:

@@ -25,6 +25,9 @@ class Choice(Task, role=True):
 
     outputs: ClassVar[tuple[str, ...]] = ("logits",)
     signals: ClassVar[frozenset[str]] = frozenset({*SIGNALS, "classes"})
+    about_margin: ClassVar[str] = (
+        "The margin is the log-odds that a model gives the label; above 0 it finds the label likelier than all others together."
+    )
     classes: int | None
     head_names: tuple[str, ...]
 

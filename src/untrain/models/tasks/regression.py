@@ -41,6 +41,9 @@ class Regression(Task):
 
     outputs: ClassVar[tuple[str, ...]] = ("prediction",)
     signals: ClassVar[frozenset[str]] = frozenset(SIGNALS)
+    about_margin: ClassVar[str] = (
+        "The margin is the log-likelihood of the target, in nats: the larger, the nearer the prediction; it ends where they meet."
+    )
 
     def forward(self, model: nn.Module, batch: Batch) -> Tensor:
         """Predictions, (b,); a model may return (b, 1)."""

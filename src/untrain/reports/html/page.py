@@ -138,7 +138,7 @@ def section(key: str, material: Material, groups: Mapping[str, tables.Glossary],
         "mask": drawn.add(f"{key}-mask", mask_charts.share_chart(found)),
         "overlap": drawn.add(f"{key}-overlap", mask_charts.overlap_chart(shared) if shared else None),
         "methods": methods(key, material, drawn), "chosen": len(material.unlearned) > 1, "first": first["method"] if first else "",
-        "whole": by_class(material),
+        "whole": by_class(material), "classed": material.oracle.has("classes"), "margin": material.oracle.task.about_margin,
         "known": tables.known(document),
         "unseen": example_tiles.unseen(material.inputs), "spelling": spelling(document),
     }  # fmt: skip
