@@ -15,6 +15,8 @@ _HOMES = {
     "search": "untrain.commands.search",
     "demo": "untrain.commands.demo",
     "audit": "untrain.commands.audit",
+    "Outputs": "untrain.experiments.audits.foreign_models",
+    "Checkpoints": "untrain.experiments.audits.foreign_models",
     "price": "untrain.commands.run",
     "localize": "untrain.commands.localize",
     "memorize": "untrain.commands.memorize",

@@ -50,9 +50,9 @@ def fields(cls: type) -> dict[str, dict[str, Any]]:
     return found
 
 
-def documented(cls: type) -> dict[str, str]:
-    """The ``Args:`` of a class's docstring: name -> words, in order."""
-    text = inspect.getdoc(cls) or ""
+def documented(documented_object: Any) -> dict[str, str]:
+    """The ``Args:`` in the docstring of a class or a function: name -> words, in order."""
+    text = inspect.getdoc(documented_object) or ""
     _, _, tail = text.partition("Args:\n")
     block = re.split(r"\n(?=\S)", tail)[0]
     found: dict[str, str] = {}

@@ -25,7 +25,7 @@ from untrain.experiments.scenarios.base import Scenario
 from untrain.experiments.scene import Chosen, Scene, open_scene
 from untrain.experiments.scheduler import make, record
 from untrain.experiments.setting import Setting
-from untrain.reports.write import writable
+from untrain.reports.write import check_writable
 from untrain.runtime.executors.base import each
 from untrain.runtime.executors.processes import Processes
 from untrain.runtime.executors.select import opened, refuse
@@ -111,7 +111,7 @@ def refused(made: Sequence[Comparison], way: RunOptions, page: ReportOptions) ->
         refuse(way.on)
     if way.on != "here" and not portable(made):
         raise BadInput(f"on={way.on!r}: what is compared cannot be made elsewhere from its spelling; put its classes in a module")
-    writable(page.out)
+    check_writable(page.out)
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil
 from typing import Any
 
 import numpy as np
@@ -98,12 +97,3 @@ def standing_out(ours: Array, theirs: Array, level: float = 0.05, draws: int = 2
     passed = np.flatnonzero(np.sort(p) <= level * np.arange(1, len(p) + 1) / len(p))
     count = passed[-1] + 1 if len(passed) and chance <= max(level, 1 / (1 + b)) + 1e-12 else 0
     return ConformalRejections(ours_excess, p, rows[:count], chance)
-
-
-def references_needed(level: float) -> int:
-    """Fewest reference models among which one model can stand out at this level.
-
-    >>> references_needed(0.05)
-    19
-    """
-    return ceil(1 / level - 1e-9) - 1

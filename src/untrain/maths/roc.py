@@ -1,4 +1,4 @@
-"""ROC curves with weights: area, rates, thresholds, balanced accuracy."""
+"""ROC curves with weights: area, rates, thresholds."""
 
 from __future__ import annotations
 
@@ -131,54 +131,9 @@ def ranking(members: Array, others: Array) -> Ranking:
     return Ranking(in_order[:n], in_order[n:], ranked[ends], n - members_upto, k - upto)
 
 
-def threshold(others: Array, fpr: float, weights: Array | None = None) -> float:
-    """The least score that others of at most a share ``fpr`` of all their weight exceed.
-
-    >>> threshold(np.array([1.0, 2.0, 3.0, 4.0]), fpr=0.25)
-    3.0
-    """
-    order = np.argsort(others, kind="stable")
-    ranked = others[order]
-    total = np.cumsum(np.ones(len(others)) if weights is None else weights[order])
-    upto = total[np.searchsorted(ranked, ranked, side="right") - 1]
-    return float(ranked[(total[-1] - upto <= fpr * total[-1] * (1 + 1e-12)).argmax()])
-
-
-def tpr_at(members: Array, others: Array, fpr: float, weights: Array | None = None) -> float:
-    """Share of members above the threshold that others of at most a share ``fpr`` of all their weight exceed.
-
-    >>> tpr_at(np.array([2.0, 3.0]), np.array([1.0, 2.0]), fpr=0.0)
-    0.5
-    """
-    return float((members > threshold(others, fpr, weights)).mean())
-
-
-def curve(members: Array, others: Array, weights: Array | None = None, points: int = 200) -> tuple[Array, Array]:
-    """False- and true-positive rates of at most ``points`` thresholds, dense where a logarithmic axis is, and at both ends.
-
-    >>> fpr, tpr = curve(np.array([2.0]), np.array([1.0]))
-    >>> fpr.tolist(), tpr.tolist()
-    ([0.0, 1.0], [1.0, 1.0])
-
-    Returns:
-        fpr: ascending from 0 to 1, (p,).
-        tpr: the greatest at each of them, (p,).
-    """
-    w = np.ones(len(others)) if weights is None else np.asarray(weights, dtype=np.float64)
-    cuts = np.unique(np.concatenate([members, others]))[::-1]
-    order = np.argsort(others, kind="stable")
-    total = np.concatenate([[0.0], np.cumsum(w[order])])
-    above = total[-1] - total[np.searchsorted(others[order], cuts, side="left")]  # scores of at least the cut
-    fpr = np.concatenate([[0.0], np.clip(above / total[-1], 0.0, 1.0)])
-    tpr = np.concatenate([[0.0], 1 - np.searchsorted(np.sort(members), cuts, side="left") / len(members)])
-    last = np.append(np.flatnonzero(np.diff(fpr) > 0), len(fpr) - 1)  # the greatest true-positive rate of each
-    fpr, tpr = fpr[last], tpr[last]
-    if len(fpr) > points:
-        half = points // 2
-        grid = np.concatenate([np.geomspace(fpr[fpr > 0][0], 1, points - half), np.linspace(0, 1, half)])
-        chosen = np.unique(np.searchsorted(fpr, grid * (1 + 1e-12), side="right") - 1)
-        fpr, tpr = fpr[chosen], tpr[chosen]
-    return fpr, tpr
+def fpr_grid(others: int, points: int = 48) -> Array:
+    """False-positive rates from one of ``others`` non-members to all of them, evenly on a logarithmic axis, (points,)."""
+    return np.geomspace(1 / max(others, 2), 1.0, points)
 
 
 def sensitivity(members: Array, others: Array, rates: Array, weights: Array | None = None) -> Array:
@@ -212,35 +167,3 @@ def best_cut(members: Array, others: Array, member_weights: Array | None = None,
     if gained[at] < 0:
         return float(ends[0] - 1.0)
     return float((ends[at] + ends[min(at + 1, len(ends) - 1)]) / 2)
-
-
-def balanced_accuracy(members: Array, others: Array, cut: float, weights: Array | None = None) -> float:
-    """Mean of the share of members above the threshold and of the share of others, weighted, that are not.
-
-    >>> balanced_accuracy(np.array([2.0, 3.0]), np.array([0.0, 1.0]), cut=2.5)  # (1 / 2 + 1) / 2
-    0.75
-    """
-    return float(((members > cut).mean() + np.average(others <= cut, weights=weights)) / 2)
-
-
-def mean_curve(members: Array, others: Array, weights: Array | None = None, points: int = 200) -> tuple[Array, Array]:
-    """Mean over models of the true-positive rates at shared false-positive rates.
-
-    >>> fpr, tpr = mean_curve(np.array([[2.0], [0.0]]), np.array([[1.0], [1.0]]), points=4)
-    >>> float(tpr[0])  # one of two models separates the two
-    0.5
-
-    Args:
-        members: scores, (m, n).
-        others: scores, (m, k).
-        weights: of the others, (k,); None for equal ones.
-        points: at most so many false-positive rates, from 1 / k to 1, dense where a logarithmic axis is.
-
-    Returns:
-        fpr: ascending from 0 to 1, (p,).
-        tpr: (p,).
-    """
-    half = points // 2
-    grid = np.unique(np.concatenate([[0.0], np.geomspace(1 / others.shape[1], 1, half), np.linspace(0, 1, points - half - 1)]))
-    curves = [sensitivity(own, other, grid, weights) for own, other in zip(members, others, strict=True)]
-    return grid, np.mean(curves, axis=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from untrain.models.tasks.classification import Classification
 from untrain.training.base import Learner
 from untrain.training.batch_plan import Plan
 from untrain.training.descend import descend
+from untrain.training.label_smoothing import smoothed_loss
 from untrain.training.steps import Steps, epochs_of
 
 
@@ -82,7 +84,7 @@ def fit(model: nn.Module, examples: Examples, steps: Steps, task: Task, seed: in
         return ((batch,) for batch in walk(examples, steps.batch, rng, augment))
 
     def loss(batch: Batch) -> torch.Tensor:
-        return task.loss(model, batch).mean()
+        return smoothed_loss(task, model, batch, steps.smoothing).mean()
 
     plan = Plan(epochs_of(steps, None), draw, examples, task, count(len(examples), steps.batch))
-    return descend(model, loss, plan, steps)
+    return descend(model, loss, plan, replace(steps, smoothing=0.0))
