@@ -18,11 +18,14 @@ from untrain.models.tasks.classification import Classification
 class Learner(Spec, role=True):
     """Makes a model of data: ``learner(examples, seed)``; the same seed gives the same model.
 
-    ``task`` says how its models are asked; a learner may have it as a field.
+    ``task`` says how its models are asked; a learner may have it as a field. A learner that is ``deterministic`` says that its
+    model does not depend on the seed, as where a loss has one optimum; audits then take models that are the same for what they
+    are, and scores of how models spread have no value.
     """
 
     closed: ClassVar[tuple[str, ...]] = ("__init__", "__call__")
     task: Task = Classification()
+    deterministic: ClassVar[bool] = False
 
     @abstractmethod
     def learn(self, examples: Examples, seed: int) -> nn.Module:

@@ -142,6 +142,7 @@ def section(key: str, material: Material, groups: Mapping[str, tables.Glossary],
         "overlap": drawn.add(f"{key}-overlap", mask_charts.overlap_chart(shared) if shared else None),
         "methods": looked_at, "curves": titles, "chosen": len(material.unlearned) > 1, "first": first["method"] if first else "",
         "whole": is_whole(material) and material.oracle.has("classes"), "margin": material.oracle.task.about_margin,
+        "classed": material.oracle.has("classes"),
         "known": tables.known(document),
         "unseen": example_tiles.unseen(material), "spelling": spelling(document),
     }  # fmt: skip
