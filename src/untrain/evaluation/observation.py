@@ -72,10 +72,18 @@ class Observation:
         return labels if self.has("classes") else np.zeros(len(self), dtype=np.int64)
 
     def has(self, name: str) -> bool:
-        """Whether an output or a signal can be had, such as 'logits' or 'margin', or whether targets are 'classes'."""
+        """Whether an output or a signal can be had, such as 'logits' or 'margin'; whether targets are 'classes'; or whether there
+        is a 'spread' of models, who differ from seed to seed."""
+        if name == "spread":
+            return not self.coincide()
         if name == "classes":
             return "classes" in self.task.signals and np.asarray(self.labels).dtype.kind in "iu"
         return name in self.outputs or (name in self.task.signals and set(self.task.outputs) <= self.outputs.keys())
+
+    def coincide(self) -> bool:
+        """Whether there are several models, and all put out the same: those of a deterministic learner."""
+        tables = self.outputs.values()
+        return self.models > 1 and all(np.array_equal(row, table[0]) for table in tables for row in table[1:])
 
     def signal(self, name: Signal, true: bool = False) -> Array:
         """A number per model and example, (m, n): 'loss', 'margin', 'correct' or 'confidence'.

@@ -64,7 +64,8 @@ def ingredients(scene: Scene, job: Job, seed: int, setting: Setting) -> dict[str
         return common | {
             "kind": "model", "label": f"{job.kind} {job.index} of {type(scene.scenario).__name__}", "data": scene.prints[rows],
             "learner": canonical(scene.learner), "sources": sources(scene.learner), "network": scene.prints["network"],
-            "seed": seed_of(seed, job.kind, job.index),
+            # Where the seed changes nothing, one model stands for all.
+            "seed": 0 if scene.learner.deterministic else seed_of(seed, job.kind, job.index),
         }  # fmt: skip
     start = ingredients(scene, Job("original", job.index), seed, setting)
     if setting.budget is not None:

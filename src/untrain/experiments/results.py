@@ -165,7 +165,7 @@ def results(
         "answers": answers, "level": level, "looks": taken(record, done), "chosen": record.get("chosen"),
         "results": done, "overlap": overlap(models["unlearned"]),
         "oracle_cost": cost(models["oracle"], models["oracle"]), "break_even": break_even(done),
-        "warnings": warnings(record) + [f"{kind} models: {n}" for kind in ("original", "oracle")
+        "warnings": warnings(record, held.oracle.coincide()) + [f"{kind} models: {n}" for kind in ("original", "oracle")
                                          for n in notes(models[kind]) + failures(run, models[kind], store)],
         "setting": record["setting"],
     }  # fmt: skip
@@ -180,8 +180,8 @@ def overlap(unlearned: dict[str, list[Entry]]) -> list[dict[str, Any]]:
     ]
 
 
-def warnings(record: dict[str, Any]) -> list[str]:
-    """What a reader must know beside the scores."""
+def warnings(record: dict[str, Any], same: bool = False) -> list[str]:
+    """What a reader must know beside the scores; ``same`` where all oracles are one model."""
     chosen = record.get("chosen")
     told = [*([chosen["told"]] if chosen else []), *record.get("warnings", ()), *summary(record)]
     near = record["duplicates"]
@@ -190,7 +190,13 @@ def warnings(record: dict[str, Any]) -> list[str]:
             f"{near['near']} of {near['forget']} forget examples have a near-duplicate left in the retain set "
             f"({near['exact']} exact): what they teach is not forgotten by forgetting them"
         )
-    if record["seeds"] == 1:
+    if same:
+        told.append(
+            f"the learner gives one model for every seed, so the {record['oracles']} retrained models are the same one: any "
+            "difference to it is a difference to retraining, intervals over models have no width, and scores of how models spread "
+            "have no value"
+        )
+    elif record["seeds"] == 1:
         told.append("one seed tells nothing of how models differ: intervals leave that out and are too narrow")
     elif record["seeds"] < 4:
         told.append(f"{record['seeds']} seeds say little of how models differ: intervals are wide for it")

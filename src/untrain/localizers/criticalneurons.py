@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -52,6 +52,8 @@ class CriticalNeurons(Localizer):
     Departs: 16 companions and one noise by default where the code has a batch of 512 (the example among them) and 5; the
         code never ends where no removal lowers the objective, and forgets which filters it removed.
     """
+
+    needs: ClassVar[frozenset[str]] = Localizer.needs | {"classes"}
 
     companions: Count = 16
     noises: Count = 1

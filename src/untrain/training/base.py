@@ -20,7 +20,8 @@ class Learner(Spec, role=True):
     """Makes a model of data: ``learner(examples, seed)``; the same seed gives the same model.
 
     ``task`` says how its models are asked, ``keepers`` what is saved in training; a learner may have them as fields. It then
-    calls ``keepers.base.epoch_ended`` after each epoch.
+    calls ``keepers.base.epoch_ended`` after each epoch. Where a learner is ``deterministic``, audits take models that are the same
+    for what they are, and scores of how models spread have no value.
     """
 
     closed: ClassVar[tuple[str, ...]] = ("__init__", "__call__")
@@ -29,7 +30,7 @@ class Learner(Spec, role=True):
 
     @property
     def deterministic(self) -> bool:
-        """Whether the same data give the same model whatever the seed."""
+        """Whether the same data give the same model whatever the seed, as where a loss has one optimum."""
         return False
 
     @abstractmethod

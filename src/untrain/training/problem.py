@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from torch import Tensor, nn
 
-from untrain.core.errors import DataError, RequestError
+from untrain.core.errors import DataError, RequestError, SpecError
 from untrain.core.mask import Head, Mask
 from untrain.data import batching
 from untrain.data.examples import Batch as Batch
@@ -20,7 +20,7 @@ from untrain.data.readers.convert import examples
 from untrain.data.requests.base import ForgetSet, Request
 from untrain.data.requests.ids import Ids
 from untrain.data.requests.resolve import remaining, request
-from untrain.models.tasks.base import Task
+from untrain.models.tasks.base import SIGNALS, Task
 from untrain.training.base import Learner
 from untrain.training.batch_plan import Plan
 from untrain.training.steps import Steps, epochs_of
@@ -60,7 +60,7 @@ def problem(
         task=learner.task,
         forget=take(held, np.asarray(forget.rows)),
         retain=remaining(held, forget),
-        valid=None if valid is None else examples(valid),
+        valid=valid if valid is None or isinstance(valid, Examples) else examples(valid),
         init=lambda s: learner.init(held, s),
         recipe=learner,
         digest=forget.digest,
@@ -138,9 +138,14 @@ class Problem:
     def only(self, needs: frozenset[str]) -> Problem:
         """The problem without what ``needs`` does not name: 'forget', 'labels', 'retain', 'valid' and 'kept:KEEPER'.
 
+        Names of signals, such as 'correct', and 'classes' ask for a task that gives them.
+
         Raises:
             RequestError: something that it names is not there.
+            SpecError: the task does not give it.
         """
+        if lacking := sorted(needs & SIGNALS - self.task.signals):
+            raise SpecError(f"{', '.join(lacking)} needed, which {type(self.task).__name__} does not give: take another method")
         if "retain" in needs and self.retain is None:
             raise RequestError("the problem has no retain set, and this method needs one: take one that does without")
         wanted = {name.removeprefix("kept:") for name in needs if name.startswith("kept:")}

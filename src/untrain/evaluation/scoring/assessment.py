@@ -43,6 +43,8 @@ class Reference:
 def lacks(evaluator: Evaluator, seen: Observation) -> str:
     """Why an evaluator cannot score such models; empty where it can."""
     missing = sorted(name for name in evaluator.needs if not seen.has(name))
+    if missing == ["spread"]:
+        return f"needs models that differ from seed to seed, and the {seen.models} oracles are the same one"
     return f"needs {', '.join(missing)}, which {type(seen.task).__name__} does not give" if missing else ""
 
 
@@ -92,7 +94,7 @@ def examples(
     if len(here) == 0:
         return [], nothing
     ours, theirs = (outputs.at(here).signal("margin") for outputs in (unlearned, reference.oracle))
-    if len(theirs) < 3:
+    if len(theirs) < 3 or not reference.oracle.has("spread"):
         return [], nothing
     able = can_decide(len(ours), len(theirs), reference.level)
     up, down = (

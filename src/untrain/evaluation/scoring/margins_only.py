@@ -55,6 +55,7 @@ class OfMargins(Evaluator):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "scores", self.evaluator.scores)
+        object.__setattr__(self, "needs", frozenset({"margin"}) | (self.evaluator.needs & {"spread"}))
 
     def prepare(self, outputs: Observation) -> Array:
         """As the evaluator does."""

@@ -15,6 +15,7 @@ from untrain.data.examples import Batch, Examples
 
 Array = np.ndarray[Any, Any]
 Signal = Literal["loss", "margin", "correct", "confidence"]
+SIGNALS = frozenset({"loss", "margin", "correct", "confidence", "classes"})
 
 
 class Task(Spec, role=True):
@@ -22,12 +23,13 @@ class Task(Spec, role=True):
 
     ``fields`` are the columns that its examples have, inputs first and targets last. ``outputs`` are the arrays that are
     stored per example; ``signals`` are what can be derived from them without a model, and
-    ``'classes'`` where targets are classes.
+    ``'classes'`` where targets are classes. ``about_margin`` says in a sentence what a report shows as the margin.
     """
 
     fields: ClassVar[tuple[str, ...]] = ("x", "y")
     outputs: ClassVar[tuple[str, ...]] = ()
     signals: ClassVar[frozenset[str]] = frozenset()
+    about_margin: ClassVar[str] = "The margin is the larger, the surer a model is of the target."
 
     @abstractmethod
     def forward(self, model: nn.Module, batch: Batch) -> Tensor:
@@ -90,6 +92,21 @@ class Task(Spec, role=True):
             SpecError: outputs of this task are not distributions.
         """
         raise SpecError(f"{type(self).__name__} has no divergence between outputs: take a method that does not compare models")
+
+    def fisher_terms(self, outputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Values and weights, (k,) each, whose weighted squared gradients add up to the Fisher information of one example.
+
+        Args:
+            outputs: what ``forward`` gave of one example, (1, ...).
+
+        Raises:
+            SpecError: outputs of this task are not distributions.
+        """
+        raise SpecError(f"{type(self).__name__} has no Fisher information of its outputs: take a method that does without")
+
+    def guess(self, examples: Examples) -> float:
+        """Mean loss in nats of a guess that knows nothing of the inputs; NaN where the task cannot tell."""
+        return float("nan")
 
     def random_targets(self, targets: Tensor) -> Tensor:
         """As many targets, drawn at random by torch's global generator.

@@ -31,19 +31,20 @@ KINDS = {"whole network": ("whole", "circle"), "part of the network": ("part", "
 
 @dataclass(frozen=True, eq=False)
 class SideOutputs:
-    """What models put out on one side: margins and correctness, (m, n), and the labels as given, (n,)."""
+    """What models put out on one side: margins and, where there is such a thing, correctness, (m, n), and labels, (n,)."""
 
     margins: Array
-    correct: Array
+    correct: Array | None
     labels: Array
 
 
 def outputs_by_side(outputs: Observation) -> dict[str, SideOutputs]:
     """Margins and correctness on the forget set and the test set."""
     rows = {side: np.flatnonzero(np.asarray(outputs.side) == side) for side in SIDES}
+    sides = {side: outputs.at(here) for side, here in rows.items()}
     return {
-        side: SideOutputs(outputs.at(here).signal("margin"), outputs.at(here).signal("correct"), np.asarray(outputs.labels)[here])
-        for side, here in rows.items()
+        side: SideOutputs(some.signal("margin"), some.signal("correct") if some.has("correct") else None, np.asarray(some.labels))
+        for side, some in sides.items()
     }
 
 
@@ -166,8 +167,8 @@ def class_chart(populations: Mapping[str, SideOutputs], classes: int, names: Seq
     traces = []
     for at, (who, outputs) in enumerate(populations.items()):
         there = [c for c in range(classes) if (outputs.labels == c).any()]
-        each = [100 * outputs.correct[:, outputs.labels == c].mean(1) for c in there]
-        parts = np.stack(each, axis=1) if there else np.zeros((1, 0))
+        each = [] if outputs.correct is None else [100 * outputs.correct[:, outputs.labels == c].mean(1) for c in there]
+        parts = np.stack(each, axis=1) if each else np.zeros((1, 0))
         means = np.round(parts.mean(0), 3)
         ends = {"below": means - parts.min(0), "above": parts.max(0) - means}
         whiskers = {end: tuple(np.round(np.maximum(lengths, 0), 3).tolist()) for end, lengths in ends.items()}
