@@ -56,8 +56,8 @@ def significant(number: float | None) -> str:
 def probability(p: float, name: str = "") -> str:
     """A p-value in three digits, and no more than its size where these are 0; with a name, after it."""
     sign = "<" if p < 0.001 else "=" if name else ""
-    told = f"{name} {sign} {max(p, 0.001):.3f}".strip()
-    return told.replace(" ", "\N{NO-BREAK SPACE}")
+    text = f"{name} {sign} {max(p, 0.001):.3f}".strip()
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def quantity(number: float | None, unit: str, gap: bool = False) -> str:

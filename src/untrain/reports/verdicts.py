@@ -26,17 +26,17 @@ BLIND = "blind: it does not tell the originals either"
 
 def sentence(row: Row) -> str:
     """The verdict on a method in words, its scores called by their headings."""
-    told = {name: score["verdict"] for name, score in row["scores"].items() if score["verdict"]}
-    return wording.sentence(row["verdict"], told, formatting.short(row["method"]), named)
+    verdicts = {name: score["verdict"] for name, score in row["scores"].items() if score["verdict"]}
+    return wording.sentence(row["verdict"], verdicts, formatting.short(row["method"]), named)
 
 
 def leaks(document: Document, first: Row | None) -> str:
     """That forget examples can be told from other methods' answers than the first's; empty where they cannot."""
-    held = [r for r in document["results"] if r is not first and r["verdict"] and r["verdict"]["counts"]["recognised"]]
-    if not held:
+    leaking = [r for r in document["results"] if r is not first and r["verdict"] and r["verdict"]["counts"]["recognised"]]
+    if not leaking:
         return ""
-    counts = [f"{formatting.short(r['method'])} ({r['verdict']['counts']['recognised']:,})" for r in held]
-    forget = held[0]["verdict"]["counts"]["forget"]
+    counts = [f"{formatting.short(r['method'])} ({r['verdict']['counts']['recognised']:,})" for r in leaking]
+    forget = leaking[0]["verdict"]["counts"]["forget"]
     also = "also " if first and first["verdict"]["counts"]["recognised"] else ""
     return f"Of the {forget:,} forget examples some can {also}be told from the answers of {listed(counts)}."
 
@@ -85,18 +85,18 @@ def looked_for(row: Row) -> dict[str, str]:
             "none": f"None of the {counts['forget']:,} forget examples stands out from what chance shows among retrained models. "
             "That does not show that none can be recognised: more models, or a stronger attack, may still do so."
         }
-    told = {}
+    sentences = {}
     if counts["recognised"]:
-        told["recognised"] = (
+        sentences["recognised"] = (
             f"{counts['recognised']:,} of the {counts['forget']:,} forget examples can be recognised: the models are surer of "
             f"their labels than retrained models are ({risk})."
         )
     if counts["standing_out"]:
-        told["standing_out"] = (
+        sentences["standing_out"] = (
             f"{counts['standing_out']:,} of the {counts['forget']:,} forget examples stand out by over-forgetting: the models are "
             f"less sure of their labels than retrained models are ({risk})."
         )
-    return told
+    return sentences
 
 
 def evidence(verdict: Mapping[str, Any] | None, about: ScoreInfo) -> dict[str, str]:
@@ -115,12 +115,12 @@ def of_gap(score: Mapping[str, Any], name: str) -> str:
     """What the test says of the forget gap, in a sentence that stands beside the gap and its interval."""
     verdict = score["verdict"]
     within = f"within the margin of {formatting.quantity(verdict['margin'], 'fraction', gap=True)} points"
-    told = {
+    says = {
         "indistinguishable": f"lies {within}: by it {name} passes for retraining",
         "distinguishable": "is no chance",
         "too few models": f"is neither shown to be other than 0 nor to lie {within}",
     }
-    return f"On these very examples, by the test of all scores together, the gap {told[verdict['says']]}."
+    return f"On these very examples, by the test of all scores together, the gap {says[verdict['says']]}."
 
 
 def listed(words: list[str]) -> str:

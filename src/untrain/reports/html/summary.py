@@ -22,8 +22,12 @@ def opening(document: Mapping[str, Any], repair: bool = False) -> list[str]:
     row = formatting.lead(document["results"])
     if row is None:
         return ["No method produced a model that could be scored; the table says why."]
-    told = [verdicts.sentence(row), *gap(document, row)]
-    return [*told, corrected(row, formatting.short(row["method"]))] if repair and "forget_true_accuracy" in row["scores"] else told
+    sentences = [verdicts.sentence(row), *gap(document, row)]
+    return (
+        [*sentences, corrected(row, formatting.short(row["method"]))]
+        if repair and "forget_true_accuracy" in row["scores"]
+        else sentences
+    )
 
 
 def gap(document: Mapping[str, Any], row: Row) -> list[str]:

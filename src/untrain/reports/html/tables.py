@@ -10,7 +10,7 @@ from untrain.core.describe import documented
 from untrain.core.metering import Cost
 from untrain.evaluation.base import Score, ScoreInfo
 from untrain.reports import formatting, verdicts
-from untrain.reports.headings import CONTROLS, GIVEN, PRIVACY, REPAIR, WRONG, heading
+from untrain.reports.headings import CONTROLS, FEWEST, GIVEN, PRIVACY, REPAIR, WRONG, heading
 from untrain.training.guard import Guard
 
 Document = Mapping[str, Any]
@@ -70,7 +70,6 @@ class Table:
 
 VERDICT = Column("verdict", "Verdict", "what the test of all scores together says of the method", "tested")
 COST = Column("cost", "Cost, share of retraining", "floating-point operations")
-FEWEST = 3
 
 
 def is_gap(about: ScoreInfo) -> bool:
@@ -150,46 +149,46 @@ def _references(document: Document, names: list[str], glossary: Glossary, costly
         ("floor", "Retrained models against each other", "floor"),
         ("ceiling", "Original models", "ceiling"),
     )
-    made = []
+    lines = []
     for end, name, kind in wanted:
-        found = [Cell(formatting.quantity(done.get(n, {}).get(end), glossary[n].unit, is_gap(glossary[n]))) for n in names]
+        cells = [Cell(formatting.quantity(done.get(n, {}).get(end), glossary[n].unit, is_gap(glossary[n]))) for n in names]
         cost = [Cell(formatting.share(1.0) if end == "ideal" else "")] if costly else []
         if any(done.get(n, {}).get(end) is not None for n in names):
-            made.append(MethodRow(None, name, kind, (Cell(""), *found, *cost)))
-    return tuple(made)
+            lines.append(MethodRow(None, name, kind, (Cell(""), *cells, *cost)))
+    return tuple(lines)
 
 
 def missing(document: Document) -> list[tuple[str, list[str]]]:
     """Scores without a value by reason: reason, names of the scores."""
-    found: dict[str, list[str]] = {}
+    by_reason: dict[str, list[str]] = {}
     for row in document["results"]:
         for name, score in row["scores"].items():
-            if score["value"] is None and name not in found.setdefault(score["reason"], []):
-                found[score["reason"]].append(name)
-    return list(found.items())
+            if score["value"] is None and name not in by_reason.setdefault(score["reason"], []):
+                by_reason[score["reason"]].append(name)
+    return list(by_reason.items())
 
 
 def notes(document: Document, glossary: Glossary) -> list[tuple[str, list[str], list[str]]]:
     """Remarks on scores: remark, scores, methods that it is made on. A verdict takes the place of what the band says."""
-    found: dict[str, tuple[list[str], list[str]]] = {}
+    by_note: dict[str, tuple[list[str], list[str]]] = {}
     for row in document["results"]:
         for name, score in row["scores"].items():
             if not score["note"] or (score["verdict"] and score["note"] == glossary[name].below):
                 continue
-            scores, methods = found.setdefault(score["note"], ([], []))
+            scores, methods = by_note.setdefault(score["note"], ([], []))
             scores.extend([name] if name not in scores else [])
             label = formatting.label(row["method"])
             methods.extend([label] if label not in methods else [])
-    return [(note, scores, methods) for note, (scores, methods) in found.items()]
+    return [(note, scores, methods) for note, (scores, methods) in by_note.items()]
 
 
 def happened(document: Document) -> list[tuple[str, str]]:
     """What happened on the way, with the methods to which it did."""
-    found: dict[str, list[str]] = {}
+    by_note: dict[str, list[str]] = {}
     for row in document["results"]:
         for note in row["notes"]:
-            found.setdefault(note, []).append(formatting.label(row["method"]))
-    return [(", ".join(methods), note) for note, methods in found.items()]
+            by_note.setdefault(note, []).append(formatting.label(row["method"]))
+    return [(", ".join(methods), note) for note, methods in by_note.items()]
 
 
 def costs(document: Document) -> Table:
@@ -229,13 +228,13 @@ def guard(document: Document) -> Table:
 
 
 def _guarding(at: int, row: Mapping[str, Any]) -> MethodRow:
-    held = row["guard"]
+    guarded = row["guard"]
     shown = [
-        formatting.share(held.get("may_move")),
-        formatting.share(held.get("moved_share")),
-        formatting.significant(held.get("moved_norm")),
+        formatting.share(guarded.get("may_move")),
+        formatting.share(guarded.get("moved_share")),
+        formatting.significant(guarded.get("moved_norm")),
     ]
-    shown += [formatting.significant(held.get("outside_mask_max")), formatting.significant(held.get("buffer_drift"))]
+    shown += [formatting.significant(guarded.get("outside_mask_max")), formatting.significant(guarded.get("buffer_drift"))]
     return MethodRow(at, formatting.label(row["method"]), "", tuple(map(Cell, shown)))
 
 
