@@ -1,4 +1,4 @@
-"""Where results are written."""
+"""Writing results to a folder."""
 
 from __future__ import annotations
 

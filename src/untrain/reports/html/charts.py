@@ -32,7 +32,7 @@ KINDS = {"whole network": ("whole", "circle"), "part of the network": ("part", "
 
 @dataclass(frozen=True, eq=False)
 class SideOutputs:
-    """What models put out on one side: margins and correctness, (m, n), and the labels as given, (n,)."""
+    """Outputs of models on one side: margins and correctness, (m, n), and the labels as given, (n,)."""
 
     margins: Array
     correct: Array

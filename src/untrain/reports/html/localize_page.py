@@ -79,7 +79,7 @@ def mostly(row: Row) -> str:
 
 
 def opening(document: Row) -> list[str]:
-    """What masks for random halves of the forget set have in common, beside chance; no verdict, since chance is no test of it."""
+    """Overlap of masks for random halves of the forget set, and by chance; not a verdict, since nothing is tested."""
     by_kind: dict[str, list[str]] = {"ends": [], "same": []}
     for row in document["results"]:
         overlap = None if row["error"] else row["stability"]["batches"]

@@ -67,7 +67,7 @@ def page(materials: Sequence[Material], command: str) -> str:
 
 
 def level(documents: Sequence[Mapping[str, Any]]) -> float:
-    """The share of false alarms that the tests keep."""
+    """The share of false alarms that the tests allow."""
     levels = (row["verdict"]["level"] for d in documents for row in d["results"] if row["verdict"] and row["verdict"]["level"])
     return float(next(levels, LEVEL))
 
@@ -149,7 +149,7 @@ def section(key: str, material: Material, groups: Mapping[str, tables.Glossary],
 
 
 def title(material: Material) -> str:
-    """Whether a run repairs wrong labels or answers a request for privacy, on data with wrong labels or not."""
+    """The heading of a run: repair of wrong labels or privacy, and whether the data have wrong labels."""
     if is_repair(material):
         return "Repair: examples with wrong labels"
     noisy = mislabelled(material, "forget") or mislabelled(material, "retain")
@@ -157,7 +157,7 @@ def title(material: Material) -> str:
 
 
 def is_repair(material: Material) -> bool:
-    """Whether more than half of the examples to forget have a wrong label."""
+    """Return whether more than half of the examples to forget have a wrong label."""
     return 2 * mislabelled(material, "forget") > int((np.asarray(material.oracle.side) == "forget").sum())
 
 
@@ -178,13 +178,13 @@ def about(material: Material) -> str:
         f"{sizes['test']:,} test examples were not in the training set that untrain was given."
     )
     if is_repair(material):
-        return f"{request} {wrong:,} of the examples to forget bear a wrong label, planted to see whether it can be repaired."
-    noise = f" {wrong:,} of the examples to forget and {others:,} of the other training examples bear a wrong label."
+        return f"{request} {wrong:,} of the examples to forget have a wrong label, planted to see whether it can be repaired."
+    noise = f" {wrong:,} of the examples to forget and {others:,} of the other training examples have a wrong label."
     return request + (noise if wrong or others else "")
 
 
 def mislabelled(material: Material, side: str) -> int:
-    """How many examples of a side have another label than the true one."""
+    """Number of examples of a side whose label is not the true one."""
     outputs = material.oracle
     here = np.asarray(outputs.side) == side
     return int((np.asarray(outputs.labels)[here] != np.asarray(outputs.true)[here]).sum())
@@ -240,7 +240,7 @@ def curves(
 
 
 def is_whole(material: Material) -> bool:
-    """Whether all that models put out is known, not their margins alone."""
+    """Return whether whole outputs are known, not margins alone."""
     return bool(material.document.get("answers", "logits") == "logits")
 
 

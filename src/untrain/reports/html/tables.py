@@ -73,12 +73,12 @@ COST = Column("cost", "Cost, share of retraining", "floating-point operations")
 
 
 def is_gap(about: ScoreInfo) -> bool:
-    """Whether a score is a difference and so can be negative."""
+    """Return whether a score is a difference and so can be negative."""
     return about.low < 0
 
 
 def noisy(document: Document) -> bool:
-    """Whether some label is known to be wrong, so that scores on true labels exist."""
+    """Return whether some label is known to be wrong, so that scores on true labels exist."""
     return any("forget_true_accuracy" in row["scores"] for row in document["results"])
 
 
@@ -106,12 +106,12 @@ def comparison(document: Document, glossary: Glossary, repair: bool) -> Table:
 
 
 def known(document: Document) -> bool:
-    """Whether it is known what methods cost; what others made may have cost anything."""
+    """Return whether the cost of methods is known, as it is not of models made elsewhere."""
     return any(row["cost"].get("share_of_retraining") is not None for row in document["results"])
 
 
 def _shown(rows: Sequence[Mapping[str, Any]], wanted: Sequence[str], glossary: Glossary) -> list[str]:
-    """Of the scores that are wanted those that some method has a value of; where these are few, tested ones besides."""
+    """Those of the wanted scores that have a value for some method; where these are few, tested ones besides."""
     valued = {n for row in rows for n, score in row["scores"].items() if score["value"] is not None}
     names = [n for n in wanted if n in valued and n in glossary]
     tested = [n for row in rows if row["verdict"] for n in row["verdict"]["tested"] if n in glossary]
@@ -183,7 +183,7 @@ def notes(document: Document, glossary: Glossary) -> list[tuple[str, list[str], 
 
 
 def happened(document: Document) -> list[tuple[str, str]]:
-    """What happened on the way, with the methods to which it did."""
+    """Notes of the methods' runs: methods, note."""
     by_note: dict[str, list[str]] = {}
     for row in document["results"]:
         for note in row["notes"]:
@@ -192,7 +192,7 @@ def happened(document: Document) -> list[tuple[str, str]]:
 
 
 def costs(document: Document) -> Table:
-    """What each method took, with its share of retraining's, and what retraining took."""
+    """Cost of each method, with its share of retraining's, and cost of retraining."""
     heads = (
         ("flops", "Operations"), ("forward", "Examples forward"), ("backward", "Examples backward"), ("seconds", "Seconds"),
         ("peak", "Peak memory, MB"),
@@ -216,7 +216,7 @@ def _spent(cost: Mapping[str, Any]) -> tuple[Cell, ...]:
 
 
 def guard(document: Document) -> Table:
-    """What each method did to the weights."""
+    """Changes of the weights by each method."""
     heads = (
         ("may_move", "May move"), ("moved_share", "Moved"), ("moved_norm", "Length of the move"),
         ("outside_mask_max", "Largest move outside"), ("buffer_drift", "Batch-norm drift"),
@@ -239,6 +239,6 @@ def _guarding(at: int, row: Mapping[str, Any]) -> MethodRow:
 
 
 def terms() -> dict[str, str]:
-    """What value, interval, floor, ceiling, ideal and band mean, from the record that holds them."""
+    """The meaning of floor, ceiling, ideal, band and resampled, from the record that holds them."""
     words = documented(Score)
     return {name: words[name] for name in ("floor", "ceiling", "ideal", "band", "resampled")}
