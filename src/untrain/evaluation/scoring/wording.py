@@ -62,8 +62,9 @@ def _on_examples(verdict: Mapping[str, Any], name: str) -> list[str]:
     """Sentences on single examples that can still be recognised."""
     counts = verdict["counts"]
     return [
-        f"{counts[kind]:,} of {counts['forget']:,} forget examples can still be recognised in the outputs of {name}: it is "
-        f"{how} of their labels than retrained models are (at most {100 * verdict['chance']:.2g} % of retrained models would show this)."
+        f"{counts[kind]:,} of {counts['forget']:,} forget examples can still be recognised in the outputs of {name}: "
+        f"it is {how} of their labels than retrained models are "
+        f"(at most {100 * verdict['chance']:.2g} % of retrained models would show this)."
         for kind, how in (("recognised", "surer"), ("standing_out", "less sure"))
         if counts[kind]
     ]
