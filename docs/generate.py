@@ -20,6 +20,7 @@ SECTIONS = {
     "Unlearners": ("unlearner",),
     "Localizers": ("localizer",),
     "Scenarios": ("scenario",),
+    "Readers": ("reader",),
     "Requests": ("request",),
     "Noise": ("noise",),
     "Augmentation": ("augment",),
@@ -27,7 +28,7 @@ SECTIONS = {
     "Networks": ("architecture",),
     "Evaluators": ("evaluator",),
     "Observers": ("observer",),
-    "Parts": ("part", "choice", "teaching", "source", "task"),
+    "Parts": ("part", "choice", "teaching", "task"),
 }
 
 

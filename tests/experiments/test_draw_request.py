@@ -97,9 +97,6 @@ class Booked(Scenario):
     def learner(self):
         return self.trained
 
-    def asked(self):
-        return self.request
-
 
 def forgotten(scenario, store, **how):
     """The numbers that are to be forgotten."""

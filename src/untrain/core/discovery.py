@@ -15,6 +15,7 @@ from types import ModuleType
 from untrain.core.errors import MissingExtra, SpecError, UntrainError, suggest
 
 FOLDERS = {
+    "reader": ("data/readers",),
     "request": ("data/requests",),
     "noise": ("data/noise",),
     "augment": ("data/augmentations",),
@@ -33,7 +34,6 @@ SHARED = {
     "part": "training/steps.py",
     "choice": "localizers/_selection.py",
     "teaching": "training/distillation.py",
-    "source": "data/readers/parquet.py",
 }
 
 

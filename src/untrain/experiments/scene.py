@@ -86,7 +86,7 @@ def open_scene(scenario: Scenario, setting: Setting, choose: Choose | None = Non
     found = scenario.load()
     if found.train.classes == 1:
         raise DataError("the training data have one class: there is nothing to tell apart")
-    chosen = Chosen(request(found.train, scenario.asked())) if choose is None else choose(scenario, found)
+    chosen = Chosen(request(found.train, scenario.request)) if choose is None else choose(scenario, found)
     return scene_of(scenario, found, chosen, setting)
 
 
