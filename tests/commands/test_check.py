@@ -656,7 +656,7 @@ def test_long_methods_are_tried_with_few_epochs():
 
 
 def test_one_entry_takes_a_name_a_class_or_an_object():
-    by_name, by_class, by_object = untrain.check("RandomMask"), untrain.check(RandomMask), untrain.check(RandomMask(draw='weight'))
+    by_name, by_class, by_object = untrain.check("RandomMask"), untrain.check(RandomMask), untrain.check(RandomMask(draw="weight"))
     assert by_name == by_class
     assert [each["promise"] for each in by_object] == [each["promise"] for each in by_name]
     assert {each["method"] for each in by_name} == {"RandomMask"}
