@@ -92,7 +92,7 @@ def open_scene(scenario: Scenario, setting: Setting, choose: Choose | None = Non
 
 def scene_of(scenario: Scenario, found: Data, chosen: Chosen, setting: Setting) -> Scene:
     """The scene of data that are loaded and a request that is drawn."""
-    by = scenario.asked()
+    by = scenario.request
     retain = np.setdiff1d(np.arange(len(found.train)), np.asarray(chosen.asked.rows))
     learner = scenario.learner()
     found = replace(found, valid=by.everywhere(found.valid), test=by.everywhere(found.test))

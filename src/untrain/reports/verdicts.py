@@ -78,9 +78,7 @@ def looked_for(row: Row) -> dict[str, str]:
     verdict = row["verdict"]
     counts, chance = verdict["counts"], verdict["chance"]
     if chance is None:
-        return {
-            "none": "Single examples were not tested: it takes at least 3 retrained models, not all alike, and a forget set."
-        }
+        return {"none": "Single examples were not tested: it takes at least 3 retrained models, not all alike, and a forget set."}
     risk = f"at most {100 * chance:.2g}{formatting.PERCENT} of retrained models would show any"
     if not counts["recognised"] and not counts["standing_out"]:
         return {

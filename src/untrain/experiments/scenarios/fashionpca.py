@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated
 
 import numpy as np
@@ -69,7 +68,7 @@ class FashionPCA(Scenario):
         components = principal_components(_pixels(data.train), self.components)
 
         def features(part: Examples) -> Examples:
-            return replace(part, x=torch.from_numpy(half_whitened(_pixels(part), components).astype(np.float32)))
+            return part.with_inputs(torch.from_numpy(half_whitened(_pixels(part), components).astype(np.float32)))
 
         return Data(features(data.train), features(data.valid), features(data.test))
 
@@ -80,4 +79,4 @@ class FashionPCA(Scenario):
 
 def _pixels(part: Examples) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
     """Pixels in [0, 1], (n, d)."""
-    return part.x[:].cpu().numpy().reshape(len(part), -1) / 255.0
+    return np.asarray(part.x[:].cpu().numpy().reshape(len(part), -1) / 255.0)

@@ -31,6 +31,7 @@ class WithLearner(Scenario):
         """The learner."""
         return self.by
 
-    def asked(self) -> Request:
+    @property
+    def request(self) -> Request:  # type: ignore[override]
         """The scenario's request."""
-        return self.scenario.asked()
+        return self.scenario.request
