@@ -634,7 +634,7 @@ class Fade(Unlearner):
             logp = task.logits(model, forget).log_softmax(1)
             return task.loss(model, retain).mean() - self.weight * logp.mean()
 
-        return descend(model, loss, problem.pairs(self.steps), self.steps, problem.trainable)
+        return descend(model, loss, problem.paired_batches(self.steps), self.steps, problem.trainable)
 '''
 
 

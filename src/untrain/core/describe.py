@@ -1,4 +1,4 @@
-"""What a class says of itself: fields, types, defaults, ranges and words, from its declaration and its docstring."""
+"""Description of a class from its declaration and its docstring: fields, types, defaults, ranges and words."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BOUNDS = (("ge", "["), ("gt", "("), ("le", "]"), ("lt", ")"))
 
 
 def describe(place: ClassLocation) -> dict[str, Any]:
-    """Name, fields and source of a class found by name; imports it.
+    """Describe a class: name, role, fields and source; imports it.
 
     Raises:
         MissingExtra: it needs a library that is not installed.
@@ -26,71 +26,75 @@ def describe(place: ClassLocation) -> dict[str, Any]:
 
 
 def locate(name: str) -> ClassLocation:
-    """The place of a class that only its dotted name finds, such as a plug-in under work; imports it.
+    """Locate a class that only its dotted name finds, such as a plug-in under development; imports it.
 
     Raises:
-        SpecError: there is no such module or class, or it has no spelling.
+        SpecError: the module or the class does not exist, or it has no spelling.
     """
     cls = discovery.load(name)
     if not dataclasses.is_dataclass(cls):
-        raise SpecError(f"{name} is no method: a class that fills a role, such as Unlearner, can be shown")
+        raise SpecError(f"{name} is not a method: only a class that fills a role, such as Unlearner, can be described")
     role = next((base.__name__.lower() for base in cls.__mro__ if vars(base).get("is_role")), "")
     return ClassLocation(name, role, cls.__module__, summary(cls), "")
 
 
 def fields(cls: type) -> dict[str, dict[str, Any]]:
-    """Field name -> type, default, range and words."""
+    """Return each field's type, default, range and words, by name."""
     hints = get_type_hints(cls, include_extras=True)
     words = documented(cls)
-    found = {}
+    described = {}
     for f in dataclasses.fields(cls):
-        given = None if f.default is dataclasses.MISSING else repr(f.default)
-        kind, reach = _kind(hints[f.name]), _range(hints[f.name])
-        found[f.name] = {"type": kind, "default": given, "range": reach, "doc": words.get(f.name, "")}
-    return found
+        default = None if f.default is dataclasses.MISSING else repr(f.default)
+        described[f.name] = {
+            "type": _type(hints[f.name]),
+            "default": default,
+            "range": _range(hints[f.name]),
+            "doc": words.get(f.name, ""),
+        }
+    return described
 
 
 def documented(cls: type) -> dict[str, str]:
-    """The ``Args:`` of a class's docstring: name -> words, in order."""
+    """Return the ``Args:`` of a class's docstring: name -> words, in order."""
     text = inspect.getdoc(cls) or ""
     _, _, tail = text.partition("Args:\n")
     block = re.split(r"\n(?=\S)", tail)[0]
-    found: dict[str, str] = {}
+    args: dict[str, str] = {}
     for line in block.splitlines():
         start = re.match(r" {4}(\w+): (.*)", line)
         if start:
-            found[start[1]] = start[2]
-        elif line.strip() and found:
-            last = list(found)[-1]
-            found[last] += " " + line.strip()
-    return found
+            args[start[1]] = start[2]
+        elif line.strip() and args:
+            last = list(args)[-1]
+            args[last] += " " + line.strip()
+    return args
 
 
 def source(cls: type) -> str:
-    """The ``Source:`` of a class's docstring."""
+    """Return the ``Source:`` of a class's docstring."""
     _, _, tail = (inspect.getdoc(cls) or "").partition("Source:")
     return " ".join(tail.split("Departs:")[0].split())
 
 
 def summary(cls: type) -> str:
-    """The first paragraph of a class's docstring."""
+    """Return the first paragraph of a class's docstring."""
     return " ".join((inspect.getdoc(cls) or "").split("\n\n")[0].split())
 
 
-def _kind(hint: Any) -> str:
+def _type(hint: Any) -> str:
     if get_origin(hint) is Literal:
         return " | ".join(map(repr, get_args(hint)))
     if get_origin(hint) in (types.UnionType, Union):
-        return " | ".join(_kind(h) for h in get_args(hint))
+        return " | ".join(_type(h) for h in get_args(hint))
     if hasattr(hint, "__metadata__"):
-        return _kind(hint.__origin__)
+        return _type(hint.__origin__)
     if hint is type(None):
         return "None"
     return hint.__name__ if isinstance(hint, type) and get_origin(hint) is None else re.sub(r"\b(?:\w+\.)+(?=\w)", "", str(hint))
 
 
 def _range(hint: Any) -> str | None:
-    bounds = {name: value for held in _metadata(hint) for name, _ in _BOUNDS if (value := getattr(held, name, None)) is not None}
+    bounds = {name: value for bound in _metadata(hint) for name, _ in _BOUNDS if (value := getattr(bound, name, None)) is not None}
     if not bounds:
         return None
     low = f"[{bounds['ge']}" if "ge" in bounds else f"({bounds['gt']}" if "gt" in bounds else "(-inf"
@@ -99,9 +103,9 @@ def _range(hint: Any) -> str | None:
 
 
 def _metadata(hint: Any) -> list[Any]:
-    held = []
+    metadata = []
     for part in getattr(hint, "__metadata__", ()):
-        held += [part, *getattr(part, "metadata", ())]
+        metadata += [part, *getattr(part, "metadata", ())]
     for inner in get_args(hint) if not hasattr(hint, "__metadata__") else ():
-        held += _metadata(inner)
-    return held
+        metadata += _metadata(inner)
+    return metadata
