@@ -77,9 +77,14 @@ def choice(
     cut = float(last.min() if most else last.max())
     parts = _halves(answers, seen, half, pick, level)
     return Choice(
-        len(rows), float(whole.value[rows].mean()), *parts, float(np.median(whole.error[rows])), cut,
-        int((level_of[pool] == cut).sum()), int((last == cut).sum()),
-    )  # fmt: skip
+        len(rows),
+        float(whole.value[rows].mean()),
+        *parts,
+        float(np.median(whole.error[rows])),
+        cut,
+        int((level_of[pool] == cut).sum()),
+        int((last == cut).sum()),
+    )
 
 
 Parts = tuple[float | None, float | None, float | None, float | None]
