@@ -189,7 +189,7 @@ NEEDS = {
     r"all parameters are frozen: none can be localized; let some ask": [(("frozen",), ("localizer", "confined"))],
     r"no weight may move, as .*: widen the mask, or let some ask for gradients": [(("frozen",), ("unlearner",))],
     r"layers=2 cannot be met: the model has 1 layers .*; take layers=1 or fewer": [(FEW, ("CFk", "EUk"))],
-    r"layers=2 cannot be met: the model has 0 .*; take keep in place of layers": [
+    r"layers=2 cannot be met: the model has 0 .*; take keep instead of layers": [
         (("all but one bias frozen", *NORMS), ("CFk", "EUk"))
     ],
     r"no linear layer with 3 or more outputs to take for its head: name it": [(NORMS, ("FisherNoise", "head"))],

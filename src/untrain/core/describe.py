@@ -26,10 +26,10 @@ def describe(place: ClassLocation) -> dict[str, Any]:
 
 
 def locate(name: str) -> ClassLocation:
-    """The place of a class that only its dotted name finds, such as a plug-in under work; imports it.
+    """Locate a class that only its dotted name finds, such as a plug-in under development; imports it.
 
     Raises:
-        SpecError: there is no such module or class, or it has no spelling.
+        SpecError: the module or the class does not exist, or it has no spelling.
     """
     cls = discovery.load(name)
     if not dataclasses.is_dataclass(cls):
@@ -39,13 +39,13 @@ def locate(name: str) -> ClassLocation:
 
 
 def fields(cls: type) -> dict[str, dict[str, Any]]:
-    """Field name -> type, default, range and words."""
+    """Return each field's type, default, range and words, by name."""
     hints = get_type_hints(cls, include_extras=True)
     words = documented(cls)
     table = {}
     for f in dataclasses.fields(cls):
         default = None if f.default is dataclasses.MISSING else repr(f.default)
-        kind, reach = _kind(hints[f.name]), _range(hints[f.name])
+        kind, reach = _type(hints[f.name]), _range(hints[f.name])
         table[f.name] = {"type": kind, "default": default, "range": reach, "doc": words.get(f.name, "")}
     return table
 
@@ -66,23 +66,23 @@ def documented(thing: Any) -> dict[str, str]:
 
 
 def source(cls: type) -> str:
-    """The ``Source:`` of a class's docstring."""
+    """Return the ``Source:`` of a class's docstring."""
     _, _, tail = (inspect.getdoc(cls) or "").partition("Source:")
     return " ".join(tail.split("Departs:")[0].split())
 
 
 def summary(cls: type) -> str:
-    """The first paragraph of a class's docstring."""
+    """Return the first paragraph of a class's docstring."""
     return " ".join((inspect.getdoc(cls) or "").split("\n\n")[0].split())
 
 
-def _kind(hint: Any) -> str:
+def _type(hint: Any) -> str:
     if get_origin(hint) is Literal:
         return " | ".join(map(repr, get_args(hint)))
     if get_origin(hint) in (types.UnionType, Union):
-        return " | ".join(_kind(h) for h in get_args(hint))
+        return " | ".join(_type(h) for h in get_args(hint))
     if hasattr(hint, "__metadata__"):
-        return _kind(hint.__origin__)
+        return _type(hint.__origin__)
     if hint is type(None):
         return "None"
     return hint.__name__ if isinstance(hint, type) and get_origin(hint) is None else re.sub(r"\b(?:\w+\.)+(?=\w)", "", str(hint))

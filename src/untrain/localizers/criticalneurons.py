@@ -39,6 +39,12 @@ class CriticalNeurons(Localizer):
     ``mean loss(companions) - loss(example)`` goes, until the prediction flips or nothing lowers that objective. The mask is
     the union over the forget set.
 
+    >>> from untrain.training.toy import small
+    >>> model, problem = small()
+    >>> bits = CriticalNeurons(keep=0.3)(model, problem).bits.values()
+    >>> 0 < sum(int(b.sum()) for b in bits) <= 0.3 * sum(b.numel() for b in bits)
+    True
+
     Args:
         companions: other examples whose loss is to stay low; as many as there are where there are fewer.
         noises: number of repetitions with Gaussian noise of 1 % of the inputs' norm; logits are averaged.

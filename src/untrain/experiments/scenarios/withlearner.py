@@ -31,7 +31,7 @@ class WithLearner(Scenario):
         """The learner."""
         return self.by
 
-    @property
-    def request(self) -> Request:  # type: ignore[override]
+    @property  # type: ignore[misc]
+    def request(self) -> Request:
         """The scenario's request."""
         return self.scenario.request
