@@ -60,8 +60,7 @@ def lay(
         "digest": scene.asked.digest, "duplicates": near.counts,
         **facts(sizes, counted(scene)), "setting": words(setting), **how, **(more or {}),
     }  # fmt: skip
-    inputs = take(train, rows).x[:].cpu().numpy()
-    return store.put(made, record, {**asked(scene), "forget_inputs": inputs})
+    return store.put(made, record, {**asked(scene), "forget_inputs": scene.task.show(take(train, rows))})
 
 
 def facts(sizes: ModelCounts, counts: Mapping[str, int]) -> dict[str, Any]:
