@@ -22,7 +22,7 @@ from untrain.experiments.jobs import Job, Method
 from untrain.experiments.scenarios.base import Scenario
 from untrain.experiments.scene import Scene, scene_of
 from untrain.experiments.setting import Setting
-from untrain.models.inference import logits
+from untrain.models.inference import predict
 from untrain.runtime.store import Entry, Store
 from untrain.training.steps import Steps, epochs_of
 from untrain.unlearners.base import Localized, Recipe
@@ -279,7 +279,7 @@ def pilot(scene: Scene, setting: Setting) -> float | None:
             each = (time.perf_counter() - began) / count(len(some), steps.batch)
             few = take(train, np.arange(min(len(train), ASKED)))
             began = time.perf_counter()
-            logits(model, few, learner.task)
+            predict(model, few, scene.task)
             asking = (time.perf_counter() - began) / len(few) * (len(train) + len(scene.data.test))
     except UntrainError:
         return None

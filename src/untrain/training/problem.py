@@ -59,7 +59,7 @@ def problem(
         task=learner.task,
         forget=take(held, rows),
         retain=take(held, np.setdiff1d(np.arange(len(held)), rows)),
-        valid=None if valid is None else examples(valid),
+        valid=valid if valid is None or isinstance(valid, Examples) else examples(valid),
         init=lambda s: learner.init(held, s),
         recipe=learner,
         digest=forget.digest,

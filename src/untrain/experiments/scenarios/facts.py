@@ -53,9 +53,9 @@ class Facts(Scenario):
     """
 
     request: Request = Random(fraction=0.1)
-    people: Annotated[int, Field(ge=10, le=240)] = 120
-    model: Architecture = CausalTransformer()
-    steps: Steps = Steps(lr=3e-3, epochs=40, batch=32, optimizer=AdamW())
+    people: Annotated[int, Field(ge=10, le=240)] = 80
+    model: Architecture = CausalTransformer(width=32, depth=1, hidden=64)
+    steps: Steps = Steps(lr=0.01, epochs=50, batch=16, optimizer=AdamW())
 
     def load(self) -> Data:
         """Train, valid and test; the id of a fact names the person and what is asked, its words are in the column 'text'."""
