@@ -1,5 +1,7 @@
 """Made-up texts in small: a class per leading word, and rows of which the second half is to be predicted."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
@@ -55,3 +57,8 @@ def problem(kind):
     forget, retain = take(data, at[:FORGET]), take(data, at[FORGET:])
     model = learner(data, 0)
     return model, Problem(learner.task, forget, retain, make(12, 1), lambda s: learner.init(data, s), learner, seed=3, origin=0)
+
+
+def replace_forget(problem, forget):
+    """The problem with another forget set, and the digest that goes with it."""
+    return replace(problem, forget=forget, digest="")
