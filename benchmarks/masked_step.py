@@ -17,7 +17,7 @@ from untrain.core.precision import Precision, autocast, channels_last, computing
 from untrain.localizers.weightedgrad import WeightedGrad
 from untrain.models.architectures.resnet import ResNet
 from untrain.training.row_gradients import only_rows
-from untrain.training.trainable import TrainablePart, moving
+from untrain.training.trainable import TrainablePart, trainable_parts
 
 
 class MLP(nn.Sequential):
@@ -47,12 +47,12 @@ def work_share(model: nn.Module, mask: Mask, x: Tensor) -> float:
 
 def stepper(model: nn.Module, x: Tensor, y: Tensor, free: list[TrainablePart], times_mask: Mask | None) -> Callable[[], None]:
     """One step as the gradient loop takes it, or with the whole gradient multiplied by a mask."""
-    optimizer = torch.optim.SGD([m.held for m in free], lr=0.01, momentum=0.9)
+    optimizer = torch.optim.SGD([m.optimized for m in free], lr=0.01, momentum=0.9)
     bits = {} if times_mask is None else {n: b.float() for n, b in times_mask.bits.items()}
 
     def step() -> None:
         for m in free:
-            m.weight.grad = m.held.grad = None
+            m.parameter.grad = m.optimized.grad = None
         with autocast(x.device):
             loss = F.cross_entropy(model(x).float(), y)
         loss.backward()
@@ -81,7 +81,7 @@ def against(label: str, make: Callable[[], nn.Module], batch: int, repeats: int,
         for kind, model in models.items():
             model.load_state_dict(models["full"].state_dict())
             stack.enter_context(channels_last(model.train()))
-            free = moving(model, mask if kind == "rows" else None)
+            free = trainable_parts(model, mask if kind == "rows" else None)
             stack.enter_context(only_rows(model, free))
             steps[kind] = stepper(model, x, y, free, mask if kind == "times" else None)
         found = times(steps, repeats)

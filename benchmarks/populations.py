@@ -113,7 +113,7 @@ class Grouped(nn.Module):
 def grouped(models: Sequence[nn.Module], train: Examples, members: Sequence[Member], learner: Train) -> None:
     """The same training with grouped convolutions."""
     net = Grouped(models)
-    walk = Walk(net, train, members, learner.steps.batch, learner.task)
+    walk = Walk(net, train, members, learner.steps, learner.task)
 
     def loss(batch: Batch) -> Tensor:
         x, y = (part.transpose(0, 1).flatten(0, 1) for part in batch)

@@ -12,7 +12,7 @@ import torch
 
 import untrain as ut
 from untrain.core.precision import computing
-from untrain.localizers._ablation import Copies, copies_of, spread
+from untrain.localizers._ablation import Copies, copies_of, expand
 from untrain.localizers.criticalneurons import CriticalNeurons, NeuronRemoval, search
 from untrain.models.inference import logits
 
@@ -56,7 +56,7 @@ def share(model: torch.nn.Module, copies: Copies, found: list[NeuronRemoval]) ->
     """Share of all weights that are in the union."""
     union = torch.zeros(copies.count)
     union[sorted({at for each in found for at in each.removed})] = 1
-    bits = spread(union, copies.spans, model, 0.0).values()
+    bits = expand(union, copies.spans, model, 0.0).values()
     return sum(int((b > 0).sum()) for b in bits) / sum(b.numel() for b in bits)
 
 

@@ -15,6 +15,8 @@ _HOMES = {
     "search": "untrain.commands.search",
     "demo": "untrain.commands.demo",
     "audit": "untrain.commands.audit",
+    "Outputs": "untrain.experiments.audits.foreign_models",
+    "Checkpoints": "untrain.experiments.audits.foreign_models",
     "price": "untrain.commands.run",
     "localize": "untrain.commands.localize",
     "memorize": "untrain.commands.memorize",
@@ -54,7 +56,7 @@ def __getattr__(name: str) -> Any:
         return getattr(importlib.import_module(_HOMES[name]), name)
     from untrain.core import discovery
 
-    place = discovery.where(name)
+    place = discovery.find(name)
     if place is None:
         raise AttributeError(f"module 'untrain' has no attribute {name!r}")
     return discovery.load(name)

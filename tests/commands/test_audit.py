@@ -88,7 +88,7 @@ def same(found, tiny, ends=ENDS):
 
 
 def test_arrays_of_a_run_get_the_scores_of_the_run(here, tiny, tmp_path):
-    found = ut.audit("u.npy", "o.npy", "g.npy", **EXAMPLES, store=tmp_path / "s", out="out", name="Theirs")
+    found = ut.audit(ut.Outputs("u.npy", "o.npy", "g.npy", **EXAMPLES), store=tmp_path / "s", out="out", name="Theirs")
     same(found, tiny)
     assert found["results"][0]["method"] == "Theirs"
     assert found["results"][0]["verdict"]["recognised"] == tiny.document["results"][0]["verdict"]["recognised"]
@@ -100,7 +100,9 @@ def test_arrays_of_a_run_get_the_scores_of_the_run(here, tiny, tmp_path):
 @pytest.mark.parametrize("kind", ["pt", "safetensors"])
 def test_checkpoints_with_our_oracles_get_the_scores_of_the_run(here, tiny, kept, kind):
     before = [f"g{i}.{kind}" for i in range(2)]
-    found = ut.audit(scenario=tiny.scenario, model=[f"u{i}.{kind}" for i in range(2)], original=before, oracles=4, store=kept)
+    found = ut.audit(
+        ut.Checkpoints([f"u{i}.{kind}" for i in range(2)], oracles=4, original=before), scenario=tiny.scenario, store=kept
+    )
     same(found, tiny)
     assert found["price"]["train"] == 0
     assert found["scenario"] == tiny.scenario
@@ -108,25 +110,29 @@ def test_checkpoints_with_our_oracles_get_the_scores_of_the_run(here, tiny, kept
 
 def test_checkpoints_with_their_oracles_need_no_training(here, tiny, tmp_path, monkeypatch):
     monkeypatch.setattr("untrain.training.descend.descend", lambda *_: pytest.fail("trained"))
-    models = {"model": ["u0.pt", "u1.pt"], "oracle": [f"o{i}.pt" for i in range(4)]}
-    same(ut.audit(scenario=tiny.scenario, **models, original="g.npy", store=tmp_path / "s"), tiny)
-    same(ut.audit(scenario=tiny.scenario, model=models["model"], oracles="o.npy", original="g.npy", store=tmp_path / "s"), tiny)
+    ours, theirs = ["u0.pt", "u1.pt"], [f"o{i}.pt" for i in range(4)]
+    for models in (
+        ut.Checkpoints(ours, theirs, original="g.npy"),
+        ut.Checkpoints(ours, oracles="o.npy", original="g.npy"),
+        ut.Checkpoints(oracle=theirs, unlearned="u.npy", original="g.npy"),
+    ):
+        same(ut.audit(models, scenario=tiny.scenario, store=tmp_path / "s"), tiny)
 
 
 def test_their_arrays_with_our_oracles(here, tiny, kept):
-    same(ut.audit("u.npy", 4, "g.npy", scenario=tiny.scenario, store=kept), tiny)
+    same(ut.audit(ut.Outputs("u.npy", 4, "g.npy"), scenario=tiny.scenario, store=kept), tiny)
 
 
 def test_one_checkpoint_is_asked_for_19_oracles(here, tiny, kept):
     found = ut.price(tiny.scenario, store=kept, oracles=19)
     assert (found["train"], found["stored"]) == (15, 4)
-    document = ut.audit(scenario=tiny.scenario, model="u0.pt", oracles=4, store=kept)
+    document = ut.audit(ut.Checkpoints("u0.pt", oracles=4), scenario=tiny.scenario, store=kept)
     assert document["seeds"] == 1
     assert "at least 19 retrained ones" in json.dumps(document["results"][0]["scores"]["forget_accuracy"]["verdict"])
 
 
 def test_without_originals_there_is_no_ceiling_and_all_else_is_the_same(here, tiny, tmp_path):
-    found = ut.audit("u.npy", "o.npy", **EXAMPLES, store=tmp_path / "s", out="out")
+    found = ut.audit(ut.Outputs("u.npy", "o.npy", **EXAMPLES), store=tmp_path / "s", out="out")
     ours, theirs = found["results"][0]["scores"], tiny.document["results"][0]["scores"]
     needing = [name for name in ours if ours[name]["value"] is None and theirs[name]["value"] is not None]
     assert all("original" in ours[name]["reason"] for name in needing)
@@ -142,96 +148,113 @@ def test_margins_alone_give_what_margins_tell_and_a_reason_for_the_rest(here, ti
     y = np.load("labels.npy")
     for who in "uog":
         np.save(f"m{who}.npy", margins(np.load(f"{who}.npy"), y))
-    found = ut.audit("mu.npy", "mo.npy", "mg.npy", sides="side.npy", ids="ids.npy", store=tmp_path / "s", out="out")
+    found = ut.audit(ut.Outputs("mu.npy", "mo.npy", "mg.npy", sides="side.npy", ids="ids.npy"), store=tmp_path / "s", out="out")
     scores, theirs = found["results"][0]["scores"], tiny.document["results"][0]["scores"]
     assert scores["forget_accuracy"]["reason"].startswith("only margins were given")
     assert [scores[n]["value"] for n in ("forget_gap", "test_accuracy")] == [None, None]
     assert found["answers"] == "margins"
     for name in ("example_fisher", "example_max"):
         assert scores[name]["value"] == pytest.approx(theirs[name]["value"], abs=1e-12)
-    labelled = ut.audit("mu.npy", "mo.npy", "mg.npy", **EXAMPLES, store=tmp_path / "s")["results"][0]["scores"]
+    labelled = ut.audit(ut.Outputs("mu.npy", "mo.npy", "mg.npy", **EXAMPLES), store=tmp_path / "s")["results"][0]["scores"]
     assert labelled["mia_loss_auc"]["value"] == pytest.approx(theirs["mia_loss_auc"]["value"], abs=1e-12)
 
 
 def test_an_audit_is_reported_again_like_a_run(here, tmp_path, tiny):
-    found = ut.audit("u.npy", "o.npy", "g.npy", **EXAMPLES, store=tmp_path / "s")
+    found = ut.audit(ut.Outputs("u.npy", "o.npy", "g.npy", **EXAMPLES), store=tmp_path / "s")
     again = ut.report([found["run"][:10]], tmp_path / "s", tmp_path / "out")["runs"][0]
     assert again == {name: value for name, value in found.items() if name != "price"}
     kinds = Store(tmp_path / "s").entries()
     assert [r["kind"] for r in kinds].count("given") == 2 + 4 + 2
-    ut.audit("u.npy", "o.npy", "g.npy", **EXAMPLES, store=tmp_path / "s")
+    ut.audit(ut.Outputs("u.npy", "o.npy", "g.npy", **EXAMPLES), store=tmp_path / "s")
     assert len(Store(tmp_path / "s").entries()) == len(kinds)
 
 
 def test_another_label_or_side_is_another_audit(here, tmp_path):
     side = np.load("side.npy")
     side[np.flatnonzero(side == "retain")[0]] = "test"
-    one, other = (ut.audit("u.npy", "o.npy", **(EXAMPLES | {"sides": s}), store=tmp_path / "s")["run"] for s in ("side.npy", side))
+    one, other = (
+        ut.audit(ut.Outputs("u.npy", "o.npy", **(EXAMPLES | {"sides": s})), store=tmp_path / "s")["run"] for s in ("side.npy", side)
+    )
     assert one != other
 
 
 def test_chosen_evaluators_score_alone_with_their_fields(here, tmp_path, tiny):
-    found = ut.audit("u.npy", "o.npy", **EXAMPLES, store=tmp_path / "s", evaluators="KLoM(least=2)", out="out")
+    found = ut.audit(ut.Outputs("u.npy", "o.npy", **EXAMPLES), store=tmp_path / "s", evaluators="KLoM(least=2)", out="out")
     assert set(found["results"][0]["scores"]) == set(ut.KLoM.scores)
     assert found["results"][0]["scores"]["klom_forget"]["value"] > 0
-    with pytest.raises(BadInput, match="no evaluator"):
-        ut.audit("u.npy", "o.npy", **EXAMPLES, store=tmp_path / "s", evaluators="DEL")
+    with pytest.raises(BadInput, match=r"(no|not an) evaluator"):
+        ut.audit(ut.Outputs("u.npy", "o.npy", **EXAMPLES), store=tmp_path / "s", evaluators="DEL")
     with pytest.raises(BadInput, match="both give"):
-        ut.audit("u.npy", "o.npy", **EXAMPLES, store=tmp_path / "s", evaluators=["KLoM", "KLoM(least=2)"])
+        ut.audit(ut.Outputs("u.npy", "o.npy", **EXAMPLES), store=tmp_path / "s", evaluators=["KLoM", "KLoM(least=2)"])
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "more", "told"),
     [
-        ({"unlearned": "u.npy"}, "no oracle was given.*--oracles FILE.*--scenario"),
-        ({"unlearned": "u.npy", "oracles": 6}, "no oracle was given"),
-        ({"oracles": "o.npy"}, "nothing to audit was given"),
-        ({"model": "u0.pt", "oracles": "o.npy"}, "a checkpoint alone cannot be asked"),
-        ({"unlearned": "u.npy", "oracles": "o.npy", "looks": 2}, "looks=2: all models are given"),
-        ({"unlearned": "u.npy", "oracles": "o.npy", "name": " "}, "empty name"),
-        ({"unlearned": "none.npy", "oracles": "o.npy"}, "there is no file none.npy"),
-        ({"unlearned": "u.npy", "oracles": "o.npy", "easydub": "."}, "forget sets was not told"),
-        ({"unlearned": "u.npy", "easydub": ".", "forget_set": 2}, "no EasyDUB data set"),
+        ({"unlearned": "u.npy"}, {}, "no oracle was given.*--oracles FILE.*--scenario"),
+        ({"unlearned": "u.npy", "oracles": 6}, {}, "no oracle was given"),
+        ({"unlearned": None, "oracles": "o.npy"}, {}, "nothing to audit was given"),
+        ({"unlearned": "u.npy", "oracles": "o.npy"}, {"looks": 2}, "looks=2: all models are given"),
+        ({"unlearned": "u.npy", "oracles": "o.npy"}, {"name": " "}, "empty name"),
+        ({"unlearned": "none.npy", "oracles": "o.npy"}, {}, "there is no file none.npy"),
     ],
 )
-def test_what_is_missing_is_told_in_one_line(here, tmp_path, given, told):
+def test_what_is_missing_is_told_in_one_line(here, tmp_path, given, more, told):
     with pytest.raises(BadInput, match=told) as caught:
-        ut.audit(**given, **EXAMPLES, store=tmp_path / "s")
+        ut.audit(ut.Outputs(**given, **EXAMPLES), store=tmp_path / "s", **more)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "s").exists()
 
 
+def test_a_checkpoint_alone_is_refused(tmp_path):
+    with pytest.raises(BadInput, match="a checkpoint alone says nothing"):
+        ut.audit(ut.Checkpoints("u0.pt", oracles="o.npy"), store=tmp_path / "s")
+    assert not (tmp_path / "s").exists()
+
+
+def test_what_is_neither_outputs_nor_checkpoints_is_refused(tmp_path):
+    with pytest.raises(BadInput, match=r"'u\.npy' is neither Outputs\(\.\.\.\) nor Checkpoints"):
+        ut.audit("u.npy", store=tmp_path / "s")
+
+
+def test_easydub_needs_the_number_of_its_forget_set_and_its_folder(here):
+    with pytest.raises(BadInput, match="name one by --forget-set"):
+        ut.Outputs.from_easydub("u.npy", ".", None)
+    with pytest.raises(BadInput, match="not an EasyDUB data set"):
+        ut.Outputs.from_easydub("u.npy", ".", 2)
+
+
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("models", "told"),
     [
-        ({"model": "u0.pt", "labels": "labels.npy"}, "--labels was given, and a scenario knows its examples"),
-        ({"model": "u0.pt", "unlearned": "u.npy"}, "needed once"),
-        ({}, "needed once"),
-        ({"model": "u0.pt", "oracle": "o0.pt", "oracles": "o.npy"}, "oracles were given twice"),
-        ({"model": "u0.pt", "oracles": 1}, "oracles=1"),
-        ({"model": ["u0.pt", "u0.pt"], "oracles": "o.npy"}, "u0.pt holds the same weights as unlearned 0"),
-        ({"model": "u0.pt", "oracle": ["u0.pt", "o1.pt"]}, "model 0 of the unlearned is among the oracles"),
-        ({"model": "none.pt", "oracles": 2}, "none.pt: there is no file"),
-        ({"unlearned": np.ones((3, 7, 10)), "oracles": 2}, r"unlearned have shape \(3, 7, 10\)"),
-        ({"unlearned": np.random.default_rng(0).normal(size=(3, 1617)), "oracles": 2}, "margins were given"),
+        (ut.Outputs("u.npy", labels="labels.npy"), "--labels was given, and a scenario knows its examples"),
+        (ut.Checkpoints("u0.pt", unlearned="u.npy"), "needed once"),
+        (ut.Checkpoints(), "needed once"),
+        (ut.Checkpoints("u0.pt", "o0.pt", oracles="o.npy"), "oracles were given twice"),
+        (ut.Checkpoints("u0.pt", oracles=1), "oracles=1"),
+        (ut.Checkpoints(["u0.pt", "u0.pt"], oracles="o.npy"), "u0.pt holds the same weights as unlearned 0"),
+        (ut.Checkpoints("u0.pt", ["u0.pt", "o1.pt"]), "model 0 of the unlearned is among the oracles"),
+        (ut.Checkpoints("none.pt", oracles=2), "none.pt: there is no file"),
+        (ut.Outputs(np.ones((3, 7, 10)), 2), r"unlearned have shape \(3, 7, 10\)"),
+        (ut.Outputs(np.random.default_rng(0).normal(size=(3, 1617)), 2), "margins were given"),
     ],
 )
-def test_what_does_not_go_together_on_a_scenario_is_told_and_nothing_is_trained(here, tiny, tmp_path, monkeypatch, given, told):
+def test_what_does_not_go_together_on_a_scenario_is_told_and_nothing_is_trained(here, tiny, tmp_path, monkeypatch, models, told):
     monkeypatch.setattr("untrain.training.descend.descend", lambda *_: pytest.fail("trained"))
     with pytest.raises(BadInput, match=told) as caught:
-        ut.audit(**given, scenario=tiny.scenario, store=tmp_path / "s")
+        ut.audit(models, scenario=tiny.scenario, store=tmp_path / "s")
     assert "\n" not in str(caught.value)
 
 
 def test_a_checkpoint_of_another_network_is_told_by_its_weights(here, tiny, tmp_path):
     with pytest.raises(ModelError, match=r"u0\.pt does not fit the model of Digits: .* has shape"):
-        ut.audit(scenario=tiny.scenario.replace("width=4", "width=3"), model="u0.pt", oracles=2, store=tmp_path / "s")
+        ut.audit(ut.Checkpoints("u0.pt", oracles=2), scenario=tiny.scenario.replace("width=4", "width=3"), store=tmp_path / "s")
 
 
 def test_oracles_of_other_classes_are_told(here, tmp_path):
     np.save("o.npy", np.load("o.npy")[..., [*range(10), 0]])
     with pytest.raises(DataError, match="10 classes and oracles on 11"):
-        ut.audit("u.npy", "o.npy", **EXAMPLES, store=tmp_path / "s")
+        ut.audit(ut.Outputs("u.npy", "o.npy", **EXAMPLES), store=tmp_path / "s")
 
 
 def files(*names):
@@ -255,6 +278,11 @@ def test_the_command_gives_the_document_a_table_and_the_pages(here, untrain, tmp
     [
         (("--unlearned", "u.npy", "--oracle", "o.npy"), "a checkpoint alone"),
         (("--unlearned", "u.npy", *files("labels", "sides")), "no oracle was given"),
+        (("--unlearned", "u.npy", "--oracles", "o.npy", "--easydub", "."), "name one by --forget-set"),
+        (("--unlearned", "u.npy", "--easydub", ".", "--forget-set", "2", "--model", "u0.pt"), "leave the scenario and checkpoints"),
+        (("--scenario", "Digits", "--model", "u0.pt", *files("labels")), "--labels was given, and a scenario knows its examples"),
+        (("--scenario", "Digits", "--model", "u0.pt", "--unlearned", "u.npy"), "needed once"),
+        (("--scenario", "Digits"), "needed once"),
         (("--unlearnd", "u.npy"), "--unlearnd"),
         (("--unlearned", "u.npy", "--oracles", "o.npy", *files("labels"), "--sides", "labels.npy"), "sides hold int64"),
         (("--scenario", "Digist", "--model", "u0.pt"), "did you mean 'Digits'"),
@@ -294,7 +322,7 @@ def test_the_price_of_an_audit_is_told_and_nothing_is_trained(here, untrain, tin
 
 def test_looks_train_only_as_many_oracles_as_are_needed(here, tiny, kept, monkeypatch):
     monkeypatch.setattr("untrain.experiments.interim_looks.undecided", lambda _: 0)
-    found = ut.audit(scenario=tiny.scenario, model=["u0.pt", "u1.pt"], oracles=16, looks=2, store=kept)
+    found = ut.audit(ut.Checkpoints(["u0.pt", "u1.pt"], oracles=16), scenario=tiny.scenario, looks=2, store=kept)
     assert [(look["seeds"], look["oracles"]) for look in found["looks"]] == [(2, 8)]
     assert found["oracles"] == 8
     assert found["level"] == pytest.approx(0.025)

@@ -138,7 +138,7 @@ def test_one_example_to_forget_has_no_halves(tiny):
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
-        ("NegGrad", "is no localizer and has none; `untrain localizers` lists them"),
+        ("NegGrad", "is not a localizer and has none; `untrain localizers` lists them"),
         ([], "no localizer was named"),
         (["Deepest", "Deepest(keep=0.3)"], "a localizer is named twice"),
         (["DEL", "WeightedGrad"], "a localizer is named twice"),

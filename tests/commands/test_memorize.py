@@ -31,7 +31,7 @@ def test_a_request_by_the_file_is_that_of_the_ensemble_itself(store, tmp_path, k
     assert [p.name for p in tmp_path.iterdir()] == [file.name]
     how = {"seeds": 1, "oracles": 2, "store": store, "precision": "float32"}
     by_file, by_models = (
-        ut.run(f"{PLAIN[:-1]}, request=LeastMemorized({fields}))", "Nothing", **how)
+        ut.run(f"{PLAIN[:-1]}, request=Memorized(order='least', {fields}))", "Nothing", **how)
         for fields in (f"seed=3, scores={str(file)!r}", "models=16, seed=3")
     )
     assert by_file["digest"] == by_models["digest"]
@@ -101,5 +101,5 @@ def test_examples_that_share_an_id_have_no_score_of_their_own_in_a_file(tmp_path
         return Data(train, found.valid, found.test)
 
     monkeypatch.setattr(ut.Digits, "load", twice)
-    with pytest.raises(DataError, match="several training examples bear the same id"):
+    with pytest.raises(DataError, match="several training examples have the same id"):
         ut.memorize(PLAIN, out=tmp_path / "scores.csv", models=16, store=tmp_path / "store")

@@ -18,17 +18,17 @@ def fresh():
 
 
 def test_a_file_in_the_folder_of_a_role_is_its_registration():
-    assert discovery.where("NegGrad").role == "unlearner"
-    assert discovery.where("NegGrad").module == "untrain.unlearners.neggrad"
+    assert discovery.find("NegGrad").role == "unlearner"
+    assert discovery.find("NegGrad").module == "untrain.unlearners.neggrad"
 
 
 def test_a_class_beside_the_one_a_file_is_named_for_is_no_method():
-    assert discovery.where("_Block") is None
-    assert discovery.where("FOLDERS") is None
+    assert discovery.find("_Block") is None
+    assert discovery.find("FOLDERS") is None
 
 
 def test_listing_tells_formula_and_source_of_a_method():
-    place = discovery.where("NegGrad")
+    place = discovery.find("NegGrad")
     assert place.summary == "Minimise ``alpha * L(retain) - (1 - alpha) * L(forget)``."
     assert place.source.startswith("Kurmanji et al. 2023")
     assert "Departs" not in place.source
@@ -60,7 +60,7 @@ def test_a_plug_in_joins_through_its_entry_point(fresh, monkeypatch, tmp_path):
 def test_a_plug_in_does_not_take_the_place_of_our_own(fresh, monkeypatch):
     point = EntryPoint("NegGrad", "elsewhere:NegGrad", "untrain.unlearner")
     monkeypatch.setattr(discovery, "entry_points", lambda group: [point])
-    assert discovery.where("NegGrad").module == "untrain.unlearners.neggrad"
+    assert discovery.find("NegGrad").module == "untrain.unlearners.neggrad"
 
 
 @pytest.mark.parametrize("name", [p.name for p in discovery.index().values()])

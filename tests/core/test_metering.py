@@ -9,7 +9,7 @@ from torch import nn
 
 from untrain.core import metering as cost
 from untrain.core.errors import RunFailed
-from untrain.core.metering import Counter, metered, note, over, planned
+from untrain.core.metering import Counter, add_note, exceeds_limit, metered, plan_steps
 
 WIDE, OUT = 8, 4
 MODEL = nn.Linear(WIDE, OUT)
@@ -69,7 +69,7 @@ def test_a_kind_that_is_known_is_not_measured_again(monkeypatch):
         return meter.read().flops
 
     assert flops(3) == 2 * WIDE * OUT * 3
-    monkeypatch.setattr(cost, "counted", lambda _: pytest.fail("measured twice"))
+    monkeypatch.setattr(cost, "count_flops", lambda _: pytest.fail("measured twice"))
     assert flops(5) == 2 * WIDE * OUT * 5
 
 
@@ -155,7 +155,7 @@ def walk(steps, counter=None):
     """A loop of ``steps`` steps as the gradient loop takes them; how many it took."""
     counter = counter or Counter()
     for at in range(steps):
-        if over():
+        if exceeds_limit():
             return at
         counter.step(2, lambda: forward(2), backward=False)
     return steps
@@ -193,20 +193,20 @@ def test_the_limit_of_an_outer_count_stops_an_inner_one():
 
 def test_asking_twice_before_a_step_counts_it_once():
     with metered(3 * STEP, "the budget of 10 %") as meter:
-        planned(7)
+        plan_steps(7)
         counter = Counter()
         for _ in range(7):
-            if over() or over():
+            if exceeds_limit() or exceeds_limit():
                 break
             counter.step(2, lambda: forward(2), backward=False)
-        assert over()
+        assert exceeds_limit()
     assert list(meter.notes) == ["stopped at the budget of 10 %, after 3 of 7 steps"]
 
 
 def test_work_before_a_loop_counts_against_the_limit_but_is_no_step():
     with metered(9 * STEP) as meter:
         Counter().step(10, lambda: forward(10), backward=False)
-        planned(8)
+        plan_steps(8)
         assert walk(8) == 4
     assert list(meter.notes) == ["stopped at the budget, after 4 of 8 steps"]
 
@@ -219,10 +219,10 @@ def test_a_limit_that_is_spent_before_the_first_step_is_an_error():
 
 
 def test_a_note_is_told_once_and_reaches_the_outer_count():
-    note("to nobody")
+    add_note("to nobody")
     with metered() as outer:
         with metered():
-            note("halved")
-            note("halved")
-        note("later")
+            add_note("halved")
+            add_note("halved")
+        add_note("later")
     assert list(outer.notes) == ["halved", "later"]

@@ -17,7 +17,7 @@ from untrain.localizers.weightedgrad import WeightedGrad
 from untrain.models.architectures.resnet import ResNet
 from untrain.models.tasks.classification import Classification
 from untrain.training.learners.train import Train
-from untrain.training.steps import SGD, AdamW, Constant, Cosine, Steps
+from untrain.training.steps import SGD, AdamW, Constant, Cosine, Steps, Triangular
 from untrain.unlearners.base import Unlearner
 from untrain.unlearners.finetune import Finetune
 from untrain.unlearners.neggrad import NegGrad
@@ -36,8 +36,11 @@ steps = st.builds(
     epochs=epochs,
     batch=st.integers(1, 999),
     optimizer=optimizers,
-    schedule=st.builds(Cosine, floor=shares) | st.just(Constant()),
+    schedule=st.builds(Cosine, floor=shares) | st.just(Constant()) | st.builds(Triangular, peak=shares),
     buffers=st.sampled_from(["move", "freeze", "reestimate"]),
+    warmup=shares,
+    clip=st.none() | st.floats(1e-6, 10),
+    smoothing=shares,
 )
 channels = st.builds(
     Channels, top=st.integers(1, 50) | st.sampled_from(["auto", "all"]), unit=st.sampled_from(["whole", "elements"])
@@ -85,7 +88,7 @@ def test_defaults_are_left_out():
 
 
 def test_the_canonical_spelling_writes_every_field():
-    assert canonical(SGD()) == "SGD(momentum=0.9, decay=0.0, nesterov=False)"
+    assert canonical(SGD()) == "SGD(momentum=0.9, decay=0.0, nesterov=False, decay_on='all')"
 
 
 def test_a_recipe_is_canonically_its_expansion():
@@ -103,7 +106,7 @@ def test_a_bare_name_is_allowed():
 
 
 def test_a_bare_name_is_allowed_as_a_field():
-    assert parse("Finetune(steps=Steps(optimizer=Adam))") == Finetune(steps=Steps(optimizer=AdamW()))
+    assert parse("Finetune(steps=Steps(optimizer=AdamW))") == Finetune(steps=Steps(optimizer=AdamW()))
 
 
 def test_a_tuple_of_one_is_read_back():

@@ -14,7 +14,6 @@ from untrain import parse
 from untrain.core.errors import BadInput, RequestError
 from untrain.data.examples import Examples
 from untrain.data.requests.base import Ensemble, Request
-from untrain.data.requests.leastmemorized import LeastMemorized
 from untrain.data.requests.memorized import Memorized
 from untrain.data.requests.random import Random
 from untrain.data.splits import Data
@@ -30,6 +29,7 @@ from untrain.training.steps import Steps
 
 N, TESTS, KEPT = 60, 12, 15
 DIGITS = "Digits(model=MLP(width=8), steps=Steps(lr=0.1, epochs=2, batch=64), request={}(models=16))"
+LEAST = DIGITS.format("Memorized").replace("models=16", "order='least', models=16")
 
 
 class Book(nn.Module):
@@ -118,7 +118,7 @@ def test_what_is_held_by_heart_is_the_most_memorized_and_never_the_least(tmp_pat
     known = scene.chosen
     assert (known["mean"], known["held_out"], known["low"], known["high"], known["agreement"]) == (1.0, 1.0, 1.0, 1.0, 1.0)
     assert (known["count"], known["pool"], known["models"], known["chance"]) == (KEPT, N, 32, 0.25)
-    least, scene = forgotten(Booked(request=LeastMemorized(fraction=0.75, models=32)), tmp_path)
+    least, scene = forgotten(Booked(request=Memorized(order="least", fraction=0.75, models=32)), tmp_path)
     assert least == list(range(KEPT, N))
     assert scene.chosen["mean"] == 0.0
     assert kinds(tmp_path)["member"] == 32
@@ -177,7 +177,7 @@ def test_a_stopped_ensemble_goes_on_where_it_was_stopped(tmp_path):
     [
         (Memorized(fraction=0.6, models=16, classes=(1,)), "classes \\(1,\\) hold 30: at most 0.5"),
         (Memorized(fraction=0.001, models=16), "is none: ask for a larger share"),
-        (LeastMemorized(fraction=1.0, models=16), "names all 60 training examples"),
+        (Memorized(order="least", fraction=1.0, models=16), "names all 60 training examples"),
         (Memorized(models=16, classes=(2,)), "there is no class 2"),
     ],
 )
@@ -223,7 +223,7 @@ def test_mislabelled_digits_are_most_of_the_most_memorized_and_none_of_the_least
     assert most > 0.9
     assert known["agreement"] > 0.8
     assert known["mean"] > known["held_out"] > 0.85
-    assert wrong(LeastMemorized(fraction=0.1, models=32))[0] == 0.0
+    assert wrong(Memorized(order="least", fraction=0.1, models=32))[0] == 0.0
 
 
 @pytest.fixture(scope="module")
@@ -263,10 +263,10 @@ def test_two_workers_train_each_model_once_and_forget_what_one_does(digits, tmp_
 def test_the_price_of_a_missing_ensemble_counts_all_that_hangs_on_it_and_makes_no_store(digits, tmp_path):
     _, _, store, how = digits
     rest = {name: how[name] for name in ("seeds", "oracles", "precision")}
-    missing = ut.price(DIGITS.format("LeastMemorized"), "Nothing", store=tmp_path / "none", **rest)
+    missing = ut.price(LEAST, "Nothing", store=tmp_path / "none", **rest)
     assert (missing["train"], missing["stored"], missing["kinds"]["ensemble"]) == (20, 0, 16)
     assert not (tmp_path / "none").exists()
-    there = ut.price(DIGITS.format("LeastMemorized"), "Nothing", store=store, **rest)
+    there = ut.price(LEAST, "Nothing", store=store, **rest)
     assert (there["train"], there["stored"]) == (3, 1)
     more = ut.price(DIGITS.format("Memorized").replace("models=16", "models=20"), "Nothing", store=store, **rest)
     assert (more["kinds"]["ensemble"], more["kinds"]["oracle"], more["kinds"]["original"]) == (4, 2, 0)
@@ -294,7 +294,8 @@ def test_localize_and_audit_ask_the_ensemble_that_is_there(digits, tmp_path):
     assert ut.localize(scenario, "Deepest", store=store, seeds=1, precision="float32")["forget"] == 126
     where = parse(scenario)
     save_file(where.learner()(where.load().train, 0).state_dict(), tmp_path / "model.safetensors")
-    audited = ut.audit(model=tmp_path / "model.safetensors", scenario=scenario, oracles=2, store=store, precision="float32")
+    models = ut.Checkpoints(tmp_path / "model.safetensors", oracles=2)
+    audited = ut.audit(models, scenario=scenario, store=store, precision="float32")
     assert (audited["digest"], audited["chosen"]) == (document["digest"], document["chosen"])
     assert (kinds(store) - before)["member"] == 0
 

@@ -163,9 +163,9 @@ def test_observers_are_read_from_their_spelling():
 def test_a_command_observes_and_the_page_tells_of_it(tmp_path):
     words = ["run", repr(SCENARIO), "Nothing", "--seeds", "2", "--oracles", "4", "--workers", "1", "--no-images", "--json"]
     words += [
-        "--observe",
+        "--observer",
         "Weights",
-        "--observe",
+        "--observer",
         "ZRF(base='e')",
         "--store",
         str(tmp_path / "store"),
@@ -214,22 +214,27 @@ def test_checkpoints_that_were_given_are_observed(store, tmp_path):
     run = made(store)
     ours, start = saved(run, store, tmp_path, ("unlearned", 0)), saved(run, store, tmp_path, ("original", 0), ("original", 1))
     theirs = saved(run, store, tmp_path, *(("oracle", at) for at in range(4)))
-    given = {"scenario": SCENARIO, "model": ours, "oracle": theirs, "store": tmp_path / "store"}
-    scores = ut.audit(**given, original=start, observe=[QUICK, "Weights"])["results"][0]["scores"]
+
+    def audit(original=None, observers=()):
+        models = ut.Checkpoints(ours, theirs, original=original)
+        return ut.audit(models, scenario=SCENARIO, store=tmp_path / "store", observers=observers)
+
+    scores = audit(start, [QUICK, "Weights"])["results"][0]["scores"]
     assert scores["relearn_time"]["value"] is not None
     assert 0 < scores["weight_distance_original"]["value"] < scores["weight_distance"]["value"]
-    assert "relearn_time" not in ut.audit(**given, original=start)["results"][0]["scores"]
+    assert "relearn_time" not in audit(start)["results"][0]["scores"]
     with pytest.raises(BadInput, match=r"Relearn\(.* holds models against the originals, and none were given"):
-        ut.audit(**given, observe=QUICK)
+        audit(observers=QUICK)
     answers = store.get(run.record["ingredients"]["models"]["original"][0]).array("logits")
     with pytest.raises(BadInput, match="only answers are known, and observers look at models"):
-        ut.audit(**given, original=np.stack([answers, 2 * answers]), observe="Weights")
+        audit(np.stack([answers, 2 * answers]), "Weights")
 
 
 def test_answers_alone_cannot_be_observed(tmp_path):
-    with pytest.raises(BadInput, match=r"ZRF\(\) looks at models, and only answers were given"):
-        ut.audit(np.zeros((2, 4, 2)), np.ones((2, 4, 2)), labels=[0, 1, 0, 1], sides=["forget", "retain", "test", "test"],
-                 store=tmp_path, observe="ZRF")  # fmt: skip
+    sides = ["forget", "retain", "test", "test"]
+    outputs = ut.Outputs(np.zeros((2, 4, 2)), np.ones((2, 4, 2)), labels=[0, 1, 0, 1], sides=sides)
+    with pytest.raises(BadInput, match=r"ZRF\(\) looks at models, and only outputs were given"):
+        ut.audit(outputs, store=tmp_path, observers="ZRF")
 
 
 def test_what_does_not_depend_on_the_originals_is_found_again_among_more_of_them(tmp_path):

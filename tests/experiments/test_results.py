@@ -106,8 +106,8 @@ def test_a_damaged_array_is_told(tiny, tmp_path):
 def test_a_report_lacks_methods_that_failed_and_inputs_when_asked(run, tiny):
     made = material(*run, tiny.document, images=False)
     assert list(made.unlearned) == [tiny.methods[0], tiny.methods[1], tiny.methods[3]]
-    assert made.inputs is None
-    assert len(material(*run, tiny.document).inputs) == tiny.document["sizes"]["forget"]
+    assert made.shown is None
+    assert len(material(*run, tiny.document).shown) == tiny.document["sizes"]["forget"]
 
 
 def test_scores_are_computed_once(run, monkeypatch):

@@ -11,7 +11,7 @@ from untrain.core import discovery
 from untrain.core.errors import ModelError
 from untrain.core.metering import metered
 from untrain.data.examples import Examples, take
-from untrain.localizers._budget import least
+from untrain.localizers._budget import smallest_budget
 from untrain.localizers._selection import Channels
 from untrain.localizers.criticalneurons import CriticalNeurons
 from untrain.localizers.deepest import Deepest
@@ -227,9 +227,9 @@ LEAST = [(1, 3, "0.34"), (1, 1, "1"), (1, 10, "0.1"), (175, 195, "0.9"), (7, 100
 
 @pytest.mark.parametrize(("count", "total", "words"), LEAST)
 def test_the_least_share_is_rounded_up_to_two_digits(count, total, words):
-    assert least(count, total) == f"keep at least {words}"
+    assert smallest_budget(count, total) == f"keep at least {words}"
     assert selection.budget(float(words), total) >= count
-    assert least(count, total, count=1) == f"a count of at least {count}"
+    assert smallest_budget(count, total, count=1) == f"a count of at least {count}"
 
 
 def test_a_random_mask_is_refused_as_the_one_that_it_is_like():

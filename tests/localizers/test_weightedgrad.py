@@ -25,6 +25,7 @@ from untrain.maths.selection import top_mean
 from untrain.models.architectures.resnet import ResNet
 from untrain.models.tasks.classification import Classification
 from untrain.training.problem import Problem
+from untrain.training.process_group import SINGLE
 from untrain.training.toy import UNITS, neuron, small
 
 
@@ -333,7 +334,7 @@ def test_where_128_divides_the_forget_set_the_code_uses_all_of_it_in_whatever_or
 @pytest.mark.parametrize(("examples", "batches"), [(5000, 39), (45_000, 351)])
 def test_the_code_has_as_many_full_batches_as_fit(examples, batches):
     given = Examples.labelled(torch.zeros(examples, 1), torch.zeros(examples).long(), np.arange(examples), 1)
-    found = _batches(Problem(Plain(), given, given), "forget", Gather(samples="code"), None)
+    found = _batches(Problem(Plain(), given, given), "forget", Gather(samples="code"), SINGLE)
     assert [len(rows) for _, rows, _ in found] == [128] * batches
 
 

@@ -116,11 +116,22 @@ def test_each_foreign_library_is_imported_in_its_place_alone(file):
         assert any(name(file) == place or name(file).startswith(f"{place}/") for place in PLACES[library]), library
 
 
-@pytest.mark.parametrize("file", [f for f in FILES if f.name != "descend.py"], ids=name)
-def test_only_descend_steps_an_optimizer(file):
-    assert "torch.optim" not in file.read_text(encoding="utf-8").replace("Source: torch.optim", "").replace(
-        "2019 (AdamW), torch.optim", ""
-    )
+def attributes_called(file):
+    """``(x, y)`` of every call ``….x.y(…)`` in a file, and ``("", y)`` of those of a plain name."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            owner = node.func.value
+            yield getattr(owner, "attr", getattr(owner, "id", "")), node.func.attr
+
+
+def test_optimizers_are_named_in_steps_made_by_descend_and_stepped_nowhere_else():
+    named = {name(f) for f in FILES if "torch.optim" in f.read_text(encoding="utf-8")}
+    made = {name(f) for f in FILES if ("optimizer", "make") in set(attributes_called(f))}
+    stepped = {name(f) for f in FILES if ("optimizer", "step") in set(attributes_called(f))}
+    assert named == {"training/steps.py"}
+    assert made == stepped == {"training/descend.py"}
+    # Whatever it is called there, nothing in the file that constructs optimizers steps one.
+    assert "step" not in {verb for _, verb in attributes_called(ROOT / "training/steps.py")}
 
 
 @pytest.mark.parametrize("file", FILES, ids=name)
@@ -163,3 +174,12 @@ def test_only_the_command_line_prints_or_reads_the_environment(file):
 @pytest.mark.parametrize("file", FILES, ids=name)
 def test_no_code_asserts_in_place_of_an_error(file):
     assert not any(isinstance(node, ast.Assert) for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))))
+
+
+def test_a_class_name_is_unique_in_the_package():
+    places: dict[str, list[str]] = {}
+    for file in FILES:
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(name(file))
+    assert {cls: files for cls, files in places.items() if len(files) > 1} == {}

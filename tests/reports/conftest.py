@@ -21,10 +21,11 @@ import pytest
 from untrain.evaluation.base import ScoreInfo
 from untrain.evaluation.glossary import evaluators
 from untrain.evaluation.observation import Observation
-from untrain.evaluation.scoring.assessment import audit, reference_of
-from untrain.evaluation.scoring.group_accuracy import paid
+from untrain.evaluation.scoring.assessment import assess, reference_of
+from untrain.evaluation.scoring.group_accuracy import accuracy_by_group
 from untrain.experiments.results import BREAK_EVEN, SHARES
 from untrain.reports.material import Material
+from untrain.reports.shown import of_inputs
 
 CLASSES, SIDES = 4, np.array(["forget"] * 12 + ["retain"] * 16 + ["test"] * 20)
 FLAGS = (
@@ -77,8 +78,8 @@ def row(method: str, found: dict, cost: float) -> dict:
 
 def audited(original: Observation, ours: Observation, oracle: Observation) -> dict:
     """All scores of a made-up method and its verdict, as they stand in its row."""
-    scores, verdict = audit(reference_of(evaluators(), oracle, original), ours, draws=50)
-    paying = paid(ours, oracle)
+    scores, verdict = assess(reference_of(evaluators(), oracle, original), ours, draws=50)
+    paying = accuracy_by_group(ours, oracle)
     return {"scores": {name: asdict(score) for name, score in scores.items()}, "verdict": verdict, "paid": paying}
 
 
@@ -98,7 +99,8 @@ def material(wrong: str = "", methods: tuple[str, ...] = METHODS, inputs: bool =
         "setting": {"device": "cpu", "threads": 1, "python": "3", "torch": "2", "machine": "none"},
     }  # fmt: skip
     pictures = np.random.default_rng(0).random((12, 1, 8, 8), dtype=np.float32) if inputs else None
-    return Material(document, original, oracle, ours, pictures)
+    shown = None if pictures is None else of_inputs(pictures)
+    return Material(document, original, oracle, ours, shown, evaluators=evaluators())
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """The one gradient loop, worked out by hand."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -9,15 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from untrain.core.errors import ModelError, NotFinite
+from untrain.core.errors import ModelError, NotFinite, SpecError
 from untrain.core.mask import Mask
 from untrain.core.metering import metered
 from untrain.data.examples import Batch, Examples
 from untrain.models.tasks.classification import Classification
-from untrain.training.batch_norm import norms, reestimate, unseen
+from untrain.training.batch_norm import norms, reestimate, untracked_statistics
 from untrain.training.batch_plan import Plan
 from untrain.training.descend import descend
-from untrain.training.steps import SGD, AdamW, Constant, Cosine, Steps
+from untrain.training.steps import SGD, AdamW, Constant, Cosine, Steps, Triangular, step_size
 
 FLAT = Constant()
 
@@ -100,6 +101,96 @@ def test_the_step_size_follows_the_schedule_from_epoch_to_epoch():
     steps = Steps(lr=0.1, epochs=2, optimizer=SGD(momentum=0), schedule=Cosine(floor=0))
     descend(model, pulled(model), plan([[1.0]], epochs=2), steps)
     assert weights(model)[0] == pytest.approx(-0.1 - 0.05)
+
+
+def lengthened(x, epochs, batches):
+    """A plan that knows how many batches an epoch has."""
+    made = plan(x, epochs, batches)
+    return Plan(made.epochs, made.draw, made.retain, made.task, batches)
+
+
+def test_the_step_size_follows_a_triangle_from_step_to_step():
+    model, path = line(0.0), []
+    steps = Steps(lr=1.0, epochs=2, optimizer=SGD(momentum=0), schedule=Triangular(peak=0.5))
+
+    def loss(batch):
+        path.append(weights(model)[0])
+        return model(batch.x).mean()
+
+    descend(model, loss, lengthened([[1.0]], 2, 4), steps)
+    path.append(weights(model)[0])
+    moves = [before - after for before, after in pairwise(path)]
+    assert moves == pytest.approx([0.125, 0.375, 0.625, 0.875, 0.875, 0.625, 0.375, 0.125])
+
+
+@pytest.mark.parametrize("optimizer", [SGD(momentum=0.8, decay=0.01, nesterov=True), SGD(momentum=0), AdamW(decay=0.1)])
+@pytest.mark.parametrize("schedule", [Cosine(floor=0.1), Constant()])
+def test_without_the_newer_fields_it_is_torchs_own_loop_to_the_last_bit(optimizer, schedule):
+    torch.manual_seed(0)
+    ours, theirs = nn.Linear(3, 2), nn.Linear(3, 2)
+    theirs.load_state_dict(ours.state_dict())
+    x, y = torch.randn(6, 3), torch.tensor([0, 1, 1, 0, 1, 0])
+    steps = Steps(lr=0.3, epochs=3, optimizer=optimizer, schedule=schedule)
+    made = Plan(3, lambda epoch: iter([(Batch(x, y),)] * 4), Examples(x, y, np.arange(6), 2), Classification(), 4)
+    descend(ours, lambda batch: Classification().loss(ours, batch).mean(), made, steps)
+    if isinstance(optimizer, AdamW):
+        stepper = torch.optim.AdamW(theirs.parameters(), lr=0.3, betas=(0.9, 0.999), weight_decay=optimizer.decay)
+    else:
+        look = optimizer.nesterov
+        stepper = torch.optim.SGD(theirs.parameters(), 0.3, optimizer.momentum, weight_decay=optimizer.decay, nesterov=look)
+    for epoch in range(3):
+        for group in stepper.param_groups:
+            group["lr"] = step_size(steps, epoch, 3)
+        for _ in range(4):
+            stepper.zero_grad()
+            nn.functional.cross_entropy(theirs(x), y).backward()
+            stepper.step()
+    assert all(torch.equal(a, b) for a, b in zip(ours.parameters(), theirs.parameters(), strict=True))
+
+
+@pytest.mark.parametrize(("limit", "move"), [(None, 5.0), (10.0, 5.0), (5.0, 5.0), (1.0, 1.0), (0.25, 0.25)])
+def test_a_gradient_is_clipped_to_a_length_and_keeps_its_direction(limit, move):
+    model = line(0.0, 0.0)
+    steps = Steps(lr=1.0, epochs=1, optimizer=SGD(momentum=0), schedule=FLAT, clip=limit)
+    descend(model, pulled(model), plan([[3.0, 4.0]]), steps)
+    assert weights(model) == pytest.approx([-0.6 * move, -0.8 * move])
+
+
+def test_the_length_that_is_clipped_is_of_what_may_move_alone():
+    model = line(0.0, 0.0)
+    steps = Steps(lr=1.0, epochs=1, optimizer=SGD(momentum=0), schedule=FLAT, clip=2.0)
+    descend(model, pulled(model), plan([[300.0, 4.0]]), steps, bits(0, 1))
+    assert weights(model) == pytest.approx([0.0, -2.0])
+
+
+def test_a_gradient_of_zero_can_be_clipped():
+    model = line(1.0)
+    descend(model, pulled(model), plan([[0.0]]), Steps(lr=1.0, epochs=1, schedule=FLAT, clip=1.0))
+    assert weights(model) == [1.0]
+
+
+@pytest.mark.parametrize("optimizer", [SGD(momentum=0, decay=0.5, decay_on="weights"), AdamW(decay=0.5, decay_on="weights")])
+@pytest.mark.parametrize("masked", [False, True])
+def test_weights_alone_decay_and_neither_biases_nor_norms(optimizer, masked):
+    model = nn.Sequential(nn.Linear(2, 2), nn.LayerNorm(2))
+    for p in model.parameters():
+        p.data.fill_(1.0)
+    # Of a masked weight the optimizer holds a flat part; of a masked bias too.
+    mask = {name: torch.ones_like(p, dtype=torch.bool) for name, p in model.named_parameters()}
+    mask["0.weight"][0, 1] = mask["0.bias"][1] = False
+    still = lambda batch: sum(0 * p.sum() for p in model.parameters())  # noqa: E731
+    steps = Steps(lr=0.1, epochs=1, optimizer=optimizer, schedule=FLAT)
+    descend(model, still, plan([[1.0, 1.0]]), steps, Mask(mask, "") if masked else None)
+    moved = torch.full((2, 2), 0.95)
+    if masked:
+        moved[0, 1] = 1
+    assert torch.allclose(model[0].weight, moved)
+    assert all(torch.equal(p, torch.ones(2)) for p in (model[0].bias, *model[1].parameters()))
+
+
+def test_smoothed_labels_are_up_to_whoever_makes_the_loss():
+    with pytest.raises(SpecError, match=r"smoothing=0.1 is for training from scratch"):
+        descend(line(1.0), lambda batch: None, plan([[1.0]]), Steps(epochs=1, smoothing=0.1))
 
 
 DECAY = Steps(lr=0.1, epochs=1, optimizer=SGD(momentum=0.9, decay=0.1), schedule=FLAT)
@@ -292,7 +383,7 @@ def test_norms_are_the_layers_that_keep_statistics():
 
 def test_unseen_passes_leave_statistics_and_still_normalise_by_the_batch():
     norm = nn.BatchNorm1d(1, affine=False)
-    with unseen(norm):
+    with untracked_statistics(norm):
         out = norm(X)
     assert float(out.mean()) == pytest.approx(0, abs=1e-6)
     assert (float(norm.running_mean), float(norm.running_var), int(norm.num_batches_tracked)) == (0, 1, 0)
@@ -300,7 +391,7 @@ def test_unseen_passes_leave_statistics_and_still_normalise_by_the_batch():
 
 def test_after_unseen_passes_statistics_move_again_even_when_one_failed():
     norm = nn.BatchNorm1d(1)
-    with pytest.raises(ZeroDivisionError), unseen(norm):
+    with pytest.raises(ZeroDivisionError), untracked_statistics(norm):
         raise ZeroDivisionError
     norm(X)
     assert float(norm.running_mean) == pytest.approx(0.4)
@@ -308,7 +399,7 @@ def test_after_unseen_passes_statistics_move_again_even_when_one_failed():
 
 def test_unseen_passes_of_a_layer_in_eval_mode_use_its_statistics():
     norm = nn.BatchNorm1d(1, affine=False).eval()
-    with unseen(norm):
+    with untracked_statistics(norm):
         assert norm(X).flatten().tolist() == pytest.approx(X.flatten().tolist(), rel=1e-4)
 
 

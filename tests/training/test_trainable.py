@@ -12,7 +12,7 @@ from untrain.core.mask import Mask
 from untrain.core.metering import metered
 from untrain.training import row_gradients
 from untrain.training.row_gradients import only_rows
-from untrain.training.trainable import moving
+from untrain.training.trainable import trainable_parts
 
 
 def masked(model, keep, seed=0):
@@ -32,20 +32,20 @@ def gradients(model, mask, loss):
     loss(model).backward()
     whole = {n: p.grad.clone() for n, p in model.named_parameters()}
     model.zero_grad()
-    free = moving(model, mask)
+    free = trainable_parts(model, mask)
     with only_rows(model, free):
         loss(model).backward()
     for part in free:
         part.gather()
     names = {id(p): n for n, p in model.named_parameters()}
-    return {names[id(m.weight)]: (m, whole[names[id(m.weight)]]) for m in free}
+    return {names[id(m.parameter)]: (m, whole[names[id(m.parameter)]]) for m in free}
 
 
 def agree(found, tolerance=1e-4):
-    """Whether each held gradient is the masked part of the whole."""
+    """Whether each gathered gradient is the masked part of the whole."""
     for m, whole in found.values():
         wanted = whole if m.index is None else whole.index_select(0, m.index)
-        torch.testing.assert_close(m.held.grad, wanted, rtol=tolerance, atol=tolerance)
+        torch.testing.assert_close(m.optimized.grad, wanted, rtol=tolerance, atol=tolerance)
 
 
 @pytest.fixture(autouse=True)
@@ -91,7 +91,7 @@ def test_a_patched_layer_answers_as_before_and_is_itself_again_afterwards():
     model = nn.Conv2d(3, 8, 3).eval()
     x = torch.randn(2, 3, 8, 8)
     before = model(x)
-    with only_rows(model, moving(model, masked(model, 0.5))):
+    with only_rows(model, trainable_parts(model, masked(model, 0.5))):
         assert "forward" in vars(model)
         torch.testing.assert_close(model(x), before)
     assert "forward" not in vars(model)
@@ -141,7 +141,7 @@ def test_autocast_gives_rows_in_full_precision(bits):
             return m(x).float().square().mean()
 
     found = gradients(model, masked(model, 0.5), loss)
-    assert {m.held.grad.dtype for m, _ in found.values()} == {torch.float32}
+    assert {m.optimized.grad.dtype for m, _ in found.values()} == {torch.float32}
     agree(found, 2e-2)
 
 
@@ -168,7 +168,7 @@ def test_single_weights_fall_back_and_only_they_are_held():
     with metered() as meter:
         found = gradients(layer, Mask({"weight": bits}, ""), lambda m: m(torch.ones(2, 4)).square().sum())
     ((m, whole),) = found.values()
-    torch.testing.assert_close(m.held.grad, whole[bits])
+    torch.testing.assert_close(m.optimized.grad, whole[bits])
     assert "single weights are masked (1)" in next(iter(meter.notes))
 
 
@@ -182,20 +182,20 @@ def test_what_is_written_is_what_the_mask_holds_and_nothing_else(pattern, last):
     before = model.weight.detach().clone()
     if not bits.any():
         with pytest.raises(ModelError, match="no weight may move"):
-            moving(model, Mask({"weight": bits}, ""))
+            trainable_parts(model, Mask({"weight": bits}, ""))
         return
-    (part,) = moving(model, Mask({"weight": bits}, ""))
-    assert part.held.numel() == int(bits.sum())
+    (part,) = trainable_parts(model, Mask({"weight": bits}, ""))
+    assert part.optimized.numel() == int(bits.sum())
     with torch.no_grad():
-        part.held.add_(1)
+        part.optimized.add_(1)
     part.write()
     torch.testing.assert_close(model.weight.detach(), before + bits.float())
 
 
 def test_the_optimizer_state_is_of_what_may_move_alone():
     model = nn.Sequential(nn.Conv2d(3, 10, 3), nn.Flatten(), nn.Linear(90, 10))
-    free = moving(model, masked(model, 0.3))
-    assert sum(m.held.numel() for m in free) == 3 * (27 + 1) + 3 * (90 + 1)
+    free = trainable_parts(model, masked(model, 0.3))
+    assert sum(m.optimized.numel() for m in free) == 3 * (27 + 1) + 3 * (90 + 1)
 
 
 def test_a_layer_is_asked_by_keyword_as_before():
@@ -218,7 +218,7 @@ def test_a_weight_without_a_layer_of_its_own_is_told_of():
     model = nn.MultiheadAttention(8, 2, batch_first=True)
     bits = {n: torch.zeros_like(p, dtype=torch.bool) for n, p in model.named_parameters()}
     bits["in_proj_weight"][:5] = True
-    with metered() as meter, only_rows(model, moving(model, Mask(bits, ""))):
+    with metered() as meter, only_rows(model, trainable_parts(model, Mask(bits, ""))):
         pass
     assert "not the weight of a layer of its own (1)" in next(iter(meter.notes))
 
@@ -228,7 +228,7 @@ def test_a_weight_that_is_a_view_into_another_is_refused():
     layer.weight = nn.Parameter(torch.zeros(4, 10)[:, :5])
     bits = torch.eye(4, 5).bool()
     with pytest.raises(ModelError, match="leaves out parts of another tensor"):
-        moving(layer, Mask({"weight": bits}, ""))
+        trainable_parts(layer, Mask({"weight": bits}, ""))
 
 
 @pytest.mark.parametrize("keep", [None, "rows", "places"])
@@ -240,15 +240,15 @@ def test_weights_in_half_precision_are_stepped_in_full(dtype, keep):
     bits = torch.ones(8, 4, dtype=torch.bool)
     if keep is not None:
         bits[(slice(0, 3),) if keep == "rows" else (slice(0, 3), 1)] = False
-    (part,) = moving(layer, None if keep is None else Mask({"weight": bits}, ""))
-    assert part.held.dtype == torch.float32
+    (part,) = trainable_parts(layer, None if keep is None else Mask({"weight": bits}, ""))
+    assert part.optimized.dtype == torch.float32
     gap = float(torch.finfo(dtype).eps)
     for _ in range(10):
-        layer.weight.grad, part.held.grad = torch.ones_like(layer.weight), None
+        layer.weight.grad, part.optimized.grad = torch.ones_like(layer.weight), None
         part.gather()
         assert layer.weight.grad is None
         with torch.no_grad():
-            part.held.sub_(0.1 * gap * part.held.grad)
+            part.optimized.sub_(0.1 * gap * part.optimized.grad)
         part.write()
     assert torch.equal(layer.weight[bits], torch.full_like(layer.weight[bits], 1 - gap))
     assert bool((layer.weight[~bits] == 1).all())
@@ -258,7 +258,7 @@ def test_a_weight_whose_elements_share_memory_is_refused():
     layer = nn.Linear(2, 2)
     layer.bias = nn.Parameter(torch.ones(1).expand(2))
     with pytest.raises(ModelError, match="elements of 'bias' share their memory with each other: give it memory of its own"):
-        moving(layer, None)
+        trainable_parts(layer, None)
 
 
 @pytest.mark.parametrize("make", [lambda: nn.Linear(6, 8), lambda: nn.Conv2d(3, 8, 1)])
@@ -268,5 +268,5 @@ def test_rows_in_half_precision_get_the_gradient_of_the_whole(make):
     x = torch.randn(5, *((6,) if isinstance(model, nn.Linear) else (3, 4, 4))).bfloat16()
     found = gradients(model, masked(model, 0.5), lambda net: net(x).float().pow(2).sum())
     for m, whole in found.values():
-        assert m.held.grad.dtype == torch.float32
-        torch.testing.assert_close(m.held.grad, whole.index_select(0, m.index).float(), rtol=0.02, atol=0.02)
+        assert m.optimized.grad.dtype == torch.float32
+        torch.testing.assert_close(m.optimized.grad, whole.index_select(0, m.index).float(), rtol=0.02, atol=0.02)

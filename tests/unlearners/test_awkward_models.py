@@ -14,7 +14,7 @@ from untrain.commands import promises
 from untrain.core import discovery
 from untrain.core.errors import BrokenPromise, ModelError, UntrainError
 from untrain.core.precision import HALF
-from untrain.core.seeds import own_randomness
+from untrain.core.seeds import seeded
 from untrain.data.examples import Examples
 from untrain.localizers.base import Localizer
 from untrain.models.architectures.vit import ViT
@@ -217,7 +217,7 @@ def posed(kind, dtype=None, forget=FORGET, right=True):
         return KINDS[kind]() if dtype is None else KINDS[kind]().to(dtype)
 
     def init(seed):
-        with own_randomness(torch.device("cpu"), seed):
+        with seeded(torch.device("cpu"), seed):
             return make()
 
     model = init(0).eval()

@@ -1,4 +1,4 @@
-"""What was asked for, made of words and numbers, or refused in one line before anything is done.
+"""From what users write to scenarios, comparisons and settings; what is wrong is refused in one line before anything starts.
 
 Heavy modules are imported where they are used, so that a list of names or a ``--help`` costs no torch.
 """
@@ -6,54 +6,69 @@ Heavy modules are imported where they are used, so that a list of names or a ``-
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
 
-from untrain.core.errors import BadInput, SpecError, whole
+from untrain.core.errors import BadInput, SpecError, require_whole_numbers
 
 if TYPE_CHECKING:
     from untrain.experiments.comparison import Comparison
     from untrain.experiments.scenarios.base import Scenario
     from untrain.experiments.setting import Setting
 
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class AtLeast:
+    """The least value of an argument, as its annotation says it."""
+
+    value: int
+
+
+Count = Annotated[int, AtLeast(1)]
+OracleCount = Annotated[int, AtLeast(2)]
+Seed = Annotated[int, AtLeast(0)]
+
 
 def scenario_of(given: Any) -> Scenario:
-    """A scenario, spelled or made."""
+    """Parse a scenario, unless it is an object already."""
     from untrain.core.spec import parse
     from untrain.experiments.scenarios.base import Scenario
 
-    where = parse(given) if isinstance(given, str) else given
-    if not isinstance(where, Scenario):
-        raise SpecError(f"{where!r} is no scenario; `untrain scenarios` lists them")
-    return where
+    scenario = parse(given) if isinstance(given, str) else given
+    if not isinstance(scenario, Scenario):
+        raise SpecError(f"{scenario!r} is not a scenario; `untrain scenarios` lists them")
+    return scenario
 
 
 def comparison_of(scenario: Any, methods: Any, seeds: int, oracles: int, seed: int) -> Comparison:
-    """The comparison of methods, spelled or made, on a scenario."""
+    """Make a comparison of a scenario and methods, which may be text or objects."""
     from untrain.core.spec import parse
     from untrain.experiments.comparison import Comparison, check
     from untrain.unlearners.base import Recipe, Unlearner
 
-    whole(seeds=seeds, oracles=oracles, seed=seed)
-    where = scenario_of(scenario)
+    require_whole_numbers(seeds=seeds, oracles=oracles, seed=seed)
+    place = scenario_of(scenario)
     several = isinstance(methods, Iterable) and not isinstance(methods, str)
-    made = [parse(m) if isinstance(m, str) else m for m in (methods if several else [methods])]
-    for method in made:
+    parsed = [parse(m) if isinstance(m, str) else m for m in (methods if several else [methods])]
+    for method in parsed:
         if not isinstance(method, Unlearner | Recipe):
-            raise SpecError(f"{method!r} is no unlearning method; `untrain methods` lists them")
-    comparison = Comparison(where, tuple(made), seeds, oracles, seed)
+            raise SpecError(f"{method!r} is not an unlearning method; `untrain methods` lists them")
+    comparison = Comparison(place, tuple(parsed), seeds, oracles, seed)
     check(comparison)
     return comparison
 
 
 def oracles_alone(scenario: Any, oracles: int, seed: int) -> Comparison:
-    """A comparison of nothing, for its oracles.
+    """Make a comparison without methods, for its oracles.
 
     Raises:
         BadInput: there are too few for a floor.
     """
     from untrain.experiments.comparison import Comparison
 
-    whole(oracles=oracles, seed=seed)
+    require_whole_numbers(oracles=oracles, seed=seed)
     if oracles < 2:
         raise BadInput(f"oracles={oracles}: at least 2 (for a floor) are needed")
     return Comparison(scenario_of(scenario), (), 0, oracles, seed)
@@ -62,16 +77,16 @@ def oracles_alone(scenario: Any, oracles: int, seed: int) -> Comparison:
 def setting_of(
     device: str, threads: int, precision: str, compiled: bool, budget: str | float | None = None, away: bool = False
 ) -> Setting:
-    """Where and how models are made; a device that is not there is refused, and 'auto' becomes what it means on it.
+    """Make the setting of a run; refuse a device that is not there, and resolve the precision 'auto' for the device.
 
-    Elsewhere (``away``) a GPU is given by the cluster: its number means nothing, and this machine need not have one.
+    Elsewhere (``away``) the cluster assigns a GPU: its number means nothing, and this machine need not have one.
     """
     import torch
 
     from untrain.core.precision import resolve
     from untrain.experiments.setting import Setting
 
-    whole(threads=threads)
+    require_whole_numbers(threads=threads)
     if threads < 1:
         raise BadInput(f"threads={threads}: at least 1 is needed")
     try:
@@ -79,20 +94,22 @@ def setting_of(
     except (RuntimeError, AssertionError, NotImplementedError, ValueError):
         if away and device.partition(":")[0] == "cuda":
             if precision == "auto":
-                raise BadInput(f"device {device!r} is not here to be asked: --precision float32 or bfloat16 is needed") from None
+                raise BadInput(
+                    f"device {device!r} is not on this machine, which 'auto' asks: --precision float32 or bfloat16 is needed"
+                ) from None
             return Setting("cuda", threads, resolve(precision, "cpu"), compiled, budget_of(budget))
-        there = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
-        raise BadInput(f"device {device!r} cannot be used here; there is {', '.join(there)}") from None
+        devices = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
+        raise BadInput(f"device {device!r} cannot be used here; there is {', '.join(devices)}") from None
     if away:
         device = torch.device(device).type
     return Setting(device, threads, resolve(precision, device), compiled, budget_of(budget))
 
 
 def budget_of(given: str | float | None) -> float | None:
-    """A share of retraining's cost: '10%' and 0.1 are the same.
+    """Read a share of retraining's cost: '10%' and 0.1 are the same.
 
     Raises:
-        BadInput: it is no share, or above the whole.
+        BadInput: it is not a share, or above the whole.
     """
     if given is None:
         return None

@@ -1,4 +1,4 @@
-"""What there is: methods, scores and scenarios by name.
+"""Methods, scores and scenarios by name.
 
 Heavy modules are imported where they are used, so that a list of names or a ``--help`` costs no torch.
 """
@@ -6,30 +6,32 @@ Heavy modules are imported where they are used, so that a list of names or a ``-
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING
 
+from untrain.commands.arguments import Document
 from untrain.core.errors import SpecError, suggest
 
-Document = dict[str, Any]
+if TYPE_CHECKING:
+    from untrain.evaluation.base import ScoreInfo
 
 
 def methods() -> list[Document]:
-    """All unlearners and recipes with their fields."""
+    """List unlearners and recipes."""
     return _described("unlearner", "recipe")
 
 
 def localizers() -> list[Document]:
-    """All localizers with their fields."""
+    """List localizers, which find the weights that hold a forget set."""
     return _described("localizer")
 
 
 def evaluators() -> list[Document]:
-    """All evaluators with their fields, and each score's entry in the glossary."""
+    """List evaluators, which turn outputs into scores."""
     return _scoring("evaluator")
 
 
 def observers() -> list[Document]:
-    """All observers with their fields, and each score's entry in the glossary."""
+    """List observers: scores that need the model, not only its outputs."""
     return _scoring("observer")
 
 
@@ -38,29 +40,32 @@ def _scoring(role: str) -> list[Document]:
 
     from untrain.core import discovery
 
-    def told(about: Any) -> Document:
-        """JSON knows no infinity: a bound that there is not is null."""
+    def document(about: ScoreInfo) -> Document:
+        """A score's entry for JSON, which has no infinity: a missing bound is null."""
         return {name: None if value in (math.inf, -math.inf) else value for name, value in asdict(about).items()}
 
     glossaries = {d["name"]: vars(discovery.load(d["name"]))["scores"] for d in _described(role)}
-    return [d | {"scores": {n: told(a) for n, a in glossaries[d["name"]].items()}} for d in _described(role)]
+    return [d | {"scores": {n: document(a) for n, a in glossaries[d["name"]].items()}} for d in _described(role)]
 
 
 def scenarios() -> list[Document]:
-    """All scenarios with their fields."""
+    """List scenarios: data, model and request under a name."""
     return _described("scenario")
 
 
 def show(name: str) -> Document:
-    """One class, by its name or the dotted name of your own, or one score: what it is, its fields, its source.
+    """Explain a class or a score: what it is, its fields, its source.
 
     A dotted name is imported, which runs the code of its module.
+
+    Args:
+        name: a class, such as DEL, or the dotted name of your own; or a score, such as forget_gap.
     """
     from untrain.core import discovery
-    from untrain.core.describe import describe, place_of
+    from untrain.core.describe import describe, locate
     from untrain.evaluation.glossary import entry
 
-    place = discovery.where(name) or (place_of(name) if "." in name else None)
+    place = discovery.find(name) or (locate(name) if "." in name else None)
     if place is not None:
         scores = [e["scores"] for e in (*evaluators(), *observers()) if e["name"] == name]
         return describe(place) | {"summary": place.summary} | ({"scores": scores[0]} if scores else {})
@@ -68,10 +73,11 @@ def show(name: str) -> Document:
     if name not in home:
         lists = "`untrain methods`, `localizers`, `evaluators`, `observers` and `scenarios` list what there is"
         raise SpecError(f"there is no {name!r}{suggest(name, [*discovery.index(), *home])}; {lists}")
-    told: Document = home[name]
-    source = told["source"]
-    words = entry(vars(discovery.load(told["name"]))["scores"][name], source)
-    return {"name": name, "role": "score", **told["scores"][name], "evaluator": told["name"], "source": source, "entry": words}
+    evaluator: Document = home[name]
+    source = evaluator["source"]
+    words = entry(vars(discovery.load(evaluator["name"]))["scores"][name], source)
+    about = evaluator["scores"][name]
+    return {"name": name, "role": "score", **about, "evaluator": evaluator["name"], "source": source, "entry": words}
 
 
 def _described(*roles: str) -> list[Document]:

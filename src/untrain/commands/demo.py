@@ -1,12 +1,12 @@
-"""The demo."""
+"""The demo: the main job on real images that need no download."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from untrain.commands.arguments import comparison_of
-from untrain.commands.run import Document, OnProgress
+from untrain.commands.arguments import Count, Document, OracleCount, Seed, comparison_of
+from untrain.runtime.progress import OnProgress
 
 if TYPE_CHECKING:
     from untrain.runtime.executors.base import Executor
@@ -30,26 +30,17 @@ DEMO_SCENARIOS = (
 
 
 def demo(
-    store: str | Path | None = None, out: str | Path = "untrain-demo", seeds: int = 5, oracles: int = 10, seed: int = 0,
-    workers: int | None = None, images: bool = True, command: str = "untrain demo", on_progress: OnProgress | None = None,
+    store: str | Path | None = None, out: str | Path = "untrain-demo", seeds: Count = 5, oracles: OracleCount = 10, seed: Seed = 0,
+    workers: Count | None = None, images: bool = True, command: str = "untrain demo", on_progress: OnProgress | None = None,
     on: str | Executor = "here",
 ) -> Document:  # fmt: skip
-    """The main job on real images: a privacy request and a repair request on scikit-learn's handwritten digits.
+    """Run the main job on scikit-learn's handwritten digits: a privacy request and a repair request.
 
-    Args:
-        store: where models and answers are kept.
-        out: folder of report.html, results.json and scores.csv.
-        seeds: number of original models.
-        oracles: number of retrained models.
-        seed: from which all seeds are derived.
-        workers: processes; None for one a core.
-        images: whether the report shows images of the forget set.
-        command: shown in the report.
-        on_progress: called with progress.
-        on: who does the work: 'here', 'ray', 'ray=HOST:PORT', 'slurm', 'slurm=PARTITION', 'slurm-local', or a crew.
+    The arguments are those of ``run``.
     """
     from untrain.experiments.pipeline import ReportOptions, RunOptions, run_comparisons
     from untrain.experiments.setting import Setting
 
-    made = [comparison_of(s, DEMO, seeds, oracles, seed) for s in DEMO_SCENARIOS]
-    return run_comparisons(made, store, RunOptions(Setting(), workers, on, on_progress), ReportOptions(out, images, command))
+    comparisons = [comparison_of(s, DEMO, seeds, oracles, seed) for s in DEMO_SCENARIOS]
+    options = RunOptions(Setting(), workers, on, on_progress)
+    return run_comparisons(comparisons, store, options, ReportOptions(out, images, command))

@@ -1,57 +1,54 @@
-"""Where a forget set is held: masks of localizers by layer, what they have in common, and how stable they are.
+"""Masks of localizers on a scenario: by layer, how much they overlap, and how stable they are.
 
 Heavy modules are imported where they are used, so that a ``--help`` costs no torch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from untrain.commands.arguments import scenario_of, setting_of
-from untrain.core.errors import BadInput, SpecError, whole
+from untrain.commands.arguments import Count, Document, Seed, scenario_of, setting_of
+from untrain.core.errors import BadInput, SpecError, require_whole_numbers
+from untrain.runtime.progress import OnProgress
 
 if TYPE_CHECKING:
+    from untrain.experiments.comparison import Comparison
+    from untrain.experiments.pipeline import RunOptions
     from untrain.experiments.scenarios.base import Scenario
     from untrain.experiments.scene import Scene
     from untrain.localizers.base import Localizer
-    from untrain.runtime.progress import Progress
-    from untrain.runtime.store import Entry
+    from untrain.runtime.store import Entry, Store
+    from untrain.unlearners.base import Recipe, Unlearner
 
-Document = dict[str, Any]
+    Localizing = Localizer | Unlearner | Recipe
+
 Masks = dict[tuple[int, int, int | None], "Entry"]  # (localizer, original, part) -> the entry of the mask
 
 
 def localize(
-    scenario: str | Scenario, localizers: Any, store: str | Path | None = None, seeds: int = 3, seed: int = 0, device: str = "cpu",
-    threads: int = 1, workers: int | None = 1, on_progress: Callable[[Progress], None] | None = None, precision: str = "auto",
-    out: str | Path | None = None, command: str = "",
+    scenario: str | Scenario, localizers: str | Localizing | Iterable[str | Localizing], store: str | Path | None = None,
+    seeds: Count = 3, seed: Seed = 0, device: str = "cpu", threads: Count = 1, workers: Count | None = 1,
+    on_progress: OnProgress | None = None, precision: str = "auto", out: str | Path | None = None, command: str = "",
 ) -> Document:  # fmt: skip
-    """Show the masks of localizers: share by layer, overlap with each other, stability across seeds and batches.
+    """Show where memorization lives: masks by layer, their overlap, their stability across seeds and batches.
 
-    Originals that the store has are used, others are trained; masks are stored too.
+    Stored originals are used, others are trained; masks are stored too.
 
     Args:
-        scenario: data, learner and request.
-        localizers: one or several; of an expression or a recipe such as DEL its localizer.
-        store: where models and masks are kept.
+        localizers: localizers, such as Deepest or 'WeightedGrad(keep=0.1)', or recipes and expressions that have one, such as DEL.
+        store: folder of models and masks; None is ~/.untrain.
         seeds: number of original models.
-        seed: from which all seeds are derived, as in ``run``.
-        device: such as 'cpu' or 'cuda:0'.
-        threads: of each process; results depend on it.
-        workers: processes that train originals; None for as many as fit the cores.
-        on_progress: called with progress.
-        precision: with which originals are trained: 'float32', 'bfloat16', or 'auto' for bfloat16 where the machine gains.
+        precision: number format of the training of originals: 'float32', 'bfloat16', or 'auto' for bfloat16 where it is faster.
         out: folder of localize.html, localize.json and localize.csv; None writes nothing.
-        command: shown on the page.
 
     Returns:
         The document: 'results' by localizer, and 'overlap' by pair of localizers.
 
     Raises:
-        BadInput: something asked for cannot be had; nothing was trained.
+        BadInput: an argument is wrong; nothing was trained.
         RunFailed: an original could not be trained.
     """
     from untrain.experiments.comparison import Comparison
@@ -61,106 +58,103 @@ def localize(
     from untrain.experiments.scheduler import make
     from untrain.runtime.store import Store
 
-    whole(seeds=seeds, seed=seed)
+    require_whole_numbers(seeds=seeds, seed=seed)
     if seeds < 1:
         raise BadInput(f"seeds={seeds}: at least 1 is needed")
-    asked = localizers_of(localizers)
-    only = Comparison(scenario_of(scenario), (), seeds, 0, seed)
-    way = RunOptions(setting_of(device, threads, precision, False), workers, on_progress=on_progress)
-    refused([only], way, ReportOptions(out, command=command))
-    held = Store(store)
-    with open_workers([only], held, way) as crew:
-        (scene,) = scenes_of([only], way, held, crew, False)
-        make([only], [scene], held, way.setting, crew, on_progress)
-    masks = _made(scene, asked, seeds, seed, way, held)
-    rows = [_row(at, one, masks, seeds) for at, one in enumerate(asked)]
-    pairs = [_pair(asked, pair, masks, seeds) for pair in combinations(range(len(asked)), 2)]
+    parsed = localizers_of(localizers)
+    originals = Comparison(scenario_of(scenario), (), seeds, 0, seed)
+    options = RunOptions(setting_of(device, threads, precision, False), workers, on_progress=on_progress)
+    refused([originals], options, ReportOptions(out, command=command))
+    place = Store(store)
+    with open_workers([originals], place, options) as executor:
+        (scene,) = scenes_of([originals], options, place, executor, False)
+        make([originals], [scene], place, options.setting, executor, on_progress)
+    masks = _masks(scene, parsed, originals, options, place)
+    rows = [_row(at, one, masks, seeds) for at, one in enumerate(parsed)]
+    pairs = [_pair(parsed, pair, masks, seeds) for pair in combinations(range(len(parsed)), 2)]
     counts: dict[str, list[int]] = next((e.record["layers"] for e in masks.values() if not e.record.get("error")), {})
     document = {
-        "scenario": repr(only.scenario), "seeds": seeds, "seed": seed, "forget": len(scene.asked.rows),
+        "scenario": repr(originals.scenario), "seeds": seeds, "seed": seed, "forget": len(scene.asked.rows),
         "parameters": sum(size for _, size in counts.values()), "results": rows, "overlap": [p for p in pairs if p is not None],
-        "setting": {name: value for name, value in words(way.setting).items() if name not in ("compiled", "budget")},
+        "setting": {name: value for name, value in words(options.setting).items() if name not in ("compiled", "budget")},
     }  # fmt: skip
     return document if out is None else document | {"report": publish_masks(document, out, command)}
 
 
-def localizers_of(given: Any) -> list[Localizer]:
-    """Localizers, spelled or made, or those of expressions and recipes.
+def localizers_of(given: str | Localizing | Iterable[str | Localizing]) -> list[Localizer]:
+    """Parse localizers, and take those of expressions and recipes.
 
     Raises:
-        SpecError: there is none, one has no localizer, or one is named twice.
+        SpecError: there is none, one has no localizer, or one comes twice.
     """
     from untrain.core.spec import canonical, parse
     from untrain.localizers.base import Localizer
     from untrain.unlearners.base import Localized, Recipe
 
-    several = isinstance(given, Iterable) and not isinstance(given, str)
-    made = []
-    for one in [parse(g) if isinstance(g, str) else g for g in (given if several else [given])]:
-        found = one.expand() if isinstance(one, Recipe) else one
-        found = found.localizer if isinstance(found, Localized) else found
-        if not isinstance(found, Localizer):
-            raise SpecError(f"{one!r} is no localizer and has none; `untrain localizers` lists them")
-        made.append(found)
-    if not made:
+    several = given if isinstance(given, Iterable) and not isinstance(given, str) else [given]
+    localizers = []
+    for one in [parse(g) if isinstance(g, str) else g for g in several]:
+        expanded = one.expand() if isinstance(one, Recipe) else one
+        localizer = expanded.localizer if isinstance(expanded, Localized) else expanded
+        if not isinstance(localizer, Localizer):
+            raise SpecError(f"{one!r} is not a localizer and has none; `untrain localizers` lists them")
+        localizers.append(localizer)
+    if not localizers:
         raise SpecError("no localizer was named: give at least one, such as WeightedGrad or Deepest")
-    if len(set(map(canonical, made))) < len(made):
-        raise SpecError(f"a localizer is named twice: {[repr(m) for m in made]}")
-    return made
+    if len(set(map(canonical, localizers))) < len(localizers):
+        raise SpecError(f"a localizer is named twice: {[repr(each) for each in localizers]}")
+    return localizers
 
 
-def _made(scene: Scene, asked: Sequence[Localizer], seeds: int, seed: int, way: Any, held: Any) -> Masks:
+def _masks(scene: Scene, localizers: Sequence[Localizer], originals: Comparison, options: RunOptions, store: Store) -> Masks:
+    """Make every mask: of each localizer on each original, from the whole forget set and from parts of it."""
     import time
-
-    import torch
 
     from untrain.core.precision import computing
     from untrain.experiments.masks import PARTS, MaskId, mask_of
+    from untrain.runtime.executors.base import threads
     from untrain.runtime.progress import Progress
 
-    todo = [(at, index, part) for at in range(len(asked)) for index in range(seeds) for part in (None, *range(PARTS))]
+    indices = range(originals.seeds)
+    todo = [(at, index, part) for at in range(len(localizers)) for index in indices for part in (None, *range(PARTS))]
     masks: Masks = {}
-    begun, before = time.perf_counter(), torch.get_num_threads()
-    torch.set_num_threads(way.setting.threads)
-    try:
-        with computing(way.setting.precision):
-            for at, index, part in todo:
-                masks[at, index, part] = mask_of(scene, asked[at], MaskId(index, part), seed, way.setting, held)
-                if way.on_progress is not None:
-                    label = f"{asked[at]!r} on original {index}"
-                    way.on_progress(Progress(len(masks), len(todo), label, time.perf_counter() - begun, None))
-    finally:
-        torch.set_num_threads(before)
+    start = time.perf_counter()
+    with threads(options.setting.threads), computing(options.setting.precision):
+        for at, index, part in todo:
+            masks[at, index, part] = mask_of(scene, localizers[at], MaskId(index, part), originals.seed, options.setting, store)
+            if options.on_progress is not None:
+                label = f"{localizers[at]!r} on original {index}"
+                options.on_progress(Progress(len(masks), len(todo), label, time.perf_counter() - start, None))
     return masks
 
 
 def _row(at: int, one: Localizer, masks: Masks, seeds: int) -> Document:
-    """What is told of one localizer."""
+    """The document's row of one localizer."""
     from untrain.experiments.mask_overlap import by_layer, compared, share
 
-    whole = [masks[at, index, None] for index in range(seeds)]
-    row: Document = {"localizer": repr(one), "error": next((e.record["error"] for e in whole if e.record.get("error")), None)}
+    entries = [masks[at, index, None] for index in range(seeds)]
+    row: Document = {"localizer": repr(one), "error": next((e.record["error"] for e in entries if e.record.get("error")), None)}
     if row["error"]:
         return row
-    shares = [share(e) for e in whole]
+    shares = [share(e) for e in entries]
     halves = [(masks[at, index, 0], masks[at, index, 1]) for index in range(seeds)]
-    notes = [note for e in whole for note in e.record["notes"]]
+    notes = [note for e in entries for note in e.record["notes"]]
     return row | {
         "share": sum(shares) / seeds,
         "low": min(shares),
         "high": max(shares),
-        "layers": by_layer(whole),
-        "stability": {"seeds": compared(list(combinations(whole, 2))), "batches": compared(halves)},
-        "seconds": sum(e.record["cost"]["seconds"] for e in whole) / seeds,
+        "layers": by_layer(entries),
+        "stability": {"seeds": compared(list(combinations(entries, 2))), "batches": compared(halves)},
+        "seconds": sum(e.record["cost"]["seconds"] for e in entries) / seeds,
         "notes": list(dict.fromkeys(notes)),
     }
 
 
-def _pair(asked: Sequence[Localizer], pair: tuple[int, int], masks: Masks, seeds: int) -> Document | None:
-    """What two localizers have in common on the same originals; None where one failed."""
+def _pair(localizers: Sequence[Localizer], pair: tuple[int, int], masks: Masks, seeds: int) -> Document | None:
+    """Overlap of two localizers on the same originals; None where one failed."""
     from untrain.experiments.mask_overlap import compared
 
     both = [(masks[pair[0], index, None], masks[pair[1], index, None]) for index in range(seeds)]
     if any(e.record.get("error") for each in both for e in each):
         return None
-    return {"one": repr(asked[pair[0]]), "other": repr(asked[pair[1]])} | compared(both)
+    return {"one": repr(localizers[pair[0]]), "other": repr(localizers[pair[1]])} | compared(both)

@@ -1,87 +1,79 @@
-"""How much a scenario's learner memorizes each training example: an ensemble asked, its scores written by id.
+"""How much a scenario's learner memorizes each training example: estimates of an ensemble, written by id.
 
 Heavy modules are imported where they are used, so that a ``--help`` costs no torch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from untrain.commands.arguments import scenario_of, setting_of
+from untrain.commands.arguments import Count, Document, Seed, scenario_of, setting_of
 from untrain.core.atomic_write import atomic_write
-from untrain.core.errors import BadInput, DataError, whole
+from untrain.core.errors import BadInput, DataError, require_whole_numbers
+from untrain.runtime.progress import OnProgress
 
 if TYPE_CHECKING:
     from untrain.attribution.memorization import MemorizationEstimate
     from untrain.data.examples import Examples
     from untrain.data.requests.base import Ensemble
     from untrain.data.splits import Data
+    from untrain.experiments.comparison import Comparison
     from untrain.experiments.pipeline import RunOptions
     from untrain.experiments.price import Price
     from untrain.experiments.scenarios.base import Scenario
     from untrain.runtime.executors.base import Executor
-    from untrain.runtime.progress import Progress
     from untrain.runtime.store import Store
 
-Document = dict[str, Any]
 COLUMNS = ("error", "low", "high", "saw", "missed")
 
 
 def memorize(
-    scenario: str | Scenario, out: str | Path | None = None, models: int = 64, seed: int = 0, store: str | Path | None = None,
-    device: str = "cpu", threads: int = 1, workers: int | None = 1, on_progress: Callable[[Progress], None] | None = None,
+    scenario: str | Scenario, out: str | Path | None = None, models: Count = 64, seed: Seed = 0, store: str | Path | None = None,
+    device: str = "cpu", threads: Count = 1, workers: Count | None = 1, on_progress: OnProgress | None = None,
     on: str | Executor = "here", price: bool = False,
 ) -> Document:  # fmt: skip
-    """Estimate how much each training example of a scenario is memorized, and write it by id, for ``Memorized(scores=...)``.
+    """Estimate how much each training example is memorized: scores by id, for Memorized(scores=...).
 
-    Its learner trains models on random halves of the training data; what the store has of them is not trained again, and
-    ``Memorized`` and ``LeastMemorized`` without a file ask the same models. The scenario's own request plays no part.
+    The scenario's learner trains models on random halves of the training data; stored ones are not trained again, and
+    ``Memorized`` without a file uses the same models, whichever end it takes. The scenario's own request plays no part.
 
     Args:
-        scenario: data and learner.
-        out: file of scores, .csv or .npz; None writes none.
-        models: number of models, 16 at least.
-        seed: of halves and training.
-        store: where their answers are kept.
-        device: such as 'cpu' or 'cuda:0'.
-        threads: of each process; results depend on it.
-        workers: processes; None for as many as fit the cores.
-        on_progress: called with progress.
-        on: who trains: 'here', 'ray', 'ray=HOST:PORT', 'slurm', 'slurm=PARTITION', 'slurm-local', or a crew.
-        price: whether to tell what it would cost and train nothing.
+        scenario: data and model, such as 'Digits(noise=Flip(rate=0.1))'.
+        out: file of scores by id, .csv or .npz; None writes none.
+        models: number of models, 16 or more, each trained on a random half.
+        price: whether to return the price and train nothing.
 
     Returns:
         The document: 'examples', 'mean' and spread of memorization, 'error' (quantiles of standard errors), and the 'price'.
 
     Raises:
-        BadInput: something asked for cannot be had; nothing was trained.
+        BadInput: an argument is wrong; nothing was trained.
     """
     from untrain.data.requests._ranking import LEAST
     from untrain.data.requests.base import Ensemble
     from untrain.experiments.pipeline import ReportOptions, RunOptions, refused
 
-    whole(models=models, seed=seed)
+    require_whole_numbers(models=models, seed=seed)
     if models < LEAST or seed < 0:
         raise BadInput(f"models={models}, seed={seed}: at least {LEAST} models and a seed from 0 are needed")
     if out is not None and Path(out).suffix.lower() not in (".csv", ".npz"):
         raise BadInput(f"scores are written to .csv or .npz, and {str(out)!r} is neither")
     if out is not None and not Path(out).resolve().parent.is_dir():
         raise BadInput(f"there is no folder {Path(out).resolve().parent} to write {Path(out).name} into")
-    way = RunOptions(setting_of(device, threads, "float32", False, away=on != "here"), workers, on, on_progress)
-    refused([_alone(scenario)], way, ReportOptions())
-    return _estimated(scenario_of(scenario), Ensemble(models, seed), store, way, out, price)
+    options = RunOptions(setting_of(device, threads, "float32", False, away=on != "here"), workers, on, on_progress)
+    refused([_without_methods(scenario)], options, ReportOptions())
+    return _estimate(scenario_of(scenario), Ensemble(models, seed), store, options, out, price)
 
 
-def _alone(scenario: Any) -> Any:
+def _without_methods(scenario: str | Scenario) -> Comparison:
     from untrain.experiments.comparison import Comparison
 
     return Comparison(scenario_of(scenario), (), 0, 0)
 
 
-def _estimated(
-    scenario: Scenario, ensemble: Ensemble, store: str | Path | None, way: RunOptions, out: str | Path | None, price: bool
+def _estimate(
+    scenario: Scenario, ensemble: Ensemble, store: str | Path | None, options: RunOptions, out: str | Path | None, price: bool
 ) -> Document:
     import numpy as np
 
@@ -90,39 +82,40 @@ def _estimated(
     from untrain.experiments.populations.population import memorization
     from untrain.runtime.store import Store, is_store
 
-    found = scenario.load()
-    if out is not None and len(np.unique(found.train.ids)) < len(found.train):
-        raise DataError("several training examples bear the same id, and a file has one score an id: Memorized() needs no file")
-    held = Store(store) if not price or is_store(store) else None
-    lacking = missing(scenario, found, ensemble, held, way.setting)
-    if price or held is None:
-        return _price(scenario, found, (lacking, ensemble.models), held, way, way.workers or 1).document()
-    with open_workers([_alone(scenario)], held, way) as crew:
-        cost = _price(scenario, found, (lacking, ensemble.models), held, way, crew.size)
-        way.say(cost.told())
-        owed = memorization(asked(scenario, found, ensemble, EnsembleOptions(held, way.setting, crew, way.on_progress)))
+    data = scenario.load()
+    if out is not None and len(np.unique(data.train.ids)) < len(data.train):
+        raise DataError("several training examples have the same id, and a file has one score per id: Memorized() needs no file")
+    place = Store(store) if not price or is_store(store) else None
+    count = missing(scenario, data, ensemble, place, options.setting), ensemble.models
+    if price or place is None:
+        return _price(scenario, data, count, place, options, options.workers or 1).document()
+    with open_workers([_without_methods(scenario)], place, options) as executor:
+        cost = _price(scenario, data, count, place, options, executor.size)
+        options.say(cost.told())
+        means = EnsembleOptions(place, options.setting, executor, options.on_progress)
+        estimate = memorization(asked(scenario, data, ensemble, means))
     if out is not None:
-        write(Path(out), found.train, owed)
-    quantiles = {"spread": (owed.value, (0.1, 0.5, 0.9, 0.99)), "error": (owed.error, (0.5, 0.9, 1.0))}
+        write(Path(out), data.train, estimate)
+    quantiles = {"spread": (estimate.value, (0.1, 0.5, 0.9, 0.99)), "error": (estimate.error, (0.5, 0.9, 1.0))}
     return {
-        "scenario": repr(scenario), "models": ensemble.models, "seed": ensemble.seed, "examples": len(owed.value),
-        "mean": float(owed.value.mean()), "out": None if out is None else str(out), "price": cost.document(),
+        "scenario": repr(scenario), "models": ensemble.models, "seed": ensemble.seed, "examples": len(estimate.value),
+        "mean": float(estimate.value.mean()), "out": None if out is None else str(out), "price": cost.document(),
         **{name: {f"{q:g}": float(np.quantile(of, q)) for q in shares} for name, (of, shares) in quantiles.items()},
     }  # fmt: skip
 
 
-def _price(scenario: Scenario, found: Data, count: tuple[int, int], held: Store | None, way: RunOptions, workers: int) -> Price:
-    """What the models that are missing cost, of all; nothing is asked to be forgotten, so any example stands for it."""
+def _price(scenario: Scenario, data: Data, count: tuple[int, int], store: Store | None, options: RunOptions, workers: int) -> Price:
+    """Price of the missing models, of all; there is no request, so any example stands for the forget set."""
     from untrain.data.requests.base import ForgetSet
     from untrain.experiments.price import price_of
     from untrain.experiments.scene import Chosen, scene_of
 
-    scene = scene_of(scenario, found, Chosen(ForgetSet((0,), (), "")), way.setting)
-    return price_of(*count, scene, held, way.setting, workers)
+    scene = scene_of(scenario, data, Chosen(ForgetSet((0,), (), "")), options.setting)
+    return price_of(*count, scene, store, options.setting, workers)
 
 
-def write(file: Path, train: Examples, owed: MemorizationEstimate) -> None:
-    """Write memorization by id, with what is known of its precision; the file is there whole or not at all.
+def write(file: Path, train: Examples, estimate: MemorizationEstimate) -> None:
+    """Write memorization and its precision by id; the file is written whole or not at all.
 
     Raises:
         DataError: it cannot be written.
@@ -133,7 +126,7 @@ def write(file: Path, train: Examples, owed: MemorizationEstimate) -> None:
 
     from untrain.data.examples import MEMORIZATION
 
-    table = {"id": train.ids, MEMORIZATION: owed.value} | {name: getattr(owed, name) for name in COLUMNS}
+    table = {"id": train.ids, MEMORIZATION: estimate.value} | {name: getattr(estimate, name) for name in COLUMNS}
     try:
         with atomic_write(file) as work:
             if file.suffix.lower() == ".npz":

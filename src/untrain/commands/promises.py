@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, get_type_hints
 
 import untrain
 from untrain.core import discovery
-from untrain.core.contract import undisturbed
+from untrain.core.contract import random_state_kept
 from untrain.core.errors import BrokenPromise, SpecError, UntrainError
 from untrain.core.spec import Spec
 from untrain.models.architectures.convnet import ConvNet
@@ -51,8 +51,8 @@ def named(name: str) -> list[type[Spec]]:
     Raises:
         SpecError: there is neither, or nothing in it that fills a role.
     """
-    if discovery.where(name) is None and _is_module(discovery.spelled(name)):
-        found = [c for c in vars(discovery.imported(name)).values() if isinstance(c, type) and issubclass(c, Spec)]
+    if discovery.find(name) is None and _is_module(discovery.check_name(name)):
+        found = [c for c in vars(discovery.import_module(name)).values() if isinstance(c, type) and issubclass(c, Spec)]
         found = [c for c in found if c.__module__ == name and not c.is_role]
         if not found:
             raise SpecError(f"module {name} defines no method: a class that fills a role, such as Unlearner")
@@ -66,7 +66,7 @@ def named(name: str) -> list[type[Spec]]:
 def _is_module(name: str) -> bool:
     """Whether a name is a module's; the packages that it lies in are imported."""
     outer = name.rpartition(".")[0]
-    if outer and not (_is_module(outer) and hasattr(discovery.imported(outer), "__path__")):
+    if outer and not (_is_module(outer) and hasattr(discovery.import_module(outer), "__path__")):
         return False
     return name in sys.modules or importlib.util.find_spec(name) is not None
 
@@ -117,7 +117,7 @@ def _book() -> list[tuple[str, Any, Ask]]:
 
 def _verdict(name: str, ask: Ask, method: Spec | type[Spec]) -> PromiseResult:
     try:
-        with undisturbed():
+        with random_state_kept():
             ask(example(method))
     except UntrainError as error:
         return PromiseResult(name, error)

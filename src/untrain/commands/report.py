@@ -1,4 +1,4 @@
-"""The report again, from stored arrays."""
+"""Scores and the report of stored runs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from untrain.commands.run import Document
+from untrain.commands.arguments import Document
 from untrain.core.errors import StoreError
 
 if TYPE_CHECKING:
@@ -21,15 +21,11 @@ def report(
     command: str = "untrain report",
     evaluators: str | Evaluator | Sequence[str | Evaluator] = (),
 ) -> Document:
-    """The scores and the page again, from stored arrays: no model, no GPU.
+    """Score stored runs again and write the report: no model, no GPU.
 
     Args:
-        runs: keys of runs (a beginning will do), or folders that an earlier command wrote; empty takes the latest run.
-        store: where the runs are.
-        out: folder of report.html, results.json and scores.csv.
-        images: whether the report shows images of the forget set.
-        command: shown in the report.
-        evaluators: what scores, such as 'KLoM(least=10)'; empty for one of each.
+        runs: keys of runs (their beginning is enough), or folders of reports; by default the latest run.
+        store: folder of the store; None is ~/.untrain.
     """
     from untrain.experiments.pipeline import evaluators_of
     from untrain.experiments.publish import publish
@@ -37,8 +33,8 @@ def report(
     from untrain.runtime.store import Store, folder_of, is_store
 
     chosen = list(evaluators_of(evaluators)) or None
-
     if not is_store(store):
         raise StoreError(f"there is no store at {folder_of(store)}: name another --store")
-    held = Store(store)
-    return publish([entry for word in (runs or ["latest"]) for entry in find(word, held)], held, out, images, command, chosen)
+    place = Store(store)
+    entries = [entry for word in (runs or ["latest"]) for entry in find(word, place)]
+    return publish(entries, place, out, images, command, chosen)

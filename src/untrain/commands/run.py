@@ -1,15 +1,16 @@
-"""What one can do with untrain: each public function is an API and a command.
+"""A comparison of methods on a scenario, and its price.
 
 Heavy modules are imported where they are used, so that a list of names or a ``--help`` costs no torch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from untrain.commands.arguments import comparison_of, setting_of
+from untrain.commands.arguments import Count, Document, OracleCount, Seed, comparison_of, setting_of
+from untrain.runtime.progress import OnProgress
 
 if TYPE_CHECKING:
     from untrain.evaluation.base import Evaluator
@@ -17,74 +18,73 @@ if TYPE_CHECKING:
     from untrain.experiments.jobs import Method
     from untrain.experiments.scenarios.base import Scenario
     from untrain.runtime.executors.base import Executor
-    from untrain.runtime.progress import Progress
-
-Document = dict[str, Any]
-OnProgress = Callable[["Progress"], None]
 
 
 def run(
     scenario: str | Scenario, methods: str | Method | Iterable[str | Method], store: str | Path | None = None,
-    out: str | Path | None = None, seeds: int = 3, oracles: int = 6, seed: int = 0, device: str = "cpu", threads: int = 1,
-    workers: int | None = 1, images: bool = True, command: str = "", on_progress: OnProgress | None = None, precision: str = "auto",
-    compiled: bool = False, budget: str | float | None = None, on: str | Executor = "here", looks: int = 1,
-    evaluators: str | Evaluator | Sequence[str | Evaluator] = (), observe: str | Observer | Sequence[str | Observer] = (),
+    out: str | Path | None = None, seeds: Count = 3, oracles: OracleCount = 6, seed: Seed = 0, device: str = "cpu",
+    threads: Count = 1, workers: Count | None = 1, images: bool = True, command: str = "", on_progress: OnProgress | None = None,
+    precision: str = "auto", compiled: bool = False, budget: str | float | None = None, on: str | Executor = "here",
+    looks: Count = 1, evaluators: str | Evaluator | Sequence[str | Evaluator] = (),
+    observers: str | Observer | Sequence[str | Observer] = (),
 ) -> Document:  # fmt: skip
     """Train, forget, retrain oracles, audit, report.
 
+    In a script, several workers need ``if __name__ == "__main__"``.
+
     Args:
-        scenario: data, learner and request.
-        methods: unlearners and recipes; one or several.
-        store: where models and answers are kept.
+        scenario: data, model and request, such as 'Digits(request=Random(fraction=0.1))'.
+        methods: unlearners and recipes, such as DEL or 'NegGrad(alpha=0.9) @ WeightedGrad(keep=0.3)'.
+        store: folder of models and outputs; None is ~/.untrain.
         out: folder of report.html, results.json and scores.csv; None writes none.
         seeds: number of original models, each unlearned by each method.
         oracles: number of models retrained without the forget set.
-        seed: from which all seeds are derived.
-        device: such as 'cpu' or 'cuda:0'.
-        threads: of each process; results depend on it.
-        workers: processes; None for as many as fit the cores, which in a script asks for ``if __name__ == "__main__"``.
+        seed: seed from which all others are derived.
+        device: device of models, such as 'cpu', 'cuda' or 'cuda:1'.
+        threads: threads of each process; results depend on it.
+        workers: number of processes; None is as many as fit the cores.
         images: whether the report shows images of the forget set.
-        command: shown in the report.
-        on_progress: called with progress.
-        precision: of gradient steps: 'float32', 'bfloat16', or 'auto' for bfloat16 where the machine gains.
-        compiled: whether models are compiled by torch.compile.
+        command: command line that the report shows.
+        on_progress: function called with progress.
+        precision: number format of gradient steps: 'float32', 'bfloat16', or 'auto' for bfloat16 where it is faster.
+        compiled: compile models by torch.compile, which pays for long training.
         budget: share of retraining's operations at which methods stop, such as '10%' or 0.1; None lets them finish.
-        on: who does the work: 'here', 'ray', 'ray=HOST:PORT', 'slurm', 'slurm=PARTITION', 'slurm-local', or a crew.
-        looks: how often scores are looked at while models are made; it ends as soon as all of them are decided.
-        evaluators: what scores, such as 'KLoM(least=10)'; empty for one of each.
-        observe: observers that look at the models too, such as 'Relearn'.
+        on: where the work is done: 'here', 'ray', 'ray=HOST:PORT', 'slurm', 'slurm=PARTITION' or 'slurm-local'.
+        looks: number of interim looks at the scores; training stops once every verdict is decided.
+        evaluators: evaluator to score by instead of one of each, such as 'KLoM(least=10)'.
+        observers: observer that looks at the models too, such as 'Relearn'.
 
     Returns:
-        The document of scores, with the price that was told before.
+        The document of scores, with the price that was printed before.
 
     Raises:
-        BadInput: something asked for cannot be had; nothing was trained.
+        BadInput: an argument is wrong; nothing was trained.
         MissingExtra: the library of ``on`` is not installed.
-        RunFailed: the work was begun and did not succeed.
+        RunFailed: the work began and did not succeed.
     """
     from dataclasses import replace
 
     from untrain.experiments.observations import observers_of
     from untrain.experiments.pipeline import ReportOptions, RunOptions, evaluators_of, run_comparisons
 
-    made = replace(comparison_of(scenario, methods, seeds, oracles, seed), observers=observers_of(observe))
+    comparison = replace(comparison_of(scenario, methods, seeds, oracles, seed), observers=observers_of(observers))
     setting = setting_of(device, threads, precision, compiled, budget, away=on != "here")
-    way = RunOptions(setting, workers, on, on_progress, looks, evaluators_of(evaluators))
-    found = run_comparisons([made], store, way, ReportOptions(out, images, command))
-    document: Document = found["runs"][0] | {"price": found["price"]}
+    options = RunOptions(setting, workers, on, on_progress, looks, evaluators_of(evaluators))
+    whole = run_comparisons([comparison], store, options, ReportOptions(out, images, command))
+    document: Document = whole["runs"][0] | {"price": whole["price"]}
     return document
 
 
 def price(
     scenario: str | Scenario | Sequence[str | Scenario], methods: str | Method | Iterable[str | Method] = (),
-    store: str | Path | None = None, seeds: int = 3, oracles: int = 6, seed: int = 0, device: str = "cpu", threads: int = 1,
-    workers: int | None = 1, precision: str = "auto", compiled: bool = False, budget: str | float | None = None,
-    on: str | Executor = "here", looks: int = 1,
+    store: str | Path | None = None, seeds: Count = 3, oracles: OracleCount = 6, seed: Seed = 0, device: str = "cpu",
+    threads: Count = 1, workers: Count | None = 1, precision: str = "auto", compiled: bool = False,
+    budget: str | float | None = None, on: str | Executor = "here", looks: Count = 1,
 ) -> Document:  # fmt: skip
-    """What a run would cost: how many models, of which how many are in the store, and about how long that takes here.
+    """Estimate what a run would cost: how many models it trains, how many the store has, and about how long it takes here.
 
-    Nothing is trained, but for a few gradient steps to be timed where the store has no record of this learner. The arguments
-    are those of ``run``. Without methods it is the price of the oracles alone, as of an audit.
+    Nothing is trained; where the store has no record of this learner, a few gradient steps are timed. The arguments are those of
+    ``run``. Without methods it is the price of the oracles alone, as of an audit.
 
     Returns:
         ``train``, ``stored``, ``seconds``, ``workers``, ``basis``, ``kinds``, and in one line ``told``.
@@ -94,6 +94,6 @@ def price(
 
     several = [scenario] if isinstance(scenario, str) or not isinstance(scenario, Sequence) else list(scenario)
     alone = isinstance(methods, Sequence) and not len(methods)
-    made = [oracles_alone(s, oracles, seed) if alone else comparison_of(s, methods, seeds, oracles, seed) for s in several]
+    comparisons = [oracles_alone(s, oracles, seed) if alone else comparison_of(s, methods, seeds, oracles, seed) for s in several]
     setting = setting_of(device, threads, precision, compiled, budget, away=on != "here")
-    return price_comparisons(made, store, RunOptions(setting, workers, on, looks=looks))
+    return price_comparisons(comparisons, store, RunOptions(setting, workers, on, looks=looks))

@@ -1,4 +1,4 @@
-"""A search."""
+"""A search for values of a method's fields."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from untrain.commands.arguments import comparison_of, setting_of
-from untrain.commands.run import Document, OnProgress
-from untrain.core.errors import whole
+from untrain.commands.arguments import Count, Document, Seed, comparison_of, setting_of
+from untrain.core.errors import require_whole_numbers
+from untrain.runtime.progress import OnProgress
 
 if TYPE_CHECKING:
     from untrain.experiments.jobs import Method
@@ -17,28 +17,21 @@ if TYPE_CHECKING:
 
 def search(
     scenario: str | Scenario, method: str | Method, store: str | Path | None = None, out: str | Path | None = None,
-    trials: int = 30, seeds: int = 2, objective: str = "balanced", over: str | Sequence[str] = (), seed: int = 0,
-    device: str = "cpu", threads: int = 1, workers: int = 1, command: str = "", on_progress: OnProgress | None = None,
+    trials: Count = 30, seeds: Count = 2, objective: str = "balanced", over: str | Sequence[str] = (), seed: Seed = 0,
+    device: str = "cpu", threads: Count = 1, workers: Count = 1, command: str = "", on_progress: OnProgress | None = None,
     precision: str = "auto",
 ) -> Document:  # fmt: skip
-    """Choose values for a method's fields on validation data; neither test data nor, unless asked for, oracles are seen.
+    """Choose values for a method's fields on validation data, without test data and, unless asked for, without oracles.
 
     Args:
-        scenario: data, learner and request.
-        method: an unlearner or a recipe; fields that are not searched stay as they are in it.
-        store: where what was tried is kept; the same search goes on there.
+        method: an unlearner or a recipe; fields that are not searched stay as written.
+        store: folder of models and trials, where the same search continues; None is ~/.untrain.
         out: folder of search.json and search.csv; None writes none.
-        trials: in all, those of earlier starts included.
-        seeds: number of original models that each trial is averaged over; a bad one ends earlier.
-        objective: 'balanced', 'repair', 'valid' or 'oracle', which looks at retrained models.
-        over: fields to search, as 'NAME', 'NAME=LOW..HIGH' or 'NAME=FIRST,SECOND'; empty for those that usually matter.
-        seed: from which all seeds are derived.
-        device: such as 'cpu' or 'cuda:0'.
-        threads: of each process; results depend on it.
-        workers: processes; with several, what is tried depends on which is faster.
-        command: shown in search.json.
-        on_progress: called with progress.
-        precision: of gradient steps: 'float32', 'bfloat16', or 'auto' for bfloat16 where the machine gains.
+        trials: number of trials in all; the same search continues to more.
+        seeds: number of original models over which a trial is averaged; a bad trial ends early.
+        objective: 'balanced', 'repair', 'valid', or 'oracle', which looks at retrained models.
+        over: field to search, as NAME, NAME=LOW..HIGH or NAME=FIRST,SECOND; by default those that usually matter.
+        workers: number of processes; with several, trials depend on their speed.
 
     Raises:
         MissingExtra: optuna is not installed.
@@ -47,6 +40,6 @@ def search(
     from untrain.experiments.search.run import run_search_command
     from untrain.experiments.search.study import hunt_of
 
-    whole(workers=workers)
+    require_whole_numbers(workers=workers)
     hunt = hunt_of(comparison_of(scenario, [method], seeds, 2, seed), objective, over, trials)
     return run_search_command(hunt, setting_of(device, threads, precision, False), store, out, workers, command, on_progress)

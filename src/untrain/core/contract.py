@@ -20,7 +20,7 @@ from untrain.core.spec import Spec, parse
 def its_spelling_makes_it_again(made: Spec) -> None:
     """``parse(repr(m)) == m``."""
     again = parse(repr(made))
-    hold(again == made, made, f"is spelled {made!r}, which makes {again!r}")
+    require(again == made, made, f"is spelled {made!r}, which makes {again!r}")
 
 
 def its_args_list_its_fields_in_order(made: Spec) -> None:
@@ -29,23 +29,23 @@ def its_args_list_its_fields_in_order(made: Spec) -> None:
     section = re.split(r"\n(?=\S)", tail)[0]
     told = re.findall(r"^ {4}(\w+):", section, flags=re.MULTILINE)
     fields = [f.name for f in dataclasses.fields(made)]  # type: ignore[arg-type]
-    hold(told == fields, made, f"documents the fields {told}; it has {fields}")
+    require(told == fields, made, f"documents the fields {told}; it has {fields}")
 
 
 def it_names_its_source(made: Spec) -> None:
     """The docstring has a ``Source:`` that says something."""
     text = inspect.cleandoc(type(made).__doc__ or "")
-    hold(re.search(r"^Source: *\S", text, flags=re.MULTILINE) is not None, made, "names no 'Source:' in its docstring")
+    require(re.search(r"^Source: *\S", text, flags=re.MULTILINE) is not None, made, "names no 'Source:' in its docstring")
 
 
-def hold(holds: bool, made: Spec, broken: str) -> None:
+def require(holds: bool, made: Spec, broken: str) -> None:
     """Raise BrokenPromise, naming the method and what it did, unless the promise holds."""
     if not holds:
         raise BrokenPromise(f"{type(made).__name__} {broken}")
 
 
 @contextmanager
-def undisturbed() -> Iterator[None]:
+def random_state_kept() -> Iterator[None]:
     """Whatever is drawn or seeded within, the global random state afterwards is that before."""
     kept = torch.get_rng_state(), np.random.get_state(), random.getstate()  # noqa: NPY002
     try:
@@ -56,7 +56,7 @@ def undisturbed() -> Iterator[None]:
         random.setstate(kept[2])
 
 
-def scatter(seed: int) -> None:
+def seed_everything(seed: int) -> None:
     """Seed torch's, numpy's and python's global generators."""
     torch.manual_seed(seed)
     np.random.seed(seed)  # noqa: NPY002
@@ -72,9 +72,9 @@ def _randomness() -> dict[str, bytes]:
     }
 
 
-def steady(made: Spec, act: Callable[[], Any]) -> None:
+def check_random_state_kept(made: Spec, act: Callable[[], Any]) -> None:
     """Hold that ``act`` leaves the global random state as it was."""
     before = _randomness()
     act()
     moved = [name for name, held in _randomness().items() if held != before[name]]
-    hold(not moved, made, f"disturbed the global random state of {', '.join(moved)}")
+    require(not moved, made, f"disturbed the global random state of {', '.join(moved)}")

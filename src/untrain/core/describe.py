@@ -25,7 +25,7 @@ def describe(place: ClassLocation) -> dict[str, Any]:
     return {"name": place.name, "role": place.role, "fields": fields(cls), "source": place.source or source(cls)}
 
 
-def place_of(name: str) -> ClassLocation:
+def locate(name: str) -> ClassLocation:
     """The place of a class that only its dotted name finds, such as a plug-in under work; imports it.
 
     Raises:
@@ -50,9 +50,9 @@ def fields(cls: type) -> dict[str, dict[str, Any]]:
     return found
 
 
-def documented(cls: type) -> dict[str, str]:
-    """The ``Args:`` of a class's docstring: name -> words, in order."""
-    text = inspect.getdoc(cls) or ""
+def documented(documented_object: Any) -> dict[str, str]:
+    """The ``Args:`` in the docstring of a class or a function: name -> words, in order."""
+    text = inspect.getdoc(documented_object) or ""
     _, _, tail = text.partition("Args:\n")
     block = re.split(r"\n(?=\S)", tail)[0]
     found: dict[str, str] = {}

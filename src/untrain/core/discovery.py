@@ -72,8 +72,12 @@ def _classes(file: Path, root: Path, role: str) -> list[ClassLocation]:
     return [
         ClassLocation(node.name, role, module, _summary(node), _source(node))
         for node in tree.body
-        if isinstance(node, ast.ClassDef) and node.bases and not node.name.startswith("_")
+        if isinstance(node, ast.ClassDef) and node.bases and not node.name.startswith("_") and not _is_role(node)
     ]
+
+
+def _is_role(node: ast.ClassDef) -> bool:
+    return any(word.arg == "role" for word in node.keywords)
 
 
 def _summary(node: ast.ClassDef) -> str:
@@ -85,7 +89,7 @@ def _source(node: ast.ClassDef) -> str:
     return " ".join(tail.split("Departs:")[0].split()) if mark else ""
 
 
-def where(name: str) -> ClassLocation | None:
+def find(name: str) -> ClassLocation | None:
     """The place of a name, or None."""
     return index().get(name)
 
@@ -102,20 +106,20 @@ def load(name: str) -> type:
         SpecError: there is no such name, or its module cannot be imported.
         MissingExtra: its file needs a library that is not installed.
     """
-    place = where(name)
+    place = find(name)
     if place is not None:
         module, attribute = place.module, place.name
-    elif "." in spelled(name):
+    elif "." in check_name(name):
         module, _, attribute = name.rpartition(".")
     else:
         raise SpecError(f"there is no {name!r}{suggest(name, index()) or '; `untrain methods` lists what there is'}")
-    found = getattr(imported(module, attribute), attribute, None)
+    found = getattr(import_module(module, attribute), attribute, None)
     if not isinstance(found, type):
         raise SpecError(f"{module} has no class {attribute!r}")
     return found
 
 
-def spelled(name: str) -> str:
+def check_name(name: str) -> str:
     """The name, if it is one or several joined by dots.
 
     Raises:
@@ -126,7 +130,7 @@ def spelled(name: str) -> str:
     return name
 
 
-def imported(module: str, wanted: str = "") -> ModuleType:
+def import_module(module: str, wanted: str = "") -> ModuleType:
     """The module of a name, imported; what it prints goes to stderr, since stdout is for answers.
 
     Args:
@@ -139,7 +143,7 @@ def imported(module: str, wanted: str = "") -> ModuleType:
     """
     try:
         with redirect_stdout(sys.stderr):
-            return importlib.import_module(spelled(module))
+            return importlib.import_module(check_name(module))
     except UntrainError:
         raise
     except ModuleNotFoundError as error:

@@ -74,11 +74,15 @@ class MissingExtra(UntrainError, ImportError):
 def suggest(word: str, known: Iterable[str]) -> str:
     """A tail ``; did you mean 'x'?`` for a message, or nothing when no known word is near."""
     lowered = {name.lower(): name for name in known}
-    near = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)
-    return f"; did you mean {lowered[near[0]]!r}?" if near else ""
+    near = difflib.get_close_matches(word.lower(), lowered, n=5, cutoff=0.6)
+    if not near:
+        return ""
+    # Of equally near words the one of about the same length: DLE is DEL with two letters swapped, not part of IdFile.
+    best = max(near, key=lambda name: (difflib.SequenceMatcher(None, name, word.lower()).ratio(), -abs(len(name) - len(word))))
+    return f"; did you mean {lowered[best]!r}?"
 
 
-def whole(**given: Any) -> None:
+def require_whole_numbers(**given: Any) -> None:
     """Refuse what is no whole number."""
     for name, value in given.items():
         if isinstance(value, bool) or not isinstance(value, int):

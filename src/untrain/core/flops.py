@@ -37,14 +37,14 @@ class Counting(TorchDispatchMode):
         return out
 
 
-def counted(work: Callable[[], T]) -> tuple[T, int]:
+def count_flops(work: Callable[[], T]) -> tuple[T, int]:
     """What ``work`` returns, and the operations that it took."""
     with Counting() as counting:
         done = work()
     return done, counting.total
 
 
-def kind_of(model: nn.Module, *more: Hashable) -> Hashable:
+def cost_key(model: nn.Module, *more: Hashable) -> Hashable:
     """What the operations on one example depend on: layers, their settings, shapes, and what asks for a gradient.
 
     Two models of one kind take the same number of operations in the same loop. Attributes are told apart by their ``repr``;

@@ -15,7 +15,7 @@ from typing import TypeVar
 import torch
 
 from untrain.core.errors import RunFailed
-from untrain.core.flops import counted
+from untrain.core.flops import count_flops
 
 T = TypeVar("T")
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
@@ -54,7 +54,7 @@ class Meter:
         notes: what a reader of the result must know, in the order in which it was told, each once.
         budget: what the limit is called in a note.
         outer: the count around this one, which gets what is counted here when this one ends.
-        loop: the gradient loop that runs, as ``over`` sees it.
+        loop: the gradient loop that runs, as ``exceeds_limit`` sees it.
     """
 
     started: float = field(default_factory=time.perf_counter)
@@ -87,7 +87,7 @@ def metered(limit: float | None = None, budget: str = "the budget") -> Iterator[
     """Count all that is noted within; an outer count gets it too when the inner one ends.
 
     Args:
-        limit: operations at which gradient loops are to stop, as ``over`` tells them.
+        limit: operations at which gradient loops are to stop, as ``exceeds_limit`` tells them.
         budget: what the limit is called in the note that tells of it.
     """
     outer = _meter.get()
@@ -111,7 +111,7 @@ def metered(limit: float | None = None, budget: str = "the budget") -> Iterator[
             outer.notes |= meter.notes
 
 
-def note(text: str) -> None:
+def add_note(text: str) -> None:
     """Tell the reader of the result something that happened on the way; told once, however often it happens."""
     meter = _meter.get()
     if meter is not None:
@@ -128,19 +128,19 @@ def _limited() -> Iterator[tuple[Meter, float, float]]:
         meter = meter.outer
 
 
-def limited() -> bool:
+def has_limit() -> bool:
     """Whether the running count, or one around it, has a limit."""
     return any(True for _ in _limited())
 
 
-def planned(steps: int) -> None:
+def plan_steps(steps: int) -> None:
     """Tell the counts that have a limit that a gradient loop of so many steps begins."""
     for meter, _, spent in _limited():
         meter.loop.planned += steps
         meter.loop.mark, meter.loop.largest = spent, 0.0
 
 
-def over() -> bool:
+def exceeds_limit() -> bool:
     """Whether the next step of a gradient loop would pass the limit of the running count or of one around it.
 
     Asked before each step. The next step is taken to be as large as the largest so far of the same loop; the first is
@@ -183,7 +183,7 @@ class Counter:
         if meter is None:
             return work()
         if self.each is None:
-            done, total = counted(work)
+            done, total = count_flops(work)
             self.each = total / max(examples, 1)
             if self.kind is not None:
                 _known[self.kind] = self.each

@@ -9,7 +9,7 @@ from typing import TypeVar
 import torch
 
 from untrain.core.errors import RunFailed
-from untrain.core.metering import note
+from untrain.core.metering import add_note
 
 T = TypeVar("T")
 
@@ -42,6 +42,6 @@ def in_halves(work: Callable[[int], T], size: int, what: str) -> T:
         if size == 1:
             raise RunFailed(f"out of memory with one example at a time ({told}): take a smaller model or another machine")
         size = -(-size // 2)
-        note(f"out of memory: {what} takes {size} examples at a time")
+        add_note(f"out of memory: {what} takes {size} examples at a time")
         if torch.cuda.is_available() and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
             torch.cuda.empty_cache()

@@ -11,28 +11,28 @@ def is_sharded(tensor: Tensor) -> bool:
     return hasattr(tensor, "device_mesh")
 
 
-def here(tensor: Tensor) -> Tensor:
+def local_part(tensor: Tensor) -> Tensor:
     """What this process holds of a tensor."""
     mine: Tensor = tensor.to_local() if is_sharded(tensor) else tensor  # type: ignore[attr-defined]
     return mine
 
 
-def start(tensor: Tensor) -> int:
+def first_row(tensor: Tensor) -> int:
     """The first row that this process holds of a sharded tensor."""
     mesh = tensor.device_mesh  # type: ignore[attr-defined]
     chunk = -(-tensor.shape[0] // mesh.size())
     return int(min(mesh.get_local_rank() * chunk, tensor.shape[0]))
 
 
-def spread(whole: Tensor, like: Tensor) -> Tensor:
+def shard_like(whole: Tensor, like: Tensor) -> Tensor:
     """A tensor that is whole on every process, sharded as another of its shape is."""
     if not is_sharded(like):
         return whole.to(like)
-    at, mine = start(like), here(like)
-    return placed(whole[at : at + len(mine)].to(mine.device, whole.dtype if whole.dtype == torch.bool else mine.dtype), like)
+    at, mine = first_row(like), local_part(like)
+    return as_shard(whole[at : at + len(mine)].to(mine.device, whole.dtype if whole.dtype == torch.bool else mine.dtype), like)
 
 
-def placed(mine: Tensor, like: Tensor) -> Tensor:
+def as_shard(mine: Tensor, like: Tensor) -> Tensor:
     """The part of this process, as the part of a tensor sharded as another is."""
     from torch.distributed.tensor import DTensor
 

@@ -93,7 +93,7 @@ def _first(error: ValidationError, known: list[str]) -> str:
 
 def spelled_name(cls: type) -> str:
     """The word for a class: bare when it can be found by name, dotted otherwise."""
-    if discovery.where(cls.__name__) is not None or cls.__module__.startswith("untrain."):
+    if discovery.find(cls.__name__) is not None or cls.__module__.startswith("untrain."):
         return cls.__name__
     return f"{cls.__module__}.{cls.__qualname__}"
 

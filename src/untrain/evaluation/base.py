@@ -191,6 +191,24 @@ class Score:
     verdict: Verdict | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """The ROC curve of an attack, for a chart.
+
+    Args:
+        title: the attack in a few words, such as 'Loss attack'.
+        fpr: false-positive rates, ascending to 1, (p,).
+        tpr: the true-positive rate of each model at each of them, (m, p), or (1, p) where models are pooled.
+        against: what the non-members are: 'test' examples on the same models, or the same examples on 'oracle' models. In
+            the latter case retrained models themselves score as guessing does.
+    """
+
+    title: str
+    fpr: Array
+    tpr: Array
+    against: Literal["test", "oracle"]
+
+
 class Evaluator(Spec, role=True):
     """Turns what models answered into numbers; it never sees a model.
 
@@ -210,3 +228,11 @@ class Evaluator(Spec, role=True):
     @abstractmethod
     def evaluate(self, trial: Prepared) -> Mapping[str, Measured | str]:
         """The scores by name; a reason in words for one that cannot be computed."""
+
+    def curves(self, trial: Prepared) -> Mapping[str, Curve]:
+        """ROC curves of the unlearned models, for an attack that scores single examples; none by default.
+
+        Returns:
+            Name -> curve, for each attack that can be computed; ``<name>_auc`` is the score that belongs to it.
+        """
+        return {}

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from untrain.core.contract import hold
+from untrain.core.contract import require
 from untrain.evaluation.base import Evaluator, Prepared
 from untrain.evaluation.observation import Observation
 from untrain.evaluation.scoring.resampling import aims_at_zero, number
@@ -42,9 +42,9 @@ def every_score_is_explained(made: Evaluator) -> None:
     """Each score that it gives has an entry in its glossary, and none is without words."""
     given = values(made, answers(1, 0.5), answers(2, 0.0))
     unknown = sorted(given.keys() - made.scores.keys())
-    hold(not unknown, made, f"gives scores that its glossary lacks: {unknown}")
+    require(not unknown, made, f"gives scores that its glossary lacks: {unknown}")
     mute = [n for n, about in made.scores.items() if not (about.means and about.unit and about.ideal and about.weak)]
-    hold(not mute, made, f"explains these scores without words: {mute}")
+    require(not mute, made, f"explains these scores without words: {mute}")
 
 
 def it_is_ideal_when_unlearned_is_the_oracle(made: Evaluator) -> None:
@@ -53,14 +53,14 @@ def it_is_ideal_when_unlearned_is_the_oracle(made: Evaluator) -> None:
     same = values(made, oracle, oracle)
     zero = [n for n, about in made.scores.items() if aims_at_zero(about)]
     off = {n: v for n in zero if isinstance(v := same.get(n), float) and abs(v) > 1e-9}
-    hold(not off, made, f"is not ideal when the unlearned models are the oracles: {off}")
+    require(not off, made, f"is not ideal when the unlearned models are the oracles: {off}")
 
 
 def it_is_blind_to_the_order_of_models(made: Evaluator) -> None:
     """Models may come in any order."""
     ours, oracle = answers(1, 0.5), answers(2, 0.0)
     turned = ours.of_models(np.arange(ours.models)[::-1])
-    hold(close(values(made, ours, oracle), values(made, turned, oracle)), made, "depends on the order of models")
+    require(close(values(made, ours, oracle), values(made, turned, oracle)), made, "depends on the order of models")
 
 
 def it_is_blind_to_the_order_of_examples(made: Evaluator) -> None:
@@ -72,7 +72,7 @@ def it_is_blind_to_the_order_of_examples(made: Evaluator) -> None:
         held = {n: getattr(seen, n)[order] for n in ("labels", "true", "side", "ids")}
         return replace(seen, outputs={"logits": seen.logits[:, order]}, **held)
 
-    hold(close(values(made, ours, oracle), values(made, turn(ours), turn(oracle))), made, "depends on the order of examples")
+    require(close(values(made, ours, oracle), values(made, turn(ours), turn(oracle))), made, "depends on the order of examples")
 
 
 def a_batch_of_models_gives_what_its_models_give_one_by_one(made: Evaluator) -> None:
@@ -82,7 +82,7 @@ def a_batch_of_models_gives_what_its_models_give_one_by_one(made: Evaluator) -> 
     for few in ([0], [3, 5, 8]):
         part = made.prepare(seen.of_models(few))
         same = part.shape == (len(few), *whole.shape[1:]) and bool(np.allclose(part, whole[few], rtol=0, atol=1e-9, equal_nan=True))
-        hold(same, made, f"prepares model {few[0]} otherwise when it comes with others")
+        require(same, made, f"prepares model {few[0]} otherwise when it comes with others")
 
 
 def it_tells_the_original_from_the_oracle(made: Evaluator) -> None:
@@ -90,4 +90,4 @@ def it_tells_the_original_from_the_oracle(made: Evaluator) -> None:
     oracle = answers(2, 0.0)
     same, other = values(made, oracle, oracle), values(made, answers(1, 6.0), oracle)
     apart = [n for n, v in other.items() if isinstance(v, float) and abs(v - float(same[n])) > 0.01]
-    hold(bool(apart), made, "gives the same scores to models that hold on to the forget set as to oracles")
+    require(bool(apart), made, "gives the same scores to models that hold on to the forget set as to oracles")

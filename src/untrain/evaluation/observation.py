@@ -101,12 +101,3 @@ class Observation:
     def of_models(self, rows: Any) -> Observation:
         """Some of the models on the same examples."""
         return replace(self, outputs={name: value[rows] for name, value in self.outputs.items()})
-
-
-@dataclass(frozen=True, eq=False)
-class TrialObservations:
-    """The populations that an evaluator compares: each an Observation on the same examples."""
-
-    original: Observation
-    unlearned: Observation
-    oracle: Observation

@@ -9,7 +9,7 @@ import numpy as np
 from torch import nn
 
 from untrain.core.mask import Mask
-from untrain.localizers._forward_order import from_the_input
+from untrain.localizers._forward_order import in_forward_order
 from untrain.maths.set_overlap import alike, by_chance, shared
 from untrain.runtime.store import Entry
 from untrain.training.problem import Problem
@@ -25,7 +25,7 @@ def kept(mask: Mask, model: nn.Module, problem: Problem) -> tuple[dict[str, Any]
     """
     flat = np.concatenate([b.cpu().numpy().ravel() for b in mask.bits.values()])
     counts = {n: [int(b.sum()), b.numel()] for n, b in mask.bits.items()}
-    return {"layers": counts, "order": from_the_input(model, problem)}, {"bits": np.packbits(flat)}
+    return {"layers": counts, "order": in_forward_order(model, problem)}, {"bits": np.packbits(flat)}
 
 
 def has_mask(entries: Sequence[Entry]) -> bool:

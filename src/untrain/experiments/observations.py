@@ -91,7 +91,7 @@ def _check(observers: Sequence[Observer], entries: Sequence[Entry], originals: S
     bare = [e for e in entries if "weights.safetensors" not in e.record["files"]]
     if bare:
         told = bare[0].record["ingredients"].get("label", bare[0].key[:12])
-        raise BadInput(f"{told}: only answers are known, and observers look at models; give checkpoints, or leave --observe out")
+        raise BadInput(f"{told}: only answers are known, and observers look at models; give checkpoints, or leave --observer out")
     needy = [one for one in observers if one.by_original and not originals]
     if needy:
         raise BadInput(f"{needy[0]!r} holds models against the originals, and none were given: give them, or leave it out")

@@ -9,7 +9,7 @@ from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from untrain.core.errors import BadInput, SpecError, whole
+from untrain.core.errors import BadInput, SpecError, require_whole_numbers
 from untrain.core.spec import parse
 from untrain.data.requests.resolve import request
 from untrain.data.splits import Data
@@ -25,7 +25,7 @@ from untrain.experiments.scenarios.base import Scenario
 from untrain.experiments.scene import Chosen, Scene, open_scene
 from untrain.experiments.scheduler import make, record
 from untrain.experiments.setting import Setting
-from untrain.reports.write import writable
+from untrain.reports.write import check_writable
 from untrain.runtime.executors.base import each
 from untrain.runtime.executors.processes import Processes
 from untrain.runtime.executors.select import opened, refuse
@@ -104,14 +104,14 @@ def refused(made: Sequence[Comparison], way: RunOptions, page: ReportOptions) ->
     Raises:
         BadInput: the workers, who does the work, or the folder.
     """
-    whole(**({} if way.workers is None else {"workers": way.workers}))
+    require_whole_numbers(**({} if way.workers is None else {"workers": way.workers}))
     if way.workers is not None and way.workers < 1:
         raise BadInput(f"workers={way.workers}: at least 1 is needed")
     if isinstance(way.on, str):
         refuse(way.on)
     if way.on != "here" and not portable(made):
         raise BadInput(f"on={way.on!r}: what is compared cannot be made elsewhere from its spelling; put its classes in a module")
-    writable(page.out)
+    check_writable(page.out)
 
 
 @contextmanager

@@ -9,9 +9,9 @@ from pathlib import Path
 from untrain.evaluation.base import Evaluator
 from untrain.experiments.results import material, scored
 from untrain.reports.csv_files import masks_csv, scores_csv
-from untrain.reports.html.localize_page import localized
+from untrain.reports.html.localize_page import masks_page
 from untrain.reports.html.page import page
-from untrain.reports.write import Document, lay, writable
+from untrain.reports.write import Document, check_writable, write_files
 from untrain.runtime.store import Entry, Store
 
 
@@ -38,15 +38,15 @@ def publish(
     whole = {"command": command, "runs": documents, "failed": sum(r["error"] is not None for d in documents for r in d["results"])}
     if out is None:
         return whole
-    writable(out)
+    check_writable(out)
     folder = Path(out)
-    made = [material(e, held, d, images) for e, d in zip(entries, documents, strict=True)]
+    made = [material(e, held, d, images, chosen) for e, d in zip(entries, documents, strict=True)]
     texts = {
         "results.json": json.dumps(whole, indent=1, allow_nan=False),
         "scores.csv": scores_csv(documents),
         "report.html": page(made, command),
     }
-    lay(folder, texts)
+    write_files(folder, texts)
     return whole | {"report": str(folder / "report.html")}
 
 
@@ -56,7 +56,7 @@ def publish_masks(document: Document, out: str | Path, command: str) -> str:
     texts = {
         "localize.json": json.dumps(document, indent=1, allow_nan=False),
         "localize.csv": masks_csv(document),
-        "localize.html": localized(document, command),
+        "localize.html": masks_page(document, command),
     }
-    lay(Path(out), texts)
+    write_files(Path(out), texts)
     return str(Path(out) / "localize.html")

@@ -15,8 +15,8 @@ from untrain.core.spec import canonical, parse, sources
 from untrain.evaluation.base import Evaluator
 from untrain.evaluation.glossary import evaluators
 from untrain.evaluation.observation import Observation
-from untrain.evaluation.scoring.assessment import audit, reference_of
-from untrain.evaluation.scoring.group_accuracy import paid
+from untrain.evaluation.scoring.assessment import assess, reference_of
+from untrain.evaluation.scoring.group_accuracy import accuracy_by_group
 from untrain.evaluation.scoring.hypothesis_tests import LEVEL
 from untrain.evaluation.scoring.margins_only import OfMargins
 from untrain.evaluation.validation import finite
@@ -24,6 +24,7 @@ from untrain.experiments.interim_looks import summary, taken
 from untrain.experiments.mask_overlap import by_layer, compared, has_mask
 from untrain.experiments.observations import failures, observed, watchers
 from untrain.reports.material import Material
+from untrain.reports.shown import of_inputs
 from untrain.runtime.store import Entry, Store, key_of
 from untrain.training.guard import Guard
 
@@ -72,7 +73,9 @@ def observe(run: Entry, entries: list[Entry], store: Store | None = None) -> Obs
     return Observation(outputs, labels, true, side, ids, {} if store is None else observed(run, entries, store), task)
 
 
-def material(run: Entry, store: Store, document: dict[str, Any], images: bool = True) -> Material:
+def material(
+    run: Entry, store: Store, document: dict[str, Any], images: bool = True, chosen: list[Evaluator] | None = None
+) -> Material:
     """What a report of a run is made of, from the store."""
     models = entries_of(run, store)
     kept = {m: entries for m, entries in models["unlearned"].items() if not any(e.record.get("error") for e in entries)}
@@ -81,7 +84,9 @@ def material(run: Entry, store: Store, document: dict[str, Any], images: bool = 
         observe(run, models["original"]) if models["original"] else None,
         observe(run, models["oracle"]),
         {m: observe(run, entries) for m, entries in kept.items()},
-        np.asarray(run.array("forget_inputs")) if images and "forget_inputs.npy" in run.record["files"] else None,
+        of_inputs(np.asarray(run.array("forget_inputs"))) if images and "forget_inputs.npy" in run.record["files"] else None,
+        run.record.get("class_names"),
+        evaluators() if chosen is None else chosen,
     )
 
 
@@ -144,8 +149,8 @@ def results(
             row["error"] = f"{len(failed)} of {len(entries)} seeds failed: {failed[0]}"
             continue
         seen = observe(run, entries, store)
-        scores, row["verdict"] = audit(held, seen, draws)
-        row["paid"] = paid(seen, held.oracle, level) if answers == "logits" and seen.has("classes") else []
+        scores, row["verdict"] = assess(held, seen, draws)
+        row["paid"] = accuracy_by_group(seen, held.oracle, level) if answers == "logits" and seen.has("classes") else []
         row["scores"] = {n: asdict(s) for n, s in scores.items()}
         row["cost"] = cost(entries, models["oracle"])
         row["guard"] = guard(entries)

@@ -38,7 +38,7 @@ def spans_of(model: nn.Module) -> dict[str, tuple[int, int]]:
     return spans
 
 
-def spread(values: Tensor, spans: Spans, model: nn.Module, other: float) -> dict[str, Tensor]:
+def expand(values: Tensor, spans: Spans, model: nn.Module, other: float) -> dict[str, Tensor]:
     """A value of each switch as one of each weight, and ``other`` where a parameter has no switches."""
     found = {}
     for name, p in model.named_parameters():
@@ -88,7 +88,7 @@ class OneByOne(Copies):
     def switched(self, switches: Tensor) -> Iterator[None]:
         """The weights, written."""
         with torch.no_grad():
-            for name, on in spread(switches[0], self.spans, self.model, 1.0).items():
+            for name, on in expand(switches[0], self.spans, self.model, 1.0).items():
                 if name in self.kept:
                     self.params[name].copy_(self.kept[name] * on)
         yield

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 
 from untrain.core.errors import ModelError
-from untrain.core.metering import note
+from untrain.core.metering import add_note
 from untrain.maths import selection
 
 
-def room_of(total: int, free: int, keep: float, count: int | None) -> int:
+def check_budget(total: int, free: int, keep: float, count: int | None) -> int:
     """The number of parameters that may be chosen; where fewer can be, the reader of the result is told.
 
     Args:
@@ -25,11 +25,11 @@ def room_of(total: int, free: int, keep: float, count: int | None) -> int:
     if room > total:
         raise ModelError(f"a budget of {room} weights cannot be met: the model has {total}; ask for no more")
     if room > free:
-        note(f"a budget of {room} of {total} weights cannot be met: {free} are not frozen")
+        add_note(f"a budget of {room} of {total} weights cannot be met: {free} are not frozen")
     return room
 
 
-def tell_unspent(kept: int, room: int, total: int, what: str, following: int | None = None) -> None:
+def note_unspent(kept: int, room: int, total: int, what: str, following: int | None = None) -> None:
     """Tell the reader of the result where whole channels or tensors leave more than a tenth of the budget unspent.
 
     Args:
@@ -41,10 +41,10 @@ def tell_unspent(kept: int, room: int, total: int, what: str, following: int | N
     """
     if kept < 0.9 * room and following is not None:
         size = f"the next has {following}" if following else "the next does not fit"
-        note(f"a budget of {room} of {total} weights is not met: whole {what}s hold {kept}, and {size}")
+        add_note(f"a budget of {room} of {total} weights is not met: whole {what}s hold {kept}, and {size}")
 
 
-def least(needed: int, total: int, count: int | None = None) -> str:
+def smallest_budget(needed: int, total: int, count: int | None = None) -> str:
     """What would hold ``needed`` of ``total``: a count where one was given, else a share, in two digits, never rounded down."""
     if count is not None:
         return f"a count of at least {needed}"

@@ -10,7 +10,7 @@ from untrain.models.compatibility import check_fit
 from untrain.training.problem import Problem
 
 
-def from_the_input(model: nn.Module, problem: Problem) -> list[str]:
+def in_forward_order(model: nn.Module, problem: Problem) -> list[str]:
     """Names of the parameters in the order in which one example meets their modules; within a module as it declares them.
 
     A parameter whose module is not called comes after the one that the model declares before it: some modules lend their

@@ -1,4 +1,4 @@
-"""What localizers share: how channels and tensors are scored, and a mask made of scores."""
+"""Scores of weights, channels and tensors, and the masks that localizers choose by them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from torch import Tensor, nn
 
 from untrain.core.errors import BadInput, ModelError
 from untrain.core.fields import Count
-from untrain.core.sharding import here, is_sharded, placed
+from untrain.core.sharding import as_shard, is_sharded, local_part
 from untrain.core.spec import Spec
 from untrain.localizers import _sharded_selection
-from untrain.localizers._budget import least, room_of, tell_unspent
+from untrain.localizers._budget import check_budget, note_unspent, smallest_budget
 from untrain.maths import selection
+from untrain.training.sharded_model import check_sharding
 
 Scores = dict[str, Tensor]
 Per = Literal["channel", "weight", "tensor"]
@@ -43,7 +44,7 @@ class Channels(Spec):
             models with attention, 'cout10' otherwise); of a tensor's all are, unless a count is given.
         unit: 'whole' adds channels until the first that does not fit; 'elements' fills the budget exactly.
         flat: one-dimensional tensors (biases, norms) compete 'alone', or 'attach' to the channel before them.
-        count: a budget in parameters that takes the place of ``keep``.
+        count: a budget in parameters instead of ``keep``.
 
     Source: DEL, arXiv 2412.02432, Algorithm 1 ('whole'); its code (generate_mask.py) for 'elements' and 'cout10'.
     """
@@ -55,24 +56,24 @@ class Channels(Spec):
 
 
 def scored(model: nn.Module, score: Callable[[str, Tensor], Tensor]) -> Scores:
-    """Score of each parameter by name; what asks for no gradient scores below zero and is never chosen.
+    """Score each parameter by name; one that asks for no gradient scores below zero and is never chosen.
 
     Args:
         model: sharded or not.
-        score: (name, what this process holds of the weight) -> scores of its shape, none below zero.
+        score: (name, the part of the weight on this process) -> scores of its shape, none below zero.
     """
-    found = {}
+    scores = {}
     for n, p in model.named_parameters():
-        each = score(n, here(p.detach())) if p.requires_grad else torch.full_like(here(p.detach()), -1.0)
-        found[n] = placed(each, p) if is_sharded(p) else each
-    return found
+        each = score(n, local_part(p.detach())) if p.requires_grad else torch.full_like(local_part(p.detach()), -1.0)
+        scores[n] = as_shard(each, p) if is_sharded(p) else each
+    return scores
 
 
 def choose(scores: Scores, per: Per, keep: float, how: Channels, model: nn.Module) -> Scores:
-    """The mask of the best weights, channels or tensors within a budget.
+    """Choose the best weights, channels or tensors within a budget.
 
     Raises:
-        ModelError: the budget cannot be met: it holds nothing whole, less than one weight, or more than there are.
+        ModelError: the budget cannot be met: it is too small for a whole one or for one weight, or larger than the model.
     """
     if per == "weight":
         return by_weight(scores, keep, how.count)
@@ -80,34 +81,39 @@ def choose(scores: Scores, per: Per, keep: float, how: Channels, model: nn.Modul
 
 
 def _room(scores: Scores, keep: float, count: int | None) -> int:
-    return room_of(sum(s.numel() for s in scores.values()), sum(int((s >= 0).sum()) for s in scores.values()), keep, count)
+    return check_budget(sum(s.numel() for s in scores.values()), sum(int((s >= 0).sum()) for s in scores.values()), keep, count)
 
 
 def by_weight(scores: Scores, keep: float, count: int | None = None) -> Scores:
-    """The mask of the best single weights; parameters scored below zero are never chosen.
+    """Choose the best single weights; parameters scored below zero are never chosen.
+
+    >>> scores = {"weight": torch.tensor([[3.0, 1.0], [2.0, 4.0]]), "bias": torch.tensor([0.5, -1.0])}
+    >>> by_weight(scores, keep=0.5)
+    {'weight': tensor([[ True, False],
+            [ True,  True]]), 'bias': tensor([False, False])}
 
     Raises:
-        ModelError: the budget is less than one weight, or more than there are.
+        ModelError: the budget is less than one weight, or larger than the model.
     """
-    if any(map(is_sharded, scores.values())):
+    if check_sharding(scores):
         return _sharded_selection.by_weight(scores, keep, count)
     room = _room(scores, keep, count)
     if room < 1:
         total = sum(s.numel() for s in scores.values())
-        raise ModelError(f"keep={keep:g} of {total} weights is less than one: {least(1, total)}")
+        raise ModelError(f"keep={keep:g} of {total} weights is less than one: {smallest_budget(1, total)}")
     flat = torch.cat([s.flatten() for s in scores.values()])
     masks = selection.split(selection.elements(flat, min(room, int((flat >= 0).sum()))), list(scores.values()))
     return dict(zip(scores, masks, strict=True))
 
 
 def by_channel(scores: Scores, keep: float, how: Channels, attention: bool, tensors: bool = False) -> Scores:
-    """The mask of the best channels, or of the best tensors; channels are ranked, never their elements.
+    """Choose the best channels, or the best tensors; channels are ranked, never their elements.
 
     Raises:
-        BadInput: the model is sharded and more than whole channels is asked for.
-        ModelError: the budget holds no whole channel and whole ones are asked for, or it cannot be met otherwise.
+        BadInput: the model is sharded and the settings need more than whole channels.
+        ModelError: the budget is too small for a whole channel where whole ones are chosen, or it cannot be met otherwise.
     """
-    if any(map(is_sharded, scores.values())):
+    if check_sharding(scores):
         if how.unit != "whole" or how.flat != "alone" or tensors:
             raise BadInput(
                 "a sharded model is localized per='channel' by unit='whole' and flat='alone', or per='weight': take one of these"
@@ -123,7 +129,7 @@ def by_channel(scores: Scores, keep: float, how: Channels, attention: bool, tens
         best, what = int(sizes[values.argmax()]), "tensor" if tensors else "channel"
         raise ModelError(
             f"a budget of {room} of {total} weights holds no whole {what}, the best has {best}: "
-            f"{least(best, total, how.count)}, or let single weights compete with per='weight'"
+            f"{smallest_budget(best, total, how.count)}, or let single weights compete with per='weight'"
         )
     masks = {
         n: chosen[start : start + channels].repeat_interleave(s.numel() // max(channels, 1)).reshape(s.shape)
@@ -135,7 +141,7 @@ def by_channel(scores: Scores, keep: float, how: Channels, attention: bool, tens
     if how.unit == "whole":
         left = torch.where(chosen, -1.0, values)
         following = int(sizes[left.argmax()]) if bool((left >= 0).any()) else None
-        tell_unspent(sum(int(bits.sum()) for bits in masks.values()), room, total, "tensor" if tensors else "channel", following)
+        note_unspent(sum(int(bits.sum()) for bits in masks.values()), room, total, "tensor" if tensors else "channel", following)
     return masks
 
 
@@ -158,17 +164,17 @@ def _groups(scores: Scores, how: Channels, attention: bool, tensors: bool) -> tu
     """Score of each group; and for each tensor its first group and their number."""
     values: list[Tensor] = []
     at: list[tuple[int, int]] = []
-    made, last, wide = 0, (0, 0), 0
+    groups, last, wide = 0, (0, 0), 0
     for s in scores.values():
         if how.flat == "attach" and s.ndim == 1 and wide == len(s):
             at.append(last)
             continue
         table = s.reshape(1, -1) if tensors else s.reshape(-1, 1) if s.ndim < 2 else selection.rows(s)
         h = _top(how, table, attention) if not tensors else how.top if isinstance(how.top, int) else table.shape[1]
-        # A tensor of no elements has no mean, and is never chosen.
+        # A tensor without elements has no mean, and is never chosen.
         values.append(selection.top_mean(table, h) if s.numel() else torch.full_like(table.sum(1), -1.0))
-        at.append((made, len(table)))
-        made += len(table)
+        at.append((groups, len(table)))
+        groups += len(table)
         if s.ndim > 1:
             last, wide = at[-1], len(selection.rows(s))
     return torch.cat(values), at
@@ -190,5 +196,9 @@ def _top(how: Channels, table: Tensor, attention: bool) -> int:
 
 
 def has_attention(model: nn.Module) -> bool:
-    """Whether a model has attention layers, by the names of its classes."""
+    """Return whether a model has attention layers, by the names of its classes.
+
+    >>> has_attention(nn.MultiheadAttention(4, 2)), has_attention(nn.Linear(4, 2))
+    (True, False)
+    """
     return any("attention" in type(part).__name__.lower() for part in model.modules())

@@ -15,7 +15,7 @@ from untrain.models import compatibility
 from untrain.models.compatibility import check_fit
 from untrain.training import guard
 from untrain.training.problem import Problem
-from untrain.training.process_group import join
+from untrain.training.process_group import process_group
 
 
 class Localizer(Spec, role=True):
@@ -55,7 +55,7 @@ class Localizer(Spec, role=True):
                 f"{type(self).__name__} needs the model in eval mode: in train mode weight * gradient vanishes by batch norm"
             )
         compatibility.check_shaped(model)
-        model = join(repr(self), model, problem)
+        model = process_group().check_agreement(repr(self), model, problem)
         with isolated_rng(model, problem.seed), guard.read_only(type(self).__name__, model):
             model.eval()  # no part of it is in train mode by itself: dropout would make scores random
             check_fit(model, problem.task, problem.forget)

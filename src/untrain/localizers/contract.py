@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from untrain.core.contract import hold, scatter, steady
+from untrain.core.contract import check_random_state_kept, require, seed_everything
 from untrain.localizers.base import Localizer
 from untrain.training.toy import UNITS, changes, marked, neuron, small, undone
 
@@ -17,7 +17,7 @@ def its_mask_has_the_shapes_of_the_weights(made: Localizer) -> None:
     model, problem = small()
     bits = made(model, problem).bits
     for name, p in model.named_parameters():
-        hold(
+        require(
             name in bits and bits[name].dtype == torch.bool and bits[name].shape == p.shape,
             made,
             f"has no fitting mask of {name!r}",
@@ -33,11 +33,11 @@ def it_keeps_the_share_that_was_asked_for(made: Localizer) -> None:
         counts = {n: int(b.sum()) for n, b in each(model, problem).bits.items()}
         count, room = sum(counts.values()), int(getattr(each, "keep", 1.0) * total + 1e-9)
         exact = getattr(each, "per", None) == "weight" or room == total == count
-        hold(0 < count <= room, made, f"keeps {count} of {total} weights where {room} may be")
-        hold(count == room or not exact, made, f"keeps {count} single weights where {room} were asked for")
+        require(0 < count <= room, made, f"keeps {count} of {total} weights where {room} may be")
+        require(count == room or not exact, made, f"keeps {count} single weights where {room} were asked for")
         if hasattr(each, "like"):
             like = {n: int(b.sum()) for n, b in each.like(model, problem).bits.items()}
-            hold(counts == like, made, f"keeps {counts}, and {each.like!r} keeps {like}")
+            require(counts == like, made, f"keeps {counts}, and {each.like!r} keeps {like}")
 
 
 def it_finds_a_planted_neuron(made: Localizer) -> None:
@@ -47,7 +47,7 @@ def it_finds_a_planted_neuron(made: Localizer) -> None:
         # What goes into each unit, and what comes out of it.
         marked = torch.cat([bits["0.weight"], bits["0.bias"][:, None], bits["2.weight"].T], 1).double().mean(1)
         rest = marked[torch.arange(UNITS) != unit].mean()
-        hold(bool(marked[unit] > rest), made, f"does not find unit {unit}, the only one that the forget set wakes")
+        require(bool(marked[unit] > rest), made, f"does not find unit {unit}, the only one that the forget set wakes")
 
 
 def it_leaves_the_model_alone(made: Localizer) -> None:
@@ -60,7 +60,7 @@ def it_leaves_the_model_alone(made: Localizer) -> None:
 def it_leaves_the_random_state(made: Localizer) -> None:
     """torch's, numpy's and python's."""
     model, problem = small()
-    steady(made, lambda: made(model, problem))
+    check_random_state_kept(made, lambda: made(model, problem))
 
 
 def the_same_seed_gives_the_same_mask(made: Localizer) -> None:
@@ -68,6 +68,6 @@ def the_same_seed_gives_the_same_mask(made: Localizer) -> None:
     masks = []
     for seed in (5, 6):
         model, problem = small()
-        scatter(seed)
+        seed_everything(seed)
         masks.append(dict(made(model, problem).bits))
-    hold(not changes(*masks), made, "gives two masks for one seed")
+    require(not changes(*masks), made, "gives two masks for one seed")

@@ -1,4 +1,4 @@
-"""Maini's search for the few neurons that hold one example, over all of the forget set."""
+"""Maini's search for the few neurons that memorize one example, over all of the forget set."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from torch.utils.checkpoint import checkpoint
 from untrain.core.errors import BadInput, ModelError, NotFinite
 from untrain.core.fields import Count, Keep
 from untrain.core.mask import Head
-from untrain.core.metering import Counter, note
+from untrain.core.metering import Counter, add_note
 from untrain.core.out_of_memory import in_halves
 from untrain.core.seeds import derive_seed
 from untrain.core.sharding import is_sharded
 from untrain.data.examples import Batch, batch_of
-from untrain.localizers._ablation import Copies, copies_of, spread, widened
-from untrain.localizers._budget import least
+from untrain.localizers._ablation import Copies, copies_of, expand, widened
+from untrain.localizers._budget import smallest_budget
 from untrain.localizers.base import Localizer
 from untrain.maths import selection
 from untrain.training.gradients import check_depends
 from untrain.training.problem import Problem
-from untrain.training.process_group import team
+from untrain.training.process_group import process_group
 
 # Examples at a time, noise repetitions counted: more of them leave a CPU's caches and cost half as much again each.
 ROWS, ROWS_ON_A_GPU = 256, 1024
 
 
 class CriticalNeurons(Localizer):
-    """Keep what has to be set to zero, filter by filter, until the examples of the forget set are predicted wrong.
+    """Keep the filters that have to be set to zero, one by one, until the examples of the forget set are predicted wrong.
 
     For each example the filter, or the weight of a layer without filters, of the largest ``sum of weight * gradient`` of
     ``mean loss(companions) - loss(example)`` goes, until the prediction flips or nothing lowers that objective. The mask is
@@ -41,10 +41,10 @@ class CriticalNeurons(Localizer):
 
     Args:
         companions: other examples whose loss is to stay low; as many as there are where there are fewer.
-        noises: number of repetitions with Gaussian noise of 1 % of the inputs' norm; answers are averaged.
+        noises: number of repetitions with Gaussian noise of 1 % of the inputs' norm; logits are averaged.
         beside: whether companions come from the 'forget' set or the 'retain' set.
         most: removals after which the search for an example ends.
-        keep: share of the parameters that the mask holds at most; what was removed for most examples comes first.
+        keep: share of the parameters that the mask has at most; those removed for the most examples come first.
         head: whether the classifier moves in 'full', where 'masked' only, or stays 'frozen'.
 
     Source: Maini et al. 2023, arXiv 2307.09542, section 4.2; neuron_flipping/attribution_utils.py of its code; as a localizer
@@ -64,53 +64,46 @@ class CriticalNeurons(Localizer):
         """The mask."""
         if any(map(is_sharded, model.parameters())):
             raise BadInput("CriticalNeurons removes whole filters, and this model is sharded: search on a model that is not")
-        copies, crew = copies_of(model, problem), team()
-        rows = range(len(problem.forget)) if crew is None else range(*crew.share(len(problem.forget)))
-        found = search(copies, problem, self, rows)
+        copies, group = copies_of(model, problem), process_group()
+        removals = search(copies, problem, self, range(*group.share(len(problem.forget))))
         votes = torch.zeros(copies.count, device=next(model.parameters()).device)
-        for each in found:
+        for each in removals:
             votes[list(each.removed)] += 1
-        counts = [sum(bool(f.removed) for f in found), sum(not f.flipped for f in found)]
-        if crew is not None:
-            crew.sum([votes])
-            counts = list(map(int, crew.total(*counts)))
-        removed, stayed = counts
+        group.sum([votes])
+        counts = group.total(sum(bool(r.removed) for r in removals), sum(not r.flipped for r in removals))
+        removed, stayed = map(int, counts)
         if not removed:
-            why = "no removal makes one less likely" if stayed else "no example of the forget set is predicted right"
-            raise ModelError(f"CriticalNeurons found nothing to remove, as {why}: take another localizer, such as WeightedGrad")
+            reason = "no removal makes one less likely" if stayed else "no example of the forget set is predicted right"
+            raise ModelError(f"CriticalNeurons found nothing to remove, as {reason}: take another localizer, such as WeightedGrad")
         if stayed:
-            note(f"the predictions of {stayed} of {len(problem.forget)} examples did not flip")
-        chosen = self._within(votes, spread(torch.ones_like(votes), copies.spans, model, 0.0), copies, model)
-        return {n: b > 0 for n, b in spread(chosen.float(), copies.spans, model, 0.0).items()}
+            add_note(f"the predictions of {stayed} of {len(problem.forget)} examples did not flip")
+        chosen = self._within(votes, expand(torch.ones_like(votes), copies.spans, model, 0.0), copies, model)
+        return {n: b > 0 for n, b in expand(chosen.float(), copies.spans, model, 0.0).items()}
 
     def _within(self, votes: Tensor, ones: dict[str, Tensor], copies: Copies, model: nn.Module) -> Tensor:
-        """The switches of the union, those with most votes while the budget lasts, (g,).
+        """The switches of the union, those with the most votes while the budget lasts, (g,).
 
         Raises:
-            ModelError: the budget holds not even one.
+            ModelError: the budget is too small for a single one.
         """
         total = sum(p.numel() for p in model.parameters())
-        sizes = torch.cat(
-            [
-                torch.full((stop - start,), ones[n].numel() // max(stop - start, 1), device=votes.device)
-                for n, (start, stop) in copies.spans.items()
-            ]
-        )
+        spans = [(stop - start, ones[n].numel()) for n, (start, stop) in copies.spans.items()]
+        sizes = torch.cat([torch.full((count,), size // max(count, 1), device=votes.device) for count, size in spans])
         room, union = selection.budget(self.keep, total), votes > 0
-        held = int(sizes[union].sum())
-        if held <= room:
+        removed = int(sizes[union].sum())
+        if removed <= room:
             if self.keep < 1:
-                note(f"a budget of {room} of {total} weights is not met: the searches removed {held}")
+                add_note(f"a budget of {room} of {total} weights is not met: the searches removed {removed}")
             return union
         chosen = selection.whole(votes, sizes, room) & union
         if not bool(chosen.any()):
             best = int(sizes[votes.argmax()])
-            raise ModelError(f"a budget of {room} of {total} weights holds no filter: {least(best, total)}")
+            raise ModelError(f"a budget of {room} of {total} weights holds no filter: {smallest_budget(best, total)}")
         return chosen
 
 
 class NeuronRemoval(NamedTuple):
-    """What was removed for an example, as indices of switches in their order, and whether its prediction flipped."""
+    """The switches removed for an example, by index and in order, and whether its prediction flipped."""
 
     row: int
     removed: tuple[int, ...]
@@ -126,31 +119,31 @@ class _Search:
 
 
 def search(copies: Copies, problem: Problem, how: CriticalNeurons, rows: range) -> list[NeuronRemoval]:
-    """The removals for some examples of the forget set, in their order."""
+    """Search the removals for some examples of the forget set, in their order."""
     pool = problem.forget if how.beside == "forget" else problem.rest
     room = min(how.companions, len(pool) - (how.beside == "forget"))
     size = max(1, min(len(rows), copies.most, _rows(copies) // (how.noises * (room + 1))))
 
-    def begun(row: int) -> _Search:
+    def start(row: int) -> _Search:
         rng = np.random.default_rng((problem.seed, row))
         at = rng.choice(len(pool) - (how.beside == "forget"), room, replace=False)
         at += (at >= row) if how.beside == "forget" else 0
         return _Search(row, at, torch.Generator().manual_seed(derive_seed(int(rng.integers(2**31)))))
 
     def work(size: int) -> list[NeuronRemoval]:
-        counter, todo, active, found = Counter(), deque(rows), list[_Search](), list[NeuronRemoval]()
+        counter, todo, active, removals = Counter(), deque(rows), list[_Search](), list[NeuronRemoval]()
         while todo or active:
             while todo and len(active) < size:
-                active.append(begun(todo.popleft()))
+                active.append(start(todo.popleft()))
             count = len(active) * (room + 1) * how.noises
             flipped, best = counter.step(count, lambda: _step(copies, problem, how, active))
             for each, done, switch in zip(list(active), flipped, best, strict=True):
                 if done or switch is None or len(each.removed) == how.most:
                     active.remove(each)
-                    found.append(NeuronRemoval(each.row, tuple(each.removed), done))
+                    removals.append(NeuronRemoval(each.row, tuple(each.removed), done))
                 else:
                     each.removed.append(switch)
-        return sorted(found)
+        return sorted(removals)
 
     return in_halves(work, size, "the search for neurons") if rows else []
 
@@ -160,7 +153,7 @@ def _rows(copies: Copies) -> int:
 
 
 def _step(copies: Copies, problem: Problem, how: CriticalNeurons, active: list[_Search]) -> tuple[list[bool], list[int | None]]:
-    """Of each search, whether its example is predicted wrong, and what is best removed next; None if nothing helps."""
+    """For each search: is its example predicted wrong, and which switch is best removed next; None if none helps."""
     first, e = next(copies.model.parameters()), len(active)
     device, switches = first.device, torch.ones(e, copies.count, dtype=first.dtype, device=first.device)
     for at, each in enumerate(active):
@@ -179,42 +172,42 @@ def _step(copies: Copies, problem: Problem, how: CriticalNeurons, active: list[_
         slopes = copies.slopes((losses * weights).sum(), switches)
     if not bool(torch.isfinite(slopes).all()):
         raise NotFinite("a gradient is NaN or infinite: no neuron can be scored by it")
-    flipped = noisy.answers.reshape(*y.shape, -1)[:, 0].argmax(1) != y[:, 0]
+    flipped = noisy.logits.reshape(*y.shape, -1)[:, 0].argmax(1) != y[:, 0]
     value, at_most = slopes.max(1)
     return flipped.tolist(), [i if v > 0 else None for v, i in zip(value.tolist(), at_most.tolist(), strict=True)]
 
 
 class _Noisy(nn.Module):
-    """A model whose answers are averaged over repetitions with noise; it draws for each part of the batch apart.
+    """A model whose logits are averaged over repetitions with noise, drawn separately for each part of the batch.
 
-    A single part of more than ``rows`` goes through in pieces whose activations are not kept but made again on the way back.
+    A single part of more than ``rows`` goes through in pieces whose activations are recomputed in the backward pass.
     """
 
     def __init__(self, inner: nn.Module, draws: list[torch.Generator], repeats: int, rows: int):
         super().__init__()
         self.inner, self.draws, self.repeats, self.rows = inner, draws, repeats, rows
-        self.answers = torch.empty(0)
+        self.logits = torch.empty(0)
 
-    def forward(self, *given: Any, **named: Any) -> Tensor:
-        """Answers, (n, c)."""
-        made = [self._noisy(v) if isinstance(v, Tensor) else v for v in given]
-        more = {k: self._noisy(v) if isinstance(v, Tensor) else v for k, v in named.items()}
-        count = max(len(v) for v in (*made, *more.values()) if isinstance(v, Tensor))
+    def forward(self, *args: Any, **kwargs: Any) -> Tensor:
+        """Logits, (n, c)."""
+        inputs = [self._noisy(v) if isinstance(v, Tensor) else v for v in args]
+        named = {k: self._noisy(v) if isinstance(v, Tensor) else v for k, v in kwargs.items()}
+        count = max(len(v) for v in (*inputs, *named.values()) if isinstance(v, Tensor))
         if len(self.draws) > 1 or count <= self.rows:
-            logits = self._logits(*made, **more)
+            logits = self._logits(*inputs, **named)
         else:
-            logits = torch.cat([self._piece(slice(at, at + self.rows), made, more) for at in range(0, count, self.rows)])
-        self.answers = logits.reshape(-1, self.repeats, logits.shape[-1]).mean(1)
-        return self.answers
+            logits = torch.cat([self._piece(slice(at, at + self.rows), inputs, named) for at in range(0, count, self.rows)])
+        self.logits = logits.reshape(-1, self.repeats, logits.shape[-1]).mean(1)
+        return self.logits
 
-    def _piece(self, rows: slice, given: list[Any], named: dict[str, Any]) -> Tensor:
-        made = [v[rows] if isinstance(v, Tensor) else v for v in given]
+    def _piece(self, rows: slice, inputs: list[Any], named: dict[str, Any]) -> Tensor:
+        some = [v[rows] if isinstance(v, Tensor) else v for v in inputs]
         more = {k: v[rows] if isinstance(v, Tensor) else v for k, v in named.items()}
-        found: Tensor = checkpoint(partial(self._logits, *made, **more), use_reentrant=False, preserve_rng_state=False)
-        return found
+        logits: Tensor = checkpoint(partial(self._logits, *some, **more), use_reentrant=False, preserve_rng_state=False)
+        return logits
 
-    def _logits(self, *given: Any, **named: Any) -> Tensor:
-        out = self.inner(*given, **named)
+    def _logits(self, *args: Any, **kwargs: Any) -> Tensor:
+        out = self.inner(*args, **kwargs)
         return out if isinstance(out, Tensor) else out.logits
 
     def _noisy(self, x: Tensor) -> Tensor:

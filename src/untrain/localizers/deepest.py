@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from untrain.core.errors import ModelError
 from untrain.core.fields import Count, Keep
 from untrain.core.mask import Head
-from untrain.localizers._forward_order import from_the_input
+from untrain.localizers._forward_order import in_forward_order
 from untrain.localizers._selection import Channels, Per, choose, scored
 from untrain.localizers.base import Localizer
 from untrain.training.problem import Problem
@@ -46,7 +46,7 @@ class Deepest(Localizer):
         Raises:
             ModelError: there are fewer layers than asked for.
         """
-        order = from_the_input(model, problem)
+        order = in_forward_order(model, problem)
         if self.layers is not None:
             chosen = last_layers(model, order, self.layers)
             return {n: torch.full_like(p, n in chosen, dtype=torch.bool) for n, p in model.named_parameters()}

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from untrain.core.errors import BadInput
 from untrain.core.mask import Head
-from untrain.core.metering import note
+from untrain.core.metering import add_note
 from untrain.core.sharding import is_sharded
 from untrain.localizers.base import Localizer
 from untrain.localizers.weightedgrad import WeightedGrad
@@ -48,7 +48,7 @@ class RandomMask(Localizer):
             raise BadInput("RandomMask draws over whole tensors, and this model is sharded: draw it on a model that is not")
         drawn = self._drawn(model, found)
         if all(torch.equal(drawn[n], bits) for n, bits in found.items()):
-            note(f"RandomMask has the mask of {self.like!r} itself, and controls nothing: of whole tensors there is one draw")
+            add_note(f"RandomMask has the mask of {self.like!r} itself, and controls nothing: of whole tensors there is one draw")
         return drawn
 
     def _drawn(self, model: nn.Module, found: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from untrain.core.fields import Keep
 from untrain.core.mask import Head
-from untrain.localizers._forward_order import from_the_input
+from untrain.localizers._forward_order import in_forward_order
 from untrain.localizers._selection import Channels, Per, choose, scored
 from untrain.localizers.base import Localizer
 from untrain.training.problem import Problem
@@ -37,6 +37,6 @@ class Shallowest(Localizer):
 
     def localize(self, model: nn.Module, problem: Problem) -> dict[str, Tensor]:
         """The mask."""
-        place = {name: float(at) for at, name in enumerate(reversed(from_the_input(model, problem)))}
+        place = {name: float(at) for at, name in enumerate(reversed(in_forward_order(model, problem)))}
         scores = scored(model, lambda name, weight: torch.full_like(weight, place[name], dtype=torch.float32))
         return choose(scores, self.per, self.keep, self.channels, model)

@@ -14,17 +14,20 @@ Array = np.ndarray[Any, Any]
 
 @lru_cache(maxsize=8)  # a run has three sides and few populations; 2,000 draws of 60,000 examples are 120 MB
 def resamples(n: int, draws: int, seed: int, label: str) -> Array:
-    """How often each of n is drawn in ``draws`` samples of n with replacement: whole numbers, (draws, n).
+    """Draw ``draws`` samples of n with replacement, and count how often each has each of n: whole numbers, (draws, n).
 
-    The same arguments give the same samples, so that scores of many methods share them. ``label`` keeps the samples of
-    different axes apart.
+    The same arguments give the same samples, so that scores of many methods share them. ``label`` makes the samples of
+    different axes independent.
+
+    >>> resamples(3, draws=2, seed=0, label="models").sum(1).tolist()
+    [3, 3]
     """
     rng = np.random.default_rng((seed, n, zlib.crc32(label.encode())))
     counts = np.ones((draws, n), dtype=np.uint8)
     if n > 1:
         for row in counts:
             row[:] = np.minimum(np.bincount(rng.integers(n, size=n), minlength=n), 255)
-    counts.flags.writeable = False  # it is shared
+    counts.flags.writeable = False  # callers share it
     return counts
 
 
@@ -33,6 +36,9 @@ def inflated(counts: Array, level: float = 0.95) -> Array:
 
     Resampling m rows understates the variance of their mean by (m - 1) / m, and a normal quantile understates what few
     rows leave open. Deviations from one draw each are widened by ``sqrt(m / (m - 1)) * t / z``.
+
+    >>> np.round(inflated(np.array([[2, 0]])), 2).tolist()
+    [[10.17, -8.17]]
     """
     m = counts.shape[1]
     if m == 1:
@@ -43,7 +49,11 @@ def inflated(counts: Array, level: float = 0.95) -> Array:
 
 
 def resampled_means(values: Array, models: Array, examples: Array, block: int = 100) -> Array:
-    """Mean of a table (m, n) when its rows are drawn ``models`` (d, m) times and its columns ``examples`` (d, n) times: (d,)."""
+    """Mean of a table (m, n) when its rows are drawn ``models`` (d, m) times and its columns ``examples`` (d, n) times: (d,).
+
+    >>> resampled_means(np.array([[0.0, 2.0]]), models=np.array([[1]]), examples=np.array([[0, 2]])).tolist()
+    [2.0]
+    """
     out = np.empty(len(examples))
     for start in range(0, len(out), block):
         at = slice(start, start + block)
@@ -53,7 +63,10 @@ def resampled_means(values: Array, models: Array, examples: Array, block: int = 
 
 
 def basic(value: float, draws: Array, low: float, high: float, level: float = 0.95) -> tuple[float, float]:
-    """Basic bootstrap interval, held within [low, high] and widened where needed to contain ``value``.
+    """Basic bootstrap interval, clipped to [low, high] and widened where needed to contain ``value``.
+
+    >>> [round(end, 3) for end in basic(0.5, np.linspace(0.4, 0.6, 101), low=0, high=1)]
+    [0.405, 0.595]
 
     Source: Davison and Hinkley 1997, eq. 5.6.
     """

@@ -1,4 +1,4 @@
-"""What error rates of a test say of (epsilon, delta)-indistinguishability, and bounds on rates that hold with confidence."""
+"""Epsilons of (epsilon, delta)-indistinguishability from the error rates of a test, and confidence bounds on rates."""
 
 from __future__ import annotations
 
@@ -13,6 +13,12 @@ Array = np.ndarray[Any, Any]
 
 def clopper_pearson(hits: Array | float, tries: int, level: float = 0.95) -> tuple[Array, Array]:
     """Lower and upper bound on a probability, each of which alone is wrong with probability at most ``(1 - level) / 2``.
+
+    Of no hit in 10 tries the upper bound is ``1 - 0.025 ** 0.1``:
+
+    >>> low, high = clopper_pearson(0, 10)
+    >>> round(float(low), 4), round(float(high), 4)
+    (0.0, 0.3085)
 
     Args:
         hits: how often it happened; need not be whole.
@@ -33,6 +39,9 @@ def epsilon(fpr: Array | float, fnr: Array | float, delta: float = 0.0) -> Array
 
     ``max(log((1 - delta - fpr) / fnr), log((1 - delta - fnr) / fpr))``; infinite where one rate is 0 and the other leaves room.
 
+    >>> round(float(epsilon(fpr=0.1, fnr=0.1)), 4)  # log 9
+    2.1972
+
     Args:
         fpr: false-positive rate.
         fnr: false-negative rate.
@@ -48,7 +57,10 @@ def epsilon(fpr: Array | float, fnr: Array | float, delta: float = 0.0) -> Array
 
 
 def epsilon_shown(fpr: Array | float, fnr: Array | float, tries: tuple[int, int], delta: float, level: float = 0.95) -> Array:
-    """Lower bound on epsilon that holds with confidence ``level``, from error rates seen in so many tries.
+    """Lower bound on epsilon that holds with confidence ``level``, from the error rates observed in so many tries.
+
+    >>> round(float(epsilon_shown(fpr=0.0, fnr=0.0, tries=(10, 10), delta=0.0)), 4)
+    0.8072
 
     Args:
         fpr: share of false positives among ``tries[0]``.
@@ -66,8 +78,11 @@ def epsilon_shown(fpr: Array | float, fnr: Array | float, tries: tuple[int, int]
 def threshold(members: Array, others: Array, delta: float, level: float = 0.95) -> tuple[float, int]:
     """Threshold and sign of the one-threshold test that shows the largest epsilon: positive where ``sign * score > threshold``.
 
-    What it shows of the samples that chose it is too much: ask it of others, or share the level among all thresholds, as
-    ``shared`` does. Of tests that show as much, or nothing, the one of the least sum of error rates is taken.
+    On the samples that chose it the epsilon is too large: test it on others, or share the level among all thresholds, as
+    ``shared`` does. Among tests that show as much, or nothing, the one with the least sum of error rates wins.
+
+    >>> threshold(members=np.array([3.0, 4.0]), others=np.array([1.0, 2.0]), delta=0.0)
+    (2.5, 1)
 
     Args:
         members: scores of positives, (n,).
@@ -75,7 +90,7 @@ def threshold(members: Array, others: Array, delta: float, level: float = 0.95) 
         delta: slack.
         level: confidence.
     """
-    found: list[tuple[float, float, float, int]] = []
+    tests: list[tuple[float, float, float, int]] = []
     for sign in (1, -1):
         ours, theirs = np.sort(sign * members), np.sort(sign * others)
         # Halfway between neighbours: a threshold on a sample's own value would hug the samples that chose it.
@@ -86,8 +101,8 @@ def threshold(members: Array, others: Array, delta: float, level: float = 0.95) 
         shown = epsilon(_uppers(len(theirs), level)[wrong], _uppers(len(ours), level)[missed], delta)
         errors = missed / len(ours) + wrong / len(theirs)
         best = int(np.lexsort((errors, -shown))[0])
-        found.append((float(shown[best]), -float(errors[best]), float(cuts[best]), sign))
-    return max(found)[2:]
+        tests.append((float(shown[best]), -float(errors[best]), float(cuts[best]), sign))
+    return max(tests)[2:]
 
 
 def shared(sizes: tuple[int, int], level: float = 0.95) -> float:
@@ -95,6 +110,9 @@ def shared(sizes: tuple[int, int], level: float = 0.95) -> float:
 
     Between two of N ordered values the share beyond a threshold is at most that beyond the value below, whose law is that of
     Clopper and Pearson's bound; so there are N bounds a side and sign, and none else.
+
+    >>> round(shared((10, 10)), 4)  # 20 thresholds and signs share 5 %
+    0.9975
     """
     return 1 - (1 - level) / (2 * max(sizes))
 
@@ -105,9 +123,12 @@ def _uppers(tries: int, level: float) -> Array:
 
 
 def points(eps: Array, models: int) -> Array:
-    """``2 ** -floor(2 epsilon)``, and 0 from the epsilon on that so many models cannot tell from any larger one.
+    """``2 ** -floor(2 epsilon)``, and 0 from the epsilon on above which so many models cannot distinguish.
+
+    >>> points(np.array([0.0, 0.5, 100.0]), models=512).tolist()
+    [1.0, 0.5, 0.0]
 
     Source: google-deepmind/unlearning_evaluation, metric.py.
     """
-    held = np.minimum(np.asarray(eps, dtype=np.float64), 1e3)
-    return np.where(held >= np.ceil(np.log(models - 1)), 0.0, 0.5 ** np.floor(2 * held))
+    capped = np.minimum(np.asarray(eps, dtype=np.float64), 1e3)
+    return np.where(capped >= np.ceil(np.log(models - 1)), 0.0, 0.5 ** np.floor(2 * capped))

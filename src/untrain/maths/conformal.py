@@ -1,9 +1,8 @@
-"""Which single examples models answer otherwise than reference models do, calibrated on the reference models themselves."""
+"""Single examples with other outputs than those of reference models, calibrated on the reference models themselves."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil
 from typing import Any
 
 import numpy as np
@@ -16,10 +15,13 @@ _PRIOR = 4.0  # degrees of freedom that the variance of the typical example has 
 
 
 def excess(ours: Array, theirs: Array) -> Array:
-    """Standardized difference of the mean answers of two groups of models on each example, (n,).
+    """Standardized difference of the mean outputs of two groups of models on each example, (n,).
 
-    The spread is that of ``theirs``, each example's variance drawn towards the median over examples, as few models tell
-    little of it.
+    The spread is that of ``theirs``; each example's variance shrinks towards the median over examples, since few models
+    estimate it badly.
+
+    >>> round(float(excess(np.array([[1.0]]), np.array([[-1.0], [1.0]]))[0]), 4)  # 1 / sqrt(2 (1 + 1 / 2))
+    0.5774
 
     Args:
         ours: (a, n).
@@ -34,7 +36,10 @@ def excess(ours: Array, theirs: Array) -> Array:
 
 
 def tails(ours: Array, theirs: Array) -> Array:
-    """Conformal p-value of each example: the rank of our mean answer among the answers of ``theirs`` and itself, (n,).
+    """Conformal p-value of each example: the rank of our mean output among itself and the outputs of ``theirs``, (n,).
+
+    >>> tails(np.array([[2.0]]), np.array([[0.0], [1.0], [3.0]])).tolist()
+    [0.5]
 
     Source: Vovk, Gammerman and Shafer 2005, section 2.2.
     """
@@ -48,9 +53,9 @@ class ConformalRejections:
     Args:
         excess: standardized difference of each example, (n,).
         p: p-value of each example against all examples of groups of reference models, (n,).
-        examples: rows of those found, the most extreme first.
+        examples: rows of the rejected ones, the most extreme first.
         chance: share of groups of reference models that show as extreme an example, themselves included: a bound on the
-            chance that anything is found though the models are further reference models.
+            chance of any rejection when the models are further reference models.
     """
 
     excess: Array
@@ -60,12 +65,18 @@ class ConformalRejections:
 
 
 def standing_out(ours: Array, theirs: Array, level: float = 0.05, draws: int = 200, seed: int = 0) -> ConformalRejections:
-    """Examples on which ``ours`` (a, n) answer more than ``theirs`` (b, n) do, with a false discovery rate of ``level``.
+    """Examples on which ``ours`` (a, n) output more than ``theirs`` (b, n) do, with a false discovery rate of ``level``.
 
-    Groups of reference models, as many as ours where there are twice as many of them, are held against the other reference
-    models in the same way; what all their examples show is what chance shows. Nothing is found unless the most extreme
-    example is more extreme than in all but a share ``level`` of the groups; with fewer than ``1 / level - 1`` reference
+    Groups of reference models, as many as ours where there are twice as many of them, are compared with the other reference
+    models in the same way; all their examples are the null distribution. No example is rejected unless the most extreme
+    one is more extreme than in all but a share ``level`` of the groups; with fewer than ``1 / level - 1`` reference
     models it has to be more extreme than in all of them.
+
+    >>> theirs = np.random.default_rng(0).normal(size=(30, 4))
+    >>> ours = np.zeros((1, 4))
+    >>> ours[0, 2] = 100
+    >>> standing_out(ours, theirs).examples.tolist()
+    [2]
 
     Raises:
         ValueError: there are fewer than three reference models.
@@ -78,16 +89,11 @@ def standing_out(ours: Array, theirs: Array, level: float = 0.05, draws: int = 2
     size = min(a, b // 2)
     orders = splits(b, size, draws, seed)
     null = np.stack([excess(theirs[o[:size]], theirs[o[size:]]) for o in orders])
-    here = excess(ours, theirs)
+    ours_excess = excess(ours, theirs)
     every = np.sort(null.ravel())
-    p = (1 + len(every) - np.searchsorted(every, here, side="left")) / (1 + len(every))
-    chance = float((1 + (null.max(1) >= here.max()).sum()) / (1 + len(null)))
-    rows = np.argsort(-here, kind="stable")
+    p = (1 + len(every) - np.searchsorted(every, ours_excess, side="left")) / (1 + len(every))
+    chance = float((1 + (null.max(1) >= ours_excess.max()).sum()) / (1 + len(null)))
+    rows = np.argsort(-ours_excess, kind="stable")
     passed = np.flatnonzero(np.sort(p) <= level * np.arange(1, len(p) + 1) / len(p))
     count = passed[-1] + 1 if len(passed) and chance <= max(level, 1 / (1 + b)) + 1e-12 else 0
-    return ConformalRejections(here, p, rows[:count], chance)
-
-
-def references_needed(level: float) -> int:
-    """Fewest reference models with which one model can be told from them at this level."""
-    return ceil(1 / level - 1e-9) - 1
+    return ConformalRejections(ours_excess, p, rows[:count], chance)

@@ -1,4 +1,4 @@
-"""How well simple rules tell two samples apart, example by example."""
+"""Epsilons that simple rules show between two samples, example by example."""
 
 from __future__ import annotations
 
@@ -19,16 +19,20 @@ def rule_epsilons(ours: Array, theirs: Array, delta: float = 1e-5, zeros: tuple[
     """Largest epsilon that any rule shows between two samples of N, for each of n examples; at most 50.
 
     Rules: one threshold, the sample of the larger median above it; and an interval about the sample of the smaller range. Both
-    on a grid of 100 thresholds a unit, the interval's ends within 2 of the sample's. Where one range is less than a hundredth of
+    on a grid of 100 thresholds per unit, the interval's ends within 2 of the sample's. Where one range is less than a hundredth of
     the other, epsilon is 50 without trying.
+
+    >>> x = np.arange(4.0)[:, None]
+    >>> rule_epsilons(x, x + 100).tolist()  # no overlap: the cap
+    [[50.0]]
 
     Args:
         ours: first sample, (N, n).
         theirs: second sample, (N, n).
         delta: slack.
-        zeros: what a rule of which exactly one error rate is 0 counts for; several are had for little more than one. 'least':
-            the rate is 1 / N, the least that is seen; 'reference': nothing, as in the published code; 'bound': all rates are
-            upper bounds that hold with 97.5 % each.
+        zeros: value of a rule of which exactly one error rate is 0; several cost little more. 'least':
+            the rate is 1 / N, the least that can be observed; 'reference': nothing, as in the published code; 'bound': all
+            rates are upper bounds that hold with 97.5 % each.
         block: examples worked on at a time.
 
     Returns:
@@ -43,13 +47,13 @@ def rule_epsilons(ours: Array, theirs: Array, delta: float = 1e-5, zeros: tuple[
         a, b = (np.asarray(s[:, start : start + block], dtype=np.float64) for s in (ours, theirs))
         spreads = np.stack([np.ptp(a, axis=0), np.ptp(b, axis=0)])
         peaked = spreads.min(0) < _PEAKED * spreads.max(0)
-        found = np.maximum(_one_threshold(a, b, tables), _interval(a, b, spreads, tables))
-        out[:, start : start + block] = np.where(peaked, CAP, np.minimum(found, CAP))
+        best = np.maximum(_one_threshold(a, b, tables), _interval(a, b, spreads, tables))
+        out[:, start : start + block] = np.where(peaked, CAP, np.minimum(best, CAP))
     return out
 
 
 def _table(size: int, delta: float, zeros: Zeros) -> Array:
-    """Epsilon by number of positives found and of negatives taken for them, ((size + 1) ** 2,); float32."""
+    """Epsilon by number of true and of false positives, ((size + 1) ** 2,); float32."""
     counts = np.arange(size + 1)
     rates = clopper_pearson(counts, size)[1] if zeros == "bound" else counts / size
     fnr, fpr = np.meshgrid(rates[::-1], rates, indexing="ij")
@@ -70,7 +74,7 @@ def _one_threshold(a: Array, b: Array, tables: list[Array]) -> Array:
     order = np.argsort(pooled, axis=0, kind="stable")
     value = np.take_along_axis(pooled, order, 0)
     first = order < size
-    positives, negatives = (size - (np.cumsum(kind, axis=0) - kind) for kind in (first, ~first))
+    positives, negatives = (size - (np.cumsum(side, axis=0) - side) for side in (first, ~first))
     # A threshold at a value stands for those of the grid between it and the value below; without any it is not tried.
     wide = value[-1] - value[0]
     steps = np.ceil(wide * _PER_UNIT) - 1

@@ -13,7 +13,7 @@ Kind = Literal["kept", "paper", "bench", "easydub"]
 
 @dataclass(frozen=True)
 class Bins:
-    """How samples become histograms.
+    """Settings by which samples become histograms.
 
     ``kept`` clips both samples, cuts their joint range into ``count`` equal intervals with the maximum in the last, and
     floors q where p has mass. The others repeat published code, which loses the maximum: ``paper`` clips p alone, has one
@@ -41,6 +41,10 @@ def histogram_kl(*, p: Array, q: Array, bins: Bins | None = None, block: int = 2
     Where all samples are one value the divergence is 0. It is NaN where a sample holds NaN, and where a published
     histogram has lost all of a sample. Inputs may be memory-mapped: a block of examples is read at a time.
 
+    >>> p, q = np.array([[0.0], [0.0], [1.0], [1.0]]), np.array([[0.0], [1.0], [1.0], [1.0]])
+    >>> np.round(histogram_kl(p=p, q=q), 4).tolist()  # log(2) / 2 - log(3 / 2) / 2 and 3 log(3 / 2) / 4 - log(2) / 4
+    [[0.1438], [0.1308]]
+
     Args:
         p: sample of the first law, (m, n).
         q: sample of the second law, (m, n).
@@ -48,7 +52,7 @@ def histogram_kl(*, p: Array, q: Array, bins: Bins | None = None, block: int = 2
         block: examples worked on at a time.
 
     Returns:
-        (2, n) in nats, one direction a row.
+        (2, n) in nats, one direction per row.
 
     Raises:
         ValueError: the samples differ in size; how large a divergence is depends on the number of models.
@@ -60,15 +64,15 @@ def histogram_kl(*, p: Array, q: Array, bins: Bins | None = None, block: int = 2
     for start in range(0, p.shape[1], block):
         at = slice(start, start + block)
         a, b = (np.asarray(s[:, at], dtype=np.float64) for s in (p, q))
-        here = _histograms(a, b, how)
+        forth = _histograms(a, b, how)
         # The paper's clip falls on the first argument alone, so it bins anew for the other direction.
-        back = _histograms(b, a, how) if how.kind == "paper" else here[::-1]
-        out[0, at], out[1, at] = _kl(*here, how), _kl(*back, how)
+        back = _histograms(b, a, how) if how.kind == "paper" else forth[::-1]
+        out[0, at], out[1, at] = _kl(*forth, how), _kl(*back, how)
     return out
 
 
 def _histograms(a: Array, b: Array, how: Bins) -> tuple[Array, Array]:
-    """Share of each sample in each interval, (n, intervals); NaN, or zeros, where nothing was counted."""
+    """Share of each sample in each interval, (n, intervals); NaN, or zeros, where no value was counted."""
     cells = how.count - (how.kind == "paper")
     low, high = np.minimum(a.min(0), b.min(0)), np.maximum(a.max(0), b.max(0))
     if how.kind == "paper":
@@ -88,21 +92,21 @@ def _histograms(a: Array, b: Array, how: Bins) -> tuple[Array, Array]:
 
 
 def _cells(sample: Array, low: Array, high: Array, cells: int, kind: Kind) -> Array:
-    """Interval of each value, whole numbers (m, n); ``cells`` for what is lost."""
+    """Interval of each value, whole numbers (m, n); ``cells`` for a lost value."""
     wide = high - low
     at = sample - low
     at *= cells / np.where(wide > 1e-300, wide, 1.0)  # whose inverse is finite
     np.minimum(at, max(cells - 1, 0), out=at)
     np.maximum(at, 0.0, out=at)
-    found = at.astype(np.intp)
+    cell = at.astype(np.intp)
     if kind != "kept":
         # With a range of nothing the benchmarks open an interval; the paper's edges all lie on the one value.
-        found[(sample >= high) & ((wide > 0) | (kind == "paper"))] = cells
-    return found
+        cell[(sample >= high) & ((wide > 0) | (kind == "paper"))] = cells
+    return cell
 
 
 def _shares(at: Array, cells: int, kind: Kind) -> Array:
-    """Share of what was counted, (n, cells)."""
+    """Share of the counted values, (n, cells)."""
     n, size = at.shape[1], cells + (kind != "kept")
     at += np.arange(0, n * size, size)
     counts = np.bincount(at.ravel(), minlength=n * size).reshape(n, size)
@@ -116,18 +120,21 @@ def _shares(at: Array, cells: int, kind: Kind) -> Array:
 def _kl(p: Array, q: Array, how: Bins) -> Array:
     """Divergence of histograms (n, cells), (n,)."""
     floored = np.maximum(q, how.least)
-    found: Array = (p * np.log(np.where(p > 0, p, 1.0) / floored)).sum(1)
+    total: Array = (p * np.log(np.where(p > 0, p, 1.0) / floored)).sum(1)
     if how.kind == "paper":
         # The cell below the range is empty, and floored like the others.
-        found = found + np.log(floored.sum(1) + how.least)
+        total = total + np.log(floored.sum(1) + how.least)
     if how.kind == "bench":
         mass = np.where(p > 0, floored, q).sum(1)
-        found = np.where(p.sum(1) > 0, found + np.log(np.where(mass > 0, mass, 1.0)), np.nan)
-    return found
+        total = np.where(p.sum(1) > 0, total + np.log(np.where(mass > 0, mass, 1.0)), np.nan)
+    return total
 
 
 def jensen_shannon(p: Array, q: Array, entropies: Array | None = None) -> Array:
     """Jensen-Shannon distance: the root of ``H((p + q) / 2) - (H(p) + H(q)) / 2`` in nats, at most ``sqrt(log 2)``.
+
+    >>> round(float(jensen_shannon(np.array([1.0, 0.0]), np.array([0.0, 1.0]))), 4)  # sqrt(log 2)
+    0.8326
 
     Args:
         p: distributions along the last axis.
@@ -141,8 +148,12 @@ def jensen_shannon(p: Array, q: Array, entropies: Array | None = None) -> Array:
 
 
 def entropy(p: Array) -> Array:
-    """Shannon entropy in nats of distributions along the last axis."""
-    held = np.maximum(p, np.finfo(np.float64).tiny)
-    np.log(held, out=held)
-    held *= p
-    return np.asarray(-(held @ np.ones(p.shape[-1])))
+    """Shannon entropy in nats of distributions along the last axis.
+
+    >>> round(float(entropy(np.array([0.5, 0.5]))), 4)  # log 2
+    0.6931
+    """
+    terms = np.maximum(p, np.finfo(np.float64).tiny)
+    np.log(terms, out=terms)
+    terms *= p
+    return np.asarray(-(terms @ np.ones(p.shape[-1])))

@@ -1,4 +1,4 @@
-"""A budget over groups that many processes hold: found by histograms, without gathering a score."""
+"""Selection within a budget of groups that lie on many processes: by histograms, without gathering a score."""
 
 from __future__ import annotations
 
@@ -8,15 +8,19 @@ import torch
 from torch import Tensor
 
 Reduce = Callable[[Tensor], Tensor]
-DIGIT = 11  # bits a histogram tells apart: 2,048 whole numbers, 16 KiB
+DIGIT = 11  # bits per histogram: 2,048 whole numbers, 16 KiB
 
 
 def cut(scores: Tensor, sizes: Tensor, index: Tensor, room: int, total: int, reduce: Reduce) -> Tensor:
-    """Groups in order of score while they fit, as ``select.whole`` chooses; with sizes of 1, as ``select.elements`` does.
+    """Choose groups in order of score while they fit, as ``selection.whole`` does; with sizes of 1, as ``selection.elements`` does.
 
     The order is by score, larger first, and then by index, smaller first: a whole number of several digits. A histogram of
-    sizes over the first digit tells in which bin the budget ends; what lies before is chosen, what lies behind is not, and
+    sizes over the first digit shows in which bin the budget ends; groups before it are chosen, groups behind it are not, and
     only the groups of that bin go on to the next digit. All processes see the same histograms, so they agree.
+
+    >>> ones, index = torch.ones(3, dtype=torch.long), torch.arange(3)
+    >>> cut(torch.tensor([1.0, 3.0, 2.0]), ones, index, room=2, total=3, reduce=lambda bins: bins)
+    tensor([False,  True,  True])
 
     Args:
         scores: of this process's groups, (g,), finite float32 or narrower; there may be none.

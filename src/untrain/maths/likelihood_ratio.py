@@ -1,4 +1,4 @@
-"""Likelihood-ratio attacks on margins: Gaussians over models, example by example, each without the models it is tried on."""
+"""Likelihood-ratio attacks on margins: Gaussians over models, example by example, each without the models it attacks."""
 
 from __future__ import annotations
 
@@ -17,8 +17,11 @@ _OWN = 64  # models from which on 'auto' takes each example's own variance
 def folds(rows: Array, count: int, block: int = 4096) -> Array:
     """Fold of each row in 0 ... count - 1, (m,), as even as can be.
 
-    Drawn by a digest of what the rows hold, so it is blind to the order of rows and of columns, equal populations are cut
-    alike, and it says nothing of whether a row's values are large or small.
+    A digest of each row's values draws it, so it ignores the order of rows and of columns, cuts equal populations
+    alike, and does not depend on whether a row's values are large or small.
+
+    >>> np.bincount(folds(np.eye(4), 2)).tolist()
+    [2, 2]
     """
     keys = np.zeros(len(rows), dtype=np.uint64)
     for start in range(0, rows.shape[1], block):
@@ -38,7 +41,11 @@ def _mixed(keys: Array) -> Array:
 
 
 def without(fold: Array, count: int) -> Array:
-    """Which rows are outside each fold, bool (count, m)."""
+    """Return the rows outside each fold, bool (count, m).
+
+    >>> without(np.array([0, 1, 0]), 2).tolist()
+    [[False, True, False], [True, False, True]]
+    """
     return np.asarray(fold != np.arange(count)[:, None])
 
 
@@ -52,6 +59,10 @@ class Gaussians:
 
 def gaussians(sample: Array, keep: Array, variance: Variance = "example", floor: float = FLOOR, block: int = 4096) -> Gaussians:
     """Mean and variance of each example's margins over models, for several choices of models.
+
+    >>> fit = gaussians(np.array([[1.0], [3.0]]), keep=np.array([[True, True]]))
+    >>> fit.mean.tolist(), fit.variance.tolist()
+    ([[2.0]], [[1.0]])
 
     Args:
         sample: margins, (m, n).
@@ -84,42 +95,57 @@ def gaussians(sample: Array, keep: Array, variance: Variance = "example", floor:
 def log_ratios(x: Array, at: Array, top: Gaussians, bottom: Gaussians, block: int = 4096) -> Array:
     """``log N(x; top) - log N(x; bottom)``, (t, n): LiRA online where top is fitted on models that saw the example.
 
+    >>> one, zero = (Gaussians(np.array([[mean]]), np.array([[1.0]])) for mean in (1.0, 0.0))
+    >>> log_ratios(np.array([[1.0]]), np.array([0]), top=one, bottom=zero).tolist()  # ((1 - 0)^2 - (1 - 1)^2) / 2
+    [[0.5]]
+
     Args:
-        x: margins of the models that are attacked, (t, n).
-        at: which of the fits each of them is held against, (t,).
-        top: fits of the hypothesis that larger values speak for.
+        x: margins of the attacked models, (t, n).
+        at: index of the fit for each of them, (t,).
+        top: fits of the hypothesis that larger values favour.
         bottom: fits of the other.
         block: examples worked on at a time.
     """
     out = np.empty(x.shape)
     for start in range(0, x.shape[1], block):
-        here = slice(start, start + block)
-        held = np.asarray(x[:, here], dtype=np.float64)
-        out[:, here] = _density(held, at, top, here) - _density(held, at, bottom, here)
+        columns = slice(start, start + block)
+        block_x = np.asarray(x[:, columns], dtype=np.float64)
+        out[:, columns] = _density(block_x, at, top, columns) - _density(block_x, at, bottom, columns)
     return out
 
 
-def _density(x: Array, at: Array, fit: Gaussians, here: slice) -> Array:
+def _density(x: Array, at: Array, fit: Gaussians, columns: slice) -> Array:
     """Twice the log-density, halved, less a constant that all share."""
-    variance = (fit.variance if fit.variance.shape[1] == 1 else fit.variance[:, here])[at]
-    return np.asarray(-((x - fit.mean[:, here][at]) ** 2 / variance + np.log(variance)) / 2)
+    variance = (fit.variance if fit.variance.shape[1] == 1 else fit.variance[:, columns])[at]
+    return np.asarray(-((x - fit.mean[:, columns][at]) ** 2 / variance + np.log(variance)) / 2)
 
 
 def standardized(x: Array, at: Array, fit: Gaussians) -> Array:
-    """``(x - mean) / sd``, (t, n): LiRA offline, of which ``1 - Pr[Z > x]`` is an increasing function that runs into 1."""
+    """``(x - mean) / sd``, (t, n): LiRA offline, of which ``1 - Pr[Z > x]`` is an increasing function that runs into 1.
+
+    >>> standardized(np.array([[3.0]]), np.array([0]), Gaussians(np.array([[1.0]]), np.array([[4.0]]))).tolist()
+    [[1.0]]
+    """
     return np.asarray((x - fit.mean[at]) / np.sqrt(fit.variance[at]))
 
 
 def calls(ratios: Array) -> Array:
-    """1 where a ratio speaks for its top, 0 where for its bottom, a half where for neither."""
+    """1 where a ratio favours its top, 0 where its bottom, a half where neither.
+
+    >>> calls(np.array([2.0, 0.0, -1.0])).tolist()
+    [1.0, 0.5, 0.0]
+    """
     return np.asarray((ratios > 0) + 0.5 * (ratios == 0))
 
 
 def shares(ours: Array, theirs: Array) -> Array:
     """Weight of each of ``theirs``, (k,), mean 1 where all folds of theirs are among ours.
 
-    By it each fold has as much of theirs as of ours. Within a fold both are tried on the same fits, so the balanced accuracy of
-    two samples of one law is one half on average, whatever was fitted.
+    By it each fold has as much of theirs as of ours. Within a fold the same fits attack both, so the balanced accuracy of
+    two samples of one law is one half on average, whatever the fits.
+
+    >>> np.round(shares(np.array([0, 1]), np.array([0, 0, 0, 1])), 4).tolist()
+    [0.6667, 0.6667, 0.6667, 2.0]
 
     Args:
         ours: fold of each model of one kind, (m,); each is one of theirs.
@@ -131,8 +157,8 @@ def shares(ours: Array, theirs: Array) -> Array:
 
 
 @dataclass(frozen=True, eq=False)
-class Held:
-    """Log-ratios 'unlearned' to 'retrained' on models that the attack was not fitted on.
+class HeldOutRatios:
+    """Log-ratios 'unlearned' to 'retrained' on models outside the fit of the attack.
 
     Args:
         unlearned: (m, n).
@@ -147,8 +173,13 @@ class Held:
     share: Array
 
 
-def ulira(unlearned: Array, oracle: Array, parts: int = 10, variance: Variance = "auto", floor: float = FLOOR) -> Held:
-    """U-LiRA on one forget set, targets disjoint from shadows: models of both kinds are held out in turn.
+def ulira(unlearned: Array, oracle: Array, parts: int = 10, variance: Variance = "auto", floor: float = FLOOR) -> HeldOutRatios:
+    """U-LiRA on one forget set, targets disjoint from shadows: models of both kinds are left out in turn.
+
+    >>> far = np.array([[10.0], [11.0], [12.0]])
+    >>> held_out = ulira(far, far - 20, variance="example")
+    >>> bool((held_out.unlearned > 0).all()), bool((held_out.oracle < 0).all())
+    (True, True)
 
     Args:
         unlearned: margins, (m, n), m at least 3.
@@ -158,14 +189,14 @@ def ulira(unlearned: Array, oracle: Array, parts: int = 10, variance: Variance =
         floor: least standard deviation.
 
     Source: Hayes et al. 2024, arXiv 2403.01218; form with one forget set as in the code of arXiv 2410.23232.
-    Departs: retrained models are held out too, which makes it a balanced accuracy; folds in place of one model at a time.
+    Departs: retrained models are held out too, which makes it a balanced accuracy; folds instead of one model at a time.
     """
     count = min(parts, len(unlearned), len(oracle))
     ours, theirs = folds(unlearned, count), folds(oracle, count)
     top = gaussians(unlearned, without(ours, count), variance, floor)
     bottom = gaussians(oracle, without(theirs, count), variance, floor)
-    scored = log_ratios(unlearned, ours, top, bottom), log_ratios(oracle, theirs, top, bottom)
-    return Held(*scored, (ours, theirs), shares(ours, theirs))
+    ratios = log_ratios(unlearned, ours, top, bottom), log_ratios(oracle, theirs, top, bottom)
+    return HeldOutRatios(*ratios, (ours, theirs), shares(ours, theirs))
 
 
 def leave_one_out(sample: Array, other: Array, variance: Variance = "example", floor: float = FLOOR) -> Array:
@@ -173,6 +204,10 @@ def leave_one_out(sample: Array, other: Array, variance: Variance = "example", f
 
     With unlearned models for sample the share above 0 is a true-positive rate. It is biased by the unequal numbers of
     models: averaged with that of the oracles, two equal populations of five score 0.48.
+
+    >>> far = np.array([[10.0], [11.0], [12.0]])
+    >>> bool((leave_one_out(far, far - 20) > 0).all())
+    True
     """
     every = np.arange(len(sample))
     top = gaussians(sample, every != every[:, None], variance, floor)
@@ -181,6 +216,11 @@ def leave_one_out(sample: Array, other: Array, variance: Variance = "example", f
 
 
 def in_sample(sample: Array, other: Array, variance: Variance = "example", floor: float = FLOOR) -> Array:
-    """Log-ratios (m, n) of models on which the attack was fitted: for demonstration, as it finds leakage where there is none."""
+    """Log-ratios (m, n) of models on which the attack was fitted: for demonstration, as it finds leakage where there is none.
+
+    >>> near = np.array([[0.0], [2.0]])
+    >>> in_sample(near, near).tolist()  # two equal fits
+    [[0.0], [0.0]]
+    """
     top, bottom = (gaussians(s, np.ones((1, len(s)), dtype=bool), variance, floor) for s in (sample, other))
     return log_ratios(sample, np.zeros(len(sample), dtype=np.int64), top, bottom)

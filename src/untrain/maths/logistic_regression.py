@@ -14,6 +14,12 @@ def logistic(x: Array, y: Array, c: float = 1.0, steps: int = 100) -> tuple[Arra
 
     Newton's method with halved steps, on all rows at once.
 
+    The slope w solves ``w = 2 / (1 + exp(w))``:
+
+    >>> slope, intercept = logistic(np.array([[-1.0, 1.0]]), np.array([[0, 1]]))
+    >>> round(float(slope[0]), 4), abs(round(float(slope[0] * (1 + np.exp(slope[0]))), 4))
+    (0.6748, 2.0)
+
     Args:
         x: (r, n).
         y: 0 or 1, (r, n).

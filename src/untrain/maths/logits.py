@@ -11,27 +11,47 @@ Array = np.ndarray[Any, Any]
 
 
 def correct(logits: Array, labels: Array) -> Array:
-    """Whether the largest answer is the label's: float (m, n) of 0 and 1; ties go to the lower class."""
+    """1 where the largest logit is the label's, 0 elsewhere: float (m, n); ties go to the lower class.
+
+    >>> correct(np.array([[[2.0, 1.0], [2.0, 1.0]]]), np.array([0, 1])).tolist()
+    [[1.0, 0.0]]
+    """
     return np.asarray(logits.argmax(-1) == labels, dtype=np.float64)
 
 
 def log_probabilities(logits: Array) -> Array:
-    """Logarithms of the probabilities of all classes, (m, n, c)."""
+    """Logarithms of the probabilities of all classes, (m, n, c).
+
+    >>> np.round(log_probabilities(np.array([[[0.0, 0.0]]])), 4).tolist()  # log(1 / 2)
+    [[[-0.6931, -0.6931]]]
+    """
     return np.asarray(log_softmax(np.asarray(logits, dtype=np.float64), axis=-1))
 
 
 def losses(logits: Array, labels: Array) -> Array:
-    """Cross-entropy in nats, (m, n)."""
+    """Cross-entropy in nats, (m, n).
+
+    >>> np.round(losses(np.array([[[0.0, 0.0]]]), np.array([0])), 4).tolist()  # log 2
+    [[0.6931]]
+    """
     return -of_label(log_probabilities(logits), labels)
 
 
 def confidences(logits: Array, labels: Array) -> Array:
-    """Probability of the label, (m, n)."""
+    """Probability of the label, (m, n).
+
+    >>> np.round(confidences(np.array([[[0.0, 0.0]]]), np.array([0])), 4).tolist()
+    [[0.5]]
+    """
     return np.asarray(np.exp(-losses(logits, labels)))
 
 
 def margins(logits: Array, labels: Array) -> Array:
-    """``log p_y - log(1 - p_y)``, (m, n): the logit of the label less the log-sum-exp of the others."""
+    """``log p_y - log(1 - p_y)``, (m, n): the logit of the label less the log-sum-exp of the others.
+
+    >>> margins(np.array([[[2.0, 0.0]]]), np.array([0])).tolist()
+    [[2.0]]
+    """
     if len(logits) > 1:  # one model at a time: wide copies of all would be many times a memory-mapped array
         return np.concatenate([margins(row[None], labels) for row in logits])
     wide = np.asarray(logits, dtype=np.float64)
@@ -45,5 +65,9 @@ def _index(logits: Array, labels: Array) -> Array:
 
 
 def of_label(table: Array, labels: Array) -> Array:
-    """The entry of each example's label in a table (m, n, c), (m, n)."""
+    """The entry of each example's label in a table (m, n, c), (m, n).
+
+    >>> of_label(np.array([[[5.0, 7.0]]]), np.array([1])).tolist()
+    [[7.0]]
+    """
     return np.asarray(np.take_along_axis(table, _index(table, labels), axis=-1)[..., 0])

@@ -1,4 +1,4 @@
-"""What models betray of an example without knowing, or with knowing, its label: entropies of their answers."""
+"""Entropies of predictions, without or with the label: signals of membership."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ from scipy.special import logsumexp
 
 Array = np.ndarray[Any, Any]
 
-_LEAST = float(np.log(1e-30))  # what the reference code takes for the logarithm of 0
+_LEAST = float(np.log(1e-30))  # the reference code's logarithm of 0
 
 
 def entropies(log_p: Array) -> Array:
-    """``-sum_c p_c log p_c`` in nats, (m, n), of log-probabilities (m, n, c)."""
+    """``-sum_c p_c log p_c`` in nats, (m, n), of log-probabilities (m, n, c).
+
+    >>> np.round(entropies(np.log([[[0.5, 0.5]]])), 4).tolist()  # log 2
+    [[0.6931]]
+    """
     return np.asarray(-(np.exp(log_p) * log_p).sum(-1))
 
 
@@ -21,6 +25,9 @@ def modified_entropies(log_p: Array, labels: Array) -> Array:
     """``-(1 - p_y) log p_y - sum_{c != y} p_c log(1 - p_c)`` in nats, (m, n): 0 when sure and right, large when sure and wrong.
 
     ``log(1 - p)`` of the surest class is taken from the other classes, so that nothing is lost where p is near 1.
+
+    >>> np.round(modified_entropies(np.log([[[0.9, 0.1]]]), np.array([0])), 4).tolist()  # -0.2 log 0.9
+    [[0.0211]]
 
     Args:
         log_p: log-probabilities, (m, n, c).
@@ -45,14 +52,17 @@ def modified_entropies(log_p: Array, labels: Array) -> Array:
 
 
 def reference_entropies(log_p: Array, labels: Array) -> Array:
-    """What published code computes in place of the modified entropy, (m, n): it depends on which labels are in the batch.
+    """Published code's version of the modified entropy, (m, n): it depends on which labels are in the batch.
 
     With L the set of labels, it is ``-sum_{c in L} (1 - p_c) log p_c - sum_{c not in L} p_c log p_c``: whole columns are
     taken for the label's entry, and log p for log(1 - p). The logarithm of 0 is that of 1e-30.
+
+    >>> np.round(reference_entropies(np.log([[[0.9, 0.1]]]), np.array([0])), 4).tolist()  # -0.1 log 0.9 - 0.1 log 0.1
+    [[0.2408]]
 
     Source: the code of SalUn (arXiv 2310.12508), evaluation/SVC_MIA.py, function m_entropy.
     """
     p = np.exp(log_p)
     log_p = np.where(p > 0, log_p, _LEAST)
-    there = np.isin(np.arange(p.shape[-1]), labels)
-    return np.asarray(-(np.where(there, 1 - p, p) * log_p).sum(-1))
+    present = np.isin(np.arange(p.shape[-1]), labels)
+    return np.asarray(-(np.where(present, 1 - p, p) * log_p).sum(-1))

@@ -1,4 +1,4 @@
-"""How far two sets of models lie apart in what they make of the same examples."""
+"""Distances between two sets of models by their representations of the same examples."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ BLOCK = 1 << 20
 
 
 def distances(ours: Array, theirs: Array) -> Array:
-    """Euclidean distance on each example of each of our models to theirs, mean over theirs: (m, n) of (m, n, d)."""
+    """Euclidean distance on each example of each of our models to theirs, mean over theirs: (m, n) of (m, n, d).
+
+    >>> distances(np.zeros((1, 1, 2)), np.array([[[3.0, 4.0]]])).tolist()
+    [[5.0]]
+    """
     out = np.empty(ours.shape[:2])
     for row, mine in zip(out, ours, strict=True):
         row[...] = np.mean([np.sqrt(((mine - other) ** 2).sum(-1, dtype=np.float64)) for other in theirs], axis=0)
@@ -23,6 +27,10 @@ def cka(ours: Array, theirs: Array) -> Array:
 
     It is 1 where one model's features are the other's, turned and scaled. Features that are the same on all examples have
     no direction: their alignment is 1 with others of that kind, and 0 with the rest.
+
+    >>> x = np.random.default_rng(0).normal(size=(1, 5, 2))
+    >>> np.round(cka(x, -3 * x[:, :, ::-1]), 6).tolist()
+    [[1.0]]
 
     Source: Kornblith et al. 2019, arXiv 1905.00414, eq. 3 with linear kernels.
     """
@@ -52,7 +60,11 @@ def _aligned(a: tuple[Array, float], b: tuple[Array, float]) -> float:
 
 
 def lengths(ours: Array, theirs: Array) -> Array:
-    """Euclidean distance of each of our vectors to each of theirs, (m, k), of (m, p) and (k, p)."""
+    """Euclidean distance of each of our vectors to each of theirs, (m, k), of (m, p) and (k, p).
+
+    >>> lengths(np.array([[0.0, 0.0]]), np.array([[3.0, 4.0]])).tolist()
+    [[5.0]]
+    """
     square = np.zeros((len(ours), len(theirs)))
     for start in range(0, ours.shape[1], BLOCK):
         b = np.asarray(theirs[:, start : start + BLOCK], dtype=np.float64)

@@ -1,4 +1,4 @@
-"""ROC curves with weights: area, rates, thresholds, balanced accuracy."""
+"""ROC curves with weights: area, rates, thresholds."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ Array = np.ndarray[Any, Any]
 
 
 def placements(scores: Array, others: Array, weights: Array | None = None) -> Array:
-    """For each of ``scores`` the weighted share of ``others`` below it, ties counted half.
+    """Weighted share of ``others`` below each of ``scores``, ties counted half.
 
     The mean over members' scores, with non-members as others, is the area under the ROC curve.
+
+    >>> placements(np.array([2.0]), np.array([1.0, 2.0, 3.0])).tolist()
+    [0.5]
 
     Args:
         scores: (n,).
@@ -30,7 +33,11 @@ def placements(scores: Array, others: Array, weights: Array | None = None) -> Ar
 
 
 def auc(members: Array, others: Array, weights: Array | None = None) -> float:
-    """Probability that a member scores above a non-member, ties counted half."""
+    """Probability that a member scores above a non-member, ties counted half.
+
+    >>> auc(np.array([2.0, 3.0]), np.array([1.0, 2.0]))  # of four pairs three are in order and one is tied
+    0.875
+    """
     return float(placements(members, others, weights).mean())
 
 
@@ -39,8 +46,12 @@ def rates(
 ) -> Array:
     """True-positive rate at a false-positive rate when examples are drawn several times, (d,).
 
-    The threshold is the least score that others of at most a share ``fpr`` of all their weight exceed; a member is found when
+    The threshold is the least score that others of at most a share ``fpr`` of all their weight exceed; a member is detected when
     its score exceeds the threshold.
+
+    >>> members, others = np.array([1.0, 2.0, 3.0, 4.0]), np.array([0.0, 2.5])
+    >>> rates(members, others, 0.0, None, np.ones((1, 4)), np.ones((1, 2))).tolist()
+    [0.5]
 
     Args:
         members: scores, (n,).
@@ -59,19 +70,19 @@ def rates(
     for start in range(0, len(out), block):
         at = slice(start, start + block)
         allowed = fpr * (drawn_others[at] @ w)[:, None] * (1 + 1e-12)
-        held = np.cumsum(drawn_others[at][:, few] * w[few], axis=1)
-        if (held[:, -1:] <= allowed).any():
-            held = np.cumsum(drawn_others[at][:, order] * w[order], axis=1)
-        first = (held > allowed).argmax(1)
-        found = np.cumsum(drawn_members[at][:, ranks], axis=1, dtype=np.float64)
+        exceeding = np.cumsum(drawn_others[at][:, few] * w[few], axis=1)
+        if (exceeding[:, -1:] <= allowed).any():
+            exceeding = np.cumsum(drawn_others[at][:, order] * w[order], axis=1)
+        first = (exceeding > allowed).argmax(1)
+        detected = np.cumsum(drawn_members[at][:, ranks], axis=1, dtype=np.float64)
         upto = above[first]
-        out[at] = np.where(upto > 0, found[np.arange(len(found)), upto - 1], 0.0) / found[:, -1]
+        out[at] = np.where(upto > 0, detected[np.arange(len(detected)), upto - 1], 0.0) / detected[:, -1]
     return out
 
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
-    """Members and others sorted together, from which areas and rates are read.
+    """Members and others sorted together; areas and rates follow.
 
     Args:
         members: for each member the share of others below it, ties counted half, (n,).
@@ -88,13 +99,21 @@ class Ranking:
     wrong: Array
 
     def at(self, fpr: float) -> tuple[float, float]:
-        """The threshold that at most a share ``fpr`` of the others exceed, and the share of members that do."""
+        """The threshold that at most a share ``fpr`` of the others exceed, and the share of members that do.
+
+        >>> ranking(np.array([2.0, 3.0]), np.array([1.0, 2.0])).at(fpr=0.0)
+        (2.0, 0.5)
+        """
         first = int((self.wrong <= fpr * len(self.others) * (1 + 1e-12)).argmax())
         return float(self.cuts[first]), float(self.found[first] / len(self.members))
 
 
 def ranking(members: Array, others: Array) -> Ranking:
-    """Both sorted together, once."""
+    """Sort members and others together, once.
+
+    >>> ranking(np.array([2.0, 3.0]), np.array([1.0, 2.0])).members.tolist()
+    [0.75, 1.0]
+    """
     n, k = len(members), len(others)
     both = np.concatenate([members, others])
     order = np.argsort(both)
@@ -107,60 +126,35 @@ def ranking(members: Array, others: Array) -> Ranking:
     below = np.concatenate([[0], upto[:-1]])
     members_below = np.concatenate([[0], members_upto[:-1]])
     share = np.where(other, 1 - (members_below + members_upto)[group] / (2 * n), (below + upto)[group] / (2 * k))
-    placed = np.empty(n + k)
-    placed[order] = share
-    return Ranking(placed[:n], placed[n:], ranked[ends], n - members_upto, k - upto)
+    in_order = np.empty(n + k)
+    in_order[order] = share
+    return Ranking(in_order[:n], in_order[n:], ranked[ends], n - members_upto, k - upto)
 
 
-def threshold(others: Array, fpr: float, weights: Array | None = None) -> float:
-    """The least score that others of at most a share ``fpr`` of all their weight exceed."""
-    order = np.argsort(others, kind="stable")
-    ranked = others[order]
-    total = np.cumsum(np.ones(len(others)) if weights is None else weights[order])
-    upto = total[np.searchsorted(ranked, ranked, side="right") - 1]
-    return float(ranked[(total[-1] - upto <= fpr * total[-1] * (1 + 1e-12)).argmax()])
-
-
-def tpr_at(members: Array, others: Array, fpr: float, weights: Array | None = None) -> float:
-    """Share of members above the threshold that others of at most a share ``fpr`` of all their weight exceed."""
-    return float((members > threshold(others, fpr, weights)).mean())
-
-
-def curve(members: Array, others: Array, weights: Array | None = None, points: int = 200) -> tuple[Array, Array]:
-    """False- and true-positive rates of at most ``points`` thresholds, dense where a logarithmic axis is, and at both ends.
-
-    Returns:
-        fpr: ascending from 0 to 1, (p,).
-        tpr: the greatest at each of them, (p,).
-    """
-    w = np.ones(len(others)) if weights is None else np.asarray(weights, dtype=np.float64)
-    cuts = np.unique(np.concatenate([members, others]))[::-1]
-    order = np.argsort(others, kind="stable")
-    total = np.concatenate([[0.0], np.cumsum(w[order])])
-    above = total[-1] - total[np.searchsorted(others[order], cuts, side="left")]  # scores of at least the cut
-    fpr = np.concatenate([[0.0], np.clip(above / total[-1], 0.0, 1.0)])
-    tpr = np.concatenate([[0.0], 1 - np.searchsorted(np.sort(members), cuts, side="left") / len(members)])
-    last = np.append(np.flatnonzero(np.diff(fpr) > 0), len(fpr) - 1)  # the greatest true-positive rate of each
-    fpr, tpr = fpr[last], tpr[last]
-    if len(fpr) > points:
-        half = points // 2
-        grid = np.concatenate([np.geomspace(fpr[fpr > 0][0], 1, points - half), np.linspace(0, 1, half)])
-        kept = np.unique(np.searchsorted(fpr, grid * (1 + 1e-12), side="right") - 1)
-        fpr, tpr = fpr[kept], tpr[kept]
-    return fpr, tpr
+def fpr_grid(others: int, points: int = 48) -> Array:
+    """False-positive rates from one of ``others`` non-members to all of them, evenly on a logarithmic axis, (points,)."""
+    return np.geomspace(1 / max(others, 2), 1.0, points)
 
 
 def sensitivity(members: Array, others: Array, rates: Array, weights: Array | None = None) -> Array:
-    """Share of members above the least threshold that others of at most a share of all their weight exceed, at each share (g,)."""
+    """Share of members above the least threshold that others of at most a share of all their weight exceed, at each share (g,).
+
+    >>> sensitivity(np.array([2.0, 3.0]), np.array([1.0, 2.0]), rates=np.array([0.0, 0.5])).tolist()
+    [0.5, 1.0]
+    """
     order = np.argsort(-others, kind="stable")
-    held = np.cumsum(np.ones(len(others)) if weights is None else weights[order])
-    beyond = held / held[-1]
+    weight = np.cumsum(np.ones(len(others)) if weights is None else weights[order])
+    beyond = weight / weight[-1]
     thresholds = np.append(others[order], -np.inf)[np.searchsorted(beyond, rates * (1 + 1e-9), side="right")]
     return np.asarray(1 - np.searchsorted(np.sort(members), thresholds, side="right") / len(members))
 
 
 def best_cut(members: Array, others: Array, member_weights: Array | None = None, weights: Array | None = None) -> float:
-    """The threshold with the greatest balanced accuracy on these scores, midway between two of them; the lowest of equals."""
+    """The threshold with the greatest balanced accuracy on these scores, midway between two of them; the lowest of equals.
+
+    >>> best_cut(np.array([2.0, 3.0]), np.array([0.0, 1.0]))
+    1.5
+    """
     scores = np.concatenate([members, others])
     order = np.argsort(scores, kind="stable")
     ranked = scores[order]
@@ -173,27 +167,3 @@ def best_cut(members: Array, others: Array, member_weights: Array | None = None,
     if gained[at] < 0:
         return float(ends[0] - 1.0)
     return float((ends[at] + ends[min(at + 1, len(ends) - 1)]) / 2)
-
-
-def balanced_accuracy(members: Array, others: Array, cut: float, weights: Array | None = None) -> float:
-    """Mean of the share of members above the threshold and of the share of others, weighted, that are not."""
-    return float(((members > cut).mean() + np.average(others <= cut, weights=weights)) / 2)
-
-
-def mean_curve(members: Array, others: Array, weights: Array | None = None, points: int = 200) -> tuple[Array, Array]:
-    """Mean over models of the true-positive rates at shared false-positive rates.
-
-    Args:
-        members: scores, (m, n).
-        others: scores, (m, k).
-        weights: of the others, (k,); None for equal ones.
-        points: at most so many false-positive rates, from 1 / k to 1, dense where a logarithmic axis is.
-
-    Returns:
-        fpr: ascending from 0 to 1, (p,).
-        tpr: (p,).
-    """
-    half = points // 2
-    grid = np.unique(np.concatenate([[0.0], np.geomspace(1 / others.shape[1], 1, half), np.linspace(0, 1, points - half - 1)]))
-    found = [sensitivity(own, other, grid, weights) for own, other in zip(members, others, strict=True)]
-    return grid, np.mean(found, axis=0)

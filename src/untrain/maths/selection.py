@@ -9,7 +9,11 @@ from torch import Tensor
 
 
 def top_mean(scores: Tensor, h: int) -> Tensor:
-    """Mean of the ``h`` largest of each row of (c, f), ``h`` held within [1, f]; (c,)."""
+    """Mean of the ``h`` largest of each row of (c, f), ``h`` clipped to [1, f]; (c,).
+
+    >>> top_mean(torch.tensor([[1.0, 2.0, 3.0]]), h=2)
+    tensor([2.5000])
+    """
     h = min(max(h, 1), scores.shape[1])
     return scores.topk(h, dim=1, sorted=False).values.mean(1) if h < scores.shape[1] else scores.mean(1)
 
@@ -17,13 +21,19 @@ def top_mean(scores: Tensor, h: int) -> Tensor:
 def budget(share: float, total: int) -> int:
     """The whole number of parameters in ``share`` of ``total``, rounded down.
 
-    A share such as 0.3 that floating point holds a hair too low is not cut by one for that.
+    A share such as 0.3, which floating point represents a hair too low, loses no parameter by that.
+
+    >>> budget(0.3, 10)
+    3
     """
     return int(share * total + 1e-9)
 
 
 def whole(scores: Tensor, sizes: Tensor, room: int) -> Tensor:
-    """Groups in order of score while they fit: stop at the first that does not. Ties go to the lower index.
+    """Choose groups in order of score while they fit: stop at the first that does not. Ties go to the lower index.
+
+    >>> whole(torch.tensor([3.0, 2.0, 1.0]), sizes=torch.tensor([2, 2, 1]), room=3)
+    tensor([ True, False, False])
 
     Args:
         scores: (g,), larger is chosen earlier.
@@ -43,7 +53,11 @@ def whole(scores: Tensor, sizes: Tensor, room: int) -> Tensor:
 
 
 def elements(scores: Tensor, room: int) -> Tensor:
-    """Exactly ``room`` of (p,) with the largest scores; ties go to the lower index. Nothing is sorted: a quantile decides."""
+    """Choose exactly ``room`` of (p,) with the largest scores, without sorting; ties go to the lower index.
+
+    >>> elements(torch.tensor([1.0, 3.0, 2.0]), room=2)
+    tensor([False,  True,  True])
+    """
     if room <= 0 or room >= len(scores):
         return torch.full_like(scores, room > 0, dtype=torch.bool)
     last = scores.kthvalue(len(scores) - room + 1).values
@@ -57,6 +71,9 @@ def rows(weight: Tensor) -> Tensor:
     """A tensor of two or more dimensions as (channels, weights of a channel).
 
     The channel is the first dimension; where that is 1, as in position embeddings, the next one with more.
+
+    >>> rows(torch.zeros(4, 2, 3, 3)).shape
+    torch.Size([4, 18])
     """
     flat = weight
     while flat.ndim > 2 and flat.shape[0] == 1:
@@ -65,6 +82,10 @@ def rows(weight: Tensor) -> Tensor:
 
 
 def split(flat: Tensor, like: Sequence[Tensor]) -> list[Tensor]:
-    """Cut (p,) into the shapes of ``like``, in order."""
+    """Cut (p,) into the shapes of ``like``, in order.
+
+    >>> split(torch.arange(3), [torch.zeros(2), torch.zeros(1)])
+    [tensor([0, 1]), tensor([2])]
+    """
     parts = flat.split([t.numel() for t in like])  # type: ignore[no-untyped-call]
     return [part.reshape(t.shape) for part, t in zip(parts, like, strict=True)]

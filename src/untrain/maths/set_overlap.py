@@ -1,4 +1,4 @@
-"""How much two choices of the same things have in common, and how much they would by chance."""
+"""Overlap of two choices of the same things, and the overlap that chance gives."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ Bits = np.ndarray[Any, Any]
 
 
 def shared(one: Bits, other: Bits) -> float | None:
-    """Intersection over union of two choices, bool (p,), or packed, eight in a byte; None where both are empty."""
+    """Intersection over union of two choices, bool (p,), or packed, eight in a byte; None where both are empty.
+
+    >>> shared(np.array([True, True, False, False]), np.array([False, True, False, False]))
+    0.5
+    """
     union = _count(one | other)
     return _count(one & other) / union if union else None
 
@@ -21,9 +25,12 @@ def _count(bits: Bits) -> int:
 
 
 def by_chance(one: Sequence[int], other: Sequence[int], sizes: Sequence[int]) -> float | None:
-    """Intersection over union to be expected of two choices with these counts in each part, drawn at random within it.
+    """Expected intersection over union of two choices with these counts in each part, drawn at random within it.
 
     It is the quotient of expectations, which for parts of thousands is the expected quotient.
+
+    >>> round(by_chance(one=[1], other=[1], sizes=[2]), 4)  # 1 / 2 in common, of 3 / 2
+    0.3333
 
     Args:
         one: number chosen in each part.
@@ -37,9 +44,12 @@ def by_chance(one: Sequence[int], other: Sequence[int], sizes: Sequence[int]) ->
 
 
 def alike(one: Sequence[float], other: Sequence[float]) -> float | None:
-    """What two choices have in common when only their counts by part are looked at: 1 minus the total variation of their shares.
+    """Overlap of two choices by their counts per part alone: 1 minus the total variation of their shares.
 
     None where one is empty.
+
+    >>> alike([1, 1], [2, 0])
+    0.5
     """
     a, b = (np.asarray(v, dtype=np.float64) for v in (one, other))
     if not a.sum() or not b.sum():

@@ -45,7 +45,7 @@ class Unlearned:
 
 @dataclass(frozen=True, eq=False)
 class ManySets:
-    """What the attack achieves, base model by base model, so that intervals can resample these.
+    """Success of the attack, base model by base model, so that intervals can resample these.
 
     Args:
         keys: of the base models that have targets, (g,).
@@ -67,13 +67,13 @@ class ManySets:
 
 @dataclass(frozen=True)
 class Shadows:
-    """How the attack is fitted.
+    """Settings of the fits.
 
     Args:
-        parts: number of groups into which base models are cut; those of a group are tried on fits to the other groups.
+        parts: number of groups of base models; fits to the other groups attack those of one group.
         variance: 'example' or 'global', as for one forget set.
         floor: least standard deviation, in the unit of the margins.
-        most: at most so many shadows of each kind for an example, and as many of one kind as of the other; None for all.
+        most: the most shadows of each kind for an example, and as many of one kind as of the other; None for all.
     """
 
     parts: int = 10
@@ -83,18 +83,25 @@ class Shadows:
 
 
 def many_sets(unlearned: Unlearned, bases: Bases, shadows: Shadows = Shadows(), block: int = 4096) -> ManySets:
-    """Tell forgotten examples from never-seen ones on unlearned models, by Gaussians over models of other bases.
+    """Separate forgotten from never-seen examples on unlearned models, by Gaussians over models of other bases.
 
     For each example x one Gaussian is fitted to the margins of models that forgot x and one to those of base models that never
-    saw it. A target's forgotten examples are tried, and all examples of any forget set that its base never saw. Targets and
+    saw it. The attack tries a target's forgotten examples, and all examples of any forget set that its base never saw. Targets and
     shadows have no base model in common. Rows are matched by key, never by position.
+
+    Models that forget nothing betray everything:
+
+    >>> saw = np.array([[True, False], [False, True]] * 6)
+    >>> margins = np.where(saw, 5.0, 0.0) + np.linspace(0, 1, 12)[:, None]
+    >>> many_sets(Unlearned(range(12), margins, forgot=saw), Bases(range(12), margins, saw)).accuracy.min().item()
+    1.0
 
     Raises:
         ValueError: an unlearned model names a base that is not among the keys, or a key comes twice.
 
     Source: Hayes et al. 2024, arXiv 2403.01218; the plan of the code of arXiv 2410.23232, auditors/ulira.
     Departs: split by base model and aligned by key, where the code splits by unlearned model and pairs rows by position;
-        all never-seen examples of the pool are tried, where the code draws as many as were forgotten; variance floor.
+        all never-seen examples of the pool count, where the code draws as many as were forgotten; variance floor.
     """
     places = {key: at for at, key in enumerate(bases.keys)}
     if len(places) < len(bases.keys):
@@ -115,16 +122,16 @@ def many_sets(unlearned: Unlearned, bases: Bases, shadows: Shadows = Shadows(), 
                 (unlearned.margins[others[0], at], unlearned.forgot[others[0], at]),
                 (bases.margins[others[1], at], ~bases.saw[others[1], at]), shadows,
             )  # fmt: skip
-            told = calls(log_ratios(unlearned.margins[mine, at], np.zeros(len(mine), dtype=np.int64), top, bottom))
+            called = calls(log_ratios(unlearned.margins[mine, at], np.zeros(len(mine), dtype=np.int64), top, bottom))
             truth = unlearned.forgot[mine, at], ~bases.saw[row[mine], at] & pool
-            for kind, (which, hit) in enumerate(zip(truth, (told, 1 - told), strict=True)):
-                right[kind, mine] += (hit * (which & able)).sum(1)
-                tried[kind, mine] += (which & able).sum(1)
+            for side, (which, hit) in enumerate(zip(truth, (called, 1 - called), strict=True)):
+                right[side, mine] += (hit * (which & able)).sum(1)
+                tried[side, mine] += (which & able).sum(1)
     return _by_base(bases, row, right, tried, float(unlearned.forgot.sum()))
 
 
 def _fits(ours: tuple[Array, Array], theirs: tuple[Array, Array], shadows: Shadows) -> tuple[Gaussians, Gaussians, Array]:
-    """A Gaussian of each kind for each example, and for which examples there are two shadows of each."""
+    """A Gaussian of each kind for each example, and the examples with two shadows of each, bool (n,)."""
     masks = [mask for _, mask in (ours, theirs)]
     if shadows.most is not None:
         equal = np.minimum(np.minimum(masks[0].sum(0), masks[1].sum(0)), shadows.most)
@@ -148,6 +155,6 @@ def _masked(x: Array, mask: Array, able: Array, shadows: Shadows) -> Gaussians:
 def _by_base(bases: Bases, row: Array, right: Array, tried: Array, forgot: float) -> ManySets:
     whole = (tried > 0).all(0)
     rates = right[:, whole] / tried[:, whole]
-    there, group = np.unique(row[whole], return_inverse=True)
-    means = [np.bincount(group, rate) / np.bincount(group) for rate in rates] if len(there) else [np.empty(0), np.empty(0)]
-    return ManySets(tuple(bases.keys[int(at)] for at in there), means[0], means[1], float(tried[0].sum() / forgot))
+    targets, group = np.unique(row[whole], return_inverse=True)
+    means = [np.bincount(group, rate) / np.bincount(group) for rate in rates] if len(targets) else [np.empty(0), np.empty(0)]
+    return ManySets(tuple(bases.keys[int(at)] for at in targets), means[0], means[1], float(tried[0].sum() / forgot))

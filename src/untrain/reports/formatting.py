@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from untrain.reports.headings import CONTROLS, LEAD
 
@@ -22,6 +24,20 @@ def short(method: str) -> str:
     while (inner := re.sub(r"\([^()]*\)", "", method)) != method:
         method = inner
     return method
+
+
+def label_text(label: Any, classes: Sequence[str] | None = None) -> str:
+    """The label of an example: a class by its name, or by its number where it has none; a quantity in four significant digits.
+
+    Args:
+        label: a number, or text.
+        classes: names of the classes, in the order of their numbers; None where they have none.
+    """
+    if isinstance(label, float | np.floating):
+        return f"{label:.4g}".replace("-", "−")
+    if classes is not None and isinstance(label, int | np.integer) and 0 <= label < len(classes):
+        return str(classes[int(label)])
+    return str(label)
 
 
 def digits(number: float | None, places: int = 1) -> str:

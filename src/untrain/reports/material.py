@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
+from untrain.evaluation.base import Evaluator
 from untrain.evaluation.observation import Observation
+from untrain.reports.shown import Shown
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,14 +17,18 @@ class Material:
 
     Args:
         document: the scores of a run, as ``results`` gives them.
-        original: what the original models answered; None where there are none.
-        oracle: what the oracles answered.
-        unlearned: method -> what its models answered; a method that failed is absent.
-        inputs: the forget examples' inputs, in the order of their rows, (n, ...); None when they are left out or not known.
+        original: outputs of the original models; None where there are none.
+        oracle: outputs of the oracles.
+        unlearned: method -> outputs of its models; a method that failed is absent.
+        shown: the forget examples, in the order of their rows; None when they are left out or not known.
+        classes: names of the classes, in the order of their numbers; None where the data name none.
+        evaluators: those that scored the run, for their curves.
     """
 
     document: dict[str, Any]
     original: Observation | None
     oracle: Observation
     unlearned: dict[str, Observation]
-    inputs: np.ndarray[Any, Any] | None
+    shown: Sequence[Shown] | None
+    classes: Sequence[str] | None = None
+    evaluators: Sequence[Evaluator] = ()

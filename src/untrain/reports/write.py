@@ -12,7 +12,7 @@ from untrain.core.errors import BadInput
 Document = dict[str, Any]
 
 
-def writable(out: str | Path | None) -> None:
+def check_writable(out: str | Path | None) -> None:
     """Refuse a folder that cannot be written before any work is done; nothing is made yet."""
     if out is None:
         return
@@ -24,7 +24,7 @@ def writable(out: str | Path | None) -> None:
         raise BadInput(f"cannot write to {out}: {near} {told}; name another folder with --out")
 
 
-def lay(folder: Path, texts: dict[str, str]) -> None:
+def write_files(folder: Path, texts: dict[str, str]) -> None:
     """Write files by name, each whole or not at all."""
     for name, text in texts.items():
         try:

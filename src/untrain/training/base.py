@@ -8,7 +8,7 @@ from typing import ClassVar, final
 from torch import nn
 
 from untrain.core.errors import DataError
-from untrain.core.seeds import own_randomness
+from untrain.core.seeds import seeded
 from untrain.core.spec import Spec
 from untrain.data.examples import Examples
 from untrain.models.tasks.base import Task
@@ -37,5 +37,5 @@ class Learner(Spec, role=True):
         """The trained model, in eval mode, on the device where the examples are."""
         if len(examples) == 0:
             raise DataError("there is nothing to learn from: no examples were given")
-        with own_randomness(examples.x.device, seed):
+        with seeded(examples.x.device, seed):
             return self.learn(examples, seed)

@@ -1,4 +1,4 @@
-"""Batch statistics: who lacks them, and how they are estimated again."""
+"""Batch statistics: layers that keep them, batches too small for them, and a new estimate."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from untrain.training.batch_plan import Plan
 
 @contextmanager
 def lone_examples(model: nn.Module) -> Iterator[None]:
-    """A batch that gives a batch-norm layer a single value a channel has no statistics: stored ones normalise it within."""
+    """Normalise by stored statistics a batch that gives a batch-norm layer a single value per channel, and so none of its own."""
     hooks = []
     for part in norms(model):
         hooks += [
-            part.register_forward_pre_hook(_alone, with_kwargs=True),
-            part.register_forward_hook(_together, with_kwargs=True, always_call=True),
+            part.register_forward_pre_hook(_before, with_kwargs=True),
+            part.register_forward_hook(_after, with_kwargs=True, always_call=True),
         ]
     try:
         yield
@@ -32,35 +32,35 @@ def lone_examples(model: nn.Module) -> Iterator[None]:
             hook.remove()
 
 
-def _alone(part: nn.Module, given: tuple[Tensor, ...], named: dict[str, Tensor]) -> None:
-    x = given[0] if given else named["input"]
+def _before(part: nn.Module, args: tuple[Tensor, ...], kwargs: dict[str, Tensor]) -> None:
+    x = args[0] if args else kwargs["input"]
     if part.training and x.numel() == x.shape[1]:
         part.eval()
         part.alone = True  # type: ignore[assignment]
 
 
-def _together(part: nn.Module, given: tuple[Tensor, ...], named: dict[str, Tensor], out: Tensor) -> None:
+def _after(part: nn.Module, args: tuple[Tensor, ...], kwargs: dict[str, Tensor], out: Tensor) -> None:
     if getattr(part, "alone", False):
         part.train()
         del part.alone
 
 
 def norms(model: nn.Module) -> list[_BatchNorm]:
-    """The layers that keep batch statistics."""
+    """Return the layers that keep batch statistics."""
     return [part for part in model.modules() if isinstance(part, _BatchNorm) and part.running_mean is not None]
 
 
 @contextmanager
-def unseen(model: nn.Module) -> Iterator[None]:
-    """Forward passes within leave the stored batch statistics alone, though train mode normalises by the batch."""
-    kept = [(part, part.track_running_stats) for part in norms(model) if part.training]
-    for part, _ in kept:
+def untracked_statistics(model: nn.Module) -> Iterator[None]:
+    """Leave the stored batch statistics alone in forward passes, though train mode normalises by the batch."""
+    layers = [(part, part.track_running_stats) for part in norms(model) if part.training]
+    for part, _ in layers:
         part.track_running_stats = False
     try:
         yield
     finally:
-        for part, was in kept:
-            part.track_running_stats = was
+        for part, tracked in layers:
+            part.track_running_stats = tracked
 
 
 def reestimate(model: nn.Module, plan: Plan) -> None:
@@ -75,7 +75,7 @@ def reestimate(model: nn.Module, plan: Plan) -> None:
     if plan.retain is None:
         raise RequestError("batch statistics are re-estimated on the retain set, and the problem has none: take buffers='freeze'")
     retain = plan.retain
-    kept = [part.momentum for part in parts]
+    momenta = [part.momentum for part in parts]
     for part in parts:
         part.reset_running_stats()
         part.momentum = None
@@ -85,9 +85,9 @@ def reestimate(model: nn.Module, plan: Plan) -> None:
     for part in parts:
         part.train()
     with torch.no_grad():
-        # Batches of nearly one size, so that each example weighs the same and none is alone.
+        # Batches of nearly one size, so that each example weighs about the same and none is alone.
         for rows in np.array_split(np.arange(len(retain)), -(-len(retain) // 256)):
             batch = batch_of(retain, rows, device)
             counter.step(len(rows), lambda batch=batch: plan.task.forward(model, batch), backward=False)  # type: ignore[misc]
-    for part, momentum in zip(parts, kept, strict=True):
+    for part, momentum in zip(parts, momenta, strict=True):
         part.momentum = momentum

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from untrain.core.contract import hold, scatter, steady
+from untrain.core.contract import check_random_state_kept, require, seed_everything
 from untrain.models.state import state
 from untrain.training.base import Learner
 from untrain.training.toy import changes, small, undone
@@ -13,14 +13,14 @@ def the_same_seed_trains_the_same_model(made: Learner) -> None:
     _, problem = small()
     trained = []
     for noise, seed in ((5, 0), (6, 0), (7, 1)):
-        scatter(noise)
+        seed_everything(noise)
         trained.append(state(made(problem.rest, seed)))
-    hold(not changes(trained[0], trained[1]), made, "trains two models for one seed")
-    hold(bool(changes(trained[0], trained[2])), made, "trains one model for two seeds: it ignores its seed")
+    require(not changes(trained[0], trained[1]), made, "trains two models for one seed")
+    require(bool(changes(trained[0], trained[2])), made, "trains one model for two seeds: it ignores its seed")
 
 
 def it_leaves_the_examples_and_the_random_state(made: Learner) -> None:
     """The training set is as it was, and so are torch's, numpy's and python's global states."""
     _, problem = small()
     undone(made, None, (problem.rest,), lambda: made(problem.rest, 0))
-    steady(made, lambda: made(problem.rest, 0))
+    check_random_state_kept(made, lambda: made(problem.rest, 0))

@@ -8,25 +8,28 @@ from contextlib import nullcontext
 import torch
 from torch import Tensor, nn
 
-from untrain.core.errors import NotFinite, RunFailed
+from untrain.core.errors import NotFinite, RunFailed, SpecError
 from untrain.core.mask import Mask
-from untrain.core.metering import Counter, note, over, planned
+from untrain.core.metering import Counter, add_note, exceeds_limit, plan_steps
 from untrain.core.out_of_memory import out_of_memory
 from untrain.core.precision import autocast, channels_last, compiling
 from untrain.data.examples import Batch
 from untrain.training.batch_norm import lone_examples, norms, reestimate
 from untrain.training.batch_plan import Plan
-from untrain.training.data_parallel import DataParallelStep
+from untrain.training.clipping import clip
+from untrain.training.data_parallel import WholeStep, data_parallel_step
 from untrain.training.gradients import check_depends
-from untrain.training.process_group import team
+from untrain.training.process_group import process_group
 from untrain.training.row_gradients import only_rows
-from untrain.training.steps import AdamW, Steps, step_size
-from untrain.training.trainable import TrainablePart, moving
+from untrain.training.steps import Steps, step_size
+from untrain.training.trainable import TrainablePart, trainable_parts
 
 Loss = Callable[..., Tensor]
 
 
-def descend(model: nn.Module, loss: Loss, plan: Plan, steps: Steps, mask: Mask | None = None) -> nn.Module:
+def descend(
+    model: nn.Module, loss: Loss, plan: Plan, steps: Steps, mask: Mask | None = None, stacked: int | None = None
+) -> nn.Module:
     """Minimise ``loss(*batches)`` over the steps of ``plan``, moving only what ``mask`` lets move.
 
     The mask is enforced on the *update*: the optimizer holds what may move and nothing else, so neither momentum nor
@@ -39,49 +42,52 @@ def descend(model: nn.Module, loss: Loss, plan: Plan, steps: Steps, mask: Mask |
         plan: the batches of each epoch.
         steps: step size, optimizer, schedule, batch statistics.
         mask: parameter name -> bool tensor; None lets all move.
+        stacked: number of models that lie along the first dimension of every parameter; None for one model by itself.
 
     Returns:
         The same model.
 
     Raises:
+        SpecError: ``steps`` asks for smoothed labels, which are up to whoever makes the loss.
         NotFinite: the loss of an epoch is NaN or infinite.
         ModelError: nothing may move, or the loss does not depend on what may.
     """
+    if steps.smoothing:
+        raise SpecError(f"smoothing={steps.smoothing:g} is for training from scratch; this loss is of another kind: leave it out")
     if plan.epochs == 0:
         return model.eval()
     device = next(model.parameters()).device
-    planned(plan.epochs * plan.length)
+    plan_steps(plan.epochs * plan.length)
     model.train()
     with channels_last(model), compiling(model):
         for layer in norms(model) if steps.buffers == "freeze" else ():
             layer.eval()
-        free = moving(model, mask)
-        optimizer = _optimizer([part.held for part in free], steps)
-        crew = team()
-        shares = None if crew is None else DataParallelStep(crew, norms(model), free)
+        free = trainable_parts(model, mask)
+        optimizer = steps.optimizer.make(_groups(free, steps, stacked), steps.lr)
+        shares = data_parallel_step(norms(model), free)
         with only_rows(model, free):
             walk = _Walk(model, loss, free, device, shares)
             for epoch in range(plan.epochs):
-                for group in optimizer.param_groups:
-                    group["lr"] = step_size(steps, epoch, plan.epochs)
                 total = torch.zeros((), device=device)
                 spent = False
-                for batches in plan.draw(epoch):
-                    spent = over()
+                for at, batches in enumerate(plan.draw(epoch)):
+                    spent = exceeds_limit()
                     if spent:
                         break
                     total += walk.step(batches)
+                    if steps.clip is not None:
+                        clip(free, steps.clip, process_group(), stacked)
+                    for group in optimizer.param_groups:
+                        group["lr"] = step_size(steps, epoch, plan.epochs, at, plan.length)
                     optimizer.step()
                     for part in free:
                         part.write()
-                if shares is not None:
-                    total = shares.sum(total)
+                total = shares.sum(total)
                 if not bool(torch.isfinite(total)):
                     raise NotFinite(f"the loss became {float(total)} in epoch {epoch + 1} of {plan.epochs}: lower lr={steps.lr}")
                 if spent:
                     break
-        if shares is not None:
-            shares.finish(moved=steps.buffers == "move")
+        shares.finish(moved=steps.buffers == "move")
         if steps.buffers == "reestimate":
             reestimate(model, plan)
     return model.eval()
@@ -90,17 +96,13 @@ def descend(model: nn.Module, loss: Loss, plan: Plan, steps: Steps, mask: Mask |
 class _Walk:
     """Leaves the gradients of a step's loss at what may move."""
 
-    def __init__(
-        self, model: nn.Module, loss: Loss, free: Sequence[TrainablePart], device: torch.device, shares: DataParallelStep | None
-    ):
+    def __init__(self, model: nn.Module, loss: Loss, free: Sequence[TrainablePart], device: torch.device, shares: WholeStep):
         self.model, self.loss, self.free, self.device, self.shares = model, loss, free, device, shares
         self.counter = Counter()
         self.pieces = 1
 
     def step(self, batches: Sequence[Batch | None]) -> Tensor:
         """The loss of a step, or of this process's share in it."""
-        if self.shares is None:
-            return self.gradients([None if b is None else b.to(self.device) for b in batches])
         found = self.gradients(self.shares.part(batches, self.device))
         self.shares.add_up()
         return found
@@ -122,11 +124,13 @@ class _Walk:
 
     def _add_up(self, batches: list[Batch | None]) -> Tensor:
         for part in self.free:
-            part.weight.grad = part.held.grad = None
+            part.parameter.grad = part.optimized.grad = None
         total = torch.zeros((), device=self.device)
-        scale = 1.0 if self.shares is None else self.shares.scale
+        scale = self.shares.scale
         if self.pieces > 1 and uneven(batches, self.pieces):
-            note("out of memory: batches of unequal sizes are cut unevenly, so a step's loss is not quite that of whole batches")
+            add_note(
+                "out of memory: batches of unequal sizes are cut unevenly, so a step's loss is not quite that of whole batches"
+            )
         for share, piece in pieces(batches, self.pieces):
             count = sum(len(b) for b in piece if b is not None)
             total += self.counter.step(count, lambda share=share * scale, piece=piece: self._backward(share, piece))  # type: ignore[misc]
@@ -144,13 +148,13 @@ class _Walk:
         return share * value.detach()
 
     def _halve(self, largest: int, told: str) -> None:
-        if self.shares is not None and self.shares.sharded:
+        if self.shares.sharded:
             raise RunFailed(f"out of memory on a model that is sharded ({told}): take a smaller batch or more processes")
         if self.pieces >= largest:
             raise RunFailed(f"out of memory with one example at a time ({told}): take a smaller model or another machine")
         self.pieces = min(2 * self.pieces, largest)
         batch = "; batch norm normalises each piece by itself" if norms(self.model) else ""
-        note(f"out of memory: each batch is taken in {self.pieces} pieces whose gradients are added up{batch}")
+        add_note(f"out of memory: each batch is taken in {self.pieces} pieces whose gradients are added up{batch}")
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
@@ -189,14 +193,13 @@ def _piece(batch: Batch, at: int, count: int, largest: int) -> Batch:
     return batch[at * size // count : (at + 1) * size // count]
 
 
-def _optimizer(params: list[nn.Parameter], steps: Steps) -> torch.optim.Optimizer:
-    kind = steps.optimizer
-    if isinstance(kind, AdamW):
-        return torch.optim.AdamW(params, lr=steps.lr, betas=(kind.beta1, kind.beta2), weight_decay=kind.decay)
-    return torch.optim.SGD(
-        params,
-        lr=steps.lr,
-        momentum=kind.momentum,
-        weight_decay=kind.decay,
-        nesterov=kind.nesterov and kind.momentum > 0,
-    )
+def _groups(free: Sequence[TrainablePart], steps: Steps, stacked: int | None) -> list[dict[str, object]]:
+    """What may move, as torch's optimizers take it: what does not decay is a group of its own."""
+    if steps.optimizer.decay_on == "all":
+        return [{"params": [part.optimized for part in free]}]
+    # By the model's own parameter: what is held of a masked one is flat.
+    vectors = 1 if stacked is None else 2
+    weights = [part.optimized for part in free if part.parameter.ndim > vectors]
+    others = [part.optimized for part in free if part.parameter.ndim <= vectors]
+    groups: list[dict[str, object]] = [{"params": weights}, {"params": others, "weight_decay": 0.0}]
+    return [group for group in groups if group["params"]]

@@ -13,7 +13,7 @@ from untrain.core.search_space import SearchHint
 from untrain.core.spec import Spec
 from untrain.data.examples import Batch
 from untrain.models.tasks.base import Task
-from untrain.training.process_group import whole
+from untrain.training.sharded_model import refuse_sharded
 
 
 class Pull(Spec):
@@ -38,7 +38,7 @@ def teacher(model: nn.Module, who: str) -> nn.Module:
     Raises:
         BadInput: the model is sharded.
     """
-    whole(model, who)
+    refuse_sharded(model, who)
     return deepcopy(model).eval().requires_grad_(False)
 
 

@@ -14,49 +14,49 @@ from untrain.training.gradients import Grads, Params, Rows, check, check_depends
 
 
 def fisher(model: nn.Module, task: Task, examples: Examples, rows: Rows, params: Params) -> Grads:
-    """Diagonal of the Fisher information: mean over examples, and over labels as the model itself would draw them, of
-    the squared gradient of the log-probability.
+    """Diagonal of the Fisher information: the mean, over examples and over labels drawn by the model, of the squared
+    gradient of the log-probability.
 
     Raises:
         NotFinite: it is NaN or infinite.
     """
     device, counter = next(model.parameters()).device, Counter()
     total = [torch.zeros_like(p, dtype=wide(p)) for p in params.values()]
-    held = list(params.values())
-    vector = True
+    weights = list(params.values())
+    batched = True
 
-    def one(batch: Batch) -> None:
-        nonlocal vector
+    def add(batch: Batch) -> None:
+        nonlocal batched
         logp = task.forward(model, batch).log_softmax(1)[0]
         check_depends(logp)
         share = logp.detach().exp()
-        if vector:
+        if batched:
             try:
-                found = _labels_at_once(logp, held)
+                grads = _labels_at_once(logp, weights)
             except (RuntimeError, NotImplementedError) as error:
                 if out_of_memory(error):
                     raise
-                vector = False
-        if not vector:
-            found = _label_by_label(logp, held)
-        for t, g in zip(total, found, strict=True):
+                batched = False
+        if not batched:
+            grads = _label_by_label(logp, weights)
+        for t, g in zip(total, grads, strict=True):
             if g is not None:
                 t += torch.tensordot(share.to(t.dtype), g.to(t.dtype) ** 2, 1)
 
     for row in rows:
         batch = batch_of(examples, np.asarray([row]), device)
-        counter.step(1, lambda batch=batch: one(batch))  # type: ignore[misc]
+        counter.step(1, lambda batch=batch: add(batch))  # type: ignore[misc]
     for t in total:
         check(t.div_(len(rows)))
     return total
 
 
-def _labels_at_once(logp: Tensor, held: list[nn.Parameter]) -> list[Tensor | None]:
+def _labels_at_once(logp: Tensor, weights: list[nn.Parameter]) -> list[Tensor | None]:
     ones = torch.eye(len(logp), dtype=logp.dtype, device=logp.device)
     with quiet():
-        return list(torch.autograd.grad(logp, held, ones, retain_graph=True, is_grads_batched=True, allow_unused=True))
+        return list(torch.autograd.grad(logp, weights, ones, retain_graph=True, is_grads_batched=True, allow_unused=True))
 
 
-def _label_by_label(logp: Tensor, held: list[nn.Parameter]) -> list[Tensor | None]:
-    found = [torch.autograd.grad(each, held, retain_graph=True, allow_unused=True) for each in logp]
-    return [None if grads[0] is None else torch.stack(grads) for grads in zip(*found, strict=True)]
+def _label_by_label(logp: Tensor, weights: list[nn.Parameter]) -> list[Tensor | None]:
+    by_label = [torch.autograd.grad(each, weights, retain_graph=True, allow_unused=True) for each in logp]
+    return [None if grads[0] is None else torch.stack(grads) for grads in zip(*by_label, strict=True)]

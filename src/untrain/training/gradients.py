@@ -18,7 +18,7 @@ from untrain.core.out_of_memory import in_halves, out_of_memory
 from untrain.data.batching import in_order
 from untrain.data.examples import Batch, Examples, batch_of
 from untrain.models.tasks.base import Task
-from untrain.training.process_group import whole
+from untrain.training.sharded_model import refuse_sharded
 from untrain.training.trainable import NOTHING
 
 Params = dict[str, nn.Parameter]
@@ -35,7 +35,7 @@ def movable(model: nn.Module, mask: Mask | None) -> Params:
         ModelError: there are none.
         BadInput: the model is sharded.
     """
-    whole(model, "a method that writes weights")
+    refuse_sharded(model, "a method that writes weights")
     found = {n: p for n, p in model.named_parameters() if p.requires_grad and (mask is None or bool(mask.bits[n].any()))}
     if not found:
         raise ModelError(NOTHING)

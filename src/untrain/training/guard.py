@@ -1,4 +1,4 @@
-"""What a run did to the weights, and the promises that it is held to."""
+"""Changes of the weights in a run, and the promises that every run makes about them."""
 
 from __future__ import annotations
 
@@ -8,20 +8,26 @@ from copy import deepcopy
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from untrain.core.errors import BadInput, BrokenPromise, MaskError, ModelError, NotFinite
 from untrain.core.mask import Head, Mask
 from untrain.core.precision import HALF
-from untrain.core.sharding import here, is_sharded
+from untrain.core.sharding import local_part
 from untrain.models.state import State, same
-from untrain.training.process_group import sharding, team
+from untrain.training.process_group import process_group
+from untrain.training.sharded_model import check_sharding, shard_group
 
 
-def union(model: nn.Module, mask: Mask | None, head: Head, names: tuple[str, ...]) -> Mask | None:
-    """What may move: the mask and, by ``head``, the classifier in full, where masked, or not at all.
+def resolve_mask(model: nn.Module, mask: Mask | None, head: Head, names: tuple[str, ...]) -> Mask | None:
+    """Return all that may move: the mask and, by ``head``, the classifier in full, where masked, or not at all.
 
     A parameter that asks for no gradient may not move, whatever the mask says. None lets all move.
+
+    >>> mask = Mask({"weight": torch.zeros(2, 2, dtype=torch.bool), "bias": torch.zeros(2, dtype=torch.bool)}, "")
+    >>> moves = resolve_mask(nn.Linear(2, 2), mask, "full", ("bias",))
+    >>> {name: int(bits.sum()) for name, bits in moves.bits.items()}
+    {'weight': 0, 'bias': 2}
 
     Raises:
         MaskError: the mask's names or shapes are not the model's.
@@ -31,8 +37,8 @@ def union(model: nn.Module, mask: Mask | None, head: Head, names: tuple[str, ...
     unknown = [n for n in names if n not in params]
     if unknown:
         raise ModelError(f"the head is named {unknown}, and the model has no such parameter; its last are {list(params)[-4:]}")
-    still = {n for n, p in params.items() if not p.requires_grad}
-    if mask is None and head != "frozen" and not still:
+    frozen = {n for n, p in params.items() if not p.requires_grad}
+    if mask is None and head != "frozen" and not frozen:
         return None
     if mask is None:
         bits = {n: torch.ones_like(p, dtype=torch.bool) for n, p in params.items()}
@@ -42,14 +48,14 @@ def union(model: nn.Module, mask: Mask | None, head: Head, names: tuple[str, ...
     for name in names:
         if head != "masked":
             bits[name] = torch.full_like(bits[name], head == "full")
-    for name in still:
+    for name in frozen:
         bits[name] = torch.zeros_like(bits[name])
     return Mask(bits, "" if mask is None else mask.digest)
 
 
 def _check_mask(params: Mapping[str, nn.Parameter], mask: Mask) -> None:
     for name in params.keys() ^ mask.bits.keys():
-        raise MaskError(f"the mask is of another model: {name!r} is in one and not in the other")
+        raise MaskError(f"the mask is of another model: {name!r} is in only one of them")
     for name, p in params.items():
         if mask.bits[name].dtype != torch.bool:
             raise MaskError(f"the mask of {name!r} is {mask.bits[name].dtype}; it must be bool")
@@ -57,97 +63,103 @@ def _check_mask(params: Mapping[str, nn.Parameter], mask: Mask) -> None:
             raise MaskError(f"the mask of {name!r} has shape {tuple(mask.bits[name].shape)}, the weight {tuple(p.shape)}")
 
 
-def watch(before: State, after: nn.Module, trainable: Mask | None, mask: Mask | None) -> Guard:
-    """Measure how far the weights moved, and whether only those did that might.
+def measure_changes(before: State, after: nn.Module, trainable: Mask | None, mask: Mask | None) -> Guard:
+    """Measure how far the weights moved, inside what may move and outside.
 
     Raises:
-        BrokenPromise: the model that came back has other parameters than the one that went in.
+        BrokenPromise: the returned model has other parameters than the input.
     """
-    params = dict(after.named_parameters())
-    buffers = dict(after.named_buffers())
-    for name in before.keys() ^ (params.keys() | buffers.keys()):
-        raise BrokenPromise(f"the model that came back is another: {name!r} is in one and not in the other")
+    params, buffers = dict(after.named_parameters()), dict(after.named_buffers())
+    _check_same_names(before, params, buffers)
+    moved = may_move = in_mask = square = outside = 0.0
     for name, p in params.items():
-        if before[name].shape != p.shape:
-            raise BrokenPromise(f"the model that came back has {name!r} in shape {tuple(p.shape)}, not {tuple(before[name].shape)}")
-    total = 0
-    moved = free = inside = square = outside = 0.0
-    for name, p in params.items():
-        now, then = here(p.detach()), here(before[name])
+        now, then = local_part(p.detach()), local_part(before[name])
         change = (now - then).double()
         moved += int((now != then).sum())
-        total += p.numel()
         square += float((change**2).sum())
-        if trainable is None:
-            free += now.numel()
-        else:
-            bits = here(trainable.bits[name])
-            free += int(bits.sum())
-            out = change[~bits]
-            if out.numel():
-                outside = max(outside, float(out.abs().max()))
-        inside += now.numel() if mask is None else int(here(mask.bits[name]).sum())
-    crew = team()
-    if crew is not None and any(map(is_sharded, params.values())):
-        moved, free, inside, square = crew.total(moved, free, inside, square)
-        (outside,) = crew.most(outside)
+        may_move += _count(trainable, name, now)
+        in_mask += _count(mask, name, now)
+        outside = max(outside, _largest_outside(change, trainable, name))
+    group = shard_group(params.values())
+    moved, may_move, in_mask, square = group.total(moved, may_move, in_mask, square)
+    (outside,) = group.most(outside)
+    size = sum(p.numel() for p in params.values())
     drift = sum(float(((b.detach().double() - before[n].double()) ** 2).sum()) for n, b in buffers.items() if b.is_floating_point())
-    return Guard(moved / total, square**0.5, outside, free / total, inside / total, drift**0.5)
+    return Guard(moved / size, square**0.5, outside, may_move / size, in_mask / size, drift**0.5)
 
 
-def judge(name: str, guard: Guard, may_stay: bool, model: nn.Module) -> None:
-    """Hold a run to its promises.
+def _check_same_names(before: State, params: Mapping[str, nn.Parameter], buffers: Mapping[str, Tensor]) -> None:
+    for name in before.keys() ^ (params.keys() | buffers.keys()):
+        raise BrokenPromise(f"the returned model is another: {name!r} is in only one of input and output")
+    for name, p in params.items():
+        if before[name].shape != p.shape:
+            raise BrokenPromise(f"the returned model has {name!r} in shape {tuple(p.shape)}, not {tuple(before[name].shape)}")
+
+
+def _count(mask: Mask | None, name: str, weight: Tensor) -> int:
+    """Number of weights in a mask on this process."""
+    return weight.numel() if mask is None else int(local_part(mask.bits[name]).sum())
+
+
+def _largest_outside(change: Tensor, trainable: Mask | None, name: str) -> float:
+    if trainable is None:
+        return 0.0
+    fixed = change[~local_part(trainable.bits[name])]
+    return float(fixed.abs().max()) if fixed.numel() else 0.0
+
+
+def check_promises(name: str, guard: Guard, may_stay: bool, model: nn.Module) -> None:
+    """Check the promises that every run makes about the weights.
 
     Raises:
         NotFinite: a parameter or a buffer is NaN or infinite.
         BrokenPromise: nothing moved, or something outside the mask did.
     """
-    for part, held in (*model.named_parameters(), *model.named_buffers()):
-        if not bool(torch.isfinite(held).all()):
+    for part, values in (*model.named_parameters(), *model.named_buffers()):
+        if not bool(torch.isfinite(values).all()):
             raise NotFinite(f"{name} left NaN or infinite values in {part!r}: lower its lr")
     if guard.outside_mask_max > 0:
         raise BrokenPromise(f"{name} moved a weight outside its mask by {guard.outside_mask_max:.3g}")
     if guard.moved_share == 0 and not may_stay:
         half = any(p.dtype in HALF for p in model.parameters())
-        why = "half precision rounds small changes away, so unlearn in float32, " if half else ""
+        advice = "half precision rounds small changes away, so unlearn in float32, " if half else ""
         raise BrokenPromise(
-            f"{name} moved no parameter: what it returned is the model that went in; {why}raise its lr, or widen its mask"
+            f"{name} moved no parameter: it returned the model that went in; {advice}raise its lr, or widen its mask"
         )
 
 
 @contextmanager
 def working_copy(model: nn.Module, before: State) -> Iterator[nn.Module]:
-    """A copy of the model to change; or, where it is sharded and that was allowed, itself, put back when the work fails.
+    """Lend a copy of the model to change; of a sharded model itself, where that is allowed, restored when the work fails.
 
     Raises:
         BadInput: the model is sharded, and may not be changed itself.
     """
-    if not sharding(dict(model.named_parameters())):
+    if not check_sharding(dict(model.named_parameters())):
         yield deepcopy(model)
         return
-    crew = team()
-    if crew is None or not crew.inplace:
-        raise BadInput("torch cannot copy a sharded model: let it be changed itself, with untrain.distributed(inplace=True)")
+    if not process_group().inplace:
+        raise BadInput("torch cannot copy a sharded model: allow changing it itself, with untrain.distributed(inplace=True)")
     try:
         yield model
     except BaseException:
         with torch.no_grad():
-            for name, held in (*model.named_parameters(), *model.named_buffers()):
-                here(held).copy_(here(before[name]))
+            for name, values in (*model.named_parameters(), *model.named_buffers()):
+                local_part(values).copy_(local_part(before[name]))
         raise
 
 
 @contextmanager
 def read_only(name: str, model: nn.Module) -> Iterator[None]:
-    """The model itself is lent without a copy, which for a small request would cost as much as the work.
+    """Lend the model without copying it; for a small request a copy would cost as much as the work.
 
-    Its gradients and modes are put back afterwards; that nothing was written is read off torch's count of writes.
+    Gradients and modes are restored afterwards; torch's count of writes shows that nothing was written.
 
     Raises:
         BrokenPromise: a parameter or a buffer was written.
     """
-    held = [*model.parameters(), *model.buffers()]
-    written = [t._version for t in held]
+    tensors = [*model.parameters(), *model.buffers()]
+    versions = [t._version for t in tensors]
     grads = [(p, p.grad, p.requires_grad) for p in model.parameters()]
     modes = [(part, part.training) for part in model.modules()]
     for p, _, _ in grads:
@@ -158,33 +170,33 @@ def read_only(name: str, model: nn.Module) -> Iterator[None]:
         for p, grad, asks in grads:
             p.grad = grad
             p.requires_grad_(asks)
-        for part, was in modes:
-            part.training = was
-    if written != [t._version for t in held]:
-        raise BrokenPromise(f"{name} wrote to the model that it was given")
+        for part, training in modes:
+            part.training = training
+    if versions != [t._version for t in tensors]:
+        raise BrokenPromise(f"{name} wrote to the model that was lent to it")
 
 
-def untouched(name: str, before: State, model: nn.Module) -> None:
+def check_untouched(name: str, before: State, model: nn.Module) -> None:
     """Check that the input model is as it was.
 
     Raises:
         BrokenPromise: a parameter or a buffer of the input changed.
     """
-    held = dict(model.named_parameters()) | dict(model.named_buffers())
-    for key, value in held.items():
+    tensors = dict(model.named_parameters()) | dict(model.named_buffers())
+    for key, value in tensors.items():
         if not same(value.detach(), before[key]):
-            raise BrokenPromise(f"{name} changed {key!r} of the model that it was given")
+            raise BrokenPromise(f"{name} changed {key!r} of its input model")
 
 
 @dataclass(frozen=True)
 class Guard:
-    """What a run did to the weights.
+    """Changes of the weights in a run.
 
     Args:
         moved_share: share of all parameters that changed.
         moved_norm: Euclidean length of the change of all parameters.
-        outside_mask_max: largest change of a parameter that was not to move; 0 unless a promise was broken.
-        may_move: share of all parameters that were free to move: the mask and, where it is trained, the head.
+        outside_mask_max: largest change of a parameter that may not move; 0 unless a promise was broken.
+        may_move: share of all parameters that may move: the mask and, where it is trained, the head.
         mask_share: share of all parameters in the localizer's own mask.
         buffer_drift: Euclidean length of the change of batch-norm statistics.
     """

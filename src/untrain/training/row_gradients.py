@@ -1,4 +1,4 @@
-"""Layers that compute the weight gradient of some output channels and of no others."""
+"""Layers that compute the weight gradient of some output channels only."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from untrain.core.metering import note
+from untrain.core.metering import add_note
 from untrain.core.sharding import is_sharded
 from untrain.training.trainable import TrainablePart
 
@@ -21,32 +21,33 @@ NARROW, MOST = 64, 0.85
 
 
 @contextmanager
-def only_rows(model: nn.Module, free: Sequence[TrainablePart]) -> Iterator[None]:
-    """Within, linear and convolution layers whose mask is of whole output channels leave the gradient of those channels
-    at ``Moving.held``; those that cannot gain compute it in full, and a note says how many and why.
+def only_rows(model: nn.Module, trainable: Sequence[TrainablePart]) -> Iterator[None]:
+    """Let linear and convolution layers whose mask is of whole output channels compute the gradient of those channels only.
 
+    They leave it at ``TrainablePart.optimized``; layers that cannot gain compute it in full, and a note says how many and why.
     The gradient with respect to a layer's input is whole either way. A weight that is also used in another way than by
-    its layer gets the gradient of that use as ever, and ``Moving.gather`` adds the two.
+    its layer gets the gradient of that use as ever, and ``TrainablePart.gather`` adds the two.
     """
-    parts = {id(m.weight): m for m in free if m.index is not None and m.weight.ndim > 1 and not is_sharded(m.weight)}
-    owners = [part for part in model.modules() if id(getattr(part, "weight", None)) in parts]
+    masked = [m for m in trainable if m.index is not None and m.parameter.ndim > 1 and not is_sharded(m.parameter)]
+    parts = {id(m.parameter): m for m in masked}
+    owners = [layer for layer in model.modules() if id(getattr(layer, "weight", None)) in parts]
     reasons: dict[str, int] = {}
     patched = []
     for owner in owners:
-        held = parts[id(owner.weight)]
-        why = _fallback(owner, held)
-        if why:
-            reasons[why] = reasons.get(why, 0) + 1
+        part = parts[id(owner.weight)]
+        reason = _fallback(owner, part)
+        if reason:
+            reasons[reason] = reasons.get(reason, 0) + 1
         else:
-            run: Callable[..., Tensor] = _linear if isinstance(owner, nn.Linear) else _convolve
-            owner.forward = partial(run, owner, held)
+            forward: Callable[..., Tensor] = _linear if isinstance(owner, nn.Linear) else _convolve
+            owner.forward = partial(forward, owner, part)
             patched.append(owner)
     orphans = len(parts) - len({id(owner.weight) for owner in owners})
     if orphans:
         reasons["not the weight of a layer of its own"] = orphans
     if reasons:
-        told = ", ".join(f"{why} ({count})" for why, count in sorted(reasons.items()))
-        note(f"{sum(reasons.values())} of {len(parts)} partly masked layers compute their weight gradient in full: {told}")
+        listed = ", ".join(f"{reason} ({count})" for reason, count in sorted(reasons.items()))
+        add_note(f"{sum(reasons.values())} of {len(parts)} partly masked layers compute their weight gradient in full: {listed}")
     try:
         yield
     finally:
@@ -54,9 +55,9 @@ def only_rows(model: nn.Module, free: Sequence[TrainablePart]) -> Iterator[None]
             del owner.forward
 
 
-def _fallback(owner: nn.Module, held: TrainablePart) -> str:
-    """Why a layer cannot gain, or nothing."""
-    if not held.rows:
+def _fallback(owner: nn.Module, part: TrainablePart) -> str:
+    """The reason for which a layer cannot gain, or ``''``."""
+    if not part.by_rows:
         return "single weights are masked"
     if type(owner) is not nn.Linear and type(owner) not in CONVOLUTIONS:
         return type(owner).__name__
@@ -64,9 +65,9 @@ def _fallback(owner: nn.Module, held: TrainablePart) -> str:
         return f"{type(owner).__name__} of its own kind"
     if _of(owner, "groups") not in (None, 1):
         return f"{type(owner).__name__} in groups"
-    if len(held.weight) < NARROW:
+    if len(part.parameter) < NARROW:
         return f"fewer than {NARROW} channels"
-    return f"more than {MOST:.0%} of the channels" if len(held.held) > MOST * len(held.weight) else ""
+    return f"more than {MOST:.0%} of the channels" if len(part.optimized) > MOST * len(part.parameter) else ""
 
 
 def _of(owner: nn.Module, name: str) -> Any:
@@ -74,24 +75,25 @@ def _of(owner: nn.Module, name: str) -> Any:
 
 
 def _cast(*tensors: Tensor) -> list[Tensor]:
-    """As autocast would before a product of matrices."""
-    kind = tensors[0].device.type
-    if not torch.is_autocast_enabled(kind):
+    """Cast as autocast would before a product of matrices."""
+    device = tensors[0].device.type
+    if not torch.is_autocast_enabled(device):
         return list(tensors)
-    return [t if t.dtype == torch.float64 else t.to(torch.get_autocast_dtype(kind)) for t in tensors]
+    return [t if t.dtype == torch.float64 else t.to(torch.get_autocast_dtype(device)) for t in tensors]
 
 
-def _linear(owner: nn.Linear, held: TrainablePart, input: Tensor) -> Tensor:
-    given, weight, part = _cast(input, owner.weight, held.held)
-    out: Tensor = _Linear.apply(given, weight, part.to(weight.dtype), held.index)  # type: ignore[no-untyped-call]
+def _linear(owner: nn.Linear, part: TrainablePart, input: Tensor) -> Tensor:
+    x, weight, rows = _cast(input, owner.weight, part.optimized)
+    out: Tensor = _Linear.apply(x, weight, rows.to(weight.dtype), part.index)  # type: ignore[no-untyped-call]
     return out if owner.bias is None else out + owner.bias.to(out.dtype)
 
 
-def _convolve(owner: nn.Conv2d, held: TrainablePart, input: Tensor) -> Tensor:
-    given, weight, part = _cast(input, owner.weight, held.held)
-    lone = given.ndim == weight.ndim - 1
-    how = (list(owner.stride), list(owner.padding), list(owner.dilation))
-    out: Tensor = _Convolution.apply(given[None] if lone else given, weight, part.to(weight.dtype), held.index, how)  # type: ignore[no-untyped-call]
+def _convolve(owner: nn.Conv2d, part: TrainablePart, input: Tensor) -> Tensor:
+    x, weight, rows = _cast(input, owner.weight, part.optimized)
+    lone = x.ndim == weight.ndim - 1
+    settings = (list(owner.stride), list(owner.padding), list(owner.dilation))
+    inputs = x[None] if lone else x
+    out: Tensor = _Convolution.apply(inputs, weight, rows.to(weight.dtype), part.index, settings)  # type: ignore[no-untyped-call]
     if owner.bias is not None:
         out = out + owner.bias.to(out.dtype).reshape(-1, *[1] * (weight.ndim - 2))
     return out[0] if lone else out
@@ -113,11 +115,11 @@ class _Linear(torch.autograd.Function):
 
 class _Convolution(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, part: Tensor, index: Tensor, how: tuple[list[int], ...]) -> Tensor:
+    def forward(ctx: Any, x: Tensor, weight: Tensor, part: Tensor, index: Tensor, settings: tuple[list[int], ...]) -> Tensor:
         ctx.save_for_backward(x, weight, part, index)
-        ctx.how = how
-        still = [0] * (weight.ndim - 2)
-        out: Tensor = torch.ops.aten.convolution(x, weight, None, *how, False, still, 1)
+        ctx.settings = settings
+        padding = [0] * (weight.ndim - 2)
+        out: Tensor = torch.ops.aten.convolution(x, weight, None, *settings, False, padding, 1)
         return out
 
     @staticmethod
@@ -131,13 +133,13 @@ class _Convolution(torch.autograd.Function):
 
 
 def _back(ctx: Any, grad: Tensor, x: Tensor, weight: Tensor, wanted: list[bool]) -> tuple[Tensor | None, ...]:
-    still = [0] * (weight.ndim - 2)
-    found: tuple[Tensor | None, ...] = torch.ops.aten.convolution_backward(grad, x, weight, None, *ctx.how, False, still, 1, wanted)
-    return found
+    backward, padding = torch.ops.aten.convolution_backward, [0] * (weight.ndim - 2)
+    grads: tuple[Tensor | None, ...] = backward(grad, x, weight, None, *ctx.settings, False, padding, 1, wanted)
+    return grads
 
 
 def _channels(grad: Tensor, index: Tensor) -> Tensor:
-    """Some channels, laid out in memory as the whole is."""
+    """Some channels, in the memory layout of the whole."""
     if grad.ndim == 4 and not grad.is_contiguous() and grad.is_contiguous(memory_format=torch.channels_last):
         return grad.permute(0, 2, 3, 1).index_select(3, index).permute(0, 3, 1, 2)
     return grad.index_select(1, index)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from untrain.core.contract import hold
+from untrain.core.contract import require
 from untrain.core.spec import Spec
 from untrain.data.examples import Examples, take
 from untrain.models.architectures.convnet import ConvNet
@@ -96,7 +96,7 @@ def undone(made: Spec, model: nn.Module | None, sets: tuple[Examples, ...], act:
     before = _sight(model, *sets)
     act()
     changed = changes(before, _sight(model, *sets))
-    hold(not changed, made, f"changed what it was given: {', '.join(changed[:3])}")
+    require(not changed, made, f"changed what it was given: {', '.join(changed[:3])}")
 
 
 def marked(model: nn.Module) -> nn.Module:

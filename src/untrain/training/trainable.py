@@ -1,4 +1,4 @@
-"""What of a model may move, held in compact parameters: the optimizer knows of nothing else."""
+"""The trainable parts of a model, in compact parameters: the optimizer knows nothing else."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from untrain.core.errors import ModelError
 from untrain.core.mask import Mask
 from untrain.core.precision import HALF
-from untrain.core.sharding import here, is_sharded
-from untrain.training.process_group import sharding, team
+from untrain.core.sharding import is_sharded, local_part
+from untrain.training.process_group import process_group
+from untrain.training.sharded_model import check_sharding
 
 NOTHING = "no weight may move, as the mask is empty or all parameters are frozen: widen the mask, or let some ask for gradients"
 
@@ -21,54 +22,63 @@ class TrainablePart:
     """The part of one parameter that may move.
 
     Args:
-        weight: the model's parameter.
-        held: what the optimizer steps: ``weight`` itself when all of it may move, or a copy of what may; of a weight that is
-            sharded over processes, what this process holds. Of one in half precision it is a copy in float32: small steps
-            would be rounded away, and Adam's divide by zero.
-        index: which rows of the first dimension, or which places of the storage, ``held`` is made of; None for all.
-        rows: whether ``index`` names rows.
+        parameter: the model's parameter.
+        optimized: the parameter that the optimizer steps: ``parameter`` itself when all of it may move, or a copy of the part
+            that may; of a weight that is sharded over processes, the part on this process. Of one in half precision it is
+            a copy in float32: small steps would be rounded away, and Adam's divide by zero.
+        index: rows of the first dimension, or places of the storage, that make up ``optimized``; None for all.
+        by_rows: whether ``index`` names rows.
     """
 
-    weight: nn.Parameter
-    held: nn.Parameter
+    parameter: nn.Parameter
+    optimized: nn.Parameter
     index: Tensor | None = None
-    rows: bool = False
+    by_rows: bool = False
+
+    @property
+    def _in_place(self) -> bool:
+        """True when ``optimized`` is the parameter, or the local shard of it in the same type."""
+        return self.index is None and self.optimized.dtype == self.parameter.dtype
 
     def gather(self) -> None:
-        """Take to ``held`` what has come to the model's parameter as a gradient."""
-        grad = self.weight.grad
+        """Move the gradient from the model's parameter to ``optimized``."""
+        grad = self.parameter.grad
         if grad is not None and is_sharded(grad):
-            grad = here(grad)
+            grad = local_part(grad)
             if self.index is None:
-                self.held.grad = grad
-        if (self.index is None and self.held.dtype == self.weight.dtype) or grad is None:
+                self.optimized.grad = grad
+        if self._in_place or grad is None:
             return
-        # A layer that computes the gradient of its rows alone has left it at ``held`` already.
-        part = self._part(grad).to(self.held.dtype)
-        self.held.grad = part if self.held.grad is None or self.index is None else self.held.grad + part
-        self.weight.grad = None
+        # A layer that computes the gradient of its rows alone has left it at ``optimized`` already.
+        part = self._part(grad).to(self.optimized.dtype)
+        self.optimized.grad = part if self.optimized.grad is None or self.index is None else self.optimized.grad + part
+        self.parameter.grad = None
 
     def _part(self, grad: Tensor) -> Tensor:
         if self.index is None:
             return grad
-        return grad.index_select(0, self.index) if self.rows else flat(_as(grad, here(self.weight))).index_select(0, self.index)
+        laid_out = grad if self.by_rows else flat(_as(grad, local_part(self.parameter)))
+        return laid_out.index_select(0, self.index)
 
     def write(self) -> None:
-        """Bring the moved values back into the model; what may not move is never written."""
-        if self.index is None and self.held.dtype == self.weight.dtype:
+        """Write the optimized values into the model; no other value is ever written."""
+        if self._in_place:
             return
         with torch.no_grad():
-            values = self.held.to(self.weight.dtype)
+            values = self.optimized.to(self.parameter.dtype)
             if self.index is None:
-                here(self.weight).copy_(values)
-            elif self.rows:
-                here(self.weight).index_copy_(0, self.index, values)
+                local_part(self.parameter).copy_(values)
+            elif self.by_rows:
+                local_part(self.parameter).index_copy_(0, self.index, values)
             else:
-                flat(here(self.weight.detach())).index_copy_(0, self.index, values)
+                flat(local_part(self.parameter.detach())).index_copy_(0, self.index, values)
 
 
 def flat(tensor: Tensor) -> Tensor:
     """All elements in the order of the storage, as a view of a dense tensor.
+
+    >>> flat(torch.tensor([[0, 1], [2, 3]]).T)
+    tensor([0, 1, 2, 3])
 
     Raises:
         ModelError: it is a view that leaves elements of its storage out, or takes some twice.
@@ -86,49 +96,56 @@ def _as(tensor: Tensor, like: Tensor) -> Tensor:
     return tensor if tensor.stride() == like.stride() else torch.empty_like(like).copy_(tensor)
 
 
-def moving(model: nn.Module, mask: Mask | None) -> list[TrainablePart]:
-    """What may move, parameter by parameter; a parameter of which nothing may stops asking for a gradient.
+def trainable_parts(model: nn.Module, mask: Mask | None) -> list[TrainablePart]:
+    """Return the trainable parts, parameter by parameter; a parameter without one stops asking for a gradient.
+
+    >>> layer = nn.Linear(2, 2)
+    >>> bits = {"weight": torch.tensor([[True, True], [False, False]]), "bias": torch.tensor([False, False])}
+    >>> [part.optimized.numel() for part in trainable_parts(layer, Mask(bits, ""))]
+    [2]
 
     Raises:
         ModelError: nothing may move.
     """
-    if sharding(dict(model.named_parameters())):
-        return _sharded(model, mask)
-    free = []
+    sharded = check_sharding(dict(model.named_parameters()))
+    parts = _of_shards(model, mask) if sharded else _of_weights(model, mask)
+    if not parts:
+        raise ModelError(NOTHING)
+    return parts
+
+
+def _of_weights(model: nn.Module, mask: Mask | None) -> list[TrainablePart]:
+    parts = []
     for name, p in model.named_parameters():
         bits = None if mask is None else mask.bits[name]
         if not p.requires_grad:
             continue
         if bits is None or bool(bits.all()):
-            free.append(_whole(name, p))
+            parts.append(_whole(name, p))
         elif bool(bits.any()):
-            free.append(_part(p, bits.to(p.device)))
+            parts.append(_part(p, bits.to(p.device)))
         else:
             p.requires_grad_(False)
-    if not free:
-        raise ModelError(NOTHING)
-    return free
+    return parts
 
 
-def _sharded(model: nn.Module, mask: Mask | None) -> list[TrainablePart]:
-    """What of each shard may move. A parameter that stays on all processes asks for no gradient on any, and one that moves
-    on some is held by all, with no rows where there are none: all are to do the same."""
-    crew = team()
+def _of_shards(model: nn.Module, mask: Mask | None) -> list[TrainablePart]:
+    """The trainable parts of each shard. A parameter without one on any process asks for no gradient on all; one with a part
+    on some has one on all, with no rows where there are none: all processes do the same."""
     asking = {n: p for n, p in model.named_parameters() if p.requires_grad}
-    bits = {n: torch.ones_like(here(p), dtype=torch.bool) if mask is None else here(mask.bits[n]) for n, p in asking.items()}
-    counts = [float(b.sum()) for b in bits.values()]
-    totals = counts if crew is None or not counts else crew.total(*counts)
-    free = []
+    bits = {
+        n: torch.ones_like(local_part(p), dtype=torch.bool) if mask is None else local_part(mask.bits[n]) for n, p in asking.items()
+    }
+    totals = process_group().total(*(float(b.sum()) for b in bits.values()))
+    parts = []
     for (name, p), total in zip(asking.items(), totals, strict=True):
         if total == p.numel():
-            free.append(TrainablePart(p, nn.Parameter(_full(here(p.detach())))))
+            parts.append(TrainablePart(p, nn.Parameter(_full(local_part(p.detach())))))
         elif total:
-            free.append(_part(p, bits[name]))
+            parts.append(_part(p, bits[name]))
         else:
             p.requires_grad_(False)
-    if not free:
-        raise ModelError(NOTHING)
-    return free
+    return parts
 
 
 def _whole(name: str, p: nn.Parameter) -> TrainablePart:
@@ -144,12 +161,12 @@ def _full(values: Tensor) -> Tensor:
 
 def _part(p: nn.Parameter, bits: Tensor) -> TrainablePart:
     table = bits.reshape(len(bits), bits[:1].numel() or 1) if bits.ndim else bits.reshape(1, 1)
-    whole = table.all(1)
-    weight = _full(here(p.detach()))
-    if bits.ndim and bool((whole | ~table.any(1)).all()):
-        index = whole.nonzero().squeeze(1)
+    full_rows = table.all(1)
+    weight = _full(local_part(p.detach()))
+    if bits.ndim and bool((full_rows | ~table.any(1)).all()):
+        index = full_rows.nonzero().squeeze(1)
         layout = torch.channels_last if _nhwc(weight) else torch.contiguous_format
-        return TrainablePart(p, nn.Parameter(weight.index_select(0, index).contiguous(memory_format=layout)), index, rows=True)
+        return TrainablePart(p, nn.Parameter(weight.index_select(0, index).contiguous(memory_format=layout)), index, by_rows=True)
     index = flat(_as(bits, weight)).nonzero().squeeze(1)
     return TrainablePart(p, nn.Parameter(flat(weight).index_select(0, index)), index)
 

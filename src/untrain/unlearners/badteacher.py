@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from untrain.core.errors import ModelError
 from untrain.core.fields import Positive
 from untrain.core.search_space import SearchHint
-from untrain.core.seeds import derive_seed, own_randomness
+from untrain.core.seeds import derive_seed, seeded
 from untrain.data.examples import Batch, joined, take
 from untrain.training.descend import descend
 from untrain.training.distillation import outputs_of, teacher
@@ -67,5 +67,5 @@ class BadTeacher(Unlearner):
         if problem.init is None:
             raise ModelError("BadTeacher needs a model that knows nothing: give Problem(init=...), a function of a seed")
         device = next(model.parameters()).device
-        with own_randomness(device, derive_seed(problem.seed)):
+        with seeded(device, derive_seed(problem.seed)):
             return teacher(problem.init(derive_seed(problem.seed)), "BadTeacher").to(device)

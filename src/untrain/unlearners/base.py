@@ -21,7 +21,7 @@ from untrain.models.compatibility import check_fit
 from untrain.training import guard as guard_module
 from untrain.training.guard import Guard
 from untrain.training.problem import Problem
-from untrain.training.process_group import join, summed, weighed
+from untrain.training.process_group import process_group, total_cost
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +76,7 @@ class Unlearner(Spec, role=True):
             NotFinite: a loss or a weight is NaN or infinite.
             MaskError: the mask was made for another forget set or another model.
         """
-        name, model = repr(self), join(repr(self), model, problem)
+        name, model = repr(self), process_group().check_agreement(repr(self), model, problem)
         before = state.state(model)
         flags = {n: p.requires_grad for n, p in model.named_parameters()}
         modes = {n: part.training for n, part in model.named_modules()}
@@ -86,17 +86,17 @@ class Unlearner(Spec, role=True):
             check_fit(copy, problem.task, problem.forget)
             with isolated_rng(model, problem.seed), metered() as meter, channels_last(copy):
                 problem = resolve_trainable(copy, self.with_mask(copy, problem.only(self.needed())))
-                forgot = self.unlearn(copy, weighed(problem))
-                cost = summed(meter.read())
-            seen = guard_module.watch(before, forgot, problem.trainable, problem.mask)
-            guard_module.judge(name, seen, self.may_be_unchanged(problem), forgot)
+                forgot = self.unlearn(copy, process_group().weigh(problem))
+                cost = total_cost(meter.read())
+            seen = guard_module.measure_changes(before, forgot, problem.trainable, problem.mask)
+            guard_module.check_promises(name, seen, self.may_be_unchanged(problem), forgot)
         for n, p in forgot.named_parameters():
             p.requires_grad_(flags.get(n, True))
             p.grad = None
         for n, part in forgot.named_modules():
             part.training = modes.get(n, modes[""])
         if copy is not model:
-            guard_module.untouched(name, before, model)
+            guard_module.check_untouched(name, before, model)
         return Outcome(forgot, seen, cost, problem.mask, tuple(meter.notes))
 
     @final
@@ -117,7 +117,7 @@ def resolve_trainable(model: nn.Module, problem: Problem) -> Problem:
     # A head that moves where the mask says needs no name.
     named = problem.head == "frozen" or (located is not None and problem.head == "full")
     names = problem.task.head(model) if named else ()
-    moves = guard_module.union(model, located, problem.head, names)
+    moves = guard_module.resolve_mask(model, located, problem.head, names)
     if moves is not None and (located is not None or problem.head == "frozen"):
         # A head that stays frozen is not reset either.
         held = moves.bits if located is None else {n: b.to(moves.bits[n].device) & moves.bits[n] for n, b in located.bits.items()}

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import torch
 
-from untrain.core.contract import hold, scatter, steady
+from untrain.core.contract import check_random_state_kept, require, seed_everything
 from untrain.core.errors import NotFinite
 from untrain.core.mask import Mask
 from untrain.models.state import same, state
@@ -26,10 +26,10 @@ def it_moves_some_parameter(made: Unlearner | Recipe) -> None:
     model, problem = small()
     forgot = dict(made(model, problem).named_parameters())
     moved = any(not same(p.detach(), forgot[n].detach()) for n, p in model.named_parameters())
-    hold(
+    require(
         moved or _expression(made).may_be_unchanged(problem),
         made,
-        "moved no parameter: what it returned is the model that went in",
+        "moved no parameter: it returned the model that went in",
     )
 
 
@@ -48,7 +48,7 @@ def it_leaves_what_is_outside_the_mask(made: Unlearner | Recipe) -> None:
         outside = p.detach() != before[name]
         if mask is not None:
             outside = outside & ~mask.bits[name]
-        hold(
+        require(
             mask is not None and (name in free or not bool(outside.any())),
             made,
             f"moved weights of {name!r} outside its mask",
@@ -60,16 +60,16 @@ def the_same_seed_gives_the_same_model(made: Unlearner | Recipe) -> None:
     models = []
     for seed in (5, 6):
         model, problem = small()
-        scatter(seed)
+        seed_everything(seed)
         models.append(state(made(model, problem)))
     changed = changes(*models)
-    hold(not changed, made, f"gives two models for one seed: {', '.join(changed[:3])} differ")
+    require(not changed, made, f"gives two models for one seed: {', '.join(changed[:3])} differ")
 
 
 def it_leaves_the_global_random_state(made: Unlearner | Recipe) -> None:
     """torch's, numpy's and python's."""
     model, problem = small()
-    steady(made, lambda: made(model, problem))
+    check_random_state_kept(made, lambda: made(model, problem))
 
 
 def it_says_what_becomes_of_buffers(made: Unlearner | Recipe) -> None:
@@ -78,7 +78,7 @@ def it_says_what_becomes_of_buffers(made: Unlearner | Recipe) -> None:
     while isinstance(inner, Localized):
         inner = inner.unlearner
     told = f"{type(made).__doc__} {type(inner).__doc__}".lower()
-    hold("buffer" in told, made, "does not say in its docstring what it does with batch-norm buffers")
+    require("buffer" in told, made, "does not say in its docstring what it does with batch-norm buffers")
 
 
 def it_raises_when_the_loss_is_not_finite(made: Unlearner | Recipe) -> None:
@@ -90,7 +90,7 @@ def it_raises_when_the_loss_is_not_finite(made: Unlearner | Recipe) -> None:
         forgot = made(model, replace(problem, forget=forget, retain=retain))
     except NotFinite:
         return
-    hold(not changes(clean, state(forgot)), made, "returned a model where the loss was NaN; NotFinite was due")
+    require(not changes(clean, state(forgot)), made, "returned a model where the loss was NaN; NotFinite was due")
 
 
 def _expression(made: Unlearner | Recipe) -> Unlearner:

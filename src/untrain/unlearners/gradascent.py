@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from untrain.core.errors import NotFinite
-from untrain.core.metering import note
+from untrain.core.metering import add_note
 from untrain.data.examples import Batch
 from untrain.training.descend import descend
 from untrain.training.problem import Problem
@@ -62,7 +62,7 @@ class GradAscent(Unlearner):
             raise NotFinite(f"gradient ascent diverged: {lost[0]!r} holds NaN or infinite values: lower lr={self.steps.lr}")
         guess = math.log(max(problem.task.outputs_needed(problem.forget), 2))
         if float(last) > FAR * guess:
-            note(
+            add_note(
                 f"gradient ascent diverged: the last forget batch has a loss of {float(last):.3g} nats, "
                 f"a guess has {guess:.3g}: lower lr={self.steps.lr} or take fewer epochs"
             )

@@ -13,7 +13,7 @@ from untrain.core.search_space import SearchHint
 from untrain.data.examples import Batch
 from untrain.training.descend import descend
 from untrain.training.problem import Problem
-from untrain.training.process_group import whole
+from untrain.training.sharded_model import refuse_sharded
 from untrain.training.steps import Steps
 from untrain.unlearners.base import Unlearner
 
@@ -38,7 +38,7 @@ class L1Sparse(Unlearner):
 
     def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module:
         """The thinned model."""
-        whole(model, "L1Sparse")
+        refuse_sharded(model, "L1Sparse")
         plan = problem.retain_batches(self.steps)
         weight = self.gamma
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from untrain.core.fields import Share
 from untrain.core.search_space import SearchHint
 from untrain.data.examples import Batch
-from untrain.training.batch_norm import unseen
+from untrain.training.batch_norm import untracked_statistics
 from untrain.training.descend import descend
 from untrain.training.problem import Problem
 from untrain.training.steps import Constant, Steps
@@ -40,7 +40,7 @@ class NegGrad(Unlearner):
 
         def loss(retain: Batch, forget: Batch) -> Tensor:
             value = self.alpha * task.loss(model, retain).mean()
-            with unseen(model):
+            with untracked_statistics(model):
                 return value - (1 - self.alpha) * task.loss(model, forget).mean()
 
         return descend(model, loss, problem.paired_batches(self.steps), self.steps, problem.trainable)

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from untrain.core.errors import ModelError
-from untrain.core.seeds import derive_seed, own_randomness
-from untrain.core.sharding import spread
+from untrain.core.seeds import derive_seed, seeded
+from untrain.core.sharding import shard_like
 from untrain.data.examples import Batch
 from untrain.training.descend import descend
 from untrain.training.problem import Problem
@@ -74,7 +74,7 @@ class ResetFinetune(Unlearner):
         if self.reset == "none":
             return here
         if self.reset == "perturb":
-            return {n: 0.7 * p + 0.3 * spread(torch.randn(p.shape), p) for n, p in here.items()}
+            return {n: 0.7 * p + 0.3 * shard_like(torch.randn(p.shape), p) for n, p in here.items()}
         # Salted: a user's problem and model may bear the same seed, and its own values would be no fresh ones.
         seed = derive_seed(problem.seed) if self.reset == "fresh" else problem.origin
         if problem.init is None or seed is None:
@@ -85,9 +85,9 @@ class ResetFinetune(Unlearner):
             )
             raise ModelError(f"reset={self.reset!r} needs initial values: give Problem({lacks})")
         # Seeded here as well: a user's init may be a plain call of the class that ignores what it is given.
-        with own_randomness(next(model.parameters()).device, seed):
+        with seeded(next(model.parameters()).device, seed):
             made = dict(problem.init(seed).named_parameters())
         wrong = [n for n, p in here.items() if n not in made or made[n].shape != p.shape]
         if wrong:
             raise ModelError(f"init makes a model of another shape: {wrong[0]!r} differs")
-        return {n: spread(made[n].detach(), p) for n, p in here.items()}
+        return {n: shard_like(made[n].detach(), p) for n, p in here.items()}

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from untrain.core.errors import BadInput, DataError
 from untrain.core.fields import Count
-from untrain.core.metering import Counter, note
+from untrain.core.metering import Counter, add_note
 from untrain.core.search_space import SearchHint
 from untrain.data.batching import in_order
 from untrain.data.examples import Batch, Examples, batch_of, take
@@ -22,7 +22,7 @@ from untrain.training.batch_norm import reestimate
 from untrain.training.descend import descend
 from untrain.training.distillation import Pull, outputs_of, teacher
 from untrain.training.problem import Problem
-from untrain.training.process_group import team
+from untrain.training.process_group import SINGLE, process_group
 from untrain.training.steps import SGD, Constant, Steps
 from untrain.unlearners.base import Unlearner
 
@@ -108,7 +108,7 @@ class SCRUB(Unlearner):
         best = min(range(len(ends)), key=lambda at: (abs(errors[at] - aim), -at))
         restore(model, ends[best])
         found = f"where the error on forget, {errors[best]:.3g}, is closest to the held-out {aim:.3g}"
-        note(f"rewound to the end of epoch {best + 1} of {len(ends)}, {found}")
+        add_note(f"rewound to the end of epoch {best + 1} of {len(ends)}, {found}")
 
 
 def alike(problem: Problem) -> list[Examples]:
@@ -118,7 +118,7 @@ def alike(problem: Problem) -> list[Examples]:
         DataError: there are none of some class.
         BadInput: several processes work together, whose batch statistics part until the end.
     """
-    if team() is not None:
+    if process_group() is not SINGLE:
         raise BadInput("rewinding is done by one process: take rewind=False, or do not work together")
     if "classes" not in problem.task.signals:
         raise BadInput(f"rewinding compares errors class by class, and {type(problem.task).__name__} has none: take rewind=False")

@@ -175,8 +175,8 @@ def test_the_table_shows_brackets_in_names_and_no_colour(tiny, capsys, monkeypat
         (("Digits", "DEL("), ("cannot read",)),
         (("Digits", "3"), ("plain value",)),
         (("Digits", "__import__('os')"), ("there is no '__import__'",)),
-        (("DEL", "Digits"), ("no scenario",)),
-        (("Digits", "KLoM"), ("no unlearning method",)),
+        (("DEL", "Digits"), ("not a scenario",)),
+        (("Digits", "KLoM"), ("not an unlearning method",)),
         (("Digits", "DEL", "DEL()"), ("twice",)),
         (("Digits(request=Random(fraction=0.0))", "DEL"), ("fraction",)),
         (("Digits(request=Random(fraction=1.0))", "DEL"), ()),
@@ -459,4 +459,4 @@ def test_a_localizer_that_fails_among_others_ends_with_one(untrain, tiny):
 
 
 def test_what_is_no_localizer_is_refused_in_one_line(untrain, tiny):
-    refused(untrain("localize", tiny.scenario, "Finetune", "--store", tiny.store), "Finetune() is no localizer")
+    refused(untrain("localize", tiny.scenario, "Finetune", "--store", tiny.store), "Finetune() is not a localizer")

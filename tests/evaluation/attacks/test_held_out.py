@@ -38,6 +38,21 @@ def test_the_area_is_one_half_on_average_though_examples_are_few(m, k, n):
     assert np.mean(found) == pytest.approx(0.5, abs=3 * np.std(found) / np.sqrt(1500))
 
 
+def test_the_curve_goes_through_the_rates_that_are_scores():
+    held = tried(n=400)
+    curve = held.curve("Made up")
+    at = np.searchsorted(curve.fpr, 0.01)  # the grid seldom holds a rate itself: its neighbours bound it
+    low, high = curve.tpr[0, at - 1], curve.tpr[0, at]
+    assert low - 1e-12 <= number(held.rate(0.01)) <= high + 1e-12
+
+
+def test_populations_that_are_alike_lie_on_the_line_of_guessing():
+    draw = np.random.default_rng(3)
+    folds = np.arange(4), np.arange(4)
+    curve = HeldOutScores(draw.normal(size=(4, 5000)), draw.normal(size=(4, 5000)), folds).curve("Made up")
+    assert curve.tpr[0] == pytest.approx(curve.fpr, abs=0.02)
+
+
 def test_folds_are_as_many_as_models_of_a_kind_and_leave_enough_to_fit():
     assert parts_for(10, 5, 10, 2) == 5
     assert parts_for(10, 30, 40, 2) == 10

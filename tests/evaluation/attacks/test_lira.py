@@ -2,10 +2,9 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from trials import TrialObservations, score
 from untrain.evaluation.attacks.lira import LiRA
 from untrain.evaluation.base import Prepared
-from untrain.evaluation.observation import TrialObservations
-from untrain.evaluation.scoring.intervals import score
 from untrain.evaluation.scoring.resampling import number
 
 AREAS = ("mia_lira_auc", "mia_lira_offline_auc")
@@ -105,9 +104,11 @@ def test_the_interval_holds_what_another_draw_gives():
     assert held >= 17
 
 
-def test_curves_have_both_ends():
+def test_curves_reach_from_one_score_on_an_oracle_to_all_of_them():
     ours, theirs, saw = margins(4, 60), margins(6, 60, 0, 1), margins(4, 60, 1, 2)
     curves = LiRA().curves(Prepared(ours, theirs, np.repeat("forget", 60), False, saw))
     assert sorted(curves) == ["mia_lira", "mia_lira_offline"]
-    for fpr, tpr in curves.values():
-        assert (fpr[0], fpr[-1], tpr[-1]) == (0, 1, 1)
+    for curve in curves.values():
+        assert (curve.fpr[0], curve.fpr[-1], curve.tpr[0, -1]) == (pytest.approx(1 / 360), 1, 1)
+        assert curve.tpr.shape == (1, len(curve.fpr))
+        assert curve.against == "oracle"

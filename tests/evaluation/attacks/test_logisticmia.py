@@ -3,9 +3,8 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedShuffleSplit, cross_val_score
 
+from trials import TrialObservations, score
 from untrain.evaluation.attacks.logisticmia import LogisticMIA
-from untrain.evaluation.observation import TrialObservations
-from untrain.evaluation.scoring.intervals import score
 from untrain.maths.logits import losses
 
 

@@ -3,9 +3,8 @@ import pytest
 from scipy.special import softmax
 from sklearn.svm import SVC
 
+from trials import TrialObservations, score
 from untrain.evaluation.attacks.svcmia import SVCMIA
-from untrain.evaluation.observation import TrialObservations
-from untrain.evaluation.scoring.intervals import score
 
 
 def efficacy(planted, forget, attack=None):

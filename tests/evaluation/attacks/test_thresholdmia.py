@@ -3,13 +3,12 @@ import pytest
 from scipy.special import softmax
 from sklearn.metrics import roc_auc_score, roc_curve
 
+from trials import TrialObservations, score
 from untrain.evaluation.attacks.thresholdmia import ThresholdMIA, class_weights
 from untrain.evaluation.base import Prepared
-from untrain.evaluation.observation import TrialObservations
-from untrain.evaluation.scoring.intervals import score
 from untrain.evaluation.scoring.resampling import number
 from untrain.maths.logits import losses
-from untrain.maths.roc import tpr_at
+from untrain.maths.roc import rates
 
 
 def trial(ours, oracle):
@@ -130,16 +129,25 @@ def test_a_retain_set_without_a_class_leaves_the_accuracy_alone_without_a_value(
     assert found["mia_loss_auc"].value == pytest.approx(0.5)
 
 
-def test_curves_are_the_mean_over_models_of_single_ones(planted):
+@pytest.mark.parametrize("name", ["loss", "confidence", "entropy", "mentropy"])
+def test_curves_are_the_rates_of_each_model(planted, name):
     side = planted.sides(30, 5, 300)
     seen = planted.noisy(3, side, boost=1)
     tables = ThresholdMIA().prepare(seen)
-    fpr, tpr = ThresholdMIA().curves(Prepared(tables, tables, side, False))["mia_loss"]
+    curve = ThresholdMIA().curves(Prepared(tables, tables, side, False))[f"mia_{name}"]
     weights = class_weights(seen.labels[side == "forget"], seen.labels[side == "test"])
-    scores = by_hand(seen, "loss")
-    each = [[tpr_at(row[side == "forget"], row[side == "test"], f, weights) for f in fpr[:-1]] for row in scores]
-    assert tpr[:-1] == pytest.approx(np.mean(each, axis=0), abs=0.012)
-    assert len(fpr) <= 200
+    once = np.ones((1, 30)), np.ones((1, 300))
+    for row, tpr in zip(by_hand(seen, name), curve.tpr, strict=True):
+        each = [rates(row[side == "forget"], row[side == "test"], f, weights, *once)[0] for f in curve.fpr[:-1]]
+        assert tpr[:-1] == pytest.approx(each, abs=0.035)  # scores are kept in single precision: one example of 30
+    assert (curve.fpr[0], curve.fpr[-1]) == (pytest.approx(1 / 300), 1)
+    assert curve.against == "test"
+
+
+def test_where_the_test_set_lacks_a_class_there_are_no_curves(planted):
+    seen = planted.observed(np.zeros((1, 4, 2)), [0, 1, 0, 0], planted.sides(2, 0, 2))
+    tables = ThresholdMIA().prepare(seen)
+    assert ThresholdMIA().curves(Prepared(tables, tables, seen.side, False)) == {}
 
 
 @pytest.mark.parametrize("sizes", [(0, 3, 3), (3, 3, 0)])

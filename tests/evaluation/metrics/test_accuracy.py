@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 
+from trials import TrialObservations, score
 from untrain.evaluation.metrics.accuracy import Accuracy
-from untrain.evaluation.observation import TrialObservations
-from untrain.evaluation.scoring.intervals import score
 
 
 def right(planted, shares, side, classes=2, models=1):

@@ -4,9 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from trials import TrialObservations, score
 from untrain.evaluation.metrics.disagreement import Disagreement, differing
-from untrain.evaluation.observation import TrialObservations
-from untrain.evaluation.scoring.intervals import score
 
 CLASSES = st.integers(0, 4)
 

@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 
+from trials import TrialObservations, score
 from untrain.evaluation.metrics.epsilon import Epsilon
-from untrain.evaluation.observation import TrialObservations
-from untrain.evaluation.scoring.intervals import score
 from untrain.maths.bounds import clopper_pearson, epsilon_shown
 
 

@@ -1,11 +1,10 @@
 import numpy as np
 import pytest
 
+from trials import TrialObservations, score
 from untrain.core.errors import SpecError
 from untrain.core.spec import parse
 from untrain.evaluation.metrics.forgettingquality import ForgettingQuality
-from untrain.evaluation.observation import TrialObservations
-from untrain.evaluation.scoring.intervals import score
 
 
 def found(planted, models, oracles, boost=0.0, **fields):

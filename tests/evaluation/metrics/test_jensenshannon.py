@@ -5,10 +5,10 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import jensenshannon
 from scipy.special import softmax
 
+from trials import TrialObservations, score
 from untrain.evaluation.base import Prepared
 from untrain.evaluation.metrics.jensenshannon import JensenShannon
-from untrain.evaluation.observation import Observation, TrialObservations
-from untrain.evaluation.scoring.intervals import score
+from untrain.evaluation.observation import Observation
 from untrain.evaluation.scoring.resampling import number
 
 

@@ -1,10 +1,9 @@
 import numpy as np
 import pytest
 
+from trials import TrialObservations, score
 from untrain.evaluation.base import Prepared
 from untrain.evaluation.metrics.klom import KLoM
-from untrain.evaluation.observation import TrialObservations
-from untrain.evaluation.scoring.intervals import score
 from untrain.evaluation.scoring.resampling import number
 
 

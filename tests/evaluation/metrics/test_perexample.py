@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 
+from trials import TrialObservations, score
 from untrain.evaluation.metrics.perexample import PerExample
-from untrain.evaluation.observation import TrialObservations
-from untrain.evaluation.scoring.intervals import score
 
 
 def test_the_largest_excess_is_that_of_the_example_that_was_planted(planted):

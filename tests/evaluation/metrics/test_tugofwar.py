@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 
+from trials import TrialObservations, score
 from untrain.evaluation.metrics.tugofwar import TugOfWar
-from untrain.evaluation.observation import TrialObservations
-from untrain.evaluation.scoring.intervals import score
 
 
 def right(planted, shares, count=100):

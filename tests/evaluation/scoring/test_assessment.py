@@ -7,7 +7,7 @@ import pytest
 from untrain.evaluation.attacks.thresholdmia import ThresholdMIA
 from untrain.evaluation.metrics.accuracy import Accuracy
 from untrain.evaluation.metrics.perexample import PerExample
-from untrain.evaluation.scoring.assessment import audit, reference_of
+from untrain.evaluation.scoring.assessment import assess, reference_of
 
 FORGET = 500
 CHOSEN = (Accuracy(), ThresholdMIA(), PerExample())
@@ -29,7 +29,7 @@ def test_a_look_up_of_one_percent_of_the_forget_set_is_caught_and_a_clean_retrai
     for at in range(times):
         easy = np.random.default_rng((9, at)).normal(3, 2, FORGET + 300)
         held = reference_of(CHOSEN, models(planted, (1, at), theirs, easy), models(planted, (2, at), ours, easy, 3.0))
-        leaky, clean = (audit(held, models(planted, (3, at), ours, easy, kept=kept), draws=20)[1] for kept in (5, 0))
+        leaky, clean = (assess(held, models(planted, (3, at), ours, easy, kept=kept), draws=20)[1] for kept in (5, 0))
         first = leaky["sentence"].split(".")[0]
         caught += "forget examples can still be told" in first
         enough = ours > 1 or theirs >= 19  # for a verdict at 5 %
@@ -42,7 +42,7 @@ def test_a_look_up_of_one_percent_of_the_forget_set_is_caught_and_a_clean_retrai
 def test_the_examples_that_were_kept_are_named_most_extreme_first(planted):
     easy = np.random.default_rng(0).normal(3, 2, FORGET + 300)
     held = reference_of(CHOSEN, models(planted, 1, 20, easy))
-    verdict = audit(held, models(planted, 3, 1, easy, kept=5), draws=20)[1]
+    verdict = assess(held, models(planted, 3, 1, easy, kept=5), draws=20)[1]
     assert {row["id"] for row in verdict["recognised"]} >= {"0", "1", "2", "3", "4"}
     extremes = [row["excess"] for row in verdict["recognised"]]
     assert extremes == sorted(extremes, reverse=True)
@@ -52,7 +52,7 @@ def test_the_examples_that_were_kept_are_named_most_extreme_first(planted):
 def test_forgetting_too_much_is_a_failure_and_is_called_one(planted):
     easy = np.random.default_rng(0).normal(3, 2, FORGET + 300)
     held = reference_of(CHOSEN, models(planted, 1, 16, easy), models(planted, 2, 4, easy, 1.0))
-    scores, verdict = audit(held, models(planted, 3, 4, easy, -4.0), draws=20)
+    scores, verdict = assess(held, models(planted, 3, 4, easy, -4.0), draws=20)
     assert verdict["says"] == "distinguishable"
     assert "over-forgets" in scores["forget_accuracy"].verdict.why
     assert "over-forgets" in verdict["sentence"]
@@ -61,7 +61,7 @@ def test_forgetting_too_much_is_a_failure_and_is_called_one(planted):
 def test_a_gap_has_the_verdict_of_what_it_is_the_gap_of(planted):
     easy = np.random.default_rng(0).normal(3, 2, FORGET + 300)
     held = reference_of(CHOSEN, models(planted, 1, 12, easy), models(planted, 2, 4, easy, 1.0))
-    scores, verdict = audit(held, models(planted, 3, 4, easy), draws=20)
+    scores, verdict = assess(held, models(planted, 3, 4, easy), draws=20)
     assert scores["forget_gap"].verdict is scores["forget_accuracy"].verdict
     assert "forget_gap" not in verdict["tested"]
     json.dumps([{n: asdict(s) for n, s in scores.items()}, verdict], allow_nan=False)
@@ -70,13 +70,13 @@ def test_a_gap_has_the_verdict_of_what_it_is_the_gap_of(planted):
 def test_without_originals_there_is_no_ceiling(planted):
     easy = np.random.default_rng(0).normal(3, 2, FORGET + 300)
     held = reference_of(CHOSEN, models(planted, 1, 6, easy))
-    scores, _ = audit(held, models(planted, 3, 2, easy), draws=20)
+    scores, _ = assess(held, models(planted, 3, 2, easy), draws=20)
     assert {s.ceiling for s in scores.values()} == {None}
 
 
 def test_five_oracles_do_not_accuse_a_single_checkpoint_by_single_examples(planted):
     easy = np.random.default_rng(0).normal(3, 2, FORGET + 300)
     held = reference_of(CHOSEN, models(planted, 1, 5, easy))
-    verdict = audit(held, models(planted, 3, 1, easy, kept=5), draws=20)[1]
+    verdict = assess(held, models(planted, 3, 1, easy, kept=5), draws=20)[1]
     assert verdict["says"] == "too few models"
     assert verdict["recognised"] == []

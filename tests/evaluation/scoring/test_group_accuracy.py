@@ -6,7 +6,7 @@ from scipy import stats
 
 from untrain.evaluation.observation import Observation
 from untrain.evaluation.scoring import group_accuracy as module
-from untrain.evaluation.scoring.group_accuracy import paid
+from untrain.evaluation.scoring.group_accuracy import accuracy_by_group
 
 SIDE = np.repeat(["forget", "retain", "test"], [60, 60, 120])
 
@@ -23,7 +23,7 @@ def answers(models, seed, loss=None, wrong=False):
 
 
 def test_the_class_that_lost_comes_first_and_is_told_from_the_others():
-    found = paid(answers(6, 1, loss=2), answers(12, 2))
+    found = accuracy_by_group(answers(6, 1, loss=2), answers(12, 2))
     assert found[0]["group"] == "class 2"
     assert found[0]["test"]["difference"] == pytest.approx(-0.3, abs=0.1)
     assert found[0]["test"]["p"] <= 0.05
@@ -46,30 +46,30 @@ def test_one_model_borrows_the_spread_of_the_oracles_as_a_prediction_interval_do
 
 
 def test_wrong_labels_are_a_group_where_there_are_some():
-    found = {e["group"]: e for e in paid(answers(3, 1, wrong=True), answers(6, 2, wrong=True))}
+    found = {e["group"]: e for e in accuracy_by_group(answers(3, 1, wrong=True), answers(6, 2, wrong=True))}
     assert found["wrong labels"]["test"] is None
     assert found["wrong labels"]["forget"]["examples"] == 12
     assert found["wrong labels"]["forget"]["oracle"] < 0.3
     assert found["right labels"]["test"]["examples"] == 120
-    assert "wrong labels" not in {e["group"] for e in paid(answers(3, 1), answers(6, 2))}
+    assert "wrong labels" not in {e["group"] for e in accuracy_by_group(answers(3, 1), answers(6, 2))}
 
 
 def test_false_alarms_over_all_groups_are_as_rare_as_was_asked_for():
     alarms = 0
     for seed in range(200):
-        found = paid(answers(3, (seed, 1)), answers(8, (seed, 2)))
+        found = accuracy_by_group(answers(3, (seed, 1)), answers(8, (seed, 2)))
         alarms += any(e[s]["p"] <= 0.05 for e in found for s in ("test", "forget"))
     assert alarms / 200 <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / 200)
 
 
 def test_too_few_models_have_no_p_and_no_floor():
-    one = paid(answers(1, 1), answers(4, 2))[0]["test"]
+    one = accuracy_by_group(answers(1, 1), answers(4, 2))[0]["test"]
     assert one["p"] is None
     assert one["floor"] is not None
-    assert paid(answers(3, 1), answers(4, 2))[0]["test"]["floor"] is None
+    assert accuracy_by_group(answers(3, 1), answers(4, 2))[0]["test"]["floor"] is None
 
 
 def test_a_single_class_has_no_groups():
     seen = answers(2, 1)
     bare = Observation.of_logits(seen.logits, np.zeros_like(seen.labels), np.zeros_like(seen.true), seen.side, seen.ids)
-    assert paid(bare, bare) == []
+    assert accuracy_by_group(bare, bare) == []

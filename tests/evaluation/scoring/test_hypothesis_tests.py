@@ -9,7 +9,7 @@ from untrain.evaluation.base import Evaluator, Measure, Part, ScoreInfo
 from untrain.evaluation.metrics.accuracy import Accuracy
 from untrain.evaluation.metrics.disagreement import Disagreement
 from untrain.evaluation.metrics.perexample import PerExample
-from untrain.evaluation.scoring.hypothesis_tests import Case, blinded, verdicts
+from untrain.evaluation.scoring.hypothesis_tests import Case, mark_blind, verdicts
 
 SIDE = np.repeat(["forget", "retain", "test"], [40, 20, 40])
 
@@ -111,9 +111,9 @@ def test_models_that_answer_alike_to_the_last_digit_are_no_evidence(planted):
 
 def test_a_verdict_is_blind_where_the_original_is_not_told_either(planted):
     far, near = (judged(planted, oracles(6, 1) + shift, oracles(12, 2)) for shift in (2.0, 0.0))
-    assert blinded({"level": near}, {"level": near})["level"].blind
-    assert not blinded({"level": near}, {"level": far})["level"].blind
-    assert not blinded({"level": near}, {})["level"].blind
+    assert mark_blind({"level": near}, {"level": near})["level"].blind
+    assert not mark_blind({"level": near}, {"level": far})["level"].blind
+    assert not mark_blind({"level": near}, {})["level"].blind
 
 
 @pytest.mark.parametrize(("ours", "theirs"), [(1, 19), (3, 6), (10, 10)])

@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from trials import TrialObservations, score
 from untrain.evaluation.attacks.svcmia import SVCMIA
 from untrain.evaluation.attacks.thresholdmia import ThresholdMIA
 from untrain.evaluation.base import Measure, Part, ScoreInfo
 from untrain.evaluation.metrics.accuracy import Accuracy
 from untrain.evaluation.metrics.klom import KLoM
-from untrain.evaluation.observation import TrialObservations
-from untrain.evaluation.scoring.intervals import _interval, number, score
+from untrain.evaluation.scoring.intervals import _interval, number
 
 ALL = (Accuracy(), ThresholdMIA(), SVCMIA(), KLoM(least=2))
 

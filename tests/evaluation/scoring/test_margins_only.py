@@ -10,7 +10,7 @@ from untrain.evaluation.metrics.accuracy import Accuracy
 from untrain.evaluation.metrics.klom import KLoM
 from untrain.evaluation.metrics.perexample import PerExample
 from untrain.evaluation.observation import Observation
-from untrain.evaluation.scoring.margins_only import LABELS, MORE, OfMargins, embedded, enough
+from untrain.evaluation.scoring.margins_only import LABELS, MORE, OfMargins, embed_margins, scores_of_margins
 from untrain.maths.logits import losses, margins
 
 
@@ -19,7 +19,7 @@ from untrain.maths.logits import losses, margins
     st.one_of(st.none(), hnp.arrays(np.int64, 5, elements=st.integers(0, 6))),
 )
 def test_margins_and_losses_of_embedded_margins_are_theirs(given, labels):
-    logits, known = embedded(given, labels)
+    logits, known = embed_margins(given, labels)
     assert (margins(logits, known) == given).all()
     assert losses(logits, known) == pytest.approx(np.logaddexp(0, -given.astype(np.float64)), abs=1e-12)
     assert labels is None or (known == labels).all()
@@ -28,13 +28,13 @@ def test_margins_and_losses_of_embedded_margins_are_theirs(given, labels):
 def test_one_model_is_embedded_as_several_are():
     wide = np.array([[0.5, -2.0, 1.0], [3.0, 0.0, -1.0]])
     labels = np.array([2, 0, 1])
-    assert (embedded(wide, labels)[0][1] == embedded(wide[1], labels)[0]).all()
+    assert (embed_margins(wide, labels)[0][1] == embed_margins(wide[1], labels)[0]).all()
 
 
 def test_margins_are_enough_for_klom_and_never_for_accuracy():
-    assert enough(KLoM()) == set(KLoM.scores)
-    assert enough(PerExample()) == set(PerExample.scores)
-    assert enough(Accuracy()) == enough(Accuracy(), labels=True) == set()
+    assert scores_of_margins(KLoM()) == set(KLoM.scores)
+    assert scores_of_margins(PerExample()) == set(PerExample.scores)
+    assert scores_of_margins(Accuracy()) == scores_of_margins(Accuracy(), labels=True) == set()
 
 
 def test_no_score_of_whole_logits_changes_unseen_when_they_are_embedded():
@@ -47,14 +47,14 @@ def test_no_score_of_whole_logits_changes_unseen_when_they_are_embedded():
         logits = np.random.default_rng(seed).normal(0, 2, (20, 120, 4))
         known = labels
         if kept:
-            logits, known = embedded(margins(logits, labels), labels)
+            logits, known = embed_margins(margins(logits, labels), labels)
         return Observation.of_logits(logits, known, known, side, np.arange(120))
 
     for evaluator in evaluators():
         found = [
             evaluator.evaluate(Prepared(*(evaluator.prepare(seen(kept, s)) for s in (1, 2)), side, False)) for kept in (False, True)
         ]
-        for name in enough(evaluator, labels=True):
+        for name in scores_of_margins(evaluator, labels=True):
             one, other = (f.get(name) for f in found)
             if isinstance(one, Measure):
                 for p, q in zip(one.parts, other.parts, strict=True):
@@ -66,7 +66,7 @@ def test_a_score_that_needs_more_is_null_with_a_reason_and_others_are_as_they_we
     side = np.repeat(["forget", "retain", "test"], 10)
     tables = [draw.normal(size=(4, 30)) for _ in range(2)]
     zeros = np.zeros(30, dtype=int)
-    held = [Observation.of_logits(embedded(t)[0], zeros, zeros, side, np.arange(30)) for t in tables]
+    held = [Observation.of_logits(embed_margins(t)[0], zeros, zeros, side, np.arange(30)) for t in tables]
     made = OfMargins(Accuracy())
     assert set(made.evaluate(Prepared(*map(made.prepare, held), side, False)).values()) == {MORE}
     made = OfMargins(PerExample())
@@ -95,7 +95,7 @@ class ByClass(Evaluator):
 
 def test_what_labels_would_tell_is_said():
     side = np.array(["forget", "retain", "test"])
-    assert enough(ByClass()) == set()
-    assert "example_max" in enough(ByClass(), labels=True)
+    assert scores_of_margins(ByClass()) == set()
+    assert "example_max" in scores_of_margins(ByClass(), labels=True)
     table = np.ones((1, 3))
     assert OfMargins(ByClass()).evaluate(Prepared(table, table, side, False)) == {"example_max": LABELS}

@@ -4,7 +4,7 @@ import torch
 from safetensors.torch import save_file
 
 from untrain.core.errors import DataError
-from untrain.experiments.audits.array_files import answers_in, column_in, sides_in
+from untrain.experiments.audits.array_files import read_column, read_outputs, read_sides
 
 X = np.random.default_rng(0).normal(size=(2, 5, 3)).astype(np.float32)
 
@@ -20,13 +20,13 @@ def test_every_kind_of_file_gives_the_same_array_and_npy_stays_on_disk(here):
     np.savez("x.npz", logits=X)
     save_file({"logits": torch.from_numpy(X)}, "x.safetensors")
     for given in ("x.npy", "x.npz", "x.safetensors", here / "x.npy", X, torch.from_numpy(X)):
-        assert (answers_in(given, "oracles") == X).all()
-    assert isinstance(answers_in("x.npy", "oracles"), np.memmap)
+        assert (read_outputs(given, "oracles") == X).all()
+    assert isinstance(read_outputs("x.npy", "oracles"), np.memmap)
 
 
 def test_bfloat16_is_widened(here):
     save_file({"a": torch.from_numpy(X).bfloat16()}, "x.safetensors")
-    assert answers_in("x.safetensors", "oracles").dtype == np.float32
+    assert read_outputs("x.safetensors", "oracles").dtype == np.float32
 
 
 def test_arrays_by_side_come_from_named_arrays_folders_and_a_list_of_places(here):
@@ -38,7 +38,7 @@ def test_arrays_by_side_come_from_named_arrays_folders_and_a_list_of_places(here
         for at, row in enumerate(part):
             np.save(here / "folder" / name / "resnet9" / f"id_{at}_epoch_23.npy", row)
     for given in ("x.npz", "folder", "forget=forget.npy,retain=retain.npy,val=test.npy", parts):
-        found = answers_in(given, "oracles")
+        found = read_outputs(given, "oracles")
         assert set(found) == set(parts)
         assert all((found[name] == part).all() for name, part in parts.items())
 
@@ -46,7 +46,7 @@ def test_arrays_by_side_come_from_named_arrays_folders_and_a_list_of_places(here
 def test_models_of_a_folder_come_in_the_order_of_their_numbers(here):
     for at in (10, 9, 2, 0):
         np.save(f"id_{at}_epoch_23.npy", np.full(3, float(at)))
-    assert answers_in(str(here), "oracles")[:, 0].tolist() == [0, 2, 9, 10]
+    assert read_outputs(str(here), "oracles")[:, 0].tolist() == [0, 2, 9, 10]
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_a_file_that_is_not_what_it_should_be_is_refused_in_one_line(here, given
     np.save("uneven/0.npy", np.zeros(3))
     np.save("uneven/1.npy", np.zeros(4))
     with pytest.raises(DataError, match=told) as caught:
-        answers_in(given, "oracles")
+        read_outputs(given, "oracles")
     assert "\n" not in str(caught.value)
 
 
@@ -98,18 +98,18 @@ def test_columns_come_from_files_and_lists_a_heading_is_left_out(here):
     np.save("y.npy", np.array([3, 1]))
     np.save("s.npy", np.array([b"forget", b"test"]))
     for given in ("y.csv", "y.txt", "y.npy", [3, 1], torch.tensor([3, 1])):
-        assert column_in(given, "labels").tolist() == [3, 1]
-    assert column_in("s.npy", "sides").tolist() == ["forget", "test"]
-    assert column_in(np.array(["a", "b"], dtype=object), "ids").tolist() == ["a", "b"]
+        assert read_column(given, "labels").tolist() == [3, 1]
+    assert read_column("s.npy", "sides").tolist() == ["forget", "test"]
+    assert read_column(np.array(["a", "b"], dtype=object), "ids").tolist() == ["a", "b"]
 
 
 def test_sides_may_bring_their_ids(here):
     (here / "s.csv").write_text("id,side\n7,forget\n9,test\n")
-    side, ids = sides_in("s.csv")
+    side, ids = read_sides("s.csv")
     assert (side.tolist(), ids.tolist()) == (["forget", "test"], [7, 9])
     (here / "t.csv").write_text("a7,forget\nb9,test\n")
-    assert sides_in("t.csv")[1].tolist() == ["a7", "b9"]
-    assert sides_in(["forget", "test"])[1] is None
+    assert read_sides("t.csv")[1].tolist() == ["a7", "b9"]
+    assert read_sides(["forget", "test"])[1] is None
 
 
 @pytest.mark.parametrize(
@@ -125,8 +125,8 @@ def test_sides_may_bring_their_ids(here):
 def test_a_column_that_is_none_is_refused(here, content, told):
     (here / "y.csv").write_bytes(content)
     with pytest.raises(DataError, match=told):
-        column_in("y.csv", "labels")
+        read_column("y.csv", "labels")
     with pytest.raises(DataError, match="no file"):
-        column_in("none.csv", "labels")
+        read_column("none.csv", "labels")
     with pytest.raises(DataError, match="Python objects"):
-        column_in(np.array([{}, 1], dtype=object), "labels")
+        read_column(np.array([{}, 1], dtype=object), "labels")

@@ -7,7 +7,7 @@ from torch import nn
 
 from untrain import parse
 from untrain.core.errors import DataError, ModelError
-from untrain.experiments.audits.checkpoints import loaded, state_in
+from untrain.experiments.audits.checkpoints import loaded, read_state
 from untrain.experiments.scene import open_scene
 from untrain.experiments.setting import Setting
 
@@ -30,7 +30,7 @@ def test_every_way_to_hold_weights_gives_the_same(state, scene, tmp_path):
     model = scene.learner.init(scene.data.train, 0)
     model.load_state_dict(state)
     for given in (*(tmp_path / name for name in ("a.pt", "b.pth", "c.pt", "d.safetensors")), state, model):
-        found = state_in(given, "it")
+        found = read_state(given, "it")
         assert all(torch.equal(found[name], tensor) for name, tensor in state.items())
         assert all(torch.equal(p, state[n]) for n, p in loaded(found, scene, "it").state_dict().items())
 
@@ -50,7 +50,7 @@ def test_a_pickle_is_never_unpickled(tmp_path):
     torch.save(nn.Linear(2, 2), tmp_path / "whole.pt")
     for name in ("evil.pt", "evil.pkl", "newer.pkl", "whole.pt"):
         with pytest.raises(DataError, match=r"never unpickled|cannot be read") as caught:
-            state_in(tmp_path / name, name)
+            read_state(tmp_path / name, name)
         assert "\n" not in str(caught.value)
 
 
@@ -59,19 +59,19 @@ def test_a_pickle_is_never_unpickled(tmp_path):
 def test_a_file_that_is_no_checkpoint_is_refused_in_one_line(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DataError, match=r"m\.") as caught:
-        state_in(tmp_path / name, name)
+        read_state(tmp_path / name, name)
     assert "\n" not in str(caught.value)
 
 
 def test_what_is_no_state_dict_is_told(tmp_path):
     torch.save({"epoch": 3, "loss": 0.5}, tmp_path / "m.pt")
     with pytest.raises(DataError, match="'epoch', a int, and no state dict"):
-        state_in(tmp_path / "m.pt", "m.pt")
+        read_state(tmp_path / "m.pt", "m.pt")
     torch.save(torch.zeros(3), tmp_path / "t.pt")
     with pytest.raises(DataError, match="holds Tensor"):
-        state_in(tmp_path / "t.pt", "t.pt")
+        read_state(tmp_path / "t.pt", "t.pt")
     with pytest.raises(DataError, match="there is no file"):
-        state_in(tmp_path / "none.pt", "none.pt")
+        read_state(tmp_path / "none.pt", "none.pt")
 
 
 def test_weights_of_another_model_are_told_by_what_is_missing_unexpected_and_of_other_shape(state, scene):

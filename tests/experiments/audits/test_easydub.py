@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from untrain.core.errors import DataError
-from untrain.experiments.audits.easydub import easydub
-from untrain.experiments.audits.populations import GivenModels, gathered
+from untrain.experiments.audits.easydub import read_easydub
+from untrain.experiments.audits.foreign_models import Outputs
+from untrain.experiments.audits.populations import populations_of
 
 TRAIN, VAL, FORGET = 30, 12, np.array([3, 7, 21])
 
@@ -26,7 +27,7 @@ def root(tmp_path):
 
 
 def test_margins_come_by_side_and_the_originals_lose_the_forget_examples(root):
-    found, side = easydub(root, 2)
+    found, side = read_easydub(root, 2)
     assert {who: {s: a.shape for s, a in parts.items()} for who, parts in found.items()} == {
         who: {"retain": (12, 27), "forget": (12, 3), "val": (12, 12)} for who in ("oracles", "originals")
     }
@@ -35,16 +36,15 @@ def test_margins_come_by_side_and_the_originals_lose_the_forget_examples(root):
 
 
 def test_margins_of_ones_own_in_its_order_go_with_them(root):
-    found, side = easydub(root, 2)
+    found, _ = read_easydub(root, 2)
     mine = np.random.default_rng(1).normal(size=(12, 42)).astype(np.float32)
-    parts = {who: {("test" if s == "val" else s): a for s, a in p.items()} for who, p in found.items()}
-    given = gathered({"unlearned": mine, **parts}, GivenModels(sides=side))
+    given = populations_of(Outputs.from_easydub(mine, root, 2))
     assert given.kind == "margins"
     assert (given.models["oracles"][:, 27:30] == found["oracles"]["forget"]).all()
 
 
 def test_a_folder_that_is_none_and_a_set_that_is_not_there_are_refused(root, tmp_path):
-    with pytest.raises(DataError, match="no EasyDUB data set"):
-        easydub(tmp_path / "margins", 2)
+    with pytest.raises(DataError, match="not an EasyDUB data set"):
+        read_easydub(tmp_path / "margins", 2)
     with pytest.raises(DataError, match="no oracles of forget set 3; it has those of 2"):
-        easydub(root, 3)
+        read_easydub(root, 3)

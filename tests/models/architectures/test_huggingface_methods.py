@@ -7,10 +7,10 @@ from torch import nn
 import untrain as ut
 from untrain.commands import promises
 from untrain.core import discovery
-from untrain.core.flops import counted
+from untrain.core.flops import count_flops
 from untrain.data.examples import Examples
 from untrain.localizers._ablation import InOneBatch, OneByOne, copies_of
-from untrain.localizers._forward_order import from_the_input
+from untrain.localizers._forward_order import in_forward_order
 from untrain.models.features import features
 from untrain.models.tasks.classification import Classification
 
@@ -67,7 +67,7 @@ def test_every_localizers_mask_fits_and_nothing_outside_it_and_the_head_moves(ma
 @pytest.mark.parametrize("kind", MORE)
 def test_the_order_from_the_input_begins_with_the_embedding_and_ends_with_the_head(kind, hugging):
     _, model, problem = hugging.trained(kind)
-    order = from_the_input(model, problem)
+    order = in_forward_order(model, problem)
     assert sorted(order) == sorted(n for n, _ in model.named_parameters())
     assert tuple(order[-len(model.head_names) :]) == model.head_names
     assert "embed" in order[0]
@@ -140,7 +140,7 @@ def test_bytes_are_unlearned_as_their_fractions_are(hugging):
 def test_every_operation_is_counted_attention_too(hugging):
     _, model, problem = hugging.trained("vit")
     with torch.no_grad():
-        _, total = counted(lambda: model(problem.forget.x))
+        _, total = count_flops(lambda: model(problem.forget.x))
     tokens, wide, hidden = 5, 16, 32
     layer = 4 * tokens * wide**2 + 2 * tokens**2 * wide + 2 * tokens * wide * hidden
     assert total == 2 * len(problem.forget) * (4 * wide * 16 + 2 * layer + 3 * wide)

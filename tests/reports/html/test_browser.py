@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from untrain.reports.html.localize_page import localized
+from untrain.reports.html.localize_page import masks_page
 from untrain.reports.html.page import page
 
 WIDE = "[document.documentElement.scrollWidth, window.innerWidth]"
@@ -39,7 +39,7 @@ def report(privacy, repair, tmp_path_factory):
 def masks(located, tmp_path_factory):
     """The page of ``untrain localize``."""
     file = tmp_path_factory.mktemp("masks") / "localize.html"
-    file.write_text(localized(located, "untrain localize"), encoding="utf-8")
+    file.write_text(masks_page(located, "untrain localize"), encoding="utf-8")
     return file
 
 
@@ -83,7 +83,7 @@ def test_all_charts_are_drawn_in_the_colours_of_the_scheme(report, chromium):
     for scheme in ("light", "dark"):
         chromium.open(report, 1280, scheme)
         drawn = chromium.run(DRAWN)
-        assert len(drawn) == 16
+        assert len(drawn) == 26
         assert all(drawn)
         colours.append(chromium.run(TEXT_COLOUR))
     assert colours[0] != colours[1]
@@ -117,7 +117,7 @@ def test_a_link_to_a_score_unfolds_its_entry(report, chromium):
 def test_roc_curves_are_drawn_on_logarithmic_axes(report, chromium):
     pytest.importorskip("plotly")
     chromium.open(report, 1280)
-    kinds = "['xaxis', 'yaxis'].map(a => document.querySelector('[data-figure=\"run1-roc\"]')._fullLayout[a].type)"
+    kinds = "['xaxis', 'yaxis'].map(a => document.querySelector('[data-figure=\"run1-roc-mia_loss\"]')._fullLayout[a].type)"
     assert chromium.run(kinds) == ["log", "log"]
 
 

@@ -28,6 +28,13 @@ def test_a_side_without_examples_and_too_few_models_leave_gaps(told):
     assert [c.value for c in line.cells] == ["–", "–", "–", "90.0\u00a0%", "−2.0", "–"]
 
 
+def test_a_class_goes_by_its_name_where_it_has_one(told):
+    groups = row(
+        told, *({"group": name, "test": part(0.0, 1.0), "forget": None} for name in ("class 1", "class 7", "wrong labels"))
+    )
+    assert [line.name for line in payers(groups, ("cat", "dog")).lines] == ["class dog", "class 7", "wrong labels"]
+
+
 def test_of_many_groups_those_that_paid_most_are_shown(told):
     found = payers(row(told, *({"group": f"class {c}", "test": part(0.0, 1.0), "forget": None} for c in range(100))))
     assert len(found.lines) == SHOWN

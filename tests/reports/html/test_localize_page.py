@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import pytest
 
 from untrain.reports.html import localize_page as module
-from untrain.reports.html.localize_page import localized
+from untrain.reports.html.localize_page import masks_page
 
 PAIR = re.compile(r"1 WeightedGrad ?2 Deepest ?0.5000.250 to 0.750 ?0.375 ?0.900")
 
@@ -38,7 +38,7 @@ class Reader(HTMLParser):
 
 @pytest.fixture(scope="module")
 def read(located):
-    return Reader(localized(located, "untrain localize <x>"))
+    return Reader(masks_page(located, "untrain localize <x>"))
 
 
 def test_it_opens_with_what_masks_have_in_common_beside_chance_and_no_verdict(read):
@@ -69,7 +69,7 @@ def test_what_data_say_is_shown_as_it_is(located):
     document = copy.deepcopy(located)
     document["scenario"] = "Custom(train='</script><img src=x onerror=alert(1)>')"
     document["results"][0]["notes"] = ["<b>note</b>"]
-    page = localized(document, "untrain </title><script>")
+    page = masks_page(document, "untrain </title><script>")
     assert "<img src=x" not in page
     assert "<b>note" not in page
     assert "<b>note</b>" in Reader(page).text
@@ -87,7 +87,7 @@ def test_nothing_is_asked_of_a_network(read):
 
 def test_without_plotly_tables_tell_the_same(located, monkeypatch):
     monkeypatch.setattr(module, "plotly", lambda: None)
-    seen = Reader(localized(located, "x"))
+    seen = Reader(masks_page(located, "x"))
     assert "plotly was not installed when this page was written" in seen.text
     assert json.loads("".join(seen.scripts["figures"])) == {}
     assert PAIR.search(seen.text)
@@ -109,7 +109,7 @@ def test_stability_is_drawn_beside_chance(located):
 
 def test_one_localizer_that_failed_leaves_a_page_that_says_why(located):
     document = located | {"results": located["results"][-1:], "overlap": []}
-    seen = Reader(localized(document, ""))
+    seen = Reader(masks_page(document, ""))
     assert "keep at least 0.34" in seen.text
     assert not any("data-figure" in a for _, a in seen.tags)
 
@@ -120,7 +120,7 @@ def test_one_model_alone_says_why_there_is_no_stability_across_seeds(located):
         row["stability"]["seeds"] |= dict.fromkeys(("iou", "low", "high", "chance", "layers")) | {
             "reason": "one model has no other"
         }
-    assert "one model has no other" in Reader(localized(document, "x")).text
+    assert "one model has no other" in Reader(masks_page(document, "x")).text
     assert [t.name for t in module.stability_chart(document).traces] == ["Across batches", "By chance"]
 
 
@@ -133,4 +133,4 @@ def test_it_is_marked_up_for_those_who_cannot_see_it(read):
 
 
 def test_the_same_masks_give_the_same_page(located):
-    assert localized(located, "x") == localized(located, "x")
+    assert masks_page(located, "x") == masks_page(located, "x")

@@ -12,6 +12,7 @@ import pytest
 
 from untrain.reports.html import page as module
 from untrain.reports.html.page import embedded, page
+from untrain.reports.shown import Shown, of_inputs
 
 EVIL = "DEL(path='</script><img src=x onerror=alert(1)>')"
 
@@ -151,7 +152,7 @@ def test_every_chart_that_has_a_place_has_a_figure(read):
     pytest.importorskip("plotly")
     figures = read.data("figures")
     places = [a for _, a in read.tags if "data-figure" in a]
-    assert len(places) == 2 * 8
+    assert len(places) == 2 * 13
     for place in places:
         names = [f"{place['data-figure']}-{i}" for i in range(4)] if "data-by" in place else [place["data-figure"]]
         assert set(names) <= set(figures)
@@ -194,9 +195,32 @@ def test_a_run_in_which_all_failed_is_still_reported(privacy):
     assert "No method produced a model" in seen.text
 
 
-@pytest.mark.parametrize(("inputs", "told"), [(None, "left out on request"), (np.zeros((12, 5)), "of shape (5,), are no images")])
-def test_inputs_that_cannot_be_shown_are_told_of(privacy, inputs, told):
-    assert told in Reader(page([dataclasses.replace(privacy, inputs=inputs)], "x")).text
+@pytest.mark.parametrize(
+    ("shown", "reason"), [(None, "left out on request"), (of_inputs(np.zeros((12, 5))), "of shape (5,), are not images")]
+)
+def test_inputs_that_cannot_be_shown_are_explained(privacy, shown, reason):
+    assert reason in Reader(page([dataclasses.replace(privacy, shown=shown)], "x")).text
+
+
+def test_texts_of_examples_are_escaped_and_of_no_language(privacy):
+    shown = [Shown("text", text="<script>alert(1)</script> & Erd\u0151s")] * 12
+    html = page([dataclasses.replace(privacy, shown=shown, classes=("<b>cat", "dog", "hen", "owl"))], "x")
+    assert '<blockquote lang="" dir="auto">&lt;script&gt;alert(1)&lt;/script&gt; &amp; Erd\u0151s</blockquote>' in html
+    assert '<bdi lang="">&lt;b&gt;cat</bdi>' in html
+    assert "<script>alert(1)" not in html
+
+
+def test_a_row_of_a_table_is_shown_with_its_columns(privacy):
+    shown = [Shown("row", cells=(("age", "39"), ("job", "a < b")))] * 12
+    html = page([dataclasses.replace(privacy, shown=shown)], "x")
+    assert '<th scope="row" dir="auto">job</th><td dir="auto">a &lt; b</td>' in html
+
+
+def test_each_attack_that_scored_the_run_has_a_chart(privacy):
+    html = page([privacy], "x")
+    drawn = set(re.findall(r'data-figure="run1-roc-(\w+)"', html))
+    assert drawn == {"mia_loss", "mia_confidence", "mia_entropy", "mia_mentropy", "mia_lira_offline", "mia_rmia"}
+    assert "What attacks find" not in page([dataclasses.replace(privacy, evaluators=())], "x")
 
 
 def test_controls_warnings_and_missing_scores_are_told(read):

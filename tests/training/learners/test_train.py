@@ -13,6 +13,7 @@ from untrain.data.examples import Examples
 from untrain.data.readers.convert import examples
 from untrain.models.architectures.convnet import ConvNet
 from untrain.models.architectures.preprocessed import Preprocessed
+from untrain.models.tasks.classification import Classification
 from untrain.training.learners.train import Train
 from untrain.training.steps import SGD, Constant, Steps
 from untrain.training.toy import small

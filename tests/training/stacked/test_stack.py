@@ -8,15 +8,18 @@ from torch import nn
 
 from untrain.core.errors import NotFinite
 from untrain.core.metering import metered
+from untrain.data.batching import count
 from untrain.data.examples import Examples, take
 from untrain.models.architectures.convnet import ConvNet
 from untrain.models.architectures.mlp import MLP
 from untrain.models.inference import logits
 from untrain.training import descend, linear_probe
+from untrain.training.clipping import clip
 from untrain.training.learners.train import Train
 from untrain.training.stacked import eligibility
 from untrain.training.stacked.stack import Member, Stack, groups, train_together
-from untrain.training.steps import SGD, AdamW, Constant, Steps
+from untrain.training.steps import SGD, AdamW, Constant, Steps, Triangular
+from untrain.training.trainable import TrainablePart
 
 CLASSES, SIZE = 3, 8
 STEPS = Steps(lr=0.05, epochs=3, batch=16)
@@ -97,6 +100,37 @@ def test_in_double_precision_stacked_models_are_those_of_the_loop(net, optimizer
 def replace_steps(**fields):
     """STEPS with other fields."""
     return Steps(**{name: getattr(STEPS, name) for name in ("lr", "epochs", "batch")} | fields)
+
+
+@pytest.mark.parametrize("net", NETS)
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"schedule": Triangular(peak=0.3)},
+        {"schedule": Constant(), "warmup": 0.4},
+        {"clip": 0.05},
+        {"smoothing": 0.2},
+        {"optimizer": SGD(decay=0.5, decay_on="weights")},
+        {"optimizer": AdamW(decay=0.5, decay_on="weights")},
+    ],
+    ids=["triangular", "warmup", "clip", "smoothing", "sgd decay", "adam decay"],
+)
+def test_every_field_of_the_steps_is_followed(net, fields):
+    train = data(kind=torch.float64)
+    learner = Train(model=double(NETS[net]), steps=replace_steps(**fields))
+    members = drawn([60, 60, 60])
+    stack = trained(learner, train, members)
+    assert furthest(learner, train, members, stack) < 1e-9
+    plain = trained(Train(model=learner.model, steps=STEPS), train, members)
+    assert any(not torch.equal(a, b) for a, b in zip(stack.parameters(), plain.parameters(), strict=True))
+
+
+def test_each_stacked_model_is_clipped_by_its_own_norm():
+    # The gradient of one model is a thousand times that of the other, whose step would vanish under a common norm.
+    weights = nn.Parameter(torch.zeros(2, 3, dtype=torch.float64))
+    weights.grad = torch.tensor([[3000.0, 0.0, 4000.0], [3.0, 0.0, 4.0]], dtype=torch.float64)
+    clip([TrainablePart(weights, weights)], 1.0, stacked=2)
+    assert torch.allclose(weights.grad, torch.tensor([[0.6, 0.0, 0.8]] * 2, dtype=torch.float64))
 
 
 @pytest.mark.parametrize("net", ["linear", "deep", "layer norm", "own"])
@@ -321,4 +355,4 @@ def test_nobody_but_the_loop_steps(monkeypatch):
     real = descend.step_size
     monkeypatch.setattr(descend, "step_size", lambda *args: called.append(args) or real(*args))
     trained(Train(model=MLP(width=4), steps=STEPS), data(), drawn([50, 50]))
-    assert len(called) == STEPS.epochs
+    assert len(called) == STEPS.epochs * count(50, STEPS.batch)

@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
+from functools import partial
 
 import typer
 
-from untrain.commands import memorize as memorizing
-from untrain.commands.cli.options import Json, On, PriceOnly, Seed, StoreAt, Workers
-from untrain.commands.cli.output import home, memorized, priced, tracker
+from untrain.commands import memorize as api
+from untrain.commands.arguments import Document
+from untrain.commands.cli.options import Arguments, command
+from untrain.commands.cli.output import show_json
 
 
-def memorize(
-    scenario: Annotated[str, typer.Argument(help="Data and model, such as 'Digits(noise=Flip(rate=0.1))'.")],
-    out: Annotated[Path | None, typer.Option(help="File of scores by id, .csv or .npz; none is written without it.")] = None,
-    models: Annotated[int, typer.Option(help="Number of models, each trained on a random half.", min=16)] = 64,
-    seed: Seed = 0,
-    device: Annotated[str, typer.Option(help="Such as cpu, cuda or cuda:1.")] = "cpu",
-    threads: Annotated[int, typer.Option(help="Threads of each process; results depend on it.", min=1)] = 1,
-    workers: Workers = None,
-    on: On = "here",
-    store: StoreAt = None,
-    price: PriceOnly = False,
-    as_json: Json = False,
-) -> None:
-    """How much each training example is memorized: scores by id, for Memorized(scores=...)."""
-    document = memorizing.memorize(scenario, out, models, seed, home(store), device, threads, workers, tracker(), on, price)
-    if price:
-        priced(document, as_json)
-    else:
-        memorized(document, as_json)
+def _show(document: Document, arguments: Arguments) -> None:
+    """Print how much is memorized, the standard error of the scores, and their file."""
+    if arguments["as_json"]:
+        show_json(document)
+        return
+    spread = ", ".join(f"{value:.3f} at {100 * float(share):g} %" for share, value in document["spread"].items())
+    error = document["error"]
+    typer.echo(f"memorization of {document['examples']} examples by {document['models']} models: mean {document['mean']:.3f}")
+    typer.echo(
+        f"spread: {spread}; standard error: {error['0.5']:.3f} at 50 %, {error['0.9']:.3f} at 90 %, {error['1']:.3f} at most"
+    )
+    if document["out"]:
+        typer.echo(f"scores: {document['out']}")
+
+
+memorize = command(api.memorize, _show, price=partial(api.memorize, price=True))

@@ -1,4 +1,4 @@
-"""How many examples a share of the training data is, and which may be among them."""
+"""Number of examples in a share of the training data, and which may be among them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from untrain.data.examples import Examples
 
 
 def share(train: Examples, fraction: float, classes: Sequence[int]) -> tuple[np.ndarray[Any, Any], int]:
-    """Rows to take from, and how many.
+    """Rows to take from, and how many to take.
 
     Args:
         train: the training data.
@@ -20,7 +20,7 @@ def share(train: Examples, fraction: float, classes: Sequence[int]) -> tuple[np.
         classes: labels, as given, to take from; empty takes from all.
 
     Raises:
-        RequestError: a class does not exist, the classes hold too few examples, or the share is none.
+        RequestError: a class does not exist, the classes hold too few examples, or the share comes to none.
     """
     pool = eligible(train, classes)
     count = round(fraction * len(train))
@@ -35,7 +35,7 @@ def share(train: Examples, fraction: float, classes: Sequence[int]) -> tuple[np.
 
 
 def eligible(train: Examples, classes: Sequence[int]) -> np.ndarray[Any, Any]:
-    """Rows of the examples of some classes; of all where none is named.
+    """Rows of the examples of some classes; of all if none is named.
 
     Raises:
         RequestError: a class does not exist.

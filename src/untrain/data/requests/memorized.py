@@ -1,4 +1,4 @@
-"""Forget the examples that models hold by heart more than others."""
+"""Forget the examples that models memorize most, or least."""
 
 from __future__ import annotations
 
@@ -9,20 +9,23 @@ from pydantic import Field
 
 from untrain.core.fields import Keep
 from untrain.data.examples import Examples
-from untrain.data.requests._ranking import LEAST, Others, RequestRanking, ranked
+from untrain.data.requests._ranking import LEAST, Order, Others, RequestRanking, ranked
 from untrain.data.requests.base import Ensemble, Request
 
 
 class Memorized(Request):
     """``round(fraction * n)`` of the n training examples, those with the largest ``P[right | seen] - P[right | not seen]``.
 
+    With ``order='least'`` those with the smallest.
+
     Args:
         fraction: share of the whole training set, whatever the classes.
+        order: whether the 'most' or the 'least' memorized examples are forgotten.
         classes: labels, as given, to take from; empty takes from all.
         seed: of the ensemble's halves and training, and of the lots that decide between equals.
         models: number of models in the ensemble; the scenario's own learner trains each on a random half.
-        scores: file of scores by id in the place of an ensemble: .csv, .npz, or .npy; empty takes the column 'memorization' of
-            the data where there is one, else an ensemble.
+        scores: file of scores by id instead of an ensemble: .csv, .npz, or .npy; empty takes the column 'memorization' of the
+            data where there is one, else an ensemble.
         others: what becomes of scores in the file for ids that the training data lack.
 
     Source: Feldman and Zhang 2020, arXiv 2008.03703, eq. 1.
@@ -30,6 +33,7 @@ class Memorized(Request):
     """
 
     fraction: Keep = 0.1
+    order: Order = "most"
     classes: tuple[int, ...] = ()
     seed: Annotated[int, Field(ge=0)] = 0
     models: Annotated[int, Field(ge=LEAST)] = 64
@@ -40,9 +44,9 @@ class Memorized(Request):
         """The rows.
 
         Raises:
-            RequestError: nobody knows the scores, or they are no scores; a class does not exist, or holds too few examples.
+            RequestError: the scores are not known, or are not scores; a class does not exist, or holds too few examples.
         """
-        return ranked(train, RequestRanking(True, self.fraction, self.classes, self.seed), self.scores, self.others)
+        return ranked(train, RequestRanking(self.order, self.fraction, self.classes, self.seed), self.scores, self.others)
 
     def named(self, given: Examples) -> np.ndarray[Any, Any]:
         """None."""

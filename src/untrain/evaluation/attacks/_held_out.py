@@ -8,9 +8,9 @@ from functools import cached_property, partial
 
 import numpy as np
 
-from untrain.evaluation.base import Array, Measure, Part, ScoreInfo
+from untrain.evaluation.base import Array, Curve, Measure, Part, ScoreInfo
 from untrain.maths.likelihood_ratio import calls, shares
-from untrain.maths.roc import Ranking, curve, ranking
+from untrain.maths.roc import Ranking, fpr_grid, ranking, sensitivity
 
 LEAST = 10  # wrongly found examples below which a rate is not given
 LOW = {"tpr_1": 0.01, "tpr_01": 0.001}
@@ -81,9 +81,10 @@ class HeldOutScores:
             "tnr": Measure((Part(1, "oracle", "forget", left),), joint=True),
         }
 
-    def curve(self) -> tuple[Array, Array]:
-        """False- and true-positive rates for a chart."""
-        return curve(self.ours.ravel(), self.theirs.ravel())
+    def curve(self, title: str) -> Curve:
+        """The curve whose points ``rate`` reads: unlearned models pooled, against oracles pooled."""
+        fpr = fpr_grid(self.theirs.size)
+        return Curve(title, fpr, sensitivity(self.ours.ravel(), self.theirs.ravel(), fpr)[None], "oracle")
 
     def measures(self, prefix: str, asks: Callable[[str], bool]) -> dict[str, Measure | str]:
         """Area, rates and balanced accuracy under their names, as far as they are asked for."""

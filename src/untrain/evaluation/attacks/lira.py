@@ -9,7 +9,7 @@ from pydantic import Field
 
 from untrain.core.fields import Positive
 from untrain.evaluation.attacks._held_out import HeldOutScores, abouts, parts_for
-from untrain.evaluation.base import Array, Evaluator, Measured, Prepared, ScoreInfo
+from untrain.evaluation.base import Array, Curve, Evaluator, Measured, Prepared, ScoreInfo
 from untrain.evaluation.observation import Observation
 from untrain.maths.likelihood_ratio import FLOOR, Gaussians, Variance, folds, gaussians, log_ratios, standardized, without
 
@@ -59,9 +59,10 @@ class LiRA(Evaluator):
             found |= dict.fromkeys(names, made) if isinstance(made, str) else made.measures(prefix, trial.asks)
         return found
 
-    def curves(self, trial: Prepared) -> dict[str, tuple[Array, Array]]:
+    def curves(self, trial: Prepared) -> dict[str, Curve]:
         """ROC curves by attack."""
-        return {name: made.curve() for name, made in self._tried(trial).items() if not isinstance(made, str)}
+        titles = {"mia_lira": "LiRA, online", "mia_lira_offline": "LiRA, offline"}
+        return {name: made.curve(titles[name]) for name, made in self._tried(trial).items() if not isinstance(made, str)}
 
     def _tried(self, trial: Prepared) -> dict[str, HeldOutScores | str]:
         here = trial.side == "forget"

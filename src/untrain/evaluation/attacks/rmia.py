@@ -10,7 +10,7 @@ from pydantic import Field
 
 from untrain.core.fields import Count, Share
 from untrain.evaluation.attacks._held_out import HeldOutScores, abouts, parts_for
-from untrain.evaluation.base import Array, Evaluator, Measured, Prepared, ScoreInfo
+from untrain.evaluation.base import Array, Curve, Evaluator, Measured, Prepared, ScoreInfo
 from untrain.evaluation.observation import Observation
 from untrain.maths.likelihood_ratio import folds, without
 from untrain.maths.relative_likelihood import marginals, means, relative
@@ -56,10 +56,10 @@ class RMIA(Evaluator):
         made = self._tried(trial)
         return dict.fromkeys(self.scores, made) if isinstance(made, str) else dict(made.measures("mia_rmia", trial.asks))
 
-    def curves(self, trial: Prepared) -> dict[str, tuple[Array, Array]]:
-        """ROC curves by attack."""
+    def curves(self, trial: Prepared) -> dict[str, Curve]:
+        """The ROC curve."""
         made = self._tried(trial)
-        return {} if isinstance(made, str) else {"mia_rmia": made.curve()}
+        return {} if isinstance(made, str) else {"mia_rmia": made.curve("RMIA")}
 
     def _tried(self, trial: Prepared) -> HeldOutScores | str:
         here, test = trial.side == "forget", trial.side == "test"

@@ -8,11 +8,11 @@ from typing import ClassVar
 import numpy as np
 
 from untrain.evaluation.attacks._held_out import LOW, MARGIN, few
-from untrain.evaluation.base import Array, Evaluator, Measure, Measured, Part, Prepared, Rate, ScoreInfo
+from untrain.evaluation.base import Array, Curve, Evaluator, Measure, Measured, Part, Prepared, Rate, ScoreInfo
 from untrain.evaluation.observation import Observation
 from untrain.maths.logits import log_probabilities, of_label
 from untrain.maths.prediction_entropy import entropies, modified_entropies
-from untrain.maths.roc import best_cut, mean_curve, placements
+from untrain.maths.roc import best_cut, fpr_grid, placements, sensitivity
 
 _SIGNALS = {
     "loss": ("smaller loss", "losses"),
@@ -20,6 +20,7 @@ _SIGNALS = {
     "entropy": ("smaller entropy", "entropies"),
     "mentropy": ("smaller modified entropy", "modified entropies"),
 }
+_TITLES = {"loss": "Loss", "confidence": "Confidence", "entropy": "Entropy", "mentropy": "Modified entropy"}
 _WEAK = "one threshold for all examples: blind to examples that are easy in any case; a per-example attack sees more"
 _UNSEEN = f"knows no label, so it says little of what is answered wrongly with certainty; {_WEAK}"
 _BELOW = "over-forgets: below what oracles show, so the forget set stands out by losses that are too large"
@@ -129,15 +130,18 @@ class ThresholdMIA(Evaluator):
             found[f"mia_{name}_accuracy"] = Measure(halves) if learned else _UNLEARNABLE
         return found
 
-    def curves(self, trial: Prepared) -> dict[str, tuple[Array, Array]]:
-        """ROC curves by attack: at each false-positive rate the mean over models of the true-positive rate."""
+    def curves(self, trial: Prepared) -> dict[str, Curve]:
+        """The ROC curve of each signal, model by model."""
         forget, test = trial.side == "forget", trial.side == "test"
         weights = trial.oracle[0, test, -1].astype(np.float64)
         if not forget.any() or not test.any() or np.isnan(weights).any():
             return {}
-        at = {name: _KINDS * i + 1 for i, name in enumerate(_SIGNALS)}
-        tables = {name: (trial.unlearned[:, forget, k], trial.unlearned[:, test, k]) for name, k in at.items()}
-        return {f"mia_{name}": mean_curve(*both, weights) for name, both in tables.items()}
+        fpr, curves = fpr_grid(len(weights)), {}
+        for at, name in enumerate(_SIGNALS):
+            scores = trial.unlearned[:, :, _KINDS * at + 1]
+            tpr = np.stack([sensitivity(row[forget], row[test], fpr, weights) for row in scores])
+            curves[f"mia_{name}"] = Curve(f"{_TITLES[name]} attack", fpr, tpr, "test")
+        return curves
 
 
 def _signals(seen: Observation) -> list[Array]:

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from untrain.core.fields import Positive
 from untrain.evaluation.attacks._held_out import HeldOutScores, abouts
-from untrain.evaluation.base import Array, Evaluator, Measure, Measured, Part, Prepared, ScoreInfo
+from untrain.evaluation.base import Array, Curve, Evaluator, Measure, Measured, Part, Prepared, ScoreInfo
 from untrain.evaluation.observation import Observation
 from untrain.maths.likelihood_ratio import FLOOR, Variance, calls, in_sample, leave_one_out, ulira
 
@@ -79,10 +79,10 @@ class ULiRA(Evaluator):
         one = Measure((Part(1, "unlearned", "forget", calls(made.ours)),), joint=True)
         return found | {f"mia_ulira_{self.form}": one}
 
-    def curves(self, trial: Prepared) -> dict[str, tuple[Array, Array]]:
-        """ROC curves by attack."""
+    def curves(self, trial: Prepared) -> dict[str, Curve]:
+        """The ROC curve; only the disjoint form holds out models of both kinds."""
         made = self._tried(trial)
-        return {} if isinstance(made, str) or self.form != "disjoint" else {"mia_ulira": made.curve()}
+        return {} if isinstance(made, str) or self.form != "disjoint" else {"mia_ulira": made.curve("U-LiRA")}
 
     def _tried(self, trial: Prepared) -> HeldOutScores | str:
         here = trial.side == "forget"

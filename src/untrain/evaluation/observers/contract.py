@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 from torch import nn
 
-from untrain.core.contract import hold, scatter, steady
+from untrain.core.contract import check_random_state_kept, require, seed_everything
 from untrain.evaluation.base import Array, Prepared
 from untrain.evaluation.observers.base import Observer, ObserverContext
 from untrain.evaluation.scoring.resampling import number
@@ -45,7 +45,7 @@ def it_leaves_the_model_alone(made: Observer) -> None:
 def it_leaves_the_random_state(made: Observer) -> None:
     """torch's, numpy's and python's."""
     model, _, sight = scene()
-    steady(made, lambda: made(model, sight))
+    check_random_state_kept(made, lambda: made(model, sight))
 
 
 def the_same_seed_finds_the_same(made: Observer) -> None:
@@ -53,17 +53,17 @@ def the_same_seed_finds_the_same(made: Observer) -> None:
     model, _, sight = scene()
     found = []
     for noise in (5, 6):
-        scatter(noise)
+        seed_everything(noise)
         found.append(made(model, sight))
-    hold(bool(np.array_equal(found[0], found[1])), made, "finds two things of one model with one seed")
+    require(bool(np.array_equal(found[0], found[1])), made, "finds two things of one model with one seed")
 
 
 def it_finds_finite_numbers_of_one_shape(made: Observer) -> None:
     """Arrays of the same shape for all models, so that they can be stacked."""
     original, retrained, sight = scene()
     found = [made(model, sight) for model in (original, retrained)]
-    hold(found[0].shape == found[1].shape, made, f"finds arrays of shapes {found[0].shape} and {found[1].shape}")
-    hold(bool(np.isfinite(np.concatenate([f.ravel() for f in found])).all()), made, "finds NaN or infinite values")
+    require(found[0].shape == found[1].shape, made, f"finds arrays of shapes {found[0].shape} and {found[1].shape}")
+    require(bool(np.isfinite(np.concatenate([f.ravel() for f in found])).all()), made, "finds NaN or infinite values")
 
 
 def every_observed_score_is_explained(made: Observer) -> None:
@@ -71,9 +71,9 @@ def every_observed_score_is_explained(made: Observer) -> None:
     original, retrained, sight = scene()
     a, b = (made(model, sight)[None] for model in (original, retrained))
     unknown = sorted(values(made, a, b, a, sight).keys() - made.scores.keys())
-    hold(not unknown, made, f"gives scores that its glossary lacks: {unknown}")
+    require(not unknown, made, f"gives scores that its glossary lacks: {unknown}")
     mute = [n for n, about in made.scores.items() if not (about.means and about.unit and about.ideal and about.weak)]
-    hold(not mute, made, f"explains these scores without words: {mute}")
+    require(not mute, made, f"explains these scores without words: {mute}")
 
 
 def it_finds_nothing_between_a_model_and_itself(made: Observer) -> None:
@@ -84,7 +84,7 @@ def it_finds_nothing_between_a_model_and_itself(made: Observer) -> None:
     best = {n: 1.0 for n, about in made.scores.items() if about.ideal == "1"}
     best |= {n: 0.0 for n, about in made.scores.items() if about.ideal == "0"}
     off = {n: v for n, v in same.items() if n in best and not isinstance(v, str) and abs(v - best[n]) > 1e-6}
-    hold(not off, made, f"is not ideal when the unlearned model is the oracle: {off}")
+    require(not off, made, f"is not ideal when the unlearned model is the oracle: {off}")
 
 
 def it_is_blind_to_the_order_of_observed_models(made: Observer) -> None:
@@ -93,7 +93,7 @@ def it_is_blind_to_the_order_of_observed_models(made: Observer) -> None:
     both = np.stack([made(model, sight) for model in (original, retrained)])
     there, back = (values(made, held, both, both[:1], sight) for held in (both, both[::-1]))
     near = all(v == back[n] or (not isinstance(v, str) and abs(v - float(back[n])) < 1e-6) for n, v in there.items())
-    hold(near, made, "depends on the order of models")
+    require(near, made, "depends on the order of models")
 
 
 def it_tells_the_original_from_a_retrained_model(made: Observer) -> None:
@@ -102,4 +102,4 @@ def it_tells_the_original_from_a_retrained_model(made: Observer) -> None:
     a, b = (made(model, sight)[None] for model in (original, retrained))
     same, other = values(made, b, b, a, sight), values(made, a, b, a, sight)
     apart = [n for n, v in other.items() if not isinstance(v, str) and (isinstance(same[n], str) or abs(v - float(same[n])) > 1e-4)]
-    hold(bool(apart), made, "finds the same of a model that learned the forget set as of one that never saw it")
+    require(bool(apart), made, "finds the same of a model that learned the forget set as of one that never saw it")

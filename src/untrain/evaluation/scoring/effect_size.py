@@ -35,21 +35,21 @@ class Estimate:
 def of_models(ours: Array, theirs: Array) -> Estimate | None:
     """Difference of means of one value a model; None where there is one model of each.
 
-    The error is the larger of Student's and Welch's. One unlearned model is held against the spread of the others.
+    The error is the larger of Student's and Welch's. One unlearned model is compared with the spread of the others.
     """
     m, k = len(ours), len(theirs)
     if m + k < 3:
         return None
     squares = [float(((v - v.mean()) ** 2).sum()) for v in (ours, theirs)]
     pooled = sum(squares) / (m + k - 2) * (1 / m + 1 / k)
-    found = Estimate(float(ours.mean() - theirs.mean()), float(np.sqrt(pooled)), m + k - 2)
+    estimate = Estimate(float(ours.mean() - theirs.mean()), float(np.sqrt(pooled)), m + k - 2)
     if m > 1 and k > 1:
         parts = [s / ((n - 1) * n) for s, n in zip(squares, (m, k), strict=True)]
         apart = sum(parts)
         if apart > pooled:
             freedom = apart**2 / sum(p**2 / (n - 1) for p, n in zip(parts, (m, k), strict=True))
-            found = Estimate(found.difference, float(np.sqrt(apart)), freedom)
-    return found
+            estimate = Estimate(estimate.difference, float(np.sqrt(apart)), freedom)
+    return estimate
 
 
 def of_groups(measure: Measure, ours: Array, theirs: Array, names: frozenset[str], seed: int = 0) -> dict[str, Estimate]:
@@ -85,23 +85,23 @@ def of_groups(measure: Measure, ours: Array, theirs: Array, names: frozenset[str
                 floors[name].append(number(b))  # type: ignore[arg-type]
                 above[name].append(number(a) - floors[name][-1])  # type: ignore[arg-type]
     spreads = _jackknife(measure, ours, theirs, names) if m > 2 else {}
-    found = {}
+    estimates = {}
     for name in names:
         if len(floors[name]) == ROUNDS:
             group = float(np.std(floors[name], ddof=1)) / np.sqrt(1 - m / k)  # the groups are drawn from k oracles, not from all
             error = float(np.hypot(max(spreads.get(name, 0.0), group), group * np.sqrt(m / k)))
-            found[name] = Estimate(float(np.mean(above[name])), error, k - 1)
-    return found
+            estimates[name] = Estimate(float(np.mean(above[name])), error, k - 1)
+    return estimates
 
 
 def _jackknife(measure: Measure, ours: Array, theirs: Array, names: frozenset[str]) -> dict[str, float]:
     """Standard error of each score over our models, where it can be had without one of them."""
     m = len(ours)
     each = [measure(np.delete(ours, at, axis=0), theirs, names) for at in range(m)]
-    found = {}
+    errors = {}
     for name in names:
         values = [e.get(name) for e in each]
         if not any(v is None or isinstance(v, str) for v in values):
             numbers = np.array([number(v) for v in values])  # type: ignore[arg-type]
-            found[name] = float(np.sqrt((m - 1) / m * ((numbers - numbers.mean()) ** 2).sum()))
-    return found
+            errors[name] = float(np.sqrt((m - 1) / m * ((numbers - numbers.mean()) ** 2).sum()))
+    return errors

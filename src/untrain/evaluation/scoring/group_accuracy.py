@@ -1,4 +1,4 @@
-"""Who paid for unlearning: accuracy by class and by whether labels are right, against the oracles."""
+"""Accuracy by class and by whether labels are right, against the oracles: who paid for unlearning."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _LEAST = 4e-4  # no error is taken for smaller: chance agreement of few models i
 Entry = dict[str, Any]
 
 
-def paid(unlearned: Observation, oracle: Observation, level: float = LEVEL, seed: int = 0) -> list[Entry]:
+def accuracy_by_group(unlearned: Observation, oracle: Observation, level: float = LEVEL, seed: int = 0) -> list[Entry]:
     """Accuracy of unlearned models against the oracles', by group of examples.
 
     Groups are the classes, by label as given, and where labels are known to be wrong, those examples and the others.
 
     Args:
-        unlearned: what the models answered.
-        oracle: what the oracles answered, on the same examples.
+        unlearned: outputs of a method's models.
+        oracle: outputs of the oracles, on the same examples.
         level: share of false alarms over all groups together.
         seed: of the drawing of splits.
 
@@ -36,7 +36,7 @@ def paid(unlearned: Observation, oracle: Observation, level: float = LEVEL, seed
 
     Source: Welch 1947 (interval); Westfall and Young 1993 (max-T over groups).
     """
-    here, there = (seen.signal("correct") for seen in (unlearned, oracle))
+    here, there = (outputs.signal("correct") for outputs in (unlearned, oracle))
     side = np.asarray(oracle.side)
     places = {(n, s): at for n, rows in groups(oracle).items() for s in PAYING if len(at := np.flatnonzero(rows & (side == s)))}
     if not places:
@@ -44,29 +44,29 @@ def paid(unlearned: Observation, oracle: Observation, level: float = LEVEL, seed
     m, k = len(here), len(there)
     pool = np.stack([np.concatenate([here[:, at].mean(1), there[:, at].mean(1)]) for at in places.values()])
     orders = permutation.splits(m + k, m, SPLITS, seed)
-    found = [permutation.differences(values, orders, m) for values in pool]
-    sizes = np.stack([np.abs(d) / np.maximum(e, _LEAST) for d, e in found])
+    differences = [permutation.differences(values, orders, m) for values in pool]
+    sizes = np.stack([np.abs(d) / np.maximum(e, _LEAST) for d, e in differences])
     p = (sizes.max(0)[None] >= sizes[:, :1] * (1 - 1e-9)).mean(1)
     floors = floor(pool[:, m:], m, seed)
-    made: dict[str, Entry] = {}
+    entries: dict[str, Entry] = {}
     for i, ((name, s), at) in enumerate(places.items()):
-        low, high = welch(pool[i, :m], pool[i, m:], float(found[i][0][0]))
-        made.setdefault(name, {"group": name, **dict.fromkeys(PAYING)})[s] = {
+        low, high = welch(pool[i, :m], pool[i, m:], float(differences[i][0][0]))
+        entries.setdefault(name, {"group": name, **dict.fromkeys(PAYING)})[s] = {
             "examples": len(at), "unlearned": float(pool[i, :m].mean()), "oracle": float(pool[i, m:].mean()),
-            "difference": float(found[i][0][0]), "low": low, "high": high, "floor": floors[i],
+            "difference": float(differences[i][0][0]), "low": low, "high": high, "floor": floors[i],
             "p": float(p[i]) if can_decide(m, k, level) else None,
         }  # fmt: skip
-    return sorted(made.values(), key=_order)
+    return sorted(entries.values(), key=_order)
 
 
-def groups(seen: Observation) -> dict[str, Array]:
+def groups(outputs: Observation) -> dict[str, Array]:
     """Group name -> which examples are in it; empty where there is but one class."""
-    labels, true = np.asarray(seen.labels), np.asarray(seen.true)
+    labels, true = np.asarray(outputs.labels), np.asarray(outputs.true)
     known = np.unique(labels)
-    found = {f"class {c}": labels == c for c in known} if len(known) > 1 else {}
+    rows = {f"class {c}": labels == c for c in known} if len(known) > 1 else {}
     if (labels != true).any():
-        found |= {"wrong labels": labels != true, "right labels": labels == true}
-    return found
+        rows |= {"wrong labels": labels != true, "right labels": labels == true}
+    return rows
 
 
 def welch(ours: Array, theirs: Array, difference: float) -> tuple[float | None, float | None]:

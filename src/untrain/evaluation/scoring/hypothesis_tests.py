@@ -43,11 +43,11 @@ class Tested:
     def sizes(self) -> Array:
         """Size of the studentized difference in each split, (b,); of a distance, which cannot be too small, only upwards."""
         scaled = self.difference / self.error
-        return np.asarray(np.maximum(scaled, 0.0) if distance(self.about) else np.abs(scaled))
+        return np.asarray(np.maximum(scaled, 0.0) if is_distance(self.about) else np.abs(scaled))
 
 
 def verdicts(
-    cases: Sequence[Case], seen: Observation, level: float = LEVEL, splits: int = SPLITS, seed: int = 0
+    cases: Sequence[Case], outputs: Observation, level: float = LEVEL, splits: int = SPLITS, seed: int = 0
 ) -> dict[str, Verdict]:
     """The verdict on each tested score of one method.
 
@@ -64,7 +64,7 @@ def verdicts(
 
     Args:
         cases: what each evaluator prepared of the method's models, the oracles and the originals.
-        seen: sides and labels of the examples.
+        outputs: sides and labels of the examples.
         level: share of false alarms, over all scores.
         splits: at most so many splits.
         seed: of their drawing.
@@ -76,39 +76,39 @@ def verdicts(
         return {}
     m, k = (len(cases[0].ready[name]) for name in ("unlearned", "oracle"))
     orders = permutation.splits(m + k, m, splits, seed)
-    held = tested(cases, seen, orders, m, estimated=True)
-    if not held:
+    by_score = tested(cases, outputs, orders, m, estimated=True)
+    if not by_score:
         return {}
-    sizes = {name: t.sizes for name, t in held.items()}
+    sizes = {name: t.sizes for name, t in by_score.items()}
     greatest = np.max(list(sizes.values()), axis=0)
     able = can_decide(m, k, level, splits)
     needed = math.ceil(1 / level - 1e-9) - 1
     few = f"{m} unlearned and {k} retrained models have {len(orders)} splits"
     few += f": for one unlearned model at least {needed} retrained ones are needed" if m == 1 else ": more of both are needed"
-    found = {}
-    for name, t in held.items():
+    judged = {}
+    for name, t in by_score.items():
         # Splits that agree but for rounding are ties, and a tie is no evidence.
         p = float(np.mean(greatest >= sizes[name][0] * (1 - 1e-9)))
         margin, d = float(t.about.margin or 0.0), float(t.difference[0] if t.estimate is None else t.estimate.difference)
         unable = Verdict("too few models", d, None, None, p, margin, level, few)
-        found[name] = _judge(t, p, level, len(held)) if able else unable
-    return found
+        judged[name] = _judge(t, p, level, len(by_score)) if able else unable
+    return judged
 
 
-def tested(cases: Sequence[Case], seen: Observation, orders: Array, size: int, estimated: bool) -> dict[str, Tested]:
+def tested(cases: Sequence[Case], outputs: Observation, orders: Array, size: int, estimated: bool) -> dict[str, Tested]:
     """Each tested score in splits of the pooled models.
 
     Args:
         cases: what each evaluator prepared.
-        seen: sides and labels.
+        outputs: sides and labels.
         orders: of the pooled models, unlearned first, (b, m + k), as ``permute.splits`` gives them.
         size: number of unlearned models.
         estimated: whether the real groups' difference is estimated too.
     """
-    found: dict[str, Tested] = {}
+    by_score: dict[str, Tested] = {}
     for case in cases:
-        found |= _tested(case, seen, orders, size, estimated)
-    return found
+        by_score |= _tested(case, outputs, orders, size, estimated)
+    return by_score
 
 
 def can_decide(ours: int, theirs: int, level: float, splits: int = SPLITS) -> bool:
@@ -116,29 +116,29 @@ def can_decide(ours: int, theirs: int, level: float, splits: int = SPLITS) -> bo
     return min(math.comb(ours + theirs, ours), splits) * level >= 1 - 1e-9
 
 
-def distance(about: ScoreInfo) -> bool:
+def is_distance(about: ScoreInfo) -> bool:
     """Whether a score is a distance to the oracles: at least 0, and best there."""
     return about.low == 0 and aims_at_zero(about)
 
 
-def blinded(found: Mapping[str, Verdict], original: Mapping[str, Verdict]) -> dict[str, Verdict]:
+def mark_blind(verdicts_: Mapping[str, Verdict], original: Mapping[str, Verdict]) -> dict[str, Verdict]:
     """Verdicts with a mark on those of scores that do not tell the original from the oracles either."""
-    told = {name for name, v in original.items() if v.says == "distinguishable"}
-    return {name: replace(v, blind=bool(original) and name not in told) for name, v in found.items()}
+    telling = {name for name, v in original.items() if v.says == "distinguishable"}
+    return {name: replace(v, blind=bool(original) and name not in telling) for name, v in verdicts_.items()}
 
 
-def _tested(case: Case, seen: Observation, orders: Array, size: int, estimated: bool) -> dict[str, Tested]:
+def _tested(case: Case, outputs: Observation, orders: Array, size: int, estimated: bool) -> dict[str, Tested]:
     """Differences of each score that has a margin and a value, in all splits."""
     abouts = {name: a for name, a in case.evaluator.scores.items() if a.margin is not None}
     if not abouts:
         return {}
     pool = np.concatenate([case.ready["unlearned"], case.ready["oracle"]])
-    noisy = bool(np.any(seen.labels != seen.true))
+    noisy = bool(np.any(outputs.labels != outputs.true))
 
     def measure(ours: Array, theirs: Array, only: frozenset[str]) -> Mapping[str, object]:
-        return case.evaluator.evaluate(Prepared(ours, theirs, np.asarray(seen.side), noisy, case.ready.get("original"), only))
+        return case.evaluator.evaluate(Prepared(ours, theirs, np.asarray(outputs.side), noisy, case.ready.get("original"), only))
 
-    found, anew = {}, {}
+    by_score, anew = {}, {}
     wanted = frozenset(abouts)
     real = measure(case.ready["unlearned"], case.ready["oracle"], wanted)
     whole = measure(pool, pool, wanted)
@@ -148,7 +148,7 @@ def _tested(case: Case, seen: Observation, orders: Array, size: int, estimated: 
             continue
         if not isinstance(everyone, str) and not joint(everyone) and len(values := per_model(everyone)):  # type: ignore[arg-type]
             estimate = of_models(values[:size], values[size:]) if estimated else None
-            found[name] = _steady(about, *permutation.differences(values, orders, size), estimate)
+            by_score[name] = _steady(about, *permutation.differences(values, orders, size), estimate)
         else:
             anew[name] = about
     if anew:
@@ -157,22 +157,22 @@ def _tested(case: Case, seen: Observation, orders: Array, size: int, estimated: 
         estimates = of_groups(measure, case.ready["unlearned"], case.ready["oracle"], wanted) if estimated else {}
         for name, about in anew.items():
             values = np.array([number(e[name]) for e in each])  # type: ignore[arg-type]
-            found[name] = _steady(about, *permutation.apart(values), estimates.get(name))
-    return found
+            by_score[name] = _steady(about, *permutation.apart(values), estimates.get(name))
+    return by_score
 
 
 def _steady(about: ScoreInfo, difference: Array, error: Array, estimate: Estimate | None) -> Tested:
     least = (about.margin or 0.0) / _STEADY
-    held = None if estimate is None else replace(estimate, error=max(estimate.error, least))
-    return Tested(about, difference, np.maximum(error, least), held)
+    steady = None if estimate is None else replace(estimate, error=max(estimate.error, least))
+    return Tested(about, difference, np.maximum(error, least), steady)
 
 
 def _judge(t: Tested, p: float, level: float, together: int) -> Verdict:
     """The verdict from the interval of the real groups' difference and from the test of all splits."""
-    margin, seen = float(t.about.margin or 0.0), t.estimate
-    d = float(t.difference[0]) if seen is None else seen.difference
-    low, high = (None, None) if seen is None else (d - seen.half(level, together), d + seen.half(level, together))
-    if low is not None and high is not None and high <= margin and (low >= -margin or distance(t.about)):
+    margin, estimate = float(t.about.margin or 0.0), t.estimate
+    d = float(t.difference[0]) if estimate is None else estimate.difference
+    low, high = (None, None) if estimate is None else (d - estimate.half(level, together), d + estimate.half(level, together))
+    if low is not None and high is not None and high <= margin and (low >= -margin or is_distance(t.about)):
         return Verdict("indistinguishable", d, low, high, p, margin, level)
     if p <= level:
         more = bool(t.difference[0] > 0)

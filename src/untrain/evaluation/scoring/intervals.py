@@ -9,43 +9,30 @@ import numpy as np
 from scipy import stats
 
 from untrain.evaluation.base import Array, Evaluator, Formula, Measured, Prepared, Score, ScoreInfo
-from untrain.evaluation.observation import Observation, TrialObservations
+from untrain.evaluation.observation import Observation
 from untrain.evaluation.scoring.resampling import aims_at_zero, cut, drawn, joint, number, per_model, resampled, tables
 from untrain.maths import bootstrap
 
 Measures = Mapping[str, Measured | str]
 
 
-def score(evaluator: Evaluator, trial: TrialObservations, draws: int = 1000, seed: int = 0) -> dict[str, Score]:
-    """All scores of one evaluator on one trial.
-
-    Args:
-        evaluator: what is computed.
-        trial: the original, the unlearned and the oracle models' answers on the same examples.
-        draws: resamples behind each interval.
-        seed: of the resampling.
-    """
-    ready = {name: evaluator.prepare(getattr(trial, name)) for name in ("original", "unlearned", "oracle")}
-    return compare(evaluator, ready, trial.oracle, draws, seed)
-
-
 def compare(
-    evaluator: Evaluator, ready: Mapping[str, Array], seen: Observation, draws: int = 1000, seed: int = 0
+    evaluator: Evaluator, ready: Mapping[str, Array], outputs: Observation, draws: int = 1000, seed: int = 0
 ) -> dict[str, Score]:
     """Scores from prepared populations ``unlearned``, ``oracle`` and, where there are any, ``original``.
 
-    ``seen`` tells sides and labels. Without originals there is no ceiling.
+    ``outputs`` tells sides and labels. Without originals there is no ceiling.
     """
-    noisy = bool(np.any(seen.labels != seen.true))
+    noisy = bool(np.any(outputs.labels != outputs.true))
 
     def measure(unlearned: Array, oracle: Array) -> Measures:
-        return evaluator.evaluate(Prepared(unlearned, oracle, np.asarray(seen.side), noisy, ready.get("original")))
+        return evaluator.evaluate(Prepared(unlearned, oracle, np.asarray(outputs.side), noisy, ready.get("original")))
 
     here = measure(ready["unlearned"], ready["oracle"])
     best = measure(ready["oracle"], ready["oracle"])
     worst: Measures = measure(ready["original"], ready["oracle"]) if "original" in ready else {}
     lows = _floors(measure, best, ready["oracle"], len(ready["unlearned"]), seed)
-    found = {}
+    scores = {}
     for name, about in evaluator.scores.items():
         if name not in here:
             continue
@@ -53,16 +40,16 @@ def compare(
         alike = len(ready.get("original", ())) == len(ready["unlearned"])
         ceiling, ideal = _ceiling(worst.get(name), alike), _ideal(best.get(name), lows.get(name), about)
         if isinstance(ours, str):
-            found[name] = Score(None, floor=lows.get(name), ceiling=ceiling, ideal=ideal, reason=ours)
+            scores[name] = Score(None, floor=lows.get(name), ceiling=ceiling, ideal=ideal, reason=ours)
             continue
-        made = _interval(ours, about, draws, seed)
+        score = _interval(ours, about, draws, seed)
         band = _band(best.get(name, ""), len(ready["unlearned"]))
         # Beyond rounding, which differs with the order of summation.
-        under = bool(about.below and band and made.value is not None and made.value < band[0] - 1e-9)
+        under = bool(about.below and band and score.value is not None and score.value < band[0] - 1e-9)
         bare = f"no floor: it needs {2 * len(ready['unlearned'])} oracles, as many on each side as there are unlearned models"
         note = about.below if under else None if name in lows or len(ready["oracle"]) >= 2 * len(ready["unlearned"]) else bare
-        found[name] = replace(made, floor=lows.get(name), ceiling=ceiling, ideal=ideal, band=band, note=note)
-    return found
+        scores[name] = replace(score, floor=lows.get(name), ceiling=ceiling, ideal=ideal, band=band, note=note)
+    return scores
 
 
 def _ideal(best: Measured | str | None, floor: float | None, about: ScoreInfo) -> float | None:
@@ -107,14 +94,14 @@ def _floors(
     rng = np.random.default_rng((seed, count))
     orders = [rng.permutation(count) for _ in range(splits if count > 2 else 1)]
     groups = [(order[:half], order[half : 2 * half]) for order in orders]
-    found = {n: [number(cut(m, a, b)) for a, b in groups] for n, m in there.items() if n not in linked}
-    if half == size and len(found) < len(best):
+    values = {n: [number(cut(m, a, b)) for a, b in groups] for n, m in there.items() if n not in linked}
+    if half == size and len(values) < len(best):
         for a, b in groups[:8]:
             for name, m in measure(oracle[a], oracle[b]).items():
                 if name not in there or name in linked:
-                    found.setdefault(name, []).extend([] if isinstance(m, str) else [number(m)])
+                    values.setdefault(name, []).extend([] if isinstance(m, str) else [number(m)])
     centred = {n for n, m in best.items() if not isinstance(m, str) and not joint(m) and abs(number(m)) < 1e-12}
-    return {n: float(np.mean(np.abs(v) if n in centred else v)) for n, v in found.items() if v}
+    return {n: float(np.mean(np.abs(v) if n in centred else v)) for n, v in values.items() if v}
 
 
 def _band(best: Measured | str, size: int) -> tuple[float, float] | None:

@@ -17,17 +17,17 @@ EXAMPLES, CLASSES = 60, 5
 _NEVER = -1e4  # the exponential of which is 0
 
 
-def embedded(given: Array, labels: Array | None = None) -> tuple[Array, Array]:
+def embed_margins(margin_table: Array, labels: Array | None = None) -> tuple[Array, Array]:
     """Logits with these margins, to the bit, and the labels that they are of.
 
     Args:
-        given: margins, (m, n) or (n,).
+        margin_table: margins, (m, n) or (n,).
         labels: whole numbers from 0, (n,); without them there are two classes and every label is 0.
 
     Returns:
         Logits (m, n, c) or (n, c), of which the label's is the margin, one other 0 and the rest never answered; labels (n,).
     """
-    wide = np.asarray(given)
+    wide = np.asarray(margin_table)
     known = np.zeros(wide.shape[-1], dtype=np.int64) if labels is None else np.asarray(labels)
     classes = max(2, int(known.max()) + 1)
     logits = np.full((*wide.shape, classes), _NEVER, dtype=wide.dtype)
@@ -56,27 +56,27 @@ class OfMargins(Evaluator):
     def __post_init__(self) -> None:
         object.__setattr__(self, "scores", self.evaluator.scores)
 
-    def prepare(self, seen: Observation) -> Array:
+    def prepare(self, outputs: Observation) -> Array:
         """As the evaluator does."""
-        return self.evaluator.prepare(seen)
+        return self.evaluator.prepare(outputs)
 
     def evaluate(self, trial: Prepared) -> Mapping[str, Measured | str]:
         """As the evaluator does, but for scores that margins do not tell."""
-        told, best = enough(self.evaluator, self.labels), enough(self.evaluator, True)
-        found = self.evaluator.evaluate(trial)
-        return {name: m if name in told else LABELS if name in best else MORE for name, m in found.items()}
+        known, best = scores_of_margins(self.evaluator, self.labels), scores_of_margins(self.evaluator, True)
+        measured = self.evaluator.evaluate(trial)
+        return {name: m if name in known else LABELS if name in best else MORE for name, m in measured.items()}
 
 
 @lru_cache(maxsize=256)
-def enough(evaluator: Evaluator, labels: bool = False) -> frozenset[str]:
+def scores_of_margins(evaluator: Evaluator, labels: bool = False) -> frozenset[str]:
     """The scores of an evaluator for which margins are enough, or margins and labels."""
-    found: set[str] = set()
+    names: set[str] = set()
     for models, others in ((24, 60), (3, 20_000)):  # some scores need many models, some many non-members
-        told, silent = _alike(evaluator, labels, models, others)
-        found |= told
+        alike, silent = _alike(evaluator, labels, models, others)
+        names |= alike
         if not silent:
             break
-    return frozenset(found)
+    return frozenset(names)
 
 
 def _alike(evaluator: Evaluator, labels: bool, models: int, others: int) -> tuple[set[str], set[str]]:
@@ -84,9 +84,9 @@ def _alike(evaluator: Evaluator, labels: bool, models: int, others: int) -> tupl
     whole, bare = _trial(evaluator, None, models, others), _trial(evaluator, labels, models, others)
     if all(np.array_equal(getattr(whole, p), getattr(bare, p)) for p in ("unlearned", "oracle", "original")):
         return set(evaluator.scores), set()
-    found, again = evaluator.evaluate(whole), evaluator.evaluate(bare)
-    silent = {name for name, m in found.items() if isinstance(m, str) or isinstance(again.get(name, ""), str)}
-    return {name for name, m in found.items() if name not in silent and _same(_tables(m), _tables(again[name]))}, silent
+    measured, again = evaluator.evaluate(whole), evaluator.evaluate(bare)
+    silent = {name for name, m in measured.items() if isinstance(m, str) or isinstance(again.get(name, ""), str)}
+    return {name for name, m in measured.items() if name not in silent and _same(_tables(m), _tables(again[name]))}, silent
 
 
 def _tables(measured: Measured | str) -> list[Array | None]:
@@ -127,6 +127,6 @@ def _trial(evaluator: Evaluator, labelled: bool | None, models: int, others: int
         np.put_along_axis(logits, labels[None, :, None], draw.normal(1 + shift, 1.5, (models, len(side), 1)), axis=-1)
         known = labels
         if labelled is not None:
-            logits, known = embedded(margins(logits, labels), labels if labelled else None)
+            logits, known = embed_margins(margins(logits, labels), labels if labelled else None)
         ready.append(evaluator.prepare(Observation.of_logits(logits, known, known, side, np.arange(len(side)))))
     return Prepared(ready[1], ready[0], side, False, ready[2])

@@ -54,10 +54,10 @@ def drawn(measured: Measured, draws: int, seed: int) -> Array:
 
 def resampled(measured: Measured) -> str:
     """What an interval knows of: a single model tells nothing of how models differ."""
-    found = list(tables(measured))
-    drawn_ = {population for population, count, _ in found if count > 1 and population != "both"}
-    there = {population for population, _, _ in found if population != "both"}
-    if any(quantile for _, _, quantile in found) or not drawn_:
+    read = list(tables(measured))
+    drawn_ = {population for population, count, _ in read if count > 1 and population != "both"}
+    there = {population for population, _, _ in read if population != "both"}
+    if any(quantile for _, _, quantile in read) or not drawn_:
         return "examples"
     return "models and examples" if drawn_ == there else f"{drawn_.pop()} models and examples"
 

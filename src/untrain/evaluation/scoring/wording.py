@@ -12,7 +12,7 @@ _OVER = "over-forgets"
 def sentence(
     verdict: Mapping[str, Any], scores: Mapping[str, Any], name: str = "the method", heading: Callable[[str], str] = str
 ) -> str:
-    """The verdict on a method in a few sentences; what can still be told of single examples comes first.
+    """The verdict on a method in a few sentences; what the answers still give away of single examples comes first.
 
     Args:
         verdict: as ``audit`` gives it; of it 'distinguishable', 'indistinguishable', 'tested', 'counts' and 'chance' are read.
@@ -21,7 +21,7 @@ def sentence(
         heading: score name -> what to call it.
     """
     tested, apart, equal = (verdict[n] for n in ("tested", "distinguishable", "indistinguishable"))
-    parts = _told(verdict, name)
+    parts = _on_examples(verdict, name)
     if not tested:
         parts.append(f"no score of {name} could be tested.")
     elif apart:
@@ -58,8 +58,8 @@ def harmed(verdict: Mapping[str, Any], scores: Mapping[str, Any]) -> bool:
     return "test_accuracy" in verdict["distinguishable"] and scores["test_accuracy"]["difference"] < 0
 
 
-def _told(verdict: Mapping[str, Any], name: str) -> list[str]:
-    """What can still be told of single examples."""
+def _on_examples(verdict: Mapping[str, Any], name: str) -> list[str]:
+    """Sentences on single examples that the answers still give away."""
     counts = verdict["counts"]
     return [
         f"{counts[kind]:,} of {counts['forget']:,} forget examples can still be told from the answers of {name}: it is {how} of "

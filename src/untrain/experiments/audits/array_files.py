@@ -21,7 +21,7 @@ KINDS = (".npy", ".npz", ".safetensors")
 SIDE_OF = {"forget": "forget", "retain": "retain", "test": "test", "val": "test", "valid": "test", "validation": "test"}
 
 
-def answers_in(given: Any, who: str) -> Array | dict[str, Array]:
+def read_outputs(given: Any, who: str) -> Array | dict[str, Array]:
     """Answers of models, or those of each side by its name, of whatever holds them.
 
     Args:
@@ -44,7 +44,7 @@ def answers_in(given: Any, who: str) -> Array | dict[str, Array]:
     text = str(given)
     if re.match(r"\w+=", text) and not Path(text).exists():
         parts = [part.partition("=") for part in text.split(",")]
-        return {_side(name, who): _one(answers_in(path, who), path) for name, _, path in parts}
+        return {_side(name, who): _one(read_outputs(path, who), path) for name, _, path in parts}
     path = Path(given)
     if path.is_dir():
         return _folder(path, who)
@@ -120,7 +120,7 @@ def _models(folder: Path, who: str) -> Array:
     return np.stack(rows)
 
 
-def column_in(given: Any, name: str) -> Array:
+def read_column(given: Any, name: str) -> Array:
     """Labels, sides or ids, one a row: an array, a list, or the path of a .npy, .npz, .safetensors, .csv or .txt file.
 
     Raises:
@@ -173,13 +173,13 @@ def _table(path: Path, name: str) -> Array:
 HEADINGS = frozenset({"id", "ids", "side", "sides", "label", "labels", "y", "index"})
 
 
-def sides_in(given: Any) -> tuple[Array, Array | None]:
+def read_sides(given: Any) -> tuple[Array, Array | None]:
     """Sides, and the ids that stand before them where a .csv file has two columns."""
     if isinstance(given, str | Path) and Path(given).suffix in (".csv", ".txt"):
         table = _table(Path(given), "sides")
         if table.shape[1] == 2:
             return table[:, 1], numbered(table[:, 0])
-    return column_in(given, "sides"), None
+    return read_column(given, "sides"), None
 
 
 def numbered(words: Array) -> Array:

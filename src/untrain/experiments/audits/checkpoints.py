@@ -22,7 +22,7 @@ WRAPPED = ("state_dict", "model_state_dict", "model", "net")
 SHOWN = 3
 
 
-def state_in(given: Any, who: str) -> dict[str, Tensor]:
+def read_state(given: Any, who: str) -> dict[str, Tensor]:
     """The weights of a model: a state dict, a module, or the path of a .safetensors file or of what ``torch.save`` wrote.
 
     Raises:

@@ -1,4 +1,4 @@
-"""From arrays as they were given to populations that can be compared, each checked at the door."""
+"""From outputs in files and arrays to populations of models that can be compared."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import numpy as np
 
 from untrain.core.errors import DataError
 from untrain.data.fingerprint import array_digest
-from untrain.evaluation.scoring.margins_only import embedded
+from untrain.evaluation.scoring.margins_only import embed_margins
 from untrain.evaluation.validation import alike, answers, ids_of, labels_of, observation, one_each, sides_of, varied
-from untrain.experiments.audits.array_files import answers_in, column_in, sides_in
+from untrain.experiments.audits.array_files import read_column, read_outputs, read_sides
+from untrain.experiments.audits.foreign_models import Outputs
 from untrain.maths.logits import margins
 
 Array = np.ndarray[Any, Any]
@@ -20,29 +21,8 @@ Kind = Literal["logits", "margins", "margins and labels"]
 
 
 @dataclass(frozen=True, eq=False)
-class GivenModels:
-    """What was said of the examples: arrays, or files of them.
-
-    Args:
-        labels: one a row.
-        sides: 'forget', 'retain' or 'test', one a row; a .csv file of two columns has ids and sides.
-        ids: one a row; rows are numbered from 0 when there are none.
-        forget: ids of the examples to forget, in the place of sides.
-        retain: ids of those that stayed; without them all that are neither forgotten nor tested on.
-        test: ids of those that no model saw.
-    """
-
-    labels: Any = None
-    sides: Any = None
-    ids: Any = None
-    forget: Any = None
-    retain: Any = None
-    test: Any = None
-
-
-@dataclass(frozen=True, eq=False)
 class Frame:
-    """The examples that all models were asked about: labels as given and true, sides and ids, (n,) each."""
+    """Examples that all outputs are of: labels as given and true, sides and ids, (n,) each."""
 
     labels: Array | None
     true: Array | None
@@ -51,13 +31,13 @@ class Frame:
 
 
 @dataclass(frozen=True, eq=False)
-class Given:
+class Populations:
     """Populations that can be compared.
 
     Args:
         frame: the examples.
         models: 'unlearned', 'oracles' and, where there are any, 'originals': logits (m, n, c) or margins (m, n).
-        kind: which of the two, and whether labels are known beside margins.
+        kind: which of the two, and whether labels are known besides margins.
         notes: what a reader of the scores must know.
     """
 
@@ -69,75 +49,75 @@ class Given:
     def rows(self, who: str) -> Any:
         """Logits (n, c) of each model of a population, one after the other."""
         labels = self.frame.labels if self.kind == "margins and labels" else None
-        return (row if self.kind == "logits" else embedded(row, labels)[0] for row in self.models[who])
+        return (row if self.kind == "logits" else embed_margins(row, labels)[0] for row in self.models[who])
 
 
-def gathered(arrays: Mapping[str, Any], told: GivenModels, known: Frame | None = None) -> Given:
-    """What was given, in one order of examples.
+def populations_of(outputs: Outputs, known: Frame | None = None) -> Populations:
+    """Read outputs of models and put their examples in one order.
 
     Args:
-        arrays: name of each population -> what ``answers_in`` takes.
-        told: what was said of the examples.
-        known: the examples, where a scenario knows them; then ``told`` is empty.
+        outputs: arrays or files, and what they say of the examples.
+        known: the examples, where a scenario knows them; then ``outputs`` says nothing of them.
 
     Raises:
-        DataError: something is missing, or the arrays do not go together.
+        DataError: something is missing, or the arrays do not match.
     """
-    parts = {who: answers_in(given, who) for who, given in arrays.items()}
-    frame, rows, notes = _frame(parts, told) if known is None else (known, None, ())
-    found = {who: _whole(part, frame.side if rows is None else rows, who) for who, part in parts.items()}
+    by_role = {"unlearned": outputs.unlearned, "oracles": outputs.oracles, "originals": outputs.original}
+    parts = {who: read_outputs(source, who) for who, source in by_role.items() if source is not None}
+    frame, rows, notes = _frame(parts, outputs) if known is None else (known, None, ())
+    models = {who: _whole(part, frame.side if rows is None else rows, who) for who, part in parts.items()}
     if rows is not None and len(keep := np.flatnonzero(rows != "")) < len(rows):
-        found = {who: np.asarray(array[:, keep]) for who, array in found.items()}
-    thin = [who for who, array in found.items() if array.ndim == 2]
-    if thin and len(thin) < len(found):
+        models = {who: np.asarray(array[:, keep]) for who, array in models.items()}
+    thin = [who for who, array in models.items() if array.ndim == 2]
+    if thin and len(thin) < len(models):
         if frame.labels is None:
             raise DataError(f"{thin[0]} are margins and others are logits: give labels, from which margins of logits follow")
         notes = (*notes, f"of {', '.join(thin)} only margins were given, so all are compared by margins")
-        found = {who: a if a.ndim == 2 else margins(a, frame.labels) for who, a in found.items()}
+        models = {who: a if a.ndim == 2 else margins(a, frame.labels) for who, a in models.items()}
     if not thin and frame.labels is None:
         raise DataError("labels are missing: logits say nothing without them; give one whole number for each example (--labels)")
-    _check(found, frame)
+    _check(models, frame)
     kind: Kind = "logits" if not thin else "margins" if frame.labels is None else "margins and labels"
-    return Given(frame, found, kind, notes)
+    return Populations(frame, models, kind, notes)
 
 
-def _check(found: Mapping[str, Array], frame: Frame) -> None:
-    """All that makes no number fit to be told."""
-    for who, array in found.items():
+def _check(models: Mapping[str, Array], frame: Frame) -> None:
+    """Refuse populations that cannot be scored."""
+    for who, array in models.items():
         if array.ndim == 2:
             varied(answers(array[..., None], who), frame.side, who)
         else:
             observation(array, np.asarray(frame.labels), frame.side, who=who)
-    alike([(who, a.shape if a.ndim == 3 else (*a.shape, 2)) for who, a in found.items()])
-    prints = {who: [array_digest(np.asarray(row)) for row in array] for who, array in found.items()}
-    for who, held in prints.items():
-        if len(set(held)) < len(held):
-            first = next(i for i, p in enumerate(held) if p in held[:i])
+    alike([(who, a.shape if a.ndim == 3 else (*a.shape, 2)) for who, a in models.items()])
+    digests = {who: [array_digest(np.asarray(row)) for row in array] for who, array in models.items()}
+    for who, each in digests.items():
+        if len(set(each)) < len(each):
+            first = next(i for i, p in enumerate(each) if p in each[:i])
             raise DataError(
-                f"models {held.index(held[first])} and {first} of the {who} are the same: each has to be a model of its own"
+                f"models {each.index(each[first])} and {first} of the {who} are the same: each has to be a model of its own"
             )
-    shared = set(prints.get("unlearned", ())) & set(prints.get("oracles", ()))
+    shared = set(digests.get("unlearned", ())) & set(digests.get("oracles", ()))
     if shared:
-        at = next(i for i, p in enumerate(prints["unlearned"]) if p in shared)
+        at = next(i for i, p in enumerate(digests["unlearned"]) if p in shared)
         raise DataError(f"model {at} of the unlearned is among the oracles: what is compared with itself is always equal")
 
 
-def _frame(parts: Mapping[str, Any], told: GivenModels) -> tuple[Frame, Array, tuple[str, ...]]:
-    """The examples, the side of every row that was given ('' for one that is left out), and notes."""
-    labels = None if told.labels is None else column_in(told.labels, "labels")
-    side, ids = (None, None) if told.sides is None else sides_in(told.sides)
-    if told.ids is not None:
-        ids = column_in(told.ids, "ids")
+def _frame(parts: Mapping[str, Any], outputs: Outputs) -> tuple[Frame, Array, tuple[str, ...]]:
+    """The examples, the side of every row ('' for one that is left out), and notes."""
+    labels = None if outputs.labels is None else read_column(outputs.labels, "labels")
+    side, ids = (None, None) if outputs.sides is None else read_sides(outputs.sides)
+    if outputs.ids is not None:
+        ids = read_column(outputs.ids, "ids")
     n = next((len(c) for c in (labels, side, ids) if c is not None), None)
-    if side is None and told.forget is None:
+    if side is None and outputs.forget is None:
         side = _implied(parts)
     elif side is None:
         if n is None:
             n = next((a.shape[-1] for p in parts.values() for a in _arrays(p) if not isinstance(p, dict)), 0) or len(
                 _implied(parts)
             )
-        side = listed(np.arange(n) if ids is None else ids_of(ids, n), told)
-    elif any(given is not None for given in (told.forget, told.retain, told.test)):
+        side = sides_from_lists(np.arange(n) if ids is None else ids_of(ids, n), outputs)
+    elif any(ids_listed is not None for ids_listed in (outputs.forget, outputs.retain, outputs.test)):
         raise DataError("sides were given twice: by --sides and by --forget, --retain or --test; give one of the two")
     n = len(side)
     if labels is not None:
@@ -157,60 +137,62 @@ def _arrays(part: Any) -> list[Array]:
 
 
 def _implied(parts: Mapping[str, Any]) -> Array:
-    """Sides of answers that were given side by side."""
+    """Sides of outputs that come side by side."""
     for who, part in parts.items():
         if isinstance(part, dict):
             sizes = {side: array.shape[1] for side, array in _modelled(part, who).items()}
             return np.repeat(list(sizes), list(sizes.values()))
-    raise DataError("which examples were to be forgotten was not told: give --sides, or --forget and --test with ids")
+    raise DataError("the forget set is unknown: give --sides, or --forget and --test with ids")
 
 
-def listed(ids: Array, told: GivenModels) -> Array:
-    """Sides from lists of ids; '' where retained ids were listed and this is not among them.
+def sides_from_lists(ids: Array, outputs: Outputs) -> Array:
+    """Make sides of lists of ids; '' where retained ids were listed and this is not among them.
 
     Raises:
-        DataError: an id is not there, is listed twice, or in two lists; or the ids to test on are missing.
+        DataError: an id is unknown, stands twice, or in two lists; or the ids of test examples are missing.
     """
-    if told.test is None:
+    if outputs.test is None:
         raise DataError("ids of test examples are missing (--test): attacks and intervals need examples that no model saw")
-    side = np.full(len(ids), "" if told.retain is not None else "retain", dtype="<U6")
-    place = {str(name): at for at, name in enumerate(ids.tolist())}
-    taken: dict[str, str] = {}
+    side = np.full(len(ids), "" if outputs.retain is not None else "retain", dtype="<U6")
+    row_of = {str(name): at for at, name in enumerate(ids.tolist())}
+    side_of: dict[str, str] = {}
     for name in ("forget", "retain", "test"):
-        given = getattr(told, name)
-        if given is None:
+        ids_of_side = getattr(outputs, name)
+        if ids_of_side is None:
             continue
-        words = [str(w) for w in column_in(given, f"{name} ids").ravel().tolist()]
+        words = [str(w) for w in read_column(ids_of_side, f"{name} ids").ravel().tolist()]
         if not words:
             raise DataError(f"the list of {name} ids is empty: name at least one")
-        unknown = [w for w in words if w not in place]
+        unknown = [w for w in words if w not in row_of]
         if unknown:
             raise DataError(f"{len(unknown)} {name} ids are none of the {len(ids)} examples', such as {unknown[0]!r}")
         if len(set(words)) < len(words):
             twice = next(w for i, w in enumerate(words) if w in words[:i])
             raise DataError(f"the id {twice!r} is listed twice among the {name} ids")
-        both = [w for w in words if w in taken]
+        both = [w for w in words if w in side_of]
         if both:
             raise DataError(
-                f"{len(both)} ids are both in {taken[both[0]]} and in {name}, such as {both[0]!r}: an example has one side"
+                f"{len(both)} ids are both in {side_of[both[0]]} and in {name}, such as {both[0]!r}: an example has one side"
             )
-        taken |= dict.fromkeys(words, name)
-        side[[place[w] for w in words]] = name
+        side_of |= dict.fromkeys(words, name)
+        side[[row_of[w] for w in words]] = name
     return side
 
 
 def _whole(part: Any, side: Array, who: str) -> Array:
-    """Answers on all examples in their order: logits (m, n, c) or margins (m, n)."""
+    """Outputs on all examples in their order: logits (m, n, c) or margins (m, n)."""
     if not isinstance(part, dict):
         return _axes(part, len(side), who)
     pieces = _modelled(part, who)
     counts = {name: int((side == name).sum()) for name in pieces}
     for name, piece in pieces.items():
         if piece.shape[1] != counts[name]:
-            raise DataError(f"{who} answer on {piece.shape[1]} {name} examples, and there are {counts[name]}: not the same ones")
+            raise DataError(
+                f"{who} have outputs on {piece.shape[1]} {name} examples, and there are {counts[name]}: not the same ones"
+            )
     absent = set(np.unique(side)) - set(pieces) - {""}
     if absent:
-        raise DataError(f"{who} lack answers on the {min(absent)} examples")
+        raise DataError(f"{who} lack outputs on the {min(absent)} examples")
     first = next(iter(pieces.values()))
     if any((p.shape[0], p.shape[2:]) != (first.shape[0], first.shape[2:]) for p in pieces.values()):
         shapes = ", ".join(f"{name} {p.shape}" for name, p in pieces.items())
@@ -222,21 +204,21 @@ def _whole(part: Any, side: Array, who: str) -> Array:
 
 
 def _axes(array: Array, n: int, who: str) -> Array:
-    """An array with models first; what an array of two axes is, its length tells."""
-    told = f"{who} have shape {array.shape} and there are {n} examples"
+    """An array with models first; the length of an array of two axes says what it is."""
+    shapes = f"{who} have shape {array.shape} and there are {n} examples"
     if array.ndim == 3 and array.shape[1] == n:
         return array
     if array.ndim == 2 and array.shape == (n, n):
-        raise DataError(f"{told}: logits (n, c) of one model or margins (m, n)? give (1, n, c), or fewer models")
+        raise DataError(f"{shapes}: logits (n, c) of one model or margins (m, n)? give (1, n, c), or fewer models")
     if array.ndim == 2 and n in array.shape:
         return array if array.shape[1] == n else array[None]
     if array.shape == (n,):
         return array[None]
-    raise DataError(f"{told}: logits (m, n, c), those of one model (n, c), or margins (m, n) of the same examples are needed")
+    raise DataError(f"{shapes}: logits (m, n, c), those of one model (n, c), or margins (m, n) of the same examples are needed")
 
 
 def _modelled(part: Mapping[str, Array], who: str) -> dict[str, Array]:
-    """Answers by side with models first, (m, n of the side[, c])."""
+    """Outputs by side with models first, (m, n of the side[, c])."""
     shapes = [a.shape for a in part.values()]
     dims = {len(s) for s in shapes}
     if dims == {3}:

@@ -12,8 +12,8 @@ from untrain.core.errors import DataError
 from untrain.core.precision import computing
 from untrain.data.fingerprint import array_digest, fingerprint
 from untrain.evaluation.validation import answers, varied
-from untrain.experiments.audits.checkpoints import loaded, state_in
-from untrain.experiments.audits.populations import Frame, Given
+from untrain.experiments.audits.checkpoints import loaded, read_state
+from untrain.experiments.audits.populations import Frame, Populations
 from untrain.experiments.jobs import ask, engine, keep
 from untrain.experiments.run_record import ModelCounts, asked, facts, words
 from untrain.experiments.scene import Scene
@@ -23,39 +23,39 @@ from untrain.runtime.store import Entry, Store, key_of
 
 
 def frame_of(scene: Scene) -> Frame:
-    """The examples that the models of a scene are asked about."""
-    held = asked(scene)
-    return Frame(held["labels"], held["true"], held["side"], held["ids"])
+    """Examples on which the models of a scene are compared."""
+    columns = asked(scene)
+    return Frame(columns["labels"], columns["true"], columns["side"], columns["ids"])
 
 
-def answered(given: Given, who: str, store: Store) -> list[str]:
-    """Keys of the models of a population, each laid down with what it answered."""
+def store_outputs(populations: Populations, who: str, store: Store) -> list[str]:
+    """Store the outputs of each model of a population and return their keys."""
     keys = []
-    for at, row in enumerate(given.rows(who)):
-        made = {"kind": "given", "label": f"{who} {at}, as given", "answers": array_digest(np.asarray(row))}
-        held = store.get(key_of(made)) or store.put(made, {}, {"logits": np.asarray(row)})
-        keys.append(held.key)
+    for at, row in enumerate(populations.rows(who)):
+        ingredients = {"kind": "given", "label": f"{who} {at}, as given", "answers": array_digest(np.asarray(row))}
+        entry = store.get(key_of(ingredients)) or store.put(ingredients, {}, {"logits": np.asarray(row)})
+        keys.append(entry.key)
     return keys
 
 
-def asked_of(checkpoints: Sequence[Any], scene: Scene, setting: Setting, who: str, store: Store) -> list[str]:
-    """Keys of models of which checkpoints were given, each asked about the examples of a scene and laid down.
+def store_checkpoints(checkpoints: Sequence[Any], scene: Scene, setting: Setting, who: str, store: Store) -> list[str]:
+    """Run checkpoints on the examples of a scene, store their outputs and return their keys.
 
     Raises:
-        DataError: a checkpoint cannot be read, is given twice, or answers what cannot be scored.
+        DataError: a checkpoint cannot be read, comes twice, or has outputs that cannot be scored.
         ModelError: one does not fit the scene's model.
     """
     keys: list[str] = []
-    for at, given in enumerate(checkpoints):
-        name = str(given) if isinstance(given, str) else f"{who} {at}"
-        state = state_in(given, name)
-        made = {
+    for at, checkpoint in enumerate(checkpoints):
+        name = str(checkpoint) if isinstance(checkpoint, str) else f"{who} {at}"
+        state = read_state(checkpoint, name)
+        ingredients = {
             "kind": "given", "label": f"{who} {at}, a checkpoint, on {type(scene.scenario).__name__}", "engine": engine(),
             "weights": {n: array_digest(t if t.ndim else t[None]) for n, t in state.items()}, "network": scene.prints["network"],
             "torch": torch.__version__, "device": torch.device(setting.device).type, "threads": setting.threads,
             "seen": scene.prints["seen"],
         }  # fmt: skip
-        key = key_of(made)
+        key = key_of(ingredients)
         if key in keys:
             raise DataError(f"{name} holds the same weights as {who} {keys.index(key)}: each has to be a model of its own")
         keys.append(key)
@@ -63,32 +63,34 @@ def asked_of(checkpoints: Sequence[Any], scene: Scene, setting: Setting, who: st
             continue
         with store.alone(key), computing(setting.precision), threads(setting.threads):
             model = loaded(state, scene, name)
-            found = ask(scene, model)
-            varied(answers(found["logits"][None], name), frame_of(scene).side, name)
-            keep(model, found, made, {}, store)
+            outputs = ask(scene, model)
+            varied(answers(outputs["logits"][None], name), frame_of(scene).side, name)
+            keep(model, outputs, ingredients, {}, store)
     return keys
 
 
-def lay_arrays(given: Given, models: Mapping[str, Any], label: str, store: Store) -> Entry:
-    """The run of an audit of arrays: what ``entries_of`` and the report read, with nothing in it that was not given.
+def record_outputs(populations: Populations, models: Mapping[str, Any], label: str, store: Store) -> Entry:
+    """Record the run of an audit of outputs, as ``entries_of`` and the report read it, with nothing in it that was not given.
 
     Args:
-        given: the populations.
-        models: keys of 'original' and 'oracle' models, and by method of those that forgot.
+        populations: the outputs.
+        models: keys of 'original' and 'oracle' models, and by method of unlearned ones.
         label: what stands where a run has its scenario.
         store: where the models are.
     """
-    frame = given.frame
+    frame = populations.frame
     sizes = {side: int((frame.side == side).sum()) for side in ("forget", "retain", "test")}
-    ids, some = frame.ids.astype(str), next(iter(given.rows("unlearned")))
+    ids, some = frame.ids.astype(str), next(iter(populations.rows("unlearned")))
     labels = np.zeros(len(ids), dtype=np.int64) if frame.labels is None else frame.labels
     arrays = {"labels": labels, "true": labels if frame.true is None else frame.true, "side": frame.side, "ids": ids}
-    made = {"kind": "run", "label": f"audit of {label}", "scenario": label, "models": models, "answers": given.kind,
-            "frame": array_digest(*arrays.values())}  # fmt: skip
-    count = ModelCounts(len(given.models["unlearned"]), len(models["oracle"]), None)
+    ingredients = {
+        "kind": "run", "label": f"audit of {label}", "scenario": label, "models": models, "answers": populations.kind,
+        "frame": array_digest(*arrays.values()),
+    }  # fmt: skip
+    count = ModelCounts(len(populations.models["unlearned"]), len(models["oracle"]), None)
     record = {
         "scenario": label, "classes": int(some.shape[-1]), "digest": fingerprint(ids[frame.side == "forget"]), "duplicates": None,
         **facts(count, {"train": sizes["forget"] + sizes["retain"], **sizes}), "setting": words(),
-        "answers": given.kind, "warnings": list(given.notes),
+        "answers": populations.kind, "warnings": list(populations.notes),
     }  # fmt: skip
-    return store.get(key_of(made)) or store.put(made, record, arrays)
+    return store.get(key_of(ingredients)) or store.put(ingredients, record, arrays)

@@ -12,7 +12,7 @@ from untrain.experiments.comparison import Comparison, workers_for
 from untrain.experiments.search.results import Document, csv_of, document
 from untrain.experiments.search.study import Search, SearchSpec, opened, tracker, turns
 from untrain.experiments.setting import Setting
-from untrain.reports.write import lay, writable
+from untrain.reports.write import check_writable, write_files
 from untrain.runtime.executors.local import Serial
 from untrain.runtime.executors.processes import Processes
 from untrain.runtime.progress import OnProgress
@@ -31,11 +31,11 @@ def run_search_command(
     """Search, and write search.json and search.csv into ``out``."""
     if workers < 1:
         raise BadInput(f"workers={workers}: at least 1 is needed")
-    writable(out)
+    check_writable(out)
     count = min(workers, workers_for([Comparison(hunt.scenario, (hunt.method,))], setting.device, setting.threads))
     found = document(run_search(hunt, setting, Store(store), count, on_progress), command)
     if out is not None:
-        lay(Path(out), {"search.json": json.dumps(found, indent=1, allow_nan=False), "search.csv": csv_of(found)})
+        write_files(Path(out), {"search.json": json.dumps(found, indent=1, allow_nan=False), "search.csv": csv_of(found)})
     return found
 
 

@@ -71,6 +71,14 @@ class Task(Spec, role=True):
         """Loss of each example in nats, (b,), each >= 0."""
         return self.loss_of(self.forward(model, batch), batch)
 
+    def smoothed_loss_of(self, outputs: Tensor, batch: Batch, smoothing: float) -> Tensor:
+        """Loss of each example under smoothed labels, (b,): ``(1 - s) * L(label) + s * mean over classes of L(class)``.
+
+        Raises:
+            SpecError: the task has no labels to smooth.
+        """
+        raise SpecError(f"{type(self).__name__} has no labels to smooth: take Steps(smoothing=0)")
+
     def resolve(self, examples: Examples) -> Task:
         """The task with what it takes from the data filled in, such as the number of classes; from all training data, once."""
         return self

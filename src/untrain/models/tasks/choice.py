@@ -38,6 +38,10 @@ class Choice(Task, role=True):
         """Cross-entropy in nats, (b,)."""
         return F.cross_entropy(outputs, batch.y, reduction="none")
 
+    def smoothed_loss_of(self, outputs: Tensor, batch: Batch, smoothing: float) -> Tensor:
+        """Cross-entropy against labels mixed with the uniform distribution, in nats, (b,)."""
+        return F.cross_entropy(outputs, batch.y, reduction="none", label_smoothing=smoothing)
+
     def store(self, outputs: Tensor, batch: Batch) -> Mapping[str, Tensor]:
         """The logits, (b, c)."""
         return {"logits": outputs}

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
 from untrain.evaluation.observation import Observation
-from untrain.maths.logits import correct, margins
 from untrain.reports import formatting
 from untrain.reports.formatting import PERCENT
 from untrain.reports.html.chart_spec import Axis, Chart, Trace
@@ -19,7 +18,7 @@ Array = np.ndarray[Any, Any]
 Document = Mapping[str, Any]
 
 BINS = 36
-SEEN = ("forget", "test")
+SIDES = ("forget", "test")
 # Colour and dash or symbol of each population, the same in all charts.
 LOOKS = {
     "Original": ("original", "dot", "square"),
@@ -31,22 +30,21 @@ KINDS = {"whole network": ("whole", "circle"), "part of the network": ("part", "
 
 
 @dataclass(frozen=True, eq=False)
-class Answers:
-    """What models answered on one side: margins and correctness, (m, n), and the labels as given, (n,)."""
+class SideOutputs:
+    """What models put out on one side: margins and correctness, (m, n), and the labels as given, (n,)."""
 
     margins: Array
     correct: Array
     labels: Array
 
 
-def answers(seen: Observation) -> dict[str, Answers]:
+def outputs_by_side(outputs: Observation) -> dict[str, SideOutputs]:
     """Margins and correctness on the forget set and the test set."""
-    made = {}
-    for side in SEEN:
-        here = np.flatnonzero(np.asarray(seen.side) == side)
-        logits, labels = np.asarray(seen.logits[:, here]), np.asarray(seen.labels)[here]
-        made[side] = Answers(margins(logits, labels), correct(logits, labels), labels)
-    return made
+    rows = {side: np.flatnonzero(np.asarray(outputs.side) == side) for side in SIDES}
+    return {
+        side: SideOutputs(outputs.at(here).signal("margin"), outputs.at(here).signal("correct"), np.asarray(outputs.labels)[here])
+        for side, here in rows.items()
+    }
 
 
 def pareto(document: Document) -> Chart | None:
@@ -116,9 +114,9 @@ def envelope(costs: Array, gaps: Array, most: float) -> tuple[Trace, Trace]:
     )
 
 
-def edges(*models: dict[str, Answers]) -> Array:
+def edges(*models: Mapping[str, SideOutputs]) -> Array:
     """Bin edges that hold nearly all margins of some models, widened by a quarter on each side."""
-    both = np.concatenate([a.margins.ravel() for seen in models for a in seen.values()])
+    both = np.concatenate([side.margins.ravel() for sides in models for side in sides.values()])
     if both.size == 0:
         return np.linspace(-1.0, 1.0, BINS + 1)
     low, high = np.quantile(both, [0.002, 0.998])
@@ -126,18 +124,18 @@ def edges(*models: dict[str, Answers]) -> Array:
     return np.linspace(low - room, high + room, BINS + 1)
 
 
-def margin_chart(shown: Mapping[str, Answers], bins: Array) -> Chart:
+def margin_chart(populations: Mapping[str, SideOutputs], bins: Array) -> Chart:
     """Histogram of margins of one side, and from the least to the greatest share of single retrained models; what lies beyond
     the bins is counted in the outermost."""
     middle = tuple(np.round((bins[1:] + bins[:-1]) / 2, 3).tolist())
     traces = []
-    for who, seen in shown.items():
+    for who, outputs in populations.items():
         colour, dash, _ = LOOKS[who]
         if who == "Retrained":
-            each = np.stack([shares(row, bins) for row in seen.margins])
+            each = np.stack([shares(row, bins) for row in outputs.margins])
             traces.append(band(middle, each, "shelves"))
-        traces.append(Trace(who, middle, tuple(shares(seen.margins, bins).tolist()), colour, "steps", dash))
-    return Chart(tuple(traces), Axis("Margin of the label, nats"), Axis("Share of answers", PERCENT, 0.0, None))
+        traces.append(Trace(who, middle, tuple(shares(outputs.margins, bins).tolist()), colour, "steps", dash))
+    return Chart(tuple(traces), Axis("Margin of the label, nats"), Axis("Share of outputs", PERCENT, 0.0, None))
 
 
 def shares(margins: Array, bins: Array) -> Array:
@@ -157,24 +155,32 @@ def band(x: tuple[float, ...], each: Array, look: Literal["shelves", "ribbon"]) 
     return Trace(BAND, x, middle, "floor", look, below=half, above=half)
 
 
-def class_chart(shown: Mapping[str, Answers], classes: int) -> Chart:
-    """Accuracy by class of one side; whiskers, and for retrained models a band, reach from the worst model to the best."""
+def class_chart(populations: Mapping[str, SideOutputs], classes: int, names: Sequence[str] | None = None) -> Chart:
+    """Accuracy by class of one side; whiskers, and for retrained models a band, reach from the worst model to the best.
+
+    Args:
+        populations: name -> what its models put out on the side.
+        classes: number of classes.
+        names: of the classes; None for their numbers.
+    """
     traces = []
-    for at, (who, seen) in enumerate(shown.items()):
-        found = [c for c in range(classes) if (seen.labels == c).any()]
-        parts = np.stack([100 * seen.correct[:, seen.labels == c].mean(1) for c in found], axis=1) if found else np.zeros((1, 0))
+    for at, (who, outputs) in enumerate(populations.items()):
+        there = [c for c in range(classes) if (outputs.labels == c).any()]
+        each = [100 * outputs.correct[:, outputs.labels == c].mean(1) for c in there]
+        parts = np.stack(each, axis=1) if there else np.zeros((1, 0))
         means = np.round(parts.mean(0), 3)
         ends = {"below": means - parts.min(0), "above": parts.max(0) - means}
         whiskers = {end: tuple(np.round(np.maximum(lengths, 0), 3).tolist()) for end, lengths in ends.items()}
         colour, _, symbol = LOOKS[who]
-        if who == "Retrained" and found:
-            traces.append(band(tuple(map(float, found)), parts, "shelves"))
+        if who == "Retrained" and there:
+            traces.append(band(tuple(map(float, there)), parts, "shelves"))
             whiskers = {}
-        places = tuple(c + 0.22 * (at - 1) for c in found)
+        places = tuple(c + 0.22 * (at - 1) for c in there)
         traces.append(Trace(who, places, tuple(means.tolist()), colour, "dots", symbol, **whiskers))
     step = -(-classes // 20)
     ticks = tuple(range(0, classes, step))
     return Chart(
         tuple(traces),
-        Axis("Class", "", -0.6, classes - 0.4, ticks, tuple(map(str, ticks))), Axis("Accuracy", PERCENT),
+        Axis("Class", "", -0.6, classes - 0.4, ticks, tuple(formatting.label_text(c, names) for c in ticks)),
+        Axis("Accuracy", PERCENT),
     )  # fmt: skip

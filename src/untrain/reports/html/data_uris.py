@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import struct
 import zlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,12 +20,18 @@ def is_image(inputs: Array) -> bool:
     return inputs.ndim == 4 and inputs.shape[1] in (1, 3) and min(inputs.shape[2:]) >= 2
 
 
-def to_bytes(inputs: Array) -> Array:
-    """Pixels as uint8; numbers that leave [0, 1] are stretched from their least to their greatest."""
-    if inputs.dtype == np.uint8:
-        return inputs
-    low, high = (0.0, 1.0) if inputs.min() >= -1e-3 and inputs.max() <= 1 + 1e-3 else (float(inputs.min()), float(inputs.max()))
-    scaled = (np.asarray(inputs, dtype=np.float64) - low) / max(high - low, 1e-12)
+def to_bytes(images: Sequence[Array] | Array) -> list[Array]:
+    """Images (c, h, w) as uint8; numbers that leave [0, 1] are stretched from the least to the greatest in any of the images."""
+    if all(image.dtype == np.uint8 for image in images):
+        return list(images)
+    low, high = min(float(i.min()) for i in images), max(float(i.max()) for i in images)
+    if low >= -1e-3 and high <= 1 + 1e-3:
+        low, high = 0.0, 1.0
+    return [_stretched(image, low, high) for image in images]
+
+
+def _stretched(image: Array, low: float, high: float) -> Array:
+    scaled = (np.asarray(image, dtype=np.float64) - low) / max(high - low, 1e-12)
     return np.asarray(np.clip(np.rint(255 * scaled), 0, 255), dtype=np.uint8)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,77 +12,123 @@ import numpy as np
 from untrain.evaluation.observation import Observation
 from untrain.reports import formatting
 from untrain.reports.html import data_uris
-from untrain.reports.html.charts import Answers
+from untrain.reports.html.charts import SideOutputs
+from untrain.reports.material import Material
 
 Array = np.ndarray[Any, Any]
 
 SHOWN = 8
 RECOGNISED = 16
+LONGEST = 280  # characters of a text
 
 
 @dataclass(frozen=True)
 class Tile:
-    """One example: picture if any, id, label as given, true label where it is another, mean margins, and a further remark."""
+    """One example as a page shows it.
 
-    picture: str
+    Args:
+        id: of the example.
+        label: as given: a class by name or number, or a quantity.
+        true: the true label where it is another.
+        ours: mean margin of the unlearned models.
+        oracle: mean margin of the retrained ones.
+        picture: the image as a data URI, if the example is one.
+        quote: the beginning of the text, if it is one.
+        cells: name and value of each column, if it is a row of a table.
+        more: a further remark.
+    """
+
     id: str
     label: str
     true: str
     ours: str
     oracle: str
+    picture: str = ""
+    quote: str = ""
+    cells: tuple[tuple[str, str], ...] = ()
     more: str = ""
 
 
-def unseen(inputs: Array | None) -> str:
-    """Why no pictures can be shown; empty where they can."""
-    if inputs is None:
-        return "No pictures of the forget set are shown: they were left out on request, or the inputs were not given."
-    if not data_uris.is_image(np.asarray(inputs)):
-        return f"The inputs, of shape {tuple(inputs.shape[1:])}, are no images of one or three channels, so none are shown."
+def unseen(material: Material) -> str:
+    """Why no examples can be shown; empty where they can."""
+    if material.shown is None:
+        return "The examples of the forget set are not shown: they were left out on request, or the inputs were not given."
+    images = [s.image for s in material.shown if s.kind == "image" and s.image is not None]
+    if len(images) == len(material.shown) and images and not data_uris.is_image(images[0][None]):
+        return f"The inputs, of shape {images[0].shape}, are not images of one or three channels, so none are shown."
     return ""
 
 
-def extremes(inputs: Array, seen: Observation, ours: Answers, oracle: Answers) -> tuple[list[Tile], list[Tile]]:
+def extremes(material: Material, ours: SideOutputs, oracle: SideOutputs) -> tuple[list[Tile], list[Tile]]:
     """The least and the most forgotten: mean margin of the unlearned models farthest above and below the oracles'."""
     mine, theirs = ours.margins.mean(0), oracle.margins.mean(0)
     order = np.argsort(theirs - mine, kind="stable")
-    tile = _tiler(inputs, seen, mine, theirs)
+    tile = _tiler(material, mine, theirs)
     count = min(SHOWN, max(1, len(order) // 2))
     return [tile(i) for i in order[:count]], [tile(i) for i in order[::-1][:count]]
 
 
-def recognised(
-    found: Sequence[Mapping[str, Any]], inputs: Array | None, seen: Observation, ours: Answers, oracle: Answers
-) -> list[Tile]:
-    """Forget examples that a test found, with p and excess.
+def recognised(listed: Sequence[Mapping[str, Any]], material: Material, ours: SideOutputs, oracle: SideOutputs) -> list[Tile]:
+    """Forget examples that a test singles out, with p and excess.
 
     Args:
-        found: of each its 'id', 'p' and 'excess', as ``evaluate.audit`` gives them.
-        inputs: of the forget examples, (n, ...); None where they are not shown.
-        seen: the ids, labels and sides of all examples.
-        ours: what the unlearned models answered on the forget set.
-        oracle: what the oracles did.
+        listed: of each its 'id', 'p' and 'excess', as the verdict on the method lists them.
+        material: of the run.
+        ours: outputs of the unlearned models on the forget set.
+        oracle: outputs of the oracles.
     """
-    here = np.flatnonzero(np.asarray(seen.side) == "forget")
-    place = {str(seen.ids[row]): at for at, row in reversed(list(enumerate(here)))}
-    tile = _tiler(inputs, seen, ours.margins.mean(0), oracle.margins.mean(0))
+    ids = np.asarray(material.oracle.ids)[_forget(material.oracle)]
+    place = {str(name): at for at, name in reversed(list(enumerate(ids)))}
+    tile = _tiler(material, ours.margins.mean(0), oracle.margins.mean(0))
     return [
         replace(tile(place[e["id"]]), more=f"{formatting.digits(e['excess'])} s.e., {formatting.probability(e['p'], 'p')}")
-        for e in found[:RECOGNISED]
+        for e in listed[:RECOGNISED]
         if e["id"] in place
     ]
 
 
-def _tiler(inputs: Array | None, seen: Observation, mine: Array, theirs: Array) -> Callable[[int], Tile]:
-    """What makes the tile of a forget example."""
-    here = np.flatnonzero(np.asarray(seen.side) == "forget")
-    pixels = None if inputs is None or unseen(inputs) else data_uris.to_bytes(np.asarray(inputs))
+def snippet(text: str, longest: int = LONGEST) -> str:
+    """The beginning of a text on one line, cut between words where one ends near; what cannot be printed is replaced."""
+    plain = " ".join(text.encode("utf-8", "replace").decode("utf-8").split())
+    plain = "".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(c) == "Cc" else c for c in plain)
+    if len(plain) <= longest:
+        return plain
+    head = plain[:longest]
+    words = head.rpartition(" ")[0]
+    return f"{words if len(words) > longest // 2 else head}…"
+
+
+def _forget(outputs: Observation) -> Array:
+    return np.flatnonzero(np.asarray(outputs.side) == "forget")
+
+
+def _tiler(material: Material, mine: Array, theirs: Array) -> Callable[[int], Tile]:
+    """What makes the tile of a forget example, by its place in the forget set."""
+    outputs, drawn = material.oracle, _drawn(material)
+    here = _forget(outputs)
 
     def tile(at: int) -> Tile:
-        given, true = str(seen.labels[here[at]]), str(seen.true[here[at]])
-        return Tile(
-            "" if pixels is None else data_uris.data_uri(pixels[at]), str(seen.ids[here[at]]), given, "" if true == given else true,
+        given, true = (formatting.label_text(labels[here[at]], material.classes) for labels in (outputs.labels, outputs.true))
+        bare = Tile(
+            str(outputs.ids[here[at]]), given, "" if true == given else true,
             formatting.digits(mine[at]), formatting.digits(theirs[at]),
         )  # fmt: skip
+        return replace(bare, **drawn(at))
 
     return tile
+
+
+def _drawn(material: Material) -> Callable[[int], dict[str, Any]]:
+    """What makes the fields of a tile that show the example itself; images are scaled by the range of all of them."""
+    if material.shown is None or unseen(material):
+        return lambda at: {}
+    shown = material.shown
+    images = {at: s.image for at, s in enumerate(shown) if s.kind == "image" and s.image is not None}
+    pixels = dict(zip(images, data_uris.to_bytes(list(images.values())), strict=True))
+
+    def fields(at: int) -> dict[str, Any]:
+        if at in pixels:
+            return {"picture": data_uris.data_uri(pixels[at])}
+        return {"quote": snippet(shown[at].text), "cells": tuple((snippet(n, 40), snippet(v, 80)) for n, v in shown[at].cells)}
+
+    return fields

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,23 +31,34 @@ class Payers:
     clear: int
 
 
-def payers(row: Mapping[str, Any]) -> Payers | None:
-    """The table of one method; None where there are no groups."""
-    found, level = row["paid"], row["verdict"]["level"] or 0.0
-    if not found:
+def payers(row: Mapping[str, Any], classes: Sequence[str] | None = None) -> Payers | None:
+    """The table of one method; None where there are no groups.
+
+    Args:
+        row: the method's, of the document.
+        classes: names of the classes; None for their numbers.
+    """
+    groups, level = row["paid"], row["verdict"]["level"] or 0.0
+    if not groups:
         return None
-    clear = sum(_clear(entry[side], level) for entry in found for side in ("test", "forget"))
-    return Payers(tuple(_line(entry, level) for entry in found[:SHOWN]), len(found), clear)
+    clear = sum(_clear(group[side], level) for group in groups for side in ("test", "forget"))
+    return Payers(tuple(_line(group, level, classes) for group in groups[:SHOWN]), len(groups), clear)
+
+
+def group_name(name: str, classes: Sequence[str] | None) -> str:
+    """The name of a group, that of a class with the class's own name."""
+    kind, _, number = name.partition(" ")
+    return f"class {formatting.label_text(int(number), classes)}" if kind == "class" and number.isdecimal() else name
 
 
 def _clear(part: Mapping[str, Any] | None, level: float) -> bool:
     return bool(part) and part["p"] is not None and part["p"] <= level  # type: ignore[index]
 
 
-def _line(entry: Mapping[str, Any], level: float) -> Payer:
-    sides = [(side, entry[side]) for side in ("test", "forget")]
-    told = ", ".join(f"{part['examples']:,} {side}" for side, part in sides if part)
-    return Payer(entry["group"], told, tuple(cell for _, part in sides for cell in _cells(part, level)))
+def _line(group: Mapping[str, Any], level: float, classes: Sequence[str] | None) -> Payer:
+    sides = [(side, group[side]) for side in ("test", "forget")]
+    sizes = ", ".join(f"{part['examples']:,} {side}" for side, part in sides if part)
+    return Payer(group_name(group["group"], classes), sizes, tuple(cell for _, part in sides for cell in _cells(part, level)))
 
 
 def _cells(part: Mapping[str, Any] | None, level: float) -> tuple[Cell, ...]:

@@ -28,7 +28,7 @@ class LocalizerRow:
     cells: tuple[tuple[str, str], ...] = ()
 
 
-def localized(document: Row, command: str) -> str:
+def masks_page(document: Row, command: str) -> str:
     """A page on the masks of some localizers, one HTML text that needs no network.
 
     Args:

@@ -16,6 +16,7 @@ from markupsafe import Markup, escape
 
 from untrain.core.describe import source, summary
 from untrain.evaluation.glossary import entry, scorers
+from untrain.evaluation.observation import Observation
 from untrain.evaluation.scoring.hypothesis_tests import LEVEL
 from untrain.reports import formatting, verdicts
 from untrain.reports.headings import heading
@@ -126,6 +127,8 @@ def section(key: str, material: Material, groups: Mapping[str, tables.Glossary],
     found, repair = mask_charts.grouped(document), is_repair(material)
     shared = mask_charts.of_run(document)
     first = formatting.lead(document["results"])
+    looked_at = methods(key, material, drawn)
+    titles = {name: title for method in looked_at for name, title in method["curves"].items()}
     return {
         "key": key, "title": title(material), "document": document, "opening": opening(document, repair),
         "leaks": verdicts.leaks(document, first), "powerless": verdicts.powerless(first) if first else "",
@@ -137,10 +140,10 @@ def section(key: str, material: Material, groups: Mapping[str, tables.Glossary],
         "pareto": drawn.add(f"{key}-pareto", figures.pareto(document)),
         "mask": drawn.add(f"{key}-mask", mask_charts.share_chart(found)),
         "overlap": drawn.add(f"{key}-overlap", mask_charts.overlap_chart(shared) if shared else None),
-        "methods": methods(key, material, drawn), "chosen": len(material.unlearned) > 1, "first": first["method"] if first else "",
-        "whole": document.get("answers", "logits") == "logits",
+        "methods": looked_at, "curves": titles, "chosen": len(material.unlearned) > 1, "first": first["method"] if first else "",
+        "whole": is_whole(material) and material.oracle.has("classes"),
         "known": tables.known(document),
-        "unseen": example_tiles.unseen(material.inputs), "spelling": spelling(document),
+        "unseen": example_tiles.unseen(material), "spelling": spelling(document),
     }  # fmt: skip
 
 
@@ -187,39 +190,61 @@ def mislabelled(material: Material, side: str) -> int:
 
 
 def methods(key: str, material: Material, drawn: Drawn) -> list[dict[str, Any]]:
-    """For each method that did not fail, what can be chosen to be shown: its charts, and its pictures."""
-    oracle = figures.answers(material.oracle)
+    """For each method that did not fail, what a reader can choose to see: its charts, and its examples."""
+    oracle = figures.outputs_by_side(material.oracle)
     others = {"Retrained": oracle}
     if material.original is not None:
-        others = {"Original": figures.answers(material.original), **others}
+        others = {"Original": figures.outputs_by_side(material.original), **others}
     bins = figures.edges(*others.values())
-    classes = int(material.oracle.logits.shape[-1])
     rows = {row["method"]: row for row in material.document["results"]}
-    lines = roc_charts.known(material)
-    made = []
-    for at, (method, seen) in enumerate(material.unlearned.items()):
-        ours = figures.answers(seen)
-        drawn.add(f"{key}-roc-{at}", roc_charts.chart(lines, seen))
-        for side in figures.SEEN:
-            shown = {who: seen[side] for who, seen in (*others.items(), ("Unlearned", ours))}
-            drawn.add(f"{key}-margins-{side}-{at}", figures.margin_chart(shown, bins))
-            if material.document.get("answers", "logits") == "logits":
-                drawn.add(f"{key}-classes-{side}-{at}", figures.class_chart(shown, classes))
-        told = {
-            kind: (sentence, example_tiles.recognised(rows[method]["verdict"].get(kind, ()), material.inputs, material.oracle,
-                                                 ours["forget"], oracle["forget"]))
-            for kind, sentence in verdicts.looked_for(rows[method]).items()
-        }  # fmt: skip
-        made.append({
+    attacks = roc_charts.attacks(material)
+    sections = []
+    for at, (method, outputs) in enumerate(material.unlearned.items()):
+        ours, row = figures.outputs_by_side(outputs), rows[method]
+        by_side(key, at, material, {**others, "Unlearned": ours}, bins, drawn)
+        singled_out = {
+            kind: (sentence, example_tiles.recognised(row["verdict"].get(kind, ()), material, ours["forget"], oracle["forget"]))
+            for kind, sentence in verdicts.looked_for(row).items()
+        }
+        sections.append({
             "at": at, "method": method, "label": formatting.label(method),
             "tiles": tiles(material, ours["forget"], oracle["forget"]),
-            "found": told, "paid": payers(rows[method]),
+            "examples": singled_out, "paid": payers(row, material.classes), "curves": curves(key, at, attacks, outputs, row, drawn),
         })  # fmt: skip
-    return made
+    return sections
 
 
-def tiles(material: Material, ours: figures.Answers, oracle: figures.Answers) -> Any:
-    """The least and the most forgotten, or nothing where inputs are no images."""
-    if material.inputs is None or example_tiles.unseen(material.inputs):
+def by_side(
+    key: str, at: int, material: Material, populations: Mapping[str, Mapping[str, figures.SideOutputs]], bins: Any, drawn: Drawn
+) -> None:
+    """Charts of margins and, where there are whole outputs of classes, of accuracy by class, on the forget and the test set."""
+    classes = material.oracle.logits.shape[-1] if is_whole(material) and material.oracle.has("logits") else None
+    for side in figures.SIDES:
+        here = {who: sides[side] for who, sides in populations.items()}
+        drawn.add(f"{key}-margins-{side}-{at}", figures.margin_chart(here, bins))
+        if classes is not None:
+            drawn.add(f"{key}-classes-{side}-{at}", figures.class_chart(here, classes, material.classes))
+
+
+def curves(
+    key: str, at: int, attacks: Sequence[roc_charts.Attack], outputs: Observation, row: Mapping[str, Any], drawn: Drawn
+) -> dict[str, str]:
+    """Name and title of the ROC curves of one method, attack by attack; their charts go to ``drawn``."""
+    titles = {}
+    for attack in attacks:
+        for name, (title, chart) in roc_charts.charts(attack, outputs, row["scores"]).items():
+            drawn.add(f"{key}-roc-{name}-{at}", chart)
+            titles[name] = title
+    return titles
+
+
+def is_whole(material: Material) -> bool:
+    """Whether all that models put out is known, not their margins alone."""
+    return bool(material.document.get("answers", "logits") == "logits")
+
+
+def tiles(material: Material, ours: figures.SideOutputs, oracle: figures.SideOutputs) -> Any:
+    """The least and the most forgotten, or nothing where examples cannot be shown."""
+    if example_tiles.unseen(material):
         return ((), ())
-    return example_tiles.extremes(material.inputs, material.oracle, ours, oracle)
+    return example_tiles.extremes(material, ours, oracle)

@@ -1,4 +1,4 @@
-"""ROC curves of the loss attack, on logarithmic axes: what an attack finds where it may hardly ever be wrong."""
+"""ROC curves of attacks on logarithmic axes: what an attack finds where it may hardly ever be wrong."""
 
 from __future__ import annotations
 
@@ -8,90 +8,102 @@ from typing import Any
 
 import numpy as np
 
-from untrain.evaluation.attacks.thresholdmia import class_weights
+from untrain.evaluation.base import Curve, Evaluator, Prepared
 from untrain.evaluation.observation import Observation
-from untrain.maths.logits import losses
-from untrain.maths.roc import sensitivity
 from untrain.reports.html.chart_spec import Axis, Chart, Trace
 from untrain.reports.html.charts import LOOKS, band
 from untrain.reports.material import Material
 
 Array = np.ndarray[Any, Any]
 
-POINTS = 48
+_AGAINST = {"test": "test examples", "oracle": "retrained models"}
 
 
 @dataclass(frozen=True, eq=False)
-class RocCurve:
+class Attack:
     """What is the same for all methods of a run.
 
     Args:
-        rates: false-positive rates, (g,).
-        others: original and retrained models' true-positive rates, (m, g) each.
-        members: number of forget examples.
+        evaluator: the attack.
+        ready: what it prepared of the 'oracle' models and, where there are any, of the 'original' ones.
+        curves: curve name -> population -> its curve, of original and retrained models.
     """
 
-    rates: Array
-    others: Mapping[str, Array]
-    members: int
+    evaluator: Evaluator
+    ready: Mapping[str, Array]
+    curves: Mapping[str, Mapping[str, Curve]]
 
 
-def known(material: Material) -> RocCurve:
-    """The curves of original and retrained models."""
-    rates = grid(material.oracle)
-    seen = {"Original": material.original, "Retrained": material.oracle}
-    found = {who: sensitivities(s, rates) for who, s in seen.items() if s is not None}
-    members = int((np.asarray(material.oracle.side) == "forget").sum())
-    return RocCurve(rates, {who: each for who, each in found.items() if each is not None}, members)
+def attacks(material: Material) -> list[Attack]:
+    """The attacks of a run that have curves, prepared once for all its methods."""
+    return [_attack(e, material) for e in material.evaluators if has_curves(e)]
 
 
-def chart(held: RocCurve, unlearned: Observation) -> Chart | None:
-    """The curves of a method beside the others; None where the test set lacks a class of the forget set."""
-    ours = sensitivities(unlearned, held.rates)
-    return None if ours is None else roc_chart({**held.others, "Unlearned": ours}, held.rates, held.members)
+def has_curves(evaluator: Evaluator) -> bool:
+    """Whether an evaluator gives curves; others would prepare all outputs anew for nothing."""
+    return type(evaluator).curves is not Evaluator.curves
 
 
-def grid(seen: Observation) -> Array:
-    """False-positive rates from one non-member to all of them, evenly on a logarithmic axis."""
-    others = int((np.asarray(seen.side) == "test").sum())
-    return np.geomspace(1 / max(others, 2), 1.0, POINTS)
-
-
-def sensitivities(seen: Observation, rates: Array) -> Array | None:
-    """True-positive rate of each model at false-positive rates (g,), forget examples against test examples weighted to their
-    class mix: (m, g); None where the test set lacks a class."""
-    side, labels = np.asarray(seen.side), np.asarray(seen.labels)
-    forget, test = side == "forget", side == "test"
-    weights = class_weights(labels[forget], labels[test])
-    if weights is None:
-        return None
-    here = np.flatnonzero(forget | test)
-    certain = -losses(np.asarray(seen.logits[:, here]), labels[here])
-    return np.stack([sensitivity(row[forget[here]], row[test[here]], rates, weights) for row in certain])
-
-
-def roc_chart(shown: Mapping[str, Array], rates: Array, members: int) -> Chart:
-    """Mean curve of each kind of models, the retrained ones' from the least to the greatest of them, and what guessing gives.
+def charts(attack: Attack, unlearned: Observation, scores: Mapping[str, Any]) -> dict[str, tuple[str, Chart]]:
+    """Curve name -> title and chart of one method, for each curve whose area is among the method's scores.
 
     Args:
-        shown: kind of models -> true-positive rates, (m, g).
-        rates: false-positive rates, (g,).
+        attack: prepared for the run.
+        unlearned: outputs of the method's models.
+        scores: the method's scores by name, as the document holds them.
+    """
+    ours = _curves(attack.evaluator, attack.evaluator.prepare(unlearned), attack.ready, unlearned)
+    members = int((np.asarray(unlearned.side) == "forget").sum())
+    return {
+        name: (curve.title, roc_chart({**attack.curves.get(name, {}), "Unlearned": curve}, members))
+        for name, curve in ours.items()
+        if (scores.get(f"{name}_auc") or {}).get("value") is not None
+    }
+
+
+def _attack(evaluator: Evaluator, material: Material) -> Attack:
+    populations = {"oracle": material.oracle} | ({} if material.original is None else {"original": material.original})
+    ready = {name: evaluator.prepare(outputs) for name, outputs in populations.items()}
+    by_name: dict[str, dict[str, Curve]] = {}
+    for who, name in (("Original", "original"), ("Retrained", "oracle")):
+        if name in ready:
+            for attack, curve in _curves(evaluator, ready[name], ready, material.oracle).items():
+                by_name.setdefault(attack, {})[who] = curve
+    return Attack(evaluator, ready, by_name)
+
+
+def _curves(evaluator: Evaluator, ours: Array, ready: Mapping[str, Array], outputs: Observation) -> Mapping[str, Curve]:
+    noisy = bool(np.any(np.asarray(outputs.labels) != np.asarray(outputs.true)))
+    return evaluator.curves(Prepared(ours, ready["oracle"], np.asarray(outputs.side), noisy, ready.get("original")))
+
+
+def roc_chart(curves: Mapping[str, Curve], members: int) -> Chart:
+    """Mean curve of each population, that of retrained models from the least to the greatest of them, and what guessing gives.
+
+    Where the non-members are retrained models, these are what guessing gives, and have no curve of their own.
+
+    Args:
+        curves: population -> its curve, all of one attack.
         members: number of forget examples; half of one is the least rate that is drawn.
     """
     least = 0.5 / max(members, 1)
-    x = tuple(np.round(100 * rates, 5).tolist())
-
-    def percent(values: Array) -> Array:
-        return np.asarray(100 * np.maximum(values, least))
-
+    first = next(iter(curves.values()))
+    x = _percent(first.fpr)
     traces = [Trace("Guessing", x, tuple(np.maximum(x, 100 * least).tolist()), "quiet", "line", "dash")]
-    for who, each in shown.items():
+    for who, curve in curves.items():
         colour, dash, _ = LOOKS[who]
+        if who == "Retrained" and curve.against == "oracle":
+            continue
         if who == "Retrained":
-            traces.append(band(x, percent(each), "ribbon"))
-        traces.append(Trace(who, x, tuple(np.round(percent(each.mean(0)), 4).tolist()), colour, "line", dash))
-    across, up = _axis("False-positive rate, %", float(rates[0])), _axis("True-positive rate, %", least)
-    return Chart(tuple(traces), across, up, height=400)
+            traces.append(band(x, np.asarray(100 * np.maximum(curve.tpr, least)), "ribbon"))
+        mean = np.round(100 * np.maximum(curve.tpr.mean(0), least), 4)
+        traces.append(Trace(who, _percent(curve.fpr), tuple(mean.tolist()), colour, "line", dash))
+    across = _axis(f"False-positive rate on {_AGAINST[first.against]}, %", float(first.fpr[0]))
+    return Chart(tuple(traces), across, _axis("True-positive rate, %", least), height=360)
+
+
+def _percent(rates: Array) -> tuple[float, ...]:
+    return tuple(np.round(100 * rates, 5).tolist())
 
 
 def _axis(title: str, least: float) -> Axis:

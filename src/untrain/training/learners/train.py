@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import nn
 
 from untrain.core.errors import ModelError
-from untrain.core.seeds import own_randomness
+from untrain.core.seeds import seeded
 from untrain.data.augmentations.base import Augment
 from untrain.data.batching import count
 from untrain.data.examples import Batch, Examples, walk
@@ -20,6 +21,7 @@ from untrain.models.tasks.classification import Classification
 from untrain.training.base import Learner
 from untrain.training.batch_plan import Plan
 from untrain.training.descend import descend
+from untrain.training.label_smoothing import smoothed_loss
 from untrain.training.steps import Steps, epochs_of
 
 
@@ -43,7 +45,7 @@ class Train(Learner):
     def init(self, examples: Examples, seed: int) -> nn.Module:
         """The model before training, on the device of the examples."""
         shape = self.task.input_shape(examples)
-        with own_randomness(examples.x.device, seed):
+        with seeded(examples.x.device, seed):
             needed = self.task.outputs_needed(examples)
             made = self.model.build(shape, needed) if isinstance(self.model, Architecture) else self.model()
         if not isinstance(made, nn.Module):
@@ -82,7 +84,7 @@ def fit(model: nn.Module, examples: Examples, steps: Steps, task: Task, seed: in
         return ((batch,) for batch in walk(examples, steps.batch, rng, augment))
 
     def loss(batch: Batch) -> torch.Tensor:
-        return task.loss(model, batch).mean()
+        return smoothed_loss(task, model, batch, steps.smoothing).mean()
 
     plan = Plan(epochs_of(steps, None), draw, examples, task, count(len(examples), steps.batch))
-    return descend(model, loss, plan, steps)
+    return descend(model, loss, plan, replace(steps, smoothing=0.0))

@@ -14,7 +14,7 @@ from untrain.training.base import Learner
 from untrain.training.batch_norm import norms
 from untrain.training.learners.train import Train
 from untrain.training.stacked.stack import Stack
-from untrain.training.steps import AdamW, Steps
+from untrain.training.steps import Steps
 
 SHAPERS = (nn.Sequential, nn.Identity, nn.Flatten, nn.Unflatten)
 LAYERS = (nn.Linear, nn.Dropout, nn.BatchNorm1d, nn.LayerNorm)
@@ -84,7 +84,7 @@ def _tried(models: list[nn.Module], examples: Examples, task: Task) -> str | Non
 
 def size(model: nn.Module, examples: Examples, task: Task, steps: Steps) -> int:
     """Bytes that one model takes in a stack, about: weights, gradients, optimizer, and what a batch leaves on its way."""
-    kept = (4 if isinstance(steps.optimizer, AdamW) else 3) + 1  # one more while leaves are made of models
+    kept = 2 + steps.optimizer.slots + 1  # weights and gradients; one more while leaves are made of models
     weights = sum(p.numel() * p.element_size() for p in model.parameters()) * kept
     seen: list[int] = []
     hooks = [

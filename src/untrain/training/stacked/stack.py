@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from untrain.data.examples import Batch, Examples, batch_of
 from untrain.models.tasks.base import Task
 from untrain.training.batch_plan import Plan
 from untrain.training.descend import descend
+from untrain.training.label_smoothing import smoothed_loss
 from untrain.training.stacked.dropout import take_over
 from untrain.training.steps import Steps, epochs_of
 
@@ -128,12 +130,12 @@ def train_together(models: Sequence[nn.Module], examples: Examples, members: Seq
         NotFinite: the loss of a model became NaN or infinite; it is named by its seed and its number of examples.
     """
     stack = Stack(models, [member.seed for member in members])
-    walk = Walk(stack, examples, members, steps.batch, task)
+    walk = Walk(stack, examples, members, steps, task)
     length = count(walk.longest, steps.batch)
     plan = Plan(epochs_of(steps, None), walk.draw, examples, task, length)
     with metered() as meter:
         try:
-            descend(stack, walk.loss, plan, steps)
+            descend(stack, walk.loss, plan, replace(steps, smoothing=0.0), stacked=stack.m)
         except NotFinite as error:
             raise NotFinite(f"{_named(members, ~torch.isfinite(walk.sums))}: {error}") from None
         finally:
@@ -166,8 +168,9 @@ class Walk:
     ``sums`` is each model's loss, summed over all steps, so that the one that went wrong can be named.
     """
 
-    def __init__(self, stack: Stack, examples: Examples, members: Sequence[Member], batch: int, task: Task):
-        self.stack, self.examples, self.members, self.batch, self.task = stack, examples, members, batch, task
+    def __init__(self, stack: Stack, examples: Examples, members: Sequence[Member], steps: Steps, task: Task):
+        self.stack, self.examples, self.members, self.task = stack, examples, members, task
+        self.batch, self.smoothing = steps.batch, steps.smoothing
         self.sizes = np.array([len(member.rows) for member in members])
         self.longest = int(self.sizes.max())
         self.device = next(stack.parameters()).device
@@ -199,7 +202,7 @@ class Walk:
         """Sum over models of each one's mean loss."""
         fields = {name: value.transpose(0, 1).flatten(0, 1) for name, value in batch.fields.items()}  # (m * b, ...)
         rows = batch.rows.transpose(0, 1).flatten()
-        each = self.task.loss(self.stack, Batch(fields, rows))
+        each = smoothed_loss(self.task, self.stack, Batch(fields, rows), self.smoothing)
         each = _apart(each, self.stack.m)  # (m, b)
         if self.scale is not None:
             # A mean over all rows of a batch that is filled up is one over its own rows by this factor.

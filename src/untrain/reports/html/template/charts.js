@@ -17,7 +17,9 @@
   const draw = (place) => {
     const run = place.dataset.by;
     const figure = figures[run ? `${place.dataset.figure}-${chosen(run)}` : place.dataset.figure];
-    if (!figure || typeof Plotly === "undefined") return place.remove();
+    const none = !figure || typeof Plotly === "undefined";
+    (place.closest("figure") || place).hidden = none;
+    if (none) return;
     const { data, layout } = filled(figure);
     Plotly.react(place, data, layout, { displayModeBar: false, responsive: true });
   };

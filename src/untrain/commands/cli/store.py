@@ -1,0 +1,32 @@
+"""argv to the contents of a store."""
+
+from __future__ import annotations
+
+import time
+
+import typer
+
+from untrain.commands import store as api
+from untrain.commands.arguments import Document
+from untrain.commands.cli.options import Arguments, command
+from untrain.commands.cli.output import show_json, size
+
+
+def _show(contents: Document, arguments: Arguments) -> None:
+    """Print what the store holds; exit 1 when a file is damaged."""
+    if arguments["as_json"]:
+        show_json(contents)
+    else:
+        typer.echo(f"{contents['store']}: {contents['entries']} entries, {size(contents['bytes'])}")
+        for kind, part in contents["kinds"].items():
+            typer.echo(f"  {kind:10} {part['entries']:6}  {size(part['bytes'])}")
+        for run in contents["runs"]:
+            typer.echo(f"  run {run['key'][:12]} {time.strftime('%Y-%m-%d %H:%M', time.localtime(run['made']))} {run['label']}")
+        if arguments["prune"]:
+            typer.echo(f"removed {contents['pruned']['entries']} entries, {size(contents['pruned']['bytes'])}")
+        if arguments["verify"]:
+            typer.echo(f"damaged: {contents['damaged']}" if contents["damaged"] else "every file is as it was written")
+    raise typer.Exit(1 if contents["damaged"] else 0)
+
+
+store = command(api.store, _show)

@@ -1,0 +1,28 @@
+"""What every audit ends with: its models by role, its price, and the document of its scores."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from untrain.experiments.pipeline import ReportOptions, RunOptions
+from untrain.experiments.price import Price
+from untrain.experiments.publish import publish
+from untrain.runtime.store import Entry, Store
+
+Document = dict[str, Any]
+
+
+def models_by_role(unlearned: list[str], oracles: list[str], originals: list[str], name: str) -> Document:
+    """Keys of the models of a run, as ``entries_of`` reads them."""
+    return {"original": originals, "oracle": oracles, "methods": [{"method": name, "keys": unlearned}]}
+
+
+def price_without_training(stored: int) -> Document:
+    """Price of an audit in which nothing is trained."""
+    return Price(0, stored, 0.0, 1, "nothing", {"original": 0, "oracle": 0, "unlearned": 0}).document()
+
+
+def publish_audit(entry: Entry, store: Store, options: RunOptions, page: ReportOptions, price: Document) -> Document:
+    """Write the pages of a recorded run and return its document."""
+    document: Document = publish([entry], store, page.out, page.images, page.command, options.chosen)["runs"][0]
+    return document | {"price": price}

@@ -1,0 +1,161 @@
+"""An audit on a scenario, which knows the examples, and by which checkpoints can be run and oracles trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from untrain.core.errors import BadInput, DataError
+from untrain.evaluation.validation import alike
+from untrain.experiments.audits.audit_record import models_by_role, price_without_training, publish_audit
+from untrain.experiments.audits.foreign_models import Checkpoints, Outputs, count_in, holds_outputs, refuse_columns, several
+from untrain.experiments.audits.populations import Populations, populations_of
+from untrain.experiments.audits.store_models import frame_of, store_checkpoints, store_outputs
+from untrain.experiments.comparison import Comparison, oracles_of
+from untrain.experiments.interim_looks import planned
+from untrain.experiments.observations import watch
+from untrain.experiments.pipeline import ReportOptions, RunOptions, open_workers, priced, refused, scenes_of, staged
+from untrain.experiments.run_record import ModelCounts, lay
+from untrain.experiments.scene import Scene
+from untrain.experiments.scheduler import make
+from untrain.runtime.store import Entry, Store
+
+Document = dict[str, Any]
+FOR_ONE, FOR_SEVERAL = 19, 10  # oracles trained by default: one checkpoint needs 19 for a test at 5 %
+
+
+@dataclass(frozen=True)
+class ForeignKeys:
+    """Stored outputs of the models of others: keys by role, whether they are logits or margins, and notes for the reader."""
+
+    keys: Mapping[str, list[str]]
+    kind: str
+    notes: list[str]
+
+
+def on_scenario(models: Outputs | Checkpoints) -> Checkpoints:
+    """The same models as checkpoints or outputs on a scenario's examples.
+
+    Raises:
+        BadInput: labels, sides or ids came along, which the scenario knows; or something is missing or comes twice.
+    """
+    if isinstance(models, Outputs):
+        refuse_columns(models)
+        models = Checkpoints(unlearned=models.unlearned, oracles=models.oracles, original=models.original)
+    models = replace(models, model=several(models.model), oracle=several(models.oracle))
+    count = count_in(models.oracles)
+    if bool(models.model) == (models.unlearned is not None):
+        raise BadInput("what is to be audited is needed once: --model CHECKPOINT, or --unlearned FILE with outputs")
+    if models.oracle and models.oracles is not None:
+        raise BadInput("oracles were given twice: by --oracle and by --oracles; give one of the two")
+    if count is not None and count < 2:
+        raise BadInput(f"oracles={count}: at least 2 (for a floor) are needed")
+    return models
+
+
+def trains_oracles(models: Outputs | Checkpoints) -> bool:
+    """Whether oracles are to be trained here."""
+    checkpoints = isinstance(models, Checkpoints) and bool(several(models.oracle))
+    return count_in(models.oracles) is not None or not (checkpoints or models.oracles is not None)
+
+
+def audit_on_scenario(
+    models: Checkpoints, oracles: Comparison, name: str, store: str | Path | None, options: RunOptions, page: ReportOptions
+) -> Document:
+    """Score models that forgot against oracles, which are trained here unless they were given.
+
+    Args:
+        models: as ``on_scenario`` returns them.
+        oracles: the scenario and the seed of the oracles; their number follows from the models.
+        name: of the method.
+        store: where models, outputs and the run are kept.
+        options: how work is done.
+        page: where to write scores.
+    """
+    refused([oracles], options, page)
+    place = Store(store)
+    with open_workers([oracles], place, options) as executor:
+        (scene,) = scenes_of([oracles], options, place, executor, False)
+        foreign = _store(models, scene, options, place)
+        count, given = len(foreign.keys["unlearned"]), sum(map(len, foreign.keys.values()))
+        plan, price = [], price_without_training(given)
+        if trains_oracles(models):
+            oracles = replace(oracles, oracles=count_in(models.oracles) or (FOR_ONE if count == 1 else FOR_SEVERAL))
+            plan = planned(count, oracles.oracles, options.looks, given=True)
+            price = priced([oracles], [scene], place, options, executor.size).document()
+
+        def take(number: int, more: Mapping[str, Any]) -> Entry:
+            keys = dict(foreign.keys)
+            if trains_oracles(models):
+                some = replace(oracles, oracles=number)
+                make([some], [scene], place, options.setting, executor, options.on_progress)
+                keys["oracles"] = oracles_of(some, scene, options.setting)
+            return _record(
+                replace(foreign, keys=keys), scene, _Run(name, oracles.seed, trains_oracles(models)), options, place, more
+            )
+
+        if options.looks == 1:
+            entry = take(oracles.oracles, {})
+        else:
+            entry = staged(plan, place, options, lambda look, more: take(look.oracles, more))
+    return publish_audit(entry, place, options, page, price)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What the record of an audit says of its models: the method's name, and the seed of oracles that were trained here."""
+
+    name: str
+    seed: int
+    trained: bool
+
+
+def _record(foreign: ForeignKeys, scene: Scene, run: _Run, options: RunOptions, store: Store, more: Mapping[str, Any]) -> Entry:
+    """Record the run of models whose outputs are all in the store."""
+    keys = foreign.keys
+    alike([(who, (len(k), *_shape(k[0], store))) for who, k in keys.items()])
+    models = models_by_role(keys["unlearned"], keys["oracles"], keys.get("originals", []), run.name)
+    observed = watch(scene, options.observers, models, run.seed, store, options.setting)
+    sizes = ModelCounts(len(keys["unlearned"]), len(keys["oracles"]), run.seed if run.trained else None)
+    facts: Document = {} if foreign.kind == "logits" else {"answers": foreign.kind}
+    if foreign.notes:
+        facts["warnings"] = foreign.notes
+    return lay(scene, models, sizes, store, options.setting, {**facts, **observed, **more})
+
+
+def _store(models: Checkpoints, scene: Scene, options: RunOptions, store: Store) -> ForeignKeys:
+    """Run the checkpoints, read the outputs, and store both."""
+    keys: dict[str, list[str]] = {}
+    checkpoints = {"unlearned": models.model, "oracles": models.oracle}
+    original_runs = models.original is not None and bool(models.model) and not holds_outputs(models.original)
+    if original_runs:
+        checkpoints["originals"] = several(models.original)
+    for who, states in checkpoints.items():
+        if states:
+            keys[who] = store_checkpoints(states, scene, options.setting, who, store)
+    populations = _outputs(models, scene, None if original_runs else models.original)
+    if populations is not None:
+        if populations.kind != "logits" and (trains_oracles(models) or keys):
+            raise DataError("margins were given, and models that run here have logits: give logits (m, n, c)")
+        keys |= {who: store_outputs(populations, who, store) for who in populations.models}
+    both = set(keys["unlearned"]) & set(keys.get("oracles", ()))
+    if both:
+        at = next(i for i, k in enumerate(keys["unlearned"]) if k in both)
+        raise DataError(f"model {at} of the unlearned is among the oracles: what is compared with itself is always equal")
+    return ForeignKeys(keys, populations.kind if populations else "logits", list(populations.notes) if populations else [])
+
+
+def _outputs(models: Checkpoints, scene: Scene, original: Any) -> Populations | None:
+    """Populations of which outputs were given; None where there are none."""
+    oracles = None if count_in(models.oracles) is not None else models.oracles
+    if models.unlearned is None and oracles is None and original is None:
+        return None
+    return populations_of(Outputs(models.unlearned, oracles, original), frame_of(scene))
+
+
+def _shape(key: str, store: Store) -> tuple[int, ...]:
+    """Examples and classes of a model's stored outputs."""
+    entry = store.get(key)
+    return () if entry is None else entry.array("logits").shape

@@ -1,0 +1,47 @@
+"""What a report shows of an example: an image, a text or a row of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+Kind = Literal["image", "text", "row"]
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """One example, ready to be drawn.
+
+    Args:
+        kind: which of the other fields is shown.
+        image: pixels, (c, h, w) with one or three channels; bytes, or numbers whose range is that of all images shown together.
+        text: plain text; the page cuts and escapes it.
+        cells: name and value of each column, in order.
+    """
+
+    kind: Kind
+    image: Array | None = None
+    text: str = ""
+    cells: tuple[tuple[str, str], ...] = ()
+
+
+def of_inputs(inputs: Array) -> list[Shown]:
+    """Images of an array of inputs, (n, ...), as older runs store them; an input that is not an image is not drawn."""
+    return [Shown("image", image=np.asarray(row)) for row in inputs]
+
+
+def of_records(records: Iterable[Mapping[str, Any]]) -> list[Shown]:
+    """Examples as plain mappings with the fields of ``Shown``, such as JSON gives them; a missing field is empty."""
+    return [
+        Shown(
+            record["kind"],
+            None if record.get("image") is None else np.asarray(record["image"]),
+            str(record.get("text", "")),
+            tuple((str(name), str(value)) for name, value in record.get("cells", ())),
+        )
+        for record in records
+    ]

@@ -1,0 +1,22 @@
+"""Examples ready to be drawn."""
+
+import json
+
+import numpy as np
+
+from untrain.reports.shown import of_inputs, of_records
+
+
+def test_inputs_that_older_runs_stored_are_images_bit_for_bit():
+    inputs = np.random.default_rng(0).random((3, 1, 4, 4), dtype=np.float32)
+    shown = of_inputs(inputs)
+    assert [s.kind for s in shown] == ["image"] * 3
+    np.testing.assert_array_equal(np.stack([s.image for s in shown]), inputs)
+
+
+def test_records_come_back_from_json():
+    records = [{"kind": "text", "text": "hello"}, {"kind": "row", "cells": [["age", 39]]}, {"kind": "image", "image": [[[0, 255]]]}]
+    text, row, image = of_records(json.loads(json.dumps(records)))
+    assert (text.kind, text.text) == ("text", "hello")
+    assert (row.kind, row.cells) == ("row", (("age", "39"),))
+    assert image.image.shape == (1, 1, 2)
