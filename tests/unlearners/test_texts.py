@@ -21,6 +21,8 @@ APART = {"it raises when the loss is not finite", "it finds a planted neuron", "
 REASONS = {
     ("causal", "RandomLabel"): "CausalLM has no random targets",
     ("causal", "SalUn"): "CausalLM has no random targets",
+    ("causal", "FisherNoise"): "CausalLM has no classes",
+    **{(kind, "CriticalNeurons"): "adds noise to inputs, and these are rows of tokens" for kind in KINDS},
 }
 
 
@@ -68,10 +70,11 @@ def test_an_unlearner_keeps_its_promises_on_texts(name, kind, ask):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", names("localizer"))
 def test_a_localizer_keeps_its_promises_on_texts(name, kind, ask):
-    assert ask(name, kind) == []
+    reason = REASONS.get((kind, name))
+    assert [error for _, error in ask(name, kind) if reason is None or reason not in error] == []
 
 
-@pytest.mark.parametrize("localizer", ["WeightedGrad(per='channel', keep=0.3)", "Gradient(keep=0.3)", "RandomMask(keep=0.3)"])
+@pytest.mark.parametrize("localizer", ["WeightedGrad(per='channel', keep=0.3)", "Gradient(keep=0.3)", "RandomMask(like=WeightedGrad(keep=0.3))"])
 def test_rows_of_an_embedding_are_channels(localizer, texts):
     model, problem = texts.problem("bag")
     bits = parse(localizer)(model, problem).bits["tokens.weight"]

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from untrain.core.errors import ModelError, SpecError
+from untrain.core.errors import DataError, ModelError, SpecError
 from untrain.core.fields import Count
 from untrain.data.examples import Batch, Examples
 from untrain.data.ragged import PAD
@@ -84,10 +84,14 @@ class CausalLM(Task):
         raise SpecError(f"CausalLM gives no {name!r}; it gives {', '.join(sorted(self.signals))}")
 
     def divergence(self, student: Tensor, teacher: Tensor, batch: Batch, temperature: float = 1.0) -> Tensor:
-        """``temperature ** 2 * KL(teacher || student)`` of each example in nats, mean over its scored places, (b,)."""
+        """``temperature ** 2 * KL(teacher || student)`` of each example in nats, (b,): mean over its scored places.
+
+        Where a method does not see labels, which say what is scored, it is the mean over all tokens.
+        """
         given, wanted = ((logits[:, :-1] / temperature).log_softmax(-1) for logits in (student, teacher))
         each = (wanted.exp() * (wanted - given)).sum(-1)
-        return temperature**2 * mean_over(each, places(batch)[1])
+        scored = batch.fields.get("labels", batch.fields["input_ids"])[:, 1:] != PAD
+        return temperature**2 * mean_over(each, scored)
 
     def head(self, model: nn.Module) -> tuple[str, ...]:
         """Names of the parameters of the last linear layer with an output per token.
@@ -136,8 +140,14 @@ class CausalLM(Task):
 
 
 def places(batch: Batch) -> tuple[Tensor, Tensor]:
-    """Tokens to be predicted, int64 (b, t - 1), and whether each is scored."""
-    wanted = batch.y[:, 1:]
+    """Tokens to be predicted, int64 (b, t - 1), and whether each is scored.
+
+    Raises:
+        DataError: labels are not to be seen.
+    """
+    if "labels" not in batch.fields:
+        raise DataError("these examples have no labels: a method that takes them names 'labels' in its needs")
+    wanted = batch.fields["labels"][:, 1:]
     return wanted.clamp(min=0), wanted != PAD
 
 
