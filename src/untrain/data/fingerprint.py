@@ -18,7 +18,7 @@ def fingerprint(ids: np.ndarray[Any, Any], x: Column | None = None) -> str:
     """Sixteen hexadecimal digits of the ids and, when given, the inputs, whatever their order."""
     rows = [hashlib.sha256(repr(i).encode()).digest() for i in ids.tolist()]
     if x is not None:
-        inputs = (row for piece in pieces(plain(x)) for row in piece)
+        inputs = x.rows() if isinstance(x, Ragged) else (row for piece in pieces(x) for row in piece)
         rows = [hashlib.sha256(a + b.tobytes()).digest() for a, b in zip(rows, inputs, strict=True)]
     return hashlib.sha256(b"".join(sorted(rows))).hexdigest()[:16]
 

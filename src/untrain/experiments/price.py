@@ -279,7 +279,7 @@ def pilot(scene: Scene, setting: Setting) -> float | None:
             each = (time.perf_counter() - began) / count(len(some), steps.batch)
             few = take(train, np.arange(min(len(train), ASKED)))
             began = time.perf_counter()
-            predict(model, few, learner.task)
+            predict(model, few, scene.task)
             asking = (time.perf_counter() - began) / len(few) * (len(train) + len(scene.data.test))
     except UntrainError:
         return None

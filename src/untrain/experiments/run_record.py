@@ -15,7 +15,7 @@ import torch
 
 from untrain.core.errors import DataError
 from untrain.core.spec import canonical
-from untrain.data.examples import take
+from untrain.data.examples import Examples, take
 from untrain.data.near_duplicates import near_duplicates
 from untrain.data.ragged import PAD
 from untrain.experiments.scene import Scene, targets
@@ -58,10 +58,15 @@ def lay(
     record = {
         "scenario": repr(scene.scenario), "classes": train.classes, "task": repr(scene.task),
         "digest": scene.asked.digest, "duplicates": near.counts,
-        **facts(sizes, counted(scene)), "setting": words(setting), **how, **(more or {}),
+        **facts(sizes, counted(scene)), "setting": words(setting), **how, **named(train), **(more or {}),
     }  # fmt: skip
-    inputs = take(train, rows).x[:].cpu().numpy()
-    return store.put(made, record, {**asked(scene), "forget_inputs": inputs})
+    return store.put(made, record, {**asked(scene), "forget_inputs": scene.task.show(take(train, rows))})
+
+
+def named(train: Examples) -> dict[str, list[str]]:
+    """Names of the classes, where they have others than their numbers."""
+    names = list(train.categories)
+    return {} if names == list(map(str, range(len(names)))) else {"class_names": names}
 
 
 def facts(sizes: ModelCounts, counts: Mapping[str, int]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from untrain.core.out_of_memory import in_halves
 from untrain.core.seeds import derive_seed
 from untrain.core.sharding import is_sharded
 from untrain.data.examples import Batch, batch_of
+from untrain.data.ragged import Ragged
 from untrain.localizers._ablation import Copies, copies_of, expand, widened
 from untrain.localizers._budget import smallest_budget
 from untrain.localizers.base import Localizer
@@ -72,6 +73,8 @@ class CriticalNeurons(Localizer):
         """The mask."""
         if any(map(is_sharded, model.parameters())):
             raise BadInput("CriticalNeurons removes whole filters, and this model is sharded: search on a model that is not")
+        if isinstance(problem.forget.x, Ragged):
+            raise ModelError("CriticalNeurons adds noise to inputs, and these are rows of tokens: take another localizer")
         copies, group = copies_of(model, problem), process_group()
         removals = search(copies, problem, self, range(*group.share(len(problem.forget))))
         votes = torch.zeros(copies.count, device=next(model.parameters()).device)

@@ -88,7 +88,7 @@ def _sight(model: nn.Module | None, *sets: Examples) -> dict[str, Any]:
     for at, examples in enumerate(sets):
         seen |= {
             f"inputs {at}": examples.x[:].clone(),
-            f"labels {at}": examples.y.clone(),
+            f"labels {at}": examples.y[:].clone(),
             f"ids {at}": examples.ids.tolist(),
         }
     return seen

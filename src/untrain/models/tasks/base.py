@@ -120,6 +120,13 @@ class Task(Spec, role=True):
         """Shape of one input."""
         return tuple(examples.x.shape[1:])
 
+    def show(self, examples: Examples) -> Array:
+        """What a report shows of each example, (n, ...): pixels or other numbers, or texts (n,); the inputs, unless overridden.
+
+        It is stored with a run, so that a page can be made again without the data.
+        """
+        return np.asarray(examples.x[:].cpu().numpy())
+
     def check_outputs(self, name: str, outputs: Tensor, examples: Examples) -> None:
         """Check the outputs of a model, called ``name`` in the complaint, on one example.
 
