@@ -22,13 +22,12 @@ def clip(parts: Sequence[TrainablePart], limit: float, group: ProcessGroup | Non
         stacked: number of models along the first dimension, each with a norm of its own; None for one model by itself.
     """
     grads = [(part, part.held.grad) for part in parts if part.held.grad is not None]
-    if not grads:
-        return
-    device = grads[0][1].device
+    device = parts[0].held.device
     spread, whole = (torch.zeros(stacked or 1, dtype=torch.float64, device=device) for _ in range(2))
     for part, grad in grads:
         squares = grad.detach().double().square().reshape(stacked or 1, -1).sum(1)
         (spread if is_sharded(part.weight) else whole).add_(squares)
+    # Whether or not there is a gradient here: all processes are to do the same.
     if group is not None and any(is_sharded(part.weight) for part in parts):
         group.sum([spread])
     factors = (limit / (whole + spread).sqrt()).clamp(max=1)
