@@ -103,7 +103,7 @@ def test_a_bare_name_is_allowed():
 
 
 def test_a_bare_name_is_allowed_as_a_field():
-    assert parse("Finetune(steps=Steps(optimizer=Adam))") == Finetune(steps=Steps(optimizer=AdamW()))
+    assert parse("Finetune(steps=Steps(optimizer=AdamW))") == Finetune(steps=Steps(optimizer=AdamW()))
 
 
 def test_a_tuple_of_one_is_read_back():

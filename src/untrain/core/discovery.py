@@ -72,8 +72,13 @@ def _classes(file: Path, root: Path, role: str) -> list[ClassLocation]:
     return [
         ClassLocation(node.name, role, module, _summary(node), _source(node))
         for node in tree.body
-        if isinstance(node, ast.ClassDef) and node.bases and not node.name.startswith("_")
+        if isinstance(node, ast.ClassDef) and node.bases and not node.name.startswith("_") and not _is_role(node)
     ]
+
+
+def _is_role(node: ast.ClassDef) -> bool:
+    """Whether a class is declared with ``role=True``: others fill it, and it cannot be made."""
+    return any(word.arg == "role" for word in node.keywords)
 
 
 def _summary(node: ast.ClassDef) -> str:

@@ -277,8 +277,7 @@ def sharding(tensors: Mapping[str, Tensor]) -> bool:
         ModelError: some are and others are not, or another way than by rows over all processes of one group.
         BadInput: they are, and the work is not done together.
     """
-    spread_out = [n for n, t in tensors.items() if is_sharded(t)]
-    if not spread_out:
+    if not any(map(is_sharded, tensors.values())):
         return False
     crew = team()
     if crew is None:

@@ -109,7 +109,7 @@ def test_bad_data_are_told_when_it_is_made():
 
 
 def test_a_model_that_is_no_callable_is_refused():
-    with pytest.raises(SpecError, match="Own: model='resnet'"):
+    with pytest.raises(SpecError, match="Custom: model='resnet'"):
         Custom((X, Y), (X, Y), "resnet")
 
 

@@ -56,22 +56,27 @@ class Choice(Task, role=True):
 
     def random_targets(self, targets: Tensor) -> Tensor:
         """Labels uniform over all classes."""
-        return torch.randint(int(self.classes or 0), targets.shape).to(targets.device)
+        return torch.randint(self._count(), targets.shape).to(targets.device)
 
     def head(self, model: nn.Module) -> tuple[str, ...]:
         """Names of the head's parameters: those named here or by the model, or of the last layer with an output per class."""
         named = self.head_names or getattr(model, "head_names", ())
         if named:
             return tuple(named)
-        classes = int(self.classes or 0)
+        classes = self._count()
         wide = [part for part in model.modules() if width_of(part) >= classes]
         if not wide:
             kind = f"{type(model).__name__} has no linear layer with {classes} or more outputs"
-            raise ModelError(f"{kind} to take for its head: name it with head=(...)")
+            raise ModelError(f"{kind} to take for its head: name it with head_names=(...)")
         layer = ([part for part in wide if width_of(part) == classes] or wide)[-1]
         own = {id(p) for p in layer.parameters(recurse=False)}
         # By identity: a tied weight has the name under which the model declares it first.
         return tuple(n for n, p in model.named_parameters() if id(p) in own)
+
+    def _count(self) -> int:
+        if self.classes is None:
+            raise ModelError(f"{self!r} does not know the number of classes: give it, as in classes=10, or resolve it on the data")
+        return self.classes
 
     def check_outputs(self, name: str, outputs: Tensor, examples: Examples) -> None:
         """Check that there is a logit per class."""
