@@ -387,6 +387,21 @@ class Seedless(Learner):
         return Train(model=ConvNet(width=4), steps=STEPS)(examples, 0)
 
 
+class Fickle(Learner):
+    """It is said to be deterministic, and follows its seed.
+
+    Source: planted.
+    """
+
+    deterministic: ClassVar[bool] = True
+
+    def init(self, examples, seed):
+        return torch.nn.Linear(1, 1)
+
+    def learn(self, examples, seed):
+        return Train(model=ConvNet(width=4), steps=STEPS)(examples, seed)
+
+
 class Unseeded(Learner):
     """Fresh entropy each time, which no seed of torch's reaches.
 
@@ -563,6 +578,7 @@ FAULTS = [
     (Ticklish, "the same seed gives the same mask", "two masks"),
     (ReachedLocalizer, "it leaves the model alone", "changed"),
     (Seedless, "the same seed trains the same model", "ignores its seed"),
+    (Fickle, "the same seed trains the same model", "is called deterministic and trains two models"),
     (Unseeded, "the same seed trains the same model", "two models for one seed"),
     (Relabelling, "it leaves the examples and the random state", "labels 0"),
     (Unexplained, "every score is explained", r"lacks: \['unknown'\]"),

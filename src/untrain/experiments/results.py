@@ -192,8 +192,9 @@ def warnings(record: dict[str, Any], same: bool = False) -> list[str]:
         )
     if same:
         told.append(
-            f"the learner gives one model for every seed, so the {record['oracles']} retrained models are the same one: any difference "
-            "to it is a difference to retraining, intervals over models have no width, and scores of how models spread have no value"
+            f"the learner gives one model for every seed, so the {record['oracles']} retrained models are the same one: any "
+            "difference to it is a difference to retraining, intervals allow for examples alone, and scores of how models spread "
+            "have no value"
         )
     elif record["seeds"] == 1:
         told.append("one seed tells nothing of how models differ: intervals leave that out and are too narrow")

@@ -75,7 +75,7 @@ def test_every_unlearner_forgets_numbers(cls):
 def test_every_localizer_but_the_refused_finds_weights(cls):
     model, problem = posed()
     if cls.__name__ in REFUSED:
-        with pytest.raises(SpecError, match="classes needed, which Regression does not give"):
+        with pytest.raises(SpecError, match="needs classes, which Regression does not give"):
             cls()(model, problem)
         return
     assert sum(int(b.sum()) for b in cls()(model, problem).bits.values()) > 0
@@ -90,7 +90,7 @@ def brief(tmp_path_factory):
 
 def test_a_run_is_audited_by_what_a_number_allows(brief):
     rows = {row["method"]: row for row in brief[1]["results"]}
-    assert "classes, correct needed, which Regression does not give" in rows["SCRUB(rewind=True)"]["error"]
+    assert "needs classes, correct, which Regression does not give" in rows["SCRUB(rewind=True)"]["error"]
     scores = rows["NegGrad()"]["scores"]
     assert scores["mia_loss_auc"]["value"] is not None
     assert scores["forget_accuracy"]["reason"] == "needs correct, which Regression does not give"

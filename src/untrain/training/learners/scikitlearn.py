@@ -10,8 +10,6 @@ import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
-from torch import nn
-
 from untrain.core.errors import DataError, RunFailed, SpecError
 from untrain.core.fields import Positive
 from untrain.core.metering import add_note
@@ -49,12 +47,12 @@ class ScikitLearn(Learner):
 
     deterministic: ClassVar[bool] = True
 
-    def init(self, examples: Examples, seed: int) -> nn.Module:
+    def init(self, examples: Examples, seed: int) -> LinearModel:
         """The model with all weights 0."""
         model = LinearModel(math.prod(self.task.input_shape(examples)), self.task.outputs_needed(examples))
         return model.to(examples.x.device)
 
-    def learn(self, examples: Examples, seed: int) -> nn.Module:
+    def learn(self, examples: Examples, seed: int) -> LinearModel:
         """The optimum.
 
         Raises:
@@ -70,7 +68,7 @@ class ScikitLearn(Learner):
         x, y = _inputs(examples), examples.y[:].cpu().numpy()
         made = self._classifier(x, y, task.outputs_needed(examples)) if self.estimator == "LogisticRegression" else None
         weight, bias = self._line(x, y, getattr(task, "scale", 1.0)) if made is None else made
-        return model.fill(weight, bias).eval()  # type: ignore[operator]
+        return model.fill(weight, bias).eval()
 
     def _classifier(self, x: Array, y: Array, classes: int) -> tuple[Array, Array]:
         lacking = np.setdiff1d(np.arange(classes), y)
