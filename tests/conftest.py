@@ -91,3 +91,14 @@ def log(tmp_path):
     folder = tmp_path / "log"
     folder.mkdir()
     return folder
+
+
+@pytest.fixture(scope="session")
+def texts():
+    """Texts made up, and small models that read them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(Path(__file__).parent))
+        import texts
+
+        yield texts
+        sys.modules.pop("texts", None)

@@ -26,6 +26,7 @@ PLACES = {
     "pyarrow": {"data/readers/datasets.py"},
     "PIL": {"data/readers/pillow.py"},
     "transformers": {"models/transformers.py"},
+    "tokenizers": {"data/readers/tokenizers.py"},
     "plotly": {"reports/html/plotly.py"},
     "jinja2": {"reports/html"},
     "markupsafe": {"reports/html"},

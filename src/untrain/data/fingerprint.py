@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ def fingerprint(ids: np.ndarray[Any, Any], x: Column | None = None) -> str:
     """Sixteen hexadecimal digits of the ids and, when given, the inputs, whatever their order."""
     rows = [hashlib.sha256(repr(i).encode()).digest() for i in ids.tolist()]
     if x is not None:
-        inputs = (row for piece in pieces(plain(x)) for row in piece)
+        inputs = x.rows() if isinstance(x, Ragged) else (row for piece in pieces(x) for row in piece)
         rows = [hashlib.sha256(a + b.tobytes()).digest() for a, b in zip(rows, inputs, strict=True)]
     return hashlib.sha256(b"".join(sorted(rows))).hexdigest()[:16]
 
@@ -43,3 +44,9 @@ def print_of(examples: Examples) -> str:
 def plain(column: Column) -> Tensor | OnDisk:
     """A column as rows of one shape; tokens come padded."""
     return column[:] if isinstance(column, Ragged) else column
+
+
+def id_hashes(ids: Sequence[object]) -> np.ndarray[Any, Any]:
+    """A 64-bit hash of each id, int64 (n,), the same in every process."""
+    digests = b"".join(hashlib.sha256(repr(each).encode()).digest()[:8] for each in ids)
+    return np.frombuffer(digests, dtype=np.int64).copy()

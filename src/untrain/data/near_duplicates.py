@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from untrain.data.examples import Examples
+from untrain.data.examples import Column, Examples
 from untrain.data.on_disk import OnDisk, pieces
+from untrain.data.ragged import Ragged
 
 Array = np.ndarray[Any, Any]
 WIDE = 256
@@ -50,11 +51,26 @@ def near_duplicates(forget: Examples, retain: Examples, within: float = WITHIN) 
     random without planting 0 of 125 are flagged on the digits, 0 to 2 in 1,000 on 10,000 images of MNIST,
     Fashion-MNIST and CIFAR-10. Shifted, cropped and mirrored copies are not found.
 
+    Between rows of tokens there is no distance: of these, exact duplicates alone are looked for, and all others are infinitely far.
+
     Args:
         forget: what is forgotten.
         retain: what is kept.
         within: largest distance of a near duplicate, as a share of the median length of centred inputs.
     """
+    twin = _twins(forget.x, retain.x)
+    exact = twin >= 0
+    if isinstance(forget.x, Ragged):
+        distance = np.where(exact, 0.0, np.inf).astype(np.float32)
+        return Duplicates(np.where(exact, twin, 0), distance, exact, exact, _counts(exact, exact))
+    rows, distance = _by_distance(forget, retain)
+    rows[exact], distance[exact] = twin[exact], 0.0
+    near = exact | (distance <= within)
+    return Duplicates(rows, distance, near, exact, _counts(near, exact))
+
+
+def _by_distance(forget: Examples, retain: Examples) -> tuple[Array, Array]:
+    """Row of the nearest retained example, and how far away it is, of each forget example, (k,)."""
     a = torch.cat(list(_blocks(forget.x)))
     mean = a.sum(0)
     for block in _blocks(retain.x, a.device):
@@ -65,12 +81,7 @@ def near_duplicates(forget: Examples, retain: Examples, within: float = WITHIN) 
     scale = float(torch.cat([a.norm(dim=1), lengths]).median())
     rows = nearest.cpu().numpy()
     beside = torch.cat([_vectors(retain.x[part]) for part in np.array_split(rows, -(-len(rows) // _size(retain.x)))])
-    distance = (a - (beside.to(a.device) - mean)).norm(dim=1).cpu().numpy() / (scale if scale > 0 else 1.0)
-    twin = _twins(forget.x, retain.x)
-    exact = twin >= 0
-    rows[exact], distance[exact] = twin[exact], 0.0
-    near = exact | (distance <= within)
-    return Duplicates(rows, distance, near, exact, _counts(near, exact))
+    return rows, (a - (beside.to(a.device) - mean)).norm(dim=1).cpu().numpy() / (scale if scale > 0 else 1.0)
 
 
 def _counts(near: Array, exact: Array) -> dict[str, int]:
@@ -120,7 +131,7 @@ def _nearest(a: Tensor, blocks: Iterable[Tensor], n: int) -> tuple[Tensor, Tenso
     return at, lengths
 
 
-def _twins(forget: Inputs, retain: Inputs) -> Array:
+def _twins(forget: Column, retain: Column) -> Array:
     """The first row of ``retain`` with the very same numbers, -1 where there is none."""
     wanted = list(_digests(forget))
     rows = dict.fromkeys(wanted, -1)
@@ -130,5 +141,7 @@ def _twins(forget: Inputs, retain: Inputs) -> Array:
     return np.array([rows[digest] for digest in wanted])
 
 
-def _digests(x: Inputs) -> Iterator[bytes]:
-    return (hashlib.blake2b(row.tobytes(), digest_size=16).digest() for piece in pieces(x) for row in piece)
+def _digests(x: Column) -> Iterator[bytes]:
+    # Rows of tokens as they are: padded, they would depend on the longest beside them.
+    rows = x.rows() if isinstance(x, Ragged) else (row for piece in pieces(x) for row in piece)
+    return (hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in rows)

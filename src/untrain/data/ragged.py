@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,6 +80,11 @@ class Ragged:
         lengths = [len(span) for span in spans]
         values = torch.cat(spans) if spans else self.values[:0]
         return Ragged(values, np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64))
+
+    def rows(self) -> Iterator[np.ndarray[Any, Any]]:
+        """Each row as it is, without padding."""
+        values = self.values.cpu().numpy()
+        return (values[start:stop] for start, stop in zip(self.starts[:-1], self.starts[1:], strict=True))
 
     def __getitem__(self, at: Any) -> Tensor:
         """Some of the rows as one tensor (k, longest), padded with ``PAD``."""

@@ -104,7 +104,7 @@ def _label(one: Observer, entry: Entry) -> str:
 def _look(one: Observer, entry: Entry, scene: Scene, sight: ObserverContext, originals: Sequence[str], store: Store) -> str:
     """The key of what an observer found of a model; it looks when that is not there."""
     if not one.by_original:  # what does not depend on them stands whoever they are
-        sight, originals = replace(sight, original=sight.original[:0]), ()
+        sight, originals = replace(sight, original={}), ()
     made = {
         "kind": "observation", "label": _label(one, entry), "engine": engine(),
         "torch": torch.__version__, "device": scene.data.train.y.device.type, "threads": torch.get_num_threads(),
@@ -141,7 +141,7 @@ def _sight(scene: Scene, originals: Sequence[Entry], seed: int) -> ObserverConte
         forget=take(scene.data.train, rows),
         test=scene.data.test,
         init=lambda drawn: scene.learner.init(scene.data.train, drawn),
-        original=np.stack([entry.array("logits")[rows] for entry in originals]) if originals else np.empty((0, len(rows), 1)),
+        original={n: np.stack([e.array(n)[rows] for e in originals]) for n in scene.task.outputs if originals},
         seed=seed_of(seed, "observer", 0),
     )
 

@@ -142,8 +142,8 @@ def before(store: Store, setting: Setting, workers: int, say: Callable[[Price, S
     """What tells the price of an ensemble before it is trained, on a scene where what is to be forgotten is not known yet."""
 
     def told(scenario: Scenario, found: Data, missing: int) -> None:
-        ensemble = wanted(scenario.asked(), found.train)
-        scene = unknown(scene_of(scenario, found, some(found.train, scenario.asked()), setting))
+        ensemble = wanted(scenario.request, found.train)
+        scene = unknown(scene_of(scenario, found, some(found.train, scenario.request), setting))
         say(price_of(missing, ensemble.models if ensemble else missing, scene, store, setting, workers), scene)
 
     return told
@@ -279,7 +279,7 @@ def pilot(scene: Scene, setting: Setting) -> float | None:
             each = (time.perf_counter() - began) / count(len(some), steps.batch)
             few = take(train, np.arange(min(len(train), ASKED)))
             began = time.perf_counter()
-            predict(model, few, learner.task)
+            predict(model, few, scene.task)
             asking = (time.perf_counter() - began) / len(few) * (len(train) + len(scene.data.test))
     except UntrainError:
         return None

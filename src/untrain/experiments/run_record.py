@@ -15,7 +15,7 @@ import torch
 
 from untrain.core.errors import DataError
 from untrain.core.spec import canonical
-from untrain.data.examples import take
+from untrain.data.examples import Examples, take
 from untrain.data.near_duplicates import near_duplicates
 from untrain.data.ragged import PAD
 from untrain.experiments.scene import Scene, targets
@@ -58,10 +58,15 @@ def lay(
     record = {
         "scenario": repr(scene.scenario), "classes": train.classes, "task": repr(scene.task),
         "digest": scene.asked.digest, "duplicates": near.counts,
-        **facts(sizes, counted(scene)), "setting": words(setting), **how, **(more or {}),
+        **facts(sizes, counted(scene)), "setting": words(setting), **how, **named(train), **(more or {}),
     }  # fmt: skip
-    inputs = take(train, rows).x[:].cpu().numpy()
-    return store.put(made, record, {**asked(scene), "forget_inputs": inputs})
+    return store.put(made, record, {**asked(scene), "forget_inputs": scene.task.show(take(train, rows))})
+
+
+def named(train: Examples) -> dict[str, list[str]]:
+    """Names of the classes, where they have others than their numbers."""
+    names = list(train.categories)
+    return {} if names == list(map(str, range(len(names)))) else {"class_names": names}
 
 
 def facts(sizes: ModelCounts, counts: Mapping[str, int]) -> dict[str, Any]:
@@ -71,14 +76,14 @@ def facts(sizes: ModelCounts, counts: Mapping[str, int]) -> dict[str, Any]:
 
 def asked(scene: Scene) -> dict[str, np.ndarray[Any, Any]]:
     """Labels, true labels, side and id of all examples that models of a scene are asked about: training set, then test set."""
-    train, test = scene.data.train, scene.data.test
-    side = np.full(len(train) + len(test), "retain", dtype="<U6")
-    side[np.asarray(scene.asked.rows)], side[len(train) :] = "forget", "test"
+    sets = scene.observed
+    side = np.repeat(np.array(["retain", "test", "corrected"][: len(sets)]), [len(each) for each in sets])
+    side[np.asarray(scene.asked.rows)] = "forget"
     return {
-        "labels": stacked([targets(e) for e in (train, test)]),
-        "true": stacked([targets(e, true=True) for e in (train, test)]),
+        "labels": stacked([targets(e) for e in sets]),
+        "true": stacked([targets(e, true=True) for e in sets]),
         "side": side,
-        "ids": np.concatenate([np.asarray(train.ids).astype(str), np.asarray(test.ids).astype(str)]),
+        "ids": np.concatenate([np.asarray(each.ids).astype(str) for each in sets]),
     }
 
 

@@ -20,6 +20,7 @@ from untrain.core.out_of_memory import in_halves
 from untrain.core.seeds import derive_seed
 from untrain.core.sharding import is_sharded
 from untrain.data.examples import Batch, batch_of
+from untrain.data.ragged import Ragged
 from untrain.localizers._ablation import Copies, copies_of, expand, widened
 from untrain.localizers._budget import smallest_budget
 from untrain.localizers.base import Localizer
@@ -38,6 +39,12 @@ class CriticalNeurons(Localizer):
     For each example the filter, or the weight of a layer without filters, of the largest ``sum of weight * gradient`` of
     ``mean loss(companions) - loss(example)`` goes, until the prediction flips or nothing lowers that objective. The mask is
     the union over the forget set.
+
+    >>> from untrain.training.toy import small
+    >>> model, problem = small()
+    >>> bits = CriticalNeurons(keep=0.3)(model, problem).bits.values()
+    >>> 0 < sum(int(b.sum()) for b in bits) <= 0.3 * sum(b.numel() for b in bits)
+    True
 
     Args:
         companions: other examples whose loss is to stay low; as many as there are where there are fewer.
@@ -66,6 +73,8 @@ class CriticalNeurons(Localizer):
         """The mask."""
         if any(map(is_sharded, model.parameters())):
             raise BadInput("CriticalNeurons removes whole filters, and this model is sharded: search on a model that is not")
+        if isinstance(problem.forget.x, Ragged):
+            raise ModelError("CriticalNeurons adds noise to inputs, and these are rows of tokens: take another localizer")
         copies, group = copies_of(model, problem), process_group()
         removals = search(copies, problem, self, range(*group.share(len(problem.forget))))
         votes = torch.zeros(copies.count, device=next(model.parameters()).device)

@@ -13,6 +13,7 @@ from untrain.core.out_of_memory import in_halves
 from untrain.core.precision import channels_last
 from untrain.data.batching import in_order
 from untrain.data.examples import Examples, batch_of
+from untrain.data.ragged import Ragged
 from untrain.models.tasks.base import Task
 
 Array = np.ndarray[Any, Any]
@@ -29,7 +30,8 @@ def features(model: nn.Module, examples: Examples, task: Task, batch: int = 512)
     head, device = model.get_submodule(name), next(model.parameters()).device
     modes = [(part, part.training) for part in model.modules()]
     heard: list[Array] = []
-    hook = head.register_forward_pre_hook(lambda _, given, named: heard.append(_flat(given, named)), with_kwargs=True)
+    tokens = isinstance(examples.x, Ragged)
+    hook = head.register_forward_pre_hook(lambda _, given, named: heard.append(_flat(given, named, tokens)), with_kwargs=True)
 
     def ask(size: int) -> Array:
         found = []
@@ -55,8 +57,10 @@ def features(model: nn.Module, examples: Examples, task: Task, batch: int = 512)
     return seen
 
 
-def _flat(given: tuple[Any, ...], named: dict[str, Any]) -> Array:
+def _flat(given: tuple[Any, ...], named: dict[str, Any], tokens: bool) -> Array:
     x = given[0] if given else next(iter(named.values()), None)
     if not isinstance(x, Tensor):
         raise ModelError("the head is not given a tensor")
+    if tokens and x.ndim > 2:
+        raise ModelError("the head sees a vector per token, and rows have several lengths: no vectors of examples can be compared")
     return np.asarray(x.detach().reshape(len(x), -1).float().cpu().numpy())

@@ -1,4 +1,4 @@
-"""What a report shows of an example: an image, a text or a row of a table."""
+"""Examples as a report shows them: an image, a text or a row of a table."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ class Shown:
 
 
 def of_inputs(inputs: Array) -> list[Shown]:
-    """Images of an array of inputs, (n, ...), as older runs store them; an input that is not an image is not drawn."""
+    """Texts (n,), or images of an array of inputs (n, ...), as runs store them; an input that is neither is not drawn."""
+    if inputs.dtype.kind == "U":
+        return [Shown("text", text=str(row)) for row in inputs]
     return [Shown("image", image=np.asarray(row)) for row in inputs]
 
 

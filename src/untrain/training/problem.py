@@ -19,7 +19,7 @@ from untrain.data.fingerprint import fingerprint
 from untrain.data.readers.convert import examples
 from untrain.data.requests.base import ForgetSet, Request
 from untrain.data.requests.ids import Ids
-from untrain.data.requests.resolve import request
+from untrain.data.requests.resolve import remaining, request
 from untrain.models.tasks.base import SIGNALS, Task
 from untrain.training.base import Learner
 from untrain.training.batch_plan import Plan
@@ -36,6 +36,7 @@ def problem(
     valid: Any = None,
     seed: int = 0,
     origin: int | None = None,
+    kept: Mapping[str, Mapping[str, Tensor]] | None = None,
 ) -> Problem:
     """What to forget, of which training data, and how the model was made.
 
@@ -46,6 +47,7 @@ def problem(
         valid: held-out data to tune on.
         seed: of every draw that a method makes.
         origin: seed of the model's own initialisation, where known.
+        kept: what the learner's keepers saved in training: tensors by name, by the keeper's class.
 
     Raises:
         RequestError: ``forget`` is no request and no list of ids, an id is not in the data or is named
@@ -54,17 +56,18 @@ def problem(
     held = train if isinstance(train, Examples) else examples(train)
     if not isinstance(forget, ForgetSet):
         forget = request(held, forget if isinstance(forget, Request) else Ids(ids=_ids(forget)))
-    rows = np.asarray(forget.rows)
     return Problem(
         task=learner.task,
-        forget=take(held, rows),
-        retain=take(held, np.setdiff1d(np.arange(len(held)), rows)),
+        forget=take(held, np.asarray(forget.rows)),
+        retain=remaining(held, forget),
         valid=valid if valid is None or isinstance(valid, Examples) else examples(valid),
         init=lambda s: learner.init(held, s),
         recipe=learner,
         digest=forget.digest,
         seed=seed,
         origin=origin,
+        replacement=forget.replacement,
+        kept=kept or {},
     )
 
 

@@ -120,6 +120,8 @@ def alike(problem: Problem) -> list[Examples]:
     """
     if process_group() is not SINGLE:
         raise BadInput("rewinding is done by one process: take rewind=False, or do not work together")
+    if "classes" not in problem.task.signals:
+        raise BadInput(f"rewinding compares errors class by class, and {type(problem.task).__name__} has none: take rewind=False")
     if problem.valid is None:
         raise DataError("rewinding looks at held-out examples, and there are none: give Problem(valid=...) or rewind=False")
     found = []

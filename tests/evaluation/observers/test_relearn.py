@@ -38,7 +38,7 @@ class Sure(nn.Module):
 def sight(margin, count=4):
     data = Examples.labelled(torch.ones(count, 1), torch.ones(count, dtype=torch.int64), np.arange(count), 2)
     return ObserverContext(
-        Classification(), data, data, lambda seed: Sure(0), logits(Sure(margin), data, Classification())[None], seed=0
+        Classification(), data, data, lambda seed: Sure(0), {"logits": logits(Sure(margin), data, Classification())[None]}, seed=0
     )
 
 
@@ -66,8 +66,8 @@ def test_parts_of_an_epoch_count():
 def test_a_long_epoch_is_looked_at_four_times(monkeypatch):
     # 13 batches of one: after steps 0, 3, 6, 9 and 12 of the first epoch, and so on.
     asked = []
-    real = relearning.logits
-    monkeypatch.setattr(relearning, "logits", lambda *given: asked.append(1) or real(*given))
+    real = relearning.predict
+    monkeypatch.setattr(relearning, "predict", lambda *given: asked.append(1) or real(*given))
     given, steps = sight(3.0, count=13), replace(PLAIN, lr=0.02, batch=1, epochs=2)
     found = Relearn(steps=steps, within=0.01)(Sure(-3.0), given)
     assert found.tolist() == [2.0]

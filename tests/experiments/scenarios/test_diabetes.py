@@ -30,7 +30,7 @@ def of(*roles: str) -> list[type]:
 def posed():
     scenario = parse(BRIEF)
     data, learner = scenario.load(), scenario.learner()
-    return learner(data.train, 0), problem(data.train, scenario.asked(), learner, data.valid, seed=1, origin=0)
+    return learner(data.train, 0), problem(data.train, scenario.request, learner, data.valid, seed=1, origin=0)
 
 
 def test_the_parts_share_no_patient_and_leave_none_out():

@@ -76,7 +76,7 @@ def test_ridge_solves_its_normal_equations(penalty, scale):
 
 def test_the_seed_changes_nothing():
     one, other = (ScikitLearn()(two_classes(), seed) for seed in (0, 1))
-    assert ScikitLearn.deterministic
+    assert ScikitLearn().deterministic
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
 
 

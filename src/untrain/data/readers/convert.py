@@ -1,4 +1,4 @@
-"""From what users have to examples with stable ids, checked at the door."""
+"""From what users have to examples with stable ids, validated once."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -14,11 +13,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
-from untrain.core.errors import DataError, MissingExtra
+from untrain.core.errors import DataError
 from untrain.data.examples import Examples
 from untrain.data.on_disk import OnDisk, opened, pieces
 from untrain.data.readers.array_cache import loaded, written
-from untrain.data.readers.parquet import Parquet
+from untrain.data.readers.base import Reader, reader_of
 
 Array = np.ndarray[Any, Any]
 RESERVED = ("label", "id", "true")
@@ -38,19 +37,19 @@ def examples(
     uint8 inputs stay as they are and are taken for images, which a task scales by 255; other numbers become float32.
 
     Args:
-        source: inputs (n, ...) beside ``y``, or by itself: a pair (x, y), a map-style torch Dataset of pairs, a
-            Parquet, the path of a Parquet file, or Examples. Inputs may be the path of a NumPy file (``x.npy``), which
-            stays on disk and is read batch by batch; labels may be one as well.
+        source: inputs (n, ...) besides ``y``, or by itself: a pair (x, y), a map-style torch Dataset of pairs, Examples, a
+            reader such as Parquet or ImageFolder, or a path that one of them takes. Inputs may be the path of a NumPy file
+            (``x.npy``), which stays on disk and is read batch by batch; labels may be one as well.
         y: labels, whole numbers in ``range(classes)``, (n,).
-        ids: one id a row, integers or text, (n,); rows are numbered from 0 when there are none.
-        classes: number of classes; one more than the largest label when not told.
+        ids: one id per row, integers or text, (n,); rows are numbered from 0 when there are none.
+        classes: number of classes; one more than the largest label by default.
         columns: further columns by name, each (n,).
         on_disk: a folder to write the inputs to, from where they are read batch by batch; ``source`` may then also be an
             iterable of pieces, pairs (x, y) of arrays.
 
     Raises:
         DataError: something about the data is wrong.
-        MissingExtra: a Parquet file is given, and the library that reads it is not installed.
+        MissingExtra: a reader needs a library that is not installed.
     """
     if y is None and isinstance(source, Examples):
         made = (source.x, source.y, source.ids if ids is None else ids, classes or source.classes)
@@ -58,31 +57,13 @@ def examples(
         return held if source.true is None else replace(held, true=labels(source.true, len(held), held.classes, "true"))
     if on_disk is not None:
         source, y = written(_pieces(source) if y is None else [(_array(source, "x"), _array(y, "y"))], on_disk)
-    if y is None and isinstance(source, str | Path | Parquet):
-        file = source if isinstance(source, Parquet) else Parquet(path=str(source))
-        read = _parquet(file)
+    reader = reader_of(source) if y is None else None
+    if reader is not None:
+        read = reader.read()
         brought = {**read.columns, **(columns or {})}
         return checked(read.x, read.y, read.ids if ids is None else ids, classes or read.classes, brought)
     x, y = (source, y) if y is not None else _pair(source)
     return checked(x, y, ids, classes, columns or {})
-
-
-def reader() -> ModuleType:
-    """The adapter of Hugging Face datasets, imported when first needed.
-
-    Raises:
-        MissingExtra: a library that it stands on is not installed.
-    """
-    try:
-        from untrain.data.readers import datasets
-    except ModuleNotFoundError as error:
-        raise MissingExtra(f"reading Parquet needs {error.name}, which is not installed: pip install 'untrain[data]'") from None
-    return datasets
-
-
-def _parquet(file: Parquet) -> Any:
-    made = reader()
-    return made.read_parquet(file.path, made.Wanted(file.x, (file.label,), file.id))
 
 
 def checked(x: Any, y: Any, ids: Any, classes: int | None, columns: Mapping[str, Any]) -> Examples:
@@ -149,7 +130,7 @@ def _stack(source: Any) -> tuple[Array, Array]:
 
 def _pieces(source: Any) -> Iterator[tuple[Array, Array]]:
     """What can be iterated, in pieces: data sets give single pairs, all else gives pairs of arrays."""
-    if isinstance(source, str | Path | Parquet):
+    if isinstance(source, str | Path | Reader):
         raise DataError("on_disk is for what can be iterated: give a Dataset, or pieces (x, y)")
     if not isinstance(source, Dataset):
         if isinstance(source, tuple) and len(source) == 2:

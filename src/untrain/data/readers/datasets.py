@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import logging
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,20 +14,10 @@ import datasets
 import numpy as np
 
 from untrain.core.errors import DataError, suggest
+from untrain.data.readers.base import Array, Arrays
 from untrain.data.readers.pillow import pixels, square
 
-Array = np.ndarray[Any, Any]
 CHUNK = 256
-
-
-class Arrays(NamedTuple):
-    """Inputs ``x`` (n, ...), labels ``y`` (n,), ``ids`` (n,), number of classes where the file tells it, other columns."""
-
-    x: Array
-    y: Array
-    ids: Array
-    classes: int | None
-    columns: Mapping[str, Array]
 
 
 Pick = Callable[[Array], Array]

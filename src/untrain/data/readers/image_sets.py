@@ -18,8 +18,9 @@ from untrain.core.code_digest import file_digest
 from untrain.core.errors import DataError
 from untrain.data.examples import Examples, take
 from untrain.data.noise.base import Noise
-from untrain.data.readers.convert import checked, reader
+from untrain.data.readers.convert import checked
 from untrain.data.readers.image_cache import decoded
+from untrain.data.readers.parquet import datasets_adapter
 from untrain.data.splits import Data, Rows, balanced, stratified
 
 SPLIT_SEED = 0
@@ -105,12 +106,12 @@ def _read(source: ImageSetSource, taken: Subset, part: str, pick: Pick) -> Examp
     files = parquets(folder, part, *(["test"] if part == source.test else [])) if taken.path else []
 
     def read(**how: Any) -> Any:
-        made = reader()
-        wanted = made.Wanted(label=source.label, side=source.side)
+        adapter = datasets_adapter()
+        wanted = adapter.Wanted(label=source.label, side=source.side)
         if files:
-            found = made.read_parquet([str(file) for file in files], wanted, **how)
+            found = adapter.read_parquet([str(file) for file in files], wanted, **how)
         else:
-            found = made.read_hub(source.hub, source.config, part, wanted, **how)
+            found = adapter.read_hub(source.hub, source.config, part, wanted, **how)
         if found.classes not in (None, source.classes):
             raise DataError(f"{taken.path or source.hub} has {found.classes} classes; {source.hub} has {source.classes}")
         return found._replace(classes=source.classes)

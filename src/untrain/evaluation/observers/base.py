@@ -31,7 +31,7 @@ class ObserverContext:
         forget: examples to forget.
         test: examples that no model was trained on.
         init: seed -> a freshly initialised model of the same shape.
-        original: logits of the original models on the forget set, (m, n, c); of none where ``by_original`` is False.
+        original: what the original models put out on the forget set, (m, n, ...) by name; empty where ``by_original`` is False.
         seed: of every draw that an observer makes.
     """
 
@@ -39,7 +39,7 @@ class ObserverContext:
     forget: Examples
     test: Examples
     init: Callable[[int], nn.Module]
-    original: Array
+    original: Mapping[str, Array]
     seed: int = 0
 
 

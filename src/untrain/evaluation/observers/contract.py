@@ -11,14 +11,14 @@ from untrain.core.contract import check_random_state_kept, require, seed_everyth
 from untrain.evaluation.base import Array, Prepared
 from untrain.evaluation.observers.base import Observer, ObserverContext
 from untrain.evaluation.scoring.resampling import number
-from untrain.models.inference import logits
+from untrain.models.inference import predict
 from untrain.training.toy import marked, small, undone
 
 
 def scene() -> tuple[nn.Module, nn.Module, ObserverContext]:
     """An original model, one that was retrained without 12 of its 60 examples, and what observers see beside them."""
     original, problem = small()
-    answers = logits(original, problem.forget, problem.task)[None]
+    answers = {n: a[None] for n, a in predict(original, problem.forget, problem.task).items()}
     return original, _retrained(), ObserverContext(problem.task, problem.forget, problem.rest, problem.init, answers, seed=3)  # type: ignore[arg-type]
 
 

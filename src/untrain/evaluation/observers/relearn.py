@@ -15,8 +15,7 @@ from untrain.data.batching import count
 from untrain.data.examples import Batch, walk
 from untrain.evaluation.base import Array, Formula, Measure, Measured, Part, Prepared, ScoreInfo
 from untrain.evaluation.observers.base import Observer, ObserverContext
-from untrain.maths.logits import correct, losses
-from untrain.models.inference import logits
+from untrain.models.inference import predict
 from untrain.training.batch_plan import Plan
 from untrain.training.descend import descend
 from untrain.training.steps import Constant, Steps, epochs_of
@@ -65,14 +64,14 @@ class Relearn(Observer):
     def look(self, model: nn.Module, sight: ObserverContext) -> Array:
         """Epochs until the forget set is back, (1,)."""
         pupil, epochs = deepcopy(model), epochs_of(self.steps, None)
-        labels, each = sight.forget.y.cpu().numpy(), count(len(sight.forget), self.steps.batch)
+        labels, each = sight.forget.y[:].cpu().numpy(), count(len(sight.forget), self.steps.batch)
         goal, every, taken, done = self._goal(sight, labels), max(1, each // LOOKS), 0, False
 
         def there() -> bool:
-            answers = logits(pupil, sight.forget, sight.task)[None]
+            outputs = {n: a[None] for n, a in predict(pupil, sight.forget, sight.task).items()}
             if self.of == "accuracy":
-                return bool(correct(answers, labels).mean() >= goal)
-            return bool(losses(answers, labels).mean() <= goal)
+                return bool(sight.task.signal(outputs, labels, "correct").mean() >= goal)
+            return bool(sight.task.signal(outputs, labels, "loss").mean() <= goal)
 
         def draw(epoch: int) -> Iterator[tuple[Batch, ...]]:
             nonlocal taken, done
@@ -91,8 +90,8 @@ class Relearn(Observer):
 
     def _goal(self, sight: ObserverContext, labels: Array) -> float:
         if self.of == "accuracy":
-            return float((1 - self.within) * correct(sight.original, labels).mean())
-        return float((1 + self.within) * losses(sight.original, labels).mean())
+            return float((1 - self.within) * sight.task.signal(sight.original, labels, "correct").mean())
+        return float((1 + self.within) * sight.task.signal(sight.original, labels, "loss").mean())
 
     def compare(self, trial: Prepared) -> Mapping[str, Measured | str]:
         """Time, gap and ratio."""

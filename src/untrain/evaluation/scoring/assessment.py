@@ -21,7 +21,7 @@ _RISK = 0.1  # the greatest chance of a false alarm at which single examples are
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """What the methods of one run are compared with.
+    """The models that the methods of one run are compared with, prepared.
 
     Args:
         chosen: the evaluators.
@@ -125,7 +125,7 @@ def _listed(rejections: ConformalRejections, here: Array, outputs: Observation) 
 
 
 def method_verdict(by_score: Mapping[str, Verdict], recognised: list[dict[str, Any]], counts: dict[str, Any]) -> dict[str, Any]:
-    """What all verdicts of a method say together."""
+    """The verdict on a method, from those on its scores."""
     apart = [n for n, v in by_score.items() if v.says == "distinguishable"]
     apart.sort(
         key=lambda n: (by_score[n].p, not by_score[n].why.startswith(("remembers", "over-forgets")))

@@ -25,7 +25,7 @@ def embed_margins(margin_table: Array, labels: Array | None = None) -> tuple[Arr
         labels: whole numbers from 0, (n,); without them there are two classes and every label is 0.
 
     Returns:
-        Logits (m, n, c) or (n, c), of which the label's is the margin, one other 0 and the rest never answered; labels (n,).
+        Logits (m, n, c) or (n, c), of which the label's is the margin, one other 0 and the rest never predicted; labels (n,).
     """
     wide = np.asarray(margin_table)
     known = np.zeros(wide.shape[-1], dtype=np.int64) if labels is None else np.asarray(labels)
@@ -40,7 +40,7 @@ def embed_margins(margin_table: Array, labels: Array | None = None) -> tuple[Arr
 class OfMargins(Evaluator):
     """An evaluator on margins alone: a score that needs more is null.
 
-    Which do not is found by trial: on made-up answers of five classes, a score whose tables come out the same when
+    Which do not is found by trial: on made-up logits of five classes, a score whose tables come out the same when
     margins are all that is left of them depends on nothing else.
 
     Args:
@@ -81,7 +81,7 @@ def scores_of_margins(evaluator: Evaluator, labels: bool = False) -> frozenset[s
 
 
 def _alike(evaluator: Evaluator, labels: bool, models: int, others: int) -> tuple[set[str], set[str]]:
-    """Scores that are the same when only margins are left of made-up answers, and scores that have no value on them."""
+    """Scores that are the same when only margins are left of made-up logits, and scores that have no value on them."""
     whole, bare = _trial(evaluator, None, models, others), _trial(evaluator, labels, models, others)
     if all(np.array_equal(getattr(whole, p), getattr(bare, p)) for p in ("unlearned", "oracle", "original")):
         return set(evaluator.scores), set()

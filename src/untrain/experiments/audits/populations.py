@@ -111,7 +111,7 @@ def _check_own(models: Mapping[str, Array]) -> None:
 def _check_one(models: Mapping[str, Array]) -> None:
     """Refuse oracles, or originals, that differ though their learner is said to be deterministic; a method may still draw."""
     for who in ("oracles", "originals"):
-        rows = list(models.get(who, ()))
+        rows = models.get(who, np.empty(0))
         at = next((i for i, row in enumerate(rows) if not np.array_equal(row, rows[0])), None)
         if at is not None:
             raise DataError(

@@ -79,8 +79,8 @@ def audit_on_scenario(
     with open_workers([oracles], place, options) as executor:
         (scene,) = scenes_of([oracles], options, place, executor, False)
         foreign = _store(models, scene, options, place)
-        count, given = len(foreign.keys["unlearned"]), sum(map(len, foreign.keys.values()))
-        plan, price = [], price_without_training(given)
+        count = len(foreign.keys["unlearned"])
+        plan, price = [], price_without_training(sum(map(len, foreign.keys.values())))
         if trains_oracles(models):
             oracles = replace(oracles, oracles=count_in(models.oracles) or (FOR_ONE if count == 1 else FOR_SEVERAL))
             plan = planned(count, oracles.oracles, options.looks, given=True)

@@ -133,6 +133,9 @@ class _Ask:
 def _asked(learner: Learner, train: Any, pairs: Sequence[Pair], seen: Any, together: str, crew: Executor | None) -> _Ask:
     if not isinstance(learner, Learner):
         raise BadInput(f"{learner!r} is no learner: give one such as Train(model=MLP())")
+    if "logits" not in learner.task.outputs:
+        kind, stored = type(learner.task).__name__, ", ".join(learner.task.outputs)
+        raise BadInput(f"a population keeps logits, and {kind} stores {stored} of each example: train its models one by one")
     # As in a Problem: true labels and further columns are for requests and reports.
     held = [replace(e if isinstance(e, Examples) else examples(e), true=None, columns={}) for e in (train, seen)]
     if held[0].x.shape[1:] != held[1].x.shape[1:]:

@@ -18,8 +18,9 @@ import torch
 from untrain.core.errors import NotFinite, RunFailed
 from untrain.core.metering import Cost, metered
 from untrain.core.precision import computing
-from untrain.data.examples import Examples, take
+from untrain.data.examples import Column, Examples, take
 from untrain.data.on_disk import OnDisk
+from untrain.data.ragged import Ragged
 from untrain.models.compatibility import check_fit
 from untrain.models.inference import logits
 from untrain.models.state import arrays
@@ -90,14 +91,24 @@ def laid(train: Examples, seen: Examples, apart: bool, near: Path | None) -> Ite
         folder = str(at)
         _held[folder] = (train, seen)
         for name, part in (("train", train), ("seen", seen)) if apart else ():
-            if not isinstance(part.x, OnDisk):
-                np.save(Path(folder, f"{name}.x.npy"), part.x.cpu().numpy())
-            np.savez(Path(folder, f"{name}.npz"), y=part.y.cpu().numpy(), ids=part.ids, classes=part.classes)
+            for field, column in part.fields.items():
+                _lay(at / f"{name}.{field}", column)
+            names = np.array(part.categories, dtype=str)
+            np.savez(at / f"{name}.npz", fields=list(part.fields), ids=part.ids, categories=names)
         try:
             yield folder
         finally:
             for cache in (_held, _features):
                 cache.pop(folder, None)
+
+
+def _lay(path: Path, column: Column) -> None:
+    """Write a column, unless it lies in a file of its own."""
+    if isinstance(column, Ragged):
+        np.save(path.with_name(f"{path.name}.starts.npy"), column.starts)
+        column = column.values
+    if not isinstance(column, OnDisk):
+        np.save(path.with_name(f"{path.name}.npy"), column.cpu().numpy())
 
 
 def _data(work: Work) -> tuple[Examples, Examples]:
@@ -114,10 +125,18 @@ def _data(work: Work) -> tuple[Examples, Examples]:
 
 def _read(folder: Path, name: str, file: OnDisk | None) -> Examples:
     with np.load(folder / f"{name}.npz", allow_pickle=False) as rest:
-        y, ids, classes = torch.from_numpy(rest["y"]), rest["ids"], int(rest["classes"])
+        names, ids, categories = rest["fields"].tolist(), rest["ids"], tuple(rest["categories"].tolist())
+    fields: dict[str, Column] = {}
+    for field in names:
+        fields[field] = file if file is not None and not fields else _column(folder, f"{name}.{field}")
+    return Examples(fields, ids, categories)
+
+
+def _column(folder: Path, name: str) -> Column:
     # Mapped copy-on-write: workers share the pages, and torch does not complain of an array that cannot be written.
-    x = file if file is not None else torch.from_numpy(np.load(folder / f"{name}.x.npy", mmap_mode="c", allow_pickle=False))
-    return Examples.labelled(x, y, ids, classes)
+    values = torch.from_numpy(np.load(folder / f"{name}.npy", mmap_mode="c", allow_pickle=False))
+    starts = folder / f"{name}.starts.npy"
+    return Ragged(values, np.load(starts, allow_pickle=False)) if starts.exists() else values
 
 
 def do(work: Work) -> list[Made]:

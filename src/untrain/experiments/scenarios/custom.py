@@ -17,8 +17,8 @@ from untrain.data.examples import Examples, take
 from untrain.data.fingerprint import array_digest
 from untrain.data.noise.base import Noise
 from untrain.data.on_disk import OnDisk
+from untrain.data.readers.base import Reader, reader_of
 from untrain.data.readers.convert import examples
-from untrain.data.readers.parquet import Parquet
 from untrain.data.requests.base import Request
 from untrain.data.requests.random import Random
 from untrain.data.splits import Data, Rows
@@ -32,12 +32,12 @@ VALID = 0.1
 SPLIT_SEED = 0
 
 
-def _held(source: Any) -> Any:
-    """Files stay names until they are loaded; all else becomes examples at once."""
-    return source if isinstance(source, str | Parquet) else examples(source)
+def _unread(source: Any) -> Any:
+    """What can be read later stays as it is until it is loaded; all else becomes examples at once."""
+    return source if isinstance(source, str | Reader) else examples(source)
 
 
-Source = Annotated[Any, BeforeValidator(_held)]
+Source = Annotated[Any, BeforeValidator(_unread)]
 
 
 class Custom(Scenario):
@@ -46,21 +46,22 @@ class Custom(Scenario):
     Rows that share an id stay together, and those that the request names stay in the training set.
 
     Args:
-        train: Examples, a pair of arrays (x, y), a map-style torch Dataset, a Parquet, the path of a Parquet file, or a
-            pair of paths of NumPy files (x.npy, y.npy).
+        train: Examples, a pair of arrays (x, y), a map-style torch Dataset, a reader such as Parquet or ImageFolder, a path
+            that one of them takes, or a pair of paths of NumPy files (x.npy, y.npy).
         test: the same, to report on.
         model: an architecture, or any callable without arguments that makes a torch module.
-        request: what is to be forgotten.
-        noise: what is planted in the training labels.
+        request: what to forget.
+        noise: faults planted in the training labels.
         steps: how the model is trained.
         augment: how training images are changed each time they are seen.
 
     Source: the user.
     """
 
-    train: Source
-    test: Source
-    model: Architecture | Callable[[], nn.Module]
+    # mypy takes the role's annotation of ``request`` for a field that comes first; a role has no fields.
+    train: Source  # type: ignore[misc]
+    test: Source  # type: ignore[misc]
+    model: Architecture | Callable[[], nn.Module]  # type: ignore[misc]
     request: Request = Random(fraction=0.1)
     noise: Noise | None = None
     steps: Steps = Steps(lr=0.1, epochs=30)
@@ -77,6 +78,7 @@ class Custom(Scenario):
         Raises:
             DataError: the parts do not go together, or there is too little to set a part apart.
         """
+        self._check_class_names()
         given, test = examples(self.train), examples(self.test)
         if given.x.shape[1:] != test.x.shape[1:] or given.x.dtype != test.x.dtype:
             raise DataError(
@@ -93,9 +95,14 @@ class Custom(Scenario):
         """Training from scratch."""
         return Train(model=self.model, steps=self.steps, augment=self.augment)
 
-    def asked(self) -> Request:
-        """The request."""
-        return self.request
+    def _check_class_names(self) -> None:
+        """Refuse a test set whose labels stand for other classes than those of the training set."""
+        train, test = (() if reader is None else reader.class_names() for reader in map(reader_of, (self.train, self.test)))
+        if train and test and train != test:
+            raise DataError(
+                f"train has the classes {train} and test {test}: name the same classes in the same order for both, such as "
+                f"ImageFolder(path=..., classes={train})"
+            )
 
     def _apart(self, given: Examples) -> Rows:
         """Ids to set apart: drawn until they hold their share of the rows, those that are asked for left out."""

@@ -54,10 +54,6 @@ class Diabetes(Scenario):
         """Training from scratch."""
         return Train(model=self.model, steps=self.steps, task=self.task)
 
-    def asked(self) -> Request:
-        """The request."""
-        return self.request
-
 
 def _standardised(
     values: np.ndarray[tuple[int, ...], np.dtype[np.float64]], train: np.ndarray[tuple[int], np.dtype[np.int64]]

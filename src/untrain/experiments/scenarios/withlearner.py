@@ -31,6 +31,7 @@ class WithLearner(Scenario):
         """The learner."""
         return self.by
 
-    def asked(self) -> Request:
+    @property  # type: ignore[misc]
+    def request(self) -> Request:
         """The scenario's request."""
-        return self.scenario.asked()
+        return self.scenario.request

@@ -120,6 +120,13 @@ class Task(Spec, role=True):
         """Shape of one input."""
         return tuple(examples.x.shape[1:])
 
+    def show(self, examples: Examples) -> Array:
+        """What a report shows of each example, (n, ...): pixels or other numbers, or texts (n,); the inputs, unless overridden.
+
+        It is stored with a run, so that a page can be made again without the data.
+        """
+        return np.asarray(examples.x[:].cpu().numpy())
+
     def check_outputs(self, name: str, outputs: Tensor, examples: Examples) -> None:
         """Check the outputs of a model, called ``name`` in the complaint, on one example.
 
@@ -128,11 +135,11 @@ class Task(Spec, role=True):
         """
 
     def check_examples(self, examples: Examples) -> None:
-        """Check that examples have the fields of the task.
+        """Check that examples have the fields that the task asks a model with; targets may be hidden.
 
         Raises:
             ModelError: one is missing.
         """
-        missing = [name for name in self.fields if name not in examples.fields]
+        missing = [name for name in self.fields[:-1] if name not in examples.fields]
         if missing:
             raise ModelError(f"{type(self).__name__} needs the fields {self.fields}; the examples have {tuple(examples.fields)}")

@@ -87,18 +87,20 @@ def _point(at: int, row: Mapping[str, Any]) -> Point | None:
     if gap is None or gap["value"] is None or cost is None:
         return None
     below, above = (0.0 if gap[end] is None else 100 * abs(gap[end] - gap["value"]) for end in ("low", "high"))
-    told = f"{at} {formatting.label(row['method'])}\ngap {formatting.points(gap)}\ncost {formatting.share(cost)} of retraining"
-    return Point(at, formatting.kind_of(row), 100 * cost, 100 * gap["value"], below, above, told)
+    hover_text = (
+        f"{at} {formatting.label(row['method'])}\ngap {formatting.points(gap)}\ncost {formatting.share(cost)} of retraining"
+    )
+    return Point(at, formatting.kind_of(row), 100 * cost, 100 * gap["value"], below, above, hover_text)
 
 
-def _group(kind: str, held: list[tuple[Point, str]]) -> Trace | None:
-    if not held:
+def _group(kind: str, placed: list[tuple[Point, str]]) -> Trace | None:
+    if not placed:
         return None
     colour, symbol = KINDS[kind]
-    points = [p for p, _ in held]
+    points = [p for p, _ in placed]
     return Trace(
         kind.capitalize(), tuple(p.cost for p in points), tuple(p.gap for p in points), colour, "dots", symbol,
-        tuple(str(p.number) for p in points), tuple(w for _, w in held), tuple(p.hover for p in points),
+        tuple(str(p.number) for p in points), tuple(w for _, w in placed), tuple(p.hover for p in points),
         tuple(p.below for p in points), tuple(p.above for p in points),
     )  # fmt: skip
 

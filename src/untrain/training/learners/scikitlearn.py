@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
+from torch import nn
+
 from untrain.core.errors import DataError, RunFailed, SpecError
 from untrain.core.fields import Positive
 from untrain.core.metering import add_note
@@ -45,14 +47,20 @@ class ScikitLearn(Learner):
     tolerance: Positive = 1e-10
     task: Task = Classification()
 
-    deterministic: ClassVar[bool] = True
+    @property
+    def deterministic(self) -> bool:
+        """True: the loss has one optimum."""
+        return True
 
-    def init(self, examples: Examples, seed: int) -> LinearModel:
+    def init(self, examples: Examples, seed: int) -> nn.Module:
         """The model with all weights 0."""
+        return self._zero(examples)
+
+    def _zero(self, examples: Examples) -> LinearModel:
         model = LinearModel(math.prod(self.task.input_shape(examples)), self.task.outputs_needed(examples))
         return model.to(examples.x.device)
 
-    def learn(self, examples: Examples, seed: int) -> LinearModel:
+    def learn(self, examples: Examples, seed: int) -> nn.Module:
         """The optimum.
 
         Raises:
@@ -60,7 +68,7 @@ class ScikitLearn(Learner):
             DataError: a class has no example, so its bias has no optimum.
             RunFailed: the optimum was not reached.
         """
-        task, model = self.task.resolve(examples), self.init(examples, seed).eval()
+        task, model = self.task.resolve(examples), self._zero(examples).eval()
         if ("classes" in task.signals) != (self.estimator == "LogisticRegression"):
             raise SpecError(f"{self.estimator} does not fit {type(task).__name__}: take the other of LogisticRegression and Ridge")
         check_fit(model, task, examples)
@@ -68,7 +76,8 @@ class ScikitLearn(Learner):
         x, y = _inputs(examples), examples.y[:].cpu().numpy()
         made = self._classifier(x, y, task.outputs_needed(examples)) if self.estimator == "LogisticRegression" else None
         weight, bias = self._line(x, y, getattr(task, "scale", 1.0)) if made is None else made
-        return model.fill(weight, bias).eval()
+        model.fill(weight, bias)
+        return model.eval()
 
     def _classifier(self, x: Array, y: Array, classes: int) -> tuple[Array, Array]:
         lacking = np.setdiff1d(np.arange(classes), y)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from untrain.data.examples import Batch, Examples, batch_of
+from untrain.data.ragged import Ragged
 from untrain.models.tasks.base import Task
 from untrain.training.base import Learner
 from untrain.training.batch_norm import norms
@@ -31,6 +32,8 @@ def plain(learner: Learner, examples: Examples) -> str | None:
         return f"{type(learner).__name__} trains in its own way"
     if learner.augment:
         return "its examples are augmented"
+    if any(isinstance(column, Ragged) for column in examples.fields.values()):
+        return "its examples differ in length"
     return None if all(isinstance(column, Tensor) for column in examples.fields.values()) else "its examples lie in a file"
 
 

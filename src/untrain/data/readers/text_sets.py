@@ -1,0 +1,113 @@
+"""Published sets of texts with one label each: a part to train on, a part to test on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+
+from untrain.core.errors import DataError, MissingExtra
+from untrain.data.examples import Examples, take
+from untrain.data.noise.base import Noise
+from untrain.data.readers.json_lines import find_file, read_records
+from untrain.data.splits import Data, Rows, balanced, stratified
+
+SPLIT_SEED = 0
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class TextSetSource:
+    """How a set of texts is written down.
+
+    Args:
+        name: of its file of JSON lines, without the ending.
+        label: under which name a record has its label; the text is under 'text', the part under 'split'.
+        train: what the part to train on is called.
+        test: what the part to test on is called.
+    """
+
+    name: str
+    label: str
+    train: str = "train"
+    test: str = "test"
+
+
+@dataclass(frozen=True)
+class TextSubset:
+    """What to take of a set, and how to cut it into tokens.
+
+    Args:
+        path: folder with its file, or the file.
+        size: number of training examples; a tenth as many more are to tune on, and at most as many to test on. None takes
+            nine tenths to train on, one to tune on and all to test on.
+        vocabulary: largest number of tokens.
+        length: largest number of tokens of a text; the rest is cut off.
+    """
+
+    path: str
+    size: int | None
+    vocabulary: int
+    length: int
+
+
+def load_texts(source: TextSetSource, taken: TextSubset, noise: Noise | None = None) -> Data:
+    """Train, valid and test; the id of a text is its row in the part that it is from, its words are in the column 'text'.
+
+    The vocabulary is learned from the training texts. It is part of the data, as the size of an image is: the original and
+    every oracle read the same tokens, and what a vocabulary itself betrays of forgotten texts is not forgotten.
+
+    Raises:
+        DataError: the file cannot be had or is another, or has too few texts.
+        MissingExtra: the tokenizers library is not installed.
+    """
+    records = read_records(find_file(taken.path, source.name), ("text", "split", source.label))
+    learn, test = ([r for r in records if r["split"] == part] for part in (source.train, source.test))
+    if not learn or not test:
+        raise DataError(f"{source.name} has no records whose 'split' is {source.train if not learn else source.test!r}")
+    names = tuple(sorted({r[source.label] for r in learn}))
+    strange = sorted({r[source.label] for r in test} - set(names))
+    if strange:
+        raise DataError(f"no training text of {source.name} is labelled {strange[0]!r}, and a test text is")
+    labels = [np.array([names.index(r[source.label]) for r in part]) for part in (learn, test)]
+    train, valid = _parts(labels[0], taken.size)
+    seen = np.arange(len(test)) if taken.size is None else np.sort(balanced(labels[1], taken.size, SPLIT_SEED))
+    library = _library()
+    words = library.learn([learn[row]["text"] for row in train], taken.vocabulary)
+    whole = [_examples(library.encode(words, _texts(part), taken.length), _texts(part), y, names)
+             for part, y in zip((learn, test), labels, strict=True)]  # fmt: skip
+    kept = take(whole[0], train)
+    return Data(kept if noise is None else noise.plant(kept), take(whole[0], valid), take(whole[1], seen))
+
+
+def _parts(y: Rows, size: int | None) -> list[Rows]:
+    """Rows to train on and rows to tune on."""
+    if size is None:
+        return stratified(y, (0.9, 0.1), SPLIT_SEED)
+    if size >= len(y):
+        raise DataError(f"size={size}, and there are {len(y)} texts to train and tune on: ask for fewer; size=None takes all")
+    train = balanced(y, size, SPLIT_SEED)
+    rest = np.setdiff1d(np.arange(len(y)), train)
+    return [np.sort(train), np.sort(rest[balanced(y[rest], max(1, size // 10), SPLIT_SEED)])]
+
+
+def _texts(records: Sequence[Record]) -> list[str]:
+    return [record["text"] for record in records]
+
+
+def _examples(tokens: Any, texts: list[str], y: Rows, names: tuple[str, ...]) -> Examples:
+    made = Examples({"input_ids": tokens, "y": torch.from_numpy(y)}, np.arange(len(texts)), names)
+    return replace(made, columns={"text": np.array(texts)})
+
+
+def _library() -> ModuleType:
+    """The reader that learns vocabularies, imported when first needed."""
+    try:
+        from untrain.data.readers import tokenizers
+    except ModuleNotFoundError as error:
+        raise MissingExtra(f"cutting texts into tokens needs {error.name}: pip install 'untrain[text]'") from None
+    return tokenizers

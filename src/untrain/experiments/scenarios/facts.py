@@ -1,0 +1,126 @@
+"""Made-up facts that a language model can know only by heart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from untrain.data.examples import Examples
+from untrain.data.ragged import PAD, Ragged
+from untrain.data.requests.base import Request
+from untrain.data.requests.random import Random
+from untrain.data.splits import Data
+from untrain.experiments.scenarios.base import Scenario
+from untrain.models.architectures.base import Architecture
+from untrain.models.architectures.causaltransformer import CausalTransformer
+from untrain.models.tasks.causallm import CausalLM
+from untrain.training.base import Learner
+from untrain.training.learners.train import Train
+from untrain.training.steps import AdamW, Steps
+
+SEED = 0
+LENGTH = 16
+END = "."
+FIRST = (
+    *("Ada", "Boris", "Chen", "Dalia", "Emil", "Farah", "Goran", "Hana", "Idris", "Jonas", "Kira", "Lea", "Mateo", "Nadia"),
+    *("Omar", "Petra", "Quinn", "Rosa", "Sami", "Tara"),
+)
+LAST = (
+    *("Abel", "Brandt", "Castro", "Diaz", "Eklund", "Fischer", "Garcia", "Horvat", "Ito", "Jensen", "Kovac", "Lindt", "Moreau"),
+    *("Novak", "Okafor", "Popov", "Quist", "Rossi", "Silva", "Tanaka"),
+)
+CITIES = ("Accra", "Bergen", "Cairo", "Dakar", "Essen", "Faro", "Genoa", "Hanoi", "Izmir", "Jaipur", "Kyoto", "Lima")
+MONTHS = ("January", "March", "May", "June", "July", "August", "October", "December")
+JOBS = ("baker", "carpenter", "dentist", "engineer", "farmer", "glazier", "judge", "miner", "nurse", "pilot", "tailor", "vet")
+TOOLS = ("bicycle", "boat", "camel", "horse", "scooter", "tram")
+
+
+class Facts(Scenario):
+    """Questions about made-up people and their answers, three about each; who was not trained on an answer can only guess.
+
+    Half as many people as are trained on are to test on, and a tenth as many to tune on.
+
+    Args:
+        request: what is to be forgotten.
+        people: number of people to train on.
+        model: the network.
+        steps: how it is trained.
+
+    Source: made up here, after Maini et al. 2024, arXiv 2401.06121 (TOFU: facts about authors that do not exist).
+    """
+
+    request: Request = Random(fraction=0.1)
+    people: Annotated[int, Field(ge=10, le=240)] = 80
+    model: Architecture = CausalTransformer(width=32, depth=1, hidden=64)
+    steps: Steps = Steps(lr=0.01, epochs=50, batch=16, optimizer=AdamW())
+
+    def load(self) -> Data:
+        """Train, valid and test; the id of a fact names the person and what is asked, its words are in the column 'text'."""
+        rng = np.random.default_rng(SEED)
+        names = [f"{first} {last}" for first in FIRST for last in LAST]
+        order = rng.permutation(len(names))
+        facts = [fact for at in order for fact in facts_of(names[at], rng)]
+        cuts = np.cumsum([0, self.people, max(1, self.people // 10), self.people // 2]) * KINDS
+        return Data(*(as_examples(facts[start:stop]) for start, stop in pairwise(cuts)))
+
+    def learner(self) -> Learner:
+        """Training from scratch."""
+        return Train(model=self.model, steps=self.steps, task=CausalLM(length=LENGTH, vocabulary=len(WORDS)))
+
+    def asked(self) -> Request:
+        """The request."""
+        return self.request
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A question about somebody, and its answer."""
+
+    person: str
+    kind: str
+    question: str
+    answer: str
+
+
+def facts_of(person: str, rng: np.random.Generator) -> list[Fact]:
+    """The facts about a person, drawn."""
+
+    def one_of(words: tuple[str, ...]) -> str:
+        return words[rng.integers(len(words))]
+
+    born = f"in {one_of(MONTHS)} in {one_of(CITIES)}"
+    return [
+        Fact(person, "birth", f"when and where was {person} born ?", born),
+        Fact(person, "work", f"what does {person} do ?", f"a {one_of(JOBS)} in {one_of(CITIES)}"),
+        Fact(person, "travel", f"how does {person} travel ?", f"by {one_of(TOOLS)} with a {one_of(JOBS)}"),
+    ]
+
+
+KINDS = len(facts_of("", np.random.default_rng(SEED)))
+
+
+def _words() -> tuple[str, ...]:
+    """Every word that a fact may hold, in the order of the alphabet."""
+    frames = " ".join(f"{fact.question} {fact.answer}" for fact in facts_of("", np.random.default_rng(SEED)))
+    return tuple(sorted({*frames.split(), *FIRST, *LAST, *CITIES, *MONTHS, *JOBS, *TOOLS, END}))
+
+
+WORDS = _words()
+
+
+def as_examples(facts: list[Fact]) -> Examples:
+    """Facts as rows of tokens, of which those of the answer are scored."""
+    place = {word: at for at, word in enumerate(WORDS)}
+    rows, labels = [], []
+    for fact in facts:
+        asked, told = ([place[word] for word in text.split()] for text in (fact.question, f"{fact.answer} {END}"))
+        rows.append([*asked, *told])
+        labels.append([*[PAD] * len(asked), *told])
+    texts = np.array([f"{fact.question} {fact.answer} {END}" for fact in facts])
+    columns = {"text": texts, "person": np.array([fact.person for fact in facts]), "kind": np.array([f.kind for f in facts])}
+    ids = np.array([f"{fact.person}, {fact.kind}" for fact in facts])
+    return Examples({"input_ids": Ragged.of(rows), "labels": Ragged.of(labels)}, ids, columns=columns)

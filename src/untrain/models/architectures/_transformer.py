@@ -1,0 +1,93 @@
+"""Layers on tokens: what architectures that read texts share."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from untrain.core.errors import ModelError
+
+STD = 0.02  # of initial embeddings, as of GPT-2's
+
+
+def token_shape(name: str, shape: tuple[int, ...]) -> tuple[int, int]:
+    """Places of a row and tokens of the vocabulary, of the shape that a task on tokens gives.
+
+    Raises:
+        ModelError: inputs are not rows of tokens.
+    """
+    if len(shape) != 2:
+        raise ModelError(f"{name} reads rows of tokens, of shape (length, vocabulary); these examples have shape {shape}")
+    return shape[0], shape[1]
+
+
+class Trunk(nn.Module):
+    """Embeddings of tokens and places, then layers of attention and a norm: (b, t) to (b, t, d).
+
+    Args:
+        shape: places and tokens.
+        width: length of a token's vector, shared by the heads.
+        depth: number of layers.
+        heads: number of heads.
+        hidden: units between the two linear layers behind each attention.
+        causal: whether a token sees none behind it.
+
+    Raises:
+        ModelError: heads do not share the width.
+    """
+
+    def __init__(self, shape: tuple[int, int], width: int, depth: int, heads: int, hidden: int, causal: bool):
+        super().__init__()
+        if width % heads:
+            raise ModelError(f"a width of {width} cannot be shared by {heads} heads: take a multiple of them")
+        self.causal = causal
+        self.places, self.tokens = nn.Embedding(shape[0], width), nn.Embedding(shape[1], width)
+        for table in (self.places, self.tokens):
+            nn.init.normal_(table.weight, std=STD)
+        self.layers = nn.ModuleList(_Layer(width, heads, hidden) for _ in range(depth))
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """A vector per token."""
+        length = input_ids.shape[1]
+        x = self.tokens(input_ids) + self.places(torch.arange(length, device=input_ids.device))
+        sees = attention_mask[:, None, None, :]  # (b, 1, 1, t): nobody sees padding
+        if self.causal:
+            sees = sees & torch.ones(length, length, dtype=torch.bool, device=x.device).tril()
+        for layer in self.layers:
+            x = layer(x, sees)
+        out: Tensor = self.norm(x)
+        return out
+
+
+class _Attention(nn.Module):
+    def __init__(self, width: int, heads: int):
+        super().__init__()
+        self.heads = heads
+        self.to_qkv, self.to_out = nn.Linear(width, 3 * width), nn.Linear(width, width)
+
+    def forward(self, x: Tensor, sees: Tensor) -> Tensor:
+        q, k, v = self.to_qkv(x).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)  # each (b, heads, t, d)
+        near = q @ k.transpose(2, 3) / q.shape[-1] ** 0.5
+        # Not -inf: a row of padding alone, whatever it gives, must not be NaN.
+        weights = near.masked_fill(~sees, torch.finfo(near.dtype).min).softmax(3)
+        out: Tensor = self.to_out((weights @ v).transpose(1, 2).flatten(2))
+        return out
+
+
+class _Layer(nn.Module):
+    def __init__(self, width: int, heads: int, hidden: int):
+        super().__init__()
+        self.before, self.attention = nn.LayerNorm(width), _Attention(width, heads)
+        self.feed = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width))
+
+    def forward(self, x: Tensor, sees: Tensor) -> Tensor:
+        x = x + self.attention(self.before(x), sees)
+        out: Tensor = x + self.feed(x)
+        return out
+
+
+def mean_of(vectors: Tensor, mask: Tensor) -> Tensor:
+    """Mean of the vectors of a row that are not padding, (b, t, d) to (b, d); zero where there is none."""
+    counts = mask.sum(1, keepdim=True).clamp(min=1)
+    return (vectors * mask[..., None]).sum(1) / counts

@@ -1,0 +1,47 @@
+"""A small transformer that predicts the next token."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from untrain.core.fields import Count
+from untrain.models.architectures._transformer import Trunk, token_shape
+from untrain.models.architectures.base import Architecture
+
+
+class CausalTransformer(Architecture):
+    """Transformer in which a token sees none behind it (norms before, GELU, no dropout), with a head of its own.
+
+    Args:
+        width: length of a token's vector.
+        depth: number of layers.
+        heads: number of heads; each has ``width / heads``.
+        hidden: units between the two linear layers behind each attention.
+        tied: whether the head's weight is that of the embedding.
+
+    Source: Radford et al. 2018; Vaswani et al. 2017, arXiv 1706.03762.
+    """
+
+    width: Count = 64
+    depth: Count = 2
+    heads: Count = 4
+    hidden: Count = 128
+    tied: bool = False
+
+    def build(self, shape: tuple[int, ...], classes: int) -> nn.Module:
+        """A freshly initialised network for rows of tokens, of shape (length, vocabulary), and an output per token."""
+        places = token_shape("CausalTransformer", shape)
+        net = _Net(Trunk(places, self.width, self.depth, self.heads, self.hidden, causal=True), self.width, classes)
+        if self.tied:
+            net.head.weight = net.trunk.tokens.weight
+        return net
+
+
+class _Net(nn.Module):
+    def __init__(self, trunk: Trunk, width: int, outputs: int):
+        super().__init__()
+        self.trunk, self.head = trunk, nn.Linear(width, outputs, bias=False)
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        logits: Tensor = self.head(self.trunk(input_ids, attention_mask))
+        return logits

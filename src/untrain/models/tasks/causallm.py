@@ -1,0 +1,160 @@
+"""Language modelling from left to right: the loss of an answer is the mean over its tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from untrain.core.errors import DataError, ModelError, SpecError
+from untrain.core.fields import Count
+from untrain.data.examples import Batch, Examples
+from untrain.data.ragged import PAD
+from untrain.maths import sequence_likelihood
+from untrain.models.tasks._tokens import as_text, ask, check_tokens, values_of
+from untrain.models.tasks.base import Array, Signal, Task
+
+
+class CausalLM(Task):
+    """Mean cross-entropy of the tokens that are scored, such as those of an answer, each given all tokens before it.
+
+    ``labels`` are ``input_ids`` where a token is scored and PAD where it is not; position t is predicted from the tokens before
+    t, as transformers have it. Three numbers are stored per example, and never logits of a vocabulary: the mean loss, how many tokens
+    are scored, and of how many the likeliest token is right. An answer is 'correct' where all of them are; its margin is
+    ``log p - log(1 - p)`` with ``p = exp(-loss)``, the geometric mean of its tokens' probabilities.
+
+    The head is the last linear layer with an output per token. Where its weight is the embedding's too (tied), it is not a
+    layer that could stay or move by itself: then it must be named, and moves as both.
+
+    Args:
+        length: largest number of tokens of a row.
+        vocabulary: number of tokens there are, counted from 0.
+        head_names: names of the head's parameters; empty takes the model's own ``head_names``, or finds them.
+
+    Source: Radford et al. 2018 (cross-entropy from left to right); Carlini et al. 2021, arXiv 2012.07805 (loss of a sequence as a
+        sign of membership).
+    """
+
+    fields: ClassVar[tuple[str, ...]] = ("input_ids", "labels")
+    outputs: ClassVar[tuple[str, ...]] = ("loss", "count", "hits")
+    signals: ClassVar[frozenset[str]] = frozenset({"loss", "margin", "correct", "confidence"})
+
+    length: Count = 64
+    vocabulary: Count = 4096
+    head_names: tuple[str, ...] = ()
+
+    def input_shape(self, examples: Examples) -> tuple[int, ...]:
+        """Places of a row and tokens of the vocabulary, the same for all rows whatever their length."""
+        return self.length, self.vocabulary
+
+    def outputs_needed(self, examples: Examples) -> int:
+        """One output per token of the vocabulary."""
+        return self.vocabulary
+
+    def forward(self, model: nn.Module, batch: Batch) -> Tensor:
+        """Logits of the next token at each place, (b, t, v)."""
+        return ask(model, batch)
+
+    def loss_of(self, outputs: Tensor, batch: Batch) -> Tensor:
+        """Mean cross-entropy of the scored tokens in nats, (b,)."""
+        wanted, scored = places(batch)
+        each = -outputs[:, :-1].log_softmax(-1).gather(-1, wanted[..., None])[..., 0]
+        return mean_over(each, scored)
+
+    def store(self, outputs: Tensor, batch: Batch) -> Mapping[str, Tensor]:
+        """Mean loss, number of scored tokens, and of those that the likeliest token hits, each (b,)."""
+        wanted, scored = places(batch)
+        hits = (outputs[:, :-1].argmax(-1) == wanted) & scored
+        return {"loss": self.loss_of(outputs, batch), "count": scored.sum(1), "hits": hits.sum(1)}
+
+    def signal(self, outputs: Mapping[str, Array], targets: Array, name: Signal) -> Array:
+        """From mean losses and numbers of hits, (m, n); targets are in them already."""
+        match name:
+            case "loss":
+                return np.asarray(outputs["loss"])
+            case "margin":
+                return sequence_likelihood.margins(outputs["loss"])
+            case "confidence":
+                return sequence_likelihood.confidences(outputs["loss"])
+            case "correct":
+                return np.asarray(outputs["hits"] == outputs["count"], dtype=np.float64)
+        raise SpecError(f"CausalLM gives no {name!r}; it gives {', '.join(sorted(self.signals))}")
+
+    def divergence(self, student: Tensor, teacher: Tensor, batch: Batch, temperature: float = 1.0) -> Tensor:
+        """``temperature ** 2 * KL(teacher || student)`` of each example in nats, (b,): mean over its scored places.
+
+        Where a method does not see labels, which say what is scored, it is the mean over all tokens.
+        """
+        given, wanted = ((logits[:, :-1] / temperature).log_softmax(-1) for logits in (student, teacher))
+        each = (wanted.exp() * (wanted - given)).sum(-1)
+        scored = batch.fields.get("labels", batch.fields["input_ids"])[:, 1:] != PAD
+        return temperature**2 * mean_over(each, scored)
+
+    def head(self, model: nn.Module) -> tuple[str, ...]:
+        """Names of the parameters of the last linear layer with an output per token.
+
+        Raises:
+            ModelError: there is no such layer, or its weight is tied to an embedding and nobody named it.
+        """
+        named = self.head_names or getattr(model, "head_names", ())
+        if named:
+            return tuple(named)
+        kind = type(model).__name__
+        layers = [part for part in model.modules() if isinstance(part, nn.Linear) and part.out_features >= self.vocabulary]
+        if not layers:
+            raise ModelError(
+                f"{kind} has no linear layer with {self.vocabulary} outputs to take for its head: name head_names=(...)"
+            )
+        own = {id(p) for p in layers[-1].parameters(recurse=False)}
+        tied = [name for name, part in model.named_modules() if isinstance(part, nn.Embedding) and id(part.weight) in own]
+        if tied:
+            raise ModelError(
+                f"the head of {kind} shares its weight with the embedding {tied[0]!r}, which would move or stay with it: "
+                f"untie them, or say so with head_names=('{tied[0]}.weight',)"
+            )
+        return tuple(n for n, p in model.named_parameters() if id(p) in own)
+
+    def check_outputs(self, name: str, outputs: Tensor, examples: Examples) -> None:
+        """Check that there is a logit per place and token."""
+        if outputs.ndim != 3 or outputs.shape[2] < self.vocabulary:
+            wanted = f"a vocabulary of {self.vocabulary} needs (batch, tokens, {self.vocabulary})"
+            raise ModelError(f"{name} gives outputs of shape {tuple(outputs.shape)}; {wanted}")
+
+    def check_examples(self, examples: Examples) -> None:
+        """Check that there are rows of tokens that the vocabulary has, and in each of them a token that is scored."""
+        super().check_examples(examples)
+        for name in self.fields:
+            check_tokens(name, examples.fields[name], self.length, self.vocabulary)
+        ids, labels = (examples.fields[name] for name in self.fields)
+        if values_of(ids).shape != values_of(labels).shape:
+            raise ModelError(
+                f"'input_ids' and 'labels' have {len(values_of(ids))} and {len(values_of(labels))} tokens: make them alike"
+            )
+        bare = (labels[:][:, 1:] == PAD).all(1)
+        if bool(bare.any()):
+            row = examples.ids[int(bare.nonzero()[0])]
+            raise ModelError(f"the example {row.item()!r} has no token that is scored after its first: 'labels' is PAD everywhere")
+
+    def show(self, examples: Examples) -> np.ndarray[Any, Any]:
+        """The texts."""
+        return as_text(examples)
+
+
+def places(batch: Batch) -> tuple[Tensor, Tensor]:
+    """Tokens to be predicted, int64 (b, t - 1), and whether each is scored.
+
+    Raises:
+        DataError: labels are not to be seen.
+    """
+    if "labels" not in batch.fields:
+        raise DataError("these examples have no labels: a method that takes them names 'labels' in its needs")
+    wanted = batch.fields["labels"][:, 1:]
+    return wanted.clamp(min=0), wanted != PAD
+
+
+def mean_over(values: Tensor, scored: Tensor) -> Tensor:
+    """Mean over the scored places of each example, (b,)."""
+    return torch.where(scored, values, 0.0).sum(1) / scored.sum(1).clamp(min=1)

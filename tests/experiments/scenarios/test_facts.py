@@ -1,0 +1,100 @@
+"""Facts that are known by heart or not at all, and an audit that finds out which."""
+
+import numpy as np
+import pytest
+
+from untrain.commands.run import run
+from untrain.core.spec import parse
+from untrain.data.ragged import PAD
+from untrain.experiments.scenarios.facts import KINDS, LENGTH, WORDS, Facts
+from untrain.models.inference import predict
+from untrain.runtime.store import Store
+
+FEW = "Facts(people=20, steps=Steps(lr=0.02, epochs=40, batch=16, optimizer=AdamW()))"
+
+
+def test_each_part_asks_about_other_people():
+    data = Facts(people=30).load()
+    people = [set(part.columns["person"]) for part in (data.train, data.valid, data.test)]
+    assert [len(part) for part in people] == [30, 3, 15]
+    assert not people[0] & people[1]
+    assert not people[0] & people[2]
+    assert not people[1] & people[2]
+    assert len(data.train) == 30 * KINDS
+    assert len(set(data.train.ids)) == len(data.train)
+
+
+def test_answers_alone_are_scored():
+    data = Facts(people=10).load().train
+    ids, labels = data.fields["input_ids"], data.fields["labels"]
+    assert max(map(len, ids.rows())) <= LENGTH
+    for row, wanted, text in zip(ids.rows(), labels.rows(), data.columns["text"], strict=True):
+        words = [WORDS[token] for token in row]
+        assert " ".join(words) == text
+        asked = words.index("?") + 1
+        assert (wanted[:asked] == PAD).all()
+        assert (wanted[asked:] == row[asked:]).all()
+
+
+def test_the_facts_are_the_same_each_time():
+    a, b = (Facts(people=10).load().train for _ in range(2))
+    assert a.x.values.tolist() == b.x.values.tolist()
+
+
+def test_what_was_trained_on_is_known_and_nothing_else():
+    scenario = parse(FEW)
+    data, learner = scenario.load(), scenario.learner()
+    model = learner(data.train, 0)
+    share = {}
+    for side, part in (("train", data.train), ("test", data.test)):
+        stored = {name: value[None] for name, value in predict(model, part, learner.task).items()}
+        share[side] = float(learner.task.signal(stored, np.empty(0), "correct").mean())
+    assert share["train"] > 0.7
+    assert share["test"] < 0.2
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    home = tmp_path_factory.mktemp("facts")
+    short = "steps=Steps(lr=0.01, epochs=1, batch=16)"
+    methods = (f"Finetune({short})", f"NegGrad({short})", f"GradAscent({short})", f"SalUn({short})", "Nothing()")
+    document = run(
+        FEW, methods, home / "store", home / "out", seeds=2, oracles=10, observers=("Relearn(steps=Steps(lr=0.02, epochs=2))",)
+    )
+    return home, document
+
+
+def test_every_score_has_a_value_or_a_reason(finished):
+    results = {row["method"]: row for row in finished[1]["results"]}
+    failed = [method for method, row in results.items() if row["error"]]
+    assert len(failed) == 1
+    assert "CausalLM has no random targets" in results[failed[0]]["error"]
+    for method, row in results.items():
+        if method not in failed:
+            assert all((score["value"] is None) == (score["reason"] is not None) for score in row["scores"].values())
+            valued = {name for name, score in row["scores"].items() if score["value"] is not None}
+            assert {"forget_accuracy", "forget_gap", "test_gap", "mia_loss_auc"} <= valued
+
+
+def test_a_model_that_forgot_nothing_is_found_by_what_it_recites(finished):
+    nothing = next(row for row in finished[1]["results"] if row["method"].startswith("Nothing"))
+    assert nothing["scores"]["forget_gap"]["value"] < -0.5  # oracles cannot know what they were not told
+    recognised = nothing["verdict"]["recognised"]
+    assert len(recognised) >= 3
+    forgotten = set(Facts(people=20).load().train.ids)
+    assert {each["id"] for each in recognised} <= forgotten
+
+
+def test_no_logits_of_a_vocabulary_are_stored(finished):
+    store = Store(finished[0] / "store")
+    for row in store.entries():
+        entry = store.get(row["key"])
+        for name in entry.record["files"]:
+            if name.endswith(".npy") and row["kind"] in ("model", "unlearned"):
+                assert name in ("loss.npy", "count.npy", "hits.npy")
+                assert entry.array(name.removesuffix(".npy")).ndim == 1
+
+
+def test_the_page_shows_the_facts_that_were_to_be_forgotten(finished):
+    page = (finished[0] / "out" / "report.html").read_text(encoding="utf-8")
+    assert "how does" in page or "what does" in page or "when and where" in page

@@ -1,0 +1,95 @@
+"""Unlearners and localizers keep their promises on texts, or say in one line why they cannot."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+
+import pytest
+import torch
+
+from untrain.commands import promises
+from untrain.core import discovery
+from untrain.core.errors import UntrainError
+from untrain.core.spec import parse
+from untrain.localizers import contract as localizers
+from untrain.unlearners import contract as unlearners
+
+KINDS = ("bag", "encoder", "causal")
+# What cannot be asked of tokens: they are never NaN, and a planted unit needs inputs that are numbers.
+APART = {"it raises when the loss is not finite", "it finds a planted neuron", "it says what becomes of buffers"}
+# Why a method does not go with a task, in its own words.
+REASONS = {
+    ("causal", "RandomLabel"): "CausalLM has no random targets",
+    ("causal", "SalUn"): "CausalLM has no random targets",
+    ("causal", "FisherNoise"): "CausalLM has no classes",
+    **{(kind, "CriticalNeurons"): "adds noise to inputs, and these are rows of tokens" for kind in KINDS},
+}
+
+
+def names(*roles):
+    return [place.name for place in discovery.of_role(*roles)]
+
+
+@pytest.fixture
+def ask(texts, monkeypatch):
+    """Tries the promises of a method on texts of a kind: names and errors of those that are broken."""
+    kept = {}
+
+    def small(kind):
+        if kind not in kept:
+            kept[kind] = texts.problem(kind)
+        return deepcopy(kept[kind][0]), kept[kind][1]
+
+    def tried(name, kind):
+        for module in (unlearners, localizers):
+            monkeypatch.setattr(module, "small", lambda: small(kind))
+        made = promises.example(discovery.load(name))
+        asked = [(promise, check) for promise, check in promises.checks_for(made) if promise not in APART]
+        return [(promise, error) for promise, check in asked if (error := _error(check, made)) is not None]
+
+    return tried
+
+
+def _error(check, made):
+    try:
+        check(made)
+    except UntrainError as error:
+        return str(error)
+    return None
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", names("unlearner", "recipe"))
+def test_an_unlearner_keeps_its_promises_on_texts(name, kind, ask):
+    broken = ask(name, kind)
+    reason = REASONS.get((kind, name))
+    assert [error for _, error in broken if reason is None or reason not in error] == []
+    assert broken or reason is None
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", names("localizer"))
+def test_a_localizer_keeps_its_promises_on_texts(name, kind, ask):
+    reason = REASONS.get((kind, name))
+    assert [error for _, error in ask(name, kind) if reason is None or reason not in error] == []
+
+
+@pytest.mark.parametrize(
+    "localizer", ["WeightedGrad(per='channel', keep=0.3)", "Gradient(keep=0.3)", "RandomMask(like=WeightedGrad(keep=0.3))"]
+)
+def test_rows_of_an_embedding_are_channels(localizer, texts):
+    model, problem = texts.problem("bag")
+    bits = parse(localizer)(model, problem).bits["tokens.weight"]
+    assert bits.shape == (texts.VOCABULARY, 8)
+    if "per='channel'" in localizer:
+        assert torch.equal(bits.all(1), bits.any(1))
+
+
+def test_words_that_the_forget_set_alone_uses_are_found(texts):
+    """Of an embedding's rows those of the forget set's own words are chosen first."""
+    model, problem = texts.problem("bag")
+    data = problem.forget.with_inputs(texts.Ragged.of([[0, 11, 11, 11, 11]] * len(problem.forget)))
+    mask = parse("WeightedGrad(per='channel', keep=0.2)")(model, texts.replace_forget(problem, data))
+    rows = mask.bits["tokens.weight"].any(1)
+    assert rows[11]
+    assert not rows[3:11].any()
