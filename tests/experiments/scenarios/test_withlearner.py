@@ -29,7 +29,7 @@ def rows(made):
 def test_data_and_request_are_the_scenarios():
     mine, other = WithLearner(scenario=Digits()), Digits()
     assert torch.equal(mine.load().train.x, other.load().train.x)
-    assert mine.asked() == other.asked()
+    assert mine.request == other.request
     assert parse(repr(mine)) == mine
 
 
@@ -59,7 +59,7 @@ def test_scores_of_spread_say_why_they_have_no_value(made):
 def test_the_reader_is_told_that_there_is_one_model(made):
     assert "the 6 retrained models are the same one" in made[1]["warnings"][0]
     assert not [w for w in made[1]["warnings"] if "seeds say little" in w]
-    assert "Single examples were not looked at" in (made[0] / "out" / "report.html").read_text(encoding="utf-8")
+    assert "Single examples were not tested" in (made[0] / "out" / "report.html").read_text(encoding="utf-8")
 
 
 @pytest.fixture
