@@ -390,6 +390,23 @@ class Seedless(Learner):
         return Train(model=ConvNet(width=4), steps=STEPS)(examples, 0)
 
 
+class Fickle(Learner):
+    """It is said to be deterministic, and follows its seed.
+
+    Source: planted.
+    """
+
+    @property
+    def deterministic(self):
+        return True
+
+    def init(self, examples, seed):
+        return torch.nn.Linear(1, 1)
+
+    def learn(self, examples, seed):
+        return Train(model=ConvNet(width=4), steps=STEPS)(examples, seed)
+
+
 class Unseeded(Learner):
     """Fresh entropy each time, which no seed of torch's reaches.
 
@@ -566,6 +583,7 @@ FAULTS = [
     (Ticklish, "the same seed gives the same mask", "two masks"),
     (ReachedLocalizer, "it leaves the model alone", "changed"),
     (Seedless, "the same seed trains the same model", "ignores its seed"),
+    (Fickle, "the same seed trains the same model", "trains two models for two seeds, and says"),
     (Unseeded, "the same seed trains the same model", "two models for one seed"),
     (Relabelling, "it leaves the examples and the random state", "labels 0"),
     (Unexplained, "every score is explained", r"lacks: \['unknown'\]"),

@@ -190,7 +190,7 @@ def warnings(record: dict[str, Any], same: bool = False) -> list[str]:
     if same:
         told.append(
             f"the learner gives one model for every seed, so the {record['oracles']} retrained models are the same one: any "
-            "difference to it is a difference to retraining, intervals over models have no width, and scores of how models spread "
+            "difference to it is a difference to retraining, intervals allow for examples alone, and scores of how models spread "
             "have no value"
         )
     elif record["seeds"] == 1:

@@ -145,7 +145,7 @@ class Problem:
             SpecError: the task does not give it.
         """
         if lacking := sorted(needs & SIGNALS - self.task.signals):
-            raise SpecError(f"{', '.join(lacking)} needed, which {type(self.task).__name__} does not give: take another method")
+            raise SpecError(f"this method needs {', '.join(lacking)}, which {type(self.task).__name__} does not give: take another")
         if "retain" in needs and self.retain is None:
             raise RequestError("the problem has no retain set, and this method needs one: take one that does without")
         wanted = {name.removeprefix("kept:") for name in needs if name.startswith("kept:")}

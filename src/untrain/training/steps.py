@@ -217,7 +217,7 @@ def epochs_of(steps: Steps, learner: Steps | None) -> int:
         return steps.epochs
     if learner is None or not isinstance(learner.epochs, int):
         raise SpecError(
-            f"epochs={steps.epochs!r} is a share of the learner's epochs, and this Problem names no learner: "
+            f"epochs={steps.epochs!r} is a share of the learner's epochs, and this Problem names none with epochs: "
             "give Problem(recipe=Train(...)) or a whole number, Steps(epochs=5)"
         )
     share = float(steps.epochs.rstrip("%")) / 100

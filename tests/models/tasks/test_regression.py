@@ -149,5 +149,5 @@ def test_classes_and_rows_of_targets_are_refused():
 
 
 def test_rewinding_needs_to_know_what_is_right(posed):
-    with pytest.raises(SpecError, match="classes, correct needed, which Regression does not give"):
+    with pytest.raises(SpecError, match="needs classes, correct, which Regression does not give"):
         SCRUB(rewind=True)(linear(), replace(posed, valid=line(2, first=12)))
