@@ -10,7 +10,7 @@ from typing import Any
 
 from untrain.core.errors import DataError
 
-OPENERS = {".gz": gzip.open, ".xz": lzma.open}
+OPENERS: dict[str, Any] = {".gz": gzip.open, ".xz": lzma.open}
 
 
 def read_records(path: str | Path, fields: tuple[str, ...]) -> list[dict[str, Any]]:

@@ -105,7 +105,9 @@ class CausalLM(Task):
         kind = type(model).__name__
         layers = [part for part in model.modules() if isinstance(part, nn.Linear) and part.out_features >= self.vocabulary]
         if not layers:
-            raise ModelError(f"{kind} has no linear layer with {self.vocabulary} outputs to take for its head: name head_names=(...)")
+            raise ModelError(
+                f"{kind} has no linear layer with {self.vocabulary} outputs to take for its head: name head_names=(...)"
+            )
         own = {id(p) for p in layers[-1].parameters(recurse=False)}
         tied = [name for name, part in model.named_modules() if isinstance(part, nn.Embedding) and id(part.weight) in own]
         if tied:
@@ -128,7 +130,9 @@ class CausalLM(Task):
             check_tokens(name, examples.fields[name], self.length, self.vocabulary)
         ids, labels = (examples.fields[name] for name in self.fields)
         if values_of(ids).shape != values_of(labels).shape:
-            raise ModelError(f"'input_ids' and 'labels' have {len(values_of(ids))} and {len(values_of(labels))} tokens: make them alike")
+            raise ModelError(
+                f"'input_ids' and 'labels' have {len(values_of(ids))} and {len(values_of(labels))} tokens: make them alike"
+            )
         bare = (labels[:][:, 1:] == PAD).all(1)
         if bool(bare.any()):
             row = examples.ids[int(bare.nonzero()[0])]
