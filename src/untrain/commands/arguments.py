@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from untrain.core.errors import BadInput, SpecError, whole
+from untrain.core.errors import BadInput, SpecError, suggest, whole
 
 if TYPE_CHECKING:
     from untrain.experiments.comparison import Comparison
     from untrain.experiments.scenarios.base import Scenario
     from untrain.experiments.setting import Setting
+    from untrain.runtime.executors.base import Executor, Pool
 
 
 def scenario_of(given: Any) -> Scenario:
@@ -59,18 +60,38 @@ def oracles_alone(scenario: Any, oracles: int, seed: int) -> Comparison:
     return Comparison(scenario_of(scenario), (), 0, oracles, seed)
 
 
+def executor_of(given: Any) -> Executor | Pool | None:
+    """An executor, spelled or made, or a pool that is open; None for processes of this machine.
+
+    Raises:
+        SpecError: it is not an executor.
+    """
+    from untrain.core.discovery import of_role
+    from untrain.core.spec import parse
+    from untrain.runtime.executors.base import Executor, Pool
+
+    executor = parse(given) if isinstance(given, str) else given
+    if executor is not None and not isinstance(executor, Executor | Pool):
+        known = [place.name for place in of_role("executor")]
+        raise SpecError(f"{executor!r} is not an executor{suggest(repr(executor), known)}; there is {', '.join(known)}")
+    return executor
+
+
 def setting_of(
-    device: str, threads: int, precision: str, compiled: bool, budget: str | float | None = None, away: bool = False
-) -> Setting:
+    device: str, threads: int, precision: str, compiled: bool, budget: str | float | None = None,
+    executor: Executor | Pool | None = None,
+) -> Setting:  # fmt: skip
     """Where and how models are made; a device that is not there is refused, and 'auto' becomes what it means on it.
 
-    Elsewhere (``away``) a GPU is given by the cluster: its number means nothing, and this machine need not have one.
+    Where the executor's machines are elsewhere, their cluster chooses the GPU: its number means nothing, and this machine need
+    not have one.
     """
     import torch
 
     from untrain.core.precision import resolve
     from untrain.experiments.setting import Setting
 
+    away = executor is not None and executor.elsewhere
     whole(threads=threads)
     if threads < 1:
         raise BadInput(f"threads={threads}: at least 1 is needed")

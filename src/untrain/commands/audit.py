@@ -10,7 +10,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from untrain.commands.arguments import oracles_alone, setting_of
+from untrain.commands.arguments import executor_of, oracles_alone, setting_of
 from untrain.core.errors import BadInput, DataError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from untrain.experiments.pipeline import ReportOptions, RunOptions
     from untrain.experiments.scenarios.base import Scenario
     from untrain.experiments.scene import Scene
-    from untrain.runtime.executors.base import Executor
+    from untrain.runtime.executors.base import Executor, Pool
     from untrain.runtime.progress import Progress
     from untrain.runtime.store import Entry, Store
 
@@ -39,7 +39,7 @@ def audit(
     name: str = "given", store: str | Path | None = None, out: str | Path | None = None, seed: int = 0, device: str = "cpu",
     threads: int = 1, workers: int | None = 1, images: bool = True, command: str = "",
     on_progress: Callable[[Progress], None] | None = None, precision: str = "auto",
-    compiled: bool = False, on: str | Executor = "here",
+    compiled: bool = False, executor: str | Executor | Pool | None = None,
     looks: int = 1, evaluators: str | Evaluator | Sequence[str | Evaluator] = (),
     observe: str | Observer | Sequence[str | Observer] = (),
 ) -> Document:  # fmt: skip
@@ -75,7 +75,7 @@ def audit(
         on_progress: called with progress.
         precision: of gradient steps of our oracles.
         compiled: whether they are compiled.
-        on: who trains our oracles.
+        executor: who trains our oracles, as in ``run``.
         looks: how often scores are looked at while oracles are trained; it ends as soon as all of them are decided.
         evaluators: what scores; empty for one of each.
         observe: observers that look at the checkpoints and at retrained models too, such as 'ZRF'.
@@ -93,8 +93,9 @@ def audit(
 
     told = GivenModels(labels, sides, ids, forget, retain, test)
     checkpoints = {"model": listing(model), "oracle": listing(oracle)}
-    setting = setting_of(device, threads, precision, compiled, away=on != "here")
-    way = RunOptions(setting, workers, on, on_progress, looks, evaluators_of(evaluators), observers_of(observe))
+    who = executor_of(executor)
+    setting = setting_of(device, threads, precision, compiled, executor=who)
+    way = RunOptions(setting, workers, who, on_progress, looks, evaluators_of(evaluators), observers_of(observe))
     page = ReportOptions(out, images, command)
     arrays = {"unlearned": unlearned, "oracles": oracles, "originals": original}
     if not name.strip():
@@ -137,7 +138,7 @@ def of_arrays(
     """An audit of arrays alone."""
     from untrain.experiments.audits.populations import gathered
     from untrain.experiments.audits.store_models import answered, lay_arrays
-    from untrain.experiments.pipeline import refused
+    from untrain.experiments.pipeline import check_options
     from untrain.runtime.store import Store
 
     if checkpoints["model"] or checkpoints["oracle"]:
@@ -150,7 +151,7 @@ def of_arrays(
         raise BadInput(f"{way.observers[0]!r} looks at models, and only answers were given: name checkpoints and their scenario")
     if way.looks != 1:
         raise BadInput(f"looks={way.looks}: all models are given, so there is nothing to train and to stop early")
-    refused([], way, page)
+    check_options([], way, page)
     given = gathered({who: a for who, a in arrays.items() if a is not None}, told)
     held = Store(store)
     keys = {who: answered(given, who, held) for who in given.models}
@@ -168,10 +169,10 @@ def of_scenario(
     """An audit on a scenario, which knows the examples, and by which models can be asked and trained."""
     from untrain.evaluation.validation import alike
     from untrain.experiments.comparison import oracles_of
-    from untrain.experiments.interim_looks import planned
-    from untrain.experiments.observations import watch
-    from untrain.experiments.pipeline import open_workers, priced, refused, scenes_of, staged
-    from untrain.experiments.run_record import ModelCounts, lay
+    from untrain.experiments.interim_looks import plan_looks
+    from untrain.experiments.observations import observe_models
+    from untrain.experiments.pipeline import check_options, open_pool, open_scenes, report_price, run_looks
+    from untrain.experiments.run_record import ModelCounts, save_run
     from untrain.experiments.scheduler import make
     from untrain.runtime.store import Store
 
@@ -179,30 +180,34 @@ def of_scenario(
     check_asked(arrays, checkpoints, told, wanted)
     ours = wanted is not None or not (checkpoints["oracle"] or arrays["oracles"] is not None)
     first = oracles_alone(scenario, wanted or 2, seed)
-    refused([first], way, page)
+    check_options([first], way, page)
     held = Store(store)
-    with open_workers([first], held, way) as crew:
-        (scene,) = scenes_of([first], way, held, crew, False)
+    with open_pool([first], held, way) as pool:
+        (scene,) = open_scenes([first], way, held, pool, False)
         keys, kind, notes = foreign(arrays, checkpoints, scene, way, held, ours)
         count = len(keys["unlearned"])
         comparison = oracles_alone(scenario, wanted or (ALONE if count == 1 else SEVERAL), seed) if ours else first
-        plan = planned(count, comparison.oracles, way.looks, given=True) if ours else []
-        cost = priced([comparison], [scene], held, way, crew.size).document() if ours else nothing(sum(map(len, keys.values())))
+        plan = plan_looks(count, comparison.oracles, way.looks, given=True) if ours else []
+        cost = (
+            report_price([comparison], [scene], held, way, pool.size).document() if ours else nothing(sum(map(len, keys.values())))
+        )
         facts = ({} if kind == "logits" else {"answers": kind}) | ({"warnings": notes} if notes else {})
 
         def take(oracles: int, more: Mapping[str, Any]) -> Entry:
             if ours:
                 some = oracles_alone(scenario, oracles, seed)
-                make([some], [scene], held, way.setting, crew, way.on_progress)
+                make([some], [scene], held, way.setting, pool, way.on_progress)
                 keys["oracles"] = oracles_of(some, scene, way.setting)
             shapes = [(who, (len(k), *shape_of(k[0], held))) for who, k in keys.items()]
             alike(shapes)
             models = models_of(keys["unlearned"], keys["oracles"], keys.get("originals", []), name)
-            seen = watch(scene, way.observers, models, seed, held, way.setting)
+            seen = observe_models(scene, way.observers, models, seed, held, way.setting)
             sizes = ModelCounts(count, len(keys["oracles"]), seed if ours else None)
-            return lay(scene, models, sizes, held, way.setting, {**facts, **seen, **more})
+            return save_run(scene, models, sizes, held, way.setting, {**facts, **seen, **more})
 
-        entry = take(comparison.oracles, {}) if way.looks == 1 else staged(plan, held, way, lambda at, more: take(at.oracles, more))
+        entry = (
+            take(comparison.oracles, {}) if way.looks == 1 else run_looks(plan, held, way, lambda at, more: take(at.oracles, more))
+        )
     return published(entry, held, way, page, cost)
 
 

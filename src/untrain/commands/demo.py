@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from untrain.commands.arguments import comparison_of
+from untrain.commands.arguments import comparison_of, executor_of
 from untrain.commands.run import Document, OnProgress
 
 if TYPE_CHECKING:
-    from untrain.runtime.executors.base import Executor
+    from untrain.runtime.executors.base import Executor, Pool
 
 
 # Step sizes were chosen by papers/demo_steps.py, which sees no test set and no oracle; the random mask gets DEL's.
@@ -32,7 +32,7 @@ DEMO_SCENARIOS = (
 def demo(
     store: str | Path | None = None, out: str | Path = "untrain-demo", seeds: int = 5, oracles: int = 10, seed: int = 0,
     workers: int | None = None, images: bool = True, command: str = "untrain demo", on_progress: OnProgress | None = None,
-    on: str | Executor = "here",
+    executor: str | Executor | Pool | None = None,
 ) -> Document:  # fmt: skip
     """The main job on real images: a privacy request and a repair request on scikit-learn's handwritten digits.
 
@@ -46,10 +46,12 @@ def demo(
         images: whether the report shows images of the forget set.
         command: shown in the report.
         on_progress: called with progress.
-        on: who does the work: 'here', 'ray', 'ray=HOST:PORT', 'slurm', 'slurm=PARTITION', 'slurm-local', or a crew.
+        executor: who does the work, such as 'Ray' or ``Processes(4)``, or an open pool; None for this process or, with several
+            workers, processes of this machine.
     """
     from untrain.experiments.pipeline import ReportOptions, RunOptions, run_comparisons
     from untrain.experiments.setting import Setting
 
     made = [comparison_of(s, DEMO, seeds, oracles, seed) for s in DEMO_SCENARIOS]
-    return run_comparisons(made, store, RunOptions(Setting(), workers, on, on_progress), ReportOptions(out, images, command))
+    way = RunOptions(Setting(), workers, executor_of(executor), on_progress)
+    return run_comparisons(made, store, way, ReportOptions(out, images, command))

@@ -55,9 +55,9 @@ def localize(
         RunFailed: an original could not be trained.
     """
     from untrain.experiments.comparison import Comparison
-    from untrain.experiments.pipeline import ReportOptions, RunOptions, open_workers, refused, scenes_of
+    from untrain.experiments.pipeline import ReportOptions, RunOptions, check_options, open_pool, open_scenes
     from untrain.experiments.publish import publish_masks
-    from untrain.experiments.run_record import words
+    from untrain.experiments.run_record import setting_facts
     from untrain.experiments.scheduler import make
     from untrain.runtime.store import Store
 
@@ -67,19 +67,19 @@ def localize(
     asked = localizers_of(localizers)
     only = Comparison(scenario_of(scenario), (), seeds, 0, seed)
     way = RunOptions(setting_of(device, threads, precision, False), workers, on_progress=on_progress)
-    refused([only], way, ReportOptions(out, command=command))
+    check_options([only], way, ReportOptions(out, command=command))
     held = Store(store)
-    with open_workers([only], held, way) as crew:
-        (scene,) = scenes_of([only], way, held, crew, False)
-        make([only], [scene], held, way.setting, crew, on_progress)
+    with open_pool([only], held, way) as pool:
+        (scene,) = open_scenes([only], way, held, pool, False)
+        make([only], [scene], held, way.setting, pool, on_progress)
     masks = _made(scene, asked, seeds, seed, way, held)
     rows = [_row(at, one, masks, seeds) for at, one in enumerate(asked)]
     pairs = [_pair(asked, pair, masks, seeds) for pair in combinations(range(len(asked)), 2)]
     counts: dict[str, list[int]] = next((e.record["layers"] for e in masks.values() if not e.record.get("error")), {})
     document = {
-        "scenario": repr(only.scenario), "seeds": seeds, "seed": seed, "forget": len(scene.asked.rows),
+        "scenario": repr(only.scenario), "seeds": seeds, "seed": seed, "forget": len(scene.forget_set.rows),
         "parameters": sum(size for _, size in counts.values()), "results": rows, "overlap": [p for p in pairs if p is not None],
-        "setting": {name: value for name, value in words(way.setting).items() if name not in ("compiled", "budget")},
+        "setting": {name: value for name, value in setting_facts(way.setting).items() if name not in ("compiled", "budget")},
     }  # fmt: skip
     return document if out is None else document | {"report": publish_masks(document, out, command)}
 
@@ -115,7 +115,8 @@ def _made(scene: Scene, asked: Sequence[Localizer], seeds: int, seed: int, way: 
     import torch
 
     from untrain.core.precision import computing
-    from untrain.experiments.masks import PARTS, MaskId, mask_of
+    from untrain.experiments.keys import MaskId
+    from untrain.experiments.masks import PARTS, mask_of
     from untrain.runtime.progress import Progress
 
     todo = [(at, index, part) for at in range(len(asked)) for index in range(seeds) for part in (None, *range(PARTS))]

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from untrain.commands.arguments import scenario_of, setting_of
+from untrain.commands.arguments import executor_of, scenario_of, setting_of
 from untrain.core.atomic_write import atomic_write
 from untrain.core.errors import BadInput, DataError, whole
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from untrain.experiments.pipeline import RunOptions
     from untrain.experiments.price import Price
     from untrain.experiments.scenarios.base import Scenario
-    from untrain.runtime.executors.base import Executor
+    from untrain.runtime.executors.base import Executor, Pool
     from untrain.runtime.progress import Progress
     from untrain.runtime.store import Store
 
@@ -32,7 +32,7 @@ COLUMNS = ("error", "low", "high", "saw", "missed")
 def memorize(
     scenario: str | Scenario, out: str | Path | None = None, models: int = 64, seed: int = 0, store: str | Path | None = None,
     device: str = "cpu", threads: int = 1, workers: int | None = 1, on_progress: Callable[[Progress], None] | None = None,
-    on: str | Executor = "here", price: bool = False,
+    executor: str | Executor | Pool | None = None, price: bool = False,
 ) -> Document:  # fmt: skip
     """Estimate how much each training example of a scenario is memorized, and write it by id, for ``Memorized(scores=...)``.
 
@@ -49,7 +49,8 @@ def memorize(
         threads: of each process; results depend on it.
         workers: processes; None for as many as fit the cores.
         on_progress: called with progress.
-        on: who trains: 'here', 'ray', 'ray=HOST:PORT', 'slurm', 'slurm=PARTITION', 'slurm-local', or a crew.
+        executor: who does the work, such as 'Ray' or ``Processes(4)``, or an open pool; None for this process or, with several
+            workers, processes of this machine.
         price: whether to tell what it would cost and train nothing.
 
     Returns:
@@ -60,7 +61,7 @@ def memorize(
     """
     from untrain.data.requests._ranking import LEAST
     from untrain.data.requests.base import Ensemble
-    from untrain.experiments.pipeline import ReportOptions, RunOptions, refused
+    from untrain.experiments.pipeline import ReportOptions, RunOptions, check_options
 
     whole(models=models, seed=seed)
     if models < LEAST or seed < 0:
@@ -69,8 +70,9 @@ def memorize(
         raise BadInput(f"scores are written to .csv or .npz, and {str(out)!r} is neither")
     if out is not None and not Path(out).resolve().parent.is_dir():
         raise BadInput(f"there is no folder {Path(out).resolve().parent} to write {Path(out).name} into")
-    way = RunOptions(setting_of(device, threads, "float32", False, away=on != "here"), workers, on, on_progress)
-    refused([_alone(scenario)], way, ReportOptions())
+    who = executor_of(executor)
+    way = RunOptions(setting_of(device, threads, "float32", False, executor=who), workers, who, on_progress)
+    check_options([_alone(scenario)], way, ReportOptions())
     return _estimated(scenario_of(scenario), Ensemble(models, seed), store, way, out, price)
 
 
@@ -85,8 +87,8 @@ def _estimated(
 ) -> Document:
     import numpy as np
 
-    from untrain.experiments.draw_request import EnsembleOptions, asked, missing
-    from untrain.experiments.pipeline import open_workers
+    from untrain.experiments.draw_request import EnsembleOptions, count_missing_members, train_ensemble
+    from untrain.experiments.pipeline import open_pool
     from untrain.experiments.populations.population import memorization
     from untrain.runtime.store import Store, is_store
 
@@ -94,13 +96,13 @@ def _estimated(
     if out is not None and len(np.unique(found.train.ids)) < len(found.train):
         raise DataError("several training examples bear the same id, and a file has one score an id: Memorized() needs no file")
     held = Store(store) if not price or is_store(store) else None
-    lacking = missing(scenario, found, ensemble, held, way.setting)
+    lacking = count_missing_members(scenario, found, ensemble, held, way.setting)
     if price or held is None:
         return _price(scenario, found, (lacking, ensemble.models), held, way, way.workers or 1).document()
-    with open_workers([_alone(scenario)], held, way) as crew:
-        cost = _price(scenario, found, (lacking, ensemble.models), held, way, crew.size)
-        way.say(cost.told())
-        owed = memorization(asked(scenario, found, ensemble, EnsembleOptions(held, way.setting, crew, way.on_progress)))
+    with open_pool([_alone(scenario)], held, way) as pool:
+        cost = _price(scenario, found, (lacking, ensemble.models), held, way, pool.size)
+        way.say(cost.to_text())
+        owed = memorization(train_ensemble(scenario, found, ensemble, EnsembleOptions(held, way.setting, pool, way.on_progress)))
     if out is not None:
         write(Path(out), found.train, owed)
     quantiles = {"spread": (owed.value, (0.1, 0.5, 0.9, 0.99)), "error": (owed.error, (0.5, 0.9, 1.0))}

@@ -33,7 +33,7 @@ def report(
     """
     from untrain.experiments.pipeline import evaluators_of
     from untrain.experiments.publish import publish
-    from untrain.experiments.run_record import find
+    from untrain.experiments.run_record import find_runs
     from untrain.runtime.store import Store, folder_of, is_store
 
     chosen = list(evaluators_of(evaluators)) or None
@@ -41,4 +41,4 @@ def report(
     if not is_store(store):
         raise StoreError(f"there is no store at {folder_of(store)}: name another --store")
     held = Store(store)
-    return publish([entry for word in (runs or ["latest"]) for entry in find(word, held)], held, out, images, command, chosen)
+    return publish([entry for word in (runs or ["latest"]) for entry in find_runs(word, held)], held, out, images, command, chosen)

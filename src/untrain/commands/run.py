@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from untrain.commands.arguments import comparison_of, setting_of
+from untrain.commands.arguments import comparison_of, executor_of, setting_of
 
 if TYPE_CHECKING:
     from untrain.evaluation.base import Evaluator
     from untrain.evaluation.observers.base import Observer
-    from untrain.experiments.jobs import Method
+    from untrain.experiments.keys import Method
     from untrain.experiments.scenarios.base import Scenario
-    from untrain.runtime.executors.base import Executor
+    from untrain.runtime.executors.base import Executor, Pool
     from untrain.runtime.progress import Progress
 
 Document = dict[str, Any]
@@ -27,7 +27,7 @@ def run(
     scenario: str | Scenario, methods: str | Method | Iterable[str | Method], store: str | Path | None = None,
     out: str | Path | None = None, seeds: int = 3, oracles: int = 6, seed: int = 0, device: str = "cpu", threads: int = 1,
     workers: int | None = 1, images: bool = True, command: str = "", on_progress: OnProgress | None = None, precision: str = "auto",
-    compiled: bool = False, budget: str | float | None = None, on: str | Executor = "here", looks: int = 1,
+    compiled: bool = False, budget: str | float | None = None, executor: str | Executor | Pool | None = None, looks: int = 1,
     evaluators: str | Evaluator | Sequence[str | Evaluator] = (), observe: str | Observer | Sequence[str | Observer] = (),
 ) -> Document:  # fmt: skip
     """Train, forget, retrain oracles, audit, report.
@@ -49,7 +49,8 @@ def run(
         precision: of gradient steps: 'float32', 'bfloat16', or 'auto' for bfloat16 where the machine gains.
         compiled: whether models are compiled by torch.compile.
         budget: share of retraining's operations at which methods stop, such as '10%' or 0.1; None lets them finish.
-        on: who does the work: 'here', 'ray', 'ray=HOST:PORT', 'slurm', 'slurm=PARTITION', 'slurm-local', or a crew.
+        executor: who does the work, such as 'Ray' or ``Processes(4)``, or an open pool; None for this process or, with several
+            workers, processes of this machine.
         looks: how often scores are looked at while models are made; it ends as soon as all of them are decided.
         evaluators: what scores, such as 'KLoM(least=10)'; empty for one of each.
         observe: observers that look at the models too, such as 'Relearn'.
@@ -59,7 +60,7 @@ def run(
 
     Raises:
         BadInput: something asked for cannot be had; nothing was trained.
-        MissingExtra: the library of ``on`` is not installed.
+        MissingExtra: the library of ``executor`` is not installed.
         RunFailed: the work was begun and did not succeed.
     """
     from dataclasses import replace
@@ -68,8 +69,9 @@ def run(
     from untrain.experiments.pipeline import ReportOptions, RunOptions, evaluators_of, run_comparisons
 
     made = replace(comparison_of(scenario, methods, seeds, oracles, seed), observers=observers_of(observe))
-    setting = setting_of(device, threads, precision, compiled, budget, away=on != "here")
-    way = RunOptions(setting, workers, on, on_progress, looks, evaluators_of(evaluators))
+    who = executor_of(executor)
+    setting = setting_of(device, threads, precision, compiled, budget, who)
+    way = RunOptions(setting, workers, who, on_progress, looks, evaluators_of(evaluators))
     found = run_comparisons([made], store, way, ReportOptions(out, images, command))
     document: Document = found["runs"][0] | {"price": found["price"]}
     return document
@@ -79,7 +81,7 @@ def price(
     scenario: str | Scenario | Sequence[str | Scenario], methods: str | Method | Iterable[str | Method] = (),
     store: str | Path | None = None, seeds: int = 3, oracles: int = 6, seed: int = 0, device: str = "cpu", threads: int = 1,
     workers: int | None = 1, precision: str = "auto", compiled: bool = False, budget: str | float | None = None,
-    on: str | Executor = "here", looks: int = 1,
+    executor: str | Executor | Pool | None = None, looks: int = 1,
 ) -> Document:  # fmt: skip
     """What a run would cost: how many models, of which how many are in the store, and about how long that takes here.
 
@@ -95,5 +97,6 @@ def price(
     several = [scenario] if isinstance(scenario, str) or not isinstance(scenario, Sequence) else list(scenario)
     alone = isinstance(methods, Sequence) and not len(methods)
     made = [oracles_alone(s, oracles, seed) if alone else comparison_of(s, methods, seeds, oracles, seed) for s in several]
-    setting = setting_of(device, threads, precision, compiled, budget, away=on != "here")
-    return price_comparisons(made, store, RunOptions(setting, workers, on, looks=looks))
+    who = executor_of(executor)
+    setting = setting_of(device, threads, precision, compiled, budget, who)
+    return price_comparisons(made, store, RunOptions(setting, workers, who, looks=looks))

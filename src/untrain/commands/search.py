@@ -6,20 +6,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from untrain.commands.arguments import comparison_of, setting_of
+from untrain.commands.arguments import comparison_of, executor_of, setting_of
 from untrain.commands.run import Document, OnProgress
 from untrain.core.errors import whole
 
 if TYPE_CHECKING:
-    from untrain.experiments.jobs import Method
+    from untrain.experiments.keys import Method
     from untrain.experiments.scenarios.base import Scenario
+    from untrain.runtime.executors.base import Executor, Pool
 
 
 def search(
     scenario: str | Scenario, method: str | Method, store: str | Path | None = None, out: str | Path | None = None,
     trials: int = 30, seeds: int = 2, objective: str = "balanced", over: str | Sequence[str] = (), seed: int = 0,
     device: str = "cpu", threads: int = 1, workers: int = 1, command: str = "", on_progress: OnProgress | None = None,
-    precision: str = "auto",
+    precision: str = "auto", executor: str | Executor | Pool | None = None,
 ) -> Document:  # fmt: skip
     """Choose values for a method's fields on validation data; neither test data nor, unless asked for, oracles are seen.
 
@@ -39,14 +40,18 @@ def search(
         command: shown in search.json.
         on_progress: called with progress.
         precision: of gradient steps: 'float32', 'bfloat16', or 'auto' for bfloat16 where the machine gains.
+        executor: who does the work, such as 'Ray' or ``Processes(4)``, or an open pool; None for this process or, with several
+            workers, processes of this machine.
 
     Raises:
         MissingExtra: optuna is not installed.
         RunFailed: no trial was finished.
     """
+    from untrain.experiments.pipeline import RunOptions
     from untrain.experiments.search.run import run_search_command
-    from untrain.experiments.search.study import hunt_of
+    from untrain.experiments.search.study import spec_of
 
     whole(workers=workers)
-    hunt = hunt_of(comparison_of(scenario, [method], seeds, 2, seed), objective, over, trials)
-    return run_search_command(hunt, setting_of(device, threads, precision, False), store, out, workers, command, on_progress)
+    spec, who = spec_of(comparison_of(scenario, [method], seeds, 2, seed), objective, over, trials), executor_of(executor)
+    way = RunOptions(setting_of(device, threads, precision, False, executor=who), workers, who, on_progress)
+    return run_search_command(spec, store, out, way, command)

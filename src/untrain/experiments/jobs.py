@@ -2,107 +2,53 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from functools import lru_cache
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from untrain.core.code_digest import code_digest
-from untrain.core.errors import BadInput, RunFailed, UntrainError
 from untrain.core.metering import metered
 from untrain.core.precision import computing
-from untrain.core.seeds import seed_of
-from untrain.core.spec import canonical, sources
 from untrain.data.examples import take
-from untrain.experiments.mask_overlap import kept
+from untrain.experiments.keys import Job, Method, model_ingredients
+from untrain.experiments.mask_overlap import mask_contents
 from untrain.experiments.scene import Scene
 from untrain.experiments.setting import Setting
 from untrain.models.inference import logits
 from untrain.models.state import arrays
-from untrain.runtime.store import Entry, Store, key_of
+from untrain.runtime.store import Contents, Entry, Store, key_of
 from untrain.training.problem import problem, task_of
-from untrain.unlearners.base import Recipe, Unlearner
 
-Method = Unlearner | Recipe
 Weights = Mapping[str, np.ndarray[Any, Any]]
 
 
-@dataclass(frozen=True)
-class Job:
-    """One model to make: 'original', 'oracle' or 'unlearned', the index-th of its kind."""
-
-    kind: str
-    index: int
-    method: Method | None = None
-
-
-@lru_cache(maxsize=1)
-def engine() -> str:
-    """Digest of the code that every model depends on, whatever its method."""
-    from untrain.models import inference as observed
-    from untrain.training import descend
-    from untrain.training import problem as posed
-    from untrain.training.learners import train
-
-    return hashlib.sha256("".join(map(code_digest, (descend, train, posed, observed))).encode()).hexdigest()[:12]
-
-
-def ingredients(scene: Scene, job: Job, seed: int, setting: Setting) -> dict[str, Any]:
-    """All that the entry of a job depends on."""
-    common = {
-        "engine": engine(), "torch": torch.__version__, "device": torch.device(setting.device).type, "threads": setting.threads,
-        "precision": setting.precision, "compiled": setting.compiled,
-        "seen": scene.prints["seen"],
-    }  # fmt: skip
-    if job.method is None:
-        rows = "train" if job.kind == "original" else "retain"
-        return common | {
-            "kind": "model", "label": f"{job.kind} {job.index} of {type(scene.scenario).__name__}", "data": scene.prints[rows],
-            "learner": canonical(scene.learner), "sources": sources(scene.learner), "network": scene.prints["network"],
-            "seed": seed_of(seed, job.kind, job.index),
-        }  # fmt: skip
-    start = ingredients(scene, Job("original", job.index), seed, setting)
-    if setting.budget is not None:
-        common["budget"] = setting.budget
-    return common | {
-        "kind": "unlearned", "label": f"{job.method!r} on original {job.index} of {type(scene.scenario).__name__}",
-        "model": key_of(start), "forget": scene.asked.digest, "retain": scene.prints["retain"], "valid": scene.prints["valid"],
-        "method": canonical(job.method), "sources": sources(job.method), "seed": seed_of(seed, "method", job.index),
-    }  # fmt: skip
-
-
 def do(scene: Scene, job: Job, seed: int, setting: Setting, store: Store) -> Entry:
-    """Do a job, or find it done."""
-    made = ingredients(scene, job, seed, setting)
-    key = key_of(made)
-    done = store.get(key)
-    if done is not None and done.final:
-        return done
-    with store.alone(key), computing(setting.precision, setting.compiled):
-        done = store.get(key)
-        if done is not None and done.final:
-            return done
-        if done is not None:
-            store.discard(key)
-        if job.method is None:
-            return _train(scene, job, made, store)
-        start = do(scene, Job("original", job.index), seed, setting, store)
-        with store.alone(start.key):  # so that it is not pruned between being found and being read
-            weights = start.tensors("weights")
-        return _unlearn(scene, job.method, start, weights, made, store, setting)
+    """Do a job, or find it done; a method that fails is an entry too."""
+    ingredients = model_ingredients(scene, job, seed, setting)
+    entry = store.get(key_of(ingredients))
+    if entry is not None and entry.final:
+        return entry
+    start = None if job.method is None else do(scene, Job("original", job.index), seed, setting, store)
+    weights = {} if start is None else store.tensors(start.key, "weights")
+
+    def work() -> Contents:
+        with computing(setting.precision, setting.compiled):
+            if job.method is None or start is None:
+                return _train(scene, job, ingredients)
+            return _unlearn(scene, job.method, start, weights, ingredients, setting)
+
+    return store.get_or_make(ingredients, work, keep_failures=job.method is not None)
 
 
-def _train(scene: Scene, job: Job, made: dict[str, Any], store: Store) -> Entry:
+def _train(scene: Scene, job: Job, ingredients: dict[str, Any]) -> Contents:
     rows = np.arange(len(scene.data.train)) if job.kind == "original" else scene.retain
     with metered() as meter:
-        model = scene.learner(take(scene.data.train, rows), made["seed"])
+        model = scene.learner(take(scene.data.train, rows), ingredients["seed"])
         cost = meter.read()
-    return keep(model, {"logits": ask(scene, model)}, made, {"cost": asdict(cost), "notes": list(meter.notes)}, store)
+    return contents_of(model, {"logits": ask(scene, model)}, {"cost": asdict(cost), "notes": list(meter.notes)})
 
 
 def limit_of(scene: Scene, start: Entry, budget: float) -> float:
@@ -114,39 +60,34 @@ def limit_of(scene: Scene, start: Entry, budget: float) -> float:
 
 
 def _unlearn(
-    scene: Scene, method: Method, start: Entry, weights: Weights, made: dict[str, Any], store: Store, setting: Setting
-) -> Entry:
+    scene: Scene, method: Method, start: Entry, weights: Weights, ingredients: dict[str, Any], setting: Setting
+) -> Contents:
     origin = start.record["ingredients"]["seed"]
     model = scene.learner.init(scene.data.train, origin)
     model.load_state_dict({n: torch.from_numpy(a) for n, a in weights.items()})
-    try:
-        posed = problem(scene.data.train, scene.asked, scene.learner, scene.data.valid, made["seed"], origin)
-        limit = None if setting.budget is None else limit_of(scene, start, setting.budget)
-        with metered(limit, f"the budget of {100 * (setting.budget or 0):g} % of retraining") as meter:
-            outcome = method.run(model.eval(), posed)
-        answers = ask(scene, outcome.model)
-        where, bits = ({}, {}) if outcome.mask is None else kept(outcome.mask, outcome.model, posed)
-    except (RunFailed, BadInput) as error:
-        # The same ingredients would fail again: the failure is the result.
-        return store.put(made, {"error": str(error), "cost": {}})
-    except (MemoryError, OSError, UntrainError):
-        raise  # the machine's failure, not the method's
-    except Exception as error:
-        # It may be the machine's failure or lie in code that the key does not see: the next start tries again.
-        text = " ".join(f"{type(error).__name__}: {error}".split())
-        return store.put(made, {"error": text, "again": True, "cost": {}})
+    posed = problem(scene.data.train, scene.forget_set, scene.learner, scene.data.valid, ingredients["seed"], origin)
+    limit = None if setting.budget is None else limit_of(scene, start, setting.budget)
+    with metered(limit, f"the budget of {100 * (setting.budget or 0):g} % of retraining") as meter:
+        outcome = method.run(model.eval(), posed)
+    search = scene.purpose == "search"
+    outputs = ask(scene, outcome.model, forget_alone=search)
+    where, bits = ({}, {}) if outcome.mask is None else mask_contents(outcome.mask, outcome.model, posed)
     record: dict[str, Any] = {
         "cost": asdict(outcome.cost), "guard": asdict(outcome.guard), "layers": {}, "notes": list(meter.notes)
     }  # fmt: skip
-    return keep(outcome.model, {"logits": answers, **bits}, made, record | where, store)
+    if search:  # nothing goes on from the models of its many trials
+        return Contents(record | where, {"logits": outputs, **bits})
+    return contents_of(outcome.model, {"logits": outputs, **bits}, record | where)
 
 
-def ask(scene: Scene, model: nn.Module) -> np.ndarray[Any, Any]:
-    """What a model answers on the training set and the test set, (n, c)."""
-    task = task_of(scene.learner)
-    return np.concatenate([logits(model, e, task) for e in (scene.data.train, scene.data.test)])
+def ask(scene: Scene, model: nn.Module, forget_alone: bool = False) -> np.ndarray[Any, Any]:
+    """Logits of a model on the training set, or of it on the forget set alone, and on the test set, (n, c)."""
+    task, train = task_of(scene.learner), scene.data.train
+    if forget_alone:
+        train = take(train, np.asarray(scene.forget_set.rows))
+    return np.concatenate([logits(model, examples, task) for examples in (train, scene.data.test)])
 
 
-def keep(model: nn.Module, held: Weights, made: dict[str, Any], record: dict[str, Any], store: Store) -> Entry:
-    """The entry of a model: its weights, and in ``held`` its answers and what else is kept of it."""
-    return store.put(made, record, held, {"weights": arrays(model)})
+def contents_of(model: nn.Module, outputs: Weights, record: dict[str, Any]) -> Contents:
+    """What is kept of a model: its weights, its outputs and what else is known of it."""
+    return Contents(record, outputs, {"weights": arrays(model)})

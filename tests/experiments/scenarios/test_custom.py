@@ -48,7 +48,7 @@ def test_whoever_is_named_is_in_the_training_set(tmp_path):
     (tmp_path / "a.txt").write_text(str(kept_apart))
     own = Custom(examples(X, Y, ids=PEOPLE), (X, Y), net, IdFile(path=str(tmp_path / "a.txt")))
     data = own.load()
-    asked = request(data.train, own.asked())
+    asked = request(data.train, own.request)
     assert set(asked.ids) == {kept_apart}
     assert len(asked.rows) == 2
     assert len(data.valid) > 0

@@ -21,7 +21,7 @@ from untrain.commands import store as store_module
 from untrain.commands.cli.audit import audit
 from untrain.commands.cli.localize import localize
 from untrain.commands.cli.memorize import memorize
-from untrain.commands.cli.options import Evaluators, Images, Json, Looks, Observe, On, PriceOnly, Seed, StoreAt, Workers
+from untrain.commands.cli.options import Evaluators, ExecutorSpec, Images, Json, Looks, Observe, PriceOnly, Seed, StoreAt, Workers
 from untrain.commands.cli.output import finish, home, listed, priced, searched, show_json, size, spoken, tracker
 from untrain.core.errors import BadInput, MissingExtra, RunFailed
 
@@ -55,7 +55,7 @@ def demo(
     oracles: Annotated[int, typer.Option(help="Number of models retrained without the forget set.", min=2)] = 10,
     seed: Seed = 0,
     workers: Workers = None,
-    on: On = "here",
+    executor: ExecutorSpec = None,
     images: Images = True,
     price: PriceOnly = False,
     as_json: Json = False,
@@ -64,12 +64,12 @@ def demo(
     if price:
         priced(
             run_module.price(
-                demo_module.DEMO_SCENARIOS, demo_module.DEMO, home(store), seeds, oracles, seed, workers=workers, on=on
+                demo_module.DEMO_SCENARIOS, demo_module.DEMO, home(store), seeds, oracles, seed, workers=workers, executor=executor
             ),
             as_json,
         )
         return
-    whole = demo_module.demo(home(store), out, seeds, oracles, seed, workers, images, spoken(), tracker(), on)
+    whole = demo_module.demo(home(store), out, seeds, oracles, seed, workers, images, spoken(), tracker(), executor)
     finish(whole, as_json)
 
 
@@ -86,7 +86,7 @@ def run(
     compiled: Annotated[bool, typer.Option("--compile", help="Compile models by torch.compile; pays for long training.")] = False,
     budget: Annotated[str | None, typer.Option(help="Stop methods at this share of retraining's operations, such as 10%.")] = None,
     workers: Workers = None,
-    on: On = "here",
+    executor: ExecutorSpec = None,
     out: Annotated[Path | None, typer.Option(help="Folder of report.html, results.json, scores.csv; default: untrain-run.")] = None,
     store: StoreAt = None,
     images: Images = True,
@@ -97,7 +97,7 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Train, forget, retrain oracles, audit, report."""
-    how: dict[str, Any] = {"precision": precision, "compiled": compiled, "budget": budget, "on": on}
+    how: dict[str, Any] = {"precision": precision, "compiled": compiled, "budget": budget, "executor": executor}
     if price:
         how["looks"] = looks
         priced(run_module.price(scenario, methods, home(store), seeds, oracles, seed, device, threads, workers, **how), as_json)
@@ -146,6 +146,7 @@ def search(
     threads: Annotated[int, typer.Option(help="Threads of each process; results depend on it.", min=1)] = 1,
     precision: Annotated[str, typer.Option(help="float32, bfloat16, or auto: bfloat16 where the machine gains.")] = "auto",
     workers: Annotated[int, typer.Option(help="Processes; with several, what is tried depends on their speed.", min=1)] = 1,
+    executor: ExecutorSpec = None,
     out: Annotated[Path, typer.Option(help="Folder of search.json and search.csv.")] = Path("untrain-search"),
     store: StoreAt = None,
     as_json: Json = False,
@@ -153,7 +154,7 @@ def search(
     """Choose values for a method's fields on validation data, without test data and, unless asked for, without oracles."""
     document = search_module.search(
         scenario, method, home(store), out, trials, seeds, objective, over or (), seed, device, threads, workers, spoken(),
-        tracker("trials"), precision,
+        tracker("trials"), precision, executor,
     )  # fmt: skip
     searched(document, as_json, out)
 

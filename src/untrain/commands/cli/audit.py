@@ -9,7 +9,7 @@ import typer
 
 from untrain.commands import audit as auditing
 from untrain.commands import run
-from untrain.commands.cli.options import Evaluators, Images, Json, Looks, Observe, On, PriceOnly, Seed, StoreAt, Workers
+from untrain.commands.cli.options import Evaluators, ExecutorSpec, Images, Json, Looks, Observe, PriceOnly, Seed, StoreAt, Workers
 from untrain.commands.cli.output import finish, home, priced, spoken, tracker
 
 _ARRAYS = "a .npy, .npz or .safetensors file, a folder of .npy files, or side=PATH joined by commas"
@@ -42,7 +42,7 @@ def audit(
     precision: Annotated[str, _file("Of our oracles: float32, bfloat16, or auto.")] = "auto",
     compiled: Annotated[bool, typer.Option("--compile", help="Compile our oracles by torch.compile.")] = False,
     workers: Workers = None,
-    on: On = "here",
+    executor: ExecutorSpec = None,
     out: Annotated[Path, _file("Folder of report.html, results.json and scores.csv.")] = Path("untrain-audit"),
     store: StoreAt = None,
     images: Images = True,
@@ -54,7 +54,10 @@ def audit(
 ) -> None:
     """Score what someone else's code unlearned, with their oracles or ours."""
     if price:
-        priced(_price(scenario, oracles, oracle, model, home(store), seed, device, threads, workers, precision, on, looks), as_json)
+        priced(
+            _price(scenario, oracles, oracle, model, home(store), seed, device, threads, workers, precision, executor, looks),
+            as_json,
+        )
         return
     before = (original if len(original) > 1 else original[0]) if original else None
     document = auditing.audit(
@@ -62,7 +65,7 @@ def audit(
         scenario=scenario, easydub=easydub, forget_set=forget_set, name=name, store=home(store), out=out, seed=seed,
         device=device, threads=threads, workers=workers, images=images, command=spoken(), on_progress=tracker(),
         precision=precision,
-        compiled=compiled, on=on, looks=looks, evaluators=evaluators or (), observe=observe or (),
+        compiled=compiled, executor=executor, looks=looks, evaluators=evaluators or (), observe=observe or (),
     )  # fmt: skip
     finish({"runs": [document], "failed": 0, "report": str(out / "report.html")}, as_json, document)
 
@@ -72,10 +75,10 @@ def _price(scenario: str | None, oracles: str | None, oracle: Any, model: Any, s
     wanted = auditing.number(oracles)
     if scenario is None or oracle or (oracles is not None and wanted is None):
         return auditing.nothing(0)
-    seed, device, threads, workers, precision, on, looks = how
+    seed, device, threads, workers, precision, executor, looks = how
     count = wanted or (auditing.SEVERAL if model and len(model) > 1 else auditing.ALONE)
     if model:
-        from untrain.experiments.interim_looks import planned
+        from untrain.experiments.interim_looks import plan_looks
 
-        planned(len(model), count, looks, given=True)
-    return run.price(scenario, (), store, 0, count, seed, device, threads, workers, precision, on=on)
+        plan_looks(len(model), count, looks, given=True)
+    return run.price(scenario, (), store, 0, count, seed, device, threads, workers, precision, executor=executor)

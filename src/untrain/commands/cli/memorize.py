@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from untrain.commands import memorize as memorizing
-from untrain.commands.cli.options import Json, On, PriceOnly, Seed, StoreAt, Workers
+from untrain.commands.cli.options import ExecutorSpec, Json, PriceOnly, Seed, StoreAt, Workers
 from untrain.commands.cli.output import home, memorized, priced, tracker
 
 
@@ -20,13 +20,13 @@ def memorize(
     device: Annotated[str, typer.Option(help="Such as cpu, cuda or cuda:1.")] = "cpu",
     threads: Annotated[int, typer.Option(help="Threads of each process; results depend on it.", min=1)] = 1,
     workers: Workers = None,
-    on: On = "here",
+    executor: ExecutorSpec = None,
     store: StoreAt = None,
     price: PriceOnly = False,
     as_json: Json = False,
 ) -> None:
     """How much each training example is memorized: scores by id, for Memorized(scores=...)."""
-    document = memorizing.memorize(scenario, out, models, seed, home(store), device, threads, workers, tracker(), on, price)
+    document = memorizing.memorize(scenario, out, models, seed, home(store), device, threads, workers, tracker(), executor, price)
     if price:
         priced(document, as_json)
     else:

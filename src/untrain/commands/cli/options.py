@@ -13,8 +13,13 @@ StoreAt = Annotated[
 ]
 Seed = Annotated[int, typer.Option("--seed", help="The seed from which all others are derived.", min=0)]
 Workers = Annotated[int | None, typer.Option("--workers", help="Processes; default: as many as fit the cores.", min=1)]
-On = Annotated[
-    str, typer.Option("--on", help="Who does the work: here, ray, ray=HOST:PORT, slurm, slurm=PARTITION or slurm-local.")
+ExecutorSpec = Annotated[
+    str | None,
+    typer.Option(
+        "--executor",
+        help='Who does the work: Serial, "Processes(4)", Ray, "Ray(\'HOST:PORT\')", Slurm, "Slurm(partition=\'gpu\')"; '
+        "default: processes of this machine.",
+    ),
 ]
 Images = Annotated[bool, typer.Option("--images/--no-images", help="Whether the report shows images of the forget set.")]
 Looks = Annotated[

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,27 +15,28 @@ from untrain.data.fingerprint import array_digest, fingerprint
 from untrain.evaluation.validation import answers, varied
 from untrain.experiments.audits.checkpoints import loaded, state_in
 from untrain.experiments.audits.populations import Frame, Given
-from untrain.experiments.jobs import ask, engine, keep
-from untrain.experiments.run_record import ModelCounts, asked, facts, words
+from untrain.experiments.jobs import ask, contents_of
+from untrain.experiments.keys import checkpoint_ingredients, outputs_ingredients, run_ingredients
+from untrain.experiments.run_record import ModelCounts, count_facts, frame_arrays, setting_facts
 from untrain.experiments.scene import Scene
 from untrain.experiments.setting import Setting
 from untrain.runtime.executors.base import threads
-from untrain.runtime.store import Entry, Store, key_of
+from untrain.runtime.store import Contents, Entry, Store, key_of
 
 
 def frame_of(scene: Scene) -> Frame:
     """The examples that the models of a scene are asked about."""
-    held = asked(scene)
-    return Frame(held["labels"], held["true"], held["side"], held["ids"])
+    columns = frame_arrays(scene)
+    return Frame(columns["labels"], columns["true"], columns["side"], columns["ids"])
 
 
 def answered(given: Given, who: str, store: Store) -> list[str]:
     """Keys of the models of a population, each laid down with what it answered."""
     keys = []
     for at, row in enumerate(given.rows(who)):
-        made = {"kind": "given", "label": f"{who} {at}, as given", "answers": array_digest(np.asarray(row))}
-        held = store.get(key_of(made)) or store.put(made, {}, {"logits": np.asarray(row)})
-        keys.append(held.key)
+        outputs = np.asarray(row)
+        work = partial(Contents, {}, {"logits": outputs})
+        keys.append(store.get_or_make(outputs_ingredients(f"{who} {at}, as given", outputs), work).key)
     return keys
 
 
@@ -49,24 +51,21 @@ def asked_of(checkpoints: Sequence[Any], scene: Scene, setting: Setting, who: st
     for at, given in enumerate(checkpoints):
         name = str(given) if isinstance(given, str) else f"{who} {at}"
         state = state_in(given, name)
-        made = {
-            "kind": "given", "label": f"{who} {at}, a checkpoint, on {type(scene.scenario).__name__}", "engine": engine(),
-            "weights": {n: array_digest(t if t.ndim else t[None]) for n, t in state.items()}, "network": scene.prints["network"],
-            "torch": torch.__version__, "device": torch.device(setting.device).type, "threads": setting.threads,
-            "seen": scene.prints["seen"],
-        }  # fmt: skip
-        key = key_of(made)
+        ingredients = checkpoint_ingredients(scene, f"{who} {at}", state, setting)
+        key = key_of(ingredients)
         if key in keys:
             raise DataError(f"{name} holds the same weights as {who} {keys.index(key)}: each has to be a model of its own")
         keys.append(key)
-        if store.get(key) is not None:
-            continue
-        with store.alone(key), computing(setting.precision), threads(setting.threads):
-            model = loaded(state, scene, name)
-            found = ask(scene, model)
-            varied(answers(found[None], name), frame_of(scene).side, name)
-            keep(model, {"logits": found}, made, {}, store)
+        store.get_or_make(ingredients, partial(_observe, state, scene, setting, name))
     return keys
+
+
+def _observe(state: Mapping[str, torch.Tensor], scene: Scene, setting: Setting, name: str) -> Contents:
+    with computing(setting.precision), threads(setting.threads):
+        model = loaded(state, scene, name)
+        outputs = ask(scene, model)
+        varied(answers(outputs[None], name), frame_of(scene).side, name)
+        return contents_of(model, {"logits": outputs}, {})
 
 
 def lay_arrays(given: Given, models: Mapping[str, Any], label: str, store: Store) -> Entry:
@@ -83,12 +82,12 @@ def lay_arrays(given: Given, models: Mapping[str, Any], label: str, store: Store
     ids, some = frame.ids.astype(str), next(iter(given.rows("unlearned")))
     labels = np.zeros(len(ids), dtype=np.int64) if frame.labels is None else frame.labels
     arrays = {"labels": labels, "true": labels if frame.true is None else frame.true, "side": frame.side, "ids": ids}
-    made = {"kind": "run", "label": f"audit of {label}", "scenario": label, "models": models, "answers": given.kind,
-            "frame": array_digest(*arrays.values())}  # fmt: skip
+    facts = {"answers": given.kind, "frame": array_digest(*arrays.values())}
+    ingredients = run_ingredients(f"audit of {label}", label, models, facts)
     count = ModelCounts(len(given.models["unlearned"]), len(models["oracle"]), None)
     record = {
         "scenario": label, "classes": int(some.shape[-1]), "digest": fingerprint(ids[frame.side == "forget"]), "duplicates": None,
-        **facts(count, {"train": sizes["forget"] + sizes["retain"], **sizes}), "setting": words(),
+        **count_facts(count, {"train": sizes["forget"] + sizes["retain"], **sizes}), "setting": setting_facts(),
         "answers": given.kind, "warnings": list(given.notes),
     }  # fmt: skip
-    return store.get(key_of(made)) or store.put(made, record, arrays)
+    return store.get_or_make(ingredients, lambda: Contents(record, arrays))

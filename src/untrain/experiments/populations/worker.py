@@ -1,4 +1,4 @@
-"""What is done for some members of a population, here or in another process."""
+"""Trains some members of a population, here or in another process."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Work:
         members: those that are trained together, or one.
         kind: 'stacked', 'heads' (stacked, on features that are computed once) or 'alone'.
         keep: whether weights are wanted too.
-        folder: where the data were laid.
+        folder: where the data are shared.
         files: inputs of train and of what is seen where these lie in files of their own.
     """
 
@@ -62,7 +62,7 @@ class Made:
     cost: Cost
 
 
-_held: dict[str, tuple[Examples, Examples]] = {}
+_loaded: dict[str, tuple[Examples, Examples]] = {}
 _features: dict[str, tuple[Examples, Examples]] = {}
 
 
@@ -78,39 +78,39 @@ def scratch(near: Path | None) -> Iterator[Path]:
 
 
 @contextmanager
-def laid(train: Examples, seen: Examples, apart: bool, near: Path | None) -> Iterator[str]:
-    """Lay the data where workers find them: in this process, or in a folder that is removed in the end.
+def share_data(train: Examples, seen: Examples, remote: bool, near: Path | None) -> Iterator[str]:
+    """Put the data where workers find them: in this process, or in a folder that is removed in the end.
 
     Args:
         train: of which members have rows.
         seen: what models are asked about.
-        apart: whether workers are other processes.
+        remote: whether workers are other processes.
         near: where the folder is made, such as on a disk that all machines see; None for the system's own place.
     """
     with scratch(near) as at:
         folder = str(at)
-        _held[folder] = (train, seen)
-        for name, part in (("train", train), ("seen", seen)) if apart else ():
+        _loaded[folder] = (train, seen)
+        for name, part in (("train", train), ("seen", seen)) if remote else ():
             if not isinstance(part.x, OnDisk):
                 np.save(Path(folder, f"{name}.x.npy"), part.x.cpu().numpy())
             np.savez(Path(folder, f"{name}.npz"), y=part.y.cpu().numpy(), ids=part.ids, classes=part.classes)
         try:
             yield folder
         finally:
-            for cache in (_held, _features):
+            for cache in (_loaded, _features):
                 cache.pop(folder, None)
 
 
 def _data(work: Work) -> tuple[Examples, Examples]:
-    if work.folder not in _held:
-        _held.clear()
+    if work.folder not in _loaded:
+        _loaded.clear()
         _features.clear()
         try:
-            found = [_read(Path(work.folder), name, file) for name, file in zip(("train", "seen"), work.files, strict=True)]
+            parts = [_read(Path(work.folder), name, file) for name, file in zip(("train", "seen"), work.files, strict=True)]
         except OSError:
             raise RunFailed(f"a worker does not see {work.folder}: give a store on a disk that all machines share") from None
-        _held[work.folder] = (found[0], found[1])
-    return _held[work.folder]
+        _loaded[work.folder] = (parts[0], parts[1])
+    return _loaded[work.folder]
 
 
 def _read(folder: Path, name: str, file: OnDisk | None) -> Examples:
@@ -121,22 +121,22 @@ def _read(folder: Path, name: str, file: OnDisk | None) -> Examples:
     return Examples(x, y, ids, classes)
 
 
-def do(work: Work) -> list[Made]:
-    """Train the members and ask them.
+def train_members(work: Work) -> list[Made]:
+    """Train the members, and observe them.
 
     Raises:
         NotFinite: a loss or an answer became NaN or infinite.
     """
     train, seen = _data(work)
     with metered() as meter, computing():
-        made = [_alone(work, work.members[0], train, seen)] if work.kind == "alone" else _together(work, train, seen)
+        made = [_train_alone(work, work.members[0], train, seen)] if work.kind == "alone" else _train_stacked(work, train, seen)
         cost = meter.read()
     m = len(made)
     share = Cost(cost.seconds / m, cost.forward // m, cost.backward // m, cost.flops // m, cost.peak)
     return [Made(answers, weights, share) for answers, weights in made]
 
 
-def _alone(work: Work, member: Member, train: Examples, seen: Examples) -> tuple[Array, Mapping[str, Array]]:
+def _train_alone(work: Work, member: Member, train: Examples, seen: Examples) -> tuple[Array, Mapping[str, Array]]:
     try:
         model = work.learner(take(train, member.rows), member.seed)
         answers = logits(model, seen, task_of(work.learner))
@@ -145,7 +145,7 @@ def _alone(work: Work, member: Member, train: Examples, seen: Examples) -> tuple
     return answers, arrays(model) if work.keep else {}
 
 
-def _together(work: Work, train: Examples, seen: Examples) -> list[tuple[Array, Mapping[str, Array]]]:
+def _train_stacked(work: Work, train: Examples, seen: Examples) -> list[tuple[Array, Mapping[str, Array]]]:
     learner, task, name = work.learner, task_of(work.learner), ""
     models = [learner.init(train, member.seed) for member in work.members]
     check_fit(models[0].eval(), task, train)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import TYPE_CHECKING
 
 from untrain.core.spec import Spec
 from untrain.data.requests.base import Request
@@ -11,7 +12,13 @@ from untrain.training.base import Learner
 
 
 class Scenario(Spec, role=True):
-    """Data, learner and request under a name."""
+    """Data, learner and request under a name; what is to be forgotten is the field ``request``."""
+
+    if TYPE_CHECKING:  # a field of every scenario, wherever it stands among the others
+
+        @property
+        def request(self) -> Request:
+            """What is to be forgotten."""
 
     @abstractmethod
     def load(self) -> Data:
@@ -20,7 +27,3 @@ class Scenario(Spec, role=True):
     @abstractmethod
     def learner(self) -> Learner:
         """What trains the original and the oracles."""
-
-    @abstractmethod
-    def asked(self) -> Request:
-        """What is to be forgotten."""

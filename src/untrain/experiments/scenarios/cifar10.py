@@ -52,7 +52,3 @@ class CIFAR10(Scenario):
     def learner(self) -> Learner:
         """Training from scratch."""
         return Train(model=self.model, steps=self.steps, augment=self.augment)
-
-    def asked(self) -> Request:
-        """The request."""
-        return self.request

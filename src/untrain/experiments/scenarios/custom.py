@@ -93,10 +93,6 @@ class Custom(Scenario):
         """Training from scratch."""
         return Train(model=self.model, steps=self.steps, augment=self.augment)
 
-    def asked(self) -> Request:
-        """The request."""
-        return self.request
-
     def _apart(self, given: Examples) -> Rows:
         """Ids to set apart: drawn until they hold their share of the rows, those that are asked for left out."""
         ids, counts = np.unique(given.ids, return_counts=True)

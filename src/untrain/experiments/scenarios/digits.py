@@ -53,7 +53,3 @@ class Digits(Scenario):
     def learner(self) -> Learner:
         """Training from scratch."""
         return Train(model=self.model, steps=self.steps, augment=self.augment)
-
-    def asked(self) -> Request:
-        """The request."""
-        return self.request

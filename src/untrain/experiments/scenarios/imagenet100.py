@@ -67,7 +67,3 @@ class ImageNet100(Scenario):
         mean, std = ((), ()) if self.model.normalises() else (MEAN, STD)
         prepared = Preprocessed(model=self.model, crop=CROP, mean=mean, std=std)
         return Train(model=prepared, steps=self.steps, augment=self.augment)
-
-    def asked(self) -> Request:
-        """The request."""
-        return self.request

@@ -51,7 +51,3 @@ class MNIST(Scenario):
     def learner(self) -> Learner:
         """Training from scratch."""
         return Train(model=self.model, steps=self.steps, augment=self.augment)
-
-    def asked(self) -> Request:
-        """The request."""
-        return self.request
