@@ -23,8 +23,8 @@ from untrain.evaluation.observers.weights import Weights
 from untrain.evaluation.observers.zrf import ZRF
 from untrain.experiments.comparison import Comparison
 from untrain.experiments.observations import observers_of
+from untrain.experiments.pipeline import ReportOptions, RunOptions, run_comparisons
 from untrain.experiments.results import results
-from untrain.experiments.scheduler import conduct
 from untrain.experiments.setting import Setting
 from untrain.maths.representation_distance import lengths
 from untrain.runtime.store import Store
@@ -72,8 +72,9 @@ def forgotten():
 
 
 def made(store, *observers, methods=METHODS, seeds=2, oracles=4):
-    (run,) = conduct([Comparison(SCENARIO, methods, seeds, oracles, 0, observers)], store, Setting())
-    return run
+    comparison = Comparison(SCENARIO, methods, seeds, oracles, 0, observers)
+    (document,) = run_comparisons([comparison], store.path, RunOptions(Setting()), ReportOptions())["runs"]
+    return store.get(document["run"])
 
 
 def test_scores_stand_beside_the_others_with_all_their_evidence(store):
