@@ -27,6 +27,7 @@ SECTIONS = {
     "Networks": ("architecture",),
     "Evaluators": ("evaluator",),
     "Observers": ("observer",),
+    "Executors": ("executor",),
     "Parts": ("part", "choice", "teaching", "source", "task"),
 }
 

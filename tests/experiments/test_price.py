@@ -10,7 +10,7 @@ import untrain as ut
 from untrain import parse
 from untrain.core.spec import canonical
 from untrain.experiments.comparison import Comparison, todo_of
-from untrain.experiments.jobs import Job, ingredients
+from untrain.experiments.keys import Job, model_ingredients
 from untrain.experiments.price import Price, asked_steps, lasting, over, pilot, price, price_of, steps_of, together
 from untrain.experiments.scene import open_scene
 from untrain.experiments.setting import Setting
@@ -74,7 +74,7 @@ def test_records_of_the_same_method_count_where_its_start_is_of_the_same_learner
 def test_what_is_in_the_store_costs_nothing(scene, tmp_path):
     store = Store(tmp_path)
     for job in (Job("original", 0), Job("oracle", 1)):
-        made = ingredients(scene, job, 0, Setting())
+        made = model_ingredients(scene, job, 0, Setting())
         assert store.put(made, {"cost": {"seconds": 2.0, "forward": 100}}).key == key_of(made)
     found = price(todo_of([comparison(2, 4)], [scene], Setting()), store, Setting(), 1)
     assert (found.train, found.stored) == (6, 2)

@@ -15,8 +15,8 @@ from untrain import parse
 from untrain.commands import demo, run
 from untrain.core.errors import BadInput, MissingExtra, RunFailed
 from untrain.experiments.comparison import Comparison
-from untrain.experiments.results import results
 from untrain.experiments.remote_job import do_remotely
+from untrain.experiments.results import results
 from untrain.runtime.executors import base, processes
 from untrain.runtime.executors._retry import Outcome
 from untrain.runtime.executors.base import Pool, Resources
