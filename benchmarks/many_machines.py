@@ -12,8 +12,8 @@ from typing import Any
 from side_by_side import Row, ratio, row, show, times
 
 from untrain import parse
-from untrain.data.splits import Data
 from untrain.core.errors import MissingExtra
+from untrain.data.splits import Data
 from untrain.runtime.executors.base import Executor
 from untrain.runtime.executors.processes import Processes
 from untrain.runtime.executors.ray import Ray

@@ -16,9 +16,9 @@ from untrain.core.errors import UntrainError
 from untrain.evaluation.attacks.svcmia import SVCMIA
 from untrain.evaluation.base import Evaluator
 from untrain.evaluation.observation import Observation
-from untrain.experiments.price import lasting
 from untrain.experiments.jobs import do
 from untrain.experiments.keys import Job
+from untrain.experiments.price import lasting
 from untrain.experiments.results import entries_of, observe, score_remotely, scored
 from untrain.experiments.scene import Scene, open_scene
 from untrain.experiments.scheduler import make, record

@@ -32,7 +32,7 @@ def test_a_mask_is_found_with_the_draws_of_the_method_that_it_confines(scene):
 
 
 def test_all_that_a_mask_depends_on_is_in_its_key(scene):
-    def key(scene=scene, localizer="WeightedGrad", which=MaskId(0), seed=0, setting=Setting()):  # noqa: B008
+    def key(scene=scene, localizer="WeightedGrad", which=MaskId(0), seed=0, setting=Setting()):
         return key_of(keys.mask_ingredients(scene, parse(localizer), which, seed, setting))
 
     whole = [
@@ -58,7 +58,11 @@ def test_all_that_an_observation_depends_on_is_in_its_key(scene):
 
 def test_models_of_a_search_are_seeded_apart_from_those_of_a_run(scene):
     search = open_scene(parse(DIGITS), Setting(), purpose="search")
-    for job, name in ((Job("original", 2), "original"), (Job("oracle", 2), "oracle"), (Job("unlearned", 2, parse("Nothing")), "method")):
+    for job, name in (
+        (Job("original", 2), "original"),
+        (Job("oracle", 2), "oracle"),
+        (Job("unlearned", 2, parse("Nothing")), "method"),
+    ):
         run, tried = (keys.model_ingredients(s, job, 7, Setting()) for s in (scene, search))
         assert run["seed"] == seed_of(7, name, 2)
         assert tried["seed"] == seed_of(7, f"search {name}", 2)

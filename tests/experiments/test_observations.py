@@ -146,7 +146,7 @@ def test_threads_and_random_state_are_as_before(store):
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        (["Accuracy"], r"Accuracy\(\) is no observer; there is Activations, Relearn, Weights, ZRF"),
+        (["Accuracy"], r"Accuracy\(\) is not an observer; there is Activations, Relearn, Weights, ZRF"),
         (["ZRF", "ZRF(base='e')"], "an observer is named twice"),
         (["Relern"], "did you mean 'Relearn'"),
         (["Relearn(within=0)"], "within=0"),

@@ -93,7 +93,7 @@ def _check(observers: Sequence[Observer], entries: Sequence[Entry], originals: S
         raise BadInput(f"{label}: only answers are known, and observers look at models; give checkpoints, or leave --observe out")
     needy = [one for one in observers if one.by_original and not originals]
     if needy:
-        raise BadInput(f"{needy[0]!r} holds models against the originals, and there are none: give them, or leave it out")
+        raise BadInput(f"{needy[0]!r} holds models against the originals, and none were given: give them, or leave it out")
 
 
 def _label(one: Observer, entry: Entry) -> str:
