@@ -1,4 +1,4 @@
-"""Pools of two workers against this process alone, on tasks of one thread: training a small network on real images, warm and cold."""
+"""Pools of two workers against this process alone, on tasks of one thread: training a small network, warm and cold."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class StoreIndex:
     path: Path
 
     def read(self, keys: set[str]) -> list[Row]:
-        """The rows of the entries of some keys, and no others stay; none where it cannot be read."""
+        """The rows of some keys; those of others, whose entries are gone, are removed. None where it cannot be read."""
         try:
             with self._open() as index:
                 rows: list[Row] = index.execute(f"select {', '.join(COLUMNS)} from entries").fetchall()

@@ -1,4 +1,4 @@
-"""Train one model for each pair of a subset and a seed, and ask all of them about the same examples."""
+"""Train one model for each pair of a subset and a seed, and observe all of them on the same examples."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from untrain.experiments.keys import member_ingredients, population_ingredients
 from untrain.experiments.populations import worker as works
 from untrain.experiments.populations.pairs import Pair, check_pairs, row_digests
 from untrain.experiments.populations.strategy import Strategy, Together, choose_strategy, open_pool, split_members
-from untrain.experiments.populations.worker import Array, Made, Work, scratch, share_data
+from untrain.experiments.populations.worker import Array, TrainedMember, Work, scratch, share_data
 from untrain.runtime.executors.base import Executor, Pool
 from untrain.runtime.progress import OnProgress, ProgressTracker
 from untrain.runtime.store import Contents, Store, key_of
@@ -32,7 +32,7 @@ def train_population(
     learner: Learner,
     train: Any,
     pairs: Sequence[Pair],
-    seen: Any,
+    observed: Any,
     *,
     store: Store | str | Path | None = None,
     executor: Executor | Pool | None = None,
@@ -40,7 +40,7 @@ def train_population(
     together: Together = "auto",
     on_progress: OnProgress | None = None,
 ) -> Array:
-    """Train one model for each pair of a subset and a seed, and ask all of them about the same examples.
+    """Train one model for each pair of a subset and a seed, and observe all of them on the same examples.
 
     A model is that of ``learner(take(train, rows), seed)``, the rows in ascending order. Models that are trained stacked
     differ from it by rounding, others at the same number of threads by nothing.
@@ -49,7 +49,7 @@ def train_population(
         learner: what trains.
         train: the data that subsets are of: Examples, or anything that ``examples`` takes.
         pairs: rows of ``train``, in any order, each once, and a seed.
-        seen: what the models are asked about.
+        observed: what the models are observed on.
         store: where outputs are kept, pair by pair; pairs that are there already are not trained again.
         executor: who trains, or a pool that is open and stays so; None for this process or, where models are packed, one
             process per core.
@@ -68,42 +68,42 @@ def train_population(
     """
     if keep_models and store is None:
         raise BadInput("keep_models needs a store to keep them in: name one, such as store='models'")
-    order = _order(learner, train, pairs, seen, together, executor)
+    order = _order(learner, train, pairs, observed, together, executor)
     opened = _open_store(store)
     missing = {k: m for k, m in order.members.items() if opened is None or not _is_stored(opened, k, keep_models)}
     tracker = ProgressTracker(on_progress, len(missing), label="ensemble")
     outputs: dict[str, Array] = {}
     folder = None if opened is None else opened.path / "tmp"
     for members in _train(order, missing, executor, keep_models, folder, tracker.note):
-        for key, made in members:
+        for key, trained in members:
             if opened is None:
-                outputs[key] = made.answers
+                outputs[key] = trained.answers
             else:
-                _save_member(order.ingredients[key], made, keep_models, opened)
+                _save_member(order.ingredients[key], trained, keep_models, opened)
         tracker.finished("ensemble", len(members))
     return np.stack([outputs[key] for key in order.keys]) if opened is None else _joined(order.keys, opened)
 
 
-def _save_member(ingredients: dict[str, Any], made: Made, keep_models: bool, store: Store) -> None:
+def _save_member(ingredients: dict[str, Any], trained: TrainedMember, keep_models: bool, store: Store) -> None:
     key = key_of(ingredients)
     with store.alone(key):
         if not _is_stored(store, key, keep_models):  # else another process was first
             store.discard(key)  # one without the weights that are wanted now
-            weights = {"weights": made.weights} if keep_models else {}
-            store.put(ingredients, {"cost": asdict(made.cost)}, {"logits": made.answers}, weights)
+            weights = {"weights": trained.weights} if keep_models else {}
+            store.put(ingredients, {"cost": asdict(trained.cost)}, {"logits": trained.answers}, weights)
 
 
 def are_stored(
-    learner: Learner, train: Any, pairs: Sequence[Pair], seen: Any, *, store: Store | str | Path | None = None,
+    learner: Learner, train: Any, pairs: Sequence[Pair], observed: Any, *, store: Store | str | Path | None = None,
     executor: Executor | Pool | None = None, keep_models: bool = False, together: Together = "auto",
 ) -> list[bool]:  # fmt: skip
     """Whether each pair is in the store already; what is not is what ``train_population`` with the same arguments would train."""
-    order, opened = _order(learner, train, pairs, seen, together, executor), _open_store(store)
+    order, opened = _order(learner, train, pairs, observed, together, executor), _open_store(store)
     return [opened is not None and _is_stored(opened, key, keep_models) for key in order.keys]
 
 
 def load_model(
-    learner: Learner, train: Any, pair: Pair, seen: Any, *, store: Store | str | Path, executor: Executor | Pool | None = None,
+    learner: Learner, train: Any, pair: Pair, observed: Any, *, store: Store | str | Path, executor: Executor | Pool | None = None,
     together: Together = "auto",
 ) -> nn.Module:  # fmt: skip
     """A model that ``train_population`` kept, by the same arguments.
@@ -112,7 +112,7 @@ def load_model(
         BadInput: it is not there.
     """
     opened = _open_store(store)
-    order = _order(learner, train, [pair], seen, together, executor)
+    order = _order(learner, train, [pair], observed, together, executor)
     if opened is None or not _is_stored(opened, order.keys[0], weights=True):
         raise BadInput(
             f"{store} holds no model of this pair: train_population(..., keep_models=True) keeps it, with the same arguments"
@@ -141,15 +141,15 @@ class _Order:
 
 
 def _order(
-    learner: Learner, train: Any, pairs: Sequence[Pair], seen: Any, together: str, executor: Executor | Pool | None
+    learner: Learner, train: Any, pairs: Sequence[Pair], observed: Any, together: str, executor: Executor | Pool | None
 ) -> _Order:
     if not isinstance(learner, Learner):
         raise BadInput(f"{learner!r} is not a learner: give one such as Train(model=MLP())")
     # As in a Problem: true labels and further columns are for requests and reports.
-    data = [replace(e if isinstance(e, Examples) else examples(e), true=None, columns={}) for e in (train, seen)]
+    data = [replace(e if isinstance(e, Examples) else examples(e), true=None, columns={}) for e in (train, observed)]
     if data[0].x.shape[1:] != data[1].x.shape[1:]:
         shapes = [tuple(e.x.shape[1:]) for e in data]
-        raise DataError(f"train has examples of shape {shapes[0]} and seen of shape {shapes[1]}: they have to be alike")
+        raise DataError(f"train has examples of shape {shapes[0]} and observed of shape {shapes[1]}: they have to be alike")
     members = check_pairs(pairs, len(data[0]))
     strategy = choose_strategy(learner, data[0], members, together, executor)
     rows, kind = row_digests(data[0]), strategy.kind
@@ -173,7 +173,7 @@ def _is_stored(store: Store, key: str, weights: bool) -> bool:
 def _train(
     order: _Order, missing: Mapping[str, Member], executor: Executor | Pool | None, keep: bool, near: Path | None,
     on_retry: Callable[[str], None],
-) -> Iterator[list[tuple[str, Made]]]:  # fmt: skip
+) -> Iterator[list[tuple[str, TrainedMember]]]:  # fmt: skip
     """The missing members of each task as it is finished, with their keys."""
     if not missing:
         return
@@ -186,8 +186,8 @@ def _train(
             name: (Work(order.learner, tuple(missing[k] for k in part), order.strategy.kind, keep, folder, (files[0], files[1])),)
             for name, part in parts.items()
         }
-        for name, made in pool.run_all(works.train_members, calls):
-            yield list(zip(parts[name], made, strict=True))
+        for name, trained in pool.run_all(works.train_members, calls):
+            yield list(zip(parts[name], trained, strict=True))
 
 
 def _joined(keys: Sequence[str], store: Store) -> Array:

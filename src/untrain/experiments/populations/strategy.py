@@ -92,7 +92,7 @@ def _kind(learner: Learner, train: Examples, members: Sequence[Member], forced: 
 
 
 def split_members(
-    strategy: Strategy, learner: Learner, train: Examples, members: Mapping[str, Member], seen: int, size: int
+    strategy: Strategy, learner: Learner, train: Examples, members: Mapping[str, Member], observed: int, size: int
 ) -> list[list[str]]:
     """Keys of the members of each task.
 
@@ -101,7 +101,7 @@ def split_members(
         learner: what trains.
         train: the training data.
         members: by key.
-        seen: number of examples that the models are observed on.
+        observed: number of examples that the models are observed on.
         size: number of tasks that can go on at once; a group is divided among them.
     """
     if strategy.kind == "alone" or not isinstance(learner, Train):
@@ -110,7 +110,7 @@ def split_members(
     one = take(train, np.arange(1))
     if strategy.kind == "heads":
         model, one = linear_probe.head(model), linear_probe.features(model, one, task)
-    each = eligibility.size(model, one, task, learner.steps) + 8 * seen * train.classes
+    each = eligibility.size(model, one, task, learner.steps) + 8 * observed * train.classes
     room = max(1, eligibility.BUDGET // each)
     strict = eligibility.strict(model)
     keys, parts = list(members), []

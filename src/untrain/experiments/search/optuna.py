@@ -95,33 +95,33 @@ class Study:
             drawn = {name: _suggested(trial, name, dimension) for name, dimension in space.items()}
         return PendingTrial(trial.number, drawn, trial)
 
-    def note(self, asked: PendingTrial, **facts: Any) -> None:
+    def note(self, trial: PendingTrial, **facts: Any) -> None:
         """Keep facts beside a trial."""
         with self._readable():
             for name, value in facts.items():
-                asked.handle.set_user_attr(name, value)
+                trial.handle.set_user_attr(name, value)
 
-    def hopeless(self, asked: PendingTrial, step: int, value: float) -> bool:
+    def hopeless(self, trial: PendingTrial, step: int, value: float) -> bool:
         """Whether a trial whose mean is ``value`` after ``step`` is below the median of those that were finished."""
         with self._readable():
-            asked.handle.report(value, step)
-            return bool(asked.handle.should_prune())
+            trial.handle.report(value, step)
+            return bool(trial.handle.should_prune())
 
-    def done(self, asked: PendingTrial, value: float) -> None:
+    def done(self, trial: PendingTrial, value: float) -> None:
         """The trial is finished."""
         with self._readable():
-            self._study.tell(asked.handle, value)
+            self._study.tell(trial.handle, value)
 
-    def prune(self, asked: PendingTrial) -> None:
+    def prune(self, trial: PendingTrial) -> None:
         """The trial was ended early."""
         with self._readable():
-            self._study.tell(asked.handle, state=TrialState.PRUNED)
+            self._study.tell(trial.handle, state=TrialState.PRUNED)
 
-    def fail(self, asked: PendingTrial, error: str) -> None:
+    def fail(self, trial: PendingTrial, error: str) -> None:
         """The trial could not be made; that is its result."""
         with self._readable():
-            asked.handle.set_user_attr("error", error)
-            self._study.tell(asked.handle, state=TrialState.FAIL)
+            trial.handle.set_user_attr("error", error)
+            self._study.tell(trial.handle, state=TrialState.FAIL)
 
     def reclaim(self, gone: Callable[[str], bool]) -> int:
         """Have those trials tried again whose owner is gone; how many they are."""

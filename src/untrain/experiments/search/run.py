@@ -1,4 +1,4 @@
-"""A search from its first trial to its document: optuna is asked, trials go to a pool, optuna is told what came of them."""
+"""A search from its first trial to its document: optuna proposes, a pool makes, optuna learns the results."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ def run_search_command(
     check_options(comparisons, way, ReportOptions(out))
     opened = Store(store)
     with open_pool(comparisons, opened, way) as pool:
-        found = document(run_search(spec, opened, pool, way), command)
+        report = document(run_search(spec, opened, pool, way), command)
     if out is not None:
-        lay(Path(out), {"search.json": json.dumps(found, indent=1, allow_nan=False), "search.csv": csv_of(found)})
-    return found
+        lay(Path(out), {"search.json": json.dumps(report, indent=1, allow_nan=False), "search.csv": csv_of(report)})
+    return report
 
 
 def run_search(spec: SearchSpec, store: Store, pool: Pool, way: RunOptions) -> Search:
@@ -83,7 +83,7 @@ def run_trials(search: Search, pool: Pool, on_trial: Callable[[], None]) -> None
         pool: that makes models; as many trials go on at once as it has workers.
         on_trial: called after each trial.
     """
-    me = uuid.uuid4().hex  # held as long as this process works on trials: by that others know that it is not gone
+    me = uuid.uuid4().hex  # locked while this process works on trials, so that others know that it is not gone
     waiting: dict[str, list[Trial]] = {}
     with search.store.alone(me), mark(search.store) as address:
         jobs = Dispatcher(pool, search.store, address, search.setting)

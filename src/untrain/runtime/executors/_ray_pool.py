@@ -189,7 +189,7 @@ def _brief(error: BaseException) -> str:
 
 
 def _quiet() -> None:
-    """Nothing of Ray's on stdout, and nothing about its use sent home; both are asked for in ways that Ray keeps private."""
+    """Nothing of Ray's on stdout, and nothing about its use sent home; both by ways that Ray keeps private."""
     with suppress(ImportError, AttributeError):
         from ray._common.usage import usage_lib
 

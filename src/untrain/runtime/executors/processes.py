@@ -64,7 +64,7 @@ class ProcessPool(Pool):
         self._begin()
 
     def _wait(self) -> Future:
-        """Wait for the next task to finish; its worker is given another before this returns."""
+        """Wait for the next task to finish; its worker gets another before this returns."""
         while self._busy:
             ready = connection.wait([worker.pipe for worker in self._busy])
             worker = next(worker for worker in self._busy if worker.pipe in ready)
@@ -110,7 +110,7 @@ _Packed = tuple[Future, bytes]
 
 
 class _Worker:
-    """A process and the pipe to it; it says that it is ready by an empty message, and is given nothing before."""
+    """A process and the pipe to it; it says that it is ready by an empty message, and gets nothing before."""
 
     def __init__(self, threads: int):
         context = get_context("spawn")
@@ -161,7 +161,7 @@ def begin(process: Any) -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         process.start()
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    except BaseException:  # an interrupt: whoever asked for this worker never gets to know it
+    except BaseException:  # an interrupt: its caller never gets to know this worker
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         if process.pid is not None:
             process.kill()
