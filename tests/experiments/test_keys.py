@@ -50,8 +50,8 @@ def test_all_that_an_observation_depends_on_is_in_its_key(scene):
         return key_of(keys.observation_ingredients(scene, parse(observer), "label", **given | changed))
 
     whole = [
-        key(), key("Weights"), key("Relearn(steps=Steps(epochs=3))"), key(model="n"), key(originals=()), key(threads=2), key(seed=1),
-        key(scene=printed(scene, seen="another")),
+        key(), key("Weights"), key("Relearn(steps=Steps(epochs=3))"), key(model="n"), key(originals=()), key(threads=2),
+        key(seed=1), key(scene=printed(scene, seen="another")),
     ]  # fmt: skip
     assert len(set(whole)) == len(whole)
 
