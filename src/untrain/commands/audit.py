@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from untrain.commands.arguments import Count, Document, Seed, oracles_alone, setting_of
+from untrain.commands.arguments import Count, Document, Seed, executor_of, oracles_alone, setting_of
 from untrain.commands.run import price as price_of_run
 from untrain.core.errors import BadInput
 from untrain.experiments.audits.foreign_models import Checkpoints, Outputs, count_in, several
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from untrain.evaluation.base import Evaluator
     from untrain.evaluation.observers.base import Observer
     from untrain.experiments.scenarios.base import Scenario
-    from untrain.runtime.executors.base import Executor
+    from untrain.runtime.executors.base import Executor, Pool
 
 
 def audit(
     models: Outputs | Checkpoints, *, scenario: str | Scenario | None = None, name: str = "given",
     store: str | Path | None = None, out: str | Path | None = None, seed: Seed = 0, device: str = "cpu", threads: Count = 1,
-    precision: str = "auto", compiled: bool = False, workers: Count | None = 1, on: str | Executor = "here",
+    precision: str = "auto", compiled: bool = False, workers: Count | None = 1, executor: str | Executor | Pool | None = None,
     images: bool = True, looks: Count = 1, evaluators: str | Evaluator | Sequence[str | Evaluator] = (),
     observers: str | Observer | Sequence[str | Observer] = (), command: str = "", on_progress: OnProgress | None = None,
     price: bool = False,
@@ -55,16 +55,24 @@ def audit(
     if not name.strip():
         raise BadInput("the method has an empty name: leave --name out, or give it one")
     if not isinstance(models, Outputs | Checkpoints):
-        raise BadInput(f"{models!r} is neither Outputs(...) nor Checkpoints(...) of models that forgot")
+        raise BadInput(
+            f"models are of type {type(models).__name__}: Outputs(...) or Checkpoints(...) of models that forgot are needed"
+        )
     if price:
-        return _price(models, scenario, store, seed, device, threads, workers, precision, on, looks)
+        count = _oracles_to_train(models, scenario, looks)
+        if count and scenario is not None:
+            return price_of_run(scenario, (), store, 0, count, seed, device, threads, workers, precision, executor=executor)
+        from untrain.experiments.audits.audit_record import price_without_training
+
+        return price_without_training(0)
     from untrain.experiments.audits.outputs_audit import audit_outputs
     from untrain.experiments.audits.scenario_audit import audit_on_scenario, on_scenario
     from untrain.experiments.observations import observers_of
     from untrain.experiments.pipeline import ReportOptions, RunOptions, evaluators_of
 
-    setting = setting_of(device, threads, precision, compiled, away=on != "here")
-    options = RunOptions(setting, workers, on, on_progress, looks, evaluators_of(evaluators), observers_of(observers))
+    chosen = executor_of(executor)
+    setting = setting_of(device, threads, precision, compiled, executor=chosen)
+    options = RunOptions(setting, workers, chosen, on_progress, looks, evaluators_of(evaluators), observers_of(observers))
     page = ReportOptions(out, images, command)
     if scenario is not None:
         foreign = on_scenario(models)
@@ -75,19 +83,15 @@ def audit(
     return audit_outputs(models, name, store, options, page)
 
 
-def _price(
-    models: Outputs | Checkpoints, scenario: str | Scenario | None, store: str | Path | None, seed: int, device: str,
-    threads: int, workers: int | None, precision: str, on: str | Executor, looks: int,
-) -> Document:  # fmt: skip
-    """Price of the oracles that an audit would train."""
-    from untrain.experiments.audits.audit_record import price_without_training
+def _oracles_to_train(models: Outputs | Checkpoints, scenario: str | Scenario | None, looks: int) -> int:
+    """How many oracles an audit would train, as far as its arguments say."""
     from untrain.experiments.audits.scenario_audit import FOR_ONE, FOR_SEVERAL, trains_oracles
-    from untrain.experiments.interim_looks import planned
+    from untrain.experiments.interim_looks import plan_looks
 
     if scenario is None or not trains_oracles(models):
-        return price_without_training(0)
+        return 0
     checkpoints = several(models.model) if isinstance(models, Checkpoints) else []
     count = count_in(models.oracles) or (FOR_SEVERAL if len(checkpoints) > 1 else FOR_ONE)
     if checkpoints:
-        planned(len(checkpoints), count, looks, given=True)
-    return price_of_run(scenario, (), store, 0, count, seed, device, threads, workers, precision, on=on)
+        plan_looks(len(checkpoints), count, looks, given=True)
+    return count
