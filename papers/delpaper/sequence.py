@@ -16,7 +16,8 @@ from untrain.core.precision import computing
 from untrain.core.seeds import seed_of
 from untrain.core.spec import canonical, sources
 from untrain.data.examples import take
-from untrain.experiments.jobs import Job, do, engine
+from untrain.experiments.jobs import do
+from untrain.experiments.keys import Job, engine
 from untrain.experiments.scene import Scene, open_scene
 from untrain.experiments.setting import Setting
 from untrain.models.inference import logits

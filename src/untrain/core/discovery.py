@@ -28,6 +28,7 @@ FOLDERS = {
     "evaluator": ("evaluation/attacks", "evaluation/metrics"),
     "scenario": ("experiments/scenarios",),
     "task": ("models/tasks",),
+    "executor": ("runtime/executors",),
 }
 SHARED = {
     "recipe": "unlearners/recipes.py",

@@ -82,7 +82,7 @@ def test_a_step_size_is_searched_by_factors_and_told_by_three_digits():
         ("epochs=10%..50%", {"steps.epochs": Range(10, 50, log=True, whole=True, unit="%")}),
         ("epochs=1..5", {"steps.epochs": Range(1, 5, log=True, whole=True)}),
         ("epochs=30%,4", {"steps.epochs": Choices(("30%", 4))}),
-        ("optimizer=SGD(decay=0.1, momentum=0.5),Adam", {"steps.optimizer": Choices((ut.SGD(0.5, 0.1), ut.AdamW()))}),
+        ("optimizer=SGD(decay=0.1, momentum=0.5),AdamW", {"steps.optimizer": Choices((ut.SGD(0.5, 0.1), ut.AdamW()))}),
         ("nesterov", {"steps.optimizer.nesterov": Choices((False, True))}),
     ],
 )  # fmt: skip
@@ -105,7 +105,7 @@ def test_fields_ranges_and_choices_can_be_named(over, chosen):
         ("DEL", ["batch=1.5..3"], "whole numbers"),
         ("DEL", ["steps"], "name one of its fields"),
         ("DEL", ["keep", "keep=0.1..1"], "twice"),
-        ("DEL", ["momentum", "steps.optimizer=SGD,Adam"], "go against each other"),
+        ("DEL", ["momentum", "steps.optimizer=SGD,AdamW"], "go against each other"),
         ("RandomLabel", ["draw=stepp,once"], "draw='stepp': should be 'step' or 'once'"),
         ("Nothing", [], "no field that is searched by itself"),
         ("ResetFinetune @ RandomMask", ["localizer.like=3,4"], "like=3"),
