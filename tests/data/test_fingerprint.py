@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from untrain.data.fingerprint import array_digest, fingerprint
+from untrain.data.ragged import Ragged
 from untrain.models.state import arrays
 
 
@@ -27,3 +28,11 @@ def test_a_model_in_bfloat16_comes_back_from_its_arrays_bit_for_bit():
     other.load_state_dict({n: torch.from_numpy(a) for n, a in held.items()})
     for name, value in made.state_dict().items():
         assert torch.equal(other.state_dict()[name], value)
+
+
+def test_of_rows_of_tokens_padding_does_not_enter():
+    rows, order = Ragged.of([[1, 2], [3, 4, 5]]), np.array([1, 0])
+    assert fingerprint(np.arange(2), rows) == fingerprint(order, rows.take(order))
+    padded = fingerprint(np.arange(1), Ragged.of([[1, 2]]))
+    assert padded == fingerprint(np.arange(1), Ragged.of([[9, 9, 9], [1, 2]]).take(np.array([1])))
+    assert padded != fingerprint(np.arange(1), Ragged.of([[1, 2, -100]]))

@@ -5,7 +5,9 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
+from untrain.data.examples import Examples
 from untrain.data.near_duplicates import near_duplicates
+from untrain.data.ragged import Ragged
 from untrain.data.readers.convert import examples
 
 
@@ -78,3 +80,14 @@ def test_large_images_are_compared_after_pooling():
 def test_data_that_are_all_alike_are_all_twins():
     found = near_duplicates(made(np.ones((3, 2))), made(np.ones((4, 2))))
     assert found.counts == {"forget": 3, "near": 3, "exact": 3}
+
+
+def test_of_rows_of_tokens_exact_duplicates_alone_are_found_whatever_the_longest_row_is():
+    def texts(rows):
+        return Examples({"input_ids": Ragged.of(rows), "y": torch.zeros(len(rows))}, np.arange(len(rows)))
+
+    found = near_duplicates(texts([[1, 2], [3, 4, 5]]), texts([[1, 2, 9], [1, 2], [3, 4, 6, 7, 8]]))
+    assert found.exact.tolist() == [True, False]
+    assert found.nearest[0] == 1
+    assert found.distance.tolist() == [0, np.inf]
+    assert found.counts == {"forget": 2, "near": 1, "exact": 1}

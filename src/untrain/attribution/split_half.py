@@ -16,7 +16,7 @@ Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
-class Choice:
+class SplitHalf:
     """A set of examples chosen by their memorization, and its statistics.
 
     Args:
@@ -47,7 +47,7 @@ class Choice:
 
 def choice(
     answers: Array, seen: Array, half: Array | None, pick: Callable[[Array], Array], pool: Array, level: float = 0.95
-) -> Choice:
+) -> SplitHalf:
     """Choose examples by their memorization, and estimate how reliable the choice is.
 
     >>> seen = np.array([[True, False], [True, False], [False, True], [False, True]])
@@ -76,7 +76,7 @@ def choice(
     most = not len(rest) or last.mean() >= level_of[rest].mean()
     cut = float(last.min() if most else last.max())
     parts = _halves(answers, seen, half, pick, level)
-    return Choice(
+    return SplitHalf(
         len(rows),
         float(whole.value[rows].mean()),
         *parts,

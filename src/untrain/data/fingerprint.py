@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,9 +18,13 @@ def fingerprint(ids: np.ndarray[Any, Any], x: Column | None = None) -> str:
     """Sixteen hexadecimal digits of the ids and, when given, the inputs, whatever their order."""
     rows = [hashlib.sha256(repr(i).encode()).digest() for i in ids.tolist()]
     if x is not None:
-        inputs = x.rows() if isinstance(x, Ragged) else (row for piece in pieces(x) for row in piece)
-        rows = [hashlib.sha256(a + b.tobytes()).digest() for a, b in zip(rows, inputs, strict=True)]
+        rows = [hashlib.sha256(a + b.tobytes()).digest() for a, b in zip(rows, rows_of(x), strict=True)]
     return hashlib.sha256(b"".join(sorted(rows))).hexdigest()[:16]
+
+
+def rows_of(column: Column) -> Iterator[np.ndarray[Any, Any]]:
+    """The rows of a column in order, as arrays in C order; tokens without padding, which depends on the rows beside them."""
+    return column.rows() if isinstance(column, Ragged) else (row for piece in pieces(column) for row in piece)
 
 
 def array_digest(*arrays: np.ndarray[Any, Any] | Tensor | OnDisk) -> str:

@@ -13,7 +13,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from untrain.data.examples import Column, Examples
-from untrain.data.on_disk import OnDisk, pieces
+from untrain.data.fingerprint import rows_of
+from untrain.data.on_disk import OnDisk
 from untrain.data.ragged import Ragged
 
 Array = np.ndarray[Any, Any]
@@ -142,6 +143,4 @@ def _twins(forget: Column, retain: Column) -> Array:
 
 
 def _digests(x: Column) -> Iterator[bytes]:
-    # Rows of tokens as they are: padded, they would depend on the longest beside them.
-    rows = x.rows() if isinstance(x, Ragged) else (row for piece in pieces(x) for row in piece)
-    return (hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in rows)
+    return (hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in rows_of(x))

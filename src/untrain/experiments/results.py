@@ -18,7 +18,6 @@ from untrain.evaluation.observation import Observation
 from untrain.evaluation.scoring.assessment import assess, reference_of
 from untrain.evaluation.scoring.group_accuracy import accuracy_by_group
 from untrain.evaluation.scoring.hypothesis_tests import LEVEL
-from untrain.evaluation.scoring.margins_only import OfMargins
 from untrain.evaluation.validation import finite
 from untrain.experiments.interim_looks import summary, taken
 from untrain.experiments.mask_overlap import by_layer, compared, has_mask
@@ -64,7 +63,7 @@ def observe(run: Entry, entries: list[Entry], store: Store | None = None) -> Obs
     """
     task = parse(run.record.get("task", "Classification()"))
     outputs = {}
-    for name in task.outputs:
+    for name in run.record.get("outputs", task.outputs):
         rows = [e.array(name) for e in entries]
         for entry, row in zip(entries, rows, strict=True):
             finite(row, f"model {entry.key[:12]} of run {run.key[:12]}")
@@ -131,8 +130,6 @@ def results(
     """
     chosen = evaluators() + watchers(run) if chosen is None else chosen
     answers = run.record.get("answers", "logits")
-    if answers != "logits":
-        chosen = [OfMargins(e, labels="labels" in answers) for e in chosen]
     level = run.record.get("level", LEVEL) if level is None else level
     models = entries_of(run, store)
     original = observe(run, models["original"], store) if models["original"] else None

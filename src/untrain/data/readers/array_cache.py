@@ -18,7 +18,7 @@ from untrain.data.on_disk import PIECE, OnDisk, opened
 Array = np.ndarray[Any, Any]
 
 
-def written(pieces: Iterable[tuple[Array, Array]], folder: str | Path) -> tuple[OnDisk, Array]:
+def write_inputs(pieces: Iterable[tuple[Array, Array]], folder: str | Path) -> tuple[OnDisk, Array]:
     """Inputs in a file of ``folder`` that is named by their digest, and the labels in memory.
 
     Args:
@@ -46,8 +46,8 @@ def written(pieces: Iterable[tuple[Array, Array]], folder: str | Path) -> tuple[
     return opened(where / f"{digest}.npy"), labels
 
 
-def intact(x: OnDisk) -> bool:
-    """Whether a file that ``written`` wrote still holds the inputs whose digest is its name; all of it is read."""
+def is_intact(x: OnDisk) -> bool:
+    """Whether a file that ``write_inputs`` wrote still holds the inputs whose digest is its name; all of it is read."""
     sha = hashlib.sha256()
     with open(x.path, "rb") as file:
         file.seek(x.start)
@@ -93,7 +93,7 @@ def _header(file: BinaryIO, shape: tuple[int, ...], kind: np.dtype[Any]) -> int:
     return file.tell()
 
 
-def loaded(path: str | Path) -> Array:
+def load_array(path: str | Path) -> Array:
     """A small NumPy file, such as one of labels, whole.
 
     Raises:

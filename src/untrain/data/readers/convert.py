@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset
 from untrain.core.errors import DataError
 from untrain.data.examples import Examples
 from untrain.data.on_disk import OnDisk, opened, pieces
-from untrain.data.readers.array_cache import loaded, written
+from untrain.data.readers.array_cache import load_array, write_inputs
 from untrain.data.readers.base import Reader, reader_of
 
 Array = np.ndarray[Any, Any]
@@ -53,20 +53,20 @@ def examples(
     """
     if y is None and isinstance(source, Examples):
         made = (source.x, source.y, source.ids if ids is None else ids, classes or source.classes)
-        held = checked(*made, source.columns if columns is None else columns)
+        held = from_arrays(*made, source.columns if columns is None else columns)
         return held if source.true is None else replace(held, true=labels(source.true, len(held), held.classes, "true"))
     if on_disk is not None:
-        source, y = written(_pieces(source) if y is None else [(_array(source, "x"), _array(y, "y"))], on_disk)
+        source, y = write_inputs(_pieces(source) if y is None else [(_array(source, "x"), _array(y, "y"))], on_disk)
     reader = reader_of(source) if y is None else None
     if reader is not None:
         read = reader.read()
         brought = {**read.columns, **(columns or {})}
-        return checked(read.x, read.y, read.ids if ids is None else ids, classes or read.classes, brought)
+        return from_arrays(read.x, read.y, read.ids if ids is None else ids, classes or read.classes, brought)
     x, y = (source, y) if y is not None else _pair(source)
-    return checked(x, y, ids, classes, columns or {})
+    return from_arrays(x, y, ids, classes, columns or {})
 
 
-def checked(x: Any, y: Any, ids: Any, classes: int | None, columns: Mapping[str, Any]) -> Examples:
+def from_arrays(x: Any, y: Any, ids: Any, classes: int | None, columns: Mapping[str, Any]) -> Examples:
     """Examples of arrays.
 
     Raises:
@@ -186,7 +186,7 @@ def _label(y: Any, row: int, kind: str) -> Any:
 
 def _array(values: Any, name: str) -> Array:
     if _is_file(values):
-        values = loaded(values)
+        values = load_array(values)
     if isinstance(values, Tensor):
         values = values.detach().cpu()
         values = (values.float() if values.dtype == torch.bfloat16 else values).numpy()

@@ -14,8 +14,8 @@ from untrain.core.atomic_write import atomic_write
 from untrain.core.errors import DataError
 from untrain.data.examples import Examples
 from untrain.data.on_disk import OnDisk, opened
-from untrain.data.readers.array_cache import intact, written
-from untrain.data.readers.convert import checked
+from untrain.data.readers.array_cache import is_intact, write_inputs
+from untrain.data.readers.convert import from_arrays
 from untrain.data.readers.numpy_errors import DAMAGED
 
 Array = np.ndarray[Any, Any]
@@ -23,7 +23,7 @@ Hold = Callable[[Iterator[Array], int], OnDisk]
 COLUMN = "column "
 
 
-def decoded(folder: str, source: str, read: Callable[[Hold], Any]) -> Examples:
+def decode_once(folder: str, source: str, read: Callable[[Hold], Any]) -> Examples:
     """Examples whose images lie in a file of ``folder``; they are read from their source the first time alone.
 
     Beside the images lies a small file with their labels, ids and further columns; its name is the digest of ``source``.
@@ -40,8 +40,8 @@ def decoded(folder: str, source: str, read: Callable[[Hold], Any]) -> Examples:
     index = where / f"{hashlib.sha256(source.encode()).hexdigest()[:16]}.npz"
     found = _found(index)
     if found is None:
-        made = read(lambda pieces, n: written(((piece, np.zeros(len(piece))) for piece in pieces), where)[0])
-        found = checked(made.x, made.y, made.ids, made.classes, made.columns)
+        made = read(lambda pieces, n: write_inputs(((piece, np.zeros(len(piece))) for piece in pieces), where)[0])
+        found = from_arrays(made.x, made.y, made.ids, made.classes, made.columns)
         _keep(index, found, made.x.path.name)
     return found
 
@@ -52,8 +52,8 @@ def _found(index: Path) -> Examples | None:
         with np.load(io.BytesIO(index.read_bytes()), allow_pickle=False) as held:
             columns = {name.removeprefix(COLUMN): held[name] for name in held.files if name.startswith(COLUMN)}
             images = opened(index.parent / str(held["images"]))
-            found = checked(images, held["y"], held["ids"], int(held["classes"]), columns)
-            return found if intact(images) else None
+            found = from_arrays(images, held["y"], held["ids"], int(held["classes"]), columns)
+            return found if is_intact(images) else None
     except (*DAMAGED, DataError):
         return None
 

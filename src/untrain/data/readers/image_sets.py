@@ -18,8 +18,8 @@ from untrain.core.code_digest import file_digest
 from untrain.core.errors import DataError
 from untrain.data.examples import Examples, take
 from untrain.data.noise.base import Noise
-from untrain.data.readers.convert import checked
-from untrain.data.readers.image_cache import decoded
+from untrain.data.readers.convert import from_arrays
+from untrain.data.readers.image_cache import decode_once
 from untrain.data.readers.parquet import datasets_adapter
 from untrain.data.splits import Data, Rows, balanced, stratified
 
@@ -64,7 +64,7 @@ class Subset:
     on_disk: str = ""
 
 
-def published(source: ImageSetSource, taken: Subset, noise: Noise | None = None) -> Data:
+def load_image_set(source: ImageSetSource, taken: Subset, noise: Noise | None = None) -> Data:
     """Train, valid and test; the id of an example is its row in the part that it is from.
 
     Args:
@@ -118,8 +118,10 @@ def _read(source: ImageSetSource, taken: Subset, part: str, pick: Pick) -> Examp
 
     if not taken.on_disk:
         some = read(pick=pick)
-        return checked(some.x, some.y, some.ids, some.classes, some.columns)
-    whole = decoded(taken.on_disk, f"{source} {part} {[_digest(file) for file in files]} {_how()}", lambda hold: read(hold=hold))
+        return from_arrays(some.x, some.y, some.ids, some.classes, some.columns)
+    whole = decode_once(
+        taken.on_disk, f"{source} {part} {[_digest(file) for file in files]} {_how()}", lambda hold: read(hold=hold)
+    )
     return take(whole, pick(whole.y.numpy()))
 
 

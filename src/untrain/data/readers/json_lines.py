@@ -5,13 +5,12 @@ from __future__ import annotations
 import gzip
 import json
 import lzma
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from untrain.core.errors import DataError
 
-OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open}
+OPENERS: dict[str, Any] = {".gz": gzip.open, ".xz": lzma.open}
 
 
 def read_records(path: str | Path, fields: tuple[str, ...]) -> list[dict[str, Any]]:

@@ -43,9 +43,17 @@ class Reference:
 def lacks(evaluator: Evaluator, seen: Observation) -> str:
     """Why an evaluator cannot score such models; empty where it can."""
     missing = sorted(name for name in evaluator.needs if not seen.has(name))
-    if missing == ["spread"]:
+    if not missing:
+        return ""
+    if "spread" in missing:
         return f"needs models that differ from seed to seed, and the {seen.models} oracles are the same one"
-    return f"needs {', '.join(missing)}, which {type(seen.task).__name__} does not give" if missing else ""
+    words = ", ".join(_IN_WORDS.get(name, name) for name in missing)
+    if "margin" in seen.outputs:
+        return f"only margins were given, and this score needs {words}"
+    return f"needs {words}, which {type(seen.task).__name__} does not give"
+
+
+_IN_WORDS = {"strata": "labels", "classes": "labels that are classes", "correct": "whole logits (correct)"}
 
 
 def reference_of(

@@ -10,7 +10,6 @@ import numpy as np
 
 from untrain.core.errors import DataError
 from untrain.data.fingerprint import array_digest
-from untrain.evaluation.scoring.margins_only import embed_margins
 from untrain.evaluation.validation import alike, answers, ids_of, labels_of, observation, one_each, sides_of, varied
 from untrain.experiments.audits.array_files import read_column, read_outputs, read_sides
 from untrain.experiments.audits.foreign_models import Outputs
@@ -47,9 +46,13 @@ class Populations:
     notes: tuple[str, ...] = ()
 
     def rows(self, who: str) -> Any:
-        """Logits (n, c) of each model of a population, one after the other."""
-        labels = self.frame.labels if self.kind == "margins and labels" else None
-        return (row if self.kind == "logits" else embed_margins(row, labels)[0] for row in self.models[who])
+        """What each model of a population put out, one after the other: logits (n, c) or margins (n,)."""
+        return iter(self.models[who])
+
+    @property
+    def output(self) -> str:
+        """Name of what the models put out."""
+        return "logits" if self.kind == "logits" else "margin"
 
 
 def populations_of(outputs: Outputs, known: Frame | None = None) -> Populations:

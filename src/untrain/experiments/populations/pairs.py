@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 
 from untrain.core.errors import BadInput
-from untrain.data.batching import in_order
-from untrain.data.examples import Examples, batch_of
+from untrain.data.examples import Examples
+from untrain.data.fingerprint import rows_of
+from untrain.data.ragged import Ragged
 from untrain.training.stacked.stack import Member
 
 Pair = tuple[Sequence[int], int]
@@ -67,11 +67,8 @@ class Prints:
 
 def prints(train: Examples) -> Prints:
     """Digests of all rows."""
-    found = []
-    for rows in in_order(len(train), 1024):
-        batch = batch_of(train, rows, torch.device("cpu"))
-        x, y = batch.x, batch.y
-        flat = np.ascontiguousarray(x.reshape(len(x), -1).numpy())
-        found += [hashlib.sha256(a.tobytes() + b.tobytes()).digest() for a, b in zip(flat, y.numpy(), strict=True)]
-    kind = f"{tuple(train.x.shape[1:])} {train.x.dtype} {train.classes} "
+    columns = (rows_of(column) for column in train.fields.values())
+    found = [hashlib.sha256(b"".join(part.tobytes() for part in row)).digest() for row in zip(*columns, strict=True)]
+    shape = () if isinstance(train.x, Ragged) else tuple(train.x.shape[1:])
+    kind = f"{shape} {train.x.dtype} {train.classes} "
     return Prints(kind, np.frombuffer(b"".join(found), dtype=np.uint8).reshape(len(train), 32))

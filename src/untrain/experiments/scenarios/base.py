@@ -8,7 +8,7 @@ from typing import ClassVar, final
 from untrain.core.spec import Spec
 from untrain.data.augmentations.base import Augment
 from untrain.data.noise.base import Noise
-from untrain.data.readers.image_sets import ImageSetSource, Subset, published
+from untrain.data.readers.image_sets import ImageSetSource, Subset, load_image_set
 from untrain.data.requests.base import Request
 from untrain.data.splits import Data
 from untrain.models.architectures.base import Architecture
@@ -63,7 +63,7 @@ class ImageScenario(Scenario, role=True):
     @final
     def load(self) -> Data:
         """Train, valid and test, uint8; the id of an image is its row in the part that it is from."""
-        return published(self.image_set(), self.subset(), self.noise)
+        return load_image_set(self.image_set(), self.subset(), self.noise)
 
     @final
     def learner(self) -> Learner:

@@ -12,7 +12,7 @@ from untrain.core.errors import DataError
 from untrain.core.fields import Count
 from untrain.data.examples import Examples
 from untrain.data.noise.base import Noise
-from untrain.data.readers.image_sets import Subset, published
+from untrain.data.readers.image_sets import Subset, load_image_set
 from untrain.data.requests.base import Request
 from untrain.data.requests.random import Random
 from untrain.data.splits import Data
@@ -62,7 +62,7 @@ class FashionPCA(Scenario):
         Raises:
             DataError: the data cannot be had, or hold fewer training images than components.
         """
-        data = published(FashionMNIST.source, Subset(self.path, self.size), self.noise)
+        data = load_image_set(FashionMNIST.source, Subset(self.path, self.size), self.noise)
         if len(data.train) < self.components:
             raise DataError(f"{len(data.train)} training images have fewer than {self.components} principal components: take fewer")
         components = principal_components(_pixels(data.train), self.components)

@@ -22,7 +22,8 @@ class CausalLM(Task):
     """Mean cross-entropy of the tokens that are scored, such as those of an answer, each given all tokens before it.
 
     ``labels`` are ``input_ids`` where a token is scored and PAD where it is not; position t is predicted from the tokens before
-    t, as transformers have it. Three numbers are stored per example, and never logits of a vocabulary: the mean loss, how many tokens
+    t, as transformers have it. Three numbers are stored per example, and never logits of a vocabulary: the mean loss, how many
+    tokens
     are scored, and of how many the likeliest token is right. An answer is 'correct' where all of them are; its margin is
     ``log p - log(1 - p)`` with ``p = exp(-loss)``, the geometric mean of its tokens' probabilities.
 

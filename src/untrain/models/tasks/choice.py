@@ -74,11 +74,16 @@ class Choice(Task, role=True):
 
     def random_targets(self, targets: Tensor) -> Tensor:
         """Labels uniform over all classes."""
-        return torch.randint(int(self.classes or 0), targets.shape).to(targets.device)
+        return torch.randint(self._count(), targets.shape).to(targets.device)
 
     def head(self, model: nn.Module) -> tuple[str, ...]:
         """Names of the head's parameters: those named here or by the model, or of the last layer with an output per class."""
-        return head_of(model, int(self.classes or 0), self.head_names)
+        return head_of(model, 0 if self.head_names or getattr(model, "head_names", ()) else self._count(), self.head_names)
+
+    def _count(self) -> int:
+        if self.classes is None:
+            raise ModelError(f"{self!r} does not know the number of classes: give it, as in classes=10, or resolve it on the data")
+        return self.classes
 
     def check_outputs(self, name: str, outputs: Tensor, examples: Examples) -> None:
         """Check that there is a logit per class."""

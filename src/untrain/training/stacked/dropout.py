@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 
-def take_over(model: nn.Module, generators: Sequence[torch.Generator]) -> None:
+def replace_dropout(model: nn.Module, generators: Sequence[torch.Generator]) -> None:
     """Replace the plain dropout layers within ``model``, which is to be asked under ``vmap``.
 
     Args:
@@ -19,10 +19,10 @@ def take_over(model: nn.Module, generators: Sequence[torch.Generator]) -> None:
     for part in list(model.modules()):
         for name, child in part.named_children():
             if type(child) is nn.Dropout:
-                setattr(part, name, OwnNoise(child.p, generators))
+                setattr(part, name, IndependentDropout(child.p, generators))
 
 
-class OwnNoise(nn.Module):
+class IndependentDropout(nn.Module):
     """Dropout under ``vmap`` that draws for each model what it would draw if it were trained alone.
 
     Args:
@@ -53,7 +53,7 @@ class _Drop(torch.autograd.Function):
     """``x`` times noise; only its rule for vmap is ever used."""
 
     @staticmethod
-    def forward(x: Tensor, layer: OwnNoise) -> Tensor:
+    def forward(x: Tensor, layer: IndependentDropout) -> Tensor:
         raise RuntimeError("OwnNoise is for stacked models")
 
     @staticmethod
@@ -61,7 +61,7 @@ class _Drop(torch.autograd.Function):
         """Nothing is kept."""
 
     @staticmethod
-    def vmap(info: Any, in_dims: tuple[int | None, ...], x: Tensor, layer: OwnNoise) -> tuple[Tensor, int]:
+    def vmap(info: Any, in_dims: tuple[int | None, ...], x: Tensor, layer: IndependentDropout) -> tuple[Tensor, int]:
         """Products with the noise of each model, models first."""
         many = x.expand(info.batch_size, *x.shape) if in_dims[0] is None else x.movedim(in_dims[0], 0)
         return many * layer.drawn(many), 0

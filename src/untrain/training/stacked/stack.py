@@ -20,7 +20,7 @@ from untrain.models.tasks.base import Task
 from untrain.training.batch_plan import Plan
 from untrain.training.descend import descend
 from untrain.training.label_smoothing import smoothed_loss
-from untrain.training.stacked.dropout import take_over
+from untrain.training.stacked.dropout import replace_dropout
 from untrain.training.steps import Steps, epochs_of
 
 ANSWERED = 2**22  # examples times models whose answers are asked for at once, by the width of an answer
@@ -50,7 +50,7 @@ class Stack(nn.Module):
         first = models[0]
         device = next(first.parameters()).device
         template = deepcopy(first)
-        take_over(template, [torch.Generator(device).manual_seed(seed) for seed in seeds])
+        replace_dropout(template, [torch.Generator(device).manual_seed(seed) for seed in seeds])
         # In a tuple the template is no child: what may move are the stacked leaves and nothing else.
         self.hidden = (template,)
         self.names = {f"leaf{at}": name for at, name in enumerate(_state(first))}

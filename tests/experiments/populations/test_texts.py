@@ -1,0 +1,54 @@
+"""Populations of models that read texts: rows of several lengths reach other processes."""
+
+import numpy as np
+import pytest
+
+import untrain as ut
+from untrain.core.errors import BadInput
+from untrain.data.examples import take
+from untrain.experiments.populations.pairs import prints
+from untrain.experiments.populations.strategy import decide
+from untrain.experiments.populations.worker import _held, _read, laid
+from untrain.models.inference import logits
+from untrain.training.stacked.stack import Member
+
+
+def test_a_worker_reads_the_columns_that_were_laid(texts, tmp_path):
+    train, seen = texts.classified(9), texts.answered(5)
+    with laid(train, seen, apart=True, near=tmp_path) as folder:
+        _held.clear()
+        for name, part in (("train", train), ("seen", seen)):
+            read = _read(next(tmp_path.iterdir()), name, None)
+            assert read.categories == part.categories
+            assert read.ids.tolist() == part.ids.tolist()
+            assert list(read.fields) == list(part.fields)
+            assert all((read.fields[field][:] == part.fields[field][:]).all() for field in part.fields)
+    assert folder.startswith(str(tmp_path))
+
+
+def test_a_packed_population_answers_as_its_learner_does(texts):
+    data, (_, learner) = texts.classified(), texts.LEARNERS["bag"]
+    pairs = [(range(20), 3), (range(10, 36), 4)]
+    found = ut.train_population(learner, data, pairs, texts.classified(6, 1), together="loop")
+    for answers, (rows, seed) in zip(found, pairs, strict=True):
+        model = learner(take(data, np.array(rows)), seed)
+        assert (answers == logits(model, texts.classified(6, 1), learner.task)).all()
+
+
+def test_texts_are_not_stacked(texts):
+    data, (_, learner) = texts.classified(), texts.LEARNERS["bag"]
+    with pytest.raises(BadInput, match="its examples differ in length"):
+        decide(learner, data, [Member(np.arange(9), 0)], "stacked", None)
+
+
+def test_models_that_store_no_logits_are_refused_before_anything_is_trained(texts):
+    data, (_, learner) = texts.answered(), texts.LEARNERS["causal"]
+    with pytest.raises(BadInput, match="a population keeps logits, and CausalLM stores loss, count, hits"):
+        ut.train_population(learner, data, [(range(9), 0)], data)
+
+
+def test_a_digest_of_a_subset_does_not_depend_on_the_longest_row_beside_it(texts):
+    data = texts.classified()
+    short = np.flatnonzero(np.diff(data.x.starts) < data.x.shape[1])
+    whole, few = prints(data), prints(take(data, short))
+    assert whole.of(short[:3]) == few.of(np.arange(3))
