@@ -127,7 +127,7 @@ def test_a_part_that_is_missing_is_named(shards):
 
 def test_parts_of_two_sets_are_not_mixed(shards):
     laid(shards, "train-00001-of-00007", range(4), [0, 1, 2, 3])
-    with pytest.raises(DataError, match=r"holds train-00001-of-00007.parquet beside 3 files named ...-of-00003"):
+    with pytest.raises(DataError, match=r"holds train-00001-of-00007.parquet besides 3 files named ...-of-00003"):
         load_image_set(FOUR, Subset(str(shards)))
 
 

@@ -94,7 +94,7 @@ def test_a_parquet_file_with_ids_runs_from_a_spelling(tmp_path):
     [
         ((X, Y), (X[:, :1], Y), r"train holds torch.float32 inputs of shape \(2,\), test torch.float32 ones of shape \(1,\)"),
         ((X, Y), (X.to(torch.uint8), Y), r"test torch.uint8 ones"),
-        (examples(X, Y, ids=["a"] * 50), (X, Y), r"all 50 rows of train bear the id 'a'"),
+        (examples(X, Y, ids=["a"] * 50), (X, Y), r"all 50 rows of train have the id 'a'"),
         ("gone.parquet", (X, Y), r"there is no file 'gone.parquet'"),
     ],
 )

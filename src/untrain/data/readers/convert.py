@@ -52,9 +52,9 @@ def examples(
         MissingExtra: a reader needs a library that is not installed.
     """
     if y is None and isinstance(source, Examples):
-        made = (source.x, source.y, source.ids if ids is None else ids, classes or source.classes)
-        held = from_arrays(*made, source.columns if columns is None else columns)
-        return held if source.true is None else replace(held, true=labels(source.true, len(held), held.classes, "true"))
+        fields = (source.x, source.y, source.ids if ids is None else ids, classes or source.classes)
+        checked = from_arrays(*fields, source.columns if columns is None else columns)
+        return checked if source.true is None else replace(checked, true=labels(source.true, len(checked), checked.classes, "true"))
     if on_disk is not None:
         source, y = write_inputs(_pieces(source) if y is None else [(_array(source, "x"), _array(y, "y"))], on_disk)
     reader = reader_of(source) if y is None else None
@@ -74,11 +74,13 @@ def from_arrays(x: Any, y: Any, ids: Any, classes: int | None, columns: Mapping[
     """
     inputs = _inputs(x)
     n = len(inputs)
-    given = labels(y, n, classes, "y").to(inputs.device)
+    targets = labels(y, n, classes, "y").to(inputs.device)
     names = _ids(ids, n)
     _finite(inputs, names)
-    known = {name: _column(name, column, n) for name, column in columns.items()}
-    return Examples.labelled(inputs, given, names, int(given.max()) + 1 if classes is None else classes, columns=known)
+    checked_columns = {name: _column(name, column, n) for name, column in columns.items()}
+    return Examples.labelled(
+        inputs, targets, names, int(targets.max()) + 1 if classes is None else classes, columns=checked_columns
+    )
 
 
 def labels(y: Any, n: int, classes: int | None, name: str) -> Tensor:
@@ -89,7 +91,7 @@ def labels(y: Any, n: int, classes: int | None, name: str) -> Tensor:
     """
     array = _array(y, name)
     if array.ndim != 1 or len(array) != n:
-        raise DataError(f"{name} has shape {array.shape} and x has {n} rows: one label a row, ({n},), is needed")
+        raise DataError(f"{name} has shape {array.shape} and x has {n} rows: one label per row, ({n},), is needed")
     if array.dtype.kind not in "biu":
         raise DataError(f"{name} holds {_kind(array)} such as {array[0].item()!r}: labels are whole numbers counted from 0 (int64)")
     low, high = int(array.min()), int(array.max())
@@ -129,7 +131,7 @@ def _stack(source: Any) -> tuple[Array, Array]:
 
 
 def _pieces(source: Any) -> Iterator[tuple[Array, Array]]:
-    """What can be iterated, in pieces: data sets give single pairs, all else gives pairs of arrays."""
+    """Pieces of what can be iterated: data sets give single pairs, all else gives pairs of arrays."""
     if isinstance(source, str | Path | Reader):
         raise DataError("on_disk is for what can be iterated: give a Dataset, or pieces (x, y)")
     if not isinstance(source, Dataset):
@@ -137,7 +139,7 @@ def _pieces(source: Any) -> Iterator[tuple[Array, Array]]:
             source = [source]
         for piece in source:
             if not isinstance(piece, tuple | list) or len(piece) != 2:
-                raise DataError(f"a piece is {_told(piece)}: a pair (x, y) of arrays is needed")
+                raise DataError(f"a piece is {_kind_of(piece)}: a pair (x, y) of arrays is needed")
             x, y = _array(piece[0], "x"), _array(piece[1], "y")
             if x.ndim < 2 or y.ndim != 1:
                 raise DataError(f"a piece has x of shape {x.shape} and y of shape {y.shape}: (b, ...) and (b,) are needed")
@@ -154,7 +156,7 @@ def _stacked(items: Iterator[Any], kind: str) -> tuple[Array, Array]:
     ys: list[Any] = []
     for row, item in enumerate(items):
         if not isinstance(item, tuple | list) or len(item) != 2:
-            raise DataError(f"item {row} of {kind} is {_told(item)}: a pair (x, y) is needed")
+            raise DataError(f"item {row} of {kind} is {_kind_of(item)}: a pair (x, y) is needed")
         x = _one(item[0])
         if xs and x.shape != xs[0].shape:
             raise DataError(f"{kind}: inputs differ in shape: item 0 has {xs[0].shape}, item {row} has {x.shape}")
@@ -165,7 +167,7 @@ def _stacked(items: Iterator[Any], kind: str) -> tuple[Array, Array]:
     return np.stack(xs), np.asarray(ys)
 
 
-def _told(item: Any) -> str:
+def _kind_of(item: Any) -> str:
     return f"{type(item).__name__} of {len(item)}" if isinstance(item, tuple | list) else type(item).__name__
 
 
@@ -214,8 +216,8 @@ def _inputs(x: Any) -> Tensor | OnDisk:
         raise DataError(f"x has shape {array.shape}: each of the {len(array)} rows needs at least one number, (n, d)")
     device = x.device if isinstance(x, Tensor) else "cpu"
     with np.errstate(over="ignore"):  # what overflows becomes infinite and is refused later
-        copy = array.astype(np.uint8 if array.dtype == np.uint8 else np.float32, order="C")
-    return torch.from_numpy(copy).to(device)
+        checked = array.astype(np.uint8 if array.dtype == np.uint8 else np.float32, order="C")
+    return torch.from_numpy(checked).to(device)
 
 
 def _is_file(x: Any) -> bool:
@@ -251,5 +253,5 @@ def _column(name: str, values: Any, n: int) -> Array:
         raise DataError(f"a column may not be named {name!r}: {RESERVED} have their own place")
     array = _array(values, name)
     if array.shape != (n,):
-        raise DataError(f"{name} has shape {array.shape} and x has {n} rows: one value a row, ({n},), is needed")
+        raise DataError(f"{name} has shape {array.shape} and x has {n} rows: one value per row, ({n},), is needed")
     return array

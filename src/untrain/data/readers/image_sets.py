@@ -29,13 +29,13 @@ Pick = Callable[[Rows], Rows]
 
 @dataclass(frozen=True)
 class ImageSetSource:
-    """Where a set is, and how it is written down there.
+    """Place of a set, and the form that it has there.
 
     Args:
         hub: its name on the Hugging Face hub.
         classes: how many it has.
-        config: which of its configurations; None where there is one.
-        test: what the part to test on is called on the hub; a local one may be called 'test' as well.
+        config: name of its configuration; None if there is one.
+        test: name of the part to test on at the hub; a local one may be called 'test' as well.
         label: names that the column of labels may have.
         side: pixels on each side of the squares that images become; None leaves them as they are.
     """
@@ -50,7 +50,7 @@ class ImageSetSource:
 
 @dataclass(frozen=True)
 class Subset:
-    """What is taken of a set, and from where.
+    """Part of a set, and where to get it.
 
     Args:
         path: folder with its Parquet files; empty asks the hub.
@@ -69,11 +69,11 @@ def load_image_set(source: ImageSetSource, taken: Subset, noise: Noise | None = 
 
     Args:
         source: the set.
-        taken: what of it.
-        noise: what is planted in the training labels.
+        taken: the part of it.
+        noise: faults planted in the training labels.
 
     Raises:
-        DataError: the data cannot be had, are others than they should be, or are too few.
+        DataError: the data cannot be loaded, have other classes than they should, or are too few.
     """
     size, parts = taken.size, list[Rows]()
 
@@ -109,12 +109,12 @@ def _read(source: ImageSetSource, taken: Subset, part: str, pick: Pick) -> Examp
         adapter = datasets_adapter()
         wanted = adapter.Wanted(label=source.label, side=source.side)
         if files:
-            found = adapter.read_parquet([str(file) for file in files], wanted, **how)
+            arrays = adapter.read_parquet([str(file) for file in files], wanted, **how)
         else:
-            found = adapter.read_hub(source.hub, source.config, part, wanted, **how)
-        if found.classes not in (None, source.classes):
-            raise DataError(f"{taken.path or source.hub} has {found.classes} classes; {source.hub} has {source.classes}")
-        return found._replace(classes=source.classes)
+            arrays = adapter.read_hub(source.hub, source.config, part, wanted, **how)
+        if arrays.classes not in (None, source.classes):
+            raise DataError(f"{taken.path or source.hub} has {arrays.classes} classes; {source.hub} has {source.classes}")
+        return arrays._replace(classes=source.classes)
 
     if not taken.on_disk:
         some = read(pick=pick)
@@ -126,7 +126,7 @@ def _read(source: ImageSetSource, taken: Subset, part: str, pick: Pick) -> Examp
 
 
 def _digest(file: Path) -> str:
-    """Of all that a file holds: its name and times may be those of another."""
+    """Digest of all that a file holds: its name and times may be those of another."""
     try:
         with file.open("rb") as opened:
             return hashlib.file_digest(opened, "sha256").hexdigest()
@@ -135,7 +135,7 @@ def _digest(file: Path) -> str:
 
 
 def _how() -> str:
-    """By what code images are decoded; it is not imported, since nothing may have to be."""
+    """Digest of the code that decodes images; it is not imported, as a cached set needs none of it."""
     own = [file_digest(f"untrain.data.readers.{name}") for name in ("datasets", "pillow")]
     with suppress(PackageNotFoundError):
         own.append(version("pillow"))
@@ -156,8 +156,8 @@ def parquets(folder: Path, *names: str) -> list[Path]:
         shards = [file.name for file in folder.iterdir() if re.fullmatch(rf"{name}-\d{{5}}-of-\d{{5}}\.parquet", file.name)]
         if shards:
             return _all(folder, name, sorted(shards))
-    told = " or ".join(repr(str(folder / f"{name}.parquet")) for name in dict.fromkeys(names))
-    raise DataError(f"there is no file {told}, nor parts of it as in {names[0]}-00000-of-00002.parquet")
+    names_tried = " or ".join(repr(str(folder / f"{name}.parquet")) for name in dict.fromkeys(names))
+    raise DataError(f"there is no file {names_tried}, nor parts of it as in {names[0]}-00000-of-00002.parquet")
 
 
 def _all(folder: Path, name: str, shards: list[str]) -> list[Path]:
@@ -167,5 +167,5 @@ def _all(folder: Path, name: str, shards: list[str]) -> list[Path]:
     if missing:
         raise DataError(f"{folder} lacks {missing[0]}: {len(missing)} of {count} files are not there")
     if strange:
-        raise DataError(f"{folder} holds {strange[0]} beside {count} files named ...-of-{count:05d}: keep those of one set")
+        raise DataError(f"{folder} holds {strange[0]} besides {count} files named ...-of-{count:05d}: keep those of one set")
     return [folder / file for file in whole]

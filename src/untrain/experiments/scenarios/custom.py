@@ -1,4 +1,4 @@
-"""Data and model of one's own."""
+"""Data and a model of your own."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SPLIT_SEED = 0
 
 
 def _unread(source: Any) -> Any:
-    """What can be read later stays as it is until it is loaded; all else becomes examples at once."""
+    """Keep what can be read later as it is until it is loaded; make examples of all else at once."""
     return source if isinstance(source, str | Reader) else examples(source)
 
 
@@ -41,7 +41,7 @@ Source = Annotated[Any, BeforeValidator(_unread)]
 
 
 class Custom(Scenario):
-    """Data and a model of one's own; a tenth of ``train`` is set apart to tune on.
+    """Data and a model of your own; a tenth of ``train`` is set apart to tune on.
 
     Rows that share an id stay together, and those that the request names stay in the training set.
 
@@ -68,28 +68,28 @@ class Custom(Scenario):
     augment: tuple[Augment, ...] = ()
 
     def spell(self, spell: Callable[[Any], str]) -> str:
-        """The spelling, in which data held in memory stand by their fingerprint."""
-        parts = {f.name: _told(getattr(self, f.name), spell) for f in fields(self)}
+        """The spelling, in which a fingerprint stands for data in memory."""
+        parts = {f.name: _spelled(getattr(self, f.name), spell) for f in fields(self)}
         return f"Custom({', '.join(f'{name}={text}' for name, text in parts.items())})"
 
     def load(self) -> Data:
         """Train, valid and test.
 
         Raises:
-            DataError: the parts do not go together, or there is too little to set a part apart.
+            DataError: the parts do not match, or there is too little to set a part apart.
         """
         self._check_class_names()
-        given, test = examples(self.train), examples(self.test)
-        if given.x.shape[1:] != test.x.shape[1:] or given.x.dtype != test.x.dtype:
+        whole, test = examples(self.train), examples(self.test)
+        if whole.x.shape[1:] != test.x.shape[1:] or whole.x.dtype != test.x.dtype:
             raise DataError(
-                f"train holds {given.x.dtype} inputs of shape {tuple(given.x.shape[1:])}, test {test.x.dtype} ones of "
+                f"train holds {whole.x.dtype} inputs of shape {tuple(whole.x.shape[1:])}, test {test.x.dtype} ones of "
                 f"shape {tuple(test.x.shape[1:])}: make them alike"
             )
-        categories = max(given.categories, test.categories, key=len)
-        given, test = replace(given, categories=categories), replace(test, categories=categories)
-        apart = np.isin(given.ids, self._apart(given))
-        train = take(given, np.flatnonzero(~apart))
-        return Data(train if self.noise is None else self.noise.plant(train), take(given, np.flatnonzero(apart)), test)
+        categories = max(whole.categories, test.categories, key=len)
+        whole, test = replace(whole, categories=categories), replace(test, categories=categories)
+        apart = np.isin(whole.ids, self._apart(whole))
+        train = take(whole, np.flatnonzero(~apart))
+        return Data(train if self.noise is None else self.noise.plant(train), take(whole, np.flatnonzero(apart)), test)
 
     def learner(self) -> Learner:
         """Training from scratch."""
@@ -104,30 +104,30 @@ class Custom(Scenario):
                 f"ImageFolder(path=..., classes={train})"
             )
 
-    def _apart(self, given: Examples) -> Rows:
-        """Ids to set apart: drawn until they hold their share of the rows, those that are asked for left out."""
-        ids, counts = np.unique(given.ids, return_counts=True)
+    def _apart(self, whole: Examples) -> Rows:
+        """Ids to set apart: drawn until they hold their share of the rows, without those that the request names."""
+        ids, counts = np.unique(whole.ids, return_counts=True)
         if len(ids) < 2:
-            raise DataError(f"all {len(given)} rows of train bear the id {ids[0].item()!r}: a part to tune on needs others")
+            raise DataError(f"all {len(whole)} rows of train have the id {ids[0].item()!r}: a part to tune on needs others")
         order = np.random.default_rng(SPLIT_SEED).permutation(len(ids))
-        order = order[~np.isin(ids[order], self._named(given))]
-        enough = int(np.searchsorted(np.cumsum(counts[order]), VALID * len(given))) + 1
+        order = order[~np.isin(ids[order], self._named(whole))]
+        enough = int(np.searchsorted(np.cumsum(counts[order]), VALID * len(whole))) + 1
         return np.asarray(ids[order[: min(enough, len(ids) - 1)]])
 
-    def _named(self, given: Examples) -> Rows:
+    def _named(self, whole: Examples) -> Rows:
         try:
-            return np.asarray(given.ids[self.request.named(given)])
-        except RequestError:  # told when the request is made, on the training set
-            return given.ids[:0]
+            return np.asarray(whole.ids[self.request.named(whole)])
+        except RequestError:  # raised again when the request is drawn from the training set
+            return whole.ids[:0]
 
 
 _digests: WeakKeyDictionary[Examples, str] = WeakKeyDictionary()
 
 
-def _told(value: Any, spell: Callable[[Any], str]) -> str:
+def _spelled(value: Any, spell: Callable[[Any], str]) -> str:
     if isinstance(value, Examples):
         digest = _digests.get(value) or array_digest(value.x, value.y, value.ids)
-        if isinstance(value.x, OnDisk):  # which is long to read, and no one changes by mistake
+        if isinstance(value.x, OnDisk):  # slow to read, and hardly changed by mistake
             _digests[value] = digest
         return repr(f"{len(value)} examples {digest[:16]}")
     if callable(value) and hasattr(value, "__qualname__"):

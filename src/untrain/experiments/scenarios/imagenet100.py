@@ -26,7 +26,7 @@ class ImageNet100(ImageScenario):
     """131,689 photographs in 100 classes, 5,000 of them to test on, of which models see 128 x 128 pixels.
 
     Images are kept as squares of 160 pixels: the shorter side resized, the middle kept. Training crops them at random;
-    wherever else a model is asked, it sees the middle. Pixels are normalised by ImageNet's mean and deviation, but for a model
+    everywhere else models see the middle. Pixels are normalised by ImageNet's mean and deviation, but for a model
     that normalises them itself, such as a checkpoint's.
 
     Args:
@@ -44,7 +44,7 @@ class ImageNet100(ImageScenario):
 
     Source: Deng et al. 2009; the set-up of DEL, arXiv 2412.02432, for ResNet-50.
     Departs: random crops are cut from the kept squares, DEL's from whole originals: what lies beyond the square of an
-        oblong image is never seen in training. What models are asked about is the same, pixel by pixel.
+        oblong image is never seen in training. Outside training models see the same, pixel by pixel.
     """
 
     source: ClassVar[ImageSetSource] = ImageSetSource(hub="clane9/imagenet-100", classes=100, test="validation", side=SIDE)

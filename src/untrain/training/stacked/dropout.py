@@ -10,11 +10,11 @@ from torch import Tensor, nn
 
 
 def replace_dropout(model: nn.Module, generators: Sequence[torch.Generator]) -> None:
-    """Replace the plain dropout layers within ``model``, which is to be asked under ``vmap``.
+    """Replace the plain dropout layers within ``model``, which will run under ``vmap``.
 
     Args:
         model: names and values of its parameters stay.
-        generators: of the stacked models' draws, one a model.
+        generators: of the stacked models' draws, one per model.
     """
     for part in list(model.modules()):
         for name, child in part.named_children():
@@ -27,7 +27,7 @@ class IndependentDropout(nn.Module):
 
     Args:
         p: share that is dropped.
-        generators: one a model, shared by all such layers of the stack.
+        generators: one per model, shared by all such layers of the stack.
     """
 
     def __init__(self, p: float, generators: Sequence[torch.Generator]):
@@ -54,7 +54,7 @@ class _Drop(torch.autograd.Function):
 
     @staticmethod
     def forward(x: Tensor, layer: IndependentDropout) -> Tensor:
-        raise RuntimeError("OwnNoise is for stacked models")
+        raise RuntimeError("IndependentDropout is for stacked models")
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
