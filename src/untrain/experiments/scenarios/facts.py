@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Annotated
 
 import numpy as np
@@ -64,7 +65,7 @@ class Facts(Scenario):
         order = rng.permutation(len(names))
         facts = [fact for at in order for fact in facts_of(names[at], rng)]
         cuts = np.cumsum([0, self.people, max(1, self.people // 10), self.people // 2]) * KINDS
-        return Data(*(as_examples(facts[start:stop]) for start, stop in zip(cuts[:-1], cuts[1:], strict=True)))
+        return Data(*(as_examples(facts[start:stop]) for start, stop in pairwise(cuts)))
 
     def learner(self) -> Learner:
         """Training from scratch."""

@@ -104,7 +104,7 @@ class Task(Spec, role=True):
         return tuple(examples.x.shape[1:])
 
     def show(self, examples: Examples) -> Array:
-        """What a report shows of each example, (n, ...): pixels or other numbers, or texts (n,); the inputs, unless a task knows better.
+        """Examples as a report shows them, (n, ...): texts (n,), or numbers such as pixels; the inputs, unless a task knows better.
 
         It is stored with a run, so that a page can be made again without the data.
         """
