@@ -1,5 +1,6 @@
 """Numbers and sentences."""
 
+import numpy as np
 import pytest
 
 from untrain.reports import formatting
