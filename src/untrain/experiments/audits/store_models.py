@@ -64,7 +64,8 @@ def store_checkpoints(checkpoints: Sequence[Any], scene: Scene, setting: Setting
         with store.alone(key), computing(setting.precision), threads(setting.threads):
             model = loaded(state, scene, name)
             outputs = ask(scene, model)
-            varied(answers(outputs["logits"][None], name), frame_of(scene).side, name)
+            table = np.concatenate([each.reshape(len(each), -1) for each in outputs.values()], axis=1)
+            varied(answers(table[None], name), frame_of(scene).side, name)
             keep(model, outputs, ingredients, {}, store)
     return keys
 
