@@ -63,7 +63,7 @@ def main(quick: bool = False, threads: int = 1) -> list[Row]:
     scenario = Digits()
     data, learner = scenario.load(), scenario.learner()
     model = learner(data.train, 0)
-    posed = problem(data.train, scenario.asked(), learner, data.valid)
+    posed = problem(data.train, scenario.request, learner, data.valid)
     rows = shares("training the demo's model", lambda: learner(data.train, 0))
     for method in ("DEL(steps=Steps(lr=0.05, epochs='30%', batch=64))", "SalUn(steps=Steps(lr=0.05, epochs='30%', batch=64))"):
         made = parse(method)

@@ -1,4 +1,4 @@
-"""Write the parts of README.md and docs/ that repeat what the code says: ``python docs/generate.py``."""
+"""Write the parts of README.md and docs/ that repeat what the code says, and the package's stub: ``python docs/generate.py``."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import inspect
 import re
 from pathlib import Path
 
+import untrain
 from untrain.core import discovery
 from untrain.core.describe import fields
 from untrain.core.discovery import ClassLocation
@@ -14,12 +15,14 @@ from untrain.unlearners.base import Recipe
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("README.md", "docs/methods.md", "docs/scores.md")
+STUB = "src/untrain/__init__.pyi"
 
 SECTIONS = {
     "Recipes": ("recipe",),
     "Unlearners": ("unlearner",),
     "Localizers": ("localizer",),
     "Scenarios": ("scenario",),
+    "Readers": ("reader",),
     "Requests": ("request",),
     "Noise": ("noise",),
     "Augmentation": ("augment",),
@@ -27,7 +30,7 @@ SECTIONS = {
     "Networks": ("architecture",),
     "Evaluators": ("evaluator",),
     "Observers": ("observer",),
-    "Parts": ("part", "choice", "teaching", "source", "task"),
+    "Parts": ("part", "choice", "teaching", "task"),
 }
 
 
@@ -50,7 +53,7 @@ def reference() -> str:
 
 
 def glossary() -> str:
-    """Every score of every evaluator and observer; what all of its scores share is told once below the table."""
+    """Every score of every evaluator and observer; what all of its scores share stands once below the table."""
     return "\n\n".join(_scores(place) for place in discovery.of_role("evaluator", "observer"))
 
 
@@ -61,35 +64,51 @@ BELOW = {"above": "Above what oracles show", "below": "Below what oracles show",
 def _scores(place: ClassLocation) -> str:
     entries = {name: entry(about, place.source) for name, about in vars(discovery.load(place.name))["scores"].items()}
     lines = [f"| Score | {' | '.join(COLUMNS.values())} |", "|---|" + "---|" * len(COLUMNS)]
-    for name, told in entries.items():
-        lines.append(f"| `{name}` | {' | '.join(_cell(told.get(title, '')) for title in COLUMNS)} |")
+    for name, words in entries.items():
+        lines.append(f"| `{name}` | {' | '.join(_cell(words.get(title, '')) for title in COLUMNS)} |")
     shared: dict[tuple[str, str], list[str]] = {}
-    for name, told in entries.items():
+    for name, words in entries.items():
         for title in BELOW:
-            if title in told:
-                shared.setdefault((title, told[title]), []).append(name)
-    told_below = [f"- {BELOW[title]}{_of(held, len(entries))}: {_text(words)}." for (title, words), held in _ordered(shared)]
+            if title in words:
+                shared.setdefault((title, words[title]), []).append(name)
+    below = [f"- {BELOW[title]}{_of(names, len(entries))}: {_text(words)}." for (title, words), names in _ordered(shared)]
     source = f"Source: {_links(place.source)}"
-    return f"### {place.name}\n\n" + "\n".join(lines) + "\n\n" + "\n".join([*told_below, "", source])
+    return f"### {place.name}\n\n" + "\n".join(lines) + "\n\n" + "\n".join([*below, "", source])
 
 
 def _ordered(shared: dict[tuple[str, str], list[str]]) -> list[tuple[tuple[str, str], list[str]]]:
     return sorted(shared.items(), key=lambda item: list(BELOW).index(item[0][0]))
 
 
-def _of(held: list[str], count: int) -> str:
-    """Of which scores something is told, where not of all."""
-    return "" if len(held) == count else f" ({', '.join(f'`{name}`' for name in held)})"
+def _of(names: list[str], count: int) -> str:
+    """Names of the scores that a line is about, where these are not all."""
+    return "" if len(names) == count else f" ({', '.join(f'`{name}`' for name in names)})"
 
 
 def renewed(text: str) -> str:
-    """The text with every generated part, between ``<!-- name -->`` and ``<!-- /name -->``, made anew."""
-    for make in (methods, reference, glossary):
-        mark = make.__name__
+    """Renew every generated part of a text, between ``<!-- name -->`` and ``<!-- /name -->``."""
+    for write in (methods, reference, glossary):
+        mark = write.__name__
         parts = re.split(f"(<!-- /?{mark} -->)", text)
         if len(parts) == 5:
-            text = "".join([*parts[:2], "\n", make(), "\n", *parts[3:]])
+            text = "".join([*parts[:2], "\n", write(), "\n", *parts[3:]])
     return text
+
+
+def stub() -> str:
+    """Write what type checkers and editors see of ``untrain``: each public name, imported from where it is defined."""
+    homes = {place.name: place.module for place in discovery.index().values() if place.module.startswith("untrain.")}
+    homes |= untrain._HOMES
+    lines = [f"from {module} import {name} as {name}" for name, module in sorted(homes.items(), key=_import_order)]
+    head = '"""Public names of untrain, each from where it is defined; written by ``python docs/generate.py``."""'
+    return "\n".join([head, "", *lines, "", "__version__: str", "", "def __dir__() -> list[str]: ...", ""])
+
+
+def _import_order(item: tuple[str, str]) -> tuple[str, int, str]:
+    """By module, and in one module constants, classes and functions, as ruff sorts imports."""
+    name, module = item
+    kind = 0 if name.isupper() and len(name) > 1 else 1 if name[0].isupper() else 2
+    return module, kind, name
 
 
 def _entry(place: ClassLocation) -> str:
@@ -142,10 +161,11 @@ def _links(source: str) -> str:
 
 
 def main() -> None:
-    """Renew the pages in place."""
+    """Renew the pages and the stub in place."""
     for page in PAGES:
         file = ROOT / page
         file.write_text(renewed(file.read_text(encoding="utf-8")), encoding="utf-8")
+    (ROOT / STUB).write_text(stub(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ def main(path: str, width: int = 8, depth: int = 10) -> None:
     data, learner = scenario.load(), scenario.learner()
     with computing("bfloat16", False):
         model = learner(data.train, 0)
-    ids = data.train.ids[scenario.asked().draw(data.train)].tolist()
+    ids = data.train.ids[scenario.request.draw(data.train)].tolist()
     problem = ut.problem(data.train, ids, learner)
     right = float((logits(model, problem.forget, problem.task).argmax(1) == problem.forget.y.numpy()).mean())
     print(f"ResNet(width={width}, depth={depth}), trained on 10,000 images in bfloat16, searched in float32, one thread, seed 0")

@@ -50,7 +50,7 @@ def table(spelling: str) -> dict[str, list[float]]:
     """Method -> objective for each step size, averaged over two models."""
     scenario = ut.parse(spelling)
     data, learner = scenario.load(), scenario.learner()
-    asked = request(data.train, scenario.asked())
+    asked = request(data.train, scenario.request)
     models = [learner(data.train, seed=s) for s in (101, 102)]
     problems = [ut.problem(data.train, asked, learner, data.valid, seed=s) for s in (201, 202)]
     print(spelling)

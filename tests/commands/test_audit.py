@@ -213,8 +213,9 @@ def test_a_checkpoint_alone_is_refused(tmp_path):
 
 
 def test_what_is_neither_outputs_nor_checkpoints_is_refused(tmp_path):
-    with pytest.raises(BadInput, match=r"'u\.npy' is neither Outputs\(\.\.\.\) nor Checkpoints"):
-        ut.audit("u.npy", store=tmp_path / "s")
+    with pytest.raises(BadInput, match=r"models are of type ndarray: Outputs\(\.\.\.\) or Checkpoints") as caught:
+        ut.audit(np.zeros((2, 400, 3)), store=tmp_path / "s")
+    assert "\n" not in str(caught.value)
 
 
 def test_easydub_needs_the_number_of_its_forget_set_and_its_folder(here):
@@ -318,6 +319,14 @@ def test_the_price_of_an_audit_is_told_and_nothing_is_trained(here, untrain, tin
         untrain("run", tiny.scenario, "Nothing", "--seeds", 2, "--oracles", 4, "--price", "--json", "--store", kept)[1]
     )["price"]
     assert (told["train"], told["stored"]) == (0, 8)
+
+
+def test_the_price_of_an_audit_is_that_of_the_oracles_it_would_train(here, tiny, kept):
+    one, two = ut.Checkpoints("u0.pt"), ut.Checkpoints(["u0.pt", "u1.pt"])
+    prices = [ut.audit(models, scenario=tiny.scenario, store=kept, price=True) for models in (one, two)]
+    assert [(each["train"], each["stored"]) for each in prices] == [(15, 4), (6, 4)]
+    for models in (ut.Checkpoints("u0.pt", "o0.pt"), ut.Outputs("u.npy", "o.npy")):
+        assert ut.audit(models, scenario=tiny.scenario, store=kept, price=True)["train"] == 0
 
 
 def test_looks_train_only_as_many_oracles_as_are_needed(here, tiny, kept, monkeypatch):

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+import untrain
 from untrain.commands import promises
 from untrain.core import discovery as names
 from untrain.core.errors import SpecError
@@ -37,6 +38,8 @@ NEEDS = {
     "Ids": "Ids(ids=(1, 2))",
     "IdFile": "IdFile(path='ids.csv')",
     "Where": "Where(rule='y == 1')",
+    "Owner": "Owner(owners=('ann',))",
+    "Relabel": "Relabel(ids=(1,), labels=(2,))",
     "HuggingFace": "HuggingFace(kind='vit')",
 }
 
@@ -80,7 +83,7 @@ def test_an_expression_keeps_the_promises_of_an_unlearner(spelling):
 
 
 def test_an_abstract_role_cannot_be_checked():
-    with pytest.raises(SpecError, match="Unlearner is no method"):
+    with pytest.raises(SpecError, match="Unlearner is not a method"):
         promises.verdicts(Unlearner)
 
 
@@ -387,6 +390,23 @@ class Seedless(Learner):
         return Train(model=ConvNet(width=4), steps=STEPS)(examples, 0)
 
 
+class Fickle(Learner):
+    """It is said to be deterministic, and follows its seed.
+
+    Source: planted.
+    """
+
+    @property
+    def deterministic(self):
+        return True
+
+    def init(self, examples, seed):
+        return torch.nn.Linear(1, 1)
+
+    def learn(self, examples, seed):
+        return Train(model=ConvNet(width=4), steps=STEPS)(examples, seed)
+
+
 class Unseeded(Learner):
     """Fresh entropy each time, which no seed of torch's reaches.
 
@@ -563,6 +583,7 @@ FAULTS = [
     (Ticklish, "the same seed gives the same mask", "two masks"),
     (ReachedLocalizer, "it leaves the model alone", "changed"),
     (Seedless, "the same seed trains the same model", "ignores its seed"),
+    (Fickle, "the same seed trains the same model", "trains two models for two seeds, and says"),
     (Unseeded, "the same seed trains the same model", "two models for one seed"),
     (Relabelling, "it leaves the examples and the random state", "labels 0"),
     (Unexplained, "every score is explained", r"lacks: \['unknown'\]"),
@@ -576,8 +597,8 @@ FAULTS = [
 
 @pytest.mark.parametrize(("fault", "promise", "said"), FAULTS, ids=lambda v: v.__name__ if isinstance(v, type) else None)
 def test_a_planted_fault_is_caught(fault, promise, said, monkeypatch):
-    def lent():
-        made = toy.small()
+    def lent(*_):
+        made = toy.small(*_)
         LENT[:] = [made[0]]
         return made
 
@@ -634,7 +655,7 @@ class Fade(Unlearner):
             logp = task.forward(model, forget).log_softmax(1)
             return task.loss(model, retain).mean() - self.weight * logp.mean()
 
-        return descend(model, loss, problem.pairs(self.steps), self.steps, problem.trainable)
+        return descend(model, loss, problem.paired_batches(self.steps), self.steps, problem.trainable)
 '''
 
 
@@ -652,3 +673,40 @@ def test_a_plug_in_is_held_to_the_same_promises(module, told, broken, tmp_path, 
 def test_long_methods_are_tried_with_few_epochs():
     assert promises.example(Finetune(steps=Steps(epochs=5000))).steps.epochs == promises.EPOCHS
     assert promises.example(Finetune(steps=Steps(epochs=2))).steps.epochs == 2
+
+
+def test_one_entry_takes_a_name_a_class_or_an_object():
+    by_name, by_class, by_object = untrain.check("RandomMask"), untrain.check(RandomMask), untrain.check(RandomMask(draw="weight"))
+    assert by_name == by_class
+    assert [each["promise"] for each in by_object] == [each["promise"] for each in by_name]
+    assert {each["method"] for each in by_name} == {"RandomMask"}
+    assert {each["method"] for each in by_object} == {"RandomMask(draw='weight')"}
+    assert all(each["error"] is None for each in by_name + by_object)
+
+
+def test_an_object_is_checked_as_it_is():
+    """The fields of the object count: a fault that the default hides is caught."""
+
+    class Sometimes(Unlearner):
+        """Leave the model as it is when told so.
+
+        Args:
+            still: whether to do nothing.
+
+        Source: planted.
+        """
+
+        still: bool = False
+
+        def unlearn(self, model, problem):
+            return model if self.still else Finetune().unlearn(model, problem)
+
+    broken = {each["promise"]: each["error"] for each in untrain.check(Sometimes(still=True)) if each["error"]}
+    assert "it moves some parameter" in broken
+    assert "it moves some parameter" not in {each["promise"] for each in untrain.check(Sometimes) if each["error"]}
+
+
+@pytest.mark.parametrize("given", [3, int, None, Unlearner])
+def test_what_is_no_method_is_refused_by_check(given):
+    with pytest.raises(SpecError, match="not a method"):
+        untrain.check(given)

@@ -65,10 +65,16 @@ def test_a_class_without_a_docstring_says_nothing():
 def test_the_entry_of_a_score_says_all_that_there_is_to_say():
     about = ScoreInfo("share of all", "fraction", "0", "blind", above="too much", margin=0.02)
     assert entry(about, "nobody 1999") == {
-        "means": "share of all", "unit": "fraction", "range": "0 to 1", "ideal": "0",
-        "floor": "mean size between disjoint groups of oracles", "margin": "0.02 either way, in its unit", "above": "too much",
-        "weak": "blind", "source": "nobody 1999",
-    }  # fmt: skip
+        "means": "share of all",
+        "unit": "fraction",
+        "range": "0 to 1",
+        "ideal": "0",
+        "floor": "mean size between disjoint groups of oracles",
+        "margin": "0.02 either way, in its unit",
+        "above": "too much",
+        "weak": "blind",
+        "source": "nobody 1999",
+    }
 
 
 def test_a_score_that_is_not_tested_by_itself_says_whose_verdict_it_bears():

@@ -22,3 +22,7 @@ def test_every_error_is_in_the_tree_that_is_drawn(error):
 )
 def test_the_nearest_known_word_is_suggested(word, tail):
     assert suggest(word, ["keep", "steps"]) == tail
+
+
+def test_of_equally_near_words_the_one_of_the_same_length_is_suggested():
+    assert suggest("DLE", ["IdFile", "DEL"]) == suggest("DLE", ["DEL", "IdFile"]) == "; did you mean 'DEL'?"

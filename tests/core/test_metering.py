@@ -65,7 +65,7 @@ def test_a_meter_tells_time_and_peak():
 def test_a_kind_that_is_known_is_not_measured_again(monkeypatch):
     def flops(n):
         with metered() as meter:
-            Counter(kind=("a kind", WIDE)).step(n, lambda: forward(n), backward=False)
+            Counter(key=("a kind", WIDE)).step(n, lambda: forward(n), backward=False)
         return meter.read().flops
 
     assert flops(3) == 2 * WIDE * OUT * 3

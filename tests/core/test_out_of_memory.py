@@ -16,6 +16,7 @@ from untrain.data.examples import Batch
 from untrain.localizers.weightedgrad import WeightedGrad
 from untrain.models.architectures.convnet import ConvNet
 from untrain.models.inference import logits
+from untrain.models.tasks.choice import Choice
 from untrain.training.descend import descend, pieces, uneven
 from untrain.training.learners.train import Train
 from untrain.training.steps import Steps
@@ -133,19 +134,19 @@ def test_localization_and_answers_go_on_with_less_at_a_time():
     model, problem = small()
     whole, answers = WeightedGrad()(model, problem), logits(model, problem.retain, problem.task)
 
-    class Poor:
+    class Poor(Choice):
         """The problem's task on a machine whose memory holds five examples."""
 
-        def logits(self, model, batch):
-            if len(batch.y) > 5:
+        classes: int | None = None
+        head_names: tuple[str, ...] = ()
+
+        def resolve(self, examples):
+            return self
+
+        def forward(self, model, batch):
+            if len(batch) > 5:
                 raise torch.OutOfMemoryError("CUDA out of memory")
             return problem.task.forward(model, batch)
-
-        def loss(self, model, batch):
-            return torch.nn.functional.cross_entropy(self.logits(model, batch), batch.y, reduction="none")
-
-        def head(self, model, classes):
-            return problem.task.head(model)
 
     poor = replace(problem, task=Poor())
     with metered() as meter:
@@ -174,11 +175,11 @@ def test_a_process_whose_memory_is_really_limited_goes_on_in_pieces():
         torch.set_num_threads(1)
         model = nn.Sequential(nn.Linear(10, 20000), nn.ReLU(), nn.Linear(20000, 2))
         x, y = torch.randn(4096, 10), torch.zeros(4096).long()
-        examples = Examples(x, y, np.arange(4096), 2)
-        plan = Plan(1, lambda epoch: iter([(Batch(x, y),)]), examples, Classification())
+        examples = Examples.labelled(x, y, np.arange(4096), 2)
+        plan = Plan(1, lambda epoch: iter([(Batch.labelled(x, y),)]), examples, Classification())
         task = Classification()
         step = lambda batch: task.loss(model, batch).mean()
-        descend(model, lambda b: step(Batch(b.x[:8], b.y[:8])), plan, Steps(lr=0.1, epochs=1))
+        descend(model, lambda b: step(b[:8]), plan, Steps(lr=0.1, epochs=1))
         pages = int(open("/proc/self/statm").read().split()[0])
         room = pages * resource.getpagesize() + 500 * 2**20  # one layer's answers alone are 330 MB, and there are several
         resource.setrlimit(resource.RLIMIT_AS, (room, room))

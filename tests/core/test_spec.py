@@ -145,8 +145,8 @@ REFUSED = {
     "Finetune @ WeightedGrad @ Gradient": "is confined already: join one unlearner and one localizer",
     "no.such.module.Thing": "there is no module 'no.such.module' to take 'Thing' from",
     "untrain.unlearners.recipes.Nope": "untrain.unlearners.recipes has no class 'Nope'",
-    "untrain.unlearners.base.Unlearner": "untrain.unlearners.base.Unlearner is not something with a spelling that can be made",
-    "subprocess.Popen(args='touch /tmp/x')": "subprocess.Popen is not something with a spelling that can be made",
+    "untrain.unlearners.base.Unlearner": "untrain.unlearners.base.Unlearner is not a spec that can be made",
+    "subprocess.Popen(args='touch /tmp/x')": "subprocess.Popen is not a spec that can be made",
 }
 
 

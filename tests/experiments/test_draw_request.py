@@ -97,9 +97,6 @@ class Booked(Scenario):
     def learner(self):
         return self.trained
 
-    def asked(self):
-        return self.request
-
 
 def forgotten(scenario, store, **how):
     """The numbers that are to be forgotten."""
@@ -304,7 +301,7 @@ def test_localize_and_audit_ask_the_ensemble_that_is_there(digits, tmp_path):
 def test_a_search_trains_a_missing_ensemble_once_and_its_workers_find_it(digits, tmp_path, workers):
     pytest.importorskip("optuna")
     told, store = [], tmp_path if workers == 1 else digits[2]
-    how = {"store": store, "trials": 2, "seeds": 1, "workers": workers, "tell": told.append, "precision": "float32"}
+    how = {"store": store, "trials": 2, "seeds": 1, "workers": workers, "on_progress": told.append, "precision": "float32"}
     found = ut.search(DIGITS.format("Memorized"), "Finetune(steps=Steps(epochs=1))", **how)
     assert found["counts"]["done"] + found["counts"]["pruned"] == 2
     assert kinds(store)["member"] == 16

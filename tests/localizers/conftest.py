@@ -7,21 +7,25 @@ from torch import nn
 
 from untrain.data.examples import Examples
 from untrain.models.architectures.resnet import ResNet
+from untrain.models.tasks.choice import Choice
 from untrain.models.tasks.classification import Classification
 from untrain.training.problem import Problem
 
 
-class Plain:
-    """A task whose loss is the model's answer, so that the inputs are the gradients."""
+class Plain(Choice):
+    """A task whose loss is the model's output, so that the inputs are the gradients."""
 
-    def logits(self, model, batch):
+    classes: int | None = None
+    head_names: tuple[str, ...] = ()
+
+    def resolve(self, examples):
+        return self
+
+    def forward(self, model, batch):
         return model(batch.x)
 
-    def loss(self, model, batch):
-        return model(batch.x).sum(1)
-
-    def head(self, model, classes):
-        return ()
+    def loss_of(self, outputs, batch):
+        return outputs.sum(1)
 
 
 def _linear(weights, inputs, retain=None):

@@ -139,7 +139,7 @@ def test_a_model_of_nothing_but_normalization_will_do(made):
 @pytest.mark.parametrize("made", [m for m in NAMED if m.classifier == "full"], ids=repr)
 def test_a_model_without_a_head_is_refused_where_the_head_is_to_move(made):
     model, problem = posed(nn.Sequential(nn.BatchNorm1d(3)), (3,))
-    with pytest.raises(ModelError, match="has no linear layer with 3 or more answers to take for its head: name it with head="):
+    with pytest.raises(ModelError, match="no linear layer with 3 or more outputs to take for its head: name it with head_names="):
         (Finetune(steps=Steps(epochs=1)) @ made)(model, problem)
 
 

@@ -18,6 +18,7 @@ from untrain.localizers import criticalneurons
 from untrain.localizers._ablation import InOneBatch, OneByOne, copies_of
 from untrain.localizers.criticalneurons import CriticalNeurons, NeuronRemoval, search
 from untrain.models.architectures.resnet import ResNet
+from untrain.models.tasks.choice import Choice
 from untrain.models.tasks.classification import Classification
 from untrain.training.learners.train import Train
 from untrain.training.problem import Problem
@@ -99,27 +100,28 @@ def test_ten_searches_are_those_of_the_transcription(make, companions, noises):
     assert sum(len(each.removed) for each in found) > 10
 
 
-class Linearly:
-    """A task whose loss is linear in the answers, so that sums of weight times gradient can be chosen."""
+class Linearly(Choice):
+    """A task whose loss is linear in the logits, so that sums of weight times gradient can be chosen."""
 
-    def __init__(self, by):
-        self.by = torch.tensor(by)
+    by: tuple[float, ...]
+    classes: int | None = None
+    head_names: tuple[str, ...] = ()
 
-    def logits(self, model, batch):
+    def resolve(self, examples):
+        return self
+
+    def forward(self, model, batch):
         return model(batch.x)
 
-    def loss(self, model, batch):
-        return model(batch.x) @ self.by
-
-    def head(self, model, classes):
-        return ()
+    def loss_of(self, outputs, batch):
+        return outputs @ torch.tensor(self.by)
 
 
 def filters(by, label=0):
     """Three filters that answer 3, 2 and 1, and one example whose loss they enter by the factors ``by`` over their answers."""
     net = nn.Sequential(nn.Conv2d(1, 3, 1, bias=False), nn.Flatten()).eval()
     net[0].weight.data = torch.tensor([3.0, 2.0, 1.0]).reshape(3, 1, 1, 1)
-    task = Linearly([v / w for v, w in zip(by, [3.0, 2.0, 1.0], strict=True)])
+    task = Linearly(by=tuple(v / w for v, w in zip(by, [3.0, 2.0, 1.0], strict=True)))
     one = Examples.labelled(torch.ones(1, 1, 1, 1), torch.tensor([label]), np.arange(1), 3)
     return net, Problem(task, one, one.with_fields(y=torch.tensor([1])))
 

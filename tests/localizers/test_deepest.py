@@ -21,10 +21,15 @@ from untrain.training.toy import small
 def test_thirty_percent_of_resnet18_are_the_head_and_the_last_block_down_into_its_first_convolution(resnet18, counts):
     found = counts(Deepest()(*resnet18))
     assert found == {
-        "fc.bias": 10, "fc.weight": 5120, "layer4.1.bn2.bias": 512, "layer4.1.bn2.weight": 512,
-        "layer4.1.conv2.weight": 2_359_296, "layer4.1.bn1.bias": 512, "layer4.1.bn1.weight": 512,
+        "fc.bias": 10,
+        "fc.weight": 5120,
+        "layer4.1.bn2.bias": 512,
+        "layer4.1.bn2.weight": 512,
+        "layer4.1.conv2.weight": 2_359_296,
+        "layer4.1.bn1.bias": 512,
+        "layer4.1.bn1.weight": 512,
         "layer4.1.conv1.weight": 985_714,
-    }  # fmt: skip
+    }
     assert sum(found.values()) == 3_352_188
 
 

@@ -3,9 +3,12 @@
 import pytest
 import torch
 
+from untrain.data.examples import Examples
 from untrain.localizers._selection import Channels
 from untrain.localizers.deepest import Deepest
 from untrain.localizers.shallowest import Shallowest
+from untrain.models.tasks.classification import Classification
+from untrain.training.problem import Problem
 from untrain.training.toy import small
 
 
@@ -34,6 +37,6 @@ def test_by_tensor_it_shares_none_with_the_deepest_rest(keep):
 def test_a_batch_norm_alone_can_be_cut(resnet18, counts):
     _, problem = resnet18
     net = torch.nn.Sequential(torch.nn.BatchNorm2d(3), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()).eval()
-    problem = type(problem)(problem.task, *(type(e)(e.x, e.y % 3, e.ids, 3) for e in (problem.forget, problem.retain)))
+    problem = Problem(Classification(), *(Examples.labelled(e.x, e.y % 3, e.ids, 3) for e in (problem.forget, problem.retain)))
     assert counts(Shallowest(keep=0.5)(net, problem)) == {"0.weight": 3}
     assert counts(Deepest(keep=0.5, per="channel")(net, problem)) == {"0.bias": 3}

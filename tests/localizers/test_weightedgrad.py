@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from torch import nn
 
 from untrain.core.errors import ModelError, NotFinite
-from untrain.core.spec import Spec
 from untrain.data.examples import Batch, Examples
 from untrain.localizers._gradient_sums import _batches, gather
 from untrain.localizers._selection import Channels, Gather, _top, by_channel, by_weight, has_attention
@@ -23,26 +22,30 @@ from untrain.localizers.weightedgrad import WeightedGrad
 from untrain.localizers.weightmagnitude import WeightMagnitude
 from untrain.maths.selection import top_mean
 from untrain.models.architectures.resnet import ResNet
+from untrain.models.tasks.choice import Choice
 from untrain.models.tasks.classification import Classification
 from untrain.training.problem import Problem
 from untrain.training.process_group import SINGLE
 from untrain.training.toy import UNITS, neuron, small
 
 
-class Plain:
-    """A task whose loss is the model's answer, so that the inputs are the gradients."""
+class Plain(Choice):
+    """A task whose loss is the model's output, so that the inputs are the gradients."""
 
-    def logits(self, model, batch):
+    classes: int | None = None
+    head_names: tuple[str, ...] = ()
+
+    def resolve(self, examples):
+        return self
+
+    def forward(self, model, batch):
         return model(batch.x)
 
-    def loss(self, model, batch):
-        return model(batch.x).sum(1)
-
-    def head(self, model, classes):
-        return ()
+    def loss_of(self, outputs, batch):
+        return outputs.sum(1)
 
 
-class Scaled(Spec):
+class Scaled(Choice):
     """Classification whose loss is multiplied by a number.
 
     Args:
@@ -52,15 +55,17 @@ class Scaled(Spec):
     """
 
     by: float = 1.0
+    classes: int | None = None
+    head_names: tuple[str, ...] = ()
 
-    def logits(self, model, batch):
+    def resolve(self, examples):
+        return self
+
+    def forward(self, model, batch):
         return Classification().forward(model, batch)
 
-    def loss(self, model, batch):
-        return self.by * Classification().loss(model, batch)
-
-    def head(self, model, classes):
-        return Classification().head(model)
+    def loss_of(self, outputs, batch):
+        return self.by * super().loss_of(outputs, batch)
 
 
 def linear(weights, inputs):

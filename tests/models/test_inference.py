@@ -43,8 +43,8 @@ def test_modes_and_statistics_are_left_as_they_were(model, examples):
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
-def test_an_answer_that_is_no_number_is_refused(model, examples, bad):
+def test_an_output_that_is_no_number_is_refused(model, examples, bad):
     with torch.no_grad():
         model[3].bias[1] = bad
-    with pytest.raises(NotFinite, match="answers 23 of 23 examples with NaN or infinite"):
+    with pytest.raises(NotFinite, match="gives 23 of 23 examples logits that are NaN or infinite"):
         logits(model, examples, Classification())

@@ -24,7 +24,7 @@ def test_other_methods_that_leak_are_named_with_their_counts(told):
     leaky = [told(method="Finetune(lr=1)", recognised=2), told(method="Nothing()", recognised=43)]
     document = {"results": [first, clean, *leaky]}
     assert verdicts.leaks(document, first) == (
-        "Of the 500 forget examples some can also be told from the answers of Finetune (2) and Nothing (43)."
+        "Of the 500 forget examples, some can also be recognised in the outputs of Finetune (2) and Nothing (43)."
     )
     assert verdicts.leaks({"results": [first, clean]}, first) == ""
 

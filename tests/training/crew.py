@@ -68,6 +68,12 @@ METHODS = {
     "RandomLabel": lambda: ut.RandomLabel(steps=steps()) @ ut.Gradient(keep=0.5),
     "RandomLabel once": lambda: ut.RandomLabel(draw="once", steps=steps()),
     "Finetune": lambda: ut.Finetune(steps=steps(AdamW(decay=0.01))) @ ut.WeightedGrad(keep=0.4, per="weight"),
+    "clipped": lambda: (
+        ut.Finetune(
+            steps=steps(SGD(decay=0.5, decay_on="weights"), clip=0.05, warmup=0.5, schedule=ut.Triangular()),
+        )
+        @ ut.WeightedGrad(keep=0.4)
+    ),
     "lone": lambda: ut.Finetune(steps=steps(batch=49)),
     "GradAscent": lambda: ut.GradAscent(steps=steps()),
     "L1Sparse": lambda: ut.L1Sparse(gamma=1e-3, steps=steps()) @ ut.WeightedGrad(keep=0.4),
@@ -165,7 +171,7 @@ def sharded(net="dense"):
         found[f"{name} local"] = {n: b.to_local() for n, b in mask.bits.items()}
     found["nothing"] = told(lambda: ut.WeightedGrad(keep=1e-9)(model, problem))
     found["unspent"] = unspent(model, problem)
-    for name in ("DEL", "NegGrad uneven", "RandomLabel", "Finetune", "lone"):
+    for name in ("DEL", "NegGrad uneven", "RandomLabel", "Finetune", "clipped", "lone"):
         made = METHODS[name]()
         model, problem = fresh()
         outcome = (made.expand() if hasattr(made, "expand") else made).run(model, problem)

@@ -180,7 +180,7 @@ def test_of_a_sharded_model_what_a_budget_leaves_unspent_is_told_as_of_a_whole_o
     assert [each["sharded"]["unspent"] for each in found] == [wanted, wanted]
 
 
-@pytest.mark.parametrize("name", ["DEL", "NegGrad uneven", "RandomLabel", "Finetune", "lone"])
+@pytest.mark.parametrize("name", ["DEL", "NegGrad uneven", "RandomLabel", "Finetune", "clipped", "lone"])
 def test_a_sharded_model_forgets_as_a_whole_one(found, alone, name):
     assert near(found[0]["sharded"][name], alone[f"dense {name}"])
     guards = [each["sharded"][f"{name} guard"] for each in found]

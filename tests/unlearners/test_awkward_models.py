@@ -189,10 +189,10 @@ NEEDS = {
     r"all parameters are frozen: none can be localized; let some ask": [(("frozen",), ("localizer", "confined"))],
     r"no weight may move, as .*: widen the mask, or let some ask for gradients": [(("frozen",), ("unlearner",))],
     r"layers=2 cannot be met: the model has 1 layers .*; take layers=1 or fewer": [(FEW, ("CFk", "EUk"))],
-    r"layers=2 cannot be met: the model has 0 .*; take keep in place of layers": [
+    r"layers=2 cannot be met: the model has 0 .*; take keep instead of layers": [
         (("all but one bias frozen", *NORMS), ("CFk", "EUk"))
     ],
-    r"no linear layer with 3 or more answers to take for its head: name it": [(NORMS, ("FisherNoise", "head"))],
+    r"no linear layer with 3 or more outputs to take for its head: name it": [(NORMS, ("FisherNoise", "head"))],
     r"the loss does not depend on any weight that may move: widen the mask, or let": [(("cut",), ("steps", *BY_GRADIENT))],
     r"adds noise to inputs, and these are torch.int64: real numbers are needed": [(("tied head",), ("CriticalNeurons",))],
     r"found nothing to remove, as no removal makes one less likely: take another": [(("zeros",), ("CriticalNeurons",))],

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from untrain.core.errors import ModelError, SpecError
 from untrain.core.seeds import derive_seed
 from untrain.data.examples import Examples
 from untrain.models.state import state
+from untrain.models.tasks.choice import Choice
 from untrain.models.tasks.classification import Classification
 from untrain.training.problem import Problem
 from untrain.training.steps import SGD, AdamW, Constant, Steps
@@ -19,18 +19,18 @@ from untrain.training.toy import small
 from untrain.unlearners.badteacher import BadTeacher
 
 
-class Noting:
+class Noting(Choice):
     """Classification that notes which model it asks, whether it stands still, and the inputs."""
 
-    def logits(self, model, batch):
+    classes: int | None = None
+    head_names: tuple[str, ...] = ()
+
+    def resolve(self, examples):
+        return self
+
+    def forward(self, model, batch):
         NOTED.append((id(model), all(not p.requires_grad for p in model.parameters()), batch.x[:, 0].tolist()))
         return model(batch.x)
-
-    def loss(self, model, batch):
-        return F.cross_entropy(self.logits(model, batch), batch.y, reduction="none")
-
-    def head(self, model, classes):
-        return ()
 
 
 NOTED: list = []

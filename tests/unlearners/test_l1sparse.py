@@ -9,6 +9,7 @@ from torch import nn
 
 from untrain.core.mask import Mask
 from untrain.data.examples import Examples
+from untrain.models.tasks.choice import Choice
 from untrain.training.problem import Problem
 from untrain.training.steps import SGD, Constant, Steps
 from untrain.training.toy import small
@@ -16,17 +17,20 @@ from untrain.unlearners.finetune import Finetune
 from untrain.unlearners.l1sparse import L1Sparse, decayed
 
 
-class Product:
+class Product(Choice):
     """A task whose loss is weight times input."""
 
-    def logits(self, model, batch):
+    classes: int | None = None
+    head_names: tuple[str, ...] = ()
+
+    def resolve(self, examples):
+        return self
+
+    def forward(self, model, batch):
         return model(batch.x)
 
-    def loss(self, model, batch):
-        return model(batch.x)[:, 0]
-
-    def head(self, model, classes):
-        return ()
+    def loss_of(self, outputs, batch):
+        return outputs[:, 0]
 
 
 @pytest.mark.parametrize(("epoch", "weight"), [(0, 7e-5), (15, 3.5e-5), (29, 7e-5 / 30)])

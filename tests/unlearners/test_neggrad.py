@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from untrain.data.examples import Examples
+from untrain.models.tasks.choice import Choice
 from untrain.models.tasks.classification import Classification
 from untrain.training.problem import Problem
 from untrain.training.steps import SGD, Constant, Steps
@@ -14,17 +15,20 @@ from untrain.unlearners.finetune import Finetune
 from untrain.unlearners.neggrad import NegGrad
 
 
-class Product:
+class Product(Choice):
     """A task whose loss is weight times input."""
 
-    def logits(self, model, batch):
+    classes: int | None = None
+    head_names: tuple[str, ...] = ()
+
+    def resolve(self, examples):
+        return self
+
+    def forward(self, model, batch):
         return model(batch.x)
 
-    def loss(self, model, batch):
-        return model(batch.x)[:, 0]
-
-    def head(self, model):
-        return ()
+    def loss_of(self, outputs, batch):
+        return outputs[:, 0]
 
 
 @pytest.mark.parametrize(("alpha", "slope"), [(0.95, 0.85), (1.0, 1.0), (0.0, -2.0), (0.5, -0.5)])

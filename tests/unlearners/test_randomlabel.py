@@ -1,20 +1,19 @@
 """Random labels for the forget set."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.nn import functional as F
 from torch.utils.data import Dataset
 
 from untrain.data.examples import Examples
 from untrain.data.readers.convert import examples
+from untrain.models.tasks.choice import Choice
 from untrain.models.tasks.classification import Classification
 from untrain.training.problem import Problem
 from untrain.training.steps import SGD, Constant, Steps
-from untrain.unlearners import randomlabel
 from untrain.unlearners.randomlabel import RandomLabel, relabelled
 
 
@@ -43,79 +42,87 @@ def test_labels_change_wherever_a_data_set_keeps_them(name):
     torch.manual_seed(0)
     made = Stored(name, 5_000)
     given = examples(made)
-    share = float((relabelled(given).y != given.y).float().mean())
+    share = float((drawn_for(given) != given.y).float().mean())
     assert abs(share - 0.9) < 4 * (0.9 * 0.1 / 5_000) ** 0.5
     assert getattr(made, name) == given.y.tolist() == [i % 10 for i in range(5_000)]
 
 
-@dataclass
-class Noting:
-    """Classification that notes the label of each input it is asked about."""
+class Noting(Choice):
+    """Classification that notes the label of each input it is asked about, and the labels that it draws."""
 
-    seen: list = field(default_factory=list)
+    classes: int | None = None
+    head_names: tuple[str, ...] = ()
 
-    def logits(self, model, batch):
+    def resolve(self, examples):
+        return self
+
+    def forward(self, model, batch):
         return model(batch.x)
 
-    def loss(self, model, batch):
-        self.seen += [(round(float(x) * 1000), int(y)) for x, y in zip(batch.x[:, 0], batch.y, strict=True)]
-        return F.cross_entropy(model(batch.x), batch.y, reduction="none")
+    def loss_of(self, outputs, batch):
+        SEEN.extend((round(float(x) * 1000), int(y)) for x, y in zip(batch.x[:, 0], batch.y, strict=True))
+        return super().loss_of(outputs, batch)
 
-    def head(self, model):
-        return ()
+    def random_targets(self, targets):
+        drawn = torch.randint(10, targets.shape)
+        DRAWN.append(drawn.tolist())
+        return drawn
 
 
-def labels_of(draw, monkeypatch, epochs=3):
-    """Labels on which the model was trained: of retain and forget through the task, and those drawn at each step."""
-    task, drawn = Noting(), []
-    plain = F.cross_entropy
+SEEN: list = []
+DRAWN: list = []
 
-    def note(logits, labels, **more):
-        if not more:
-            drawn.append(labels.tolist())
-        return plain(logits, labels, **more)
 
-    monkeypatch.setattr(F, "cross_entropy", note)
-    problem = Problem(task, numbered(40, 500), numbered(60))
+def labels_of(draw, epochs=3):
+    """Labels on which the model was trained, by input, and those of each draw."""
+    SEEN.clear()
+    DRAWN.clear()
+    problem = Problem(Noting(), numbered(40, 500), numbered(60))
     RandomLabel(draw=draw, steps=Steps(lr=0.01, epochs=epochs, batch=64))(nn.Linear(1, 10), problem)
-    return task.seen, drawn
+    return SEEN, DRAWN
+
+
+def drawn_for(forget):
+    """The labels that are drawn for a forget set."""
+    return relabelled(Problem(Classification(), forget)).y
 
 
 def test_nine_in_ten_labels_change_among_ten_classes():
     torch.manual_seed(0)
     forget = numbered(10_000)
-    share = float((relabelled(forget).y != forget.y).float().mean())
+    share = float((drawn_for(forget) != forget.y).float().mean())
     assert abs(share - 0.9) < 4 * (0.9 * 0.1 / 10_000) ** 0.5
 
 
 def test_all_classes_are_drawn_alike():
     torch.manual_seed(0)
-    counts = torch.bincount(relabelled(numbered(10_000)).y, minlength=10)
+    counts = torch.bincount(drawn_for(numbered(10_000)), minlength=10)
     assert ((counts - 1000).abs() < 4 * 900**0.5).all()
 
 
 def test_relabelling_leaves_the_forget_set_as_it_was():
     forget = numbered(20)
-    relabelled(forget)
+    drawn_for(forget)
     assert forget.y.tolist() == [i % 10 for i in range(20)]
 
 
 @pytest.mark.parametrize("draw", ["step", "once"])
-def test_labels_of_retain_never_change(draw, monkeypatch):
-    seen, _ = labels_of(draw, monkeypatch)
+def test_labels_of_retain_never_change(draw):
+    seen, _ = labels_of(draw)
     assert {(n, y) for n, y in seen if n < 500} == {(n, n % 10) for n in range(60)}
 
 
-def test_at_each_step_labels_are_drawn_anew(monkeypatch):
-    _, drawn = labels_of("step", monkeypatch)
+def test_at_each_step_labels_are_drawn_anew():
+    seen, drawn = labels_of("step")
     assert [len(labels) for labels in drawn] == [40, 40, 40]
     assert drawn[0] != drawn[1] != drawn[2]
+    assert [y for n, y in seen if n >= 500] == [y for labels in drawn for y in labels]
 
 
-def test_once_labels_are_drawn_once(monkeypatch):
-    seen, drawn = labels_of("once", monkeypatch)
+def test_once_labels_are_drawn_once():
+    seen, drawn = labels_of("once")
     forget = [(n, y) for n, y in seen if n >= 500]
-    assert drawn == []
+    assert [len(labels) for labels in drawn] == [40]
     assert len(forget) == 3 * 40
     assert len(set(forget)) == 40
     assert sum(y != n % 10 for n, y in set(forget)) > 25
@@ -141,7 +148,7 @@ PLAIN = Steps(lr=0.3, epochs=1, batch=64, optimizer=SGD(momentum=0.0), schedule=
 
 
 def test_once_one_step_is_the_mean_gradient_of_the_union_under_the_new_labels(monkeypatch):
-    monkeypatch.setattr(randomlabel, "_labels", lambda forget, y: torch.full_like(y, 2))
+    monkeypatch.setattr(Choice, "random_targets", lambda self, targets: torch.full_like(targets, 2))
     forget, retain = numbered(4, classes=3), numbered(8, 500, classes=3).with_fields(y=torch.zeros(8).long())
     forgot = RandomLabel(draw="once", steps=PLAIN)(level(), Problem(Classification(), forget, retain))
     # Classes have 8, 0 and 4 of the 12 labels; a model of zeros gives each a third.
@@ -149,7 +156,7 @@ def test_once_one_step_is_the_mean_gradient_of_the_union_under_the_new_labels(mo
 
 
 def test_at_each_step_a_pass_over_the_new_labels_is_followed_by_one_over_retain(monkeypatch):
-    monkeypatch.setattr(randomlabel, "_labels", lambda forget, y: torch.full_like(y, 2))
+    monkeypatch.setattr(Choice, "random_targets", lambda self, targets: torch.full_like(targets, 2))
     forget, retain = numbered(4, classes=3), numbered(8, 500, classes=3).with_fields(y=torch.zeros(8).long())
     forget, retain = (e.with_fields(x=0 * e.x) for e in (forget, retain))
     forgot = RandomLabel(draw="step", steps=PLAIN)(level(), Problem(Classification(), forget, retain))

@@ -181,13 +181,13 @@ def test_settling_keeps_the_localizers_own_mask_apart(given):
     model, problem = given
     settled = resolve_trainable(model, replace(problem, mask=zeros(model, problem.digest)))
     assert not any(bool(b.any()) for b in settled.mask.bits.values())
-    assert {n for n, b in settled.mask.bits.items() if bool(b.any())} == set(problem.task.head(model))
+    assert {n for n, b in settled.trainable.bits.items() if bool(b.any())} == set(problem.task.head(model))
 
 
 def test_without_a_mask_settling_leaves_all_free(given):
     model, problem = given
     settled = resolve_trainable(model, problem)
-    assert settled.mask is None
+    assert settled.trainable is None
     assert settled.mask is None
 
 
@@ -224,7 +224,7 @@ def test_examples_that_do_not_fit_the_model_are_refused(given):
 
 def test_a_model_that_knows_fewer_classes_is_refused(given):
     model = nn.Sequential(nn.Flatten(), nn.Linear(36, 2))
-    with pytest.raises(ModelError, match=r"answers with shape \(1, 2\); 3 classes need \(batch, 3\)"):
+    with pytest.raises(ModelError, match=r"gives outputs of shape \(1, 2\); 3 classes need \(batch, 3\)"):
         check_fit(model, Classification(), given[1].forget)
 
 

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from untrain.core.errors import DataError
 from untrain.data.examples import Examples, take
 from untrain.models.state import state
+from untrain.models.tasks.choice import Choice
 from untrain.models.tasks.classification import Classification
 from untrain.training.batch_norm import reestimate
 from untrain.training.distillation import Pull
@@ -24,18 +25,18 @@ from untrain.unlearners.scrub import SCRUB, alike, error
 FAST = Steps(lr=0.05, epochs=5, batch=16, schedule=Constant())
 
 
-class Noting:
+class Noting(Choice):
     """Classification that notes each model it asks, its mode, its first weight, and the batch's size and mean input."""
 
-    def logits(self, model, batch):
-        NOTED.append((id(model), model.training, next(model.parameters()).detach().clone(), len(batch.y), float(batch.x.mean())))
+    classes: int | None = None
+    head_names: tuple[str, ...] = ()
+
+    def resolve(self, examples):
+        return self
+
+    def forward(self, model, batch):
+        NOTED.append((id(model), model.training, next(model.parameters()).detach().clone(), len(batch), float(batch.x.mean())))
         return model(batch.x)
-
-    def loss(self, model, batch):
-        return F.cross_entropy(self.logits(model, batch), batch.y, reduction="none")
-
-    def head(self, model, classes):
-        return ()
 
 
 NOTED: list = []

@@ -10,22 +10,26 @@ from torch import nn
 from untrain.core.errors import NotFinite, RunFailed
 from untrain.core.mask import Mask
 from untrain.data.examples import Examples
+from untrain.models.tasks.choice import Choice
 from untrain.training.problem import Problem
 from untrain.training.toy import small
 from untrain.unlearners.ssd import SSD, factor
 
 
-class Product:
+class Product(Choice):
     """A task whose loss is the product of weights and inputs."""
 
-    def logits(self, model, batch):
+    classes: int | None = None
+    head_names: tuple[str, ...] = ()
+
+    def resolve(self, examples):
+        return self
+
+    def forward(self, model, batch):
         return model(batch.x)
 
-    def loss(self, model, batch):
-        return model(batch.x)[:, 0]
-
-    def head(self, model, classes):
-        return ()
+    def loss_of(self, outputs, batch):
+        return outputs[:, 0]
 
 
 def posed():

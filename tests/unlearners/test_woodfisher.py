@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from untrain.core.mask import Mask
 from untrain.data.examples import Examples
+from untrain.models.tasks.choice import Choice
 from untrain.models.tasks.classification import Classification
 from untrain.training.problem import Problem
 from untrain.training.toy import small
@@ -79,17 +80,20 @@ def test_the_exact_step_corrects_in_other_directions_too():
     assert float((off - (off @ along) * along).norm()) > 0.1 * float(off.norm())
 
 
-class Square:
+class Square(Choice):
     """A task whose loss is half the squared distance of the weight from the label."""
 
-    def logits(self, model, batch):
+    classes: int | None = None
+    head_names: tuple[str, ...] = ()
+
+    def resolve(self, examples):
+        return self
+
+    def forward(self, model, batch):
         return model(batch.x)
 
-    def loss(self, model, batch):
-        return (model(batch.x)[:, 0] - batch.y) ** 2 / 2
-
-    def head(self, model, classes):
-        return ()
+    def loss_of(self, outputs, batch):
+        return (outputs[:, 0] - batch.y) ** 2 / 2
 
 
 def test_a_mean_goes_from_that_of_all_to_that_of_retain_but_for_the_information_in_place_of_the_curvature():

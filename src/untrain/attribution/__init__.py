@@ -1,1 +1,1 @@
-"""Which training examples made a model as it is, and which new ones are worth a label."""
+"""Attribution of a model's behaviour to its training examples, and the choice of new ones to label."""

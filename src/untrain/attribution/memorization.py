@@ -1,4 +1,4 @@
-"""What an answer owes to an example's having been trained on: models that saw it against models that did not."""
+"""Memorization and influence of training examples: models that saw an example against models that did not."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ BLOCK = 1024
 
 @dataclass(frozen=True, eq=False)
 class MemorizationEstimate:
-    """Means over models that saw an example less means over models that did not, with what is known of their precision.
+    """Means over models that saw an example less means over models that did not, with their precision.
 
     Where fewer than two models saw the example, or fewer than two did not, everything but the counts is NaN.
 
     Args:
         value: the difference; for correctness on the example itself this is its memorization.
-        error: standard error of the difference, from the spread of both groups; 0 where each group is of one mind.
+        error: standard error of the difference, from the spread of both groups; 0 where each group agrees.
         low: lower end of the interval.
         high: upper end of the interval.
         saw: number of models that saw the example.
@@ -39,16 +39,21 @@ class MemorizationEstimate:
 
 
 def memorization(answers: Array, seen: Array, level: float = 0.95) -> MemorizationEstimate:
-    """How much the answer on each training example owes to the example itself.
+    """Estimate how much the output on each training example depends on training on it.
+
+    >>> seen = np.array([[True]] * 4 + [[False]] * 4)
+    >>> right = np.array([[1.0]] * 4 + [[0.0], [0.0], [0.0], [1.0]])
+    >>> memorization(right, seen).value.tolist()  # 4 of 4 are right with the example, 1 of 4 without
+    [0.75]
 
     Args:
-        answers: what m models answered on n training examples, (m, n), such as whether they were right; larger is better.
+        answers: outputs of m models on n training examples, (m, n), such as whether they were right; larger is better.
         seen: whether a model was trained on an example, bool (m, n).
         level: of the interval.
 
     Returns:
         Arrays (n,). The estimate is without bias where examples are drawn independently. With subsets of one fixed size it
-        is the effect of this example in the place of an average other one.
+        is the effect of this example instead of an average other one.
 
     Raises:
         DataError: shapes differ, or an answer is NaN or infinite.
@@ -59,9 +64,9 @@ def memorization(answers: Array, seen: Array, level: float = 0.95) -> Memorizati
     _check(answers, seen, answers.shape[1] if answers.ndim == 2 else -1)
     binary, parts = _binary(answers), []
     for start in range(0, answers.shape[1], BLOCK):
-        here = np.asarray(answers[:, start : start + BLOCK], dtype=np.float64)
+        outputs = np.asarray(answers[:, start : start + BLOCK], dtype=np.float64)
         inside = np.asarray(seen[:, start : start + BLOCK])
-        groups = [_moments(here, g) for g in (inside, ~inside)]
+        groups = [_moments(outputs, g) for g in (inside, ~inside)]
         parts.append(_owed(groups[0], groups[1], binary, level))
     return _joined(parts, 0)
 
@@ -69,12 +74,17 @@ def memorization(answers: Array, seen: Array, level: float = 0.95) -> Memorizati
 def influences(
     answers: Array, seen: Array, rows: Array | None = None, level: float = 0.95, block: int = BLOCK
 ) -> Iterator[tuple[Array, MemorizationEstimate]]:
-    """How much each answer owes to each training example, some examples at a time.
+    """Estimate how much each output depends on each training example, some examples at a time.
+
+    >>> seen = np.array([[True]] * 4 + [[False]] * 4)
+    >>> right = np.array([[1.0]] * 4 + [[0.0], [0.0], [0.0], [1.0]])
+    >>> [(rows.tolist(), estimate.value.tolist()) for rows, estimate in influences(right, seen)]
+    [([0], [[0.75]])]
 
     Args:
-        answers: what m models answered on t examples of any kind, (m, t).
+        answers: outputs of m models on t examples of any kind, (m, t).
         seen: whether a model was trained on an example, bool (m, n).
-        rows: the training examples that are wanted; None for all.
+        rows: training examples to estimate; None for all.
         level: of the interval.
         block: training examples, and answers, worked on at a time; an array of the result has at most (block, t) numbers.
 
@@ -92,14 +102,20 @@ def influences(
         raise DataError(f"rows {wanted.min()} to {wanted.max()} were asked for: there are rows 0 to {seen.shape[1] - 1}")
     binary = _binary(answers)
     for start in range(0, len(wanted), block):
-        here = wanted[start : start + block]
-        inside = np.asarray(seen[:, here], dtype=np.float64)
+        some = wanted[start : start + block]
+        inside = np.asarray(seen[:, some], dtype=np.float64)
         parts = [_crossed(answers[:, at : at + block], inside, binary, level) for at in range(0, answers.shape[1], block)]
-        yield here, _joined(parts, 1)
+        yield some, _joined(parts, 1)
 
 
 def influence(answers: Array, seen: Array, rows: Array | None = None, level: float = 0.95) -> MemorizationEstimate:
-    """As ``influences``, at once: arrays (rows, t), which of all rows of a large training set may be more than memory holds."""
+    """Estimate ``influences`` at once: arrays (rows, t), which for all rows of a large training set may exceed memory.
+
+    >>> seen = np.array([[True]] * 4 + [[False]] * 4)
+    >>> right = np.array([[1.0]] * 4 + [[0.0], [0.0], [0.0], [1.0]])
+    >>> influence(right, seen).value.tolist()  # of the example on itself
+    [[0.75]]
+    """
     return _joined([owed for _, owed in influences(answers, seen, rows, level)], 0)
 
 
@@ -116,16 +132,16 @@ def _moments(answers: Array, group: Array) -> Moments:
 
 
 def _crossed(answers: Array, inside: Array, binary: bool, level: float) -> MemorizationEstimate:
-    here = np.asarray(answers, dtype=np.float64)
-    centre = here.mean(0)  # so that squares of large numbers do not swallow their spread
-    centred = here - centre
+    outputs = np.asarray(answers, dtype=np.float64)
+    centre = outputs.mean(0)  # so that squares of large numbers do not swallow their spread
+    centred = outputs - centre
     square = centred**2
     count = inside.sum(0)[:, None]
     sums, squares = inside.T @ centred, inside.T @ square
     groups = []
     for n, total, squared in (
         (count, sums, squares),
-        (len(here) - count, centred.sum(0) - sums, square.sum(0) - squares),
+        (len(outputs) - count, centred.sum(0) - sums, square.sum(0) - squares),
     ):
         many = np.maximum(n, 1)
         spread = np.maximum(squared - total**2 / many, 0.0) / np.maximum(n - 1, 1)
@@ -140,7 +156,7 @@ def _owed(saw: Moments, missed: Moments, binary: bool, level: float) -> Memoriza
     parts = spread / np.maximum(n, 1), others / np.maximum(k, 1)
     error = np.sqrt(parts[0] + parts[1])
     if binary:
-        # One more of each kind in each group: a group of one mind is not taken to be certain.
+        # One more of each kind in each group: a group that agrees does not count as certain.
         shares = (n * mean + 1) / (n + 2), (k * other + 1) / (k + 2)
         wide = np.sqrt(shares[0] * (1 - shares[0]) / (n + 2) + shares[1] * (1 - shares[1]) / (k + 2))
         half, middle = stats.norm.ppf((1 + level) / 2) * wide, shares[0] - shares[1]
@@ -150,29 +166,29 @@ def _owed(saw: Moments, missed: Moments, binary: bool, level: float) -> Memoriza
         free = np.where(lost > 0, (parts[0] + parts[1]) ** 2 / np.where(lost > 0, lost, 1.0), np.maximum(n + k - 2, 1))
         half = stats.t.ppf((1 + level) / 2, np.maximum(free, 1.0)) * error
         low, high = value - half, value + half
-    found = [np.where(few, np.nan, a) for a in (value, error, np.minimum(low, value), np.maximum(high, value))]
-    return MemorizationEstimate(found[0], found[1], found[2], found[3], n, k)
+    known = [np.where(few, np.nan, a) for a in (value, error, np.minimum(low, value), np.maximum(high, value))]
+    return MemorizationEstimate(known[0], known[1], known[2], known[3], n, k)
 
 
 def _binary(answers: Array) -> bool:
-    """Whether all answers are 0 or 1.
+    """True when all outputs are 0 or 1.
 
     Raises:
         DataError: one is NaN or infinite.
     """
-    found = True
+    binary = True
     for start in range(0, answers.shape[1], BLOCK):
-        here = np.asarray(answers[:, start : start + BLOCK])
-        if not np.isfinite(here).all():
+        part = np.asarray(answers[:, start : start + BLOCK])
+        if not np.isfinite(part).all():
             raise DataError("answers hold NaN or infinite values: leave out the models that gave them")
-        found = found and bool(((here == 0) | (here == 1)).all())
-    return found
+        binary = binary and bool(((part == 0) | (part == 1)).all())
+    return binary
 
 
 def _joined(parts: list[MemorizationEstimate], axis: int) -> MemorizationEstimate:
     def all_of(name: str) -> Array:
-        held = [getattr(part, name) for part in parts]
-        return held[0] if axis == 1 and name in ("saw", "missed") else np.concatenate(held, axis)
+        arrays = [getattr(part, name) for part in parts]
+        return arrays[0] if axis == 1 and name in ("saw", "missed") else np.concatenate(arrays, axis)
 
     return MemorizationEstimate(*(all_of(name) for name in ("value", "error", "low", "high", "saw", "missed")))
 

@@ -1,4 +1,4 @@
-"""How well an ensemble knows which examples are most, or least, memorized: it is split, and one half tests the other's choice."""
+"""Reliability of a choice of the most, or least, memorized examples: one half of the ensemble tests the other's choice."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
-class Choice:
-    """A set of examples chosen by their memorization, and what is known of it.
+class SplitHalf:
+    """A set of examples chosen by their memorization, and its statistics.
 
     Args:
         count: number of examples chosen.
@@ -47,8 +47,14 @@ class Choice:
 
 def choice(
     answers: Array, seen: Array, half: Array | None, pick: Callable[[Array], Array], pool: Array, level: float = 0.95
-) -> Choice:
-    """What is chosen by the memorization of each example, and how well that is known.
+) -> SplitHalf:
+    """Choose examples by their memorization, and estimate how reliable the choice is.
+
+    >>> seen = np.array([[True, False], [True, False], [False, True], [False, True]])
+    >>> right = np.array([[1.0, 1.0], [1.0, 1.0], [0.0, 1.0], [0.0, 1.0]])
+    >>> chosen = choice(right, seen, None, lambda value: np.argsort(-value)[:1], np.arange(2))
+    >>> chosen.count, chosen.mean
+    (1, 1.0)
 
     Args:
         answers: whether m models were right on n training examples, 0 or 1, (m, n).
@@ -70,10 +76,15 @@ def choice(
     most = not len(rest) or last.mean() >= level_of[rest].mean()
     cut = float(last.min() if most else last.max())
     parts = _halves(answers, seen, half, pick, level)
-    return Choice(
-        len(rows), float(whole.value[rows].mean()), *parts, float(np.median(whole.error[rows])), cut,
-        int((level_of[pool] == cut).sum()), int((last == cut).sum()),
-    )  # fmt: skip
+    return SplitHalf(
+        len(rows),
+        float(whole.value[rows].mean()),
+        *parts,
+        float(np.median(whole.error[rows])),
+        cut,
+        int((level_of[pool] == cut).sum()),
+        int((last == cut).sum()),
+    )
 
 
 Parts = tuple[float | None, float | None, float | None, float | None]
@@ -88,21 +99,26 @@ def _halves(answers: Array, seen: Array, half: Array | None, pick: Callable[[Arr
         chosen = [pick(memorization(answers[at], seen[at]).value) for at in sides]
     except RequestError:  # by a half nothing may be memorized, where by the whole a little is
         return None, None, None, None
-    found = [mean_of(answers[sides[1 - s]], seen[sides[1 - s]], chosen[s]) for s in (0, 1)]
-    mean = (found[0][0] + found[1][0]) / 2
+    means = [mean_of(answers[sides[1 - s]], seen[sides[1 - s]], chosen[s]) for s in (0, 1)]
+    mean = (means[0][0] + means[1][0]) / 2
     # The two err alike: what by noise was chosen in one half is measured with that noise by the other. So errors are averaged.
-    wide = float((found[0][1] + found[1][1]) / 2 * stats.t.ppf((1 + level) / 2, max(len(half) // 2 - 2, 1)))
+    wide = float((means[0][1] + means[1][1]) / 2 * stats.t.ppf((1 + level) / 2, max(len(half) // 2 - 2, 1)))
     return mean, max(mean - wide, -1.0), min(mean + wide, 1.0), len(np.intersect1d(chosen[0], chosen[1])) / len(chosen[0])
 
 
 def mean_of(answers: Array, seen: Array, rows: Array) -> tuple[float, float]:
-    """Mean memorization of some examples and its standard error; that models are shared by all examples is in it.
+    """Return the mean memorization of some examples and its standard error, which accounts for their common models.
 
     The mean is a sum over models to first order; its error is that of the sum (the infinitesimal jackknife).
+
+    >>> seen = np.array([[True]] * 4 + [[False]] * 4)
+    >>> right = np.array([[1.0]] * 4 + [[0.0], [0.0], [0.0], [1.0]])
+    >>> mean_of(right, seen, np.array([0]))[0]
+    0.75
     """
-    here, inside = np.asarray(answers[:, rows], dtype=np.float64), np.asarray(seen[:, rows])
+    outputs, inside = np.asarray(answers[:, rows], dtype=np.float64), np.asarray(seen[:, rows])
     saw, missed = inside.sum(0), (~inside).sum(0)
-    means = np.where(inside, here, 0).sum(0) / saw, np.where(inside, 0, here).sum(0) / missed
-    each = np.where(inside, (here - means[0]) / saw, -(here - means[1]) / missed).mean(1)  # (m,)
-    m = len(here)
+    means = np.where(inside, outputs, 0).sum(0) / saw, np.where(inside, 0, outputs).sum(0) / missed
+    each = np.where(inside, (outputs - means[0]) / saw, -(outputs - means[1]) / missed).mean(1)  # (m,)
+    m = len(outputs)
     return float((means[0] - means[1]).mean()), float(np.sqrt((each**2).sum() * m / max(m - 2, 1)))

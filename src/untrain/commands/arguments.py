@@ -31,15 +31,15 @@ OracleCount = Annotated[int, AtLeast(2)]
 Seed = Annotated[int, AtLeast(0)]
 
 
-def scenario_of(given: Any) -> Scenario:
+def scenario_of(scenario: Any) -> Scenario:
     """Parse a scenario, unless it is an object already."""
     from untrain.core.spec import parse
     from untrain.experiments.scenarios.base import Scenario
 
-    scenario = parse(given) if isinstance(given, str) else given
-    if not isinstance(scenario, Scenario):
-        raise SpecError(f"{scenario!r} is not a scenario; `untrain scenarios` lists them")
-    return scenario
+    parsed = parse(scenario) if isinstance(scenario, str) else scenario
+    if not isinstance(parsed, Scenario):
+        raise SpecError(f"{parsed!r} is not a scenario; `untrain scenarios` lists them")
+    return parsed
 
 
 def comparison_of(scenario: Any, methods: Any, seeds: int, oracles: int, seed: int) -> Comparison:
@@ -105,19 +105,19 @@ def setting_of(
     return Setting(device, threads, resolve(precision, device), compiled, budget_of(budget))
 
 
-def budget_of(given: str | float | None) -> float | None:
+def budget_of(budget: str | float | None) -> float | None:
     """Read a share of retraining's cost: '10%' and 0.1 are the same.
 
     Raises:
         BadInput: it is not a share, or above the whole.
     """
-    if given is None:
+    if budget is None:
         return None
     try:
-        text = given.strip() if isinstance(given, str) else ""
-        share = float(text[:-1]) / 100 if text.endswith("%") else float(given)
+        text = budget.strip() if isinstance(budget, str) else ""
+        share = float(text[:-1]) / 100 if text.endswith("%") else float(budget)
     except (TypeError, ValueError):
         share = 0.0
-    if isinstance(given, bool) or not 0 < share <= 1:
-        raise BadInput(f"budget={given!r}: a share of retraining's cost is needed, above 0 and up to 100%, such as '10%' or 0.1")
+    if isinstance(budget, bool) or not 0 < share <= 1:
+        raise BadInput(f"budget={budget!r}: a share of retraining's cost is needed, above 0 and up to 100%, such as '10%' or 0.1")
     return share

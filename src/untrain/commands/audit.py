@@ -55,9 +55,16 @@ def audit(
     if not name.strip():
         raise BadInput("the method has an empty name: leave --name out, or give it one")
     if not isinstance(models, Outputs | Checkpoints):
-        raise BadInput(f"{models!r} is neither Outputs(...) nor Checkpoints(...) of models that forgot")
+        raise BadInput(
+            f"models are of type {type(models).__name__}: Outputs(...) or Checkpoints(...) of models that forgot are needed"
+        )
     if price:
-        return _price(models, scenario, store, seed, device, threads, workers, precision, on, looks)
+        count = _oracles_to_train(models, scenario, looks)
+        if count and scenario is not None:
+            return price_of_run(scenario, (), store, 0, count, seed, device, threads, workers, precision, on=on)
+        from untrain.experiments.audits.audit_record import price_without_training
+
+        return price_without_training(0)
     from untrain.experiments.audits.outputs_audit import audit_outputs
     from untrain.experiments.audits.scenario_audit import audit_on_scenario, on_scenario
     from untrain.experiments.observations import observers_of
@@ -75,19 +82,15 @@ def audit(
     return audit_outputs(models, name, store, options, page)
 
 
-def _price(
-    models: Outputs | Checkpoints, scenario: str | Scenario | None, store: str | Path | None, seed: int, device: str,
-    threads: int, workers: int | None, precision: str, on: str | Executor, looks: int,
-) -> Document:  # fmt: skip
-    """Price of the oracles that an audit would train."""
-    from untrain.experiments.audits.audit_record import price_without_training
+def _oracles_to_train(models: Outputs | Checkpoints, scenario: str | Scenario | None, looks: int) -> int:
+    """How many oracles an audit would train, as far as its arguments say."""
     from untrain.experiments.audits.scenario_audit import FOR_ONE, FOR_SEVERAL, trains_oracles
     from untrain.experiments.interim_looks import planned
 
     if scenario is None or not trains_oracles(models):
-        return price_without_training(0)
+        return 0
     checkpoints = several(models.model) if isinstance(models, Checkpoints) else []
     count = count_in(models.oracles) or (FOR_SEVERAL if len(checkpoints) > 1 else FOR_ONE)
     if checkpoints:
         planned(len(checkpoints), count, looks, given=True)
-    return price_of_run(scenario, (), store, 0, count, seed, device, threads, workers, precision, on=on)
+    return count

@@ -81,7 +81,7 @@ def localize(
     return document if out is None else document | {"report": publish_masks(document, out, command)}
 
 
-def localizers_of(given: str | Localizing | Iterable[str | Localizing]) -> list[Localizer]:
+def localizers_of(named: str | Localizing | Iterable[str | Localizing]) -> list[Localizer]:
     """Parse localizers, and take those of expressions and recipes.
 
     Raises:
@@ -91,9 +91,9 @@ def localizers_of(given: str | Localizing | Iterable[str | Localizing]) -> list[
     from untrain.localizers.base import Localizer
     from untrain.unlearners.base import Localized, Recipe
 
-    several = given if isinstance(given, Iterable) and not isinstance(given, str) else [given]
+    several = named if isinstance(named, Iterable) and not isinstance(named, str) else [named]
     localizers = []
-    for one in [parse(g) if isinstance(g, str) else g for g in several]:
+    for one in [parse(each) if isinstance(each, str) else each for each in several]:
         expanded = one.expand() if isinstance(one, Recipe) else one
         localizer = expanded.localizer if isinstance(expanded, Localized) else expanded
         if not isinstance(localizer, Localizer):

@@ -1,4 +1,4 @@
-"""Hold a method to the promises of its role, on small problems made on the spot."""
+"""Trying the promises of a method's role on small problems."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ class PromiseResult(NamedTuple):
 
 
 def verdicts(method: Spec | type[Spec]) -> list[PromiseResult]:
-    """Try every promise of a method's role; the global random state is left as it was.
+    """Try every promise of a method's role; leave the global random state as it was.
 
     Args:
         method: an object with a spelling, or its class where every field has a default.
 
     Returns:
-        One verdict a promise.
+        One verdict per promise.
 
     Raises:
         SpecError: the class is abstract or needs fields.
@@ -46,20 +46,20 @@ def verdicts(method: Spec | type[Spec]) -> list[PromiseResult]:
 
 
 def named(name: str) -> list[type[Spec]]:
-    """The class of a name, or all final classes that a module of that name defines.
+    """Find the class of a name, or all final classes that a module of that name defines.
 
     Raises:
         SpecError: there is neither, or nothing in it that fills a role.
     """
     if discovery.find(name) is None and _is_module(discovery.check_name(name)):
-        found = [c for c in vars(discovery.import_module(name)).values() if isinstance(c, type) and issubclass(c, Spec)]
-        found = [c for c in found if c.__module__ == name and not c.is_role]
-        if not found:
+        specs = [c for c in vars(discovery.import_module(name)).values() if isinstance(c, type) and issubclass(c, Spec)]
+        methods = [c for c in specs if c.__module__ == name and not c.is_role]
+        if not methods:
             raise SpecError(f"module {name} defines no method: a class that fills a role, such as Unlearner")
-        return found
+        return methods
     cls = discovery.load(name)
     if not issubclass(cls, Spec):
-        raise SpecError(f"{name} is no method: only a class that fills a role can be checked")
+        raise SpecError(f"{name} is not a method: only a class that fills a role can be checked")
     return [cls]
 
 
@@ -73,33 +73,34 @@ def _is_module(name: str) -> bool:
 
 def checks_for(method: Spec | type[Spec]) -> list[tuple[str, Ask]]:
     """Name and function of each promise that a method's role makes."""
-    made = example(method)
-    return [(name, ask) for name, role, ask in _book() if isinstance(made, role)]
+    tried = example(method)
+    return [(name, ask) for name, role, ask in _promises() if isinstance(tried, role)]
 
 
 def example(method: Spec | type[Spec]) -> Spec:
-    """An object to try: the one given, or the class with its defaults a small model where it asks for one, and few epochs."""
+    """Make an object to try: the one given, or the class with its defaults and, where it needs one, a small model; few epochs."""
     if isinstance(method, Spec):
         return _brief(method)
     if not (isinstance(method, type) and issubclass(method, Spec)) or method.is_role:
-        raise SpecError(f"{getattr(method, '__name__', method)} is no method: only a final class that fills a role can be checked")
+        raise SpecError(
+            f"{getattr(method, '__name__', method)} is not a method: only a final class that fills a role can be checked"
+        )
     needed = [f.name for f in dataclasses.fields(method) if f.default is f.default_factory is dataclasses.MISSING]  # type: ignore[arg-type]
-    made = method(model=ConvNet(width=4)) if needed == ["model"] else method()  # type: ignore[call-arg]
-    return _brief(made)
+    return _brief(method(model=ConvNet(width=4)) if needed == ["model"] else method())  # type: ignore[call-arg]
 
 
-def _brief(made: Spec) -> Spec:
+def _brief(method: Spec) -> Spec:
     """The same with at most ``EPOCHS`` epochs: promises hold at any length."""
-    steps = getattr(made, "steps", None)
+    steps = getattr(method, "steps", None)
     if not isinstance(steps, Steps) or not isinstance(steps.epochs, int) or steps.epochs <= EPOCHS:
-        return made
-    return dataclasses.replace(made, steps=dataclasses.replace(steps, epochs=EPOCHS))  # type: ignore[type-var]
+        return method
+    return dataclasses.replace(method, steps=dataclasses.replace(steps, epochs=EPOCHS))  # type: ignore[type-var]
 
 
 @lru_cache(maxsize=1)
-def _book() -> list[tuple[str, Any, Ask]]:
-    """Name, role and function of every promise, found in each role's ``contract.py``; the order is that of the files."""
-    found = []
+def _promises() -> list[tuple[str, Any, Ask]]:
+    """Name, role and function of every promise in each role's ``contract.py``, in the order of the files."""
+    promises = []
     root = Path(untrain.__file__).parent
     for file in sorted(root.rglob("contract.py")):
         module = importlib.import_module(".".join(("untrain", *file.relative_to(root).with_suffix("").parts)))
@@ -109,10 +110,10 @@ def _book() -> list[tuple[str, Any, Ask]]:
                 and not name.startswith("_")
                 and list(inspect.signature(ask).parameters) == ["made"]
             ):
-                found.append((ask.__code__.co_firstlineno, name.replace("_", " "), get_type_hints(ask)["made"], ask))
-    modules = sorted({ask.__module__ for *_, ask in found})
-    found.sort(key=lambda each: (modules.index(each[3].__module__), each[0]))
-    return [(name, role, ask) for _, name, role, ask in found]
+                promises.append((ask.__code__.co_firstlineno, name.replace("_", " "), get_type_hints(ask)["made"], ask))
+    modules = sorted({ask.__module__ for *_, ask in promises})
+    promises.sort(key=lambda each: (modules.index(each[3].__module__), each[0]))
+    return [(name, role, ask) for _, name, role, ask in promises]
 
 
 def _verdict(name: str, ask: Ask, method: Spec | type[Spec]) -> PromiseResult:

@@ -1,1 +1,1 @@
-"""What everything is written in: specs and their spelling, discovery, errors, seeds, counting of cost, number formats."""
+"""The ground of all packages: specs and their spelling, discovery, errors, seeds, counting of cost, number formats."""

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Files that exist whole or not at all."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pathlib import Path
 
 @contextmanager
 def atomic_write(file: Path) -> Iterator[Path]:
-    """A path beside ``file`` to write to, named with the same end: it takes the place of ``file`` when the block ends well.
+    """Give a path next to ``file`` to write to, with the same suffix; it replaces ``file`` when the block succeeds.
 
-    When the block fails, ``file`` is what it was, and nothing lies beside it.
+    When the block fails, ``file`` stays as it was, and no other file remains.
     """
     fresh = file.with_name(f".{os.getpid()}.{time.monotonic_ns()}.{file.name}")
     try:

@@ -1,4 +1,4 @@
-"""Digests of code: what makes stored work stale when the mathematics behind it changes."""
+"""Digests of code: stored work becomes stale when the mathematics behind it changes."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import Any
 
 
 def code_digest(thing: Any) -> str:
-    """Twelve hexadecimal digits of the code behind a class, a function or a module; ``'unknown'`` without source.
+    """Digest, in twelve hexadecimal digits, the code behind a class, a function or a module; ``'unknown'`` without source.
 
-    It covers the module where ``thing`` is defined and all that this imports, directly or not, of the same package and
-    of ours. It is of syntax trees without docstrings, so that a comment makes nothing stale.
+    It covers the module that defines ``thing`` and all that this imports, directly or not, of the same package and
+    of ours. It reads syntax trees without docstrings, so that a comment makes nothing stale.
     """
     module = inspect.getmodule(thing)
     if module is None or not getattr(module, "__file__", None):
@@ -24,7 +24,7 @@ def code_digest(thing: Any) -> str:
 
 
 def file_digest(name: str) -> str:
-    """As ``code_digest``, of one module's own file alone, by the module's name; it is not imported."""
+    """Digest one module's own file alone, by the module's name, without importing it."""
     file = _file(name)
     return "unknown" if file is None else _tree(file)[:12]
 
@@ -35,12 +35,12 @@ def _digest_of(name: str, file: str) -> str:
         return "unknown"
     files, waiting = {name: Path(file)}, [name]
     while waiting:
-        here = waiting.pop()
-        for found in _imports(files[here], here, (name.partition(".")[0], "untrain")):
-            path = None if found in files else _file(found)
+        module = waiting.pop()
+        for imported in _imports(files[module], module, (name.partition(".")[0], "untrain")):
+            path = None if imported in files else _file(imported)
             if path is not None:
-                files[found] = path
-                waiting.append(found)
+                files[imported] = path
+                waiting.append(imported)
     return hashlib.sha256("".join(_tree(path) for _, path in sorted(files.items())).encode()).hexdigest()[:12]
 
 
@@ -53,20 +53,20 @@ def _parsed(file: Path) -> ast.Module:
 def _imports(file: Path, name: str, packages: tuple[str, ...]) -> tuple[str, ...]:
     """Dotted names that a module imports of some packages, at any depth, and the packages that they lie in."""
     package = name if file.name == "__init__.py" else name.rpartition(".")[0]
-    found = []
+    names = []
     for node in ast.walk(_parsed(file)):
         if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names]
+            names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
             base = ".".join([*above, *([node.module] if node.module else [])])
-            found += [base, *(f"{base}.{alias.name}" for alias in node.names)]
-    whole = [".".join(n.split(".")[: i + 1]) for n in found for i in range(len(n.split(".")))]
+            names += [base, *(f"{base}.{alias.name}" for alias in node.names)]
+    whole = [".".join(n.split(".")[: i + 1]) for n in names for i in range(len(n.split(".")))]
     return tuple(dict.fromkeys(n for n in whole if n.partition(".")[0] in packages))
 
 
 def _file(name: str) -> Path | None:
-    """The file of a module, by the place of its package: what happens to be imported must not matter."""
+    """The file of a module, from where its package lies: the modules imported so far must not matter."""
     top, *rest = name.split(".")
     places = list(getattr(sys.modules.get(top), "__path__", ()))
     for place in places:
@@ -79,7 +79,7 @@ def _file(name: str) -> Path | None:
 
 @lru_cache(maxsize=512)
 def _tree(file: Path) -> str:
-    """A file's syntax tree as text, docstrings left out."""
+    """A digest of a file's syntax tree without docstrings."""
     tree = ast.parse(file.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         body = getattr(node, "body", None)

@@ -27,15 +27,15 @@ def its_args_list_its_fields_in_order(made: Spec) -> None:
     """The docstring's ``Args:`` are the fields, each once, in the order of the fields."""
     _, _, tail = inspect.cleandoc(type(made).__doc__ or "").partition("\nArgs:\n")
     section = re.split(r"\n(?=\S)", tail)[0]
-    told = re.findall(r"^ {4}(\w+):", section, flags=re.MULTILINE)
+    documented = re.findall(r"^ {4}(\w+):", section, flags=re.MULTILINE)
     fields = [f.name for f in dataclasses.fields(made)]  # type: ignore[arg-type]
-    require(told == fields, made, f"documents the fields {told}; it has {fields}")
+    require(documented == fields, made, f"documents the fields {documented}; it has {fields}")
 
 
 def it_names_its_source(made: Spec) -> None:
-    """The docstring has a ``Source:`` that says something."""
+    """The docstring has a ``Source:`` that is not empty."""
     text = inspect.cleandoc(type(made).__doc__ or "")
-    require(re.search(r"^Source: *\S", text, flags=re.MULTILINE) is not None, made, "names no 'Source:' in its docstring")
+    require(re.search(r"^Source: *\S", text, flags=re.MULTILINE) is not None, made, "has no 'Source:' in its docstring")
 
 
 def require(holds: bool, made: Spec, broken: str) -> None:
@@ -46,14 +46,14 @@ def require(holds: bool, made: Spec, broken: str) -> None:
 
 @contextmanager
 def random_state_kept() -> Iterator[None]:
-    """Whatever is drawn or seeded within, the global random state afterwards is that before."""
-    kept = torch.get_rng_state(), np.random.get_state(), random.getstate()  # noqa: NPY002
+    """Restore the global random state at the end of the block."""
+    states = torch.get_rng_state(), np.random.get_state(), random.getstate()  # noqa: NPY002
     try:
         yield
     finally:
-        torch.set_rng_state(kept[0])
-        np.random.set_state(kept[1])  # noqa: NPY002
-        random.setstate(kept[2])
+        torch.set_rng_state(states[0])
+        np.random.set_state(states[1])  # noqa: NPY002
+        random.setstate(states[2])
 
 
 def seed_everything(seed: int) -> None:
@@ -73,8 +73,8 @@ def _randomness() -> dict[str, bytes]:
 
 
 def check_random_state_kept(made: Spec, act: Callable[[], Any]) -> None:
-    """Hold that ``act`` leaves the global random state as it was."""
+    """Check that ``act`` leaves the global random state as it was."""
     before = _randomness()
     act()
-    moved = [name for name, held in _randomness().items() if held != before[name]]
+    moved = [name for name, state in _randomness().items() if state != before[name]]
     require(not moved, made, f"disturbed the global random state of {', '.join(moved)}")

@@ -1,4 +1,4 @@
-"""Which names exist and where they live, found by reading source: nothing is imported until it is asked for."""
+"""Names and the places of their classes, read from source: a module is imported only when its class is needed."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ from types import ModuleType
 from untrain.core.errors import MissingExtra, SpecError, UntrainError, suggest
 
 FOLDERS = {
+    "reader": ("data/readers",),
     "request": ("data/requests",),
     "noise": ("data/noise",),
     "augment": ("data/augmentations",),
     "architecture": ("models/architectures",),
     "learner": ("training/learners",),
+    "keeper": ("training/keepers",),
     "localizer": ("localizers",),
     "unlearner": ("unlearners",),
     "observer": ("evaluation/observers",),
@@ -32,13 +34,12 @@ SHARED = {
     "part": "training/steps.py",
     "choice": "localizers/_selection.py",
     "teaching": "training/distillation.py",
-    "source": "data/readers/parquet.py",
 }
 
 
 @dataclass(frozen=True)
 class ClassLocation:
-    """Where a name is defined: its role, its module, the first sentence of its docstring and its source reference."""
+    """Location of a class: its role, its module, the first sentence of its docstring and its source reference."""
 
     name: str
     role: str
@@ -49,21 +50,21 @@ class ClassLocation:
 
 @lru_cache(maxsize=1)
 def index() -> dict[str, ClassLocation]:
-    """All names, by reading the package's own files and the entry points of plug-ins."""
+    """Index all names, by reading the package's own files and the entry points of plug-ins."""
     root = Path(__file__).parents[1]
-    found: dict[str, ClassLocation] = {}
+    names: dict[str, ClassLocation] = {}
     for role, folders in FOLDERS.items():
         for file in sorted(file for folder in folders for file in (root / folder).glob("*.py")):
             for place in _classes(file, root, role):
                 if place.name.lower() == file.stem:
-                    found[place.name] = place
+                    names[place.name] = place
     for role, name in SHARED.items():
         for place in _classes(root / name, root, role):
-            found[place.name] = place
+            names[place.name] = place
     for role in (*FOLDERS, "recipe"):
         for point in entry_points(group=f"untrain.{role}"):
-            found.setdefault(point.name, ClassLocation(point.name, role, point.module, "", f"plug-in {point.module}"))
-    return found
+            names.setdefault(point.name, ClassLocation(point.name, role, point.module, "", f"plug-in {point.module}"))
+    return names
 
 
 def _classes(file: Path, root: Path, role: str) -> list[ClassLocation]:
@@ -90,20 +91,28 @@ def _source(node: ast.ClassDef) -> str:
 
 
 def find(name: str) -> ClassLocation | None:
-    """The place of a name, or None."""
+    """Return the location of a name, or None.
+
+    >>> find("WeightedGrad").role
+    'localizer'
+    """
     return index().get(name)
 
 
 def of_role(*roles: str) -> list[ClassLocation]:
-    """All names of some roles, in the order of the alphabet."""
+    """Return all names of some roles, in alphabetical order.
+
+    >>> [place.name for place in of_role("localizer")][:2]
+    ['CriticalNeurons', 'Deepest']
+    """
     return sorted((p for p in index().values() if p.role in roles), key=lambda p: p.name.lower())
 
 
 def load(name: str) -> type:
-    """The class behind a name; a dotted name is imported from there, which runs the code of that module.
+    """Load the class behind a name; a dotted name imports its module, which runs that module's code.
 
     Raises:
-        SpecError: there is no such name, or its module cannot be imported.
+        SpecError: the name does not exist, or its module cannot be imported.
         MissingExtra: its file needs a library that is not installed.
     """
     place = find(name)
@@ -113,32 +122,35 @@ def load(name: str) -> type:
         module, _, attribute = name.rpartition(".")
     else:
         raise SpecError(f"there is no {name!r}{suggest(name, index()) or '; `untrain methods` lists what there is'}")
-    found = getattr(import_module(module, attribute), attribute, None)
-    if not isinstance(found, type):
+    cls = getattr(import_module(module, attribute), attribute, None)
+    if not isinstance(cls, type):
         raise SpecError(f"{module} has no class {attribute!r}")
-    return found
+    return cls
 
 
 def check_name(name: str) -> str:
-    """The name, if it is one or several joined by dots.
+    """Return the name after checking that it is one identifier or several joined by dots.
+
+    >>> check_name("my_package.Fade")
+    'my_package.Fade'
 
     Raises:
         SpecError: it is not.
     """
     if not all(part.isidentifier() for part in name.split(".")):
-        raise SpecError(f"{name!r} is no name: write Name, or module.Name for a class of your own")
+        raise SpecError(f"{name!r} is not a name: write Name, or module.Name for a class of your own")
     return name
 
 
 def import_module(module: str, wanted: str = "") -> ModuleType:
-    """The module of a name, imported; what it prints goes to stderr, since stdout is for answers.
+    """Import a module; its prints go to stderr, since stdout is for results.
 
     Args:
         module: its dotted name.
-        wanted: what is to be taken from it.
+        wanted: name to take from it, for the message.
 
     Raises:
-        SpecError: there is no such module, or its own code fails.
+        SpecError: the module does not exist, or its own code fails.
         MissingExtra: it needs a library that is not installed.
     """
     try:

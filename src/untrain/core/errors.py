@@ -3,14 +3,14 @@
 ::
 
     UntrainError
-    |-- BadInput (ValueError)     what the user gave is wrong; exit code 2
+    |-- BadInput (ValueError)     wrong input of the user; exit code 2
     |   |-- SpecError             a spelling, a name or a field
     |   |-- DataError             examples, labels, ids, files
     |   |-- RequestError          what to forget
     |   |-- ModelError            a model without what a method needs
     |   |-- MaskError             a mask made for something else
     |   `-- StoreError            a store that cannot be used
-    |-- RunFailed (RuntimeError)  the work was begun and did not succeed; exit code 1
+    |-- RunFailed (RuntimeError)  the work began and did not succeed; exit code 1
     |   |-- NotFinite             a loss or a weight became NaN or infinite
     |   `-- BrokenPromise         a method did what no method may do
     `-- MissingExtra (ImportError) an optional library is not installed; exit code 2
@@ -28,7 +28,7 @@ class UntrainError(Exception):
 
 
 class BadInput(UntrainError, ValueError):
-    """Something that the user gave is wrong; nothing was done."""
+    """The user's input is wrong; nothing was done."""
 
 
 class SpecError(BadInput):
@@ -64,7 +64,7 @@ class NotFinite(RunFailed):
 
 
 class BrokenPromise(RunFailed):
-    """A method broke one of the promises that every run is held to."""
+    """A method broke one of the promises of every run."""
 
 
 class MissingExtra(UntrainError, ImportError):
@@ -72,7 +72,11 @@ class MissingExtra(UntrainError, ImportError):
 
 
 def suggest(word: str, known: Iterable[str]) -> str:
-    """A tail ``; did you mean 'x'?`` for a message, or nothing when no known word is near."""
+    """Return ``; did you mean 'x'?`` for the end of a message, or nothing when no known word is near.
+
+    >>> suggest("finetun", ["Finetune", "NegGrad"])
+    "; did you mean 'Finetune'?"
+    """
     lowered = {name.lower(): name for name in known}
     near = difflib.get_close_matches(word.lower(), lowered, n=5, cutoff=0.6)
     if not near:
@@ -82,8 +86,14 @@ def suggest(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {lowered[best]!r}?"
 
 
-def require_whole_numbers(**given: Any) -> None:
-    """Refuse what is no whole number."""
-    for name, value in given.items():
+def require_whole_numbers(**values: Any) -> None:
+    """Refuse values that are not whole numbers.
+
+    >>> require_whole_numbers(seeds=1.5)
+    Traceback (most recent call last):
+    ...
+    untrain.core.errors.BadInput: seeds=1.5: a whole number is needed
+    """
+    for name, value in values.items():
         if isinstance(value, bool) or not isinstance(value, int):
             raise BadInput(f"{name}={value!r}: a whole number is needed")

@@ -14,10 +14,10 @@ T = TypeVar("T")
 
 
 class Counting(TorchDispatchMode):
-    """Adds up the operations of what is computed within, backward passes too.
+    """Adds up the operations of computations within, backward passes too.
 
-    The formulas are ``torch.utils.flop_counter``'s, so that the sum is that of ``FlopCounterMode``, which looks besides
-    at which layer each operation belongs to and takes three times as long about it.
+    The formulas are ``torch.utils.flop_counter``'s, so that the sum is that of ``FlopCounterMode``, which also
+    attributes each operation to its layer and takes three times as long.
     """
 
     def __init__(self) -> None:
@@ -26,30 +26,35 @@ class Counting(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Any:
         """Do one operation and count it."""
-        given = kwargs or {}
+        named = kwargs or {}
         formula = flop_registry.get(func._overloadpacket)
         if formula is None and func.has_kernel_for_dispatch_key(torch._C.DispatchKey.CompositeImplicitAutograd):
             with self:
-                return func.decompose(*args, **given)
-        out = func(*args, **given)
+                return func.decompose(*args, **named)
+        out = func(*args, **named)
         if formula is not None:
-            self.total += formula(*args, **given, out_val=out)
+            self.total += formula(*args, **named, out_val=out)
         return out
 
 
 def count_flops(work: Callable[[], T]) -> tuple[T, int]:
-    """What ``work`` returns, and the operations that it took."""
+    """Return the result of ``work`` and the operations that it took.
+
+    >>> product, flops = count_flops(lambda: torch.ones(2, 3) @ torch.ones(3, 4))
+    >>> flops  # a multiplication and an addition for each of 2 x 3 x 4
+    48
+    """
     with Counting() as counting:
         done = work()
     return done, counting.total
 
 
 def cost_key(model: nn.Module, *more: Hashable) -> Hashable:
-    """What the operations on one example depend on: layers, their settings, shapes, and what asks for a gradient.
+    """Return all that the operations on one example depend on: layers, their settings, shapes, and which gradients are needed.
 
-    Two models of one kind take the same number of operations in the same loop. Attributes are told apart by their ``repr``;
-    one that says no more than where it lies in memory makes a kind of its own.
+    Two models with equal keys take the same number of operations in the same loop. The ``repr`` of attributes
+    distinguishes them; one that shows only an address in memory makes a key of its own.
     """
     parts = tuple((type(part), *((n, repr(v)) for n, v in vars(part).items() if not n.startswith("_"))) for part in model.modules())
-    held = tuple((n, tuple(p.shape), p.requires_grad) for n, p in model.named_parameters())
-    return parts, held, more
+    shapes = tuple((n, tuple(p.shape), p.requires_grad) for n, p in model.named_parameters())
+    return parts, shapes, more

@@ -1,4 +1,4 @@
-"""Which weights may move."""
+"""The weights that may move."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ Head = Literal["full", "masked", "frozen"]
 
 @dataclass(frozen=True, eq=False)
 class Mask:
-    """Which weights may move, and for whose forgetting that was decided.
+    """The weights that may move, and the forget set for which they were chosen.
 
     Args:
         bits: parameter name -> bool tensor of the parameter's shape.
-        digest: fingerprint of the forget set it was made for.
+        digest: fingerprint of that forget set.
     """
 
     bits: Mapping[str, Tensor]

@@ -1,4 +1,4 @@
-"""What a piece of work took, counted where the work is done."""
+"""The cost of a piece of work, counted where the work is done."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Loop:
         done: steps that were taken.
         planned: steps that the loops begun so far would take.
         largest: operations of the largest step of the running loop.
-        mark: operations when it was last asked whether another step is within the limit; None before.
-        stopped: whether the answer was no.
+        mark: operations at the last check of the limit; None before.
+        stopped: whether the limit stopped the loop.
     """
 
     done: int = 0
@@ -50,10 +50,10 @@ class Meter:
         backward: examples that went backward.
         flops: floating-point operations.
         peak: bytes, as far as an inner count has begun to count them anew.
-        limit: operations after which work is to stop; None for no end.
-        notes: what a reader of the result must know, in the order in which it was told, each once.
-        budget: what the limit is called in a note.
-        outer: the count around this one, which gets what is counted here when this one ends.
+        limit: operations after which work stops; None for no limit.
+        notes: messages for the reader of the result, in order, each once.
+        budget: name of the limit in a note.
+        outer: the count around this one, to which this one is added when it ends.
         loop: the gradient loop that runs, as ``exceeds_limit`` sees it.
     """
 
@@ -71,11 +71,11 @@ class Meter:
     def read(self) -> Cost:
         """The count so far.
 
-        ``peak`` is on a GPU the most that torch held since the count began. On a CPU it is the most that the whole process
-        held since then, with what it held already; where the system cannot forget an earlier peak (elsewhere than on
-        Linux), it is the most that the process ever held, so that later work never shows less than earlier.
+        ``peak`` is on a GPU the most that torch allocated since the count began. On a CPU it is the most that the whole
+        process used since then, earlier allocations included; where the system cannot reset the peak (elsewhere than
+        on Linux), it is the peak of the process so far, so that later work never shows less than earlier.
         """
-        peak = max(self.peak, _held())
+        peak = max(self.peak, _peak_bytes())
         return Cost(time.perf_counter() - self.started, self.forward, self.backward, round(self.flops), peak)
 
 
@@ -84,16 +84,22 @@ _meter: ContextVar[Meter | None] = ContextVar("meter", default=None)
 
 @contextmanager
 def metered(limit: float | None = None, budget: str = "the budget") -> Iterator[Meter]:
-    """Count all that is noted within; an outer count gets it too when the inner one ends.
+    """Count examples, operations and memory within the block; an outer count gets them too when the inner one ends.
+
+    >>> layer, x = torch.nn.Linear(3, 2, bias=False), torch.ones(4, 3)
+    >>> with metered() as meter:
+    ...     _ = Counter().step(4, lambda: layer(x), backward=False)
+    >>> meter.forward, meter.flops  # 4 examples of 2 x 3 multiplications and additions
+    (4, 48.0)
 
     Args:
-        limit: operations at which gradient loops are to stop, as ``exceeds_limit`` tells them.
-        budget: what the limit is called in the note that tells of it.
+        limit: operations at which gradient loops stop, by ``exceeds_limit``.
+        budget: name of the limit in the note about it.
     """
     outer = _meter.get()
     if outer is not None:
-        outer.peak = max(outer.peak, _held())
-    _forget_peak()
+        outer.peak = max(outer.peak, _peak_bytes())
+    _reset_peak()
     meter = Meter(limit=limit, budget=budget, outer=outer)
     token = _meter.set(meter)
     try:
@@ -104,7 +110,7 @@ def metered(limit: float | None = None, budget: str = "the budget") -> Iterator[
             of = f" of {meter.loop.planned}" if meter.loop.planned else ""
             meter.notes[f"stopped at {budget}, after {meter.loop.done}{of} steps"] = None
         if outer is not None:
-            outer.peak = max(outer.peak, meter.peak, _held())
+            outer.peak = max(outer.peak, meter.peak, _peak_bytes())
             outer.forward += meter.forward
             outer.backward += meter.backward
             outer.flops += meter.flops
@@ -112,14 +118,14 @@ def metered(limit: float | None = None, budget: str = "the budget") -> Iterator[
 
 
 def add_note(text: str) -> None:
-    """Tell the reader of the result something that happened on the way; told once, however often it happens."""
+    """Add a note for the reader of the result to the running count; each text once, however often it happens."""
     meter = _meter.get()
     if meter is not None:
         meter.notes[text] = None
 
 
 def _limited() -> Iterator[tuple[Meter, float, float]]:
-    """The counts that run and have a limit, from within: each with its limit and the operations so far."""
+    """The running counts with a limit, the innermost first: each with its limit and the operations so far."""
     spent, meter = 0.0, _meter.get()
     while meter is not None:
         spent += meter.flops
@@ -129,22 +135,27 @@ def _limited() -> Iterator[tuple[Meter, float, float]]:
 
 
 def has_limit() -> bool:
-    """Whether the running count, or one around it, has a limit."""
+    """Return whether the running count, or one around it, has a limit.
+
+    >>> with metered(limit=100):
+    ...     has_limit()
+    True
+    """
     return any(True for _ in _limited())
 
 
 def plan_steps(steps: int) -> None:
-    """Tell the counts that have a limit that a gradient loop of so many steps begins."""
+    """Announce a gradient loop of so many steps to the counts that have a limit."""
     for meter, _, spent in _limited():
         meter.loop.planned += steps
         meter.loop.mark, meter.loop.largest = spent, 0.0
 
 
 def exceeds_limit() -> bool:
-    """Whether the next step of a gradient loop would pass the limit of the running count or of one around it.
+    """Return whether the next step of a gradient loop would exceed the limit of the running count or of one around it.
 
-    Asked before each step. The next step is taken to be as large as the largest so far of the same loop; the first is
-    taken when anything is left, since nobody knows what it costs.
+    Call it before each step. It assumes that the next step is as large as the largest so far of the same loop; the first
+    one may go ahead when anything is left, since its cost is unknown.
 
     Raises:
         RunFailed: nothing was left for a first step.
@@ -163,19 +174,19 @@ def exceeds_limit() -> bool:
 
 
 class Counter:
-    """Counts examples and operations of one loop whose steps are of one kind.
+    """Counts examples and operations of one loop of similar steps.
 
     Operations are measured on the loop's first step and scaled by examples from then on: convolution and matrix work is
     linear in the batch.
 
     Args:
-        kind: what the operations on one example depend on, as ``kind_of`` gives it; a kind that this process has measured
+        key: all that the operations on one example depend on, from ``cost_key``; a key that this process has measured
             before is not measured again. None measures, which takes up to a third of a step's own time on tiny networks.
     """
 
-    def __init__(self, kind: Hashable | None = None) -> None:
-        self.kind = kind
-        self.each = _known.get(kind)
+    def __init__(self, key: Hashable | None = None) -> None:
+        self.key = key
+        self.each = _known.get(key)
 
     def step(self, examples: int, work: Callable[[], T], backward: bool = True) -> T:
         """Do ``work`` on ``examples`` examples and count it."""
@@ -183,16 +194,16 @@ class Counter:
         if meter is None:
             return work()
         if self.each is None:
-            done, total = count_flops(work)
+            result, total = count_flops(work)
             self.each = total / max(examples, 1)
-            if self.kind is not None:
-                _known[self.kind] = self.each
+            if self.key is not None:
+                _known[self.key] = self.each
         else:
-            done = work()
+            result = work()
         meter.forward += examples
         meter.backward += examples if backward else 0
         meter.flops += self.each * examples
-        return done
+        return result
 
 
 _known: dict[Hashable, float] = {}
@@ -202,29 +213,29 @@ def _on_gpu() -> bool:
     return torch.cuda.is_available() and torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
 
 
-def _held() -> int:
-    """The most bytes that torch held on any one GPU, or else the process in memory, since the peak was forgotten."""
+def _peak_bytes() -> int:
+    """The peak bytes of torch on any one GPU, or else of the process in memory, since the last reset."""
     if _on_gpu():
         return max(map(torch.cuda.max_memory_allocated, range(torch.cuda.device_count())))
     try:
-        told = STATUS.read_text()
-        return int(told.partition("VmHWM:")[2].split()[0]) * 1024
+        status = STATUS.read_text()
+        return int(status.partition("VmHWM:")[2].split()[0]) * 1024
     except (OSError, IndexError, ValueError):
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
-def _forget_peak() -> None:
+def _reset_peak() -> None:
     if _on_gpu():
         for device in range(torch.cuda.device_count()):
             torch.cuda.reset_peak_memory_stats(device)
         return
     with suppress(OSError):
-        CLEAR.write_text("5")  # 5 sets VmHWM to what is held now: proc(5)
+        CLEAR.write_text("5")  # 5 sets VmHWM to the present size: proc(5)
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a piece of work took.
+    """Cost of a piece of work.
 
     Args:
         seconds: wall-clock time.

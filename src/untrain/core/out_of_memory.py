@@ -1,4 +1,4 @@
-"""When memory runs out."""
+"""Recognition of exhausted memory, and a second try with half the batch."""
 
 from __future__ import annotations
 
@@ -15,22 +15,26 @@ T = TypeVar("T")
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether an error tells that memory ran out, on a GPU or on the host."""
+    """Return whether an error means that memory ran out, on a GPU or on the host.
+
+    >>> out_of_memory(MemoryError()), out_of_memory(ValueError("wrong shape"))
+    (True, False)
+    """
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return bool(re.search(r"out of memory|not enough memory|can't allocate memory|could not create a memory", str(error)))
 
 
 def in_halves(work: Callable[[int], T], size: int, what: str) -> T:
-    """``work(size)``, from its beginning with half the size whenever memory runs out.
+    """Return ``work(size)``; start it again with half the size whenever memory runs out.
 
     Args:
         work: does all of it, ``size`` examples at a time; its result does not depend on ``size`` but for rounding.
         size: examples at a time, to begin with.
-        what: is done, for the note.
+        what: name of the work, for the note.
 
     Raises:
-        RunFailed: memory does not even hold one example.
+        RunFailed: memory is too small for a single example.
     """
     while True:
         try:
@@ -38,9 +42,9 @@ def in_halves(work: Callable[[int], T], size: int, what: str) -> T:
         except (RuntimeError, MemoryError) as error:
             if not out_of_memory(error):
                 raise
-            told = (str(error) or "out of memory").splitlines()[0]
+            reason = (str(error) or "out of memory").splitlines()[0]
         if size == 1:
-            raise RunFailed(f"out of memory with one example at a time ({told}): take a smaller model or another machine")
+            raise RunFailed(f"out of memory with one example at a time ({reason}): take a smaller model or another machine")
         size = -(-size // 2)
         add_note(f"out of memory: {what} takes {size} examples at a time")
         if torch.cuda.is_available() and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]

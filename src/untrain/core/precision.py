@@ -1,4 +1,4 @@
-"""In which number format a model computes, and how its weights lie in memory."""
+"""Number format of a model's computations, and memory layout of its weights."""
 
 from __future__ import annotations
 
@@ -19,10 +19,13 @@ _compile: ContextVar[bool] = ContextVar("compile", default=False)
 
 
 def resolve(wanted: str, device: torch.device | str) -> Precision:
-    """The precision that 'auto' means on a device, or the one that is named.
+    """Return the precision that 'auto' means on a device, or the named one.
 
     'auto' is bfloat16 where the machine has instructions for it: a GPU since Ampere, a CPU with AVX512-BF16 or AMX.
     Elsewhere it is emulated and several times slower than float32.
+
+    >>> resolve("float32", "cpu")
+    'float32'
 
     Raises:
         BadInput: ``wanted`` is none of the three.
@@ -44,11 +47,11 @@ def _gains(device: torch.device) -> bool:
 
 @contextmanager
 def computing(precision: Precision = "float32", compiled: bool = False) -> Iterator[None]:
-    """Gradient steps within compute in ``precision``; weights, losses and what is stored stay in full.
+    """Compute gradient steps within the block in ``precision``; weights, losses and stored numbers stay in full.
 
     Args:
         precision: 'float32', or 'bfloat16' through torch's autocast.
-        compiled: whether the model is compiled by ``torch.compile`` for its steps, which takes seconds to a minute before
+        compiled: whether ``torch.compile`` compiles the model for its steps, which takes seconds to a minute before
             the first: it pays on a GPU and for long training.
     """
     tokens = _precision.set(precision), _compile.set(compiled)
@@ -61,7 +64,7 @@ def computing(precision: Precision = "float32", compiled: bool = False) -> Itera
 
 @contextmanager
 def compiling(model: nn.Module) -> Iterator[None]:
-    """The model is compiled within, where that was asked for."""
+    """Compile the model within the block, where ``computing`` says so."""
     wanted = _compile.get()
     if wanted:
         model.compile()
@@ -73,7 +76,7 @@ def compiling(model: nn.Module) -> Iterator[None]:
 
 
 def autocast(device: torch.device) -> AbstractContextManager[object]:
-    """torch's autocast where a lower precision was asked for."""
+    """Return torch's autocast in a lower precision, where ``computing`` says so."""
     if _precision.get() == "float32":
         return nullcontext()
     return torch.autocast(device.type, dtype=torch.bfloat16)
@@ -81,7 +84,7 @@ def autocast(device: torch.device) -> AbstractContextManager[object]:
 
 @contextmanager
 def channels_last(model: nn.Module) -> Iterator[None]:
-    """Weights of two-dimensional convolutions lie channels last within, as their kernels like it, and afterwards as before.
+    """Lay weights of two-dimensional convolutions out channels last within the block, as their kernels prefer, and then as before.
 
     Results differ from those of the other layout by rounding alone.
     """

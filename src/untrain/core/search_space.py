@@ -1,4 +1,4 @@
-"""Where a search looks: hints beside the types of fields, and the dimensions that are made of them."""
+"""Search space: hints next to the types of fields, and the dimensions that follow from them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class SearchHint:
-    """A hint beside the type of a field: between which values a search looks; it restricts nobody else.
+    """A hint next to the type of a field: the range that a search covers; it restricts nobody else.
 
     Args:
         low: least value.

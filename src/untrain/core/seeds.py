@@ -1,4 +1,4 @@
-"""Seeds, and random state that is put back."""
+"""Seeds, and random state that is restored."""
 
 from __future__ import annotations
 
@@ -11,13 +11,24 @@ from torch import nn
 
 
 def derive_seed(seed: int) -> int:
-    """Another seed, the same each time, that no one is likely to have used."""
+    """Derive another seed, the same each time, that nobody else is likely to use.
+
+    >>> derive_seed(0) == derive_seed(0), derive_seed(0) == derive_seed(1)
+    (True, False)
+    """
     return int.from_bytes(hashlib.sha256(f"fresh {seed}".encode()).digest()[:4], "big") >> 1
 
 
 @contextmanager
 def seeded(device: torch.device, seed: int) -> Iterator[None]:
-    """torch's global random state seeded within, and afterwards as it was."""
+    """Seed torch's global random state within the block, and restore it afterwards.
+
+    >>> with seeded(torch.device("cpu"), 0):
+    ...     first = torch.rand(1)
+    >>> with seeded(torch.device("cpu"), 0):
+    ...     bool(torch.rand(1) == first)
+    True
+    """
     with torch.random.fork_rng(devices=[] if device.type == "cpu" else [device]):
         torch.manual_seed(seed)
         yield
@@ -25,7 +36,15 @@ def seeded(device: torch.device, seed: int) -> Iterator[None]:
 
 @contextmanager
 def isolated_rng(model: nn.Module, seed: int | None = None) -> Iterator[None]:
-    """torch's global random state as it was afterwards; seeded within when ``seed`` is given."""
+    """Restore torch's global random state after the block; seed it within when ``seed`` is given.
+
+    >>> model = nn.Linear(1, 1)
+    >>> state = torch.get_rng_state()
+    >>> with isolated_rng(model, seed=0):
+    ...     _ = torch.rand(1)
+    >>> torch.equal(torch.get_rng_state(), state)
+    True
+    """
     devices = {p.device.index for p in model.parameters() if p.device.type == "cuda"}
     with torch.random.fork_rng(devices=sorted(d for d in devices if d is not None)):
         if seed is not None:
@@ -33,6 +52,10 @@ def isolated_rng(model: nn.Module, seed: int | None = None) -> Iterator[None]:
         yield
 
 
-def seed_of(base: int, kind: str, index: int) -> int:
-    """A seed of its own for each model; those of originals, oracles and methods are drawn apart."""
-    return int.from_bytes(hashlib.sha256(f"{base}/{kind}/{index}".encode()).digest()[:4], "big") >> 1
+def seed_of(base: int, role: str, index: int) -> int:
+    """Return a seed of its own for each model; originals, oracles and methods have separate ones.
+
+    >>> seed_of(0, "oracle", 0) == seed_of(0, "original", 0)
+    False
+    """
+    return int.from_bytes(hashlib.sha256(f"{base}/{role}/{index}".encode()).digest()[:4], "big") >> 1

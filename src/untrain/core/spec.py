@@ -22,7 +22,7 @@ S = TypeVar("S", bound="Spec")
 
 @dataclass_transform(frozen_default=True, field_specifiers=(Field, dataclasses.field))
 class Spec(ABC):
-    """Something with a spelling: a frozen dataclass whose fields are all there is to it.
+    """An object with a spelling: a frozen dataclass that its fields describe completely.
 
     A direct subclass declared with ``role=True`` is abstract and cannot be made; any other subclass is final and
     becomes a frozen pydantic dataclass in strict mode. To vary a final class, wrap it or give it a field.
@@ -62,9 +62,9 @@ def _clear(init: Callable[..., None]) -> Callable[..., None]:
     def __init__(self: Spec, *args: Any, **kwargs: Any) -> None:
         known = [f.name for f in dataclasses.fields(self)]  # type: ignore[arg-type]
         name = type(self).__name__
-        for given in kwargs:
-            if given not in known:
-                raise SpecError(f"{name} has no field {given!r}; it has {sorted(known)}{suggest(given, known)}")
+        for field in kwargs:
+            if field not in known:
+                raise SpecError(f"{name} has no field {field!r}; it has {sorted(known)}{suggest(field, known)}")
         if len(args) > len(known):
             raise SpecError(f"{name} takes at most {len(known)} values, {known}; {len(args)} were given")
         try:
@@ -80,19 +80,23 @@ def _clear(init: Callable[..., None]) -> Callable[..., None]:
 
 
 def _first(error: ValidationError, known: list[str]) -> str:
-    """The first complaint in words: field, what it should be, what was got."""
+    """The first complaint in words: field, value and reason."""
     complaint = error.errors()[0]
     where = complaint["loc"][0] if complaint["loc"] else "value"
     field = known[where] if isinstance(where, int) else where
     if complaint["type"] == "missing":
         return f"{field} is needed"
     others = [e["msg"] for e in error.errors() if e["loc"][:1] == complaint["loc"][:1]]
-    told = " or ".join(dict.fromkeys(m.removeprefix("Value error, ").removeprefix("Input ") for m in others[:3]))
-    return f"{field}={complaint['input']!r}: {told}"
+    reasons = " or ".join(dict.fromkeys(m.removeprefix("Value error, ").removeprefix("Input ") for m in others[:3]))
+    return f"{field}={complaint['input']!r}: {reasons}"
 
 
 def spelled_name(cls: type) -> str:
-    """The word for a class: bare when it can be found by name, dotted otherwise."""
+    """Return the word for a class: bare when discovery knows it, dotted otherwise.
+
+    >>> spelled_name(Spec)
+    'Spec'
+    """
     if discovery.find(cls.__name__) is not None or cls.__module__.startswith("untrain."):
         return cls.__name__
     return f"{cls.__module__}.{cls.__qualname__}"
@@ -105,9 +109,9 @@ def _spell(value: Any, every: bool) -> str:
             return str(compose(lambda part: _spell(part, every)))
         shown = []
         for f in dataclasses.fields(value):  # type: ignore[arg-type]
-            held = getattr(value, f.name)
-            if every or not (f.default is not dataclasses.MISSING and type(held) is type(f.default) and held == f.default):
-                shown.append(f"{f.name}={_spell(held, every)}")
+            own = getattr(value, f.name)
+            if every or not (f.default is not dataclasses.MISSING and type(own) is type(f.default) and own == f.default):
+                shown.append(f"{f.name}={_spell(own, every)}")
         return f"{spelled_name(type(value))}({', '.join(shown)})"
     if isinstance(value, tuple):
         inner = ", ".join(_spell(v, every) for v in value)
@@ -120,14 +124,18 @@ def _spell(value: Any, every: bool) -> str:
 
 
 def canonical(spec: Spec) -> str:
-    """The spelling with every field written out, recipes expanded: what store keys are made of."""
+    """Return the spelling with every field written out and recipes expanded, the ingredient of store keys.
+
+    >>> canonical(parse("Cosine()"))
+    'Cosine(floor=0.01)'
+    """
     expand = getattr(spec, "expand", None)
     return canonical(expand()) if expand is not None else _spell(spec, every=True)
 
 
 def sources(spec: Spec) -> dict[str, str]:
-    """Digest of the code behind each class that takes part in ``spec``, with its declared version."""
-    found: dict[str, str] = {}
+    """Digest the code behind each class that takes part in ``spec``, with its declared version."""
+    digests: dict[str, str] = {}
 
     def visit(value: Any) -> None:
         if isinstance(value, Spec):
@@ -135,29 +143,40 @@ def sources(spec: Spec) -> dict[str, str]:
             if expand is not None:
                 visit(expand())
                 return
-            found[spelled_name(type(value))] = f"{type(value).version}:{code_digest(type(value))}"
+            digests[spelled_name(type(value))] = f"{type(value).version}:{code_digest(type(value))}"
             for f in dataclasses.fields(value):  # type: ignore[arg-type]
                 visit(getattr(value, f.name))
         elif isinstance(value, tuple):
             for v in value:
                 visit(v)
         elif callable(value):
-            found[_spell(value, every=True)] = code_digest(value)
+            digests[_spell(value, every=True)] = code_digest(value)
 
     visit(spec)
-    return dict(sorted(found.items()))
+    return dict(sorted(digests.items()))
 
 
 def digest(value: Any) -> str:
-    """Sixty-four hexadecimal digits of a JSON-able value, independent of the order of its keys."""
+    """Digest a JSON-able value in 64 hexadecimal digits, independent of the order of its keys.
+
+    >>> digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
+    True
+    >>> digest({})[:12]  # sha256 of "{}"
+    '44136fa355b3'
+    """
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 def parse(text: str) -> Any:
-    """Make what a spelling says: ``parse("NegGrad(alpha=0.9) @ WeightedGrad(keep=0.3)")``.
+    """Make the object that a spelling describes.
 
-    Only calls of known names, ``@`` and literals are understood; nothing is evaluated. A dotted name such as
-    ``my_package.my_method.Fade`` is imported, which runs that module's code.
+    It reads calls of known names, ``@`` and literals, and evaluates nothing. A dotted name such as
+    ``my_package.my_method.Fade`` imports its module, which runs that module's code.
+
+    >>> parse("Steps(epochs=2, lr=0.1)").epochs
+    2
+    >>> parse("Finetune() @ WeightedGrad(keep=0.3)")  # defaults are left out again
+    Finetune() @ WeightedGrad()
 
     Raises:
         SpecError: the text does not parse, a name is unknown, or a field is wrong.
@@ -167,12 +186,12 @@ def parse(text: str) -> Any:
     except (SyntaxError, ValueError) as error:
         at = f" at column {error.offset}" if isinstance(error, SyntaxError) and error.offset else ""
         raise SpecError(f"cannot read {text!r}{at}: write Name(field=value, ...), parts joined by '@'") from None
-    made = _build(tree.body, text)
-    if isinstance(made, type):
-        made = made()
-    if not isinstance(made, Spec):
+    spec = _build(tree.body, text)
+    if isinstance(spec, type):
+        spec = spec()
+    if not isinstance(spec, Spec):
         raise SpecError(f"{text!r} is a plain value; a spec is a name with fields, such as DEL(keep=0.3)")
-    return made
+    return spec
 
 
 def _build(node: ast.expr, text: str) -> Any:
@@ -185,10 +204,10 @@ def _build(node: ast.expr, text: str) -> Any:
                 raise SpecError(f"in {text!r}: '*' and '**' are not understood; write each field out")
             return cls(*[_value(a, text) for a in args], **{str(k.arg): _value(k.value, text) for k in keywords})
         case ast.Name() | ast.Attribute():
-            found = discovery.load(ast.unparse(node))
-            if not issubclass(found, Spec) or found.is_role:
-                raise SpecError(f"in {text!r}: {ast.unparse(node)} is not something with a spelling that can be made")
-            return found
+            cls = discovery.load(ast.unparse(node))
+            if not issubclass(cls, Spec) or cls.is_role:
+                raise SpecError(f"in {text!r}: {ast.unparse(node)} is not a spec that can be made")
+            return cls
         case ast.BinOp(left=left, op=ast.MatMult(), right=right):
             try:
                 return _value(left, text) @ _value(right, text)
@@ -205,8 +224,8 @@ def _value(node: ast.expr, text: str) -> Any:
     if isinstance(node, ast.Tuple | ast.List):
         return tuple(_value(e, text) for e in node.elts)
     if isinstance(node, ast.Call | ast.Name | ast.Attribute | ast.BinOp):
-        made = _build(node, text)
-        return made() if isinstance(made, type) else made
+        value = _build(node, text)
+        return value() if isinstance(value, type) else value
     try:
         return ast.literal_eval(node)
     except (ValueError, TypeError, SyntaxError):
@@ -214,7 +233,11 @@ def _value(node: ast.expr, text: str) -> Any:
 
 
 def sendable(*parts: Spec) -> bool:
-    """Whether another process can make the same parts from their spellings."""
+    """Return whether another process can make the same parts from their spellings.
+
+    >>> sendable(parse("Finetune()"))
+    True
+    """
     try:
         return not any("__main__." in repr(part) or parse(repr(part)) != part for part in parts)
     except BadInput:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -48,3 +48,9 @@ def print_of(examples: Examples) -> str:
 def plain(column: Column) -> Tensor | OnDisk:
     """A column as rows of one shape; tokens come padded."""
     return column[:] if isinstance(column, Ragged) else column
+
+
+def id_hashes(ids: Sequence[object]) -> np.ndarray[Any, Any]:
+    """A 64-bit hash of each id, int64 (n,), the same in every process."""
+    digests = b"".join(hashlib.sha256(repr(each).encode()).digest()[:8] for each in ids)
+    return np.frombuffer(digests, dtype=np.int64).copy()

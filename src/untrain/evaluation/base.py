@@ -214,8 +214,8 @@ class Evaluator(Spec, role=True):
 
     ``prepare`` does the work that depends on one population alone, once; ``evaluate`` compares two populations in
     tables whose means are the scores, so that intervals come from resampling tables and never from refitting an attack.
-    ``needs`` names the outputs and signals that ``prepare`` takes from an ``Observation``; where one cannot be had, each of the
-    scores has that as its reason and no value.
+    ``needs`` names the outputs and signals that ``prepare`` takes from an ``Observation``, and 'spread' where scores compare how
+    models differ from seed to seed; where one cannot be had, each of the scores has that as its reason and no value.
     """
 
     scores: ClassVar[Mapping[str, ScoreInfo]] = {}

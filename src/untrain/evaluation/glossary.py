@@ -1,4 +1,4 @@
-"""What each score says, for reports."""
+"""The glossary: an entry on each score."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from untrain.evaluation.scoring.resampling import aims_at_zero
 
 
 def entry(about: ScoreInfo, source: str) -> dict[str, str]:
-    """The glossary's entry on a score, the same wherever it is shown: title -> words; what there is nothing to say of is left out.
+    """Make the glossary's entry on a score: title -> words, without titles that have none.
 
     Args:
-        about: what its evaluator says of it.
-        source: of its evaluator.
+        about: the facts that its evaluator declares.
+        source: source of its evaluator.
     """
     kind = "mean size" if aims_at_zero(about) else "mean"
-    told = {
+    words_of = {
         "means": about.means, "unit": about.unit, "range": reach(about), "ideal": about.ideal,
         "floor": f"{kind} between disjoint groups of oracles", "margin": margin(about),
         "above": about.above, "below": about.below, "weak": about.weak, "source": source,
     }  # fmt: skip
-    return {title: words for title, words in told.items() if words}
+    return {title: words for title, words in words_of.items() if words}
 
 
 def reach(about: ScoreInfo) -> str:
-    """The least and the greatest value that a score can have."""
+    """Least and greatest value of a score, in words."""
     low, high = (None if math.isinf(end) else f"{end:g}" for end in (about.low, about.high))
     if low is None:
         return "any number" if high is None else f"{high} or less"
@@ -35,19 +35,19 @@ def reach(about: ScoreInfo) -> str:
 
 
 def margin(about: ScoreInfo) -> str:
-    """The difference to retraining up to which models pass for equal, or why there is none."""
+    """Difference to retraining up to which models count as equal, or the reason why there is none."""
     if about.verdict_of:
         return f"its verdict is that of {about.verdict_of}"
     return "not tested by itself" if about.margin is None else f"{about.margin:g} either way, in its unit"
 
 
 def evaluators() -> list[Evaluator]:
-    """One of each evaluator, with its defaults."""
+    """Make one of each evaluator, with its defaults."""
     return [discovery.load(place.name)() for place in discovery.of_role("evaluator")]
 
 
 def scorers() -> list[Evaluator]:
-    """One of each evaluator and of each observer: all that a glossary tells of."""
+    """Make one of each evaluator and of each observer: all that the glossary covers."""
     return evaluators() + [discovery.load(place.name)() for place in discovery.of_role("observer")]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,6 +13,11 @@ from untrain.models.tasks.base import Signal, Task
 from untrain.models.tasks.classification import Classification
 
 Array = np.ndarray[Any, Any]
+# A margin is log p - log(1 - p), from which the target's probability p and its loss follow; correctness does not.
+OF_MARGIN: Mapping[str, Callable[[Array], Array]] = {
+    "loss": lambda margin: np.logaddexp(0, -margin),
+    "confidence": lambda margin: np.exp(-np.logaddexp(0, -margin)),
+}
 SIDES = ("forget", "retain", "test")
 
 
@@ -67,15 +72,31 @@ class Observation:
 
     @property
     def strata(self) -> Array:
-        """The class of each example, or 0 where targets are not classes, (n,)."""
+        """The class of each example, or 0 where the task has no classes, (n,)."""
         labels = np.asarray(self.labels)
         return labels if self.has("classes") else np.zeros(len(self), dtype=np.int64)
 
     def has(self, name: str) -> bool:
-        """Whether an output or a signal can be had, such as 'logits' or 'margin', or whether targets are 'classes'."""
+        """Whether an output, a signal or another thing that scores need can be had.
+
+        Args:
+            name: an output such as 'logits', a signal such as 'margin', 'classes' (targets are classes, and known), 'strata' (they
+                are known where the task has classes) or 'spread' (models differ from seed to seed).
+        """
+        if name == "spread":
+            return not self.coincide()
         if name == "classes":
             return "classes" in self.task.signals and np.asarray(self.labels).dtype.kind in "iu"
+        if name == "strata":
+            return "classes" not in self.task.signals or self.has("classes")
+        if name in OF_MARGIN and "margin" in self.outputs:
+            return True
         return name in self.outputs or (name in self.task.signals and set(self.task.outputs) <= self.outputs.keys())
+
+    def coincide(self) -> bool:
+        """Whether there are several models, and all put out the same: those of a deterministic learner."""
+        tables = self.outputs.values()
+        return self.models > 1 and all(np.array_equal(row, table[0]) for table in tables for row in table[1:])
 
     def signal(self, name: Signal, true: bool = False) -> Array:
         """A number per model and example, (m, n): 'loss', 'margin', 'correct' or 'confidence'.
@@ -91,6 +112,8 @@ class Observation:
             return self.outputs[name]
         if not self.has(name):
             raise DataError(f"{type(self.task).__name__} gives no {name}; it gives {', '.join(sorted(self.task.signals))}")
+        if name in OF_MARGIN and "margin" in self.outputs:
+            return OF_MARGIN[name](np.asarray(self.outputs["margin"], dtype=np.float64))
         return self.task.signal(self.outputs, self.true if true else self.labels, name)
 
     def at(self, rows: Array) -> Observation:

@@ -71,7 +71,7 @@ def chooser(
     means = EnsembleOptions(store, setting, crew, on_progress, before)
 
     def choose(scenario: Scenario, found: Data) -> Chosen:
-        by = scenario.asked()
+        by = scenario.request
         ensemble = wanted(by, found.train)
         if ensemble is None:
             return Chosen(request(found.train, by))

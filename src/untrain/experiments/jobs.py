@@ -18,18 +18,18 @@ from untrain.core.metering import metered
 from untrain.core.precision import computing
 from untrain.core.seeds import seed_of
 from untrain.core.spec import canonical, sources
-from untrain.data.examples import take
 from untrain.experiments.mask_overlap import kept
 from untrain.experiments.scene import Scene
 from untrain.experiments.setting import Setting
 from untrain.models.inference import predict
-from untrain.models.state import arrays
+from untrain.models.state import arrays, as_array
 from untrain.runtime.store import Entry, Store, key_of
 from untrain.training.problem import problem
 from untrain.unlearners.base import Recipe, Unlearner
 
 Method = Unlearner | Recipe
 Weights = Mapping[str, np.ndarray[Any, Any]]
+KEPT = "kept-"
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,8 @@ def ingredients(scene: Scene, job: Job, seed: int, setting: Setting) -> dict[str
         return common | {
             "kind": "model", "label": f"{job.kind} {job.index} of {type(scene.scenario).__name__}", "data": scene.prints[rows],
             "learner": canonical(scene.learner), "sources": sources(scene.learner), "network": scene.prints["network"],
-            "seed": seed_of(seed, job.kind, job.index),
+            # Where the seed changes nothing, one model stands for all.
+            "seed": 0 if scene.learner.deterministic else seed_of(seed, job.kind, job.index),
         }  # fmt: skip
     start = ingredients(scene, Job("original", job.index), seed, setting)
     if setting.budget is not None:
@@ -94,15 +95,23 @@ def do(scene: Scene, job: Job, seed: int, setting: Setting, store: Store) -> Ent
         start = do(scene, Job("original", job.index), seed, setting, store)
         with store.alone(start.key):  # so that it is not pruned between being found and being read
             weights = start.tensors("weights")
-        return _unlearn(scene, job.method, start, weights, made, store, setting)
+            kept = {name: start.tensors(f"{KEPT}{name}") for name in start.record.get("kept", {})}
+        return _unlearn(scene, job.method, start, (weights, kept), made, store, setting)
 
 
 def _train(scene: Scene, job: Job, made: dict[str, Any], store: Store) -> Entry:
-    rows = np.arange(len(scene.data.train)) if job.kind == "original" else scene.retain
+    original = job.kind == "original"
+    examples, kept = scene.data.train if original else scene.remaining, dict[str, Mapping[str, torch.Tensor]]()
     with metered() as meter:
-        model = scene.learner(take(scene.data.train, rows), made["seed"])
+        if original:  # what an unlearner needs later is saved of the models that it starts from
+            model, kept = scene.learner.run(examples, made["seed"])  # type: ignore[assignment]
+        else:
+            model = scene.learner(examples, made["seed"])
         cost = meter.read()
-    return keep(model, ask(scene, model), made, {"cost": asdict(cost), "notes": list(meter.notes)}, store)
+    parts = {f"{KEPT}{name}": {n: as_array(t) for n, t in tensors.items()} for name, tensors in kept.items()}
+    size = {name: sum(a.nbytes for a in arrays.values()) for name, arrays in parts.items()}
+    record = {"cost": asdict(cost), "notes": list(meter.notes), "kept": {n.removeprefix(KEPT): b for n, b in size.items()}}
+    return keep(model, ask(scene, model), made, record, store, parts)
 
 
 def limit_of(scene: Scene, start: Entry, budget: float) -> float:
@@ -114,13 +123,15 @@ def limit_of(scene: Scene, start: Entry, budget: float) -> float:
 
 
 def _unlearn(
-    scene: Scene, method: Method, start: Entry, weights: Weights, made: dict[str, Any], store: Store, setting: Setting
-) -> Entry:
-    origin = start.record["ingredients"]["seed"]
+    scene: Scene, method: Method, start: Entry, read: tuple[Weights, Mapping[str, Weights]], made: dict[str, Any], store: Store,
+    setting: Setting,
+) -> Entry:  # fmt: skip
+    origin, (weights, parts) = start.record["ingredients"]["seed"], read
     model = scene.learner.init(scene.data.train, origin)
     model.load_state_dict({n: torch.from_numpy(a) for n, a in weights.items()})
     try:
-        posed = problem(scene.data.train, scene.asked, scene.learner, scene.data.valid, made["seed"], origin)
+        saved = {keeper: {n: torch.from_numpy(a) for n, a in part.items()} for keeper, part in parts.items()}
+        posed = problem(scene.data.train, scene.asked, scene.learner, scene.data.valid, made["seed"], origin, saved)
         limit = None if setting.budget is None else limit_of(scene, start, setting.budget)
         with metered(limit, f"the budget of {100 * (setting.budget or 0):g} % of retraining") as meter:
             outcome = method.run(model.eval(), posed)
@@ -143,10 +154,13 @@ def _unlearn(
 
 def ask(scene: Scene, model: nn.Module) -> dict[str, np.ndarray[Any, Any]]:
     """What a model puts out on the training set and the test set, (n, ...) by name."""
-    parts = [predict(model, e, scene.task) for e in (scene.data.train, scene.data.test)]
+    parts = [predict(model, e, scene.task) for e in scene.observed]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def keep(model: nn.Module, held: Weights, made: dict[str, Any], record: dict[str, Any], store: Store) -> Entry:
-    """The entry of a model: its weights, and in ``held`` its answers and what else is kept of it."""
-    return store.put(made, record, held, {"weights": arrays(model)})
+def keep(
+    model: nn.Module, held: Weights, made: dict[str, Any], record: dict[str, Any], store: Store,
+    parts: Mapping[str, Weights] | None = None,
+) -> Entry:  # fmt: skip
+    """The entry of a model: its weights, in ``held`` its outputs, and in ``parts`` what keepers saved."""
+    return store.put(made, record, held, {"weights": arrays(model), **(parts or {})})

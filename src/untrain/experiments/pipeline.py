@@ -228,7 +228,7 @@ def unasked(comparison: Comparison, way: RunOptions, held: Store | None, workers
     lacks: list[tuple[int, int]] = []
 
     def choose(scenario: Scenario, found: Data) -> Chosen:
-        by = scenario.asked()
+        by = scenario.request
         ensemble = wanted(by, found.train)
         lacking = 0 if ensemble is None else missing(scenario, found, ensemble, held, way.setting)
         if ensemble is not None and lacking:

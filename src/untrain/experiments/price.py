@@ -142,8 +142,8 @@ def before(store: Store, setting: Setting, workers: int, say: Callable[[Price, S
     """What tells the price of an ensemble before it is trained, on a scene where what is to be forgotten is not known yet."""
 
     def told(scenario: Scenario, found: Data, missing: int) -> None:
-        ensemble = wanted(scenario.asked(), found.train)
-        scene = unknown(scene_of(scenario, found, some(found.train, scenario.asked()), setting))
+        ensemble = wanted(scenario.request, found.train)
+        scene = unknown(scene_of(scenario, found, some(found.train, scenario.request), setting))
         say(price_of(missing, ensemble.models if ensemble else missing, scene, store, setting, workers), scene)
 
     return told

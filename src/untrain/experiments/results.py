@@ -18,7 +18,6 @@ from untrain.evaluation.observation import Observation
 from untrain.evaluation.scoring.assessment import assess, reference_of
 from untrain.evaluation.scoring.group_accuracy import accuracy_by_group
 from untrain.evaluation.scoring.hypothesis_tests import LEVEL
-from untrain.evaluation.scoring.margins_only import OfMargins
 from untrain.evaluation.validation import finite
 from untrain.experiments.interim_looks import summary, taken
 from untrain.experiments.mask_overlap import by_layer, compared, has_mask
@@ -64,7 +63,7 @@ def observe(run: Entry, entries: list[Entry], store: Store | None = None) -> Obs
     """
     task = parse(run.record.get("task", "Classification()"))
     outputs = {}
-    for name in task.outputs:
+    for name in run.record.get("outputs", task.outputs):
         rows = [e.array(name) for e in entries]
         for entry, row in zip(entries, rows, strict=True):
             finite(row, f"model {entry.key[:12]} of run {run.key[:12]}")
@@ -131,8 +130,6 @@ def results(
     """
     chosen = evaluators() + watchers(run) if chosen is None else chosen
     answers = run.record.get("answers", "logits")
-    if answers != "logits":
-        chosen = [OfMargins(e, labels="labels" in answers) for e in chosen]
     level = run.record.get("level", LEVEL) if level is None else level
     models = entries_of(run, store)
     original = observe(run, models["original"], store) if models["original"] else None
@@ -165,7 +162,7 @@ def results(
         "answers": answers, "level": level, "looks": taken(record, done), "chosen": record.get("chosen"),
         "results": done, "overlap": overlap(models["unlearned"]),
         "oracle_cost": cost(models["oracle"], models["oracle"]), "break_even": break_even(done),
-        "warnings": warnings(record) + [f"{kind} models: {n}" for kind in ("original", "oracle")
+        "warnings": warnings(record, held.oracle.coincide()) + [f"{kind} models: {n}" for kind in ("original", "oracle")
                                          for n in notes(models[kind]) + failures(run, models[kind], store)],
         "setting": record["setting"],
     }  # fmt: skip
@@ -180,8 +177,8 @@ def overlap(unlearned: dict[str, list[Entry]]) -> list[dict[str, Any]]:
     ]
 
 
-def warnings(record: dict[str, Any]) -> list[str]:
-    """What a reader must know beside the scores."""
+def warnings(record: dict[str, Any], same: bool = False) -> list[str]:
+    """What a reader must know beside the scores; ``same`` where all oracles are one model."""
     chosen = record.get("chosen")
     told = [*([chosen["told"]] if chosen else []), *record.get("warnings", ()), *summary(record)]
     near = record["duplicates"]
@@ -190,7 +187,13 @@ def warnings(record: dict[str, Any]) -> list[str]:
             f"{near['near']} of {near['forget']} forget examples have a near-duplicate left in the retain set "
             f"({near['exact']} exact): what they teach is not forgotten by forgetting them"
         )
-    if record["seeds"] == 1:
+    if same:
+        told.append(
+            f"the learner gives one model for every seed, so the {record['oracles']} retrained models are the same one: any "
+            "difference to it is a difference to retraining, intervals allow for examples alone, and scores of how models spread "
+            "have no value"
+        )
+    elif record["seeds"] == 1:
         told.append("one seed tells nothing of how models differ: intervals leave that out and are too narrow")
     elif record["seeds"] < 4:
         told.append(f"{record['seeds']} seeds say little of how models differ: intervals are wide for it")

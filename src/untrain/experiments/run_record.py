@@ -76,14 +76,14 @@ def facts(sizes: ModelCounts, counts: Mapping[str, int]) -> dict[str, Any]:
 
 def asked(scene: Scene) -> dict[str, np.ndarray[Any, Any]]:
     """Labels, true labels, side and id of all examples that models of a scene are asked about: training set, then test set."""
-    train, test = scene.data.train, scene.data.test
-    side = np.full(len(train) + len(test), "retain", dtype="<U6")
-    side[np.asarray(scene.asked.rows)], side[len(train) :] = "forget", "test"
+    sets = scene.observed
+    side = np.repeat(np.array(["retain", "test", "corrected"][: len(sets)]), [len(each) for each in sets])
+    side[np.asarray(scene.asked.rows)] = "forget"
     return {
-        "labels": stacked([targets(e) for e in (train, test)]),
-        "true": stacked([targets(e, true=True) for e in (train, test)]),
+        "labels": stacked([targets(e) for e in sets]),
+        "true": stacked([targets(e, true=True) for e in sets]),
         "side": side,
-        "ids": np.concatenate([np.asarray(train.ids).astype(str), np.asarray(test.ids).astype(str)]),
+        "ids": np.concatenate([np.asarray(each.ids).astype(str) for each in sets]),
     }
 
 

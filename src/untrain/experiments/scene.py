@@ -5,17 +5,17 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import torch
 
 from untrain.core.errors import DataError
-from untrain.data.examples import Examples, take, to_device
+from untrain.data.examples import Examples, to_device
 from untrain.data.fingerprint import array_digest, print_of
 from untrain.data.requests.base import ForgetSet
-from untrain.data.requests.resolve import request
+from untrain.data.requests.resolve import remaining, request
 from untrain.data.splits import Data
 from untrain.experiments.scenarios.base import Scenario
 from untrain.experiments.setting import Setting
@@ -59,6 +59,17 @@ class Scene:
     chosen: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def remaining(self) -> Examples:
+        """What the request leaves of the training data, corrected rows included: what oracles learn from."""
+        return remaining(self.data.train, self.asked)
+
+    @property
+    def observed(self) -> tuple[Examples, ...]:
+        """The examples that models are asked about: training and test data, and what stands in the place of corrected rows."""
+        corrected = () if self.asked.replacement is None else (to_device(self.asked.replacement, self.data.test.x.device),)
+        return (self.data.train, self.data.test, *corrected)
+
+    @property
     def task(self) -> Task:
         """How models are asked, with what it takes from the training data."""
         return self.learner.task.resolve(self.data.train)
@@ -75,21 +86,24 @@ def open_scene(scenario: Scenario, setting: Setting, choose: Choose | None = Non
     found = scenario.load()
     if found.train.classes == 1:
         raise DataError("the training data have one class: there is nothing to tell apart")
-    chosen = Chosen(request(found.train, scenario.asked())) if choose is None else choose(scenario, found)
+    chosen = Chosen(request(found.train, scenario.request)) if choose is None else choose(scenario, found)
     return scene_of(scenario, found, chosen, setting)
 
 
 def scene_of(scenario: Scenario, found: Data, chosen: Chosen, setting: Setting) -> Scene:
     """The scene of data that are loaded and a request that is drawn."""
+    by = scenario.request
     retain = np.setdiff1d(np.arange(len(found.train)), np.asarray(chosen.asked.rows))
     learner = scenario.learner()
+    found = replace(found, valid=by.everywhere(found.valid), test=by.everywhere(found.test))
     train = print_of(found.train)
+    others = (found.test, *(() if chosen.asked.replacement is None else (chosen.asked.replacement,)))
     prints = {
         "train": train,
-        "retain": print_of(take(found.train, retain)),
+        "retain": print_of(remaining(found.train, chosen.asked)),
         "valid": print_of(found.valid),
-        "seen": array_digest(*(np.frombuffer(p.encode(), dtype=np.uint8) for p in (train, print_of(found.test)))),
-        "true": array_digest(*(targets(e, true=True) for e in (found.train, found.test))),
+        "seen": array_digest(*(np.frombuffer(p.encode(), dtype=np.uint8) for p in (train, *map(print_of, others)))),
+        "true": array_digest(*(targets(e, true=True) for e in (found.train, *others))),
         "network": network_of(learner, found.train),
     }
     placed = Data(*(to_device(e, setting.device) for e in (found.train, found.valid, found.test)))

@@ -1,1 +1,1 @@
-"""Which parameters hold the forget set."""
+"""Localizers: methods that find the parameters that hold the forget set."""

@@ -1,4 +1,4 @@
-"""Copies of a model, each with some of its weights switched off, in one batch where its layers allow that."""
+"""Copies of a model with some weights switched off, in one batch where the layers allow it."""
 
 from __future__ import annotations
 
@@ -28,33 +28,37 @@ Spans = Mapping[str, tuple[int, int]]
 
 
 def spans_of(model: nn.Module) -> dict[str, tuple[int, int]]:
-    """Which switches are a parameter's: one a filter where it has three dimensions or more, otherwise one a weight."""
-    spans, made = {}, 0
+    """Return the switches of each parameter: one per filter where it has three dimensions or more, otherwise one per weight.
+
+    >>> spans_of(nn.Conv2d(1, 2, 3))
+    {'weight': (0, 2), 'bias': (2, 4)}
+    """
+    spans, total = {}, 0
     for name, p in model.named_parameters():
         if p.requires_grad:
             count = len(selection.rows(p)) if p.ndim > 2 else p.numel()
-            spans[name] = (made, made + count)
-            made += count
+            spans[name] = (total, total + count)
+            total += count
     return spans
 
 
 def expand(values: Tensor, spans: Spans, model: nn.Module, other: float) -> dict[str, Tensor]:
-    """A value of each switch as one of each weight, and ``other`` where a parameter has no switches."""
-    found = {}
+    """Expand a value per switch to one per weight, with ``other`` where a parameter has no switches."""
+    expanded = {}
     for name, p in model.named_parameters():
         if name not in spans:
-            found[name] = torch.full(p.shape, other, dtype=values.dtype, device=values.device)
+            expanded[name] = torch.full(p.shape, other, dtype=values.dtype, device=values.device)
         else:
             part = values[slice(*spans[name])]
-            found[name] = part.repeat_interleave(p.numel() // max(len(part), 1)).reshape(p.shape)
-    return found
+            expanded[name] = part.repeat_interleave(p.numel() // max(len(part), 1)).reshape(p.shape)
+    return expanded
 
 
 class Copies(ABC):
-    """Copies of a model: each has switches (g,) of its own, 1 as it is and 0 where weights are off.
+    """Copies of a model, each with switches (g,) of its own: 1 leaves weights as they are, 0 turns them off.
 
     Args:
-        model: the model; a copy of it is held.
+        model: the model, of which this makes a copy.
     """
 
     most: int = 1
@@ -69,7 +73,7 @@ class Copies(ABC):
 
     @abstractmethod
     def switched(self, switches: Tensor) -> Any:
-        """Within, the model answers a batch whose e equal parts are those of the copies with ``switches``, (e, g)."""
+        """Let the model within the block run a batch of e equal parts, one for each copy with ``switches``, (e, g)."""
 
     @abstractmethod
     def slopes(self, loss: Tensor, switches: Tensor) -> Tensor:
@@ -77,37 +81,37 @@ class Copies(ABC):
 
 
 class OneByOne(Copies):
-    """One copy at a time, of any model: its weights are written."""
+    """One copy at a time, of any model, by writing its weights."""
 
     def __init__(self, model: nn.Module):
         super().__init__(model)
         self.params = dict(self.model.named_parameters())
-        self.kept = {n: self.params[n].detach().clone() for n in self.spans}
+        self.original = {n: self.params[n].detach().clone() for n in self.spans}
 
     @contextmanager
     def switched(self, switches: Tensor) -> Iterator[None]:
-        """The weights, written."""
+        """Write the weights."""
         with torch.no_grad():
             for name, on in expand(switches[0], self.spans, self.model, 1.0).items():
-                if name in self.kept:
-                    self.params[name].copy_(self.kept[name] * on)
+                if name in self.original:
+                    self.params[name].copy_(self.original[name] * on)
         yield
 
     def slopes(self, loss: Tensor, switches: Tensor) -> Tensor:
-        """By the gradients of weights."""
-        held = [self.params[n] for n in self.spans]
-        grads = torch.autograd.grad(loss, held, allow_unused=True)
-        found = []
-        for p, g, (start, stop) in zip(held, grads, self.spans.values(), strict=True):
+        """The sums, from the gradients of weights."""
+        params = [self.params[n] for n in self.spans]
+        grads = torch.autograd.grad(loss, params, allow_unused=True)
+        sums = []
+        for p, g, (start, stop) in zip(params, grads, self.spans.values(), strict=True):
             wide = torch.zeros_like(p) if g is None else p.detach().to(loss.dtype) * g.to(loss.dtype)
-            found.append(wide.to(loss.dtype).reshape(stop - start, p.numel() // max(stop - start, 1)).sum(1))
-        return torch.cat(found)[None]
+            sums.append(wide.to(loss.dtype).reshape(stop - start, p.numel() // max(stop - start, 1)).sum(1))
+        return torch.cat(sums)[None]
 
 
 class InOneBatch(Copies):
-    """All copies at once, of models made of ``KNOWN`` layers: what a layer answers is changed, part by part of the batch.
+    """All copies at once, of models made of ``KNOWN`` layers: hooks change the output of each layer, part by part of the batch.
 
-    To switch a filter off is to take its channel out of what the convolution answers; a switch's slope is its gradient.
+    Switching a filter off removes its channel from the output of the convolution; a switch's slope is its gradient.
     """
 
     def __init__(self, model: nn.Module):
@@ -119,7 +123,7 @@ class InOneBatch(Copies):
 
     @contextmanager
     def switched(self, switches: Tensor) -> Iterator[None]:
-        """The layers, each with a hook."""
+        """Put a hook on each layer."""
         switches.requires_grad_()
         with ExitStack() as stack:
             for part in self.model.modules():
@@ -128,18 +132,18 @@ class InOneBatch(Copies):
             yield
 
     def slopes(self, loss: Tensor, switches: Tensor) -> Tensor:
-        """By the gradients of switches."""
+        """The sums, from the gradients of switches."""
         return torch.autograd.grad(loss, switches)[0] * switches.detach()
 
-    def _hook(self, switches: Tensor, part: Any, given: tuple[Tensor, ...], out: Tensor) -> Tensor:
-        """What a layer answers when each equal part of the batch has weights and biases of its own."""
+    def _hook(self, switches: Tensor, part: Any, inputs: tuple[Tensor, ...], out: Tensor) -> Tensor:
+        """Output of a layer when each equal part of the batch has weights and biases of its own."""
         copies = len(switches)
         if len(out) % copies:
             raise ValueError("the first dimension is not that of examples")
         weight, bias = (None if id(p) not in self.of else switches[:, slice(*self.of[id(p)])] for p in (part.weight, part.bias))
         if isinstance(part, nn.Linear) and weight is not None:
             weights = part.weight * weight.reshape(copies, *part.weight.shape)
-            out = (given[0].reshape(copies, -1, part.in_features) @ weights.mT).reshape(out.shape)
+            out = (inputs[0].reshape(copies, -1, part.in_features) @ weights.mT).reshape(out.shape)
             out, weight = out if part.bias is None else out + part.bias, None
         some = weight if weight is not None else bias
         if some is None:
@@ -159,9 +163,9 @@ class InOneBatch(Copies):
 
 
 def copies_of(model: nn.Module, problem: Problem) -> Copies:
-    """Copies that go through the model together, where that gives the answers that each gives alone.
+    """Make copies that go through the model together, where that gives the same logits as each alone.
 
-    Weights in half precision are taken as float32, unless the model itself asks for half.
+    Weights in half precision become float32, unless the model itself casts to half.
     """
     batch = batch_of(problem.forget, np.arange(min(2, len(problem.forget))), next(model.parameters()).device)
     wide = _wide(model, problem.task, batch)
@@ -171,21 +175,21 @@ def copies_of(model: nn.Module, problem: Problem) -> Copies:
     together, batch = InOneBatch(wide), widened(batch, wide)
     switches = (torch.rand(2, together.count) > 0.1).to(next(alone.model.parameters()))
     with torch.no_grad():
-        found = []
+        logits = []
         for each in switches:
             with alone.switched(each[None]):
-                found.append(problem.task.forward(alone.model, batch))
+                logits.append(problem.task.forward(alone.model, batch))
         try:
             with together.switched(switches.clone()):
                 both = problem.task.forward(together.model, Batch.cat([batch, batch]))
         except (ValueError, RuntimeError):
             return alone
-    wanted = torch.cat(found)
+    wanted = torch.cat(logits)
     return together if torch.allclose(both, wanted, rtol=1e-3, atol=1e-4 * max(1.0, float(wanted.abs().max()))) else alone
 
 
 def widened(batch: Batch, model: nn.Module) -> Batch:
-    """The batch with inputs of full precision, where all weights of the model are of that."""
+    """Return the batch with inputs in full precision, where all weights of the model are."""
     narrow = batch.x.dtype in HALF and not any(p.dtype in HALF for p in model.parameters())
     return batch.with_fields(**{next(iter(batch.fields)): batch.x.float()}) if narrow else batch
 
@@ -194,17 +198,17 @@ def _wide(model: nn.Module, task: Task, batch: Batch) -> nn.Module | None:
     """The model in full precision; None where it does not work in it, as it casts its inputs to half by itself."""
     if not any(p.dtype in HALF for p in model.parameters()):
         return model
-    made = deepcopy(model).float()
+    full = deepcopy(model).float()
     try:
         with torch.no_grad():
-            task.forward(made, widened(batch, made))
+            task.forward(full, widened(batch, full))
     except (RuntimeError, ValueError):
         return None
-    return made
+    return full
 
 
 def _known(model: nn.Module) -> bool:
-    """Whether every parameter that may move is the weight or the bias of a layer of ``KNOWN``, and each filter has a switch."""
+    """True when every parameter that may move is the weight or the bias of a layer of ``KNOWN``, and each filter has a switch."""
     for part in model.modules():
         own = [p for p in part.parameters(recurse=False) if p.requires_grad]
         weight: Any = getattr(part, "weight", None)

@@ -1,4 +1,4 @@
-"""How many parameters may be chosen, and what to say when they cannot be."""
+"""The budget of parameters, and messages when it cannot be met or stays unspent."""
 
 from __future__ import annotations
 
@@ -9,43 +9,47 @@ from untrain.core.metering import add_note
 from untrain.maths import selection
 
 
-def check_budget(total: int, free: int, keep: float, count: int | None) -> int:
-    """The number of parameters that may be chosen; where fewer can be, the reader of the result is told.
+def check_budget(total: int, trainable: int, keep: float, count: int | None) -> int:
+    """Return the number of parameters to choose; add a note where fewer can be chosen.
 
     Args:
         total: parameters of the model.
-        free: those that are not frozen.
+        trainable: those that are not frozen.
         keep: share of them all.
-        count: a number in its place.
+        count: a number instead of the share.
 
     Raises:
-        ModelError: more are asked for than there are.
+        ModelError: the model has fewer.
     """
     room = count or selection.budget(keep, total)
     if room > total:
         raise ModelError(f"a budget of {room} weights cannot be met: the model has {total}; ask for no more")
-    if room > free:
-        add_note(f"a budget of {room} of {total} weights cannot be met: {free} are not frozen")
+    if room > trainable:
+        add_note(f"a budget of {room} of {total} weights cannot be met: {trainable} are not frozen")
     return room
 
 
-def note_unspent(kept: int, room: int, total: int, what: str, following: int | None = None) -> None:
-    """Tell the reader of the result where whole channels or tensors leave more than a tenth of the budget unspent.
+def note_unspent(chosen: int, room: int, total: int, what: str, following: int | None = None) -> None:
+    """Add a note where whole channels or tensors leave more than a tenth of the budget unspent.
 
     Args:
-        kept: parameters that were chosen.
-        room: how many might have been.
+        chosen: number of chosen parameters.
+        room: the budget.
         total: parameters of the model.
         what: 'channel' or 'tensor'.
-        following: size of the best one that was left out, where known; None where none was.
+        following: size of the best one left out, where known; None where none was.
     """
-    if kept < 0.9 * room and following is not None:
+    if chosen < 0.9 * room and following is not None:
         size = f"the next has {following}" if following else "the next does not fit"
-        add_note(f"a budget of {room} of {total} weights is not met: whole {what}s hold {kept}, and {size}")
+        add_note(f"a budget of {room} of {total} weights is not met: whole {what}s hold {chosen}, and {size}")
 
 
 def smallest_budget(needed: int, total: int, count: int | None = None) -> str:
-    """What would hold ``needed`` of ``total``: a count where one was given, else a share, in two digits, never rounded down."""
+    """Advise a budget for ``needed`` of ``total``: a count where one was given, else a share in two digits, never rounded down.
+
+    >>> smallest_budget(1, 3)
+    'keep at least 0.34'
+    """
     if count is not None:
         return f"a count of at least {needed}"
     scale = 10 ** (2 - math.ceil(math.log10(needed / total) + 1e-12))

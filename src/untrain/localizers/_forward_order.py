@@ -1,4 +1,4 @@
-"""Where in a model a parameter lies, from its input to its output."""
+"""The order of a model's parameters from its input to its output."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from untrain.training.problem import Problem
 
 
 def in_forward_order(model: nn.Module, problem: Problem) -> list[str]:
-    """Names of the parameters in the order in which one example meets their modules; within a module as it declares them.
+    """Return the names of parameters in the order in which one example meets their modules; within a module as it declares them.
 
     A parameter whose module is not called comes after the one that the model declares before it: some modules lend their
-    weights to others, and of some a model makes no use.
+    weights to others, and a model does not use others.
 
     Raises:
         ModelError: the model does not take such examples.
     """
     called: dict[int, int] = {}
 
-    def note(part: nn.Module, given: Any) -> None:
+    def record(part: nn.Module, inputs: Any) -> None:
         called.setdefault(id(part), len(called))
 
-    hooks = [part.register_forward_pre_hook(note) for part in model.modules()]
+    hooks = [part.register_forward_pre_hook(record) for part in model.modules()]
     try:
         check_fit(model, problem.task, problem.forget)
     finally:

@@ -22,7 +22,7 @@ Per = Literal["channel", "weight", "tensor"]
 
 
 class Gather(Spec):
-    """How gradients are summed over examples before a score is taken.
+    """Summation of gradients over examples before a score is taken.
 
     Args:
         samples: 'all' sums over every example; 'code' takes means of full batches of 128 and drops the rest.
@@ -36,7 +36,7 @@ class Gather(Spec):
 
 
 class Channels(Spec):
-    """How scores of weights become a choice of channels, or of tensors.
+    """Choice of channels, or of tensors, by the scores of weights.
 
     Args:
         top: how many of a channel's largest scores are averaged: a count, 'cout10' (10 % of the number of

@@ -46,7 +46,7 @@ def by_channel(scores: Scores, keep: float, count: int | None, top: Callable[[Te
         scores: sharded by rows.
         keep: share of the parameters.
         count: a number of parameters instead of ``keep``.
-        top: table (channels, weights of a channel) -> how many of a channel's largest scores are averaged; only its shape counts.
+        top: table (channels, weights of a channel) -> number of a channel's largest scores to average; only its shape counts.
 
     Raises:
         ModelError: the budget holds no whole channel, or is more than there is.

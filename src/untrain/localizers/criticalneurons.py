@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -40,6 +40,12 @@ class CriticalNeurons(Localizer):
     ``mean loss(companions) - loss(example)`` goes, until the prediction flips or nothing lowers that objective. The mask is
     the union over the forget set.
 
+    >>> from untrain.training.toy import small
+    >>> model, problem = small()
+    >>> bits = CriticalNeurons(keep=0.3)(model, problem).bits.values()
+    >>> 0 < sum(int(b.sum()) for b in bits) <= 0.3 * sum(b.numel() for b in bits)
+    True
+
     Args:
         companions: other examples whose loss is to stay low; as many as there are where there are fewer.
         noises: number of repetitions with Gaussian noise of 1 % of the inputs' norm; logits are averaged.
@@ -53,6 +59,8 @@ class CriticalNeurons(Localizer):
     Departs: 16 companions and one noise by default where the code has a batch of 512 (the example among them) and 5; the
         code never ends where no removal lowers the objective, and forgets which filters it removed.
     """
+
+    needs: ClassVar[frozenset[str]] = Localizer.needs | {"classes"}
 
     companions: Count = 16
     noises: Count = 1

@@ -17,13 +17,19 @@ from untrain.training.problem import Problem
 class Deepest(Localizer):
     """Keep tensor after tensor from the output backwards until the budget is spent, whatever is to be forgotten.
 
+    >>> from untrain.training.toy import small
+    >>> model, problem = small()
+    >>> bits = Deepest(keep=0.3)(model, problem).bits.values()
+    >>> round(sum(int(b.sum()) for b in bits) / sum(b.numel() for b in bits), 2)
+    0.3
+
     Args:
         keep: share of the parameters in the mask.
         per: whether the last tensor is cut to the budget by single 'weight's, the first in its memory, by 'channel's, or
             left out whole ('tensor').
         channels: how channels are chosen; all scores within a tensor are equal.
         head: whether the classifier moves in 'full', where 'masked' only, or stays 'frozen'.
-        layers: a number of layers that takes the place of ``keep``: whole ones that hold a weight of two or more dimensions,
+        layers: a number of layers instead of ``keep``: whole ones that hold a weight of two or more dimensions,
             with the biases and norms that come after the first of them.
 
     Source: Torkzadehmahani et al. 2024, arXiv 2412.02432, section 4, after Baldock et al. 2021: hard examples are memorized
@@ -37,14 +43,14 @@ class Deepest(Localizer):
     layers: Count | None = None
 
     def blind(self) -> bool:
-        """Always."""
+        """True always."""
         return True
 
     def localize(self, model: nn.Module, problem: Problem) -> dict[str, Tensor]:
         """The mask.
 
         Raises:
-            ModelError: there are fewer layers than asked for.
+            ModelError: there are fewer layers.
         """
         order = in_forward_order(model, problem)
         if self.layers is not None:
@@ -56,7 +62,7 @@ class Deepest(Localizer):
 
 
 def last_layers(model: nn.Module, order: list[str], count: int) -> set[str]:
-    """Names of the parameters of the last layers that are not frozen, and of what lies between them and the output.
+    """Return the names of the last layers' parameters that are not frozen, and of those between them and the output.
 
     Args:
         model: the model.
@@ -66,19 +72,19 @@ def last_layers(model: nn.Module, order: list[str], count: int) -> set[str]:
     Raises:
         ModelError: there are fewer.
     """
-    held, layers, found = dict(model.named_parameters()), list[str](), set[str]()
+    params, layers, names = dict(model.named_parameters()), list[str](), set[str]()
     for name in reversed(order):
         owner = name.rpartition(".")[0]
         if len(layers) == count and owner != layers[-1]:
             break
-        if not held[name].requires_grad:
+        if not params[name].requires_grad:
             continue
-        found.add(name)
-        if held[name].ndim > 1 and owner not in layers:
+        names.add(name)
+        if params[name].ndim > 1 and owner not in layers:
             layers.append(owner)
     if len(layers) < count:
-        would = f"take layers={len(layers)} or fewer" if layers else "take keep in place of layers"
+        advice = f"take layers={len(layers)} or fewer" if layers else "take keep instead of layers"
         raise ModelError(
-            f"layers={count} cannot be met: the model has {len(layers)} layers with weights that are not frozen; {would}"
+            f"layers={count} cannot be met: the model has {len(layers)} layers with weights that are not frozen; {advice}"
         )
-    return found
+    return names

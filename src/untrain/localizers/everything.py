@@ -12,11 +12,17 @@ from untrain.training.problem import Problem
 class Everything(Localizer):
     """Keep every weight that is not frozen: the control without localization.
 
+    >>> from untrain.training.toy import small
+    >>> model, problem = small()
+    >>> bits = Everything()(model, problem).bits.values()
+    >>> round(sum(int(b.sum()) for b in bits) / sum(b.numel() for b in bits), 2)
+    1.0
+
     Source: none; ``unlearner @ Everything()`` is the unlearner on all parameters, with a mask of ones.
     """
 
     def blind(self) -> bool:
-        """Always."""
+        """True always."""
         return True
 
     def localize(self, model: nn.Module, problem: Problem) -> dict[str, Tensor]:

@@ -18,6 +18,12 @@ class Fisher(Localizer):
 
     What no example of the forget set moves has a ratio of 0.
 
+    >>> from untrain.training.toy import small
+    >>> model, problem = small()
+    >>> bits = Fisher(keep=0.3)(model, problem).bits.values()
+    >>> round(sum(int(b.sum()) for b in bits) / sum(b.numel() for b in bits), 2)
+    0.3
+
     Args:
         keep: share of the parameters in the mask.
         per: whether single 'weight's, 'channel's or whole 'tensor's compete.

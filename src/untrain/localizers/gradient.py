@@ -17,6 +17,12 @@ from untrain.training.problem import Problem
 class Gradient(Localizer):
     """Keep the weights with the largest ``| sum of gradients |`` on the forget set.
 
+    >>> from untrain.training.toy import small
+    >>> model, problem = small()
+    >>> bits = Gradient(keep=0.3)(model, problem).bits.values()
+    >>> round(sum(int(b.sum()) for b in bits) / sum(b.numel() for b in bits), 2)
+    0.3
+
     Args:
         keep: share of the parameters in the mask.
         per: whether single 'weight's, 'channel's or whole 'tensor's compete.
@@ -36,7 +42,7 @@ class Gradient(Localizer):
     head: Head = "masked"
 
     def blind(self) -> bool:
-        """On all training data alike."""
+        """True on all training data."""
         return self.on == "all"
 
     def localize(self, model: nn.Module, problem: Problem) -> dict[str, Tensor]:

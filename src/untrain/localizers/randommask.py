@@ -20,6 +20,12 @@ from untrain.training.problem import Problem
 class RandomMask(Localizer):
     """Draw, tensor by tensor, as many weights as another localizer keeps there: whole channels where it keeps those.
 
+    >>> from untrain.training.toy import small
+    >>> model, problem = small()
+    >>> bits = RandomMask(like=WeightedGrad(keep=0.3, per="weight"))(model, problem).bits.values()
+    >>> round(sum(int(b.sum()) for b in bits) / sum(b.numel() for b in bits), 2)
+    0.3
+
     Args:
         like: the localizer whose counts are matched, exactly.
         draw: whole 'channel's of a tensor where the other keeps those, single 'weight's of each tensor, or single weights
@@ -34,36 +40,36 @@ class RandomMask(Localizer):
 
     @property
     def classifier(self) -> Head:
-        """As beside the localizer that is matched."""
+        """Head of the matched localizer."""
         return self.like.classifier
 
     def blind(self) -> bool:
-        """Always: only the counts are another's."""
+        """True always: only the counts are another's."""
         return True
 
     def localize(self, model: nn.Module, problem: Problem) -> dict[str, Tensor]:
         """The mask."""
-        found = self.like.localize(model, problem)
-        if any(map(is_sharded, found.values())):
+        matched = self.like.localize(model, problem)
+        if any(map(is_sharded, matched.values())):
             raise BadInput("RandomMask draws over whole tensors, and this model is sharded: draw it on a model that is not")
-        drawn = self._drawn(model, found)
-        if all(torch.equal(drawn[n], bits) for n, bits in found.items()):
+        drawn = self._drawn(model, matched)
+        if all(torch.equal(drawn[n], bits) for n, bits in matched.items()):
             add_note(f"RandomMask has the mask of {self.like!r} itself, and controls nothing: of whole tensors there is one draw")
         return drawn
 
-    def _drawn(self, model: nn.Module, found: dict[str, Tensor]) -> dict[str, Tensor]:
+    def _drawn(self, model: nn.Module, matched: dict[str, Tensor]) -> dict[str, Tensor]:
         if self.draw != "anywhere":
-            return {name: _shuffle(bits, self.draw == "channel") for name, bits in found.items()}
+            return {name: _shuffle(bits, self.draw == "channel") for name, bits in matched.items()}
         # What is frozen is not drawn.
-        free = {name: found[name] for name, p in model.named_parameters() if p.requires_grad}
-        drawn = _shuffle(torch.cat([bits.flatten() for bits in free.values()]))
-        return found | dict(zip(free, selection.split(drawn, list(free.values())), strict=True))
+        trainable = {name: matched[name] for name, p in model.named_parameters() if p.requires_grad}
+        drawn = _shuffle(torch.cat([bits.flatten() for bits in trainable.values()]))
+        return matched | dict(zip(trainable, selection.split(drawn, list(trainable.values())), strict=True))
 
 
 def _shuffle(bits: Tensor, channels: bool = True) -> Tensor:
-    """As many ones as in ``bits``, elsewhere: rows change places where all are full or empty, elements otherwise.
+    """Return as many ones as in ``bits``, elsewhere: rows change places where all are full or empty, elements otherwise.
 
-    A budget that is filled weight by weight cuts one channel: beside full rows one that is neither full nor empty moves whole.
+    A budget that is filled weight by weight cuts one channel: next to full rows one that is neither full nor empty moves whole.
     """
     if channels and bits.ndim > 1:
         table = selection.rows(bits)

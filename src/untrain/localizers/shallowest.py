@@ -16,6 +16,12 @@ from untrain.training.problem import Problem
 class Shallowest(Localizer):
     """Keep tensor after tensor from the input onwards until the budget is spent, whatever is to be forgotten.
 
+    >>> from untrain.training.toy import small
+    >>> model, problem = small()
+    >>> bits = Shallowest(keep=0.3)(model, problem).bits.values()
+    >>> round(sum(int(b.sum()) for b in bits) / sum(b.numel() for b in bits), 2)
+    0.3
+
     Args:
         keep: share of the parameters in the mask.
         per: whether the last tensor is cut to the budget by single 'weight's, the first in its memory, by 'channel's, or
@@ -32,7 +38,7 @@ class Shallowest(Localizer):
     head: Head = "full"
 
     def blind(self) -> bool:
-        """Always."""
+        """True always."""
         return True
 
     def localize(self, model: nn.Module, problem: Problem) -> dict[str, Tensor]:

@@ -20,6 +20,12 @@ class WeightedGrad(Localizer):
     Zeroing a weight changes the loss by ``-weight * gradient`` to first order, so the score is a pruning saliency of
     the forget set.
 
+    >>> from untrain.training.toy import small
+    >>> model, problem = small()
+    >>> bits = WeightedGrad(keep=0.3, per="weight")(model, problem).bits.values()
+    >>> round(sum(int(b.sum()) for b in bits) / sum(b.numel() for b in bits), 2)
+    0.3
+
     Args:
         keep: share of the parameters in the mask.
         per: whether 'channel's, single 'weight's or whole 'tensor's compete.
@@ -40,7 +46,7 @@ class WeightedGrad(Localizer):
     head: Head = "full"
 
     def blind(self) -> bool:
-        """On all training data alike."""
+        """True on all training data."""
         return self.on == "all"
 
     def localize(self, model: nn.Module, problem: Problem) -> dict[str, Tensor]:

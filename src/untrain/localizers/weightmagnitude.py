@@ -14,6 +14,12 @@ from untrain.training.problem import Problem
 class WeightMagnitude(Localizer):
     """Keep the weights with the largest ``| weight |``, whatever is to be forgotten.
 
+    >>> from untrain.training.toy import small
+    >>> model, problem = small()
+    >>> bits = WeightMagnitude(keep=0.3)(model, problem).bits.values()
+    >>> round(sum(int(b.sum()) for b in bits) / sum(b.numel() for b in bits), 2)
+    0.3
+
     Args:
         keep: share of the parameters in the mask.
         per: whether single 'weight's, 'channel's or whole 'tensor's compete.
@@ -29,7 +35,7 @@ class WeightMagnitude(Localizer):
     head: Head = "full"
 
     def blind(self) -> bool:
-        """Always."""
+        """True always."""
         return True
 
     def localize(self, model: nn.Module, problem: Problem) -> dict[str, Tensor]:

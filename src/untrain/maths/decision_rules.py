@@ -30,7 +30,7 @@ def rule_epsilons(ours: Array, theirs: Array, delta: float = 1e-5, zeros: tuple[
         ours: first sample, (N, n).
         theirs: second sample, (N, n).
         delta: slack.
-        zeros: value of a rule of which exactly one error rate is 0; several cost little more. 'least':
+        zeros: value of a rule of which exactly one error rate is 0; several cost little more than one. 'least':
             the rate is 1 / N, the least that can be observed; 'reference': nothing, as in the published code; 'bound': all
             rates are upper bounds that hold with 97.5 % each.
         block: examples worked on at a time.

@@ -120,8 +120,9 @@ def many_sets(unlearned: Unlearned, bases: Bases, shadows: Shadows = Shadows(), 
             pool = unlearned.forgot[:, at].any(0)
             top, bottom, able = _fits(
                 (unlearned.margins[others[0], at], unlearned.forgot[others[0], at]),
-                (bases.margins[others[1], at], ~bases.saw[others[1], at]), shadows,
-            )  # fmt: skip
+                (bases.margins[others[1], at], ~bases.saw[others[1], at]),
+                shadows,
+            )
             called = calls(log_ratios(unlearned.margins[mine, at], np.zeros(len(mine), dtype=np.int64), top, bottom))
             truth = unlearned.forgot[mine, at], ~bases.saw[row[mine], at] & pool
             for side, (which, hit) in enumerate(zip(truth, (called, 1 - called), strict=True)):

@@ -40,7 +40,7 @@ def features(model: nn.Module, examples: Examples, task: Task, batch: int = 512)
             task.forward(model, batch_of(examples, rows, device))
             if len(heard) != 1 or len(heard[0]) != len(rows):
                 told = f"{name or 'the head'} of {type(model).__name__} does not see each example once"
-                raise ModelError(f"{told}: name the layer that answers with head=(...)")
+                raise ModelError(f"{told}: name the last layer with head_names=(...)")
             found.append(heard[0])
         return np.concatenate(found) if found else np.empty((0, 1), dtype=np.float32)
 

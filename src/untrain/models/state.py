@@ -26,7 +26,18 @@ def same(a: Tensor, b: Tensor) -> bool:
     return a.shape == b.shape and bool(((a == b) | ((a != a) & (b != b))).all())
 
 
+def weights(model: nn.Module) -> dict[str, Tensor]:
+    """All that counts as weights: parameters, and buffers that the model names in ``memory``, such as a retrieval memory."""
+    buffers = dict(model.named_buffers())
+    return dict(model.named_parameters()) | {name: buffers[name] for name in getattr(model, "memory", ())}
+
+
 def arrays(model: nn.Module) -> dict[str, np.ndarray[Any, Any]]:
-    """All that a model holds, by name; bfloat16, which NumPy lacks, as float32, which holds each of its values exactly."""
-    found = {n: t.detach().cpu() for n, t in model.state_dict().items()}
-    return {n: (t.float() if t.dtype == torch.bfloat16 else t).numpy() for n, t in found.items()}
+    """All that a model holds, by name."""
+    return {name: as_array(value) for name, value in model.state_dict().items()}
+
+
+def as_array(tensor: Tensor) -> np.ndarray[Any, Any]:
+    """A tensor as an array; bfloat16, which NumPy lacks, as float32, which holds each of its values exactly."""
+    value = tensor.detach().cpu()
+    return (value.float() if value.dtype == torch.bfloat16 else value).numpy()

@@ -11,7 +11,7 @@ from untrain.reports.write import Document
 
 
 def scores_csv(documents: Sequence[Document]) -> str:
-    """One line for each run, method and score."""
+    """One line per run, method and score."""
     text = io.StringIO()
     columns = ("value", "low", "high", "floor", "ceiling", "ideal", "reason", "resampled", "note")
     tested = {"verdict": "says", "difference": "difference", "difference_low": "low", "difference_high": "high", "margin": "margin",
@@ -28,14 +28,14 @@ def scores_csv(documents: Sequence[Document]) -> str:
 
 
 def masks_csv(document: Document) -> str:
-    """One line for each number of a localizer: its share, its share of each layer, what it has in common with what, its seconds."""
+    """One line per number of a localizer: share, share of each layer, overlaps, seconds."""
     text = io.StringIO()
     table = csv.writer(text)
     table.writerow(("scenario", "localizer", "what", "of", "value", "low", "high", "chance", "reason"))
 
-    def write(name: str, what: str, of: str, told: Mapping[str, Any], value: str) -> None:
+    def write(name: str, what: str, of: str, overlap: Mapping[str, Any], value: str) -> None:
         table.writerow(
-            (document["scenario"], name, what, of, told[value], *(told.get(c) for c in ("low", "high", "chance", "reason")))
+            (document["scenario"], name, what, of, overlap[value], *(overlap.get(c) for c in ("low", "high", "chance", "reason")))
         )
 
     for row in document["results"]:
@@ -47,8 +47,8 @@ def masks_csv(document: Document) -> str:
         for layer in row["layers"]:
             write(name, "share of layer", layer["layer"], layer, "kept")
             write(name, "share of mask", layer["layer"], {"of_mask": layer["of_mask"]}, "of_mask")
-        for kind, told in row["stability"].items():
-            write(name, "overlap", f"across {kind}", told, "iou")
+        for kind, overlap in row["stability"].items():
+            write(name, "overlap", f"across {kind}", overlap, "iou")
         write(name, "seconds", "", {"seconds": row["seconds"]}, "seconds")
     for pair in document["overlap"]:
         write(pair["one"], "overlap", pair["other"], pair, "iou")

@@ -60,8 +60,8 @@ def significant(number: float | None) -> str:
 def probability(p: float, name: str = "") -> str:
     """A p-value in three digits, and no more than its size where these are 0; with a name, after it."""
     sign = "<" if p < 0.001 else "=" if name else ""
-    told = f"{name} {sign} {max(p, 0.001):.3f}".strip()
-    return told.replace(" ", "\N{NO-BREAK SPACE}")
+    text = f"{name} {sign} {max(p, 0.001):.3f}".strip()
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def quantity(number: float | None, unit: str, gap: bool = False) -> str:
@@ -100,7 +100,7 @@ def points(score: Mapping[str, Any]) -> str:
 
 
 def kind_of(row: Row) -> str:
-    """What a method does to the network, in words."""
+    """The kind of a method, by the part of the network that it changes."""
     if row["method"] in CONTROLS:
         return "control"
     if row.get("guard", {}).get("moved_share", 0.0) is None:
@@ -111,7 +111,7 @@ def kind_of(row: Row) -> str:
 def lead(rows: list[Row]) -> Row | None:
     """The method that a report opens with, chosen by name and kind and never by its scores.
 
-    The first ``DEL`` where one was run; else the first confined to part of the network; else the first that is no control.
+    The first ``DEL`` where one was run; else the first confined to part of the network; else the first that is not a control.
     """
     done = [r for r in rows if not r["error"]]
     tiers = (

@@ -21,6 +21,8 @@ REPAIR = (
     "forget_gap", "forget_accuracy", "forget_true_accuracy", "retain_true_accuracy", "test_accuracy",
 )  # fmt: skip
 
+FEWEST = 3  # scores of a table's columns, where so many are tested
+
 HEADINGS = {
     "forget_gap": "Forget gap, points",
     "forget_accuracy": "Forget accuracy",
@@ -58,17 +60,17 @@ def heading(score: str, labels: Mapping[str, str] | None = None) -> str:
 
 def named(score: str) -> str:
     """A score's heading inside a sentence: no capital at its start unless it is an abbreviation's, no unit."""
-    told = heading(score).removesuffix(", points")
-    return told[:1].lower() + told[1:] if told.partition(" ")[0][1:].islower() else told
+    title = heading(score).removesuffix(", points")
+    return title[:1].lower() + title[1:] if title.partition(" ")[0][1:].islower() else title
 
 
 def _plain(score: str) -> str:
     """Words of a score, those that name a side set off."""
     first, *rest = score.split("_")
-    told = WORDS.get(first, first)
+    text = WORDS.get(first, first)
     for word in rest:
-        told += f", {word} set" if word in SIDES else f"{',' if told.endswith(' set') else ''} {WORDS.get(word, word)}"
-    return told
+        text += f", {word} set" if word in SIDES else f"{',' if text.endswith(' set') else ''} {WORDS.get(word, word)}"
+    return text
 
 
 def _attack(score: str) -> str:
@@ -76,5 +78,5 @@ def _attack(score: str) -> str:
     kind, _, figure = score.partition("_")
     offline = figure.startswith("offline_")
     figure = figure.removeprefix("offline_")
-    told = FIGURES.get(figure, " ".join(WORDS.get(w, w) for w in figure.split("_")))
-    return f"{'offline ' if offline else ''}{WORDS.get(kind, kind)} attack, {told}"
+    words = FIGURES.get(figure, " ".join(WORDS.get(w, w) for w in figure.split("_")))
+    return f"{'offline ' if offline else ''}{WORDS.get(kind, kind)} attack, {words}"

@@ -1,4 +1,4 @@
-"""What a report shows of an example: an image, a text or a row of a table."""
+"""Examples as a report shows them: an image, a text or a row of a table."""
 
 from __future__ import annotations
 

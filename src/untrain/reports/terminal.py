@@ -1,4 +1,4 @@
-"""Scores as a table for a terminal."""
+"""Scores, masks and searches as tables in a terminal."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rich.table import Table
 
 from untrain.reports import verdicts
 from untrain.reports.formatting import lead
-from untrain.reports.html.tables import FEWEST
+from untrain.reports.headings import FEWEST
 
 SHOWN = ("forget_gap", "mia_loss_auc", "forget_accuracy", "retain_accuracy", "test_accuracy", "forget_true_accuracy")
 
@@ -21,8 +21,8 @@ def print_runs(runs: list[dict[str, Any]], colour: bool) -> None:
     console = Console(file=sys.stdout, no_color=not colour, highlight=False, markup=False, emoji=False, width=width)
     for document in runs:
         console.print(table_of(document))
-        for told in verdict_of(document):
-            console.print(told)
+        for sentence in verdict_of(document):
+            console.print(sentence)
         for warning in document["warnings"]:
             console.print(f"note: {warning}")
         for row in document["results"]:
@@ -35,8 +35,8 @@ def verdict_of(document: dict[str, Any]) -> list[str]:
     first = lead(document["results"])
     if first is None:
         return []
-    told = (f"verdict: {verdicts.sentence(first)}", verdicts.leaks(document, first), verdicts.powerless(first))
-    return [sentence for sentence in told if sentence]
+    sentences = (f"verdict: {verdicts.sentence(first)}", verdicts.leaks(document, first), verdicts.powerless(first))
+    return [sentence for sentence in sentences if sentence]
 
 
 def table_of(document: dict[str, Any]) -> Table:
@@ -75,7 +75,7 @@ def table_of(document: dict[str, Any]) -> Table:
 
 
 def print_masks(document: dict[str, Any], colour: bool) -> None:
-    """Print what is told of masks on stdout: stability, shares by layer, overlap."""
+    """Print stability, shares by layer and overlap of masks on stdout."""
     width = None if sys.stdout.isatty() else 160
     console = Console(file=sys.stdout, no_color=not colour, highlight=False, markup=False, emoji=False, width=width)
     for table in mask_tables(document):
@@ -96,8 +96,8 @@ def mask_tables(document: dict[str, Any]) -> list[Table]:
             first.add_row(row["localizer"], f"failed: {row['error']}")
             continue
         seeds, batches = row["stability"]["seeds"], row["stability"]["batches"]
-        told = (_share(row["share"]), _iou(seeds), _iou(batches), _number("auc", seeds["layers"]), f"{row['seconds']:.2f}")
-        first.add_row(row["localizer"], *told)
+        numbers = (_share(row["share"]), _iou(seeds), _iou(batches), _number("auc", seeds["layers"]), f"{row['seconds']:.2f}")
+        first.add_row(row["localizer"], *numbers)
     layers = _table("share of each layer in the mask", "layer", "weights", *(r["localizer"] for r in done))
     for at, layer in enumerate(done[0]["layers"] if done else ()):
         cells = (f"{100 * r['layers'][at]['kept']:.1f} %" for r in done)
@@ -115,15 +115,15 @@ def _table(title: str, *columns: str) -> Table:
     return table
 
 
-def _iou(told: dict[str, Any]) -> str:
-    return "-" if told["iou"] is None else f"{told['iou']:.3f} (chance {told['chance']:.3f})"
+def _iou(overlap: dict[str, Any]) -> str:
+    return "-" if overlap["iou"] is None else f"{overlap['iou']:.3f} (chance {overlap['chance']:.3f})"
 
 
 TOP = 10
 
 
 def print_search(document: dict[str, Any], colour: bool) -> None:
-    """Print the best trials of a search on stdout, and what beside them must be known."""
+    """Print the best trials of a search and its notes on stdout."""
     width = None if sys.stdout.isatty() else 160
     console = Console(file=sys.stdout, no_color=not colour, highlight=False, markup=False, emoji=False, width=width)
     console.print(search_table(document))
@@ -137,8 +137,8 @@ def print_search(document: dict[str, Any], colour: bool) -> None:
 def search_table(document: dict[str, Any]) -> Table:
     """The best trials down; the models as they are in the last row."""
     counts, rows = document["counts"], document["trials"]
-    told = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
-    title = f"{document['scenario']}: {document['objective']}; {counted(len(rows), 'trial')} ({told})"
+    states = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+    title = f"{document['scenario']}: {document['objective']}; {counted(len(rows), 'trial')} ({states})"
     table = Table(title=f"{title}, {counted(document['seeds'], 'model')} each", title_justify="left")
     table.add_column("method", overflow="fold")
     parts = ("valid", "forget", *(("oracle_forget",) if document["oracle_guided"] else ()))
@@ -160,12 +160,12 @@ def counted(count: int, word: str) -> str:
 
 
 def _verdict(verdict: dict[str, Any]) -> str:
-    """The verdict on a method in a few letters: what it says, by how many scores, and how many examples can be told."""
+    """The verdict on a method in a few letters: what it says, by how many scores, and how many examples are given away."""
     tested, counts = len(verdict["tested"]), verdict["counts"]
     apart, equal = (len(verdict[n]) for n in ("distinguishable", "indistinguishable"))
     says = {"distinguishable": f"differs {apart}/{tested}", "indistinguishable": f"equal {equal}/{tested}"}
-    found = counts["recognised"] + counts["standing_out"]
-    return says.get(verdict["says"], f"too few, equal {equal}/{tested}") + (f", {found} ex." if found else "")
+    examples = counts["recognised"] + counts["standing_out"]
+    return says.get(verdict["says"], f"too few, equal {equal}/{tested}") + (f", {examples} ex." if examples else "")
 
 
 def _cell(name: str, score: dict[str, Any]) -> str:

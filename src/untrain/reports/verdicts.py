@@ -26,23 +26,23 @@ BLIND = "blind: it does not tell the originals either"
 
 def sentence(row: Row) -> str:
     """The verdict on a method in words, its scores called by their headings."""
-    told = {name: score["verdict"] for name, score in row["scores"].items() if score["verdict"]}
-    return wording.sentence(row["verdict"], told, formatting.short(row["method"]), named)
+    verdicts = {name: score["verdict"] for name, score in row["scores"].items() if score["verdict"]}
+    return wording.sentence(row["verdict"], verdicts, formatting.short(row["method"]), named)
 
 
 def leaks(document: Document, first: Row | None) -> str:
-    """That forget examples can be told from other methods' answers than the first's; empty where they cannot."""
-    held = [r for r in document["results"] if r is not first and r["verdict"] and r["verdict"]["counts"]["recognised"]]
-    if not held:
+    """A sentence on other methods than the first whose outputs give forget examples away; empty where there are none."""
+    leaking = [r for r in document["results"] if r is not first and r["verdict"] and r["verdict"]["counts"]["recognised"]]
+    if not leaking:
         return ""
-    counts = [f"{formatting.short(r['method'])} ({r['verdict']['counts']['recognised']:,})" for r in held]
-    forget = held[0]["verdict"]["counts"]["forget"]
+    counts = [f"{formatting.short(r['method'])} ({r['verdict']['counts']['recognised']:,})" for r in leaking]
+    forget = leaking[0]["verdict"]["counts"]["forget"]
     also = "also " if first and first["verdict"]["counts"]["recognised"] else ""
-    return f"Of the {forget:,} forget examples some can {also}be told from the answers of {listed(counts)}."
+    return f"Of the {forget:,} forget examples, some can {also}be recognised in the outputs of {listed(counts)}."
 
 
 def powerless(row: Row) -> str:
-    """That the test tells not even the original models from retrained ones, where that is so; else empty."""
+    """A warning where the test tells not even the original models from retrained ones; else empty."""
     tested = [score["verdict"] for score in row["scores"].values() if score["verdict"]]
     if not tested or not all(verdict["blind"] for verdict in tested):
         return ""
@@ -50,7 +50,7 @@ def powerless(row: Row) -> str:
 
 
 def why(verdict: Mapping[str, Any] | None) -> str:
-    """What the difference means, or what it would take to tell."""
+    """The meaning of the difference, or what it would take to decide."""
     if verdict is None:
         return ""
     blind = BLIND if verdict["blind"] and verdict["says"] != "distinguishable" else ""
@@ -74,29 +74,29 @@ def short(row: Row) -> tuple[str, str]:
 
 
 def looked_for(row: Row) -> dict[str, str]:
-    """What was found of single forget examples, in a sentence each on those recognised and those that stand out."""
+    """Sentences on single forget examples, by kind: those recognised and those that stand out."""
     verdict = row["verdict"]
     counts, chance = verdict["counts"], verdict["chance"]
     if chance is None:
-        return {"none": "Single examples were not looked at: it takes at least 3 retrained models and a forget set."}
+        return {"none": "Single examples were not tested: it takes at least 3 retrained models, not all alike, and a forget set."}
     risk = f"at most {100 * chance:.2g}{formatting.PERCENT} of retrained models would show any"
     if not counts["recognised"] and not counts["standing_out"]:
         return {
             "none": f"None of the {counts['forget']:,} forget examples stands out from what chance shows among retrained models. "
             "That does not show that none can be recognised: more models, or a stronger attack, may still do so."
         }
-    told = {}
+    sentences = {}
     if counts["recognised"]:
-        told["recognised"] = (
+        sentences["recognised"] = (
             f"{counts['recognised']:,} of the {counts['forget']:,} forget examples can be recognised: the models are surer of "
             f"their labels than retrained models are ({risk})."
         )
     if counts["standing_out"]:
-        told["standing_out"] = (
+        sentences["standing_out"] = (
             f"{counts['standing_out']:,} of the {counts['forget']:,} forget examples stand out by over-forgetting: the models are "
             f"less sure of their labels than retrained models are ({risk})."
         )
-    return told
+    return sentences
 
 
 def evidence(verdict: Mapping[str, Any] | None, about: ScoreInfo) -> dict[str, str]:
@@ -112,15 +112,15 @@ def evidence(verdict: Mapping[str, Any] | None, about: ScoreInfo) -> dict[str, s
 
 
 def of_gap(score: Mapping[str, Any], name: str) -> str:
-    """What the test says of the forget gap, in a sentence that stands beside the gap and its interval."""
+    """A sentence on the test of the forget gap, to follow the gap and its interval."""
     verdict = score["verdict"]
     within = f"within the margin of {formatting.quantity(verdict['margin'], 'fraction', gap=True)} points"
-    told = {
+    says = {
         "indistinguishable": f"lies {within}: by it {name} passes for retraining",
-        "distinguishable": "is no chance",
+        "distinguishable": "is more than chance",
         "too few models": f"is neither shown to be other than 0 nor to lie {within}",
     }
-    return f"On these very examples, by the test of all scores together, the gap {told[verdict['says']]}."
+    return f"On these very examples, by the test of all scores together, the gap {says[verdict['says']]}."
 
 
 def listed(words: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""Where results are written."""
+"""Writing results to a folder."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ Document = dict[str, Any]
 
 
 def check_writable(out: str | Path | None) -> None:
-    """Refuse a folder that cannot be written before any work is done; nothing is made yet."""
+    """Refuse a folder that cannot be written, before any work is done; the folder is not created."""
     if out is None:
         return
     near = Path(out).absolute()
     while not near.exists() and near != near.parent:
         near = near.parent
     if not near.is_dir() or not os.access(near, os.W_OK | os.X_OK):
-        told = "is no folder" if not near.is_dir() else "cannot be written"
-        raise BadInput(f"cannot write to {out}: {near} {told}; name another folder with --out")
+        problem = "is not a folder" if not near.is_dir() else "cannot be written"
+        raise BadInput(f"cannot write to {out}: {near} {problem}; name another folder with --out")
 
 
 def write_files(folder: Path, texts: dict[str, str]) -> None:
@@ -33,5 +33,5 @@ def write_files(folder: Path, texts: dict[str, str]) -> None:
                 fresh.write_text(text, encoding="utf-8")
         except OSError as error:
             raise BadInput(
-                f"cannot write {folder / name}: {error.strerror}; what was found is in the store, try another --out"
+                f"cannot write {folder / name}: {error.strerror}; the results are in the store, try another --out"
             ) from None

@@ -7,22 +7,31 @@ from typing import ClassVar, final
 
 from torch import nn
 
-from untrain.core.errors import DataError
+from untrain.core.errors import DataError, ModelError
 from untrain.core.seeds import seeded
 from untrain.core.spec import Spec
 from untrain.data.examples import Examples
 from untrain.models.tasks.base import Task
 from untrain.models.tasks.classification import Classification
+from untrain.training.keepers.base import Keeper, Kept, keeping
 
 
 class Learner(Spec, role=True):
     """Makes a model of data: ``learner(examples, seed)``; the same seed gives the same model.
 
-    ``task`` says how its models are asked; a learner may have it as a field.
+    ``task`` says how its models are asked, ``keepers`` what is saved in training; a learner may have them as fields. It then
+    calls ``keepers.base.epoch_ended`` after each epoch. Where a learner is ``deterministic``, audits take models that are the same
+    for what they are, and scores of how models spread have no value.
     """
 
     closed: ClassVar[tuple[str, ...]] = ("__init__", "__call__")
     task: Task = Classification()
+    keepers: tuple[Keeper, ...] = ()
+
+    @property
+    def deterministic(self) -> bool:
+        """Whether the same data give the same model whatever the seed, as where a loss has one optimum."""
+        return False
 
     @abstractmethod
     def learn(self, examples: Examples, seed: int) -> nn.Module:
@@ -39,3 +48,17 @@ class Learner(Spec, role=True):
             raise DataError("there is nothing to learn from: no examples were given")
         with seeded(examples.x.device, seed):
             return self.learn(examples, seed)
+
+    @final
+    def run(self, examples: Examples, seed: int = 0) -> tuple[nn.Module, Kept]:
+        """The trained model, and what its keepers saved.
+
+        Raises:
+            ModelError: a keeper was never asked, since the learner does not report its epochs.
+        """
+        with keeping(self.keepers, examples, self.task.resolve(examples)) as kept:
+            model = self(examples, seed)
+        lacking = [repr(keeper) for keeper in self.keepers if type(keeper).__name__ not in kept]
+        if lacking:
+            raise ModelError(f"{type(self).__name__} never asked {lacking[0]}: it does not report its epochs")
+        return model, kept

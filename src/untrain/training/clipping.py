@@ -24,13 +24,12 @@ def clip(
         stacked: number of models along the first dimension, each with a norm of its own; None for one model by itself.
     """
     grads = [(part, part.optimized.grad) for part in parts if part.optimized.grad is not None]
-    if not grads:
-        return
-    device = grads[0][1].device
+    device = parts[0].optimized.device
     spread, whole = (torch.zeros(stacked or 1, dtype=torch.float64, device=device) for _ in range(2))
     for part, grad in grads:
         squares = grad.detach().double().square().reshape(stacked or 1, -1).sum(1)
         (spread if is_sharded(part.parameter) else whole).add_(squares)
+    # Whether or not there is a gradient here: all processes are to do the same.
     if any(is_sharded(part.parameter) for part in parts):
         group.sum([spread])
     factors = (limit / (whole + spread).sqrt()).clamp(max=1)

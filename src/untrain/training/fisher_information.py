@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from untrain.core.errors import SpecError
 from untrain.core.metering import Counter
 from untrain.core.out_of_memory import out_of_memory
 from untrain.data.examples import Batch, Examples, batch_of
@@ -15,15 +14,13 @@ from untrain.training.gradients import Grads, Params, Rows, check, check_depends
 
 
 def fisher(model: nn.Module, task: Task, examples: Examples, rows: Rows, params: Params) -> Grads:
-    """Diagonal of the Fisher information: the mean, over examples and over labels drawn by the model, of the squared
+    """Diagonal of the Fisher information: the mean, over examples and over targets drawn by the model, of the squared
     gradient of the log-probability.
 
     Raises:
         NotFinite: it is NaN or infinite.
-        SpecError: a model of this task draws no label.
+        SpecError: outputs of this task are not distributions that it knows.
     """
-    if "classes" not in task.signals:
-        raise SpecError(f"Fisher information is a mean over labels, and {type(task).__name__} has no classes: take another method")
     device, counter = next(model.parameters()).device, Counter()
     total = [torch.zeros_like(p, dtype=wide(p)) for p in params.values()]
     weights = list(params.values())
@@ -31,18 +28,17 @@ def fisher(model: nn.Module, task: Task, examples: Examples, rows: Rows, params:
 
     def add(batch: Batch) -> None:
         nonlocal batched
-        logp = task.forward(model, batch).log_softmax(1)[0]
-        check_depends(logp)
-        share = logp.detach().exp()
+        terms, share = task.fisher_terms(task.forward(model, batch))
+        check_depends(terms)
         if batched:
             try:
-                grads = _labels_at_once(logp, weights)
+                grads = _terms_at_once(terms, weights)
             except (RuntimeError, NotImplementedError) as error:
                 if out_of_memory(error):
                     raise
                 batched = False
         if not batched:
-            grads = _label_by_label(logp, weights)
+            grads = _term_by_term(terms, weights)
         for t, g in zip(total, grads, strict=True):
             if g is not None:
                 t += torch.tensordot(share.to(t.dtype), g.to(t.dtype) ** 2, 1)
@@ -55,12 +51,12 @@ def fisher(model: nn.Module, task: Task, examples: Examples, rows: Rows, params:
     return total
 
 
-def _labels_at_once(logp: Tensor, weights: list[nn.Parameter]) -> list[Tensor | None]:
-    ones = torch.eye(len(logp), dtype=logp.dtype, device=logp.device)
+def _terms_at_once(terms: Tensor, weights: list[nn.Parameter]) -> list[Tensor | None]:
+    ones = torch.eye(len(terms), dtype=terms.dtype, device=terms.device)
     with quiet():
-        return list(torch.autograd.grad(logp, weights, ones, retain_graph=True, is_grads_batched=True, allow_unused=True))
+        return list(torch.autograd.grad(terms, weights, ones, retain_graph=True, is_grads_batched=True, allow_unused=True))
 
 
-def _label_by_label(logp: Tensor, weights: list[nn.Parameter]) -> list[Tensor | None]:
-    by_label = [torch.autograd.grad(each, weights, retain_graph=True, allow_unused=True) for each in logp]
-    return [None if grads[0] is None else torch.stack(grads) for grads in zip(*by_label, strict=True)]
+def _term_by_term(terms: Tensor, weights: list[nn.Parameter]) -> list[Tensor | None]:
+    by_term = [torch.autograd.grad(each, weights, retain_graph=True, allow_unused=True) for each in terms]
+    return [None if grads[0] is None else torch.stack(grads) for grads in zip(*by_term, strict=True)]

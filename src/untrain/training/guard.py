@@ -14,7 +14,7 @@ from untrain.core.errors import BadInput, BrokenPromise, MaskError, ModelError, 
 from untrain.core.mask import Head, Mask
 from untrain.core.precision import HALF
 from untrain.core.sharding import local_part
-from untrain.models.state import State, same
+from untrain.models.state import State, same, weights
 from untrain.training.process_group import process_group
 from untrain.training.sharded_model import check_sharding, shard_group
 
@@ -69,42 +69,49 @@ def measure_changes(before: State, after: nn.Module, trainable: Mask | None, mas
     Raises:
         BrokenPromise: the returned model has other parameters than the input.
     """
-    params, buffers = dict(after.named_parameters()), dict(after.named_buffers())
+    params, buffers = weights(after), dict(after.named_buffers())
     _check_same_names(before, params, buffers)
+    drifting = {name: b for name, b in buffers.items() if name not in params and b.is_floating_point()}
     moved = may_move = in_mask = square = outside = 0.0
     for name, p in params.items():
         now, then = local_part(p.detach()), local_part(before[name])
-        change = (now - then).double()
+        if now.shape != then.shape:  # a memory of other length: all of it is new
+            then = torch.zeros_like(now)
+        change = (now - then if now.is_floating_point() else now.double() - then.double()).double()
         moved += int((now != then).sum())
         square += float((change**2).sum())
         may_move += _count(trainable, name, now)
         in_mask += _count(mask, name, now)
-        outside = max(outside, _largest_outside(change, trainable, name))
+        # A mask is of parameters: under one a memory stays as it is, and without one it is free.
+        free = trainable is None or (name not in trainable.bits and mask is None)
+        outside = max(outside, 0.0 if free else _largest_outside(change, trainable, name))
     group = shard_group(params.values())
     moved, may_move, in_mask, square = group.total(moved, may_move, in_mask, square)
     (outside,) = group.most(outside)
     size = sum(p.numel() for p in params.values())
-    drift = sum(float(((b.detach().double() - before[n].double()) ** 2).sum()) for n, b in buffers.items() if b.is_floating_point())
+    drift = sum(float(((b.detach().double() - before[n].double()) ** 2).sum()) for n, b in drifting.items())
     return Guard(moved / size, square**0.5, outside, may_move / size, in_mask / size, drift**0.5)
 
 
-def _check_same_names(before: State, params: Mapping[str, nn.Parameter], buffers: Mapping[str, Tensor]) -> None:
+def _check_same_names(before: State, params: Mapping[str, Tensor], buffers: Mapping[str, Tensor]) -> None:
     for name in before.keys() ^ (params.keys() | buffers.keys()):
         raise BrokenPromise(f"the returned model is another: {name!r} is in only one of input and output")
     for name, p in params.items():
-        if before[name].shape != p.shape:
+        if isinstance(p, nn.Parameter) and before[name].shape != p.shape:
             raise BrokenPromise(f"the returned model has {name!r} in shape {tuple(p.shape)}, not {tuple(before[name].shape)}")
 
 
 def _count(mask: Mask | None, name: str, weight: Tensor) -> int:
     """Number of weights in a mask on this process."""
-    return weight.numel() if mask is None else int(local_part(mask.bits[name]).sum())
+    if mask is None:
+        return weight.numel()
+    return int(local_part(mask.bits[name]).sum()) if name in mask.bits else 0
 
 
 def _largest_outside(change: Tensor, trainable: Mask | None, name: str) -> float:
     if trainable is None:
         return 0.0
-    fixed = change[~local_part(trainable.bits[name])]
+    fixed = change[~local_part(trainable.bits[name])] if name in trainable.bits else change
     return float(fixed.abs().max()) if fixed.numel() else 0.0
 
 
@@ -193,7 +200,7 @@ class Guard:
     """Changes of the weights in a run.
 
     Args:
-        moved_share: share of all parameters that changed.
+        moved_share: share of all parameters that changed; a model's ``memory`` counts as parameters, here and below.
         moved_norm: Euclidean length of the change of all parameters.
         outside_mask_max: largest change of a parameter that may not move; 0 unless a promise was broken.
         may_move: share of all parameters that may move: the mask and, where it is trained, the head.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from torch import Tensor, nn
 
-from untrain.core.errors import DataError, RequestError
+from untrain.core.errors import DataError, RequestError, SpecError
 from untrain.core.mask import Head, Mask
 from untrain.data import batching
 from untrain.data.examples import Batch as Batch
@@ -19,8 +19,8 @@ from untrain.data.fingerprint import fingerprint
 from untrain.data.readers.convert import examples
 from untrain.data.requests.base import ForgetSet, Request
 from untrain.data.requests.ids import Ids
-from untrain.data.requests.resolve import request
-from untrain.models.tasks.base import Task
+from untrain.data.requests.resolve import remaining, request
+from untrain.models.tasks.base import SIGNALS, Task
 from untrain.training.base import Learner
 from untrain.training.batch_plan import Plan
 from untrain.training.steps import Steps, epochs_of
@@ -36,6 +36,7 @@ def problem(
     valid: Any = None,
     seed: int = 0,
     origin: int | None = None,
+    kept: Mapping[str, Mapping[str, Tensor]] | None = None,
 ) -> Problem:
     """What to forget, of which training data, and how the model was made.
 
@@ -46,6 +47,7 @@ def problem(
         valid: held-out data to tune on.
         seed: of every draw that a method makes.
         origin: seed of the model's own initialisation, where known.
+        kept: what the learner's keepers saved in training: tensors by name, by the keeper's class.
 
     Raises:
         RequestError: ``forget`` is no request and no list of ids, an id is not in the data or is named
@@ -54,17 +56,18 @@ def problem(
     held = train if isinstance(train, Examples) else examples(train)
     if not isinstance(forget, ForgetSet):
         forget = request(held, forget if isinstance(forget, Request) else Ids(ids=_ids(forget)))
-    rows = np.asarray(forget.rows)
     return Problem(
         task=learner.task,
-        forget=take(held, rows),
-        retain=take(held, np.setdiff1d(np.arange(len(held)), rows)),
+        forget=take(held, np.asarray(forget.rows)),
+        retain=remaining(held, forget),
         valid=valid if valid is None or isinstance(valid, Examples) else examples(valid),
         init=lambda s: learner.init(held, s),
         recipe=learner,
         digest=forget.digest,
         seed=seed,
         origin=origin,
+        replacement=forget.replacement,
+        kept=kept or {},
     )
 
 
@@ -135,9 +138,14 @@ class Problem:
     def only(self, needs: frozenset[str]) -> Problem:
         """The problem without what ``needs`` does not name: 'forget', 'labels', 'retain', 'valid' and 'kept:KEEPER'.
 
+        Names of signals, such as 'correct', and 'classes' ask for a task that gives them.
+
         Raises:
             RequestError: something that it names is not there.
+            SpecError: the task does not give it.
         """
+        if lacking := sorted(needs & SIGNALS - self.task.signals):
+            raise SpecError(f"this method needs {', '.join(lacking)}, which {type(self.task).__name__} does not give: take another")
         if "retain" in needs and self.retain is None:
             raise RequestError("the problem has no retain set, and this method needs one: take one that does without")
         wanted = {name.removeprefix("kept:") for name in needs if name.startswith("kept:")}

@@ -1,4 +1,4 @@
-"""How weights move: step size, length, optimizer, schedule, and what becomes of batch statistics.
+"""Gradient steps: step size, length, optimizer, schedule, and what becomes of batch statistics.
 
 A new optimizer or schedule is one class here: a subclass of ``Optimizer`` or ``Schedule``.
 """
@@ -40,7 +40,7 @@ class Optimizer(Spec, role=True):
     """Numbers that it keeps per weight, at most; the memory of a stack of models is estimated from it."""
 
     decay_on: Decayed
-    """Which parameters decay; ``descend`` sorts them into groups."""
+    """Parameters that decay; ``descend`` sorts them into groups."""
 
     @abstractmethod
     def make(self, groups: Sequence[dict[str, Any]], lr: float) -> torch.optim.Optimizer:
@@ -120,7 +120,7 @@ class Schedule(Spec, role=True):
     """Changes the step size during a run."""
 
     by_step: ClassVar[bool] = False
-    """Whether the step size changes within an epoch, so that the number of its steps has to be known."""
+    """True if the step size changes within an epoch, which takes the number of its steps."""
 
     @abstractmethod
     def size(self, lr: float, moment: Moment) -> float:
@@ -177,7 +177,7 @@ class Triangular(Schedule):
 
 
 class Steps(Spec):
-    """How weights move.
+    """Gradient steps: how far, how long, by which optimizer.
 
     Args:
         lr: largest step size; the schedule says when it is reached.
@@ -217,7 +217,7 @@ def epochs_of(steps: Steps, learner: Steps | None) -> int:
         return steps.epochs
     if learner is None or not isinstance(learner.epochs, int):
         raise SpecError(
-            f"epochs={steps.epochs!r} is a share of the learner's epochs, and this Problem names no learner: "
+            f"epochs={steps.epochs!r} is a share of the learner's epochs, and this Problem names none with epochs: "
             "give Problem(recipe=Train(...)) or a whole number, Steps(epochs=5)"
         )
     share = float(steps.epochs.rstrip("%")) / 100

@@ -12,32 +12,44 @@ import torch
 from torch import Tensor, nn
 
 from untrain.core.contract import require
+from untrain.core.errors import SpecError
 from untrain.core.spec import Spec
 from untrain.data.examples import Examples, take
 from untrain.models.architectures.convnet import ConvNet
 from untrain.models.state import same, state
 from untrain.models.tasks.classification import Classification
+from untrain.training.base import Learner
+from untrain.training.learners.retrieval import Retrieval
+from untrain.training.learners.stream import Stream
 from untrain.training.learners.train import Train
 from untrain.training.problem import Problem
 from untrain.training.steps import Constant, Steps
 
+STEPS = Steps(lr=0.05, epochs=4, batch=16, schedule=Constant())
 CLASSES, SIDE, FORGET, TOTAL, UNITS = 3, 6, 12, 60, 12
 
 
-@lru_cache(maxsize=1)
-def _trained() -> tuple[Examples, Train, nn.Module]:
+@lru_cache(maxsize=8)
+def _trained(kind: type = nn.Module) -> tuple[Examples, Learner, nn.Module]:
     draw = torch.Generator().manual_seed(0)
     y = torch.arange(TOTAL) % CLASSES
     patterns = torch.randn(CLASSES, 1, SIDE, SIDE, generator=draw)
     x = patterns[y] + 0.3 * torch.randn(TOTAL, 1, SIDE, SIDE, generator=draw)
     data = Examples.labelled(x, y, np.arange(TOTAL), CLASSES)
-    learner = Train(model=ConvNet(width=4), steps=Steps(lr=0.05, epochs=4, batch=16, schedule=Constant()))
-    return data, learner, learner(data, 0)
+    for learner in (Train(model=ConvNet(width=4), steps=STEPS), Stream(), Retrieval()):
+        model = learner(data, 0)
+        if isinstance(model, kind):
+            return data, learner, model
+    raise SpecError(f"there is no small problem for models of kind {kind.__name__}")
 
 
-def small() -> tuple[nn.Module, Problem]:
-    """A trained network with batch norm, in eval mode, and the request to forget 12 of its 60 separable examples."""
-    data, learner, model = _trained()
+def small(kind: type = nn.Module) -> tuple[nn.Module, Problem]:
+    """A trained network with batch norm, in eval mode, and the request to forget 12 of its 60 separable examples.
+
+    Args:
+        kind: of model; where a method works on memories, a memory of the same examples.
+    """
+    data, learner, model = _trained(kind)
     rows = np.arange(TOTAL)
 
     def init(seed: int) -> nn.Module:
@@ -102,8 +114,8 @@ def undone(made: Spec, model: nn.Module | None, sets: tuple[Examples, ...], act:
 def marked(model: nn.Module) -> nn.Module:
     """The model with gradients, mixed modes and a frozen parameter, so that a change of any of them shows."""
     model.train(False)
-    next(model.children()).train()
+    next(model.children(), model).train()
     for p in model.parameters():
         p.grad = torch.ones_like(p)
-    list(model.parameters())[2].requires_grad_(False)
+    list(model.parameters())[:3][-1].requires_grad_(False)
     return model

@@ -44,7 +44,7 @@ class StepWeights:
 
 
 def _key(batch: Batch) -> int:
-    return batch.y.untyped_storage().data_ptr()
+    return batch.rows.untyped_storage().data_ptr()
 
 
 class WeightedTask:

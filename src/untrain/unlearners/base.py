@@ -9,7 +9,7 @@ from typing import Any, ClassVar, final
 
 from torch import nn
 
-from untrain.core.errors import MaskError, SpecError
+from untrain.core.errors import MaskError, ModelError, SpecError
 from untrain.core.mask import Head, Mask
 from untrain.core.metering import Cost, metered
 from untrain.core.precision import channels_last
@@ -39,11 +39,14 @@ class Unlearner(Spec, role=True):
     """Makes a model forget: ``unlearner(model, problem)`` gives a new model and leaves its input alone.
 
     ``needs`` names all that it may see of a problem: 'forget', 'labels', 'retain', 'valid' and 'kept:KEEPER'. The role hides the
-    rest, so that a method without 'retain' is one that does without it.
+    rest, so that a method without 'retain' is one that does without it. ``works_on`` is the kind of model that it changes; one that
+    writes a memory, and no parameters, names that of the memory, and is not confined to masks. A signal among the needs, such as
+    'correct', or 'classes' asks for a task that gives it.
     """
 
     closed: ClassVar[tuple[str, ...]] = ("__init__", "__call__", "run", "__matmul__")
     needs: ClassVar[frozenset[str]] = frozenset({"forget", "labels", "retain", "valid"})
+    works_on: ClassVar[type] = nn.Module
 
     @abstractmethod
     def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module:
@@ -74,8 +77,10 @@ class Unlearner(Spec, role=True):
         Raises:
             BrokenPromise: the input changed, nothing moved, or something outside the mask did.
             NotFinite: a loss or a weight is NaN or infinite.
+            ModelError: the model is not of the kind that the method works on.
             MaskError: the mask was made for another forget set or another model.
         """
+        self._check_kind(model, problem)
         name, model = repr(self), process_group().check_agreement(repr(self), model, problem)
         before = state.state(model)
         flags = {n: p.requires_grad for n, p in model.named_parameters()}
@@ -99,6 +104,13 @@ class Unlearner(Spec, role=True):
             guard_module.check_untouched(name, before, model)
         return Outcome(forgot, seen, cost, problem.mask, tuple(meter.notes))
 
+    def _check_kind(self, model: nn.Module, problem: Problem) -> None:
+        if not isinstance(model, self.works_on):
+            kind = type(model).__name__
+            raise ModelError(f"{type(self).__name__} works on models of kind {self.works_on.__name__}; {kind} is not one")
+        if problem.mask is not None and self.works_on is not nn.Module:
+            raise MaskError(f"{type(self).__name__} writes a memory, which masks do not cover: take it without a localizer")
+
     @final
     def __matmul__(self, localizer: Localizer) -> Localized:
         """Confine this unlearner to what ``localizer`` finds."""
@@ -106,6 +118,8 @@ class Unlearner(Spec, role=True):
             return NotImplemented
         if isinstance(self, Localized):
             raise SpecError(f"{self!r} is confined already: join one unlearner and one localizer")
+        if self.works_on is not nn.Module:
+            raise SpecError(f"{type(self).__name__} writes a memory, which masks do not cover: take it without a localizer")
         return Localized(unlearner=self, localizer=localizer)
 
 

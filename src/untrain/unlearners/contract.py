@@ -5,27 +5,29 @@ from __future__ import annotations
 from dataclasses import replace
 
 import torch
+from torch import nn
 
 from untrain.core.contract import check_random_state_kept, require, seed_everything
-from untrain.core.errors import NotFinite
+from untrain.core.errors import MaskError, NotFinite
 from untrain.core.mask import Mask
-from untrain.models.state import same, state
+from untrain.models.state import same, state, weights
+from untrain.training.problem import Problem
 from untrain.training.toy import changes, marked, small, undone
 from untrain.unlearners.base import Localized, Recipe, Unlearner
 
 
 def it_leaves_its_input_alone(made: Unlearner | Recipe) -> None:
     """Parameters, buffers, gradients, modes and flags of the model, and the examples, are as they were."""
-    model, problem = small()
+    model, problem = small(_expression(made).works_on)
     marked(model)
     undone(made, model, (problem.forget, problem.rest), lambda: made(model, problem))
 
 
 def it_moves_some_parameter(made: Unlearner | Recipe) -> None:
     """Buffers do not count; ``may_be_unchanged`` says who is excused."""
-    model, problem = small()
-    forgot = dict(made(model, problem).named_parameters())
-    moved = any(not same(p.detach(), forgot[n].detach()) for n, p in model.named_parameters())
+    model, problem = small(_expression(made).works_on)
+    forgot = weights(made(model, problem))
+    moved = any(not same(p.detach(), forgot[n].detach()) for n, p in weights(model).items())
     require(
         moved or _expression(made).may_be_unchanged(problem),
         made,
@@ -35,7 +37,10 @@ def it_moves_some_parameter(made: Unlearner | Recipe) -> None:
 
 def it_leaves_what_is_outside_the_mask(made: Unlearner | Recipe) -> None:
     """Bit for bit, under a random mask of 30 %, or under its own where it brings one."""
-    model, problem = small()
+    model, problem = small(_expression(made).works_on)
+    if _expression(made).works_on is not nn.Module:
+        _refuses_masks(made, model, replace(problem, mask=Mask({}, problem.digest)))
+        return
     if not isinstance(_expression(made), Localized):
         draw = torch.Generator().manual_seed(2)
         bits = {n: torch.rand(p.shape, generator=draw) < 0.3 for n, p in model.named_parameters()}
@@ -59,7 +64,7 @@ def the_same_seed_gives_the_same_model(made: Unlearner | Recipe) -> None:
     """Bit for bit, whatever the global random state."""
     models = []
     for seed in (5, 6):
-        model, problem = small()
+        model, problem = small(_expression(made).works_on)
         seed_everything(seed)
         models.append(state(made(model, problem)))
     changed = changes(*models)
@@ -68,7 +73,7 @@ def the_same_seed_gives_the_same_model(made: Unlearner | Recipe) -> None:
 
 def it_leaves_the_global_random_state(made: Unlearner | Recipe) -> None:
     """torch's, numpy's and python's."""
-    model, problem = small()
+    model, problem = small(_expression(made).works_on)
     check_random_state_kept(made, lambda: made(model, problem))
 
 
@@ -83,7 +88,7 @@ def it_says_what_becomes_of_buffers(made: Unlearner | Recipe) -> None:
 
 def it_raises_when_the_loss_is_not_finite(made: Unlearner | Recipe) -> None:
     """On inputs of NaN; who never reads the examples is excused, since its model is the same on any."""
-    model, problem = small()
+    model, problem = small(_expression(made).works_on)
     clean = state(made(model, problem))
     forget, retain = (part.with_fields(x=part.x[:] * torch.nan) for part in (problem.forget, problem.rest))
     try:
@@ -91,6 +96,14 @@ def it_raises_when_the_loss_is_not_finite(made: Unlearner | Recipe) -> None:
     except NotFinite:
         return
     require(not changes(clean, state(forgot)), made, "returned a model where the loss was NaN; NotFinite was due")
+
+
+def _refuses_masks(made: Unlearner | Recipe, model: nn.Module, problem: Problem) -> None:
+    try:
+        made(model, problem)
+    except MaskError:
+        return
+    require(False, made, "writes a memory and takes a mask, which does not cover it")
 
 
 def _expression(made: Unlearner | Recipe) -> Unlearner:

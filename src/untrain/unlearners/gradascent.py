@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import ClassVar
 
 import torch
@@ -60,7 +59,7 @@ class GradAscent(Unlearner):
         lost = [n for n, held in forgot.state_dict().items() if not bool(torch.isfinite(held).all())]
         if lost:
             raise NotFinite(f"gradient ascent diverged: {lost[0]!r} holds NaN or infinite values: lower lr={self.steps.lr}")
-        guess = math.log(max(problem.task.outputs_needed(problem.forget), 2))
+        guess = problem.task.guess(problem.forget)
         if float(last) > FAR * guess:
             add_note(
                 f"gradient ascent diverged: the last forget batch has a loss of {float(last):.3g} nats, "

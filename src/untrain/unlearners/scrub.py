@@ -58,7 +58,7 @@ class SCRUB(Unlearner):
 
     def needed(self) -> frozenset[str]:
         """Rewinding looks at held-out examples too."""
-        return self.needs | {"valid"} if self.rewind else self.needs
+        return self.needs | {"valid", "correct", "classes"} if self.rewind else self.needs
 
     def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module:
         """The student.

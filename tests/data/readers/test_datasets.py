@@ -113,7 +113,7 @@ NUMBERS = {"a": [1.0, 2.0], "label": [0, 1]}
         (NUMBERS, Wanted(("b",)), r"no column 'b'; it has \['a', 'label'\]"),
         (NUMBERS, Wanted(("a",), ("lable",)), r"no column 'lable'; .*; did you mean 'label'\?"),
         (NUMBERS, Wanted(("a",), id="user"), r"no column 'user'"),
-        (NUMBERS | {"t": ["x", "y"]}, Wanted(("t",)), r"column 't' holds no numbers"),
+        (NUMBERS | {"t": ["x", "y"]}, Wanted(("t",)), r"column 't' does not hold numbers"),
         ({"a": [1.0, 2.0], "label": [0, None]}, Wanted(("a",)), r"column 'label' has 1 empty cells, the first in row 1"),
         ({"a": [1.0, None], "label": [0, 1]}, Wanted(("a",)), r"column 'a' has 1 empty cells"),
         ({"a": [[1.0], [1.0, 2.0]], "label": [0, 1]}, Wanted(("a",)), r"the lists in column 'a' differ in length"),
@@ -133,7 +133,7 @@ def test_bad_columns_are_told_in_one_line_that_names_what_was_got(tmp_path, colu
     ("content", "told"),
     [
         (b"", r"a.parquet is empty: a Parquet file was expected"),
-        (b"id,label\n1,2\n", r"a.parquet is no Parquet file, whatever its name says: it begins with b'id,l'"),
+        (b"id,label\n1,2\n", r"a.parquet is not a Parquet file, whatever its name says: it begins with b'id,l'"),
         (b"PAR1 and then nothing", r"a.parquet cannot be read as Parquet"),
         (None, r"there is no file '.*a.parquet'"),
     ],

@@ -6,7 +6,7 @@ import pytest
 from untrain.core.errors import DataError
 from untrain.data.on_disk import OnDisk
 from untrain.data.readers.datasets import Arrays
-from untrain.data.readers.image_cache import decoded
+from untrain.data.readers.image_cache import decode_once
 
 X = np.random.default_rng(0).integers(0, 256, (7, 3, 4, 4), dtype=np.uint8)
 
@@ -26,7 +26,7 @@ class Read:
 
 def test_the_second_time_nothing_is_read_from_the_source(tmp_path):
     read = Read()
-    first, again = (decoded(str(tmp_path), "a set", read) for _ in range(2))
+    first, again = (decode_once(str(tmp_path), "a set", read) for _ in range(2))
     assert read.times == 1
     for found in (first, again):
         assert isinstance(found.x, OnDisk)
@@ -38,14 +38,14 @@ def test_the_second_time_nothing_is_read_from_the_source(tmp_path):
 
 
 def test_another_source_has_images_of_its_own(tmp_path):
-    one, other = (decoded(str(tmp_path), name, Read(x)) for name, x in (("a", X), ("b", 255 - X)))
+    one, other = (decode_once(str(tmp_path), name, Read(x)) for name, x in (("a", X), ("b", 255 - X)))
     assert (one.x[:] + other.x[:] == 255).all()
 
 
 @pytest.mark.parametrize("spoil", ["images", "index", "cut"])
 def test_what_is_gone_or_damaged_is_decoded_again(tmp_path, spoil):
     read = Read()
-    decoded(str(tmp_path), "a set", read)
+    decode_once(str(tmp_path), "a set", read)
     (images,), (index,) = tmp_path.glob("*.npy"), tmp_path.glob("*.npz")
     if spoil == "images":
         images.unlink()
@@ -53,34 +53,34 @@ def test_what_is_gone_or_damaged_is_decoded_again(tmp_path, spoil):
         index.write_bytes(b"PK and nothing")
     else:
         images.write_bytes(images.read_bytes()[:150])
-    again = decoded(str(tmp_path), "a set", read)
+    again = decode_once(str(tmp_path), "a set", read)
     assert read.times == 2
     assert (again.x[:].numpy() == X).all()
 
 
 def test_an_image_with_one_byte_changed_is_decoded_again_and_put_right(tmp_path):
     read = Read()
-    decoded(str(tmp_path), "a set", read)
+    decode_once(str(tmp_path), "a set", read)
     (images,) = tmp_path.glob("*.npy")
     spoiled = bytearray(images.read_bytes())
     spoiled[-5] ^= 1
     images.write_bytes(spoiled)
     for _ in range(2):
-        assert (decoded(str(tmp_path), "a set", read).x[:].numpy() == X).all()
+        assert (decode_once(str(tmp_path), "a set", read).x[:].numpy() == X).all()
     assert read.times == 2
 
 
 def test_an_index_damaged_anywhere_is_written_anew(tmp_path):
     """Cut short or with one byte turned round: bytes without a say may be kept, none is served wrong or let through as an error."""
     read = Read()
-    decoded(str(tmp_path), "a set", read)
+    decode_once(str(tmp_path), "a set", read)
     (index,) = tmp_path.glob("*.npz")
     whole = index.read_bytes()
     cuts = [whole[:at] for at in range(0, len(whole), 37)]
     flips = [whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :] for at in range(len(whole))]
     for spoiled in cuts + flips:
         index.write_bytes(spoiled)
-        again = decoded(str(tmp_path), "a set", read)
+        again = decode_once(str(tmp_path), "a set", read)
         assert again.y.tolist() == [0, 1, 2, 0, 1, 2, 0]
         assert again.ids.tolist() == list(range(10, 17))
         assert (again.x[:].numpy() == X).all()
@@ -88,7 +88,7 @@ def test_an_index_damaged_anywhere_is_written_anew(tmp_path):
 
 
 def test_nothing_but_the_two_files_is_left(tmp_path):
-    decoded(str(tmp_path), "a set", Read())
+    decode_once(str(tmp_path), "a set", Read())
     assert sorted(file.suffix for file in tmp_path.iterdir()) == [".npy", ".npz"]
 
 
@@ -101,12 +101,12 @@ def test_a_source_that_fails_leaves_nothing(tmp_path):
         return Arrays(hold(pieces(), 9), np.zeros(9), np.arange(9), 1, {})
 
     with pytest.raises(DataError, match="row 7"):
-        decoded(str(tmp_path), "a set", read)
+        decode_once(str(tmp_path), "a set", read)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_written_to_is_told_in_one_line(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match=r"cannot write to .*file") as caught:
-        decoded(str(tmp_path / "file"), "a set", Read())
+        decode_once(str(tmp_path / "file"), "a set", Read())
     assert "\n" not in str(caught.value)

@@ -71,6 +71,6 @@ def test_rows_that_are_none_of_the_data_are_refused_whoever_drew_them(rows, told
 
 def test_a_long_request_is_named_in_short():
     train = examples(np.zeros((300, 1)), np.arange(300) % 2)
-    with pytest.raises(RequestError, match=r"These\(ids=\(0, 1, .* \.\.\. names all 300") as told:
+    with pytest.raises(RequestError, match=r"Ids\(ids=\(0, 1, .* \.\.\. names all 300") as told:
         request(train, Ids(ids=tuple(range(300))))
     assert len(str(told.value)) < 220

@@ -27,7 +27,7 @@ from untrain.training.toy import small
 def test_features_are_what_the_last_layer_makes_answers_of(made):
     data = small()[1].retain
     model = made.build((1, 6, 6), 3).eval()
-    seen = features(model, data, Classification(), batch=7)
+    seen = features(model, data, Classification(classes=3), batch=7)
     last = [part for part in model.modules() if isinstance(part, nn.Linear)][-1]
     assert seen.shape == (len(data), last.in_features)
     again = last(torch.from_numpy(seen)).detach().numpy()
@@ -55,7 +55,7 @@ class Unused(Twice):
 @pytest.mark.parametrize("made", [Unused, Twice])
 def test_a_head_that_is_not_asked_once_is_told(made):
     with pytest.raises(ModelError, match="does not see each example once"):
-        features(made(), small()[1].retain, Classification())
+        features(made(), small()[1].retain, Classification(classes=3))
 
 
 def found(trial):

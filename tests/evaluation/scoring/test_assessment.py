@@ -31,10 +31,10 @@ def test_a_look_up_of_one_percent_of_the_forget_set_is_caught_and_a_clean_retrai
         held = reference_of(CHOSEN, models(planted, (1, at), theirs, easy), models(planted, (2, at), ours, easy, 3.0))
         leaky, clean = (assess(held, models(planted, (3, at), ours, easy, kept=kept), draws=20)[1] for kept in (5, 0))
         first = leaky["sentence"].split(".")[0]
-        caught += "forget examples can still be told" in first
+        caught += "forget examples can still be recognised" in first
         enough = ours > 1 or theirs >= 19  # for a verdict at 5 %
         assert leaky["says"] == ("distinguishable" if enough else "too few models")
-        accused += clean["says"] == "distinguishable" or "can still be told" in clean["sentence"]
+        accused += clean["says"] == "distinguishable" or "can still be recognised" in clean["sentence"]
     assert caught == times
     assert accused <= 4  # one in twenty is what was stated: more than 4 of 20 comes once in 400 such tests
 

@@ -49,7 +49,7 @@ def test_dels_forget_set_of_two_classes_is_a_tenth_of_the_training_set(tmp_path,
         lay(tmp_path, part, squares(200, side=8), {"label": [i % 10 for i in range(200)]})
     made = parse(f"CIFAR10(path={str(tmp_path)!r}, request=Random(fraction=0.1, classes=(2, 5)))")
     train = made.load().train
-    rows = np.array(request(train, made.asked()).rows)
+    rows = np.array(request(train, made.request).rows)
     assert len(rows) == 18
     assert set(train.y[rows].tolist()) == {2, 5}
 

@@ -48,7 +48,7 @@ def test_whoever_is_named_is_in_the_training_set(tmp_path):
     (tmp_path / "a.txt").write_text(str(kept_apart))
     own = Custom(examples(X, Y, ids=PEOPLE), (X, Y), net, IdFile(path=str(tmp_path / "a.txt")))
     data = own.load()
-    asked = request(data.train, own.asked())
+    asked = request(data.train, own.request)
     assert set(asked.ids) == {kept_apart}
     assert len(asked.rows) == 2
     assert len(data.valid) > 0
@@ -94,7 +94,7 @@ def test_a_parquet_file_with_ids_runs_from_a_spelling(tmp_path):
     [
         ((X, Y), (X[:, :1], Y), r"train holds torch.float32 inputs of shape \(2,\), test torch.float32 ones of shape \(1,\)"),
         ((X, Y), (X.to(torch.uint8), Y), r"test torch.uint8 ones"),
-        (examples(X, Y, ids=["a"] * 50), (X, Y), r"all 50 rows of train bear the id 'a'"),
+        (examples(X, Y, ids=["a"] * 50), (X, Y), r"all 50 rows of train have the id 'a'"),
         ("gone.parquet", (X, Y), r"there is no file 'gone.parquet'"),
     ],
 )
@@ -109,7 +109,7 @@ def test_bad_data_are_told_when_it_is_made():
 
 
 def test_a_model_that_is_no_callable_is_refused():
-    with pytest.raises(SpecError, match="Own: model='resnet'"):
+    with pytest.raises(SpecError, match="Custom: model='resnet'"):
         Custom((X, Y), (X, Y), "resnet")
 
 

@@ -42,7 +42,7 @@ def test_noise_is_planted_in_the_training_labels_only():
 
 def test_noise_and_its_request_meet():
     scenario = Digits(noise=Flip(rate=0.2), request=Mislabelled())
-    assert len(request(scenario.load().train, scenario.asked()).rows) == round(0.2 * 1258)
+    assert len(request(scenario.load().train, scenario.request).rows) == round(0.2 * 1258)
 
 
 def test_two_loads_are_the_same():

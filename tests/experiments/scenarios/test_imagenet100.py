@@ -21,7 +21,6 @@ from untrain.models.architectures.convnet import ConvNet
 from untrain.models.architectures.resnet import ResNet
 from untrain.models.inference import logits
 from untrain.runtime.store import Store
-from untrain.training.problem import task_of
 from untrain.training.steps import Steps
 
 SMALL = "model=ConvNet(width=2), steps=Steps(lr=0.01, epochs=1, batch=16)"
@@ -134,7 +133,7 @@ def test_all_but_training_asks_about_the_normalised_middle(spelled):
         seen.clear()
         return (found[:, None] - middle[None]).flatten(2).abs().amax(2).amin(1) < 1e-5
 
-    logits(net, scene.data.train, task_of(scene.learner))
+    logits(net, scene.data.train, scene.task)
     assert torch.equal(torch.cat(seen), middle)
     seen.clear()
     problem = ut.problem(scene.data.train, scene.asked, scene.learner)

@@ -39,7 +39,7 @@ def test_dels_forget_set_is_a_tenth_from_classes_3_and_6(tmp_path, lay, squares)
     folder = lay(tmp_path, "test", squares(20), {"label": y[:20]})
     made = parse(f"SVHN(path={folder!r}, request=Random(fraction=0.1, classes=(3, 6)))")
     train = made.load().train
-    rows = np.array(request(train, made.asked()).rows)
+    rows = np.array(request(train, made.request).rows)
     assert len(rows) == 18  # of 180 that are trained on
     assert set(train.y[rows].tolist()) == {3, 6}
 

@@ -103,7 +103,7 @@ def test_bytes_are_scaled_before_they_are_normalised_and_a_copy_does_the_same():
         (
             Preprocessed(model=ConvNet(), mean=(0.5,), std=(0.5,)),
             (3, 8, 8),
-            r"for images of 3 channels: give each one number a channel",
+            r"for images of 3 channels: give each one number per channel",
         ),
         (Preprocessed(model=ConvNet(), mean=(0.5,)), (1, 8, 8), r"mean=\(0.5,\) and std=\(\)"),
         (Preprocessed(model=ConvNet(), crop=4), (7,), r"needs images .*shape \(7,\)"),

@@ -6,7 +6,7 @@ from torch import nn
 
 import untrain as ut
 from untrain.core.errors import ModelError
-from untrain.core.flops import counted
+from untrain.core.flops import count_flops
 from untrain.models.architectures.resnet9 import ResNet9
 from untrain.models.inference import logits
 
@@ -31,7 +31,7 @@ def test_the_number_of_parameters_in_closed_form(w):
 
 def test_one_image_takes_six_million_multiply_adds():
     net = ResNet9().build((3, 32, 32), 10).eval()
-    _, operations = counted(lambda: net(torch.zeros(1, 3, 32, 32)))
+    _, operations = count_flops(lambda: net(torch.zeros(1, 3, 32, 32)))
     # The stem, then five parts of equal cost, as each halves the image and doubles the channels.
     assert operations / 2 == 9 * 3 * 8 * 1024 + 5 * 9 * 8 * 16 * 1024 + 640
 

@@ -56,7 +56,7 @@ def test_a_named_head_is_taken_at_its_word():
 
 
 def test_a_model_without_a_head_says_how_to_name_one():
-    with pytest.raises(ModelError, match=r"name it with head=\(...\)"):
+    with pytest.raises(ModelError, match=r"name it with head_names=\(...\)"):
         Classification(classes=2).head(nn.Conv2d(1, 1, 3))
 
 

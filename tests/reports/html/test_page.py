@@ -70,7 +70,9 @@ def failed(material, *methods):
 def test_first_it_states_the_verdict_then_gap_and_interval_of_each_request(read):
     lead = read.text[: read.text.index("A trained model was made")]
     start = lead.index("Privacy: examples withdrawn") + len("Privacy: examples withdrawn ")
-    assert re.match(r"(\d+ of 12 forget examples can still be told from the answers of DEL|DEL is|There are too few)", lead[start:])
+    assert re.match(
+        r"(\d+ of 12 forget examples can still be recognised in the outputs of DEL|DEL is|There are too few)", lead[start:]
+    )
     assert (
         len(re.findall(r"−?\d+\.\d percentage points \(95 % interval −?\d+\.\d to −?\d+\.\d\) over 2 unlearned models", lead)) == 2
     )
@@ -93,7 +95,7 @@ def leaking(material):
 
 def test_that_another_method_leaks_is_said_at_the_top(privacy):
     text = Reader(page([leaking(privacy)], "x")).text
-    assert "be told from the answers of Finetune (1)." in text[: text.index("Methods compared")]
+    assert "be recognised in the outputs of Finetune (1)." in text[: text.index("Methods compared")]
 
 
 def test_the_examples_that_can_be_told_are_shown_or_that_there_are_none(privacy):
@@ -230,7 +232,7 @@ def test_controls_warnings_and_missing_scores_are_told(read):
 
 
 def test_a_repair_shows_given_and_true_labels(read, repair):
-    assert "12 of the examples to forget bear a wrong label" in read.text
+    assert "12 of the examples to forget have a wrong label" in read.text
     assert "Forget accuracy, true labels" in read.text
     assert module.title(repair).startswith("Repair")
 
@@ -238,7 +240,7 @@ def test_a_repair_shows_given_and_true_labels(read, repair):
 def test_a_random_request_on_noisy_data_is_no_repair(noisy):
     seen = Reader(page([noisy], "x"))
     assert module.title(noisy) == "Privacy: examples withdrawn from data with wrong labels"
-    assert "3 of the examples to forget and 3 of the other training examples bear a wrong label" in seen.text
+    assert "3 of the examples to forget and 3 of the other training examples have a wrong label" in seen.text
     assert "wrong) labels" not in seen.text
     assert "their wrong labels" not in seen.text
 

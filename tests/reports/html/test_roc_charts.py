@@ -74,6 +74,12 @@ def test_attacks_are_those_evaluators_that_give_curves(privacy):
     assert not roc_charts.has_curves(next(e for e in evaluators() if type(e).curves is Evaluator.curves))
 
 
+def test_each_curve_has_its_area_among_the_scores_of_its_attack(privacy):
+    enough = replace(privacy, original=privacy.unlearned["Nothing()"], evaluators=evaluators())
+    for attack in roc_charts.attacks(enough):
+        assert {f"{name}_auc" for name in attack.curves} <= attack.evaluator.scores.keys()
+
+
 @pytest.mark.parametrize(("least", "places"), [(0.004, (0.5, 1, 2, 5, 10, 20, 50, 100)), (1e-4, (0.01, 0.1, 1, 10, 100))])
 def test_an_axis_names_powers_of_ten_and_between_them_where_they_are_few(least, places):
     assert roc_charts._axis("x", least).places == pytest.approx(places)

@@ -33,7 +33,7 @@ def test_the_gap_comes_second_and_without_nothing_the_ceiling_is_its_measure(tol
     ("says", "words"),
     [
         ("indistinguishable", "the gap lies within the margin of 2.0 points: by it DEL passes for retraining."),
-        ("distinguishable", "the gap is no chance."),
+        ("distinguishable", "the gap is more than chance."),
         ("too few models", "the gap is neither shown to be other than 0 nor to lie within the margin of 2.0 points."),
     ],
 )

@@ -87,7 +87,7 @@ def test_a_learner_cannot_train_a_share_of_its_own_epochs(data):
 
 
 def test_the_head_can_be_named(data):
-    assert Train(model=linear, task=Classification(head_names=("1.bias",))).task.head(linear(), 2) == ("1.bias",)
+    assert Train(model=linear, task=Classification(head_names=("1.bias",))).task.head(linear()) == ("1.bias",)
 
 
 def test_the_order_of_batches_depends_on_the_seed_and_not_on_the_model(data):

@@ -24,7 +24,7 @@ def _audit(**arguments: Any) -> Document:
 
 def _models(arguments: Arguments) -> Outputs | Checkpoints:
     """Outputs, or checkpoints where one was named."""
-    options = {f.name: arguments.get(f.name) for f in fields(Outputs)}
+    options: dict[str, Any] = {f.name: arguments.get(f.name) for f in fields(Outputs)}
     original = options["original"]
     options["original"] = original[0] if original and len(original) == 1 else original
     checkpoints = {name: arguments[name] for name in ("model", "oracle") if name in arguments}

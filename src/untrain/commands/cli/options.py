@@ -58,10 +58,10 @@ def command(
     parameters = options_of(sources, positional, defaults)
     repeated = {p.name for p in parameters if _kind(get_args(p.annotation)[0]) == list[str]}
 
-    def invoke(**given: Any) -> None:
-        as_json, price_only = given.pop("as_json"), given.pop("price", False)
+    def invoke(**values: Any) -> None:
+        as_json, price_only = values.pop("as_json"), values.pop("price", False)
         # A repeated option that is left out means the default of the function.
-        arguments = {name: value for name, value in given.items() if not (name in repeated and not value)}
+        arguments = {name: value for name, value in values.items() if not (name in repeated and not value)}
         if price is not None and price_only:
             priced(price(**_accepted(price, arguments)), as_json)
         else:

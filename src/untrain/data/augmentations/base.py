@@ -1,4 +1,4 @@
-"""Augmentation: training images changed anew each time they are seen."""
+"""The role of an augmentation: changes training images anew each time they are used."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from untrain.core.spec import Spec
 class Augment(Spec, role=True):
     """Changes a batch of images, each by draws of its own: ``augment(x, rng)`` gives as many others, all of one size.
 
-    Batches are augmented where weights are trained on them, when learning and when unlearning, and nowhere else: not when
-    models are asked, weights are localized, or batch statistics re-estimated.
+    Batches are augmented where weights are trained on them, in learning and in unlearning, and nowhere else: not for a
+    model's outputs, for localization, or when batch statistics are re-estimated.
     """
 
     closed: ClassVar[tuple[str, ...]] = ("__init__", "__call__")
@@ -26,7 +26,7 @@ class Augment(Spec, role=True):
         """The changed images, (b, channels, height, width), on the device of ``x``; all draws come from ``rng``."""
 
     def gives(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """The shape of what comes out of an image of ``shape``: the same, unless another is said here."""
+        """Shape of the changed images, for images of ``shape``: the same, unless overridden."""
         return shape
 
     @final
@@ -34,7 +34,7 @@ class Augment(Spec, role=True):
         """The changed images.
 
         Raises:
-            DataError: ``x`` holds no images.
+            DataError: ``x`` does not hold images.
         """
         if x.ndim != 4:
             raise DataError(f"{self!r} needs images (n, channels, height, width); these examples have shape {tuple(x.shape)}")

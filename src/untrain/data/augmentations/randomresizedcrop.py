@@ -21,8 +21,8 @@ class RandomResizedCrop(Augment):
     """A rectangle of each image, of random area, shape and place, is resized to ``size x size`` pixels.
 
     Its area is uniform from ``least`` to 1 of the image's, the logarithm of width by height from ``-log stretch`` to
-    ``log stretch``. What does not fit is drawn again, ten times in all; then the largest rectangle in the middle is taken.
-    It is resized by a triangle as wide as shrinking asks for, as Pillow's bilinear resampling is.
+    ``log stretch``. A rectangle that does not fit is drawn again, ten times in all; then it is the largest in the middle.
+    Resizing weights pixels by a triangle as wide as the shrinking, as Pillow's bilinear resampling does.
 
     Args:
         size: pixels on each side of what comes out; None keeps the height and width of the images.
@@ -46,7 +46,7 @@ class RandomResizedCrop(Augment):
         return y.round_().clamp_(0, 255).to(x.dtype) if x.dtype == torch.uint8 else y.to(x.dtype)
 
     def gives(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Squares of ``size``, where it is given."""
+        """Squares of ``size``, unless it is None."""
         return shape if self.size is None else (shape[0], self.size, self.size)
 
     def boxes(self, b: int, height: int, width: int, rng: np.random.Generator) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
@@ -55,12 +55,12 @@ class RandomResizedCrop(Augment):
         ratio = np.exp(rng.uniform(-log(self.stretch), log(self.stretch), (TRIES, b)))
         tall, wide = np.rint(np.sqrt(area / ratio)), np.rint(np.sqrt(area * ratio))
         fits = (tall >= 1) & (tall <= height) & (wide >= 1) & (wide <= width)
-        first, every, found = fits.argmax(0), np.arange(b), fits.any(0)
-        tall = np.where(found, tall[first, every], min(height, round(width * self.stretch)))
-        wide = np.where(found, wide[first, every], min(width, round(height * self.stretch)))
+        first, every, possible = fits.argmax(0), np.arange(b), fits.any(0)
+        tall = np.where(possible, tall[first, every], min(height, round(width * self.stretch)))
+        wide = np.where(possible, wide[first, every], min(width, round(height * self.stretch)))
 
         def place(room: Array) -> Array:
-            return np.floor(np.where(found, rng.random(b) * (room + 1), room / 2))
+            return np.floor(np.where(possible, rng.random(b) * (room + 1), room / 2))
 
         return (place(height - tall), tall), (place(width - wide), wide)
 

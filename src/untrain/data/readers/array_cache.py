@@ -18,15 +18,15 @@ from untrain.data.on_disk import PIECE, OnDisk, opened
 Array = np.ndarray[Any, Any]
 
 
-def written(pieces: Iterable[tuple[Array, Array]], folder: str | Path) -> tuple[OnDisk, Array]:
+def write_inputs(pieces: Iterable[tuple[Array, Array]], folder: str | Path) -> tuple[OnDisk, Array]:
     """Inputs in a file of ``folder`` that is named by their digest, and the labels in memory.
 
     Args:
         pieces: inputs (b, ...) and labels (b,), any number of times.
-        folder: made where it is missing; the same inputs give the same file.
+        folder: made if it is missing; the same inputs give the same file.
 
     Raises:
-        DataError: there are no pieces, they differ in shape, hold no numbers, or cannot be written.
+        DataError: there are no pieces, they differ in shape, do not hold numbers, or cannot be written.
     """
     where = Path(folder).expanduser()
     fresh = where / f".{os.getpid()}.npy"
@@ -46,8 +46,8 @@ def written(pieces: Iterable[tuple[Array, Array]], folder: str | Path) -> tuple[
     return opened(where / f"{digest}.npy"), labels
 
 
-def intact(x: OnDisk) -> bool:
-    """Whether a file that ``written`` wrote still holds the inputs whose digest is its name; all of it is read."""
+def is_intact(x: OnDisk) -> bool:
+    """Check that a file still holds the inputs whose digest ``write_inputs`` made its name; reads all of it."""
     sha = hashlib.sha256()
     with open(x.path, "rb") as file:
         file.seek(x.start)
@@ -67,7 +67,7 @@ def _write(pieces: Iterable[tuple[Array, Array]], file: BinaryIO) -> tuple[Array
         if x.shape[1:] != shape or len(x) != len(y) or (x.dtype == np.uint8) != (kind == np.uint8):
             raise DataError(
                 f"a piece holds {len(y)} labels and {x.dtype} inputs of shape {x.shape}; the first had inputs {kind} of "
-                f"shape (n, {', '.join(map(str, shape))}): make them alike, with one label a row"
+                f"shape (n, {', '.join(map(str, shape))}): make them alike, with one label per row"
             )
         if x.dtype.kind not in "biuf":
             raise DataError(f"x holds {x.dtype}: numbers are needed")
@@ -78,12 +78,12 @@ def _write(pieces: Iterable[tuple[Array, Array]], file: BinaryIO) -> tuple[Array
         labels.append(y)
     if shape is None or not sum(map(len, labels)):
         raise DataError("there is nothing to write: at least one example is needed")
-    told = np.concatenate(labels)
+    all_labels = np.concatenate(labels)
     file.seek(0)
-    if _header(file, (len(told), *shape), kind) != head:
+    if _header(file, (len(all_labels), *shape), kind) != head:
         raise DataError("this version of NumPy writes headers of another length: save the inputs with numpy.save")
     sha.update(f"{shape}{kind}".encode())
-    return told, sha.hexdigest()[:16]
+    return all_labels, sha.hexdigest()[:16]
 
 
 def _header(file: BinaryIO, shape: tuple[int, ...], kind: np.dtype[Any]) -> int:
@@ -93,16 +93,16 @@ def _header(file: BinaryIO, shape: tuple[int, ...], kind: np.dtype[Any]) -> int:
     return file.tell()
 
 
-def loaded(path: str | Path) -> Array:
+def load_array(path: str | Path) -> Array:
     """A small NumPy file, such as one of labels, whole.
 
     Raises:
         DataError: it cannot be read.
     """
     try:
-        found: Array = np.load(Path(path).expanduser(), allow_pickle=False)
+        array: Array = np.load(Path(path).expanduser(), allow_pickle=False)
     except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror or 'it is no NumPy file'}") from None
+        raise DataError(f"cannot read {path}: {error.strerror or 'it is not a NumPy file'}") from None
     except (ValueError, EOFError):
-        raise DataError(f"{path} is no NumPy file: write it with numpy.save") from None
-    return found
+        raise DataError(f"{path} is not a NumPy file: write it with numpy.save") from None
+    return array

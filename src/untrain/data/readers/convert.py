@@ -1,4 +1,4 @@
-"""From what users have to examples with stable ids, checked at the door."""
+"""From what users have to examples with stable ids, validated once."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -14,11 +13,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
-from untrain.core.errors import DataError, MissingExtra
+from untrain.core.errors import DataError
 from untrain.data.examples import Examples
 from untrain.data.on_disk import OnDisk, opened, pieces
-from untrain.data.readers.array_cache import loaded, written
-from untrain.data.readers.parquet import Parquet
+from untrain.data.readers.array_cache import load_array, write_inputs
+from untrain.data.readers.base import Reader, reader_of
 
 Array = np.ndarray[Any, Any]
 RESERVED = ("label", "id", "true")
@@ -38,54 +37,36 @@ def examples(
     uint8 inputs stay as they are and are taken for images, which a task scales by 255; other numbers become float32.
 
     Args:
-        source: inputs (n, ...) beside ``y``, or by itself: a pair (x, y), a map-style torch Dataset of pairs, a
-            Parquet, the path of a Parquet file, or Examples. Inputs may be the path of a NumPy file (``x.npy``), which
-            stays on disk and is read batch by batch; labels may be one as well.
+        source: inputs (n, ...) besides ``y``, or by itself: a pair (x, y), a map-style torch Dataset of pairs, Examples, a
+            reader such as Parquet or ImageFolder, or a path that one of them takes. Inputs may be the path of a NumPy file
+            (``x.npy``), which stays on disk and is read batch by batch; labels may be one as well.
         y: labels, whole numbers in ``range(classes)``, (n,).
-        ids: one id a row, integers or text, (n,); rows are numbered from 0 when there are none.
-        classes: number of classes; one more than the largest label when not told.
+        ids: one id per row, integers or text, (n,); rows are numbered from 0 when there are none.
+        classes: number of classes; one more than the largest label by default.
         columns: further columns by name, each (n,).
         on_disk: a folder to write the inputs to, from where they are read batch by batch; ``source`` may then also be an
             iterable of pieces, pairs (x, y) of arrays.
 
     Raises:
         DataError: something about the data is wrong.
-        MissingExtra: a Parquet file is given, and the library that reads it is not installed.
+        MissingExtra: a reader needs a library that is not installed.
     """
     if y is None and isinstance(source, Examples):
-        made = (source.x, source.y, source.ids if ids is None else ids, classes or source.classes)
-        held = checked(*made, source.columns if columns is None else columns)
-        return held if source.true is None else replace(held, true=labels(source.true, len(held), held.classes, "true"))
+        fields = (source.x, source.y, source.ids if ids is None else ids, classes or source.classes)
+        checked = from_arrays(*fields, source.columns if columns is None else columns)
+        return checked if source.true is None else replace(checked, true=labels(source.true, len(checked), checked.classes, "true"))
     if on_disk is not None:
-        source, y = written(_pieces(source) if y is None else [(_array(source, "x"), _array(y, "y"))], on_disk)
-    if y is None and isinstance(source, str | Path | Parquet):
-        file = source if isinstance(source, Parquet) else Parquet(path=str(source))
-        read = _parquet(file)
+        source, y = write_inputs(_pieces(source) if y is None else [(_array(source, "x"), _array(y, "y"))], on_disk)
+    reader = reader_of(source) if y is None else None
+    if reader is not None:
+        read = reader.read()
         brought = {**read.columns, **(columns or {})}
-        return checked(read.x, read.y, read.ids if ids is None else ids, classes or read.classes, brought)
+        return from_arrays(read.x, read.y, read.ids if ids is None else ids, classes or read.classes, brought)
     x, y = (source, y) if y is not None else _pair(source)
-    return checked(x, y, ids, classes, columns or {})
+    return from_arrays(x, y, ids, classes, columns or {})
 
 
-def reader() -> ModuleType:
-    """The adapter of Hugging Face datasets, imported when first needed.
-
-    Raises:
-        MissingExtra: a library that it stands on is not installed.
-    """
-    try:
-        from untrain.data.readers import datasets
-    except ModuleNotFoundError as error:
-        raise MissingExtra(f"reading Parquet needs {error.name}, which is not installed: pip install 'untrain[data]'") from None
-    return datasets
-
-
-def _parquet(file: Parquet) -> Any:
-    made = reader()
-    return made.read_parquet(file.path, made.Wanted(file.x, (file.label,), file.id))
-
-
-def checked(x: Any, y: Any, ids: Any, classes: int | None, columns: Mapping[str, Any]) -> Examples:
+def from_arrays(x: Any, y: Any, ids: Any, classes: int | None, columns: Mapping[str, Any]) -> Examples:
     """Examples of arrays.
 
     Raises:
@@ -93,11 +74,13 @@ def checked(x: Any, y: Any, ids: Any, classes: int | None, columns: Mapping[str,
     """
     inputs = _inputs(x)
     n = len(inputs)
-    given = labels(y, n, classes, "y").to(inputs.device)
+    targets = labels(y, n, classes, "y").to(inputs.device)
     names = _ids(ids, n)
     _finite(inputs, names)
-    known = {name: _column(name, column, n) for name, column in columns.items()}
-    return Examples.labelled(inputs, given, names, int(given.max()) + 1 if classes is None else classes, columns=known)
+    checked_columns = {name: _column(name, column, n) for name, column in columns.items()}
+    return Examples.labelled(
+        inputs, targets, names, int(targets.max()) + 1 if classes is None else classes, columns=checked_columns
+    )
 
 
 def labels(y: Any, n: int, classes: int | None, name: str) -> Tensor:
@@ -108,7 +91,7 @@ def labels(y: Any, n: int, classes: int | None, name: str) -> Tensor:
     """
     array = _array(y, name)
     if array.ndim != 1 or len(array) != n:
-        raise DataError(f"{name} has shape {array.shape} and x has {n} rows: one label a row, ({n},), is needed")
+        raise DataError(f"{name} has shape {array.shape} and x has {n} rows: one label per row, ({n},), is needed")
     if array.dtype.kind not in "biu":
         raise DataError(f"{name} holds {_kind(array)} such as {array[0].item()!r}: labels are whole numbers counted from 0 (int64)")
     low, high = int(array.min()), int(array.max())
@@ -148,15 +131,15 @@ def _stack(source: Any) -> tuple[Array, Array]:
 
 
 def _pieces(source: Any) -> Iterator[tuple[Array, Array]]:
-    """What can be iterated, in pieces: data sets give single pairs, all else gives pairs of arrays."""
-    if isinstance(source, str | Path | Parquet):
+    """Pieces of what can be iterated: data sets give single pairs, all else gives pairs of arrays."""
+    if isinstance(source, str | Path | Reader):
         raise DataError("on_disk is for what can be iterated: give a Dataset, or pieces (x, y)")
     if not isinstance(source, Dataset):
         if isinstance(source, tuple) and len(source) == 2:
             source = [source]
         for piece in source:
             if not isinstance(piece, tuple | list) or len(piece) != 2:
-                raise DataError(f"a piece is {_told(piece)}: a pair (x, y) of arrays is needed")
+                raise DataError(f"a piece is {_kind_of(piece)}: a pair (x, y) of arrays is needed")
             x, y = _array(piece[0], "x"), _array(piece[1], "y")
             if x.ndim < 2 or y.ndim != 1:
                 raise DataError(f"a piece has x of shape {x.shape} and y of shape {y.shape}: (b, ...) and (b,) are needed")
@@ -173,7 +156,7 @@ def _stacked(items: Iterator[Any], kind: str) -> tuple[Array, Array]:
     ys: list[Any] = []
     for row, item in enumerate(items):
         if not isinstance(item, tuple | list) or len(item) != 2:
-            raise DataError(f"item {row} of {kind} is {_told(item)}: a pair (x, y) is needed")
+            raise DataError(f"item {row} of {kind} is {_kind_of(item)}: a pair (x, y) is needed")
         x = _one(item[0])
         if xs and x.shape != xs[0].shape:
             raise DataError(f"{kind}: inputs differ in shape: item 0 has {xs[0].shape}, item {row} has {x.shape}")
@@ -184,7 +167,7 @@ def _stacked(items: Iterator[Any], kind: str) -> tuple[Array, Array]:
     return np.stack(xs), np.asarray(ys)
 
 
-def _told(item: Any) -> str:
+def _kind_of(item: Any) -> str:
     return f"{type(item).__name__} of {len(item)}" if isinstance(item, tuple | list) else type(item).__name__
 
 
@@ -205,7 +188,7 @@ def _label(y: Any, row: int, kind: str) -> Any:
 
 def _array(values: Any, name: str) -> Array:
     if _is_file(values):
-        values = loaded(values)
+        values = load_array(values)
     if isinstance(values, Tensor):
         values = values.detach().cpu()
         values = (values.float() if values.dtype == torch.bfloat16 else values).numpy()
@@ -233,8 +216,8 @@ def _inputs(x: Any) -> Tensor | OnDisk:
         raise DataError(f"x has shape {array.shape}: each of the {len(array)} rows needs at least one number, (n, d)")
     device = x.device if isinstance(x, Tensor) else "cpu"
     with np.errstate(over="ignore"):  # what overflows becomes infinite and is refused later
-        copy = array.astype(np.uint8 if array.dtype == np.uint8 else np.float32, order="C")
-    return torch.from_numpy(copy).to(device)
+        checked = array.astype(np.uint8 if array.dtype == np.uint8 else np.float32, order="C")
+    return torch.from_numpy(checked).to(device)
 
 
 def _is_file(x: Any) -> bool:
@@ -270,5 +253,5 @@ def _column(name: str, values: Any, n: int) -> Array:
         raise DataError(f"a column may not be named {name!r}: {RESERVED} have their own place")
     array = _array(values, name)
     if array.shape != (n,):
-        raise DataError(f"{name} has shape {array.shape} and x has {n} rows: one value a row, ({n},), is needed")
+        raise DataError(f"{name} has shape {array.shape} and x has {n} rows: one value per row, ({n},), is needed")
     return array

@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import logging
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,20 +14,10 @@ import datasets
 import numpy as np
 
 from untrain.core.errors import DataError, suggest
+from untrain.data.readers.base import Array, Arrays
 from untrain.data.readers.pillow import pixels, square
 
-Array = np.ndarray[Any, Any]
 CHUNK = 256
-
-
-class Arrays(NamedTuple):
-    """Inputs ``x`` (n, ...), labels ``y`` (n,), ``ids`` (n,), number of classes where the file tells it, other columns."""
-
-    x: Array
-    y: Array
-    ids: Array
-    classes: int | None
-    columns: Mapping[str, Array]
 
 
 Pick = Callable[[Array], Array]
@@ -38,7 +28,7 @@ Hold = Callable[[Iterator[Array], int], Any]
 
 
 class Wanted(NamedTuple):
-    """What is taken from a table.
+    """Columns to take from a table.
 
     Args:
         x: names of the columns of inputs; empty finds the one column of images.
@@ -58,12 +48,12 @@ USUAL = Wanted()
 
 def _whole(pieces: Iterator[Array], n: int) -> Array:
     """All pieces in memory."""
-    made, at = None, 0
+    images, at = None, 0
     for piece in pieces:
-        made = np.empty((n, *piece.shape[1:]), dtype=piece.dtype) if made is None else made
-        made[at : at + len(piece)] = piece
+        images = np.empty((n, *piece.shape[1:]), dtype=piece.dtype) if images is None else images
+        images[at : at + len(piece)] = piece
         at += len(piece)
-    return np.empty(0) if made is None else made
+    return np.empty(0) if images is None else images
 
 
 def read_parquet(path: str | Sequence[str], wanted: Wanted = USUAL, pick: Pick | None = None, hold: Hold = _whole) -> Arrays:
@@ -76,7 +66,7 @@ def read_parquet(path: str | Sequence[str], wanted: Wanted = USUAL, pick: Pick |
         hold: what becomes of images as they are decoded.
 
     Raises:
-        DataError: a file is missing, empty or no Parquet, a column is not there, or cells cannot be read.
+        DataError: a file is missing, empty or not Parquet, a column is not there, or cells cannot be read.
     """
     paths = [path] if isinstance(path, str) else list(path)
     source = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
@@ -130,7 +120,7 @@ def _check(file: Path) -> None:
     if not first:
         raise DataError(f"{file} is empty: a Parquet file was expected")
     if first != b"PAR1":
-        raise DataError(f"{file} is no Parquet file, whatever its name says: it begins with {first!r}, not b'PAR1'")
+        raise DataError(f"{file} is not a Parquet file, whatever its name says: it begins with {first!r}, not b'PAR1'")
 
 
 def _line(error: Exception) -> str:
@@ -139,7 +129,7 @@ def _line(error: Exception) -> str:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Neither progress bars nor log lines: what goes wrong is said once, by the error."""
+    """Show neither progress bars nor log lines: the error says once what went wrong."""
     bars, level = datasets.is_progress_bar_enabled(), logging.root.manager.disable
     datasets.disable_progress_bars()
     logging.disable(logging.CRITICAL)
@@ -226,7 +216,7 @@ def _numbers(table: datasets.Dataset, name: str, source: str) -> Array:
         except ValueError:
             raise DataError(f"{source}: the lists in column {name!r} differ in length") from None
     if array.dtype.kind not in "biuf":
-        raise DataError(f"{source}: column {name!r} holds no numbers but {table.features[name]}")
+        raise DataError(f"{source}: column {name!r} does not hold numbers but {table.features[name]}")
     return array[:, None] if array.ndim == 1 else array
 
 
@@ -234,32 +224,32 @@ def _images(table: datasets.Dataset, name: str, source: str, side: int | None) -
     """All images in pieces, each decoded once, uint8 (b, c, h, w)."""
     shape: tuple[int, ...] | None = None
     for start in range(0, len(table), CHUNK):
-        made = _decoded(table, name, source, start, side)
-        shape = made[0].shape if shape is None else shape
-        for row, array in enumerate(made, start):
+        chunk = _decoded(table, name, source, start, side)
+        shape = chunk[0].shape if shape is None else shape
+        for row, array in enumerate(chunk, start):
             if array.shape != shape:
                 raise DataError(
                     f"{source}: images differ in shape: row 0 has {shape}, row {row} has {array.shape}; make them alike"
                 )
-        yield np.stack(made)
+        yield np.stack(chunk)
 
 
 def _decoded(table: datasets.Dataset, name: str, source: str, start: int, side: int | None) -> list[Array]:
     """One chunk of images from row ``start``."""
     try:
-        found = table[start : start + CHUNK][name]
+        cells = table[start : start + CHUNK][name]
     except Exception:  # the library lets errors of many others through
         row, error = _broken(table, start)
         raise DataError(f"{source}: column {name!r}, row {row}: {_line(error)}") from None
-    made = []
-    for row, image in enumerate(found, start):
+    images = []
+    for row, image in enumerate(cells, start):
         if image is None:
             raise DataError(f"{source}: column {name!r} has no image in row {row}")
         try:
-            made.append(pixels(image) if side is None else square(image, side))
+            images.append(pixels(image) if side is None else square(image, side))
         except DataError as error:
             raise DataError(f"{source}: column {name!r}, row {row}: {error}") from None
-    return made
+    return images
 
 
 def _broken(table: datasets.Dataset, start: int) -> tuple[int, Exception]:

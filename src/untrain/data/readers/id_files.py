@@ -26,18 +26,18 @@ def read(file: Path, integers: bool) -> list[str]:
     raw = content(file, list(readers), "ids")
     if not raw.strip():
         raise RequestError(f"{file} is empty: list at least one id")
-    found = readers[file.suffix.lower()](file, raw)
-    if not found:
+    ids = readers[file.suffix.lower()](file, raw)
+    if not ids:
         raise RequestError(f"{file} lists no id: list at least one")
-    if file.suffix.lower() != ".npy" and _is_heading(found[0], integers):
-        found = found[1:]
-        if not found:
+    if file.suffix.lower() != ".npy" and _is_heading(ids[0], integers):
+        ids = ids[1:]
+        if not ids:
             raise RequestError(f"{file} has a heading and no id below it: list at least one")
-    return found
+    return ids
 
 
 def content(file: Path, kinds: list[str], what: str) -> bytes:
-    """What is in a file of one of these kinds, told by how its name ends.
+    """Content of a file of one of these kinds, by how its name ends.
 
     Raises:
         RequestError: it is of another kind, or cannot be read.
@@ -56,26 +56,26 @@ def numbers(file: Path, listed: list[str], positive: bool) -> list[int]:
     Raises:
         RequestError: one is not a number, or is negative where none of the data is.
     """
-    made = []
+    ids = []
     for text in listed:
         if not re.fullmatch(r"[+-]?\d{1,18}", text, re.ASCII):
             raise RequestError(f"{file} lists {text[:40]!r}, and the ids of these data are whole numbers such as 17")
-        made.append(int(text))
-        if positive and made[-1] < 0:
+        ids.append(int(text))
+        if positive and ids[-1] < 0:
             raise RequestError(f"{file} lists {text}, and no id of these data is below 0; ids do not count from the end")
-    return made
+    return ids
 
 
 def _is_heading(first: str, integers: bool) -> bool:
-    # Beside integers any plain word is a heading; beside text only a word for ids: a mistyped id must not pass for one.
+    # Above integers any plain word is a heading; above text only a word for ids: a mistyped id must not pass for one.
     return bool(re.fullmatch(r"[A-Za-z_ ]+", first)) if integers else bool(HEADING.fullmatch(first))
 
 
-def text_of(file: Path, raw: bytes, what: str = "one id a line") -> str:
+def text_of(file: Path, raw: bytes, what: str = "one id per line") -> str:
     """The text of a file.
 
     Raises:
-        RequestError: it is no UTF-8 text.
+        RequestError: it is not UTF-8 text.
     """
     try:
         text = raw.decode("utf-8-sig")

@@ -1,4 +1,4 @@
-"""Images that were decoded once and stay on disk."""
+"""Images decoded once, which stay on disk."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from untrain.core.atomic_write import atomic_write
 from untrain.core.errors import DataError
 from untrain.data.examples import Examples
 from untrain.data.on_disk import OnDisk, opened
-from untrain.data.readers.array_cache import intact, written
-from untrain.data.readers.convert import checked
+from untrain.data.readers.array_cache import is_intact, write_inputs
+from untrain.data.readers.convert import from_arrays
 from untrain.data.readers.numpy_errors import DAMAGED
 
 Array = np.ndarray[Any, Any]
@@ -23,46 +23,46 @@ Hold = Callable[[Iterator[Array], int], OnDisk]
 COLUMN = "column "
 
 
-def decoded(folder: str, source: str, read: Callable[[Hold], Any]) -> Examples:
+def decode_once(folder: str, source: str, read: Callable[[Hold], Any]) -> Examples:
     """Examples whose images lie in a file of ``folder``; they are read from their source the first time alone.
 
-    Beside the images lies a small file with their labels, ids and further columns; its name is the digest of ``source``.
+    Besides the images there is a small file with their labels, ids and further columns; its name is the digest of ``source``.
 
     Args:
-        folder: made where it is missing.
+        folder: made if it is missing.
         source: all on which the images depend, in words.
-        read: reads them, and has what it is given write them down.
+        read: reads them; the function that it takes writes them to disk.
 
     Raises:
         DataError: they cannot be read, or the folder cannot be written to.
     """
     where = Path(folder).expanduser()
     index = where / f"{hashlib.sha256(source.encode()).hexdigest()[:16]}.npz"
-    found = _found(index)
-    if found is None:
-        made = read(lambda pieces, n: written(((piece, np.zeros(len(piece))) for piece in pieces), where)[0])
-        found = checked(made.x, made.y, made.ids, made.classes, made.columns)
-        _keep(index, found, made.x.path.name)
-    return found
+    examples = _kept(index)
+    if examples is None:
+        arrays = read(lambda pieces, n: write_inputs(((piece, np.zeros(len(piece))) for piece in pieces), where)[0])
+        examples = from_arrays(arrays.x, arrays.y, arrays.ids, arrays.classes, arrays.columns)
+        _keep(index, examples, arrays.x.path.name)
+    return examples
 
 
-def _found(index: Path) -> Examples | None:
-    """What was written before; None where it was not, or is gone or damaged."""
+def _kept(index: Path) -> Examples | None:
+    """Examples written before; None if there are none, or they are gone or damaged."""
     try:
-        with np.load(io.BytesIO(index.read_bytes()), allow_pickle=False) as held:
-            columns = {name.removeprefix(COLUMN): held[name] for name in held.files if name.startswith(COLUMN)}
-            images = opened(index.parent / str(held["images"]))
-            found = checked(images, held["y"], held["ids"], int(held["classes"]), columns)
-            return found if intact(images) else None
+        with np.load(io.BytesIO(index.read_bytes()), allow_pickle=False) as file:
+            columns = {name.removeprefix(COLUMN): file[name] for name in file.files if name.startswith(COLUMN)}
+            images = opened(index.parent / str(file["images"]))
+            kept = from_arrays(images, file["y"], file["ids"], int(file["classes"]), columns)
+            return kept if is_intact(images) else None
     except (*DAMAGED, DataError):
         return None
 
 
 def _keep(index: Path, examples: Examples, images: str) -> None:
-    held: dict[str, Any] = {COLUMN + name: column for name, column in examples.columns.items()}
-    held |= {"images": images, "y": examples.y.numpy(), "ids": examples.ids, "classes": examples.classes}
+    arrays: dict[str, Any] = {COLUMN + name: column for name, column in examples.columns.items()}
+    arrays |= {"images": images, "y": examples.y.numpy(), "ids": examples.ids, "classes": examples.classes}
     try:
         with atomic_write(index) as fresh:
-            np.savez(fresh, allow_pickle=False, **held)
+            np.savez(fresh, allow_pickle=False, **arrays)
     except OSError as error:
         raise DataError(f"cannot write to {index.parent}: {error.strerror}") from None

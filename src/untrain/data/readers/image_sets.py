@@ -18,8 +18,9 @@ from untrain.core.code_digest import file_digest
 from untrain.core.errors import DataError
 from untrain.data.examples import Examples, take
 from untrain.data.noise.base import Noise
-from untrain.data.readers.convert import checked, reader
-from untrain.data.readers.image_cache import decoded
+from untrain.data.readers.convert import from_arrays
+from untrain.data.readers.image_cache import decode_once
+from untrain.data.readers.parquet import datasets_adapter
 from untrain.data.splits import Data, Rows, balanced, stratified
 
 SPLIT_SEED = 0
@@ -28,13 +29,13 @@ Pick = Callable[[Rows], Rows]
 
 @dataclass(frozen=True)
 class ImageSetSource:
-    """Where a set is, and how it is written down there.
+    """Place of a set, and the form that it has there.
 
     Args:
         hub: its name on the Hugging Face hub.
         classes: how many it has.
-        config: which of its configurations; None where there is one.
-        test: what the part to test on is called on the hub; a local one may be called 'test' as well.
+        config: name of its configuration; None if there is one.
+        test: name of the part to test on at the hub; a local one may be called 'test' as well.
         label: names that the column of labels may have.
         side: pixels on each side of the squares that images become; None leaves them as they are.
     """
@@ -49,7 +50,7 @@ class ImageSetSource:
 
 @dataclass(frozen=True)
 class Subset:
-    """What is taken of a set, and from where.
+    """Part of a set, and where to get it.
 
     Args:
         path: folder with its Parquet files; empty asks the hub.
@@ -63,16 +64,16 @@ class Subset:
     on_disk: str = ""
 
 
-def published(source: ImageSetSource, taken: Subset, noise: Noise | None = None) -> Data:
+def load_image_set(source: ImageSetSource, taken: Subset, noise: Noise | None = None) -> Data:
     """Train, valid and test; the id of an example is its row in the part that it is from.
 
     Args:
         source: the set.
-        taken: what of it.
-        noise: what is planted in the training labels.
+        taken: the part of it.
+        noise: faults planted in the training labels.
 
     Raises:
-        DataError: the data cannot be had, are others than they should be, or are too few.
+        DataError: the data cannot be loaded, have other classes than they should, or are too few.
     """
     size, parts = taken.size, list[Rows]()
 
@@ -105,25 +106,27 @@ def _read(source: ImageSetSource, taken: Subset, part: str, pick: Pick) -> Examp
     files = parquets(folder, part, *(["test"] if part == source.test else [])) if taken.path else []
 
     def read(**how: Any) -> Any:
-        made = reader()
-        wanted = made.Wanted(label=source.label, side=source.side)
+        adapter = datasets_adapter()
+        wanted = adapter.Wanted(label=source.label, side=source.side)
         if files:
-            found = made.read_parquet([str(file) for file in files], wanted, **how)
+            arrays = adapter.read_parquet([str(file) for file in files], wanted, **how)
         else:
-            found = made.read_hub(source.hub, source.config, part, wanted, **how)
-        if found.classes not in (None, source.classes):
-            raise DataError(f"{taken.path or source.hub} has {found.classes} classes; {source.hub} has {source.classes}")
-        return found._replace(classes=source.classes)
+            arrays = adapter.read_hub(source.hub, source.config, part, wanted, **how)
+        if arrays.classes not in (None, source.classes):
+            raise DataError(f"{taken.path or source.hub} has {arrays.classes} classes; {source.hub} has {source.classes}")
+        return arrays._replace(classes=source.classes)
 
     if not taken.on_disk:
         some = read(pick=pick)
-        return checked(some.x, some.y, some.ids, some.classes, some.columns)
-    whole = decoded(taken.on_disk, f"{source} {part} {[_digest(file) for file in files]} {_how()}", lambda hold: read(hold=hold))
+        return from_arrays(some.x, some.y, some.ids, some.classes, some.columns)
+    whole = decode_once(
+        taken.on_disk, f"{source} {part} {[_digest(file) for file in files]} {_how()}", lambda hold: read(hold=hold)
+    )
     return take(whole, pick(whole.y.numpy()))
 
 
 def _digest(file: Path) -> str:
-    """Of all that a file holds: its name and times may be those of another."""
+    """Digest of all that a file holds: its name and times may be those of another."""
     try:
         with file.open("rb") as opened:
             return hashlib.file_digest(opened, "sha256").hexdigest()
@@ -132,7 +135,7 @@ def _digest(file: Path) -> str:
 
 
 def _how() -> str:
-    """By what code images are decoded; it is not imported, since nothing may have to be."""
+    """Digest of the code that decodes images; it is not imported, as a cached set needs none of it."""
     own = [file_digest(f"untrain.data.readers.{name}") for name in ("datasets", "pillow")]
     with suppress(PackageNotFoundError):
         own.append(version("pillow"))
@@ -153,8 +156,8 @@ def parquets(folder: Path, *names: str) -> list[Path]:
         shards = [file.name for file in folder.iterdir() if re.fullmatch(rf"{name}-\d{{5}}-of-\d{{5}}\.parquet", file.name)]
         if shards:
             return _all(folder, name, sorted(shards))
-    told = " or ".join(repr(str(folder / f"{name}.parquet")) for name in dict.fromkeys(names))
-    raise DataError(f"there is no file {told}, nor parts of it as in {names[0]}-00000-of-00002.parquet")
+    names_tried = " or ".join(repr(str(folder / f"{name}.parquet")) for name in dict.fromkeys(names))
+    raise DataError(f"there is no file {names_tried}, nor parts of it as in {names[0]}-00000-of-00002.parquet")
 
 
 def _all(folder: Path, name: str, shards: list[str]) -> list[Path]:
@@ -164,5 +167,5 @@ def _all(folder: Path, name: str, shards: list[str]) -> list[Path]:
     if missing:
         raise DataError(f"{folder} lacks {missing[0]}: {len(missing)} of {count} files are not there")
     if strange:
-        raise DataError(f"{folder} holds {strange[0]} beside {count} files named ...-of-{count:05d}: keep those of one set")
+        raise DataError(f"{folder} holds {strange[0]} besides {count} files named ...-of-{count:05d}: keep those of one set")
     return [folder / file for file in whole]

@@ -1,4 +1,4 @@
-"""NumPy files of which some bytes are others, or missing."""
+"""Errors that damaged NumPy files raise."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import tokenize
 import zipfile
 import zlib
 
-# All that reading one may come to: NumPy and zipfile take what they read at its word.
+# All that reading one may raise: NumPy and zipfile trust the sizes and types that they read.
 DAMAGED = (
     OSError, ValueError, TypeError, LookupError, EOFError, MemoryError, OverflowError, RuntimeError, SyntaxError, struct.error,
     tokenize.TokenError, zipfile.BadZipFile, zlib.error,
@@ -15,5 +15,5 @@ DAMAGED = (
 
 
 def why(error: Exception) -> str:
-    """What is wrong, in one line."""
+    """Describe an error in one line."""
     return " ".join(str(error).split())[:200] or type(error).__name__

@@ -1,11 +1,17 @@
-"""A Parquet file and what its columns are."""
+"""Parquet files."""
 
 from __future__ import annotations
 
-from untrain.core.spec import Spec
+from pathlib import Path
+from types import ModuleType
+
+from untrain.core.errors import MissingExtra
+from untrain.data.readers.base import Arrays, Reader
+
+MAGIC = b"PAR1"
 
 
-class Parquet(Spec):
+class Parquet(Reader):
     """Examples in a Parquet file.
 
     Args:
@@ -23,3 +29,38 @@ class Parquet(Spec):
     x: tuple[str, ...] = ()
     label: str = "label"
     id: str = ""
+
+    @classmethod
+    def takes(cls, path: Path) -> bool:
+        """Names that end in .parquet, and files of any name that begin as Parquet does."""
+        if path.suffix == ".parquet":
+            return True
+        try:
+            with path.open("rb") as file:
+                return file.read(len(MAGIC)) == MAGIC
+        except OSError:
+            return False
+
+    def read(self) -> Arrays:
+        """All rows.
+
+        Raises:
+            DataError: the file is missing, empty or damaged, or lacks a column.
+            MissingExtra: the library that reads it is not installed.
+        """
+        adapter = datasets_adapter()
+        arrays: Arrays = adapter.read_parquet(self.path, adapter.Wanted(self.x, (self.label,), self.id))
+        return arrays
+
+
+def datasets_adapter() -> ModuleType:
+    """The adapter of Hugging Face datasets, imported when first needed.
+
+    Raises:
+        MissingExtra: a library that it stands on is not installed.
+    """
+    try:
+        from untrain.data.readers import datasets
+    except ModuleNotFoundError as error:
+        raise MissingExtra(f"reading Parquet needs {error.name}, which is not installed: pip install 'untrain[data]'") from None
+    return datasets

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ def pixels(image: Image.Image) -> Array:
     Raises:
         DataError: the image is damaged, or its pixels do not fit 8 bits.
     """
-    with _told(image):
+    with _decoding(image):
         return _first(image if image.mode in KEPT else image.convert("L" if image.mode == "1" else "RGB"))
 
 
@@ -31,7 +32,7 @@ def square(image: Image.Image, side: int) -> Array:
     Raises:
         DataError: the image is damaged, or its pixels do not fit 8 bits.
     """
-    with _told(image):
+    with _decoding(image):
         plain = image.convert("RGB")
         short = min(plain.size)
         wide, tall = (side * length // short for length in plain.size)
@@ -40,8 +41,23 @@ def square(image: Image.Image, side: int) -> Array:
         return _first(resized.crop((left, top, left + side, top + side)))
 
 
+def image_file(path: Path, side: int | None = None) -> Array:
+    """Pixels of an image file, as they are or as a square.
+
+    Raises:
+        DataError: it cannot be read or decoded, or its pixels do not fit 8 bits; the file is named.
+    """
+    try:
+        with Image.open(path) as image:
+            return pixels(image) if side is None else square(image, side)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
+    except (OSError, SyntaxError, ValueError) as error:
+        raise DataError(f"{path} is not an image that can be read: {error}") from None
+
+
 @contextmanager
-def _told(image: Image.Image) -> Iterator[None]:
+def _decoding(image: Image.Image) -> Iterator[None]:
     if image.mode.startswith(("I", "F")):
         raise DataError(f"pixels of mode {image.mode!r} do not fit 8 bits: convert the image to grey ('L') or 'RGB'")
     try:

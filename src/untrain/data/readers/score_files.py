@@ -16,21 +16,21 @@ from untrain.data.examples import MEMORIZATION, Examples
 from untrain.data.readers.id_files import NUMPY, content, numbers, text_of
 from untrain.data.readers.numpy_errors import DAMAGED, why
 
-WANTED = f"a heading 'id,{MEMORIZATION}' and one line an example"
+WANTED = f"a heading 'id,{MEMORIZATION}' and one line per example"
 Scores = tuple[list[str], list[float]]
 
 
 def scores(file: Path, train: Examples, strangers: bool) -> np.ndarray[Any, Any]:
-    """The score of each training example, (n,); that of an id is that of every row that bears it.
+    """Score of each training example, (n,); rows of one id share its score.
 
     Args:
         file: .csv with columns 'id' and 'memorization', others left alone; .npz with arrays of these names; .npy with a
             table (k, 2) of ids, which are whole numbers there, and scores.
         train: the training data.
-        strangers: whether ids that the training data lack are left out; if not, they are refused.
+        strangers: whether to leave out ids that the training data lack; if not, they are refused.
 
     Raises:
-        RequestError: the file cannot be read, has no ids, an id is no id, is listed twice, or is not in the training data,
+        RequestError: the file cannot be read, has no ids, an id is not one, is listed twice, or is not in the training data,
             or an example has no score.
     """
     readers = {".csv": _lines, ".npz": _arrays, ".npy": _table}
@@ -52,11 +52,11 @@ def _check(file: Path, ids: list[Any]) -> None:
 
 def _placed(file: Path, known: dict[Any, float], train: Examples, strangers: bool) -> np.ndarray[Any, Any]:
     rows = train.ids.tolist()
-    bearers = set(rows)
+    wanted_ids = set(rows)
     missing = [i for i in dict.fromkeys(rows) if i not in known]
     if missing:
-        raise RequestError(f"{file} has no score for {len(missing)} of {len(bearers)} training ids: {_some(missing)}")
-    strange = [i for i in known if i not in bearers]
+        raise RequestError(f"{file} has no score for {len(missing)} of {len(wanted_ids)} training ids: {_some(missing)}")
+    strange = [i for i in known if i not in wanted_ids]
     if strange and not strangers:
         raise RequestError(
             f"{file} scores {len(strange)} ids that the training data lack: {_some(strange)}; where it is of a larger set, of "
@@ -92,14 +92,14 @@ def _number(file: Path, text: str) -> float:
 
 def _arrays(file: Path, raw: bytes) -> Scores:
     try:
-        with np.load(io.BytesIO(raw), allow_pickle=False) as held:
-            if isinstance(held, np.ndarray):
+        with np.load(io.BytesIO(raw), allow_pickle=False) as arrays:
+            if isinstance(arrays, np.ndarray):
                 raise RequestError(f"{file} is a .npy array, whatever its name says: name it so")
-            lack = [name for name in ("id", MEMORIZATION) if name not in held.files]
+            lack = [name for name in ("id", MEMORIZATION) if name not in arrays.files]
             if lack:
-                there = ", ".join(held.files[:5]) or "nothing"
+                there = ", ".join(arrays.files[:5]) or "nothing"
                 raise RequestError(f"{file} has no array {lack[0]!r}; there is {there}: id and {MEMORIZATION} are needed")
-            ids, values = held["id"], held[MEMORIZATION]
+            ids, values = arrays["id"], arrays[MEMORIZATION]
     except RequestError:
         raise
     except DAMAGED as error:
@@ -125,7 +125,7 @@ def _table(file: Path, raw: bytes) -> Scores:
             ".csv or .npz, where ids may be text"
         )
     if not (np.isfinite(table[:, 0]) & (table[:, 0] == np.floor(table[:, 0]))).all():
-        raise RequestError(f"{file} has ids that are no whole numbers in its first column: give .csv or .npz for other ids")
+        raise RequestError(f"{file} has ids that are not whole numbers in its first column: give .csv or .npz for other ids")
     return [str(int(i)) for i in table[:, 0]], [float(v) for v in table[:, 1]]
 
 

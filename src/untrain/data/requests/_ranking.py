@@ -32,7 +32,7 @@ class RequestRanking:
     seed: int
 
 
-def ranked(train: Examples, by: RequestRanking, file: str, others: Others) -> Array:
+def select_by_rank(train: Examples, by: RequestRanking, file: str, others: Others) -> Array:
     """Rows of the examples at one end of the ranking, ascending.
 
     Scores below 0 count as 0: no example is memorized less than not at all, and ranking by how far noise went below would

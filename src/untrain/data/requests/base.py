@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -22,11 +22,19 @@ class Ensemble:
 
 @dataclass(frozen=True)
 class ForgetSet:
-    """What to forget: ``rows`` of the training data, the ``ids`` they bear and the fingerprint of both."""
+    """What to forget.
+
+    Args:
+        rows: of the training data, ascending.
+        ids: of these rows.
+        digest: fingerprint of ids and inputs.
+        replacement: examples that stand in the place of the rows, where they are corrected and not deleted.
+    """
 
     rows: tuple[int, ...]
     ids: tuple[Any, ...]
     digest: str
+    replacement: Examples | None = field(default=None, compare=False)
 
 
 class Request(Spec, role=True):
@@ -35,6 +43,14 @@ class Request(Spec, role=True):
     @abstractmethod
     def draw(self, train: Examples) -> np.ndarray[Any, Any]:
         """Rows of ``train`` to forget, without repetition."""
+
+    def replacement(self, train: Examples, rows: np.ndarray[Any, Any]) -> Examples | None:
+        """Examples that stand in the place of ``rows``; None where they are deleted."""
+        return None
+
+    def everywhere(self, examples: Examples) -> Examples:
+        """Validation or test examples as they are after the request, such as without a feature that nobody may use."""
+        return examples
 
     def named(self, given: Examples) -> np.ndarray[Any, Any]:
         """Rows that must not be set apart before training; none where whatever is left to train on is drawn from."""

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from untrain.core.fields import Keep
 from untrain.data.examples import Examples
-from untrain.data.requests._ranking import LEAST, Order, Others, RequestRanking, ranked
+from untrain.data.requests._ranking import LEAST, Order, Others, RequestRanking, select_by_rank
 from untrain.data.requests.base import Ensemble, Request
 
 
@@ -46,7 +46,7 @@ class Memorized(Request):
         Raises:
             RequestError: the scores are not known, or are not scores; a class does not exist, or holds too few examples.
         """
-        return ranked(train, RequestRanking(self.order, self.fraction, self.classes, self.seed), self.scores, self.others)
+        return select_by_rank(train, RequestRanking(self.order, self.fraction, self.classes, self.seed), self.scores, self.others)
 
     def named(self, given: Examples) -> np.ndarray[Any, Any]:
         """None."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from untrain.core.errors import RequestError
-from untrain.data.examples import Examples, take
+from untrain.data.examples import Examples, joined, take, to_device
 from untrain.data.fingerprint import fingerprint
 from untrain.data.requests.base import ForgetSet, Request
 
@@ -31,4 +31,13 @@ def request(train: Examples, by: Request) -> ForgetSet:
     if len(rows) == len(train):
         raise RequestError(f"{name} names all {len(train)} training examples: nothing would be left to train on")
     forget = take(train, rows)
-    return ForgetSet(tuple(rows.tolist()), tuple(forget.ids.tolist()), fingerprint(forget.ids, forget.x))
+    digest = fingerprint(forget.ids, forget.x)
+    return ForgetSet(tuple(rows.tolist()), tuple(forget.ids.tolist()), digest, by.replacement(train, rows))
+
+
+def remaining(train: Examples, forget: ForgetSet) -> Examples:
+    """What a request leaves of the training data: the other rows, and what stands in the place of those that are corrected."""
+    retain = take(train, np.setdiff1d(np.arange(len(train)), np.asarray(forget.rows)))
+    if forget.replacement is None:
+        return retain
+    return joined(retain, to_device(forget.replacement, train.x.device))

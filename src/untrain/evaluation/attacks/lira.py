@@ -42,6 +42,7 @@ class LiRA(Evaluator):
     floor: Positive = FLOOR
     parts: Annotated[int, Field(ge=2)] = 10
 
+    needs: ClassVar[frozenset[str]] = frozenset({"margin", "spread"})
     scores: ClassVar[Mapping[str, ScoreInfo]] = {
         **abouts("mia_lira", "LiRA online", _ONLINE),
         **abouts("mia_lira_offline", "LiRA offline", _OFFLINE, tested=""),

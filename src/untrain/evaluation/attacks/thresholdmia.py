@@ -70,7 +70,7 @@ class ThresholdMIA(Evaluator):
         Mittal 2021, arXiv 2003.10595 (modified entropy); class matching ours.
     """
 
-    needs: ClassVar[frozenset[str]] = frozenset({"loss"})
+    needs: ClassVar[frozenset[str]] = frozenset({"loss", "strata"})
     scores: ClassVar[Mapping[str, ScoreInfo]] = _abouts()
 
     def prepare(self, seen: Observation) -> Array:

@@ -61,6 +61,7 @@ class ULiRA(Evaluator):
     floor: Positive = FLOOR
     parts: Annotated[int, Field(ge=2)] = 10
 
+    needs: ClassVar[frozenset[str]] = frozenset({"margin", "spread"})
     scores: ClassVar[Mapping[str, ScoreInfo]] = _abouts()
 
     def prepare(self, seen: Observation) -> Array:

@@ -37,6 +37,7 @@ class ForgettingQuality(Evaluator):
     least: Annotated[int, Field(ge=3)] = 50
     reference: bool = False
 
+    needs: ClassVar[frozenset[str]] = frozenset({"margin", "spread"})
     scores: ClassVar[Mapping[str, ScoreInfo]] = {
         "forgetting_quality": ScoreInfo(_POINTS, "points", "1; with few models no better than its floor can be had", _MANY),
         "forgetting_quality_bound": ScoreInfo(

@@ -52,6 +52,7 @@ class KLoM(Evaluator):
     least: Count = 50
     binning: Literal["kept", "paper", "bench", "easydub"] = "kept"
 
+    needs: ClassVar[frozenset[str]] = frozenset({"margin", "spread"})
     scores: ClassVar[Mapping[str, ScoreInfo]] = _abouts()
 
     def prepare(self, seen: Observation) -> Array:

@@ -28,6 +28,7 @@ class PerExample(Evaluator):
     Source: ours; conformal p-values after Vovk et al. 2005, the spread after Smyth 2004, eq. 3.
     """
 
+    needs: ClassVar[frozenset[str]] = frozenset({"margin", "spread"})
     scores: ClassVar[Mapping[str, ScoreInfo]] = {
         "example_max": ScoreInfo(
             "largest excess of the mean margin over the oracles' on any forget example",

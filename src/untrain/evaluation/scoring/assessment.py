@@ -21,7 +21,7 @@ _RISK = 0.1  # the greatest chance of a false alarm at which single examples are
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """What the methods of one run are compared with.
+    """The models that the methods of one run are compared with, prepared.
 
     Args:
         chosen: the evaluators.
@@ -43,7 +43,17 @@ class Reference:
 def lacks(evaluator: Evaluator, seen: Observation) -> str:
     """Why an evaluator cannot score such models; empty where it can."""
     missing = sorted(name for name in evaluator.needs if not seen.has(name))
-    return f"needs {', '.join(missing)}, which {type(seen.task).__name__} does not give" if missing else ""
+    if not missing:
+        return ""
+    if "spread" in missing:
+        return f"needs models that differ from seed to seed, and the {seen.models} oracles are the same one"
+    words = ", ".join(_IN_WORDS.get(name, name) for name in missing)
+    if "margin" in seen.outputs:
+        return f"only margins were given, and this score needs {words}"
+    return f"needs {words}, which {type(seen.task).__name__} does not give"
+
+
+_IN_WORDS = {"strata": "labels", "classes": "labels that are classes", "correct": "whole logits (correct)"}
 
 
 def reference_of(
@@ -92,7 +102,7 @@ def examples(
     if len(here) == 0:
         return [], nothing
     ours, theirs = (outputs.at(here).signal("margin") for outputs in (unlearned, reference.oracle))
-    if len(theirs) < 3:
+    if len(theirs) < 3 or not reference.oracle.has("spread"):
         return [], nothing
     able = can_decide(len(ours), len(theirs), reference.level)
     up, down = (
@@ -123,7 +133,7 @@ def _listed(rejections: ConformalRejections, here: Array, outputs: Observation) 
 
 
 def method_verdict(by_score: Mapping[str, Verdict], recognised: list[dict[str, Any]], counts: dict[str, Any]) -> dict[str, Any]:
-    """What all verdicts of a method say together."""
+    """The verdict on a method, from those on its scores."""
     apart = [n for n, v in by_score.items() if v.says == "distinguishable"]
     apart.sort(
         key=lambda n: (by_score[n].p, not by_score[n].why.startswith(("remembers", "over-forgets")))

@@ -1,4 +1,4 @@
-"""How far unlearned models are from retrained ones, with an error that holds whether they differ or not."""
+"""The distance of unlearned models from retrained ones, with an error that holds whether they differ or not."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Estimate:
 
 
 def of_models(ours: Array, theirs: Array) -> Estimate | None:
-    """Difference of means of one value a model; None where there is one model of each.
+    """Difference of means of one value per model; None where there is one model of each.
 
     The error is the larger of Student's and Welch's. One unlearned model is compared with the spread of the others.
     """
@@ -53,7 +53,7 @@ def of_models(ours: Array, theirs: Array) -> Estimate | None:
 
 
 def of_groups(measure: Measure, ours: Array, theirs: Array, names: frozenset[str], seed: int = 0) -> dict[str, Estimate]:
-    """What scores of two populations exceed their floor by, both against the same oracles.
+    """Estimate by how much scores exceed their floor, both against the same oracles.
 
     Oracles are split into a group as large as the unlearned one and the rest; unlearned models and that group are both scored
     against the rest. The error of our score is the jackknife's over our models, or the spread of groups of oracles where that

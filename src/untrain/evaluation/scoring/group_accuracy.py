@@ -13,7 +13,7 @@ from untrain.evaluation.scoring.hypothesis_tests import LEVEL, SPLITS, can_decid
 from untrain.maths import permutation
 
 PAYING = ("test", "forget")
-_LEAST = 4e-4  # no error is taken for smaller: chance agreement of few models is no evidence
+_LEAST = 4e-4  # no error is taken for smaller: chance agreement of few models is not evidence
 Entry = dict[str, Any]
 
 

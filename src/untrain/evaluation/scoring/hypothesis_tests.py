@@ -1,4 +1,4 @@
-"""Tests of scores against retraining, all of a method's together, with the share of false alarms that was asked for."""
+"""Tests of scores against retraining, all of a method's together, at a given share of false alarms."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from untrain.maths import permutation
 
 LEVEL = 0.05
 SPLITS = 200
-_STEADY = 50  # no error is taken for smaller than this part of the margin, so that chance agreement is no evidence
+_STEADY = 50  # no error is taken for smaller than this part of the margin, so that chance agreement is not evidence
 
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """What an evaluator prepared of each population: 'original' (may lack), 'unlearned' and 'oracle'."""
+    """An evaluator and what it prepared of each population: 'original' (may lack), 'unlearned' and 'oracle'."""
 
     evaluator: Evaluator
     ready: Mapping[str, Array]
@@ -31,7 +31,7 @@ class Case:
 class Tested:
     """A score in all splits: difference between the groups and its standard error, (b,) each; the first split is the real one.
 
-    ``estimate`` is how far the real groups are apart, where it was asked for and can be had.
+    ``estimate`` is how far the real groups are apart, where it is wanted and can be computed.
     """
 
     about: ScoreInfo
@@ -52,7 +52,7 @@ def verdicts(
     """The verdict on each tested score of one method.
 
     *Distinguishable.* Unlearned and retrained models are pooled. Were unlearning retraining, any split of the pool into groups
-    of these sizes would be as likely as the real one, whatever the law of their answers. A score is distinguishable when the
+    of these sizes would be as likely as the real one, whatever the law of their outputs. A score is distinguishable when the
     real split's studentized difference is among the greatest that any tested score shows in any split. So of methods that are
     retraining no more than a share ``level`` is called distinguishable by any score.
 
@@ -87,7 +87,7 @@ def verdicts(
     few += f": for one unlearned model at least {needed} retrained ones are needed" if m == 1 else ": more of both are needed"
     judged = {}
     for name, t in by_score.items():
-        # Splits that agree but for rounding are ties, and a tie is no evidence.
+        # Splits that agree but for rounding are ties, and a tie is not evidence.
         p = float(np.mean(greatest >= sizes[name][0] * (1 - 1e-9)))
         margin, d = float(t.about.margin or 0.0), float(t.difference[0] if t.estimate is None else t.estimate.difference)
         unable = Verdict("too few models", d, None, None, p, margin, level, few)
@@ -112,12 +112,12 @@ def tested(cases: Sequence[Case], outputs: Observation, orders: Array, size: int
 
 
 def can_decide(ours: int, theirs: int, level: float, splits: int = SPLITS) -> bool:
-    """Whether so many models have splits enough for anything to be called distinguishable."""
+    """Return whether so many models have splits enough for anything to be called distinguishable."""
     return min(math.comb(ours + theirs, ours), splits) * level >= 1 - 1e-9
 
 
 def is_distance(about: ScoreInfo) -> bool:
-    """Whether a score is a distance to the oracles: at least 0, and best there."""
+    """Return whether a score is a distance to the oracles: at least 0, and best there."""
     return about.low == 0 and aims_at_zero(about)
 
 

@@ -21,7 +21,7 @@ def compare(
 ) -> dict[str, Score]:
     """Scores from prepared populations ``unlearned``, ``oracle`` and, where there are any, ``original``.
 
-    ``outputs`` tells sides and labels. Without originals there is no ceiling.
+    ``outputs`` has the sides and labels. Without originals there is no ceiling.
     """
     noisy = bool(np.any(outputs.labels != outputs.true))
 
@@ -53,14 +53,14 @@ def compare(
 
 
 def _ideal(best: Measured | str | None, floor: float | None, about: ScoreInfo) -> float | None:
-    """What oracles score: against themselves, or where that would compare a model with itself, against other oracles."""
+    """The oracles' score: against themselves, or where that would compare a model with itself, against other oracles."""
     if best is None or isinstance(best, str) or aims_at_zero(about) or not joint(best):
         return _number(best)
     return floor
 
 
 def _ceiling(worst: Measured | str | None, alike: bool) -> float | None:
-    """What the originals score; not where the size of a score depends on how many models there are, and they are not as many."""
+    """The originals' score; None where its size depends on the number of models and theirs is another."""
     if worst is None or isinstance(worst, str) or (not alike and any(kind == "both" for kind, _, _ in tables(worst))):
         return None
     return number(worst)
@@ -80,7 +80,7 @@ def _interval(measured: Measured, about: ScoreInfo, draws: int, seed: int) -> Sc
 def _floors(
     measure: Callable[[Array, Array], Measures], best: Measures, oracle: Array, size: int, seed: int, splits: int = 40
 ) -> dict[str, float]:
-    """What disjoint groups of oracles score against each other, averaged over splits; its size where the ideal is 0.
+    """Scores of disjoint groups of oracles against each other, averaged over splits; their size where the ideal is 0.
 
     The groups have as many models as the unlearned population has, where there are enough oracles, else half of them. A
     score whose size depends on the number of models, as a divergence between populations does, has no floor then.

@@ -53,7 +53,7 @@ def drawn(measured: Measured, draws: int, seed: int) -> Array:
 
 
 def resampled(measured: Measured) -> str:
-    """What an interval knows of: a single model tells nothing of how models differ."""
+    """The resampled things that an interval covers: a single model says nothing about how models differ."""
     read = list(tables(measured))
     drawn_ = {population for population, count, _ in read if count > 1 and population != "both"}
     there = {population for population, _, _ in read if population != "both"}
@@ -74,7 +74,7 @@ def tables(measured: Measured) -> Iterator[tuple[str, int, bool]]:
 
 
 def joint(measured: Measured) -> bool:
-    """Whether a measure has to be evaluated anew for each split of the models."""
+    """Return whether a measure has to be evaluated anew for each split of the models."""
     if isinstance(measured, Formula):
         return any(map(joint, measured.terms))
     if isinstance(measured, Rate):
@@ -83,7 +83,7 @@ def joint(measured: Measured) -> bool:
 
 
 def aims_at_zero(about: ScoreInfo) -> bool:
-    """Whether the ideal of a score is 0, as of a gap or a distance, whatever the oracles are like."""
+    """Return whether the ideal of a score is 0, as of a gap or a distance, whatever the oracles are like."""
     return re.match(r"0(?!\.?\d)", about.ideal) is not None
 
 

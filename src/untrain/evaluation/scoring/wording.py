@@ -12,7 +12,7 @@ _OVER = "over-forgets"
 def sentence(
     verdict: Mapping[str, Any], scores: Mapping[str, Any], name: str = "the method", heading: Callable[[str], str] = str
 ) -> str:
-    """The verdict on a method in a few sentences; what the answers still give away of single examples comes first.
+    """The verdict on a method in a few sentences; what can still be recognised of single examples comes first.
 
     Args:
         verdict: as ``audit`` gives it; of it 'distinguishable', 'indistinguishable', 'tested', 'counts' and 'chance' are read.
@@ -40,30 +40,31 @@ def sentence(
         )
     if over_forgets(verdict, scores):
         parts.append(
-            f"{name} over-forgets, which is a failure (the Streisand effect): examples that are answered worse than retrained "
-            "models answer them give themselves away."
+            f"{name} over-forgets, which is a failure (the Streisand effect): examples on which it does worse than retrained "
+            "models give themselves away."
         )
         if harmed(verdict, scores):
-            parts.append("it answers test examples worse as well, so at least part of this is damage to the whole model.")
+            parts.append("it does worse on test examples as well, so at least part of this is damage to the whole model.")
     return " ".join(p[:1].upper() + p[1:] for p in parts)
 
 
 def over_forgets(verdict: Mapping[str, Any], scores: Mapping[str, Any]) -> bool:
-    """Whether more was forgotten than retraining forgets, by any score."""
+    """Return whether any score says that more was forgotten than retraining forgets."""
     return any(scores[n]["why"].startswith(_OVER) for n in verdict["distinguishable"])
 
 
 def harmed(verdict: Mapping[str, Any], scores: Mapping[str, Any]) -> bool:
-    """Whether test examples are answered worse than after retraining."""
+    """Return whether accuracy on test examples is worse than after retraining."""
     return "test_accuracy" in verdict["distinguishable"] and scores["test_accuracy"]["difference"] < 0
 
 
 def _on_examples(verdict: Mapping[str, Any], name: str) -> list[str]:
-    """Sentences on single examples that the answers still give away."""
+    """Sentences on single examples that can still be recognised."""
     counts = verdict["counts"]
     return [
-        f"{counts[kind]:,} of {counts['forget']:,} forget examples can still be told from the answers of {name}: it is {how} of "
-        f"their labels than retrained models are (at most {100 * verdict['chance']:.2g} % of retrained models would show this)."
+        f"{counts[kind]:,} of {counts['forget']:,} forget examples can still be recognised in the outputs of {name}: "
+        f"it is {how} of their labels than retrained models are "
+        f"(at most {100 * verdict['chance']:.2g} % of retrained models would show this)."
         for kind, how in (("recognised", "surer"), ("standing_out", "less sure"))
         if counts[kind]
     ]

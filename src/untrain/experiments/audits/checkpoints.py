@@ -22,31 +22,32 @@ WRAPPED = ("state_dict", "model_state_dict", "model", "net")
 SHOWN = 3
 
 
-def read_state(given: Any, who: str) -> dict[str, Tensor]:
-    """The weights of a model: a state dict, a module, or the path of a .safetensors file or of what ``torch.save`` wrote.
+def read_state(source: Any, who: str) -> dict[str, Tensor]:
+    """Read the weights of a model from a state dict, a module, or the path of a .safetensors file or one that ``torch.save`` wrote.
 
     Raises:
         DataError: there is no such file, or it holds more than tensors by name.
     """
-    if isinstance(given, nn.Module):
-        return dict(given.state_dict())
-    held = given if isinstance(given, Mapping) else _read(Path(given), who)
-    wrapped = [name for name in WRAPPED if isinstance(held, Mapping) and isinstance(held.get(name), Mapping)]
+    if isinstance(source, nn.Module):
+        return dict(source.state_dict())
+    content = source if isinstance(source, Mapping) else _read(Path(source), who)
+    wrapped = [name for name in WRAPPED if isinstance(content, Mapping) and isinstance(content.get(name), Mapping)]
     if len(wrapped) == 1:
-        held = held[wrapped[0]]
-    if not isinstance(held, Mapping) or not held or not all(isinstance(t, Tensor) for t in held.values()):
+        content = content[wrapped[0]]
+    if not isinstance(content, Mapping) or not content or not all(isinstance(t, Tensor) for t in content.values()):
         raise DataError(
-            f"{who} holds {_told(held)}: a state dict, tensors by name, is needed (torch.save(model.state_dict(), ...))"
+            f"{who} holds {_content(content)}: a state dict, tensors by name, is needed (torch.save(model.state_dict(), ...))"
         )
-    if all(str(name).startswith("module.") for name in held):  # as a data-parallel wrapper names them
-        held = {str(name).removeprefix("module."): tensor for name, tensor in held.items()}
-    return {str(name): tensor.detach().cpu() for name, tensor in held.items()}
+    if all(str(name).startswith("module.") for name in content):  # as a data-parallel wrapper names them
+        content = {str(name).removeprefix("module."): tensor for name, tensor in content.items()}
+    return {str(name): tensor.detach().cpu() for name, tensor in content.items()}
 
 
-def _told(held: Any) -> str:
-    if not isinstance(held, Mapping):
-        return type(held).__name__
-    other = next((f"{name!r}, a {type(t).__name__}" for name, t in held.items() if not isinstance(t, Tensor)), "nothing")
+def _content(content: Any) -> str:
+    """What a file holds that is not a state dict, for a message."""
+    if not isinstance(content, Mapping):
+        return type(content).__name__
+    other = next((f"{name!r}, a {type(t).__name__}" for name, t in content.items() if not isinstance(t, Tensor)), "nothing")
     return f"{other}, and no state dict under any of {', '.join(WRAPPED)}"
 
 
@@ -55,7 +56,7 @@ def _read(path: Path, who: str) -> Any:
         if path.suffix == ".safetensors":
             return load_file(path)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what torch has to say of a file that is refused anyway
+            warnings.simplefilter("ignore")  # warnings of torch about a file that is refused anyway
             return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise DataError(f"{who}: there is no file {path}") from None
@@ -64,12 +65,12 @@ def _read(path: Path, who: str) -> Any:
             f"{who} holds more than tensors, which is never unpickled: save model.state_dict(), not the model"
         ) from None
     except (OSError, ValueError, EOFError, RuntimeError, KeyError, SafetensorError, zipfile.BadZipFile) as error:
-        told = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DataError(f"{who} cannot be read as a checkpoint: {told}") from None
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise DataError(f"{who} cannot be read as a checkpoint: {reason}") from None
 
 
 def loaded(state: Mapping[str, Tensor], scene: Scene, who: str) -> nn.Module:
-    """A model of a scene's learner with these weights, in eval mode.
+    """Load weights into a model of a scene's learner, in eval mode.
 
     Raises:
         ModelError: names or shapes of the weights are not those of the model, or some are NaN or infinite.
@@ -77,7 +78,7 @@ def loaded(state: Mapping[str, Tensor], scene: Scene, who: str) -> nn.Module:
     model = scene.learner.init(scene.data.train, 0)
     mine = model.state_dict()
     missing, strange = [n for n in mine if n not in state], [n for n in state if n not in mine]
-    # As torch itself does, a number is taken from an array of one.
+    # Like torch itself, take a number from an array of one.
     other = [n for n in mine if n in state and (mine[n].shape or (1,)) != (state[n].shape or (1,))]
     if missing or strange or other:
         complaints = [f"{word} {_some(names)}" for word, names in (("missing", missing), ("unexpected", strange)) if names]
@@ -88,7 +89,7 @@ def loaded(state: Mapping[str, Tensor], scene: Scene, who: str) -> nn.Module:
         raise ModelError(f"{who} does not fit the model of {type(scene.scenario).__name__}: {'; '.join(complaints)}")
     for name, tensor in state.items():
         if not bool(torch.isfinite(tensor).all()):
-            raise ModelError(f"{who} holds NaN or infinite weights in {name}: it cannot be asked")
+            raise ModelError(f"{who} holds NaN or infinite weights in {name}: its outputs would mean nothing")
     model.load_state_dict(dict(state))
     check_fit(model.eval(), scene.task, scene.data.train)
     return model

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from untrain.core.errors import DataError
-from untrain.experiments.audits.array_files import named, read_outputs
+from untrain.experiments.audits.array_files import read_arrays, read_outputs
 
 Array = np.ndarray[Any, Any]
 ORDER = ("retain", "forget", "val")
@@ -45,7 +45,7 @@ def read_easydub(root: str | Path, forget_set: int) -> tuple[dict[str, Any], Arr
         size = originals["retain"].shape[1]
         if size > oracles["retain"].shape[1]:  # margins of the originals are of all that they were trained on
             file = Path(root) / "forget_sets" / "cifar10" / f"forget_set_{forget_set}.npy"
-            stays = np.setdiff1d(np.arange(size), named(file, "the forget set")[file.stem])
+            stays = np.setdiff1d(np.arange(size), read_arrays(file, "the forget set")[file.stem])
             originals["retain"] = originals["retain"][:, stays]
     side = np.repeat(["retain", "forget", "test"], [oracles[name].shape[1] for name in ORDER])
     return {"oracles": oracles} | ({"originals": originals} if originals else {}), side

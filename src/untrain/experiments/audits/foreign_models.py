@@ -28,6 +28,8 @@ class Outputs:
         forget: ids of the examples to forget, instead of sides: a .csv, .txt or .npy file.
         retain: ids of the retained examples; None takes all that are neither forgotten nor test examples.
         test: ids of the examples that no model saw.
+        deterministic: whether the learner gives one model for every seed, as a convex one does: then models may be the same, and
+            one that forgot may be what retraining gives.
     """
 
     unlearned: Any
@@ -39,6 +41,7 @@ class Outputs:
     forget: Any = None
     retain: Any = None
     test: Any = None
+    deterministic: bool = False
 
     @classmethod
     def from_easydub(cls, unlearned: Any, easydub: str | Path, forget_set: int | None, **more: Any) -> Outputs:
@@ -105,6 +108,10 @@ def refuse_columns(outputs: Outputs) -> None:
         BadInput: one of them was given.
     """
     shared = {f.name for f in fields(Checkpoints)}
-    extra = [f.name for f in fields(outputs) if f.name not in shared and getattr(outputs, f.name) is not None]
+    extra = [f.name for f in fields(outputs) if f.name not in shared and _is_given(getattr(outputs, f.name))]
     if extra:
         raise BadInput(f"--{extra[0]} was given, and a scenario knows its examples: leave it out, or the scenario")
+
+
+def _is_given(value: Any) -> bool:
+    return value is not None and value is not False

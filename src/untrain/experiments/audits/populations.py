@@ -10,7 +10,6 @@ import numpy as np
 
 from untrain.core.errors import DataError
 from untrain.data.fingerprint import array_digest
-from untrain.evaluation.scoring.margins_only import embed_margins
 from untrain.evaluation.validation import alike, answers, ids_of, labels_of, observation, one_each, sides_of, varied
 from untrain.experiments.audits.array_files import read_column, read_outputs, read_sides
 from untrain.experiments.audits.foreign_models import Outputs
@@ -47,9 +46,13 @@ class Populations:
     notes: tuple[str, ...] = ()
 
     def rows(self, who: str) -> Any:
-        """Logits (n, c) of each model of a population, one after the other."""
-        labels = self.frame.labels if self.kind == "margins and labels" else None
-        return (row if self.kind == "logits" else embed_margins(row, labels)[0] for row in self.models[who])
+        """What each model of a population put out, one after the other: logits (n, c) or margins (n,)."""
+        return iter(self.models[who])
+
+    @property
+    def output(self) -> str:
+        """Name of what the models put out."""
+        return "logits" if self.kind == "logits" else "margin"
 
 
 def populations_of(outputs: Outputs, known: Frame | None = None) -> Populations:
@@ -77,6 +80,7 @@ def populations_of(outputs: Outputs, known: Frame | None = None) -> Populations:
     if not thin and frame.labels is None:
         raise DataError("labels are missing: logits say nothing without them; give one whole number for each example (--labels)")
     _check(models, frame)
+    (_check_one if outputs.deterministic else _check_own)(models)
     kind: Kind = "logits" if not thin else "margins" if frame.labels is None else "margins and labels"
     return Populations(frame, models, kind, notes)
 
@@ -89,17 +93,33 @@ def _check(models: Mapping[str, Array], frame: Frame) -> None:
         else:
             observation(array, np.asarray(frame.labels), frame.side, who=who)
     alike([(who, a.shape if a.ndim == 3 else (*a.shape, 2)) for who, a in models.items()])
+
+
+def _check_own(models: Mapping[str, Array]) -> None:
+    """Refuse a model that comes twice, by mistake: only a learner that is said to be deterministic makes one twice."""
     digests = {who: [array_digest(np.asarray(row)) for row in array] for who, array in models.items()}
     for who, each in digests.items():
         if len(set(each)) < len(each):
             first = next(i for i, p in enumerate(each) if p in each[:i])
             raise DataError(
-                f"models {each.index(each[first])} and {first} of the {who} are the same: each has to be a model of its own"
+                f"models {each.index(each[first])} and {first} of the {who} are the same: each has to be a model of its own, "
+                "unless the learner is deterministic (--deterministic)"
             )
     shared = set(digests.get("unlearned", ())) & set(digests.get("oracles", ()))
     if shared:
         at = next(i for i, p in enumerate(digests["unlearned"]) if p in shared)
         raise DataError(f"model {at} of the unlearned is among the oracles: what is compared with itself is always equal")
+
+
+def _check_one(models: Mapping[str, Array]) -> None:
+    """Refuse oracles, or originals, that differ though their learner is said to be deterministic; a method may still draw."""
+    for who in ("oracles", "originals"):
+        rows = models.get(who, np.empty(0))
+        at = next((i for i, row in enumerate(rows) if not np.array_equal(row, rows[0])), None)
+        if at is not None:
+            raise DataError(
+                f"models 0 and {at} of the {who} differ, and their learner was said to be deterministic: leave that out"
+            )
 
 
 def _frame(parts: Mapping[str, Any], outputs: Outputs) -> tuple[Frame, Array, tuple[str, ...]]:

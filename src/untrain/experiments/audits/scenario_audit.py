@@ -79,8 +79,8 @@ def audit_on_scenario(
     with open_workers([oracles], place, options) as executor:
         (scene,) = scenes_of([oracles], options, place, executor, False)
         foreign = _store(models, scene, options, place)
-        count, given = len(foreign.keys["unlearned"]), sum(map(len, foreign.keys.values()))
-        plan, price = [], price_without_training(given)
+        count = len(foreign.keys["unlearned"])
+        plan, price = [], price_without_training(sum(map(len, foreign.keys.values())))
         if trains_oracles(models):
             oracles = replace(oracles, oracles=count_in(models.oracles) or (FOR_ONE if count == 1 else FOR_SEVERAL))
             plan = planned(count, oracles.oracles, options.looks, given=True)
@@ -143,7 +143,7 @@ def _store(models: Checkpoints, scene: Scene, options: RunOptions, store: Store)
             raise DataError("margins were given, and models that run here have logits: give logits (m, n, c)")
         keys |= {who: store_outputs(populations, who, store) for who in populations.models}
     both = set(keys["unlearned"]) & set(keys.get("oracles", ()))
-    if both:
+    if both and not scene.learner.deterministic:
         at = next(i for i, k in enumerate(keys["unlearned"]) if k in both)
         raise DataError(f"model {at} of the unlearned is among the oracles: what is compared with itself is always equal")
     return ForeignKeys(keys, populations.kind if populations else "logits", list(populations.notes) if populations else [])
@@ -154,7 +154,8 @@ def _outputs(models: Checkpoints, scene: Scene, original: Any) -> Populations | 
     oracles = None if count_in(models.oracles) is not None else models.oracles
     if models.unlearned is None and oracles is None and original is None:
         return None
-    return populations_of(Outputs(models.unlearned, oracles, original), frame_of(scene))
+    outputs = Outputs(models.unlearned, oracles, original, deterministic=scene.learner.deterministic)
+    return populations_of(outputs, frame_of(scene))
 
 
 def _shape(key: str, output: str, store: Store) -> tuple[int, ...]:

@@ -33,7 +33,7 @@ def store_outputs(populations: Populations, who: str, store: Store) -> list[str]
     keys = []
     for at, row in enumerate(populations.rows(who)):
         ingredients = {"kind": "given", "label": f"{who} {at}, as given", "answers": array_digest(np.asarray(row))}
-        entry = store.get(key_of(ingredients)) or store.put(ingredients, {}, {"logits": np.asarray(row)})
+        entry = store.get(key_of(ingredients)) or store.put(ingredients, {}, {populations.output: np.asarray(row)})
         keys.append(entry.key)
     return keys
 
@@ -56,7 +56,7 @@ def store_checkpoints(checkpoints: Sequence[Any], scene: Scene, setting: Setting
             "seen": scene.prints["seen"],
         }  # fmt: skip
         key = key_of(ingredients)
-        if key in keys:
+        if key in keys and not scene.learner.deterministic:
             raise DataError(f"{name} holds the same weights as {who} {keys.index(key)}: each has to be a model of its own")
         keys.append(key)
         if store.get(key) is not None:
@@ -82,7 +82,8 @@ def record_outputs(populations: Populations, models: Mapping[str, Any], label: s
     frame = populations.frame
     sizes = {side: int((frame.side == side).sum()) for side in ("forget", "retain", "test")}
     ids, some = frame.ids.astype(str), next(iter(populations.rows("unlearned")))
-    labels = np.zeros(len(ids), dtype=np.int64) if frame.labels is None else frame.labels
+    # Labels that are not known are no numbers, so that nothing is computed from them.
+    labels = np.full(len(ids), np.nan) if frame.labels is None else frame.labels
     arrays = {"labels": labels, "true": labels if frame.true is None else frame.true, "side": frame.side, "ids": ids}
     ingredients = {
         "kind": "run", "label": f"audit of {label}", "scenario": label, "models": models, "answers": populations.kind,
@@ -90,8 +91,9 @@ def record_outputs(populations: Populations, models: Mapping[str, Any], label: s
     }  # fmt: skip
     count = ModelCounts(len(populations.models["unlearned"]), len(models["oracle"]), None)
     record = {
-        "scenario": label, "classes": int(some.shape[-1]), "digest": fingerprint(ids[frame.side == "forget"]), "duplicates": None,
+        "scenario": label, "classes": int(some.shape[-1]) if some.ndim > 1 else 0,
+        "digest": fingerprint(ids[frame.side == "forget"]), "duplicates": None,
         **facts(count, {"train": sizes["forget"] + sizes["retain"], **sizes}), "setting": words(),
-        "answers": populations.kind, "warnings": list(populations.notes),
+        "answers": populations.kind, "outputs": [populations.output], "warnings": list(populations.notes),
     }  # fmt: skip
     return store.get(key_of(ingredients)) or store.put(ingredients, record, arrays)

@@ -37,7 +37,7 @@ class Banking77(Scenario):
     Source: Casanueva et al. 2020, arXiv 2003.04807.
     """
 
-    path: str
+    path: str  # type: ignore[misc]
     request: Request = Random(fraction=0.1)
     noise: Noise | None = None
     size: Count | None = None

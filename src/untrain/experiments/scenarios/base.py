@@ -1,17 +1,26 @@
-"""The role of a scenario: data, learner and request under a name."""
+"""The role of a scenario: data, learner and request under a name; and that of the image sets."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import ClassVar, final
 
 from untrain.core.spec import Spec
+from untrain.data.augmentations.base import Augment
+from untrain.data.noise.base import Noise
+from untrain.data.readers.image_sets import ImageSetSource, Subset, load_image_set
 from untrain.data.requests.base import Request
 from untrain.data.splits import Data
+from untrain.models.architectures.base import Architecture
 from untrain.training.base import Learner
+from untrain.training.learners.train import Train
+from untrain.training.steps import Steps
 
 
 class Scenario(Spec, role=True):
-    """Data, learner and request under a name."""
+    """Data, learner and request under a name; every scenario has the field ``request``: what to forget."""
+
+    request: Request
 
     @abstractmethod
     def load(self) -> Data:
@@ -19,8 +28,44 @@ class Scenario(Spec, role=True):
 
     @abstractmethod
     def learner(self) -> Learner:
-        """What trains the original and the oracles."""
+        """Trains the original and the oracles."""
 
-    @abstractmethod
-    def asked(self) -> Request:
-        """What is to be forgotten."""
+
+class ImageScenario(Scenario, role=True):
+    """A published set of images and a network trained on it from scratch.
+
+    A set is a file that says its ``source`` and the fields below, with defaults of its own; one that needs more overrides
+    ``image_set``, ``subset`` or ``network``.
+    """
+
+    closed: ClassVar[tuple[str, ...]] = ("__init__", "load", "learner")
+    source: ClassVar[ImageSetSource]
+
+    noise: Noise | None
+    path: str
+    size: int | None
+    model: Architecture
+    steps: Steps
+    augment: tuple[Augment, ...]
+
+    def image_set(self) -> ImageSetSource:
+        """Where the set is: its ``source``, unless a field chooses among several."""
+        return self.source
+
+    def subset(self) -> Subset:
+        """What to take of the set, and from where."""
+        return Subset(self.path, self.size)
+
+    def network(self) -> Architecture:
+        """What is trained: the ``model``, unless something stands before it."""
+        return self.model
+
+    @final
+    def load(self) -> Data:
+        """Train, valid and test, uint8; the id of an image is its row in the part that it is from."""
+        return load_image_set(self.image_set(), self.subset(), self.noise)
+
+    @final
+    def learner(self) -> Learner:
+        """Training from scratch."""
+        return Train(model=self.network(), steps=self.steps, augment=self.augment)

@@ -7,15 +7,12 @@ from typing import Literal
 from untrain.core.fields import Count
 from untrain.data.augmentations.base import Augment
 from untrain.data.noise.base import Noise
-from untrain.data.readers.image_sets import ImageSetSource, Subset, published
+from untrain.data.readers.image_sets import ImageSetSource
 from untrain.data.requests.base import Request
 from untrain.data.requests.random import Random
-from untrain.data.splits import Data
-from untrain.experiments.scenarios.base import Scenario
+from untrain.experiments.scenarios.base import ImageScenario
 from untrain.models.architectures.base import Architecture
 from untrain.models.architectures.resnet import ResNet
-from untrain.training.base import Learner
-from untrain.training.learners.train import Train
 from untrain.training.steps import Steps
 
 HUB = "uoft-cs/cifar100"
@@ -25,12 +22,12 @@ SOURCES = {
 }
 
 
-class CIFAR100(Scenario):
+class CIFAR100(ImageScenario):
     """60,000 photographs of 32 x 32 pixels in 100 classes, which form 20 groups; 10,000 of them to test on.
 
     Args:
-        request: what is to be forgotten.
-        noise: what is planted in the training labels.
+        request: what to forget.
+        noise: faults planted in the training labels.
         path: folder with train.parquet and test.parquet, whole or in parts; empty asks the Hugging Face hub for
             uoft-cs/cifar100.
         size: number of training examples, classes balanced; a tenth as many more are to tune on and at most as many to
@@ -52,14 +49,6 @@ class CIFAR100(Scenario):
     steps: Steps = Steps(lr=0.1, epochs=30)
     augment: tuple[Augment, ...] = ()
 
-    def load(self) -> Data:
-        """Train, valid and test, uint8; the id of an image is its row in the part that it is from."""
-        return published(SOURCES[self.labels], Subset(self.path, self.size), self.noise)
-
-    def learner(self) -> Learner:
-        """Training from scratch."""
-        return Train(model=self.model, steps=self.steps, augment=self.augment)
-
-    def asked(self) -> Request:
-        """The request."""
-        return self.request
+    def image_set(self) -> ImageSetSource:
+        """The set with the labels that are to be learned."""
+        return SOURCES[self.labels]

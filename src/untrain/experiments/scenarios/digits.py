@@ -26,8 +26,8 @@ class Digits(Scenario):
     """1,797 real 8 x 8 images of handwritten digits in ten classes: 70 % to learn from, 10 % to tune on, 20 % to test.
 
     Args:
-        request: what is to be forgotten.
-        noise: what is planted in the training labels.
+        request: what to forget.
+        noise: faults planted in the training labels.
         model: the network.
         steps: how it is trained.
         augment: how training images are changed each time they are seen.
@@ -53,7 +53,3 @@ class Digits(Scenario):
     def learner(self) -> Learner:
         """Training from scratch."""
         return Train(model=self.model, steps=self.steps, augment=self.augment)
-
-    def asked(self) -> Request:
-        """The request."""
-        return self.request

@@ -2,38 +2,36 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from untrain.core.fields import Count
 from untrain.data.augmentations.base import Augment
 from untrain.data.augmentations.horizontalflip import HorizontalFlip
 from untrain.data.augmentations.randomresizedcrop import RandomResizedCrop
 from untrain.data.noise.base import Noise
-from untrain.data.readers.image_sets import ImageSetSource, Subset, published
+from untrain.data.readers.image_sets import ImageSetSource, Subset
 from untrain.data.requests.base import Request
 from untrain.data.requests.random import Random
-from untrain.data.splits import Data
-from untrain.experiments.scenarios.base import Scenario
+from untrain.experiments.scenarios.base import ImageScenario
 from untrain.models.architectures.base import Architecture
 from untrain.models.architectures.preprocessed import Preprocessed
 from untrain.models.architectures.resnet import ResNet
-from untrain.training.base import Learner
-from untrain.training.learners.train import Train
 from untrain.training.steps import Steps
 
 SIDE, CROP = 160, 128
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-SOURCE = ImageSetSource(hub="clane9/imagenet-100", classes=100, test="validation", side=SIDE)
 
 
-class ImageNet100(Scenario):
+class ImageNet100(ImageScenario):
     """131,689 photographs in 100 classes, 5,000 of them to test on, of which models see 128 x 128 pixels.
 
     Images are kept as squares of 160 pixels: the shorter side resized, the middle kept. Training crops them at random;
-    wherever else a model is asked, it sees the middle. Pixels are normalised by ImageNet's mean and deviation, but for a model
+    everywhere else models see the middle. Pixels are normalised by ImageNet's mean and deviation, but for a model
     that normalises them itself, such as a checkpoint's.
 
     Args:
-        request: what is to be forgotten.
-        noise: what is planted in the training labels.
+        request: what to forget.
+        noise: faults planted in the training labels.
         path: folder with train.parquet and validation.parquet, whole or in parts; empty asks the Hugging Face hub for
             clane9/imagenet-100.
         size: number of training examples, classes balanced; a tenth as many more are to tune on and at most as many to
@@ -46,8 +44,10 @@ class ImageNet100(Scenario):
 
     Source: Deng et al. 2009; the set-up of DEL, arXiv 2412.02432, for ResNet-50.
     Departs: random crops are cut from the kept squares, DEL's from whole originals: what lies beyond the square of an
-        oblong image is never seen in training. What models are asked about is the same, pixel by pixel.
+        oblong image is never seen in training. Outside training models see the same, pixel by pixel.
     """
+
+    source: ClassVar[ImageSetSource] = ImageSetSource(hub="clane9/imagenet-100", classes=100, test="validation", side=SIDE)
 
     request: Request = Random(fraction=0.1)
     noise: Noise | None = None
@@ -58,16 +58,11 @@ class ImageNet100(Scenario):
     steps: Steps = Steps(lr=0.1, epochs=100)
     augment: tuple[Augment, ...] = (RandomResizedCrop(size=CROP), HorizontalFlip())
 
-    def load(self) -> Data:
-        """Train, valid and test, uint8; the id of an image is its row in the part that it is from."""
-        return published(SOURCE, Subset(self.path, self.size, self.on_disk), self.noise)
+    def subset(self) -> Subset:
+        """What to take, and where decoded images stay."""
+        return Subset(self.path, self.size, self.on_disk)
 
-    def learner(self) -> Learner:
-        """Training from scratch."""
+    def network(self) -> Architecture:
+        """The model, before which images are cropped to their middle and normalised."""
         mean, std = ((), ()) if self.model.normalises() else (MEAN, STD)
-        prepared = Preprocessed(model=self.model, crop=CROP, mean=mean, std=std)
-        return Train(model=prepared, steps=self.steps, augment=self.augment)
-
-    def asked(self) -> Request:
-        """The request."""
-        return self.request
+        return Preprocessed(model=self.model, crop=CROP, mean=mean, std=std)

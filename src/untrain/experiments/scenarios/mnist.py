@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from untrain.core.fields import Count
 from untrain.data.augmentations.base import Augment
 from untrain.data.noise.base import Noise
-from untrain.data.readers.image_sets import ImageSetSource, Subset, published
+from untrain.data.readers.image_sets import ImageSetSource
 from untrain.data.requests.base import Request
 from untrain.data.requests.random import Random
-from untrain.data.splits import Data
-from untrain.experiments.scenarios.base import Scenario
+from untrain.experiments.scenarios.base import ImageScenario
 from untrain.models.architectures.base import Architecture
 from untrain.models.architectures.convnet import ConvNet
-from untrain.training.base import Learner
-from untrain.training.learners.train import Train
 from untrain.training.steps import Steps
 
-SOURCE = ImageSetSource(hub="ylecun/mnist", classes=10)
 
-
-class MNIST(Scenario):
+class MNIST(ImageScenario):
     """70,000 grey pictures of handwritten digits, 28 x 28 pixels in ten classes, 10,000 of them to test on.
 
     Args:
-        request: what is to be forgotten.
-        noise: what is planted in the training labels.
+        request: what to forget.
+        noise: faults planted in the training labels.
         path: folder with train.parquet and test.parquet, whole or in parts; empty asks the Hugging Face hub for
             ylecun/mnist.
         size: number of training examples, classes balanced; a tenth as many more are to tune on and at most as many to
@@ -36,6 +33,8 @@ class MNIST(Scenario):
     Source: LeCun, Cortes and Burges 1998.
     """
 
+    source: ClassVar[ImageSetSource] = ImageSetSource(hub="ylecun/mnist", classes=10)
+
     request: Request = Random(fraction=0.1)
     noise: Noise | None = None
     path: str = ""
@@ -43,15 +42,3 @@ class MNIST(Scenario):
     model: Architecture = ConvNet(width=16)
     steps: Steps = Steps(lr=0.1, epochs=12)
     augment: tuple[Augment, ...] = ()
-
-    def load(self) -> Data:
-        """Train, valid and test, uint8; the id of an image is its row in the part that it is from."""
-        return published(SOURCE, Subset(self.path, self.size), self.noise)
-
-    def learner(self) -> Learner:
-        """Training from scratch."""
-        return Train(model=self.model, steps=self.steps, augment=self.augment)
-
-    def asked(self) -> Request:
-        """The request."""
-        return self.request

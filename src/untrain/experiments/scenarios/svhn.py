@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from untrain.core.fields import Count
 from untrain.data.augmentations.base import Augment
 from untrain.data.noise.base import Noise
-from untrain.data.readers.image_sets import ImageSetSource, Subset, published
+from untrain.data.readers.image_sets import ImageSetSource
 from untrain.data.requests.base import Request
 from untrain.data.requests.random import Random
-from untrain.data.splits import Data
-from untrain.experiments.scenarios.base import Scenario
+from untrain.experiments.scenarios.base import ImageScenario
 from untrain.models.architectures.base import Architecture
 from untrain.models.architectures.vit import ViT
-from untrain.training.base import Learner
-from untrain.training.learners.train import Train
 from untrain.training.steps import Steps
 
-SOURCE = ImageSetSource(hub="ufldl-stanford/svhn", config="cropped_digits", classes=10)
 
-
-class SVHN(Scenario):
+class SVHN(ImageScenario):
     """99,289 photographed digits of house numbers, 32 x 32 pixels in ten classes, 26,032 of them to test on.
 
     DEL's forget set of two classes is ``Random(fraction=0.1, classes=(3, 6))``.
 
     Args:
-        request: what is to be forgotten.
-        noise: what is planted in the training labels.
+        request: what to forget.
+        noise: faults planted in the training labels.
         path: folder with train.parquet and test.parquet, whole or in parts; empty asks the Hugging Face hub for
             ufldl-stanford/svhn, cropped_digits.
         size: number of training examples, classes balanced; a tenth as many more are to tune on and at most as many to
@@ -39,6 +36,8 @@ class SVHN(Scenario):
     Departs: a tenth of the 73,257 images to train on is set apart to tune on, where DEL has none.
     """
 
+    source: ClassVar[ImageSetSource] = ImageSetSource(hub="ufldl-stanford/svhn", config="cropped_digits", classes=10)
+
     request: Request = Random(fraction=0.1)
     noise: Noise | None = None
     path: str = ""
@@ -46,15 +45,3 @@ class SVHN(Scenario):
     model: Architecture = ViT()
     steps: Steps = Steps(lr=0.05, epochs=30)
     augment: tuple[Augment, ...] = ()
-
-    def load(self) -> Data:
-        """Train, valid and test, uint8; the id of an image is its row in the part that it is from."""
-        return published(SOURCE, Subset(self.path, self.size), self.noise)
-
-    def learner(self) -> Learner:
-        """Training from scratch."""
-        return Train(model=self.model, steps=self.steps, augment=self.augment)
-
-    def asked(self) -> Request:
-        """The request."""
-        return self.request

@@ -77,7 +77,7 @@ def open_ground(scenario: Scenario, seed: int, setting: Setting, choose: Choose 
         raise DataError("the training data have one class: there is nothing to tell apart")
     if valid is None or len(valid) == 0:
         raise DataError(f"{type(scenario).__name__} sets no validation data apart: a search has nothing to judge by")
-    asked = request(train, scenario.asked()) if choose is None else choose(scenario, found).asked
+    asked = request(train, scenario.request) if choose is None else choose(scenario, found).asked
     rows = np.asarray(asked.rows)
     retain = np.setdiff1d(np.arange(len(train)), rows)
     forget = take(train, rows)

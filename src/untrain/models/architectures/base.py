@@ -14,12 +14,12 @@ class Architecture(Spec, role=True):
 
     @abstractmethod
     def build(self, shape: tuple[int, ...], classes: int) -> nn.Module:
-        """A freshly initialised network for inputs of ``shape`` and ``classes`` answers."""
+        """A freshly initialised network for inputs of ``shape`` and one logit for each of ``classes``."""
 
     def normalises(self) -> bool:
-        """Whether it normalises its inputs itself, so that nobody is to do it before."""
+        """Tell whether it normalises its inputs itself, so that nothing before it should."""
         return False
 
     def sees(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """What its layers get of an input of ``shape``: the same, unless it crops or resizes it first."""
+        """Shape that its layers get of an input of ``shape``: the same, unless it crops or resizes it first."""
         return shape

@@ -22,7 +22,7 @@ OWN = {"num_labels": "the data", "id2label": "the data", "label2id": "the data",
 NOTE = "untrain_pixels"  # in config.json: how a model's pixels are prepared, so that save_pretrained keeps it
 
 
-def _pairs(given: Any) -> tuple[tuple[str, Any], ...]:
+def _pairs(settings: Any) -> tuple[tuple[str, Any], ...]:
     """Settings by name in the order of their names, from a mapping or from pairs; what lies in a part is named 'part.name'."""
     flat: dict[str, Any] = {}
 
@@ -36,7 +36,7 @@ def _pairs(given: Any) -> tuple[tuple[str, Any], ...]:
                 flat[f"{before}{name}"] = _plain(value)
 
     try:
-        walk(given, "")
+        walk(settings, "")
     except TypeError:
         raise ValueError("should be settings by name, such as {'hidden_size': 64, 'patch_size': 4}") from None
     return tuple(sorted(flat.items()))
@@ -56,8 +56,8 @@ Settings = Annotated[tuple[tuple[str, Any], ...], BeforeValidator(_pairs)]
 class HuggingFace(Architecture):
     """An image classifier of Hugging Face transformers: of a checkpoint, or a new one of some kind.
 
-    Either ``checkpoint`` or ``kind`` is given. Initial values are those of the checkpoint, and the head's as well where it
-    has as many answers as there are classes; otherwise the head is drawn from the seed. A reset to 'fresh' or 'own' values
+    Name either ``checkpoint`` or ``kind``. Initial values are those of the checkpoint, and the head's as well where it
+    has one logit per class; otherwise the head is drawn from the seed. A reset to 'fresh' or 'own' values
     and retraining begin there too: what the checkpoint itself was trained on is never forgotten by them. With
     ``weights='fresh'`` all initial values are drawn. Only safetensors are read, and no code of a checkpoint is run.
 
@@ -68,12 +68,12 @@ class HuggingFace(Architecture):
         checkpoint: folder with config.json and model.safetensors, or a model on the hub as 'owner/name' or
             'owner/name@revision'.
         kind: a ``model_type`` of transformers, such as 'vit', 'resnet', 'convnext' or 'swin', made to the images' size.
-        config: settings that differ from the checkpoint's or the kind's, such as {'hidden_size': 64}; held as pairs.
+        config: settings that differ from the checkpoint's or the kind's, such as {'hidden_size': 64}; kept as pairs.
         weights: whether a checkpoint's weights are loaded ('pretrained'), or drawn anew by its configuration ('fresh'); those
             of a kind are drawn.
-        mean: what is taken from each channel, or from all; empty for what the checkpoint was trained with, if any.
-        std: by what the difference is then divided.
-        size: pixels a side to which images are resized; None for what the checkpoint's config states, if anything.
+        mean: subtracted from each channel, or one from all; empty for what the checkpoint was trained with, if any.
+        std: divides the difference.
+        size: pixels per side to which images are resized; None for what the checkpoint's config states, if anything.
 
     Source: Wolf et al. 2020, arXiv 1910.03771, and the papers of the models.
     Departs: attention is computed as written ('eager') and not by fused kernels; images are resized bilinearly, whole and
@@ -106,52 +106,54 @@ class HuggingFace(Architecture):
         """
         if len(shape) != 3:
             raise ModelError(f"HuggingFace takes images (channels, height, width), and these examples have shape {shape}")
-        held, side = adapter(), None if self.size is None else (self.size, self.size)
+        library, side = adapter(), None if self.size is None else (self.size, self.size)
         if self.kind:
-            config = held.of_kind(self.kind, dict(self.config), shape, side or (shape[1], shape[2]), classes)
+            config = library.of_kind(self.kind, dict(self.config), shape, side or (shape[1], shape[2]), classes)
         else:
-            config = held.of_checkpoint(self.checkpoint, dict(self.config), classes)
+            config = library.of_checkpoint(self.checkpoint, dict(self.config), classes)
         stored = self.weights == "pretrained" and self.checkpoint
-        net: Any = held.loaded(self.checkpoint, config) if stored else held.drawn(config)
-        eye = held.seen_by(config)
-        how = self._preparation(held, config) | ({} if side is None else {"size": side})
+        net: Any = library.loaded(self.checkpoint, config) if stored else library.drawn(config)
+        eye = library.seen_by(config)
+        how = self._preparation(library, config) | ({} if side is None else {"size": side})
         channels = getattr(eye, "num_channels", shape[0])
         if shape[0] not in (1, channels):
             raise ModelError(f"{self!r} takes images of {channels} channels, and these have {shape[0]}: convert them")
         setattr(net.config, NOTE, how)
-        net.head_names = held.heads(config)
-        with held.plainly(f"how {self!r} prepares images"):
+        net.head_names = library.heads(config)
+        with library.plainly(f"how {self!r} prepares images"):
             size = _pair(how["size"] or getattr(eye, "image_size", None))
             net.pixels = Pixels(channels, size, how["mean"], how["std"], how["flip"])
-        net.pixels.model = f"transformers {held.VERSION}, config {_digest(net.config)}"
+        net.pixels.model = f"transformers {library.VERSION}, config {_digest(net.config)}"
         net.register_forward_pre_hook(_prepared, with_kwargs=True)
-        made: nn.Module = net.eval()
-        return made
+        network: nn.Module = net.eval()
+        return network
 
     def normalises(self) -> bool:
         """As its checkpoint was trained, or as ``mean`` and ``std`` say."""
         return bool(self.checkpoint or self.mean)
 
     def sees(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Images of ``size``, where it is given."""
+        """Images of ``size``, unless it is None."""
         return shape if self.size is None else (shape[0], self.size, self.size)
 
-    def _preparation(self, held: ModuleType, config: Any) -> dict[str, Any]:
-        """How pixels are prepared: as the checkpoint's config or its processor says, but for what the spec does."""
-        found: dict[str, Any] = {"mean": [0.0], "std": [1.0], "flip": False, "size": None} | (getattr(config, NOTE, None) or {})
+    def _preparation(self, library: ModuleType, config: Any) -> dict[str, Any]:
+        """Preparation of pixels: as the checkpoint's config or its processor says, but for what the spec sets."""
+        preparation: dict[str, Any] = {"mean": [0.0], "std": [1.0], "flip": False, "size": None} | (
+            getattr(config, NOTE, None) or {}
+        )
         if self.checkpoint and not hasattr(config, NOTE):
-            found |= held.processing(self.checkpoint)
-        return found | ({"mean": list(self.mean), "std": list(self.std)} if self.mean else {})
+            preparation |= library.processing(self.checkpoint)
+        return preparation | ({"mean": list(self.mean), "std": list(self.std)} if self.mean else {})
 
 
 class Pixels(nn.Module):
-    """What becomes of images in [0, 1] before a classifier sees them.
+    """Prepares images in [0, 1] for a classifier.
 
     Args:
         channels: of which an image has one already, or all.
         size: height and width to which images are resized; None leaves them.
-        mean: taken from each channel, or one from all.
-        std: by which the difference is divided.
+        mean: subtracted from each channel, or one from all.
+        std: divides the difference.
         flip: whether channels are turned round, RGB to BGR.
     """
 
@@ -161,7 +163,7 @@ class Pixels(nn.Module):
 
     def __init__(self, channels: int, size: tuple[int, int] | None, mean: Sequence[float], std: Sequence[float], flip: bool):
         super().__init__()
-        if any(len(held) not in (1, channels) for held in (mean, std)):
+        if any(len(numbers) not in (1, channels) for numbers in (mean, std)):
             raise ModelError(f"images of {channels} channels cannot be normalised by mean={tuple(mean)} and std={tuple(std)}")
         self.channels, self.size, self.flip = channels, size, flip
         self.plain = set(mean) == {0.0} and set(std) == {1.0}
@@ -179,7 +181,7 @@ class Pixels(nn.Module):
         return x if self.plain else (x - self.mean) / self.std
 
     def extra_repr(self) -> str:
-        """All that the answers depend on and that the layers' own words leave out: the store's keys are made of it."""
+        """All that the logits depend on and that the layers' own words leave out: the store's keys contain it."""
         mean, std = self.mean.flatten().tolist(), self.std.flatten().tolist()
         return f"channels={self.channels}, size={self.size}, mean={mean}, std={std}, flip={self.flip}, {self.model}"
 
@@ -197,10 +199,10 @@ def adapter() -> ModuleType:
     return transformers
 
 
-def _prepared(net: Any, given: tuple[Any, ...], named: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    if given:
-        return (net.pixels(given[0]), *given[1:]), named
-    return given, named | {"pixel_values": net.pixels(named["pixel_values"])}
+def _prepared(net: Any, inputs: tuple[Any, ...], named: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    if inputs:
+        return (net.pixels(inputs[0]), *inputs[1:]), named
+    return inputs, named | {"pixel_values": net.pixels(named["pixel_values"])}
 
 
 def _pair(side: Any) -> tuple[int, int] | None:
@@ -212,5 +214,5 @@ def _pair(side: Any) -> tuple[int, int] | None:
 
 
 def _digest(config: Any) -> str:
-    told = {n: v for n, v in config.to_dict().items() if n != "_name_or_path"}
-    return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:12]
+    settings = {n: v for n, v in config.to_dict().items() if n != "_name_or_path"}
+    return hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()[:12]

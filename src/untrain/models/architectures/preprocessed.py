@@ -15,14 +15,14 @@ from untrain.models.architectures.base import Architecture
 class Preprocessed(Architecture):
     """A network before which images are cropped to their middle and normalised, ``(x - mean) / std`` in each channel.
 
-    Whoever asks the model sees the same: training, localization, observers, unlearners. Augmented images that are no
-    larger than ``crop`` keep their size. Parameters bear the names that they have without.
+    Training, localization, observers and unlearners all see the same. Augmented images that are no
+    larger than ``crop`` keep their size. Parameters keep the names that they have without it.
 
     Args:
         model: the network.
         crop: most pixels on each side; None takes images whole.
-        mean: what is taken from each channel, of pixels in [0, 1]; empty leaves them as they are.
-        std: what each channel is then divided by.
+        mean: subtracted from each channel, of pixels in [0, 1]; empty leaves them as they are.
+        std: divides each channel then.
 
     Source: none; torchvision's CenterCrop and Normalize, as part of the model.
     """
@@ -35,11 +35,11 @@ class Preprocessed(Architecture):
     def __post_init__(self) -> None:
         if self.mean and self.model.normalises():
             raise SpecError(
-                f"Prepared: {self.model!r} normalises its images itself, and they would be twice: leave out mean and std"
+                f"Preprocessed: {self.model!r} normalises its images itself, and they would be twice: leave out mean and std"
             )
 
     def normalises(self) -> bool:
-        """Where ``mean`` says so, or its network does."""
+        """True if ``mean`` is set, or its network normalises."""
         return bool(self.mean) or self.model.normalises()
 
     def sees(self, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -50,18 +50,18 @@ class Preprocessed(Architecture):
         """A freshly initialised network for images (channels, height, width).
 
         Raises:
-            ModelError: the inputs are no images, or ``mean`` and ``std`` have not one number a channel.
+            ModelError: the inputs are not images, or ``mean`` and ``std`` do not have one number per channel.
         """
         if len(shape) != 3:
             raise ModelError(f"{self!r} needs images (channels, height, width); these examples have shape {shape}")
         if len(self.mean) != len(self.std) or (self.mean and len(self.mean) != shape[0]):
             raise ModelError(
-                f"mean={self.mean} and std={self.std} for images of {shape[0]} channels: give each one number a channel, or none"
+                f"mean={self.mean} and std={self.std} for images of {shape[0]} channels: give each one number per channel, or none"
             )
-        made = self.model.build(self._middle(shape), classes)
+        network = self.model.build(self._middle(shape), classes)
         # A hook and no module around it: checkpoints keep their names. The outer of two comes first.
-        made.register_forward_pre_hook(_Preparation(self.crop, self.mean, self.std), prepend=True)
-        return made
+        network.register_forward_pre_hook(_Preparation(self.crop, self.mean, self.std), prepend=True)
+        return network
 
     def _middle(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         return (shape[0], *(side if self.crop is None else min(side, self.crop) for side in shape[1:]))
@@ -73,8 +73,8 @@ class _Preparation:
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
-    def __call__(self, model: nn.Module, given: tuple[Any, ...]) -> tuple[Any, ...]:
-        return (self.of(given[0]), *given[1:])
+    def __call__(self, model: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        return (self.of(inputs[0]), *inputs[1:])
 
     def of(self, x: Tensor) -> Tensor:
         for axis in (-2, -1):

@@ -108,5 +108,5 @@ class _Net(nn.Module):
         x = F.max_pool2d(x, 3, 2, 1) if self.large else x
         for stage in range(self.stages):
             x = self.get_submodule(f"layer{stage + 1}")(x)
-        answers: Tensor = self.fc(x.mean((2, 3)))
-        return answers
+        logits: Tensor = self.fc(x.mean((2, 3)))
+        return logits

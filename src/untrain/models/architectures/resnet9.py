@@ -66,6 +66,6 @@ class _Net(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.layer3(self.layer2(self.layer1(self.stem(x))))
-        # Dividing what goes in divides the logits, exactly: the last layer's answers stay those of the model.
+        # Dividing what goes in divides the logits, exactly: the last layer's output stays the model's.
         logits: Tensor = self.fc(x.amax((2, 3)) / 8)
         return logits

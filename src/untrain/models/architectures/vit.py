@@ -121,5 +121,5 @@ class _Net(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         tokens = self.patches(x)
         x = torch.cat([self.cls_token.expand(len(tokens), -1, -1), tokens], 1) + self.pos_embedding
-        answers: Tensor = self.head(self.norm(self.layers(x)[:, 0]))
-        return answers
+        logits: Tensor = self.head(self.norm(self.layers(x)[:, 0]))
+        return logits

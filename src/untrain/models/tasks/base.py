@@ -15,6 +15,7 @@ from untrain.data.examples import Batch, Examples
 
 Array = np.ndarray[Any, Any]
 Signal = Literal["loss", "margin", "correct", "confidence"]
+SIGNALS = frozenset({"loss", "margin", "correct", "confidence", "classes"})
 
 
 class Task(Spec, role=True):
@@ -22,12 +23,13 @@ class Task(Spec, role=True):
 
     ``fields`` are the columns that its examples have, inputs first and targets last. ``outputs`` are the arrays that are
     stored per example; ``signals`` are what can be derived from them without a model, and
-    ``'classes'`` where targets are classes.
+    ``'classes'`` where targets are classes. ``about_margin`` says in a sentence what a report shows as the margin.
     """
 
     fields: ClassVar[tuple[str, ...]] = ("x", "y")
     outputs: ClassVar[tuple[str, ...]] = ()
     signals: ClassVar[frozenset[str]] = frozenset()
+    about_margin: ClassVar[str] = "The margin is the larger, the surer a model is of the target."
 
     @abstractmethod
     def forward(self, model: nn.Module, batch: Batch) -> Tensor:
@@ -91,6 +93,21 @@ class Task(Spec, role=True):
         """
         raise SpecError(f"{type(self).__name__} has no divergence between outputs: take a method that does not compare models")
 
+    def fisher_terms(self, outputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Values and weights, (k,) each, whose weighted squared gradients add up to the Fisher information of one example.
+
+        Args:
+            outputs: what ``forward`` gave of one example, (1, ...).
+
+        Raises:
+            SpecError: outputs of this task are not distributions.
+        """
+        raise SpecError(f"{type(self).__name__} has no Fisher information of its outputs: take a method that does without")
+
+    def guess(self, examples: Examples) -> float:
+        """Mean loss in nats of a guess that knows nothing of the inputs; NaN where the task cannot tell."""
+        return float("nan")
+
     def random_targets(self, targets: Tensor) -> Tensor:
         """As many targets, drawn at random by torch's global generator.
 
@@ -104,7 +121,7 @@ class Task(Spec, role=True):
         return tuple(examples.x.shape[1:])
 
     def show(self, examples: Examples) -> Array:
-        """Examples as a report shows them, (n, ...): texts (n,), or numbers such as pixels; the inputs, unless a task knows better.
+        """What a report shows of each example, (n, ...): pixels or other numbers, or texts (n,); the inputs, unless overridden.
 
         It is stored with a run, so that a page can be made again without the data.
         """
@@ -118,11 +135,11 @@ class Task(Spec, role=True):
         """
 
     def check_examples(self, examples: Examples) -> None:
-        """Check that examples have the fields of the task.
+        """Check that examples have the fields that the task asks a model with; targets may be hidden.
 
         Raises:
             ModelError: one is missing.
         """
-        missing = [name for name in self.fields if name not in examples.fields]
+        missing = [name for name in self.fields[:-1] if name not in examples.fields]
         if missing:
             raise ModelError(f"{type(self).__name__} needs the fields {self.fields}; the examples have {tuple(examples.fields)}")

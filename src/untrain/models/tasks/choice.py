@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
@@ -13,6 +14,7 @@ from torch.nn import functional as F
 from untrain.core.errors import ModelError
 from untrain.data.examples import Batch, Examples
 from untrain.maths import logits as derived
+from untrain.models.heads import head_of
 from untrain.models.tasks.base import Array, Signal, Task
 
 SIGNALS = {"correct": derived.correct, "confidence": derived.confidences, "margin": derived.margins, "loss": derived.losses}
@@ -23,6 +25,9 @@ class Choice(Task, role=True):
 
     outputs: ClassVar[tuple[str, ...]] = ("logits",)
     signals: ClassVar[frozenset[str]] = frozenset({*SIGNALS, "classes"})
+    about_margin: ClassVar[str] = (
+        "The margin is the log-odds that a model gives the label; above 0 it finds the label likelier than all others together."
+    )
     classes: int | None
     head_names: tuple[str, ...]
 
@@ -58,37 +63,33 @@ class Choice(Task, role=True):
         given, wanted = ((logits / temperature).log_softmax(1) for logits in (student, teacher))
         return temperature**2 * (wanted.exp() * (wanted - given)).sum(1)
 
+    def fisher_terms(self, outputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Log-probabilities of all classes and, as weights, their probabilities, (c,) each."""
+        logp = outputs.log_softmax(1)[0]
+        return logp, logp.detach().exp()
+
+    def guess(self, examples: Examples) -> float:
+        """The logarithm of the number of classes."""
+        return math.log(max(examples.classes, 2))
+
     def random_targets(self, targets: Tensor) -> Tensor:
         """Labels uniform over all classes."""
-        return torch.randint(int(self.classes or 0), targets.shape).to(targets.device)
+        return torch.randint(self._count(), targets.shape).to(targets.device)
 
     def head(self, model: nn.Module) -> tuple[str, ...]:
         """Names of the head's parameters: those named here or by the model, or of the last layer with an output per class."""
-        named = self.head_names or getattr(model, "head_names", ())
-        if named:
-            return tuple(named)
-        classes = int(self.classes or 0)
-        wide = [part for part in model.modules() if width_of(part) >= classes]
-        if not wide:
-            kind = f"{type(model).__name__} has no linear layer with {classes} or more outputs"
-            raise ModelError(f"{kind} to take for its head: name it with head=(...)")
-        layer = ([part for part in wide if width_of(part) == classes] or wide)[-1]
-        own = {id(p) for p in layer.parameters(recurse=False)}
-        # By identity: a tied weight has the name under which the model declares it first.
-        return tuple(n for n, p in model.named_parameters() if id(p) in own)
+        return head_of(model, 0 if self.head_names or getattr(model, "head_names", ()) else self._count(), self.head_names)
+
+    def _count(self) -> int:
+        if self.classes is None:
+            raise ModelError(f"{self!r} does not know the number of classes: give it, as in classes=10, or resolve it on the data")
+        return self.classes
 
     def check_outputs(self, name: str, outputs: Tensor, examples: Examples) -> None:
         """Check that there is a logit per class."""
         classes = self.outputs_needed(examples)
         if outputs.ndim != 2 or outputs.shape[1] < classes:
             raise ModelError(f"{name} gives outputs of shape {tuple(outputs.shape)}; {classes} classes need (batch, {classes})")
-
-
-def width_of(part: nn.Module) -> int:
-    """Number of outputs of a layer that may be a head, 0 for others."""
-    if isinstance(part, nn.Linear):
-        return part.out_features
-    return part.out_channels if isinstance(part, nn.Conv2d) and part.kernel_size == (1, 1) else 0
 
 
 def logits_of(model: nn.Module, out: Any) -> Tensor:

@@ -39,29 +39,29 @@ def every(document: Document, groups: Mapping[str, Glossary]) -> list[Group]:
         document: a run's scores.
         groups: evaluator -> its scores.
     """
-    found = []
+    grouped = []
     for evaluator, glossary in groups.items():
         listed = [(Column(n, heading(n), a.means, f"score-{n}"), _scored(document, n, a)) for n, a in glossary.items()]
-        held = tuple((column, lines) for column, lines in listed if lines)
-        if held:
-            apart = sum(any(line.verdict.mark == "distinguishable" for line in lines) for _, lines in held)
-            found.append(Group(evaluator, held, apart))
-    return found
+        scored = tuple((column, lines) for column, lines in listed if lines)
+        if scored:
+            apart = sum(any(line.verdict.mark == "distinguishable" for line in lines) for _, lines in scored)
+            grouped.append(Group(evaluator, scored, apart))
+    return grouped
 
 
 def _scored(document: Document, name: str, about: ScoreInfo) -> tuple[Scored, ...]:
-    made = []
+    lines = []
     for row in document["results"]:
         score = row["scores"].get(name)
         if score is None or score["value"] is None:
             continue
         verdict = score["verdict"]
-        told = Cell(verdict["says"], verdicts.why(verdict), verdict["says"]) if verdict else Cell("not tested")
+        verdict_cell = Cell(verdict["says"], verdicts.why(verdict), verdict["says"]) if verdict else Cell("not tested")
         plain = replace(cell(score, about), mark="" if verdict else cell(score, about).mark)
-        made.append(
-            Scored(formatting.label(row["method"]), plain, told, verdicts.evidence(verdict, about), _evidence(score, about))
+        lines.append(
+            Scored(formatting.label(row["method"]), plain, verdict_cell, verdicts.evidence(verdict, about), _evidence(score, about))
         )
-    return tuple(made)
+    return tuple(lines)
 
 
 def _evidence(score: Mapping[str, Any], about: ScoreInfo) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What a chart holds, in no library's words; colours are names of the style sheet's."""
+"""Charts as records of no drawing library; colours are names of the style sheet's."""
 
 from __future__ import annotations
 

@@ -31,19 +31,20 @@ KINDS = {"whole network": ("whole", "circle"), "part of the network": ("part", "
 
 @dataclass(frozen=True, eq=False)
 class SideOutputs:
-    """What models put out on one side: margins and correctness, (m, n), and the labels as given, (n,)."""
+    """What models put out on one side: margins and, where there is such a thing, correctness, (m, n), and labels, (n,)."""
 
     margins: Array
-    correct: Array
+    correct: Array | None
     labels: Array
 
 
 def outputs_by_side(outputs: Observation) -> dict[str, SideOutputs]:
     """Margins and correctness on the forget set and the test set."""
     rows = {side: np.flatnonzero(np.asarray(outputs.side) == side) for side in SIDES}
+    sides = {side: outputs.at(here) for side, here in rows.items()}
     return {
-        side: SideOutputs(outputs.at(here).signal("margin"), outputs.at(here).signal("correct"), np.asarray(outputs.labels)[here])
-        for side, here in rows.items()
+        side: SideOutputs(some.signal("margin"), some.signal("correct") if some.has("correct") else None, np.asarray(some.labels))
+        for side, some in sides.items()
     }
 
 
@@ -86,18 +87,20 @@ def _point(at: int, row: Mapping[str, Any]) -> Point | None:
     if gap is None or gap["value"] is None or cost is None:
         return None
     below, above = (0.0 if gap[end] is None else 100 * abs(gap[end] - gap["value"]) for end in ("low", "high"))
-    told = f"{at} {formatting.label(row['method'])}\ngap {formatting.points(gap)}\ncost {formatting.share(cost)} of retraining"
-    return Point(at, formatting.kind_of(row), 100 * cost, 100 * gap["value"], below, above, told)
+    hover_text = (
+        f"{at} {formatting.label(row['method'])}\ngap {formatting.points(gap)}\ncost {formatting.share(cost)} of retraining"
+    )
+    return Point(at, formatting.kind_of(row), 100 * cost, 100 * gap["value"], below, above, hover_text)
 
 
-def _group(kind: str, held: list[tuple[Point, str]]) -> Trace | None:
-    if not held:
+def _group(kind: str, placed: list[tuple[Point, str]]) -> Trace | None:
+    if not placed:
         return None
     colour, symbol = KINDS[kind]
-    points = [p for p, _ in held]
+    points = [p for p, _ in placed]
     return Trace(
         kind.capitalize(), tuple(p.cost for p in points), tuple(p.gap for p in points), colour, "dots", symbol,
-        tuple(str(p.number) for p in points), tuple(w for _, w in held), tuple(p.hover for p in points),
+        tuple(str(p.number) for p in points), tuple(w for _, w in placed), tuple(p.hover for p in points),
         tuple(p.below for p in points), tuple(p.above for p in points),
     )  # fmt: skip
 
@@ -166,8 +169,8 @@ def class_chart(populations: Mapping[str, SideOutputs], classes: int, names: Seq
     traces = []
     for at, (who, outputs) in enumerate(populations.items()):
         there = [c for c in range(classes) if (outputs.labels == c).any()]
-        each = [100 * outputs.correct[:, outputs.labels == c].mean(1) for c in there]
-        parts = np.stack(each, axis=1) if there else np.zeros((1, 0))
+        each = [] if outputs.correct is None else [100 * outputs.correct[:, outputs.labels == c].mean(1) for c in there]
+        parts = np.stack(each, axis=1) if each else np.zeros((1, 0))
         means = np.round(parts.mean(0), 3)
         ends = {"below": means - parts.min(0), "above": parts.max(0) - means}
         whiskers = {end: tuple(np.round(np.maximum(lengths, 0), 3).tolist()) for end, lengths in ends.items()}

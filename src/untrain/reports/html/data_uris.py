@@ -16,7 +16,7 @@ LARGEST = 48
 
 
 def is_image(inputs: Array) -> bool:
-    """Whether inputs are (n, c, h, w) with one or three channels and a size that can be seen."""
+    """Return whether inputs are (n, c, h, w) with one or three channels and a size that can be seen."""
     return inputs.ndim == 4 and inputs.shape[1] in (1, 3) and min(inputs.shape[2:]) >= 2
 
 

@@ -50,7 +50,7 @@ class Tile:
 
 
 def unseen(material: Material) -> str:
-    """Why no examples can be shown; empty where they can."""
+    """The reason why no examples can be shown; empty where they can."""
     if material.shown is None:
         return "The examples of the forget set are not shown: they were left out on request, or the inputs were not given."
     images = [s.image for s in material.shown if s.kind == "image" and s.image is not None]
@@ -103,7 +103,7 @@ def _forget(outputs: Observation) -> Array:
 
 
 def _tiler(material: Material, mine: Array, theirs: Array) -> Callable[[int], Tile]:
-    """What makes the tile of a forget example, by its place in the forget set."""
+    """A function from the place of an example in the forget set to its tile."""
     outputs, drawn = material.oracle, _drawn(material)
     here = _forget(outputs)
 
@@ -119,7 +119,7 @@ def _tiler(material: Material, mine: Array, theirs: Array) -> Callable[[int], Ti
 
 
 def _drawn(material: Material) -> Callable[[int], dict[str, Any]]:
-    """What makes the fields of a tile that show the example itself; images are scaled by the range of all of them."""
+    """A function to the fields of a tile that show the example itself; images are scaled by the range of all of them."""
     if material.shown is None or unseen(material):
         return lambda at: {}
     shown = material.shown

@@ -1,4 +1,4 @@
-"""Who paid for unlearning, as a table."""
+"""Accuracy by group of examples, as a table: who paid for unlearning."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Payer:
 
 @dataclass(frozen=True)
 class Payers:
-    """The groups that paid the most, how many groups there are, and how many of their differences are no chance."""
+    """The groups that paid the most, the number of groups, and the number of differences that are more than chance."""
 
     lines: tuple[Payer, ...]
     count: int

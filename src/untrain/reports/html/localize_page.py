@@ -37,18 +37,18 @@ def masks_page(document: Row, command: str) -> str:
     """
     drawn = Drawn(plotly())
     done = [(at, row) for at, row in enumerate(document["results"], 1) if not row["error"]]
-    found = {f"{at} {formatting.label(row['localizer'])}": row["layers"] for at, row in done}
+    masks = {f"{at} {formatting.label(row['localizer'])}": row["layers"] for at, row in done}
     shared = _shared(document)
     charts = {
-        "shares": drawn.add("shares", mask_charts.share_chart(found)),
+        "shares": drawn.add("shares", mask_charts.share_chart(masks)),
         "overlap": drawn.add("overlap", mask_charts.overlap_chart(shared) if shared else None),
         "stability": drawn.add("stability", stability_chart(document)),
     }
     return environment().get_template("localize.html").render(
         document=document, command=command, version=document["setting"]["untrain"], setting=document["setting"],
-        told=opening(document),
+        opening=opening(document),
         lines=[line(at, row) for at, row in enumerate(document["results"], 1)], notes=_notes(document), charts=charts,
-        found=found, shares=mask_charts.share_table(found), shared=shared,
+        masks=masks, shares=mask_charts.share_table(masks), shared=shared,
         pairs=mask_charts.overlap_table(shared) if shared else [],
         missing=NO_PLOTLY if drawn.plotly is None else "", style=shipped("style.css"), script=shipped("charts.js"),
         plotly=Markup(drawn.plotly.source()) if drawn.plotly else "", figures=embedded(drawn.figures),
@@ -79,35 +79,35 @@ def mostly(row: Row) -> str:
 
 
 def opening(document: Row) -> list[str]:
-    """What masks for random halves of the forget set have in common, beside chance; no verdict, since chance is no test of it."""
-    held: dict[str, list[str]] = {"ends": [], "same": []}
+    """Overlap of masks for random halves of the forget set, and by chance; not a verdict, since nothing is tested."""
+    by_kind: dict[str, list[str]] = {"ends": [], "same": []}
     for row in document["results"]:
-        told = None if row["error"] else row["stability"]["batches"]
-        if told is None or told["iou"] is None:
+        overlap = None if row["error"] else row["stability"]["batches"]
+        if overlap is None or overlap["iou"] is None:
             continue
         name = formatting.label(row["localizer"])
-        if told["low"] == 1:
-            held["same"].append(name)
+        if overlap["low"] == 1:
+            by_kind["same"].append(name)
         else:
-            held["ends"].append(f"{name} {told['low']:.2f} to {told['high']:.2f}, by chance {told['chance']:.2f}")
+            by_kind["ends"].append(f"{name} {overlap['low']:.2f} to {overlap['high']:.2f}, by chance {overlap['chance']:.2f}")
     words = {
         "ends": "What masks for random halves of the forget set have in common, least to greatest over models: {}.",
         "same": "The same whatever half is to be forgotten: {}.",
     }
-    return [words[kind].format("; ".join(names)) for kind, names in held.items() if names]
+    return [words[kind].format("; ".join(names)) for kind, names in by_kind.items() if names]
 
 
-def _stable(told: Row) -> tuple[str, str]:
+def _stable(overlap: Row) -> tuple[str, str]:
     """Overlap, and chance's; or why there is none."""
-    return ("–", told["reason"]) if told["iou"] is None else (f"{told['iou']:.3f}", f"chance {told['chance']:.3f}")
+    return ("–", overlap["reason"]) if overlap["iou"] is None else (f"{overlap['iou']:.3f}", f"chance {overlap['chance']:.3f}")
 
 
 def _shared(document: Row) -> mask_charts.Overlaps | None:
-    held = [(at, row["localizer"]) for at, row in enumerate(document["results"], 1) if not row["error"]]
-    place = {name: i for i, (_, name) in enumerate(held)}
+    localizers = [(at, row["localizer"]) for at, row in enumerate(document["results"], 1) if not row["error"]]
+    place = {name: i for i, (_, name) in enumerate(localizers)}
     pairs = {(place[p["other"]], place[p["one"]]): p for p in document["overlap"] if p["iou"] is not None}
-    names = tuple(f"{at} {formatting.short(name)}" for at, name in held)
-    return mask_charts.Overlaps(names, tuple(str(at) for at, _ in held), pairs) if pairs else None
+    names = tuple(f"{at} {formatting.short(name)}" for at, name in localizers)
+    return mask_charts.Overlaps(names, tuple(str(at) for at, _ in localizers), pairs) if pairs else None
 
 
 def stability_chart(document: Row) -> Chart | None:
@@ -115,14 +115,14 @@ def stability_chart(document: Row) -> Chart | None:
     done = [(at, row["stability"]) for at, row in enumerate(document["results"], 1) if not row["error"]]
     traces, chance = [], list[tuple[float, float]]()
     for kind, (name, colour, symbol, aside) in KINDS.items():
-        held = [(i + aside, told[kind]) for i, (_, told) in enumerate(done) if told[kind]["iou"] is not None]
-        if held:
-            x, rows = zip(*held, strict=True)
+        places = [(i + aside, stability[kind]) for i, (_, stability) in enumerate(done) if stability[kind]["iou"] is not None]
+        if places:
+            x, rows = zip(*places, strict=True)
             y = tuple(r["iou"] for r in rows)
             below, above = tuple(r["iou"] - r["low"] for r in rows), tuple(r["high"] - r["iou"] for r in rows)
             hover = tuple(f"{name}\n{mask_charts.iou(r)[0]} {mask_charts.iou(r)[1]}\nchance {mask_charts.iou(r)[2]}" for r in rows)
             traces.append(Trace(name, x, y, colour, "dots", symbol, hover=hover, below=below, above=above))
-            chance += [(at, r["chance"]) for at, r in held]
+            chance += [(at, r["chance"]) for at, r in places]
     if not traces:
         return None
     x, y = zip(*chance, strict=True)

@@ -44,14 +44,14 @@ class Overlaps:
 
 def grouped(document: Row) -> dict[str, Rows]:
     """Methods that share a mask's share of every layer, by name and number -> rows by layer."""
-    held: list[tuple[Rows, list[int]]] = []
+    groups: list[tuple[Rows, list[int]]] = []
     for at, row in enumerate(document["results"], 1):
-        same = next((h for h in held if h[0] == row["layers"]), None)
+        same = next((h for h in groups if h[0] == row["layers"]), None)
         if row["layers"] and same is None:
-            held.append((row["layers"], [at]))
+            groups.append((row["layers"], [at]))
         elif row["layers"] and same is not None:
             same[1].append(at)
-    return {_named(document, numbers): layers for layers, numbers in held}
+    return {_named(document, numbers): layers for layers, numbers in groups}
 
 
 def _named(document: Row, numbers: Sequence[int]) -> str:
@@ -73,22 +73,22 @@ def of_run(document: Row) -> Overlaps | None:
     if len(masks) < 2:
         return None
     numbers = [[place[m] for m in group] for group in masks]
-    found = {(i, j): pairs[masks[j][0], masks[i][0]] for i in range(len(masks)) for j in range(i)}
+    by_place = {(i, j): pairs[masks[j][0], masks[i][0]] for i in range(len(masks)) for j in range(i)}
     names = tuple(_named(document, each) for each in numbers)
-    return Overlaps(names, tuple(", ".join(map(str, each)) for each in numbers), found)
+    return Overlaps(names, tuple(", ".join(map(str, each)) for each in numbers), by_place)
 
 
-def share_chart(found: Mapping[str, Rows]) -> Chart | None:
+def share_chart(masks: Mapping[str, Rows]) -> Chart | None:
     """Share of each layer in each mask, in the order in which an example meets the layers; whiskers over models."""
-    if not found:
+    if not masks:
         return None
-    layers = _layers(found)
+    layers = _layers(masks)
     where = tuple(float(i) for i in range(len(layers)))
     traces = []
-    for at, (name, rows) in enumerate(found.items()):
-        held = {row["layer"]: row for row in rows}
-        kept, low, high = (tuple(round(100 * _of(held, n, end), 3) for n in layers) for end in ("kept", "low", "high"))
-        hover = tuple(f"{n}\n{_cell(held[n])[0]} {_cell(held[n])[1]}".strip() if n in held else n for n in layers)
+    for at, (name, rows) in enumerate(masks.items()):
+        by_layer = {row["layer"]: row for row in rows}
+        kept, low, high = (tuple(round(100 * _of(by_layer, n, end), 3) for n in layers) for end in ("kept", "low", "high"))
+        hover = tuple(f"{n}\n{_cell(by_layer[n])[0]} {_cell(by_layer[n])[1]}".strip() if n in by_layer else n for n in layers)
         below, above = (tuple(abs(k - e) for k, e in zip(kept, reach, strict=True)) for reach in (low, high))
         colour, still = COLOURS[at % len(COLOURS)], not any((*below, *above))
         ends = ((), ()) if still else (below, above)
@@ -100,13 +100,13 @@ def share_chart(found: Mapping[str, Rows]) -> Chart | None:
     return Chart(tuple(traces), Axis("In the mask", PERCENT, 0.0, 102.0), places, height)
 
 
-def share_table(found: Mapping[str, Rows]) -> list[LayerShare]:
-    """The same as lines, one a layer."""
+def share_table(masks: Mapping[str, Rows]) -> list[LayerShare]:
+    """The same as lines, one per layer."""
     lines = []
-    for layer in _layers(found):
-        held = [next((row for row in rows if row["layer"] == layer), None) for rows in found.values()]
-        size = next(row["weights"] for row in held if row is not None)
-        lines.append(LayerShare(layer_name(layer), f"{size:,}", tuple(("–", "") if row is None else _cell(row) for row in held)))
+    for layer in _layers(masks):
+        cells = [next((row for row in rows if row["layer"] == layer), None) for rows in masks.values()]
+        size = next(row["weights"] for row in cells if row is not None)
+        lines.append(LayerShare(layer_name(layer), f"{size:,}", tuple(("–", "") if row is None else _cell(row) for row in cells)))
     return lines
 
 
@@ -147,12 +147,12 @@ def _folded(layer: str) -> str:
     return textwrap.fill(layer.replace(".", ". "), WIDE).replace(". ", ".")
 
 
-def _layers(found: Mapping[str, Rows]) -> list[str]:
-    return list(dict.fromkeys(row["layer"] for rows in found.values() for row in rows))
+def _layers(masks: Mapping[str, Rows]) -> list[str]:
+    return list(dict.fromkeys(row["layer"] for rows in masks.values() for row in rows))
 
 
-def _of(held: Mapping[str, Row], layer: str, end: str) -> float:
-    return float(held[layer][end]) if layer in held else 0.0
+def _of(by_layer: Mapping[str, Row], layer: str, end: str) -> float:
+    return float(by_layer[layer][end]) if layer in by_layer else 0.0
 
 
 def _cell(row: Row) -> tuple[str, str]:

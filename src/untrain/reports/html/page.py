@@ -49,7 +49,7 @@ def page(materials: Sequence[Material], command: str) -> str:
     """A report on one or more runs.
 
     Args:
-        materials: what it is made of, one for each run.
+        materials: what it is made of, one per run.
         command: the command that made it, shown as it is.
     """
     groups = {type(e).__name__: e.scores for e in scorers()}
@@ -66,20 +66,20 @@ def page(materials: Sequence[Material], command: str) -> str:
 
 
 def level(documents: Sequence[Mapping[str, Any]]) -> float:
-    """The share of false alarms that the tests keep."""
-    held = (row["verdict"]["level"] for d in documents for row in d["results"] if row["verdict"] and row["verdict"]["level"])
-    return float(next(held, LEVEL))
+    """The share of false alarms that the tests allow."""
+    levels = (row["verdict"]["level"] for d in documents for row in d["results"] if row["verdict"] and row["verdict"]["level"])
+    return float(next(levels, LEVEL))
 
 
 def glossary(documents: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[tuple[str, str, dict[str, str]]]]]:
     """Evaluator -> name, heading and entry of each of its scores that a run has, with or without a value."""
     scored = {n for d in documents for r in d["results"] for n in r["scores"]}
-    found = []
+    listed = []
     for evaluator in scorers():
         kind = type(evaluator)
-        told = [(n, heading(n), entry(about, source(kind))) for n, about in evaluator.scores.items() if n in scored]
-        found.extend([(kind.__name__, told)] if told else [])
-    return found
+        entries = [(n, heading(n), entry(about, source(kind))) for n, about in evaluator.scores.items() if n in scored]
+        listed.extend([(kind.__name__, entries)] if entries else [])
+    return listed
 
 
 def plotly() -> ModuleType | None:
@@ -92,16 +92,16 @@ def plotly() -> ModuleType | None:
 
 def environment() -> Environment:
     """Templates that escape whatever is put into them and refuse names that are not there."""
-    made = Environment(
+    templates = Environment(
         loader=PackageLoader("untrain.reports.html", "template"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters["breakable"] = breakable
-    made.filters["short"] = formatting.short
-    return made
+    templates.filters["breakable"] = breakable
+    templates.filters["short"] = formatting.short
+    return templates
 
 
 def breakable(spelling: str) -> Markup:
@@ -124,7 +124,7 @@ def section(key: str, material: Material, groups: Mapping[str, tables.Glossary],
     """All that the page shows of one run, whose scores come from evaluators in ``groups``; its charts go to ``drawn``."""
     document = material.document
     glossary = {name: about for scores in groups.values() for name, about in scores.items()}
-    found, repair = mask_charts.grouped(document), is_repair(material)
+    masks, repair = mask_charts.grouped(document), is_repair(material)
     shared = mask_charts.of_run(document)
     first = formatting.lead(document["results"])
     looked_at = methods(key, material, drawn)
@@ -135,20 +135,21 @@ def section(key: str, material: Material, groups: Mapping[str, tables.Glossary],
         "table": tables.comparison(document, glossary, repair), "every": every(document, groups), "about": about(material),
         "missing": tables.missing(document), "notes": tables.notes(document, glossary), "guard": tables.guard(document),
         "costs": tables.costs(document), "happened": tables.happened(document), "budget": document["setting"].get("budget"),
-        "masks": found, "shares": mask_charts.share_table(found),
+        "masks": masks, "shares": mask_charts.share_table(masks),
         "shared": shared, "pairs": mask_charts.overlap_table(shared) if shared else [],
         "pareto": drawn.add(f"{key}-pareto", figures.pareto(document)),
-        "mask": drawn.add(f"{key}-mask", mask_charts.share_chart(found)),
+        "mask": drawn.add(f"{key}-mask", mask_charts.share_chart(masks)),
         "overlap": drawn.add(f"{key}-overlap", mask_charts.overlap_chart(shared) if shared else None),
         "methods": looked_at, "curves": titles, "chosen": len(material.unlearned) > 1, "first": first["method"] if first else "",
-        "whole": is_whole(material) and material.oracle.has("classes"),
+        "whole": is_whole(material) and material.oracle.has("classes"), "margin": material.oracle.task.about_margin,
+        "classed": material.oracle.has("classes"),
         "known": tables.known(document),
         "unseen": example_tiles.unseen(material), "spelling": spelling(document),
     }  # fmt: skip
 
 
 def title(material: Material) -> str:
-    """Whether a run repairs wrong labels or answers a request for privacy, on data with wrong labels or not."""
+    """The heading of a run: repair of wrong labels or privacy, and whether the data have wrong labels."""
     if is_repair(material):
         return "Repair: examples with wrong labels"
     noisy = mislabelled(material, "forget") or mislabelled(material, "retain")
@@ -156,7 +157,7 @@ def title(material: Material) -> str:
 
 
 def is_repair(material: Material) -> bool:
-    """Whether more than half of the examples to forget bear a wrong label."""
+    """Return whether more than half of the examples to forget have a wrong label."""
     return 2 * mislabelled(material, "forget") > int((np.asarray(material.oracle.side) == "forget").sum())
 
 
@@ -169,24 +170,24 @@ def spelling(document: Mapping[str, Any]) -> tuple[str, str, int] | None:
 
 
 def about(material: Material) -> str:
-    """What was asked for, in words."""
+    """The request, in words."""
     sizes = material.document["sizes"]
     wrong, others = (mislabelled(material, side) for side in ("forget", "retain"))
-    told = (
+    request = (
         f"{sizes['forget']:,} of {sizes['train']:,} training examples are to be forgotten; "
         f"{sizes['test']:,} test examples were not in the training set that untrain was given."
     )
     if is_repair(material):
-        return f"{told} {wrong:,} of the examples to forget bear a wrong label, planted to see whether it can be repaired."
-    noise = f" {wrong:,} of the examples to forget and {others:,} of the other training examples bear a wrong label."
-    return told + (noise if wrong or others else "")
+        return f"{request} {wrong:,} of the examples to forget have a wrong label, planted to see whether it can be repaired."
+    noise = f" {wrong:,} of the examples to forget and {others:,} of the other training examples have a wrong label."
+    return request + (noise if wrong or others else "")
 
 
 def mislabelled(material: Material, side: str) -> int:
-    """How many examples of a side bear another label than the true one."""
-    seen = material.oracle
-    here = np.asarray(seen.side) == side
-    return int((np.asarray(seen.labels)[here] != np.asarray(seen.true)[here]).sum())
+    """Number of examples of a side whose label is not the true one."""
+    outputs = material.oracle
+    here = np.asarray(outputs.side) == side
+    return int((np.asarray(outputs.labels)[here] != np.asarray(outputs.true)[here]).sum())
 
 
 def methods(key: str, material: Material, drawn: Drawn) -> list[dict[str, Any]]:
@@ -239,7 +240,7 @@ def curves(
 
 
 def is_whole(material: Material) -> bool:
-    """Whether all that models put out is known, not their margins alone."""
+    """Return whether whole outputs are known, not margins alone."""
     return bool(material.document.get("answers", "logits") == "logits")
 
 

@@ -92,16 +92,16 @@ def _common(trace: Words) -> dict[str, Any]:
 
 
 def _line(shape: str) -> Any:
-    def made(trace: Words) -> list[dict[str, Any]]:
+    def draw(trace: Words) -> list[dict[str, Any]]:
         dash = "solid" if trace["symbol"] == "circle" else trace["symbol"]
         look = {"color": _css(trace["colour"]), "width": 2, "shape": shape, "dash": dash}
         return [{"type": "scatter", "mode": "lines", "line": look, **_common(trace)}]
 
-    return made
+    return draw
 
 
 def _shaded(shape: str) -> Any:
-    def made(trace: Words) -> list[dict[str, Any]]:
+    def draw(trace: Words) -> list[dict[str, Any]]:
         """Two lines without a width; what lies between them is shaded, and the second alone is in the legend."""
         ends = [
             [y + sign * by for y, by in zip(trace["y"], trace[end], strict=True)] for sign, end in ((-1, "below"), (1, "above"))
@@ -119,7 +119,7 @@ def _shaded(shape: str) -> Any:
             {**plain, **upper, "fill": "tonexty", "fillcolor": _css(trace["colour"])},
         ]
 
-    return made
+    return draw
 
 
 def _dots(trace: Words) -> list[dict[str, Any]]:

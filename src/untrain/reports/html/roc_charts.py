@@ -21,7 +21,7 @@ _AGAINST = {"test": "test examples", "oracle": "retrained models"}
 
 @dataclass(frozen=True, eq=False)
 class Attack:
-    """What is the same for all methods of a run.
+    """An attack, prepared once for all methods of a run.
 
     Args:
         evaluator: the attack.
@@ -40,7 +40,7 @@ def attacks(material: Material) -> list[Attack]:
 
 
 def has_curves(evaluator: Evaluator) -> bool:
-    """Whether an evaluator gives curves; others would prepare all outputs anew for nothing."""
+    """Return whether an evaluator gives curves; others would prepare all outputs anew for nothing."""
     return type(evaluator).curves is not Evaluator.curves
 
 

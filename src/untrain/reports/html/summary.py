@@ -22,15 +22,19 @@ def opening(document: Mapping[str, Any], repair: bool = False) -> list[str]:
     row = formatting.lead(document["results"])
     if row is None:
         return ["No method produced a model that could be scored; the table says why."]
-    told = [verdicts.sentence(row), *gap(document, row)]
-    return [*told, corrected(row, formatting.short(row["method"]))] if repair and "forget_true_accuracy" in row["scores"] else told
+    sentences = [verdicts.sentence(row), *gap(document, row)]
+    return (
+        [*sentences, corrected(row, formatting.short(row["method"]))]
+        if repair and "forget_true_accuracy" in row["scores"]
+        else sentences
+    )
 
 
 def gap(document: Mapping[str, Any], row: Row) -> list[str]:
     """The forget gap of a method with its interval, and what the test or, untested, the interval says."""
     score, name = row["scores"].get("forget_gap"), formatting.short(row["method"])
     if score is None or score["value"] is None:
-        return [f"There is no forget gap of {name}: {score['reason'] if score else 'it was not asked for'}."]
+        return [f"There is no forget gap of {name}: {score['reason'] if score else 'it was not computed'}."]
     noisy = "forget_true_accuracy" in row["scores"]
     on = ", on the labels as given," if noisy else ""
     examples = formatting.counted(document["sizes"]["forget"], "example")
@@ -55,11 +59,11 @@ def left_alone(document: Mapping[str, Any], score: Mapping[str, Any]) -> str:
 
 
 def meaning(score: Mapping[str, Any], name: str) -> str:
-    """What the interval of a gap that no test was made of does and does not show."""
+    """A sentence on what the interval of an untested gap does and does not show."""
     if score["low"] is None:
         return "There is no interval, so nothing can be said about how sure this is."
     if score["low"] == score["high"]:
-        return "All resamples gave the same value, so the interval has no width; that is no certainty."
+        return "All resamples gave the same value, so the interval has no width; that is not certainty."
     if score["low"] <= 0 <= score["high"]:
         return (
             f"The interval contains 0: on this score the run does not tell {name} from retraining, "
@@ -70,9 +74,9 @@ def meaning(score: Mapping[str, Any], name: str) -> str:
 
 
 def corrected(row: Row, name: str) -> str:
-    """How often the forget examples are answered as their true labels say."""
+    """A sentence on accuracy on the forget examples by their true labels."""
     score = row["scores"]["forget_true_accuracy"]
     value, ideal, ceiling = (formatting.quantity(score[n], "fraction") for n in ("value", "ideal", "ceiling"))
     original = "" if score["ceiling"] is None else f", the original model {ceiling}"
     reach = f"(95\N{NO-BREAK SPACE}% interval {formatting.interval(score, 'fraction')})"
-    return f"{name} answers {value} of them {reach} as their true labels say; retraining {ideal}{original}."
+    return f"By their true labels, {name} gets {value} of them right {reach}; retraining {ideal}{original}."

@@ -10,7 +10,7 @@ from untrain.core.describe import documented
 from untrain.core.metering import Cost
 from untrain.evaluation.base import Score, ScoreInfo
 from untrain.reports import formatting, verdicts
-from untrain.reports.headings import CONTROLS, GIVEN, PRIVACY, REPAIR, WRONG, heading
+from untrain.reports.headings import CONTROLS, FEWEST, GIVEN, PRIVACY, REPAIR, WRONG, heading
 from untrain.training.guard import Guard
 
 Document = Mapping[str, Any]
@@ -70,16 +70,15 @@ class Table:
 
 VERDICT = Column("verdict", "Verdict", "what the test of all scores together says of the method", "tested")
 COST = Column("cost", "Cost, share of retraining", "floating-point operations")
-FEWEST = 3
 
 
 def is_gap(about: ScoreInfo) -> bool:
-    """Whether a score is a difference and so can be negative."""
+    """Return whether a score is a difference and so can be negative."""
     return about.low < 0
 
 
 def noisy(document: Document) -> bool:
-    """Whether some label is known to be wrong, so that scores on true labels exist."""
+    """Return whether some label is known to be wrong, so that scores on true labels exist."""
     return any("forget_true_accuracy" in row["scores"] for row in document["results"])
 
 
@@ -107,12 +106,12 @@ def comparison(document: Document, glossary: Glossary, repair: bool) -> Table:
 
 
 def known(document: Document) -> bool:
-    """Whether it is known what methods cost; what others made may have cost anything."""
+    """Return whether the cost of methods is known, as it is not of models made elsewhere."""
     return any(row["cost"].get("share_of_retraining") is not None for row in document["results"])
 
 
 def _shown(rows: Sequence[Mapping[str, Any]], wanted: Sequence[str], glossary: Glossary) -> list[str]:
-    """Of the scores that are wanted those that some method has a value of; where these are few, tested ones besides."""
+    """Those of the wanted scores that have a value for some method; where these are few, tested ones besides."""
     valued = {n for row in rows for n, score in row["scores"].items() if score["value"] is not None}
     names = [n for n in wanted if n in valued and n in glossary]
     tested = [n for row in rows if row["verdict"] for n in row["verdict"]["tested"] if n in glossary]
@@ -150,50 +149,50 @@ def _references(document: Document, names: list[str], glossary: Glossary, costly
         ("floor", "Retrained models against each other", "floor"),
         ("ceiling", "Original models", "ceiling"),
     )
-    made = []
+    lines = []
     for end, name, kind in wanted:
-        found = [Cell(formatting.quantity(done.get(n, {}).get(end), glossary[n].unit, is_gap(glossary[n]))) for n in names]
+        cells = [Cell(formatting.quantity(done.get(n, {}).get(end), glossary[n].unit, is_gap(glossary[n]))) for n in names]
         cost = [Cell(formatting.share(1.0) if end == "ideal" else "")] if costly else []
         if any(done.get(n, {}).get(end) is not None for n in names):
-            made.append(MethodRow(None, name, kind, (Cell(""), *found, *cost)))
-    return tuple(made)
+            lines.append(MethodRow(None, name, kind, (Cell(""), *cells, *cost)))
+    return tuple(lines)
 
 
 def missing(document: Document) -> list[tuple[str, list[str]]]:
     """Scores without a value by reason: reason, names of the scores."""
-    found: dict[str, list[str]] = {}
+    by_reason: dict[str, list[str]] = {}
     for row in document["results"]:
         for name, score in row["scores"].items():
-            if score["value"] is None and name not in found.setdefault(score["reason"], []):
-                found[score["reason"]].append(name)
-    return list(found.items())
+            if score["value"] is None and name not in by_reason.setdefault(score["reason"], []):
+                by_reason[score["reason"]].append(name)
+    return list(by_reason.items())
 
 
 def notes(document: Document, glossary: Glossary) -> list[tuple[str, list[str], list[str]]]:
     """Remarks on scores: remark, scores, methods that it is made on. A verdict takes the place of what the band says."""
-    found: dict[str, tuple[list[str], list[str]]] = {}
+    by_note: dict[str, tuple[list[str], list[str]]] = {}
     for row in document["results"]:
         for name, score in row["scores"].items():
             if not score["note"] or (score["verdict"] and score["note"] == glossary[name].below):
                 continue
-            scores, methods = found.setdefault(score["note"], ([], []))
+            scores, methods = by_note.setdefault(score["note"], ([], []))
             scores.extend([name] if name not in scores else [])
             label = formatting.label(row["method"])
             methods.extend([label] if label not in methods else [])
-    return [(note, scores, methods) for note, (scores, methods) in found.items()]
+    return [(note, scores, methods) for note, (scores, methods) in by_note.items()]
 
 
 def happened(document: Document) -> list[tuple[str, str]]:
-    """What happened on the way, with the methods to which it did."""
-    found: dict[str, list[str]] = {}
+    """Notes of the methods' runs: methods, note."""
+    by_note: dict[str, list[str]] = {}
     for row in document["results"]:
         for note in row["notes"]:
-            found.setdefault(note, []).append(formatting.label(row["method"]))
-    return [(", ".join(methods), note) for note, methods in found.items()]
+            by_note.setdefault(note, []).append(formatting.label(row["method"]))
+    return [(", ".join(methods), note) for note, methods in by_note.items()]
 
 
 def costs(document: Document) -> Table:
-    """What each method took, with its share of retraining's, and what retraining took."""
+    """Cost of each method, with its share of retraining's, and cost of retraining."""
     heads = (
         ("flops", "Operations"), ("forward", "Examples forward"), ("backward", "Examples backward"), ("seconds", "Seconds"),
         ("peak", "Peak memory, MB"),
@@ -217,7 +216,7 @@ def _spent(cost: Mapping[str, Any]) -> tuple[Cell, ...]:
 
 
 def guard(document: Document) -> Table:
-    """What each method did to the weights."""
+    """Changes of the weights by each method."""
     heads = (
         ("may_move", "May move"), ("moved_share", "Moved"), ("moved_norm", "Length of the move"),
         ("outside_mask_max", "Largest move outside"), ("buffer_drift", "Batch-norm drift"),
@@ -229,17 +228,17 @@ def guard(document: Document) -> Table:
 
 
 def _guarding(at: int, row: Mapping[str, Any]) -> MethodRow:
-    held = row["guard"]
+    guarded = row["guard"]
     shown = [
-        formatting.share(held.get("may_move")),
-        formatting.share(held.get("moved_share")),
-        formatting.significant(held.get("moved_norm")),
+        formatting.share(guarded.get("may_move")),
+        formatting.share(guarded.get("moved_share")),
+        formatting.significant(guarded.get("moved_norm")),
     ]
-    shown += [formatting.significant(held.get("outside_mask_max")), formatting.significant(held.get("buffer_drift"))]
+    shown += [formatting.significant(guarded.get("outside_mask_max")), formatting.significant(guarded.get("buffer_drift"))]
     return MethodRow(at, formatting.label(row["method"]), "", tuple(map(Cell, shown)))
 
 
 def terms() -> dict[str, str]:
-    """What value, interval, floor, ceiling, ideal and band mean, from the record that holds them."""
+    """The meaning of floor, ceiling, ideal, band and resampled, from the record that holds them."""
     words = documented(Score)
     return {name: words[name] for name in ("floor", "ceiling", "ideal", "band", "resampled")}

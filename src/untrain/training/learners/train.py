@@ -21,6 +21,7 @@ from untrain.models.tasks.classification import Classification
 from untrain.training.base import Learner
 from untrain.training.batch_plan import Plan
 from untrain.training.descend import descend
+from untrain.training.keepers.base import Keeper, epoch_ended
 from untrain.training.label_smoothing import smoothed_loss
 from untrain.training.steps import Steps, epochs_of
 
@@ -33,6 +34,7 @@ class Train(Learner):
         steps: step size, length, optimizer, schedule.
         task: what a batch holds and what the loss is, such as ``Classification(head_names=("fc.weight", "fc.bias"))``.
         augment: how training images are changed each time they are seen, one after the other.
+        keepers: what is saved in training for unlearners that need it, such as ``InputCovariance()``.
 
     Source: empirical risk minimisation; the set-up of DEL, arXiv 2412.02432, section 5.
     """
@@ -41,6 +43,7 @@ class Train(Learner):
     steps: Steps = Steps(lr=0.1, epochs=30)
     task: Task = Classification()
     augment: tuple[Augment, ...] = ()
+    keepers: tuple[Keeper, ...] = ()
 
     def init(self, examples: Examples, seed: int) -> nn.Module:
         """The model before training, on the device of the examples."""
@@ -79,12 +82,18 @@ class Train(Learner):
 def fit(model: nn.Module, examples: Examples, steps: Steps, task: Task, seed: int, augment: Sequence[Augment] = ()) -> nn.Module:
     """Train ``model`` in place on ``examples``; the order of batches depends on ``seed`` alone."""
 
+    epochs = epochs_of(steps, None)
+
     def draw(epoch: int) -> Iterator[tuple[Batch, ...]]:
+        if epoch > 0:
+            epoch_ended(model, epoch, epochs)
         rng = np.random.default_rng((seed, epoch))
         return ((batch,) for batch in walk(examples, steps.batch, rng, augment))
 
     def loss(batch: Batch) -> torch.Tensor:
         return smoothed_loss(task, model, batch, steps.smoothing).mean()
 
-    plan = Plan(epochs_of(steps, None), draw, examples, task, count(len(examples), steps.batch))
-    return descend(model, loss, plan, replace(steps, smoothing=0.0))
+    plan = Plan(epochs, draw, examples, task, count(len(examples), steps.batch))
+    descend(model, loss, plan, replace(steps, smoothing=0.0))
+    epoch_ended(model, epochs, epochs)
+    return model

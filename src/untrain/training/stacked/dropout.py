@@ -9,25 +9,25 @@ import torch
 from torch import Tensor, nn
 
 
-def take_over(model: nn.Module, generators: Sequence[torch.Generator]) -> None:
-    """Replace the plain dropout layers within ``model``, which is to be asked under ``vmap``.
+def replace_dropout(model: nn.Module, generators: Sequence[torch.Generator]) -> None:
+    """Replace the plain dropout layers within ``model``, which will run under ``vmap``.
 
     Args:
         model: names and values of its parameters stay.
-        generators: of the stacked models' draws, one a model.
+        generators: of the stacked models' draws, one per model.
     """
     for part in list(model.modules()):
         for name, child in part.named_children():
             if type(child) is nn.Dropout:
-                setattr(part, name, OwnNoise(child.p, generators))
+                setattr(part, name, IndependentDropout(child.p, generators))
 
 
-class OwnNoise(nn.Module):
+class IndependentDropout(nn.Module):
     """Dropout under ``vmap`` that draws for each model what it would draw if it were trained alone.
 
     Args:
         p: share that is dropped.
-        generators: one a model, shared by all such layers of the stack.
+        generators: one per model, shared by all such layers of the stack.
     """
 
     def __init__(self, p: float, generators: Sequence[torch.Generator]):
@@ -53,15 +53,15 @@ class _Drop(torch.autograd.Function):
     """``x`` times noise; only its rule for vmap is ever used."""
 
     @staticmethod
-    def forward(x: Tensor, layer: OwnNoise) -> Tensor:
-        raise RuntimeError("OwnNoise is for stacked models")
+    def forward(x: Tensor, layer: IndependentDropout) -> Tensor:
+        raise RuntimeError("IndependentDropout is for stacked models")
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
         """Nothing is kept."""
 
     @staticmethod
-    def vmap(info: Any, in_dims: tuple[int | None, ...], x: Tensor, layer: OwnNoise) -> tuple[Tensor, int]:
+    def vmap(info: Any, in_dims: tuple[int | None, ...], x: Tensor, layer: IndependentDropout) -> tuple[Tensor, int]:
         """Products with the noise of each model, models first."""
         many = x.expand(info.batch_size, *x.shape) if in_dims[0] is None else x.movedim(in_dims[0], 0)
         return many * layer.drawn(many), 0

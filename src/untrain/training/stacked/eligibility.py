@@ -1,4 +1,4 @@
-"""Which models can be trained stacked, and how many at once."""
+"""Eligibility of models for stacked training, and how many fit at once."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ BUSY = 2**21
 
 
 def plain(learner: Learner, examples: Examples) -> str | None:
-    """Why no models of a learner, of whatever kind, can be trained together; None when some can."""
+    """Reason why a learner cannot train models together, whatever the models; None if it can."""
     if not isinstance(learner, Train):
         return f"{type(learner).__name__} trains in its own way"
     if learner.augment:
@@ -38,10 +38,10 @@ def plain(learner: Learner, examples: Examples) -> str | None:
 
 
 def obstacle(learner: Train, examples: Examples, smallest: int) -> str | None:
-    """Why models of a learner cannot be stacked; None when they can.
+    """Reason why models of a learner cannot be stacked; None if they can.
 
-    Modules have to be of the kinds of ``KNOWN``, or of a class of the user's own whose answers under ``vmap`` are those
-    that it gives alone: this is tried on two models.
+    Modules have to be of the kinds of ``KNOWN``, or of a class of the user's own whose logits under ``vmap`` are those
+    that it gives alone: two models are tried.
 
     Args:
         learner: what trains.
@@ -61,7 +61,7 @@ def obstacle(learner: Train, examples: Examples, smallest: int) -> str | None:
 
 
 def strict(model: nn.Module) -> bool:
-    """Whether the rows of a batch may touch each other, so that it must not be filled up: dropout, batch norm, a user's class."""
+    """Tell whether rows of a batch may affect each other (dropout, batch norm, a user's class): such a batch is not filled up."""
     return any(isinstance(part, nn.Dropout | _BatchNorm) or type(part) not in KNOWN for part in model.modules())
 
 
@@ -86,9 +86,9 @@ def size(model: nn.Module, examples: Examples, task: Task, steps: Steps) -> int:
     """Bytes that one model takes in a stack, about: weights, gradients, optimizer, and what a batch leaves on its way."""
     kept = 2 + steps.optimizer.slots + 1  # weights and gradients; one more while leaves are made of models
     weights = sum(p.numel() * p.element_size() for p in model.parameters()) * kept
-    seen: list[int] = []
+    activations: list[int] = []
     hooks = [
-        part.register_forward_hook(lambda _, given, out: seen.append(out.numel() * out.element_size()))
+        part.register_forward_hook(lambda _, inputs, out: activations.append(out.numel() * out.element_size()))
         for part in model.modules()
         if not list(part.children())
     ]
@@ -98,9 +98,9 @@ def size(model: nn.Module, examples: Examples, task: Task, steps: Steps) -> int:
     for hook in hooks:
         hook.remove()
     # Each activation lives twice, as itself and as its gradient; inputs are gathered once for each model, and scaled.
-    return weights + steps.batch * 2 * (sum(seen) + 4 * batch.x.numel())
+    return weights + steps.batch * 2 * (sum(activations) + 4 * batch.x.numel())
 
 
 def busy(model: nn.Module, batch: int) -> bool:
-    """Whether one model alone keeps a core busy."""
+    """Tell whether one model alone keeps a core busy."""
     return sum(p.numel() for p in model.parameters() if p.requires_grad) * batch > BUSY

@@ -20,10 +20,10 @@ from untrain.models.tasks.base import Task
 from untrain.training.batch_plan import Plan
 from untrain.training.descend import descend
 from untrain.training.label_smoothing import smoothed_loss
-from untrain.training.stacked.dropout import take_over
+from untrain.training.stacked.dropout import replace_dropout
 from untrain.training.steps import Steps, epochs_of
 
-ANSWERED = 2**22  # examples times models whose answers are asked for at once, by the width of an answer
+ANSWERED = 2**22  # numbers of logits computed at once: examples times models times an assumed width of 1024
 
 
 class Member(NamedTuple):
@@ -36,8 +36,8 @@ class Member(NamedTuple):
 class Stack(nn.Module):
     """m models of one shape as one module: each parameter and buffer is a leaf (m, ...).
 
-    It takes inputs (m * b, ...), those of the first model first, and answers (m * b, c); ``shared`` inputs (b, ...) are
-    asked of every model. A model's random draws come from a generator of its own, seeded as if it were trained alone.
+    It takes inputs (m * b, ...), those of the first model first, and returns logits (m * b, c); every model gets
+    ``shared`` inputs (b, ...). A model's random draws come from a generator of its own, seeded as if it were trained alone.
 
     Args:
         models: modules that differ in the values of parameters and buffers alone.
@@ -50,7 +50,7 @@ class Stack(nn.Module):
         first = models[0]
         device = next(first.parameters()).device
         template = deepcopy(first)
-        take_over(template, [torch.Generator(device).manual_seed(seed) for seed in seeds])
+        replace_dropout(template, [torch.Generator(device).manual_seed(seed) for seed in seeds])
         # In a tuple the template is no child: what may move are the stacked leaves and nothing else.
         self.hidden = (template,)
         self.names = {f"leaf{at}": name for at, name in enumerate(_state(first))}
@@ -69,7 +69,7 @@ class Stack(nn.Module):
         return self
 
     def forward(self, x: Tensor) -> Tensor:
-        """Answers, (m * b, c)."""
+        """Logits, (m * b, c)."""
         state = {name: getattr(self, leaf) for leaf, name in self.names.items()}
         # "error": a draw other than a plain dropout's would depend on which models happen to be stacked together.
         ask = vmap(self._one, in_dims=(0, None if self.shared else 0), randomness="error")
@@ -81,7 +81,7 @@ class Stack(nn.Module):
         return out
 
     def answers(self, examples: Examples, task: Task) -> np.ndarray[Any, Any]:
-        """Answers of every model in eval mode on the same examples, float32 (m, n, c)."""
+        """Logits of every model in eval mode on the same examples, float32 (m, n, c)."""
         self.eval()
         device = next(self.parameters()).device
         out, rows = [], max(16, min(512, ANSWERED // (self.m * 1024)))
@@ -89,18 +89,18 @@ class Stack(nn.Module):
         try:
             with torch.no_grad():
                 for at in in_order(len(examples), rows):
-                    found = task.forward(self, batch_of(examples, at, device)).float()
-                    out.append(_apart(found, self.m).cpu().numpy())
+                    outputs = task.forward(self, batch_of(examples, at, device)).float()
+                    out.append(_apart(outputs, self.m).cpu().numpy())
         finally:
             self.shared = False
         return np.concatenate(out, axis=1)
 
     def put_back(self, at: int, model: nn.Module) -> nn.Module:
         """Give ``model`` the values of the model in place ``at``, and return it."""
-        held = _state(model)
+        state = _state(model)
         with torch.no_grad():
             for leaf, name in self.names.items():
-                held[name].copy_(getattr(self, leaf)[at])
+                state[name].copy_(getattr(self, leaf)[at])
         return model.eval()
 
 
@@ -117,17 +117,17 @@ def train_together(models: Sequence[nn.Module], examples: Examples, members: Seq
     """Train ``models[k]`` on the rows of ``members[k]``, with the batches that ``fit`` draws for it alone.
 
     The loss is the sum over models of each model's mean loss, so that each gets its own gradient. All members take as
-    many steps in an epoch. Where their last batches differ in size, the smaller are filled up with rows of weight zero.
+    many steps in an epoch. Where their last batches differ in size, rows of weight zero fill up the smaller.
 
     Args:
         models: freshly initialised, of one shape; they are left as they are.
         examples: what the rows are of.
         members: of one number of steps in an epoch, and of one size where ``strict`` asks for it.
         steps: as for one model.
-        task: how the models are asked.
+        task: computes logits and losses.
 
     Raises:
-        NotFinite: the loss of a model became NaN or infinite; it is named by its seed and its number of examples.
+        NotFinite: the loss of a model became NaN or infinite; the error names its seed and its number of examples.
     """
     stack = Stack(models, [member.seed for member in members])
     walk = Walk(stack, examples, members, steps, task)
@@ -147,15 +147,15 @@ def train_together(models: Sequence[nn.Module], examples: Examples, members: Seq
 def _named(members: Sequence[Member], bad: Tensor) -> str:
     """The models that went wrong, in words."""
     at = bad.nonzero().flatten().tolist()
-    told = ", ".join(f"seed {members[k].seed} on {len(members[k].rows)} examples" for k in at[:3])
-    return f"{len(at)} of {len(members)} models ({told}{', ...' if len(at) > 3 else ''})"
+    named = ", ".join(f"seed {members[k].seed} on {len(members[k].rows)} examples" for k in at[:3])
+    return f"{len(at)} of {len(members)} models ({named}{', ...' if len(at) > 3 else ''})"
 
 
 def check_answers(members: Sequence[Member], answers: np.ndarray[Any, Any]) -> None:
-    """Hold that no model answers with NaN or infinite values.
+    """Check that no logit is NaN or infinite.
 
     Raises:
-        NotFinite: one does; it is named by its seed and its number of examples.
+        NotFinite: one is; the error names the model by its seed and its number of examples.
     """
     bad = ~np.isfinite(answers).all((1, 2))
     if bad.any():
@@ -217,7 +217,7 @@ def groups(members: Sequence[Member], batch: int, strict: bool) -> list[list[int
 
     Batch statistics and dropout's draws depend on how many rows a batch has, so that it cannot be filled up.
     """
-    found: dict[int, list[int]] = {}
+    places: dict[int, list[int]] = {}
     for at, member in enumerate(members):
-        found.setdefault(len(member.rows) if strict else count(len(member.rows), batch), []).append(at)
-    return list(found.values())
+        places.setdefault(len(member.rows) if strict else count(len(member.rows), batch), []).append(at)
+    return list(places.values())

@@ -1,0 +1,37 @@
+"""Forget all examples of some owners."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from untrain.core.errors import RequestError, suggest
+from untrain.data.examples import Examples
+from untrain.data.requests.base import Request
+
+
+class Owner(Request):
+    """All examples of some owners, such as users or clients.
+
+    Args:
+        owners: who asks, whole numbers or text as in the data.
+
+    Source: none; a person's deletion request names the person, not the examples.
+    """
+
+    owners: tuple[int | str, ...]
+
+    def draw(self, train: Examples) -> np.ndarray[Any, Any]:
+        """The rows of these owners.
+
+        Raises:
+            RequestError: the data do not say whose each example is, or an owner is not among them.
+        """
+        if train.owner is None:
+            raise RequestError("Owner needs to know whose each example is: give the data an owner per row")
+        known = {str(owner) for owner in np.unique(train.owner).tolist()}
+        for owner in self.owners:
+            if str(owner) not in known:
+                raise RequestError(f"no training example is of owner {owner!r}{suggest(str(owner), known)}")
+        return np.flatnonzero(np.isin(np.asarray(train.owner).astype(str), [str(owner) for owner in self.owners]))

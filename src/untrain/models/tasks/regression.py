@@ -1,0 +1,125 @@
+"""Regression: one number per example."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from untrain.core.errors import ModelError, SpecError
+from untrain.core.fields import Positive
+from untrain.core.metering import add_note
+from untrain.data.examples import Batch, Examples
+from untrain.maths import gaussian
+from untrain.models.heads import head_of
+from untrain.models.tasks.base import Array, Signal, Task
+
+SIGNALS = {"loss": gaussian.losses, "margin": gaussian.log_likelihoods}
+
+
+class Regression(Task):
+    """Squared loss: the target is the prediction with Gaussian noise of one known scale.
+
+    A number is never right or wrong, and a density is no probability: there is neither 'correct' nor 'confidence', and
+    scores that need them give that as their reason. The margin is the log-likelihood of the target. Over models it is not
+    normal as a classifier's is (a squared deviation is chi-squared where the residual is small), so attacks that fit
+    Gaussians to margins lose power; none of them gains false alarms, as they compare unlearned models with oracles.
+
+    Args:
+        scale: standard deviation of the noise, in the unit of the targets; it sets how many nats a residual costs.
+        head_names: names of the parameters of the last layer; empty takes the model's own ``head_names``, or finds the last
+            declared linear layer with one output.
+
+    Source: maximum likelihood under Gaussian noise; Bishop 2006, Pattern Recognition and Machine Learning, section 3.1.1.
+    Departs: the constant ``log scale + log(2 pi) / 2`` is left out of the loss, so that it is 0 at the target and never less.
+    """
+
+    scale: Positive = 1.0
+    head_names: tuple[str, ...] = ()
+
+    outputs: ClassVar[tuple[str, ...]] = ("prediction",)
+    signals: ClassVar[frozenset[str]] = frozenset(SIGNALS)
+    about_margin: ClassVar[str] = (
+        "The margin is the log-likelihood of the target, in nats: the larger, the nearer the prediction; it ends where they meet."
+    )
+
+    def forward(self, model: nn.Module, batch: Batch) -> Tensor:
+        """Predictions, (b,); a model may return (b, 1)."""
+        x = batch.x.float() / 255 if batch.x.dtype == torch.uint8 else batch.x
+        made = model(x)
+        if not isinstance(made, Tensor):
+            raise ModelError(f"{type(model).__name__} returns a {type(made).__name__}; a tensor (batch,) or (batch, 1) is needed")
+        made = made.squeeze(1) if made.ndim == 2 and made.shape[1] == 1 else made
+        # Losses are of full precision also where autocast computes the layers in half.
+        return made.float() if made.dtype in (torch.bfloat16, torch.float16) else made
+
+    def loss_of(self, outputs: Tensor, batch: Batch) -> Tensor:
+        """``0.5 * ((y - f) / scale) ** 2`` in nats, (b,)."""
+        return 0.5 * ((batch.y.to(outputs.dtype) - outputs) / self.scale) ** 2
+
+    def store(self, outputs: Tensor, batch: Batch) -> Mapping[str, Tensor]:
+        """The predictions, (b,)."""
+        return {"prediction": outputs}
+
+    def signal(self, outputs: Mapping[str, Array], targets: Array, name: Signal) -> Array:
+        """From predictions (m, n) and targets (n,).
+
+        Raises:
+            SpecError: it is neither 'loss' nor 'margin'.
+        """
+        if name not in SIGNALS:
+            raise SpecError(f"Regression gives no {name}; it gives {', '.join(sorted(SIGNALS))}")
+        return SIGNALS[name](outputs["prediction"], targets, self.scale)
+
+    def divergence(self, student: Tensor, teacher: Tensor, batch: Batch, temperature: float = 1.0) -> Tensor:
+        """``KL(N(teacher, scale^2) || N(student, scale^2)) = 0.5 * ((student - teacher) / scale) ** 2`` in nats, (b,).
+
+        Outputs that are divided by a temperature have a divergence that is smaller by its square, by which the
+        definition multiplies: it cancels, at any temperature.
+        """
+        return 0.5 * ((student - teacher) / self.scale) ** 2
+
+    def fisher_terms(self, outputs: Tensor) -> tuple[Tensor, Tensor]:
+        """The prediction in units of the scale, (1,), with weight 1: of ``N(f, scale^2)`` it is ``(df / scale)^2``."""
+        return outputs / self.scale, torch.ones_like(outputs)
+
+    def guess(self, examples: Examples) -> float:
+        """Half the variance of the targets in units of the scale: what their mean costs."""
+        return float(0.5 * examples.y[:].double().var(unbiased=False) / self.scale**2)
+
+    def random_targets(self, targets: Tensor) -> Tensor:
+        """The targets given, in random order.
+
+        What is shuffled is the tie between inputs and targets and nothing else: their distribution, which a model
+        retrained without these examples knows as well, stays what it is. Of one target there is no other order, so it stays.
+        """
+        if len(targets) == 1:
+            add_note("a batch of one example keeps its target, as there is no other to exchange it with")
+        return targets[torch.randperm(len(targets)).to(targets.device)]
+
+    def outputs_needed(self, examples: Examples) -> int:
+        """One."""
+        return 1
+
+    def head(self, model: nn.Module) -> tuple[str, ...]:
+        """Names of the parameters of the last layer: those named here or by the model, or found by its one output."""
+        return head_of(model, 1, self.head_names)
+
+    def check_outputs(self, name: str, outputs: Tensor, examples: Examples) -> None:
+        """Check that there is one number per example."""
+        if outputs.ndim != 1:
+            raise ModelError(f"{name} gives outputs of shape {tuple(outputs.shape)}; regression needs one number each, (batch, 1)")
+
+    def check_examples(self, examples: Examples) -> None:
+        """Check that targets are real numbers, one per example.
+
+        Raises:
+            ModelError: they are classes, whole numbers, or several per example.
+        """
+        super().check_examples(examples)
+        y = examples.y
+        if examples.categories or not y.dtype.is_floating_point or len(y.shape) != 1:
+            kind = f"{len(examples.categories)} classes" if examples.categories else f"{y.dtype} of shape {tuple(y.shape)}"
+            raise ModelError(f"regression needs one real number per example, and these targets are {kind}: take Classification()")

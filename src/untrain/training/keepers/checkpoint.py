@@ -1,0 +1,39 @@
+"""An earlier checkpoint of the model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+
+from untrain.core.errors import SpecError
+from untrain.core.fields import Count
+from untrain.data.examples import Examples
+from untrain.models.tasks.base import Task
+from untrain.training.keepers.base import Keeper
+
+
+class Checkpoint(Keeper):
+    """Save all parameters and buffers as they are after an epoch, under their names.
+
+    Args:
+        at: after how many epochs.
+
+    Source: the starting point of model state arithmetic, Seyitoğlu et al. 2025, arXiv 2506.20941.
+    """
+
+    at: Count = 1
+
+    def epoch(self, epochs: int) -> int:
+        """The epoch that it names.
+
+        Raises:
+            SpecError: training ends before it.
+        """
+        if self.at > epochs:
+            raise SpecError(f"{self!r} is never reached: the learner trains for {epochs} epochs")
+        return self.at
+
+    def keep(self, model: nn.Module, examples: Examples, task: Task) -> Mapping[str, Tensor]:
+        """The state dict."""
+        return model.state_dict()

@@ -1,0 +1,34 @@
+"""Delete rows of a memory."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from torch import nn
+
+from untrain.core.errors import ModelError
+from untrain.models.retrieval import RetrievalMemory
+from untrain.training.problem import Problem
+from untrain.unlearners.base import Unlearner
+
+
+class DeleteRows(Unlearner):
+    """Zero the rows of a retrieval memory that hold forget examples.
+
+    Exact: the memory is the one without these examples, but for their places. It has no batch-norm buffers.
+
+    Source: none; a memory forgets what is deleted from it.
+    """
+
+    works_on: ClassVar[type] = RetrievalMemory
+    needs: ClassVar[frozenset[str]] = frozenset({"forget"})
+
+    def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module:
+        """The memory without the rows.
+
+        Raises:
+            ModelError: the memory holds none of the examples.
+        """
+        if model.delete(problem.forget.ids.tolist()) == 0:  # type: ignore[operator]
+            raise ModelError("the memory holds none of the examples to forget")
+        return model

@@ -1,0 +1,91 @@
+"""Requests that name owners, and requests that correct and do not delete."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+import untrain as ut
+from untrain.core.errors import RequestError
+from untrain.data.examples import Examples
+from untrain.data.requests.owner import Owner
+from untrain.data.requests.relabel import Relabel
+from untrain.data.requests.resolve import remaining, request
+from untrain.training.problem import problem
+
+
+@pytest.fixture
+def data():
+    y = torch.tensor([0, 1, 2, 0, 1, 2])
+    return Examples.labelled(torch.randn(6, 4, generator=torch.Generator().manual_seed(0)), y, np.arange(10, 16), 3)
+
+
+def test_an_owner_names_all_examples_of_hers(data):
+    owned = replace(data, owner=np.array(["ann", "bob", "ann", "eve", "bob", "ann"]))
+    assert request(owned, Owner(owners=("ann",))).rows == (0, 2, 5)
+    assert request(owned, Owner(owners=("bob", "eve"))).ids == (11, 13, 14)
+
+
+def test_an_owner_who_is_not_there_is_suggested_another(data):
+    owned = replace(data, owner=np.array(["anna", "bob", "anna", "eve", "bob", "anna"]))
+    with pytest.raises(RequestError, match="did you mean 'anna'"):
+        request(owned, Owner(owners=("ana",)))
+
+
+def test_without_owners_that_is_said(data):
+    with pytest.raises(RequestError, match="whose each example is"):
+        request(data, Owner(owners=("ann",)))
+
+
+def test_an_owner_is_seen_by_an_unlearner_and_columns_are_not(data):
+    owned = replace(data, owner=np.array(list("abcabc")), columns={"age": np.arange(6)})
+    posed = problem(owned, Owner(owners=("a",)), ut.Train(model=ut.MLP(width=4)))
+    assert posed.forget.owner.tolist() == ["a", "a"]
+    assert posed.forget.columns == {}
+
+
+def test_a_changed_label_stands_in_the_place_of_the_old_one(data):
+    forget = request(data, Relabel(ids=(14, 10), labels=(2, 1)))
+    assert forget.rows == (0, 4)
+    left = remaining(data, forget)
+    assert dict(zip(left.ids.tolist(), left.y.tolist(), strict=True)) == {11: 1, 12: 2, 13: 0, 15: 2, 10: 1, 14: 2}
+
+
+def test_a_problem_has_the_corrected_rows_on_the_retain_side(data):
+    posed = problem(data, Relabel(ids=(10,), labels=(2,)), ut.Train(model=ut.MLP(width=4)))
+    assert posed.forget.y.tolist() == [0]
+    assert posed.replacement.y.tolist() == [2]
+    assert sorted(posed.retain.ids.tolist()) == list(range(10, 16))
+
+
+def test_retraining_learns_the_corrected_label(data):
+    learner = ut.Train(model=ut.MLP(width=32), steps=ut.parse("Steps(lr=0.1, epochs=60, batch=6)"))
+    posed = problem(data, Relabel(ids=(10,), labels=(2,)), learner, seed=1)
+    model = learner(data, 0)
+    assert int(model(data.x[:1]).argmax()) == 0
+    assert int(ut.Retrain()(model, posed)(data.x[:1]).argmax()) == 2
+
+
+@pytest.mark.parametrize(
+    ("by", "said"),
+    [
+        (Relabel(ids=(10, 11), labels=(1,)), "one label per id"),
+        (Relabel(ids=(10,), labels=(3,)), "classes 0 to 2"),
+        (Relabel(ids=(99,), labels=(1,)), "99"),
+    ],
+)
+def test_a_correction_that_cannot_be_is_refused(data, by, said):
+    with pytest.raises(RequestError, match=said):
+        request(data, by)
+
+
+def test_a_run_scores_the_corrected_rows_and_oracles_learn_them(tmp_path):
+    document = ut.run(
+        "Digits(request=Relabel(ids=(0, 1, 3), labels=(5, 5, 5)))", ["Retrain", "Nothing"], tmp_path / "store", seeds=1, oracles=2
+    )
+    assert [row["error"] for row in document["results"]] == [None, None]
+    store = ut.Store(tmp_path / "store")
+    run = store.get(document["run"])
+    assert (np.asarray(run.array("side")) == "corrected").sum() == 3
+    assert np.asarray(run.array("labels"))[-3:].tolist() == [5, 5, 5]
