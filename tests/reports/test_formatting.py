@@ -1,5 +1,6 @@
 """Numbers and sentences."""
 
+import numpy as np
 import pytest
 
 from untrain.reports import formatting
@@ -52,3 +53,7 @@ def test_a_p_value_is_never_0():
     assert formatting.probability(0.0004) == "<\u00a00.001"
     assert formatting.probability(0.0426, "p") == "p\u00a0=\u00a00.043"
     assert formatting.probability(0.0426) == "0.043"
+
+
+def test_a_target_of_several_tokens_is_no_label():
+    assert formatting.label_text(np.array([-100, 3, 4])) == ""

@@ -173,14 +173,14 @@ def alike(shapes: Sequence[tuple[str, tuple[int, ...]]]) -> None:
     """Refuse populations that answer other numbers of examples or classes.
 
     Args:
-        shapes: name and shape (m, n, c) of each.
+        shapes: name and shape (m, n, c) of each, or (m, n).
 
     Raises:
         DataError: two differ.
     """
     first, shape = shapes[0]
     for name, other in shapes[1:]:
-        for axis, what in ((1, "examples"), (2, "classes")):
+        for axis, what in ((1, "examples"), (2, "classes"))[: len(shape) - 1]:
             if shape[axis] != other[axis]:
                 told = f"{first} answer on {shape[axis]} {what} and {name} on {other[axis]}"
                 raise DataError(f"{told}: all models have to be asked the same")

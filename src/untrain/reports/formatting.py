@@ -29,10 +29,14 @@ def short(method: str) -> str:
 def label_text(label: Any, classes: Sequence[str] | None = None) -> str:
     """The label of an example: a class by its name, or by its number where it has none; a quantity in four significant digits.
 
+    A target of several numbers, such as tokens, is no label: empty.
+
     Args:
-        label: a number, or text.
+        label: a number, or text, or an array of numbers.
         classes: names of the classes, in the order of their numbers; None where they have none.
     """
+    if np.ndim(label):
+        return ""
     if isinstance(label, float | np.floating):
         return f"{label:.4g}".replace("-", "−")
     if classes is not None and isinstance(label, int | np.integer) and 0 <= label < len(classes):

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+import untrain as ut
 from untrain.commands.run import run
+from untrain.core.errors import DataError
 from untrain.core.spec import parse
 from untrain.data.ragged import PAD
 from untrain.experiments.scenarios.facts import KINDS, LENGTH, WORDS, Facts
@@ -95,3 +97,20 @@ def test_no_logits_of_a_vocabulary_are_stored(finished):
 def test_the_page_shows_the_facts_that_were_to_be_forgotten(finished):
     page = (finished[0] / "out" / "report.html").read_text(encoding="utf-8")
     assert "how does" in page or "what does" in page or "when and where" in page
+
+
+def test_a_checkpoint_is_audited_and_recognised(tmp_path):
+    scenario = parse(FEW)
+    model = scenario.learner()(scenario.load().train, 0)
+    state = {name: value.contiguous() for name, value in model.state_dict().items()}
+    document = ut.audit(ut.Checkpoints(model=state, oracles=2), scenario=FEW, store=tmp_path / "store", out=tmp_path / "out")
+    row = document["results"][0]
+    assert row["error"] is None
+    assert row["scores"]["forget_gap"]["value"] < -0.5
+
+
+def test_outputs_of_others_are_refused_where_models_store_no_logits(tmp_path):
+    with pytest.raises(DataError, match="CausalLM is scored by its models: give checkpoints"):
+        ut.audit(
+            ut.Checkpoints(unlearned=np.random.default_rng(0).normal(size=(1, 90, 3)), oracles=2), scenario=FEW, store=tmp_path
+        )

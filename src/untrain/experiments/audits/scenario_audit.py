@@ -115,7 +115,7 @@ class _Run:
 def _record(foreign: ForeignKeys, scene: Scene, run: _Run, options: RunOptions, store: Store, more: Mapping[str, Any]) -> Entry:
     """Record the run of models whose outputs are all in the store."""
     keys = foreign.keys
-    alike([(who, (len(k), *_shape(k[0], store))) for who, k in keys.items()])
+    alike([(who, (len(k), *_shape(k[0], scene.task.outputs[0], store))) for who, k in keys.items()])
     models = models_by_role(keys["unlearned"], keys["oracles"], keys.get("originals", []), run.name)
     observed = observe_models(scene, options.observers, models, run.seed, store, options.setting)
     sizes = ModelCounts(len(keys["unlearned"]), len(keys["oracles"]), run.seed if run.trained else None)
@@ -137,6 +137,8 @@ def _store(models: Checkpoints, scene: Scene, options: RunOptions, store: Store)
             keys[who] = store_checkpoints(states, scene, options.setting, who, store)
     populations = _outputs(models, scene, None if original_runs else models.original)
     if populations is not None:
+        if "logits" not in scene.task.outputs:
+            raise DataError(f"outputs were given, and {type(scene.task).__name__} is scored by its models: give checkpoints")
         if populations.kind != "logits" and (trains_oracles(models) or keys):
             raise DataError("margins were given, and models that run here have logits: give logits (m, n, c)")
         keys |= {who: store_outputs(populations, who, store) for who in populations.models}
@@ -156,7 +158,7 @@ def _outputs(models: Checkpoints, scene: Scene, original: Any) -> Populations | 
     return populations_of(outputs, frame_of(scene))
 
 
-def _shape(key: str, store: Store) -> tuple[int, ...]:
-    """Examples and classes of a model's stored outputs."""
+def _shape(key: str, output: str, store: Store) -> tuple[int, ...]:
+    """Examples and, of logits, classes of a model's stored outputs."""
     entry = store.get(key)
-    return () if entry is None else entry.array("logits").shape
+    return () if entry is None else entry.array(output).shape

@@ -64,7 +64,8 @@ def _outputs_of(state: Mapping[str, torch.Tensor], scene: Scene, setting: Settin
     with computing(setting.precision), threads(setting.threads):
         model = loaded(state, scene, name)
         outputs = ask(scene, model)
-        varied(answers(outputs["logits"][None], name), frame_of(scene).side, name)
+        table = np.concatenate([each.reshape(len(each), -1) for each in outputs.values()], axis=1)
+        varied(answers(table[None], name), frame_of(scene).side, name)
         return contents_of(model, outputs, {})
 
 

@@ -21,11 +21,10 @@ from untrain.models.tasks.base import Array, Signal, Task
 class CausalLM(Task):
     """Mean cross-entropy of the tokens that are scored, such as those of an answer, each given all tokens before it.
 
-    ``labels`` are ``input_ids`` where a token is scored and PAD where it is not; position t is predicted from the tokens before
-    t, as transformers have it. Three numbers are stored per example, and never logits of a vocabulary: the mean loss, how many
-    tokens
-    are scored, and of how many the likeliest token is right. An answer is 'correct' where all of them are; its margin is
-    ``log p - log(1 - p)`` with ``p = exp(-loss)``, the geometric mean of its tokens' probabilities.
+    ``labels`` are ``input_ids`` where a token is scored and PAD where it is not; a token is predicted from those before it, as
+    transformers have it. Three numbers are stored per example, and never logits of a vocabulary: the mean loss, how many
+    tokens are scored, and of how many the likeliest token is right. An answer is 'correct' where all of them are; its margin
+    is ``log p - log(1 - p)`` with ``p = exp(-loss)``, the geometric mean of its tokens' probabilities.
 
     The head is the last linear layer with an output per token. Where its weight is the embedding's too (tied), it is not a
     layer that could stay or move by itself: then it must be named, and moves as both.
