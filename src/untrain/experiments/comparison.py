@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from torch import nn
 
 from untrain.core.errors import BadInput
 from untrain.core.spec import canonical, sendable
@@ -78,6 +79,28 @@ def check(comparison: Comparison) -> None:
         raise BadInput(
             f"seeds={comparison.seeds}, oracles={comparison.oracles}: at least 1 seed and 2 oracles (for a floor) are needed"
         )
+
+
+def check_needs(comparison: Comparison, scene: Scene) -> None:
+    """Refuse methods that the scene's models or data cannot serve, before anything is trained.
+
+    Raises:
+        SpecError: a method needs a signal that the task does not give.
+        RequestError: a method needs what no keeper of the learner saves.
+        ModelError: a method works on models of another kind.
+    """
+    keepers = {type(keeper).__name__ for keeper in scene.learner.keepers}
+    model = None
+    for method in comparison.methods:
+        try:
+            check_signals(method.needed(), scene.task)
+            check_kept(method.needed(), keepers)
+        except BadInput as error:
+            raise type(error)(f"{method!r}: {error}") from None
+        expression = method.expand() if isinstance(method, Recipe) else method
+        if expression.works_on is not nn.Module:
+            model = scene.learner.init(scene.data.train, 0) if model is None else model
+            expression.check_kind(model)
 
 
 def portable(comparisons: Sequence[Comparison]) -> bool:
