@@ -23,7 +23,7 @@ from untrain.experiments.setting import Setting
 from untrain.models.inference import logits
 from untrain.runtime.executors.base import threads
 from untrain.runtime.store import Store, key_of
-from untrain.training.problem import problem, task_of
+from untrain.training.problem import problem
 
 SEED = 0
 Rows = list[dict[str, float]]
@@ -98,6 +98,6 @@ def _walk(scene: Scene, method: str, index: int, parts: list[np.ndarray[Any, Any
 
 
 def _told(model: nn.Module, scene: Scene, parts: dict[str, np.ndarray[Any, Any]]) -> dict[str, float]:
-    task = task_of(scene.learner)
+    task = scene.task
     sets = {name: take(scene.data.train, rows) for name, rows in parts.items()} | {"test": scene.data.test}
     return {n: float((logits(model, e, task).argmax(1) == e.y.cpu().numpy()).mean()) for n, e in sets.items()}
