@@ -22,8 +22,9 @@ MEMORIES = ("DeleteRows", "TakeBack")  # they work on memories: tests/unlearners
 REASONS = {
     ("causal", "RandomLabel"): "CausalLM has no random targets",
     ("causal", "SalUn"): "CausalLM has no random targets",
-    ("causal", "FisherNoise"): "CausalLM has no classes",
+    ("causal", "FisherNoise"): "CausalLM has no Fisher information of its outputs",
     **{(kind, "CriticalNeurons"): "adds noise to inputs, and these are rows of tokens" for kind in KINDS},
+    ("causal", "CriticalNeurons"): "needs classes, which CausalLM does not give",
 }
 
 
