@@ -1,21 +1,23 @@
-"""Crews of two against this process alone, on tasks of one thread: training a small network on real images, warm and cold."""
+"""Pools of two workers against this process alone, on tasks of one thread: training a small network, warm and cold."""
 
 from __future__ import annotations
 
 import hashlib
 import sys
 import time
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from functools import lru_cache
 from typing import Any
 
 from side_by_side import Row, ratio, row, show, times
 
 from untrain import parse
+from untrain.core.errors import MissingExtra
 from untrain.data.splits import Data
-from untrain.runtime.executors.base import Executor, each
-from untrain.runtime.executors.local import Serial
+from untrain.runtime.executors.base import Executor
 from untrain.runtime.executors.processes import Processes
+from untrain.runtime.executors.ray import Ray
+from untrain.runtime.executors.serial import Serial
 
 SCENARIO = "Digits(model=ConvNet(width={width}), steps=Steps(lr=0.05, epochs={epochs}, batch=64))"
 
@@ -35,16 +37,15 @@ def train(scenario: str, seed: int) -> tuple[str, float]:
     return hashlib.sha256(b"".join(t.detach().numpy().tobytes() for t in state.values())).hexdigest(), time.process_time() - start
 
 
-def crews() -> dict[str, Executor]:
+def executors() -> dict[str, Executor]:
     """This process, two processes, and Ray with two cores where it is installed."""
-    made: dict[str, Executor] = {"serial": Serial(), "two processes": Processes(2)}
+    ours: dict[str, Executor] = {"serial": Serial(), "two processes": Processes(2), "ray, two cores": Ray(workers=2)}
     try:
-        from untrain.runtime.executors.ray import RayCrew
-    except ImportError:
+        ours["ray, two cores"].check_installed()
+    except MissingExtra:
         print("ray is not installed: its rows are left out", file=sys.stderr)
-    else:
-        made["ray, two cores"] = RayCrew(workers=2)
-    return made
+        del ours["ray, two cores"]
+    return ours
 
 
 def nothing(seconds: float) -> float:
@@ -62,25 +63,24 @@ def main(quick: bool = False) -> list[Row]:
     rows, found = [], dict[str, dict[str, str]]()
     spent: dict[str, list[float]] = {}
     with ExitStack() as stack:
-        made = crews()
-        for name, crew in made.items():
-            stack.enter_context(closing(crew))
+        pools = {name: stack.enter_context(executor.open()) for name, executor in executors().items()}
+        for name, pool in pools.items():
             start = time.perf_counter()
-            list(each(crew, here.nothing, {str(i): (0.5,) for i in range(crew.size)}))
+            list(pool.run_all(here.nothing, {str(i): (0.5,) for i in range(pool.size)}))
             cold = time.perf_counter() - start - 0.5
-            list(each(crew, here.train, {str(i): (scenario, i) for i in range(2 * crew.size)}))  # loads the data in every worker
+            list(pool.run_all(here.train, {str(i): (scenario, i) for i in range(2 * pool.size)}))  # loads the data in every worker
             rows.append(row(f"{name}: until its workers are there", "s", [cold]))
 
         def work(name: str) -> None:
-            done = dict(each(made[name], here.train, calls))
+            done = dict(pools[name].run_all(here.train, calls))
             found[name] = {task: digest for task, (digest, _) in done.items()}
             spent.setdefault(name, []).append(sum(seconds for _, seconds in done.values()))
 
-        variants = {name: lambda name=name: work(name) for name in made}
+        variants = {name: lambda name=name: work(name) for name in pools}
         taken = times(variants, 2 if quick else 7)
     each_task = [seconds / len(calls) for seconds in taken["serial"]]
     rows.append(row("one task, serial", "s", each_task, tasks=len(calls), scenario=scenario))
-    for name in made:
+    for name in pools:
         if name != "serial":
             same = found[name] == found["serial"]
             rows.append(

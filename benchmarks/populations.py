@@ -19,8 +19,8 @@ from untrain.experiments.scenarios.digits import Digits
 from untrain.models.architectures.convnet import ConvNet
 from untrain.models.architectures.mlp import MLP
 from untrain.models.inference import logits
-from untrain.runtime.executors.local import Serial
-from untrain.runtime.executors.processes import Processes
+from untrain.runtime.executors.processes import ProcessPool
+from untrain.runtime.executors.serial import SerialPool
 from untrain.training.batch_plan import Plan
 from untrain.training.descend import descend
 from untrain.training.learners.train import Train
@@ -48,10 +48,10 @@ def against_loop(label: str, learner: Train, m: int, threads: int, repeats: int,
     """A whole ``train_population``, stacked and one after the other, on the same threads; initialisation and answers included."""
     data = Digits().load()
     pairs = pairs_of(data.train, m)
-    crew = Serial(threads)
+    pool = SerialPool(threads)
     variants = {
-        "loop": lambda: train_population(learner, data.train, pairs, data.test, crew=crew, together="loop"),
-        "stacked": lambda: train_population(learner, data.train, pairs, data.test, crew=crew, together="stacked"),
+        "loop": lambda: train_population(learner, data.train, pairs, data.test, executor=pool, together="loop"),
+        "stacked": lambda: train_population(learner, data.train, pairs, data.test, executor=pool, together="stacked"),
     }
     found = times(variants, repeats)
     name = f"{m} {label}: loop / stacked, threads={threads}"
@@ -65,17 +65,17 @@ def convolutional(width: int, m: int, repeats: int) -> list[Row]:
     pairs = pairs_of(data.train, m)
     members = [Member(*pair) for pair in pairs]
     models = [learner.init(data.train, seed) for _, seed in pairs]
-    crew = Processes(CORES, 1)
+    pool = ProcessPool(CORES, 1)
     variants: dict[str, Callable[[], object]] = {
         "loop": lambda: [learner(take(data.train, rows), seed) for rows, seed in pairs],
         "vmap": lambda: train_together(models, data.train, members, learner.steps, learner.task),
         "grouped": lambda: grouped(models, data.train, members, learner),
-        "packed": lambda: train_population(learner, data.train, pairs, data.test, crew=crew, together="packed"),
+        "packed": lambda: train_population(learner, data.train, pairs, data.test, executor=pool, together="packed"),
     }
     try:
         found = times(variants, repeats)
     finally:
-        crew.close()
+        pool.close()
     return [
         ratio(f"{m} ConvNet(width={width}): loop / {name}", found["loop"], found[name], "about 2" if name == "packed" else "")
         for name in ("vmap", "grouped", "packed")

@@ -30,6 +30,7 @@ SECTIONS = {
     "Networks": ("architecture",),
     "Evaluators": ("evaluator",),
     "Observers": ("observer",),
+    "Executors": ("executor",),
     "Parts": ("part", "choice", "teaching", "task"),
 }
 

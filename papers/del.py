@@ -30,9 +30,9 @@ from delpaper.work import Bench
 from untrain.commands.arguments import setting_of
 from untrain.core.atomic_write import atomic_write
 from untrain.core.errors import BadInput, UntrainError
-from untrain.runtime.executors.base import cores
-from untrain.runtime.executors.local import Serial
+from untrain.runtime.executors.base import Resources, cores
 from untrain.runtime.executors.processes import Processes
+from untrain.runtime.executors.serial import Serial
 from untrain.runtime.store import Store
 
 
@@ -83,8 +83,9 @@ def run(asked: argparse.Namespace, names: list[str], out: Path) -> None:
     scale, setting = SCALES[asked.scale], setting_of(asked.device, 1, "auto", False)
     alone = torch.device(asked.device).type != "cpu"
     workers = 1 if alone else asked.workers or cores()
-    crew = Serial(setting.threads) if alone or workers == 1 else Processes(workers, setting.threads)
-    bench = Bench(Store(asked.store), setting, crew, say)
+    executor = Serial() if alone or workers == 1 else Processes(workers)
+    pool = executor.open(Resources(threads=setting.threads))
+    bench = Bench(Store(asked.store), setting, pool, say)
     try:
         for name in names:
             say(prices.told(name, bench, scale, asked.data, workers))
@@ -100,7 +101,7 @@ def run(asked: argparse.Namespace, names: list[str], out: Path) -> None:
             pages.write(out, name, json.loads((out / f"{name}.json").read_text()))
             say(f"{name}: written to {out / name}.json, .md and .svg")
     finally:
-        crew.close()
+        pool.close()
 
 
 def say(text: str) -> None:

@@ -64,9 +64,23 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
     return Tiny(scenario, methods, home / "store", home / "out", document)
 
 
+@pytest.fixture(scope="session")
+def compare():
+    """Runs comparisons as the commands do; the entries of the runs."""
+    from untrain.experiments.pipeline import ReportOptions, RunOptions, run_comparisons
+    from untrain.experiments.setting import Setting
+
+    def entries(comparisons, store, pool=None, on_progress=None):
+        way = RunOptions(Setting(), executor=pool, on_progress=on_progress)
+        documents = run_comparisons(comparisons, store.path, way, ReportOptions())["runs"]
+        return [store.get(document["run"]) for document in documents]
+
+    return entries
+
+
 @pytest.fixture
 def labours(monkeypatch):
-    """Work for crews, in a module that workers can import."""
+    """Work for pools, in a module that workers can import."""
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
     import labours
 

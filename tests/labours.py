@@ -1,4 +1,4 @@
-"""Work for crews: importable in their workers, where functions of a test module are not."""
+"""Work for pools: importable in their workers, where functions of a test module are not."""
 
 import os
 import signal

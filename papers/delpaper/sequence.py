@@ -16,13 +16,14 @@ from untrain.core.precision import computing
 from untrain.core.seeds import seed_of
 from untrain.core.spec import canonical, sources
 from untrain.data.examples import take
-from untrain.experiments.jobs import Job, do, engine
+from untrain.experiments.jobs import do
+from untrain.experiments.keys import Job, engine
 from untrain.experiments.scene import Scene, open_scene
 from untrain.experiments.setting import Setting
 from untrain.models.inference import logits
 from untrain.runtime.executors.base import threads
 from untrain.runtime.store import Store, key_of
-from untrain.training.problem import problem, task_of
+from untrain.training.problem import problem
 
 SEED = 0
 Rows = list[dict[str, float]]
@@ -97,6 +98,6 @@ def _walk(scene: Scene, method: str, index: int, parts: list[np.ndarray[Any, Any
 
 
 def _told(model: nn.Module, scene: Scene, parts: dict[str, np.ndarray[Any, Any]]) -> dict[str, float]:
-    task = task_of(scene.learner)
+    task = scene.task
     sets = {name: take(scene.data.train, rows) for name, rows in parts.items()} | {"test": scene.data.test}
     return {n: float((logits(model, e, task).argmax(1) == e.y.cpu().numpy()).mean()) for n, e in sets.items()}

@@ -16,17 +16,18 @@ from untrain.core.errors import UntrainError
 from untrain.evaluation.attacks.svcmia import SVCMIA
 from untrain.evaluation.base import Evaluator
 from untrain.evaluation.observation import Observation
+from untrain.experiments.jobs import do
+from untrain.experiments.keys import Job
 from untrain.experiments.price import lasting
-from untrain.experiments.results import entries_of, observe, score_away, scored
-from untrain.experiments.scene import open_scene
+from untrain.experiments.results import entries_of, observe, score_remotely, scored
+from untrain.experiments.scene import Scene, open_scene
 from untrain.experiments.scheduler import make, record
 from untrain.experiments.search.objectives import aim_of
-from untrain.experiments.search.trials import Ground, accuracies, attempt, open_ground, share_of_retraining, start
+from untrain.experiments.search.trials import accuracies, share_of_retraining
 from untrain.experiments.setting import Setting
 from untrain.maths.logits import correct
-from untrain.runtime.executors.base import Executor, each, threads
+from untrain.runtime.executors.base import Pool, threads
 from untrain.runtime.store import Entry, Store
-from untrain.unlearners.nothing import Nothing
 
 Document = dict[str, Any]
 ORACLES = 4  # of a search that looks at them
@@ -39,13 +40,13 @@ class Bench:
     Args:
         store: models, answers and scores.
         setting: device, threads and precision.
-        crew: who does it.
+        pool: that does it.
         say: told in one line of what goes on.
     """
 
     store: Store
     setting: Setting
-    crew: Executor
+    pool: Pool
     say: Callable[[str], None]
 
     def tuned(self, scenario: str, contenders: Sequence[Contender]) -> Document:
@@ -57,13 +58,13 @@ class Bench:
         spellings = [s for c in contenders for s in c.settings if len(c.settings) > 1]
         calls = {f"{s} in search": (scenario, s, self.setting, str(self.store.path)) for s in dict.fromkeys(spellings)}
         found = {}
-        for at, (name, parts) in enumerate(each(self.crew, tried, calls)):
+        for at, (name, parts) in enumerate(self.pool.run_all(tried, calls)):
             found[name.removesuffix(" in search")] = parts
             self.say(f"searched {at + 1} of {len(calls)}: {name}: {_short(parts)}")
         oracle = 0.0
         if calls:
             asked = {f"oracle {i}": (scenario, "", self.setting, str(self.store.path), i) for i in range(ORACLES)}
-            oracle = float(np.mean([parts["forget"] for _, parts in each(self.crew, tried, asked)]))
+            oracle = float(np.mean([parts["forget"] for _, parts in self.pool.run_all(tried, asked)]))
         return {c.label: _chosen(c, found, oracle) for c in contenders}
 
     def compared(
@@ -82,20 +83,19 @@ class Bench:
         """
         setting = replace(self.setting, budget=budget)
         made = [comparison_of(s, list(dict.fromkeys(methods)), sizes[0], sizes[1], SEED) for s, methods in asked]
-        scenes = [open_scene(c.scenario, replace(setting, device="cpu") if self.crew.apart else setting) for c in made]
-        make(made, scenes, self.store, setting, self.crew, lambda p: self.say(_progress(p)))
+        scenes = [open_scene(c.scenario, replace(setting, device="cpu") if self.pool.remote else setting) for c in made]
+        make(made, scenes, self.store, setting, self.pool, lambda p: self.say(_progress(p)))
         runs = [record(c, s, self.store, setting) for c, s in zip(made, scenes, strict=True)]
         chosen: list[Evaluator] | None = None if full else [parse(n + "()") for n in ("Accuracy", "SVCMIA", "ThresholdMIA")]
-        if self.crew.apart:
-            for name, _ in each(
-                self.crew, score_away, {r.key: (r.key, str(self.store.path), chosen) for r in {r.key: r for r in runs}.values()}
-            ):
+        if self.pool.remote:
+            calls = {run.key: (run.key, str(self.store.path), chosen) for run in runs}
+            for name, _ in self.pool.run_all(score_remotely, calls):
                 self.say(f"scored run {name[:12]}")
         return [self._document(r, chosen) for r in runs]
 
     def sequences(self, calls: Mapping[str, tuple[Any, ...]]) -> Iterator[tuple[str, Document]]:
         """Have requests in a row unlearned, each call's by itself, as they are finished."""
-        return each(self.crew, walked, calls)
+        return self.pool.run_all(walked, calls)
 
     def _document(self, run: Entry, chosen: list[Evaluator] | None) -> Document:
         models = entries_of(run, self.store)
@@ -112,28 +112,26 @@ def single(seen: Observation) -> dict[str, list[float]]:
     return found | {"mia": attack.mean(1).tolist()}
 
 
-_grounds: dict[str, Ground] = {}
+_scenes: dict[str, Scene] = {}
 
 
 def tried(scenario: str, method: str, setting: Setting, path: str, oracle: int | None = None) -> dict[str, Any]:
     """Accuracies of one method on one model to search with; of a retrained model where ``oracle`` says which."""
     name = f"{scenario} on {setting.device}"
-    if name not in _grounds:
-        _grounds[name] = open_ground(parse(scenario), SEED, setting)
-    ground, store = _grounds[name], Store(path)
+    if name not in _scenes:
+        _scenes[name] = open_scene(parse(scenario), setting, purpose="search")
+    scene, store = _scenes[name], Store(path)
     with threads(setting.threads):
-        before = attempt(ground, Nothing(), 0, store)
+        before = do(scene, Job("original", 0), SEED, setting, store)
         if oracle is not None:
-            return accuracies(ground, attempt(ground, Nothing(), oracle, store, "oracle"), before)
+            return accuracies(scene, do(scene, Job("oracle", oracle), SEED, setting, store), before)
         try:
-            entry = attempt(ground, parse(method), 0, store)
+            entry = do(scene, Job("unlearned", 0, parse(method)), SEED, setting, store)
         except UntrainError as error:
             return {"error": str(error)}
         if entry.record.get("error"):
             return {"error": entry.record["error"]}
-        return accuracies(ground, entry, before) | {
-            "share": share_of_retraining(ground, entry.record["cost"], start(ground, 0, store))
-        }
+        return accuracies(scene, entry, before) | {"share": share_of_retraining(scene, entry, before)}
 
 
 def _chosen(contender: Contender, found: dict[str, Document], oracle: float) -> Document:

@@ -33,7 +33,7 @@ _HOMES = {
     "train_subsets": "untrain.experiments.populations.leave_out",
     "count_missing": "untrain.experiments.populations.leave_out",
     "Subsets": "untrain.experiments.populations.subsets",
-    "Population": "untrain.evaluation.base",
+    "Population": "untrain.experiments.populations.population",
     "memorization": "untrain.experiments.populations.population",
     "influence": "untrain.experiments.populations.population",
     "shadows": "untrain.experiments.populations.population",

@@ -6,7 +6,7 @@ import pytest
 from untrain.attribution.memorization import memorization
 from untrain.attribution.split_half import choice, mean_of
 from untrain.core.errors import RequestError
-from untrain.experiments.populations.subsets import Subsets, drawn
+from untrain.experiments.populations.subsets import Subsets, draw
 
 N, K = 300, 30
 
@@ -22,13 +22,13 @@ def halves(models):
 def answered(models, seed, effect):
     """Whether models are right that know half of what they did not see, and ``effect`` more of what they saw; they differ."""
     draw = np.random.default_rng(seed)
-    seen, _ = drawn(Subsets(models=models, seed=seed), N)
+    seen, _ = draw(Subsets(models=models, seed=seed), N)
     chance = 0.4 + effect * seen + 0.04 * draw.normal(size=(models, 1))
     return (draw.random((models, N)) < chance).astype(float), seen
 
 
 def test_a_choice_that_is_certain_has_no_flattery_and_both_halves_make_it():
-    seen, _ = drawn(Subsets(models=64), N)
+    seen, _ = draw(Subsets(models=64), N)
     kept = np.arange(N) % 10 == 3
     right = np.where(kept, seen, True).astype(float)
     found = choice(right, seen, halves(64), most, np.arange(N))
@@ -38,7 +38,7 @@ def test_a_choice_that_is_certain_has_no_flattery_and_both_halves_make_it():
 
 
 def test_equals_at_the_cut_are_counted_with_those_that_were_drawn():
-    seen, _ = drawn(Subsets(models=32), N)
+    seen, _ = draw(Subsets(models=32), N)
     right = np.where(np.arange(N) < 50, seen, True).astype(float)
     found = choice(right, seen, None, most, np.arange(N))
     assert (found.cut, found.equals, found.drawn) == (1.0, 50, 30)

@@ -182,7 +182,7 @@ def test_chosen_evaluators_score_alone_with_their_fields(here, tmp_path, tiny):
     found = ut.audit(ut.Outputs("u.npy", "o.npy", **EXAMPLES), store=tmp_path / "s", evaluators="KLoM(least=2)", out="out")
     assert set(found["results"][0]["scores"]) == set(ut.KLoM.scores)
     assert found["results"][0]["scores"]["klom_forget"]["value"] > 0
-    with pytest.raises(BadInput, match=r"(no|not an) evaluator"):
+    with pytest.raises(BadInput, match="not an evaluator"):
         ut.audit(ut.Outputs("u.npy", "o.npy", **EXAMPLES), store=tmp_path / "s", evaluators="DEL")
     with pytest.raises(BadInput, match="both give"):
         ut.audit(ut.Outputs("u.npy", "o.npy", **EXAMPLES), store=tmp_path / "s", evaluators=["KLoM", "KLoM(least=2)"])

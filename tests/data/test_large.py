@@ -14,7 +14,8 @@ from untrain.data.examples import take
 from untrain.data.near_duplicates import near_duplicates
 from untrain.data.on_disk import OnDisk
 from untrain.data.requests.random import Random
-from untrain.experiments.jobs import Job, do, ingredients
+from untrain.experiments.jobs import do
+from untrain.experiments.keys import Job, model_ingredients
 from untrain.experiments.scenarios.custom import Custom
 from untrain.experiments.scene import open_scene
 from untrain.experiments.setting import Setting
@@ -71,7 +72,7 @@ def test_duplicates_are_found_alike(both):
 
 def test_the_store_knows_no_difference(both):
     scenes = [open_scene(Custom(train=held, test=held, model=ConvNet(), request=Random(fraction=0.1)), Setting()) for held in both]
-    one, other = (ingredients(s, Job("unlearned", 0, ut.parse("Finetune")), 0, Setting()) for s in scenes)
+    one, other = (model_ingredients(s, Job("unlearned", 0, ut.parse("Finetune")), 0, Setting()) for s in scenes)
     assert one == other
     assert repr(scenes[0].scenario) == repr(scenes[1].scenario)
 
@@ -93,7 +94,7 @@ def test_no_read_takes_more_than_an_eighth_of_the_data(tmp_path, monkeypatch):
     store = Store(tmp_path / "store")
     for job in (Job("original", 0), Job("oracle", 0), Job("unlearned", 0, ut.parse("NegGrad @ WeightedGrad(keep=0.5)"))):
         assert do(scene, job, 0, Setting(), store).record.get("error") is None
-    forget = np.asarray(scene.asked.rows)
+    forget = np.asarray(scene.forget_set.rows)
     near_duplicates(take(scene.data.train, forget), take(scene.data.train, scene.retain))
     assert sum(largest) > 10 * 4200
     assert max(largest) <= 4200 / 8
@@ -136,7 +137,7 @@ SCRIPT = """
         scene = open_scene(Custom(train=train, test=test, model=net,
         request=Random(fraction=0.01), steps=Steps(epochs=1)), Setting())
         model = scene.learner(take(scene.data.train, scene.retain), 0)
-        problem = ut.problem(scene.data.train, scene.asked, scene.learner)
+        problem = ut.problem(scene.data.train, scene.forget_set, scene.learner)
         forgot = ut.parse("NegGrad(steps=Steps(epochs=1)) @ WeightedGrad(keep=0.5)")(model, problem)
         near_duplicates(problem.forget, problem.retain)
         logits(forgot, scene.data.train, Classification())

@@ -17,12 +17,12 @@ from untrain.data.requests.base import Ensemble, Request
 from untrain.data.requests.memorized import Memorized
 from untrain.data.requests.random import Random
 from untrain.data.splits import Data
-from untrain.experiments.draw_request import NO_GPU, EnsembleOptions, asked, chooser
+from untrain.experiments.draw_request import NO_GPU, EnsembleOptions, chooser, train_ensemble
 from untrain.experiments.scenarios.base import Scenario
 from untrain.experiments.scene import open_scene
 from untrain.experiments.setting import Setting
 from untrain.models.architectures.mlp import MLP
-from untrain.runtime.executors.local import Serial
+from untrain.runtime.executors.serial import Serial, SerialPool
 from untrain.runtime.store import Store
 from untrain.training.base import Learner
 from untrain.training.steps import Steps
@@ -101,7 +101,7 @@ class Booked(Scenario):
 def forgotten(scenario, store, **how):
     """The numbers that are to be forgotten."""
     scene = open_scene(scenario, Setting(), chooser(Store(store), Setting(), **how))
-    return sorted(int(i[1:]) for i in scene.asked.ids), scene
+    return sorted(int(i[1:]) for i in scene.forget_set.ids), scene
 
 
 def kinds(store):
@@ -145,24 +145,24 @@ def test_more_models_are_trained_beside_those_there(tmp_path):
     assert told == [24]
     assert kinds(tmp_path)["member"] == 40
     population = ut.train_subsets(
-        Copying(), *(getattr(Booked().load(), n) for n in ("train", "test")), store=tmp_path, crew=Serial()
+        Copying(), *(getattr(Booked().load(), n) for n in ("train", "test")), store=tmp_path, executor=Serial()
     )
     assert population.logits.shape[0] == 64
     assert kinds(tmp_path)["member"] == 64
 
 
 def test_a_stopped_ensemble_goes_on_where_it_was_stopped(tmp_path):
-    class Weary(Serial):
+    class Weary(SerialPool):
         left = 5
 
-        def finished(self):
+        def _wait(self):
             self.left -= 1
             if self.left < 0:
                 raise KeyboardInterrupt
-            return super().finished()
+            return super()._wait()
 
     with pytest.raises(KeyboardInterrupt):
-        forgotten(Booked(request=Memorized(models=16)), tmp_path, crew=Weary())
+        forgotten(Booked(request=Memorized(models=16)), tmp_path, pool=Weary())
     assert kinds(tmp_path)["member"] == 5
     told = []
     forgotten(Booked(request=Memorized(models=16)), tmp_path, on_progress=told.append)
@@ -194,16 +194,16 @@ def test_a_column_of_the_data_is_asked_in_the_place_of_models(tmp_path):
     column = np.where(found.train.x[:, 0].numpy() == 42, 1.0, 0.5)
     scenario = Booked(request=Memorized(fraction=0.02))
     data = replace(found, train=replace(found.train, columns={"memorization": column}))
-    assert chooser(Store(tmp_path), Setting())(scenario, data).asked.ids == ("n42",)
+    assert chooser(Store(tmp_path), Setting())(scenario, data).forget_set.ids == ("n42",)
     assert kinds(tmp_path) == {}
 
 
 def test_gpus_elsewhere_are_refused_and_told_what_will_do(tmp_path):
-    crew = Serial()
-    crew.apart = True
-    means = EnsembleOptions(Store(tmp_path), Setting("cuda"), crew)
+    pool = SerialPool()
+    pool.remote = True
+    options = EnsembleOptions(Store(tmp_path), Setting("cuda"), pool)
     with pytest.raises(BadInput, match=NO_GPU[:40]):
-        asked(parse(DIGITS.format("Memorized")), parse("Digits").load(), Ensemble(16, 0), means)
+        train_ensemble(parse(DIGITS.format("Memorized")), parse("Digits").load(), Ensemble(16, 0), options)
 
 
 def test_mislabelled_digits_are_most_of_the_most_memorized_and_none_of_the_least(tmp_path):
@@ -214,7 +214,7 @@ def test_mislabelled_digits_are_most_of_the_most_memorized_and_none_of_the_least
         made = replace(scenario, request=request_)
         scene = open_scene(made, Setting(), chooser(Store(tmp_path), Setting()))
         held = scene.data.train
-        return float((held.y != held.true)[torch.as_tensor(scene.asked.rows)].float().mean()), scene.chosen
+        return float((held.y != held.true)[torch.as_tensor(scene.forget_set.rows)].float().mean()), scene.chosen
 
     most, known = wrong(Memorized(fraction=0.1, models=32))
     assert most > 0.9

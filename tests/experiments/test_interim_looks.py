@@ -13,7 +13,7 @@ from untrain.evaluation.base import Evaluator, Measure, Part, ScoreInfo
 from untrain.evaluation.observation import Observation
 from untrain.evaluation.scoring.hypothesis_tests import Case, can_decide, verdicts
 from untrain.experiments import interim_looks
-from untrain.experiments.interim_looks import Look, looked, planned, summary, taken, undecided
+from untrain.experiments.interim_looks import Look, looks_of, plan_looks, summary, take_looks, undecided
 from untrain.runtime.store import Store
 
 SCENARIO = "Digits(model=ConvNet(width=4), steps=Steps(lr=0.1, epochs=3, batch=64))"
@@ -26,25 +26,25 @@ def document(*says, error=None):
 
 
 def test_looks_grow_to_all_models_and_share_the_level():
-    plan = planned(9, 21, 3)
+    plan = plan_looks(9, 21, 3)
     assert [(look.seeds, look.oracles) for look in plan] == [(3, 7), (6, 14), (9, 21)]
     assert sum(look.level for look in plan) == pytest.approx(0.05)
-    assert planned(3, 6, 1) == [Look(3, 6, 0.05)]
-    assert [look.oracles for look in planned(40, 4, 3)] == [2, 3, 4]
+    assert plan_looks(3, 6, 1) == [Look(3, 6, 0.05)]
+    assert [look.oracles for look in plan_looks(40, 4, 3)] == [2, 3, 4]
 
 
 def test_a_look_that_cannot_decide_is_left_out_and_the_others_have_its_share():
-    assert planned(2, 8, 2) == [Look(2, 8, 0.05)]
-    assert planned(6, 20, 3) == [Look(4, 14, 0.025), Look(6, 20, 0.025)]
-    assert planned(1, 60, 3) == [Look(1, 40, 0.025), Look(1, 60, 0.025)]
-    assert planned(1, 19, 3) == [Look(1, 19, 0.05)]
-    assert planned(2, 16, 2, given=True) == [Look(2, 8, 0.025), Look(2, 16, 0.025)], "unlearned models that are there already"
+    assert plan_looks(2, 8, 2) == [Look(2, 8, 0.05)]
+    assert plan_looks(6, 20, 3) == [Look(4, 14, 0.025), Look(6, 20, 0.025)]
+    assert plan_looks(1, 60, 3) == [Look(1, 40, 0.025), Look(1, 60, 0.025)]
+    assert plan_looks(1, 19, 3) == [Look(1, 19, 0.05)]
+    assert plan_looks(2, 16, 2, given=True) == [Look(2, 8, 0.025), Look(2, 16, 0.025)], "unlearned models that are there already"
 
 
 @given(st.integers(1, 8), st.integers(2, 60), st.integers(1, 10))
 def test_every_look_that_is_planned_can_decide_and_the_last_is_at_all_models(seeds, oracles, count):
     try:
-        plan = planned(seeds, oracles, count)
+        plan = plan_looks(seeds, oracles, count)
     except BadInput:
         assert count > max(seeds, oracles - 1) or not can_decide(seeds, oracles, 0.05)
         return
@@ -58,9 +58,9 @@ def test_too_few_models_for_any_look_are_refused_with_how_many_would_do(seeds, o
     with pytest.raises(
         BadInput, match=rf"looks=2: {seeds} unlearned and {oracles} retrained .* oracles={enough} would do"
     ) as caught:
-        planned(seeds, oracles, 2)
+        plan_looks(seeds, oracles, 2)
     assert "\n" not in str(caught.value)
-    assert planned(seeds, enough, 2)[-1].oracles == enough
+    assert plan_looks(seeds, enough, 2)[-1].oracles == enough
 
 
 @pytest.mark.parametrize("ask", [ut.run, ut.price])
@@ -75,7 +75,7 @@ def test_a_run_and_its_price_refuse_looks_that_can_decide_nothing(tmp_path, ask)
 )
 def test_looks_that_cannot_be_taken_are_refused(seeds, oracles, count):
     with pytest.raises(BadInput, match="looks="):
-        planned(seeds, oracles, count)
+        plan_looks(seeds, oracles, count)
 
 
 def test_what_is_not_tested_or_failed_is_not_undecided():
@@ -92,7 +92,7 @@ def trace(*documents):
         told.append(more)
         return next(waiting)
 
-    found = looked(planned(9, 21, 3), take, lambda: dropped.append(1), said.append)
+    found = take_looks(plan_looks(9, 21, 3), take, lambda: dropped.append(1), said.append)
     return found, told, len(dropped), said
 
 
@@ -117,9 +117,9 @@ def test_it_goes_to_the_end_where_something_stays_undecided():
 def test_the_document_tells_of_all_looks_and_the_level_over_them():
     now = {"seeds": 4, "oracles": 14, "level": 0.05 / 3}
     record = {"looks": [{"seeds": 2, "oracles": 7, "level": 0.05 / 3, "undecided": 2}, now], "planned_looks": 3, "level": 0.05 / 3}
-    assert taken(record, document("distinguishable")["results"])[-1] == now | {"undecided": 0}
+    assert looks_of(record, document("distinguishable")["results"])[-1] == now | {"undecided": 0}
     assert summary(record)[0].startswith("2 of 3 looks were taken, each at level 0.0167 and so 0.05 over all; stopped early")
-    assert (taken({}, []), summary({})) == ([], [])
+    assert (looks_of({}, []), summary({})) == ([], [])
 
 
 def ask(store, seeds, oracles, **more):
@@ -188,7 +188,7 @@ def alarm(draw, shift):
     ours, theirs = (draw.standard_t(4, size=(count, 1)) + draw.normal(size=(count, 5)) * 0.1 for count in (8, 24))
     zeros = np.zeros(5, dtype=int)
     seen = Observation.of_logits(theirs, zeros, zeros, np.array(["forget"] * 5), zeros)
-    for look in planned(8, 24, 3):
+    for look in plan_looks(8, 24, 3):
         case = Case(Mean(), {"unlearned": ours[: look.seeds] + shift, "oracle": theirs[: look.oracles]})
         if verdicts([case], seen, look.level)["mean"].says == "distinguishable":
             return True

@@ -11,7 +11,8 @@ from untrain import parse
 from untrain.core.errors import NotFinite
 from untrain.core.metering import Cost
 from untrain.core.seeds import seed_of
-from untrain.experiments.jobs import Job, do, ingredients, limit_of
+from untrain.experiments.jobs import do, limit_of
+from untrain.experiments.keys import Job, model_ingredients
 from untrain.experiments.scenarios.custom import Custom
 from untrain.experiments.scene import open_scene
 from untrain.experiments.setting import Setting
@@ -26,11 +27,11 @@ def scene():
 
 
 def key(scene, method="Finetune(steps=Steps(epochs=1))", seed=0, setting=None, index=0):
-    return key_of(ingredients(scene, Job("unlearned", index, parse(method)), seed, setting or Setting()))
+    return key_of(model_ingredients(scene, Job("unlearned", index, parse(method)), seed, setting or Setting()))
 
 
 def train_key(scene, kind="original", seed=0, setting=None, index=0):
-    return key_of(ingredients(scene, Job(kind, index), seed, setting or Setting()))
+    return key_of(model_ingredients(scene, Job(kind, index), seed, setting or Setting()))
 
 
 def test_seeds_of_originals_oracles_and_methods_never_meet():
@@ -64,7 +65,7 @@ def test_another_request_changes_oracles_and_methods_and_leaves_originals(scene)
     assert train_key(other) == train_key(scene)
     assert train_key(other, "oracle") != train_key(scene, "oracle")
     assert key(other) != key(scene)
-    assert ingredients(scene, Job("unlearned", 0, parse("Nothing")), 0, Setting())["forget"] == scene.asked.digest
+    assert model_ingredients(scene, Job("unlearned", 0, parse("Nothing")), 0, Setting())["forget"] == scene.forget_set.digest
 
 
 def test_another_part_to_tune_on_changes_methods_alone(scene):
@@ -121,7 +122,7 @@ def test_a_method_whose_model_answers_nan_fails_and_is_no_number(scene, tmp_path
     def refuse(*_args):
         raise NotFinite("Sequential answers 3 of 9 examples with NaN")
 
-    monkeypatch.setattr("untrain.experiments.jobs.logits", refuse)
+    monkeypatch.setattr("untrain.experiments.jobs.predict", refuse)
     entry = do(scene, Job("unlearned", 0, parse("Finetune(steps=Steps(epochs=1))")), 0, Setting(), store)
     assert "NaN" in entry.record["error"]
     assert not list(entry.folder.glob("*.npy"))
@@ -152,7 +153,7 @@ def test_a_model_that_fails_where_its_mask_is_laid_out_is_that_methods_failure(s
     def fail(*_args):
         raise ZeroDivisionError("by zero")
 
-    monkeypatch.setattr("untrain.experiments.jobs.kept", fail)
+    monkeypatch.setattr("untrain.experiments.jobs.mask_contents", fail)
     method = parse("Finetune(steps=Steps(epochs=1)) @ WeightedGrad()")
     entry = do(scene, Job("unlearned", 0, method), 0, Setting(), Store(tmp_path))
     assert entry.record["error"] == "ZeroDivisionError: by zero"

@@ -7,7 +7,7 @@ from torch import nn
 
 from untrain.core.mask import Mask
 from untrain.data.examples import Examples
-from untrain.experiments.mask_overlap import by_layer, compared, has_mask, kept
+from untrain.experiments.mask_overlap import by_layer, compared, has_mask, mask_contents
 from untrain.models.tasks.classification import Classification
 from untrain.runtime.store import Store
 from untrain.training.problem import Problem
@@ -35,7 +35,7 @@ def stored(tmp_path):
         bits = {n: torch.zeros_like(p, dtype=torch.bool) for n, p in model.named_parameters()}
         bits["head.bias"][:] = True
         bits["stem.weight"].view(-1)[list(inside)] = True
-        record, arrays = kept(Mask(bits, ""), model, problem)
+        record, arrays = mask_contents(Mask(bits, ""), model, problem)
         return store.put({"kind": "mask", "label": "made up", "inside": list(inside)}, record, arrays)
 
     return made

@@ -23,8 +23,8 @@ from untrain.evaluation.observers.weights import Weights
 from untrain.evaluation.observers.zrf import ZRF
 from untrain.experiments.comparison import Comparison
 from untrain.experiments.observations import observers_of
+from untrain.experiments.pipeline import ReportOptions, RunOptions, run_comparisons
 from untrain.experiments.results import results
-from untrain.experiments.scheduler import conduct
 from untrain.experiments.setting import Setting
 from untrain.maths.representation_distance import lengths
 from untrain.runtime.store import Store
@@ -72,8 +72,9 @@ def forgotten():
 
 
 def made(store, *observers, methods=METHODS, seeds=2, oracles=4):
-    (run,) = conduct([Comparison(SCENARIO, methods, seeds, oracles, 0, observers)], store, Setting())
-    return run
+    comparison = Comparison(SCENARIO, methods, seeds, oracles, 0, observers)
+    (document,) = run_comparisons([comparison], store.path, RunOptions(Setting()), ReportOptions())["runs"]
+    return store.get(document["run"])
 
 
 def test_scores_stand_beside_the_others_with_all_their_evidence(store):
@@ -145,7 +146,7 @@ def test_threads_and_random_state_are_as_before(store):
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        (["Accuracy"], r"Accuracy\(\) is no observer; there is Activations, Relearn, Weights, ZRF"),
+        (["Accuracy"], r"Accuracy\(\) is not an observer; there is Activations, Relearn, Weights, ZRF"),
         (["ZRF", "ZRF(base='e')"], "an observer is named twice"),
         (["Relern"], "did you mean 'Relearn'"),
         (["Relearn(within=0)"], "within=0"),

@@ -10,7 +10,7 @@ import untrain as ut
 from untrain import parse
 from untrain.core.spec import canonical
 from untrain.experiments.comparison import Comparison, todo_of
-from untrain.experiments.jobs import Job, ingredients
+from untrain.experiments.keys import Job, model_ingredients
 from untrain.experiments.price import Price, asked_steps, lasting, over, pilot, price, price_of, steps_of, together
 from untrain.experiments.scene import open_scene
 from untrain.experiments.setting import Setting
@@ -74,7 +74,7 @@ def test_records_of_the_same_method_count_where_its_start_is_of_the_same_learner
 def test_what_is_in_the_store_costs_nothing(scene, tmp_path):
     store = Store(tmp_path)
     for job in (Job("original", 0), Job("oracle", 1)):
-        made = ingredients(scene, job, 0, Setting())
+        made = model_ingredients(scene, job, 0, Setting())
         assert store.put(made, {"cost": {"seconds": 2.0, "forward": 100}}).key == key_of(made)
     found = price(todo_of([comparison(2, 4)], [scene], Setting()), store, Setting(), 1)
     assert (found.train, found.stored) == (6, 2)
@@ -108,7 +108,7 @@ def test_a_learner_without_steps_has_no_price(scene, monkeypatch):
     monkeypatch.setattr("untrain.experiments.price.pilot", lambda *_: None)
     found = price(todo_of([comparison(1, 2)], [scene], Setting()), None, Setting(), 1)
     assert (found.seconds, found.basis) == (None, "nothing")
-    assert "nobody knows how long" in found.told()
+    assert "nobody knows how long" in found.to_text()
 
 
 @pytest.mark.parametrize(
@@ -120,11 +120,11 @@ def test_lengths_of_time_are_for_people(seconds, told):
 
 def test_the_price_is_told_in_one_line():
     kinds = {"original": 0, "oracle": 19, "unlearned": 0}
-    assert Price(19, 1, 62.0, 2, "records", kinds).told() == (
+    assert Price(19, 1, 62.0, 2, "records", kinds).to_text() == (
         "price: 19 models to train (19 oracle), 1 model is in the store; about 62 s of training here "
         "with 2 workers (scoring and start-up not counted), by records of the store"
     )
-    assert Price(0, 7, 0.0, 1, "nothing", dict.fromkeys(kinds, 0)).told() == "price: nothing to train, 7 models are in the store"
+    assert Price(0, 7, 0.0, 1, "nothing", dict.fromkeys(kinds, 0)).to_text() == "price: nothing to train, 7 models are in the store"
 
 
 def test_asking_for_the_price_trains_nothing_and_makes_no_store(tmp_path):
@@ -151,7 +151,7 @@ def test_an_ensemble_costs_half_the_examples_of_each_model_by_records_of_its_own
     found = price_of(12, 16, scene, store, Setting(precision="bfloat16"), 3)
     assert found.seconds == pytest.approx(3.0 / 300 * 3 * rows * 12 / 3)
     assert (found.train, found.stored, found.basis, found.kinds) == (12, 4, "records", {"ensemble": 12})
-    assert price_of(0, 16, scene, None, Setting(), 1).told() == "price: nothing to train, 16 models are in the store"
+    assert price_of(0, 16, scene, None, Setting(), 1).to_text() == "price: nothing to train, 16 models are in the store"
 
 
 def test_prices_add_up():

@@ -1,6 +1,5 @@
 import json
 import shutil
-from contextlib import closing
 
 import numpy as np
 import pytest
@@ -9,8 +8,6 @@ from untrain import parse
 from untrain.core.errors import BadInput
 from untrain.experiments.comparison import Comparison, check, jobs_of, workers_for
 from untrain.experiments.results import entries_of, results
-from untrain.experiments.scheduler import conduct
-from untrain.experiments.setting import Setting
 from untrain.runtime.executors.processes import Processes
 from untrain.runtime.store import Store
 
@@ -31,7 +28,7 @@ def counted(monkeypatch):
     made, put = [], Store.put
 
     def counting(store, ingredients, *rest):
-        made.extend([ingredients["kind"]] if ingredients["kind"] != "run" else [])
+        made.extend([ingredients["kind"]] if ingredients["kind"] not in ("run", "scores") else [])
         return put(store, ingredients, *rest)
 
     monkeypatch.setattr(Store, "put", counting)
@@ -45,49 +42,47 @@ def test_every_model_is_made_once(tiny):
     assert kinds.count("run") == 1
 
 
-def test_a_second_run_makes_nothing_and_is_the_same_entry(tiny, counted):
+def test_a_second_run_makes_nothing_and_is_the_same_entry(tiny, counted, compare):
     store = Store(tiny.store)
-    (entry,) = conduct([comparison(tiny)], store, Setting())
+    (entry,) = compare([comparison(tiny)], store)
     assert counted == []
     assert entry.key == tiny.document["run"]
 
 
-def test_oracles_are_shared_between_runs_and_another_method_adds_itself_alone(tiny, counted, tmp_path):
+def test_oracles_are_shared_between_runs_and_another_method_adds_itself_alone(tiny, counted, compare, tmp_path):
     shutil.copytree(tiny.store, tmp_path / "store")
-    conduct(
-        [comparison(tiny, tiny.methods[0], "Nothing", "Finetune(steps=Steps(lr=0.02, epochs=1))")],
-        Store(tmp_path / "store"),
-        Setting(),
-    )
+    methods = tiny.methods[0], "Nothing", "Finetune(steps=Steps(lr=0.02, epochs=1))"
+    compare([comparison(tiny, *methods)], Store(tmp_path / "store"))
     assert counted == ["unlearned"] * 2
 
 
-def test_two_comparisons_in_one_call_share_their_models(tiny, counted, tmp_path):
+def test_two_comparisons_in_one_call_share_their_models(tiny, counted, compare, tmp_path):
     shutil.copytree(tiny.store, tmp_path / "store")
     pair = [comparison(tiny, "Nothing"), comparison(tiny, tiny.methods[0], "Nothing")]
-    assert len(conduct(pair, Store(tmp_path / "store"), Setting())) == 2
+    assert len(compare(pair, Store(tmp_path / "store"))) == 2
     assert counted == []
 
 
-def test_a_partly_filled_store_goes_on_to_the_same_scores_bit_for_bit(tiny, counted, tmp_path):
+def test_a_partly_filled_store_goes_on_to_the_same_scores_bit_for_bit(tiny, counted, compare, tmp_path):
     shutil.copytree(tiny.store, tmp_path / "store")
     store = Store(tmp_path / "store")
     rows = [r for r in store.entries() if r["kind"] in ("model", "unlearned", "run")]  # others' masks and scores are no work
     for row in rows[::2]:
         shutil.rmtree(store.path / "objects" / row["key"][:2] / row["key"])
-    (entry,) = conduct([comparison(tiny)], store, Setting())
+    (entry,) = compare([comparison(tiny)], store)
     lost = [r for r in rows[::2] if r["kind"] != "run"]
     assert len(counted) == len(lost)
     assert numbers(results(entry, store)) == numbers(tiny.document)
 
 
-def test_two_processes_give_the_same_scores_bit_for_bit(tiny, tmp_path):
+def test_two_processes_give_the_same_scores_bit_for_bit(tiny, compare, tmp_path):
     told = []
     store = Store(tmp_path)
-    with closing(Processes(2)) as crew:
-        (entry,) = conduct([comparison(tiny)], store, Setting(), crew, told.append)
+    with Processes(2).open() as pool:
+        (entry,) = compare([comparison(tiny)], store, pool, told.append)
     assert entry.key == tiny.document["run"]
     assert numbers(results(entry, store)) == numbers(tiny.document)
+    told = [at for at in told if at.note is None]
     assert [at.done for at in told] == list(range(1, 15))
     assert {at.total for at in told} == {14}
     assert told[-1].left == 0
@@ -101,9 +96,9 @@ def test_a_method_that_fails_is_a_row_and_the_others_go_on(tiny):
     assert all(row["error"] is None and row["scores"] for m, row in by.items() if m != tiny.methods[2])
 
 
-def test_a_failure_is_read_and_not_repeated(tiny, counted):
+def test_a_failure_is_read_and_not_repeated(tiny, counted, compare):
     store = Store(tiny.store)
-    (entry,) = conduct([comparison(tiny)], store, Setting())
+    (entry,) = compare([comparison(tiny)], store)
     held = entries_of(entry, store)["unlearned"][tiny.methods[2]]
     assert all(e.record["error"] for e in held)
     assert counted == []

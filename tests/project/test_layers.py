@@ -33,9 +33,9 @@ PLACES = {
     "rich": {"reports/terminal.py", "commands/cli"},
     "click": {"commands/cli"},
     "typer": {"commands/cli"},
-    "ray": {"runtime/executors/ray.py"},
-    "grpc": {"runtime/executors/ray.py"},
-    "submitit": {"runtime/executors/slurm.py"},
+    "ray": {"runtime/executors/_ray_pool.py"},
+    "grpc": {"runtime/executors/_ray_pool.py"},
+    "submitit": {"runtime/executors/_slurm_pool.py"},
     "tqdm": {"runtime/executors/_tqdm.py"},
     "optuna": {"experiments/search/optuna.py"},
 }

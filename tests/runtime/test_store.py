@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from untrain.core.errors import StoreError
-from untrain.runtime.store import Store, key_of
+from untrain.core.errors import DataError, MissingExtra, NotFinite, StoreError
+from untrain.runtime.store import Contents, Store, key_of
 
 PUT = """
 import sys, numpy as np
@@ -408,3 +408,77 @@ def test_a_record_holds_no_nan(store):
         put(store, score=float("nan"))
     assert store.entries() == []
     assert not list((store.path / "tmp").iterdir())
+
+
+def made_by(store, work, number=1, **how):
+    return store.get_or_make({"kind": "model", "number": number, "label": "for people"}, work, **how)
+
+
+def test_an_entry_is_made_once_and_then_found(tmp_path):
+    store, calls = Store(tmp_path), []
+
+    def work():
+        calls.append(1)
+        return Contents({"fact": 3}, {"a": np.arange(3)}, {"weights": {"w": np.ones(2)}})
+
+    first, again = made_by(store, work), made_by(store, work)
+    assert calls == [1]
+    assert first.key == again.key == key_of({"kind": "model", "number": 1})
+    assert (again.record["fact"], again.array("a").tolist()) == (3, [0, 1, 2])
+    assert store.tensors(again.key, "weights")["w"].tolist() == [1, 1]
+    assert store.has(first.key)
+    assert made_by(store, work, number=2).key != first.key
+
+
+@pytest.mark.parametrize("error", [NotFinite("it is NaN"), DataError("no such class")])
+def test_a_failure_of_the_work_is_an_entry_where_it_is_kept_and_raised_where_not(tmp_path, error):
+    store, calls = Store(tmp_path), []
+
+    def work():
+        calls.append(1)
+        raise error
+
+    with pytest.raises(type(error), match=str(error)):
+        made_by(store, work)
+    assert store.entries() == []
+    for _ in range(2):
+        entry = made_by(store, work, keep_failures=True)
+        assert (entry.record["error"], entry.final) == (str(error), True)
+    assert calls == [1, 1]
+
+
+def test_a_failure_that_may_be_the_machine_s_is_tried_again(tmp_path):
+    store, faults = Store(tmp_path), [ZeroDivisionError("by\n zero")]
+
+    def work():
+        if faults:
+            raise faults.pop()
+        return Contents({"fact": 1})
+
+    entry = made_by(store, work, keep_failures=True)
+    assert (entry.record["error"], entry.final, store.has(entry.key)) == ("ZeroDivisionError: by zero", False, False)
+    assert made_by(store, work, keep_failures=True).record["fact"] == 1
+    assert store.has(entry.key)
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), OSError("disk"), StoreError("full"), MissingExtra("pip install it"), KeyboardInterrupt()]
+)
+def test_failures_of_the_machine_and_of_the_store_are_never_entries(tmp_path, error):
+    def work():
+        raise error
+
+    store = Store(tmp_path)
+    with pytest.raises(type(error)):
+        made_by(store, work, keep_failures=True)
+    assert store.entries() == []
+    assert made_by(store, lambda: Contents({})).final
+
+
+def test_nobody_else_makes_an_entry_meanwhile(tmp_path):
+    def work():
+        with Store(tmp_path).alone(key_of({"kind": "model", "number": 1}), wait=False) as free:
+            assert not free
+        return Contents({})
+
+    made_by(Store(tmp_path), work)

@@ -9,12 +9,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
-from untrain.core.errors import BadInput, SpecError, require_whole_numbers
+from untrain.core.errors import BadInput, SpecError, require_whole_numbers, suggest
 
 if TYPE_CHECKING:
     from untrain.experiments.comparison import Comparison
     from untrain.experiments.scenarios.base import Scenario
     from untrain.experiments.setting import Setting
+    from untrain.runtime.executors.base import Executor, Pool
 
 Document = dict[str, Any]
 
@@ -74,18 +75,38 @@ def oracles_alone(scenario: Any, oracles: int, seed: int) -> Comparison:
     return Comparison(scenario_of(scenario), (), 0, oracles, seed)
 
 
+def executor_of(given: Any) -> Executor | Pool | None:
+    """An executor, spelled or made, or a pool that is open; None for processes of this machine.
+
+    Raises:
+        SpecError: it is not an executor.
+    """
+    from untrain.core.discovery import of_role
+    from untrain.core.spec import parse
+    from untrain.runtime.executors.base import Executor, Pool
+
+    executor = parse(given) if isinstance(given, str) else given
+    if executor is not None and not isinstance(executor, Executor | Pool):
+        known = [place.name for place in of_role("executor")]
+        raise SpecError(f"{executor!r} is not an executor{suggest(repr(executor), known)}; there is {', '.join(known)}")
+    return executor
+
+
 def setting_of(
-    device: str, threads: int, precision: str, compiled: bool, budget: str | float | None = None, away: bool = False
-) -> Setting:
+    device: str, threads: int, precision: str, compiled: bool, budget: str | float | None = None,
+    executor: Executor | Pool | None = None,
+) -> Setting:  # fmt: skip
     """Make the setting of a run; refuse a device that is not there, and resolve the precision 'auto' for the device.
 
-    Elsewhere (``away``) the cluster assigns a GPU: its number means nothing, and this machine need not have one.
+    Where the executor's machines are elsewhere, their cluster assigns a GPU: its number means nothing, and this machine need
+    not have one.
     """
     import torch
 
     from untrain.core.precision import resolve
     from untrain.experiments.setting import Setting
 
+    away = executor is not None and executor.elsewhere
     require_whole_numbers(threads=threads)
     if threads < 1:
         raise BadInput(f"threads={threads}: at least 1 is needed")

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from untrain.commands.arguments import Count, Document, Seed, oracles_alone, setting_of
+from untrain.commands.arguments import Count, Document, Seed, executor_of, oracles_alone, setting_of
 from untrain.commands.run import price as price_of_run
 from untrain.core.errors import BadInput
 from untrain.experiments.audits.foreign_models import Checkpoints, Outputs, count_in, several
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from untrain.evaluation.base import Evaluator
     from untrain.evaluation.observers.base import Observer
     from untrain.experiments.scenarios.base import Scenario
-    from untrain.runtime.executors.base import Executor
+    from untrain.runtime.executors.base import Executor, Pool
 
 
 def audit(
     models: Outputs | Checkpoints, *, scenario: str | Scenario | None = None, name: str = "given",
     store: str | Path | None = None, out: str | Path | None = None, seed: Seed = 0, device: str = "cpu", threads: Count = 1,
-    precision: str = "auto", compiled: bool = False, workers: Count | None = 1, on: str | Executor = "here",
+    precision: str = "auto", compiled: bool = False, workers: Count | None = 1, executor: str | Executor | Pool | None = None,
     images: bool = True, looks: Count = 1, evaluators: str | Evaluator | Sequence[str | Evaluator] = (),
     observers: str | Observer | Sequence[str | Observer] = (), command: str = "", on_progress: OnProgress | None = None,
     price: bool = False,
@@ -61,7 +61,7 @@ def audit(
     if price:
         count = _oracles_to_train(models, scenario, looks)
         if count and scenario is not None:
-            return price_of_run(scenario, (), store, 0, count, seed, device, threads, workers, precision, on=on)
+            return price_of_run(scenario, (), store, 0, count, seed, device, threads, workers, precision, executor=executor)
         from untrain.experiments.audits.audit_record import price_without_training
 
         return price_without_training(0)
@@ -70,8 +70,9 @@ def audit(
     from untrain.experiments.observations import observers_of
     from untrain.experiments.pipeline import ReportOptions, RunOptions, evaluators_of
 
-    setting = setting_of(device, threads, precision, compiled, away=on != "here")
-    options = RunOptions(setting, workers, on, on_progress, looks, evaluators_of(evaluators), observers_of(observers))
+    chosen = executor_of(executor)
+    setting = setting_of(device, threads, precision, compiled, executor=chosen)
+    options = RunOptions(setting, workers, chosen, on_progress, looks, evaluators_of(evaluators), observers_of(observers))
     page = ReportOptions(out, images, command)
     if scenario is not None:
         foreign = on_scenario(models)
@@ -85,12 +86,12 @@ def audit(
 def _oracles_to_train(models: Outputs | Checkpoints, scenario: str | Scenario | None, looks: int) -> int:
     """How many oracles an audit would train, as far as its arguments say."""
     from untrain.experiments.audits.scenario_audit import FOR_ONE, FOR_SEVERAL, trains_oracles
-    from untrain.experiments.interim_looks import planned
+    from untrain.experiments.interim_looks import plan_looks
 
     if scenario is None or not trains_oracles(models):
         return 0
     checkpoints = several(models.model) if isinstance(models, Checkpoints) else []
     count = count_in(models.oracles) or (FOR_SEVERAL if len(checkpoints) > 1 else FOR_ONE)
     if checkpoints:
-        planned(len(checkpoints), count, looks, given=True)
+        plan_looks(len(checkpoints), count, looks, given=True)
     return count

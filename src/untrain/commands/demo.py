@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from untrain.commands.arguments import Count, Document, OracleCount, Seed, comparison_of
+from untrain.commands.arguments import Count, Document, OracleCount, Seed, comparison_of, executor_of
 from untrain.runtime.progress import OnProgress
 
 if TYPE_CHECKING:
-    from untrain.runtime.executors.base import Executor
+    from untrain.runtime.executors.base import Executor, Pool
 
 
 # Step sizes were chosen by papers/demo_steps.py, which sees no test set and no oracle; the random mask gets DEL's.
@@ -32,7 +32,7 @@ DEMO_SCENARIOS = (
 def demo(
     store: str | Path | None = None, out: str | Path = "untrain-demo", seeds: Count = 5, oracles: OracleCount = 10, seed: Seed = 0,
     workers: Count | None = None, images: bool = True, command: str = "untrain demo", on_progress: OnProgress | None = None,
-    on: str | Executor = "here",
+    executor: str | Executor | Pool | None = None,
 ) -> Document:  # fmt: skip
     """Run the main job on scikit-learn's handwritten digits: a privacy request and a repair request.
 
@@ -42,5 +42,5 @@ def demo(
     from untrain.experiments.setting import Setting
 
     comparisons = [comparison_of(s, DEMO, seeds, oracles, seed) for s in DEMO_SCENARIOS]
-    options = RunOptions(Setting(), workers, on, on_progress)
+    options = RunOptions(Setting(), workers, executor_of(executor), on_progress)
     return run_comparisons(comparisons, store, options, ReportOptions(out, images, command))

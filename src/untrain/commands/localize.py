@@ -52,9 +52,9 @@ def localize(
         RunFailed: an original could not be trained.
     """
     from untrain.experiments.comparison import Comparison
-    from untrain.experiments.pipeline import ReportOptions, RunOptions, open_workers, refused, scenes_of
+    from untrain.experiments.pipeline import ReportOptions, RunOptions, check_options, open_pool, open_scenes
     from untrain.experiments.publish import publish_masks
-    from untrain.experiments.run_record import words
+    from untrain.experiments.run_record import setting_facts
     from untrain.experiments.scheduler import make
     from untrain.runtime.store import Store
 
@@ -64,19 +64,19 @@ def localize(
     parsed = localizers_of(localizers)
     originals = Comparison(scenario_of(scenario), (), seeds, 0, seed)
     options = RunOptions(setting_of(device, threads, precision, False), workers, on_progress=on_progress)
-    refused([originals], options, ReportOptions(out, command=command))
+    check_options([originals], options, ReportOptions(out, command=command))
     place = Store(store)
-    with open_workers([originals], place, options) as executor:
-        (scene,) = scenes_of([originals], options, place, executor, False)
-        make([originals], [scene], place, options.setting, executor, on_progress)
+    with open_pool([originals], place, options) as pool:
+        (scene,) = open_scenes([originals], options, place, pool, False)
+        make([originals], [scene], place, options.setting, pool, on_progress)
     masks = _masks(scene, parsed, originals, options, place)
     rows = [_row(at, one, masks, seeds) for at, one in enumerate(parsed)]
     pairs = [_pair(parsed, pair, masks, seeds) for pair in combinations(range(len(parsed)), 2)]
     counts: dict[str, list[int]] = next((e.record["layers"] for e in masks.values() if not e.record.get("error")), {})
     document = {
-        "scenario": repr(originals.scenario), "seeds": seeds, "seed": seed, "forget": len(scene.asked.rows),
+        "scenario": repr(originals.scenario), "seeds": seeds, "seed": seed, "forget": len(scene.forget_set.rows),
         "parameters": sum(size for _, size in counts.values()), "results": rows, "overlap": [p for p in pairs if p is not None],
-        "setting": {name: value for name, value in words(options.setting).items() if name not in ("compiled", "budget")},
+        "setting": {n: value for n, value in setting_facts(options.setting).items() if n not in ("compiled", "budget")},
     }  # fmt: skip
     return document if out is None else document | {"report": publish_masks(document, out, command)}
 
@@ -111,7 +111,8 @@ def _masks(scene: Scene, localizers: Sequence[Localizer], originals: Comparison,
     import time
 
     from untrain.core.precision import computing
-    from untrain.experiments.masks import PARTS, MaskId, mask_of
+    from untrain.experiments.keys import MaskId
+    from untrain.experiments.masks import PARTS, mask_of
     from untrain.runtime.executors.base import threads
     from untrain.runtime.progress import Progress
 

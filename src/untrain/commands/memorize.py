@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from untrain.commands.arguments import Count, Document, Seed, scenario_of, setting_of
+from untrain.commands.arguments import Count, Document, Seed, executor_of, scenario_of, setting_of
 from untrain.core.atomic_write import atomic_write
 from untrain.core.errors import BadInput, DataError, require_whole_numbers
 from untrain.runtime.progress import OnProgress
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from untrain.experiments.pipeline import RunOptions
     from untrain.experiments.price import Price
     from untrain.experiments.scenarios.base import Scenario
-    from untrain.runtime.executors.base import Executor
+    from untrain.runtime.executors.base import Executor, Pool
     from untrain.runtime.store import Store
 
 COLUMNS = ("error", "low", "high", "saw", "missed")
@@ -31,7 +31,7 @@ COLUMNS = ("error", "low", "high", "saw", "missed")
 def memorize(
     scenario: str | Scenario, out: str | Path | None = None, models: Count = 64, seed: Seed = 0, store: str | Path | None = None,
     device: str = "cpu", threads: Count = 1, workers: Count | None = 1, on_progress: OnProgress | None = None,
-    on: str | Executor = "here", price: bool = False,
+    executor: str | Executor | Pool | None = None, price: bool = False,
 ) -> Document:  # fmt: skip
     """Estimate how much each training example is memorized: scores by id, for Memorized(scores=...).
 
@@ -52,7 +52,7 @@ def memorize(
     """
     from untrain.data.requests._ranking import LEAST
     from untrain.data.requests.base import Ensemble
-    from untrain.experiments.pipeline import ReportOptions, RunOptions, refused
+    from untrain.experiments.pipeline import ReportOptions, RunOptions, check_options
 
     require_whole_numbers(models=models, seed=seed)
     if models < LEAST or seed < 0:
@@ -61,8 +61,10 @@ def memorize(
         raise BadInput(f"scores are written to .csv or .npz, and {str(out)!r} is neither")
     if out is not None and not Path(out).resolve().parent.is_dir():
         raise BadInput(f"there is no folder {Path(out).resolve().parent} to write {Path(out).name} into")
-    options = RunOptions(setting_of(device, threads, "float32", False, away=on != "here"), workers, on, on_progress)
-    refused([_without_methods(scenario)], options, ReportOptions())
+    chosen = executor_of(executor)
+    setting = setting_of(device, threads, "float32", False, executor=chosen)
+    options = RunOptions(setting, workers, chosen, on_progress)
+    check_options([_without_methods(scenario)], options, ReportOptions())
     return _estimate(scenario_of(scenario), Ensemble(models, seed), store, options, out, price)
 
 
@@ -77,8 +79,8 @@ def _estimate(
 ) -> Document:
     import numpy as np
 
-    from untrain.experiments.draw_request import EnsembleOptions, asked, missing
-    from untrain.experiments.pipeline import open_workers
+    from untrain.experiments.draw_request import EnsembleOptions, count_missing_members, train_ensemble
+    from untrain.experiments.pipeline import open_pool
     from untrain.experiments.populations.population import memorization
     from untrain.runtime.store import Store, is_store
 
@@ -86,14 +88,14 @@ def _estimate(
     if out is not None and len(np.unique(data.train.ids)) < len(data.train):
         raise DataError("several training examples have the same id, and a file has one score per id: Memorized() needs no file")
     place = Store(store) if not price or is_store(store) else None
-    count = missing(scenario, data, ensemble, place, options.setting), ensemble.models
+    count = count_missing_members(scenario, data, ensemble, place, options.setting), ensemble.models
     if price or place is None:
         return _price(scenario, data, count, place, options, options.workers or 1).document()
-    with open_workers([_without_methods(scenario)], place, options) as executor:
-        cost = _price(scenario, data, count, place, options, executor.size)
-        options.say(cost.told())
-        means = EnsembleOptions(place, options.setting, executor, options.on_progress)
-        estimate = memorization(asked(scenario, data, ensemble, means))
+    with open_pool([_without_methods(scenario)], place, options) as pool:
+        cost = _price(scenario, data, count, place, options, pool.size)
+        options.say(cost.to_text())
+        means = EnsembleOptions(place, options.setting, pool, options.on_progress)
+        estimate = memorization(train_ensemble(scenario, data, ensemble, means))
     if out is not None:
         write(Path(out), data.train, estimate)
     quantiles = {"spread": (estimate.value, (0.1, 0.5, 0.9, 0.99)), "error": (estimate.error, (0.5, 0.9, 1.0))}

@@ -29,12 +29,12 @@ def report(
     """
     from untrain.experiments.pipeline import evaluators_of
     from untrain.experiments.publish import publish
-    from untrain.experiments.run_record import find
+    from untrain.experiments.run_record import find_runs
     from untrain.runtime.store import Store, folder_of, is_store
 
     chosen = list(evaluators_of(evaluators)) or None
     if not is_store(store):
         raise StoreError(f"there is no store at {folder_of(store)}: name another --store")
     place = Store(store)
-    entries = [entry for word in (runs or ["latest"]) for entry in find(word, place)]
+    entries = [entry for word in (runs or ["latest"]) for entry in find_runs(word, place)]
     return publish(entries, place, out, images, command, chosen)

@@ -9,24 +9,24 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from untrain.commands.arguments import Count, Document, OracleCount, Seed, comparison_of, setting_of
+from untrain.commands.arguments import Count, Document, OracleCount, Seed, comparison_of, executor_of, setting_of
 from untrain.runtime.progress import OnProgress
 
 if TYPE_CHECKING:
     from untrain.evaluation.base import Evaluator
     from untrain.evaluation.observers.base import Observer
-    from untrain.experiments.jobs import Method
+    from untrain.experiments.keys import Method
     from untrain.experiments.scenarios.base import Scenario
-    from untrain.runtime.executors.base import Executor
+    from untrain.runtime.executors.base import Executor, Pool
 
 
 def run(
     scenario: str | Scenario, methods: str | Method | Iterable[str | Method], store: str | Path | None = None,
     out: str | Path | None = None, seeds: Count = 3, oracles: OracleCount = 6, seed: Seed = 0, device: str = "cpu",
     threads: Count = 1, workers: Count | None = 1, images: bool = True, command: str = "", on_progress: OnProgress | None = None,
-    precision: str = "auto", compiled: bool = False, budget: str | float | None = None, on: str | Executor = "here",
-    looks: Count = 1, evaluators: str | Evaluator | Sequence[str | Evaluator] = (),
-    observers: str | Observer | Sequence[str | Observer] = (),
+    precision: str = "auto", compiled: bool = False, budget: str | float | None = None,
+    executor: str | Executor | Pool | None = None, looks: Count = 1,
+    evaluators: str | Evaluator | Sequence[str | Evaluator] = (), observers: str | Observer | Sequence[str | Observer] = (),
 ) -> Document:  # fmt: skip
     """Train, forget, retrain oracles, audit, report.
 
@@ -49,7 +49,8 @@ def run(
         precision: number format of gradient steps: 'float32', 'bfloat16', or 'auto' for bfloat16 where it is faster.
         compiled: compile models by torch.compile, which pays for long training.
         budget: share of retraining's operations at which methods stop, such as '10%' or 0.1; None lets them finish.
-        on: where the work is done: 'here', 'ray', 'ray=HOST:PORT', 'slurm', 'slurm=PARTITION' or 'slurm-local'.
+        executor: executor that does the work, such as 'Ray' or 'Processes(4)', or an open pool; None is this process or, with
+            several workers, processes of this machine.
         looks: number of interim looks at the scores; training stops once every verdict is decided.
         evaluators: evaluator to score by instead of one of each, such as 'KLoM(least=10)'.
         observers: observer that looks at the models too, such as 'Relearn'.
@@ -59,7 +60,7 @@ def run(
 
     Raises:
         BadInput: an argument is wrong; nothing was trained.
-        MissingExtra: the library of ``on`` is not installed.
+        MissingExtra: the library of ``executor`` is not installed.
         RunFailed: the work began and did not succeed.
     """
     from dataclasses import replace
@@ -68,8 +69,9 @@ def run(
     from untrain.experiments.pipeline import ReportOptions, RunOptions, evaluators_of, run_comparisons
 
     comparison = replace(comparison_of(scenario, methods, seeds, oracles, seed), observers=observers_of(observers))
-    setting = setting_of(device, threads, precision, compiled, budget, away=on != "here")
-    options = RunOptions(setting, workers, on, on_progress, looks, evaluators_of(evaluators))
+    chosen = executor_of(executor)
+    setting = setting_of(device, threads, precision, compiled, budget, chosen)
+    options = RunOptions(setting, workers, chosen, on_progress, looks, evaluators_of(evaluators))
     whole = run_comparisons([comparison], store, options, ReportOptions(out, images, command))
     document: Document = whole["runs"][0] | {"price": whole["price"]}
     return document
@@ -79,7 +81,7 @@ def price(
     scenario: str | Scenario | Sequence[str | Scenario], methods: str | Method | Iterable[str | Method] = (),
     store: str | Path | None = None, seeds: Count = 3, oracles: OracleCount = 6, seed: Seed = 0, device: str = "cpu",
     threads: Count = 1, workers: Count | None = 1, precision: str = "auto", compiled: bool = False,
-    budget: str | float | None = None, on: str | Executor = "here", looks: Count = 1,
+    budget: str | float | None = None, executor: str | Executor | Pool | None = None, looks: Count = 1,
 ) -> Document:  # fmt: skip
     """Estimate what a run would cost: how many models it trains, how many the store has, and about how long it takes here.
 
@@ -95,5 +97,6 @@ def price(
     several = [scenario] if isinstance(scenario, str) or not isinstance(scenario, Sequence) else list(scenario)
     alone = isinstance(methods, Sequence) and not len(methods)
     comparisons = [oracles_alone(s, oracles, seed) if alone else comparison_of(s, methods, seeds, oracles, seed) for s in several]
-    setting = setting_of(device, threads, precision, compiled, budget, away=on != "here")
-    return price_comparisons(comparisons, store, RunOptions(setting, workers, on, looks=looks))
+    chosen = executor_of(executor)
+    setting = setting_of(device, threads, precision, compiled, budget, chosen)
+    return price_comparisons(comparisons, store, RunOptions(setting, workers, chosen, looks=looks))

@@ -6,20 +6,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from untrain.commands.arguments import Count, Document, Seed, comparison_of, setting_of
+from untrain.commands.arguments import Count, Document, Seed, comparison_of, executor_of, setting_of
 from untrain.core.errors import require_whole_numbers
 from untrain.runtime.progress import OnProgress
 
 if TYPE_CHECKING:
-    from untrain.experiments.jobs import Method
+    from untrain.experiments.keys import Method
     from untrain.experiments.scenarios.base import Scenario
+    from untrain.runtime.executors.base import Executor, Pool
 
 
 def search(
     scenario: str | Scenario, method: str | Method, store: str | Path | None = None, out: str | Path | None = None,
     trials: Count = 30, seeds: Count = 2, objective: str = "balanced", over: str | Sequence[str] = (), seed: Seed = 0,
     device: str = "cpu", threads: Count = 1, workers: Count = 1, command: str = "", on_progress: OnProgress | None = None,
-    precision: str = "auto",
+    precision: str = "auto", executor: str | Executor | Pool | None = None,
 ) -> Document:  # fmt: skip
     """Choose values for a method's fields on validation data, without test data and, unless asked for, without oracles.
 
@@ -37,9 +38,12 @@ def search(
         MissingExtra: optuna is not installed.
         RunFailed: no trial was finished.
     """
+    from untrain.experiments.pipeline import RunOptions
     from untrain.experiments.search.run import run_search_command
-    from untrain.experiments.search.study import hunt_of
+    from untrain.experiments.search.study import spec_of
 
     require_whole_numbers(workers=workers)
-    hunt = hunt_of(comparison_of(scenario, [method], seeds, 2, seed), objective, over, trials)
-    return run_search_command(hunt, setting_of(device, threads, precision, False), store, out, workers, command, on_progress)
+    spec = spec_of(comparison_of(scenario, [method], seeds, 2, seed), objective, over, trials)
+    chosen = executor_of(executor)
+    options = RunOptions(setting_of(device, threads, precision, False, executor=chosen), workers, chosen, on_progress)
+    return run_search_command(spec, store, out, options, command)

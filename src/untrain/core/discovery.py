@@ -28,11 +28,12 @@ FOLDERS = {
     "evaluator": ("evaluation/attacks", "evaluation/metrics"),
     "scenario": ("experiments/scenarios",),
     "task": ("models/tasks",),
+    "executor": ("runtime/executors",),
 }
 SHARED = {
     "recipe": "unlearners/recipes.py",
     "part": "training/steps.py",
-    "choice": "localizers/_selection.py",
+    "choice": "localizers/_mask_units.py",
     "teaching": "training/distillation.py",
 }
 

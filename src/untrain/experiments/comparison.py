@@ -6,16 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from torch import nn
 
 from untrain.core.errors import BadInput
 from untrain.core.spec import canonical, sendable
 from untrain.evaluation.observers.base import Observer
-from untrain.experiments.jobs import Job, Method, ingredients
+from untrain.experiments.dispatch import KeyedJob
+from untrain.experiments.keys import Job, Method, model_key
 from untrain.experiments.scenarios.base import Scenario
 from untrain.experiments.scene import Scene
 from untrain.experiments.setting import Setting
 from untrain.runtime.executors.base import cores
-from untrain.runtime.store import Store, key_of
+from untrain.training.problem import check_kept, check_signals
+from untrain.unlearners.base import Recipe
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Comparison:
         seeds: number of original models, each unlearned by each method.
         oracles: number of models retrained without the forget set.
         seed: from which all seeds are derived.
-        observers: what looks at the models once they are made.
+        observers: what observes the models once they are made.
     """
 
     scenario: Scenario
@@ -39,7 +42,7 @@ class Comparison:
     observers: tuple[Observer, ...] = ()
 
 
-Todo = dict[str, tuple[Comparison, Scene, Job]]
+Todo = dict[str, KeyedJob]
 
 
 def jobs_of(comparison: Comparison) -> list[Job]:
@@ -49,29 +52,19 @@ def jobs_of(comparison: Comparison) -> list[Job]:
     return originals + [Job("unlearned", i, m) for m in comparison.methods for i in range(comparison.seeds)] + oracles
 
 
-def model_key(scene: Scene, job: Job, comparison: Comparison, setting: Setting) -> str:
-    """Key of the entry of a job."""
-    return key_of(ingredients(scene, job, comparison.seed, setting))
-
-
 def todo_of(comparisons: Sequence[Comparison], scenes: Sequence[Scene], setting: Setting) -> Todo:
     """All models of some comparisons by their keys; those that several share stand once."""
     todo: Todo = {}
     for comparison, scene in zip(comparisons, scenes, strict=True):
         for job in jobs_of(comparison):
-            todo.setdefault(model_key(scene, job, comparison, setting), (comparison, scene, job))
+            key = model_key(scene, job, comparison.seed, setting)
+            todo.setdefault(key, KeyedJob(key, scene, job, comparison.seed))
     return todo
-
-
-def stands(store: Store, key: str) -> bool:
-    """Whether a model is there; a failure that may be the machine's does not count."""
-    held = store.get(key)
-    return held is not None and held.final
 
 
 def oracles_of(comparison: Comparison, scene: Scene, setting: Setting) -> list[str]:
     """Keys of the oracles of a comparison."""
-    return [model_key(scene, Job("oracle", i), comparison, setting) for i in range(comparison.oracles)]
+    return [model_key(scene, Job("oracle", i), comparison.seed, setting) for i in range(comparison.oracles)]
 
 
 def check(comparison: Comparison) -> None:
@@ -88,6 +81,28 @@ def check(comparison: Comparison) -> None:
         raise BadInput(
             f"seeds={comparison.seeds}, oracles={comparison.oracles}: at least 1 seed and 2 oracles (for a floor) are needed"
         )
+
+
+def check_needs(comparison: Comparison, scene: Scene) -> None:
+    """Refuse methods that the scene's models or data cannot serve, before anything is trained.
+
+    Raises:
+        SpecError: a method needs a signal that the task does not give.
+        RequestError: a method needs what no keeper of the learner saves.
+        ModelError: a method works on models of another kind.
+    """
+    keepers = {type(keeper).__name__ for keeper in scene.learner.keepers}
+    model = None
+    for method in comparison.methods:
+        try:
+            check_signals(method.needed(), scene.task)
+            check_kept(method.needed(), keepers)
+        except BadInput as error:
+            raise type(error)(f"{method!r}: {error}") from None
+        expression = method.expand() if isinstance(method, Recipe) else method
+        if expression.works_on is not nn.Module:
+            model = scene.learner.init(scene.data.train, 0) if model is None else model
+            expression.check_kind(model)
 
 
 def portable(comparisons: Sequence[Comparison]) -> bool:

@@ -1,4 +1,4 @@
-"""Requests that models have to be asked for: an ensemble of the scenario's own learner tells what is to be forgotten."""
+"""Requests that need an ensemble: models of the scenario's own learner, whose memorization chooses what is to be forgotten."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from untrain.experiments.populations.subsets import BLOCK, Subsets
 from untrain.experiments.scenarios.base import Scenario
 from untrain.experiments.scene import Choose, Chosen
 from untrain.experiments.setting import Setting
-from untrain.runtime.executors.base import Executor
-from untrain.runtime.executors.local import Serial
-from untrain.runtime.progress import OnProgress, ProgressTracker
+from untrain.runtime.executors.base import Pool
+from untrain.runtime.executors.serial import SerialPool
+from untrain.runtime.progress import OnProgress
 from untrain.runtime.store import Store
 
 NO_GPU = (
@@ -38,114 +38,113 @@ Before = Callable[[Scenario, Data, int], None]
 
 @dataclass(frozen=True, eq=False)
 class EnsembleOptions:
-    """By what an ensemble is had: where it is kept, how and by whom it is trained, and who is told.
+    """Where an ensemble is kept, and how and by whom it is trained.
 
     Args:
-        store: where its answers are kept, model by model.
+        store: where its outputs are kept, model by model.
         setting: device and threads; an ensemble is always trained in float32 and never compiled.
-        crew: who trains; None for this process.
+        pool: that trains; None for this process.
         on_progress: called with progress.
-        before: told of the scenario, its data and how many models are missing, before any is trained.
+        before: called with the scenario, its data and how many models are missing, before any is trained.
     """
 
     store: Store
     setting: Setting
-    crew: Executor | None = None
+    pool: Pool | None = None
     on_progress: OnProgress | None = None
     before: Before | None = None
 
 
-def wanted(by: Request, train: Examples) -> Ensemble | None:
-    """The ensemble that has to be asked before a request can be drawn; None where the data tell enough."""
+def needed_ensemble(by: Request, train: Examples) -> Ensemble | None:
+    """The ensemble that has to be trained before a request can be drawn; None where the data suffice."""
     return None if MEMORIZATION in train.columns else by.ensemble()
 
 
 def chooser(
     store: Store,
     setting: Setting,
-    crew: Executor | None = None,
+    pool: Pool | None = None,
     on_progress: OnProgress | None = None,
     before: Before | None = None,
 ) -> Choose:
-    """What draws every request: of the data, or after an ensemble was asked, of which what is not in the store is trained."""
-    means = EnsembleOptions(store, setting, crew, on_progress, before)
+    """What draws every request: of the data, or by an ensemble, of which what is not in the store is trained."""
+    options = EnsembleOptions(store, setting, pool, on_progress, before)
 
-    def choose(scenario: Scenario, found: Data) -> Chosen:
+    def choose(scenario: Scenario, data: Data) -> Chosen:
         by = scenario.request
-        ensemble = wanted(by, found.train)
+        ensemble = needed_ensemble(by, data.train)
         if ensemble is None:
-            return Chosen(request(found.train, by))
-        some(found.train, by)
-        return by_population(asked(scenario, found, ensemble, means), by, found.train)
+            return Chosen(request(data.train, by))
+        stand_in(data.train, by)
+        return choose_by_population(train_ensemble(scenario, data, ensemble, options), by, data.train)
 
     return choose
 
 
-def some(train: Examples, by: Request) -> Chosen:
+def stand_in(train: Examples, by: Request) -> Chosen:
     """As many examples as a request will choose, whichever they are.
 
     Raises:
         RequestError: it cannot be met, whatever an ensemble will say.
     """
-    return Chosen(request(scored(train, np.ones(len(train))), by))
+    return Chosen(request(with_memorization(train, np.ones(len(train))), by))
 
 
-def asked(scenario: Scenario, found: Data, ensemble: Ensemble, means: EnsembleOptions) -> Population:
-    """The answers of an ensemble; what is in the store is not trained again, nor by two processes at once.
+def train_ensemble(scenario: Scenario, data: Data, ensemble: Ensemble, options: EnsembleOptions) -> Population:
+    """The population of an ensemble; what is in the store is not trained again, nor by two processes at once.
 
     Raises:
         BadInput: it would have to be trained on GPUs of other machines.
     """
-    crew = means.crew or Serial(means.setting.threads)
-    learner, subsets, data = scenario.learner(), _subsets(ensemble), _placed(found, crew, means.setting)
-    with means.store.alone(digest(["ensemble", canonical(learner), array_digest(found.train.x, found.train.y), asdict(ensemble)])):
-        missing = count_missing(learner, *data, subsets, store=means.store, crew=crew)
-        if missing and crew.apart and torch.device(means.setting.device).type != "cpu":
+    store, setting, pool = options.store, options.setting, options.pool or SerialPool(options.setting.threads)
+    learner, subsets, placed = scenario.learner(), _subsets(ensemble), _placed(data, pool, setting)
+    with store.alone(digest(["ensemble", canonical(learner), array_digest(data.train.x, data.train.y), asdict(ensemble)])):
+        missing = count_missing(learner, *placed, subsets, store=store, executor=pool)
+        if missing and pool.remote and torch.device(setting.device).type != "cpu":
             raise BadInput(NO_GPU)
-        if missing and means.before is not None:
-            means.before(scenario, found, missing)
-        telling = _Telling(crew, means.on_progress, missing)
-        return train_subsets(learner, *data, subsets, store=means.store, crew=telling)
+        if missing and options.before is not None:
+            options.before(scenario, data, missing)
+        return train_subsets(learner, *placed, subsets, store=store, executor=pool, on_progress=options.on_progress)
 
 
-def missing(scenario: Scenario, found: Data, ensemble: Ensemble, store: Store | None, setting: Setting) -> int:
+def count_missing_members(scenario: Scenario, data: Data, ensemble: Ensemble, store: Store | None, setting: Setting) -> int:
     """Number of models of an ensemble that are not in the store."""
-    crew = Serial(setting.threads)
-    return count_missing(scenario.learner(), *_placed(found, crew, setting), _subsets(ensemble), store=store, crew=crew)
+    pool = SerialPool(setting.threads)
+    return count_missing(scenario.learner(), *_placed(data, pool, setting), _subsets(ensemble), store=store, executor=pool)
 
 
 def _subsets(ensemble: Ensemble) -> Subsets:
     return Subsets(models=ensemble.models, seed=ensemble.seed)
 
 
-def _placed(found: Data, crew: Executor, setting: Setting) -> tuple[Examples, Examples]:
+def _placed(data: Data, pool: Pool, setting: Setting) -> tuple[Examples, Examples]:
     """Training and test data where models are trained; other processes read them from a file."""
-    train, test = (to_device(e, "cpu" if crew.apart else setting.device) for e in (found.train, found.test))
+    train, test = (to_device(e, "cpu" if pool.remote else setting.device) for e in (data.train, data.test))
     return train, test
 
 
-def by_population(population: Population, by: Request, train: Examples) -> Chosen:
-    """What a request chooses by the answers of an ensemble, and how well that is known."""
+def choose_by_population(population: Population, by: Request, train: Examples) -> Chosen:
+    """What a request chooses by the outputs of an ensemble, and how well that is known."""
     right, models = answers(population, "correct")[:, : len(train)], len(population.seen)
 
     def pick(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        return np.asarray(by.draw(scored(train, values)))
+        return np.asarray(by.draw(with_memorization(train, values)))
 
     pool = eligible(train, getattr(by, "classes", ()))
     # Within a block every example is seen equally often; halves are made of whole ones.
     half = np.arange(models) // BLOCK % 2 == 1 if models >= 2 * BLOCK else None
     known = choice(right, population.seen, half, pick, pool)
     facts = {"request": repr(by), "models": models, "pool": len(pool), "chance": known.count / len(pool), **asdict(known)}
-    asked = request(scored(train, memorization(population).value), by)
-    return Chosen(asked, facts | {"told": told(facts)})
+    forget_set = request(with_memorization(train, memorization(population).value), by)
+    return Chosen(forget_set, facts | {"told": describe_choice(facts)})
 
 
-def scored(train: Examples, values: np.ndarray[Any, Any]) -> Examples:
+def with_memorization(train: Examples, values: np.ndarray[Any, Any]) -> Examples:
     """Training data with a column that holds the memorization of each example."""
     return replace(train, columns={**train.columns, MEMORIZATION: values})
 
 
-def told(known: Mapping[str, Any]) -> str:
+def describe_choice(known: Mapping[str, Any]) -> str:
     """How well a choice is known, in one line."""
     head = (
         f"{known['request']} chose {known['count']} of {known['pool']} examples by {known['models']} models: their mean "
@@ -161,32 +160,3 @@ def told(known: Mapping[str, Any]) -> str:
     if known["drawn"] == known["equals"]:
         return head
     return f"{head}; {known['drawn']} of {known['equals']} that are equal at {known['cut']:.3f} were drawn by lot"
-
-
-class _Telling:
-    """A crew that tells of each model of an ensemble as it is finished."""
-
-    def __init__(self, crew: Executor, on_progress: OnProgress | None, total: int):
-        self.crew, self.tracker = crew, ProgressTracker(on_progress, total, label="ensemble")
-        self.apart, self.threads = crew.apart, getattr(crew, "threads", 1)
-        self.on_progress: Callable[[str], None] = self.tracker.note
-        crew.on_progress = self.tracker.note
-
-    @property
-    def size(self) -> int:
-        """As the crew's."""
-        return self.crew.size
-
-    def submit(self, name: str, work: Callable[..., Any], *args: Any) -> None:
-        """As the crew does."""
-        self.crew.submit(name, work, *args)
-
-    def finished(self) -> tuple[str, Any]:
-        """As the crew does; several models may be finished at once."""
-        name, made = self.crew.finished()
-        self.tracker.finished("ensemble", len(made))
-        return name, made
-
-    def close(self) -> None:
-        """As the crew does."""
-        self.crew.close()

@@ -1,4 +1,4 @@
-"""A comparison that is looked at while its models are made, and ends as soon as all is told."""
+"""A comparison that is looked at while its models are made, and ends as soon as every score is decided."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Look:
     level: float
 
 
-def planned(seeds: int, oracles: int, looks: int, level: float = LEVEL, given: bool = False) -> list[Look]:
+def plan_looks(seeds: int, oracles: int, looks: int, level: float = LEVEL, given: bool = False) -> list[Look]:
     """Looks at growing numbers of models, the last at all of them, each at an equal share of the level.
 
     Whatever the data, and whenever it ends, the chance that any of the looks raises a false alarm is at most the sum of theirs
@@ -32,7 +32,7 @@ def planned(seeds: int, oracles: int, looks: int, level: float = LEVEL, given: b
     Looks at too few models to decide anything are left out, the earliest first, and the others have their share.
 
     Args:
-        seeds: number of original models in the end, or of unlearned ones that are given.
+        seeds: number of original models in the end, or of unlearned ones that exist already.
         oracles: number of retrained models in the end.
         looks: how often is looked; 1 only in the end.
         level: share of false alarms over all looks.
@@ -69,7 +69,7 @@ def undecided(rows: Sequence[Mapping[str, Any]]) -> int:
     return sum(v is not None and v["says"] == "too few models" for v in verdicts)
 
 
-def looked(
+def take_looks(
     plan: Sequence[Look],
     take: Callable[[Look, dict[str, Any]], Document],
     drop: Callable[[], object],
@@ -79,9 +79,9 @@ def looked(
 
     Args:
         plan: the looks.
-        take: makes the models of a look and gives the scores; what it is told beside goes into the run's record.
+        take: makes the models of a look and gives the scores; the facts that it gets go into the run's record.
         drop: called after each look that was not the last.
-        say: told in one line what each look found.
+        say: called with one line on each look.
 
     Returns:
         The document of the last look.
@@ -91,26 +91,26 @@ def looked(
         now = {"seeds": look.seeds, "oracles": look.oracles, "level": look.level}
         document = take(look, {"level": look.level, "looks": [*past, now], "planned_looks": len(plan)})
         left = undecided(document["results"])
-        told = (
+        line = (
             f"look {at} of {len(plan)}: {look.seeds} seeds, {look.oracles} oracles, level {look.level:.3g}: {left} scores undecided"
         )
         if not left or at == len(plan):
-            say(f"{told}; {'stopped early' if at < len(plan) else 'the last'}")
+            say(f"{line}; {'stopped early' if at < len(plan) else 'the last'}")
             return document
-        say(f"{told}; going on")
+        say(f"{line}; going on")
         past.append(now | {"undecided": left})
         drop()
     raise BadInput("no look was planned")
 
 
-def taken(record: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The looks that a run's record tells of, the last with what its rows left undecided; none where it was looked once."""
+def looks_of(record: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The looks in a run's record, the last with what its rows left undecided; none where it was looked once."""
     looks = record.get("looks") or []
     return [*looks[:-1], looks[-1] | {"undecided": undecided(rows)}] if looks else []
 
 
 def summary(record: Mapping[str, Any]) -> list[str]:
-    """What a reader is told of the looks."""
+    """The looks in one line for the reader."""
     if not record.get("looks"):
         return []
     count, of, level = len(record["looks"]), record["planned_looks"], record["level"]

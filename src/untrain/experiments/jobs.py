@@ -2,116 +2,74 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from functools import lru_cache
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from untrain.core.code_digest import code_digest
-from untrain.core.errors import BadInput, RunFailed, UntrainError
 from untrain.core.metering import metered
 from untrain.core.precision import computing
-from untrain.core.seeds import seed_of
-from untrain.core.spec import canonical, sources
-from untrain.experiments.mask_overlap import kept
+from untrain.data.examples import take
+from untrain.experiments.keys import Job, Method, model_ingredients
+from untrain.experiments.mask_overlap import mask_contents
 from untrain.experiments.scene import Scene
 from untrain.experiments.setting import Setting
 from untrain.models.inference import predict
 from untrain.models.state import arrays, as_array
-from untrain.runtime.store import Entry, Store, key_of
+from untrain.runtime.store import Contents, Entry, Store, key_of
 from untrain.training.problem import problem
-from untrain.unlearners.base import Recipe, Unlearner
 
-Method = Unlearner | Recipe
 Weights = Mapping[str, np.ndarray[Any, Any]]
 KEPT = "kept-"
 
 
-@dataclass(frozen=True)
-class Job:
-    """One model to make: 'original', 'oracle' or 'unlearned', the index-th of its kind."""
+@dataclass(frozen=True, eq=False)
+class Start:
+    """What unlearning starts from: an original's entry, its weights, and by keeper the tensors that were saved in training."""
 
-    kind: str
-    index: int
-    method: Method | None = None
-
-
-@lru_cache(maxsize=1)
-def engine() -> str:
-    """Digest of the code that every model depends on, whatever its method."""
-    from untrain.models import inference as observed
-    from untrain.training import descend
-    from untrain.training import problem as posed
-    from untrain.training.learners import train
-
-    return hashlib.sha256("".join(map(code_digest, (descend, train, posed, observed))).encode()).hexdigest()[:12]
-
-
-def ingredients(scene: Scene, job: Job, seed: int, setting: Setting) -> dict[str, Any]:
-    """All that the entry of a job depends on."""
-    common = {
-        "engine": engine(), "torch": torch.__version__, "device": torch.device(setting.device).type, "threads": setting.threads,
-        "precision": setting.precision, "compiled": setting.compiled,
-        "seen": scene.prints["seen"],
-    }  # fmt: skip
-    if job.method is None:
-        rows = "train" if job.kind == "original" else "retain"
-        return common | {
-            "kind": "model", "label": f"{job.kind} {job.index} of {type(scene.scenario).__name__}", "data": scene.prints[rows],
-            "learner": canonical(scene.learner), "sources": sources(scene.learner), "network": scene.prints["network"],
-            # Where the seed changes nothing, one model stands for all.
-            "seed": 0 if scene.learner.deterministic else seed_of(seed, job.kind, job.index),
-        }  # fmt: skip
-    start = ingredients(scene, Job("original", job.index), seed, setting)
-    if setting.budget is not None:
-        common["budget"] = setting.budget
-    return common | {
-        "kind": "unlearned", "label": f"{job.method!r} on original {job.index} of {type(scene.scenario).__name__}",
-        "model": key_of(start), "forget": scene.asked.digest, "retain": scene.prints["retain"], "valid": scene.prints["valid"],
-        "method": canonical(job.method), "sources": sources(job.method), "seed": seed_of(seed, "method", job.index),
-    }  # fmt: skip
+    entry: Entry
+    weights: Weights
+    kept: Mapping[str, Weights] = field(default_factory=dict)
 
 
 def do(scene: Scene, job: Job, seed: int, setting: Setting, store: Store) -> Entry:
-    """Do a job, or find it done."""
-    made = ingredients(scene, job, seed, setting)
-    key = key_of(made)
-    done = store.get(key)
-    if done is not None and done.final:
-        return done
-    with store.alone(key), computing(setting.precision, setting.compiled):
-        done = store.get(key)
-        if done is not None and done.final:
-            return done
-        if done is not None:
-            store.discard(key)
-        if job.method is None:
-            return _train(scene, job, made, store)
-        start = do(scene, Job("original", job.index), seed, setting, store)
-        with store.alone(start.key):  # so that it is not pruned between being found and being read
-            weights = start.tensors("weights")
-            kept = {name: start.tensors(f"{KEPT}{name}") for name in start.record.get("kept", {})}
-        return _unlearn(scene, job.method, start, (weights, kept), made, store, setting)
+    """Do a job, or find it done; a method that fails is an entry too."""
+    ingredients = model_ingredients(scene, job, seed, setting)
+    entry = store.get(key_of(ingredients))
+    if entry is not None and entry.final:
+        return entry
+    start = None if job.method is None else _start(do(scene, Job("original", job.index), seed, setting, store), store)
+
+    def work() -> Contents:
+        with computing(setting.precision, setting.compiled):
+            if job.method is None or start is None:
+                return _train(scene, job, ingredients)
+            return _unlearn(scene, job.method, start, ingredients, setting)
+
+    return store.get_or_make(ingredients, work, keep_failures=job.method is not None)
 
 
-def _train(scene: Scene, job: Job, made: dict[str, Any], store: Store) -> Entry:
+def _start(original: Entry, store: Store) -> Start:
+    weights = store.tensors(original.key, "weights")
+    return Start(original, weights, {n: store.tensors(original.key, f"{KEPT}{n}") for n in original.record.get("kept", {})})
+
+
+def _train(scene: Scene, job: Job, ingredients: dict[str, Any]) -> Contents:
     original = job.kind == "original"
     examples, kept = scene.data.train if original else scene.remaining, dict[str, Mapping[str, torch.Tensor]]()
     with metered() as meter:
         if original:  # what an unlearner needs later is saved of the models that it starts from
-            model, kept = scene.learner.run(examples, made["seed"])  # type: ignore[assignment]
+            model, kept = scene.learner.run(examples, ingredients["seed"])  # type: ignore[assignment]
         else:
-            model = scene.learner(examples, made["seed"])
+            model = scene.learner(examples, ingredients["seed"])
         cost = meter.read()
-    parts = {f"{KEPT}{name}": {n: as_array(t) for n, t in tensors.items()} for name, tensors in kept.items()}
-    size = {name: sum(a.nbytes for a in arrays.values()) for name, arrays in parts.items()}
-    record = {"cost": asdict(cost), "notes": list(meter.notes), "kept": {n.removeprefix(KEPT): b for n, b in size.items()}}
-    return keep(model, ask(scene, model), made, record, store, parts)
+    saved = {name: {n: as_array(t) for n, t in tensors.items()} for name, tensors in kept.items()}
+    sizes = {name: sum(a.nbytes for a in part.values()) for name, part in saved.items()}
+    record = {"cost": asdict(cost), "notes": list(meter.notes), "kept": sizes}
+    return contents_of(model, ask(scene, model), record, {f"{KEPT}{name}": part for name, part in saved.items()})
 
 
 def limit_of(scene: Scene, start: Entry, budget: float) -> float:
@@ -122,45 +80,35 @@ def limit_of(scene: Scene, start: Entry, budget: float) -> float:
     return float(budget * start.record["cost"]["flops"] * len(scene.retain) / len(scene.data.train))
 
 
-def _unlearn(
-    scene: Scene, method: Method, start: Entry, read: tuple[Weights, Mapping[str, Weights]], made: dict[str, Any], store: Store,
-    setting: Setting,
-) -> Entry:  # fmt: skip
-    origin, (weights, parts) = start.record["ingredients"]["seed"], read
+def _unlearn(scene: Scene, method: Method, start: Start, ingredients: dict[str, Any], setting: Setting) -> Contents:
+    origin = start.entry.record["ingredients"]["seed"]
     model = scene.learner.init(scene.data.train, origin)
-    model.load_state_dict({n: torch.from_numpy(a) for n, a in weights.items()})
-    try:
-        saved = {keeper: {n: torch.from_numpy(a) for n, a in part.items()} for keeper, part in parts.items()}
-        posed = problem(scene.data.train, scene.asked, scene.learner, scene.data.valid, made["seed"], origin, saved)
-        limit = None if setting.budget is None else limit_of(scene, start, setting.budget)
-        with metered(limit, f"the budget of {100 * (setting.budget or 0):g} % of retraining") as meter:
-            outcome = method.run(model.eval(), posed)
-        answers = ask(scene, outcome.model)
-        where, bits = ({}, {}) if outcome.mask is None else kept(outcome.mask, outcome.model, posed)
-    except (RunFailed, BadInput) as error:
-        # The same ingredients would fail again: the failure is the result.
-        return store.put(made, {"error": str(error), "cost": {}})
-    except (MemoryError, OSError, UntrainError):
-        raise  # the machine's failure, not the method's
-    except Exception as error:
-        # It may be the machine's failure or lie in code that the key does not see: the next start tries again.
-        text = " ".join(f"{type(error).__name__}: {error}".split())
-        return store.put(made, {"error": text, "again": True, "cost": {}})
+    model.load_state_dict({n: torch.from_numpy(a) for n, a in start.weights.items()})
+    kept = {keeper: {n: torch.from_numpy(a) for n, a in part.items()} for keeper, part in start.kept.items()}
+    posed = problem(scene.data.train, scene.forget_set, scene.learner, scene.data.valid, ingredients["seed"], origin, kept)
+    limit = None if setting.budget is None else limit_of(scene, start.entry, setting.budget)
+    with metered(limit, f"the budget of {100 * (setting.budget or 0):g} % of retraining") as meter:
+        outcome = method.run(model.eval(), posed)
+    search = scene.purpose == "search"
+    outputs = ask(scene, outcome.model, forget_alone=search)
+    where, bits = ({}, {}) if outcome.mask is None else mask_contents(outcome.mask, outcome.model, posed)
     record: dict[str, Any] = {
         "cost": asdict(outcome.cost), "guard": asdict(outcome.guard), "layers": {}, "notes": list(meter.notes)
     }  # fmt: skip
-    return keep(outcome.model, {**answers, **bits}, made, record | where, store)
+    if search:  # nothing goes on from the models of its many trials
+        return Contents(record | where, {**outputs, **bits})
+    return contents_of(outcome.model, {**outputs, **bits}, record | where)
 
 
-def ask(scene: Scene, model: nn.Module) -> dict[str, np.ndarray[Any, Any]]:
-    """What a model puts out on the training set and the test set, (n, ...) by name."""
-    parts = [predict(model, e, scene.task) for e in scene.observed]
+def ask(scene: Scene, model: nn.Module, forget_alone: bool = False) -> dict[str, np.ndarray[Any, Any]]:
+    """What a model puts out on the training set, or of it on the forget set alone, and on the test set, (n, ...) by name."""
+    train, *others = scene.observed
+    if forget_alone:
+        train = take(train, np.asarray(scene.forget_set.rows))
+    parts = [predict(model, examples, scene.task) for examples in (train, *others)]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def keep(
-    model: nn.Module, held: Weights, made: dict[str, Any], record: dict[str, Any], store: Store,
-    parts: Mapping[str, Weights] | None = None,
-) -> Entry:  # fmt: skip
-    """The entry of a model: its weights, in ``held`` its outputs, and in ``parts`` what keepers saved."""
-    return store.put(made, record, held, {"weights": arrays(model), **(parts or {})})
+def contents_of(model: nn.Module, outputs: Weights, record: dict[str, Any], kept: Mapping[str, Weights] | None = None) -> Contents:
+    """What is stored of a model: its weights, its outputs, what else is known of it, and what keepers saved."""
+    return Contents(record, outputs, {"weights": arrays(model), **(kept or {})})

@@ -18,8 +18,8 @@ Row = dict[str, Any]
 Array = np.ndarray[Any, Any]
 
 
-def kept(mask: Mask, model: nn.Module, problem: Problem) -> tuple[dict[str, Any], dict[str, Array]]:
-    """What an entry keeps of a mask: counts and the order in which an example meets the parameters, and bits, eight in a byte.
+def mask_contents(mask: Mask, model: nn.Module, problem: Problem) -> tuple[dict[str, Any], dict[str, Array]]:
+    """Record and arrays of a mask: counts and the order in which an example meets the parameters, and bits, eight in a byte.
 
     Bits and counts are in the order in which the model declares its parameters.
     """
@@ -36,7 +36,7 @@ def has_mask(entries: Sequence[Entry]) -> bool:
 def share(entry: Entry) -> float:
     """Share of the weights in a mask."""
     counts = entry.record["layers"].values()
-    return float(sum(kept for kept, _ in counts) / sum(size for _, size in counts))
+    return float(sum(inside for inside, _ in counts) / sum(size for _, size in counts))
 
 
 def by_layer(entries: Sequence[Entry]) -> list[Row]:
@@ -48,13 +48,13 @@ def by_layer(entries: Sequence[Entry]) -> list[Row]:
     layers: dict[str, list[str]] = {}
     for name in entries[0].record.get("order", counts[0]):
         layers.setdefault(name.rpartition(".")[0] or name, []).append(name)
-    totals = [sum(held for held, _ in each.values()) for each in counts]
+    totals = [sum(inside for inside, _ in each.values()) for each in counts]
     rows = []
     for layer, names in layers.items():
-        held = [sum(each[n][0] for n in names) for each in counts]
+        inside = [sum(each[n][0] for n in names) for each in counts]
         size = sum(counts[0][n][1] for n in names)
-        shares = [h / max(size, 1) for h in held]
-        within = [h / total for h, total in zip(held, totals, strict=True) if total]
+        shares = [n / max(size, 1) for n in inside]
+        within = [n / total for n, total in zip(inside, totals, strict=True) if total]
         ends = {"kept": sum(shares) / len(shares), "low": min(shares), "high": max(shares)}
         rows.append({"layer": layer, "weights": size, **ends, "of_mask": mean(within) or 0.0})
     return rows
@@ -65,25 +65,25 @@ def compared(pairs: Sequence[tuple[Entry, Entry]]) -> Row:
 
     Chance draws as many weights in each parameter as each mask holds there.
     """
-    told: Row = {"iou": None, "low": None, "high": None, "chance": None, "layers": None, "reason": None}
+    row: Row = {"iou": None, "low": None, "high": None, "chance": None, "layers": None, "reason": None}
     if not pairs:
-        return told | {"reason": "one model has no other to be compared with: --seeds 2 or more"}
+        return row | {"reason": "one model has no other to be compared with: --seeds 2 or more"}
     failed = next((e.record["error"] for pair in pairs for e in pair if e.record.get("error")), None)
     if failed:
-        return told | {"reason": failed}
+        return row | {"reason": failed}
     values = [shared(one.array("bits"), other.array("bits")) for one, other in pairs]
-    counts = [tuple([held for held, _ in e.record["layers"].values()] for e in pair) for pair in pairs]
+    counts = [tuple([inside for inside, _ in e.record["layers"].values()] for e in pair) for pair in pairs]
     sizes = [size for _, size in pairs[0][0].record["layers"].values()]
     if any(v is None for v in values):
-        return told | {"reason": "two masks are empty"}
+        return row | {"reason": "two masks are empty"}
     chance = [by_chance(one, other, sizes) for one, other in counts]
     layers = [alike(one, other) for one, other in counts]
-    return told | {
+    return row | {
         "iou": mean(values), "low": min(values), "high": max(values), "chance": mean(chance), "layers": mean(layers),  # type: ignore[type-var]
     }  # fmt: skip
 
 
 def mean(values: Sequence[float | None]) -> float | None:
     """The mean of what has a value; None where nothing has."""
-    held = [v for v in values if v is not None]
-    return sum(held) / len(held) if held else None
+    numbers = [v for v in values if v is not None]
+    return sum(numbers) / len(numbers) if numbers else None

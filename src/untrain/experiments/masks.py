@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
-from untrain.core.errors import BadInput, RunFailed, StoreError
+from untrain.core.errors import BadInput
 from untrain.core.metering import metered
 from untrain.core.precision import channels_last
 from untrain.core.seeds import derive_seed, seed_of
-from untrain.core.spec import canonical, sources
 from untrain.data.examples import take
-from untrain.experiments.jobs import Job, ingredients
-from untrain.experiments.mask_overlap import kept
+from untrain.experiments.keys import MaskId, mask_ingredients
+from untrain.experiments.mask_overlap import mask_contents
 from untrain.experiments.scene import Scene
 from untrain.experiments.setting import Setting
 from untrain.localizers.base import Localizer
-from untrain.runtime.store import Entry, Store, key_of
+from untrain.runtime.store import Contents, Entry, Store
 from untrain.training.problem import Problem, problem
 
 PARTS = 2
-
-
-@dataclass(frozen=True)
-class MaskId:
-    """Which mask: of the original ``index``, for all of the forget set or for one ``part`` of its random halves."""
-
-    index: int
-    part: int | None = None
 
 
 def mask_of(scene: Scene, localizer: Localizer, which: MaskId, seed: int, setting: Setting, store: Store) -> Entry:
@@ -47,54 +37,21 @@ def mask_of(scene: Scene, localizer: Localizer, which: MaskId, seed: int, settin
         setting: device, threads and precision with which the original was trained.
         store: where the original is, and where the mask goes.
     """
-    start = ingredients(scene, Job("original", which.index), seed, setting)
-    told = "" if which.part is None else f", part {which.part + 1} of {PARTS} of the forget set"
-    made = {
-        "kind": "mask", "label": f"{localizer!r} on original {which.index} of {type(scene.scenario).__name__}{told}",
-        "torch": torch.__version__, "device": torch.device(setting.device).type, "threads": setting.threads,
-        "model": key_of(start), "forget": scene.asked.digest, "retain": scene.prints["retain"], "part": which.part,
-        "localizer": canonical(localizer), "sources": sources(localizer), "seed": seed_of(seed, "method", which.index),
-    }  # fmt: skip
-    key = key_of(made)
-    done = store.get(key)
-    if done is not None and done.final:
-        return done
-    with store.alone(key):
-        done = store.get(key)
-        if done is not None and done.final:
-            return done
-        if done is not None:
-            store.discard(key)
-        return _found(scene, localizer, which, made, start, store)
+    ingredients = mask_ingredients(scene, localizer, which, seed, setting)
+    original = seed_of(seed, "original", which.index)
+    return store.get_or_make(ingredients, lambda: _find(scene, localizer, which, ingredients, original, store), keep_failures=True)
 
 
-def _found(scene: Scene, localizer: Localizer, which: MaskId, made: dict[str, Any], start: dict[str, Any], store: Store) -> Entry:
-    posed = problem(scene.data.train, scene.asked, scene.learner, scene.data.valid, made["seed"], start["seed"])
-    model = _revived(scene, start, store)
-    try:
-        with metered() as meter, channels_last(model):
-            mask = localizer(model, posed if which.part is None else _part(posed, which.part))
-            cost = meter.read()
-    except (RunFailed, BadInput) as error:
-        # The same ingredients would fail again: the failure is the result.
-        return store.put(made, {"error": str(error), "cost": {}})
-    except (MemoryError, OSError):
-        raise  # the machine's failure, not the localizer's
-    except Exception as error:
-        text = " ".join(f"{type(error).__name__}: {error}".split())
-        return store.put(made, {"error": text, "again": True, "cost": {}})
-    record, arrays = kept(mask, model, posed)
-    return store.put(made, {**record, "cost": asdict(cost), "notes": list(meter.notes)}, arrays)
-
-
-def _revived(scene: Scene, start: dict[str, Any], store: Store) -> nn.Module:
-    model = scene.learner.init(scene.data.train, start["seed"])
-    with store.alone(key_of(start)):  # so that it is not pruned between being found and being read
-        entry = store.get(key_of(start))
-        if entry is None:
-            raise StoreError(f"model {key_of(start)[:12]} is no longer in {store.path}: run the same command again")
-        model.load_state_dict({n: torch.from_numpy(a) for n, a in entry.tensors("weights").items()})
-    return model.eval()
+def _find(scene: Scene, localizer: Localizer, which: MaskId, ingredients: dict[str, Any], original: int, store: Store) -> Contents:
+    posed = problem(scene.data.train, scene.forget_set, scene.learner, scene.data.valid, ingredients["seed"], original)
+    model = scene.learner.init(scene.data.train, original)
+    model.load_state_dict({n: torch.from_numpy(a) for n, a in store.tensors(ingredients["model"], "weights").items()})
+    model.eval()
+    with metered() as meter, channels_last(model):
+        mask = localizer(model, posed if which.part is None else _part(posed, which.part))
+        cost = meter.read()
+    record, arrays = mask_contents(mask, model, posed)
+    return Contents({**record, "cost": asdict(cost), "notes": list(meter.notes)}, arrays)
 
 
 def _part(whole: Problem, part: int) -> Problem:

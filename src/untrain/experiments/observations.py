@@ -1,9 +1,9 @@
-"""What observers find of stored models: each observation of a model is an entry of its own, made once."""
+"""Observations of stored models: each is an entry of its own, made once."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -11,60 +11,61 @@ import numpy as np
 import torch
 
 from untrain.core import discovery
-from untrain.core.errors import BadInput, DataError, RunFailed, SpecError, suggest
+from untrain.core.errors import BadInput, DataError, SpecError, suggest
 from untrain.core.metering import metered
 from untrain.core.seeds import seed_of
-from untrain.core.spec import canonical, parse, sources
+from untrain.core.spec import parse
 from untrain.data.examples import take
 from untrain.evaluation.base import Array, Evaluator
 from untrain.evaluation.observers.base import Observer, ObserverContext
-from untrain.experiments.jobs import engine
+from untrain.experiments.keys import observation_ingredients
 from untrain.experiments.scene import Scene
 from untrain.experiments.setting import Setting
-from untrain.runtime.store import Entry, Store, key_of
+from untrain.runtime.executors.base import threads
+from untrain.runtime.progress import OnProgress, Progress
+from untrain.runtime.store import Contents, Entry, Store
 
-Seen = dict[str, dict[str, str]]
-Told = Callable[[int, int, str, float], None]
+Observed = dict[str, dict[str, str]]
 
 
 def observers_of(given: str | Observer | Sequence[str | Observer]) -> tuple[Observer, ...]:
     """Observers, spelled or made, each once.
 
     Raises:
-        SpecError: one is none, or is named twice.
+        SpecError: one is not an observer, or is named twice.
     """
     several = [given] if isinstance(given, str | Observer) else given
-    made = [parse(one) if isinstance(one, str) else one for one in several]
-    for one in made:
+    observers = [parse(one) if isinstance(one, str) else one for one in several]
+    for one in observers:
         if not isinstance(one, Observer):
             known = [place.name for place in discovery.of_role("observer")]
-            raise SpecError(f"{one!r} is no observer{suggest(repr(one), known)}; there is {', '.join(known)}")
-    if len({type(one) for one in made}) < len(made):
-        raise SpecError(f"an observer is named twice, and its scores have one name: {[repr(one) for one in made]}")
-    return tuple(made)
+            raise SpecError(f"{one!r} is not an observer{suggest(repr(one), known)}; there is {', '.join(known)}")
+    if len({type(one) for one in observers}) < len(observers):
+        raise SpecError(f"an observer is named twice, and its scores have one name: {[repr(one) for one in observers]}")
+    return tuple(observers)
 
 
-def watch(
+def observe_models(
     scene: Scene, observers: Sequence[Observer], models: Mapping[str, Any], seed: int, store: Store, setting: Setting,
-    on_progress: Told | None = None,
-) -> dict[str, Seen]:  # fmt: skip
+    on_progress: OnProgress | None = None,
+) -> dict[str, Observed]:  # fmt: skip
     """Have each observer look at each model of a run, where it has not; models whose making failed are left out.
 
     Args:
         scene: what the models were trained on; they are observed where its examples are.
-        observers: who looks.
+        observers: what looks.
         models: keys by kind, as a run has them: 'original', 'oracle' and 'methods'.
         seed: from which all seeds are derived.
-        store: where the models are, and where what was found goes.
+        store: where the models are, and where the observations go.
         setting: threads of the work.
-        on_progress: told of observations done and in all, the last one's label and the seconds gone.
+        on_progress: called with progress after each observation.
 
     Returns:
-        What the run's record is to tell: under 'observed' observer's spelling -> model's key -> key of the entry of what was
-        found. Nothing where nobody looks.
+        For the run's record: under 'observed' observer's spelling -> model's key -> key of the observation's entry. Nothing
+        where there are no observers.
 
     Raises:
-        BadInput: a model is known by its answers alone, or there are no originals and an observer needs them.
+        BadInput: a model is known by its outputs alone, or there are no originals and an observer needs them.
     """
     if not observers:
         return {}
@@ -72,26 +73,23 @@ def watch(
     entries = [e for e in (_entry(store, key) for key in dict.fromkeys(keys)) if not e.record.get("error")]
     originals = [_entry(store, key) for key in models["original"]]
     _check(observers, entries, originals)
-    sight = _sight(scene, originals, seed)
-    found: Seen = {repr(one): {} for one in observers}
+    context = _context(scene, originals, seed)
+    observed: Observed = {repr(one): {} for one in observers}
     todo = [(one, entry) for one in observers for entry in entries]
-    begun, before = time.perf_counter(), torch.get_num_threads()
-    torch.set_num_threads(setting.threads)
-    try:
+    begun = time.perf_counter()
+    with threads(setting.threads):
         for at, (one, entry) in enumerate(todo, 1):
-            found[repr(one)][entry.key] = _look(one, entry, scene, sight, models["original"], store)
+            observed[repr(one)][entry.key] = _look(one, entry, scene, context, models["original"], setting, store)
             if on_progress is not None:
-                on_progress(at, len(todo), _label(one, entry), time.perf_counter() - begun)
-    finally:
-        torch.set_num_threads(before)
-    return {"observed": found}
+                on_progress(Progress(at, len(todo), _label(one, entry), time.perf_counter() - begun, None))
+    return {"observed": observed}
 
 
 def _check(observers: Sequence[Observer], entries: Sequence[Entry], originals: Sequence[Entry]) -> None:
     bare = [e for e in entries if "weights.safetensors" not in e.record["files"]]
     if bare:
-        told = bare[0].record["ingredients"].get("label", bare[0].key[:12])
-        raise BadInput(f"{told}: only answers are known, and observers look at models; give checkpoints, or leave --observer out")
+        label = bare[0].record["ingredients"].get("label", bare[0].key[:12])
+        raise BadInput(f"{label}: only answers are known, and observers look at models; give checkpoints, or leave --observer out")
     needy = [one for one in observers if one.by_original and not originals]
     if needy:
         raise BadInput(f"{needy[0]!r} holds models against the originals, and none were given: give them, or leave it out")
@@ -101,41 +99,28 @@ def _label(one: Observer, entry: Entry) -> str:
     return f"{one!r} of {entry.record['ingredients'].get('label', entry.key[:12])}"
 
 
-def _look(one: Observer, entry: Entry, scene: Scene, sight: ObserverContext, originals: Sequence[str], store: Store) -> str:
-    """The key of what an observer found of a model; it looks when that is not there."""
+def _look(
+    one: Observer, entry: Entry, scene: Scene, context: ObserverContext, originals: Sequence[str], setting: Setting, store: Store
+) -> str:
+    """The key of an observation of a model, made where it is not there."""
     if not one.by_original:  # what does not depend on them stands whoever they are
-        sight, originals = replace(sight, original={}), ()
-    made = {
-        "kind": "observation", "label": _label(one, entry), "engine": engine(),
-        "torch": torch.__version__, "device": scene.data.train.y.device.type, "threads": torch.get_num_threads(),
-        "observer": canonical(one), "sources": sources(one), "model": entry.key, "originals": list(originals),
-        "forget": scene.asked.digest, "seen": scene.prints["seen"], "seed": sight.seed,
-    }  # fmt: skip
-    key = key_of(made)
-    if store.get(key) is None:
-        with store.alone(key):
-            if store.get(key) is None:
-                _taken(one, entry, scene, sight, made, store)
-    return key
+        context, originals = replace(context, original={}), ()
+    label = _label(one, entry)
+    ingredients = observation_ingredients(scene, one, label, entry.key, originals, setting.threads, context.seed)
+    return store.get_or_make(ingredients, lambda: _observe(one, entry, context, store), keep_failures=True).key
 
 
-def _taken(one: Observer, entry: Entry, scene: Scene, sight: ObserverContext, made: dict[str, Any], store: Store) -> None:
-    model = sight.init(0)
-    with store.alone(entry.key):  # so that it is not pruned between being found and being read
-        model.load_state_dict({n: torch.from_numpy(a) for n, a in entry.tensors("weights").items()})
-    try:
-        with metered() as meter:
-            found = one(model.eval(), sight)
-            cost = meter.read()
-    except (RunFailed, BadInput) as error:
-        # The same ingredients would fail again: the failure is the result.
-        store.put(made, {"error": str(error)})
-        return
-    store.put(made, {"cost": asdict(cost)}, {"found": found})
+def _observe(one: Observer, entry: Entry, context: ObserverContext, store: Store) -> Contents:
+    model = context.init(0)
+    model.load_state_dict({n: torch.from_numpy(a) for n, a in store.tensors(entry.key, "weights").items()})
+    with metered() as meter:
+        values = one(model.eval(), context)
+        cost = meter.read()
+    return Contents({"cost": asdict(cost)}, {"found": values})
 
 
-def _sight(scene: Scene, originals: Sequence[Entry], seed: int) -> ObserverContext:
-    rows = np.sort(np.asarray(scene.asked.rows))
+def _context(scene: Scene, originals: Sequence[Entry], seed: int) -> ObserverContext:
+    rows = np.sort(np.asarray(scene.forget_set.rows))
     return ObserverContext(
         task=scene.task,
         forget=take(scene.data.train, rows),
@@ -153,27 +138,31 @@ def _entry(store: Store, key: str) -> Entry:
     return entry
 
 
-def watchers(run: Entry) -> list[Evaluator]:
-    """The observers that looked at the models of a run; what they found of them is scored as evaluators score answers."""
+def observers_in(run: Entry) -> list[Evaluator]:
+    """The observers that looked at the models of a run; their values are scored as evaluators score outputs."""
     return [parse(spelling) for spelling in run.record.get("observed", {})]
 
 
-def observed(run: Entry, entries: Sequence[Entry], store: Store) -> dict[str, Array]:
-    """What each observer found of some models of a run, (m, ...); NaN for a model at which looking failed."""
-    found = {}
+def values_in(run: Entry, entries: Sequence[Entry], store: Store) -> dict[str, Array]:
+    """The values of each observer on some models of a run, (m, ...); NaN for a model at which it failed."""
+    values = {}
     for spelling, keys in run.record.get("observed", {}).items():
-        seen = [_entry(store, keys[entry.key]) for entry in entries]
         good = [e for e in (_entry(store, k) for k in keys.values()) if not e.record.get("error")]
-        shape = good[0].array("found").shape if good else (1,)
-        held = [np.full(shape, np.nan, dtype=np.float32) if e.record.get("error") else e.array("found") for e in seen]
-        found[spelling] = np.stack(held)
-    return found
+        nothing = np.full(good[0].array("found").shape if good else (1,), np.nan, dtype=np.float32)
+        observations = [_entry(store, keys[entry.key]) for entry in entries]
+        values[spelling] = np.stack([nothing if e.record.get("error") else e.array("found") for e in observations])
+    return values
+
+
+def are_final(run: Entry, store: Store) -> bool:
+    """Whether all observations of a run stand; those that failed where the machine may be at fault are made again."""
+    return all(_entry(store, key).final for keys in run.record.get("observed", {}).values() for key in keys.values())
 
 
 def failures(run: Entry, entries: Sequence[Entry], store: Store) -> list[str]:
-    """Why looking at some models of a run failed, each reason once."""
-    told = []
+    """Why observers failed on some models of a run, each reason once."""
+    reasons = []
     for spelling, keys in run.record.get("observed", {}).items():
         errors = [_entry(store, keys[entry.key]).record.get("error") for entry in entries]
-        told += [f"{spelling} failed: {error}" for error in dict.fromkeys(errors) if error]
-    return told
+        reasons += [f"{spelling} failed: {error}" for error in dict.fromkeys(errors) if error]
+    return reasons

@@ -16,9 +16,9 @@ from untrain.core.spec import canonical
 from untrain.data.batching import count
 from untrain.data.examples import take
 from untrain.data.splits import Data
-from untrain.experiments.comparison import Todo, stands
-from untrain.experiments.draw_request import Before, some, wanted
-from untrain.experiments.jobs import Job, Method
+from untrain.experiments.comparison import Todo
+from untrain.experiments.draw_request import Before, needed_ensemble, stand_in
+from untrain.experiments.keys import Job, Method
 from untrain.experiments.scenarios.base import Scenario
 from untrain.experiments.scene import Scene, scene_of
 from untrain.experiments.setting import Setting
@@ -54,7 +54,7 @@ class Price:
     basis: str
     kinds: Mapping[str, int]
 
-    def told(self) -> str:
+    def to_text(self) -> str:
         """In one line."""
         there = f"{self.stored} {'model is' if self.stored == 1 else 'models are'} in the store"
         if not self.train:
@@ -71,7 +71,7 @@ class Price:
 
     def document(self) -> dict[str, Any]:
         """As JSON."""
-        return asdict(self) | {"kinds": dict(self.kinds), "told": self.told()}
+        return asdict(self) | {"kinds": dict(self.kinds), "told": self.to_text()}
 
 
 def lasting(seconds: float) -> str:
@@ -95,12 +95,12 @@ def price(todo: Todo, store: Store | None, setting: Setting, workers: int) -> Pr
         setting: where and how they are made.
         workers: models that are made at once.
     """
-    missing = {key: what for key, what in todo.items() if store is None or not stands(store, key)}
-    kinds = {kind: sum(job.kind == kind for _, _, job in missing.values()) for kind in ("original", "oracle", "unlearned")}
+    missing = {key: task for key, task in todo.items() if store is None or not store.has(key)}
+    kinds = {kind: sum(task.job.kind == kind for task in missing.values()) for kind in ("original", "oracle", "unlearned")}
     known, spent, used = PastCosts(store, setting), [], set()
-    for _, scene, job in missing.values():
-        found, basis = known.seconds(scene, job)
-        spent.append(found)
+    for task in missing.values():
+        seconds, basis = known.seconds(task.scene, task.job)
+        spent.append(seconds)
         used.add(basis)
     whole = None if None in spent else over(spent, workers)  # type: ignore[arg-type]
     basis = "nothing" if not missing or whole is None else used.pop() if len(used) == 1 else "both"
@@ -142,8 +142,8 @@ def before(store: Store, setting: Setting, workers: int, say: Callable[[Price, S
     """What tells the price of an ensemble before it is trained, on a scene where what is to be forgotten is not known yet."""
 
     def told(scenario: Scenario, found: Data, missing: int) -> None:
-        ensemble = wanted(scenario.request, found.train)
-        scene = unknown(scene_of(scenario, found, some(found.train, scenario.request), setting))
+        ensemble = needed_ensemble(scenario.request, found.train)
+        scene = unknown(scene_of(scenario, found, stand_in(found.train, scenario.request), setting))
         say(price_of(missing, ensemble.models if ensemble else missing, scene, store, setting, workers), scene)
 
     return told

@@ -9,57 +9,77 @@ import torch
 
 from untrain.core.errors import RunFailed
 from untrain.data.requests.base import ForgetSet
-from untrain.experiments.jobs import Job, do, ingredients
+from untrain.experiments.jobs import do
+from untrain.experiments.keys import Job, model_key
 from untrain.experiments.scenarios.base import Scenario
-from untrain.experiments.scene import Chosen, Scene, open_scene
+from untrain.experiments.scene import Chosen, Purpose, Scene, open_scene
 from untrain.experiments.setting import Setting
-from untrain.runtime.store import Store, key_of
+from untrain.runtime.store import Store
 from untrain.runtime.store_transfer import Address, pack, unpack
 
 _scenes: dict[str, Scene] = {}
 
 
 @dataclass(frozen=True)
-class JobResult:
-    """What a worker answers: nothing where it sees the store; else the entry, or that it wants the model to start from."""
-
-    parcel: bytes | None = None
-    wants: bool = False
-
-
-def in_worker(
-    key: str, scenario: Scenario, asked: ForgetSet, job: Job, seed: int, setting: Setting, at: Address,
-    start: bytes | None = None,
-) -> JobResult:  # fmt: skip
-    """Do a job in a process of its own; the scenes of a run are opened once.
+class RemoteJob:
+    """A job as it is sent to another process.
 
     Args:
         key: of the entry.
-        scenario: its scene is opened here.
-        asked: what is to be forgotten; the file or the models that told it need not be here.
+        scenario: its scene is opened there.
+        forget_set: what is to be forgotten; the file or the models that chose it need not be there.
+        purpose: of the scene.
         job: what to make.
         seed: from which all seeds are derived.
         setting: device and threads.
-        at: the run's store.
-        start: the packed entry of the original, for where the store is not seen.
+        address: of the run's store.
+        start: the packed entry of the original, for where the store is not visible.
+    """
+
+    key: str
+    scenario: Scenario
+    forget_set: ForgetSet
+    purpose: Purpose
+    job: Job
+    seed: int
+    setting: Setting
+    address: Address
+    start: bytes | None = None
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """What a worker sends back: nothing where it sees the store; else the entry, or that it needs the model to start from."""
+
+    parcel: bytes | None = None
+    needs_start: bool = False
+
+
+def do_remotely(remote: RemoteJob) -> JobResult:
+    """Do a job in this process, a worker; the scenes of a run are opened once.
 
     Raises:
         RunFailed: here the ingredients are others than where the run began.
     """
+    job, seed, setting = remote.job, remote.seed, remote.setting
     torch.set_num_threads(setting.threads)
-    name = f"{scenario!r} on {setting.device}, {asked.digest}"
-    if name not in _scenes:
-        _scenes[name] = open_scene(scenario, setting, lambda *_: Chosen(asked))
-    scene = _scenes[name]
-    if key_of(ingredients(scene, job, seed, setting)) != key:
+    scene = _scene_of(remote)
+    if model_key(scene, job, seed, setting) != remote.key:
         raise RunFailed("code, data or versions differ where the work is done: have the same everywhere, and run it again")
-    if at.seen():
-        do(scene, job, seed, setting, Store(at.path))
+    if remote.address.is_visible():
+        do(scene, job, seed, setting, Store(remote.address.path))
         return JobResult()
-    if job.method is not None and start is None:
-        return JobResult(wants=True)
+    if job.method is not None and remote.start is None:
+        return JobResult(needs_start=True)
     with TemporaryDirectory(prefix="untrain-") as folder:
         scratch = Store(folder)
-        if start is not None:
-            unpack(start, key_of(ingredients(scene, Job("original", job.index), seed, setting)), scratch)
+        if remote.start is not None:
+            unpack(remote.start, model_key(scene, Job("original", job.index), seed, setting), scratch)
         return JobResult(pack(do(scene, job, seed, setting, scratch)))
+
+
+def _scene_of(remote: RemoteJob) -> Scene:
+    name = f"{remote.scenario!r} to {remote.purpose} on {remote.setting.device}, {remote.forget_set.digest}"
+    if name not in _scenes:
+        _scenes[name] = open_scene(remote.scenario, remote.setting, lambda *_: Chosen(remote.forget_set), remote.purpose)
+    return _scenes[name]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, fields
-from importlib.metadata import version
 from itertools import combinations
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 
 from untrain.core.code_digest import code_digest
 from untrain.core.errors import DataError
-from untrain.core.spec import canonical, parse, sources
+from untrain.core.spec import parse
 from untrain.evaluation.base import Evaluator
 from untrain.evaluation.glossary import evaluators
 from untrain.evaluation.observation import Observation
@@ -19,12 +18,13 @@ from untrain.evaluation.scoring.assessment import assess, reference_of
 from untrain.evaluation.scoring.group_accuracy import accuracy_by_group
 from untrain.evaluation.scoring.hypothesis_tests import LEVEL
 from untrain.evaluation.validation import finite
-from untrain.experiments.interim_looks import summary, taken
+from untrain.experiments.interim_looks import looks_of, summary
+from untrain.experiments.keys import scores_ingredients
 from untrain.experiments.mask_overlap import by_layer, compared, has_mask
-from untrain.experiments.observations import failures, observed, watchers
+from untrain.experiments.observations import are_final, failures, observers_in, values_in
 from untrain.reports.material import Material
 from untrain.reports.shown import of_inputs
-from untrain.runtime.store import Entry, Store, key_of
+from untrain.runtime.store import Contents, Entry, Store
 from untrain.training.guard import Guard
 
 SHARES = {
@@ -69,7 +69,7 @@ def observe(run: Entry, entries: list[Entry], store: Store | None = None) -> Obs
             finite(row, f"model {entry.key[:12]} of run {run.key[:12]}")
         outputs[name] = np.stack(rows)
     labels, true, side, ids = (np.asarray(run.array(n)) for n in ("labels", "true", "side", "ids"))
-    return Observation(outputs, labels, true, side, ids, {} if store is None else observed(run, entries, store), task)
+    return Observation(outputs, labels, true, side, ids, {} if store is None else values_in(run, entries, store), task)
 
 
 def material(
@@ -91,24 +91,16 @@ def material(
 
 def scored(run: Entry, store: Store, chosen: list[Evaluator] | None = None, draws: int = 1000) -> dict[str, Any]:
     """The document of scores, computed once: a later report of the same run by the same code reads it."""
-    chosen = (evaluators() if chosen is None else chosen) + watchers(run)
-    libraries = {name: version(name) for name in ("numpy", "scipy", "scikit-learn")}
-    made = {
-        "kind": "scores", "label": f"scores of {run.key[:12]}", "run": run.key, "draws": draws, "code": code_digest(results),
-        "libraries": libraries,
-        "evaluators": [canonical(e) for e in chosen], "sources": [sources(e) for e in chosen],
-    }  # fmt: skip
-    key = key_of(made)
-    if any(not e.final for entries in entries_of(run, store)["unlearned"].values() for e in entries):
+    chosen = (evaluators() if chosen is None else chosen) + observers_in(run)
+    unlearned = [e for entries in entries_of(run, store)["unlearned"].values() for e in entries]
+    if not all(e.final for e in unlearned) or not are_final(run, store):
         return results(run, store, chosen, draws)  # the next start tries what failed again
-    held = store.get(key)
-    if held is None:
-        with store.alone(key):
-            held = store.get(key) or store.put(made, {"document": results(run, store, chosen, draws)})
-    return dict(held.record["document"])
+    ingredients = scores_ingredients(run.key, chosen, draws, code_digest(results))
+    entry = store.get_or_make(ingredients, lambda: Contents({"document": results(run, store, chosen, draws)}))
+    return dict(entry.record["document"])
 
 
-def score_away(key: str, path: str, chosen: list[Evaluator] | None) -> None:
+def score_remotely(key: str, path: str, chosen: list[Evaluator] | None) -> None:
     """Score a run in another process: its document is then in the store."""
     store = Store(path)
     entry = store.get(key)
@@ -128,7 +120,7 @@ def results(
         draws: resamples behind each interval.
         level: share of false alarms of the tests, over all scores of a method; None for the run's own.
     """
-    chosen = evaluators() + watchers(run) if chosen is None else chosen
+    chosen = evaluators() + observers_in(run) if chosen is None else chosen
     answers = run.record.get("answers", "logits")
     level = run.record.get("level", LEVEL) if level is None else level
     models = entries_of(run, store)
@@ -159,7 +151,7 @@ def results(
     return {
         "untrain": record["setting"]["untrain"], "run": run.key, "scenario": record["scenario"], "seeds": record["seeds"],
         "oracles": record["oracles"], "seed": record["seed"], "sizes": record["sizes"], "digest": record["digest"],
-        "answers": answers, "level": level, "looks": taken(record, done), "chosen": record.get("chosen"),
+        "answers": answers, "level": level, "looks": looks_of(record, done), "chosen": record.get("chosen"),
         "results": done, "overlap": overlap(models["unlearned"]),
         "oracle_cost": cost(models["oracle"], models["oracle"]), "break_even": break_even(done),
         "warnings": warnings(record, held.oracle.coincide()) + [f"{kind} models: {n}" for kind in ("original", "oracle")

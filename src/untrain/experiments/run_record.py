@@ -1,4 +1,4 @@
-"""The entry of a run: which models it is made of, and all that a report needs beside their answers."""
+"""The entry of a run: which models it is made of, and all that a report needs beside their outputs."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ from untrain.core.spec import canonical
 from untrain.data.examples import Examples, take
 from untrain.data.near_duplicates import near_duplicates
 from untrain.data.ragged import PAD
+from untrain.experiments.keys import run_ingredients
 from untrain.experiments.scene import Scene, targets
 from untrain.experiments.setting import Setting
-from untrain.runtime.store import Entry, Store, key_of
+from untrain.runtime.store import Contents, Entry, Store
 
 Models = Mapping[str, Any]
 
@@ -34,33 +35,35 @@ class ModelCounts:
     seed: int | None
 
 
-def lay(
+def save_run(
     scene: Scene, models: Models, sizes: ModelCounts, store: Store, setting: Setting, more: Mapping[str, Any] | None = None
 ) -> Entry:
-    """Lay down the run of some models on a scene, or find it there.
+    """Save the run of some models on a scene, or find it in the store.
 
     Args:
-        scene: what they were asked about.
+        scene: what they were observed on.
         models: keys of 'original' and 'oracle' models, and by method of those that forgot, as ``entries_of`` reads them.
         sizes: how many there are.
         store: where the models are.
         setting: where and how they were made.
         more: further facts that a report shows, such as which looks were taken; the run's key depends on them.
     """
-    made = {"kind": "run", "label": repr(scene.scenario), "scenario": canonical(scene.scenario), "models": models,
-            "true": scene.prints["true"], **(more or {})}  # fmt: skip
-    done = store.get(key_of(made))
-    if done is not None:
-        return done
-    train, rows = scene.data.train, np.asarray(scene.asked.rows)
-    near = near_duplicates(take(train, rows), take(train, scene.retain))
-    how = {"chosen": dict(scene.chosen)} if scene.chosen else {}
-    record = {
-        "scenario": repr(scene.scenario), "classes": train.classes, "task": repr(scene.task),
-        "digest": scene.asked.digest, "duplicates": near.counts,
-        **facts(sizes, counted(scene)), "setting": words(setting), **how, **named(train), **(more or {}),
-    }  # fmt: skip
-    return store.put(made, record, {**asked(scene), "forget_inputs": scene.task.show(take(train, rows))})
+    more = more or {}
+    facts = {"true": scene.prints["true"], **more}
+    ingredients = run_ingredients(repr(scene.scenario), canonical(scene.scenario), models, facts)
+
+    def describe() -> Contents:
+        train, rows = scene.data.train, np.asarray(scene.forget_set.rows)
+        near = near_duplicates(take(train, rows), take(train, scene.retain))
+        choice = {"chosen": dict(scene.chosen)} if scene.chosen else {}
+        record = {
+            "scenario": repr(scene.scenario), "classes": train.classes, "task": repr(scene.task),
+            "digest": scene.forget_set.digest, "duplicates": near.counts,
+            **count_facts(sizes, count_examples(scene)), "setting": setting_facts(setting), **choice, **named(train), **more,
+        }  # fmt: skip
+        return Contents(record, {**frame_arrays(scene), "forget_inputs": scene.task.show(take(train, rows))})
+
+    return store.get_or_make(ingredients, describe)
 
 
 def named(train: Examples) -> dict[str, list[str]]:
@@ -69,16 +72,16 @@ def named(train: Examples) -> dict[str, list[str]]:
     return {} if names == list(map(str, range(len(names)))) else {"class_names": names}
 
 
-def facts(sizes: ModelCounts, counts: Mapping[str, int]) -> dict[str, Any]:
-    """Numbers of models and of examples, as the record of a run tells them."""
+def count_facts(sizes: ModelCounts, counts: Mapping[str, int]) -> dict[str, Any]:
+    """Numbers of models and of examples, as the record of a run has them."""
     return {"seeds": sizes.seeds, "oracles": sizes.oracles, "seed": sizes.seed, "sizes": dict(counts)}
 
 
-def asked(scene: Scene) -> dict[str, np.ndarray[Any, Any]]:
-    """Labels, true labels, side and id of all examples that models of a scene are asked about: training set, then test set."""
+def frame_arrays(scene: Scene) -> dict[str, np.ndarray[Any, Any]]:
+    """Labels, true labels, side and id of all examples that models of a scene are observed on: training set, then test set."""
     sets = scene.observed
     side = np.repeat(np.array(["retain", "test", "corrected"][: len(sets)]), [len(each) for each in sets])
-    side[np.asarray(scene.asked.rows)] = "forget"
+    side[np.asarray(scene.forget_set.rows)] = "forget"
     return {
         "labels": stacked([targets(e) for e in sets]),
         "true": stacked([targets(e, true=True) for e in sets]),
@@ -94,41 +97,41 @@ def stacked(parts: list[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
     return np.concatenate(wide)
 
 
-def counted(scene: Scene) -> dict[str, int]:
+def count_examples(scene: Scene) -> dict[str, int]:
     """How many examples each set of a scene has."""
     train = len(scene.data.train)
-    return {"train": train, "forget": len(scene.asked.rows), "retain": len(scene.retain), "test": len(scene.data.test)}
+    return {"train": train, "forget": len(scene.forget_set.rows), "retain": len(scene.retain), "test": len(scene.data.test)}
 
 
-def words(setting: Setting | None = None) -> dict[str, Any]:
-    """Where models were made, in words; without a setting they were made elsewhere, and this machine scores them."""
+def setting_facts(setting: Setting | None = None) -> dict[str, Any]:
+    """Where models were made; without a setting they were made elsewhere, and this machine scores them."""
     machine = f"{platform.machine()} {platform.system()}"
     versions = {"untrain": version("untrain"), "torch": torch.__version__, "python": platform.python_version()}
     if setting is None:
         return {"device": "made elsewhere", "machine": machine, **versions}
-    how = {"precision": setting.precision, "compiled": setting.compiled, "budget": setting.budget}
-    return {"device": setting.device, "threads": setting.threads, **how, "machine": machine, **versions}
+    options = {"precision": setting.precision, "compiled": setting.compiled, "budget": setting.budget}
+    return {"device": setting.device, "threads": setting.threads, **options, "machine": machine, **versions}
 
 
-def find(word: str, held: Store) -> list[Entry]:
+def find_runs(word: str, store: Store) -> list[Entry]:
     """The entries of runs by a key, the beginning of one, 'latest', or a folder with results.json."""
     if Path(word).is_dir():
         try:
             keys = [str(run["run"]) for run in json.loads((Path(word) / "results.json").read_text())["runs"]]
         except (OSError, ValueError, KeyError, TypeError):
             raise DataError(f"{word} holds no results.json that untrain wrote") from None
-        return [_keyed(key, held) for key in keys]
-    return [_keyed(word, held)]
+        return [_find_run(key, store) for key in keys]
+    return [_find_run(word, store)]
 
 
-def _keyed(word: str, held: Store) -> Entry:
+def _find_run(word: str, store: Store) -> Entry:
     """The entry of the run whose key begins so."""
-    rows = [r["key"] for r in held.entries() if r["kind"] == "run"]
-    found = rows[-1:] if word == "latest" else [k for k in rows if k.startswith(word)]
-    if len(found) != 1:
-        told = "there is no run" if not found else f"{len(found)} runs begin with"
-        raise DataError(f"{told} {word!r} in {held.path}; it holds {[k[:12] for k in rows]}")
-    entry = held.get(found[0])
+    rows = [r["key"] for r in store.entries() if r["kind"] == "run"]
+    keys = rows[-1:] if word == "latest" else [k for k in rows if k.startswith(word)]
+    if len(keys) != 1:
+        problem = "there is no run" if not keys else f"{len(keys)} runs begin with"
+        raise DataError(f"{problem} {word!r} in {store.path}; it holds {[k[:12] for k in rows]}")
+    entry = store.get(keys[0])
     if entry is None:
-        raise DataError(f"run {found[0][:12]} has just left {held.path}")
+        raise DataError(f"run {keys[0][:12]} has just left {store.path}")
     return entry

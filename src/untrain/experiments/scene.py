@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -26,13 +26,14 @@ from untrain.training.base import Learner
 
 @dataclass(frozen=True)
 class Chosen:
-    """What is to be forgotten and, where models had to be asked to know it, what is known of the choice."""
+    """What is to be forgotten and, where an ensemble was needed to know it, what is known of the choice."""
 
-    asked: ForgetSet
+    forget_set: ForgetSet
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 Choose = Callable[[Scenario, Data], Chosen]
+Purpose = Literal["run", "search"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,32 +42,35 @@ class Scene:
 
     Args:
         scenario: its spec.
-        data: train, valid and test examples.
-        asked: what is to be forgotten.
+        data: train, valid and test examples; in a search the validation data stand in the place of the test data.
+        forget_set: what is to be forgotten.
         learner: what trains.
         retain: rows of the training data that stay.
         prints: digests of the training data, the retain set, the part to tune on, all that is observed, the true labels
             and the untrained model.
-        chosen: what is known of the choice, where models had to be asked for it; else empty.
+        chosen: what is known of the choice, where an ensemble was needed for it; else empty.
+        purpose: 'run', or 'search', which sees no test data.
     """
 
     scenario: Scenario
     data: Data
-    asked: ForgetSet
+    forget_set: ForgetSet
     learner: Learner
     retain: np.ndarray[Any, Any]
     prints: Mapping[str, str]
     chosen: Mapping[str, Any] = field(default_factory=dict)
+    purpose: Purpose = "run"
 
     @property
     def remaining(self) -> Examples:
         """What the request leaves of the training data, corrected rows included: what oracles learn from."""
-        return remaining(self.data.train, self.asked)
+        return remaining(self.data.train, self.forget_set)
 
     @property
     def observed(self) -> tuple[Examples, ...]:
         """The examples that models are asked about: training and test data, and what stands in the place of corrected rows."""
-        corrected = () if self.asked.replacement is None else (to_device(self.asked.replacement, self.data.test.x.device),)
+        replacement = self.forget_set.replacement
+        corrected = () if replacement is None else (to_device(replacement, self.data.test.x.device),)
         return (self.data.train, self.data.test, *corrected)
 
     @property
@@ -75,39 +79,47 @@ class Scene:
         return self.learner.task.resolve(self.data.train)
 
 
-def open_scene(scenario: Scenario, setting: Setting, choose: Choose | None = None) -> Scene:
+def open_scene(scenario: Scenario, setting: Setting, choose: Choose | None = None, purpose: Purpose = "run") -> Scene:
     """Load the data of a scenario and draw its request.
 
     Args:
         scenario: its spec.
         setting: where the data are placed.
-        choose: what draws the request; None draws it of the data alone, which not every request can be.
+        choose: what draws the request, of all data; None draws it of the training data alone, which not every request can be.
+        purpose: 'run', or 'search', for which the test data are let go unread.
+
+    Raises:
+        DataError: the training data have one class, or a search has no validation data.
     """
-    found = scenario.load()
-    if found.train.classes == 1:
+    data = scenario.load()
+    if data.train.classes == 1:
         raise DataError("the training data have one class: there is nothing to tell apart")
-    chosen = Chosen(request(found.train, scenario.request)) if choose is None else choose(scenario, found)
-    return scene_of(scenario, found, chosen, setting)
+    if purpose == "search" and (data.valid is None or len(data.valid) == 0):
+        raise DataError(f"{type(scenario).__name__} sets no validation data apart: a search has nothing to judge by")
+    if purpose == "search" and data.train.classes == 0:
+        raise DataError(f"a search judges by accuracy, and the targets of {type(scenario).__name__} number no classes")
+    chosen = Chosen(request(data.train, scenario.request)) if choose is None else choose(scenario, data)
+    return scene_of(scenario, data if purpose == "run" else replace(data, test=data.valid), chosen, setting, purpose)
 
 
-def scene_of(scenario: Scenario, found: Data, chosen: Chosen, setting: Setting) -> Scene:
+def scene_of(scenario: Scenario, data: Data, chosen: Chosen, setting: Setting, purpose: Purpose = "run") -> Scene:
     """The scene of data that are loaded and a request that is drawn."""
     by = scenario.request
-    retain = np.setdiff1d(np.arange(len(found.train)), np.asarray(chosen.asked.rows))
+    retain = np.setdiff1d(np.arange(len(data.train)), np.asarray(chosen.forget_set.rows))
     learner = scenario.learner()
-    found = replace(found, valid=by.everywhere(found.valid), test=by.everywhere(found.test))
-    train = print_of(found.train)
-    others = (found.test, *(() if chosen.asked.replacement is None else (chosen.asked.replacement,)))
+    data = replace(data, valid=by.everywhere(data.valid), test=by.everywhere(data.test))
+    train = print_of(data.train)
+    others = (data.test, *(() if chosen.forget_set.replacement is None else (chosen.forget_set.replacement,)))
     prints = {
         "train": train,
-        "retain": print_of(remaining(found.train, chosen.asked)),
-        "valid": print_of(found.valid),
+        "retain": print_of(remaining(data.train, chosen.forget_set)),
+        "valid": print_of(data.valid),
         "seen": array_digest(*(np.frombuffer(p.encode(), dtype=np.uint8) for p in (train, *map(print_of, others)))),
-        "true": array_digest(*(targets(e, true=True) for e in (found.train, *others))),
-        "network": network_of(learner, found.train),
+        "true": array_digest(*(targets(e, true=True) for e in (data.train, *others))),
+        "network": network_of(learner, data.train),
     }
-    placed = Data(*(to_device(e, setting.device) for e in (found.train, found.valid, found.test)))
-    return Scene(scenario, placed, chosen.asked, learner, retain, prints, chosen.facts)
+    placed = Data(*(to_device(e, setting.device) for e in (data.train, data.valid, data.test)))
+    return Scene(scenario, placed, chosen.forget_set, learner, retain, prints, chosen.facts, purpose)
 
 
 def targets(examples: Examples, true: bool = False) -> np.ndarray[Any, Any]:

@@ -1,4 +1,4 @@
-"""What is told of work under way."""
+"""Progress of work under way."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 class Progress:
     """How far a run is: jobs done and in all, what was done last, seconds gone and seconds left as far as is known.
 
-    Where something else is to be told than that a job was done, such as that one is tried again, ``note`` tells it.
+    ``note`` reports something else than that a job was done, such as that one is tried again.
     """
 
     done: int
@@ -32,7 +32,7 @@ class ProgressTracker:
         on_progress: called with progress; None for nobody.
         total: how much there is in all.
         done: how much of it was done before.
-        label: what is told of until something is finished.
+        label: what is reported until something is finished.
     """
 
     def __init__(self, on_progress: OnProgress | None, total: int, done: int = 0, label: str = ""):

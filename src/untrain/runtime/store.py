@@ -3,7 +3,7 @@
 Layout of a store::
 
     STORE.json                 {"format": 1}
-    ledger.sqlite              one row an entry, for listing; rebuilt from the entries when it is lost
+    ledger.sqlite              one row per entry, for listing; rebuilt from the entries when it is lost
     objects/ab/abcd.../        an entry: record.json and its files
     locks/                     empty files, held while an entry is made; they may stay
     tmp/                       work that is not whole yet
@@ -21,20 +21,22 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 
 from untrain.core.errors import StoreError
-from untrain.core.spec import digest
 from untrain.runtime._leftovers import abandoned, clear
-from untrain.runtime.store_index import COLUMNS, Ledger, Row, row_of
+from untrain.runtime.entry import Contents as Contents
+from untrain.runtime.entry import Entry as Entry
+from untrain.runtime.entry import failure_of
+from untrain.runtime.entry import key_of as key_of
+from untrain.runtime.store_index import COLUMNS, Row, StoreIndex, row_of
 
 HOME = Path("~/.untrain")
 FORMAT = 1
@@ -51,45 +53,6 @@ def is_store(path: str | Path | None) -> bool:
     return (folder_of(path) / "STORE.json").exists()
 
 
-@dataclass(frozen=True)
-class Entry:
-    """A whole entry: its key, the folder of its files, and its record."""
-
-    key: str
-    folder: Path
-    record: dict[str, Any]
-
-    @property
-    def final(self) -> bool:
-        """Whether it stands; a failure that may be the machine's is tried again at the next start."""
-        return not self.record.get("again")
-
-    def array(self, name: str) -> np.ndarray[Any, Any]:
-        """An array of the entry, memory-mapped."""
-        with _whole(self, f"{name}.npy") as file:
-            return np.asanyarray(np.load(file, mmap_mode="r", allow_pickle=False))
-
-    def tensors(self, name: str) -> dict[str, np.ndarray[Any, Any]]:
-        """Named arrays of a safetensors file of the entry."""
-        with _whole(self, f"{name}.safetensors") as file:
-            return load_file(file)
-
-
-@contextmanager
-def _whole(entry: Entry, name: str) -> Iterator[Path]:
-    """A file of an entry; one that is gone or damaged is told in one line."""
-    try:
-        yield entry.folder / name
-    except (OSError, ValueError, EOFError, SafetensorError) as error:
-        told = " ".join(str(error).split())
-        raise StoreError(f"{name} of entry {entry.key[:12]} is damaged ({told}): remove {entry.folder}, it is made again") from None
-
-
-def key_of(ingredients: Mapping[str, Any]) -> str:
-    """The key of an entry: a digest of its ingredients, but for the label, which is for people."""
-    return digest({name: value for name, value in ingredients.items() if name != "label"})
-
-
 class Store:
     """A folder of entries.
 
@@ -97,12 +60,12 @@ class Store:
         path: made when it is not there.
 
     Raises:
-        StoreError: it is of another version, is no store, or cannot be written.
+        StoreError: it is of another version, is not a store, or cannot be written.
     """
 
     def __init__(self, path: str | Path | None = None):
         self.path = folder_of(path)
-        self.ledger = Ledger(self.path / "ledger.sqlite")
+        self.index = StoreIndex(self.path / "ledger.sqlite")
         marker = self.path / "STORE.json"
         try:
             if not marker.exists():
@@ -115,14 +78,14 @@ class Store:
                 fresh = self.path / "tmp" / f"STORE.{os.getpid()}.{time.monotonic_ns()}"
                 fresh.write_text(json.dumps({"format": FORMAT}))
                 fresh.replace(marker)
-            found = json.loads(marker.read_text()).get("format")
+            version = json.loads(marker.read_text()).get("format")
         except (json.JSONDecodeError, UnicodeDecodeError, AttributeError):
             raise StoreError(f"{marker} is damaged: it does not hold JSON with a format") from None
         except OSError as error:
-            raise _told(self.path, error) from None
-        if found != FORMAT:
+            raise _store_error(self.path, error) from None
+        if version != FORMAT:
             raise StoreError(
-                f"{self.path} is a store of format {found!r}, this untrain reads format {FORMAT}: name another --store"
+                f"{self.path} is a store of format {version!r}, this untrain reads format {FORMAT}: name another --store"
             )
 
     def get(self, key: str) -> Entry | None:
@@ -137,6 +100,51 @@ class Store:
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise StoreError(f"entry {key[:12]} of {self.path} is damaged ({error}): remove {folder}") from None
         return Entry(key, folder, record)
+
+    def has(self, key: str) -> bool:
+        """Whether an entry is there and stands; a failure that may be the machine's does not count."""
+        entry = self.get(key)
+        return entry is not None and entry.final
+
+    def tensors(self, key: str, name: str) -> dict[str, np.ndarray[Any, Any]]:
+        """Named arrays of an entry, which is not pruned between being found and being read.
+
+        Raises:
+            StoreError: it is not there, or damaged.
+        """
+        with self.alone(key):
+            entry = self.get(key)
+            if entry is None:
+                raise StoreError(f"model {key[:12]} is no longer in {self.path}: run the same command again")
+            return entry.tensors(name)
+
+    def get_or_make(self, ingredients: Mapping[str, Any], work: Callable[[], Contents], keep_failures: bool = False) -> Entry:
+        """The entry of some ingredients; where it is not there, ``work`` makes it, and nobody else does meanwhile.
+
+        Args:
+            ingredients: all that the entry depends on, with a 'label' for people.
+            work: gives what the entry keeps.
+            keep_failures: whether an error of the work becomes an entry too, with the record's 'error'. One that may be the
+                machine's failure has 'again': it is tried again the next time. Errors of the store, of memory and of files
+                are raised always.
+        """
+        key = key_of(ingredients)
+        entry = self.get(key)
+        if entry is not None and entry.final:
+            return entry
+        with self.alone(key):
+            entry = self.get(key)
+            if entry is not None and entry.final:
+                return entry
+            if entry is not None:
+                self.discard(key)
+            try:
+                contents = work()
+            except Exception as error:
+                if not keep_failures:
+                    raise
+                contents = failure_of(error)
+            return self.put(ingredients, contents.record, contents.arrays, contents.tensors)
 
     def put(
         self,
@@ -156,8 +164,8 @@ class Store:
             work.mkdir()
             for name, array in (arrays or {}).items():
                 np.save(work / f"{name}.npy", np.ascontiguousarray(array), allow_pickle=False)
-            for name, held in (tensors or {}).items():
-                save_file({k: np.ascontiguousarray(v) for k, v in held.items()}, work / f"{name}.safetensors")
+            for name, group in (tensors or {}).items():
+                save_file({k: np.ascontiguousarray(v) for k, v in group.items()}, work / f"{name}.safetensors")
             files = {f.name: {"bytes": f.stat().st_size, "sha256": _sha(f)} for f in sorted(work.iterdir())}
             whole = {"key": key, "made": time.time(), "ingredients": dict(ingredients), "files": files, **record}
             (work / "record.json").write_text(json.dumps(whole, allow_nan=False))
@@ -168,9 +176,9 @@ class Store:
             except OSError:
                 if not (self._folder(key) / "record.json").exists():
                     raise
-            self.ledger.keep([row_of(whole)])
+            self.index.add([row_of(whole)])
         except (OSError, SafetensorError) as error:
-            raise _told(self.path, error) from None
+            raise _store_error(self.path, error) from None
         finally:
             shutil.rmtree(work, ignore_errors=True)
         return self.get(key) or Entry(key, self._folder(key), whole)
@@ -186,23 +194,23 @@ class Store:
         try:
             file = (self.path / "locks" / key[:32]).open("w")
         except OSError as error:
-            raise _told(self.path, error) from None
+            raise _store_error(self.path, error) from None
         with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-                held = True
+                alone = True
             except BlockingIOError:
-                held = False
+                alone = False
             except OSError as error:
-                raise _told(self.path, error) from None
-            yield held
+                raise _store_error(self.path, error) from None
+            yield alone
 
     def entries(self) -> list[dict[str, Any]]:
-        """All entries, oldest first, as rows of the ledger; those that it lacks are added, a damaged one is of kind 'damaged'."""
-        found = {f.parent.name for f in self.path.glob("objects/*/*/record.json")}
-        rows = self.ledger.listed(found)
-        missing = [row for row in map(self._row, sorted(found - {row[0] for row in rows})) if row is not None]
-        self.ledger.keep([row for row in missing if row[1] != "damaged"])
+        """All entries, oldest first, as rows of the index; those that it lacks are added, a damaged one is of kind 'damaged'."""
+        keys = {f.parent.name for f in self.path.glob("objects/*/*/record.json")}
+        rows = self.index.read(keys)
+        missing = [row for row in map(self._row, sorted(keys - {row[0] for row in rows})) if row is not None]
+        self.index.add([row for row in missing if row[1] != "damaged"])
         return [dict(zip(COLUMNS, row, strict=True)) for row in sorted([*rows, *missing], key=lambda row: (row[3], row[0]))]
 
     def verify(self) -> list[str]:
@@ -226,7 +234,7 @@ class Store:
         except FileNotFoundError:  # another process was first
             return False
         except OSError as error:
-            raise _told(self.path, error) from None
+            raise _store_error(self.path, error) from None
         return True
 
     def prune(self, older_than: float = 0.0, kinds: tuple[str, ...] = ()) -> tuple[int, int]:
@@ -243,7 +251,7 @@ class Store:
                 if left.name.startswith("gone.") or abandoned(left, max(older_than, 3600)):
                     clear(left)
         except OSError as error:
-            raise _told(self.path, error) from None
+            raise _store_error(self.path, error) from None
         for row in self.entries():
             if time.time() - row["made"] >= older_than and (not kinds or row["kind"] in kinds):
                 with self.alone(row["key"], wait=False) as free:
@@ -266,8 +274,8 @@ class Store:
             return None
 
 
-def _told(path: Path, error: Exception) -> StoreError:
-    # numpy and safetensors tell of a full disk in words of their own.
+def _store_error(path: Path, error: Exception) -> StoreError:
+    # numpy and safetensors report a full disk in words of their own.
     text = str(getattr(error, "strerror", None) or error)
     full = getattr(error, "errno", None) == errno.ENOSPC or re.search(r"No space left|requested and \d+ written", text)
     free = "is full" if full else f"cannot be used: {text}"

@@ -1,4 +1,4 @@
-"""A list of what a store holds, kept beside the entries so that listing need not read them all."""
+"""An index of the entries of a store, kept beside them so that a listing need not read them all."""
 
 from __future__ import annotations
 
@@ -18,46 +18,53 @@ _TABLE = "create table if not exists entries (key text primary key, kind text, l
 
 def row_of(record: Mapping[str, Any]) -> Row:
     """The row of an entry's record."""
-    made, size = record["ingredients"], sum(f["bytes"] for f in record["files"].values())
-    return record["key"], made.get("kind"), made.get("label"), record["made"], record.get("cost", {}).get("seconds"), size
+    ingredients, size = record["ingredients"], sum(f["bytes"] for f in record["files"].values())
+    return (
+        record["key"],
+        ingredients.get("kind"),
+        ingredients.get("label"),
+        record["made"],
+        record.get("cost", {}).get("seconds"),
+        size,
+    )
 
 
 @dataclass(frozen=True)
-class Ledger:
+class StoreIndex:
     """An index in SQLite: one that cannot be used or is lost costs time and nothing else."""
 
     path: Path
 
-    def listed(self, found: set[str]) -> list[Row]:
-        """The rows of the entries that were found; those of entries that are gone are struck. None when it cannot be read."""
+    def read(self, keys: set[str]) -> list[Row]:
+        """The rows of some keys; those of others, whose entries are gone, are removed. None where it cannot be read."""
         try:
-            with self._open() as ledger:
-                rows: list[Row] = ledger.execute(f"select {', '.join(COLUMNS)} from entries").fetchall()
-                gone = [(row[0],) for row in rows if row[0] not in found]
+            with self._open() as index:
+                rows: list[Row] = index.execute(f"select {', '.join(COLUMNS)} from entries").fetchall()
+                gone = [(row[0],) for row in rows if row[0] not in keys]
                 if gone:
-                    ledger.executemany("delete from entries where key = ?", gone)
-                    ledger.commit()
+                    index.executemany("delete from entries where key = ?", gone)
+                    index.commit()
         except sqlite3.OperationalError:
             return []
-        return [row for row in rows if row[0] in found]
+        return [row for row in rows if row[0] in keys]
 
-    def keep(self, rows: list[Row]) -> None:
+    def add(self, rows: list[Row]) -> None:
         """Add rows, or renew them; what cannot be written is added when the store is next listed."""
         if not rows:
             return
         try:
-            with self._open() as ledger:
-                ledger.executemany("insert or replace into entries values (?, ?, ?, ?, ?, ?)", rows)
-                ledger.commit()
+            with self._open() as index:
+                index.executemany("insert or replace into entries values (?, ?, ?, ?, ?, ?)", rows)
+                index.commit()
         except sqlite3.OperationalError:
             return
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
         try:
-            with closing(sqlite3.connect(self.path, timeout=30)) as ledger:
-                ledger.execute(_TABLE)
-                yield ledger
+            with closing(sqlite3.connect(self.path, timeout=30)) as index:
+                index.execute(_TABLE)
+                yield index
         except sqlite3.DatabaseError as error:
             if isinstance(error, sqlite3.OperationalError):
                 raise

@@ -1,4 +1,4 @@
-"""Entries sent between stores that do not see each other, and how a worker knows whether it sees the store of its run."""
+"""Entries sent between stores that do not see each other, and how a worker finds out whether it sees the store of its run."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class Address:
     mark: str
     word: str
 
-    def seen(self) -> bool:
-        """Whether the store is seen from here: on another machine the same path may be another folder."""
+    def is_visible(self) -> bool:
+        """Whether the store is visible from here: on another machine the same path may be another folder."""
         try:
             return (Path(self.path) / "tmp" / self.mark).read_text() == self.word
         except OSError:
@@ -47,24 +47,24 @@ class Address:
 
 
 @contextmanager
-def addressed(store: Store) -> Iterator[Address]:
-    """The address of a store; its mark is there meanwhile."""
-    at = Address(str(store.path.resolve()), f"mark.{os.getpid()}.{time.monotonic_ns()}", secrets.token_hex(16))
-    file = Path(at.path) / "tmp" / at.mark
-    file.write_text(at.word)
+def mark(store: Store) -> Iterator[Address]:
+    """Mark a store; its address, and the mark is there meanwhile."""
+    address = Address(str(store.path.resolve()), f"mark.{os.getpid()}.{time.monotonic_ns()}", secrets.token_hex(16))
+    file = Path(address.path) / "tmp" / address.mark
+    file.write_text(address.word)
     try:
-        yield at
+        yield address
     finally:
         file.unlink(missing_ok=True)
 
 
 def pack(entry: Entry) -> bytes:
     """An entry's record and files in one piece."""
-    held = io.BytesIO()
-    with zipfile.ZipFile(held, "w") as parcel:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as parcel:
         for name in ("record.json", *entry.record["files"]):
             parcel.writestr(name, (entry.folder / name).read_bytes())
-    return held.getvalue()
+    return buffer.getvalue()
 
 
 def unpack(parcel: bytes, key: str, store: Store) -> Entry:
@@ -74,9 +74,9 @@ def unpack(parcel: bytes, key: str, store: Store) -> Entry:
         RunFailed: it is not the entry of that key, or its files are not what was written.
     """
     try:
-        with zipfile.ZipFile(io.BytesIO(parcel)) as held:
-            record = json.loads(held.read("record.json"))
-            files = {name: held.read(name) for name in record["files"]}
+        with zipfile.ZipFile(io.BytesIO(parcel)) as archive:
+            record = json.loads(archive.read("record.json"))
+            files = {name: archive.read(name) for name in record["files"]}
         if record["key"] != key or key_of(record["ingredients"]) != key:
             raise ValueError("it is of something else")
         for name, data in files.items():
@@ -85,9 +85,9 @@ def unpack(parcel: bytes, key: str, store: Store) -> Entry:
         arrays = {n[:-4]: np.load(io.BytesIO(d), allow_pickle=False) for n, d in files.items() if n.endswith(".npy")}
         tensors = {n.removesuffix(".safetensors"): load(d) for n, d in files.items() if n.endswith(".safetensors")}
     except (zipfile.BadZipFile, SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
-        told = " ".join(str(error).split())
-        raise RunFailed(f"what a worker sent as entry {key[:12]} is damaged ({told}): run the same again") from None
-    there = store.get(key)
-    if there is not None and not there.final:
+        reason = " ".join(str(error).split())
+        raise RunFailed(f"what a worker sent as entry {key[:12]} is damaged ({reason}): run the same again") from None
+    entry = store.get(key)
+    if entry is not None and not entry.final:
         store.discard(key)
     return store.put(record["ingredients"], {n: v for n, v in record.items() if n not in OWN}, arrays, tensors)

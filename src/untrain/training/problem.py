@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -69,6 +69,28 @@ def problem(
         replacement=forget.replacement,
         kept=kept or {},
     )
+
+
+def check_signals(needs: frozenset[str], task: Task) -> None:
+    """Refuse what a task does not give.
+
+    Raises:
+        SpecError: a signal is among the needs that it does not give.
+    """
+    if lacking := sorted(needs & SIGNALS - task.signals):
+        raise SpecError(f"this method needs {', '.join(lacking)}, which {type(task).__name__} does not give: take another")
+
+
+def check_kept(needs: frozenset[str], kept: Collection[str]) -> set[str]:
+    """The keepers among the needs.
+
+    Raises:
+        RequestError: one of them saved nothing when the model was trained.
+    """
+    keepers = {name.removeprefix("kept:") for name in needs if name.startswith("kept:")}
+    for name in sorted(keepers - set(kept)):
+        raise RequestError(f"what {name} saves in training is needed: train the model with keepers=({name}(),)")
+    return keepers
 
 
 def _ids(given: Any) -> tuple[Any, ...]:
@@ -144,13 +166,10 @@ class Problem:
             RequestError: something that it names is not there.
             SpecError: the task does not give it.
         """
-        if lacking := sorted(needs & SIGNALS - self.task.signals):
-            raise SpecError(f"this method needs {', '.join(lacking)}, which {type(self.task).__name__} does not give: take another")
+        check_signals(needs, self.task)
         if "retain" in needs and self.retain is None:
             raise RequestError("the problem has no retain set, and this method needs one: take one that does without")
-        wanted = {name.removeprefix("kept:") for name in needs if name.startswith("kept:")}
-        for name in sorted(wanted - self.kept.keys()):
-            raise RequestError(f"what {name} saves in training is needed: train the model with keepers=({name}(),)")
+        wanted = check_kept(needs, self.kept)
         parts: dict[str, Any] = {
             "forget": self.forget, "replacement": self.replacement,
             "retain": self.retain if "retain" in needs else None, "valid": self.valid if "valid" in needs else None,

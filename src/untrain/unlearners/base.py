@@ -80,7 +80,9 @@ class Unlearner(Spec, role=True):
             ModelError: the model is not of the kind that the method works on.
             MaskError: the mask was made for another forget set or another model.
         """
-        self._check_kind(model, problem)
+        self.check_kind(model)
+        if problem.mask is not None and self.works_on is not nn.Module:
+            raise MaskError(f"{type(self).__name__} writes a memory, which masks do not cover: take it without a localizer")
         name, model = repr(self), process_group().check_agreement(repr(self), model, problem)
         before = state.state(model)
         flags = {n: p.requires_grad for n, p in model.named_parameters()}
@@ -104,12 +106,16 @@ class Unlearner(Spec, role=True):
             guard_module.check_untouched(name, before, model)
         return Outcome(forgot, seen, cost, problem.mask, tuple(meter.notes))
 
-    def _check_kind(self, model: nn.Module, problem: Problem) -> None:
+    @final
+    def check_kind(self, model: nn.Module) -> None:
+        """Refuse a model of another kind than the method works on.
+
+        Raises:
+            ModelError: it is one.
+        """
         if not isinstance(model, self.works_on):
             kind = type(model).__name__
             raise ModelError(f"{type(self).__name__} works on models of kind {self.works_on.__name__}; {kind} is not one")
-        if problem.mask is not None and self.works_on is not nn.Module:
-            raise MaskError(f"{type(self).__name__} writes a memory, which masks do not cover: take it without a localizer")
 
     @final
     def __matmul__(self, localizer: Localizer) -> Localized:

@@ -15,9 +15,9 @@ from untrain.core.precision import computing
 from untrain.data.examples import Examples
 from untrain.experiments.populations import population
 from untrain.experiments.populations import worker as works
-from untrain.experiments.populations.subsets import BLOCK, Subsets, drawn
+from untrain.experiments.populations.subsets import BLOCK, Subsets, draw
 from untrain.models.architectures.mlp import MLP
-from untrain.runtime.executors.local import Serial
+from untrain.runtime.executors.serial import Serial
 from untrain.training.base import Learner
 from untrain.training.learners.train import Train
 from untrain.training.steps import Steps
@@ -66,15 +66,15 @@ def numbered():
 def trained(monkeypatch):
     """Members that were trained, in order."""
     seen = []
-    real = works.do
-    monkeypatch.setattr(works, "do", lambda work: seen.extend(work.members) or real(work))
+    real = works.train_members
+    monkeypatch.setattr(works, "train_members", lambda work: seen.extend(work.members) or real(work))
     return seen
 
 
 @pytest.mark.parametrize("fraction", [0.25, 0.5, 0.7])
 @pytest.mark.parametrize("models", [16, 40])
 def test_each_example_is_seen_as_often_as_any_and_each_model_sees_as_many(fraction, models):
-    seen, seeds = drawn(Subsets(models=models, fraction=fraction), 203)
+    seen, seeds = draw(Subsets(models=models, fraction=fraction), 203)
     whole = seen[: models // BLOCK * BLOCK]
     assert np.ptp(whole.sum(0)) <= (0 if (fraction * BLOCK).is_integer() else models // BLOCK)
     sizes = seen.sum(1)
@@ -85,16 +85,16 @@ def test_each_example_is_seen_as_often_as_any_and_each_model_sees_as_many(fracti
 
 @pytest.mark.parametrize("scheme", ["balanced", "bernoulli"])
 def test_the_first_models_of_many_are_the_models_of_few(scheme):
-    few, seeds = drawn(Subsets(models=24, scheme=scheme), 50)
-    many, more = drawn(Subsets(models=64, scheme=scheme), 50)
+    few, seeds = draw(Subsets(models=24, scheme=scheme), 50)
+    many, more = draw(Subsets(models=64, scheme=scheme), 50)
     assert np.array_equal(many[:24], few)
     assert np.array_equal(more[:24], seeds)
-    assert not np.array_equal(drawn(Subsets(models=24, scheme=scheme, seed=1), 50)[0], few)
+    assert not np.array_equal(draw(Subsets(models=24, scheme=scheme, seed=1), 50)[0], few)
 
 
 @pytest.mark.parametrize("scheme", ["balanced", "bernoulli"])
 def test_two_examples_are_seen_together_by_chance(scheme):
-    seen, _ = drawn(Subsets(models=1024, scheme=scheme), 40)
+    seen, _ = draw(Subsets(models=1024, scheme=scheme), 40)
     together = (seen.T.astype(float) @ seen) / 1024
     off = together[~np.eye(40, dtype=bool)]
     chance = 0.25 if scheme == "bernoulli" else 20 / 40 * 19 / 39  # where each model sees 20 of 40
@@ -108,7 +108,7 @@ def test_intervals_hold_with_balanced_subsets_too(models):
     held = []
     for seed in range(20):
         effects = np.random.default_rng(seed).normal(size=200)
-        seen, _ = drawn(Subsets(models=models, seed=seed), 200)
+        seen, _ = draw(Subsets(models=models, seed=seed), 200)
         owed = memorization(np.repeat((seen @ effects)[:, None], 200, 1), seen)
         truth = effects - (effects.sum() - effects) / 199
         held.append(((owed.low <= truth) & (truth <= owed.high)).mean())
@@ -117,7 +117,7 @@ def test_intervals_hold_with_balanced_subsets_too(models):
 
 def test_units_are_whole_and_what_is_excluded_is_seen_by_none():
     units = np.arange(60) // 5
-    seen, _ = drawn(Subsets(models=32, units=units, exclude=[3, 59]), 60)
+    seen, _ = draw(Subsets(models=32, units=units, exclude=[3, 59]), 60)
     assert not seen[:, [3, 59]].any()
     for unit in range(12):
         here = np.setdiff1d(np.flatnonzero(units == unit), [3, 59])
@@ -126,7 +126,7 @@ def test_units_are_whole_and_what_is_excluded_is_seen_by_none():
 
 
 def test_seen_is_what_each_model_was_trained_on(numbered):
-    found = ut.train_subsets(Recalling(), *numbered, Subsets(models=20, seed=4), crew=Serial())
+    found = ut.train_subsets(Recalling(), *numbered, Subsets(models=20, seed=4), executor=Serial())
     assert np.array_equal(found.logits.argmax(2)[:, :N].astype(bool), found.seen)
     assert not found.logits.argmax(2)[:, N:].any()
     assert found.logits.shape == (20, N + TESTS, 2)
@@ -135,7 +135,7 @@ def test_seen_is_what_each_model_was_trained_on(numbered):
 
 
 def test_what_is_held_by_heart_is_memorized(numbered):
-    found = ut.train_subsets(Recalling(), *numbered, Subsets(models=16), crew=Serial())
+    found = ut.train_subsets(Recalling(), *numbered, Subsets(models=16), executor=Serial())
     owed = ut.memorization(found)
     assert owed.value.tolist() == [1.0] * N
     crossed = ut.influence(found, rows=[2, 7])
@@ -146,7 +146,7 @@ def test_what_is_held_by_heart_is_memorized(numbered):
 
 
 def test_asking_again_trains_nothing_and_more_models_add_to_those_there(numbered, tmp_path, trained):
-    kept = {"store": tmp_path, "crew": Serial()}
+    kept = {"store": tmp_path, "executor": Serial()}
     few, many = Subsets(models=6), Subsets(models=10)
     assert ut.count_missing(Recalling(), *numbered, few, **kept) == 6
     first = ut.train_subsets(Recalling(), *numbered, few, **kept)
@@ -159,11 +159,11 @@ def test_asking_again_trains_nothing_and_more_models_add_to_those_there(numbered
     more = ut.train_subsets(Recalling(), *numbered, many, **kept)
     assert len(trained) == 10
     assert np.array_equal(more.logits[:6], first.logits)
-    assert ut.count_missing(Recalling(), *numbered, many, crew=Serial()) == 10
+    assert ut.count_missing(Recalling(), *numbered, many, executor=Serial()) == 10
 
 
 def test_shadows_are_the_models_in_and_out(numbered):
-    found = ut.train_subsets(Recalling(), *numbered, Subsets(models=21), crew=Serial())
+    found = ut.train_subsets(Recalling(), *numbered, Subsets(models=21), executor=Serial())
     inside, outside = ut.shadows(found, "confidence")
     sure = 1 / (1 + np.exp(-4))
     for table, counts, value in ((inside, found.seen.sum(0), sure), (outside, (~found.seen).sum(0), 1 - sure)):
@@ -176,14 +176,14 @@ def test_shadows_are_the_models_in_and_out(numbered):
 def test_models_that_saw_all_of_a_forget_set_and_none_of_it_are_a_pair_for_an_audit(numbered):
     forget = [1, 4, 9]
     units = np.where(np.isin(np.arange(N), forget), -1, np.arange(N))
-    found = ut.train_subsets(Recalling(), *numbered, Subsets(models=16, units=units), crew=Serial())
+    found = ut.train_subsets(Recalling(), *numbered, Subsets(models=16, units=units), executor=Serial())
     saw, never = ut.observations(found, forget)
     assert len(saw.logits) == len(never.logits) == 8
     assert (saw.side == "forget").sum() == 3
     assert (saw.side == "test").sum() == TESTS
     assert (saw.logits.argmax(2)[:, forget] == 1).all()
     assert (never.logits.argmax(2)[:, forget] == 0).all()
-    alone = ut.train_subsets(Recalling(), *numbered, Subsets(models=4, exclude=forget), crew=Serial())
+    alone = ut.train_subsets(Recalling(), *numbered, Subsets(models=4, exclude=forget), executor=Serial())
     assert [len(o.logits) for o in ut.observations(alone, forget)] == [0, 4]
     with pytest.raises(BadInput, match="forget holds what is no row"):
         ut.observations(found, [N])

@@ -6,18 +6,18 @@ import pytest
 import untrain as ut
 from untrain.core.errors import BadInput
 from untrain.data.examples import take
-from untrain.experiments.populations.pairs import prints
-from untrain.experiments.populations.strategy import decide
-from untrain.experiments.populations.worker import _held, _read, laid
+from untrain.experiments.populations.pairs import row_digests
+from untrain.experiments.populations.strategy import choose_strategy
+from untrain.experiments.populations.worker import _loaded, _read, share_data
 from untrain.models.inference import logits
 from untrain.training.stacked.stack import Member
 
 
 def test_a_worker_reads_the_columns_that_were_laid(texts, tmp_path):
-    train, seen = texts.classified(9), texts.answered(5)
-    with laid(train, seen, apart=True, near=tmp_path) as folder:
-        _held.clear()
-        for name, part in (("train", train), ("seen", seen)):
+    train, observed = texts.classified(9), texts.answered(5)
+    with share_data(train, observed, remote=True, near=tmp_path) as folder:
+        _loaded.clear()
+        for name, part in (("train", train), ("observed", observed)):
             read = _read(next(tmp_path.iterdir()), name, None)
             assert read.categories == part.categories
             assert read.ids.tolist() == part.ids.tolist()
@@ -38,7 +38,7 @@ def test_a_packed_population_answers_as_its_learner_does(texts):
 def test_texts_are_not_stacked(texts):
     data, (_, learner) = texts.classified(), texts.LEARNERS["bag"]
     with pytest.raises(BadInput, match="its examples differ in length"):
-        decide(learner, data, [Member(np.arange(9), 0)], "stacked", None)
+        choose_strategy(learner, data, [Member(np.arange(9), 0)], "stacked", None)
 
 
 def test_models_that_store_no_logits_are_refused_before_anything_is_trained(texts):
@@ -50,5 +50,5 @@ def test_models_that_store_no_logits_are_refused_before_anything_is_trained(text
 def test_a_digest_of_a_subset_does_not_depend_on_the_longest_row_beside_it(texts):
     data = texts.classified()
     short = np.flatnonzero(np.diff(data.x.starts) < data.x.shape[1])
-    whole, few = prints(data), prints(take(data, short))
+    whole, few = row_digests(data), row_digests(take(data, short))
     assert whole.of(short[:3]) == few.of(np.arange(3))

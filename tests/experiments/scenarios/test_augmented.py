@@ -12,7 +12,8 @@ from untrain.data.augmentations.base import Augment
 from untrain.data.augmentations.horizontalflip import HorizontalFlip
 from untrain.data.augmentations.randomcrop import RandomCrop
 from untrain.data.examples import take
-from untrain.experiments.jobs import Job, do, ingredients
+from untrain.experiments.jobs import do
+from untrain.experiments.keys import Job, model_ingredients
 from untrain.experiments.scenarios.cifar10 import CIFAR10
 from untrain.experiments.scenarios.digits import Digits
 from untrain.experiments.scene import open_scene
@@ -91,13 +92,13 @@ def test_unlearners_augment_what_they_step_on_and_nothing_else(counted, tmp_path
     images()
     entry = do(counted, Job("unlearned", 0, parse(method)), 0, Setting(), store)
     assert entry.record.get("error") is None
-    assert images() == passes(len(counted.retain), len(counted.asked.rows))
+    assert images() == passes(len(counted.retain), len(counted.forget_set.rows))
 
 
 @pytest.mark.parametrize("localizer", ["WeightedGrad", "Gradient", "Fisher", "CriticalNeurons(keep=0.1)", "RandomMask"])
 def test_localizers_see_images_as_they_are(counted, localizer):
     net = counted.learner.init(counted.data.train, 0).eval()
-    problem = ut.problem(counted.data.train, counted.asked, counted.learner)
+    problem = ut.problem(counted.data.train, counted.forget_set, counted.learner)
     parse(localizer)(net, problem)
     assert images() == 0
 
@@ -114,8 +115,8 @@ def test_keys_of_models_depend_on_it():
     keys = set()
     for augment in ((), (HorizontalFlip(),), (RandomCrop(pad=1),), (RandomCrop(pad=1), HorizontalFlip())):
         scene = open_scene(Digits(model=ConvNet(width=2), steps=STEPS, augment=augment), Setting())
-        keys |= {key_of(ingredients(scene, Job(kind, 0), 0, Setting())) for kind in ("original", "oracle")}
-        keys.add(key_of(ingredients(scene, Job("unlearned", 0, parse("Finetune")), 0, Setting())))
+        keys |= {key_of(model_ingredients(scene, Job(kind, 0), 0, Setting())) for kind in ("original", "oracle")}
+        keys.add(key_of(model_ingredients(scene, Job("unlearned", 0, parse("Finetune")), 0, Setting())))
     assert len(keys) == 4 * 3
 
 

@@ -13,7 +13,8 @@ from untrain.core.spec import parse
 from untrain.data.augmentations.horizontalflip import HorizontalFlip
 from untrain.data.augmentations.randomresizedcrop import RandomResizedCrop
 from untrain.data.on_disk import OnDisk
-from untrain.experiments.jobs import Job, do, ingredients
+from untrain.experiments.jobs import do
+from untrain.experiments.keys import Job, model_ingredients
 from untrain.experiments.scenarios.imagenet100 import CROP, MEAN, SIDE, STD, ImageNet100
 from untrain.experiments.scene import open_scene
 from untrain.experiments.setting import Setting
@@ -136,7 +137,7 @@ def test_all_but_training_asks_about_the_normalised_middle(spelled):
     logits(net, scene.data.train, scene.task)
     assert torch.equal(torch.cat(seen), middle)
     seen.clear()
-    problem = ut.problem(scene.data.train, scene.asked, scene.learner)
+    problem = ut.problem(scene.data.train, scene.forget_set, scene.learner)
     ut.parse("WeightedGrad(keep=0.5)")(net, problem)
     asked = known()
     assert len(asked) >= len(problem.forget)
@@ -175,7 +176,7 @@ def test_a_run_goes_from_files_to_answers(spelled, tmp_path):
 
 def test_augmentation_is_part_of_the_key(spelled):
     plain = spelled.replace("path=", "augment=(), path=")
-    one, other = (ingredients(open_scene(parse(s), Setting()), Job("original", 0), 0, Setting()) for s in (spelled, plain))
+    one, other = (model_ingredients(open_scene(parse(s), Setting()), Job("original", 0), 0, Setting()) for s in (spelled, plain))
     assert one["data"] == other["data"]
     assert one["learner"] != other["learner"]
 

@@ -55,14 +55,14 @@ def test_what_is_begun_with_is_tried_first_and_once(tmp_path):
         at = study(tmp_path)
         at.begin(drawn, {"given": True})
     assert go(at, 2)[0] == drawn
-    assert [t.facts.get("given", False) for t in at.told()] == [True, False]
+    assert [t.facts.get("given", False) for t in at.records()] == [True, False]
 
 
 def test_a_trial_whose_process_is_gone_is_tried_again_with_what_was_drawn(tmp_path):
     at = study(tmp_path)
     kept, lost = at.ask(SPACE, "alive"), at.ask(SPACE, "dead")
     assert at.reclaim(lambda owner: owner == "dead") == 1
-    assert [t.state for t in at.told()] == ["running", "stopped", "waiting"]
+    assert [t.state for t in at.records()] == ["running", "stopped", "waiting"]
     assert at.ask(SPACE, "alive").drawn == lost.drawn
     at.done(kept, 1.0)
     assert at.reclaim(lambda owner: owner == "dead") == 0
@@ -71,7 +71,7 @@ def test_a_trial_whose_process_is_gone_is_tried_again_with_what_was_drawn(tmp_pa
 def test_a_trial_that_failed_is_no_stopped_one(tmp_path):
     at = study(tmp_path)
     at.fail(at.ask(SPACE, "me"), "why")
-    assert [(t.state, t.facts["error"]) for t in at.told()] == [("failed", "why")]
+    assert [(t.state, t.facts["error"]) for t in at.records()] == [("failed", "why")]
 
 
 def test_a_trial_below_the_median_of_the_finished_is_hopeless(tmp_path):
@@ -84,7 +84,7 @@ def test_a_trial_below_the_median_of_the_finished_is_hopeless(tmp_path):
     assert at.hopeless(low, 0, 1.0)
     assert not at.hopeless(high, 0, 3.0)
     at.prune(low)
-    assert at.told()[low.number].state == "pruned"
+    assert at.records()[low.number].state == "pruned"
 
 
 def test_attributes_of_the_study_are_in_the_journal(tmp_path):
@@ -106,7 +106,7 @@ def test_half_a_line_that_a_process_left_is_mended(tmp_path):
         file.write('{"op_code":4,"wor')
     again = study(tmp_path)
     go(again, 1)
-    assert len(study(tmp_path).told()) == 3
+    assert len(study(tmp_path).records()) == 3
 
 
 def test_a_journal_that_is_none_is_told_in_one_line(tmp_path):

@@ -21,10 +21,15 @@ import untrain as ut
 from untrain.commands.cli import app
 from untrain.core.errors import BadInput, MissingExtra, NotFinite, RunFailed
 from untrain.core.search_space import SearchHint
+from untrain.core.seeds import seed_of
 from untrain.data.splits import Data
-from untrain.experiments.search import objectives, study
-from untrain.experiments.search import trials as tries
-from untrain.experiments.search.study import hunt_of
+from untrain.experiments import jobs
+from untrain.experiments.jobs import do
+from untrain.experiments.keys import Job
+from untrain.experiments.scene import open_scene
+from untrain.experiments.search import objectives
+from untrain.experiments.search.study import open_search, spec_of
+from untrain.experiments.search.trials import accuracies, weighed
 from untrain.experiments.setting import Setting
 from untrain.runtime.store import Store
 from untrain.training.learners.train import Train
@@ -153,24 +158,39 @@ def test_objectives_are_what_they_say():
 
 def test_held_out_examples_count_by_class_as_often_as_the_class_is_to_be_forgotten():
     right, labels = np.array([True, True, True, False, False, False]), np.array([0, 0, 1, 1, 2, 2])
-    assert tries.weighed(right, labels, np.array([0, 0, 0, 1])) == pytest.approx(0.75 * 1 + 0.25 * 0.5)
-    assert tries.weighed(right, labels, np.array([2, 2, 7])) == 0.0
-    assert tries.weighed(right, labels, np.array([7])) == 0.5
+    assert weighed(right, labels, np.array([0, 0, 0, 1])) == pytest.approx(0.75 * 1 + 0.25 * 0.5)
+    assert weighed(right, labels, np.array([2, 2, 7])) == 0.0
+    assert weighed(right, labels, np.array([7])) == 0.5
 
 
 def test_a_model_that_knows_nothing_of_the_classes_to_forget_is_not_balanced(tmp_path):
     """It answers nothing right of unseen examples of them either; what the model before answered is what it is held against."""
-    ground = tries.open_ground(
-        ut.parse("Digits(model=ConvNet(width=4), steps=Steps(lr=0.1, epochs=3), request=Random(classes=(3,), fraction=0.05))"),
-        0,
-        Setting(),
-    )
-    store = Store(tmp_path)
-    before = tries.attempt(ground, ut.Nothing(), 0, store)
-    gone = tries.attempt(ground, ut.parse("GradAscent(steps=Steps(lr=0.05, epochs=3, schedule=Constant()))"), 0, store)
-    found = tries.accuracies(ground, gone, before)
+    scenario = "Digits(model=ConvNet(width=4), steps=Steps(lr=0.1, epochs=3), request=Random(classes=(3,), fraction=0.05))"
+    scene, store = open_scene(ut.parse(scenario), Setting(), purpose="search"), Store(tmp_path)
+    method = ut.parse("GradAscent(steps=Steps(lr=0.05, epochs=3, schedule=Constant()))")
+    before = do(scene, Job("original", 0), 0, Setting(), store)
+    gone = do(scene, Job("unlearned", 0, method), 0, Setting(), store)
+    found = accuracies(scene, gone, before)
     assert found["forget"] < 0.1
-    assert found["alike"] == tries.accuracies(ground, before, before)["alike"] > 0.5
+    assert found["alike"] == accuracies(scene, before, before)["alike"] > 0.5
+
+
+def test_a_model_that_is_left_as_it_is_is_as_right_as_before_and_its_weights_are_not_kept(tmp_path):
+    scene = open_scene(ut.parse("Digits(model=ConvNet(width=4), steps=Steps(lr=0.1, epochs=1))"), Setting(), purpose="search")
+    before, same = (
+        do(scene, job, 0, Setting(), Store(tmp_path)) for job in (Job("original", 0), Job("unlearned", 0, ut.Nothing()))
+    )
+    assert accuracies(scene, same, before) == accuracies(scene, before, before)
+    assert len(same.array("logits")) == len(scene.forget_set.rows) + len(scene.data.valid)
+    assert list(same.folder.glob("*.safetensors")) == []
+    assert list(before.folder.glob("*.safetensors")) != []
+
+
+def test_models_of_a_search_are_none_of_a_run(tmp_path):
+    scenario = ut.parse("Digits(model=ConvNet(width=4), steps=Steps(lr=0.1, epochs=0))")
+    run, search = (open_scene(scenario, Setting(), purpose=purpose) for purpose in ("run", "search"))
+    seeds = [do(s, Job("original", 0), 0, Setting(), Store(tmp_path)).record["ingredients"]["seed"] for s in (run, search)]
+    assert seeds == [seed_of(0, "original", 0), seed_of(0, "search original", 0)]
 
 
 def test_balanced_becomes_repair_where_the_labels_to_forget_are_known_to_be_wrong():
@@ -222,7 +242,7 @@ def test_a_longer_search_repeats_nothing(scenario, tmp_path, monkeypatch):
 
 def test_a_method_that_was_tried_before_costs_nothing(scenario, tmp_path, monkeypatch):
     found(scenario, tmp_path, over="mode", trials=6)
-    assert len(list(tmp_path.glob("objects/*/*/logits_valid.npy"))) == 3  # both modes, and the model as it is
+    assert sum(row["kind"] == "unlearned" for row in Store(tmp_path).entries()) == 2  # both modes
     monkeypatch.setattr(Dial, "unlearn", None)
     assert found(scenario, tmp_path, over="mode", trials=6, objective="balanced")["counts"]["done"] == 6
 
@@ -262,20 +282,20 @@ def test_costs_are_told_as_a_share_of_retraining(tmp_path):
 
 
 def test_a_search_that_was_interrupted_goes_on_as_if_it_had_not_been(scenario, tmp_path, monkeypatch):
-    attempt, left = tries.attempt, [7]
+    unlearn, left = jobs._unlearn, [7]
 
     def stops(*given):
         left[0] -= 1
         if left[0] == 0:
             raise KeyboardInterrupt
-        return attempt(*given)
+        return unlearn(*given)
 
-    for begun in (1, 7):  # in the first trial, which is the method as it was given, and later
+    for begun in (1, 4):  # in the first trial, which is the method as it was given, and later
         left[0] = begun
-        monkeypatch.setattr(study, "attempt", stops)
+        monkeypatch.setattr(jobs, "_unlearn", stops)
         with pytest.raises(KeyboardInterrupt):
             found(scenario, tmp_path / "hurt", trials=14)
-    monkeypatch.setattr(study, "attempt", attempt)
+    monkeypatch.setattr(jobs, "_unlearn", unlearn)
     calm, hurt = found(scenario, tmp_path / "calm", trials=14), found(scenario, tmp_path / "hurt", trials=14)
     assert [row[1:] for row in tried(hurt)] == [row[1:] for row in tried(calm)]
 
@@ -283,10 +303,21 @@ def test_a_search_that_was_interrupted_goes_on_as_if_it_had_not_been(scenario, t
 DIGITS = "Digits(model=ConvNet(width=4), steps=Steps(lr=0.1, epochs=2))"
 
 
-def test_two_processes_share_a_search(tmp_path):
-    document = ut.search(DIGITS, "Finetune", store=tmp_path, trials=6, seeds=1, workers=2)
+@pytest.mark.parametrize("how", [{"workers": 2}, {"executor": "Processes(2)"}])
+def test_two_processes_share_a_search(tmp_path, how):
+    document = ut.search(DIGITS, "Finetune", store=tmp_path, trials=6, seeds=1, **how)
     assert document["counts"]["done"] + document["counts"]["pruned"] == 6
     assert sorted(row["number"] for row in document["trials"]) == list(range(6))
+
+
+def test_two_searches_at_once_share_their_trials(tmp_path):
+    both = [begun(tmp_path, 8, 1, out=f"o{at}") for at in range(2)]
+    texts = [process.communicate(timeout=200) for process in both]
+    assert [process.returncode for process in both] == [0, 0], texts
+    whole = begun(tmp_path, 8, 1).communicate(timeout=100)[0]
+    rows = json.loads(whole)["trials"]
+    assert sorted(row["number"] for row in rows) == list(range(8))
+    assert len({row["method"] for row in rows}) == 8
 
 
 def children(pid):
@@ -303,14 +334,15 @@ def until(holds, seconds=90):
     return False
 
 
-def begun(tmp_path, trials, workers):
+def begun(tmp_path, trials, workers, out="o"):
     command = [sys.executable, "-m", "untrain", "search", "Digits", "DEL", "--trials", str(trials), "--workers", str(workers)]
-    where = ["--store", str(tmp_path / "s"), "--out", str(tmp_path / "o"), "--json"]
+    where = ["--store", str(tmp_path / "s"), "--out", str(tmp_path / out), "--json"]
     return subprocess.Popen([*command, *where], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def ended(tmp_path):
-    return len(list((tmp_path / "s").glob("objects/*/*/logits_valid.npy")))
+    records = [json.loads(file.read_text()) for file in (tmp_path / "s").glob("objects/*/*/record.json")]
+    return sum(record["ingredients"]["kind"] == "unlearned" for record in records)
 
 
 @pytest.mark.slow
@@ -373,8 +405,8 @@ def test_a_key_leaves_the_number_of_trials_out_and_no_more(scenario, tmp_path):
     from untrain.experiments.setting import Setting
 
     def key(trials=5, objective="valid", over="turn", seeds=1):
-        sought = hunt_of(comparison_of(scenario, [Dial()], seeds, 2, 0), objective, over, trials)
-        return study.opened(sought, Setting(), Store(tmp_path)).key
+        spec = spec_of(comparison_of(scenario, [Dial()], seeds, 2, 0), objective, over, trials)
+        return open_search(spec, Setting(), Store(tmp_path)).key
 
     assert key() == key(trials=9)
     assert len({key(), key(objective="balanced"), key(over="mode"), key(seeds=2), key(over="turn=0.1..0.2")}) == 5

@@ -13,7 +13,7 @@ from untrain.core.errors import SpecError
 from untrain.core.fields import Keep
 from untrain.core.search_space import Choices, Range, SearchHint
 from untrain.core.spec import parse
-from untrain.experiments.search.space import drawn_of, knobs, space, start_of, value_of, with_values
+from untrain.experiments.search.space import drawn_of, search_fields, space, start_of, value_of, with_values
 from untrain.unlearners.base import Unlearner
 
 
@@ -37,7 +37,7 @@ def expressions():
 @pytest.mark.parametrize("text", expressions())
 def test_whatever_is_drawn_of_every_field_of_every_method_makes_a_spec(text):
     method, rng = parse(text), np.random.default_rng(0)
-    chosen = {name: knob.reach for name, knob in knobs(method).items() if knob.reach is not None}
+    chosen = {name: field.reach for name, field in search_fields(method).items() if field.reach is not None}
     for _ in range(50):
         made = with_values(method, draws(chosen, rng), chosen)
         assert parse(repr(made)) == made
@@ -46,7 +46,7 @@ def test_whatever_is_drawn_of_every_field_of_every_method_makes_a_spec(text):
 @pytest.mark.parametrize("text", expressions())
 def test_a_method_as_it_is_lies_in_what_is_searched_by_itself(text):
     method = parse(text)
-    usual = {name: knob.reach for name, knob in knobs(method).items() if knob.usual}
+    usual = {name: field.reach for name, field in search_fields(method).items() if field.usual}
     drawn = start_of(method, usual)
     assert drawn is not None
     assert with_values(method, drawn, usual) == method
@@ -82,7 +82,7 @@ def test_a_step_size_is_searched_by_factors_and_told_by_three_digits():
         ("epochs=10%..50%", {"steps.epochs": Range(10, 50, log=True, whole=True, unit="%")}),
         ("epochs=1..5", {"steps.epochs": Range(1, 5, log=True, whole=True)}),
         ("epochs=30%,4", {"steps.epochs": Choices(("30%", 4))}),
-        ("optimizer=SGD(decay=0.1, momentum=0.5),Adam", {"steps.optimizer": Choices((ut.SGD(0.5, 0.1), ut.AdamW()))}),
+        ("optimizer=SGD(decay=0.1, momentum=0.5),AdamW", {"steps.optimizer": Choices((ut.SGD(0.5, 0.1), ut.AdamW()))}),
         ("nesterov", {"steps.optimizer.nesterov": Choices((False, True))}),
     ],
 )  # fmt: skip
@@ -105,7 +105,7 @@ def test_fields_ranges_and_choices_can_be_named(over, chosen):
         ("DEL", ["batch=1.5..3"], "whole numbers"),
         ("DEL", ["steps"], "name one of its fields"),
         ("DEL", ["keep", "keep=0.1..1"], "twice"),
-        ("DEL", ["momentum", "steps.optimizer=SGD,Adam"], "go against each other"),
+        ("DEL", ["momentum", "steps.optimizer=SGD,AdamW"], "go against each other"),
         ("RandomLabel", ["draw=stepp,once"], "draw='stepp': should be 'step' or 'once'"),
         ("Nothing", [], "no field that is searched by itself"),
         ("ResetFinetune @ RandomMask", ["localizer.like=3,4"], "like=3"),
@@ -157,7 +157,7 @@ def test_bounds_that_somebody_narrows_go_before_the_hint_of_the_type():
         def unlearn(self, model, problem):
             return model
 
-    held = {name: knob.reach for name, knob in knobs(Narrow()).items()}
+    held = {name: field.reach for name, field in search_fields(Narrow()).items()}
     assert held["keep"].high == 0.2
     assert held["keep"].low > 0
     assert held["count"] == Range(2, 32, log=True, whole=True)

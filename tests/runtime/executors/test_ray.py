@@ -5,7 +5,6 @@ import subprocess
 import sys
 import time
 import uuid
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -17,13 +16,12 @@ import ray
 
 from untrain import parse
 from untrain.commands import run
-from untrain.core.errors import BadInput, MissingExtra, RunFailed
+from untrain.core.errors import BadInput, MissingExtra, RunFailed, SpecError
 from untrain.experiments.comparison import Comparison
 from untrain.experiments.results import results
-from untrain.experiments.scheduler import conduct
-from untrain.experiments.setting import Setting
-from untrain.runtime.executors.base import each
-from untrain.runtime.executors.ray import RayCrew
+from untrain.runtime.executors._ray_pool import RayPool
+from untrain.runtime.executors.base import Resources
+from untrain.runtime.executors.ray import Ray
 from untrain.runtime.store import Store
 
 HERE = Path(__file__).parents[2]
@@ -41,10 +39,10 @@ def labours():
 
 
 @pytest.fixture(scope="module")
-def crew(labours):
+def pool(labours):
     """Two cores of this machine."""
-    with closing(RayCrew(workers=2)) as made:
-        yield made
+    with Ray().open(Resources(workers=2)) as opened:
+        yield opened
 
 
 def rows(entry, store):
@@ -73,43 +71,41 @@ def none_left(mark, session, within=20.0):
     return left
 
 
-def test_tasks_give_results_and_their_own_errors_with_threads_of_their_own(crew, labours):
-    assert crew.size == 2
-    assert dict(each(crew, labours.square, {str(i): (i,) for i in range(5)})) == {str(i): i * i for i in range(5)}
-    crew.submit("bad", labours.raising, "mine")
+def test_tasks_give_results_and_their_own_errors_with_threads_of_their_own(pool, labours):
+    assert pool.size == 2
+    assert dict(pool.run_all(labours.square, {str(i): (i,) for i in range(5)})) == {str(i): i * i for i in range(5)}
     with pytest.raises(KeyError, match="mine"):
-        crew.finished()
-    crew.submit("count", labours.threads)
-    _, (threads, pid) = crew.finished()
+        pool.submit(labours.raising, "mine").result()
+    threads, pid = pool.submit(labours.threads).result()
     assert threads == 1
     assert pid != os.getpid()
 
 
-def test_a_killed_worker_costs_its_task_alone(crew, labours, log, capfd):
+def test_a_killed_worker_costs_its_task_alone(pool, labours, log, capfd):
     told = []
-    crew.on_progress = told.append
-    crew.submit("long", labours.slow_square, 5, log, "long", 1.0)
-    crew.submit("mortal", labours.mortal, 3, log, "mortal", 2)
-    assert dict(crew.finished() for _ in range(2)) == {"long": 25, "mortal": 9}
+    pool.on_retry = told.append
+    long = pool.submit(labours.slow_square, 5, log, "long", 1.0, name="long")
+    mortal = pool.submit(labours.mortal, 3, log, "mortal", 2, name="mortal")
+    assert (long.result(), mortal.result()) == (25, 9)
     assert labours.begun(log) == {"long": 1, "mortal": 3}
     assert [each.split(" died")[0] for each in told] == ["the worker of mortal"] * 2
-    crew.submit("cursed", labours.mortal, 3, log, "cursed", 99)
+    cursed = pool.submit(labours.mortal, 3, log, "cursed", 99, name="cursed")
     with pytest.raises(RunFailed, match=r"'cursed': its worker died 3 times .* what is finished is stored"):
-        crew.finished()
+        cursed.result()
     time.sleep(0.5)
     assert capfd.readouterr().out == ""
 
 
 @pytest.mark.slow
-def test_a_run_on_ray_with_a_killed_worker_equals_the_serial_one_bit_for_bit(crew, labours, tiny, log, tmp_path):
+def test_a_run_on_ray_with_a_killed_worker_equals_the_serial_one_bit_for_bit(pool, labours, tiny, log, compare, tmp_path):
     told, store = [], Store(tmp_path / "store")
     mortal = f"labours.Mortal(folder={str(log)!r})"
     asks = Comparison(parse(tiny.scenario), tuple(map(parse, (*tiny.methods, mortal))), 2, 4)
-    (entry,) = conduct([asks], store, Setting(), crew, told.append)
+    (entry,) = compare([asks], store, pool, told.append)
     assert list(labours.begun(log).values()) == [2, 2]
     assert sum("tried again" in (at.note or "") for at in told) == 2
     whole = Store(tmp_path / "whole")
-    (calm,) = conduct([asks], whole, Setting())
+    (calm,) = compare([asks], whole)
     assert entry.key == calm.key
     assert rows(entry, store) == rows(calm, whole)
     for row in whole.entries():
@@ -120,9 +116,9 @@ def test_a_run_on_ray_with_a_killed_worker_equals_the_serial_one_bit_for_bit(cre
 
 
 @pytest.mark.slow
-def test_a_cluster_is_joined_by_its_address_and_outlives_who_joined(crew, tmp_path):
+def test_a_cluster_is_joined_by_its_address_and_outlives_who_joined(pool, tmp_path):
     address = ray.get_runtime_context().gcs_address
-    where = ["--seeds", "1", "--oracles", "2", "--on", f"ray={address}", "--json", "--precision", "float32"]
+    where = ["--seeds", "1", "--oracles", "2", "--executor", f"Ray(address='{address}')", "--json", "--precision", "float32"]
     command = [sys.executable, "-m", "untrain", "run", *RUN, *where, "--store", str(tmp_path / "s"), "--out", str(tmp_path / "out")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
     assert done.returncode == 0, done.stderr
@@ -138,35 +134,35 @@ def test_an_address_where_nothing_answers_is_told_soon(address, monkeypatch):
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
     began = time.monotonic()
     with pytest.raises(BadInput, match="nothing answers at Ray's address"):
-        RayCrew(address).submit("any", print)
+        RayPool(address).submit(print)
     assert time.monotonic() - began < 20
 
 
 @pytest.mark.parametrize("address", ["somewhere", "host:port", ":6379"])
-def test_what_is_no_address_is_refused(address, monkeypatch):
-    monkeypatch.setattr(ray, "is_initialized", lambda: False)
-    with pytest.raises(BadInput, match="HOST:PORT is needed"):
-        RayCrew(address).submit("any", print)
+def test_what_is_no_address_is_refused(address):
+    with pytest.raises(SpecError, match="HOST:PORT is needed"):
+        Ray(address)
 
 
-def test_a_task_that_no_machine_can_hold_is_refused(crew):
+def test_a_task_that_no_machine_can_hold_is_refused(pool):
     with pytest.raises(BadInput, match="no machine of the Ray cluster has 64 cores"):
-        RayCrew(threads=64).submit("any", print)
+        RayPool(threads=64).submit(print)
 
 
 def test_the_client_s_extra_is_named(monkeypatch):
-    from untrain.runtime.executors import ray as adapter
+    from untrain.runtime.executors import _ray_pool as adapter
 
     monkeypatch.setitem(sys.modules, "grpc", None)
     monkeypatch.setattr(adapter, "_answers", lambda *_: True)
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
     with pytest.raises(MissingExtra, match=r"ray\[client\]"):
-        RayCrew("ray://127.0.0.1:10001").submit("any", print)
+        RayPool("ray://127.0.0.1:10001").submit(print)
 
 
 def begin(tmp_path, mark, *more):
     """A run on Ray in a process group of its own, long enough to be disturbed."""
-    command = [sys.executable, "-m", "untrain", "run", *RUN, "--oracles", "12", "--on", "ray", "--workers", "1", "--json", *more]
+    options = ["--oracles", "12", "--executor", "Ray(workers=1)", "--json", *more]
+    command = [sys.executable, "-m", "untrain", "run", *RUN, *options]
     where = ["--store", str(tmp_path / "store"), "--out", str(tmp_path / "out")]
     env = os.environ | {"UNTRAIN_TEST_MARK": mark}
     process = subprocess.Popen(
@@ -232,8 +228,7 @@ def test_a_lost_head_is_one_line_and_leaves_no_process(tmp_path, part):
     assert len(kept(tmp_path)) >= 2
 
 
-def test_threads_of_this_process_stay_as_they_are(crew, labours):
+def test_threads_of_this_process_stay_as_they_are(pool, labours):
     before = torch.get_num_threads()
-    crew.submit("one", labours.square, 1)
-    crew.finished()
+    pool.submit(labours.square, 1).result()
     assert torch.get_num_threads() == before

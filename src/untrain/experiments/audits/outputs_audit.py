@@ -10,7 +10,7 @@ from untrain.experiments.audits.audit_record import models_by_role, price_withou
 from untrain.experiments.audits.foreign_models import Outputs, count_in
 from untrain.experiments.audits.populations import populations_of
 from untrain.experiments.audits.store_models import record_outputs, store_outputs
-from untrain.experiments.pipeline import ReportOptions, RunOptions, refused
+from untrain.experiments.pipeline import ReportOptions, RunOptions, check_options
 from untrain.runtime.store import Store
 
 Document = dict[str, Any]
@@ -35,7 +35,7 @@ def audit_outputs(outputs: Outputs, name: str, store: str | Path | None, options
         DataError: the outputs cannot be read or compared.
     """
     _check(outputs, options)
-    refused([], options, page)
+    check_options([], options, page)
     populations = populations_of(outputs)
     place = Store(store)
     keys = {who: store_outputs(populations, who, place) for who in populations.models}

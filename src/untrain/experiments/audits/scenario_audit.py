@@ -14,10 +14,10 @@ from untrain.experiments.audits.foreign_models import Checkpoints, Outputs, coun
 from untrain.experiments.audits.populations import Populations, populations_of
 from untrain.experiments.audits.store_models import frame_of, store_checkpoints, store_outputs
 from untrain.experiments.comparison import Comparison, oracles_of
-from untrain.experiments.interim_looks import planned
-from untrain.experiments.observations import watch
-from untrain.experiments.pipeline import ReportOptions, RunOptions, open_workers, priced, refused, scenes_of, staged
-from untrain.experiments.run_record import ModelCounts, lay
+from untrain.experiments.interim_looks import plan_looks
+from untrain.experiments.observations import observe_models
+from untrain.experiments.pipeline import ReportOptions, RunOptions, check_options, open_pool, open_scenes, report_price, run_looks
+from untrain.experiments.run_record import ModelCounts, save_run
 from untrain.experiments.scene import Scene
 from untrain.experiments.scheduler import make
 from untrain.runtime.store import Entry, Store
@@ -74,23 +74,23 @@ def audit_on_scenario(
         options: how work is done.
         page: where to write scores.
     """
-    refused([oracles], options, page)
+    check_options([oracles], options, page)
     place = Store(store)
-    with open_workers([oracles], place, options) as executor:
-        (scene,) = scenes_of([oracles], options, place, executor, False)
+    with open_pool([oracles], place, options) as pool:
+        (scene,) = open_scenes([oracles], options, place, pool, False)
         foreign = _store(models, scene, options, place)
         count = len(foreign.keys["unlearned"])
         plan, price = [], price_without_training(sum(map(len, foreign.keys.values())))
         if trains_oracles(models):
             oracles = replace(oracles, oracles=count_in(models.oracles) or (FOR_ONE if count == 1 else FOR_SEVERAL))
-            plan = planned(count, oracles.oracles, options.looks, given=True)
-            price = priced([oracles], [scene], place, options, executor.size).document()
+            plan = plan_looks(count, oracles.oracles, options.looks, given=True)
+            price = report_price([oracles], [scene], place, options, pool.size).document()
 
         def take(number: int, more: Mapping[str, Any]) -> Entry:
             keys = dict(foreign.keys)
             if trains_oracles(models):
                 some = replace(oracles, oracles=number)
-                make([some], [scene], place, options.setting, executor, options.on_progress)
+                make([some], [scene], place, options.setting, pool, options.on_progress)
                 keys["oracles"] = oracles_of(some, scene, options.setting)
             return _record(
                 replace(foreign, keys=keys), scene, _Run(name, oracles.seed, trains_oracles(models)), options, place, more
@@ -99,7 +99,7 @@ def audit_on_scenario(
         if options.looks == 1:
             entry = take(oracles.oracles, {})
         else:
-            entry = staged(plan, place, options, lambda look, more: take(look.oracles, more))
+            entry = run_looks(plan, place, options, lambda look, more: take(look.oracles, more))
     return publish_audit(entry, place, options, page, price)
 
 
@@ -117,12 +117,12 @@ def _record(foreign: ForeignKeys, scene: Scene, run: _Run, options: RunOptions, 
     keys = foreign.keys
     alike([(who, (len(k), *_shape(k[0], scene.task.outputs[0], store))) for who, k in keys.items()])
     models = models_by_role(keys["unlearned"], keys["oracles"], keys.get("originals", []), run.name)
-    observed = watch(scene, options.observers, models, run.seed, store, options.setting)
+    observed = observe_models(scene, options.observers, models, run.seed, store, options.setting)
     sizes = ModelCounts(len(keys["unlearned"]), len(keys["oracles"]), run.seed if run.trained else None)
     facts: Document = {} if foreign.kind == "logits" else {"answers": foreign.kind}
     if foreign.notes:
         facts["warnings"] = foreign.notes
-    return lay(scene, models, sizes, store, options.setting, {**facts, **observed, **more})
+    return save_run(scene, models, sizes, store, options.setting, {**facts, **observed, **more})
 
 
 def _store(models: Checkpoints, scene: Scene, options: RunOptions, store: Store) -> ForeignKeys:

@@ -1,4 +1,4 @@
-"""Pairs of a subset and a seed, checked at the door, and digests of subsets."""
+"""Pairs of a subset and a seed, and digests of subsets."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from untrain.training.stacked.stack import Member
 Pair = tuple[Sequence[int], int]
 
 
-def checked(pairs: Sequence[Pair], n: int) -> list[Member]:
+def check_pairs(pairs: Sequence[Pair], n: int) -> list[Member]:
     """The pairs, their rows in ascending order.
 
     Raises:
-        BadInput: there is none, or one is not a subset of ``range(n)`` and a seed.
+        BadInput: there are none, or one is not a subset of ``range(n)`` and a seed.
     """
     if len(pairs) == 0:
         raise BadInput("no pairs were given: at least one (rows, seed) is needed")
@@ -54,7 +54,7 @@ def _member(at: int, pair: Any, n: int) -> Member:
 
 
 @dataclass(frozen=True, eq=False)
-class Prints:
+class RowDigests:
     """Digests of the rows of examples, (n, 32) bytes, of which that of a subset is made."""
 
     kind: str
@@ -65,10 +65,10 @@ class Prints:
         return hashlib.sha256(self.kind.encode() + self.rows[rows].tobytes()).hexdigest()
 
 
-def prints(train: Examples) -> Prints:
+def row_digests(train: Examples) -> RowDigests:
     """Digests of all rows."""
     columns = (rows_of(column) for column in train.fields.values())
-    found = [hashlib.sha256(b"".join(part.tobytes() for part in row)).digest() for row in zip(*columns, strict=True)]
+    digests = [hashlib.sha256(b"".join(part.tobytes() for part in row)).digest() for row in zip(*columns, strict=True)]
     shape = () if isinstance(train.x, Ragged) else tuple(train.x.shape[1:])
     kind = f"{shape} {train.x.dtype} {train.classes} "
-    return Prints(kind, np.frombuffer(b"".join(found), dtype=np.uint8).reshape(len(train), 32))
+    return RowDigests(kind, np.frombuffer(b"".join(digests), dtype=np.uint8).reshape(len(train), 32))

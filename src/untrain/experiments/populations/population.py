@@ -107,12 +107,12 @@ def observations(population: Population, forget: Sequence[int]) -> tuple[Observa
         raise BadInput(f"forget holds what is no row: whole numbers from 0 to {n - 1} are needed")
     side = np.full(len(population.labels), "retain", dtype="<U6")
     side[rows], side[n:] = "forget", "test"
-    held = population.seen[:, rows]
+    members = population.seen[:, rows]
 
     def of(models: Array) -> Observation:
         return Observation.of_logits(population.logits[models], population.labels, population.true, side, population.ids)
 
-    return of(np.asarray(held.all(1))), of(np.asarray(~held.any(1)))
+    return of(np.asarray(members.all(1))), of(np.asarray(~members.any(1)))
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,9 +14,9 @@ from untrain.core.errors import BadInput, suggest
 from untrain.core.spec import sendable
 from untrain.data.examples import Examples, take
 from untrain.experiments.populations.worker import Kind
-from untrain.runtime.executors.base import Executor, cores
-from untrain.runtime.executors.local import Serial
+from untrain.runtime.executors.base import Executor, Pool, Resources, cores
 from untrain.runtime.executors.processes import Processes
+from untrain.runtime.executors.serial import Serial
 from untrain.training import linear_probe
 from untrain.training.base import Learner
 from untrain.training.learners.train import Train
@@ -27,13 +27,13 @@ Together = Literal["auto", "stacked", "packed", "loop"]
 
 
 @dataclass(frozen=True)
-class How:
+class Strategy:
     """What each task is, and on how many threads.
 
     Args:
         kind: of training: several models at once, or one alone.
         threads: of torch, in each process.
-        workers: processes, where no crew was given; 1 for this one.
+        workers: processes, where no executor was named; 1 for this one.
     """
 
     kind: Kind
@@ -41,26 +41,28 @@ class How:
     workers: int = 1
 
 
-def decide(learner: Learner, train: Examples, members: Sequence[Member], together: str, crew: Executor | None) -> How:
-    """How the members are best trained, or as was asked.
+def choose_strategy(
+    learner: Learner, train: Examples, members: Sequence[Member], together: str, executor: Executor | Pool | None
+) -> Strategy:
+    """How the members are best trained, or as the caller wants it.
 
     Raises:
-        BadInput: what was asked for cannot be done with this learner.
+        BadInput: it cannot be done so with this learner.
     """
     known = get_args(Together)
     if together not in known:
         raise BadInput(f"together={together!r}{suggest(str(together), known)}: one of {', '.join(known)} is needed")
-    if crew is not None and crew.apart and not sendable(learner):
-        raise BadInput(f"{learner!r} cannot be made in another process: use classes that are found by name, or no crew")
-    here = min(torch.get_num_threads(), cores()) if crew is None else int(getattr(crew, "threads", 1))
+    if executor is not None and executor.remote and not sendable(learner):
+        raise BadInput(f"{learner!r} cannot be made in another process: use classes that are found by name, or no executor")
+    threads = executor.threads if isinstance(executor, Pool) else min(torch.get_num_threads(), cores())
     if together in ("auto", "stacked"):
         kind, why = _kind(learner, train, members, forced=together == "stacked")
         if kind is not None:
-            return How(kind, here)
+            return Strategy(kind, threads)
         if together == "stacked":
             raise BadInput(f"models of {type(learner).__name__} cannot be stacked: {why}; together='auto' finds another way")
-    if crew is not None or together == "loop":
-        return How("alone", here)
+    if executor is not None or together == "loop":
+        return Strategy("alone", threads)
     on_cpu = train.y.device.type == "cpu"
     if together == "packed" and not (on_cpu and sendable(learner)):
         why = "its classes are not found by name" if on_cpu else "the examples are on a GPU"
@@ -68,7 +70,7 @@ def decide(learner: Learner, train: Examples, members: Sequence[Member], togethe
     packed = on_cpu and sendable(learner)
     # Packed models have one thread each, so that workers times threads never exceed the cores. Whether they are packed does
     # not depend on how many are asked for: a model's key and its numbers are the same among others and alone.
-    return How("alone", 1, min(cores(), len(members))) if packed else How("alone", here)
+    return Strategy("alone", 1, min(cores(), len(members))) if packed else Strategy("alone", threads)
 
 
 def _kind(learner: Learner, train: Examples, members: Sequence[Member], forced: bool) -> tuple[Kind | None, str]:
@@ -88,41 +90,42 @@ def _kind(learner: Learner, train: Examples, members: Sequence[Member], forced: 
     return "stacked", ""
 
 
-def units(how: How, learner: Learner, train: Examples, seen: int, wanted: Mapping[str, Member], size: int) -> list[list[str]]:
+def split_members(
+    strategy: Strategy, learner: Learner, train: Examples, members: Mapping[str, Member], observed: int, size: int
+) -> list[list[str]]:
     """Keys of the members of each task.
 
     Args:
-        how: several members a task, or one.
+        strategy: several members per task, or one.
         learner: what trains.
         train: the training data.
-        seen: number of examples that the models are asked about.
-        wanted: members by key.
+        members: by key.
+        observed: number of examples that the models are observed on.
         size: number of tasks that can go on at once; a group is divided among them.
     """
-    if how.kind == "alone" or not isinstance(learner, Train):
-        return [[key] for key in wanted]
+    if strategy.kind == "alone" or not isinstance(learner, Train):
+        return [[key] for key in members]
     model, task = learner.init(train, 0), learner.task
     one = take(train, np.arange(1))
-    if how.kind == "heads":
+    if strategy.kind == "heads":
         model, one = linear_probe.head(model), linear_probe.features(model, one, task)
-    each = eligibility.size(model, one, task, learner.steps) + 8 * seen * train.classes
+    each = eligibility.size(model, one, task, learner.steps) + 8 * observed * train.classes
     room = max(1, eligibility.BUDGET // each)
     strict = eligibility.strict(model)
-    keys, found = list(wanted), []
-    for group in groups(list(wanted.values()), learner.steps.batch, strict):
-        parts = max(-(-len(group) // room), min(size, len(group)))
-        found += [[keys[at] for at in part] for part in np.array_split(group, parts)]
-    return found
+    keys, parts = list(members), []
+    for group in groups(list(members.values()), learner.steps.batch, strict):
+        count = max(-(-len(group) // room), min(size, len(group)))
+        parts += [[keys[at] for at in part] for part in np.array_split(group, count)]
+    return parts
 
 
 @contextmanager
-def working(how: How, crew: Executor | None) -> Iterator[Executor]:
-    """The crew that was given, or one of our own that is closed in the end."""
-    if crew is not None:
-        yield crew
+def open_pool(strategy: Strategy, executor: Executor | Pool | None) -> Iterator[Pool]:
+    """The pool that the caller opened, which stays open, or one of an executor, closed in the end."""
+    if isinstance(executor, Pool):
+        yield executor
         return
-    own: Executor = Serial(how.threads) if how.workers == 1 else Processes(how.workers, how.threads)
-    try:
-        yield own
-    finally:
-        own.close()
+    if executor is None:
+        executor = Serial() if strategy.workers == 1 else Processes(workers=strategy.workers)
+    with executor.open(Resources(threads=strategy.threads)) as pool:
+        yield pool

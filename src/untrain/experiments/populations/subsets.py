@@ -41,7 +41,7 @@ class Subsets:
     units: Any = None
 
 
-def drawn(subsets: Subsets, n: int) -> tuple[Array, Array]:
+def draw(subsets: Subsets, n: int) -> tuple[Array, Array]:
     """Whether each model sees each of n training examples, bool (m, n), and the seeds of the models, (m,).
 
     Raises:
@@ -80,8 +80,8 @@ def _levelled(seen: Array, rng: np.random.Generator) -> Array:
     while (count != wanted).any():
         most, least = int((count - wanted).argmax()), int((count - wanted).argmin())
         number = min(count[most] - wanted[most], wanted[least] - count[least])
-        given = rng.permutation(np.flatnonzero(seen[most] & ~seen[least]))[:number]
-        seen[most, given], seen[least, given] = False, True
+        moved = rng.permutation(np.flatnonzero(seen[most] & ~seen[least]))[:number]
+        seen[most, moved], seen[least, moved] = False, True
         count[most], count[least] = count[most] - number, count[least] + number
     return seen
 

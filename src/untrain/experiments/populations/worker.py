@@ -1,4 +1,4 @@
-"""What is done for some members of a population, here or in another process."""
+"""Trains some members of a population, here or in another process."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class Work:
         members: those that are trained together, or one.
         kind: 'stacked', 'heads' (stacked, on features that are computed once) or 'alone'.
         keep: whether weights are wanted too.
-        folder: where the data were laid.
-        files: inputs of train and of what is seen where these lie in files of their own.
+        folder: where the data are shared.
+        files: inputs of train and of what is observed where these lie in files of their own.
     """
 
     learner: Learner
@@ -54,7 +54,7 @@ class Work:
 
 
 @dataclass(frozen=True, eq=False)
-class Made:
+class TrainedMember:
     """Of one member: answers (n, c), weights by name where they are wanted, and its share of the cost."""
 
     answers: Array
@@ -62,7 +62,7 @@ class Made:
     cost: Cost
 
 
-_held: dict[str, tuple[Examples, Examples]] = {}
+_loaded: dict[str, tuple[Examples, Examples]] = {}
 _features: dict[str, tuple[Examples, Examples]] = {}
 
 
@@ -78,19 +78,19 @@ def scratch(near: Path | None) -> Iterator[Path]:
 
 
 @contextmanager
-def laid(train: Examples, seen: Examples, apart: bool, near: Path | None) -> Iterator[str]:
-    """Lay the data where workers find them: in this process, or in a folder that is removed in the end.
+def share_data(train: Examples, observed: Examples, remote: bool, near: Path | None) -> Iterator[str]:
+    """Put the data where workers find them: in this process, or in a folder that is removed in the end.
 
     Args:
         train: of which members have rows.
-        seen: what models are asked about.
-        apart: whether workers are other processes.
+        observed: what models are observed on.
+        remote: whether workers are other processes.
         near: where the folder is made, such as on a disk that all machines see; None for the system's own place.
     """
     with scratch(near) as at:
         folder = str(at)
-        _held[folder] = (train, seen)
-        for name, part in (("train", train), ("seen", seen)) if apart else ():
+        _loaded[folder] = (train, observed)
+        for name, part in (("train", train), ("observed", observed)) if remote else ():
             for field, column in part.fields.items():
                 _lay(at / f"{name}.{field}", column)
             names = np.array(part.categories, dtype=str)
@@ -98,7 +98,7 @@ def laid(train: Examples, seen: Examples, apart: bool, near: Path | None) -> Ite
         try:
             yield folder
         finally:
-            for cache in (_held, _features):
+            for cache in (_loaded, _features):
                 cache.pop(folder, None)
 
 
@@ -112,15 +112,15 @@ def _lay(path: Path, column: Column) -> None:
 
 
 def _data(work: Work) -> tuple[Examples, Examples]:
-    if work.folder not in _held:
-        _held.clear()
+    if work.folder not in _loaded:
+        _loaded.clear()
         _features.clear()
         try:
-            found = [_read(Path(work.folder), name, file) for name, file in zip(("train", "seen"), work.files, strict=True)]
+            parts = [_read(Path(work.folder), name, file) for name, file in zip(("train", "observed"), work.files, strict=True)]
         except OSError:
             raise RunFailed(f"a worker does not see {work.folder}: give a store on a disk that all machines share") from None
-        _held[work.folder] = (found[0], found[1])
-    return _held[work.folder]
+        _loaded[work.folder] = (parts[0], parts[1])
+    return _loaded[work.folder]
 
 
 def _read(folder: Path, name: str, file: OnDisk | None) -> Examples:
@@ -139,43 +139,47 @@ def _column(folder: Path, name: str) -> Column:
     return Ragged(values, np.load(starts, allow_pickle=False)) if starts.exists() else values
 
 
-def do(work: Work) -> list[Made]:
-    """Train the members and ask them.
+def train_members(work: Work) -> list[TrainedMember]:
+    """Train the members, and observe them.
 
     Raises:
         NotFinite: a loss or an answer became NaN or infinite.
     """
-    train, seen = _data(work)
+    train, observed = _data(work)
     with metered() as meter, computing():
-        made = [_alone(work, work.members[0], train, seen)] if work.kind == "alone" else _together(work, train, seen)
+        if work.kind == "alone":
+            trained = [_train_alone(work, work.members[0], train, observed)]
+        else:
+            trained = _train_stacked(work, train, observed)
         cost = meter.read()
-    m = len(made)
+    m = len(trained)
     share = Cost(cost.seconds / m, cost.forward // m, cost.backward // m, cost.flops // m, cost.peak)
-    return [Made(answers, weights, share) for answers, weights in made]
+    return [TrainedMember(answers, weights, share) for answers, weights in trained]
 
 
-def _alone(work: Work, member: Member, train: Examples, seen: Examples) -> tuple[Array, Mapping[str, Array]]:
+def _train_alone(work: Work, member: Member, train: Examples, observed: Examples) -> tuple[Array, Mapping[str, Array]]:
     try:
         model = work.learner(take(train, member.rows), member.seed)
-        answers = logits(model, seen, work.learner.task)
+        answers = logits(model, observed, work.learner.task)
     except NotFinite as error:
         raise NotFinite(f"the model of seed {member.seed} on {len(member.rows)} examples: {error}") from None
     return answers, arrays(model) if work.keep else {}
 
 
-def _together(work: Work, train: Examples, seen: Examples) -> list[tuple[Array, Mapping[str, Array]]]:
+def _train_stacked(work: Work, train: Examples, observed: Examples) -> list[tuple[Array, Mapping[str, Array]]]:
     learner, task, name = work.learner, work.learner.task, ""
     models = [learner.init(train, member.seed) for member in work.members]
     check_fit(models[0].eval(), task, train)
     if work.kind == "heads":
         name = f"{linear_probe.head_of(models[0])}."
         if work.folder not in _features:
-            _features[work.folder] = (linear_probe.features(models[0], train, task), linear_probe.features(models[0], seen, task))
-        train, seen = _features[work.folder]
+            of_train, of_observed = (linear_probe.features(models[0], examples, task) for examples in (train, observed))
+            _features[work.folder] = of_train, of_observed
+        train, observed = _features[work.folder]
         models = [linear_probe.head(model) for model in models]
     steps = learner.steps  # type: ignore[attr-defined]
     stack = train_together(models, train, work.members, steps, task)
-    answers = stack.answers(seen, task)
+    answers = stack.answers(observed, task)
     check_answers(work.members, answers)
     kept: list[Mapping[str, Array]] = [{} for _ in models]
     if work.keep:

@@ -15,9 +15,9 @@ class Objective:
     """An objective, larger is better.
 
     Args:
-        name: what it is asked for by.
+        name: as in ``--objective``.
         means: its formula in words.
-        note: what who reads its numbers must know; empty where there is nothing.
+        note: what a reader of its numbers must know; empty where there is nothing.
         score: accuracies -> objective, averaged over models; 'valid', 'forget', 'alike' ('valid' with
             the forget set's mix of classes, before) and, where ``oracle``, 'oracle_forget'.
         oracle: whether retrained models are looked at.
@@ -91,7 +91,7 @@ def aim_of(name: str, wrong: bool) -> Objective:
     Raises:
         SpecError: there is none of this name.
     """
-    found = {aim.name: aim for aim in AIMS}
-    if name not in found:
-        raise SpecError(f"there is no objective {name!r}; it is one of {list(found)}{suggest(name, found)}")
-    return found["repair" if name == "balanced" and wrong else name]
+    aims = {aim.name: aim for aim in AIMS}
+    if name not in aims:
+        raise SpecError(f"there is no objective {name!r}; it is one of {list(aims)}{suggest(name, aims)}")
+    return aims["repair" if name == "balanced" and wrong else name]

@@ -24,7 +24,7 @@ from untrain.core.errors import StoreError
 from untrain.core.search_space import Choices, Dimension
 
 STARTUP = 5  # trials that are finished before any is pruned
-ENOUGH = 10  # trials that are finished before the importance of fields is told
+ENOUGH = 10  # trials that are finished before the importance of fields is reported
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,9 @@ class Study:
     """
 
     def __init__(self, file: Path, name: str, seed: int, facts: Mapping[str, Any]):
-        optuna.logging.set_verbosity(optuna.logging.ERROR)  # what there is to tell, the caller tells
+        optuna.logging.set_verbosity(optuna.logging.ERROR)  # the caller reports progress
         self._file = file
-        with self._told():
+        with self._readable():
             file.parent.mkdir(parents=True, exist_ok=True)
             storage = JournalStorage(JournalFileBackend(str(file), lock_obj=FileLock(file)))
             # A median over finished trials, originals one by one; no part of optuna that it calls experimental.
@@ -83,49 +83,49 @@ class Study:
 
     def begin(self, drawn: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
         """Have this tried first, unless something was tried before."""
-        with self._told():
+        with self._readable():
             if not self._trials():
                 self._study.enqueue_trial(dict(drawn), user_attrs=dict(facts))
 
     def ask(self, space: Mapping[str, Dimension], owner: str) -> PendingTrial:
         """What to try next; ``owner`` names the process that tries it."""
-        with self._told():
+        with self._readable():
             trial = self._study.ask()
             trial.set_user_attr("owner", owner)
             drawn = {name: _suggested(trial, name, dimension) for name, dimension in space.items()}
         return PendingTrial(trial.number, drawn, trial)
 
-    def note(self, asked: PendingTrial, **facts: Any) -> None:
+    def note(self, trial: PendingTrial, **facts: Any) -> None:
         """Keep facts beside a trial."""
-        with self._told():
+        with self._readable():
             for name, value in facts.items():
-                asked.handle.set_user_attr(name, value)
+                trial.handle.set_user_attr(name, value)
 
-    def hopeless(self, asked: PendingTrial, step: int, value: float) -> bool:
+    def hopeless(self, trial: PendingTrial, step: int, value: float) -> bool:
         """Whether a trial whose mean is ``value`` after ``step`` is below the median of those that were finished."""
-        with self._told():
-            asked.handle.report(value, step)
-            return bool(asked.handle.should_prune())
+        with self._readable():
+            trial.handle.report(value, step)
+            return bool(trial.handle.should_prune())
 
-    def done(self, asked: PendingTrial, value: float) -> None:
+    def done(self, trial: PendingTrial, value: float) -> None:
         """The trial is finished."""
-        with self._told():
-            self._study.tell(asked.handle, value)
+        with self._readable():
+            self._study.tell(trial.handle, value)
 
-    def prune(self, asked: PendingTrial) -> None:
+    def prune(self, trial: PendingTrial) -> None:
         """The trial was ended early."""
-        with self._told():
-            self._study.tell(asked.handle, state=TrialState.PRUNED)
+        with self._readable():
+            self._study.tell(trial.handle, state=TrialState.PRUNED)
 
-    def fail(self, asked: PendingTrial, error: str) -> None:
+    def fail(self, trial: PendingTrial, error: str) -> None:
         """The trial could not be made; that is its result."""
-        with self._told():
-            asked.handle.set_user_attr("error", error)
-            self._study.tell(asked.handle, state=TrialState.FAIL)
+        with self._readable():
+            trial.handle.set_user_attr("error", error)
+            self._study.tell(trial.handle, state=TrialState.FAIL)
 
     def reclaim(self, gone: Callable[[str], bool]) -> int:
         """Have those trials tried again whose owner is gone; how many they are."""
-        with self._told():
+        with self._readable():
             left = [t for t in self._trials() if t.state is TrialState.RUNNING and gone(t.user_attrs.get("owner", ""))]
             for trial in left:
                 self._study.tell(trial.number, state=TrialState.FAIL)
@@ -134,9 +134,9 @@ class Study:
                     self._study.enqueue_trial(fixed)
         return len(left)
 
-    def told(self) -> list[TrialRecord]:
+    def records(self) -> list[TrialRecord]:
         """All trials in the order of their numbers."""
-        with self._told():
+        with self._readable():
             return [TrialRecord(t.number, _state(t), t.value, dict(t.user_attrs)) for t in self._trials()]
 
     def importance(self) -> dict[str, float]:
@@ -144,9 +144,9 @@ class Study:
         done = [t for t in self._trials() if t.state is TrialState.COMPLETE]
         if len(done) < ENOUGH or len({t.value for t in done}) < 2 or len(done[0].params) < 2:
             return {}
-        with self._told():
-            found = get_param_importances(self._study, evaluator=FanovaImportanceEvaluator(seed=0))
-        return {name: float(share) for name, share in found.items()}
+        with self._readable():
+            shares = get_param_importances(self._study, evaluator=FanovaImportanceEvaluator(seed=0))
+        return {name: float(share) for name, share in shares.items()}
 
     def facts(self) -> dict[str, Any]:
         """The attributes of the study."""
@@ -156,7 +156,7 @@ class Study:
         return self._study.get_trials(deepcopy=False)
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _readable(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
@@ -170,7 +170,7 @@ class Study:
 
 
 class Numbered(BaseSampler):
-    """TPE whose draws depend on the seed, on how many trials were begun before, and on what they found.
+    """TPE whose draws depend on the seed, on how many trials were begun before, and on what came of them.
 
     A search that was killed goes on as if it had not been, and processes that share a journal do not draw the same.
     """
@@ -211,12 +211,12 @@ class FileLock(JournalFileOpenLock):
 
     def __init__(self, file: Path):
         self._file = file
-        self._held: TextIO | None = None
+        self._locked: TextIO | None = None
 
     def acquire(self) -> bool:
         """Wait for the lock; then mend what a process that died, or a full disk, left of a line."""
-        self._held = self._file.with_suffix(".lock").open("w")
-        fcntl.flock(self._held, fcntl.LOCK_EX)
+        self._locked = self._file.with_suffix(".lock").open("w")
+        fcntl.flock(self._locked, fcntl.LOCK_EX)
         with self._file.open("rb+") as journal:
             size = journal.seek(0, os.SEEK_END)
             if size:
@@ -228,9 +228,9 @@ class FileLock(JournalFileOpenLock):
 
     def release(self) -> None:
         """Let go."""
-        if self._held is not None:
-            self._held.close()
-            self._held = None
+        if self._locked is not None:
+            self._locked.close()
+            self._locked = None
 
 
 def _suggested(trial: optuna.Trial, name: str, dimension: Dimension) -> Any:

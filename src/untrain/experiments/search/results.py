@@ -1,4 +1,4 @@
-"""What a search found, as a document and as lines of a table; both say whether oracles were looked at."""
+"""The results of a search, as a document and as lines of a table; both say whether oracles were looked at."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from untrain.core.search_space import Choices, Dimension
-from untrain.experiments.search.study import ENDED, Search, untouched
+from untrain.experiments.search.study import ENDED, Search, score_untouched
 
 Document = dict[str, Any]
 COLUMNS = (
@@ -16,18 +16,18 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def document(at: Search, command: str = "") -> Document:
+def document(search: Search, command: str = "") -> Document:
     """All trials of a search, the best first, as one JSON-able document."""
-    rows = sorted((_row(t) for t in at.study.told() if t.state in ENDED), key=_rank)
-    nothing, parts = untouched(at)
-    hunt = at.hunt
+    rows = sorted((_row(t) for t in search.study.records() if t.state in ENDED), key=_rank)
+    nothing, parts = score_untouched(search)
+    spec = search.spec
     return {
-        "search": at.key, "scenario": repr(hunt.scenario), "method": repr(hunt.method), "objective": at.aim.label,
-        "oracle_guided": at.aim.oracle, "means": at.aim.means, "notes": _notes(at, rows, nothing),
-        "seeds": hunt.seeds, "seed": hunt.seed, "space": {name: _told(d) for name, d in hunt.space.items()},
+        "search": search.key, "scenario": repr(spec.scenario), "method": repr(spec.method), "objective": search.aim.label,
+        "oracle_guided": search.aim.oracle, "means": search.aim.means, "notes": _notes(search, rows, nothing),
+        "seeds": spec.seeds, "seed": spec.seed, "space": {name: _dimension(d) for name, d in spec.space.items()},
         "counts": {state: sum(row["state"] == state for row in rows) for state in ENDED},
         "best": rows[0] if rows and rows[0]["state"] == "done" else None,
-        "untouched": {"value": nothing, **parts}, "importance": at.study.importance(), "trials": rows,
+        "untouched": {"value": nothing, **parts}, "importance": search.study.importance(), "trials": rows,
         "command": command.encode("utf-8", "backslashreplace").decode("utf-8"),
     }  # fmt: skip
 
@@ -49,12 +49,12 @@ def _rank(row: Document) -> tuple[int, float, int]:
     return ENDED.index(row["state"]), -(row["value"] or 0.0), row["number"]
 
 
-def _told(dimension: Dimension) -> Document:
+def _dimension(dimension: Dimension) -> Document:
     return {"choices": list(map(repr, dimension.values))} if isinstance(dimension, Choices) else asdict(dimension)
 
 
-def _notes(at: Search, rows: list[Document], nothing: float) -> list[str]:
-    notes = [at.aim.note] if at.aim.note else []
+def _notes(search: Search, rows: list[Document], nothing: float) -> list[str]:
+    notes = [search.aim.note] if search.aim.note else []
     if rows and rows[0]["state"] == "done" and rows[0]["value"] <= nothing:
         notes.append(f"no trial is better than leaving the models as they are, which scores {nothing:.3f}")
     same = {row["method"] for row in rows if row["state"] == "done" and row["value"] == rows[0]["value"]}
@@ -63,12 +63,12 @@ def _notes(at: Search, rows: list[Document], nothing: float) -> list[str]:
     return notes
 
 
-def csv_of(found: Document) -> str:
-    """One line for each trial."""
+def csv_of(search: Document) -> str:
+    """One line for each trial of a search's document."""
     text = io.StringIO()
     table = csv.writer(text)
     table.writerow(("scenario", "objective", "oracle_guided", "method", *COLUMNS))
-    for row in found["trials"]:
-        told = (found["scenario"], found["objective"], found["oracle_guided"], row["method"])
-        table.writerow((*told, *(row[c] for c in COLUMNS)))
+    for row in search["trials"]:
+        head = (search["scenario"], search["objective"], search["oracle_guided"], row["method"])
+        table.writerow((*head, *(row[c] for c in COLUMNS)))
     return text.getvalue()

@@ -1,64 +1,132 @@
-"""A search from its first trial to its document."""
+"""A search from its first trial to its document: optuna proposes, a pool makes, optuna learns the results."""
 
 from __future__ import annotations
 
 import json
-from contextlib import closing
+import time
+import uuid
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from untrain.core.errors import BadInput, RunFailed
-from untrain.core.spec import sendable
-from untrain.experiments.comparison import Comparison, workers_for
+from untrain.core.errors import RunFailed
+from untrain.experiments.comparison import Comparison
+from untrain.experiments.dispatch import Dispatcher
+from untrain.experiments.keys import Job
+from untrain.experiments.pipeline import ReportOptions, RunOptions, check_options, open_pool
+from untrain.experiments.scheduler import make_models
 from untrain.experiments.search.results import Document, csv_of, document
-from untrain.experiments.search.study import Search, SearchSpec, opened, tracker, turns
-from untrain.experiments.setting import Setting
-from untrain.reports.write import check_writable, write_files
-from untrain.runtime.executors.local import Serial
-from untrain.runtime.executors.processes import Processes
-from untrain.runtime.progress import OnProgress
+from untrain.experiments.search.study import (
+    ENDED,
+    Search,
+    SearchSpec,
+    base_jobs,
+    begin_trial,
+    jobs_of_trial,
+    open_search,
+)
+from untrain.reports.write import write_files
+from untrain.runtime.executors.base import Pool
+from untrain.runtime.progress import OnProgress, Progress
 from untrain.runtime.store import Store
+from untrain.runtime.store_transfer import mark
+
+if TYPE_CHECKING:
+    from untrain.experiments.search.optuna import PendingTrial
+
+Trial = tuple["PendingTrial", Iterator[Job]]
 
 
 def run_search_command(
-    hunt: SearchSpec,
-    setting: Setting,
-    store: str | Path | None,
-    out: str | Path | None,
-    workers: int,
-    command: str,
-    on_progress: OnProgress | None,
+    spec: SearchSpec, store: str | Path | None, out: str | Path | None, way: RunOptions, command: str
 ) -> Document:
     """Search, and write search.json and search.csv into ``out``."""
-    if workers < 1:
-        raise BadInput(f"workers={workers}: at least 1 is needed")
-    check_writable(out)
-    count = min(workers, workers_for([Comparison(hunt.scenario, (hunt.method,))], setting.device, setting.threads))
-    found = document(run_search(hunt, setting, Store(store), count, on_progress), command)
+    comparisons = [Comparison(spec.scenario, (spec.method,))]
+    check_options(comparisons, way, ReportOptions(out))
+    opened = Store(store)
+    with open_pool(comparisons, opened, way) as pool:
+        report = document(run_search(spec, opened, pool, way), command)
     if out is not None:
-        write_files(Path(out), {"search.json": json.dumps(found, indent=1, allow_nan=False), "search.csv": csv_of(found)})
-    return found
+        write_files(Path(out), {"search.json": json.dumps(report, indent=1, allow_nan=False), "search.csv": csv_of(report)})
+    return report
 
 
-def run_search(hunt: SearchSpec, setting: Setting, store: Store, workers: int = 1, on_progress: OnProgress | None = None) -> Search:
+def run_search(spec: SearchSpec, store: Store, pool: Pool, way: RunOptions) -> Search:
     """Search until there are as many trials as asked for.
 
     Raises:
         MissingExtra: optuna is not installed.
         BadInput: the scenario or its request cannot be met.
-        RunFailed: no trial was finished, or workers died.
+        RunFailed: no trial was finished, or workers died again and again.
     """
-    alone = workers == 1 or not sendable(hunt.scenario)
-    with closing(Serial(setting.threads) if alone else Processes(workers, setting.threads)) as hands:
-        at = opened(hunt, setting, store, hands, on_progress)
-    told = tracker(at, on_progress)
-    if workers == 1:
-        turns(at, told)
-    else:
-        from untrain.experiments.search.workers import crew
-
-        crew(at, workers, told)
-    rows = at.study.told()
-    if not any(t.state == "done" for t in rows):
-        errors = [t.facts["error"] for t in rows if t.state == "failed"]
+    search = open_search(spec, way.setting, store, pool, way.on_progress)
+    tasks = map(search.task, base_jobs(search))
+    make_models({task.key: task for task in tasks}, store, way.setting, pool)
+    pool.on_retry = way.say
+    try:
+        run_trials(search, pool, track_trials(search, way.on_progress))
+    except BaseException:
+        pool.close()
+        raise
+    records = search.study.records()
+    if not any(t.state == "done" for t in records):
+        errors = [t.facts["error"] for t in records if t.state == "failed"]
         raise RunFailed(f"all {len(errors)} trials failed; the first: {errors[0]}")
-    return at
+    return search
+
+
+def run_trials(search: Search, pool: Pool, on_trial: Callable[[], None]) -> None:
+    """Make trials until there are as many as asked for; other processes that share the journal do the same.
+
+    Args:
+        search: whose base models are made.
+        pool: that makes models; as many trials go on at once as it has workers.
+        on_trial: called after each trial.
+    """
+    me = uuid.uuid4().hex  # locked while this process works on trials, so that others know that it is not gone
+    waiting: dict[str, list[Trial]] = {}
+    with search.store.alone(me), mark(search.store) as address:
+        jobs = Dispatcher(pool, search.store, address, search.setting)
+
+        def go_on(trial: Trial) -> None:
+            """Go on with a trial until it needs a model that is not there, or ends."""
+            for job in trial[1]:
+                task = search.task(job)
+                if search.store.has(task.key):
+                    continue
+                if task.key not in waiting:
+                    jobs.submit(task)
+                waiting.setdefault(task.key, []).append(trial)
+                return
+            on_trial()
+
+        while True:
+            while sum(map(len, waiting.values())) < pool.size:
+                pending = begin_trial(search, me)
+                if pending is None:
+                    break
+                go_on((pending, jobs_of_trial(search, pending)))
+            if not waiting:
+                return
+            for trial in waiting.pop(jobs.wait().key):
+                go_on(trial)
+
+
+def track_trials(search: Search, on_progress: OnProgress | None) -> Callable[[], None]:
+    """Counts trials, and reports in every line what the best is so far and whether oracles were looked at."""
+    started, first = time.perf_counter(), sum(t.state in ENDED for t in search.study.records())
+
+    def report() -> None:
+        if on_progress is None:
+            return
+        records = search.study.records()
+        ended = [t for t in records if t.state in ENDED]
+        elapsed, count = time.perf_counter() - started, len(ended)
+        todo = max(0, search.spec.trials - count)
+        left = 0.0 if todo == 0 else elapsed / (count - first) * todo if count > first else None
+        values = [t.value for t in records if t.state == "done" and t.value is not None]
+        best = f"best {max(values):.3f}" if values else "none finished yet"
+        newest = ended[-1].facts.get("method", "") if ended else ""
+        on_progress(Progress(count, search.spec.trials, f"{search.aim.label}: {best}; {newest}", elapsed, left))
+
+    return report

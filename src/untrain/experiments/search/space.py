@@ -28,7 +28,7 @@ class SearchField:
         path: names of fields from the method down to it.
         value: what it holds.
         kinds: the types it may be of, each with its metadata.
-        reach: where a search looks by itself; None where that cannot be told.
+        reach: where a search looks by itself; None where that is not known.
         usual: whether it is searched where no field is named.
     """
 
@@ -39,14 +39,14 @@ class SearchField:
     usual: bool
 
 
-def knobs(method: Spec) -> dict[str, SearchField]:
+def search_fields(method: Spec) -> dict[str, SearchField]:
     """Name -> field, for all fields of a method and of its parts; ``unlearner.`` is left out of names."""
-    found = {}
-    for knob in _walk(method, ()):
-        shown = knob.path[1:] if isinstance(method, Localized) and knob.path[0] == "unlearner" else knob.path
+    named = {}
+    for field in _walk(method, ()):
+        shown = field.path[1:] if isinstance(method, Localized) and field.path[0] == "unlearner" else field.path
         if shown:
-            found[".".join(shown)] = knob
-    return found
+            named[".".join(shown)] = field
+    return named
 
 
 def _walk(part: Spec, path: tuple[str, ...]) -> Iterator[SearchField]:
@@ -55,8 +55,8 @@ def _walk(part: Spec, path: tuple[str, ...]) -> Iterator[SearchField]:
     for f in fields(part):  # type: ignore[arg-type]
         value, kinds = getattr(part, f.name), tuple(_kinds(hints[f.name]))
         reach = _reach(kinds, value)
-        told = _hints(kinds)
-        wanted = (own and not any(h.asked for h in told)) or any(h.usual for h in told)
+        hints_here = _hints(kinds)
+        wanted = (own and not any(h.asked for h in hints_here)) or any(h.usual for h in hints_here)
         usual = isinstance(reach, Range) and not reach.unit and wanted
         yield SearchField((*path, f.name), value, kinds, reach, usual)
         if isinstance(value, Spec):
@@ -64,43 +64,43 @@ def _walk(part: Spec, path: tuple[str, ...]) -> Iterator[SearchField]:
 
 
 def _kinds(hint: Any) -> Iterator[tuple[Any, tuple[Any, ...]]]:
-    """The members of a union, each as its type and its metadata, metadata of metadata laid beside it."""
+    """The members of a union, each as its type and its metadata, with metadata of metadata beside it."""
     if get_origin(hint) in (types.UnionType, Union):
         for member in get_args(hint):
             yield from _kinds(member)
     elif hasattr(hint, "__metadata__"):
-        held = [each for part in hint.__metadata__ for each in (part, *getattr(part, "metadata", ()))]
+        metadata = [each for part in hint.__metadata__ for each in (part, *getattr(part, "metadata", ()))]
         for kind, inner in _kinds(hint.__origin__):
-            yield kind, (*inner, *held)
+            yield kind, (*inner, *metadata)
     else:
         yield hint, ()
 
 
 def _hints(kinds: Iterable[tuple[Any, tuple[Any, ...]]]) -> list[SearchHint]:
-    return [each for _, held in kinds for each in held if isinstance(each, SearchHint)]
+    return [each for _, metadata in kinds for each in metadata if isinstance(each, SearchHint)]
 
 
 def _reach(kinds: tuple[tuple[Any, tuple[Any, ...]], ...], value: Any) -> Dimension | None:
     """Where a search looks by itself, for the member of the type that the present value is of."""
-    for kind, held in kinds:
+    for kind, metadata in kinds:
         if get_origin(kind) is Literal and value in get_args(kind):
             return Choices(get_args(kind))
         if kind is bool and isinstance(value, bool):
             return Choices((False, True))
-        hint = next(iter(_hints([(kind, held)])), None)
+        hint = next(iter(_hints([(kind, metadata)])), None)
         if kind is str and isinstance(value, str) and hint is not None:
             return Range(hint.low, hint.high, hint.log, whole=True, unit=hint.unit)
         if kind in (int, float) and type(value) in (int, kind) and not isinstance(value, bool):
             whole = kind is int
-            bounds = _bounds(held)
+            bounds = _bounds(metadata)
             if hint is not None and _within(hint, bounds):
                 return Range(hint.low, hint.high, hint.log, whole)
             return _between(bounds, float(value), whole)
     return None
 
 
-def _bounds(held: tuple[Any, ...]) -> dict[str, float]:
-    return {name: float(v) for each in held for name in _BOUNDS if (v := getattr(each, name, None)) is not None}
+def _bounds(metadata: tuple[Any, ...]) -> dict[str, float]:
+    return {name: float(v) for each in metadata for name in _BOUNDS if (v := getattr(each, name, None)) is not None}
 
 
 def _within(hint: SearchHint, bounds: dict[str, float]) -> bool:
@@ -134,21 +134,21 @@ def space(method: Spec, over: Sequence[str] = ()) -> Space:
     Raises:
         SpecError: a name is no field's, a value is none of its field, or nothing is left to search.
     """
-    held = knobs(method)
+    known = search_fields(method)
     if not over:
-        chosen: Space = {name: knob.reach for name, knob in held.items() if knob.usual and knob.reach is not None}
+        chosen: Space = {name: field.reach for name, field in known.items() if field.usual and field.reach is not None}
         if not chosen:
-            more = [name for name, knob in held.items() if knob.reach is not None]
-            told = f"name some with --over: it has {more}" if more else "it has none that could be"
-            raise SpecError(f"{method!r} has no field that is searched by itself; {told}")
+            more = [name for name, field in known.items() if field.reach is not None]
+            advice = f"name some with --over: it has {more}" if more else "it has none that could be"
+            raise SpecError(f"{method!r} has no field that is searched by itself; {advice}")
         return chosen
     chosen = {}
     for text in over:
         name, mark, values = text.partition("=")
-        name = _named(name.strip(), held, method)
+        name = _named(name.strip(), known, method)
         if name in chosen:
             raise SpecError(f"--over names {name} twice")
-        chosen[name] = _asked(name, values.strip(), held[name], method) if mark else _by_itself(name, held)
+        chosen[name] = _values_of(name, values.strip(), known[name], method) if mark else _by_itself(name, known)
     for name in chosen:
         inside = [other for other in chosen if other.startswith(f"{name}.")]
         if inside:
@@ -156,39 +156,39 @@ def space(method: Spec, over: Sequence[str] = ()) -> Space:
     return chosen
 
 
-def _named(given: str, held: Mapping[str, SearchField], method: Spec) -> str:
+def _named(word: str, known: Mapping[str, SearchField], method: Spec) -> str:
     """The full name of a field that was named, maybe shortly."""
-    if given in held:
-        return given
-    ends = [name for name in held if name.endswith(f".{given}") or name == given.removeprefix("unlearner.")]
+    if word in known:
+        return word
+    ends = [name for name in known if name.endswith(f".{word}") or name == word.removeprefix("unlearner.")]
     if len(ends) == 1:
         return ends[0]
     if ends:
-        raise SpecError(f"--over {given}: {method!r} has several fields that end so: {ends}")
-    short = {name.rpartition(".")[2]: name for name in reversed(list(held))}
-    near = suggest(given, held) or suggest(given, short) or f"; it has {list(held)}"
+        raise SpecError(f"--over {word}: {method!r} has several fields that end so: {ends}")
+    short = {name.rpartition(".")[2]: name for name in reversed(list(known))}
+    near = suggest(word, known) or suggest(word, short) or f"; it has {list(known)}"
     expand = getattr(method, "expand", None)
     more = f"; written as {expand()!r} it has more" if expand is not None else ""
-    raise SpecError(f"--over {given}: {method!r} has no such field{near}{more}")
+    raise SpecError(f"--over {word}: {method!r} has no such field{near}{more}")
 
 
-def _by_itself(name: str, held: Mapping[str, SearchField]) -> Dimension:
-    knob = held[name]
-    if knob.reach is not None:
-        return knob.reach
-    inside = [other for other in held if other.startswith(f"{name}.")]
-    told = f"name one of its fields: {inside}" if inside else f"give values: '{name}=LOW..HIGH' or '{name}=FIRST,SECOND'"
-    raise SpecError(f"--over {name}: its type does not say where to look; {told}")
+def _by_itself(name: str, known: Mapping[str, SearchField]) -> Dimension:
+    field = known[name]
+    if field.reach is not None:
+        return field.reach
+    inside = [other for other in known if other.startswith(f"{name}.")]
+    advice = f"name one of its fields: {inside}" if inside else f"give values: '{name}=LOW..HIGH' or '{name}=FIRST,SECOND'"
+    raise SpecError(f"--over {name}: its type does not say where to look; {advice}")
 
 
-def _asked(name: str, text: str, knob: SearchField, method: Spec) -> Dimension:
+def _values_of(name: str, text: str, field: SearchField, method: Spec) -> Dimension:
     """The dimension that a user wrote out, every end and choice tried on the method."""
     ends = re.fullmatch(r"([^,]+?)\.\.([^,]+)", text)
     if not ends:
         parts = _parts(text)
         if len(parts) < 2 or len(set(parts)) < len(parts):
             raise SpecError(f"--over {name}={text}: write LOW..HIGH, or several values joined by commas")
-        return Choices(tuple(_choice(part, knob, method) for part in parts))
+        return Choices(tuple(_choice(part, field, method) for part in parts))
     try:
         low, high = (float(end.strip().removesuffix("%")) for end in ends.groups())
     except ValueError:
@@ -196,20 +196,20 @@ def _asked(name: str, text: str, knob: SearchField, method: Spec) -> Dimension:
     if not -math.inf < low < high < math.inf:
         raise SpecError(f"--over {name}={text}: the first end must be below the second, and both finite")
     unit = "%" if text.rstrip().endswith("%") else ""
-    whole = bool(unit) or float not in (kind for kind, _ in knob.kinds)
-    hints = _hints(knob.kinds)
+    whole = bool(unit) or float not in (kind for kind, _ in field.kinds)
+    hints = _hints(field.kinds)
     # Factors count where the field's own hint says so, or where its type sets no bounds on both sides.
-    log = hints[0].log if hints else not any({"ge", "gt"} & b.keys() and {"le", "lt"} & b.keys() for b in _every(knob))
+    log = hints[0].log if hints else not any({"ge", "gt"} & b.keys() and {"le", "lt"} & b.keys() for b in _every(field))
     if whole and not (low.is_integer() and high.is_integer()):
         raise SpecError(f"--over {name}={text}: whole numbers are needed")
     made = Range(low, high, log and low > 0, whole, unit)
     for end in (low, high):
-        _set(method, knob.path, value_of(made, end))
+        _set(method, field.path, value_of(made, end))
     return made
 
 
-def _every(knob: SearchField) -> list[dict[str, float]]:
-    return [_bounds(held) for _, held in knob.kinds]
+def _every(field: SearchField) -> list[dict[str, float]]:
+    return [_bounds(known) for _, known in field.kinds]
 
 
 def _parts(text: str) -> list[str]:
@@ -226,13 +226,13 @@ def _parts(text: str) -> list[str]:
     return [part.strip() for part in found if part.strip()]
 
 
-def _choice(text: str, knob: SearchField, method: Spec) -> Any:
+def _choice(text: str, field: SearchField, method: Spec) -> Any:
     """The value that a text means for a field: a literal, a plain word, or a spelling."""
     try:
         value: Any = literal_eval(text)
     except (ValueError, SyntaxError):
-        value = parse(text) if isinstance(knob.value, Spec) else text
-    _set(method, knob.path, value)
+        value = parse(text) if isinstance(field.value, Spec) else text
+    _set(method, field.path, value)
     return value
 
 
@@ -258,16 +258,16 @@ def drawn_of(dimension: Dimension, value: Any) -> Any:
 
 def with_values(method: Spec, drawn: Mapping[str, Any], chosen: Space) -> Any:
     """The method with what was drawn in its fields."""
-    held = knobs(method)
+    known = search_fields(method)
     for name, value in drawn.items():
-        method = _set(method, held[name].path, value_of(chosen[name], value))
+        method = _set(method, known[name].path, value_of(chosen[name], value))
     return method
 
 
 def start_of(method: Spec, chosen: Space) -> dict[str, Any] | None:
     """What would have been drawn for the method as it is; None where it lies outside of the space."""
-    held = knobs(method)
-    drawn = {name: drawn_of(dimension, held[name].value) for name, dimension in chosen.items()}
+    known = search_fields(method)
+    drawn = {name: drawn_of(dimension, known[name].value) for name, dimension in chosen.items()}
     return None if any(v is None for v in drawn.values()) else drawn
 
 

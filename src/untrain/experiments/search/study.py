@@ -1,35 +1,32 @@
-"""A search from start to end, by one process or several that share its journal."""
+"""A search: what it tries, on which models, and what each trial is worth."""
 
 from __future__ import annotations
 
-import time
-import uuid
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
-from untrain.core.errors import BadInput, MissingExtra
-from untrain.core.spec import canonical, digest, sources
+from untrain.core.errors import BadInput, MissingExtra, RunFailed
+from untrain.core.spec import digest
 from untrain.experiments.comparison import Comparison
+from untrain.experiments.dispatch import KeyedJob
 from untrain.experiments.draw_request import chooser
-from untrain.experiments.jobs import Method, engine
+from untrain.experiments.keys import Job, Method, model_key, search_ingredients
 from untrain.experiments.price import Price, before
 from untrain.experiments.scenarios.base import Scenario
-from untrain.experiments.scene import Scene
+from untrain.experiments.scene import Scene, open_scene
 from untrain.experiments.search.objectives import Objective, Parts, aim_of
 from untrain.experiments.search.space import Space, space, start_of, with_values
-from untrain.experiments.search.trials import Ground, accuracies, attempt, open_ground, share_of_retraining, start
+from untrain.experiments.search.trials import accuracies, are_mostly_wrong, share_of_retraining
 from untrain.experiments.setting import Setting
-from untrain.runtime.executors.base import Executor, threads
+from untrain.runtime.executors.base import Pool
 from untrain.runtime.progress import OnProgress, Progress
 from untrain.runtime.store import Entry, Store
-from untrain.unlearners.nothing import Nothing
 
 if TYPE_CHECKING:
-    from untrain.experiments.search.optuna import PendingTrial, Study, TrialRecord
+    from untrain.experiments.search.optuna import PendingTrial, Study
 
 ENDED = ("done", "pruned", "failed")
 
@@ -42,7 +39,7 @@ class SearchSpec:
         scenario: data, learner and request.
         method: its fields in ``space`` are searched, the others stay.
         space: field name -> where to look.
-        objective: the name of an aim.
+        objective: its name.
         trials: in all, those of earlier starts included.
         seeds: number of original models that each trial is averaged over.
         seed: from which all seeds are derived.
@@ -51,55 +48,58 @@ class SearchSpec:
     scenario: Scenario
     method: Method
     space: Space
-    objective: str = "balanced"
-    trials: int = 30
-    seeds: int = 2
-    seed: int = 0
+    objective: str
+    trials: int
+    seeds: int
+    seed: int
 
 
 @dataclass(frozen=True, eq=False)
 class Search:
-    """A search under way: what may be seen, the objective, the journal and where work is kept."""
+    """A search under way: what is visible to it, the objective, the journal and where work is kept."""
 
-    hunt: SearchSpec
-    ground: Ground
+    spec: SearchSpec
+    scene: Scene
+    setting: Setting
     aim: Objective
     key: str
     study: Study
     store: Store
 
+    def task(self, job: Job) -> KeyedJob:
+        """A job of this search."""
+        return KeyedJob(model_key(self.scene, job, self.spec.seed, self.setting), self.scene, job, self.spec.seed)
 
-def key_of(hunt: SearchSpec, ground: Ground, aim: Objective) -> str:
-    """All that the trials of a search depend on, their number left out: a longer search goes on where a shorter one ended."""
-    return digest(
-        {
-            "scenario": canonical(hunt.scenario), "method": [repr(hunt.method), canonical(hunt.method)],
-            "sources": sources(hunt.method), "space": {name: repr(d) for name, d in hunt.space.items()},
-            "objective": [aim.name, aim.means],
-            "seeds": hunt.seeds, "seed": hunt.seed, "engine": engine(), "torch": torch.__version__,
-            "setting": asdict(ground.setting) | {"device": torch.device(ground.setting.device).type},
-            "prints": dict(ground.prints), "forget": ground.asked.digest,
-        }
-    )  # fmt: skip
+    def entry(self, job: Job) -> Entry:
+        """The entry of a job that was done.
+
+        Raises:
+            RunFailed: it is no longer there.
+        """
+        key = self.task(job).key
+        entry = self.store.get(key)
+        if entry is None:
+            raise RunFailed(f"entry {key[:12]} went away while it was needed: run the same again")
+        return entry
 
 
-def hunt_of(asked: Comparison, objective: str, over: str | Sequence[str], trials: int) -> SearchSpec:
+def spec_of(comparison: Comparison, objective: str, over: str | Sequence[str], trials: int) -> SearchSpec:
     """The search for the one method of a comparison.
 
     Raises:
-        BadInput: a field, a value or the objective is none, or no trial is asked for.
+        BadInput: a field, a value or the objective does not exist, or there are no trials.
         MissingExtra: optuna is not installed.
     """
-    need_optuna()
+    check_optuna()
     aim_of(objective, False)
     if isinstance(trials, bool) or not isinstance(trials, int) or trials < 1:
         raise BadInput(f"trials={trials!r}: a whole number is needed, at least 1")
-    (method,) = asked.methods
+    (method,) = comparison.methods
     where = space(method, [over] if isinstance(over, str) else over)
-    return SearchSpec(asked.scenario, method, where, objective, trials, asked.seeds, asked.seed)
+    return SearchSpec(comparison.scenario, method, where, objective, trials, comparison.seeds, comparison.seed)
 
 
-def need_optuna() -> None:
+def check_optuna() -> None:
     """Refuse to search without optuna.
 
     Raises:
@@ -111,102 +111,107 @@ def need_optuna() -> None:
         raise MissingExtra(f"a search needs {error.name}, which is not installed: pip install 'untrain[search]'") from None
 
 
-def opened(
-    hunt: SearchSpec, setting: Setting, store: Store, crew: Executor | None = None, on_progress: OnProgress | None = None
+def open_search(
+    spec: SearchSpec, setting: Setting, store: Store, pool: Pool | None = None, on_progress: OnProgress | None = None
 ) -> Search:
     """Load the data and open the journal; the method as it was given is tried first where the space holds it.
 
-    An ensemble that the request needs is trained by the crew, unless the store has it.
+    An ensemble that the request needs is trained by the pool, unless the store has it.
     """
     from untrain.experiments.search.optuna import Study
 
     def say(cost: Price, scene: Scene) -> None:
         if on_progress is not None:
-            on_progress(Progress(0, 0, "", 0.0, None, cost.told()))
+            on_progress(Progress(0, 0, "", 0.0, None, cost.to_text()))
 
-    price = before(store, setting, 1 if crew is None else crew.size, say)
-    ground = open_ground(hunt.scenario, hunt.seed, setting, chooser(store, setting, crew, on_progress, price))
-    aim = aim_of(hunt.objective, ground.wrong)
-    key = key_of(hunt, ground, aim)
+    price = before(store, setting, 1 if pool is None else pool.size, say)
+    placed = replace(setting, device="cpu") if pool is not None and pool.remote else setting
+    scene = open_scene(spec.scenario, placed, chooser(store, setting, pool, on_progress, price), "search")
+    aim = aim_of(spec.objective, are_mostly_wrong(scene))
+    ingredients = search_ingredients(scene, spec.method, spec.space, [aim.name, aim.means], spec.seeds, spec.seed, setting)
+    key = digest(ingredients)
     facts = {
-        "scenario": repr(hunt.scenario), "method": repr(hunt.method), "objective": aim.label, "oracle_guided": aim.oracle,
-        "means": aim.means, "space": {name: repr(d) for name, d in hunt.space.items()},
+        "scenario": repr(spec.scenario), "method": repr(spec.method), "objective": aim.label, "oracle_guided": aim.oracle,
+        "means": aim.means, "space": {name: repr(d) for name, d in spec.space.items()},
     }  # fmt: skip
     with store.alone(key):
-        study = Study(store.path / "search" / f"{key[:32]}.journal", key, hunt.seed, facts)
-        given = start_of(hunt.method, hunt.space)
-        if given is not None:
-            study.begin(given, {"given": True})
-    return Search(hunt, ground, aim, key, study, store)
+        study = Study(store.path / "search" / f"{key[:32]}.journal", key, spec.seed, facts)
+        start = start_of(spec.method, spec.space)
+        if start is not None:
+            study.begin(start, {"given": True})
+    return Search(spec, scene, setting, aim, key, study, store)
 
 
-def left(at: Search, me: str = "") -> int:
-    """Trials still to be begun; those whose process is gone are had tried again. Only while the search's key is held."""
+def base_jobs(search: Search) -> list[Job]:
+    """Models that every trial needs: originals and, for an objective that looks at them, oracles."""
+    oracles = max(2, search.spec.seeds) if search.aim.oracle else 0
+    return [Job(kind, i) for kind, count in (("original", search.spec.seeds), ("oracle", oracles)) for i in range(count)]
 
-    def gone(owner: str) -> bool:
+
+def count_left(search: Search, me: str = "") -> int:
+    """Trials still to be begun; those whose process is gone are made again. Only while the search's key is held."""
+
+    def is_gone(owner: str) -> bool:
         if not owner:
             return True
         if owner == me:
             return False
-        with at.store.alone(owner, wait=False) as free:
+        with search.store.alone(owner, wait=False) as free:
             return free
 
-    at.study.reclaim(gone)
-    return at.hunt.trials - sum(t.state in (*ENDED, "running") for t in at.study.told())
+    search.study.reclaim(is_gone)
+    return search.spec.trials - sum(t.state in (*ENDED, "running") for t in search.study.records())
 
 
-def turns(at: Search, on_progress: Callable[[TrialRecord], None] | None = None) -> None:
-    """Make trials until there are as many as asked for; whoever else shares the journal does the same."""
-    me = uuid.uuid4().hex
-    with threads(at.ground.setting.threads), at.store.alone(me):
-        while True:
-            with at.store.alone(at.key):
-                if left(at, me) <= 0:
-                    return
-                asked = at.study.ask(at.hunt.space, me)
-            _trial(at, asked)
-            if on_progress is not None:
-                on_progress(at.study.told()[asked.number])
+def begin_trial(search: Search, me: str) -> PendingTrial | None:
+    """The next trial, drawn by the sampler; None where there are as many as asked for."""
+    with search.store.alone(search.key):
+        return search.study.ask(search.spec.space, me) if count_left(search, me) > 0 else None
 
 
-def _trial(at: Search, asked: PendingTrial) -> None:
-    """One trial: original after original, ended early where the mean so far is below the median of others."""
-    study, seeds, parts, costs = at.study, at.hunt.seeds, [], []
+def jobs_of_trial(search: Search, trial: PendingTrial) -> Iterator[Job]:
+    """The jobs of a trial, original after original; each has to be done before the next is taken.
+
+    It ends early where the mean so far is below the median of others. The study learns what came of it.
+    """
+    study, seeds, parts, costs = search.study, search.spec.seeds, [], []
     try:
-        method = with_values(at.hunt.method, asked.drawn, at.hunt.space)
-    except Exception as error:  # a plug-in's fields may forbid combinations that no type tells of
-        study.fail(asked, " ".join(str(error).split()))
+        method = with_values(search.spec.method, trial.drawn, search.spec.space)
+    except Exception as error:  # a plug-in's fields may forbid combinations that no type excludes
+        study.fail(trial, " ".join(str(error).split()))
         return
-    study.note(asked, method=repr(method))
+    study.note(trial, method=repr(method))
     for index in range(seeds):
-        entry = attempt(at.ground, method, index, at.store)
+        job = Job("unlearned", index, method)
+        yield job
+        entry = search.entry(job)
         if entry.record.get("error"):
-            study.fail(asked, entry.record["error"])
+            study.fail(trial, entry.record["error"])
             return
-        parts.append(parts_of(at, entry, index))
-        costs.append(cost_of(at, entry, index))
-        value = float(np.mean([at.aim.score(p) for p in parts]))
-        study.note(asked, parts=mean_of(parts), cost=mean_of(costs), models=index + 1)
-        if study.hopeless(asked, index, value) and index + 1 < seeds:
-            study.prune(asked)
+        parts.append(parts_of(search, entry, index))
+        costs.append(cost_of(search, entry, index))
+        value = float(np.mean([search.aim.score(p) for p in parts]))
+        study.note(trial, parts=mean_of(parts), cost=mean_of(costs), models=index + 1)
+        if study.hopeless(trial, index, value) and index + 1 < seeds:
+            study.prune(trial)
             return
-    study.done(asked, value)
+    study.done(trial, value)
 
 
-def parts_of(at: Search, entry: Entry, index: int) -> dict[str, float]:
-    """The accuracies of one try; those of retrained models only for an objective that looks at them."""
-    found = accuracies(at.ground, entry, attempt(at.ground, Nothing(), index, at.store))
-    if at.aim.oracle:
-        oracles = [attempt(at.ground, Nothing(), i, at.store, "oracle") for i in range(max(2, at.hunt.seeds))]
-        found["oracle_forget"] = float(np.mean([o.record["parts"]["forget"] for o in oracles]))
-    return found
+def parts_of(search: Search, entry: Entry, index: int) -> dict[str, float]:
+    """The accuracies of one model; those of retrained models only for an objective that looks at them."""
+    original = search.entry(Job("original", index))
+    parts = accuracies(search.scene, entry, original)
+    if search.aim.oracle:
+        oracles = [search.entry(job) for job in base_jobs(search) if job.kind == "oracle"]
+        parts["oracle_forget"] = float(np.mean([accuracies(search.scene, o, original)["forget"] for o in oracles]))
+    return parts
 
 
-def cost_of(at: Search, entry: Entry, index: int) -> dict[str, float]:
-    """Seconds of one try, and its share of what retraining would take where operations are counted."""
-    cost = entry.record["cost"]
-    share = share_of_retraining(at.ground, cost, start(at.ground, index, at.store))
-    return {"seconds": cost["seconds"]} | ({} if share is None else {"share_of_retraining": share})
+def cost_of(search: Search, entry: Entry, index: int) -> dict[str, float]:
+    """Seconds of one model, and its share of what retraining would take where operations are counted."""
+    share = share_of_retraining(search.scene, entry, search.entry(Job("original", index)))
+    return {"seconds": entry.record["cost"]["seconds"]} | ({} if share is None else {"share_of_retraining": share})
 
 
 def mean_of(rows: list[dict[str, float]]) -> dict[str, float]:
@@ -214,31 +219,7 @@ def mean_of(rows: list[dict[str, float]]) -> dict[str, float]:
     return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
 
 
-def untouched(at: Search) -> tuple[float, Parts]:
+def score_untouched(search: Search) -> tuple[float, Parts]:
     """The objective, and its parts, of models that are left as they are: what a search must beat."""
-    with threads(at.ground.setting.threads):
-        parts = [parts_of(at, attempt(at.ground, Nothing(), i, at.store), i) for i in range(at.hunt.seeds)]
-    return float(np.mean([at.aim.score(p) for p in parts])), mean_of(parts)
-
-
-def tracker(at: Search, on_progress: OnProgress | None) -> Callable[[TrialRecord | None], None]:
-    """Counts trials, and says in every line what the best is so far and whether oracles were looked at."""
-    started, first = time.perf_counter(), sum(t.state in ENDED for t in at.study.told())
-    last = first
-
-    def told(trial: TrialRecord | None) -> None:
-        nonlocal last
-        rows = at.study.told()
-        ended = [t for t in rows if t.state in ENDED]
-        if on_progress is None or (trial is None and len(ended) == last):
-            return
-        last = len(ended)
-        gone = time.perf_counter() - started
-        todo = max(0, at.hunt.trials - last)
-        rest = 0.0 if todo == 0 else gone / (last - first) * todo if last > first else None
-        values = [t.value for t in rows if t.state == "done" and t.value is not None]
-        best = f"best {max(values):.3f}" if values else "none finished yet"
-        newest = ended[-1].facts.get("method", "") if ended else ""
-        on_progress(Progress(last, at.hunt.trials, f"{at.aim.label}: {best}; {newest}", gone, rest))
-
-    return told
+    parts = [parts_of(search, search.entry(Job("original", i)), i) for i in range(search.spec.seeds)]
+    return float(np.mean([search.aim.score(p) for p in parts])), mean_of(parts)

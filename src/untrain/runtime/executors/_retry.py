@@ -1,14 +1,13 @@
-"""Work that is tried again when the worker that did it died, and what came of it, fit to be sent between processes."""
+"""Tasks that are tried again when the worker that did them died, and what came of them, fit to be sent between processes."""
 
 from __future__ import annotations
 
 import pickle
 import sys
 import traceback
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import torch
 
@@ -19,35 +18,12 @@ KEPT = "what is finished is stored: run the same again"
 
 
 def silent(note: str) -> None:
-    """Tell nobody."""
-
-
-@dataclass
-class Attempts:
-    """Counts how often the workers of each task died.
-
-    Args:
-        on_progress: told in one line of each task that is tried again.
-    """
-
-    on_progress: Callable[[str], None] = silent
-    _died: Counter[str] = field(default_factory=Counter)
-
-    def died(self, name: str, how: str) -> None:
-        """A task's worker died; return when it may be tried again.
-
-        Raises:
-            RunFailed: it died for the third time.
-        """
-        self._died[name] += 1
-        if self._died[name] >= LIMIT:
-            raise RunFailed(f"task {name!r}: its worker died {LIMIT} times ({how}); {KEPT}")
-        self.on_progress(f"the worker of {name} died ({how}): tried again, {self._died[name] + 1} of {LIMIT}")
+    """Ignore a note."""
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What came of a piece of work: its result, or the error that it raised."""
+class TaskOutcome:
+    """What came of a task: its result, or the error that it raised."""
 
     result: Any = None
     error: BaseException | None = None
@@ -59,16 +35,46 @@ class Answer:
         return self.result
 
 
-def attempt(work: Callable[..., Any], *args: Any) -> Answer:
-    """Do work where its errors cannot be raised to who asked for it; they carry their traceback as a note."""
+class Mortal(Protocol):
+    """A task, as the policy of retries sees it."""
+
+    name: str
+    deaths: int
+
+    def settle(self, outcome: TaskOutcome) -> None:
+        """Keep what came of it."""
+
+
+def count_death(task: Mortal, how: str, on_retry: Callable[[str], None]) -> bool:
+    """Count that a task's worker died; the third time the task has failed.
+
+    Args:
+        task: whose worker died.
+        how: it died.
+        on_retry: called with one line where the task is tried again.
+
+    Returns:
+        Whether it is tried again; else it is settled.
+    """
+    task.deaths += 1
+    if task.deaths >= LIMIT:
+        text = f"task {task.name!r}: its worker died {LIMIT} times ({how}); {KEPT}"
+        task.settle(TaskOutcome(error=RunFailed(text)))
+        return False
+    on_retry(f"the worker of {task.name} died ({how}): tried again, {task.deaths + 1} of {LIMIT}")
+    return True
+
+
+def attempt(work: Callable[..., Any], *args: Any) -> TaskOutcome:
+    """Do work where its errors cannot be raised to the caller; they carry their traceback as a note."""
     try:
-        return Answer(work(*args))
+        return TaskOutcome(work(*args))
     except Exception as error:
         return _failed(error)
 
 
 def attempt_packed(task: bytes) -> bytes:
-    """Do work that was pickled with its arguments; the pickled answer."""
+    """Do work that was pickled with its arguments; the pickled outcome."""
     try:
         work, args = pickle.loads(task)
         return pickle.dumps(attempt(work, *args))
@@ -83,10 +89,10 @@ def attempt_away(task: bytes, threads: int, path: list[str]) -> bytes:
     return attempt_packed(task)
 
 
-def _failed(error: Exception) -> Answer:
+def _failed(error: Exception) -> TaskOutcome:
     error.add_note(traceback.format_exc())
     try:
         pickle.loads(pickle.dumps(error))  # an error that cannot be sent would be lost with its message
     except Exception:
-        return Answer(error=RunFailed(" ".join(f"{type(error).__name__}: {error}".split())))
-    return Answer(error=error)
+        return TaskOutcome(error=RunFailed(" ".join(f"{type(error).__name__}: {error}".split())))
+    return TaskOutcome(error=error)

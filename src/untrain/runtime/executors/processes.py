@@ -1,8 +1,4 @@
-"""Who does the work: this process or several; crews on other machines are in ``adapters/`` and look the same.
-
-A crew gets named tasks and gives them back as they are finished. A task whose worker died is done again, up to three times
-in all; what is finished is never repeated.
-"""
+"""Several processes of this machine as an executor."""
 
 from __future__ import annotations
 
@@ -16,63 +12,84 @@ from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing import connection, get_context, resource_tracker
 from multiprocessing.util import Finalize
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from pydantic import Field
 
 from untrain.core.errors import BadInput, RunFailed
-from untrain.runtime.executors._retry import Attempts, attempt_packed, silent
+from untrain.runtime.executors._retry import attempt_packed, count_death
+from untrain.runtime.executors.base import Executor, Future, Pool, Resources, cores
 
 
-class Processes:
+class Processes(Executor):
     """Processes of this machine; each imports what it needs anew, so a script guards its calls by ``__name__ == "__main__"``.
 
-    Workers are begun when they are needed. One that dies is replaced, and its task alone is done again.
+    Args:
+        workers: processes at most; None for those of the run, or as many as fit the cores.
+
+    Source: the interface of Python's concurrent.futures.
+    """
+
+    workers: Annotated[int, Field(ge=1)] | None = None
+
+    def open(self, resources: Resources = Resources()) -> Pool:
+        """A pool whose processes begin when they are needed."""
+        count = self.workers or resources.workers or max(1, cores() // resources.threads)
+        return ProcessPool(count, resources.threads)
+
+
+class ProcessPool(Pool):
+    """Worker processes: one that dies is replaced, and its task alone is done again.
 
     Args:
         workers: processes at most.
         threads: of torch, in each.
     """
 
-    apart = True
-
     def __init__(self, workers: int, threads: int = 1):
-        self.size, self.threads = workers, threads
-        self.on_progress: Callable[[str], None] = silent
-        self._attempts = Attempts(lambda note: self.on_progress(note))
+        super().__init__(threads)
+        self._size = workers
         self._waiting: deque[_Packed] = deque()
         self._idle: list[_Worker] = []
         self._busy: dict[_Worker, _Packed] = {}
 
-    def submit(self, name: str, work: Callable[..., Any], *args: Any) -> None:
-        """Give it to a worker, or let it wait for one."""
-        self._waiting.append((name, pickle.dumps((work, args))))
+    @property
+    def size(self) -> int:
+        """Number of processes at most."""
+        return self._size
+
+    def _start(self, future: Future, work: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        self._waiting.append((future, pickle.dumps((work, args))))
         self._begin()
 
-    def finished(self) -> tuple[str, Any]:
-        """Wait for the next task to finish; its worker is given another before this returns."""
+    def _wait(self) -> Future:
+        """Wait for the next task to finish; its worker gets another before this returns."""
         while self._busy:
             ready = connection.wait([worker.pipe for worker in self._busy])
             worker = next(worker for worker in self._busy if worker.pipe in ready)
             try:
-                said = worker.pipe.recv_bytes()
+                message = worker.pipe.recv_bytes()
             except (EOFError, OSError):  # it died before it answered, or while it did
                 task = self._busy.pop(worker)
-                self._attempts.died(task[0], worker.gone())
-                self._waiting.appendleft(task)
+                again = count_death(task[0], worker.gone(), self.on_retry)
+                if again:
+                    self._waiting.appendleft(task)
+                self._begin()
+                if not again:
+                    return task[0]
             else:
-                if not said:
+                if not message:
                     worker.give(self._busy[worker][1])
                     continue
-                task = self._busy.pop(worker)
+                future, _ = self._busy.pop(worker)
                 self._idle.append(worker)
                 self._begin()
-                return task[0], pickle.loads(said).value()
-            self._begin()
+                future.settle(pickle.loads(message))
+                return future
         raise BadInput("no task is under way")
 
-    def close(self) -> None:
-        """End all workers, at work or not."""
+    def _stop(self) -> None:
         workers = (*self._busy, *self._idle)
         self._waiting, self._busy, self._idle = deque(), {}, []
         for worker in workers:
@@ -89,11 +106,11 @@ class Processes:
                 worker.give(task[1])
 
 
-_Packed = tuple[str, bytes]
+_Packed = tuple[Future, bytes]
 
 
 class _Worker:
-    """A process and the pipe to it; it says that it is ready by an empty message, and is given nothing before."""
+    """A process and the pipe to it; it says that it is ready by an empty message, and gets nothing before."""
 
     def __init__(self, threads: int):
         context = get_context("spawn")
@@ -102,7 +119,7 @@ class _Worker:
         self.process = context.Process(target=_serve, args=(theirs, os.getpid(), threads))
         begin(self.process)
         theirs.close()
-        # A crew that nobody closed must not keep its process from ending.
+        # A pool that nobody closed must not keep its process from ending.
         Finalize(self, _terminate, (self.process,), exitpriority=10)
 
     def give(self, task: bytes) -> None:
@@ -144,7 +161,7 @@ def begin(process: Any) -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         process.start()
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    except BaseException:  # an interrupt: whoever asked for this worker never gets to know it
+    except BaseException:  # an interrupt: its caller never gets to know this worker
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         if process.pid is not None:
             process.kill()

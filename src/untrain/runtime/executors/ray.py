@@ -1,229 +1,46 @@
-"""Ray: a crew on a cluster, of this machine alone or of many."""
+"""A Ray cluster as an executor, of this machine alone or of many."""
 
 from __future__ import annotations
 
-import logging
-import os
-import pickle
-import shutil
-import signal
-import socket
-import sys
-import tempfile
-import time
-from collections.abc import Callable
-from contextlib import suppress
-from pathlib import Path
-from typing import Any
+from typing import Annotated, ClassVar
 
-import ray
-from ray.exceptions import RayError, RayTaskError
+from pydantic import Field
 
-from untrain.core.errors import BadInput, MissingExtra, RunFailed
-from untrain.runtime.executors._retry import KEPT, Attempts, attempt_away, silent
-
-CONNECT, GRACE = 5.0, 15.0  # seconds to answer at first; seconds without an answer until the head counts as lost
+from untrain.runtime.executors._address import split_address
+from untrain.runtime.executors.base import Executor, Pool, Resources
 
 
-class RayCrew:
-    """Tasks on a Ray cluster; it is joined, or begun on this machine, when it is first needed.
+class Ray(Executor):
+    """A Ray cluster; it is joined, or begun on this machine, when it is first needed.
 
     Args:
-        address: 'HOST:PORT' of a cluster's head, or 'auto' for the one on this machine; None begins one, for this crew alone.
-        workers: tasks at once at most; None for as many as the cluster has cores, or GPUs where they are used.
-        threads: of torch, in each task; a task takes as many cores.
-        gpus: of each task.
+        address: 'HOST:PORT' of a cluster's head, 'ray://HOST:PORT' for Ray's client, or 'auto' for the head on this machine;
+            None begins a cluster for this pool alone, and ends it afterwards.
+        workers: tasks at once at most; None for those of the run, or as many as the cluster has cores, or GPUs where they are
+            used.
+
+    Source: Moritz et al. 2018, Ray, arXiv 1712.05889.
     """
 
-    apart = True
+    address: str | None = None
+    workers: Annotated[int, Field(ge=1)] | None = None
 
-    def __init__(self, address: str | None = None, workers: int | None = None, threads: int = 1, gpus: int = 0):
-        self.address, self.workers, self.threads, self.gpus = address, workers, threads, gpus
-        self.on_progress: Callable[[str], None] = silent
-        self._attempts = Attempts(lambda note: self.on_progress(note))
-        self._running: dict[Any, tuple[str, bytes]] = {}
-        self._size = 0
-        self._ours = False
-        self._folder: str | None = None
-        self._doors: list[tuple[socket.AddressFamily, Any]] = []
-        self._remote: Any = None
-        self._kin: dict[int, str] = {}
-        self._looked, self._silent_since = 0.0, 0.0
+    elsewhere: ClassVar[bool] = True
+    library: ClassVar[str] = "ray"
+    extra: ClassVar[str] = "ray"
 
-    @property
-    def size(self) -> int:
-        """Number of tasks that can go on at once."""
-        if not self._size:
-            self._join()
-        return self._size
+    def __post_init__(self) -> None:
+        """Refuse what is not an address.
 
-    def submit(self, name: str, work: Callable[..., Any], *args: Any) -> None:
-        """Give it to the cluster."""
-        if not self._size:
-            self._join()
-        self._begin(name, pickle.dumps((work, args)))
+        Raises:
+            SpecError: it has no host or no port.
+        """
+        if self.address not in (None, "auto"):
+            split_address(self.address)
 
-    def finished(self) -> tuple[str, Any]:
-        """Wait for the next task to finish."""
-        while self._running:
-            try:
-                done, _ = ray.wait(list(self._running), num_returns=1, timeout=1.0)
-                self._listen()
-            except (RayError, ConnectionError) as error:
-                raise _lost(_brief(error)) from None
-            if not done:
-                continue
-            name, task = self._running.pop(done[0])
-            try:
-                return name, pickle.loads(ray.get(done[0])).value()
-            except RayTaskError as error:
-                raise RunFailed(f"task {name!r} could not begin on the cluster: {_brief(error)}") from None
-            except RayError as error:
-                self._listen(at_once=True)
-                self._attempts.died(name, _brief(error))
-                self._begin(name, task)
-            except ConnectionError as error:
-                raise _lost(_brief(error)) from None
-        raise BadInput("no task is under way")
+    def open(self, resources: Resources = Resources()) -> Pool:
+        """A pool that joins the cluster, or begins it, with its first task."""
+        self.check_installed()
+        from untrain.runtime.executors._ray_pool import RayPool
 
-    def close(self) -> None:
-        """Cancel what is under way; leave the cluster, or end it where it was begun for this crew."""
-        running, self._running, self._size, self._doors, self._silent_since = list(self._running), {}, 0, [], 0.0
-        self._remote = None
-        if self._ours:
-            kin = self._kin | _family(set(self._kin))
-            ray.shutdown()
-            _sweep(kin)
-            self._ours, self._kin = False, {}
-        elif ray.is_initialized():
-            for reference in running:
-                with suppress(RayError, ConnectionError):
-                    ray.cancel(reference, force=True)
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._folder = None
-
-    def _begin(self, name: str, task: bytes) -> None:
-        # Ray's own retries are silent; they are off, so that three attempts are three, and each is told.
-        remote = ray.remote(attempt_away) if self._remote is None else self._remote
-        self._remote = remote  # each one that is made anew is sent to the head anew
-        remote = remote.options(num_cpus=self.threads, num_gpus=self.gpus, max_retries=0, name=name)
-        self._running[remote.remote(task, self.threads, sys.path)] = name, task
-
-    def _join(self) -> None:
-        if not ray.is_initialized():
-            _quiet()
-            given: dict[str, Any] = {"address": self.address}
-            if self.address is None:
-                self._folder = tempfile.mkdtemp(prefix="untrain-ray-", dir="/tmp" if len(tempfile.gettempdir()) > 30 else None)
-                cores = self.workers * self.threads if self.workers else None
-                given = {"address": "local", "num_cpus": cores, "include_dashboard": False, "_temp_dir": self._folder}
-            elif self.address != "auto":
-                _knock(self.address)
-            self._ours, before = True, _family({os.getpid()})
-            try:
-                context = ray.init(log_to_driver=False, logging_level=logging.CRITICAL, **given)
-            except (RayError, OSError, RuntimeError, ValueError) as error:
-                self.close()
-                raise RunFailed(f"Ray could not be {'joined' if self.address else 'begun'}: {_brief(error)}") from None
-            self._kin = {pid: began for pid, began in _family({os.getpid()}).items() if pid not in before}
-            about = getattr(context, "address_info", None) or {}
-            self._doors = [(socket.AF_INET, _parts(about["gcs_address"]))] if about.get("gcs_address") else []
-            self._doors += [(socket.AF_UNIX, about["raylet_socket_name"])] if about.get("raylet_socket_name") else []
-        there = ray.cluster_resources()  # type: ignore[no-untyped-call]
-        slots = int(there.get("GPU", 0) // self.gpus if self.gpus else there.get("CPU", 0) // self.threads)
-        if slots < 1:
-            self.close()
-            need = f"{self.gpus} GPU" if self.gpus else f"{self.threads} cores"
-            raise BadInput(f"no machine of the Ray cluster has {need} for a task; it has {there.get('CPU', 0):g} cores in all")
-        # On a cluster that grows by demand, tasks that wait are what makes it grow.
-        self._size = min(self.workers or sys.maxsize, slots if self.address is None else 2 * slots)
-
-    def _listen(self, at_once: bool = False) -> None:
-        """Raise when head or node have been silent for long; Ray itself would wait a minute and then end this process."""
-        now = time.monotonic()
-        if now - self._looked < 1.0 and not at_once:
-            return
-        self._looked = now
-        if all(_answers(family, door, 2.0) for family, door in self._doors):
-            self._silent_since = 0.0
-            return
-        self._silent_since = self._silent_since or now
-        if at_once or self.address is None or now - self._silent_since > GRACE:
-            raise _lost("it does not answer any more")
-
-
-def _family(roots: set[int]) -> dict[int, str]:
-    """Processes that descend from others, zombies left out, and when each began; none where there is no /proc."""
-    parents, began = dict[int, int](), dict[int, str]()
-    for file in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
-            state, parent, *words = file.read_text().rpartition(")")[2].split()
-            if state != "Z":
-                parents[int(file.parent.name)], began[int(file.parent.name)] = int(parent), words[17]
-    found = set(roots)
-    while more := {pid for pid, parent in parents.items() if parent in found and pid not in found}:
-        found |= more
-    return {pid: began[pid] for pid in found - roots}
-
-
-def _sweep(kin: dict[int, str]) -> None:
-    """End what is left of a cluster: some of its agents outlive a head that was killed by minutes."""
-    until = time.monotonic() + 3.0
-    while (left := kin.items() & _family({0}).items()) and time.monotonic() < until:
-        time.sleep(0.1)
-    for pid, _ in left:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-
-
-def _lost(why: str) -> RunFailed:
-    return RunFailed(f"the Ray cluster's head is lost ({why}); {KEPT}")
-
-
-def _brief(error: BaseException) -> str:
-    text = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (text[-1] if isinstance(error, RayTaskError) else text[0] if text else type(error).__name__)[:200]
-
-
-def _quiet() -> None:
-    """Nothing of Ray's on stdout, and nothing about its use sent home; both are asked for in ways that Ray keeps private."""
-    with suppress(ImportError, AttributeError):
-        from ray._common.usage import usage_lib
-
-        usage_lib.set_usage_stats_enabled_via_env_var(False)
-    with suppress(ImportError, AttributeError):
-        from ray._private import worker
-
-        worker.print_to_stdstream = lambda *_, **__: None
-
-
-def _parts(address: str) -> tuple[str, int]:
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    if not host or not port.isdigit():
-        raise BadInput(f"Ray's address {address!r}: HOST:PORT is needed, such as 10.0.0.1:6379")
-    return host.strip("[]"), int(port)
-
-
-def _knock(address: str) -> None:
-    """Refuse an address at which nothing answers; Ray itself tries for two minutes."""
-    if not _answers(socket.AF_INET, _parts(address), CONNECT):
-        raise BadInput(f"nothing answers at Ray's address {address!r}: is the head up, and the port the one that `ray start` told?")
-    if address.startswith("ray://"):
-        try:
-            import grpc  # noqa: F401
-        except ImportError:
-            raise MissingExtra(f"{address} needs Ray's client: pip install 'ray[client]'; or use ray=HOST:PORT") from None
-
-
-def _answers(family: socket.AddressFamily, door: Any, within: float) -> bool:
-    try:
-        if family == socket.AF_INET:
-            socket.create_connection(door, within).close()
-        else:
-            with socket.socket(family) as knock:
-                knock.settimeout(within)
-                knock.connect(door)
-    except OSError:
-        return False
-    return True
+        return RayPool(self.address, self.workers or resources.workers, resources.threads, resources.gpus)

@@ -1,0 +1,182 @@
+"""Keys: all that each kind of entry depends on. What is left out here changes no number; what is here makes stored work stale."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import torch
+
+from untrain.core.code_digest import code_digest
+from untrain.core.seeds import seed_of
+from untrain.core.spec import Spec, canonical, sources
+from untrain.data.examples import Examples
+from untrain.data.fingerprint import array_digest, print_of
+from untrain.experiments.scene import Scene, network_of
+from untrain.experiments.setting import Setting
+from untrain.runtime.entry import key_of
+from untrain.training.base import Learner
+from untrain.unlearners.base import Recipe, Unlearner
+
+Method = Unlearner | Recipe
+Ingredients = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One model to make: 'original', 'oracle' or 'unlearned', the index-th of its kind."""
+
+    kind: str
+    index: int
+    method: Method | None = None
+
+    @property
+    def label(self) -> str:
+        """What it is, for people."""
+        return f"{self.kind if self.method is None else repr(self.method)} {self.index}"
+
+
+@dataclass(frozen=True)
+class MaskId:
+    """Which mask: of the original ``index``, for all of the forget set or for one ``part`` of its random halves."""
+
+    index: int
+    part: int | None = None
+
+
+@lru_cache(maxsize=1)
+def engine() -> str:
+    """Digest of the code that every model depends on, whatever its method."""
+    from untrain.models import inference
+    from untrain.training import descend, problem
+    from untrain.training.learners import train
+
+    return hashlib.sha256("".join(map(code_digest, (descend, train, problem, inference))).encode()).hexdigest()[:12]
+
+
+def model_ingredients(scene: Scene, job: Job, seed: int, setting: Setting) -> Ingredients:
+    """What the model of a job depends on; models of a search have seeds of their own, so that a run judges by none of them."""
+    of, stream = type(scene.scenario).__name__, "search " if scene.purpose == "search" else ""
+    common = _machine(setting) | {
+        "engine": engine(), "precision": setting.precision, "compiled": setting.compiled, "seen": scene.prints["seen"],
+    }  # fmt: skip
+    if job.method is None:
+        rows = "train" if job.kind == "original" else "retain"
+        return common | {
+            "kind": "model", "label": f"{stream}{job.kind} {job.index} of {of}", "data": scene.prints[rows],
+            "learner": canonical(scene.learner), "sources": sources(scene.learner), "network": scene.prints["network"],
+            # Where the seed changes nothing, one model stands for all.
+            "seed": 0 if scene.learner.deterministic else seed_of(seed, f"{stream}{job.kind}", job.index),
+        }  # fmt: skip
+    start = model_ingredients(scene, Job("original", job.index), seed, setting)
+    if setting.budget is not None:
+        common["budget"] = setting.budget
+    return common | {
+        "kind": "unlearned", "label": f"{job.method!r} on {stream}original {job.index} of {of}",
+        "model": key_of(start), "forget": scene.forget_set.digest, "retain": scene.prints["retain"], "valid": scene.prints["valid"],
+        "method": canonical(job.method), "sources": sources(job.method), "seed": seed_of(seed, f"{stream}method", job.index),
+    }  # fmt: skip
+
+
+def model_key(scene: Scene, job: Job, seed: int, setting: Setting) -> str:
+    """Key of the entry of a job."""
+    return key_of(model_ingredients(scene, job, seed, setting))
+
+
+def mask_ingredients(scene: Scene, localizer: Spec, which: MaskId, seed: int, setting: Setting) -> Ingredients:
+    """What a mask depends on; for all of the forget set it is the one that a run of the same seed confines its methods to."""
+    part = "" if which.part is None else f", part {which.part + 1} of the forget set"
+    return _machine(setting) | {
+        "kind": "mask", "label": f"{localizer!r} on original {which.index} of {type(scene.scenario).__name__}{part}",
+        "model": model_key(scene, Job("original", which.index), seed, setting), "forget": scene.forget_set.digest,
+        "retain": scene.prints["retain"], "part": which.part, "localizer": canonical(localizer), "sources": sources(localizer),
+        "seed": seed_of(seed, "method", which.index),
+    }  # fmt: skip
+
+
+def observation_ingredients(
+    scene: Scene, observer: Spec, label: str, model: str, originals: Sequence[str], threads: int, seed: int
+) -> Ingredients:
+    """What an observation of a model depends on; ``originals`` are the keys of those that it is compared with."""
+    return {
+        "kind": "observation", "label": label, "engine": engine(), "torch": torch.__version__,
+        "device": scene.data.train.y.device.type, "threads": threads, "observer": canonical(observer),
+        "sources": sources(observer), "model": model, "originals": list(originals), "forget": scene.forget_set.digest,
+        "seen": scene.prints["seen"], "seed": seed,
+    }  # fmt: skip
+
+
+def run_ingredients(label: str, scenario: str, models: Mapping[str, Any], facts: Mapping[str, Any]) -> Ingredients:
+    """What a run's record depends on: its models by their keys, and the facts that a report shows."""
+    return {"kind": "run", "label": label, "scenario": scenario, "models": models, **facts}
+
+
+def scores_ingredients(run: str, evaluators: Sequence[Spec], draws: int, code: str) -> Ingredients:
+    """What the scores of a run depend on; ``code`` is the digest of the code that computes them."""
+    return {
+        "kind": "scores", "label": f"scores of {run[:12]}", "run": run, "draws": draws, "code": code,
+        "libraries": {name: version(name) for name in ("numpy", "scipy", "scikit-learn")},
+        "evaluators": [canonical(e) for e in evaluators], "sources": [sources(e) for e in evaluators],
+    }  # fmt: skip
+
+
+def outputs_ingredients(label: str, outputs: np.ndarray[Any, Any]) -> Ingredients:
+    """What a model depends on of which its outputs alone were given."""
+    return {"kind": "given", "label": label, "answers": array_digest(np.asarray(outputs))}
+
+
+def checkpoint_ingredients(scene: Scene, label: str, state: Mapping[str, torch.Tensor], setting: Setting) -> Ingredients:
+    """What the outputs of a model depend on of which a checkpoint was given."""
+    return _machine(setting) | {
+        "kind": "given", "label": f"{label}, a checkpoint, on {type(scene.scenario).__name__}", "engine": engine(),
+        "weights": {n: array_digest(t if t.ndim else t[None]) for n, t in state.items()}, "network": scene.prints["network"],
+        "seen": scene.prints["seen"],
+    }  # fmt: skip
+
+
+def member_ingredients(
+    learner: Learner, train: Examples, observed: Examples, training: str, threads: int, members: Sequence[tuple[str, int, int]]
+) -> list[Ingredients]:
+    """What the outputs of each member of a population depend on; whom it is stacked with is rounding.
+
+    Args:
+        learner: what trains.
+        train: the data that subsets are of.
+        observed: what the members are asked about.
+        training: the way in which they are trained.
+        threads: of torch.
+        members: of each the digest of its subset, the number of its examples, and its seed.
+    """
+    common = {
+        "kind": "member", "engine": engine(), "torch": torch.__version__, "device": train.y.device.type, "threads": threads,
+        "precision": "float32", "learner": canonical(learner), "sources": sources(learner), "network": network_of(learner, train),
+        "seen": print_of(observed), "training": training,
+    }  # fmt: skip
+    return [common | {"label": f"seed {seed} on {n} examples", "data": rows, "seed": seed} for rows, n, seed in members]
+
+
+def population_ingredients(members: Sequence[str]) -> Ingredients:
+    """What the joined outputs of a population depend on: its members' keys."""
+    return {"kind": "population", "label": f"{len(members)} models", "members": list(members)}
+
+
+def search_ingredients(scene: Scene, method: Method, space: Mapping[str, Any], aim: Sequence[str], seeds: int, seed: int,
+                       setting: Setting) -> Ingredients:  # fmt: skip
+    """What the trials of a search depend on, their number left out: a longer search goes on where a shorter one ended."""
+    return {
+        "scenario": canonical(scene.scenario), "method": [repr(method), canonical(method)], "sources": sources(method),
+        "space": {name: repr(dimension) for name, dimension in space.items()}, "objective": list(aim), "seeds": seeds,
+        "seed": seed, "engine": engine(), "torch": torch.__version__,
+        "setting": asdict(setting) | {"device": torch.device(setting.device).type},
+        "prints": dict(scene.prints), "forget": scene.forget_set.digest,
+    }  # fmt: skip
+
+
+def _machine(setting: Setting) -> Ingredients:
+    """What of the machine results depend on."""
+    return {"torch": torch.__version__, "device": torch.device(setting.device).type, "threads": setting.threads}
