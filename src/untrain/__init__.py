@@ -36,8 +36,6 @@ _HOMES = {
     "Population": "untrain.experiments.populations.population",
     "memorization": "untrain.experiments.populations.population",
     "influence": "untrain.experiments.populations.population",
-    "shadows": "untrain.experiments.populations.population",
-    "observations": "untrain.experiments.populations.population",
     "Store": "untrain.runtime.store",
     "UntrainError": "untrain.core.errors",
     "distributed": "untrain.training.process_group",

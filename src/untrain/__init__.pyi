@@ -37,7 +37,6 @@ from untrain.evaluation.attacks.rmia import RMIA as RMIA
 from untrain.evaluation.attacks.svcmia import SVCMIA as SVCMIA
 from untrain.evaluation.attacks.thresholdmia import ThresholdMIA as ThresholdMIA
 from untrain.evaluation.attacks.ulira import ULiRA as ULiRA
-from untrain.evaluation.base import Population as Population
 from untrain.evaluation.metrics.accuracy import Accuracy as Accuracy
 from untrain.evaluation.metrics.aus import AUS as AUS
 from untrain.evaluation.metrics.disagreement import Disagreement as Disagreement
@@ -57,10 +56,9 @@ from untrain.experiments.populations.leave_out import count_missing as count_mis
 from untrain.experiments.populations.leave_out import train_subsets as train_subsets
 from untrain.experiments.populations.populate import load_model as load_model
 from untrain.experiments.populations.populate import train_population as train_population
+from untrain.experiments.populations.population import Population as Population
 from untrain.experiments.populations.population import influence as influence
 from untrain.experiments.populations.population import memorization as memorization
-from untrain.experiments.populations.population import observations as observations
-from untrain.experiments.populations.population import shadows as shadows
 from untrain.experiments.populations.subsets import Subsets as Subsets
 from untrain.experiments.scenarios.banking77 import Banking77 as Banking77
 from untrain.experiments.scenarios.cifar10 import CIFAR10 as CIFAR10
@@ -78,8 +76,8 @@ from untrain.experiments.scenarios.smallcifar10 import SmallCIFAR10 as SmallCIFA
 from untrain.experiments.scenarios.smallfashion import SmallFashion as SmallFashion
 from untrain.experiments.scenarios.svhn import SVHN as SVHN
 from untrain.experiments.scenarios.withlearner import WithLearner as WithLearner
-from untrain.localizers._selection import Channels as Channels
-from untrain.localizers._selection import Gather as Gather
+from untrain.localizers._mask_units import Channels as Channels
+from untrain.localizers._mask_units import Gather as Gather
 from untrain.localizers.criticalneurons import CriticalNeurons as CriticalNeurons
 from untrain.localizers.deepest import Deepest as Deepest
 from untrain.localizers.everything import Everything as Everything
@@ -103,6 +101,10 @@ from untrain.models.tasks.causallm import CausalLM as CausalLM
 from untrain.models.tasks.classification import Classification as Classification
 from untrain.models.tasks.regression import Regression as Regression
 from untrain.models.tasks.textclassification import TextClassification as TextClassification
+from untrain.runtime.executors.processes import Processes as Processes
+from untrain.runtime.executors.ray import Ray as Ray
+from untrain.runtime.executors.serial import Serial as Serial
+from untrain.runtime.executors.slurm import Slurm as Slurm
 from untrain.runtime.store import Store as Store
 from untrain.training.distillation import Pull as Pull
 from untrain.training.keepers.checkpoint import Checkpoint as Checkpoint

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from untrain.core import discovery
 from untrain.core.errors import MissingExtra, SpecError
 from untrain.core.spec import Spec, _spell, canonical, code_digest, digest, parse, sources, spelled_name
-from untrain.localizers._selection import Channels, Gather
+from untrain.localizers._mask_units import Channels, Gather
 from untrain.localizers.base import Localizer
 from untrain.localizers.gradient import Gradient
 from untrain.localizers.randommask import RandomMask

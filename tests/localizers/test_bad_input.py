@@ -12,7 +12,7 @@ from untrain.core.errors import ModelError
 from untrain.core.metering import metered
 from untrain.data.examples import Examples, take
 from untrain.localizers._budget import smallest_budget
-from untrain.localizers._selection import Channels
+from untrain.localizers._mask_units import Channels
 from untrain.localizers.criticalneurons import CriticalNeurons
 from untrain.localizers.deepest import Deepest
 from untrain.localizers.everything import Everything

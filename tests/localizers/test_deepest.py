@@ -10,7 +10,7 @@ from torch import nn
 from untrain.core.errors import ModelError
 from untrain.core.metering import metered
 from untrain.data.examples import Examples
-from untrain.localizers._selection import Channels
+from untrain.localizers._mask_units import Channels
 from untrain.localizers.deepest import Deepest
 from untrain.models.architectures.vit import ViT
 from untrain.models.tasks.classification import Classification

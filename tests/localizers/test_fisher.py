@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from untrain.localizers._selection import Gather
+from untrain.localizers._mask_units import Gather
 from untrain.localizers.fisher import Fisher
 from untrain.training.toy import small
 

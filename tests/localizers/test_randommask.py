@@ -7,7 +7,7 @@ import torch
 
 from untrain.core.mask import Mask
 from untrain.core.metering import metered
-from untrain.localizers._selection import Channels
+from untrain.localizers._mask_units import Channels
 from untrain.localizers.deepest import Deepest
 from untrain.localizers.everything import Everything
 from untrain.localizers.gradient import Gradient

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from untrain.data.examples import Examples
-from untrain.localizers._selection import Channels
+from untrain.localizers._mask_units import Channels
 from untrain.localizers.deepest import Deepest
 from untrain.localizers.shallowest import Shallowest
 from untrain.models.tasks.classification import Classification

@@ -13,7 +13,7 @@ from torch import nn
 from untrain.core.errors import ModelError, NotFinite
 from untrain.data.examples import Batch, Examples
 from untrain.localizers._gradient_sums import _batches, gather
-from untrain.localizers._selection import Channels, Gather, _top, by_channel, by_weight, has_attention
+from untrain.localizers._mask_units import Channels, Gather, _top, by_channel, by_weight, has_attention
 from untrain.localizers.deepest import Deepest
 from untrain.localizers.fisher import Fisher
 from untrain.localizers.gradient import Gradient

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from untrain.localizers._selection import Channels
+from untrain.localizers._mask_units import Channels
 from untrain.localizers.weightmagnitude import WeightMagnitude
 from untrain.training.toy import small
 

@@ -14,7 +14,7 @@ from torch import nn
 import untrain as ut
 from untrain.core.metering import metered
 from untrain.data.examples import Examples
-from untrain.localizers._selection import Channels, Gather
+from untrain.localizers._mask_units import Channels, Gather
 from untrain.models.tasks.classification import Classification
 from untrain.training.descend import descend
 from untrain.training.problem import Problem

@@ -25,9 +25,12 @@ from untrain.training.steps import Constant, Steps
 from untrain.unlearners.base import Localized, Recipe, Unlearner
 from untrain.unlearners.finetune import Finetune
 
+MEMORIES = ("DeleteRows", "TakeBack")  # they work on memories and are not masked: tests/unlearners/test_memories.py
 LOCALIZERS = [discovery.load(place.name)() for place in discovery.of_role("localizer")]
 METHODS = [
-    promises.example(discovery.load(place.name)) for place in discovery.of_role("unlearner", "recipe") if place.name != "Nothing"
+    promises.example(discovery.load(place.name))
+    for place in discovery.of_role("unlearner", "recipe")
+    if place.name not in ("Nothing", *MEMORIES)
 ]
 CONFINED = [Finetune(steps=Steps(lr=0.05, epochs=1, batch=16, schedule=Constant())) @ made for made in LOCALIZERS]
 

@@ -12,8 +12,11 @@ from untrain.core.spec import parse
 from untrain.training.steps import Steps
 from untrain.training.toy import small
 
+MEMORIES = ("DeleteRows", "TakeBack")  # they work on memories and are not masked: tests/unlearners/test_memories.py
 UNLEARNERS = [
-    promises.example(discovery.load(p.name)) for p in discovery.of_role("unlearner") if p.name not in ("Nothing", "Localized")
+    promises.example(discovery.load(p.name))
+    for p in discovery.of_role("unlearner")
+    if p.name not in ("Nothing", "Localized", *MEMORIES)
 ]
 LOCALIZERS = [discovery.load(p.name)() for p in discovery.of_role("localizer")]
 BRIEF = Steps(lr=0.01, epochs=1, batch=16)

@@ -33,7 +33,7 @@ FOLDERS = {
 SHARED = {
     "recipe": "unlearners/recipes.py",
     "part": "training/steps.py",
-    "choice": "localizers/_selection.py",
+    "choice": "localizers/_mask_units.py",
     "teaching": "training/distillation.py",
 }
 

@@ -17,6 +17,8 @@ from untrain.experiments.scenarios.base import Scenario
 from untrain.experiments.scene import Scene
 from untrain.experiments.setting import Setting
 from untrain.runtime.executors.base import cores
+from untrain.training.problem import check_kept, check_signals
+from untrain.unlearners.base import Recipe
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from untrain.data.requests.resolve import request
 from untrain.data.splits import Data
 from untrain.evaluation.base import Evaluator
 from untrain.evaluation.observers.base import Observer
-from untrain.experiments.comparison import Comparison, portable, todo_of, workers_for
+from untrain.experiments.comparison import Comparison, check_needs, portable, todo_of, workers_for
 from untrain.experiments.draw_request import chooser, count_missing_members, needed_ensemble, stand_in
 from untrain.experiments.interim_looks import Look, plan_looks, take_looks
 from untrain.experiments.price import Price, before, price, price_of, together, unknown
@@ -171,6 +171,7 @@ def open_scenes(
 
         choose = chooser(store, way.setting, pool, way.on_progress, before(store, way.setting, pool.size, say))
         scenes.append(open_scene(comparison.scenario, setting, choose))
+        check_needs(comparison, scenes[-1])
         if scenes[-1].chosen:
             way.say(scenes[-1].chosen["told"])
     return scenes
@@ -252,6 +253,7 @@ def price_comparisons(comparisons: list[Comparison], store: str | Path | None, w
     for comparison in comparisons:
         scene, ensemble = open_unpaid_scene(comparison, way, opened, workers)
         scenes.append(scene)
+        check_needs(comparison, scene)
         prices += [] if ensemble is None else [ensemble]
     rest = price(todo_of(comparisons, scenes, way.setting), opened, way.setting, workers)
     return reduce(together, [*prices, rest]).document()

@@ -17,7 +17,7 @@ from untrain.core.precision import HALF
 from untrain.core.sharding import local_part
 from untrain.data.batching import in_order
 from untrain.data.examples import Batch, Examples, batch_of
-from untrain.localizers._selection import Gather, Scores, scored
+from untrain.localizers._mask_units import Gather, Scores, scored
 from untrain.training.gradients import check_depends
 from untrain.training.problem import Problem
 from untrain.training.process_group import ProcessGroup, SingleProcess, process_group

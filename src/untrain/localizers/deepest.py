@@ -9,7 +9,7 @@ from untrain.core.errors import ModelError
 from untrain.core.fields import Count, Keep
 from untrain.core.mask import Head
 from untrain.localizers._forward_order import in_forward_order
-from untrain.localizers._selection import Channels, Per, choose, scored
+from untrain.localizers._mask_units import Channels, Per, choose, scored
 from untrain.localizers.base import Localizer
 from untrain.training.problem import Problem
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from untrain.core.fields import Keep
 from untrain.core.mask import Head
 from untrain.localizers._forward_order import in_forward_order
-from untrain.localizers._selection import Channels, Per, choose, scored
+from untrain.localizers._mask_units import Channels, Per, choose, scored
 from untrain.localizers.base import Localizer
 from untrain.training.problem import Problem
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from untrain.core.fields import Keep
 from untrain.core.mask import Head
 from untrain.localizers._gradient_sums import gather
-from untrain.localizers._selection import Channels, Gather, Per, choose
+from untrain.localizers._mask_units import Channels, Gather, Per, choose
 from untrain.localizers.base import Localizer
 from untrain.training.problem import Problem
 

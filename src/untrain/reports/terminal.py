@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from untrain.reports import verdicts
+from untrain.reports import verdict_marks
 from untrain.reports.formatting import lead
 from untrain.reports.headings import FEWEST
 
@@ -35,7 +35,7 @@ def verdict_of(document: dict[str, Any]) -> list[str]:
     first = lead(document["results"])
     if first is None:
         return []
-    sentences = (f"verdict: {verdicts.sentence(first)}", verdicts.leaks(document, first), verdicts.powerless(first))
+    sentences = (f"verdict: {verdict_marks.sentence(first)}", verdict_marks.leaks(document, first), verdict_marks.powerless(first))
     return [sentence for sentence in sentences if sentence]
 
 

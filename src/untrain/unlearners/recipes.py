@@ -6,7 +6,7 @@ from typing import Annotated
 
 from untrain.core.fields import Count, Keep
 from untrain.core.search_space import SearchHint
-from untrain.localizers._selection import Channels, Gather
+from untrain.localizers._mask_units import Channels, Gather
 from untrain.localizers.deepest import Deepest
 from untrain.localizers.gradient import Gradient
 from untrain.localizers.weightedgrad import WeightedGrad

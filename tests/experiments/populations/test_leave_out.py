@@ -164,7 +164,7 @@ def test_asking_again_trains_nothing_and_more_models_add_to_those_there(numbered
 
 def test_shadows_are_the_models_in_and_out(numbered):
     found = ut.train_subsets(Recalling(), *numbered, Subsets(models=21), executor=Serial())
-    inside, outside = ut.shadows(found, "confidence")
+    inside, outside = found.shadow_outputs("confidence")
     sure = 1 / (1 + np.exp(-4))
     for table, counts, value in ((inside, found.seen.sum(0), sure), (outside, (~found.seen).sum(0), 1 - sure)):
         assert np.array_equal(np.isfinite(table).sum(0), counts)
@@ -177,16 +177,16 @@ def test_models_that_saw_all_of_a_forget_set_and_none_of_it_are_a_pair_for_an_au
     forget = [1, 4, 9]
     units = np.where(np.isin(np.arange(N), forget), -1, np.arange(N))
     found = ut.train_subsets(Recalling(), *numbered, Subsets(models=16, units=units), executor=Serial())
-    saw, never = ut.observations(found, forget)
+    saw, never = found.split_by(forget)
     assert len(saw.logits) == len(never.logits) == 8
     assert (saw.side == "forget").sum() == 3
     assert (saw.side == "test").sum() == TESTS
     assert (saw.logits.argmax(2)[:, forget] == 1).all()
     assert (never.logits.argmax(2)[:, forget] == 0).all()
     alone = ut.train_subsets(Recalling(), *numbered, Subsets(models=4, exclude=forget), executor=Serial())
-    assert [len(o.logits) for o in ut.observations(alone, forget)] == [0, 4]
+    assert [len(o.logits) for o in alone.split_by(forget)] == [0, 4]
     with pytest.raises(BadInput, match="forget holds what is no row"):
-        ut.observations(found, [N])
+        found.split_by([N])
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,6 @@ def test_a_checkpoint_is_audited_and_recognised(tmp_path):
 
 
 def test_outputs_of_others_are_refused_where_models_store_no_logits(tmp_path):
+    outputs = np.random.default_rng(0).normal(size=(1, 90, 3))
     with pytest.raises(DataError, match="CausalLM is scored by its models: give checkpoints"):
-        ut.audit(
-            ut.Checkpoints(unlearned=np.random.default_rng(0).normal(size=(1, 90, 3)), oracles=2), scenario=FEW, store=tmp_path
-        )
+        ut.audit(ut.Checkpoints(unlearned=outputs, oracles=2), scenario=FEW, store=tmp_path)

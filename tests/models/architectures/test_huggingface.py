@@ -11,7 +11,7 @@ from torch.nn import functional as F
 import untrain as ut
 from untrain.core.errors import MissingExtra, ModelError, SpecError
 from untrain.data.examples import Batch
-from untrain.localizers._selection import has_attention
+from untrain.localizers._mask_units import has_attention
 from untrain.models.architectures import huggingface
 from untrain.models.architectures.huggingface import HuggingFace, Pixels
 from untrain.models.compatibility import check_fit

@@ -16,7 +16,12 @@ from untrain.models.tasks.classification import Classification
 
 KINDS = ("vit", "resnet", "convnext", "swin")
 MORE = (*KINDS, "deit", "dinov2")
-METHODS = [promises.example(discovery.load(p.name)) for p in discovery.of_role("unlearner", "recipe") if p.name != "Nothing"]
+MEMORIES = ("DeleteRows", "TakeBack")  # they work on memories and are not masked: tests/unlearners/test_memories.py
+METHODS = [
+    promises.example(discovery.load(p.name))
+    for p in discovery.of_role("unlearner", "recipe")
+    if p.name not in ("Nothing", *MEMORIES)
+]
 LOCALIZERS = [discovery.load(place.name)() for place in discovery.of_role("localizer")]
 EPOCH = ut.Steps(lr=0.01, epochs=1, batch=16)
 

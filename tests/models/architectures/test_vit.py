@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from untrain.core.errors import ModelError, SpecError
-from untrain.localizers._selection import has_attention
+from untrain.localizers._mask_units import has_attention
 from untrain.models.architectures.vit import ViT
 
 SMALL = ViT(patch=4, width=12, depth=2, heads=3, hidden=16)

@@ -12,7 +12,7 @@ from untrain.evaluation.base import Array, Evaluator, Score, Verdict
 from untrain.evaluation.observation import Observation
 from untrain.evaluation.scoring.hypothesis_tests import LEVEL, Case, can_decide, mark_blind, verdicts
 from untrain.evaluation.scoring.intervals import compare
-from untrain.evaluation.scoring.wording import sentence
+from untrain.evaluation.scoring.verdict_wording import sentence
 from untrain.maths.conformal import ConformalRejections, standing_out
 
 SHOWN = 50
@@ -47,13 +47,10 @@ def lacks(evaluator: Evaluator, seen: Observation) -> str:
         return ""
     if "spread" in missing:
         return f"needs models that differ from seed to seed, and the {seen.models} oracles are the same one"
-    words = ", ".join(_IN_WORDS.get(name, name) for name in missing)
     if "margin" in seen.outputs:
-        return f"only margins were given, and this score needs {words}"
-    return f"needs {words}, which {type(seen.task).__name__} does not give"
-
-
-_IN_WORDS = {"strata": "labels", "classes": "labels that are classes", "correct": "whole logits (correct)"}
+        given = {"strata": "labels", "classes": "labels that are classes", "correct": "whole logits, which tell what is correct"}
+        return f"only margins were given, and this score needs {', '.join(given.get(name, name) for name in missing)}"
+    return f"needs {', '.join(missing)}, which {type(seen.task).__name__} does not give"
 
 
 def reference_of(

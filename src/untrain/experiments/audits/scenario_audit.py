@@ -137,8 +137,6 @@ def _store(models: Checkpoints, scene: Scene, options: RunOptions, store: Store)
             keys[who] = store_checkpoints(states, scene, options.setting, who, store)
     populations = _outputs(models, scene, None if original_runs else models.original)
     if populations is not None:
-        if "logits" not in scene.task.outputs:
-            raise DataError(f"outputs were given, and {type(scene.task).__name__} is scored by its models: give checkpoints")
         if populations.kind != "logits" and (trains_oracles(models) or keys):
             raise DataError("margins were given, and models that run here have logits: give logits (m, n, c)")
         keys |= {who: store_outputs(populations, who, store) for who in populations.models}
@@ -155,6 +153,8 @@ def _outputs(models: Checkpoints, scene: Scene, original: Any) -> Populations | 
     if models.unlearned is None and oracles is None and original is None:
         return None
     outputs = Outputs(models.unlearned, oracles, original, deterministic=scene.learner.deterministic)
+    if "logits" not in scene.task.outputs:
+        raise DataError(f"outputs were given, and {type(scene.task).__name__} is scored by its models: give checkpoints")
     return populations_of(outputs, frame_of(scene))
 
 

@@ -20,6 +20,77 @@ DERIVED = {"correct": derived.correct, "confidence": derived.confidences, "margi
 BLOCK = 2048
 
 
+@dataclass(frozen=True, eq=False)
+class Population:
+    """What m models answered on n training examples, of which each saw a part, and on further test examples.
+
+    It serves, without another model being trained:
+
+    - memorization and influence: ``logits`` and ``seen``; two models of each kind for an example at least;
+    - LiRA and RMIA: margins or probabilities of an example under the models that saw it and under those that did not;
+    - datamodels: ``seen`` is the design matrix, margins are what is regressed on it;
+    - audits: models that saw none of a forget set, and models that saw all of it, when ``Subsets(units=...)`` drew it whole.
+
+    Args:
+        logits: answers in eval mode, float32 (m, n + tests, c), training examples first; may be memory-mapped.
+        seen: whether a model was trained on a training example, bool (m, n).
+        labels: labels as given, (n + tests,).
+        true: labels before noise was planted where they are known, else those given, (n + tests,).
+        ids: ids of the examples, (n + tests,).
+        seeds: of the models, (m,).
+    """
+
+    logits: np.ndarray[Any, Any]
+    seen: np.ndarray[Any, Any]
+    labels: np.ndarray[Any, Any]
+    true: np.ndarray[Any, Any]
+    ids: np.ndarray[Any, Any]
+    seeds: np.ndarray[Any, Any]
+
+    def shadow_outputs(self, kind: Kind = "margin") -> tuple[Array, Array]:
+        """Answers on each training example of the models that saw it and of those that did not, for attacks such as LiRA and RMIA.
+
+        Args:
+            kind: of answer; LiRA takes 'margin', RMIA 'confidence'.
+
+        Returns:
+            Two arrays float32, (most models that saw an example, n) and (most that did not, n), filled up with NaN where there
+            are fewer; in the order of the models.
+        """
+        seen = np.asarray(self.seen)
+        table = answers(self, kind)[:, : seen.shape[1]]
+        return _packed(table, seen), _packed(table, ~seen)
+
+    def split_by(self, forget: Sequence[int]) -> tuple[Observation, Observation]:
+        """Models that saw all of a forget set and models that saw none of it, as an audit takes them.
+
+        The former are originals, the latter oracles, trained on a fraction of the data; as many of each as are needed for a
+        floor. A set of more than a few examples is whole in a model, or wholly out of it, when the population was drawn with
+        ``Subsets(units=...)`` that make it one unit; ``Subsets(exclude=forget)`` gives oracles alone. What is named 'retain' in
+        them is the other training data, of which each model saw its part.
+
+        Args:
+            forget: rows of the training data.
+
+        Returns:
+            Answers of the models that saw all of it, and of those that saw nothing of it; either may be of no model.
+
+        Raises:
+            BadInput: a row is not there.
+        """
+        rows, n = np.asarray(forget), self.seen.shape[1]
+        if rows.ndim != 1 or rows.dtype.kind not in "iu" or not rows.size or rows.min() < 0 or rows.max() >= n:
+            raise BadInput(f"forget holds what is no row: whole numbers from 0 to {n - 1} are needed")
+        side = np.full(len(self.labels), "retain", dtype="<U6")
+        side[rows], side[n:] = "forget", "test"
+        members = self.seen[:, rows]
+
+        def of(models: Array) -> Observation:
+            return Observation.of_logits(self.logits[models], self.labels, self.true, side, self.ids)
+
+        return of(np.asarray(members.all(1))), of(np.asarray(~members.any(1)))
+
+
 def answers(population: Population, kind: Kind = "margin") -> Array:
     """One number an answer, float32 (m, n + tests), training examples first.
 
@@ -62,82 +133,7 @@ def influence(population: Population, rows: Sequence[int], kind: Kind = "correct
     return leave_out.influence(answers(population, kind), population.seen, np.asarray(rows))
 
 
-def shadows(population: Population, kind: Kind = "margin") -> tuple[Array, Array]:
-    """Answers on each training example of the models that saw it and of those that did not, for attacks such as LiRA and RMIA.
-
-    Args:
-        population: the models; ``answers`` has the test examples, which no model saw, and RMIA's population examples.
-        kind: of answer; LiRA takes 'margin', RMIA 'confidence'.
-
-    Returns:
-        Two arrays float32, (most models that saw an example, n) and (most that did not, n), filled up with NaN where there
-        are fewer; in the order of the models.
-    """
-    seen = np.asarray(population.seen)
-    table = answers(population, kind)[:, : seen.shape[1]]
-    return _packed(table, seen), _packed(table, ~seen)
-
-
 def _packed(table: Array, group: Array) -> Array:
     """The answers of each example's group of models at the top of its column, NaN below."""
     order = np.argsort(~group, axis=0, kind="stable")[: group.sum(0).max(initial=0)]
     return np.where(np.take_along_axis(group, order, 0), np.take_along_axis(table, order, 0), np.float32(np.nan))
-
-
-def observations(population: Population, forget: Sequence[int]) -> tuple[Observation, Observation]:
-    """Models that saw all of a forget set and models that saw none of it, as an audit takes them.
-
-    The former are originals, the latter oracles, trained on a fraction of the data; as many of each as are needed for a
-    floor. A set of more than a few examples is whole in a model, or wholly out of it, when the population was drawn with
-    ``Subsets(units=...)`` that make it one unit; ``Subsets(exclude=forget)`` gives oracles alone. What is named 'retain' in
-    them is the other training data, of which each model saw its part.
-
-    Args:
-        population: the models.
-        forget: rows of the training data.
-
-    Returns:
-        Answers of the models that saw all of it, and of those that saw nothing of it; either may be of no model.
-
-    Raises:
-        BadInput: a row is not there.
-    """
-    rows, n = np.asarray(forget), population.seen.shape[1]
-    if rows.ndim != 1 or rows.dtype.kind not in "iu" or not rows.size or rows.min() < 0 or rows.max() >= n:
-        raise BadInput(f"forget holds what is no row: whole numbers from 0 to {n - 1} are needed")
-    side = np.full(len(population.labels), "retain", dtype="<U6")
-    side[rows], side[n:] = "forget", "test"
-    members = population.seen[:, rows]
-
-    def of(models: Array) -> Observation:
-        return Observation.of_logits(population.logits[models], population.labels, population.true, side, population.ids)
-
-    return of(np.asarray(members.all(1))), of(np.asarray(~members.any(1)))
-
-
-@dataclass(frozen=True, eq=False)
-class Population:
-    """What m models answered on n training examples, of which each saw a part, and on further test examples.
-
-    It serves, without another model being trained:
-
-    - memorization and influence: ``logits`` and ``seen``; two models of each kind for an example at least;
-    - LiRA and RMIA: margins or probabilities of an example under the models that saw it and under those that did not;
-    - datamodels: ``seen`` is the design matrix, margins are what is regressed on it;
-    - audits: models that saw none of a forget set, and models that saw all of it, when ``Subsets(units=...)`` drew it whole.
-
-    Args:
-        logits: answers in eval mode, float32 (m, n + tests, c), training examples first; may be memory-mapped.
-        seen: whether a model was trained on a training example, bool (m, n).
-        labels: labels as given, (n + tests,).
-        true: labels before noise was planted where they are known, else those given, (n + tests,).
-        ids: ids of the examples, (n + tests,).
-        seeds: of the models, (m,).
-    """
-
-    logits: np.ndarray[Any, Any]
-    seen: np.ndarray[Any, Any]
-    labels: np.ndarray[Any, Any]
-    true: np.ndarray[Any, Any]
-    ids: np.ndarray[Any, Any]
-    seeds: np.ndarray[Any, Any]

@@ -48,10 +48,10 @@ class SearchSpec:
     scenario: Scenario
     method: Method
     space: Space
-    objective: str = "balanced"
-    trials: int = 30
-    seeds: int = 2
-    seed: int = 0
+    objective: str
+    trials: int
+    seeds: int
+    seed: int
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from untrain.evaluation.base import ScoreInfo
-from untrain.reports import formatting, verdicts
+from untrain.reports import formatting, verdict_marks
 from untrain.reports.headings import heading
 from untrain.reports.html.tables import Cell, Column, Document, Glossary, cell, is_gap
 
@@ -56,10 +56,16 @@ def _scored(document: Document, name: str, about: ScoreInfo) -> tuple[Scored, ..
         if score is None or score["value"] is None:
             continue
         verdict = score["verdict"]
-        verdict_cell = Cell(verdict["says"], verdicts.why(verdict), verdict["says"]) if verdict else Cell("not tested")
+        verdict_cell = Cell(verdict["says"], verdict_marks.why(verdict), verdict["says"]) if verdict else Cell("not tested")
         plain = replace(cell(score, about), mark="" if verdict else cell(score, about).mark)
         lines.append(
-            Scored(formatting.label(row["method"]), plain, verdict_cell, verdicts.evidence(verdict, about), _evidence(score, about))
+            Scored(
+                formatting.label(row["method"]),
+                plain,
+                verdict_cell,
+                verdict_marks.evidence(verdict, about),
+                _evidence(score, about),
+            )
         )
     return tuple(lines)
 

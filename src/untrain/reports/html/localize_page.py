@@ -50,7 +50,8 @@ def masks_page(document: Row, command: str) -> str:
         lines=[line(at, row) for at, row in enumerate(document["results"], 1)], notes=_notes(document), charts=charts,
         masks=masks, shares=mask_charts.share_table(masks), shared=shared,
         pairs=mask_charts.overlap_table(shared) if shared else [],
-        missing=NO_PLOTLY if drawn.plotly is None else "", style=shipped("style.css"), script=shipped("charts.js"),
+        missing=NO_PLOTLY if drawn.plotly is None else "", style=shipped("colours.css") + shipped("style.css"),
+        script=shipped("charts.js"),
         plotly=Markup(drawn.plotly.source()) if drawn.plotly else "", figures=embedded(drawn.figures),
         results=embedded({"command": command, **document}),
     )  # fmt: skip

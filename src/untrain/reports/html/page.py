@@ -18,7 +18,7 @@ from untrain.core.describe import source, summary
 from untrain.evaluation.glossary import entry, scorers
 from untrain.evaluation.observation import Observation
 from untrain.evaluation.scoring.hypothesis_tests import LEVEL
-from untrain.reports import formatting, verdicts
+from untrain.reports import formatting, verdict_marks
 from untrain.reports.headings import heading
 from untrain.reports.html import charts as figures
 from untrain.reports.html import example_tiles, mask_charts, roc_charts, tables
@@ -60,7 +60,8 @@ def page(materials: Sequence[Material], command: str) -> str:
     return environment().get_template("page.html").render(
         runs=runs, command=command, setting=documents[0]["setting"], version=documents[0]["untrain"], terms=tables.terms(),
         glossary=glossary(documents), level=level(documents), about=about, missing=NO_PLOTLY if drawn.plotly is None else "",
-        style=shipped("style.css"), script=shipped("charts.js"), plotly=Markup(drawn.plotly.source()) if drawn.plotly else "",
+        style=shipped("colours.css") + shipped("style.css"),
+        script=shipped("charts.js"), plotly=Markup(drawn.plotly.source()) if drawn.plotly else "",
         figures=embedded(drawn.figures), results=embedded({"command": command, "runs": documents}),
     )  # fmt: skip
 
@@ -131,7 +132,7 @@ def section(key: str, material: Material, groups: Mapping[str, tables.Glossary],
     titles = {name: title for method in looked_at for name, title in method["curves"].items()}
     return {
         "key": key, "title": title(material), "document": document, "opening": opening(document, repair),
-        "leaks": verdicts.leaks(document, first), "powerless": verdicts.powerless(first) if first else "",
+        "leaks": verdict_marks.leaks(document, first), "powerless": verdict_marks.powerless(first) if first else "",
         "table": tables.comparison(document, glossary, repair), "every": every(document, groups), "about": about(material),
         "missing": tables.missing(document), "notes": tables.notes(document, glossary), "guard": tables.guard(document),
         "costs": tables.costs(document), "happened": tables.happened(document), "budget": document["setting"].get("budget"),
@@ -205,7 +206,7 @@ def methods(key: str, material: Material, drawn: Drawn) -> list[dict[str, Any]]:
         by_side(key, at, material, {**others, "Unlearned": ours}, bins, drawn)
         singled_out = {
             kind: (sentence, example_tiles.recognised(row["verdict"].get(kind, ()), material, ours["forget"], oracle["forget"]))
-            for kind, sentence in verdicts.looked_for(row).items()
+            for kind, sentence in verdict_marks.looked_for(row).items()
         }
         sections.append({
             "at": at, "method": method, "label": formatting.label(method),

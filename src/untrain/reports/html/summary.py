@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from untrain.reports import formatting, verdicts
+from untrain.reports import formatting, verdict_marks
 
 Row = Mapping[str, Any]
 
@@ -22,7 +22,7 @@ def opening(document: Mapping[str, Any], repair: bool = False) -> list[str]:
     row = formatting.lead(document["results"])
     if row is None:
         return ["No method produced a model that could be scored; the table says why."]
-    sentences = [verdicts.sentence(row), *gap(document, row)]
+    sentences = [verdict_marks.sentence(row), *gap(document, row)]
     return (
         [*sentences, corrected(row, formatting.short(row["method"]))]
         if repair and "forget_true_accuracy" in row["scores"]
@@ -44,7 +44,7 @@ def gap(document: Mapping[str, Any], row: Row) -> list[str]:
         f"against {formatting.counted(document['oracles'], 'retrained one')}; "
         f"{left_alone(document, score)}."
     )
-    return [f"{first} {verdicts.of_gap(score, name) if score['verdict'] else meaning(score, name)}"]
+    return [f"{first} {verdict_marks.of_gap(score, name) if score['verdict'] else meaning(score, name)}"]
 
 
 def left_alone(document: Mapping[str, Any], score: Mapping[str, Any]) -> str:

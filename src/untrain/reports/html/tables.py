@@ -9,7 +9,7 @@ from typing import Any
 from untrain.core.describe import documented
 from untrain.core.metering import Cost
 from untrain.evaluation.base import Score, ScoreInfo
-from untrain.reports import formatting, verdicts
+from untrain.reports import formatting, verdict_marks
 from untrain.reports.headings import CONTROLS, FEWEST, GIVEN, PRIVACY, REPAIR, WRONG, heading
 from untrain.training.guard import Guard
 
@@ -29,12 +29,12 @@ class Cell:
     @property
     def sign(self) -> str:
         """The mark as it is seen."""
-        return verdicts.MARKS[self.mark]
+        return verdict_marks.MARKS[self.mark]
 
     @property
     def spoken(self) -> str:
         """The mark as it is read aloud."""
-        return verdicts.SPOKEN.get(self.mark, self.mark)
+        return verdict_marks.SPOKEN.get(self.mark, self.mark)
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def _method(at: int, row: Mapping[str, Any], names: list[str], glossary: Glossar
     if row["error"]:
         return MethodRow(at, formatting.label(row["method"]), "failed", error=row["error"])
     cells = [cell(row["scores"].get(n), glossary[n]) for n in names]
-    says, much = verdicts.short(row)
+    says, much = verdict_marks.short(row)
     spent, seconds = (formatting.share(row["cost"].get(f"share_of_{what}")) for what in ("retraining", "seconds"))
     cost = [Cell(spent, f"time {seconds}")] if costly else []
     return MethodRow(at, formatting.label(row["method"]), kind, (Cell(says, much, says), *cells, *cost))
@@ -137,7 +137,7 @@ def cell(score: Mapping[str, Any] | None, about: ScoreInfo) -> Cell:
     band, value, verdict = score["band"], score["value"], score["verdict"]
     mark = verdict["says"] if verdict else "outside" if band and not band[0] <= value <= band[1] else ""
     gap = is_gap(about)
-    note = verdicts.why(verdict) if verdict else score["note"] or ""
+    note = verdict_marks.why(verdict) if verdict else score["note"] or ""
     return Cell(formatting.quantity(value, about.unit, gap), formatting.interval(score, about.unit, gap), mark, note)
 
 

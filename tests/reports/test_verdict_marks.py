@@ -3,7 +3,7 @@
 import pytest
 
 from untrain.evaluation.base import ScoreInfo
-from untrain.reports import verdicts
+from untrain.reports import verdict_marks
 
 ABOUT = ScoreInfo("share", "fraction", "0", "none")
 
@@ -16,36 +16,36 @@ def verdict(says="distinguishable", blind=False, **more):
 def test_scores_are_called_by_their_headings(told):
     row = told("distinguishable", tested=["mia_loss_auc"], distinguishable=["mia_loss_auc"])
     row["scores"] = {"mia_loss_auc": {"verdict": verdict()}}
-    assert "by 1 of 1 tested scores: loss attack, AUC (over-forgets: less)." in verdicts.sentence(row)
+    assert "by 1 of 1 tested scores: loss attack, AUC (over-forgets: less)." in verdict_marks.sentence(row)
 
 
 def test_other_methods_that_leak_are_named_with_their_counts(told):
     first, clean = told(recognised=3), told(method="Retrain()")
     leaky = [told(method="Finetune(lr=1)", recognised=2), told(method="Nothing()", recognised=43)]
     document = {"results": [first, clean, *leaky]}
-    assert verdicts.leaks(document, first) == (
+    assert verdict_marks.leaks(document, first) == (
         "Of the 500 forget examples, some can also be recognised in the outputs of Finetune (2) and Nothing (43)."
     )
-    assert verdicts.leaks({"results": [first, clean]}, first) == ""
+    assert verdict_marks.leaks({"results": [first, clean]}, first) == ""
 
 
 def test_methods_that_failed_leak_nothing(told):
-    assert verdicts.leaks({"results": [told() | {"verdict": None}]}, None) == ""
+    assert verdict_marks.leaks({"results": [told() | {"verdict": None}]}, None) == ""
 
 
 def test_a_test_that_does_not_tell_the_originals_is_called_powerless(told):
     row = told()
     row["scores"] = {"a": {"verdict": verdict("too few models", blind=True)}, "b": {"verdict": None}}
-    assert "hardly tells anything" in verdicts.powerless(row)
+    assert "hardly tells anything" in verdict_marks.powerless(row)
     row["scores"]["c"] = {"verdict": verdict()}
-    assert verdicts.powerless(row) == ""
-    assert verdicts.powerless(told()) == ""
+    assert verdict_marks.powerless(row) == ""
+    assert verdict_marks.powerless(told()) == ""
 
 
 def test_a_blind_verdict_says_so_unless_it_told_something():
-    assert verdicts.BLIND in verdicts.why(verdict("indistinguishable", blind=True))
-    assert verdicts.BLIND not in verdicts.why(verdict("distinguishable", blind=True))
-    assert verdicts.why(None) == ""
+    assert verdict_marks.BLIND in verdict_marks.why(verdict("indistinguishable", blind=True))
+    assert verdict_marks.BLIND not in verdict_marks.why(verdict("distinguishable", blind=True))
+    assert verdict_marks.why(None) == ""
 
 
 @pytest.mark.parametrize(
@@ -58,24 +58,24 @@ def test_a_blind_verdict_says_so_unless_it_told_something():
     ],
 )
 def test_a_method_has_a_short_verdict(told, says, more, words):
-    assert verdicts.short(told(says, tested=["a", "b", "c"], **more)) == (says, words)
+    assert verdict_marks.short(told(says, tested=["a", "b", "c"], **more)) == (says, words)
 
 
 def test_evidence_is_told_in_the_unit_of_the_score():
-    assert verdicts.evidence(verdict(), ABOUT) == {
+    assert verdict_marks.evidence(verdict(), ABOUT) == {
         "difference": "−3.4", "interval": "−6.7 to −0.1", "margin": "±2.0", "p": "0.042"
     }  # fmt: skip
-    assert set(verdicts.evidence(None, ABOUT).values()) == {""}
-    assert verdicts.evidence(verdict(low=None, high=None), ABOUT)["interval"] == ""
+    assert set(verdict_marks.evidence(None, ABOUT).values()) == {""}
+    assert verdict_marks.evidence(verdict(low=None, high=None), ABOUT)["interval"] == ""
 
 
 def test_finding_no_example_is_not_taken_for_there_being_none(told):
-    assert "does not show that none can be recognised" in verdicts.looked_for(told())["none"]
-    assert "at least 3 retrained models" in verdicts.looked_for(told(chance=None))["none"]
+    assert "does not show that none can be recognised" in verdict_marks.looked_for(told())["none"]
+    assert "at least 3 retrained models" in verdict_marks.looked_for(told(chance=None))["none"]
 
 
 def test_examples_that_stand_out_are_told_with_their_chance(told):
-    found = verdicts.looked_for(told(recognised=2, standing_out=1))
+    found = verdict_marks.looked_for(told(recognised=2, standing_out=1))
     assert found["recognised"].startswith("2 of the 500 forget examples can be recognised")
     assert "over-forgetting" in found["standing_out"]
     assert "at most 5\u00a0%" in found["standing_out"]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from untrain.evaluation.base import ScoreInfo
-from untrain.evaluation.scoring import wording as wording
+from untrain.evaluation.scoring import verdict_wording as wording
 from untrain.reports import formatting
 from untrain.reports.headings import named
 

@@ -1,6 +1,6 @@
 """Verdicts in words."""
 
-from untrain.evaluation.scoring.wording import sentence
+from untrain.evaluation.scoring.verdict_wording import sentence
 
 
 def verdict(apart=(), equal=(), tested=(), recognised=0, standing_out=0):
