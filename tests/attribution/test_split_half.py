@@ -21,10 +21,10 @@ def halves(models):
 
 def answered(models, seed, effect):
     """Whether models are right that know half of what they did not see, and ``effect`` more of what they saw; they differ."""
-    draw = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     seen, _ = draw(Subsets(models=models, seed=seed), N)
-    chance = 0.4 + effect * seen + 0.04 * draw.normal(size=(models, 1))
-    return (draw.random((models, N)) < chance).astype(float), seen
+    chance = 0.4 + effect * seen + 0.04 * rng.normal(size=(models, 1))
+    return (rng.random((models, N)) < chance).astype(float), seen
 
 
 def test_a_choice_that_is_certain_has_no_flattery_and_both_halves_make_it():
@@ -88,10 +88,10 @@ def test_the_error_of_a_mean_knows_that_examples_share_their_models():
     rows = np.arange(K)
     means, errors = [], []
     for seed in range(400):
-        draw = np.random.default_rng(seed)
-        seen = draw.random((24, N)) < 0.5
+        rng = np.random.default_rng(seed)
+        seen = rng.random((24, N)) < 0.5
         seen[:, :K] = seen[:, :1]  # the chosen are seen together
-        right = (draw.random((24, N)) < 0.5 + 0.25 * draw.normal(size=(24, 1)).clip(-1.5, 1.5)).astype(float)
+        right = (rng.random((24, N)) < 0.5 + 0.25 * rng.normal(size=(24, 1)).clip(-1.5, 1.5)).astype(float)
         if 1 < seen[:, 0].sum() < 23:
             mean, error = mean_of(right, seen, rows)
             means.append(mean)

@@ -301,4 +301,4 @@ def test_a_digest_of_a_subset_is_of_its_inputs_and_labels_alone(data):
     rows = np.arange(5)
     assert row_digests(train).of(rows) == row_digests(other).of(rows) == row_digests(take(train, rows)).of(rows)
     assert row_digests(train).of(rows) != row_digests(train).of(rows + 1)
-    assert row_digests(train).of(rows) != row_digests(replace(train, classes=4)).of(rows)
+    assert row_digests(train).of(rows) != row_digests(replace(train, categories=("0", "1", "2", "3"))).of(rows)
