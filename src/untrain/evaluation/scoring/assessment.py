@@ -47,10 +47,9 @@ def lacks(evaluator: Evaluator, seen: Observation) -> str:
         return ""
     if "spread" in missing:
         return f"needs models that differ from seed to seed, and the {seen.models} oracles are the same one"
-    words = ", ".join(_IN_WORDS.get(name, name) for name in missing)
     if "margin" in seen.outputs:
-        return f"only margins were given, and this score needs {words}"
-    return f"needs {words}, which {type(seen.task).__name__} does not give"
+        return f"only margins were given, and this score needs {', '.join(_IN_WORDS.get(name, name) for name in missing)}"
+    return f"needs {', '.join(missing)}, which {type(seen.task).__name__} does not give"
 
 
 _IN_WORDS = {"strata": "labels", "classes": "labels that are classes", "correct": "whole logits (correct)"}
