@@ -48,11 +48,9 @@ def lacks(evaluator: Evaluator, seen: Observation) -> str:
     if "spread" in missing:
         return f"needs models that differ from seed to seed, and the {seen.models} oracles are the same one"
     if "margin" in seen.outputs:
-        return f"only margins were given, and this score needs {', '.join(_IN_WORDS.get(name, name) for name in missing)}"
+        given = {"strata": "labels", "classes": "labels that are classes", "correct": "whole logits, which tell what is correct"}
+        return f"only margins were given, and this score needs {', '.join(given.get(name, name) for name in missing)}"
     return f"needs {', '.join(missing)}, which {type(seen.task).__name__} does not give"
-
-
-_IN_WORDS = {"strata": "labels", "classes": "labels that are classes", "correct": "whole logits (correct)"}
 
 
 def reference_of(
