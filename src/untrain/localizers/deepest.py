@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -35,6 +37,8 @@ class Deepest(Localizer):
     Source: Torkzadehmahani et al. 2024, arXiv 2412.02432, section 4, after Baldock et al. 2021: hard examples are memorized
         in the last layers. By layers: Goel et al. 2022, arXiv 2201.06640, section 4.
     """
+
+    needs: ClassVar[frozenset[str]] = frozenset({"forget"})
 
     keep: Keep = 0.3
     per: Per = "weight"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -20,6 +22,8 @@ class Everything(Localizer):
 
     Source: none; ``unlearner @ Everything()`` is the unlearner on all parameters, with a mask of ones.
     """
+
+    needs: ClassVar[frozenset[str]] = frozenset()
 
     def blind(self) -> bool:
         """True always."""

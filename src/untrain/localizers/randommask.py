@@ -43,6 +43,10 @@ class RandomMask(Localizer):
         """Head of the matched localizer."""
         return self.like.classifier
 
+    def needed(self) -> frozenset[str]:
+        """What the matched localizer needs."""
+        return self.like.needed()
+
     def blind(self) -> bool:
         """True always: only the counts are another's."""
         return True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -31,6 +33,8 @@ class Shallowest(Localizer):
 
     Source: Torkzadehmahani et al. 2024, arXiv 2412.02432, section 4: the control of ``Deepest``.
     """
+
+    needs: ClassVar[frozenset[str]] = frozenset({"forget"})
 
     keep: Keep = 0.3
     per: Per = "weight"

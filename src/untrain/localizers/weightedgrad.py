@@ -45,6 +45,10 @@ class WeightedGrad(Localizer):
     gather: Gather = Gather()
     head: Head = "full"
 
+    def needed(self) -> frozenset[str]:
+        """The retain set only where gradients are of all training data."""
+        return self.needs if self.on == "all" else self.needs - {"retain"}
+
     def blind(self) -> bool:
         """True on all training data."""
         return self.on == "all"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from torch import Tensor, nn
 
 from untrain.core.fields import Keep
@@ -28,6 +30,8 @@ class WeightMagnitude(Localizer):
 
     Source: the criterion 'weight' of DEL's code, reihaneh-torkzadehmahani/DEL-Unlearning@b1f732c, generate_mask.py.
     """
+
+    needs: ClassVar[frozenset[str]] = frozenset()
 
     keep: Keep = 0.3
     per: Per = "weight"

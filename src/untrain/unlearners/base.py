@@ -58,8 +58,9 @@ class Unlearner(Spec, role=True):
         return steps is not None and problem.epochs(steps) == 0
 
     def needed(self) -> frozenset[str]:
-        """All that it needs of a problem; it may depend on its fields."""
-        return self.needs
+        """All that it needs of a problem; it may depend on its fields, and who re-estimates statistics needs the retain set."""
+        reestimates = getattr(getattr(self, "steps", None), "buffers", None) == "reestimate"
+        return self.needs | {"retain"} if reestimates else self.needs
 
     def with_mask(self, model: nn.Module, problem: Problem) -> Problem:
         """The problem, with a mask where this unlearner brings one."""
