@@ -21,7 +21,7 @@ class Everything(Localizer):
     Source: none; ``unlearner @ Everything()`` is the unlearner on all parameters, with a mask of ones.
     """
 
-    def blind(self) -> bool:
+    def ignores_forget_set(self) -> bool:
         """True always."""
         return True
 

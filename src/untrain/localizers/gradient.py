@@ -41,7 +41,7 @@ class Gradient(Localizer):
     gather: Gather = Gather()
     head: Head = "masked"
 
-    def blind(self) -> bool:
+    def ignores_forget_set(self) -> bool:
         """True on all training data."""
         return self.on == "all"
 

@@ -43,7 +43,7 @@ class RandomMask(Localizer):
         """Head of the matched localizer."""
         return self.like.classifier
 
-    def blind(self) -> bool:
+    def ignores_forget_set(self) -> bool:
         """True always: only the counts are another's."""
         return True
 

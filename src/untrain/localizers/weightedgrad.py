@@ -45,7 +45,7 @@ class WeightedGrad(Localizer):
     gather: Gather = Gather()
     head: Head = "full"
 
-    def blind(self) -> bool:
+    def ignores_forget_set(self) -> bool:
         """True on all training data."""
         return self.on == "all"
 
