@@ -25,7 +25,7 @@ def test_ids_may_come_in_anything_that_holds_several(ids):
 
 @pytest.mark.parametrize("ids", [3, "3", b"3", None, 2.5, np.array(3), [[3, 7]], {3: 7}], ids=repr)
 def test_what_is_neither_a_request_nor_several_ids_is_refused(ids):
-    with pytest.raises(RequestError, match="says not what to forget: give a list of ids"):
+    with pytest.raises(RequestError, match="as a request: give a list of ids"):
         problem(DATA, ids, LEARNER)
 
 
@@ -59,7 +59,7 @@ def test_hiding_twice_hides_as_once():
 @pytest.mark.parametrize(
     ("needs", "told"),
     [
-        ("retain", "the problem has no retain set, and this method needs one: take one that does without"),
+        ("retain", "the problem has no retain set, and this method needs one: take a method that works without"),
         ("kept:Moments", r"what Moments saves in training is needed: train the model with keepers=\(Moments\(\),\)"),
     ],
 )

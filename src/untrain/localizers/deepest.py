@@ -46,7 +46,7 @@ class Deepest(Localizer):
     head: Head = "full"
     layers: Count | None = None
 
-    def blind(self) -> bool:
+    def ignores_forget_set(self) -> bool:
         """True always."""
         return True
 

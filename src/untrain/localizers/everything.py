@@ -25,7 +25,7 @@ class Everything(Localizer):
 
     needs: ClassVar[frozenset[str]] = frozenset()
 
-    def blind(self) -> bool:
+    def ignores_forget_set(self) -> bool:
         """True always."""
         return True
 

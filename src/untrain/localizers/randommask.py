@@ -47,7 +47,7 @@ class RandomMask(Localizer):
         """What the matched localizer needs."""
         return self.like.needed()
 
-    def blind(self) -> bool:
+    def ignores_forget_set(self) -> bool:
         """True always: only the counts are another's."""
         return True
 

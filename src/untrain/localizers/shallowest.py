@@ -41,7 +41,7 @@ class Shallowest(Localizer):
     channels: Channels = Channels()
     head: Head = "full"
 
-    def blind(self) -> bool:
+    def ignores_forget_set(self) -> bool:
         """True always."""
         return True
 

@@ -49,7 +49,7 @@ class WeightedGrad(Localizer):
         """The retain set only where gradients are of all training data."""
         return self.needs if self.on == "all" else self.needs - {"retain"}
 
-    def blind(self) -> bool:
+    def ignores_forget_set(self) -> bool:
         """True on all training data."""
         return self.on == "all"
 

@@ -38,7 +38,7 @@ class WeightMagnitude(Localizer):
     channels: Channels = Channels()
     head: Head = "full"
 
-    def blind(self) -> bool:
+    def ignores_forget_set(self) -> bool:
         """True always."""
         return True
 
