@@ -80,7 +80,7 @@ def test_without_a_retain_set_there_are_forget_batches_and_no_others():
     lone, steps = posed(retain=None), Steps(epochs=1, batch=2)
     assert len(list(lone.forget_batches(steps).draw(0))) == 1
     for walk in (lone.retain_batches, lone.paired_batches, lone.alternating_batches):
-        with pytest.raises(RequestError, match="walks the retain set, and the problem has none"):
+        with pytest.raises(RequestError, match="needs the retain set, and the problem has none"):
             walk(steps)
 
 

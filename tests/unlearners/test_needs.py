@@ -87,7 +87,7 @@ def test_without_a_retain_set_gradient_ascent_runs():
 def test_without_a_retain_set_who_needs_one_is_refused_in_a_line_before_anything_moves(made):
     model, problem = small()
     before = state(model)
-    with pytest.raises(RequestError, match=r"the problem has no retain set, and this method needs one: take one that does") as told:
+    with pytest.raises(RequestError, match=r"the problem has no retain set, and this method needs one: take a method that works without") as told:
         made(model, replace(problem, retain=None))
     assert "\n" not in str(told.value)
     assert all(same(value, before[name]) for name, value in state(model).items())
@@ -132,7 +132,7 @@ class Strays(Unlearner):
 
 
 def test_who_walks_the_retain_set_without_naming_it_is_refused_in_a_clear_line():
-    with pytest.raises(RequestError, match=r"^this method walks the retain set, and the problem has none$"):
+    with pytest.raises(RequestError, match=r"^this method needs the retain set, and the problem has none$"):
         Strays()(*small())
 
 
