@@ -129,7 +129,7 @@ class CausalLM(Task):
         What is scored may be hidden.
         """
         super().check_examples(examples)
-        for name in examples.fields.keys() & set(self.fields):
+        for name in (name for name in self.fields if name in examples.fields):
             check_tokens(name, examples.fields[name], self.length, self.vocabulary)
         if "labels" not in examples.fields:
             return
