@@ -27,6 +27,7 @@ SECTIONS = {
     "Noise": ("noise",),
     "Augmentation": ("augment",),
     "Learners": ("learner",),
+    "Keepers": ("keeper",),
     "Networks": ("architecture",),
     "Evaluators": ("evaluator",),
     "Observers": ("observer",),

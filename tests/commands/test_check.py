@@ -347,7 +347,7 @@ class Overshooting(Localizer):
 
     like: Localizer = WeightedGrad()
 
-    def blind(self):
+    def ignores_forget_set(self):
         return True
 
     def localize(self, model, problem):

@@ -62,18 +62,18 @@ def test_with_halved_batches_the_model_is_the_same_and_it_is_told():
     whole, none, _ = walked(1000)
     halved, told, _ = walked(12)
     assert none == []
-    assert told == ["out of memory: each batch is taken in 2 pieces whose gradients are added up"]
+    assert told == ["out of memory: each batch is cut into 2 pieces whose gradients are added up"]
     for name, p in whole.items():
         torch.testing.assert_close(halved[name], p, rtol=1e-4, atol=1e-5)
 
 
 def test_batches_are_halved_again_until_they_fit():
-    assert walked(4)[1][-1] == "out of memory: each batch is taken in 8 pieces whose gradients are added up"
+    assert walked(4)[1][-1] == "out of memory: each batch is cut into 8 pieces whose gradients are added up"
 
 
 def test_batch_norm_is_told_of():
     assert walked(12, net=ConvNet(width=4))[1] == [
-        "out of memory: each batch is taken in 2 pieces whose gradients are added up; batch norm normalises each piece by itself"
+        "out of memory: each batch is cut into 2 pieces whose gradients are added up; batch norm normalises each piece by itself"
     ]
 
 
@@ -189,4 +189,4 @@ def test_a_process_whose_memory_is_really_limited_goes_on_in_pieces():
     """
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr[-2000:]
-    assert "out of memory: each batch is taken in" in done.stdout
+    assert "out of memory: each batch is cut into" in done.stdout

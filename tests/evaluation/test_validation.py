@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from untrain.core.errors import DataError
-from untrain.evaluation.validation import alike, finite, observation
+from untrain.evaluation.validation import check_same_examples, observation, refuse_not_finite
 
 M, N, C = 3, 8, 4
 
@@ -58,27 +58,36 @@ SOFTMAX = np.exp(LOGITS) / np.exp(LOGITS).sum(-1, keepdims=True)
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
-        ({"labels": np.arange(N - 1) % C}, f"there are {N - 1} labels and answers to {N} examples"),
+        ({"labels": np.arange(N - 1) % C}, f"there are {N - 1} labels and outputs on {N} examples"),
         ({"side": SIDE[:-2]}, f"there are {N - 2} sides"),
         ({"ids": np.arange(N + 1)}, f"there are {N + 1} ids"),
         ({"true": np.zeros(2, int)}, "there are 2 true labels"),
-        ({"logits": with_at(LOGITS, (1, 2, 0), np.nan)}, r"model 1 of the oracles answers 1 of 8 .* NaN .* row 2"),
-        ({"logits": with_at(LOGITS, (2, 5, 1), np.inf)}, "model 2 of the oracles answers 1 of 8"),
-        ({"logits": with_at(LOGITS, 1, 0.5)}, "model 1 of the oracles answers all 8 examples alike"),
-        ({"logits": with_at(LOGITS, (1, SIDE == "test"), 0.5)}, "model 1 of the oracles answers all 2 test examples alike"),
-        ({"logits": with_at(LOGITS, (2, SIDE == "forget"), 0.5)}, "model 2 of the oracles answers all 2 forget examples alike"),
-        ({"logits": with_at(LOGITS, (0, SIDE == "retain"), 0.5)}, "model 0 of the oracles answers all 4 retain examples alike"),
-        ({"logits": SOFTMAX}, "model 0 of the oracles answers with probabilities that sum to 1: logits before any softmax"),
+        ({"logits": with_at(LOGITS, (1, 2, 0), np.nan)}, r"model 1 of the oracles puts out NaN .* 1 of 8 .* row 2"),
+        ({"logits": with_at(LOGITS, (2, 5, 1), np.inf)}, "model 2 of the oracles puts out NaN or infinite values on 1 of 8"),
+        ({"logits": with_at(LOGITS, 1, 0.5)}, "model 1 of the oracles has the same outputs on all 8 examples"),
+        (
+            {"logits": with_at(LOGITS, (1, SIDE == "test"), 0.5)},
+            "model 1 of the oracles has the same outputs on all 2 test examples",
+        ),
+        (
+            {"logits": with_at(LOGITS, (2, SIDE == "forget"), 0.5)},
+            "model 2 of the oracles has the same outputs on all 2 forget examples",
+        ),
+        (
+            {"logits": with_at(LOGITS, (0, SIDE == "retain"), 0.5)},
+            "model 0 of the oracles has the same outputs on all 4 retain examples",
+        ),
+        ({"logits": SOFTMAX}, "model 0 of the oracles puts out probabilities that sum to 1: logits before any softmax"),
         ({"logits": SOFTMAX.astype(np.float16)}, "logits before any softmax"),
-        ({"logits": with_at(LOGITS, 2, SOFTMAX[2])}, "model 2 of the oracles answers with probabilities"),
+        ({"logits": with_at(LOGITS, 2, SOFTMAX[2])}, "model 2 of the oracles puts out probabilities"),
         ({"logits": LOGITS[0, 0]}, "shape"),
         ({"logits": LOGITS[None]}, "logits .m, n, c. are needed"),
         ({"logits": LOGITS[..., :1]}, "at least two classes"),
         ({"logits": LOGITS.astype(int)}, "whole numbers: floating-point logits are needed, not predicted classes"),
         ({"logits": LOGITS > 0}, "truth values"),
         ({"logits": LOGITS.astype(object)}, "Python objects"),
-        ({"logits": LOGITS[:0]}, "holds nothing"),
-        ({"logits": LOGITS[:, :0]}, "holds nothing"),
+        ({"logits": LOGITS[:0]}, "is empty"),
+        ({"logits": LOGITS[:, :0]}, "is empty"),
         ({"labels": with_at(parts()["labels"], 3, C)}, f"hold {C} in row 3: with {C} classes they have to be 0 to {C - 1}"),
         ({"labels": with_at(parts()["labels"], 2, -1)}, "hold -1 in row 2"),
         ({"labels": parts()["labels"].astype(float)}, "labels hold float64"),
@@ -107,14 +116,14 @@ def test_a_side_of_one_example_is_no_reason_to_refuse():
 
 
 def test_models_of_different_classes_or_examples_are_told_apart():
-    alike([("unlearned", (3, 8, 4)), ("oracles", (9, 8, 4))])
-    with pytest.raises(DataError, match="unlearned answer on 4 classes and oracles on 5"):
-        alike([("unlearned", (3, 8, 4)), ("oracles", (3, 8, 5))])
-    with pytest.raises(DataError, match="unlearned answer on 8 examples and oracles on 9"):
-        alike([("unlearned", (3, 8, 4)), ("oracles", (3, 9, 4))])
+    check_same_examples([("unlearned", (3, 8, 4)), ("oracles", (9, 8, 4))])
+    with pytest.raises(DataError, match="unlearned have outputs on 4 classes and oracles on 5"):
+        check_same_examples([("unlearned", (3, 8, 4)), ("oracles", (3, 8, 5))])
+    with pytest.raises(DataError, match="unlearned have outputs on 8 examples and oracles on 9"):
+        check_same_examples([("unlearned", (3, 8, 4)), ("oracles", (3, 9, 4))])
 
 
 @given(st.integers(0, N - 1), st.integers(0, C - 1), st.sampled_from([np.nan, np.inf, -np.inf]))
 def test_any_answer_that_is_no_number_is_found(row, column, value):
     with pytest.raises(DataError, match=f"in row {row}"):
-        finite(with_at(LOGITS[0], (row, column), value), "it")
+        refuse_not_finite(with_at(LOGITS[0], (row, column), value), "it")

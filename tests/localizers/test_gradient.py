@@ -54,5 +54,5 @@ def test_on_all_training_data_it_is_the_gradient_of_forget_and_retain_set():
 
 
 def test_on_all_training_data_it_is_blind_to_the_request():
-    assert Gradient(on="all").blind()
-    assert not Gradient().blind()
+    assert Gradient(on="all").ignores_forget_set()
+    assert not Gradient().ignores_forget_set()

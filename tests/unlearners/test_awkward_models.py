@@ -338,7 +338,7 @@ def test_a_lazy_model_is_refused_until_it_has_shapes(made):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         lazy = nn.Sequential(nn.LazyLinear(8), nn.ReLU(), nn.Linear(8, 3)).eval()
-    with pytest.raises(ModelError, match=r"'0.weight' .* has no shape yet: ask the model about one batch first"):
+    with pytest.raises(ModelError, match=r"'0.weight' .* has no shape yet: run the model on one batch first"):
         made(lazy, problem)
 
 

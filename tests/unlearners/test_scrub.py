@@ -20,7 +20,7 @@ from untrain.training.problem import Problem
 from untrain.training.steps import SGD, Constant, Steps
 from untrain.training.toy import small
 from untrain.unlearners.finetune import Finetune
-from untrain.unlearners.scrub import SCRUB, alike, error
+from untrain.unlearners.scrub import SCRUB, error, held_out_like_forget
 
 FAST = Steps(lr=0.05, epochs=5, batch=16, schedule=Constant())
 
@@ -202,5 +202,5 @@ def test_the_held_out_error_counts_each_class_as_often_as_it_is_to_be_forgotten(
     model = linear(0, 1, 2, 0)
     problem = Problem(Classification(), forget, replace(forget, ids=np.arange(16, 28)), valid=valid)
     quarter, half = linear(0, 2, 2, 0), linear(0, 2, 2, 2)
-    SCRUB(rewind=True)._rewind(model, [state(half), state(quarter)], problem, alike(problem))
+    SCRUB(rewind=True)._rewind(model, [state(half), state(quarter)], problem, held_out_like_forget(problem))
     assert equal(model, quarter)

@@ -158,7 +158,9 @@ class Examples:
         return self.with_fields(**{self.target: y})
 
     def without_targets(self) -> Examples:
-        """The same examples without their last field."""
+        """The same examples without their last field; those that have inputs alone are as they were."""
+        if len(self.fields) < 2:
+            return self
         return replace(self, fields={name: self.fields[name] for name in list(self.fields)[:-1]}, true=None)
 
 

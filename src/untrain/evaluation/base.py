@@ -1,4 +1,4 @@
-"""The role of an evaluator, and the records in which it answers."""
+"""The role of an evaluator, and the records that it returns."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class ScoreInfo:
         weak: its known weakness.
         low: least possible value.
         high: greatest possible value.
-        below: what is the matter when the value lies below the oracles' band; empty when nothing is.
-        above: what is the matter when the value lies above it; empty when nothing is.
-        margin: a difference to retraining up to which models pass for equal, in the score's unit; None where the score is not
+        below: what a value below the oracles' band means; empty when it means no harm.
+        above: what a value above it means; empty when it means no harm.
+        margin: a difference to retraining up to which models count as equal, in the score's unit; None where the score is not
             tested by itself.
-        verdict_of: the score whose verdict is this one's too, as a gap is tested by what it is the gap of.
+        verdict_of: the score whose verdict this one shares, as a gap shares that of the score it is computed from.
     """
 
     means: str
@@ -70,8 +70,8 @@ class Measure:
     Args:
         parts: the tables.
         quantile: of the means over models of the one table; None for means.
-        joint: whether what a model's row holds depends on who else is in either population, as where an attack is fitted on
-            some of the models and tried on others. Then floors and tests evaluate anew for each split of the models.
+        joint: whether a model's row depends on the other models of either population, as where an attack is fitted on some of
+            the models and tested on others. Then floors and tests evaluate anew for each split of the models.
     """
 
     parts: tuple[Part, ...]
@@ -87,7 +87,7 @@ class Rate:
 
     Args:
         population: whose models the rows are.
-        members: attack scores of members, larger for surer, (m, n of the side 'forget').
+        members: attack scores of members, larger for more certain ones, (m, n of the side 'forget').
         others: attack scores of non-members, (m, n of the side 'test').
         fpr: the false-positive rate.
         weights: of the non-members, (n of the side 'test',); None for equal ones.
@@ -102,7 +102,7 @@ class Rate:
 
 @dataclass(frozen=True, eq=False)
 class Formula:
-    """A score computed from other measures; ``combine`` takes an array of the values of each term and answers with one alike."""
+    """A score computed from other measures; ``combine`` maps arrays of the terms' values to one array of the same shape."""
 
     terms: tuple[Measure | Rate, ...]
     combine: Callable[..., Array]
@@ -113,10 +113,10 @@ Measured = Measure | Rate | Formula
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """What an evaluator needs of each population, side by side: arrays (m, n, ...) on the same n examples.
+    """Arrays (m, n, ...) that an evaluator prepared from each population, all on the same n examples.
 
-    ``original`` is there for attacks that need models which saw the forget set. Scores that ``only`` does not name are not
-    asked for, and may be left out where that saves work.
+    ``original`` is for attacks that need models which saw the forget set. ``only`` names the scores to compute; the others
+    may be left out where that saves work.
     """
 
     unlearned: Array
@@ -127,26 +127,26 @@ class Prepared:
     only: frozenset[str] | None = None
 
     def asks(self, name: str) -> bool:
-        """Whether a score is asked for."""
+        """True if a score is to be computed."""
         return self.only is None or name in self.only
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a test says of a score, by an interval on its difference to what retraining would score.
+    """Result of testing a score, by an interval on its difference to the score of retraining.
 
     Args:
         says: 'indistinguishable' from retraining, 'distinguishable', or 'too few models' to tell.
-        difference: unlearned less oracles; of a divergence, what it exceeds its floor by. Where there is no interval, what it
-            exceeds the mean of mixed splits by, which is less.
-        low: lower end of the interval of the difference; None where it has none.
+        difference: unlearned minus oracles; of a divergence, its excess over its floor. Where there is no interval, its excess
+            over the mean of mixed splits, which is smaller.
+        low: lower end of the interval of the difference; None where there is no interval.
         high: upper end.
         p: share of the splits of all models into groups of these sizes that show a difference as large, in any of the scores
             that are tested together.
-        margin: the difference up to which models pass for equal.
-        level: the share of false alarms that the test keeps, over all scores tested together.
-        why: what the difference means, or what it would take to tell, in words.
-        blind: whether the test does not tell the original from the oracles either, so that it would hardly tell anything.
+        margin: the difference up to which models count as equal.
+        level: share of false alarms that the test allows, over all scores tested together.
+        why: what the difference means, or what a decision would take, in words.
+        blind: whether the test cannot distinguish the original from the oracles either, so that it has little power.
     """
 
     says: Literal["indistinguishable", "distinguishable", "too few models"]
@@ -168,14 +168,14 @@ class Score:
         value: the score; None when it cannot be computed.
         low: lower end of the 95 % interval.
         high: upper end of the 95 % interval.
-        floor: what two disjoint groups of oracles score against each other; the size of it where the ideal is 0.
-        ceiling: what the original scores against the oracles.
+        floor: score of two disjoint groups of oracles against each other; its absolute value where the ideal is 0.
+        ceiling: score of the original against the oracles.
         ideal: the best value.
         reason: why the value is None, or else None.
-        resampled: what the interval resampled: 'examples', 'models and examples'.
+        resampled: units that the interval resampled: 'examples', 'models and examples'.
         band: where the value would lie, 19 times in 20, were the unlearned models further oracles.
         note: a warning in words, or None.
-        verdict: what a test says of it; None where it is not tested.
+        verdict: result of its test; None where it is not tested.
     """
 
     value: float | None
@@ -199,8 +199,8 @@ class Curve:
         title: the attack in a few words, such as 'Loss attack'.
         fpr: false-positive rates, ascending to 1, (p,).
         tpr: the true-positive rate of each model at each of them, (m, p), or (1, p) where models are pooled.
-        against: what the non-members are: 'test' examples on the same models, or the same examples on 'oracle' models. In
-            the latter case retrained models themselves score as guessing does.
+        against: the non-members: 'test' examples on the same models, or the same examples on 'oracle' models. In the latter
+            case retrained models themselves score like guessing.
     """
 
     title: str
@@ -210,24 +210,24 @@ class Curve:
 
 
 class Evaluator(Spec, role=True):
-    """Turns what models answered into numbers; it never sees a model.
+    """Turns outputs of models into scores; it never sees a model.
 
     ``prepare`` does the work that depends on one population alone, once; ``evaluate`` compares two populations in
     tables whose means are the scores, so that intervals come from resampling tables and never from refitting an attack.
     ``needs`` names the outputs and signals that ``prepare`` takes from an ``Observation``, and 'spread' where scores compare how
-    models differ from seed to seed; where one cannot be had, each of the scores has that as its reason and no value.
+    models differ from seed to seed. Where one of them is missing, each score has no value and that as its reason.
     """
 
     scores: ClassVar[Mapping[str, ScoreInfo]] = {}
     needs: ClassVar[frozenset[str]] = frozenset({"margin"})
 
     @abstractmethod
-    def prepare(self, seen: Observation) -> Array:
-        """What is needed of one population, (m, n, ...)."""
+    def prepare(self, observation: Observation) -> Array:
+        """Compute what ``evaluate`` needs of one population, (m, n, ...)."""
 
     @abstractmethod
     def evaluate(self, trial: Prepared) -> Mapping[str, Measured | str]:
-        """The scores by name; a reason in words for one that cannot be computed."""
+        """Compute the scores by name; a reason in words for one that cannot be computed."""
 
     def curves(self, trial: Prepared) -> Mapping[str, Curve]:
         """ROC curves of the unlearned models, for an attack that scores single examples; none by default.

@@ -52,5 +52,5 @@ def scorers() -> list[Evaluator]:
 
 
 def abouts(chosen: Iterable[Evaluator]) -> dict[str, ScoreInfo]:
-    """The glossary of some evaluators: score name -> what it is."""
+    """Collect the glossary of some evaluators: score name -> its facts."""
     return {name: about for e in chosen for name, about in e.scores.items()}

@@ -1,4 +1,4 @@
-"""The door for what models answered: arrays that do not go together are refused in one line, never scored."""
+"""Validation of arrays of model outputs: one line of refusal for arrays that do not match, never a score."""
 
 from __future__ import annotations
 
@@ -11,166 +11,167 @@ from untrain.core.errors import DataError, suggest
 from untrain.evaluation.observation import SIDES, Observation
 
 Array = np.ndarray[Any, Any]
-SUM = 1e-3  # how far from 1 probabilities may sum
+SUM = 1e-3  # tolerance on the sum of probabilities
 
 
 def observation(
     logits: Array, labels: Array, side: Array, ids: Array | None = None, true: Array | None = None, who: str = "models"
 ) -> Observation:
-    """What some models answered, checked; the arrays stay where they are, memory-mapped ones on disk.
+    """Check the logits of some models and make an ``Observation`` of them; memory-mapped arrays stay on disk.
 
     Args:
         logits: floating-point, (m, n, c), or (n, c) of a single model.
         labels: whole numbers in ``range(c)``, (n,).
         side: 'forget', 'retain' or 'test', (n,).
-        ids: one a row, no two alike, (n,); rows are numbered from 0 when there are none.
-        true: labels before noise, (n,); those given when there are none.
-        who: what the models are called in a complaint, such as 'oracles'.
+        ids: one per row, no two alike, (n,); rows are numbered from 0 when there are none.
+        true: labels before noise, (n,); ``labels`` when there are none.
+        who: name of the models in messages, such as 'oracles'.
 
     Raises:
-        DataError: the arrays do not go together, or hold what cannot be scored.
+        DataError: the arrays do not match, or hold values that cannot be scored.
     """
-    found = answers(logits, who)
-    n, classes = found.shape[1:]
+    array = check_logits(logits, who)
+    n, classes = array.shape[1:]
     if classes < 2:
-        raise DataError(f"{who} have answers of shape {found.shape}: at least two classes are needed, (m, n, c)")
+        raise DataError(f"{who} have outputs of shape {array.shape}: at least two classes are needed, (m, n, c)")
     sides = sides_of(side, n)
-    varied(found, sides, who)
-    given = labels_of(labels, n, classes, "labels")
-    told = np.arange(n) if ids is None else ids_of(ids, n)
-    return Observation.of_logits(found, given, given if true is None else labels_of(true, n, classes, "true labels"), sides, told)
+    refuse_constant(array, sides, who)
+    labels_array = labels_of(labels, n, classes, "labels")
+    id_array = np.arange(n) if ids is None else ids_of(ids, n)
+    return Observation.of_logits(
+        array, labels_array, labels_array if true is None else labels_of(true, n, classes, "true labels"), sides, id_array
+    )
 
 
-def answers(given: Any, who: str) -> Array:
-    """Answers as floating-point numbers with models first; a single model's (n, c) gets its axis.
+def check_logits(values: Any, who: str) -> Array:
+    """Check logits and return them as floating-point numbers with models first; a single model's (n, c) gets its axis.
 
     Raises:
-        DataError: they are no floating-point numbers, are empty, NaN or infinite, are probabilities, or a model answers all
-            examples alike.
+        DataError: they are not floating-point numbers, are empty, NaN or infinite, are probabilities, or are the same for all
+            examples of a model.
     """
-    found: Array = np.asanyarray(given)
-    if found.dtype.kind != "f":
-        kind = {"O": "Python objects", "i": "whole numbers", "u": "whole numbers", "b": "truth values"}.get(found.dtype.kind)
-        raise DataError(f"{who} answer with {kind or found.dtype}: floating-point logits are needed, not predicted classes")
-    if found.dtype.itemsize < 4:
-        found = found.astype(np.float32)
-    if found.ndim == 2:
-        found = found[None]
-    if found.ndim != 3:
-        raise DataError(f"{who} have answers of shape {found.shape}: logits (m, n, c) are needed, or (n, c) of one model")
-    if found.size == 0:
-        raise DataError(f"{who} have answers of shape {found.shape}, which holds nothing: one model and example are needed")
-    for at, row in enumerate(found):
-        finite(row, f"model {at} of the {who}")
+    array: Array = np.asanyarray(values)
+    if array.dtype.kind != "f":
+        kind = {"O": "Python objects", "i": "whole numbers", "u": "whole numbers", "b": "truth values"}.get(array.dtype.kind)
+        raise DataError(f"{who} put out {kind or array.dtype}: floating-point logits are needed, not predicted classes")
+    if array.dtype.itemsize < 4:
+        array = array.astype(np.float32)
+    if array.ndim == 2:
+        array = array[None]
+    if array.ndim != 3:
+        raise DataError(f"{who} have outputs of shape {array.shape}: logits (m, n, c) are needed, or (n, c) of one model")
+    if array.size == 0:
+        raise DataError(f"{who} have outputs of shape {array.shape}, which is empty: at least one model and one example are needed")
+    for at, row in enumerate(array):
+        refuse_not_finite(row, f"model {at} of the {who}")
         if len(row) > 1 and bool((row == row[:1]).all()):
-            raise DataError(f"model {at} of the {who} answers all {len(row)} examples alike: there is nothing to score")
-        if probabilities(row):
-            raise DataError(
-                f"model {at} of the {who} answers with probabilities that sum to 1: logits before any softmax are needed"
-            )
-    return found
+            raise DataError(f"model {at} of the {who} has the same outputs on all {len(row)} examples: there is nothing to score")
+        if is_softmax_output(row):
+            raise DataError(f"model {at} of the {who} puts out probabilities that sum to 1: logits before any softmax are needed")
+    return array
 
 
-def probabilities(row: Array) -> bool:
-    """Whether answers of one model, (n, c) of at least two classes, are what a softmax gives, not what it takes."""
+def is_softmax_output(row: Array) -> bool:
+    """True if outputs of one model, (n, c) of at least two classes, come out of a softmax instead of going into one."""
     return row.shape[-1] > 1 and bool(row.min() >= 0 and row.max() <= 1 and (abs(row.sum(-1) - 1) <= SUM).all())
 
 
-def varied(found: Array, side: Array, who: str) -> None:
-    """Refuse a model that answers all examples of a side alike; a side of one example says nothing of that.
+def refuse_constant(array: Array, side: Array, who: str) -> None:
+    """Refuse a model with the same outputs on all examples of a side, where the side has more than one.
 
     Args:
-        found: answers, (m, n, ...).
+        array: outputs, (m, n, ...).
         side: of each example, (n,).
-        who: what the models are called in a complaint.
+        who: name of the models in messages.
 
     Raises:
         DataError: a model does.
     """
     for name in SIDES:
         rows = np.flatnonzero(np.asarray(side) == name)
-        for at, row in enumerate(found if len(rows) > 1 else ()):
+        for at, row in enumerate(array if len(rows) > 1 else ()):
             if bool((row[rows] == row[rows[:1]]).all()):
-                raise DataError(f"model {at} of the {who} answers all {len(rows)} {name} examples alike: there is nothing to score")
+                same = f"model {at} of the {who} has the same outputs on all {len(rows)} {name} examples"
+                raise DataError(f"{same}: there is nothing to score")
 
 
-def finite(row: Array, who: str) -> None:
-    """Refuse answers of one model that are NaN or infinite.
+def refuse_not_finite(row: Array, who: str) -> None:
+    """Refuse outputs of one model that are NaN or infinite.
 
     Raises:
         DataError: some are.
     """
     bad = ~np.isfinite(row).reshape(len(row), -1).all(1)
     if bad.any():
-        raise DataError(f"{who} answers {int(bad.sum())} of {len(row)} examples with NaN or infinite values, the first in row "
+        raise DataError(f"{who} puts out NaN or infinite values on {int(bad.sum())} of {len(row)} examples, the first in row "
                         f"{int(bad.argmax())}: it cannot be scored")  # fmt: skip
 
 
-def sides_of(given: Any, n: int) -> Array:
-    """Sides of ``n`` examples.
+def sides_of(values: Any, n: int) -> Array:
+    """Check and return the sides of ``n`` examples.
 
     Raises:
-        DataError: there are more or fewer, one is unknown, or there is no example to forget or to test on.
+        DataError: there are more or fewer, one is unknown, or no example is to be forgotten or tested on.
     """
-    found = one_each(given, n, "sides")
-    if found.dtype.kind != "U":
-        raise DataError(f"sides hold {found.dtype} such as {found[0].item()!r}: one of {', '.join(SIDES)} is needed for each")
-    unknown = np.setdiff1d(found, SIDES)
+    array = one_per_example(values, n, "sides")
+    if array.dtype.kind != "U":
+        raise DataError(f"sides hold {array.dtype} such as {array[0].item()!r}: one of {', '.join(SIDES)} is needed for each")
+    unknown = np.setdiff1d(array, SIDES)
     if len(unknown):
-        raise DataError(f"sides hold {unknown[0].item()!r}{suggest(unknown[0], SIDES)}; there is {', '.join(SIDES)}")
+        raise DataError(f"sides hold {unknown[0].item()!r}{suggest(unknown[0], SIDES)}; a side is one of {', '.join(SIDES)}")
     for side, why in (("forget", "nothing was forgotten"), ("test", "attacks and intervals need examples that no model saw")):
-        if not (found == side).any():
+        if not (array == side).any():
             raise DataError(f"no example is of side {side!r}: {why}")
-    return found.astype("<U6")
+    return array.astype("<U6")
 
 
-def labels_of(given: Any, n: int, classes: int, name: str) -> Array:
-    """Labels of ``n`` examples, int64.
+def labels_of(values: Any, n: int, classes: int, name: str) -> Array:
+    """Check and return the labels of ``n`` examples, int64.
 
     Raises:
-        DataError: they are no whole numbers, out of range, or more or fewer.
+        DataError: they are not whole numbers, are out of range, or are more or fewer.
     """
-    found = one_each(given, n, name)
-    if found.dtype.kind not in "iu":
-        raise DataError(f"{name} hold {found.dtype} such as {found[0].item()!r}: whole numbers counted from 0 are needed")
-    bad = (found < 0) | (found >= classes)
+    array = one_per_example(values, n, name)
+    if array.dtype.kind not in "iu":
+        raise DataError(f"{name} hold {array.dtype} such as {array[0].item()!r}: whole numbers counted from 0 are needed")
+    bad = (array < 0) | (array >= classes)
     if bad.any():
         row = int(bad.argmax())
-        raise DataError(f"{name} hold {found[row].item()} in row {row}: with {classes} classes they have to be 0 to {classes - 1}")
-    return found.astype(np.int64)
+        raise DataError(f"{name} hold {array[row].item()} in row {row}: with {classes} classes they have to be 0 to {classes - 1}")
+    return array.astype(np.int64)
 
 
-def ids_of(given: Any, n: int) -> Array:
-    """Ids of ``n`` examples, no two alike.
+def ids_of(values: Any, n: int) -> Array:
+    """Check and return the ids of ``n`` examples, no two alike.
 
     Raises:
         DataError: they are neither text nor whole numbers, two are alike, or there are more or fewer.
     """
-    found = one_each(given, n, "ids")
-    if found.dtype.kind not in "iuU":
-        raise DataError(f"ids hold {found.dtype} such as {found[0].item()!r}: an id is a whole number or text")
-    names, counts = np.unique(found, return_counts=True)
+    array = one_per_example(values, n, "ids")
+    if array.dtype.kind not in "iuU":
+        raise DataError(f"ids hold {array.dtype} such as {array[0].item()!r}: an id is a whole number or text")
+    names, counts = np.unique(array, return_counts=True)
     if len(names) < n:
         raise DataError(f"the id {names[counts.argmax()].item()!r} is given to {counts.max()} examples: each needs its own")
-    return found
+    return array
 
 
-def one_each(given: Any, n: int, name: str) -> Array:
-    """An array with one value for each of ``n`` examples.
+def one_per_example(values: Any, n: int, name: str) -> Array:
+    """Check and return an array with one value for each of ``n`` examples.
 
     Raises:
         DataError: it has another shape.
     """
-    found = np.asarray(given)
-    if found.ndim != 1:
-        raise DataError(f"{name} have shape {found.shape}: one value for each of the {n} examples is needed, ({n},)")
-    if len(found) != n:
-        raise DataError(f"there are {len(found)} {name} and answers to {n} examples: the arrays have to tell of the same ones")
-    return found
+    array = np.asarray(values)
+    if array.ndim != 1:
+        raise DataError(f"{name} have shape {array.shape}: one value for each of the {n} examples is needed, ({n},)")
+    if len(array) != n:
+        raise DataError(f"there are {len(array)} {name} and outputs on {n} examples: the arrays must cover the same ones")
+    return array
 
 
-def alike(shapes: Sequence[tuple[str, tuple[int, ...]]]) -> None:
-    """Refuse populations that answer other numbers of examples or classes.
+def check_same_examples(shapes: Sequence[tuple[str, tuple[int, ...]]]) -> None:
+    """Refuse populations with different numbers of examples or classes.
 
     Args:
         shapes: name and shape (m, n, c) of each, or (m, n).
@@ -182,5 +183,5 @@ def alike(shapes: Sequence[tuple[str, tuple[int, ...]]]) -> None:
     for name, other in shapes[1:]:
         for axis, what in ((1, "examples"), (2, "classes"))[: len(shape) - 1]:
             if shape[axis] != other[axis]:
-                told = f"{first} answer on {shape[axis]} {what} and {name} on {other[axis]}"
-                raise DataError(f"{told}: all models have to be asked the same")
+                counts = f"{first} have outputs on {shape[axis]} {what} and {name} on {other[axis]}"
+                raise DataError(f"{counts}: all models need the same examples and classes")

@@ -17,7 +17,7 @@ from untrain.evaluation.observation import Observation
 from untrain.evaluation.scoring.assessment import assess, reference_of
 from untrain.evaluation.scoring.group_accuracy import accuracy_by_group
 from untrain.evaluation.scoring.hypothesis_tests import LEVEL
-from untrain.evaluation.validation import finite
+from untrain.evaluation.validation import refuse_not_finite
 from untrain.experiments.interim_looks import looks_of, summary
 from untrain.experiments.keys import scores_ingredients
 from untrain.experiments.mask_overlap import by_layer, compared, has_mask
@@ -66,7 +66,7 @@ def observe(run: Entry, entries: list[Entry], store: Store | None = None) -> Obs
     for name in run.record.get("outputs", task.outputs):
         rows = [e.array(name) for e in entries]
         for entry, row in zip(entries, rows, strict=True):
-            finite(row, f"model {entry.key[:12]} of run {run.key[:12]}")
+            refuse_not_finite(row, f"model {entry.key[:12]} of run {run.key[:12]}")
         outputs[name] = np.stack(rows)
     labels, true, side, ids = (np.asarray(run.array(n)) for n in ("labels", "true", "side", "ids"))
     return Observation(outputs, labels, true, side, ids, {} if store is None else values_in(run, entries, store), task)

@@ -32,8 +32,8 @@ class Localizer(Spec, role=True):
         """All that it needs of a problem: 'forget', 'labels' and 'retain'; it may depend on its fields."""
         return self.needs
 
-    def blind(self) -> bool:
-        """Whether the mask does not depend on what is to be forgotten, as a control's."""
+    def ignores_forget_set(self) -> bool:
+        """True if the mask does not depend on the forget set, as a control's."""
         return False
 
     @property

@@ -41,8 +41,8 @@ def it_keeps_the_share_that_was_asked_for(made: Localizer) -> None:
 
 
 def it_finds_a_planted_neuron(made: Localizer) -> None:
-    """Of 12 units it marks what belongs to the one that the forget set wakes more than the rest; ``blind`` says who is excused."""
-    for unit in () if made.blind() else range(UNITS):
+    """Of 12 units it marks the weights of the one that the forget set activates most; ``ignores_forget_set`` excuses a method."""
+    for unit in () if made.ignores_forget_set() else range(UNITS):
         bits = made(*neuron(unit)).bits
         # What goes into each unit, and what comes out of it.
         marked = torch.cat([bits["0.weight"], bits["0.bias"][:, None], bits["2.weight"].T], 1).double().mean(1)

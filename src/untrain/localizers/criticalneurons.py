@@ -69,6 +69,10 @@ class CriticalNeurons(Localizer):
     keep: Keep = 1.0
     head: Head = "full"
 
+    def needed(self) -> frozenset[str]:
+        """The retain set only where companions come from it."""
+        return self.needs if self.beside == "retain" else self.needs - {"retain"}
+
     def localize(self, model: nn.Module, problem: Problem) -> dict[str, Tensor]:
         """The mask."""
         if any(map(is_sharded, model.parameters())):

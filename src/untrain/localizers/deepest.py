@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -36,13 +38,15 @@ class Deepest(Localizer):
         in the last layers. By layers: Goel et al. 2022, arXiv 2201.06640, section 4.
     """
 
+    needs: ClassVar[frozenset[str]] = frozenset({"forget"})
+
     keep: Keep = 0.3
     per: Per = "weight"
     channels: Channels = Channels()
     head: Head = "full"
     layers: Count | None = None
 
-    def blind(self) -> bool:
+    def ignores_forget_set(self) -> bool:
         """True always."""
         return True
 

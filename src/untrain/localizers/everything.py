@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -21,7 +23,9 @@ class Everything(Localizer):
     Source: none; ``unlearner @ Everything()`` is the unlearner on all parameters, with a mask of ones.
     """
 
-    def blind(self) -> bool:
+    needs: ClassVar[frozenset[str]] = frozenset()
+
+    def ignores_forget_set(self) -> bool:
         """True always."""
         return True
 

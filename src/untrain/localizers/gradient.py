@@ -41,7 +41,11 @@ class Gradient(Localizer):
     gather: Gather = Gather()
     head: Head = "masked"
 
-    def blind(self) -> bool:
+    def needed(self) -> frozenset[str]:
+        """The retain set only where gradients are of all training data."""
+        return self.needs if self.on == "all" else self.needs - {"retain"}
+
+    def ignores_forget_set(self) -> bool:
         """True on all training data."""
         return self.on == "all"
 

@@ -43,7 +43,11 @@ class RandomMask(Localizer):
         """Head of the matched localizer."""
         return self.like.classifier
 
-    def blind(self) -> bool:
+    def needed(self) -> frozenset[str]:
+        """What the matched localizer needs."""
+        return self.like.needed()
+
+    def ignores_forget_set(self) -> bool:
         """True always: only the counts are another's."""
         return True
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -32,12 +34,14 @@ class Shallowest(Localizer):
     Source: Torkzadehmahani et al. 2024, arXiv 2412.02432, section 4: the control of ``Deepest``.
     """
 
+    needs: ClassVar[frozenset[str]] = frozenset({"forget"})
+
     keep: Keep = 0.3
     per: Per = "weight"
     channels: Channels = Channels()
     head: Head = "full"
 
-    def blind(self) -> bool:
+    def ignores_forget_set(self) -> bool:
         """True always."""
         return True
 

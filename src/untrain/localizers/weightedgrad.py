@@ -45,7 +45,11 @@ class WeightedGrad(Localizer):
     gather: Gather = Gather()
     head: Head = "full"
 
-    def blind(self) -> bool:
+    def needed(self) -> frozenset[str]:
+        """The retain set only where gradients are of all training data."""
+        return self.needs if self.on == "all" else self.needs - {"retain"}
+
+    def ignores_forget_set(self) -> bool:
         """True on all training data."""
         return self.on == "all"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from torch import Tensor, nn
 
 from untrain.core.fields import Keep
@@ -29,12 +31,14 @@ class WeightMagnitude(Localizer):
     Source: the criterion 'weight' of DEL's code, reihaneh-torkzadehmahani/DEL-Unlearning@b1f732c, generate_mask.py.
     """
 
+    needs: ClassVar[frozenset[str]] = frozenset()
+
     keep: Keep = 0.3
     per: Per = "weight"
     channels: Channels = Channels()
     head: Head = "full"
 
-    def blind(self) -> bool:
+    def ignores_forget_set(self) -> bool:
         """True always."""
         return True
 

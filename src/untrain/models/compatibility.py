@@ -1,4 +1,4 @@
-"""Whether a model and examples go together."""
+"""Checks that a model takes the examples."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from untrain.models.tasks.base import Task
 
 
 def check_fit(model: nn.Module, task: Task, examples: Examples) -> None:
-    """Check at the door that a model, which is in eval mode, and examples go together.
+    """Check that a model, which is in eval mode, takes the examples.
 
     Raises:
-        ModelError: the model has no parameters, does not take such examples, knows fewer classes, or has batch norm without
-            statistics, whose answers depend on the other examples of a batch.
+        ModelError: the model has no parameters, does not take such examples, has fewer classes, or has batch norm without
+            statistics, so that its outputs depend on the other examples of a batch.
         NotFinite: the model holds NaN or infinite weights.
     """
     task.check_examples(examples)
@@ -30,7 +30,7 @@ def check_fit(model: nn.Module, task: Task, examples: Examples) -> None:
         raise NotFinite(f"{name} holds NaN or infinite weights before anything was done")
     if statless := _statless(model):
         raise ModelError(
-            f"{statless!r} of {name} keeps no batch statistics, so no example has an answer of its own: "
+            f"{statless!r} of {name} keeps no batch statistics, so outputs on an example depend on its batch: "
             "make it with track_running_stats=True and train again"
         )
     batch = batch_of(examples, np.arange(1), params[0].device)
@@ -45,8 +45,8 @@ def check_fit(model: nn.Module, task: Task, examples: Examples) -> None:
 
 def _statless(model: nn.Module) -> str:
     """Name of a batch-norm layer that normalises by the batch in eval mode too; empty where there is none."""
-    found = ((n, part) for n, part in model.named_modules() if isinstance(part, _BatchNorm))
-    return next((n or type(part).__name__ for n, part in found if part.running_mean is None), "")
+    layers = ((n, part) for n, part in model.named_modules() if isinstance(part, _BatchNorm))
+    return next((n or type(part).__name__ for n, part in layers if part.running_mean is None), "")
 
 
 def check_shaped(model: nn.Module) -> None:
@@ -57,4 +57,4 @@ def check_shaped(model: nn.Module) -> None:
     """
     for name, p in model.named_parameters():
         if isinstance(p, nn.parameter.UninitializedParameter):
-            raise ModelError(f"{name!r} of {type(model).__name__} has no shape yet: ask the model about one batch first")
+            raise ModelError(f"{name!r} of {type(model).__name__} has no shape yet: run the model on one batch first")

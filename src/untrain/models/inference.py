@@ -1,4 +1,4 @@
-"""What a model puts out."""
+"""Outputs of a model on examples."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Array = np.ndarray[Any, Any]
 
 
 def predict(model: nn.Module, examples: Examples, task: Task, batch: int = 512) -> dict[str, Array]:
-    """What one model in eval mode puts out on all examples: float32 (n, ...) by the names of ``task.outputs``.
+    """Outputs of one model in eval mode on all examples: float32 (n, ...) by the names of ``task.outputs``.
 
     Raises:
         NotFinite: an output is NaN or infinite.

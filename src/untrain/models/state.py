@@ -1,4 +1,4 @@
-"""What a model holds, by name."""
+"""Parameters and buffers of a model, by name."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ State = Mapping[str, Tensor]
 def state(model: nn.Module) -> dict[str, Tensor]:
     """A copy of all parameters and buffers by name."""
     check_shaped(model)
-    held = dict(model.named_parameters()) | dict(model.named_buffers())
-    return {name: value.detach().clone() for name, value in held.items()}
+    tensors = dict(model.named_parameters()) | dict(model.named_buffers())
+    return {name: value.detach().clone() for name, value in tensors.items()}
 
 
 def same(a: Tensor, b: Tensor) -> bool:
-    """Whether two tensors hold the same bits' worth of values, NaN equal to NaN."""
+    """True if two tensors have the same shape and values, NaN equal to NaN."""
     return a.shape == b.shape and bool(((a == b) | ((a != a) & (b != b))).all())
 
 
@@ -33,7 +33,7 @@ def weights(model: nn.Module) -> dict[str, Tensor]:
 
 
 def arrays(model: nn.Module) -> dict[str, np.ndarray[Any, Any]]:
-    """All that a model holds, by name."""
+    """Arrays of a model's state dict, by name."""
     return {name: as_array(value) for name, value in model.state_dict().items()}
 
 

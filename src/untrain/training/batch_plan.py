@@ -1,4 +1,4 @@
-"""What a gradient loop walks through."""
+"""The plan of a gradient loop: its batches, epoch by epoch."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from untrain.models.tasks.base import Task
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """What a gradient loop walks through: ``draw`` gives the batches of each of ``length`` steps of an epoch.
+    """Batches of a gradient loop: ``draw`` yields those of each of ``length`` steps of an epoch.
 
-    Batch statistics are re-estimated on ``retain``, as ``task`` asks. A length of 0 is not known.
+    Batch statistics are re-estimated on ``retain``, with the model's ``task``. A length of 0 means unknown.
     """
 
     epochs: int

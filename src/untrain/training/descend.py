@@ -30,11 +30,11 @@ Loss = Callable[..., Tensor]
 def descend(
     model: nn.Module, loss: Loss, plan: Plan, steps: Steps, mask: Mask | None = None, stacked: int | None = None
 ) -> nn.Module:
-    """Minimise ``loss(*batches)`` over the steps of ``plan``, moving only what ``mask`` lets move.
+    """Minimise ``loss(*batches)`` over the steps of ``plan``, moving only the weights in ``mask``.
 
-    The mask is enforced on the *update*: the optimizer holds what may move and nothing else, so neither momentum nor
+    The mask applies to the *update*: the optimizer holds the trainable weights and nothing else, so neither momentum nor
     weight decay leaks, whatever the optimizer. A parameter that may not move at all gets no gradient. The model is
-    in train mode within and in eval mode afterwards; ``steps.buffers`` says what becomes of batch statistics.
+    in train mode within and in eval mode afterwards; ``steps.buffers`` decides about batch statistics.
 
     Args:
         model: changed in place.
@@ -48,7 +48,7 @@ def descend(
         The same model.
 
     Raises:
-        SpecError: ``steps`` asks for smoothed labels, which are up to whoever makes the loss.
+        SpecError: ``steps`` has smoothed labels, which only the caller's loss can apply.
         NotFinite: the loss of an epoch is NaN or infinite.
         ModelError: nothing may move, or the loss does not depend on what may.
     """
@@ -62,11 +62,11 @@ def descend(
     with channels_last(model), compiling(model):
         for layer in norms(model) if steps.buffers == "freeze" else ():
             layer.eval()
-        free = trainable_parts(model, mask)
-        optimizer = steps.optimizer.make(_groups(free, steps, stacked), steps.lr)
-        shares = data_parallel_step(norms(model), free)
-        with only_rows(model, free):
-            walk = _Walk(model, loss, free, device, shares)
+        trainable = trainable_parts(model, mask)
+        optimizer = steps.optimizer.make(_groups(trainable, steps, stacked), steps.lr)
+        parallel = data_parallel_step(norms(model), trainable)
+        with only_rows(model, trainable):
+            walk = _Walk(model, loss, trainable, device, parallel)
             for epoch in range(plan.epochs):
                 total = torch.zeros((), device=device)
                 spent = False
@@ -76,42 +76,43 @@ def descend(
                         break
                     total += walk.step(batches)
                     if steps.clip is not None:
-                        clip(free, steps.clip, process_group(), stacked)
+                        clip(trainable, steps.clip, process_group(), stacked)
                     for group in optimizer.param_groups:
                         group["lr"] = step_size(steps, epoch, plan.epochs, at, plan.length)
                     optimizer.step()
-                    for part in free:
+                    for part in trainable:
                         part.write()
-                total = shares.sum(total)
+                total = parallel.sum(total)
                 if not bool(torch.isfinite(total)):
                     raise NotFinite(f"the loss became {float(total)} in epoch {epoch + 1} of {plan.epochs}: lower lr={steps.lr}")
                 if spent:
                     break
-        shares.finish(moved=steps.buffers == "move")
+        parallel.finish(moved=steps.buffers == "move")
         if steps.buffers == "reestimate":
             reestimate(model, plan)
     return model.eval()
 
 
 class _Walk:
-    """Leaves the gradients of a step's loss at what may move."""
+    """Leaves the gradients of a step's loss at the trainable parts."""
 
-    def __init__(self, model: nn.Module, loss: Loss, free: Sequence[TrainablePart], device: torch.device, shares: WholeStep):
-        self.model, self.loss, self.free, self.device, self.shares = model, loss, free, device, shares
+    def __init__(self, model: nn.Module, loss: Loss, trainable: Sequence[TrainablePart], device: torch.device, parallel: WholeStep):
+        self.model, self.loss, self.device = model, loss, device
+        self.trainable, self.parallel = trainable, parallel
         self.counter = Counter()
         self.pieces = 1
 
     def step(self, batches: Sequence[Batch | None]) -> Tensor:
-        """The loss of a step, or of this process's share in it."""
-        found = self.gradients(self.shares.part(batches, self.device))
-        self.shares.add_up()
-        return found
+        """Take the gradients of a step; the step's loss, or this process's share in it."""
+        total_loss = self.gradients(self.parallel.part(batches, self.device))
+        self.parallel.add_up()
+        return total_loss
 
     def gradients(self, batches: list[Batch | None]) -> Tensor:
-        """The loss; when memory runs out the batches are halved and their gradients added up, from then on.
+        """Add up gradients; the loss. When memory runs out, halve the batches and add up their gradients, from then on.
 
         Raises:
-            RunFailed: memory does not even hold one example at a time.
+            RunFailed: memory runs out with one example at a time.
         """
         while True:
             try:
@@ -119,14 +120,14 @@ class _Walk:
             except (RuntimeError, MemoryError) as error:
                 if not out_of_memory(error):
                     raise
-                told = str(error).splitlines()[0] if str(error) else "out of memory"
-            self._halve(max(len(b) for b in batches if b is not None), told)
+                reason = str(error).splitlines()[0] if str(error) else "out of memory"
+            self._halve(max(len(b) for b in batches if b is not None), reason)
 
     def _add_up(self, batches: list[Batch | None]) -> Tensor:
-        for part in self.free:
+        for part in self.trainable:
             part.parameter.grad = part.optimized.grad = None
         total = torch.zeros((), device=self.device)
-        scale = self.shares.scale
+        scale = self.parallel.scale
         if self.pieces > 1 and uneven(batches, self.pieces):
             add_note(
                 "out of memory: batches of unequal sizes are cut unevenly, so a step's loss is not quite that of whole batches"
@@ -134,12 +135,12 @@ class _Walk:
         for share, piece in pieces(batches, self.pieces):
             count = sum(len(b) for b in piece if b is not None)
             total += self.counter.step(count, lambda share=share * scale, piece=piece: self._backward(share, piece))  # type: ignore[misc]
-        for part in self.free:
+        for part in self.trainable:
             part.gather()
         return total
 
     def _backward(self, share: float, batches: list[Batch | None]) -> Tensor:
-        # Only a batch of one can leave a batch-norm layer without statistics: no other step bears the hooks.
+        # Only a batch of one can leave a batch-norm layer without statistics: other steps do without the hooks.
         lone = any(b is not None and len(b) == 1 for b in batches)
         with autocast(self.device), lone_examples(self.model) if lone else nullcontext():
             value = self.loss(*batches)
@@ -147,24 +148,24 @@ class _Walk:
         (value if share == 1 else share * value).backward()  # type: ignore[no-untyped-call]
         return share * value.detach()
 
-    def _halve(self, largest: int, told: str) -> None:
-        if self.shares.sharded:
-            raise RunFailed(f"out of memory on a model that is sharded ({told}): take a smaller batch or more processes")
+    def _halve(self, largest: int, reason: str) -> None:
+        if self.parallel.sharded:
+            raise RunFailed(f"out of memory on a model that is sharded ({reason}): take a smaller batch or more processes")
         if self.pieces >= largest:
-            raise RunFailed(f"out of memory with one example at a time ({told}): take a smaller model or another machine")
+            raise RunFailed(f"out of memory with one example at a time ({reason}): take a smaller model or another machine")
         self.pieces = min(2 * self.pieces, largest)
-        batch = "; batch norm normalises each piece by itself" if norms(self.model) else ""
-        add_note(f"out of memory: each batch is taken in {self.pieces} pieces whose gradients are added up{batch}")
+        note = "; batch norm normalises each piece by itself" if norms(self.model) else ""
+        add_note(f"out of memory: each batch is cut into {self.pieces} pieces whose gradients are added up{note}")
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
 
 def pieces(batches: list[Batch | None], count: int) -> Iterator[tuple[float, list[Batch | None]]]:
-    """The batches of a step in ``count`` pieces, each with its share of the step's loss.
+    """Cut the batches of a step into ``count`` pieces, each with its share of the step's loss.
 
     Shares times means add up to the mean of the whole for the largest batch, for one of a size that ``count`` divides, and
-    for a small one, which enters every piece whole. Any other is cut as evenly as can be, and each of its pieces has the
-    share of the largest's: its mean is off by at most one example in a piece (``uneven`` tells whether that is so).
+    for a small one, which enters every piece whole. Any other is cut as evenly as possible, and each of its pieces has the
+    share of the largest's: its mean is off by at most one example per piece (``uneven`` detects this).
     """
     if count == 1:
         yield 1.0, batches
@@ -177,7 +178,7 @@ def pieces(batches: list[Batch | None], count: int) -> Iterator[tuple[float, lis
 
 
 def uneven(batches: Sequence[Batch | None], count: int) -> bool:
-    """Whether pieces of a batch beside the largest differ in size, so that their means do not add up exactly."""
+    """True if pieces of a batch other than the largest differ in size, so that their means do not add up exactly."""
     sizes = [len(b) for b in batches if b is not None]
     return any(n % count and n != max(sizes) and not _small(n, count, max(sizes)) for n in sizes)
 
@@ -194,10 +195,10 @@ def _piece(batch: Batch, at: int, count: int, largest: int) -> Batch:
 
 
 def _groups(free: Sequence[TrainablePart], steps: Steps, stacked: int | None) -> list[dict[str, object]]:
-    """What may move, as torch's optimizers take it: what does not decay is a group of its own."""
+    """Trainable parts as groups for torch's optimizers: parts without weight decay are a group of their own."""
     if steps.optimizer.decay_on == "all":
         return [{"params": [part.optimized for part in free]}]
-    # By the model's own parameter: what is held of a masked one is flat.
+    # By the model's own parameter: the optimized part of a masked one is flat.
     vectors = 1 if stacked is None else 2
     weights = [part.optimized for part in free if part.parameter.ndim > vectors]
     others = [part.optimized for part in free if part.parameter.ndim <= vectors]

@@ -1,4 +1,4 @@
-"""Models that are asked and do not move, and how far another one is from them."""
+"""Teachers: models that do not move, and the distance of a student from them."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from untrain.training.sharded_model import refuse_sharded
 
 
 class Pull(Spec):
-    """What holds the student on the retain set: ``labels * L + teacher * KL``.
+    """Loss that holds the student on the retain set: ``labels * L + teacher * KL``.
 
     Args:
         labels: weight of the loss against the labels (the code's gamma).
         teacher: weight of the divergence from the model before (the code's alpha).
-        temperature: by which answers are divided before they are compared.
+        temperature: divides the logits before they are compared.
 
     Source: Kurmanji et al. 2023, arXiv 2302.09880, eq. 3.
     """
@@ -33,7 +33,7 @@ class Pull(Spec):
 
 
 def teacher(model: nn.Module, who: str) -> nn.Module:
-    """A copy of a model, in eval mode, that asks for no gradient.
+    """A copy of a model, in eval mode, that requires no gradient.
 
     Raises:
         BadInput: the model is sharded.
@@ -44,5 +44,5 @@ def teacher(model: nn.Module, who: str) -> nn.Module:
 
 @torch.no_grad()
 def outputs_of(task: Task, model: nn.Module, batch: Batch) -> Tensor:
-    """What a teacher puts out."""
+    """Outputs of a teacher."""
     return task.forward(model, batch)

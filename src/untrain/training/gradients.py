@@ -25,21 +25,21 @@ Params = dict[str, nn.Parameter]
 Grads = list[Tensor]
 Rows = np.ndarray[Any, Any]
 SIZE = 128  # examples that go through a model at a time where batches mean nothing
-ROOM = 2**28  # bytes of gradients of single examples that are made at a time
+ROOM = 2**28  # bytes of per-example gradients at a time
 
 
 def movable(model: nn.Module, mask: Mask | None) -> Params:
-    """The parameters of which something may move, by name.
+    """The parameters with a weight that may move, by name.
 
     Raises:
         ModelError: there are none.
         BadInput: the model is sharded.
     """
     refuse_sharded(model, "a method that writes weights")
-    found = {n: p for n, p in model.named_parameters() if p.requires_grad and (mask is None or bool(mask.bits[n].any()))}
-    if not found:
+    params = {n: p for n, p in model.named_parameters() if p.requires_grad and (mask is None or bool(mask.bits[n].any()))}
+    if not params:
         raise ModelError(NOTHING)
-    return found
+    return params
 
 
 def put(model: nn.Module, values: dict[str, Tensor], mask: Mask | None) -> None:
@@ -48,10 +48,10 @@ def put(model: nn.Module, values: dict[str, Tensor], mask: Mask | None) -> None:
     Raises:
         NotFinite: a value is NaN or infinite.
     """
-    held = dict(model.named_parameters())
+    params = dict(model.named_parameters())
     with torch.no_grad():
         for name, value in values.items():
-            p = held[name]
+            p = params[name]
             if not bool(torch.isfinite(value).all()):
                 raise NotFinite(f"the new weights of {name!r} are NaN or infinite")
             new = value.reshape(p.shape).to(p)
@@ -63,10 +63,10 @@ def of_batches(model: nn.Module, task: Task, sets: Sequence[Examples], order: Se
 
     Args:
         model: in eval mode; its own ``grad`` fields are left alone.
-        task: how it is asked.
-        sets: one or more sets of examples, counted on from one to the next.
+        task: the model's task.
+        sets: one or more sets of examples; rows are numbered on from one to the next.
         order: the rows of each batch, numbers in all sets together.
-        params: with respect to which parameters; what gets no gradient has zeros.
+        params: parameters to differentiate; one without a gradient has zeros.
     """
     device, counter = next(model.parameters()).device, Counter()
     size = SIZE
@@ -74,25 +74,25 @@ def of_batches(model: nn.Module, task: Task, sets: Sequence[Examples], order: Se
     def gradient(rows: Rows, at_once: int) -> Grads:
         nonlocal size
         size = at_once
-        made = [torch.zeros_like(p, dtype=wide(p)) for p in params.values()]
+        total = [torch.zeros_like(p, dtype=wide(p)) for p in params.values()]
         for piece in np.array_split(rows, -(-len(rows) // at_once)):
             batch = batch_among(sets, piece, device)
-            counter.step(len(piece), lambda batch=batch: _add(made, task.loss(model, batch).sum() / len(rows), params))  # type: ignore[misc]
-        return made
+            counter.step(len(piece), lambda batch=batch: _add(total, task.loss(model, batch).sum() / len(rows), params))  # type: ignore[misc]
+        return total
 
     for rows in order:
         yield in_halves(lambda at_once, rows=rows: gradient(rows, at_once), size, "taking gradients")  # type: ignore[misc]
 
 
 def batch_among(sets: Sequence[Examples], rows: Rows, device: torch.device) -> Batch:
-    """One batch of rows that are counted on from one set to the next."""
-    found, first = [], 0
+    """One batch of rows that are numbered on from one set to the next."""
+    parts, first = [], 0
     for examples in sets:
         inside = rows[(rows >= first) & (rows < first + len(examples))] - first
         if len(inside):
-            found.append(batch_of(examples, inside, device))
+            parts.append(batch_of(examples, inside, device))
         first += len(examples)
-    return Batch.cat(found)
+    return Batch.cat(parts)
 
 
 def of_mean(model: nn.Module, task: Task, examples: Examples, params: Params) -> Tensor:
@@ -137,15 +137,15 @@ def of_examples(model: nn.Module, task: Task, sets: Sequence[Examples], order: R
 
     Args:
         model: in eval mode; its own ``grad`` fields are left alone.
-        task: how it is asked.
-        sets: one or more sets of examples, counted on from one to the next.
+        task: the model's task.
+        sets: one or more sets of examples; rows are numbered on from one to the next.
         order: rows, numbers in all sets together.
-        params: with respect to which parameters; what gets no gradient has zeros.
+        params: parameters to differentiate; one without a gradient has zeros.
     """
     device, counter = next(model.parameters()).device, Counter()
     room = max(1, ROOM // sum(p.numel() * p.element_size() for p in params.values()))
     alone = _Alone(model, task)
-    held = {f"model.{n}": p.detach() for n, p in params.items()}
+    weights = {f"model.{n}": p.detach() for n, p in params.items()}
     of_one = torch.func.grad(lambda now, fields, row: torch.func.functional_call(alone, now, (fields, row)))
     each = torch.func.vmap(of_one, in_dims=(None, 0, 0))
     size, vector, measured = min(room, 64), True, False
@@ -155,7 +155,7 @@ def of_examples(model: nn.Module, task: Task, sets: Sequence[Examples], order: R
         if vector and measured:
             try:
                 with quiet():
-                    return list(each(held, dict(batch.fields), batch.rows).values())
+                    return list(each(weights, dict(batch.fields), batch.rows).values())
             except (RuntimeError, NotImplementedError) as error:
                 if out_of_memory(error):
                     raise
@@ -166,7 +166,7 @@ def of_examples(model: nn.Module, task: Task, sets: Sequence[Examples], order: R
         nonlocal size, measured
         size = at_once
         parts = []
-        # The first goes alone: of what is vectorised torch cannot tell the operations.
+        # The first goes alone: torch cannot count the operations of vectorised calls.
         pieces = [] if measured else [rows[:1]]
         rows = rows if measured else rows[1:]
         for piece in [*pieces, *np.array_split(rows, -(-len(rows) // at_once))] if len(rows) else pieces:
@@ -182,7 +182,7 @@ def of_examples(model: nn.Module, task: Task, sets: Sequence[Examples], order: R
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without torch's warnings that something is vectorised slowly."""
+    """Silence torch's warnings about slow vectorisation."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         yield
@@ -200,53 +200,53 @@ class _Alone(nn.Module):
 
 
 def _one_by_one(model: nn.Module, task: Task, batch: Batch, params: Params) -> Grads:
-    made = [torch.zeros(len(batch), *p.shape, dtype=wide(p), device=p.device) for p in params.values()]
+    gradients = [torch.zeros(len(batch), *p.shape, dtype=wide(p), device=p.device) for p in params.values()]
     for at in range(len(batch)):
-        _add([m[at] for m in made], task.loss(model, batch[at : at + 1]).sum(), params)
-    return made
+        _add([m[at] for m in gradients], task.loss(model, batch[at : at + 1]).sum(), params)
+    return gradients
 
 
 def flat(grads: Sequence[Tensor]) -> Tensor:
-    """All in one vector."""
+    """Flatten gradients into one vector."""
     return torch.cat([g.flatten() for g in grads])
 
 
 def unflat(vector: Tensor, params: Params) -> dict[str, Tensor]:
-    """A vector in pieces of the parameters' shapes."""
+    """Cut a vector into tensors of the parameters' shapes, by name."""
     parts = vector.split([p.numel() for p in params.values()])  # type: ignore[no-untyped-call]
     return {n: part.reshape(p.shape) for (n, p), part in zip(params.items(), parts, strict=True)}
 
 
-def check(found: Tensor) -> None:
+def check(gradient: Tensor) -> None:
     """Refuse gradients that are NaN or infinite.
 
     Raises:
         NotFinite: they are.
     """
-    if not bool(torch.isfinite(found).all()):
-        raise NotFinite("the gradient of the loss is NaN or infinite: no weight can be told by it what to become")
+    if not bool(torch.isfinite(gradient).all()):
+        raise NotFinite("the gradient of the loss is NaN or infinite: no weight can follow it")
 
 
 def wide(*params: nn.Parameter) -> torch.dtype:
-    """The type in which gradients are added up: float32, or float64 where a weight is."""
+    """Type of sums of gradients: float32, or float64 where a weight is float64."""
     return torch.float64 if any(p.dtype == torch.float64 for p in params) else torch.float32
 
 
-def check_depends(answer: Tensor) -> None:
-    """Refuse a loss, or an answer, that no weight enters which asks for a gradient.
+def check_depends(value: Tensor) -> None:
+    """Refuse a loss, or an output, that does not depend on any weight that requires a gradient.
 
     Raises:
-        ModelError: it is one.
+        ModelError: it does not.
     """
-    if not answer.requires_grad:
+    if not value.requires_grad:
         raise ModelError(
-            "the loss does not depend on any weight that may move: widen the mask, or let what it depends on ask for gradients"
+            "the loss does not depend on any weight that may move: widen the mask, or let its weights require gradients"
         )
 
 
-def _add(made: Grads, loss: Tensor, params: Params) -> None:
+def _add(totals: Grads, loss: Tensor, params: Params) -> None:
     check_depends(loss)
-    found = torch.autograd.grad(loss, list(params.values()), allow_unused=True)
-    for total, grad in zip(made, found, strict=True):
+    grads = torch.autograd.grad(loss, list(params.values()), allow_unused=True)
+    for total, grad in zip(totals, grads, strict=True):
         if grad is not None:
             total += grad.to(total.dtype)

@@ -1,4 +1,4 @@
-"""Models of which only a last linear layer is trained: what the layer sees is computed once an example."""
+"""Models of which only a last linear layer is trained: the layer's inputs are computed once per example."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PROBED = 8
 
 
 def head_of(model: nn.Module) -> str | None:
-    """Name of the linear layer that alone is trained, or None when the rest of the model is not frozen, or there is no rest."""
+    """Name of the one linear layer that is trained, or None when the rest of the model is not frozen, or there is no rest."""
     trained = {name for name, p in model.named_parameters(remove_duplicate=False) if p.requires_grad}
     frozen = any(not p.requires_grad for p in model.parameters())
     for name, part in model.named_modules():
@@ -34,10 +34,10 @@ def head_of(model: nn.Module) -> str | None:
 
 
 def obstacle(learner: Learner, examples: Examples, steps: Steps, task: Task, seeds: Iterable[int]) -> str | None:
-    """Why the heads of a learner cannot be trained on features that are computed once; None when they can.
+    """Reason why the heads of a learner cannot be trained on features that are computed once; None when they can.
 
     Features are constant if they are the same in train mode as in eval mode and from seed to seed, and if the head's
-    answers are the model's.
+    outputs are the model's.
     """
     first = learner.init(examples, next(iter(seeds)))
     name = head_of(first)
@@ -47,20 +47,20 @@ def obstacle(learner: Learner, examples: Examples, steps: Steps, task: Task, see
         return f"batch statistics below the head move: buffers={steps.buffers!r} is not 'freeze'"
     batch = batch_of(examples, np.arange(min(PROBED, len(examples))), next(first.parameters()).device)
     with isolated_rng(first, 0), torch.no_grad():
-        calm = _below(first.eval(), name, batch, task)
-        if calm is None or calm.ndim != 2:
-            return f"the answers of {name} are not those of the model, or not of one vector an example"
+        in_eval = _below(first.eval(), name, batch, task)
+        if in_eval is None or in_eval.ndim != 2:
+            return f"the outputs of {name} are not those of the model, or its input is not one vector per example"
         first.train()
         for part in norms(first):
             part.eval()
-        moved = _below(first, name, batch, task)
-    if moved is None or not torch.equal(calm, moved):
-        return "what the head sees differs between train and eval mode"
-    held = _frozen(first, name)
+        in_train = _below(first, name, batch, task)
+    if in_train is None or not torch.equal(in_eval, in_train):
+        return "the head's inputs differ between train and eval mode"
+    below = _frozen(first, name)
     for seed in seeds:
         other = _frozen(learner.init(examples, seed), name)
-        if any(not torch.equal(held[n], other[n]) for n in held):
-            return "what lies below the head differs from seed to seed"
+        if any(not torch.equal(below[n], other[n]) for n in below):
+            return "the layers below the head differ from seed to seed"
     return None
 
 
@@ -69,31 +69,31 @@ def _frozen(model: nn.Module, head: str) -> dict[str, Tensor]:
 
 
 def features(model: nn.Module, examples: Examples, task: Task, batch: int = 256) -> Examples:
-    """The examples with what the head sees in the place of their inputs, (n, d)."""
+    """Replace the inputs of examples by the head's inputs, (n, d)."""
     name, device = str(head_of(model)), next(model.parameters()).device
-    found = []
+    parts = []
     with torch.no_grad():
         for rows in in_order(len(examples), batch):
-            given = batch_of(examples, rows, device)
-            found.append(_below(model.eval(), name, given, task))
-    return replace(examples.with_inputs(torch.cat(found)), true=None, columns={})  # type: ignore[arg-type]
+            part = batch_of(examples, rows, device)
+            parts.append(_below(model.eval(), name, part, task))
+    return replace(examples.with_inputs(torch.cat(parts)), true=None, columns={})  # type: ignore[arg-type]
 
 
 def _below(model: nn.Module, name: str, batch: Batch, task: Task) -> Tensor | None:
-    """What goes into a layer, when it is asked once and its answers are the model's."""
-    with _heard(model.get_submodule(name)) as heard:
-        answers = task.forward(model, batch)
-    if len(heard) != 1 or heard[0][1].shape != answers.shape or not torch.equal(heard[0][1].to(answers.dtype), answers):
+    """The inputs of a layer; None unless it is called once and its outputs are the model's."""
+    with _recorded_calls(model.get_submodule(name)) as calls:
+        outputs = task.forward(model, batch)
+    if len(calls) != 1 or calls[0][1].shape != outputs.shape or not torch.equal(calls[0][1].to(outputs.dtype), outputs):
         return None
-    return heard[0][0]
+    return calls[0][0]
 
 
 @contextmanager
-def _heard(part: nn.Module) -> Iterator[list[tuple[Tensor, Tensor]]]:
-    heard: list[tuple[Tensor, Tensor]] = []
-    hook = part.register_forward_hook(lambda _, given, out: heard.append((given[0].detach().clone(), out.detach())))
+def _recorded_calls(part: nn.Module) -> Iterator[list[tuple[Tensor, Tensor]]]:
+    calls: list[tuple[Tensor, Tensor]] = []
+    hook = part.register_forward_hook(lambda _, inputs, out: calls.append((inputs[0].detach().clone(), out.detach())))
     try:
-        yield heard
+        yield calls
     finally:
         hook.remove()
 

@@ -38,30 +38,36 @@ def problem(
     origin: int | None = None,
     kept: Mapping[str, Mapping[str, Tensor]] | None = None,
 ) -> Problem:
-    """What to forget, of which training data, and how the model was made.
+    """Pose the problem of forgetting part of some training data.
+
+    >>> from untrain.training.learners.train import Train
+    >>> from untrain.models.architectures.mlp import MLP
+    >>> posed = problem(([[0.0], [1.0], [2.0]], [0, 1, 0]), [1], Train(model=MLP()))
+    >>> posed.forget.ids.tolist(), posed.rest.ids.tolist()
+    ([1], [0, 2])
 
     Args:
         train: the data the model was trained on: Examples, or anything that ``examples`` takes.
-        forget: a request such as ``Random(fraction=0.1)``, or ids; an id names every row that bears it.
-        learner: what trained the model, such as ``Train(model=Net, steps=Steps(...))``.
+        forget: a request such as ``Random(fraction=0.1)``, or ids; an id names every row that has it.
+        learner: trained the model, such as ``Train(model=Net, steps=Steps(...))``.
         valid: held-out data to tune on.
         seed: of every draw that a method makes.
         origin: seed of the model's own initialisation, where known.
-        kept: what the learner's keepers saved in training: tensors by name, by the keeper's class.
+        kept: tensors that the learner's keepers saved in training, by name, by the keeper's class.
 
     Raises:
-        RequestError: ``forget`` is no request and no list of ids, an id is not in the data or is named
+        RequestError: ``forget`` is neither a request nor a list of ids, an id is not in the data or is named
             twice, or nothing would be left.
     """
-    held = train if isinstance(train, Examples) else examples(train)
+    data = train if isinstance(train, Examples) else examples(train)
     if not isinstance(forget, ForgetSet):
-        forget = request(held, forget if isinstance(forget, Request) else Ids(ids=_ids(forget)))
+        forget = request(data, forget if isinstance(forget, Request) else Ids(ids=_ids(forget)))
     return Problem(
         task=learner.task,
-        forget=take(held, np.asarray(forget.rows)),
-        retain=remaining(held, forget),
+        forget=take(data, np.asarray(forget.rows)),
+        retain=remaining(data, forget),
         valid=valid if valid is None or isinstance(valid, Examples) else examples(valid),
-        init=lambda s: learner.init(held, s),
+        init=lambda s: learner.init(data, s),
         recipe=learner,
         digest=forget.digest,
         seed=seed,
@@ -93,32 +99,32 @@ def check_kept(needs: frozenset[str], kept: Collection[str]) -> set[str]:
     return keepers
 
 
-def _ids(given: Any) -> tuple[Any, ...]:
-    held = list(given) if isinstance(given, Set) else given
-    if isinstance(held, str | bytes) or np.ndim(held) != 1:
-        raise RequestError(f"{given!r} says not what to forget: give a list of ids, such as [3, 7], or Random(fraction=0.1)")
-    return tuple(np.asarray(held).tolist())
+def _ids(forget: Any) -> tuple[Any, ...]:
+    ids = list(forget) if isinstance(forget, Set) else forget
+    if isinstance(ids, str | bytes) or np.ndim(ids) != 1:
+        raise RequestError(f"cannot read {forget!r} as a request: give a list of ids, such as [3, 7], or Random(fraction=0.1)")
+    return tuple(np.asarray(ids).tolist())
 
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """All that an unlearner may see; neither the test set nor an oracle is in it.
+    """All that an unlearner may see: neither the test set nor an oracle is in it.
 
     Args:
-        task: how the model is asked.
+        task: the model's task.
         forget: examples to forget.
-        retain: the rest of the training data, and what stands in the place of what is forgotten; None where it cannot be had.
+        retain: the rest of the training data, corrected examples included; None where it is gone.
         valid: held-out examples to tune on, where there are any.
         init: seed -> a freshly initialised model of the same shape.
-        recipe: the learner that made the model; what ``Retrain`` repeats.
+        recipe: the learner that made the model; ``Retrain`` repeats it.
         mask: the localizer's, which a reset touches; None where none confines the method.
-        trainable: what may move: mask, head and frozen parameters resolved into one by the role; None lets all move.
+        trainable: weights that may move: mask, head and frozen parameters resolved into one by the role; None lets all move.
         head: whether the classifier head may move 'full', where 'masked' only, or stays 'frozen'.
         digest: fingerprint of the forget ids; a mask made for others is refused.
         seed: of every draw that a method makes.
         origin: seed of the model's own initialisation, where known.
-        replacement: examples that stand in the place of those to forget, where the request corrects and does not delete.
-        kept: what keepers saved when the model was trained: arrays by name, by the keeper's class.
+        replacement: examples that replace those to forget, where the request corrects and does not delete.
+        kept: tensors that keepers saved when the model was trained, by name, by the keeper's class.
     """
 
     task: Task
@@ -158,25 +164,25 @@ class Problem:
             raise DataError(f"forget and retain examples differ in (shape, type, classes): {kinds[0]} and {kinds[1]}")
 
     def only(self, needs: frozenset[str]) -> Problem:
-        """The problem without what ``needs`` does not name: 'forget', 'labels', 'retain', 'valid' and 'kept:KEEPER'.
+        """Restrict the problem to the parts that ``needs`` names: 'forget', 'labels', 'retain', 'valid' and 'kept:KEEPER'.
 
-        Names of signals, such as 'correct', and 'classes' ask for a task that gives them.
+        Names of signals, such as 'correct', and 'classes' require a task that gives them.
 
         Raises:
-            RequestError: something that it names is not there.
-            SpecError: the task does not give it.
+            RequestError: a part that it names is missing.
+            SpecError: the task does not give a signal.
         """
         check_signals(needs, self.task)
         if "retain" in needs and self.retain is None:
-            raise RequestError("the problem has no retain set, and this method needs one: take one that does without")
-        wanted = check_kept(needs, self.kept)
+            raise RequestError("the problem has no retain set, and this method needs one: take a method that works without")
+        keepers = check_kept(needs, self.kept)
         parts: dict[str, Any] = {
             "forget": self.forget, "replacement": self.replacement,
             "retain": self.retain if "retain" in needs else None, "valid": self.valid if "valid" in needs else None,
         }  # fmt: skip
         if "labels" not in needs:
             parts = {name: None if part is None else part.without_targets() for name, part in parts.items()}
-        return replace(self, **parts, kept={name: self.kept[name] for name in wanted})
+        return replace(self, **parts, kept={name: self.kept[name] for name in keepers})
 
     @property
     def rest(self) -> Examples:
@@ -186,22 +192,22 @@ class Problem:
             RequestError: there is none.
         """
         if self.retain is None:
-            raise RequestError("this method walks the retain set, and the problem has none")
+            raise RequestError("this method needs the retain set, and the problem has none")
         return self.retain
 
     def epochs(self, steps: Steps) -> int:
-        """Number of epochs that ``steps`` asks for; a share is one of the recipe's."""
+        """Number of epochs of ``steps``; a percentage is relative to the recipe's."""
         return epochs_of(steps, getattr(self.recipe, "steps", None))
 
     def retain_batches(self, steps: Steps, full: bool = False) -> Plan:
-        """Each epoch once through the retain set, in a new order: batches ``(retain,)``.
+        """Plan epochs once through the retain set, each in a new order: batches ``(retain,)``.
 
         Args:
             steps: length and size of batches.
-            full: whether the last batch of an epoch is left out where it is not full.
+            full: whether to leave out the last batch of an epoch where it is not full.
 
         Raises:
-            RequestError: full batches are asked for, and there is none.
+            RequestError: ``full`` leaves no batch.
         """
         if not full:
             return self._plan(steps, lambda rng: ((b,) for b in self._pass(self.rest, steps, rng)), self._count(steps, self.rest))
@@ -217,25 +223,25 @@ class Problem:
         return self._plan(steps, draw, count)
 
     def forget_batches(self, steps: Steps) -> Plan:
-        """Each epoch once through the forget set, in a new order: batches ``(forget,)``."""
+        """Plan epochs once through the forget set, each in a new order: batches ``(forget,)``."""
         return self._plan(steps, lambda rng: ((b,) for b in self._pass(self.forget, steps, rng)), self._count(steps, self.forget))
 
     def paired_batches(self, steps: Steps) -> Plan:
-        """Each epoch once through the retain set, beside it the forget set, reshuffled: ``(retain, forget)``."""
+        """Plan epochs once through the retain set, paired with the forget set, reshuffled: ``(retain, forget)``."""
 
         def draw(rng: np.random.Generator) -> Iterator[tuple[Batch | None, ...]]:
-            forgets = self._pass(self.forget, steps, rng)
+            forget_batches = self._pass(self.forget, steps, rng)
             for retain in self._pass(self.rest, steps, rng):
-                forget = next(forgets, None)
+                forget = next(forget_batches, None)
                 if forget is None:
-                    forgets = self._pass(self.forget, steps, rng)
-                    forget = next(forgets)
+                    forget_batches = self._pass(self.forget, steps, rng)
+                    forget = next(forget_batches)
                 yield retain, forget
 
         return self._plan(steps, draw, self._count(steps, self.rest))
 
     def alternating_batches(self, steps: Steps) -> Plan:
-        """Each epoch the forget set, then the retain set: ``(None, forget)`` and ``(retain, None)``."""
+        """Plan epochs through the forget set, then the retain set: ``(None, forget)`` and ``(retain, None)``."""
 
         def draw(rng: np.random.Generator) -> Iterator[tuple[Batch | None, ...]]:
             for forget in self._pass(self.forget, steps, rng):
@@ -246,7 +252,7 @@ class Problem:
         return self._plan(steps, draw, self._count(steps, self.forget, self.rest))
 
     def _pass(self, examples: Examples, steps: Steps, rng: np.random.Generator) -> Iterator[Batch]:
-        # Not before the first batch is asked for: who draws first is part of a method.
+        # A generator draws nothing before its first batch: who draws first is part of a method.
         yield from walk(examples, steps.batch, rng, getattr(self.recipe, "augment", ()))
 
     @staticmethod

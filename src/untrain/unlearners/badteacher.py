@@ -1,4 +1,4 @@
-"""Two teachers, one of whom knows nothing."""
+"""Two teachers, one of them untrained."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from untrain.unlearners.base import Unlearner
 class BadTeacher(Unlearner):
     """Minimise ``KL(model before || model)`` on a part of retain and ``KL(untrained model || model)`` on forget.
 
-    The two sets are walked as one, shuffled. Batch-norm buffers follow ``steps.buffers``.
+    Batches come from both sets together, shuffled. Batch-norm buffers follow ``steps.buffers``.
 
     Args:
-        share: how much of the retain set is walked, drawn at random once.
-        temperature: by which answers are divided before they are compared.
+        share: part of the retain set to train on, drawn at random once.
+        temperature: divides the logits before they are compared.
         steps: step size and length.
 
     Source: Chundawat et al. 2023, arXiv 2205.08096, eqs. 2-4; code vikram2000b/bad-teaching-unlearning.
@@ -46,26 +46,26 @@ class BadTeacher(Unlearner):
         """The student of both.
 
         Raises:
-            ModelError: the problem does not know how to make an untrained model.
+            ModelError: the problem has no ``init`` to make an untrained model.
         """
         task = problem.task
         good, bad = teacher(model, "BadTeacher"), self._untrained(model, problem)
-        few = torch.randperm(len(problem.rest))[: max(1, round(self.share * len(problem.rest)))].sort().values.numpy()
-        retain = take(problem.rest, few)
+        rows = torch.randperm(len(problem.rest))[: max(1, round(self.share * len(problem.rest)))].sort().values.numpy()
+        retain = take(problem.rest, rows)
         sides = [part.with_fields(forget=torch.full((len(part),), side)) for side, part in enumerate((retain, problem.forget))]
         plan = replace(replace(problem, retain=joined(*sides)).retain_batches(self.steps), retain=problem.retain)
 
         def loss(batch: Batch) -> Tensor:
-            wanted = [outputs_of(task, each, batch) for each in (good, bad)]
-            unknowing = (batch.fields["forget"] == 1).reshape(-1, *[1] * (wanted[0].ndim - 1))
-            mixed = torch.where(unknowing, wanted[1], wanted[0])
+            teachers = [outputs_of(task, each, batch) for each in (good, bad)]
+            is_forget = (batch.fields["forget"] == 1).reshape(-1, *[1] * (teachers[0].ndim - 1))
+            mixed = torch.where(is_forget, teachers[1], teachers[0])
             return task.divergence(task.forward(model, batch), mixed, batch, self.temperature).mean()
 
         return descend(model, loss, plan, self.steps, problem.trainable)
 
     def _untrained(self, model: nn.Module, problem: Problem) -> nn.Module:
         if problem.init is None:
-            raise ModelError("BadTeacher needs a model that knows nothing: give Problem(init=...), a function of a seed")
+            raise ModelError("BadTeacher needs an untrained model: give Problem(init=...), a function of a seed")
         device = next(model.parameters()).device
         with seeded(device, derive_seed(problem.seed)):
             return teacher(problem.init(derive_seed(problem.seed)), "BadTeacher").to(device)

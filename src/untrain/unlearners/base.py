@@ -26,7 +26,7 @@ from untrain.training.process_group import process_group, total_cost
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """A model that forgot, with what watched over it: guard, cost, the localizer's mask where there was one, and notes."""
+    """A model that forgot, with its guard, its cost, the localizer's mask where there was one, and notes."""
 
     model: nn.Module
     guard: Guard
@@ -36,12 +36,12 @@ class Outcome:
 
 
 class Unlearner(Spec, role=True):
-    """Makes a model forget: ``unlearner(model, problem)`` gives a new model and leaves its input alone.
+    """Makes a model forget: ``unlearner(model, problem)`` returns a new model and leaves its input alone.
 
     ``needs`` names all that it may see of a problem: 'forget', 'labels', 'retain', 'valid' and 'kept:KEEPER'. The role hides the
-    rest, so that a method without 'retain' is one that does without it. ``works_on`` is the kind of model that it changes; one that
-    writes a memory, and no parameters, names that of the memory, and is not confined to masks. A signal among the needs, such as
-    'correct', or 'classes' asks for a task that gives it.
+    rest, so a method without 'retain' works without it. A signal among the needs, such as 'correct', or 'classes', requires a
+    task that gives it. ``works_on`` is the kind of model that it changes; an unlearner that writes a memory instead of
+    parameters names the memory's class, and masks do not confine it.
     """
 
     closed: ClassVar[tuple[str, ...]] = ("__init__", "__call__", "run", "__matmul__")
@@ -53,13 +53,14 @@ class Unlearner(Spec, role=True):
         """Change ``model``, which is a copy in eval mode, or make another; return the model that forgot."""
 
     def may_be_unchanged(self, problem: Problem) -> bool:
-        """Whether a model that did not move is a fair result: only when no step was asked for."""
+        """True if a model that did not move is a fair result: only when it takes no step."""
         steps = getattr(self, "steps", None)
         return steps is not None and problem.epochs(steps) == 0
 
     def needed(self) -> frozenset[str]:
-        """All that it needs of a problem; it may depend on its fields."""
-        return self.needs
+        """All that it needs of a problem; it may depend on its fields, and who re-estimates statistics needs the retain set."""
+        reestimates = getattr(getattr(self, "steps", None), "buffers", None) == "reestimate"
+        return self.needs | {"retain"} if reestimates else self.needs
 
     def with_mask(self, model: nn.Module, problem: Problem) -> Problem:
         """The problem, with a mask where this unlearner brings one."""
@@ -95,8 +96,8 @@ class Unlearner(Spec, role=True):
                 problem = resolve_trainable(copy, self.with_mask(copy, problem.only(self.needed())))
                 forgot = self.unlearn(copy, process_group().weigh(problem))
                 cost = total_cost(meter.read())
-            seen = guard_module.measure_changes(before, forgot, problem.trainable, problem.mask)
-            guard_module.check_promises(name, seen, self.may_be_unchanged(problem), forgot)
+            guard = guard_module.measure_changes(before, forgot, problem.trainable, problem.mask)
+            guard_module.check_promises(name, guard, self.may_be_unchanged(problem), forgot)
         for n, p in forgot.named_parameters():
             p.requires_grad_(flags.get(n, True))
             p.grad = None
@@ -104,7 +105,7 @@ class Unlearner(Spec, role=True):
             part.training = modes.get(n, modes[""])
         if copy is not model:
             guard_module.check_untouched(name, before, model)
-        return Outcome(forgot, seen, cost, problem.mask, tuple(meter.notes))
+        return Outcome(forgot, guard, cost, problem.mask, tuple(meter.notes))
 
     @final
     def check_kind(self, model: nn.Module) -> None:
@@ -130,7 +131,11 @@ class Unlearner(Spec, role=True):
 
 
 def resolve_trainable(model: nn.Module, problem: Problem) -> Problem:
-    """The problem as a method sees it: ``trainable`` is all that may move: mask, head and what is frozen, resolved once."""
+    """Resolve mask, head and frozen parameters into ``trainable``, all that may move; the problem as a method sees it.
+
+    Raises:
+        MaskError: the mask was made for another forget set.
+    """
     located = problem.mask
     if located is not None and located.digest and located.digest != problem.digest:
         raise MaskError(f"the mask was made for the forget set {located.digest}, this request is {problem.digest}: localize again")
@@ -140,17 +145,21 @@ def resolve_trainable(model: nn.Module, problem: Problem) -> Problem:
     moves = guard_module.resolve_mask(model, located, problem.head, names)
     if moves is not None and (located is not None or problem.head == "frozen"):
         # A head that stays frozen is not reset either.
-        held = moves.bits if located is None else {n: b.to(moves.bits[n].device) & moves.bits[n] for n, b in located.bits.items()}
-        located = Mask(held, problem.digest)
+        bits = moves.bits if located is None else {n: b.to(moves.bits[n].device) & moves.bits[n] for n, b in located.bits.items()}
+        located = Mask(bits, problem.digest)
     return replace(problem, mask=located, trainable=moves)
 
 
 class Localized(Unlearner):
     """``unlearner @ localizer``: the unlearner, confined to the localizer's mask.
 
+    >>> from untrain.core.spec import parse
+    >>> parse("Finetune @ Gradient(keep=0.5)").needed() == {"forget", "retain", "labels"}
+    True
+
     Args:
-        unlearner: what moves the weights.
-        localizer: what says which.
+        unlearner: moves the weights.
+        localizer: says which.
 
     Source: DEL, arXiv 2412.02432, section 2: localization strategy and unlearning algorithm as separate parts.
     """
@@ -163,7 +172,7 @@ class Localized(Unlearner):
         return f"{spell(self.unlearner)} @ {spell(self.localizer)}"
 
     def needed(self) -> frozenset[str]:
-        """What both parts need."""
+        """Names of all that either part needs."""
         return self.unlearner.needed() | self.localizer.needed()
 
     def may_be_unchanged(self, problem: Problem) -> bool:
@@ -184,7 +193,7 @@ class Localized(Unlearner):
 
 
 class Recipe(Spec, role=True):
-    """A paper's name for an expression made of parts; its one verb returns the expression."""
+    """A paper's name for an expression made of parts; ``expand`` returns the expression."""
 
     closed: ClassVar[tuple[str, ...]] = ("__init__", "__call__", "run", "__matmul__")
 
@@ -193,7 +202,7 @@ class Recipe(Spec, role=True):
         """The expression."""
 
     def needed(self) -> frozenset[str]:
-        """What the expression needs."""
+        """Names of all that the expression needs."""
         return self.expand().needed()
 
     @final

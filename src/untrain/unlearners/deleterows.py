@@ -1,4 +1,4 @@
-"""Delete rows of a memory."""
+"""Deletion of rows of a memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from untrain.unlearners.base import Unlearner
 class DeleteRows(Unlearner):
     """Zero the rows of a retrieval memory that hold forget examples.
 
-    Exact: the memory is the one without these examples, but for their places. It has no batch-norm buffers.
+    Exact: apart from empty places, the memory is the one without these examples. It has no batch-norm buffers.
 
     Source: none; a memory forgets what is deleted from it.
     """

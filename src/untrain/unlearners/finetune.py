@@ -1,4 +1,4 @@
-"""Go on training without the forget set."""
+"""Training that goes on without the forget set."""
 
 from __future__ import annotations
 

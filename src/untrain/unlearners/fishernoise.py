@@ -1,4 +1,4 @@
-"""Noise where the retain set does not care."""
+"""Noise on the weights that matter little to the retain set."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class FisherNoise(Unlearner):
     Args:
         alpha: scale of the variance.
         power: 1 as in the authors' code; 0.5 is the paper's, whose noise has the standard deviation F ** (-1/4).
-        most: largest 1 / F that counts: what the retain set does not see would get noise without bound.
+        most: largest 1 / F that counts; otherwise weights on which the retain set does not depend would get noise without bound.
         level: whether a weight gets the mean variance of those that differ from it in the input channel alone, and the
             classifier head and one-dimensional weights (biases, norms) ten times as much, as in the authors' code.
         samples: retain examples, drawn at random, on which F is estimated; each takes a backward pass per class.
@@ -48,10 +48,10 @@ class FisherNoise(Unlearner):
         """The model with noise."""
         params = movable(model, problem.trainable)
         rows = torch.randperm(len(problem.rest))[: self.samples].numpy()
-        found = fisher(model, problem.task, problem.rest, rows, params)
+        fishers = fisher(model, problem.task, problem.rest, rows, params)
         head = problem.task.head(model) if self.level else ()
         noisy = {}
-        for (name, p), information in zip(params.items(), found, strict=True):
+        for (name, p), information in zip(params.items(), fishers, strict=True):
             variance = self.alpha * (1 / (information + LEAST)).clamp(max=self.most) ** self.power
             if self.level:
                 variance = levelled(variance, often=name in head or p.ndim < 2)
@@ -62,6 +62,6 @@ class FisherNoise(Unlearner):
 
 
 def levelled(variance: Tensor, often: bool) -> Tensor:
-    """The mean over the second dimension in place of each variance, where there is one; ten times it if ``often``."""
+    """Replace each variance by the mean over the second dimension, where there is one; ten times it if ``often``."""
     even = variance.mean(1, keepdim=True).expand_as(variance) if variance.ndim > 1 else variance
     return even * 10 if often else even

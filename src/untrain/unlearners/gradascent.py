@@ -15,22 +15,22 @@ from untrain.training.problem import Problem
 from untrain.training.steps import Constant, Steps
 from untrain.unlearners.base import Unlearner
 
-FAR = 10.0  # times the loss of a guess: no model that merely forgot is so far off
+FAR = 10.0  # times the loss of a guess: a model that merely forgot is never so far off
 
 
 class GradAscent(Unlearner):
     """Minimise ``-L(forget)``.
 
-    Nothing holds it back: the loss has no upper bound, and a step size that is too large takes the model apart. Where the
-    loss of the last batch is more than ten times that of a guess, a note says that it diverged. Batch-norm buffers
-    follow ``steps.buffers``; what moves them is the forget set.
+    The loss has no upper bound, so a step size that is too large destroys the model. A note says that it diverged when the
+    loss of the last batch is more than ten times that of a guess. Batch-norm buffers follow ``steps.buffers``; the forget
+    set moves them.
 
     Args:
         steps: step size and length; an epoch is once through the forget set.
 
     Source: Golatkar et al. 2020; Thudi et al. 2022, arXiv 2109.13398; step size and epochs of the code of Jia et al. 2023
         (Unlearn-Sparse), arXiv 2304.04934.
-    Departs: no weight decay where that code has 5e-4; the code of DEL, arXiv 2412.02432, takes as many steps an epoch as
+    Departs: no weight decay where that code has 5e-4; the code of DEL, arXiv 2412.02432, takes as many steps per epoch as
         the retain set has batches, and runs those through the network too.
     """
 
@@ -56,9 +56,9 @@ class GradAscent(Unlearner):
             forgot = descend(model, loss, problem.forget_batches(self.steps), self.steps, problem.trainable)
         except NotFinite as error:
             raise NotFinite(f"gradient ascent diverged: {error}") from None
-        lost = [n for n, held in forgot.state_dict().items() if not bool(torch.isfinite(held).all())]
-        if lost:
-            raise NotFinite(f"gradient ascent diverged: {lost[0]!r} holds NaN or infinite values: lower lr={self.steps.lr}")
+        diverged = [n for n, tensor in forgot.state_dict().items() if not bool(torch.isfinite(tensor).all())]
+        if diverged:
+            raise NotFinite(f"gradient ascent diverged: {diverged[0]!r} holds NaN or infinite values: lower lr={self.steps.lr}")
         guess = problem.task.guess(problem.forget)
         if float(last) > FAR * guess:
             add_note(

@@ -1,4 +1,4 @@
-"""Finetuning that thins the weights out."""
+"""Finetuning that makes the weights sparse."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from untrain.unlearners.base import Unlearner
 class L1Sparse(Unlearner):
     """Minimise ``L(retain) + gamma (1 - t / T) |weights|_1`` in epoch t of T.
 
-    The norm is that of the weights that may move: of the others it is a constant. Batch-norm buffers follow
+    The norm covers the weights that may move; that of the others is a constant. Batch-norm buffers follow
     ``steps.buffers``.
 
     Args:
@@ -37,7 +37,7 @@ class L1Sparse(Unlearner):
     steps: Steps = Steps(lr=0.015, epochs="30%")
 
     def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module:
-        """The thinned model."""
+        """The sparser model."""
         refuse_sharded(model, "L1Sparse")
         plan = problem.retain_batches(self.steps)
         weight = self.gamma

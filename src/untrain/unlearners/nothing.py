@@ -11,7 +11,7 @@ from untrain.unlearners.base import Unlearner
 
 
 class Nothing(Unlearner):
-    """Leave the model as it is: what an audit must tell from forgetting.
+    """Leave the model as it is; an audit must distinguish this from forgetting.
 
     Batch-norm buffers stay as they are.
 

@@ -23,7 +23,7 @@ class DEL(Recipe):
     Args:
         keep: share of the parameters in the mask.
         steps: step size and length of the finetuning.
-        reference: do as the authors' code does where it differs from their paper: its score of a channel, a budget filled weight
+        reference: follow the authors' code where it differs from their paper: its score of a channel, a budget filled weight
             by weight, and full batches alone, of 128 for gradients and of ``steps.batch`` for finetuning.
 
     Source: Torkzadehmahani et al. 2024, arXiv 2412.02432; code reihaneh-torkzadehmahani/DEL-Unlearning@b1f732c.
@@ -69,7 +69,7 @@ class CFk(Recipe):
     """Catastrophic forgetting in the last layers: finetune them on the retain set and freeze the others.
 
     Args:
-        layers: how many, counted from the output; those that hold a weight of two or more dimensions.
+        layers: number of layers with a weight of two or more dimensions, counted from the output.
         steps: step size and length.
 
     Source: Goel et al. 2022, arXiv 2201.06640, section 4; code shash42/Evaluating-Inexact-Unlearning, whose finetuning has
@@ -88,7 +88,7 @@ class EUk(Recipe):
     """Exact unlearning of the last layers: reset them, train them on the retain set and freeze the others.
 
     Args:
-        layers: how many, counted from the output; those that hold a weight of two or more dimensions.
+        layers: number of layers with a weight of two or more dimensions, counted from the output.
         steps: step size and length.
 
     Source: Goel et al. 2022, arXiv 2201.06640, section 4; code shash42/Evaluating-Inexact-Unlearning. Step size as Kurmanji

@@ -1,4 +1,4 @@
-"""Reset what the mask holds, then finetune it: DEL's unlearning."""
+"""DEL's unlearning: reset the masked weights, then finetune them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ResetFinetune(Unlearner):
         steps: step size and length of the finetuning.
         reset: 'fresh' draws a new initialisation of the same law; 'own' takes the model's own initial values, where
             known; 'perturb' mixes 0.7 of the weight with 0.3 of standard normal noise; 'none' resets nothing.
-        rest: what becomes of an epoch's last batch where it is not full: 'keep' takes it, 'drop' leaves it out.
+        rest: whether to 'keep' or 'drop' an epoch's last batch where it is not full.
 
     Source: Torkzadehmahani et al. 2024, arXiv 2412.02432, Algorithm 1 and section 5; 'perturb' from its code's history, 'drop'
         from its loaders (drop_last).
@@ -40,7 +40,7 @@ class ResetFinetune(Unlearner):
     rest: Literal["keep", "drop"] = "keep"
 
     def may_be_unchanged(self, problem: Problem) -> bool:
-        """Only when nothing is reset and no step is asked for."""
+        """True if it resets nothing and takes no step."""
         empty = problem.mask is not None and not any(bool(b.any()) for b in problem.mask.bits.values())
         return (self.reset == "none" or empty) and problem.epochs(self.steps) == 0
 
@@ -48,13 +48,13 @@ class ResetFinetune(Unlearner):
         """The reset and finetuned model.
 
         Raises:
-            RequestError: full batches alone are asked for, and there is none.
+            RequestError: ``rest='drop'`` leaves no batch.
         """
         plan = problem.retain_batches(self.steps, full=self.rest == "drop")
         start = self._start(model, problem)
         with torch.no_grad():
             for name, p in model.named_parameters():
-                # Without a mask all is reset but what the model holds frozen.
+                # Without a mask, all weights are reset but the frozen ones.
                 within = problem.mask or problem.trainable
                 bits = None if within is None else within.bits[name].to(p.device)
                 p.copy_(start[name] if bits is None else torch.where(bits, start[name], p))
@@ -68,14 +68,14 @@ class ResetFinetune(Unlearner):
         """Initial values by name.
 
         Raises:
-            ModelError: they are needed and the problem does not know how to make them.
+            ModelError: they are needed, and the problem has no ``init`` or ``origin`` to make them.
         """
-        here = {n: p.detach().clone() for n, p in model.named_parameters()}
+        current = {n: p.detach().clone() for n, p in model.named_parameters()}
         if self.reset == "none":
-            return here
+            return current
         if self.reset == "perturb":
-            return {n: 0.7 * p + 0.3 * shard_like(torch.randn(p.shape), p) for n, p in here.items()}
-        # Salted: a user's problem and model may bear the same seed, and its own values would be no fresh ones.
+            return {n: 0.7 * p + 0.3 * shard_like(torch.randn(p.shape), p) for n, p in current.items()}
+        # A derived seed: a user's problem and model may have the same seed, and a reset to the model's own values is not fresh.
         seed = derive_seed(problem.seed) if self.reset == "fresh" else problem.origin
         if problem.init is None or seed is None:
             lacks = (
@@ -84,10 +84,10 @@ class ResetFinetune(Unlearner):
                 else "origin=..., the model's own seed"
             )
             raise ModelError(f"reset={self.reset!r} needs initial values: give Problem({lacks})")
-        # Seeded here as well: a user's init may be a plain call of the class that ignores what it is given.
+        # Seeded globally as well: a user's init may call the class and ignore the seed.
         with seeded(next(model.parameters()).device, seed):
-            made = dict(problem.init(seed).named_parameters())
-        wrong = [n for n, p in here.items() if n not in made or made[n].shape != p.shape]
+            initial = dict(problem.init(seed).named_parameters())
+        wrong = [n for n, p in current.items() if n not in initial or initial[n].shape != p.shape]
         if wrong:
             raise ModelError(f"init makes a model of another shape: {wrong[0]!r} differs")
-        return {n: shard_like(made[n].detach(), p) for n, p in here.items()}
+        return {n: shard_like(initial[n].detach(), p) for n, p in current.items()}

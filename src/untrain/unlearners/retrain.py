@@ -17,8 +17,8 @@ from untrain.unlearners.resetfinetune import ResetFinetune
 class Retrain(Unlearner):
     """Repeat the learner's recipe on the retain set, from a fresh initialisation.
 
-    Under a mask only what it holds is reset and trained, and what was frozen after training stays. Without either,
-    batch-norm buffers start afresh as well.
+    Under a mask it resets and trains only the masked weights, and leaves alone those that were frozen after training.
+    Without either, batch-norm buffers start afresh as well.
 
     Source: the definition of exact unlearning, e.g. Bourtoule et al. 2021.
     """
@@ -41,9 +41,9 @@ class Retrain(Unlearner):
         return ResetFinetune(steps=steps).unlearn(model, problem)
 
     def _freezes(self, model: nn.Module, problem: Problem) -> bool:
-        """Whether the recipe freezes what is frozen in the model, at the same values, so that repeating it keeps to the rest."""
+        """True if the recipe freezes the same parameters at the same values as the model, so that repeating it spares them."""
         frozen = {n: p for n, p in model.named_parameters() if not p.requires_grad}
         if not frozen or problem.init is None:
             return not frozen
-        made = dict(problem.init(problem.seed).named_parameters())
-        return all(n in made and not made[n].requires_grad and same(made[n], p) for n, p in frozen.items())
+        initial = dict(problem.init(problem.seed).named_parameters())
+        return all(n in initial and not initial[n].requires_grad and same(initial[n], p) for n, p in frozen.items())

@@ -31,21 +31,21 @@ class SCRUB(Unlearner):
     """Teacher and student: in each epoch maximise ``KL(before || model)`` on forget, then minimise ``pull`` on retain.
 
     The model before the request is the teacher and stays as it was. Batch-norm buffers follow ``steps.buffers``; batches of
-    both sets move them. A model without batch norm and dropout does as its teacher does before the first step, and the
-    first maximising step finds a gradient of zero.
+    both sets move them. A model without batch norm and dropout puts out the same as its teacher before the first step, so the
+    first maximising step has a gradient of zero.
 
     Args:
-        pull: what holds the student on the retain set.
-        ascents: in how many epochs, the first ones, the forget set is walked.
-        forget_batch: forget examples in a step.
-        rewind: whether to go back to the end of the epoch after which the error on forget was closest to the final
-            model's on held-out examples of the same classes (SCRUB+R).
+        pull: loss that holds the student on the retain set.
+        ascents: number of first epochs that walk the forget set.
+        forget_batch: forget examples per step.
+        rewind: go back to the end of the epoch after which the error on forget was closest to the final model's on
+            held-out examples of the same classes (SCRUB+R).
         steps: step size and length.
 
     Source: Kurmanji et al. 2023, arXiv 2302.09880, algorithms 1 and 2, section 4; code meghdadk/SCRUB,
         large_scale_unlearning.ipynb. Its MIA_experiments.ipynb has Pull(labels=1.0, teacher=0.5), ascents=3, 5 epochs.
-    Departs: held-out examples of a class count as often as the class is to be forgotten; the untouched model is none of
-        those that rewinding can choose; the step size stays the same (the code's first cut comes after 3 epochs).
+    Departs: held-out examples of a class count in proportion to that class's forget examples; rewinding cannot choose the
+        untouched model; the step size stays the same (the code's first cut comes after 3 epochs).
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"forget", "retain", "labels"})
@@ -57,37 +57,41 @@ class SCRUB(Unlearner):
     steps: Steps = Steps(lr=5e-4, epochs=3, optimizer=SGD(decay=5e-4), schedule=Constant())
 
     def needed(self) -> frozenset[str]:
-        """Rewinding looks at held-out examples too."""
+        """Names of all that it needs; rewinding needs held-out examples too."""
         return self.needs | {"valid", "correct", "classes"} if self.rewind else self.needs
 
     def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module:
         """The student.
 
         Raises:
-            DataError: rewinding is asked for, and there is no held-out example of a class that is to be forgotten.
-            BadInput: rewinding is asked of several processes.
+            DataError: rewinding lacks held-out examples of a class that is to be forgotten.
+            BadInput: several processes cannot rewind.
         """
-        held_out = alike(problem) if self.rewind else None
-        task, heat = problem.task, self.pull.temperature
+        held_out = held_out_like_forget(problem) if self.rewind else None
+        task, temperature = problem.task, self.pull.temperature
         before = teacher(model, "SCRUB")
         ends: list[State] = []
-        forgets = problem.forget_batches(replace(self.steps, batch=self.forget_batch))
-        retains = problem.retain_batches(self.steps)
+        forget_batches = problem.forget_batches(replace(self.steps, batch=self.forget_batch))
+        retain_batches = problem.retain_batches(self.steps)
 
         def draw(epoch: int) -> Iterator[tuple[Batch | None, ...]]:
             if held_out is not None and epoch > 0:
                 ends.append(state(model))
             if epoch < self.ascents:
-                yield from ((None, forget) for (forget,) in forgets.draw(epoch))
-            yield from ((retain, None) for (retain,) in retains.draw(epoch))
+                yield from ((None, forget) for (forget,) in forget_batches.draw(epoch))
+            yield from ((retain, None) for (retain,) in retain_batches.draw(epoch))
 
         def loss(retain: Batch | None, forget: Batch | None) -> Tensor:
             batch = cast(Batch, forget if retain is None else retain)
             outputs = task.forward(model, batch)
-            far = task.divergence(outputs, outputs_of(task, before, batch), batch, heat).mean()
-            return -far if retain is None else self.pull.labels * task.loss_of(outputs, batch).mean() + self.pull.teacher * far
+            divergence = task.divergence(outputs, outputs_of(task, before, batch), batch, temperature).mean()
+            return (
+                -divergence
+                if retain is None
+                else self.pull.labels * task.loss_of(outputs, batch).mean() + self.pull.teacher * divergence
+            )
 
-        plan = replace(retains, draw=draw, length=0)
+        plan = replace(retain_batches, draw=draw, length=0)
         descend(model, loss, plan, self.steps, problem.trainable)
         if held_out is not None and ends:
             self._rewind(model, ends, problem, held_out)
@@ -96,41 +100,43 @@ class SCRUB(Unlearner):
         return model
 
     def _rewind(self, model: nn.Module, ends: list[State], problem: Problem, held_out: list[Examples]) -> None:
-        """Give the model the state, of those at the ends of epochs, whose error on forget is closest to the held-out one."""
+        """Restore the state at the end of the epoch whose error on forget is closest to the held-out one."""
         counts = torch.bincount(problem.forget.y, minlength=problem.forget.classes)
-        wanted = [error(model, problem.task, e) for e in held_out]
-        aim = float(np.average(wanted, weights=counts[counts > 0].cpu()))
+        held_out_errors = [error(model, problem.task, e) for e in held_out]
+        target = float(np.average(held_out_errors, weights=counts[counts > 0].cpu()))
         ends = [*ends, state(model)]
         errors = []
         for end in ends:
             restore(model, end)
             errors.append(error(model, problem.task, problem.forget))
-        best = min(range(len(ends)), key=lambda at: (abs(errors[at] - aim), -at))
+        best = min(range(len(ends)), key=lambda at: (abs(errors[at] - target), -at))
         restore(model, ends[best])
-        found = f"where the error on forget, {errors[best]:.3g}, is closest to the held-out {aim:.3g}"
-        add_note(f"rewound to the end of epoch {best + 1} of {len(ends)}, {found}")
+        reason = f"where the error on forget, {errors[best]:.3g}, is closest to the held-out {target:.3g}"
+        add_note(f"rewound to the end of epoch {best + 1} of {len(ends)}, {reason}")
 
 
-def alike(problem: Problem) -> list[Examples]:
+def held_out_like_forget(problem: Problem) -> list[Examples]:
     """Held-out examples of each class that is to be forgotten, in the order of the classes.
 
     Raises:
         DataError: there are none of some class.
-        BadInput: several processes work together, whose batch statistics part until the end.
+        BadInput: several processes work together; their batch statistics differ until the end.
     """
     if process_group() is not SINGLE:
-        raise BadInput("rewinding is done by one process: take rewind=False, or do not work together")
+        raise BadInput("rewinding takes a single process: use rewind=False, or one process")
     if "classes" not in problem.task.signals:
-        raise BadInput(f"rewinding compares errors class by class, and {type(problem.task).__name__} has none: take rewind=False")
+        raise BadInput(
+            f"rewinding compares errors class by class, and {type(problem.task).__name__} has no classes: use rewind=False"
+        )
     if problem.valid is None:
-        raise DataError("rewinding looks at held-out examples, and there are none: give Problem(valid=...) or rewind=False")
-    found = []
+        raise DataError("rewinding needs held-out examples, and there are none: give Problem(valid=...) or rewind=False")
+    groups = []
     for label in sorted(set(problem.forget.y.tolist())):
         rows = (problem.valid.y == label).nonzero().squeeze(1).cpu().numpy()
         if not len(rows):
             raise DataError(f"rewinding needs held-out examples of each class to forget, and there is none of class {label}")
-        found.append(take(problem.valid, rows))
-    return found
+        groups.append(take(problem.valid, rows))
+    return groups
 
 
 @torch.no_grad()
@@ -148,5 +154,5 @@ def error(model: nn.Module, task: Task, examples: Examples) -> float:
 def restore(model: nn.Module, end: State) -> None:
     """Give a model back the values of its parameters and buffers."""
     with torch.no_grad():
-        for name, held in (*model.named_parameters(), *model.named_buffers()):
-            held.copy_(end[name])
+        for name, value in (*model.named_parameters(), *model.named_buffers()):
+            value.copy_(end[name])

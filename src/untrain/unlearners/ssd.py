@@ -51,7 +51,7 @@ class SSD(Unlearner):
         params = movable(model, problem.trainable)
         ours = self._importance(model, problem, [problem.forget], params)
         if problem.trainable is not None:
-            # What may not move has no importance, so that it is neither dampened nor told of.
+            # Weights that may not move have no importance: they are not dampened and appear in no message.
             ours = [f * problem.trainable.bits[n].to(f.device) for n, f in zip(params, ours, strict=True)]
         whole = self._importance(model, problem, [problem.rest, problem.forget], params)
         factors = {n: factor(f, a, self.select, self.dampen) for n, f, a in zip(params, ours, whole, strict=True)}
@@ -70,12 +70,12 @@ class SSD(Unlearner):
             return mean_square(of_examples(model, problem.task, sets, np.arange(n), params), params)
         order = torch.randperm(n).numpy()
         batches = [np.sort(order[rows]) for rows in in_order(n, 128)]
-        found = of_batches(model, problem.task, sets, batches, params)
-        return mean_square(([g[None] for g in grads] for grads in found), params)
+        gradients = of_batches(model, problem.task, sets, batches, params)
+        return mean_square(([g[None] for g in grads] for grads in gradients), params)
 
 
 def factor(forget: Tensor, every: Tensor, select: float, dampen: float) -> Tensor:
-    """What each weight is multiplied by.
+    """Factor of each weight.
 
     Args:
         forget: importance for the forget set, >= 0.

@@ -1,4 +1,4 @@
-"""Take examples back from a model that learned them one at a time."""
+"""Taking examples back from a model that learned them one at a time."""
 
 from __future__ import annotations
 

@@ -15,12 +15,12 @@ from untrain.training.gradients import Params, check, flat, movable, of_examples
 from untrain.training.problem import Problem
 from untrain.unlearners.base import Unlearner
 
-ROOM = 2**30  # bytes of gradients of single examples that are held in a block
+ROOM = 2**30  # bytes of per-example gradients in a block
 REFERENCE = 1_002  # samples, of which the code divides by 1,000
 
 
 class WoodFisher(Unlearner):
-    """Add ``scale * (damping I + F)^-1 v``: one Newton step away from what the forget set pulls at.
+    """Add ``scale * (damping I + F)^-1 v``: one Newton step that removes the pull of the forget set.
 
     ``v`` is ``n_forget / n`` times the mean gradient on forget less that on retain, ``F`` the empirical Fisher information,
     the mean of outer products of retain gradients. Batch-norm buffers stay as they are.
@@ -28,7 +28,7 @@ class WoodFisher(Unlearner):
     Args:
         scale: length of the step; 1 is Newton's.
         damping: added to each eigenvalue of F.
-        samples: retain examples, drawn at random, of which F is made.
+        samples: retain examples, drawn at random, on which F is estimated.
         reference: repeat the authors' code: the first 1,002 retain examples, a recursion that rescales the first one's
             gradient and does no more, damping 1.
 
@@ -58,17 +58,15 @@ class WoodFisher(Unlearner):
         return model
 
     def _solved(self, v: Tensor, model: nn.Module, problem: Problem, params: Params) -> Tensor:
-        # What may not move is left out of the system, not of its solution alone.
-        n, free = (
-            len(problem.rest),
-            None if problem.trainable is None else flat([problem.trainable.bits[name] for name in params]),
-        )
+        # Weights that may not move are left out of the system, not of its solution alone.
+        n = len(problem.rest)
+        free = None if problem.trainable is None else flat([problem.trainable.bits[name] for name in params])
         order = np.arange(n)[:REFERENCE] if self.reference else torch.randperm(n)[: self.samples].numpy()
 
         def rows(start: int, stop: int) -> Tensor:
-            found = of_examples(model, problem.task, [problem.rest], order[start:stop], params)
-            held = torch.cat([torch.cat([g.reshape(len(g), -1) for g in grads], 1) for grads in found])
-            return held if free is None else held * free
+            blocks = of_examples(model, problem.task, [problem.rest], order[start:stop], params)
+            gradients = torch.cat([torch.cat([g.reshape(len(g), -1) for g in grads], 1) for grads in blocks])
+            return gradients if free is None else gradients * free
 
         if self.reference:
             return rescaled(v, (rows(at, at + 1)[0] for at in range(len(order))), REFERENCE - 2)

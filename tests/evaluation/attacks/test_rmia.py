@@ -48,7 +48,7 @@ def test_scores_are_the_formula_pair_by_pair(side):
         ratio = target / ((1.3 * known.mean(0) + 0.7) / 2)
         return (ratio[forget][:, None] / ratio[test][None] >= 2).mean(1)
 
-    got = made._tried(Prepared(np.log(ours), np.log(theirs), side, False))
+    got = made._attack(Prepared(np.log(ours), np.log(theirs), side, False))
     for table, target, at in ((got.ours, ours, fold[0]), (got.theirs, theirs, fold[1])):
         assert table == pytest.approx(np.stack([scores(t, f) for t, f in zip(target, at, strict=True)]), abs=1e-12)
 

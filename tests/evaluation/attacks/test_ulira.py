@@ -46,7 +46,7 @@ def test_scored_in_sample_equal_populations_are_flagged_under_another_name():
     assert "biased" in ULiRA.scores["mia_ulira_in_sample"].weak
     honest = tried(ours, theirs)
     assert honest["mia_ulira_accuracy"] == pytest.approx(0.5, abs=0.015)
-    assert honest["mia_ulira_in_sample"] == "it is what ULiRA(form='in_sample') gives"
+    assert honest["mia_ulira_in_sample"] == "only ULiRA(form='in_sample') gives it"
 
 
 def test_the_strong_form_gives_a_true_positive_rate_alone():

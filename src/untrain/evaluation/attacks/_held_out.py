@@ -1,4 +1,4 @@
-"""What attacks measure that try unlearned models and held-out oracles on the same examples."""
+"""Scores of attacks that compare unlearned models with held-out oracles on the same examples."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from untrain.maths.roc import Ranking, fpr_grid, ranking, sensitivity
 
 LEAST = 10  # wrongly found examples below which a rate is not given
 LOW = {"tpr_1": 0.01, "tpr_01": 0.001}
-MARGIN = 0.05  # of an area or an accuracy, either way: what is found no more than one time in ten more often than by chance
+MARGIN = 0.05  # of an area or an accuracy, either way: at most one time in ten more than chance
 
 ABOVE = "remembers: an attack that knows retrained models finds more in the forget set than in further retrained models"
-BELOW = "over-forgets: models answer the forget set so unlike retrained ones that an attack tells it by that"
+BELOW = "over-forgets: outputs on the forget set differ so much from retrained models' that an attack recognizes it by that"
 
 
 @dataclass(frozen=True, eq=False)
 class HeldOutScores:
-    """Attack scores, larger for surer members, of the forget examples on models that the attack was not fitted on.
+    """Attack scores, larger for likelier members, of the forget examples on models that the attack was not fitted on.
 
     Args:
         ours: on the unlearned models, (m, n).
         theirs: on the oracles, (k, n).
-        folds: fold of each unlearned model, (m,), and of each oracle, (k,); those of a fold were tried on the same fits.
-        cuts: thresholds of the accuracy for unlearned models and for oracles, one or one for each model; none was chosen on
-            the models that it is for.
+        folds: fold of each unlearned model, (m,), and of each oracle, (k,); those of a fold were scored by the same fits.
+        cuts: thresholds of the accuracy for unlearned models and for oracles, one or one per model; none was chosen on the
+            models to which it applies.
     """
 
     ours: Array
@@ -61,7 +61,7 @@ class HeldOutScores:
     def rate(self, fpr: float) -> Measure | str:
         """True-positive rate where oracles' scores of at most a share ``fpr`` exceed the threshold.
 
-        The oracles' table is centred too: what more of them above the threshold would cost, by the slope of the curve there.
+        The oracles' table is centred too: the cost of more of them above the threshold, by the slope of the curve there.
         """
         reason = few(fpr, self.theirs.size, "scores on oracles")
         if reason:
@@ -74,11 +74,11 @@ class HeldOutScores:
     def accuracy(self) -> dict[str, Measure]:
         """Balanced accuracy with the rates of both kinds."""
         above = [calls((scores.T - cut).T) for scores, cut in zip((self.ours, self.theirs), self.cuts, strict=True)]
-        found, left = above[0], shares(*self.folds)[:, None] * (1 - above[1])
+        true_positives, true_negatives = above[0], shares(*self.folds)[:, None] * (1 - above[1])
         return {
-            "accuracy": _joint(found / 2, left / 2),
-            "tpr": Measure((Part(1, "unlearned", "forget", found),), joint=True),
-            "tnr": Measure((Part(1, "oracle", "forget", left),), joint=True),
+            "accuracy": _joint(true_positives / 2, true_negatives / 2),
+            "tpr": Measure((Part(1, "unlearned", "forget", true_positives),), joint=True),
+            "tnr": Measure((Part(1, "oracle", "forget", true_negatives),), joint=True),
         }
 
     def curve(self, title: str) -> Curve:
@@ -87,11 +87,11 @@ class HeldOutScores:
         return Curve(title, fpr, sensitivity(self.ours.ravel(), self.theirs.ravel(), fpr)[None], "oracle")
 
     def measures(self, prefix: str, asks: Callable[[str], bool]) -> dict[str, Measure | str]:
-        """Area, rates and balanced accuracy under their names, as far as they are asked for."""
-        made: dict[str, Callable[[], Measure | str]] = {f"{prefix}_auc": self.area}
-        made |= {f"{prefix}_{name}": partial(self.rate, fpr) for name, fpr in LOW.items()}
-        made |= {f"{prefix}_accuracy": lambda: self.accuracy()["accuracy"]}
-        return {name: make() for name, make in made.items() if asks(name)}
+        """Area, rates and balanced accuracy by name, those for which ``asks`` is true."""
+        makers: dict[str, Callable[[], Measure | str]] = {f"{prefix}_auc": self.area}
+        makers |= {f"{prefix}_{name}": partial(self.rate, fpr) for name, fpr in LOW.items()}
+        makers |= {f"{prefix}_accuracy": lambda: self.accuracy()["accuracy"]}
+        return {name: make() for name, make in makers.items() if asks(name)}
 
 
 def parts_for(parts: int, ours: int, theirs: int, least: int) -> int:
@@ -105,7 +105,7 @@ def _joint(ours: Array, theirs: Array) -> Measure:
 
 
 def few(fpr: float, others: float, what: str) -> str:
-    """Why a rate is not given, or nothing: too few non-members for the false-positive rate."""
+    """Reason why there is no rate, or nothing: too few non-members for the false-positive rate."""
     if fpr * others >= LEAST:
         return ""
     return (
@@ -115,7 +115,7 @@ def few(fpr: float, others: float, what: str) -> str:
 
 
 def abouts(prefix: str, attack: str, weak: str, tested: str = "auc") -> dict[str, ScoreInfo]:
-    """The glossary of an attack that tries models and oracles on the same examples.
+    """Make the glossary of an attack that compares models with oracles on the same examples.
 
     Args:
         prefix: of the scores' names.
@@ -124,21 +124,23 @@ def abouts(prefix: str, attack: str, weak: str, tested: str = "auc") -> dict[str
         tested: the one score of it that is tested against retraining; empty for none.
     """
     tests: Mapping[str, float | str] = {"below": BELOW, "above": ABOVE, "margin": MARGIN}
-    held = "an oracle that was held out of the attack"
+    oracle = "an oracle held out of the attack"
     texts = {
         "auc": (
-            f"probability that {attack} ranks a forget example on an unlearned model above one on {held}",
+            f"probability that {attack} ranks a forget example on an unlearned model above one on {oracle}",
             "probability",
             "0.5",
         ),
         "accuracy": (
-            f"balanced accuracy of {attack} in telling, by one forget example, an unlearned model from {held}; "
+            f"balanced accuracy of {attack} in telling, by one forget example, an unlearned model from {oracle}; "
             "its threshold is fixed or chosen on other models",
             "fraction",
             "0.5",
         ),
     }
     for name, fpr in LOW.items():
-        told = f"share of forget examples on unlearned models that {attack} finds where it wrongly finds {100 * fpr:g} % on oracles"
-        texts[name] = (f"{told} that were held out of the attack", "fraction", f"{fpr:g}, the share wrongly found")
+        share = (
+            f"share of forget examples on unlearned models that {attack} finds where it wrongly finds {100 * fpr:g} % on oracles"
+        )
+        texts[name] = (f"{share} held out of the attack", "fraction", f"{fpr:g}, the share wrongly found")
     return {f"{prefix}_{n}": ScoreInfo(*text, weak, **(tests if n == tested else {})) for n, text in texts.items()}  # type: ignore[arg-type]

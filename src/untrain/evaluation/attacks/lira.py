@@ -13,21 +13,21 @@ from untrain.evaluation.base import Array, Curve, Evaluator, Measured, Prepared,
 from untrain.evaluation.observation import Observation
 from untrain.maths.likelihood_ratio import FLOOR, Gaussians, Variance, folds, gaussians, log_ratios, standardized, without
 
-_ONLINE = "needs original models; sees only what makes a model like the originals, as a damage of another kind is not"
-_OFFLINE = "asks only whether margins are larger than the oracles'; all margins larger by a little count as much as a few by a lot"
+_ONLINE = "needs original models; sees only what makes a model resemble the originals, not damage of another kind"
+_OFFLINE = "tests only whether margins are larger than the oracles'; all margins larger by a little count as much as a few by a lot"
 
 
 class LiRA(Evaluator):
     """Log-ratio of the margin under a Gaussian over models that saw the example to one over models that did not.
 
     Models that saw the forget set are the originals, models that did not are the oracles. The hypotheses are those of an
-    auditor: this model saw the example, or it did not; so the non-members are the *same* examples on oracles that were held
-    out of the fits, and unlearned models that answer as oracles do score one half. Test examples would not do for
-    non-members: no model saw them, so there is nothing to fit on, and they differ from forget examples in more than membership.
+    auditor: this model saw the example, or it did not; so the non-members are the *same* examples on oracles held out of the
+    fits, and unlearned models with the outputs of oracles score one half. Test examples would not serve as non-members: no
+    model saw them, so there is nothing to fit on, and they differ from forget examples in more than membership.
 
-    Models of all three kinds are cut into folds by what they answer, and a model is tried on fits without its fold. Online, an
-    unlearned model's own original is mostly among those that saw the example: what it kept of it counts, as it should, and
-    a retrained model has none. Offline the originals are not used: it is the margin standardized by the oracles'.
+    Models of all three kinds are cut into folds by their outputs, and a model is scored by fits without its fold. Online, an
+    unlearned model's own original is mostly among those that saw the example, so what the model kept of it counts, as it
+    should; a retrained model has none. Offline, the score is the margin standardized by the oracles', without the originals.
 
     Args:
         variance: 'example' fits each example's own variance, 'global' one over all, 'auto' the latter below 64 models.
@@ -48,40 +48,47 @@ class LiRA(Evaluator):
         **abouts("mia_lira_offline", "LiRA offline", _OFFLINE, tested=""),
     }
 
-    def prepare(self, seen: Observation) -> Array:
+    def prepare(self, observation: Observation) -> Array:
         """Margins, (m, n)."""
-        return seen.signal("margin")
+        return observation.signal("margin")
 
     def evaluate(self, trial: Prepared) -> dict[str, Measured | str]:
         """Area, rates and balanced accuracy of both attacks; both thresholds are 0."""
-        found: dict[str, Measured | str] = {}
-        for prefix, made in self._tried(trial).items():
+        scores: dict[str, Measured | str] = {}
+        for prefix, attack in self._attacks(trial).items():
             names = [name for name in self.scores if name.rpartition("_")[0].removesuffix("_tpr") == prefix]
-            found |= dict.fromkeys(names, made) if isinstance(made, str) else made.measures(prefix, trial.asks)
-        return found
+            scores |= dict.fromkeys(names, attack) if isinstance(attack, str) else attack.measures(prefix, trial.asks)
+        return scores
 
     def curves(self, trial: Prepared) -> dict[str, Curve]:
         """ROC curves by attack."""
         titles = {"mia_lira": "LiRA, online", "mia_lira_offline": "LiRA, offline"}
-        return {name: made.curve(titles[name]) for name, made in self._tried(trial).items() if not isinstance(made, str)}
+        return {name: attack.curve(titles[name]) for name, attack in self._attacks(trial).items() if not isinstance(attack, str)}
 
-    def _tried(self, trial: Prepared) -> dict[str, HeldOutScores | str]:
-        here = trial.side == "forget"
-        if not here.any() or len(trial.oracle) < 3:
-            told = f"{len(trial.oracle)} oracles and {int(here.sum())} forget examples: at least 3 oracles and 1 example are needed"
-            return dict.fromkeys(("mia_lira", "mia_lira_offline"), told)
-        ours, theirs = trial.unlearned[:, here], trial.oracle[:, here]
+    def _attacks(self, trial: Prepared) -> dict[str, HeldOutScores | str]:
+        on_forget = trial.side == "forget"
+        if not on_forget.any() or len(trial.oracle) < 3:
+            counts = f"{len(trial.oracle)} oracles and {int(on_forget.sum())} forget examples"
+            reason = f"{counts}: at least 3 oracles and 1 example are needed"
+            return dict.fromkeys(("mia_lira", "mia_lira_offline"), reason)
+        ours, theirs = trial.unlearned[:, on_forget], trial.oracle[:, on_forget]
         count = parts_for(self.parts, len(ours), len(theirs), 2)
-        at, held = folds(ours, count), folds(theirs, count)
-        outside = self._fit(theirs, held, count)
-        offline = HeldOutScores(standardized(ours, at, outside), standardized(theirs, held, outside), (at, held))
+        our_folds, oracle_folds = folds(ours, count), folds(theirs, count)
+        outside = self._fit(theirs, oracle_folds, count)
+        offline = HeldOutScores(
+            standardized(ours, our_folds, outside), standardized(theirs, oracle_folds, outside), (our_folds, oracle_folds)
+        )
         if trial.original is None or len(trial.original) < 3:
             have = "no" if trial.original is None else len(trial.original)
             return {"mia_lira": f"{have} original models: LiRA online needs at least 3", "mia_lira_offline": offline}
-        saw = trial.original[:, here]
+        saw = trial.original[:, on_forget]
         most = max(count, min(self.parts, len(saw)))  # one unlearned model does not cost half of the originals
         inside = self._fit(saw, folds(saw, most), most)
-        online = HeldOutScores(log_ratios(ours, at, inside, outside), log_ratios(theirs, held, inside, outside), (at, held))
+        online = HeldOutScores(
+            log_ratios(ours, our_folds, inside, outside),
+            log_ratios(theirs, oracle_folds, inside, outside),
+            (our_folds, oracle_folds),
+        )
         return {"mia_lira": online, "mia_lira_offline": offline}
 
     def _fit(self, sample: Array, fold: Array, count: int) -> Gaussians:

@@ -13,7 +13,7 @@ from untrain.evaluation.base import Array, Evaluator, Measure, Measured, Part, P
 from untrain.evaluation.observation import Observation
 from untrain.maths.logistic_regression import logistic
 
-_MEANS = "accuracy of a logistic regression on losses in telling forget from test examples, mean over splits"
+_MEANS = "accuracy of a logistic regression on losses in separating forget from test examples, mean over splits"
 _WEAK = "one threshold for all examples, learned on the forget set itself; it sees a difference of means and little else"
 _LEAST = 10
 
@@ -21,8 +21,8 @@ _LEAST = 10
 class LogisticMIA(Evaluator):
     """Logistic regression on the loss, forget set against as many test examples, 10 stratified splits into 90 % and 10 %.
 
-    It is here to read published tables. The ideal is the oracles' value: test examples differ from forget examples in more
-    than membership.
+    Use it to read published tables. The ideal is the oracles' value: test examples differ from forget examples in more than
+    membership.
 
     Args:
         splits: number of splits.
@@ -39,11 +39,11 @@ class LogisticMIA(Evaluator):
         "mia_logistic_accuracy": ScoreInfo(_MEANS, "fraction", "the oracles' value", _WEAK),
     }
 
-    def prepare(self, seen: Observation) -> Array:
+    def prepare(self, observation: Observation) -> Array:
         """Tables (m, n) whose means over forget and over test add up to the accuracy."""
-        out: Array = np.zeros((seen.models, len(seen)))
-        rows = np.argsort(seen.ids, kind="stable")
-        sides = [rows[seen.side[rows] == side] for side in ("forget", "test")]
+        out: Array = np.zeros((observation.models, len(observation)))
+        rows = np.argsort(observation.ids, kind="stable")
+        sides = [rows[observation.side[rows] == side] for side in ("forget", "test")]
         size = min(map(len, sides))
         if size < _LEAST:
             return out
@@ -51,20 +51,20 @@ class LogisticMIA(Evaluator):
         forget, test = (side if len(side) == size else np.sort(rng.choice(side, size, replace=False)) for side in sides)
         used, truth = np.r_[test, forget], np.repeat([0, 1], size)
         parts = StratifiedShuffleSplit(n_splits=self.splits, random_state=0).split(np.zeros((2 * size, 1)), truth)
-        train, held = (np.stack(each) for each in zip(*parts, strict=True))
-        share = np.array([len(side) for side in reversed(sides)])[truth] / held.size
+        train, test_rows = (np.stack(each) for each in zip(*parts, strict=True))
+        share = np.array([len(side) for side in reversed(sides)])[truth] / test_rows.size
         for at, table in enumerate(out):
-            loss = seen.of_models([at]).at(used).signal("loss")[0]
+            loss = observation.of_models([at]).at(used).signal("loss")[0]
             slope, intercept = logistic(loss[train], truth[train])
-            right = (slope[:, None] * loss[held] + intercept[:, None] > 0) == truth[held]
-            table[used] = np.bincount(held.ravel(), right.ravel(), minlength=len(used)) * share
+            right = (slope[:, None] * loss[test_rows] + intercept[:, None] > 0) == truth[test_rows]
+            table[used] = np.bincount(test_rows.ravel(), right.ravel(), minlength=len(used)) * share
         return out
 
     def evaluate(self, trial: Prepared) -> dict[str, Measured | str]:
         """The accuracy."""
         counts = {side: int((trial.side == side).sum()) for side in ("forget", "test")}
         if min(counts.values()) < _LEAST:
-            told = f"{counts['forget']} forget and {counts['test']} test examples: at least {_LEAST} of each are needed"
-            return dict.fromkeys(self.scores, told)
+            reason = f"{counts['forget']} forget and {counts['test']} test examples: at least {_LEAST} of each are needed"
+            return dict.fromkeys(self.scores, reason)
         parts = tuple(Part(1, "unlearned", side, trial.unlearned[:, trial.side == side]) for side in counts)
         return {"mia_logistic_accuracy": Measure(parts)}

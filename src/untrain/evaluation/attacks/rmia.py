@@ -15,19 +15,19 @@ from untrain.evaluation.observation import Observation
 from untrain.maths.likelihood_ratio import folds, without
 from untrain.maths.relative_likelihood import marginals, means, relative
 
-_WEAK = "compares with test examples, so it is coarse where these are few, and blind to what changes all answers alike"
+_WEAK = "compares with test examples, so it is coarse where these are few, and blind to what changes all outputs alike"
 
 
 class RMIA(Evaluator):
     """Share of test examples z that a forget example x beats: ``Pr(x | model) / Pr(x) >= gamma Pr(z | model) / Pr(z)``.
 
-    ``Pr`` is the probability of the label. ``Pr(x)`` is a mean over oracles, offline: what models say that saw x is taken
-    from what oracles say. Each model is tried next to oracles without its fold; the non-members are the same forget examples
-    on held-out oracles, so unlearned models that answer as oracles do score one half.
+    ``Pr`` is the probability of the label. ``Pr(x)`` is a mean over oracles, offline: the probability under models that saw x
+    is derived from the oracles'. Each model is compared with oracles without its fold; the non-members are the same forget
+    examples on held-out oracles, so unlearned models with the outputs of oracles score one half.
 
     Args:
         gamma: ratio by which an example beats another.
-        a: in [0, 1]; models that saw x say ``a Pr_out(x) + 1 - a`` of it.
+        a: in [0, 1]; models that saw x give it the probability ``a Pr_out(x) + 1 - a``.
         population: at most so many test examples, drawn by id.
         parts: number of folds, or fewer where there are fewer unlearned models.
 
@@ -42,32 +42,32 @@ class RMIA(Evaluator):
     needs: ClassVar[frozenset[str]] = frozenset({"loss"})
     scores: ClassVar[Mapping[str, ScoreInfo]] = abouts("mia_rmia", "RMIA", _WEAK)
 
-    def prepare(self, seen: Observation) -> Array:
+    def prepare(self, observation: Observation) -> Array:
         """Log-probabilities of the labels, (m, n); NaN on test examples that are not in the population."""
-        found = -seen.signal("loss")
-        test = np.flatnonzero(seen.side == "test")
+        log_p = -observation.signal("loss")
+        test = np.flatnonzero(observation.side == "test")
         if len(test) > self.population:
-            rows = test[np.argsort(seen.ids[test], kind="stable")]
-            found[:, np.random.default_rng(len(rows)).permutation(rows)[self.population :]] = np.nan
-        return found
+            rows = test[np.argsort(observation.ids[test], kind="stable")]
+            log_p[:, np.random.default_rng(len(rows)).permutation(rows)[self.population :]] = np.nan
+        return log_p
 
     def evaluate(self, trial: Prepared) -> dict[str, Measured | str]:
         """Area, rates, and balanced accuracy where an example counts as found that scores above the median on other oracles."""
-        made = self._tried(trial)
-        return dict.fromkeys(self.scores, made) if isinstance(made, str) else dict(made.measures("mia_rmia", trial.asks))
+        attack = self._attack(trial)
+        return dict.fromkeys(self.scores, attack) if isinstance(attack, str) else dict(attack.measures("mia_rmia", trial.asks))
 
     def curves(self, trial: Prepared) -> dict[str, Curve]:
         """The ROC curve."""
-        made = self._tried(trial)
-        return {} if isinstance(made, str) else {"mia_rmia": made.curve("RMIA")}
+        attack = self._attack(trial)
+        return {} if isinstance(attack, str) else {"mia_rmia": attack.curve("RMIA")}
 
-    def _tried(self, trial: Prepared) -> HeldOutScores | str:
-        here, test = trial.side == "forget", trial.side == "test"
-        if len(trial.oracle) < 2 or not here.any() or not test.any():
+    def _attack(self, trial: Prepared) -> HeldOutScores | str:
+        on_forget, on_test = trial.side == "forget", trial.side == "test"
+        if len(trial.oracle) < 2 or not on_forget.any() or not on_test.any():
             return f"{len(trial.oracle)} oracles: at least 2 are needed, and examples to forget and to test on"
-        x = [population[:, here] for population in (trial.unlearned, trial.oracle)]
-        test &= ~np.isnan(trial.oracle[0])
-        z = [population[:, test] for population in (trial.unlearned, trial.oracle)]
+        x = [population[:, on_forget] for population in (trial.unlearned, trial.oracle)]
+        on_test &= ~np.isnan(trial.oracle[0])
+        z = [population[:, on_test] for population in (trial.unlearned, trial.oracle)]
         count = parts_for(self.parts, len(trial.unlearned), len(trial.oracle), 1)
         at = [folds(each, count) for each in x]
         keep = without(at[1], count)

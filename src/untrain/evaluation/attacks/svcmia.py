@@ -15,7 +15,7 @@ from untrain.maths.logits import correct, log_probabilities, of_label
 from untrain.maths.prediction_entropy import entropies, modified_entropies, reference_entropies
 
 _FEATURES = {
-    "correctness": "whether the answer is right",
+    "correctness": "whether the prediction is right",
     "confidence": "the label's confidence",
     "entropy": "the entropy",
     "mentropy": "the modified entropy",
@@ -29,15 +29,15 @@ def _means(feature: str) -> str:
 
 
 class SVCMIA(Evaluator):
-    """SVC on what a model answers, members from the retain set against the test set; efficacy on the forget set.
+    """SVC on a model's outputs, members from the retain set against the test set; efficacy on the forget set.
 
     There are five attacks, on correctness, on the confidence in the label, on the entropy, on the modified entropy and on all
-    probabilities; the one that is reported as "MIA" is that on the confidence. It is here to read published tables.
+    probabilities; papers report the one on the confidence as "MIA". Use it to read published tables.
 
     Args:
         members: a 'random' sample of the retain set, drawn by id, or its 'first' rows as in SalUn's code.
         limit: at most so many members and non-members in each fit, for speed; the code fits all.
-        mentropy: the modified entropy is 'correct', or what the 'reference' code computes in its place, where the value of an
+        mentropy: the modified entropy is 'correct', or what the 'reference' code computes instead, where the value of an
             example depends on the labels of the others.
 
     Source: Fan et al. 2023 (SalUn), arXiv 2310.12508, evaluation/SVC_MIA.py: SVC(C=3, gamma='auto', rbf).
@@ -58,12 +58,12 @@ class SVCMIA(Evaluator):
         },
     }
 
-    def prepare(self, seen: Observation) -> Array:
+    def prepare(self, observation: Observation) -> Array:
         """1 where a forget example is called non-member, (m, n, 5) by feature; 0 elsewhere."""
-        out: Array = np.zeros((*seen.logits.shape[:2], len(_FEATURES)), dtype=np.float32)
-        rows = np.argsort(seen.ids, kind="stable") if self.members == "random" else np.arange(len(seen.ids))
-        retain, test = rows[seen.side[rows] == "retain"], rows[seen.side[rows] == "test"]
-        forget = np.flatnonzero(seen.side == "forget")
+        out: Array = np.zeros((*observation.logits.shape[:2], len(_FEATURES)), dtype=np.float32)
+        rows = np.argsort(observation.ids, kind="stable") if self.members == "random" else np.arange(len(observation.ids))
+        retain, test = rows[observation.side[rows] == "retain"], rows[observation.side[rows] == "test"]
+        forget = np.flatnonzero(observation.side == "forget")
         size = min(len(retain), len(test), self.limit)
         if size == 0 or len(forget) == 0:
             return out
@@ -71,14 +71,14 @@ class SVCMIA(Evaluator):
         inside = retain[:size] if self.members == "first" else rng.choice(retain, size, replace=False)
         outside = rng.choice(test, min(len(test), self.limit), replace=False)
         truth = np.r_[np.ones(len(inside)), np.zeros(len(outside))]
-        for table, logits in zip(out, seen.logits, strict=True):
-            for at, feature in enumerate(self._features(logits[None], seen.labels, (inside, outside, forget))):
+        for table, logits in zip(out, observation.logits, strict=True):
+            for at, feature in enumerate(self._features(logits[None], observation.labels, (inside, outside, forget))):
                 attack = SVC(C=3, gamma="auto", kernel="rbf").fit(np.concatenate(feature[:2]), truth)
                 table[forget, at] = attack.predict(feature[2]) == 0
         return out
 
     def _features(self, logits: Array, labels: Array, sets: tuple[Array, ...]) -> Iterator[list[Array]]:
-        """Each feature of some sets of examples, (n, d) each; the reference code looks at each set by itself."""
+        """Each feature of some sets of examples, (n, d) each; the reference code treats each set separately."""
         modified = modified_entropies if self.mentropy == "correct" else reference_entropies
         parts = [(log_probabilities(logits[:, rows]), labels[rows]) for rows in sets]
         yield [correct(p, y)[0][:, None] for p, y in parts]
@@ -92,11 +92,11 @@ class SVCMIA(Evaluator):
         forget = trial.side == "forget"
         if not all((trial.side == side).any() for side in ("forget", "retain", "test")):
             return dict.fromkeys(self.scores, "the attack needs forget, retain and test examples")
-        found: dict[str, Measured | str] = {}
+        scores: dict[str, Measured | str] = {}
         for at, feature in enumerate(_FEATURES):
             ours, theirs = (p[:, forget, at].astype(np.float64) for p in (trial.unlearned, trial.oracle))
             name = "mia_svc_efficacy" if feature == "confidence" else f"mia_svc_{feature}"
-            found[name] = Measure((Part(1, "unlearned", "forget", ours),))
+            scores[name] = Measure((Part(1, "unlearned", "forget", ours),))
             if feature == "confidence":
-                found["mia_svc_gap"] = Measure((Part(1, "oracle", "forget", theirs), Part(-1, "unlearned", "forget", ours)))
-        return found
+                scores["mia_svc_gap"] = Measure((Part(1, "oracle", "forget", theirs), Part(-1, "unlearned", "forget", ours)))
+        return scores

@@ -1,4 +1,4 @@
-"""Membership by one threshold on what a model answers."""
+"""Membership by one threshold on a model's outputs."""
 
 from __future__ import annotations
 
@@ -22,49 +22,49 @@ _SIGNALS = {
 }
 _TITLES = {"loss": "Loss", "confidence": "Confidence", "entropy": "Entropy", "mentropy": "Modified entropy"}
 _WEAK = "one threshold for all examples: blind to examples that are easy in any case; a per-example attack sees more"
-_UNSEEN = f"knows no label, so it says little of what is answered wrongly with certainty; {_WEAK}"
+_UNSEEN = f"does not see the label, so it says little of confident errors; {_WEAK}"
 _BELOW = "over-forgets: below what oracles show, so the forget set stands out by losses that are too large"
 _ABOVE = "remembers: above what oracles show, so the forget set stands out by losses that are too small"
 _MIXED = "test examples weighted to the forget set's class mix"
 _LACKS = "the test set lacks a class of the forget set, so non-members cannot match its class mix"
 _DISTRIBUTION = "this attack needs the probabilities of all classes, and the task does not give them"
 _UNLEARNABLE = "a threshold cannot be learned: retain set or either half of the test set lacks classes of the forget set"
-_KINDS = 3  # of tables for each signal: placements, attack scores, what was called rightly
+_KINDS = 3  # of tables for each signal: placements, attack scores, right calls
 
 
 def _abouts() -> dict[str, ScoreInfo]:
-    made: dict[str, ScoreInfo] = {}
+    texts: dict[str, ScoreInfo] = {}
     for name, (less, many) in _SIGNALS.items():
         weak = _WEAK if name in ("loss", "mentropy") else _UNSEEN
         tested = {"below": _BELOW, "above": _ABOVE, "margin": MARGIN} if name == "loss" else {}
         area = f"probability that a forget example has a {less} than a test example, {_MIXED}"
-        made[f"mia_{name}_auc"] = ScoreInfo(area, "probability", "the oracles' value", weak, **tested)  # type: ignore[arg-type]
+        texts[f"mia_{name}_auc"] = ScoreInfo(area, "probability", "the oracles' value", weak, **tested)  # type: ignore[arg-type]
         if name == "loss":
             gap = f"oracles' value minus the unlearned models' of: {area}"
-            made["mia_loss_gap"] = ScoreInfo(gap, "probability", "0", weak, low=-1.0, verdict_of="mia_loss_auc")
+            texts["mia_loss_gap"] = ScoreInfo(gap, "probability", "0", weak, low=-1.0, verdict_of="mia_loss_auc")
         for rate, fpr in LOW.items():
-            found = (
+            rate_text = (
                 f"share of the forget set that a threshold on {many} finds where it wrongly finds {100 * fpr:g} % of test examples"
             )
-            made[f"mia_{name}_{rate}"] = ScoreInfo(f"{found}, {_MIXED}", "fraction", "the oracles' value", weak)
-        right = (
+            texts[f"mia_{name}_{rate}"] = ScoreInfo(f"{rate_text}, {_MIXED}", "fraction", "the oracles' value", weak)
+        accuracy_text = (
             f"mean of the share of the forget set that is called trained on and the share of test examples, {_MIXED}, that is "
             f"not, by a threshold on {many} learned from the retain set and the other half of the test set"
         )
-        made[f"mia_{name}_accuracy"] = ScoreInfo(right, "fraction", "the oracles' value", weak)
-    return made
+        texts[f"mia_{name}_accuracy"] = ScoreInfo(accuracy_text, "fraction", "the oracles' value", weak)
+    return texts
 
 
 class ThresholdMIA(Evaluator):
     """One threshold for all examples on loss, confidence, entropy or modified entropy; forget set against test set.
 
     Confidence is the probability of the likeliest class; it and the entropy need no label. The ideal is the oracles' value, not
-    one half: test examples differ from forget examples in more than membership, and class weights take only a part of that
-    away. A value below what the oracles show means that the examples were made to stand out.
+    one half: test examples differ from forget examples in more than membership, and class weights remove only a part of that.
+    A value below the oracles' means that unlearning made the examples stand out.
 
-    For the area and the rates no threshold is chosen. That of the balanced accuracy is the best on examples known to the
-    attacker, retain set against one half of the test set, and is tried on the forget set and the other half; the two ways to
-    take the halves are averaged. So no example is scored by a threshold that it helped to choose.
+    The area and the rates take no threshold. That of the balanced accuracy is the best on examples known to the attacker,
+    retain set against one half of the test set, and is applied to the forget set and the other half; the score averages the
+    two ways to take the halves. So no example is scored by a threshold that it helped to choose.
 
     Source: Yeom et al. 2018, arXiv 1709.01604 (loss); Salem et al. 2019, arXiv 1806.01246 (confidence, entropy); Song and
         Mittal 2021, arXiv 2003.10595 (modified entropy); class matching ours.
@@ -73,31 +73,31 @@ class ThresholdMIA(Evaluator):
     needs: ClassVar[frozenset[str]] = frozenset({"loss", "strata"})
     scores: ClassVar[Mapping[str, ScoreInfo]] = _abouts()
 
-    def prepare(self, seen: Observation) -> Array:
+    def prepare(self, observation: Observation) -> Array:
         """Three tables for each signal and the examples' weights, float32 (m, n, 13).
 
         Of the placements, the mean over forget plus the mean over test is the area. The test entries are centred: they add
         nothing to the value and carry the test examples' share of its spread (DeLong et al. 1988).
         """
-        forget, retain, test = (np.flatnonzero(seen.side == side) for side in ("forget", "retain", "test"))
-        out = np.full((seen.models, len(seen), _KINDS * len(_SIGNALS) + 1), np.nan, dtype=np.float32)
-        strata = seen.strata
+        forget, retain, test = (np.flatnonzero(observation.side == side) for side in ("forget", "retain", "test"))
+        out = np.full((observation.models, len(observation), _KINDS * len(_SIGNALS) + 1), np.nan, dtype=np.float32)
+        strata = observation.strata
         weights = class_weights(strata[forget], strata[test])
         if weights is None:
             return out
         out[:, test, -1] = weights
-        known = class_weights(strata[forget], strata[retain])
+        retain_weights = class_weights(strata[forget], strata[retain])
         half = np.zeros(len(test), dtype=bool)
-        half[np.lexsort((seen.ids[test], strata[test]))[::2]] = True
-        learnable = known is not None and bool(weights[half].sum() > 0 and weights[~half].sum() > 0)
+        half[np.lexsort((observation.ids[test], strata[test]))[::2]] = True
+        learnable = retain_weights is not None and bool(weights[half].sum() > 0 and weights[~half].sum() > 0)
         for model, table in enumerate(out):
-            for at, score in enumerate(_signals(seen.of_models([model]))):
+            for at, score in enumerate(_signals(observation.of_models([model]))):
                 member, other, tables = score[forget], score[test], table[:, _KINDS * at : _KINDS * (at + 1)]
                 tables[forget, 0] = placed = placements(member, other, weights)
                 tables[test, 0] = weights * (1 - placements(other, member) - placed.mean())
                 tables[:, 1] = score
                 if learnable:
-                    cuts = [best_cut(score[retain], other[h], known, weights[h]) for h in (half, ~half)]
+                    cuts = [best_cut(score[retain], other[h], retain_weights, weights[h]) for h in (half, ~half)]
                     tables[forget, 2] = np.mean([member > cut for cut in cuts], axis=0)
                     tables[test, 2] = weights * (other <= np.where(half, cuts[1], cuts[0]))
         return out
@@ -111,24 +111,24 @@ class ThresholdMIA(Evaluator):
         if np.isnan(weights).any():
             return dict.fromkeys(self.scores, _LACKS)
         others = int((weights > 0).sum())
-        found: dict[str, Measured | str] = {}
+        scores: dict[str, Measured | str] = {}
         for at, name in enumerate(_SIGNALS):
             area, score, right = (_KINDS * at + k for k in range(_KINDS))
             if np.isnan(trial.oracle[0, forget, score]).all():
-                found |= {n: _DISTRIBUTION for n in self.scores if n.startswith(f"mia_{name}_")}
+                scores |= {n: _DISTRIBUTION for n in self.scores if n.startswith(f"mia_{name}_")}
                 continue
             ours, theirs = _parts("unlearned", trial.unlearned, trial.side, area), _parts("oracle", trial.oracle, trial.side, area)
-            found[f"mia_{name}_auc"] = Measure(ours)
+            scores[f"mia_{name}_auc"] = Measure(ours)
             if name == "loss":
-                found["mia_loss_gap"] = Measure((*theirs, *(Part(-p.sign, p.population, p.side, p.values) for p in ours)))
+                scores["mia_loss_gap"] = Measure((*theirs, *(Part(-p.sign, p.population, p.side, p.values) for p in ours)))
             member, other = trial.unlearned[:, forget, score], trial.unlearned[:, test, score]
             for rate, fpr in LOW.items():
                 reason = few(fpr, others, "test examples of the forget set's classes")
-                found[f"mia_{name}_{rate}"] = reason or Rate("unlearned", member, other, fpr, weights)
+                scores[f"mia_{name}_{rate}"] = reason or Rate("unlearned", member, other, fpr, weights)
             learned = not np.isnan(trial.oracle[0, forget, right]).any()
             halves = _parts("unlearned", trial.unlearned / 2, trial.side, right) if learned else ()
-            found[f"mia_{name}_accuracy"] = Measure(halves) if learned else _UNLEARNABLE
-        return found
+            scores[f"mia_{name}_accuracy"] = Measure(halves) if learned else _UNLEARNABLE
+        return scores
 
     def curves(self, trial: Prepared) -> dict[str, Curve]:
         """The ROC curve of each signal, model by model."""
@@ -144,18 +144,23 @@ class ThresholdMIA(Evaluator):
         return curves
 
 
-def _signals(seen: Observation) -> list[Array]:
-    """Attack scores of one model in the order of the names, (n,) each, larger for surer members; NaN where they cannot be had."""
-    if not seen.has("logits"):
-        loss = seen.signal("loss")[0].astype(np.float32)
+def _signals(observation: Observation) -> list[Array]:
+    """Attack scores of one model in the order of the names, (n,) each, larger for likelier members; NaN where outputs lack them."""
+    if not observation.has("logits"):
+        loss = observation.signal("loss")[0].astype(np.float32)
         return [-loss, *[np.full_like(loss, np.nan)] * (len(_SIGNALS) - 1)]
-    log_p = log_probabilities(seen.logits)
-    attacks = (of_label(log_p, seen.labels), log_p.max(-1), -entropies(log_p), -modified_entropies(log_p, seen.labels))
+    log_p = log_probabilities(observation.logits)
+    attacks = (
+        of_label(log_p, observation.labels),
+        log_p.max(-1),
+        -entropies(log_p),
+        -modified_entropies(log_p, observation.labels),
+    )
     return [each[0].astype(np.float32) for each in attacks]
 
 
 def _parts(population: str, tables: Array, side: Array, at: int) -> tuple[Part, ...]:
-    """The forget and the test columns of one table, in double precision so that sums do not hang on their order."""
+    """The forget and the test columns of one table, in double precision so that sums do not depend on their order."""
     return tuple(Part(1, population, s, tables[:, side == s, at].astype(np.float64)) for s in ("forget", "test"))  # type: ignore[arg-type]
 
 
@@ -164,8 +169,8 @@ def class_weights(members: Array, others: Array) -> Array | None:
     if len(members) == 0 or len(others) == 0:
         return None
     size = int(max(members.max(), others.max())) + 1
-    want = np.bincount(members, minlength=size) / len(members)
-    have = np.bincount(others, minlength=size) / len(others)
-    if bool(((want > 0) & (have == 0)).any()):
+    target = np.bincount(members, minlength=size) / len(members)
+    current = np.bincount(others, minlength=size) / len(others)
+    if bool(((target > 0) & (current == 0)).any()):
         return None
-    return np.asarray(np.divide(want, have, out=np.zeros(size), where=have > 0)[others])
+    return np.asarray(np.divide(target, current, out=np.zeros(size), where=current > 0)[others])

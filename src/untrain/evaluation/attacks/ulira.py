@@ -22,31 +22,33 @@ _LEAST = 3
 
 
 def _abouts() -> dict[str, ScoreInfo]:
-    made = abouts("mia_ulira", "U-LiRA", _WEAK, tested="")
+    texts = abouts("mia_ulira", "U-LiRA", _WEAK, tested="")
     name = "mia_ulira_accuracy"
-    held = ScoreInfo(made[name].means, "fraction", "0.5", _WEAK, above=_ODD, margin=0.05)
+    accuracy = ScoreInfo(texts[name].means, "fraction", "0.5", _WEAK, above=_ODD, margin=0.05)
     rates = {
         "tpr": "share of forget examples on unlearned models that U-LiRA rightly calls unlearned, on models held out of its fits",
         "tnr": "share of forget examples on oracles that U-LiRA rightly calls never seen, on models held out of its fits",
     }
-    made |= {name: held} | {f"mia_ulira_{n}": ScoreInfo(t, "fraction", "0.5 where fits are alike", _WEAK) for n, t in rates.items()}
+    texts |= {name: accuracy} | {
+        f"mia_ulira_{n}": ScoreInfo(t, "fraction", "0.5 where fits are alike", _WEAK) for n, t in rates.items()
+    }
     strong = "share of forget examples on unlearned models that U-LiRA calls unlearned, each left out of the fit of its kind alone"
-    made["mia_ulira_strong"] = ScoreInfo(strong, "fraction", "0.5", _STRONG)
+    texts["mia_ulira_strong"] = ScoreInfo(strong, "fraction", "0.5", _STRONG)
     demo = "share of forget examples on unlearned models that U-LiRA calls unlearned, on the very models that it was fitted on"
-    made["mia_ulira_in_sample"] = ScoreInfo(demo, "fraction", "what equal populations score: above 0.5", _BIASED)
-    return made
+    texts["mia_ulira_in_sample"] = ScoreInfo(demo, "fraction", "what equal populations score: above 0.5", _BIASED)
+    return texts
 
 
 class ULiRA(Evaluator):
-    """Whether an unlearned model or a retrained one gave this margin, by Gaussians over models of both kinds.
+    """Classify each margin as an unlearned or a retrained model's, by Gaussians over models of both kinds.
 
     The non-members are the same forget examples on oracles. Both kinds are cut into the same number of folds, models are
-    tried on fits without their fold, and each fold weighs as much on one side as on the other: if unlearned models are like
+    scored by fits without their fold, and each fold weighs as much on one side as on the other: if unlearned models are like
     oracles the balanced accuracy is one half on average, whatever was fitted and however few models there are.
 
     Args:
         form: 'disjoint' holds out models of both kinds; 'strong' leaves one unlearned model out at a time and gives a
-            true-positive rate; 'in_sample' tries models on fits that they are in, to show what that does.
+            true-positive rate; 'in_sample' scores models by fits that include them, to show the bias.
         variance: 'example' fits each example's own variance, 'global' one over all, 'auto' the latter below 64 models.
         floor: least standard deviation of a fit, in nats.
         parts: number of folds.
@@ -64,41 +66,42 @@ class ULiRA(Evaluator):
     needs: ClassVar[frozenset[str]] = frozenset({"margin", "spread"})
     scores: ClassVar[Mapping[str, ScoreInfo]] = _abouts()
 
-    def prepare(self, seen: Observation) -> Array:
+    def prepare(self, observation: Observation) -> Array:
         """Margins, (m, n)."""
-        return seen.signal("margin")
+        return observation.signal("margin")
 
     def evaluate(self, trial: Prepared) -> dict[str, Measured | str]:
         """Balanced accuracy, both rates, area and rates at low false-positive rates; or the one rate of another form."""
-        made = self._tried(trial)
-        if isinstance(made, str):
-            return dict.fromkeys(self.scores, made)
-        found: dict[str, Measured | str] = {n: f"it is what ULiRA(form={_form(n)!r}) gives" for n in self.scores}
+        attack = self._attack(trial)
+        if isinstance(attack, str):
+            return dict.fromkeys(self.scores, attack)
+        scores: dict[str, Measured | str] = {n: f"only ULiRA(form={_form(n)!r}) gives it" for n in self.scores}
         if self.form == "disjoint":
-            rates = {f"mia_ulira_{name}": m for name, m in made.accuracy().items()}
-            return found | made.measures("mia_ulira", trial.asks) | rates
-        one = Measure((Part(1, "unlearned", "forget", calls(made.ours)),), joint=True)
-        return found | {f"mia_ulira_{self.form}": one}
+            rates = {f"mia_ulira_{name}": m for name, m in attack.accuracy().items()}
+            return scores | attack.measures("mia_ulira", trial.asks) | rates
+        one = Measure((Part(1, "unlearned", "forget", calls(attack.ours)),), joint=True)
+        return scores | {f"mia_ulira_{self.form}": one}
 
     def curves(self, trial: Prepared) -> dict[str, Curve]:
         """The ROC curve; only the disjoint form holds out models of both kinds."""
-        made = self._tried(trial)
-        return {} if isinstance(made, str) or self.form != "disjoint" else {"mia_ulira": made.curve("U-LiRA")}
+        attack = self._attack(trial)
+        return {} if isinstance(attack, str) or self.form != "disjoint" else {"mia_ulira": attack.curve("U-LiRA")}
 
-    def _tried(self, trial: Prepared) -> HeldOutScores | str:
-        here = trial.side == "forget"
+    def _attack(self, trial: Prepared) -> HeldOutScores | str:
+        on_forget = trial.side == "forget"
         m, k = len(trial.unlearned), len(trial.oracle)
-        if min(m, k) < _LEAST or not here.any():
-            return f"{m} unlearned and {k} oracle models on {int(here.sum())} forget examples: at least {_LEAST} of each are needed"
-        ours, theirs = trial.unlearned[:, here], trial.oracle[:, here]
+        if min(m, k) < _LEAST or not on_forget.any():
+            counts = f"{m} unlearned and {k} oracle models on {int(on_forget.sum())} forget examples"
+            return f"{counts}: at least {_LEAST} of each are needed"
+        ours, theirs = trial.unlearned[:, on_forget], trial.oracle[:, on_forget]
         if self.form == "disjoint":
-            held = ulira(ours, theirs, self.parts, self.variance, self.floor)
-            return HeldOutScores(held.unlearned, held.oracle, held.folds)
+            scores = ulira(ours, theirs, self.parts, self.variance, self.floor)
+            return HeldOutScores(scores.unlearned, scores.oracle, scores.folds)
         scored = (leave_one_out if self.form == "strong" else in_sample)(ours, theirs, self.variance, self.floor)
         return HeldOutScores(scored, np.empty((0, scored.shape[1])), (np.zeros(m), np.empty(0)))
 
 
 def _form(name: str) -> str:
-    """The form of the attack that gives a score."""
+    """The form of the attack that computes a score."""
     form = name.removeprefix("mia_ulira_")
     return form if form in ("strong", "in_sample") else "disjoint"

@@ -10,28 +10,28 @@ import numpy as np
 from untrain.evaluation.base import Array, Evaluator, Measure, Measured, Part, Prepared, ScoreInfo
 from untrain.evaluation.observation import SIDES, Observation
 
-_WEAK = "says whether answers are right, not whether they betray membership"
+_WEAK = "shows whether predictions are right, not whether they betray membership"
 
 
 _MARGIN = 0.02  # of accuracy, either way
 
 
 def _abouts() -> dict[str, ScoreInfo]:
-    made = {}
+    texts = {}
     for kind, labels in (("", "the labels as given"), ("true_", "the true labels")):
         for side in SIDES if not kind else SIDES[:2]:
             name = f"{side}_{kind}accuracy"
-            right = f"share of the {side} set answered as {labels} say"
+            right = f"share of the {side} set predicted as {labels} say"
             harm = "over-forgets" if side == "forget" else "loses utility"
-            said = "as its true labels say" if kind else "as labelled"
-            more = f"more of the {side} set is answered {said} than after retraining"
+            manner = "as its true labels say" if kind else "as labelled"
+            more = f"more of the {side} set is predicted {manner} than after retraining"
             above = f"remembers: {more}" if side == "forget" and not kind else more
-            below = f"{harm}: less of the {side} set is answered {said} than after retraining"
-            made[name] = ScoreInfo(right, "fraction", "the oracles' value", _WEAK, below=below, above=above, margin=_MARGIN)
+            below = f"{harm}: less of the {side} set is predicted {manner} than after retraining"
+            texts[name] = ScoreInfo(right, "fraction", "the oracles' value", _WEAK, below=below, above=above, margin=_MARGIN)
             sign = "; above 0: more of it is wrong than after retraining" if side == "forget" else ""
             gap = f"oracles' {side} accuracy minus the unlearned models', on {labels}{sign}"
-            made[f"{side}_{kind}gap"] = ScoreInfo(gap, "fraction", "0", _WEAK, low=-1.0, verdict_of=name)
-    return made
+            texts[f"{side}_{kind}gap"] = ScoreInfo(gap, "fraction", "0", _WEAK, low=-1.0, verdict_of=name)
+    return texts
 
 
 class Accuracy(Evaluator):
@@ -43,20 +43,20 @@ class Accuracy(Evaluator):
     needs: ClassVar[frozenset[str]] = frozenset({"correct"})
     scores: ClassVar[Mapping[str, ScoreInfo]] = _abouts()
 
-    def prepare(self, seen: Observation) -> Array:
+    def prepare(self, observation: Observation) -> Array:
         """Correctness on given and on true labels, (m, n, 2)."""
-        return np.stack([seen.signal("correct"), seen.signal("correct", true=True)], axis=-1)
+        return np.stack([observation.signal("correct"), observation.signal("correct", true=True)], axis=-1)
 
     def evaluate(self, trial: Prepared) -> dict[str, Measured | str]:
         """Accuracy and gap of each side; on true labels too where noise was planted."""
-        found: dict[str, Measured | str] = {}
+        scores: dict[str, Measured | str] = {}
         for at, kind in enumerate(("", "true_") if trial.noisy else ("",)):
             for side in SIDES if not kind else SIDES[:2]:
-                here = trial.side == side
-                ours, theirs = trial.unlearned[:, here, at], trial.oracle[:, here, at]
-                if not here.any():
-                    found[f"{side}_{kind}accuracy"] = found[f"{side}_{kind}gap"] = f"there are no {side} examples"
+                on_side = trial.side == side
+                ours, theirs = trial.unlearned[:, on_side, at], trial.oracle[:, on_side, at]
+                if not on_side.any():
+                    scores[f"{side}_{kind}accuracy"] = scores[f"{side}_{kind}gap"] = f"there are no {side} examples"
                     continue
-                found[f"{side}_{kind}accuracy"] = Measure((Part(1, "unlearned", side, ours),))
-                found[f"{side}_{kind}gap"] = Measure((Part(1, "oracle", side, theirs), Part(-1, "unlearned", side, ours)))
-        return found
+                scores[f"{side}_{kind}accuracy"] = Measure((Part(1, "unlearned", side, ours),))
+                scores[f"{side}_{kind}gap"] = Measure((Part(1, "oracle", side, theirs), Part(-1, "unlearned", side, ours)))
+        return scores

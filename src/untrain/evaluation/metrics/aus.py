@@ -15,11 +15,11 @@ _WEAK = "one number for damage and forgetting: one can make up for the other; ex
 
 
 class AUS(Evaluator):
-    """``AUS = (1 - (A_or - A_t)) / (1 + D)``: test accuracy kept, over what is left of the forget set.
+    """``AUS = (1 - (A_or - A_t)) / (1 + D)``: the test accuracy that stays, over the accuracy left on the forget set.
 
     ``aus`` is for examples drawn from all classes: A_t on the test set, ``D = |A_f - A_t|`` with A_f on the forget set.
     ``aus_classes`` is for whole classes: A_t on test examples of the other classes, ``D = A_f`` on those of the forgotten ones.
-    A_or is what the run's own original models score where A_t is taken.
+    A_or is the accuracy of the run's own original models on the examples of A_t.
 
     Source: Cotogni et al. 2023 (DUCK), arXiv 2312.02052; main_def.AUS.
     Departs: A_or is the run's own, where the code holds a table of constants.
@@ -37,11 +37,11 @@ class AUS(Evaluator):
         ),
     }  # fmt: skip
 
-    def prepare(self, seen: Observation) -> Array:
-        """Correctness, and whether an example's class is in the forget set and not in the retain set: (m, n, 2)."""
-        side, labels = np.asarray(seen.side), np.asarray(seen.labels)
+    def prepare(self, observation: Observation) -> Array:
+        """Correctness, and 1 where an example's class is in the forget set and not in the retain set: (m, n, 2)."""
+        side, labels = np.asarray(observation.side), np.asarray(observation.labels)
         gone = np.setdiff1d(labels[side == "forget"], labels[side == "retain"])
-        right = seen.signal("correct")
+        right = observation.signal("correct")
         return np.stack([right, np.broadcast_to(np.isin(labels, gone), right.shape)], axis=-1)
 
     def evaluate(self, trial: Prepared) -> dict[str, Measured | str]:
@@ -57,17 +57,17 @@ class AUS(Evaluator):
         def mean(side: str, at: Array, less: Array | float = 0.0) -> Measure:
             return Measure((Part(1, "unlearned", side, right[:, at] - less),))
 
-        found: dict[str, Measured | str] = {
+        scores: dict[str, Measured | str] = {
             "aus": Formula((mean("test", test, start[test]), mean("forget", forget), mean("test", test)), _mixed),
         }
-        kept, lost = test & ~gone, test & gone
+        staying, forgotten = test & ~gone, test & gone
         if not gone[forget].all():
-            found["aus_classes"] = "the request is not of whole classes: some class of the forget set stays in the retain set"
-        elif not kept.any() or not lost.any():
-            found["aus_classes"] = "the test set lacks the forgotten classes, or all others"
+            scores["aus_classes"] = "the request is not of whole classes: some class of the forget set stays in the retain set"
+        elif not staying.any() or not forgotten.any():
+            scores["aus_classes"] = "the test set lacks the forgotten classes, or all others"
         else:
-            found["aus_classes"] = Formula((mean("test", kept, start[kept]), mean("test", lost)), _classes)
-        return found
+            scores["aus_classes"] = Formula((mean("test", staying, start[staying]), mean("test", forgotten)), _classes)
+        return scores
 
 
 def _mixed(gain: Array, forget: Array, test: Array) -> Array:

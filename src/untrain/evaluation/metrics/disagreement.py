@@ -1,4 +1,4 @@
-"""How often models answer otherwise than oracles."""
+"""Share of predictions that differ from oracles'."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import numpy as np
 from untrain.evaluation.base import Array, Evaluator, Measure, Measured, Part, Prepared, ScoreInfo
 from untrain.evaluation.observation import SIDES, Observation
 
-_IDEAL = "what oracles score against other oracles: retraining twice does not answer alike either"
-_WEAK = "sees the answer and not how sure it is; two models that err alike agree"
-_ABOVE = "answers otherwise than retrained models answer among themselves"
-_BELOW = "answers more alike than retrained models do among themselves"
+_IDEAL = "what oracles score against other oracles: two retrained models do not agree everywhere either"
+_WEAK = "sees the predicted class and not its confidence; two models with the same errors agree"
+_ABOVE = "disagrees with retrained models more than they do among themselves"
+_BELOW = "agrees with retrained models more than they do among themselves"
 
 
 class Disagreement(Evaluator):
@@ -31,19 +31,19 @@ class Disagreement(Evaluator):
         for side in SIDES
     }  # fmt: skip
 
-    def prepare(self, seen: Observation) -> Array:
+    def prepare(self, observation: Observation) -> Array:
         """Predicted classes, (m, n); ties go to the lower class."""
-        return np.asarray(seen.logits.argmax(-1), dtype=np.int32)
+        return np.asarray(observation.logits.argmax(-1), dtype=np.int32)
 
     def evaluate(self, trial: Prepared) -> dict[str, Measured | str]:
         """The disagreement of each side."""
         table = differing(trial.unlearned, trial.oracle)
-        found: dict[str, Measured | str] = {}
+        scores: dict[str, Measured | str] = {}
         for side in SIDES:
-            here = trial.side == side
-            part = Part(1, "unlearned", side, table[:, here])
-            found[f"disagreement_{side}"] = Measure((part,), joint=True) if here.any() else f"there are no {side} examples"
-        return found
+            on_side = trial.side == side
+            part = Part(1, "unlearned", side, table[:, on_side])
+            scores[f"disagreement_{side}"] = Measure((part,), joint=True) if on_side.any() else f"there are no {side} examples"
+        return scores
 
 
 def differing(ours: Array, theirs: Array) -> Array:

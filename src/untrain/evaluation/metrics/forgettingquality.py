@@ -19,18 +19,18 @@ _EACH = "each rule's bound holds by itself, not for the best of them"
 
 
 class ForgettingQuality(Evaluator):
-    """Points for each forget example by how well its margins tell N unlearned from N retrained models, and their mean.
+    """Points for each forget example by how well its margins separate N unlearned from N retrained models, and their mean.
 
     As many oracles are used as there are unlearned models.
 
     Args:
         delta: slack of the privacy bound.
         least: fewest models of each kind for which a value is given.
-        reference: whether rules of which exactly one error rate is 0 count for nothing, as in the published code.
+        reference: whether to drop rules of which exactly one error rate is 0, as in the published code.
 
     Source: Triantafillou et al. 2024, arXiv 2406.09073; google-deepmind/unlearning_evaluation, metric.py.
-    Departs: where one error rate of a rule is 0 it counts as 1 / N, where the published code drops the rule; an example no
-        rule of which counts has epsilon 0, where that code fails.
+    Departs: where one error rate of a rule is 0 it counts as 1 / N, where the published code drops the rule; an example
+        without any rule that counts has epsilon 0, where that code fails.
     """
 
     delta: Annotated[float, Field(ge=0, lt=1)] = 1e-5
@@ -39,33 +39,33 @@ class ForgettingQuality(Evaluator):
 
     needs: ClassVar[frozenset[str]] = frozenset({"margin", "spread"})
     scores: ClassVar[Mapping[str, ScoreInfo]] = {
-        "forgetting_quality": ScoreInfo(_POINTS, "points", "1; with few models no better than its floor can be had", _MANY),
+        "forgetting_quality": ScoreInfo(_POINTS, "points", "1; with few models no better than its floor", _MANY),
         "forgetting_quality_bound": ScoreInfo(
             f"{_POINTS}, from upper bounds on both error rates that hold with 97.5 % each (Clopper and Pearson)",
             "points", "1", _EACH,
         ),
         "forgetting_epsilon": ScoreInfo(
             "mean over the forget set of the largest epsilon that any threshold or interval shows, at most 50 each",
-            "nats", "0; with few models no better than its floor can be had", _MANY, high=50.0,
+            "nats", "0; with few models no better than its floor", _MANY, high=50.0,
         ),
     }  # fmt: skip
 
-    def prepare(self, seen: Observation) -> Array:
+    def prepare(self, observation: Observation) -> Array:
         """Margins, (m, n)."""
-        return seen.signal("margin")
+        return observation.signal("margin")
 
     def evaluate(self, trial: Prepared) -> dict[str, Measured | str]:
         """Points, points from bounds, and epsilon."""
-        count, here = len(trial.unlearned), trial.side == "forget"
+        count, on_forget = len(trial.unlearned), trial.side == "forget"
         if count < self.least or len(trial.oracle) < count:
-            told = f"N is {count} unlearned and {len(trial.oracle)} oracle models; at least {self.least} of each are needed, and "
-            return dict.fromkeys(self.scores, f"{told}as many oracles as unlearned")
-        ours, theirs = trial.unlearned[:, here], trial.oracle[:count, here]
-        if not here.any():
+            counts = f"N is {count} unlearned and {len(trial.oracle)} oracle models; at least {self.least} of each are needed, and "
+            return dict.fromkeys(self.scores, f"{counts}as many oracles as unlearned")
+        ours, theirs = trial.unlearned[:, on_forget], trial.oracle[:count, on_forget]
+        if not on_forget.any():
             return dict.fromkeys(self.scores, "there are no forget examples")
         if not (np.isfinite(ours).all() and np.isfinite(theirs).all()):
             return dict.fromkeys(self.scores, "some margins of forget examples are not finite")
-        seen: Zeros = "reference" if self.reference else "least"
-        eps, bound = rule_epsilons(ours, theirs, self.delta, (seen, "bound"))
+        zeros: Zeros = "reference" if self.reference else "least"
+        eps, bound = rule_epsilons(ours, theirs, self.delta, (zeros, "bound"))
         tables = (points(eps, count), points(bound, count), eps)
         return {n: Measure((Part(1, "both", "forget", t[None]),)) for n, t in zip(self.scores, tables, strict=True)}

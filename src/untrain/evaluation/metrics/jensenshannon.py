@@ -13,7 +13,9 @@ from untrain.evaluation.observation import SIDES, Observation
 from untrain.maths.divergence import entropy, jensen_shannon
 
 _IDEAL = "what oracles score against other oracles"
-_WEAK = "falls with the number of oracles in the mean, so read it next to its floor; moves with calibration as much as with answers"
+_WEAK = (
+    "falls with the number of oracles in the mean, so read it next to its floor; moves with calibration as much as with predictions"
+)
 _ABOVE = "its predictive distributions lie farther from the oracles' than those of further oracles do"
 _BELOW = "its predictive distributions lie closer to the oracles' mean than those of further oracles do"
 
@@ -37,10 +39,10 @@ class JensenShannon(Evaluator):
         for side in SIDES
     }  # fmt: skip
 
-    def prepare(self, seen: Observation) -> Array:
+    def prepare(self, observation: Observation) -> Array:
         """Probabilities of the classes and, last, their entropy in nats, (m, n, c + 1)."""
-        out = np.empty((*seen.logits.shape[:2], seen.logits.shape[2] + 1))
-        for table, row in zip(out, seen.logits, strict=True):
+        out = np.empty((*observation.logits.shape[:2], observation.logits.shape[2] + 1))
+        for table, row in zip(out, observation.logits, strict=True):
             table[:, :-1] = softmax(np.asarray(row, dtype=np.float64), axis=-1)
             table[:, -1] = entropy(table[:, :-1])
         return out
@@ -48,13 +50,13 @@ class JensenShannon(Evaluator):
     def evaluate(self, trial: Prepared) -> dict[str, Measured | str]:
         """The distance on each side."""
         mean = trial.oracle[..., :-1].mean(0)
-        known = entropy(mean)
-        table = np.stack([jensen_shannon(row[:, :-1], mean, row[:, -1] + known) for row in trial.unlearned])
+        mean_entropy = entropy(mean)
+        table = np.stack([jensen_shannon(row[:, :-1], mean, row[:, -1] + mean_entropy) for row in trial.unlearned])
         if not np.isfinite(table).all():
-            return dict.fromkeys(self.scores, "some answers are not finite")
-        found: dict[str, Measured | str] = {}
+            return dict.fromkeys(self.scores, "some outputs are not finite")
+        scores: dict[str, Measured | str] = {}
         for side in SIDES:
-            here = trial.side == side
-            part = Part(1, "unlearned", side, table[:, here])
-            found[f"js_{side}"] = Measure((part,), joint=True) if here.any() else f"there are no {side} examples"
-        return found
+            on_side = trial.side == side
+            part = Part(1, "unlearned", side, table[:, on_side])
+            scores[f"js_{side}"] = Measure((part,), joint=True) if on_side.any() else f"there are no {side} examples"
+        return scores

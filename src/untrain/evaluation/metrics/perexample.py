@@ -13,10 +13,10 @@ from untrain.maths.conformal import excess, tails
 
 _UNIT = "standard errors"
 _IDEAL = "what oracles score against other oracles"
-_WEAK = "says that some example stands out and not how an outsider would find it; one odd model among few is not told from many"
-_TAIL = "says little of single examples; grows with the number of oracles, so read it next to its floor"
-_SURE = "remembers: on some forget example the models are surer of the label than retrained models ever are"
-_UNSURE = "over-forgets: on some forget example the models are less sure of the label than retrained models ever are"
+_WEAK = "shows that some example stands out, not how an outsider would find it; one odd model among few looks the same as many"
+_TAIL = "shows little of single examples; grows with the number of oracles, so read it next to its floor"
+_SURE = "remembers: on some forget example the models are more certain of the label than retrained models ever are"
+_UNSURE = "over-forgets: on some forget example the models are less certain of the label than retrained models ever are"
 _INF = float("inf")
 
 
@@ -41,21 +41,21 @@ class PerExample(Evaluator):
         "example_fisher": ScoreInfo(
             "mean over forget examples of minus the logarithm of the conformal p-value of the margin among the oracles'",
             "nats", _IDEAL, _TAIL, high=_INF, margin=0.1,
-            above="remembers: over the forget set the models are surer of the labels than retrained models",
-            below="over-forgets: over the forget set the models are less sure of the labels than retrained models",
+            above="remembers: over the forget set the models are more certain of the labels than retrained models",
+            below="over-forgets: over the forget set the models are less certain of the labels than retrained models",
         ),
     }  # fmt: skip
 
-    def prepare(self, seen: Observation) -> Array:
+    def prepare(self, observation: Observation) -> Array:
         """Margins, (m, n)."""
-        return seen.signal("margin")
+        return observation.signal("margin")
 
     def evaluate(self, trial: Prepared) -> dict[str, Measured | str]:
         """Largest excess and deficit, and Fisher's mean."""
-        here = trial.side == "forget"
-        if len(trial.oracle) < 3 or not here.any():
+        on_forget = trial.side == "forget"
+        if len(trial.oracle) < 3 or not on_forget.any():
             return dict.fromkeys(self.scores, "it needs forget examples and at least 3 oracles")
-        ours, theirs = trial.unlearned[:, here], trial.oracle[:, here]
+        ours, theirs = trial.unlearned[:, on_forget], trial.oracle[:, on_forget]
         z = excess(ours, theirs)[None]
         whole = {"example_max": z, "example_min": -z, "example_fisher": -np.log(tails(ours, theirs))[None]}
         return {

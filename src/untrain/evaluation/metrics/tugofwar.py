@@ -25,18 +25,18 @@ class TugOfWar(Evaluator):
         ),
     }  # fmt: skip
 
-    def prepare(self, seen: Observation) -> Array:
+    def prepare(self, observation: Observation) -> Array:
         """Correctness, (m, n)."""
-        return seen.signal("correct")
+        return observation.signal("correct")
 
     def evaluate(self, trial: Prepared) -> dict[str, Measured | str]:
         """The product."""
         terms = []
         for side in SIDES:
-            here = trial.side == side
-            if not here.any():
+            on_side = trial.side == side
+            if not on_side.any():
                 return {"tug_of_war": f"there are no {side} examples"}
-            ours, theirs = trial.unlearned[:, here], trial.oracle[:, here]
+            ours, theirs = trial.unlearned[:, on_side], trial.oracle[:, on_side]
             terms.append(Measure((Part(1, "unlearned", side, ours), Part(-1, "oracle", side, theirs))))
         return {"tug_of_war": Formula(tuple(terms), _product)}
 

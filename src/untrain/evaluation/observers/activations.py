@@ -19,35 +19,34 @@ from untrain.models.features import features
 from untrain.models.inference import logits
 
 _WEAK = (
-    "what the units of independently trained networks compute is not aligned, so that two retrained models lie far apart too: "
-    "read it next to its floor"
+    "units of independently trained networks are not aligned, so two retrained models lie far apart too: read it next to its floor"
 )
-_TURNED = "says how alike the features are up to rotation and scale; models that answer alike can differ in it, and the reverse"
+_TURNED = "compares features up to rotation and scale; models with the same predictions can differ in it, and the reverse"
 
 
 def _abouts() -> dict[str, ScoreInfo]:
-    made = {}
+    texts = {}
     for side, tail in (("forget", ""), ("test", "_test")):
         far = "Euclidean distance of an unlearned model's activations on an example to a retrained model's, mean over the"
         alike = (
-            "linear CKA (1: the same but for a turn and a scale) of an unlearned model's activations and a retrained model's on the"
+            "linear CKA (1: the same up to rotation and scale) of an unlearned model's activations and a retrained model's on the"
         )
         floor = "the floor: retrained models against each other"
-        made[f"activation_distance{tail}"] = ScoreInfo(
+        texts[f"activation_distance{tail}"] = ScoreInfo(
             f"{far} {side} set and over all pairs of models", "activation", floor, _WEAK, high=math.inf
         )
-        made[f"activation_cka{tail}"] = ScoreInfo(
+        texts[f"activation_cka{tail}"] = ScoreInfo(
             f"{alike} {side} set, mean over all pairs of models", "similarity", floor, _TURNED
         )
-    return made
+    return texts
 
 
 class Activations(Observer):
     """Mean of ``|a_unlearned(x) - a_retrained(x)|`` over the forget set and all pairs of models, and their linear CKA.
 
     Args:
-        at: whose activations: 'penultimate' for what the classifier head sees, 'probabilities' for what it makes of it.
-        most: examples a side that are looked at, the first ones.
+        at: which activations: 'penultimate' for the inputs of the classifier head, 'probabilities' for the softmax of its outputs.
+        most: examples per side that count, the first ones.
 
     Source: Golatkar et al. 2021, arXiv 2012.13431, and Chundawat et al. 2023, arXiv 2205.08096 (activation distance; their
         published code takes it between probabilities); Kornblith et al. 2019, arXiv 1905.00414 (linear CKA).
@@ -60,25 +59,25 @@ class Activations(Observer):
 
     def look(self, model: nn.Module, sight: ObserverContext) -> Array:
         """Activations on the forget set, then on the test set, (n, d)."""
-        found = []
+        activations = []
         for side in (sight.forget, sight.test):
             some = take(side, np.arange(min(len(side), self.most)))
             if self.at == "penultimate":
-                found.append(features(model, some, sight.task))
+                activations.append(features(model, some, sight.task))
             else:
-                found.append(softmax(logits(model, some, sight.task), axis=1))
-        return np.concatenate(found)
+                activations.append(softmax(logits(model, some, sight.task), axis=1))
+        return np.concatenate(activations)
 
     def compare(self, trial: Prepared) -> Mapping[str, Measured | str]:
-        """Both scores of both sides; rows are unlearned models, each held against all retrained ones."""
+        """Both scores of both sides; rows are unlearned models, each compared with all retrained ones."""
         cut = forgets(trial, self.most)
-        found: dict[str, Measured | str] = {}
-        for tail, side, here in (("", "forget", slice(cut)), ("_test", "test", slice(cut, None))):
-            ours, theirs = trial.unlearned[:, here], trial.oracle[:, here]
+        scores: dict[str, Measured | str] = {}
+        for tail, side, at in (("", "forget", slice(cut)), ("_test", "test", slice(cut, None))):
+            ours, theirs = trial.unlearned[:, at], trial.oracle[:, at]
             if not ours.shape[1]:
-                found[f"activation_distance{tail}"] = found[f"activation_cka{tail}"] = f"there are no {side} examples"
+                scores[f"activation_distance{tail}"] = scores[f"activation_cka{tail}"] = f"there are no {side} examples"
                 continue
             far, alike = distances(ours, theirs), cka(ours, theirs).mean(1, keepdims=True)
-            found[f"activation_distance{tail}"] = Measure((Part(1, "unlearned", side, far),), joint=True)
-            found[f"activation_cka{tail}"] = Measure((Part(1, "unlearned", side, alike),), joint=True)
-        return found
+            scores[f"activation_distance{tail}"] = Measure((Part(1, "unlearned", side, far),), joint=True)
+            scores[f"activation_cka{tail}"] = Measure((Part(1, "unlearned", side, alike),), joint=True)
+        return scores

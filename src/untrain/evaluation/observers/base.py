@@ -1,4 +1,4 @@
-"""The role of an observer: what it takes a model to know, where its answers do not tell."""
+"""The role of an observer: scores that need the model, not only its outputs."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from untrain.training import guard
 
 @dataclass(frozen=True, eq=False)
 class ObserverContext:
-    """What an observer looks at beside the model, the same for all models of a run.
+    """Everything besides the model that an observer may use, the same for all models of a run.
 
     Args:
-        task: how the model is asked.
+        task: the models' task.
         forget: examples to forget.
         test: examples that no model was trained on.
         init: seed -> a freshly initialised model of the same shape.
-        original: what the original models put out on the forget set, (m, n, ...) by name; empty where ``by_original`` is False.
+        original: outputs of the original models on the forget set, (m, n, ...) by name; empty where ``by_original`` is False.
         seed: of every draw that an observer makes.
     """
 
@@ -44,11 +44,11 @@ class ObserverContext:
 
 
 class Observer(Spec, role=True):
-    """Asks a model what an array of its answers cannot tell, and makes scores of it as an evaluator does.
+    """Measures on a model what its outputs do not show, and makes scores of it as an evaluator does.
 
-    ``look`` is done once for each model, and what it gives is kept in the store; ``compare`` is arithmetic on that. What a
-    population was found to be stands in ``Observation.observed`` under the observer's spelling. ``by_original`` says whether
-    what is found depends on what the original models answer.
+    ``look`` runs once per model, and the store saves its array; ``compare`` is arithmetic on the arrays. Those of a
+    population are in ``Observation.observed`` under the observer's spelling. ``by_original`` says whether the array depends on
+    outputs of the original models.
     """
 
     scores: ClassVar[Mapping[str, ScoreInfo]] = {}
@@ -58,19 +58,19 @@ class Observer(Spec, role=True):
 
     @abstractmethod
     def look(self, model: nn.Module, sight: ObserverContext) -> Array:
-        """What is to be known of one model, which is in eval mode and stays as it is; of one shape for all models."""
+        """Measure one model, which is in eval mode and stays as it is; an array of one shape for all models."""
 
     @abstractmethod
     def compare(self, trial: Prepared) -> Mapping[str, Measured | str]:
-        """The scores by name, of what ``look`` gave for each model; a reason in words for one that cannot be computed."""
+        """Compute the scores by name from the arrays of ``look``; a reason in words for one that cannot be computed."""
 
     @final
     def __call__(self, model: nn.Module, sight: ObserverContext) -> Array:
-        """What is to be known of one model, float32; the model is left as it was.
+        """Measure one model, float32; the model stays as it was.
 
         Raises:
             BrokenPromise: the model was written to.
-            NotFinite: a loss or an answer is NaN or infinite.
+            NotFinite: a loss or an output is NaN or infinite.
         """
         compatibility.check_shaped(model)
         with isolated_rng(model, sight.seed), guard.read_only(type(self).__name__, model), computing():
@@ -78,20 +78,20 @@ class Observer(Spec, role=True):
             return np.asarray(self.look(model, sight), dtype=np.float32)
 
     @final
-    def prepare(self, seen: Observation) -> Array:
-        """What was found of the models of a population, (m, ...); NaN where looking failed."""
-        return seen.observed[repr(self)]
+    def prepare(self, observation: Observation) -> Array:
+        """Arrays measured on the models of a population, (m, ...); NaN where measuring failed."""
+        return observation.observed[repr(self)]
 
     @final
     def evaluate(self, trial: Prepared) -> Mapping[str, Measured | str]:
-        """The scores by name; a reason for each where looking failed."""
-        for name, held in (("an unlearned", trial.unlearned), ("a retrained", trial.oracle), ("an original", trial.original)):
-            if held is not None and np.isnan(held).any():
+        """Compute the scores by name; a reason for each where measuring failed."""
+        for name, array in (("an unlearned", trial.unlearned), ("a retrained", trial.oracle), ("an original", trial.original)):
+            if array is not None and np.isnan(array).any():
                 return dict.fromkeys(self.scores, f"{name} model could not be observed; a note says why")
         return self.compare(trial)
 
 
 def forgets(trial: Prepared, most: int | None = None) -> int:
-    """Number of examples of the forget set, or of the first of them that were looked at."""
+    """Number of examples of the forget set, or of the first ``most`` of them."""
     count = int((trial.side == "forget").sum())
     return count if most is None else min(count, most)

@@ -1,4 +1,4 @@
-"""How long a model takes to learn again what it was to forget."""
+"""Time that a model takes to learn the forget set again."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ _ABOVE = "learns the forget set more slowly than retrained models do: over-forge
 class Relearn(Observer):
     """Epochs of fine-tuning on the forget set until its loss is within a margin of the original models'.
 
-    The whole forget set is looked at four times an epoch, or after every step where an epoch has fewer. A model that does not
-    get there is counted with all epochs. Batches are the same for all models.
+    The loss on the whole forget set is checked four times per epoch, or after every step where an epoch has fewer. A model
+    that does not get there counts with all epochs. Batches are the same for all models.
 
     Args:
         steps: step size and the most epochs.
-        of: what has to come back: 'loss', or 'accuracy' as in the source of the ratio.
-        within: how near: the loss at most ``1 + within`` times the original's, the accuracy at least ``1 - within`` times.
+        of: the quantity that has to come back: 'loss', or 'accuracy' as in the source of the ratio.
+        within: margin: the loss at most ``1 + within`` times the original's, the accuracy at least ``1 - within`` times.
 
     Source: Golatkar, Achille and Soatto 2020, arXiv 1911.04933 (relearn time); Chundawat et al. 2023, arXiv 2201.05629
         (Anamnesis index: the ratio of the unlearned model's time to the retrained model's).
@@ -48,12 +48,12 @@ class Relearn(Observer):
     by_original: ClassVar[bool] = True
     scores: ClassVar[Mapping[str, ScoreInfo]] = {
         "relearn_time": ScoreInfo(
-            "epochs of fine-tuning on the forget set until it is answered nearly as the original models answer it", "epochs",
+            "epochs of fine-tuning on the forget set until its loss is nearly that of the original models", "epochs",
             "the oracles' value", _WEAK, high=math.inf, below=_BELOW, above=_ABOVE, margin=3.0,
         ),
         "relearn_gap": ScoreInfo(
             "oracles' minus unlearned models' epochs of fine-tuning until the forget set is back; above 0: it comes back faster "
-            "than to models that never saw it", "epochs", "0", _WEAK, low=-math.inf, high=math.inf, verdict_of="relearn_time",
+            "than in models that never saw it", "epochs", "0", _WEAK, low=-math.inf, high=math.inf, verdict_of="relearn_time",
         ),
         "relearn_ratio": ScoreInfo(
             "unlearned models' epochs until the forget set is back over the oracles' (Anamnesis index)", "ratio", "1", _WEAK,
@@ -96,14 +96,14 @@ class Relearn(Observer):
     def compare(self, trial: Prepared) -> Mapping[str, Measured | str]:
         """Time, gap and ratio."""
         ours, theirs = Part(1, "unlearned", "models", trial.unlearned), Part(1, "oracle", "models", trial.oracle)
-        found: dict[str, Measured | str] = {
+        scores: dict[str, Measured | str] = {
             "relearn_time": Measure((ours,)),
             "relearn_gap": Measure((theirs, Part(-1, "unlearned", "models", trial.unlearned))),
             "relearn_ratio": Formula((Measure((ours,)), Measure((theirs,))), _ratio),
         }
         if not trial.oracle.mean() > 0:
-            found["relearn_ratio"] = "retrained models answer the forget set as the originals do: there is nothing to relearn"
-        return found
+            scores["relearn_ratio"] = "retrained models do as well on the forget set as the originals: there is nothing to relearn"
+        return scores
 
 
 def _ratio(ours: Array, theirs: Array) -> Array:

@@ -13,15 +13,15 @@ from untrain.evaluation.observers.base import Observer, ObserverContext
 from untrain.maths.representation_distance import lengths
 
 _WEAK = (
-    "weak: networks whose units are permuted compute the same and lie far apart, and a small step can undo what was learned; "
-    "it says nothing of what a model remembers"
+    "weak: networks whose units are permuted compute the same and lie far apart, and a small step can undo learning; "
+    "it shows nothing of what a model remembers"
 )
 
 
 class Weights(Observer):
     """Euclidean distance of all weights to retrained models', mean over pairs, and to the nearest original's.
 
-    Batch statistics do not count. A copy of each model's weights is kept in the store.
+    Batch statistics do not count. The store saves a copy of each model's weights.
 
     Source: Wu et al. 2020, arXiv 2006.14755, and Tarun et al. 2023, arXiv 2111.08947, among many who report it.
     """
@@ -44,8 +44,8 @@ class Weights(Observer):
     def compare(self, trial: Prepared) -> Mapping[str, Measured | str]:
         """Both distances of each unlearned model."""
         far = lengths(trial.unlearned, trial.oracle).mean(1, keepdims=True)
-        found: dict[str, Measured | str] = {"weight_distance": Measure((Part(1, "unlearned", "models", far),), joint=True)}
+        scores: dict[str, Measured | str] = {"weight_distance": Measure((Part(1, "unlearned", "models", far),), joint=True)}
         if trial.original is None:
-            return found | {"weight_distance_original": "there are no original models"}
+            return scores | {"weight_distance_original": "there are no original models"}
         near = lengths(trial.unlearned, trial.original).min(1, keepdims=True)
-        return found | {"weight_distance_original": Measure((Part(1, "unlearned", "models", near),))}
+        return scores | {"weight_distance_original": Measure((Part(1, "unlearned", "models", near),))}

@@ -15,7 +15,7 @@ from untrain.maths.divergence import jensen_shannon
 from untrain.models.inference import logits
 
 _WEAK = (
-    "likeness to an untrained network is not likeness to retraining: a retrained model that answers the forget set well scores "
+    "likeness to an untrained network is not likeness to retraining: a retrained model that predicts the forget set well scores "
     "as low as one that never forgot"
 )
 
@@ -24,7 +24,7 @@ class ZRF(Observer):
     """``1 - mean of JS(p_model(x), p_untrained(x))`` over the forget set, the untrained network freshly initialised.
 
     Args:
-        base: of the logarithm: 'two', by which the score fills [0, 1] as the paper says of it, or 'e', by which it is at
+        base: of the logarithm: 'two', with which the score fills [0, 1] as the paper says, or 'e', with which it is at
             least 1 - ln 2.
 
     Source: Chundawat et al. 2023, arXiv 2205.08096, section on the ZRF metric.
@@ -36,13 +36,13 @@ class ZRF(Observer):
 
     scores: ClassVar[Mapping[str, ScoreInfo]] = {
         "zrf": ScoreInfo(
-            "1 less the Jensen-Shannon divergence of a model's answers to an untrained network's, mean over the forget set",
+            "1 minus the Jensen-Shannon divergence of a model's predictions to an untrained network's, mean over the forget set",
             "similarity", "the oracles' value", _WEAK,
-            below="answers the forget set more surely than retrained models do", margin=0.005,
-            above="answers the forget set more like an untrained network than retrained models do: over-forgets",
+            below="predicts the forget set with more certainty than retrained models do", margin=0.005,
+            above="predicts the forget set more like an untrained network than retrained models do: over-forgets",
         ),
         "zrf_gap": ScoreInfo(
-            "oracles' value minus the unlearned models' of: 1 less the Jensen-Shannon divergence to an untrained network's answers",
+            "oracles' value minus the unlearned models' of: 1 minus the Jensen-Shannon divergence to an untrained network",
             "similarity", "0", _WEAK, low=-1.0, verdict_of="zrf",
         ),
     }  # fmt: skip

@@ -96,7 +96,7 @@ def examples(
     """Forget examples that stand out by too large and by too small margins, and how many there are by which chance."""
     here = np.flatnonzero(np.asarray(reference.oracle.side) == "forget")
     nothing: dict[str, Any] = {"forget": len(here), "recognised": 0, "standing_out": 0, "chance": None, "listed": []}
-    if len(here) == 0:
+    if len(here) == 0 or not reference.oracle.has("margin"):
         return [], nothing
     ours, theirs = (outputs.at(here).signal("margin") for outputs in (unlearned, reference.oracle))
     if len(theirs) < 3 or not reference.oracle.has("spread"):

@@ -10,7 +10,16 @@ import numpy as np
 
 from untrain.core.errors import DataError
 from untrain.data.fingerprint import array_digest
-from untrain.evaluation.validation import alike, answers, ids_of, labels_of, observation, one_each, sides_of, varied
+from untrain.evaluation.validation import (
+    check_logits,
+    check_same_examples,
+    ids_of,
+    labels_of,
+    observation,
+    one_per_example,
+    refuse_constant,
+    sides_of,
+)
 from untrain.experiments.audits.array_files import read_column, read_outputs, read_sides
 from untrain.experiments.audits.foreign_models import Outputs
 from untrain.maths.logits import margins
@@ -89,10 +98,10 @@ def _check(models: Mapping[str, Array], frame: Frame) -> None:
     """Refuse populations that cannot be scored."""
     for who, array in models.items():
         if array.ndim == 2:
-            varied(answers(array[..., None], who), frame.side, who)
+            refuse_constant(check_logits(array[..., None], who), frame.side, who)
         else:
             observation(array, np.asarray(frame.labels), frame.side, who=who)
-    alike([(who, a.shape if a.ndim == 3 else (*a.shape, 2)) for who, a in models.items()])
+    check_same_examples([(who, a.shape if a.ndim == 3 else (*a.shape, 2)) for who, a in models.items()])
 
 
 def _check_own(models: Mapping[str, Array]) -> None:
@@ -141,7 +150,7 @@ def _frame(parts: Mapping[str, Any], outputs: Outputs) -> tuple[Frame, Array, tu
         raise DataError("sides were given twice: by --sides and by --forget, --retain or --test; give one of the two")
     n = len(side)
     if labels is not None:
-        one_each(labels, n, "labels")
+        one_per_example(labels, n, "labels")
     names = np.arange(n) if ids is None else ids_of(ids, n)
     keep = np.flatnonzero(side != "")
     side_kept = sides_of(side[keep], len(keep))

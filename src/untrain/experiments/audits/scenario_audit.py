@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from untrain.core.errors import BadInput, DataError
-from untrain.evaluation.validation import alike
+from untrain.evaluation.validation import check_same_examples
 from untrain.experiments.audits.audit_record import models_by_role, price_without_training, publish_audit
 from untrain.experiments.audits.foreign_models import Checkpoints, Outputs, count_in, holds_outputs, refuse_columns, several
 from untrain.experiments.audits.populations import Populations, populations_of
@@ -115,7 +115,7 @@ class _Run:
 def _record(foreign: ForeignKeys, scene: Scene, run: _Run, options: RunOptions, store: Store, more: Mapping[str, Any]) -> Entry:
     """Record the run of models whose outputs are all in the store."""
     keys = foreign.keys
-    alike([(who, (len(k), *_shape(k[0], scene.task.outputs[0], store))) for who, k in keys.items()])
+    check_same_examples([(who, (len(k), *_shape(k[0], scene.task.outputs[0], store))) for who, k in keys.items()])
     models = models_by_role(keys["unlearned"], keys["oracles"], keys.get("originals", []), run.name)
     observed = observe_models(scene, options.observers, models, run.seed, store, options.setting)
     sizes = ModelCounts(len(keys["unlearned"]), len(keys["oracles"]), run.seed if run.trained else None)

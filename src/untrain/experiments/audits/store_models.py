@@ -12,7 +12,7 @@ import torch
 from untrain.core.errors import DataError
 from untrain.core.precision import computing
 from untrain.data.fingerprint import array_digest, fingerprint
-from untrain.evaluation.validation import answers, varied
+from untrain.evaluation.validation import check_logits, refuse_constant
 from untrain.experiments.audits.checkpoints import loaded, read_state
 from untrain.experiments.audits.populations import Frame, Populations
 from untrain.experiments.jobs import ask, contents_of
@@ -65,7 +65,7 @@ def _outputs_of(state: Mapping[str, torch.Tensor], scene: Scene, setting: Settin
         model = loaded(state, scene, name)
         outputs = ask(scene, model)
         table = np.concatenate([each.reshape(len(each), -1) for each in outputs.values()], axis=1)
-        varied(answers(table[None], name), frame_of(scene).side, name)
+        refuse_constant(check_logits(table[None], name), frame_of(scene).side, name)
         return contents_of(model, outputs, {})
 
 

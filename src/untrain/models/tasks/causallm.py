@@ -124,10 +124,15 @@ class CausalLM(Task):
             raise ModelError(f"{name} gives outputs of shape {tuple(outputs.shape)}; {wanted}")
 
     def check_examples(self, examples: Examples) -> None:
-        """Check that there are rows of tokens that the vocabulary has, and in each of them a token that is scored."""
+        """Check that there are rows of tokens that the vocabulary has, and in each of them a token that is scored.
+
+        What is scored may be hidden.
+        """
         super().check_examples(examples)
-        for name in self.fields:
+        for name in examples.fields.keys() & set(self.fields):
             check_tokens(name, examples.fields[name], self.length, self.vocabulary)
+        if "labels" not in examples.fields:
+            return
         ids, labels = (examples.fields[name] for name in self.fields)
         if values_of(ids).shape != values_of(labels).shape:
             raise ModelError(
