@@ -68,8 +68,8 @@ class Scene:
 
     @property
     def observed(self) -> tuple[Examples, ...]:
-        """The examples that models are asked about: training and test data, and what stands in the place of corrected rows."""
-        replacement = self.forget_set.replacement
+        """The examples that models are asked about: training and test data, and in a run what stands in place of corrected rows."""
+        replacement = None if self.purpose == "search" else self.forget_set.replacement
         corrected = () if replacement is None else (to_device(replacement, self.data.test.x.device),)
         return (self.data.train, self.data.test, *corrected)
 
@@ -89,7 +89,7 @@ def open_scene(scenario: Scenario, setting: Setting, choose: Choose | None = Non
         purpose: 'run', or 'search', for which the test data are let go unread.
 
     Raises:
-        DataError: the training data have one class, or a search has no validation data.
+        DataError: the training data have one class, or a search has no validation data or no classes.
     """
     data = scenario.load()
     if data.train.classes == 1:

@@ -186,6 +186,22 @@ def test_a_model_that_is_left_as_it_is_is_as_right_as_before_and_its_weights_are
     assert list(before.folder.glob("*.safetensors")) != []
 
 
+def test_a_search_does_not_count_corrected_rows_among_the_validation_data(tmp_path):
+    text = "Digits(model=ConvNet(width=4), steps=Steps(lr=0.1, epochs=1), request={})"
+    ids = tuple(ut.Digits().load().train.ids[:3].tolist())
+    requests = ut.Ids(ids=ids), ut.Relabel(ids=ids, labels=(0, 0, 0))
+    keep, correct = (open_scene(ut.parse(text.format(repr(by))), Setting(), purpose="search") for by in requests)
+    assert correct.forget_set.replacement is not None
+    job, store = Job("original", 0), Store(tmp_path)
+    results = [accuracies(scene, entry, entry) for scene in (keep, correct) for entry in [do(scene, job, 0, Setting(), store)]]
+    assert results[0] == results[1]
+
+
+def test_a_search_refuses_targets_that_are_no_classes(tmp_path):
+    with pytest.raises(BadInput, match="a search judges by accuracy, and the targets of Diabetes number no classes"):
+        ut.search("Diabetes()", "Finetune()", tmp_path, trials=1, seeds=1)
+
+
 def test_models_of_a_search_are_none_of_a_run(tmp_path):
     scenario = ut.parse("Digits(model=ConvNet(width=4), steps=Steps(lr=0.1, epochs=0))")
     run, search = (open_scene(scenario, Setting(), purpose=purpose) for purpose in ("run", "search"))
