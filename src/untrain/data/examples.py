@@ -158,8 +158,15 @@ class Examples:
         return self.with_fields(**{self.target: y})
 
     def without_targets(self) -> Examples:
-        """The same examples without their last field."""
+        """The same examples with inputs alone."""
+        if len(self.fields) < 2:
+            return replace(self, true=None)
         return replace(self, fields={name: self.fields[name] for name in list(self.fields)[:-1]}, true=None)
+
+
+def unit_scaled(x: Tensor) -> Tensor:
+    """Images of uint8 as float32 in [0, 1]; other numbers as they are."""
+    return x.float() / 255 if x.dtype == torch.uint8 else x
 
 
 def take(examples: Examples, rows: Array) -> Examples:

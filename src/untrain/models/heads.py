@@ -24,7 +24,7 @@ def head_of(model: nn.Module, outputs: int, named: tuple[str, ...] = ()) -> tupl
     wide = [part for part in model.modules() if width_of(part) >= outputs]
     if not wide:
         kind = f"{type(model).__name__} has no linear layer with {outputs} or more outputs"
-        raise ModelError(f"{kind} to take for its head: name it with head=(...)")
+        raise ModelError(f"{kind} to take for its head: name it with head_names=(...)")
     layer = ([part for part in wide if width_of(part) == outputs] or wide)[-1]
     own = {id(p) for p in layer.parameters(recurse=False)}
     # By identity: a tied weight has the name under which the model declares it first.

@@ -54,9 +54,13 @@ class CausalLM(Task):
         """One output per token of the vocabulary."""
         return self.vocabulary
 
+    def inputs(self, batch: Batch) -> Tensor:
+        """The tokens, (b, t), with PAD where a row is padded."""
+        return batch.x
+
     def forward(self, model: nn.Module, batch: Batch) -> Tensor:
         """Logits of the next token at each place, (b, t, v)."""
-        return ask(model, batch)
+        return ask(model, self.inputs(batch))
 
     def loss_of(self, outputs: Tensor, batch: Batch) -> Tensor:
         """Mean cross-entropy of the scored tokens in nats, (b,)."""

@@ -47,8 +47,7 @@ class Regression(Task):
 
     def forward(self, model: nn.Module, batch: Batch) -> Tensor:
         """Predictions, (b,); a model may return (b, 1)."""
-        x = batch.x.float() / 255 if batch.x.dtype == torch.uint8 else batch.x
-        made = model(x)
+        made = model(self.inputs(batch))
         if not isinstance(made, Tensor):
             raise ModelError(f"{type(model).__name__} returns a {type(made).__name__}; a tensor (batch,) or (batch, 1) is needed")
         made = made.squeeze(1) if made.ndim == 2 and made.shape[1] == 1 else made

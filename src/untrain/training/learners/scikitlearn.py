@@ -7,7 +7,6 @@ import warnings
 from typing import Any, Literal
 
 import numpy as np
-import torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 from torch import nn
@@ -15,7 +14,7 @@ from torch import nn
 from untrain.core.errors import DataError, RunFailed, SpecError
 from untrain.core.fields import Positive
 from untrain.core.metering import add_note
-from untrain.data.examples import Examples
+from untrain.data.examples import Examples, batch_of
 from untrain.models.compatibility import check_fit
 from untrain.models.linear import LinearModel
 from untrain.models.tasks.base import Task
@@ -73,7 +72,9 @@ class ScikitLearn(Learner):
             raise SpecError(f"{self.estimator} does not fit {type(task).__name__}: take the other of LogisticRegression and Ridge")
         check_fit(model, task, examples)
         add_note("operations of scikit-learn are not counted, its seconds are")
-        x, y = _inputs(examples), examples.y[:].cpu().numpy()
+        batch = batch_of(examples, np.arange(len(examples)))
+        x = task.inputs(batch).flatten(1).double().cpu().numpy()
+        y = batch.y.cpu().numpy()
         made = self._classifier(x, y, task.outputs_needed(examples)) if self.estimator == "LogisticRegression" else None
         weight, bias = self._line(x, y, getattr(task, "scale", 1.0)) if made is None else made
         model.fill(weight, bias)
@@ -98,10 +99,3 @@ class ScikitLearn(Learner):
     def _line(self, x: Array, y: Array, scale: float) -> tuple[Array, Array]:
         estimator = Ridge(alpha=self.penalty * scale**2, solver="cholesky").fit(x, y.astype(np.float64))
         return estimator.coef_[None], np.atleast_1d(estimator.intercept_)
-
-
-def _inputs(examples: Examples) -> Array:
-    """Inputs as the task shows them to a model, float64 (n, d)."""
-    x: torch.Tensor = examples.x[:]
-    plain = x.float() / 255 if x.dtype == torch.uint8 else x
-    return plain.flatten(1).double().cpu().numpy()
