@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from untrain.core.errors import ModelError
-from untrain.data.examples import Batch, Column, Examples
+from untrain.data.examples import Column, Examples
 from untrain.data.ragged import Ragged
 from untrain.models.tasks.choice import logits_of
 
@@ -17,7 +17,10 @@ TEXT = "text"  # the column that holds examples as people read them
 
 
 def ask(model: nn.Module, tokens: Tensor) -> Tensor:
-    """Logits on rows of tokens (b, t) of a model that takes ``input_ids`` and ``attention_mask``, both (b, t); the mask is False where a row is padded."""
+    """Logits on tokens (b, t), padded with PAD, of a model that takes ``input_ids`` and ``attention_mask``, both (b, t).
+
+    The mask is False where a row is padded.
+    """
     mask = tokens >= 0
     # No embedding has a row for PAD: token 0 stands there, and the mask says that it does not count.
     return logits_of(model, model(input_ids=tokens.clamp(min=0), attention_mask=mask))

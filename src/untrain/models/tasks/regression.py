@@ -85,8 +85,11 @@ class Regression(Task):
         return outputs / self.scale, torch.ones_like(outputs)
 
     def guess(self, examples: Examples) -> float:
-        """Half the variance of the targets in units of the scale: what their mean costs."""
-        return float(0.5 * examples.y[:].double().var(unbiased=False) / self.scale**2)
+        """Half the variance of the targets in units of the scale: what their mean costs.
+
+        It is at least 0.5, what the noise alone costs on average: targets that are few or alike say little of their spread.
+        """
+        return max(0.5, float(0.5 * examples.y[:].double().var(unbiased=False) / self.scale**2))
 
     def random_targets(self, targets: Tensor) -> Tensor:
         """The targets given, in random order.

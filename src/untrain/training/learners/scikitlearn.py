@@ -28,13 +28,15 @@ MOST = 10_000  # iterations, which no well-posed problem needs
 class ScikitLearn(Learner):
     """Minimise ``sum of losses + penalty / 2 * |weights|^2`` over linear models; biases are not penalised.
 
-    The loss is the task's: cross-entropy for 'LogisticRegression', squared error for 'Ridge'. There is one optimum, so every
+    The loss is the task's: cross-entropy for 'LogisticRegression', squared error for 'Ridge'. Each class has a vector of weights,
+    with two classes as well, where the two vectors add up to 0. Biases of classes matter up to a constant: they add up to 0. There is one optimum, so every
     seed gives the same model, and retraining without the forget set gives the exact answer that unlearning is to reach.
     Inputs are flattened, uint8 images scaled to [0, 1].
 
     Args:
         estimator: whose optimum it is.
-        penalty: weight of the squared length of the weights; 1 / C of scikit-learn's classifiers, alpha of its Ridge.
+        penalty: weight of the squared length of the weights: 1 / C of scikit-learn's classifiers, with two classes 2 / C, as theirs
+            has one vector; alpha of its Ridge at scale 1.
         tolerance: largest entry of the gradient at which 'LogisticRegression' stops.
         task: what the models are asked: classes for 'LogisticRegression', numbers for 'Ridge'.
 
@@ -84,7 +86,9 @@ class ScikitLearn(Learner):
         lacking = np.setdiff1d(np.arange(classes), y)
         if len(lacking):
             raise DataError(f"there is no example of class {lacking[0]}: without one its bias has no optimum")
-        estimator = LogisticRegression(C=1 / self.penalty, solver="newton-cg", tol=self.tolerance, max_iter=MOST)
+        # Two classes are told apart by one vector w, which scikit-learn fits; as (-w/2, w/2) it costs half as much.
+        strength = self.penalty if classes > 2 else self.penalty / 2
+        estimator = LogisticRegression(C=1 / strength, solver="newton-cg", tol=self.tolerance, max_iter=MOST)
         with warnings.catch_warnings():
             warnings.simplefilter("error", ConvergenceWarning)
             try:
@@ -93,8 +97,8 @@ class ScikitLearn(Learner):
                 raise RunFailed(f"the optimum was not reached: raise penalty={self.penalty} or tolerance") from None
         if classes > 2:
             return estimator.coef_, estimator.intercept_
-        # One vector tells two classes apart: it is the second's, and the first's is 0.
-        return np.stack([0 * estimator.coef_[0], estimator.coef_[0]]), np.array([0.0, estimator.intercept_[0]])
+        weight, bias = estimator.coef_[0] / 2, estimator.intercept_[0] / 2
+        return np.stack([-weight, weight]), np.array([-bias, bias])
 
     def _line(self, x: Array, y: Array, scale: float) -> tuple[Array, Array]:
         estimator = Ridge(alpha=self.penalty * scale**2, solver="cholesky").fit(x, y.astype(np.float64))
