@@ -179,6 +179,24 @@ def take(examples: Examples, rows: Array) -> Examples:
     return replace(examples, fields=fields, ids=examples.ids[rows], true=true, columns=columns, owner=owner)
 
 
+def copied(examples: Examples) -> Examples:
+    """The same examples in memory of their own; what lies in a file stays there."""
+    return take(examples, np.arange(len(examples)))
+
+
+def prototype(examples: Examples) -> Examples:
+    """One row of zeros of the same shapes, types and device, with the names of the classes and nothing else of the examples."""
+    fields = {name: _zeros(column) for name, column in examples.fields.items()}
+    return Examples(fields, np.zeros(1, dtype=examples.ids.dtype), examples.categories)
+
+
+def _zeros(column: Column) -> Column:
+    if isinstance(column, Ragged):
+        length = column.shape[1]
+        return Ragged(column.values.new_zeros(length), np.array([0, length]))
+    return torch.zeros((1, *column.shape[1:]), dtype=column.dtype, device=column.device)
+
+
 def _taken(column: Column, rows: Array) -> Column:
     return column[_near(rows, column)] if isinstance(column, Tensor) else column.take(rows)
 

@@ -39,7 +39,7 @@ class Learner(Spec, role=True):
 
     @abstractmethod
     def init(self, examples: Examples, seed: int) -> nn.Module:
-        """The model before training."""
+        """The model before training; of the examples it takes shapes, types and classes, and in ``Problem.init`` finds no more."""
 
     @final
     def __call__(self, examples: Examples, seed: int = 0) -> nn.Module:

@@ -39,7 +39,8 @@ class Unlearner(Spec, role=True):
     """Makes a model forget: ``unlearner(model, problem)`` gives a new model and leaves its input alone.
 
     ``needs`` names all that it may see of a problem: 'forget', 'labels', 'retain', 'valid' and 'kept:KEEPER'. The role hides the
-    rest, so that a method without 'retain' is one that does without it. ``works_on`` is the kind of model that it changes; one that
+    rest, so that a method without 'retain' is one that does without it. 'forget' alone is never hidden: inputs and ids of the
+    forget set are there also where it is not named. ``works_on`` is the kind of model that it changes; one that
     writes a memory, and no parameters, names that of the memory, and is not confined to masks. A signal among the needs, such as
     'correct', or 'classes' asks for a task that gives it.
     """

@@ -28,10 +28,10 @@ MOST = 10_000  # iterations, which no well-posed problem needs
 class ScikitLearn(Learner):
     """Minimise ``sum of losses + penalty / 2 * |weights|^2`` over linear models; biases are not penalised.
 
-    The loss is the task's: cross-entropy for 'LogisticRegression', squared error for 'Ridge'. Each class has a vector of weights,
-    with two classes as well, where the two vectors add up to 0. Biases of classes matter up to a constant: they add up to 0. There is one optimum, so every
-    seed gives the same model, and retraining without the forget set gives the exact answer that unlearning is to reach.
-    Inputs are flattened, uint8 images scaled to [0, 1].
+    The loss is the task's: cross-entropy for 'LogisticRegression', squared error for 'Ridge'. Each class has a vector of
+    weights, with two classes as well, where the two add up to 0; biases of classes, which matter up to a constant, add up to 0.
+    There is one optimum, so every seed gives the same model, and retraining without the forget set gives the exact answer that
+    unlearning is to reach. Inputs are flattened, and are as the task shows them: uint8 images scaled to [0, 1].
 
     Args:
         estimator: whose optimum it is.
