@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from untrain.data.fingerprint import array_digest, fingerprint
+from untrain.data.fingerprint import array_digest, fingerprint, id_hashes
 from untrain.data.ragged import Ragged
 from untrain.models.state import arrays
 
@@ -36,3 +36,11 @@ def test_of_rows_of_tokens_padding_does_not_enter():
     padded = fingerprint(np.arange(1), Ragged.of([[1, 2]]))
     assert padded == fingerprint(np.arange(1), Ragged.of([[9, 9, 9], [1, 2]]).take(np.array([1])))
     assert padded != fingerprint(np.arange(1), Ragged.of([[1, 2, -100]]))
+
+
+def test_a_hash_of_ids_and_inputs_tells_rows_of_one_id_apart():
+    x = torch.tensor([[1.0, 2.0], [3.0, 4.0], [1.0, 2.0]])
+    bare, full = id_hashes(["a", "a", "b"]), id_hashes(["a", "a", "b"], x)
+    assert bare[0] == bare[1] != bare[2]
+    assert len(set(full.tolist())) == 3
+    assert np.array_equal(full[1:], id_hashes(["a", "b"], x[1:]))

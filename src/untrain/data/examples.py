@@ -158,10 +158,15 @@ class Examples:
         return self.with_fields(**{self.target: y})
 
     def without_targets(self) -> Examples:
-        """The same examples without their last field; those that have inputs alone are as they were."""
+        """The same examples with inputs alone."""
         if len(self.fields) < 2:
-            return self
+            return replace(self, true=None)
         return replace(self, fields={name: self.fields[name] for name in list(self.fields)[:-1]}, true=None)
+
+
+def unit_scaled(x: Tensor) -> Tensor:
+    """Images of uint8 as float32 in [0, 1]; other numbers as they are."""
+    return x.float() / 255 if x.dtype == torch.uint8 else x
 
 
 def take(examples: Examples, rows: Array) -> Examples:
@@ -172,6 +177,24 @@ def take(examples: Examples, rows: Array) -> Examples:
     columns = {name: column[rows] for name, column in examples.columns.items()}
     owner = None if examples.owner is None else examples.owner[rows]
     return replace(examples, fields=fields, ids=examples.ids[rows], true=true, columns=columns, owner=owner)
+
+
+def copied(examples: Examples) -> Examples:
+    """The same examples in memory of their own; what lies in a file stays there."""
+    return take(examples, np.arange(len(examples)))
+
+
+def prototype(examples: Examples) -> Examples:
+    """One row of zeros of the same shapes, types and device, with the names of the classes and nothing else of the examples."""
+    fields = {name: _zeros(column) for name, column in examples.fields.items()}
+    return Examples(fields, np.zeros(1, dtype=examples.ids.dtype), examples.categories)
+
+
+def _zeros(column: Column) -> Column:
+    if isinstance(column, Ragged):
+        length = column.shape[1]
+        return Ragged(column.values.new_zeros(length), np.array([0, length]))
+    return torch.zeros((1, *column.shape[1:]), dtype=column.dtype, device=column.device)
 
 
 def _taken(column: Column, rows: Array) -> Column:

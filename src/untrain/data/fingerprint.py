@@ -16,10 +16,14 @@ from untrain.data.ragged import Ragged
 
 def fingerprint(ids: np.ndarray[Any, Any], x: Column | None = None) -> str:
     """Sixteen hexadecimal digits of the ids and, when given, the inputs, whatever their order."""
-    rows = [hashlib.sha256(repr(i).encode()).digest() for i in ids.tolist()]
-    if x is not None:
-        rows = [hashlib.sha256(a + b.tobytes()).digest() for a, b in zip(rows, rows_of(x), strict=True)]
-    return hashlib.sha256(b"".join(sorted(rows))).hexdigest()[:16]
+    return hashlib.sha256(b"".join(sorted(_row_digests(ids.tolist(), x)))).hexdigest()[:16]
+
+
+def _row_digests(ids: Sequence[object], x: Column | None) -> list[bytes]:
+    rows = [hashlib.sha256(repr(i).encode()).digest() for i in ids]
+    if x is None:
+        return rows
+    return [hashlib.sha256(a + b.tobytes()).digest() for a, b in zip(rows, rows_of(x), strict=True)]
 
 
 def rows_of(column: Column) -> Iterator[np.ndarray[Any, Any]]:
@@ -50,7 +54,7 @@ def plain(column: Column) -> Tensor | OnDisk:
     return column[:] if isinstance(column, Ragged) else column
 
 
-def id_hashes(ids: Sequence[object]) -> np.ndarray[Any, Any]:
-    """A 64-bit hash of each id, int64 (n,), the same in every process."""
-    digests = b"".join(hashlib.sha256(repr(each).encode()).digest()[:8] for each in ids)
+def id_hashes(ids: Sequence[object], x: Column | None = None) -> np.ndarray[Any, Any]:
+    """A 64-bit hash of each id and, when given, of its input, int64 (n,), the same in every process."""
+    digests = b"".join(each[:8] for each in _row_digests(ids, x))
     return np.frombuffer(digests, dtype=np.int64).copy()

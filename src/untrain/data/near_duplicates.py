@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from untrain.data.examples import Column, Examples
+from untrain.data.examples import Column, Examples, unit_scaled
 from untrain.data.fingerprint import rows_of
 from untrain.data.on_disk import OnDisk
 from untrain.data.ragged import Ragged
@@ -101,7 +101,7 @@ def _size(x: Inputs) -> int:
 
 
 def _vectors(x: Tensor) -> Tensor:
-    values = x.float() / 255 if x.dtype == torch.uint8 else x.float()
+    values = unit_scaled(x).float()
     if values.ndim != 4:
         return values.flatten(1)
     side = int((WIDE / values.shape[1]) ** 0.5)

@@ -14,7 +14,7 @@ from untrain.core.errors import DataError, RequestError, SpecError
 from untrain.core.mask import Head, Mask
 from untrain.data import batching
 from untrain.data.examples import Batch as Batch
-from untrain.data.examples import Examples, take, walk
+from untrain.data.examples import Examples, copied, prototype, take, walk
 from untrain.data.fingerprint import fingerprint
 from untrain.data.readers.convert import examples
 from untrain.data.requests.base import ForgetSet, Request
@@ -46,6 +46,8 @@ def problem(
     >>> posed.forget.ids.tolist(), posed.rest.ids.tolist()
     ([1], [0, 2])
 
+    All examples in it are copies: a method that writes to them changes nothing for others.
+
     Args:
         train: the data the model was trained on: Examples, or anything that ``examples`` takes.
         forget: a request such as ``Random(fraction=0.1)``, or ids; an id names every row that has it.
@@ -60,19 +62,22 @@ def problem(
             twice, or nothing would be left.
     """
     data = train if isinstance(train, Examples) else examples(train)
+    # What makes a fresh model needs shapes and classes: in a closure over the data a method would find all that is hidden.
+    blank = prototype(data)
+    held_out = valid if valid is None or isinstance(valid, Examples) else examples(valid)
     if not isinstance(forget, ForgetSet):
         forget = request(data, forget if isinstance(forget, Request) else Ids(ids=_ids(forget)))
     return Problem(
         task=learner.task,
         forget=take(data, np.asarray(forget.rows)),
         retain=remaining(data, forget),
-        valid=valid if valid is None or isinstance(valid, Examples) else examples(valid),
-        init=lambda s: learner.init(data, s),
+        valid=None if held_out is None else copied(held_out),
+        init=lambda s: learner.init(blank, s),
         recipe=learner,
         digest=forget.digest,
         seed=seed,
         origin=origin,
-        replacement=forget.replacement,
+        replacement=None if forget.replacement is None else copied(forget.replacement),
         kept=kept or {},
     )
 
@@ -110,12 +115,14 @@ def _ids(forget: Any) -> tuple[Any, ...]:
 class Problem:
     """All that an unlearner may see: neither the test set nor an oracle is in it.
 
+    What a method does not name among its needs is hidden from it, but for ``forget``: its inputs and ids are always there.
+
     Args:
         task: the model's task.
         forget: examples to forget.
         retain: the rest of the training data, corrected examples included; None where it is gone.
         valid: held-out examples to tune on, where there are any.
-        init: seed -> a freshly initialised model of the same shape.
+        init: seed -> a freshly initialised model of the same shape; that of ``problem`` knows shapes and classes, and no example.
         recipe: the learner that made the model; ``Retrain`` repeats it.
         mask: the localizer's, which a reset touches; None where none confines the method.
         trainable: weights that may move: mask, head and frozen parameters resolved into one by the role; None lets all move.
@@ -164,8 +171,9 @@ class Problem:
             raise DataError(f"forget and retain examples differ in (shape, type, classes): {kinds[0]} and {kinds[1]}")
 
     def only(self, needs: frozenset[str]) -> Problem:
-        """Restrict the problem to the parts that ``needs`` names: 'forget', 'labels', 'retain', 'valid' and 'kept:KEEPER'.
+        """Restrict the problem to the parts that ``needs`` names: 'labels', 'retain', 'valid' and 'kept:KEEPER'.
 
+        'forget' may be named and need not be: inputs and ids of the forget set, and what stands in its place, are always there.
         Names of signals, such as 'correct', and 'classes' require a task that gives them.
 
         Raises:

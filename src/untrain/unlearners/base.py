@@ -39,9 +39,10 @@ class Unlearner(Spec, role=True):
     """Makes a model forget: ``unlearner(model, problem)`` returns a new model and leaves its input alone.
 
     ``needs`` names all that it may see of a problem: 'forget', 'labels', 'retain', 'valid' and 'kept:KEEPER'. The role hides the
-    rest, so a method without 'retain' works without it. A signal among the needs, such as 'correct', or 'classes', requires a
-    task that gives it. ``works_on`` is the kind of model that it changes; an unlearner that writes a memory instead of
-    parameters names the memory's class, and masks do not confine it.
+    rest, so a method without 'retain' works without it. 'forget' alone is never hidden: inputs and ids of the forget set are there
+    also where it is not named. A signal among the needs, such as 'correct', or 'classes', requires a task that gives it.
+    ``works_on`` is the kind of model that it changes; an unlearner that writes a memory instead of parameters names the memory's
+    class, and masks do not confine it.
     """
 
     closed: ClassVar[tuple[str, ...]] = ("__init__", "__call__", "run", "__matmul__")

@@ -165,3 +165,10 @@ def test_models_of_transformers_are_asked_as_they_are():
 def test_a_batch_says_what_is_scored():
     drawn = Batch({"input_ids": torch.tensor([[1, 2]]), "labels": torch.tensor([[PAD, 2]])}, torch.arange(1))
     assert drawn.y is drawn.fields["labels"]
+
+
+def test_a_guess_costs_the_logarithm_of_the_vocabulary():
+    even = torch.zeros(1, 3, 4)
+    batch = Batch({"input_ids": torch.tensor([[0, 1, 2]]), "labels": torch.tensor([[PAD, 1, 2]])}, torch.arange(1))
+    rows = Examples(dict(batch.fields), np.arange(1))
+    assert TASK.guess(rows) == pytest.approx(float(TASK.loss_of(even, batch)))

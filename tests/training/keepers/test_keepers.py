@@ -97,3 +97,9 @@ def test_an_unlearner_finds_what_it_names_and_is_refused_without(data):
     assert all(same(kept["Checkpoint"][name], value) for name, value in state(forgot).items())
     with pytest.raises(RequestError, match=r"keepers=\(Checkpoint\(\),\)"):
         Rewind()(model, problem(data, [1, 2], learner))
+
+
+def test_two_keepers_of_one_class_are_refused(data):
+    learner = ut.Train(model=ut.MLP(width=6), steps=STEPS, keepers=(Checkpoint(at=1), InputCovariance(), Checkpoint(at=2)))
+    with pytest.raises(SpecError, match="2 keepers of class Checkpoint"):
+        learner.run(data)

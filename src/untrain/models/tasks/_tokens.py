@@ -9,18 +9,21 @@ import torch
 from torch import Tensor, nn
 
 from untrain.core.errors import ModelError
-from untrain.data.examples import Batch, Column, Examples
+from untrain.data.examples import Column, Examples
 from untrain.data.ragged import Ragged
 from untrain.models.tasks.choice import logits_of
 
 TEXT = "text"  # the column that holds examples as people read them
 
 
-def ask(model: nn.Module, batch: Batch) -> Tensor:
-    """Logits of a model that takes ``input_ids`` and ``attention_mask``, both (b, t); the mask is False where a row is padded."""
-    mask = batch.x >= 0
+def ask(model: nn.Module, tokens: Tensor) -> Tensor:
+    """Logits on tokens (b, t), padded with PAD, of a model that takes ``input_ids`` and ``attention_mask``, both (b, t).
+
+    The mask is False where a row is padded.
+    """
+    mask = tokens >= 0
     # No embedding has a row for PAD: token 0 stands there, and the mask says that it does not count.
-    return logits_of(model, model(input_ids=batch.x.clamp(min=0), attention_mask=mask))
+    return logits_of(model, model(input_ids=tokens.clamp(min=0), attention_mask=mask))
 
 
 def values_of(column: Column) -> Tensor:

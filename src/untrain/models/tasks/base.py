@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from untrain.core.errors import ModelError, SpecError
 from untrain.core.spec import Spec
-from untrain.data.examples import Batch, Examples
+from untrain.data.examples import Batch, Examples, unit_scaled
 
 Array = np.ndarray[Any, Any]
 Signal = Literal["loss", "margin", "correct", "confidence"]
@@ -68,6 +68,14 @@ class Task(Spec, role=True):
         Raises:
             ModelError: there is no such layer.
         """
+
+    def inputs(self, batch: Batch) -> Tensor:
+        """What a model is shown of a batch, (b, ...): the first field, uint8 images scaled to [0, 1].
+
+        Whatever feeds a model without ``forward``, such as a learner of streams, shows it this, so that it learns what it is
+        asked about.
+        """
+        return unit_scaled(batch.x)
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
         """Loss of each example in nats, (b,), each >= 0."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -54,9 +55,13 @@ class CausalLM(Task):
         """One output per token of the vocabulary."""
         return self.vocabulary
 
+    def inputs(self, batch: Batch) -> Tensor:
+        """The tokens, (b, t), with PAD where a row is padded."""
+        return batch.x
+
     def forward(self, model: nn.Module, batch: Batch) -> Tensor:
         """Logits of the next token at each place, (b, t, v)."""
-        return ask(model, batch)
+        return ask(model, self.inputs(batch))
 
     def loss_of(self, outputs: Tensor, batch: Batch) -> Tensor:
         """Mean cross-entropy of the scored tokens in nats, (b,)."""
@@ -82,6 +87,10 @@ class CausalLM(Task):
             case "correct":
                 return np.asarray(outputs["hits"] == outputs["count"], dtype=np.float64)
         raise SpecError(f"CausalLM gives no {name!r}; it gives {', '.join(sorted(self.signals))}")
+
+    def guess(self, examples: Examples) -> float:
+        """The logarithm of the size of the vocabulary."""
+        return math.log(self.vocabulary)
 
     def divergence(self, student: Tensor, teacher: Tensor, batch: Batch, temperature: float = 1.0) -> Tensor:
         """``temperature ** 2 * KL(teacher || student)`` of each example in nats, (b,): mean over its scored places.

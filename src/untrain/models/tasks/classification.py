@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Self
 
-import torch
 from pydantic import Field
 from torch import Tensor, nn
 
@@ -33,5 +32,4 @@ class Classification(Choice):
 
     def forward(self, model: nn.Module, batch: Batch) -> Tensor:
         """Logits, (b, c); a model that returns a record with ``logits`` is understood."""
-        x = batch.x.float() / 255 if batch.x.dtype == torch.uint8 else batch.x
-        return logits_of(model, model(x))
+        return logits_of(model, model(self.inputs(batch)))

@@ -47,8 +47,7 @@ class Regression(Task):
 
     def forward(self, model: nn.Module, batch: Batch) -> Tensor:
         """Predictions, (b,); a model may return (b, 1)."""
-        x = batch.x.float() / 255 if batch.x.dtype == torch.uint8 else batch.x
-        made = model(x)
+        made = model(self.inputs(batch))
         if not isinstance(made, Tensor):
             raise ModelError(f"{type(model).__name__} returns a {type(made).__name__}; a tensor (batch,) or (batch, 1) is needed")
         made = made.squeeze(1) if made.ndim == 2 and made.shape[1] == 1 else made
@@ -86,8 +85,11 @@ class Regression(Task):
         return outputs / self.scale, torch.ones_like(outputs)
 
     def guess(self, examples: Examples) -> float:
-        """Half the variance of the targets in units of the scale: what their mean costs."""
-        return float(0.5 * examples.y[:].double().var(unbiased=False) / self.scale**2)
+        """Half the variance of the targets in units of the scale: what their mean costs.
+
+        It is at least 0.5, what the noise alone costs on average: targets that are few or alike say little of their spread.
+        """
+        return max(0.5, float(0.5 * examples.y[:].double().var(unbiased=False) / self.scale**2))
 
     def random_targets(self, targets: Tensor) -> Tensor:
         """The targets given, in random order.

@@ -46,9 +46,13 @@ class TextClassification(Choice):
         """Places of a row and tokens of the vocabulary, the same for all rows whatever their length."""
         return self.length, self.vocabulary
 
+    def inputs(self, batch: Batch) -> Tensor:
+        """The tokens, (b, t), with PAD where a row is padded."""
+        return batch.x
+
     def forward(self, model: nn.Module, batch: Batch) -> Tensor:
         """Logits, (b, c)."""
-        return ask(model, batch)
+        return ask(model, self.inputs(batch))
 
     def check_examples(self, examples: Examples) -> None:
         """Check that inputs are rows of tokens that the vocabulary has."""
