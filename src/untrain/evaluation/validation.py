@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from untrain.core.errors import DataError, suggest
-from untrain.evaluation.observation import SIDES, Observation
+from untrain.evaluation.observation import CORRECTED, SIDES, Observation
 
 Array = np.ndarray[Any, Any]
 SUM = 1e-3  # how far from 1 probabilities may sum
@@ -87,7 +87,7 @@ def varied(found: Array, side: Array, who: str) -> None:
     Raises:
         DataError: a model does.
     """
-    for name in SIDES:
+    for name in (*SIDES, CORRECTED):
         rows = np.flatnonzero(np.asarray(side) == name)
         for at, row in enumerate(found if len(rows) > 1 else ()):
             if bool((row[rows] == row[rows[:1]]).all()):
@@ -115,13 +115,13 @@ def sides_of(given: Any, n: int) -> Array:
     found = one_each(given, n, "sides")
     if found.dtype.kind != "U":
         raise DataError(f"sides hold {found.dtype} such as {found[0].item()!r}: one of {', '.join(SIDES)} is needed for each")
-    unknown = np.setdiff1d(found, SIDES)
+    unknown = np.setdiff1d(found, (*SIDES, CORRECTED))
     if len(unknown):
         raise DataError(f"sides hold {unknown[0].item()!r}{suggest(unknown[0], SIDES)}; there is {', '.join(SIDES)}")
     for side, why in (("forget", "nothing was forgotten"), ("test", "attacks and intervals need examples that no model saw")):
         if not (found == side).any():
             raise DataError(f"no example is of side {side!r}: {why}")
-    return found.astype("<U6")
+    return found.astype("<U9" if (found == CORRECTED).any() else "<U6")
 
 
 def labels_of(given: Any, n: int, classes: int, name: str) -> Array:

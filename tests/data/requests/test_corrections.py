@@ -89,3 +89,11 @@ def test_a_run_scores_the_corrected_rows_and_oracles_learn_them(tmp_path):
     run = store.get(document["run"])
     assert (np.asarray(run.array("side")) == "corrected").sum() == 3
     assert np.asarray(run.array("labels"))[-3:].tolist() == [5, 5, 5]
+    assert run.record["sizes"]["corrected"] == document["sizes"]["corrected"] == 3
+    for row, models in zip(document["results"], (None, "original"), strict=True):
+        if models:  # models that are left alone answer as originals do
+            entry = store.get(run.record["ingredients"]["models"][models][0])
+            right = np.asarray(entry.array("logits"))[-3:].argmax(1) == 5
+            assert row["scores"]["corrected_accuracy"]["value"] == right.mean()
+        assert row["scores"]["corrected_gap"]["value"] is not None
+        assert "corrected_accuracy" in {*row["verdict"]["tested"]}

@@ -12,6 +12,7 @@ import torch
 from untrain.core.errors import DataError
 from untrain.core.precision import computing
 from untrain.data.fingerprint import array_digest, fingerprint
+from untrain.evaluation.observation import CORRECTED, SIDES
 from untrain.evaluation.validation import answers, varied
 from untrain.experiments.audits.checkpoints import loaded, read_state
 from untrain.experiments.audits.populations import Frame, Populations
@@ -79,7 +80,9 @@ def record_outputs(populations: Populations, models: Mapping[str, Any], label: s
         store: where the models are.
     """
     frame = populations.frame
-    sizes = {side: int((frame.side == side).sum()) for side in ("forget", "retain", "test")}
+    sizes = {side: int((frame.side == side).sum()) for side in SIDES}
+    if corrected := int((frame.side == CORRECTED).sum()):
+        sizes[CORRECTED] = corrected
     ids, some = frame.ids.astype(str), next(iter(populations.rows("unlearned")))
     # Labels that are not known are no numbers, so that nothing is computed from them.
     labels = np.full(len(ids), np.nan) if frame.labels is None else frame.labels
