@@ -8,7 +8,7 @@ from contextlib import nullcontext
 import torch
 from torch import Tensor, nn
 
-from untrain.core.errors import NotFinite, RunFailed, SpecError
+from untrain.core.errors import NotFinite, OutOfMemory, SpecError
 from untrain.core.mask import Mask
 from untrain.core.metering import Counter, add_note, exceeds_limit, plan_steps
 from untrain.core.out_of_memory import out_of_memory
@@ -111,7 +111,7 @@ class _Walk:
         """The loss; when memory runs out the batches are halved and their gradients added up, from then on.
 
         Raises:
-            RunFailed: memory does not even hold one example at a time.
+            OutOfMemory: memory does not even hold one example at a time.
         """
         while True:
             try:
@@ -149,9 +149,9 @@ class _Walk:
 
     def _halve(self, largest: int, told: str) -> None:
         if self.shares.sharded:
-            raise RunFailed(f"out of memory on a model that is sharded ({told}): take a smaller batch or more processes")
+            raise OutOfMemory(f"out of memory on a model that is sharded ({told}): take a smaller batch or more processes")
         if self.pieces >= largest:
-            raise RunFailed(f"out of memory with one example at a time ({told}): take a smaller model or another machine")
+            raise OutOfMemory(f"out of memory with one example at a time ({told}): take a smaller model or another machine")
         self.pieces = min(2 * self.pieces, largest)
         batch = "; batch norm normalises each piece by itself" if norms(self.model) else ""
         add_note(f"out of memory: each batch is taken in {self.pieces} pieces whose gradients are added up{batch}")

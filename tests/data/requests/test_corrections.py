@@ -7,8 +7,9 @@ import pytest
 import torch
 
 import untrain as ut
-from untrain.core.errors import RequestError
+from untrain.core.errors import MaskError, RequestError
 from untrain.data.examples import Examples
+from untrain.data.fingerprint import fingerprint
 from untrain.data.requests.owner import Owner
 from untrain.data.requests.relabel import Relabel
 from untrain.data.requests.resolve import remaining, request
@@ -57,6 +58,25 @@ def test_a_problem_has_the_corrected_rows_on_the_retain_side(data):
     assert posed.forget.y.tolist() == [0]
     assert posed.replacement.y.tolist() == [2]
     assert sorted(posed.retain.ids.tolist()) == list(range(10, 16))
+
+
+def test_a_digest_says_what_a_request_corrects_to_and_a_problem_makes_the_same(data):
+    learner = ut.Train(model=ut.MLP(width=4))
+    ways = [Relabel(ids=(10,), labels=(1,)), Relabel(ids=(10,), labels=(2,)), ut.parse("Ids(ids=(10,))")]
+    posed = [problem(data, by, learner) for by in ways]
+    assert len({each.digest for each in posed}) == 3
+    for by, each in zip(ways, posed, strict=True):
+        assert request(data, by).digest == each.digest == replace(each, digest="").digest
+    assert posed[2].digest == fingerprint(data.ids[:1], data.x[:1])
+
+
+def test_a_mask_that_is_made_for_one_correction_is_refused_for_another(data):
+    learner = ut.Train(model=ut.MLP(width=4))
+    one, other = (problem(data, Relabel(ids=(10,), labels=(label,)), learner) for label in (1, 2))
+    model = learner(data, 0).eval()
+    mask = ut.WeightedGrad()(model, one)
+    with pytest.raises(MaskError):
+        ut.Finetune()(model, replace(other, mask=mask))
 
 
 def test_retraining_learns_the_corrected_label(data):

@@ -37,7 +37,7 @@ def store_outputs(populations: Populations, who: str, store: Store) -> list[str]
     for at, row in enumerate(populations.rows(who)):
         outputs = np.asarray(row)
         work = partial(Contents, {}, {populations.output: outputs})
-        keys.append(store.get_or_make(outputs_ingredients(f"{who} {at}, as given", outputs), work).key)
+        keys.append(store.get_or_make(outputs_ingredients(f"{who} {at}, as given", populations.output, outputs), work).key)
     return keys
 
 
