@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from untrain.core.errors import DataError
+from untrain.core.errors import DataError, FileChanged
 from untrain.data.fingerprint import array_digest, fingerprint
 from untrain.data.on_disk import OnDisk, opened, pieces
 
@@ -93,7 +93,7 @@ def test_a_file_that_is_cut_short_is_told_before_and_while_it_is_read(tmp_path):
     path = save(tmp_path / "x.npy", np.ones((9, 4)))
     file, whole = opened(path), path.read_bytes()
     path.write_bytes(whole[:-8])
-    with pytest.raises(DataError, match="was written anew since it was opened"):
+    with pytest.raises(FileChanged, match="was written anew since it was opened"):
         file[8]
     with pytest.raises(DataError, match="cut short"):
         opened(path)
@@ -103,5 +103,5 @@ def test_a_file_that_is_written_anew_is_not_read_as_if_it_were_the_old_one(tmp_p
     np.save(tmp_path / "x.npy", np.zeros((4, 2), dtype=np.float32))
     rows = opened(tmp_path / "x.npy")
     os.utime(tmp_path / "x.npy", ns=(1, 1))
-    with pytest.raises(DataError, match="was written anew since it was opened"):
+    with pytest.raises(FileChanged, match="was written anew since it was opened"):
         rows[:2]

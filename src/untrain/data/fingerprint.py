@@ -44,9 +44,18 @@ def array_digest(*arrays: np.ndarray[Any, Any] | Tensor | OnDisk) -> str:
 
 
 def print_of(examples: Examples) -> str:
-    """Digest of examples in their order: their fields and ids, and of the number of classes."""
-    ids, classes = np.asarray(examples.ids).astype(str), np.asarray(examples.classes)
-    return array_digest(*map(plain, examples.fields.values()), ids, classes)
+    """Digest of examples in their order: their fields, by name, their ids, their owners, and the names of the classes."""
+    ids, names = np.asarray(examples.ids).astype(str), repr((tuple(examples.fields), examples.categories))
+    owner = () if examples.owner is None else (np.asarray(examples.owner).astype(str),)
+    return array_digest(*map(plain, examples.fields.values()), ids, np.asarray(names), *owner)
+
+
+def request_digest(forget: Examples, replacement: Examples | None = None) -> str:
+    """Sixteen hexadecimal digits of what is to be forgotten and, where it is corrected, of what stands in its place."""
+    digest = fingerprint(forget.ids, forget.x)
+    if replacement is None:
+        return digest
+    return hashlib.sha256(f"{digest} {print_of(replacement)}".encode()).hexdigest()[:16]
 
 
 def plain(column: Column) -> Tensor | OnDisk:

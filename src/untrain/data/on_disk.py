@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from untrain.core.errors import DataError
+from untrain.core.errors import DataError, FileChanged
 
 Array = np.ndarray[Any, Any]
 PIECE = 8 << 20
@@ -102,7 +102,7 @@ class OnDisk:
         flat = near.reshape(-1).view(np.uint8).data
         with open(self.path, "rb", buffering=0) as file:
             if _stamp(file.fileno()) != self.stamp:
-                raise DataError(f"{self.path} was written anew since it was opened: begin again with the file as it is now")
+                raise FileChanged(f"{self.path} was written anew since it was opened: begin again with the file as it is now")
             for first, last in pairwise(cuts):
                 if first < last:
                     self._fill(file.fileno(), flat[first * width : last * width], self.start + int(rows[order[first]]) * width)
@@ -114,7 +114,7 @@ class OnDisk:
         while into:
             count = os.preadv(file, [into], offset)
             if count == 0:
-                raise DataError(f"{self.path} ends before its last row: was it cut short, or written anew?")
+                raise FileChanged(f"{self.path} ends before its last row: was it cut short, or written anew?")
             into, offset = into[count:], offset + count
 
 

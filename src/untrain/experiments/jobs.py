@@ -20,7 +20,7 @@ from untrain.experiments.setting import Setting
 from untrain.models.inference import predict
 from untrain.models.state import arrays, as_array
 from untrain.runtime.store import Contents, Entry, Store, key_of
-from untrain.training.problem import problem
+from untrain.training.problem import Problem, problem
 
 Weights = Mapping[str, np.ndarray[Any, Any]]
 KEPT = "kept-"
@@ -41,7 +41,7 @@ def do(scene: Scene, job: Job, seed: int, setting: Setting, store: Store) -> Ent
     entry = store.get(key_of(ingredients))
     if entry is not None and entry.final:
         return entry
-    start = None if job.method is None else _start(do(scene, Job("original", job.index), seed, setting, store), store)
+    start = None if job.method is None else start_of(do(scene, Job("original", job.index), seed, setting, store), store)
 
     def work() -> Contents:
         with computing(setting.precision, setting.compiled):
@@ -52,7 +52,8 @@ def do(scene: Scene, job: Job, seed: int, setting: Setting, store: Store) -> Ent
     return store.get_or_make(ingredients, work, keep_failures=job.method is not None)
 
 
-def _start(original: Entry, store: Store) -> Start:
+def start_of(original: Entry, store: Store) -> Start:
+    """What the store has of an original for methods and localizers to start from."""
     weights = store.tensors(original.key, "weights")
     return Start(original, weights, {n: store.tensors(original.key, f"{KEPT}{n}") for n in original.record.get("kept", {})})
 
@@ -80,15 +81,26 @@ def limit_of(scene: Scene, start: Entry, budget: float) -> float:
     return float(budget * start.record["cost"]["flops"] * len(scene.retain) / len(scene.data.train))
 
 
-def _unlearn(scene: Scene, method: Method, start: Start, ingredients: dict[str, Any], setting: Setting) -> Contents:
+def pose(scene: Scene, start: Start, seed: int) -> tuple[nn.Module, Problem]:
+    """The original in eval mode, and the problem of forgetting on it: the same for methods and for masks alone.
+
+    Args:
+        scene: data, learner and request.
+        start: of the original.
+        seed: of every draw.
+    """
     origin = start.entry.record["ingredients"]["seed"]
     model = scene.learner.init(scene.data.train, origin)
     model.load_state_dict({n: torch.from_numpy(a) for n, a in start.weights.items()})
     kept = {keeper: {n: torch.from_numpy(a) for n, a in part.items()} for keeper, part in start.kept.items()}
-    posed = problem(scene.data.train, scene.forget_set, scene.learner, scene.data.valid, ingredients["seed"], origin, kept)
+    return model.eval(), problem(scene.data.train, scene.forget_set, scene.learner, scene.data.valid, seed, origin, kept)
+
+
+def _unlearn(scene: Scene, method: Method, start: Start, ingredients: dict[str, Any], setting: Setting) -> Contents:
+    model, posed = pose(scene, start, ingredients["seed"])
     limit = None if setting.budget is None else limit_of(scene, start.entry, setting.budget)
     with metered(limit, f"the budget of {100 * (setting.budget or 0):g} % of retraining") as meter:
-        outcome = method.run(model.eval(), posed)
+        outcome = method.run(model, posed)
     search = scene.purpose == "search"
     outputs = ask(scene, outcome.model, forget_alone=search)
     where, bits = ({}, {}) if outcome.mask is None else mask_contents(outcome.mask, outcome.model, posed)

@@ -15,7 +15,7 @@ from untrain.core.mask import Head, Mask
 from untrain.data import batching
 from untrain.data.examples import Batch as Batch
 from untrain.data.examples import Examples, copied, prototype, take, walk
-from untrain.data.fingerprint import fingerprint
+from untrain.data.fingerprint import request_digest
 from untrain.data.readers.convert import examples
 from untrain.data.requests.base import ForgetSet, Request
 from untrain.data.requests.ids import Ids
@@ -127,7 +127,7 @@ class Problem:
         mask: the localizer's, which a reset touches; None where none confines the method.
         trainable: weights that may move: mask, head and frozen parameters resolved into one by the role; None lets all move.
         head: whether the classifier head may move 'full', where 'masked' only, or stays 'frozen'.
-        digest: fingerprint of the forget ids; a mask made for others is refused.
+        digest: fingerprint of what is to be forgotten, and of what replaces it; a mask made for others is refused.
         seed: of every draw that a method makes.
         origin: seed of the model's own initialisation, where known.
         replacement: examples that replace those to forget, where the request corrects and does not delete.
@@ -161,7 +161,7 @@ class Problem:
             if part is not None:
                 object.__setattr__(self, name, replace(part, true=None, columns={}))
         if not self.digest:
-            object.__setattr__(self, "digest", fingerprint(self.forget.ids, self.forget.x))
+            object.__setattr__(self, "digest", request_digest(self.forget, self.replacement))
 
     def _check_retain(self, retain: Examples) -> None:
         if len(retain) == 0:

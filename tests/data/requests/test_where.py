@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from untrain.core.errors import RequestError, SpecError
 from untrain.core.spec import parse
 from untrain.data.readers.convert import examples
+from untrain.data.requests.owner import Owner
 from untrain.data.requests.where import Where
 
 
@@ -118,3 +119,21 @@ def test_a_rule_that_cannot_hold_is_told_in_one_line(rule, told):
 def test_true_is_a_column_only_where_it_is_known():
     with pytest.raises(RequestError, match="'true' is not known"):
         Where("label != true").draw(replace(twelve(), true=None))
+
+
+def test_a_rule_may_name_the_owner():
+    owned = replace(twelve(), owner=np.array(["ann", "bob", "eve"] * 4))
+    assert Where("owner == 'ann' and id > 3").draw(owned).tolist() == [6, 9]
+    with pytest.raises(RequestError, match="no column 'owner'"):
+        Where("owner == 'ann'").draw(twelve())
+
+
+def test_targets_that_are_not_one_number_per_example_are_no_label():
+    facts = parse("Facts(people=10)").load().train
+    work = Where("kind == 'work'").draw(facts)
+    assert len(work) == 10
+    assert {facts.columns["kind"][row] for row in work} == {"work"}
+    someone = facts.owner[0]
+    assert Where(f"owner == {str(someone)!r}").draw(facts).tolist() == Owner(owners=(str(someone),)).draw(facts).tolist()
+    with pytest.raises(RequestError, match="no column 'label'"):
+        Where("label == 1").draw(facts)

@@ -27,7 +27,7 @@ class ForgetSet:
     Args:
         rows: of the training data, ascending.
         ids: of these rows.
-        digest: fingerprint of ids and inputs.
+        digest: fingerprint of ids and inputs, and of the replacement where there is one.
         replacement: examples that stand in the place of the rows, where they are corrected and not deleted.
     """
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from untrain.core.errors import RequestError
 from untrain.data.examples import Examples, joined, take, to_device
-from untrain.data.fingerprint import fingerprint
+from untrain.data.fingerprint import request_digest
 from untrain.data.requests.base import ForgetSet, Request
 
 
@@ -14,7 +14,7 @@ def request(train: Examples, by: Request) -> ForgetSet:
     """What ``by`` wants forgotten of ``train``, rows in ascending order.
 
     Returns:
-        The rows, the id that each bears and the fingerprint of ids and inputs, the same that a ``Problem`` makes.
+        The rows, the id that each bears and the fingerprint of ids, inputs and corrections, the same that a ``Problem`` makes.
 
     Raises:
         RequestError: nothing is asked for, or all of it, or rows that are not there.
@@ -31,8 +31,9 @@ def request(train: Examples, by: Request) -> ForgetSet:
     if len(rows) == len(train):
         raise RequestError(f"{name} names all {len(train)} training examples: nothing would be left to train on")
     forget = take(train, rows)
-    digest = fingerprint(forget.ids, forget.x)
-    return ForgetSet(tuple(rows.tolist()), tuple(forget.ids.tolist()), digest, by.replacement(train, rows))
+    replacement = by.replacement(train, rows)
+    digest = request_digest(forget, replacement)
+    return ForgetSet(tuple(rows.tolist()), tuple(forget.ids.tolist()), digest, replacement)
 
 
 def remaining(train: Examples, forget: ForgetSet) -> Examples:

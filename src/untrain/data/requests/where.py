@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import numpy as np
+import torch
 from pydantic import AfterValidator
 
 from untrain.core.errors import RequestError
@@ -18,7 +19,7 @@ class Where(Request):
 
     Args:
         rule: comparisons, and, or, not (or & | ~ with parentheses), in, arithmetic and literals over the columns label
-            (as given), id, true (where known) and those that the data bring.
+            (as given, where it is one number), id, true and owner (where known) and those that the data bring.
 
     Source: none; it is how a class, a source or a period is forgotten.
     """
@@ -31,10 +32,19 @@ class Where(Request):
         Raises:
             RequestError: there is no such column, or the rule compares what cannot be compared.
         """
-        columns = {"label": train.y.cpu().numpy(), "id": train.ids, **train.columns}
-        if train.true is not None:
-            columns["true"] = train.true.cpu().numpy()
-        found = np.flatnonzero(np.broadcast_to(holds(self.rule, columns), (len(train),)))
+        found = np.flatnonzero(np.broadcast_to(holds(self.rule, columns_of(train)), (len(train),)))
         if len(found) == 0:
             raise RequestError(f"{self.rule!r} holds for none of the {len(train)} training examples")
         return found
+
+
+def columns_of(train: Examples) -> dict[str, np.ndarray[Any, Any]]:
+    """The columns that a rule may name: labels, as given and true, only where a target is one number per example."""
+    columns = {"id": train.ids, **train.columns}
+    if train.owner is not None:
+        columns["owner"] = train.owner
+    given = train.y if len(train.fields) > 1 else None
+    for name, target in (("label", given), ("true", train.true)):
+        if isinstance(target, torch.Tensor) and target.ndim == 1:
+            columns[name] = target.cpu().numpy()
+    return columns

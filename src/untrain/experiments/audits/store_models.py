@@ -12,6 +12,7 @@ import torch
 from untrain.core.errors import DataError
 from untrain.core.precision import computing
 from untrain.data.fingerprint import array_digest, fingerprint
+from untrain.evaluation.observation import CORRECTED, SIDES
 from untrain.evaluation.validation import check_logits, refuse_constant
 from untrain.experiments.audits.checkpoints import loaded, read_state
 from untrain.experiments.audits.populations import Frame, Populations
@@ -36,7 +37,7 @@ def store_outputs(populations: Populations, who: str, store: Store) -> list[str]
     for at, row in enumerate(populations.rows(who)):
         outputs = np.asarray(row)
         work = partial(Contents, {}, {populations.output: outputs})
-        keys.append(store.get_or_make(outputs_ingredients(f"{who} {at}, as given", outputs), work).key)
+        keys.append(store.get_or_make(outputs_ingredients(f"{who} {at}, as given", populations.output, outputs), work).key)
     return keys
 
 
@@ -79,7 +80,9 @@ def record_outputs(populations: Populations, models: Mapping[str, Any], label: s
         store: where the models are.
     """
     frame = populations.frame
-    sizes = {side: int((frame.side == side).sum()) for side in ("forget", "retain", "test")}
+    sizes = {side: int((frame.side == side).sum()) for side in SIDES}
+    if corrected := int((frame.side == CORRECTED).sum()):
+        sizes[CORRECTED] = corrected
     ids, some = frame.ids.astype(str), next(iter(populations.rows("unlearned")))
     # Labels that are not known are no numbers, so that nothing is computed from them.
     labels = np.full(len(ids), np.nan) if frame.labels is None else frame.labels

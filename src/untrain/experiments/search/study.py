@@ -21,6 +21,7 @@ from untrain.experiments.search.objectives import Objective, Parts, aim_of
 from untrain.experiments.search.space import Space, space, start_of, with_values
 from untrain.experiments.search.trials import accuracies, are_mostly_wrong, share_of_retraining
 from untrain.experiments.setting import Setting
+from untrain.runtime.entry import failure_of
 from untrain.runtime.executors.base import Pool
 from untrain.runtime.progress import OnProgress, Progress
 from untrain.runtime.store import Entry, Store
@@ -188,9 +189,13 @@ def jobs_of_trial(search: Search, trial: PendingTrial) -> Iterator[Job]:
         if entry.record.get("error"):
             study.fail(trial, entry.record["error"])
             return
-        parts.append(parts_of(search, entry, index))
-        costs.append(cost_of(search, entry, index))
-        value = float(np.mean([search.aim.score(p) for p in parts]))
+        try:
+            parts.append(parts_of(search, entry, index))
+            costs.append(cost_of(search, entry, index))
+            value = float(np.mean([search.aim.score(p) for p in parts]))
+        except Exception as error:  # what cannot be scored is one trial's failure; errors of the machine are raised
+            study.fail(trial, failure_of(error).record["error"])
+            return
         study.note(trial, parts=mean_of(parts), cost=mean_of(costs), models=index + 1)
         if study.hopeless(trial, index, value) and index + 1 < seeds:
             study.prune(trial)
