@@ -1,5 +1,6 @@
 """What is saved at training time for later."""
 
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -9,7 +10,9 @@ from torch import nn
 
 import untrain as ut
 from untrain.core.errors import ModelError, RequestError, SpecError
-from untrain.data.examples import Examples
+from untrain.data.examples import Examples, batches_without_padding, take
+from untrain.data.ragged import Ragged
+from untrain.experiments.scenarios.facts import Facts
 from untrain.models.state import same, state
 from untrain.training.base import Learner
 from untrain.training.keepers.checkpoint import Checkpoint
@@ -41,6 +44,84 @@ def test_a_convolution_sees_patches():
         [padded[b, :, i : i + 3, j : j + 3].flatten() for b in range(4) for i in range(4) for j in range(4)]
     ).double()
     assert torch.allclose(sums["0"], rows.T @ rows)
+
+
+def moments_of(layer, x):
+    task = ut.Train(model=ut.MLP()).task
+    return InputCovariance().keep(
+        nn.Sequential(layer, nn.Flatten()), Examples.labelled(x, torch.arange(4) % 3, np.arange(4), 3), task
+    )["0"]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"padding": "same", "dilation": 2},
+        {"padding": (2, 1), "padding_mode": "circular"},
+        {"padding": 1, "padding_mode": "reflect", "stride": 2},
+        {"padding": "valid"},
+        {"padding": 1, "groups": 2},
+        {"padding": 1, "groups": 4, "padding_mode": "replicate"},
+    ],
+)
+def test_the_energy_of_a_convolution_follows_from_its_moments(settings):
+    """The squared outputs of a filter w without a bias add up to ``w^T M w``, whatever the padding and the groups."""
+    torch.manual_seed(2)
+    layer = nn.Conv2d(4, 8, 3, bias=False, **settings)
+    x = torch.randn(4, 4, 6, 6)
+    moments = moments_of(layer, x)
+    groups = settings.get("groups", 1)
+    each = moments.reshape(groups, *moments.shape[-2:])
+    assert moments.ndim == (2 if groups == 1 else 3)
+    filters = layer.weight.detach().double().reshape(groups, 8 // groups, -1)
+    energy = torch.einsum("gfd,gde,gfe->gf", filters, each, filters).flatten()
+    assert torch.allclose(energy, layer(x).double().pow(2).sum((0, 2, 3)), rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["images", "facts", "padded"])
+def test_moments_of_two_sets_add_up_to_those_of_their_union(kind):
+    scenario = ut.Digits() if kind == "images" else Facts(people=10)
+    learner, data = scenario.learner(), scenario.load().train
+    if kind == "padded":
+        data = replace(data, fields={name: column[:] for name, column in data.fields.items()})
+    model = learner.init(data, 0).eval()
+    task = learner.task.resolve(data)
+    order = np.random.default_rng(0).permutation(len(data))[:60]
+    one, other, both = (InputCovariance().keep(model, take(data, rows), task) for rows in (order[:7], order[7:], order))
+    assert both
+    for name, whole in both.items():
+        assert torch.allclose(one[name] + other[name], whole, rtol=1e-4, atol=1e-4 * float(whole.abs().max())), name
+
+
+def test_a_batch_without_padding_has_all_tokens_of_its_rows():
+    rows = [[1, 2, 3], [4], [5, 6], [7]]
+    data = Examples({"input_ids": Ragged.of(rows), "y": torch.arange(4)}, np.arange(4), ("a", "b", "c", "d"))
+    for examples in (data, replace(data, fields={"input_ids": data.x[:], "y": data.y})):
+        drawn = list(batches_without_padding(examples, 256))
+        assert [batch.x.tolist() for batch in drawn] == [[[4], [7]], [[5, 6]], [[1, 2, 3]]]
+        assert [batch.y.tolist() for batch in drawn] == [[1, 3], [2], [0]]
+
+
+class Attends(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.attention, self.head = nn.MultiheadAttention(4, 2, batch_first=True), nn.Linear(4, 3)
+
+    def forward(self, x):
+        return self.head(self.attention(x, x, x)[0].mean(1))
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (Attends(), "never saw an input of 'attention.out_proj'"),
+        (nn.Sequential(nn.Conv1d(3, 2, 1), nn.Flatten()), "no patches of '0', which is a Conv1d"),
+    ],
+)
+def test_layers_that_cannot_be_seen_are_refused(model, message):
+    data = Examples.labelled(torch.zeros(2, 3, 4), torch.arange(2), np.arange(2), 3)
+    with pytest.raises(ModelError, match=message):
+        InputCovariance().keep(model.eval(), data, ut.Train(model=ut.MLP()).task)
 
 
 def test_an_earlier_checkpoint_is_the_model_of_a_shorter_training(data):
