@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -200,6 +200,16 @@ def batch_of(examples: Examples, rows: Array, device: torch.device | None = None
     """One batch, on ``device`` or where the examples are."""
     read = {name: c[_near(rows, c)] if isinstance(c, Tensor) else c[rows] for name, c in examples.fields.items()}
     return Batch(read, _near(rows, next(iter(read.values())))).to(device)
+
+
+def cost_shape(*batches: Batch | None) -> Hashable:
+    """The shape that decides what operations on the examples of some batches cost: one where all have the same.
+
+    Where they differ, as of rows of tokens that are padded to the longest of each batch, it tells their sizes too.
+    """
+    shapes = [None if b is None else (len(b), tuple(tuple(v.shape[1:]) for v in b.fields.values())) for b in batches]
+    alike = {shape[1] for shape in shapes if shape is not None}
+    return alike.pop() if len(alike) == 1 else tuple(shapes)
 
 
 def batches_without_padding(examples: Examples, size: int, device: torch.device | None = None) -> Iterator[Batch]:
