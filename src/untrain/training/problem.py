@@ -8,6 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from untrain.core.errors import DataError, RequestError, SpecError
@@ -93,6 +94,10 @@ def check_kept(needs: frozenset[str], kept: Collection[str]) -> set[str]:
     return keepers
 
 
+def _on(saved: Mapping[str, Tensor], device: torch.device | None) -> Mapping[str, Tensor]:
+    return {name: value.to(device) for name, value in saved.items()}
+
+
 def _ids(given: Any) -> tuple[Any, ...]:
     held = list(given) if isinstance(given, Set) else given
     if isinstance(held, str | bytes) or np.ndim(held) != 1:
@@ -118,7 +123,8 @@ class Problem:
         seed: of every draw that a method makes.
         origin: seed of the model's own initialisation, where known.
         replacement: examples that stand in the place of those to forget, where the request corrects and does not delete.
-        kept: what keepers saved when the model was trained: arrays by name, by the keeper's class.
+        kept: what keepers saved when the model was trained: tensors by name, by the keeper's class. A method finds them on
+            the model's device. A run reads them from its store, where bfloat16 becomes float32, which has each of its values.
     """
 
     task: Task
@@ -157,10 +163,14 @@ class Problem:
         if kinds[0] != kinds[1]:
             raise DataError(f"forget and retain examples differ in (shape, type, classes): {kinds[0]} and {kinds[1]}")
 
-    def only(self, needs: frozenset[str]) -> Problem:
+    def only(self, needs: frozenset[str], device: torch.device | None = None) -> Problem:
         """The problem without what ``needs`` does not name: 'forget', 'labels', 'retain', 'valid' and 'kept:KEEPER'.
 
-        Names of signals, such as 'correct', and 'classes' ask for a task that gives them.
+        Names of signals, such as 'correct', of abilities, such as 'divergence', and 'classes' ask for a task that has them.
+
+        Args:
+            needs: all that a method may see.
+            device: where what keepers saved goes, which is where the model is; None leaves it where it is.
 
         Raises:
             RequestError: something that it names is not there.
@@ -176,7 +186,7 @@ class Problem:
         }  # fmt: skip
         if "labels" not in needs:
             parts = {name: None if part is None else part.without_targets() for name, part in parts.items()}
-        return replace(self, **parts, kept={name: self.kept[name] for name in wanted})
+        return replace(self, **parts, kept={name: _on(self.kept[name], device) for name in wanted})
 
     @property
     def rest(self) -> Examples:

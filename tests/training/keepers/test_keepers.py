@@ -12,9 +12,16 @@ import untrain as ut
 from untrain.core.errors import ModelError, RequestError, SpecError
 from untrain.data.examples import Examples, batches_without_padding, take
 from untrain.data.ragged import Ragged
+from untrain.experiments.jobs import do
+from untrain.experiments.keys import Job
 from untrain.experiments.scenarios.facts import Facts
+from untrain.experiments.scenarios.withlearner import WithLearner
+from untrain.experiments.scene import open_scene
+from untrain.experiments.setting import Setting
 from untrain.models.state import same, state
+from untrain.runtime.store import Store
 from untrain.training.base import Learner
+from untrain.training.keepers.base import Keeper
 from untrain.training.keepers.checkpoint import Checkpoint
 from untrain.training.keepers.inputcovariance import InputCovariance
 from untrain.training.problem import problem
@@ -178,3 +185,56 @@ def test_an_unlearner_finds_what_it_names_and_is_refused_without(data):
     assert all(same(kept["Checkpoint"][name], value) for name, value in state(forgot).items())
     with pytest.raises(RequestError, match=r"keepers=\(Checkpoint\(\),\)"):
         Rewind()(model, problem(data, [1, 2], learner))
+
+
+class Odd(Keeper):
+    """Saves tensors of awkward shapes and types.
+
+    Source: a test.
+    """
+
+    def keep(self, model, examples, task):
+        return {"number": torch.tensor(3.5), "none": torch.zeros(0, 2), "half": torch.tensor([1.5, -0.25], dtype=torch.bfloat16)}
+
+
+SEEN: dict = {}
+
+
+class Looks(Unlearner):
+    """Notes what was kept.
+
+    Source: a test.
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset({"kept:Odd", "kept:Checkpoint"})
+
+    def unlearn(self, model, problem):
+        SEEN.update(problem.kept)
+        with torch.no_grad():
+            next(model.parameters()).add_(1)
+        return model
+
+
+def test_what_was_kept_comes_back_from_the_store_as_it_was(tmp_path):
+    steps = ut.parse("Steps(lr=0.1, epochs=1, batch=256)")
+    by = ut.Train(model=ut.parse("ConvNet(width=4)"), steps=steps, keepers=(Odd(), Checkpoint()))
+    scene = open_scene(WithLearner(scenario=ut.Digits(), by=by), Setting())
+    entry = do(scene, Job("unlearned", 0, Looks()), 0, Setting(), Store(tmp_path))
+    assert entry.record.get("error") is None
+    wanted = Odd().keep(None, None, None)
+    assert all(same(SEEN["Odd"][name], value.float()) for name, value in wanted.items())
+    model = scene.learner.init(scene.data.train, 0).state_dict()
+    assert {name: value.shape for name, value in SEEN["Checkpoint"].items()} == {name: value.shape for name, value in model.items()}
+
+
+def test_what_was_kept_lies_where_the_model_is(data):
+    learner = ut.Train(model=ut.MLP(width=6), steps=STEPS, keepers=(Checkpoint(),))
+    model, kept = learner.run(data)
+    posed = problem(data, [1, 2], learner, kept=kept)
+    there = posed.only(frozenset({"kept:Checkpoint"}), torch.device("meta"))
+    assert {value.device.type for value in there.kept["Checkpoint"].values()} == {"meta"}
+    assert {value.device.type for value in posed.kept["Checkpoint"].values()} == {"cpu"}
+    away = {name: value.to("meta") for name, value in kept["Checkpoint"].items()}
+    # A tensor on 'meta' has no values to bring to the model: that it is tried shows where a method would find it.
+    with pytest.raises(NotImplementedError, match="Cannot copy out of meta tensor"):
+        Rewind()(model, problem(data, [1, 2], learner, kept={"Checkpoint": away}))

@@ -76,6 +76,6 @@ def input_rows(layer: nn.Module, x: Tensor) -> Tensor:
     mode = "constant" if layer.padding_mode == "zeros" else layer.padding_mode
     # The sides of any padding, 'same' among them, as the layer itself pads where it is not with zeros.
     whole = F.pad(x, layer._reversed_padding_repeated_twice, mode=mode)
-    patches = F.unfold(whole, layer.kernel_size, layer.dilation, 0, layer.stride)  # type: ignore[arg-type]
+    patches = F.unfold(whole, layer.kernel_size, layer.dilation, 0, layer.stride)
     by_group = patches.reshape(len(x), layer.groups, -1, patches.shape[-1])  # (b, g, d, places)
     return by_group.permute(1, 0, 3, 2).flatten(1, 2)
