@@ -499,3 +499,12 @@ def test_nobody_else_makes_an_entry_meanwhile(tmp_path):
         return Contents({})
 
     made_by(Store(tmp_path), work)
+
+
+def test_named_arrays_keep_their_shapes(tmp_path):
+    """Also that of a single number, which is no row."""
+    given = {"number": np.float32(2).reshape(()), "none": np.zeros((0, 3)), "turned": np.arange(6).reshape(2, 3).T}
+    entry = Store(tmp_path).put({"kind": "shapes"}, {}, {}, {"w": given})
+    for name, array in entry.tensors("w").items():
+        assert array.shape == given[name].shape
+        assert (array == given[name]).all()

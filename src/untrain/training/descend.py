@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +14,7 @@ from untrain.core.mask import Mask
 from untrain.core.metering import Counter, add_note, exceeds_limit, plan_steps
 from untrain.core.out_of_memory import out_of_memory
 from untrain.core.precision import autocast, channels_last, compiling
-from untrain.data.examples import Batch
+from untrain.data.examples import Batch, cost_shape
 from untrain.training.batch_norm import lone_examples, norms, reestimate
 from untrain.training.batch_plan import Plan
 from untrain.training.clipping import clip
@@ -134,7 +135,7 @@ class _Walk:
             )
         for share, piece in pieces(batches, self.pieces):
             count = sum(len(b) for b in piece if b is not None)
-            total += self.counter.step(count, lambda share=share * scale, piece=piece: self._backward(share, piece))  # type: ignore[misc]
+            total += self.counter.step(count, partial(self._backward, share * scale, piece), shape=cost_shape(*piece))
         for part in self.trainable:
             part.gather()
         return total

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from untrain.core.errors import DataError, RequestError, SpecError
@@ -104,6 +105,10 @@ def check_kept(needs: frozenset[str], kept: Collection[str]) -> set[str]:
     return keepers
 
 
+def _on(saved: Mapping[str, Tensor], device: torch.device | None) -> Mapping[str, Tensor]:
+    return {name: value.to(device) for name, value in saved.items()}
+
+
 def _ids(forget: Any) -> tuple[Any, ...]:
     ids = list(forget) if isinstance(forget, Set) else forget
     if isinstance(ids, str | bytes) or np.ndim(ids) != 1:
@@ -131,7 +136,8 @@ class Problem:
         seed: of every draw that a method makes.
         origin: seed of the model's own initialisation, where known.
         replacement: examples that replace those to forget, where the request corrects and does not delete.
-        kept: tensors that keepers saved when the model was trained, by name, by the keeper's class.
+        kept: tensors that keepers saved when the model was trained, by name, by the keeper's class. A method finds them on
+            the model's device. A run reads them from its store, where bfloat16 becomes float32, which has each of its values.
     """
 
     task: Task
@@ -170,11 +176,15 @@ class Problem:
         if kinds[0] != kinds[1]:
             raise DataError(f"forget and retain examples differ in (shape, type, classes): {kinds[0]} and {kinds[1]}")
 
-    def only(self, needs: frozenset[str]) -> Problem:
+    def only(self, needs: frozenset[str], device: torch.device | None = None) -> Problem:
         """Restrict the problem to the parts that ``needs`` names: 'labels', 'retain', 'valid' and 'kept:KEEPER'.
 
         'forget' may be named and need not be: inputs and ids of the forget set, and what stands in its place, are always there.
-        Names of signals, such as 'correct', and 'classes' require a task that gives them.
+        Names of signals, such as 'correct', of abilities, such as 'divergence', and 'classes' require a task that has them.
+
+        Args:
+            needs: all that a method may see.
+            device: where what keepers saved goes, which is where the model is; None leaves it where it is.
 
         Raises:
             RequestError: a part that it names is missing.
@@ -190,7 +200,7 @@ class Problem:
         }  # fmt: skip
         if "labels" not in needs:
             parts = {name: None if part is None else part.without_targets() for name, part in parts.items()}
-        return replace(self, **parts, kept={name: self.kept[name] for name in keepers})
+        return replace(self, **parts, kept={name: _on(self.kept[name], device) for name in keepers})
 
     @property
     def rest(self) -> Examples:

@@ -94,7 +94,7 @@ class Unlearner(Spec, role=True):
                 p.grad = None
             check_fit(copy, problem.task, problem.forget)
             with isolated_rng(model, problem.seed), metered() as meter, channels_last(copy):
-                problem = resolve_trainable(copy, self.with_mask(copy, problem.only(self.needed())))
+                problem = resolve_trainable(copy, self.with_mask(copy, problem.only(self.needed(), next(copy.parameters()).device)))
                 forgot = self.unlearn(copy, process_group().weigh(problem))
                 cost = total_cost(meter.read())
             guard = guard_module.measure_changes(before, forgot, problem.trainable, problem.mask)

@@ -15,7 +15,7 @@ from untrain.core.fields import Count
 from untrain.data.examples import Batch, Examples
 from untrain.data.ragged import PAD
 from untrain.maths import sequence_likelihood
-from untrain.models.tasks._tokens import as_text, ask, check_tokens, values_of
+from untrain.models.tasks._tokens import as_text, ask, check_padding, check_tokens, starts_of
 from untrain.models.tasks.base import Array, Signal, Task
 
 
@@ -133,7 +133,7 @@ class CausalLM(Task):
             raise ModelError(f"{name} gives outputs of shape {tuple(outputs.shape)}; {wanted}")
 
     def check_examples(self, examples: Examples) -> None:
-        """Check that there are rows of tokens that the vocabulary has, and in each of them a token that is scored.
+        """Check that inputs and labels are rows of tokens of the same lengths, and that each has a token that is scored.
 
         What is scored may be hidden.
         """
@@ -143,10 +143,13 @@ class CausalLM(Task):
         if "labels" not in examples.fields:
             return
         ids, labels = (examples.fields[name] for name in self.fields)
-        if values_of(ids).shape != values_of(labels).shape:
-            raise ModelError(
-                f"'input_ids' and 'labels' have {len(values_of(ids))} and {len(values_of(labels))} tokens: make them alike"
-            )
+        check_padding("input_ids", ids, examples.ids)
+        sizes, scored = (np.diff(starts_of(column)) for column in (ids, labels))
+        apart = np.flatnonzero(sizes != scored)
+        if len(apart):
+            row = apart[0]
+            both = f"{sizes[row]} and {scored[row]} tokens in the example {examples.ids[row].item()!r}"
+            raise ModelError(f"'input_ids' and 'labels' have {both}: make them alike")
         bare = (labels[:][:, 1:] == PAD).all(1)
         if bool(bare.any()):
             row = examples.ids[int(bare.nonzero()[0])]

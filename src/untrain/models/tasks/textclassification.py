@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from untrain.core.fields import Count
 from untrain.data.examples import Batch, Examples
-from untrain.models.tasks._tokens import as_text, ask, check_tokens
+from untrain.models.tasks._tokens import as_text, ask, check_padding, check_tokens
 from untrain.models.tasks.choice import Choice
 
 
@@ -58,6 +58,7 @@ class TextClassification(Choice):
         """Check that inputs are rows of tokens that the vocabulary has."""
         super().check_examples(examples)
         check_tokens("input_ids", examples.fields["input_ids"], self.length, self.vocabulary)
+        check_padding("input_ids", examples.fields["input_ids"], examples.ids)
 
     def show(self, examples: Examples) -> np.ndarray[Any, Any]:
         """The texts."""
