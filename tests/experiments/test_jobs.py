@@ -122,7 +122,7 @@ def test_a_method_whose_model_answers_nan_fails_and_is_no_number(scene, tmp_path
     def refuse(*_args):
         raise NotFinite("Sequential answers 3 of 9 examples with NaN")
 
-    monkeypatch.setattr("untrain.experiments.jobs.logits", refuse)
+    monkeypatch.setattr("untrain.experiments.jobs.predict", refuse)
     entry = run_job(scene, Job("unlearned", 0, parse("Finetune(steps=Steps(epochs=1))")), 0, Setting(), store)
     assert "NaN" in entry.record["error"]
     assert not list(entry.folder.glob("*.npy"))

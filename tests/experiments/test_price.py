@@ -11,7 +11,7 @@ from untrain import parse
 from untrain.core.spec import canonical
 from untrain.experiments.comparison import Comparison, todo_of
 from untrain.experiments.keys import Job, model_ingredients
-from untrain.experiments.price import Price, add_prices, asked_steps, duration, pilot, price, price_of, spread_over, steps_of
+from untrain.experiments.price import Price, add_prices, duration, method_steps, pilot, price, price_of, spread_over, steps_of
 from untrain.experiments.scene import open_scene
 from untrain.experiments.setting import Setting
 from untrain.runtime.store import Store, key_of
@@ -99,9 +99,9 @@ def test_a_pilot_is_positive_and_leaves_every_random_state_alone(scene):
 
 
 def test_a_method_is_reckoned_by_its_own_steps_else_as_retraining(scene):
-    assert asked_steps(scene, parse(METHOD)) == pytest.approx(2 * len(scene.retain) / 100)
-    assert asked_steps(scene, parse("DEL(steps=Steps(epochs=1))")) == pytest.approx(len(scene.retain) / 100)
-    assert asked_steps(scene, parse("Retrain")) == steps_of(scene, len(scene.retain))
+    assert method_steps(scene, parse(METHOD)) == pytest.approx(2 * len(scene.retain) / 100)
+    assert method_steps(scene, parse("DEL(steps=Steps(epochs=1))")) == pytest.approx(len(scene.retain) / 100)
+    assert method_steps(scene, parse("Retrain")) == steps_of(scene, len(scene.retain))
 
 
 def test_a_learner_without_steps_has_no_price(scene, monkeypatch):

@@ -59,17 +59,17 @@ def _start(original: Entry, store: Store) -> Start:
 
 def _train(scene: Scene, job: Job, ingredients: dict[str, Any]) -> Contents:
     original = job.kind == "original"
-    examples, kept = scene.data.train if original else scene.remaining, dict[str, Mapping[str, torch.Tensor]]()
+    examples, tensors_by_keeper = scene.data.train if original else scene.remaining, dict[str, Mapping[str, torch.Tensor]]()
     with metered() as meter:
         if original:  # unlearners start from these models alone, so keepers save tensors of these alone
-            model, kept = scene.learner.run(examples, ingredients["seed"])  # type: ignore[assignment]
+            model, tensors_by_keeper = scene.learner.run(examples, ingredients["seed"])  # type: ignore[assignment]
         else:
             model = scene.learner(examples, ingredients["seed"])
         cost = meter.read()
-    saved = {name: {n: as_array(t) for n, t in tensors.items()} for name, tensors in kept.items()}
-    sizes = {name: sum(a.nbytes for a in part.values()) for name, part in saved.items()}
+    arrays_by_keeper = {name: {n: as_array(t) for n, t in tensors.items()} for name, tensors in tensors_by_keeper.items()}
+    sizes = {name: sum(a.nbytes for a in part.values()) for name, part in arrays_by_keeper.items()}
     record = {"cost": asdict(cost), "notes": list(meter.notes), "kept": sizes}
-    return contents_of(model, outputs_of(scene, model), record, {f"{KEPT}{name}": part for name, part in saved.items()})
+    return contents_of(model, outputs_of(scene, model), record, {f"{KEPT}{name}": part for name, part in arrays_by_keeper.items()})
 
 
 def limit_of(scene: Scene, start: Entry, budget: float) -> float:
@@ -84,8 +84,8 @@ def _unlearn(scene: Scene, method: Method, start: Start, ingredients: dict[str, 
     origin = start.entry.record["ingredients"]["seed"]
     model = scene.learner.init(scene.data.train, origin)
     model.load_state_dict({n: torch.from_numpy(a) for n, a in start.weights.items()})
-    kept = {keeper: {n: torch.from_numpy(a) for n, a in part.items()} for keeper, part in start.kept.items()}
-    posed = problem(scene.data.train, scene.forget_set, scene.learner, scene.data.valid, ingredients["seed"], origin, kept)
+    tensors = {keeper: {n: torch.from_numpy(a) for n, a in part.items()} for keeper, part in start.kept.items()}
+    posed = problem(scene.data.train, scene.forget_set, scene.learner, scene.data.valid, ingredients["seed"], origin, tensors)
     limit = None if setting.budget is None else limit_of(scene, start.entry, setting.budget)
     with metered(limit, f"the budget of {100 * (setting.budget or 0):g} % of retraining") as meter:
         outcome = method.run(model.eval(), posed)

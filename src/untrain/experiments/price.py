@@ -241,7 +241,7 @@ class PastCosts:
         if (id(scene), "pilot") not in self.estimates:
             self.estimates[id(scene), "pilot"] = (pilot(scene, self.setting), "pilot")
         each = self.estimates[id(scene), "pilot"][0]
-        steps = steps_of(scene, rows) if method is None else asked_steps(scene, method)
+        steps = steps_of(scene, rows) if method is None else method_steps(scene, method)
         return (None, "nothing") if each is None or steps is None else (each * steps, "pilot")
 
 
@@ -257,7 +257,7 @@ def steps_of(scene: Scene, rows: int) -> int | None:
     return None if epochs is None else epochs * count(rows, scene.learner.steps.batch)  # type: ignore[attr-defined]
 
 
-def asked_steps(scene: Scene, method: Method) -> float | None:
+def method_steps(scene: Scene, method: Method) -> float | None:
     """Number of gradient steps of a method, in steps of the learner: passes over the retain set; retraining's without steps."""
     inner = method.expand() if isinstance(method, Recipe) else method
     while isinstance(inner, Localized):

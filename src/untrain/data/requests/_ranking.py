@@ -76,7 +76,7 @@ def _scores(train: Examples, file: str, others: Others) -> Array:
     if not (np.abs(values) <= 1).all():
         raise RequestError(f"{where} goes from {values.min():g} to {values.max():g}: memorization lies between -1 and 1")
     if not (values > 0).any():
-        raise RequestError(f"{where} holds no score above 0: nothing is memorized, so there is no most and no least of it")
+        raise RequestError(f"{where} holds no score above 0: nothing is memorized, so there is nothing to rank")
     return values
 
 
