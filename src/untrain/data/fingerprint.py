@@ -1,4 +1,4 @@
-"""Fingerprints of data: what makes a mask, a model and a result belong together."""
+"""Fingerprints of data, by which masks, models and results are matched."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def rows_of(column: Column) -> Iterator[np.ndarray[Any, Any]]:
 def array_digest(*arrays: np.ndarray[Any, Any] | Tensor | OnDisk) -> str:
     """Sixty-four hexadecimal digits of arrays: shapes, types and bytes, in order; a tensor's are those of its array."""
     sha = hashlib.sha256()
-    for given in arrays:
-        array = given.astype(str) if isinstance(given, np.ndarray) and given.dtype == object else given
+    for value in arrays:
+        array = value.astype(str) if isinstance(value, np.ndarray) and value.dtype == object else value
         kind = array.dtype if isinstance(array, np.ndarray) else str(array.dtype).removeprefix("torch.")
         sha.update(f"{tuple(array.shape)}{kind}".encode())
         for piece in pieces(array) if array.ndim else (np.asarray(array),):

@@ -20,9 +20,9 @@ from untrain.evaluation.observers.base import Observer
 from untrain.experiments.comparison import Comparison, check_needs, portable, todo_of, workers_for
 from untrain.experiments.draw_request import chooser, count_missing_members, needed_ensemble, stand_in
 from untrain.experiments.interim_looks import Look, plan_looks, take_looks
-from untrain.experiments.price import Price, before, price, price_of, together, unknown
+from untrain.experiments.price import Price, add_prices, announce_ensemble, before_request, price, price_of
 from untrain.experiments.publish import publish
-from untrain.experiments.results import score_remotely, scored
+from untrain.experiments.results import score_remotely, score_run
 from untrain.experiments.scenarios.base import Scenario
 from untrain.experiments.scene import Chosen, Scene, open_scene
 from untrain.experiments.scheduler import make, record
@@ -166,10 +166,10 @@ def open_scenes(
         def say(first: Price, scene: Scene, comparison: Comparison = comparison) -> None:
             if spent is not None:
                 spent.append(first)
-                first = together(first, price(todo_of([comparison], [scene], way.setting), store, way.setting, pool.size))
+                first = add_prices(first, price(todo_of([comparison], [scene], way.setting), store, way.setting, pool.size))
             way.say(first.to_text())
 
-        choose = chooser(store, way.setting, pool, way.on_progress, before(store, way.setting, pool.size, say))
+        choose = chooser(store, way.setting, pool, way.on_progress, announce_ensemble(store, way.setting, pool.size, say))
         scenes.append(open_scene(comparison.scenario, setting, choose))
         check_needs(comparison, scenes[-1])
         if scenes[-1].chosen:
@@ -195,7 +195,7 @@ def run_comparisons(comparisons: list[Comparison], store: str | Path | None, way
     with open_pool(comparisons, opened, way) as pool:
         spent: list[Price] = []
         scenes = open_scenes(comparisons, way, opened, pool, pool.remote, spent)
-        cost = reduce(together, [*spent, report_price(comparisons, scenes, opened, way, pool.size)])
+        cost = reduce(add_prices, [*spent, report_price(comparisons, scenes, opened, way, pool.size)])
 
         def take(some: list[Comparison], more: Mapping[str, Any] | None) -> list[Entry]:
             make(some, scenes, opened, way.setting, pool, way.on_progress)
@@ -227,7 +227,7 @@ def run_looks(plan: Sequence[Look], store: Store, way: RunOptions, take: Callabl
 
     def look(at: Look, more: Mapping[str, Any]) -> Document:
         last[:] = [take(at, more)]
-        return scored(last[0], store, way.chosen)
+        return score_run(last[0], store, way.chosen)
 
     take_looks(plan, look, lambda: store.discard(last[0].key), way.say)
     return last[0]
@@ -256,7 +256,7 @@ def price_comparisons(comparisons: list[Comparison], store: str | Path | None, w
         check_needs(comparison, scene)
         prices += [] if ensemble is None else [ensemble]
     rest = price(todo_of(comparisons, scenes, way.setting), opened, way.setting, workers)
-    return reduce(together, [*prices, rest]).document()
+    return reduce(add_prices, [*prices, rest]).document()
 
 
 def open_unpaid_scene(comparison: Comparison, way: RunOptions, store: Store | None, workers: int) -> tuple[Scene, Price | None]:
@@ -276,5 +276,5 @@ def open_unpaid_scene(comparison: Comparison, way: RunOptions, store: Store | No
     scene = open_scene(comparison.scenario, replace(way.setting, device="cpu") if digests else way.setting, choose)
     if not lacks:
         return scene, None
-    scene = unknown(scene)
+    scene = before_request(scene)
     return scene, price_of(*lacks[0], scene, store, way.setting, workers)

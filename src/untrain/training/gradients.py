@@ -212,7 +212,11 @@ def _one_by_one(model: nn.Module, task: Task, batch: Batch, params: Params) -> G
 
 
 def flat(grads: Sequence[Tensor]) -> Tensor:
-    """Flatten gradients into one vector."""
+    """Flatten gradients into one vector.
+
+    >>> flat([torch.zeros(2, 1), torch.ones(1)]).tolist()
+    [0.0, 0.0, 1.0]
+    """
     return torch.cat([g.flatten() for g in grads])
 
 

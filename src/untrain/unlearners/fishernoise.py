@@ -62,6 +62,10 @@ class FisherNoise(Unlearner):
 
 
 def levelled(variance: Tensor, often: bool) -> Tensor:
-    """Replace each variance by the mean over the second dimension, where there is one; ten times it if ``often``."""
+    """Replace each variance by the mean over the second dimension, where there is one; ten times it if ``often``.
+
+    >>> levelled(torch.tensor([[1.0, 3.0]]), often=False)
+    tensor([[2., 2.]])
+    """
     even = variance.mean(1, keepdim=True).expand_as(variance) if variance.ndim > 1 else variance
     return even * 10 if often else even

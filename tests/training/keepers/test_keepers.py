@@ -12,7 +12,7 @@ import untrain as ut
 from untrain.core.errors import ModelError, RequestError, SpecError
 from untrain.data.examples import Examples, batches_without_padding, take
 from untrain.data.ragged import Ragged
-from untrain.experiments.jobs import do
+from untrain.experiments.jobs import run_job
 from untrain.experiments.keys import Job
 from untrain.experiments.scenarios.facts import Facts
 from untrain.experiments.scenarios.withlearner import WithLearner
@@ -225,7 +225,7 @@ def test_what_was_kept_comes_back_from_the_store_as_it_was(tmp_path):
     steps = ut.parse("Steps(lr=0.1, epochs=1, batch=256)")
     by = ut.Train(model=ut.parse("ConvNet(width=4)"), steps=steps, keepers=(Odd(), Checkpoint()))
     scene = open_scene(WithLearner(scenario=ut.Digits(), by=by), Setting())
-    entry = do(scene, Job("unlearned", 0, Looks()), 0, Setting(), Store(tmp_path))
+    entry = run_job(scene, Job("unlearned", 0, Looks()), 0, Setting(), Store(tmp_path))
     assert entry.record.get("error") is None
     wanted = Odd().keep(None, None, None)
     assert all(same(SEEN["Odd"][name], value.float()) for name, value in wanted.items())

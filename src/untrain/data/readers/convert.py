@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from untrain.core.errors import DataError
 from untrain.data.examples import Examples
-from untrain.data.on_disk import OnDisk, opened, pieces
+from untrain.data.on_disk import OnDisk, open_npy, pieces
 from untrain.data.readers.array_cache import load_array, write_inputs
 from untrain.data.readers.base import Reader, reader_of
 
@@ -211,7 +211,7 @@ def _inputs(x: Any) -> Tensor | OnDisk:
     if isinstance(x, OnDisk):
         return x
     if _is_file(x):
-        return opened(x)
+        return open_npy(x)
     array = _array(x, "x")
     if array.ndim == 0 or len(array) == 0:
         raise DataError("x is empty: at least one example is needed")

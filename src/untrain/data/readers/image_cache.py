@@ -13,7 +13,7 @@ import numpy as np
 from untrain.core.atomic_write import atomic_write
 from untrain.core.errors import DataError
 from untrain.data.examples import Examples
-from untrain.data.on_disk import OnDisk, opened
+from untrain.data.on_disk import OnDisk, open_npy
 from untrain.data.readers.array_cache import is_intact, write_inputs
 from untrain.data.readers.convert import from_arrays
 from untrain.data.readers.numpy_errors import DAMAGED
@@ -52,7 +52,7 @@ def _kept(index: Path) -> Examples | None:
         with np.load(io.BytesIO(index.read_bytes()), allow_pickle=False) as file:
             columns = {name.removeprefix(COLUMN): file[name] for name in file.files if name.startswith(COLUMN)}
             owner = file["owner"] if "owner" in file.files else None
-            images = opened(index.parent / str(file["images"]))
+            images = open_npy(index.parent / str(file["images"]))
             kept = from_arrays(images, file["y"], file["ids"], int(file["classes"]), columns, owner)
             return kept if is_intact(images) else None
     except (*DAMAGED, DataError):

@@ -14,7 +14,7 @@ from untrain.experiments.comparison import Comparison
 from untrain.experiments.dispatch import KeyedJob
 from untrain.experiments.draw_request import chooser
 from untrain.experiments.keys import Job, Method, model_key, search_ingredients
-from untrain.experiments.price import Price, before
+from untrain.experiments.price import Price, announce_ensemble
 from untrain.experiments.scenarios.base import Scenario
 from untrain.experiments.scene import Scene, open_scene
 from untrain.experiments.search.objectives import Objective, Parts, aim_of
@@ -125,7 +125,7 @@ def open_search(
         if on_progress is not None:
             on_progress(Progress(0, 0, "", 0.0, None, cost.to_text()))
 
-    price = before(store, setting, 1 if pool is None else pool.size, say)
+    price = announce_ensemble(store, setting, 1 if pool is None else pool.size, say)
     placed = replace(setting, device="cpu") if pool is not None and pool.remote else setting
     scene = open_scene(spec.scenario, placed, chooser(store, setting, pool, on_progress, price), "search")
     aim = aim_of(spec.objective, are_mostly_wrong(scene))

@@ -1,4 +1,4 @@
-"""What tasks on rows of tokens share."""
+"""Functions that tasks on rows of tokens share."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from untrain.data.examples import Column, Examples
 from untrain.data.ragged import PAD, Ragged
 from untrain.models.tasks.choice import logits_of
 
-TEXT = "text"  # the column that holds examples as people read them
+TEXT = "text"  # the column with examples as readable texts
 
 
 def ask(model: nn.Module, tokens: Tensor) -> Tensor:
@@ -70,7 +70,7 @@ def check_padding(name: str, column: Column, ids: np.ndarray[Any, Any]) -> None:
 
 
 def as_text(examples: Examples) -> np.ndarray[Any, Any]:
-    """Examples as people read them, (n,): their column 'text', or else the numbers of their tokens."""
+    """Examples as readable texts, (n,): their column 'text', or else the numbers of their tokens."""
     if TEXT in examples.columns:
         return np.asarray(examples.columns[TEXT]).astype(str)
     return np.array([" ".join(str(token) for token in row if token >= 0) for row in examples.x[:].tolist()])

@@ -15,6 +15,9 @@ from untrain.models.tasks.choice import Choice, logits_of
 class Classification(Choice):
     """Cross-entropy on the model's logits; uint8 images are scaled to [0, 1].
 
+    >>> Classification().loss_of(torch.zeros(1, 2), Batch.labelled(torch.zeros(1, 3), torch.tensor([0])))
+    tensor([0.6931])
+
     Args:
         classes: number of classes; None takes that of the training data.
         head_names: names of the classifier head's parameters; empty takes the model's own ``head_names``, or finds the last
@@ -31,5 +34,5 @@ class Classification(Choice):
         return self if self.classes is not None or examples.classes < 2 else replace(self, classes=examples.classes)
 
     def forward(self, model: nn.Module, batch: Batch) -> Tensor:
-        """Logits, (b, c); a model that returns a record with ``logits`` is understood."""
+        """Logits, (b, c); a model may return a record with ``logits``."""
         return logits_of(model, model(self.inputs(batch)))
