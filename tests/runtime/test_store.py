@@ -430,7 +430,9 @@ def test_an_entry_is_made_once_and_then_found(tmp_path):
     assert made_by(store, work, number=2).key != first.key
 
 
-@pytest.mark.parametrize("error", [NotFinite("it is NaN"), DataError("no such class"), SpecError("no such field"), BrokenPromise("it moved")])
+@pytest.mark.parametrize(
+    "error", [NotFinite("it is NaN"), DataError("no such class"), SpecError("no such field"), BrokenPromise("it moved")]
+)
 def test_a_failure_of_the_work_is_an_entry_where_it_is_kept_and_raised_where_not(tmp_path, error):
     store, calls = Store(tmp_path), []
 
@@ -471,7 +473,11 @@ def test_a_failure_that_may_be_the_machine_s_is_tried_again(tmp_path, error, sai
 @pytest.mark.parametrize(
     "error",
     [
-        MemoryError(), OSError("disk"), StoreError("full"), FileChanged("written anew"), MissingExtra("pip install it"),
+        MemoryError(),
+        OSError("disk"),
+        StoreError("full"),
+        FileChanged("written anew"),
+        MissingExtra("pip install it"),
         KeyboardInterrupt(),
     ],  # fmt: skip
 )

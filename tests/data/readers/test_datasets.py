@@ -1,6 +1,7 @@
 """From Parquet to plain arrays."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import datasets
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import untrain as ut
 from untrain.core.errors import DataError
 from untrain.data.readers import datasets as adapter
 from untrain.data.readers.datasets import Wanted
@@ -72,7 +74,7 @@ def test_a_column_of_owners_is_named_or_called_owner_and_is_no_further_column(tm
     assert called.owner.tolist() == [7, 8, 9, 7]
     assert "owner" not in called.columns
     assert adapter.read_parquet(write(tmp_path / "c.parquet", pictures())).owner is None
-    with pytest.raises(DataError, match="no column 'whom'; .*did you mean 'who'"):
+    with pytest.raises(DataError, match=r"no column 'whom'; .*did you mean 'who'"):
         ut.examples(replace(named, owner="whom"))
 
 
