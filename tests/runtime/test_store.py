@@ -479,7 +479,7 @@ def test_a_failure_that_may_be_the_machine_s_is_tried_again(tmp_path, error, sai
         FileChanged("written anew"),
         MissingExtra("pip install it"),
         KeyboardInterrupt(),
-    ],  # fmt: skip
+    ],
 )
 def test_failures_of_the_machine_and_of_the_store_are_never_entries(tmp_path, error):
     def work():
