@@ -17,7 +17,7 @@ Array = np.ndarray[Any, Any]
 
 
 class Arrays(NamedTuple):
-    """Inputs ``x`` (n, ...), labels ``y`` (n,), ``ids`` (n,), number of classes and owners where there are any, other columns."""
+    """Inputs ``x`` (n, ...), labels ``y`` (n,), ``ids`` (n,), number of classes if known, columns, and owners if known."""
 
     x: Array
     y: Array

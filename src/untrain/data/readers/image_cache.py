@@ -26,7 +26,8 @@ COLUMN = "column "
 def decode_once(folder: str, source: str, read: Callable[[Hold], Any]) -> Examples:
     """Examples whose images lie in a file of ``folder``; they are read from their source the first time alone.
 
-    Besides the images there is a small file with labels, ids, owners and further columns; its name is the digest of ``source``.
+    Besides the images there is a small file with their labels, ids, owners and further columns; its name is the digest of
+    ``source``.
 
     Args:
         folder: made if it is missing.
