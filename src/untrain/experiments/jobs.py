@@ -20,6 +20,7 @@ from untrain.experiments.setting import Setting
 from untrain.models.inference import predict
 from untrain.models.state import arrays, as_array
 from untrain.runtime.store import Contents, Entry, Store, key_of
+from untrain.training.keepers.base import Kept
 from untrain.training.problem import problem
 
 Weights = Mapping[str, np.ndarray[Any, Any]]
@@ -32,7 +33,7 @@ class Start:
 
     entry: Entry
     weights: Weights
-    kept: Mapping[str, Weights] = field(default_factory=dict)
+    kept: Kept = field(default_factory=dict)
 
 
 def do(scene: Scene, job: Job, seed: int, setting: Setting, store: Store) -> Entry:
@@ -54,7 +55,13 @@ def do(scene: Scene, job: Job, seed: int, setting: Setting, store: Store) -> Ent
 
 def _start(original: Entry, store: Store) -> Start:
     weights = store.tensors(original.key, "weights")
-    return Start(original, weights, {n: store.tensors(original.key, f"{KEPT}{n}") for n in original.record.get("kept", {})})
+    return Start(original, weights, kept_of(original, store))
+
+
+def kept_of(original: Entry, store: Store) -> Kept:
+    """What keepers saved when an original was trained."""
+    parts = {name: store.tensors(original.key, f"{KEPT}{name}") for name in original.record.get("kept", {})}
+    return {name: {n: torch.from_numpy(a) for n, a in part.items()} for name, part in parts.items()}
 
 
 def _train(scene: Scene, job: Job, ingredients: dict[str, Any]) -> Contents:
@@ -84,8 +91,7 @@ def _unlearn(scene: Scene, method: Method, start: Start, ingredients: dict[str, 
     origin = start.entry.record["ingredients"]["seed"]
     model = scene.learner.init(scene.data.train, origin)
     model.load_state_dict({n: torch.from_numpy(a) for n, a in start.weights.items()})
-    kept = {keeper: {n: torch.from_numpy(a) for n, a in part.items()} for keeper, part in start.kept.items()}
-    posed = problem(scene.data.train, scene.forget_set, scene.learner, scene.data.valid, ingredients["seed"], origin, kept)
+    posed = problem(scene.data.train, scene.forget_set, scene.learner, scene.data.valid, ingredients["seed"], origin, start.kept)
     limit = None if setting.budget is None else limit_of(scene, start.entry, setting.budget)
     with metered(limit, f"the budget of {100 * (setting.budget or 0):g} % of retraining") as meter:
         outcome = method.run(model.eval(), posed)

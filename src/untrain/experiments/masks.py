@@ -13,6 +13,7 @@ from untrain.core.metering import metered
 from untrain.core.precision import channels_last
 from untrain.core.seeds import derive_seed, seed_of
 from untrain.data.examples import take
+from untrain.experiments.jobs import kept_of
 from untrain.experiments.keys import MaskId, mask_ingredients
 from untrain.experiments.mask_overlap import mask_contents
 from untrain.experiments.scene import Scene
@@ -43,7 +44,9 @@ def mask_of(scene: Scene, localizer: Localizer, which: MaskId, seed: int, settin
 
 
 def _find(scene: Scene, localizer: Localizer, which: MaskId, ingredients: dict[str, Any], original: int, store: Store) -> Contents:
-    posed = problem(scene.data.train, scene.forget_set, scene.learner, scene.data.valid, ingredients["seed"], original)
+    entry = store.get(ingredients["model"])
+    kept = {} if entry is None else kept_of(entry, store)
+    posed = problem(scene.data.train, scene.forget_set, scene.learner, scene.data.valid, ingredients["seed"], original, kept)
     model = scene.learner.init(scene.data.train, original)
     model.load_state_dict({n: torch.from_numpy(a) for n, a in store.tensors(ingredients["model"], "weights").items()})
     model.eval()

@@ -41,7 +41,7 @@ class Unlearner(Spec, role=True):
     ``needs`` names all that it may see of a problem: 'forget', 'labels', 'retain', 'valid' and 'kept:KEEPER'. The role hides the
     rest, so that a method without 'retain' is one that does without it. ``works_on`` is the kind of model that it changes; one that
     writes a memory, and no parameters, names that of the memory, and is not confined to masks. A signal among the needs, such as
-    'correct', or 'classes' asks for a task that gives it.
+    'correct', an ability, 'random_targets', 'divergence' or 'fisher', or 'classes' asks for a task that gives it.
     """
 
     closed: ClassVar[tuple[str, ...]] = ("__init__", "__call__", "run", "__matmul__")
