@@ -20,6 +20,7 @@ from untrain.experiments.setting import Setting
 from untrain.models.inference import predict
 from untrain.models.state import arrays, as_array
 from untrain.runtime.store import Contents, Entry, Store, key_of
+from untrain.training.keepers.base import Kept
 from untrain.training.problem import Problem, problem
 
 Weights = Mapping[str, np.ndarray[Any, Any]]
@@ -32,7 +33,7 @@ class Start:
 
     entry: Entry
     weights: Weights
-    kept: Mapping[str, Weights] = field(default_factory=dict)
+    kept: Kept = field(default_factory=dict)
 
 
 def run_job(scene: Scene, job: Job, seed: int, setting: Setting, store: Store) -> Entry:
@@ -53,9 +54,10 @@ def run_job(scene: Scene, job: Job, seed: int, setting: Setting, store: Store) -
 
 
 def start_of(original: Entry, store: Store) -> Start:
-    """What the store has of an original for methods and localizers to start from."""
-    weights = store.tensors(original.key, "weights")
-    return Start(original, weights, {n: store.tensors(original.key, f"{KEPT}{n}") for n in original.record.get("kept", {})})
+    """What the store has of an original for methods and localizers to start from: its weights and what keepers saved."""
+    parts = {name: store.tensors(original.key, f"{KEPT}{name}") for name in original.record.get("kept", {})}
+    kept = {name: {n: torch.from_numpy(a) for n, a in part.items()} for name, part in parts.items()}
+    return Start(original, store.tensors(original.key, "weights"), kept)
 
 
 def _train(scene: Scene, job: Job, ingredients: dict[str, Any]) -> Contents:
@@ -92,8 +94,7 @@ def pose(scene: Scene, start: Start, seed: int) -> tuple[nn.Module, Problem]:
     origin = start.entry.record["ingredients"]["seed"]
     model = scene.learner.init(scene.data.train, origin)
     model.load_state_dict({n: torch.from_numpy(a) for n, a in start.weights.items()})
-    kept = {keeper: {n: torch.from_numpy(a) for n, a in part.items()} for keeper, part in start.kept.items()}
-    return model.eval(), problem(scene.data.train, scene.forget_set, scene.learner, scene.data.valid, seed, origin, kept)
+    return model.eval(), problem(scene.data.train, scene.forget_set, scene.learner, scene.data.valid, seed, origin, start.kept)
 
 
 def _unlearn(scene: Scene, method: Method, start: Start, ingredients: dict[str, Any], setting: Setting) -> Contents:

@@ -29,7 +29,7 @@ class Localizer(Spec, role=True):
         """Parameter name -> bool tensor; ``model`` is in eval mode and may hold gradients afterwards."""
 
     def needed(self) -> frozenset[str]:
-        """All that it needs of a problem: 'forget', 'labels' and 'retain'; it may depend on its fields."""
+        """All that it needs of a problem and its task, as an unlearner says it; it may depend on its fields."""
         return self.needs
 
     def ignores_forget_set(self) -> bool:

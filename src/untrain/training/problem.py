@@ -21,7 +21,7 @@ from untrain.data.readers.convert import examples
 from untrain.data.requests.base import ForgetSet, Request
 from untrain.data.requests.ids import Ids
 from untrain.data.requests.resolve import remaining, request
-from untrain.models.tasks.base import SIGNALS, Task
+from untrain.models.tasks.base import ABILITIES, SIGNALS, Task
 from untrain.training.base import Learner
 from untrain.training.batch_plan import Plan
 from untrain.training.steps import Steps, epochs_of
@@ -87,9 +87,9 @@ def check_signals(needs: frozenset[str], task: Task) -> None:
     """Refuse what a task does not give.
 
     Raises:
-        SpecError: a signal is among the needs that it does not give.
+        SpecError: a signal or an ability is among the needs that it does not give.
     """
-    if lacking := sorted(needs & SIGNALS - task.signals):
+    if lacking := sorted(needs & (SIGNALS | ABILITIES.keys()) - task.signals - task.abilities):
         raise SpecError(f"this method needs {', '.join(lacking)}, which {type(task).__name__} does not give: take another")
 
 

@@ -40,9 +40,9 @@ class Unlearner(Spec, role=True):
 
     ``needs`` names all that it may see of a problem: 'forget', 'labels', 'retain', 'valid' and 'kept:KEEPER'. The role hides the
     rest, so a method without 'retain' works without it. 'forget' alone is never hidden: inputs and ids of the forget set are there
-    also where it is not named. A signal among the needs, such as 'correct', or 'classes', requires a task that gives it.
-    ``works_on`` is the kind of model that it changes; an unlearner that writes a memory instead of parameters names the memory's
-    class, and masks do not confine it.
+    also where it is not named. A signal among the needs, such as 'correct', an ability, 'random_targets', 'divergence' or 'fisher',
+    or 'classes' requires a task that has it. ``works_on`` is the kind of model that it changes; an unlearner that writes a memory
+    instead of parameters names the memory's class, and masks do not confine it.
     """
 
     closed: ClassVar[tuple[str, ...]] = ("__init__", "__call__", "run", "__matmul__")

@@ -36,7 +36,7 @@ class FisherNoise(Unlearner):
         forgotten the code also sets that class's row of the head to noise about 0, which is left out.
     """
 
-    needs: ClassVar[frozenset[str]] = frozenset({"retain"})
+    needs: ClassVar[frozenset[str]] = frozenset({"retain", "fisher"})
 
     alpha: Annotated[Positive, SearchHint(1e-9, 1e-4, log=True)] = 1e-6
     power: Annotated[Share, SearchHint(0.5, 1.0, asked=True)] = 1.0

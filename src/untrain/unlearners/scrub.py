@@ -49,7 +49,7 @@ class SCRUB(Unlearner):
         untouched model; the step size stays the same (the code's first cut comes after 3 epochs).
     """
 
-    needs: ClassVar[frozenset[str]] = frozenset({"forget", "retain", "labels"})
+    needs: ClassVar[frozenset[str]] = frozenset({"forget", "retain", "labels", "divergence"})
 
     pull: Pull = Pull()
     ascents: Annotated[Count, SearchHint(1, 5)] = 2

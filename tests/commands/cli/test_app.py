@@ -196,6 +196,7 @@ def test_the_table_shows_brackets_in_names_and_no_colour(tiny, capsys, monkeypat
         (("Digits", "DEL", "--device", "cuda:77"), ("'cuda:77'", "cpu")),
         (("Digits", "DEL", "--device", "meta"), ("'meta'", "cpu")),
         (("CIFAR10(source=Parquet('nowhere'))", "DEL"), ()),
+        (("Facts(people=10)", "SalUn"), ("SalUn", "needs random_targets, which CausalLM does not give")),
     ],
 )
 def test_bad_input_gets_one_line_exit_2_and_leaves_nothing(untrain, tmp_path, argv, words):

@@ -10,7 +10,7 @@ import numpy as np
 
 from untrain.core.errors import BadInput, MissingExtra, RunFailed
 from untrain.core.spec import digest
-from untrain.experiments.comparison import Comparison
+from untrain.experiments.comparison import Comparison, choose_for
 from untrain.experiments.dispatch import KeyedJob
 from untrain.experiments.draw_request import chooser
 from untrain.experiments.keys import Job, Method, model_key, search_ingredients
@@ -127,7 +127,8 @@ def open_search(
 
     price = announce_ensemble(store, setting, 1 if pool is None else pool.size, say)
     placed = replace(setting, device="cpu") if pool is not None and pool.remote else setting
-    scene = open_scene(spec.scenario, placed, chooser(store, setting, pool, on_progress, price), "search")
+    choose = choose_for([spec.method], chooser(store, setting, pool, on_progress, price))
+    scene = open_scene(spec.scenario, placed, choose, "search")
     aim = aim_of(spec.objective, are_mostly_wrong(scene))
     ingredients = search_ingredients(scene, spec.method, spec.space, [aim.name, aim.means], spec.seeds, spec.seed, setting)
     key = digest(ingredients)

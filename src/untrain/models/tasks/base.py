@@ -16,6 +16,8 @@ from untrain.data.examples import Batch, Examples, unit_scaled
 Array = np.ndarray[Any, Any]
 Signal = Literal["loss", "margin", "correct", "confidence"]
 SIGNALS = frozenset({"loss", "margin", "correct", "confidence", "classes"})
+# What a method may need of a task beside signals: its name among the needs, and the task's method that gives it.
+ABILITIES = {"random_targets": "random_targets", "divergence": "divergence", "fisher": "fisher_terms"}
 
 
 class Task(Spec, role=True):
@@ -30,6 +32,11 @@ class Task(Spec, role=True):
     outputs: ClassVar[tuple[str, ...]] = ()
     signals: ClassVar[frozenset[str]] = frozenset()
     about_margin: ClassVar[str] = "The margin grows with a model's certainty of the target."
+
+    @property
+    def abilities(self) -> frozenset[str]:
+        """Those of ``ABILITIES`` that the task has: whose methods it defines."""
+        return frozenset(name for name, method in ABILITIES.items() if getattr(type(self), method) is not getattr(Task, method))
 
     @abstractmethod
     def forward(self, model: nn.Module, batch: Batch) -> Tensor:
