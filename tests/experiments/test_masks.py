@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import untrain as ut
-from untrain.experiments.jobs import do
+from untrain.experiments.jobs import run_job
 from untrain.experiments.keys import Job, MaskId
 from untrain.experiments.masks import mask_of
 from untrain.experiments.scenarios.withlearner import WithLearner
@@ -41,11 +41,11 @@ def scene():
 
 def test_a_localizer_that_needs_what_a_keeper_saved_finds_its_mask_alone_as_in_a_run(scene, tmp_path):
     store, draw = Store(tmp_path), torch.random.get_rng_state()
-    do(scene, Job("original", 0), 0, Setting(), store)
+    run_job(scene, Job("original", 0), 0, Setting(), store)
     alone = mask_of(scene, Moved(), MaskId(0), 0, Setting(), store)
     assert "error" not in alone.record
     method = ut.parse("Finetune(steps=Steps(epochs=1))") @ Moved()
-    run = do(scene, Job("unlearned", 0, method), 0, Setting(), store)
+    run = run_job(scene, Job("unlearned", 0, method), 0, Setting(), store)
     assert "error" not in run.record
     assert alone.record["layers"] == run.record["layers"]
     assert (alone.array("bits") == run.array("bits")).all()

@@ -12,10 +12,10 @@ from torch import Tensor
 
 from untrain.core.errors import DataError
 from untrain.data.augmentations.base import Augment
-from untrain.data.batching import in_order, shuffled
+from untrain.data.batching import shuffled
 from untrain.data.on_disk import OnDisk
 from untrain.data.prefetch import prefetch
-from untrain.data.ragged import PAD, Ragged, padded
+from untrain.data.ragged import Ragged, padded
 
 MEMORIZATION = "memorization"
 Array = np.ndarray[Any, Any]
@@ -253,32 +253,6 @@ def cost_shape(*batches: Batch | None) -> Hashable:
     shapes = [None if b is None else (len(b), tuple(tuple(v.shape[1:]) for v in b.fields.values())) for b in batches]
     alike = {shape[1] for shape in shapes if shape is not None}
     return alike.pop() if len(alike) == 1 else tuple(shapes)
-
-
-def batches_without_padding(examples: Examples, size: int, device: torch.device | None = None) -> Iterator[Batch]:
-    """Once through the examples in batches in which no row of tokens is padded: rows of one length share a batch.
-
-    Examples whose inputs are not rows of tokens come in their order.
-    """
-    x = next(iter(examples.fields.values()))
-    tokens = isinstance(x, Ragged) or (x.ndim == 2 and x.dtype == torch.int64)
-    if not tokens:
-        yield from (batch_of(examples, rows, device) for rows in in_order(len(examples), size))
-        return
-    lengths = _real(x)
-    for length in np.unique(lengths):
-        rows = np.flatnonzero(lengths == length)
-        for part in in_order(len(rows), size):
-            batch = batch_of(examples, rows[part], device)
-            wide = batch.x.shape[1]
-            fields = {n: v[:, :length] if v.ndim == 2 and v.shape[1] == wide else v for n, v in batch.fields.items()}
-            yield replace(batch, fields=fields)
-
-
-def _real(column: Column) -> Array:
-    """Number of places of each row before its padding, (n,)."""
-    lengths: Array = (column[:] != PAD).sum(1).cpu().numpy()
-    return lengths
 
 
 def walk(examples: Examples, batch: int, rng: np.random.Generator, augment: Sequence[Augment] = ()) -> Iterator[Batch]:

@@ -10,7 +10,7 @@ from torch import nn
 
 import untrain as ut
 from untrain.core.errors import ModelError, RequestError, SpecError
-from untrain.data.examples import Examples, batches_without_padding, take
+from untrain.data.examples import Examples, take
 from untrain.data.ragged import Ragged
 from untrain.experiments.jobs import run_job
 from untrain.experiments.keys import Job
@@ -23,7 +23,7 @@ from untrain.runtime.store import Store
 from untrain.training.base import Learner
 from untrain.training.keepers.base import Keeper
 from untrain.training.keepers.checkpoint import Checkpoint
-from untrain.training.keepers.inputcovariance import InputCovariance
+from untrain.training.keepers.inputcovariance import InputCovariance, batches_without_padding
 from untrain.training.problem import problem
 from untrain.unlearners.base import Unlearner
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from untrain.core.errors import ModelError
-from untrain.data.examples import Examples, batches_without_padding
+from untrain.data.batching import in_order
+from untrain.data.examples import Batch, Column, Examples, batch_of
+from untrain.data.ragged import PAD, Ragged
 from untrain.models.tasks.base import Task
 from untrain.training.keepers.base import Keeper
 
@@ -79,3 +83,29 @@ def input_rows(layer: nn.Module, x: Tensor) -> Tensor:
     patches = F.unfold(whole, layer.kernel_size, layer.dilation, 0, layer.stride)
     by_group = patches.reshape(len(x), layer.groups, -1, patches.shape[-1])  # (b, g, d, places)
     return by_group.permute(1, 0, 3, 2).flatten(1, 2)
+
+
+def batches_without_padding(examples: Examples, size: int, device: torch.device | None = None) -> Iterator[Batch]:
+    """Once through the examples in batches in which no row of tokens is padded: rows of one length share a batch.
+
+    Examples whose inputs are not rows of tokens come in their order.
+    """
+    x = next(iter(examples.fields.values()))
+    tokens = isinstance(x, Ragged) or (x.ndim == 2 and x.dtype == torch.int64)
+    if not tokens:
+        yield from (batch_of(examples, rows, device) for rows in in_order(len(examples), size))
+        return
+    lengths = _real(x)
+    for length in np.unique(lengths):
+        rows = np.flatnonzero(lengths == length)
+        for part in in_order(len(rows), size):
+            batch = batch_of(examples, rows[part], device)
+            wide = batch.x.shape[1]
+            fields = {n: v[:, :length] if v.ndim == 2 and v.shape[1] == wide else v for n, v in batch.fields.items()}
+            yield replace(batch, fields=fields)
+
+
+def _real(column: Column) -> np.ndarray[Any, Any]:
+    """Number of places of each row before its padding, (n,)."""
+    lengths: np.ndarray[Any, Any] = (column[:] != PAD).sum(1).cpu().numpy()
+    return lengths
