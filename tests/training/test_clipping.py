@@ -20,22 +20,22 @@ def test_it_is_torchs_own_clipping():
     parts = [part(*torch.randn(5).tolist()) for _ in range(3)]
     theirs = [nn.Parameter(torch.zeros(5)) for _ in parts]
     for p, q in zip(parts, theirs, strict=True):
-        q.grad = p.held.grad.clone()
+        q.grad = p.optimized.grad.clone()
     nn.utils.clip_grad_norm_(theirs, 0.7)
     clip(parts, 0.7)
     for p, q in zip(parts, theirs, strict=True):
-        assert torch.allclose(p.held.grad, q.grad, rtol=1e-5)
+        assert torch.allclose(p.optimized.grad, q.grad, rtol=1e-5)
 
 
 def test_a_shorter_gradient_stays_to_the_last_bit():
     one = part(0.1, 0.2)
     clip([one], 1.0)
-    assert torch.equal(one.held.grad, torch.tensor([0.1, 0.2]))
+    assert torch.equal(one.optimized.grad, torch.tensor([0.1, 0.2]))
 
 
 def test_what_has_no_gradient_counts_nothing():
     one, none = part(3.0, 4.0), part()
     clip([one, none], 1.0)
-    assert one.held.grad.tolist() == pytest.approx([0.6, 0.8])
+    assert one.optimized.grad.tolist() == pytest.approx([0.6, 0.8])
     clip([none], 1.0)
-    assert none.held.grad is None
+    assert none.optimized.grad is None

@@ -131,7 +131,7 @@ def test_without_the_newer_fields_it_is_torchs_own_loop_to_the_last_bit(optimize
     theirs.load_state_dict(ours.state_dict())
     x, y = torch.randn(6, 3), torch.tensor([0, 1, 1, 0, 1, 0])
     steps = Steps(lr=0.3, epochs=3, optimizer=optimizer, schedule=schedule)
-    made = Plan(3, lambda epoch: iter([(Batch(x, y),)] * 4), Examples(x, y, np.arange(6), 2), Classification(), 4)
+    made = Plan(3, lambda epoch: iter([(Batch.labelled(x, y),)] * 4), Examples.labelled(x, y, np.arange(6), 2), Classification(), 4)
     descend(ours, lambda batch: Classification().loss(ours, batch).mean(), made, steps)
     if isinstance(optimizer, AdamW):
         stepper = torch.optim.AdamW(theirs.parameters(), lr=0.3, betas=(0.9, 0.999), weight_decay=optimizer.decay)

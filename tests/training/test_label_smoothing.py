@@ -17,7 +17,7 @@ SAME = nn.Identity()
 
 def batch(*logits, label=0):
     """One example whose logits a model gives that returns its input."""
-    return Batch(torch.tensor([logits]), torch.tensor([label]))
+    return Batch.labelled(torch.tensor([logits]), torch.tensor([label]))
 
 
 def test_two_classes_by_hand():
@@ -28,7 +28,7 @@ def test_two_classes_by_hand():
 
 def test_nothing_smoothed_is_the_tasks_own_loss_to_the_last_bit():
     x = torch.randn(9, 4)
-    one = Batch(x, torch.arange(9) % 4)
+    one = Batch.labelled(x, torch.arange(9) % 4)
     assert torch.equal(smoothed_loss(Classification(), SAME, one, 0.0), Classification().loss(SAME, one))
 
 
