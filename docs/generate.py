@@ -118,7 +118,7 @@ def _entry(place: ClassLocation) -> str:
     lines = [f"### {place.name}", "", _text(place.summary)]
     body = _body(cls)
     if body:
-        lines += ["", _text(body)]
+        lines += ["", body]
     table = fields(cls)
     if table:
         lines += ["", "| Field | Type | Default | Range | Meaning |", "|---|---|---|---|---|"]
@@ -135,8 +135,8 @@ def _entry(place: ClassLocation) -> str:
 def _body(cls: type) -> str:
     """What the docstring says between its first paragraph and its sections."""
     paragraphs = (inspect.getdoc(cls) or "").split("\n\n")[1:]
-    kept = [" ".join(p.split()) for p in paragraphs if not re.match(r"(Args|Returns|Raises|Source|Departs):", p)]
-    return "\n\n".join(kept)
+    kept = [p for p in paragraphs if not re.match(r"(Args|Returns|Raises|Source|Departs):", p)]
+    return "\n\n".join(f"```pycon\n{p}\n```" if p.startswith(">>> ") else _text(" ".join(p.split())) for p in kept)
 
 
 def _section(cls: type, title: str) -> str:

@@ -11,7 +11,7 @@ from delpaper.contenders import Contender
 from delpaper.scales import Scale
 from delpaper.work import ORACLES, Bench, Document
 from untrain import parse, price
-from untrain.experiments.price import lasting
+from untrain.experiments.price import duration
 from untrain.experiments.setting import Setting
 from untrain.runtime.store import Store
 from untrain.training.steps import epochs_of
@@ -87,7 +87,7 @@ def told(name: str, bench: Bench, scale: Scale, path: str, workers: int) -> str:
     long = (
         "nobody knows how long"
         if seconds is None
-        else f"about {lasting(plan.trainings * seconds / workers)} with {workers} workers"
+        else f"about {duration(plan.trainings * seconds / workers)} with {workers} workers"
     )
     return (
         f"price of {name}: {plan.trials} settings tried and {plan.models} models compared, as much as {plan.trainings:.0f} "

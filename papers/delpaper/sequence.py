@@ -16,7 +16,7 @@ from untrain.core.precision import computing
 from untrain.core.seeds import seed_of
 from untrain.core.spec import canonical, sources
 from untrain.data.examples import take
-from untrain.experiments.jobs import do
+from untrain.experiments.jobs import run_job
 from untrain.experiments.keys import Job, engine
 from untrain.experiments.scene import Scene, open_scene
 from untrain.experiments.setting import Setting
@@ -80,7 +80,7 @@ def _walk(scene: Scene, method: str, index: int, parts: list[np.ndarray[Any, Any
     origin = seed_of(SEED, "original", index)
     model = learner.init(train, origin)
     if method:
-        weights = do(scene, Job("original", index), SEED, setting, store).tensors("weights")
+        weights = run_job(scene, Job("original", index), SEED, setting, store).tensors("weights")
         model.load_state_dict({n: torch.from_numpy(a) for n, a in weights.items()})
     rows: Rows = []
     for at, part in enumerate(parts):

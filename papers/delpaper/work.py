@@ -16,10 +16,10 @@ from untrain.core.errors import UntrainError
 from untrain.evaluation.attacks.svcmia import SVCMIA
 from untrain.evaluation.base import Evaluator
 from untrain.evaluation.observation import Observation
-from untrain.experiments.jobs import do
+from untrain.experiments.jobs import run_job
 from untrain.experiments.keys import Job
-from untrain.experiments.price import lasting
-from untrain.experiments.results import entries_of, observe, score_remotely, scored
+from untrain.experiments.price import duration
+from untrain.experiments.results import entries_of, observe, score_remotely, score_run
 from untrain.experiments.scene import Scene, open_scene
 from untrain.experiments.scheduler import make, record
 from untrain.experiments.search.objectives import aim_of
@@ -101,7 +101,7 @@ class Bench:
         models = entries_of(run, self.store)
         kept = {m: e for m, e in models["unlearned"].items() if not any(x.record.get("error") for x in e)}
         groups = {"oracle": models["oracle"], "original": models["original"], **kept}
-        return scored(run, self.store, chosen) | {"models": {n: single(observe(run, e)) for n, e in groups.items()}}
+        return score_run(run, self.store, chosen) | {"models": {n: single(observe(run, e)) for n, e in groups.items()}}
 
 
 def single(seen: Observation) -> dict[str, list[float]]:
@@ -122,11 +122,11 @@ def tried(scenario: str, method: str, setting: Setting, path: str, oracle: int |
         _scenes[name] = open_scene(parse(scenario), setting, purpose="search")
     scene, store = _scenes[name], Store(path)
     with threads(setting.threads):
-        before = do(scene, Job("original", 0), SEED, setting, store)
+        before = run_job(scene, Job("original", 0), SEED, setting, store)
         if oracle is not None:
-            return accuracies(scene, do(scene, Job("oracle", oracle), SEED, setting, store), before)
+            return accuracies(scene, run_job(scene, Job("oracle", oracle), SEED, setting, store), before)
         try:
-            entry = do(scene, Job("unlearned", 0, parse(method)), SEED, setting, store)
+            entry = run_job(scene, Job("unlearned", 0, parse(method)), SEED, setting, store)
         except UntrainError as error:
             return {"error": str(error)}
         if entry.record.get("error"):
@@ -153,5 +153,5 @@ def _short(parts: Document) -> str:
 def _progress(at: Any) -> str:
     if at.note:
         return str(at.note)
-    left = "" if at.left is None else f", about {lasting(at.left)} left"
+    left = "" if at.left is None else f", about {duration(at.left)} left"
     return f"{at.done} of {at.total} models: {at.label}{left}"

@@ -9,6 +9,7 @@ from torch import nn
 
 from untrain.core import metering as cost
 from untrain.core.errors import RunFailed
+from untrain.core.flops import count_flops
 from untrain.core.metering import Counter, add_note, exceeds_limit, metered, plan_steps
 
 WIDE, OUT = 8, 4
@@ -226,3 +227,41 @@ def test_a_note_is_told_once_and_reaches_the_outer_count():
             add_note("halved")
         add_note("later")
     assert list(outer.notes) == ["halved", "later"]
+
+
+def test_each_shape_is_measured_once_and_none_by_another(monkeypatch):
+    def flops(counter, n, width):
+        with metered() as meter:
+            counter.step(n, lambda: torch.ones(n, width) @ torch.ones(width, width), backward=False, shape=width)
+        return meter.flops
+
+    counter, measured = Counter(), []
+    monkeypatch.setattr(cost, "count_flops", lambda work: measured.append(1) or count_flops(work))
+    for n, width in ((3, 2), (2, 7), (5, 7), (1, 2)):
+        assert flops(counter, n, width) == 2 * n * width * width
+    assert len(measured) == 2
+
+
+def test_what_torch_cannot_count_is_measured_on_one_example():
+    counter, begun = Counter(), []
+
+    def step(n, width):
+        def alone():
+            begun.append(width)
+            return torch.ones(1, width) @ torch.ones(width, 1)
+
+        with metered() as meter:
+            counter.step(n, lambda: alone() if n == 1 else None, backward=False, shape=width, alone=alone)
+        return meter.flops
+
+    assert [step(1, 2), step(4, 2), step(3, 5), step(2, 5)] == [4, 16, 30, 20]
+    assert begun == [2, 5]
+
+
+def test_a_shape_that_a_process_knows_is_known_by_key():
+    def flops(key, n, width):
+        with metered() as meter:
+            Counter(key).step(n, lambda: torch.ones(n, width) @ torch.ones(width, 1), backward=False, shape=width)
+        return meter.flops
+
+    assert [flops("shapes", 1, 3), flops("shapes", 2, 30), flops("shapes", 4, 3)] == [6, 120, 24]

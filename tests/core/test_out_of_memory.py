@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from untrain.core.errors import RunFailed
+from untrain.core.errors import OutOfMemory
 from untrain.core.metering import metered
 from untrain.core.out_of_memory import out_of_memory
 from untrain.data.examples import Batch
@@ -82,7 +82,7 @@ def test_examples_are_counted_once_however_many_pieces_they_come_in():
 
 
 def test_memory_for_not_even_one_example_ends_in_one_line():
-    with pytest.raises(RunFailed, match=r"out of memory with one example at a time \(CUDA out of memory"):
+    with pytest.raises(OutOfMemory, match=r"out of memory with one example at a time \(CUDA out of memory"):
         walked(0)
 
 

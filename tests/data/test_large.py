@@ -14,7 +14,7 @@ from untrain.data.examples import take
 from untrain.data.near_duplicates import near_duplicates
 from untrain.data.on_disk import OnDisk
 from untrain.data.requests.random import Random
-from untrain.experiments.jobs import do
+from untrain.experiments.jobs import run_job
 from untrain.experiments.keys import Job, model_ingredients
 from untrain.experiments.scenarios.custom import Custom
 from untrain.experiments.scene import open_scene
@@ -93,7 +93,7 @@ def test_no_read_takes_more_than_an_eighth_of_the_data(tmp_path, monkeypatch):
     scene = open_scene(Custom(train=held, test=held, model=model, steps=Steps(epochs=2)), Setting())
     store = Store(tmp_path / "store")
     for job in (Job("original", 0), Job("oracle", 0), Job("unlearned", 0, ut.parse("NegGrad @ WeightedGrad(keep=0.5)"))):
-        assert do(scene, job, 0, Setting(), store).record.get("error") is None
+        assert run_job(scene, job, 0, Setting(), store).record.get("error") is None
     forget = np.asarray(scene.forget_set.rows)
     near_duplicates(take(scene.data.train, forget), take(scene.data.train, scene.retain))
     assert sum(largest) > 10 * 4200

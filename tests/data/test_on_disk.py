@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from untrain.core.errors import DataError
+from untrain.core.errors import DataError, FileChanged
 from untrain.data.fingerprint import array_digest, fingerprint
-from untrain.data.on_disk import OnDisk, opened, pieces
+from untrain.data.on_disk import OnDisk, open_npy, pieces
 
 
 @pytest.fixture(params=[np.uint8, np.float32, np.float64, np.int16])
@@ -16,7 +16,7 @@ def both(request, tmp_path):
     """The same numbers in a file and in memory."""
     x = np.random.default_rng(0).integers(0, 200, (50, 3, 2)).astype(request.param)
     np.save(tmp_path / "x.npy", x)
-    return opened(tmp_path / "x.npy"), torch.from_numpy(x if request.param is np.uint8 else x.astype(np.float32))
+    return open_npy(tmp_path / "x.npy"), torch.from_numpy(x if request.param is np.uint8 else x.astype(np.float32))
 
 
 PLACES = [
@@ -77,7 +77,7 @@ def save(path, x):
     ("make", "told"),
     [
         (lambda p: p / "none.npy", "cannot read"),
-        (lambda p: (p / "x.npy").write_bytes(b"no array") and p / "x.npy", "no NumPy file"),
+        (lambda p: (p / "x.npy").write_bytes(b"no array") and p / "x.npy", "is not a NumPy file"),
         (lambda p: save(p / "x.npy", np.array([["a"]])), "numbers are needed"),
         (lambda p: save(p / "x.npy", np.asfortranarray(np.ones((3, 4)))), "Fortran order"),
         (lambda p: save(p / "x.npy", np.ones(3)), "rows of at least one number"),
@@ -86,22 +86,22 @@ def save(path, x):
 )
 def test_a_file_that_cannot_be_read_row_by_row_is_refused(tmp_path, make, told):
     with pytest.raises(DataError, match=told):
-        opened(make(tmp_path))
+        open_npy(make(tmp_path))
 
 
 def test_a_file_that_is_cut_short_is_told_before_and_while_it_is_read(tmp_path):
     path = save(tmp_path / "x.npy", np.ones((9, 4)))
-    file, whole = opened(path), path.read_bytes()
+    file, whole = open_npy(path), path.read_bytes()
     path.write_bytes(whole[:-8])
-    with pytest.raises(DataError, match="was written anew since it was opened"):
+    with pytest.raises(FileChanged, match="has changed since it was opened"):
         file[8]
     with pytest.raises(DataError, match="cut short"):
-        opened(path)
+        open_npy(path)
 
 
 def test_a_file_that_is_written_anew_is_not_read_as_if_it_were_the_old_one(tmp_path):
     np.save(tmp_path / "x.npy", np.zeros((4, 2), dtype=np.float32))
-    rows = opened(tmp_path / "x.npy")
+    rows = open_npy(tmp_path / "x.npy")
     os.utime(tmp_path / "x.npy", ns=(1, 1))
-    with pytest.raises(DataError, match="was written anew since it was opened"):
+    with pytest.raises(FileChanged, match="has changed since it was opened"):
         rows[:2]

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from untrain.data.prefetch import ahead
+from untrain.data.prefetch import prefetch
 
 
 def threads():
@@ -13,8 +13,8 @@ def threads():
 
 
 def test_all_comes_in_order_and_the_thread_ends():
-    assert list(ahead(iter(range(50)))) == list(range(50))
-    assert list(ahead(iter([]))) == []
+    assert list(prefetch(iter(range(50)))) == list(range(50))
+    assert list(prefetch(iter([]))) == []
     assert threads() == []
 
 
@@ -24,7 +24,7 @@ def test_an_error_comes_in_its_turn():
         yield 2
         raise ValueError("third")
 
-    found = ahead(source())
+    found = prefetch(source())
     assert (next(found), next(found)) == (1, 2)
     with pytest.raises(ValueError, match="third"):
         next(found)
@@ -39,7 +39,7 @@ def test_who_stops_early_leaves_no_thread_and_no_more_than_depth_was_made():
             made.append(i)
             yield i
 
-    for got in ahead(source(), depth=3):
+    for got in prefetch(source(), depth=3):
         if got == 4:
             break
     assert threads() == []
@@ -53,6 +53,6 @@ def test_the_next_thing_is_made_while_this_one_is_used():
             yield i
 
     started = time.perf_counter()
-    for _ in ahead(source()):
+    for _ in prefetch(source()):
         time.sleep(0.04)
     assert time.perf_counter() - started < 0.36

@@ -173,7 +173,7 @@ def test_a_stopped_ensemble_goes_on_where_it_was_stopped(tmp_path):
     ("request_", "told"),
     [
         (Memorized(fraction=0.6, models=16, classes=(1,)), "classes \\(1,\\) hold 30: at most 0.5"),
-        (Memorized(fraction=0.001, models=16), "is none: ask for a larger share"),
+        (Memorized(fraction=0.001, models=16), "is none: take a larger share"),
         (Memorized(order="least", fraction=1.0, models=16), "names all 60 training examples"),
         (Memorized(models=16, classes=(2,)), "there is no class 2"),
     ],

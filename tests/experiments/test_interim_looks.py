@@ -38,7 +38,7 @@ def test_a_look_that_cannot_decide_is_left_out_and_the_others_have_its_share():
     assert plan_looks(6, 20, 3) == [Look(4, 14, 0.025), Look(6, 20, 0.025)]
     assert plan_looks(1, 60, 3) == [Look(1, 40, 0.025), Look(1, 60, 0.025)]
     assert plan_looks(1, 19, 3) == [Look(1, 19, 0.05)]
-    assert plan_looks(2, 16, 2, given=True) == [Look(2, 8, 0.025), Look(2, 16, 0.025)], "unlearned models that are there already"
+    assert plan_looks(2, 16, 2, existing=True) == [Look(2, 8, 0.025), Look(2, 16, 0.025)], "unlearned models that are there already"
 
 
 @given(st.integers(1, 8), st.integers(2, 60), st.integers(1, 10))

@@ -11,7 +11,7 @@ from untrain import parse
 from untrain.core.errors import NotFinite
 from untrain.core.metering import Cost
 from untrain.core.seeds import seed_of
-from untrain.experiments.jobs import do, limit_of
+from untrain.experiments.jobs import limit_of, run_job
 from untrain.experiments.keys import Job, model_ingredients
 from untrain.experiments.scenarios.custom import Custom
 from untrain.experiments.scene import open_scene
@@ -99,7 +99,7 @@ def test_opening_a_scene_leaves_the_global_random_state_alone():
 
 def test_an_entry_holds_the_model_and_its_answers_on_all_of_train_and_test(scene, tmp_path):
     store = Store(tmp_path)
-    entry = do(scene, Job("original", 0), 0, Setting(), store)
+    entry = run_job(scene, Job("original", 0), 0, Setting(), store)
     model = scene.learner.init(scene.data.train, entry.record["ingredients"]["seed"])
     model.load_state_dict({n: torch.from_numpy(a) for n, a in entry.tensors("weights").items()})
     with torch.no_grad():
@@ -110,26 +110,26 @@ def test_an_entry_holds_the_model_and_its_answers_on_all_of_train_and_test(scene
 
 def test_a_job_that_is_done_is_not_done_again(scene, tmp_path, monkeypatch):
     store = Store(tmp_path)
-    first = do(scene, Job("original", 0), 0, Setting(), store)
+    first = run_job(scene, Job("original", 0), 0, Setting(), store)
     monkeypatch.setattr("untrain.experiments.jobs._train", lambda *_: pytest.fail("trained twice"))
-    assert do(scene, Job("original", 0), 0, Setting(), store).record == first.record
+    assert run_job(scene, Job("original", 0), 0, Setting(), store).record == first.record
 
 
 def test_a_method_whose_model_answers_nan_fails_and_is_no_number(scene, tmp_path, monkeypatch):
     store = Store(tmp_path)
-    do(scene, Job("original", 0), 0, Setting(), store)
+    run_job(scene, Job("original", 0), 0, Setting(), store)
 
     def refuse(*_args):
         raise NotFinite("Sequential answers 3 of 9 examples with NaN")
 
     monkeypatch.setattr("untrain.experiments.jobs.predict", refuse)
-    entry = do(scene, Job("unlearned", 0, parse("Finetune(steps=Steps(epochs=1))")), 0, Setting(), store)
+    entry = run_job(scene, Job("unlearned", 0, parse("Finetune(steps=Steps(epochs=1))")), 0, Setting(), store)
     assert "NaN" in entry.record["error"]
     assert not list(entry.folder.glob("*.npy"))
 
 
 def test_the_cost_of_training_is_stored_beside_the_model(scene, tmp_path):
-    entry = do(scene, Job("oracle", 1), 0, Setting(), Store(tmp_path))
+    entry = run_job(scene, Job("oracle", 1), 0, Setting(), Store(tmp_path))
     assert set(entry.record["cost"]) == set(vars(Cost()))
     assert np.isfinite(list(entry.record["cost"].values())).all()
 
@@ -142,10 +142,10 @@ def test_a_plug_ins_own_exception_is_a_result_and_the_machines_is_not(scene, tmp
     store, job = Store(tmp_path), Job("unlearned", 0, parse("Nothing"))
     monkeypatch.setattr("untrain.unlearners.nothing.Nothing.unlearn", fail)
     if stored:
-        assert do(scene, job, 0, Setting(), store).record["error"] == "ZeroDivisionError: by zero"
+        assert run_job(scene, job, 0, Setting(), store).record["error"] == "ZeroDivisionError: by zero"
     else:
         with pytest.raises(MemoryError):
-            do(scene, job, 0, Setting(), store)
+            run_job(scene, job, 0, Setting(), store)
         assert not [r for r in store.entries() if r["kind"] == "unlearned"]
 
 
@@ -155,7 +155,7 @@ def test_a_model_that_fails_where_its_mask_is_laid_out_is_that_methods_failure(s
 
     monkeypatch.setattr("untrain.experiments.jobs.mask_contents", fail)
     method = parse("Finetune(steps=Steps(epochs=1)) @ WeightedGrad()")
-    entry = do(scene, Job("unlearned", 0, method), 0, Setting(), Store(tmp_path))
+    entry = run_job(scene, Job("unlearned", 0, method), 0, Setting(), Store(tmp_path))
     assert entry.record["error"] == "ZeroDivisionError: by zero"
 
 
@@ -170,8 +170,8 @@ def trained():
 @pytest.mark.parametrize("method", [FINETUNE, f"{FINETUNE} @ WeightedGrad()", "Retrain()"])
 def test_a_method_stops_at_its_budget_and_says_so(trained, tmp_path, method):
     store, setting = Store(tmp_path), Setting(budget=0.3)
-    entry = do(trained, Job("unlearned", 0, parse(method)), 0, setting, store)
-    start = do(trained, Job("original", 0), 0, setting, store)
+    entry = run_job(trained, Job("unlearned", 0, parse(method)), 0, setting, store)
+    start = run_job(trained, Job("original", 0), 0, setting, store)
     limit = 0.3 * start.record["cost"]["flops"] * len(trained.retain) / len(trained.data.train)
     assert limit_of(trained, start, 0.3) == pytest.approx(limit)
     step = start.record["cost"]["flops"] / 40  # of 64 examples: two epochs of twenty steps
@@ -183,7 +183,7 @@ def test_a_method_stops_at_its_budget_and_says_so(trained, tmp_path, method):
 
 def test_a_budget_that_is_not_used_up_changes_nothing_and_is_not_told_of(trained, tmp_path):
     store, job = Store(tmp_path), Job("unlearned", 0, parse(FINETUNE.replace("epochs=2", "epochs=1")))
-    free, bound = (do(trained, job, 0, Setting(budget=budget), store) for budget in (None, 1.0))
+    free, bound = (run_job(trained, job, 0, Setting(budget=budget), store) for budget in (None, 1.0))
     assert free.record["notes"] == bound.record["notes"] == []
     assert free.key != bound.key
     assert (free.array("logits") == bound.array("logits")).all()
@@ -196,5 +196,5 @@ def test_originals_and_oracles_have_no_budget(trained):
 
 def test_a_budget_that_holds_no_step_is_an_error_of_the_method(trained, tmp_path):
     job = Job("unlearned", 0, parse(f"{FINETUNE} @ WeightedGrad()"))
-    entry = do(trained, job, 0, Setting(budget=0.001), Store(tmp_path))
+    entry = run_job(trained, job, 0, Setting(budget=0.001), Store(tmp_path))
     assert entry.record["error"].startswith("the budget of 0.1 % of retraining was spent before the first step")

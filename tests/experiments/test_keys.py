@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from untrain import parse
@@ -39,6 +40,7 @@ def test_all_that_a_mask_depends_on_is_in_its_key(scene):
         key(), key(localizer="WeightedGrad(keep=0.2)"), key(which=MaskId(1)), key(which=MaskId(0, 0)), key(which=MaskId(0, 1)),
         key(seed=1), key(setting=Setting(threads=2)), key(setting=Setting(precision="bfloat16")),
         key(printed(scene, retain="another")), key(printed(scene, train="another")),
+        key(printed(scene, valid="another")),
     ]  # fmt: skip
     assert len(set(whole)) == len(whole)
 
@@ -75,3 +77,10 @@ def test_a_label_is_for_people(scene):
     draws = keys.scores_ingredients("run", [parse("KLoM")], 10, "code")
     code = keys.scores_ingredients("run", [parse("KLoM")], 9, "other")
     assert len({key_of(one), key_of(draws), key_of(code)}) == 3
+
+
+def test_the_same_numbers_are_another_model_where_they_are_another_output():
+    numbers = np.arange(6.0)
+    logits, margins = (key_of(keys.outputs_ingredients("given", name, numbers)) for name in ("logits", "margin"))
+    assert logits != margins
+    assert logits != key_of(keys.outputs_ingredients("given", "logits", numbers + 1))

@@ -11,7 +11,7 @@ from untrain import parse
 from untrain.core.spec import canonical
 from untrain.experiments.comparison import Comparison, todo_of
 from untrain.experiments.keys import Job, model_ingredients
-from untrain.experiments.price import Price, asked_steps, lasting, over, pilot, price, price_of, steps_of, together
+from untrain.experiments.price import Price, add_prices, duration, method_steps, pilot, price, price_of, spread_over, steps_of
 from untrain.experiments.scene import open_scene
 from untrain.experiments.setting import Setting
 from untrain.runtime.store import Store, key_of
@@ -37,9 +37,9 @@ def planted(store, scene, seconds, rows, **changed):
 
 
 def test_work_is_shared_out_and_takes_no_less_than_its_longest_piece():
-    assert over([2.0] * 6, 3) == 4.0
-    assert over([9.0, 1.0], 4) == 9.0
-    assert over([], 2) == 0.0
+    assert spread_over([2.0] * 6, 3) == 4.0
+    assert spread_over([9.0, 1.0], 4) == 9.0
+    assert spread_over([], 2) == 0.0
 
 
 def test_records_of_the_same_learner_are_scaled_by_examples(scene, tmp_path):
@@ -99,23 +99,23 @@ def test_a_pilot_is_positive_and_leaves_every_random_state_alone(scene):
 
 
 def test_a_method_is_reckoned_by_its_own_steps_else_as_retraining(scene):
-    assert asked_steps(scene, parse(METHOD)) == pytest.approx(2 * len(scene.retain) / 100)
-    assert asked_steps(scene, parse("DEL(steps=Steps(epochs=1))")) == pytest.approx(len(scene.retain) / 100)
-    assert asked_steps(scene, parse("Retrain")) == steps_of(scene, len(scene.retain))
+    assert method_steps(scene, parse(METHOD)) == pytest.approx(2 * len(scene.retain) / 100)
+    assert method_steps(scene, parse("DEL(steps=Steps(epochs=1))")) == pytest.approx(len(scene.retain) / 100)
+    assert method_steps(scene, parse("Retrain")) == steps_of(scene, len(scene.retain))
 
 
 def test_a_learner_without_steps_has_no_price(scene, monkeypatch):
     monkeypatch.setattr("untrain.experiments.price.pilot", lambda *_: None)
     found = price(todo_of([comparison(1, 2)], [scene], Setting()), None, Setting(), 1)
     assert (found.seconds, found.basis) == (None, "nothing")
-    assert "nobody knows how long" in found.to_text()
+    assert "the time is unknown" in found.to_text()
 
 
 @pytest.mark.parametrize(
     ("seconds", "told"), [(0.2, "1 s"), (42.4, "42 s"), (89, "89 s"), (90, "2 min"), (600, "10 min"), (7200, "2.0 h")]
 )
 def test_lengths_of_time_are_for_people(seconds, told):
-    assert lasting(seconds) == told
+    assert duration(seconds) == told
 
 
 def test_the_price_is_told_in_one_line():
@@ -157,9 +157,9 @@ def test_an_ensemble_costs_half_the_examples_of_each_model_by_records_of_its_own
 def test_prices_add_up():
     first = Price(12, 4, 10.0, 2, "records", {"ensemble": 12})
     then = Price(3, 1, 5.0, 2, "pilot", {"original": 1, "oracle": 2})
-    both = together(first, then)
+    both = add_prices(first, then)
     assert (both.train, both.stored, both.seconds, both.basis) == (15, 5, 15.0, "both")
     assert both.kinds == {"ensemble": 12, "original": 1, "oracle": 2}
-    assert together(first, Price(3, 1, None, 2, "nothing", {})).seconds is None
-    assert together(first, first).kinds == {"ensemble": 24}
-    assert together(first, Price(0, 9, 0.0, 2, "nothing", {})).basis == "records"
+    assert add_prices(first, Price(3, 1, None, 2, "nothing", {})).seconds is None
+    assert add_prices(first, first).kinds == {"ensemble": 24}
+    assert add_prices(first, Price(0, 9, 0.0, 2, "nothing", {})).basis == "records"

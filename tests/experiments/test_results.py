@@ -16,7 +16,7 @@ from untrain.experiments.results import (
     notes,
     observe,
     results,
-    scored,
+    score_run,
     warnings,
 )
 from untrain.runtime.store import Entry, Store
@@ -111,9 +111,9 @@ def test_a_report_lacks_methods_that_failed_and_inputs_when_asked(run, tiny):
 
 
 def test_scores_are_computed_once(run, monkeypatch):
-    scored(*run)
+    score_run(*run)
     monkeypatch.setattr("untrain.experiments.results.observe", lambda *_: pytest.fail("scored twice"))
-    scored(*run)
+    score_run(*run)
 
 
 def test_shares_of_cost_are_of_the_oracles_own():

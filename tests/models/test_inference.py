@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -31,6 +33,14 @@ def test_answers_are_float32_in_eval_mode_and_none_is_left_out(model, examples):
 @pytest.mark.parametrize("batch", [1, 7, 23, 512])
 def test_the_batch_does_not_matter(model, examples, batch):
     assert logits(model, examples, Classification(), batch) == pytest.approx(logits(model, examples, Classification()), abs=1e-6)
+
+
+def test_modes_are_left_as_they_were_where_asking_raises(model, examples):
+    model.train()
+    model[1].eval()
+    with pytest.raises(RuntimeError, match="shapes"):
+        logits(model, replace(examples, fields={"x": examples.x[:, :4], "y": examples.y}), Classification())
+    assert [part.training for part in model] == [True, False, True, True]
 
 
 def test_modes_and_statistics_are_left_as_they_were(model, examples):

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from untrain.core.errors import DataError, MissingExtra, NotFinite, StoreError
+from untrain.core.errors import BrokenPromise, DataError, FileChanged, MissingExtra, NotFinite, OutOfMemory, SpecError, StoreError
 from untrain.runtime.store import Contents, Store, key_of
 
 PUT = """
@@ -430,7 +430,9 @@ def test_an_entry_is_made_once_and_then_found(tmp_path):
     assert made_by(store, work, number=2).key != first.key
 
 
-@pytest.mark.parametrize("error", [NotFinite("it is NaN"), DataError("no such class")])
+@pytest.mark.parametrize(
+    "error", [NotFinite("it is NaN"), DataError("no such class"), SpecError("no such field"), BrokenPromise("it moved")]
+)
 def test_a_failure_of_the_work_is_an_entry_where_it_is_kept_and_raised_where_not(tmp_path, error):
     store, calls = Store(tmp_path), []
 
@@ -447,8 +449,15 @@ def test_a_failure_of_the_work_is_an_entry_where_it_is_kept_and_raised_where_not
     assert calls == [1, 1]
 
 
-def test_a_failure_that_may_be_the_machine_s_is_tried_again(tmp_path):
-    store, faults = Store(tmp_path), [ZeroDivisionError("by\n zero")]
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ZeroDivisionError("by\n zero"), "ZeroDivisionError: by zero"),
+        (OutOfMemory("out of memory with one example at a time"), "out of memory with one example at a time"),
+    ],
+)
+def test_a_failure_that_may_be_the_machine_s_is_tried_again(tmp_path, error, said):
+    store, faults = Store(tmp_path), [error]
 
     def work():
         if faults:
@@ -456,13 +465,21 @@ def test_a_failure_that_may_be_the_machine_s_is_tried_again(tmp_path):
         return Contents({"fact": 1})
 
     entry = made_by(store, work, keep_failures=True)
-    assert (entry.record["error"], entry.final, store.has(entry.key)) == ("ZeroDivisionError: by zero", False, False)
+    assert (entry.record["error"], entry.final, store.has(entry.key)) == (said, False, False)
     assert made_by(store, work, keep_failures=True).record["fact"] == 1
     assert store.has(entry.key)
 
 
 @pytest.mark.parametrize(
-    "error", [MemoryError(), OSError("disk"), StoreError("full"), MissingExtra("pip install it"), KeyboardInterrupt()]
+    "error",
+    [
+        MemoryError(),
+        OSError("disk"),
+        StoreError("full"),
+        FileChanged("written anew"),
+        MissingExtra("pip install it"),
+        KeyboardInterrupt(),
+    ],
 )
 def test_failures_of_the_machine_and_of_the_store_are_never_entries(tmp_path, error):
     def work():
@@ -482,3 +499,12 @@ def test_nobody_else_makes_an_entry_meanwhile(tmp_path):
         return Contents({})
 
     made_by(Store(tmp_path), work)
+
+
+def test_named_arrays_keep_their_shapes(tmp_path):
+    """Also that of a single number, which is no row."""
+    given = {"number": np.float32(2).reshape(()), "none": np.zeros((0, 3)), "turned": np.arange(6).reshape(2, 3).T}
+    entry = Store(tmp_path).put({"kind": "shapes"}, {}, {}, {"w": given})
+    for name, array in entry.tensors("w").items():
+        assert array.shape == given[name].shape
+        assert (array == given[name]).all()

@@ -7,8 +7,10 @@ import pytest
 import torch
 
 import untrain as ut
-from untrain.core.errors import ModelError, SpecError
+from untrain.core.errors import ModelError, RequestError, SpecError
 from untrain.data.examples import Examples, take
+from untrain.data.requests.base import Request
+from untrain.data.requests.relabel import Relabel
 from untrain.models.inference import logits
 from untrain.models.online.naivebayes import NaiveBayes
 from untrain.models.state import state
@@ -104,3 +106,95 @@ def test_retraining_a_memory_is_a_fair_run(data, learner, method):
     model = learner(data)
     retrained, forgot = ut.Retrain()(model, posed), method(model, posed)
     assert np.allclose(logits(retrained, data, Classification()), logits(forgot, data, Classification()), atol=1e-6)
+
+
+def as_images(data):
+    """The same inputs as uint8, and as the numbers in [0, 1] that stand for."""
+    images = data.with_inputs((data.x * 20 + 100).clamp(0, 255).to(torch.uint8))
+    return images, data.with_inputs(images.x.float() / 255)
+
+
+@pytest.mark.parametrize(("learner", "method"), [(Retrieval(), DeleteRows()), (Stream(), TakeBack())])
+def test_uint8_images_are_learned_and_forgotten_as_the_task_shows_them(data, learner, method):
+    images, scaled = as_images(data)
+    models = [method(learner(each), problem(each, ["user 3"], learner)) for each in (images, scaled)]
+    asked = [logits(model, each, Classification()) for model, each in zip(models, (images, scaled), strict=True)]
+    assert np.array_equal(*asked)
+
+
+def test_what_a_stream_learned_of_images_is_about_images(data):
+    images, _ = as_images(data)
+    model = Stream()(images)
+    right = torch.from_numpy(logits(model, images, Classification())).argmax(1) == images.y
+    assert right.float().mean() > 0.5
+    mean = model.total / model.count[:, None]
+    assert torch.allclose(mean[0], images.x[images.y == 0].double().mean(0) / 255, atol=1e-6)
+
+
+def test_a_stream_learns_what_stands_in_the_place_of_what_it_takes_back(data):
+    posed = problem(data, Relabel(ids=("user 3", "user 9"), labels=(2, 1)), Stream())
+    forgot, retrained = TakeBack()(Stream()(data), posed), Stream()(posed.retain)
+    for name in retrained.memory:
+        assert torch.allclose(getattr(forgot, name), getattr(retrained, name), atol=1e-9)
+    assert not torch.allclose(forgot.count, Stream()(take(data, np.setdiff1d(np.arange(60), [3, 9]))).count)
+
+
+def test_a_memory_that_only_deletes_refuses_to_correct(data):
+    posed = problem(data, Relabel(ids=("user 3",), labels=(2,)), Retrieval())
+    with pytest.raises(RequestError, match="DeleteRows only deletes"):
+        DeleteRows()(Retrieval()(data), posed)
+
+
+class First(Request):
+    """The first row alone, whose id others bear too."""
+
+    def draw(self, train):
+        return np.array([0])
+
+
+def test_one_row_of_an_id_goes_alone(data):
+    shared = replace(data, ids=np.array(["user 0"] * 30 + ["user 1"] * 30))
+    posed = problem(shared, First(), Retrieval())
+    forgot = DeleteRows()(Retrieval()(shared), posed)
+    assert (~forgot.valid).nonzero().flatten().tolist() == [0]
+    retrained = Retrieval()(posed.retain)
+    assert np.allclose(logits(forgot, data, Classification()), logits(retrained, data, Classification()), atol=1e-6)
+
+
+def test_rows_alike_in_id_and_input_are_one_example(data):
+    twice = take(data, np.array([0, 0, 1, 2, 3]))
+    forgot = DeleteRows()(Retrieval()(twice), problem(twice, First(), Retrieval()))
+    assert forgot.valid.tolist() == [False, False, True, True, True]
+
+
+def test_a_memory_shares_no_storage_with_the_training_data():
+    y = torch.arange(12) % 3
+    flat = Examples.labelled(torch.arange(24.0).reshape(12, 2), y, np.arange(12), 3)
+    before = flat.x.clone(), flat.y.clone()
+    model = Retrieval()(flat)
+    model.delete([3], flat.x[3:4])
+    assert torch.equal(flat.x, before[0])
+    assert torch.equal(flat.y, before[1])
+
+
+def test_a_memory_before_learning_holds_nothing_and_takes_stored_weights(data):
+    empty, learned = Retrieval().init(data, 0), Retrieval()(data)
+    assert not any(getattr(empty, name).any() for name in empty.memory)
+    even = empty(data.x).exp()
+    assert torch.allclose(even, torch.full_like(even, 1 / 3))
+    empty.load_state_dict(learned.state_dict())
+    assert torch.equal(empty(data.x), learned(data.x))
+
+
+def test_only_a_model_that_says_so_makes_a_stream_deterministic(data):
+    class Drawing(NaiveBayes):
+        deterministic = False
+
+        def learn_one(self, x, y):
+            super().learn_one(x + torch.randn(len(x)), y)
+
+    assert Stream().deterministic
+    assert not Stream(order="seeded").deterministic
+    assert not Stream(model=Drawing).deterministic
+    assert not Stream(model=lambda d, c: Drawing(d, c)).deterministic
+    assert not torch.equal(Stream(model=Drawing)(data, 0).total, Stream(model=Drawing)(data, 1).total)

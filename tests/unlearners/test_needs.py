@@ -87,7 +87,9 @@ def test_without_a_retain_set_gradient_ascent_runs():
 def test_without_a_retain_set_who_needs_one_is_refused_in_a_line_before_anything_moves(made):
     model, problem = small()
     before = state(model)
-    with pytest.raises(RequestError, match=r"the problem has no retain set, and this method needs one: take a method that works without") as told:
+    with pytest.raises(
+        RequestError, match=r"the problem has no retain set, and this method needs one: take a method that works without"
+    ) as told:
         made(model, replace(problem, retain=None))
     assert "\n" not in str(told.value)
     assert all(same(value, before[name]) for name, value in state(model).items())

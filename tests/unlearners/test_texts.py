@@ -20,9 +20,9 @@ APART = {"it raises when the loss is not finite", "it finds a planted neuron", "
 MEMORIES = ("DeleteRows", "TakeBack")  # they work on memories: tests/unlearners/test_memories.py
 # Why a method does not go with a task, in its own words.
 REASONS = {
-    ("causal", "RandomLabel"): "CausalLM has no random targets",
-    ("causal", "SalUn"): "CausalLM has no random targets",
-    ("causal", "FisherNoise"): "CausalLM has no Fisher information of its outputs",
+    ("causal", "RandomLabel"): "needs random_targets, which CausalLM does not give",
+    ("causal", "SalUn"): "needs random_targets, which CausalLM does not give",
+    ("causal", "FisherNoise"): "needs fisher, which CausalLM does not give",
     **{(kind, "CriticalNeurons"): "adds noise to inputs, and these are rows of tokens" for kind in KINDS},
     ("causal", "CriticalNeurons"): "needs classes, which CausalLM does not give",
 }

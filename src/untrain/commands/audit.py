@@ -93,5 +93,5 @@ def _oracles_to_train(models: Outputs | Checkpoints, scenario: str | Scenario | 
     checkpoints = several(models.model) if isinstance(models, Checkpoints) else []
     count = count_in(models.oracles) or (FOR_SEVERAL if len(checkpoints) > 1 else FOR_ONE)
     if checkpoints:
-        plan_looks(len(checkpoints), count, looks, given=True)
+        plan_looks(len(checkpoints), count, looks, existing=True)
     return count

@@ -67,7 +67,7 @@ def localize(
     check_options([originals], options, ReportOptions(out, command=command))
     place = Store(store)
     with open_pool([originals], place, options) as pool:
-        (scene,) = open_scenes([originals], options, place, pool, False)
+        (scene,) = open_scenes([originals], options, place, pool, False, localizers=parsed)
         make([originals], [scene], place, options.setting, pool, on_progress)
     masks = _masks(scene, parsed, originals, options, place)
     rows = [_row(at, one, masks, seeds) for at, one in enumerate(parsed)]

@@ -6,13 +6,15 @@
     |-- BadInput (ValueError)     wrong input of the user; exit code 2
     |   |-- SpecError             a spelling, a name or a field
     |   |-- DataError             examples, labels, ids, files
+    |   |   `-- FileChanged       a file is not the one that was opened
     |   |-- RequestError          what to forget
     |   |-- ModelError            a model without what a method needs
     |   |-- MaskError             a mask made for something else
     |   `-- StoreError            a store that cannot be used
     |-- RunFailed (RuntimeError)  the work began and did not succeed; exit code 1
     |   |-- NotFinite             a loss or a weight became NaN or infinite
-    |   `-- BrokenPromise         a method did what no method may do
+    |   |-- BrokenPromise         a method did what no method may do
+    |   `-- OutOfMemory           memory is too small for one example at a time
     `-- MissingExtra (ImportError) an optional library is not installed; exit code 2
 """
 
@@ -37,6 +39,10 @@ class SpecError(BadInput):
 
 class DataError(BadInput):
     """Examples, labels, ids or a file of them are wrong."""
+
+
+class FileChanged(DataError):
+    """A file was written anew or cut short since it was opened; with the file as it was, the work would have gone on."""
 
 
 class RequestError(BadInput):
@@ -65,6 +71,10 @@ class NotFinite(RunFailed):
 
 class BrokenPromise(RunFailed):
     """A method broke one of the promises of every run."""
+
+
+class OutOfMemory(RunFailed):
+    """Memory does not hold one example at a time; on another machine, or a less busy one, it may."""
 
 
 class MissingExtra(UntrainError, ImportError):

@@ -176,8 +176,8 @@ def exceeds_limit() -> bool:
 class Counter:
     """Counts examples and operations of one loop of similar steps.
 
-    Operations are measured on the loop's first step and scaled by examples from then on: convolution and matrix work is
-    linear in the batch.
+    Operations are measured on the first step of each shape of input and scaled by examples from then on: convolution and
+    matrix work is linear in the batch, and attention is not in the length of a row.
 
     Args:
         key: all that the operations on one example depend on, from ``cost_key``; a key that this process has measured
@@ -186,27 +186,50 @@ class Counter:
 
     def __init__(self, key: Hashable | None = None) -> None:
         self.key = key
-        self.each = _known.get(key)
+        self.each: dict[Hashable, float] = {}
 
-    def step(self, examples: int, work: Callable[[], T], backward: bool = True) -> T:
-        """Do ``work`` on ``examples`` examples and count it."""
+    def step(
+        self, examples: int, work: Callable[[], T], backward: bool = True, shape: Hashable = None,
+        alone: Callable[[], object] | None = None,
+    ) -> T:  # fmt: skip
+        """Do ``work`` on ``examples`` examples and count it.
+
+        Args:
+            examples: how many there are.
+            work: what is done.
+            backward: whether they go backward too.
+            shape: that of the inputs, from ``cost_shape``; None where all steps have the same.
+            alone: the same work on a single example, which is measured where torch cannot tell the operations of ``work``;
+                it is not called for the first shape, which ``work`` itself begins with one example of.
+        """
         meter = _meter.get()
         if meter is None:
             return work()
-        if self.each is None:
-            result, total = count_flops(work)
-            self.each = total / max(examples, 1)
-            if self.key is not None:
-                _known[self.key] = self.each
-        else:
+        each = self._known(shape)
+        if each is not None:
             result = work()
+        elif alone is not None and self.each:
+            _, total = count_flops(alone)
+            each, result = self._learn(shape, float(total)), work()
+        else:
+            result, total = count_flops(work)
+            each = self._learn(shape, total / max(examples, 1))
         meter.forward += examples
         meter.backward += examples if backward else 0
-        meter.flops += self.each * examples
+        meter.flops += each * examples
         return result
 
+    def _known(self, shape: Hashable) -> float | None:
+        return self.each.get(shape, None if self.key is None else _known.get((self.key, shape)))
 
-_known: dict[Hashable, float] = {}
+    def _learn(self, shape: Hashable, each: float) -> float:
+        self.each[shape] = each
+        if self.key is not None:
+            _known[self.key, shape] = each
+        return each
+
+
+_known: dict[tuple[Hashable, Hashable], float] = {}
 
 
 def _on_gpu() -> bool:

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import torch
 
-from untrain.core.errors import RunFailed
+from untrain.core.errors import OutOfMemory
 from untrain.core.metering import add_note
 
 T = TypeVar("T")
@@ -34,7 +34,7 @@ def in_halves(work: Callable[[int], T], size: int, what: str) -> T:
         what: name of the work, for the note.
 
     Raises:
-        RunFailed: memory is too small for a single example.
+        OutOfMemory: memory is too small for a single example.
     """
     while True:
         try:
@@ -44,7 +44,7 @@ def in_halves(work: Callable[[int], T], size: int, what: str) -> T:
                 raise
             reason = (str(error) or "out of memory").splitlines()[0]
         if size == 1:
-            raise RunFailed(f"out of memory with one example at a time ({reason}): take a smaller model or another machine")
+            raise OutOfMemory(f"out of memory with one example at a time ({reason}): take a smaller model or another machine")
         size = -(-size // 2)
         add_note(f"out of memory: {what} takes {size} examples at a time")
         if torch.cuda.is_available() and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""Which rows make a batch."""
+"""Rows of batches."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ import numpy as np
 
 
 def shuffled(n: int, batch: int, rng: np.random.Generator) -> Iterator[np.ndarray[Any, Any]]:
-    """All of ``range(n)`` in a new order, in batches of ``batch`` rows; the last may be smaller.
+    """Yield all of ``range(n)`` in a new order, in batches of ``batch`` rows; the last may be smaller.
 
     A single left-over row joins the batch before it: train-mode batch statistics of one example do not exist.
+
+    >>> [len(rows) for rows in shuffled(7, 3, np.random.default_rng(0))]
+    [3, 4]
     """
     order = rng.permutation(n)
     cuts = list(range(0, n, batch))[: count(n, batch)]
@@ -26,6 +29,6 @@ def count(n: int, batch: int) -> int:
 
 
 def in_order(n: int, batch: int) -> Iterator[np.ndarray[Any, Any]]:
-    """All of ``range(n)`` in order, in batches of ``batch`` rows."""
+    """Yield all of ``range(n)`` in order, in batches of ``batch`` rows."""
     for start in range(0, n, batch):
         yield np.arange(start, min(start + batch, n))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,10 +12,10 @@ from torch import Tensor
 
 from untrain.core.errors import DataError
 from untrain.data.augmentations.base import Augment
-from untrain.data.batching import shuffled
+from untrain.data.batching import in_order, shuffled
 from untrain.data.on_disk import OnDisk
-from untrain.data.prefetch import ahead
-from untrain.data.ragged import Ragged, padded
+from untrain.data.prefetch import prefetch
+from untrain.data.ragged import PAD, Ragged, padded
 
 MEMORIZATION = "memorization"
 Array = np.ndarray[Any, Any]
@@ -26,8 +26,12 @@ Column = Tensor | OnDisk | Ragged
 class Batch:
     """Tensors of b examples by field, and which examples they are.
 
+    >>> batch = Batch.labelled(torch.tensor([[1.0], [2.0], [3.0]]), torch.tensor([0, 1, 0]))
+    >>> len(batch), batch.target, batch[1:].y.tolist()
+    (3, 'y', [1, 0])
+
     Args:
-        fields: tensors (b, ...) by name; the first is what a model sees, the last what it should give.
+        fields: tensors (b, ...) by name; the first is the model's input, the last its target.
         rows: places of the examples in the set that they came from, int64 (b,).
     """
 
@@ -36,12 +40,12 @@ class Batch:
 
     @staticmethod
     def labelled(x: Tensor, y: Tensor, rows: Tensor | None = None) -> Batch:
-        """A batch of inputs (b, ...) and targets (b, ...); rows are numbered from 0 where none are given."""
+        """Make a batch of inputs (b, ...) and targets (b, ...); rows are numbered from 0 by default."""
         return Batch({"x": x, "y": y}, torch.arange(len(y), device=y.device) if rows is None else rows)
 
     @property
     def x(self) -> Tensor:
-        """The first field: what a model sees."""
+        """The first field: the model's input."""
         return next(iter(self.fields.values()))
 
     @property
@@ -57,7 +61,7 @@ class Batch:
 
     @property
     def y(self) -> Tensor:
-        """The last field: what a model should give."""
+        """The last field: the model's target."""
         return self.fields[self.target]
 
     def __len__(self) -> int:
@@ -81,7 +85,7 @@ class Batch:
 
     @staticmethod
     def cat(batches: Sequence[Batch]) -> Batch:
-        """Several batches in one; rows of tokens are padded to the longest."""
+        """Join several batches into one; rows of tokens are padded to the longest."""
         if len(batches) == 1:
             return batches[0]
         fields = {name: padded([b.fields[name] for b in batches]) for name in batches[0].fields}
@@ -92,10 +96,14 @@ class Batch:
 class Examples:
     """Examples with stable ids.
 
+    >>> data = Examples.labelled(torch.rand(3, 2), torch.tensor([0, 1, 1]), ids=np.array(["a", "b", "c"]), classes=2)
+    >>> len(data), data.classes, data.y.tolist()
+    (3, 2, [0, 1, 1])
+
     Args:
         fields: columns (n, ...) by name: tensors, files that hold them, or rows of tokens of several lengths. The first is
-            what a model sees, the last what it should give. uint8 images stay uint8 until a batch is asked for.
-        ids: one id a row, integers or strings (n,); several rows may have the same id.
+            the model's input, the last its target. uint8 images stay uint8 until they are scaled in a batch.
+        ids: one id per row, integers or strings (n,); several rows may have the same id.
         categories: names of the classes that targets number; empty where targets are not classes.
         true: targets before noise was planted, (n,), where they are known.
         columns: further columns by name, each (n,), for requests such as ``Where`` and for reports; no unlearner sees them.
@@ -113,12 +121,12 @@ class Examples:
     def labelled(
         x: Column, y: Tensor, ids: Array, classes: int, true: Tensor | None = None, columns: Mapping[str, Array] | None = None
     ) -> Examples:
-        """Inputs ``x`` (n, ...) and labels ``y``, int64 (n,) in ``range(classes)``."""
+        """Make examples of inputs ``x`` (n, ...) and labels ``y``, int64 (n,) in ``range(classes)``."""
         return Examples({"x": x, "y": y}, ids, tuple(map(str, range(classes))), true, columns or {})
 
     @property
     def x(self) -> Any:
-        """The first field: what a model sees, (n, ...)."""
+        """The first field: the model's inputs, (n, ...)."""
         return next(iter(self.fields.values()))
 
     @property
@@ -134,7 +142,7 @@ class Examples:
 
     @property
     def y(self) -> Any:
-        """The last field: what a model should give, (n, ...)."""
+        """The last field: the model's targets, (n, ...)."""
         return self.fields[self.target]
 
     @property
@@ -158,20 +166,48 @@ class Examples:
         return self.with_fields(**{self.target: y})
 
     def without_targets(self) -> Examples:
-        """The same examples without their last field; those that have inputs alone are as they were."""
+        """The same examples with inputs alone."""
         if len(self.fields) < 2:
-            return self
+            return self if self.true is None else replace(self, true=None)
         return replace(self, fields={name: self.fields[name] for name in list(self.fields)[:-1]}, true=None)
 
 
+def unit_scaled(x: Tensor) -> Tensor:
+    """Images of uint8 as float32 in [0, 1]; other numbers as they are."""
+    return x.float() / 255 if x.dtype == torch.uint8 else x
+
+
 def take(examples: Examples, rows: Array) -> Examples:
-    """The examples of some rows, in the order of ``rows``; what lies in a file stays there."""
+    """The examples of some rows, in the order of ``rows``; columns in a file stay there.
+
+    >>> data = Examples.labelled(torch.rand(3, 2), torch.tensor([0, 1, 1]), ids=np.array(["a", "b", "c"]), classes=2)
+    >>> take(data, np.array([2, 0])).ids.tolist()
+    ['c', 'a']
+    """
     at = np.asarray(rows, dtype=np.int64)
     fields = {name: _taken(column, at) for name, column in examples.fields.items()}
     true = None if examples.true is None else examples.true[_near(at, examples.true)]
     columns = {name: column[rows] for name, column in examples.columns.items()}
     owner = None if examples.owner is None else examples.owner[rows]
     return replace(examples, fields=fields, ids=examples.ids[rows], true=true, columns=columns, owner=owner)
+
+
+def copied(examples: Examples) -> Examples:
+    """The same examples in memory of their own; what lies in a file stays there."""
+    return take(examples, np.arange(len(examples)))
+
+
+def prototype(examples: Examples) -> Examples:
+    """One row of zeros of the same shapes, types and device, with the names of the classes and nothing else of the examples."""
+    fields = {name: _zeros(column) for name, column in examples.fields.items()}
+    return Examples(fields, np.zeros(1, dtype=examples.ids.dtype), examples.categories)
+
+
+def _zeros(column: Column) -> Column:
+    if isinstance(column, Ragged):
+        length = column.shape[1]
+        return Ragged(column.values.new_zeros(length), np.array([0, length]))
+    return torch.zeros((1, *column.shape[1:]), dtype=column.dtype, device=column.device)
 
 
 def _taken(column: Column, rows: Array) -> Column:
@@ -183,7 +219,12 @@ def _near(rows: Array, values: Tensor) -> Tensor:
 
 
 def joined(a: Examples, b: Examples) -> Examples:
-    """Both, one after the other, without true targets and further columns; what lies in one file stays there."""
+    """Join two sets, without true targets and further columns; columns in one file stay there.
+
+    >>> data = Examples.labelled(torch.rand(3, 2), torch.tensor([0, 1, 1]), ids=np.array(["a", "b", "c"]), classes=2)
+    >>> joined(data, take(data, np.array([0]))).ids.tolist()
+    ['a', 'b', 'c', 'a']
+    """
     fields = {name: _both(a.fields[name], b.fields[name]) for name in a.fields}
     owner = None if a.owner is None or b.owner is None else np.concatenate([a.owner, b.owner])
     return Examples(fields, np.concatenate([a.ids, b.ids]), a.categories, owner=owner)
@@ -199,31 +240,67 @@ def _both(a: Column, b: Column) -> Column:
 
 
 def batch_of(examples: Examples, rows: Array, device: torch.device | None = None) -> Batch:
-    """One batch, on ``device`` or where the examples are."""
-    read = {name: c[_near(rows, c)] if isinstance(c, Tensor) else c[rows] for name, c in examples.fields.items()}
-    return Batch(read, _near(rows, next(iter(read.values())))).to(device)
+    """Make one batch, on ``device`` or where the examples are."""
+    fields = {name: c[_near(rows, c)] if isinstance(c, Tensor) else c[rows] for name, c in examples.fields.items()}
+    return Batch(fields, _near(rows, next(iter(fields.values())))).to(device)
+
+
+def cost_shape(*batches: Batch | None) -> Hashable:
+    """The shape that decides what operations on the examples of some batches cost: one where all have the same.
+
+    Where they differ, as of rows of tokens that are padded to the longest of each batch, it tells their sizes too.
+    """
+    shapes = [None if b is None else (len(b), tuple(tuple(v.shape[1:]) for v in b.fields.values())) for b in batches]
+    alike = {shape[1] for shape in shapes if shape is not None}
+    return alike.pop() if len(alike) == 1 else tuple(shapes)
+
+
+def batches_without_padding(examples: Examples, size: int, device: torch.device | None = None) -> Iterator[Batch]:
+    """Once through the examples in batches in which no row of tokens is padded: rows of one length share a batch.
+
+    Examples whose inputs are not rows of tokens come in their order.
+    """
+    x = next(iter(examples.fields.values()))
+    tokens = isinstance(x, Ragged) or (x.ndim == 2 and x.dtype == torch.int64)
+    if not tokens:
+        yield from (batch_of(examples, rows, device) for rows in in_order(len(examples), size))
+        return
+    lengths = _real(x)
+    for length in np.unique(lengths):
+        rows = np.flatnonzero(lengths == length)
+        for part in in_order(len(rows), size):
+            batch = batch_of(examples, rows[part], device)
+            wide = batch.x.shape[1]
+            fields = {n: v[:, :length] if v.ndim == 2 and v.shape[1] == wide else v for n, v in batch.fields.items()}
+            yield replace(batch, fields=fields)
+
+
+def _real(column: Column) -> Array:
+    """Number of places of each row before its padding, (n,)."""
+    lengths: Array = (column[:] != PAD).sum(1).cpu().numpy()
+    return lengths
 
 
 def walk(examples: Examples, batch: int, rng: np.random.Generator, augment: Sequence[Augment] = ()) -> Iterator[Batch]:
-    """Once through the examples, in a new order, augmented; what lies in a file is read ahead.
+    """Yield batches of all examples once, in a new order, augmented; columns in a file are read ahead.
 
-    All draws are made of ``rng`` before the first batch, so that reading ahead changes none.
+    ``rng`` makes all its draws before the first batch, so that reading ahead changes none.
     """
     order = list(shuffled(len(examples), batch, rng))
     draws = np.random.default_rng(rng.integers(2**63)) if augment else rng
 
     def batches() -> Iterator[Batch]:
         for rows in order:
-            drawn = batch_of(examples, rows)
+            batch_read = batch_of(examples, rows)
             for change in augment:
-                drawn = drawn.with_fields(**{next(iter(drawn.fields)): change(drawn.x, draws)})
-            yield drawn
+                batch_read = batch_read.with_fields(**{next(iter(batch_read.fields)): change(batch_read.x, draws)})
+            yield batch_read
 
-    filed = any(isinstance(column, OnDisk) for column in examples.fields.values())
-    return ahead(batches()) if filed else batches()
+    on_disk = any(isinstance(column, OnDisk) for column in examples.fields.values())
+    return prefetch(batches()) if on_disk else batches()
 
 
 def to_device(examples: Examples, device: torch.device | str) -> Examples:
-    """The same examples with their fields on ``device``; what lies in a file goes there batch by batch."""
+    """Move the fields of examples to ``device``; columns in a file go there batch by batch."""
     true = None if examples.true is None else examples.true.to(device)
     return replace(examples, fields={name: column.to(device) for name, column in examples.fields.items()}, true=true)

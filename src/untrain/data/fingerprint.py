@@ -1,4 +1,4 @@
-"""Fingerprints of data: what makes a mask, a model and a result belong together."""
+"""Fingerprints of data, by which masks, models and results are matched."""
 
 from __future__ import annotations
 
@@ -16,10 +16,14 @@ from untrain.data.ragged import Ragged
 
 def fingerprint(ids: np.ndarray[Any, Any], x: Column | None = None) -> str:
     """Sixteen hexadecimal digits of the ids and, when given, the inputs, whatever their order."""
-    rows = [hashlib.sha256(repr(i).encode()).digest() for i in ids.tolist()]
-    if x is not None:
-        rows = [hashlib.sha256(a + b.tobytes()).digest() for a, b in zip(rows, rows_of(x), strict=True)]
-    return hashlib.sha256(b"".join(sorted(rows))).hexdigest()[:16]
+    return hashlib.sha256(b"".join(sorted(_row_digests(ids.tolist(), x)))).hexdigest()[:16]
+
+
+def _row_digests(ids: Sequence[object], x: Column | None) -> list[bytes]:
+    rows = [hashlib.sha256(repr(i).encode()).digest() for i in ids]
+    if x is None:
+        return rows
+    return [hashlib.sha256(a + b.tobytes()).digest() for a, b in zip(rows, rows_of(x), strict=True)]
 
 
 def rows_of(column: Column) -> Iterator[np.ndarray[Any, Any]]:
@@ -30,8 +34,8 @@ def rows_of(column: Column) -> Iterator[np.ndarray[Any, Any]]:
 def array_digest(*arrays: np.ndarray[Any, Any] | Tensor | OnDisk) -> str:
     """Sixty-four hexadecimal digits of arrays: shapes, types and bytes, in order; a tensor's are those of its array."""
     sha = hashlib.sha256()
-    for given in arrays:
-        array = given.astype(str) if isinstance(given, np.ndarray) and given.dtype == object else given
+    for value in arrays:
+        array = value.astype(str) if isinstance(value, np.ndarray) and value.dtype == object else value
         kind = array.dtype if isinstance(array, np.ndarray) else str(array.dtype).removeprefix("torch.")
         sha.update(f"{tuple(array.shape)}{kind}".encode())
         for piece in pieces(array) if array.ndim else (np.asarray(array),):
@@ -40,9 +44,18 @@ def array_digest(*arrays: np.ndarray[Any, Any] | Tensor | OnDisk) -> str:
 
 
 def print_of(examples: Examples) -> str:
-    """Digest of examples in their order: their fields and ids, and of the number of classes."""
-    ids, classes = np.asarray(examples.ids).astype(str), np.asarray(examples.classes)
-    return array_digest(*map(plain, examples.fields.values()), ids, classes)
+    """Digest of examples in their order: their fields, by name, their ids, their owners, and the names of the classes."""
+    ids, names = np.asarray(examples.ids).astype(str), repr((tuple(examples.fields), examples.categories))
+    owner = () if examples.owner is None else (np.asarray(examples.owner).astype(str),)
+    return array_digest(*map(plain, examples.fields.values()), ids, np.asarray(names), *owner)
+
+
+def request_digest(forget: Examples, replacement: Examples | None = None) -> str:
+    """Sixteen hexadecimal digits of what is to be forgotten and, where it is corrected, of what stands in its place."""
+    digest = fingerprint(forget.ids, forget.x)
+    if replacement is None:
+        return digest
+    return hashlib.sha256(f"{digest} {print_of(replacement)}".encode()).hexdigest()[:16]
 
 
 def plain(column: Column) -> Tensor | OnDisk:
@@ -50,7 +63,7 @@ def plain(column: Column) -> Tensor | OnDisk:
     return column[:] if isinstance(column, Ragged) else column
 
 
-def id_hashes(ids: Sequence[object]) -> np.ndarray[Any, Any]:
-    """A 64-bit hash of each id, int64 (n,), the same in every process."""
-    digests = b"".join(hashlib.sha256(repr(each).encode()).digest()[:8] for each in ids)
+def id_hashes(ids: Sequence[object], x: Column | None = None) -> np.ndarray[Any, Any]:
+    """A 64-bit hash of each id and, when given, of its input, int64 (n,), the same in every process."""
+    digests = b"".join(each[:8] for each in _row_digests(ids, x))
     return np.frombuffer(digests, dtype=np.int64).copy()

@@ -1,4 +1,4 @@
-"""Whether what is forgotten has a twin among what is kept, from which a model would learn it again."""
+"""Near-duplicates of forget examples in the retain set, from which a model would learn them again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from untrain.data.examples import Column, Examples
+from untrain.data.examples import Column, Examples, unit_scaled
 from untrain.data.fingerprint import rows_of
 from untrain.data.on_disk import OnDisk
 from untrain.data.ragged import Ragged
@@ -26,13 +26,13 @@ Inputs = Tensor | OnDisk
 
 @dataclass(frozen=True, eq=False)
 class Duplicates:
-    """For each of k forget examples, what is nearest to it among the retained.
+    """The nearest retained example of each of k forget examples.
 
     Args:
         nearest: row of the retain set, (k,).
-        distance: how far away it is, as a share of the median length of all training inputs, (k,).
-        near: whether it is a near or an exact duplicate, bool (k,).
-        exact: whether it has the very same numbers, bool (k,).
+        distance: to it, as a share of the median length of all training inputs, (k,).
+        near: true where it is a near or an exact duplicate, bool (k,).
+        exact: true where it has exactly the same numbers, bool (k,).
         counts: numbers of forget examples by 'forget' (all), 'near' and 'exact'; the near include the exact.
     """
 
@@ -44,19 +44,24 @@ class Duplicates:
 
 
 def near_duplicates(forget: Examples, retain: Examples, within: float = WITHIN) -> Duplicates:
-    """Forget examples that have an exact or a near duplicate left in ``retain``.
+    """Find forget examples that have an exact or a near duplicate left in ``retain``.
 
     Images of more than 256 numbers are averaged down to at most that, and each image loses its own mean, so that a
-    change of brightness does not hide a copy; then all inputs are centred by the training mean. With the threshold as
-    set, copies with one grey level more or with noise of 0.02 on pixels in [0, 1] are found, and of examples drawn at
-    random without planting 0 of 125 are flagged on the digits, 0 to 2 in 1,000 on 10,000 images of MNIST,
-    Fashion-MNIST and CIFAR-10. Shifted, cropped and mirrored copies are not found.
+    change of brightness does not hide a copy; then all inputs are centred by the training mean. The default threshold
+    finds copies with one grey level more or with noise of 0.02 on pixels in [0, 1]; of examples drawn at random without
+    planting it flags 0 of 125 on the digits, 0 to 2 in 1,000 on 10,000 images of MNIST, Fashion-MNIST and CIFAR-10. It does
+    not find shifted, cropped and mirrored copies.
 
-    Between rows of tokens there is no distance: of these, exact duplicates alone are looked for, and all others are infinitely far.
+    Rows of tokens have no distance: among these it finds exact duplicates alone, and all others are infinitely far.
+
+    >>> from untrain.data.readers.convert import examples
+    >>> retain = examples([[0.0, 1.0], [1.0, 0.0], [5.0, 5.0]], [0, 1, 0])
+    >>> near_duplicates(examples([[1.0, 0.0]], [1], classes=2), retain).exact.tolist()
+    [True]
 
     Args:
-        forget: what is forgotten.
-        retain: what is kept.
+        forget: the forget set.
+        retain: the retain set.
         within: largest distance of a near duplicate, as a share of the median length of centred inputs.
     """
     twin = _twins(forget.x, retain.x)
@@ -71,7 +76,7 @@ def near_duplicates(forget: Examples, retain: Examples, within: float = WITHIN) 
 
 
 def _by_distance(forget: Examples, retain: Examples) -> tuple[Array, Array]:
-    """Row of the nearest retained example, and how far away it is, of each forget example, (k,)."""
+    """Row of the nearest retained example, and the distance to it, of each forget example, (k,)."""
     a = torch.cat(list(_blocks(forget.x)))
     mean = a.sum(0)
     for block in _blocks(retain.x, a.device):
@@ -81,8 +86,8 @@ def _by_distance(forget: Examples, retain: Examples) -> tuple[Array, Array]:
     nearest, lengths = _nearest(a, (block - mean for block in _blocks(retain.x, a.device)), len(retain))
     scale = float(torch.cat([a.norm(dim=1), lengths]).median())
     rows = nearest.cpu().numpy()
-    beside = torch.cat([_vectors(retain.x[part]) for part in np.array_split(rows, -(-len(rows) // _size(retain.x)))])
-    return rows, (a - (beside.to(a.device) - mean)).norm(dim=1).cpu().numpy() / (scale if scale > 0 else 1.0)
+    neighbours = torch.cat([_vectors(retain.x[part]) for part in np.array_split(rows, -(-len(rows) // _size(retain.x)))])
+    return rows, (a - (neighbours.to(a.device) - mean)).norm(dim=1).cpu().numpy() / (scale if scale > 0 else 1.0)
 
 
 def _counts(near: Array, exact: Array) -> dict[str, int]:
@@ -101,7 +106,7 @@ def _size(x: Inputs) -> int:
 
 
 def _vectors(x: Tensor) -> Tensor:
-    values = x.float() / 255 if x.dtype == torch.uint8 else x.float()
+    values = unit_scaled(x).float()
     if values.ndim != 4:
         return values.flatten(1)
     side = int((WIDE / values.shape[1]) ** 0.5)
@@ -115,8 +120,8 @@ def _vectors(x: Tensor) -> Tensor:
 def _nearest(a: Tensor, blocks: Iterable[Tensor], n: int) -> tuple[Tensor, Tensor]:
     """Row nearest to each row of ``a`` in blocks of n others: least ``|b|^2 - 2 a.b``, to which ``|a|^2`` adds nothing.
 
-    And the lengths of the others, which have their place beforehand: small tensors kept between large ones that go would
-    keep the allocator from giving their memory back.
+    And the lengths of the others, allocated in advance: small tensors between large ones that are freed would keep the
+    allocator from returning their memory.
     """
     best, at = a.new_full((len(a),), torch.inf), torch.zeros(len(a), dtype=torch.long, device=a.device)
     start, lengths = 0, a.new_empty(n)
@@ -124,22 +129,22 @@ def _nearest(a: Tensor, blocks: Iterable[Tensor], n: int) -> tuple[Tensor, Tenso
         square = (block**2).sum(1)
         lengths[start : start + len(block)] = square.sqrt()
         for first in range(0, len(a), BLOCK):
-            here = slice(first, first + BLOCK)
-            value, row = torch.addmm(square, a[here], block.T, alpha=-2).min(1)
-            at[here] = torch.where(value < best[here], row + start, at[here])
-            best[here] = torch.minimum(value, best[here])
+            part = slice(first, first + BLOCK)
+            value, row = torch.addmm(square, a[part], block.T, alpha=-2).min(1)
+            at[part] = torch.where(value < best[part], row + start, at[part])
+            best[part] = torch.minimum(value, best[part])
         start += len(block)
     return at, lengths
 
 
 def _twins(forget: Column, retain: Column) -> Array:
-    """The first row of ``retain`` with the very same numbers, -1 where there is none."""
-    wanted = list(_digests(forget))
-    rows = dict.fromkeys(wanted, -1)
+    """The first row of ``retain`` with exactly the same numbers, -1 where there is none."""
+    digests = list(_digests(forget))
+    rows = dict.fromkeys(digests, -1)
     for row, digest in enumerate(_digests(retain)):
         if rows.get(digest) == -1:
             rows[digest] = row
-    return np.array([rows[digest] for digest in wanted])
+    return np.array([rows[digest] for digest in digests])
 
 
 def _digests(x: Column) -> Iterator[bytes]:

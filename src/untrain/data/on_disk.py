@@ -1,4 +1,4 @@
-"""Inputs that stay in a file and are read as they are asked for."""
+"""Inputs that stay in a file until a batch needs them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from untrain.core.errors import DataError
+from untrain.core.errors import DataError, FileChanged
 
 Array = np.ndarray[Any, Any]
 PIECE = 8 << 20
@@ -21,7 +21,7 @@ PIECE = 8 << 20
 
 @dataclass(frozen=True, eq=False)
 class OnDisk:
-    """Rows of a NumPy file, in the place of a tensor: rows that are asked for are read and come as a tensor.
+    """Rows of a NumPy file, instead of a tensor: indexing reads rows and returns them as a tensor.
 
     Files are read and not mapped: pages of a map would count as memory of the process. uint8 stays, other numbers become
     float32 as they are read.
@@ -33,7 +33,7 @@ class OnDisk:
         start: bytes before the first row.
         stamp: size and time of the last change of the file when it was opened, in bytes and nanoseconds.
         rows: which rows of the file these are, (n,); None for all.
-        device: where the rows that are read go.
+        device: where to put rows that were read.
     """
 
     path: Path
@@ -49,33 +49,33 @@ class OnDisk:
 
     @property
     def shape(self) -> torch.Size:
-        """As of a tensor."""
+        """Shape, as of a tensor."""
         return torch.Size((len(self), *self.whole[1:]))
 
     @property
     def ndim(self) -> int:
-        """As of a tensor."""
+        """Number of dimensions, as of a tensor."""
         return len(self.whole)
 
     @property
     def dtype(self) -> torch.dtype:
-        """Type of what is read."""
+        """Type of the rows once read."""
         return torch.uint8 if self.kind == np.uint8 else torch.float32
 
     def is_floating_point(self) -> bool:
-        """As of a tensor."""
+        """True unless rows are uint8, as of a tensor."""
         return self.dtype.is_floating_point
 
     def to(self, device: torch.device | str | None) -> OnDisk:
-        """The same rows, which go to ``device`` as they are read."""
+        """Put rows on ``device`` as they are read."""
         return self if device is None else replace(self, device=torch.device(device))
 
     def take(self, rows: Array) -> OnDisk:
-        """Some of the rows; nothing is read."""
+        """Some of the rows, without reading them."""
         return replace(self, rows=self._places(rows))
 
     def __getitem__(self, at: Any) -> Tensor:
-        """The rows at some places, as a tensor; one place gives one row without its first axis."""
+        """Read the rows at some places, as a tensor; one place gives one row without its first axis."""
         if isinstance(at, slice):
             places = np.arange(*at.indices(len(self)))
         else:
@@ -87,42 +87,42 @@ class OnDisk:
     def _places(self, at: Array) -> Array:
         n = len(self)
         if len(at) and not (-n <= at.min() and at.max() < n):
-            raise IndexError(f"rows {at.min()} to {at.max()} were asked for of {n}")
-        here = np.where(at < 0, at + n, at)
-        return here if self.rows is None else self.rows[here]
+            raise IndexError(f"rows {at.min()} to {at.max()} are out of range, of {n}")
+        places = np.where(at < 0, at + n, at)
+        return places if self.rows is None else self.rows[places]
 
     def _read(self, rows: Array) -> Array:
-        """Rows of the file in the order given; what lies side by side is read at once."""
+        """Read rows of the file in the order given, neighbouring rows at once."""
         out = np.empty((len(rows), *self.whole[1:]), dtype=self.kind)
         width = int(np.prod(self.whole[1:])) * self.kind.itemsize
         order = np.argsort(rows, kind="stable")
         sorted_already = bool((order == np.arange(len(order))).all())
-        near = out if sorted_already else np.empty_like(out)
+        sorted_rows = out if sorted_already else np.empty_like(out)
         cuts = [0, *(np.flatnonzero(np.diff(rows[order]) != 1) + 1).tolist(), len(rows)]
-        flat = near.reshape(-1).view(np.uint8).data
+        flat = sorted_rows.reshape(-1).view(np.uint8).data
         with open(self.path, "rb", buffering=0) as file:
             if _stamp(file.fileno()) != self.stamp:
-                raise DataError(f"{self.path} was written anew since it was opened: begin again with the file as it is now")
+                raise FileChanged(f"{self.path} has changed since it was opened: begin again with the file as it is now")
             for first, last in pairwise(cuts):
                 if first < last:
                     self._fill(file.fileno(), flat[first * width : last * width], self.start + int(rows[order[first]]) * width)
         if not sorted_already:
-            out[order] = near
+            out[order] = sorted_rows
         return out if self.kind == np.uint8 else out.astype(np.float32, copy=False)
 
     def _fill(self, file: int, into: memoryview, offset: int) -> None:
         while into:
             count = os.preadv(file, [into], offset)
             if count == 0:
-                raise DataError(f"{self.path} ends before its last row: was it cut short, or written anew?")
+                raise FileChanged(f"{self.path} ends before its last row: was it cut short, or overwritten?")
             into, offset = into[count:], offset + count
 
 
-def opened(path: str | Path) -> OnDisk:
-    """The rows of a ``.npy`` file.
+def open_npy(path: str | Path) -> OnDisk:
+    """Open a ``.npy`` file without reading its rows.
 
     Raises:
-        DataError: there is no such file, it is no NumPy file, or its numbers cannot be read row by row.
+        DataError: the file does not exist, is not a NumPy file, or its numbers cannot be read row by row.
     """
     where = Path(path).expanduser().absolute()
     try:
@@ -134,7 +134,7 @@ def opened(path: str | Path) -> OnDisk:
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}") from None
     except ValueError:
-        raise DataError(f"{path} is no NumPy file: write it with numpy.save") from None
+        raise DataError(f"{path} is not a NumPy file: write it with numpy.save") from None
     if kind.kind not in "biuf":
         raise DataError(f"{path} holds {kind}: numbers are needed")
     if fortran and len(shape) > 1:
@@ -152,7 +152,7 @@ def _stamp(file: int) -> tuple[int, int]:
 
 
 def pieces(x: Tensor | OnDisk | Array) -> Iterator[Array]:
-    """The rows in order, in pieces of some megabytes, as arrays in C order."""
+    """Yield the rows in order, in pieces of some megabytes, as arrays in C order."""
     each = max(1, int(np.prod(x.shape[1:])) * (x.dtype.itemsize))
     size = max(1, PIECE // each)
     for first in range(0, len(x), size):

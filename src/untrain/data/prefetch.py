@@ -1,4 +1,4 @@
-"""The next batches, read while the model works on this one."""
+"""Reading of the next batches while the model works on this one."""
 
 from __future__ import annotations
 
@@ -11,19 +11,22 @@ T = TypeVar("T")
 DEPTH = 2
 
 
-def ahead(source: Iterator[T], depth: int = DEPTH) -> Iterator[T]:
-    """What ``source`` yields, made by a thread that is at most ``depth`` things ahead.
+def prefetch(source: Iterator[T], depth: int = DEPTH) -> Iterator[T]:
+    """Yield the items of ``source``, made by a thread that is at most ``depth`` items ahead.
 
-    An error of the source is raised here, in its turn. The thread ends when the source does, or when nobody takes any
-    more: closing this iterator, or dropping it, waits for it.
+    An error of the source is raised here, in its turn. The thread ends when the source does, or when the caller stops:
+    closing this iterator, or dropping it, waits for it.
+
+    >>> list(prefetch(iter("abc")))
+    ['a', 'b', 'c']
     """
     ready: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(depth)
     stop = threading.Event()
 
-    def put(thing: tuple[T | None, BaseException | None]) -> bool:
+    def put(item: tuple[T | None, BaseException | None]) -> bool:
         while not stop.is_set():
             try:
-                ready.put(thing, timeout=0.1)
+                ready.put(item, timeout=0.1)
                 return True
             except queue.Full:
                 continue
@@ -31,8 +34,8 @@ def ahead(source: Iterator[T], depth: int = DEPTH) -> Iterator[T]:
 
     def work() -> None:
         try:
-            for thing in source:
-                if not put((thing, None)):
+            for item in source:
+                if not put((item, None)):
                     return
             put((None, StopIteration()))
         except BaseException as error:
@@ -42,12 +45,12 @@ def ahead(source: Iterator[T], depth: int = DEPTH) -> Iterator[T]:
     thread.start()
     try:
         while True:
-            thing, error = ready.get()
+            item, error = ready.get()
             if isinstance(error, StopIteration):
                 return
             if error is not None:
                 raise error
-            yield thing  # type: ignore[misc]
+            yield item  # type: ignore[misc]
     finally:
         stop.set()
         thread.join()

@@ -1,4 +1,4 @@
-"""Which rows go where."""
+"""Splits of a data set into parts."""
 
 from __future__ import annotations
 
@@ -13,9 +13,13 @@ Rows = np.ndarray[Any, Any]
 
 
 def balanced(y: Rows, size: int, seed: int) -> Rows:
-    """``size`` rows in random order, as many of each class as the data allow.
+    """Draw ``size`` rows in random order, as many of each class as the data allow.
 
     Classes take turns: each gives an example until it has none left.
+
+    >>> y = np.array([0, 0, 0, 0, 1])
+    >>> np.bincount(y[balanced(y, 3, seed=0)]).tolist()
+    [2, 1]
     """
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(y))
@@ -28,7 +32,11 @@ def balanced(y: Rows, size: int, seed: int) -> Rows:
 
 
 def stratified(y: Rows, shares: tuple[float, ...], seed: int) -> list[Rows]:
-    """Rows of each part in ascending order; every class is cut in these shares, and the last part gets the rest."""
+    """Rows of each part in ascending order; every class is cut in these shares, and the last part gets the rest.
+
+    >>> [len(rows) for rows in stratified(np.array([0, 0, 0, 0, 1, 1]), (0.5, 0.5), seed=0)]
+    [3, 3]
+    """
     rng = np.random.default_rng(seed)
     parts: list[list[Rows]] = [[] for _ in shares]
     for label in np.unique(y):
@@ -41,7 +49,7 @@ def stratified(y: Rows, shares: tuple[float, ...], seed: int) -> list[Rows]:
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """What a scenario loads: ``train`` to learn from, ``valid`` (disjoint) to tune on, ``test`` to report."""
+    """Examples of a scenario: ``train`` to learn from, ``valid`` (disjoint) to tune on, ``test`` to report."""
 
     train: Examples
     valid: Examples

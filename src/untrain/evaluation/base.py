@@ -32,6 +32,7 @@ class ScoreInfo:
         margin: a difference to retraining up to which models count as equal, in the score's unit; None where the score is not
             tested by itself.
         verdict_of: the score whose verdict this one shares, as a gap shares that of the score it is computed from.
+        side: the side that the score is of, where not every run has examples of it; without them the score is left out.
     """
 
     means: str
@@ -44,6 +45,7 @@ class ScoreInfo:
     above: str = ""
     margin: float | None = None
     verdict_of: str = ""
+    side: str = ""
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,6 +19,7 @@ OF_MARGIN: Mapping[str, Callable[[Array], Array]] = {
     "confidence": lambda margin: np.exp(-np.logaddexp(0, -margin)),
 }
 SIDES = ("forget", "retain", "test")
+CORRECTED = "corrected"  # a side of its own, where a request corrects examples: the rows with what is right
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +30,7 @@ class Observation:
         outputs: arrays (m, n, ...) by name, such as 'logits' (m, n, c); they may be memory-mapped.
         labels: targets as given, (n, ...).
         true: targets before noise, (n, ...).
-        side: 'forget', 'retain' or 'test', (n,).
+        side: 'forget', 'retain' or 'test', and 'corrected' where a request corrects, (n,).
         ids: one id per example, (n,).
         observed: what observers measured of the models, (m, ...), by the observer's spelling.
         task: derives losses, margins and correctness from outputs.

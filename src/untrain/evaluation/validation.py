@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from untrain.core.errors import DataError, suggest
-from untrain.evaluation.observation import SIDES, Observation
+from untrain.evaluation.observation import CORRECTED, SIDES, Observation
 
 Array = np.ndarray[Any, Any]
 SUM = 1e-3  # tolerance on the sum of probabilities
@@ -87,7 +87,7 @@ def refuse_constant(array: Array, side: Array, who: str) -> None:
     Raises:
         DataError: a model does.
     """
-    for name in SIDES:
+    for name in (*SIDES, CORRECTED):
         rows = np.flatnonzero(np.asarray(side) == name)
         for at, row in enumerate(array if len(rows) > 1 else ()):
             if bool((row[rows] == row[rows[:1]]).all()):
@@ -116,13 +116,13 @@ def sides_of(values: Any, n: int) -> Array:
     array = one_per_example(values, n, "sides")
     if array.dtype.kind != "U":
         raise DataError(f"sides hold {array.dtype} such as {array[0].item()!r}: one of {', '.join(SIDES)} is needed for each")
-    unknown = np.setdiff1d(array, SIDES)
+    unknown = np.setdiff1d(array, (*SIDES, CORRECTED))
     if len(unknown):
         raise DataError(f"sides hold {unknown[0].item()!r}{suggest(unknown[0], SIDES)}; a side is one of {', '.join(SIDES)}")
     for side, why in (("forget", "nothing was forgotten"), ("test", "attacks and intervals need examples that no model saw")):
         if not (array == side).any():
             raise DataError(f"no example is of side {side!r}: {why}")
-    return array.astype("<U6")
+    return array.astype("<U9" if (array == CORRECTED).any() else "<U6")
 
 
 def labels_of(values: Any, n: int, classes: int, name: str) -> Array:

@@ -10,15 +10,19 @@ from torch import nn
 
 from untrain.core.errors import BadInput
 from untrain.core.spec import canonical, sendable
+from untrain.data.examples import Examples
+from untrain.data.splits import Data
 from untrain.evaluation.observers.base import Observer
 from untrain.experiments.dispatch import KeyedJob
 from untrain.experiments.keys import Job, Method, model_key
 from untrain.experiments.scenarios.base import Scenario
-from untrain.experiments.scene import Scene
+from untrain.experiments.scene import Choose, Chosen, Scene
 from untrain.experiments.setting import Setting
+from untrain.localizers.base import Localizer
 from untrain.runtime.executors.base import cores
+from untrain.training.base import Learner
 from untrain.training.problem import check_kept, check_signals
-from untrain.unlearners.base import Recipe
+from untrain.unlearners.base import Recipe, Unlearner
 
 
 @dataclass(frozen=True)
@@ -83,26 +87,36 @@ def check(comparison: Comparison) -> None:
         )
 
 
-def check_needs(comparison: Comparison, scene: Scene) -> None:
-    """Refuse methods that the scene's models or data cannot serve, before anything is trained.
+def check_needs(methods: Sequence[Method | Localizer], learner: Learner, train: Examples) -> None:
+    """Refuse methods that a learner's models or the data cannot serve, before anything is trained.
 
     Raises:
-        SpecError: a method needs a signal that the task does not give.
+        SpecError: a method needs a signal or an ability that the task does not have.
         RequestError: a method needs what no keeper of the learner saves.
         ModelError: a method works on models of another kind.
     """
-    keepers = {type(keeper).__name__ for keeper in scene.learner.keepers}
+    keepers, task = {type(keeper).__name__ for keeper in learner.keepers}, learner.task.resolve(train)
     model = None
-    for method in comparison.methods:
+    for method in methods:
         try:
-            check_signals(method.needed(), scene.task)
+            check_signals(method.needed(), task)
             check_kept(method.needed(), keepers)
         except BadInput as error:
             raise type(error)(f"{method!r}: {error}") from None
         expression = method.expand() if isinstance(method, Recipe) else method
-        if expression.works_on is not nn.Module:
-            model = scene.learner.init(scene.data.train, 0) if model is None else model
+        if isinstance(expression, Unlearner) and expression.works_on is not nn.Module:
+            model = learner.init(train, 0) if model is None else model
             expression.check_kind(model)
+
+
+def choose_for(methods: Sequence[Method | Localizer], choose: Choose) -> Choose:
+    """Draw requests by ``choose``, which may train an ensemble, once ``check_needs`` has passed the methods."""
+
+    def chosen(scenario: Scenario, data: Data) -> Chosen:
+        check_needs(methods, scenario.learner(), data.train)
+        return choose(scenario, data)
+
+    return chosen
 
 
 def portable(comparisons: Sequence[Comparison]) -> bool:

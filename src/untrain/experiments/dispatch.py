@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from untrain.core.errors import RunFailed
-from untrain.experiments.jobs import do
+from untrain.experiments.jobs import run_job
 from untrain.experiments.keys import Job, model_key
 from untrain.experiments.remote_job import JobResult, RemoteJob, do_remotely
 from untrain.experiments.scene import Scene
@@ -48,7 +48,7 @@ class Dispatcher:
         """Have a job done."""
         name = f"{task.job.label} ({task.key[:12]})"
         if not self.pool.remote:
-            future = self.pool.submit(do, task.scene, task.job, task.seed, self.setting, self.store, name=name)
+            future = self.pool.submit(run_job, task.scene, task.job, task.seed, self.setting, self.store, name=name)
         else:
             future = self.pool.submit(do_remotely, self._packed(task), name=name)
         self._tasks[future] = task

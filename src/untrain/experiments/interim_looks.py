@@ -1,4 +1,4 @@
-"""A comparison that is looked at while its models are made, and ends as soon as every score is decided."""
+"""Interim looks: a comparison is scored while its models are made, and ends as soon as every score is decided."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ MOST = 10  # looks: a test at less than a tenth of 5 % would need more splits of
 
 @dataclass(frozen=True)
 class Look:
-    """One look: how many originals and oracles there are, and at what level scores are tested."""
+    """One look: numbers of originals and oracles, and the level of its tests."""
 
     seeds: int
     oracles: int
     level: float
 
 
-def plan_looks(seeds: int, oracles: int, looks: int, level: float = LEVEL, given: bool = False) -> list[Look]:
-    """Looks at growing numbers of models, the last at all of them, each at an equal share of the level.
+def plan_looks(seeds: int, oracles: int, looks: int, level: float = LEVEL, existing: bool = False) -> list[Look]:
+    """Plan looks at growing numbers of models, the last at all of them, each at an equal share of the level.
 
     Whatever the data, and whenever it ends, the chance that any of the looks raises a false alarm is at most the sum of theirs
-    (Bonferroni): the level that was asked for. Models are numbered, so that those of one look are among those of the next.
-    Looks at too few models to decide anything are left out, the earliest first, and the others have their share.
+    (Bonferroni), ``level``. Models are numbered, so that those of one look are among those of the next.
+    Looks at too few models to decide anything are left out, the earliest first, and the others get their share.
 
     Args:
         seeds: number of original models in the end, or of unlearned ones that exist already.
         oracles: number of retrained models in the end.
-        looks: how often is looked; 1 only in the end.
+        looks: number of looks; 1 looks only in the end.
         level: share of false alarms over all looks.
-        given: whether the unlearned models are all there at every look, and only oracles grow.
+        existing: whether all unlearned models exist at every look, and only oracles grow.
 
     Raises:
         BadInput: there are fewer looks than one, or more than there are numbers of models to look at; or even all models are
@@ -44,12 +44,12 @@ def plan_looks(seeds: int, oracles: int, looks: int, level: float = LEVEL, given
     """
     if isinstance(looks, bool) or not isinstance(looks, int) or not 1 <= looks <= MOST:
         raise BadInput(f"looks={looks!r}: a whole number from 1 to {MOST} is needed")
-    if looks > max(1 if given else seeds, oracles - LEAST + 1):
+    if looks > max(1 if existing else seeds, oracles - LEAST + 1):
         raise BadInput(
             f"looks={looks}: with seeds={seeds} and oracles={oracles} there are not as many numbers of models to look at"
         )
     sizes = [
-        (seeds if given else -(-seeds * k // looks), max(min(LEAST, oracles), -(-oracles * k // looks)))
+        (seeds if existing else -(-seeds * k // looks), max(min(LEAST, oracles), -(-oracles * k // looks)))
         for k in range(1, looks + 1)
     ]
     while looks > 1 and sizes and not can_decide(*sizes[0], level / len(sizes)):
@@ -64,7 +64,7 @@ def plan_looks(seeds: int, oracles: int, looks: int, level: float = LEVEL, given
 
 
 def undecided(rows: Sequence[Mapping[str, Any]]) -> int:
-    """Scores of which there are too few models to tell, over all methods that did not fail."""
+    """Number of scores with too few models to decide, over all methods that did not fail."""
     verdicts = [s.get("verdict") for row in rows if not row["error"] for s in row["scores"].values()]
     return sum(v is not None and v["says"] == "too few models" for v in verdicts)
 
@@ -75,11 +75,11 @@ def take_looks(
     drop: Callable[[], object],
     say: Callable[[str], None],
 ) -> Document:
-    """Look after look until every tested score is decided, or no look is left.
+    """Take look after look until every tested score is decided, or no look is left.
 
     Args:
         plan: the looks.
-        take: makes the models of a look and gives the scores; the facts that it gets go into the run's record.
+        take: makes the models of a look and returns the scores; the facts that it gets go into the run's record.
         drop: called after each look that was not the last.
         say: called with one line on each look.
 
@@ -103,14 +103,14 @@ def take_looks(
     raise BadInput("no look was planned")
 
 
-def looks_of(record: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The looks in a run's record, the last with what its rows left undecided; none where it was looked once."""
+def looks_of(record: Mapping[str, Any], method_rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The looks in a run's record, the last with the number of its undecided scores; none for a single look."""
     looks = record.get("looks") or []
-    return [*looks[:-1], looks[-1] | {"undecided": undecided(rows)}] if looks else []
+    return [*looks[:-1], looks[-1] | {"undecided": undecided(method_rows)}] if looks else []
 
 
 def summary(record: Mapping[str, Any]) -> list[str]:
-    """The looks in one line for the reader."""
+    """Sum up the looks in one line for the reader."""
     if not record.get("looks"):
         return []
     count, of, level = len(record["looks"]), record["planned_looks"], record["level"]

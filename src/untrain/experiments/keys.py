@@ -94,8 +94,8 @@ def mask_ingredients(scene: Scene, localizer: Spec, which: MaskId, seed: int, se
     return _machine(setting) | {
         "kind": "mask", "label": f"{localizer!r} on original {which.index} of {type(scene.scenario).__name__}{part}",
         "model": model_key(scene, Job("original", which.index), seed, setting), "forget": scene.forget_set.digest,
-        "retain": scene.prints["retain"], "part": which.part, "localizer": canonical(localizer), "sources": sources(localizer),
-        "seed": seed_of(seed, "method", which.index),
+        "retain": scene.prints["retain"], "valid": scene.prints["valid"], "part": which.part,
+        "localizer": canonical(localizer), "sources": sources(localizer), "seed": seed_of(seed, "method", which.index),
     }  # fmt: skip
 
 
@@ -125,9 +125,9 @@ def scores_ingredients(run: str, evaluators: Sequence[Spec], draws: int, code: s
     }  # fmt: skip
 
 
-def outputs_ingredients(label: str, outputs: np.ndarray[Any, Any]) -> Ingredients:
-    """What a model depends on of which its outputs alone were given."""
-    return {"kind": "given", "label": label, "answers": array_digest(np.asarray(outputs))}
+def outputs_ingredients(label: str, name: str, outputs: np.ndarray[Any, Any]) -> Ingredients:
+    """What a model depends on of which its outputs alone were given; ``name`` says which, such as 'logits' or 'margin'."""
+    return {"kind": "given", "label": label, "output": name, "answers": array_digest(np.asarray(outputs))}
 
 
 def checkpoint_ingredients(scene: Scene, label: str, state: Mapping[str, torch.Tensor], setting: Setting) -> Ingredients:

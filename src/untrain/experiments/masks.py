@@ -6,20 +6,20 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
-import torch
 
-from untrain.core.errors import BadInput
+from untrain.core.errors import BadInput, StoreError
 from untrain.core.metering import metered
 from untrain.core.precision import channels_last
-from untrain.core.seeds import derive_seed, seed_of
+from untrain.core.seeds import derive_seed
 from untrain.data.examples import take
+from untrain.experiments.jobs import pose, start_of
 from untrain.experiments.keys import MaskId, mask_ingredients
 from untrain.experiments.mask_overlap import mask_contents
 from untrain.experiments.scene import Scene
 from untrain.experiments.setting import Setting
 from untrain.localizers.base import Localizer
 from untrain.runtime.store import Contents, Entry, Store
-from untrain.training.problem import Problem, problem
+from untrain.training.problem import Problem
 
 PARTS = 2
 
@@ -38,15 +38,14 @@ def mask_of(scene: Scene, localizer: Localizer, which: MaskId, seed: int, settin
         store: where the original is, and where the mask goes.
     """
     ingredients = mask_ingredients(scene, localizer, which, seed, setting)
-    original = seed_of(seed, "original", which.index)
-    return store.get_or_make(ingredients, lambda: _find(scene, localizer, which, ingredients, original, store), keep_failures=True)
+    return store.get_or_make(ingredients, lambda: _find(scene, localizer, which, ingredients, store), keep_failures=True)
 
 
-def _find(scene: Scene, localizer: Localizer, which: MaskId, ingredients: dict[str, Any], original: int, store: Store) -> Contents:
-    posed = problem(scene.data.train, scene.forget_set, scene.learner, scene.data.valid, ingredients["seed"], original)
-    model = scene.learner.init(scene.data.train, original)
-    model.load_state_dict({n: torch.from_numpy(a) for n, a in store.tensors(ingredients["model"], "weights").items()})
-    model.eval()
+def _find(scene: Scene, localizer: Localizer, which: MaskId, ingredients: dict[str, Any], store: Store) -> Contents:
+    original = store.get(ingredients["model"])
+    if original is None:
+        raise StoreError(f"model {ingredients['model'][:12]} is no longer in {store.path}: run the same command again")
+    model, posed = pose(scene, start_of(original, store), ingredients["seed"])
     with metered() as meter, channels_last(model):
         mask = localizer(model, posed if which.part is None else _part(posed, which.part))
         cost = meter.read()

@@ -17,16 +17,17 @@ from untrain.data.requests.resolve import request
 from untrain.data.splits import Data
 from untrain.evaluation.base import Evaluator
 from untrain.evaluation.observers.base import Observer
-from untrain.experiments.comparison import Comparison, check_needs, portable, todo_of, workers_for
+from untrain.experiments.comparison import Comparison, choose_for, portable, todo_of, workers_for
 from untrain.experiments.draw_request import chooser, count_missing_members, needed_ensemble, stand_in
 from untrain.experiments.interim_looks import Look, plan_looks, take_looks
-from untrain.experiments.price import Price, before, price, price_of, together, unknown
+from untrain.experiments.price import Price, add_prices, announce_ensemble, before_request, price, price_of
 from untrain.experiments.publish import publish
-from untrain.experiments.results import score_remotely, scored
+from untrain.experiments.results import score_remotely, score_run
 from untrain.experiments.scenarios.base import Scenario
 from untrain.experiments.scene import Chosen, Scene, open_scene
 from untrain.experiments.scheduler import make, record
 from untrain.experiments.setting import Setting
+from untrain.localizers.base import Localizer
 from untrain.reports.write import check_writable
 from untrain.runtime.executors.base import Executor, Pool, Resources
 from untrain.runtime.executors.processes import Processes
@@ -147,7 +148,7 @@ def expect_workers(comparisons: Sequence[Comparison], way: RunOptions) -> int:
 
 def open_scenes(
     comparisons: Sequence[Comparison], way: RunOptions, store: Store, pool: Pool, digests: bool,
-    spent: list[Price] | None = None,
+    spent: list[Price] | None = None, localizers: Sequence[Localizer] = (),
 ) -> list[Scene]:  # fmt: skip
     """The scenes of comparisons; an ensemble that a request needs is trained here, unless the store has it.
 
@@ -158,6 +159,10 @@ def open_scenes(
         pool: that trains it.
         digests: whether others do the work, so that the data are needed here for their digests alone.
         spent: to which the price of each ensemble is added, to be reported with that of its comparison; None reports it alone.
+        localizers: what is to find masks beside the methods.
+
+    Raises:
+        BadInput: the scenario cannot serve a method or a localizer; nothing was trained.
     """
     setting = replace(way.setting, device="cpu") if digests else way.setting
     scenes = []
@@ -166,12 +171,11 @@ def open_scenes(
         def say(first: Price, scene: Scene, comparison: Comparison = comparison) -> None:
             if spent is not None:
                 spent.append(first)
-                first = together(first, price(todo_of([comparison], [scene], way.setting), store, way.setting, pool.size))
+                first = add_prices(first, price(todo_of([comparison], [scene], way.setting), store, way.setting, pool.size))
             way.say(first.to_text())
 
-        choose = chooser(store, way.setting, pool, way.on_progress, before(store, way.setting, pool.size, say))
-        scenes.append(open_scene(comparison.scenario, setting, choose))
-        check_needs(comparison, scenes[-1])
+        choose = chooser(store, way.setting, pool, way.on_progress, announce_ensemble(store, way.setting, pool.size, say))
+        scenes.append(open_scene(comparison.scenario, setting, choose_for((*comparison.methods, *localizers), choose)))
         if scenes[-1].chosen:
             way.say(scenes[-1].chosen["told"])
     return scenes
@@ -195,7 +199,7 @@ def run_comparisons(comparisons: list[Comparison], store: str | Path | None, way
     with open_pool(comparisons, opened, way) as pool:
         spent: list[Price] = []
         scenes = open_scenes(comparisons, way, opened, pool, pool.remote, spent)
-        cost = reduce(together, [*spent, report_price(comparisons, scenes, opened, way, pool.size)])
+        cost = reduce(add_prices, [*spent, report_price(comparisons, scenes, opened, way, pool.size)])
 
         def take(some: list[Comparison], more: Mapping[str, Any] | None) -> list[Entry]:
             make(some, scenes, opened, way.setting, pool, way.on_progress)
@@ -227,7 +231,7 @@ def run_looks(plan: Sequence[Look], store: Store, way: RunOptions, take: Callabl
 
     def look(at: Look, more: Mapping[str, Any]) -> Document:
         last[:] = [take(at, more)]
-        return scored(last[0], store, way.chosen)
+        return score_run(last[0], store, way.chosen)
 
     take_looks(plan, look, lambda: store.discard(last[0].key), way.say)
     return last[0]
@@ -253,10 +257,9 @@ def price_comparisons(comparisons: list[Comparison], store: str | Path | None, w
     for comparison in comparisons:
         scene, ensemble = open_unpaid_scene(comparison, way, opened, workers)
         scenes.append(scene)
-        check_needs(comparison, scene)
         prices += [] if ensemble is None else [ensemble]
     rest = price(todo_of(comparisons, scenes, way.setting), opened, way.setting, workers)
-    return reduce(together, [*prices, rest]).document()
+    return reduce(add_prices, [*prices, rest]).document()
 
 
 def open_unpaid_scene(comparison: Comparison, way: RunOptions, store: Store | None, workers: int) -> tuple[Scene, Price | None]:
@@ -273,8 +276,10 @@ def open_unpaid_scene(comparison: Comparison, way: RunOptions, store: Store | No
         return Chosen(request(data.train, by)) if store is None else chooser(store, way.setting)(scenario, data)
 
     digests = way.executor is not None and way.executor.remote
-    scene = open_scene(comparison.scenario, replace(way.setting, device="cpu") if digests else way.setting, choose)
+    scene = open_scene(
+        comparison.scenario, replace(way.setting, device="cpu") if digests else way.setting, choose_for(comparison.methods, choose)
+    )
     if not lacks:
         return scene, None
-    scene = unknown(scene)
+    scene = before_request(scene)
     return scene, price_of(*lacks[0], scene, store, way.setting, workers)

@@ -1,4 +1,4 @@
-"""Scores and the page as files, and stored runs by name."""
+"""Scores and the page of runs as files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from untrain.evaluation.base import Evaluator
-from untrain.experiments.results import material, scored
+from untrain.experiments.results import material, score_run
 from untrain.reports.csv_files import masks_csv, scores_csv
 from untrain.reports.html.localize_page import masks_page
 from untrain.reports.html.page import page
@@ -17,7 +17,7 @@ from untrain.runtime.store import Entry, Store
 
 def publish(
     entries: Sequence[Entry],
-    held: Store,
+    store: Store,
     out: str | Path | None,
     images: bool,
     command: str,
@@ -27,31 +27,31 @@ def publish(
 
     Args:
         entries: of kind 'run'.
-        held: the store that they are in.
+        store: holds the entries.
         out: the folder; None writes nothing.
         images: whether the page shows images of the forget set.
         command: shown on the page; bytes of a path that are not UTF-8 are shown as they are written, such as ``\\udce9``.
         chosen: the evaluators; None for one of each.
     """
     command = command.encode("utf-8", "backslashreplace").decode("utf-8")
-    documents = [scored(entry, held, chosen) for entry in entries]
+    documents = [score_run(entry, store, chosen) for entry in entries]
     whole = {"command": command, "runs": documents, "failed": sum(r["error"] is not None for d in documents for r in d["results"])}
     if out is None:
         return whole
     check_writable(out)
     folder = Path(out)
-    made = [material(e, held, d, images, chosen) for e, d in zip(entries, documents, strict=True)]
+    materials = [material(e, store, d, images, chosen) for e, d in zip(entries, documents, strict=True)]
     texts = {
         "results.json": json.dumps(whole, indent=1, allow_nan=False),
         "scores.csv": scores_csv(documents),
-        "report.html": page(made, command),
+        "report.html": page(materials, command),
     }
     write_files(folder, texts)
     return whole | {"report": str(folder / "report.html")}
 
 
 def publish_masks(document: Document, out: str | Path, command: str) -> str:
-    """Write what ``untrain localize`` found as localize.json, localize.csv and localize.html; the path of the page."""
+    """Write the document of ``untrain localize`` as localize.json, localize.csv and localize.html; the path of the page."""
     command = command.encode("utf-8", "backslashreplace").decode("utf-8")
     texts = {
         "localize.json": json.dumps(document, indent=1, allow_nan=False),

@@ -9,7 +9,7 @@ import torch
 
 from untrain.core.errors import RunFailed
 from untrain.data.requests.base import ForgetSet
-from untrain.experiments.jobs import do
+from untrain.experiments.jobs import run_job
 from untrain.experiments.keys import Job, model_key
 from untrain.experiments.scenarios.base import Scenario
 from untrain.experiments.scene import Chosen, Purpose, Scene, open_scene
@@ -67,7 +67,7 @@ def do_remotely(remote: RemoteJob) -> JobResult:
     if model_key(scene, job, seed, setting) != remote.key:
         raise RunFailed("code, data or versions differ where the work is done: have the same everywhere, and run it again")
     if remote.address.is_visible():
-        do(scene, job, seed, setting, Store(remote.address.path))
+        run_job(scene, job, seed, setting, Store(remote.address.path))
         return JobResult()
     if job.method is not None and remote.start is None:
         return JobResult(needs_start=True)
@@ -75,7 +75,7 @@ def do_remotely(remote: RemoteJob) -> JobResult:
         scratch = Store(folder)
         if remote.start is not None:
             unpack(remote.start, model_key(scene, Job("original", job.index), seed, setting), scratch)
-        return JobResult(pack(do(scene, job, seed, setting, scratch)))
+        return JobResult(pack(run_job(scene, job, seed, setting, scratch)))
 
 
 def _scene_of(remote: RemoteJob) -> Scene:

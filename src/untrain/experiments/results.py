@@ -56,10 +56,10 @@ def entries_of(run: Entry, store: Store) -> dict[str, Any]:
 
 
 def observe(run: Entry, entries: list[Entry], store: Store | None = None) -> Observation:
-    """What some models of a run answered and, with the store, what observers found of them.
+    """Stack the outputs of some models of a run and, with the store, the arrays that observers measured.
 
     Raises:
-        DataError: an answer is NaN or infinite.
+        DataError: an output is NaN or infinite.
     """
     task = parse(run.record.get("task", "Classification()"))
     outputs = {}
@@ -75,26 +75,26 @@ def observe(run: Entry, entries: list[Entry], store: Store | None = None) -> Obs
 def material(
     run: Entry, store: Store, document: dict[str, Any], images: bool = True, chosen: list[Evaluator] | None = None
 ) -> Material:
-    """What a report of a run is made of, from the store."""
+    """Collect the material of a run's report from the store."""
     models = entries_of(run, store)
-    kept = {m: entries for m, entries in models["unlearned"].items() if not any(e.record.get("error") for e in entries)}
+    finished = {m: entries for m, entries in models["unlearned"].items() if not any(e.record.get("error") for e in entries)}
     return Material(
         document,
         observe(run, models["original"]) if models["original"] else None,
         observe(run, models["oracle"]),
-        {m: observe(run, entries) for m, entries in kept.items()},
+        {m: observe(run, entries) for m, entries in finished.items()},
         of_inputs(np.asarray(run.array("forget_inputs"))) if images and "forget_inputs.npy" in run.record["files"] else None,
         run.record.get("class_names"),
         evaluators() if chosen is None else chosen,
     )
 
 
-def scored(run: Entry, store: Store, chosen: list[Evaluator] | None = None, draws: int = 1000) -> dict[str, Any]:
-    """The document of scores, computed once: a later report of the same run by the same code reads it."""
+def score_run(run: Entry, store: Store, chosen: list[Evaluator] | None = None, draws: int = 1000) -> dict[str, Any]:
+    """Score a run once; a later report of the same run by the same code reads the document from the store."""
     chosen = (evaluators() if chosen is None else chosen) + observers_in(run)
     unlearned = [e for entries in entries_of(run, store)["unlearned"].values() for e in entries]
     if not all(e.final for e in unlearned) or not are_final(run, store):
-        return results(run, store, chosen, draws)  # the next start tries what failed again
+        return results(run, store, chosen, draws)  # the next start tries failed models again
     ingredients = scores_ingredients(run.key, chosen, draws, code_digest(results))
     entry = store.get_or_make(ingredients, lambda: Contents({"document": results(run, store, chosen, draws)}))
     return dict(entry.record["document"])
@@ -105,41 +105,43 @@ def score_remotely(key: str, path: str, chosen: list[Evaluator] | None) -> None:
     store = Store(path)
     entry = store.get(key)
     if entry is not None:
-        scored(entry, store, chosen)
+        score_run(entry, store, chosen)
 
 
 def results(
     run: Entry, store: Store, chosen: list[Evaluator] | None = None, draws: int = 1000, level: float | None = None
 ) -> dict[str, Any]:
-    """Scores, verdicts, cost and guard of every method of a run, as one JSON-able document.
+    """Compute scores, verdicts, cost and guard of every method of a run, as one JSON-able document.
 
     Args:
         run: its entry.
         store: where the entries of its models are.
-        chosen: the evaluators; None for one of each with its defaults, and the observers that looked at its models.
+        chosen: the evaluators; None for one of each with its defaults, and the run's observers.
         draws: resamples behind each interval.
         level: share of false alarms of the tests, over all scores of a method; None for the run's own.
     """
     chosen = evaluators() + observers_in(run) if chosen is None else chosen
-    answers = run.record.get("answers", "logits")
+    outputs = run.record.get("answers", "logits")
     level = run.record.get("level", LEVEL) if level is None else level
     models = entries_of(run, store)
     original = observe(run, models["original"], store) if models["original"] else None
-    held = reference_of(chosen, observe(run, models["oracle"], store), original, level)
-    done = []
+    reference = reference_of(chosen, observe(run, models["oracle"], store), original, level)
+    rows = []
     for method, entries in models["unlearned"].items():
         row: dict[str, Any] = {
             "method": method, "scores": {}, "verdict": None, "paid": [], "cost": {}, "guard": {}, "layers": [], "notes": [],
             "error": None,
         }  # fmt: skip
-        done.append(row)
+        rows.append(row)
         failed = [e.record["error"] for e in entries if e.record.get("error")]
         if failed:
             row["error"] = f"{len(failed)} of {len(entries)} seeds failed: {failed[0]}"
             continue
-        seen = observe(run, entries, store)
-        scores, row["verdict"] = assess(held, seen, draws)
-        row["paid"] = accuracy_by_group(seen, held.oracle, level) if answers == "logits" and seen.has("classes") else []
+        unlearned = observe(run, entries, store)
+        scores, row["verdict"] = assess(reference, unlearned, draws)
+        row["paid"] = (
+            accuracy_by_group(unlearned, reference.oracle, level) if outputs == "logits" and unlearned.has("classes") else []
+        )
         row["scores"] = {n: asdict(s) for n, s in scores.items()}
         row["cost"] = cost(entries, models["oracle"])
         row["guard"] = guard(entries)
@@ -151,51 +153,51 @@ def results(
     return {
         "untrain": record["setting"]["untrain"], "run": run.key, "scenario": record["scenario"], "seeds": record["seeds"],
         "oracles": record["oracles"], "seed": record["seed"], "sizes": record["sizes"], "digest": record["digest"],
-        "answers": answers, "level": level, "looks": looks_of(record, done), "chosen": record.get("chosen"),
-        "results": done, "overlap": overlap(models["unlearned"]),
-        "oracle_cost": cost(models["oracle"], models["oracle"]), "break_even": break_even(done),
-        "warnings": warnings(record, held.oracle.coincide()) + [f"{kind} models: {n}" for kind in ("original", "oracle")
+        "answers": outputs, "level": level, "looks": looks_of(record, rows), "chosen": record.get("chosen"),
+        "results": rows, "overlap": overlap(models["unlearned"]),
+        "oracle_cost": cost(models["oracle"], models["oracle"]), "break_even": break_even(rows),
+        "warnings": warnings(record, reference.oracle.coincide()) + [f"{kind} models: {n}" for kind in ("original", "oracle")
                                          for n in notes(models[kind]) + failures(run, models[kind], store)],
         "setting": record["setting"],
     }  # fmt: skip
 
 
 def overlap(unlearned: dict[str, list[Entry]]) -> list[dict[str, Any]]:
-    """What the masks of each pair of methods have in common on the same models."""
-    held = {method: entries for method, entries in unlearned.items() if has_mask(entries)}
+    """Overlap of the masks of each pair of methods on the same models."""
+    with_masks = {method: entries for method, entries in unlearned.items() if has_mask(entries)}
     return [
-        {"one": one, "other": other, **compared(list(zip(held[one], held[other], strict=True)))}
-        for one, other in combinations(held, 2)
+        {"one": one, "other": other, **compared(list(zip(with_masks[one], with_masks[other], strict=True)))}
+        for one, other in combinations(with_masks, 2)
     ]
 
 
 def warnings(record: dict[str, Any], same: bool = False) -> list[str]:
-    """What a reader must know beside the scores; ``same`` where all oracles are one model."""
+    """Warnings that a reader needs besides the scores; ``same`` where all oracles are one model."""
     chosen = record.get("chosen")
-    told = [*([chosen["told"]] if chosen else []), *record.get("warnings", ()), *summary(record)]
-    near = record["duplicates"]
-    if near is not None and near["near"]:
-        told.append(
-            f"{near['near']} of {near['forget']} forget examples have a near-duplicate left in the retain set "
-            f"({near['exact']} exact): what they teach is not forgotten by forgetting them"
+    lines = [*([chosen["told"]] if chosen else []), *record.get("warnings", ()), *summary(record)]
+    duplicates = record["duplicates"]
+    if duplicates is not None and duplicates["near"]:
+        lines.append(
+            f"{duplicates['near']} of {duplicates['forget']} forget examples have a near-duplicate left in the retain set "
+            f"({duplicates['exact']} exact): models learn from these what they were to forget"
         )
     if same:
-        told.append(
+        lines.append(
             f"the learner gives one model for every seed, so the {record['oracles']} retrained models are the same one: any "
             "difference to it is a difference to retraining, intervals allow for examples alone, and scores of how models spread "
             "have no value"
         )
     elif record["seeds"] == 1:
-        told.append("one seed tells nothing of how models differ: intervals leave that out and are too narrow")
+        lines.append("one seed does not show how models differ: intervals leave that out and are too narrow")
     elif record["seeds"] < 4:
-        told.append(f"{record['seeds']} seeds say little of how models differ: intervals are wide for it")
-    return told
+        lines.append(f"{record['seeds']} seeds show little of how models differ: intervals are wide for it")
+    return lines
 
 
 def cost(entries: list[Entry], oracles: list[Entry]) -> dict[str, Any]:
     """Mean cost of some models, and each part of it as a share of retraining's; 'share_of_retraining' is that of operations.
 
-    What models cost that were made elsewhere is not known, and None.
+    The cost of models that were made elsewhere is not known, and None.
     """
 
     def mean(name: str, of: list[Entry]) -> float | None:
@@ -210,13 +212,13 @@ def cost(entries: list[Entry], oracles: list[Entry]) -> dict[str, Any]:
 
 
 def break_even(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """The line from which on retraining is cheaper, by operations: the share where it is, and the methods at or above it."""
+    """The line from which retraining is cheaper, by operations: its share, and the methods at or above it."""
     shares = {r["method"]: r["cost"].get("share_of_retraining") for r in rows}
     return {"share": 1.0, "line": BREAK_EVEN, "methods": [m for m, s in shares.items() if s is not None and s >= 1.0]}
 
 
 def notes(entries: list[Entry]) -> list[str]:
-    """What happened while some models were made, each told once."""
+    """Notes on how some models were made, each once."""
     return list(dict.fromkeys(n for e in entries for n in e.record.get("notes", [])))
 
 
@@ -224,6 +226,6 @@ def guard(entries: list[Entry]) -> dict[str, float | None]:
     """The guard over seeds: the worst leak, the mean of the rest; None where a model was made elsewhere."""
     if not all(e.record.get("guard") for e in entries):
         return {f.name: None for f in fields(Guard)}
-    held = [e.record["guard"] for e in entries]
-    means = {n: float(np.mean([g[n] for g in held])) for n in held[0]}
-    return means | {"outside_mask_max": max(g["outside_mask_max"] for g in held)}
+    guards = [e.record["guard"] for e in entries]
+    means = {n: float(np.mean([g[n] for g in guards])) for n in guards[0]}
+    return means | {"outside_mask_max": max(g["outside_mask_max"] for g in guards)}

@@ -18,6 +18,7 @@ from untrain.core.spec import canonical
 from untrain.data.examples import Examples, take
 from untrain.data.near_duplicates import near_duplicates
 from untrain.data.ragged import PAD
+from untrain.evaluation.observation import CORRECTED
 from untrain.experiments.keys import run_ingredients
 from untrain.experiments.scene import Scene, targets
 from untrain.experiments.setting import Setting
@@ -80,7 +81,7 @@ def count_facts(sizes: ModelCounts, counts: Mapping[str, int]) -> dict[str, Any]
 def frame_arrays(scene: Scene) -> dict[str, np.ndarray[Any, Any]]:
     """Labels, true labels, side and id of all examples that models of a scene are observed on: training set, then test set."""
     sets = scene.observed
-    side = np.repeat(np.array(["retain", "test", "corrected"][: len(sets)]), [len(each) for each in sets])
+    side = np.repeat(np.array(["retain", "test", CORRECTED][: len(sets)]), [len(each) for each in sets])
     side[np.asarray(scene.forget_set.rows)] = "forget"
     return {
         "labels": stacked([targets(e) for e in sets]),
@@ -100,7 +101,10 @@ def stacked(parts: list[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
 def count_examples(scene: Scene) -> dict[str, int]:
     """How many examples each set of a scene has."""
     train = len(scene.data.train)
-    return {"train": train, "forget": len(scene.forget_set.rows), "retain": len(scene.retain), "test": len(scene.data.test)}
+    replacement = scene.forget_set.replacement
+    corrected = {} if replacement is None else {CORRECTED: len(replacement)}
+    counts = {"train": train, "forget": len(scene.forget_set.rows), "retain": len(scene.retain), "test": len(scene.data.test)}
+    return counts | corrected
 
 
 def setting_facts(setting: Setting | None = None) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from untrain.training.base import Learner
 
 @dataclass(frozen=True)
 class Chosen:
-    """What is to be forgotten and, where an ensemble was needed to know it, what is known of the choice."""
+    """The forget set and, where an ensemble was needed to choose it, facts about the choice."""
 
     forget_set: ForgetSet
     facts: Mapping[str, Any] = field(default_factory=dict)
@@ -38,17 +38,17 @@ Purpose = Literal["run", "search"]
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """A scenario made real on a device.
+    """A scenario with its data on a device.
 
     Args:
         scenario: its spec.
-        data: train, valid and test examples; in a search the validation data stand in the place of the test data.
-        forget_set: what is to be forgotten.
-        learner: what trains.
+        data: train, valid and test examples; in a search the validation data replace the test data.
+        forget_set: the examples to forget.
+        learner: trains the models.
         retain: rows of the training data that stay.
-        prints: digests of the training data, the retain set, the part to tune on, all that is observed, the true labels
+        prints: digests of the training data, the retain set, the part to tune on, all observed examples, the true labels
             and the untrained model.
-        chosen: what is known of the choice, where an ensemble was needed for it; else empty.
+        chosen: facts about the choice, where an ensemble was needed for it; else empty.
         purpose: 'run', or 'search', which sees no test data.
     """
 
@@ -63,19 +63,19 @@ class Scene:
 
     @property
     def remaining(self) -> Examples:
-        """What the request leaves of the training data, corrected rows included: what oracles learn from."""
+        """Training data after the request, corrected rows included: oracles learn from these."""
         return remaining(self.data.train, self.forget_set)
 
     @property
     def observed(self) -> tuple[Examples, ...]:
-        """The examples that models are asked about: training and test data, and in a run what stands in place of corrected rows."""
+        """The examples on which models are observed: training and test data, and in a run the replacements of corrected rows."""
         replacement = None if self.purpose == "search" else self.forget_set.replacement
         corrected = () if replacement is None else (to_device(replacement, self.data.test.x.device),)
         return (self.data.train, self.data.test, *corrected)
 
     @property
     def task(self) -> Task:
-        """How models are asked, with what it takes from the training data."""
+        """The learner's task, resolved for the training data."""
         return self.learner.task.resolve(self.data.train)
 
 
@@ -85,17 +85,17 @@ def open_scene(scenario: Scenario, setting: Setting, choose: Choose | None = Non
     Args:
         scenario: its spec.
         setting: where the data are placed.
-        choose: what draws the request, of all data; None draws it of the training data alone, which not every request can be.
-        purpose: 'run', or 'search', for which the test data are let go unread.
+        choose: draws the request from all data; None draws it from the training data alone, which some requests refuse.
+        purpose: 'run', or 'search', which drops the test data unread.
 
     Raises:
         DataError: the training data have one class, or a search has no validation data or no classes.
     """
     data = scenario.load()
     if data.train.classes == 1:
-        raise DataError("the training data have one class: there is nothing to tell apart")
+        raise DataError("the training data have one class: there is nothing to classify")
     if purpose == "search" and (data.valid is None or len(data.valid) == 0):
-        raise DataError(f"{type(scenario).__name__} sets no validation data apart: a search has nothing to judge by")
+        raise DataError(f"{type(scenario).__name__} sets no validation data apart: a search needs them to compare trials")
     if purpose == "search" and data.train.classes == 0:
         raise DataError(f"a search judges by accuracy, and the targets of {type(scenario).__name__} number no classes")
     chosen = Chosen(request(data.train, scenario.request)) if choose is None else choose(scenario, data)
@@ -103,7 +103,7 @@ def open_scene(scenario: Scenario, setting: Setting, choose: Choose | None = Non
 
 
 def scene_of(scenario: Scenario, data: Data, chosen: Chosen, setting: Setting, purpose: Purpose = "run") -> Scene:
-    """The scene of data that are loaded and a request that is drawn."""
+    """Make the scene of loaded data and a drawn request."""
     by = scenario.request
     retain = np.setdiff1d(np.arange(len(data.train)), np.asarray(chosen.forget_set.rows))
     learner = scenario.learner()

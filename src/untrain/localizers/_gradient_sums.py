@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -16,7 +17,7 @@ from untrain.core.out_of_memory import in_halves
 from untrain.core.precision import HALF
 from untrain.core.sharding import local_part
 from untrain.data.batching import in_order
-from untrain.data.examples import Batch, Examples, batch_of
+from untrain.data.examples import Batch, Examples, batch_of, cost_shape
 from untrain.localizers._mask_units import Gather, Scores, scored
 from untrain.training.gradients import check_depends
 from untrain.training.problem import Problem
@@ -57,7 +58,7 @@ def gather(
     device = next(model.parameters()).device
     scores: Scores = {}
     wide: Scores = {}
-    counter = Counter(cost_key(model, "localize", repr(problem.task), code, tuple(problem.forget.x.shape[1:])))
+    counter = Counter(cost_key(model, "localize", repr(problem.task), code))
 
     def widen() -> None:
         for n, p in params.items():
@@ -87,7 +88,7 @@ def gather(
         for examples, at, weight in _batches(problem, on, how, group):
             for rows in np.array_split(at, -(-len(at) // size)):
                 batch, counts = batch_of(examples, rows, device), weight / len(at) if code else weight
-                counter.step(len(rows), lambda batch=batch, counts=counts: work(batch, counts))  # type: ignore[misc]
+                counter.step(len(rows), partial(work, batch, counts), shape=cost_shape(batch))
             if how.magnitude != "sum":
                 flush()
 

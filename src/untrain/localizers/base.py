@@ -29,7 +29,7 @@ class Localizer(Spec, role=True):
         """Parameter name -> bool tensor; ``model`` is in eval mode and may hold gradients afterwards."""
 
     def needed(self) -> frozenset[str]:
-        """All that it needs of a problem: 'forget', 'labels' and 'retain'; it may depend on its fields."""
+        """All that it needs of a problem and its task, as an unlearner says it; it may depend on its fields."""
         return self.needs
 
     def ignores_forget_set(self) -> bool:
@@ -61,5 +61,5 @@ class Localizer(Spec, role=True):
             check_fit(model, problem.task, problem.forget)
             if not any(p.requires_grad for p in model.parameters()):
                 raise ModelError("all parameters are frozen: none can be localized; let some ask for gradients again")
-            bits = self.localize(model, problem.only(self.needed()))
+            bits = self.localize(model, problem.only(self.needed(), next(model.parameters()).device))
         return Mask({n: bits[n].detach().to(p.device) for n, p in model.named_parameters()}, problem.digest)

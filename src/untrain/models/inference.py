@@ -39,10 +39,12 @@ def predict(model: nn.Module, examples: Examples, task: Task, batch: int = 512) 
                 arrays[name][rows] = part
         return arrays
 
-    with torch.no_grad(), channels_last(model):
-        outputs = in_halves(ask, batch, "asking the model")
-    for part, was in modes:
-        part.training = was
+    try:
+        with torch.no_grad(), channels_last(model):
+            outputs = in_halves(ask, batch, "asking the model")
+    finally:
+        for part, was in modes:
+            part.training = was
     for name, array in outputs.items():
         bad = int((~np.isfinite(array)).reshape(len(array), -1).any(1).sum())
         if bad:

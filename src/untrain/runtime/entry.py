@@ -12,7 +12,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from untrain.core.errors import BadInput, RunFailed, StoreError, UntrainError
+from untrain.core.errors import BadInput, FileChanged, OutOfMemory, RunFailed, StoreError, UntrainError
 from untrain.core.spec import digest
 
 Array = np.ndarray[Any, Any]
@@ -62,8 +62,10 @@ def failure_of(error: Exception) -> Contents:
     Raises:
         Exception: the error itself, where it is the machine's or the store's and not the work's.
     """
-    if isinstance(error, StoreError | MemoryError | OSError):
+    if isinstance(error, StoreError | FileChanged | MemoryError | OSError):
         raise error
+    if isinstance(error, OutOfMemory):  # another machine may hold it, or this one when less else is on it
+        return Contents({"error": str(error), "again": True, "cost": {}})
     if isinstance(error, RunFailed | BadInput):  # the same ingredients would fail again: the failure is the result
         return Contents({"error": str(error), "cost": {}})
     if isinstance(error, UntrainError):

@@ -165,7 +165,8 @@ class Store:
             for name, array in (arrays or {}).items():
                 np.save(work / f"{name}.npy", np.ascontiguousarray(array), allow_pickle=False)
             for name, group in (tensors or {}).items():
-                save_file({k: np.ascontiguousarray(v) for k, v in group.items()}, work / f"{name}.safetensors")
+                # Not np.ascontiguousarray, which makes a row of a single number.
+                save_file({k: np.asarray(v, order="C") for k, v in group.items()}, work / f"{name}.safetensors")
             files = {f.name: {"bytes": f.stat().st_size, "sha256": _sha(f)} for f in sorted(work.iterdir())}
             whole = {"key": key, "made": time.time(), "ingredients": dict(ingredients), "files": files, **record}
             (work / "record.json").write_text(json.dumps(whole, allow_nan=False))

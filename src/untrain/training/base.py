@@ -7,7 +7,7 @@ from typing import ClassVar, final
 
 from torch import nn
 
-from untrain.core.errors import DataError, ModelError
+from untrain.core.errors import DataError, ModelError, SpecError
 from untrain.core.seeds import seeded
 from untrain.core.spec import Spec
 from untrain.data.examples import Examples
@@ -39,7 +39,7 @@ class Learner(Spec, role=True):
 
     @abstractmethod
     def init(self, examples: Examples, seed: int) -> nn.Module:
-        """The model before training."""
+        """The model before training; of the examples it takes shapes, types and classes, and in ``Problem.init`` finds no more."""
 
     @final
     def __call__(self, examples: Examples, seed: int = 0) -> nn.Module:
@@ -54,8 +54,13 @@ class Learner(Spec, role=True):
         """The trained model, and what its keepers saved.
 
         Raises:
+            SpecError: two keepers are of one class.
             ModelError: a keeper was never asked, since the learner does not report its epochs.
         """
+        names = [type(keeper).__name__ for keeper in self.keepers]
+        twice = [name for name in names if names.count(name) > 1]
+        if twice:
+            raise SpecError(f"there are {names.count(twice[0])} keepers of class {twice[0]}, under which one is kept: leave one")
         with keeping(self.keepers, examples, self.task.resolve(examples)) as kept:
             model = self(examples, seed)
         lacking = [repr(keeper) for keeper in self.keepers if type(keeper).__name__ not in kept]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from untrain.core.errors import RequestError
 from untrain.core.metering import Counter
-from untrain.data.examples import batch_of
+from untrain.data.examples import batch_of, cost_shape
 from untrain.training.batch_plan import Plan
 
 
@@ -88,6 +89,7 @@ def reestimate(model: nn.Module, plan: Plan) -> None:
         # Batches of nearly one size, so that each example weighs about the same and none is alone.
         for rows in np.array_split(np.arange(len(retain)), -(-len(retain) // 256)):
             batch = batch_of(retain, rows, device)
-            counter.step(len(rows), lambda batch=batch: plan.task.forward(model, batch), backward=False)  # type: ignore[misc]
+            work = partial(plan.task.forward, model, batch)
+            counter.step(len(rows), work, backward=False, shape=cost_shape(batch))
     for part, momentum in zip(parts, momenta, strict=True):
         part.momentum = momentum

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from untrain.core.errors import NotFinite, RunFailed, SpecError
+from untrain.core.errors import NotFinite, OutOfMemory, SpecError
 from untrain.core.mask import Mask
 from untrain.core.metering import Counter, add_note, exceeds_limit, plan_steps
 from untrain.core.out_of_memory import out_of_memory
 from untrain.core.precision import autocast, channels_last, compiling
-from untrain.data.examples import Batch
+from untrain.data.examples import Batch, cost_shape
 from untrain.training.batch_norm import lone_examples, norms, reestimate
 from untrain.training.batch_plan import Plan
 from untrain.training.clipping import clip
@@ -112,7 +113,7 @@ class _Walk:
         """Add up gradients; the loss. When memory runs out, halve the batches and add up their gradients, from then on.
 
         Raises:
-            RunFailed: memory runs out with one example at a time.
+            OutOfMemory: memory runs out with one example at a time.
         """
         while True:
             try:
@@ -134,7 +135,7 @@ class _Walk:
             )
         for share, piece in pieces(batches, self.pieces):
             count = sum(len(b) for b in piece if b is not None)
-            total += self.counter.step(count, lambda share=share * scale, piece=piece: self._backward(share, piece))  # type: ignore[misc]
+            total += self.counter.step(count, partial(self._backward, share * scale, piece), shape=cost_shape(*piece))
         for part in self.trainable:
             part.gather()
         return total
@@ -150,9 +151,9 @@ class _Walk:
 
     def _halve(self, largest: int, reason: str) -> None:
         if self.parallel.sharded:
-            raise RunFailed(f"out of memory on a model that is sharded ({reason}): take a smaller batch or more processes")
+            raise OutOfMemory(f"out of memory on a model that is sharded ({reason}): take a smaller batch or more processes")
         if self.pieces >= largest:
-            raise RunFailed(f"out of memory with one example at a time ({reason}): take a smaller model or another machine")
+            raise OutOfMemory(f"out of memory with one example at a time ({reason}): take a smaller model or another machine")
         self.pieces = min(2 * self.pieces, largest)
         note = "; batch norm normalises each piece by itself" if norms(self.model) else ""
         add_note(f"out of memory: each batch is cut into {self.pieces} pieces whose gradients are added up{note}")

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from untrain.core.metering import Counter
 from untrain.core.out_of_memory import out_of_memory
-from untrain.data.examples import Batch, Examples, batch_of
+from untrain.data.examples import Batch, Examples, batch_of, cost_shape
 from untrain.models.tasks.base import Task
 from untrain.training.gradients import Grads, Params, Rows, check, check_depends, quiet, wide
 
@@ -45,7 +45,7 @@ def fisher(model: nn.Module, task: Task, examples: Examples, rows: Rows, params:
 
     for row in rows:
         batch = batch_of(examples, np.asarray([row]), device)
-        counter.step(1, lambda batch=batch: add(batch))  # type: ignore[misc]
+        counter.step(1, lambda batch=batch: add(batch), shape=cost_shape(batch))  # type: ignore[misc]
     for t in total:
         check(t.div_(len(rows)))
     return total

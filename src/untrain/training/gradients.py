@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from untrain.core.mask import Mask
 from untrain.core.metering import Counter
 from untrain.core.out_of_memory import in_halves, out_of_memory
 from untrain.data.batching import in_order
-from untrain.data.examples import Batch, Examples, batch_of
+from untrain.data.examples import Batch, Examples, batch_of, cost_shape
 from untrain.models.tasks.base import Task
 from untrain.training.sharded_model import refuse_sharded
 from untrain.training.trainable import NOTHING
@@ -71,13 +72,16 @@ def of_batches(model: nn.Module, task: Task, sets: Sequence[Examples], order: Se
     device, counter = next(model.parameters()).device, Counter()
     size = SIZE
 
+    def add(batch: Batch, made: Grads, count: int) -> None:
+        _add(made, task.loss(model, batch).sum() / count, params)
+
     def gradient(rows: Rows, at_once: int) -> Grads:
         nonlocal size
         size = at_once
         total = [torch.zeros_like(p, dtype=wide(p)) for p in params.values()]
         for piece in np.array_split(rows, -(-len(rows) // at_once)):
             batch = batch_among(sets, piece, device)
-            counter.step(len(piece), lambda batch=batch: _add(total, task.loss(model, batch).sum() / len(rows), params))  # type: ignore[misc]
+            counter.step(len(piece), partial(add, batch, total, len(rows)), shape=cost_shape(batch))
         return total
 
     for rows in order:
@@ -171,7 +175,8 @@ def of_examples(model: nn.Module, task: Task, sets: Sequence[Examples], order: R
         rows = rows if measured else rows[1:]
         for piece in [*pieces, *np.array_split(rows, -(-len(rows) // at_once))] if len(rows) else pieces:
             batch = batch_among(sets, piece, device)
-            parts.append(counter.step(len(piece), lambda batch=batch: of(batch)))  # type: ignore[misc]
+            alone = partial(_one_by_one, model, task, batch[:1], params) if vector else None
+            parts.append(counter.step(len(piece), partial(of, batch), shape=cost_shape(batch), alone=alone))
             measured = True
         return [torch.cat(part).to(wide(p)) for part, p in zip(zip(*parts, strict=True), params.values(), strict=True)]
 
@@ -207,7 +212,11 @@ def _one_by_one(model: nn.Module, task: Task, batch: Batch, params: Params) -> G
 
 
 def flat(grads: Sequence[Tensor]) -> Tensor:
-    """Flatten gradients into one vector."""
+    """Flatten gradients into one vector.
+
+    >>> flat([torch.zeros(2, 1), torch.ones(1)]).tolist()
+    [0.0, 0.0, 1.0]
+    """
     return torch.cat([g.flatten() for g in grads])
 
 

@@ -15,6 +15,7 @@ from untrain.core.mask import Head, Mask
 from untrain.core.precision import HALF
 from untrain.core.sharding import local_part
 from untrain.models.state import State, same, weights
+from untrain.training.memory_change import measure_memory
 from untrain.training.process_group import process_group
 from untrain.training.sharded_model import check_sharding, shard_group
 
@@ -69,26 +70,29 @@ def measure_changes(before: State, after: nn.Module, trainable: Mask | None, mas
     Raises:
         BrokenPromise: the returned model has other parameters than the input.
     """
-    params, buffers = weights(after), dict(after.named_buffers())
+    params, buffers, memories = dict(after.named_parameters()), dict(after.named_buffers()), weights(after)
     _check_same_names(before, params, buffers)
-    drifting = {name: b for name, b in buffers.items() if name not in params and b.is_floating_point()}
+    drifting = {name: b for name, b in buffers.items() if name not in memories and b.is_floating_point()}
     moved = may_move = in_mask = square = outside = 0.0
     for name, p in params.items():
         now, then = local_part(p.detach()), local_part(before[name])
-        if now.shape != then.shape:  # a memory of other length: all of it is new
-            then = torch.zeros_like(now)
-        change = (now - then if now.is_floating_point() else now.double() - then.double()).double()
+        change = (now - then).double()
         moved += int((now != then).sum())
         square += float((change**2).sum())
         may_move += _count(trainable, name, now)
         in_mask += _count(mask, name, now)
-        # A mask is of parameters: under one a memory stays as it is, and without one it is free.
-        free = trainable is None or (name not in trainable.bits and mask is None)
-        outside = max(outside, 0.0 if free else _largest_outside(change, trainable, name))
+        outside = max(outside, _largest_outside(change, trainable, name))
     group = shard_group(params.values())
     moved, may_move, in_mask, square = group.total(moved, may_move, in_mask, square)
     (outside,) = group.most(outside)
-    size = sum(p.numel() for p in params.values())
+    memory = measure_memory(before, after)
+    size = sum(p.numel() for p in params.values()) + memory.rows
+    moved, square = moved + memory.moved, square + memory.square
+    # A mask is of parameters: under one a memory stays as it is, and without one it is free.
+    if mask is None:
+        may_move, in_mask = may_move + memory.rows, in_mask + memory.rows
+    elif memory.moved:
+        outside = max(outside, memory.square**0.5 or float(memory.moved))
     drift = sum(float(((b.detach().double() - before[n].double()) ** 2).sum()) for n, b in drifting.items())
     return Guard(moved / size, square**0.5, outside, may_move / size, in_mask / size, drift**0.5)
 
@@ -97,7 +101,7 @@ def _check_same_names(before: State, params: Mapping[str, Tensor], buffers: Mapp
     for name in before.keys() ^ (params.keys() | buffers.keys()):
         raise BrokenPromise(f"the returned model is another: {name!r} is in only one of input and output")
     for name, p in params.items():
-        if isinstance(p, nn.Parameter) and before[name].shape != p.shape:
+        if before[name].shape != p.shape:
             raise BrokenPromise(f"the returned model has {name!r} in shape {tuple(p.shape)}, not {tuple(before[name].shape)}")
 
 
@@ -200,9 +204,11 @@ class Guard:
     """Changes of the weights in a run.
 
     Args:
-        moved_share: share of all parameters that changed; a model's ``memory`` counts as parameters, here and below.
-        moved_norm: Euclidean length of the change of all parameters.
-        outside_mask_max: largest change of a parameter that may not move; 0 unless a promise was broken.
+        moved_share: share of all parameters that changed; each row of a model's ``memory`` counts as one, here and below.
+            Where a memory has another length than before, rows that only one of both holds changed.
+        moved_norm: Euclidean length of the change of all parameters and of a memory's floating-point entries.
+        outside_mask_max: largest change of a parameter that may not move, or length of the change of a memory that may not;
+            0 unless a promise was broken.
         may_move: share of all parameters that may move: the mask and, where it is trained, the head.
         mask_share: share of all parameters in the localizer's own mask.
         buffer_drift: Euclidean length of the change of batch-norm statistics.

@@ -8,19 +8,20 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from untrain.core.errors import DataError, RequestError, SpecError
 from untrain.core.mask import Head, Mask
 from untrain.data import batching
 from untrain.data.examples import Batch as Batch
-from untrain.data.examples import Examples, take, walk
-from untrain.data.fingerprint import fingerprint
+from untrain.data.examples import Examples, copied, prototype, take, walk
+from untrain.data.fingerprint import request_digest
 from untrain.data.readers.convert import examples
 from untrain.data.requests.base import ForgetSet, Request
 from untrain.data.requests.ids import Ids
 from untrain.data.requests.resolve import remaining, request
-from untrain.models.tasks.base import SIGNALS, Task
+from untrain.models.tasks.base import ABILITIES, SIGNALS, Task
 from untrain.training.base import Learner
 from untrain.training.batch_plan import Plan
 from untrain.training.steps import Steps, epochs_of
@@ -46,6 +47,8 @@ def problem(
     >>> posed.forget.ids.tolist(), posed.rest.ids.tolist()
     ([1], [0, 2])
 
+    All examples in it are copies: a method that writes to them changes nothing for others.
+
     Args:
         train: the data the model was trained on: Examples, or anything that ``examples`` takes.
         forget: a request such as ``Random(fraction=0.1)``, or ids; an id names every row that has it.
@@ -60,19 +63,22 @@ def problem(
             twice, or nothing would be left.
     """
     data = train if isinstance(train, Examples) else examples(train)
+    # What makes a fresh model needs shapes and classes: in a closure over the data a method would find all that is hidden.
+    blank = prototype(data)
+    held_out = valid if valid is None or isinstance(valid, Examples) else examples(valid)
     if not isinstance(forget, ForgetSet):
         forget = request(data, forget if isinstance(forget, Request) else Ids(ids=_ids(forget)))
     return Problem(
         task=learner.task,
         forget=take(data, np.asarray(forget.rows)),
         retain=remaining(data, forget),
-        valid=valid if valid is None or isinstance(valid, Examples) else examples(valid),
-        init=lambda s: learner.init(data, s),
+        valid=None if held_out is None else copied(held_out),
+        init=lambda s: learner.init(blank, s),
         recipe=learner,
         digest=forget.digest,
         seed=seed,
         origin=origin,
-        replacement=forget.replacement,
+        replacement=None if forget.replacement is None else copied(forget.replacement),
         kept=kept or {},
     )
 
@@ -81,9 +87,9 @@ def check_signals(needs: frozenset[str], task: Task) -> None:
     """Refuse what a task does not give.
 
     Raises:
-        SpecError: a signal is among the needs that it does not give.
+        SpecError: a signal or an ability is among the needs that it does not give.
     """
-    if lacking := sorted(needs & SIGNALS - task.signals):
+    if lacking := sorted(needs & (SIGNALS | ABILITIES.keys()) - task.signals - task.abilities):
         raise SpecError(f"this method needs {', '.join(lacking)}, which {type(task).__name__} does not give: take another")
 
 
@@ -99,6 +105,10 @@ def check_kept(needs: frozenset[str], kept: Collection[str]) -> set[str]:
     return keepers
 
 
+def _on(saved: Mapping[str, Tensor], device: torch.device | None) -> Mapping[str, Tensor]:
+    return {name: value.to(device) for name, value in saved.items()}
+
+
 def _ids(forget: Any) -> tuple[Any, ...]:
     ids = list(forget) if isinstance(forget, Set) else forget
     if isinstance(ids, str | bytes) or np.ndim(ids) != 1:
@@ -110,21 +120,24 @@ def _ids(forget: Any) -> tuple[Any, ...]:
 class Problem:
     """All that an unlearner may see: neither the test set nor an oracle is in it.
 
+    What a method does not name among its needs is hidden from it, but for ``forget``: its inputs and ids are always there.
+
     Args:
         task: the model's task.
         forget: examples to forget.
         retain: the rest of the training data, corrected examples included; None where it is gone.
         valid: held-out examples to tune on, where there are any.
-        init: seed -> a freshly initialised model of the same shape.
+        init: seed -> a freshly initialised model of the same shape; that of ``problem`` knows shapes and classes, and no example.
         recipe: the learner that made the model; ``Retrain`` repeats it.
         mask: the localizer's, which a reset touches; None where none confines the method.
         trainable: weights that may move: mask, head and frozen parameters resolved into one by the role; None lets all move.
         head: whether the classifier head may move 'full', where 'masked' only, or stays 'frozen'.
-        digest: fingerprint of the forget ids; a mask made for others is refused.
+        digest: fingerprint of what is to be forgotten, and of what replaces it; a mask made for others is refused.
         seed: of every draw that a method makes.
         origin: seed of the model's own initialisation, where known.
         replacement: examples that replace those to forget, where the request corrects and does not delete.
-        kept: tensors that keepers saved when the model was trained, by name, by the keeper's class.
+        kept: tensors that keepers saved when the model was trained, by name, by the keeper's class. A method finds them on
+            the model's device. A run reads them from its store, where bfloat16 becomes float32, which has each of its values.
     """
 
     task: Task
@@ -154,7 +167,7 @@ class Problem:
             if part is not None:
                 object.__setattr__(self, name, replace(part, true=None, columns={}))
         if not self.digest:
-            object.__setattr__(self, "digest", fingerprint(self.forget.ids, self.forget.x))
+            object.__setattr__(self, "digest", request_digest(self.forget, self.replacement))
 
     def _check_retain(self, retain: Examples) -> None:
         if len(retain) == 0:
@@ -163,10 +176,15 @@ class Problem:
         if kinds[0] != kinds[1]:
             raise DataError(f"forget and retain examples differ in (shape, type, classes): {kinds[0]} and {kinds[1]}")
 
-    def only(self, needs: frozenset[str]) -> Problem:
-        """Restrict the problem to the parts that ``needs`` names: 'forget', 'labels', 'retain', 'valid' and 'kept:KEEPER'.
+    def only(self, needs: frozenset[str], device: torch.device | None = None) -> Problem:
+        """Restrict the problem to the parts that ``needs`` names: 'labels', 'retain', 'valid' and 'kept:KEEPER'.
 
-        Names of signals, such as 'correct', and 'classes' require a task that gives them.
+        'forget' may be named and need not be: inputs and ids of the forget set, and what stands in its place, are always there.
+        Names of signals, such as 'correct', of abilities, such as 'divergence', and 'classes' require a task that has them.
+
+        Args:
+            needs: all that a method may see.
+            device: where what keepers saved goes, which is where the model is; None leaves it where it is.
 
         Raises:
             RequestError: a part that it names is missing.
@@ -182,7 +200,7 @@ class Problem:
         }  # fmt: skip
         if "labels" not in needs:
             parts = {name: None if part is None else part.without_targets() for name, part in parts.items()}
-        return replace(self, **parts, kept={name: self.kept[name] for name in keepers})
+        return replace(self, **parts, kept={name: _on(self.kept[name], device) for name in keepers})
 
     @property
     def rest(self) -> Examples:

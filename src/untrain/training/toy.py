@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from untrain.core.contract import require
 from untrain.core.errors import SpecError
 from untrain.core.spec import Spec
-from untrain.data.examples import Examples, take
+from untrain.data.examples import Examples, prototype, take
 from untrain.models.architectures.convnet import ConvNet
 from untrain.models.state import same, state
 from untrain.models.tasks.classification import Classification
@@ -52,8 +52,10 @@ def small(kind: type = nn.Module) -> tuple[nn.Module, Problem]:
     data, learner, model = _trained(kind)
     rows = np.arange(TOTAL)
 
+    blank = prototype(data)
+
     def init(seed: int) -> nn.Module:
-        return learner.init(data, seed)
+        return learner.init(blank, seed)
 
     forget, retain = take(data, rows[:FORGET]), take(data, rows[FORGET:])
     return deepcopy(model), Problem(Classification(), forget, retain, init=init, recipe=learner, seed=3, origin=0)

@@ -36,7 +36,7 @@ class BadTeacher(Unlearner):
         at other temperatures than 1 it is multiplied by the square of it.
     """
 
-    needs: ClassVar[frozenset[str]] = frozenset({"forget", "retain"})
+    needs: ClassVar[frozenset[str]] = frozenset({"forget", "retain", "divergence"})
 
     share: Annotated[float, Field(gt=0, le=1), SearchHint(0.1, 1.0)] = 0.3
     temperature: Annotated[Positive, SearchHint(0.5, 8, log=True)] = 1.0

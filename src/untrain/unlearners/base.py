@@ -39,9 +39,10 @@ class Unlearner(Spec, role=True):
     """Makes a model forget: ``unlearner(model, problem)`` returns a new model and leaves its input alone.
 
     ``needs`` names all that it may see of a problem: 'forget', 'labels', 'retain', 'valid' and 'kept:KEEPER'. The role hides the
-    rest, so a method without 'retain' works without it. A signal among the needs, such as 'correct', or 'classes', requires a
-    task that gives it. ``works_on`` is the kind of model that it changes; an unlearner that writes a memory instead of
-    parameters names the memory's class, and masks do not confine it.
+    rest, so a method without 'retain' works without it. 'forget' alone is never hidden: inputs and ids of the forget set are there
+    also where it is not named. A signal among the needs, such as 'correct', an ability, 'random_targets', 'divergence' or 'fisher',
+    or 'classes' requires a task that has it. ``works_on`` is the kind of model that it changes; an unlearner that writes a memory
+    instead of parameters names the memory's class, and masks do not confine it.
     """
 
     closed: ClassVar[tuple[str, ...]] = ("__init__", "__call__", "run", "__matmul__")
@@ -93,7 +94,7 @@ class Unlearner(Spec, role=True):
                 p.grad = None
             check_fit(copy, problem.task, problem.forget)
             with isolated_rng(model, problem.seed), metered() as meter, channels_last(copy):
-                problem = resolve_trainable(copy, self.with_mask(copy, problem.only(self.needed())))
+                problem = resolve_trainable(copy, self.with_mask(copy, problem.only(self.needed(), next(copy.parameters()).device)))
                 forgot = self.unlearn(copy, process_group().weigh(problem))
                 cost = total_cost(meter.read())
             guard = guard_module.measure_changes(before, forgot, problem.trainable, problem.mask)

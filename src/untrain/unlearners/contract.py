@@ -16,36 +16,36 @@ from untrain.training.toy import changes, marked, small, undone
 from untrain.unlearners.base import Localized, Recipe, Unlearner
 
 
-def it_leaves_its_input_alone(unlearner: Unlearner | Recipe) -> None:
+def it_leaves_its_input_alone(made: Unlearner | Recipe) -> None:
     """Parameters, buffers, gradients, modes and flags of the model, and the examples, are as they were."""
-    model, problem = small(_expression(unlearner).works_on)
+    model, problem = small(_expression(made).works_on)
     marked(model)
-    undone(unlearner, model, (problem.forget, problem.rest), lambda: unlearner(model, problem))
+    undone(made, model, (problem.forget, problem.rest), lambda: made(model, problem))
 
 
-def it_moves_some_parameter(unlearner: Unlearner | Recipe) -> None:
+def it_moves_some_parameter(made: Unlearner | Recipe) -> None:
     """Some parameter differs; buffers do not count, and ``may_be_unchanged`` says who is excused."""
-    model, problem = small(_expression(unlearner).works_on)
-    forgot = weights(unlearner(model, problem))
+    model, problem = small(_expression(made).works_on)
+    forgot = weights(made(model, problem))
     moved = any(not same(p.detach(), forgot[n].detach()) for n, p in weights(model).items())
     require(
-        moved or _expression(unlearner).may_be_unchanged(problem),
-        unlearner,
+        moved or _expression(made).may_be_unchanged(problem),
+        made,
         "moved no parameter: it returned the model that went in",
     )
 
 
-def it_leaves_what_is_outside_the_mask(unlearner: Unlearner | Recipe) -> None:
+def it_leaves_what_is_outside_the_mask(made: Unlearner | Recipe) -> None:
     """Weights outside a random mask of 30 %, or outside its own where it brings one, stay the same bit for bit."""
-    model, problem = small(_expression(unlearner).works_on)
-    if _expression(unlearner).works_on is not nn.Module:
-        _refuses_masks(unlearner, model, replace(problem, mask=Mask({}, problem.digest)))
+    model, problem = small(_expression(made).works_on)
+    if _expression(made).works_on is not nn.Module:
+        _refuses_masks(made, model, replace(problem, mask=Mask({}, problem.digest)))
         return
-    if not isinstance(_expression(unlearner), Localized):
+    if not isinstance(_expression(made), Localized):
         draw = torch.Generator().manual_seed(2)
         bits = {n: torch.rand(p.shape, generator=draw) < 0.3 for n, p in model.named_parameters()}
         problem = replace(problem, mask=Mask(bits, problem.digest), head="masked")
-    outcome = unlearner.run(model, problem)
+    outcome = made.run(model, problem)
     mask = problem.mask or outcome.mask
     free = problem.task.head(model) if problem.mask is None else ()
     before = state(model)
@@ -55,56 +55,56 @@ def it_leaves_what_is_outside_the_mask(unlearner: Unlearner | Recipe) -> None:
             outside = outside & ~mask.bits[name]
         require(
             mask is not None and (name in free or not bool(outside.any())),
-            unlearner,
+            made,
             f"moved weights of {name!r} outside its mask",
         )
 
 
-def the_same_seed_gives_the_same_model(unlearner: Unlearner | Recipe) -> None:
+def the_same_seed_gives_the_same_model(made: Unlearner | Recipe) -> None:
     """Models of one seed agree bit for bit, whatever the global random state."""
     models = []
     for seed in (5, 6):
-        model, problem = small(_expression(unlearner).works_on)
+        model, problem = small(_expression(made).works_on)
         seed_everything(seed)
-        models.append(state(unlearner(model, problem)))
+        models.append(state(made(model, problem)))
     changed = changes(*models)
-    require(not changed, unlearner, f"gives two models for one seed: {', '.join(changed[:3])} differ")
+    require(not changed, made, f"gives two models for one seed: {', '.join(changed[:3])} differ")
 
 
-def it_leaves_the_global_random_state(unlearner: Unlearner | Recipe) -> None:
+def it_leaves_the_global_random_state(made: Unlearner | Recipe) -> None:
     """The random states of torch, numpy and python stay as they were."""
-    model, problem = small(_expression(unlearner).works_on)
-    check_random_state_kept(unlearner, lambda: unlearner(model, problem))
+    model, problem = small(_expression(made).works_on)
+    check_random_state_kept(made, lambda: made(model, problem))
 
 
-def it_says_what_becomes_of_buffers(unlearner: Unlearner | Recipe) -> None:
+def it_says_what_becomes_of_buffers(made: Unlearner | Recipe) -> None:
     """The docstring speaks of batch-norm buffers; a recipe's or an expression's unlearner speaks for it."""
-    inner = _expression(unlearner)
+    inner = _expression(made)
     while isinstance(inner, Localized):
         inner = inner.unlearner
-    text = f"{type(unlearner).__doc__} {type(inner).__doc__}".lower()
-    require("buffer" in text, unlearner, "does not say in its docstring what it does with batch-norm buffers")
+    text = f"{type(made).__doc__} {type(inner).__doc__}".lower()
+    require("buffer" in text, made, "does not say in its docstring what it does with batch-norm buffers")
 
 
-def it_raises_when_the_loss_is_not_finite(unlearner: Unlearner | Recipe) -> None:
+def it_raises_when_the_loss_is_not_finite(made: Unlearner | Recipe) -> None:
     """Inputs of NaN raise NotFinite; an unlearner that never reads the examples is excused, since its model stays the same."""
-    model, problem = small(_expression(unlearner).works_on)
-    clean = state(unlearner(model, problem))
+    model, problem = small(_expression(made).works_on)
+    clean = state(made(model, problem))
     forget, retain = (part.with_fields(x=part.x[:] * torch.nan) for part in (problem.forget, problem.rest))
     try:
-        forgot = unlearner(model, replace(problem, forget=forget, retain=retain))
+        forgot = made(model, replace(problem, forget=forget, retain=retain))
     except NotFinite:
         return
-    require(not changes(clean, state(forgot)), unlearner, "returned a model where the loss was NaN; NotFinite was due")
+    require(not changes(clean, state(forgot)), made, "returned a model where the loss was NaN; NotFinite was due")
 
 
-def _refuses_masks(unlearner: Unlearner | Recipe, model: nn.Module, problem: Problem) -> None:
+def _refuses_masks(made: Unlearner | Recipe, model: nn.Module, problem: Problem) -> None:
     try:
-        unlearner(model, problem)
+        made(model, problem)
     except MaskError:
         return
-    require(False, unlearner, "writes a memory and takes a mask, which does not cover it")
+    require(False, made, "writes a memory and takes a mask, which does not cover it")
 
 
-def _expression(unlearner: Unlearner | Recipe) -> Unlearner:
-    return unlearner.expand() if isinstance(unlearner, Recipe) else unlearner
+def _expression(made: Unlearner | Recipe) -> Unlearner:
+    return made.expand() if isinstance(made, Recipe) else made

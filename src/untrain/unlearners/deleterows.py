@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from torch import nn
 
-from untrain.core.errors import ModelError
+from untrain.core.errors import ModelError, RequestError
 from untrain.models.retrieval import RetrievalMemory
 from untrain.training.problem import Problem
 from untrain.unlearners.base import Unlearner
@@ -15,7 +15,8 @@ from untrain.unlearners.base import Unlearner
 class DeleteRows(Unlearner):
     """Zero the rows of a retrieval memory that hold forget examples.
 
-    Exact: apart from empty places, the memory is the one without these examples. It has no batch-norm buffers.
+    Exact: apart from empty places, the memory is the one without these examples. It deletes and writes nothing, so it refuses a
+    request that corrects. It has no batch-norm buffers.
 
     Source: none; a memory forgets what is deleted from it.
     """
@@ -27,8 +28,11 @@ class DeleteRows(Unlearner):
         """The memory without the rows.
 
         Raises:
+            RequestError: the request corrects.
             ModelError: the memory holds none of the examples.
         """
-        if model.delete(problem.forget.ids.tolist()) == 0:  # type: ignore[operator]
+        if problem.replacement is not None:
+            raise RequestError("DeleteRows only deletes, and this request gives rows other values: take Retrain()")
+        if model.delete(problem.forget.ids.tolist(), problem.forget.x) == 0:  # type: ignore[operator]
             raise ModelError("the memory holds none of the examples to forget")
         return model

@@ -36,7 +36,7 @@ class FisherNoise(Unlearner):
         forgotten the code also sets that class's row of the head to noise about 0, which is left out.
     """
 
-    needs: ClassVar[frozenset[str]] = frozenset({"retain"})
+    needs: ClassVar[frozenset[str]] = frozenset({"retain", "fisher"})
 
     alpha: Annotated[Positive, SearchHint(1e-9, 1e-4, log=True)] = 1e-6
     power: Annotated[Share, SearchHint(0.5, 1.0, asked=True)] = 1.0
@@ -62,6 +62,10 @@ class FisherNoise(Unlearner):
 
 
 def levelled(variance: Tensor, often: bool) -> Tensor:
-    """Replace each variance by the mean over the second dimension, where there is one; ten times it if ``often``."""
+    """Replace each variance by the mean over the second dimension, where there is one; ten times it if ``often``.
+
+    >>> levelled(torch.tensor([[1.0, 3.0]]), often=False)
+    tensor([[2., 2.]])
+    """
     even = variance.mean(1, keepdim=True).expand_as(variance) if variance.ndim > 1 else variance
     return even * 10 if often else even

@@ -58,5 +58,9 @@ class L1Sparse(Unlearner):
 
 
 def decayed(gamma: float, epoch: int, epochs: int) -> float:
-    """Weight of the norm in ``epoch`` of ``epochs``, counted from zero."""
+    """Weight of the norm in ``epoch`` of ``epochs``, counted from zero.
+
+    >>> decayed(0.5, epoch=1, epochs=4)
+    0.375
+    """
     return gamma * (1 - epoch / epochs)

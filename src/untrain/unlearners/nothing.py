@@ -21,7 +21,7 @@ class Nothing(Unlearner):
     needs: ClassVar[frozenset[str]] = frozenset()
 
     def may_be_unchanged(self, problem: Problem) -> bool:
-        """Always."""
+        """True always."""
         return True
 
     def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module:

@@ -29,7 +29,7 @@ class RandomLabel(Unlearner):
         arXiv 2412.02432 ('once', whose step size falls to half: ``schedule=Cosine(floor=0.5)``).
     """
 
-    needs: ClassVar[frozenset[str]] = frozenset({"forget", "retain", "labels"})
+    needs: ClassVar[frozenset[str]] = frozenset({"forget", "retain", "labels", "random_targets"})
 
     draw: Literal["step", "once"] = "step"
     steps: Steps = Steps(lr=0.015, epochs="30%")

@@ -20,6 +20,9 @@ from untrain.unlearners.resetfinetune import ResetFinetune
 class DEL(Recipe):
     """Deletion by example localization: reset and finetune the channels with the largest ``|weight * gradient|``.
 
+    >>> DEL(keep=0.1).expand()
+    ResetFinetune() @ WeightedGrad(keep=0.1)
+
     Args:
         keep: share of the parameters in the mask.
         steps: step size and length of the finetuning.
@@ -67,6 +70,9 @@ class SalUn(Recipe):
 
 class CFk(Recipe):
     """Catastrophic forgetting in the last layers: finetune them on the retain set and freeze the others.
+
+    >>> CFk(layers=1).expand()
+    Finetune(steps=Steps(lr=0.01, epochs='50%')) @ Deepest(layers=1)
 
     Args:
         layers: number of layers with a weight of two or more dimensions, counted from the output.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Annotated, ClassVar, cast
 
 import numpy as np
@@ -15,7 +16,7 @@ from untrain.core.fields import Count
 from untrain.core.metering import Counter, add_note
 from untrain.core.search_space import SearchHint
 from untrain.data.batching import in_order
-from untrain.data.examples import Batch, Examples, batch_of, take
+from untrain.data.examples import Batch, Examples, batch_of, cost_shape, take
 from untrain.models.state import State, state
 from untrain.models.tasks.base import Task
 from untrain.training.batch_norm import reestimate
@@ -48,7 +49,7 @@ class SCRUB(Unlearner):
         untouched model; the step size stays the same (the code's first cut comes after 3 epochs).
     """
 
-    needs: ClassVar[frozenset[str]] = frozenset({"forget", "retain", "labels"})
+    needs: ClassVar[frozenset[str]] = frozenset({"forget", "retain", "labels", "divergence"})
 
     pull: Pull = Pull()
     ascents: Annotated[Count, SearchHint(1, 5)] = 2
@@ -145,7 +146,7 @@ def error(model: nn.Module, task: Task, examples: Examples) -> float:
     device, counter, right = next(model.parameters()).device, Counter(), 0.0
     for rows in in_order(len(examples), 256):
         batch = batch_of(examples, rows, device)
-        outputs = counter.step(len(rows), lambda batch=batch: task.forward(model, batch), backward=False)  # type: ignore[misc]
+        outputs = counter.step(len(rows), partial(task.forward, model, batch), backward=False, shape=cost_shape(batch))
         stored = {name: value.float().cpu().numpy()[None] for name, value in task.store(outputs, batch).items()}
         right += float(task.signal(stored, batch.y.cpu().numpy(), "correct").sum())
     return (len(examples) - right) / len(examples)

@@ -77,6 +77,9 @@ class SSD(Unlearner):
 def factor(forget: Tensor, every: Tensor, select: float, dampen: float) -> Tensor:
     """Factor of each weight.
 
+    >>> factor(torch.tensor([4.0, 1.0]), torch.tensor([1.0, 1.0]), select=2.0, dampen=1.0)
+    tensor([0.2500, 1.0000])
+
     Args:
         forget: importance for the forget set, >= 0.
         every: importance for all training data, of the same shape, >= 0.

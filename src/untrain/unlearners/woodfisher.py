@@ -35,7 +35,7 @@ class WoodFisher(Unlearner):
     Source: Izzo et al. 2021; Jia et al. 2023, arXiv 2304.04934 (IU); code OPTML-Group/Unlearn-Sparse, Wfisher.py, which DEL,
         arXiv 2412.02432, runs with scale 42,000 (CIFAR-10 at random) and 1,900 (two classes).
     Departs: F is inverted exactly, by Woodbury's identity, where the code's recursion only corrects along the first retain
-        gradient; the step is Newton's, damped, where the code's damping of 1 asks for a length that differs from task to
+        gradient; the step is Newton's, damped, where the code's damping of 1 needs a length that differs from task to
         task. ``reference=True`` repeats the code, with the scale that is given.
     """
 

@@ -196,6 +196,7 @@ def test_the_table_shows_brackets_in_names_and_no_colour(tiny, capsys, monkeypat
         (("Digits", "DEL", "--device", "cuda:77"), ("'cuda:77'", "cpu")),
         (("Digits", "DEL", "--device", "meta"), ("'meta'", "cpu")),
         (("CIFAR10(source=Parquet('nowhere'))", "DEL"), ()),
+        (("Facts(people=10)", "SalUn"), ("SalUn", "needs random_targets, which CausalLM does not give")),
     ],
 )
 def test_bad_input_gets_one_line_exit_2_and_leaves_nothing(untrain, tmp_path, argv, words):
@@ -427,7 +428,7 @@ def test_an_interrupted_run_ends_with_130_and_one_line_and_goes_on_later(tmp_pat
 
 @pytest.mark.parametrize("argv", [("show", "."), ("show", ".x"), ("check", ".x"), ("check", "."), ("check", "a..b"), ("check", "")])
 def test_a_name_that_is_none_is_told_in_one_line(untrain, argv):
-    refused(untrain(*argv), "is no name" if argv[1] != "" else "")
+    refused(untrain(*argv), "is not a name" if argv[1] != "" else "")
 
 
 @pytest.mark.parametrize("argv", [("show", "ill.Fade"), ("check", "ill.Fade"), ("check", "ill"), ("run", "Digits", "ill.Fade")])

@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
+import untrain as ut
 from untrain.core.errors import DataError, MissingExtra
 from untrain.data.readers.convert import examples
 
@@ -148,3 +149,44 @@ def test_without_the_library_that_reads_parquet_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(MissingExtra, match=r"reading Parquet needs datasets, .*pip install 'untrain\[data\]'"):
         examples("a.parquet")
+
+
+def test_owners_are_one_per_row_whole_numbers_or_text():
+    x, y = np.zeros((3, 1)), np.arange(3)
+    assert examples(x, y).owner is None
+    assert examples(x, y, owner=["ann", "bob", "ann"]).owner.tolist() == ["ann", "bob", "ann"]
+    owned = examples(x, y, owner=np.array([7, 8, 7], dtype=np.int32))
+    assert owned.owner.dtype == np.int64
+    assert examples(owned).owner.tolist() == [7, 8, 7]
+    assert examples(owned, owner=[1, 2, 3]).owner.tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("owner", "said"),
+    [
+        (["ann", "bob"], r"owners has shape \(2,\)"),
+        ([0.5, 1.5, 2.5], "an owner is a whole number or text"),
+        (["ann", 1, 2], "owners mix text and numbers"),
+    ],
+)
+def test_owners_that_cannot_be_are_refused(owner, said):
+    with pytest.raises(DataError, match=said):
+        examples(np.zeros((3, 1)), np.arange(3), owner=owner)
+
+
+def test_a_column_may_not_take_the_owners_name():
+    with pytest.raises(DataError, match="'owner'"):
+        examples(np.zeros((3, 1)), np.arange(3), columns={"owner": np.arange(3)})
+
+
+def test_owners_reach_the_training_data_of_a_custom_scenario_and_its_spelling():
+    draw = np.random.default_rng(0)
+    x, y, owner = draw.normal(size=(40, 3)), np.arange(40) % 2, np.array(["ann", "bob", "eve", "joe"] * 10)
+    made = [
+        ut.Custom(train=examples(x, y, owner=whose), test=(x + 1, y), model=ut.MLP(width=4), request=ut.Owner(owners=("ann",)))
+        for whose in (owner, owner[::-1])
+    ]
+    data = made[0].load()
+    assert (data.train.owner == owner[data.train.ids]).all()
+    assert (data.train.owner == "ann").sum() == 10  # what the request names stays in the training set
+    assert repr(made[0]) != repr(made[1])

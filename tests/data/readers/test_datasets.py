@@ -1,6 +1,7 @@
 """From Parquet to plain arrays."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import datasets
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import untrain as ut
 from untrain.core.errors import DataError
 from untrain.data.readers import datasets as adapter
 from untrain.data.readers.datasets import Wanted
@@ -61,6 +63,19 @@ def test_a_column_of_ids_may_name_several_rows(tmp_path):
 def test_a_column_named_id_is_the_id_when_none_is_told(tmp_path):
     read = adapter.read_parquet(write(tmp_path / "a.parquet", pictures() | {"id": [7, 8, 9, 7]}))
     assert read.ids.tolist() == [7, 8, 9, 7]
+
+
+def test_a_column_of_owners_is_named_or_called_owner_and_is_no_further_column(tmp_path):
+    named = ut.Parquet(path=write(tmp_path / "a.parquet", pictures()), owner="who")
+    assert named.read().owner.tolist() == ["ann", "bob", "ann", "eve"]
+    assert "who" not in named.read().columns
+    assert ut.examples(named).owner.tolist() == ["ann", "bob", "ann", "eve"]
+    called = ut.Parquet(path=write(tmp_path / "b.parquet", pictures() | {"owner": [7, 8, 9, 7]})).read()
+    assert called.owner.tolist() == [7, 8, 9, 7]
+    assert "owner" not in called.columns
+    assert adapter.read_parquet(write(tmp_path / "c.parquet", pictures())).owner is None
+    with pytest.raises(DataError, match=r"no column 'whom'; .*did you mean 'who'"):
+        ut.examples(replace(named, owner="whom"))
 
 
 def test_bytes_without_a_hint_of_the_writer_are_images_too(tmp_path):

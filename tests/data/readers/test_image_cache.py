@@ -21,7 +21,7 @@ class Read:
         self.times += 1
         held = hold(iter([self.x[:4], self.x[4:]]), len(self.x))
         who = np.array(["ann", "bob", "eve", "ann", "bob", "eve", "ann"])
-        return Arrays(held, np.arange(7) % 3, np.arange(7) + 10, 5, {"who": who})
+        return Arrays(held, np.arange(7) % 3, np.arange(7) + 10, 5, {"who": who}, who[::-1])
 
 
 def test_the_second_time_nothing_is_read_from_the_source(tmp_path):
@@ -35,6 +35,7 @@ def test_the_second_time_nothing_is_read_from_the_source(tmp_path):
         assert found.ids.tolist() == list(range(10, 17))
         assert found.classes == 5
         assert found.columns["who"].tolist() == ["ann", "bob", "eve", "ann", "bob", "eve", "ann"]
+        assert found.owner.tolist() == ["ann", "eve", "bob", "ann", "eve", "bob", "ann"]
 
 
 def test_another_source_has_images_of_its_own(tmp_path):

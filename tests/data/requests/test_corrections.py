@@ -7,8 +7,9 @@ import pytest
 import torch
 
 import untrain as ut
-from untrain.core.errors import RequestError
+from untrain.core.errors import MaskError, RequestError
 from untrain.data.examples import Examples
+from untrain.data.fingerprint import fingerprint
 from untrain.data.requests.owner import Owner
 from untrain.data.requests.relabel import Relabel
 from untrain.data.requests.resolve import remaining, request
@@ -59,6 +60,25 @@ def test_a_problem_has_the_corrected_rows_on_the_retain_side(data):
     assert sorted(posed.retain.ids.tolist()) == list(range(10, 16))
 
 
+def test_a_digest_says_what_a_request_corrects_to_and_a_problem_makes_the_same(data):
+    learner = ut.Train(model=ut.MLP(width=4))
+    ways = [Relabel(ids=(10,), labels=(1,)), Relabel(ids=(10,), labels=(2,)), ut.parse("Ids(ids=(10,))")]
+    posed = [problem(data, by, learner) for by in ways]
+    assert len({each.digest for each in posed}) == 3
+    for by, each in zip(ways, posed, strict=True):
+        assert request(data, by).digest == each.digest == replace(each, digest="").digest
+    assert posed[2].digest == fingerprint(data.ids[:1], data.x[:1])
+
+
+def test_a_mask_that_is_made_for_one_correction_is_refused_for_another(data):
+    learner = ut.Train(model=ut.MLP(width=4))
+    one, other = (problem(data, Relabel(ids=(10,), labels=(label,)), learner) for label in (1, 2))
+    model = learner(data, 0).eval()
+    mask = ut.WeightedGrad()(model, one)
+    with pytest.raises(MaskError):
+        ut.Finetune()(model, replace(other, mask=mask))
+
+
 def test_retraining_learns_the_corrected_label(data):
     learner = ut.Train(model=ut.MLP(width=32), steps=ut.parse("Steps(lr=0.1, epochs=60, batch=6)"))
     posed = problem(data, Relabel(ids=(10,), labels=(2,)), learner, seed=1)
@@ -89,3 +109,11 @@ def test_a_run_scores_the_corrected_rows_and_oracles_learn_them(tmp_path):
     run = store.get(document["run"])
     assert (np.asarray(run.array("side")) == "corrected").sum() == 3
     assert np.asarray(run.array("labels"))[-3:].tolist() == [5, 5, 5]
+    assert run.record["sizes"]["corrected"] == document["sizes"]["corrected"] == 3
+    for row, models in zip(document["results"], (None, "original"), strict=True):
+        if models:  # models that are left alone answer as originals do
+            entry = store.get(run.record["ingredients"]["models"][models][0])
+            right = np.asarray(entry.array("logits"))[-3:].argmax(1) == 5
+            assert row["scores"]["corrected_accuracy"]["value"] == right.mean()
+        assert row["scores"]["corrected_gap"]["value"] is not None
+        assert "corrected_accuracy" in {*row["verdict"]["tested"]}

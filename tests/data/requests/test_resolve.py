@@ -1,4 +1,4 @@
-"""From a way to choose to what is forgotten."""
+"""From a request to the forget set."""
 
 import numpy as np
 import pytest

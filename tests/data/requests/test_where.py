@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from untrain.core.errors import RequestError, SpecError
 from untrain.core.spec import parse
 from untrain.data.readers.convert import examples
+from untrain.data.requests.owner import Owner
 from untrain.data.requests.where import Where
 
 
@@ -98,11 +99,11 @@ def test_code_is_refused_when_the_request_is_made(rule, told):
         ("labl == 3", r"there is no column 'labl'; there are .*; did you mean 'label'\?"),
         ("label == 'cat'", r"'label' is numbers and \"'cat'\" is text"),
         ("place < 3", r"'place' is text and '3' is numbers"),
-        ("place + 1 == 2", r"'place' is text: it cannot be reckoned with"),
+        ("place + 1 == 2", r"'place' is text: arithmetic needs numbers"),
         ("label + 3", r"gives numbers, not true or false"),
         ("label and old", r"'label' is numbers, where true or false is needed"),
         ("label == 3 & id > 5", r"bind tighter than ==: use and, or, or parentheses"),
-        ("label in 3", r"'3' behind 'in' is no list"),
+        ("label in 3", r"'3' behind 'in' is not a list"),
         ("(1, 2) == label", r"may only stand behind 'in'"),
         ("id / 0 > 1", r"in 'id / 0 > 1': divide by zero"),
         ("1 / 0 > id", r"in '1 / 0 > id': "),
@@ -118,3 +119,21 @@ def test_a_rule_that_cannot_hold_is_told_in_one_line(rule, told):
 def test_true_is_a_column_only_where_it_is_known():
     with pytest.raises(RequestError, match="'true' is not known"):
         Where("label != true").draw(replace(twelve(), true=None))
+
+
+def test_a_rule_may_name_the_owner():
+    owned = replace(twelve(), owner=np.array(["ann", "bob", "eve"] * 4))
+    assert Where("owner == 'ann' and id > 3").draw(owned).tolist() == [6, 9]
+    with pytest.raises(RequestError, match="no column 'owner'"):
+        Where("owner == 'ann'").draw(twelve())
+
+
+def test_targets_that_are_not_one_number_per_example_are_no_label():
+    facts = parse("Facts(people=10)").load().train
+    work = Where("kind == 'work'").draw(facts)
+    assert len(work) == 10
+    assert {facts.columns["kind"][row] for row in work} == {"work"}
+    someone = facts.owner[0]
+    assert Where(f"owner == {str(someone)!r}").draw(facts).tolist() == Owner(owners=(str(someone),)).draw(facts).tolist()
+    with pytest.raises(RequestError, match="no column 'label'"):
+        Where("label == 1").draw(facts)

@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from trials import TrialObservations, score
 from untrain.evaluation.metrics.accuracy import Accuracy
+from untrain.evaluation.scoring.assessment import reference_of
 
 
 def right(planted, shares, side, classes=2, models=1):
@@ -27,6 +30,22 @@ def test_numbers_land_under_their_own_names(planted):
     found = values(planted, seen, seen)
     assert (found["retain_accuracy"], found["forget_accuracy"], found["test_accuracy"]) == (1.0, 0.0, 0.5)
     assert {n for n in found if n.endswith("gap")} == {"forget_gap", "retain_gap", "test_gap"}
+
+
+def test_corrected_rows_have_an_accuracy_of_their_own_where_there_are_any(planted):
+    side = np.concatenate([planted.sides(10, 30, 20), np.repeat("corrected", 4)])
+    oracle, ours = (right(planted, {"forget": 0.5, "retain": 1, "test": 1, "corrected": s}, side) for s in (1.0, 0.25))
+    found = values(planted, ours, oracle)
+    assert (found["corrected_accuracy"], found["corrected_gap"]) == (0.25, 0.75)
+    assert (found["test_accuracy"], found["retain_accuracy"]) == (1.0, 1.0)
+
+
+def test_without_corrected_rows_nothing_is_said_of_them_even_where_accuracy_cannot_be_had(planted):
+    seen = right(planted, {"forget": 0.5, "retain": 1, "test": 1}, planted.sides(10, 30, 20), models=2)
+    margins = replace(seen, outputs={"margin": np.asarray(seen.logits[..., 0])})
+    refused = reference_of([Accuracy()], margins).refused
+    assert "forget_accuracy" in refused
+    assert not [name for name in (*values(planted, seen, seen), *refused) if "corrected" in name]
 
 
 def test_a_gap_is_oracle_minus_unlearned(planted):

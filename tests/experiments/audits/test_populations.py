@@ -3,7 +3,7 @@ import pytest
 
 from untrain.core.errors import DataError
 from untrain.experiments.audits.foreign_models import Outputs
-from untrain.experiments.audits.populations import populations_of
+from untrain.experiments.audits.populations import Frame, populations_of
 from untrain.maths.logits import margins
 
 
@@ -47,6 +47,27 @@ def test_ids_say_the_same_as_sides(made):
     assert read(three(made), said).frame.side.tolist() == made["sides"].tolist()
     said = columns(made["labels"], forget=list(range(8)), test=np.arange(28, 40), retain=range(8, 28))
     assert read(three(made), said).frame.side.tolist() == made["sides"].tolist()
+
+
+def corrected_frame(made):
+    """The examples of a scenario whose request corrects: the last three stand in the place of those to forget."""
+    labels, sides = np.append(made["labels"], [1, 2, 1]), np.append(made["sides"], ["corrected"] * 3)
+    return Frame(labels, labels, sides, np.arange(43))
+
+
+def test_an_error_about_a_scenario_that_corrects_says_what_the_rows_at_the_end_are(made):
+    with pytest.raises(DataError, match=r"43 examples, of which the last 3 are the corrected rows"):
+        populations_of(Outputs(**three(made)), corrected_frame(made))
+
+
+def test_outputs_on_corrected_rows_are_taken_whole_and_by_side(made):
+    frame, draw = corrected_frame(made), np.random.default_rng(0)
+    more = {who: np.concatenate([a, draw.normal(size=(len(a), 3, 4))], axis=1) for who, a in three(made).items()}
+    whole = populations_of(Outputs(**more), frame)
+    assert (whole.frame.side == "corrected").sum() == 3
+    names = ("forget", "retain", "test", "corrected")
+    parts = populations_of(Outputs(**{who: split(a, frame.side, names) for who, a in more.items()}), frame)
+    assert (rows(whole, "unlearned") == rows(parts, "unlearned")).all()
 
 
 def test_rows_that_no_list_names_are_left_out_and_that_is_told(made):

@@ -12,7 +12,7 @@ from untrain.data.augmentations.base import Augment
 from untrain.data.augmentations.horizontalflip import HorizontalFlip
 from untrain.data.augmentations.randomcrop import RandomCrop
 from untrain.data.examples import take
-from untrain.experiments.jobs import do
+from untrain.experiments.jobs import run_job
 from untrain.experiments.keys import Job, model_ingredients
 from untrain.experiments.scenarios.cifar10 import CIFAR10
 from untrain.experiments.scenarios.digits import Digits
@@ -68,9 +68,9 @@ def test_it_is_off_by_default_and_spelled_only_when_it_is_on(name):
 
 def test_originals_and_oracles_see_every_image_augmented_once_an_epoch_and_no_other(counted, tmp_path):
     store, n = Store(tmp_path), len(counted.data.train)
-    do(counted, Job("original", 0), 0, Setting(), store)
+    run_job(counted, Job("original", 0), 0, Setting(), store)
     assert images() == 2 * n
-    do(counted, Job("oracle", 0), 0, Setting(), store)
+    run_job(counted, Job("oracle", 0), 0, Setting(), store)
     assert images() == 2 * len(counted.retain) < 2 * n
 
 
@@ -88,9 +88,9 @@ def test_originals_and_oracles_see_every_image_augmented_once_an_epoch_and_no_ot
 )
 def test_unlearners_augment_what_they_step_on_and_nothing_else(counted, tmp_path, method, passes):
     store = Store(tmp_path)
-    do(counted, Job("original", 0), 0, Setting(), store)
+    run_job(counted, Job("original", 0), 0, Setting(), store)
     images()
-    entry = do(counted, Job("unlearned", 0, parse(method)), 0, Setting(), store)
+    entry = run_job(counted, Job("unlearned", 0, parse(method)), 0, Setting(), store)
     assert entry.record.get("error") is None
     assert images() == passes(len(counted.retain), len(counted.forget_set.rows))
 

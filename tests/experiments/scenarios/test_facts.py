@@ -1,11 +1,13 @@
 """Facts that are known by heart or not at all, and an audit that finds out which."""
 
+import re
+
 import numpy as np
 import pytest
 
 import untrain as ut
 from untrain.commands.run import run
-from untrain.core.errors import DataError
+from untrain.core.errors import DataError, SpecError
 from untrain.core.spec import parse
 from untrain.data.ragged import PAD
 from untrain.experiments.scenarios.facts import KINDS, LENGTH, WORDS, Facts
@@ -57,7 +59,7 @@ def test_what_was_trained_on_is_known_and_nothing_else():
 def finished(tmp_path_factory):
     home = tmp_path_factory.mktemp("facts")
     short = "steps=Steps(lr=0.01, epochs=1, batch=16)"
-    methods = (f"Finetune({short})", f"NegGrad({short})", f"GradAscent({short})", f"SalUn({short})", "Nothing()")
+    methods = (f"Finetune({short})", f"NegGrad({short})", f"GradAscent({short})", "Nothing()")
     relearn = "Relearn(steps=Steps(lr=0.02, epochs=2))"
     document = run(FEW, methods, home / "store", home / "out", seeds=2, oracles=10, observers=(relearn,))
     return home, document
@@ -65,14 +67,20 @@ def finished(tmp_path_factory):
 
 def test_every_score_has_a_value_or_a_reason(finished):
     results = {row["method"]: row for row in finished[1]["results"]}
-    failed = [method for method, row in results.items() if row["error"]]
-    assert len(failed) == 1
-    assert "CausalLM has no random targets" in results[failed[0]]["error"]
-    for method, row in results.items():
-        if method not in failed:
-            assert all((score["value"] is None) == (score["reason"] is not None) for score in row["scores"].values())
-            valued = {name for name, score in row["scores"].items() if score["value"] is not None}
-            assert {"forget_accuracy", "forget_gap", "test_gap", "mia_loss_auc"} <= valued
+    assert len(results) == 4
+    for row in results.values():
+        assert row["error"] is None
+        assert all((score["value"] is None) == (score["reason"] is not None) for score in row["scores"].values())
+        valued = {name for name, score in row["scores"].items() if score["value"] is not None}
+        assert {"forget_accuracy", "forget_gap", "test_gap", "mia_loss_auc"} <= valued
+
+
+@pytest.mark.parametrize("method", ["RandomLabel()", "SalUn()", "RandomLabel() @ WeightedGrad()"])
+def test_a_method_that_relabels_is_refused_before_anything_is_trained(method, tmp_path):
+    words = "this method needs random_targets, which CausalLM does not give"
+    with pytest.raises(SpecError, match=rf"^{re.escape(repr(parse(method)))}: {words}"):
+        run(FEW, ("Nothing()", method), tmp_path / "store", seeds=2, oracles=10)
+    assert list(Store(tmp_path / "store").entries()) == []
 
 
 def test_a_model_that_forgot_nothing_is_found_by_what_it_recites(finished):

@@ -13,7 +13,7 @@ from untrain.core.spec import parse
 from untrain.data.augmentations.horizontalflip import HorizontalFlip
 from untrain.data.augmentations.randomresizedcrop import RandomResizedCrop
 from untrain.data.on_disk import OnDisk
-from untrain.experiments.jobs import do
+from untrain.experiments.jobs import run_job
 from untrain.experiments.keys import Job, model_ingredients
 from untrain.experiments.scenarios.imagenet100 import CROP, MEAN, SIDE, STD, ImageNet100
 from untrain.experiments.scene import open_scene
@@ -168,7 +168,7 @@ def test_a_run_goes_from_files_to_answers(spelled, tmp_path):
     store = Store(tmp_path / "store")
     method = ut.parse("NegGrad(steps=Steps(lr=0.01, epochs=1, batch=16)) @ WeightedGrad(keep=0.5)")
     for job in (Job("original", 0), Job("oracle", 0), Job("unlearned", 0, method)):
-        entry = do(scene, job, 0, Setting(), store)
+        entry = run_job(scene, job, 0, Setting(), store)
         assert entry.record.get("error") is None
         answers = entry.tensors("weights")
         assert all(np.isfinite(a).all() for a in answers.values())

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -24,13 +25,14 @@ from untrain.core.search_space import SearchHint
 from untrain.core.seeds import seed_of
 from untrain.data.splits import Data
 from untrain.experiments import jobs
-from untrain.experiments.jobs import do
+from untrain.experiments.jobs import run_job
 from untrain.experiments.keys import Job
 from untrain.experiments.scene import open_scene
-from untrain.experiments.search import objectives
+from untrain.experiments.search import objectives, study
 from untrain.experiments.search.study import open_search, spec_of
 from untrain.experiments.search.trials import accuracies, weighed
 from untrain.experiments.setting import Setting
+from untrain.models.inference import logits
 from untrain.runtime.store import Store
 from untrain.training.learners.train import Train
 from untrain.unlearners.base import Unlearner
@@ -168,8 +170,8 @@ def test_a_model_that_knows_nothing_of_the_classes_to_forget_is_not_balanced(tmp
     scenario = "Digits(model=ConvNet(width=4), steps=Steps(lr=0.1, epochs=3), request=Random(classes=(3,), fraction=0.05))"
     scene, store = open_scene(ut.parse(scenario), Setting(), purpose="search"), Store(tmp_path)
     method = ut.parse("GradAscent(steps=Steps(lr=0.05, epochs=3, schedule=Constant()))")
-    before = do(scene, Job("original", 0), 0, Setting(), store)
-    gone = do(scene, Job("unlearned", 0, method), 0, Setting(), store)
+    before = run_job(scene, Job("original", 0), 0, Setting(), store)
+    gone = run_job(scene, Job("unlearned", 0, method), 0, Setting(), store)
     found = accuracies(scene, gone, before)
     assert found["forget"] < 0.1
     assert found["alike"] == accuracies(scene, before, before)["alike"] > 0.5
@@ -178,7 +180,7 @@ def test_a_model_that_knows_nothing_of_the_classes_to_forget_is_not_balanced(tmp
 def test_a_model_that_is_left_as_it_is_is_as_right_as_before_and_its_weights_are_not_kept(tmp_path):
     scene = open_scene(ut.parse("Digits(model=ConvNet(width=4), steps=Steps(lr=0.1, epochs=1))"), Setting(), purpose="search")
     before, same = (
-        do(scene, job, 0, Setting(), Store(tmp_path)) for job in (Job("original", 0), Job("unlearned", 0, ut.Nothing()))
+        run_job(scene, job, 0, Setting(), Store(tmp_path)) for job in (Job("original", 0), Job("unlearned", 0, ut.Nothing()))
     )
     assert accuracies(scene, same, before) == accuracies(scene, before, before)
     assert len(same.array("logits")) == len(scene.forget_set.rows) + len(scene.data.valid)
@@ -193,7 +195,7 @@ def test_a_search_does_not_count_corrected_rows_among_the_validation_data(tmp_pa
     keep, correct = (open_scene(ut.parse(text.format(repr(by))), Setting(), purpose="search") for by in requests)
     assert correct.forget_set.replacement is not None
     job, store = Job("original", 0), Store(tmp_path)
-    results = [accuracies(scene, entry, entry) for scene in (keep, correct) for entry in [do(scene, job, 0, Setting(), store)]]
+    results = [accuracies(scene, entry, entry) for scene in (keep, correct) for entry in [run_job(scene, job, 0, Setting(), store)]]
     assert results[0] == results[1]
 
 
@@ -202,10 +204,43 @@ def test_a_search_refuses_targets_that_are_no_classes(tmp_path):
         ut.search("Diabetes()", "Finetune()", tmp_path, trials=1, seeds=1)
 
 
+def test_a_search_for_a_correction_judges_by_validation_data_and_not_by_corrected_rows(tmp_path):
+    digits = ut.parse("Digits(model=ConvNet(width=4), steps=Steps(lr=0.1, epochs=3))")
+    some = tuple(digits.load().train.ids[:30].tolist())
+    scenario = replace(digits, request=ut.parse(f"Relabel(ids={some}, labels={(5,) * 30})"))
+    scene, store = open_scene(scenario, Setting(), purpose="search"), Store(tmp_path)
+    before, same = (run_job(scene, job, 0, Setting(), store) for job in (Job("original", 0), Job("unlearned", 0, ut.Nothing())))
+    model = scene.learner(scene.data.train, seed_of(0, "search original", 0))
+    train, valid, rows = scene.data.train, scene.data.valid, np.asarray(scene.forget_set.rows)
+    right = [(logits(model, e, scene.task).argmax(1) == e.y.numpy()) for e in (train, valid)]
+    for entry in (before, same):
+        parts = accuracies(scene, entry, before)
+        assert parts["forget"] == right[0][rows].mean()
+        assert parts["valid"] == right[1].mean() > 0.5
+    method = ut.parse("Finetune(steps=Steps(epochs=1))")
+    document = found(scenario, tmp_path, method, trials=2, objective="balanced")
+    assert [row["state"] for row in document["trials"]] == ["done", "done"]
+
+
+def test_a_trial_that_cannot_be_scored_fails_and_the_search_goes_on(scenario, tmp_path, monkeypatch):
+    real, calls = study.parts_of, []
+
+    def sometimes(search, entry, index):
+        calls.append(index)
+        if len(calls) == 2:
+            raise ValueError("operands could not be broadcast together")
+        return real(search, entry, index)
+
+    monkeypatch.setattr(study, "parts_of", sometimes)
+    document = found(scenario, tmp_path, trials=4)
+    assert sorted(row["state"] for row in document["trials"]).count("failed") == 1
+    assert [row["error"] for row in document["trials"] if row["error"]] == ["ValueError: operands could not be broadcast together"]
+
+
 def test_models_of_a_search_are_none_of_a_run(tmp_path):
     scenario = ut.parse("Digits(model=ConvNet(width=4), steps=Steps(lr=0.1, epochs=0))")
     run, search = (open_scene(scenario, Setting(), purpose=purpose) for purpose in ("run", "search"))
-    seeds = [do(s, Job("original", 0), 0, Setting(), Store(tmp_path)).record["ingredients"]["seed"] for s in (run, search)]
+    seeds = [run_job(s, Job("original", 0), 0, Setting(), Store(tmp_path)).record["ingredients"]["seed"] for s in (run, search)]
     assert seeds == [seed_of(0, "original", 0), seed_of(0, "search original", 0)]
 
 

@@ -198,7 +198,7 @@ def test_neither_help_nor_listing_nor_spelling_imports_transformers():
     code = (
         "import sys; from typer.testing import CliRunner; from untrain import parse; from untrain.commands.cli import app as cli\n"
         "for words in (['--help'], ['methods', '--json'], ['show', 'HuggingFace']):\n"
-        "    assert CliRunner().invoke(app.app, words).exit_code == 0\n"
+        "    assert CliRunner().invoke(cli.app, words).exit_code == 0\n"
         "parse(\"Digits(model=HuggingFace(kind='vit'))\")\n"
         "print([m for m in sys.modules if m.partition('.')[0] in ('transformers', 'tokenizers')])"
     )

@@ -126,11 +126,27 @@ def test_a_model_without_such_a_layer_has_no_head():
         ([([0, 9], [PAD, 9])], "'input_ids' holds token 9 and vocabulary=4"),
         ([([0, 1, 1, 1, 1, 1, 1], [PAD, 1, 1, 1, 1, 1, 1])], "has 7 tokens and length=6"),
         ([([0, 1, 2], [PAD, 1])], "have 3 and 2 tokens"),
+        ([([0, 1], [PAD, 1]), ([0, 1], [PAD, 1, 2]), ([0, 1, 2], [PAD, 1])], "have 2 and 3 tokens in the example 1"),
+        ([([0, 1, 2], [PAD, -1, 2])], "'labels' holds -1, which is neither a token"),
+        ([([0, -1, 2], [PAD, 1, 2])], "'input_ids' holds -1, which is neither a token"),
+        ([([0, 1], [PAD, 1]), ([0, PAD, 2], [PAD, 1, 2])], "'input_ids' of the example 1 has a token after -100"),
     ],
 )
 def test_examples_that_do_not_fit_are_refused(pairs, message):
     with pytest.raises(ModelError, match=message):
         check_fit(Bigram(TABLE).eval(), TASK, examples(*pairs))
+
+
+def test_padding_at_the_end_and_a_row_that_begins_after_it_are_taken():
+    TASK.check_examples(examples(([0, 1, PAD], [PAD, 1, PAD]), ([2, 3], [PAD, 3])))
+    padded = torch.tensor([[0, 1, PAD], [1, 2, 3]])
+    TASK.check_examples(Examples({"input_ids": padded, "labels": padded}, np.arange(2)))
+
+
+def test_rows_in_a_tensor_are_checked_alike():
+    labels = torch.tensor([[0, 1, 2], [1, 2, 3]])
+    with pytest.raises(ModelError, match="'input_ids' of the example 1 has a token after -100"):
+        TASK.check_examples(Examples({"input_ids": torch.tensor([[0, 1, 2], [PAD, 2, 3]]), "labels": labels}, np.arange(2)))
 
 
 def test_images_are_refused():
@@ -165,3 +181,10 @@ def test_models_of_transformers_are_asked_as_they_are():
 def test_a_batch_says_what_is_scored():
     drawn = Batch({"input_ids": torch.tensor([[1, 2]]), "labels": torch.tensor([[PAD, 2]])}, torch.arange(1))
     assert drawn.y is drawn.fields["labels"]
+
+
+def test_a_guess_costs_the_logarithm_of_the_vocabulary():
+    even = torch.zeros(1, 3, 4)
+    batch = Batch({"input_ids": torch.tensor([[0, 1, 2]]), "labels": torch.tensor([[PAD, 1, 2]])}, torch.arange(1))
+    rows = Examples(dict(batch.fields), np.arange(1))
+    assert TASK.guess(rows) == pytest.approx(float(TASK.loss_of(even, batch)))

@@ -11,6 +11,8 @@ from untrain.data.examples import Batch
 from untrain.models.architectures.convnet import ConvNet
 from untrain.models.architectures.resnet import ResNet
 from untrain.models.tasks.classification import Classification
+from untrain.models.tasks.regression import Regression
+from untrain.models.tasks.textclassification import TextClassification
 
 
 def test_a_uniform_answer_over_c_classes_loses_log_c():
@@ -86,3 +88,22 @@ def test_a_model_that_answers_with_a_tuple_is_refused():
 
 def test_a_head_may_know_more_classes_than_the_data():
     assert Classification(classes=3).head(nn.Sequential(nn.Linear(2, 8), nn.Linear(8, 10))) == ("1.weight", "1.bias")
+
+
+@pytest.mark.parametrize("task", [Classification(), Regression()])
+def test_a_model_is_shown_images_in_the_unit_interval_and_numbers_as_they_are(task):
+    images = torch.tensor([[0, 51, 255]], dtype=torch.uint8)
+    for x, shown in ((images, torch.tensor([[0.0, 0.2, 1.0]])), (torch.tensor([[0.0, 51.0, 255.0]]),) * 2):
+        batch = Batch.labelled(x, torch.zeros(len(x)))
+        assert torch.equal(task.inputs(batch), shown)
+        assert torch.equal(task.forward(Summed(), batch), shown.sum(1, keepdim=True) if task == Classification() else shown.sum(1))
+
+
+class Summed(torch.nn.Module):
+    def forward(self, x):
+        return x.sum(1, keepdim=True)
+
+
+def test_tokens_of_any_type_are_not_scaled():
+    tokens = torch.tensor([[3, 200]], dtype=torch.uint8)
+    assert torch.equal(TextClassification().inputs(Batch({"input_ids": tokens}, torch.arange(1))), tokens)

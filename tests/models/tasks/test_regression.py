@@ -151,3 +151,18 @@ def test_classes_and_rows_of_targets_are_refused():
 def test_rewinding_needs_to_know_what_is_right(posed):
     with pytest.raises(SpecError, match="needs classes, correct, which Regression does not give"):
         SCRUB(rewind=True)(linear(), replace(posed, valid=line(2, first=12)))
+
+
+@pytest.mark.parametrize("targets", [[1.0], [2.0, 2.0, 2.0], [1.0, 3.0]])
+def test_a_guess_costs_at_least_what_the_noise_costs(targets):
+    y = torch.tensor(targets)
+    guess = Regression(scale=SCALE).guess(Examples({"x": torch.zeros(len(y), 3), "y": y}, np.arange(len(y))))
+    assert guess == pytest.approx(2.0 if targets == [1.0, 3.0] else 0.5)  # 0.5 * 1 / 0.25, or 0.5 * scale^2 / scale^2
+
+
+def test_one_small_step_on_one_example_is_not_a_divergence(posed):
+    x = torch.tensor([[1.0, 0.0, 0.0]])
+    one = Examples({"x": x, "y": linear()(x).detach()[:, 0] + 0.1}, np.arange(1))
+    with metered() as meter:
+        GradAscent(steps=PLAIN)(linear(), replace(posed, forget=one, digest=""))
+    assert not [n for n in meter.notes if "diverged" in n]

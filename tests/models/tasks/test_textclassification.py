@@ -6,7 +6,7 @@ import torch
 
 from untrain.core.errors import ModelError
 from untrain.data.examples import Examples, batch_of
-from untrain.data.ragged import Ragged
+from untrain.data.ragged import PAD, Ragged
 from untrain.models.tasks.textclassification import TextClassification
 from untrain.training.gradients import _one_by_one, of_examples
 
@@ -80,3 +80,13 @@ def test_examples_without_tokens_are_refused(texts):
     images = Examples.labelled(torch.rand(2, 1, 4, 4), torch.tensor([0, 1]), np.arange(2), 2)
     with pytest.raises(ModelError, match="needs the fields"):
         TextClassification().check_examples(images)
+
+
+def test_a_token_that_the_mask_would_hide_is_refused():
+    for row, message in (
+        ([3, -1, 1], "holds -1, which is neither a token"),
+        ([3, PAD, 1], "of the example 1 has a token after -100"),
+    ):
+        data = Examples({"input_ids": Ragged.of([[2], row]), "y": torch.tensor([0, 1])}, np.arange(2), ("a", "b"))
+        with pytest.raises(ModelError, match=message):
+            TextClassification().check_examples(data)

@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 
 from untrain.core.errors import DataError, ModelError, RunFailed, SpecError
 from untrain.core.spec import parse
-from untrain.data.examples import Examples, take
+from untrain.data.examples import Examples, batch_of, take
 from untrain.experiments.scenarios.diabetes import Diabetes
 from untrain.experiments.scenarios.digits import Digits
 from untrain.models.inference import predict
@@ -46,21 +46,33 @@ def test_retraining_gives_scikit_learns_fit_on_the_retain_set():
         np.testing.assert_allclose(ours, theirs, atol=1e-6, rtol=0)
 
 
-def test_two_classes_are_told_apart_by_one_vector_at_the_least_of_the_loss():
+def test_two_classes_are_at_the_least_of_the_loss_over_both_vectors():
     examples = two_classes()
     model = ScikitLearn(penalty=0.5)(examples, 0)
-    x, sign = examples.x.double().numpy(), 2 * examples.y.numpy() - 1
+    x, y = examples.x.double().numpy(), examples.y.numpy()
 
-    def loss(w):
-        return np.logaddexp(0, -sign * (x @ w[:3] + w[3])).sum() + 0.25 * w[:3] @ w[:3]
+    def loss(flat):
+        w = flat.reshape(2, 4)
+        logits = x @ w[:, :3].T + w[:, 3]
+        return (np.logaddexp(*logits.T) - logits[np.arange(len(y)), y]).sum() + 0.25 * (w[:, :3] ** 2).sum()
 
-    best = minimize(loss, np.zeros(4), tol=1e-12).x
+    best = minimize(loss, np.zeros(8), tol=1e-12).x.reshape(2, 4)
     weight, bias = weights(model)
-    np.testing.assert_allclose(np.append(weight[1], bias[1]), best, atol=1e-5)
-    assert not weight[0].any()
-    assert bias[0] == 0
+    np.testing.assert_allclose(np.column_stack([weight, bias]), best, atol=1e-5)
     logits = predict(model, examples, ScikitLearn().task)["logits"]
-    assert ((logits.argmax(1) == 1) == (x @ best[:3] + best[3] > 0)).all()
+    np.testing.assert_allclose(logits, x @ best[:, :3].T + best[:, 3], atol=1e-4)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_the_gradient_of_the_documented_loss_is_zero(classes):
+    plain = two_classes(60)
+    examples = Examples.labelled(plain.x, torch.arange(60) % classes, np.arange(60), classes)
+    learner = ScikitLearn(penalty=0.7)
+    model, task = learner(examples, 0), learner.task.resolve(examples)
+    loss = task.loss(model, batch_of(examples, np.arange(60))).sum() + 0.35 * (model.linear.weight**2).sum()
+    loss.backward()
+    assert max(float(p.grad.abs().max()) for p in model.parameters()) < 1e-6
+    assert abs(float(model.linear.bias.sum().detach())) < 1e-9
 
 
 @pytest.mark.parametrize(("penalty", "scale"), [(1.0, 1.0), (3.0, 0.7)])

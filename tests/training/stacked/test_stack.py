@@ -333,9 +333,9 @@ def changing():
     ("model", "why"),
     [
         (moving, "more than a last linear layer"),
-        (changing, "differs from seed to seed"),
+        (changing, "differ from seed to seed"),
         (lambda: below(norm=lambda: nn.BatchNorm1d(3)), "batch statistics below the head move"),
-        (lambda: below(drop=0.5), "differs between train and eval"),
+        (lambda: below(drop=0.5), "differ between train and eval"),
         (lambda: nn.Sequential(below(), nn.Softmax(1)), "are not those of the model"),
     ],
 )

@@ -13,4 +13,4 @@ class Noise(Spec, role=True):
 
     @abstractmethod
     def plant(self, train: Examples) -> Examples:
-        """The examples with faults; ``true`` keeps the labels as they were."""
+        """Return the examples with faults; ``true`` keeps the labels as they were."""

@@ -1,4 +1,4 @@
-"""Labels flipped at random."""
+"""Random flips of labels."""
 
 from __future__ import annotations
 
@@ -20,8 +20,13 @@ SALT = 0xF11B
 class Flip(Noise):
     """``round(rate * n)`` labels, each replaced by another class, drawn uniformly.
 
+    >>> from untrain.data.readers.convert import examples
+    >>> noisy = Flip(rate=0.5).plant(examples([[0.0], [1.0], [2.0], [3.0]], [0, 1, 0, 1]))
+    >>> int((noisy.y != noisy.true).sum())
+    2
+
     Args:
-        rate: share of the training set whose label is changed.
+        rate: share of the training set whose label changes.
         seed: of the draw.
 
     Source: symmetric label noise, in which the new class always differs.
@@ -31,14 +36,14 @@ class Flip(Noise):
     seed: Annotated[int, Field(ge=0)] = 0
 
     def plant(self, train: Examples) -> Examples:
-        """The examples with flipped labels; ``true`` holds the labels as they were.
+        """Return the examples with flipped labels; ``true`` holds the labels as they were.
 
         Raises:
             DataError: there is no other class to flip to.
         """
         if train.classes < 2:
             raise DataError(f"{self!r} needs another class to flip to, and the data have {train.classes}: give two or more")
-        # Salted: a request with the same seed must not draw the very rows that were flipped.
+        # Salted: a request with the same seed must not draw exactly the rows that were flipped.
         rng = np.random.default_rng((self.seed, SALT))
         rows = rng.choice(len(train), round(self.rate * len(train)), replace=False)
         shift = torch.as_tensor(rng.integers(1, train.classes, len(rows)), device=train.y.device)

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from untrain.core.errors import DataError
-from untrain.data.on_disk import PIECE, OnDisk, opened
+from untrain.data.on_disk import PIECE, OnDisk, open_npy
 
 Array = np.ndarray[Any, Any]
 
@@ -43,7 +43,7 @@ def write_inputs(pieces: Iterable[tuple[Array, Array]], folder: str | Path) -> t
     finally:
         with suppress(OSError):
             fresh.unlink()
-    return opened(where / f"{digest}.npy"), labels
+    return open_npy(where / f"{digest}.npy"), labels
 
 
 def is_intact(x: OnDisk) -> bool:

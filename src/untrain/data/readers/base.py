@@ -17,13 +17,14 @@ Array = np.ndarray[Any, Any]
 
 
 class Arrays(NamedTuple):
-    """Inputs ``x`` (n, ...), labels ``y`` (n,), ``ids`` (n,), number of classes if the source says it, other columns."""
+    """Inputs ``x`` (n, ...), labels ``y`` (n,), ``ids`` (n,), number of classes if known, columns, and owners if known."""
 
     x: Array
     y: Array
     ids: Array
     classes: int | None
     columns: Mapping[str, Array]
+    owner: Array | None = None
 
 
 class Reader(Spec, role=True):

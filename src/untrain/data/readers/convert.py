@@ -15,12 +15,12 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from untrain.core.errors import DataError
 from untrain.data.examples import Examples
-from untrain.data.on_disk import OnDisk, opened, pieces
+from untrain.data.on_disk import OnDisk, open_npy, pieces
 from untrain.data.readers.array_cache import load_array, write_inputs
 from untrain.data.readers.base import Reader, reader_of
 
 Array = np.ndarray[Any, Any]
-RESERVED = ("label", "id", "true")
+RESERVED = ("label", "id", "true", "owner")
 CHUNK = 256
 
 
@@ -31,6 +31,7 @@ def examples(
     classes: int | None = None,
     columns: Mapping[str, Any] | None = None,
     on_disk: str | Path | None = None,
+    owner: Any = None,
 ) -> Examples:
     """Examples of whatever holds them.
 
@@ -46,6 +47,7 @@ def examples(
         columns: further columns by name, each (n,).
         on_disk: a folder to write the inputs to, from where they are read batch by batch; ``source`` may then also be an
             iterable of pieces, pairs (x, y) of arrays.
+        owner: whose each example is, such as a person, integers or text, (n,); nobody's where there are none.
 
     Raises:
         DataError: something about the data is wrong.
@@ -53,7 +55,8 @@ def examples(
     """
     if y is None and isinstance(source, Examples):
         fields = (source.x, source.y, source.ids if ids is None else ids, classes or source.classes)
-        checked = from_arrays(*fields, source.columns if columns is None else columns)
+        whose = source.owner if owner is None else owner
+        checked = from_arrays(*fields, source.columns if columns is None else columns, whose)
         return checked if source.true is None else replace(checked, true=labels(source.true, len(checked), checked.classes, "true"))
     if on_disk is not None:
         source, y = write_inputs(_pieces(source) if y is None else [(_array(source, "x"), _array(y, "y"))], on_disk)
@@ -61,12 +64,13 @@ def examples(
     if reader is not None:
         read = reader.read()
         brought = {**read.columns, **(columns or {})}
-        return from_arrays(read.x, read.y, read.ids if ids is None else ids, classes or read.classes, brought)
+        whose = read.owner if owner is None else owner
+        return from_arrays(read.x, read.y, read.ids if ids is None else ids, classes or read.classes, brought, whose)
     x, y = (source, y) if y is not None else _pair(source)
-    return from_arrays(x, y, ids, classes, columns or {})
+    return from_arrays(x, y, ids, classes, columns or {}, owner)
 
 
-def from_arrays(x: Any, y: Any, ids: Any, classes: int | None, columns: Mapping[str, Any]) -> Examples:
+def from_arrays(x: Any, y: Any, ids: Any, classes: int | None, columns: Mapping[str, Any], owner: Any = None) -> Examples:
     """Examples of arrays.
 
     Raises:
@@ -75,12 +79,13 @@ def from_arrays(x: Any, y: Any, ids: Any, classes: int | None, columns: Mapping[
     inputs = _inputs(x)
     n = len(inputs)
     targets = labels(y, n, classes, "y").to(inputs.device)
-    names = _ids(ids, n)
+    names = np.arange(n) if ids is None else _names("ids", ids, n)
     _finite(inputs, names)
     checked_columns = {name: _column(name, column, n) for name, column in columns.items()}
-    return Examples.labelled(
+    made = Examples.labelled(
         inputs, targets, names, int(targets.max()) + 1 if classes is None else classes, columns=checked_columns
     )
+    return made if owner is None else replace(made, owner=_names("owners", owner, n))
 
 
 def labels(y: Any, n: int, classes: int | None, name: str) -> Tensor:
@@ -206,7 +211,7 @@ def _inputs(x: Any) -> Tensor | OnDisk:
     if isinstance(x, OnDisk):
         return x
     if _is_file(x):
-        return opened(x)
+        return open_npy(x)
     array = _array(x, "x")
     if array.ndim == 0 or len(array) == 0:
         raise DataError("x is empty: at least one example is needed")
@@ -235,16 +240,15 @@ def _finite(x: Tensor | OnDisk, ids: Array) -> None:
         )
 
 
-def _ids(ids: Any, n: int) -> Array:
-    if ids is None:
-        return np.arange(n)
-    array = _column("ids", ids, n)
+def _names(name: str, given: Any, n: int) -> Array:
+    """Ids or owners, whole numbers or text, (n,)."""
+    array = _column(name, given, n)
     if array.dtype == object and all(isinstance(i, str) for i in array):
         array = array.astype(str)
     if array.dtype.kind not in "iuU":
-        raise DataError(f"ids hold {_kind(array)} such as {array[0]!r}: an id is a whole number or text")
-    if isinstance(ids, list | tuple) and array.dtype.kind == "U" and not all(isinstance(i, str) for i in ids):
-        raise DataError("ids mix text and numbers: make all of them one or the other")
+        raise DataError(f"{name} hold {_kind(array)} such as {array[0]!r}: an {name[:-1]} is a whole number or text")
+    if isinstance(given, list | tuple) and array.dtype.kind == "U" and not all(isinstance(i, str) for i in given):
+        raise DataError(f"{name} mix text and numbers: make all of them one or the other")
     return array.astype(array.dtype if array.dtype.kind == "U" else np.int64)
 
 

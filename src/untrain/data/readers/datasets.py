@@ -35,12 +35,14 @@ class Wanted(NamedTuple):
         label: names that the column of labels may have; the first that is there is taken.
         id: name of the column of ids; empty takes 'id' where it is there, and else numbers the rows from 0.
         side: pixels on each side of the squares that images become; None leaves them as they are.
+        owner: name of the column of owners; empty takes 'owner' where it is there.
     """
 
     x: tuple[str, ...] = ()
     label: tuple[str, ...] = ("label",)
     id: str = ""
     side: int | None = None
+    owner: str = ""
 
 
 USUAL = Wanted()
@@ -147,7 +149,8 @@ def _arrays(table: datasets.Dataset, source: str, wanted: Wanted, pick: Pick | N
     inputs = wanted.x or _found(table, source)
     label = next((name for name in wanted.label if name in table.column_names), wanted.label[0])
     one = wanted.id or ("id" if "id" in table.column_names else "")
-    for name in (*inputs, label, *([one] if one else [])):
+    whose = wanted.owner or ("owner" if "owner" in table.column_names else "")
+    for name in (*inputs, label, *filter(None, (one, whose))):
         if name not in table.column_names:
             or_ = "".join(f" or {each!r}" for each in wanted.label[1:]) if name == label else ""
             raise DataError(f"{source} has no column {name!r}{or_}; it has {table.column_names}{suggest(name, table.column_names)}")
@@ -156,13 +159,14 @@ def _arrays(table: datasets.Dataset, source: str, wanted: Wanted, pick: Pick | N
     ids = _plain(table, one, source)[rows] if one else rows
     part = table if pick is None else table.select(rows)
     kind = table.features[label]
-    others = [n for n in table.column_names if n not in {*inputs, label, one, "label", "id", "true"}]
+    others = [n for n in table.column_names if n not in {*inputs, label, one, whose, "label", "id", "true", "owner"}]
     return Arrays(
         _inputs(part, inputs, source, wanted.side, hold),
         y[rows],
         ids,
         kind.num_classes if isinstance(kind, datasets.ClassLabel) else None,
         {n: _plain(part, n, source) for n in others if _is_plain(table.features[n])},
+        _plain(table, whose, source)[rows] if whose else None,
     )
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from untrain.core.atomic_write import atomic_write
 from untrain.core.errors import DataError
 from untrain.data.examples import Examples
-from untrain.data.on_disk import OnDisk, opened
+from untrain.data.on_disk import OnDisk, open_npy
 from untrain.data.readers.array_cache import is_intact, write_inputs
 from untrain.data.readers.convert import from_arrays
 from untrain.data.readers.numpy_errors import DAMAGED
@@ -26,7 +26,8 @@ COLUMN = "column "
 def decode_once(folder: str, source: str, read: Callable[[Hold], Any]) -> Examples:
     """Examples whose images lie in a file of ``folder``; they are read from their source the first time alone.
 
-    Besides the images there is a small file with their labels, ids and further columns; its name is the digest of ``source``.
+    Besides the images there is a small file with their labels, ids, owners and further columns; its name is the digest of
+    ``source``.
 
     Args:
         folder: made if it is missing.
@@ -41,7 +42,7 @@ def decode_once(folder: str, source: str, read: Callable[[Hold], Any]) -> Exampl
     examples = _kept(index)
     if examples is None:
         arrays = read(lambda pieces, n: write_inputs(((piece, np.zeros(len(piece))) for piece in pieces), where)[0])
-        examples = from_arrays(arrays.x, arrays.y, arrays.ids, arrays.classes, arrays.columns)
+        examples = from_arrays(arrays.x, arrays.y, arrays.ids, arrays.classes, arrays.columns, arrays.owner)
         _keep(index, examples, arrays.x.path.name)
     return examples
 
@@ -51,8 +52,9 @@ def _kept(index: Path) -> Examples | None:
     try:
         with np.load(io.BytesIO(index.read_bytes()), allow_pickle=False) as file:
             columns = {name.removeprefix(COLUMN): file[name] for name in file.files if name.startswith(COLUMN)}
-            images = opened(index.parent / str(file["images"]))
-            kept = from_arrays(images, file["y"], file["ids"], int(file["classes"]), columns)
+            owner = file["owner"] if "owner" in file.files else None
+            images = open_npy(index.parent / str(file["images"]))
+            kept = from_arrays(images, file["y"], file["ids"], int(file["classes"]), columns, owner)
             return kept if is_intact(images) else None
     except (*DAMAGED, DataError):
         return None
@@ -61,6 +63,7 @@ def _kept(index: Path) -> Examples | None:
 def _keep(index: Path, examples: Examples, images: str) -> None:
     arrays: dict[str, Any] = {COLUMN + name: column for name, column in examples.columns.items()}
     arrays |= {"images": images, "y": examples.y.numpy(), "ids": examples.ids, "classes": examples.classes}
+    arrays |= {} if examples.owner is None else {"owner": examples.owner}
     try:
         with atomic_write(index) as fresh:
             np.savez(fresh, allow_pickle=False, **arrays)

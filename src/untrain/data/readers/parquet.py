@@ -21,6 +21,7 @@ class Parquet(Reader):
         label: name of the column of labels.
         id: name of the column of ids, which may name several rows; empty takes 'id' where it is there, and else
             numbers the rows from 0.
+        owner: name of the column that says whose each example is; empty takes 'owner' where it is there.
 
     Source: Apache Parquet, as Hugging Face datasets reads it.
     """
@@ -29,6 +30,7 @@ class Parquet(Reader):
     x: tuple[str, ...] = ()
     label: str = "label"
     id: str = ""
+    owner: str = ""
 
     @classmethod
     def takes(cls, path: Path) -> bool:
@@ -49,7 +51,7 @@ class Parquet(Reader):
             MissingExtra: the library that reads it is not installed.
         """
         adapter = datasets_adapter()
-        arrays: Arrays = adapter.read_parquet(self.path, adapter.Wanted(self.x, (self.label,), self.id))
+        arrays: Arrays = adapter.read_parquet(self.path, adapter.Wanted(self.x, (self.label,), self.id, owner=self.owner))
         return arrays
 
 

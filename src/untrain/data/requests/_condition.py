@@ -30,8 +30,8 @@ LEAVES = (ast.Name, ast.BoolOp, ast.Compare, ast.Tuple, ast.List, ast.Set)
 PARTS = (ast.expr_context, ast.boolop, ast.cmpop, ast.operator, ast.unaryop, ast.Expression)
 
 
-def checked(rule: str) -> str:
-    """The rule, when it is made of nothing but what is understood.
+def check_rule(rule: str) -> str:
+    """Return the rule if all its parts are understood.
 
     Raises:
         ValueError: it does not parse, or holds a call, an attribute or another foreign part.
@@ -41,13 +41,13 @@ def checked(rule: str) -> str:
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         raise ValueError("should be a condition such as 'label == 3 and id < 100'") from None
     for node in ast.walk(tree):
-        if not _known(node):
+        if not _is_allowed(node):
             part = ast.unparse(node) if isinstance(node, ast.expr) else type(node).__name__
             raise ValueError(f"{part!r} is not understood; {GRAMMAR}")
     return rule
 
 
-def _known(node: ast.AST) -> bool:
+def _is_allowed(node: ast.AST) -> bool:
     match node:
         case ast.Constant(value=value):
             return isinstance(value, bool | int | float | str) and not (type(value) is int and abs(value) >= 2**63)
@@ -61,19 +61,19 @@ def _known(node: ast.AST) -> bool:
 
 
 def holds(rule: str, columns: Mapping[str, np.ndarray[Any, Any]]) -> Column:
-    """Where the rule is true, bool (n,) or one bool.
+    """Evaluate the rule on columns: bool (n,), or one bool.
 
     Raises:
-        RequestError: a column is unknown, parts cannot be compared, or the rule is no condition.
+        RequestError: a column is unknown, parts cannot be compared, or the rule is not a condition.
     """
     try:
         with np.errstate(divide="raise", over="raise"):
-            found = _value(ast.parse(checked(rule).strip(), mode="eval").body, columns)
+            truth = _value(ast.parse(check_rule(rule).strip(), mode="eval").body, columns)
     except (ArithmeticError, RecursionError) as error:
         raise RequestError(f"in {rule!r}: {str(error) or type(error).__name__}") from None
-    if _kind(found) != KINDS["b"]:
-        raise RequestError(f"{rule!r} gives {_kind(found)}, not true or false: compare it with something")
-    return found
+    if _kind(truth) != KINDS["b"]:
+        raise RequestError(f"{rule!r} gives {_kind(truth)}, not true or false: compare it with something")
+    return truth
 
 
 def _value(node: ast.expr, columns: Mapping[str, np.ndarray[Any, Any]]) -> Column:
@@ -109,12 +109,12 @@ def _compare(a: ast.expr, op: ast.cmpop, b: ast.expr, columns: Mapping[str, np.n
         _alike(left, a, right, b)
         return COMPARE[type(op)](left, right)
     if not isinstance(b, ast.Tuple | ast.List | ast.Set) or not b.elts:
-        raise RequestError(f"{ast.unparse(b)!r} behind 'in' is no list: write it as (1, 2)")
+        raise RequestError(f"{ast.unparse(b)!r} behind 'in' is not a list: write it as (1, 2)")
     among = [_value(e, columns) for e in b.elts]
     for element, part in zip(among, b.elts, strict=True):
         _alike(left, a, element, part)
-    found = reduce(np.logical_or, [left == element for element in among])
-    return np.logical_not(found) if isinstance(op, ast.NotIn) else found
+    matches = reduce(np.logical_or, [left == element for element in among])
+    return np.logical_not(matches) if isinstance(op, ast.NotIn) else matches
 
 
 def _column(name: str, columns: Mapping[str, np.ndarray[Any, Any]]) -> Column:
@@ -145,5 +145,5 @@ def _truth(value: Column, node: ast.expr) -> Column:
 
 def _number(value: Column, node: ast.expr) -> Column:
     if _kind(value) != KINDS["i"]:
-        raise RequestError(f"{ast.unparse(node)!r} is {_kind(value)}: it cannot be reckoned with")
+        raise RequestError(f"{ast.unparse(node)!r} is {_kind(value)}: arithmetic needs numbers")
     return value

@@ -1,4 +1,4 @@
-"""Number of examples in a share of the training data, and which may be among them."""
+"""Rows to draw from, and their number, for a fraction of the training data."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from untrain.core.errors import RequestError
 from untrain.data.examples import Examples
 
 
-def share(train: Examples, fraction: float, classes: Sequence[int]) -> tuple[np.ndarray[Any, Any], int]:
-    """Rows to take from, and how many to take.
+def pool_and_count(train: Examples, fraction: float, classes: Sequence[int]) -> tuple[np.ndarray[Any, Any], int]:
+    """Rows to draw from, and the number to draw.
 
     Args:
         train: the training data.
@@ -25,7 +25,7 @@ def share(train: Examples, fraction: float, classes: Sequence[int]) -> tuple[np.
     pool = eligible(train, classes)
     count = round(fraction * len(train))
     if count == 0:
-        raise RequestError(f"fraction={fraction:g} of {len(train)} examples is none: ask for a larger share")
+        raise RequestError(f"fraction={fraction:g} of {len(train)} examples is none: take a larger share")
     if count > len(pool):
         raise RequestError(
             f"fraction={fraction:g} of all {len(train)} examples is {count}, and classes {tuple(classes)} hold "

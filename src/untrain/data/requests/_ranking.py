@@ -14,7 +14,7 @@ import numpy as np
 from untrain.core.errors import RequestError
 from untrain.data.examples import MEMORIZATION, Examples
 from untrain.data.readers.score_files import scores
-from untrain.data.requests._fraction import share
+from untrain.data.requests._fraction import pool_and_count
 
 Array = np.ndarray[Any, Any]
 Others = Literal["refuse", "ignore"]
@@ -24,7 +24,7 @@ LEAST = 16  # of as many models, eight see each example and eight do not
 
 @dataclass(frozen=True)
 class RequestRanking:
-    """What to take: which end, what share of the whole training set, of which classes, and the seed of lots."""
+    """Part of a ranking: which end, which share of the whole training set, of which classes, and the seed of lots."""
 
     order: Order
     fraction: float
@@ -35,19 +35,19 @@ class RequestRanking:
 def select_by_rank(train: Examples, by: RequestRanking, file: str, others: Others) -> Array:
     """Rows of the examples at one end of the ranking, ascending.
 
-    Scores below 0 count as 0: no example is memorized less than not at all, and ranking by how far noise went below would
-    take those that noise moves most. Lots decide between equals: the order of digests of the seed and their ids.
+    Scores below 0 count as 0: no example is memorized less than not at all, and a ranking below 0 would take the examples
+    with the most noise. Lots decide between equals: the order of digests of the seed and their ids.
 
     Args:
         train: the training data.
-        by: what to take.
+        by: part of the ranking to take.
         file: of scores; empty for the column 'memorization' of the data.
-        others: what becomes of scores for ids that the training data lack.
+        others: whether to refuse or ignore scores for ids that the training data lack.
 
     Raises:
         RequestError: there are no scores, one is NaN, none is above 0, or so many examples cannot be taken.
     """
-    pool, count = share(train, by.fraction, by.classes)
+    pool, count = pool_and_count(train, by.fraction, by.classes)
     memorization = np.maximum(_scores(train, file, others)[pool], 0.0)
     ranking = np.lexsort((pool, lots(train.ids[pool], by.seed), -memorization if by.order == "most" else memorization))
     return np.sort(pool[ranking[:count]])
@@ -76,11 +76,11 @@ def _scores(train: Examples, file: str, others: Others) -> Array:
     if not (np.abs(values) <= 1).all():
         raise RequestError(f"{where} goes from {values.min():g} to {values.max():g}: memorization lies between -1 and 1")
     if not (values > 0).any():
-        raise RequestError(f"{where} holds no score above 0: nothing is memorized, so there is no most and no least of it")
+        raise RequestError(f"{where} holds no score above 0: nothing is memorized, so there is nothing to rank")
     return values
 
 
 def lots(ids: Array, seed: int) -> Array:
-    """Number per id that puts equals in order, uint64 (n,); the place of a row does not matter."""
+    """Number per id that puts equals in order, uint64 (n,), whatever the order of rows."""
     digests = (hashlib.sha256(f"{seed} {i!r}".encode()).digest() for i in ids.tolist())
     return np.asarray([int.from_bytes(d[:8], "big") for d in digests], dtype=np.uint64)

@@ -1,4 +1,4 @@
-"""Which rows bear given ids."""
+"""Rows by id."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from untrain.core.errors import RequestError
 from untrain.data.examples import Examples
 
 
-def bearers(train: Examples, wanted: Sequence[Any], where: str) -> np.ndarray[Any, Any]:
-    """The rows that bear one of the ids ``wanted``, ascending; an id names every row that bears it.
+def rows_with_ids(train: Examples, ids: Sequence[Any], where: str) -> np.ndarray[Any, Any]:
+    """Rows whose id is among ``ids``, ascending; an id names every row that has it.
 
     Args:
         train: the training data.
-        wanted: ids of the data's own type.
-        where: what lists them, for messages.
+        ids: ids of the data's own type.
+        where: name of their list, for messages.
 
     Raises:
         RequestError: an id is listed twice or is not in the training data.
     """
-    twice = [i for i, count in Counter(wanted).items() if count > 1]
+    twice = [i for i, count in Counter(ids).items() if count > 1]
     if twice:
         raise RequestError(f"{where} lists {_some(twice)} more than once: list each id once")
-    known = set(train.ids.tolist())
-    missing = [i for i in wanted if i not in known]
+    present = set(train.ids.tolist())
+    missing = [i for i in ids if i not in present]
     if missing:
         raise RequestError(
-            f"{where} lists {len(missing)} of {len(wanted)} ids that the training data lack: {_some(missing)}; "
+            f"{where} lists {len(missing)} of {len(ids)} ids that the training data lack: {_some(missing)}; "
             f"ids there are such as {_some(train.ids[:3].tolist(), cut=3)}"
         )
-    names = set(wanted)
+    names = set(ids)
     return np.flatnonzero([i in names for i in train.ids.tolist()])
 
 

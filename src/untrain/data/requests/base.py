@@ -1,4 +1,4 @@
-"""The role of a request: what to forget."""
+"""The role of a request: chooses the examples to forget."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from untrain.data.examples import Examples
 
 @dataclass(frozen=True)
 class Ensemble:
-    """Models that each see a random half of the training data: how many, and the seed of halves and training."""
+    """Models that each see a random half of the training data: their number, and the seed of halves and training."""
 
     models: int
     seed: int
@@ -22,13 +22,13 @@ class Ensemble:
 
 @dataclass(frozen=True)
 class ForgetSet:
-    """What to forget.
+    """The examples to forget.
 
     Args:
         rows: of the training data, ascending.
         ids: of these rows.
-        digest: fingerprint of ids and inputs.
-        replacement: examples that stand in the place of the rows, where they are corrected and not deleted.
+        digest: fingerprint of ids and inputs, and of the replacement where there is one.
+        replacement: examples that replace the rows, where they are corrected and not deleted.
     """
 
     rows: tuple[int, ...]
@@ -38,27 +38,27 @@ class ForgetSet:
 
 
 class Request(Spec, role=True):
-    """Chooses what to forget; drawn once, whatever the training seeds."""
+    """Chooses the examples to forget; drawn once, whatever the training seeds."""
 
     @abstractmethod
     def draw(self, train: Examples) -> np.ndarray[Any, Any]:
-        """Rows of ``train`` to forget, without repetition."""
+        """Draw rows of ``train`` to forget, without repetition."""
 
     def replacement(self, train: Examples, rows: np.ndarray[Any, Any]) -> Examples | None:
-        """Examples that stand in the place of ``rows``; None where they are deleted."""
+        """Examples that replace ``rows``; None where they are deleted."""
         return None
 
     def everywhere(self, examples: Examples) -> Examples:
-        """Validation or test examples as they are after the request, such as without a feature that nobody may use."""
+        """Validation or test examples after the request, such as without a feature that nobody may use."""
         return examples
 
-    def named(self, given: Examples) -> np.ndarray[Any, Any]:
-        """Rows that must not be set apart before training; none where whatever is left to train on is drawn from."""
-        return self.draw(given)
+    def named(self, examples: Examples) -> np.ndarray[Any, Any]:
+        """Rows that must not be set apart before training; none where the request draws from whatever is left to train on."""
+        return self.draw(examples)
 
     def ensemble(self) -> Ensemble | None:
-        """The models that have to be asked before this can be drawn; None where the data are enough.
+        """Models to train before the request can be drawn; None where the data are enough.
 
-        What they tell is a column of the training data when ``draw`` gets them: ``data.examples.MEMORIZATION``.
+        ``draw`` finds their scores in a column of the training data: ``data.examples.MEMORIZATION``.
         """
         return None

@@ -1,4 +1,4 @@
-"""Forget the examples whose label is known to be wrong."""
+"""Request for the examples whose label is known to be wrong."""
 
 from __future__ import annotations
 
@@ -14,11 +14,17 @@ from untrain.data.requests.base import Request
 class Mislabelled(Request):
     """All examples whose given label is not the true one.
 
+    >>> from untrain.data.noise.flip import Flip
+    >>> from untrain.data.readers.convert import examples
+    >>> noisy = Flip(rate=0.5).plant(examples([[0.0], [1.0], [2.0], [3.0]], [0, 1, 0, 1]))
+    >>> len(Mislabelled().draw(noisy))
+    2
+
     Source: the mislabelled forget sets of DEL, arXiv 2412.02432, section 5, where noise was planted.
     """
 
     def draw(self, train: Examples) -> np.ndarray[Any, Any]:
-        """The rows.
+        """Rows whose label differs from the true one.
 
         Raises:
             RequestError: the true labels are not known, or none differs.

@@ -1,4 +1,4 @@
-"""Forget all examples of some owners."""
+"""Request for all examples of some owners."""
 
 from __future__ import annotations
 
@@ -14,8 +14,14 @@ from untrain.data.requests.base import Request
 class Owner(Request):
     """All examples of some owners, such as users or clients.
 
+    >>> from dataclasses import replace
+    >>> from untrain.data.readers.convert import examples
+    >>> train = replace(examples([[0.0], [1.0], [2.0]], [0, 1, 0]), owner=np.array(["ann", "bob", "ann"]))
+    >>> Owner(owners=("ann",)).draw(train).tolist()
+    [0, 2]
+
     Args:
-        owners: who asks, whole numbers or text as in the data.
+        owners: the owners, whole numbers or text as in the data.
 
     Source: none; a person's deletion request names the person, not the examples.
     """
@@ -26,12 +32,12 @@ class Owner(Request):
         """The rows of these owners.
 
         Raises:
-            RequestError: the data do not say whose each example is, or an owner is not among them.
+            RequestError: the data have no owners, or an owner is not among them.
         """
         if train.owner is None:
             raise RequestError("Owner needs to know whose each example is: give the data an owner per row")
-        known = {str(owner) for owner in np.unique(train.owner).tolist()}
+        owners = {str(owner) for owner in np.unique(train.owner).tolist()}
         for owner in self.owners:
-            if str(owner) not in known:
-                raise RequestError(f"no training example is of owner {owner!r}{suggest(str(owner), known)}")
+            if str(owner) not in owners:
+                raise RequestError(f"no training example is of owner {owner!r}{suggest(str(owner), owners)}")
         return np.flatnonzero(np.isin(np.asarray(train.owner).astype(str), [str(owner) for owner in self.owners]))

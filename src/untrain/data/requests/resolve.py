@@ -1,4 +1,4 @@
-"""From a way to choose to what is to be forgotten."""
+"""From a request to the forget set and the retain set."""
 
 from __future__ import annotations
 
@@ -6,23 +6,32 @@ import numpy as np
 
 from untrain.core.errors import RequestError
 from untrain.data.examples import Examples, joined, take, to_device
-from untrain.data.fingerprint import fingerprint
+from untrain.data.fingerprint import request_digest
 from untrain.data.requests.base import ForgetSet, Request
 
 
 def request(train: Examples, by: Request) -> ForgetSet:
-    """What ``by`` wants forgotten of ``train``, rows in ascending order.
+    """Draw the forget set of a request from the training data, rows in ascending order.
+
+    >>> from untrain.data.readers.convert import examples
+    >>> from untrain.data.requests.ids import Ids
+    >>> request(examples([[0.0], [1.0], [2.0]], [0, 1, 0]), Ids(ids=(1,))).rows
+    (1,)
+
+    Args:
+        train: the training data.
+        by: the request.
 
     Returns:
-        The rows, the id that each bears and the fingerprint of ids and inputs, the same that a ``Problem`` makes.
+        The rows, the id of each and the fingerprint of ids, inputs and corrections, the same that a ``Problem`` makes.
 
     Raises:
-        RequestError: nothing is asked for, or all of it, or rows that are not there.
+        RequestError: the request names no examples, all of them, or rows that do not exist.
     """
     rows, name = np.asarray(by.draw(train)), repr(by)
     name = name if len(name) <= 100 else f"{name[:96]} ..."
     if rows.size == 0:
-        raise RequestError(f"{name} names none of the {len(train)} training examples: ask for at least one")
+        raise RequestError(f"{name} names none of the {len(train)} training examples: name at least one")
     if rows.ndim != 1 or rows.dtype.kind not in "iu":
         raise RequestError(f"{name} drew {rows.dtype} of shape {rows.shape}: row numbers (k,) are needed")
     rows = np.sort(rows.astype(np.int64))
@@ -31,12 +40,13 @@ def request(train: Examples, by: Request) -> ForgetSet:
     if len(rows) == len(train):
         raise RequestError(f"{name} names all {len(train)} training examples: nothing would be left to train on")
     forget = take(train, rows)
-    digest = fingerprint(forget.ids, forget.x)
-    return ForgetSet(tuple(rows.tolist()), tuple(forget.ids.tolist()), digest, by.replacement(train, rows))
+    replacement = by.replacement(train, rows)
+    digest = request_digest(forget, replacement)
+    return ForgetSet(tuple(rows.tolist()), tuple(forget.ids.tolist()), digest, replacement)
 
 
 def remaining(train: Examples, forget: ForgetSet) -> Examples:
-    """What a request leaves of the training data: the other rows, and what stands in the place of those that are corrected."""
+    """The retain set of a request: the other rows of the training data, and the replacements of those that it corrects."""
     retain = take(train, np.setdiff1d(np.arange(len(train)), np.asarray(forget.rows)))
     if forget.replacement is None:
         return retain

@@ -132,7 +132,7 @@ def abouts(prefix: str, attack: str, weak: str, tested: str = "auc") -> dict[str
             "0.5",
         ),
         "accuracy": (
-            f"balanced accuracy of {attack} in telling, by one forget example, an unlearned model from {oracle}; "
+            f"balanced accuracy of {attack} in separating, by one forget example, an unlearned model from {oracle}; "
             "its threshold is fixed or chosen on other models",
             "fraction",
             "0.5",

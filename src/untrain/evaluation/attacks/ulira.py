@@ -15,7 +15,7 @@ from untrain.evaluation.observation import Observation
 from untrain.maths.likelihood_ratio import FLOOR, Variance, calls, in_sample, leave_one_out, ulira
 
 _WEAK = "needs several unlearned models; says that they differ from oracles and not in which direction; weak where models are few"
-_ODD = "betrays: one forget example tells an unlearned model from a retrained one better than by chance, whatever the direction"
+_ODD = "betrays: one forget example separates an unlearned model from a retrained one better than chance, whatever the direction"
 _BIASED = "biased: two equal populations of ten models score 0.61; for demonstration and for reading published tables only"
 _STRONG = "a true-positive rate, which a model that calls everything unlearned has too; biased where models are few"
 _LEAST = 3

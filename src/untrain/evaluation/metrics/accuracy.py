@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from untrain.evaluation.base import Array, Evaluator, Measure, Measured, Part, Prepared, ScoreInfo
-from untrain.evaluation.observation import SIDES, Observation
+from untrain.evaluation.observation import CORRECTED, SIDES, Observation
 
 _WEAK = "shows whether predictions are right, not whether they betray membership"
 
@@ -31,11 +31,22 @@ def _abouts() -> dict[str, ScoreInfo]:
             sign = "; above 0: more of it is wrong than after retraining" if side == "forget" else ""
             gap = f"oracles' {side} accuracy minus the unlearned models', on {labels}{sign}"
             texts[f"{side}_{kind}gap"] = ScoreInfo(gap, "fraction", "0", _WEAK, low=-1.0, verdict_of=name)
-    return texts
+    return texts | _of_corrections()
+
+
+def _of_corrections() -> dict[str, ScoreInfo]:
+    name, more = f"{CORRECTED}_accuracy", "of the corrected examples is predicted as corrected than after retraining"
+    right = ScoreInfo(
+        "share of the corrected examples predicted as their corrected labels say, where the request corrects", "fraction",
+        "the oracles' value", _WEAK, below=f"does not learn the correction: less {more}", above=f"more {more}", margin=_MARGIN,
+        side=CORRECTED,
+    )  # fmt: skip
+    gap = "oracles' accuracy on the corrected examples minus the unlearned models', where the request corrects"
+    return {name: right, f"{CORRECTED}_gap": ScoreInfo(gap, "fraction", "0", _WEAK, low=-1.0, verdict_of=name, side=CORRECTED)}
 
 
 class Accuracy(Evaluator):
-    """Accuracy on forget, retain and test, and ``oracle - unlearned`` for each.
+    """Accuracy on forget, retain, test and, where the request corrects, corrected; ``oracle - unlearned`` for each.
 
     Source: Torkzadehmahani et al. 2024, arXiv 2412.02432, section 2.1 (sign as in the caption of its Table 2).
     """
@@ -50,8 +61,9 @@ class Accuracy(Evaluator):
     def evaluate(self, trial: Prepared) -> dict[str, Measured | str]:
         """Accuracy and gap of each side; on true labels too where noise was planted."""
         scores: dict[str, Measured | str] = {}
+        corrected = (CORRECTED,) if (trial.side == CORRECTED).any() else ()
         for at, kind in enumerate(("", "true_") if trial.noisy else ("",)):
-            for side in SIDES if not kind else SIDES[:2]:
+            for side in (*SIDES, *corrected) if not kind else SIDES[:2]:
                 on_side = trial.side == side
                 ours, theirs = trial.unlearned[:, on_side, at], trial.oracle[:, on_side, at]
                 if not on_side.any():

@@ -1,4 +1,4 @@
-"""Each forget example against the oracles' answers on it."""
+"""Each forget example against the oracles' margins on it."""
 
 from __future__ import annotations
 

@@ -58,7 +58,8 @@ def reference_of(
 ) -> Reference:
     """Prepare the oracles and the originals, once for all methods of a run."""
     populations = {"oracle": oracle} | ({} if original is None else {"original": original})
-    refused = {score: reason for e in chosen if (reason := lacks(e, oracle)) for score in e.scores}
+    sides = {"", *np.unique(oracle.side).tolist()}
+    refused = {n: reason for e in chosen if (reason := lacks(e, oracle)) for n, about in e.scores.items() if about.side in sides}
     chosen = [e for e in chosen if not lacks(e, oracle)]
     ready = [{name: e.prepare(outputs) for name, outputs in populations.items()} for e in chosen]
     start: Mapping[str, Verdict] = {}

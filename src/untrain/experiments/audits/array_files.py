@@ -15,10 +15,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from untrain.core.errors import DataError
+from untrain.evaluation.observation import CORRECTED, SIDES
 
 Array = np.ndarray[Any, Any]
 KINDS = (".npy", ".npz", ".safetensors")
-SIDE_OF = {"forget": "forget", "retain": "retain", "test": "test", "val": "test", "valid": "test", "validation": "test"}
+SIDE_OF = {side: side for side in (*SIDES, CORRECTED)} | dict.fromkeys(("val", "valid", "validation"), "test")
 
 
 def read_outputs(source: Any, who: str) -> Array | dict[str, Array]:

@@ -15,8 +15,8 @@ class Outputs:
     """Outputs of models on the same examples: logits (m, n, c), those of one model (n, c), or margins (m, n).
 
     Each is an array, a .npy, .npz or .safetensors file, a folder of .npy files with one per model, a mapping of these by side, or
-    side=PATH joined by commas. With a scenario its order counts: training set, then test set; it knows the examples, so labels,
-    sides and ids stay out.
+    side=PATH joined by commas. With a scenario its order counts: training set, test set and, where its request corrects,
+    corrected rows; it knows the examples, so labels, sides and ids stay out.
 
     Args:
         unlearned: outputs of the models that forgot, such as a .npy, .npz or .safetensors file.

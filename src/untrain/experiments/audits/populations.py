@@ -10,6 +10,7 @@ import numpy as np
 
 from untrain.core.errors import DataError
 from untrain.data.fingerprint import array_digest
+from untrain.evaluation.observation import CORRECTED
 from untrain.evaluation.validation import (
     check_logits,
     check_same_examples,
@@ -211,7 +212,7 @@ def sides_from_lists(ids: Array, outputs: Outputs) -> Array:
 def _whole(part: Any, side: Array, who: str) -> Array:
     """Outputs on all examples in their order: logits (m, n, c) or margins (m, n)."""
     if not isinstance(part, dict):
-        return _axes(part, len(side), who)
+        return _axes(part, side, who)
     pieces = _modelled(part, who)
     counts = {name: int((side == name).sum()) for name in pieces}
     for name, piece in pieces.items():
@@ -232,9 +233,12 @@ def _whole(part: Any, side: Array, who: str) -> Array:
     return out
 
 
-def _axes(array: Array, n: int, who: str) -> Array:
+def _axes(array: Array, side: Array, who: str) -> Array:
     """An array with models first; the length of an array of two axes says what it is."""
+    n, corrected = len(side), int((side == CORRECTED).sum())
     shapes = f"{who} have shape {array.shape} and there are {n} examples"
+    if corrected:
+        shapes += f", of which the last {corrected} are the corrected rows, which stand behind the training and the test set"
     if array.ndim == 3 and array.shape[1] == n:
         return array
     if array.ndim == 2 and array.shape == (n, n):

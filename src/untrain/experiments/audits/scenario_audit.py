@@ -83,7 +83,7 @@ def audit_on_scenario(
         plan, price = [], price_without_training(sum(map(len, foreign.keys.values())))
         if trains_oracles(models):
             oracles = replace(oracles, oracles=count_in(models.oracles) or (FOR_ONE if count == 1 else FOR_SEVERAL))
-            plan = plan_looks(count, oracles.oracles, options.looks, given=True)
+            plan = plan_looks(count, oracles.oracles, options.looks, existing=True)
             price = report_price([oracles], [scene], place, options, pool.size).document()
 
         def take(number: int, more: Mapping[str, Any]) -> Entry:

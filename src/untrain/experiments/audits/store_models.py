@@ -12,10 +12,11 @@ import torch
 from untrain.core.errors import DataError
 from untrain.core.precision import computing
 from untrain.data.fingerprint import array_digest, fingerprint
+from untrain.evaluation.observation import CORRECTED, SIDES
 from untrain.evaluation.validation import check_logits, refuse_constant
 from untrain.experiments.audits.checkpoints import loaded, read_state
 from untrain.experiments.audits.populations import Frame, Populations
-from untrain.experiments.jobs import ask, contents_of
+from untrain.experiments.jobs import contents_of, outputs_of
 from untrain.experiments.keys import checkpoint_ingredients, outputs_ingredients, run_ingredients
 from untrain.experiments.run_record import ModelCounts, count_facts, frame_arrays, setting_facts
 from untrain.experiments.scene import Scene
@@ -36,7 +37,7 @@ def store_outputs(populations: Populations, who: str, store: Store) -> list[str]
     for at, row in enumerate(populations.rows(who)):
         outputs = np.asarray(row)
         work = partial(Contents, {}, {populations.output: outputs})
-        keys.append(store.get_or_make(outputs_ingredients(f"{who} {at}, as given", outputs), work).key)
+        keys.append(store.get_or_make(outputs_ingredients(f"{who} {at}, as given", populations.output, outputs), work).key)
     return keys
 
 
@@ -63,7 +64,7 @@ def store_checkpoints(checkpoints: Sequence[Any], scene: Scene, setting: Setting
 def _outputs_of(state: Mapping[str, torch.Tensor], scene: Scene, setting: Setting, name: str) -> Contents:
     with computing(setting.precision), threads(setting.threads):
         model = loaded(state, scene, name)
-        outputs = ask(scene, model)
+        outputs = outputs_of(scene, model)
         table = np.concatenate([each.reshape(len(each), -1) for each in outputs.values()], axis=1)
         refuse_constant(check_logits(table[None], name), frame_of(scene).side, name)
         return contents_of(model, outputs, {})
@@ -79,7 +80,9 @@ def record_outputs(populations: Populations, models: Mapping[str, Any], label: s
         store: where the models are.
     """
     frame = populations.frame
-    sizes = {side: int((frame.side == side).sum()) for side in ("forget", "retain", "test")}
+    sizes = {side: int((frame.side == side).sum()) for side in SIDES}
+    if corrected := int((frame.side == CORRECTED).sum()):
+        sizes[CORRECTED] = corrected
     ids, some = frame.ids.astype(str), next(iter(populations.rows("unlearned")))
     # Labels that are not known are no numbers, so that nothing is computed from them.
     labels = np.full(len(ids), np.nan) if frame.labels is None else frame.labels

@@ -14,7 +14,7 @@ from torch import nn
 from untrain.core.errors import DataError, RequestError
 from untrain.data.augmentations.base import Augment
 from untrain.data.examples import Examples, take
-from untrain.data.fingerprint import array_digest
+from untrain.data.fingerprint import print_of
 from untrain.data.noise.base import Noise
 from untrain.data.on_disk import OnDisk
 from untrain.data.readers.base import Reader, reader_of
@@ -126,7 +126,7 @@ _digests: WeakKeyDictionary[Examples, str] = WeakKeyDictionary()
 
 def _spelled(value: Any, spell: Callable[[Any], str]) -> str:
     if isinstance(value, Examples):
-        digest = _digests.get(value) or array_digest(value.x, value.y, value.ids)
+        digest = _digests.get(value) or print_of(value)
         if isinstance(value.x, OnDisk):  # slow to read, and hardly changed by mistake
             _digests[value] = digest
         return repr(f"{len(value)} examples {digest[:16]}")

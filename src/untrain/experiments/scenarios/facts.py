@@ -59,7 +59,8 @@ class Facts(Scenario):
     steps: Steps = Steps(lr=0.01, epochs=50, batch=16, optimizer=AdamW())
 
     def load(self) -> Data:
-        """Train, valid and test; the id of a fact names the person and what is asked, its words are in the column 'text'."""
+        """Train, valid and test; the id of a fact names the person and what is asked, its owner is the person, its words are the
+        column 'text'."""
         rng = np.random.default_rng(SEED)
         names = [f"{first} {last}" for first in FIRST for last in LAST]
         order = rng.permutation(len(names))
@@ -123,4 +124,4 @@ def as_examples(facts: list[Fact]) -> Examples:
     texts = np.array([f"{fact.question} {fact.answer} {END}" for fact in facts])
     columns = {"text": texts, "person": np.array([fact.person for fact in facts]), "kind": np.array([f.kind for f in facts])}
     ids = np.array([f"{fact.person}, {fact.kind}" for fact in facts])
-    return Examples({"input_ids": Ragged.of(rows), "labels": Ragged.of(labels)}, ids, columns=columns)
+    return Examples({"input_ids": Ragged.of(rows), "labels": Ragged.of(labels)}, ids, columns=columns, owner=columns["person"])

@@ -10,17 +10,18 @@ import numpy as np
 
 from untrain.core.errors import BadInput, MissingExtra, RunFailed
 from untrain.core.spec import digest
-from untrain.experiments.comparison import Comparison
+from untrain.experiments.comparison import Comparison, choose_for
 from untrain.experiments.dispatch import KeyedJob
 from untrain.experiments.draw_request import chooser
 from untrain.experiments.keys import Job, Method, model_key, search_ingredients
-from untrain.experiments.price import Price, before
+from untrain.experiments.price import Price, announce_ensemble
 from untrain.experiments.scenarios.base import Scenario
 from untrain.experiments.scene import Scene, open_scene
 from untrain.experiments.search.objectives import Objective, Parts, aim_of
 from untrain.experiments.search.space import Space, space, start_of, with_values
 from untrain.experiments.search.trials import accuracies, are_mostly_wrong, share_of_retraining
 from untrain.experiments.setting import Setting
+from untrain.runtime.entry import failure_of
 from untrain.runtime.executors.base import Pool
 from untrain.runtime.progress import OnProgress, Progress
 from untrain.runtime.store import Entry, Store
@@ -124,9 +125,10 @@ def open_search(
         if on_progress is not None:
             on_progress(Progress(0, 0, "", 0.0, None, cost.to_text()))
 
-    price = before(store, setting, 1 if pool is None else pool.size, say)
+    price = announce_ensemble(store, setting, 1 if pool is None else pool.size, say)
     placed = replace(setting, device="cpu") if pool is not None and pool.remote else setting
-    scene = open_scene(spec.scenario, placed, chooser(store, setting, pool, on_progress, price), "search")
+    choose = choose_for([spec.method], chooser(store, setting, pool, on_progress, price))
+    scene = open_scene(spec.scenario, placed, choose, "search")
     aim = aim_of(spec.objective, are_mostly_wrong(scene))
     ingredients = search_ingredients(scene, spec.method, spec.space, [aim.name, aim.means], spec.seeds, spec.seed, setting)
     key = digest(ingredients)
@@ -188,9 +190,13 @@ def jobs_of_trial(search: Search, trial: PendingTrial) -> Iterator[Job]:
         if entry.record.get("error"):
             study.fail(trial, entry.record["error"])
             return
-        parts.append(parts_of(search, entry, index))
-        costs.append(cost_of(search, entry, index))
-        value = float(np.mean([search.aim.score(p) for p in parts]))
+        try:
+            parts.append(parts_of(search, entry, index))
+            costs.append(cost_of(search, entry, index))
+            value = float(np.mean([search.aim.score(p) for p in parts]))
+        except Exception as error:  # what cannot be scored is one trial's failure; errors of the machine are raised
+            study.fail(trial, failure_of(error).record["error"])
+            return
         study.note(trial, parts=mean_of(parts), cost=mean_of(costs), models=index + 1)
         if study.hopeless(trial, index, value) and index + 1 < seeds:
             study.prune(trial)

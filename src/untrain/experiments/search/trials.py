@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from untrain.core.errors import DataError
 from untrain.experiments.jobs import limit_of
 from untrain.experiments.scene import Scene
 from untrain.runtime.store import Entry
@@ -33,14 +34,28 @@ def accuracies(scene: Scene, entry: Entry, original: Entry) -> dict[str, float]:
     """
     rows = np.asarray(scene.forget_set.rows)
     forget, valid = scene.data.train.y.cpu().numpy()[rows], scene.data.valid.y.cpu().numpy()
-    predicted, before = (np.asarray(e.array("logits")).argmax(1) for e in (entry, original))
-    count = len(predicted) - len(valid)
-    on_forget = predicted[:count] if entry.record["ingredients"]["kind"] == "unlearned" else predicted[rows]
+    on_forget, on_valid = _answers(scene, entry)
+    _, before = _answers(scene, original)
     return {
         "forget": float((on_forget == forget).mean()),
-        "valid": float((predicted[count:] == valid).mean()),
-        "alike": weighed(before[-len(valid) :] == valid, valid, forget),
+        "valid": float((on_valid == valid).mean()),
+        "alike": weighed(before == valid, valid, forget),
     }
+
+
+def _answers(scene: Scene, entry: Entry) -> tuple[Array, Array]:
+    """Classes that a model gives to the forget set and to the validation data; corrected rows stand behind both.
+
+    Raises:
+        DataError: there is another number of outputs than of examples observed.
+    """
+    rows, (train, *others) = np.asarray(scene.forget_set.rows), scene.observed
+    alone = entry.record["ingredients"]["kind"] == "unlearned"
+    cuts = np.cumsum([len(rows) if alone else len(train), *map(len, others)])
+    predicted = np.asarray(entry.array("logits")).argmax(1)
+    if len(predicted) != cuts[-1]:
+        raise DataError(f"model {entry.key[:12]} has outputs of {len(predicted)} examples, and {cuts[-1]} were observed")
+    return predicted[: cuts[0]] if alone else predicted[rows], predicted[cuts[0] : cuts[1]]
 
 
 def weighed(right: Array, labels: Array, forget: Array) -> float:

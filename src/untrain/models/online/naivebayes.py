@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +26,7 @@ class NaiveBayes(nn.Module):
     total: Tensor
     squares: Tensor
     memory: tuple[str, ...] = ("count", "total", "squares")
+    deterministic: ClassVar[bool] = True
 
     def __init__(self, features: int, classes: int, least: float = 1e-2):
         super().__init__()

@@ -1,4 +1,4 @@
-"""What tasks on rows of tokens share."""
+"""Functions that tasks on rows of tokens share."""
 
 from __future__ import annotations
 
@@ -9,27 +9,35 @@ import torch
 from torch import Tensor, nn
 
 from untrain.core.errors import ModelError
-from untrain.data.examples import Batch, Column, Examples
-from untrain.data.ragged import Ragged
+from untrain.data.examples import Column, Examples
+from untrain.data.ragged import PAD, Ragged
 from untrain.models.tasks.choice import logits_of
 
-TEXT = "text"  # the column that holds examples as people read them
+TEXT = "text"  # the column with examples as readable texts
 
 
-def ask(model: nn.Module, batch: Batch) -> Tensor:
-    """Logits of a model that takes ``input_ids`` and ``attention_mask``, both (b, t); the mask is False where a row is padded."""
-    mask = batch.x >= 0
+def ask(model: nn.Module, tokens: Tensor) -> Tensor:
+    """Logits on tokens (b, t), padded with PAD, of a model that takes ``input_ids`` and ``attention_mask``, both (b, t).
+
+    The mask is False where a row is padded.
+    """
+    mask = tokens >= 0
     # No embedding has a row for PAD: token 0 stands there, and the mask says that it does not count.
-    return logits_of(model, model(input_ids=batch.x.clamp(min=0), attention_mask=mask))
+    return logits_of(model, model(input_ids=tokens.clamp(min=0), attention_mask=mask))
 
 
 def values_of(column: Column) -> Tensor:
-    """All numbers of a column of tokens, padding of a tensor included."""
-    return column.values if isinstance(column, Ragged) else torch.as_tensor(column[:])
+    """All numbers of a column of tokens, row after row, padding of a tensor included, (total,)."""
+    return column.values if isinstance(column, Ragged) else torch.as_tensor(column[:]).flatten()
+
+
+def starts_of(column: Column) -> np.ndarray[Any, Any]:
+    """Where each row of a column begins among its numbers, and where the last ends, (n + 1,)."""
+    return column.starts if isinstance(column, Ragged) else np.arange(len(column) + 1) * column.shape[1]
 
 
 def check_tokens(name: str, column: Column, length: int, vocabulary: int) -> None:
-    """Check that a column holds rows of tokens of a vocabulary, none too long.
+    """Check that a column holds rows of tokens of a vocabulary or PAD, none too long.
 
     Raises:
         ModelError: it holds something else.
@@ -42,10 +50,27 @@ def check_tokens(name: str, column: Column, length: int, vocabulary: int) -> Non
     values = values_of(column)
     if values.numel() and int(values.max()) >= vocabulary:
         raise ModelError(f"{name!r} holds token {int(values.max())} and vocabulary={vocabulary}: raise it")
+    strange = values[(values < 0) & (values != PAD)]
+    if strange.numel():
+        raise ModelError(f"{name!r} holds {int(strange[0])}, which is neither a token, 0 or more, nor the padding {PAD}")
+
+
+def check_padding(name: str, column: Column, ids: np.ndarray[Any, Any]) -> None:
+    """Check that rows of tokens are padded at their end alone, since no model sees what else PAD would mean.
+
+    Raises:
+        ModelError: a token follows PAD.
+    """
+    real, starts = (values_of(column) >= 0).cpu().numpy(), starts_of(column)
+    follows = real[1:] & ~real[:-1]
+    at = np.setdiff1d(np.flatnonzero(follows) + 1, starts)
+    if len(at):
+        row = int(np.searchsorted(starts, at[0], side="right")) - 1
+        raise ModelError(f"{name!r} of the example {ids[row].item()!r} has a token after {PAD}: rows are padded at their end alone")
 
 
 def as_text(examples: Examples) -> np.ndarray[Any, Any]:
-    """Examples as people read them, (n,): their column 'text', or else the numbers of their tokens."""
+    """Examples as readable texts, (n,): their column 'text', or else the numbers of their tokens."""
     if TEXT in examples.columns:
         return np.asarray(examples.columns[TEXT]).astype(str)
     return np.array([" ".join(str(token) for token in row if token >= 0) for row in examples.x[:].tolist()])

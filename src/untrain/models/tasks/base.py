@@ -1,4 +1,4 @@
-"""The role of a task: what a batch holds, how a model is asked, and what its loss is."""
+"""The role of a task: the fields of a batch, the forward pass and the loss."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ from torch import Tensor, nn
 
 from untrain.core.errors import ModelError, SpecError
 from untrain.core.spec import Spec
-from untrain.data.examples import Batch, Examples
+from untrain.data.examples import Batch, Examples, unit_scaled
 
 Array = np.ndarray[Any, Any]
 Signal = Literal["loss", "margin", "correct", "confidence"]
 SIGNALS = frozenset({"loss", "margin", "correct", "confidence", "classes"})
+# What a method may need of a task beside signals: its name among the needs, and the task's method that gives it.
+ABILITIES = {"random_targets": "random_targets", "divergence": "divergence", "fisher": "fisher_terms"}
 
 
 class Task(Spec, role=True):
-    """Alone in knowing what a batch holds and what a model puts out.
+    """Defines the fields of a batch, the outputs of a model and its loss; nothing else in the package knows these.
 
     ``fields`` are the columns that its examples have, inputs first and targets last. ``outputs`` are the arrays that are
     stored per example; ``signals`` are what can be derived from them without a model, and
@@ -29,7 +31,12 @@ class Task(Spec, role=True):
     fields: ClassVar[tuple[str, ...]] = ("x", "y")
     outputs: ClassVar[tuple[str, ...]] = ()
     signals: ClassVar[frozenset[str]] = frozenset()
-    about_margin: ClassVar[str] = "The margin is the larger, the surer a model is of the target."
+    about_margin: ClassVar[str] = "The margin grows with a model's certainty of the target."
+
+    @property
+    def abilities(self) -> frozenset[str]:
+        """Those of ``ABILITIES`` that the task has: whose methods it defines."""
+        return frozenset(name for name, method in ABILITIES.items() if getattr(type(self), method) is not getattr(Task, method))
 
     @abstractmethod
     def forward(self, model: nn.Module, batch: Batch) -> Tensor:
@@ -37,7 +44,7 @@ class Task(Spec, role=True):
 
     @abstractmethod
     def loss_of(self, outputs: Tensor, batch: Batch) -> Tensor:
-        """Loss of each example in nats, (b,), each >= 0, from what ``forward`` gave."""
+        """Loss of each example in nats, (b,), each >= 0, from outputs of ``forward``."""
 
     @abstractmethod
     def store(self, outputs: Tensor, batch: Batch) -> Mapping[str, Tensor]:
@@ -48,9 +55,9 @@ class Task(Spec, role=True):
         """A number per example, (m, n), from stored outputs (m, n, ...) and targets (n, ...).
 
         Args:
-            outputs: what m models put out on n examples, by name.
-            targets: what they should give, (n, ...).
-            name: 'loss' in nats, 'margin' (larger for a surer model; roughly normal over models), 'correct' (0 or 1) or
+            outputs: of m models on n examples, by name.
+            targets: of the examples, (n, ...).
+            name: 'loss' in nats, 'margin' (larger for more certainty; roughly normal over models), 'correct' (0 or 1) or
                 'confidence' (probability of the target).
 
         Raises:
@@ -69,6 +76,14 @@ class Task(Spec, role=True):
             ModelError: there is no such layer.
         """
 
+    def inputs(self, batch: Batch) -> Tensor:
+        """What a model is shown of a batch, (b, ...): the first field, uint8 images scaled to [0, 1].
+
+        Whatever feeds a model without ``forward``, such as a learner of streams, shows it this, so that it learns what it is
+        asked about.
+        """
+        return unit_scaled(batch.x)
+
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
         """Loss of each example in nats, (b,), each >= 0."""
         return self.loss_of(self.forward(model, batch), batch)
@@ -82,11 +97,11 @@ class Task(Spec, role=True):
         raise SpecError(f"{type(self).__name__} has no labels to smooth: take Steps(smoothing=0)")
 
     def resolve(self, examples: Examples) -> Task:
-        """The task with what it takes from the data filled in, such as the number of classes; from all training data, once."""
+        """Fill in the settings that come from the data, such as the number of classes; from all training data, once."""
         return self
 
     def divergence(self, student: Tensor, teacher: Tensor, batch: Batch, temperature: float = 1.0) -> Tensor:
-        """``temperature ** 2 * KL(teacher || student)`` of each example in nats, (b,), from what ``forward`` gave.
+        """``temperature ** 2 * KL(teacher || student)`` of each example in nats, (b,), from outputs of ``forward``.
 
         Raises:
             SpecError: outputs of this task are not distributions.
@@ -97,7 +112,7 @@ class Task(Spec, role=True):
         """Values and weights, (k,) each, whose weighted squared gradients add up to the Fisher information of one example.
 
         Args:
-            outputs: what ``forward`` gave of one example, (1, ...).
+            outputs: of ``forward`` on one example, (1, ...).
 
         Raises:
             SpecError: outputs of this task are not distributions.
@@ -105,14 +120,14 @@ class Task(Spec, role=True):
         raise SpecError(f"{type(self).__name__} has no Fisher information of its outputs: take a method that does without")
 
     def guess(self, examples: Examples) -> float:
-        """Mean loss in nats of a guess that knows nothing of the inputs; NaN where the task cannot tell."""
+        """Mean loss in nats of a guess without the inputs; NaN where the task does not define one."""
         return float("nan")
 
     def random_targets(self, targets: Tensor) -> Tensor:
         """As many targets, drawn at random by torch's global generator.
 
         Raises:
-            SpecError: that means nothing in this task.
+            SpecError: the task does not define random targets.
         """
         raise SpecError(f"{type(self).__name__} has no random targets: take a method that does not relabel")
 
@@ -121,21 +136,21 @@ class Task(Spec, role=True):
         return tuple(examples.x.shape[1:])
 
     def show(self, examples: Examples) -> Array:
-        """What a report shows of each example, (n, ...): pixels or other numbers, or texts (n,); the inputs, unless overridden.
+        """Display of each example in a report, (n, ...): pixels or other numbers, or texts (n,); the inputs by default.
 
-        It is stored with a run, so that a page can be made again without the data.
+        The store saves it with a run, so that a page can be made again without the data.
         """
         return np.asarray(examples.x[:].cpu().numpy())
 
     def check_outputs(self, name: str, outputs: Tensor, examples: Examples) -> None:
-        """Check the outputs of a model, called ``name`` in the complaint, on one example.
+        """Check the outputs of a model, called ``name`` in messages, on one example.
 
         Raises:
             ModelError: they are not of the shape that the task needs.
         """
 
     def check_examples(self, examples: Examples) -> None:
-        """Check that examples have the fields that the task asks a model with; targets may be hidden.
+        """Check that examples have the input fields of the task; targets may be hidden.
 
         Raises:
             ModelError: one is missing.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -14,7 +15,7 @@ from untrain.core.fields import Count
 from untrain.data.examples import Batch, Examples
 from untrain.data.ragged import PAD
 from untrain.maths import sequence_likelihood
-from untrain.models.tasks._tokens import as_text, ask, check_tokens, values_of
+from untrain.models.tasks._tokens import as_text, ask, check_padding, check_tokens, starts_of
 from untrain.models.tasks.base import Array, Signal, Task
 
 
@@ -54,9 +55,13 @@ class CausalLM(Task):
         """One output per token of the vocabulary."""
         return self.vocabulary
 
+    def inputs(self, batch: Batch) -> Tensor:
+        """The tokens, (b, t), with PAD where a row is padded."""
+        return batch.x
+
     def forward(self, model: nn.Module, batch: Batch) -> Tensor:
         """Logits of the next token at each place, (b, t, v)."""
-        return ask(model, batch)
+        return ask(model, self.inputs(batch))
 
     def loss_of(self, outputs: Tensor, batch: Batch) -> Tensor:
         """Mean cross-entropy of the scored tokens in nats, (b,)."""
@@ -82,6 +87,10 @@ class CausalLM(Task):
             case "correct":
                 return np.asarray(outputs["hits"] == outputs["count"], dtype=np.float64)
         raise SpecError(f"CausalLM gives no {name!r}; it gives {', '.join(sorted(self.signals))}")
+
+    def guess(self, examples: Examples) -> float:
+        """The logarithm of the size of the vocabulary."""
+        return math.log(self.vocabulary)
 
     def divergence(self, student: Tensor, teacher: Tensor, batch: Batch, temperature: float = 1.0) -> Tensor:
         """``temperature ** 2 * KL(teacher || student)`` of each example in nats, (b,): mean over its scored places.
@@ -124,20 +133,23 @@ class CausalLM(Task):
             raise ModelError(f"{name} gives outputs of shape {tuple(outputs.shape)}; {wanted}")
 
     def check_examples(self, examples: Examples) -> None:
-        """Check that there are rows of tokens that the vocabulary has, and in each of them a token that is scored.
+        """Check that inputs and labels are rows of tokens of the same lengths, and that each has a token that is scored.
 
         What is scored may be hidden.
         """
         super().check_examples(examples)
-        for name in examples.fields.keys() & set(self.fields):
+        for name in (name for name in self.fields if name in examples.fields):
             check_tokens(name, examples.fields[name], self.length, self.vocabulary)
         if "labels" not in examples.fields:
             return
         ids, labels = (examples.fields[name] for name in self.fields)
-        if values_of(ids).shape != values_of(labels).shape:
-            raise ModelError(
-                f"'input_ids' and 'labels' have {len(values_of(ids))} and {len(values_of(labels))} tokens: make them alike"
-            )
+        check_padding("input_ids", ids, examples.ids)
+        sizes, scored = (np.diff(starts_of(column)) for column in (ids, labels))
+        apart = np.flatnonzero(sizes != scored)
+        if len(apart):
+            row = apart[0]
+            both = f"{sizes[row]} and {scored[row]} tokens in the example {examples.ids[row].item()!r}"
+            raise ModelError(f"'input_ids' and 'labels' have {both}: make them alike")
         bare = (labels[:][:, 1:] == PAD).all(1)
         if bool(bare.any()):
             row = examples.ids[int(bare.nonzero()[0])]

@@ -26,7 +26,7 @@ class Choice(Task, role=True):
     outputs: ClassVar[tuple[str, ...]] = ("logits",)
     signals: ClassVar[frozenset[str]] = frozenset({*SIGNALS, "classes"})
     about_margin: ClassVar[str] = (
-        "The margin is the log-odds that a model gives the label; above 0 it finds the label likelier than all others together."
+        "The margin is the log-odds that a model gives the label; above 0 the label is likelier than all others together."
     )
     classes: int | None
     head_names: tuple[str, ...]
@@ -60,8 +60,8 @@ class Choice(Task, role=True):
 
         Source: Hinton, Vinyals and Dean 2015, arXiv 1503.02531, section 2.1.
         """
-        given, wanted = ((logits / temperature).log_softmax(1) for logits in (student, teacher))
-        return temperature**2 * (wanted.exp() * (wanted - given)).sum(1)
+        ours, theirs = ((logits / temperature).log_softmax(1) for logits in (student, teacher))
+        return temperature**2 * (theirs.exp() * (theirs - ours)).sum(1)
 
     def fisher_terms(self, outputs: Tensor) -> tuple[Tensor, Tensor]:
         """Log-probabilities of all classes and, as weights, their probabilities, (c,) each."""

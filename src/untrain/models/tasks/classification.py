@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Self
 
-import torch
 from pydantic import Field
 from torch import Tensor, nn
 
@@ -15,6 +14,9 @@ from untrain.models.tasks.choice import Choice, logits_of
 
 class Classification(Choice):
     """Cross-entropy on the model's logits; uint8 images are scaled to [0, 1].
+
+    >>> Classification().loss_of(torch.zeros(1, 2), Batch.labelled(torch.zeros(1, 3), torch.tensor([0])))
+    tensor([0.6931])
 
     Args:
         classes: number of classes; None takes that of the training data.
@@ -32,6 +34,5 @@ class Classification(Choice):
         return self if self.classes is not None or examples.classes < 2 else replace(self, classes=examples.classes)
 
     def forward(self, model: nn.Module, batch: Batch) -> Tensor:
-        """Logits, (b, c); a model that returns a record with ``logits`` is understood."""
-        x = batch.x.float() / 255 if batch.x.dtype == torch.uint8 else batch.x
-        return logits_of(model, model(x))
+        """Logits, (b, c); a model may return a record with ``logits``."""
+        return logits_of(model, model(self.inputs(batch)))

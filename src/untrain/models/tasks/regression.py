@@ -22,10 +22,13 @@ SIGNALS = {"loss": gaussian.losses, "margin": gaussian.log_likelihoods}
 class Regression(Task):
     """Squared loss: the target is the prediction with Gaussian noise of one known scale.
 
-    A number is never right or wrong, and a density is no probability: there is neither 'correct' nor 'confidence', and
+    A number is never right or wrong, and a density is not a probability: there is neither 'correct' nor 'confidence', and
     scores that need them give that as their reason. The margin is the log-likelihood of the target. Over models it is not
     normal as a classifier's is (a squared deviation is chi-squared where the residual is small), so attacks that fit
     Gaussians to margins lose power; none of them gains false alarms, as they compare unlearned models with oracles.
+
+    >>> Regression().loss_of(torch.tensor([1.0]), Batch.labelled(torch.zeros(1, 3), torch.tensor([3.0])))
+    tensor([2.])
 
     Args:
         scale: standard deviation of the noise, in the unit of the targets; it sets how many nats a residual costs.
@@ -47,13 +50,12 @@ class Regression(Task):
 
     def forward(self, model: nn.Module, batch: Batch) -> Tensor:
         """Predictions, (b,); a model may return (b, 1)."""
-        x = batch.x.float() / 255 if batch.x.dtype == torch.uint8 else batch.x
-        made = model(x)
-        if not isinstance(made, Tensor):
-            raise ModelError(f"{type(model).__name__} returns a {type(made).__name__}; a tensor (batch,) or (batch, 1) is needed")
-        made = made.squeeze(1) if made.ndim == 2 and made.shape[1] == 1 else made
+        out = model(self.inputs(batch))
+        if not isinstance(out, Tensor):
+            raise ModelError(f"{type(model).__name__} returns a {type(out).__name__}; a tensor (batch,) or (batch, 1) is needed")
+        out = out.squeeze(1) if out.ndim == 2 and out.shape[1] == 1 else out
         # Losses are of full precision also where autocast computes the layers in half.
-        return made.float() if made.dtype in (torch.bfloat16, torch.float16) else made
+        return out.float() if out.dtype in (torch.bfloat16, torch.float16) else out
 
     def loss_of(self, outputs: Tensor, batch: Batch) -> Tensor:
         """``0.5 * ((y - f) / scale) ** 2`` in nats, (b,)."""
@@ -86,8 +88,11 @@ class Regression(Task):
         return outputs / self.scale, torch.ones_like(outputs)
 
     def guess(self, examples: Examples) -> float:
-        """Half the variance of the targets in units of the scale: what their mean costs."""
-        return float(0.5 * examples.y[:].double().var(unbiased=False) / self.scale**2)
+        """Half the variance of the targets in units of the scale: what their mean costs.
+
+        It is at least 0.5, what the noise alone costs on average: targets that are few or alike say little of their spread.
+        """
+        return max(0.5, float(0.5 * examples.y[:].double().var(unbiased=False) / self.scale**2))
 
     def random_targets(self, targets: Tensor) -> Tensor:
         """The targets given, in random order.
@@ -100,7 +105,7 @@ class Regression(Task):
         return targets[torch.randperm(len(targets)).to(targets.device)]
 
     def outputs_needed(self, examples: Examples) -> int:
-        """One."""
+        """One output."""
         return 1
 
     def head(self, model: nn.Module) -> tuple[str, ...]:

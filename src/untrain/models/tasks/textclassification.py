@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from untrain.core.fields import Count
 from untrain.data.examples import Batch, Examples
-from untrain.models.tasks._tokens import as_text, ask, check_tokens
+from untrain.models.tasks._tokens import as_text, ask, check_padding, check_tokens
 from untrain.models.tasks.choice import Choice
 
 
@@ -46,14 +46,19 @@ class TextClassification(Choice):
         """Places of a row and tokens of the vocabulary, the same for all rows whatever their length."""
         return self.length, self.vocabulary
 
+    def inputs(self, batch: Batch) -> Tensor:
+        """The tokens, (b, t), with PAD where a row is padded."""
+        return batch.x
+
     def forward(self, model: nn.Module, batch: Batch) -> Tensor:
         """Logits, (b, c)."""
-        return ask(model, batch)
+        return ask(model, self.inputs(batch))
 
     def check_examples(self, examples: Examples) -> None:
         """Check that inputs are rows of tokens that the vocabulary has."""
         super().check_examples(examples)
         check_tokens("input_ids", examples.fields["input_ids"], self.length, self.vocabulary)
+        check_padding("input_ids", examples.fields["input_ids"], examples.ids)
 
     def show(self, examples: Examples) -> np.ndarray[Any, Any]:
         """The texts."""

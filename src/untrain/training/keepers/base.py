@@ -20,7 +20,8 @@ Kept = Mapping[str, Mapping[str, Tensor]]
 class Keeper(Spec, role=True):
     """Saves tensors of a model in training, such as an input covariance or an earlier checkpoint.
 
-    An unlearner that needs them names 'kept:KEEPER' among its needs and finds them in ``Problem.kept``.
+    An unlearner that needs them names 'kept:KEEPER' among its needs and finds them in ``Problem.kept``, on the model's device
+    and in the shape in which they were saved. A store keeps bfloat16 as float32, which has each of its values.
     """
 
     @abstractmethod

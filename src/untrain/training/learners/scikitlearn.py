@@ -7,7 +7,6 @@ import warnings
 from typing import Any, Literal
 
 import numpy as np
-import torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 from torch import nn
@@ -15,7 +14,7 @@ from torch import nn
 from untrain.core.errors import DataError, RunFailed, SpecError
 from untrain.core.fields import Positive
 from untrain.core.metering import add_note
-from untrain.data.examples import Examples
+from untrain.data.examples import Examples, batch_of
 from untrain.models.compatibility import check_fit
 from untrain.models.linear import LinearModel
 from untrain.models.tasks.base import Task
@@ -29,13 +28,15 @@ MOST = 10_000  # iterations, which no well-posed problem needs
 class ScikitLearn(Learner):
     """Minimise ``sum of losses + penalty / 2 * |weights|^2`` over linear models; biases are not penalised.
 
-    The loss is the task's: cross-entropy for 'LogisticRegression', squared error for 'Ridge'. There is one optimum, so every
-    seed gives the same model, and retraining without the forget set gives the exact answer that unlearning is to reach.
-    Inputs are flattened, uint8 images scaled to [0, 1].
+    The loss is the task's: cross-entropy for 'LogisticRegression', squared error for 'Ridge'. Each class has a vector of
+    weights, with two classes as well, where the two add up to 0; biases of classes, which matter up to a constant, add up to 0.
+    There is one optimum, so every seed gives the same model, and retraining without the forget set gives the exact answer that
+    unlearning is to reach. Inputs are flattened, and are as the task shows them: uint8 images scaled to [0, 1].
 
     Args:
         estimator: whose optimum it is.
-        penalty: weight of the squared length of the weights; 1 / C of scikit-learn's classifiers, alpha of its Ridge.
+        penalty: weight of the squared length of the weights: 1 / C of scikit-learn's classifiers, with two classes 2 / C, as theirs
+            has one vector; alpha of its Ridge at scale 1.
         tolerance: largest entry of the gradient at which 'LogisticRegression' stops.
         task: what the models are asked: classes for 'LogisticRegression', numbers for 'Ridge'.
 
@@ -73,7 +74,9 @@ class ScikitLearn(Learner):
             raise SpecError(f"{self.estimator} does not fit {type(task).__name__}: take the other of LogisticRegression and Ridge")
         check_fit(model, task, examples)
         add_note("operations of scikit-learn are not counted, its seconds are")
-        x, y = _inputs(examples), examples.y[:].cpu().numpy()
+        batch = batch_of(examples, np.arange(len(examples)))
+        x = task.inputs(batch).flatten(1).double().cpu().numpy()
+        y = batch.y.cpu().numpy()
         made = self._classifier(x, y, task.outputs_needed(examples)) if self.estimator == "LogisticRegression" else None
         weight, bias = self._line(x, y, getattr(task, "scale", 1.0)) if made is None else made
         model.fill(weight, bias)
@@ -83,7 +86,9 @@ class ScikitLearn(Learner):
         lacking = np.setdiff1d(np.arange(classes), y)
         if len(lacking):
             raise DataError(f"there is no example of class {lacking[0]}: without one its bias has no optimum")
-        estimator = LogisticRegression(C=1 / self.penalty, solver="newton-cg", tol=self.tolerance, max_iter=MOST)
+        # Two classes are told apart by one vector w, which scikit-learn fits; as (-w/2, w/2) it costs half as much.
+        strength = self.penalty if classes > 2 else self.penalty / 2
+        estimator = LogisticRegression(C=1 / strength, solver="newton-cg", tol=self.tolerance, max_iter=MOST)
         with warnings.catch_warnings():
             warnings.simplefilter("error", ConvergenceWarning)
             try:
@@ -92,16 +97,9 @@ class ScikitLearn(Learner):
                 raise RunFailed(f"the optimum was not reached: raise penalty={self.penalty} or tolerance") from None
         if classes > 2:
             return estimator.coef_, estimator.intercept_
-        # One vector tells two classes apart: it is the second's, and the first's is 0.
-        return np.stack([0 * estimator.coef_[0], estimator.coef_[0]]), np.array([0.0, estimator.intercept_[0]])
+        weight, bias = estimator.coef_[0] / 2, estimator.intercept_[0] / 2
+        return np.stack([-weight, weight]), np.array([-bias, bias])
 
     def _line(self, x: Array, y: Array, scale: float) -> tuple[Array, Array]:
         estimator = Ridge(alpha=self.penalty * scale**2, solver="cholesky").fit(x, y.astype(np.float64))
         return estimator.coef_[None], np.atleast_1d(estimator.intercept_)
-
-
-def _inputs(examples: Examples) -> Array:
-    """Inputs as the task shows them to a model, float64 (n, d)."""
-    x: torch.Tensor = examples.x[:]
-    plain = x.float() / 255 if x.dtype == torch.uint8 else x
-    return plain.flatten(1).double().cpu().numpy()

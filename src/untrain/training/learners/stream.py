@@ -24,7 +24,8 @@ class Stream(Learner):
     """Show each example once to a model that learns one at a time; a stream's order is data.
 
     Args:
-        model: a callable (features, classes) that makes a module with ``learn_one``, such as ``NaiveBayes``.
+        model: a callable (features, classes) that makes a module with ``learn_one``, such as ``NaiveBayes``; a class whose
+            ``deterministic`` is True makes models that draw nothing.
         order: 'given' takes the examples as they come, 'seeded' shuffles them by the seed.
         task: how the model is asked.
 
@@ -37,8 +38,8 @@ class Stream(Learner):
 
     @property
     def deterministic(self) -> bool:
-        """True where the order is given: nothing is drawn."""
-        return self.order == "given"
+        """True where the order is given and the model's class says that it draws nothing, as ``deterministic = True``."""
+        return self.order == "given" and bool(getattr(self.model, "deterministic", False))
 
     def init(self, examples: Examples, seed: int) -> nn.Module:
         """The model before the first example.
@@ -60,6 +61,6 @@ class Stream(Learner):
         with torch.no_grad():
             for part in in_order(len(rows), 256):
                 batch = batch_of(examples, rows[part])
-                for x, y in zip(batch.x, batch.y, strict=True):
+                for x, y in zip(self.task.inputs(batch), batch.y, strict=True):
                     model.learn_one(x, y)  # type: ignore[operator]
         return model.eval()
