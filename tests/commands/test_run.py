@@ -109,7 +109,7 @@ def test_report_stays_a_function_when_a_page_was_written(tiny):
 
 def test_an_unwritable_report_is_told_and_leaves_no_crumbs(tiny, tmp_path):
     (tmp_path / "results.json").mkdir()
-    with pytest.raises(BadInput, match="what was found is in the store"):
+    with pytest.raises(BadInput, match="the results are in the store"):
         report.report(store=tiny.store, out=tmp_path, images=False)
     assert [f.name for f in tmp_path.iterdir()] == ["results.json"]
 
