@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import untrain as ut
-from untrain.core.errors import ModelError, RequestError, SpecError
+from untrain.core.errors import ModelError, NotFinite, RequestError, SpecError
 from untrain.data.examples import Examples, take
 from untrain.data.requests.base import Request
 from untrain.data.requests.relabel import Relabel
@@ -87,6 +87,12 @@ def test_a_memory_that_holds_none_of_them_says_so(data):
     others = replace(data, ids=np.array([f"another {i}" for i in range(60)]))
     with pytest.raises(ModelError, match="holds none"):
         DeleteRows()(Retrieval()(data), problem(others, ["another 3"], Retrieval()))
+
+
+def test_inputs_that_are_nan_are_named_where_the_memory_holds_none_of_them(data):
+    damaged = data.with_inputs(data.x * torch.nan)
+    with pytest.raises(NotFinite, match="NaN or infinite"):
+        DeleteRows()(Retrieval()(data), problem(damaged, ["user 3"], Retrieval()))
 
 
 @pytest.mark.parametrize("method", [TakeBack(), DeleteRows()])

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import torch
 from torch import nn
 
-from untrain.core.errors import ModelError, RequestError
+from untrain.core.errors import ModelError, NotFinite, RequestError
 from untrain.models.retrieval import RetrievalMemory
 from untrain.training.problem import Problem
 from untrain.unlearners.base import Unlearner
@@ -29,10 +30,13 @@ class DeleteRows(Unlearner):
 
         Raises:
             RequestError: the request corrects.
-            ModelError: the memory holds none of the examples.
+            NotFinite: inputs are NaN or infinite, and the memory holds none of the examples.
+            ModelError: it holds none of them.
         """
         if problem.replacement is not None:
             raise RequestError("DeleteRows only deletes, and this request gives rows other values: take Retrain()")
         if model.delete(problem.forget.ids.tolist(), problem.forget.x) == 0:  # type: ignore[operator]
+            if not bool(torch.isfinite(problem.forget.x[:]).all()):
+                raise NotFinite("inputs of the examples to forget are NaN or infinite, and the memory holds none of them")
             raise ModelError("the memory holds none of the examples to forget")
         return model
