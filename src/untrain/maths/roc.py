@@ -132,7 +132,11 @@ def ranking(members: Array, others: Array) -> Ranking:
 
 
 def fpr_grid(others: int, points: int = 48) -> Array:
-    """False-positive rates from one of ``others`` non-members to all of them, evenly on a logarithmic axis, (points,)."""
+    """False-positive rates from one of ``others`` non-members to all of them, evenly on a logarithmic axis, (points,).
+
+    >>> fpr_grid(100, points=3).round(2).tolist()
+    [0.01, 0.1, 1.0]
+    """
     return np.geomspace(1 / max(others, 2), 1.0, points)
 
 

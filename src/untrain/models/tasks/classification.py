@@ -15,6 +15,7 @@ from untrain.models.tasks.choice import Choice, logits_of
 class Classification(Choice):
     """Cross-entropy on the model's logits; uint8 images are scaled to [0, 1].
 
+    >>> import torch
     >>> Classification().loss_of(torch.zeros(1, 2), Batch.labelled(torch.zeros(1, 3), torch.tensor([0])))
     tensor([0.6931])
 
