@@ -207,7 +207,7 @@ def test_the_table_has_a_line_for_each_number(told):
 
 def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_done(tiny, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(BadInput, match="is no folder; name another folder with --out"):
+    with pytest.raises(BadInput, match="is not a folder; name another folder with --out"):
         localize.localize(tiny.scenario, "Deepest", tmp_path / "s", out=tmp_path / "file" / "o")
     assert not (tmp_path / "s").exists()
 

@@ -125,7 +125,7 @@ def test_a_walk_keeps_what_was_asked_before_out_of_later_requests_and_of_their_o
     train = examples(np.arange(12.0).reshape(-1, 1), np.arange(12) % 2)
     scene = SimpleNamespace(data=SimpleNamespace(train=train, valid=train, test=train), learner=Learner())
     monkeypatch.setattr(sequence, "_told", lambda model, scene, parts: {n: rows.tolist() for n, rows in parts.items()})
-    monkeypatch.setattr(sequence, "do", lambda *a: SimpleNamespace(tensors=lambda name: {}))
+    monkeypatch.setattr(sequence, "run_job", lambda *a: SimpleNamespace(tensors=lambda name: {}))
     monkeypatch.setattr(torch.nn.Module, "load_state_dict", lambda *a: None)
     monkeypatch.setattr(sequence, "problem", lambda held, ids, *more: (held.ids.tolist(), ids))
     monkeypatch.setattr(sequence, "parse", lambda text: lambda model, asked: (seen.append(("method", *asked)), model)[1])

@@ -141,7 +141,7 @@ def test_who_walks_the_retain_set_without_naming_it_is_refused_in_a_clear_line()
 def test_an_expression_needs_what_its_parts_need():
     joined = parse("BadTeacher @ WeightedGrad")
     assert isinstance(joined, Localized)
-    assert joined.needed() == frozenset({"forget", "retain", "labels"})
+    assert joined.needed() == frozenset({"forget", "retain", "labels", "divergence"})
     assert (Nothing() @ parse("WeightMagnitude")).needed() == frozenset()
     recipe = parse("SalUn")
     assert isinstance(recipe, Recipe)

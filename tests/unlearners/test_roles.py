@@ -310,5 +310,5 @@ def test_a_masked_head_needs_no_name():
 
 def test_a_model_with_lazy_parameters_is_refused_in_one_line():
     _, problem = small()
-    with pytest.raises(ModelError, match="ask the model about one batch first"):
+    with pytest.raises(ModelError, match="run the model on one batch first"):
         Finetune()(nn.Sequential(nn.Flatten(), nn.LazyLinear(3)), problem)
