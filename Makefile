@@ -17,8 +17,9 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY)
 	$(BIN)/untrain demo $(ARGS)
 
+# Two processes; the tests of a file stay in one, since they share what they set up. ARGS="-n 0" takes one process.
 test: $(READY)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 bench: $(READY)
 	$(BIN)/python benchmarks $(ARGS)
