@@ -44,12 +44,14 @@ class Tiny:
     store: Path
     out: Path
     document: dict[str, Any]
+    made: tuple[str, ...]
 
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
     """Digits with a narrow network, two seeds, four oracles, one method that fails; treat its files as read-only."""
     from untrain.commands import run
+    from untrain.runtime.store import Store
 
     home = tmp_path_factory.mktemp("tiny")
     scenario = "Digits(model=ConvNet(width=4), steps=Steps(lr=0.1, epochs=1, batch=64))"
@@ -61,7 +63,8 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
     )
     document = run.run(scenario, methods, home / "store", home / "out", seeds=2, oracles=4, images=False)
     document.pop("price")  # which is told when a run begins, and is no part of what is stored
-    return Tiny(scenario, methods, home / "store", home / "out", document)
+    made = tuple(entry["kind"] for entry in Store(home / "store").entries())  # before other tests add to the store
+    return Tiny(scenario, methods, home / "store", home / "out", document, made)
 
 
 @pytest.fixture(scope="session")

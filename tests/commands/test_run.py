@@ -70,7 +70,11 @@ def test_what_is_no_scenario_or_no_method_is_refused(tmp_path):
         ut.run("Digits", [nn.Linear], store=tmp_path)
 
 
-@pytest.mark.parametrize("one", ["Nothing", ut.Nothing(), ["Nothing"], ("Nothing",), iter(["Nothing"])], ids=["name", "object", "list", "tuple", "iterator"])
+@pytest.mark.parametrize(
+    "one",
+    ["Nothing", ut.Nothing(), ["Nothing"], ("Nothing",), iter(["Nothing"])],
+    ids=["name", "object", "list", "tuple", "iterator"],
+)
 def test_one_method_may_be_named_without_a_list(one, tmp_path):
     document = ut.run(own(), one, store=tmp_path, seeds=1, oracles=2)
     assert [row["method"] for row in document["results"]] == ["Nothing()"]

@@ -36,10 +36,9 @@ def counted(monkeypatch):
 
 
 def test_every_model_is_made_once(tiny):
-    kinds = [row["kind"] for row in Store(tiny.store).entries()]
-    assert kinds.count("model") == 2 + 4
-    assert kinds.count("unlearned") == 4 * 2
-    assert kinds.count("run") == 1
+    assert tiny.made.count("model") == 2 + 4
+    assert tiny.made.count("unlearned") == 4 * 2
+    assert tiny.made.count("run") == 1
 
 
 def test_a_second_run_makes_nothing_and_is_the_same_entry(tiny, counted, compare):
