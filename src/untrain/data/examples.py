@@ -55,9 +55,7 @@ class Batch:
         Raises:
             DataError: there are inputs alone.
         """
-        if len(self.fields) < 2:
-            raise DataError("these examples have no targets: a method that takes them names 'labels' in its needs")
-        return list(self.fields)[-1]
+        return _target(self.fields)
 
     @property
     def y(self) -> Tensor:
@@ -136,9 +134,7 @@ class Examples:
         Raises:
             DataError: there are inputs alone.
         """
-        if len(self.fields) < 2:
-            raise DataError("these examples have no targets: a method that takes them names 'labels' in its needs")
-        return list(self.fields)[-1]
+        return _target(self.fields)
 
     @property
     def y(self) -> Any:
@@ -170,6 +166,12 @@ class Examples:
         if len(self.fields) < 2:
             return self if self.true is None else replace(self, true=None)
         return replace(self, fields={name: self.fields[name] for name in list(self.fields)[:-1]}, true=None)
+
+
+def _target(fields: Mapping[str, Any]) -> str:
+    if len(fields) < 2:
+        raise DataError("these examples have no targets: a method that takes them names 'labels' in its needs")
+    return list(fields)[-1]
 
 
 def unit_scaled(x: Tensor) -> Tensor:

@@ -16,14 +16,8 @@ ALL = [promises.example(discovery.load(place.name)) for place in discovery.of_ro
 SIDE = np.array(["forget"] * 6 + ["retain"] * 8 + ["test"] * 10)
 
 
-class Losses(Task):
-    """Models of which losses alone are stored, as of a task without classes.
-
-    Source: planted.
-    """
-
-    outputs = ("loss",)
-    signals = frozenset({"loss"})
+class Squares:
+    """What a task has to have, for outputs of which the loss is the sum of squares."""
 
     def forward(self, model, batch):
         return model(batch.x)
@@ -42,6 +36,16 @@ class Losses(Task):
 
     def head(self, model):
         return ()
+
+
+class Losses(Squares, Task):
+    """Models of which losses alone are stored, as of a task without classes.
+
+    Source: planted.
+    """
+
+    outputs = ("loss",)
+    signals = frozenset({"loss"})
 
 
 def observed(seed, count=4, task=None, **outputs):
@@ -73,7 +77,7 @@ def test_losses_alone_are_enough_for_some_and_not_for_others():
     assert not {"Accuracy", "AUS", "JensenShannon", "Disagreement", "KLoM", "SVCMIA"} & able
 
 
-class Classes(Task):
+class Classes(Squares, Task):
     """A task of which it is known that targets are classes, and nothing else.
 
     Source: planted.
@@ -81,24 +85,6 @@ class Classes(Task):
 
     outputs = ("nothing",)
     signals = frozenset({"classes"})
-
-    def forward(self, model, batch):
-        return model(batch.x)
-
-    def loss_of(self, outputs, batch):
-        return outputs.square().sum(1)
-
-    def store(self, outputs, batch):
-        return {"loss": self.loss_of(outputs, batch)}
-
-    def signal(self, outputs, targets, name):
-        return outputs[name]
-
-    def outputs_needed(self, examples):
-        return 1
-
-    def head(self, model):
-        return ()
 
 
 @pytest.mark.parametrize("evaluator", ALL, ids=repr)
