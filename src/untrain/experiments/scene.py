@@ -67,6 +67,12 @@ class Scene:
         return remaining(self.data.train, self.forget_set)
 
     @property
+    def count_remaining(self) -> int:
+        """Number of training examples after the request, corrected rows included."""
+        replacement = self.forget_set.replacement
+        return len(self.retain) + (0 if replacement is None else len(replacement))
+
+    @property
     def observed(self) -> tuple[Examples, ...]:
         """The examples on which models are observed: training and test data, and in a run the replacements of corrected rows."""
         replacement = None if self.purpose == "search" else self.forget_set.replacement
@@ -107,7 +113,7 @@ def scene_of(scenario: Scenario, data: Data, chosen: Chosen, setting: Setting, p
     by = scenario.request
     retain = np.setdiff1d(np.arange(len(data.train)), np.asarray(chosen.forget_set.rows))
     learner = scenario.learner()
-    data = replace(data, valid=by.everywhere(data.valid), test=by.everywhere(data.test))
+    data = replace(data, valid=by.everywhere(data.valid, data.train), test=by.everywhere(data.test, data.train))
     train = print_of(data.train)
     others = (data.test, *(() if chosen.forget_set.replacement is None else (chosen.forget_set.replacement,)))
     prints = {

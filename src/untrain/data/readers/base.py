@@ -17,7 +17,7 @@ Array = np.ndarray[Any, Any]
 
 
 class Arrays(NamedTuple):
-    """Inputs ``x`` (n, ...), labels ``y`` (n,), ``ids`` (n,), number of classes if known, columns, and owners if known."""
+    """Inputs ``x`` (n, ...), labels ``y`` (n,), ``ids`` (n,), number of classes if known, columns, owners and names of features if known."""
 
     x: Array
     y: Array
@@ -25,6 +25,7 @@ class Arrays(NamedTuple):
     classes: int | None
     columns: Mapping[str, Array]
     owner: Array | None = None
+    features: tuple[str, ...] = ()
 
 
 class Reader(Spec, role=True):
