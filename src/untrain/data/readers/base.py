@@ -17,7 +17,10 @@ Array = np.ndarray[Any, Any]
 
 
 class Arrays(NamedTuple):
-    """Inputs ``x`` (n, ...), labels ``y`` (n,), ``ids`` (n,), number of classes if known, columns, owners and names of features if known."""
+    """Inputs ``x`` (n, ...), labels ``y`` (n,), ``ids`` (n,), number of classes if known, columns, and owners if known.
+
+    ``features`` are the names of the numbers of a row of inputs; empty where they have none.
+    """
 
     x: Array
     y: Array

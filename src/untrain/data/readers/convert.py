@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -99,7 +99,10 @@ def from_arrays(
 def _headings(x: Any) -> tuple[str, ...]:
     """Names of the columns of a data frame; none of anything else."""
     headings = getattr(x, "columns", None)
-    return () if headings is None or callable(headings) else tuple(map(str, headings))
+    if not isinstance(headings, Iterable):
+        return ()
+    names = tuple(headings)
+    return names if all(isinstance(name, str) for name in names) else ()
 
 
 def _checked_features(features: Sequence[str], inputs: Tensor | OnDisk) -> tuple[str, ...]:

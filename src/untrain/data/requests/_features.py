@@ -61,8 +61,8 @@ def _by_name(train: Examples, name: str) -> Array:
     unique = list(dict.fromkeys(names))
     parts = [each for each in unique if each.startswith(name)]
     if parts:
-        raise RequestError(f"there is no feature {name!r}; {_some(parts)} begin so: list each column that is to change")
-    raise RequestError(f"there is no feature {name!r}{suggest(name, unique)}; there are {_some(unique)}")
+        raise RequestError(f"there is no feature {name!r}; features that begin so are {_some(parts)}: list each that is to change")
+    raise RequestError(f"there is no feature {name!r}; there are {_some(unique)}{suggest(name, unique)}")
 
 
 def _some(names: Sequence[str]) -> str:
@@ -102,8 +102,8 @@ def _means(train: Examples, rows: Array, places: Array) -> Array:
 def _check_value(value: float, kind: torch.dtype) -> None:
     least, most = (float(end) for end in _range(kind))
     if not least <= value <= most or not (kind.is_floating_point or value.is_integer()):
-        whole = "" if kind.is_floating_point else "whole numbers "
-        raise RequestError(f"the inputs are {_word(kind)}, and {value:g} is none: fill with {whole}from {least:g} to {most:g}")
+        what = "a number" if kind.is_floating_point else "a whole number"
+        raise RequestError(f"the inputs are {_word(kind)}, and {value:g} is none: fill with {what} from {least:g} to {most:g}")
 
 
 def _range(kind: torch.dtype) -> tuple[float, float]:
@@ -124,6 +124,6 @@ def columns_at(x: Any, places: Array) -> Iterator[Tensor]:
 
 def with_values(x: Any, places: Array, values: Tensor) -> Tensor:
     """Inputs (n, ...) with these values (k,) at these places of every row; inputs in a file are read."""
-    changed = x[:].clone()
+    changed: Tensor = x[:].clone()
     changed.view(len(changed), -1)[:, torch.as_tensor(places, device=changed.device)] = values.to(changed.device)
     return changed
