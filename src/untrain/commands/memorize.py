@@ -82,7 +82,8 @@ def _estimate(
 
     from untrain.experiments.draw_request import EnsembleOptions, count_missing_members, train_ensemble
     from untrain.experiments.pipeline import open_pool
-    from untrain.experiments.populations.population import memorization, success_of
+    from untrain.experiments.populations.population import memorization
+    from untrain.models.tasks.base import success_of
     from untrain.runtime.store import Store, is_store
 
     data = scenario.load()
@@ -103,7 +104,8 @@ def _estimate(
     quantiles = {"spread": (estimate.value, (0.1, 0.5, 0.9, 0.99)), "error": (estimate.error, (0.5, 0.9, 1.0))}
     return {
         "scenario": repr(scenario), "models": ensemble.models, "seed": ensemble.seed, "examples": len(estimate.value),
-        "of": success.mean, "about": success.about, "mean": float(estimate.value.mean()), "out": None if out is None else str(out), "price": cost.document(),
+        "of": success.mean, "about": success.about, "mean": float(estimate.value.mean()),
+        "out": None if out is None else str(out), "price": cost.document(),
         **{name: {f"{q:g}": float(np.quantile(of, q)) for q in shares} for name, (of, shares) in quantiles.items()},
     }  # fmt: skip
 

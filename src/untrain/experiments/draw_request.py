@@ -19,11 +19,12 @@ from untrain.data.requests.base import Ensemble, Request
 from untrain.data.requests.resolve import request
 from untrain.data.splits import Data
 from untrain.experiments.populations.leave_out import count_missing, train_subsets
-from untrain.experiments.populations.population import Population, memorization, success_of
+from untrain.experiments.populations.population import Population, memorization
 from untrain.experiments.populations.subsets import BLOCK, Subsets
 from untrain.experiments.scenarios.base import Scenario
 from untrain.experiments.scene import Choose, Chosen
 from untrain.experiments.setting import Setting
+from untrain.models.tasks.base import success_of
 from untrain.runtime.executors.base import Pool
 from untrain.runtime.executors.serial import SerialPool
 from untrain.runtime.progress import OnProgress

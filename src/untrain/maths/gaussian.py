@@ -27,7 +27,7 @@ def losses(prediction: Array, targets: Array, scale: float) -> Array:
 
 
 def relative_likelihoods(prediction: Array, targets: Array, scale: float) -> Array:
-    """``N(y; f, scale ** 2) / N(f; f, scale ** 2)``, (m, n): ``exp(-loss)``, in [0, 1], and 1 where the prediction meets the target.
+    """``N(y; f, scale ** 2) / N(f; f, scale ** 2)``, (m, n): ``exp(-loss)``, in [0, 1], 1 where the two meet.
 
     Example:
         >>> relative_likelihoods(np.array([[3.0, 2.0]]), np.array([3.0, 3.0]), scale=1.0).round(4).tolist()

@@ -142,7 +142,7 @@ def search_table(document: dict[str, Any]) -> Table:
     table = Table(title=f"{title}, {counted(document['seeds'], 'model')} each", title_justify="left")
     table.add_column("method", overflow="fold")
     parts = ("valid", "forget", *(("oracle_forget",) if document["oracle_guided"] else ()))
-    for name in ("objective", *(f"{p.replace('_', ' ')} accuracy" for p in parts), "cost", "state"):
+    for name in ("objective", *(f"{p.replace('_', ' ')} {document['of']}" for p in parts), "cost", "state"):
         table.add_column(name, justify="right")
     for row in rows[:TOP]:
         state = f"failed: {row['error']}" if row["error"] else row["state"]

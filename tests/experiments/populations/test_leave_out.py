@@ -13,7 +13,6 @@ from untrain.attribution.memorization import memorization
 from untrain.core.errors import BadInput, DataError
 from untrain.core.precision import computing
 from untrain.data.examples import Examples
-from untrain.experiments.populations import population
 from untrain.experiments.populations import worker as works
 from untrain.experiments.populations.subsets import BLOCK, Subsets, draw
 from untrain.models.architectures.mlp import MLP

@@ -181,7 +181,9 @@ def test_linear_models_come_to_where_their_own_objective_is_flat():
 def test_one_example_more_makes_another_model_and_no_other_model_moves():
     train, learner = data(), Train(model=MLP(width=8), steps=STEPS)
     same = Member(np.arange(50), 1)
-    first = trained(learner, train, [same, Member(np.arange(50), 1), Member(np.arange(1, 51), 1)]).predict(train, learner.task)["logits"]
+    first = trained(learner, train, [same, Member(np.arange(50), 1), Member(np.arange(1, 51), 1)]).predict(train, learner.task)[
+        "logits"
+    ]
     assert np.array_equal(first[0], first[1])
     assert np.abs(first[0] - first[2]).max() > 1e-3
 

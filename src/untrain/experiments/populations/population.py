@@ -12,7 +12,7 @@ from untrain.attribution import memorization as leave_out
 from untrain.attribution.memorization import MemorizationEstimate
 from untrain.core.errors import BadInput, suggest
 from untrain.evaluation.observation import Observation
-from untrain.models.tasks.base import Signal, Success, Task
+from untrain.models.tasks.base import Signal, Task, success_of
 
 Array = np.ndarray[Any, Any]
 BLOCK = 2048
@@ -121,20 +121,6 @@ def check_signal(task: Task, name: str) -> None:
     known = sorted(task.signals - {"classes"})
     if name not in known:
         raise BadInput(f"{type(task).__name__} gives no {name!r}{suggest(str(name), known)}: one of {', '.join(known)} is needed")
-
-
-def success_of(task: Task) -> Success:
-    """What a task counts as success, by which memorization is measured.
-
-    Raises:
-        BadInput: it does not say.
-    """
-    if task.success is None:
-        raise BadInput(
-            f"{type(task).__name__} does not say by which of its signals memorization is measured: give the class a `success`, "
-            "such as Success('correct', 'accuracy', 'An answer is right or wrong.')"
-        )
-    return task.success
 
 
 def memorization(population: Population, kind: Signal | None = None) -> MemorizationEstimate:

@@ -36,6 +36,20 @@ class Success:
     about: str
 
 
+def success_of(task: Task) -> Success:
+    """What a task counts as success.
+
+    Raises:
+        ModelError: it does not say.
+    """
+    if task.success is None:
+        raise ModelError(
+            f"{type(task).__name__} does not say what counts as success, by which memorization is measured and a search judges: "
+            "give the class one, such as success = Success('correct', 'accuracy', 'An answer is right or wrong.')"
+        )
+    return task.success
+
+
 class Task(Spec, role=True):
     """Defines the fields of a batch, the outputs of a model and its loss; nothing else in the package knows these.
 

@@ -23,10 +23,11 @@ class Regression(Task):
     """Squared loss: the target is the prediction with Gaussian noise of one known scale.
 
     A number is never right or wrong, and a density is not a probability: there is neither 'correct' nor 'confidence', and
-    scores that need them give that as their reason. In their place memorization and searches take 'likelihood', which is
-    ``exp(-loss)``: the density of the target over that of a prediction that meets it, in (0, 1]. The margin is the log-likelihood of the target. Over models it is not
-    normal as a classifier's is (a squared deviation is chi-squared where the residual is small), so attacks that fit
-    Gaussians to margins lose power; none of them gains false alarms, as they compare unlearned models with oracles.
+    scores that need them give that as their reason. Memorization and searches take 'likelihood' instead, which is
+    ``exp(-loss)``: the density of the target over that of a prediction that meets it, in [0, 1]. The margin is the
+    log-likelihood of the target. Over models it is not normal as a classifier's is (a squared deviation is chi-squared where
+    the residual is small), so attacks that fit Gaussians to margins lose power; none of them gains false alarms, as they
+    compare unlearned models with oracles.
 
     >>> Regression().loss_of(torch.tensor([1.0]), Batch.labelled(torch.zeros(1, 3), torch.tensor([3.0])))
     tensor([2.])
