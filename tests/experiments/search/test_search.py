@@ -33,6 +33,8 @@ from untrain.experiments.search.study import open_search, spec_of
 from untrain.experiments.search.trials import mean_successes, weighed
 from untrain.experiments.setting import Setting
 from untrain.models.inference import logits
+from untrain.models.tasks.causallm import CausalLM
+from untrain.models.tasks.regression import Regression
 from untrain.runtime.store import Store
 from untrain.training.learners.train import Train
 from untrain.unlearners.base import Unlearner
@@ -61,6 +63,24 @@ class Dial(Unlearner):
             raise NotFinite("the fuse is blown")
         with torch.no_grad():
             model[-1].bias += torch.tensor([20.0 * abs(self.turn - BEST) + 1e-4, 0.0])
+        return model
+
+
+class Shift(Unlearner):
+    """Move every prediction up, the more the further ``turn`` is from 0.7.
+
+    Args:
+        turn: 0.7 leaves the predictions as they are.
+
+    Source: made up, so that what is best is known.
+    """
+
+    turn: Annotated[float, Field(ge=0, le=1)] = 0.1
+
+    def unlearn(self, model, problem):
+        """The model with another bias."""
+        with torch.no_grad():
+            model[-1].bias += 5.0 * abs(self.turn - BEST) + 1e-4
         return model
 
 
@@ -201,6 +221,45 @@ def test_a_search_does_not_count_corrected_rows_among_the_validation_data(tmp_pa
         for entry in [run_job(scene, job, 0, Setting(), store)]
     ]
     assert results[0] == results[1]
+
+
+@pytest.mark.parametrize("name", ["balanced", "valid", "oracle"])
+def test_objectives_are_in_the_words_of_the_task(name):
+    for task, words in (
+        (ut.Classification(), "accuracy"),
+        (Regression(), "likelihood of targets"),
+        (CausalLM(), "likelihood of answers"),
+    ):
+        aim = objectives.aim_of(name, False, task)
+        assert aim.means(task).startswith(f"{words} on validation data")
+        assert ("accuracy" in aim.means(task)) is (words == "accuracy")
+
+
+def test_an_objective_that_asks_what_is_right_is_refused_where_nothing_is_before_anything_is_trained(tmp_path):
+    line = "the objective 'repair' asks whether outputs are right, and Regression gives no 'correct'; take one of .*'balanced', 'valid'"
+    with pytest.raises(BadInput, match=line):
+        ut.search("Diabetes()", "Finetune()", tmp_path, trials=1, seeds=1, objective="repair")
+    assert Store(tmp_path).entries() == []
+    with pytest.raises(BadInput, match=r"which 'balanced' becomes .* known to be wrong, .* take one of \['valid', 'oracle'\]"):
+        objectives.aim_of("balanced", True, Regression())
+    repair = objectives.aim_of("balanced", True, CausalLM())
+    assert (repair.name, repair.success(CausalLM()).signal) == ("repair", "correct")
+
+
+def test_a_search_on_numbers_judges_by_their_likelihood_and_finds_a_planted_optimum(tmp_path):
+    scenario = "Diabetes(model=MLP(width=8), steps=Steps(lr=0.01, epochs=10, batch=32))"
+    scene, store = open_scene(ut.parse(scenario), Setting(), purpose="search"), Store(tmp_path)
+    before = run_job(scene, Job("original", 0), 0, Setting(), store)
+    parts = mean_successes(scene, before, before, "likelihood")
+    predicted = before.array("prediction")
+    train, valid, rows = scene.data.train, scene.data.valid, np.asarray(scene.forget_set.rows)
+    off = (predicted[rows] - train.y.numpy()[rows]) / 0.7, (predicted[len(train) :] - valid.y.numpy()) / 0.7
+    assert parts["forget"] == pytest.approx(np.exp(-0.5 * off[0] ** 2).mean())
+    assert parts["valid"] == parts["alike"] == pytest.approx(np.exp(-0.5 * off[1] ** 2).mean())
+    document = ut.search(scenario, Shift(), tmp_path, trials=12, seeds=1, objective="valid")
+    assert document["of"] == "likelihood of targets"
+    assert abs(ut.parse(document["best"]["method"]).turn - BEST) < 0.1
+    assert document["best"]["valid"] <= document["untouched"]["value"] + 0.05
 
 
 def test_a_search_for_a_correction_judges_by_validation_data_and_not_by_corrected_rows(tmp_path):

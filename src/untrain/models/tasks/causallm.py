@@ -47,6 +47,9 @@ class CausalLM(Task):
         "likelihood of answers",
         "The likelihood of an answer is exp(-loss), the geometric mean of its tokens' probabilities.",
     )
+    about_margin: ClassVar[str] = (
+        "The margin is the log-odds of an answer's likelihood, which is the geometric mean of its tokens' probabilities."
+    )
 
     length: Count = 64
     vocabulary: Count = 4096
