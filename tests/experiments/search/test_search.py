@@ -236,7 +236,7 @@ def test_objectives_are_in_the_words_of_the_task(name):
 
 
 def test_an_objective_that_asks_what_is_right_is_refused_where_nothing_is_before_anything_is_trained(tmp_path):
-    line = "the objective 'repair' asks whether outputs are right, and Regression gives no 'correct'; take one of .*'balanced', 'valid'"
+    line = "the objective 'repair' asks whether outputs are right, and Regression gives no 'correct'; take one of .*'balanced'"
     with pytest.raises(BadInput, match=line):
         ut.search("Diabetes()", "Finetune()", tmp_path, trials=1, seeds=1, objective="repair")
     assert Store(tmp_path).entries() == []
