@@ -95,15 +95,13 @@ def open_scene(scenario: Scenario, setting: Setting, choose: Choose | None = Non
         purpose: 'run', or 'search', which drops the test data unread.
 
     Raises:
-        DataError: the training data have one class, or a search has no validation data or no classes.
+        DataError: the training data have one class, or a search has no validation data.
     """
     data = scenario.load()
     if data.train.classes == 1:
         raise DataError("the training data have one class: there is nothing to classify")
     if purpose == "search" and (data.valid is None or len(data.valid) == 0):
         raise DataError(f"{type(scenario).__name__} sets no validation data apart: a search needs them to compare trials")
-    if purpose == "search" and data.train.classes == 0:
-        raise DataError(f"a search judges by accuracy, and the targets of {type(scenario).__name__} number no classes")
     chosen = Chosen(request(data.train, scenario.request)) if choose is None else choose(scenario, data)
     return scene_of(scenario, data if purpose == "run" else replace(data, test=data.valid), chosen, setting, purpose)
 
