@@ -27,7 +27,7 @@ def planted(seed: int, boost: float) -> Observation:
 def values(made: Evaluator, ours: Observation, oracle: Observation) -> dict[str, float | str]:
     """Score name -> value, or the reason why there is none."""
     boost = np.where(oracle.side == "forget", 6.0, 0.0)[:, None] * np.eye(3)[oracle.labels]
-    original = replace(oracle, outputs={"logits": oracle.logits[:2] + boost.astype(np.float32)})
+    original = replace(oracle, outputs={"logits": np.asarray(oracle.logits[:2]) + boost.astype(np.float32)})
     trial = Prepared(made.prepare(ours), made.prepare(oracle), oracle.side, False, made.prepare(original))
     return {n: m if isinstance(m, str) else number(m) for n, m in made.evaluate(trial).items()}
 

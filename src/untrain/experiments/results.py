@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, fields
+from functools import partial
 from itertools import combinations
 from typing import Any
 
@@ -13,6 +14,7 @@ from untrain.core.errors import DataError
 from untrain.core.spec import parse
 from untrain.evaluation.base import Evaluator
 from untrain.evaluation.glossary import evaluators
+from untrain.evaluation.lazy_stack import LazyStack
 from untrain.evaluation.observation import Observation
 from untrain.evaluation.scoring.assessment import assess, reference_of
 from untrain.evaluation.scoring.group_accuracy import accuracy_by_group
@@ -56,7 +58,7 @@ def entries_of(run: Entry, store: Store) -> dict[str, Any]:
 
 
 def observe(run: Entry, entries: list[Entry], store: Store | None = None) -> Observation:
-    """Stack the outputs of some models of a run and, with the store, the arrays that observers measured.
+    """The outputs of some models of a run, which stay on disk, and, with the store, the arrays that observers measured.
 
     Raises:
         DataError: an output is NaN or infinite.
@@ -64,10 +66,9 @@ def observe(run: Entry, entries: list[Entry], store: Store | None = None) -> Obs
     task = parse(run.record.get("task", "Classification()"))
     outputs = {}
     for name in run.record.get("outputs", task.outputs):
-        rows = [e.array(name) for e in entries]
-        for entry, row in zip(entries, rows, strict=True):
+        outputs[name] = LazyStack.of([partial(e.array, name) for e in entries])
+        for entry, row in zip(entries, outputs[name], strict=True):
             refuse_not_finite(row, f"model {entry.key[:12]} of run {run.key[:12]}")
-        outputs[name] = np.stack(rows)
     labels, true, side, ids = (np.asarray(run.array(n)) for n in ("labels", "true", "side", "ids"))
     return Observation(outputs, labels, true, side, ids, {} if store is None else values_in(run, entries, store), task)
 
