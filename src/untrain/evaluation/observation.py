@@ -23,6 +23,9 @@ SIDES = ("forget", "retain", "test")
 BLOCK = 2**20  # numbers of a model's outputs from which signals are derived at a time
 CORRECTED = "corrected"  # a side of its own, where a request corrects examples: the rows with what is right
 
+OTHER = "other"  # the side of a probe's examples that are about none of the run's
+PROBE = "probe:"  # before the name of a probe, among what an evaluator needs
+
 
 @dataclass(frozen=True, eq=False)
 class Observation:
@@ -37,6 +40,8 @@ class Observation:
         ids: one id per example, (n,).
         observed: what observers measured of the models, (m, ...), by the observer's spelling.
         task: derives losses, margins and correctness from outputs.
+        probes: what the same models put out on other sets that they were asked, by the probe's name; an example has the id and the
+            side of the one that it is about.
     """
 
     outputs: Mapping[str, Array | LazyStack]
@@ -46,6 +51,7 @@ class Observation:
     ids: Array
     observed: Mapping[str, Array] = field(default_factory=dict)
     task: Task = Classification()
+    probes: Mapping[str, Observation] = field(default_factory=dict)
 
     @staticmethod
     def of_logits(
@@ -85,8 +91,10 @@ class Observation:
 
         Args:
             name: an output such as 'logits', a signal such as 'margin', 'classes' (targets are classes, and known), 'strata' (they
-                are known where the task has classes) or 'spread' (models differ from seed to seed).
+                are known where the task has classes), 'spread' (models differ from seed to seed) or 'probe:NAME'.
         """
+        if name.startswith(PROBE):
+            return name.removeprefix(PROBE) in self.probes
         if name == "spread":
             return not self.coincide()
         if name == "classes":
@@ -136,4 +144,5 @@ class Observation:
 
     def of_models(self, rows: Any) -> Observation:
         """Some of the models on the same examples."""
-        return replace(self, outputs={name: value[rows] for name, value in self.outputs.items()})
+        probes = {name: probe.of_models(rows) for name, probe in self.probes.items()}
+        return replace(self, outputs={name: value[rows] for name, value in self.outputs.items()}, probes=probes)

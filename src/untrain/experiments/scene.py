@@ -99,7 +99,7 @@ def open_scene(scenario: Scenario, setting: Setting, choose: Choose | None = Non
     if purpose == "search" and data.train.classes == 0:
         raise DataError(f"a search judges by accuracy, and the targets of {type(scenario).__name__} number no classes")
     chosen = Chosen(request(data.train, scenario.request)) if choose is None else choose(scenario, data)
-    return scene_of(scenario, data if purpose == "run" else replace(data, test=data.valid), chosen, setting, purpose)
+    return scene_of(scenario, data if purpose == "run" else replace(data, test=data.valid, probes={}), chosen, setting, purpose)
 
 
 def scene_of(scenario: Scenario, data: Data, chosen: Chosen, setting: Setting, purpose: Purpose = "run") -> Scene:
@@ -107,19 +107,27 @@ def scene_of(scenario: Scenario, data: Data, chosen: Chosen, setting: Setting, p
     by = scenario.request
     retain = np.setdiff1d(np.arange(len(data.train)), np.asarray(chosen.forget_set.rows))
     learner = scenario.learner()
-    data = replace(data, valid=by.everywhere(data.valid), test=by.everywhere(data.test))
+    probes = {name: by.everywhere(examples) for name, examples in data.probes.items()}
+    data = replace(data, valid=by.everywhere(data.valid), test=by.everywhere(data.test), probes=probes)
     train = print_of(data.train)
     others = (data.test, *(() if chosen.forget_set.replacement is None else (chosen.forget_set.replacement,)))
+    asked = [part for name, examples in probes.items() for part in (name, print_of(examples))]
     prints = {
         "train": train,
         "retain": print_of(remaining(data.train, chosen.forget_set)),
         "valid": print_of(data.valid),
-        "seen": array_digest(*(np.frombuffer(p.encode(), dtype=np.uint8) for p in (train, *map(print_of, others)))),
+        "seen": array_digest(*(np.frombuffer(p.encode(), dtype=np.uint8) for p in (train, *map(print_of, others), *asked))),
         "true": array_digest(*(targets(e, true=True) for e in (data.train, *others))),
         "network": network_of(learner, data.train),
     }
-    placed = Data(*(to_device(e, setting.device) for e in (data.train, data.valid, data.test)))
+    train_set, valid, test = (to_device(e, setting.device) for e in (data.train, data.valid, data.test))
+    placed = Data(train_set, valid, test, {name: to_device(examples, setting.device) for name, examples in probes.items()})
     return Scene(scenario, placed, chosen.forget_set, learner, retain, prints, chosen.facts, purpose)
+
+
+def probe_file(probe: str, name: str) -> str:
+    """Name in the store of an array of a probe, such as what a model puts out on it."""
+    return f"probe-{probe}-{name}"
 
 
 def targets(examples: Examples, true: bool = False) -> np.ndarray[Any, Any]:
