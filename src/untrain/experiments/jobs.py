@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from untrain.core.errors import RunFailed
 from untrain.core.metering import metered
 from untrain.core.precision import computing
 from untrain.data.examples import take
@@ -18,7 +19,7 @@ from untrain.experiments.mask_overlap import mask_contents
 from untrain.experiments.scene import Scene, probe_file
 from untrain.experiments.setting import Setting
 from untrain.models.inference import predict
-from untrain.models.state import arrays, as_array
+from untrain.models.state import arrays, as_array, load_state
 from untrain.runtime.store import Contents, Entry, Store, key_of
 from untrain.training.keepers.base import Kept
 from untrain.training.problem import Problem, problem
@@ -81,7 +82,14 @@ def limit_of(scene: Scene, start: Entry, budget: float) -> float:
     """Number of operations that is ``budget`` of retraining's, known before any model is retrained.
 
     The estimate of retraining is the operations of training the original, times the share of examples that stay.
+
+    Raises:
+        RunFailed: operations of the learner are not counted.
     """
+    if start.record["cost"]["flops"] is None:
+        raise RunFailed(
+            f"a budget is a share of the operations of training, and those of {scene.learner!r} are not counted: leave it out"
+        )
     return float(budget * start.record["cost"]["flops"] * len(scene.retain) / len(scene.data.train))
 
 
@@ -94,8 +102,7 @@ def pose(scene: Scene, start: Start, seed: int) -> tuple[nn.Module, Problem]:
         seed: of every draw.
     """
     origin = start.entry.record["ingredients"]["seed"]
-    model = scene.learner.init(scene.data.train, origin)
-    model.load_state_dict({n: torch.from_numpy(a) for n, a in start.weights.items()})
+    model = load_state(scene.learner.init(scene.data.train, origin), {n: torch.from_numpy(a) for n, a in start.weights.items()})
     return model.eval(), problem(scene.data.train, scene.forget_set, scene.learner, scene.data.valid, seed, origin, start.kept)
 
 

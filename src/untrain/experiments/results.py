@@ -211,11 +211,12 @@ def warnings(record: dict[str, Any], same: bool = False) -> list[str]:
 def cost(entries: list[Entry], oracles: list[Entry]) -> dict[str, Any]:
     """Mean cost of some models, and each part of it as a share of retraining's; 'share_of_retraining' is that of operations.
 
-    The cost of models that were made elsewhere is not known, and None.
+    The cost of models that were made elsewhere is not known, and None; so are operations that were not counted.
     """
 
     def mean(name: str, of: list[Entry]) -> float | None:
-        return float(np.mean([e.record["cost"][name] for e in of])) if all(e.record.get("cost") for e in of) else None
+        numbers = [(e.record.get("cost") or {}).get(name) for e in of]
+        return None if None in numbers else float(np.mean(numbers))
 
     def share(name: str) -> float | None:
         part, whole = mean(name, entries), mean(name, oracles)

@@ -153,7 +153,9 @@ def train_members(work: Work) -> list[TrainedMember]:
             trained = _train_stacked(work, train, observed)
         cost = meter.read()
     m = len(trained)
-    share = Cost(cost.seconds / m, cost.forward // m, cost.backward // m, cost.flops // m, cost.peak)
+    share = Cost(
+        cost.seconds / m, cost.forward // m, cost.backward // m, None if cost.flops is None else cost.flops // m, cost.peak
+    )
     return [TrainedMember(answers, weights, share) for answers, weights in trained]
 
 
