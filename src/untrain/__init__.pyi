@@ -46,6 +46,7 @@ from untrain.evaluation.metrics.forgettingquality import ForgettingQuality as Fo
 from untrain.evaluation.metrics.jensenshannon import JensenShannon as JensenShannon
 from untrain.evaluation.metrics.klom import KLoM as KLoM
 from untrain.evaluation.metrics.perexample import PerExample as PerExample
+from untrain.evaluation.metrics.truthratio import TruthRatio as TruthRatio
 from untrain.evaluation.metrics.tugofwar import TugOfWar as TugOfWar
 from untrain.evaluation.observers.activations import Activations as Activations
 from untrain.evaluation.observers.relearn import Relearn as Relearn
@@ -64,6 +65,7 @@ from untrain.experiments.populations.subsets import Subsets as Subsets
 from untrain.experiments.scenarios.banking77 import Banking77 as Banking77
 from untrain.experiments.scenarios.cifar10 import CIFAR10 as CIFAR10
 from untrain.experiments.scenarios.cifar100 import CIFAR100 as CIFAR100
+from untrain.experiments.scenarios.clinc150 import Clinc150 as Clinc150
 from untrain.experiments.scenarios.custom import Custom as Custom
 from untrain.experiments.scenarios.diabetes import Diabetes as Diabetes
 from untrain.experiments.scenarios.digits import Digits as Digits

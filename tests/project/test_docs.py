@@ -28,7 +28,7 @@ PAGES = [
     "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "papers/del/README.md",
     *sorted(f"docs/{f.name}" for f in (ROOT / "docs").glob("*.md")),
 ]  # fmt: skip
-CHEAP = ("methods", "localizers", "evaluators", "scenarios", "show", "store")
+CHEAP = ("methods", "localizers", "evaluators", "scenarios", "executors", "show", "store")
 SKIP = "*Not run in the tests: "
 
 

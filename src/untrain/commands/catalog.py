@@ -53,6 +53,11 @@ def scenarios() -> list[Document]:
     return _described("scenario")
 
 
+def executors() -> list[Document]:
+    """List executors, which say who does the work: this process, others of this machine, or other machines."""
+    return _described("executor")
+
+
 def show(name: str) -> Document:
     """Explain a class or a score: what it is, its fields, its source.
 
@@ -71,7 +76,7 @@ def show(name: str) -> Document:
         return describe(place) | {"summary": place.summary} | ({"scores": scores[0]} if scores else {})
     home = {score: e for e in (*evaluators(), *observers()) for score in e["scores"]}
     if name not in home:
-        lists = "`untrain methods`, `localizers`, `evaluators`, `observers` and `scenarios` list what there is"
+        lists = "`untrain methods`, `localizers`, `evaluators`, `observers`, `scenarios` and `executors` list what there is"
         raise SpecError(f"there is no {name!r}{suggest(name, [*discovery.index(), *home])}; {lists}")
     evaluator: Document = home[name]
     source = evaluator["source"]

@@ -49,6 +49,7 @@ class Meter:
         forward: examples that went forward.
         backward: examples that went backward.
         flops: floating-point operations.
+        counted: whether these are all.
         peak: bytes, as far as an inner count has begun to count them anew.
         limit: operations after which work stops; None for no limit.
         notes: messages for the reader of the result, in order, each once.
@@ -61,6 +62,7 @@ class Meter:
     forward: int = 0
     backward: int = 0
     flops: float = 0.0
+    counted: bool = True
     peak: int = 0
     limit: float | None = None
     notes: dict[str, None] = field(default_factory=dict)
@@ -76,7 +78,9 @@ class Meter:
         on Linux), it is the peak of the process so far, so that later work never shows less than earlier.
         """
         peak = max(self.peak, _peak_bytes())
-        return Cost(time.perf_counter() - self.started, self.forward, self.backward, round(self.flops), peak)
+        return Cost(
+            time.perf_counter() - self.started, self.forward, self.backward, round(self.flops) if self.counted else None, peak
+        )
 
 
 _meter: ContextVar[Meter | None] = ContextVar("meter", default=None)
@@ -114,6 +118,7 @@ def metered(limit: float | None = None, budget: str = "the budget") -> Iterator[
             outer.forward += meter.forward
             outer.backward += meter.backward
             outer.flops += meter.flops
+            outer.counted &= meter.counted
             outer.notes |= meter.notes
 
 
@@ -122,6 +127,20 @@ def add_note(text: str) -> None:
     meter = _meter.get()
     if meter is not None:
         meter.notes[text] = None
+
+
+def leave_uncounted(reason: str) -> None:
+    """Say that operations of the running count, and of those around it, are not known, and add the reason as a note.
+
+    >>> with metered() as meter:
+    ...     leave_uncounted("another library did the work")
+    >>> print(meter.read().flops, *meter.notes)
+    None another library did the work
+    """
+    meter = _meter.get()
+    if meter is not None:
+        meter.counted = False
+    add_note(reason)
 
 
 def _limited() -> Iterator[tuple[Meter, float, float]]:
@@ -264,12 +283,12 @@ class Cost:
         seconds: wall-clock time.
         forward: examples that went forward through a model, those of a backward pass included.
         backward: examples that went backward.
-        flops: floating-point operations as torch's own counter counts them.
+        flops: floating-point operations as torch's own counter counts them; None where another library did the work.
         peak: peak bytes since the work began: of the whole process on a CPU, of torch's allocator on a GPU.
     """
 
     seconds: float = 0.0
     forward: int = 0
     backward: int = 0
-    flops: int = 0
+    flops: int | None = 0
     peak: int = 0

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -49,8 +50,13 @@ def stratified(y: Rows, shares: tuple[float, ...], seed: int) -> list[Rows]:
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """Examples of a scenario: ``train`` to learn from, ``valid`` (disjoint) to tune on, ``test`` to report."""
+    """Examples of a scenario: ``train`` to learn from, ``valid`` (disjoint) to tune on, ``test`` to report.
+
+    ``probes`` are further sets, by name, that trained models are asked, such as paraphrases: nothing learns from them.
+    An example of a probe that has the id of a training or a test example is about that one, and several may be about one.
+    """
 
     train: Examples
     valid: Examples
     test: Examples
+    probes: Mapping[str, Examples] = field(default_factory=dict)

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from untrain.core.spec import Spec
-from untrain.evaluation.observation import Observation
+from untrain.evaluation.observation import PROBE, Observation
 
 Array = np.ndarray[Any, Any]
 Population = Literal["unlearned", "oracle", "both"]
@@ -216,12 +216,18 @@ class Evaluator(Spec, role=True):
 
     ``prepare`` does the work that depends on one population alone, once; ``evaluate`` compares two populations in
     tables whose means are the scores, so that intervals come from resampling tables and never from refitting an attack.
-    ``needs`` names the outputs and signals that ``prepare`` takes from an ``Observation``, and 'spread' where scores compare how
-    models differ from seed to seed. Where one of them is missing, each score has no value and that as its reason.
+    ``needs`` names the outputs and signals that ``prepare`` takes from an ``Observation``, 'spread' where scores compare how models
+    differ from seed to seed, and 'probe:NAME' where it reads ``observation.probes[NAME]``. Where one of them is missing, each score
+    has no value and that as its reason; who asks for a probe that the data lack is refused before anything is trained.
     """
 
     scores: ClassVar[Mapping[str, ScoreInfo]] = {}
     needs: ClassVar[frozenset[str]] = frozenset({"margin"})
+
+    @property
+    def probes(self) -> frozenset[str]:
+        """Names of the probes that it needs."""
+        return frozenset(name.removeprefix(PROBE) for name in self.needs if name.startswith(PROBE))
 
     @abstractmethod
     def prepare(self, observation: Observation) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -14,20 +15,21 @@ from untrain.evaluation.scoring.resampling import aims_at_zero, number
 MODELS, PER_SIDE = 60, 30
 
 
-def planted(seed: int, boost: float) -> Observation:
-    """Logits of 60 models on 90 examples in three classes, more certain by ``boost`` on the forget set."""
+def planted(seed: int, boost: float, probes: Iterable[str] = ()) -> Observation:
+    """Logits of 60 models on 90 examples in three classes, more certain by ``boost`` on the forget set; and so on each probe."""
     draw = np.random.default_rng(seed)
     side = np.repeat(["forget", "retain", "test"], PER_SIDE)
     labels = np.arange(3 * PER_SIDE) % 3
     logits = draw.normal(size=(MODELS, len(side), 3)).astype(np.float32)
     logits[:, np.arange(len(side)), labels] += 1 + boost * (side == "forget") + (side == "retain")
-    return Observation.of_logits(logits, labels, labels, side, np.arange(len(side)))
+    asked = {name: planted(seed + at, boost) for at, name in enumerate(sorted(probes), 1000)}
+    return replace(Observation.of_logits(logits, labels, labels, side, np.arange(len(side))), probes=asked)
 
 
 def values(made: Evaluator, ours: Observation, oracle: Observation) -> dict[str, float | str]:
     """Score name -> value, or the reason why there is none."""
     boost = np.where(oracle.side == "forget", 6.0, 0.0)[:, None] * np.eye(3)[oracle.labels]
-    original = replace(oracle, outputs={"logits": oracle.logits[:2] + boost.astype(np.float32)})
+    original = replace(oracle, outputs={"logits": np.asarray(oracle.logits[:2]) + boost.astype(np.float32)})
     trial = Prepared(made.prepare(ours), made.prepare(oracle), oracle.side, False, made.prepare(original))
     return {n: m if isinstance(m, str) else number(m) for n, m in made.evaluate(trial).items()}
 
@@ -40,7 +42,7 @@ def close(a: dict[str, float | str], b: dict[str, float | str], within: float = 
 
 def every_score_is_explained(made: Evaluator) -> None:
     """Each score that it gives has an entry in its glossary, and none is without words."""
-    scores = values(made, planted(1, 0.5), planted(2, 0.0))
+    scores = values(made, planted(1, 0.5, made.probes), planted(2, 0.0, made.probes))
     unknown = sorted(scores.keys() - made.scores.keys())
     require(not unknown, made, f"gives scores that its glossary lacks: {unknown}")
     mute = [n for n, about in made.scores.items() if not (about.means and about.unit and about.ideal and about.weak)]
@@ -49,7 +51,7 @@ def every_score_is_explained(made: Evaluator) -> None:
 
 def it_is_ideal_when_unlearned_is_the_oracle(made: Evaluator) -> None:
     """A score whose ideal is 0 is 0 for the oracles themselves."""
-    oracle = planted(2, 0.0)
+    oracle = planted(2, 0.0, made.probes)
     same = values(made, oracle, oracle)
     zero = [n for n, about in made.scores.items() if aims_at_zero(about)]
     off = {n: v for n in zero if isinstance(v := same.get(n), float) and abs(v) > 1e-9}
@@ -58,14 +60,14 @@ def it_is_ideal_when_unlearned_is_the_oracle(made: Evaluator) -> None:
 
 def it_is_blind_to_the_order_of_models(made: Evaluator) -> None:
     """Models may come in any order."""
-    ours, oracle = planted(1, 0.5), planted(2, 0.0)
+    ours, oracle = planted(1, 0.5, made.probes), planted(2, 0.0, made.probes)
     turned = ours.of_models(np.arange(ours.models)[::-1])
     require(close(values(made, ours, oracle), values(made, turned, oracle)), made, "depends on the order of models")
 
 
 def it_is_blind_to_the_order_of_examples(made: Evaluator) -> None:
     """Examples of all sides may come in any order, sides mixed; labels, ids and outputs with them."""
-    ours, oracle = planted(1, 0.5), planted(2, 0.0)
+    ours, oracle = planted(1, 0.5, made.probes), planted(2, 0.0, made.probes)
     order = np.random.default_rng(0).permutation(3 * PER_SIDE)
 
     def turn(observation: Observation) -> Observation:
@@ -81,7 +83,7 @@ def it_is_blind_to_the_order_of_examples(made: Evaluator) -> None:
 
 def a_batch_of_models_gives_what_its_models_give_one_by_one(made: Evaluator) -> None:
     """A population is prepared model by model: none depends on another."""
-    observation = planted(1, 0.5)
+    observation = planted(1, 0.5, made.probes)
     whole = made.prepare(observation)
     for few in ([0], [3, 5, 8]):
         part = made.prepare(observation.of_models(few))
@@ -91,7 +93,7 @@ def a_batch_of_models_gives_what_its_models_give_one_by_one(made: Evaluator) -> 
 
 def it_tells_the_original_from_the_oracle(made: Evaluator) -> None:
     """Some score of models that are far more certain on the forget set differs from the oracles'."""
-    oracle = planted(2, 0.0)
-    same, other = values(made, oracle, oracle), values(made, planted(1, 6.0), oracle)
+    oracle = planted(2, 0.0, made.probes)
+    same, other = values(made, oracle, oracle), values(made, planted(1, 6.0, made.probes), oracle)
     apart = [n for n, v in other.items() if isinstance(v, float) and abs(v - float(same[n])) > 0.01]
     require(bool(apart), made, "gives the same scores to models that hold on to the forget set as to oracles")

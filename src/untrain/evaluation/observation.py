@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from untrain.core.errors import DataError
+from untrain.evaluation.lazy_stack import LazyStack
 from untrain.models.tasks.base import Signal, Task
 from untrain.models.tasks.classification import Classification
 
@@ -19,7 +20,11 @@ OF_MARGIN: Mapping[str, Callable[[Array], Array]] = {
     "confidence": lambda margin: np.exp(-np.logaddexp(0, -margin)),
 }
 SIDES = ("forget", "retain", "test")
+BLOCK = 2**20  # numbers of a model's outputs from which signals are derived at a time
 CORRECTED = "corrected"  # a side of its own, where a request corrects examples: the rows with what is right
+
+OTHER = "other"  # the side of a probe's examples that are about none of the run's
+PROBE = "probe:"  # before the name of a probe, among what an evaluator needs
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,22 +32,26 @@ class Observation:
     """What m models put out on n examples.
 
     Args:
-        outputs: arrays (m, n, ...) by name, such as 'logits' (m, n, c); they may be memory-mapped.
+        outputs: arrays (m, n, ...) by name, such as 'logits' (m, n, c). Those of stored models are stacks that read a model at a
+            time, so that an evaluator which goes through the models never holds the outputs of all.
         labels: targets as given, (n, ...).
         true: targets before noise, (n, ...).
         side: 'forget', 'retain' or 'test', and 'corrected' where a request corrects, (n,).
         ids: one id per example, (n,).
         observed: what observers measured of the models, (m, ...), by the observer's spelling.
         task: derives losses, margins and correctness from outputs.
+        probes: what the same models put out on other sets that they were asked, by the probe's name; an example has the id and the
+            side of the one that it is about.
     """
 
-    outputs: Mapping[str, Array]
+    outputs: Mapping[str, Array | LazyStack]
     labels: Array
     true: Array
     side: Array
     ids: Array
     observed: Mapping[str, Array] = field(default_factory=dict)
     task: Task = Classification()
+    probes: Mapping[str, Observation] = field(default_factory=dict)
 
     @staticmethod
     def of_logits(
@@ -52,8 +61,8 @@ class Observation:
         return Observation({"logits": logits}, labels, true, side, ids, observed or {})
 
     @property
-    def logits(self) -> Array:
-        """The logits, (m, n, c).
+    def logits(self) -> Array | LazyStack:
+        """The logits, (m, n, c): iterate over the models; ``np.asarray`` reads those of all.
 
         Raises:
             DataError: these models put out something else.
@@ -82,8 +91,10 @@ class Observation:
 
         Args:
             name: an output such as 'logits', a signal such as 'margin', 'classes' (targets are classes, and known), 'strata' (they
-                are known where the task has classes) or 'spread' (models differ from seed to seed).
+                are known where the task has classes), 'spread' (models differ from seed to seed) or 'probe:NAME'.
         """
+        if name.startswith(PROBE):
+            return name.removeprefix(PROBE) in self.probes
         if name == "spread":
             return not self.coincide()
         if name == "classes":
@@ -110,12 +121,21 @@ class Observation:
             DataError: the task does not give it.
         """
         if name in self.outputs:
-            return self.outputs[name]
+            return np.asarray(self.outputs[name])
         if not self.has(name):
             raise DataError(f"{type(self.task).__name__} gives no {name}; it gives {', '.join(sorted(self.task.signals))}")
         if name in OF_MARGIN and "margin" in self.outputs:
             return OF_MARGIN[name](np.asarray(self.outputs["margin"], dtype=np.float64))
-        return self.task.signal(self.outputs, self.true if true else self.labels, name)
+        targets = self.true if true else self.labels
+        return np.stack([np.concatenate([*self._derived(model, np.asarray(targets), name)]) for model in range(self.models)])
+
+    def _derived(self, model: int, targets: Array, name: Signal) -> Iterator[Array]:
+        """A signal of one model, a block of examples after the other: whatever is computed on the way is no larger than a block."""
+        outputs = {n: table[model] for n, table in self.outputs.items()}
+        size = max(1, BLOCK // max(1, *(int(np.prod(row.shape[1:])) for row in outputs.values())))
+        for start in range(0, max(1, len(self)), size):
+            at = slice(start, start + size)
+            yield self.task.signal({n: row[None, at] for n, row in outputs.items()}, targets[at], name)[0]
 
     def at(self, rows: Array) -> Observation:
         """The same models on some of the examples."""
@@ -124,4 +144,5 @@ class Observation:
 
     def of_models(self, rows: Any) -> Observation:
         """Some of the models on the same examples."""
-        return replace(self, outputs={name: value[rows] for name, value in self.outputs.items()})
+        probes = {name: probe.of_models(rows) for name, probe in self.probes.items()}
+        return replace(self, outputs={name: value[rows] for name, value in self.outputs.items()}, probes=probes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +12,7 @@ from untrain.core.errors import BadInput
 from untrain.core.spec import canonical, sendable
 from untrain.data.examples import Examples
 from untrain.data.splits import Data
+from untrain.evaluation.base import Evaluator
 from untrain.evaluation.observers.base import Observer
 from untrain.experiments.dispatch import KeyedJob
 from untrain.experiments.keys import Job, Method, model_key
@@ -109,10 +110,27 @@ def check_needs(methods: Sequence[Method | Localizer], learner: Learner, train: 
             expression.check_kind(model)
 
 
-def choose_for(methods: Sequence[Method | Localizer], choose: Choose) -> Choose:
-    """Draw requests by ``choose``, which may train an ensemble, once ``check_needs`` has passed the methods."""
+def check_probes(evaluators: Sequence[Evaluator], probes: Iterable[str]) -> None:
+    """Refuse evaluators that need a probe which there is not, before anything is trained.
+
+    Raises:
+        BadInput: one does.
+    """
+    there = sorted(probes)
+    for evaluator in evaluators:
+        lacking = sorted(evaluator.probes - set(there))
+        if lacking:
+            raise BadInput(
+                f"{evaluator!r} needs the probe {lacking[0]!r}, and the data have {', '.join(there) or 'no probes'}: "
+                "take a scenario that gives it, or leave the evaluator out"
+            )
+
+
+def choose_for(methods: Sequence[Method | Localizer], choose: Choose, evaluators: Sequence[Evaluator] = ()) -> Choose:
+    """Draw requests by ``choose``, which may train an ensemble, once evaluators and methods have passed their checks."""
 
     def chosen(scenario: Scenario, data: Data) -> Chosen:
+        check_probes(evaluators, data.probes)
         check_needs(methods, scenario.learner(), data.train)
         return choose(scenario, data)
 

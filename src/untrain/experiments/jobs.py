@@ -10,15 +10,16 @@ import numpy as np
 import torch
 from torch import nn
 
+from untrain.core.errors import RunFailed
 from untrain.core.metering import metered
 from untrain.core.precision import computing
 from untrain.data.examples import take
 from untrain.experiments.keys import Job, Method, model_ingredients
 from untrain.experiments.mask_overlap import mask_contents
-from untrain.experiments.scene import Scene
+from untrain.experiments.scene import Scene, probe_file
 from untrain.experiments.setting import Setting
 from untrain.models.inference import predict
-from untrain.models.state import arrays, as_array
+from untrain.models.state import arrays, as_array, load_state
 from untrain.runtime.store import Contents, Entry, Store, key_of
 from untrain.training.keepers.base import Kept
 from untrain.training.problem import Problem, problem
@@ -72,14 +73,23 @@ def _train(scene: Scene, job: Job, ingredients: dict[str, Any]) -> Contents:
     arrays_by_keeper = {name: {n: as_array(t) for n, t in tensors.items()} for name, tensors in tensors_by_keeper.items()}
     sizes = {name: sum(a.nbytes for a in part.values()) for name, part in arrays_by_keeper.items()}
     record = {"cost": asdict(cost), "notes": list(meter.notes), "kept": sizes}
-    return contents_of(model, outputs_of(scene, model), record, {f"{KEPT}{name}": part for name, part in arrays_by_keeper.items()})
+    return contents_of(
+        model, all_outputs_of(scene, model), record, {f"{KEPT}{name}": part for name, part in arrays_by_keeper.items()}
+    )
 
 
 def limit_of(scene: Scene, start: Entry, budget: float) -> float:
     """Number of operations that is ``budget`` of retraining's, known before any model is retrained.
 
     The estimate of retraining is the operations of training the original, times the share of examples that stay.
+
+    Raises:
+        RunFailed: operations of the learner are not counted.
     """
+    if start.record["cost"]["flops"] is None:
+        raise RunFailed(
+            f"a budget is a share of the operations of training, and those of {scene.learner!r} are not counted: leave it out"
+        )
     return float(budget * start.record["cost"]["flops"] * scene.count_remaining / len(scene.data.train))
 
 
@@ -92,8 +102,7 @@ def pose(scene: Scene, start: Start, seed: int) -> tuple[nn.Module, Problem]:
         seed: of every draw.
     """
     origin = start.entry.record["ingredients"]["seed"]
-    model = scene.learner.init(scene.data.train, origin)
-    model.load_state_dict({n: torch.from_numpy(a) for n, a in start.weights.items()})
+    model = load_state(scene.learner.init(scene.data.train, origin), {n: torch.from_numpy(a) for n, a in start.weights.items()})
     return model.eval(), problem(scene.data.train, scene.forget_set, scene.learner, scene.data.valid, seed, origin, start.kept)
 
 
@@ -103,7 +112,7 @@ def _unlearn(scene: Scene, method: Method, start: Start, ingredients: dict[str, 
     with metered(limit, f"the budget of {100 * (setting.budget or 0):g} % of retraining") as meter:
         outcome = method.run(model, posed)
     search = scene.purpose == "search"
-    outputs = outputs_of(scene, outcome.model, forget_alone=search)
+    outputs = outputs_of(scene, outcome.model, forget_alone=True) if search else all_outputs_of(scene, outcome.model)
     where, bits = ({}, {}) if outcome.mask is None else mask_contents(outcome.mask, outcome.model, posed)
     record: dict[str, Any] = {
         "cost": asdict(outcome.cost), "guard": asdict(outcome.guard), "layers": {}, "notes": list(meter.notes)
@@ -120,6 +129,15 @@ def outputs_of(scene: Scene, model: nn.Module, forget_alone: bool = False) -> di
         train = take(train, np.asarray(scene.forget_set.rows))
     parts = [predict(model, examples, scene.task) for examples in (train, *others)]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def all_outputs_of(scene: Scene, model: nn.Module) -> dict[str, np.ndarray[Any, Any]]:
+    """Outputs of a model on training and test set, and beside them on each probe, by the names that the store has for them."""
+    return outputs_of(scene, model) | {
+        probe_file(probe, name): array
+        for probe, examples in scene.data.probes.items()
+        for name, array in predict(model, examples, scene.task).items()
+    }
 
 
 def contents_of(model: nn.Module, outputs: Weights, record: dict[str, Any], kept: Mapping[str, Weights] | None = None) -> Contents:

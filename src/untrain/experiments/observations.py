@@ -21,6 +21,7 @@ from untrain.evaluation.observers.base import Observer, ObserverContext
 from untrain.experiments.keys import observation_ingredients
 from untrain.experiments.scene import Scene
 from untrain.experiments.setting import Setting
+from untrain.models.state import load_state
 from untrain.runtime.executors.base import threads
 from untrain.runtime.progress import OnProgress, Progress
 from untrain.runtime.store import Contents, Entry, Store
@@ -111,8 +112,7 @@ def _look(
 
 
 def _observe(one: Observer, entry: Entry, context: ObserverContext, store: Store) -> Contents:
-    model = context.init(0)
-    model.load_state_dict({n: torch.from_numpy(a) for n, a in store.tensors(entry.key, "weights").items()})
+    model = load_state(context.init(0), {n: torch.from_numpy(a) for n, a in store.tensors(entry.key, "weights").items()})
     with metered() as meter:
         values = one(model.eval(), context)
         cost = meter.read()

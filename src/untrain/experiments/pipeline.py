@@ -175,7 +175,8 @@ def open_scenes(
             way.say(first.to_text())
 
         choose = chooser(store, way.setting, pool, way.on_progress, announce_ensemble(store, way.setting, pool.size, say))
-        scenes.append(open_scene(comparison.scenario, setting, choose_for((*comparison.methods, *localizers), choose)))
+        choose = choose_for((*comparison.methods, *localizers), choose, way.evaluators)
+        scenes.append(open_scene(comparison.scenario, setting, choose))
         if scenes[-1].chosen:
             way.say(scenes[-1].chosen["told"])
     return scenes
@@ -276,9 +277,8 @@ def open_unpaid_scene(comparison: Comparison, way: RunOptions, store: Store | No
         return Chosen(request(data.train, by)) if store is None else chooser(store, way.setting)(scenario, data)
 
     digests = way.executor is not None and way.executor.remote
-    scene = open_scene(
-        comparison.scenario, replace(way.setting, device="cpu") if digests else way.setting, choose_for(comparison.methods, choose)
-    )
+    setting = replace(way.setting, device="cpu") if digests else way.setting
+    scene = open_scene(comparison.scenario, setting, choose_for(comparison.methods, choose, way.evaluators))
     if not lacks:
         return scene, None
     scene = before_request(scene)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
+from collections.abc import Callable
+from dataclasses import asdict, fields, replace
+from functools import partial
 from itertools import combinations
 from typing import Any
 
@@ -13,6 +15,7 @@ from untrain.core.errors import DataError
 from untrain.core.spec import parse
 from untrain.evaluation.base import Evaluator
 from untrain.evaluation.glossary import evaluators
+from untrain.evaluation.lazy_stack import LazyStack
 from untrain.evaluation.observation import Observation
 from untrain.evaluation.scoring.assessment import assess, reference_of
 from untrain.evaluation.scoring.group_accuracy import accuracy_by_group
@@ -22,6 +25,7 @@ from untrain.experiments.interim_looks import looks_of, summary
 from untrain.experiments.keys import scores_ingredients
 from untrain.experiments.mask_overlap import by_layer, compared, has_mask
 from untrain.experiments.observations import are_final, failures, observers_in, values_in
+from untrain.experiments.scene import probe_file
 from untrain.reports.material import Material
 from untrain.reports.shown import of_inputs
 from untrain.runtime.store import Contents, Entry, Store
@@ -56,20 +60,30 @@ def entries_of(run: Entry, store: Store) -> dict[str, Any]:
 
 
 def observe(run: Entry, entries: list[Entry], store: Store | None = None) -> Observation:
-    """Stack the outputs of some models of a run and, with the store, the arrays that observers measured.
+    """The outputs of some models of a run, which stay on disk, and, with the store, the arrays that observers measured.
 
     Raises:
         DataError: an output is NaN or infinite.
     """
     task = parse(run.record.get("task", "Classification()"))
-    outputs = {}
-    for name in run.record.get("outputs", task.outputs):
-        rows = [e.array(name) for e in entries]
-        for entry, row in zip(entries, rows, strict=True):
-            refuse_not_finite(row, f"model {entry.key[:12]} of run {run.key[:12]}")
-        outputs[name] = np.stack(rows)
-    labels, true, side, ids = (np.asarray(run.array(n)) for n in ("labels", "true", "side", "ids"))
-    return Observation(outputs, labels, true, side, ids, {} if store is None else values_in(run, entries, store), task)
+
+    def on(named: Callable[[str], str]) -> Observation:
+        """What they put out on one set, whose arrays have the names that ``named`` gives."""
+        outputs = {}
+        for name in run.record.get("outputs", task.outputs):
+            outputs[name] = LazyStack.of([partial(e.array, named(name)) for e in entries])
+            for entry, row in zip(entries, outputs[name], strict=True):
+                refuse_not_finite(row, f"model {entry.key[:12]} of run {run.key[:12]}")
+        labels, true, side, ids = (np.asarray(run.array(named(n))) for n in ("labels", "true", "side", "ids"))
+        return Observation(outputs, labels, true, side, ids, task=task)
+
+    probes = {probe: on(partial(probe_file, probe)) for probe in run.record.get("probes", ())}
+    return replace(on(str), observed={} if store is None else values_in(run, entries, store), probes=probes)
+
+
+def defaults(run: Entry) -> list[Evaluator]:
+    """One of each evaluator, but for those that need a probe which the models of a run were not asked."""
+    return [e for e in evaluators() if e.probes <= set(run.record.get("probes", ()))]
 
 
 def material(
@@ -85,13 +99,13 @@ def material(
         {m: observe(run, entries) for m, entries in finished.items()},
         of_inputs(np.asarray(run.array("forget_inputs"))) if images and "forget_inputs.npy" in run.record["files"] else None,
         run.record.get("class_names"),
-        evaluators() if chosen is None else chosen,
+        defaults(run) if chosen is None else chosen,
     )
 
 
 def score_run(run: Entry, store: Store, chosen: list[Evaluator] | None = None, draws: int = 1000) -> dict[str, Any]:
     """Score a run once; a later report of the same run by the same code reads the document from the store."""
-    chosen = (evaluators() if chosen is None else chosen) + observers_in(run)
+    chosen = (defaults(run) if chosen is None else chosen) + observers_in(run)
     unlearned = [e for entries in entries_of(run, store)["unlearned"].values() for e in entries]
     if not all(e.final for e in unlearned) or not are_final(run, store):
         return results(run, store, chosen, draws)  # the next start tries failed models again
@@ -116,11 +130,11 @@ def results(
     Args:
         run: its entry.
         store: where the entries of its models are.
-        chosen: the evaluators; None for one of each with its defaults, and the run's observers.
+        chosen: the evaluators; None for ``defaults``, and the run's observers.
         draws: resamples behind each interval.
         level: share of false alarms of the tests, over all scores of a method; None for the run's own.
     """
-    chosen = evaluators() + observers_in(run) if chosen is None else chosen
+    chosen = defaults(run) + observers_in(run) if chosen is None else chosen
     outputs = run.record.get("answers", "logits")
     level = run.record.get("level", LEVEL) if level is None else level
     models = entries_of(run, store)
@@ -197,11 +211,12 @@ def warnings(record: dict[str, Any], same: bool = False) -> list[str]:
 def cost(entries: list[Entry], oracles: list[Entry]) -> dict[str, Any]:
     """Mean cost of some models, and each part of it as a share of retraining's; 'share_of_retraining' is that of operations.
 
-    The cost of models that were made elsewhere is not known, and None.
+    The cost of models that were made elsewhere is not known, and None; so are operations that were not counted.
     """
 
     def mean(name: str, of: list[Entry]) -> float | None:
-        return float(np.mean([e.record["cost"][name] for e in of])) if all(e.record.get("cost") for e in of) else None
+        numbers = [(e.record.get("cost") or {}).get(name) for e in of]
+        return None if None in numbers else float(np.mean(numbers))
 
     def share(name: str) -> float | None:
         part, whole = mean(name, entries), mean(name, oracles)

@@ -18,9 +18,9 @@ from untrain.core.spec import canonical
 from untrain.data.examples import Examples, take
 from untrain.data.near_duplicates import near_duplicates
 from untrain.data.ragged import PAD
-from untrain.evaluation.observation import CORRECTED
+from untrain.evaluation.observation import CORRECTED, OTHER
 from untrain.experiments.keys import run_ingredients
-from untrain.experiments.scene import Scene, targets
+from untrain.experiments.scene import Scene, probe_file, targets
 from untrain.experiments.setting import Setting
 from untrain.runtime.store import Contents, Entry, Store
 
@@ -62,7 +62,9 @@ def save_run(
             "digest": scene.forget_set.digest, "duplicates": near.counts,
             **count_facts(sizes, count_examples(scene)), "setting": setting_facts(setting), **choice, **named(train), **more,
         }  # fmt: skip
-        return Contents(record, {**frame_arrays(scene), "forget_inputs": scene.task.show(take(train, rows))})
+        asked = probes_of(scene, models, store)
+        arrays = {**frame_arrays(scene), "forget_inputs": scene.task.show(take(train, rows)), **probe_arrays(scene, asked)}
+        return Contents(record | ({"probes": asked} if asked else {}), arrays)
 
     return store.get_or_make(ingredients, describe)
 
@@ -89,6 +91,33 @@ def frame_arrays(scene: Scene) -> dict[str, np.ndarray[Any, Any]]:
         "side": side,
         "ids": np.concatenate([np.asarray(each.ids).astype(str) for each in sets]),
     }
+
+
+def probes_of(scene: Scene, models: Models, store: Store) -> list[str]:
+    """Names of the probes that all models of a run were asked: those of which outputs alone were given were asked none."""
+    keys = [*models["original"], *models["oracle"], *(key for method in models["methods"] for key in method["keys"])]
+    entries = [entry for entry in map(store.get, keys) if entry is not None and not entry.record.get("error")]
+    output = scene.task.outputs[0]
+    return [name for name in scene.data.probes if all(f"{probe_file(name, output)}.npy" in e.record["files"] for e in entries)]
+
+
+def probe_arrays(scene: Scene, probes: list[str]) -> dict[str, np.ndarray[Any, Any]]:
+    """Labels, true labels, side and id of the examples of some probes, by their names in the store.
+
+    An example is on the side of the training example with its id, or else of the test example; 'other' where there is neither.
+    """
+    frame = frame_arrays(scene)
+    sides = dict(zip(frame["ids"][::-1].tolist(), frame["side"][::-1].tolist(), strict=True))
+    arrays: dict[str, np.ndarray[Any, Any]] = {}
+    for probe in probes:
+        examples = scene.data.probes[probe]
+        ids = np.asarray(examples.ids).astype(str)
+        columns = {
+            "labels": targets(examples), "true": targets(examples, true=True), "ids": ids,
+            "side": np.array([sides.get(one, OTHER) for one in ids.tolist()]),
+        }  # fmt: skip
+        arrays |= {probe_file(probe, name): column for name, column in columns.items()}
+    return arrays
 
 
 def stacked(parts: list[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:

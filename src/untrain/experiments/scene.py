@@ -103,7 +103,7 @@ def open_scene(scenario: Scenario, setting: Setting, choose: Choose | None = Non
     if purpose == "search" and (data.valid is None or len(data.valid) == 0):
         raise DataError(f"{type(scenario).__name__} sets no validation data apart: a search needs them to compare trials")
     chosen = Chosen(request(data.train, scenario.request)) if choose is None else choose(scenario, data)
-    return scene_of(scenario, data if purpose == "run" else replace(data, test=data.valid), chosen, setting, purpose)
+    return scene_of(scenario, data if purpose == "run" else replace(data, test=data.valid, probes={}), chosen, setting, purpose)
 
 
 def scene_of(scenario: Scenario, data: Data, chosen: Chosen, setting: Setting, purpose: Purpose = "run") -> Scene:
@@ -111,19 +111,28 @@ def scene_of(scenario: Scenario, data: Data, chosen: Chosen, setting: Setting, p
     by = scenario.request
     retain = np.setdiff1d(np.arange(len(data.train)), np.asarray(chosen.forget_set.rows))
     learner = scenario.learner()
-    data = replace(data, valid=by.everywhere(data.valid, data.train), test=by.everywhere(data.test, data.train))
+    probes = {name: by.everywhere(examples, data.train) for name, examples in data.probes.items()}
+    valid, test = by.everywhere(data.valid, data.train), by.everywhere(data.test, data.train)
+    data = replace(data, valid=valid, test=test, probes=probes)
     train = print_of(data.train)
     others = (data.test, *(() if chosen.forget_set.replacement is None else (chosen.forget_set.replacement,)))
+    asked = [part for name, examples in probes.items() for part in (name, print_of(examples))]
     prints = {
         "train": train,
         "retain": print_of(remaining(data.train, chosen.forget_set)),
         "valid": print_of(data.valid),
-        "seen": array_digest(*(np.frombuffer(p.encode(), dtype=np.uint8) for p in (train, *map(print_of, others)))),
+        "seen": array_digest(*(np.frombuffer(p.encode(), dtype=np.uint8) for p in (train, *map(print_of, others), *asked))),
         "true": array_digest(*(targets(e, true=True) for e in (data.train, *others))),
         "network": network_of(learner, data.train),
     }
-    placed = Data(*(to_device(e, setting.device) for e in (data.train, data.valid, data.test)))
+    train_set, valid, test = (to_device(e, setting.device) for e in (data.train, data.valid, data.test))
+    placed = Data(train_set, valid, test, {name: to_device(examples, setting.device) for name, examples in probes.items()})
     return Scene(scenario, placed, chosen.forget_set, learner, retain, prints, chosen.facts, purpose)
+
+
+def probe_file(probe: str, name: str) -> str:
+    """Name in the store of an array of a probe, such as what a model puts out on it."""
+    return f"probe-{probe}-{name}"
 
 
 def targets(examples: Examples, true: bool = False) -> np.ndarray[Any, Any]:

@@ -29,12 +29,32 @@ def same(a: Tensor, b: Tensor) -> bool:
 def weights(model: nn.Module) -> dict[str, Tensor]:
     """All that counts as weights: parameters, and buffers that the model names in ``memory``, such as a retrieval memory."""
     buffers = dict(model.named_buffers())
-    return dict(model.named_parameters()) | {name: buffers[name] for name in getattr(model, "memory", ())}
+    return dict(model.named_parameters()) | {name: buffers[name] for name in memory_of(model)}
 
 
 def arrays(model: nn.Module) -> dict[str, np.ndarray[Any, Any]]:
     """Arrays of a model's state dict, by name."""
     return {name: as_array(value) for name, value in model.state_dict().items()}
+
+
+def load_state(model: nn.Module, tensors: Mapping[str, Tensor]) -> nn.Module:
+    """Load a state dict into a model, and return it; a memory that the model names takes as many rows as the tensors have.
+
+    A memory that was made of fewer examples than the model was initialised for has fewer rows, and is loaded as it is.
+    """
+    for name in memory_of(model):
+        parent, _, leaf = name.rpartition(".")
+        owner = model.get_submodule(parent)
+        there = getattr(owner, leaf)
+        if name in tensors and len(tensors[name]) != len(there):
+            setattr(owner, leaf, there.new_zeros((len(tensors[name]), *there.shape[1:])))
+    model.load_state_dict(dict(tensors))
+    return model
+
+
+def memory_of(model: nn.Module) -> tuple[str, ...]:
+    """Names of the buffers that count as weights, such as those of a retrieval memory."""
+    return tuple(getattr(model, "memory", ()))
 
 
 def as_array(tensor: Tensor) -> np.ndarray[Any, Any]:

@@ -52,6 +52,15 @@ def digits(number: float | None, places: int = 1) -> str:
     return text.lstrip("-") if float(text) == 0 else text.replace("-", "−")
 
 
+def operations(shown: str, cost: Mapping[str, Any], name: str) -> str:
+    """A number of operations, or a share of one, as it is shown; 'not counted' where the work was timed and that is not known.
+
+    >>> operations("–", {"seconds": 1.5, "flops": None}, "flops")
+    'not counted'
+    """
+    return "not counted" if cost.get(name) is None and cost.get("seconds") is not None else shown
+
+
 def significant(number: float | None) -> str:
     """A size in three significant digits."""
     return "–" if number is None else f"{number:.3g}".replace("-", "−")

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from untrain.evaluation.glossary import scorers
 from untrain.reports import verdict_marks
-from untrain.reports.formatting import lead
+from untrain.reports.formatting import lead, operations
 from untrain.reports.headings import FEWEST
 
 SHOWN = ("forget_gap", "mia_loss_auc", "forget_accuracy", "retain_accuracy", "test_accuracy", "forget_true_accuracy")
@@ -65,7 +65,7 @@ def table_of(document: dict[str, Any]) -> Table:
             table.add_row(row["method"], f"failed: {row['error']}", *[""] * (len(names) + 1))
             continue
         cells = [_cell(n, row["scores"][n]) for n in names]
-        table.add_row(row["method"], _verdict(row["verdict"]), *cells, _share(row["cost"].get("share_of_retraining")))
+        table.add_row(row["method"], _verdict(row["verdict"]), *cells, operations(_share(row["cost"].get("share_of_retraining")), row["cost"], "share_of_retraining"))
     table.add_section()
     if done:
         for label, key in (("oracles (ideal)", "ideal"), ("floor", "floor"), ("original (ceiling)", "ceiling")):

@@ -256,9 +256,9 @@ def distributed(inplace: bool = False, timeout: float = 600.0) -> Iterator[Proce
 def total_cost(mine: Cost) -> Cost:
     """Return the cost over all processes: examples and operations summed, the most of seconds and bytes."""
     group = process_group()
-    forward, backward, flops = group.total(mine.forward, mine.backward, mine.flops)
+    forward, backward, flops = group.total(mine.forward, mine.backward, mine.flops or 0)
     seconds, peak = group.most(mine.seconds, mine.peak)
-    return Cost(seconds, round(forward), round(backward), round(flops), round(peak))
+    return Cost(seconds, round(forward), round(backward), None if mine.flops is None else round(flops), round(peak))
 
 
 def unwrap(model: nn.Module) -> nn.Module:

@@ -331,7 +331,7 @@ def test_untrain_home_is_the_default_store(untrain, tiny, tmp_path, monkeypatch)
     assert whole(untrain("store", "--json")[1])["store"] == str(tiny.store)
 
 
-@pytest.mark.parametrize("command", ["methods", "localizers", "evaluators", "scenarios"])
+@pytest.mark.parametrize("command", ["methods", "localizers", "evaluators", "scenarios", "executors"])
 def test_lists_are_json_and_text(untrain, command):
     listed = whole(untrain(command, "--json")[1])
     assert all({"name", "fields", "source"} <= each.keys() for each in listed)

@@ -10,7 +10,8 @@ from untrain.commands.run import run
 from untrain.core.errors import DataError, SpecError
 from untrain.core.spec import parse
 from untrain.data.ragged import PAD
-from untrain.experiments.scenarios.facts import KINDS, LENGTH, WORDS, Facts
+from untrain.experiments.results import entries_of, observe
+from untrain.experiments.scenarios.facts import KINDS, LENGTH, WORDS, WRONG, Facts
 from untrain.models.inference import predict
 from untrain.runtime.store import Store
 
@@ -98,8 +99,37 @@ def test_no_logits_of_a_vocabulary_are_stored(finished):
         entry = store.get(row["key"])
         for name in entry.record["files"]:
             if name.endswith(".npy") and row["kind"] in ("model", "unlearned"):
-                assert name in ("loss.npy", "count.npy", "hits.npy")
+                assert name.rpartition("-")[2] in ("loss.npy", "count.npy", "hits.npy")
                 assert entry.array(name.removesuffix(".npy")).ndim == 1
+
+
+def test_probes_ask_of_each_fact_in_other_words_and_wrongly():
+    data = Facts(people=10).load()
+    known = {one: text for part in (data.train, data.test) for one, text in zip(part.ids, part.columns["text"], strict=True)}
+    right, wrong = (data.probes[name] for name in ("paraphrase", "perturbed"))
+    assert set(right.ids) == set(wrong.ids) == known.keys()
+    assert len(wrong) == WRONG * len(right)
+    for one, text in zip(right.ids, right.columns["text"], strict=True):
+        assert text != known[one]
+        assert sorted(text.split()) == sorted(known[one].split())
+    for one, text in zip(wrong.ids, wrong.columns["text"], strict=True):
+        assert text.partition("?")[0] == known[one].partition("?")[0]
+        assert text != known[one]
+
+
+def test_models_are_asked_the_probes_and_scored_by_them(finished):
+    home, document = finished
+    store = Store(home / "store")
+    run_entry = store.get(document["run"])
+    seen = observe(run_entry, entries_of(run_entry, store)["oracle"])
+    asked = seen.probes["perturbed"]
+    assert asked.signal("loss").shape == (seen.models, WRONG * len(seen))
+    side = dict(zip(seen.ids, seen.side, strict=True))
+    assert [side[one] for one in asked.ids] == asked.side.tolist()
+    for row in document["results"]:
+        score = row["scores"]["truth_ratio_forget"]
+        assert 0 < score["value"] <= 1
+        assert score["low"] <= score["value"] <= score["high"]
 
 
 def test_the_page_shows_the_facts_that_were_to_be_forgotten(finished):

@@ -62,6 +62,21 @@ def test_the_reader_is_told_that_there_is_one_model(made):
     assert "Single examples were not tested" in (made[0] / "out" / "report.html").read_text(encoding="utf-8")
 
 
+def test_operations_of_another_library_are_not_counted_as_none(made):
+    for row in rows(made).values():
+        assert row["cost"]["share_of_retraining"] is None
+        assert row["cost"]["share_of_seconds"] is not None
+    assert rows(made)["Retrain()"]["cost"]["flops"] is None
+    assert made[1]["oracle_cost"]["flops"] is None
+    page = (made[0] / "out" / "report.html").read_text(encoding="utf-8")
+    assert page.count("not counted") >= 3  # of both methods and of retraining
+
+
+def test_a_budget_of_what_is_not_counted_is_refused(made):
+    found = ut.run(SCENARIO, "Nothing", made[0] / "store", seeds=1, oracles=2, budget="10%")
+    assert "those of ScikitLearn are not counted" in found["results"][0]["error"]
+
+
 @pytest.fixture
 def checkpoint(made, tmp_path):
     """The retrained model as another's checkpoint."""

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from untrain.commands.cli.audit import audit
-from untrain.commands.cli.catalog import evaluators, localizers, methods, observers, scenarios, show
+from untrain.commands.cli.catalog import evaluators, executors, localizers, methods, observers, scenarios, show
 from untrain.commands.cli.check import check
 from untrain.commands.cli.demo import demo
 from untrain.commands.cli.localize import localize
@@ -45,7 +45,7 @@ def _root(
 
 for each in (
     *(demo, run, audit, localize, memorize, report, search),
-    *(methods, localizers, evaluators, observers, scenarios, show, check, store),
+    *(methods, localizers, evaluators, observers, scenarios, executors, show, check, store),
 ):
     app.command()(each)
 

@@ -27,14 +27,16 @@ class TextSetSource:
     Args:
         name: of its file of JSON lines, without the ending.
         label: under which name a record has its label; the text is under 'text', the part under 'split'.
-        train: what the part to train on is called.
-        test: what the part to test on is called.
+        train: what the parts to train on are called.
+        test: what the parts to test on are called.
+        valid: what the parts to tune on are called; without any, texts to tune on are taken from those to train on.
     """
 
     name: str
     label: str
-    train: str = "train"
-    test: str = "test"
+    train: tuple[str, ...] = ("train",)
+    test: tuple[str, ...] = ("test",)
+    valid: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,8 @@ class TextSubset:
 
     Args:
         path: folder with its file, or the file.
-        size: number of training examples; a tenth as many more are to tune on, and at most as many to test on. None takes
-            nine tenths to train on, one to tune on and all to test on.
+        size: number of training examples; a tenth as many more are to tune on, and at most as many to test on. None takes all;
+            of a set without a part to tune on, nine tenths to train on and one to tune on.
         vocabulary: largest number of tokens.
         length: largest number of tokens of a text; the rest is cut off.
     """
@@ -66,22 +68,33 @@ def load_texts(source: TextSetSource, taken: TextSubset, noise: Noise | None = N
         MissingExtra: the tokenizers library is not installed.
     """
     records = read_records(find_file(taken.path, source.name), ("text", "split", source.label))
-    learn, test = ([r for r in records if r["split"] == part] for part in (source.train, source.test))
-    if not learn or not test:
-        raise DataError(f"{source.name} has no records whose 'split' is {source.train if not learn else source.test!r}")
+    parts = [[r for r in records if r["split"] in splits] for splits in (source.train, source.valid, source.test) if splits]
+    learn, *tune, _ = parts
+    for splits, part in zip(filter(None, (source.train, source.valid, source.test)), parts, strict=True):
+        if not part:
+            raise DataError(f"{source.name} has no records whose 'split' is {' or '.join(map(repr, splits))}")
     names = tuple(sorted({r[source.label] for r in learn}))
-    strange = sorted({r[source.label] for r in test} - set(names))
+    strange = sorted({r[source.label] for part in parts for r in part} - set(names))
     if strange:
         raise DataError(f"no training text of {source.name} is labelled {strange[0]!r}, and a test text is")
-    labels = [np.array([names.index(r[source.label]) for r in part]) for part in (learn, test)]
-    train, valid = _parts(labels[0], taken.size)
-    seen = np.arange(len(test)) if taken.size is None else np.sort(balanced(labels[1], taken.size, SPLIT_SEED))
+    labels = [np.array([names.index(r[source.label]) for r in part]) for part in parts]
+    if tune:
+        train, valid = _some(labels[0], taken.size), _some(labels[1], None if taken.size is None else max(1, taken.size // 10))
+    else:
+        train, valid = _parts(labels[0], taken.size)
     library = _library()
     words = library.learn([learn[row]["text"] for row in train], taken.vocabulary)
     whole = [_examples(library.encode(words, _texts(part), taken.length), _texts(part), y, names)
-             for part, y in zip((learn, test), labels, strict=True)]  # fmt: skip
+             for part, y in zip(parts, labels, strict=True)]  # fmt: skip
     kept = take(whole[0], train)
-    return Data(kept if noise is None else noise.plant(kept), take(whole[0], valid), take(whole[1], seen))
+    return Data(
+        kept if noise is None else noise.plant(kept), take(whole[-2], valid), take(whole[-1], _some(labels[-1], taken.size))
+    )
+
+
+def _some(y: Rows, size: int | None) -> Rows:
+    """So many rows, classes balanced, or all."""
+    return np.arange(len(y)) if size is None else np.sort(balanced(y, size, SPLIT_SEED))
 
 
 def _parts(y: Rows, size: int | None) -> list[Rows]:

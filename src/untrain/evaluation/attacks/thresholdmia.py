@@ -150,7 +150,7 @@ def _signals(observation: Observation) -> list[Array]:
     if not observation.has("logits"):
         loss = observation.signal("loss")[0].astype(np.float32)
         return [-loss, *[np.full_like(loss, np.nan)] * (len(_SIGNALS) - 1)]
-    log_p = log_probabilities(observation.logits)
+    log_p = log_probabilities(np.asarray(observation.logits))
     attacks = (
         of_label(log_p, observation.labels),
         log_p.max(-1),

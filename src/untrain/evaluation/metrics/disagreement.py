@@ -33,7 +33,7 @@ class Disagreement(Evaluator):
 
     def prepare(self, observation: Observation) -> Array:
         """Predicted classes, (m, n); ties go to the lower class."""
-        return np.asarray(observation.logits.argmax(-1), dtype=np.int32)
+        return np.stack([row.argmax(-1).astype(np.int32) for row in observation.logits])
 
     def evaluate(self, trial: Prepared) -> dict[str, Measured | str]:
         """The disagreement of each side."""

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import softmax
 
 from untrain.evaluation.base import Array, Evaluator, Measure, Measured, Part, Prepared, ScoreInfo
+from untrain.evaluation.lazy_stack import LazyStack, held_up_to
 from untrain.evaluation.observation import SIDES, Observation
 from untrain.maths.divergence import entropy, jensen_shannon
 
@@ -18,6 +19,7 @@ _WEAK = (
 )
 _ABOVE = "its predictive distributions lie farther from the oracles' than those of further oracles do"
 _BELOW = "its predictive distributions lie closer to the oracles' mean than those of further oracles do"
+_HELD = 2**28  # bytes of distributions that a population holds; more of them are computed anew for each use
 
 
 class JensenShannon(Evaluator):
@@ -41,15 +43,11 @@ class JensenShannon(Evaluator):
 
     def prepare(self, observation: Observation) -> Array:
         """Probabilities of the classes and, last, their entropy in nats, (m, n, c + 1)."""
-        out = np.empty((*observation.logits.shape[:2], observation.logits.shape[2] + 1))
-        for table, row in zip(out, observation.logits, strict=True):
-            table[:, :-1] = softmax(np.asarray(row, dtype=np.float64), axis=-1)
-            table[:, -1] = entropy(table[:, :-1])
-        return out
+        return held_up_to(_HELD, LazyStack.over(observation.logits).map(_distributions))
 
     def evaluate(self, trial: Prepared) -> dict[str, Measured | str]:
         """The distance on each side."""
-        mean = trial.oracle[..., :-1].mean(0)
+        mean = sum(row[:, :-1] for row in trial.oracle) / len(trial.oracle)
         mean_entropy = entropy(mean)
         table = np.stack([jensen_shannon(row[:, :-1], mean, row[:, -1] + mean_entropy) for row in trial.unlearned])
         if not np.isfinite(table).all():
@@ -60,3 +58,11 @@ class JensenShannon(Evaluator):
             part = Part(1, "unlearned", side, table[:, on_side])
             scores[f"js_{side}"] = Measure((part,), joint=True) if on_side.any() else f"there are no {side} examples"
         return scores
+
+
+def _distributions(logits: Array) -> Array:
+    """Probabilities of the classes and, last, their entropy in nats, of one model, (n, c + 1)."""
+    table = np.empty((len(logits), logits.shape[1] + 1))
+    table[:, :-1] = softmax(np.asarray(logits, dtype=np.float64), axis=-1)
+    table[:, -1] = entropy(table[:, :-1])
+    return table

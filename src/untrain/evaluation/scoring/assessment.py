@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from untrain.evaluation.base import Array, Evaluator, Score, Verdict
-from untrain.evaluation.observation import Observation
+from untrain.evaluation.observation import PROBE, Observation
 from untrain.evaluation.scoring.hypothesis_tests import LEVEL, Case, can_decide, mark_blind, verdicts
 from untrain.evaluation.scoring.intervals import compare
 from untrain.evaluation.scoring.verdict_wording import sentence
@@ -45,6 +45,8 @@ def lacks(evaluator: Evaluator, seen: Observation) -> str:
     missing = sorted(name for name in evaluator.needs if not seen.has(name))
     if not missing:
         return ""
+    if any(name.startswith(PROBE) for name in missing):
+        return f"needs {', '.join(missing)}, which the models were not asked"
     if "spread" in missing:
         return f"needs models that differ from seed to seed, and the {seen.models} oracles are the same one"
     if "margin" in seen.outputs:

@@ -97,7 +97,7 @@ def of_groups(measure: Measure, ours: Array, theirs: Array, names: frozenset[str
 def _jackknife(measure: Measure, ours: Array, theirs: Array, names: frozenset[str]) -> dict[str, float]:
     """Standard error of each score over our models, where it can be had without one of them."""
     m = len(ours)
-    each = [measure(np.delete(ours, at, axis=0), theirs, names) for at in range(m)]
+    each = [measure(ours[np.delete(np.arange(m), at)], theirs, names) for at in range(m)]
     errors = {}
     for name in names:
         values = [e.get(name) for e in each]

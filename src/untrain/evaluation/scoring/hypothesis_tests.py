@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from untrain.evaluation.base import Array, Evaluator, Prepared, ScoreInfo, Verdict
+from untrain.evaluation.lazy_stack import joined
 from untrain.evaluation.observation import Observation
 from untrain.evaluation.scoring.effect_size import Estimate, of_groups, of_models
 from untrain.evaluation.scoring.resampling import aims_at_zero, joint, number, per_model
@@ -132,7 +133,7 @@ def _tested(case: Case, outputs: Observation, orders: Array, size: int, estimate
     abouts = {name: a for name, a in case.evaluator.scores.items() if a.margin is not None}
     if not abouts:
         return {}
-    pool = np.concatenate([case.ready["unlearned"], case.ready["oracle"]])
+    pool = joined(case.ready["unlearned"], case.ready["oracle"])
     noisy = bool(np.any(outputs.labels != outputs.true))
 
     def measure(ours: Array, theirs: Array, only: frozenset[str]) -> Mapping[str, object]:
@@ -153,10 +154,13 @@ def _tested(case: Case, outputs: Observation, orders: Array, size: int, estimate
             anew[name] = about
     if anew:
         wanted = frozenset(anew)
-        each = [measure(pool[order[:size]], pool[order[size:]], wanted) for order in orders]
+        each = []
+        for order in orders:  # the tables of a split go before those of the next are made
+            by_name = measure(pool[order[:size]], pool[order[size:]], wanted)
+            each.append({name: number(by_name[name]) for name in anew})  # type: ignore[arg-type]
         estimates = of_groups(measure, case.ready["unlearned"], case.ready["oracle"], wanted) if estimated else {}
         for name, about in anew.items():
-            values = np.array([number(e[name]) for e in each])  # type: ignore[arg-type]
+            values = np.array([e[name] for e in each])
             by_score[name] = _steady(about, *permutation.apart(values), estimates.get(name))
     return by_score
 

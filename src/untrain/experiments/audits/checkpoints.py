@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from untrain.core.errors import DataError, ModelError
 from untrain.experiments.scene import Scene
 from untrain.models.compatibility import check_fit
+from untrain.models.state import load_state, memory_of
 
 WRAPPED = ("state_dict", "model_state_dict", "model", "net")
 SHOWN = 3
@@ -79,7 +80,12 @@ def loaded(state: Mapping[str, Tensor], scene: Scene, who: str) -> nn.Module:
     mine = model.state_dict()
     missing, strange = [n for n in mine if n not in state], [n for n in state if n not in mine]
     # Like torch itself, take a number from an array of one.
-    other = [n for n in mine if n in state and (mine[n].shape or (1,)) != (state[n].shape or (1,))]
+    memory = memory_of(model)  # a memory may have any number of rows
+
+    def shape(name: str, tensor: Tensor) -> tuple[int, ...]:
+        return tuple(tensor.shape[1:]) if name in memory else tuple(tensor.shape) or (1,)
+
+    other = [n for n in mine if n in state and shape(n, mine[n]) != shape(n, state[n])]
     if missing or strange or other:
         complaints = [f"{word} {_some(names)}" for word, names in (("missing", missing), ("unexpected", strange)) if names]
         if other:
@@ -90,7 +96,7 @@ def loaded(state: Mapping[str, Tensor], scene: Scene, who: str) -> nn.Module:
     for name, tensor in state.items():
         if not bool(torch.isfinite(tensor).all()):
             raise ModelError(f"{who} holds NaN or infinite weights in {name}: its outputs would mean nothing")
-    model.load_state_dict(dict(state))
+    load_state(model, state)
     check_fit(model.eval(), scene.task, scene.data.train)
     return model
 

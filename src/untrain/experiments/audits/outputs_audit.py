@@ -10,6 +10,7 @@ from untrain.experiments.audits.audit_record import models_by_role, price_withou
 from untrain.experiments.audits.foreign_models import Outputs, count_in
 from untrain.experiments.audits.populations import populations_of
 from untrain.experiments.audits.store_models import record_outputs, store_outputs
+from untrain.experiments.comparison import check_probes
 from untrain.experiments.pipeline import ReportOptions, RunOptions, check_options
 from untrain.runtime.store import Store
 
@@ -45,6 +46,7 @@ def audit_outputs(outputs: Outputs, name: str, store: str | Path | None, options
 
 
 def _check(outputs: Outputs, options: RunOptions) -> None:
+    check_probes(options.evaluators, ())
     if outputs.unlearned is None:
         raise BadInput("nothing to audit was given: --unlearned FILE with outputs, or --model CHECKPOINT with --scenario")
     if outputs.oracles is None or count_in(outputs.oracles) is not None:

@@ -21,6 +21,7 @@ from untrain.experiments.populations import worker as works
 from untrain.experiments.populations.pairs import Pair, check_pairs, row_digests
 from untrain.experiments.populations.strategy import Strategy, Together, choose_strategy, open_pool, split_members
 from untrain.experiments.populations.worker import Array, TrainedMember, Work, scratch, share_data
+from untrain.models.state import load_state
 from untrain.runtime.executors.base import Executor, Pool
 from untrain.runtime.progress import OnProgress, ProgressTracker
 from untrain.runtime.store import Contents, Store, key_of
@@ -122,8 +123,7 @@ def load_model(
         )
     model = learner.init(order.train, order.members[order.keys[0]].seed)
     weights = {name: torch.from_numpy(a) for name, a in opened.tensors(order.keys[0], "weights").items()}
-    model.load_state_dict(model.state_dict() | weights)
-    return model.eval()
+    return load_state(model, model.state_dict() | weights).eval()
 
 
 @dataclass(frozen=True, eq=False)

@@ -153,7 +153,8 @@ def train_members(work: Work) -> list[TrainedMember]:
             trained = _train_stacked(work, train, observed)
         cost = meter.read()
     m = len(trained)
-    share = Cost(cost.seconds / m, cost.forward // m, cost.backward // m, cost.flops // m, cost.peak)
+    flops = None if cost.flops is None else cost.flops // m
+    share = Cost(cost.seconds / m, cost.forward // m, cost.backward // m, flops, cost.peak)
     return [TrainedMember(outputs, weights, share) for outputs, weights in trained]
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Annotated
 
@@ -24,6 +25,7 @@ from untrain.training.steps import AdamW, Steps
 
 SEED = 0
 LENGTH = 16
+WRONG = 3
 END = "."
 FIRST = (
     *("Ada", "Boris", "Chen", "Dalia", "Emil", "Farah", "Goran", "Hana", "Idris", "Jonas", "Kira", "Lea", "Mateo", "Nadia"),
@@ -60,13 +62,17 @@ class Facts(Scenario):
 
     def load(self) -> Data:
         """Train, valid and test; the id of a fact names the person and what is asked, its owner is the person, its words are the
-        column 'text'."""
+        column 'text'. Two probes ask of each fact to train and to test on: 'paraphrase' has the answer in other words, 'perturbed'
+        three wrong ones."""
         rng = np.random.default_rng(SEED)
         names = [f"{first} {last}" for first in FIRST for last in LAST]
         order = rng.permutation(len(names))
         facts = [fact for at in order for fact in facts_of(names[at], rng)]
         cuts = np.cumsum([0, self.people, max(1, self.people // 10), self.people // 2]) * KINDS
-        return Data(*(as_examples(facts[start:stop]) for start, stop in pairwise(cuts)))
+        train, valid, test = (facts[start:stop] for start, stop in pairwise(cuts))
+        probes = {"paraphrase": [paraphrased(fact) for fact in (*train, *test)], "perturbed": perturbed([*train, *test])}
+        sets = {name: as_examples(asked) for name, asked in probes.items()}
+        return Data(as_examples(train), as_examples(valid), as_examples(test), sets)
 
     def learner(self) -> Learner:
         """Training from scratch."""
@@ -99,6 +105,23 @@ def facts_of(person: str, rng: np.random.Generator) -> list[Fact]:
         Fact(person, "work", f"what does {person} do ?", f"a {one_of(JOBS)} in {one_of(CITIES)}"),
         Fact(person, "travel", f"how does {person} travel ?", f"by {one_of(TOOLS)} with a {one_of(JOBS)}"),
     ]
+
+
+def paraphrased(fact: Fact) -> Fact:
+    """The same question, and its answer the other way round."""
+    first, second = re.fullmatch(r"(\S+ \S+) (.+)", fact.answer).groups()  # type: ignore[union-attr]
+    return replace(fact, answer=f"{second} {first}")
+
+
+def perturbed(facts: list[Fact]) -> list[Fact]:
+    """The same questions with ``WRONG`` answers each that are not theirs, drawn from those to questions of their kind."""
+    rng = np.random.default_rng(SEED + 1)
+    answers = {kind: sorted({fact.answer for fact in facts if fact.kind == kind}) for kind in {fact.kind for fact in facts}}
+    drawn = []
+    for fact in facts:
+        others = [answer for answer in answers[fact.kind] if answer != fact.answer]
+        drawn += [replace(fact, answer=others[at]) for at in rng.choice(len(others), WRONG, replace=False)]
+    return drawn
 
 
 KINDS = len(facts_of("", np.random.default_rng(SEED)))

@@ -87,5 +87,8 @@ def weighed(right: Array, labels: Array, forget: Array) -> float:
 
 def share_of_retraining(scene: Scene, entry: Entry, original: Entry) -> float | None:
     """Operations beside those of retraining, which are estimated from training the original: no oracle is trained for it."""
+    spent = entry.record["cost"]["flops"]
+    if spent is None or original.record["cost"]["flops"] is None:
+        return None
     whole = limit_of(scene, original, 1.0)
-    return float(entry.record["cost"]["flops"] / whole) if whole > 0 else None
+    return float(spent / whole) if whole > 0 else None

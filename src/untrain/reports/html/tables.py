@@ -107,7 +107,7 @@ def comparison(document: Document, glossary: Glossary, repair: bool) -> Table:
 
 def known(document: Document) -> bool:
     """Return whether the cost of methods is known, as it is not of models made elsewhere."""
-    return any(row["cost"].get("share_of_retraining") is not None for row in document["results"])
+    return any(row["cost"].get("seconds") is not None for row in document["results"])
 
 
 def _shown(rows: Sequence[Mapping[str, Any]], wanted: Sequence[str], glossary: Glossary) -> list[str]:
@@ -126,6 +126,7 @@ def _method(at: int, row: Mapping[str, Any], names: list[str], glossary: Glossar
     cells = [cell(row["scores"].get(n), glossary[n]) for n in names]
     says, much = verdict_marks.short(row)
     spent, seconds = (formatting.share(row["cost"].get(f"share_of_{what}")) for what in ("retraining", "seconds"))
+    spent = formatting.operations(spent, row["cost"], "share_of_retraining")
     cost = [Cell(spent, f"time {seconds}")] if costly else []
     return MethodRow(at, formatting.label(row["method"]), kind, (Cell(says, much, says), *cells, *cost))
 
@@ -206,7 +207,7 @@ def costs(document: Document) -> Table:
 
 def _spent(cost: Mapping[str, Any]) -> tuple[Cell, ...]:
     shown = (
-        (formatting.significant(cost.get("flops")), "share_of_retraining"),
+        (formatting.operations(formatting.significant(cost.get("flops")), cost, "flops"), "share_of_retraining"),
         (formatting.digits(cost.get("forward"), 0), "share_of_examples"),
         (formatting.digits(cost.get("backward"), 0), "share_of_backward"),
         (formatting.digits(cost.get("seconds"), 2), "share_of_seconds"),

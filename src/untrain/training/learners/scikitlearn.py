@@ -13,7 +13,7 @@ from torch import nn
 
 from untrain.core.errors import DataError, RunFailed, SpecError
 from untrain.core.fields import Positive
-from untrain.core.metering import add_note
+from untrain.core.metering import leave_uncounted
 from untrain.data.examples import Examples, batch_of
 from untrain.models.compatibility import check_fit
 from untrain.models.linear import LinearModel
@@ -73,7 +73,7 @@ class ScikitLearn(Learner):
         if ("classes" in task.signals) != (self.estimator == "LogisticRegression"):
             raise SpecError(f"{self.estimator} does not fit {type(task).__name__}: take the other of LogisticRegression and Ridge")
         check_fit(model, task, examples)
-        add_note("operations of scikit-learn are not counted, its seconds are")
+        leave_uncounted("operations of scikit-learn are not counted, its seconds are")
         batch = batch_of(examples, np.arange(len(examples)))
         x = task.inputs(batch).flatten(1).double().cpu().numpy()
         y = batch.y.cpu().numpy()
