@@ -1,10 +1,8 @@
 """Examples ready to be drawn."""
 
-import json
-
 import numpy as np
 
-from untrain.reports.shown import of_inputs, of_records
+from untrain.reports.shown import of_inputs
 
 
 def test_inputs_that_older_runs_stored_are_images_bit_for_bit():
@@ -17,11 +15,3 @@ def test_inputs_that_older_runs_stored_are_images_bit_for_bit():
 def test_texts_of_a_run_become_texts():
     shown = of_inputs(np.array(["what does Ada do ?", "é"]))
     assert [(s.kind, s.text, s.image) for s in shown] == [("text", "what does Ada do ?", None), ("text", "é", None)]
-
-
-def test_records_come_back_from_json():
-    records = [{"kind": "text", "text": "hello"}, {"kind": "row", "cells": [["age", 39]]}, {"kind": "image", "image": [[[0, 255]]]}]
-    text, row, image = of_records(json.loads(json.dumps(records)))
-    assert (text.kind, text.text) == ("text", "hello")
-    assert (row.kind, row.cells) == ("row", (("age", "39"),))
-    assert image.image.shape == (1, 1, 2)

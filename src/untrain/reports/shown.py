@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -34,16 +33,3 @@ def of_inputs(inputs: Array) -> list[Shown]:
     if inputs.dtype.kind == "U":
         return [Shown("text", text=str(row)) for row in inputs]
     return [Shown("image", image=np.asarray(row)) for row in inputs]
-
-
-def of_records(records: Iterable[Mapping[str, Any]]) -> list[Shown]:
-    """Examples as plain mappings with the fields of ``Shown``, such as JSON gives them; a missing field is empty."""
-    return [
-        Shown(
-            record["kind"],
-            None if record.get("image") is None else np.asarray(record["image"]),
-            str(record.get("text", "")),
-            tuple((str(name), str(value)) for name, value in record.get("cells", ())),
-        )
-        for record in records
-    ]
