@@ -44,12 +44,26 @@ def label_text(label: Any, classes: Sequence[str] | None = None) -> str:
     return str(label)
 
 
+def cut(text: str, longest: int) -> str:
+    """The text, or as much of its beginning as fits with an ellipsis.
+
+    >>> cut("airplane", 8), cut("aeroplane", 8)
+    ('airplane', 'aeropla…')
+    """
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
 def digits(number: float | None, places: int = 1) -> str:
     """A decimal with a true minus sign, and none before a zero."""
     if number is None:
         return "–"
     text = f"{number:.{places}f}"
     return text.lstrip("-") if float(text) == 0 else text.replace("-", "−")
+
+
+def count(number: float | None) -> str:
+    """A count to the nearest whole one, its thousands apart."""
+    return "–" if number is None else f"{number:,.0f}"
 
 
 def significant(number: float | None) -> str:

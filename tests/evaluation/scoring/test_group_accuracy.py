@@ -45,6 +45,11 @@ def test_one_model_borrows_the_spread_of_the_oracles_as_a_prediction_interval_do
     assert module.welch(np.array([1.0]), theirs[:1], 0.0) == (None, None)
 
 
+def test_no_interval_reaches_beyond_what_a_difference_of_accuracies_can_be():
+    ours, theirs = np.array([0.5, 1.0]), np.array([0.5, 0.5, 0.5])
+    assert module.welch(ours, theirs, 0.25) == (-1.0, 1.0)  # one degree of freedom: 0.25 more or less 3.18
+
+
 def test_wrong_labels_are_a_group_where_there_are_some():
     found = {e["group"]: e for e in accuracy_by_group(answers(3, 1, wrong=True), answers(6, 2, wrong=True))}
     assert found["wrong labels"]["test"] is None

@@ -31,8 +31,8 @@ def accuracy_by_group(unlearned: Observation, oracle: Observation, level: float 
     Returns:
         For each group its name, and under 'test' and 'forget' None where it has no such examples, else how many
         'examples' it has, the accuracies 'unlearned' and 'oracle', their 'difference' with the ends 'low' and 'high' of
-        its own 95 % interval over models, its 'floor' and its 'p', which accounts for all groups and both sides. The group
-        that lost the most on the test set comes first, one without test examples last.
+        its own 95 % interval over models, held within -1 and 1, its 'floor' and its 'p', which accounts for all groups and
+        both sides. The group that lost the most on the test set comes first, one without test examples last.
 
     Source: Welch 1947 (interval); Westfall and Young 1993 (max-T over groups).
     """
@@ -70,7 +70,10 @@ def groups(outputs: Observation) -> dict[str, Array]:
 
 
 def welch(ours: Array, theirs: Array, difference: float) -> tuple[float | None, float | None]:
-    """Ends of the 95 % interval of a difference of means over models; of one model, the oracles' spread is taken for its own."""
+    """Ends of the 95 % interval of a difference of mean accuracies over models, held within -1 and 1.
+
+    Of one model, the oracles' spread is taken for its own.
+    """
     m, k = len(ours), len(theirs)
     if k < 2:
         return None, None
@@ -79,7 +82,7 @@ def welch(ours: Array, theirs: Array, difference: float) -> tuple[float | None, 
         return difference, difference
     degrees = k - 1 if m == 1 else sum(parts) ** 2 / (parts[0] ** 2 / (m - 1) + parts[1] ** 2 / (k - 1))
     half = float(stats.t.ppf(0.975, degrees) * np.sqrt(sum(parts)))
-    return difference - half, difference + half
+    return max(difference - half, -1.0), min(difference + half, 1.0)
 
 
 def floor(values: Array, size: int, seed: int, splits: int = 40) -> list[float | None]:

@@ -207,8 +207,8 @@ def costs(document: Document) -> Table:
 def _spent(cost: Mapping[str, Any]) -> tuple[Cell, ...]:
     shown = (
         (formatting.significant(cost.get("flops")), "share_of_retraining"),
-        (formatting.digits(cost.get("forward"), 0), "share_of_examples"),
-        (formatting.digits(cost.get("backward"), 0), "share_of_backward"),
+        (formatting.count(cost.get("forward")), "share_of_examples"),
+        (formatting.count(cost.get("backward")), "share_of_backward"),
         (formatting.digits(cost.get("seconds"), 2), "share_of_seconds"),
         (formatting.digits(cost.get("peak") and cost["peak"] / 1e6, 0), "share_of_peak"),
     )  # fmt: skip
