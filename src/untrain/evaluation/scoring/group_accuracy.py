@@ -53,7 +53,8 @@ def accuracy_by_group(unlearned: Observation, oracle: Observation, level: float 
         low, high = welch(pool[i, :m], pool[i, m:], float(differences[i][0][0]))
         entries.setdefault(name, {"group": name, **dict.fromkeys(PAYING)})[s] = {
             "examples": len(at), "unlearned": float(pool[i, :m].mean()), "oracle": float(pool[i, m:].mean()),
-            "difference": float(differences[i][0][0]), "low": low, "high": high, "floor": floors[i],
+            "difference": float(differences[i][0][0]), "low": low and max(low, -1.0), "high": high and min(high, 1.0),
+            "floor": floors[i],
             "p": float(p[i]) if can_decide(m, k, level) else None,
         }  # fmt: skip
     return sorted(entries.values(), key=_order)
@@ -70,10 +71,7 @@ def groups(outputs: Observation) -> dict[str, Array]:
 
 
 def welch(ours: Array, theirs: Array, difference: float) -> tuple[float | None, float | None]:
-    """Ends of the 95 % interval of a difference of mean accuracies over models, held within -1 and 1.
-
-    Of one model, the oracles' spread is taken for its own.
-    """
+    """Ends of the 95 % interval of a difference of means over models; of one model, the oracles' spread is taken for its own."""
     m, k = len(ours), len(theirs)
     if k < 2:
         return None, None
@@ -82,7 +80,7 @@ def welch(ours: Array, theirs: Array, difference: float) -> tuple[float | None, 
         return difference, difference
     degrees = k - 1 if m == 1 else sum(parts) ** 2 / (parts[0] ** 2 / (m - 1) + parts[1] ** 2 / (k - 1))
     half = float(stats.t.ppf(0.975, degrees) * np.sqrt(sum(parts)))
-    return max(difference - half, -1.0), min(difference + half, 1.0)
+    return difference - half, difference + half
 
 
 def floor(values: Array, size: int, seed: int, splits: int = 40) -> list[float | None]:
