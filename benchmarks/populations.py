@@ -127,7 +127,7 @@ def agreement(m: int) -> list[Row]:
     data = Digits().load()
     learner = Train(model=MLP(width=64), steps=Steps(lr=0.02, epochs=30, batch=64))
     pairs = pairs_of(data.train, 2 * m)
-    ours = train_population(learner, data.train, pairs[:m], data.test, together="stacked")
+    ours = train_population(learner, data.train, pairs[:m], data.test, together="stacked")["logits"]
     same = np.stack([logits(learner(take(data.train, rows), seed), data.test, learner.task) for rows, seed in pairs[:m]])
     others = np.stack([logits(learner(take(data.train, rows), seed), data.test, learner.task) for rows, seed in pairs[m:]])
     y = data.test.y.numpy()

@@ -5,9 +5,11 @@ import pytest
 
 from untrain.core import discovery
 from untrain.core.describe import describe, documented, fields, source
+from untrain.data.requests.replacefeatures import ReplaceFeatures
 from untrain.evaluation.base import ScoreInfo
 from untrain.evaluation.glossary import entry
 from untrain.evaluation.metrics.klom import KLoM
+from untrain.models.architectures.preprocessed import Preprocessed
 from untrain.unlearners.neggrad import NegGrad
 from untrain.unlearners.recipes import DEL
 
@@ -28,6 +30,12 @@ def test_a_range_is_written_as_an_interval():
     assert fields(DEL)["keep"]["range"] == "(0, 1]"
     assert fields(KLoM)["bins"]["range"] == "[1, inf)"
     assert fields(NegGrad)["steps"]["range"] is None
+
+
+def test_a_type_is_spelled_without_the_bounds_that_its_parts_have():
+    assert fields(ReplaceFeatures)["fill"]["type"] == "float | 'mean' | tuple[float | 'mean', ...]"
+    assert fields(ReplaceFeatures)["features"]["type"] == "tuple[str | int, ...]"
+    assert fields(Preprocessed)["std"]["type"] == "tuple[float, ...]"
 
 
 def test_defaults_are_spelled_as_they_are_parsed():

@@ -5,7 +5,7 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from untrain.data.examples import Examples
+from untrain.data.examples import Examples, take
 from untrain.data.near_duplicates import near_duplicates
 from untrain.data.ragged import Ragged
 from untrain.data.readers.convert import examples
@@ -80,6 +80,12 @@ def test_large_images_are_compared_after_pooling():
 def test_data_that_are_all_alike_are_all_twins():
     found = near_duplicates(made(np.ones((3, 2))), made(np.ones((4, 2))))
     assert found.counts == {"forget": 3, "near": 3, "exact": 3}
+
+
+def test_where_nothing_is_left_nothing_is_near():
+    found = near_duplicates(made(np.ones((3, 2))), take(made(np.ones((4, 2))), np.arange(0)))
+    assert found.counts == {"forget": 3, "near": 0, "exact": 0}
+    assert np.isinf(found.distance).all()
 
 
 def test_of_rows_of_tokens_exact_duplicates_alone_are_found_whatever_the_longest_row_is():

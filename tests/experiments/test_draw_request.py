@@ -147,7 +147,7 @@ def test_more_models_are_trained_beside_those_there(tmp_path):
     population = ut.train_subsets(
         Copying(), *(getattr(Booked().load(), n) for n in ("train", "test")), store=tmp_path, executor=Serial()
     )
-    assert population.logits.shape[0] == 64
+    assert population.outputs["logits"].shape[0] == 64
     assert kinds(tmp_path)["member"] == 64
 
 

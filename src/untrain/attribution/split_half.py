@@ -57,7 +57,7 @@ def choice(
     (1, 1.0)
 
     Args:
-        answers: whether m models were right on n training examples, 0 or 1, (m, n).
+        answers: how right m models were on n training examples, in [0, 1], (m, n); 0 or 1 where there is nothing between.
         seen: whether a model was trained on an example, bool (m, n).
         half: to which half each model belongs, bool (m,), each half with models enough; None where there are too few.
         pick: memorization of all examples (n,) -> the rows that are chosen.

@@ -45,7 +45,8 @@ def memorize(
         price: whether to return the price and train nothing.
 
     Returns:
-        The document: 'examples', 'mean' and spread of memorization, 'error' (quantiles of standard errors), and the 'price'.
+        The document: 'examples', 'mean' and spread of memorization, 'error' (quantiles of standard errors), 'of' and 'about' (what
+        memorization is a difference in, such as accuracy, by the scenario's task), and the 'price'.
 
     Raises:
         BadInput: an argument is wrong; nothing was trained.
@@ -82,6 +83,7 @@ def _estimate(
     from untrain.experiments.draw_request import EnsembleOptions, count_missing_members, train_ensemble
     from untrain.experiments.pipeline import open_pool
     from untrain.experiments.populations.population import memorization
+    from untrain.models.tasks.base import success_of
     from untrain.runtime.store import Store, is_store
 
     data = scenario.load()
@@ -95,13 +97,15 @@ def _estimate(
         cost = _price(scenario, data, count, place, options, pool.size)
         options.say(cost.to_text())
         means = EnsembleOptions(place, options.setting, pool, options.on_progress)
-        estimate = memorization(train_ensemble(scenario, data, ensemble, means))
+        population = train_ensemble(scenario, data, ensemble, means)
+    estimate, success = memorization(population), success_of(population.task)
     if out is not None:
         write(Path(out), data.train, estimate)
     quantiles = {"spread": (estimate.value, (0.1, 0.5, 0.9, 0.99)), "error": (estimate.error, (0.5, 0.9, 1.0))}
     return {
         "scenario": repr(scenario), "models": ensemble.models, "seed": ensemble.seed, "examples": len(estimate.value),
-        "mean": float(estimate.value.mean()), "out": None if out is None else str(out), "price": cost.document(),
+        "of": success.mean, "about": success.about, "mean": float(estimate.value.mean()),
+        "out": None if out is None else str(out), "price": cost.document(),
         **{name: {f"{q:g}": float(np.quantile(of, q)) for q in shares} for name, (of, shares) in quantiles.items()},
     }  # fmt: skip
 

@@ -85,6 +85,8 @@ def _type(hint: Any) -> str:
         return _type(hint.__origin__)
     if hint is type(None):
         return "None"
+    if get_origin(hint) is tuple:
+        return f"tuple[{', '.join('...' if each is ... else _type(each) for each in get_args(hint))}]"
     return hint.__name__ if isinstance(hint, type) and get_origin(hint) is None else re.sub(r"\b(?:\w+\.)+(?=\w)", "", str(hint))
 
 

@@ -106,6 +106,7 @@ class Examples:
         true: targets before noise was planted, (n,), where they are known.
         columns: further columns by name, each (n,), for requests such as ``Where`` and for reports; no unlearner sees them.
         owner: whose each example is, such as a user or a client, (n,); an unlearner may see it.
+        features: names of the numbers of a row of inputs, one for each; empty where they have none.
     """
 
     fields: Mapping[str, Column]
@@ -114,6 +115,7 @@ class Examples:
     true: Tensor | None = None
     columns: Mapping[str, Array] = field(default_factory=dict)
     owner: Array | None = None
+    features: tuple[str, ...] = ()
 
     @staticmethod
     def labelled(
@@ -229,7 +231,7 @@ def joined(a: Examples, b: Examples) -> Examples:
     """
     fields = {name: _both(a.fields[name], b.fields[name]) for name in a.fields}
     owner = None if a.owner is None or b.owner is None else np.concatenate([a.owner, b.owner])
-    return Examples(fields, np.concatenate([a.ids, b.ids]), a.categories, owner=owner)
+    return Examples(fields, np.concatenate([a.ids, b.ids]), a.categories, owner=owner, features=a.features)
 
 
 def _both(a: Column, b: Column) -> Column:

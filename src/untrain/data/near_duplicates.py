@@ -64,6 +64,9 @@ def near_duplicates(forget: Examples, retain: Examples, within: float = WITHIN) 
         retain: the retain set.
         within: largest distance of a near duplicate, as a share of the median length of centred inputs.
     """
+    if len(retain) == 0:  # as where a request changes a feature of all examples
+        far, alike = np.full(len(forget), np.inf, dtype=np.float32), np.zeros(len(forget), dtype=bool)
+        return Duplicates(np.zeros(len(forget), dtype=np.int64), far, alike, alike, _counts(alike, alike))
     twin = _twins(forget.x, retain.x)
     exact = twin >= 0
     if isinstance(forget.x, Ragged):

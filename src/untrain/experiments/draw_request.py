@@ -13,17 +13,18 @@ from untrain.attribution.split_half import choice
 from untrain.core.errors import BadInput
 from untrain.core.spec import canonical, digest
 from untrain.data.examples import MEMORIZATION, Examples, to_device
-from untrain.data.fingerprint import array_digest
+from untrain.data.fingerprint import array_digest, plain
 from untrain.data.requests._fraction import eligible
 from untrain.data.requests.base import Ensemble, Request
 from untrain.data.requests.resolve import request
 from untrain.data.splits import Data
 from untrain.experiments.populations.leave_out import count_missing, train_subsets
-from untrain.experiments.populations.population import Population, answers, memorization
+from untrain.experiments.populations.population import Population, memorization
 from untrain.experiments.populations.subsets import BLOCK, Subsets
 from untrain.experiments.scenarios.base import Scenario
 from untrain.experiments.scene import Choose, Chosen
 from untrain.experiments.setting import Setting
+from untrain.models.tasks.base import success_of
 from untrain.runtime.executors.base import Pool
 from untrain.runtime.executors.serial import SerialPool
 from untrain.runtime.progress import OnProgress
@@ -94,11 +95,13 @@ def train_ensemble(scenario: Scenario, data: Data, ensemble: Ensemble, options: 
     """The population of an ensemble; what is in the store is not trained again, nor by two processes at once.
 
     Raises:
-        BadInput: it would have to be trained on GPUs of other machines.
+        BadInput: it would have to be trained on GPUs of other machines, or the task does not say what memorization is of.
     """
     store, setting, pool = options.store, options.setting, options.pool or SerialPool(options.setting.threads)
     learner, subsets, placed = scenario.learner(), _subsets(ensemble), _placed(data, pool, setting)
-    with store.alone(digest(["ensemble", canonical(learner), array_digest(data.train.x, data.train.y), asdict(ensemble)])):
+    success_of(learner.task)
+    columns = array_digest(*map(plain, (data.train.x, data.train.y)))
+    with store.alone(digest(["ensemble", canonical(learner), columns, asdict(ensemble)])):
         missing = count_missing(learner, *placed, subsets, store=store, executor=pool)
         if missing and pool.remote and torch.device(setting.device).type != "cpu":
             raise BadInput(NO_GPU)
@@ -108,8 +111,13 @@ def train_ensemble(scenario: Scenario, data: Data, ensemble: Ensemble, options: 
 
 
 def count_missing_members(scenario: Scenario, data: Data, ensemble: Ensemble, store: Store | None, setting: Setting) -> int:
-    """Number of models of an ensemble that are not in the store."""
+    """Number of models of an ensemble that are not in the store.
+
+    Raises:
+        BadInput: the task does not say what memorization is of.
+    """
     pool = SerialPool(setting.threads)
+    success_of(scenario.learner().task)
     return count_missing(scenario.learner(), *_placed(data, pool, setting), _subsets(ensemble), store=store, executor=pool)
 
 
@@ -125,7 +133,8 @@ def _placed(data: Data, pool: Pool, setting: Setting) -> tuple[Examples, Example
 
 def choose_by_population(population: Population, by: Request, train: Examples) -> Chosen:
     """What a request chooses by the outputs of an ensemble, and how well that is known."""
-    right, models = answers(population, "correct")[:, : len(train)], len(population.seen)
+    success, models = success_of(population.task), len(population.seen)
+    right = population.signal(success.signal)[:, : len(train)]
 
     def pick(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         return np.asarray(by.draw(with_memorization(train, values)))
@@ -134,7 +143,10 @@ def choose_by_population(population: Population, by: Request, train: Examples) -
     # Within a block every example is seen equally often; halves are made of whole ones.
     half = np.arange(models) // BLOCK % 2 == 1 if models >= 2 * BLOCK else None
     known = choice(right, population.seen, half, pick, pool)
-    facts = {"request": repr(by), "models": models, "pool": len(pool), "chance": known.count / len(pool), **asdict(known)}
+    facts = {
+        "request": repr(by), "models": models, "pool": len(pool), "chance": known.count / len(pool), "of": success.mean,
+        **asdict(known),
+    }  # fmt: skip
     forget_set = request(with_memorization(train, memorization(population).value), by)
     return Chosen(forget_set, facts | {"told": describe_choice(facts)})
 
@@ -148,7 +160,7 @@ def describe_choice(known: Mapping[str, Any]) -> str:
     """How well a choice is known, in one line."""
     head = (
         f"{known['request']} chose {known['count']} of {known['pool']} examples by {known['models']} models: their mean "
-        f"memorization is {known['mean']:.3f} by all of them, which chose and so flatter it"
+        f"memorization, a difference in {known['of']}, is {known['mean']:.3f} by all of them, which chose and so flatter it"
     )
     if known["held_out"] is None:
         head += f"; {2 * BLOCK} models or more tell by how much, and how steady the choice is"

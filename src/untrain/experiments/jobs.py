@@ -80,7 +80,7 @@ def limit_of(scene: Scene, start: Entry, budget: float) -> float:
 
     The estimate of retraining is the operations of training the original, times the share of examples that stay.
     """
-    return float(budget * start.record["cost"]["flops"] * len(scene.retain) / len(scene.data.train))
+    return float(budget * start.record["cost"]["flops"] * scene.count_remaining / len(scene.data.train))
 
 
 def pose(scene: Scene, start: Start, seed: int) -> tuple[nn.Module, Problem]:

@@ -177,7 +177,7 @@ class PastCosts:
 
     def seconds(self, scene: Scene, job: Job) -> tuple[float | None, str]:
         """Estimate of a job's time, and its source: 'records', 'pilot' or 'nothing'."""
-        rows = len(scene.data.train) if job.kind != "oracle" else len(scene.retain)
+        rows = len(scene.data.train) if job.kind != "oracle" else scene.count_remaining
         kind = (id(scene), job.kind, None if job.method is None else canonical(job.method))
         if kind not in self.estimates:
             recorded = self._trained(scene, rows) if job.method is None else self._unlearned(scene, job.method)
@@ -264,8 +264,8 @@ def method_steps(scene: Scene, method: Method) -> float | None:
         inner = inner.unlearner
     steps, learner = getattr(inner, "steps", None), getattr(scene.learner, "steps", None)
     if not isinstance(steps, Steps) or not isinstance(learner, Steps):
-        return steps_of(scene, len(scene.retain))
-    return epochs_of(steps, learner) * len(scene.retain) / learner.batch
+        return steps_of(scene, scene.count_remaining)
+    return epochs_of(steps, learner) * scene.count_remaining / learner.batch
 
 
 def pilot(scene: Scene, setting: Setting) -> float | None:

@@ -67,6 +67,12 @@ class Scene:
         return remaining(self.data.train, self.forget_set)
 
     @property
+    def count_remaining(self) -> int:
+        """Number of training examples after the request, corrected rows included."""
+        replacement = self.forget_set.replacement
+        return len(self.retain) + (0 if replacement is None else len(replacement))
+
+    @property
     def observed(self) -> tuple[Examples, ...]:
         """The examples on which models are observed: training and test data, and in a run the replacements of corrected rows."""
         replacement = None if self.purpose == "search" else self.forget_set.replacement
@@ -89,15 +95,13 @@ def open_scene(scenario: Scenario, setting: Setting, choose: Choose | None = Non
         purpose: 'run', or 'search', which drops the test data unread.
 
     Raises:
-        DataError: the training data have one class, or a search has no validation data or no classes.
+        DataError: the training data have one class, or a search has no validation data.
     """
     data = scenario.load()
     if data.train.classes == 1:
         raise DataError("the training data have one class: there is nothing to classify")
     if purpose == "search" and (data.valid is None or len(data.valid) == 0):
         raise DataError(f"{type(scenario).__name__} sets no validation data apart: a search needs them to compare trials")
-    if purpose == "search" and data.train.classes == 0:
-        raise DataError(f"a search judges by accuracy, and the targets of {type(scenario).__name__} number no classes")
     chosen = Chosen(request(data.train, scenario.request)) if choose is None else choose(scenario, data)
     return scene_of(scenario, data if purpose == "run" else replace(data, test=data.valid), chosen, setting, purpose)
 
@@ -107,7 +111,7 @@ def scene_of(scenario: Scenario, data: Data, chosen: Chosen, setting: Setting, p
     by = scenario.request
     retain = np.setdiff1d(np.arange(len(data.train)), np.asarray(chosen.forget_set.rows))
     learner = scenario.learner()
-    data = replace(data, valid=by.everywhere(data.valid), test=by.everywhere(data.test))
+    data = replace(data, valid=by.everywhere(data.valid, data.train), test=by.everywhere(data.test, data.train))
     train = print_of(data.train)
     others = (data.test, *(() if chosen.forget_set.replacement is None else (chosen.forget_set.replacement,)))
     prints = {

@@ -26,6 +26,16 @@ def losses(prediction: Array, targets: Array, scale: float) -> Array:
     return np.asarray(0.5 * ((np.asarray(targets, dtype=np.float64) - wide) / scale) ** 2)
 
 
+def relative_likelihoods(prediction: Array, targets: Array, scale: float) -> Array:
+    """``N(y; f, scale ** 2) / N(f; f, scale ** 2)``, (m, n): ``exp(-loss)``, in [0, 1], 1 where the two meet.
+
+    Example:
+        >>> relative_likelihoods(np.array([[3.0, 2.0]]), np.array([3.0, 3.0]), scale=1.0).round(4).tolist()
+        [[1.0, 0.6065]]
+    """
+    return np.asarray(np.exp(-losses(prediction, targets, scale)))
+
+
 def log_likelihoods(prediction: Array, targets: Array, scale: float) -> Array:
     """``log N(y; f, scale ** 2)`` in nats, (m, n): the logarithm of a density, so it may be above 0.
 

@@ -37,8 +37,8 @@ HEADINGS = {
     "test_gap": "Test gap, points",
     "corrected_gap": "Corrected gap, points",
     "mia_svc_efficacy": "SVC attack, non-members",
-    "example_max": "Surest forget example",
-    "example_min": "Least sure forget example",
+    "example_max": "Best known forget example",
+    "example_min": "Least known forget example",
     "example_fisher": "All forget examples, p-values",
 }
 WORDS = {

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from functools import cache
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from untrain.evaluation.glossary import scorers
 from untrain.reports import verdict_marks
 from untrain.reports.formatting import lead
 from untrain.reports.headings import FEWEST
@@ -142,7 +144,7 @@ def search_table(document: dict[str, Any]) -> Table:
     table = Table(title=f"{title}, {counted(document['seeds'], 'model')} each", title_justify="left")
     table.add_column("method", overflow="fold")
     parts = ("valid", "forget", *(("oracle_forget",) if document["oracle_guided"] else ()))
-    for name in ("objective", *(f"{p.replace('_', ' ')} accuracy" for p in parts), "cost", "state"):
+    for name in ("objective", *(f"{p.replace('_', ' ')} {document['of']}" for p in parts), "cost", "state"):
         table.add_column(name, justify="right")
     for row in rows[:TOP]:
         state = f"failed: {row['error']}" if row["error"] else row["state"]
@@ -175,9 +177,22 @@ def _cell(name: str, score: dict[str, Any]) -> str:
 
 
 def _number(name: str, value: float | None) -> str:
+    """A score in its unit: fractions as percent, their gaps in points, all else with three digits."""
     if value is None:
         return "-"
-    return f"{value:.3f}" if "auc" in name else f"{100 * value:+.1f}" if "gap" in name else f"{100 * value:.1f}"
+    return (
+        f"{value:.3f}"
+        if "auc" in name or _units().get(name, "fraction") != "fraction"
+        else f"{100 * value:+.1f}"
+        if "gap" in name
+        else f"{100 * value:.1f}"
+    )
+
+
+@cache
+def _units() -> dict[str, str]:
+    """Unit of each score by its name."""
+    return {name: about.unit for evaluator in scorers() for name, about in evaluator.scores.items()}
 
 
 def _share(value: float | None) -> str:

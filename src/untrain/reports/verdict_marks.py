@@ -88,13 +88,13 @@ def looked_for(row: Row) -> dict[str, str]:
     sentences = {}
     if counts["recognised"]:
         sentences["recognised"] = (
-            f"{counts['recognised']:,} of the {counts['forget']:,} forget examples can be recognised: the models are surer of "
-            f"their labels than retrained models are ({risk})."
+            f"{counts['recognised']:,} of the {counts['forget']:,} forget examples can be recognised: the models know them "
+            f"better than retrained models do ({risk})."
         )
     if counts["standing_out"]:
         sentences["standing_out"] = (
-            f"{counts['standing_out']:,} of the {counts['forget']:,} forget examples stand out by over-forgetting: the models are "
-            f"less sure of their labels than retrained models are ({risk})."
+            f"{counts['standing_out']:,} of the {counts['forget']:,} forget examples stand out by over-forgetting: the models know "
+            f"them less well than retrained models do ({risk})."
         )
     return sentences
 

@@ -53,7 +53,7 @@ def problem(
         train: the data the model was trained on: Examples, or anything that ``examples`` takes.
         forget: a request such as ``Random(fraction=0.1)``, or ids; an id names every row that has it.
         learner: trained the model, such as ``Train(model=Net, steps=Steps(...))``.
-        valid: held-out data to tune on.
+        valid: held-out data to tune on; a request that changes features everywhere changes them here too, a ForgetSet does not.
         seed: of every draw that a method makes.
         origin: seed of the model's own initialisation, where known.
         kept: tensors that the learner's keepers saved in training, by name, by the keeper's class.
@@ -67,7 +67,8 @@ def problem(
     blank = prototype(data)
     held_out = valid if valid is None or isinstance(valid, Examples) else examples(valid)
     if not isinstance(forget, ForgetSet):
-        forget = request(data, forget if isinstance(forget, Request) else Ids(ids=_ids(forget)))
+        by = forget if isinstance(forget, Request) else Ids(ids=_ids(forget))
+        forget, held_out = request(data, by), None if held_out is None else by.everywhere(held_out, data)
     return Problem(
         task=learner.task,
         forget=take(data, np.asarray(forget.rows)),

@@ -10,6 +10,8 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
 import untrain as ut
 from untrain.core.errors import DataError, MissingExtra
+from untrain.data.examples import take
+from untrain.data.fingerprint import print_of
 from untrain.data.readers.convert import examples
 
 X, Y = np.arange(12.0).reshape(6, 2), np.array([0, 1, 2, 0, 1, 2])
@@ -190,3 +192,22 @@ def test_owners_reach_the_training_data_of_a_custom_scenario_and_its_spelling():
     assert (data.train.owner == owner[data.train.ids]).all()
     assert (data.train.owner == "ann").sum() == 10  # what the request names stays in the training set
     assert repr(made[0]) != repr(made[1])
+
+
+def test_inputs_have_the_names_of_a_data_frame_or_those_that_are_given():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"age": [30, 40, 50], "bmi": [20.5, 21.5, 22.5]})
+    named = examples(frame, [0, 1, 0])
+    assert named.features == take(named, np.array([2, 0])).features == examples(named).features == ("age", "bmi")
+    assert examples(frame, [0, 1, 0], features=("a", "b")).features == ("a", "b")
+    assert examples(named, features=("a", "b")).features == ("a", "b")
+    assert examples(pandas.DataFrame(frame.to_numpy()), [0, 1, 0]).features == ()  # numbers of columns are no names
+    assert print_of(named) == print_of(examples(frame.to_numpy(), [0, 1, 0]))  # names change no model
+
+
+@pytest.mark.parametrize(
+    ("features", "said"), [(("a",), "1 names, and a row of inputs 2"), ("ab", "list of names"), ((1, 2), "list of names")]
+)
+def test_names_of_features_that_cannot_be_are_refused(features, said):
+    with pytest.raises(DataError, match=said):
+        examples([[1.0, 2.0]], [0], features=features)

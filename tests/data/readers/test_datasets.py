@@ -89,6 +89,10 @@ def test_numbers_in_several_columns_or_in_lists_are_features(tmp_path):
     path = write(tmp_path / "a.parquet", {"a": [1, 2], "b": [0.5, 1.5], "v": [[1.0, 2.0], [3.0, 4.0]], "label": [0, 1]})
     assert adapter.read_parquet(path, Wanted(("a", "b"))).x.tolist() == [[1, 0.5], [2, 1.5]]
     assert adapter.read_parquet(path, Wanted(("v",))).x.tolist() == [[1, 2], [3, 4]]
+    assert adapter.read_parquet(path, Wanted(("v", "a"))).features == ("v", "v", "a")
+    assert ut.examples(ut.Parquet(path=path, x=("b", "a"))).features == ("b", "a")
+    assert ut.examples(ut.Parquet(path=path, x=("b", "a")), features=("c", "d")).features == ("c", "d")
+    assert ut.examples(ut.Parquet(path=write(tmp_path / "b.parquet", pictures()))).features == ()
 
 
 def test_class_names_tell_the_number_of_classes(tmp_path):

@@ -15,7 +15,7 @@ def scores(why="remembers: more", low=-1.0, names="abcd"):
 
 def test_examples_that_can_be_told_come_first_and_name_the_method():
     told = sentence(verdict(recognised=12, tested="ab", apart="a"), scores(), "DEL")
-    assert told.startswith("12 of 500 forget examples can still be recognised in the outputs of DEL: it is surer")
+    assert told.startswith("12 of 500 forget examples can still be recognised in the outputs of DEL: it knows them better")
     assert "DEL is distinguishable from retraining by 1 of 2 tested scores: a (remembers: more)." in told
 
 

@@ -13,7 +13,6 @@ from untrain.attribution.memorization import memorization
 from untrain.core.errors import BadInput, DataError
 from untrain.core.precision import computing
 from untrain.data.examples import Examples
-from untrain.experiments.populations import population
 from untrain.experiments.populations import worker as works
 from untrain.experiments.populations.subsets import BLOCK, Subsets, draw
 from untrain.models.architectures.mlp import MLP
@@ -127,9 +126,9 @@ def test_units_are_whole_and_what_is_excluded_is_seen_by_none():
 
 def test_seen_is_what_each_model_was_trained_on(numbered):
     found = ut.train_subsets(Recalling(), *numbered, Subsets(models=20, seed=4), executor=Serial())
-    assert np.array_equal(found.logits.argmax(2)[:, :N].astype(bool), found.seen)
-    assert not found.logits.argmax(2)[:, N:].any()
-    assert found.logits.shape == (20, N + TESTS, 2)
+    assert np.array_equal(found.outputs["logits"].argmax(2)[:, :N].astype(bool), found.seen)
+    assert not found.outputs["logits"].argmax(2)[:, N:].any()
+    assert found.outputs["logits"].shape == (20, N + TESTS, 2)
     assert found.ids.tolist() == [str(i) for i in range(N + TESTS)]
     assert (len(found.labels), len(found.true), len(found.seeds)) == (N + TESTS, N + TESTS, 20)
 
@@ -153,12 +152,12 @@ def test_asking_again_trains_nothing_and_more_models_add_to_those_there(numbered
     assert len(trained) == 6
     assert ut.count_missing(Recalling(), *numbered, few, **kept) == 0
     again = ut.train_subsets(Recalling(), *numbered, few, **kept)
-    assert np.array_equal(again.logits, first.logits)
+    assert np.array_equal(again.outputs["logits"], first.outputs["logits"])
     assert len(trained) == 6
     assert ut.count_missing(Recalling(), *numbered, many, **kept) == 4
     more = ut.train_subsets(Recalling(), *numbered, many, **kept)
     assert len(trained) == 10
-    assert np.array_equal(more.logits[:6], first.logits)
+    assert np.array_equal(more.outputs["logits"][:6], first.outputs["logits"])
     assert ut.count_missing(Recalling(), *numbered, many, executor=Serial()) == 10
 
 
@@ -170,7 +169,7 @@ def test_shadows_are_the_models_in_and_out(numbered):
         assert np.array_equal(np.isfinite(table).sum(0), counts)
         assert np.nanmin(table) == pytest.approx(value)
         assert np.nanmax(table) == pytest.approx(value)
-    assert population.answers(found, "margin").shape == (21, N + TESTS)
+    assert found.signal("margin").shape == (21, N + TESTS)
 
 
 def test_models_that_saw_all_of_a_forget_set_and_none_of_it_are_a_pair_for_an_audit(numbered):
@@ -221,9 +220,9 @@ def test_a_population_computes_in_full_precision_whatever_is_asked_for_around_it
     learner = Train(model=MLP(width=6), steps=Steps(lr=0.05, epochs=2, batch=16))
     pairs = [(range(30), 0), (range(10, 40), 1)]
     for together in ("stacked", "loop"):
-        plain = ut.train_population(learner, problem.retain, pairs, problem.forget, together=together)
+        plain = ut.train_population(learner, problem.retain, pairs, problem.forget, together=together)["logits"]
         with computing("bfloat16"):
-            within = ut.train_population(learner, problem.retain, pairs, problem.forget, together=together)
+            within = ut.train_population(learner, problem.retain, pairs, problem.forget, together=together)["logits"]
         assert np.array_equal(plain, within)
 
 

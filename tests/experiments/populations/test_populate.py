@@ -59,6 +59,11 @@ def trained(monkeypatch):
     return seen
 
 
+def answers_of(*args, **options):
+    """Logits of a population."""
+    return ut.train_population(*args, **options)["logits"]
+
+
 def alone(learner, train, pairs, seen):
     """Answers of models that are trained one by one without any of this."""
     models = [learner(take(train, np.sort(np.asarray(rows))), seed) for rows, seed in pairs]
@@ -73,7 +78,7 @@ def test_answers_are_those_of_models_trained_alone(kind, data):
     train, seen = data
     learner = EASY[kind]
     assert choose_strategy(learner, train, [Member(np.arange(30), 0)], "auto", Serial()).kind == kind
-    answers = ut.train_population(learner, train, PAIRS, seen, executor=Serial())
+    answers = answers_of(learner, train, PAIRS, seen, executor=Serial())
     assert (answers.shape, answers.dtype) == ((4, len(seen), 3), np.float32)
     expected = alone(learner, train, PAIRS, seen)
     assert np.abs(answers - expected).max() <= (0 if kind == "alone" else 1e-4)
@@ -81,7 +86,7 @@ def test_answers_are_those_of_models_trained_alone(kind, data):
 
 def test_processes_give_what_the_loop_gives(data, tmp_path):
     train, seen = data
-    packed = ut.train_population(CONV, train, PAIRS, seen, together="packed", store=tmp_path / "store")
+    packed = answers_of(CONV, train, PAIRS, seen, together="packed", store=tmp_path / "store")
     assert np.array_equal(packed, alone(CONV, train, PAIRS, seen))
     assert list((tmp_path / "store" / "tmp").iterdir()) == []
 
@@ -89,17 +94,17 @@ def test_processes_give_what_the_loop_gives(data, tmp_path):
 @pytest.mark.parametrize("learner", [SMALL, CONV], ids=["stacked", "alone"])
 def test_the_order_of_pairs_and_of_rows_does_not_matter(learner, data, tmp_path):
     train, seen = data
-    first = ut.train_population(learner, train, PAIRS, seen, executor=Serial(), store=tmp_path)
+    first = answers_of(learner, train, PAIRS, seen, executor=Serial(), store=tmp_path)
     turned = [(list(rows)[::-1], seed) for rows, seed in PAIRS[::-1]]
-    again = ut.train_population(learner, train, turned, seen, executor=Serial())
+    again = answers_of(learner, train, turned, seen, executor=Serial())
     assert np.allclose(first, again[::-1], atol=1e-5)
-    assert np.array_equal(ut.train_population(learner, train, turned, seen, executor=Serial(), store=tmp_path), first[::-1])
+    assert np.array_equal(answers_of(learner, train, turned, seen, executor=Serial(), store=tmp_path), first[::-1])
 
 
 def test_equal_pairs_get_equal_answers_and_one_example_makes_a_difference(data):
     train, seen = data
     pairs = [(range(30), 4), (range(30), 4), (range(1, 31), 4), (range(30), 5)]
-    answers = ut.train_population(SMALL, train, pairs, seen)
+    answers = answers_of(SMALL, train, pairs, seen)
     assert np.array_equal(answers[0], answers[1])
     assert np.abs(answers[0] - answers[2]).max() > 1e-4
     assert np.abs(answers[0] - answers[3]).max() > 1e-2
@@ -113,18 +118,18 @@ def test_a_planted_label_is_learned_only_by_models_that_saw_it(data):
     y = torch.cat([train.y, torch.full((20,), wrong)])
     more = Examples.labelled(x, y, np.arange(len(y)), 3)
     learner = Train(model=MLP(width=8), steps=Steps(lr=0.05, epochs=20, batch=16))
-    answers = ut.train_population(learner, more, [(range(68), 0), (range(1, 48), 0)], take(train, np.arange(1)))
+    answers = answers_of(learner, more, [(range(68), 0), (range(1, 48), 0)], take(train, np.arange(1)))
     assert answers.argmax(2).flatten().tolist() == [wrong, int(train.y[0])]
 
 
 def test_finished_pairs_are_not_trained_again(data, tmp_path, trained):
     train, seen = data
-    first = ut.train_population(SMALL, train, PAIRS[:2], seen, store=tmp_path)
+    first = answers_of(SMALL, train, PAIRS[:2], seen, store=tmp_path)
     assert isinstance(first, np.memmap)
-    whole = ut.train_population(SMALL, train, PAIRS, seen, store=tmp_path)
+    whole = answers_of(SMALL, train, PAIRS, seen, store=tmp_path)
     assert [m.seed for m in trained] == [0, 1, 2, 3]
     assert np.array_equal(whole[:2], first)
-    ut.train_population(SMALL, train, PAIRS[::-1], seen, store=Store(tmp_path))
+    answers_of(SMALL, train, PAIRS[::-1], seen, store=Store(tmp_path))
     assert len(trained) == 4
 
 
@@ -140,9 +145,9 @@ def test_a_run_that_is_stopped_goes_on_where_it_was(data, tmp_path, monkeypatch,
     with monkeypatch.context() as patch:
         patch.setattr(works, "train_members", stopping)
         with pytest.raises(KeyboardInterrupt):
-            ut.train_population(CONV, train, PAIRS, seen, store=tmp_path, together="loop")
+            answers_of(CONV, train, PAIRS, seen, store=tmp_path, together="loop")
     assert list((tmp_path / "tmp").iterdir()) == []
-    answers = ut.train_population(CONV, train, PAIRS, seen, store=tmp_path, together="loop")
+    answers = answers_of(CONV, train, PAIRS, seen, store=tmp_path, together="loop")
     assert [m.seed for m in trained] == [0, 1, 2, 3]
     assert np.array_equal(answers, alone(CONV, train, PAIRS, seen))
 
@@ -151,7 +156,7 @@ def test_other_data_seeds_learners_and_questions_have_other_entries(data, tmp_pa
     train, seen = data
     changed = train.with_fields(y=train.y.clone())
     changed.y[3] = (changed.y[3] + 1) % 3
-    ut.train_population(SMALL, train, [(range(30), 0)], seen, store=tmp_path)
+    answers_of(SMALL, train, [(range(30), 0)], seen, store=tmp_path)
     for other in (
         (SMALL, changed, [(range(30), 0)], seen),
         (SMALL, train, [(range(31), 0)], seen),
@@ -159,14 +164,14 @@ def test_other_data_seeds_learners_and_questions_have_other_entries(data, tmp_pa
         (SMALL, train, [(range(30), 0)], train),
         (Train(model=MLP(width=7), steps=STEPS), train, [(range(30), 0)], seen),
     ):
-        ut.train_population(*other, store=tmp_path)
+        answers_of(*other, store=tmp_path)
     assert len(trained) == 6
-    ut.train_population(SMALL, train, [(range(30), 0)], seen, store=tmp_path, together="loop")
+    answers_of(SMALL, train, [(range(30), 0)], seen, store=tmp_path, together="loop")
     assert len(trained) == 7
     # What lies outside the subset has no part in it.
     changed.y[3] = train.y[3]
     changed.y[40] = (changed.y[40] + 1) % 3
-    ut.train_population(SMALL, changed, [(range(30), 0)], seen, store=tmp_path)
+    answers_of(SMALL, changed, [(range(30), 0)], seen, store=tmp_path)
     assert len(trained) == 7
 
 
@@ -174,10 +179,10 @@ def test_other_data_seeds_learners_and_questions_have_other_entries(data, tmp_pa
 def test_a_model_that_was_kept_comes_back(kind, data, tmp_path):
     train, seen = data
     learner = EASY[kind]
-    ut.train_population(learner, train, PAIRS, seen, store=tmp_path, executor=Serial())
+    answers_of(learner, train, PAIRS, seen, store=tmp_path, executor=Serial())
     with pytest.raises(BadInput, match="holds no model of this pair"):
         ut.load_model(learner, train, PAIRS[1], seen, store=tmp_path, executor=Serial())
-    answers = ut.train_population(learner, train, PAIRS, seen, store=tmp_path, executor=Serial(), keep_models=True)
+    answers = answers_of(learner, train, PAIRS, seen, store=tmp_path, executor=Serial(), keep_models=True)
     for pair, expected in zip(PAIRS, answers, strict=True):
         model = ut.load_model(learner, train, pair, seen, store=tmp_path, executor=Serial())
         assert not model.training
@@ -233,7 +238,7 @@ def test_the_model_that_went_wrong_is_named(together, data):
     wild = train.with_fields(x=train.x.clone())
     wild.x[40] = 1e38
     with pytest.raises(NotFinite, match=r"seed 8 on 21 examples"):
-        ut.train_population(SMALL, wild, [(range(20), 7), (range(20, 41), 8)], seen, together=together)
+        answers_of(SMALL, wild, [(range(20), 7), (range(20, 41), 8)], seen, together=together)
 
 
 @pytest.mark.parametrize(
@@ -256,7 +261,7 @@ def test_the_model_that_went_wrong_is_named(together, data):
 )
 def test_a_wrong_pair_gets_one_line(pairs, told, data):
     with pytest.raises(BadInput, match=re.escape(told)) as caught:
-        ut.train_population(SMALL, data[0], pairs, data[1])
+        answers_of(SMALL, data[0], pairs, data[1])
     assert "\n" not in str(caught.value)
 
 
@@ -276,22 +281,22 @@ class Odd(Learner):
 def test_other_mistakes_get_one_line(data, tmp_path):
     train, seen = data
     with pytest.raises(BadInput, match="is not a learner"):
-        ut.train_population(MLP(), train, PAIRS, seen)
+        answers_of(MLP(), train, PAIRS, seen)
     with pytest.raises(BadInput, match="did you mean 'stacked'"):
-        ut.train_population(SMALL, train, PAIRS, seen, together="stack")
+        answers_of(SMALL, train, PAIRS, seen, together="stack")
     with pytest.raises(BadInput, match="cannot be stacked: it holds Conv2d; nor can its heads: more than a last"):
-        ut.train_population(CONV, train, PAIRS, seen, together="stacked")
+        answers_of(CONV, train, PAIRS, seen, together="stacked")
     with pytest.raises(BadInput, match="cannot be stacked: Odd trains in its own way"):
-        ut.train_population(Odd(), train, PAIRS, seen, together="stacked")
+        answers_of(Odd(), train, PAIRS, seen, together="stacked")
     with pytest.raises(BadInput, match="keep_models needs a store"):
-        ut.train_population(SMALL, train, PAIRS, seen, keep_models=True)
+        answers_of(SMALL, train, PAIRS, seen, keep_models=True)
     with pytest.raises(DataError, match="they have to be alike"):
-        ut.train_population(SMALL, train, PAIRS, (np.zeros((2, 5)), [0, 1]))
+        answers_of(SMALL, train, PAIRS, (np.zeros((2, 5)), [0, 1]))
 
 
 def test_another_learner_is_trained_alone(data):
     train, seen = data
-    answers = ut.train_population(Odd(), train, PAIRS[:1], seen)
+    answers = answers_of(Odd(), train, PAIRS[:1], seen)
     assert np.array_equal(answers[0], logits(SMALL.init(train, 0), seen, SMALL.task))
 
 

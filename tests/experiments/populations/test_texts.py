@@ -9,7 +9,7 @@ from untrain.data.examples import take
 from untrain.experiments.populations.pairs import row_digests
 from untrain.experiments.populations.strategy import choose_strategy
 from untrain.experiments.populations.worker import _loaded, _read, share_data
-from untrain.models.inference import logits
+from untrain.models.inference import logits, predict
 from untrain.training.stacked.stack import Member
 
 
@@ -29,7 +29,7 @@ def test_a_worker_reads_the_columns_that_were_laid(texts, tmp_path):
 def test_a_packed_population_answers_as_its_learner_does(texts):
     data, (_, learner) = texts.classified(), texts.LEARNERS["bag"]
     pairs = [(range(20), 3), (range(10, 36), 4)]
-    found = ut.train_population(learner, data, pairs, texts.classified(6, 1), together="loop")
+    found = ut.train_population(learner, data, pairs, texts.classified(6, 1), together="loop")["logits"]
     for answers, (rows, seed) in zip(found, pairs, strict=True):
         model = learner(take(data, np.array(rows)), seed)
         assert (answers == logits(model, texts.classified(6, 1), learner.task)).all()
@@ -41,10 +41,15 @@ def test_texts_are_not_stacked(texts):
         choose_strategy(learner, data, [Member(np.arange(9), 0)], "stacked", None)
 
 
-def test_models_that_store_no_logits_are_refused_before_anything_is_trained(texts):
-    data, (_, learner) = texts.answered(), texts.LEARNERS["causal"]
-    with pytest.raises(BadInput, match="a population keeps logits, and CausalLM stores loss, count, hits"):
-        ut.train_population(learner, data, [(range(9), 0)], data)
+def test_a_population_of_language_models_puts_out_what_its_learner_does(texts, tmp_path):
+    data, observed, (_, learner) = texts.answered(), texts.answered(6, 1), texts.LEARNERS["causal"]
+    pairs = [(range(20), 3), (range(10, 36), 4)]
+    for store in (None, tmp_path):
+        outputs = ut.train_population(learner, data, pairs, observed, together="loop", store=store)
+        assert list(outputs) == ["loss", "count", "hits"]
+        for at, (rows, seed) in enumerate(pairs):
+            expected = predict(learner(take(data, np.array(rows)), seed), observed, learner.task)
+            assert all((outputs[name][at] == array).all() for name, array in expected.items())
 
 
 def test_a_digest_of_a_subset_does_not_depend_on_the_longest_row_beside_it(texts):

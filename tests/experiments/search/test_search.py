@@ -30,9 +30,11 @@ from untrain.experiments.keys import Job
 from untrain.experiments.scene import open_scene
 from untrain.experiments.search import objectives, study
 from untrain.experiments.search.study import open_search, spec_of
-from untrain.experiments.search.trials import accuracies, weighed
+from untrain.experiments.search.trials import mean_successes, weighed
 from untrain.experiments.setting import Setting
 from untrain.models.inference import logits
+from untrain.models.tasks.causallm import CausalLM
+from untrain.models.tasks.regression import Regression
 from untrain.runtime.store import Store
 from untrain.training.learners.train import Train
 from untrain.unlearners.base import Unlearner
@@ -61,6 +63,24 @@ class Dial(Unlearner):
             raise NotFinite("the fuse is blown")
         with torch.no_grad():
             model[-1].bias += torch.tensor([20.0 * abs(self.turn - BEST) + 1e-4, 0.0])
+        return model
+
+
+class Shift(Unlearner):
+    """Move every prediction up, the more the further ``turn`` is from 0.7.
+
+    Args:
+        turn: 0.7 leaves the predictions as they are.
+
+    Source: made up, so that what is best is known.
+    """
+
+    turn: Annotated[float, Field(ge=0, le=1)] = 0.1
+
+    def unlearn(self, model, problem):
+        """The model with another bias."""
+        with torch.no_grad():
+            model[-1].bias += 5.0 * abs(self.turn - BEST) + 1e-4
         return model
 
 
@@ -172,9 +192,9 @@ def test_a_model_that_knows_nothing_of_the_classes_to_forget_is_not_balanced(tmp
     method = ut.parse("GradAscent(steps=Steps(lr=0.05, epochs=3, schedule=Constant()))")
     before = run_job(scene, Job("original", 0), 0, Setting(), store)
     gone = run_job(scene, Job("unlearned", 0, method), 0, Setting(), store)
-    found = accuracies(scene, gone, before)
+    found = mean_successes(scene, gone, before, "correct")
     assert found["forget"] < 0.1
-    assert found["alike"] == accuracies(scene, before, before)["alike"] > 0.5
+    assert found["alike"] == mean_successes(scene, before, before, "correct")["alike"] > 0.5
 
 
 def test_a_model_that_is_left_as_it_is_is_as_right_as_before_and_its_weights_are_not_kept(tmp_path):
@@ -182,7 +202,7 @@ def test_a_model_that_is_left_as_it_is_is_as_right_as_before_and_its_weights_are
     before, same = (
         run_job(scene, job, 0, Setting(), Store(tmp_path)) for job in (Job("original", 0), Job("unlearned", 0, ut.Nothing()))
     )
-    assert accuracies(scene, same, before) == accuracies(scene, before, before)
+    assert mean_successes(scene, same, before, "correct") == mean_successes(scene, before, before, "correct")
     assert len(same.array("logits")) == len(scene.forget_set.rows) + len(scene.data.valid)
     assert list(same.folder.glob("*.safetensors")) == []
     assert list(before.folder.glob("*.safetensors")) != []
@@ -195,13 +215,51 @@ def test_a_search_does_not_count_corrected_rows_among_the_validation_data(tmp_pa
     keep, correct = (open_scene(ut.parse(text.format(repr(by))), Setting(), purpose="search") for by in requests)
     assert correct.forget_set.replacement is not None
     job, store = Job("original", 0), Store(tmp_path)
-    results = [accuracies(scene, entry, entry) for scene in (keep, correct) for entry in [run_job(scene, job, 0, Setting(), store)]]
+    results = [
+        mean_successes(scene, entry, entry, "correct")
+        for scene in (keep, correct)
+        for entry in [run_job(scene, job, 0, Setting(), store)]
+    ]
     assert results[0] == results[1]
 
 
-def test_a_search_refuses_targets_that_are_no_classes(tmp_path):
-    with pytest.raises(BadInput, match="a search judges by accuracy, and the targets of Diabetes number no classes"):
-        ut.search("Diabetes()", "Finetune()", tmp_path, trials=1, seeds=1)
+@pytest.mark.parametrize("name", ["balanced", "valid", "oracle"])
+def test_objectives_are_in_the_words_of_the_task(name):
+    for task, words in (
+        (ut.Classification(), "accuracy"),
+        (Regression(), "likelihood of targets"),
+        (CausalLM(), "likelihood of answers"),
+    ):
+        aim = objectives.aim_of(name, False, task)
+        assert aim.means(task).startswith(f"{words} on validation data")
+        assert ("accuracy" in aim.means(task)) is (words == "accuracy")
+
+
+def test_an_objective_that_asks_what_is_right_is_refused_where_nothing_is_before_anything_is_trained(tmp_path):
+    line = "the objective 'repair' asks whether outputs are right, and Regression gives no 'correct'; take one of .*'balanced'"
+    with pytest.raises(BadInput, match=line):
+        ut.search("Diabetes()", "Finetune()", tmp_path, trials=1, seeds=1, objective="repair")
+    assert Store(tmp_path).entries() == []
+    with pytest.raises(BadInput, match=r"which 'balanced' becomes .* known to be wrong, .* take one of \['valid', 'oracle'\]"):
+        objectives.aim_of("balanced", True, Regression())
+    repair = objectives.aim_of("balanced", True, CausalLM())
+    assert (repair.name, repair.success(CausalLM()).signal) == ("repair", "correct")
+
+
+def test_a_search_on_numbers_judges_by_their_likelihood_and_finds_a_planted_optimum(tmp_path):
+    scenario = "Diabetes(model=MLP(width=8), steps=Steps(lr=0.01, epochs=10, batch=32))"
+    scene, store = open_scene(ut.parse(scenario), Setting(), purpose="search"), Store(tmp_path)
+    before = run_job(scene, Job("original", 0), 0, Setting(), store)
+    parts = mean_successes(scene, before, before, "likelihood")
+    predicted = before.array("prediction")
+    train, valid, rows = scene.data.train, scene.data.valid, np.asarray(scene.forget_set.rows)
+    off = (predicted[rows] - train.y.numpy()[rows]) / 0.7, (predicted[len(train) :] - valid.y.numpy()) / 0.7
+    assert parts["forget"] == pytest.approx(np.exp(-0.5 * off[0] ** 2).mean())
+    assert parts["valid"] == parts["alike"] == pytest.approx(np.exp(-0.5 * off[1] ** 2).mean())
+    document = ut.search(scenario, Shift(), tmp_path, trials=12, seeds=1, objective="valid")
+    assert document["of"] == "likelihood of targets"
+    assert abs(ut.parse(document["best"]["method"]).turn - BEST) < 0.1
+    assert document["best"]["valid"] <= document["untouched"]["value"] + 0.05
 
 
 def test_a_search_for_a_correction_judges_by_validation_data_and_not_by_corrected_rows(tmp_path):
@@ -214,7 +272,7 @@ def test_a_search_for_a_correction_judges_by_validation_data_and_not_by_correcte
     train, valid, rows = scene.data.train, scene.data.valid, np.asarray(scene.forget_set.rows)
     right = [(logits(model, e, scene.task).argmax(1) == e.y.numpy()) for e in (train, valid)]
     for entry in (before, same):
-        parts = accuracies(scene, entry, before)
+        parts = mean_successes(scene, entry, before, "correct")
         assert parts["forget"] == right[0][rows].mean()
         assert parts["valid"] == right[1].mean() > 0.5
     method = ut.parse("Finetune(steps=Steps(epochs=1))")
@@ -245,8 +303,8 @@ def test_models_of_a_search_are_none_of_a_run(tmp_path):
 
 
 def test_balanced_becomes_repair_where_the_labels_to_forget_are_known_to_be_wrong():
-    assert objectives.aim_of("balanced", True).name == "repair"
-    assert objectives.aim_of("valid", True).name == "valid"
+    assert objectives.aim_of("balanced", True, ut.Classification()).name == "repair"
+    assert objectives.aim_of("valid", True, ut.Classification()).name == "valid"
 
 
 def test_the_objective_that_rewards_doing_nothing_says_so(scenario, tmp_path):

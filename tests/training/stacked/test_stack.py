@@ -146,7 +146,7 @@ def test_within_a_thousandth_of_the_loop_after_300_steps():
     learner = Train(model=MLP(width=16), steps=Steps(lr=0.02, epochs=60, batch=20))
     members = drawn([100] * 6, 200)
     stack = trained(learner, train, members)
-    answers = stack.answers(train, learner.task)
+    answers = stack.predict(train, learner.task)["logits"]
     alone = np.stack([logits(learner(take(train, m.rows), m.seed), train, learner.task) for m in members])
     assert np.abs(answers - alone).max() < 1e-3
 
@@ -158,7 +158,7 @@ def test_final_accuracies_have_the_distribution_of_the_loop():
     rng = np.random.default_rng(5)
     members = [Member(np.sort(rng.choice(90, 45, replace=False)), seed) for seed in range(120)]
     y = test.y.numpy()
-    ours = (trained(learner, train, members[:60]).answers(test, learner.task).argmax(2) == y).mean(1)
+    ours = (trained(learner, train, members[:60]).predict(test, learner.task)["logits"].argmax(2) == y).mean(1)
     theirs = [(logits(learner(take(train, m.rows), m.seed), test, learner.task).argmax(1) == y).mean() for m in members[60:]]
     assert np.std(ours) > 0
     assert ks_2samp(ours, theirs).pvalue > 0.01
@@ -181,14 +181,16 @@ def test_linear_models_come_to_where_their_own_objective_is_flat():
 def test_one_example_more_makes_another_model_and_no_other_model_moves():
     train, learner = data(), Train(model=MLP(width=8), steps=STEPS)
     same = Member(np.arange(50), 1)
-    first = trained(learner, train, [same, Member(np.arange(50), 1), Member(np.arange(1, 51), 1)]).answers(train, learner.task)
+    first = trained(learner, train, [same, Member(np.arange(50), 1), Member(np.arange(1, 51), 1)]).predict(train, learner.task)[
+        "logits"
+    ]
     assert np.array_equal(first[0], first[1])
     assert np.abs(first[0] - first[2]).max() > 1e-3
 
 
 def test_seeds_draw_other_models():
     train, learner = data(), Train(model=MLP(width=8), steps=STEPS)
-    answers = trained(learner, train, [Member(np.arange(50), 1), Member(np.arange(50), 2)]).answers(train, learner.task)
+    answers = trained(learner, train, [Member(np.arange(50), 1), Member(np.arange(50), 2)]).predict(train, learner.task)["logits"]
     assert np.abs(answers[0] - answers[1]).max() > 0.1
 
 
@@ -242,7 +244,7 @@ def test_each_model_counts_its_own_examples():
 def test_when_memory_runs_out_examples_are_halved_and_not_models(monkeypatch):
     train, learner = data(kind=torch.float64), Train(model=double(NETS["deep"]), steps=STEPS)
     members = drawn([64, 60])
-    whole = trained(learner, train, members).answers(train, learner.task)
+    whole = trained(learner, train, members).predict(train, learner.task)["logits"]
     forward, calls = Stack.forward, []
 
     def short(self, x):
@@ -252,7 +254,7 @@ def test_when_memory_runs_out_examples_are_halved_and_not_models(monkeypatch):
         return forward(self, x)
 
     monkeypatch.setattr(Stack, "forward", short)
-    assert np.allclose(trained(learner, train, members).answers(train, learner.task), whole, atol=1e-5)
+    assert np.allclose(trained(learner, train, members).predict(train, learner.task)["logits"], whole, atol=1e-5)
     assert min(calls) < 20
 
 

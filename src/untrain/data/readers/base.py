@@ -17,7 +17,10 @@ Array = np.ndarray[Any, Any]
 
 
 class Arrays(NamedTuple):
-    """Inputs ``x`` (n, ...), labels ``y`` (n,), ``ids`` (n,), number of classes if known, columns, and owners if known."""
+    """Inputs ``x`` (n, ...), labels ``y`` (n,), ``ids`` (n,), number of classes if known, columns, and owners if known.
+
+    ``features`` are the names of the numbers of a row of inputs; empty where they have none.
+    """
 
     x: Array
     y: Array
@@ -25,6 +28,7 @@ class Arrays(NamedTuple):
     classes: int | None
     columns: Mapping[str, Array]
     owner: Array | None = None
+    features: tuple[str, ...] = ()
 
 
 class Reader(Spec, role=True):

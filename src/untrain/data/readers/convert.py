@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -32,6 +32,7 @@ def examples(
     columns: Mapping[str, Any] | None = None,
     on_disk: str | Path | None = None,
     owner: Any = None,
+    features: Sequence[str] | None = None,
 ) -> Examples:
     """Examples of whatever holds them.
 
@@ -48,6 +49,8 @@ def examples(
         on_disk: a folder to write the inputs to, from where they are read batch by batch; ``source`` may then also be an
             iterable of pieces, pairs (x, y) of arrays.
         owner: whose each example is, such as a person, integers or text, (n,); nobody's where there are none.
+        features: names of the numbers of a row of inputs, by which a request may name them; those of the columns of a data
+            frame by default. A name that stands for several numbers is repeated.
 
     Raises:
         DataError: something about the data is wrong.
@@ -56,7 +59,8 @@ def examples(
     if y is None and isinstance(source, Examples):
         fields = (source.x, source.y, source.ids if ids is None else ids, classes or source.classes)
         whose = source.owner if owner is None else owner
-        checked = from_arrays(*fields, source.columns if columns is None else columns, whose)
+        named = source.features if features is None else features
+        checked = from_arrays(*fields, source.columns if columns is None else columns, whose, named)
         return checked if source.true is None else replace(checked, true=labels(source.true, len(checked), checked.classes, "true"))
     if on_disk is not None:
         source, y = write_inputs(_pieces(source) if y is None else [(_array(source, "x"), _array(y, "y"))], on_disk)
@@ -65,12 +69,15 @@ def examples(
         read = reader.read()
         brought = {**read.columns, **(columns or {})}
         whose = read.owner if owner is None else owner
-        return from_arrays(read.x, read.y, read.ids if ids is None else ids, classes or read.classes, brought, whose)
+        named = read.features if features is None else features
+        return from_arrays(read.x, read.y, read.ids if ids is None else ids, classes or read.classes, brought, whose, named)
     x, y = (source, y) if y is not None else _pair(source)
-    return from_arrays(x, y, ids, classes, columns or {}, owner)
+    return from_arrays(x, y, ids, classes, columns or {}, owner, _headings(x) if features is None else features)
 
 
-def from_arrays(x: Any, y: Any, ids: Any, classes: int | None, columns: Mapping[str, Any], owner: Any = None) -> Examples:
+def from_arrays(
+    x: Any, y: Any, ids: Any, classes: int | None, columns: Mapping[str, Any], owner: Any = None, features: Sequence[str] = ()
+) -> Examples:
     """Examples of arrays.
 
     Raises:
@@ -85,7 +92,26 @@ def from_arrays(x: Any, y: Any, ids: Any, classes: int | None, columns: Mapping[
     made = Examples.labelled(
         inputs, targets, names, int(targets.max()) + 1 if classes is None else classes, columns=checked_columns
     )
-    return made if owner is None else replace(made, owner=_names("owners", owner, n))
+    owners = None if owner is None else _names("owners", owner, n)
+    return replace(made, owner=owners, features=_checked_features(features, inputs))
+
+
+def _headings(x: Any) -> tuple[str, ...]:
+    """Names of the columns of a data frame; none of anything else."""
+    headings = getattr(x, "columns", None)
+    if not isinstance(headings, Iterable):
+        return ()
+    names = tuple(headings)
+    return names if all(isinstance(name, str) for name in names) else ()
+
+
+def _checked_features(features: Sequence[str], inputs: Tensor | OnDisk) -> tuple[str, ...]:
+    width = inputs.shape[1:].numel()
+    if isinstance(features, str) or not all(isinstance(name, str) for name in features):
+        raise DataError(f"features are {features!r}: a list of names is needed, one for each number of a row of inputs")
+    if len(features) not in (0, width):
+        raise DataError(f"features has {len(features)} names, and a row of inputs {width} numbers: name each of them")
+    return tuple(features)
 
 
 def labels(y: Any, n: int, classes: int | None, name: str) -> Tensor:

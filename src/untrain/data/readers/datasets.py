@@ -160,13 +160,15 @@ def _arrays(table: datasets.Dataset, source: str, wanted: Wanted, pick: Pick | N
     part = table if pick is None else table.select(rows)
     kind = table.features[label]
     others = [n for n in table.column_names if n not in {*inputs, label, one, whose, "label", "id", "true", "owner"}]
+    x, features = _inputs(part, inputs, source, wanted.side, hold)
     return Arrays(
-        _inputs(part, inputs, source, wanted.side, hold),
+        x,
         y[rows],
         ids,
         kind.num_classes if isinstance(kind, datasets.ClassLabel) else None,
         {n: _plain(part, n, source) for n in others if _is_plain(table.features[n])},
         _plain(table, whose, source)[rows] if whose else None,
+        features,
     )
 
 
@@ -202,12 +204,16 @@ def _is_text(kind: Any) -> bool:
     return isinstance(kind, datasets.Value) and "string" in kind.dtype
 
 
-def _inputs(table: datasets.Dataset, names: tuple[str, ...], source: str, side: int | None, hold: Hold) -> Any:
+def _inputs(
+    table: datasets.Dataset, names: tuple[str, ...], source: str, side: int | None, hold: Hold
+) -> tuple[Any, tuple[str, ...]]:
+    """Inputs (n, ...), and the name of the column that each number of a row is from; images have none."""
     if len(names) == 1 and (_is_image(table.features[names[0]]) or getattr(table.features[names[0]], "dtype", "") == "binary"):
         images = table.select_columns(names[0]).cast_column(names[0], datasets.Image())
-        return hold(_images(images, names[0], source, side), len(images))
+        return hold(_images(images, names[0], source, side), len(images)), ()
     columns = [_numbers(table, name, source) for name in names]
-    return columns[0] if len(columns) == 1 and columns[0].ndim > 2 else np.concatenate(columns, axis=1)
+    features = tuple(name for name, column in zip(names, columns, strict=True) for _ in range(int(np.prod(column.shape[1:]))))
+    return columns[0] if len(columns) == 1 and columns[0].ndim > 2 else np.concatenate(columns, axis=1), features
 
 
 def _numbers(table: datasets.Dataset, name: str, source: str) -> Array:

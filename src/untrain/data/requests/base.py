@@ -48,8 +48,13 @@ class Request(Spec, role=True):
         """Examples that replace ``rows``; None where they are deleted."""
         return None
 
-    def everywhere(self, examples: Examples) -> Examples:
-        """Validation or test examples after the request, such as without a feature that nobody may use."""
+    def everywhere(self, examples: Examples, train: Examples) -> Examples:
+        """Validation or test examples after the request, such as without a feature that nobody may use.
+
+        Args:
+            examples: held out from training.
+            train: the training data before the request, from which comes what depends on them, such as a mean.
+        """
         return examples
 
     def named(self, examples: Examples) -> np.ndarray[Any, Any]:

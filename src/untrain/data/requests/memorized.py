@@ -16,7 +16,8 @@ from untrain.data.requests.base import Ensemble, Request
 class Memorized(Request):
     """``round(fraction * n)`` of the n training examples, those with the largest ``P[right | seen] - P[right | not seen]``.
 
-    With ``order='least'`` those with the smallest.
+    With ``order='least'`` those with the smallest. Where the task has no classes, its own ``success`` stands in place of being
+    right: the likelihood of an answer or of a number, in [0, 1].
 
     >>> from untrain.data.readers.convert import examples
     >>> train = examples([[0.0], [1.0], [2.0]], [0, 1, 0], columns={"memorization": [0.1, 0.9, 0.3]})
@@ -34,7 +35,7 @@ class Memorized(Request):
         others: whether to refuse or ignore scores in the file for ids that the training data lack.
 
     Source: Feldman and Zhang 2020, arXiv 2008.03703, eq. 1.
-    Departs: values below 0 count as 0; equals are drawn by lot.
+    Departs: values below 0 count as 0; equals are drawn by lot; tasks without classes.
     """
 
     fraction: Keep = 0.1

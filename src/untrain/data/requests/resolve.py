@@ -26,7 +26,7 @@ def request(train: Examples, by: Request) -> ForgetSet:
         The rows, the id of each and the fingerprint of ids, inputs and corrections, the same that a ``Problem`` makes.
 
     Raises:
-        RequestError: the request names no examples, all of them, or rows that do not exist.
+        RequestError: the request names no examples, deletes all of them, or names rows that do not exist.
     """
     rows, name = np.asarray(by.draw(train)), repr(by)
     name = name if len(name) <= 100 else f"{name[:96]} ..."
@@ -37,10 +37,10 @@ def request(train: Examples, by: Request) -> ForgetSet:
     rows = np.sort(rows.astype(np.int64))
     if rows[0] < 0 or rows[-1] >= len(train) or (np.diff(rows) == 0).any():
         raise RequestError(f"{name} drew rows from {rows[0]} to {rows[-1]}: each of range({len(train)}) may be named once")
-    if len(rows) == len(train):
-        raise RequestError(f"{name} names all {len(train)} training examples: nothing would be left to train on")
     forget = take(train, rows)
     replacement = by.replacement(train, rows)
+    if len(rows) == len(train) and replacement is None:
+        raise RequestError(f"{name} names all {len(train)} training examples: nothing would be left to train on")
     digest = request_digest(forget, replacement)
     return ForgetSet(tuple(rows.tolist()), tuple(forget.ids.tolist()), digest, replacement)
 

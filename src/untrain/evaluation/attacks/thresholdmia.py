@@ -111,6 +111,7 @@ class ThresholdMIA(Evaluator):
         if np.isnan(weights).any():
             return dict.fromkeys(self.scores, _LACKS)
         others = int((weights > 0).sum())
+        some = "test examples" if others == len(weights) else "test examples of the forget set's classes"
         scores: dict[str, Measured | str] = {}
         for at, name in enumerate(_SIGNALS):
             area, score, right = (_KINDS * at + k for k in range(_KINDS))
@@ -123,7 +124,7 @@ class ThresholdMIA(Evaluator):
                 scores["mia_loss_gap"] = Measure((*theirs, *(Part(-p.sign, p.population, p.side, p.values) for p in ours)))
             member, other = trial.unlearned[:, forget, score], trial.unlearned[:, test, score]
             for rate, fpr in LOW.items():
-                reason = few(fpr, others, "test examples of the forget set's classes")
+                reason = few(fpr, others, some)
                 scores[f"mia_{name}_{rate}"] = reason or Rate("unlearned", member, other, fpr, weights)
             learned = not np.isnan(trial.oracle[0, forget, right]).any()
             halves = _parts("unlearned", trial.unlearned / 2, trial.side, right) if learned else ()

@@ -63,8 +63,8 @@ def _on_examples(verdict: Mapping[str, Any], name: str) -> list[str]:
     counts = verdict["counts"]
     return [
         f"{counts[kind]:,} of {counts['forget']:,} forget examples can still be recognised in the outputs of {name}: "
-        f"it is {how} of their labels than retrained models are "
+        f"it knows them {how} than retrained models do "
         f"(at most {100 * verdict['chance']:.2g} % of retrained models would show this)."
-        for kind, how in (("recognised", "surer"), ("standing_out", "less sure"))
+        for kind, how in (("recognised", "better"), ("standing_out", "less well"))
         if counts[kind]
     ]

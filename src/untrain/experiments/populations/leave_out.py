@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from untrain.core.errors import DataError
 from untrain.data.examples import Examples, joined
-from untrain.data.readers.convert import examples
 from untrain.experiments.populations.pairs import Pair
-from untrain.experiments.populations.populate import are_stored, train_population
+from untrain.experiments.populations.populate import are_stored, as_examples, train_population
 from untrain.experiments.populations.population import Population
 from untrain.experiments.populations.strategy import Together
 from untrain.experiments.populations.subsets import Subsets, draw
+from untrain.experiments.run_record import stacked
+from untrain.experiments.scene import targets
 from untrain.runtime.executors.base import Executor, Pool
 from untrain.runtime.progress import OnProgress
 from untrain.runtime.store import Store
@@ -44,15 +44,16 @@ def train_subsets(
 
     Raises:
         BadInput: something of the above is wrong; nothing was trained.
-        NotFinite: a loss or an answer of a model became NaN or infinite; the model is named.
+        NotFinite: a loss or an output of a model became NaN or infinite; the model is named.
     """
-    parts, observed, seen, seeds = _plan(train, test, subsets)
-    logits = train_population(
+    parts, observed, seen, seeds = _plan(learner, train, test, subsets)
+    outputs = train_population(
         learner, parts[0], _pairs(seen, seeds), observed, store=store, executor=executor, together=together,
         on_progress=on_progress,
     )  # fmt: skip
-    labels, true, ids = (np.concatenate([_column(e, name) for e in parts]) for name in ("y", "true", "ids"))
-    return Population(logits, seen, labels, true, ids, seeds)
+    labels, true = (stacked([targets(e, true=before_noise) for e in parts]) for before_noise in (False, True))
+    ids = np.concatenate([np.asarray(e.ids).astype(str) for e in parts])
+    return Population(outputs, seen, labels, true, ids, seeds, learner.task.resolve(parts[0]))
 
 
 def count_missing(
@@ -60,26 +61,17 @@ def count_missing(
     executor: Executor | Pool | None = None, together: Together = "auto",
 ) -> int:  # fmt: skip
     """Number of models that ``train_subsets`` with the same arguments would train; nothing is trained to know it."""
-    parts, observed, seen, seeds = _plan(train, test, subsets)
+    parts, observed, seen, seeds = _plan(learner, train, test, subsets)
     pairs = _pairs(seen, seeds)
     return are_stored(learner, parts[0], pairs, observed, store=store, executor=executor, together=together).count(False)
 
 
-def _plan(train: Any, test: Any, subsets: Subsets) -> tuple[tuple[Examples, Examples], Examples, Any, Any]:
+def _plan(learner: Learner, train: Any, test: Any, subsets: Subsets) -> tuple[tuple[Examples, Examples], Examples, Any, Any]:
     """Training and test examples, both in one, and what is drawn."""
-    parts = [e if isinstance(e, Examples) else examples(e) for e in (train, test)]
-    shapes = [tuple(e.x.shape[1:]) for e in parts]
-    if shapes[0] != shapes[1]:
-        raise DataError(f"train has examples of shape {shapes[0]} and test of shape {shapes[1]}: they have to be alike")
+    parts = as_examples(learner, {"train": train, "test": test})
     seen, seeds = draw(subsets, len(parts[0]))
     return (parts[0], parts[1]), joined(parts[0], parts[1]), seen, seeds
 
 
 def _pairs(seen: Any, seeds: Any) -> list[Pair]:
     return [(np.flatnonzero(row), int(seed)) for row, seed in zip(seen, seeds, strict=True)]  # type: ignore[misc]
-
-
-def _column(part: Examples, name: str) -> Any:
-    if name == "ids":
-        return np.asarray(part.ids).astype(str)
-    return (part.y if name == "y" or part.true is None else part.true).cpu().numpy()

@@ -39,7 +39,7 @@ def train_population(
     keep_models: bool = False,
     together: Together = "auto",
     on_progress: OnProgress | None = None,
-) -> Array:
+) -> dict[str, Array]:
     """Train one model for each pair of a subset and a seed, and observe all of them on the same examples.
 
     A model is that of ``learner(take(train, rows), seed)``, the rows in ascending order. Models that are trained stacked
@@ -60,11 +60,12 @@ def train_population(
         on_progress: called with progress, after each task of one or more models.
 
     Returns:
-        Logits of the models in eval mode, float32 (m, n, c), in the order of ``pairs``; memory-mapped with a store.
+        Outputs of the models in eval mode, by the names that the learner's task gives them, such as 'logits' (m, n, c):
+        float32 (m, n, ...), in the order of ``pairs``; memory-mapped with a store.
 
     Raises:
         BadInput: something of the above is wrong; nothing was trained.
-        NotFinite: a loss or an answer of a model became NaN or infinite; the model is named.
+        NotFinite: a loss or an output of a model became NaN or infinite; the model is named.
     """
     if keep_models and store is None:
         raise BadInput("keep_models needs a store to keep them in: name one, such as store='models'")
@@ -72,16 +73,18 @@ def train_population(
     opened = _open_store(store)
     missing = {k: m for k, m in order.members.items() if opened is None or not _is_stored(opened, k, keep_models)}
     tracker = ProgressTracker(on_progress, len(missing), label="ensemble")
-    outputs: dict[str, Array] = {}
+    outputs: dict[str, Mapping[str, Array]] = {}
     folder = None if opened is None else opened.path / "tmp"
     for members in _train(order, missing, executor, keep_models, folder, tracker.note):
         for key, trained in members:
             if opened is None:
-                outputs[key] = trained.answers
+                outputs[key] = trained.outputs
             else:
                 _save_member(order.ingredients[key], trained, keep_models, opened)
         tracker.finished("ensemble", len(members))
-    return np.stack([outputs[key] for key in order.keys]) if opened is None else _joined(order.keys, opened)
+    if opened is not None:
+        return _joined(order.keys, learner.task.outputs, opened)
+    return {name: np.stack([outputs[key][name] for key in order.keys]) for name in learner.task.outputs}
 
 
 def _save_member(ingredients: dict[str, Any], trained: TrainedMember, keep_models: bool, store: Store) -> None:
@@ -90,7 +93,7 @@ def _save_member(ingredients: dict[str, Any], trained: TrainedMember, keep_model
         if not _is_stored(store, key, keep_models):  # else another process was first
             store.discard(key)  # one without the weights that are wanted now
             weights = {"weights": trained.weights} if keep_models else {}
-            store.put(ingredients, {"cost": asdict(trained.cost)}, {"logits": trained.answers}, weights)
+            store.put(ingredients, {"cost": asdict(trained.cost)}, trained.outputs, weights)
 
 
 def are_stored(
@@ -143,16 +146,9 @@ class _Order:
 def _order(
     learner: Learner, train: Any, pairs: Sequence[Pair], observed: Any, together: str, executor: Executor | Pool | None
 ) -> _Order:
-    if not isinstance(learner, Learner):
-        raise BadInput(f"{learner!r} is not a learner: give one such as Train(model=MLP())")
-    if "logits" not in learner.task.outputs:
-        kind, stored = type(learner.task).__name__, ", ".join(learner.task.outputs)
-        raise BadInput(f"a population keeps logits, and {kind} stores {stored} of each example: train its models one by one")
+    both = as_examples(learner, {"train": train, "observed": observed})
     # As in a Problem: true labels and further columns are for requests and reports.
-    data = [replace(e if isinstance(e, Examples) else examples(e), true=None, columns={}) for e in (train, observed)]
-    if data[0].x.shape[1:] != data[1].x.shape[1:]:
-        shapes = [tuple(e.x.shape[1:]) for e in data]
-        raise DataError(f"train has examples of shape {shapes[0]} and observed of shape {shapes[1]}: they have to be alike")
+    data = [replace(e, true=None, columns={}) for e in both]
     members = check_pairs(pairs, len(data[0]))
     strategy = choose_strategy(learner, data[0], members, together, executor)
     rows, kind = row_digests(data[0]), strategy.kind
@@ -162,6 +158,23 @@ def _order(
     keys = [key_of(one) for one in ingredients]
     by_key = dict(zip(keys, members, strict=True)), dict(zip(keys, ingredients, strict=True))
     return _Order(learner, (data[0], data[1]), strategy, keys, *by_key)
+
+
+def as_examples(learner: Learner, parts: Mapping[str, Any]) -> list[Examples]:
+    """Make Examples of two parts, by their names in messages, and check that what the learner's models are shown of both is alike.
+
+    Raises:
+        BadInput: it is not a learner.
+        DataError: they differ in the shape of their inputs.
+    """
+    if not isinstance(learner, Learner):
+        raise BadInput(f"{learner!r} is not a learner: give one such as Train(model=MLP())")
+    data = [e if isinstance(e, Examples) else examples(e) for e in parts.values()]
+    shapes = {name: learner.task.input_shape(e) for name, e in zip(parts, data, strict=True)}
+    if len(set(shapes.values())) > 1:
+        (one, shape), (other, another) = shapes.items()
+        raise DataError(f"{one} has examples of shape {shape} and {other} of shape {another}: they have to be alike")
+    return data
 
 
 def _open_store(store: Store | str | Path | None) -> Store | None:
@@ -193,16 +206,21 @@ def _train(
             yield list(zip(parts[name], trained, strict=True))
 
 
-def _joined(keys: Sequence[str], store: Store) -> Array:
-    """The outputs of all in one memory-mapped array, which is an entry too."""
+def _joined(keys: Sequence[str], names: Sequence[str], store: Store) -> dict[str, Array]:
+    """The outputs of all in memory-mapped arrays, which are an entry too."""
     ingredients = population_ingredients(keys)
     entry = store.get(key_of(ingredients))
     if entry is None:
-        members = [member.array("logits") for member in map(store.get, keys) if member is not None]
+        members = [member for member in map(store.get, keys) if member is not None]
         with scratch(store.path / "tmp") as folder:
-            shape = (len(keys), *members[0].shape)
-            whole = np.lib.format.open_memmap(folder / "logits.npy", mode="w+", dtype=np.float32, shape=shape)
-            for row, outputs in zip(whole, members, strict=True):
-                row[...] = outputs
-            entry = store.get_or_make(ingredients, lambda: Contents({}, {"logits": whole}))
-    return entry.array("logits")
+            whole = {name: _stacked(folder / f"{name}.npy", [member.array(name) for member in members]) for name in names}
+            entry = store.get_or_make(ingredients, lambda: Contents({}, whole))
+    return {name: entry.array(name) for name in names}
+
+
+def _stacked(file: Path, rows: Sequence[Array]) -> Array:
+    """Arrays (n, ...) as one (m, n, ...) that lies in a file."""
+    whole = np.lib.format.open_memmap(file, mode="w+", dtype=np.float32, shape=(len(rows), *rows[0].shape))
+    for row, outputs in zip(whole, rows, strict=True):
+        row[...] = outputs
+    return whole

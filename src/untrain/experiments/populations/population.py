@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 
@@ -12,42 +12,62 @@ from untrain.attribution import memorization as leave_out
 from untrain.attribution.memorization import MemorizationEstimate
 from untrain.core.errors import BadInput, suggest
 from untrain.evaluation.observation import Observation
-from untrain.maths import logits as derived
+from untrain.models.tasks.base import Signal, Task, success_of
 
 Array = np.ndarray[Any, Any]
-Kind = Literal["correct", "confidence", "margin", "loss"]
-DERIVED = {"correct": derived.correct, "confidence": derived.confidences, "margin": derived.margins, "loss": derived.losses}
 BLOCK = 2048
 
 
 @dataclass(frozen=True, eq=False)
 class Population:
-    """What m models answered on n training examples, of which each saw a part, and on further test examples.
+    """What m models put out on n training examples, of which each saw a part, and on further test examples.
 
     It serves, without another model being trained:
 
-    - memorization and influence: ``logits`` and ``seen``; two models of each kind for an example at least;
+    - memorization and influence: a signal and ``seen``; two models of each kind for an example at least;
     - LiRA and RMIA: margins or probabilities of an example under the models that saw it and under those that did not;
     - datamodels: ``seen`` is the design matrix, margins are what is regressed on it;
     - audits: models that saw none of a forget set, and models that saw all of it, when ``Subsets(units=...)`` drew it whole.
 
     Args:
-        logits: answers in eval mode, float32 (m, n + tests, c), training examples first; may be memory-mapped.
+        outputs: of the models in eval mode, float32 (m, n + tests, ...) by name, such as 'logits' (m, n + tests, c); training
+            examples first; they may be memory-mapped.
         seen: whether a model was trained on a training example, bool (m, n).
-        labels: labels as given, (n + tests,).
-        true: labels before noise was planted where they are known, else those given, (n + tests,).
+        labels: targets as given, (n + tests, ...).
+        true: targets before noise was planted where they are known, else those given, (n + tests, ...).
         ids: ids of the examples, (n + tests,).
         seeds: of the models, (m,).
+        task: derives signals from outputs.
     """
 
-    logits: np.ndarray[Any, Any]
+    outputs: Mapping[str, np.ndarray[Any, Any]]
     seen: np.ndarray[Any, Any]
     labels: np.ndarray[Any, Any]
     true: np.ndarray[Any, Any]
     ids: np.ndarray[Any, Any]
     seeds: np.ndarray[Any, Any]
+    task: Task
 
-    def shadow_outputs(self, kind: Kind = "margin") -> tuple[Array, Array]:
+    def signal(self, name: Signal) -> Array:
+        """A number per model and example, float32 (m, n + tests), training examples first.
+
+        Args:
+            name: a signal of the task, such as 'correct' (0 or 1), 'confidence' (probability of the label), 'margin' (its log
+                odds) or 'loss' (in nats).
+
+        Raises:
+            BadInput: the task gives no such signal.
+        """
+        check_signal(self.task, name)
+        m, n = next(iter(self.outputs.values())).shape[:2]
+        out = np.empty((m, n), dtype=np.float32)
+        for start in range(0, n, BLOCK):
+            here = slice(start, start + BLOCK)
+            part = {output: array[:, here] for output, array in self.outputs.items()}
+            out[:, here] = self.task.signal(part, self.labels[here], name)
+        return out
+
+    def shadow_outputs(self, kind: Signal = "margin") -> tuple[Array, Array]:
         """Answers on each training example of the models that saw it and of those that did not, for attacks such as LiRA and RMIA.
 
         Args:
@@ -58,7 +78,7 @@ class Population:
             are fewer; in the order of the models.
         """
         seen = np.asarray(self.seen)
-        table = answers(self, kind)[:, : seen.shape[1]]
+        table = self.signal(kind)[:, : seen.shape[1]]
         return _packed(table, seen), _packed(table, ~seen)
 
     def split_by(self, forget: Sequence[int]) -> tuple[Observation, Observation]:
@@ -86,51 +106,48 @@ class Population:
         members = self.seen[:, rows]
 
         def of(models: Array) -> Observation:
-            return Observation.of_logits(self.logits[models], self.labels, self.true, side, self.ids)
+            outputs = {name: array[models] for name, array in self.outputs.items()}
+            return Observation(outputs, self.labels, self.true, side, self.ids, task=self.task)
 
         return of(np.asarray(members.all(1))), of(np.asarray(~members.any(1)))
 
 
-def answers(population: Population, kind: Kind = "margin") -> Array:
-    """One number an answer, float32 (m, n + tests), training examples first.
+def check_signal(task: Task, name: str) -> None:
+    """Check that a task gives a signal.
 
-    Args:
-        population: the models.
-        kind: 'correct' (0 or 1), 'confidence' (probability of the label), 'margin' (its log odds) or 'loss' (in nats).
+    Raises:
+        BadInput: it does not.
     """
-    if kind not in DERIVED:
-        raise BadInput(f"kind={kind!r}{suggest(str(kind), DERIVED)}: one of {', '.join(get_args(Kind))} is needed")
-    m, n = population.logits.shape[:2]
-    out = np.empty((m, n), dtype=np.float32)
-    for start in range(0, n, BLOCK):
-        here = slice(start, start + BLOCK)
-        out[:, here] = DERIVED[kind](population.logits[:, here], population.labels[here])
-    return out
+    known = sorted(task.signals - {"classes"})
+    if name not in known:
+        raise BadInput(f"{type(task).__name__} gives no {name!r}{suggest(str(name), known)}: one of {', '.join(known)} is needed")
 
 
-def memorization(population: Population, kind: Kind = "correct") -> MemorizationEstimate:
-    """Memorization of each training example, (n,): how much surer models that saw it are of its label.
+def memorization(population: Population, kind: Signal | None = None) -> MemorizationEstimate:
+    """Memorization of each training example, (n,): how much better models that saw it do on it than models that did not.
 
     Args:
         population: the models; of examples that fewer than two saw, or fewer than two did not, it is NaN.
-        kind: of answer that is compared; the source's is 'correct'.
+        kind: of signal that is compared; None for the task's ``success``, which for classes is the source's 'correct'.
 
     Source: Feldman and Zhang 2020, arXiv 2008.03703, eq. 1.
     """
-    return leave_out.memorization(answers(population, kind)[:, : population.seen.shape[1]], population.seen)
+    name = success_of(population.task).signal if kind is None else kind
+    return leave_out.memorization(population.signal(name)[:, : population.seen.shape[1]], population.seen)
 
 
-def influence(population: Population, rows: Sequence[int], kind: Kind = "correct") -> MemorizationEstimate:
-    """What some training examples do to the answers on all training and test examples, (rows, n + tests).
+def influence(population: Population, rows: Sequence[int], kind: Signal | None = None) -> MemorizationEstimate:
+    """What some training examples do to the outputs on all training and test examples, (rows, n + tests).
 
     Args:
         population: the models.
-        rows: of the training data; ``attribute.memorization.influences`` goes through all of them in bounded memory.
-        kind: of answer that is compared.
+        rows: of the training data; ``attribution.memorization.influences`` goes through all of them in bounded memory.
+        kind: of signal that is compared; None for the task's ``success``.
 
     Source: Feldman and Zhang 2020, arXiv 2008.03703, eq. 2.
     """
-    return leave_out.influence(answers(population, kind), population.seen, np.asarray(rows))
+    name = success_of(population.task).signal if kind is None else kind
+    return leave_out.influence(population.signal(name), population.seen, np.asarray(rows))
 
 
 def _packed(table: Array, group: Array) -> Array:

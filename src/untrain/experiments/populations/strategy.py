@@ -109,7 +109,7 @@ def split_members(
     one = take(train, np.arange(1))
     if strategy.kind == "heads":
         model, one = linear_probe.head(model), linear_probe.features(model, one, task)
-    each = eligibility.size(model, one, task, learner.steps) + 8 * observed * train.classes
+    each = eligibility.size(model, one, task, learner.steps) + 8 * observed * task.outputs_needed(train)
     room = max(1, eligibility.BUDGET // each)
     strict = eligibility.strict(model)
     keys, parts = list(members), []

@@ -22,11 +22,11 @@ from untrain.data.examples import Column, Examples, take
 from untrain.data.on_disk import OnDisk
 from untrain.data.ragged import Ragged
 from untrain.models.compatibility import check_fit
-from untrain.models.inference import logits
+from untrain.models.inference import predict
 from untrain.models.state import arrays
 from untrain.training import linear_probe
 from untrain.training.base import Learner
-from untrain.training.stacked.stack import Member, check_answers, train_together
+from untrain.training.stacked.stack import Member, check_finite, train_together
 
 Array = np.ndarray[Any, Any]
 Kind = Literal["stacked", "heads", "alone"]
@@ -55,9 +55,9 @@ class Work:
 
 @dataclass(frozen=True, eq=False)
 class TrainedMember:
-    """Of one member: answers (n, c), weights by name where they are wanted, and its share of the cost."""
+    """Of one member: outputs (n, ...) by name, weights by name where they are wanted, and its share of the cost."""
 
-    answers: Array
+    outputs: Mapping[str, Array]
     weights: Mapping[str, Array]
     cost: Cost
 
@@ -143,7 +143,7 @@ def train_members(work: Work) -> list[TrainedMember]:
     """Train the members, and observe them.
 
     Raises:
-        NotFinite: a loss or an answer became NaN or infinite.
+        NotFinite: a loss or an output became NaN or infinite.
     """
     train, observed = _data(work)
     with metered() as meter, computing():
@@ -154,19 +154,22 @@ def train_members(work: Work) -> list[TrainedMember]:
         cost = meter.read()
     m = len(trained)
     share = Cost(cost.seconds / m, cost.forward // m, cost.backward // m, cost.flops // m, cost.peak)
-    return [TrainedMember(answers, weights, share) for answers, weights in trained]
+    return [TrainedMember(outputs, weights, share) for outputs, weights in trained]
 
 
-def _train_alone(work: Work, member: Member, train: Examples, observed: Examples) -> tuple[Array, Mapping[str, Array]]:
+Arrays = Mapping[str, Array]
+
+
+def _train_alone(work: Work, member: Member, train: Examples, observed: Examples) -> tuple[Arrays, Arrays]:
     try:
         model = work.learner(take(train, member.rows), member.seed)
-        answers = logits(model, observed, work.learner.task)
+        outputs = predict(model, observed, work.learner.task)
     except NotFinite as error:
         raise NotFinite(f"the model of seed {member.seed} on {len(member.rows)} examples: {error}") from None
-    return answers, arrays(model) if work.keep else {}
+    return outputs, arrays(model) if work.keep else {}
 
 
-def _train_stacked(work: Work, train: Examples, observed: Examples) -> list[tuple[Array, Mapping[str, Array]]]:
+def _train_stacked(work: Work, train: Examples, observed: Examples) -> list[tuple[Arrays, Arrays]]:
     learner, task, name = work.learner, work.learner.task, ""
     models = [learner.init(train, member.seed) for member in work.members]
     check_fit(models[0].eval(), task, train)
@@ -179,9 +182,9 @@ def _train_stacked(work: Work, train: Examples, observed: Examples) -> list[tupl
         models = [linear_probe.head(model) for model in models]
     steps = learner.steps  # type: ignore[attr-defined]
     stack = train_together(models, train, work.members, steps, task)
-    answers = stack.answers(observed, task)
-    check_answers(work.members, answers)
-    kept: list[Mapping[str, Array]] = [{} for _ in models]
+    outputs = stack.predict(observed, task)
+    check_finite(work.members, outputs)
+    kept: list[Arrays] = [{} for _ in models]
     if work.keep:
         kept = [{f"{name}{n}": a for n, a in arrays(stack.put_back(at, m)).items()} for at, m in enumerate(models)]
-    return list(zip(answers, kept, strict=True))
+    return [({name: array[at] for name, array in outputs.items()}, weights) for at, weights in enumerate(kept)]

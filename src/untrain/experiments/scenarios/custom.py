@@ -85,6 +85,10 @@ class Custom(Scenario):
                 f"train holds {whole.x.dtype} inputs of shape {tuple(whole.x.shape[1:])}, test {test.x.dtype} ones of "
                 f"shape {tuple(test.x.shape[1:])}: make them alike"
             )
+        if whole.features and test.features and whole.features != test.features:
+            raise DataError(
+                f"train has the features {whole.features} and test {test.features}: give both the same columns in the same order"
+            )
         categories = max(whole.categories, test.categories, key=len)
         whole, test = replace(whole, categories=categories), replace(test, categories=categories)
         apart = np.isin(whole.ids, self._apart(whole))

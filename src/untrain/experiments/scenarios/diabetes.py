@@ -25,7 +25,7 @@ class Diabetes(Scenario):
     """Ten measurements of 442 patients and how far their disease went in a year: 70 % to learn from, 10 % to tune on, 20 % to test.
 
     Inputs and targets are standardised by mean and deviation of the training part, so a residual of 1 is a standard
-    deviation of the targets.
+    deviation of the targets. The measurements have the names of the source: age, sex, bmi, bp and s1 to s6.
 
     Args:
         request: what is to be forgotten.
@@ -46,7 +46,7 @@ class Diabetes(Scenario):
         bunch = load_diabetes(scaled=False)
         parts = stratified(np.zeros(len(bunch.target)), (0.7, 0.1, 0.2), SPLIT_SEED)
         x, y = (_standardised(values, parts[0]) for values in (bunch.data, bunch.target))
-        everything = Examples({"x": x, "y": y}, np.arange(len(y)))
+        everything = Examples({"x": x, "y": y}, np.arange(len(y)), features=tuple(bunch.feature_names))
         train, valid, test = (take(everything, rows) for rows in parts)
         return Data(train, valid, test)
 

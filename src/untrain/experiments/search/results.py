@@ -20,10 +20,11 @@ def document(search: Search, command: str = "") -> Document:
     """All trials of a search, the best first, as one JSON-able document."""
     rows = sorted((_row(t) for t in search.study.records() if t.state in ENDED), key=_rank)
     nothing, parts = score_untouched(search)
-    spec = search.spec
+    spec, task = search.spec, search.scene.task
     return {
         "search": search.key, "scenario": repr(spec.scenario), "method": repr(spec.method), "objective": search.aim.label,
-        "oracle_guided": search.aim.oracle, "means": search.aim.means, "notes": _notes(search, rows, nothing),
+        "oracle_guided": search.aim.oracle, "means": search.aim.means(task), "of": search.aim.success(task).mean,
+        "notes": _notes(search, rows, nothing),
         "seeds": spec.seeds, "seed": spec.seed, "space": {name: _dimension(d) for name, d in spec.space.items()},
         "counts": {state: sum(row["state"] == state for row in rows) for state in ENDED},
         "best": rows[0] if rows and rows[0]["state"] == "done" else None,

@@ -19,7 +19,7 @@ from untrain.experiments.scenarios.base import Scenario
 from untrain.experiments.scene import Scene, open_scene
 from untrain.experiments.search.objectives import Objective, Parts, aim_of
 from untrain.experiments.search.space import Space, space, start_of, with_values
-from untrain.experiments.search.trials import accuracies, are_mostly_wrong, share_of_retraining
+from untrain.experiments.search.trials import are_mostly_wrong, mean_successes, share_of_retraining
 from untrain.experiments.setting import Setting
 from untrain.runtime.entry import failure_of
 from untrain.runtime.executors.base import Pool
@@ -88,11 +88,11 @@ def spec_of(comparison: Comparison, objective: str, over: str | Sequence[str], t
     """The search for the one method of a comparison.
 
     Raises:
-        BadInput: a field, a value or the objective does not exist, or there are no trials.
+        BadInput: a field, a value or the objective does not exist, the task does not give what it needs, or there are no trials.
         MissingExtra: optuna is not installed.
     """
     check_optuna()
-    aim_of(objective, False)
+    aim_of(objective, False, comparison.scenario.learner().task)
     if isinstance(trials, bool) or not isinstance(trials, int) or trials < 1:
         raise BadInput(f"trials={trials!r}: a whole number is needed, at least 1")
     (method,) = comparison.methods
@@ -129,12 +129,13 @@ def open_search(
     placed = replace(setting, device="cpu") if pool is not None and pool.remote else setting
     choose = choose_for([spec.method], chooser(store, setting, pool, on_progress, price))
     scene = open_scene(spec.scenario, placed, choose, "search")
-    aim = aim_of(spec.objective, are_mostly_wrong(scene))
-    ingredients = search_ingredients(scene, spec.method, spec.space, [aim.name, aim.means], spec.seeds, spec.seed, setting)
+    aim = aim_of(spec.objective, are_mostly_wrong(scene), scene.task)
+    means = aim.means(scene.task)
+    ingredients = search_ingredients(scene, spec.method, spec.space, [aim.name, means], spec.seeds, spec.seed, setting)
     key = digest(ingredients)
     facts = {
         "scenario": repr(spec.scenario), "method": repr(spec.method), "objective": aim.label, "oracle_guided": aim.oracle,
-        "means": aim.means, "space": {name: repr(d) for name, d in spec.space.items()},
+        "means": means, "space": {name: repr(d) for name, d in spec.space.items()},
     }  # fmt: skip
     with store.alone(key):
         study = Study(store.path / "search" / f"{key[:32]}.journal", key, spec.seed, facts)
@@ -205,12 +206,12 @@ def jobs_of_trial(search: Search, trial: PendingTrial) -> Iterator[Job]:
 
 
 def parts_of(search: Search, entry: Entry, index: int) -> dict[str, float]:
-    """The accuracies of one model; those of retrained models only for an objective that looks at them."""
-    original = search.entry(Job("original", index))
-    parts = accuracies(search.scene, entry, original)
+    """The mean successes of one model; those of retrained models only for an objective that looks at them."""
+    original, signal = search.entry(Job("original", index)), search.aim.success(search.scene.task).signal
+    parts = mean_successes(search.scene, entry, original, signal)
     if search.aim.oracle:
         oracles = [search.entry(job) for job in base_jobs(search) if job.kind == "oracle"]
-        parts["oracle_forget"] = float(np.mean([accuracies(search.scene, o, original)["forget"] for o in oracles]))
+        parts["oracle_forget"] = float(np.mean([mean_successes(search.scene, o, original, signal)["forget"] for o in oracles]))
     return parts
 
 

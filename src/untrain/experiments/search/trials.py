@@ -1,4 +1,4 @@
-"""What a search measures of a model: accuracies on the forget set and on validation data, and what forgetting cost."""
+"""What a search measures of a model: mean success on the forget set and on validation data, and what forgetting cost."""
 
 from __future__ import annotations
 
@@ -8,43 +8,40 @@ import numpy as np
 
 from untrain.core.errors import DataError
 from untrain.experiments.jobs import limit_of
-from untrain.experiments.scene import Scene
+from untrain.experiments.scene import Scene, targets
+from untrain.models.tasks.base import Signal
 from untrain.runtime.store import Entry
 
 Array = np.ndarray[Any, Any]
 
 
 def are_mostly_wrong(scene: Scene) -> bool:
-    """Whether most labels to forget are known to be wrong."""
+    """Whether most targets to forget are known to be wrong."""
     train, rows = scene.data.train, np.asarray(scene.forget_set.rows)
     if train.true is None:
         return False
-    return float((train.y != train.true).cpu().numpy()[rows].mean()) > 0.5
+    return float((targets(train) != targets(train, true=True))[rows].mean()) > 0.5
 
 
-def accuracies(scene: Scene, entry: Entry, original: Entry) -> dict[str, float]:
-    """Accuracy of a model on the forget set and on validation data; 'alike' is that of its original on unseen examples.
+def mean_successes(scene: Scene, entry: Entry, original: Entry, signal: Signal) -> dict[str, float]:
+    """Mean of a signal on the forget set and on validation data; 'alike' is that of its original on unseen examples.
 
-    Those are the validation data, with the forget set's mix of classes: about what retraining would know of the forget set.
+    Those are the validation data, with the forget set's mix of classes where there are classes: about what retraining would know of
+    the forget set.
 
     Args:
         scene: of a search.
         entry: of an unlearned model, which was observed on the forget set, or of a trained one, on all of the training set.
         original: the entry of the model before.
+        signal: a signal of the task, in [0, 1].
     """
-    rows = np.asarray(scene.forget_set.rows)
-    forget, valid = scene.data.train.y.cpu().numpy()[rows], scene.data.valid.y.cpu().numpy()
-    on_forget, on_valid = _answers(scene, entry)
-    _, before = _answers(scene, original)
-    return {
-        "forget": float((on_forget == forget).mean()),
-        "valid": float((on_valid == valid).mean()),
-        "alike": weighed(before == valid, valid, forget),
-    }
+    forget, valid = _signals(scene, entry, signal)
+    _, before = _signals(scene, original, signal)
+    return {"forget": float(forget.mean()), "valid": float(valid.mean()), "alike": weighed(before, *_strata(scene))}
 
 
-def _answers(scene: Scene, entry: Entry) -> tuple[Array, Array]:
-    """Classes that a model gives to the forget set and to the validation data; corrected rows stand behind both.
+def _signals(scene: Scene, entry: Entry, signal: Signal) -> tuple[Array, Array]:
+    """A signal of a model on the forget set and on the validation data; corrected rows stand behind both.
 
     Raises:
         DataError: there is another number of outputs than of examples observed.
@@ -52,22 +49,35 @@ def _answers(scene: Scene, entry: Entry) -> tuple[Array, Array]:
     rows, (train, *others) = np.asarray(scene.forget_set.rows), scene.observed
     alone = entry.record["ingredients"]["kind"] == "unlearned"
     cuts = np.cumsum([len(rows) if alone else len(train), *map(len, others)])
-    predicted = np.asarray(entry.array("logits")).argmax(1)
-    if len(predicted) != cuts[-1]:
-        raise DataError(f"model {entry.key[:12]} has outputs of {len(predicted)} examples, and {cuts[-1]} were observed")
-    return predicted[: cuts[0]] if alone else predicted[rows], predicted[cuts[0] : cuts[1]]
+    outputs = {name: np.asarray(entry.array(name)) for name in scene.task.outputs}
+    for array in outputs.values():
+        if len(array) != cuts[-1]:
+            raise DataError(f"model {entry.key[:12]} has outputs of {len(array)} examples, and {cuts[-1]} were observed")
+    on_forget = np.arange(len(rows)) if alone else rows
+    known = targets(train)[rows], targets(scene.data.valid)
+    parts = zip((on_forget, np.arange(cuts[0], cuts[1])), known, strict=True)
+    first, second = (scene.task.signal({n: a[None, at] for n, a in outputs.items()}, y, signal)[0] for at, y in parts)
+    return first, second
+
+
+def _strata(scene: Scene) -> tuple[Array, Array]:
+    """Classes of the validation data and of the forget set; all alike where the task has none."""
+    valid, forget = targets(scene.data.valid), targets(scene.data.train)[np.asarray(scene.forget_set.rows)]
+    if "classes" in scene.task.signals:
+        return valid, forget
+    return np.zeros(len(valid)), np.zeros(len(forget))
 
 
 def weighed(right: Array, labels: Array, forget: Array) -> float:
-    """Accuracy on held-out examples, each class counting as often as it stands in ``forget``.
+    """Mean success on held-out examples, each class counting as often as it stands in ``forget``.
 
     Args:
-        right: whether each held-out example was classified right, bool (n,).
+        right: success on each held-out example, such as whether it was classified right, in [0, 1], (n,).
         labels: their classes, (n,).
         forget: classes of the examples to forget, (k,); those that no held-out example has are left out.
 
     Returns:
-        Accuracy in [0, 1]; the plain one where no class is shared.
+        The mean, in [0, 1]; the plain one where no class is shared.
     """
     shared, counts = np.unique(forget[np.isin(forget, labels)], return_counts=True)
     if not len(shared):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 from torch import Tensor, nn
@@ -14,10 +15,39 @@ from untrain.core.spec import Spec
 from untrain.data.examples import Batch, Examples, unit_scaled
 
 Array = np.ndarray[Any, Any]
-Signal = Literal["loss", "margin", "correct", "confidence"]
-SIGNALS = frozenset({"loss", "margin", "correct", "confidence", "classes"})
+Signal = Literal["loss", "margin", "correct", "confidence", "likelihood"]
+SIGNALS = frozenset({*get_args(Signal), "classes"})
 # What a method may need of a task beside signals: its name among the needs, and the task's method that gives it.
 ABILITIES = {"random_targets": "random_targets", "divergence": "divergence", "fisher": "fisher_terms"}
+
+
+@dataclass(frozen=True)
+class Success:
+    """What a task counts as getting an example right, wholly or in part.
+
+    Args:
+        signal: a signal in [0, 1].
+        mean: its mean over examples, as a noun, such as 'accuracy'.
+        about: a sentence on it.
+    """
+
+    signal: Signal
+    mean: str
+    about: str
+
+
+def success_of(task: Task) -> Success:
+    """What a task counts as success.
+
+    Raises:
+        ModelError: it does not say.
+    """
+    if task.success is None:
+        raise ModelError(
+            f"{type(task).__name__} does not say what counts as success, by which memorization is measured and a search judges: "
+            "give the class one, such as success = Success('correct', 'accuracy', 'An answer is right or wrong.')"
+        )
+    return task.success
 
 
 class Task(Spec, role=True):
@@ -25,12 +55,14 @@ class Task(Spec, role=True):
 
     ``fields`` are the columns that its examples have, inputs first and targets last. ``outputs`` are the arrays that are
     stored per example; ``signals`` are what can be derived from them without a model, and
-    ``'classes'`` where targets are classes. ``about_margin`` says in a sentence what a report shows as the margin.
+    ``'classes'`` where targets are classes. ``success`` is the one of them by which memorization is measured and a search
+    judges. ``about_margin`` says in a sentence what a report shows as the margin.
     """
 
     fields: ClassVar[tuple[str, ...]] = ("x", "y")
     outputs: ClassVar[tuple[str, ...]] = ()
     signals: ClassVar[frozenset[str]] = frozenset()
+    success: ClassVar[Success | None] = None
     about_margin: ClassVar[str] = "The margin grows with a model's certainty of the target."
 
     @property
@@ -57,8 +89,8 @@ class Task(Spec, role=True):
         Args:
             outputs: of m models on n examples, by name.
             targets: of the examples, (n, ...).
-            name: 'loss' in nats, 'margin' (larger for more certainty; roughly normal over models), 'correct' (0 or 1) or
-                'confidence' (probability of the target).
+            name: 'loss' in nats, 'margin' (larger for more certainty; roughly normal over models), 'correct' (0 or 1),
+                'confidence' (probability of the target) or 'likelihood' (density of the target over the largest it can have).
 
         Raises:
             SpecError: the task does not give it.

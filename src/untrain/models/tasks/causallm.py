@@ -16,7 +16,7 @@ from untrain.data.examples import Batch, Examples
 from untrain.data.ragged import PAD
 from untrain.maths import sequence_likelihood
 from untrain.models.tasks._tokens import as_text, ask, check_padding, check_tokens, starts_of
-from untrain.models.tasks.base import Array, Signal, Task
+from untrain.models.tasks.base import Array, Signal, Success, Task
 
 
 class CausalLM(Task):
@@ -42,6 +42,14 @@ class CausalLM(Task):
     fields: ClassVar[tuple[str, ...]] = ("input_ids", "labels")
     outputs: ClassVar[tuple[str, ...]] = ("loss", "count", "hits")
     signals: ClassVar[frozenset[str]] = frozenset({"loss", "margin", "correct", "confidence"})
+    success: ClassVar[Success] = Success(
+        "confidence",
+        "likelihood of answers",
+        "The likelihood of an answer is exp(-loss), the geometric mean of its tokens' probabilities.",
+    )
+    about_margin: ClassVar[str] = (
+        "The margin is the log-odds of an answer's likelihood, which is the geometric mean of its tokens' probabilities."
+    )
 
     length: Count = 64
     vocabulary: Count = 4096

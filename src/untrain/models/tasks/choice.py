@@ -15,7 +15,7 @@ from untrain.core.errors import ModelError
 from untrain.data.examples import Batch, Examples
 from untrain.maths import logits as derived
 from untrain.models.heads import head_of
-from untrain.models.tasks.base import Array, Signal, Task
+from untrain.models.tasks.base import Array, Signal, Success, Task
 
 SIGNALS = {"correct": derived.correct, "confidence": derived.confidences, "margin": derived.margins, "loss": derived.losses}
 
@@ -25,6 +25,7 @@ class Choice(Task, role=True):
 
     outputs: ClassVar[tuple[str, ...]] = ("logits",)
     signals: ClassVar[frozenset[str]] = frozenset({*SIGNALS, "classes"})
+    success: ClassVar[Success] = Success("correct", "accuracy", "An example is right where its label is the likeliest class.")
     about_margin: ClassVar[str] = (
         "The margin is the log-odds that a model gives the label; above 0 the label is likelier than all others together."
     )

@@ -14,18 +14,20 @@ from untrain.core.metering import add_note
 from untrain.data.examples import Batch, Examples
 from untrain.maths import gaussian
 from untrain.models.heads import head_of
-from untrain.models.tasks.base import Array, Signal, Task
+from untrain.models.tasks.base import Array, Signal, Success, Task
 
-SIGNALS = {"loss": gaussian.losses, "margin": gaussian.log_likelihoods}
+SIGNALS = {"loss": gaussian.losses, "margin": gaussian.log_likelihoods, "likelihood": gaussian.relative_likelihoods}
 
 
 class Regression(Task):
     """Squared loss: the target is the prediction with Gaussian noise of one known scale.
 
     A number is never right or wrong, and a density is not a probability: there is neither 'correct' nor 'confidence', and
-    scores that need them give that as their reason. The margin is the log-likelihood of the target. Over models it is not
-    normal as a classifier's is (a squared deviation is chi-squared where the residual is small), so attacks that fit
-    Gaussians to margins lose power; none of them gains false alarms, as they compare unlearned models with oracles.
+    scores that need them give that as their reason. Memorization and searches take 'likelihood' instead, which is
+    ``exp(-loss)``: the density of the target over that of a prediction that meets it, in [0, 1]. The margin is the
+    log-likelihood of the target. Over models it is not normal as a classifier's is (a squared deviation is chi-squared where
+    the residual is small), so attacks that fit Gaussians to margins lose power; none of them gains false alarms, as they
+    compare unlearned models with oracles.
 
     >>> Regression().loss_of(torch.tensor([1.0]), Batch.labelled(torch.zeros(1, 3), torch.tensor([3.0])))
     tensor([2.])
@@ -44,6 +46,11 @@ class Regression(Task):
 
     outputs: ClassVar[tuple[str, ...]] = ("prediction",)
     signals: ClassVar[frozenset[str]] = frozenset(SIGNALS)
+    success: ClassVar[Success] = Success(
+        "likelihood",
+        "likelihood of targets",
+        "The likelihood of a target is exp(-loss): 1 where the prediction meets it, and 0.61 where it is off by one scale.",
+    )
     about_margin: ClassVar[str] = (
         "The margin is the log-likelihood of the target, in nats: the larger, the nearer the prediction; it ends where they meet."
     )
@@ -69,7 +76,7 @@ class Regression(Task):
         """From predictions (m, n) and targets (n,).
 
         Raises:
-            SpecError: it is neither 'loss' nor 'margin'.
+            SpecError: it is none of 'loss', 'margin' and 'likelihood'.
         """
         if name not in SIGNALS:
             raise SpecError(f"Regression gives no {name}; it gives {', '.join(sorted(SIGNALS))}")

@@ -55,7 +55,7 @@ def unseen(material: Material) -> str:
         return "The examples of the forget set are not shown: they were left out on request, or the inputs were not given."
     images = [s.image for s in material.shown if s.kind == "image" and s.image is not None]
     if len(images) == len(material.shown) and images and not data_uris.is_image(images[0][None]):
-        return f"The inputs, of shape {images[0].shape}, are not images of one or three channels, so none are shown."
+        return f"The inputs, of shape {images[0].shape}, are not images of one or three channels and no texts, so none are shown."
     return ""
 
 

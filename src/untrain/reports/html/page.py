@@ -59,7 +59,7 @@ def page(materials: Sequence[Material], command: str) -> str:
     documents = [m.document for m in materials]
     return environment().get_template("page.html").render(
         runs=runs, command=command, setting=documents[0]["setting"], version=documents[0]["untrain"], terms=tables.terms(),
-        glossary=glossary(documents), level=level(documents), about=about, missing=NO_PLOTLY if drawn.plotly is None else "",
+        glossary=glossary(materials), level=level(documents), about=about, missing=NO_PLOTLY if drawn.plotly is None else "",
         style=shipped("colours.css") + shipped("style.css"),
         script=shipped("charts.js"), plotly=Markup(drawn.plotly.source()) if drawn.plotly else "",
         figures=embedded(drawn.figures), results=embedded({"command": command, "runs": documents}),
@@ -72,11 +72,15 @@ def level(documents: Sequence[Mapping[str, Any]]) -> float:
     return float(next(levels, LEVEL))
 
 
-def glossary(documents: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[tuple[str, str, dict[str, str]]]]]:
-    """Evaluator -> name, heading and entry of each of its scores that a run has, with or without a value."""
-    scored = {n for d in documents for r in d["results"] for n in r["scores"]}
+def glossary(materials: Sequence[Material]) -> list[tuple[str, list[tuple[str, str, dict[str, str]]]]]:
+    """Evaluator -> name, heading and entry of each of its scores that a run has, with or without a value.
+
+    Evaluators that need what the tasks never give are left out: their words, such as accuracy or classes, mean nothing there.
+    """
+    scored = {n for m in materials for r in m.document["results"] for n in r["scores"]}
+    given = {name for m in materials for name in (*m.oracle.task.signals, *m.oracle.task.outputs)}
     listed = []
-    for evaluator in scorers():
+    for evaluator in (e for e in scorers() if e.needs - {"spread", "strata"} <= given):
         kind = type(evaluator)
         entries = [(n, heading(n), entry(about, source(kind))) for n, about in evaluator.scores.items() if n in scored]
         listed.extend([(kind.__name__, entries)] if entries else [])

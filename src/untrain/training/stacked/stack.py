@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -36,7 +36,7 @@ class Member(NamedTuple):
 class Stack(nn.Module):
     """m models of one shape as one module: each parameter and buffer is a leaf (m, ...).
 
-    It takes inputs (m * b, ...), those of the first model first, and returns logits (m * b, c); every model gets
+    It takes inputs (m * b, ...), those of the first model first, and returns outputs (m * b, ...); every model gets
     ``shared`` inputs (b, ...). A model's random draws come from a generator of its own, seeded as if it were trained alone.
 
     Args:
@@ -69,7 +69,7 @@ class Stack(nn.Module):
         return self
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits, (m * b, c)."""
+        """Outputs, (m * b, ...)."""
         state = {name: getattr(self, leaf) for leaf, name in self.names.items()}
         # "error": a draw other than a plain dropout's would depend on which models happen to be stacked together.
         ask = vmap(self._one, in_dims=(0, None if self.shared else 0), randomness="error")
@@ -80,20 +80,22 @@ class Stack(nn.Module):
         out: Tensor = functional_call(self.hidden[0], state, (x,))
         return out
 
-    def answers(self, examples: Examples, task: Task) -> np.ndarray[Any, Any]:
-        """Logits of every model in eval mode on the same examples, float32 (m, n, c)."""
+    def predict(self, examples: Examples, task: Task) -> dict[str, np.ndarray[Any, Any]]:
+        """Outputs of every model in eval mode on the same examples, float32 (m, n, ...) by the names of ``task.outputs``."""
         self.eval()
         device = next(self.parameters()).device
-        out, rows = [], max(16, min(512, ANSWERED // (self.m * 1024)))
+        parts: dict[str, list[np.ndarray[Any, Any]]] = {name: [] for name in task.outputs}
         self.shared = True
         try:
             with torch.no_grad():
-                for at in in_order(len(examples), rows):
-                    outputs = task.forward(self, batch_of(examples, at, device)).float()
-                    out.append(_apart(outputs, self.m).cpu().numpy())
+                for at in in_order(len(examples), max(16, min(512, ANSWERED // (self.m * 1024)))):
+                    batch = batch_of(examples, at, device)
+                    stored = [task.store(one, batch) for one in _apart(task.forward(self, batch), self.m)]
+                    for name, arrays in parts.items():
+                        arrays.append(torch.stack([one[name].float() for one in stored]).cpu().numpy())
         finally:
             self.shared = False
-        return np.concatenate(out, axis=1)
+        return {name: np.concatenate(arrays, axis=1) for name, arrays in parts.items()}
 
     def put_back(self, at: int, model: nn.Module) -> nn.Module:
         """Give ``model`` the values of the model in place ``at``, and return it."""
@@ -151,13 +153,13 @@ def _named(members: Sequence[Member], bad: Tensor) -> str:
     return f"{len(at)} of {len(members)} models ({named}{', ...' if len(at) > 3 else ''})"
 
 
-def check_answers(members: Sequence[Member], answers: np.ndarray[Any, Any]) -> None:
-    """Check that no logit is NaN or infinite.
+def check_finite(members: Sequence[Member], outputs: Mapping[str, np.ndarray[Any, Any]]) -> None:
+    """Check that no output is NaN or infinite.
 
     Raises:
         NotFinite: one is; the error names the model by its seed and its number of examples.
     """
-    bad = ~np.isfinite(answers).all((1, 2))
+    bad = ~np.all([np.isfinite(array).reshape(len(array), -1).all(1) for array in outputs.values()], axis=0)
     if bad.any():
         raise NotFinite(f"{_named(members, torch.from_numpy(bad))} answer with NaN or infinite values: lower their lr")
 
