@@ -19,6 +19,11 @@ def test_rows_of_a_table_show_their_first_columns_and_count_the_others():
     assert wide.cells == (*narrow.cells, ("…", "1,054 more"))
 
 
+def test_columns_go_by_their_names_where_the_data_name_them():
+    (row,) = of_inputs(np.array([[39.0, 1234.56]]), ("age", "income"))
+    assert row.cells == (("age", "39"), ("income", "1235"))
+
+
 def test_texts_of_a_run_become_texts():
     shown = of_inputs(np.array(["what does Ada do ?", "é"]))
     assert [(s.kind, s.text, s.image) for s in shown] == [("text", "what does Ada do ?", None), ("text", "é", None)]

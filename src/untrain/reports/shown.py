@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -31,21 +32,26 @@ class Shown:
     cells: tuple[tuple[str, str], ...] = ()
 
 
-def of_inputs(inputs: Array) -> list[Shown]:
+def of_inputs(inputs: Array, names: Sequence[str] | None = None) -> list[Shown]:
     """Texts (n,), rows of a table (n, d), or images of an array of inputs (n, ...), as runs store them.
 
-    Of a long row the first columns are shown, named by their place, and how many more there are.
+    Of a long row the first columns are shown, and how many more there are.
 
-    >>> of_inputs(np.array([[0.5, -1.25]]))[0].cells
-    (('x[0]', '0.5'), ('x[1]', '−1.25'))
+    >>> of_inputs(np.array([[0.5, -1.25]]), ["age", "bmi"])[0].cells
+    (('age', '0.5'), ('bmi', '−1.25'))
+
+    Args:
+        inputs: of the examples.
+        names: of the d columns; None for their places.
     """
     if inputs.dtype.kind == "U":
         return [Shown("text", text=str(row)) for row in inputs]
     if inputs.ndim == 2:
-        return [Shown("row", cells=_cells(row)) for row in inputs]
+        names = [f"x[{at}]" for at in range(inputs.shape[1])] if names is None else names
+        return [Shown("row", cells=_cells(row, names)) for row in inputs]
     return [Shown("image", image=np.asarray(row)) for row in inputs]
 
 
-def _cells(row: Array) -> tuple[tuple[str, str], ...]:
-    cells = tuple((f"x[{at}]", label_text(float(value))) for at, value in enumerate(row[:COLUMNS]))
+def _cells(row: Array, names: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    cells = tuple((name, label_text(float(value))) for name, value in zip(names[:COLUMNS], row, strict=False))
     return cells if len(row) <= COLUMNS else (*cells, ("…", f"{len(row) - COLUMNS:,} more"))
