@@ -5,9 +5,9 @@ With ``--quick`` nothing is kept: it shows that every benchmark runs; with ``--k
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import json
-import sys
 import time
 from datetime import date
 from pathlib import Path
@@ -50,23 +50,31 @@ def write(kept: dict[str, dict[str, object]]) -> None:
     PAGE.write_text(text, encoding="utf-8")
 
 
-def main(arguments: list[str]) -> None:
-    """Run some benchmarks, or all."""
-    quick = "--quick" in arguments
-    chosen = [a for a in arguments if not a.startswith("-")] or list(NAMES)
-    unknown = [a for a in chosen if a not in NAMES]
+def arguments() -> argparse.Namespace:
+    """What was asked for."""
+    words = argparse.ArgumentParser(prog="benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}; none means all")
+    words.add_argument("--quick", action="store_true", help="at the smallest size, and keep nothing")
+    words.add_argument("--keep", action="store_true", help="keep the rows of a quick run too")
+    asked = words.parse_args()
+    unknown = [name for name in asked.names if name not in NAMES]
     if unknown:
-        sys.exit(f"there is no benchmark {unknown[0]!r}; there are {', '.join(NAMES)}")
+        words.error(f"there is no benchmark {unknown[0]!r}; there are {', '.join(NAMES)}")
+    return asked
+
+
+def main(asked: argparse.Namespace) -> None:
+    """Run some benchmarks, or all."""
     kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    for name in chosen:
+    for name in asked.names or NAMES:
         print(f"# {name}", flush=True)
         on, start = machine(), time.perf_counter()
-        rows = importlib.import_module(name).main(quick)
+        rows = importlib.import_module(name).main(asked.quick)
         show(rows)
-        if not quick or "--keep" in arguments:
+        if not asked.quick or asked.keep:
             kept[name] = {
                 "date": date.today().isoformat(),
-                "short": quick,
+                "short": asked.quick,
                 "machine": on,
                 "seconds": time.perf_counter() - start,
                 "rows": rows,
@@ -76,4 +84,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(arguments())

@@ -116,7 +116,7 @@ def grouped(models: Sequence[nn.Module], train: Examples, members: Sequence[Memb
     walk = Walk(net, train, members, learner.steps, learner.task)
 
     def loss(batch: Batch) -> Tensor:
-        x, y = (part.transpose(0, 1).flatten(0, 1) for part in batch)
+        x, y = (field.transpose(0, 1).flatten(0, 1) for field in (batch.x, batch.y))
         return net.m * F.cross_entropy(net(x), y)
 
     descend(net, loss, Plan(2, walk.draw, train, learner.task, count(walk.longest, learner.steps.batch)), learner.steps)

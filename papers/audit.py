@@ -4,7 +4,7 @@ Models answer with normal logits; examples differ in how easy they are, and mode
 oracles are of one law. A leak is planted in two ways: 1 % of the forget set is looked up, or all of it is remembered a little.
 """
 
-import sys
+import argparse
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
@@ -72,4 +72,6 @@ def main(times: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 2000)
+    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words.add_argument("simulations", nargs="?", type=int, default=2000, help="simulations of the null; 2,000 take hours")
+    main(words.parse_args().simulations)

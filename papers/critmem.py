@@ -4,7 +4,7 @@
 random 1,000 of them by default; with the companions and noises of the authors' code for ten, from which 1,000 are extrapolated.
 """
 
-import sys
+import argparse
 import time
 
 import numpy as np
@@ -61,4 +61,9 @@ def share(model: torch.nn.Module, copies: Copies, found: list[NeuronRemoval]) ->
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], *map(int, sys.argv[2:]))
+    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words.add_argument("folder", help="folder with train.parquet and test.parquet of CIFAR-10")
+    words.add_argument("width", nargs="?", type=int, default=8, help="width of the ResNet")
+    words.add_argument("depth", nargs="?", type=int, default=10, help="depth of the ResNet")
+    asked = words.parse_args()
+    main(asked.folder, asked.width, asked.depth)

@@ -10,6 +10,8 @@ be answered like one that was never seen. Neither the test set nor a retrained m
 
 from __future__ import annotations
 
+import argparse
+
 import numpy as np
 import torch
 
@@ -71,4 +73,5 @@ def objective(forgot: torch.nn.Module, problem: ut.Problem, task: ut.Classificat
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     main()

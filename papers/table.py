@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -41,5 +41,7 @@ def table(run: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    for each in json.loads(Path(sys.argv[1]).read_text())["runs"]:
+    words = argparse.ArgumentParser(description=__doc__)
+    words.add_argument("results", type=Path, help="the results.json that a run wrote")
+    for each in json.loads(words.parse_args().results.read_text())["runs"]:
         print(f"\n{each['scenario']}: {each['seeds']} seeds, {each['oracles']} oracles\n\n{table(each)}")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +28,11 @@ def gap(score: dict[str, Any]) -> str:
 
 def table(run: dict[str, Any]) -> str:
     """Methods down; the gap read by its interval alone, then the verdict on it, then attacks and distances."""
-    names = [n for n in SHOWN if any(r["scores"].get(n, {}).get("value") is not None for r in run["results"])]
+    done = [row for row in run["results"] if row["error"] is None]
+    names = [n for n in SHOWN if any(r["scores"].get(n, {}).get("value") is not None for r in done)]
     head = ["method", "forget gap, points", "by its interval", "verdict on it", *(n.replace("_", " ") for n in names), "by all"]
     lines = ["| " + " | ".join([*head, "examples told"]) + " |", "|---" * (len(head) + 1) + "|"]
-    for row in run["results"]:
+    for row in done:
         verdict, scores = row["verdict"], row["scores"]
         count = f"{MARKS[verdict['says']]} {len(verdict['distinguishable'])} of {len(verdict['tested'])}"
         told = f"{verdict['counts']['recognised']} surer, {verdict['counts']['standing_out']} less sure"
@@ -41,5 +42,7 @@ def table(run: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    for each in json.loads(Path(sys.argv[1]).read_text())["runs"]:
+    words = argparse.ArgumentParser(description=__doc__)
+    words.add_argument("results", type=Path, help="the results.json that a run wrote")
+    for each in json.loads(words.parse_args().results.read_text())["runs"]:
         print(f"\n{each['scenario']}: {each['seeds']} seeds, {each['oracles']} oracles\n\n{table(each)}")

@@ -12,6 +12,7 @@ from delpaper.claims import Claim
 from delpaper.experiments import EXPERIMENTS
 from delpaper.verdicts import CLAIMS
 from untrain.experiments.search.objectives import aim_of
+from untrain.models.tasks.classification import Classification
 
 Document = dict[str, Any]
 COLUMNS = {
@@ -202,4 +203,4 @@ def _tuning(document: Document) -> list[str]:
 
 
 def _trial(parts: Document) -> str:
-    return "failed" if parts.get("error") else f"{aim_of('balanced', False).score(parts):.3f}"
+    return "failed" if parts.get("error") else f"{aim_of('balanced', False, Classification()).score(parts):.3f}"

@@ -23,9 +23,10 @@ from untrain.experiments.results import entries_of, observe, score_remotely, sco
 from untrain.experiments.scene import Scene, open_scene
 from untrain.experiments.scheduler import make, record
 from untrain.experiments.search.objectives import aim_of
-from untrain.experiments.search.trials import accuracies, share_of_retraining
+from untrain.experiments.search.trials import mean_successes, share_of_retraining
 from untrain.experiments.setting import Setting
 from untrain.maths.logits import correct
+from untrain.models.tasks.classification import Classification
 from untrain.runtime.executors.base import Pool, threads
 from untrain.runtime.store import Entry, Store
 
@@ -124,14 +125,14 @@ def tried(scenario: str, method: str, setting: Setting, path: str, oracle: int |
     with threads(setting.threads):
         before = run_job(scene, Job("original", 0), SEED, setting, store)
         if oracle is not None:
-            return accuracies(scene, run_job(scene, Job("oracle", oracle), SEED, setting, store), before)
+            return mean_successes(scene, run_job(scene, Job("oracle", oracle), SEED, setting, store), before, "correct")
         try:
             entry = run_job(scene, Job("unlearned", 0, parse(method)), SEED, setting, store)
         except UntrainError as error:
             return {"error": str(error)}
         if entry.record.get("error"):
             return {"error": entry.record["error"]}
-        return accuracies(scene, entry, before) | {"share": share_of_retraining(scene, entry, before)}
+        return mean_successes(scene, entry, before, "correct") | {"share": share_of_retraining(scene, entry, before)}
 
 
 def _chosen(contender: Contender, found: dict[str, Document], oracle: float) -> Document:
@@ -139,7 +140,10 @@ def _chosen(contender: Contender, found: dict[str, Document], oracle: float) -> 
         return {"chosen": contender.settings[0], "oracle_chosen": contender.settings[0], "trials": {}}
     trials = {s: found[s] | ({} if found[s].get("error") else {"oracle_forget": oracle}) for s in contender.settings}
     told: Document = {"trials": trials}
-    for name, aim in (("chosen", aim_of("balanced", False)), ("oracle_chosen", aim_of("oracle", False))):
+    for name, aim in (
+        ("chosen", aim_of("balanced", False, Classification())),
+        ("oracle_chosen", aim_of("oracle", False, Classification())),
+    ):
         values = {s: aim.score(p) for s, p in trials.items() if not p.get("error")}
         told[name] = max(values, key=lambda s: (values[s], -contender.settings.index(s))) if values else None
         told[f"{name}_value"] = max(values.values()) if values else None

@@ -113,9 +113,10 @@ SCRIPT = """
     from untrain.training.steps import Steps
     from untrain.data.near_duplicates import near_duplicates
     from untrain.data.requests.random import Random
-    from untrain.experiments.jobs import Setting, open_scene
-    from untrain.models.inference import logits
     from untrain.experiments.scenarios.custom import Custom
+    from untrain.experiments.scene import open_scene
+    from untrain.experiments.setting import Setting
+    from untrain.models.inference import logits
     from untrain.models.tasks.classification import Classification
 
     folder, rows = sys.argv[1], int(sys.argv[2])

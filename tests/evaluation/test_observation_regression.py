@@ -24,7 +24,7 @@ def test_real_targets_are_no_classes_and_one_stratum():
     seen = numbers()
     assert [seen.has(name) for name in ("prediction", "margin", "loss", "correct", "classes", "logits")] == [True] * 3 + [False] * 3
     assert seen.strata.tolist() == [0] * 6
-    with pytest.raises(DataError, match="Regression gives no correct; it gives loss, margin"):
+    with pytest.raises(DataError, match="Regression gives no correct; it gives likelihood, loss, margin"):
         seen.signal("correct")
 
 

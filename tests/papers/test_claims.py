@@ -1,11 +1,14 @@
 """Intervals of the claims against what can be worked out by hand, and verdicts against planted models."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import stats
+
+import untrain as ut
 
 SMALL = Path(__file__).parents[2] / "papers" / "del" / "small"
 
@@ -270,6 +273,22 @@ def test_the_pages_of_stored_numbers_are_those_that_lie_beside_them():
     for file in stored:
         made = lines(file.stem, json.loads(file.read_text()))
         assert file.with_suffix(".md").read_text() == "\n".join(made) + "\n", file.stem
+
+
+def spellings(found):
+    """Every spelling of a scenario or a method in a stored document."""
+    if isinstance(found, str):
+        return {found} if re.match(r"[A-Z]\w*\(", found) else set()
+    within = [*found, *found.values()] if isinstance(found, dict) else found if isinstance(found, list) else []
+    return set().union(*map(spellings, within))
+
+
+def test_spellings_beside_stored_numbers_are_those_of_today():
+    for file in SMALL.glob("*.json"):
+        found = spellings(json.loads(file.read_text()))
+        assert any("CIFAR10(" in text for text in found), file.stem
+        for text in found:
+            ut.parse(text)
 
 
 def test_every_experiment_has_its_claims():

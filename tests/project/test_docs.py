@@ -196,6 +196,17 @@ def test_relative_links_lead_somewhere(page):
             assert anchor in [re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings], f"{page} links to {target}"
 
 
+PAPERS = sorted(str(f.relative_to(ROOT)) for f in (ROOT / "papers").rglob("*.md"))
+
+
+@pytest.mark.parametrize("page", sorted({*PAGES, *PAPERS}))
+def test_files_of_ours_that_a_page_names_are_there(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    named = re.findall(r"(?<![\w/.])(?:tests|papers|benchmarks|docs)/[\w/.-]+\.(?:py|md|json)", text)
+    planned = {"tests/unlearners/test_fade.py"}  # of the method that CONTRIBUTING writes
+    assert [path for path in named if path not in planned and not (ROOT / path).exists()] == []
+
+
 def test_the_citation_is_whole():
     text = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
     version = re.search(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text(encoding="utf-8"), flags=re.MULTILINE)

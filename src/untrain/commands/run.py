@@ -43,7 +43,7 @@ def run(
         device: device of models, such as 'cpu', 'cuda' or 'cuda:1'.
         threads: threads of each process; results depend on it.
         workers: number of processes; None is as many as fit the cores.
-        images: whether the report shows images of the forget set.
+        images: whether the report shows examples of the forget set: images, texts or rows of a table.
         command: command line that the report shows.
         on_progress: function called with progress.
         precision: number format of gradient steps: 'float32', 'bfloat16', or 'auto' for bfloat16 where it is faster.

@@ -1,4 +1,4 @@
-"""The contents of a store."""
+"""The contents of a store, with the fields that ``untrain store --json`` prints."""
 
 from __future__ import annotations
 

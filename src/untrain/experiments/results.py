@@ -27,7 +27,7 @@ from untrain.experiments.mask_overlap import by_layer, compared, has_mask
 from untrain.experiments.observations import are_final, failures, observers_in, values_in
 from untrain.experiments.scene import probe_file
 from untrain.reports.material import Material
-from untrain.reports.shown import of_inputs
+from untrain.reports.shown import Shown, of_inputs
 from untrain.runtime.store import Contents, Entry, Store
 from untrain.training.guard import Guard
 
@@ -97,10 +97,14 @@ def material(
         observe(run, models["original"]) if models["original"] else None,
         observe(run, models["oracle"]),
         {m: observe(run, entries) for m, entries in finished.items()},
-        of_inputs(np.asarray(run.array("forget_inputs"))) if images and "forget_inputs.npy" in run.record["files"] else None,
+        _shown(run) if images and "forget_inputs.npy" in run.record["files"] else None,
         run.record.get("class_names"),
         defaults(run) if chosen is None else chosen,
     )
+
+
+def _shown(run: Entry) -> list[Shown]:
+    return of_inputs(np.asarray(run.array("forget_inputs")), run.record.get("feature_names"))
 
 
 def score_run(run: Entry, store: Store, chosen: list[Evaluator] | None = None, draws: int = 1000) -> dict[str, Any]:

@@ -70,9 +70,10 @@ def save_run(
 
 
 def named(train: Examples) -> dict[str, list[str]]:
-    """Names of the classes, where they have others than their numbers."""
-    names = list(train.categories)
-    return {} if names == list(map(str, range(len(names)))) else {"class_names": names}
+    """Names of the classes, where they have others than their numbers, and of the numbers of a row of inputs, if they have any."""
+    classes, features = list(train.categories), list(train.features)
+    names = {} if classes == list(map(str, range(len(classes)))) else {"class_names": classes}
+    return names | ({"feature_names": features} if features else {})
 
 
 def count_facts(sizes: ModelCounts, counts: Mapping[str, int]) -> dict[str, Any]:

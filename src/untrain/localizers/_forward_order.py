@@ -1,11 +1,13 @@
-"""The order of a model's parameters from its input to its output."""
+"""The order of a model's parameters from its input to its output, and scores that follow it."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import nn
 
+from untrain.localizers._mask_units import Scores, scored
 from untrain.models.compatibility import check_fit
 from untrain.training.problem import Problem
 
@@ -36,3 +38,9 @@ def in_forward_order(model: nn.Module, problem: Problem) -> list[str]:
         at = called.get(id(model.get_submodule(name.rpartition(".")[0])), at)
         order.append((at, len(order), name))
     return [name for *_, name in sorted(order)]
+
+
+def score_by_place(model: nn.Module, order: list[str]) -> Scores:
+    """Score every weight by the place of its parameter in ``order``: those of the last parameter are the highest."""
+    place = {name: float(at) for at, name in enumerate(order)}
+    return scored(model, lambda name, weight: torch.full_like(weight, place[name], dtype=torch.float32))

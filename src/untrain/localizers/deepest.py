@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from untrain.core.errors import ModelError
 from untrain.core.fields import Count, Keep
 from untrain.core.mask import Head
-from untrain.localizers._forward_order import in_forward_order
-from untrain.localizers._mask_units import Channels, Per, choose, scored
+from untrain.localizers._forward_order import in_forward_order, score_by_place
+from untrain.localizers._mask_units import Channels, Per, choose
 from untrain.localizers.base import Localizer
 from untrain.training.problem import Problem
 
@@ -60,9 +60,7 @@ class Deepest(Localizer):
         if self.layers is not None:
             chosen = last_layers(model, order, self.layers)
             return {n: torch.full_like(p, n in chosen, dtype=torch.bool) for n, p in model.named_parameters()}
-        place = {name: float(at) for at, name in enumerate(order)}
-        scores = scored(model, lambda name, weight: torch.full_like(weight, place[name], dtype=torch.float32))
-        return choose(scores, self.per, self.keep, self.channels, model)
+        return choose(score_by_place(model, order), self.per, self.keep, self.channels, model)
 
 
 def last_layers(model: nn.Module, order: list[str], count: int) -> set[str]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import torch
 from torch import Tensor, nn
 
 from untrain.core.fields import Keep
 from untrain.core.mask import Head
-from untrain.localizers._forward_order import in_forward_order
-from untrain.localizers._mask_units import Channels, Per, choose, scored
+from untrain.localizers._forward_order import in_forward_order, score_by_place
+from untrain.localizers._mask_units import Channels, Per, choose
 from untrain.localizers.base import Localizer
 from untrain.training.problem import Problem
 
@@ -47,6 +46,5 @@ class Shallowest(Localizer):
 
     def localize(self, model: nn.Module, problem: Problem) -> dict[str, Tensor]:
         """The mask."""
-        place = {name: float(at) for at, name in enumerate(reversed(in_forward_order(model, problem)))}
-        scores = scored(model, lambda name, weight: torch.full_like(weight, place[name], dtype=torch.float32))
-        return choose(scores, self.per, self.keep, self.channels, model)
+        backwards = in_forward_order(model, problem)[::-1]
+        return choose(score_by_place(model, backwards), self.per, self.keep, self.channels, model)

@@ -44,6 +44,15 @@ def label_text(label: Any, classes: Sequence[str] | None = None) -> str:
     return str(label)
 
 
+def cut(text: str, longest: int) -> str:
+    """The text, or as much of its beginning as fits with an ellipsis.
+
+    >>> cut("airplane", 8), cut("aeroplane", 8)
+    ('airplane', 'aeropla…')
+    """
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
 def digits(number: float | None, places: int = 1) -> str:
     """A decimal with a true minus sign, and none before a zero."""
     if number is None:
@@ -52,6 +61,7 @@ def digits(number: float | None, places: int = 1) -> str:
     return text.lstrip("-") if float(text) == 0 else text.replace("-", "−")
 
 
+<<<<<<< HEAD
 def operations(shown: str, cost: Mapping[str, Any], name: str) -> str:
     """A number of operations, or a share of one, as it is shown; 'not counted' where the work was timed and that is not known.
 
@@ -59,6 +69,11 @@ def operations(shown: str, cost: Mapping[str, Any], name: str) -> str:
     'not counted'
     """
     return "not counted" if cost.get(name) is None and cost.get("seconds") is not None else shown
+=======
+def count(number: float | None) -> str:
+    """A count to the nearest whole one, its thousands apart."""
+    return "–" if number is None else f"{number:,.0f}"
+>>>>>>> w4
 
 
 def significant(number: float | None) -> str:

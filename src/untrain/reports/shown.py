@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
+from untrain.reports.formatting import label_text
+
 Array = np.ndarray[Any, Any]
 Kind = Literal["image", "text", "row"]
+COLUMNS = 10  # of a row that are shown
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,21 +32,26 @@ class Shown:
     cells: tuple[tuple[str, str], ...] = ()
 
 
-def of_inputs(inputs: Array) -> list[Shown]:
-    """Texts (n,), or images of an array of inputs (n, ...), as runs store them; an input that is neither is not drawn."""
+def of_inputs(inputs: Array, names: Sequence[str] | None = None) -> list[Shown]:
+    """Texts (n,), rows of a table (n, d), or images of an array of inputs (n, ...), as runs store them.
+
+    Of a long row the first columns are shown, and how many more there are.
+
+    >>> of_inputs(np.array([[0.5, -1.25]]), ["age", "bmi"])[0].cells
+    (('age', '0.5'), ('bmi', '−1.25'))
+
+    Args:
+        inputs: of the examples.
+        names: of the d columns; None for their places.
+    """
     if inputs.dtype.kind == "U":
         return [Shown("text", text=str(row)) for row in inputs]
+    if inputs.ndim == 2:
+        names = [f"x[{at}]" for at in range(inputs.shape[1])] if names is None else names
+        return [Shown("row", cells=_cells(row, names)) for row in inputs]
     return [Shown("image", image=np.asarray(row)) for row in inputs]
 
 
-def of_records(records: Iterable[Mapping[str, Any]]) -> list[Shown]:
-    """Examples as plain mappings with the fields of ``Shown``, such as JSON gives them; a missing field is empty."""
-    return [
-        Shown(
-            record["kind"],
-            None if record.get("image") is None else np.asarray(record["image"]),
-            str(record.get("text", "")),
-            tuple((str(name), str(value)) for name, value in record.get("cells", ())),
-        )
-        for record in records
-    ]
+def _cells(row: Array, names: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    cells = tuple((name, label_text(float(value))) for name, value in zip(names[:COLUMNS], row, strict=False))
+    return cells if len(row) <= COLUMNS else (*cells, ("…", f"{len(row) - COLUMNS:,} more"))

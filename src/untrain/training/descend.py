@@ -29,11 +29,11 @@ Loss = Callable[..., Tensor]
 
 
 def descend(
-    model: nn.Module, loss: Loss, plan: Plan, steps: Steps, mask: Mask | None = None, stacked: int | None = None
+    model: nn.Module, loss: Loss, plan: Plan, steps: Steps, trainable: Mask | None = None, stacked: int | None = None
 ) -> nn.Module:
-    """Minimise ``loss(*batches)`` over the steps of ``plan``, moving only the weights in ``mask``.
+    """Minimise ``loss(*batches)`` over the steps of ``plan``, moving only the weights in ``trainable``.
 
-    The mask applies to the *update*: the optimizer holds the trainable weights and nothing else, so neither momentum nor
+    It applies to the *update*: the optimizer holds the trainable weights and nothing else, so neither momentum nor
     weight decay leaks, whatever the optimizer. A parameter that may not move at all gets no gradient. The model is
     in train mode within and in eval mode afterwards; ``steps.buffers`` decides about batch statistics.
 
@@ -42,7 +42,7 @@ def descend(
         loss: batches of one step -> scalar.
         plan: the batches of each epoch.
         steps: step size, optimizer, schedule, batch statistics.
-        mask: parameter name -> bool tensor; None lets all move.
+        trainable: parameter name -> bool tensor; None lets all move.
         stacked: number of models that lie along the first dimension of every parameter; None for one model by itself.
 
     Returns:
@@ -63,11 +63,11 @@ def descend(
     with channels_last(model), compiling(model):
         for layer in norms(model) if steps.buffers == "freeze" else ():
             layer.eval()
-        trainable = trainable_parts(model, mask)
-        optimizer = steps.optimizer.make(_groups(trainable, steps, stacked), steps.lr)
-        parallel = data_parallel_step(norms(model), trainable)
-        with only_rows(model, trainable):
-            walk = _Walk(model, loss, trainable, device, parallel)
+        parts = trainable_parts(model, trainable)
+        optimizer = steps.optimizer.make(_groups(parts, steps, stacked), steps.lr)
+        parallel = data_parallel_step(norms(model), parts)
+        with only_rows(model, parts):
+            walk = _Walk(model, loss, parts, device, parallel)
             for epoch in range(plan.epochs):
                 total = torch.zeros((), device=device)
                 spent = False
@@ -77,11 +77,11 @@ def descend(
                         break
                     total += walk.step(batches)
                     if steps.clip is not None:
-                        clip(trainable, steps.clip, process_group(), stacked)
+                        clip(parts, steps.clip, process_group(), stacked)
                     for group in optimizer.param_groups:
                         group["lr"] = step_size(steps, epoch, plan.epochs, at, plan.length)
                     optimizer.step()
-                    for part in trainable:
+                    for part in parts:
                         part.write()
                 total = parallel.sum(total)
                 if not bool(torch.isfinite(total)):

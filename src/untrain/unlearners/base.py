@@ -137,18 +137,18 @@ def resolve_trainable(model: nn.Module, problem: Problem) -> Problem:
     Raises:
         MaskError: the mask was made for another forget set.
     """
-    located = problem.mask
-    if located is not None and located.digest and located.digest != problem.digest:
-        raise MaskError(f"the mask was made for the forget set {located.digest}, this request is {problem.digest}: localize again")
+    mask = problem.mask
+    if mask is not None and mask.digest and mask.digest != problem.digest:
+        raise MaskError(f"the mask was made for the forget set {mask.digest}, this request is {problem.digest}: localize again")
     # A head that moves where the mask says needs no name.
-    named = problem.head == "frozen" or (located is not None and problem.head == "full")
+    named = problem.head == "frozen" or (mask is not None and problem.head == "full")
     names = problem.task.head(model) if named else ()
-    moves = guard_module.resolve_mask(model, located, problem.head, names)
-    if moves is not None and (located is not None or problem.head == "frozen"):
+    trainable = guard_module.resolve_mask(model, mask, problem.head, names)
+    if trainable is not None and (mask is not None or problem.head == "frozen"):
         # A head that stays frozen is not reset either.
-        bits = moves.bits if located is None else {n: b.to(moves.bits[n].device) & moves.bits[n] for n, b in located.bits.items()}
-        located = Mask(bits, problem.digest)
-    return replace(problem, mask=located, trainable=moves)
+        may = trainable.bits
+        mask = Mask(may if mask is None else {n: b.to(may[n].device) & may[n] for n, b in mask.bits.items()}, problem.digest)
+    return replace(problem, mask=mask, trainable=trainable)
 
 
 class Localized(Unlearner):

@@ -309,6 +309,8 @@ def test_store_tells_verifies_and_prunes(untrain, tiny, copied, tmp_path):
     code, out, _ = untrain("store", "--store", copied, "--json", "--verify")
     told = whole(out)
     assert (code, told["damaged"]) == (0, [])
+    page = (Path(__file__).parents[3] / "docs" / "store.md").read_text(encoding="utf-8").partition("`--json`")[2].partition("##")[0]
+    assert {name for name in (*told, *told["runs"][0]) if f"`{name}`" not in page} == set()
     assert told["kinds"]["unlearned"]["entries"] == 8
     assert told["bytes"] == sum(kind["bytes"] for kind in told["kinds"].values()) > 0
     victim = next(copied.glob("objects/*/*/logits.npy"))

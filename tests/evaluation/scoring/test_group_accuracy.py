@@ -45,6 +45,19 @@ def test_one_model_borrows_the_spread_of_the_oracles_as_a_prediction_interval_do
     assert module.welch(np.array([1.0]), theirs[:1], 0.0) == (None, None)
 
 
+def apart(*right):
+    """Models that answer four examples of class 0 rightly or not, and one of class 1 always."""
+    answered = 1 - np.array([[*row, 0] for row in right])
+    labels, side = np.array([0, 0, 0, 0, 1]), np.repeat("test", 5)
+    return Observation.of_logits(np.eye(2)[answered].astype(np.float32), labels, labels, side, np.arange(5))
+
+
+def test_no_interval_reaches_beyond_what_a_difference_of_accuracies_can_be():
+    found = accuracy_by_group(apart([0, 1, 1, 1], [1, 0, 0, 0]), apart([1, 1, 1, 1], [1, 1, 1, 1]))[0]["test"]
+    assert module.welch(np.array([0.75, 0.25]), np.array([1.0, 1.0]), -0.5)[0] < -3  # one degree of freedom
+    assert (found["difference"], found["low"], found["high"]) == (-0.5, -1.0, 1.0)
+
+
 def test_wrong_labels_are_a_group_where_there_are_some():
     found = {e["group"]: e for e in accuracy_by_group(answers(3, 1, wrong=True), answers(6, 2, wrong=True))}
     assert found["wrong labels"]["test"] is None

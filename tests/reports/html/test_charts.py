@@ -87,4 +87,16 @@ def test_retrained_models_have_a_band_by_class_in_place_of_whiskers():
 def test_classes_go_by_their_names_where_they_have_some():
     outputs_ = outputs(np.zeros((1, 2)), [[1, 1]], [0, 1])
     assert charts.class_chart({"Unlearned": outputs_}, 2).x.names == ("0", "1")
-    assert charts.class_chart({"Unlearned": outputs_}, 2, ("cat", "dog")).x.names == ("cat", "dog")
+    named = charts.class_chart({"Unlearned": outputs_}, 2, ("cat", "dog"))
+    assert named.x.names == ("cat", "dog")
+    assert named.traces[0].hover == ("Unlearned, cat\n100.0\u00a0%", "Unlearned, dog\n100.0\u00a0%")
+
+
+def test_many_long_names_of_classes_are_cut_and_make_the_chart_taller_by_their_length():
+    outputs_, names = outputs(np.zeros((1, 2)), [[1, 1]], [0, 76]), tuple(f"payment_of_a_card_{n}" for n in range(77))
+    short, long = (charts.class_chart({"Unlearned": outputs_}, 77, given) for given in (None, names))
+    assert set(long.x.names) == {"payment_of_a_card…"}
+    assert len(long.x.places) == 20
+    assert short.height == 320
+    assert long.height == 320 + 7 * 16
+    assert long.traces[0].hover[1].startswith("Unlearned, payment_of_a_card_76\n")

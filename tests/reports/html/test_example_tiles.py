@@ -78,7 +78,8 @@ def test_a_text_is_quoted_and_a_row_of_a_table_has_its_columns(privacy):
 
 
 def test_inputs_that_are_not_images_say_so_and_texts_do_not(privacy):
-    assert "of shape (5,)" in unseen(replace(privacy, shown=of_inputs(np.zeros((12, 5)))))
+    assert "of shape (5, 2)" in unseen(replace(privacy, shown=of_inputs(np.zeros((12, 5, 2)))))
+    assert unseen(replace(privacy, shown=of_inputs(np.zeros((12, 5))))) == ""
     assert unseen(replace(privacy, shown=[Shown("text", text="x")] * 12)) == ""
 
 

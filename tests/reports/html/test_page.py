@@ -198,7 +198,7 @@ def test_a_run_in_which_all_failed_is_still_reported(privacy):
 
 
 @pytest.mark.parametrize(
-    ("shown", "reason"), [(None, "left out on request"), (of_inputs(np.zeros((12, 5))), "of shape (5,), are not images")]
+    ("shown", "reason"), [(None, "left out on request"), (of_inputs(np.zeros((12, 5, 2))), "of shape (5, 2), are not images")]
 )
 def test_inputs_that_cannot_be_shown_are_explained(privacy, shown, reason):
     assert reason in Reader(page([dataclasses.replace(privacy, shown=shown)], "x")).text

@@ -134,6 +134,8 @@ def test_costs_are_told_with_their_shares_and_beside_retraining(privacy):
         "Seconds",
         "Peak memory, MB",
     ]
+    large = {**privacy.document, "oracle_cost": {**privacy.document["oracle_cost"], "forward": 21600.4}}
+    assert tables.costs(large).references[0].cells[1].value == "21,600"
     assert all("%" in cell.interval for line in (*table.lines, *table.references) for cell in line.cells)
 
 

@@ -197,7 +197,7 @@ def test_an_interrupt_leaves_no_process_and_the_same_command_goes_on(tmp_path, w
     (os.killpg if whole_group else os.kill)(process.pid, signal.SIGINT)
     out, err = ended(process)
     assert (process.returncode, out) == (130, "")
-    assert "the same command goes on from there" in err.splitlines()[-1]
+    assert "the same command continues from there" in err.splitlines()[-1]
     assert none_left(mark, process.pid) == {}
     before = kept(tmp_path)
     assert 2 <= len(before) < 18

@@ -31,8 +31,8 @@ def accuracy_by_group(unlearned: Observation, oracle: Observation, level: float 
     Returns:
         For each group its name, and under 'test' and 'forget' None where it has no such examples, else how many
         'examples' it has, the accuracies 'unlearned' and 'oracle', their 'difference' with the ends 'low' and 'high' of
-        its own 95 % interval over models, its 'floor' and its 'p', which accounts for all groups and both sides. The group
-        that lost the most on the test set comes first, one without test examples last.
+        its own 95 % interval over models, held within -1 and 1, its 'floor' and its 'p', which accounts for all groups and
+        both sides. The group that lost the most on the test set comes first, one without test examples last.
 
     Source: Welch 1947 (interval); Westfall and Young 1993 (max-T over groups).
     """
@@ -53,7 +53,8 @@ def accuracy_by_group(unlearned: Observation, oracle: Observation, level: float 
         low, high = welch(pool[i, :m], pool[i, m:], float(differences[i][0][0]))
         entries.setdefault(name, {"group": name, **dict.fromkeys(PAYING)})[s] = {
             "examples": len(at), "unlearned": float(pool[i, :m].mean()), "oracle": float(pool[i, m:].mean()),
-            "difference": float(differences[i][0][0]), "low": low, "high": high, "floor": floors[i],
+            "difference": float(differences[i][0][0]), "low": low and max(low, -1.0), "high": high and min(high, 1.0),
+            "floor": floors[i],
             "p": float(p[i]) if can_decide(m, k, level) else None,
         }  # fmt: skip
     return sorted(entries.values(), key=_order)

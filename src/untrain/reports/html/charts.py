@@ -18,6 +18,8 @@ Array = np.ndarray[Any, Any]
 Document = Mapping[str, Any]
 
 BINS = 36
+NAME = 18  # characters of a class below an axis
+LETTER, WIDTH = 7, 380  # pixels of a letter, and of an axis where two charts stand side by side
 SIDES = ("forget", "test")
 # Colour and dash or symbol of each population, the same in all charts.
 LOOKS = {
@@ -138,7 +140,7 @@ def margin_chart(populations: Mapping[str, SideOutputs], bins: Array) -> Chart:
             each = np.stack([shares(row, bins) for row in outputs.margins])
             traces.append(band(middle, each, "shelves"))
         traces.append(Trace(who, middle, tuple(shares(outputs.margins, bins).tolist()), colour, "steps", dash))
-    return Chart(tuple(traces), Axis("Margin of the label, nats"), Axis("Share of outputs", PERCENT, 0.0, None))
+    return Chart(tuple(traces), Axis("Margin, nats"), Axis("Share of outputs", PERCENT, 0.0, None))
 
 
 def shares(margins: Array, bins: Array) -> Array:
@@ -179,11 +181,17 @@ def class_chart(populations: Mapping[str, SideOutputs], classes: int, names: Seq
             traces.append(band(tuple(map(float, there)), parts, "shelves"))
             whiskers = {}
         places = tuple(c + 0.22 * (at - 1) for c in there)
-        traces.append(Trace(who, places, tuple(means.tolist()), colour, "dots", symbol, **whiskers))
+        said = [f"{formatting.label_text(c, names)}\n{formatting.digits(v)}{PERCENT}" for c, v in zip(there, means, strict=True)]
+        hover = tuple(f"{who}, {text}" for text in said)
+        traces.append(Trace(who, places, tuple(means.tolist()), colour, "dots", symbol, hover=hover, **whiskers))
     step = -(-classes // 20)
     ticks = tuple(range(0, classes, step))
-    return Chart(
-        tuple(traces),
-        Axis("Class", "", -0.6, classes - 0.4, ticks, tuple(formatting.label_text(c, names) for c in ticks)),
-        Axis("Accuracy", PERCENT),
-    )  # fmt: skip
+    shown = tuple(formatting.cut(formatting.label_text(c, names), NAME) for c in ticks)
+    x = Axis("Class", "", -0.6, classes - 0.4, ticks, shown)
+    return Chart(tuple(traces), x, Axis("Accuracy", PERCENT), 320 + _upright(shown))
+
+
+def _upright(names: Sequence[str]) -> int:
+    """Pixels of height that names below an axis take beyond a line; they stand upright where they do not fit side by side."""
+    longest = max(map(len, names), default=0)
+    return LETTER * (longest - 2) if LETTER * (longest + 1) * len(names) > WIDTH else 0

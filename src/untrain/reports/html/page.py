@@ -110,8 +110,8 @@ def environment() -> Environment:
 
 
 def breakable(spelling: str) -> Markup:
-    """A spelling that a line may break in after each opening bracket."""
-    return Markup(str(escape(spelling)).replace("(", "(<wbr>"))
+    """A spelling or a name that a line may break in after each opening bracket and underscore."""
+    return Markup(str(escape(spelling)).replace("(", "(<wbr>").replace("_", "_<wbr>"))
 
 
 def shipped(name: str) -> Markup:
