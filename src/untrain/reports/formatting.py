@@ -61,7 +61,6 @@ def digits(number: float | None, places: int = 1) -> str:
     return text.lstrip("-") if float(text) == 0 else text.replace("-", "−")
 
 
-<<<<<<< HEAD
 def operations(shown: str, cost: Mapping[str, Any], name: str) -> str:
     """A number of operations, or a share of one, as it is shown; 'not counted' where the work was timed and that is not known.
 
@@ -69,11 +68,11 @@ def operations(shown: str, cost: Mapping[str, Any], name: str) -> str:
     'not counted'
     """
     return "not counted" if cost.get(name) is None and cost.get("seconds") is not None else shown
-=======
+
+
 def count(number: float | None) -> str:
     """A count to the nearest whole one, its thousands apart."""
     return "–" if number is None else f"{number:,.0f}"
->>>>>>> w4
 
 
 def significant(number: float | None) -> str:

@@ -65,7 +65,12 @@ def table_of(document: dict[str, Any]) -> Table:
             table.add_row(row["method"], f"failed: {row['error']}", *[""] * (len(names) + 1))
             continue
         cells = [_cell(n, row["scores"][n]) for n in names]
-        table.add_row(row["method"], _verdict(row["verdict"]), *cells, operations(_share(row["cost"].get("share_of_retraining")), row["cost"], "share_of_retraining"))
+        table.add_row(
+            row["method"],
+            _verdict(row["verdict"]),
+            *cells,
+            operations(_share(row["cost"].get("share_of_retraining")), row["cost"], "share_of_retraining"),
+        )
     table.add_section()
     if done:
         for label, key in (("oracles (ideal)", "ideal"), ("floor", "floor"), ("original (ceiling)", "ceiling")):

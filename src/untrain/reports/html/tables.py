@@ -207,15 +207,9 @@ def costs(document: Document) -> Table:
 
 def _spent(cost: Mapping[str, Any]) -> tuple[Cell, ...]:
     shown = (
-<<<<<<< HEAD
         (formatting.operations(formatting.significant(cost.get("flops")), cost, "flops"), "share_of_retraining"),
-        (formatting.digits(cost.get("forward"), 0), "share_of_examples"),
-        (formatting.digits(cost.get("backward"), 0), "share_of_backward"),
-=======
-        (formatting.significant(cost.get("flops")), "share_of_retraining"),
         (formatting.count(cost.get("forward")), "share_of_examples"),
         (formatting.count(cost.get("backward")), "share_of_backward"),
->>>>>>> w4
         (formatting.digits(cost.get("seconds"), 2), "share_of_seconds"),
         (formatting.digits(cost.get("peak") and cost["peak"] / 1e6, 0), "share_of_peak"),
     )  # fmt: skip
