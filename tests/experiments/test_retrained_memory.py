@@ -42,10 +42,10 @@ def test_a_population_s_memory_of_a_subset_is_loaded(tmp_path):
     train = ut.Examples.labelled(torch.rand(12, 3, generator=draw), torch.arange(12) % 2, np.arange(12), classes=2)
     pair, learner = (np.arange(5), 0), ut.Retrieval(neighbours=2)
     arguments = {"store": tmp_path, "together": "loop"}
-    logits = ut.train_population(learner, train, [pair], train, keep_models=True, **arguments)
+    outputs = ut.train_population(learner, train, [pair], train, keep_models=True, **arguments)
     model = ut.load_model(learner, train, pair, train, **arguments)
     assert len(model.keys) == 5
-    assert torch.equal(model(train.x), torch.from_numpy(np.array(logits[0])))
+    assert torch.equal(model(train.x), torch.from_numpy(np.array(outputs["logits"][0])))
 
 
 def test_other_weights_still_have_to_fit():

@@ -21,7 +21,7 @@ class LazyStack(NDArrayOperatorsMixin):
     Whatever else an array can do, from ``np.asarray`` to arithmetic, is done by the whole array, which is read for it.
 
     >>> stack = LazyStack.of([lambda: np.arange(3.0), lambda: np.ones(3)])
-    >>> stack.shape, [row.sum() for row in stack[:, 1:]]
+    >>> stack.shape, [float(row.sum()) for row in stack[:, 1:]]
     ((2, 3), [3.0, 2.0])
 
     Args:

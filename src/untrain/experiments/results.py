@@ -219,8 +219,8 @@ def cost(entries: list[Entry], oracles: list[Entry]) -> dict[str, Any]:
     """
 
     def mean(name: str, of: list[Entry]) -> float | None:
-        numbers = [(e.record.get("cost") or {}).get(name) for e in of]
-        return None if None in numbers else float(np.mean(numbers))
+        costs = [e.record.get("cost") or {} for e in of]
+        return None if any(c.get(name) is None for c in costs) else float(np.mean([c[name] for c in costs]))
 
     def share(name: str) -> float | None:
         part, whole = mean(name, entries), mean(name, oracles)

@@ -74,7 +74,7 @@ def test_operations_of_another_library_are_not_counted_as_none(made):
 
 def test_a_budget_of_what_is_not_counted_is_refused(made):
     found = ut.run(SCENARIO, "Nothing", made[0] / "store", seeds=1, oracles=2, budget="10%")
-    assert "those of ScikitLearn are not counted" in found["results"][0]["error"]
+    assert "those of ScikitLearn(tolerance=1e-06) are not counted" in found["results"][0]["error"]
 
 
 @pytest.fixture
