@@ -68,7 +68,8 @@ def test_what_cannot_be_had_is_the_reason_of_every_score(evaluator):
     for name in everywhere if missing else ():
         assert scores[name].value is scores[name].low is scores[name].high is scores[name].verdict is None
         assert scores[name].reason == reason
-        assert "Losses does not give" in reason
+        unasked = [name for name in missing if name.startswith("probe:")]
+        assert ", ".join(unasked) in reason if unasked else "Losses does not give" in reason
 
 
 def test_losses_alone_are_enough_for_some_and_not_for_others():
@@ -93,7 +94,8 @@ def test_what_an_evaluator_names_is_all_that_it_takes(evaluator):
     parts = {name: whole.signal(name) for name in ("loss", "margin", "correct", "confidence")} | {"logits": whole.logits}
     outputs = {name: value for name, value in parts.items() if name in evaluator.needs}
     assert outputs
-    given = observed(0, task=Classes(), **outputs)
+    probes = [name.removeprefix("probe:") for name in evaluator.needs if name.startswith("probe:")]
+    given = replace(observed(0, task=Classes(), **outputs), probes={name: observed(1, task=Losses()) for name in probes})
     assert not lacks(evaluator, given)
     assert len(evaluator.prepare(given)) == 4
 
