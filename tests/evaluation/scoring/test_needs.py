@@ -1,6 +1,6 @@
 """Scores of models that do not put out what an evaluator needs give a reason and no value."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
