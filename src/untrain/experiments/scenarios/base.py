@@ -1,4 +1,4 @@
-"""The role of a scenario: data, learner and request under a name; and that of the image sets."""
+"""The role of a scenario: data, learner and request under a name; and those of the image sets and of the text sets."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from untrain.core.spec import Spec
 from untrain.data.augmentations.base import Augment
 from untrain.data.noise.base import Noise
 from untrain.data.readers.image_sets import ImageSetSource, Subset, load_image_set
+from untrain.data.readers.text_sets import TextSetSource, TextSubset, load_texts
 from untrain.data.requests.base import Request
 from untrain.data.splits import Data
 from untrain.models.architectures.base import Architecture
+from untrain.models.tasks.textclassification import TextClassification
 from untrain.training.base import Learner
 from untrain.training.learners.train import Train
 from untrain.training.steps import Steps
@@ -69,3 +71,32 @@ class ImageScenario(Scenario, role=True):
     def learner(self) -> Learner:
         """Training from scratch."""
         return Train(model=self.network(), steps=self.steps, augment=self.augment)
+
+
+class TextScenario(Scenario, role=True):
+    """A published set of texts with one label each, and a network trained on its tokens from scratch.
+
+    A set is a file that says its ``source``, the ``length`` in tokens at which texts are cut off, and the fields below, with
+    defaults of its own.
+    """
+
+    closed: ClassVar[tuple[str, ...]] = ("__init__", "load", "learner")
+    source: ClassVar[TextSetSource]
+    length: ClassVar[int]
+
+    path: str
+    noise: Noise | None
+    size: int | None
+    vocabulary: int
+    model: Architecture
+    steps: Steps
+
+    @final
+    def load(self) -> Data:
+        """Train, valid and test; the id of a text is its row in the part that it is from."""
+        return load_texts(self.source, TextSubset(self.path, self.size, self.vocabulary, self.length), self.noise)
+
+    @final
+    def learner(self) -> Learner:
+        """Training from scratch."""
+        return Train(model=self.model, steps=self.steps, task=TextClassification(length=self.length, vocabulary=self.vocabulary))

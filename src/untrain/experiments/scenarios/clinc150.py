@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from untrain.core.fields import Count
 from untrain.data.noise.base import Noise
-from untrain.data.readers.text_sets import TextSetSource, TextSubset, load_texts
+from untrain.data.readers.text_sets import TextSetSource
 from untrain.data.requests.base import Request
 from untrain.data.requests.random import Random
-from untrain.data.splits import Data
-from untrain.experiments.scenarios.base import Scenario
+from untrain.experiments.scenarios.base import TextScenario
 from untrain.models.architectures.bagofembeddings import BagOfEmbeddings
 from untrain.models.architectures.base import Architecture
-from untrain.models.tasks.textclassification import TextClassification
-from untrain.training.base import Learner
-from untrain.training.learners.train import Train
 from untrain.training.steps import AdamW, Steps
 
-SOURCE = TextSetSource(
-    name="clinc150", label="intent", train=("train", "oos_train"), valid=("val", "oos_val"), test=("test", "oos_test")
-)
-LENGTH = 32
 
-
-class Clinc150(Scenario):
+class Clinc150(TextScenario):
     """23,700 requests to an assistant, about one of 150 things each or about none of them: the class 'oos', out of scope.
 
     Of each thing there are 100 texts to train on, 20 to tune on and 30 to test on. Out of scope are 100, 100 and 1,000: whether a
@@ -42,6 +35,11 @@ class Clinc150(Scenario):
     Source: Larson et al. 2019, arXiv 1909.02027; out of scope as a class of its own is their 'oos-train'.
     """
 
+    source: ClassVar[TextSetSource] = TextSetSource(
+        name="clinc150", label="intent", train=("train", "oos_train"), valid=("val", "oos_val"), test=("test", "oos_test")
+    )
+    length: ClassVar[int] = 32
+
     path: str  # type: ignore[misc]
     request: Request = Random(fraction=0.1)
     noise: Noise | None = None
@@ -49,15 +47,3 @@ class Clinc150(Scenario):
     vocabulary: Count = 2048
     model: Architecture = BagOfEmbeddings()
     steps: Steps = Steps(lr=0.01, epochs=12, batch=64, optimizer=AdamW())
-
-    def load(self) -> Data:
-        """Train, valid and test; the id of a text is its row in the part that it is from."""
-        return load_texts(SOURCE, TextSubset(self.path, self.size, self.vocabulary, LENGTH), self.noise)
-
-    def learner(self) -> Learner:
-        """Training from scratch."""
-        return Train(model=self.model, steps=self.steps, task=TextClassification(length=LENGTH, vocabulary=self.vocabulary))
-
-    def asked(self) -> Request:
-        """The request."""
-        return self.request
