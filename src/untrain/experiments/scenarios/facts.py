@@ -78,10 +78,6 @@ class Facts(Scenario):
         """Training from scratch."""
         return Train(model=self.model, steps=self.steps, task=CausalLM(length=LENGTH, vocabulary=len(WORDS)))
 
-    def asked(self) -> Request:
-        """The request."""
-        return self.request
-
 
 @dataclass(frozen=True)
 class Fact:
