@@ -73,9 +73,7 @@ def _train(scene: Scene, job: Job, ingredients: dict[str, Any]) -> Contents:
     arrays_by_keeper = {name: {n: as_array(t) for n, t in tensors.items()} for name, tensors in tensors_by_keeper.items()}
     sizes = {name: sum(a.nbytes for a in part.values()) for name, part in arrays_by_keeper.items()}
     record = {"cost": asdict(cost), "notes": list(meter.notes), "kept": sizes}
-    return contents_of(
-        model, all_outputs_of(scene, model), record, {f"{KEPT}{name}": part for name, part in arrays_by_keeper.items()}
-    )
+    return contents_of(model, outputs_of(scene, model), record, {f"{KEPT}{name}": part for name, part in arrays_by_keeper.items()})
 
 
 def limit_of(scene: Scene, start: Entry, budget: float) -> float:
@@ -112,7 +110,7 @@ def _unlearn(scene: Scene, method: Method, start: Start, ingredients: dict[str, 
     with metered(limit, f"the budget of {100 * (setting.budget or 0):g} % of retraining") as meter:
         outcome = method.run(model, posed)
     search = scene.purpose == "search"
-    outputs = outputs_of(scene, outcome.model, forget_alone=True) if search else all_outputs_of(scene, outcome.model)
+    outputs = outputs_of(scene, outcome.model, forget_alone=search)
     where, bits = ({}, {}) if outcome.mask is None else mask_contents(outcome.mask, outcome.model, posed)
     record: dict[str, Any] = {
         "cost": asdict(outcome.cost), "guard": asdict(outcome.guard), "layers": {}, "notes": list(meter.notes)
@@ -123,21 +121,18 @@ def _unlearn(scene: Scene, method: Method, start: Start, ingredients: dict[str, 
 
 
 def outputs_of(scene: Scene, model: nn.Module, forget_alone: bool = False) -> dict[str, np.ndarray[Any, Any]]:
-    """Outputs of a model on the training set, or on its forget set alone, and on the test set, (n, ...) by name."""
+    """Outputs of a model on the training set, or on its forget set alone, and on the test set, (n, ...) by name.
+
+    Those on each probe are beside them, by the names that the store has for them.
+    """
     train, *others = scene.observed
     if forget_alone:
         train = take(train, np.asarray(scene.forget_set.rows))
     parts = [predict(model, examples, scene.task) for examples in (train, *others)]
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-
-def all_outputs_of(scene: Scene, model: nn.Module) -> dict[str, np.ndarray[Any, Any]]:
-    """Outputs of a model on training and test set, and beside them on each probe, by the names that the store has for them."""
-    return outputs_of(scene, model) | {
-        probe_file(probe, name): array
-        for probe, examples in scene.data.probes.items()
-        for name, array in predict(model, examples, scene.task).items()
-    }
+    outputs = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    for probe, examples in scene.data.probes.items():
+        outputs |= {probe_file(probe, name): array for name, array in predict(model, examples, scene.task).items()}
+    return outputs
 
 
 def contents_of(model: nn.Module, outputs: Weights, record: dict[str, Any], kept: Mapping[str, Weights] | None = None) -> Contents:

@@ -16,7 +16,7 @@ from untrain.evaluation.observation import CORRECTED, SIDES
 from untrain.evaluation.validation import check_logits, refuse_constant
 from untrain.experiments.audits.checkpoints import loaded, read_state
 from untrain.experiments.audits.populations import Frame, Populations
-from untrain.experiments.jobs import all_outputs_of, contents_of, outputs_of
+from untrain.experiments.jobs import contents_of, outputs_of
 from untrain.experiments.keys import checkpoint_ingredients, outputs_ingredients, run_ingredients
 from untrain.experiments.run_record import ModelCounts, count_facts, frame_arrays, setting_facts
 from untrain.experiments.scene import Scene
@@ -65,9 +65,9 @@ def _outputs_of(state: Mapping[str, torch.Tensor], scene: Scene, setting: Settin
     with computing(setting.precision), threads(setting.threads):
         model = loaded(state, scene, name)
         outputs = outputs_of(scene, model)
-        table = np.concatenate([each.reshape(len(each), -1) for each in outputs.values()], axis=1)
+        table = np.concatenate([each.reshape(len(each), -1) for each in (outputs[n] for n in scene.task.outputs)], axis=1)
         refuse_constant(check_logits(table[None], name), frame_of(scene).side, name)
-        return contents_of(model, all_outputs_of(scene, model), {})
+        return contents_of(model, outputs, {})
 
 
 def record_outputs(populations: Populations, models: Mapping[str, Any], label: str, store: Store) -> Entry:
