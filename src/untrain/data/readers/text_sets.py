@@ -68,17 +68,18 @@ def load_texts(source: TextSetSource, taken: TextSubset, noise: Noise | None = N
         MissingExtra: the tokenizers library is not installed.
     """
     records = read_records(find_file(taken.path, source.name), ("text", "split", source.label))
-    parts = [[r for r in records if r["split"] in splits] for splits in (source.train, source.valid, source.test) if splits]
-    learn, *tune, _ = parts
-    for splits, part in zip(filter(None, (source.train, source.valid, source.test)), parts, strict=True):
-        if not part:
+    parts = []
+    for splits in filter(None, (source.train, source.valid, source.test)):
+        parts.append([r for r in records if r["split"] in splits])
+        if not parts[-1]:
             raise DataError(f"{source.name} has no records whose 'split' is {' or '.join(map(repr, splits))}")
+    learn = parts[0]
     names = tuple(sorted({r[source.label] for r in learn}))
     strange = sorted({r[source.label] for part in parts for r in part} - set(names))
     if strange:
         raise DataError(f"no training text of {source.name} is labelled {strange[0]!r}, and a test text is")
     labels = [np.array([names.index(r[source.label]) for r in part]) for part in parts]
-    if tune:
+    if source.valid:
         train, valid = _some(labels[0], taken.size), _some(labels[1], None if taken.size is None else max(1, taken.size // 10))
     else:
         train, valid = _parts(labels[0], taken.size)
@@ -86,10 +87,9 @@ def load_texts(source: TextSetSource, taken: TextSubset, noise: Noise | None = N
     words = library.learn([learn[row]["text"] for row in train], taken.vocabulary)
     whole = [_examples(library.encode(words, _texts(part), taken.length), _texts(part), y, names)
              for part, y in zip(parts, labels, strict=True)]  # fmt: skip
-    kept = take(whole[0], train)
-    return Data(
-        kept if noise is None else noise.plant(kept), take(whole[-2], valid), take(whole[-1], _some(labels[-1], taken.size))
-    )
+    kept, test = take(whole[0], train), take(whole[-1], _some(labels[-1], taken.size))
+    # Texts to tune on are from the part before the last, which without a part of their own is that to train on.
+    return Data(kept if noise is None else noise.plant(kept), take(whole[-2], valid), test)
 
 
 def _some(y: Rows, size: int | None) -> Rows:

@@ -57,7 +57,7 @@ def mean_loss(observation: Observation, probe: str) -> Array:
     asked = observation.probes[probe]
     place = {one: at for at, one in enumerate(np.asarray(observation.ids).astype(str).tolist())}
     about = np.array([place.get(one, -1) for one in np.asarray(asked.ids).astype(str).tolist()])
-    losses = asked.signal("loss")
-    counts = np.bincount(about[about >= 0], minlength=len(observation))
-    sums = np.stack([np.bincount(about[about >= 0], row[about >= 0], minlength=len(observation)) for row in losses])
+    known = about >= 0
+    counts = np.bincount(about[known], minlength=len(observation))
+    sums = np.stack([np.bincount(about[known], row[known], minlength=len(observation)) for row in asked.signal("loss")])
     return np.asarray(np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0))
