@@ -50,7 +50,7 @@ def is_older(path: Path, age: float, made: float | None = None) -> bool:
 
 
 def is_abandoned(work: Path, age: float) -> bool:
-    """Whether the process that its name tells is gone; of what another machine or nobody named, whether it is older than ``age``."""
+    """Whether the process that its name tells is gone; of work of another machine or without a name: whether it is older."""
     named = _NAME.fullmatch(work.name)
     try:
         if named is None or named[1] != _machine():

@@ -21,6 +21,7 @@ from untrain.evaluation.observers.base import Observer, ObserverContext
 from untrain.experiments.keys import observation_ingredients
 from untrain.experiments.scene import Scene
 from untrain.experiments.setting import Setting
+from untrain.experiments.stored_specs import parse_stored, unknown_names
 from untrain.runtime.executors.base import threads
 from untrain.runtime.progress import OnProgress, Progress
 from untrain.runtime.store import Contents, Entry, Store
@@ -139,8 +140,22 @@ def _entry(store: Store, key: str) -> Entry:
 
 
 def observers_in(run: Entry) -> list[Evaluator]:
-    """The observers that looked at the models of a run; their values are scored as evaluators score outputs."""
-    return [parse(spelling) for spelling in run.record.get("observed", {})]
+    """The observers that looked at the models of a run; their values are scored as evaluators score outputs.
+
+    Those of a plug-in whose module was not imported are left out, see ``absent_observers``.
+    """
+    return [parse_stored(spelling, Observer) for spelling in run.record.get("observed", {}) if not unknown_names(spelling)]
+
+
+def absent_observers(run: Entry) -> list[str]:
+    """Lines that tell of the observers of a run that are left out."""
+    absent = {spelling: unknown_names(spelling) for spelling in run.record.get("observed", {})}
+    return [
+        f"what the observer {spelling} measured is in the store and not shown here: nothing is imported because a store says so, "
+        f"and `untrain report --plugin {names[0].rpartition('.')[0]}` does"
+        for spelling, names in absent.items()
+        if names
+    ]
 
 
 def values_in(run: Entry, entries: Sequence[Entry], store: Store) -> dict[str, Array]:

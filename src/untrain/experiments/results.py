@@ -10,7 +10,7 @@ import numpy as np
 
 from untrain.core.code_digest import code_digest
 from untrain.core.errors import DataError
-from untrain.core.spec import parse
+from untrain.core.spec import Spec
 from untrain.evaluation.base import Evaluator
 from untrain.evaluation.glossary import evaluators
 from untrain.evaluation.observation import Observation
@@ -21,7 +21,10 @@ from untrain.evaluation.validation import refuse_not_finite
 from untrain.experiments.interim_looks import looks_of, summary
 from untrain.experiments.keys import scores_ingredients
 from untrain.experiments.mask_overlap import by_layer, compared, has_mask
-from untrain.experiments.observations import are_final, failures, observers_in, values_in
+from untrain.experiments.observations import absent_observers, are_final, failures, observers_in, values_in
+from untrain.experiments.stored_run import check_model, check_run
+from untrain.experiments.stored_specs import parse_stored
+from untrain.models.tasks.base import Task
 from untrain.reports.material import Material
 from untrain.reports.shown import of_inputs
 from untrain.runtime.store import Contents, Entry, Store
@@ -39,14 +42,17 @@ def entries_of(run: Entry, store: Store) -> dict[str, Any]:
 
     Raises:
         DataError: one of them is no longer in the store.
+        StoreError: a record says something else than records of runs do.
     """
 
     def fetch(key: str) -> Entry:
         entry = store.get(key)
         if entry is None:
             raise DataError(f"model {key[:12]} of this run is no longer in {store.path}: run the same command again")
+        check_model(entry)
         return entry
 
+    check_run(run)
     models = run.record["ingredients"]["models"]
     return {
         "original": [fetch(k) for k in models["original"]],
@@ -61,7 +67,7 @@ def observe(run: Entry, entries: list[Entry], store: Store | None = None) -> Obs
     Raises:
         DataError: an output is NaN or infinite.
     """
-    task = parse(run.record.get("task", "Classification()"))
+    task = task_of(run)
     outputs = {}
     for name in run.record.get("outputs", task.outputs):
         rows = [e.array(name) for e in entries]
@@ -70,6 +76,16 @@ def observe(run: Entry, entries: list[Entry], store: Store | None = None) -> Obs
         outputs[name] = np.stack(rows)
     labels, true, side, ids = (np.asarray(run.array(n)) for n in ("labels", "true", "side", "ids"))
     return Observation(outputs, labels, true, side, ids, {} if store is None else values_in(run, entries, store), task)
+
+
+def task_of(run: Entry) -> Task:
+    """The task of the models of a run."""
+    return parse_stored(run.record.get("task", "Classification()"), Task)
+
+
+def code_of(run: Entry) -> tuple[Spec, ...]:
+    """What a run's record spells; sent to another process, it brings the modules of plug-ins along."""
+    return (task_of(run), *observers_in(run))
 
 
 def material(
@@ -100,8 +116,8 @@ def score_run(run: Entry, store: Store, chosen: list[Evaluator] | None = None, d
     return dict(entry.record["document"])
 
 
-def score_remotely(key: str, path: str, chosen: list[Evaluator] | None) -> None:
-    """Score a run in another process: its document is then in the store."""
+def score_remotely(key: str, path: str, chosen: list[Evaluator] | None, _code: tuple[Spec, ...]) -> None:
+    """Score a run in another process: its document is then in the store. To receive ``_code`` has imported what it spells."""
     store = Store(path)
     entry = store.get(key)
     if entry is not None:
@@ -157,7 +173,8 @@ def results(
         "results": rows, "overlap": overlap(models["unlearned"]),
         "oracle_cost": cost(models["oracle"], models["oracle"]), "break_even": break_even(rows),
         "warnings": warnings(record, reference.oracle.coincide()) + [f"{kind} models: {n}" for kind in ("original", "oracle")
-                                         for n in notes(models[kind]) + failures(run, models[kind], store)],
+                                         for n in notes(models[kind]) + failures(run, models[kind], store)]
+                    + absent_observers(run),
         "setting": record["setting"],
     }  # fmt: skip
 

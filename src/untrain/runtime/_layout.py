@@ -9,7 +9,7 @@ from pathlib import Path
 from untrain.core.atomic_write import sync
 from untrain.core.errors import StoreError
 from untrain.core.work_files import work_name
-from untrain.runtime._disk import store_error
+from untrain.runtime.disk import store_error
 
 MARKER = "STORE.json"
 FORMAT = 2

@@ -11,6 +11,7 @@ from typing import Any
 from untrain.core.spec import digest
 
 RECORD = "record.json"
+KEY = re.compile(r"[0-9a-f]{64}")
 FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,120}\.(npy|safetensors)")
 _MARK, _END = b', "sha256": "', b'"}'
 _EVER = 1e10  # seconds, some three centuries: what clocks and calendars can show
@@ -73,7 +74,7 @@ def _is_file(about: Any) -> bool:
     if not isinstance(about, dict):
         return False
     size, sha = about.get("bytes"), about.get("sha256")
-    return type(size) is int and 0 <= size < 2**63 and isinstance(sha, str) and re.fullmatch(r"[0-9a-f]{64}", sha) is not None
+    return type(size) is int and 0 <= size < 2**63 and isinstance(sha, str) and KEY.fullmatch(sha) is not None
 
 
 def is_number(value: Any) -> bool:

@@ -31,13 +31,13 @@ from untrain.core.atomic_write import sync
 from untrain.core.errors import StoreError
 from untrain.core.work_files import clear, work_name
 from untrain.runtime import upkeep
-from untrain.runtime._disk import open_lock, sha256, store_error
 from untrain.runtime._integrity import open_regular
 from untrain.runtime._layout import MARKER, open_folder
+from untrain.runtime.disk import open_lock, sha256, store_error
 from untrain.runtime.entry import Contents as Contents
 from untrain.runtime.entry import Entry as Entry
 from untrain.runtime.entry import damaged, failure_of
-from untrain.runtime.record import FILE, RECORD, seal, unseal
+from untrain.runtime.record import FILE, KEY, RECORD, seal, unseal
 from untrain.runtime.record import key_of as key_of
 from untrain.runtime.store_index import COLUMNS, Row, StoreIndex, row_of
 
@@ -65,7 +65,7 @@ class Store:
     """
 
     def __init__(self, path: str | Path | None = None):
-        self.path = folder_of(path)
+        self.path: Path = folder_of(path)
         self.index = StoreIndex(self.path / "ledger.sqlite")
         open_folder(self.path)
 
@@ -76,6 +76,8 @@ class Store:
             StoreError: it is damaged.
         """
         folder = self._folder(key)
+        if not KEY.fullmatch(key):
+            return None
         for last in (False, True):
             try:
                 if folder.is_symlink():
@@ -214,6 +216,18 @@ class Store:
             except OSError as error:
                 raise store_error(self.path, error) from None
             yield alone
+
+    @contextmanager
+    def noting(self, folder: Path) -> Iterator[None]:
+        """Note in the store in which folder outside of it files are written, so that ``prune`` finds what a killed process left."""
+        note = self.path / "tmp" / work_name(upkeep.OUTSIDE)
+        with suppress(OSError):  # a store that can only be read can be reported from all the same
+            note.write_bytes(os.fsencode(folder.absolute()))
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                note.unlink()
 
     def entries(self) -> list[dict[str, Any]]:
         """All entries, oldest first, as rows of the index; those that it lacks are added.

@@ -16,7 +16,7 @@ from safetensors.numpy import load
 
 from untrain.core.errors import RunFailed
 from untrain.core.work_files import work_name
-from untrain.runtime._disk import store_error
+from untrain.runtime.disk import store_error
 from untrain.runtime.record import RECORD, seal, unseal
 from untrain.runtime.store import Entry, Store
 

@@ -6,23 +6,42 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 from untrain.core.errors import StoreError
 from untrain.core.work_files import HOUR, clear, is_abandoned, is_older, left_scratch, sweep, work_name
 from untrain.runtime._integrity import compare
-from untrain.runtime.record import RECORD
+from untrain.runtime.entry import Entry
+from untrain.runtime.record import KEY, RECORD
 from untrain.runtime.store_index import Row
-
-if TYPE_CHECKING:
-    from untrain.runtime.store import Store
 
 DAMAGED = "damaged"
 GONE = "gone-"
+OUTSIDE = "outside"
 OWN = re.compile(r"STORE\.json|ledger\.sqlite(-journal|-wal|-shm)?|objects|locks|tmp|search")
+
+
+class Store(Protocol):
+    """What upkeep needs of a store."""
+
+    @property
+    def path(self) -> Path:
+        """Its folder."""
+
+    def get(self, key: str) -> Entry | None:
+        """An entry, or None; one that is damaged raises."""
+
+    def row(self, key: str) -> Row | None:
+        """The row of an entry or of what is none, or None."""
+
+    def alone(self, key: str, wait: bool = True) -> AbstractContextManager[bool]:
+        """Hold a key."""
+
+    def entries(self) -> list[dict[str, Any]]:
+        """All rows; the index is renewed."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +60,7 @@ def scan(path: Path) -> Found:
             strays.append(shelf)
             continue
         for folder in _within(shelf):
-            proper = re.fullmatch(r"[0-9a-f]{64}", folder.name) and folder.name.startswith(shelf.name)
+            proper = KEY.fullmatch(folder.name) and folder.name.startswith(shelf.name)
             (keys if proper else strays).append(folder.name if proper else folder)  # type: ignore[arg-type]
     return Found(tuple(keys), tuple(strays))
 
@@ -185,6 +204,6 @@ def _journals(store: Store, older_than: float) -> Iterator[Path]:
 
 def _sweep_noted(left: Path) -> None:
     """Remove the hidden files that a killed process left in the folder of which it had made a note."""
-    if left.name.startswith("outside.") and not left.is_symlink() and left.is_file():
+    if left.name.startswith(f"{OUTSIDE}.") and not left.is_symlink() and left.is_file():
         with suppress(OSError, ValueError):
-            sweep(Path(left.read_text()))
+            sweep(Path(os.fsdecode(left.read_bytes())))

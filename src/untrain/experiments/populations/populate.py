@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from torch import nn
 
 from untrain.core.code_digest import code_digest
 from untrain.core.errors import BadInput, DataError
+from untrain.core.work_files import scratch
 from untrain.data.examples import Examples
 from untrain.data.on_disk import OnDisk
 from untrain.data.readers.convert import examples
@@ -20,7 +22,8 @@ from untrain.experiments.keys import member_ingredients, population_ingredients
 from untrain.experiments.populations import worker as works
 from untrain.experiments.populations.pairs import Pair, check_pairs, row_digests
 from untrain.experiments.populations.strategy import Strategy, Together, choose_strategy, open_pool, split_members
-from untrain.experiments.populations.worker import Array, TrainedMember, Work, scratch, share_data
+from untrain.experiments.populations.worker import Array, TrainedMember, Work, share_data
+from untrain.runtime.disk import store_error
 from untrain.runtime.executors.base import Executor, Pool
 from untrain.runtime.progress import OnProgress, ProgressTracker
 from untrain.runtime.store import Contents, Store, key_of
@@ -199,10 +202,21 @@ def _joined(keys: Sequence[str], store: Store) -> Array:
     entry = store.get(key_of(ingredients))
     if entry is None:
         members = [member.array("logits") for member in map(store.get, keys) if member is not None]
-        with scratch(store.path / "tmp") as folder:
-            shape = (len(keys), *members[0].shape)
-            whole = np.lib.format.open_memmap(folder / "logits.npy", mode="w+", dtype=np.float32, shape=shape)
+        with scratch("joined", store.path / "tmp") as folder:
+            whole = _open_array(folder / "logits.npy", (len(keys), *members[0].shape), store)
             for row, outputs in zip(whole, members, strict=True):
                 row[...] = outputs
             entry = store.get_or_make(ingredients, lambda: Contents({}, {"logits": whole}))
     return entry.array("logits")
+
+
+def _open_array(file: Path, shape: tuple[int, ...], store: Store) -> Array:
+    """A mapped array to write to, whose place on the disk is taken at once: a full disk would otherwise kill the process."""
+    try:
+        array = np.lib.format.open_memmap(file, mode="w+", dtype=np.float32, shape=shape)
+        if hasattr(os, "posix_fallocate"):
+            with file.open("r+b") as opened:
+                os.posix_fallocate(opened.fileno(), 0, file.stat().st_size)
+    except OSError as error:
+        raise store_error(store.path, error) from None
+    return array
