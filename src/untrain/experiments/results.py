@@ -80,7 +80,8 @@ def observe(run: Entry, entries: list[Entry], store: Store | None = None) -> Obs
 
 def task_of(run: Entry) -> Task:
     """The task of the models of a run."""
-    return parse_stored(run.record.get("task", "Classification()"), Task)
+    task: Task = parse_stored(run.record.get("task", "Classification()"), Task)
+    return task
 
 
 def code_of(run: Entry) -> tuple[Spec, ...]:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import ast
 import sys
-from typing import TypeVar
+from typing import Any
 
 from untrain.core.errors import BadInput, StoreError
-from untrain.core.spec import Spec, parse
-
-S = TypeVar("S", bound=Spec)
+from untrain.core.spec import parse
 
 
-def parse_stored(spelling: str, role: type[S]) -> S:
+def parse_stored(spelling: str, role: Any) -> Any:
     """Make what a record spells, which fills a role, of names that are installed and of classes that were imported before.
 
     A store may come from somebody else, and to import a module is to run its code. So a dotted name is looked up among what the

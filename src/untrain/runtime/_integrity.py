@@ -8,14 +8,15 @@ import os
 import stat
 import time
 from collections.abc import Mapping
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 _MOMENT = 0.1  # seconds within which a file system may give two changes of a file the same time
 _compared: dict[tuple[int, int], tuple[int, int, int, str]] = {}
 
 
-def open_regular(file: Path) -> BinaryIO:
+def open_regular(file: Path) -> BufferedReader:
     """Open a file to read it, unless it is a link or no file: what lies in a store is in the store.
 
     Raises:

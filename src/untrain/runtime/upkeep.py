@@ -24,7 +24,7 @@ OUTSIDE = "outside"
 OWN = re.compile(r"STORE\.json|ledger\.sqlite(-journal|-wal|-shm)?|objects|locks|tmp|search")
 
 
-class Store(Protocol):
+class StoreLike(Protocol):
     """What upkeep needs of a store."""
 
     @property
@@ -89,14 +89,14 @@ def size_of(path: Path) -> int:
     return total
 
 
-def verify(store: Store) -> list[str]:
+def verify(store: StoreLike) -> list[str]:
     """Names of what is not what was written: keys of entries, and paths within the store of what is no entry."""
     found = scan(store.path)
     bad = [key for key in found.keys if not _is_whole(store, key)]
     return bad + [path.relative_to(store.path).as_posix() for path in found.strays]
 
 
-def _is_whole(store: Store, key: str) -> bool:
+def _is_whole(store: StoreLike, key: str) -> bool:
     try:
         entry = store.get(key)
         if entry is None:  # pruned meanwhile
@@ -108,13 +108,13 @@ def _is_whole(store: Store, key: str) -> bool:
         return not os.path.lexists(store.path / "objects" / key[:2] / key)
 
 
-def left_work(store: Store, age: float = HOUR) -> list[Path]:
+def left_work(store: StoreLike, age: float = HOUR) -> list[Path]:
     """Work that killed processes of this machine left, and other work older than ``age``: in the store, and outside of it."""
     within = [left for left in _within(store.path / "tmp") if left.name.startswith(GONE) or is_abandoned(left, age)]
     return within + left_scratch(age)
 
 
-def beside(store: Store) -> list[Path]:
+def beside(store: StoreLike) -> list[Path]:
     """What lies in the folder of a store and is none of it."""
     return [path for path in _within(store.path) if not OWN.fullmatch(path.name)]
 
@@ -137,7 +137,7 @@ def remove(store: Path, what: Path) -> bool:
     return True
 
 
-def prune(store: Store, older_than: float, kinds: tuple[str, ...], also: frozenset[str]) -> tuple[int, int]:
+def prune(store: StoreLike, older_than: float, kinds: tuple[str, ...], also: frozenset[str]) -> tuple[int, int]:
     """Remove what is older than so many seconds, or damaged, or left behind; number of entries and bytes."""
     removed, failures = list[int](), list[str]()
 
@@ -192,7 +192,7 @@ def _goes(row: Row, older_than: float, kinds: tuple[str, ...], also: frozenset[s
         return False
 
 
-def _journals(store: Store, older_than: float) -> Iterator[Path]:
+def _journals(store: StoreLike, older_than: float) -> Iterator[Path]:
     """Journals of searches, unless somebody works in the store: a search under way has marked it."""
     if any(left.name.startswith("mark.") for left in _within(store.path / "tmp")):
         return
