@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
+from typing import Any
 
 ASKED = (signal.SIGTERM, signal.SIGHUP)
 
@@ -29,7 +30,7 @@ def stops() -> Iterator[Stop]:
 
     ``nohup`` has SIGHUP ignored, for instance.
     """
-    stop, before = Stop(), {}
+    stop, before = Stop(), dict[signal.Signals, Any]()
 
     def ask(number: int, _frame: FrameType | None) -> None:
         stop.signal = number
