@@ -159,9 +159,14 @@ def absent_observers(run: Entry) -> list[str]:
 
 
 def values_in(run: Entry, entries: Sequence[Entry], store: Store) -> dict[str, Array]:
-    """The values of each observer on some models of a run, (m, ...); NaN for a model at which it failed."""
+    """The values of each observer on some models of a run, (m, ...); NaN for a model at which it failed.
+
+    Of those that are left out there is nothing, see ``absent_observers``.
+    """
     values = {}
     for spelling, keys in run.record.get("observed", {}).items():
+        if unknown_names(spelling):
+            continue
         good = [e for e in (_entry(store, k) for k in keys.values()) if not e.record.get("error")]
         nothing = np.full(good[0].array("found").shape if good else (1,), np.nan, dtype=np.float32)
         observations = [_entry(store, keys[entry.key]) for entry in entries]

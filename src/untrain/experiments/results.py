@@ -108,6 +108,7 @@ def material(
 
 def score_run(run: Entry, store: Store, chosen: list[Evaluator] | None = None, draws: int = 1000) -> dict[str, Any]:
     """Score a run once; a later report of the same run by the same code reads the document from the store."""
+    check_run(run)
     chosen = (evaluators() if chosen is None else chosen) + observers_in(run)
     unlearned = [e for entries in entries_of(run, store)["unlearned"].values() for e in entries]
     if not all(e.final for e in unlearned) or not are_final(run, store):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import field
 from functools import lru_cache
 from typing import Any
 
@@ -46,11 +47,11 @@ class _Run:
     duplicates: dict[str, int] | None
     task: str = ""
     answers: str = ""
-    outputs: list[str] | None = None
-    observed: dict[str, dict[str, str]] | None = None
+    outputs: list[str] = field(default_factory=list)
+    observed: dict[str, dict[str, str]] = field(default_factory=dict)
     level: float = 0.0
     class_names: list[str] | None = None
-    warnings: list[str] | None = None
+    warnings: list[str] = field(default_factory=list)
     looks: list[dict[str, float]] | None = None
     planned_looks: int = 0
     chosen: dict[str, Any] | None = None
@@ -60,9 +61,9 @@ class _Run:
 class _Model:
     cost: dict[str, float | None] | None = None
     guard: dict[str, float | None] | None = None
-    notes: list[str] | None = None
+    notes: list[str] = field(default_factory=list)
     layers: dict[str, list[int]] | None = None
-    order: list[str] | None = None
+    order: list[str] = field(default_factory=list)
 
 
 @lru_cache(maxsize=2)

@@ -235,7 +235,7 @@ class Store:
         What is no whole entry has a row too, of kind 'damaged', under its key or the path within the store.
         """
         found = upkeep.scan(self.path)
-        rows = self.index.read(set(found.keys))
+        rows = self.index.read({key for key in found.keys if upkeep.seems_whole(self._folder(key))})
         lacking = sorted(set(found.keys) - {row[0] for row in rows})
         missing = [row for row in map(self.row, lacking) if row is not None]
         self.index.add([row for row in missing if row[1] != upkeep.DAMAGED])

@@ -72,6 +72,14 @@ def _within(folder: Path) -> list[Path]:
         return []
 
 
+def seems_whole(folder: Path) -> bool:
+    """Whether an entry has a record, which is not read."""
+    try:
+        return stat.S_ISDIR(folder.lstat().st_mode) and stat.S_ISREG((folder / RECORD).lstat().st_mode)
+    except OSError:
+        return False
+
+
 def damaged_row(path: Path, name: str) -> Row:
     """The row of what is no whole entry."""
     return name, DAMAGED, None, path.lstat().st_mtime, None, size_of(path)
