@@ -1,0 +1,57 @@
+"""What a record spells is made, and nothing is imported for it."""
+
+import sys
+
+import pytest
+
+from untrain.core.errors import StoreError
+from untrain.evaluation.observers.base import Observer
+from untrain.experiments.stored_specs import parse_stored, unknown_names
+from untrain.models.tasks.base import Task
+
+CLASS = "class Seen:\n    pass\n"
+
+
+@pytest.fixture
+def planted(tmp_path, monkeypatch):
+    """A module that could be imported, and a package with a lazy name."""
+    (tmp_path / "planted_spec.py").write_text(CLASS)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield "planted_spec"
+    sys.modules.pop("planted_spec", None)
+
+
+def test_what_is_installed_is_made():
+    assert repr(parse_stored("Relearn()", Observer)) == "Relearn()"
+    assert repr(parse_stored("Classification()", Task)) == "Classification()"
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    ["planted_spec.Seen", "planted_spec.Seen()", "Relearn(steps=planted_spec.Seen())", "Relearn() @ planted_spec.Seen",
+     "os.system('true')", "planted_spec.a.b.Seen()", "untrain.DEL()", "(lambda: planted_spec.Seen)()"],
+)  # fmt: skip
+def test_a_dotted_name_is_refused_and_its_module_stays_unimported(planted, spelling):
+    with pytest.raises(StoreError, match="nothing is imported because a store says so"):
+        parse_stored(spelling, Observer)
+    assert planted not in sys.modules
+
+
+def test_a_class_that_was_imported_before_is_known(planted):
+    assert unknown_names("planted_spec.Seen()") == ["planted_spec.Seen"]
+    __import__(planted)
+    assert unknown_names("planted_spec.Seen()") == []
+
+
+@pytest.mark.parametrize(
+    "spelling", ["", "(", "a.b" * 50_000 + "(", "[" * 10_000, "\0", "Relearn(nonsense=1)", "3", "NoSuchThing()"]
+)
+def test_what_spells_nothing_gives_one_line(spelling):
+    with pytest.raises(StoreError) as told:
+        parse_stored(spelling, Observer)
+    assert "\n" not in str(told.value)
+
+
+def test_a_spelling_of_another_role_is_refused():
+    with pytest.raises(StoreError, match="where one makes a Task"):
+        parse_stored("Relearn()", Task)
