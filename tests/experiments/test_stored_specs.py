@@ -55,3 +55,53 @@ def test_what_spells_nothing_gives_one_line(spelling):
 def test_a_spelling_of_another_role_is_refused():
     with pytest.raises(StoreError, match="where one makes a Task"):
         parse_stored("Relearn()", Task)
+
+
+WATCH = '''
+from typing import ClassVar
+
+from untrain.evaluation.base import Measure, Part, ScoreInfo
+from untrain.evaluation.observers.base import Observer
+
+
+class Watch(Observer):
+    """The first weight.
+
+    Source: made up.
+    """
+
+    scores: ClassVar = {"first_weight": ScoreInfo("made up", "weight", "0", "made up", low=-10.0, high=10.0)}
+
+    def look(self, model, sight):
+        return next(model.parameters()).flatten()[:1].detach().numpy()
+
+    def compare(self, trial):
+        return {"first_weight": Measure((Part(1, "unlearned", "models", trial.unlearned),))}
+'''
+
+
+def test_a_run_with_an_observer_of_a_plug_in_is_scored_where_the_user_named_its_module(tmp_path, monkeypatch):
+    from untrain.commands.report import report
+    from untrain.commands.run import run
+
+    (tmp_path / "planted_watch.py").write_text(WATCH)
+    monkeypatch.syspath_prepend(tmp_path)
+    scenario = "Digits(model=MLP(width=4), steps=Steps(lr=0.1, epochs=1, batch=256))"
+    made = run(scenario, "Nothing", tmp_path / "s", seeds=1, oracles=2, observers="planted_watch.Watch")
+    assert made["results"][0]["scores"]["first_weight"]["value"] is not None
+    sys.modules.pop("planted_watch")
+    (without,) = report([], tmp_path / "s", tmp_path / "o")["runs"]
+    assert "first_weight" not in without["results"][0]["scores"]
+    assert "--plugin planted_watch" in without["warnings"][-1]
+    assert "planted_watch" not in sys.modules
+    (named,) = report([], tmp_path / "s", tmp_path / "o", plugins=["planted_watch"])["runs"]
+    assert named["results"] == made["results"]
+    sys.modules.pop("planted_watch")
+
+
+def test_what_a_run_spells_is_sent_to_those_who_score_it_elsewhere(tiny):
+    from untrain.experiments.results import code_of
+    from untrain.runtime.store import Store
+
+    store = Store(tiny.store)
+    assert [repr(each) for each in code_of(store.get(tiny.document["run"]))] == ["Classification()"]
