@@ -77,11 +77,9 @@ def test_observations_keep_sides_labels_and_ids_together(run):
 
 def test_a_model_that_answers_nan_is_refused_and_never_a_number(run, tmp_path):
     entries = entries_of(*run)["oracle"]
-    shutil.copytree(entries[0].folder, tmp_path / "bad")
     logits = np.array(entries[0].array("logits"))
     logits[3, 2] = np.inf
-    np.save(tmp_path / "bad" / "logits.npy", logits)
-    bad = Entry(entries[0].key, tmp_path / "bad", entries[0].record)
+    bad = Store(tmp_path / "bad").put({"kind": "model"}, {}, {"logits": logits})
     with pytest.raises(DataError, match="NaN or infinite"):
         observe(run[0], [*entries, bad])
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from untrain.core.errors import BrokenPromise, DataError, FileChanged, MissingExtra, NotFinite, OutOfMemory, SpecError, StoreError
+from untrain.core.work_files import work_name
 from untrain.runtime.store import Contents, Store, key_of
 
 PUT = """
@@ -83,7 +84,14 @@ def test_the_first_of_equal_entries_stays(store):
     assert not list((store.path / "tmp").iterdir())
 
 
-@pytest.mark.parametrize("content", ['{"format": 2}', "{}", "[]", "garbage", "", b"\xff\xfe"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        *('{"format": 1}', '{"format": 3}', '{"format": 2.0}', '{"format": true}', '{"format": "2"}', "{}", "[]", "null"),
+        *("garbage", "", "[" * 100_000, b"\xff\xfe"),
+    ],
+    ids=lambda content: repr(content)[:20],
+)
 def test_a_store_of_another_version_or_a_damaged_marker_is_refused(store, content):
     (store.path / "STORE.json").write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(StoreError, match=r"format|damaged"):
@@ -184,7 +192,7 @@ def test_alone_lets_go_when_its_holder_is_killed(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "writer", ["untrain.runtime.store.np.save", "untrain.runtime.store.save_file", "untrain.runtime.store._sync"]
+    "writer", ["untrain.runtime.store.np.save", "untrain.runtime.store.save_file", "untrain.runtime.store.sync"]
 )
 def test_a_full_disk_is_told_in_one_line_and_leaves_nothing(store, monkeypatch, writer):
     from safetensors import SafetensorError
@@ -226,19 +234,19 @@ def test_a_read_only_store_can_be_read_and_tells_when_it_is_written(store, monke
     entry = put(store)
     key = entry.key
 
-    plain = Path.open
+    plain = os.open
 
     def refuse(*_args, **_more):
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
-    def only_reading(path, mode="r", *args, **more):
-        return refuse() if "w" in mode else plain(path, mode, *args, **more)
+    def only_reading(path, flags, *args, **more):
+        return refuse() if flags & (os.O_WRONLY | os.O_RDWR) else plain(path, flags, *args, **more)
 
     def ledger(*_args, **_more):
         raise sqlite3.OperationalError("attempt to write a readonly database")
 
     monkeypatch.setattr("untrain.runtime.store.Path.mkdir", refuse)
-    monkeypatch.setattr("untrain.runtime.store.Path.open", only_reading)
+    monkeypatch.setattr("os.open", only_reading)
     monkeypatch.setattr("untrain.runtime.store_index.sqlite3.connect", ledger)
     again = Store(store.path)
     assert again.get(key).array("a").tolist() == [0, 1, 2, 3, 4]
@@ -271,11 +279,48 @@ def test_a_lost_ledger_is_rebuilt(store):
     assert before[0]["seconds"] == 2.0
 
 
-def test_a_garbled_ledger_is_told_in_one_line(store):
+def other_table(file):
+    file.unlink()
+    with sqlite3.connect(file) as index:
+        index.execute("create table entries (key text, kind blob)")
+
+
+def odd_cells(file):
+    with sqlite3.connect(file) as index:
+        index.execute("update entries set made = 'yesterday', bytes = -1.5, label = x'00ff'")
+
+
+def a_folder(file):
+    file.unlink()
+    file.mkdir()
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda file: file.write_bytes(b"not a database" * 100),
+        lambda file: file.write_bytes(file.read_bytes()[:6000]),
+        lambda file: file.write_bytes(file.read_bytes()[:4096] + b"\xff" * (file.stat().st_size - 4096)),
+        other_table, odd_cells, a_folder,
+    ],
+    ids=["garbage", "cut", "garbled pages", "another table", "odd cells", "a folder"],
+)  # fmt: skip
+def test_a_ledger_that_is_damaged_or_odd_costs_time_and_nothing_else(store, spoil):
+    keys = [put(store, at).key for at in range(3)]
+    before = store.entries()
+    spoil(store.path / "ledger.sqlite")
+    assert store.entries() == before
+    assert put(store, 3).array("a").tolist() == [3, 4, 5, 6, 7]
+    assert [row["key"] for row in store.entries()][:3] == keys
+    assert store.prune()[0] == 4
+
+
+def test_a_ledger_that_is_a_link_is_not_followed(store, tmp_path):
+    other = tmp_path / "other.sqlite"
+    (store.path / "ledger.sqlite").symlink_to(other)
     put(store)
-    (store.path / "ledger.sqlite").write_bytes(b"not a database" * 100)
-    with pytest.raises(StoreError, match="remove it; it is rebuilt"):
-        store.entries()
+    assert len(store.entries()) == 1
+    assert not other.exists()
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", b"\xff\xfe\x00", '{"key": "another"}'])
@@ -284,11 +329,12 @@ def test_a_damaged_record_is_told_listed_as_damaged_and_can_be_pruned(store, con
     put(store, 1)
     (entry.folder / "record.json").write_bytes(content if isinstance(content, bytes) else content.encode())
     (store.path / "ledger.sqlite").unlink()
-    with pytest.raises(StoreError, match=f"{entry.key[:12]}.*damaged.*remove"):
+    with pytest.raises(StoreError, match=f"{entry.key[:12]}.*damaged.*--prune` removes"):
         store.get(entry.key)
     assert sorted(r["kind"] for r in store.entries()) == ["damaged", "model"]
     assert store.verify() == [entry.key]
-    assert store.prune(kinds=("damaged",)) == (1, 0)
+    size = sum(f.stat().st_size for f in entry.folder.iterdir())
+    assert store.prune(kinds=("damaged",)) == (1, size)
     assert put(store).array("a").tolist() == [0, 1, 2, 3, 4]
 
 
@@ -373,7 +419,7 @@ def test_alone_without_waiting_tells_whether_the_key_is_held(store):
 
 
 def test_prune_removes_at_once_what_a_killed_prune_had_moved_away(store):
-    gone = left(store, f"gone.{'0' * 16}.{os.getpid()}.1", age=0)
+    gone = left(store, work_name("gone-model"), age=0)
     store.prune(older_than=1e9)
     assert not gone.exists()
 
@@ -381,14 +427,15 @@ def test_prune_removes_at_once_what_a_killed_prune_had_moved_away(store):
 def test_prune_spares_old_work_of_a_process_that_lives_and_removes_that_of_one_that_died(store):
     died = subprocess.Popen([sys.executable, "-c", ""])
     died.wait()
-    living, dead = (left(store, f"{'0' * 16}.{pid}.1", age=1e6) for pid in (os.getpid(), died.pid))
+    names = [work_name("model").replace(f"-{os.getpid()}.", f"-{pid}.") for pid in (os.getpid(), died.pid)]
+    living, dead = left(store, names[0], age=1e6), left(store, names[1], age=0)
     store.prune()
     assert (living.exists(), dead.exists()) == (True, False)
 
 
 def test_prune_does_not_mind_work_that_is_finished_while_it_looks(store, monkeypatch):
     put(store)
-    phantom = [store.path / "tmp" / name for name in ("gone.0.1.2", "0.1.2")]
+    phantom = [store.path / "tmp" / name for name in ("gone-0.1.2", work_name("model"))]
     plain = Path.iterdir
     monkeypatch.setattr(Path, "iterdir", lambda path: iter(phantom) if path.name == "tmp" else plain(path))
     assert store.prune()[0] == 1

@@ -20,19 +20,24 @@ def report(
     images: bool = True,
     command: str = "untrain report",
     evaluators: str | Evaluator | Sequence[str | Evaluator] = (),
+    plugins: Sequence[str] = (),
 ) -> Document:
     """Score stored runs again and write the report: no model, no GPU.
 
     Args:
         runs: keys of runs (their beginning is enough), or folders of reports; by default the latest run.
         store: folder of the store; None is ~/.untrain.
+        plugins: module of your own that a run names, such as my_package.my_observer; nothing is imported because a store says so.
     """
+    from untrain.core.discovery import import_module
     from untrain.experiments.pipeline import evaluators_of
     from untrain.experiments.publish import publish
     from untrain.experiments.run_record import find_runs
     from untrain.runtime.store import Store, folder_of, is_store
 
     chosen = list(evaluators_of(evaluators)) or None
+    for module in [plugins] if isinstance(plugins, str) else plugins:
+        import_module(module)
     if not is_store(store):
         raise StoreError(f"there is no store at {folder_of(store)}: name another --store")
     place = Store(store)

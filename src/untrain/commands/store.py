@@ -16,25 +16,37 @@ def store(
     """Show how large a store is and what it holds; remove old entries, or verify its files.
 
     Args:
-        prune: remove entries; needs ``--older-than``.
-        older_than: age in days beyond which entries are removed; 0 removes all.
+        prune: remove entries that are older than ``--older-than``, and with ``--verify`` those that are damaged.
+        older_than: age in days, by any clock, beyond which entries are removed; 0 removes all.
         verify: compare each file with the digest that was saved with it.
+
+    Returns:
+        Sizes by kind, runs, and names of what is ``damaged`` (without ``verify`` as far as it shows unread), ``left`` by processes
+        that were killed, or lies ``beside`` the store's own files and is never removed.
     """
     from untrain.runtime.store import Store, folder_of, is_store
+    from untrain.runtime.upkeep import DAMAGED, beside, left_work, size_of
 
     if not is_store(store):
         raise StoreError(f"there is no store at {folder_of(store)}: name another --store")
-    if prune and older_than is None:
-        raise BadInput("--prune needs --older-than DAYS; --older-than 0 removes everything")
+    if prune and older_than is None and not verify:
+        raise BadInput("--prune needs --older-than DAYS, or --verify for what is damaged; --older-than 0 removes everything")
     place = Store(store)
-    removed = place.prune((older_than or 0.0) * 86400) if prune else (0, 0)
+    damaged = place.verify() if verify else None
+    age = float("inf") if older_than is None else older_than * 86400
+    removed = place.prune(age, also=damaged or ()) if prune else (0, 0)
     rows = place.entries()
+    if damaged is None or prune:  # what prune removed is not there any more
+        still = {row["key"] for row in rows}
+        damaged = sorted({row["key"] for row in rows if row["kind"] == DAMAGED} | (set(damaged or ()) & still))
     sizes = {}
-    for kind in sorted({row["kind"] for row in rows}):
-        of_kind = [row["bytes"] for row in rows if row["kind"] == kind]
+    for kind in sorted({row["kind"] or "" for row in rows}):
+        of_kind = [row["bytes"] for row in rows if (row["kind"] or "") == kind]
         sizes[kind] = {"entries": len(of_kind), "bytes": sum(of_kind)}
     return {
         "store": str(place.path), "kinds": sizes, "bytes": sum(row["bytes"] for row in rows), "entries": len(rows),
-        "pruned": {"entries": removed[0], "bytes": removed[1]}, "damaged": place.verify() if verify else None,
+        "pruned": {"entries": removed[0], "bytes": removed[1]}, "damaged": damaged,
+        "left": [str(left) for left in left_work(place)],
+        "beside": [{"name": path.name, "bytes": size_of(path)} for path in beside(place)],
         "runs": [row for row in rows if row["kind"] == "run"],
     }  # fmt: skip

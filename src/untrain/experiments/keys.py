@@ -19,7 +19,7 @@ from untrain.data.examples import Examples
 from untrain.data.fingerprint import array_digest, print_of
 from untrain.experiments.scene import Scene, network_of
 from untrain.experiments.setting import Setting
-from untrain.runtime.entry import key_of
+from untrain.runtime.record import key_of
 from untrain.training.base import Learner
 from untrain.unlearners.base import Recipe, Unlearner
 

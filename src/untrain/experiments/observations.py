@@ -21,6 +21,7 @@ from untrain.evaluation.observers.base import Observer, ObserverContext
 from untrain.experiments.keys import observation_ingredients
 from untrain.experiments.scene import Scene
 from untrain.experiments.setting import Setting
+from untrain.experiments.stored_specs import parse_stored, unknown_names
 from untrain.models.state import load_state
 from untrain.runtime.executors.base import threads
 from untrain.runtime.progress import OnProgress, Progress
@@ -139,14 +140,33 @@ def _entry(store: Store, key: str) -> Entry:
 
 
 def observers_in(run: Entry) -> list[Evaluator]:
-    """The observers that looked at the models of a run; their values are scored as evaluators score outputs."""
-    return [parse(spelling) for spelling in run.record.get("observed", {})]
+    """The observers that looked at the models of a run; their values are scored as evaluators score outputs.
+
+    Those of a plug-in whose module was not imported are left out, see ``absent_observers``.
+    """
+    return [parse_stored(spelling, Observer) for spelling in run.record.get("observed", {}) if not unknown_names(spelling)]
+
+
+def absent_observers(run: Entry) -> list[str]:
+    """Lines that tell of the observers of a run that are left out."""
+    absent = {spelling: unknown_names(spelling) for spelling in run.record.get("observed", {})}
+    return [
+        f"what the observer {spelling} measured is in the store and not shown here: nothing is imported because a store says so, "
+        f"and `untrain report --plugin {names[0].rpartition('.')[0]}` does"
+        for spelling, names in absent.items()
+        if names
+    ]
 
 
 def values_in(run: Entry, entries: Sequence[Entry], store: Store) -> dict[str, Array]:
-    """The values of each observer on some models of a run, (m, ...); NaN for a model at which it failed."""
+    """The values of each observer on some models of a run, (m, ...); NaN for a model at which it failed.
+
+    Of those that are left out there is nothing, see ``absent_observers``.
+    """
     values = {}
     for spelling, keys in run.record.get("observed", {}).items():
+        if unknown_names(spelling):
+            continue
         good = [e for e in (_entry(store, k) for k in keys.values()) if not e.record.get("error")]
         nothing = np.full(good[0].array("found").shape if good else (1,), np.nan, dtype=np.float32)
         observations = [_entry(store, keys[entry.key]) for entry in entries]

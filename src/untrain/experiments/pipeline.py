@@ -22,7 +22,7 @@ from untrain.experiments.draw_request import chooser, count_missing_members, nee
 from untrain.experiments.interim_looks import Look, plan_looks, take_looks
 from untrain.experiments.price import Price, add_prices, announce_ensemble, before_request, price, price_of
 from untrain.experiments.publish import publish
-from untrain.experiments.results import score_remotely, score_run
+from untrain.experiments.results import code_of, score_remotely, score_run
 from untrain.experiments.scenarios.base import Scenario
 from untrain.experiments.scene import Chosen, Scene, open_scene
 from untrain.experiments.scheduler import make, record
@@ -222,7 +222,7 @@ def run_comparisons(comparisons: list[Comparison], store: str | Path | None, way
 def score_side_by_side(entries: Sequence[Entry], store: Store, pool: Pool, way: RunOptions) -> None:
     """Score several runs at once, where there are workers of this machine; scores are then in the store."""
     if len(entries) > 1 and pool.remote and not pool.elsewhere:
-        for _ in pool.run_all(score_remotely, {e.key: (e.key, str(store.path), way.chosen) for e in entries}):
+        for _ in pool.run_all(score_remotely, {e.key: (e.key, str(store.path), way.chosen, code_of(e)) for e in entries}):
             pass
 
 

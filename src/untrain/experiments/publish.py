@@ -23,7 +23,7 @@ def publish(
     command: str,
     chosen: list[Evaluator] | None = None,
 ) -> Document:
-    """Score runs and write results.json, scores.csv and report.html, each whole or not at all.
+    """Score runs and write results.json, scores.csv and report.html, all of them or none.
 
     Args:
         entries: of kind 'run'.
@@ -46,7 +46,8 @@ def publish(
         "scores.csv": scores_csv(documents),
         "report.html": page(materials, command),
     }
-    write_files(folder, texts)
+    with store.noting(folder):
+        write_files(folder, texts)
     return whole | {"report": str(folder / "report.html")}
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from tempfile import TemporaryDirectory
 
 import torch
 
 from untrain.core.errors import RunFailed
+from untrain.core.work_files import scratch
 from untrain.data.requests.base import ForgetSet
 from untrain.experiments.jobs import run_job
 from untrain.experiments.keys import Job, model_key
@@ -71,11 +71,11 @@ def do_remotely(remote: RemoteJob) -> JobResult:
         return JobResult()
     if job.method is not None and remote.start is None:
         return JobResult(needs_start=True)
-    with TemporaryDirectory(prefix="untrain-") as folder:
-        scratch = Store(folder)
+    with scratch("job") as folder:
+        own = Store(folder)
         if remote.start is not None:
-            unpack(remote.start, model_key(scene, Job("original", job.index), seed, setting), scratch)
-        return JobResult(pack(run_job(scene, job, seed, setting, scratch)))
+            unpack(remote.start, model_key(scene, Job("original", job.index), seed, setting), own)
+        return JobResult(pack(run_job(scene, job, seed, setting, own)))
 
 
 def _scene_of(remote: RemoteJob) -> Scene:

@@ -12,7 +12,7 @@ import numpy as np
 
 from untrain.core.code_digest import code_digest
 from untrain.core.errors import DataError
-from untrain.core.spec import parse
+from untrain.core.spec import Spec
 from untrain.evaluation.base import Evaluator
 from untrain.evaluation.glossary import evaluators
 from untrain.evaluation.lazy_stack import LazyStack
@@ -24,8 +24,11 @@ from untrain.evaluation.validation import refuse_not_finite
 from untrain.experiments.interim_looks import looks_of, summary
 from untrain.experiments.keys import scores_ingredients
 from untrain.experiments.mask_overlap import by_layer, compared, has_mask
-from untrain.experiments.observations import are_final, failures, observers_in, values_in
+from untrain.experiments.observations import absent_observers, are_final, failures, observers_in, values_in
 from untrain.experiments.scene import probe_file
+from untrain.experiments.stored_run import check_model, check_run
+from untrain.experiments.stored_specs import parse_stored
+from untrain.models.tasks.base import Task
 from untrain.reports.material import Material
 from untrain.reports.shown import Shown, of_inputs
 from untrain.runtime.store import Contents, Entry, Store
@@ -43,14 +46,17 @@ def entries_of(run: Entry, store: Store) -> dict[str, Any]:
 
     Raises:
         DataError: one of them is no longer in the store.
+        StoreError: a record says something else than records of runs do.
     """
 
     def fetch(key: str) -> Entry:
         entry = store.get(key)
         if entry is None:
             raise DataError(f"model {key[:12]} of this run is no longer in {store.path}: run the same command again")
+        check_model(entry)
         return entry
 
+    check_run(run)
     models = run.record["ingredients"]["models"]
     return {
         "original": [fetch(k) for k in models["original"]],
@@ -65,7 +71,7 @@ def observe(run: Entry, entries: list[Entry], store: Store | None = None) -> Obs
     Raises:
         DataError: an output is NaN or infinite.
     """
-    task = parse(run.record.get("task", "Classification()"))
+    task = task_of(run)
 
     def on(named: Callable[[str], str]) -> Observation:
         """What they put out on one set, whose arrays have the names that ``named`` gives."""
@@ -84,6 +90,17 @@ def observe(run: Entry, entries: list[Entry], store: Store | None = None) -> Obs
 def defaults(run: Entry) -> list[Evaluator]:
     """One of each evaluator, but for those that need a probe which the models of a run were not asked."""
     return [e for e in evaluators() if e.probes <= set(run.record.get("probes", ()))]
+
+
+def task_of(run: Entry) -> Task:
+    """The task of the models of a run."""
+    task: Task = parse_stored(run.record.get("task", "Classification()"), Task)
+    return task
+
+
+def code_of(run: Entry) -> tuple[Spec, ...]:
+    """What a run's record spells; sent to another process, it brings the modules of plug-ins along."""
+    return (task_of(run), *observers_in(run))
 
 
 def material(
@@ -109,6 +126,7 @@ def _shown(run: Entry) -> list[Shown]:
 
 def score_run(run: Entry, store: Store, chosen: list[Evaluator] | None = None, draws: int = 1000) -> dict[str, Any]:
     """Score a run once; a later report of the same run by the same code reads the document from the store."""
+    check_run(run)
     chosen = (defaults(run) if chosen is None else chosen) + observers_in(run)
     unlearned = [e for entries in entries_of(run, store)["unlearned"].values() for e in entries]
     if not all(e.final for e in unlearned) or not are_final(run, store):
@@ -118,8 +136,8 @@ def score_run(run: Entry, store: Store, chosen: list[Evaluator] | None = None, d
     return dict(entry.record["document"])
 
 
-def score_remotely(key: str, path: str, chosen: list[Evaluator] | None) -> None:
-    """Score a run in another process: its document is then in the store."""
+def score_remotely(key: str, path: str, chosen: list[Evaluator] | None, _code: tuple[Spec, ...]) -> None:
+    """Score a run in another process: its document is then in the store. To receive ``_code`` has imported what it spells."""
     store = Store(path)
     entry = store.get(key)
     if entry is not None:
@@ -175,7 +193,8 @@ def results(
         "results": rows, "overlap": overlap(models["unlearned"]),
         "oracle_cost": cost(models["oracle"], models["oracle"]), "break_even": break_even(rows),
         "warnings": warnings(record, reference.oracle.coincide()) + [f"{kind} models: {n}" for kind in ("original", "oracle")
-                                         for n in notes(models[kind]) + failures(run, models[kind], store)],
+                                         for n in notes(models[kind]) + failures(run, models[kind], store)]
+                    + absent_observers(run),
         "setting": record["setting"],
     }  # fmt: skip
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from untrain.core.atomic_write import finish_set
 from untrain.core.errors import DataError
 from untrain.core.spec import canonical
 from untrain.data.examples import Examples, take
@@ -150,9 +152,11 @@ def setting_facts(setting: Setting | None = None) -> dict[str, Any]:
 def find_runs(word: str, store: Store) -> list[Entry]:
     """The entries of runs by a key, the beginning of one, 'latest', or a folder with results.json."""
     if Path(word).is_dir():
+        with suppress(OSError):
+            finish_set(Path(word))
         try:
             keys = [str(run["run"]) for run in json.loads((Path(word) / "results.json").read_text())["runs"]]
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             raise DataError(f"{word} holds no results.json that untrain wrote") from None
         return [_find_run(key, store) for key in keys]
     return [_find_run(word, store)]

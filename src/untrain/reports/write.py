@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from untrain.core.atomic_write import atomic_write
+from untrain.core.atomic_write import atomic_set
 from untrain.core.errors import BadInput
 
 Document = dict[str, Any]
@@ -25,13 +25,18 @@ def check_writable(out: str | Path | None) -> None:
 
 
 def write_files(folder: Path, texts: dict[str, str]) -> None:
-    """Write files by name, each whole or not at all."""
-    for name, text in texts.items():
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with atomic_write(folder / name) as fresh:
-                fresh.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise BadInput(
-                f"cannot write {folder / name}: {error.strerror}; the results are in the store, try another --out"
-            ) from None
+    """Write files by name, all of them or none.
+
+    Raises:
+        BadInput: they cannot be written; what was there stays as it was.
+    """
+    names = " and ".join(texts)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with atomic_set(folder) as fresh:
+            for name, text in texts.items():
+                (fresh / name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise BadInput(
+            f"cannot write {names} to {folder}: {error.strerror}; the results are in the store, try another --out"
+        ) from None

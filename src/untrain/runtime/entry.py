@@ -1,4 +1,4 @@
-"""An entry of a store: its key, its record, its files, and what is kept of work that failed."""
+"""An entry of a store: its record, its files, and what is kept of work that failed."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from untrain.core.errors import BadInput, FileChanged, OutOfMemory, RunFailed, StoreError, UntrainError
-from untrain.core.spec import digest
+from untrain.runtime._integrity import compare
 
 Array = np.ndarray[Any, Any]
 
@@ -32,14 +31,31 @@ class Entry:
         return not self.record.get("again")
 
     def array(self, name: str) -> Array:
-        """An array of the entry, memory-mapped."""
+        """An array of the entry, memory-mapped.
+
+        Raises:
+            StoreError: it is not there, or not what was written.
+        """
         with _readable(self, f"{name}.npy") as file:
             return np.asanyarray(np.load(file, mmap_mode="r", allow_pickle=False))
 
     def tensors(self, name: str) -> dict[str, Array]:
-        """Named arrays of a safetensors file of the entry."""
+        """Named arrays of a safetensors file of the entry.
+
+        Raises:
+            StoreError: it is not there, or not what was written.
+        """
         with _readable(self, f"{name}.safetensors") as file:
             return load_file(file)
+
+    def read(self, name: str) -> bytes:
+        """A file of the entry, such as 'logits.npy', as it was written.
+
+        Raises:
+            StoreError: it is not there, or not what was written.
+        """
+        with _readable(self, name) as file:
+            return file.read_bytes()
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,11 +65,6 @@ class Contents:
     record: Mapping[str, Any]
     arrays: Mapping[str, Array] = field(default_factory=dict)
     tensors: Mapping[str, Mapping[str, Array]] = field(default_factory=dict)
-
-
-def key_of(ingredients: Mapping[str, Any]) -> str:
-    """The key of an entry: a digest of its ingredients, but for the label, which is for people."""
-    return digest({name: value for name, value in ingredients.items() if name != "label"})
 
 
 def failure_of(error: Exception) -> Contents:
@@ -75,13 +86,25 @@ def failure_of(error: Exception) -> Contents:
     return Contents({"error": text, "again": True, "cost": {}})
 
 
+def damaged(what: str, reason: object) -> StoreError:
+    """The error of what lies in a store and is not whole."""
+    words = " ".join(str(reason).split())[:200]
+    return StoreError(
+        f"{what} is damaged ({words}): `untrain store --verify --prune` removes it, then the same command makes it again"
+    )
+
+
 @contextmanager
 def _readable(entry: Entry, name: str) -> Iterator[Path]:
-    """A file of an entry; one that is gone or damaged gives one line."""
+    """A file of an entry that is what was written; one that is gone or damaged gives one line."""
     try:
-        yield entry.folder / name
-    except (OSError, ValueError, EOFError, SafetensorError) as error:
-        reason = " ".join(str(error).split())
-        raise StoreError(
-            f"{name} of entry {entry.key[:12]} is damaged ({reason}): remove {entry.folder}, it is made again"
-        ) from None
+        if name not in entry.record["files"]:
+            raise ValueError("the entry has no such file")
+        file = entry.folder / name
+        compare(file, entry.record["files"][name])
+        yield file
+    except MemoryError:
+        raise
+    except Exception as error:  # numpy and safetensors trust what they read, and let errors of many others through
+        reason = getattr(error, "strerror", None) or error
+        raise damaged(f"{name} of entry {entry.key[:12]} in {entry.folder.parents[2]}", reason) from None

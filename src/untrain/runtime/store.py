@@ -2,26 +2,23 @@
 
 Layout of a store::
 
-    STORE.json                 {"format": 1}
+    STORE.json                 {"format": 2}
     ledger.sqlite              one row per entry, for listing; rebuilt from the entries when it is lost
     objects/ab/abcd.../        an entry: record.json and its files
     locks/                     empty files, held while an entry is made; they may stay
+    search/                    journals of searches
     tmp/                       work that is not whole yet
 
-An entry is written in ``tmp/``, synced and renamed: it is there whole or not at all, under the digest of its ingredients.
+An entry is written in ``tmp/``, synced and renamed: it is there whole or not at all, under the digest of its ingredients. What is
+read is compared with its digest first.
 """
 
 from __future__ import annotations
 
-import errno
 import fcntl
-import hashlib
-import json
 import os
-import re
-import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -30,17 +27,21 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
+from untrain.core.atomic_write import sync
 from untrain.core.errors import StoreError
-from untrain.runtime._leftovers import abandoned, clear
+from untrain.core.work_files import clear, work_name
+from untrain.runtime import upkeep
+from untrain.runtime._integrity import open_regular
+from untrain.runtime._layout import MARKER, open_folder
+from untrain.runtime.disk import open_lock, sha256, store_error
 from untrain.runtime.entry import Contents as Contents
 from untrain.runtime.entry import Entry as Entry
-from untrain.runtime.entry import failure_of
-from untrain.runtime.entry import key_of as key_of
+from untrain.runtime.entry import damaged, failure_of
+from untrain.runtime.record import FILE, KEY, RECORD, seal, unseal
+from untrain.runtime.record import key_of as key_of
 from untrain.runtime.store_index import COLUMNS, Row, StoreIndex, row_of
 
 HOME = Path("~/.untrain")
-FORMAT = 1
-_PARTS = ("objects", "locks", "tmp")
 
 
 def folder_of(path: str | Path | None) -> Path:
@@ -50,7 +51,7 @@ def folder_of(path: str | Path | None) -> Path:
 
 def is_store(path: str | Path | None) -> bool:
     """Whether there is a store already."""
-    return (folder_of(path) / "STORE.json").exists()
+    return (folder_of(path) / MARKER).exists()
 
 
 class Store:
@@ -64,42 +65,36 @@ class Store:
     """
 
     def __init__(self, path: str | Path | None = None):
-        self.path = folder_of(path)
+        self.path: Path = folder_of(path)
         self.index = StoreIndex(self.path / "ledger.sqlite")
-        marker = self.path / "STORE.json"
-        try:
-            if not marker.exists():
-                # Folders of ours without a marker are left by a process that was killed here, or is at it now.
-                strange = self.path.exists() and (not self.path.is_dir() or any(f.name not in _PARTS for f in self.path.iterdir()))
-                if strange and not marker.exists():
-                    raise StoreError(f"{self.path} is not an untrain store and not empty: name another --store")
-                for part in _PARTS:
-                    (self.path / part).mkdir(parents=True, exist_ok=True)
-                fresh = self.path / "tmp" / f"STORE.{os.getpid()}.{time.monotonic_ns()}"
-                fresh.write_text(json.dumps({"format": FORMAT}))
-                fresh.replace(marker)
-            version = json.loads(marker.read_text()).get("format")
-        except (json.JSONDecodeError, UnicodeDecodeError, AttributeError):
-            raise StoreError(f"{marker} is damaged: it does not hold JSON with a format") from None
-        except OSError as error:
-            raise _store_error(self.path, error) from None
-        if version != FORMAT:
-            raise StoreError(
-                f"{self.path} is a store of format {version!r}, this untrain reads format {FORMAT}: name another --store"
-            )
+        open_folder(self.path)
 
     def get(self, key: str) -> Entry | None:
-        """The entry, or None when it is not there."""
+        """The entry, or None when it is not there.
+
+        Raises:
+            StoreError: it is damaged.
+        """
         folder = self._folder(key)
-        try:
-            record = json.loads((folder / "record.json").read_text())
-            if record["key"] != key or not {"made", "ingredients", "files"} <= record.keys():
-                raise ValueError("its record is of something else")
-        except FileNotFoundError:
+        if not KEY.fullmatch(key):
             return None
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise StoreError(f"entry {key[:12]} of {self.path} is damaged ({error}): remove {folder}") from None
-        return Entry(key, folder, record)
+        for last in (False, True):
+            try:
+                if folder.is_symlink():
+                    raise ValueError("it is a link")
+                with open_regular(folder / RECORD) as file:
+                    return Entry(key, folder, unseal(file.read(), key))
+            except FileNotFoundError:
+                if not os.path.lexists(folder):
+                    return None
+                if last:  # the first time it may have come just now
+                    raise self._damaged(key, "its record is gone") from None
+            except (OSError, ValueError) as error:
+                raise self._damaged(key, getattr(error, "strerror", None) or error) from None
+        return None
+
+    def _damaged(self, key: str, reason: object) -> StoreError:
+        return damaged(f"entry {key[:12]} of {self.path}", reason)
 
     def has(self, key: str) -> bool:
         """Whether an entry is there and stands; a failure that may be the machine's does not count."""
@@ -159,7 +154,11 @@ class Store:
         ``tensors`` .safetensors.
         """
         key = key_of(ingredients)
-        work = self.path / "tmp" / f"{key[:16]}.{os.getpid()}.{time.monotonic_ns()}"
+        names = [*(f"{n}.npy" for n in arrays or {}), *(f"{n}.safetensors" for n in tensors or {})]
+        strange = [name for name in names if not FILE.fullmatch(name)]
+        if strange:
+            raise StoreError(f"{strange[0]!r} is no name for a file of an entry: take letters, digits, '_', '-' and '.'")
+        work, folder = self.path / "tmp" / work_name(key[:16]), self._folder(key)
         try:
             work.mkdir()
             for name, array in (arrays or {}).items():
@@ -167,22 +166,34 @@ class Store:
             for name, group in (tensors or {}).items():
                 # Not np.ascontiguousarray, which makes a row of a single number.
                 save_file({k: np.asarray(v, order="C") for k, v in group.items()}, work / f"{name}.safetensors")
-            files = {f.name: {"bytes": f.stat().st_size, "sha256": _sha(f)} for f in sorted(work.iterdir())}
+            files = {f.name: {"bytes": f.stat().st_size, "sha256": sha256(f)} for f in sorted(work.iterdir())}
             whole = {"key": key, "made": time.time(), "ingredients": dict(ingredients), "files": files, **record}
-            (work / "record.json").write_text(json.dumps(whole, allow_nan=False))
-            _sync(work)
-            self._folder(key).parent.mkdir(parents=True, exist_ok=True)
-            try:
-                work.rename(self._folder(key))
-            except OSError:
-                if not (self._folder(key) / "record.json").exists():
-                    raise
+            (work / RECORD).write_bytes(seal(whole))
+            for file in (*work.iterdir(), work):
+                sync(file)
+            self._place(work, folder)
             self.index.add([row_of(whole)])
         except (OSError, SafetensorError) as error:
-            raise _store_error(self.path, error) from None
+            raise store_error(self.path, error) from None
         finally:
-            shutil.rmtree(work, ignore_errors=True)
-        return self.get(key) or Entry(key, self._folder(key), whole)
+            with suppress(OSError):
+                clear(work)
+        return self.get(key) or Entry(key, folder, whole)
+
+    def _place(self, work: Path, folder: Path) -> None:
+        """Give an entry its name, and have the disk know it."""
+        shelf = folder.parent
+        if shelf.is_symlink():
+            raise self._damaged(folder.name, f"{shelf.name} is a link")
+        if not shelf.is_dir():
+            shelf.mkdir(exist_ok=True)
+            sync(shelf.parent)
+        try:
+            work.rename(folder)
+        except OSError:
+            if self.get(folder.name) is None:  # which raises where what is there is not whole
+                raise
+        sync(shelf)
 
     @contextmanager
     def alone(self, key: str, wait: bool = True) -> Iterator[bool]:
@@ -193,9 +204,9 @@ class Store:
             wait: whether to wait for who holds it; if not, False is yielded in the place of True.
         """
         try:
-            file = (self.path / "locks" / key[:32]).open("w")
+            file = open_lock(self.path / "locks" / key[:32])
         except OSError as error:
-            raise _store_error(self.path, error) from None
+            raise store_error(self.path, error) from None
         with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
@@ -203,96 +214,74 @@ class Store:
             except BlockingIOError:
                 alone = False
             except OSError as error:
-                raise _store_error(self.path, error) from None
+                raise store_error(self.path, error) from None
             yield alone
 
+    @contextmanager
+    def noting(self, folder: Path) -> Iterator[None]:
+        """Note in the store in which folder outside of it files are written, so that ``prune`` finds what a killed process left."""
+        note = self.path / "tmp" / work_name(upkeep.OUTSIDE)
+        with suppress(OSError):  # a store that can only be read can be reported from all the same
+            note.write_bytes(os.fsencode(folder.absolute()))
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                note.unlink()
+
     def entries(self) -> list[dict[str, Any]]:
-        """All entries, oldest first, as rows of the index; those that it lacks are added, a damaged one is of kind 'damaged'."""
-        keys = {f.parent.name for f in self.path.glob("objects/*/*/record.json")}
-        rows = self.index.read(keys)
-        missing = [row for row in map(self._row, sorted(keys - {row[0] for row in rows})) if row is not None]
-        self.index.add([row for row in missing if row[1] != "damaged"])
-        return [dict(zip(COLUMNS, row, strict=True)) for row in sorted([*rows, *missing], key=lambda row: (row[3], row[0]))]
+        """All entries, oldest first, as rows of the index; those that it lacks are added.
 
-    def verify(self) -> list[str]:
-        """Keys of entries whose files are not what was written."""
-        bad = []
-        for file in sorted(self.path.glob("objects/*/*/record.json")):
-            try:
-                entry = self.get(file.parent.name)
-                good = entry is None or all(_sha(entry.folder / n) == f["sha256"] for n, f in entry.record["files"].items())
-            except (StoreError, OSError):
-                good = False
-            bad += [] if good else [file.parent.name]
-        return bad
-
-    def discard(self, key: str) -> bool:
-        """Remove an entry; whether it was there. It is moved away first, so that a reader never sees half of it."""
-        gone = self.path / "tmp" / f"gone.{key[:16]}.{os.getpid()}.{time.monotonic_ns()}"
-        try:
-            self._folder(key).rename(gone)
-            clear(gone)
-        except FileNotFoundError:  # another process was first
-            return False
-        except OSError as error:
-            raise _store_error(self.path, error) from None
-        return True
-
-    def prune(self, older_than: float = 0.0, kinds: tuple[str, ...] = ()) -> tuple[int, int]:
-        """Remove entries made more than ``older_than`` seconds ago, of ``kinds`` where given, and left-over work.
-
-        An entry that a process holds stays. What an earlier prune moved away and did not remove goes, whatever its age.
-
-        Returns:
-            Number of entries and bytes removed.
+        What is no whole entry has a row too, of kind 'damaged', under its key or the path within the store.
         """
-        removed = []
-        try:
-            for left in (self.path / "tmp").iterdir():
-                if left.name.startswith("gone.") or abandoned(left, max(older_than, 3600)):
-                    clear(left)
-        except OSError as error:
-            raise _store_error(self.path, error) from None
-        for row in self.entries():
-            if time.time() - row["made"] >= older_than and (not kinds or row["kind"] in kinds):
-                with self.alone(row["key"], wait=False) as free:
-                    if free and self.discard(row["key"]):
-                        removed.append(row["bytes"])
-        self.entries()
-        return len(removed), sum(removed)
+        found = upkeep.scan(self.path)
+        rows = self.index.read({key for key in found.keys if upkeep.seems_whole(self._folder(key))})
+        lacking = sorted(set(found.keys) - {row[0] for row in rows})
+        missing = [row for row in map(self.row, lacking) if row is not None]
+        self.index.add([row for row in missing if row[1] != upkeep.DAMAGED])
+        strays = [upkeep.damaged_row(path, path.relative_to(self.path).as_posix()) for path in found.strays]
+        whole = sorted([*rows, *missing, *strays], key=lambda row: (row[3], row[0]))
+        return [dict(zip(COLUMNS, row, strict=True)) for row in whole]
 
-    def _folder(self, key: str) -> Path:
-        return self.path / "objects" / key[:2] / key
-
-    def _row(self, key: str) -> Row | None:
-        """The row of an entry, from its record."""
+    def row(self, key: str) -> Row | None:
+        """The row of an entry, from its record; None where it is gone."""
         try:
             entry = self.get(key)
             return None if entry is None else row_of(entry.record)
         except StoreError:
             with suppress(FileNotFoundError):
-                return key, "damaged", None, (self._folder(key) / "record.json").stat().st_mtime, None, 0
+                return upkeep.damaged_row(self._folder(key), key)
             return None
 
+    def verify(self) -> list[str]:
+        """Read all; names of what is not what was written: keys, and paths within the store of what is no entry."""
+        return upkeep.verify(self)
 
-def _store_error(path: Path, error: Exception) -> StoreError:
-    # numpy and safetensors report a full disk in words of their own.
-    text = str(getattr(error, "strerror", None) or error)
-    full = getattr(error, "errno", None) == errno.ENOSPC or re.search(r"No space left|requested and \d+ written", text)
-    free = "is full" if full else f"cannot be used: {text}"
-    return StoreError(f"the store {path} {free}; what was finished before is kept, name another place with --store")
-
-
-def _sha(file: Path) -> str:
-    with file.open("rb") as f:
-        return hashlib.file_digest(f, "sha256").hexdigest()
-
-
-def _sync(folder: Path) -> None:
-    """Make sure that the disk has what was written before it gets its name."""
-    for file in (*folder.iterdir(), folder):
-        handle = os.open(file, os.O_RDONLY)
+    def discard(self, key: str) -> bool:
+        """Remove an entry; whether it was there. It is moved away first, so that a reader never sees half of it."""
         try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+            return upkeep.remove(self.path, self._folder(key))
+        except OSError as error:
+            raise store_error(self.path, error) from None
+
+    def prune(self, older_than: float = 0.0, kinds: tuple[str, ...] = (), also: Iterable[str] = ()) -> tuple[int, int]:
+        """Remove entries made more than ``older_than`` seconds ago by any clock, of ``kinds`` where given, and left-over work.
+
+        What comes from the future is as old as it is ahead. An entry that a process holds stays. What is damaged goes, whatever
+        its age, and so does what an earlier prune moved away.
+
+        Args:
+            older_than: seconds; 0 removes everything.
+            kinds: of entries; empty for all.
+            also: names that ``verify`` gave, of what is removed besides.
+
+        Returns:
+            Number of entries and bytes removed.
+
+        Raises:
+            StoreError: something could not be removed; all else was.
+        """
+        return upkeep.prune(self, older_than, kinds, frozenset(also))
+
+    def _folder(self, key: str) -> Path:
+        return self.path / "objects" / key[:2] / key

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from untrain.core.errors import StoreError
+from untrain.runtime.record import is_number
 
 Row = tuple[str, str | None, str | None, float, float | None, int]
 COLUMNS = ("key", "kind", "label", "made", "seconds", "bytes")
@@ -46,26 +46,51 @@ class StoreIndex:
                     index.commit()
         except sqlite3.OperationalError:
             return []
-        return [row for row in rows if row[0] in keys]
+        except sqlite3.DatabaseError:  # a page of it is damaged
+            self._forget()
+            return []
+        return [row for row in rows if row[0] in keys and _is_row(row)]
 
     def add(self, rows: list[Row]) -> None:
         """Add rows, or renew them; what cannot be written is added when the store is next listed."""
         if not rows:
             return
-        try:
-            with self._open() as index:
-                index.executemany("insert or replace into entries values (?, ?, ?, ?, ?, ?)", rows)
-                index.commit()
-        except sqlite3.OperationalError:
-            return
+        with suppress(sqlite3.Error, UnicodeError), self._open() as index:
+            index.executemany("insert or replace into entries values (?, ?, ?, ?, ?, ?)", rows)
+            index.commit()
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        try:
-            with closing(sqlite3.connect(self.path, timeout=30)) as index:
-                index.execute(_TABLE)
+        """The index; one that is damaged, or is another table, is begun anew. What is no plain file is left alone."""
+        if self.path.is_symlink():
+            raise sqlite3.OperationalError("it is a link")
+        with closing(sqlite3.connect(self.path, timeout=30)) as index:
+            if _fits(index):
                 yield index
-        except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError):
-                raise
-            raise StoreError(f"{self.path} is damaged: remove it; it is rebuilt from the entries") from None
+                return
+        self._forget()
+        with closing(sqlite3.connect(self.path, timeout=30)) as index:
+            index.execute(_TABLE)
+            yield index
+
+    def _forget(self) -> None:
+        with suppress(OSError):
+            self.path.unlink()
+
+
+def _fits(index: sqlite3.Connection) -> bool:
+    """Whether this is the index, made where there is none."""
+    try:
+        index.execute(_TABLE)
+        return tuple(column[1] for column in index.execute("pragma table_info(entries)")) == COLUMNS
+    except sqlite3.OperationalError:
+        raise
+    except sqlite3.DatabaseError:
+        return False
+
+
+def _is_row(row: tuple[Any, ...]) -> bool:
+    """Whether columns hold what they should; SQLite takes anything, and what is odd is read from the record instead."""
+    key, kind, label, made, seconds, size = row
+    texts = isinstance(key, str) and all(text is None or isinstance(text, str) for text in (kind, label))
+    return texts and is_number(made) and (seconds is None or is_number(seconds)) and type(size) is int and size >= 0

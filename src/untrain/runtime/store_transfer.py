@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
-import os
 import secrets
-import time
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError
 from safetensors.numpy import load
 
 from untrain.core.errors import RunFailed
-from untrain.runtime.store import Entry, Store, key_of
+from untrain.core.work_files import work_name
+from untrain.runtime.disk import store_error
+from untrain.runtime.record import RECORD, seal, unseal
+from untrain.runtime.store import Entry, Store
 
-OWN = {"key", "made", "ingredients", "files"}  # what a store itself writes into a record
+OWN = {"key", "made", "ingredients", "files", "sha256"}  # what a store itself writes into a record
 
 
 @dataclass(frozen=True)
@@ -49,21 +48,30 @@ class Address:
 @contextmanager
 def mark(store: Store) -> Iterator[Address]:
     """Mark a store; its address, and the mark is there meanwhile."""
-    address = Address(str(store.path.resolve()), f"mark.{os.getpid()}.{time.monotonic_ns()}", secrets.token_hex(16))
+    address = Address(str(store.path.resolve()), work_name("mark"), secrets.token_hex(16))
     file = Path(address.path) / "tmp" / address.mark
-    file.write_text(address.word)
+    try:
+        file.write_text(address.word)
+    except OSError as error:
+        raise store_error(store.path, error) from None
     try:
         yield address
     finally:
-        file.unlink(missing_ok=True)
+        with suppress(OSError):
+            file.unlink()
 
 
 def pack(entry: Entry) -> bytes:
-    """An entry's record and files in one piece."""
+    """An entry's record and files in one piece, as they were written.
+
+    Raises:
+        StoreError: a file is gone or damaged.
+    """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as parcel:
-        for name in ("record.json", *entry.record["files"]):
-            parcel.writestr(name, (entry.folder / name).read_bytes())
+        parcel.writestr(RECORD, seal({name: value for name, value in entry.record.items() if name != "sha256"}))
+        for name in entry.record["files"]:
+            parcel.writestr(name, entry.read(name))
     return buffer.getvalue()
 
 
@@ -75,19 +83,25 @@ def unpack(parcel: bytes, key: str, store: Store) -> Entry:
     """
     try:
         with zipfile.ZipFile(io.BytesIO(parcel)) as archive:
-            record = json.loads(archive.read("record.json"))
-            files = {name: archive.read(name) for name in record["files"]}
-        if record["key"] != key or key_of(record["ingredients"]) != key:
-            raise ValueError("it is of something else")
+            record = unseal(_member(archive, RECORD), key)
+            files = {name: _member(archive, name) for name in record["files"]}
         for name, data in files.items():
             if hashlib.sha256(data).hexdigest() != record["files"][name]["sha256"]:
                 raise ValueError(f"{name} is not what was written")
         arrays = {n[:-4]: np.load(io.BytesIO(d), allow_pickle=False) for n, d in files.items() if n.endswith(".npy")}
         tensors = {n.removesuffix(".safetensors"): load(d) for n, d in files.items() if n.endswith(".safetensors")}
-    except (zipfile.BadZipFile, SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
-        reason = " ".join(str(error).split())
+    except Exception as error:  # zipfile, numpy and safetensors trust what they read, and let errors of many others through
+        reason = " ".join(str(error).split())[:200]
         raise RunFailed(f"what a worker sent as entry {key[:12]} is damaged ({reason}): run the same again") from None
     entry = store.get(key)
     if entry is not None and not entry.final:
         store.discard(key)
     return store.put(record["ingredients"], {n: v for n, v in record.items() if n not in OWN}, arrays, tensors)
+
+
+def _member(archive: zipfile.ZipFile, name: str) -> bytes:
+    """A member as it lies in a parcel, which packs nothing tighter: it cannot become larger than it came."""
+    about = archive.getinfo(name)
+    if about.compress_type != zipfile.ZIP_STORED or about.file_size != about.compress_size:
+        raise ValueError(f"{name} is packed in another way than parcels are")
+    return archive.read(about)

@@ -18,6 +18,7 @@ from untrain.commands.cli.memorize import memorize
 from untrain.commands.cli.report import report
 from untrain.commands.cli.run import run
 from untrain.commands.cli.search import search
+from untrain.commands.cli.signals import Stop, stops
 from untrain.commands.cli.store import store
 from untrain.core.errors import BadInput, MissingExtra, RunFailed
 
@@ -55,6 +56,11 @@ def main() -> None:
     sys.path.append(os.getcwd())  # so that a plug-in in this folder can be named
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a path may hold bytes that no encoding knows
+    with stops() as stop:
+        _main(stop)
+
+
+def _main(stop: Stop) -> None:
     try:
         code = app(standalone_mode=False)
         if code == 130:  # how newer versions of Typer report an interrupt
@@ -65,7 +71,7 @@ def main() -> None:
     except RunFailed as error:
         _fail(error, 1)
     except (KeyboardInterrupt, typer.Abort):
-        _fail("stopped; finished work is stored, and the same command continues from there", 130)
+        _fail("stopped; finished work is stored, and the same command continues from there", stop.code)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)

@@ -24,8 +24,14 @@ def _show(contents: Document, arguments: Arguments) -> None:
             typer.echo(f"  run {run['key'][:12]} {time.strftime('%Y-%m-%d %H:%M', time.localtime(run['made']))} {run['label']}")
         if arguments["prune"]:
             typer.echo(f"removed {contents['pruned']['entries']} entries, {size(contents['pruned']['bytes'])}")
-        if arguments["verify"]:
-            typer.echo(f"damaged: {contents['damaged']}" if contents["damaged"] else "every file is as it was written")
+        if arguments["verify"] and not contents["damaged"]:
+            typer.echo("every file is as it was written")
+        for name in contents["damaged"]:
+            typer.echo(f"damaged: {name}; `untrain store --verify --prune` removes it")
+        for name in contents["left"]:
+            typer.echo(f"left by a process that was killed: {name}; `untrain store --prune` removes it")
+        for other in contents["beside"]:
+            typer.echo(f"no part of the store, and yours to remove: {other['name']}, {size(other['bytes'])}")
     raise typer.Exit(1 if contents["damaged"] else 0)
 
 

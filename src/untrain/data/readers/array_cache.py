@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import filecmp
 import hashlib
-import os
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from untrain.core.errors import DataError
+from untrain.core.work_files import hidden_name, sweep
 from untrain.data.on_disk import PIECE, OnDisk, open_npy
 
 Array = np.ndarray[Any, Any]
@@ -29,9 +29,10 @@ def write_inputs(pieces: Iterable[tuple[Array, Array]], folder: str | Path) -> t
         DataError: there are no pieces, they differ in shape, do not hold numbers, or cannot be written.
     """
     where = Path(folder).expanduser()
-    fresh = where / f".{os.getpid()}.npy"
+    fresh = where / hidden_name("npy")
     try:
         where.mkdir(parents=True, exist_ok=True)
+        sweep(where)
         with open(fresh, "wb") as file:
             labels, digest = _write(pieces, file)
         there = where / f"{digest}.npy"

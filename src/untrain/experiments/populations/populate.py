@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from torch import nn
 
 from untrain.core.code_digest import code_digest
 from untrain.core.errors import BadInput, DataError
+from untrain.core.work_files import scratch
 from untrain.data.examples import Examples
 from untrain.data.on_disk import OnDisk
 from untrain.data.readers.convert import examples
@@ -20,8 +22,9 @@ from untrain.experiments.keys import member_ingredients, population_ingredients
 from untrain.experiments.populations import worker as works
 from untrain.experiments.populations.pairs import Pair, check_pairs, row_digests
 from untrain.experiments.populations.strategy import Strategy, Together, choose_strategy, open_pool, split_members
-from untrain.experiments.populations.worker import Array, TrainedMember, Work, scratch, share_data
+from untrain.experiments.populations.worker import Array, TrainedMember, Work, share_data
 from untrain.models.state import load_state
+from untrain.runtime.disk import store_error
 from untrain.runtime.executors.base import Executor, Pool
 from untrain.runtime.progress import OnProgress, ProgressTracker
 from untrain.runtime.store import Contents, Store, key_of
@@ -212,15 +215,27 @@ def _joined(keys: Sequence[str], names: Sequence[str], store: Store) -> dict[str
     entry = store.get(key_of(ingredients))
     if entry is None:
         members = [member for member in map(store.get, keys) if member is not None]
-        with scratch(store.path / "tmp") as folder:
-            whole = {name: _stacked(folder / f"{name}.npy", [member.array(name) for member in members]) for name in names}
+        with scratch("joined", store.path / "tmp") as folder:
+            whole = {n: _stacked(folder / f"{n}.npy", [member.array(n) for member in members], store) for n in names}
             entry = store.get_or_make(ingredients, lambda: Contents({}, whole))
     return {name: entry.array(name) for name in names}
 
 
-def _stacked(file: Path, rows: Sequence[Array]) -> Array:
+def _stacked(file: Path, rows: Sequence[Array], store: Store) -> Array:
     """Arrays (n, ...) as one (m, n, ...) that lies in a file."""
-    whole = np.lib.format.open_memmap(file, mode="w+", dtype=np.float32, shape=(len(rows), *rows[0].shape))
+    whole = _open_array(file, (len(rows), *rows[0].shape), store)
     for row, outputs in zip(whole, rows, strict=True):
         row[...] = outputs
     return whole
+
+
+def _open_array(file: Path, shape: tuple[int, ...], store: Store) -> Array:
+    """A mapped array to write to, whose place on the disk is taken at once: a full disk would otherwise kill the process."""
+    try:
+        array = np.lib.format.open_memmap(file, mode="w+", dtype=np.float32, shape=shape)
+        if hasattr(os, "posix_fallocate"):
+            with file.open("r+b") as opened:
+                os.posix_fallocate(opened.fileno(), 0, file.stat().st_size)
+    except OSError as error:
+        raise store_error(store.path, error) from None
+    return array

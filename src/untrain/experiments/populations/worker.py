@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import gettempdir
 from typing import Any, Literal
 
 import numpy as np
 import torch
 
-from untrain.core.errors import NotFinite, RunFailed
+from untrain.core.errors import NotFinite, RunFailed, StoreError
 from untrain.core.metering import Cost, metered
 from untrain.core.precision import computing
+from untrain.core.work_files import scratch
 from untrain.data.examples import Column, Examples, take
 from untrain.data.on_disk import OnDisk
 from untrain.data.ragged import Ragged
@@ -67,17 +64,6 @@ _features: dict[str, tuple[Examples, Examples]] = {}
 
 
 @contextmanager
-def scratch(near: Path | None) -> Iterator[Path]:
-    """A folder that is removed in the end; by its name a store knows whose it is, should it be left behind."""
-    folder = Path(near or gettempdir()).resolve() / f"population.{os.getpid()}.{time.monotonic_ns()}"
-    folder.mkdir()
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
 def share_data(train: Examples, observed: Examples, remote: bool, near: Path | None) -> Iterator[str]:
     """Put the data where workers find them: in this process, or in a folder that is removed in the end.
 
@@ -87,19 +73,28 @@ def share_data(train: Examples, observed: Examples, remote: bool, near: Path | N
         remote: whether workers are other processes.
         near: where the folder is made, such as on a disk that all machines see; None for the system's own place.
     """
-    with scratch(near) as at:
+    with scratch("population", near) as at:
         folder = str(at)
         _loaded[folder] = (train, observed)
-        for name, part in (("train", train), ("observed", observed)) if remote else ():
-            for field, column in part.fields.items():
-                _lay(at / f"{name}.{field}", column)
-            names = np.array(part.categories, dtype=str)
-            np.savez(at / f"{name}.npz", fields=list(part.fields), ids=part.ids, categories=names)
+        if remote:
+            try:
+                for name, part in (("train", train), ("observed", observed)):
+                    _lay_all(at, name, part)
+            except OSError as error:
+                reason = error.strerror or error
+                raise StoreError(f"the data cannot be shared through {at.parent} ({reason}): give a store with more room") from None
         try:
             yield folder
         finally:
             for cache in (_loaded, _features):
                 cache.pop(folder, None)
+
+
+def _lay_all(at: Path, name: str, part: Examples) -> None:
+    for field, column in part.fields.items():
+        _lay(at / f"{name}.{field}", column)
+    names = np.array(part.categories, dtype=str)
+    np.savez(at / f"{name}.npz", fields=list(part.fields), ids=part.ids, categories=names)
 
 
 def _lay(path: Path, column: Column) -> None:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from json import JSONDecodeError
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution
@@ -22,6 +22,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from untrain.core.errors import StoreError
 from untrain.core.search_space import Choices, Dimension
+from untrain.runtime.disk import open_lock
 
 STARTUP = 5  # trials that are finished before any is pruned
 ENOUGH = 10  # trials that are finished before the importance of fields is reported
@@ -211,11 +212,11 @@ class FileLock(JournalFileOpenLock):
 
     def __init__(self, file: Path):
         self._file = file
-        self._locked: TextIO | None = None
+        self._locked: Any = None
 
     def acquire(self) -> bool:
         """Wait for the lock; then mend what a process that died, or a full disk, left of a line."""
-        self._locked = self._file.with_suffix(".lock").open("w")
+        self._locked = open_lock(self._file.with_suffix(".lock"))
         fcntl.flock(self._locked, fcntl.LOCK_EX)
         with self._file.open("rb+") as journal:
             size = journal.seek(0, os.SEEK_END)

@@ -135,7 +135,8 @@ def _read(job: submitit.Job[Any]) -> tuple[bytes | None, str]:
 def _clear(job: submitit.Job[Any]) -> None:
     paths = job.paths
     for file in (paths.submitted_pickle, paths.result_pickle, paths.stdout, paths.stderr, paths.submission_file):
-        Path(file).unlink(missing_ok=True)
+        with suppress(OSError):  # a full or read-only disk, of which the next job tells
+            Path(file).unlink()
 
 
 def _cancel(jobs: list[submitit.Job[Any]]) -> None:

@@ -21,6 +21,8 @@ from untrain.core.errors import BadInput, RunFailed
 from untrain.runtime.executors._retry import attempt_packed, count_death
 from untrain.runtime.executors.base import Executor, Future, Pool, Resources, cores
 
+STOPS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+
 
 class Processes(Executor):
     """Processes of this machine; each imports what it needs anew, so a script guards its calls by ``__name__ == "__main__"``.
@@ -93,7 +95,8 @@ class ProcessPool(Pool):
         workers = (*self._busy, *self._idle)
         self._waiting, self._busy, self._idle = deque(), {}, []
         for worker in workers:
-            worker.process.terminate()
+            # One that still imports lets no signal through but this, and has begun nothing.
+            (worker.process.terminate if worker.ready else worker.process.kill)()
         for worker in workers:
             worker.end()
 
@@ -154,11 +157,11 @@ class _Worker:
 
 
 def begin(process: Any) -> None:
-    """Start a worker that calls ``watch_parent``; a SIGINT before it does so waits, since what it imports takes seconds."""
+    """Start a worker that calls ``watch_parent``; a signal to stop that comes before it does so waits: its imports take seconds."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     try:
         resource_tracker.ensure_running()  # which the first process starts, and which lets signals through again
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
         process.start()
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     except BaseException:  # an interrupt: its caller never gets to know this worker
@@ -191,7 +194,7 @@ def watch_parent(parent: int) -> None:
 
         own_bars()
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
 
     def watch() -> None:
         while os.getppid() == parent:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import time
 from pathlib import Path
 from typing import Annotated, ClassVar
 
 from pydantic import Field
 
+from untrain.core.work_files import work_name
 from untrain.runtime.executors.base import Executor, Pool, Resources, cores
 
 
@@ -38,6 +37,6 @@ class Slurm(Executor):
         self.check_installed()
         from untrain.runtime.executors._slurm_pool import SlurmPool
 
-        folder = (resources.folder or Path()) / f"jobs.{os.getpid()}.{time.monotonic_ns()}"
+        folder = (resources.folder or Path()) / work_name("jobs")
         count = self.workers or resources.workers or (max(1, cores() // resources.threads) if self.local else 100)
         return SlurmPool(folder, count, resources.threads, resources.gpus, self.partition, self.minutes, self.local)
