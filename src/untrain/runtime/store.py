@@ -30,6 +30,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
+from untrain.core.environment import expand_user
 from untrain.core.errors import StoreError
 from untrain.runtime._leftovers import abandoned, clear
 from untrain.runtime.entry import Contents as Contents
@@ -45,7 +46,7 @@ _PARTS = ("objects", "locks", "tmp")
 
 def folder_of(path: str | Path | None) -> Path:
     """Where a store is; without a path the one in the home folder."""
-    return Path(HOME if path is None else path).expanduser()
+    return expand_user(HOME if path is None else path)
 
 
 def is_store(path: str | Path | None) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -20,6 +21,7 @@ from untrain.commands.cli.run import run
 from untrain.commands.cli.search import search
 from untrain.commands.cli.store import store
 from untrain.core.errors import BadInput, MissingExtra, RunFailed
+from untrain.core.interrupts import STOPPED
 
 app = typer.Typer(
     name="untrain", no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False,
@@ -52,9 +54,7 @@ for each in (
 
 def main() -> None:
     """Run the command; turn errors into one line and an exit code."""
-    sys.path.append(os.getcwd())  # so that a plug-in in this folder can be named
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a path may hold bytes that no encoding knows
+    _keep_stdout_for_results()
     try:
         code = app(standalone_mode=False)
         if code == 130:  # how newer versions of Typer report an interrupt
@@ -65,12 +65,27 @@ def main() -> None:
     except RunFailed as error:
         _fail(error, 1)
     except (KeyboardInterrupt, typer.Abort):
-        _fail("stopped; finished work is stored, and the same command continues from there", 130)
+        _fail(STOPPED, 130)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
     except Exception as error:
         _usage(error)
+
+
+def _keep_stdout_for_results() -> None:
+    """Leave standard output to ``sys.stdout`` alone: what C code, other processes and workers write to it goes to stderr."""
+    if not isinstance(sys.stdout, io.TextIOWrapper):
+        return
+    sys.stdout.reconfigure(errors="backslashreplace")  # a path may hold bytes that no encoding knows
+    with suppress(OSError, ValueError):  # one of the two is closed
+        if sys.stdout.fileno() == 1 and sys.stderr is not None:
+            sys.stdout.flush()
+            own = os.dup(1)
+            os.dup2(2, 1)
+            sys.stdout = io.TextIOWrapper(
+                os.fdopen(own, "wb"), sys.stdout.encoding, "backslashreplace", line_buffering=sys.stdout.line_buffering
+            )
 
 
 def _usage(error: Exception) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from untrain.evaluation.base import Array, Evaluator, Score, Verdict
 from untrain.evaluation.observation import Observation
+from untrain.evaluation.scoring.guarded_evaluator import guarded
 from untrain.evaluation.scoring.hypothesis_tests import LEVEL, Case, can_decide, mark_blind, verdicts
 from untrain.evaluation.scoring.intervals import compare
 from untrain.evaluation.scoring.verdict_wording import sentence
@@ -60,7 +61,7 @@ def reference_of(
     populations = {"oracle": oracle} | ({} if original is None else {"original": original})
     sides = {"", *np.unique(oracle.side).tolist()}
     refused = {n: reason for e in chosen if (reason := lacks(e, oracle)) for n, about in e.scores.items() if about.side in sides}
-    chosen = [e for e in chosen if not lacks(e, oracle)]
+    chosen = [guarded(e) for e in chosen if not lacks(e, oracle)]
     ready = [{name: e.prepare(outputs) for name, outputs in populations.items()} for e in chosen]
     start: Mapping[str, Verdict] = {}
     if original is not None:
