@@ -153,7 +153,7 @@ def _counts(value: Any) -> bool:
 
 
 def _by_a_library(change: Patch, newcomers: frozenset[str]) -> bool:
-    """Whether torch wrapped its own function, as the first optimizer of a class does, or a library that was imported replaced it."""
+    """Whether torch wrapped its own function, as the first optimizer of a class does, or an imported library replaced it."""
     now = vars(change.owner).get(change.name, ABSENT) if not isinstance(change.owner, FunctionType) else ABSENT
     code = getattr(getattr(now, "__func__", now), "__code__", None)
     if code is None:
