@@ -10,6 +10,7 @@ import random
 import resource
 import signal
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -17,6 +18,7 @@ import sklearn
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
 import untrain.core.precision
 import untrain.training.descend
@@ -55,6 +57,18 @@ def thrown(error):
 class Keep(torch.overrides.TorchFunctionMode):
     """A mode of torch that is left on."""
 
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        return func(*args, **(kwargs or {}))
+
+
+HELD = []
+
+
+def entered(context):
+    """Enter a context that nobody leaves; what is let go of would leave by itself."""
+    HELD.append(context)
+    context.__enter__()
+
 
 def swapped_code():
     F.dropout.__code__ = other.__code__
@@ -68,20 +82,20 @@ def fewer_files():
 # Name -> what it leaves behind, and the words by which it is named.
 LEFT = {
     "grad mode": (lambda: torch.set_grad_enabled(False), "torch's grad mode"),
-    "inference mode": (lambda: torch.inference_mode().__enter__(), "moved no parameter|inference mode|grad mode"),
+    "inference mode": (lambda: entered(torch.inference_mode()), "torch's inference mode"),
     "default dtype": (lambda: torch.set_default_dtype(torch.float64), r"torch's default dtype \(torch.float64\)"),
     "default device": (lambda: torch.set_default_device("meta"), "torch's default device"),
-    "mode for functions": (lambda: Keep().__enter__(), "torch's modes for functions"),
+    "mode for functions": (lambda: entered(Keep()), "torch's modes for functions"),
     "threads": (lambda: torch.set_num_threads(torch.get_num_threads() + 1), "number of torch's threads"),
     "deterministic": (lambda: torch.use_deterministic_algorithms(True), "deterministic algorithms"),
     "precision": (lambda: torch.set_float32_matmul_precision("medium"), "precision of matrix products"),
     "kernels": (lambda: setattr(torch.backends.cudnn, "benchmark", True), "choice of kernels"),
-    "autocast": (lambda: torch.autocast("cpu", torch.bfloat16).__enter__(), "torch's autocast"),
+    "autocast": (lambda: entered(torch.autocast("cpu", torch.bfloat16)), "torch's autocast"),
     "anomalies": (lambda: torch.autograd.set_detect_anomaly(True), "anomaly detection"),
     "denormals": (lambda: torch.set_flush_denormal(True), "denormal"),
     "hook on modules": (lambda: nn.modules.module.register_module_forward_hook(lambda *_: None), "hooks on all modules"),
     "hook on optimizers": (
-        lambda: torch.optim.optimizer.register_optimizer_step_post_hook(lambda *_: None),
+        lambda: register_optimizer_step_post_hook(lambda *_: None),
         "hooks on all modules or optimizers",
     ),
     "errors of numpy": (lambda: np.seterr(all="raise"), "numpy's handling of floating-point errors"),
@@ -116,7 +130,7 @@ LEFT = {
     "builtin": (lambda: setattr(builtins, "sorted", other), "builtins.sorted"),
     "generators": (lambda: setattr(np.random, "default_rng", other), "numpy.random.default_rng"),
     "module": (lambda: sys.modules.update(json=ModuleType("json")), "the module json"),
-    "context": (lambda: untrain.core.precision.computing("bfloat16").__enter__(), "the context variable precision"),
+    "context": (lambda: entered(untrain.core.precision.computing("bfloat16")), "the context variable precision"),
 }
 # Name -> what it does in the place of its work, and the words of its failure.
 FAILS = {
@@ -127,7 +141,7 @@ FAILS = {
     "nobody": (lambda: thrown(Nobody("mine")), r"Nobody\(mine\)"),
     "memory": (lambda: thrown(MemoryError()), "MemoryError"),
     "system": (lambda: thrown(OSError(28, "No space left on device")), "OSError: .*No space left"),
-    "file": (lambda: open("/nowhere/at/all"), "FileNotFoundError"),
+    "file": (lambda: Path("/nowhere/at/all").read_text(), "FileNotFoundError"),
     "store": (lambda: thrown(StoreError("not yours")), "StoreError: not yours"),
     "extra": (lambda: thrown(MissingExtra("pip install it")), "MissingExtra: pip install it"),
     "import": (lambda: __import__("no_such_module"), "no_such_module"),
@@ -208,7 +222,7 @@ class Shaken(Unlearner):
     size: float = 0.1
 
     def unlearn(self, model, problem):
-        print("noise")
+        sys.stdout.write("noise\n")
         return shaken(model, self.size)
 
 

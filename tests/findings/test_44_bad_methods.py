@@ -43,6 +43,11 @@ def arrays_of(store):
     }
 
 
+def settings():
+    """Settings of the process by name, but for filters of warnings: libraries that are imported set some for themselves."""
+    return {each.what: each.read() for each in process_settings.settings() if each.blamed}
+
+
 @pytest.fixture(scope="module")
 def ran(bad, tmp_path_factory):
     """A run of good methods alone, and one with a bad method before each of them."""
@@ -50,9 +55,9 @@ def ran(bad, tmp_path_factory):
     acts = list(bad.words())
     good = [bad.Shaken(size=(1 + at) / 1000) for at in range(len(acts))]
     mixed = [each for act, fine in zip(acts, good, strict=True) for each in (bad.Bad(act=act), fine)]
-    before = [each.read() for each in process_settings.settings()]
+    before = settings()
     with_bad = rows_of(home / "mixed", mixed)
-    after = [each.read() for each in process_settings.settings()]
+    after = settings()
     alone = rows_of(home / "alone", good)
     return home, alone, with_bad, before, after
 

@@ -48,7 +48,7 @@ def foreign(name: str, draws: bool = False, patches: bool = True) -> Iterator[No
     ...     os.environ["LEFT"] = "behind"
     Traceback (most recent call last):
     ...
-    untrain.core.errors.BrokenPromise: Careless() left the environment (LEFT) changed; it was put back
+    untrain.core.errors.BrokenPromise: Careless() left the environment (LEFT) changed, which was put back
     >>> "LEFT" in os.environ
     False
 
@@ -68,23 +68,32 @@ def foreign(name: str, draws: bool = False, patches: bool = True) -> Iterator[No
         redirected = sys.stdout
         try:
             yield
-        except Exception:
-            _course.spoiled |= bool(before.put_back(redirected, draws))
-            raise
         except BaseException as error:
-            _course.spoiled |= bool(before.put_back(redirected, draws))
+            changed = before.put_back(redirected, draws)
             if isinstance(error, KeyboardInterrupt) and is_from_outside():
                 raise
-            said = ", ".join(map(str, error.args))
-            raise RunFailed(f"{name} tried to end the process: {type(error).__name__}({said})") from error
+            if changed:  # the error may come of it, even where it is one of ours
+                raise _left(name, changed, f", and failed: {_in_line(error)}") from error
+            if isinstance(error, Exception):
+                raise
+            raise RunFailed(f"{name} tried to end the process: {_in_line(error)}") from error
         else:
-            changed = before.put_back(redirected, draws)
-            _course.spoiled |= bool(changed)
-            if changed:
-                raise BrokenPromise(f"{name} left {' and '.join(changed)} changed; it was put back")
+            if changed := before.put_back(redirected, draws):
+                raise _left(name, changed)
         finally:
             _course.depth -= 1
             sys.stdout = stdout
+
+
+def _left(name: str, changed: list[str], more: str = "") -> BrokenPromise:
+    _course.spoiled = True
+    return BrokenPromise(f"{name} left {' and '.join(changed)} changed, which was put back{more}")
+
+
+def _in_line(error: BaseException) -> str:
+    """The class of an error, and in one line what it says."""
+    name, text = type(error).__name__, " ".join(str(error).split())
+    return f"{name}{': ' * bool(text)}{text}" if isinstance(error, Exception) else f"{name}({text})"
 
 
 def was_spoiled() -> bool:

@@ -20,6 +20,7 @@ from untrain.commands.cli.report import report
 from untrain.commands.cli.run import run
 from untrain.commands.cli.search import search
 from untrain.commands.cli.store import store
+from untrain.core.environment import working_folder
 from untrain.core.errors import BadInput, MissingExtra, RunFailed
 from untrain.core.interrupts import STOPPED
 
@@ -42,7 +43,7 @@ def _version(wanted: bool) -> None:
 def _root(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
 ) -> None:
-    pass
+    working_folder()  # where it is gone, torch's own libraries would end the process in words of theirs
 
 
 for each in (

@@ -176,9 +176,9 @@ def begin(process: Any) -> None:
     """Start a worker that calls ``watch_parent``; a SIGINT before it does so waits, since what it imports takes seconds."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     try:
-        resource_tracker.ensure_running()  # which the first process starts, and which lets signals through again
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         with _safe_path():
+            resource_tracker.ensure_running()  # which the first process starts, and which lets signals through again
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
             process.start()
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     except BaseException:  # an interrupt: its caller never gets to know this worker
