@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -53,6 +53,36 @@ def absolute(path: str | Path) -> Path:
         BadInput: it is relative, and the working folder was removed.
     """
     return Path(path) if Path(path).is_absolute() else working_folder() / path
+
+
+def variables() -> dict[str, str]:
+    """The variables of the environment by name."""
+    return dict(os.environ)
+
+
+def set_variables(before: Mapping[str, str]) -> None:
+    """Give the environment these variables and no others; the system is asked about those alone that differ."""
+    for name in os.environ.keys() - before.keys():
+        del os.environ[name]
+    os.environ.update({name: value for name, value in before.items() if os.environ.get(name) != value})
+
+
+@contextmanager
+def variable(name: str, value: str) -> Iterator[None]:
+    """Give a variable another value within.
+
+    >>> with variable("UNTRAIN_EXAMPLE", "1"):
+    ...     "UNTRAIN_EXAMPLE" in variables()
+    True
+    >>> "UNTRAIN_EXAMPLE" in variables()
+    False
+    """
+    before = variables()
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        set_variables(before)
 
 
 @contextmanager

@@ -21,6 +21,7 @@ WATCHED = (
     *("safetensors", "safetensors.numpy", "safetensors.torch"),
 )
 OURS = "untrain."
+DERIVED = "Storage"  # of torch, which follows the default dtype
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +138,8 @@ def _is_own(cls: type, module: str, top: str) -> bool:
 
 
 def _differences(owner: Any, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Patch]:
-    gone_or_other = [Patch(owner, n, was) for n, was in before.items() if _counts(was) and after.get(n, ABSENT) is not was]
+    watched = {n: was for n, was in before.items() if _counts(was) and (owner is not sys.modules.get("torch") or n != DERIVED)}
+    gone_or_other = [Patch(owner, n, was) for n, was in watched.items() if after.get(n, ABSENT) is not was]
     inherited = vars(builtins) if isinstance(owner, ModuleType) else _inherited(owner)
     shadows = [Patch(owner, n, ABSENT) for n in after.keys() - before.keys() if n in inherited and _counts(after[n])]
     return gone_or_other + shadows

@@ -19,9 +19,11 @@ from typing import Any
 
 import numpy as np
 
+from untrain.core.environment import set_variables, variables
+
 
 @dataclass(frozen=True)
-class Setting:
+class ProcessSetting:
     """A setting of the process.
 
     Args:
@@ -41,7 +43,7 @@ class Setting:
     blamed: bool = True
 
 
-def settings() -> Iterator[Setting]:
+def settings() -> Iterator[ProcessSetting]:
     """All settings whose libraries are loaded."""
     return (each for each in ALL if not each.library or each.library in sys.modules)
 
@@ -148,12 +150,6 @@ def _set_folder(before: str | None) -> None:
         os.chdir(before or "/")
 
 
-def _set_environment(before: dict[str, str]) -> None:
-    for name in os.environ.keys() - before.keys():
-        del os.environ[name]
-    os.environ.update({name: value for name, value in before.items() if os.environ.get(name) != value})
-
-
 def _on_main_thread() -> bool:
     return threading.current_thread() is threading.main_thread()
 
@@ -226,51 +222,55 @@ def _set_filters(before: list[Any]) -> None:
 
 # Those that replace a mode of torch come before the count of modes.
 ALL = (
-    Setting("torch's inference mode", lambda: _torch().is_inference_mode_enabled(), _leave_inference_mode, "torch"),
-    Setting("torch's grad mode", lambda: _torch().is_grad_enabled(), lambda v: _torch()._C._set_grad_enabled(v), "torch"),
-    Setting("torch's default dtype", lambda: _torch().get_default_dtype(), lambda v: _torch().set_default_dtype(v), "torch"),
-    Setting("torch's default device", _default_device, lambda v: _torch().set_default_device(v), "torch"),
-    Setting("torch's modes for functions and operators", _mode_stacks, _pop_modes, "torch"),
-    Setting("the number of torch's threads", lambda: _torch().get_num_threads(), lambda v: _torch().set_num_threads(v), "torch"),
-    Setting("torch's deterministic algorithms", _deterministic, _set_deterministic, "torch"),
-    Setting("torch's choice of kernels (cudnn, oneDNN)", _kernels, _set_kernels, "torch"),
-    Setting(
+    ProcessSetting("torch's inference mode", lambda: _torch().is_inference_mode_enabled(), _leave_inference_mode, "torch"),
+    ProcessSetting("torch's grad mode", lambda: _torch().is_grad_enabled(), lambda v: _torch()._C._set_grad_enabled(v), "torch"),
+    ProcessSetting("torch's default dtype", lambda: _torch().get_default_dtype(), lambda v: _torch().set_default_dtype(v), "torch"),
+    ProcessSetting("torch's default device", _default_device, lambda v: _torch().set_default_device(v), "torch"),
+    ProcessSetting("torch's modes for functions and operators", _mode_stacks, _pop_modes, "torch"),
+    ProcessSetting(
+        "the number of torch's threads", lambda: _torch().get_num_threads(), lambda v: _torch().set_num_threads(v), "torch"
+    ),
+    ProcessSetting("torch's deterministic algorithms", _deterministic, _set_deterministic, "torch"),
+    ProcessSetting("torch's choice of kernels (cudnn, oneDNN)", _kernels, _set_kernels, "torch"),
+    ProcessSetting(
         "torch's precision of matrix products",
         lambda: _torch().get_float32_matmul_precision(),
         lambda v: _torch().set_float32_matmul_precision(v),
         "torch",
     ),
-    Setting("torch's autocast", _autocast, _set_autocast, "torch"),
-    Setting(
+    ProcessSetting("torch's autocast", _autocast, _set_autocast, "torch"),
+    ProcessSetting(
         "torch's anomaly detection",
         lambda: (_torch().is_anomaly_enabled(), _torch().is_anomaly_check_nan_enabled()),
         lambda v: _torch().set_anomaly_enabled(*v),
         "torch",
     ),
-    Setting("flushing of denormal numbers", lambda: _TINY * _ONE == 0, lambda v: _torch().set_flush_denormal(v), "torch"),
-    Setting("hooks on all modules or optimizers", _hooks, _set_hooks, "torch.optim.optimizer"),
-    Setting("numpy's handling of floating-point errors", np.geterr, lambda v: np.seterr(**v)),
-    Setting(
+    ProcessSetting("flushing of denormal numbers", lambda: _TINY * _ONE == 0, lambda v: _torch().set_flush_denormal(v), "torch"),
+    ProcessSetting("hooks on all modules or optimizers", _hooks, _set_hooks, "torch.optim.optimizer"),
+    ProcessSetting("numpy's handling of floating-point errors", np.geterr, lambda v: np.seterr(**v)),
+    ProcessSetting(
         "scikit-learn's configuration",
         lambda: sys.modules["sklearn"].get_config(),
         lambda v: sys.modules["sklearn"].set_config(**v),
         "sklearn",
     ),
-    Setting("the working folder", _folder, _set_folder),
-    Setting("the environment", lambda: dict(os.environ), _set_environment, imports=True),
-    Setting("the path of modules", lambda: list(sys.path), lambda v: sys.path.__setitem__(slice(None), v), imports=True),
-    Setting("signal handlers", _handlers, _set_handlers, imports=True),
-    Setting(
+    ProcessSetting("the working folder", _folder, _set_folder),
+    ProcessSetting("the environment", variables, set_variables, imports=True),
+    ProcessSetting("the path of modules", lambda: list(sys.path), lambda v: sys.path.__setitem__(slice(None), v), imports=True),
+    ProcessSetting("signal handlers", _handlers, _set_handlers, imports=True),
+    ProcessSetting(
         "blocked signals",
         lambda: signal.pthread_sigmask(signal.SIG_BLOCK, ()),
         lambda v: signal.pthread_sigmask(signal.SIG_SETMASK, v),
     ),
-    Setting("a timer", _timers, _stop_timers),
-    Setting("limits of resources", _limits, _set_limits),
-    Setting("the mode of new files", _umask, os.umask),
-    Setting("the recursion limit", sys.getrecursionlimit, sys.setrecursionlimit, imports=True),
-    Setting("tracing or hooks for errors", _tracing, _set_tracing, imports=True),
-    Setting("collection of garbage", _collection, _set_collection, imports=True),
-    Setting("the locale", lambda: locale.setlocale(locale.LC_ALL), lambda v: locale.setlocale(locale.LC_ALL, v), imports=True),
-    Setting("filters of warnings", lambda: list(warnings.filters), _set_filters, imports=True, blamed=False),
+    ProcessSetting("a timer", _timers, _stop_timers),
+    ProcessSetting("limits of resources", _limits, _set_limits),
+    ProcessSetting("the mode of new files", _umask, os.umask),
+    ProcessSetting("the recursion limit", sys.getrecursionlimit, sys.setrecursionlimit, imports=True),
+    ProcessSetting("tracing or hooks for errors", _tracing, _set_tracing, imports=True),
+    ProcessSetting("collection of garbage", _collection, _set_collection, imports=True),
+    ProcessSetting(
+        "the locale", lambda: locale.setlocale(locale.LC_ALL), lambda v: locale.setlocale(locale.LC_ALL, v), imports=True
+    ),
+    ProcessSetting("filters of warnings", lambda: list(warnings.filters), _set_filters, imports=True, blamed=False),
 )  # fmt: skip

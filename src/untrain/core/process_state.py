@@ -22,7 +22,7 @@ import numpy as np
 from untrain.core.errors import BrokenPromise, RunFailed
 from untrain.core.interrupts import is_from_outside, noting_interrupts
 from untrain.core.patches import Names, Patch
-from untrain.core.process_settings import Setting, settings
+from untrain.core.process_settings import ProcessSetting, settings
 
 
 @dataclass
@@ -64,7 +64,7 @@ def foreign(name: str, draws: bool = False, patches: bool = True) -> Iterator[No
     with noting_interrupts():
         before = _State(patches and _course.depth == 0)
         _course.depth += 1
-        stdout, sys.stdout = sys.stdout, _Stderr()  # type: ignore[assignment]
+        stdout, sys.stdout = sys.stdout, _Stderr()
         redirected = sys.stdout
         try:
             yield
@@ -128,7 +128,7 @@ class _State:
         self.context = contextvars.copy_context()
         self.draws = _random_state()
         self.streams = sys.stderr, sys.stdin
-        self.values: list[tuple[Setting, Any]] = [(each, each.read()) for each in settings()]
+        self.values: list[tuple[ProcessSetting, Any]] = [(each, each.read()) for each in settings()]
 
     def put_back(self, stdout: Any, draws: bool) -> list[str]:
         """Put back all that differs; what that is and who it concerns, in words."""

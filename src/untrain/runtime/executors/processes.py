@@ -8,8 +8,8 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing import connection, get_context, resource_tracker
 from multiprocessing.util import Finalize
 from typing import Annotated, Any
@@ -17,11 +17,10 @@ from typing import Annotated, Any
 import torch
 from pydantic import Field
 
+from untrain.core.environment import variable
 from untrain.core.errors import BadInput, RunFailed
 from untrain.runtime.executors._retry import attempt_packed, count_death, packed
 from untrain.runtime.executors.base import Executor, Future, Pool, Resources, cores
-
-SAFE_PATH = "PYTHONSAFEPATH"
 
 
 class Processes(Executor):
@@ -176,7 +175,7 @@ def begin(process: Any) -> None:
     """Start a worker that calls ``watch_parent``; a SIGINT before it does so waits, since what it imports takes seconds."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     try:
-        with _safe_path():
+        with variable("PYTHONSAFEPATH", "1"):  # they get this process's path of modules, without the folder where they work
             resource_tracker.ensure_running()  # which the first process starts, and which lets signals through again
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
             process.start()
@@ -186,20 +185,6 @@ def begin(process: Any) -> None:
         if process.pid is not None:
             process.kill()
         raise
-
-
-@contextmanager
-def _safe_path() -> Iterator[None]:
-    """Let Python processes that begin within leave their working folder off the path of modules; they get the parent's path."""
-    before = os.environ.get(SAFE_PATH)
-    os.environ[SAFE_PATH] = "1"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[SAFE_PATH]
-        else:
-            os.environ[SAFE_PATH] = before
 
 
 def _terminate(process: Any) -> None:
