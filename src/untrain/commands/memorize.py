@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from untrain.commands.arguments import Count, Document, Seed, executor_of, scenario_of, setting_of
 from untrain.core.atomic_write import atomic_write
+from untrain.core.environment import absolute
 from untrain.core.errors import BadInput, DataError, require_whole_numbers
 from untrain.runtime.progress import OnProgress
 
@@ -60,8 +61,8 @@ def memorize(
         raise BadInput(f"models={models}, seed={seed}: at least {LEAST} models and a seed from 0 are needed")
     if out is not None and Path(out).suffix.lower() not in (".csv", ".npz"):
         raise BadInput(f"scores are written to .csv or .npz, and {str(out)!r} is neither")
-    if out is not None and not Path(out).resolve().parent.is_dir():
-        raise BadInput(f"there is no folder {Path(out).resolve().parent} to write {Path(out).name} into")
+    if out is not None and not absolute(out).parent.is_dir():
+        raise BadInput(f"there is no folder {absolute(out).parent} to write {Path(out).name} into")
     chosen = executor_of(executor)
     setting = setting_of(device, threads, "float32", False, executor=chosen)
     options = RunOptions(setting, workers, chosen, on_progress)

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, get_type_hints
 import untrain
 from untrain.core import discovery
 from untrain.core.contract import random_state_kept
+from untrain.core.environment import searching
 from untrain.core.errors import BrokenPromise, SpecError, UntrainError
 from untrain.core.spec import Spec
 from untrain.models.architectures.convnet import ConvNet
@@ -68,7 +69,8 @@ def _is_module(name: str) -> bool:
     outer = name.rpartition(".")[0]
     if outer and not (_is_module(outer) and hasattr(discovery.import_module(outer), "__path__")):
         return False
-    return name in sys.modules or importlib.util.find_spec(name) is not None
+    with searching():
+        return name in sys.modules or importlib.util.find_spec(name) is not None
 
 
 def checks_for(method: Spec | type[Spec]) -> list[tuple[str, Ask]]:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import ast
 import importlib
 import sys
-from contextlib import redirect_stdout
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 
-from untrain.core.errors import MissingExtra, SpecError, UntrainError, suggest
+from untrain.core.environment import searching
+from untrain.core.errors import MissingExtra, RunFailed, SpecError, UntrainError, suggest
 
 FOLDERS = {
     "reader": ("data/readers",),
@@ -146,17 +147,21 @@ def check_name(name: str) -> str:
 def import_module(module: str, wanted: str = "") -> ModuleType:
     """Import a module; its prints go to stderr, since stdout is for results.
 
+    A module that is not ours is looked for in the working folder too, which is on the path of modules for so long alone; what it
+    imports later, when its functions run, has to be installed, or imported by then.
+
     Args:
         module: its dotted name.
         wanted: name to take from it, for the message.
 
     Raises:
-        SpecError: the module does not exist, or its own code fails.
+        SpecError: the module does not exist, its own code fails, or it leaves the process changed.
         MissingExtra: it needs a library that is not installed.
     """
     try:
-        with redirect_stdout(sys.stderr):
-            return importlib.import_module(check_name(module))
+        if check_name(module) in sys.modules or module.partition(".")[0] == "untrain":
+            return importlib.import_module(module)
+        return _import_foreign(module)
     except UntrainError:
         raise
     except ModuleNotFoundError as error:
@@ -164,5 +169,41 @@ def import_module(module: str, wanted: str = "") -> ModuleType:
             raise SpecError(f"there is no module {module!r}" + (f" to take {wanted!r} from" if wanted else "")) from None
         tail = ": pip install 'untrain[all]'" if module.startswith("untrain.") else ""
         raise MissingExtra(f"{module} needs {error.name}, which is not installed{tail}") from None
-    except (Exception, SystemExit) as error:  # whatever the code of a module does when it is run
+    except Exception as error:  # whatever the code of a module does when it is run
         raise SpecError(f"{module} cannot be imported: {type(error).__name__}: {error}") from error
+
+
+_plugins: dict[str, str] = {}
+
+
+def plugins() -> dict[str, str]:
+    """Modules that were imported from the working folder, and the folder: other processes import them first."""
+    return dict(_plugins)
+
+
+def import_plugins(folders: Mapping[str, str]) -> None:
+    """Import in this process what another one has imported from its working folder."""
+    for module, folder in folders.items():
+        if module not in sys.modules:
+            _import_foreign(module, folder)
+
+
+def _import_foreign(module: str, folder: str | None = None) -> ModuleType:
+    # Torch looks for libraries that it can do without; it is not to find them in the working folder.
+    import torch  # noqa: F401
+
+    from untrain.core.process_state import foreign
+
+    try:
+        with foreign(module, draws=True), searching(folder) as place:
+            imported = importlib.import_module(module)
+    except RunFailed as error:
+        why = error if error.__cause__ is None else f"{type(error.__cause__).__name__}: {error.__cause__}"
+        sys.modules.pop(module, None)
+        raise SpecError(f"{module} cannot be imported: {why}") from error
+    except BaseException:
+        sys.modules.pop(module, None)  # or it would be there the next time, with what it changed put back
+        raise
+    if place is not None and Path(place) in Path(getattr(imported, "__file__", None) or "/").parents:
+        _plugins[module] = place
+    return imported

@@ -14,7 +14,9 @@
     |-- RunFailed (RuntimeError)  the work began and did not succeed; exit code 1
     |   |-- NotFinite             a loss or a weight became NaN or infinite
     |   |-- BrokenPromise         a method did what no method may do
-    |   `-- OutOfMemory           memory is too small for one example at a time
+    |   |-- OutOfMemory           memory is too small for one example at a time
+    |   |-- Crashed               a method failed in a way that may be the machine's: the next start tries again
+    |   `-- WorkerDied            the process that did the work died, again and again
     `-- MissingExtra (ImportError) an optional library is not installed; exit code 2
 """
 
@@ -75,6 +77,14 @@ class BrokenPromise(RunFailed):
 
 class OutOfMemory(RunFailed):
     """Memory does not hold one example at a time; on another machine, or a less busy one, it may."""
+
+
+class Crashed(RunFailed):
+    """A method failed in a way that may be the machine's, such as an error of the system; at the next start it may not."""
+
+
+class WorkerDied(RunFailed):
+    """The process that did the work died, again and again."""
 
 
 class MissingExtra(UntrainError, ImportError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from torch import Tensor
@@ -22,3 +22,14 @@ class Mask:
 
     bits: Mapping[str, Tensor]
     digest: str
+
+    def copied(self) -> Mask:
+        """The same mask in memory of its own.
+
+        >>> import torch
+        >>> mask = Mask({"weight": torch.tensor([True, False])}, "")
+        >>> _ = mask.copied().bits["weight"].fill_(True)
+        >>> mask.bits["weight"].tolist()
+        [True, False]
+        """
+        return replace(self, bits={name: bits.clone() for name, bits in self.bits.items()})

@@ -12,6 +12,11 @@ from untrain.core.errors import OutOfMemory
 from untrain.core.metering import add_note
 
 T = TypeVar("T")
+# Of CUDA and its libraries, torch's allocators, C++ and the system; oneDNN says no more than what it could not make.
+WORDS = (
+    r"out of memory|not enough memory|can(no|')t allocate memory|alloc_failed|bad_alloc|fail at alloc_cpu"
+    r"|could not (create a memory|create a primitive(?! descriptor)|execute a primitive)"
+)
 
 
 def out_of_memory(error: BaseException) -> bool:
@@ -22,7 +27,7 @@ def out_of_memory(error: BaseException) -> bool:
     """
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    return bool(re.search(r"out of memory|not enough memory|can't allocate memory|could not create a memory", str(error)))
+    return bool(re.search(WORDS, str(error), re.IGNORECASE))
 
 
 def in_halves(work: Callable[[int], T], size: int, what: str) -> T:

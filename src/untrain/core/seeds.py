@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -21,7 +23,7 @@ def derive_seed(seed: int) -> int:
 
 @contextmanager
 def seeded(device: torch.device, seed: int) -> Iterator[None]:
-    """Seed torch's global random state within the block, and restore it afterwards.
+    """Seed the global random states of torch, numpy and Python within the block, and restore them afterwards.
 
     >>> with seeded(torch.device("cpu"), 0):
     ...     first = torch.rand(1)
@@ -29,9 +31,16 @@ def seeded(device: torch.device, seed: int) -> Iterator[None]:
     ...     bool(torch.rand(1) == first)
     True
     """
+    others = np.random.get_state(), random.getstate()  # noqa: NPY002
     with torch.random.fork_rng(devices=[] if device.type == "cpu" else [device]):
         torch.manual_seed(seed)
-        yield
+        np.random.seed(seed % 2**32)  # noqa: NPY002
+        random.seed(seed)
+        try:
+            yield
+        finally:
+            np.random.set_state(others[0])  # noqa: NPY002
+            random.setstate(others[1])
 
 
 @contextmanager

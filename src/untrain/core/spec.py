@@ -59,7 +59,7 @@ class Spec(ABC):
 def _clear(init: Callable[..., None]) -> Callable[..., None]:
     """pydantic's ``__init__`` with its many lines of error turned into one."""
 
-    def __init__(self: Spec, *args: Any, **kwargs: Any) -> None:
+    def __init__(self: Spec, /, *args: Any, **kwargs: Any) -> None:
         known = [f.name for f in dataclasses.fields(self)]  # type: ignore[arg-type]
         name = type(self).__name__
         for field in kwargs:

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from untrain.core.environment import absolute, expand_user
 from untrain.core.errors import DataError, FileChanged
 
 Array = np.ndarray[Any, Any]
@@ -124,7 +125,7 @@ def open_npy(path: str | Path) -> OnDisk:
     Raises:
         DataError: the file does not exist, is not a NumPy file, or its numbers cannot be read row by row.
     """
-    where = Path(path).expanduser().absolute()
+    where = absolute(expand_user(path))
     try:
         with open(where, "rb") as file:
             major = np.lib.format.read_magic(file)[0]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from untrain.core.errors import RunFailed
+from untrain.core.errors import RunFailed, WorkerDied
 from untrain.experiments.jobs import run_job
-from untrain.experiments.keys import Job, model_key
+from untrain.experiments.keys import Job, model_ingredients, model_key
 from untrain.experiments.remote_job import JobResult, RemoteJob, do_remotely
 from untrain.experiments.scene import Scene
 from untrain.experiments.setting import Setting
+from untrain.runtime.entry import failure_of
 from untrain.runtime.executors.base import Future, Pool
 from untrain.runtime.store import Store
 from untrain.runtime.store_transfer import Address, pack, unpack
@@ -62,7 +63,13 @@ class Dispatcher:
         while True:
             future = next(self.pool.as_completed())
             task = self._tasks.pop(future)
-            result = future.result()
+            try:
+                result = future.result()
+            except WorkerDied as error:
+                if task.job.method is None:
+                    raise
+                self._keep(task, error)
+                return task
             if isinstance(result, JobResult) and result.needs_start:
                 self._sends_start = True  # a worker does not see the store: from now on models to start from are sent along
                 self.submit(task)
@@ -70,6 +77,11 @@ class Dispatcher:
             if isinstance(result, JobResult) and result.parcel is not None:
                 unpack(result.parcel, task.key, self.store)
             return task
+
+    def _keep(self, task: KeyedJob, error: WorkerDied) -> None:
+        """Store that a method ended its worker again and again: the other methods are made all the same."""
+        ingredients = model_ingredients(task.scene, task.job, task.seed, self.setting)
+        self.store.get_or_make(ingredients, lambda: failure_of(error))
 
     def _packed(self, task: KeyedJob) -> RemoteJob:
         scene, job = task.scene, task.job

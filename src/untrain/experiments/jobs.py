@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -10,14 +11,17 @@ import numpy as np
 import torch
 from torch import nn
 
-from untrain.core.errors import RunFailed
+from untrain.core.errors import Crashed, MissingExtra, RunFailed, StoreError
 from untrain.core.metering import metered
 from untrain.core.precision import computing
+from untrain.core.process_state import foreign
 from untrain.data.examples import take
+from untrain.evaluation.observers.base import Observer
 from untrain.experiments.keys import Job, Method, model_ingredients
 from untrain.experiments.mask_overlap import mask_contents
 from untrain.experiments.scene import Scene, probe_file
 from untrain.experiments.setting import Setting
+from untrain.localizers.base import Localizer
 from untrain.models.inference import predict
 from untrain.models.state import arrays, as_array, load_state
 from untrain.runtime.store import Contents, Entry, Store, key_of
@@ -49,9 +53,24 @@ def run_job(scene: Scene, job: Job, seed: int, setting: Setting, store: Store) -
         with computing(setting.precision, setting.compiled):
             if job.method is None or start is None:
                 return _train(scene, job, ingredients)
-            return _unlearn(scene, job.method, start, ingredients, setting)
+            with machine_failures_of(job.method):
+                return _unlearn(scene, job.method, start, ingredients, setting)
 
     return store.get_or_make(ingredients, work, keep_failures=job.method is not None)
+
+
+@contextmanager
+def machine_failures_of(code: Method | Observer | Localizer) -> Iterator[None]:
+    """Raise an error of the system within as the failure of whose work it is: the others go on, and the next start tries again.
+
+    Raises:
+        Crashed: memory, a file, a library or a store failed while it worked.
+    """
+    try:
+        yield
+    except (MemoryError, OSError, MissingExtra, StoreError) as error:
+        text = " ".join(str(error).split())
+        raise Crashed(f"{code!r} failed: {type(error).__name__}{': ' * bool(text)}{text}") from error
 
 
 def start_of(original: Entry, store: Store) -> Start:
@@ -100,12 +119,19 @@ def pose(scene: Scene, start: Start, seed: int) -> tuple[nn.Module, Problem]:
         seed: of every draw.
     """
     origin = start.entry.record["ingredients"]["seed"]
-    model = load_state(scene.learner.init(scene.data.train, origin), {n: torch.from_numpy(a) for n, a in start.weights.items()})
+    with foreign(repr(scene.learner), draws=True):
+        model = scene.learner.init(scene.data.train, origin)
+    model = load_state(model, {n: torch.from_numpy(a) for n, a in start.weights.items()})
     return model.eval(), problem(scene.data.train, scene.forget_set, scene.learner, scene.data.valid, seed, origin, start.kept)
 
 
 def _unlearn(scene: Scene, method: Method, start: Start, ingredients: dict[str, Any], setting: Setting) -> Contents:
     model, posed = pose(scene, start, ingredients["seed"])
+    with foreign(repr(method)):  # the model that it returns is its own code too
+        return _unlearned(scene, method, model, posed, start, setting)
+
+
+def _unlearned(scene: Scene, method: Method, model: nn.Module, posed: Problem, start: Start, setting: Setting) -> Contents:
     limit = None if setting.budget is None else limit_of(scene, start.entry, setting.budget)
     with metered(limit, f"the budget of {100 * (setting.budget or 0):g} % of retraining") as meter:
         outcome = method.run(model, posed)

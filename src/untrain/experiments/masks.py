@@ -12,7 +12,7 @@ from untrain.core.metering import metered
 from untrain.core.precision import channels_last
 from untrain.core.seeds import derive_seed
 from untrain.data.examples import take
-from untrain.experiments.jobs import pose, start_of
+from untrain.experiments.jobs import machine_failures_of, pose, start_of
 from untrain.experiments.keys import MaskId, mask_ingredients
 from untrain.experiments.mask_overlap import mask_contents
 from untrain.experiments.scene import Scene
@@ -46,7 +46,7 @@ def _find(scene: Scene, localizer: Localizer, which: MaskId, ingredients: dict[s
     if original is None:
         raise StoreError(f"model {ingredients['model'][:12]} is no longer in {store.path}: run the same command again")
     model, posed = pose(scene, start_of(original, store), ingredients["seed"])
-    with metered() as meter, channels_last(model):
+    with metered() as meter, machine_failures_of(localizer), channels_last(model):
         mask = localizer(model, posed if which.part is None else _part(posed, which.part))
         cost = meter.read()
     record, arrays = mask_contents(mask, model, posed)

@@ -18,6 +18,7 @@ from untrain.core.spec import parse
 from untrain.data.examples import take
 from untrain.evaluation.base import Array, Evaluator
 from untrain.evaluation.observers.base import Observer, ObserverContext
+from untrain.experiments.jobs import machine_failures_of
 from untrain.experiments.keys import observation_ingredients
 from untrain.experiments.scene import Scene
 from untrain.experiments.setting import Setting
@@ -114,7 +115,7 @@ def _look(
 
 def _observe(one: Observer, entry: Entry, context: ObserverContext, store: Store) -> Contents:
     model = load_state(context.init(0), {n: torch.from_numpy(a) for n, a in store.tensors(entry.key, "weights").items()})
-    with metered() as meter:
+    with metered() as meter, machine_failures_of(one):
         values = one(model.eval(), context)
         cost = meter.read()
     return Contents({"cost": asdict(cost)}, {"found": values})

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from untrain.core.errors import DataError
+from untrain.core.process_state import foreign
 from untrain.data.examples import Examples, to_device
 from untrain.data.fingerprint import array_digest, print_of
 from untrain.data.requests.base import ForgetSet
@@ -97,7 +98,8 @@ def open_scene(scenario: Scenario, setting: Setting, choose: Choose | None = Non
     Raises:
         DataError: the training data have one class, or a search has no validation data.
     """
-    data = scenario.load()
+    with foreign(repr(scenario), draws=True):
+        data = scenario.load()
     if data.train.classes == 1:
         raise DataError("the training data have one class: there is nothing to classify")
     if purpose == "search" and (data.valid is None or len(data.valid) == 0):
@@ -143,7 +145,7 @@ def targets(examples: Examples, true: bool = False) -> np.ndarray[Any, Any]:
 
 def network_of(learner: Learner, examples: Examples) -> str:
     """Digest of the untrained model: two functions of one name need not make the same one."""
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), foreign(repr(learner), draws=True):
         model = learner.init(examples, 0)
     state = {n: array_digest(np.atleast_1d(a)) for n, a in arrays(model).items()}
     shape = re.sub(r" at 0x[0-9a-f]+", "", repr(model))  # addresses differ from process to process

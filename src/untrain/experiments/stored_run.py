@@ -51,6 +51,8 @@ class _Run:
     observed: dict[str, dict[str, str]] = field(default_factory=dict)
     level: float = 0.0
     class_names: list[str] | None = None
+    feature_names: list[str] | None = None
+    probes: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     looks: list[dict[str, float]] | None = None
     planned_looks: int = 0

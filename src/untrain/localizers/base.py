@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from untrain.core.errors import ModelError
 from untrain.core.mask import Head, Mask
+from untrain.core.process_state import foreign
 from untrain.core.seeds import isolated_rng
 from untrain.core.spec import Spec
 from untrain.models import compatibility
@@ -49,7 +50,13 @@ class Localizer(Spec, role=True):
             ModelError: the model is in train mode, where batch statistics cancel ``weight * gradient``, all of it is frozen,
                 or it does not take the examples.
             NotFinite: the model holds NaN or infinite weights.
+            BrokenPromise: the model was written to, or the process was left changed.
         """
+        with foreign(repr(self)):
+            return self._find(model, problem)
+
+    @final
+    def _find(self, model: nn.Module, problem: Problem) -> Mask:
         if model.training:
             raise ModelError(
                 f"{type(self).__name__} needs the model in eval mode: in train mode weight * gradient vanishes by batch norm"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from untrain.core.errors import ModelError, NotFinite
@@ -50,11 +50,41 @@ def _statless(model: nn.Module) -> str:
 
 
 def check_shaped(model: nn.Module) -> None:
-    """Refuse a lazy module whose parameters have no shape yet.
+    """Refuse a lazy module whose parameters have no shape yet, and parameters that share memory without being one.
+
+    A copy would untie them without a word: torch copies each parameter by itself. One parameter under several names stays one.
 
     Raises:
-        ModelError: there is such a parameter.
+        ModelError: there are such parameters.
     """
     for name, p in model.named_parameters():
         if isinstance(p, nn.parameter.UninitializedParameter):
             raise ModelError(f"{name!r} of {type(model).__name__} has no shape yet: run the model on one batch first")
+    if shared := _overlapping(model):
+        raise ModelError(
+            f"{shared[0]!r} and {shared[1]!r} of {type(model).__name__} share memory and are two parameters, which a copy of the "
+            "model would untie: make them one, as by b.weight = a.weight, or give each memory of its own, by clone()"
+        )
+
+
+def _overlapping(model: nn.Module) -> tuple[str, str] | None:
+    """Names of a parameter and another tensor of the model that lie in the same memory, wholly or in part."""
+    tensors = [(n, t) for n, t in (*model.named_parameters(), *model.named_buffers()) if t.numel() and _has_address(t)]
+    last: dict[bool, tuple[int, str]] = {}  # where the memory of parameters, and of buffers, ends so far
+    for start, end, name, learned in sorted((*_span(t), n, isinstance(t, nn.Parameter)) for n, t in tensors):
+        for kind in (True, False) if learned else (True,):
+            if kind in last and start < last[kind][0]:
+                return last[kind][1], name
+        last[learned] = max(last.get(learned, (end, name)), (end, name))
+    return None
+
+
+def _has_address(tensor: Tensor) -> bool:
+    """Whether a tensor lies in memory of this process as rows and columns, not sharded over several."""
+    return tensor.layout is torch.strided and tensor.device.type != "meta" and not hasattr(tensor, "device_mesh")
+
+
+def _span(tensor: Tensor) -> tuple[int, int]:
+    """Addresses of the first byte of a tensor, and of that behind its last."""
+    last = sum(stride * (size - 1) for stride, size in zip(tensor.stride(), tensor.shape, strict=True))
+    return tensor.data_ptr(), tensor.data_ptr() + (last + 1) * tensor.element_size()

@@ -19,6 +19,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_CLASSIFICATIO
 from transformers.utils import logging as bars
 from transformers.utils.hub import cached_file
 
+from untrain.core.environment import expand_user
 from untrain.core.errors import MissingExtra, ModelError, UntrainError, suggest
 
 VERSION = str(transformers.__version__)
@@ -201,8 +202,8 @@ def _line(error: Exception) -> str:
 
 def _place(name: str) -> tuple[str, dict[str, str]]:
     """A folder, or an id on the hub and, after '@', one of its revisions."""
-    if Path(name).expanduser().is_dir():
-        return str(Path(name).expanduser()), {}
+    if expand_user(name).is_dir():
+        return str(expand_user(name)), {}
     hub, _, revision = name.partition("@")
     if not re.fullmatch(HUB_ID, hub):
         raise ModelError(f"checkpoint={name!r}: there is no such folder, and no model on the hub is named so")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from untrain.core.atomic_write import atomic_set
+from untrain.core.environment import absolute
 from untrain.core.errors import BadInput
 
 Document = dict[str, Any]
@@ -16,7 +17,7 @@ def check_writable(out: str | Path | None) -> None:
     """Refuse a folder that cannot be written, before any work is done; the folder is not created."""
     if out is None:
         return
-    near = Path(out).absolute()
+    near = absolute(out)
     while not near.exists() and near != near.parent:
         near = near.parent
     if not near.is_dir() or not os.access(near, os.W_OK | os.X_OK):

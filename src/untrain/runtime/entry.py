@@ -11,7 +11,16 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import load_file
 
-from untrain.core.errors import BadInput, FileChanged, OutOfMemory, RunFailed, StoreError, UntrainError
+from untrain.core.errors import (
+    BadInput,
+    Crashed,
+    FileChanged,
+    OutOfMemory,
+    RunFailed,
+    StoreError,
+    UntrainError,
+    WorkerDied,
+)
 from untrain.runtime._integrity import compare
 
 Array = np.ndarray[Any, Any]
@@ -75,7 +84,7 @@ def failure_of(error: Exception) -> Contents:
     """
     if isinstance(error, StoreError | FileChanged | MemoryError | OSError):
         raise error
-    if isinstance(error, OutOfMemory):  # another machine may hold it, or this one when less else is on it
+    if isinstance(error, OutOfMemory | Crashed | WorkerDied):  # elsewhere, or when less else is done here, it may succeed
         return Contents({"error": str(error), "again": True, "cost": {}})
     if isinstance(error, RunFailed | BadInput):  # the same ingredients would fail again: the failure is the result
         return Contents({"error": str(error), "cost": {}})

@@ -28,6 +28,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
 from untrain.core.atomic_write import sync
+from untrain.core.environment import expand_user
 from untrain.core.errors import StoreError
 from untrain.core.work_files import clear, work_name
 from untrain.runtime import upkeep
@@ -46,7 +47,7 @@ HOME = Path("~/.untrain")
 
 def folder_of(path: str | Path | None) -> Path:
     """Where a store is; without a path the one in the home folder."""
-    return Path(HOME if path is None else path).expanduser()
+    return expand_user(HOME if path is None else path)
 
 
 def is_store(path: str | Path | None) -> bool:

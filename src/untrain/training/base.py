@@ -5,9 +5,10 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import ClassVar, final
 
-from torch import nn
+from torch import Tensor, nn
 
-from untrain.core.errors import DataError, ModelError, SpecError
+from untrain.core.errors import BrokenPromise, DataError, ModelError, SpecError
+from untrain.core.process_state import foreign
 from untrain.core.seeds import seeded
 from untrain.core.spec import Spec
 from untrain.data.examples import Examples
@@ -46,8 +47,13 @@ class Learner(Spec, role=True):
         """The trained model, in eval mode, on the device where the examples are."""
         if len(examples) == 0:
             raise DataError("there is nothing to learn from: no examples were given")
-        with seeded(examples.x.device, seed):
-            return self.learn(examples, seed)
+        # Data in a file are of another kind; of these torch counts the writes.
+        versions = _versions(examples)
+        with foreign(repr(self), draws=True), seeded(examples.x.device, seed):
+            model = self.learn(examples, seed)
+        if _versions(examples) != versions:
+            raise BrokenPromise(f"{self!r} wrote to the examples that were lent to it")
+        return model
 
     @final
     def run(self, examples: Examples, seed: int = 0) -> tuple[nn.Module, Kept]:
@@ -67,3 +73,7 @@ class Learner(Spec, role=True):
         if lacking:
             raise ModelError(f"{type(self).__name__} never asked {lacking[0]}: it does not report its epochs")
         return model, kept
+
+
+def _versions(examples: Examples) -> list[int]:
+    return [column._version for column in examples.fields.values() if isinstance(column, Tensor)]

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
 
 from untrain.core.errors import RequestError
 from untrain.core.metering import Counter
@@ -51,26 +51,34 @@ def norms(model: nn.Module) -> list[_BatchNorm]:
     return [part for part in model.modules() if isinstance(part, _BatchNorm) and part.running_mean is not None]
 
 
+def tracking(model: nn.Module) -> list[_NormBase]:
+    """Return the layers that keep running statistics: of batches, or of single examples as instance norm may."""
+    return [part for part in model.modules() if isinstance(part, _NormBase) and part.running_mean is not None]
+
+
 @contextmanager
 def untracked_statistics(model: nn.Module) -> Iterator[None]:
-    """Leave the stored batch statistics alone in forward passes, though train mode normalises by the batch."""
-    layers = [(part, part.track_running_stats) for part in norms(model) if part.training]
-    for part, _ in layers:
-        part.track_running_stats = False
+    """Leave the stored statistics alone in forward passes, though train mode normalises by the batch."""
+    layers = [(part, part.track_running_stats, part.momentum) for part in tracking(model) if part.training]
+    for part, _, _ in layers:
+        if isinstance(part, _BatchNorm):
+            part.track_running_stats = False
+        else:  # instance norm writes to the statistics all the same; a step of 0 leaves them
+            part.momentum = 0.0
     try:
         yield
     finally:
-        for part, tracked in layers:
-            part.track_running_stats = tracked
+        for part, tracked, momentum in layers:
+            part.track_running_stats, part.momentum = tracked, momentum
 
 
 def reestimate(model: nn.Module, plan: Plan) -> None:
-    """Replace batch statistics by their plain average over batches of the retain set.
+    """Replace running statistics by their plain average over batches of the retain set.
 
     Raises:
         RequestError: there is no retain set.
     """
-    parts = norms(model)
+    parts = tracking(model)
     if not parts:
         return
     if plan.retain is None:
@@ -87,7 +95,10 @@ def reestimate(model: nn.Module, plan: Plan) -> None:
         part.train()
     with torch.no_grad():
         # Batches of nearly one size, so that each example weighs about the same and none is alone.
-        for rows in np.array_split(np.arange(len(retain)), -(-len(retain) // 256)):
+        for at, rows in enumerate(np.array_split(np.arange(len(retain)), -(-len(retain) // 256))):
+            for part in parts:
+                if not isinstance(part, _BatchNorm):  # for which no momentum means a step of 0, not an average
+                    part.momentum = 1 / (at + 1)
             batch = batch_of(retain, rows, device)
             work = partial(plan.task.forward, model, batch)
             counter.step(len(rows), work, backward=False, shape=cost_shape(batch))

@@ -15,7 +15,7 @@ from untrain.core.metering import Counter, add_note, exceeds_limit, plan_steps
 from untrain.core.out_of_memory import out_of_memory
 from untrain.core.precision import autocast, channels_last, compiling
 from untrain.data.examples import Batch, cost_shape
-from untrain.training.batch_norm import lone_examples, norms, reestimate
+from untrain.training.batch_norm import lone_examples, norms, reestimate, tracking
 from untrain.training.batch_plan import Plan
 from untrain.training.clipping import clip
 from untrain.training.data_parallel import WholeStep, data_parallel_step
@@ -61,11 +61,11 @@ def descend(
     plan_steps(plan.epochs * plan.length)
     model.train()
     with channels_last(model), compiling(model):
-        for layer in norms(model) if steps.buffers == "freeze" else ():
+        for layer in tracking(model) if steps.buffers == "freeze" else ():
             layer.eval()
         parts = trainable_parts(model, trainable)
         optimizer = steps.optimizer.make(_groups(parts, steps, stacked), steps.lr)
-        parallel = data_parallel_step(norms(model), parts)
+        parallel = data_parallel_step(tracking(model), parts)
         with only_rows(model, parts):
             walk = _Walk(model, loss, parts, device, parallel)
             for epoch in range(plan.epochs):

@@ -16,7 +16,7 @@ from untrain.data.batching import in_order
 from untrain.data.examples import Batch, Examples, batch_of
 from untrain.models.tasks.base import Task
 from untrain.training.base import Learner
-from untrain.training.batch_norm import norms
+from untrain.training.batch_norm import tracking
 from untrain.training.steps import Steps
 
 PROBED = 8
@@ -43,7 +43,7 @@ def obstacle(learner: Learner, examples: Examples, steps: Steps, task: Task, see
     name = head_of(first)
     if name is None:
         return "more than a last linear layer is trained"
-    if norms(first) and steps.buffers != "freeze":
+    if tracking(first) and steps.buffers != "freeze":
         return f"batch statistics below the head move: buffers={steps.buffers!r} is not 'freeze'"
     batch = batch_of(examples, np.arange(min(PROBED, len(examples))), next(first.parameters()).device)
     with isolated_rng(first, 0), torch.no_grad():
@@ -51,7 +51,7 @@ def obstacle(learner: Learner, examples: Examples, steps: Steps, task: Task, see
         if in_eval is None or in_eval.ndim != 2:
             return f"the outputs of {name} are not those of the model, or its input is not one vector per example"
         first.train()
-        for part in norms(first):
+        for part in tracking(first):
             part.eval()
         in_train = _below(first, name, batch, task)
     if in_train is None or not torch.equal(in_eval, in_train):

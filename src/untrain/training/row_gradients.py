@@ -30,7 +30,8 @@ def only_rows(model: nn.Module, trainable: Sequence[TrainablePart]) -> Iterator[
     """
     masked = [m for m in trainable if m.index is not None and m.parameter.ndim > 1 and not is_sharded(m.parameter)]
     parts = {id(m.parameter): m for m in masked}
-    owners = [layer for layer in model.modules() if id(getattr(layer, "weight", None)) in parts]
+    # By the table of parameters: asking a layer for a weight that is computed, as of spectral norm, would move it on.
+    owners = [layer for layer in model.modules() if id(layer._parameters.get("weight")) in parts]
     reasons: dict[str, int] = {}
     patched = []
     for owner in owners:

@@ -13,6 +13,7 @@ from untrain.core.errors import MaskError, ModelError, SpecError
 from untrain.core.mask import Head, Mask
 from untrain.core.metering import Cost, metered
 from untrain.core.precision import channels_last
+from untrain.core.process_state import foreign
 from untrain.core.seeds import isolated_rng
 from untrain.core.spec import Spec
 from untrain.localizers.base import Localizer
@@ -77,11 +78,16 @@ class Unlearner(Spec, role=True):
         """The model that forgot, with its guard and its cost.
 
         Raises:
-            BrokenPromise: the input changed, nothing moved, or something outside the mask did.
+            BrokenPromise: the input changed, nothing moved, something outside the mask did, or the process was left changed.
             NotFinite: a loss or a weight is NaN or infinite.
             ModelError: the model is not of the kind that the method works on.
             MaskError: the mask was made for another forget set or another model.
         """
+        with foreign(repr(self)):
+            return self._run(model, problem)
+
+    @final
+    def _run(self, model: nn.Module, problem: Problem) -> Outcome:
         self.check_kind(model)
         if problem.mask is not None and self.works_on is not nn.Module:
             raise MaskError(f"{type(self).__name__} writes a memory, which masks do not cover: take it without a localizer")
@@ -95,9 +101,11 @@ class Unlearner(Spec, role=True):
             check_fit(copy, problem.task, problem.forget)
             with isolated_rng(model, problem.seed), metered() as meter, channels_last(copy):
                 problem = resolve_trainable(copy, self.with_mask(copy, problem.only(self.needed(), next(copy.parameters()).device)))
-                forgot = self.unlearn(copy, process_group().weigh(problem))
+                # A method that writes to its masks changes copies: what it is measured by, and the user's own, it never has.
+                mask, trainable = problem.mask, problem.trainable
+                forgot = self.unlearn(copy, process_group().weigh(with_copied_masks(problem)))
                 cost = total_cost(meter.read())
-            guard = guard_module.measure_changes(before, forgot, problem.trainable, problem.mask)
+            guard = guard_module.measure_changes(before, forgot, trainable, mask)
             guard_module.check_promises(name, guard, self.may_be_unchanged(problem), forgot)
         for n, p in forgot.named_parameters():
             p.requires_grad_(flags.get(n, True))
@@ -106,7 +114,7 @@ class Unlearner(Spec, role=True):
             part.training = modes.get(n, modes[""])
         if copy is not model:
             guard_module.check_untouched(name, before, model)
-        return Outcome(forgot, guard, cost, problem.mask, tuple(meter.notes))
+        return Outcome(forgot, guard, cost, mask, tuple(meter.notes))
 
     @final
     def check_kind(self, model: nn.Module) -> None:
@@ -129,6 +137,12 @@ class Unlearner(Spec, role=True):
         if self.works_on is not nn.Module:
             raise SpecError(f"{type(self).__name__} writes a memory, which masks do not cover: take it without a localizer")
         return Localized(unlearner=self, localizer=localizer)
+
+
+def with_copied_masks(problem: Problem) -> Problem:
+    """The problem with masks in memory of their own."""
+    masks = {name: mask.copied() for name in ("mask", "trainable") if (mask := getattr(problem, name)) is not None}
+    return replace(problem, **masks)
 
 
 def resolve_trainable(model: nn.Module, problem: Problem) -> Problem:

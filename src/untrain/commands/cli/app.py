@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -20,7 +21,9 @@ from untrain.commands.cli.run import run
 from untrain.commands.cli.search import search
 from untrain.commands.cli.signals import Stop, stops
 from untrain.commands.cli.store import store
+from untrain.core.environment import working_folder
 from untrain.core.errors import BadInput, MissingExtra, RunFailed
+from untrain.core.interrupts import STOPPED
 
 app = typer.Typer(
     name="untrain", no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False,
@@ -41,7 +44,7 @@ def _version(wanted: bool) -> None:
 def _root(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
 ) -> None:
-    pass
+    working_folder()  # where it is gone, torch's own libraries would end the process in words of theirs
 
 
 for each in (
@@ -53,9 +56,7 @@ for each in (
 
 def main() -> None:
     """Run the command; turn errors into one line and an exit code."""
-    sys.path.append(os.getcwd())  # so that a plug-in in this folder can be named
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a path may hold bytes that no encoding knows
+    _keep_stdout_for_results()
     with stops() as stop:
         _main(stop)
 
@@ -71,12 +72,27 @@ def _main(stop: Stop) -> None:
     except RunFailed as error:
         _fail(error, 1)
     except (KeyboardInterrupt, typer.Abort):
-        _fail("stopped; finished work is stored, and the same command continues from there", stop.code)
+        _fail(STOPPED, stop.code)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
     except Exception as error:
         _usage(error)
+
+
+def _keep_stdout_for_results() -> None:
+    """Leave standard output to ``sys.stdout`` alone: what C code, other processes and workers write to it goes to stderr."""
+    if not isinstance(sys.stdout, io.TextIOWrapper):
+        return
+    sys.stdout.reconfigure(errors="backslashreplace")  # a path may hold bytes that no encoding knows
+    with suppress(OSError, ValueError):  # one of the two is closed
+        if sys.stdout.fileno() == 1 and sys.stderr is not None:
+            sys.stdout.flush()
+            own = os.dup(1)
+            os.dup2(2, 1)
+            sys.stdout = io.TextIOWrapper(
+                os.fdopen(own, "wb"), sys.stdout.encoding, "backslashreplace", line_buffering=sys.stdout.line_buffering
+            )
 
 
 def _usage(error: Exception) -> None:

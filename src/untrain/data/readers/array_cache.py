@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from untrain.core.environment import expand_user
 from untrain.core.errors import DataError
 from untrain.core.work_files import hidden_name, sweep
 from untrain.data.on_disk import PIECE, OnDisk, open_npy
@@ -28,7 +29,7 @@ def write_inputs(pieces: Iterable[tuple[Array, Array]], folder: str | Path) -> t
     Raises:
         DataError: there are no pieces, they differ in shape, do not hold numbers, or cannot be written.
     """
-    where = Path(folder).expanduser()
+    where = expand_user(folder)
     fresh = where / hidden_name("npy")
     try:
         where.mkdir(parents=True, exist_ok=True)
@@ -101,7 +102,7 @@ def load_array(path: str | Path) -> Array:
         DataError: it cannot be read.
     """
     try:
-        array: Array = np.load(Path(path).expanduser(), allow_pickle=False)
+        array: Array = np.load(expand_user(path), allow_pickle=False)
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or 'it is not a NumPy file'}") from None
     except (ValueError, EOFError):

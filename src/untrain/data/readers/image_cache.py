@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from untrain.core.atomic_write import atomic_write
+from untrain.core.environment import expand_user
 from untrain.core.errors import DataError
 from untrain.data.examples import Examples
 from untrain.data.on_disk import OnDisk, open_npy
@@ -37,7 +38,7 @@ def decode_once(folder: str, source: str, read: Callable[[Hold], Any]) -> Exampl
     Raises:
         DataError: they cannot be read, or the folder cannot be written to.
     """
-    where = Path(folder).expanduser()
+    where = expand_user(folder)
     index = where / f"{hashlib.sha256(source.encode()).hexdigest()[:16]}.npz"
     examples = _kept(index)
     if examples is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from untrain.core.code_digest import file_digest
+from untrain.core.environment import expand_user
 from untrain.core.errors import DataError
 from untrain.data.examples import Examples, take
 from untrain.data.noise.base import Noise
@@ -102,7 +102,7 @@ def _drawn(y: Rows, size: int) -> list[Rows]:
 
 
 def _read(source: ImageSetSource, taken: Subset, part: str, pick: Pick) -> Examples:
-    folder = Path(os.path.expanduser(taken.path))
+    folder = expand_user(taken.path)
     files = parquets(folder, part, *(["test"] if part == source.test else [])) if taken.path else []
 
     def read(**how: Any) -> Any:

@@ -7,6 +7,7 @@ from types import ModuleType
 
 import numpy as np
 
+from untrain.core.environment import expand_user
 from untrain.core.errors import DataError, MissingExtra
 from untrain.core.fields import Count
 from untrain.data.readers.base import Array, Arrays, Reader
@@ -44,7 +45,7 @@ class ImageFolder(Reader):
         Raises:
             DataError: there is no such folder, or it has no sub-folder, or not those that are named.
         """
-        folder = Path(self.path).expanduser()
+        folder = expand_user(self.path)
         if not folder.is_dir():
             raise DataError(f"there is no folder {self.path!r}")
         there = sorted(each.name for each in folder.iterdir() if each.is_dir() and not each.name.startswith("."))
@@ -62,7 +63,7 @@ class ImageFolder(Reader):
             DataError: there are none, one cannot be decoded, or they differ in shape.
             MissingExtra: the library that decodes them is not installed.
         """
-        folder, names = Path(self.path).expanduser(), self.class_names()
+        folder, names = expand_user(self.path), self.class_names()
         files = [(label, file) for label, name in enumerate(names) for file in _images(folder / name)]
         if not files:
             raise DataError(f"{self.path} holds no images: files whose names end in {', '.join(sorted(SUFFIXES))}")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
+from untrain.core.environment import expand_user
 from untrain.core.errors import RequestError
 from untrain.data.examples import MEMORIZATION, Examples
 from untrain.data.readers.score_files import scores
@@ -57,7 +56,7 @@ def _scores(train: Examples, file: str, others: Others) -> Array:
     """Memorization of each training example, (n,)."""
     where = file or f"the column {MEMORIZATION!r}"
     if file:
-        values = scores(Path(os.path.expanduser(file)), train, others == "ignore")
+        values = scores(expand_user(file), train, others == "ignore")
     elif MEMORIZATION in train.columns:
         values = np.asarray(train.columns[MEMORIZATION])
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from untrain.core.errors import RequestError
+from untrain.core.process_state import foreign
 from untrain.data.examples import Examples, joined, take, to_device
 from untrain.data.fingerprint import request_digest
 from untrain.data.requests.base import ForgetSet, Request
@@ -28,7 +29,9 @@ def request(train: Examples, by: Request) -> ForgetSet:
     Raises:
         RequestError: the request names no examples, deletes all of them, or names rows that do not exist.
     """
-    rows, name = np.asarray(by.draw(train)), repr(by)
+    name = repr(by)
+    with foreign(name, draws=True):
+        rows = np.asarray(by.draw(train))
     name = name if len(name) <= 100 else f"{name[:96]} ..."
     if rows.size == 0:
         raise RequestError(f"{name} names none of the {len(train)} training examples: name at least one")

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, final
 
 import numpy as np
 from torch import nn
 
 from untrain.core.precision import computing
+from untrain.core.process_state import foreign
 from untrain.core.seeds import isolated_rng
 from untrain.core.spec import Spec
-from untrain.data.examples import Examples
+from untrain.data.examples import Examples, copied
 from untrain.evaluation.base import Array, Measured, Prepared, ScoreInfo
 from untrain.evaluation.observation import Observation
 from untrain.models import compatibility
@@ -69,11 +70,14 @@ class Observer(Spec, role=True):
         """Measure one model, float32; the model stays as it was.
 
         Raises:
-            BrokenPromise: the model was written to.
+            BrokenPromise: the model was written to, or the process was left changed.
             NotFinite: a loss or an output is NaN or infinite.
         """
         compatibility.check_shaped(model)
-        with isolated_rng(model, sight.seed), guard.read_only(type(self).__name__, model), computing():
+        # Copies: what one observer writes to is not what the next one looks at.
+        original = {name: array.copy() for name, array in sight.original.items()}
+        sight = replace(sight, forget=copied(sight.forget), test=copied(sight.test), original=original)
+        with foreign(repr(self)), isolated_rng(model, sight.seed), guard.read_only(type(self).__name__, model), computing():
             check_fit(model.eval(), sight.task, sight.forget)
             return np.asarray(self.look(model, sight), dtype=np.float32)
 

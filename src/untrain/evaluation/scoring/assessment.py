@@ -10,6 +10,7 @@ import numpy as np
 
 from untrain.evaluation.base import Array, Evaluator, Score, Verdict
 from untrain.evaluation.observation import PROBE, Observation
+from untrain.evaluation.scoring.guarded_evaluator import guarded, without_culprits
 from untrain.evaluation.scoring.hypothesis_tests import LEVEL, Case, can_decide, mark_blind, verdicts
 from untrain.evaluation.scoring.intervals import compare
 from untrain.evaluation.scoring.verdict_wording import sentence
@@ -62,11 +63,17 @@ def reference_of(
     populations = {"oracle": oracle} | ({} if original is None else {"original": original})
     sides = {"", *np.unique(oracle.side).tolist()}
     refused = {n: reason for e in chosen if (reason := lacks(e, oracle)) for n, about in e.scores.items() if about.side in sides}
-    chosen = [e for e in chosen if not lacks(e, oracle)]
-    ready = [{name: e.prepare(outputs) for name, outputs in populations.items()} for e in chosen]
-    start: Mapping[str, Verdict] = {}
-    if original is not None:
-        start = verdicts([Case(e, {**r, "unlearned": r["original"]}) for e, r in zip(chosen, ready, strict=True)], oracle, level)
+    chosen = given = [guarded(e) for e in chosen if not lacks(e, oracle)]
+
+    def prepare(able: Sequence[Evaluator]) -> tuple[Sequence[Evaluator], list[dict[str, Array]], Mapping[str, Verdict]]:
+        ready = [{name: e.prepare(outputs) for name, outputs in populations.items()} for e in able]
+        if original is None:
+            return able, ready, {}
+        cases = [Case(e, {**r, "unlearned": r["original"]}) for e, r in zip(able, ready, strict=True)]
+        return able, ready, verdicts(cases, oracle, level)
+
+    (chosen, ready, start), reasons = without_culprits(prepare, chosen, lambda e: e)
+    refused |= {n: why for e in given for n, about in e.scores.items() if about.side in sides and (why := reasons.get(n))}
     return Reference(tuple(chosen), oracle, tuple(ready), start, level, refused)
 
 
@@ -82,14 +89,22 @@ def assess(reference: Reference, unlearned: Observation, draws: int = 1000) -> t
         Score name -> score; and ``says``, ``sentence``, ``recognised`` and ``standing_out`` (forget examples with id, p and
         excess, the most extreme first, at most 50), their ``counts``, and the ``chance`` of either when nothing is the matter.
     """
-    cases = [Case(e, {**r, "unlearned": e.prepare(unlearned)}) for e, r in zip(reference.chosen, reference.ready, strict=True)]
-    scores: dict[str, Score] = {}
-    for case in cases:
-        scores |= compare(case.evaluator, case.ready, reference.oracle, draws)
-    by_score = mark_blind(verdicts(cases, reference.oracle, reference.level), reference.start)
+
+    def score(able: Sequence[tuple[Evaluator, Mapping[str, Array]]]) -> tuple[dict[str, Score], Mapping[str, Verdict]]:
+        cases = [Case(e, {**ready, "unlearned": e.prepare(unlearned)}) for e, ready in able]
+        scores: dict[str, Score] = {}
+        for case in cases:
+            scores |= compare(case.evaluator, case.ready, reference.oracle, draws)
+        return scores, verdicts(cases, reference.oracle, reference.level)
+
+    pairs = list(zip(reference.chosen, reference.ready, strict=True))
+    (scores, by_score), reasons = without_culprits(score, pairs, lambda pair: pair[0])
+    by_score = mark_blind(by_score, reference.start)
     abouts = {name: about for e in reference.chosen for name, about in e.scores.items()}
     scores = {name: replace(s, verdict=by_score.get(abouts[name].verdict_of or name)) for name, s in scores.items()}
-    scores |= {name: Score(None, reason=reason) for name, reason in reference.refused.items()}
+    sides = {"", *np.unique(reference.oracle.side).tolist()}
+    reasons = {name: why for name, why in reasons.items() if abouts[name].side in sides} | dict(reference.refused)
+    scores |= {name: Score(None, reason=reason) for name, reason in reasons.items()}
     return scores, method_verdict(by_score, *examples(reference, unlearned, by_score))
 
 

@@ -21,7 +21,7 @@ from ray.exceptions import RayError, RayTaskError
 
 from untrain.core.errors import BadInput, MissingExtra, RunFailed
 from untrain.runtime.executors._address import split_address
-from untrain.runtime.executors._retry import KEPT, TaskOutcome, attempt_away, count_death
+from untrain.runtime.executors._retry import KEPT, TaskOutcome, attempt_away, count_death, packed
 from untrain.runtime.executors.base import Future, Pool
 
 CONNECT, GRACE = 5.0, 15.0  # seconds to answer at first; seconds without an answer until the head counts as lost
@@ -61,7 +61,7 @@ class RayPool(Pool):
     def _start(self, future: Future, work: Callable[..., Any], args: tuple[Any, ...]) -> None:
         if not self._size:
             self._join()
-        self._begin(future, pickle.dumps((work, args)))
+        self._begin(future, packed(work, args))
 
     def _wait(self) -> Future:
         while self._running:

@@ -6,12 +6,14 @@ import pickle
 import sys
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import torch
 
-from untrain.core.errors import RunFailed
+from untrain.core import discovery
+from untrain.core.errors import RunFailed, WorkerDied
+from untrain.core.process_state import was_spoiled
 
 LIMIT = 3
 KEPT = "what is finished is stored: run the same again"
@@ -23,10 +25,11 @@ def silent(note: str) -> None:
 
 @dataclass(frozen=True)
 class TaskOutcome:
-    """What came of a task: its result, or the error that it raised."""
+    """What came of a task: its result, or the error that it raised; and whether foreign code had to be put right after it."""
 
     result: Any = None
     error: BaseException | None = None
+    spoiled: bool = False
 
     def value(self) -> Any:
         """The result; the work's own error is raised."""
@@ -59,7 +62,7 @@ def count_death(task: Mortal, how: str, on_retry: Callable[[str], None]) -> bool
     task.deaths += 1
     if task.deaths >= LIMIT:
         text = f"task {task.name!r}: its worker died {LIMIT} times ({how}); {KEPT}"
-        task.settle(TaskOutcome(error=RunFailed(text)))
+        task.settle(TaskOutcome(error=WorkerDied(text)))
         return False
     on_retry(f"the worker of {task.name} died ({how}): tried again, {task.deaths + 1} of {LIMIT}")
     return True
@@ -67,15 +70,23 @@ def count_death(task: Mortal, how: str, on_retry: Callable[[str], None]) -> bool
 
 def attempt(work: Callable[..., Any], *args: Any) -> TaskOutcome:
     """Do work where its errors cannot be raised to the caller; they carry their traceback as a note."""
+    was_spoiled()
     try:
-        return TaskOutcome(work(*args))
+        return TaskOutcome(work(*args), spoiled=was_spoiled())
     except Exception as error:
-        return _failed(error)
+        return replace(_failed(error), spoiled=was_spoiled())
+
+
+def packed(work: Callable[..., Any], args: tuple[Any, ...]) -> bytes:
+    """Work with its arguments, as ``attempt_packed`` does it, and the modules of the working folder that it may need."""
+    return pickle.dumps((discovery.plugins(), pickle.dumps((work, args))))
 
 
 def attempt_packed(task: bytes) -> bytes:
-    """Do work that was pickled with its arguments; the pickled outcome."""
+    """Do work that ``packed`` gave; the pickled outcome."""
     try:
+        plugins, task = pickle.loads(task)
+        discovery.import_plugins(plugins)
         work, args = pickle.loads(task)
         return pickle.dumps(attempt(work, *args))
     except Exception as error:  # what it is made of is not there, or its result cannot be sent

@@ -17,7 +17,7 @@ import submitit
 from submitit.core.utils import FailedSubmissionError
 
 from untrain.core.errors import BadInput, RunFailed
-from untrain.runtime.executors._retry import KEPT, attempt_away, count_death
+from untrain.runtime.executors._retry import KEPT, attempt_away, count_death, packed
 from untrain.runtime.executors.base import Future, Pool
 
 TICK = 0.2, 5.0  # seconds between two checks of the jobs: local, Slurm
@@ -56,7 +56,7 @@ class SlurmPool(Pool):
         return self.workers
 
     def _start(self, future: Future, work: Callable[..., Any], args: tuple[Any, ...]) -> None:
-        self._waiting.append((future, pickle.dumps((work, args))))
+        self._waiting.append((future, packed(work, args)))
         self._begin()
 
     def _wait(self) -> Future:

@@ -17,8 +17,9 @@ from typing import Annotated, Any
 import torch
 from pydantic import Field
 
+from untrain.core.environment import variable
 from untrain.core.errors import BadInput, RunFailed
-from untrain.runtime.executors._retry import attempt_packed, count_death
+from untrain.runtime.executors._retry import attempt_packed, count_death, packed
 from untrain.runtime.executors.base import Executor, Future, Pool, Resources, cores
 
 STOPS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
@@ -62,7 +63,7 @@ class ProcessPool(Pool):
         return self._size
 
     def _start(self, future: Future, work: Callable[..., Any], args: tuple[Any, ...]) -> None:
-        self._waiting.append((future, pickle.dumps((work, args))))
+        self._waiting.append((future, packed(work, args)))
         self._begin()
 
     def _wait(self) -> Future:
@@ -85,9 +86,14 @@ class ProcessPool(Pool):
                     worker.give(self._busy[worker][1])
                     continue
                 future, _ = self._busy.pop(worker)
-                self._idle.append(worker)
+                outcome = pickle.loads(message)
+                if outcome.spoiled:  # what foreign code changed was put back; a fresh process is surer
+                    worker.process.terminate()
+                    worker.end()
+                else:
+                    self._idle.append(worker)
                 self._begin()
-                future.settle(pickle.loads(message))
+                future.settle(outcome)
                 return future
         raise BadInput("no task is under way")
 
@@ -142,7 +148,7 @@ class _Worker:
             raise RunFailed(
                 "a worker process could not begin: in a script with workers, guard the call by: if __name__ == '__main__'"
             )
-        return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        return f"killed by {name_of(-code)}" if code < 0 else f"exit code {code}"
 
     def end(self) -> int:
         """See it gone; its exit code."""
@@ -156,13 +162,26 @@ class _Worker:
         return code
 
 
+def name_of(number: int) -> str:
+    """The name of a signal; those for real time have numbers alone.
+
+    >>> name_of(9), name_of(40)
+    ('SIGKILL', 'signal 40')
+    """
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
 def begin(process: Any) -> None:
     """Start a worker that calls ``watch_parent``; a signal to stop that comes before it does so waits: its imports take seconds."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     try:
-        resource_tracker.ensure_running()  # which the first process starts, and which lets signals through again
-        signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
-        process.start()
+        with variable("PYTHONSAFEPATH", "1"):  # they get this process's path of modules, without the folder where they work
+            resource_tracker.ensure_running()  # which the first process starts, and which lets signals through again
+            signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+            process.start()
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     except BaseException:  # an interrupt: its caller never gets to know this worker
         signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 
+from untrain.core.process_state import foreign
 from untrain.core.spec import Spec
 from untrain.data.examples import Examples
 from untrain.models.tasks.base import Task
@@ -64,7 +65,8 @@ def epoch_ended(model: nn.Module, epoch: int, epochs: int) -> None:
     modes = [(part, part.training) for part in model.modules()]
     model.eval()
     for keeper in due:
-        saved = keeper.keep(model, state.examples, state.task)
+        with foreign(repr(keeper)):
+            saved = keeper.keep(model, state.examples, state.task)
         state.kept[type(keeper).__name__] = {name: value.detach().clone() for name, value in saved.items()}
     for part, training in modes:
         part.training = training

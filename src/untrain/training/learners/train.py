@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from untrain.core.errors import ModelError
+from untrain.core.process_state import foreign
 from untrain.core.seeds import seeded
 from untrain.data.augmentations.base import Augment
 from untrain.data.batching import count
@@ -50,7 +51,11 @@ class Train(Learner):
         shape = self.task.input_shape(examples)
         with seeded(examples.x.device, seed):
             needed = self.task.outputs_needed(examples)
-            made = self.model.build(shape, needed) if isinstance(self.model, Architecture) else self.model()
+            if isinstance(self.model, Architecture):
+                made = self.model.build(shape, needed)
+            else:
+                with foreign(f"model={getattr(self.model, '__qualname__', type(self.model).__name__)}", draws=True):
+                    made = self.model()
         if not isinstance(made, nn.Module):
             raise ModelError(f"model made {type(made).__name__}; a torch.nn.Module is needed")
         return made.to(examples.x.device)

@@ -1,0 +1,175 @@
+"""Functions and classes that foreign code may have replaced: what is watched, what changed, and how it is put back."""
+
+from __future__ import annotations
+
+import builtins
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import chain
+from operator import attrgetter
+from pathlib import Path
+from types import FunctionType, ModuleType
+from typing import Any
+
+# Modules whose functions, and those of whose own classes, all others rely on; of our own package every module that is loaded.
+WATCHED = (
+    *("builtins", "copy", "hashlib", "io", "json", "math", "operator", "os", "os.path", "pathlib", "pickle", "random", "time"),
+    *("numpy", "numpy.linalg", "numpy.random", "scipy.special", "scipy.stats", "sklearn.linear_model", "sklearn.svm"),
+    *("torch", "torch.autograd", "torch.linalg", "torch.nn", "torch.nn.functional", "torch.nn.init", "torch.nn.utils"),
+    *("torch.optim", "torch.optim.lr_scheduler", "torch.random", "torch.utils.data"),
+    *("safetensors", "safetensors.numpy", "safetensors.torch"),
+)
+OURS = "untrain."
+DERIVED = "Storage"  # of torch, which follows the default dtype
+
+
+@dataclass(frozen=True, eq=False)
+class Patch:
+    """A name that was replaced, removed or shadowed: its owner, and what it was; ``was`` is ``ABSENT`` where it was not there."""
+
+    owner: Any
+    name: str
+    was: Any
+
+    @property
+    def where(self) -> str:
+        """The name with that of its owner, for a message.
+
+        >>> import math
+        >>> Patch(math, "sqrt", math.sqrt).where
+        'math.sqrt'
+        """
+        module = getattr(self.owner, "__module__", None)
+        own = getattr(self.owner, "__qualname__", None) or getattr(self.owner, "__name__", repr(self.owner))
+        return f"{module}.{own}.{self.name}" if module and not isinstance(self.owner, ModuleType) else f"{own}.{self.name}"
+
+    def undo(self) -> None:
+        """Put back what was there."""
+        if self.was is ABSENT:
+            delattr(self.owner, self.name)
+        else:
+            setattr(self.owner, self.name, self.was)
+
+
+ABSENT = object()
+
+
+@dataclass(frozen=True, eq=False)
+class _Watch:
+    """Modules and classes that are watched, their live mappings of names, and their functions."""
+
+    modules: int
+    owners: tuple[Any, ...]
+    spaces: tuple[Mapping[str, Any], ...]
+    functions: tuple[FunctionType, ...]
+
+    def read(self) -> list[Any]:
+        """In one list, which collecting garbage passes over at once: names by owner, what each stands for, code of functions."""
+        each = list(chain.from_iterable(space for space in self.spaces))
+        each += chain.from_iterable(space.values() for space in self.spaces)
+        for part in _PARTS:
+            each += map(attrgetter(part), self.functions)
+        return each
+
+
+class Names:
+    """All names of the watched modules and classes, and the code of their functions, at one moment."""
+
+    def __init__(self) -> None:
+        self.watch = _watched()
+        self.sizes = list(map(len, self.watch.spaces))
+        self.state = self.watch.read()
+
+    def patches(self, newcomers: frozenset[str] = frozenset()) -> list[Patch]:
+        """What was changed since, but for what libraries do to themselves.
+
+        Args:
+            newcomers: top-level names of the packages that were first imported since; what their code replaces is theirs to do.
+        """
+        now = self.watch.read()
+        if _alike(now, self.state):
+            return []
+        changes, at, count = list[Patch](), 0, sum(self.sizes)
+        for owner, space, size in zip(self.watch.owners, self.watch.spaces, self.sizes, strict=True):
+            names, values = self.state[at : at + size], self.state[count + at : count + at + size]
+            changes += _differences(owner, dict(zip(names, values, strict=True)), dict(space))
+            at += size
+        codes = iter(self.state[2 * count :])
+        for part in _PARTS:
+            pairs = zip(self.watch.functions, codes, strict=False)
+            changes += [Patch(f, part, was) for f, was in pairs if getattr(f, part) is not was]
+        return [change for change in changes if not _by_a_library(change, newcomers)]
+
+
+def _alike(now: list[Any], before: list[Any]) -> bool:
+    """Whether two lists are of the same things; equality asks for identity first, faster than Python could."""
+    try:
+        return now == before
+    except Exception:  # what was replaced by an array, whose equality is no truth value
+        return False
+
+
+_PARTS = ("__code__", "__defaults__", "__kwdefaults__")
+_cache: list[_Watch] = []
+
+
+def _watched() -> _Watch:
+    """What is watched; listed anew when modules were imported."""
+    if not _cache or _cache[0].modules != len(sys.modules):
+        loaded = {n: m for n, m in list(sys.modules.items()) if (n in WATCHED or n.startswith(OURS)) and isinstance(m, ModuleType)}
+        owners: dict[int, Any] = {id(module): module for module in loaded.values()}
+        for name, module in loaded.items():
+            top = name.partition(".")[0]
+            for value in list(vars(module).values()):
+                if isinstance(value, type) and _is_own(value, name, top):
+                    owners[id(value)] = value
+        functions = {id(f): f for owner in owners.values() for f in vars(owner).values() if isinstance(f, FunctionType)}
+        spaces = tuple(vars(owner) for owner in owners.values())
+        _cache[:] = [_Watch(len(sys.modules), tuple(owners.values()), spaces, tuple(functions.values()))]
+    return _cache[0]
+
+
+def _is_own(cls: type, module: str, top: str) -> bool:
+    """Whether a class is of the module, or of a library whose public name it bears there, and may be written to at all."""
+    if cls.__flags__ & (1 << 8):  # immutable, as classes of C are
+        return False
+    return cls.__module__ == module if top == "untrain" else cls.__module__.partition(".")[0] == top
+
+
+def _differences(owner: Any, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Patch]:
+    watched = {n: was for n, was in before.items() if _counts(was) and (owner is not sys.modules.get("torch") or n != DERIVED)}
+    gone_or_other = [Patch(owner, n, was) for n, was in watched.items() if after.get(n, ABSENT) is not was]
+    inherited = vars(builtins) if isinstance(owner, ModuleType) else _inherited(owner)
+    shadows = [Patch(owner, n, ABSENT) for n in after.keys() - before.keys() if n in inherited and _counts(after[n])]
+    return gone_or_other + shadows
+
+
+def _inherited(cls: type) -> set[str]:
+    return {name for base in cls.__mro__[1:] for name in vars(base) if not name.startswith("__pydantic")} - {"__doc__"}
+
+
+def _counts(value: Any) -> bool:
+    """Whether a value is code: a function, a class, a method, a property; caches and counters may change."""
+    return callable(value) or isinstance(value, staticmethod | classmethod | property)
+
+
+def _by_a_library(change: Patch, newcomers: frozenset[str]) -> bool:
+    """Whether torch wrapped its own function, as the first optimizer of a class does, or an imported library replaced it."""
+    now = vars(change.owner).get(change.name, ABSENT) if not isinstance(change.owner, FunctionType) else ABSENT
+    code = getattr(getattr(now, "__func__", now), "__code__", None)
+    if code is None:
+        return False
+    torch = sys.modules.get("torch")
+    of_torch = torch is not None and Path(torch.__file__ or "").parent in Path(code.co_filename).parents
+    wrapped = getattr(now, "__wrapped__", None), getattr(now, "_torchdynamo_orig_callable", None)
+    if of_torch and change.was is not ABSENT and any(inner is change.was for inner in wrapped):
+        return True
+    if of_torch and change.was is ABSENT and wrapped[0] is not None:
+        return True
+    return any(_file_of(name) in Path(code.co_filename).parents for name in newcomers)
+
+
+def _file_of(package: str) -> Path:
+    file = getattr(sys.modules.get(package), "__file__", None)
+    return Path(file).parent if file and Path(file).name == "__init__.py" else Path("/nowhere")

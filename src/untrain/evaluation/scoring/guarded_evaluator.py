@@ -1,0 +1,91 @@
+"""An evaluator whose failures are reasons of its own scores, and spoil no other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar, cast
+
+from untrain.core.errors import OutOfMemory, RunFailed, UntrainError
+from untrain.core.process_state import foreign
+from untrain.evaluation.base import Array, Curve, Evaluator, Measured, Prepared
+from untrain.evaluation.observation import Observation
+
+T = TypeVar("T")
+
+
+class EvaluatorFailed(RunFailed):
+    """An evaluator failed, tried to end the process, or left it changed."""
+
+    def __init__(self, evaluator: Evaluator, why: str):
+        super().__init__(why)
+        self.evaluator = evaluator
+
+
+def guarded(evaluator: Evaluator) -> Evaluator:
+    """The evaluator; what it does wrong is an ``EvaluatorFailed``.
+
+    Errors in what it was given, of memory and of files are raised as they are: they are not its own.
+    """
+    return evaluator if isinstance(evaluator, _Guarded) else cast(Evaluator, _Guarded(evaluator))
+
+
+def without_culprits(score: Callable[[Sequence[T]], Any], cases: Sequence[T], evaluator_of: Callable[[T], Evaluator]) -> Any:
+    """Score some cases, without those whose evaluator fails.
+
+    Args:
+        score: scores the cases that it is given, all together.
+        cases: each with an evaluator.
+        evaluator_of: gives it.
+
+    Returns:
+        What ``score`` returns for the cases that are left, and why each score of the others has no value.
+    """
+    reasons: dict[str, str] = {}
+    while True:
+        try:
+            return score(cases), reasons
+        except EvaluatorFailed as error:
+            reasons |= dict.fromkeys(error.evaluator.scores, str(error))
+            cases = [case for case in cases if evaluator_of(case) is not error.evaluator]
+
+
+class _Guarded:
+    """Forwards to an evaluator."""
+
+    def __init__(self, evaluator: Evaluator):
+        self.evaluator = evaluator
+        self._evaluated = False
+
+    def __repr__(self) -> str:
+        return repr(self.evaluator)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.evaluator, name)
+
+    def prepare(self, observation: Observation) -> Array:
+        """As the evaluator does."""
+        return self._call(self.evaluator.prepare, observation)
+
+    def evaluate(self, trial: Prepared) -> Mapping[str, Measured | str]:
+        """As the evaluator does; called for hundreds of splits, it is the first time that replaced functions are looked for."""
+        first, self._evaluated = not self._evaluated, True
+        return self._call(self.evaluator.evaluate, trial, first)
+
+    def curves(self, trial: Prepared) -> Mapping[str, Curve]:
+        """As the evaluator does; none where it fails."""
+        try:
+            return self._call(self.evaluator.curves, trial)
+        except EvaluatorFailed:
+            return {}
+
+    def _call(self, verb: Callable[[Any], T], given: Any, patches: bool = True) -> T:
+        try:
+            with foreign(repr(self.evaluator), patches=patches):
+                return verb(given)
+        except (MemoryError, OSError, OutOfMemory):
+            raise
+        except Exception as error:
+            if isinstance(error, UntrainError) and not isinstance(error, RunFailed):
+                raise
+            what = f"{error}" if isinstance(error, RunFailed) else f"{self.evaluator!r} failed: {type(error).__name__}: {error}"
+            raise EvaluatorFailed(cast(Evaluator, self), " ".join(what.split())) from error
