@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from untrain.core.errors import DataError, FileChanged
+from untrain.core.paths import user_path
 
 Array = np.ndarray[Any, Any]
 PIECE = 8 << 20
@@ -124,7 +125,7 @@ def open_npy(path: str | Path) -> OnDisk:
     Raises:
         DataError: the file does not exist, is not a NumPy file, or its numbers cannot be read row by row.
     """
-    where = Path(path).expanduser().absolute()
+    where = user_path(path).absolute()
     try:
         with open(where, "rb") as file:
             major = np.lib.format.read_magic(file)[0]

@@ -7,13 +7,13 @@ import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
 from untrain.core.errors import DataError
+from untrain.core.paths import user_path
 from untrain.core.spec import canonical
 from untrain.data.examples import Examples, take
 from untrain.data.near_duplicates import near_duplicates
@@ -49,7 +49,9 @@ def save_run(
         setting: where and how they were made.
         more: further facts that a report shows, such as which looks were taken; the run's key depends on them.
     """
-    more = more or {}
+    more = dict(more or {})
+    if scene.notes:
+        more["warnings"] = [*scene.notes, *more.get("warnings", ())]
     facts = {"true": scene.prints["true"], **more}
     ingredients = run_ingredients(repr(scene.scenario), canonical(scene.scenario), models, facts)
 
@@ -119,9 +121,9 @@ def setting_facts(setting: Setting | None = None) -> dict[str, Any]:
 
 def find_runs(word: str, store: Store) -> list[Entry]:
     """The entries of runs by a key, the beginning of one, 'latest', or a folder with results.json."""
-    if Path(word).is_dir():
+    if user_path(word).is_dir():
         try:
-            keys = [str(run["run"]) for run in json.loads((Path(word) / "results.json").read_text())["runs"]]
+            keys = [str(run["run"]) for run in json.loads((user_path(word) / "results.json").read_text())["runs"]]
         except (OSError, ValueError, KeyError, TypeError):
             raise DataError(f"{word} holds no results.json that untrain wrote") from None
         return [_find_run(key, store) for key in keys]

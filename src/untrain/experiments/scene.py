@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from untrain.core.errors import DataError
+from untrain.core.metering import metered
 from untrain.data.examples import Examples, to_device
 from untrain.data.fingerprint import array_digest, print_of
 from untrain.data.requests.base import ForgetSet
@@ -50,6 +51,7 @@ class Scene:
             and the untrained model.
         chosen: facts about the choice, where an ensemble was needed for it; else empty.
         purpose: 'run', or 'search', which sees no test data.
+        notes: on how data and request were read: what was skipped, guessed or converted.
     """
 
     scenario: Scenario
@@ -60,6 +62,7 @@ class Scene:
     prints: Mapping[str, str]
     chosen: Mapping[str, Any] = field(default_factory=dict)
     purpose: Purpose = "run"
+    notes: tuple[str, ...] = ()
 
     @property
     def remaining(self) -> Examples:
@@ -91,7 +94,8 @@ def open_scene(scenario: Scenario, setting: Setting, choose: Choose | None = Non
     Raises:
         DataError: the training data have one class, or a search has no validation data or no classes.
     """
-    data = scenario.load()
+    with metered() as meter:
+        data = scenario.load()
     if data.train.classes == 1:
         raise DataError("the training data have one class: there is nothing to classify")
     if purpose == "search" and (data.valid is None or len(data.valid) == 0):
@@ -99,7 +103,8 @@ def open_scene(scenario: Scenario, setting: Setting, choose: Choose | None = Non
     if purpose == "search" and data.train.classes == 0:
         raise DataError(f"a search judges by accuracy, and the targets of {type(scenario).__name__} number no classes")
     chosen = Chosen(request(data.train, scenario.request)) if choose is None else choose(scenario, data)
-    return scene_of(scenario, data if purpose == "run" else replace(data, test=data.valid), chosen, setting, purpose)
+    scene = scene_of(scenario, data if purpose == "run" else replace(data, test=data.valid), chosen, setting, purpose)
+    return replace(scene, notes=tuple(dict.fromkeys((*meter.notes, *chosen.forget_set.notes))))
 
 
 def scene_of(scenario: Scenario, data: Data, chosen: Chosen, setting: Setting, purpose: Purpose = "run") -> Scene:

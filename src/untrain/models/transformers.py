@@ -20,6 +20,7 @@ from transformers.utils import logging as bars
 from transformers.utils.hub import cached_file
 
 from untrain.core.errors import MissingExtra, ModelError, UntrainError, suggest
+from untrain.core.paths import user_path
 
 VERSION = str(transformers.__version__)
 PROCESSORS = (("processor_config.json", "image_processor"), ("preprocessor_config.json", ""))
@@ -201,8 +202,8 @@ def _line(error: Exception) -> str:
 
 def _place(name: str) -> tuple[str, dict[str, str]]:
     """A folder, or an id on the hub and, after '@', one of its revisions."""
-    if Path(name).expanduser().is_dir():
-        return str(Path(name).expanduser()), {}
+    if user_path(name).is_dir():
+        return str(user_path(name)), {}
     hub, _, revision = name.partition("@")
     if not re.fullmatch(HUB_ID, hub):
         raise ModelError(f"checkpoint={name!r}: there is no such folder, and no model on the hub is named so")

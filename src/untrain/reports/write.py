@@ -8,6 +8,7 @@ from typing import Any
 
 from untrain.core.atomic_write import atomic_write
 from untrain.core.errors import BadInput
+from untrain.core.paths import user_path
 
 Document = dict[str, Any]
 
@@ -16,7 +17,7 @@ def check_writable(out: str | Path | None) -> None:
     """Refuse a folder that cannot be written, before any work is done; the folder is not created."""
     if out is None:
         return
-    near = Path(out).absolute()
+    near = user_path(out).absolute()
     while not near.exists() and near != near.parent:
         near = near.parent
     if not near.is_dir() or not os.access(near, os.W_OK | os.X_OK):
@@ -30,7 +31,7 @@ def write_files(folder: Path, texts: dict[str, str]) -> None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with atomic_write(folder / name) as fresh:
-                fresh.write_text(text, encoding="utf-8")
+                fresh.write_text(text, encoding="utf-8", errors="backslashreplace")  # names of files may hold bytes of no encoding
         except OSError as error:
             raise BadInput(
                 f"cannot write {folder / name}: {error.strerror}; the results are in the store, try another --out"

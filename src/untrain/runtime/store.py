@@ -31,6 +31,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
 from untrain.core.errors import StoreError
+from untrain.core.paths import user_path
 from untrain.runtime._leftovers import abandoned, clear
 from untrain.runtime.entry import Contents as Contents
 from untrain.runtime.entry import Entry as Entry
@@ -45,7 +46,7 @@ _PARTS = ("objects", "locks", "tmp")
 
 def folder_of(path: str | Path | None) -> Path:
     """Where a store is; without a path the one in the home folder."""
-    return Path(HOME if path is None else path).expanduser()
+    return user_path(HOME if path is None else path)
 
 
 def is_store(path: str | Path | None) -> bool:

@@ -4,7 +4,8 @@ import torch
 from safetensors.torch import save_file
 
 from untrain.core.errors import DataError
-from untrain.experiments.audits.array_files import read_column, read_outputs, read_sides
+from untrain.experiments.audits.array_files import read_outputs
+from untrain.experiments.audits.column_files import read_ids, read_labels, read_sides
 
 X = np.random.default_rng(0).normal(size=(2, 5, 3)).astype(np.float32)
 

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from untrain.core.errors import DataError
+from untrain.core.paths import user_path
 from untrain.data.on_disk import PIECE, OnDisk, open_npy
 
 Array = np.ndarray[Any, Any]
@@ -28,7 +29,7 @@ def write_inputs(pieces: Iterable[tuple[Array, Array]], folder: str | Path) -> t
     Raises:
         DataError: there are no pieces, they differ in shape, do not hold numbers, or cannot be written.
     """
-    where = Path(folder).expanduser()
+    where = user_path(folder)
     fresh = where / f".{os.getpid()}.npy"
     try:
         where.mkdir(parents=True, exist_ok=True)
@@ -100,7 +101,7 @@ def load_array(path: str | Path) -> Array:
         DataError: it cannot be read.
     """
     try:
-        array: Array = np.load(Path(path).expanduser(), allow_pickle=False)
+        array: Array = np.load(user_path(path), allow_pickle=False)
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or 'it is not a NumPy file'}") from None
     except (ValueError, EOFError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,6 +15,7 @@ import numpy as np
 
 from untrain.core.code_digest import file_digest
 from untrain.core.errors import DataError
+from untrain.core.paths import user_path
 from untrain.data.examples import Examples, take
 from untrain.data.noise.base import Noise
 from untrain.data.readers.convert import from_arrays
@@ -102,7 +102,7 @@ def _drawn(y: Rows, size: int) -> list[Rows]:
 
 
 def _read(source: ImageSetSource, taken: Subset, part: str, pick: Pick) -> Examples:
-    folder = Path(os.path.expanduser(taken.path))
+    folder = user_path(taken.path)
     files = parquets(folder, part, *(["test"] if part == source.test else [])) if taken.path else []
 
     def read(**how: Any) -> Any:

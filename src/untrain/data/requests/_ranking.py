@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from untrain.core.errors import RequestError
+from untrain.core.paths import user_path
 from untrain.data.examples import MEMORIZATION, Examples
 from untrain.data.readers.score_files import scores
 from untrain.data.requests._fraction import pool_and_count
@@ -57,7 +56,7 @@ def _scores(train: Examples, file: str, others: Others) -> Array:
     """Memorization of each training example, (n,)."""
     where = file or f"the column {MEMORIZATION!r}"
     if file:
-        values = scores(Path(os.path.expanduser(file)), train, others == "ignore")
+        values = scores(user_path(file), train, others == "ignore")
     elif MEMORIZATION in train.columns:
         values = np.asarray(train.columns[MEMORIZATION])
     else:

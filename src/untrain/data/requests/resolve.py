@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from untrain.core.errors import RequestError
+from untrain.core.metering import metered
 from untrain.data.examples import Examples, joined, take, to_device
 from untrain.data.fingerprint import request_digest
 from untrain.data.requests.base import ForgetSet, Request
@@ -23,12 +24,14 @@ def request(train: Examples, by: Request) -> ForgetSet:
         by: the request.
 
     Returns:
-        The rows, the id of each and the fingerprint of ids, inputs and corrections, the same that a ``Problem`` makes.
+        The rows, the id of each, the fingerprint of ids, inputs and corrections, the same that a ``Problem`` makes, and notes
+        on how the request was read.
 
     Raises:
         RequestError: the request names no examples, all of them, or rows that do not exist.
     """
-    rows, name = np.asarray(by.draw(train)), repr(by)
+    with metered() as meter:
+        rows, name = np.asarray(by.draw(train)), repr(by)
     name = name if len(name) <= 100 else f"{name[:96]} ..."
     if rows.size == 0:
         raise RequestError(f"{name} names none of the {len(train)} training examples: name at least one")
@@ -42,7 +45,7 @@ def request(train: Examples, by: Request) -> ForgetSet:
     forget = take(train, rows)
     replacement = by.replacement(train, rows)
     digest = request_digest(forget, replacement)
-    return ForgetSet(tuple(rows.tolist()), tuple(forget.ids.tolist()), digest, replacement)
+    return ForgetSet(tuple(rows.tolist()), tuple(forget.ids.tolist()), digest, replacement, tuple(meter.notes))
 
 
 def remaining(train: Examples, forget: ForgetSet) -> Examples:
