@@ -100,8 +100,9 @@ def load_array(path: str | Path) -> Array:
     Raises:
         DataError: it cannot be read.
     """
+    where = user_path(path)
     try:
-        array: Array = np.load(user_path(path), allow_pickle=False)
+        array: Array = np.load(where, allow_pickle=False)
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or 'it is not a NumPy file'}") from None
     except (ValueError, EOFError):

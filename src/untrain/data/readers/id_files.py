@@ -145,7 +145,7 @@ def _has_heading(file: Path, column: _Column, index: IdIndex, how: Reading) -> b
     if how.heading is not None:
         return how.heading
     if index.find(column.words[0]) is not None:
-        if column.headed and len(column.words) > 1:
+        if is_heading_word(first, surely=True) and len(column.words) > 1:
             raise RequestError(
                 f"{file} begins with {first!r}, which may be a heading and is an id of the data: say which, "
                 f"{_option(file, 'heading=True')} or heading=False"

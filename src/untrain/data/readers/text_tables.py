@@ -15,6 +15,7 @@ NUMPY = b"\x93NUMPY"
 SEPARATORS = (",", ";", "\t", "|")
 LINES = ""  # stands for the separator where each line is one cell
 HEADING = re.compile(r"(\w[\w .-]*[ _.-])?(ids?|index|indices|key|uid|uuid|guid)|(?-i:[a-z]\w*(Id|ID|Ids|IDs|Key|UID))", re.I)
+SURE = re.compile(r"(\w+[ _.-])?ids?|index|indices|key|uid|uuid|guid|(?-i:[a-z]\w*(Id|ID|Ids|IDs))", re.I)
 Rows = list[list[str]]
 
 
@@ -32,13 +33,15 @@ def content(file: Path, kinds: Sequence[str], what: str) -> bytes:
         raise RequestError(f"cannot read {what} from {str(file)!r}: {error.strerror or error}") from None
 
 
-def is_heading_word(word: str) -> bool:
-    """Return whether a word is one by which people head a column of ids.
+def is_heading_word(word: str, surely: bool = False) -> bool:
+    """Return whether a word is one by which people head a column of ids; ``surely`` leaves out what may well be an id too.
 
     >>> [word for word in ("id", "image_id", "User ID", "userId", "David", "Madrid", "anne") if is_heading_word(word)]
     ['id', 'image_id', 'User ID', 'userId']
+    >>> is_heading_word("car_key"), is_heading_word("car_key", surely=True)
+    (True, False)
     """
-    return HEADING.fullmatch(word.strip()) is not None
+    return (SURE if surely else HEADING).fullmatch(word.strip()) is not None
 
 
 def text_of(file: Path, raw: bytes, what: str = "one id per line") -> str:
@@ -94,6 +97,7 @@ def table(file: Path, raw: bytes, what: str) -> Rows:
         RequestError: it is not text, or no table.
     """
     by_separator = tables(file, raw, what)
+    lines = by_separator.pop(LINES)
     even = [rows for rows in by_separator.values() if len({len(row) for row in rows}) == 1]
-    rows = max(even, key=lambda rows: len(rows[0])) if even else by_separator.get(",", [])
+    rows = max(even, key=lambda rows: len(rows[0])) if even else by_separator.get(",", lines)
     return [[cell.strip() for cell in row] for row in rows]

@@ -43,9 +43,7 @@ def check_rule(rule: str) -> str:
         ValueError: it does not parse, or holds a call, an attribute or another foreign part.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of the parser, about what is refused below or means the same
-            tree = ast.parse(rule.strip(), mode="eval")
+        tree = _parsed(rule)
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         raise ValueError("should be a condition such as 'label == 3 and id < 100'") from None
     if _depth(tree) > DEEPEST:
@@ -55,6 +53,12 @@ def check_rule(rule: str) -> str:
             part = ast.unparse(node) if isinstance(node, ast.expr) else type(node).__name__
             raise ValueError(f"{part!r} is not understood; {GRAMMAR}")
     return rule
+
+
+def _parsed(rule: str) -> ast.Expression:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the parser, about what is refused later or means the same
+        return ast.parse(rule.strip(), mode="eval")
 
 
 def _depth(tree: ast.AST) -> int:
@@ -86,7 +90,7 @@ def holds(rule: str, columns: Mapping[str, np.ndarray[Any, Any]]) -> Column:
     """
     try:
         with np.errstate(divide="raise", over="raise", invalid="ignore"):
-            truth = _value(ast.parse(check_rule(rule).strip(), mode="eval").body, columns)
+            truth = _value(_parsed(check_rule(rule)).body, columns)
     except (ArithmeticError, RecursionError) as error:
         raise RequestError(f"in {rule!r}: {str(error) or type(error).__name__}") from None
     if _kind(truth) != KINDS["b"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import zipfile
 from collections.abc import Mapping
@@ -44,7 +45,7 @@ def read_outputs(source: Any, who: str) -> Array | dict[str, Array]:
     if not isinstance(source, str | Path):
         raise DataError(f"{who} are {type(source).__name__}: an array or the path of a file is needed")
     text = str(source)
-    if re.match(r"\w+=", text) and not user_path(text).exists():
+    if re.match(r"\w+=", text) and not os.path.exists(text):
         parts = [part.partition("=") for part in text.split(",")]
         return {_side(name, who): _one(read_outputs(path, who), path) for name, _, path in parts}
     path = user_path(source)

@@ -37,7 +37,7 @@ def read_labels(source: Any) -> Array:
         return _array(source, "labels")
     rows = _rows(source, "labels")
     words = [row[0] for row in _single(rows, source, "labels")]
-    if len(words) > 1 and not _is_number(words[0]) and (words[0].lower() in LABELS or all(map(_is_number, words[1:]))):
+    if words[0].lower() in LABELS or (len(words) > 1 and not _is_number(words[0]) and all(map(_is_number, words[1:]))):
         words = _below(words, source, "labels")
     return np.array(words).astype(np.int64) if all(map(_is_number, words)) else np.array(words)
 
