@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import untrain as ut
-from id_lists import LABELS, outputs, write
+from id_lists import LABELS, N, outputs, write
 from untrain.core.errors import BadInput
 
 
@@ -54,3 +54,24 @@ def test_an_audit_takes_the_options_of_a_list_too(tmp_path):
         audit(tmp_path, ids=ids, forget=str(path), test=ids[40:])
     spelled = f"IdFile(path={str(path)!r}, heading=False)"
     assert audit(tmp_path, ids=ids, forget=spelled, test=ids[40:])["sizes"]["forget"] == 2
+
+
+def test_notes_on_a_list_reach_the_documents_of_a_run_and_of_masks(tmp_path, capsys):
+    from untrain.reports.html.localize_page import masks_page
+    from untrain.reports.terminal import print_masks
+
+    ids = [f"p{i}" for i in range(N)]
+    data = ut.examples(np.random.default_rng(0).normal(size=(N, 6)).astype("float32"), LABELS, ids=ids)
+    path = tmp_path / "forget.csv"
+    path.write_text("person\np1\np2\np2\nq9\n", encoding="utf-8")
+    scenario = ut.Custom(data, (data.x.numpy(), LABELS), ut.MLP(width=4), ut.IdFile(path=str(path)), steps=ut.Steps(epochs=1))
+    told = (
+        f"{path}: the first line, 'person', is read as a heading; 1 of 4 ids is not in the training data: 'q9'; 1 is listed again"
+    )
+    run = ut.run(scenario, "Nothing", store=tmp_path / "runs", seeds=1, oracles=2)
+    masks = ut.localize(scenario, "WeightedGrad", store=tmp_path / "runs", seeds=1)
+    assert told in run["warnings"]
+    assert masks["warnings"] == [told]
+    print_masks(masks, colour=False)
+    assert "is listed again" in " ".join(capsys.readouterr().out.split())
+    assert "is listed again" in masks_page(masks, "")

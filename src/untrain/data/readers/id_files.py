@@ -16,6 +16,7 @@ from untrain.data.id_index import Id, IdIndex, as_number
 from untrain.data.readers.numpy_errors import DAMAGED, why
 from untrain.data.readers.text_tables import Rows, content, is_heading_word, tables
 
+PLAIN = ("id", "ids")  # headings that nobody has to be shown where they are no ids of the data
 KINDS = (".csv", ".tsv", ".txt", ".npy", ".npz")
 Alike = Literal["ask", "same", "other"]
 Gone = Literal["ask", "report", "refuse"]
@@ -71,7 +72,8 @@ def read_words(path: str | Path, index: IdIndex, how: Reading) -> tuple[list[Id]
         column = _column(file, raw, index, how)
         words, remarks = [*column.words], _columns_left(column)
         if _has_heading(file, column, index, how):
-            remarks.append(f"the first line, {column.words[0].strip()!r}, is read as a heading")
+            if column.words[0].strip().lower() not in PLAIN:
+                remarks.append(f"the first line, {column.words[0].strip()!r}, is read as a heading")
             words = words[1:]
             if not words:
                 raise RequestError(f"{file} has a heading and no id below it: list at least one")

@@ -16,7 +16,7 @@ from untrain.core.paths import user_path
 from untrain.core.spec import parse
 from untrain.data.id_index import Id, IdIndex
 from untrain.data.id_lists import ids_named
-from untrain.data.readers.id_files import KINDS
+from untrain.data.readers.id_files import KINDS, PLAIN
 from untrain.data.readers.text_tables import content, is_heading_word, table
 from untrain.data.requests.idfile import IdFile
 from untrain.experiments.audits.array_files import SIDE_OF, plain, read_arrays
@@ -156,7 +156,8 @@ def _below(rows: Sequence[Any], source: str | Path, name: str) -> Any:
     if len(rows) < 2:
         raise DataError(f"{name}: {Path(source).name} is empty below its heading: one line per example is needed")
     first = rows[0] if isinstance(rows[0], str) else ",".join(rows[0])
-    add_note(f"{source}: the first line, {first[:60]!r}, is read as a heading")
+    if not set(first.lower().split(",")) <= {*LABELS, *PLAIN, "side", "sides"}:
+        add_note(f"{source}: the first line, {first[:60]!r}, is read as a heading")
     return rows[1:]
 
 
