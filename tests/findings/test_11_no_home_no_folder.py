@@ -7,8 +7,9 @@ import sys
 
 import pytest
 
-from untrain.core.environment import absolute, expand_user, searching, working_folder
+from untrain.core.environment import absolute, searching, working_folder
 from untrain.core.errors import BadInput
+from untrain.core.paths import user_path
 
 BARE = [sys.executable, "-m", "untrain"]
 NOBODY = ["unshare", "-U", "--map-user=23456", "--map-group=23456", "env", "-u", "HOME", "-u", "UNTRAIN_HOME"]
@@ -65,10 +66,10 @@ def test_a_working_folder_that_is_gone_is_no_traceback(tmp_path, command, wanted
 
 def test_paths_are_written_out_in_one_place(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert expand_user("~/x") == tmp_path / "x"
-    assert str(expand_user("a~b")) == "a~b"
+    assert user_path("~/x") == tmp_path / "x"
+    assert str(user_path("a~b")) == "a~b"
     with pytest.raises(BadInput, match="no such user"):
-        expand_user("~nobodyhere")
+        user_path("~nobodyhere")
 
 
 def test_a_folder_that_is_gone_is_said(monkeypatch, tmp_path):

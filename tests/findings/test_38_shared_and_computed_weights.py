@@ -127,10 +127,7 @@ def test_statistics_are_estimated_anew_as_a_plain_average(norm):
     assert forgot.between.momentum == norm.momentum
     with torch.no_grad():
         inputs = forgot.one(problem.retain.x)
-    if isinstance(norm, nn.BatchNorm2d):
-        expected = inputs.mean((0, 2, 3))
-    else:
-        expected = inputs.mean((2, 3)).mean(0)
+    expected = inputs.mean((0, 2, 3)) if isinstance(norm, nn.BatchNorm2d) else inputs.mean((2, 3)).mean(0)
     torch.testing.assert_close(forgot.between.running_mean, expected, rtol=1e-4, atol=1e-5)
 
 

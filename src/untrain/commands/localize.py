@@ -77,6 +77,7 @@ def localize(
         "scenario": repr(originals.scenario), "seeds": seeds, "seed": seed, "forget": len(scene.forget_set.rows),
         "parameters": sum(size for _, size in counts.values()), "results": rows, "overlap": [p for p in pairs if p is not None],
         "setting": {n: value for n, value in setting_facts(options.setting).items() if n not in ("compiled", "budget")},
+        "warnings": list(scene.notes),
     }  # fmt: skip
     return document if out is None else document | {"report": publish_masks(document, out, command)}
 

@@ -12,6 +12,7 @@ from untrain.commands.arguments import Count, Document, Seed, executor_of, scena
 from untrain.core.atomic_write import atomic_write
 from untrain.core.environment import absolute
 from untrain.core.errors import BadInput, DataError, require_whole_numbers
+from untrain.core.paths import user_path
 from untrain.runtime.progress import OnProgress
 
 if TYPE_CHECKING:
@@ -59,10 +60,11 @@ def memorize(
     require_whole_numbers(models=models, seed=seed)
     if models < LEAST or seed < 0:
         raise BadInput(f"models={models}, seed={seed}: at least {LEAST} models and a seed from 0 are needed")
-    if out is not None and Path(out).suffix.lower() not in (".csv", ".npz"):
+    file = None if out is None else user_path(out)
+    if file is not None and file.suffix.lower() not in (".csv", ".npz"):
         raise BadInput(f"scores are written to .csv or .npz, and {str(out)!r} is neither")
-    if out is not None and not absolute(out).parent.is_dir():
-        raise BadInput(f"there is no folder {absolute(out).parent} to write {Path(out).name} into")
+    if file is not None and not absolute(file).parent.is_dir():
+        raise BadInput(f"there is no folder {absolute(file).parent} to write {file.name} into")
     chosen = executor_of(executor)
     setting = setting_of(device, threads, "float32", False, executor=chosen)
     options = RunOptions(setting, workers, chosen, on_progress)
@@ -101,7 +103,7 @@ def _estimate(
         population = train_ensemble(scenario, data, ensemble, means)
     estimate, success = memorization(population), success_of(population.task)
     if out is not None:
-        write(Path(out), data.train, estimate)
+        write(user_path(out), data.train, estimate)
     quantiles = {"spread": (estimate.value, (0.1, 0.5, 0.9, 0.99)), "error": (estimate.error, (0.5, 0.9, 1.0))}
     return {
         "scenario": repr(scenario), "models": ensemble.models, "seed": ensemble.seed, "examples": len(estimate.value),
@@ -140,7 +142,7 @@ def write(file: Path, train: Examples, estimate: MemorizationEstimate) -> None:
                 with work.open("wb") as binary:  # a path not ending in .npz as it is spelled here would be given another name
                     np.savez(binary, **{n: a.astype(str) if a.dtype == object else a for n, a in table.items()})
             else:
-                with work.open("w", newline="", encoding="utf-8") as text:
+                with work.open("w", newline="", encoding="utf-8", errors="surrogatepass") as text:
                     rows = csv.writer(text)
                     rows.writerow(table)
                     rows.writerows(zip(*(column.tolist() for column in table.values()), strict=True))

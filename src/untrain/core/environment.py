@@ -1,4 +1,4 @@
-"""What a process takes from its environment: the home folder, the working folder, ``~`` in paths. Containers may lack all of it."""
+"""What a process takes from its environment: the working folder and variables. Containers may lack all of it."""
 
 from __future__ import annotations
 
@@ -9,26 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from untrain.core.errors import BadInput
-
-
-def expand_user(path: str | Path) -> Path:
-    """The path with a leading ``~`` or ``~name`` written out.
-
-    >>> expand_user("data/digits.npz").as_posix()
-    'data/digits.npz'
-
-    Raises:
-        BadInput: there is no such home folder.
-    """
-    text = os.fspath(path)
-    if not text.startswith("~"):
-        return Path(path)
-    written = os.path.expanduser(text)
-    if written.startswith("~"):
-        name = text.split("/")[0]
-        who = "this user has none: set HOME, or" if name == "~" else "there is no such user:"
-        raise BadInput(f"{text}: the home folder of {name} is not known; {who} write the path out")
-    return Path(written)
 
 
 def working_folder() -> Path:

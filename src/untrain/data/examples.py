@@ -230,8 +230,17 @@ def joined(a: Examples, b: Examples) -> Examples:
     ['a', 'b', 'c', 'a']
     """
     fields = {name: _both(a.fields[name], b.fields[name]) for name in a.fields}
-    owner = None if a.owner is None or b.owner is None else np.concatenate([a.owner, b.owner])
-    return Examples(fields, np.concatenate([a.ids, b.ids]), a.categories, owner=owner, features=a.features)
+    owner = None if a.owner is None or b.owner is None else stack_ids(a.owner, b.owner)
+    return Examples(fields, stack_ids(a.ids, b.ids), a.categories, owner=owner, features=a.features)
+
+
+def stack_ids(a: Array, b: Array) -> Array:
+    """Ids, or owners, of one set after those of another; whole numbers that no type of 64 bits holds together become text."""
+    if np.result_type(a, b).kind != "f":
+        return np.concatenate([a, b])
+    if min(a.min(initial=0), b.min(initial=0)) >= 0:
+        return np.concatenate([a.astype(np.uint64), b.astype(np.uint64)])
+    return np.concatenate([a.astype(str), b.astype(str)])
 
 
 def _both(a: Column, b: Column) -> Column:

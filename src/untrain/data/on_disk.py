@@ -13,8 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from untrain.core.environment import absolute, expand_user
+from untrain.core.environment import absolute
 from untrain.core.errors import DataError, FileChanged
+from untrain.core.paths import user_path
 
 Array = np.ndarray[Any, Any]
 PIECE = 8 << 20
@@ -125,7 +126,7 @@ def open_npy(path: str | Path) -> OnDisk:
     Raises:
         DataError: the file does not exist, is not a NumPy file, or its numbers cannot be read row by row.
     """
-    where = absolute(expand_user(path))
+    where = absolute(user_path(path))
     try:
         with open(where, "rb") as file:
             major = np.lib.format.read_magic(file)[0]

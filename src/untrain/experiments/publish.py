@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from untrain.core.paths import user_path
 from untrain.evaluation.base import Evaluator
 from untrain.experiments.results import material, score_run
 from untrain.reports.csv_files import masks_csv, scores_csv
@@ -39,7 +40,7 @@ def publish(
     if out is None:
         return whole
     check_writable(out)
-    folder = Path(out)
+    folder = user_path(out)
     materials = [material(e, store, d, images, chosen) for e, d in zip(entries, documents, strict=True)]
     texts = {
         "results.json": json.dumps(whole, indent=1, allow_nan=False),
@@ -59,5 +60,6 @@ def publish_masks(document: Document, out: str | Path, command: str) -> str:
         "localize.csv": masks_csv(document),
         "localize.html": masks_page(document, command),
     }
-    write_files(Path(out), texts)
-    return str(Path(out) / "localize.html")
+    folder = user_path(out)
+    write_files(folder, texts)
+    return str(folder / "localize.html")

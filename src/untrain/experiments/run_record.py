@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ import torch
 
 from untrain.core.atomic_write import finish_set
 from untrain.core.errors import DataError
+from untrain.core.paths import user_path
 from untrain.core.spec import canonical
 from untrain.data.examples import Examples, take
 from untrain.data.near_duplicates import near_duplicates
@@ -51,7 +51,9 @@ def save_run(
         setting: where and how they were made.
         more: further facts that a report shows, such as which looks were taken; the run's key depends on them.
     """
-    more = more or {}
+    more = dict(more or {})
+    if scene.notes:
+        more["warnings"] = [*scene.notes, *more.get("warnings", ())]
     facts = {"true": scene.prints["true"], **more}
     ingredients = run_ingredients(repr(scene.scenario), canonical(scene.scenario), models, facts)
 
@@ -151,11 +153,12 @@ def setting_facts(setting: Setting | None = None) -> dict[str, Any]:
 
 def find_runs(word: str, store: Store) -> list[Entry]:
     """The entries of runs by a key, the beginning of one, 'latest', or a folder with results.json."""
-    if Path(word).is_dir():
+    folder = user_path(word)
+    if folder.is_dir():
         with suppress(OSError):
-            finish_set(Path(word))
+            finish_set(folder)
         try:
-            keys = [str(run["run"]) for run in json.loads((Path(word) / "results.json").read_text())["runs"]]
+            keys = [str(run["run"]) for run in json.loads((folder / "results.json").read_text())["runs"]]
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             raise DataError(f"{word} holds no results.json that untrain wrote") from None
         return [_find_run(key, store) for key in keys]

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from untrain.core.errors import DataError
+from untrain.core.metering import metered
 from untrain.core.process_state import foreign
 from untrain.data.examples import Examples, to_device
 from untrain.data.fingerprint import array_digest, print_of
@@ -51,6 +52,7 @@ class Scene:
             and the untrained model.
         chosen: facts about the choice, where an ensemble was needed for it; else empty.
         purpose: 'run', or 'search', which sees no test data.
+        notes: on how data and request were read: what was skipped, guessed or converted.
     """
 
     scenario: Scenario
@@ -61,6 +63,7 @@ class Scene:
     prints: Mapping[str, str]
     chosen: Mapping[str, Any] = field(default_factory=dict)
     purpose: Purpose = "run"
+    notes: tuple[str, ...] = ()
 
     @property
     def remaining(self) -> Examples:
@@ -98,14 +101,15 @@ def open_scene(scenario: Scenario, setting: Setting, choose: Choose | None = Non
     Raises:
         DataError: the training data have one class, or a search has no validation data.
     """
-    with foreign(repr(scenario), draws=True):
+    with metered() as meter, foreign(repr(scenario), draws=True):
         data = scenario.load()
     if data.train.classes == 1:
         raise DataError("the training data have one class: there is nothing to classify")
     if purpose == "search" and (data.valid is None or len(data.valid) == 0):
         raise DataError(f"{type(scenario).__name__} sets no validation data apart: a search needs them to compare trials")
     chosen = Chosen(request(data.train, scenario.request)) if choose is None else choose(scenario, data)
-    return scene_of(scenario, data if purpose == "run" else replace(data, test=data.valid, probes={}), chosen, setting, purpose)
+    scene = scene_of(scenario, data if purpose == "run" else replace(data, test=data.valid, probes={}), chosen, setting, purpose)
+    return replace(scene, notes=tuple(dict.fromkeys((*meter.notes, *chosen.forget_set.notes))))
 
 
 def scene_of(scenario: Scenario, data: Data, chosen: Chosen, setting: Setting, purpose: Purpose = "run") -> Scene:

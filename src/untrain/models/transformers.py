@@ -19,8 +19,8 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_CLASSIFICATIO
 from transformers.utils import logging as bars
 from transformers.utils.hub import cached_file
 
-from untrain.core.environment import expand_user
 from untrain.core.errors import MissingExtra, ModelError, UntrainError, suggest
+from untrain.core.paths import user_path
 
 VERSION = str(transformers.__version__)
 PROCESSORS = (("processor_config.json", "image_processor"), ("preprocessor_config.json", ""))
@@ -202,8 +202,8 @@ def _line(error: Exception) -> str:
 
 def _place(name: str) -> tuple[str, dict[str, str]]:
     """A folder, or an id on the hub and, after '@', one of its revisions."""
-    if expand_user(name).is_dir():
-        return str(expand_user(name)), {}
+    if user_path(name).is_dir():
+        return str(user_path(name)), {}
     hub, _, revision = name.partition("@")
     if not re.fullmatch(HUB_ID, hub):
         raise ModelError(f"checkpoint={name!r}: there is no such folder, and no model on the hub is named so")

@@ -87,6 +87,8 @@ def print_masks(document: dict[str, Any], colour: bool) -> None:
     console = Console(file=sys.stdout, no_color=not colour, highlight=False, markup=False, emoji=False, width=width)
     for table in mask_tables(document):
         console.print(table)
+    for warning in document.get("warnings", ()):
+        console.print(f"note: {warning}")
     for row in document["results"]:
         for note in row.get("notes", ()):
             console.print(f"note: {row['localizer']}: {note}")

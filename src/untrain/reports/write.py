@@ -9,6 +9,7 @@ from typing import Any
 from untrain.core.atomic_write import atomic_set
 from untrain.core.environment import absolute
 from untrain.core.errors import BadInput
+from untrain.core.paths import user_path
 
 Document = dict[str, Any]
 
@@ -17,7 +18,7 @@ def check_writable(out: str | Path | None) -> None:
     """Refuse a folder that cannot be written, before any work is done; the folder is not created."""
     if out is None:
         return
-    near = absolute(out)
+    near = absolute(user_path(out))
     while not near.exists() and near != near.parent:
         near = near.parent
     if not near.is_dir() or not os.access(near, os.W_OK | os.X_OK):
@@ -36,7 +37,8 @@ def write_files(folder: Path, texts: dict[str, str]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         with atomic_set(folder) as fresh:
             for name, text in texts.items():
-                (fresh / name).write_text(text, encoding="utf-8")
+                # Names of files may hold bytes of no encoding.
+                (fresh / name).write_text(text, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise BadInput(
             f"cannot write {names} to {folder}: {error.strerror}; the results are in the store, try another --out"

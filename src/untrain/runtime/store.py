@@ -28,8 +28,8 @@ from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
 from untrain.core.atomic_write import sync
-from untrain.core.environment import expand_user
 from untrain.core.errors import StoreError
+from untrain.core.paths import user_path
 from untrain.core.work_files import clear, work_name
 from untrain.runtime import upkeep
 from untrain.runtime._integrity import open_regular
@@ -47,7 +47,7 @@ HOME = Path("~/.untrain")
 
 def folder_of(path: str | Path | None) -> Path:
     """Where a store is; without a path the one in the home folder."""
-    return expand_user(HOME if path is None else path)
+    return user_path(HOME if path is None else path)
 
 
 def is_store(path: str | Path | None) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -58,6 +59,9 @@ def problem(
         origin: seed of the model's own initialisation, where known.
         kept: tensors that the learner's keepers saved in training, by name, by the keeper's class.
 
+    Warns:
+        UserWarning: how the request was read, where something was skipped, guessed or converted.
+
     Raises:
         RequestError: ``forget`` is neither a request nor a list of ids, an id is not in the data or is named
             twice, or nothing would be left.
@@ -69,6 +73,8 @@ def problem(
     if not isinstance(forget, ForgetSet):
         by = forget if isinstance(forget, Request) else Ids(ids=_ids(forget))
         forget, held_out = request(data, by), None if held_out is None else by.everywhere(held_out, data)
+        for note in forget.notes:
+            warnings.warn(note, stacklevel=2)
     return Problem(
         task=learner.task,
         forget=take(data, np.asarray(forget.rows)),
@@ -114,7 +120,8 @@ def _ids(forget: Any) -> tuple[Any, ...]:
     ids = list(forget) if isinstance(forget, Set) else forget
     if isinstance(ids, str | bytes) or np.ndim(ids) != 1:
         raise RequestError(f"cannot read {forget!r} as a request: give a list of ids, such as [3, 7], or Random(fraction=0.1)")
-    return tuple(np.asarray(ids).tolist())
+    # One by one: as an array, text would swallow numbers, and numbers of 64 bits of both signs become fractions.
+    return tuple(i.item() if isinstance(i, np.generic | Tensor) else i for i in ids)
 
 
 @dataclass(frozen=True, eq=False)

@@ -99,7 +99,7 @@ def test_arrays_that_will_not_do_get_one_line(tmp_path):
     told("c.npy", "is not a NumPy array", lambda f: f.write_text("id"))
     told("d.npy", "cannot be read as a plain array", lambda f: f.write_bytes(b"\x93NUMPY"))
     told("a.csv", "is a NumPy array, whatever its name says", lambda f: f.write_bytes(b"\x93NUMPY\0"))
-    told("a.txt", "are read from .csv, .npz or .npy", lambda f: f.write_text(""))
+    told("a.txt", "are read from .csv, .tsv, .npz or .npy", lambda f: f.write_text(""))
     with pytest.raises(RequestError, match=r"cannot read scores from .*No such file"):
         scores(tmp_path / "gone.csv", train(), False)
 

@@ -1,15 +1,27 @@
-"""What Ids reads, and what it says about files that it cannot read."""
+"""What IdFile reads, what it says it did, and what it says about files that it cannot read."""
+
+import csv
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from untrain.core.errors import RequestError
 from untrain.data.readers.convert import examples
 from untrain.data.requests.idfile import IdFile
+from untrain.data.requests.resolve import request
 
 
-def rows(path, ids=None, n=10):
-    return IdFile(path=str(path)).draw(examples(np.zeros((n, 1)), np.arange(n) % 2, ids=ids)).tolist()
+def rows(path, ids=None, n=10, **how):
+    return IdFile(path=str(path), **how).draw(examples(np.zeros((n, 1)), np.arange(n) % 2, ids=ids)).tolist()
+
+
+def noted(path, ids, **how):
+    """Ids that a file names, and the notes about it without the path."""
+    data = examples(np.zeros((len(ids), 1)), np.arange(len(ids)) % 2, ids=np.array(ids))
+    chosen = request(data, IdFile(path=str(path), **how))
+    return list(chosen.ids), [note.removeprefix(f"{path}: ") for note in chosen.notes]
 
 
 def file(folder, name, content):
@@ -57,7 +69,7 @@ def test_a_text_id_may_hold_what_only_some_call_a_line_break(tmp_path):
 
 
 def test_a_mistyped_first_text_id_is_no_heading(tmp_path):
-    with pytest.raises(RequestError, match=r"lists 1 of 2 ids that the training data lack: 'anne'"):
+    with pytest.raises(RequestError, match=r"lists 1 of 2 ids that the training data lack: 'anne'.*did you mean 'ann' for 'anne'"):
         rows(file(tmp_path, "a.csv", "anne\nbob"), ["ann", "bob", "eve"], 3)
 
 
@@ -65,26 +77,33 @@ def test_a_mistyped_first_text_id_is_no_heading(tmp_path):
     ("name", "content", "told"),
     [
         ("a.csv", "3\n12\n-1\n", r"lists -1, and no id of these data is below 0"),
-        ("a.csv", "3\n99\n", r"lists 1 of 2 ids that the training data lack: 99; ids there are such as 0, 1, 2, \.\.\.|lack: 99"),
-        ("a.csv", "3\n7\n3\n", r"lists 3 more than once"),
+        ("a.csv", "98\n99\n", r"lists 2 of 2 ids that the training data lack: 98, 99; ids there are such as 0, 1, 2"),
         ("a.csv", "3\nseven\n", r"lists 'seven', and the ids of these data are whole numbers"),
         ("a.csv", "3.0\n", r"lists '3.0'"),
         ("a.csv", "12a\n3\n", r"lists '12a'"),
-        ("a.csv", "id,label\n3,1\n", r"has 2 columns in row 1"),
+        (
+            "a.csv",
+            "3,1\n7,0\n",
+            r"has 2 columns in row 1, and column 1 \('3', ...\) and column 2 \('1', ...\) may be the ids.*column='1'",
+        ),
+        ("a.csv", "name,age\nann,3\n", r"column 2 \('age', ...\) may be the ids: name the column of ids, .*column='age'"),
+        ("a.csv", "id,age\n77,3\n", r"has a column 'id' without an id of the data, and column 2 .* with some.*column='age'"),
+        ("a.csv", "id,user_id\n3,4\n", r"column 1 .* and column 2 .* may be the ids"),
+        ("a.csv", "1.78E+18\n", r"lists '1.78E.18'.*a spreadsheet has rounded it"),
         ("a.csv", "", r"a.csv is empty"),
         ("a.csv", "\n \n", r"a.csv is empty"),
         ("a.csv", "id\n", r"a heading and no id below it"),
         ("a.csv", b"\x89PNG\r\n\x1a\n\xff", r"a.csv is not UTF-8 text, whatever its name says"),
         ("a.txt", b"3\x00\n", r"a.txt is not UTF-8 text"),
         ("a.txt", b"\x93NUMPY\x01\x00", r"a.txt is a NumPy array, whatever its name says"),
-        ("a.txt", "3,7\n", r"lists '3,7'"),
+        ("a.txt", "3,7\n", r"has 2 columns in row 1, .* or give one id per line"),
         ("a.npy", "3\n7\n", r"a.npy is not a NumPy array, whatever its name says"),
         ("a.npy", b"\x93NUMPY\x01\x00v\x00", r"a.npy cannot be read as a plain array"),
         ("a.npy", np.array([3.0, 7.0]), r"holds float64 of shape \(2,\)"),
         ("a.npy", np.array([[3, 7]]), r"holds int64 of shape \(1, 2\)"),
         ("a.npy", np.array([3, "x"], dtype=object), r"a.npy cannot be read as a plain array"),
         ("a.npy", np.array([], dtype=np.int64), r"a.npy lists no id"),
-        ("a.xlsx", "3\n", r"read from .csv, .txt or .npy, and '.*a.xlsx' is none"),
+        ("a.xlsx", "3\n", r"read from .csv, .tsv, .txt, .npy or .npz, and '.*a.xlsx' is none"),
     ],
 )
 def test_a_bad_file_is_told_in_one_line_that_names_what_was_got(tmp_path, name, content, told):
@@ -100,3 +119,120 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
 
 def test_negative_ids_are_ids_where_the_data_have_them(tmp_path):
     assert rows(file(tmp_path, "a.csv", "-1"), [-1, 0, 1], 3) == [0]
+
+
+PEOPLE = ["ann", "bob", "eve", "zoe"]
+EXPORTED = [
+    ("a.csv", "image_id\nann\nbob\n", "the first line, 'image_id', is read as a heading"),
+    ("a.csv", "Patient\nann\nbob\n", "the first line, 'Patient', is read as a heading"),
+    ("a.csv", "id,when\nann,2020\nbob,2021\n", "ids are those of column 1 of 2 and the others are not read"),
+    ("a.csv", "when;who\n2020;ann\n2021;bob\n", "ids are those of column 2 of 2, which ';' separates, and the others are not read"),
+    ("a.tsv", "id\twhen\nann\t2020\nbob\t\n", "ids are those of column 1 of 2, which '\\t' separates"),
+    ("a.txt", "ann;2020\nbob;2021\n", "ids are those of column 1 of 2, which ';' separates"),
+    ("a.txt", '"ann"\r\n"bob"\r\n', ""),
+    ("a.csv", b"\xff\xfe" + "id\r\nann\r\nbob\r\n".encode("utf-16-le"), ""),
+    ("a.csv", "ann\nbob\nann\nann\n", "2 are listed again"),
+    ("a.csv", "ann\nbob\ngone_1\ngone_2\n", "2 of 4 ids are not in the training data: 'gone_1', 'gone_2'"),
+    ("a.csv", "ann\n\n bob \n\n", ""),
+    ("a.npy", np.array([b"ann", b"bob"]), ""),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "note"), EXPORTED)
+def test_a_list_as_people_export_it_is_read_and_what_was_done_is_counted(tmp_path, name, content, note):
+    ids, notes = noted(file(tmp_path, name, content), PEOPLE)
+    assert ids == ["ann", "bob"]
+    assert all("\n" not in line for line in notes)
+    assert len(notes) == bool(note)
+    assert note in "".join(notes)
+
+
+@pytest.mark.parametrize("first", ["David", "Ingrid", "Madrid", "car_key", "page index", "ann"])
+@pytest.mark.parametrize("name", ["a.csv", "a.txt"])
+def test_an_id_of_the_data_is_no_heading(tmp_path, name, first):
+    assert noted(file(tmp_path, name, f"{first}\nPaul\n"), [first, "Paul", "other"]) == ([first, "Paul"], [])
+
+
+@pytest.mark.parametrize("first", ["id", "IDs", "user_id", "index", "userId"])
+def test_a_usual_heading_that_is_an_id_too_is_asked_about(tmp_path, first):
+    path, ids = file(tmp_path, "a.csv", f"{first}\nPaul\n"), [first, "Paul", "other"]
+    with pytest.raises(RequestError, match=f"begins with '{first}', which may be a heading and is an id of the data.*heading=True"):
+        noted(path, ids)
+    assert noted(path, ids, heading=False)[0] == [first, "Paul"]
+    assert noted(path, ids, heading=True)[0] == ["Paul"]
+
+
+def test_a_column_may_be_named_or_numbered(tmp_path):
+    path = file(tmp_path, "a.csv", "id,user_id\n3,4\n5,6\n")
+    assert rows(path, column="id") == [3, 5]
+    assert rows(path, column="user_id") == rows(path, column="2") == [4, 6]
+    with pytest.raises(RequestError, match=r"has no column 'age'; its first line has \['id', 'user_id'\]"):
+        rows(path, column="age")
+
+
+BIG = 1_780_000_000_000_000_000
+
+
+@pytest.mark.parametrize("base", [BIG, 2**63, 2**64 - 3])
+@pytest.mark.parametrize("kind", ["csv", "txt", "npy", "npz"])
+def test_ids_of_64_bits_are_read_from_every_kind_of_file(tmp_path, base, kind):
+    ids = np.array([base, base + 1, base + 2], dtype=np.uint64 if base >= 2**63 else np.int64)
+    path = tmp_path / f"a.{kind}"
+    if kind == "npy":
+        np.save(path, ids[:2])
+    elif kind == "npz":
+        np.savez(path, id=ids[:2])
+    else:
+        path.write_text("id\n" + "\n".join(map(str, ids[:2])))
+    assert noted(path, ids)[0] == [base, base + 1]
+
+
+def test_zeros_capitals_and_unicode_forms_are_asked_about_and_shown(tmp_path):
+    ids = ["7", "6ba7b810-9dad-11d1-80b4-00c04fd430c8", "Zo\u00eb", "Paul"]
+    for word, told in (
+        ("007", r"'7'.*leading zeros"),
+        ("6BA7B810-9DAD-11D1-80B4-00C04FD430C8", "capitals"),
+        ("{6ba7b810-9dad-11d1-80b4-00c04fd430c8}", "looks alike"),
+        ("Zoe\u0308", r"'Zoe\\u0308' \(Unicode NFD\) and 'Zo\\xeb' \(Unicode NFC\)"),
+        ("PAUL", "capitals"),
+        ("Pa\u200bul", "looks alike"),
+    ):
+        path = file(tmp_path, "a.txt", f"{word}\n")
+        with pytest.raises(RequestError, match=f"looks alike and is written differently.*{told}|{told}.*alike='same'"):
+            noted(path, ids)
+        assert len(noted(path, ids, alike="same")[0]) == 1
+        with pytest.raises(RequestError, match="training data lack"):
+            noted(path, ids, alike="other")
+
+
+def test_numbers_may_be_written_with_zeros_which_is_counted(tmp_path):
+    path = file(tmp_path, "a.csv", "id\n007\n012\n")
+    ids, notes = noted(path, np.arange(20))
+    assert ids == [7, 12]
+    assert notes == ["2 are written differently there, such as '007' for 7"]
+
+
+def test_ids_that_are_gone_are_refused_where_that_is_asked_for(tmp_path):
+    path = file(tmp_path, "a.csv", "ann\nbob\ngone_1\n")
+    with pytest.raises(RequestError, match="lists 1 of 3 ids that the training data lack: 'gone_1'"):
+        noted(path, PEOPLE, gone="refuse")
+    path = file(tmp_path, "a.csv", "ann\nbobb\n")
+    assert noted(path, PEOPLE, gone="report") == (["ann"], ["1 of 2 ids is not in the training data: 'bobb'"])
+
+
+@given(
+    ids=st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1), min_size=2, unique=True),
+    separator=st.sampled_from([",", ";", "\t"]), end=st.sampled_from(["\n", "\r\n"]), data=st.data(),
+)  # fmt: skip
+def test_whatever_the_ids_are_those_of_a_file_are_forgotten_or_one_line_says_why_not(tmp_path_factory, ids, separator, end, data):
+    wanted = data.draw(st.lists(st.sampled_from(ids), min_size=1, max_size=len(ids) - 1, unique=True))
+    path = tmp_path_factory.mktemp("lists") / "a.csv"
+    with path.open("w", encoding="utf-8", newline="") as text:
+        table = csv.writer(text, delimiter=separator, lineterminator=end)
+        table.writerows([["id", "x"], *([each, "-"] for each in wanted)])
+    try:
+        got, told = noted(path, ids)[0], ""
+    except RequestError as error:
+        got, told = wanted, str(error)
+    assert sorted(got) == sorted(wanted)
+    assert "\n" not in told

@@ -4,7 +4,7 @@ import torch
 from safetensors.torch import save_file
 
 from untrain.core.errors import DataError
-from untrain.experiments.audits.array_files import read_column, read_outputs, read_sides
+from untrain.experiments.audits.array_files import read_outputs
 
 X = np.random.default_rng(0).normal(size=(2, 5, 3)).astype(np.float32)
 
@@ -90,43 +90,3 @@ def test_a_file_that_is_not_what_it_should_be_is_refused_in_one_line(here, given
     with pytest.raises(DataError, match=told) as caught:
         read_outputs(given, "oracles")
     assert "\n" not in str(caught.value)
-
-
-def test_columns_come_from_files_and_lists_a_heading_is_left_out(here):
-    (here / "y.csv").write_text("label\n3\n1\n\n")
-    (here / "y.txt").write_text("3\n1\n")
-    np.save("y.npy", np.array([3, 1]))
-    np.save("s.npy", np.array([b"forget", b"test"]))
-    for given in ("y.csv", "y.txt", "y.npy", [3, 1], torch.tensor([3, 1])):
-        assert read_column(given, "labels").tolist() == [3, 1]
-    assert read_column("s.npy", "sides").tolist() == ["forget", "test"]
-    assert read_column(np.array(["a", "b"], dtype=object), "ids").tolist() == ["a", "b"]
-
-
-def test_sides_may_bring_their_ids(here):
-    (here / "s.csv").write_text("id,side\n7,forget\n9,test\n")
-    side, ids = read_sides("s.csv")
-    assert (side.tolist(), ids.tolist()) == (["forget", "test"], [7, 9])
-    (here / "t.csv").write_text("a7,forget\nb9,test\n")
-    assert read_sides("t.csv")[1].tolist() == ["a7", "b9"]
-    assert read_sides(["forget", "test"])[1] is None
-
-
-@pytest.mark.parametrize(
-    ("content", "told"),
-    [
-        (b"", "is empty"),
-        (b"label\n", "is empty"),
-        (b"1,2\n3,4\n", "has 2 columns"),
-        (b"1\n2,3\n", "1 to 2 columns"),
-        (b"\xff\xfe", "UTF-8"),
-    ],
-)
-def test_a_column_that_is_none_is_refused(here, content, told):
-    (here / "y.csv").write_bytes(content)
-    with pytest.raises(DataError, match=told):
-        read_column("y.csv", "labels")
-    with pytest.raises(DataError, match="no file"):
-        read_column("none.csv", "labels")
-    with pytest.raises(DataError, match="Python objects"):
-        read_column(np.array([{}, 1], dtype=object), "labels")

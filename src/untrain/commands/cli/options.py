@@ -21,6 +21,7 @@ from untrain.commands.arguments import AtLeast, Document
 from untrain.commands.cli.output import priced, spoken, tracker
 from untrain.commands.run import run
 from untrain.core.describe import documented
+from untrain.core.paths import user_path
 
 Arguments = dict[str, Any]
 Show = Callable[[Any, Arguments], None]
@@ -61,7 +62,7 @@ def command(
     def invoke(**values: Any) -> None:
         as_json, price_only = values.pop("as_json"), values.pop("price", False)
         # A repeated option that is left out means the default of the function.
-        arguments = {name: value for name, value in values.items() if not (name in repeated and not value)}
+        arguments = {name: _place(value) for name, value in values.items() if not (name in repeated and not value)}
         if price is not None and price_only:
             priced(price(**_accepted(price, arguments)), as_json)
         else:
@@ -69,6 +70,11 @@ def command(
             show(function(**_accepted(function, arguments)), arguments | {"as_json": as_json})
 
     return signed(invoke, sources[-1], [*parameters, *([PRICE] if price else []), JSON])
+
+
+def _place(value: Any) -> Any:
+    """Read a path as every other place reads it; a shell does not see the tilde of a quoted one."""
+    return user_path(value) if isinstance(value, Path) else value
 
 
 def signed(

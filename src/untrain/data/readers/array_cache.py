@@ -11,8 +11,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from untrain.core.environment import expand_user
 from untrain.core.errors import DataError
+from untrain.core.paths import user_path
 from untrain.core.work_files import hidden_name, sweep
 from untrain.data.on_disk import PIECE, OnDisk, open_npy
 
@@ -29,7 +29,7 @@ def write_inputs(pieces: Iterable[tuple[Array, Array]], folder: str | Path) -> t
     Raises:
         DataError: there are no pieces, they differ in shape, do not hold numbers, or cannot be written.
     """
-    where = expand_user(folder)
+    where = user_path(folder)
     fresh = where / hidden_name("npy")
     try:
         where.mkdir(parents=True, exist_ok=True)
@@ -101,8 +101,9 @@ def load_array(path: str | Path) -> Array:
     Raises:
         DataError: it cannot be read.
     """
+    where = user_path(path)
     try:
-        array: Array = np.load(expand_user(path), allow_pickle=False)
+        array: Array = np.load(where, allow_pickle=False)
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or 'it is not a NumPy file'}") from None
     except (ValueError, EOFError):

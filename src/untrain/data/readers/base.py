@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from untrain.core import discovery
-from untrain.core.environment import expand_user
 from untrain.core.errors import DataError
+from untrain.core.paths import user_path
 from untrain.core.spec import Spec
 
 Array = np.ndarray[Any, Any]
@@ -67,7 +67,7 @@ def reader_of(source: Any) -> Reader | None:
         return source
     if not isinstance(source, str | Path):
         return None
-    path = expand_user(source)
+    path = user_path(source)
     readers = [discovery.load(place.name) for place in discovery.of_role("reader")]
     for reader in readers:
         if issubclass(reader, Reader) and reader.takes(path):

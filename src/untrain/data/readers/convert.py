@@ -18,6 +18,7 @@ from untrain.data.examples import Examples
 from untrain.data.on_disk import OnDisk, open_npy, pieces
 from untrain.data.readers.array_cache import load_array, write_inputs
 from untrain.data.readers.base import Reader, reader_of
+from untrain.data.readers.plain_columns import plain_column
 
 Array = np.ndarray[Any, Any]
 RESERVED = ("label", "id", "true", "owner")
@@ -269,19 +270,22 @@ def _finite(x: Tensor | OnDisk, ids: Array) -> None:
 def _names(name: str, given: Any, n: int) -> Array:
     """Ids or owners, whole numbers or text, (n,)."""
     array = _column(name, given, n)
-    if array.dtype == object and all(isinstance(i, str) for i in array):
-        array = array.astype(str)
     if array.dtype.kind not in "iuU":
-        raise DataError(f"{name} hold {_kind(array)} such as {array[0]!r}: an {name[:-1]} is a whole number or text")
+        limit = ", or a number of more than 64 bits" if array.dtype == object and isinstance(array[0], int) else ""
+        raise DataError(f"{name} hold {_kind(array)} such as {array[0]!r}{limit}: an {name[:-1]} is a whole number or text")
     if isinstance(given, list | tuple) and array.dtype.kind == "U" and not all(isinstance(i, str) for i in given):
         raise DataError(f"{name} mix text and numbers: make all of them one or the other")
-    return array.astype(array.dtype if array.dtype.kind == "U" else np.int64)
+    if array.dtype.kind == "U" or (array.dtype == np.uint64 and int(array.max()) >= 2**63):
+        return array
+    return array.astype(np.int64)
 
 
 def _column(name: str, values: Any, n: int) -> Array:
     if name in RESERVED:
         raise DataError(f"a column may not be named {name!r}: {RESERVED} have their own place")
-    array = _array(values, name)
+    if isinstance(values, list | tuple) and all(isinstance(value, str) for value in values):
+        values = np.array(values, dtype=object)
+    array = plain_column(name, _array(values, name))
     if array.shape != (n,):
         raise DataError(f"{name} has shape {array.shape} and x has {n} rows: one value per row, ({n},), is needed")
     return array

@@ -13,6 +13,7 @@ import datasets
 import numpy as np
 
 from untrain.core.errors import DataError, suggest
+from untrain.core.paths import user_path
 from untrain.core.work_files import scratch
 from untrain.data.readers.base import Array, Arrays
 from untrain.data.readers.pillow import pixels, square
@@ -73,11 +74,11 @@ def read_parquet(path: str | Sequence[str], wanted: Wanted = USUAL, pick: Pick |
     paths = [path] if isinstance(path, str) else list(path)
     source = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
     for each in paths:
-        _check(Path(each))
+        _check(user_path(each))
     with scratch("arrow") as cache:  # the library's copy of the data
         try:
             with _quiet():
-                files = [glob.escape(str(Path(each).resolve())) for each in paths]
+                files = [glob.escape(str(user_path(each).resolve())) for each in paths]
                 table = datasets.load_dataset("parquet", data_files=files, split="train", cache_dir=str(cache))
         except Exception as error:  # the library lets errors of many others through
             raise DataError(f"{source} cannot be read as Parquet: {_line(error)}") from None

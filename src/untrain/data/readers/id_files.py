@@ -1,116 +1,203 @@
-"""Lists of ids in files: .csv, .txt and .npy."""
+"""Lists of ids in files: .csv, .tsv, .txt, .npy and .npz, read as text; the data say which column and which lines are ids."""
 
 from __future__ import annotations
 
-import csv
 import io
-import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 
 from untrain.core.errors import RequestError
+from untrain.core.paths import user_path
+from untrain.data.id_index import Id, IdIndex, as_number
 from untrain.data.readers.numpy_errors import DAMAGED, why
+from untrain.data.readers.text_tables import Rows, content, is_heading_word, tables
 
-NUMPY = b"\x93NUMPY"
-HEADING = re.compile(r"(\w+[ _.-])?(id|ids|index|indices|key)|[a-z]+(Id|ID)", re.ASCII | re.IGNORECASE)
+PLAIN = ("id", "ids")  # headings that nobody has to be shown where they are no ids of the data
+KINDS = (".csv", ".tsv", ".txt", ".npy", ".npz")
+Alike = Literal["ask", "same", "other"]
+Gone = Literal["ask", "report", "refuse"]
 
 
-def read(file: Path, integers: bool) -> list[str]:
-    """The ids as text, in the order of the file, a heading left out.
+@dataclass(frozen=True)
+class Reading:
+    """How to read a list of ids where it can be read in several ways.
+
+    Args:
+        heading: whether the first line is a heading; None asks the data.
+        column: name of the column of ids, or its number from 1; empty asks heading and data.
+        alike: what an id is that looks like one of the data and is written in another way: the 'same', an 'other' one, or an error.
+        gone: whether to 'report' or 'refuse' ids that the data lack; 'ask' refuses where none is known, or one may be mistyped.
+    """
+
+    heading: bool | None = None
+    column: str = ""
+    alike: Alike = "ask"
+    gone: Gone = "ask"
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A column of a table: its words, its place from 0, the first row of the table, and how many words are ids of the data."""
+
+    words: list[str]
+    at: int
+    first: list[str]
+    separator: str
+    hits: int
+
+    @property
+    def headed(self) -> bool:
+        return is_heading_word(self.words[0])
+
+
+def read_words(path: str | Path, index: IdIndex, how: Reading) -> tuple[list[Id], list[str]]:
+    """Read the ids that a file lists, as they stand there, and what a reader of the result must know of how they were read.
 
     Raises:
-        RequestError: the file is missing, empty, or not what its name says.
+        RequestError: the file is missing, empty, or not what its name says, or it can be read in several ways.
     """
-    readers = {".csv": _cells, ".txt": _lines, ".npy": _array}
-    raw = content(file, list(readers), "ids")
+    file = user_path(path)
+    raw = content(file, KINDS, "ids")
     if not raw.strip():
         raise RequestError(f"{file} is empty: list at least one id")
-    ids = readers[file.suffix.lower()](file, raw)
-    if not ids:
+    words: list[Id] = []
+    remarks: list[str] = []
+    if file.suffix.lower() in (".npy", ".npz"):
+        words = _array(file, raw)
+    else:
+        column = _column(file, raw, index, how)
+        words, remarks = [*column.words], _columns_left(column)
+        if _has_heading(file, column, index, how):
+            if column.words[0].strip().lower() not in PLAIN:
+                remarks.append(f"the first line, {column.words[0].strip()!r}, is read as a heading")
+            words = words[1:]
+            if not words:
+                raise RequestError(f"{file} has a heading and no id below it: list at least one")
+    if not words:
         raise RequestError(f"{file} lists no id: list at least one")
-    if file.suffix.lower() != ".npy" and _is_heading(ids[0], integers):
-        ids = ids[1:]
-        if not ids:
-            raise RequestError(f"{file} has a heading and no id below it: list at least one")
-    return ids
+    return words, remarks
 
 
-def content(file: Path, kinds: list[str], what: str) -> bytes:
-    """Content of a file of one of these kinds, by how its name ends.
+def _column(file: Path, raw: bytes, index: IdIndex, how: Reading) -> _Column:
+    """The column of ids: the one that is named, or the only one that can be it.
 
     Raises:
-        RequestError: it is of another kind, or cannot be read.
+        RequestError: there is none, or several may be it.
     """
-    if file.suffix.lower() not in kinds:
-        raise RequestError(f"{what} are read from {', '.join(kinds[:-1])} or {kinds[-1]}, and {str(file)!r} is none of them")
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise RequestError(f"cannot read {what} from {str(file)!r}: {error.strerror or error}") from None
+    by_separator = tables(file, raw)
+    found = list(_columns(by_separator, index))
+    if how.column:
+        named = [c for c in found if how.column in (c.first[c.at].strip(), str(c.at + 1))]
+        if not named:
+            there = [cell.strip() for cell in max((c.first for c in found), key=len, default=[])]
+            raise RequestError(f"{file} has no column {how.column!r}; its first line has {there}")
+        return max(named, key=lambda c: len(c.first))
+    if not found:
+        widths = {len(row) for row in by_separator[","]}
+        raise RequestError(f"{file} has {min(widths)} to {max(widths)} columns: each row needs as many, the id among them")
+    fit = [c for c in found if c.hits]
+    headed = [c for c in found if len(c.first) > 1 and c.headed and index.find(c.words[0]) is None]
+    best = [c for c in headed if c.hits] if headed else fit
+    single = [c for c in found if len(c.first) == 1]
+    if headed and fit and not best:
+        raise RequestError(
+            f"{file} has a column {headed[0].words[0].strip()!r} without an id of the data, and {_shown(fit)} with some: name the "
+            f"column of ids, {_option(file, f'column={_name(fit[0])!r}')}"
+        )
+    if not fit:
+        chosen = single[:1] or headed
+        if len(chosen) == 1:
+            return chosen[0]
+        raise RequestError(f"{file} has {len(found[0].first)} columns, and none holds an id of the data: give one with one column")
+    # Any column of small numbers holds ids of data that are numbered: its heading must say that it does.
+    doubt = not headed and index.integers and len(best[0].first) > 1 and as_number(best[0].words[0]) is None
+    if len(best) > 1 or doubt:
+        raise RequestError(
+            f"{file} has {len(best[0].first)} columns in row 1, and {_shown(best)} may be the ids: name the column of ids, "
+            f"{_option(file, f'column={_name(best[0])!r}')}, or give one id per line"
+        )
+    return best[0]
 
 
-def numbers(file: Path, listed: list[str], positive: bool) -> list[int]:
-    """The ids as whole numbers.
+def _columns(by_separator: dict[str, Rows], index: IdIndex) -> Iterator[_Column]:
+    """All columns of the tables that have as many cells in each row, each once."""
+    seen: set[tuple[str, ...]] = set()
+    for separator, rows in by_separator.items():
+        if len({len(row) for row in rows}) != 1:
+            continue
+        for at in range(len(rows[0])):
+            words = [row[at] for row in rows]
+            key = tuple(word.strip() for word in words)
+            if key not in seen and any(key):
+                seen.add(key)
+                yield _Column(words, at, rows[0], separator, sum(index.find(word) is not None for word in words))
+
+
+def _has_heading(file: Path, column: _Column, index: IdIndex, how: Reading) -> bool:
+    """Whether the first line is a heading, which no id of the data is.
 
     Raises:
-        RequestError: one is not a number, or is negative where none of the data is.
+        RequestError: it may be both.
     """
-    ids = []
-    for text in listed:
-        if not re.fullmatch(r"[+-]?\d{1,18}", text, re.ASCII):
-            raise RequestError(f"{file} lists {text[:40]!r}, and the ids of these data are whole numbers such as 17")
-        ids.append(int(text))
-        if positive and ids[-1] < 0:
-            raise RequestError(f"{file} lists {text}, and no id of these data is below 0; ids do not count from the end")
-    return ids
+    first = column.words[0].strip()
+    if how.heading is not None:
+        return how.heading
+    if index.find(column.words[0]) is not None:
+        if is_heading_word(first, surely=True) and len(column.words) > 1:
+            raise RequestError(
+                f"{file} begins with {first!r}, which may be a heading and is an id of the data: say which, "
+                f"{_option(file, 'heading=True')} or heading=False"
+            )
+        return False
+    if index.integers:
+        return column.headed or not any(each.isdigit() for each in first)
+    if index.alike(first) or how.gone == "refuse":
+        return column.headed and not index.alike(first)
+    # Whatever else is no id of the data names nothing, be it a heading or an id that is gone.
+    return column.headed or (column.hits > 0 and index.near(first) is None)
 
 
-def _is_heading(first: str, integers: bool) -> bool:
-    # Above integers any plain word is a heading; above text only a word for ids: a mistyped id must not pass for one.
-    return bool(re.fullmatch(r"[A-Za-z_ ]+", first)) if integers else bool(HEADING.fullmatch(first))
+def _columns_left(column: _Column) -> list[str]:
+    if len(column.first) == 1:
+        return []
+    separated = "" if column.separator == "," else f", which {column.separator!r} separates,"
+    return [f"ids are those of column {column.at + 1} of {len(column.first)}{separated} and the others are not read"]
 
 
-def text_of(file: Path, raw: bytes, what: str = "one id per line") -> str:
-    """The text of a file.
+def _name(column: _Column) -> str:
+    return column.words[0].strip() if as_number(column.words[0]) is None else str(column.at + 1)
 
-    Raises:
-        RequestError: it is not UTF-8 text.
-    """
+
+def _shown(columns: list[_Column]) -> str:
+    return " and ".join(f"column {c.at + 1} ({c.words[0].strip()[:40]!r}, ...)" for c in columns[:3])
+
+
+def _option(file: Path, option: str) -> str:
+    return f"IdFile(path={str(file)!r}, {option})"
+
+
+def _array(file: Path, raw: bytes) -> list[Id]:
     try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = "\0"
-    if "\0" in text:
-        kind = "a NumPy array" if raw.startswith(NUMPY) else "not UTF-8 text"
-        raise RequestError(f"{file} is {kind}, whatever its name says: give a {file.suffix} file with {what}")
-    return text
-
-
-def _lines(file: Path, raw: bytes) -> list[str]:
-    # A line ends at a line's end alone: str.splitlines() also breaks at U+2028 and its like, which a text id may hold.
-    return [line.strip() for line in io.StringIO(text_of(file, raw), newline=None) if line.strip()]
-
-
-def _cells(file: Path, raw: bytes) -> list[str]:
-    try:
-        rows = list(csv.reader(io.StringIO(text_of(file, raw), newline=""), strict=True))
-    except csv.Error as error:
-        raise RequestError(f"{file} is not a .csv file: {error}") from None
-    rows = [row for row in rows if any(cell.strip() for cell in row)]
-    for number, row in enumerate(rows, 1):
-        if len(row) != 1:
-            raise RequestError(f"{file} has {len(row)} columns in row {number}: one column, the id, is needed")
-    return [row[0].strip() for row in rows]
-
-
-def _array(file: Path, raw: bytes) -> list[str]:
-    if not raw.startswith(NUMPY):
-        raise RequestError(f"{file} is not a NumPy array, whatever its name says: write it with numpy.save")
-    try:
-        array = np.load(file, allow_pickle=False)
+        loaded = np.load(io.BytesIO(raw), allow_pickle=False)
+        array: Any = loaded if isinstance(loaded, np.ndarray) else _only(loaded)
     except DAMAGED as error:
+        if not raw.startswith((b"\x93NUMPY", b"PK")):
+            raise RequestError(f"{file} is not a NumPy array, whatever its name says: write it with numpy.save") from None
         raise RequestError(f"{file} cannot be read as a plain array: {why(error)}") from None
+    if array.dtype.kind == "S":
+        array = np.char.decode(array, "utf-8", "replace")
     if array.ndim != 1 or array.dtype.kind not in "iuU":
         raise RequestError(f"{file} holds {array.dtype} of shape {array.shape}: whole numbers or text of shape (k,) are needed")
-    return [str(i) for i in array.tolist()]
+    return list(array.tolist())
+
+
+def _only(arrays: Any) -> np.ndarray[Any, Any]:
+    with arrays:
+        names = [name for name in arrays.files if name in ("id", "ids")] or arrays.files
+        if len(names) != 1:
+            raise ValueError(f"it holds {len(names)} arrays, and none is named 'id'")
+        return np.asarray(arrays[names[0]])

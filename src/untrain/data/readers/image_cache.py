@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from untrain.core.atomic_write import atomic_write
-from untrain.core.environment import expand_user
 from untrain.core.errors import DataError
+from untrain.core.paths import user_path
 from untrain.data.examples import Examples
 from untrain.data.on_disk import OnDisk, open_npy
 from untrain.data.readers.array_cache import is_intact, write_inputs
@@ -38,7 +38,7 @@ def decode_once(folder: str, source: str, read: Callable[[Hold], Any]) -> Exampl
     Raises:
         DataError: they cannot be read, or the folder cannot be written to.
     """
-    where = expand_user(folder)
+    where = user_path(folder)
     index = where / f"{hashlib.sha256(source.encode()).hexdigest()[:16]}.npz"
     examples = _kept(index)
     if examples is None:

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from untrain.core.code_digest import file_digest
-from untrain.core.environment import expand_user
 from untrain.core.errors import DataError
+from untrain.core.paths import user_path
 from untrain.data.examples import Examples, take
 from untrain.data.noise.base import Noise
 from untrain.data.readers.convert import from_arrays
@@ -102,7 +102,7 @@ def _drawn(y: Rows, size: int) -> list[Rows]:
 
 
 def _read(source: ImageSetSource, taken: Subset, part: str, pick: Pick) -> Examples:
-    folder = expand_user(taken.path)
+    folder = user_path(taken.path)
     files = parquets(folder, part, *(["test"] if part == source.test else [])) if taken.path else []
 
     def read(**how: Any) -> Any:

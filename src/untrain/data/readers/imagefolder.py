@@ -7,10 +7,12 @@ from types import ModuleType
 
 import numpy as np
 
-from untrain.core.environment import expand_user
 from untrain.core.errors import DataError, MissingExtra
 from untrain.core.fields import Count
+from untrain.core.metering import add_note
+from untrain.core.paths import user_path
 from untrain.data.readers.base import Array, Arrays, Reader
+from untrain.data.readers.visible_files import is_hidden, visible
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"}
 
@@ -19,7 +21,8 @@ class ImageFolder(Reader):
     """Images in a folder with one sub-folder per class, such as ``cats/1.png`` and ``dogs/1.png``.
 
     Labels are the sub-folders in alphabetical order. The id of an image is its path from the folder on, ``'cats/1.png'``.
-    Files at any depth of a sub-folder count, by the usual suffixes of images; hidden ones do not.
+    Files at any depth of a sub-folder count, by the usual suffixes of images; hidden ones do not, and a note counts them and
+    all else that is left out.
 
     Args:
         path: the folder.
@@ -45,10 +48,10 @@ class ImageFolder(Reader):
         Raises:
             DataError: there is no such folder, or it has no sub-folder, or not those that are named.
         """
-        folder = expand_user(self.path)
+        folder = user_path(self.path)
         if not folder.is_dir():
             raise DataError(f"there is no folder {self.path!r}")
-        there = sorted(each.name for each in folder.iterdir() if each.is_dir() and not each.name.startswith("."))
+        there = sorted(each.name for each in folder.iterdir() if each.is_dir() and not is_hidden(each, folder))
         if not there:
             raise DataError(f"{self.path} has no sub-folders: put the images of each class in one of their own, such as cats/")
         missing = [name for name in self.classes if name not in there]
@@ -63,8 +66,9 @@ class ImageFolder(Reader):
             DataError: there are none, one cannot be decoded, or they differ in shape.
             MissingExtra: the library that decodes them is not installed.
         """
-        folder, names = expand_user(self.path), self.class_names()
-        files = [(label, file) for label, name in enumerate(names) for file in _images(folder / name)]
+        folder, names = user_path(self.path), self.class_names()
+        by_class = _images(folder, names)
+        files = [(label, file) for label, name in enumerate(names) for file in by_class[name]]
         if not files:
             raise DataError(f"{self.path} holds no images: files whose names end in {', '.join(sorted(SUFFIXES))}")
         images = self._decoded([file for _, file in files])
@@ -85,10 +89,23 @@ class ImageFolder(Reader):
         return np.stack(images)
 
 
-def _images(folder: Path) -> list[Path]:
-    """Image files at any depth, in alphabetical order."""
-    files = (file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
-    return sorted(file for file in files if not any(part.startswith(".") for part in file.relative_to(folder).parts))
+def _images(folder: Path, names: tuple[str, ...]) -> dict[str, list[Path]]:
+    """Image files at any depth of some sub-folders, in alphabetical order; a note counts what is left out."""
+    there = [file for file in sorted(folder.rglob("*")) if file.is_file()]
+    images = visible((file for file in there if file.suffix.lower() in SUFFIXES), folder)
+    by_class: dict[str, list[Path]] = {name: [] for name in names}
+    for file in images:
+        first, *rest = file.relative_to(folder).parts
+        if rest and first in by_class:
+            by_class[first].append(file)
+    known = {file for files in by_class.values() for file in files}
+    # Classes that were not asked for are left out on purpose.
+    asked = [file for file in there if file.parent == folder or file.relative_to(folder).parts[0] in by_class]
+    others = [file for file in asked if file not in known and not is_hidden(file, folder)]
+    if others:
+        example = others[0].relative_to(folder).as_posix()
+        add_note(f"{len(others)} files of {folder} are no images of a class and are left out, such as {example!r}")
+    return by_class
 
 
 def _pillow() -> ModuleType:

@@ -8,8 +8,8 @@ import lzma
 from pathlib import Path
 from typing import Any
 
-from untrain.core.environment import expand_user
 from untrain.core.errors import DataError
+from untrain.core.paths import user_path
 
 OPENERS: dict[str, Any] = {".gz": gzip.open, ".xz": lzma.open}
 
@@ -24,7 +24,7 @@ def read_records(path: str | Path, fields: tuple[str, ...]) -> list[dict[str, An
     Raises:
         DataError: the file cannot be read, or a line is something else.
     """
-    file = expand_user(path)
+    file = user_path(path)
     try:
         with OPENERS.get(file.suffix, open)(file, "rt", encoding="utf-8") as lines:
             records = [_record(line, at, file, fields) for at, line in enumerate(lines, 1) if line.strip()]
@@ -52,7 +52,7 @@ def find_file(path: str, name: str) -> Path:
     Raises:
         DataError: there is none.
     """
-    where = expand_user(path)
+    where = user_path(path)
     if where.is_file():
         return where
     for ending in ("", *OPENERS):

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import re
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +11,22 @@ import numpy as np
 
 from untrain.core.errors import RequestError
 from untrain.data.examples import MEMORIZATION, Examples
-from untrain.data.readers.id_files import NUMPY, content, numbers, text_of
+from untrain.data.id_index import Id, IdIndex, some
+from untrain.data.id_lists import match
+from untrain.data.readers.id_files import Reading
 from untrain.data.readers.numpy_errors import DAMAGED, why
+from untrain.data.readers.text_tables import NUMPY, content, tables
 
 WANTED = f"a heading 'id,{MEMORIZATION}' and one line per example"
-Scores = tuple[list[str], list[float]]
+EXACT = 2**53  # whole numbers beyond it are rounded in a table of floating-point numbers
+Scores = tuple[list[Id], list[float]]
 
 
 def scores(file: Path, train: Examples, strangers: bool) -> np.ndarray[Any, Any]:
     """Score of each training example, (n,); rows of one id share its score.
 
     Args:
-        file: .csv with columns 'id' and 'memorization', others left alone; .npz with arrays of these names; .npy with a
+        file: .csv or .tsv with columns 'id' and 'memorization', others left alone; .npz with arrays of these names; .npy with a
             table (k, 2) of ids, which are whole numbers there, and scores.
         train: the training data.
         strangers: whether to leave out ids that the training data lack; if not, they are refused.
@@ -33,53 +35,50 @@ def scores(file: Path, train: Examples, strangers: bool) -> np.ndarray[Any, Any]
         RequestError: the file cannot be read, has no ids, an id is not one, is listed twice, or is not in the training data,
             or an example has no score.
     """
-    readers = {".csv": _lines, ".npz": _arrays, ".npy": _table}
+    readers = {".csv": _lines, ".tsv": _lines, ".npz": _arrays, ".npy": _table}
     raw = content(file, list(readers), "scores")
     listed, values = readers[file.suffix.lower()](file, raw)
     if not listed:
         raise RequestError(f"{file} holds no score: list each training example")
-    integers = train.ids.dtype.kind in "iu"
-    ids: list[Any] = numbers(file, [i.strip() for i in listed], bool((train.ids >= 0).all())) if integers else listed
-    _check(file, ids)
-    return _placed(file, dict(zip(ids, values, strict=True)), train, strangers)
+    index = IdIndex(train.ids)
+    ids = match(listed, index, str(file), Reading(gone="report"))
+    strange = [word for word, each in zip(listed, ids, strict=True) if each is None]
+    known: dict[Id, float] = {}
+    for each, value in zip(ids, values, strict=True):
+        if each is not None and known.setdefault(each, value) != value and value == value:
+            scored = f"with the scores {known[each]:g} and {value:g}"
+            raise RequestError(f"{file} lists {each!r} more than once, {scored}: give each id one")
+    return _placed(file, known, strange, train, strangers)
 
 
-def _check(file: Path, ids: list[Any]) -> None:
-    twice = [i for i, count in Counter(ids).items() if count > 1]
-    if twice:
-        raise RequestError(f"{file} lists {_some(twice)} more than once: list each id once")
-
-
-def _placed(file: Path, known: dict[Any, float], train: Examples, strangers: bool) -> np.ndarray[Any, Any]:
+def _placed(file: Path, known: dict[Id, float], strange: list[Id], train: Examples, strangers: bool) -> np.ndarray[Any, Any]:
     rows = train.ids.tolist()
-    wanted_ids = set(rows)
     missing = [i for i in dict.fromkeys(rows) if i not in known]
     if missing:
-        raise RequestError(f"{file} has no score for {len(missing)} of {len(wanted_ids)} training ids: {_some(missing)}")
-    strange = [i for i in known if i not in wanted_ids]
+        raise RequestError(f"{file} has no score for {len(missing)} of {len(set(rows))} training ids: {some(missing)}")
     if strange and not strangers:
+        lacked = some(strange, bare=not isinstance(rows[0], str))
         raise RequestError(
-            f"{file} scores {len(strange)} ids that the training data lack: {_some(strange)}; where it is of a larger set, of "
-            "which these data are a part, say others='ignore'"
+            f"{file} scores {len(strange)} ids that the training data lack: {lacked}; where it is of a larger set, of which these "
+            "data are a part, say others='ignore'"
         )
     return np.asarray([known[i] for i in rows])
 
 
 def _lines(file: Path, raw: bytes) -> Scores:
-    try:
-        rows = list(csv.reader(io.StringIO(text_of(file, raw, WANTED), newline=""), strict=True))
-    except csv.Error as error:
-        raise RequestError(f"{file} is not a .csv file: {error}") from None
-    rows = [row for row in rows if any(cell.strip() for cell in row)]
-    heads = [cell.strip() for cell in rows[0]] if rows else []
+    by_separator = tables(file, raw, WANTED)
+    heads = {separator: [cell.strip() for cell in rows[0]] for separator, rows in by_separator.items() if rows}
+    full = [separator for separator, cells in heads.items() if {"id", MEMORIZATION} <= set(cells)]
+    separator = full[0] if full else ","
+    rows, head = by_separator.get(separator, []), heads.get(separator, [])
     for name in ("id", MEMORIZATION):
-        if heads.count(name) != 1:
-            first = ",".join(heads)[:60]
+        if head.count(name) != 1:
+            first = ",".join(head)[:60]
             raise RequestError(f"{file} has no column {name!r} of its own; its first line is {first!r}: give {WANTED}")
-    at, of = heads.index("id"), heads.index(MEMORIZATION)
+    at, of = head.index("id"), head.index(MEMORIZATION)
     for number, row in enumerate(rows, 1):
-        if len(row) != len(heads):
-            raise RequestError(f"{file} has {len(row)} columns in row {number} and {len(heads)} in its heading: have as many")
+        if len(row) != len(head):
+            raise RequestError(f"{file} has {len(row)} columns in row {number} and {len(head)} in its heading: have as many")
     # Text may begin or end with a space, or hold a line break: as it stands it is the id.
     return [row[at] for row in rows[1:]], [_number(file, row[of].strip()) for row in rows[1:]]
 
@@ -109,7 +108,7 @@ def _arrays(file: Path, raw: bytes) -> Scores:
             f"{file} holds ids {ids.dtype} of shape {ids.shape} and scores {values.dtype} of shape {values.shape}: whole numbers "
             "or text (k,) and numbers (k,) are needed"
         )
-    return [str(i) for i in ids.tolist()], [float(v) for v in values.tolist()]
+    return list(ids.tolist()), [float(v) for v in values.tolist()]
 
 
 def _table(file: Path, raw: bytes) -> Scores:
@@ -126,8 +125,6 @@ def _table(file: Path, raw: bytes) -> Scores:
         )
     if not (np.isfinite(table[:, 0]) & (table[:, 0] == np.floor(table[:, 0]))).all():
         raise RequestError(f"{file} has ids that are not whole numbers in its first column: give .csv or .npz for other ids")
-    return [str(int(i)) for i in table[:, 0]], [float(v) for v in table[:, 1]]
-
-
-def _some(values: list[Any], cut: int = 5) -> str:
-    return ", ".join(repr(v) for v in values[:cut]) + (", ..." if len(values) > cut else "")
+    if table.dtype.kind == "f" and (abs(table[:, 0]) >= EXACT).any():
+        raise RequestError(f"{file} has ids of {EXACT:,} or more, which {table.dtype} rounds: give whole ones, in .csv or .npz")
+    return [int(i) for i in table[:, 0]], [float(v) for v in table[:, 1]]

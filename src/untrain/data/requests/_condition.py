@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Mapping
+import warnings
+from collections.abc import Callable, Mapping
 from functools import reduce
 from typing import Any
 
 import numpy as np
 
 from untrain.core.errors import RequestError, suggest
+from untrain.core.metering import add_note
+from untrain.data.id_index import IdIndex, difference
+from untrain.data.readers.plain_columns import empty_cells
+from untrain.data.requests._arithmetic import as_date, compare, reckon
 
 Column = Any
 """An array (n,) or one number, text or truth value."""
@@ -24,7 +29,8 @@ REASON = {
     ast.Div: operator.truediv, ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod,
 }  # fmt: skip
 JOIN = {ast.And: np.logical_and, ast.Or: np.logical_or, ast.BitAnd: np.logical_and, ast.BitOr: np.logical_or}
-KINDS = {"b": "true or false", "i": "numbers", "u": "numbers", "f": "numbers", "U": "text"}
+KINDS = {"b": "true or false", "i": "numbers", "u": "numbers", "f": "numbers", "U": "text", "M": "dates"}
+DEEPEST = 100
 GRAMMAR = "columns, literals, comparisons, and, or, not, in and + - * / // % are understood"
 LEAVES = (ast.Name, ast.BoolOp, ast.Compare, ast.Tuple, ast.List, ast.Set)
 PARTS = (ast.expr_context, ast.boolop, ast.cmpop, ast.operator, ast.unaryop, ast.Expression)
@@ -37,9 +43,11 @@ def check_rule(rule: str) -> str:
         ValueError: it does not parse, or holds a call, an attribute or another foreign part.
     """
     try:
-        tree = ast.parse(rule.strip(), mode="eval")
+        tree = _parsed(rule)
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         raise ValueError("should be a condition such as 'label == 3 and id < 100'") from None
+    if _depth(tree) > DEEPEST:
+        raise ValueError(f"should nest at most {DEEPEST} deep: join its parts side by side, or give a list of ids")
     for node in ast.walk(tree):
         if not _is_allowed(node):
             part = ast.unparse(node) if isinstance(node, ast.expr) else type(node).__name__
@@ -47,10 +55,24 @@ def check_rule(rule: str) -> str:
     return rule
 
 
+def _parsed(rule: str) -> ast.Expression:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the parser, about what is refused later or means the same
+        return ast.parse(rule.strip(), mode="eval")
+
+
+def _depth(tree: ast.AST) -> int:
+    """How deep a tree is, without a call per level."""
+    level, depth = [tree], 0
+    while level:
+        level, depth = [child for node in level for child in ast.iter_child_nodes(node)], depth + 1
+    return depth
+
+
 def _is_allowed(node: ast.AST) -> bool:
     match node:
         case ast.Constant(value=value):
-            return isinstance(value, bool | int | float | str) and not (type(value) is int and abs(value) >= 2**63)
+            return isinstance(value, bool | int | float | str) and not (type(value) is int and abs(value) >= 2**64)
         case ast.BinOp(op=op):
             return type(op) in REASON or type(op) in JOIN
         case ast.UnaryOp(op=op):
@@ -67,8 +89,8 @@ def holds(rule: str, columns: Mapping[str, np.ndarray[Any, Any]]) -> Column:
         RequestError: a column is unknown, parts cannot be compared, or the rule is not a condition.
     """
     try:
-        with np.errstate(divide="raise", over="raise"):
-            truth = _value(ast.parse(check_rule(rule).strip(), mode="eval").body, columns)
+        with np.errstate(divide="raise", over="raise", invalid="ignore"):
+            truth = _value(_parsed(check_rule(rule)).body, columns)
     except (ArithmeticError, RecursionError) as error:
         raise RequestError(f"in {rule!r}: {str(error) or type(error).__name__}") from None
     if _kind(truth) != KINDS["b"]:
@@ -90,12 +112,12 @@ def _value(node: ast.expr, columns: Mapping[str, np.ndarray[Any, Any]]) -> Colum
         case ast.BinOp(left=left, op=op, right=right) if type(op) in JOIN:
             return JOIN[type(op)](_truth(value(left), left), _truth(value(right), right))
         case ast.BinOp(left=left, op=op, right=right):
-            return REASON[type(op)](_number(value(left), left), _number(value(right), right))
+            return reckon(REASON[type(op)], _number(value(left), left), _number(value(right), right))
         case ast.UnaryOp(op=ast.Not() | ast.Invert(), operand=part):
             return np.logical_not(_truth(value(part), part))
         case ast.UnaryOp(op=op, operand=part):
             number = _number(value(part), part)
-            return -number if isinstance(op, ast.USub) else number
+            return reckon(operator.sub, 0, number) if isinstance(op, ast.USub) else number
         case ast.Compare(left=first, ops=ops, comparators=others):
             pairs = zip([first, *others], ops, others, strict=False)
             return reduce(np.logical_and, [_compare(a, op, b, columns) for a, op, b in pairs])
@@ -105,20 +127,54 @@ def _value(node: ast.expr, columns: Mapping[str, np.ndarray[Any, Any]]) -> Colum
 def _compare(a: ast.expr, op: ast.cmpop, b: ast.expr, columns: Mapping[str, np.ndarray[Any, Any]]) -> Column:
     left = _value(a, columns)
     if not isinstance(op, ast.In | ast.NotIn):
-        right = _value(b, columns)
-        _alike(left, a, right, b)
-        return COMPARE[type(op)](left, right)
+        return _compared(COMPARE[type(op)], left, a, _value(b, columns), b)
     if not isinstance(b, ast.Tuple | ast.List | ast.Set) or not b.elts:
         raise RequestError(f"{ast.unparse(b)!r} behind 'in' is not a list: write it as (1, 2)")
-    among = [_value(e, columns) for e in b.elts]
-    for element, part in zip(among, b.elts, strict=True):
-        _alike(left, a, element, part)
-    matches = reduce(np.logical_or, [left == element for element in among])
+    matches = reduce(np.logical_or, [_compared(operator.eq, left, a, _value(each, columns), each) for each in b.elts])
     return np.logical_not(matches) if isinstance(op, ast.NotIn) else matches
+
+
+def _compared(op: Callable[[Any, Any], Any], left: Column, a: ast.expr, right: Column, b: ast.expr) -> Column:
+    left, right = _dated(left, right), _dated(right, left)
+    if _kind(left) != _kind(right):
+        raise RequestError(f"{ast.unparse(a)!r} is {_kind(left)} and {ast.unparse(b)!r} is {_kind(right)}: they cannot be compared")
+    if op in (operator.eq, operator.ne):
+        _check_written(left, a, right)
+        _check_written(right, b, left)
+    return compare(op, left, right)
+
+
+def _dated(value: Column, other: Column) -> Column:
+    """A text as a date where it stands beside one."""
+    try:
+        return as_date(value) if isinstance(value, str) and _kind(other) == KINDS["M"] else value
+    except ValueError as error:
+        raise RequestError(str(error)) from None
+
+
+def _check_written(column: Column, node: ast.expr, word: Column) -> None:
+    """Refuse a text that no cell of a column is, and that looks like one which is written in another way.
+
+    Raises:
+        RequestError: it is so.
+    """
+    if not isinstance(word, str) or not isinstance(column, np.ndarray) or bool((column == word).any()):
+        return
+    where = ast.unparse(node)
+    alike = IdIndex(np.unique(column)).alike(word)
+    if alike:
+        pairs = difference(word, str(alike[0]))
+        raise RequestError(f"no {where} is {word!r}, and {alike[0]!r} looks alike and is written differently: {pairs}")
+    add_note(f"no {where} is {word!r}")
 
 
 def _column(name: str, columns: Mapping[str, np.ndarray[Any, Any]]) -> Column:
     if name in columns:
+        empty = empty_cells(columns[name])
+        if empty and columns[name].dtype == object:
+            raise RequestError(f"the column {name!r} has {empty} empty cells among {len(columns[name])}: fill them to compare it")
+        if empty:
+            add_note(f"{empty} of {len(columns[name])} cells of {name!r} are empty: each comparison but != is false of them")
         return columns[name]
     if name == "true":
         raise RequestError("the column 'true' is not known for these data: no noise was planted")
@@ -127,11 +183,6 @@ def _column(name: str, columns: Mapping[str, np.ndarray[Any, Any]]) -> Column:
 
 def _kind(value: Column) -> str:
     return KINDS.get(np.asarray(value).dtype.kind, "values of another kind")
-
-
-def _alike(left: Column, a: ast.expr, right: Column, b: ast.expr) -> None:
-    if _kind(left) != _kind(right):
-        raise RequestError(f"{ast.unparse(a)!r} is {_kind(left)} and {ast.unparse(b)!r} is {_kind(right)}: they cannot be compared")
 
 
 def _truth(value: Column, node: ast.expr) -> Column:

@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from untrain.core.environment import expand_user
 from untrain.core.errors import RequestError
+from untrain.core.paths import user_path
 from untrain.data.examples import MEMORIZATION, Examples
 from untrain.data.readers.score_files import scores
 from untrain.data.requests._fraction import pool_and_count
@@ -56,7 +56,7 @@ def _scores(train: Examples, file: str, others: Others) -> Array:
     """Memorization of each training example, (n,)."""
     where = file or f"the column {MEMORIZATION!r}"
     if file:
-        values = scores(expand_user(file), train, others == "ignore")
+        values = scores(user_path(file), train, others == "ignore")
     elif MEMORIZATION in train.columns:
         values = np.asarray(train.columns[MEMORIZATION])
     else:

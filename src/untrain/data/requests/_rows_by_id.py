@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from untrain.core.errors import RequestError
 from untrain.data.examples import Examples
+from untrain.data.id_index import IdIndex, some
+from untrain.data.id_lists import ids_named
+from untrain.data.readers.id_files import Reading
 
 
 def rows_with_ids(train: Examples, ids: Sequence[Any], where: str) -> np.ndarray[Any, Any]:
@@ -17,7 +20,7 @@ def rows_with_ids(train: Examples, ids: Sequence[Any], where: str) -> np.ndarray
 
     Args:
         train: the training data.
-        ids: ids of the data's own type.
+        ids: written out in a request, so that each has to be in the data.
         where: name of their list, for messages.
 
     Raises:
@@ -25,17 +28,11 @@ def rows_with_ids(train: Examples, ids: Sequence[Any], where: str) -> np.ndarray
     """
     twice = [i for i, count in Counter(ids).items() if count > 1]
     if twice:
-        raise RequestError(f"{where} lists {_some(twice)} more than once: list each id once")
-    present = set(train.ids.tolist())
-    missing = [i for i in ids if i not in present]
-    if missing:
-        raise RequestError(
-            f"{where} lists {len(missing)} of {len(ids)} ids that the training data lack: {_some(missing)}; "
-            f"ids there are such as {_some(train.ids[:3].tolist(), cut=3)}"
-        )
+        raise RequestError(f"{where} lists {some(twice)} more than once: list each id once")
+    return rows_of(train, ids_named(ids, IdIndex(train.ids), where, Reading(gone="refuse")))
+
+
+def rows_of(train: Examples, ids: Iterable[Any]) -> np.ndarray[Any, Any]:
+    """Rows whose id is among ids of the data, ascending."""
     names = set(ids)
     return np.flatnonzero([i in names for i in train.ids.tolist()])
-
-
-def _some(values: Sequence[Any], cut: int = 5) -> str:
-    return ", ".join(repr(v) for v in values[:cut]) + (", ..." if len(values) > cut else "")

@@ -29,12 +29,14 @@ class ForgetSet:
         ids: of these rows.
         digest: fingerprint of ids and inputs, and of the replacement where there is one.
         replacement: examples that replace the rows, where they are corrected and not deleted.
+        notes: on how the request was read: what was skipped, guessed or converted.
     """
 
     rows: tuple[int, ...]
     ids: tuple[Any, ...]
     digest: str
     replacement: Examples | None = field(default=None, compare=False)
+    notes: tuple[str, ...] = field(default=(), compare=False)
 
 
 class Request(Spec, role=True):

@@ -8,6 +8,9 @@ import numpy as np
 
 from untrain.core.errors import RequestError, suggest
 from untrain.data.examples import Examples
+from untrain.data.id_index import IdIndex
+from untrain.data.id_lists import ids_named
+from untrain.data.readers.id_files import Reading
 from untrain.data.requests.base import Request
 
 
@@ -36,8 +39,10 @@ class Owner(Request):
         """
         if train.owner is None:
             raise RequestError("Owner needs to know whose each example is: give the data an owner per row")
-        owners = {str(owner) for owner in np.unique(train.owner).tolist()}
+        index = IdIndex(np.asarray(train.owner))
         for owner in self.owners:
-            if str(owner) not in owners:
-                raise RequestError(f"no training example is of owner {owner!r}{suggest(str(owner), owners)}")
-        return np.flatnonzero(np.isin(np.asarray(train.owner).astype(str), [str(owner) for owner in self.owners]))
+            if index.find(owner) is None and not index.alike(owner):
+                present = [str(each) for each in index.present]
+                raise RequestError(f"no training example is of owner {owner!r}{suggest(str(owner), present)}")
+        owners = set(ids_named(self.owners, index, "the request", Reading(gone="refuse"), "the owners of the training data"))
+        return np.flatnonzero([owner in owners for owner in np.asarray(train.owner).tolist()])

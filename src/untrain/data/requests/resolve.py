@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from untrain.core.errors import RequestError
+from untrain.core.metering import metered
 from untrain.core.process_state import foreign
 from untrain.data.examples import Examples, joined, take, to_device
 from untrain.data.fingerprint import request_digest
@@ -24,13 +25,14 @@ def request(train: Examples, by: Request) -> ForgetSet:
         by: the request.
 
     Returns:
-        The rows, the id of each and the fingerprint of ids, inputs and corrections, the same that a ``Problem`` makes.
+        The rows, the id of each, the fingerprint of ids, inputs and corrections, the same that a ``Problem`` makes, and notes
+        on how the request was read.
 
     Raises:
         RequestError: the request names no examples, deletes all of them, or names rows that do not exist.
     """
     name = repr(by)
-    with foreign(name, draws=True):
+    with metered() as meter, foreign(name, draws=True):
         rows = np.asarray(by.draw(train))
     name = name if len(name) <= 100 else f"{name[:96]} ..."
     if rows.size == 0:
@@ -45,7 +47,7 @@ def request(train: Examples, by: Request) -> ForgetSet:
     if len(rows) == len(train) and replacement is None:
         raise RequestError(f"{name} names all {len(train)} training examples: nothing would be left to train on")
     digest = request_digest(forget, replacement)
-    return ForgetSet(tuple(rows.tolist()), tuple(forget.ids.tolist()), digest, replacement)
+    return ForgetSet(tuple(rows.tolist()), tuple(forget.ids.tolist()), digest, replacement, tuple(meter.notes))
 
 
 def remaining(train: Examples, forget: ForgetSet) -> Examples:

@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from untrain.core.errors import DataError, ModelError
+from untrain.core.paths import user_path
 from untrain.experiments.scene import Scene
 from untrain.models.compatibility import check_fit
 from untrain.models.state import load_state, memory_of
@@ -31,7 +32,7 @@ def read_state(source: Any, who: str) -> dict[str, Tensor]:
     """
     if isinstance(source, nn.Module):
         return dict(source.state_dict())
-    content = source if isinstance(source, Mapping) else _read(Path(source), who)
+    content = source if isinstance(source, Mapping) else _read(user_path(source), who)
     wrapped = [name for name in WRAPPED if isinstance(content, Mapping) and isinstance(content.get(name), Mapping)]
     if len(wrapped) == 1:
         content = content[wrapped[0]]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from untrain.core.errors import DataError
+from untrain.core.paths import user_path
 from untrain.experiments.audits.array_files import read_arrays, read_outputs
 
 Array = np.ndarray[Any, Any]
@@ -30,7 +31,7 @@ def read_easydub(root: str | Path, forget_set: int) -> tuple[dict[str, Any], Arr
 
     Source: Rinberg et al. 2026, arXiv 2602.16400; layout as read by easydub/EasyDUB-code, easydub/data.py.
     """
-    base = Path(root) / "margins" / "cifar10"
+    base = user_path(root) / "margins" / "cifar10"
     if not base.is_dir():
         raise DataError(f"{root} is not an EasyDUB data set: it has no folder margins/cifar10")
     folder = base / "oracle" / f"forget_{forget_set}"
@@ -44,7 +45,7 @@ def read_easydub(root: str | Path, forget_set: int) -> tuple[dict[str, Any], Arr
         originals = {side: np.asarray(read_outputs(base / "pretrain" / place, "originals")) for side, place in places.items()}
         size = originals["retain"].shape[1]
         if size > oracles["retain"].shape[1]:  # margins of the originals are of all that they were trained on
-            file = Path(root) / "forget_sets" / "cifar10" / f"forget_set_{forget_set}.npy"
+            file = user_path(root) / "forget_sets" / "cifar10" / f"forget_set_{forget_set}.npy"
             stays = np.setdiff1d(np.arange(size), read_arrays(file, "the forget set")[file.stem])
             originals["retain"] = originals["retain"][:, stays]
     side = np.repeat(["retain", "forget", "test"], [oracles[name].shape[1] for name in ORDER])

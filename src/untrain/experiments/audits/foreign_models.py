@@ -25,7 +25,8 @@ class Outputs:
         labels: label of each row.
         sides: 'forget', 'retain' or 'test' for each row; a .csv file of two columns has ids and sides.
         ids: id of each row; None numbers them from 0.
-        forget: ids of the examples to forget, instead of sides: a .csv, .txt or .npy file.
+        forget: ids of the examples to forget, instead of sides: a .csv, .tsv, .txt or .npy file, or an IdFile(path=...) that
+            says how to read one.
         retain: ids of the retained examples; None takes all that are neither forgotten nor test examples.
         test: ids of the examples that no model saw.
         deterministic: whether the learner gives one model for every seed, as a convex one does: then models may be the same, and

@@ -9,7 +9,9 @@ from typing import Any, Literal
 import numpy as np
 
 from untrain.core.errors import DataError
+from untrain.core.metering import metered
 from untrain.data.fingerprint import array_digest
+from untrain.data.id_index import IdIndex
 from untrain.evaluation.observation import CORRECTED
 from untrain.evaluation.validation import (
     check_logits,
@@ -21,7 +23,8 @@ from untrain.evaluation.validation import (
     refuse_constant,
     sides_of,
 )
-from untrain.experiments.audits.array_files import read_column, read_outputs, read_sides
+from untrain.experiments.audits.array_files import read_outputs
+from untrain.experiments.audits.column_files import read_ids, read_labels, read_listed, read_sides
 from untrain.experiments.audits.foreign_models import Outputs
 from untrain.maths.logits import margins
 
@@ -76,8 +79,10 @@ def populations_of(outputs: Outputs, known: Frame | None = None) -> Populations:
         DataError: something is missing, or the arrays do not match.
     """
     by_role = {"unlearned": outputs.unlearned, "oracles": outputs.oracles, "originals": outputs.original}
-    parts = {who: read_outputs(source, who) for who, source in by_role.items() if source is not None}
-    frame, rows, notes = _frame(parts, outputs) if known is None else (known, None, ())
+    with metered() as meter:
+        parts = {who: read_outputs(source, who) for who, source in by_role.items() if source is not None}
+        frame, rows, notes = _frame(parts, outputs) if known is None else (known, None, ())
+    notes = (*meter.notes, *notes)
     models = {who: _whole(part, frame.side if rows is None else rows, who) for who, part in parts.items()}
     if rows is not None and len(keep := np.flatnonzero(rows != "")) < len(rows):
         models = {who: np.asarray(array[:, keep]) for who, array in models.items()}
@@ -134,10 +139,11 @@ def _check_one(models: Mapping[str, Array]) -> None:
 
 def _frame(parts: Mapping[str, Any], outputs: Outputs) -> tuple[Frame, Array, tuple[str, ...]]:
     """The examples, the side of every row ('' for one that is left out), and notes."""
-    labels = None if outputs.labels is None else read_column(outputs.labels, "labels")
+    labels = None if outputs.labels is None else read_labels(outputs.labels)
     side, ids = (None, None) if outputs.sides is None else read_sides(outputs.sides)
     if outputs.ids is not None:
-        ids = read_column(outputs.ids, "ids")
+        counted = {len(c) for c in (labels, side) if c is not None}
+        ids = read_ids(outputs.ids, counted or {n for p in parts.values() for a in _arrays(p) for n in a.shape})
     n = next((len(c) for c in (labels, side, ids) if c is not None), None)
     if side is None and outputs.forget is None:
         side = _implied(parts)
@@ -179,33 +185,25 @@ def sides_from_lists(ids: Array, outputs: Outputs) -> Array:
     """Make sides of lists of ids; '' where retained ids were listed and this is not among them.
 
     Raises:
-        DataError: an id is unknown, stands twice, or in two lists; or the ids of test examples are missing.
+        DataError: no id of a list is known, one stands in two lists, or the ids of test examples are missing.
     """
     if outputs.test is None:
         raise DataError("ids of test examples are missing (--test): attacks and intervals need examples that no model saw")
     side = np.full(len(ids), "" if outputs.retain is not None else "retain", dtype="<U6")
-    row_of = {str(name): at for at, name in enumerate(ids.tolist())}
-    side_of: dict[str, str] = {}
+    index, row_of = IdIndex(ids), {name: at for at, name in enumerate(ids.tolist())}
+    side_of: dict[Any, str] = {}
     for name in ("forget", "retain", "test"):
-        ids_of_side = getattr(outputs, name)
-        if ids_of_side is None:
+        source = getattr(outputs, name)
+        if source is None:
             continue
-        words = [str(w) for w in read_column(ids_of_side, f"{name} ids").ravel().tolist()]
-        if not words:
-            raise DataError(f"the list of {name} ids is empty: name at least one")
-        unknown = [w for w in words if w not in row_of]
-        if unknown:
-            raise DataError(f"{len(unknown)} {name} ids are none of the {len(ids)} examples', such as {unknown[0]!r}")
-        if len(set(words)) < len(words):
-            twice = next(w for i, w in enumerate(words) if w in words[:i])
-            raise DataError(f"the id {twice!r} is listed twice among the {name} ids")
-        both = [w for w in words if w in side_of]
+        listed = read_listed(source, index, f"{name} ids")
+        both = [i for i in listed if i in side_of]
         if both:
             raise DataError(
                 f"{len(both)} ids are both in {side_of[both[0]]} and in {name}, such as {both[0]!r}: an example has one side"
             )
-        side_of |= dict.fromkeys(words, name)
-        side[[row_of[w] for w in words]] = name
+        side_of |= dict.fromkeys(listed, name)
+        side[[row_of[i] for i in listed]] = name
     return side
 
 

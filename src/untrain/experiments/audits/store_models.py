@@ -87,7 +87,9 @@ def record_outputs(populations: Populations, models: Mapping[str, Any], label: s
     # Labels that are not known are no numbers, so that nothing is computed from them.
     labels = np.full(len(ids), np.nan) if frame.labels is None else frame.labels
     arrays = {"labels": labels, "true": labels if frame.true is None else frame.true, "side": frame.side, "ids": ids}
-    facts = {"answers": populations.kind, "frame": array_digest(*arrays.values())}
+    facts: dict[str, Any] = {"answers": populations.kind, "frame": array_digest(*arrays.values())}
+    if populations.notes:
+        facts["notes"] = list(populations.notes)
     ingredients = run_ingredients(f"audit of {label}", label, models, facts)
     count = ModelCounts(len(populations.models["unlearned"]), len(models["oracle"]), None)
     record = {

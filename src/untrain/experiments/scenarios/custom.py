@@ -12,6 +12,7 @@ from pydantic import BeforeValidator
 from torch import nn
 
 from untrain.core.errors import DataError, RequestError
+from untrain.core.metering import metered
 from untrain.data.augmentations.base import Augment
 from untrain.data.examples import Examples, take
 from untrain.data.fingerprint import print_of
@@ -120,7 +121,10 @@ class Custom(Scenario):
 
     def _named(self, whole: Examples) -> Rows:
         try:
-            return np.asarray(whole.ids[self.request.named(whole)])
+            with metered() as meter:
+                rows = self.request.named(whole)
+                meter.notes.clear()  # they are of the whole; those of the training set come when the request is drawn
+            return np.asarray(whole.ids[rows])
         except RequestError:  # raised again when the request is drawn from the training set
             return whole.ids[:0]
 

@@ -55,7 +55,7 @@ def _dimension(dimension: Dimension) -> Document:
 
 
 def _notes(search: Search, rows: list[Document], nothing: float) -> list[str]:
-    notes = [search.aim.note] if search.aim.note else []
+    notes = [*search.scene.notes, *([search.aim.note] if search.aim.note else [])]
     if rows and rows[0]["state"] == "done" and rows[0]["value"] <= nothing:
         notes.append(f"no trial is better than leaving the models as they are, which scores {nothing:.3f}")
     same = {row["method"] for row in rows if row["state"] == "done" and row["value"] == rows[0]["value"]}

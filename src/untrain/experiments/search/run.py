@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from untrain.core.errors import RunFailed
+from untrain.core.paths import user_path
 from untrain.experiments.comparison import Comparison
 from untrain.experiments.dispatch import Dispatcher
 from untrain.experiments.keys import Job
@@ -47,7 +48,7 @@ def run_search_command(
     with open_pool(comparisons, opened, way) as pool:
         report = document(run_search(spec, opened, pool, way), command)
     if out is not None:
-        write_files(Path(out), {"search.json": json.dumps(report, indent=1, allow_nan=False), "search.csv": csv_of(report)})
+        write_files(user_path(out), {"search.json": json.dumps(report, indent=1, allow_nan=False), "search.csv": csv_of(report)})
     return report
 
 

@@ -134,4 +134,5 @@ def stability_chart(document: Row) -> Chart | None:
 
 
 def _notes(document: Row) -> list[tuple[str, str]]:
-    return [(formatting.label(row["localizer"]), note) for row in document["results"] for note in row.get("notes", ())]
+    read = [("data and request", note) for note in document.get("warnings", ())]
+    return read + [(formatting.label(row["localizer"]), note) for row in document["results"] for note in row.get("notes", ())]

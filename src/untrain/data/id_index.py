@@ -1,0 +1,124 @@
+"""Ids as lists write them, and the ids of some data that they name."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import unicodedata
+from collections.abc import Hashable, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+Id = int | str
+NUMBER = re.compile(r"\s*([+-]?)0*(\d{1,20})\s*", re.ASCII)
+MANY = 20_000  # ids beyond which no word is compared with each of them
+UUID = re.compile(r"(?:urn:uuid:)?\{?([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})\}?")
+
+
+class IdIndex:
+    """The ids of some data, to find those that a list names.
+
+    >>> index = IdIndex(np.array(["007", "7", "ann"]))
+    >>> index.find("7"), index.find(" ann "), index.find("bob"), index.alike("ANN")
+    ('7', 'ann', None, ['ann'])
+    >>> IdIndex(np.array([7, 12])).find("007")
+    7
+
+    Args:
+        ids: of the data, whole numbers or text, (n,); several rows may have one id.
+    """
+
+    def __init__(self, ids: Array) -> None:
+        self.integers = ids.dtype.kind in "iu"
+        self.present: dict[Id, None] = dict.fromkeys(ids.tolist())
+
+    def __len__(self) -> int:
+        return len(self.present)
+
+    def find(self, word: Id) -> Id | None:
+        """The id that a word names: the same text or else, without spaces around it, the same number or text; None if none is."""
+        if isinstance(word, str) and self.integers:
+            number = as_number(word)
+            return number if number in self.present else None
+        named = word if self.integers else str(word)
+        if named in self.present:
+            return named
+        bare = named.strip() if isinstance(named, str) else named
+        return bare if bare in self.present else None
+
+    def alike(self, word: Id) -> list[Id]:
+        """Ids that look like a word but have other capitals, zeros, spaces, Unicode forms, or dashes of UUIDs."""
+        return self._by_look.get(look(str(word)), []) if not self.integers else []
+
+    def near(self, word: Id) -> str | None:
+        """An id that a plain word may have been meant for; among ids with digits any two are near, so none is."""
+        text = str(word)
+        if self.integers or re.search(r"\d", text) or len(self._plain) > MANY:
+            return None
+        close = difflib.get_close_matches(text, self._plain, n=1, cutoff=0.75)
+        return close[0] if close else None
+
+    @cached_property
+    def _by_look(self) -> dict[Hashable, list[Id]]:
+        looks: dict[Hashable, list[Id]] = {}
+        for each in self.present:
+            looks.setdefault(look(str(each)), []).append(each)
+        return looks
+
+    @cached_property
+    def _plain(self) -> list[str]:
+        return [str(each) for each in self.present if not re.search(r"\d", str(each))]
+
+
+def as_number(word: str) -> int | None:
+    """The whole number of up to 20 digits that a word is, zeros and spaces around it left out; None if it is none.
+
+    >>> as_number(" 0018446744073709551615"), as_number("-3"), as_number("3.0")
+    (18446744073709551615, -3, None)
+    """
+    found = NUMBER.fullmatch(word)
+    return int(found[1] + found[2]) if found else None
+
+
+def look(text: str) -> str:
+    """What texts have in common that a reader takes for the same.
+
+    >>> look("Zoe\\u0308 ") == look("ZO\\u00cb"), look("007") == look("7"), look("a1") == look("a01")
+    (True, True, False)
+    """
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    shown = "".join(each for each in folded if not each.isspace() and unicodedata.category(each) not in ("Cc", "Cf"))
+    found = UUID.fullmatch(shown)
+    if found:
+        return "-".join(found.groups())
+    return shown.lstrip("0") or "0" if shown.isdigit() else shown
+
+
+def difference(word: str, other: str) -> str:
+    """Say how two texts differ that look alike, each shown so that the difference can be seen.
+
+    >>> difference("Zoe\\u0308", "Zo\\u00eb")
+    "'Zoe\\\\u0308' (Unicode NFD) and 'Zo\\\\xeb' (Unicode NFC)"
+    >>> difference("ANN", "ann")
+    "'ANN' and 'ann' (capitals)"
+    """
+    pair = f"{word!a} and {other!a}"
+    if unicodedata.normalize("NFC", word) == unicodedata.normalize("NFC", other):
+        forms = [next((f for f in ("NFC", "NFD") if unicodedata.is_normalized(f, each)), "mixed") for each in (word, other)]
+        return f"{word!a} (Unicode {forms[0]}) and {other!a} (Unicode {forms[1]})"
+    if word.casefold() == other.casefold():
+        return f"{pair} (capitals)"
+    if "".join(word.split()) == "".join(other.split()):
+        return f"{pair} (spaces)"
+    if word.lstrip("0") == other.lstrip("0"):
+        return f"{pair} (leading zeros)"
+    return pair
+
+
+def some(values: Sequence[Any], cut: int = 5, bare: bool = False) -> str:
+    """The first few of some ids as they were given, for a message; those of numbered data bare, without quotes."""
+    shown = [str(v).strip()[:60] if bare else repr(v) for v in values[:cut]]
+    return ", ".join(shown) + (", ..." if len(values) > cut else "")

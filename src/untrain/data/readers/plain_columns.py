@@ -1,0 +1,82 @@
+"""Columns as users hold them, to plain arrays: text, dates, truth values, whole numbers of up to 64 bits."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+import numpy as np
+
+from untrain.core.errors import DataError
+from untrain.core.metering import add_note
+
+Array = np.ndarray[Any, Any]
+TEXT_KINDS = "SUT"
+
+
+def plain_column(name: str, column: Array) -> Array:
+    """A column without Python objects where each has a plain type; others stay, and are refused where they are used.
+
+    Text of data frames, categories and Parquet becomes NumPy text, dates and times become dates of NumPy, times with a zone
+    those of UTC, which a note says.
+
+    >>> plain_column("clinic", np.array(["north", "east"], dtype=object)).dtype.kind
+    'U'
+    >>> plain_column("day", np.array([datetime.date(2020, 1, 31)], dtype=object))
+    array(['2020-01-31'], dtype='datetime64[D]')
+
+    Raises:
+        DataError: a text ends in a null byte, which NumPy would drop.
+    """
+    if column.dtype.kind == "T":
+        column = column.astype(object)
+    if column.dtype.kind == "S":
+        return _decoded(column)
+    if column.dtype != object or not len(column):
+        return column
+    kinds = {type(value) for value in column}
+    if all(issubclass(kind, str) for kind in kinds):
+        ends = next((value for value in column if value.endswith("\0")), None)
+        if ends is not None:
+            raise DataError(f"{name} hold {ends[:40]!r}, which ends in a null byte: NumPy drops it, so that two may become one")
+        return column.astype(str)
+    if all(issubclass(kind, bool | np.bool_) for kind in kinds):
+        return column.astype(bool)
+    if all(issubclass(kind, int | np.integer) and not issubclass(kind, bool) for kind in kinds):
+        return _whole(column)
+    if all(issubclass(kind, datetime.datetime) for kind in kinds):
+        return _times(name, column)
+    if all(issubclass(kind, datetime.date) and not issubclass(kind, datetime.datetime) for kind in kinds):
+        return column.astype("datetime64[D]")
+    return column
+
+
+def _decoded(column: Array) -> Array:
+    try:
+        return np.char.decode(column, "utf-8")
+    except UnicodeDecodeError:
+        return column
+
+
+def _whole(column: Array) -> Array:
+    low, high = min(column), max(column)
+    if low >= -(2**63) and high < 2**63:
+        return column.astype(np.int64)
+    return column.astype(np.uint64) if low >= 0 and high < 2**64 else column
+
+
+def _times(name: str, column: Array) -> Array:
+    zones = {value.tzinfo is not None and value.utcoffset() is not None for value in column if value == value}
+    if zones == {True, False}:
+        return column  # local times and such with a zone have no order
+    if zones == {True}:
+        add_note(f"the times of {name!r} are read as those of UTC")
+        column = np.array([value.astimezone(datetime.UTC).replace(tzinfo=None) for value in column], dtype=object)
+    return column.astype("datetime64[ns]" if hasattr(column[0], "nanosecond") else "datetime64[us]")
+
+
+def empty_cells(column: Array) -> int:
+    """How many cells of a column hold nothing: None, NaN, or no time."""
+    if column.dtype.kind in "fmM":
+        return int((column != column).sum())
+    return sum(value is None or value != value for value in column) if column.dtype == object else 0

@@ -1,0 +1,75 @@
+"""Columns of a data frame in a rule: text in object arrays, categories, dates with and without a zone, empty cells."""
+
+import datetime
+
+import numpy as np
+import pytest
+
+import untrain as ut
+from untrain.core.errors import RequestError
+from untrain.data.requests.resolve import request
+
+pd = pytest.importorskip("pandas")
+N = 120
+
+
+def data(**columns):
+    draw = np.random.default_rng(0)
+    return ut.examples(draw.normal(size=(N, 6)).astype("float32"), draw.integers(3, size=N), columns=columns)
+
+
+DAYS = pd.date_range("2020-01-01", periods=N)
+COLUMNS = {
+    "clinic": pd.Series(["north", "south", "east"] * 40),
+    "kind": pd.Categorical(["a", "b"] * 60),
+    "day": pd.Series(DAYS),
+    "zoned": pd.Series(DAYS.tz_localize("Europe/Berlin")),
+    "date": np.array([each.date() for each in DAYS], dtype=object),
+    "nullable": pd.array(range(N), dtype="Int64"),
+    "sure": np.array([True, False] * 60, dtype=object),
+    "bytes": np.array([b"x", b"y"] * 60),
+}
+
+
+@pytest.mark.parametrize(
+    ("rule", "wanted"),
+    [
+        ("clinic == 'north'", 40),
+        ("clinic in ('north', 'east')", 80),
+        ("kind == 'a'", 60),
+        ("day < '2020-02-01'", 31),
+        ("'2020-01-10' <= day <= '2020-01-11 12:00'", 2),
+        ("day == '2020-01-05'", 1),
+        ("zoned < '2020-01-01'", 1),
+        ("date >= '2020-02'", 89),
+        ("nullable * 2 == 10", 1),
+        ("sure and bytes == 'x'", 60),
+    ],
+)
+def test_a_rule_compares_columns_of_a_data_frame(rule, wanted):
+    assert len(ut.Where(rule).draw(data(**COLUMNS))) == wanted
+
+
+@pytest.mark.parametrize(
+    ("rule", "told"),
+    [
+        ("day < 'soon'", "'soon' is not a date such as '2020-02-01'"),
+        ("day < 3", "'day' is dates and '3' is numbers"),
+        ("day + 1 == 2", "'day' is dates: arithmetic needs numbers"),
+        ("gaps == 'a'", "the column 'gaps' has 60 empty cells among 120"),
+    ],
+)
+def test_what_cannot_be_compared_gets_one_line(rule, told):
+    gaps = np.array(["a", None] * 60, dtype=object)
+    with pytest.raises(RequestError, match=told):
+        ut.Where(rule).draw(data(**COLUMNS, gaps=gaps))
+
+
+def test_what_is_converted_or_empty_is_noted():
+    day = pd.Series(DAYS).where(np.arange(N) > 2)
+    made = request(data(day=day), ut.Where("day < '2020-01-05'"))
+    assert made.rows == (3,)
+    assert made.notes == ("3 of 120 cells of 'day' are empty: each comparison but != is false of them",)
+    mixed = np.array([datetime.datetime(2020, 1, 1), datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)] * 60, dtype=object)
+    with pytest.raises(RequestError, match="values of another kind"):
+        ut.Where("mixed < '2020-01-05'").draw(data(mixed=mixed))
