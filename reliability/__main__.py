@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import platform
+import resource
 import shutil
 import sys
 import tempfile
@@ -118,10 +119,11 @@ def main() -> int:
         for attack in chosen:
             count = asked.tries or (attack.fast if asked.fast else attack.tries)
             numbers = range(asked.first, asked.first + count) if asked.seed is None else [asked.seed]
+            before = busy()
             tally = attempted(attack, root, numbers, asked.processes)
             tallies[attack.kind] = attack, tally
             first_last = f"seeds {numbers[0]} to {numbers[-1]}"
-            print(f"{attack.kind}: {tally.counts['held']} of {tally.tries} held, {first_last}, {tally.seconds:.0f} s", flush=True)
+            print(f"{attack.kind}: {tally.counts['held']} of {tally.tries} held, {first_last}, {tally.seconds:.0f} s, {busy() - before:.0f} s of a core", flush=True)
             told(attack.kind, tally)
     finally:
         shutil.rmtree(root, ignore_errors=True)
@@ -135,12 +137,18 @@ def main() -> int:
     return int(any(tally.failures for _, tally in tallies.values()))
 
 
+def busy() -> float:
+    """Seconds of a core that all processes have used which have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def attempted(attack: Attack, root: Path, numbers: range | list[int], processes: int) -> Tally:
     """The tries of one kind, in a folder of its own."""
     reason = attack.skip() if attack.skip else ""
     if reason:
         return Tally(skipped=f"skipped: {reason}")
-    folder = root / attack.kind
+    folder = root / f"tries-{attack.kind}"
     folder.mkdir()
     if attack.prepare:
         attack.prepare(folder)

@@ -31,7 +31,7 @@ def cases() -> list[tuple[str, str, str, str]]:
 
     found = []
     for how, (_, must) in FAULTS.items():
-        masked = " @ RandomMask(keep=0.5)" if "mask" in how else ""
+        masked = " @ WeightedGrad(keep=0.5)" if "mask" in how else ""
         found.append((how, f"ill_behaved.Bad(how={how!r}){masked}", "", must))
     for how in (*IN_LOCALIZERS, *ODD_MASKS):
         # An empty mask is a mask: nothing may move, and a method that moves nothing says so.

@@ -59,12 +59,12 @@ def before_each_operation(folder: Path, number: int) -> Outcome | None:
 @cache
 def operations(root: Path) -> int:
     """How many operations on files the run makes; they are counted once."""
-    return int((root / "operations").read_text().split()[0])
+    return int((root / "operations.txt").read_text().split()[0])
 
 
 def with_page(root: Path, target: int) -> bool:
     """Whether an operation is one of those on the results; the page is written for these alone, since it takes longest."""
-    return target >= int((root / "operations").read_text().split()[1])
+    return target >= int((root / "operations.txt").read_text().split()[1])
 
 
 def count(root: Path) -> None:
@@ -79,7 +79,7 @@ def count(root: Path) -> None:
     place = root / "counting"
     first = apart(lambda: work(place / "out", place / "a"), place).value
     second = apart(lambda: work(None, place / "b"), place).value
-    (root / "operations").write_text(f"{first} {second}")
+    (root / "operations.txt").write_text(f"{first} {second}")
 
 
 ATTACKS = (

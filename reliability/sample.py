@@ -14,7 +14,7 @@ import numpy as np
 from attack import LEFT, SILENT, Outcome
 from child import apart, command
 
-METHODS = ("Nothing()", "Finetune(steps=Steps(lr=0.05, epochs=1)) @ RandomMask(keep=0.5)")
+METHODS = ("Nothing()", "Finetune(steps=Steps(lr=0.05, epochs=1)) @ WeightedGrad(keep=0.5)")
 EXTRA = "GradAscent(steps=Steps(lr=0.01, epochs=1))"
 EVALUATORS = ("Accuracy", "KLoM(least=2)")
 # What differs from run to run of the same work: times, machine and price.

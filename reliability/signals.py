@@ -14,7 +14,7 @@ from child import Child, Ended, command
 from sample import arguments, outside, recovers, root_of
 
 SENT = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-SOON = 10.0  # seconds within which a command has to end when it is told to
+SOON = 20.0  # seconds within which a command has to end when it is told to
 
 
 def in_the_middle(folder: Path, number: int) -> Outcome | None:
