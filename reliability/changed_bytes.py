@@ -106,5 +106,5 @@ def report(store: Path, root: Path, keep: bool) -> Any:
 
 
 ATTACKS = (
-    Attack("bytes", "a changed byte in each file of each entry of a store", attempt, 180, 12, seconds=120, small=True),
+    Attack("bytes", "a changed byte in each file of each entry of a store", attempt, 160, 10, seconds=120, small=True),
 )

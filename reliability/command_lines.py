@@ -66,4 +66,4 @@ def attempt(folder: Path, number: int) -> Outcome | None:
     return None
 
 
-ATTACKS = (Attack("commands", "hostile command lines", attempt, 420, 40, seconds=90, small=True),)
+ATTACKS = (Attack("commands", "hostile command lines", attempt, 360, 30, seconds=90, small=True),)

@@ -21,9 +21,10 @@ def at_random_moments(folder: Path, number: int) -> Outcome | None:
     """A command is killed up to three times, then runs to its end."""
     draw, root = random.Random(number), root_of(folder)
     store, out = folder / "store", folder / "out"
+    whole = expected(root)["seconds"]
     for _ in range(draw.randint(1, 3)):
         process = Child(command(arguments(root, store, out)), folder / "work")
-        if process.wait(draw.uniform(0.0, 4.0)):
+        if process.wait(draw.uniform(0.0, 1.1 * whole)):
             break
         process.signal(signal.SIGKILL)
         process.end(10)
@@ -83,9 +84,9 @@ def count(root: Path) -> None:
 
 
 ATTACKS = (
-    Attack("kills", "SIGKILL at random moments, then the same command", at_random_moments, 40, 2, seconds=120, small=True),
+    Attack("kills", "SIGKILL at random moments, then the same command", at_random_moments, 30, 2, seconds=120, small=True),
     Attack(
-        "operations", "SIGKILL before each operation on a file, then the same run", before_each_operation, 260, 10,
+        "operations", "SIGKILL before each operation on a file, then the same run", before_each_operation, 240, 8,
         lambda folder: count(root_of(folder / "x")), seconds=120, small=True,
     ),
 )  # fmt: skip
