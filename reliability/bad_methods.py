@@ -21,8 +21,18 @@ from child import Child, Ended, apart, command
 from sample import EVALUATORS, METHODS, arguments, difference, expected, outside, recovers, root_of
 
 GOOD = METHODS[1]
+STEP = 29  # tries go through the cases by this step
 IN_LOCALIZERS = ("grad_mode", "default_dtype", "sys_exit_0", "os_error", "working_folder", "patched_torch")
-IN_EVALUATORS = ("default_dtype", "sys_exit_0", "os_error", "key_error", "working_folder", "patched_numpy", "standard_output", "prints")
+IN_EVALUATORS = (
+    "default_dtype",
+    "sys_exit_0",
+    "os_error",
+    "key_error",
+    "working_folder",
+    "patched_numpy",
+    "standard_output",
+    "prints",
+)
 
 
 @cache
@@ -46,11 +56,14 @@ def cases() -> list[tuple[str, str, str, str]]:
 def state() -> dict[str, str]:
     """What a process has that a method may not keep changed."""
     names: dict[str, Any] = {
-        "grad mode": torch.is_grad_enabled(), "inference mode": torch.is_inference_mode_enabled(), "default dtype": torch.get_default_dtype(),
+        "grad mode": torch.is_grad_enabled(), "inference mode": torch.is_inference_mode_enabled(),
+        "default dtype": torch.get_default_dtype(),
         "threads": torch.get_num_threads(), "deterministic": torch.are_deterministic_algorithms_enabled(), "autocast":
         torch.is_autocast_enabled("cpu"), "anomaly": torch.is_anomaly_enabled(), "matmul": torch.get_float32_matmul_precision(),
-        "folder": os.getcwd(), "umask": umask(), "home": os.environ.get("UNTRAIN_HOME"), "interrupt": signal.getsignal(signal.SIGINT),
-        "stdout": id(sys.stdout), "step": inspect.unwrap(torch.optim.SGD.step), "forward": torch.nn.Linear.forward, "mean": np.mean, "open": open,
+        "folder": os.getcwd(), "umask": umask(), "home": os.environ.get("UNTRAIN_HOME"),
+        "interrupt": signal.getsignal(signal.SIGINT),
+        "stdout": id(sys.stdout), "step": inspect.unwrap(torch.optim.SGD.step), "forward": torch.nn.Linear.forward,
+        "mean": np.mean, "open": open,
         "hooks": len(torch.nn.modules.module._global_forward_hooks), "filters": len(warnings.filters), "collection": gc.isenabled(),
         "recursion": sys.getrecursionlimit(), "path": "/nowhere" in sys.path, "denormal": float(torch.tensor(1e-40) * 1.0) > 0,
     }  # fmt: skip
@@ -71,7 +84,7 @@ def methods(case: tuple[str, str, str, str]) -> tuple[str, ...]:
 
 def attempt(folder: Path, number: int) -> Outcome | None:
     """A run of a bad method beside a good one: in Python (even numbers) or on the command line."""
-    case = cases()[number // 2 % len(cases())]
+    case = cases()[number // 2 * STEP % len(cases())]
     (folder / "work").mkdir(exist_ok=True)
     (folder / "work" / "ill_behaved.py").symlink_to(Path(__file__).parent / "ill_behaved.py")
     wrong = in_python(folder, case) if number % 2 == 0 else on_command_line(folder, case)
@@ -83,8 +96,9 @@ def in_python(folder: Path, case: tuple[str, str, str, str]) -> Outcome | None:
     root, store = root_of(folder), folder / "store"
 
     def work() -> Any:
-        import untrain as ut
         from sample import scenario, steady
+
+        import untrain as ut
 
         sys.path.insert(0, os.getcwd())
         before, real = state(), open
@@ -120,7 +134,7 @@ def on_command_line(folder: Path, case: tuple[str, str, str, str]) -> Outcome | 
     try:
         document = json.loads(ended.out)
     except ValueError:
-        return Outcome(SILENT, f"stdout is not one JSON document: it begins {ascii(ended.out[:60])}, exit code {ended.code}")
+        return Outcome(SILENT, f"stdout is not one JSON document: it begins {ended.out[:60]!a}, exit code {ended.code}")
     return judged(folder, case, document)
 
 
@@ -138,7 +152,9 @@ def judged(folder: Path, case: tuple[str, str, str, str], document: Any) -> Outc
     if good is None:
         return Outcome(SILENT, "the good method has no row")
     bad = next((row for name, row in rows.items() if name != GOOD), None)
-    said = bad["error"] or bad["notes"] if bad else document.get("warnings") or any(s.get("reason") for s in good["scores"].values())
+    said = (
+        bad["error"] or bad["notes"] if bad else document.get("warnings") or any(s.get("reason") for s in good["scores"].values())
+    )
     if case[3] == FAILS and not said:
         return Outcome(SILENT, "it passes for a good one: no error and no note")
     known = {name: score for name, score in good["scores"].items() if name in right["scores"]}

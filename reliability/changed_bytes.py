@@ -12,6 +12,7 @@ from attack import SILENT, Attack, Outcome
 from child import apart
 from sample import EVALUATORS, EXTRA, METHODS, difference, expected, root_of, run, steady
 
+STEP = 13  # tries go through files and sections by this step, so that a few meet all kinds of entries
 SECTIONS = ((0.0, 0.02), (0.02, 0.5), (0.5, 0.98), (0.98, 1.0))
 
 
@@ -43,8 +44,9 @@ def attempt(folder: Path, number: int) -> Outcome | None:
     calm = expected(root)
     copied(root / "calm" / "store", store)
     names = files(store)
-    name = names[number % len(names)]
-    what = f"{name.name}, {change(store / name, draw, SECTIONS[number // len(names) % len(SECTIONS)])}"
+    at = number * STEP % (len(names) * len(SECTIONS))
+    name = names[at % len(names)]
+    what = f"{name.name}, {change(store / name, draw, SECTIONS[at // len(names)])}"
     key, kind = name.parts[2], kind_of(root / "calm" / "store", name.parts[2])
     verified = apart(lambda: verify(store), folder / "verify")
     if verified.failure:
@@ -105,6 +107,4 @@ def report(store: Path, root: Path, keep: bool) -> Any:
     return steady(score_run(entry, place, list(evaluators_of(EVALUATORS))))
 
 
-ATTACKS = (
-    Attack("bytes", "a changed byte in each file of each entry of a store", attempt, 160, 10, seconds=120, small=True),
-)
+ATTACKS = (Attack("bytes", "a changed byte in each file of each entry of a store", attempt, 160, 10, seconds=120, small=True),)

@@ -11,11 +11,15 @@ from sample import root_of, scenario
 STEP = 79  # tries go through templates and values by this step
 VALUES = (
     "", " ", "-", "--", "-x", "--no-such", "a" * 300, "a" * 5000, "(" * 300, "[" * 30_000, "\udcff", "\ud800", "\x1b[31mred\x1b[0m",
-    "\x07\x08", "a\nb", "a\rb", "nul\0byte", "é", "e\u0301", "🙂", "\u202egnp", "~", "~/x", "~nobody-there/x", "..", "/dev/null", "/dev/full",
-    "/proc/self/mem", "/proc/1/root", "=1+1", "$(touch touched)", "; touch touched", "`touch touched`", "'", '"', "%s%n", "{0}", "1e999",
+    "\x07\x08", "a\nb", "a\rb", "nul\0byte", "é", "e\u0301", "🙂", "\u202egnp", "~", "~/x", "~nobody-there/x", "..", "/dev/null",
+    "/dev/full",
+    "/proc/self/mem", "/proc/1/root", "=1+1", "$(touch touched)", "; touch touched", "`touch touched`", "'", '"', "%s%n", "{0}",
+    "1e999",
     "nan", "-1", "0", "9" * 20, "9" * 5000, "1_0", "0x10", "True", "None", "DEL(", "DEL(keep=.2", "DEL @ DEL @ DEL", "DEL(self=1)",
-    "os.system('touch touched')", "__import__('os')", "lambda: 0", "DEL(keep=1" + "0" * 5000 + ")", "Where(rule='1')", "Nothing() @ Nothing()",
-    "NegGrad @ WeightedGrad @ Fisher", "this_module.does_not_exist", "untrain", "__main__.x", ".x", "x.", "Random(fraction=0.1)", "*", "?[a-z]",
+    "os.system('touch touched')", "__import__('os')", "lambda: 0", "DEL(keep=1" + "0" * 5000 + ")", "Where(rule='1')",
+    "Nothing() @ Nothing()",
+    "NegGrad @ WeightedGrad @ Fisher", "this_module.does_not_exist", "untrain", "__main__.x", ".x", "x.",
+    "Random(fraction=0.1)", "*", "?[a-z]",
 )  # fmt: skip
 TEMPLATES: tuple[tuple[str, ...], ...] = (
     ("{v}",), ("--{v}",), ("run", "{v}", "DEL"), ("run", "Digits", "{v}"), ("run", "{s}", "Nothing", "--price", "--seeds", "{v}"),
@@ -25,11 +29,15 @@ TEMPLATES: tuple[tuple[str, ...], ...] = (
     ("run", "{s}", "Nothing", "--price", "--threads", "{v}"), ("run", "{s}", "Nothing", "--evaluator", "{v}"),
     ("run", "{s}", "Nothing", "--observer", "{v}"), ("run", "Digits(request=IdFile(path={r}))", "DEL"),
     ("run", "Digits(request=Where(rule={r}))", "DEL"), ("run", "Digits(request=Ids(ids=({r},)))", "DEL", "--price"),
-    ("run", "Custom(train={r}, test={r}, model=MLP())", "DEL"), ("show", "{v}"), ("check", "{v}"), ("report", "{v}", "--store", "{c}"),
-    ("report", "--store", "{v}"), ("report", "--store", "{c}", "--out", "{v}", "--evaluator", "Accuracy"), ("store", "--store", "{v}"),
+    ("run", "Custom(train={r}, test={r}, model=MLP())", "DEL"), ("show", "{v}"), ("check", "{v}"), ("report", "{v}", "--store",
+    "{c}"),
+    ("report", "--store", "{v}"), ("report", "--store", "{c}", "--out", "{v}", "--evaluator", "Accuracy"), ("store", "--store",
+    "{v}"),
     ("store", "--store", "{c}", "--prune", "--older-than", "{v}", "--no-such"), ("memorize", "{v}"), ("localize", "{v}", "DEL"),
-    ("localize", "{s}", "{v}"), ("search", "{s}", "{v}"), ("audit", "--model", "{v}"), ("audit", "--model", "{v}", "--scenario", "{v}"),
-    ("audit", "--model", "x.npy", "--oracles", "{v}", "--labels", "{v}"), ("methods", "{v}"), ("demo", "--seeds", "{v}", "--no-such"),
+    ("localize", "{s}", "{v}"), ("search", "{s}", "{v}"), ("audit", "--model", "{v}"), ("audit", "--model", "{v}", "--scenario",
+    "{v}"),
+    ("audit", "--model", "x.npy", "--oracles", "{v}", "--labels", "{v}"), ("methods", "{v}"), ("demo", "--seeds", "{v}",
+    "--no-such"),
 )  # fmt: skip
 EXPECTED = {".out", ".err", ".value"}
 
@@ -55,14 +63,14 @@ def attempt(folder: Path, number: int) -> Outcome | None:
         return Outcome(TRACEBACK, f"{shown}: exit code {ended.code}", f"exit code {ended.code}")
     said = [each for each in ended.err.strip().splitlines() if each.startswith("untrain: ")]
     if ended.code == 2 and len(said) != 1 and "Usage" not in ended.out:
-        return Outcome(TRACEBACK, f"{shown}: refused in {len(said)} lines: {ascii(ended.err[:80])}", "not one line")
+        return Outcome(TRACEBACK, f"{shown}: refused in {len(said)} lines: {ended.err[:80]!a}", "not one line")
     if (work / "touched").exists():
         return Outcome(SILENT, f"{shown}: a command within a value ran", "ran")
     made = [f.name for f in work.iterdir() if not f.name.startswith(tuple(EXPECTED)) and f.name not in ("home", "temporary")]
     if made and ended.code != 0:
-        return Outcome(LEFT, f"{shown}: refused, and made {ascii(made[:3])}"[:240], "files of a refused command")
+        return Outcome(LEFT, f"{shown}: refused, and made {made[:3]!a}"[:240], "files of a refused command")
     if "~" in made or list((work / "temporary").iterdir()):
-        return Outcome(LEFT, f"{shown}: made {ascii(made[:3])}", "files nobody asked for")
+        return Outcome(LEFT, f"{shown}: made {made[:3]!a}", "files nobody asked for")
     return None
 
 

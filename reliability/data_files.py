@@ -115,6 +115,6 @@ def lines(folder: Path, number: int) -> Outcome | None:
 
 ATTACKS = (
     Attack("parquet", "fuzzed Parquet files", table, 400, 12, seconds=30),
-    Attack("images", "fuzzed images of a folder", picture, 3_000, 60, seconds=15, memory=1 << 29),
-    Attack("lines", "fuzzed JSON lines: .jsonl, .gz, .xz", lines, 6_000, 120, seconds=15, memory=1 << 29),
+    Attack("images", "fuzzed images of a folder", picture, 3_000, 60, seconds=6, memory=1 << 29),
+    Attack("lines", "fuzzed JSON lines: .jsonl, .gz, .xz", lines, 6_000, 120, seconds=6, memory=1 << 29),
 )

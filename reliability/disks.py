@@ -8,7 +8,6 @@ import os
 import random
 import resource
 import shutil
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -85,7 +84,8 @@ def without_rights(folder: Path, number: int) -> Outcome | None:
         path.chmod(0o777)
     lines = (
         ["report", "--store", str(store), "--out", str(out), "--no-images", "--evaluator", "Accuracy"],
-        arguments(root, store, out), ["store", "--store", str(store), "--verify"], ["store", "--store", str(store), "--prune", "--older-than", "0"],
+        arguments(root, store, out), ["store", "--store", str(store), "--verify"], ["store", "--store", str(store), "--prune",
+        "--older-than", "0"],
     )  # fmt: skip
 
     def work() -> Any:

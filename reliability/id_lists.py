@@ -14,7 +14,8 @@ from attack import SILENT, Attack, Outcome, Refused, asked
 from mutate import changed
 
 TEXT = (
-    "David", "Paul", "Ingrid", "id", "car_key", "page index", "user_id", "007", "7", "Zoë", "Zoe\u0308", "a,b", "a;b", "x y", "=1+1",
+    "David", "Paul", "Ingrid", "id", "car_key", "page index", "user_id", "007", "7", "Zoë", "Zoe\u0308", "a,b", "a;b", "x y",
+    "=1+1",
     "userId", "O'Neil", "nan", "None", "-1", "1e3", "a\u2028b", "KEY", "Astrid", "ids", "label",
 )  # fmt: skip
 WHOLE = (0, 1, 7, 8, 17, 100, 2**31, 2**53 + 1, 10**17, 2**62, 5, 6, 42, 99)
@@ -71,7 +72,9 @@ def ids(folder: Path, number: int) -> Outcome | None:
     heading = raw.decode("utf-8-sig").splitlines()[0].strip() if ending != "npy" else None
     # A first line that is an id of the data as well as a heading may be taken for the id: more may be forgotten, never less.
     if not set(chosen) <= found or not found <= {*chosen, heading}:
-        return Outcome(SILENT, f"{ascii(raw)[:120]} names {ascii(chosen)[:60]}, chosen {ascii(sorted(map(str, found)))[:50]}", "ids")
+        return Outcome(
+            SILENT, f"{ascii(raw)[:120]} names {ascii(chosen)[:60]}, chosen {ascii(sorted(map(str, found)))[:50]}", "ids"
+        )
     return None
 
 
@@ -108,6 +111,6 @@ def scores(folder: Path, number: int) -> Outcome | None:
 
 
 ATTACKS = (
-    Attack("ids", "fuzzed lists of ids: .txt, .csv, .npy", ids, 16_000, 300, seconds=10),
-    Attack("scores", "fuzzed tables of scores: .csv, .npz, .npy", scores, 10_000, 200, seconds=10),
+    Attack("ids", "fuzzed lists of ids: .txt, .csv, .npy", ids, 16_000, 300, seconds=6),
+    Attack("scores", "fuzzed tables of scores: .csv, .npz, .npy", scores, 10_000, 200, seconds=6),
 )

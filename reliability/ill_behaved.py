@@ -238,7 +238,8 @@ ODD_MASKS: dict[str, Callable[[Any], Any]] = {
     "mask_of_another_shape": lambda bits: {n: b.flatten()[:1] for n, b in bits.items()}, "mask_of_numbers": lambda bits:
     {n: b.float() * 0.5 for n, b in bits.items()}, "mask_lacks_names": lambda bits: dict(list(bits.items())[:1]),
     "mask_is_none": lambda bits: None, "mask_is_empty": lambda bits: {n: torch.zeros_like(b) for n, b in bits.items()},
-    "mask_has_strangers": lambda bits: {**bits, "strange": torch.ones(1, dtype=torch.bool)}, "mask_is_a_mask": lambda bits: Mask(bits, "x"),
+    "mask_has_strangers": lambda bits: {**bits, "strange": torch.ones(1, dtype=torch.bool)},
+    "mask_is_a_mask": lambda bits: Mask(bits, "x"),
 }  # fmt: skip
 
 

@@ -50,7 +50,9 @@ def before_each_operation(folder: Path, number: int) -> Outcome | None:
     if with_page(root, target):
         last = apart(lambda: run(root, store, out=out), folder / "work")
         if last.failure or last.code or last.value != expected(root)["document"]:
-            return last.failure or Outcome("silent", "other numbers, or refused, after a kill while results were written", "results")
+            return last.failure or Outcome(
+                "silent", "other numbers, or refused, after a kill while results were written", "results"
+            )
         wrong = outside(folder / "work", out)
         if wrong:
             return wrong

@@ -9,9 +9,12 @@ from collections.abc import Sequence
 EXTREMES = (0, 1, 0xFF, 0x7F, 0x80, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 1 << 40, (1 << 63) - 1, 1 << 63, (1 << 64) - 1)
 DEPTHS = (50, 1000, 30_000)
 WORDS = (
-    "\0", "\x1b[31m", "\r", "\n", "\t", "\u2028", "\ud800", "é", "e\u0301", "\ufeff", "🙂", "'", '"', "\\", "%s", "{0}", "..", "/", "~",
-    "1e999", "-1e999", "nan", "inf", "-0", "1_000", "0x10", "007", "٣", "9" * 25, "9" * 5000, "True", "None", "null", "[]", "{}", "()",
-    "[", "]", "(", ")", "{", "}", ",", ";", ":", "=", "@", "*", "**", "//", "%", "-", "+", "not ", " in ", " and ", " or ", "lambda: 0",
+    "\0", "\x1b[31m", "\r", "\n", "\t", "\u2028", "\ud800", "é", "e\u0301", "\ufeff", "🙂", "'", '"', "\\", "%s", "{0}", "..",
+    "/", "~",
+    "1e999", "-1e999", "nan", "inf", "-0", "1_000", "0x10", "007", "٣", "9" * 25, "9" * 5000, "True", "None", "null", "[]",
+    "{}", "()",
+    "[", "]", "(", ")", "{", "}", ",", ";", ":", "=", "@", "*", "**", "//", "%", "-", "+", "not ", " in ", " and ", " or ",
+    "lambda: 0",
     "self", "self=1", "*x", "**x", "a.b", "x" * 300,
 )  # fmt: skip
 
@@ -38,7 +41,7 @@ def changed(draw: random.Random, raw: bytes, others: Sequence[bytes] = ()) -> by
             case 5:
                 del data[at:]
             case 6:
-                form = draw.choice("<B <H <I <Q >I >Q".split())
+                form = draw.choice(["<B", "<H", "<I", "<Q", ">I", ">Q"])
                 number = draw.choice(EXTREMES) % (1 << 8 * struct.calcsize(form))
                 data[at : at + struct.calcsize(form)] = struct.pack(form, number)
             case 7 if others:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from attack import LEFT, TRACEBACK, Outcome, Attack
+from attack import LEFT, TRACEBACK, Attack, Outcome
 from child import Child, Ended, command
 from sample import arguments, expected, outside, recovers, root_of
 

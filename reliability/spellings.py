@@ -57,7 +57,8 @@ def table() -> tuple[Any, dict[str, list[Any]]]:
     n = 12
     columns: dict[str, np.ndarray[Any, Any]] = {
         "ns": np.arange(n) * 400_000_000_000_000_000 + 1_700_000_000_000_000_000, "small": np.arange(n, dtype=np.uint8) * 23,
-        "low": np.arange(n, dtype=np.int8) * 20 - 120, "share": np.linspace(-1.0, 1.0, n), "town": np.array(["Rom", "Bonn", "Ur"] * 4),
+        "low": np.arange(n, dtype=np.int8) * 20 - 120, "share": np.linspace(-1.0, 1.0, n), "town": np.array(["Rom", "Bonn",
+        "Ur"] * 4),
         "flag": np.arange(n) % 3 == 0, "half": np.linspace(0, 1, n).astype(np.float32),
     }  # fmt: skip
     examples = ut.examples(np.zeros((n, 2), np.float32), np.arange(n) % 4, np.arange(n) * 7 + 1, columns=columns)
@@ -65,7 +66,24 @@ def table() -> tuple[Any, dict[str, list[Any]]]:
     return examples, exact | {"id": (np.arange(n) * 7 + 1).tolist(), "label": (np.arange(n) % 4).tolist()}
 
 
-NUMBERS = ("id", "label", "ns", "small", "low", "share", "half", "1", "3", "10", "0.5", "-2", "255", "1e10", "4000000000000000000", "0")
+NUMBERS = (
+    "id",
+    "label",
+    "ns",
+    "small",
+    "low",
+    "share",
+    "half",
+    "1",
+    "3",
+    "10",
+    "0.5",
+    "-2",
+    "255",
+    "1e10",
+    "4000000000000000000",
+    "0",
+)
 
 
 def number_of(draw: random.Random, depth: int = 2) -> str:
@@ -138,6 +156,6 @@ def condition(folder: Path, number: int) -> Outcome | None:
 
 
 ATTACKS = (
-    Attack("spec", "fuzzed spellings", spelling, 30_000, 600, seconds=10),
-    Attack("where", "fuzzed conditions, against exact arithmetic", condition, 16_000, 300, seconds=10),
+    Attack("spec", "fuzzed spellings", spelling, 30_000, 600, seconds=6),
+    Attack("where", "fuzzed conditions, against exact arithmetic", condition, 16_000, 300, seconds=6),
 )

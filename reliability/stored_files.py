@@ -1,4 +1,4 @@
-"""Fuzzed parcels, records, index, mark and results of a store: right, or refused; prune removes all; nothing is written elsewhere."""
+"""Fuzzed parcels, records, index, mark and results of a store: right, or refused; and prune removes all."""
 
 from __future__ import annotations
 
@@ -17,7 +17,24 @@ import numpy as np
 from attack import LEFT, SILENT, Attack, Outcome, Refused, asked
 from mutate import changed
 
-ODD: tuple[Any, ...] = (None, True, 0, -1, 1e308, 10**400, "", "x", [], {}, [[]], {"a": {}}, "../../escaped", "latest", ["run"], "\ud800")
+ODD: tuple[Any, ...] = (
+    None,
+    True,
+    0,
+    -1,
+    1e308,
+    10**400,
+    "",
+    "x",
+    [],
+    {},
+    [[]],
+    {"a": {}},
+    "../../escaped",
+    "latest",
+    ["run"],
+    "\ud800",
+)
 
 
 def filled(folder: Path) -> Any:
@@ -164,7 +181,9 @@ def unpacked(folder: Path, number: int) -> Outcome | None:
     store = Store(place)
     sent = HOSTILE[number](raw, entry) if number < len(HOSTILE) else changed(draw, raw)
     if draw.random() < 0.3 and number >= len(HOSTILE):
-        sent = HOSTILE[0](raw, entry, draw.choice(("../x.npy", "/tmp/x.npy", "a/../../x.npy", "..\\x.npy", "x\0.npy", "x" * 300 + ".npy")))
+        sent = HOSTILE[0](
+            raw, entry, draw.choice(("../x.npy", "/tmp/x.npy", "a/../../x.npy", "..\\x.npy", "x\0.npy", "x" * 300 + ".npy"))
+        )
     before = around(folder)
     made = asked(lambda: unpack(sent, key, store))
     new = [name for name in around(folder) - before if not name.startswith("inner/store/")]
@@ -172,7 +191,11 @@ def unpacked(folder: Path, number: int) -> Outcome | None:
         return Outcome(SILENT, f"a parcel wrote outside the store: {new[:3]}", "parcel wrote outside")
     if not isinstance(made, Refused):
         same = np.array_equal(made.array("logits"), entry.array("logits"))
-        if not same or made.record["ingredients"] != entry.record["ingredients"] or set(made.record["files"]) != set(entry.record["files"]):
+        if (
+            not same
+            or made.record["ingredients"] != entry.record["ingredients"]
+            or set(made.record["files"]) != set(entry.record["files"])
+        ):
             return Outcome(SILENT, "a changed parcel was taken", "parcel")
         if made.record["document"] != entry.record["document"]:
             return Outcome(SILENT, "a parcel with another record was taken", "parcel's record")
@@ -229,9 +252,9 @@ def results(folder: Path, number: int) -> Outcome | None:
 
 
 ATTACKS = (
-    Attack("parcels", "fuzzed parcels of entries", unpacked, 2_500, 60, seconds=15, memory=1 << 29),
-    Attack("records", "fuzzed record.json of entries", record, 2_000, 50, seconds=15),
+    Attack("parcels", "fuzzed parcels of entries", unpacked, 2_500, 60, seconds=6, memory=1 << 29),
+    Attack("records", "fuzzed record.json of entries", record, 2_000, 50, seconds=6),
     Attack("index", "fuzzed index of a store", index, 1_500, 40, seconds=40),
-    Attack("mark", "fuzzed STORE.json", marker, 800, 20, seconds=15),
-    Attack("results", "fuzzed results.json", results, 1_500, 40, seconds=15),
+    Attack("mark", "fuzzed STORE.json", marker, 800, 20, seconds=6),
+    Attack("results", "fuzzed results.json", results, 1_500, 40, seconds=6),
 )

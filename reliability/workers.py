@@ -13,6 +13,7 @@ import struct
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -94,10 +95,8 @@ def _death(status: int) -> str:
 
 
 def _stop(worker: _Worker) -> int:
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(worker.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     os.close(worker.pipe)
     return os.waitpid(worker.pid, 0)[1]
 

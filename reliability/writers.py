@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from attack import Outcome, Attack
+from attack import Attack, Outcome
 from child import Child, command
 from sample import METHODS, difference, expected, recovers, root_of, run
 

@@ -11,7 +11,8 @@ import pytest
 
 SUITE = Path(__file__).parents[2] / "reliability"
 KINDS = (
-    "spec", "where", "ids", "scores", "arrays", "columns", "checkpoints", "parquet", "images", "lines", "parcels", "records", "index",
+    "spec", "where", "ids", "scores", "arrays", "columns", "checkpoints", "parquet", "images", "lines", "parcels", "records",
+    "index",
     "mark", "results",
 )  # fmt: skip
 TRIES = 60

@@ -1,6 +1,7 @@
 """The suite of attacks itself: what does not hold is counted as what it is, and each try repeats."""
 
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -59,7 +60,7 @@ def test_each_verdict_is_counted_and_a_lost_process_costs_one_try(suite, tmp_pat
 @pytest.mark.parametrize(
     ("work", "seen"),
     [
-        (lambda: print("fine"), None),
+        (lambda: sys.stdout.write("fine"), None),
         (lambda: raised(BadInput("wrong")), None),
         (lambda: raised(KeyError("x")), "traceback"),
         (lambda: raised(BadInput("a \x1b[31m colour")), "traceback"),
@@ -86,7 +87,13 @@ def test_operations_on_files_are_seen_before_they_happen(suite, tmp_path):
     assert suite("child").apart(work, tmp_path / "work").value == [False, True]
 
 
-def test_every_kind_has_a_name_of_its_own_and_tries_enough(suite):
-    sys.path.insert(0, str(SUITE))
-    main = suite("__main__") if "attacks" in dir(suite("__main__")) else None
-    assert main is None
+def test_kinds_have_names_of_their_own_and_all_tries_of_a_fast_run_are_tries_of_a_whole_one(suite):
+    files = [f.stem for f in sorted(SUITE.glob("*.py")) if "\nATTACKS = (" in f.read_text()]
+    attacks = [each for name in files for each in suite(name).ATTACKS]
+    assert len({each.kind for each in attacks}) == len(attacks)
+    assert all(0 < each.fast <= each.tries for each in attacks)
+    assert len(suite("bad_methods").cases()) >= 37
+    fuzzed = ("spellings", "id_lists", "array_files", "data_files", "stored_files")
+    assert sum(each.tries for name in fuzzed for each in suite(name).ATTACKS) >= 100_000
+    listed = re.search(r"FILES = \((.*?)\)", (SUITE / "__main__.py").read_text(), re.DOTALL)[1]
+    assert sorted(re.findall(r'"(\w+)"', listed)) == files
