@@ -76,14 +76,63 @@ def told(kind: str, tally: Tally) -> None:
     """Print what did not hold, by site, with the command that repeats it."""
     for at, (verdict, where, numbers, detail) in enumerate(groups(tally)):
         if at == SHOWN:
-            took = f"{tally.seconds:.0f} s, {busy() - before:.0f} s of a core"
-            held = f"{tally.counts['held']} of {tally.tries} held"
-            print(f"{attack.kind}: {held}, seeds {numbers[0]} to {numbers[-1]}, {took}", flush=True)
+            print(f"  ... and more; --log FILE writes all {len(tally.failures)}")
+            break
+        print(f"  {verdict}, {len(numbers)} times, {where}: {detail}")
+        print(f"    python reliability --only {kind} --seed {numbers[0]}")
+
+
+def keep(when: str, table: list[list[str]], seconds: float, fast: bool) -> None:
+    """Write the table between its marks of the page."""
+    start, end = f"<!-- {when} -->", f"<!-- /{when} -->"
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(start)
+    how = "a fast run" if fast else "a whole run"
+    head = (
+        f"{date.today().isoformat()}, {how} of {seconds / 60:.0f} minutes: {machine()}; load {os.getloadavg()[0]:.1f} at the end."
+    )
+    PAGE.write_text(f"{before}{start}\n{head}\n\n{as_markdown(table)}\n{end}{rest.partition(end)[2]}", encoding="utf-8")
+
+
+def options(known: list[str]) -> argparse.Namespace:
+    """What the command line asks for."""
+    parser = argparse.ArgumentParser(prog="python reliability", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--fast", action="store_true", help="a part of each kind")
+    parser.add_argument(
+        "--only", action="append", choices=known, metavar="KIND", help=f"one of {', '.join(known)}; may be repeated"
+    )
+    parser.add_argument("--seed", type=int, help="number of the one try to make")
+    parser.add_argument("--first", type=int, default=0, help="number of the first try, so that others are made than usual")
+    parser.add_argument("--tries", type=int, help="how many of each kind")
+    parser.add_argument("--processes", type=int, default=min(os.cpu_count() or 1, 8), help="how many work at once")
+    parser.add_argument("--keep", metavar="WHEN", choices=("before", "after"), help="write the table to docs/reliability.md")
+    parser.add_argument("--log", metavar="FILE", help="write each failure as a line of JSON")
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Attack, print, and say whether all held."""
+    every = attacks()
+    asked = options([attack.kind for attack in every])
+    chosen = [a for a in every if not asked.only or a.kind in asked.only]
+    root = Path(tempfile.mkdtemp(prefix="untrain-reliability-"))
+    root.chmod(0o755)  # a process without rights has to find its way
+    start, tallies = time.monotonic(), dict[str, tuple[Attack, Tally]]()
+    try:
+        if any(attack.small for attack in chosen):
+            from sample import prepare
+
+            prepare(root)
+        for attack in chosen:
+            count = asked.tries or (attack.fast if asked.fast else attack.tries)
+            numbers = range(asked.first, asked.first + count) if asked.seed is None else [asked.seed]
+            before = busy()
+            tally = attempted(attack, root, numbers, asked.processes)
+            tallies[attack.kind] = attack, tally
+            held, span = f"{tally.counts['held']} of {tally.tries} held", f"seeds {numbers[0]} to {numbers[-1]}"
+            print(f"{attack.kind}: {held}, {span}, {tally.seconds:.0f} s, {busy() - before:.0f} s of a core", flush=True)
             told(attack.kind, tally)
     finally:
-        shutil.rmtree(root,
-        
-        ignore_errors=True)
+        shutil.rmtree(root, ignore_errors=True)
     table, seconds = rows(tallies), time.monotonic() - start
     print(f"\n{as_text(table)}\n{seconds:.0f} s; {machine()}")
     if asked.log:
