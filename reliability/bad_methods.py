@@ -38,18 +38,19 @@ IN_EVALUATORS = (
 @cache
 def cases() -> list[tuple[str, str, str, str]]:
     """All cases: name, method, evaluator (or nothing), and what has to come of it."""
-    from ill_behaved import FAILS, FAULTS, FINE, ODD_MASKS
+    from ill_behaved import FAILS, FAULTS, FINE, NAMED, ODD_MASKS
 
     found = []
     for how, (_, must) in FAULTS.items():
         masked = " @ WeightedGrad(keep=0.5)" if "mask" in how else ""
         found.append((how, f"ill_behaved.Bad(how={how!r}){masked}", "", must))
     for how in (*IN_LOCALIZERS, *ODD_MASKS):
-        # An empty mask is a mask: nothing may move, and a method that moves nothing says so.
-        must = FINE if how == "mask_is_a_mask" else FAILS
+        # An empty mask is a mask, under which nothing may move; names that the model lacks are no harm.
+        must = FINE if how in ("mask_is_empty", "mask_has_strangers", "mask_is_a_mask") else FAULTS.get(how, (None, FAILS))[1]
         found.append((f"localizer: {how}", f"Finetune @ ill_behaved.BadLocalizer(how={how!r})", "", must))
     for how in IN_EVALUATORS:
-        found.append((f"evaluator: {how}", GOOD, f"ill_behaved.BadEvaluator(how={how!r})", FINE if how == "prints" else FAILS))
+        # Whatever an evaluator does, its score may say so in place of a value.
+        found.append((f"evaluator: {how}", GOOD, f"ill_behaved.BadEvaluator(how={how!r})", FINE if how == "prints" else NAMED))
     return found
 
 
@@ -61,7 +62,7 @@ def state() -> dict[str, str]:
         "threads": torch.get_num_threads(), "deterministic": torch.are_deterministic_algorithms_enabled(), "autocast":
         torch.is_autocast_enabled("cpu"), "anomaly": torch.is_anomaly_enabled(), "matmul": torch.get_float32_matmul_precision(),
         "folder": os.getcwd(), "umask": umask(), "home": os.environ.get("UNTRAIN_HOME"),
-        "interrupt": signal.getsignal(signal.SIGINT),
+        "interrupt": signal.getsignal(signal.SIGINT), "alarm": signal.getsignal(signal.SIGALRM),
         "stdout": id(sys.stdout), "step": inspect.unwrap(torch.optim.SGD.step), "forward": torch.nn.Linear.forward,
         "mean": np.mean, "open": open,
         "hooks": len(torch.nn.modules.module._global_forward_hooks), "filters": len(warnings.filters), "collection": gc.isenabled(),
@@ -117,6 +118,8 @@ def in_python(folder: Path, case: tuple[str, str, str, str]) -> Outcome | None:
     ended = apart(work, folder / "work", 60)
     if ended.failure or ended.code:
         return ended.failure or Outcome(TRACEBACK, f"exit code {ended.code}: {ended.err.strip()[-150:]}")
+    if ended.value is None:
+        return Outcome(TRACEBACK, f"the process ended with code {ended.code} in the middle of the run")
     if ended.value["kept"]:
         return Outcome(SILENT, f"the process is not given back: {'; '.join(ended.value['kept'])}")
     return judged(folder, case, ended.value["document"])
@@ -140,7 +143,7 @@ def on_command_line(folder: Path, case: tuple[str, str, str, str]) -> Outcome | 
 
 def judged(folder: Path, case: tuple[str, str, str, str], document: Any) -> Outcome | None:
     """The bad row fails in words, the good row is that of an undisturbed run, and so is what the store has."""
-    from ill_behaved import FAILS
+    from ill_behaved import FAILS, FINE
     from sample import steady
 
     root, store = root_of(folder), folder / "store"
@@ -152,16 +155,20 @@ def judged(folder: Path, case: tuple[str, str, str, str], document: Any) -> Outc
     if good is None:
         return Outcome(SILENT, "the good method has no row")
     bad = next((row for name, row in rows.items() if name != GOOD), None)
-    said = (
-        bad["error"] or bad["notes"] if bad else document.get("warnings") or any(s.get("reason") for s in good["scores"].values())
-    )
-    if case[3] == FAILS and not said:
-        return Outcome(SILENT, "it passes for a good one: no error and no note")
+    notes = [n for n in bad["notes"] if n not in good["notes"]] if bad else [*document["warnings"], *reasons(good)]
+    said = bad["error"] if bad and case[3] == FAILS else (bad and bad["error"]) or notes
+    if case[3] != FINE and not said:
+        return Outcome(SILENT, "it passes for a good one: no error" + (" and no note" if case[3] != FAILS else ""))
     known = {name: score for name, score in good["scores"].items() if name in right["scores"]}
     if good["error"] or known != right["scores"]:
         told = good["error"] or difference(right["scores"], known)
         return Outcome(SILENT, f"the good method beside it is changed: {told}")
     return recovers(folder, store) or outside(folder / "work", folder / "out")
+
+
+def reasons(row: Any) -> list[str]:
+    """Why scores of a row have no value."""
+    return [score["reason"] for score in row["scores"].values() if score.get("reason")]
 
 
 def sleeping(folder: Path, number: int) -> Outcome | None:

@@ -8,18 +8,21 @@ import json
 import lzma
 import random
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
-from attack import LEFT, Attack, Outcome, Refused, quietly
+from attack import LEFT, SILENT, Attack, Outcome, Refused, quietly
 from mutate import changed
 
 
 @cache
-def tables() -> list[bytes]:
-    """Samples of Parquet files."""
+def tables(secret: str) -> list[bytes]:
+    """Samples of Parquet files; the last one names an image that lies elsewhere."""
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -29,7 +32,7 @@ def tables() -> list[bytes]:
         {"x": [[0.1 * i, 1.0] for i in range(n)], "label": list(range(n)), "id": list(range(n))},
         {"x": pa.array([[i, 200] for i in range(n)], pa.list_(pa.uint8())), "label": [i % 2 for i in range(n)], "town": ["a"] * n},
         {"image": image, "label": [0, 1] * 3}, {"a": [1.0, None] * 3, "b": [1, 2] * 3, "label": ["cat", "dog"] * 3},
-        {"x": [[1.0]] * n, "label": [None] * n}, {"image": [{"bytes": None, "path": "/etc/hostname"}] * n, "label": [0, 1] * 3},
+        {"x": [[1.0]] * n, "label": [None] * n}, {"image": [{"bytes": None, "path": secret}] * n, "label": [0, 1] * 3},
     ]  # fmt: skip
     samples = []
     for each in columns:
@@ -43,16 +46,36 @@ def table(folder: Path, number: int) -> Outcome | None:
     """Examples of a Parquet file."""
     import untrain as ut
 
-    draw, samples = random.Random(number), tables()
+    secret = folder / "secret.png"
+    secret.write_bytes(png(np.zeros((4, 4, 3), np.uint8)))
+    draw, samples = random.Random(number), tables(str(secret))
     file = folder / "train.parquet"
     raw = samples[number % len(samples)]
     file.write_bytes(raw if number < len(samples) else changed(draw, raw, samples))
     scratch = folder / "scratch"
     scratch.mkdir(exist_ok=True)
     tempfile.tempdir = str(scratch)
-    quietly(lambda: ut.examples(str(file)))
+    hosts: list[str] = []
+    with no_network(hosts):
+        made = quietly(lambda: ut.examples(str(file)))
+    if hosts:
+        return Outcome(SILENT, f"asked the network for {hosts[:2]}", "network")
+    if number == len(samples) - 1 and not isinstance(made, Refused):
+        return Outcome(SILENT, "a cell that names a file had it opened", "path in a cell")
     left = [f.name for f in scratch.iterdir()]
     return Outcome(LEFT, f"left in the temporary folder: {left[:3]}", "temporary folder") if left else None
+
+
+@contextmanager
+def no_network(hosts: list[str]) -> Iterator[None]:
+    """Refuse all sockets meanwhile, and note who was asked for."""
+
+    def refuse(*given: Any, **named: Any) -> Any:
+        hosts.append(str(given[:2]))
+        raise OSError("there is no network")
+
+    with patch("socket.socket.connect", refuse), patch("socket.getaddrinfo", refuse):
+        yield
 
 
 def png(pixels: Any) -> bytes:

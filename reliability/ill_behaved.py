@@ -25,7 +25,8 @@ from untrain.localizers.base import Localizer
 from untrain.unlearners.base import Unlearner
 
 Fault = Callable[[nn.Module, Any], Any]
-FAILS = "its row has to say what went wrong"
+FAILS = "its row has to be an error"
+NAMED = "its row has to say so, in an error or a note"
 FINE = "it may be so, where nothing else changes"
 
 
@@ -138,31 +139,31 @@ def odd_layers(module: nn.Module, given: Any, output: Any) -> Any:
 
 # What the method does before it moves the model as a good one would.
 BESIDE: dict[str, tuple[Fault, str]] = {
-    "grad_mode": (lambda m, p: torch.set_grad_enabled(False), FAILS),
-    "inference_mode": (lambda m, p: torch.inference_mode().__enter__(), FAILS),
-    "default_dtype": (lambda m, p: torch.set_default_dtype(torch.float64), FAILS),
-    "threads": (lambda m, p: torch.set_num_threads(2), FAILS),
-    "deterministic": (lambda m, p: torch.use_deterministic_algorithms(True), FAILS),
-    "flush_denormal": (lambda m, p: torch.set_flush_denormal(True), FAILS),
-    "matmul_precision": (lambda m, p: torch.set_float32_matmul_precision("medium"), FAILS),
-    "anomaly_mode": (lambda m, p: torch.autograd.set_detect_anomaly(True), FAILS),
-    "autocast": (lambda m, p: torch.autocast("cpu", torch.bfloat16).__enter__(), FAILS),
-    "working_folder": (lambda m, p: os.chdir("/"), FAILS),
-    "umask": (lambda m, p: os.umask(0o777), FAILS),
-    "environment": (lambda m, p: os.environ.update(UNTRAIN_HOME="/nowhere", OMP_NUM_THREADS="7"), FAILS),
-    "signal_handler": (lambda m, p: signal.signal(signal.SIGINT, signal.SIG_IGN), FAILS),
-    "alarm": (rung, FAILS),
-    "standard_output": (lambda m, p: setattr(sys, "stdout", open(os.devnull, "w")), FAILS),  # noqa: SIM115
-    "closed_output": (lambda m, p: os.close(1), FAILS),
-    "patched_torch": (doubled_step, FAILS),
-    "patched_forward": (lambda m, p: setattr(nn.Linear, "forward", lambda self, x: x @ self.weight.T), FAILS),
-    "patched_numpy": (lambda m, p: setattr(np, "mean", np.median), FAILS),
-    "patched_open": (broken_open, FAILS),
-    "global_hook": (lambda m, p: nn.modules.module.register_module_forward_hook(odd_layers), FAILS),
-    "warnings_as_errors": (lambda m, p: warnings.simplefilter("error"), FAILS),
-    "collection_off": (lambda m, p: gc.disable(), FAILS),
-    "recursion_limit": (lambda m, p: sys.setrecursionlimit(120), FAILS),
-    "path_entry": (lambda m, p: sys.path.insert(0, "/nowhere"), FAILS),
+    "grad_mode": (lambda m, p: torch.set_grad_enabled(False), NAMED),
+    "inference_mode": (lambda m, p: torch.inference_mode().__enter__(), NAMED),
+    "default_dtype": (lambda m, p: torch.set_default_dtype(torch.float64), NAMED),
+    "threads": (lambda m, p: torch.set_num_threads(2), NAMED),
+    "deterministic": (lambda m, p: torch.use_deterministic_algorithms(True), NAMED),
+    "flush_denormal": (lambda m, p: torch.set_flush_denormal(True), NAMED),
+    "matmul_precision": (lambda m, p: torch.set_float32_matmul_precision("medium"), NAMED),
+    "anomaly_mode": (lambda m, p: torch.autograd.set_detect_anomaly(True), NAMED),
+    "autocast": (lambda m, p: torch.autocast("cpu", torch.bfloat16).__enter__(), NAMED),
+    "working_folder": (lambda m, p: os.chdir("/"), NAMED),
+    "umask": (lambda m, p: os.umask(0o777), NAMED),
+    "environment": (lambda m, p: os.environ.update(UNTRAIN_HOME="/nowhere", OMP_NUM_THREADS="7"), NAMED),
+    "signal_handler": (lambda m, p: signal.signal(signal.SIGINT, signal.SIG_IGN), NAMED),
+    "alarm": (rung, NAMED),
+    "standard_output": (lambda m, p: setattr(sys, "stdout", open(os.devnull, "w")), NAMED),  # noqa: SIM115
+    "closed_output": (lambda m, p: os.close(1), NAMED),
+    "patched_torch": (doubled_step, NAMED),
+    "patched_forward": (lambda m, p: setattr(nn.Linear, "forward", lambda self, x: x @ self.weight.T), NAMED),
+    "patched_numpy": (lambda m, p: setattr(np, "mean", np.median), NAMED),
+    "patched_open": (broken_open, NAMED),
+    "global_hook": (lambda m, p: nn.modules.module.register_module_forward_hook(odd_layers), NAMED),
+    "warnings_as_errors": (lambda m, p: warnings.simplefilter("error"), NAMED),
+    "collection_off": (lambda m, p: gc.disable(), NAMED),
+    "recursion_limit": (lambda m, p: sys.setrecursionlimit(120), NAMED),
+    "path_entry": (lambda m, p: sys.path.insert(0, "/nowhere"), NAMED),
     "nan_weights": (lambda m, p: first(m)[0].fill_(float("nan")), FAILS),
     "infinite_weights": (lambda m, p: first(m)[0].fill_(float("inf")), FAILS),
     "mask_in_place": (widened, FAILS),

@@ -88,7 +88,7 @@ def count(root: Path) -> None:
 ATTACKS = (
     Attack("kills", "SIGKILL at random moments, then the same command", at_random_moments, 30, 2, seconds=120, small=True),
     Attack(
-        "operations", "SIGKILL before each operation on a file, then the same run", before_each_operation, 240, 8,
+        "operations", "SIGKILL before each operation on a file, then the same run", before_each_operation, 160, 8,
         lambda folder: count(root_of(folder / "x")), seconds=120, small=True,
     ),
 )  # fmt: skip

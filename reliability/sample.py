@@ -121,7 +121,8 @@ def recovers(folder: Path, store: Path, prune: bool = True) -> Outcome | None:
         return Outcome("traceback", f"the same run again fails: {words}", "again: " + words[:60])
     if ended.value != calm["document"]:
         return Outcome(SILENT, f"other numbers than undisturbed: {difference(calm['document'], ended.value)}", "numbers")
-    if weights(store) != calm["weights"]:
+    found = weights(store)
+    if any(found.get(key) != digest for key, digest in calm["weights"].items()):
         return Outcome(SILENT, "other weights than undisturbed", "weights")
     return pruned(folder, store) if prune else None
 

@@ -40,7 +40,7 @@ def spelling(folder: Path, number: int) -> Outcome | None:
     samples = spellings()
     words = (*WORDS, *samples, " @ ", "keep=", "steps=Steps(", "lr=", "DEL", "Finetune", "Nothing")
     text = written(draw, draw.choice(samples), words)
-    spec = asked(lambda: ut.parse(text))
+    spec = quietly(lambda: ut.parse(text))
     if isinstance(spec, Refused):
         return None
     again = asked(lambda: ut.parse(repr(spec)))
