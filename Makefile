@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test bench lint types all clean
+.PHONY: demo test bench reliability lint types all clean
 all: lint types test
 
 $(READY): pyproject.toml constraints.txt
@@ -23,6 +23,10 @@ test: $(READY)
 
 bench: $(READY)
 	$(BIN)/python benchmarks $(ARGS)
+
+# Attacks on untrain, and one table; ARGS=--fast for a part of them.
+reliability: $(READY)
+	$(BIN)/python reliability $(ARGS)
 
 lint: $(READY)
 	$(BIN)/ruff check . .ci
