@@ -111,7 +111,7 @@ class Looks(Observer):
         return {}
 
 
-class Names(Request):
+class Careless(Request):
     """Source: planted."""
 
     def draw(self, examples):
@@ -206,7 +206,7 @@ def test_an_observer_is_named_and_what_it_wrote_to_is_a_copy():
 def test_a_request_is_named():
     _, problem = small()
     with pytest.raises(BrokenPromise, match=r"Names\(\) left torch's default dtype"):
-        request(problem.retain, Names())
+        request(problem.retain, Careless())
     clean()
 
 
