@@ -205,7 +205,7 @@ def test_an_observer_is_named_and_what_it_wrote_to_is_a_copy():
 
 def test_a_request_is_named():
     _, problem = small()
-    with pytest.raises(BrokenPromise, match=r"Names\(\) left torch's default dtype"):
+    with pytest.raises(BrokenPromise, match=r"Careless\(\) left torch's default dtype"):
         request(problem.retain, Careless())
     clean()
 
