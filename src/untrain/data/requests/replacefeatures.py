@@ -76,11 +76,13 @@ class ReplaceFeatures(Request):
         some = take(train, rows)
         return some.with_inputs(with_values(some.x, *self._values(train, self._chosen(train))))
 
-    def everywhere(self, examples: Examples, train: Examples) -> Examples:
-        """Validation or test examples with the new values too, where the features go everywhere."""
-        if self.rows is not None:
+    def everywhere(self, examples: Examples, replacement: Examples | None) -> Examples:
+        """Validation or test examples with the values of the replaced training rows, where the features go everywhere."""
+        if self.rows is not None or replacement is None:
             return examples
-        return examples.with_inputs(with_values(examples.x, *self._values(train, self._chosen(train))))
+        places = np.concatenate(places_of(replacement, self.features))
+        (values,) = next(columns_at(replacement.x[:1], places))
+        return examples.with_inputs(with_values(examples.x, places, values))
 
     def named(self, examples: Examples) -> np.ndarray[Any, Any]:
         """Those that ``rows`` names; none where all data change, whatever is set apart."""
