@@ -221,7 +221,8 @@ def test_bytes_are_filled_with_bytes(fill, said):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("ReplaceFeatures(features=())", "at least 1 item"),
+        ("ReplaceFeatures(features=())", "lists no feature: list at least one"),
+        ("ReplaceFeatures(features=(True,))", "features=True: should be a valid string or should be a valid integer$"),
         ("ReplaceFeatures(features=(True,))", "features="),
         ("ReplaceFeatures(features=('a',), fill='median')", "should be 'mean'"),
         ("ReplaceFeatures(features=('a',), rows=Relabel(ids=(1,), labels=(1,)))", "corrects examples itself: take a request"),
