@@ -53,7 +53,7 @@ class Request(Spec, role=True):
 
         Args:
             examples: held out from training.
-            replacement: what came in place of training rows, from which held-out examples get the same; None where rows are deleted.
+            replacement: what came in place of training rows; None where they are deleted. Held-out examples get the same values.
         """
         return examples
 
