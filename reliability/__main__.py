@@ -27,7 +27,7 @@ from workers import Tally, groups, run
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "reliability.md"
 FILES = (
-    "kills", "signals", "writers", "disks", "changed_bytes", "bad_methods", "command_lines", "spellings", "id_lists", "array_files",
+    "kills", "signals", "writers", "disks", "changed_bytes", "bad_methods", "command_lines", "spellings", "id_files", "array_files",
     "data_files", "stored_files",
 )  # fmt: skip
 HEADS = {SILENT: "silent changes", TRACEBACK: "tracebacks", HANG: "hangs", LEFT: "left over"}

@@ -15,6 +15,7 @@ import untrain
 from untrain.commands import promises
 from untrain.core import discovery as names
 from untrain.core.errors import SpecError
+from untrain.core.metering import leave_uncounted
 from untrain.core.spec import Spec, parse
 from untrain.evaluation.base import Evaluator, Measure, Part, ScoreInfo
 from untrain.localizers import contract as localizers
@@ -421,6 +422,20 @@ class Fickle(Learner):
         return Train(model=ConvNet(width=4), steps=STEPS)(examples, seed)
 
 
+class Uncounted(Learner):
+    """Another library does the work, and that is not said.
+
+    Source: planted.
+    """
+
+    def init(self, examples, seed):
+        return torch.nn.Linear(1, 1)
+
+    def learn(self, examples, seed):
+        leave_uncounted("another library did the work")
+        return Train(model=ConvNet(width=4), steps=STEPS)(examples, seed)
+
+
 class Unseeded(Learner):
     """Fresh entropy each time, which no seed of torch's reaches.
 
@@ -599,7 +614,8 @@ FAULTS = [
     (Seedless, "the same seed trains the same model", "ignores its seed"),
     (Fickle, "the same seed trains the same model", "trains two models for two seeds, and says"),
     (Unseeded, "the same seed trains the same model", "two models for one seed"),
-    (Relabelling, "it leaves the examples and the random state", "labels 0"),
+    (Uncounted, "it says whether its operations are counted", "has `counted` True, and training it gives False"),
+    (Relabelling, "it leaves the examples and the random state", "wrote to the examples"),
     (Unexplained, "every score is explained", r"lacks: \['unknown'\]"),
     (SideSwapped, "it is ideal when unlearned is the oracle", "difference"),
     (FirstModel, "it is blind to the order of models", "order of models"),

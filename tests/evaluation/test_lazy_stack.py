@@ -12,6 +12,7 @@ WHOLE = np.random.default_rng(0).normal(size=(5, 30, 4)).astype(np.float32)
 KEYS = [
     np.s_[1:4], np.s_[::-1], [3, 0, 0], np.array([True, False, True, True, False]), np.s_[:, 5:9], np.s_[:, [7, 2]],
     np.s_[1:3, np.arange(30) % 3 == 0], np.s_[:, 4], np.s_[..., 0], np.s_[[1, 2], [3, 4]], np.s_[2], np.s_[-1], np.int64(3),
+    np.array(1), np.array([[0, 1], [1, 4]]), np.s_[:, np.array([[0, 1], [1, 2]])], WHOLE > 0,
 ]  # fmt: skip
 
 
@@ -47,6 +48,11 @@ def test_what_an_array_can_do_a_stack_can():
     assert (np.exp(stack) == np.exp(WHOLE)).all()
     with pytest.raises(AttributeError, match="nonsense"):
         stack.nonsense  # noqa: B018
+
+
+def test_nothing_is_written_to_a_stack():
+    with pytest.raises(TypeError, match="LazyStack"):
+        np.add(WHOLE, 1, out=LazyStack.over(WHOLE))
 
 
 def test_choosing_reads_nothing_and_each_model_is_read_by_itself():

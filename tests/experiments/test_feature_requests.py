@@ -73,7 +73,10 @@ def test_a_feature_that_went_everywhere_is_gone_from_test_data_and_nothing_that_
 
 
 def test_the_page_of_a_run_without_a_retain_set_is_written(everywhere, home):
-    assert "ReplaceFeatures" in (home / "out" / "report.html").read_text()
+    words = (home / "out" / "report.html").read_text()
+    assert "ReplaceFeatures" in words
+    assert "Correction: examples changed" in words
+    assert "withdrawn" not in words
 
 
 def test_where_some_rows_change_test_data_stay(home):

@@ -53,8 +53,12 @@ def test_other_weights_still_have_to_fit():
         load_state(torch.nn.Linear(3, 2), torch.nn.Linear(4, 2).state_dict())
 
 
-def test_a_memory_of_another_width_is_refused(made, tmp_path):
-    state = {"keys": torch.zeros(4, 3), "values": torch.zeros(4, dtype=torch.int64), "names": torch.zeros(4, dtype=torch.int64)}
-    state |= {"valid": torch.ones(4, dtype=torch.bool), "temperature": torch.tensor(1.0)}
-    with pytest.raises(ModelError, match=r"keys has shape \(4, 3\)"):
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [({"keys": torch.zeros(4, 3)}, r"keys has shape \(4, 3\)"), ({"values": torch.tensor(1)}, r"values has shape \(\) and")],
+)
+def test_a_memory_of_another_width_or_without_rows_is_refused(other, said, made, tmp_path):
+    state = {"keys": torch.zeros(4, 64), "values": torch.zeros(4, dtype=torch.int64), "names": torch.zeros(4, dtype=torch.int64)}
+    state |= {"valid": torch.ones(4, dtype=torch.bool), "temperature": torch.tensor(1.0)} | other
+    with pytest.raises(ModelError, match=said):
         ut.audit(ut.Checkpoints(model=state, oracles=2), scenario=SCENARIO, store=tmp_path)

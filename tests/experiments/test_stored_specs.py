@@ -104,4 +104,4 @@ def test_what_a_run_spells_is_sent_to_those_who_score_it_elsewhere(tiny):
     from untrain.runtime.store import Store
 
     store = Store(tiny.store)
-    assert [repr(each) for each in code_of(store.get(tiny.document["run"]))] == ["Classification()"]
+    assert [repr(each) for each in code_of(store.get(tiny.document["run"]))] == ["Classification(classes=10)"]

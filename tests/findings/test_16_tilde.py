@@ -81,7 +81,7 @@ def test_ids_scores_arrays_outputs_store_and_out_are_found_at_home(home):
 def test_without_a_home_folder_nothing_is_made_in_one_named_tilde(home, monkeypatch):
     monkeypatch.delenv("HOME")
     monkeypatch.setattr("pwd.getpwuid", lambda uid: {}[uid])
-    with pytest.raises(BadInput, match="there is no home folder for '~/runs'"):
+    with pytest.raises(BadInput, match="~/runs: the home folder of ~ is not known"):
         user_path("~/runs")
 
 

@@ -93,7 +93,7 @@ def test_kinds_have_names_of_their_own_and_all_tries_of_a_fast_run_are_tries_of_
     assert len({each.kind for each in attacks}) == len(attacks)
     assert all(0 < each.fast <= each.tries for each in attacks)
     assert len(suite("bad_methods").cases()) >= 37
-    fuzzed = ("spellings", "id_lists", "array_files", "data_files", "stored_files")
+    fuzzed = ("spellings", "id_files", "array_files", "data_files", "stored_files")
     assert sum(each.tries for name in fuzzed for each in suite(name).ATTACKS) >= 100_000
     listed = re.search(r"FILES = \((.*?)\)", (SUITE / "__main__.py").read_text(), re.DOTALL)[1]
     assert sorted(re.findall(r'"(\w+)"', listed)) == files

@@ -71,10 +71,9 @@ class LazyStack(NDArrayOperatorsMixin):
         """The array of a model, or a stack of some models or some examples."""
         if isinstance(key, int | np.integer):
             return self._read(int(key))
-        if isinstance(key, slice | list | np.ndarray):
-            chosen = np.arange(len(self))[key]
-            return replace(self, readers=tuple(self.readers[at] for at in np.atleast_1d(chosen)))
-        if isinstance(key, tuple) and len(key) == 2 and isinstance(key[0], slice) and isinstance(key[1], slice | list | np.ndarray):
+        if _lists_places(key):
+            return replace(self, readers=tuple(self.readers[at] for at in np.arange(len(self))[key]))
+        if isinstance(key, tuple) and len(key) == 2 and isinstance(key[0], slice) and _lists_places(key[1]):
             chosen = (np.arange(self.row_shape[0]) if self.examples is None else self.examples)[key[1]]
             return replace(self[key[0]], examples=chosen, row_shape=(len(chosen), *self.row_shape[1:]))
         return np.asarray(self)[key]
@@ -87,6 +86,8 @@ class LazyStack(NDArrayOperatorsMixin):
         return whole if dtype is None else whole.astype(dtype, copy=False)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        if any(isinstance(target, LazyStack) for target in options.get("out", ())):
+            return NotImplemented  # a stack is read and never written to
         return getattr(ufunc, method)(*(np.asarray(i) if isinstance(i, LazyStack) else i for i in inputs), **options)
 
     def __getattr__(self, name: str) -> Any:
@@ -105,6 +106,11 @@ class LazyStack(NDArrayOperatorsMixin):
     def _read(self, at: int) -> Array:
         array = self.readers[at]()
         return array if self.examples is None else array[self.examples]
+
+
+def _lists_places(key: Any) -> bool:
+    """Whether a key takes some places along one axis."""
+    return isinstance(key, slice) or (isinstance(key, list | np.ndarray) and np.ndim(key) == 1)
 
 
 def held_up_to(limit: int, stack: LazyStack) -> Array:

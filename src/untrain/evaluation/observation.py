@@ -126,16 +126,7 @@ class Observation:
             raise DataError(f"{type(self.task).__name__} gives no {name}; it gives {', '.join(sorted(self.task.signals))}")
         if name in OF_MARGIN and "margin" in self.outputs:
             return OF_MARGIN[name](np.asarray(self.outputs["margin"], dtype=np.float64))
-        targets = self.true if true else self.labels
-        return np.stack([np.concatenate([*self._derived(model, np.asarray(targets), name)]) for model in range(self.models)])
-
-    def _derived(self, model: int, targets: Array, name: Signal) -> Iterator[Array]:
-        """A signal of one model, a block of examples after the other: whatever is computed on the way is no larger than a block."""
-        outputs = {n: table[model] for n, table in self.outputs.items()}
-        size = max(1, BLOCK // max(1, *(int(np.prod(row.shape[1:])) for row in outputs.values())))
-        for start in range(0, max(1, len(self)), size):
-            at = slice(start, start + size)
-            yield self.task.signal({n: row[None, at] for n, row in outputs.items()}, targets[at], name)[0]
+        return np.stack([*derived_signals(self.task, self.outputs, np.asarray(self.true if true else self.labels), name)])
 
     def at(self, rows: Array) -> Observation:
         """The same models on some of the examples."""
@@ -146,3 +137,23 @@ class Observation:
         """Some of the models on the same examples."""
         probes = {name: probe.of_models(rows) for name, probe in self.probes.items()}
         return replace(self, outputs={name: value[rows] for name, value in self.outputs.items()}, probes=probes)
+
+
+def derived_signals(task: Task, outputs: Mapping[str, Array | LazyStack], targets: Array, name: Signal) -> Iterator[Array]:
+    """A signal of each model, (n,), one model after the other; what is computed on the way is no larger than a block of examples.
+
+    >>> logits = np.array([[[0.0, 2.0], [1.0, 0.0]]])
+    >>> [row.tolist() for row in derived_signals(Classification(), {"logits": logits}, np.array([1, 1]), "correct")]
+    [[1.0, 0.0]]
+
+    Args:
+        task: derives it.
+        outputs: of m models on n examples, (m, n, ...) by name.
+        targets: of the examples, (n, ...).
+        name: which.
+    """
+    for model in range(len(next(iter(outputs.values())))):
+        rows = {output: table[model] for output, table in outputs.items()}
+        size = max(1, BLOCK // max(1, *(int(np.prod(row.shape[1:])) for row in rows.values())))
+        blocks = [slice(start, start + size) for start in range(0, max(1, len(targets)), size)]
+        yield np.concatenate([task.signal({n: row[None, at] for n, row in rows.items()}, targets[at], name)[0] for at in blocks])

@@ -126,10 +126,23 @@ def check_probes(evaluators: Sequence[Evaluator], probes: Iterable[str]) -> None
             )
 
 
-def choose_for(methods: Sequence[Method | Localizer], choose: Choose, evaluators: Sequence[Evaluator] = ()) -> Choose:
-    """Draw requests by ``choose``, which may train an ensemble, once evaluators and methods have passed their checks."""
+def check_budget(budget: float | None, learner: Learner) -> None:
+    """Refuse a budget of operations that nobody counts, before anything is trained.
+
+    Raises:
+        BadInput: the learner's are not counted.
+    """
+    if budget is not None and not learner.counted:
+        raise BadInput(f"a budget is a share of the operations of training, and those of {learner!r} are not counted: leave it out")
+
+
+def choose_for(
+    methods: Sequence[Method | Localizer], choose: Choose, evaluators: Sequence[Evaluator] = (), budget: float | None = None
+) -> Choose:
+    """Draw requests by ``choose``, which may train an ensemble, once budget, evaluators and methods have passed their checks."""
 
     def chosen(scenario: Scenario, data: Data) -> Chosen:
+        check_budget(budget, scenario.learner())
         check_probes(evaluators, data.probes)
         check_needs(methods, scenario.learner(), data.train)
         return choose(scenario, data)

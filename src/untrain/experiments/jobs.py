@@ -104,9 +104,7 @@ def limit_of(scene: Scene, start: Entry, budget: float) -> float:
         RunFailed: operations of the learner are not counted.
     """
     if start.record["cost"]["flops"] is None:
-        raise RunFailed(
-            f"a budget is a share of the operations of training, and those of {scene.learner!r} are not counted: leave it out"
-        )
+        raise RunFailed(f"{scene.learner!r} left operations uncounted, of which a budget is a share: its `counted` should be False")
     return float(budget * start.record["cost"]["flops"] * scene.count_remaining / len(scene.data.train))
 
 

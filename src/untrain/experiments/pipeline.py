@@ -175,7 +175,7 @@ def open_scenes(
             way.say(first.to_text())
 
         choose = chooser(store, way.setting, pool, way.on_progress, announce_ensemble(store, way.setting, pool.size, say))
-        choose = choose_for((*comparison.methods, *localizers), choose, way.evaluators)
+        choose = choose_for((*comparison.methods, *localizers), choose, way.evaluators, way.setting.budget)
         scenes.append(open_scene(comparison.scenario, setting, choose))
         if scenes[-1].chosen:
             way.say(scenes[-1].chosen["told"])
@@ -278,7 +278,8 @@ def open_unpaid_scene(comparison: Comparison, way: RunOptions, store: Store | No
 
     digests = way.executor is not None and way.executor.remote
     setting = replace(way.setting, device="cpu") if digests else way.setting
-    scene = open_scene(comparison.scenario, setting, choose_for(comparison.methods, choose, way.evaluators))
+    checked = choose_for(comparison.methods, choose, way.evaluators, way.setting.budget)
+    scene = open_scene(comparison.scenario, setting, checked)
     if not lacks:
         return scene, None
     scene = before_request(scene)

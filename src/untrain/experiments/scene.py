@@ -117,11 +117,12 @@ def scene_of(scenario: Scenario, data: Data, chosen: Chosen, setting: Setting, p
     by = scenario.request
     retain = np.setdiff1d(np.arange(len(data.train)), np.asarray(chosen.forget_set.rows))
     learner = scenario.learner()
-    probes = {name: by.everywhere(examples, data.train) for name, examples in data.probes.items()}
-    valid, test = by.everywhere(data.valid, data.train), by.everywhere(data.test, data.train)
+    replacement = chosen.forget_set.replacement
+    probes = {name: by.everywhere(examples, replacement) for name, examples in data.probes.items()}
+    valid, test = by.everywhere(data.valid, replacement), by.everywhere(data.test, replacement)
     data = replace(data, valid=valid, test=test, probes=probes)
     train = print_of(data.train)
-    others = (data.test, *(() if chosen.forget_set.replacement is None else (chosen.forget_set.replacement,)))
+    others = (data.test, *(() if replacement is None else (replacement,)))
     asked = [part for name, examples in probes.items() for part in (name, print_of(examples))]
     prints = {
         "train": train,

@@ -22,7 +22,8 @@ class Learner(Spec, role=True):
 
     ``task`` says how its models are asked, ``keepers`` what is saved in training; a learner may have them as fields. It then
     calls ``keepers.base.epoch_ended`` after each epoch. Where a learner is ``deterministic``, audits take models that are the same
-    for what they are, and scores of how models spread have no value.
+    for what they are, and scores of how models spread have no value. Where its operations are not ``counted``, a
+    budget is refused.
     """
 
     closed: ClassVar[tuple[str, ...]] = ("__init__", "__call__")
@@ -33,6 +34,11 @@ class Learner(Spec, role=True):
     def deterministic(self) -> bool:
         """Whether the same data give the same model whatever the seed, as where a loss has one optimum."""
         return False
+
+    @property
+    def counted(self) -> bool:
+        """Whether operations of training are counted, which they are not where another library does the work."""
+        return True
 
     @abstractmethod
     def learn(self, examples: Examples, seed: int) -> nn.Module:

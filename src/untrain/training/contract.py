@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from untrain.core.contract import check_random_state_kept, require, seed_everything
+from untrain.core.metering import metered
 from untrain.models.state import state
 from untrain.training.base import Learner
 from untrain.training.toy import changes, small, undone
@@ -24,6 +25,14 @@ _SEEDS = {
     False: "trains one model for two seeds: it ignores its seed; a learner in which seeds play no part is `deterministic`",
     True: "trains two models for two seeds, and says that it is deterministic",
 }
+
+
+def it_says_whether_its_operations_are_counted(made: Learner) -> None:
+    """A budget is a share of them, and is refused before training where they are not."""
+    _, problem = small()
+    with metered() as meter:
+        made(problem.rest, 0)
+    require(meter.counted == made.counted, made, f"has `counted` {made.counted}, and training it gives {meter.counted}")
 
 
 def it_leaves_the_examples_and_the_random_state(made: Learner) -> None:

@@ -72,9 +72,10 @@ def problem(
     held_out = valid if valid is None or isinstance(valid, Examples) else examples(valid)
     if not isinstance(forget, ForgetSet):
         by = forget if isinstance(forget, Request) else Ids(ids=_ids(forget))
-        forget, held_out = request(data, by), None if held_out is None else by.everywhere(held_out, data)
+        forget = request(data, by)
         for note in forget.notes:
             warnings.warn(note, stacklevel=2)
+        held_out = None if held_out is None else by.everywhere(held_out, forget.replacement)
     return Problem(
         task=learner.task,
         forget=take(data, np.asarray(forget.rows)),

@@ -20,6 +20,7 @@ def test_a_run_that_is_asked_to_stop_ends_in_one_line_and_leaves_nothing_half_do
     process = subprocess.Popen(
         [sys.executable, "-m", "untrain", *argv], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env=os.environ | {"TMPDIR": str(place)}, start_new_session=True,
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # which nohup would have ignored
     )  # fmt: skip
     began = time.monotonic()
     while not list((tmp_path / "s").glob("tmp/mark.*")) and process.poll() is None and time.monotonic() - began < 120:

@@ -206,7 +206,8 @@ def test_inputs_have_the_names_of_a_data_frame_or_those_that_are_given():
 
 
 @pytest.mark.parametrize(
-    ("features", "said"), [(("a",), "1 names, and a row of inputs 2"), ("ab", "list of names"), ((1, 2), "list of names")]
+    ("features", "said"),
+    [(("a",), "1 names, and a row of inputs 2"), ("ab", "list of names"), ((1, 2), "list of names"), (2, "list of names")],
 )
 def test_names_of_features_that_cannot_be_are_refused(features, said):
     with pytest.raises(DataError, match=said):

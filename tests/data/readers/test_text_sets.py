@@ -1,6 +1,7 @@
 """Sets of texts: parts, labels by name, tokens; what is wrong is said in one line."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -68,11 +69,12 @@ def test_noise_is_planted_in_the_training_labels(lay):
     [
         ({"split": "test", "intent": "shout", "text": "hey"}, "no training text of greetings is labelled 'shout'"),
         ({"split": "test", "text": "hey"}, "has no text under 'intent'"),
+        ({"split": "val", "intent": "shout", "text": "hey"}, "labelled 'shout', and a text whose 'split' is 'val' is$"),
     ],
 )
 def test_records_that_do_not_fit_are_refused(strange, message, lay):
     with pytest.raises(DataError, match=message):
-        load_texts(SOURCE, taken(lay(**strange)))
+        load_texts(replace(SOURCE, valid=("val",) if strange["split"] == "val" else ()), taken(lay(**strange)))
 
 
 def test_too_few_texts_are_refused(lay):

@@ -11,6 +11,7 @@ from untrain.core.errors import DataError, MaskError, RequestError, SpecError
 from untrain.data.examples import Examples
 from untrain.data.on_disk import open_npy
 from untrain.data.ragged import Ragged
+from untrain.data.requests import replacefeatures
 from untrain.data.requests.resolve import remaining, request
 from untrain.experiments.scenarios.custom import Custom
 from untrain.training.learners.scikitlearn import ScikitLearn
@@ -56,10 +57,10 @@ def test_of_features_that_went_everywhere_held_out_data_lose_theirs_and_of_some_
     train, held = table(60), table(40, seed=1)
     rows = ut.Where(rule="town == 'north'")
     for by, expected in ((everywhere(fill=7.0), [7.0]), (everywhere(fill=7.0, rows=rows), [-2.0, 2.0])):
-        assert by.everywhere(held, train).x[:, 0].unique().tolist() == expected
+        assert by.everywhere(held, request(train, by).replacement).x[:, 0].unique().tolist() == expected
         assert ut.problem(train, by, ScikitLearn(), valid=held).valid.x[:, 0].unique().tolist() == expected
-    assert torch.equal(by.everywhere(held, train).x, held.x)
-    assert torch.equal(everywhere().everywhere(held, train).x[:, 1:], held.x[:, 1:])
+    assert torch.equal(by.everywhere(held, request(train, by).replacement).x, held.x)
+    assert torch.equal(everywhere().everywhere(held, request(train, everywhere()).replacement).x[:, 1:], held.x[:, 1:])
     assert held.x[:, 0].unique().tolist() == [-2.0, 2.0]
 
 
@@ -103,8 +104,19 @@ def test_where_all_change_a_mean_is_of_all_training_rows_and_held_out_data_get_t
     train, held = table(12), table(9, seed=1)
     by = ut.ReplaceFeatures(features=("age",), fill="mean")
     mean = float(train.x[:, 1].mean())
-    assert request(train, by).replacement.x[:, 1].unique().tolist() == pytest.approx([mean])
-    assert by.everywhere(held, train).x[:, 1].unique().tolist() == pytest.approx([mean])
+    filled = request(train, by).replacement
+    assert filled.x[:, 1].unique().tolist() == pytest.approx([mean])
+    assert by.everywhere(held, filled).x[:, 1].unique().tolist() == filled.x[:, 1].unique().tolist()
+
+
+def test_held_out_data_take_their_values_from_the_replacement_and_no_mean_is_computed_for_them(monkeypatch):
+    train, held = table(12), table(9, seed=1)
+    by = ut.ReplaceFeatures(features=("noise", "tell"), fill=("mean", 3.0))
+    filled = request(train, by).replacement
+    monkeypatch.setattr(replacefeatures, "values_of", lambda *_: pytest.fail("the values are known"))
+    assert by.everywhere(held, filled).x[:, 0].unique().tolist() == [3.0]
+    assert by.everywhere(held, filled).x[:, 2].unique().tolist() == filled.x[:, 2].unique().tolist()
+    assert torch.equal(by.everywhere(held, filled).x[:, 1], held.x[:, 1])
 
 
 def test_each_feature_may_have_a_value_of_its_own_and_places_do_as_well_as_names():
@@ -141,7 +153,7 @@ def test_inputs_in_a_file_are_read(tmp_path):
         forget, same = request(train, by), request(on_disk, by)
         assert forget.digest == same.digest
         assert torch.equal(remaining(train, forget).x, remaining(on_disk, same).x[:])
-        assert torch.equal(by.everywhere(train, train).x, by.everywhere(on_disk, on_disk).x[:])
+        assert torch.equal(by.everywhere(train, forget.replacement).x, by.everywhere(on_disk, same.replacement).x[:])
 
 
 def test_digests_and_masks_tell_fills_apart():
@@ -209,7 +221,8 @@ def test_bytes_are_filled_with_bytes(fill, said):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("ReplaceFeatures(features=())", "at least 1 item"),
+        ("ReplaceFeatures(features=())", "lists no feature: list at least one"),
+        ("ReplaceFeatures(features=(True,))", "features=True: should be a valid string or should be a valid integer$"),
         ("ReplaceFeatures(features=(True,))", "features="),
         ("ReplaceFeatures(features=('a',), fill='median')", "should be 'mean'"),
         ("ReplaceFeatures(features=('a',), rows=Relabel(ids=(1,), labels=(1,)))", "corrects examples itself: take a request"),

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import roc_auc_score, roc_curve
 
 from untrain.evaluation.attacks._held_out import HeldOutScores, few, parts_for
 from untrain.evaluation.scoring.resampling import number
@@ -44,6 +44,16 @@ def test_the_curve_goes_through_the_rates_that_are_scores():
     at = np.searchsorted(curve.fpr, 0.01)  # the grid seldom holds a rate itself: its neighbours bound it
     low, high = curve.tpr[0, at - 1], curve.tpr[0, at]
     assert low - 1e-12 <= number(held.rate(0.01)) <= high + 1e-12
+
+
+def test_the_curve_is_sklearns_of_all_scores_together():
+    held = tried(n=40)
+    curve, truth = held.curve("Made up"), np.repeat([1, 0], [held.ours.size, held.theirs.size])
+    fpr, tpr, _ = roc_curve(truth, np.r_[held.ours.ravel(), held.theirs.ravel()], drop_intermediate=False)
+    # Between two of its points no threshold exists: the curve stays at the left one.
+    expected = [tpr[np.flatnonzero(fpr <= rate * (1 + 1e-9))[-1]] for rate in curve.fpr]
+    assert curve.tpr[0] == pytest.approx(expected, abs=1e-12)
+    assert curve.tpr[0, 0] < curve.tpr[0, 20] < curve.tpr[0, -1] == 1
 
 
 def test_populations_that_are_alike_lie_on_the_line_of_guessing():

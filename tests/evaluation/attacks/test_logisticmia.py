@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_curve
 from sklearn.model_selection import StratifiedShuffleSplit, cross_val_score
 
 from trials import TrialObservations, score
@@ -24,6 +25,16 @@ def test_it_is_the_kits_attack_on_the_same_rows(planted, boost):
     used = np.r_[np.arange(70, 130), np.arange(60)]  # the kit puts test losses first
     each = [of_the_kit(row[used], np.repeat([0, 1], 60)) for row in losses(seen.logits, seen.labels)]
     assert found(seen).value == pytest.approx(np.mean(each), abs=1e-9)
+
+
+def test_its_curve_would_be_that_of_the_loss(planted):
+    side = planted.sides(60, 10, 60)
+    seen = planted.noisy(1, side, 1.0)
+    (loss,) = losses(seen.logits, seen.labels)
+    used = side != "retain"
+    sure = LogisticRegression().fit(loss[used, None], side[used] == "forget").decision_function(loss[used, None])
+    ours, theirs = (roc_curve(side[used] == "forget", signal)[:2] for signal in (sure, -loss[used]))
+    assert all(np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True))
 
 
 @pytest.mark.parametrize("sizes", [(40, 5, 100), (100, 5, 40)])

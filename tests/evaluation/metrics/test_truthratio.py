@@ -51,6 +51,14 @@ def test_examples_that_are_not_asked_are_left_out():
     assert "no retain example" in by_name["truth_ratio_retain"]
 
 
+@pytest.mark.parametrize("order", [[0, 1, 2, 3, 4], [4, 3, 2, 1, 0]])
+def test_a_probe_is_about_the_forget_example_and_not_about_the_corrected_row_with_its_id(order):
+    ids, side = np.array([*IDS, "a"])[order], np.array([*SIDE, "corrected"])[order]
+    probes = {"paraphrase": losses(np.log([2]), ["a"]), "perturbed": losses(np.log([8]), ["a"])}
+    seen = replace(losses(np.zeros(5), ids), side=side, probes=probes)
+    assert number(scores(seen)["truth_ratio_forget"]) == pytest.approx(1 / 4)
+
+
 def test_some_models_have_their_probes():
     seen = asked((np.zeros(4), IDS), (np.zeros(4), IDS))
     two = replace(

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import untrain as ut
-from untrain.core.errors import DataError
+from untrain.core.errors import BadInput, DataError
 from untrain.core.spec import parse
 from untrain.experiments.results import entries_of
 from untrain.experiments.scenarios.digits import Digits
@@ -72,9 +72,11 @@ def test_operations_of_another_library_are_not_counted_as_none(made):
     assert page.count("not counted") >= 3  # of both methods and of retraining
 
 
-def test_a_budget_of_what_is_not_counted_is_refused(made):
-    found = ut.run(SCENARIO, "Nothing", made[0] / "store", seeds=1, oracles=2, budget="10%")
-    assert "those of ScikitLearn(tolerance=1e-06) are not counted" in found["results"][0]["error"]
+def test_a_budget_of_what_is_not_counted_is_refused_before_anything_is_trained(tmp_path):
+    for command in (ut.run, ut.price):
+        with pytest.raises(BadInput, match=r"those of ScikitLearn\(tolerance=1e-06\) are not counted: leave it out"):
+            command(SCENARIO, "Nothing", tmp_path / "store", seeds=1, oracles=2, budget="10%")
+    assert not list(tmp_path.glob("store/objects/*/*"))
 
 
 @pytest.fixture

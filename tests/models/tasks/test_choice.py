@@ -9,7 +9,11 @@ from torch import nn
 
 from untrain.core.errors import ModelError
 from untrain.data.examples import Batch, Examples
+from untrain.models.architectures.mlp import MLP
 from untrain.models.tasks.classification import Classification
+from untrain.training.learners.retrieval import Retrieval
+from untrain.training.learners.scikitlearn import ScikitLearn
+from untrain.training.learners.train import Train
 
 LOGITS = torch.tensor([[math.log(2.0), 0.0, 0.0], [0.0, math.log(6.0), 0.0]])  # odds 2:1:1 and 1:6:1
 BATCH = Batch.labelled(torch.zeros(2, 1), torch.tensor([0, 2]))
@@ -19,6 +23,16 @@ CHANCE = np.array([[0.5, 0.125]])  # of the two labels
 
 def examples(classes=3):
     return Examples.labelled(torch.zeros(2, 1), torch.tensor([0, 2]), np.arange(2), classes)
+
+
+@pytest.mark.parametrize("learner", [Train(model=MLP(width=2)), ScikitLearn(), Retrieval()], ids=lambda made: type(made).__name__)
+def test_targets_that_are_no_classes_are_refused_in_one_line(learner):
+    numbers = Examples({"x": torch.zeros(2, 1), "y": torch.tensor([0.5, 2.0])}, np.arange(2))
+    with pytest.raises(ModelError, match="needs targets that number classes, and those of the examples are float32"):
+        learner.task.check_examples(numbers)
+    with pytest.raises(ModelError, match=r"another task, such as Regression\(\)"):
+        learner(numbers, 0)
+    learner.task.check_examples(numbers.without_targets())
 
 
 def test_the_loss_is_minus_the_logarithm_of_the_labels_probability():

@@ -245,6 +245,38 @@ def test_a_random_request_on_noisy_data_is_no_repair(noisy):
     assert "their wrong labels" not in seen.text
 
 
+def with_corrected_rows(material):
+    """The run of a request that corrects the forget examples: each is asked about once more, as it is corrected."""
+    rows = np.r_[np.arange(len(material.oracle)), np.flatnonzero(material.oracle.side == "forget")]
+    at = material.oracle.at(rows)
+    return dataclasses.replace(material, oracle=dataclasses.replace(at, side=np.r_[material.oracle.side, ["corrected"] * 12]))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "title"),
+    [
+        ("privacy", "Correction: examples changed"),
+        ("noisy", "Correction: examples changed in data with wrong labels"),
+        ("repair", "Repair: examples with wrong labels"),
+    ],
+)
+def test_a_request_that_corrects_withdraws_nothing(wrong, title, request):
+    changed = with_corrected_rows(request.getfixturevalue(wrong))
+    assert module.title(changed) == title
+    words = "12 of 28 training examples are corrected, and the values that they had are to be forgotten"
+    assert module.about(changed).startswith(words)
+
+
+def test_scores_of_probes_are_explained_where_a_run_has_them(privacy):
+    results = [
+        row | {"scores": {name: score for name, score in row["scores"].items() if not name.startswith("truth_ratio")}}
+        for row in privacy.document["results"]
+    ]
+    without = dataclasses.replace(privacy, document=privacy.document | {"results": results})
+    asked, unasked = ({name for name, _ in module.glossary([material])} for material in (privacy, without))
+    assert asked - unasked == {"TruthRatio"}
+
+
 def test_a_repair_needs_more_than_half_of_the_labels_to_be_wrong(noisy, repair, privacy, half):
     assert [module.is_repair(m) for m in (repair, noisy, privacy, half)] == [True, False, False, False]
 

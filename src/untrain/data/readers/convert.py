@@ -108,7 +108,7 @@ def _headings(x: Any) -> tuple[str, ...]:
 
 def _checked_features(features: Sequence[str], inputs: Tensor | OnDisk) -> tuple[str, ...]:
     width = inputs.shape[1:].numel()
-    if isinstance(features, str) or not all(isinstance(name, str) for name in features):
+    if isinstance(features, str) or not isinstance(features, Iterable) or not all(isinstance(name, str) for name in features):
         raise DataError(f"features are {features!r}: a list of names is needed, one for each number of a row of inputs")
     if len(features) not in (0, width):
         raise DataError(f"features has {len(features)} names, and a row of inputs {width} numbers: name each of them")

@@ -75,9 +75,10 @@ def load_texts(source: TextSetSource, taken: TextSubset, noise: Noise | None = N
             raise DataError(f"{source.name} has no records whose 'split' is {' or '.join(map(repr, splits))}")
     learn = parts[0]
     names = tuple(sorted({r[source.label] for r in learn}))
-    strange = sorted({r[source.label] for part in parts for r in part} - set(names))
+    strange = [r for part in parts for r in part if r[source.label] not in names]
     if strange:
-        raise DataError(f"no training text of {source.name} is labelled {strange[0]!r}, and a test text is")
+        label, split = strange[0][source.label], strange[0]["split"]
+        raise DataError(f"no training text of {source.name} is labelled {label!r}, and a text whose 'split' is {split!r} is")
     labels = [np.array([names.index(r[source.label]) for r in part]) for part in parts]
     if source.valid:
         train, valid = _some(labels[0], taken.size), _some(labels[1], None if taken.size is None else max(1, taken.size // 10))

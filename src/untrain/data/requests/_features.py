@@ -32,7 +32,7 @@ def places_of(train: Examples, features: Sequence[str | int]) -> list[Array]:
     places = [_by_name(train, f) if isinstance(f, str) else _by_place(train, f) for f in features]
     flat = np.concatenate(places)
     for feature, own in zip(features, places, strict=True):
-        if (np.isin(flat, own).sum()) > len(own):
+        if np.isin(flat, own).sum() > len(own):
             raise RequestError(f"the feature {feature!r} is listed more than once: list each once, by its name or by its place")
     return places
 

@@ -50,12 +50,12 @@ class Request(Spec, role=True):
         """Examples that replace ``rows``; None where they are deleted."""
         return None
 
-    def everywhere(self, examples: Examples, train: Examples) -> Examples:
+    def everywhere(self, examples: Examples, replacement: Examples | None) -> Examples:
         """Validation or test examples after the request, such as without a feature that nobody may use.
 
         Args:
             examples: held out from training.
-            train: the training data before the request, from which comes what depends on them, such as a mean.
+            replacement: what came in place of training rows; None where they are deleted. Held-out examples get the same values.
         """
         return examples
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator
 from torch import Tensor
 
 from untrain.core.errors import RequestError
@@ -22,6 +22,13 @@ def _chooses(rows: Request | None) -> Request | None:
     if rows is not None and type(rows).replacement is not Request.replacement:
         raise ValueError("corrects examples itself: take a request that only chooses, such as Ids or Where")
     return rows
+
+
+def _lists(features: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    """Features, of which there is one at least."""
+    if not features:
+        raise ValueError("lists no feature: list at least one, by its name or by its place")
+    return features
 
 
 class ReplaceFeatures(Request):
@@ -52,7 +59,7 @@ class ReplaceFeatures(Request):
     Departs: test data change with the training data where a feature goes everywhere.
     """
 
-    features: Annotated[tuple[str | int, ...], Field(min_length=1)]
+    features: Annotated[tuple[str | int, ...], AfterValidator(_lists)]
     fill: Fill | tuple[Fill, ...] = 0.0
     rows: Annotated[Request | None, AfterValidator(_chooses)] = None
 
@@ -76,11 +83,13 @@ class ReplaceFeatures(Request):
         some = take(train, rows)
         return some.with_inputs(with_values(some.x, *self._values(train, self._chosen(train))))
 
-    def everywhere(self, examples: Examples, train: Examples) -> Examples:
-        """Validation or test examples with the new values too, where the features go everywhere."""
-        if self.rows is not None:
+    def everywhere(self, examples: Examples, replacement: Examples | None) -> Examples:
+        """Validation or test examples with the values of the replaced training rows, where the features go everywhere."""
+        if self.rows is not None or replacement is None:
             return examples
-        return examples.with_inputs(with_values(examples.x, *self._values(train, self._chosen(train))))
+        places = np.concatenate(places_of(replacement, self.features))
+        (values,) = next(columns_at(replacement.x[:1], places))
+        return examples.with_inputs(with_values(examples.x, places, values))
 
     def named(self, examples: Examples) -> np.ndarray[Any, Any]:
         """Those that ``rows`` names; none where all data change, whatever is set apart."""

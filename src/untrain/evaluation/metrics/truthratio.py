@@ -8,14 +8,16 @@ from typing import ClassVar
 import numpy as np
 
 from untrain.evaluation.base import Array, Evaluator, Measure, Measured, Part, Prepared, ScoreInfo
-from untrain.evaluation.observation import SIDES, Observation
+from untrain.evaluation.observation import CORRECTED, SIDES, Observation
 
 _RATIO = "probability of wrong answers over that of the right one in other words, each the geometric mean over tokens"
 _MEANS = {
-    "forget": f"mean over the forget set of min(r, 1 / r), r the {_RATIO}; 1 where the right answer is not preferred",
+    "forget": f"mean over the forget set of min(r, 1 / r), r the {_RATIO}; 1 where neither is preferred",
     "retain": f"mean over the retain set of max(0, 1 - r), r the {_RATIO}; 1 where the right answer is certain",
     "test": f"mean over the test set of max(0, 1 - r), r the {_RATIO}; 1 where the right answer is certain",
 }
+# A corrected row has the id of the forget example that it corrects, and a test example may have that of a training example.
+_ORDER = (*SIDES, CORRECTED)
 _WEAK = "depends on how the wrong answers were chosen; a model that is certain of a wrong answer scores low on the forget set too"
 
 
@@ -55,7 +57,9 @@ class TruthRatio(Evaluator):
 def mean_loss(observation: Observation, probe: str) -> Array:
     """Mean loss over a probe's examples about each example of the run, (m, n); NaN where there are none."""
     asked = observation.probes[probe]
-    place = {one: at for at, one in enumerate(np.asarray(observation.ids).astype(str).tolist())}
+    last = np.argsort([_ORDER.index(side) for side in np.asarray(observation.side).tolist()], kind="stable")[::-1]
+    ids = np.asarray(observation.ids).astype(str)
+    place = dict(zip(ids[last].tolist(), last.tolist(), strict=True))  # of several examples with an id the first in _ORDER counts
     about = np.array([place.get(one, -1) for one in np.asarray(asked.ids).astype(str).tolist()])
     known = about >= 0
     counts = np.bincount(about[known], minlength=len(observation))

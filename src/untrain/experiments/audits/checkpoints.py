@@ -84,7 +84,7 @@ def loaded(state: Mapping[str, Tensor], scene: Scene, who: str) -> nn.Module:
     memory = memory_of(model)  # a memory may have any number of rows
 
     def shape(name: str, tensor: Tensor) -> tuple[int, ...]:
-        return tuple(tensor.shape[1:]) if name in memory else tuple(tensor.shape) or (1,)
+        return (-1, *tensor.shape[1:]) if name in memory and tensor.ndim else tuple(tensor.shape) or (1,)
 
     other = [n for n in mine if n in state and shape(n, mine[n]) != shape(n, state[n])]
     if missing or strange or other:

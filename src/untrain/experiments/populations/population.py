@@ -11,11 +11,10 @@ import numpy as np
 from untrain.attribution import memorization as leave_out
 from untrain.attribution.memorization import MemorizationEstimate
 from untrain.core.errors import BadInput, suggest
-from untrain.evaluation.observation import Observation
+from untrain.evaluation.observation import Observation, derived_signals
 from untrain.models.tasks.base import Signal, Task, success_of
 
 Array = np.ndarray[Any, Any]
-BLOCK = 2048
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,12 +58,9 @@ class Population:
             BadInput: the task gives no such signal.
         """
         check_signal(self.task, name)
-        m, n = next(iter(self.outputs.values())).shape[:2]
-        out = np.empty((m, n), dtype=np.float32)
-        for start in range(0, n, BLOCK):
-            here = slice(start, start + BLOCK)
-            part = {output: array[:, here] for output, array in self.outputs.items()}
-            out[:, here] = self.task.signal(part, self.labels[here], name)
+        out = np.empty(next(iter(self.outputs.values())).shape[:2], dtype=np.float32)
+        for row, derived in zip(out, derived_signals(self.task, self.outputs, self.labels, name), strict=True):
+            row[...] = derived
         return out
 
     def shadow_outputs(self, kind: Signal = "margin") -> tuple[Array, Array]:

@@ -37,8 +37,30 @@ class Choice(Task, role=True):
         """The task with its number of classes."""
 
     def outputs_needed(self, examples: Examples) -> int:
-        """The number of classes: one output each."""
+        """The number of classes: one output each.
+
+        Raises:
+            ModelError: targets do not number classes.
+        """
+        self._check_targets(examples)
         return examples.classes if self.classes is None else self.classes
+
+    def check_examples(self, examples: Examples) -> None:
+        """Check that targets, where they are known, number classes.
+
+        Raises:
+            ModelError: they are numbers of another kind, or an input field is missing.
+        """
+        super().check_examples(examples)
+        self._check_targets(examples)
+
+    def _check_targets(self, examples: Examples) -> None:
+        target = self.fields[-1]
+        if target in examples.fields and examples.fields[target].dtype.is_floating_point:
+            raise ModelError(
+                f"{type(self).__name__} needs targets that number classes, and those of the examples are "
+                f"{str(examples.fields[target].dtype).removeprefix('torch.')}: give the learner another task, such as Regression()"
+            )
 
     def loss_of(self, outputs: Tensor, batch: Batch) -> Tensor:
         """Cross-entropy in nats, (b,)."""

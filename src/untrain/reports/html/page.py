@@ -16,7 +16,7 @@ from markupsafe import Markup, escape
 
 from untrain.core.describe import source, summary
 from untrain.evaluation.glossary import entry, scorers
-from untrain.evaluation.observation import Observation
+from untrain.evaluation.observation import CORRECTED, PROBE, Observation
 from untrain.evaluation.scoring.hypothesis_tests import LEVEL
 from untrain.reports import formatting, verdict_marks
 from untrain.reports.headings import heading
@@ -80,11 +80,16 @@ def glossary(materials: Sequence[Material]) -> list[tuple[str, list[tuple[str, s
     scored = {n for m in materials for r in m.document["results"] for n in r["scores"]}
     given = {name for m in materials for name in (*m.oracle.task.signals, *m.oracle.task.outputs)}
     listed = []
-    for evaluator in (e for e in scorers() if e.needs - {"spread", "strata"} <= given):
+    for evaluator in (e for e in scorers() if {n for n in e.needs if not is_of_run(n)} <= given):
         kind = type(evaluator)
         entries = [(n, heading(n), entry(about, source(kind))) for n, about in evaluator.scores.items() if n in scored]
         listed.extend([(kind.__name__, entries)] if entries else [])
     return listed
+
+
+def is_of_run(need: str) -> bool:
+    """Return whether a run gives what a score needs, or lacks it, whatever its task is."""
+    return need in {"spread", "strata"} or need.startswith(PROBE)
 
 
 def plotly() -> ModuleType | None:
@@ -154,11 +159,17 @@ def section(key: str, material: Material, groups: Mapping[str, tables.Glossary],
 
 
 def title(material: Material) -> str:
-    """The heading of a run: repair of wrong labels or privacy, and whether the data have wrong labels."""
+    """The heading of a run: repair of wrong labels, correction or privacy, and whether the data have wrong labels."""
     if is_repair(material):
         return "Repair: examples with wrong labels"
     noisy = mislabelled(material, "forget") or mislabelled(material, "retain")
-    return "Privacy: examples withdrawn" + (" from data with wrong labels" if noisy else "")
+    what, where = ("Correction: examples changed", "in") if is_correction(material) else ("Privacy: examples withdrawn", "from")
+    return what + (f" {where} data with wrong labels" if noisy else "")
+
+
+def is_correction(material: Material) -> bool:
+    """Return whether the request gives the examples to forget new values, and takes none away."""
+    return bool((np.asarray(material.oracle.side) == CORRECTED).any())
 
 
 def is_repair(material: Material) -> bool:
@@ -178,8 +189,9 @@ def about(material: Material) -> str:
     """The request, in words."""
     sizes = material.document["sizes"]
     wrong, others = (mislabelled(material, side) for side in ("forget", "retain"))
+    fate = "are corrected, and the values that they had are" if is_correction(material) else "are"
     request = (
-        f"{sizes['forget']:,} of {sizes['train']:,} training examples are to be forgotten; "
+        f"{sizes['forget']:,} of {sizes['train']:,} training examples {fate} to be forgotten; "
         f"{sizes['test']:,} test examples were not in the training set that untrain was given."
     )
     if is_repair(material):

@@ -47,7 +47,12 @@ class Retrieval(Learner):
         return memory
 
     def learn(self, examples: Examples, seed: int) -> nn.Module:
-        """The memory of all examples."""
+        """The memory of all examples.
+
+        Raises:
+            ModelError: targets are not classes.
+        """
+        self.task.check_examples(examples)
         batch = batch_of(examples, np.arange(len(examples)))
         # A memory is written to: it shares no storage with the training data.
         keys, values = self.task.inputs(batch).flatten(1).float().clone(), batch.y.clone()

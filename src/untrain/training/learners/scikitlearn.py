@@ -53,6 +53,11 @@ class ScikitLearn(Learner):
         """True: the loss has one optimum."""
         return True
 
+    @property
+    def counted(self) -> bool:
+        """False: scikit-learn does the work."""
+        return False
+
     def init(self, examples: Examples, seed: int) -> nn.Module:
         """The model with all weights 0."""
         return self._zero(examples)
