@@ -111,7 +111,7 @@ def differs(raw: bytes, right: Any) -> bool:
     """Whether a record says something else than it did."""
     try:
         return bool(json.loads(raw) != right)
-    except ValueError:
+    except (ValueError, RecursionError):
         return True
 
 

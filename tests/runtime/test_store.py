@@ -290,6 +290,11 @@ def odd_cells(file):
         index.execute("update entries set made = 'yesterday', bytes = -1.5, label = x'00ff'")
 
 
+def other_size(file):
+    with sqlite3.connect(file) as index:
+        index.execute("update entries set bytes = bytes + 1")
+
+
 def a_folder(file):
     file.unlink()
     file.mkdir()
@@ -301,9 +306,9 @@ def a_folder(file):
         lambda file: file.write_bytes(b"not a database" * 100),
         lambda file: file.write_bytes(file.read_bytes()[:6000]),
         lambda file: file.write_bytes(file.read_bytes()[:4096] + b"\xff" * (file.stat().st_size - 4096)),
-        other_table, odd_cells, a_folder,
+        other_table, odd_cells, other_size, a_folder,
     ],
-    ids=["garbage", "cut", "garbled pages", "another table", "odd cells", "a folder"],
+    ids=["garbage", "cut", "garbled pages", "another table", "odd cells", "another size", "a folder"],
 )  # fmt: skip
 def test_a_ledger_that_is_damaged_or_odd_costs_time_and_nothing_else(store, spoil):
     keys = [put(store, at).key for at in range(3)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
@@ -13,7 +14,11 @@ from untrain.runtime.record import is_number
 
 Row = tuple[str, str | None, str | None, float, float | None, int]
 COLUMNS = ("key", "kind", "label", "made", "seconds", "bytes")
-_TABLE = "create table if not exists entries (key text primary key, kind text, label text, made real, seconds real, bytes integer)"
+_STORED = (*COLUMNS, "sha256")  # of the row itself, since SQLite finds no changed byte
+_TABLE = (
+    "create table if not exists entries "
+    "(key text primary key, kind text, label text, made real, seconds real, bytes integer, sha256 text)"
+)
 
 
 def row_of(record: Mapping[str, Any]) -> Row:
@@ -39,7 +44,7 @@ class StoreIndex:
         """The rows of some keys; those of others, whose entries are gone, are removed. None where it cannot be read."""
         try:
             with self._open() as index:
-                rows: list[Row] = index.execute(f"select {', '.join(COLUMNS)} from entries").fetchall()
+                rows = index.execute(f"select {', '.join(_STORED)} from entries").fetchall()
                 gone = [(row[0],) for row in rows if row[0] not in keys]
                 if gone:
                     index.executemany("delete from entries where key = ?", gone)
@@ -49,14 +54,14 @@ class StoreIndex:
         except sqlite3.DatabaseError:  # a page of it is damaged
             self._forget()
             return []
-        return [row for row in rows if row[0] in keys and _is_row(row)]
+        return [row[:-1] for row in rows if row[0] in keys and _is_row(row[:-1]) and row[-1] == _digest(row[:-1])]
 
     def add(self, rows: list[Row]) -> None:
         """Add rows, or renew them; what cannot be written is added when the store is next listed."""
         if not rows:
             return
         with suppress(sqlite3.Error, UnicodeError), self._open() as index:
-            index.executemany("insert or replace into entries values (?, ?, ?, ?, ?, ?)", rows)
+            index.executemany("insert or replace into entries values (?, ?, ?, ?, ?, ?, ?)", [(*row, _digest(row)) for row in rows])
             index.commit()
 
     @contextmanager
@@ -82,11 +87,18 @@ def _fits(index: sqlite3.Connection) -> bool:
     """Whether this is the index, made where there is none."""
     try:
         index.execute(_TABLE)
-        return tuple(column[1] for column in index.execute("pragma table_info(entries)")) == COLUMNS
+        return tuple(column[1] for column in index.execute("pragma table_info(entries)")) == _STORED
     except sqlite3.OperationalError:
         raise
     except sqlite3.DatabaseError:
         return False
+
+
+def _digest(row: tuple[Any, ...]) -> str:
+    key, kind, label, made, seconds, size = row
+    # SQLite gives a whole number of a column of floats back as a float.
+    values = (key, kind, label, float(made), None if seconds is None else float(seconds), size)
+    return hashlib.sha256(repr(values).encode(errors="backslashreplace")).hexdigest()
 
 
 def _is_row(row: tuple[Any, ...]) -> bool:
