@@ -70,7 +70,7 @@ def test_a_folder_that_is_not_there_is_named():
 def test_a_folder_may_lie_in_the_users_own(folder, monkeypatch):
     monkeypatch.setenv("HOME", os.path.dirname(folder))
     assert len(load_image_set(FOUR, Subset(f"~/{os.path.basename(folder)}", 20)).train) == 20
-    with pytest.raises(DataError, match=r"there is no folder '~nobody-here/set'"):
+    with pytest.raises(DataError, match=r"the home folder of ~nobody-here is not known"):
         load_image_set(FOUR, Subset("~nobody-here/set"))
 
 
