@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from pyarrow import parquet
 
-from untrain.core.errors import DataError
+from untrain.core.errors import BadInput, DataError
 from untrain.data.noise.flip import Flip
 from untrain.data.readers.image_sets import ImageSetSource, Subset, load_image_set
 
@@ -70,7 +70,7 @@ def test_a_folder_that_is_not_there_is_named():
 def test_a_folder_may_lie_in_the_users_own(folder, monkeypatch):
     monkeypatch.setenv("HOME", os.path.dirname(folder))
     assert len(load_image_set(FOUR, Subset(f"~/{os.path.basename(folder)}", 20)).train) == 20
-    with pytest.raises(DataError, match=r"the home folder of ~nobody-here is not known"):
+    with pytest.raises(BadInput, match=r"the home folder of ~nobody-here is not known"):
         load_image_set(FOUR, Subset("~nobody-here/set"))
 
 
@@ -165,10 +165,10 @@ def test_a_moved_folder_is_not_decoded_again_and_other_code_decodes_anew(folder,
     kept, whole = str(tmp_path / "kept"), load_image_set(FOUR, Subset(folder, None, str(tmp_path / "kept")))
     moved = shutil.copytree(folder, tmp_path / "moved", ignore=shutil.ignore_patterns("kept"))
     with monkeypatch.context() as without:
-        without.setattr("untrain.data.readers.datasets.pixels", None)
+        without.setattr("untrain.data.readers.pillow.pixels", None)
         assert (load_image_set(FOUR, Subset(str(moved), None, kept)).train.x[:] == whole.train.x[:]).all()
     monkeypatch.setattr("untrain.data.readers.image_sets.file_digest", lambda name: "other")
-    monkeypatch.setattr("untrain.data.readers.datasets.pixels", lambda image: np.full((1, 4, 4), 7, np.uint8))
+    monkeypatch.setattr("untrain.data.readers.pillow.pixels", lambda image: np.full((1, 4, 4), 7, np.uint8))
     assert (load_image_set(FOUR, Subset(folder, None, kept)).train.x[:] == 7).all()
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from untrain.attribution.memorization import MemorizationEstimate
 from untrain.commands.memorize import write
-from untrain.core.errors import RequestError
+from untrain.core.errors import BadInput, RequestError
 from untrain.data.readers.convert import examples
 from untrain.data.readers.score_files import scores
 from untrain.data.requests.memorized import Memorized
@@ -48,7 +48,7 @@ def test_a_file_may_lie_in_the_users_own_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     csv(tmp_path, "id,memorization\n" + "".join(f"{i},{v}\n" for i, v in zip(IDS, VALUES, strict=True)))
     assert Memorized(fraction=0.5, scores="~/scores.csv").draw(train()).tolist() == [1, 3]
-    with pytest.raises(RequestError, match=r"cannot read scores from '~nobody-here/scores.csv'"):
+    with pytest.raises(BadInput, match=r"the home folder of ~nobody-here is not known"):
         Memorized(fraction=0.5, scores="~nobody-here/scores.csv").draw(train())
 
 

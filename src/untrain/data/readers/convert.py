@@ -17,11 +17,10 @@ from untrain.core.errors import DataError
 from untrain.data.examples import Examples
 from untrain.data.on_disk import OnDisk, open_npy, pieces
 from untrain.data.readers.array_cache import load_array, write_inputs
-from untrain.data.readers.base import Reader, reader_of
+from untrain.data.readers.base import RESERVED, Reader, reader_of
 from untrain.data.readers.plain_columns import plain_column
 
 Array = np.ndarray[Any, Any]
-RESERVED = ("label", "id", "true", "owner")
 CHUNK = 256
 
 
