@@ -64,7 +64,9 @@ def test_the_library_counts_no_downloads_meanwhile_and_is_as_it_was(tmp_path, mo
     assert before == datasets.config.HF_UPDATE_DOWNLOAD_COUNTS
 
 
-@pytest.mark.parametrize("named", ["secret.png", "/etc/hostname", "https://example.org/a.png", "zip://a.png::/tmp/a.zip", "hf://a/b"])
+@pytest.mark.parametrize(
+    "named", ["secret.png", "/etc/hostname", "https://example.org/a.png", "zip://a.png::/tmp/a.zip", "hf://a/b"]
+)
 @pytest.mark.parametrize("declared", [False, True])
 def test_what_a_cell_names_is_neither_opened_nor_fetched(tmp_path, monkeypatch, named, declared):
     (tmp_path / "secret.png").write_bytes(png(9))

@@ -194,7 +194,9 @@ def test_lines_that_are_no_records_are_refused(tmp_path, line):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("error", [RecursionError, MemoryError, lzma.LZMAError, struct.error, KeyError, AssertionError, SystemError])
+@pytest.mark.parametrize(
+    "error", [RecursionError, MemoryError, lzma.LZMAError, struct.error, KeyError, AssertionError, SystemError]
+)
 def test_any_error_becomes_one_line_of_the_kind_asked_for(error):
     with pytest.raises(RequestError, match="a.x cannot be read: ."), reading("a.x cannot be read", RequestError):
         raise error
