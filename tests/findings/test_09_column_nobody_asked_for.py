@@ -9,6 +9,7 @@ import pytest
 import untrain as ut
 from untrain.core.errors import RequestError
 from untrain.core.metering import metered
+from untrain.data.readers.base import Arrays
 from untrain.data.readers.image_cache import decode_once
 
 pa = pytest.importorskip("pyarrow")
@@ -70,15 +71,12 @@ def test_a_column_that_is_needed_may_have_none(tmp_path, name):
 
 
 def test_empty_cells_survive_the_cache_of_images(tmp_path):
-    class Read:
-        x, y, ids, classes, owner = np.zeros((N, 1, 2, 2), np.uint8), np.arange(N) % 2, np.arange(N), 2, None
-        columns = {"comment": np.array([None, *"abcde"], dtype=object), "age": np.array([2**60, None, 3, 4, 5, 6], dtype=object)}
+    columns = {"comment": np.array([None, *"abcde"], dtype=object), "age": np.array([2**60, None, 3, 4, 5, 6], dtype=object)}
 
     def read(hold):
         read.count += 1
-        made = Read()
-        made.x = hold(iter([Read.x]), N)
-        return made
+        images = hold(iter([np.zeros((N, 1, 2, 2), np.uint8)]), N)
+        return Arrays(images, np.arange(N) % 2, np.arange(N), 2, columns)
 
     read.count = 0
     for _ in range(2):

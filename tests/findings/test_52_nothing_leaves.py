@@ -17,7 +17,7 @@ WORK = """
 import sys
 
 def refuse(event, args):
-    if event in ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.bind", "socket.sendto", "subprocess.Popen"):
+    if event == "subprocess.Popen" or event.startswith("socket.") and event not in ("socket.__new__", "socket.gethostname"):
         print("asked for", event, args[-1], flush=True)
         raise OSError("there is no network")
 

@@ -20,6 +20,7 @@ from typing import Any, ClassVar
 import ray
 from ray.exceptions import RayError, RayTaskError
 
+from untrain.core.environment import variable
 from untrain.core.errors import BadInput, MissingExtra, RunFailed
 from untrain.runtime.executors._address import split_address
 from untrain.runtime.executors._retry import KEPT, TaskOutcome, attempt_away, count_death, packed
@@ -200,27 +201,14 @@ def _brief(error: BaseException) -> str:
 def _private(alone: bool) -> Iterator[None]:
     """Nothing about its use is sent home meanwhile; a cluster that begins for this pool ``alone`` listens on loopback."""
     with ExitStack() as settings:
-        settings.enter_context(_variable("RAY_USAGE_STATS_ENABLED", "0"))
+        settings.enter_context(variable("RAY_USAGE_STATS_ENABLED", "0"))
         if alone:
             # As on other systems; the variable is for the processes that it begins, the constant for this one.
-            settings.enter_context(_variable("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0"))
+            settings.enter_context(variable("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0"))
             constants: Any = importlib.import_module("ray._private.ray_constants")
             settings.callback(setattr, constants, "ENABLE_RAY_CLUSTER", constants.ENABLE_RAY_CLUSTER)
             constants.ENABLE_RAY_CLUSTER = False
         yield
-
-
-@contextmanager
-def _variable(name: str, value: str) -> Iterator[None]:
-    """An environment variable meanwhile."""
-    before, os.environ[name] = os.environ.get(name), value
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = before
 
 
 def _quiet() -> None:
