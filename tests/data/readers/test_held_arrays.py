@@ -69,7 +69,8 @@ BAD = {
     "dict": ({"a": [1]}, "x is a dict: an array"), "generator": ((at for at in Y), "x is a generator"),
     "nothing": (None, "x is a NoneType"),
     "empty cells": (FRAME[["nullable"]], "NaN or infinite values in 1 of 4 rows"), "ragged": ([[1], [1, 2], [1], [1]], "ragged"),
-    "masked": (np.ma.masked_array(np.eye(4), np.eye(4)), "x has 4 masked cells"), "meta": (torch.empty(4, 2, device="meta"), "'meta'"),
+    "masked": (np.ma.masked_array(np.eye(4), np.eye(4)), "x has 4 masked cells"),
+    "meta": (torch.empty(4, 2, device="meta"), "'meta'"),
     "twice": (pd.concat([FRAME[["a"]], FRAME[["a"]]], axis=1), "two columns 'a'"), "complex": (np.eye(4) * 1j, "complex128"),
     "no number": (FRAME[["city"]], "hold no numbers"),
 }  # fmt: skip
