@@ -23,7 +23,7 @@ EVERYWHERE = {"untrain", "torch", "numpy", "scipy", "sklearn", "pydantic", "safe
 PLACES = {
     "accelerate": {"training/process_group.py"},
     "datasets": {"data/readers/datasets.py"},
-    "pyarrow": {"data/readers/datasets.py"},
+    "pyarrow": {"data/readers/datasets.py", "data/readers/arrow_columns.py"},
     "PIL": {"data/readers/pillow.py"},
     "transformers": {"models/transformers.py"},
     "tokenizers": {"data/readers/tokenizers.py"},

@@ -133,6 +133,7 @@ def write(file: Path, train: Examples, estimate: MemorizationEstimate) -> None:
 
     import numpy as np
 
+    from untrain.core.escapes import csv_row
     from untrain.data.examples import MEMORIZATION
 
     table = {"id": train.ids, MEMORIZATION: estimate.value} | {name: getattr(estimate, name) for name in COLUMNS}
@@ -145,6 +146,6 @@ def write(file: Path, train: Examples, estimate: MemorizationEstimate) -> None:
                 with work.open("w", newline="", encoding="utf-8", errors="surrogatepass") as text:
                     rows = csv.writer(text)
                     rows.writerow(table)
-                    rows.writerows(zip(*(column.tolist() for column in table.values()), strict=True))
+                    rows.writerows(map(csv_row, zip(*(column.tolist() for column in table.values()), strict=True)))
     except OSError as error:
         raise DataError(f"cannot write scores to {file}: {error.strerror or error}") from None

@@ -16,6 +16,8 @@ from torch import Tensor
 from untrain.core.environment import absolute
 from untrain.core.errors import DataError, FileChanged
 from untrain.core.paths import user_path
+from untrain.data.readers.damage import reading
+from untrain.data.readers.numpy_files import NUMPY, read_head
 
 Array = np.ndarray[Any, Any]
 PIECE = 8 << 20
@@ -127,24 +129,18 @@ def open_npy(path: str | Path) -> OnDisk:
         DataError: the file does not exist, is not a NumPy file, or its numbers cannot be read row by row.
     """
     where = absolute(user_path(path))
-    try:
-        with open(where, "rb") as file:
-            major = np.lib.format.read_magic(file)[0]
-            header = np.lib.format.read_array_header_1_0 if major == 1 else np.lib.format.read_array_header_2_0
-            shape, fortran, kind = header(file)
-            start, stamp = file.tell(), _stamp(file.fileno())
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror}") from None
-    except ValueError:
-        raise DataError(f"{path} is not a NumPy file: write it with numpy.save") from None
+    with reading(f"cannot read {path}"), open(where, "rb") as file:
+        if not (first := file.read(len(NUMPY))) == NUMPY:
+            raise DataError(f"{path} is {'not a NumPy file' if first else 'empty'}: write it with numpy.save")
+        file.seek(0)
+        stamp = _stamp(file.fileno())
+        shape, fortran, kind, start = read_head(file, stamp[0])
     if kind.kind not in "biuf":
         raise DataError(f"{path} holds {kind}: numbers are needed")
     if fortran and len(shape) > 1:
         raise DataError(f"{path} is in Fortran order: write it with numpy.save(path, numpy.ascontiguousarray(x))")
     if len(shape) < 2 or 0 in shape:
         raise DataError(f"{path} has shape {shape}: rows of at least one number each, (n, ...), are needed")
-    if stamp[0] < start + int(np.prod(shape, dtype=object)) * kind.itemsize:
-        raise DataError(f"{path} is cut short: its shape is {shape} and it has {stamp[0]:,} bytes")
     return OnDisk(where, kind, shape, start, stamp)
 
 

@@ -7,6 +7,7 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from untrain.core.escapes import csv_row
 from untrain.reports.write import Document
 
 
@@ -23,7 +24,8 @@ def scores_csv(documents: Sequence[Document]) -> str:
             for name, score in row["scores"].items():
                 verdict = score["verdict"] or {}
                 plain = (score[c] for c in columns)
-                table.writerow((document["scenario"], row["method"], name, *plain, *(verdict.get(c) for c in tested.values())))
+                written = (document["scenario"], row["method"], name, *plain, *(verdict.get(c) for c in tested.values()))
+                table.writerow(csv_row(written))
     return text.getvalue()
 
 
@@ -34,14 +36,13 @@ def masks_csv(document: Document) -> str:
     table.writerow(("scenario", "localizer", "what", "of", "value", "low", "high", "chance", "reason"))
 
     def write(name: str, what: str, of: str, overlap: Mapping[str, Any], value: str) -> None:
-        table.writerow(
-            (document["scenario"], name, what, of, overlap[value], *(overlap.get(c) for c in ("low", "high", "chance", "reason")))
-        )
+        numbers = (overlap[value], *(overlap.get(c) for c in ("low", "high", "chance", "reason")))
+        table.writerow(csv_row((document["scenario"], name, what, of, *numbers)))
 
     for row in document["results"]:
         name = row["localizer"]
         if row["error"]:
-            table.writerow((document["scenario"], name, "share", "", None, None, None, None, row["error"]))
+            table.writerow(csv_row((document["scenario"], name, "share", "", None, None, None, None, row["error"])))
             continue
         write(name, "share", "", row, "share")
         for layer in row["layers"]:

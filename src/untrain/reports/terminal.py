@@ -8,7 +8,9 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from untrain.core.escapes import printable, write_raw
 from untrain.evaluation.glossary import scorers
 from untrain.reports import verdict_marks
 from untrain.reports.formatting import lead, operations
@@ -17,10 +19,38 @@ from untrain.reports.headings import FEWEST
 SHOWN = ("forget_gap", "mia_loss_auc", "forget_accuracy", "retain_accuracy", "test_accuracy", "forget_true_accuracy")
 
 
+class _Printable(Console):
+    """A console of which no text of others can control anything: names, ids, notes, errors."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """The text with its control characters spelled out; all that is printed comes through here."""
+        return super().render_str(printable(text), **options)
+
+
+class _Raw:
+    """A stream without the guard of its own, for the colours of a console."""
+
+    def __init__(self, stream: Any):
+        self.stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+    def write(self, text: str) -> None:
+        """Write it as it is."""
+        write_raw(self.stream, text)
+
+
+def _console(colour: bool) -> Console:
+    """A console on stdout, as wide as the terminal."""
+    width = None if sys.stdout.isatty() else 160
+    file: Any = _Raw(sys.stdout)
+    return _Printable(file=file, no_color=not colour, highlight=False, markup=False, emoji=False, width=width)
+
+
 def print_runs(runs: list[dict[str, Any]], colour: bool) -> None:
     """Print a table for each run on stdout."""
-    width = None if sys.stdout.isatty() else 160
-    console = Console(file=sys.stdout, no_color=not colour, highlight=False, markup=False, emoji=False, width=width)
+    console = _console(colour)
     for document in runs:
         console.print(table_of(document))
         for sentence in verdict_of(document):
@@ -83,8 +113,7 @@ def table_of(document: dict[str, Any]) -> Table:
 
 def print_masks(document: dict[str, Any], colour: bool) -> None:
     """Print stability, shares by layer and overlap of masks on stdout."""
-    width = None if sys.stdout.isatty() else 160
-    console = Console(file=sys.stdout, no_color=not colour, highlight=False, markup=False, emoji=False, width=width)
+    console = _console(colour)
     for table in mask_tables(document):
         console.print(table)
     for warning in document.get("warnings", ()):
@@ -133,8 +162,7 @@ TOP = 10
 
 def print_search(document: dict[str, Any], colour: bool) -> None:
     """Print the best trials of a search and its notes on stdout."""
-    width = None if sys.stdout.isatty() else 160
-    console = Console(file=sys.stdout, no_color=not colour, highlight=False, markup=False, emoji=False, width=width)
+    console = _console(colour)
     console.print(search_table(document))
     for note in document["notes"]:
         console.print(f"note: {note}")

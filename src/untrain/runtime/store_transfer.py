@@ -16,6 +16,7 @@ from safetensors.numpy import load
 
 from untrain.core.errors import RunFailed
 from untrain.core.work_files import work_name
+from untrain.data.readers.numpy_files import read_numpy
 from untrain.runtime.disk import store_error
 from untrain.runtime.record import RECORD, seal, unseal
 from untrain.runtime.store import Entry, Store
@@ -88,7 +89,7 @@ def unpack(parcel: bytes, key: str, store: Store) -> Entry:
         for name, data in files.items():
             if hashlib.sha256(data).hexdigest() != record["files"][name]["sha256"]:
                 raise ValueError(f"{name} is not what was written")
-        arrays = {n[:-4]: np.load(io.BytesIO(d), allow_pickle=False) for n, d in files.items() if n.endswith(".npy")}
+        arrays = {n[:-4]: np.asarray(read_numpy(d)) for n, d in files.items() if n.endswith(".npy")}
         tensors = {n.removesuffix(".safetensors"): load(d) for n, d in files.items() if n.endswith(".safetensors")}
     except Exception as error:  # zipfile, numpy and safetensors trust what they read, and let errors of many others through
         reason = " ".join(str(error).split())[:200]

@@ -23,6 +23,7 @@ from untrain.commands.cli.signals import Stop, stops
 from untrain.commands.cli.store import store
 from untrain.core.environment import working_folder
 from untrain.core.errors import BadInput, MissingExtra, RunFailed
+from untrain.core.escapes import PrintableStream, printable
 from untrain.core.interrupts import STOPPED
 
 app = typer.Typer(
@@ -81,7 +82,14 @@ def _main(stop: Stop) -> None:
 
 
 def _keep_stdout_for_results() -> None:
-    """Leave standard output to ``sys.stdout`` alone: what C code, other processes and workers write to it goes to stderr."""
+    """Leave standard output to ``sys.stdout`` alone: what C code, other processes and workers write to it goes to stderr.
+
+    Names and errors of others reach neither with characters that control a terminal.
+    """
+    if isinstance(sys.stderr, io.TextIOWrapper) and not isinstance(sys.stderr, PrintableStream):
+        with suppress(OSError, ValueError):
+            if sys.stderr.fileno() == 2:
+                sys.stderr = PrintableStream(sys.stderr.buffer, sys.stderr.encoding, "backslashreplace", line_buffering=True)
     if not isinstance(sys.stdout, io.TextIOWrapper):
         return
     sys.stdout.reconfigure(errors="backslashreplace")  # a path may hold bytes that no encoding knows
@@ -90,7 +98,7 @@ def _keep_stdout_for_results() -> None:
             sys.stdout.flush()
             own = os.dup(1)
             os.dup2(2, 1)
-            sys.stdout = io.TextIOWrapper(
+            sys.stdout = PrintableStream(
                 os.fdopen(own, "wb"), sys.stdout.encoding, "backslashreplace", line_buffering=sys.stdout.line_buffering
             )
 
@@ -108,5 +116,5 @@ def _usage(error: Exception) -> None:
 
 
 def _fail(error: object, code: int) -> None:
-    print(f"untrain: {' '.join(str(error).split())}", file=sys.stderr)
+    print(f"untrain: {printable(' '.join(str(error).split()))}", file=sys.stderr)
     sys.exit(code)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from untrain.core.escapes import printable, write_raw
+
 if TYPE_CHECKING:
     from untrain.runtime.progress import Progress
 
@@ -43,17 +45,25 @@ def tracker(what: str = "models") -> Any:
         nonlocal last
         now = time.monotonic()
         if at.note is not None:
-            print(f"\r\x1b[2K{at.note}" if live else at.note, file=sys.stderr, flush=True)
+            _renew(live)
+            print(printable(at.note), file=sys.stderr, flush=True)
             return
         if not live and now - last < 10 and at.done < at.total:
             return
         last = now
         left = "" if at.left is None else f", about {at.left:.0f} s left"
-        line = f"{at.done}/{at.total} {what}, {at.elapsed:.0f} s{left}: {at.label}"
+        line = printable(f"{at.done}/{at.total} {what}, {at.elapsed:.0f} s{left}: {at.label}")
         end = "\n" if not live or at.done == at.total else ""
-        print(f"\r\x1b[2K{line[:100]}" if live else line, end=end, file=sys.stderr, flush=True)
+        _renew(live)
+        print(line[:100] if live else line, end=end, file=sys.stderr, flush=True)
 
     return on_progress
+
+
+def _renew(live: bool) -> None:
+    """Begin the last line of a terminal anew."""
+    if live:
+        write_raw(sys.stderr, "\r\x1b[2K")
 
 
 def spoken() -> str:

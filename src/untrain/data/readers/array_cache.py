@@ -15,6 +15,8 @@ from untrain.core.errors import DataError
 from untrain.core.paths import user_path
 from untrain.core.work_files import hidden_name, sweep
 from untrain.data.on_disk import PIECE, OnDisk, open_npy
+from untrain.data.readers.damage import reading
+from untrain.data.readers.numpy_files import read_numpy
 
 Array = np.ndarray[Any, Any]
 
@@ -101,11 +103,8 @@ def load_array(path: str | Path) -> Array:
     Raises:
         DataError: it cannot be read.
     """
-    where = user_path(path)
-    try:
-        array: Array = np.load(where, allow_pickle=False)
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror or 'it is not a NumPy file'}") from None
-    except (ValueError, EOFError):
-        raise DataError(f"{path} is not a NumPy file: write it with numpy.save") from None
+    with reading(f"cannot read {path}"):
+        array = read_numpy(user_path(path))
+        if not isinstance(array, np.ndarray):
+            raise DataError(f"{path} is an .npz file, whatever its name says: one array is needed, written with numpy.save")
     return array

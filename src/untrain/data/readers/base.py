@@ -15,6 +15,7 @@ from untrain.core.paths import user_path
 from untrain.core.spec import Spec
 
 Array = np.ndarray[Any, Any]
+RESERVED = ("label", "id", "true", "owner")  # names that have a place of their own
 
 
 class Arrays(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -17,11 +17,11 @@ from untrain.core.errors import DataError
 from untrain.data.examples import Examples
 from untrain.data.on_disk import OnDisk, open_npy, pieces
 from untrain.data.readers.array_cache import load_array, write_inputs
-from untrain.data.readers.base import Reader, reader_of
+from untrain.data.readers.base import RESERVED, Reader, reader_of
+from untrain.data.readers.held_arrays import array_of, frame_inputs, is_frame, is_sparse, note_rounding
 from untrain.data.readers.plain_columns import plain_column
 
 Array = np.ndarray[Any, Any]
-RESERVED = ("label", "id", "true", "owner")
 CHUNK = 256
 
 
@@ -73,7 +73,10 @@ def examples(
         named = read.features if features is None else features
         return from_arrays(read.x, read.y, read.ids if ids is None else ids, classes or read.classes, brought, whose, named)
     x, y = (source, y) if y is not None else _pair(source)
-    return from_arrays(x, y, ids, classes, columns or {}, owner, _headings(x) if features is None else features)
+    headings: tuple[str, ...] = ()
+    if is_frame(x):
+        x, headings = frame_inputs(x, columns or {})
+    return from_arrays(x, y, ids, classes, columns or {}, owner, headings if features is None else features)
 
 
 def from_arrays(
@@ -97,15 +100,6 @@ def from_arrays(
     return replace(made, owner=owners, features=_checked_features(features, inputs))
 
 
-def _headings(x: Any) -> tuple[str, ...]:
-    """Names of the columns of a data frame; none of anything else."""
-    headings = getattr(x, "columns", None)
-    if not isinstance(headings, Iterable):
-        return ()
-    names = tuple(headings)
-    return names if all(isinstance(name, str) for name in names) else ()
-
-
 def _checked_features(features: Sequence[str], inputs: Tensor | OnDisk) -> tuple[str, ...]:
     width = inputs.shape[1:].numel()
     if isinstance(features, str) or not isinstance(features, Iterable) or not all(isinstance(name, str) for name in features):
@@ -125,7 +119,9 @@ def labels(y: Any, n: int, classes: int | None, name: str) -> Tensor:
     if array.ndim != 1 or len(array) != n:
         raise DataError(f"{name} has shape {array.shape} and x has {n} rows: one label per row, ({n},), is needed")
     if array.dtype.kind not in "biu":
-        raise DataError(f"{name} holds {_kind(array)} such as {array[0].item()!r}: labels are whole numbers counted from 0 (int64)")
+        raise DataError(
+            f"{name} holds {_kind(array)} such as {array[:1].tolist()[0]!r}: labels are whole numbers counted from 0 (int64)"
+        )
     low, high = int(array.min()), int(array.max())
     if low < 0 or (classes is not None and high >= classes) or high >= 2**31:
         row = int(np.flatnonzero(array == (low if low < 0 else high))[0])
@@ -135,6 +131,10 @@ def labels(y: Any, n: int, classes: int | None, name: str) -> Tensor:
 
 
 def _pair(source: Any) -> tuple[Any, Any]:
+    if is_frame(source):
+        raise DataError(
+            "a data frame came without labels: give those columns that are inputs, and y=frame['...'], the one of labels"
+        )
     if isinstance(source, DataLoader):
         raise DataError("a DataLoader has no fixed order: give its dataset, loader.dataset")
     if isinstance(source, IterableDataset):
@@ -149,7 +149,8 @@ def _pair(source: Any) -> tuple[Any, Any]:
 
 
 def _is_array(part: Any) -> bool:
-    return isinstance(part, Tensor | np.ndarray | Sequence | OnDisk | Path) and (not isinstance(part, str) or _is_file(part))
+    plain = isinstance(part, Tensor | np.ndarray | Sequence | OnDisk | Path) or hasattr(part, "__array__") or is_sparse(part)
+    return plain and (not isinstance(part, str) or _is_file(part))
 
 
 def _stack(source: Any) -> tuple[Array, Array]:
@@ -221,13 +222,7 @@ def _label(y: Any, row: int, kind: str) -> Any:
 def _array(values: Any, name: str) -> Array:
     if _is_file(values):
         values = load_array(values)
-    if isinstance(values, Tensor):
-        values = values.detach().cpu()
-        values = (values.float() if values.dtype == torch.bfloat16 else values).numpy()
-    try:
-        return np.asarray(values)
-    except ValueError:
-        raise DataError(f"{name} is ragged: its rows differ in length; make them alike") from None
+    return array_of(values, name)
 
 
 def _kind(array: Array) -> str:
@@ -249,6 +244,7 @@ def _inputs(x: Any) -> Tensor | OnDisk:
     device = x.device if isinstance(x, Tensor) else "cpu"
     with np.errstate(over="ignore"):  # what overflows becomes infinite and is refused later
         checked = array.astype(np.uint8 if array.dtype == np.uint8 else np.float32, order="C")
+    note_rounding("x", array, checked)
     return torch.from_numpy(checked).to(device)
 
 

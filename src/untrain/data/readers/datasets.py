@@ -11,14 +11,19 @@ from typing import Any, NamedTuple
 
 import datasets
 import numpy as np
+from pyarrow import parquet
 
 from untrain.core.errors import DataError, suggest
+from untrain.core.metering import add_note
 from untrain.core.paths import user_path
 from untrain.core.work_files import scratch
-from untrain.data.readers.base import Array, Arrays
-from untrain.data.readers.pillow import pixels, square
+from untrain.data.readers.arrow_columns import needed, numbers, optional
+from untrain.data.readers.base import RESERVED, Array, Arrays
+from untrain.data.readers.damage import check_room, reading
+from untrain.data.readers.pillow import Decoder
 
 CHUNK = 256
+LEAST = 4  # bytes of a number in Parquet before it is packed
 
 
 Pick = Callable[[Array], Array]
@@ -124,6 +129,12 @@ def _check(file: Path) -> None:
         raise DataError(f"{file} is empty: a Parquet file was expected")
     if first != b"PAR1":
         raise DataError(f"{file} is not a Parquet file, whatever its name says: it begins with {first!r}, not b'PAR1'")
+    with reading(f"{file} cannot be read as Parquet"):
+        about = parquet.read_metadata(file)
+        groups = [about.row_group(at) for at in range(about.num_row_groups)]
+        parts = [group.column(at) for group in groups for at in range(group.num_columns)]
+        size = sum(max(part.total_uncompressed_size, LEAST * part.num_values) for part in parts)
+        check_room(size, file.stat().st_size, "write it without compression and dictionaries")
 
 
 def _line(error: Exception) -> str:
@@ -132,14 +143,16 @@ def _line(error: Exception) -> str:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Show neither progress bars nor log lines: the error says once what went wrong."""
+    """Show neither progress bars nor log lines, and tell nobody what is read: the library would ask a host to count it."""
     bars, level = datasets.is_progress_bar_enabled(), logging.root.manager.disable
+    counts, datasets.config.HF_UPDATE_DOWNLOAD_COUNTS = datasets.config.HF_UPDATE_DOWNLOAD_COUNTS, False
     datasets.disable_progress_bars()
     logging.disable(logging.CRITICAL)
     try:
         yield
     finally:
         logging.disable(level)
+        datasets.config.HF_UPDATE_DOWNLOAD_COUNTS = counts
         if bars:
             datasets.enable_progress_bars()
 
@@ -155,20 +168,19 @@ def _arrays(table: datasets.Dataset, source: str, wanted: Wanted, pick: Pick | N
         if name not in table.column_names:
             or_ = "".join(f" or {each!r}" for each in wanted.label[1:]) if name == label else ""
             raise DataError(f"{source} has no column {name!r}{or_}; it has {table.column_names}{suggest(name, table.column_names)}")
-    y = _plain(table, label, source)
+    y = needed(_column(table, label), label, source)
     rows = np.arange(len(table)) if pick is None else pick(y)
-    ids = _plain(table, one, source)[rows] if one else rows
+    ids = needed(_column(table, one), one, source)[rows] if one else rows
     part = table if pick is None else table.select(rows)
     kind = table.features[label]
-    others = [n for n in table.column_names if n not in {*inputs, label, one, whose, "label", "id", "true", "owner"}]
     x, features = _inputs(part, inputs, source, wanted.side, hold)
     return Arrays(
         x,
         y[rows],
         ids,
         kind.num_classes if isinstance(kind, datasets.ClassLabel) else None,
-        {n: _plain(part, n, source) for n in others if _is_plain(table.features[n])},
-        _plain(table, whose, source)[rows] if whose else None,
+        _further(part, {*inputs, label, one, whose}, source),
+        needed(_column(table, whose), whose, source)[rows] if whose else None,
         features,
     )
 
@@ -190,19 +202,24 @@ def _is_plain(kind: Any) -> bool:
     return isinstance(kind, datasets.ClassLabel) or (isinstance(kind, datasets.Value) and kind.dtype != "binary")
 
 
-def _plain(table: datasets.Dataset, name: str, source: str) -> Array:
-    """A column as an array; text as NumPy text."""
-    column = table.select_columns(name).with_format("arrow")[:].column(name)
-    if column.null_count:
-        row = column.is_null().to_pylist().index(True)
-        raise DataError(f"{source}: column {name!r} has {column.null_count} empty cells, the first in row {row}")
-    array = column.to_numpy()
-    text = array.dtype == object and _is_text(table.features[name])
-    return np.asarray(array.astype(str) if text else array)
+def _column(table: datasets.Dataset, name: str) -> Any:
+    """A column as Arrow has it: nothing of it is decoded, opened or fetched."""
+    return table.select_columns(name).with_format("arrow")[:].column(name)
 
 
-def _is_text(kind: Any) -> bool:
-    return isinstance(kind, datasets.Value) and "string" in kind.dtype
+def _further(table: datasets.Dataset, taken: set[str], source: str) -> dict[str, Array]:
+    """Further columns of plain values; a note names those that are left out."""
+    columns, left = {}, []
+    for name in table.column_names:
+        if name in taken:
+            continue
+        if name in RESERVED or not _is_plain(table.features[name]):
+            left.append(name)
+        elif (array := optional(_column(table, name), name, source)) is not None:
+            columns[name] = array
+    if left:
+        add_note(f"{source}: {len(left)} columns that are not asked for are not read, such as {left[0]!r}")
+    return columns
 
 
 def _inputs(
@@ -210,32 +227,21 @@ def _inputs(
 ) -> tuple[Any, tuple[str, ...]]:
     """Inputs (n, ...), and the name of the column that each number of a row is from; images have none."""
     if len(names) == 1 and (_is_image(table.features[names[0]]) or getattr(table.features[names[0]], "dtype", "") == "binary"):
-        images = table.select_columns(names[0]).cast_column(names[0], datasets.Image())
+        images = table.select_columns(names[0]).cast_column(names[0], datasets.Image(decode=False))
         return hold(_images(images, names[0], source, side), len(images)), ()
-    columns = [_numbers(table, name, source) for name in names]
+    columns = [numbers(_column(table, name), name, source) for name in names]
+    if all(column.dtype == np.uint8 and column.shape[1:] == (1,) for column in columns):
+        add_note(f"{source}: {len(names)} columns of uint8, such as {names[0]!r}, are taken for pixels, which are divided by 255")
     features = tuple(name for name, column in zip(names, columns, strict=True) for _ in range(int(np.prod(column.shape[1:]))))
     return columns[0] if len(columns) == 1 and columns[0].ndim > 2 else np.concatenate(columns, axis=1), features
-
-
-def _numbers(table: datasets.Dataset, name: str, source: str) -> Array:
-    """A column of numbers (n, 1), or of lists of numbers (n, ...)."""
-    if _is_plain(table.features[name]):
-        array = _plain(table, name, source)
-    else:
-        try:
-            array = np.asarray(table.select_columns(name).with_format("arrow")[:].column(name).to_pylist())
-        except ValueError:
-            raise DataError(f"{source}: the lists in column {name!r} differ in length") from None
-    if array.dtype.kind not in "biuf":
-        raise DataError(f"{source}: column {name!r} does not hold numbers but {table.features[name]}")
-    return array[:, None] if array.ndim == 1 else array
 
 
 def _images(table: datasets.Dataset, name: str, source: str, side: int | None) -> Iterator[Array]:
     """All images in pieces, each decoded once, uint8 (b, c, h, w)."""
     shape: tuple[int, ...] | None = None
+    decode = Decoder(side)
     for start in range(0, len(table), CHUNK):
-        chunk = _decoded(table, name, source, start, side)
+        chunk = _decoded(table, name, source, start, decode)
         shape = chunk[0].shape if shape is None else shape
         for row, array in enumerate(chunk, start):
             if array.shape != shape:
@@ -243,31 +249,22 @@ def _images(table: datasets.Dataset, name: str, source: str, side: int | None) -
                     f"{source}: images differ in shape: row 0 has {shape}, row {row} has {array.shape}; make them alike"
                 )
         yield np.stack(chunk)
+    decode.note(source)
 
 
-def _decoded(table: datasets.Dataset, name: str, source: str, start: int, side: int | None) -> list[Array]:
-    """One chunk of images from row ``start``."""
-    try:
+def _decoded(table: datasets.Dataset, name: str, source: str, start: int, decode: Decoder) -> list[Array]:
+    """One chunk of images from row ``start``: the bytes of the cells alone, as what a cell names is anybody's."""
+    with reading(f"{source}: column {name!r} from row {start} on"):
         cells = table[start : start + CHUNK][name]
-    except Exception:  # the library lets errors of many others through
-        row, error = _broken(table, start)
-        raise DataError(f"{source}: column {name!r}, row {row}: {_line(error)}") from None
     images = []
-    for row, image in enumerate(cells, start):
-        if image is None:
-            raise DataError(f"{source}: column {name!r} has no image in row {row}")
-        try:
-            images.append(pixels(image) if side is None else square(image, side))
-        except DataError as error:
-            raise DataError(f"{source}: column {name!r}, row {row}: {error}") from None
+    for row, cell in enumerate(cells, start):
+        if cell is None or cell["bytes"] is None:
+            named = (cell or {}).get("path")
+            if named is None:
+                raise DataError(f"{source}: column {name!r} has no image in row {row}")
+            raise DataError(
+                f"{source}: column {name!r} holds no image in row {row} but names {str(named)[:60]!r}, and what a cell names is "
+                "neither opened nor fetched: store the bytes of the images, or read the files with ImageFolder"
+            )
+        images.append(decode.image(cell["bytes"], f"{source}: column {name!r}, row {row}"))
     return images
-
-
-def _broken(table: datasets.Dataset, start: int) -> tuple[int, Exception]:
-    """The first row of a chunk that cannot be decoded, and why."""
-    for row in range(start, len(table)):
-        try:
-            table[row]
-        except Exception as error:  # the library lets errors of many others through
-            return row, error
-    return start, DataError("the images of a chunk cannot be decoded together")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,8 @@ import numpy as np
 from untrain.core.errors import RequestError
 from untrain.core.paths import user_path
 from untrain.data.id_index import Id, IdIndex, as_number
-from untrain.data.readers.numpy_errors import DAMAGED, why
+from untrain.data.readers.damage import reading
+from untrain.data.readers.numpy_files import NUMPY, ZIP, Archive, read_numpy
 from untrain.data.readers.text_tables import Rows, content, is_heading_word, tables
 
 PLAIN = ("id", "ids")  # headings that nobody has to be shown where they are no ids of the data
@@ -181,13 +181,11 @@ def _option(file: Path, option: str) -> str:
 
 
 def _array(file: Path, raw: bytes) -> list[Id]:
-    try:
-        loaded = np.load(io.BytesIO(raw), allow_pickle=False)
-        array: Any = loaded if isinstance(loaded, np.ndarray) else _only(loaded)
-    except DAMAGED as error:
-        if not raw.startswith((b"\x93NUMPY", b"PK")):
-            raise RequestError(f"{file} is not a NumPy array, whatever its name says: write it with numpy.save") from None
-        raise RequestError(f"{file} cannot be read as a plain array: {why(error)}") from None
+    if not raw.startswith((NUMPY, *ZIP)):
+        raise RequestError(f"{file} is not a NumPy array, whatever its name says: write it with numpy.save")
+    with reading(f"{file} cannot be read as a plain array", RequestError):
+        loaded = read_numpy(raw)
+        array = loaded if isinstance(loaded, np.ndarray) else _only(loaded)
     if array.dtype.kind == "S":
         array = np.char.decode(array, "utf-8", "replace")
     if array.ndim != 1 or array.dtype.kind not in "iuU":
@@ -195,9 +193,8 @@ def _array(file: Path, raw: bytes) -> list[Id]:
     return list(array.tolist())
 
 
-def _only(arrays: Any) -> np.ndarray[Any, Any]:
-    with arrays:
-        names = [name for name in arrays.files if name in ("id", "ids")] or arrays.files
-        if len(names) != 1:
-            raise ValueError(f"it holds {len(names)} arrays, and none is named 'id'")
-        return np.asarray(arrays[names[0]])
+def _only(arrays: Archive) -> np.ndarray[Any, Any]:
+    names = [name for name in arrays if name in ("id", "ids")] or list(arrays)
+    if len(names) != 1:
+        raise ValueError(f"it holds {len(names)} arrays, and none is named 'id'")
+    return arrays[names[0]]

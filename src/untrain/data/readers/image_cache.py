@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import io
+import json
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,12 @@ from untrain.data.examples import Examples
 from untrain.data.on_disk import OnDisk, open_npy
 from untrain.data.readers.array_cache import is_intact, write_inputs
 from untrain.data.readers.convert import from_arrays
-from untrain.data.readers.numpy_errors import DAMAGED
+from untrain.data.readers.damage import reading
+from untrain.data.readers.numpy_files import read_numpy
 
 Array = np.ndarray[Any, Any]
 Hold = Callable[[Iterator[Array], int], OnDisk]
-COLUMN = "column "
+COLUMN, CELLS = "column ", "cells of "
 
 
 def decode_once(folder: str, source: str, read: Callable[[Hold], Any]) -> Examples:
@@ -50,19 +52,31 @@ def decode_once(folder: str, source: str, read: Callable[[Hold], Any]) -> Exampl
 
 def _kept(index: Path) -> Examples | None:
     """Examples written before; None if there are none, or they are gone or damaged."""
-    try:
-        with np.load(io.BytesIO(index.read_bytes()), allow_pickle=False) as file:
-            columns = {name.removeprefix(COLUMN): file[name] for name in file.files if name.startswith(COLUMN)}
-            owner = file["owner"] if "owner" in file.files else None
-            images = open_npy(index.parent / str(file["images"]))
-            kept = from_arrays(images, file["y"], file["ids"], int(file["classes"]), columns, owner)
-            return kept if is_intact(images) else None
-    except (*DAMAGED, DataError):
-        return None
+    with suppress(DataError), reading(str(index)):
+        file = read_numpy(index)
+        if isinstance(file, np.ndarray):
+            return None
+        columns = {name.removeprefix(COLUMN): file[name] for name in file if name.startswith(COLUMN)}
+        columns |= {name.removeprefix(CELLS): _cells(file[name]) for name in file if name.startswith(CELLS)}
+        images = open_npy(index.parent / str(file["images"]))
+        kept = from_arrays(images, file["y"], file["ids"], int(file["classes"]), columns, file.get("owner"))
+        return kept if is_intact(images) else None
+    return None
+
+
+def _cells(text: Array) -> Array:
+    """Cells of a column of which some are empty: text, whole numbers or truth values, and None."""
+    cells = json.loads(str(text))
+    column = np.empty(len(cells), dtype=object)
+    column[:] = cells
+    return column
 
 
 def _keep(index: Path, examples: Examples, images: str) -> None:
-    arrays: dict[str, Any] = {COLUMN + name: column for name, column in examples.columns.items()}
+    arrays: dict[str, Any] = {
+        CELLS + name if column.dtype == object else COLUMN + name: json.dumps(column.tolist()) if column.dtype == object else column
+        for name, column in examples.columns.items()
+    }
     arrays |= {"images": images, "y": examples.y.numpy(), "ids": examples.ids, "classes": examples.classes}
     arrays |= {} if examples.owner is None else {"owner": examples.owner}
     try:

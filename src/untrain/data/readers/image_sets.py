@@ -136,7 +136,7 @@ def _digest(file: Path) -> str:
 
 def _how() -> str:
     """Digest of the code that decodes images; it is not imported, as a cached set needs none of it."""
-    own = [file_digest(f"untrain.data.readers.{name}") for name in ("datasets", "pillow")]
+    own = [file_digest(f"untrain.data.readers.{name}") for name in ("datasets", "arrow_columns", "pillow")]
     with suppress(PackageNotFoundError):
         own.append(version("pillow"))
     return " ".join(own)

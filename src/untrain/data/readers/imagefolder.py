@@ -76,9 +76,9 @@ class ImageFolder(Reader):
         return Arrays(images, np.array([label for label, _ in files]), ids, len(names), {})
 
     def _decoded(self, files: list[Path]) -> Array:
-        decode, first, images = _pillow().image_file, None, []
+        decode, first, images = _pillow().Decoder(self.side), None, []
         for file in files:
-            image = decode(file, self.side)
+            image = decode.image(file, str(file))
             first = image.shape if first is None else first
             if image.shape != first:
                 raise DataError(
@@ -86,6 +86,7 @@ class ImageFolder(Reader):
                     "ImageFolder(side=64)"
                 )
             images.append(image)
+        decode.note(self.path)
         return np.stack(images)
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import lzma
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from untrain.core.errors import DataError
 from untrain.core.paths import user_path
+from untrain.data.readers.damage import check_room, reading
 
 OPENERS: dict[str, Any] = {".gz": gzip.open, ".xz": lzma.open}
+PIECE = 1 << 20
 
 
 def read_records(path: str | Path, fields: tuple[str, ...]) -> list[dict[str, Any]]:
@@ -25,21 +28,26 @@ def read_records(path: str | Path, fields: tuple[str, ...]) -> list[dict[str, An
         DataError: the file cannot be read, or a line is something else.
     """
     file = user_path(path)
-    try:
-        with OPENERS.get(file.suffix, open)(file, "rt", encoding="utf-8") as lines:
-            records = [_record(line, at, file, fields) for at, line in enumerate(lines, 1) if line.strip()]
-    except (OSError, EOFError, lzma.LZMAError, UnicodeDecodeError) as error:
-        raise DataError(f"cannot read {str(file)!r}: {getattr(error, 'strerror', None) or error}") from None
+    with reading(f"cannot read {str(file)!r}"), OPENERS.get(file.suffix, open)(file, "rb") as packed:
+        lines = io.StringIO(_unpacked(packed, file.stat().st_size).decode("utf-8-sig"), newline=None)
+        records = [_record(line, at, file, fields) for at, line in enumerate(lines, 1) if line.strip()]
     if not records:
         raise DataError(f"{str(file)!r} holds no records")
     return records
 
 
+def _unpacked(packed: BinaryIO, size: int) -> bytes:
+    """All that a file holds; what it unpacks to is known piece by piece alone."""
+    whole = bytearray()
+    while piece := packed.read(PIECE):
+        whole += piece
+        check_room(len(whole), size, "unpack it")
+    return bytes(whole)
+
+
 def _record(line: str, at: int, file: Path, fields: tuple[str, ...]) -> dict[str, Any]:
-    try:
+    with reading(f"line {at} of {str(file)!r} is not JSON"):
         record = json.loads(line)
-    except ValueError:
-        raise DataError(f"line {at} of {str(file)!r} is not JSON") from None
     for name in fields:
         if not isinstance(record, dict) or not isinstance(record.get(name), str):
             raise DataError(f"line {at} of {str(file)!r} has no text under {name!r}")

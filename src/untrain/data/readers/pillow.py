@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import io
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import ExifTags, Image, ImageOps
 
 from untrain.core.errors import DataError
+from untrain.core.metering import add_note
+from untrain.data.readers.damage import check_room, reading
 
 Array = np.ndarray[Any, Any]
 KEPT = ("L", "RGB", "RGBA")
@@ -41,29 +46,66 @@ def square(image: Image.Image, side: int) -> Array:
         return _first(resized.crop((left, top, left + side, top + side)))
 
 
-def image_file(path: Path, side: int | None = None) -> Array:
-    """Pixels of an image file, as they are or as a square.
+class Decoder:
+    """Decodes image files one after the other, and counts what it had to change.
 
-    Raises:
-        DataError: it cannot be read or decoded, or its pixels do not fit 8 bits; the file is named.
+    Args:
+        side: pixels on each side of the squares that images become; None leaves them as they are.
     """
-    try:
-        with Image.open(path) as image:
-            return pixels(image) if side is None else square(image, side)
-    except DataError as error:
-        raise DataError(f"{path}: {error}") from None
-    except (OSError, SyntaxError, ValueError) as error:
-        raise DataError(f"{path} is not an image that can be read: {error}") from None
+
+    def __init__(self, side: int | None = None):
+        self.side = side
+        self.changes: Counter[str] = Counter()
+
+    def image(self, source: Path | bytes, where: str) -> Array:
+        """Pixels of an image file, or of its content; of content, turned as its EXIF says.
+
+        Raises:
+            DataError: it cannot be decoded, its pixels do not fit 8 bits, or are far more than its bytes; ``where`` is named.
+        """
+        try:
+            with reading(f"{where} is not an image that can be read"):
+                return self._decoded(source)
+        except DataError as error:  # what is no damage, such as pixels of 16 bits, names no file yet
+            raise error if str(error).startswith(where) else DataError(f"{where}: {error}") from None
+
+    def _decoded(self, source: Path | bytes) -> Array:
+        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=_formats()) as file:
+            size = len(source) if isinstance(source, bytes) else source.stat().st_size
+            check_room(file.width * file.height * len(file.getbands()), size, "make the image smaller")
+            if getattr(file, "is_animated", False):
+                self.changes["have several frames, of which the first is read"] += 1
+            file.load()
+            turned = isinstance(source, bytes) and file.getexif().get(ExifTags.Base.Orientation) is not None
+            image = (ImageOps.exif_transpose(file) if turned else file) or file
+            array = pixels(image) if self.side is None else square(image, self.side)
+            if turned and file.getexif()[ExifTags.Base.Orientation] != 1:
+                self.changes["are turned as their EXIF says"] += 1
+            mode = {1: "L", 3: "RGB", 4: "RGBA"}[len(array)]
+            if image.mode != mode:
+                self.changes[f"of mode {image.mode!r} became {mode!r}"] += 1
+            return array
+
+    def note(self, where: str) -> None:
+        """Add a note that counts what was changed, if anything was."""
+        if self.changes:
+            counted = "; ".join(f"{count} {what}" for what, count in sorted(self.changes.items()))
+            add_note(f"of the images of {where}, {counted}")
+
+
+@cache
+def _formats() -> list[str]:
+    """All formats but EPS, a language of programs that Pillow gives to another program to run."""
+    Image.init()
+    return [name for name in Image.ID if name != "EPS"]
 
 
 @contextmanager
 def _decoding(image: Image.Image) -> Iterator[None]:
     if image.mode.startswith(("I", "F")):
         raise DataError(f"pixels of mode {image.mode!r} do not fit 8 bits: convert the image to grey ('L') or 'RGB'")
-    try:
+    with reading("an image cannot be decoded"):
         yield
-    except (OSError, SyntaxError, ValueError) as error:
-        raise DataError(f"an image cannot be decoded: {error}") from None
 
 
 def _first(image: Image.Image) -> Array:

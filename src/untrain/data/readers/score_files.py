@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,9 @@ from untrain.core.errors import RequestError
 from untrain.data.examples import MEMORIZATION, Examples
 from untrain.data.id_index import Id, IdIndex, some
 from untrain.data.id_lists import match
+from untrain.data.readers.damage import reading
 from untrain.data.readers.id_files import Reading
-from untrain.data.readers.numpy_errors import DAMAGED, why
+from untrain.data.readers.numpy_files import read_numpy
 from untrain.data.readers.text_tables import NUMPY, content, tables
 
 WANTED = f"a heading 'id,{MEMORIZATION}' and one line per example"
@@ -90,19 +90,15 @@ def _number(file: Path, text: str) -> float:
 
 
 def _arrays(file: Path, raw: bytes) -> Scores:
-    try:
-        with np.load(io.BytesIO(raw), allow_pickle=False) as arrays:
-            if isinstance(arrays, np.ndarray):
-                raise RequestError(f"{file} is a .npy array, whatever its name says: name it so")
-            lack = [name for name in ("id", MEMORIZATION) if name not in arrays.files]
-            if lack:
-                there = ", ".join(arrays.files[:5]) or "nothing"
-                raise RequestError(f"{file} has no array {lack[0]!r}; there is {there}: id and {MEMORIZATION} are needed")
-            ids, values = arrays["id"], arrays[MEMORIZATION]
-    except RequestError:
-        raise
-    except DAMAGED as error:
-        raise RequestError(f"{file} cannot be read as plain arrays: {why(error)}") from None
+    with reading(f"{file} cannot be read as plain arrays", RequestError):
+        arrays = read_numpy(raw)
+        if isinstance(arrays, np.ndarray):
+            raise RequestError(f"{file} is a .npy array, whatever its name says: name it so")
+        lack = [name for name in ("id", MEMORIZATION) if name not in arrays]
+        if lack:
+            there = ", ".join(list(arrays)[:5])
+            raise RequestError(f"{file} has no array {lack[0]!r}; there is {there}: id and {MEMORIZATION} are needed")
+        ids, values = arrays["id"], arrays[MEMORIZATION]
     if ids.ndim != 1 or ids.dtype.kind not in "iuU" or values.shape != ids.shape or values.dtype.kind not in "fiu":
         raise RequestError(
             f"{file} holds ids {ids.dtype} of shape {ids.shape} and scores {values.dtype} of shape {values.shape}: whole numbers "
@@ -114,10 +110,8 @@ def _arrays(file: Path, raw: bytes) -> Scores:
 def _table(file: Path, raw: bytes) -> Scores:
     if not raw.startswith(NUMPY):
         raise RequestError(f"{file} is not a NumPy array, whatever its name says: write it with numpy.save")
-    try:
-        table = np.load(io.BytesIO(raw), allow_pickle=False)
-    except DAMAGED as error:
-        raise RequestError(f"{file} cannot be read as a plain array: {why(error)}") from None
+    with reading(f"{file} cannot be read as a plain array", RequestError):
+        table = np.asarray(read_numpy(raw))
     if table.ndim != 2 or table.shape[1] != 2 or table.dtype.kind not in "fiu":
         raise RequestError(
             f"{file} holds {table.dtype} of shape {table.shape}, which lacks ids: a table (k, 2) of ids and scores is needed, or "

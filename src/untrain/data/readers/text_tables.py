@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from untrain.core.errors import RequestError
+from untrain.core.escapes import csv_cell
 
 NUMPY = b"\x93NUMPY"
 SEPARATORS = (",", ";", "\t", "|")
@@ -72,7 +73,7 @@ def tables(file: Path, raw: bytes, what: str = "one id per line") -> dict[str, R
         RequestError: it is not text, or no separator makes a table of it.
     """
     text, found, complaint = text_of(file, raw, what), {}, ""
-    lines = [[line.strip("\r\n")] for line in io.StringIO(text, newline=None) if line.strip()]
+    lines = [[csv_cell(line.strip("\r\n"))] for line in io.StringIO(text, newline=None) if line.strip()]
     is_list = file.suffix.lower() == ".txt"
     if is_list:
         found[LINES] = lines
@@ -84,7 +85,7 @@ def tables(file: Path, raw: bytes, what: str = "one id per line") -> dict[str, R
         except csv.Error as error:
             complaint = complaint or str(error)
         else:
-            found[separator] = [row for row in rows if any(cell.strip() for cell in row)]
+            found[separator] = [[csv_cell(cell) for cell in row] for row in rows if any(cell.strip() for cell in row)]
     if not found:
         raise RequestError(f"{file} is not a {file.suffix} file: {complaint}")
     return found if is_list else {**found, LINES: lines}

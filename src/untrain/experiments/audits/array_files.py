@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 import re
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from untrain.core.errors import DataError
 from untrain.core.paths import user_path
+from untrain.data.readers.damage import reading
+from untrain.data.readers.numpy_files import read_numpy
 from untrain.data.readers.visible_files import visible
 from untrain.evaluation.observation import CORRECTED, SIDES
 
@@ -84,25 +84,15 @@ def read_arrays(path: Path, who: str) -> dict[str, Array]:
     kind = path.suffix.lower()
     if kind not in KINDS:
         raise DataError(f"{who}: {path.name} is none of {', '.join(KINDS)}, a folder of .npy, or side=PATH joined by commas")
-    try:
+    if not path.exists():
+        raise DataError(f"{who}: there is no file {path}")
+    with reading(f"{who}: {path.name} cannot be read as plain arrays"):
         if kind == ".safetensors":
             return {name: plain(tensor) for name, tensor in load_file(path).items()}
-        content = np.load(path, mmap_mode="r", allow_pickle=False)
-        if isinstance(content, np.ndarray):
-            arrays = {path.stem: content}
-        else:
-            with content:
-                arrays = {name: content[name] for name in content.files}
+        content = read_numpy(path, mapped=True)
         if isinstance(content, np.ndarray) != (kind == ".npy"):
             raise ValueError(f"it is not a {kind} file")
-        return arrays
-    except FileNotFoundError:
-        raise DataError(f"{who}: there is no file {path}") from None
-    except (OSError, ValueError, EOFError, MemoryError, SafetensorError, zipfile.BadZipFile) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        if "allow_pickle" in reason or "Python objects" in reason:
-            reason = "it holds Python objects, which are never unpickled: save plain numbers"
-        raise DataError(f"{who}: {path.name} cannot be read as plain arrays: {reason}") from None
+        return {path.stem: content} if isinstance(content, np.ndarray) else dict(content)
 
 
 def _folder(path: Path, who: str) -> Array | dict[str, Array]:

@@ -7,6 +7,7 @@ import io
 from dataclasses import asdict
 from typing import Any
 
+from untrain.core.escapes import csv_row
 from untrain.core.search_space import Choices, Dimension
 from untrain.experiments.search.study import ENDED, Search, score_untouched
 
@@ -71,5 +72,5 @@ def csv_of(search: Document) -> str:
     table.writerow(("scenario", "objective", "oracle_guided", "method", *COLUMNS))
     for row in search["trials"]:
         head = (search["scenario"], search["objective"], search["oracle_guided"], row["method"])
-        table.writerow((*head, *(row[c] for c in COLUMNS)))
+        table.writerow(csv_row((*head, *(row[c] for c in COLUMNS))))
     return text.getvalue()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 import pickle
@@ -11,14 +12,15 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
 import ray
 from ray.exceptions import RayError, RayTaskError
 
+from untrain.core.environment import variable
 from untrain.core.errors import BadInput, MissingExtra, RunFailed
 from untrain.runtime.executors._address import split_address
 from untrain.runtime.executors._retry import KEPT, TaskOutcome, attempt_away, count_death, packed
@@ -124,12 +126,19 @@ class RayPool(Pool):
                 _knock(self.address)
             self._ours, before = True, _family({os.getpid()})
             try:
-                context = ray.init(log_to_driver=False, logging_level=logging.CRITICAL, **options)
+                with _private(alone=self.address is None):
+                    context = ray.init(log_to_driver=False, logging_level=logging.CRITICAL, **options)
             except (RayError, OSError, RuntimeError, ValueError) as error:
                 self.close()
                 raise RunFailed(f"Ray could not be {'joined' if self.address else 'begun'}: {_brief(error)}") from None
             self._kin = {pid: began for pid, began in _family({os.getpid()}).items() if pid not in before}
             about = getattr(context, "address_info", None) or {}
+            own = str(about.get("node_ip_address"))
+            if self.address is None and not own.startswith(("127.", "::1")):
+                self.close()
+                raise RunFailed(
+                    f"this version of Ray would listen at {own}, where others can reach it: use Processes, or another Ray"
+                )
             self._doors = [(socket.AF_INET, split_address(about["gcs_address"]))] if about.get("gcs_address") else []
             self._doors += [(socket.AF_UNIX, about["raylet_socket_name"])] if about.get("raylet_socket_name") else []
         resources = ray.cluster_resources()  # type: ignore[no-untyped-call]
@@ -188,12 +197,22 @@ def _brief(error: BaseException) -> str:
     return (text[-1] if isinstance(error, RayTaskError) else text[0] if text else type(error).__name__)[:200]
 
 
-def _quiet() -> None:
-    """Nothing of Ray's on stdout, and nothing about its use sent home; both by ways that Ray keeps private."""
-    with suppress(ImportError, AttributeError):
-        from ray._common.usage import usage_lib
+@contextmanager
+def _private(alone: bool) -> Iterator[None]:
+    """Nothing about its use is sent home meanwhile; a cluster that begins for this pool ``alone`` listens on loopback."""
+    with ExitStack() as settings:
+        settings.enter_context(variable("RAY_USAGE_STATS_ENABLED", "0"))
+        if alone:
+            # As on other systems; the variable is for the processes that it begins, the constant for this one.
+            settings.enter_context(variable("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0"))
+            constants: Any = importlib.import_module("ray._private.ray_constants")
+            settings.callback(setattr, constants, "ENABLE_RAY_CLUSTER", constants.ENABLE_RAY_CLUSTER)
+            constants.ENABLE_RAY_CLUSTER = False
+        yield
 
-        usage_lib.set_usage_stats_enabled_via_env_var(False)
+
+def _quiet() -> None:
+    """Nothing of Ray's on stdout, by a way that Ray keeps private."""
     with suppress(ImportError, AttributeError):
         from ray._private import worker
 

@@ -15,7 +15,7 @@ class Ray(Executor):
 
     Args:
         address: 'HOST:PORT' of a cluster's head, 'ray://HOST:PORT' for Ray's client, or 'auto' for the head on this machine;
-            None begins a cluster for this pool alone, and ends it afterwards.
+            None begins a cluster for this pool alone, which listens on loopback, and ends it afterwards.
         workers: tasks at once at most; None for those of the run, or as many as the cluster has cores, or GPUs where they are
             used.
 
