@@ -132,10 +132,11 @@ def columns() -> list[tuple[str, bytes]]:
 
 def column(folder: Path, number: int) -> Outcome | None:
     """Labels, ids and sides from a file."""
-    from untrain.experiments.audits.array_files import read_column, read_sides
+    from untrain.experiments.audits.column_files import read_ids, read_labels, read_sides
 
     file = fuzzed(columns(), random.Random(number), folder, "column", number)
-    quietly(lambda: summed(read_column(str(file), "labels")))
+    quietly(lambda: summed(read_labels(str(file))))
+    quietly(lambda: summed(read_ids(str(file), {8})))
     quietly(lambda: read_sides(str(file)))
     file.unlink()
     return ran(folder)

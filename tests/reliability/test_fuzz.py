@@ -17,7 +17,7 @@ KINDS = (
 )  # fmt: skip
 TRIES = 60
 # Kinds that are known not to hold yet; whoever mends one takes it out.
-UNMENDED = {"ids", "arrays", "columns", "checkpoints", "parquet", "lines"}
+UNMENDED = {"checkpoints"}
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import sys
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -78,7 +79,7 @@ class Archive(Mapping[str, Array]):
             with archive.open(member) as stream:
                 read_head(stream, member.file_size)  # type: ignore[arg-type]
             with archive.open(member) as stream:
-                return np.asarray(np.lib.format.read_array(stream, allow_pickle=False))
+                return _checked(np.lib.format.read_array(stream, allow_pickle=False))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.members)
@@ -106,11 +107,21 @@ def read_numpy(source: Path | bytes, mapped: bool = False) -> Array | Archive:
             file.seek(0)
             if mapped and isinstance(source, Path):
                 array: Array = np.load(source, mmap_mode="r", allow_pickle=False)
-                return array
-            return np.asarray(np.lib.format.read_array(file, allow_pickle=False))
+                return _checked(array)
+            return _checked(np.lib.format.read_array(file, allow_pickle=False))
     if first.startswith(ZIP):
         return Archive(source)
     raise ValueError("it is not a NumPy array, whatever its name says: write it with numpy.save" if first else "it is empty")
+
+
+def _checked(array: Any) -> Array:
+    """An array whose text is text: NumPy takes any number for a character, and fails only when it is used."""
+    found: Array = np.asanyarray(array)
+    if found.dtype.kind == "U" and found.size and found.dtype.itemsize:
+        characters = np.frombuffer(found.tobytes(), dtype=np.dtype(np.uint32).newbyteorder(found.dtype.byteorder))
+        if characters.max() > sys.maxunicode:
+            raise ValueError(f"it is damaged: its text has a character of number {characters.max()}, which there is none of")
+    return found
 
 
 def _opened(source: Path | bytes) -> BinaryIO:

@@ -119,8 +119,8 @@ def _is_text(source: Any) -> bool:
 def _array(source: Any, name: str) -> Array:
     if isinstance(source, str | Path):
         arrays = read_arrays(user_path(source), name)
-        if len(arrays) > 1:
-            raise DataError(f"{name}: {Path(source).name} holds {sorted(arrays)}: one array is needed")
+        if len(arrays) != 1:
+            raise DataError(f"{name}: {Path(source).name} holds {sorted(arrays) or 'no array'}: one array is needed")
         source = next(iter(arrays.values()))
     array = plain(source) if isinstance(source, torch.Tensor) else np.asarray(source)
     if array.dtype == object:
