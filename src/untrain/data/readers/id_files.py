@@ -13,6 +13,7 @@ import numpy as np
 from untrain.core.errors import RequestError
 from untrain.core.paths import user_path
 from untrain.data.id_index import Id, IdIndex, as_number
+from untrain.data.readers.archives import check_archive
 from untrain.data.readers.numpy_errors import DAMAGED, why
 from untrain.data.readers.text_tables import Rows, content, is_heading_word, tables
 
@@ -182,6 +183,7 @@ def _option(file: Path, option: str) -> str:
 
 def _array(file: Path, raw: bytes) -> list[Id]:
     try:
+        check_archive(io.BytesIO(raw))
         loaded = np.load(io.BytesIO(raw), allow_pickle=False)
         array: Any = loaded if isinstance(loaded, np.ndarray) else _only(loaded)
     except DAMAGED as error:

@@ -14,6 +14,7 @@ from untrain.data.examples import MEMORIZATION, Examples
 from untrain.data.id_index import Id, IdIndex, some
 from untrain.data.id_lists import match
 from untrain.data.readers.id_files import Reading
+from untrain.data.readers.archives import check_archive
 from untrain.data.readers.numpy_errors import DAMAGED, why
 from untrain.data.readers.text_tables import NUMPY, content, tables
 
@@ -91,6 +92,7 @@ def _number(file: Path, text: str) -> float:
 
 def _arrays(file: Path, raw: bytes) -> Scores:
     try:
+        check_archive(io.BytesIO(raw))
         with np.load(io.BytesIO(raw), allow_pickle=False) as arrays:
             if isinstance(arrays, np.ndarray):
                 raise RequestError(f"{file} is a .npy array, whatever its name says: name it so")

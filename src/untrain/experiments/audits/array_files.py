@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,8 @@ from safetensors.torch import load_file
 
 from untrain.core.errors import DataError
 from untrain.core.paths import user_path
+from untrain.data.readers.archives import check_archive
+from untrain.data.readers.numpy_errors import DAMAGED, why
 from untrain.data.readers.visible_files import visible
 from untrain.evaluation.observation import CORRECTED, SIDES
 
@@ -37,13 +38,9 @@ def read_outputs(source: Any, who: str) -> Array | dict[str, Array]:
         DataError: it cannot be read as plain numbers.
     """
     if isinstance(source, Mapping):
-        return {_side(name, who): np.asanyarray(array) for name, array in source.items()}
-    if isinstance(source, np.ndarray):
-        return source
-    if isinstance(source, torch.Tensor):
-        return plain(source)
+        return {_side(name, who): array_of(array, who) for name, array in source.items()}
     if not isinstance(source, str | Path):
-        raise DataError(f"{who} are {type(source).__name__}: an array or the path of a file is needed")
+        return array_of(source, who)
     text = str(source)
     if re.match(r"\w+=", text) and not os.path.exists(text):
         parts = [part.partition("=") for part in text.split(",")]
@@ -57,10 +54,42 @@ def read_outputs(source: Any, who: str) -> Array | dict[str, Array]:
     return {_side(name, f"{who} in {path.name}"): array for name, array in arrays.items()}
 
 
-def plain(tensor: torch.Tensor) -> Array:
-    """A tensor as an array; bfloat16, which arrays do not know, as float32."""
-    local = tensor.detach().cpu()
-    return np.asarray((local.float() if local.dtype == torch.bfloat16 else local).numpy())
+def array_of(source: Any, who: str) -> Array:
+    """Return what users hold in memory as an array in the byte order of this machine; a list has one array for each model.
+
+    Raises:
+        DataError: it is no array of numbers, such as a data frame, or some are masked, absent or of another shape.
+    """
+    if isinstance(source, torch.Tensor):
+        return plain(source, who)
+    if isinstance(source, list | tuple) and source and all(isinstance(each, np.ndarray | torch.Tensor) for each in source):
+        rows = [array_of(each, who) for each in source]
+        if len({row.shape for row in rows}) > 1:
+            raise DataError(f"{who} have shapes {', '.join(str(row.shape) for row in rows[:3])}: all models need the same")
+        return np.stack(rows)
+    if not isinstance(source, np.ndarray):
+        raise DataError(f"{who} are {type(source).__name__}: an array, a tensor, or the path of a file is needed")
+    if isinstance(source, np.ma.MaskedArray):
+        if np.ma.getmaskarray(source).any():
+            raise DataError(f"{who} have {int(np.ma.getmaskarray(source).sum())} masked values, and all are needed")
+        source = source.data
+    if source.dtype.kind == "f" and (source.dtype.itemsize > 8 or not source.dtype.isnative):
+        return source.astype(np.float64 if source.dtype.itemsize > 8 else source.dtype.newbyteorder("="))
+    return source.view(np.ndarray) if isinstance(source, np.matrix) else source
+
+
+def plain(tensor: torch.Tensor, who: str = "it") -> Array:
+    """A tensor as an array; number formats that arrays do not know, such as bfloat16, as float32.
+
+    Raises:
+        DataError: it has no values, or they do not lie in rows and columns.
+    """
+    if tensor.is_meta or tensor.layout is not torch.strided or tensor.is_quantized:
+        what = "on the device 'meta'" if tensor.is_meta else "quantised" if tensor.is_quantized else f"in the layout {tensor.layout}"
+        raise DataError(f"{who} is a tensor {what}: plain numbers are needed")
+    local = tensor.detach().cpu().resolve_conj().resolve_neg()
+    known = not local.is_floating_point() or local.dtype in (torch.float16, torch.float32, torch.float64)
+    return np.asarray((local if known else local.float()).numpy())
 
 
 def _side(name: str, who: str) -> str:
@@ -86,20 +115,23 @@ def read_arrays(path: Path, who: str) -> dict[str, Array]:
         raise DataError(f"{who}: {path.name} is none of {', '.join(KINDS)}, a folder of .npy, or side=PATH joined by commas")
     try:
         if kind == ".safetensors":
-            return {name: plain(tensor) for name, tensor in load_file(path).items()}
+            return {name: plain(tensor, f"{name!r} in {path.name}") for name, tensor in load_file(path).items()}
+        check_archive(path)
         content = np.load(path, mmap_mode="r", allow_pickle=False)
         if isinstance(content, np.ndarray):
             arrays = {path.stem: content}
         else:
             with content:
                 arrays = {name: content[name] for name in content.files}
+        if strange := [name for name, array in arrays.items() if not isinstance(array, np.ndarray) or not array.dtype.itemsize]:
+            raise ValueError(f"{strange[0]!r} is not an array of numbers or text")
         if isinstance(content, np.ndarray) != (kind == ".npy"):
             raise ValueError(f"it is not a {kind} file")
         return arrays
     except FileNotFoundError:
         raise DataError(f"{who}: there is no file {path}") from None
-    except (OSError, ValueError, EOFError, MemoryError, SafetensorError, zipfile.BadZipFile) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    except (*DAMAGED, SafetensorError) as error:
+        reason = why(error)
         if "allow_pickle" in reason or "Python objects" in reason:
             reason = "it holds Python objects, which are never unpickled: save plain numbers"
         raise DataError(f"{who}: {path.name} cannot be read as plain arrays: {reason}") from None
