@@ -13,6 +13,7 @@ Array = np.ndarray[Any, Any]
 ROUNDING = 2.0**-8  # of a row's sum, where each number was rounded to bfloat16, the coarsest format that people save
 NEGATIVE = -1e-5  # what is left of a probability computed as a difference
 APART = 0.1  # sums of logits vary as the logits do; those of probabilities vary by their rounding alone
+EXACT = 1e-6  # the same where the sum is any other number than 1 or 100
 SURE = 0.02  # a sigmoid comes this close to 0 and to 1; logits that do so go beyond
 FEW = 4  # rows by which chance makes no sum alike
 SAMPLE = 512  # rows that are looked at before all are
@@ -41,7 +42,8 @@ def guise(row: Array) -> str:
     if low >= NEGATIVE * max(high, 1.0) and high > 0:
         if found := _of_sums(values):
             return found
-        if low >= 0 and high <= 1 and low < SURE and high > 1 - SURE and len(values) >= FEW:
+        share = min(float((values < SURE).mean()), float((values > 1 - SURE).mean()))
+        if low >= 0 and high <= 1 and share > SURE / 2 and len(values) >= FEW:
             return "numbers from 0 to 1, as of a sigmoid"
     return _of_logarithms(values)
 
@@ -92,8 +94,9 @@ def _advice(found: str, dims: int) -> str:
 
 def _of_sums(values: Array) -> str:
     sums = values.sum(1)
-    total = next((t for t in (1.0, 100.0) if _alike(sums, t, values)), None)
-    if total is None and len(values) >= FEW and _alike(sums, float(np.median(sums)), values):
+    small = float(values.min()) < 0.5 * float(sums.min()) / values.shape[1]  # logits beside a large constant are all alike
+    total = next((t for t in (1.0, 100.0) if (small or t == 1.0) and _alike(sums, t, values)), None)
+    if total is None and len(values) >= FEW and small and float(sums.var()) <= EXACT * float(values.var(0).sum()):
         return f"shares that sum to {np.median(sums):.6g}, as of votes or weights"
     if total == 1.0 and bool(((values == 0) | (values == 1)).all()):
         return "rows of one 1 and zeros, as of predicted classes"

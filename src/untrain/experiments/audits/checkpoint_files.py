@@ -84,6 +84,7 @@ def _parts(path: Path) -> list[Path]:
 def _read(path: Path) -> Any:
     with open(path, "rb") as file:
         start = file.read(9)
+    # By its first bytes, whatever its name says: safetensors begin with a length and JSON, torch writes zip archives or pickles.
     if start[8:] == b"{" or (path.suffix == ".safetensors" and start[:2] not in (b"PK", b"\x80\x02")):
         return load_file(path)
     check_archive(path)
