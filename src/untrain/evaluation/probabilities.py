@@ -58,7 +58,7 @@ def guise_of_margins(row: Array) -> str:
     """
     if len(row) < FEW:
         return ""
-    if bool((row == np.round(row)).all()):
+    if bool((row == np.round(row)).all()) and row.min() >= 0 and 2 * len(np.unique(row)) <= len(row) + 2:
         return "whole numbers, as of predicted classes"
     low, high = float(row.min()), float(row.max())
     return "numbers from 0 to 1, as of probabilities" if 0 <= low < 0.5 < 1 - SURE < high <= 1 else ""

@@ -88,9 +88,10 @@ def _read(path: Path) -> Any:
     if start[8:] == b"{" or (path.suffix == ".safetensors" and start[:2] not in (b"PK", b"\x80\x02")):
         return load_file(path)
     check_archive(path)
-    with warnings.catch_warnings():
+    # Opened here: of a path torch would read the name.
+    with warnings.catch_warnings(), open(path, "rb") as file:
         warnings.simplefilter("ignore")  # warnings of torch about a file that is refused anyway
-        return torch.load(path, map_location="cpu", weights_only=True)
+        return torch.load(file, map_location="cpu", weights_only=True)
 
 
 def _globals(path: Path, error: Exception) -> str:
