@@ -116,7 +116,9 @@ def test_one_model_or_one_side_is_enough_to_refuse():
     for rows, where in ((slice(None), ""), (side == "test", ", on the 20 test examples")):
         mixed = z.copy()
         mixed[2, rows] = p[2, rows]
-        with pytest.raises(DataError, match=f"model 2 of the oracles puts out probabilities that sum to 1{where}: .*--probabilities"):
+        with pytest.raises(
+            DataError, match=f"model 2 of the oracles puts out probabilities that sum to 1{where}: .*--probabilities"
+        ):
             refuse_probabilities(mixed, side, "oracles")
 
 

@@ -89,7 +89,11 @@ def refuse_probabilities(array: Array, side: Array, who: str) -> None:
 def _advice(found: str, dims: int) -> str:
     if dims == 2:
         return "margins are differences of logits, of both signs; say if they are margins all the same (--no-probabilities)"
-    return f"{WANTED}; {ASKED}" if found.startswith("probab") else f"{WANTED}; say if they are logits all the same (--no-probabilities)"
+    return (
+        f"{WANTED}; {ASKED}"
+        if found.startswith("probab")
+        else f"{WANTED}; say if they are logits all the same (--no-probabilities)"
+    )
 
 
 def _of_sums(values: Array) -> str:

@@ -119,9 +119,13 @@ def test_weights_of_before_batches_were_counted_are_read_as_torch_reads_them(sta
 
 def test_of_two_state_dicts_that_fit_one_is_to_be_named(state, scene, same, tmp_path):
     other = {n: t + 1 for n, t in state.items()}
-    torch.save({"model": state, "ema": {"shadow": prefixed(other, "module.")}, "optimizer": {"state": {0: other}}}, tmp_path / "m.pt")
+    torch.save(
+        {"model": state, "ema": {"shadow": prefixed(other, "module.")}, "optimizer": {"state": {0: other}}}, tmp_path / "m.pt"
+    )
     path = tmp_path / "m.pt"
-    with pytest.raises(DataError, match=r"several state dicts that fit, 'model' and 'ema.shadow' and 'optimizer.state.0'.*FILE#model"):
+    with pytest.raises(
+        DataError, match=r"several state dicts that fit, 'model' and 'ema.shadow' and 'optimizer.state.0'.*FILE#model"
+    ):
         read_state(path, scene, "m")
     same(f"{path}#model")
     assert torch.equal(read_state(f"{path}#ema.shadow", scene, "m")["0.weight"], other["0.weight"])
@@ -179,7 +183,9 @@ def test_what_torch_would_not_make_is_named_with_the_cure(state, scene, tmp_path
         read_state(tmp_path / "m.pt", scene, "m.pt")
 
 
-@pytest.mark.parametrize("content", [b"", b"nothing of the kind", b"PK\x03\x04 cut short", b"\x08\0\0\0\0\0\0\0{}", b"PK\x05\x06" + bytes(18)])
+@pytest.mark.parametrize(
+    "content", [b"", b"nothing of the kind", b"PK\x03\x04 cut short", b"\x08\0\0\0\0\0\0\0{}", b"PK\x05\x06" + bytes(18)]
+)
 @pytest.mark.parametrize("name", ["m.pt", "m.safetensors"])
 def test_a_file_that_is_no_checkpoint_is_refused_in_one_line(scene, tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
@@ -207,7 +213,10 @@ def test_a_damaged_checkpoint_is_refused_in_one_line_or_read(state, scene, tmp_p
 
 
 def test_an_archive_that_unpacks_to_gigabytes_is_refused_unread(scene, tmp_path):
-    with zipfile.ZipFile(tmp_path / "m.pt", "w", zipfile.ZIP_DEFLATED) as archive, archive.open("m/data/0", "w", force_zip64=True) as member:
+    with (
+        zipfile.ZipFile(tmp_path / "m.pt", "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("m/data/0", "w", force_zip64=True) as member,
+    ):
         for _ in range(300):
             member.write(bytes(2**20))
     assert (tmp_path / "m.pt").stat().st_size < 400_000
@@ -235,7 +244,10 @@ def test_tensors_that_are_no_numbers_in_rows_are_refused_by_name(state, scene, t
 
 def test_other_number_formats_are_read_and_rounding_is_told(state, scene):
     with metered() as meter:
-        assert read_state({n: t.double() if t.is_floating_point() else t for n, t in state.items()}, scene, "m")["0.weight"].dtype == torch.float32
+        assert (
+            read_state({n: t.double() if t.is_floating_point() else t for n, t in state.items()}, scene, "m")["0.weight"].dtype
+            == torch.float32
+        )
         read_state({n: t.half() if t.is_floating_point() else t for n, t in state.items()}, scene, "m")
     assert [*meter.notes] == ["m: weights in float64 are rounded to the model's float32"]
     with pytest.raises(ModelError, match="of other types"):

@@ -13,8 +13,8 @@ from untrain.core.errors import RequestError
 from untrain.data.examples import MEMORIZATION, Examples
 from untrain.data.id_index import Id, IdIndex, some
 from untrain.data.id_lists import match
-from untrain.data.readers.id_files import Reading
 from untrain.data.readers.archives import check_archive
+from untrain.data.readers.id_files import Reading
 from untrain.data.readers.numpy_errors import DAMAGED, why
 from untrain.data.readers.text_tables import NUMPY, content, tables
 

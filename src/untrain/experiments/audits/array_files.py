@@ -85,7 +85,9 @@ def plain(tensor: torch.Tensor, who: str = "it") -> Array:
         DataError: it has no values, or they do not lie in rows and columns.
     """
     if tensor.is_meta or tensor.layout is not torch.strided or tensor.is_quantized:
-        what = "on the device 'meta'" if tensor.is_meta else "quantised" if tensor.is_quantized else f"in the layout {tensor.layout}"
+        what = (
+            "on the device 'meta'" if tensor.is_meta else "quantised" if tensor.is_quantized else f"in the layout {tensor.layout}"
+        )
         raise DataError(f"{who} is a tensor {what}: plain numbers are needed")
     local = tensor.detach().cpu().resolve_conj().resolve_neg()
     known = not local.is_floating_point() or local.dtype in (torch.float16, torch.float32, torch.float64)

@@ -55,7 +55,9 @@ def read_state(source: Any, scene: Scene, who: str) -> State:
         if not bool(torch.isfinite(tensor).all()):
             raise ModelError(f"{who} holds NaN or infinite weights in {name}: its outputs would mean nothing")
     if taken:
-        add_note(f"{who}: weights are read without {taken} in their names" if "lack" not in taken else f"{who}: {taken} is made up for")
+        add_note(
+            f"{who}: weights are read without {taken} in their names" if "lack" not in taken else f"{who}: {taken} is made up for"
+        )
     if beside := _beside(content, states, at):
         add_note(f"{who}: beside the weights{f' under {at!r}' if at else ''} it holds {_some(beside)}, which are not read")
     return state

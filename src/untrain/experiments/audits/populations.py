@@ -111,7 +111,9 @@ def populations_of(outputs: Outputs, known: Frame | None = None) -> Populations:
 def _as_logits(array: Array, who: str) -> Array:
     """Logits of probabilities, (m, n, c)."""
     if array.ndim != 3 or array.dtype.kind != "f":
-        raise DataError(f"{who} have shape {array.shape} and were said to be probabilities: those of each class are needed, (m, n, c)")
+        raise DataError(
+            f"{who} have shape {array.shape} and were said to be probabilities: those of each class are needed, (m, n, c)"
+        )
     return np.stack([logits_of_probabilities(row, f"model {at} of the {who}") for at, row in enumerate(array)])
 
 

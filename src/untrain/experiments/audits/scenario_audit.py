@@ -44,7 +44,9 @@ def on_scenario(models: Outputs | Checkpoints) -> Checkpoints:
     """
     if isinstance(models, Outputs):
         refuse_columns(models)
-        models = Checkpoints(unlearned=models.unlearned, oracles=models.oracles, original=models.original, probabilities=models.probabilities)
+        models = Checkpoints(
+            unlearned=models.unlearned, oracles=models.oracles, original=models.original, probabilities=models.probabilities
+        )
     models = replace(models, model=several(models.model), oracle=several(models.oracle))
     count = count_in(models.oracles)
     if bool(models.model) == (models.unlearned is not None):
@@ -146,7 +148,9 @@ def _store(models: Checkpoints, scene: Scene, options: RunOptions, store: Store)
     if both and not scene.learner.deterministic:
         at = next(i for i, k in enumerate(keys["unlearned"]) if k in both)
         raise DataError(f"model {at} of the unlearned is among the oracles: what is compared with itself is always equal")
-    return ForeignKeys(keys, populations.kind if populations else "logits", [*meter.notes, *(populations.notes if populations else ())])
+    return ForeignKeys(
+        keys, populations.kind if populations else "logits", [*meter.notes, *(populations.notes if populations else ())]
+    )
 
 
 def _outputs(models: Checkpoints, scene: Scene, original: Any) -> Populations | None:
