@@ -11,7 +11,6 @@ from torch import nn
 
 import untrain as ut
 from untrain.core.errors import DataError
-from untrain.training.process_group import unwrap as by_its_old_place
 from untrain.training.toy import small
 
 DRAW = np.random.default_rng(0)
@@ -144,8 +143,8 @@ def test_the_price_of_files_that_are_not_there_is_an_error(state, tmp_path, monk
     for name in ("labels", "forget", "sides", "ids"):
         with pytest.raises(DataError, match=f"{name}: there is no file"):
             ut.audit(ut.Outputs("u.npy", "u.npy", **{name: "no.csv"}), price=True, store=tmp_path / "runs")
+    (tmp_path / "m.pt").write_bytes(b"")
     with pytest.raises(DataError, match="cannot be read"):
-        (tmp_path / "m.pt").write_bytes(b"")
         ut.audit(ut.Checkpoints("m.pt", oracles=2), scenario=SCENARIO, price=True, store=tmp_path / "runs")
     torch.save(dict(state), "good.pt")
     assert ut.audit(ut.Checkpoints("good.pt", oracles=2), scenario=SCENARIO, price=True, store=tmp_path / "runs")
@@ -186,8 +185,7 @@ def test_a_pipeline_reads_what_save_pretrained_writes(hugging, tmp_path):
     assert [row["score"] for row in found] == pytest.approx(sorted(right.tolist(), reverse=True), abs=1e-5)
 
 
-def test_safetensors_of_no_use_are_refused_and_the_old_place_of_a_name_stays(tmp_path, audit):
-    assert by_its_old_place is ut.unwrap
+def test_safetensors_of_no_use_are_refused(tmp_path, audit):
     save_file({"x": torch.zeros(1)}, tmp_path / "m.safetensors")
     with pytest.raises(ut.UntrainError, match="does not fit the model of Custom: missing"):
         ut.audit(ut.Checkpoints(str(tmp_path / "m.safetensors"), oracles=2), scenario=SCENARIO, store=tmp_path / "runs")

@@ -72,7 +72,7 @@ def array_of(source: Any, who: str) -> Array:
     if isinstance(source, np.ma.MaskedArray):
         if np.ma.getmaskarray(source).any():
             raise DataError(f"{who} have {int(np.ma.getmaskarray(source).sum())} masked values, and all are needed")
-        source = source.data
+        source = np.asarray(source)
     if source.dtype.kind == "f" and (source.dtype.itemsize > 8 or not source.dtype.isnative):
         return source.astype(np.float64 if source.dtype.itemsize > 8 else source.dtype.newbyteorder("="))
     return source.view(np.ndarray) if isinstance(source, np.matrix) else source

@@ -134,7 +134,7 @@ def _plain(state: State, who: str) -> State:
     for name, tensor in state.items():
         lacks = (
             "no values: it lies on the device 'meta'" if tensor.is_meta
-            else "no shape yet: run the model on one batch first" if isinstance(tensor, torch.nn.parameter.UninitializedTensorMixin)
+            else "no shape yet: run the model on one batch first" if torch.nn.parameter.is_lazy(tensor)
             else "quantised values: take the weights before they were quantised" if tensor.is_quantized
             else f"the layout {tensor.layout}: make it dense" if tensor.layout is not torch.strided
             else "parts on several processes: gather them first" if hasattr(tensor, "device_mesh") else ""

@@ -93,7 +93,7 @@ def _namings(model: nn.Module, state: State) -> Iterator[tuple[str, State]]:
     """The weights under the names that they may have in the model."""
     yield from renamed(state, model.state_dict())
     # A class that saves other names than it has, as some of transformers do, reads them itself.
-    read = getattr(model, "read_saved", None)
+    read: Any = getattr(model, "read_saved", None)
     for taken, named in renamed(state, {}) if read is not None else ():
         if own := read(model, named):
             yield taken, own
