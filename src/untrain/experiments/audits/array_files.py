@@ -74,7 +74,8 @@ def array_of(source: Any, who: str) -> Array:
             raise DataError(f"{who} have {int(np.ma.getmaskarray(source).sum())} masked values, and all are needed")
         source = np.asarray(source)
     if source.dtype.kind == "f" and (source.dtype.itemsize > 8 or not source.dtype.isnative):
-        return source.astype(np.float64 if source.dtype.itemsize > 8 else source.dtype.newbyteorder("="))
+        native: Array = source.astype(np.float64 if source.dtype.itemsize > 8 else source.dtype.newbyteorder("="))
+        return native
     return source.view(np.ndarray) if isinstance(source, np.matrix) else source
 
 
