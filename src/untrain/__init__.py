@@ -39,7 +39,7 @@ _HOMES = {
     "Store": "untrain.runtime.store",
     "UntrainError": "untrain.core.errors",
     "distributed": "untrain.training.process_group",
-    "unwrap": "untrain.training.process_group",
+    "unwrap": "untrain.models.wrappers",
     "BadInput": "untrain.core.errors",
     "RunFailed": "untrain.core.errors",
 }

@@ -104,6 +104,7 @@ from untrain.models.tasks.causallm import CausalLM as CausalLM
 from untrain.models.tasks.classification import Classification as Classification
 from untrain.models.tasks.regression import Regression as Regression
 from untrain.models.tasks.textclassification import TextClassification as TextClassification
+from untrain.models.wrappers import unwrap as unwrap
 from untrain.runtime.executors.processes import Processes as Processes
 from untrain.runtime.executors.ray import Ray as Ray
 from untrain.runtime.executors.serial import Serial as Serial
@@ -119,7 +120,6 @@ from untrain.training.learners.train import Train as Train
 from untrain.training.problem import Problem as Problem
 from untrain.training.problem import problem as problem
 from untrain.training.process_group import distributed as distributed
-from untrain.training.process_group import unwrap as unwrap
 from untrain.training.steps import SGD as SGD
 from untrain.training.steps import AdamW as AdamW
 from untrain.training.steps import Constant as Constant

@@ -15,7 +15,7 @@ from torch import nn
 
 import untrain as ut
 from untrain.core.errors import BadInput
-from untrain.training.process_group import unwrap
+from untrain.models.wrappers import unwrap
 
 SCRIPT = Path(__file__).with_name("crew.py")
 TOLERANCE = 1e-5  # float32, relative to the length of each tensor, after three epochs

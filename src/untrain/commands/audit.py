@@ -59,6 +59,9 @@ def audit(
             f"models are of type {type(models).__name__}: Outputs(...) or Checkpoints(...) of models that forgot are needed"
         )
     if price:
+        from untrain.experiments.audits.given_files import check_given
+
+        check_given(models)
         count = _oracles_to_train(models, scenario, looks)
         if count and scenario is not None:
             return price_of_run(scenario, (), store, 0, count, seed, device, threads, workers, precision, executor=executor)

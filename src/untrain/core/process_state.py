@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any, TextIO
 
 import numpy as np
@@ -154,7 +155,8 @@ class _State:
         return [] if same else ["standard output or error"]
 
     def _modules(self) -> list[str]:
-        others = [n for n, module in self.modules.items() if sys.modules.get(n) is not module]
+        now = sys.modules
+        others = [n for n, module in self.modules.items() if now.get(n) is not module and not _is_anew(module, now.get(n))]
         sys.modules.update({n: self.modules[n] for n in others})
         return [f"the module {n}" for n in others[:3]]
 
@@ -215,3 +217,9 @@ def _set_random_state(states: dict[str, Any]) -> None:
 
 def _equal(a: tuple[Any, ...], b: tuple[Any, ...]) -> bool:
     return all(bool((x == y).all()) if isinstance(x, np.ndarray) else x == y for x, y in zip(a, b, strict=True))
+
+
+def _is_anew(before: Any, after: Any) -> bool:
+    """Whether a library has run its own file again, as those do that load their parts lazily and have a class of module for it."""
+    lazy = isinstance(before, ModuleType) and type(before) is not ModuleType and type(after) is type(before)
+    return lazy and getattr(before, "__file__", None) == getattr(after, "__file__", "")

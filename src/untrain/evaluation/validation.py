@@ -11,7 +11,7 @@ from untrain.core.errors import DataError, suggest
 from untrain.evaluation.observation import CORRECTED, SIDES, Observation
 
 Array = np.ndarray[Any, Any]
-SUM = 1e-3  # tolerance on the sum of probabilities
+ONE = "outputs of one column, as of a sigmoid: give logits of two classes, (0, z) for the one logit z of each example"
 
 
 def observation(
@@ -32,8 +32,7 @@ def observation(
     """
     array = check_logits(logits, who)
     n, classes = array.shape[1:]
-    if classes < 2:
-        raise DataError(f"{who} have outputs of shape {array.shape}: at least two classes are needed, (m, n, c)")
+    refuse_one_column(array.shape, who)
     sides = sides_of(side, n)
     refuse_constant(array, sides, who)
     labels_array = labels_of(labels, n, classes, "labels")
@@ -47,8 +46,7 @@ def check_logits(values: Any, who: str) -> Array:
     """Check logits and return them as floating-point numbers with models first; a single model's (n, c) gets its axis.
 
     Raises:
-        DataError: they are not floating-point numbers, are empty, NaN or infinite, are probabilities, or are the same for all
-            examples of a model.
+        DataError: they are not floating-point numbers, are empty, NaN or infinite, or are the same for all examples of a model.
     """
     array: Array = np.asanyarray(values)
     if array.dtype.kind != "f":
@@ -66,14 +64,17 @@ def check_logits(values: Any, who: str) -> Array:
         refuse_not_finite(row, f"model {at} of the {who}")
         if len(row) > 1 and bool((row == row[:1]).all()):
             raise DataError(f"model {at} of the {who} has the same outputs on all {len(row)} examples: there is nothing to score")
-        if is_softmax_output(row):
-            raise DataError(f"model {at} of the {who} puts out probabilities that sum to 1: logits before any softmax are needed")
     return array
 
 
-def is_softmax_output(row: Array) -> bool:
-    """True if outputs of one model, (n, c) of at least two classes, come out of a softmax instead of going into one."""
-    return row.shape[-1] > 1 and bool(row.min() >= 0 and row.max() <= 1 and (abs(row.sum(-1) - 1) <= SUM).all())
+def refuse_one_column(shape: tuple[int, ...], who: str) -> None:
+    """Refuse logits (m, n, 1), of which no class can be said.
+
+    Raises:
+        DataError: they are.
+    """
+    if len(shape) == 3 and shape[-1] < 2:
+        raise DataError(f"{who} have shape {shape}, {ONE if shape[-1] else 'without a class: at least two classes are needed'}")
 
 
 def refuse_constant(array: Array, side: Array, who: str) -> None:

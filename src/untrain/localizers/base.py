@@ -61,8 +61,8 @@ class Localizer(Spec, role=True):
             raise ModelError(
                 f"{type(self).__name__} needs the model in eval mode: in train mode weight * gradient vanishes by batch norm"
             )
-        compatibility.check_shaped(model)
         model = process_group().check_agreement(repr(self), model, problem)
+        compatibility.check_shaped(model)
         with isolated_rng(model, problem.seed), guard.read_only(type(self).__name__, model):
             model.eval()  # no part of it is in train mode by itself: dropout would make scores random
             check_fit(model, problem.task, problem.forget)

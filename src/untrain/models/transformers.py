@@ -132,6 +132,50 @@ def loaded(name: str, config: Config) -> nn.Module:
     return model
 
 
+def read_saved(model: Any, state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor] | None:
+    """Weights by the names that the model has, of those that ``save_pretrained`` writes; None where they are others.
+
+    Some kinds of model are saved under names of their own.
+    """
+    try:
+        with plainly("weights"):
+            made, told = type(model).from_pretrained(
+                None, config=model.config, state_dict=dict(state), output_loading_info=True, ignore_mismatched_sizes=True, **HOW
+            )
+    except ModelError:
+        return None
+    whole = not (told["missing_keys"] or told["unexpected_keys"] or told["mismatched_keys"])
+    return dict(made.state_dict()) if whole else None
+
+
+class Saving:
+    """``save_pretrained`` of a model, which also writes how its images are prepared, as the library's pipelines read it.
+
+    Args:
+        model: what is saved.
+        prepared: 'mean' and 'std' of each channel, 'flip' of RGB to BGR, and 'size', (height, width) or None.
+    """
+
+    def __init__(self, model: Any, prepared: Mapping[str, Any]) -> None:
+        self.model, self.prepared = model, dict(prepared)
+
+    def __call__(self, save_directory: Any, *args: Any, **named: Any) -> None:
+        """Write config, weights and preprocessor_config.json into a folder."""
+        type(self.model).save_pretrained(self.model, save_directory, *args, **named)
+        mean, std, size = (self.prepared[name] for name in ("mean", "std", "size"))
+        settings = {
+            "image_processor_type": "ViTImageProcessor", "do_rescale": True, "rescale_factor": 1 / 255,
+            "do_resize": size is not None, "resample": 2,  # bilinear
+            "do_normalize": True, "image_mean": mean, "image_std": std,
+        }  # fmt: skip
+        if size is not None:
+            settings["size"] = {"height": size[0], "width": size[1]}
+        if self.prepared["flip"]:
+            settings["do_flip_channel_order"] = True
+        text = json.dumps(settings, indent=2) + "\n"
+        (Path(save_directory) / PROCESSORS[1][0]).write_text(text, encoding="utf-8")
+
+
 def heads(config: Config) -> tuple[str, ...]:
     """Names of the parameters whose shapes depend on the number of answers, as the model declares them."""
     shapes = []

@@ -21,6 +21,7 @@ from untrain.core.metering import Cost
 from untrain.core.sharding import is_sharded
 from untrain.data.batching import in_order
 from untrain.models.tasks.base import Task
+from untrain.models.wrappers import unwrap
 from untrain.training.agreement import fingerprints
 from untrain.training.problem import Problem
 from untrain.training.weighted_task import StepWeights, WeightedTask
@@ -173,8 +174,8 @@ class SingleProcess:
         return list(values)
 
     def check_agreement(self, method: str, model: nn.Module, problem: Problem) -> nn.Module:
-        """The model itself."""
-        return model
+        """The model without its wrapper."""
+        return unwrap(model)
 
     def check_layout(self, tensors: Mapping[str, Tensor]) -> None:
         """Refuse sharded parameters.
@@ -259,20 +260,3 @@ def total_cost(mine: Cost) -> Cost:
     forward, backward, flops = group.total(mine.forward, mine.backward, mine.flops or 0)
     seconds, peak = group.most(mine.seconds, mine.peak)
     return Cost(seconds, round(forward), round(backward), None if mine.flops is None else round(flops), round(peak))
-
-
-def unwrap(model: nn.Module) -> nn.Module:
-    """Return the model inside DistributedDataParallel and what ``Accelerator().prepare`` gives; another one as it is.
-
-    >>> model = nn.Linear(2, 2)
-    >>> unwrap(model) is model
-    True
-
-    Raises:
-        ModelError: it is wrapped in the older FullyShardedDataParallel.
-    """
-    while isinstance(model, nn.parallel.DistributedDataParallel):
-        model = model.module
-    if type(model).__name__ == "FullyShardedDataParallel":
-        raise ModelError("FullyShardedDataParallel flattens parameters and hides their channels: shard with fully_shard")
-    return model

@@ -19,6 +19,7 @@ from untrain.core.spec import Spec
 from untrain.localizers.base import Localizer
 from untrain.models import state
 from untrain.models.compatibility import check_fit
+from untrain.models.wrappers import unwrap
 from untrain.training import guard as guard_module
 from untrain.training.guard import Guard
 from untrain.training.problem import Problem
@@ -88,7 +89,7 @@ class Unlearner(Spec, role=True):
 
     @final
     def _run(self, model: nn.Module, problem: Problem) -> Outcome:
-        self.check_kind(model)
+        self.check_kind(unwrap(model))
         if problem.mask is not None and self.works_on is not nn.Module:
             raise MaskError(f"{type(self).__name__} writes a memory, which masks do not cover: take it without a localizer")
         name, model = repr(self), process_group().check_agreement(repr(self), model, problem)

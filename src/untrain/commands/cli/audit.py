@@ -38,7 +38,13 @@ def _models(arguments: Arguments) -> Outputs | Checkpoints:
         return outputs
     if scenario is not None:
         refuse_columns(outputs)
-    return Checkpoints(unlearned=outputs.unlearned, oracles=outputs.oracles, original=outputs.original, **checkpoints)
+    return Checkpoints(
+        unlearned=outputs.unlearned,
+        oracles=outputs.oracles,
+        original=outputs.original,
+        probabilities=outputs.probabilities,
+        **checkpoints,
+    )
 
 
 def _show(document: Document, arguments: Arguments) -> None:

@@ -140,7 +140,7 @@ def _spelled(name: str, kind: Any, default: Any) -> str:
     if name in SPELLED:
         return SPELLED[name]
     word = "--" + (name.removesuffix("s") if kind == list[str] else name).replace("_", "-")
-    return f"{word}/--no-{word[2:]}" if kind is bool and default else word
+    return f"{word}/--no-{word[2:]}" if kind is bool and default in (True, None) else word
 
 
 def _kind(hint: Any) -> Any:

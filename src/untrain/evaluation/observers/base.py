@@ -20,6 +20,7 @@ from untrain.evaluation.observation import Observation
 from untrain.models import compatibility
 from untrain.models.compatibility import check_fit
 from untrain.models.tasks.base import Task
+from untrain.models.wrappers import unwrap
 from untrain.training import guard
 
 
@@ -73,6 +74,7 @@ class Observer(Spec, role=True):
             BrokenPromise: the model was written to, or the process was left changed.
             NotFinite: a loss or an output is NaN or infinite.
         """
+        model = unwrap(model)
         compatibility.check_shaped(model)
         # Copies: what one observer writes to is not what the next one looks at.
         original = {name: array.copy() for name, array in sight.original.items()}

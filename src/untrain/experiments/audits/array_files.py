@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from untrain.core.errors import DataError
 from untrain.core.paths import user_path
 from untrain.data.readers.damage import reading
+from untrain.data.readers.held_arrays import array_of
 from untrain.data.readers.numpy_files import read_numpy
 from untrain.data.readers.visible_files import visible
 from untrain.evaluation.observation import CORRECTED, SIDES
@@ -37,13 +38,9 @@ def read_outputs(source: Any, who: str) -> Array | dict[str, Array]:
         DataError: it cannot be read as plain numbers.
     """
     if isinstance(source, Mapping):
-        return {_side(name, who): np.asanyarray(array) for name, array in source.items()}
-    if isinstance(source, np.ndarray):
-        return source
-    if isinstance(source, torch.Tensor):
-        return plain(source)
+        return {_side(name, who): _outputs(array, who) for name, array in source.items()}
     if not isinstance(source, str | Path):
-        raise DataError(f"{who} are {type(source).__name__}: an array or the path of a file is needed")
+        return _outputs(source, who)
     text = str(source)
     if re.match(r"\w+=", text) and not os.path.exists(text):
         parts = [part.partition("=") for part in text.split(",")]
@@ -57,10 +54,22 @@ def read_outputs(source: Any, who: str) -> Array | dict[str, Array]:
     return {_side(name, f"{who} in {path.name}"): array for name, array in arrays.items()}
 
 
-def plain(tensor: torch.Tensor) -> Array:
-    """A tensor as an array; bfloat16, which arrays do not know, as float32."""
-    local = tensor.detach().cpu()
-    return np.asarray((local.float() if local.dtype == torch.bfloat16 else local).numpy())
+def _outputs(source: Any, who: str) -> Array:
+    """Return what users hold in memory as an array in the byte order of this machine; a list has one array for each model.
+
+    Raises:
+        DataError: it is no array of numbers, such as a data frame, or some are masked, absent or of another shape.
+    """
+    several = isinstance(source, list | tuple) and source and all(isinstance(each, np.ndarray | torch.Tensor) for each in source)
+    if not several and not isinstance(source, np.ndarray | torch.Tensor):
+        raise DataError(f"{who} are {type(source).__name__}: an array, a tensor, or the path of a file is needed")
+    if several and len({tuple(each.shape) for each in source}) > 1:
+        shapes = ", ".join(str(tuple(each.shape)) for each in source[:3])
+        raise DataError(f"{who} have shapes {shapes}: all models need the same")
+    array = array_of(source, who)
+    if array.dtype.kind == "f" and (array.dtype.itemsize > 8 or not array.dtype.isnative):
+        array = array.astype(np.float64 if array.dtype.itemsize > 8 else array.dtype.newbyteorder("="))
+    return array
 
 
 def _side(name: str, who: str) -> str:
@@ -88,7 +97,7 @@ def read_arrays(path: Path, who: str) -> dict[str, Array]:
         raise DataError(f"{who}: there is no file {path}")
     with reading(f"{who}: {path.name} cannot be read as plain arrays"):
         if kind == ".safetensors":
-            return {name: plain(tensor) for name, tensor in load_file(path).items()}
+            return {name: array_of(tensor, f"{who}: {name!r} in {path.name}") for name, tensor in load_file(path).items()}
         content = read_numpy(path, mapped=True)
         if isinstance(content, np.ndarray) != (kind == ".npy"):
             raise ValueError(f"it is not a {kind} file")

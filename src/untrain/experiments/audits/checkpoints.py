@@ -1,105 +1,155 @@
-"""Checkpoints of other people's code: state dicts, loaded strictly, never unpickled as code."""
+"""Checkpoints of other people's code as weights of a scene's model; torch says whether they fit."""
 
 from __future__ import annotations
 
-import pickle
-import warnings
-import zipfile
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from untrain.core.errors import DataError, ModelError
-from untrain.core.paths import user_path
+from untrain.core.metering import add_note
+from untrain.experiments.audits.checkpoint_files import KEY, State, read_content, states_in
 from untrain.experiments.scene import Scene
 from untrain.models.compatibility import check_fit
 from untrain.models.state import load_state, memory_of
+from untrain.models.wrappers import renamed, unwrap
 
-WRAPPED = ("state_dict", "model_state_dict", "model", "net")
 SHOWN = 3
 
 
-def read_state(source: Any, who: str) -> dict[str, Tensor]:
-    """Read the weights of a model from a state dict, a module, or the path of a .safetensors file or one that ``torch.save`` wrote.
+def read_state(source: Any, scene: Scene, who: str) -> State:
+    """Read the weights of a checkpoint, under the names that a model of a scene's learner gives them.
+
+    Args:
+        source: a state dict, a module, or the path of a .safetensors file, of one that ``torch.save`` wrote, or of a folder that
+            ``save_pretrained`` wrote. The weights may lie anywhere in it, and be those of a wrapped model.
+        scene: knows the model.
+        who: name of the checkpoint in messages.
 
     Raises:
-        DataError: there is no such file, or it holds more than tensors by name.
-    """
-    if isinstance(source, nn.Module):
-        return dict(source.state_dict())
-    content = source if isinstance(source, Mapping) else _read(user_path(source), who)
-    wrapped = [name for name in WRAPPED if isinstance(content, Mapping) and isinstance(content.get(name), Mapping)]
-    if len(wrapped) == 1:
-        content = content[wrapped[0]]
-    if not isinstance(content, Mapping) or not content or not all(isinstance(t, Tensor) for t in content.values()):
-        raise DataError(
-            f"{who} holds {_content(content)}: a state dict, tensors by name, is needed (torch.save(model.state_dict(), ...))"
-        )
-    if all(str(name).startswith("module.") for name in content):  # as a data-parallel wrapper names them
-        content = {str(name).removeprefix("module."): tensor for name, tensor in content.items()}
-    return {str(name): tensor.detach().cpu() for name, tensor in content.items()}
-
-
-def _content(content: Any) -> str:
-    """What a file holds that is not a state dict, for a message."""
-    if not isinstance(content, Mapping):
-        return type(content).__name__
-    other = next((f"{name!r}, a {type(t).__name__}" for name, t in content.items() if not isinstance(t, Tensor)), "nothing")
-    return f"{other}, and no state dict under any of {', '.join(WRAPPED)}"
-
-
-def _read(path: Path, who: str) -> Any:
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # warnings of torch about a file that is refused anyway
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise DataError(f"{who}: there is no file {path}") from None
-    except pickle.UnpicklingError:
-        raise DataError(
-            f"{who} holds more than tensors, which is never unpickled: save model.state_dict(), not the model"
-        ) from None
-    except (OSError, ValueError, EOFError, RuntimeError, KeyError, SafetensorError, zipfile.BadZipFile) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DataError(f"{who} cannot be read as a checkpoint: {reason}") from None
-
-
-def loaded(state: Mapping[str, Tensor], scene: Scene, who: str) -> nn.Module:
-    """Load weights into a model of a scene's learner, in eval mode.
-
-    Raises:
+        DataError: it cannot be read, holds no state dict, or several that fit.
         ModelError: names or shapes of the weights are not those of the model, or some are NaN or infinite.
     """
-    model = scene.learner.init(scene.data.train, 0)
-    mine = model.state_dict()
-    missing, strange = [n for n in mine if n not in state], [n for n in state if n not in mine]
-    # Like torch itself, take a number from an array of one.
-    memory = memory_of(model)  # a memory may have any number of rows
-
-    def shape(name: str, tensor: Tensor) -> tuple[int, ...]:
-        return (-1, *tensor.shape[1:]) if name in memory and tensor.ndim else tuple(tensor.shape) or (1,)
-
-    other = [n for n in mine if n in state and shape(n, mine[n]) != shape(n, state[n])]
-    if missing or strange or other:
-        complaints = [f"{word} {_some(names)}" for word, names in (("missing", missing), ("unexpected", strange)) if names]
-        if other:
-            n = other[0]
-            more = f" and {len(other) - 1} more differ" if len(other) > 1 else ""
-            complaints.append(f"{n} has shape {tuple(state[n].shape)} and the model's {tuple(mine[n].shape)}{more}")
-        raise ModelError(f"{who} does not fit the model of {type(scene.scenario).__name__}: {'; '.join(complaints)}")
+    if isinstance(source, nn.Module):
+        source = unwrap(source).state_dict()
+    content, place = (source, "") if isinstance(source, Mapping) else read_content(source, who)
+    states = states_in(content, who)
+    if place and place not in states:
+        raise DataError(f"{who}: there is no state dict under {place!r}; there is one under {_some(list(states))}")
+    model = unwrap(scene.learner.init(scene.data.train, 0))
+    fitting = {at: fit for at, state in states.items() if (not place or at == place) and (fit := _fit(model, state, who))}
+    if len(fitting) > 1:
+        names = " and ".join(repr(at or "the whole") for at in fitting)
+        raise DataError(
+            f"{who} holds several state dicts that fit, {names}: name one, such as FILE{KEY}{next(filter(None, fitting))}, or give "
+            "the dict itself"
+        )
+    if not fitting:
+        closest = max(((place,) if place else states), key=lambda at: _closeness(model, states[at]))
+        raise ModelError(f"{who} does not fit the model of {type(scene.scenario).__name__}: {_complaints(model, states[closest])}")
+    ((at, (taken, state)),) = fitting.items()
     for name, tensor in state.items():
         if not bool(torch.isfinite(tensor).all()):
             raise ModelError(f"{who} holds NaN or infinite weights in {name}: its outputs would mean nothing")
-    load_state(model, state)
+    if taken:
+        add_note(
+            f"{who}: weights are read without {taken} in their names" if "lack" not in taken else f"{who}: {taken} is made up for"
+        )
+    if beside := _beside(content, states, at):
+        add_note(f"{who}: beside the weights{f' under {at!r}' if at else ''} it holds {_some(beside)}, which are not read")
+    return state
+
+
+def loaded(state: Mapping[str, Tensor], scene: Scene) -> nn.Module:
+    """Load weights, as ``read_state`` returns them, into a model of a scene's learner, in eval mode."""
+    model = load_state(unwrap(scene.learner.init(scene.data.train, 0)), state)
     check_fit(model.eval(), scene.task, scene.data.train)
     return model
+
+
+def _fit(model: nn.Module, state: State, who: str) -> tuple[str, State] | None:
+    """What was taken from the names, and the weights as the model holds them once torch has loaded them; None if it does not."""
+    for taken, named in _namings(model, state):
+        if named.keys() & model.state_dict().keys():
+            complete = _tied(model, named, who)
+            copy = deepcopy(model)
+            if any(complete[n].is_complex() != t.is_complex() for n, t in copy.state_dict().items() if n in complete):
+                continue
+            try:
+                load_state(copy, complete)
+            except (RuntimeError, ValueError, TypeError):
+                continue
+            weights = copy.state_dict()
+            if any(complete[n].dtype == torch.float64 != weights[n].dtype for n in complete):
+                add_note(f"{who}: weights in float64 are rounded to the model's float32")
+            return taken, {name: tensor.detach().clone() for name, tensor in weights.items()}
+    return None
+
+
+def _namings(model: nn.Module, state: State) -> Iterator[tuple[str, State]]:
+    """The weights under the names that they may have in the model."""
+    yield from renamed(state, model.state_dict())
+    # A class that saves other names than it has, as some of transformers do, reads them itself.
+    read: Any = getattr(model, "read_saved", None)
+    for taken, named in renamed(state, {}) if read is not None else ():
+        if own := read(model, named):
+            yield taken, own
+
+
+def _tied(model: nn.Module, state: State, who: str) -> State:
+    """With every name of a tensor that has several, as safetensors writes one of them.
+
+    Raises:
+        ModelError: tensors differ that are one in the model.
+    """
+    groups: dict[tuple[int, torch.Size, tuple[int, ...]], list[str]] = {}
+    for name, tensor in model.state_dict().items():
+        if tensor.numel():
+            groups.setdefault((tensor.data_ptr(), tensor.shape, tensor.stride()), []).append(name)
+    more: State = {}
+    for names in (names for names in groups.values() if len(names) > 1):
+        there = [name for name in names if name in state]
+        for name in there[1:]:
+            if not torch.equal(state[name], state[there[0]]):
+                raise ModelError(f"{who}: {there[0]} and {name} differ, and are one in the model")
+        more |= {name: state[there[0]] for name in names if there}
+    return {**more, **state}
+
+
+def _closeness(model: nn.Module, state: State) -> int:
+    """How many names fit, under the best of all namings."""
+    wanted = model.state_dict().keys()
+    return max(len(named.keys() & wanted) for _, named in renamed(state, model.state_dict()))
+
+
+def _complaints(model: nn.Module, state: State) -> str:
+    """What torch would refuse, in one line."""
+    mine, memory = model.state_dict(), memory_of(model)  # a memory may have any number of rows
+    named = max((each for _, each in renamed(state, mine)), key=lambda each: len(each.keys() & mine.keys()))
+    missing = [n for n in mine if n not in named and not n.endswith("num_batches_tracked")]
+    strange = [n for n in named if n not in mine]
+    other = [n for n in mine if n in named and _shape(n, mine[n], memory) != _shape(n, named[n], memory)]
+    complaints = [f"{word} {_some(names)}" for word, names in (("missing", missing), ("unexpected", strange)) if names]
+    if other:
+        n = other[0]
+        more = f" and {len(other) - 1} more differ" if len(other) > 1 else ""
+        complaints.append(f"{n} has shape {tuple(named[n].shape)} and the model's {tuple(mine[n].shape)}{more}")
+    return "; ".join(complaints) or "its tensors are of other types"
+
+
+def _shape(name: str, tensor: Tensor, memory: tuple[str, ...]) -> tuple[int, ...]:
+    """Like torch itself, take a number from an array of one."""
+    return tuple(tensor.shape[1:]) if name in memory else tuple(tensor.shape) or (1,)
+
+
+def _beside(content: Any, states: Mapping[str, State], at: str) -> list[str]:
+    """Other values in the mapping of the weights itself; what lies beside it, such as an optimizer, is usual."""
+    for part in filter(None, at.split(".")):
+        content = content.get(part) if isinstance(content, Mapping) else None
+    return [str(name) for name in content if name not in states[at]] if isinstance(content, Mapping) else []
 
 
 def _some(names: list[str]) -> str:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from untrain.core.errors import DataError, RequestError
 from untrain.core.metering import add_note
@@ -16,10 +15,11 @@ from untrain.core.paths import user_path
 from untrain.core.spec import parse
 from untrain.data.id_index import Id, IdIndex
 from untrain.data.id_lists import ids_named
+from untrain.data.readers.held_arrays import array_of
 from untrain.data.readers.id_files import KINDS, PLAIN
 from untrain.data.readers.text_tables import content, is_heading_word, table
 from untrain.data.requests.idfile import IdFile
-from untrain.experiments.audits.array_files import SIDE_OF, plain, read_arrays
+from untrain.experiments.audits.array_files import SIDE_OF, read_arrays
 
 Array = np.ndarray[Any, Any]
 TEXT = (".csv", ".tsv", ".txt")
@@ -122,7 +122,7 @@ def _array(source: Any, name: str) -> Array:
         if len(arrays) != 1:
             raise DataError(f"{name}: {Path(source).name} holds {sorted(arrays) or 'no array'}: one array is needed")
         source = next(iter(arrays.values()))
-    array = plain(source) if isinstance(source, torch.Tensor) else np.asarray(source)
+    array = array_of(source, name)
     if array.dtype == object:
         if not all(isinstance(word, str) for word in array.ravel()):
             raise DataError(f"{name} hold Python objects: numbers or text are needed")

@@ -31,6 +31,7 @@ class Outputs:
         test: ids of the examples that no model saw.
         deterministic: whether the learner gives one model for every seed, as a convex one does: then models may be the same, and
             one that forgot may be what retraining gives.
+        probabilities: whether outputs are probabilities, which become logits, or surely not; None asks where they look so.
     """
 
     unlearned: Any
@@ -43,6 +44,7 @@ class Outputs:
     retain: Any = None
     test: Any = None
     deterministic: bool = False
+    probabilities: bool | None = None
 
     @classmethod
     def from_easydub(cls, unlearned: Any, easydub: str | Path, forget_set: int | None, **more: Any) -> Outputs:
@@ -76,6 +78,7 @@ class Checkpoints:
         unlearned: outputs of the models that forgot, instead of ``model``.
         oracles: how many oracles to train here, or outputs of retrained models, instead of ``oracle``.
         original: checkpoints or outputs (.npy, .npz) of the models before unlearning, for ceilings.
+        probabilities: whether outputs that are given are probabilities; False takes outputs as logits whatever they look like.
     """
 
     model: Any | Sequence[Any] = ()
@@ -83,6 +86,7 @@ class Checkpoints:
     unlearned: Any = None
     oracles: Any = None
     original: Any | Sequence[Any] = None
+    probabilities: bool | None = None
 
 
 def several(value: Any | Sequence[Any]) -> list[Any]:

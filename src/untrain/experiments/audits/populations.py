@@ -13,6 +13,7 @@ from untrain.core.metering import metered
 from untrain.data.fingerprint import array_digest
 from untrain.data.id_index import IdIndex
 from untrain.evaluation.observation import CORRECTED
+from untrain.evaluation.probabilities import logits_of_probabilities, refuse_probabilities
 from untrain.evaluation.validation import (
     check_logits,
     check_same_examples,
@@ -21,6 +22,7 @@ from untrain.evaluation.validation import (
     observation,
     one_per_example,
     refuse_constant,
+    refuse_one_column,
     sides_of,
 )
 from untrain.experiments.audits.array_files import read_outputs
@@ -82,10 +84,13 @@ def populations_of(outputs: Outputs, known: Frame | None = None) -> Populations:
     with metered() as meter:
         parts = {who: read_outputs(source, who) for who, source in by_role.items() if source is not None}
         frame, rows, notes = _frame(parts, outputs) if known is None else (known, None, ())
+        models = {who: _whole(part, frame.side if rows is None else rows, who) for who, part in parts.items()}
+        if outputs.probabilities:
+            models = {who: _as_logits(array, who) for who, array in models.items()}
     notes = (*meter.notes, *notes)
-    models = {who: _whole(part, frame.side if rows is None else rows, who) for who, part in parts.items()}
     if rows is not None and len(keep := np.flatnonzero(rows != "")) < len(rows):
         models = {who: np.asarray(array[:, keep]) for who, array in models.items()}
+    given = models
     thin = [who for who, array in models.items() if array.ndim == 2]
     if thin and len(thin) < len(models):
         if frame.labels is None:
@@ -95,9 +100,21 @@ def populations_of(outputs: Outputs, known: Frame | None = None) -> Populations:
     if not thin and frame.labels is None:
         raise DataError("labels are missing: logits say nothing without them; give one whole number for each example (--labels)")
     _check(models, frame)
+    if outputs.probabilities is None:
+        for who, array in given.items():
+            refuse_probabilities(array, frame.side, who)
     (_check_one if outputs.deterministic else _check_own)(models)
     kind: Kind = "logits" if not thin else "margins" if frame.labels is None else "margins and labels"
     return Populations(frame, models, kind, notes)
+
+
+def _as_logits(array: Array, who: str) -> Array:
+    """Logits of probabilities, (m, n, c)."""
+    if array.ndim != 3 or array.dtype.kind != "f":
+        raise DataError(
+            f"{who} have shape {array.shape} and were said to be probabilities: those of each class are needed, (m, n, c)"
+        )
+    return np.stack([logits_of_probabilities(row, f"model {at} of the {who}") for at, row in enumerate(array)])
 
 
 def _check(models: Mapping[str, Array], frame: Frame) -> None:
@@ -139,6 +156,9 @@ def _check_one(models: Mapping[str, Array]) -> None:
 
 def _frame(parts: Mapping[str, Any], outputs: Outputs) -> tuple[Frame, Array, tuple[str, ...]]:
     """The examples, the side of every row ('' for one that is left out), and notes."""
+    for who, part in parts.items():
+        for array in _arrays(part):
+            refuse_one_column(array.shape, who)
     labels = None if outputs.labels is None else read_labels(outputs.labels)
     side, ids = (None, None) if outputs.sides is None else read_sides(outputs.sides)
     if outputs.ids is not None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from untrain.core.errors import BadInput, DataError
+from untrain.core.metering import metered
 from untrain.evaluation.validation import check_same_examples
 from untrain.experiments.audits.audit_record import models_by_role, price_without_training, publish_audit
 from untrain.experiments.audits.foreign_models import Checkpoints, Outputs, count_in, holds_outputs, refuse_columns, several
@@ -43,7 +44,9 @@ def on_scenario(models: Outputs | Checkpoints) -> Checkpoints:
     """
     if isinstance(models, Outputs):
         refuse_columns(models)
-        models = Checkpoints(unlearned=models.unlearned, oracles=models.oracles, original=models.original)
+        models = Checkpoints(
+            unlearned=models.unlearned, oracles=models.oracles, original=models.original, probabilities=models.probabilities
+        )
     models = replace(models, model=several(models.model), oracle=several(models.oracle))
     count = count_in(models.oracles)
     if bool(models.model) == (models.unlearned is not None):
@@ -132,9 +135,10 @@ def _store(models: Checkpoints, scene: Scene, options: RunOptions, store: Store)
     original_runs = models.original is not None and bool(models.model) and not holds_outputs(models.original)
     if original_runs:
         checkpoints["originals"] = several(models.original)
-    for who, states in checkpoints.items():
-        if states:
-            keys[who] = store_checkpoints(states, scene, options.setting, who, store)
+    with metered() as meter:
+        for who, states in checkpoints.items():
+            if states:
+                keys[who] = store_checkpoints(states, scene, options.setting, who, store, models.probabilities is None)
     populations = _outputs(models, scene, None if original_runs else models.original)
     if populations is not None:
         if populations.kind != "logits" and (trains_oracles(models) or keys):
@@ -144,7 +148,9 @@ def _store(models: Checkpoints, scene: Scene, options: RunOptions, store: Store)
     if both and not scene.learner.deterministic:
         at = next(i for i, k in enumerate(keys["unlearned"]) if k in both)
         raise DataError(f"model {at} of the unlearned is among the oracles: what is compared with itself is always equal")
-    return ForeignKeys(keys, populations.kind if populations else "logits", list(populations.notes) if populations else [])
+    return ForeignKeys(
+        keys, populations.kind if populations else "logits", [*meter.notes, *(populations.notes if populations else ())]
+    )
 
 
 def _outputs(models: Checkpoints, scene: Scene, original: Any) -> Populations | None:
@@ -152,7 +158,8 @@ def _outputs(models: Checkpoints, scene: Scene, original: Any) -> Populations | 
     oracles = None if count_in(models.oracles) is not None else models.oracles
     if models.unlearned is None and oracles is None and original is None:
         return None
-    outputs = Outputs(models.unlearned, oracles, original, deterministic=scene.learner.deterministic)
+    said: dict[str, Any] = {"deterministic": scene.learner.deterministic, "probabilities": models.probabilities}
+    outputs = Outputs(models.unlearned, oracles, original, **said)
     if "logits" not in scene.task.outputs:
         raise DataError(f"outputs were given, and {type(scene.task).__name__} is scored by its models: give checkpoints")
     return populations_of(outputs, frame_of(scene))

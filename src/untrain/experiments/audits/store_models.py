@@ -13,6 +13,7 @@ from untrain.core.errors import DataError
 from untrain.core.precision import computing
 from untrain.data.fingerprint import array_digest, fingerprint
 from untrain.evaluation.observation import CORRECTED, SIDES
+from untrain.evaluation.probabilities import refuse_probabilities
 from untrain.evaluation.validation import check_logits, refuse_constant
 from untrain.experiments.audits.checkpoints import loaded, read_state
 from untrain.experiments.audits.populations import Frame, Populations
@@ -41,8 +42,18 @@ def store_outputs(populations: Populations, who: str, store: Store) -> list[str]
     return keys
 
 
-def store_checkpoints(checkpoints: Sequence[Any], scene: Scene, setting: Setting, who: str, store: Store) -> list[str]:
+def store_checkpoints(
+    checkpoints: Sequence[Any], scene: Scene, setting: Setting, who: str, store: Store, ask: bool = True
+) -> list[str]:
     """Run checkpoints on the examples of a scene, store their outputs and return their keys.
+
+    Args:
+        checkpoints: as ``read_state`` takes them.
+        scene: the examples, and the model.
+        setting: of the machine.
+        who: role of the models.
+        store: where outputs are kept.
+        ask: whether to refuse outputs that look like probabilities.
 
     Raises:
         DataError: a checkpoint cannot be read, comes twice, or has outputs that cannot be scored.
@@ -51,19 +62,21 @@ def store_checkpoints(checkpoints: Sequence[Any], scene: Scene, setting: Setting
     keys: list[str] = []
     for at, checkpoint in enumerate(checkpoints):
         name = str(checkpoint) if isinstance(checkpoint, str) else f"{who} {at}"
-        state = read_state(checkpoint, name)
+        state = read_state(checkpoint, scene, name)
         ingredients = checkpoint_ingredients(scene, f"{who} {at}", state, setting)
         key = key_of(ingredients)
         if key in keys and not scene.learner.deterministic:
             raise DataError(f"{name} holds the same weights as {who} {keys.index(key)}: each has to be a model of its own")
         keys.append(key)
-        store.get_or_make(ingredients, partial(_outputs_of, state, scene, setting, name))
+        entry = store.get_or_make(ingredients, partial(_outputs_of, state, scene, setting, name))
+        if ask and "logits" in scene.task.outputs:
+            refuse_probabilities(entry.array("logits")[None], frame_of(scene).side, name)
     return keys
 
 
 def _outputs_of(state: Mapping[str, torch.Tensor], scene: Scene, setting: Setting, name: str) -> Contents:
     with computing(setting.precision), threads(setting.threads):
-        model = loaded(state, scene, name)
+        model = loaded(state, scene)
         outputs = outputs_of(scene, model)
         table = np.concatenate([each.reshape(len(each), -1) for each in (outputs[n] for n in scene.task.outputs)], axis=1)
         refuse_constant(check_logits(table[None], name), frame_of(scene).side, name)

@@ -61,8 +61,8 @@ class HuggingFace(Architecture):
     and retraining begin there too: what the checkpoint itself was trained on is never forgotten by them. With
     ``weights='fresh'`` all initial values are drawn. Only safetensors are read, and no code of a checkpoint is run.
 
-    The model is transformers' own class, so that ``save_pretrained`` writes it. Before it sees images in [0, 1], grey ones
-    get the channels of its own, they are resized, and normalised.
+    The model is transformers' own class, so that ``save_pretrained`` writes it, with a preprocessor_config.json for pipelines.
+    Before it sees images in [0, 1], grey ones get the channels of its own, they are resized, and normalised.
 
     Args:
         checkpoint: folder with config.json and model.safetensors, or a model on the hub as 'owner/name' or
@@ -123,6 +123,9 @@ class HuggingFace(Architecture):
         with library.plainly(f"how {self!r} prepares images"):
             size = _pair(how["size"] or getattr(eye, "image_size", None))
             net.pixels = Pixels(channels, size, how["mean"], how["std"], how["flip"])
+        net.read_saved = library.read_saved
+        wide = {name: how[name] * channels if len(how[name]) == 1 else how[name] for name in ("mean", "std")}
+        net.save_pretrained = library.Saving(net, wide | {"flip": how["flip"], "size": size})
         net.pixels.model = f"transformers {library.VERSION}, config {_digest(net.config)}"
         net.register_forward_pre_hook(_prepared, with_kwargs=True)
         network: nn.Module = net.eval()

@@ -19,6 +19,7 @@ from untrain.models.architectures.base import Architecture
 from untrain.models.compatibility import check_fit
 from untrain.models.tasks.base import Task
 from untrain.models.tasks.classification import Classification
+from untrain.models.wrappers import unwrap
 from untrain.training.base import Learner
 from untrain.training.batch_plan import Plan
 from untrain.training.descend import descend
@@ -58,7 +59,7 @@ class Train(Learner):
                     made = self.model()
         if not isinstance(made, nn.Module):
             raise ModelError(f"model made {type(made).__name__}; a torch.nn.Module is needed")
-        return made.to(examples.x.device)
+        return unwrap(made).to(examples.x.device)
 
     def learn(self, examples: Examples, seed: int) -> nn.Module:
         """The trained model."""
