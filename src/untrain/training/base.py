@@ -34,6 +34,11 @@ class Learner(Spec, role=True):
         """Whether the same data give the same model whatever the seed, as where a loss has one optimum."""
         return False
 
+    @property
+    def begins_alike(self) -> bool:
+        """Whether training begins with the same weights whatever the seed, as where they were learned from other data."""
+        return False
+
     @abstractmethod
     def learn(self, examples: Examples, seed: int) -> nn.Module:
         """The trained model, in eval mode."""
