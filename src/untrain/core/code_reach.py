@@ -103,6 +103,8 @@ class _Walk:
                 return self.each("partial", (value.func, value.args, value.keywords))
             case types.MappingProxyType() | types.SimpleNamespace():
                 return self.pairs(type(value).__name__, value if isinstance(value, Mapping) else vars(value))
+        if callable(value) and hasattr(value, "__qualname__") and is_library(str(getattr(value, "__module__", "__main__"))):
+            return iter((f"compiled {_place(value)}",))
         if "__wrapped__" in getattr(value, "__dict__", {}):  # as a cache of results holds a function
             return self.each(type(value).__qualname__, (value.__wrapped__,))
         return self.state(value)
@@ -113,14 +115,10 @@ class _Walk:
         if own and module.partition(".")[0] == "untrain":
             yield f"function {code_digest(value)} {value.__qualname__}"
         elif own:
-            yield from self.code(value.__code__, value.__globals__)
+            yield from self.code(value.__code__, {**value.__globals__, **_outer(value)})
         else:
             yield f"function {where} {value.__qualname__}"
-        # A library's wrapper leads to what it wraps.
-        written = _written(value.__code__)
-        for name, cell in zip(value.__code__.co_freevars, value.__closure__ or (), strict=True):
-            if name not in written:
-                yield f"{self.held(_content(cell))}"
+            yield from self.pairs("closure", _outer(value))  # a library's wrapper leads to what it wraps
         yield from self.each("defaults", value.__defaults__ or ())
         yield from self.pairs("keywords", value.__kwdefaults__ or {})
         yield from self.pairs("attributes", vars(value))
@@ -139,12 +137,12 @@ class _Walk:
             if chain:
                 read = vars(read).get(str(step.argval), _NOTHING)
                 yield self.read(step.argval, read)
-            elif step.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+            elif step.opname in ("LOAD_GLOBAL", "LOAD_NAME") or (step.opname == "LOAD_DEREF" and step.argval in code.co_freevars):
                 read = _NOTHING if step.argval in _written(code) else names.get(step.argval, _NOTHING)
                 yield self.read(step.argval, read)
             else:
                 read = _NOTHING
-                yield from self.step(step, names)
+                yield from self.step(step, names, code.co_cellvars)
 
     def read(self, name: object, value: Any) -> str:
         """A word for a value that code reads by a name; of a module what is read of it comes next."""
@@ -152,11 +150,11 @@ class _Walk:
             return f"name {name}"
         return "module" if isinstance(value, types.ModuleType) else self.held(value)
 
-    def step(self, step: dis.Instruction, names: Mapping[str, Any]) -> Iterator[str]:
+    def step(self, step: dis.Instruction, names: Mapping[str, Any], local: tuple[str, ...]) -> Iterator[str]:
         if step.opname == "IMPORT_NAME":
             yield f"import {_imported(str(step.argval), str(names.get('__package__') or ''))}"
         elif isinstance(step.argval, types.CodeType):
-            yield from self.code(step.argval, names)
+            yield from self.code(step.argval, {n: v for n, v in names.items() if n not in local} if local else names)
         elif step.opcode in dis.hasconst:
             yield f"{step.opname} {_constant(step.argval)}"
         else:
@@ -168,10 +166,10 @@ class _Walk:
         return self.name(value) if plain else f"a {self.name(type(value))}"
 
     def kind(self, value: type) -> Iterator[str]:
-        if is_library(value.__module__):
+        if is_library(str(value.__module__)):
             yield f"class {_place(value)}"
             return
-        if value.__module__.partition(".")[0] == "untrain":
+        if str(value.__module__).partition(".")[0] == "untrain":
             yield f"class {value.__qualname__} {code_digest(value)}"
             return
         yield from self.each("class", (type(value), *value.__bases__))
@@ -247,11 +245,15 @@ def _parts(module: nn.Module) -> Iterator[tuple[str, Any]]:
             yield name, list(part.values()) if "_hooks" in name and isinstance(part, dict) else part
 
 
-def _content(cell: types.CellType) -> Any:
-    try:
-        return cell.cell_contents
-    except ValueError:  # not yet set
-        return None
+def _outer(function: types.FunctionType) -> dict[str, Any]:
+    """Variables of outer functions that a function reads, by name."""
+    outer = {}
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        try:
+            outer[name] = cell.cell_contents
+        except ValueError:  # not yet set
+            continue
+    return outer
 
 
 @functools.lru_cache(maxsize=1024)
@@ -283,8 +285,10 @@ def _module(name: str) -> str:
     return f"{name} {library_version(top)}" if is_library(name) else f"{name} {module_digest(name)}"
 
 
-def _place(cls: type) -> str:
-    return f"{cls.__module__}.{cls.__qualname__} {library_version(cls.__module__.partition('.')[0])}"
+def _place(made: Any) -> str:
+    """Where a class or a function of a library is."""
+    module = str(made.__module__)
+    return f"{module}.{made.__qualname__} {library_version(module.partition('.')[0])}"
 
 
 def _is_slot(part: Any) -> bool:
