@@ -63,7 +63,10 @@ EDITS = {
     "a partial": ("by=3.0", "by=4.0"),
     "a base class": ("rate = 0.5", "rate = 0.6"),
     "a closure": ("make = outer(3)", "make = outer(4)"),
-    "an attribute of a layer": ("self.act = nn.Linear(2, width, bias=False), 1.0", "self.act = nn.Linear(2, width, bias=False), 2.0"),
+    "an attribute of a layer": (
+        "self.act = nn.Linear(2, width, bias=False), 1.0",
+        "self.act = nn.Linear(2, width, bias=False), 2.0",
+    ),
     "a constant of the code": ('"y", "w"}', '"y", "q"}'),
     "what is read of a library": ("math.inf", "math.pi"),
 }
@@ -90,9 +93,11 @@ def test_what_it_does_not_read_does_not(edit):
 
 
 def test_the_digest_is_the_same_in_every_process_and_for_every_hash_seed():
-    ask = f"import sys, torch; sys.path.insert(0, '.'); from tests.core.test_code_reach import digest; print(digest())"
+    ask = "import sys, torch; sys.path.insert(0, '.'); from tests.core.test_code_reach import digest; print(digest())"
     found = {
-        subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True, env={**os.environ, "PYTHONHASHSEED": seed}).stdout
+        subprocess.run(
+            [sys.executable, "-c", ask], capture_output=True, text=True, check=True, env={**os.environ, "PYTHONHASHSEED": seed}
+        ).stdout
         for seed in ("1", "2")
     }
     assert found == {f"{digest()}\n"}

@@ -12,7 +12,7 @@ from untrain.core.errors import SpecError
 from untrain.core.spec import Spec, canonical, shown
 
 PLUGIN = """
-    from untrain import Unlearner
+    from untrain.unlearners.base import Unlearner
 
     class Finetune(Unlearner):
         \"\"\"Do nothing.
@@ -60,7 +60,11 @@ def test_a_class_within_a_class_is_found_again(shadow):
 def makeable():
     for place in discovery.index().values():
         cls = discovery.load(place.name)
-        needed = [f for f in dataclasses.fields(cls) if f.default is f.default_factory is dataclasses.MISSING] if issubclass(cls, Spec) else [1]
+        needed = (
+            [f for f in dataclasses.fields(cls) if f.default is f.default_factory is dataclasses.MISSING]
+            if issubclass(cls, Spec)
+            else [1]
+        )
         if not needed:
             try:
                 yield cls()
@@ -71,17 +75,16 @@ def makeable():
 @pytest.mark.parametrize("made", list(makeable()), ids=repr)
 def test_every_spelling_of_every_role_is_read_back(made):
     assert ut.parse(repr(made)) == made
-    if not hasattr(made, "expand"):
-        assert ut.parse(canonical(made)) == made
 
 
-@pytest.mark.parametrize(
-    "text",
-    [" @ ".join(["DEL"] * n) for n in (3, 500, 5000)] + ["DEL(" * n + ")" * n for n in (50, 150, 500)]
-    + ["(" * 5000, "-" * 5000 + "1", "DEL(keep=" + "[" * 90 + "]" * 90 + ")", "DEL(self=1)", "DEL\0", "\0", "a" * 300, "a" * 300 + ".B", "\udc80",
-       "DEL(keep=0x" + "F" * 9000 + ")", "DEL(keep=" + "9" * 9000 + ")", "x" * 200_000, "DEL(keep=0.2, keep=0.3)", "a." * 300 + "B"],
-    ids=lambda text: shown(text)[:30],
-)  # fmt: skip
+CHAINS = [" @ ".join(["DEL"] * n) for n in (3, 500, 5000)]
+NESTED = ["DEL(" * n + ")" * n for n in (50, 150, 500)]
+NESTED += ["(" * 5000, "-" * 5000 + "1", "DEL(keep=" + "[" * 90 + "]" * 90 + ")"]
+NAMES = ["DEL(self=1)", "DEL\0", "\0", "a" * 300, "a" * 300 + ".B", "\udc80", "a." * 300 + "B", "x" * 200_000]
+VALUES = ["DEL(keep=0x" + "F" * 9000 + ")", "DEL(keep=" + "9" * 9000 + ")", "DEL(keep=0.2, keep=0.3)"]
+
+
+@pytest.mark.parametrize("text", CHAINS + NESTED + NAMES + VALUES, ids=lambda text: shown(text)[:30])
 def test_nested_long_and_odd_texts_are_refused_in_one_short_line(text):
     with pytest.raises(SpecError) as caught:
         ut.parse(text)

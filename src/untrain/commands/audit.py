@@ -40,8 +40,8 @@ def audit(
             or to train oracles here.
         name: name of the method in tables and in the report.
         seed: seed from which those of the oracles trained here are derived.
-        precision: number format of gradient steps of oracles, that of the checkpoints: 'float32', 'bfloat16', or 'auto' for bfloat16
-            where it is faster.
+        precision: number format of gradient steps of oracles, that of the checkpoints: 'float32', 'bfloat16', or 'auto' for
+            bfloat16 where it is faster.
         compiled: compile oracles by torch.compile.
         observers: observer that looks at checkpoints and at retrained models too, such as 'ZRF'.
         price: whether to return the price and train nothing.

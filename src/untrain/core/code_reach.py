@@ -14,10 +14,10 @@ from enum import Enum
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from untrain.core.code_digest import code_digest, module_digest
+from untrain.core.code_objects import constant, content_of, outer_of, parts_of, written_by
 from untrain.core.libraries import is_library, library_version
 
 HAS_DOCSTRING = 0x4000000
@@ -115,10 +115,10 @@ class _Walk:
         if own and module.partition(".")[0] == "untrain":
             yield f"function {code_digest(value)} {value.__qualname__}"
         elif own:
-            yield from self.code(value.__code__, {**value.__globals__, **_outer(value)})
+            yield from self.code(value.__code__, {**value.__globals__, **outer_of(value)})
         else:
             yield f"function {where} {value.__qualname__}"
-            yield from self.pairs("closure", _outer(value))  # a library's wrapper leads to what it wraps
+            yield from self.pairs("closure", outer_of(value))  # a library's wrapper leads to what it wraps
         yield from self.each("defaults", value.__defaults__ or ())
         yield from self.pairs("keywords", value.__kwdefaults__ or {})
         yield from self.pairs("attributes", vars(value))
@@ -138,7 +138,7 @@ class _Walk:
                 read = vars(read).get(str(step.argval), _NOTHING)
                 yield self.read(step.argval, read)
             elif step.opname in ("LOAD_GLOBAL", "LOAD_NAME") or (step.opname == "LOAD_DEREF" and step.argval in code.co_freevars):
-                read = _NOTHING if step.argval in _written(code) else names.get(step.argval, _NOTHING)
+                read = _NOTHING if step.argval in written_by(code) else names.get(step.argval, _NOTHING)
                 yield self.read(step.argval, read)
             else:
                 read = _NOTHING
@@ -156,7 +156,7 @@ class _Walk:
         elif isinstance(step.argval, types.CodeType):
             yield from self.code(step.argval, {n: v for n, v in names.items() if n not in local} if local else names)
         elif step.opcode in dis.hasconst:
-            yield f"{step.opname} {_constant(step.argval)}"
+            yield f"{step.opname} {constant(step.argval)}"
         else:
             yield f"{step.opname} {step.argval if step.opcode in dis.hasname else step.arg}"
 
@@ -188,10 +188,10 @@ class _Walk:
         yield f"object {self.name(type(value))}"
         if not self.values and not isinstance(value, tuple):
             if isinstance(value, nn.Module):
-                yield from self.each("parts", (part for n, p in _parts(value) if isinstance(p, list) for part in p))
+                yield from self.each("parts", (part for n, p in parts_of(value) if isinstance(p, list) for part in p))
             return
         if isinstance(value, Tensor | np.ndarray | np.generic):
-            yield _array(value)
+            yield content_of(value)
         elif isinstance(value, set | frozenset):
             yield self.set(value)
         elif isinstance(value, Mapping) and type(value).__module__ in ("builtins", "collections"):
@@ -199,7 +199,7 @@ class _Walk:
         elif isinstance(value, list | tuple | deque):
             yield from self.each("items", value)
         elif isinstance(value, nn.Module):
-            yield from self.pairs("module", dict(_parts(value)))
+            yield from self.pairs("module", dict(parts_of(value)))
         elif isinstance(value, Enum):
             yield f"{value.name} {self.name(value.value)}"
         else:
@@ -236,43 +236,6 @@ class _Walk:
 _NOTHING = object()
 
 
-def _parts(module: nn.Module) -> Iterator[tuple[str, Any]]:
-    """What a module holds by name; hooks, which are numbered by how many there were before in the process, as a list."""
-    for name, part in vars(module).items():
-        if name == "_modules":
-            yield name, [each for pair in part.items() for each in pair]
-        else:
-            yield name, list(part.values()) if "_hooks" in name and isinstance(part, dict) else part
-
-
-def _outer(function: types.FunctionType) -> dict[str, Any]:
-    """Variables of outer functions that a function reads, by name."""
-    outer = {}
-    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
-        try:
-            outer[name] = cell.cell_contents
-        except ValueError:  # not yet set
-            continue
-    return outer
-
-
-@functools.lru_cache(maxsize=1024)
-def _written(code: types.CodeType) -> frozenset[str]:
-    """Globals and outer variables that a function, or one within, assigns to: state, and no constants."""
-    inner = (c for c in code.co_consts if isinstance(c, types.CodeType))
-    stores = (s for s in dis.get_instructions(code) if s.opname in ("STORE_GLOBAL", "STORE_DEREF", "DELETE_GLOBAL"))
-    own = {str(s.argval) for s in stores if s.opname != "STORE_DEREF" or s.argval in code.co_freevars}
-    return frozenset(own.union(*(n - frozenset(code.co_cellvars) for n in map(_written, inner))))
-
-
-def _constant(value: Any) -> str:
-    if isinstance(value, tuple):
-        return f"({', '.join(map(_constant, value))})"
-    if isinstance(value, frozenset):
-        return f"{{{', '.join(sorted(map(_constant, value)))}}}"
-    return f"{type(value).__name__} {value!r}"
-
-
 def _imported(name: str, package: str) -> str:
     """What stands for a module that a function imports when it runs."""
     module = sys.modules.get(name) or sys.modules.get(f"{package}.{name}")
@@ -293,14 +256,3 @@ def _place(made: Any) -> str:
 
 def _is_slot(part: Any) -> bool:
     return inspect.isgetsetdescriptor(part) or inspect.ismemberdescriptor(part)
-
-
-def _array(value: Any) -> str:
-    if isinstance(value, Tensor):
-        kind = f"{value.dtype} {tuple(value.shape)}"
-        if value.is_meta or value.layout is not torch.strided:
-            return f"{kind} {value.layout}"
-        return f"{kind} {hashlib.sha256(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()).hexdigest()}"
-    array = np.asarray(value)
-    content = repr(array.tolist()).encode() if array.dtype == object else np.ascontiguousarray(array).tobytes()
-    return f"{array.dtype} {array.shape} {hashlib.sha256(content).hexdigest()}"

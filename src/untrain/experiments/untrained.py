@@ -44,7 +44,9 @@ def network_of(learner: Learner, examples: Examples) -> str:
     outputs = _outputs(model, learner.task.resolve(examples), examples)
     # What changes while a network is made and asked is state, and no part of what it is.
     steady = reach(learner) == before and reach(_start(learner, examples, 0)) == reach(model)
-    return hashlib.sha256(f"{_digest(model, steady)} {before if steady else reach(learner, values=False)} {outputs}".encode()).hexdigest()
+    return hashlib.sha256(
+        f"{_digest(model, steady)} {before if steady else reach(learner, values=False)} {outputs}".encode()
+    ).hexdigest()
 
 
 def check_start(learner: Learner, examples: Examples) -> nn.Module:
@@ -65,9 +67,9 @@ def check_start(learner: Learner, examples: Examples) -> nn.Module:
         return model
     if _weights(model) == _weights(_start(learner, examples, 1)):
         raise ModelError(
-            f"{who} makes the same initial weights for every seed, as where it loads them or sets a seed itself: oracles would begin "
-            "with what others have learned, and models would not differ. Draw them from torch's generator; or, if they are of other "
-            "data, make them in an Architecture whose begins_alike() is True"
+            f"{who} makes the same initial weights for every seed, as where it loads them or sets a seed itself: oracles would "
+            "begin with what others have learned, and models would not differ. Draw them from torch's generator; or, if they are of "
+            "other data, make them in an Architecture whose begins_alike() is True"
         )
     return model
 
@@ -83,10 +85,10 @@ def check_trained(learner: Learner, trained: nn.Module, examples: Examples) -> N
         for m in (_start(learner, examples, 0), trained)
     ]
     if shapes[0] != shapes[1]:
-        name = next(n for n in (*shapes[1], *shapes[0]) if shapes[0].get(n) != shapes[1].get(n))
+        name: str = next(n for n in (*shapes[1], *shapes[0]) if shapes[0].get(n) != shapes[1].get(n))
         raise ModelError(
-            f"{learner!r} trains a model whose {name!r} is {shapes[1].get(name, 'missing')}, and init makes {shapes[0].get(name, 'none')}: "
-            "init has to make what is trained"
+            f"{learner!r} trains a model whose {name!r} is {shapes[1].get(name, 'missing')}, and init makes "
+            f"{shapes[0].get(name, 'none')}: init has to make what is trained"
         )
 
 

@@ -7,7 +7,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from untrain.core.errors import ModelError
 
-_made = WeakTensorKeyDictionary()  # type: ignore[no-untyped-call]
+_made = WeakTensorKeyDictionary()
 
 
 def check_new(model: nn.Module, who: str) -> nn.Module:
@@ -29,8 +29,8 @@ ones, as by lambda: Net(), or training would go on where the last one ended
     old = next((name for name, p in parameters if p in _made), None)
     if old is not None:
         raise ModelError(
-            f"{who} returns parameters that it has returned before ({old!r}): every call has to make new ones, as by lambda: Net(), "
-            "or training would go on where the last one ended"
+            f"{who} returns parameters that it has returned before ({old!r}): every call has to make new ones, as by lambda: Net(), or "
+            "training would go on where the last one ended"
         )
     for _, p in parameters:
         _made[p] = True
@@ -47,5 +47,6 @@ def check_apart(model: nn.Module, other: nn.Module, who: str) -> None:
     shared = next((n for n, p in model.named_parameters() if p.numel() and p.untyped_storage().data_ptr() in there), None)
     if shared is not None:
         raise ModelError(
-            f"{who} makes models whose parameters lie in the same memory ({shared!r}): every call has to make new ones, as by clone()"
+            f"{who} makes models whose parameters lie in the same memory ({shared!r}): every call has to make new ones, as by "
+            "clone()"
         )

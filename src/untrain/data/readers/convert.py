@@ -19,11 +19,11 @@ from untrain.data.on_disk import OnDisk, open_npy, pieces
 from untrain.data.readers.array_cache import load_array, write_inputs
 from untrain.data.readers.base import Reader, reader_of
 from untrain.data.readers.plain_columns import plain_column
+from untrain.data.readers.steady_rows import check_steady
 
 Array = np.ndarray[Any, Any]
 RESERVED = ("label", "id", "true", "owner")
 CHUNK = 256
-ASKED_TWICE = 8  # rows of a data set
 
 
 def examples(
@@ -160,19 +160,9 @@ def _stack(source: Any) -> tuple[Array, Array]:
         n = len(source)
     except TypeError:
         raise DataError(f"{kind} has no length: examples need a place; give a map-style Dataset") from None
-    _check_steady(source, n, kind)
-    return _stacked((source[row] for row in range(n)), kind)
-
-
-def _check_steady(source: Any, n: int, kind: str) -> None:
-    """Refuse a data set that gives other values when a row is asked for again, as one that augments does."""
-    for row in sorted({round(at) for at in np.linspace(0, n - 1, min(n, ASKED_TWICE))}):
-        first, second = (_stacked(iter([source[row]]), kind) for _ in range(2))
-        if not all(np.array_equal(a, b, equal_nan=a.dtype.kind == "f") for a, b in zip(first, second, strict=True)):
-            raise DataError(
-                f"item {row} of {kind} is another one each time: what is observed has to be what was learned; leave random transforms "
-                "out, and augment in training, by augment=..."
-            )
+    xs, ys = _stacked((source[row] for row in range(n)), kind)
+    check_steady(lambda row: (xs[[row]], ys[[row]]), lambda row: _stacked(iter([source[row]]), kind), n, kind)
+    return xs, ys
 
 
 def _pieces(source: Any) -> Iterator[tuple[Array, Array]]:
@@ -192,7 +182,8 @@ def _pieces(source: Any) -> Iterator[tuple[Array, Array]]:
         return
     length = None if isinstance(source, IterableDataset) else len(source)  # type: ignore[arg-type]
     if length is not None:
-        _check_steady(source, length, type(source).__name__)
+        kind = type(source).__name__
+        check_steady(*[lambda row: _stacked(iter([source[row]]), kind)] * 2, length, kind)
     items = iter(source) if length is None else (source[row] for row in range(length))
     while some := list(islice(items, CHUNK)):
         yield _stacked(iter(some), type(source).__name__)

@@ -57,8 +57,8 @@ class Train(Learner):
             else:
                 if isinstance(self.model, nn.Module):
                     raise ModelError(
-                        f"model is a {type(self.model).__name__} that is made already: give what makes a new one each time, such as "
-                        f"lambda: {type(self.model).__name__}(...)"
+                        f"model is a {type(self.model).__name__} that is made already: give what makes a new one each time, such "
+                        f"as lambda: {type(self.model).__name__}(...)"
                     )
                 with foreign(f"model={_name(self.model)}", draws=True):
                     made = self.model()
@@ -95,7 +95,7 @@ class Train(Learner):
             )
 
 
-def _name(made: Callable[[], nn.Module]) -> str:
+def _name(made: Architecture | Callable[[], nn.Module]) -> str:
     return str(getattr(made, "__qualname__", None) or repr(made))
 
 
