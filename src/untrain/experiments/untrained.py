@@ -68,8 +68,8 @@ def check_start(learner: Learner, examples: Examples) -> nn.Module:
     if _weights(model) == _weights(_start(learner, examples, 1)):
         raise ModelError(
             f"{who} makes the same initial weights for every seed, as where it loads them or sets a seed itself: oracles would "
-            "begin with what others have learned, and models would not differ. Draw them from torch's generator; or, if they are of "
-            "other data, make them in an Architecture whose begins_alike() is True"
+            "begin with what others have learned, and models would not differ. Draw them from torch's generator; or, if they "
+            "are of other data, make them in an Architecture whose begins_alike() is True"
         )
     return model
 

@@ -29,8 +29,8 @@ ones, as by lambda: Net(), or training would go on where the last one ended
     old = next((name for name, p in parameters if p in _made), None)
     if old is not None:
         raise ModelError(
-            f"{who} returns parameters that it has returned before ({old!r}): every call has to make new ones, as by lambda: Net(), or "
-            "training would go on where the last one ended"
+            f"{who} returns parameters that it has returned before ({old!r}): every call has to make new ones, as by "
+            "lambda: Net(), or training would go on where the last one ended"
         )
     for _, p in parameters:
         _made[p] = True
