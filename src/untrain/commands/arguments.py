@@ -62,7 +62,7 @@ def comparison_of(scenario: Any, methods: Any, seeds: int, oracles: int, seed: i
 
 
 def oracles_alone(scenario: Any, oracles: int, seed: int) -> Comparison:
-    """Make a comparison without methods, for its oracles.
+    """Make a comparison without methods, for oracles of models that were made elsewhere.
 
     Raises:
         BadInput: there are too few for a floor.
@@ -72,7 +72,7 @@ def oracles_alone(scenario: Any, oracles: int, seed: int) -> Comparison:
     require_whole_numbers(oracles=oracles, seed=seed)
     if oracles < 2:
         raise BadInput(f"oracles={oracles}: at least 2 (for a floor) are needed")
-    return Comparison(scenario_of(scenario), (), 0, oracles, seed)
+    return Comparison(scenario_of(scenario).made_elsewhere(), (), 0, oracles, seed)
 
 
 def executor_of(given: Any) -> Executor | Pool | None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def audit(
     models: Outputs | Checkpoints, *, scenario: str | Scenario | None = None, name: str = "given",
     store: str | Path | None = None, out: str | Path | None = None, seed: Seed = 0, device: str = "cpu", threads: Count = 1,
-    precision: str = "auto", compiled: bool = False, workers: Count | None = 1, executor: str | Executor | Pool | None = None,
+    precision: str = "float32", compiled: bool = False, workers: Count | None = 1, executor: str | Executor | Pool | None = None,
     images: bool = True, looks: Count = 1, evaluators: str | Evaluator | Sequence[str | Evaluator] = (),
     observers: str | Observer | Sequence[str | Observer] = (), command: str = "", on_progress: OnProgress | None = None,
     price: bool = False,
@@ -40,7 +40,8 @@ def audit(
             or to train oracles here.
         name: name of the method in tables and in the report.
         seed: seed from which those of the oracles trained here are derived.
-        precision: number format of gradient steps of oracles: 'float32', 'bfloat16', or 'auto' for bfloat16 where it is faster.
+        precision: number format of gradient steps of oracles, that of the checkpoints: 'float32', 'bfloat16', or 'auto' for
+            bfloat16 where it is faster.
         compiled: compile oracles by torch.compile.
         observers: observer that looks at checkpoints and at retrained models too, such as 'ZRF'.
         price: whether to return the price and train nothing.

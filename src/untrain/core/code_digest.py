@@ -10,17 +10,45 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from untrain.core.libraries import INSTALLED, is_library, library_version
+
 
 def code_digest(thing: Any) -> str:
     """Digest, in twelve hexadecimal digits, the code behind a class, a function or a module; ``'unknown'`` without source.
 
-    It covers the module that defines ``thing`` and all that this imports, directly or not, of the same package and
-    of ours. It reads syntax trees without docstrings, so that a comment makes nothing stale.
+    It covers the module that defines ``thing`` and all that this imports, directly or not, unless it is a library: of the same
+    package, of ours, and what lies beside it. It reads syntax trees without docstrings, so that a comment makes nothing stale.
     """
     module = inspect.getmodule(thing)
-    if module is None or not getattr(module, "__file__", None):
-        return "unknown"
-    return _digest_of(module.__name__, str(module.__file__))
+    return "unknown" if module is None else module_digest(module.__name__)
+
+
+def module_digest(name: str) -> str:
+    """Digest the code of an imported module and of all that it imports, as ``code_digest`` does."""
+    file = getattr(sys.modules.get(name), "__file__", None)
+    return _digest_of(name, str(file)) if file else "unknown"
+
+
+def libraries_of(thing: Any) -> dict[str, str]:
+    """Versions, by name, of the libraries that the file behind a class or function imports when it is imported.
+
+    >>> from untrain.core import mask
+    >>> sorted(libraries_of(mask.Mask))
+    ['torch']
+    """
+    file = getattr(inspect.getmodule(thing), "__file__", None)
+    if not file or not Path(file).is_file():
+        return {}
+    tops = {n.partition(".")[0] for n in _imported_first(Path(file))}
+    return {top: library_version(top) for top in sorted(tops) if top not in sys.stdlib_module_names and is_library(top)}
+
+
+@lru_cache(maxsize=512)
+def _imported_first(file: Path) -> tuple[str, ...]:
+    """Names of modules that a module imports by their full names, outside of functions."""
+    statements = [node for node in _parsed(file).body if isinstance(node, ast.Import | ast.ImportFrom)]
+    names = [alias.name for node in statements if isinstance(node, ast.Import) for alias in node.names]
+    return (*names, *(str(node.module) for node in statements if isinstance(node, ast.ImportFrom) and not node.level))
 
 
 def file_digest(name: str) -> str:
@@ -36,8 +64,8 @@ def _digest_of(name: str, file: str) -> str:
     files, waiting = {name: Path(file)}, [name]
     while waiting:
         module = waiting.pop()
-        for imported in _imports(files[module], module, (name.partition(".")[0], "untrain")):
-            path = None if imported in files else _file(imported)
+        for imported in _imports(files[module], module):
+            path = None if imported in files else _file(imported, _root(files[module], module))
             if path is not None:
                 files[imported] = path
                 waiting.append(imported)
@@ -50,8 +78,8 @@ def _parsed(file: Path) -> ast.Module:
 
 
 @lru_cache(maxsize=512)
-def _imports(file: Path, name: str, packages: tuple[str, ...]) -> tuple[str, ...]:
-    """Dotted names that a module imports of some packages, at any depth, and the packages that they lie in."""
+def _imports(file: Path, name: str) -> tuple[str, ...]:
+    """Dotted names that a module imports, at any depth, and the packages that they lie in; ours look at our own alone."""
     package = name if file.name == "__init__.py" else name.rpartition(".")[0]
     names = []
     for node in ast.walk(_parsed(file)):
@@ -62,19 +90,41 @@ def _imports(file: Path, name: str, packages: tuple[str, ...]) -> tuple[str, ...
             base = ".".join([*above, *([node.module] if node.module else [])])
             names += [base, *(f"{base}.{alias.name}" for alias in node.names)]
     whole = [".".join(n.split(".")[: i + 1]) for n in names for i in range(len(n.split(".")))]
-    return tuple(dict.fromkeys(n for n in whole if n.partition(".")[0] in packages))
+    own = name.partition(".")[0]
+    alone = own == "untrain" or not INSTALLED.isdisjoint(file.parts)  # beside an installed package lie libraries
+    return tuple(dict.fromkeys(n for n in whole if n.partition(".")[0] in (own, "untrain") or not alone))
 
 
-def _file(name: str) -> Path | None:
-    """The file of a module, from where its package lies: the modules imported so far must not matter."""
+def _root(file: Path, name: str) -> Path:
+    """The folder in which the topmost package of a module lies, or the module itself."""
+    return file.parents[name.count(".") + (file.name == "__init__.py")]
+
+
+def _file(name: str, beside: Path | None = None) -> Path | None:
+    """The file of a module that is no library, from where its package lies: the modules imported so far must not matter.
+
+    Args:
+        name: of the module.
+        beside: where the importing one lies, in which its helpers are looked for first.
+    """
     top, *rest = name.split(".")
-    places = list(getattr(sys.modules.get(top), "__path__", ()))
+    if top in sys.stdlib_module_names:
+        return None
+    package = getattr(sys.modules.get(top), "__path__", ()) if top == "untrain" or beside is None else ()
+    places = [Path(place) for place in package] or [place / top for place in _places(top, beside)]
     for place in places:
-        stem = Path(place).joinpath(*rest)
+        stem = place.joinpath(*rest)
         for file in (stem / "__init__.py", stem.with_name(f"{stem.name}.py")):
             if file.is_file():
                 return file
     return None
+
+
+def _places(top: str, beside: Path | None) -> list[Path]:
+    """Folders in which a package may lie that is no library of somebody else: where its importer does, and the path."""
+    if beside is not None and any((beside / each).exists() for each in (top, f"{top}.py")):
+        return [beside]
+    return [place for place in map(Path, sys.path) if INSTALLED.isdisjoint(place.parts)]
 
 
 @lru_cache(maxsize=512)

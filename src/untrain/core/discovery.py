@@ -11,6 +11,7 @@ from functools import lru_cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from untrain.core.environment import searching
 from untrain.core.errors import MissingExtra, RunFailed, SpecError, UntrainError, suggest
@@ -101,6 +102,14 @@ def find(name: str) -> ClassLocation | None:
     return index().get(name)
 
 
+def finds(cls: type) -> bool:
+    """Return whether the bare name of a class leads to this class, and to no other one of that name."""
+    place = find(cls.__name__)
+    if place is None:
+        return False
+    return place.module == cls.__module__ or getattr(sys.modules.get(place.module), place.name, None) is cls
+
+
 def of_role(*roles: str) -> list[ClassLocation]:
     """Return all names of some roles, in alphabetical order.
 
@@ -121,13 +130,25 @@ def load(name: str) -> type:
     if place is not None:
         module, attribute = place.module, place.name
     elif "." in check_name(name):
-        module, _, attribute = name.rpartition(".")
+        module, attribute = _split(name)
     else:
         raise SpecError(f"there is no {name!r}{suggest(name, index()) or '; `untrain methods` lists what there is'}")
-    cls = getattr(import_module(module, attribute), attribute, None)
+    cls: Any = import_module(module, attribute)
+    for part in attribute.split("."):
+        cls = getattr(cls, part, None)
     if not isinstance(cls, type):
         raise SpecError(f"{module} has no class {attribute!r}")
     return cls
+
+
+def _split(name: str) -> tuple[str, str]:
+    """Module and name within it: of a class within a class that was imported, more than the last word."""
+    parts = name.split(".")
+    loaded = (i for i in range(len(parts) - 1, 0, -1) if ".".join(parts[:i]) in sys.modules)
+    cut = next(loaded, len(parts) - 1)
+    if cut < len(parts) - 1 and not hasattr(sys.modules[".".join(parts[:cut])], parts[cut]):
+        cut = len(parts) - 1  # a module of a package, not yet imported
+    return ".".join(parts[:cut]), ".".join(parts[cut:])
 
 
 def check_name(name: str) -> str:

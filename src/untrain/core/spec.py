@@ -6,6 +6,8 @@ import ast
 import dataclasses
 import hashlib
 import json
+import keyword
+import re
 from abc import ABC
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar, dataclass_transform
@@ -14,9 +16,11 @@ import pydantic
 from pydantic import ConfigDict, Field, ValidationError
 
 from untrain.core import discovery
-from untrain.core.code_digest import code_digest
+from untrain.core.code_digest import code_digest, libraries_of
+from untrain.core.code_reach import reach
 from untrain.core.errors import BadInput, SpecError, UntrainError, suggest
 
+LONGEST, SHOWN = 100_000, 200
 S = TypeVar("S", bound="Spec")
 
 
@@ -88,16 +92,16 @@ def _first(error: ValidationError, known: list[str]) -> str:
         return f"{field} is needed"
     others = [e["msg"] for e in error.errors() if e["loc"][:1] == complaint["loc"][:1]]
     reasons = " or ".join(dict.fromkeys(m.removeprefix("Value error, ").removeprefix("Input ") for m in others[:3]))
-    return f"{field}={complaint['input']!r}: {reasons}"
+    return f"{field}={shown(complaint['input'])}: {reasons}"
 
 
 def spelled_name(cls: type) -> str:
-    """Return the word for a class: bare when discovery knows it, dotted otherwise.
+    """Return the word for a class: bare where discovery finds this very class by it, dotted otherwise.
 
     >>> spelled_name(Spec)
     'Spec'
     """
-    if discovery.find(cls.__name__) is not None or cls.__module__.startswith("untrain."):
+    if cls.__module__.startswith("untrain.") or discovery.finds(cls):
         return cls.__name__
     return f"{cls.__module__}.{cls.__qualname__}"
 
@@ -134,7 +138,11 @@ def canonical(spec: Spec) -> str:
 
 
 def sources(spec: Spec) -> dict[str, str]:
-    """Digest the code behind each class that takes part in ``spec``, with its declared version."""
+    """Digest the code behind each class that takes part in ``spec``, with its declared version and those of its libraries.
+
+    The code of a class is that of its file, and all of its helpers; one that lies in no file, as in a notebook, or in the script
+    that runs, is digested as it is in this process.
+    """
     digests: dict[str, str] = {}
 
     def visit(value: Any) -> None:
@@ -143,17 +151,29 @@ def sources(spec: Spec) -> dict[str, str]:
             if expand is not None:
                 visit(expand())
                 return
-            digests[spelled_name(type(value))] = f"{type(value).version}:{code_digest(type(value))}"
+            digests[spelled_name(type(value))] = _code_of(type(value))
             for f in dataclasses.fields(value):  # type: ignore[arg-type]
                 visit(getattr(value, f.name))
         elif isinstance(value, tuple):
             for v in value:
                 visit(v)
         elif callable(value):
-            digests[_spell(value, every=True)] = code_digest(value)
+            name = _spell(value, every=True)
+            digests[name] = f"{digests.get(name, '')}{reach(value, values=False)}"
 
     visit(spec)
     return dict(sorted(digests.items()))
+
+
+def _code_of(cls: type[Spec]) -> str:
+    """Version, code and libraries of a class; of another package's also the constants that its code reads."""
+    if cls.__module__.startswith("untrain."):
+        code = code_digest(cls)
+    else:
+        file = "" if cls.__module__ == "__main__" else code_digest(cls)
+        code = f"{file} {reach(cls, values=False)}"
+    libraries = ", ".join(f"{name} {version}" for name, version in libraries_of(cls).items())
+    return f"{cls.version}:{code}:{libraries}"
 
 
 def digest(value: Any) -> str:
@@ -181,17 +201,47 @@ def parse(text: str) -> Any:
     Raises:
         SpecError: the text does not parse, a name is unknown, or a field is wrong.
     """
+    if len(text) > LONGEST:
+        raise SpecError(f"cannot read a text of {len(text)} characters: a spec has at most {LONGEST}")
     try:
-        tree = ast.parse(text.strip(), mode="eval")
+        spec = _build(_tree_of(text), text)
+        if isinstance(spec, type):
+            spec = spec()
+    except (RecursionError, MemoryError):
+        raise SpecError(f"cannot read {shown(text)}: it is nested too deeply") from None
+    if not isinstance(spec, Spec):
+        raise SpecError(f"{shown(text)} is a plain value; a spec is a name with fields, such as DEL(keep=0.3)")
+    return spec
+
+
+def _tree_of(text: str) -> ast.expr:
+    try:
+        return ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError) as error:
         at = f" at column {error.offset}" if isinstance(error, SyntaxError) and error.offset else ""
-        raise SpecError(f"cannot read {text!r}{at}: write Name(field=value, ...), parts joined by '@'") from None
-    spec = _build(tree.body, text)
-    if isinstance(spec, type):
-        spec = spec()
-    if not isinstance(spec, Spec):
-        raise SpecError(f"{text!r} is a plain value; a spec is a name with fields, such as DEL(keep=0.3)")
-    return spec
+        reason = str(getattr(error, "msg", ""))
+        if "never closed" in reason:
+            at = f"{at}: a closing bracket is missing"
+        elif "unmatched" in reason or "does not match" in reason:
+            at = f"{at}: {reason}"
+        first = re.match(r"\w*", text.strip())
+        word = "" if first is None else first[0]
+        if keyword.iskeyword(word):  # as of del
+            at += suggest(word, discovery.index())
+        raise SpecError(f"cannot read {shown(text)}{at}: write Name(field=value, ...), parts joined by '@'") from None
+
+
+def shown(value: object) -> str:
+    """Return a value as it is written, in a hundred characters or so.
+
+    >>> shown("x" * 500)[-4:]
+    "...'"
+    """
+    try:
+        text = repr(value)
+    except ValueError:  # a number of thousands of digits
+        return "a number of too many digits"
+    return text if len(text) <= SHOWN else f"{text[: SHOWN - 4]}...{text[-1]}"
 
 
 def _build(node: ast.expr, text: str) -> Any:
@@ -199,24 +249,28 @@ def _build(node: ast.expr, text: str) -> Any:
         case ast.Call(func=func, args=args, keywords=keywords):
             cls = _build(func, text)
             if not isinstance(cls, type):
-                raise SpecError(f"in {text!r}: {ast.unparse(func)} is not a name that can be called")
+                raise SpecError(f"in {shown(text)}: {ast.unparse(func)} is not a name that can be called")
             if any(k.arg is None for k in keywords) or any(isinstance(a, ast.Starred) for a in args):
-                raise SpecError(f"in {text!r}: '*' and '**' are not understood; write each field out")
+                raise SpecError(f"in {shown(text)}: '*' and '**' are not understood; write each field out")
+            names = [k.arg for k in keywords]
+            if len(set(names)) < len(names):
+                twice = next(name for name in names if names.count(name) > 1)
+                raise SpecError(f"in {shown(text)}: {twice!r} is given twice")
             return cls(*[_value(a, text) for a in args], **{str(k.arg): _value(k.value, text) for k in keywords})
         case ast.Name() | ast.Attribute():
             cls = discovery.load(ast.unparse(node))
             if not issubclass(cls, Spec) or cls.is_role:
-                raise SpecError(f"in {text!r}: {ast.unparse(node)} is not a spec that can be made")
+                raise SpecError(f"in {shown(text)}: {ast.unparse(node)} is not a spec that can be made")
             return cls
         case ast.BinOp(left=left, op=ast.MatMult(), right=right):
             try:
                 return _value(left, text) @ _value(right, text)
             except TypeError:
                 raise SpecError(
-                    f"in {text!r}: '@' joins unlearner and localizer, not {ast.unparse(left)} and {ast.unparse(right)}"
+                    f"in {shown(text)}: '@' joins unlearner and localizer, not {ast.unparse(left)} and {ast.unparse(right)}"
                 ) from None
         case ast.BinOp():
-            raise SpecError(f"in {text!r}: {ast.unparse(node)} is arithmetic; write the value")
+            raise SpecError(f"in {shown(text)}: {ast.unparse(node)} is arithmetic; write the value")
     return _value(node, text)
 
 
@@ -229,7 +283,7 @@ def _value(node: ast.expr, text: str) -> Any:
     try:
         return ast.literal_eval(node)
     except (ValueError, TypeError, SyntaxError):
-        raise SpecError(f"in {text!r}: {ast.unparse(node)} is neither a literal nor a known name") from None
+        raise SpecError(f"in {shown(text)}: {ast.unparse(node)} is neither a literal nor a known name") from None
 
 
 def sendable(*parts: Spec) -> bool:

@@ -82,6 +82,8 @@ def check(comparison: Comparison) -> None:
         raise BadInput("no method was named: give at least one, such as DEL or Finetune")
     if len(set(map(canonical, comparison.methods))) < len(comparison.methods):
         raise BadInput(f"a method is named twice: {[repr(m) for m in comparison.methods]}")
+    if len(set(map(repr, comparison.methods))) < len(comparison.methods):
+        raise BadInput(f"two methods have one label: {[repr(m) for m in comparison.methods]}; give each a name of its own")
     if comparison.seeds < 1 or comparison.oracles < 2:
         raise BadInput(
             f"seeds={comparison.seeds}, oracles={comparison.oracles}: at least 1 seed and 2 oracles (for a floor) are needed"

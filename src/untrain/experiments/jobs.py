@@ -21,6 +21,7 @@ from untrain.experiments.keys import Job, Method, model_ingredients
 from untrain.experiments.mask_overlap import mask_contents
 from untrain.experiments.scene import Scene, probe_file
 from untrain.experiments.setting import Setting
+from untrain.experiments.untrained import check_trained
 from untrain.localizers.base import Localizer
 from untrain.models.inference import predict
 from untrain.models.state import arrays, as_array, load_state
@@ -89,6 +90,7 @@ def _train(scene: Scene, job: Job, ingredients: dict[str, Any]) -> Contents:
         else:
             model = scene.learner(examples, ingredients["seed"])
         cost = meter.read()
+    check_trained(scene.learner, model, scene.data.train)
     arrays_by_keeper = {name: {n: as_array(t) for n, t in tensors.items()} for name, tensors in tensors_by_keeper.items()}
     sizes = {name: sum(a.nbytes for a in part.values()) for name, part in arrays_by_keeper.items()}
     record = {"cost": asdict(cost), "notes": list(meter.notes), "kept": sizes}

@@ -17,8 +17,9 @@ from untrain.core.seeds import seed_of
 from untrain.core.spec import Spec, canonical, sources
 from untrain.data.examples import Examples
 from untrain.data.fingerprint import array_digest, print_of
-from untrain.experiments.scene import Scene, network_of
+from untrain.experiments.scene import Scene
 from untrain.experiments.setting import Setting
+from untrain.experiments.untrained import network_of
 from untrain.runtime.record import key_of
 from untrain.training.base import Learner
 from untrain.unlearners.base import Recipe, Unlearner

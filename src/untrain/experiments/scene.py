@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
-import torch
 
 from untrain.core.errors import DataError
 from untrain.core.metering import metered
@@ -21,7 +18,7 @@ from untrain.data.requests.resolve import remaining, request
 from untrain.data.splits import Data
 from untrain.experiments.scenarios.base import Scenario
 from untrain.experiments.setting import Setting
-from untrain.models.state import arrays
+from untrain.experiments.untrained import network_of
 from untrain.models.tasks.base import Task
 from untrain.training.base import Learner
 
@@ -146,12 +143,3 @@ def targets(examples: Examples, true: bool = False) -> np.ndarray[Any, Any]:
     """Targets of examples as an array (n, ...), as given or before noise; tokens come padded."""
     column = examples.true if true and examples.true is not None else examples.y
     return np.asarray(column[:].cpu().numpy())
-
-
-def network_of(learner: Learner, examples: Examples) -> str:
-    """Digest of the untrained model: two functions of one name need not make the same one."""
-    with torch.random.fork_rng(devices=[]), foreign(repr(learner), draws=True):
-        model = learner.init(examples, 0)
-    state = {n: array_digest(np.atleast_1d(a)) for n, a in arrays(model).items()}
-    shape = re.sub(r" at 0x[0-9a-f]+", "", repr(model))  # addresses differ from process to process
-    return hashlib.sha256(f"{shape}{state}".encode()).hexdigest()

@@ -40,6 +40,11 @@ class Learner(Spec, role=True):
         """Whether operations of training are counted, which they are not where another library does the work."""
         return True
 
+    @property
+    def begins_alike(self) -> bool:
+        """Whether training begins with the same weights whatever the seed, as where they were learned from other data."""
+        return False
+
     @abstractmethod
     def learn(self, examples: Examples, seed: int) -> nn.Module:
         """The trained model, in eval mode."""

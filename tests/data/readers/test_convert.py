@@ -71,12 +71,33 @@ def test_later_changes_of_the_array_do_not_reach_the_examples():
     assert int(made.x.max()) == 0
 
 
-def test_a_torch_dataset_is_asked_for_each_item_once():
-    source = Listed([(torch.full((2, 2), float(i)), i % 2) for i in range(5)])
+def test_a_torch_dataset_is_asked_for_each_item_once_and_for_eight_again():
+    source = Listed([(torch.full((2, 2), float(i)), i % 2) for i in range(50)])
     made = examples(source)
-    assert source.asked == 5
-    assert made.x[:, 0, 0].tolist() == [0, 1, 2, 3, 4]
-    assert made.y.tolist() == [0, 1, 0, 1, 0]
+    assert source.asked == 50 + 8
+    assert made.x[:, 0, 0].tolist() == list(range(50))
+    assert made.y.tolist() == [0, 1] * 25
+
+
+class Augmented(torch.utils.data.Dataset):
+    """Inputs are mirrored, or labels drawn, at random."""
+
+    def __init__(self, label=False):
+        self.label, self.draw = label, np.random.default_rng(0)
+
+    def __len__(self):
+        return 20
+
+    def __getitem__(self, row):
+        turn = int(self.draw.integers(2))
+        return (np.arange(6.0) + row if self.label or not turn else -np.arange(6.0), turn if self.label else 0)
+
+
+@pytest.mark.parametrize("label", [False, True])
+@pytest.mark.parametrize("on_disk", [False, True])
+def test_a_dataset_that_gives_another_row_each_time_is_refused(label, on_disk, tmp_path):
+    with pytest.raises(DataError, match="of Augmented is another one each time"):
+        examples(Augmented(label), on_disk=tmp_path / "cache" if on_disk else None)
 
 
 def test_a_pair_and_a_tensor_dataset_give_the_same():

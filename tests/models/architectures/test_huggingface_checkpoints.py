@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 import untrain as ut
 from untrain.commands.cli import app
 from untrain.core.errors import ModelError
-from untrain.experiments.scene import network_of
+from untrain.experiments.untrained import network_of
 from untrain.models.architectures.huggingface import HuggingFace
 
 KINDS = ("vit", "resnet", "convnext", "swin", "deit", "dinov2")

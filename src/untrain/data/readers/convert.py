@@ -20,6 +20,7 @@ from untrain.data.readers.array_cache import load_array, write_inputs
 from untrain.data.readers.base import RESERVED, Reader, reader_of
 from untrain.data.readers.held_arrays import array_of, frame_inputs, is_frame, is_sparse, note_rounding
 from untrain.data.readers.plain_columns import plain_column
+from untrain.data.readers.steady_rows import check_steady
 
 Array = np.ndarray[Any, Any]
 CHUNK = 256
@@ -160,7 +161,9 @@ def _stack(source: Any) -> tuple[Array, Array]:
         n = len(source)
     except TypeError:
         raise DataError(f"{kind} has no length: examples need a place; give a map-style Dataset") from None
-    return _stacked((source[row] for row in range(n)), kind)
+    xs, ys = _stacked((source[row] for row in range(n)), kind)
+    check_steady(lambda row: (xs[[row]], ys[[row]]), lambda row: _stacked(iter([source[row]]), kind), n, kind)
+    return xs, ys
 
 
 def _pieces(source: Any) -> Iterator[tuple[Array, Array]]:
@@ -179,6 +182,13 @@ def _pieces(source: Any) -> Iterator[tuple[Array, Array]]:
             yield x, y
         return
     length = None if isinstance(source, IterableDataset) else len(source)  # type: ignore[arg-type]
+    if length is not None:
+        kind = type(source).__name__
+
+        def ask(row: int) -> tuple[Array, Array]:
+            return _stacked(iter([source[row]]), kind)  # type: ignore[index]
+
+        check_steady(ask, ask, length, kind)
     items = iter(source) if length is None else (source[row] for row in range(length))
     while some := list(islice(items, CHUNK)):
         yield _stacked(iter(some), type(source).__name__)

@@ -32,6 +32,10 @@ class Scenario(Spec, role=True):
     def learner(self) -> Learner:
         """Trains the original and the oracles."""
 
+    def made_elsewhere(self) -> Scenario:
+        """The scenario by which models of somebody else were made: the same, unless it sets apart what they have learned from."""
+        return self
+
 
 class ImageScenario(Scenario, role=True):
     """A published set of images and a network trained on it from scratch.

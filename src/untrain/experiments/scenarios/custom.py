@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 from torch import nn
 
 from untrain.core.errors import DataError, RequestError
@@ -38,11 +38,12 @@ def _unread(source: Any) -> Any:
     return source if isinstance(source, str | Reader) else examples(source)
 
 
+Apart = Annotated[float, Field(ge=0, lt=1)]
 Source = Annotated[Any, BeforeValidator(_unread)]
 
 
 class Custom(Scenario):
-    """Data and a model of your own; a tenth of ``train`` is set apart to tune on.
+    """Data and a model of your own; a share of ``train`` is set apart to tune on.
 
     Rows that share an id stay together, and those that the request names stay in the training set.
 
@@ -55,6 +56,8 @@ class Custom(Scenario):
         noise: faults planted in the training labels.
         steps: how the model is trained.
         augment: how training images are changed each time they are seen.
+        valid: share of the rows of ``train`` that is set apart; None for a tenth, and for none in an audit, since a model that was
+            made elsewhere has learned from all of ``train`` that it was given.
 
     Source: the user.
     """
@@ -67,6 +70,11 @@ class Custom(Scenario):
     noise: Noise | None = None
     steps: Steps = Steps(lr=0.1, epochs=30)
     augment: tuple[Augment, ...] = ()
+    valid: Apart | None = None
+
+    def made_elsewhere(self) -> Custom:
+        """The same scenario with nothing set apart, unless ``valid`` says how much."""
+        return self if self.valid is not None else replace(self, valid=0.0)
 
     def spell(self, spell: Callable[[Any], str]) -> str:
         """The spelling, in which a fingerprint stands for data in memory."""
@@ -111,12 +119,15 @@ class Custom(Scenario):
 
     def _apart(self, whole: Examples) -> Rows:
         """Ids to set apart: drawn until they hold their share of the rows, without those that the request names."""
+        share = VALID if self.valid is None else self.valid
+        if not share:
+            return whole.ids[:0]
         ids, counts = np.unique(whole.ids, return_counts=True)
         if len(ids) < 2:
             raise DataError(f"all {len(whole)} rows of train have the id {ids[0].item()!r}: a part to tune on needs others")
         order = np.random.default_rng(SPLIT_SEED).permutation(len(ids))
         order = order[~np.isin(ids[order], self._named(whole))]
-        enough = int(np.searchsorted(np.cumsum(counts[order]), VALID * len(whole))) + 1
+        enough = int(np.searchsorted(np.cumsum(counts[order]), share * len(whole))) + 1
         return np.asarray(ids[order[: min(enough, len(ids) - 1)]])
 
     def _named(self, whole: Examples) -> Rows:

@@ -20,6 +20,10 @@ class Architecture(Spec, role=True):
         """Tell whether it normalises its inputs itself, so that nothing before it should."""
         return False
 
+    def begins_alike(self) -> bool:
+        """Tell whether all its weights are loaded, and the same whatever the seed; they must not come of the data to forget."""
+        return False
+
     def sees(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Shape that its layers get of an input of ``shape``: the same, unless it crops or resizes it first."""
         return shape

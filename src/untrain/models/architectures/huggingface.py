@@ -97,6 +97,10 @@ class HuggingFace(Architecture):
         if len(self.mean) != len(self.std) or not all(s > 0 for s in self.std):
             raise SpecError(f"HuggingFace: mean={self.mean} and std={self.std} need as many numbers each, and std above 0")
 
+    def begins_alike(self) -> bool:
+        """Whether its values are those of a checkpoint."""
+        return bool(self.checkpoint) and self.weights == "pretrained"
+
     def build(self, shape: tuple[int, ...], classes: int) -> nn.Module:
         """The classifier with its initial values, in eval mode, for images (channels, height, width).
 

@@ -42,6 +42,10 @@ class Preprocessed(Architecture):
         """True if ``mean`` is set, or its network normalises."""
         return bool(self.mean) or self.model.normalises()
 
+    def begins_alike(self) -> bool:
+        """Whether its network does."""
+        return self.model.begins_alike()
+
     def sees(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """The middle, as its network sees it."""
         return self.model.sees(self._middle(shape))

@@ -17,6 +17,7 @@ from untrain.data.batching import count
 from untrain.data.examples import Batch, Examples, walk
 from untrain.models.architectures.base import Architecture
 from untrain.models.compatibility import check_fit
+from untrain.models.newness import check_new
 from untrain.models.tasks.base import Task
 from untrain.models.tasks.classification import Classification
 from untrain.models.wrappers import unwrap
@@ -55,11 +56,21 @@ class Train(Learner):
             if isinstance(self.model, Architecture):
                 made = self.model.build(shape, needed)
             else:
-                with foreign(f"model={getattr(self.model, '__qualname__', type(self.model).__name__)}", draws=True):
+                if isinstance(self.model, nn.Module):
+                    raise ModelError(
+                        f"model is a {type(self.model).__name__} that is made already: give what makes a new one each time, such "
+                        f"as lambda: {type(self.model).__name__}(...)"
+                    )
+                with foreign(f"model={_name(self.model)}", draws=True):
                     made = self.model()
         if not isinstance(made, nn.Module):
             raise ModelError(f"model made {type(made).__name__}; a torch.nn.Module is needed")
-        return unwrap(made).to(examples.x.device)
+        return unwrap(check_new(made, f"model={_name(self.model)}")).to(examples.x.device)
+
+    @property
+    def begins_alike(self) -> bool:
+        """Whether its architecture does."""
+        return isinstance(self.model, Architecture) and self.model.begins_alike()
 
     def learn(self, examples: Examples, seed: int) -> nn.Module:
         """The trained model."""
@@ -83,6 +94,10 @@ class Train(Learner):
                 f"augmented images reach the model as {taught} and images that it is asked about as {asked}: keep their size, or "
                 f"have the model see that of both, such as Preprocessed(model=..., crop={taught[-1]})"
             )
+
+
+def _name(made: Architecture | Callable[[], nn.Module]) -> str:
+    return str(getattr(made, "__qualname__", None) or repr(made))
 
 
 def fit(model: nn.Module, examples: Examples, steps: Steps, task: Task, seed: int, augment: Sequence[Augment] = ()) -> nn.Module:
