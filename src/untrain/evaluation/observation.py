@@ -129,6 +129,13 @@ class Observation:
         targets = self.true if true else self.labels
         return np.stack([np.concatenate([*self._derived(model, np.asarray(targets), name)]) for model in range(self.models)])
 
+    def certainty(self) -> Array:
+        """Minus the loss as far as its order goes, (m, n): the margin where that determines the loss, which from some margin on is 0.
+
+        Rank examples by it, never by the loss: all of which a model is sure enough would tie.
+        """
+        return self.signal("margin") if self.has("logits") or "margin" in self.outputs else -self.signal("loss")
+
     def _derived(self, model: int, targets: Array, name: Signal) -> Iterator[Array]:
         """A signal of one model, a block of examples after the other: whatever is computed on the way is no larger than a block."""
         outputs = {n: table[model] for n, table in self.outputs.items()}
