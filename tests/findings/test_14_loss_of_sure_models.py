@@ -11,7 +11,7 @@ N, CLASSES = 1400, 4
 DRAW = np.random.default_rng(1)
 LABELS = DRAW.integers(CLASSES, size=N)
 SIDES = np.repeat(["forget", "retain", "test"], [200, 400, 800])
-FORGET, TEST = (SIDES == side for side in ("forget", "test"))
+FORGET, TEST = (side == SIDES for side in ("forget", "test"))
 SCALES = (1, 20, 60, 400, 3000)
 
 

@@ -81,7 +81,8 @@ def observe(run: Entry, entries: list[Entry], store: Store | None = None) -> Obs
             for entry, row in zip(entries, outputs[name], strict=True):
                 refuse_not_finite(row, f"model {entry.key[:12]} of run {run.key[:12]}")
         labels, true, side, ids = (np.asarray(run.array(named(n))) for n in ("labels", "true", "side", "ids"))
-        return Observation(outputs, labels, true, side, ids, task=task)
+        owner = np.asarray(run.array(named("owner"))) if f"{named('owner')}.npy" in run.record["files"] else None
+        return Observation(outputs, labels, true, side, ids, task=task, owner=owner)
 
     probes = {probe: on(partial(probe_file, probe)) for probe in run.record.get("probes", ())}
     return replace(on(str), observed={} if store is None else values_in(run, entries, store), probes=probes)
