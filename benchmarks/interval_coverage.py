@@ -1,7 +1,8 @@
 """How often 95 % intervals of an accuracy hold a truth that is known: ``python benchmarks/interval_coverage.py`` prints a table.
 
-Examples differ in difficulty: a share ``alike`` of the variance of answers is theirs, all of it where models answer alike. Of
-near-duplicates whole owners are drawn. 'Bootstrap alone' is what intervals were before errors too rare to be in the sample were allowed for.
+Examples differ in difficulty: a share ``alike`` of the variance of answers is theirs, all of it where models answer alike. Of near-
+duplicates whole owners are drawn. "Bootstrap alone" is what intervals were before errors too rare to be in the sample were allowed
+for.
 """
 
 from __future__ import annotations

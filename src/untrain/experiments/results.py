@@ -18,8 +18,9 @@ from untrain.evaluation.glossary import evaluators
 from untrain.evaluation.lazy_stack import LazyStack
 from untrain.evaluation.observation import Observation
 from untrain.evaluation.scoring.assessment import assess, reference_of
+from untrain.evaluation.scoring.design import LEVEL, design
 from untrain.evaluation.scoring.group_accuracy import accuracy_by_group
-from untrain.evaluation.scoring.hypothesis_tests import LEVEL
+from untrain.evaluation.scoring.yardstick import alarm
 from untrain.evaluation.validation import refuse_not_finite
 from untrain.experiments.interim_looks import looks_of, summary
 from untrain.experiments.keys import scores_ingredients
@@ -193,11 +194,19 @@ def results(
         "answers": outputs, "level": level, "looks": looks_of(record, rows), "chosen": record.get("chosen"),
         "results": rows, "overlap": overlap(models["unlearned"]),
         "oracle_cost": cost(models["oracle"], models["oracle"]), "break_even": break_even(rows),
-        "warnings": warnings(record, reference.oracle.coincide()) + [f"{kind} models: {n}" for kind in ("original", "oracle")
+        "warnings": warnings(record, reference.oracle.coincide()) + designed(rows, record, level)
+                    + [line for line in [alarm(original, reference.oracle) if original else ""] if line]
+                    + [f"{kind} models: {n}" for kind in ("original", "oracle")
                                          for n in notes(models[kind]) + failures(run, models[kind], store)]
                     + absent_observers(run),
         "setting": record["setting"],
     }  # fmt: skip
+
+
+def designed(rows: list[dict[str, Any]], record: dict[str, Any], level: float) -> list[str]:
+    """What so many models could find, where any method was tested."""
+    line = design(record["seeds"], record["oracles"], level) if any(row["scores"] for row in rows) else ""
+    return [line] if line else []
 
 
 def overlap(unlearned: dict[str, list[Entry]]) -> list[dict[str, Any]]:
