@@ -611,7 +611,7 @@ class Stepping(Unlearner):
                 with torch.no_grad():
                     for name, p in model.named_parameters():
                         bits = None if problem.trainable is None else problem.trainable.bits[name]
-                        step = self.steps.lr * p.grad
+                        step = self.steps.lr * (torch.zeros_like(p) if p.grad is None else p.grad)
                         p -= step if bits is None else step * bits
         model.zero_grad()
         return model

@@ -120,7 +120,7 @@ def every_forget_example_counts(made: Evaluator) -> None:
 
 
 def scores_that_say_remembers_rise_with_memory(made: Evaluator) -> None:
-    """A score whose excess is called memory is larger for models that are surer on the forget set, and smaller for less sure ones."""
+    """A score whose excess is called memory is larger for models that are surer on the forget set, smaller for less sure ones."""
     if not any(about.above.startswith("remembers") or about.below.startswith("over-forgets") for about in made.scores.values()):
         return
     oracle = planted(2, 0.0, made.probes)

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from untrain.core.contract import check_random_state_kept, require, seed_everything
-from untrain.core.errors import MaskError, NotFinite, RunFailed
+from untrain.core.errors import MaskError, NotFinite
 from untrain.core.mask import Mask
 from untrain.models.state import same, state, weights
 from untrain.training.problem import Problem
@@ -44,14 +44,11 @@ def it_leaves_what_is_outside_the_mask(made: Unlearner | Recipe) -> None:
         _refuses_masks(made, model, replace(problem, mask=Mask({}, problem.digest)))
         return
     if not isinstance(_expression(made), Localized):
-        draw = torch.Generator().manual_seed(2)
+        draw = torch.Generator().manual_seed(5)
         bits = {n: torch.rand(p.shape, generator=draw) < 0.3 for n, p in model.named_parameters()}
         problem = replace(problem, mask=Mask(bits, problem.digest), head="masked")
     kept = None if problem.mask is None else problem.mask.copied()
-    try:
-        outcome = made.run(model, problem)
-    except RunFailed:  # moves nothing, and says so
-        return
+    outcome = made.run(model, problem)
     mask = kept or outcome.mask
     free = problem.task.head(model) if problem.mask is None else ()
     before = state(model)
@@ -129,7 +126,9 @@ def longer_steps_go_the_same_way(made: Unlearner | Recipe) -> None:
     ends = []
     for epochs in (1, 2, 4):
         model, problem = small(_expression(made).works_on)
-        plain = replace(steps, lr=1e-5, epochs=epochs, batch=16, schedule=Constant(), optimizer=SGD(momentum=0.0))
+        plain = replace(steps, lr=1e-3, epochs=epochs, batch=16, schedule=Constant(), optimizer=SGD(momentum=0.0))
+        if problem.init is not None:  # untrained, so that gradients point one way and do not cancel
+            model = problem.init(0).eval()
         forgot = replace(made, steps=plain)(model, problem)  # type: ignore[call-arg]
         ends.append(torch.cat([p.detach().double().flatten() for p in forgot.parameters()]))
     one, two = (float((b - a).norm()) for a, b in pairwise(ends))
