@@ -14,7 +14,7 @@ import torch
 import untrain
 from untrain.commands import promises
 from untrain.core import discovery as names
-from untrain.core.errors import SpecError
+from untrain.core.errors import NotFinite, SpecError
 from untrain.core.metering import leave_uncounted
 from untrain.core.spec import Spec, parse
 from untrain.evaluation.base import Evaluator, Measure, Part, ScoreInfo
@@ -590,7 +590,101 @@ class NoZero(Evaluator):
         return {"gap_like": Measure((Part(1, "unlearned", "forget", trial.unlearned[:, trial.side == "forget"]),))}
 
 
+class Stepping(Unlearner):
+    """Plain steps of a loop of its own, with the faults that its fields plant; buffers stay.
+
+    Args:
+        steps: step size and length.
+        frozen: whether each epoch has the order of the first.
+        seeded: whether its seed is its own.
+        stale: whether the first batch's labels are those of all.
+        summed: whether gradients are never cleared.
+
+    Source: planted.
+    """
+
+    needs: ClassVar = frozenset({"retain", "labels"})
+    steps: Steps = Steps(lr=0.01, epochs=2, batch=16)
+    frozen: bool = False
+    seeded: bool = False
+    stale: bool = False
+    summed: bool = False
+
+    def unlearn(self, model, problem):
+        rng, first = np.random.default_rng(0 if self.seeded else problem.seed), None
+        orders = [rng.permutation(len(problem.rest)) for _ in range(problem.epochs(self.steps))]
+        for order in orders:
+            for rows in np.split(orders[0] if self.frozen else order, 3):
+                x, y = problem.rest.x[:][rows], problem.rest.y[:][rows]
+                first = y if first is None else first
+                if not self.summed:
+                    model.zero_grad()
+                loss = torch.nn.functional.cross_entropy(model(x), first if self.stale else y)
+                if not torch.isfinite(loss):
+                    raise NotFinite("the loss is NaN")
+                loss.backward()
+                with torch.no_grad():
+                    for name, p in model.named_parameters():
+                        bits = None if problem.trainable is None else problem.trainable.bits[name]
+                        step = self.steps.lr * (torch.zeros_like(p) if p.grad is None else p.grad)
+                        p -= step if bits is None else step * bits
+        model.zero_grad()
+        return model
+
+
+class Exchanged(Evaluator):
+    """Accuracy on the forget set by the name of that on the test set.
+
+    Source: planted.
+    """
+
+    scores: ClassVar = told("test_accuracy", ideal="the oracles' value")
+
+    def prepare(self, seen):
+        return right(seen)
+
+    def evaluate(self, trial):
+        return {"test_accuracy": Measure((Part(1, "unlearned", "forget", trial.unlearned[:, trial.side == "forget"]),))}
+
+
+class Cut(Evaluator):
+    """Accuracy on the first 20 forget examples.
+
+    Source: planted.
+    """
+
+    scores: ClassVar = told("cut", ideal="the oracles' value")
+
+    def prepare(self, seen):
+        return right(seen)
+
+    def evaluate(self, trial):
+        return {"cut": Measure((Part(1, "unlearned", "forget", trial.unlearned[:, trial.side == "forget"][:, :20]),))}
+
+
+class WrongWay(Evaluator):
+    """The error, which falls with memory, called memory.
+
+    Source: planted.
+    """
+
+    scores: ClassVar = {"wrong": ScoreInfo("error", "fraction", "the oracles' value", "none", above="remembers: more")}
+
+    def prepare(self, seen):
+        return 1 - right(seen)
+
+    def evaluate(self, trial):
+        return {"wrong": Measure((Part(1, "unlearned", "forget", trial.unlearned[:, trial.side == "forget"]),))}
+
+
 FAULTS = [
+    (Exchanged, "a score of one side reads that side", "names are exchanged"),
+    (Cut, "every forget example counts", "forget example 29"),
+    (WrongWay, "scores that say remembers rise with memory", "wrong way"),
+    (Stepping(frozen=True), "its batches follow the seed and the epoch", "same order in two epochs"),
+    (Stepping(seeded=True), "its batches follow the seed and the epoch", "ignores the seed"),
+    (Stepping(stale=True), "it reads the labels of all it needs", "whatever the label"),
+    (Stepping(summed=True), "longer steps go the same way", "are gradients cleared"),
     (TeacherStepped, "it moves some parameter", "moved no parameter"),
     (OnlyBuffers, "it moves some parameter", "moved no parameter"),
     (MaskedGradient, "it leaves what is outside the mask", "outside its mask"),
@@ -637,6 +731,10 @@ def test_a_planted_fault_is_caught(fault, promise, said, monkeypatch):
     broken = {v.promise: str(v.error) for v in promises.verdicts(fault) if v.error}
     assert promise in broken
     assert re.search(said, broken[promise])
+
+
+def test_steps_without_a_planted_fault_keep_every_promise():
+    assert [v for v in promises.verdicts(Stepping()) if v.error] == []
 
 
 def test_every_promise_has_a_planted_fault():

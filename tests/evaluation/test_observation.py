@@ -88,3 +88,11 @@ def test_rows_and_models_can_be_taken():
     part = seen.of_models([1, 3]).at(np.array([5, 2]))
     assert np.array_equal(part.logits, seen.logits[[1, 3]][:, [5, 2]])
     assert part.labels.tolist() == LABELS[[5, 2]].tolist()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_outputs_that_are_no_numbers_are_refused_at_the_door_of_every_evaluator(value):
+    logits = np.zeros((2, 3, 2), dtype=np.float32)
+    logits[1, 2, 0] = value
+    with pytest.raises(DataError, match="1 of 6 logits of models on examples are NaN or infinite"):
+        Observation.of_logits(logits, np.zeros(3, int), np.zeros(3, int), np.array(["forget", "retain", "test"]), np.arange(3))

@@ -52,7 +52,7 @@ def test_the_verdict_on_the_method_that_opens_stands_below_the_table(tiny, capsy
     assert "verdict: " in told
     assert told.count("verdict: ") == 1
     assert "DEL" in told[told.index("verdict: ") :]
-    assert "Nothing (7)" in told
+    assert "Nothing (7 known better)" in told
 
 
 def test_a_row_without_cost_and_a_run_without_originals_are_shown(tiny):

@@ -21,10 +21,11 @@ def test_scores_are_called_by_their_headings(told):
 
 def test_other_methods_that_leak_are_named_with_their_counts(told):
     first, clean = told(recognised=3), told(method="Retrain()")
-    leaky = [told(method="Finetune(lr=1)", recognised=2), told(method="Nothing()", recognised=43)]
+    leaky = [told(method="Finetune(lr=1)", recognised=2), told(method="Nothing()", recognised=43, standing_out=5)]
     document = {"results": [first, clean, *leaky]}
     assert verdict_marks.leaks(document, first) == (
-        "Of the 500 forget examples, some can also be recognised in the outputs of Finetune (2) and Nothing (43)."
+        "Of the 500 forget examples, some can also be recognised in the outputs of Finetune (2 known better) and "
+        "Nothing (43 known better, 5 known less well)."
     )
     assert verdict_marks.leaks({"results": [first, clean]}, first) == ""
 

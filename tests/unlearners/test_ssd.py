@@ -9,7 +9,7 @@ from torch import nn
 
 from untrain.core.errors import NotFinite, RunFailed
 from untrain.core.mask import Mask
-from untrain.data.examples import Examples
+from untrain.data.examples import Examples, take
 from untrain.models.tasks.choice import Choice
 from untrain.training.problem import Problem
 from untrain.training.toy import small
@@ -56,9 +56,9 @@ def test_by_examples_importance_is_the_mean_of_squares():
     assert forgot.weight.flatten().tolist() == [2.0, 8.0, 8.0]
 
 
-def test_by_batches_importance_is_the_square_of_the_mean():
+def test_by_the_reference_importance_is_the_square_of_the_mean_of_whatever_is_in_a_batch():
     # Of all four in one batch: 0.5^2, 0.75^2 and 1.
-    forgot = SSD(select=1.0, squares="batches")(*posed())
+    forgot = SSD(select=1.0, squares="reference")(*posed())
     assert forgot.weight.flatten().tolist() == [0.5, 8.0, 8.0]
 
 
@@ -97,3 +97,39 @@ def test_inputs_that_are_not_finite_are_refused():
     model, problem = posed()
     with pytest.raises(NotFinite):
         SSD()(model, replace(problem, retain=problem.retain.with_fields(x=problem.retain.x * torch.inf)))
+
+
+def even(forget, retain=3000, weights=400):
+    """A loss whose gradients are independent noise: no weight matters more to the forget set than to all."""
+    draw = torch.Generator().manual_seed(forget)
+    model = nn.Linear(weights, 1, bias=False)
+    x = torch.randn(forget + retain, weights, generator=draw)
+    data = Examples.labelled(x, torch.zeros(len(x)).long(), np.arange(len(x)), 1)
+    return model, Problem(Product(), take(data, np.arange(forget)), take(data, np.arange(forget, len(x))))
+
+
+@pytest.mark.parametrize("forget", [1, 4, 8, 60, 127, 128, 130, 150, 260])
+def test_of_examples_that_matter_no_more_than_others_few_weights_are_dampened_however_few_they_are(forget):
+    model, problem = even(forget)
+    before = model.weight.detach().clone()
+    try:
+        after = SSD()(model, problem).weight
+    except RunFailed:
+        return
+    assert (after != before).float().mean() <= 0.02  # the reference dampens ten times as many and more
+
+
+@pytest.mark.parametrize("forget", [4, 8, 130])
+def test_the_reference_code_dampens_by_the_size_of_batches(forget):
+    model, problem = even(forget)
+    before = model.weight.detach().clone()
+    assert (SSD(squares="reference")(model, problem).weight != before).float().mean() > 0.1
+
+
+def test_examples_that_do_matter_are_found_at_any_size():
+    for forget in (4, 8, 130):
+        model, problem = even(forget)
+        marked = problem.forget.x.clone()
+        marked[:, 7] *= 30
+        after = SSD()(model, replace(problem, forget=problem.forget.with_fields(x=marked))).weight
+        assert bool((after[0, 7].abs() < 0.1 * model.weight[0, 7].abs()).all())

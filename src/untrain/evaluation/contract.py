@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -26,11 +27,14 @@ def planted(seed: int, boost: float, probes: Iterable[str] = ()) -> Observation:
     return replace(Observation.of_logits(logits, labels, labels, side, np.arange(len(side))), probes=asked)
 
 
-def values(made: Evaluator, ours: Observation, oracle: Observation) -> dict[str, float | str]:
-    """Score name -> value, or the reason why there is none."""
+def values(
+    made: Evaluator, ours: Observation, oracle: Observation, ready: np.ndarray[Any, Any] | None = None
+) -> dict[str, float | str]:
+    """Score name -> value, or the reason why there is none; ``ready`` is what was prepared of the oracles, where it is known."""
     boost = np.where(oracle.side == "forget", 6.0, 0.0)[:, None] * np.eye(3)[oracle.labels]
     original = replace(oracle, outputs={"logits": np.asarray(oracle.logits[:2]) + boost.astype(np.float32)})
-    trial = Prepared(made.prepare(ours), made.prepare(oracle), oracle.side, False, made.prepare(original))
+    theirs = made.prepare(oracle) if ready is None else ready
+    trial = Prepared(theirs if ours is oracle else made.prepare(ours), theirs, oracle.side, False, made.prepare(original))
     return {n: m if isinstance(m, str) else number(m) for n, m in made.evaluate(trial).items()}
 
 
@@ -89,6 +93,57 @@ def a_batch_of_models_gives_what_its_models_give_one_by_one(made: Evaluator) -> 
         part = made.prepare(observation.of_models(few))
         same = part.shape == (len(few), *whole.shape[1:]) and bool(np.allclose(part, whole[few], rtol=0, atol=1e-9, equal_nan=True))
         require(same, made, f"prepares model {few[0]} otherwise when it comes with others")
+
+
+def a_score_of_one_side_reads_that_side(made: Evaluator) -> None:
+    """A score whose name begins with retain or test does not change with outputs on the forget set."""
+    if not any(n.startswith(("retain_", "test_")) for n in made.scores):
+        return
+    oracle = planted(2, 0.0, made.probes)
+    before = values(made, oracle, oracle)
+    after = values(made, _shaken(oracle, np.flatnonzero(oracle.side == "forget")), oracle)
+    wrong = [n for n in before if {"retain", "test"} & set(n.split("_")[:1]) and not _near(before[n], after.get(n))]
+    require(not wrong, made, f"changes {wrong} with outputs on forget examples: names are exchanged")
+
+
+def every_forget_example_counts(made: Evaluator) -> None:
+    """Outputs on any one forget example change some score: the set is not cut."""
+    oracle = planted(2, 0.0, made.probes)
+    ready = made.prepare(oracle)
+    before = values(made, oracle, oracle, ready)
+    if all(isinstance(v, str) for v in before.values()) or made.probes:
+        return
+    for row in np.flatnonzero(oracle.side == "forget")[[0, -1]]:
+        after = values(made, _shaken(oracle, np.array([row])), oracle, ready)
+        changed = any(not _near(before[n], after[n]) for n in before)
+        require(changed, made, f"gives the same scores whatever comes out on forget example {row}")
+
+
+def scores_that_say_remembers_rise_with_memory(made: Evaluator) -> None:
+    """A score whose excess is called memory is larger for models that are surer on the forget set, smaller for less sure ones."""
+    if not any(about.above.startswith("remembers") or about.below.startswith("over-forgets") for about in made.scores.values()):
+        return
+    oracle = planted(2, 0.0, made.probes)
+    ready = made.prepare(oracle)
+    more, same, less = (values(made, planted(1, boost, made.probes), oracle, ready) for boost in (3.0, 0.0, -3.0))
+    for name, about in made.scores.items():
+        found = [v for each in (less, same, more) if isinstance(v := each.get(name), float)]
+        if len(found) < 3:
+            continue
+        up = not about.above.startswith("remembers") or found[1] < found[2]
+        down = not about.below.startswith("over-forgets") or found[0] < found[1]
+        require(up and down, made, f"goes the wrong way: {name} of models that know less, as much and more is {found}")
+
+
+def _shaken(seen: Observation, rows: np.ndarray[Any, Any]) -> Observation:
+    """Other outputs on some examples, surely wrong ones."""
+    logits = np.array(seen.logits)
+    logits[:, rows, seen.labels[rows]] -= 40.0
+    return replace(seen, outputs={"logits": logits})
+
+
+def _near(a: float | str | None, b: float | str | None) -> bool:
+    return a == b or (isinstance(a, float) and isinstance(b, float) and abs(a - b) < 1e-9)
 
 
 def it_tells_the_original_from_the_oracle(made: Evaluator) -> None:

@@ -42,6 +42,7 @@ class Observation:
         task: derives losses, margins and correctness from outputs.
         probes: what the same models put out on other sets that they were asked, by the probe's name; an example has the id and the
             side of the one that it is about.
+        owner: whose each example is, (n,), where some have several: what comes from one hand is no independent evidence.
     """
 
     outputs: Mapping[str, Array | LazyStack]
@@ -52,6 +53,18 @@ class Observation:
     observed: Mapping[str, Array] = field(default_factory=dict)
     task: Task = Classification()
     probes: Mapping[str, Observation] = field(default_factory=dict)
+    owner: Array | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse outputs in memory that are NaN or infinite, on which any score would be made up; stored ones were looked at.
+
+        Raises:
+            DataError: some are.
+        """
+        for name, table in self.outputs.items():
+            if isinstance(table, np.ndarray) and not isinstance(table, np.memmap) and not np.isfinite(table).all():
+                count = int((~np.isfinite(table).reshape(*table.shape[:2], -1).all(-1)).sum())
+                raise DataError(f"{count} of {table.shape[0] * table.shape[1]} {name} of models on examples are NaN or infinite")
 
     @staticmethod
     def of_logits(
@@ -128,9 +141,17 @@ class Observation:
             return OF_MARGIN[name](np.asarray(self.outputs["margin"], dtype=np.float64))
         return np.stack([*derived_signals(self.task, self.outputs, np.asarray(self.true if true else self.labels), name)])
 
+    def certainty(self) -> Array:
+        """Minus the loss as far as its order goes, (m, n): the margin where that determines the loss.
+
+        Rank examples by it, never by the loss: those of which a model is sure enough would tie at 0.
+        """
+        return self.signal("margin") if self.has("logits") or "margin" in self.outputs else -self.signal("loss")
+
     def at(self, rows: Array) -> Observation:
         """The same models on some of the examples."""
         parts = {name: getattr(self, name)[rows] for name in ("labels", "true", "side", "ids")}
+        parts["owner"] = None if self.owner is None else self.owner[rows]
         return replace(self, outputs={name: value[:, rows] for name, value in self.outputs.items()}, **parts)
 
     def of_models(self, rows: Any) -> Observation:

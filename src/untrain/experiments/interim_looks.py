@@ -8,7 +8,7 @@ from itertools import count
 from typing import Any
 
 from untrain.core.errors import BadInput
-from untrain.evaluation.scoring.hypothesis_tests import LEVEL, can_decide
+from untrain.evaluation.scoring.design import LEVEL, can_decide
 
 Document = Mapping[str, Any]
 LEAST = 2  # oracles, for a floor

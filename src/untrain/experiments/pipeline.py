@@ -17,6 +17,7 @@ from untrain.data.requests.resolve import request
 from untrain.data.splits import Data
 from untrain.evaluation.base import Evaluator
 from untrain.evaluation.observers.base import Observer
+from untrain.evaluation.scoring.design import design
 from untrain.experiments.comparison import Comparison, choose_for, portable, todo_of, workers_for
 from untrain.experiments.draw_request import chooser, count_missing_members, needed_ensemble, stand_in
 from untrain.experiments.interim_looks import Look, plan_looks, take_looks
@@ -244,7 +245,14 @@ def report_price(
     """The price of some comparisons, reported before work is begun."""
     cost = price(todo_of(comparisons, scenes, way.setting), store, way.setting, workers)
     way.say(cost.to_text())
+    for line in designs(comparisons):
+        way.say(line)
     return cost
+
+
+def designs(comparisons: Sequence[Comparison]) -> list[str]:
+    """What the numbers of models of some comparisons can find, each once."""
+    return [line for line in dict.fromkeys(design(c.seeds, c.oracles) for c in comparisons if c.methods) if line]
 
 
 def price_comparisons(comparisons: list[Comparison], store: str | Path | None, way: RunOptions) -> Document:
@@ -260,7 +268,7 @@ def price_comparisons(comparisons: list[Comparison], store: str | Path | None, w
         scenes.append(scene)
         prices += [] if ensemble is None else [ensemble]
     rest = price(todo_of(comparisons, scenes, way.setting), opened, way.setting, workers)
-    return reduce(add_prices, [*prices, rest]).document()
+    return reduce(add_prices, [*prices, rest]).document() | {"design": designs(comparisons)}
 
 
 def open_unpaid_scene(comparison: Comparison, way: RunOptions, store: Store | None, workers: int) -> tuple[Scene, Price | None]:

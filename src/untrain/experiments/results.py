@@ -18,8 +18,9 @@ from untrain.evaluation.glossary import evaluators
 from untrain.evaluation.lazy_stack import LazyStack
 from untrain.evaluation.observation import Observation
 from untrain.evaluation.scoring.assessment import assess, reference_of
+from untrain.evaluation.scoring.design import LEVEL, design
 from untrain.evaluation.scoring.group_accuracy import accuracy_by_group
-from untrain.evaluation.scoring.hypothesis_tests import LEVEL
+from untrain.evaluation.scoring.yardstick import alarm
 from untrain.evaluation.validation import refuse_not_finite
 from untrain.experiments.interim_looks import looks_of, summary
 from untrain.experiments.keys import scores_ingredients
@@ -81,7 +82,8 @@ def observe(run: Entry, entries: list[Entry], store: Store | None = None) -> Obs
             for entry, row in zip(entries, outputs[name], strict=True):
                 refuse_not_finite(row, f"model {entry.key[:12]} of run {run.key[:12]}")
         labels, true, side, ids = (np.asarray(run.array(named(n))) for n in ("labels", "true", "side", "ids"))
-        return Observation(outputs, labels, true, side, ids, task=task)
+        owner = np.asarray(run.array(named("owner"))) if f"{named('owner')}.npy" in run.record["files"] else None
+        return Observation(outputs, labels, true, side, ids, task=task, owner=owner)
 
     probes = {probe: on(partial(probe_file, probe)) for probe in run.record.get("probes", ())}
     return replace(on(str), observed={} if store is None else values_in(run, entries, store), probes=probes)
@@ -192,11 +194,19 @@ def results(
         "answers": outputs, "level": level, "looks": looks_of(record, rows), "chosen": record.get("chosen"),
         "results": rows, "overlap": overlap(models["unlearned"]),
         "oracle_cost": cost(models["oracle"], models["oracle"]), "break_even": break_even(rows),
-        "warnings": warnings(record, reference.oracle.coincide()) + [f"{kind} models: {n}" for kind in ("original", "oracle")
+        "warnings": warnings(record, reference.oracle.coincide()) + designed(rows, record, level)
+                    + [line for line in [alarm(original, reference.oracle) if original else ""] if line]
+                    + [f"{kind} models: {n}" for kind in ("original", "oracle")
                                          for n in notes(models[kind]) + failures(run, models[kind], store)]
                     + absent_observers(run),
         "setting": record["setting"],
     }  # fmt: skip
+
+
+def designed(rows: list[dict[str, Any]], record: dict[str, Any], level: float) -> list[str]:
+    """What so many models could find, where any method was tested."""
+    line = design(record["seeds"], record["oracles"], level) if any(row["scores"] for row in rows) else ""
+    return [line] if line else []
 
 
 def overlap(unlearned: dict[str, list[Entry]]) -> list[dict[str, Any]]:

@@ -90,12 +90,14 @@ def frame_arrays(scene: Scene) -> dict[str, np.ndarray[Any, Any]]:
     sets = scene.observed
     side = np.repeat(np.array(["retain", "test", CORRECTED][: len(sets)]), [len(each) for each in sets])
     side[np.asarray(scene.forget_set.rows)] = "forget"
+    owners = [each.owner for each in sets if each.owner is not None]
+    known = {"owner": np.concatenate([np.asarray(owner).astype(str) for owner in owners])} if len(owners) == len(sets) else {}
     return {
         "labels": stacked([targets(e) for e in sets]),
         "true": stacked([targets(e, true=True) for e in sets]),
         "side": side,
         "ids": np.concatenate([np.asarray(each.ids).astype(str) for each in sets]),
-    }
+    } | known
 
 
 def probes_of(scene: Scene, models: Models, store: Store) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.special import log_softmax, logsumexp
+from scipy.special import logsumexp
 
 Array = np.ndarray[Any, Any]
 
@@ -25,16 +25,23 @@ def log_probabilities(logits: Array) -> Array:
     >>> np.round(log_probabilities(np.array([[[0.0, 0.0]]])), 4).tolist()  # log(1 / 2)
     [[[-0.6931, -0.6931]]]
     """
-    return np.asarray(log_softmax(np.asarray(logits, dtype=np.float64), axis=-1))
+    wide = np.asarray(logits, dtype=np.float64)
+    top = wide.argmax(-1)[..., None]
+    below = wide - np.take_along_axis(wide, top, axis=-1)
+    others = np.exp(below)
+    np.put_along_axis(others, top, 0.0, axis=-1)  # log1p of the others keeps what 1 + tiny would lose
+    return np.asarray(below - np.log1p(others.sum(-1, keepdims=True)))
 
 
 def losses(logits: Array, labels: Array) -> Array:
-    """Cross-entropy in nats, (m, n).
+    """Cross-entropy in nats, ``log(1 + exp(-margin))``, (m, n); it is 0 from a margin of 746 on, so rank examples by their margins.
 
     >>> np.round(losses(np.array([[[0.0, 0.0]]]), np.array([0])), 4).tolist()  # log 2
     [[0.6931]]
+    >>> float(losses(np.array([[[100.0, 0.0]]]), np.array([0]))[0, 0])  # exp(-100), where 1 - exp(-100) is 1
+    3.720075976020836e-44
     """
-    return -of_label(log_probabilities(logits), labels)
+    return np.asarray(np.logaddexp(0, -margins(logits, labels)))
 
 
 def confidences(logits: Array, labels: Array) -> Array:

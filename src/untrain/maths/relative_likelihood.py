@@ -15,9 +15,12 @@ def means(log_p: Array, keep: Array) -> Array:
     >>> np.round(np.exp(means(np.log([[0.2], [0.4]]), np.array([[1, 1]]))), 4).tolist()
     [[0.3]]
     """
-    top = log_p.max(0)
-    share = keep / keep.sum(1, keepdims=True)
-    return np.asarray(np.log(np.maximum(share @ np.exp(log_p - top), 1e-300)) + top)
+    out = np.empty((len(keep), log_p.shape[1]))
+    for row, kept in zip(out, np.asarray(keep, dtype=bool), strict=True):
+        some = log_p[kept]
+        top = some.max(0)  # of these models: another's would let all of them vanish
+        row[:] = top + np.log1p(np.expm1(some - top).mean(0))
+    return out
 
 
 def marginals(outside: Array, a: float, inside: Array | None = None) -> Array:
@@ -36,9 +39,15 @@ def marginals(outside: Array, a: float, inside: Array | None = None) -> Array:
 
     Source: Zarifzadeh et al. 2023, arXiv 2312.03262; the code of PrivacyGuard and LeakPro.
     """
-    if inside is not None:
-        return np.asarray(np.logaddexp(outside, inside) - np.log(2))
-    return np.asarray(np.log(((1 + a) * np.exp(outside) + (1 - a)) / 2) if a < 1 else outside)
+    if inside is None:
+        share, inside = (1 + a) / 2, np.zeros_like(outside, dtype=np.float64)
+    else:
+        share = 0.5
+    # 1 + share (p - 1) + (1 - share) (q - 1) keeps what p and q near 1 would lose; elsewhere nothing cancels in a sum.
+    near = np.log1p(np.maximum(share * np.expm1(outside) + (1 - share) * np.expm1(inside), -0.5))
+    with np.errstate(divide="ignore"):
+        far = np.logaddexp(np.log(share) + outside, np.log(1 - share) + inside)
+    return np.asarray(np.where(near > np.log(0.5), near, far))
 
 
 def relative(x: Array, z: Array, gamma: float = 2.0) -> Array:

@@ -26,6 +26,16 @@ def short(method: str) -> str:
     return method
 
 
+def distinct(methods: Sequence[str]) -> dict[str, str]:
+    """Name of each method: its spelling without values, and with them where that would be another's name too.
+
+    >>> distinct(["DEL(keep=0.1)", "DEL(keep=0.3)", "NegGrad(alpha=0.9)"])
+    {'DEL(keep=0.1)': 'DEL(keep=0.1)', 'DEL(keep=0.3)': 'DEL(keep=0.3)', 'NegGrad(alpha=0.9)': 'NegGrad'}
+    """
+    names = [short(method) for method in methods]
+    return {method: name if names.count(name) == 1 else label(method) for method, name in zip(methods, names, strict=True)}
+
+
 def label_text(label: Any, classes: Sequence[str] | None = None) -> str:
     """The label of an example: a class by its name, or by its number where it has none; a quantity in four significant digits.
 

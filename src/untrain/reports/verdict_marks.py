@@ -31,14 +31,28 @@ def sentence(row: Row) -> str:
 
 
 def leaks(document: Document, first: Row | None) -> str:
-    """A sentence on other methods than the first whose outputs give forget examples away; empty where there are none."""
-    leaking = [r for r in document["results"] if r is not first and r["verdict"] and r["verdict"]["counts"]["recognised"]]
+    """A sentence on other methods than the first whose outputs give forget examples away, in either direction; else empty.
+
+    A method that knows examples less well than retrained models do gives them away as one does that knows them better.
+    """
+    leaking = [r for r in document["results"] if r is not first and r["verdict"] and any(_given_away(r))]
     if not leaking:
         return ""
-    counts = [f"{formatting.short(r['method'])} ({r['verdict']['counts']['recognised']:,})" for r in leaking]
+    names = formatting.distinct([r["method"] for r in document["results"]])
+    counts = [f"{names[r['method']]} ({_directions(*_given_away(r))})" for r in leaking]
     forget = leaking[0]["verdict"]["counts"]["forget"]
-    also = "also " if first and first["verdict"]["counts"]["recognised"] else ""
+    also = "also " if first and any(_given_away(first)) else ""
     return f"Of the {forget:,} forget examples, some can {also}be recognised in the outputs of {listed(counts)}."
+
+
+def _given_away(row: Row) -> tuple[int, int]:
+    """Number of forget examples that a method knows better than retrained models do, and of those that it knows less well."""
+    counts = row["verdict"]["counts"]
+    return counts["recognised"], counts["standing_out"]
+
+
+def _directions(better: int, worse: int) -> str:
+    return ", ".join(f"{count:,} known {how}" for count, how in ((better, "better"), (worse, "less well")) if count)
 
 
 def powerless(row: Row) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import torch
 from torch import nn
@@ -12,6 +13,7 @@ from untrain.core.errors import MaskError, NotFinite
 from untrain.core.mask import Mask
 from untrain.models.state import same, state, weights
 from untrain.training.problem import Problem
+from untrain.training.steps import SGD, Constant, Steps
 from untrain.training.toy import changes, marked, small, undone
 from untrain.unlearners.base import Localized, Recipe, Unlearner
 
@@ -42,7 +44,7 @@ def it_leaves_what_is_outside_the_mask(made: Unlearner | Recipe) -> None:
         _refuses_masks(made, model, replace(problem, mask=Mask({}, problem.digest)))
         return
     if not isinstance(_expression(made), Localized):
-        draw = torch.Generator().manual_seed(2)
+        draw = torch.Generator().manual_seed(5)
         bits = {n: torch.rand(p.shape, generator=draw) < 0.3 for n, p in model.named_parameters()}
         problem = replace(problem, mask=Mask(bits, problem.digest), head="masked")
     kept = None if problem.mask is None else problem.mask.copied()
@@ -76,6 +78,70 @@ def it_leaves_the_global_random_state(made: Unlearner | Recipe) -> None:
     """The random states of torch, numpy and python stay as they were."""
     model, problem = small(_expression(made).works_on)
     check_random_state_kept(made, lambda: made(model, problem))
+
+
+def its_batches_follow_the_seed_and_the_epoch(made: Unlearner | Recipe) -> None:
+    """Where it takes steps: another seed gives another model, and no two epochs go through the retain set in one order."""
+    epochs, models = {}, []
+    if (brief := _of_two_epochs(made)) is None:
+        return
+    for seed in (3, 4):
+        model, problem = small(_expression(made).works_on)
+        order: list[bytes] = []
+        rows = {row.numpy().tobytes(): at for at, row in enumerate(problem.rest.x[:])}
+
+        def look(_: nn.Module, inputs: tuple[torch.Tensor, ...], seen: list[int] = order, rows: dict[bytes, int] = rows) -> None:  # type: ignore[assignment]
+            if torch.is_grad_enabled():
+                seen += [rows[key] for key in (row.detach().numpy().tobytes() for row in inputs[0]) if key in rows]
+
+        model.register_forward_pre_hook(look)
+        models.append(state(brief(model, replace(problem, seed=seed))))
+        epochs[seed] = order
+    size, seen = len(problem.rest), epochs[3]
+    require(bool(changes(*models)), made, "gives one model for two seeds of the problem: it ignores the seed")
+    if len(seen) == 2 * size:
+        require(seen[:size] != seen[size:], made, "goes through the retain set in the same order in two epochs")
+
+
+def it_reads_the_labels_of_all_it_needs(made: Unlearner | Recipe) -> None:
+    """Where it takes steps and needs labels of the retain set: another label of any one example gives another model."""
+    expression = _expression(made)
+    if (brief := _of_two_epochs(made)) is None or not {"labels", "retain"} <= expression.needed():
+        return
+    model, problem = small(expression.works_on)
+    first = state(brief(model, problem))
+    for row in (0, 11, 23, 35, 47):
+        labels = problem.rest.y[:].clone()
+        labels[row] = (labels[row] + 1) % problem.rest.classes
+        model, problem = small(expression.works_on)
+        other = state(brief(model, replace(problem, retain=problem.rest.with_fields(y=labels))))
+        require(bool(changes(first, other)), made, f"gives the same model whatever the label of retain example {row}")
+
+
+def longer_steps_go_the_same_way(made: Unlearner | Recipe) -> None:
+    """Where it takes steps: small plain ones add up in proportion to their number, so no gradient is counted twice."""
+    steps = getattr(made, "steps", None)
+    if not isinstance(steps, Steps) or _of_two_epochs(made) is None:
+        return
+    ends = []
+    for epochs in (1, 2, 4):
+        model, problem = small(_expression(made).works_on)
+        plain = replace(steps, lr=1e-3, epochs=epochs, batch=16, schedule=Constant(), optimizer=SGD(momentum=0.0))
+        if problem.init is not None:  # untrained, so that gradients point one way and do not cancel
+            model = problem.init(0).eval()
+        forgot = replace(made, steps=plain)(model, problem)  # type: ignore[call-arg]
+        ends.append(torch.cat([p.detach().double().flatten() for p in forgot.parameters()]))
+    one, two = (float((b - a).norm()) for a, b in pairwise(ends))
+    far = f"moves {two / max(one, 1e-30):.1f} times as far in two more epochs as in the one before"
+    require(two < 3 * one, made, f"{far}: are gradients cleared?")
+
+
+def _of_two_epochs(made: Unlearner | Recipe) -> Unlearner | Recipe | None:
+    """The same with two epochs of batches of 16, or None where it takes no steps by a field of its own."""
+    steps = getattr(made, "steps", None)
+    if not isinstance(steps, Steps) or _expression(made).works_on is not nn.Module:
+        return None
+    return replace(made, steps=replace(steps, epochs=2, batch=16))  # type: ignore[call-arg]
 
 
 def it_says_what_becomes_of_buffers(made: Unlearner | Recipe) -> None:

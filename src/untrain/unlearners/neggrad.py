@@ -26,7 +26,8 @@ class NegGrad(Unlearner):
         steps: step size and length.
 
     Source: Kurmanji et al. 2023 (NegGrad+), arXiv 2302.09880; alpha of the code of DEL, arXiv 2412.02432.
-    Departs: forget batches are reshuffled each time around where the authors' code caches the first pass.
+    Departs: forget batches are reshuffled each time around where the authors' code caches the first pass, and they stay out of
+        batch-norm buffers, which in the authors' code they enter.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"forget", "retain", "labels"})

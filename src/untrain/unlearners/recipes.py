@@ -99,7 +99,8 @@ class EUk(Recipe):
 
     Source: Goel et al. 2022, arXiv 2201.06640, section 4; code shash42/Evaluating-Inexact-Unlearning. Step size as Kurmanji
         et al. 2023 run it.
-    Departs: biases and norms are reset too, where the authors' code resets linear layers and convolutions alone.
+    Departs: norms within these layers are reset too, where the authors' code resets linear layers and convolutions, biases
+        included, and trains norms on from what they were.
     """
 
     layers: Annotated[Count, SearchHint(1, 8)] = 2

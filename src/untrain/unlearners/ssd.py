@@ -18,6 +18,8 @@ from untrain.training.gradients import Grads, Params, mean_square, movable, of_b
 from untrain.training.problem import Problem
 from untrain.unlearners.base import Unlearner
 
+BATCH = 128  # of the authors' code
+
 
 class SSD(Unlearner):
     """Multiply by ``min(1, dampen * I(all) / I(forget))`` each weight with ``I(forget) > select * I(all)``.
@@ -28,19 +30,22 @@ class SSD(Unlearner):
     Args:
         select: how many times as important for the forget set a weight must be to be dampened.
         dampen: strength of what is left of a dampened weight.
-        squares: of the gradients of single 'examples' (the paper's expectation), or of the mean gradients of shuffled
-            'batches' of 128 (its code).
+        squares: of the gradients of single 'examples' (the paper's expectation); of the mean gradients of shuffled 'batches' of 128
+            or a little more, of one size in both sets, which is that of the forget set where it has fewer; or of the 'reference'
+            code's batches of 128, the last of each set smaller.
 
     Source: Foster, Schoepf and Brintrup 2024, arXiv 2308.07707, eqs. 3-5; code if-loops/selective-synaptic-dampening. The
         code of DEL, arXiv 2412.02432, has (select, dampen) = (1, 1) for CIFAR-10 at random and (16, 1) for two classes.
-    Departs: a run that selects no weight fails, where the authors' returns the model as it was.
+    Departs: a run that selects no weight fails, where the authors' returns the model as it was. The square of a mean gradient
+        falls with the size of the batch: in the authors' code a few forget examples are compared with batches of 128, so that
+        weights are dampened which matter no more to them than to all.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"forget", "retain", "labels"})
 
     select: Annotated[Positive, SearchHint(0.5, 50, log=True)] = 10.0
     dampen: Annotated[Positive, SearchHint(0.1, 5, log=True)] = 1.0
-    squares: Literal["examples", "batches"] = "batches"
+    squares: Literal["examples", "batches", "reference"] = "batches"
 
     def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module:
         """The dampened model.
@@ -65,11 +70,13 @@ class SSD(Unlearner):
         return model
 
     def _importance(self, model: nn.Module, problem: Problem, sets: Sequence[Examples], params: Params) -> Grads:
-        n = sum(map(len, sets))
+        n, forget = sum(map(len, sets)), len(problem.forget)
         if self.squares == "examples":
             return mean_square(of_examples(model, problem.task, sets, np.arange(n), params), params)
         order = torch.randperm(n).numpy()
-        batches = [np.sort(order[rows]) for rows in in_order(n, 128)]
+        size = forget / max(1, forget // BATCH)
+        parts = in_order(n, BATCH) if self.squares == "reference" else np.array_split(np.arange(n), round(n / size))
+        batches = [np.sort(order[rows]) for rows in parts]
         gradients = of_batches(model, problem.task, sets, batches, params)
         return mean_square(([g[None] for g in grads] for grads in gradients), params)
 

@@ -48,7 +48,8 @@ class WoodFisher(Unlearner):
 
     def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module:
         """The model after the step."""
-        params = movable(model, problem.trainable)
+        # The code's recursion runs over all weights, and a mask falls on its result.
+        params = movable(model, None if self.reference else problem.trainable)
         forget, retain = (of_mean(model, problem.task, e, params) for e in (problem.forget, problem.rest))
         share = len(problem.forget) / (len(problem.forget) + len(problem.rest))
         step = self.scale * self._solved(share * (forget - retain), model, problem, params)
@@ -60,7 +61,7 @@ class WoodFisher(Unlearner):
     def _solved(self, v: Tensor, model: nn.Module, problem: Problem, params: Params) -> Tensor:
         # Weights that may not move are left out of the system, not of its solution alone.
         n = len(problem.rest)
-        free = None if problem.trainable is None else flat([problem.trainable.bits[name] for name in params])
+        free = None if problem.trainable is None or self.reference else flat([problem.trainable.bits[name] for name in params])
         order = np.arange(n)[:REFERENCE] if self.reference else torch.randperm(n)[: self.samples].numpy()
 
         def rows(start: int, stop: int) -> Tensor:

@@ -61,7 +61,7 @@ def test_a_forget_set_of_one_is_counted_over_one(planted):
     )
     assert found["forget_accuracy"].value == 1
     assert found["retain_accuracy"].value == pytest.approx(0.2)
-    assert found["forget_accuracy"].low == found["forget_accuracy"].high == 1
+    assert found["forget_accuracy"].low < 0.5 < found["forget_accuracy"].high == 1  # one example says little of others
 
 
 @pytest.mark.parametrize("size", [7, 513, 1025])

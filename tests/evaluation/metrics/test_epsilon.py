@@ -3,6 +3,7 @@ import pytest
 
 from trials import TrialObservations, score
 from untrain.evaluation.metrics.epsilon import Epsilon
+from untrain.evaluation.scoring.intervals import compare
 from untrain.maths.bounds import clopper_pearson, epsilon_shown
 
 
@@ -105,7 +106,7 @@ def test_without_forget_examples_there_is_a_reason(planted):
 
 def test_answers_that_are_no_numbers_give_a_reason(planted):
     oracle = planted.noisy(20, planted.sides(9, 3, 9))
-    logits = oracle.logits.copy()
-    logits[2, 4] = np.nan
-    ours = planted.observed(logits, oracle.labels, oracle.side)
-    assert all("not finite" in s.reason for s in score(Epsilon(), TrialObservations(oracle, ours, oracle), draws=5).values())
+    ready = {name: Epsilon().prepare(oracle) for name in ("original", "unlearned", "oracle")}
+    ready["unlearned"] = np.stack([*ready["unlearned"]])
+    ready["unlearned"][2, 4] = np.nan
+    assert all("not finite" in s.reason for s in compare(Epsilon(), ready, oracle, draws=5).values())

@@ -5,6 +5,7 @@ from trials import TrialObservations, score
 from untrain.core.errors import SpecError
 from untrain.core.spec import parse
 from untrain.evaluation.metrics.forgettingquality import ForgettingQuality
+from untrain.evaluation.scoring.intervals import compare
 
 
 def found(planted, models, oracles, boost=0.0, **fields):
@@ -49,10 +50,10 @@ def test_the_published_discard_is_a_switch(planted):
 
 def test_margins_that_are_no_numbers_give_a_reason(planted):
     oracle = planted.noisy(50, planted.sides(3, 3, 3))
-    logits = oracle.logits.copy()
-    logits[0, 0, 0] = np.nan
-    ours = planted.observed(logits, oracle.labels, oracle.side)
-    s = score(ForgettingQuality(), TrialObservations(oracle, ours, oracle), draws=5)
+    ready = {name: ForgettingQuality().prepare(oracle) for name in ("original", "unlearned", "oracle")}
+    ready["unlearned"] = np.stack([*ready["unlearned"]])
+    ready["unlearned"][0, 0] = np.nan
+    s = compare(ForgettingQuality(), ready, oracle, draws=5)
     assert "not finite" in s["forgetting_quality"].reason
 
 

@@ -9,6 +9,7 @@ from trials import TrialObservations, score
 from untrain.evaluation.base import Prepared
 from untrain.evaluation.metrics.jensenshannon import JensenShannon
 from untrain.evaluation.observation import Observation
+from untrain.evaluation.scoring.intervals import compare
 from untrain.evaluation.scoring.resampling import number
 
 
@@ -80,7 +81,7 @@ def test_without_examples_of_a_side_there_is_a_reason(planted):
 
 def test_answers_that_are_no_numbers_give_a_reason(planted):
     oracle = planted.noisy(20, planted.sides(9, 3, 9))
-    logits = oracle.logits.copy()
-    logits[2, 4] = np.nan
-    ours = planted.observed(logits, oracle.labels, oracle.side)
-    assert all("not finite" in s.reason for s in score(JensenShannon(), TrialObservations(oracle, ours, oracle), draws=5).values())
+    ready = {name: JensenShannon().prepare(oracle) for name in ("original", "unlearned", "oracle")}
+    ready["unlearned"] = np.stack([*ready["unlearned"]])
+    ready["unlearned"][2, 4] = np.nan
+    assert all("not finite" in s.reason for s in compare(JensenShannon(), ready, oracle, draws=5).values())

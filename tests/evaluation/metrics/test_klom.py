@@ -4,6 +4,7 @@ import pytest
 from trials import TrialObservations, score
 from untrain.evaluation.base import Prepared
 from untrain.evaluation.metrics.klom import KLoM
+from untrain.evaluation.scoring.intervals import compare
 from untrain.evaluation.scoring.resampling import number
 
 
@@ -105,10 +106,10 @@ def test_published_code_can_give_collapsed_models_the_perfect_score(planted):
 
 def test_answers_that_are_no_numbers_give_a_reason(planted):
     oracle = planted.noisy(50, planted.sides(3, 3, 3))
-    logits = oracle.logits.copy()
-    logits[7, 1] = np.nan
-    ours = planted.observed(logits, oracle.labels, oracle.side)
-    s = score(KLoM(), TrialObservations(oracle, ours, oracle), draws=5)
+    ready = {name: KLoM().prepare(oracle) for name in ("original", "unlearned", "oracle")}
+    ready["unlearned"] = np.stack([*ready["unlearned"]])
+    ready["unlearned"][7, 1] = np.nan
+    s = compare(KLoM(), ready, oracle, draws=5)
     assert s["klom_forget"].value is None
     assert "1 have no histogram" in s["klom_forget"].reason
     assert s["klom_test"].value is not None

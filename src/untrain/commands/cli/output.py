@@ -76,7 +76,8 @@ def priced(price: dict[str, Any], as_json: bool) -> None:
     if as_json:
         show_json({"price": price})
     else:
-        typer.echo(price["told"])
+        for line in (price["told"], *price.get("design", ())):
+            typer.echo(line)
 
 
 def finish(whole: dict[str, Any], as_json: bool, document: dict[str, Any] | None = None) -> None:

@@ -186,7 +186,7 @@ def _pieces(source: Any) -> Iterator[tuple[Array, Array]]:
         kind = type(source).__name__
 
         def ask(row: int) -> tuple[Array, Array]:
-            return _stacked(iter([source[row]]), kind)  # type: ignore[index]
+            return _stacked(iter([source[row]]), kind)
 
         check_steady(ask, ask, length, kind)
     items = iter(source) if length is None else (source[row] for row in range(length))

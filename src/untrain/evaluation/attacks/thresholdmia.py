@@ -10,8 +10,8 @@ import numpy as np
 from untrain.evaluation.attacks._held_out import LOW, MARGIN, few
 from untrain.evaluation.base import Array, Curve, Evaluator, Measure, Measured, Part, Prepared, Rate, ScoreInfo
 from untrain.evaluation.observation import Observation
-from untrain.maths.logits import log_probabilities, of_label
-from untrain.maths.prediction_entropy import entropies, modified_entropies
+from untrain.maths.logits import log_probabilities, margins
+from untrain.maths.prediction_entropy import log_entropies, log_modified_entropies
 from untrain.maths.roc import best_cut, fpr_grid, placements, sensitivity
 
 _SIGNALS = {
@@ -146,18 +146,18 @@ class ThresholdMIA(Evaluator):
 
 
 def _signals(observation: Observation) -> list[Array]:
-    """Attack scores of one model in the order of the names, (n,) each, larger for likelier members; NaN where outputs lack them."""
+    """Attack scores of one model in the order of the names, (n,) each, larger for likelier members; NaN where outputs lack them.
+
+    Only their order counts, so each is on a scale on which no certainty is too great to be told from a greater one: log-odds for
+    probabilities, logarithms for entropies.
+    """
+    certainty = observation.certainty()[0]
     if not observation.has("logits"):
-        loss = observation.signal("loss")[0].astype(np.float32)
-        return [-loss, *[np.full_like(loss, np.nan)] * (len(_SIGNALS) - 1)]
-    log_p = log_probabilities(np.asarray(observation.logits))
-    attacks = (
-        of_label(log_p, observation.labels),
-        log_p.max(-1),
-        -entropies(log_p),
-        -modified_entropies(log_p, observation.labels),
-    )
-    return [each[0].astype(np.float32) for each in attacks]
+        return [certainty, *[np.full_like(certainty, np.nan)] * (len(_SIGNALS) - 1)]
+    logits = np.asarray(observation.logits)
+    log_p = log_probabilities(logits)
+    sureness = margins(logits, logits[0].argmax(-1))[0]
+    return [certainty, sureness, -log_entropies(log_p)[0], -log_modified_entropies(log_p, observation.labels)[0]]
 
 
 def _parts(population: str, tables: Array, side: Array, at: int) -> tuple[Part, ...]:

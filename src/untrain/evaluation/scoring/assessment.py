@@ -10,8 +10,9 @@ import numpy as np
 
 from untrain.evaluation.base import Array, Evaluator, Score, Verdict
 from untrain.evaluation.observation import PROBE, Observation
+from untrain.evaluation.scoring.design import LEVEL, can_decide
 from untrain.evaluation.scoring.guarded_evaluator import guarded, without_culprits
-from untrain.evaluation.scoring.hypothesis_tests import LEVEL, Case, can_decide, mark_blind, verdicts
+from untrain.evaluation.scoring.hypothesis_tests import Case, mark_blind, verdicts
 from untrain.evaluation.scoring.intervals import compare
 from untrain.evaluation.scoring.verdict_wording import sentence
 from untrain.maths.conformal import ConformalRejections, standing_out
@@ -105,7 +106,7 @@ def assess(reference: Reference, unlearned: Observation, draws: int = 1000) -> t
     sides = {"", *np.unique(reference.oracle.side).tolist()}
     reasons = {name: why for name, why in reasons.items() if abouts[name].side in sides} | dict(reference.refused)
     scores |= {name: Score(None, reason=reason) for name, reason in reasons.items()}
-    return scores, method_verdict(by_score, *examples(reference, unlearned, by_score))
+    return scores, method_verdict(by_score, *examples(reference, unlearned, by_score), models=unlearned.models)
 
 
 def examples(
@@ -147,8 +148,10 @@ def _listed(rejections: ConformalRejections, here: Array, outputs: Observation) 
     ]
 
 
-def method_verdict(by_score: Mapping[str, Verdict], recognised: list[dict[str, Any]], counts: dict[str, Any]) -> dict[str, Any]:
-    """The verdict on a method, from those on its scores."""
+def method_verdict(
+    by_score: Mapping[str, Verdict], recognised: list[dict[str, Any]], counts: dict[str, Any], models: int | None = None
+) -> dict[str, Any]:
+    """The verdict on a method, from those on its scores on so many of its models."""
     apart = [n for n, v in by_score.items() if v.says == "distinguishable"]
     apart.sort(
         key=lambda n: (by_score[n].p, not by_score[n].why.startswith(("remembers", "over-forgets")))
@@ -157,7 +160,7 @@ def method_verdict(by_score: Mapping[str, Verdict], recognised: list[dict[str, A
     says = "distinguishable" if apart else "indistinguishable" if by_score and len(equal) == len(by_score) else "too few models"
     verdict = {
         "says": says, "distinguishable": apart, "indistinguishable": equal,
-        "tested": list(by_score), "level": next((v.level for v in by_score.values()), None),
+        "models": models, "tested": list(by_score), "level": next((v.level for v in by_score.values()), None),
         "recognised": recognised, "standing_out": counts["listed"],
         "counts": {n: counts[n] for n in ("forget", "recognised", "standing_out")}, "chance": counts["chance"],
     }  # fmt: skip

@@ -9,7 +9,7 @@ from scipy import stats
 
 from untrain.evaluation.base import Array
 from untrain.evaluation.observation import Observation
-from untrain.evaluation.scoring.hypothesis_tests import LEVEL, SPLITS, can_decide
+from untrain.evaluation.scoring.design import LEVEL, SPLITS, can_decide
 from untrain.maths import permutation
 
 PAYING = ("test", "forget")

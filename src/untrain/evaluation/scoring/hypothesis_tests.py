@@ -11,12 +11,11 @@ import numpy as np
 from untrain.evaluation.base import Array, Evaluator, Prepared, ScoreInfo, Verdict
 from untrain.evaluation.lazy_stack import joined
 from untrain.evaluation.observation import Observation
+from untrain.evaluation.scoring.design import LEVEL, SPLITS, can_decide, smallest_p
 from untrain.evaluation.scoring.effect_size import Estimate, of_groups, of_models
 from untrain.evaluation.scoring.resampling import aims_at_zero, joint, number, per_model
 from untrain.maths import permutation
 
-LEVEL = 0.05
-SPLITS = 200
 _STEADY = 50  # no error is taken for smaller than this part of the margin, so that chance agreement is not evidence
 
 
@@ -84,7 +83,7 @@ def verdicts(
     greatest = np.max(list(sizes.values()), axis=0)
     able = can_decide(m, k, level, splits)
     needed = math.ceil(1 / level - 1e-9) - 1
-    few = f"{m} unlearned and {k} retrained models have {len(orders)} splits"
+    few = f"{m} unlearned and {k} retrained models have {len(orders)} splits, of which p is at least {smallest_p(m, k, splits):.2g}"
     few += f": for one unlearned model at least {needed} retrained ones are needed" if m == 1 else ": more of both are needed"
     judged = {}
     for name, t in by_score.items():
@@ -110,11 +109,6 @@ def tested(cases: Sequence[Case], outputs: Observation, orders: Array, size: int
     for case in cases:
         by_score |= _tested(case, outputs, orders, size, estimated)
     return by_score
-
-
-def can_decide(ours: int, theirs: int, level: float, splits: int = SPLITS) -> bool:
-    """Return whether so many models have splits enough for anything to be called distinguishable."""
-    return min(math.comb(ours + theirs, ours), splits) * level >= 1 - 1e-9
 
 
 def is_distance(about: ScoreInfo) -> bool:

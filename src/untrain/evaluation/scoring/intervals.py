@@ -8,9 +8,10 @@ from dataclasses import replace
 import numpy as np
 from scipy import stats
 
-from untrain.evaluation.base import Array, Evaluator, Formula, Measured, Prepared, Score, ScoreInfo
+from untrain.evaluation.base import Array, Evaluator, Formula, Measure, Measured, Prepared, Rate, Score, ScoreInfo
 from untrain.evaluation.observation import Observation
-from untrain.evaluation.scoring.resampling import aims_at_zero, cut, drawn, joint, number, per_model, resampled, tables
+from untrain.evaluation.scoring.rare_errors import padded, wilson
+from untrain.evaluation.scoring.resampling import aims_at_zero, cut, drawn, joint, number, owners_of, per_model, resampled, tables
 from untrain.maths import bootstrap
 
 Measures = Mapping[str, Measured | str]
@@ -23,7 +24,7 @@ def compare(
 
     ``outputs`` has the sides and labels. Without originals there is no ceiling.
     """
-    noisy = bool(np.any(outputs.labels != outputs.true))
+    noisy, owners = bool(np.any(outputs.labels != outputs.true)), owners_of(outputs)
 
     def measure(unlearned: Array, oracle: Array) -> Measures:
         return evaluator.evaluate(Prepared(unlearned, oracle, np.asarray(outputs.side), noisy, ready.get("original")))
@@ -42,7 +43,7 @@ def compare(
         if isinstance(ours, str):
             scores[name] = Score(None, floor=lows.get(name), ceiling=ceiling, ideal=ideal, reason=ours)
             continue
-        score = _interval(ours, about, draws, seed)
+        score = _interval(ours, about, draws, seed, owners)
         band = _band(best.get(name, ""), len(ready["unlearned"]))
         # Beyond rounding, which differs with the order of summation.
         under = bool(about.below and band and score.value is not None and score.value < band[0] - 1e-9)
@@ -70,11 +71,29 @@ def _number(measured: Measured | str | None) -> float | None:
     return None if measured is None or isinstance(measured, str) else number(measured)
 
 
-def _interval(measured: Measured, about: ScoreInfo, draws: int, seed: int) -> Score:
-    """Value and interval."""
-    value = number(measured)
-    low, high = bootstrap.basic(value, drawn(measured, draws, seed), about.low, about.high)
-    return Score(value, low, high, resampled=resampled(measured))
+def _interval(measured: Measured, about: ScoreInfo, draws: int, seed: int, owners: Mapping[str, Array] | None = None) -> Score:
+    """Value and interval: that of the bootstrap, widened to what errors too rare to be in the sample leave open."""
+    value, owners = number(measured), owners or {}
+    low, high = bootstrap.basic(value, drawn(measured, draws, seed, owners), about.low, about.high)
+    ends = _with_rare_errors(measured, about, draws, seed, owners)
+    if ends is not None:
+        low, high = max(about.low, min(low, ends[0])), min(about.high, max(high, ends[1]))
+    return Score(value, low, high, resampled=resampled(measured).replace("examples", "owners" if owners else "examples"))
+
+
+def _with_rare_errors(
+    measured: Measured, about: ScoreInfo, draws: int, seed: int, owners: Mapping[str, Array]
+) -> tuple[float, float] | None:
+    """Ends that allow for errors which no example of the sample shows, of a share."""
+    if isinstance(measured, Rate):
+        owner = owners.get("forget")
+        return wilson(number(measured), measured.members.shape[1] if owner is None else int(owner.max()) + 1)
+    more = padded(measured, about, owners) if isinstance(measured, Measure) else None
+    if more is None:
+        return None
+    centre = number(more[0])
+    half = float(np.quantile(np.abs(drawn(more[0], draws, seed, more[1]) - centre), 0.95))
+    return centre - half, centre + half
 
 
 def _floors(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from untrain.evaluation.base import Array, Formula, Measure, Measured, Part, Rate, ScoreInfo
+from untrain.evaluation.observation import Observation
 from untrain.maths import bootstrap
 from untrain.maths.roc import rates
 
@@ -30,21 +31,28 @@ def number(measured: Measured) -> float:
     return float(_quantiles(part, measured.quantile, np.ones((1, part.values.shape[1])))[0])
 
 
-def drawn(measured: Measured, draws: int, seed: int) -> Array:
+def drawn(measured: Measured, draws: int, seed: int, owners: Mapping[str, Array] | None = None) -> Array:
     """Values of a measure in ``draws`` resamples, (draws,).
 
     Models are drawn by population and examples by side, the same for all that shares them.
+
+    Args:
+        measured: the measure.
+        draws: number of resamples.
+        seed: of the drawing.
+        owners: side -> number of each example's owner, where owners are drawn, with all that is theirs, and not single examples.
     """
     if isinstance(measured, Formula):
-        return np.asarray(measured.combine(*(drawn(t, draws, seed) for t in measured.terms)))
+        return np.asarray(measured.combine(*(drawn(t, draws, seed, owners) for t in measured.terms)))
     if isinstance(measured, Rate):
-        columns = [_columns(table, side, draws, seed) for table, side in ((measured.members, "forget"), (measured.others, "test"))]
+        ends = ((measured.members, "forget"), (measured.others, "test"))
+        columns = [_columns(table, side, draws, seed, owners) for table, side in ends]
         rows = _rows(measured.population, len(measured.members), draws, seed)
         each = np.stack([_rate(measured, k, *columns) for k in range(len(measured.members))], axis=1)
         return np.asarray((each * rows).mean(1))
     total = np.zeros(draws)
     for p in measured.parts:
-        columns_ = _columns(p.values, p.side, draws, seed)
+        columns_ = _columns(p.values, p.side, draws, seed, owners)
         if measured.quantile is not None:
             total += _quantiles(p, measured.quantile, columns_)
             continue
@@ -116,8 +124,21 @@ def _rate(measured: Rate, model: int, members: Array, others: Array) -> Array:
     return rates(measured.members[model], measured.others[model], measured.fpr, measured.weights, members, others)
 
 
-def _columns(table: Array, side: str, draws: int, seed: int) -> Array:
-    return bootstrap.resamples(table.shape[1], draws, seed, f"examples {side}")
+def owners_of(outputs: Observation) -> dict[str, Array]:
+    """Side -> number of each example's owner, of sides where an owner has several examples."""
+    if outputs.owner is None:
+        return {}
+    side = np.asarray(outputs.side)
+    numbers = {name: np.unique(outputs.owner[side == name], return_inverse=True)[1] for name in np.unique(side).tolist()}
+    return {name: owner for name, owner in numbers.items() if owner.max() + 1 < len(owner)}
+
+
+def _columns(table: Array, side: str, draws: int, seed: int, owners: Mapping[str, Array] | None) -> Array:
+    owner, n = (owners or {}).get(side), table.shape[1]
+    if owner is None or len(owner) != n:  # a score of some of a side's examples takes them as each for itself
+        return bootstrap.resamples(n, draws, seed, f"examples {side}")
+    counts = bootstrap.resamples(int(owner.max()) + 1, draws, seed, f"owners {side}")[:, owner].astype(np.float64)
+    return np.asarray(counts * (n / counts.sum(1, keepdims=True)))  # owners differ in size, and a mean is over what was drawn
 
 
 def _rows(population: str, count: int, draws: int, seed: int) -> Array:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 _NAMED = 2
-_OVER = "over-forgets"
+_OVER, _REMEMBERS = "over-forgets", "remembers"
 
 
 def sentence(
@@ -38,6 +38,10 @@ def sentence(
             f"there are too few models to tell {name} from retraining, or to call it equal, on {short} of {len(tested)} tested "
             f"scores{rest}."
         )
+    if verdict.get("models") == 1 and (apart or (tested and len(equal) == len(tested))):
+        parts.append("this is said of one model, and not of others that the method would make.")
+    if over_forgets(verdict, scores) and remembers(verdict, scores):
+        parts.append(f"{name} does both: some of the forget examples it remembers, others it over-forgets.")
     if over_forgets(verdict, scores):
         parts.append(
             f"{name} over-forgets, which is a failure (the Streisand effect): examples on which it does worse than retrained "
@@ -51,6 +55,11 @@ def sentence(
 def over_forgets(verdict: Mapping[str, Any], scores: Mapping[str, Any]) -> bool:
     """Return whether any score says that more was forgotten than retraining forgets."""
     return any(scores[n]["why"].startswith(_OVER) for n in verdict["distinguishable"])
+
+
+def remembers(verdict: Mapping[str, Any], scores: Mapping[str, Any]) -> bool:
+    """Return whether any score says that less was forgotten than retraining forgets."""
+    return any(scores[n]["why"].startswith(_REMEMBERS) for n in verdict["distinguishable"])
 
 
 def harmed(verdict: Mapping[str, Any], scores: Mapping[str, Any]) -> bool:

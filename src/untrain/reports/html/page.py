@@ -17,7 +17,7 @@ from markupsafe import Markup, escape
 from untrain.core.describe import source, summary
 from untrain.evaluation.glossary import entry, scorers
 from untrain.evaluation.observation import CORRECTED, PROBE, Observation
-from untrain.evaluation.scoring.hypothesis_tests import LEVEL
+from untrain.evaluation.scoring.design import LEVEL
 from untrain.reports import formatting, verdict_marks
 from untrain.reports.headings import heading
 from untrain.reports.html import charts as figures
