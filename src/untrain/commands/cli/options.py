@@ -18,7 +18,7 @@ from typing import Annotated, Any, get_args, get_origin
 import typer
 
 from untrain.commands.arguments import AtLeast, Document
-from untrain.commands.cli.output import priced, spoken, tracker
+from untrain.commands.cli.output import priced, spoken, starting, tracker
 from untrain.commands.run import run
 from untrain.core.describe import documented
 from untrain.core.paths import user_path
@@ -63,11 +63,14 @@ def command(
         as_json, price_only = values.pop("as_json"), values.pop("price", False)
         # A repeated option that is left out means the default of the function.
         arguments = {name: _place(value) for name, value in values.items() if not (name in repeated and not value)}
-        if price is not None and price_only:
-            priced(price(**_accepted(price, arguments)), as_json)
+        estimate = price if price_only else None
+        arguments |= {"command": spoken(), "on_progress": tracker(what)}
+        with starting(function.__name__.strip("_")):
+            outcome = (estimate or function)(**_accepted(estimate or function, arguments))
+        if estimate:
+            priced(outcome, as_json)
         else:
-            arguments |= {"command": spoken(), "on_progress": tracker(what)}
-            show(function(**_accepted(function, arguments)), arguments | {"as_json": as_json})
+            show(outcome, arguments | {"as_json": as_json})
 
     return signed(invoke, sources[-1], [*parameters, *([PRICE] if price else []), JSON])
 

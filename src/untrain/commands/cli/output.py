@@ -7,6 +7,8 @@ import os
 import shlex
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -34,6 +36,30 @@ def coloured() -> bool:
     return sys.stdout.isatty() and "NO_COLOR" not in os.environ
 
 
+_CLEAR = "\r\x1b[2K"  # the line that the cursor is in
+
+
+@contextmanager
+def starting(name: str) -> Iterator[None]:
+    """Show on a terminal that a command has begun; the line is gone when the next one is printed."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield
+        return
+    print(f"untrain {name}: starting ..."[: _columns() - 1], end="", file=sys.stderr, flush=True)
+    try:
+        yield
+    finally:
+        print(_CLEAR, end="", file=sys.stderr, flush=True)
+
+
+def _columns() -> int:
+    """Width of the terminal that progress is shown on."""
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns or 80
+    except (OSError, ValueError):
+        return 80
+
+
 def tracker(what: str = "models") -> Any:
     """Make a callback that prints progress on stderr: one line that renews itself on a terminal, elsewhere one in ten seconds."""
     live = sys.stderr.isatty()
@@ -43,15 +69,15 @@ def tracker(what: str = "models") -> Any:
         nonlocal last
         now = time.monotonic()
         if at.note is not None:
-            print(f"\r\x1b[2K{at.note}" if live else at.note, file=sys.stderr, flush=True)
+            print(f"{_CLEAR}{at.note}" if live else at.note, file=sys.stderr, flush=True)
             return
         if not live and now - last < 10 and at.done < at.total:
             return
         last = now
         left = "" if at.left is None else f", about {at.left:.0f} s left"
-        line = f"{at.done}/{at.total} {what}, {at.elapsed:.0f} s{left}: {at.label}"
+        line = f"{at.done}/{at.total} {at.what or what}, {at.elapsed:.0f} s{left}: {at.label}"
         end = "\n" if not live or at.done == at.total else ""
-        print(f"\r\x1b[2K{line[:100]}" if live else line, end=end, file=sys.stderr, flush=True)
+        print(f"{_CLEAR}{line[: _columns() - 1]}" if live else line, end=end, file=sys.stderr, flush=True)
 
     return on_progress
 
