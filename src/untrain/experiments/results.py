@@ -184,7 +184,7 @@ def results(
             tracker.finished(method)
             continue
         unlearned = observe(run, entries, store)
-        scores, row["verdict"] = assess(reference, unlearned, draws)
+        scores, row["verdict"] = assess(reference, unlearned, draws, method)
         row["paid"] = (
             accuracy_by_group(unlearned, reference.oracle, level) if outputs == "logits" and unlearned.has("classes") else []
         )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
 from functools import cache
 from typing import Any
@@ -22,28 +20,14 @@ SHOWN = ("forget_gap", "mia_loss_auc", "forget_accuracy", "retain_accuracy", "te
 WIDE = 160  # where standard output is no terminal
 
 
-def _console(colour: bool) -> Console:
-    """Standard output, as wide as its terminal."""
+def _console(colour: bool, width: int) -> Console:
     # With a height, the width counts on terminals that are called dumb too.
-    return Console(file=sys.stdout, no_color=not colour, highlight=False, markup=False, emoji=False, width=_width(), height=25)
+    return Console(file=sys.stdout, no_color=not colour, highlight=False, markup=False, emoji=False, width=width, height=25)
 
 
-def _width() -> int:
-    """Columns of the terminal that standard output is, whatever kind it says to be; ``$COLUMNS`` goes before."""
-    if not sys.stdout.isatty():
-        return WIDE
-    asked = os.environ.get("COLUMNS", "")
-    if asked.isdecimal() and int(asked):
-        return int(asked)
-    try:
-        return os.get_terminal_size(sys.stdout.fileno()).columns or shutil.get_terminal_size().columns
-    except (OSError, ValueError):
-        return shutil.get_terminal_size().columns
-
-
-def print_runs(runs: list[dict[str, Any]], colour: bool) -> None:
-    """Print a table for each run on stdout."""
-    console = _console(colour)
+def print_runs(runs: list[dict[str, Any]], colour: bool, width: int = WIDE) -> None:
+    """Print a table for each run on stdout, which is ``width`` columns wide."""
+    console = _console(colour, width)
     for document in runs:
         console.print(table_of(document))
         for sentence in verdict_of(document):
@@ -100,9 +84,9 @@ def table_of(document: dict[str, Any]) -> FittingTable:
     return table
 
 
-def print_masks(document: dict[str, Any], colour: bool) -> None:
-    """Print stability, shares by layer and overlap of masks on stdout."""
-    console = _console(colour)
+def print_masks(document: dict[str, Any], colour: bool, width: int = WIDE) -> None:
+    """Print stability, shares by layer and overlap of masks on stdout, which is ``width`` columns wide."""
+    console = _console(colour, width)
     for table in mask_tables(document):
         console.print(table)
     for warning in document.get("warnings", ()):
@@ -146,9 +130,9 @@ def _iou(overlap: dict[str, Any]) -> str:
 TOP = 10
 
 
-def print_search(document: dict[str, Any], colour: bool) -> None:
-    """Print the best trials of a search and its notes on stdout."""
-    console = _console(colour)
+def print_search(document: dict[str, Any], colour: bool, width: int = WIDE) -> None:
+    """Print the best trials of a search and its notes on stdout, which is ``width`` columns wide."""
+    console = _console(colour, width)
     console.print(search_table(document))
     for note in document["notes"]:
         console.print(f"note: {note}")

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 
@@ -29,6 +29,18 @@ def size(count: float) -> str:
             return f"{count:.0f} {unit}"
         count /= 1000
     return f"{count:.2f} GB"
+
+
+def width() -> int:
+    """Columns of tables: those of the terminal that standard output is, whatever kind it says to be; ``$COLUMNS`` goes before."""
+    from untrain.reports.terminal import WIDE
+
+    if not sys.stdout.isatty():
+        return WIDE
+    asked = os.environ.get("COLUMNS", "")
+    if asked.isascii() and asked.isdigit() and 0 < int(asked) < 10_000:
+        return int(asked)
+    return _columns(sys.stdout)
 
 
 def coloured() -> bool:
@@ -52,10 +64,10 @@ def starting(name: str) -> Iterator[None]:
         print(_CLEAR, end="", file=sys.stderr, flush=True)
 
 
-def _columns() -> int:
-    """Width of the terminal that progress is shown on."""
+def _columns(stream: TextIO | None = None) -> int:
+    """Width of the terminal that a stream is, by default that of progress; 80 where it has none."""
     try:
-        return os.get_terminal_size(sys.stderr.fileno()).columns or 80
+        return os.get_terminal_size((stream or sys.stderr).fileno()).columns or 80
     except (OSError, ValueError):
         return 80
 
@@ -102,7 +114,7 @@ def finish(whole: dict[str, Any], as_json: bool, document: dict[str, Any] | None
     else:
         from untrain.reports.terminal import print_runs
 
-        print_runs(whole["runs"], colour=coloured())
+        print_runs(whole["runs"], coloured(), width())
         typer.echo(f"report: {whole['report']}")
     if whole["failed"]:
         raise typer.Exit(1)
