@@ -85,7 +85,7 @@ def signed(
 ) -> Callable[..., None]:
     """Give a callback the name and the help of a function, and parameters that Typer reads."""
     invoke.__name__ = function.__name__
-    invoke.__doc__ = _plain((inspect.getdoc(function) or "").split("\n\n")[0])
+    invoke.__doc__ = plain((inspect.getdoc(function) or "").split("\n\n")[0])
     required = [p for p in parameters if p.default is p.empty]
     ordered = [*required, *(p for p in parameters if p.default is not p.empty)]
     invoke.__signature__ = inspect.Signature(ordered)  # type: ignore[attr-defined]
@@ -173,12 +173,13 @@ def _metadata(hint: Any) -> Iterator[Any]:
 
 def _help(words: str, default: Any) -> str:
     """The words of a docstring as a sentence; no terminal can spell None, so its clause speaks of the default, or goes."""
-    text = _plain(words)
+    text = plain(words)
     text = re.sub(r"; None ", "; the default ", text) if default is None else re.sub(r"; None [^;]*?(?=;|\.?$)", "", text)
     return text[:1].upper() + text[1:]
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """The words of a docstring in one line, without its marks of code."""
     return " ".join(text.replace("``", "").split())
 
 
