@@ -5,8 +5,10 @@ from __future__ import annotations
 import inspect
 import re
 from pathlib import Path
+from typing import get_args
 
 import untrain
+from untrain.commands.promises import all_promises
 from untrain.core import discovery
 from untrain.core.describe import fields
 from untrain.core.discovery import ClassLocation
@@ -14,7 +16,7 @@ from untrain.evaluation.glossary import entry
 from untrain.unlearners.base import Recipe
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("README.md", "docs/methods.md", "docs/scores.md")
+PAGES = ("README.md", "docs/methods.md", "docs/scores.md", "docs/check.md")
 STUB = "src/untrain/__init__.pyi"
 
 SECTIONS = {
@@ -59,6 +61,17 @@ def glossary() -> str:
     return "\n\n".join(_scores(place) for place in discovery.of_role("evaluator", "observer"))
 
 
+def promises() -> str:
+    """Every promise that `untrain check` tries, by role, with what it means and what mends it."""
+    tables: dict[str, list[str]] = {}
+    for name, role, ask in all_promises():
+        means, _, cure = (inspect.getdoc(ask) or "").partition("Cure:")
+        title = " or ".join(each.__name__ for each in get_args(role) or (role,))
+        tables.setdefault(title, []).append(f"| {name} | {_cell(' '.join(means.split()))} | {_cell(' '.join(cure.split()))} |")
+    head = ["| Promise | What it means | When it is broken |", "|---|---|---|"]
+    return "\n\n".join(f"### {'Every role' if t == 'Spec' else t}\n\n" + "\n".join([*head, *rows]) for t, rows in tables.items())
+
+
 COLUMNS = {"means": "What it is", "unit": "Unit", "range": "Range", "ideal": "Ideal", "floor": "Floor", "margin": "Margin"}
 BELOW = {"above": "Above what oracles show", "below": "Below what oracles show", "weak": "Weakness"}
 
@@ -89,7 +102,7 @@ def _of(names: list[str], count: int) -> str:
 
 def renewed(text: str) -> str:
     """Renew every generated part of a text, between ``<!-- name -->`` and ``<!-- /name -->``."""
-    for write in (methods, reference, glossary):
+    for write in (methods, reference, glossary, promises):
         mark = write.__name__
         parts = re.split(f"(<!-- /?{mark} -->)", text)
         if len(parts) == 5:

@@ -30,7 +30,7 @@ PLACES = {
     "plotly": {"reports/html/plotly.py"},
     "jinja2": {"reports/html"},
     "markupsafe": {"reports/html"},
-    "rich": {"reports/terminal.py", "commands/cli"},
+    "rich": {"reports/terminal.py", "reports/fitting_table.py", "commands/cli"},
     "click": {"commands/cli"},
     "typer": {"commands/cli"},
     "ray": {"runtime/executors/_ray_pool.py"},

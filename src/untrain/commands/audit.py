@@ -28,7 +28,7 @@ def audit(
     precision: str = "float32", compiled: bool = False, workers: Count | None = 1, executor: str | Executor | Pool | None = None,
     images: bool = True, looks: Count = 1, evaluators: str | Evaluator | Sequence[str | Evaluator] = (),
     observers: str | Observer | Sequence[str | Observer] = (), command: str = "", on_progress: OnProgress | None = None,
-    price: bool = False,
+    price: bool = False, replace: bool = False,
 ) -> Document:  # fmt: skip
     """Score what someone else's code unlearned, with their oracles or ours.
 
@@ -77,7 +77,7 @@ def audit(
     chosen = executor_of(executor)
     setting = setting_of(device, threads, precision, compiled, executor=chosen)
     options = RunOptions(setting, workers, chosen, on_progress, looks, evaluators_of(evaluators), observers_of(observers))
-    page = ReportOptions(out, images, command)
+    page = ReportOptions(out, images, command, replace)
     if scenario is not None:
         foreign = on_scenario(models)
         oracles = oracles_alone(scenario, count_in(foreign.oracles) or 2, seed)

@@ -19,20 +19,20 @@ def check(method: str | type[Spec] | Spec) -> list[Document]:
         method: name of a class, such as DEL, or dotted name of a module or class of your own; in Python also a class or an object.
 
     Returns:
-        For each promise 'method', 'promise', and 'error', which is None where it is kept.
+        For each promise 'method', 'promise', 'error', which is None where it is kept and else says what to do, and 'tried',
+        which is false where another broken promise stopped it.
 
     Raises:
         SpecError: there is no such method, or it needs fields.
     """
-    from untrain.commands.promises import named, verdicts
+    from untrain.commands.promises import check_all, verdicts
 
-    methods = named(method) if isinstance(method, str) else [method]
+    if isinstance(method, str):
+        checked = check_all(method)
+    else:
+        checked = [(method.__name__ if isinstance(method, type) else repr(method), verdicts(method))]
     return [
-        {
-            "method": each.__name__ if isinstance(each, type) else repr(each),
-            "promise": verdict.promise,
-            "error": str(verdict.error) if verdict.error else None,
-        }
-        for each in methods
-        for verdict in verdicts(each)
+        {"method": name, "promise": result.promise, "error": str(result.error) if result.error else None, "tried": result.tried}
+        for name, results in checked
+        for result in results
     ]

@@ -32,7 +32,7 @@ DEMO_SCENARIOS = (
 def demo(
     store: str | Path | None = None, out: str | Path = "untrain-demo", seeds: Count = 5, oracles: OracleCount = 10, seed: Seed = 0,
     workers: Count | None = None, images: bool = True, command: str = "untrain demo", on_progress: OnProgress | None = None,
-    executor: str | Executor | Pool | None = None,
+    executor: str | Executor | Pool | None = None, replace: bool = False,
 ) -> Document:  # fmt: skip
     """Run the main job on scikit-learn's handwritten digits: a privacy request and a repair request.
 
@@ -43,4 +43,4 @@ def demo(
 
     comparisons = [comparison_of(s, DEMO, seeds, oracles, seed) for s in DEMO_SCENARIOS]
     options = RunOptions(Setting(), workers, executor_of(executor), on_progress)
-    return run_comparisons(comparisons, store, options, ReportOptions(out, images, command))
+    return run_comparisons(comparisons, store, options, ReportOptions(out, images, command, replace))

@@ -32,6 +32,7 @@ def localize(
     scenario: str | Scenario, localizers: str | Localizing | Iterable[str | Localizing], store: str | Path | None = None,
     seeds: Count = 3, seed: Seed = 0, device: str = "cpu", threads: Count = 1, workers: Count | None = 1,
     on_progress: OnProgress | None = None, precision: str = "auto", out: str | Path | None = None, command: str = "",
+    replace: bool = False,
 ) -> Document:  # fmt: skip
     """Show where memorization lives: masks by layer, their overlap, their stability across seeds and batches.
 
@@ -56,6 +57,7 @@ def localize(
     from untrain.experiments.publish import publish_masks
     from untrain.experiments.run_record import setting_facts
     from untrain.experiments.scheduler import make
+    from untrain.reports.write import MASKS
     from untrain.runtime.store import Store
 
     require_whole_numbers(seeds=seeds, seed=seed)
@@ -64,7 +66,9 @@ def localize(
     parsed = localizers_of(localizers)
     originals = Comparison(scenario_of(scenario), (), seeds, 0, seed)
     options = RunOptions(setting_of(device, threads, precision, False), workers, on_progress=on_progress)
-    check_options([originals], options, ReportOptions(out, command=command))
+    page = ReportOptions(out, command=command, replace=replace, names=MASKS)
+    check_options([originals], options, page)
+    page.check(repr(originals.scenario))
     place = Store(store)
     with open_pool([originals], place, options) as pool:
         (scene,) = open_scenes([originals], options, place, pool, False, localizers=parsed)
@@ -79,7 +83,7 @@ def localize(
         "setting": {n: value for n, value in setting_facts(options.setting).items() if n not in ("compiled", "budget")},
         "warnings": list(scene.notes),
     }  # fmt: skip
-    return document if out is None else document | {"report": publish_masks(document, out, command)}
+    return document if out is None else document | {"report": publish_masks(document, out, command, replace, on_progress)}
 
 
 def localizers_of(named: str | Localizing | Iterable[str | Localizing]) -> list[Localizer]:

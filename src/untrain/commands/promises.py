@@ -13,22 +13,29 @@ from typing import Any, NamedTuple, get_type_hints
 
 import untrain
 from untrain.core import discovery
-from untrain.core.contract import random_state_kept
+from untrain.core.contract import Refuted, random_state_kept
 from untrain.core.environment import searching
 from untrain.core.errors import BrokenPromise, SpecError, UntrainError
-from untrain.core.spec import Spec
+from untrain.core.spec import Spec, refusals
 from untrain.models.architectures.convnet import ConvNet
 from untrain.training.steps import Steps
 
 Ask = Callable[[Any], None]
 EPOCHS = 5
+RUNS = "it runs on a small problem"
+DEFINED = "it can be made with its defaults"
+CURES = {
+    RUNS: "call it on a small model of your own to see where it fails",
+    DEFINED: "give each field a default, or check an object from Python: `ut.check(Name(field=value))`",
+}
 
 
 class PromiseResult(NamedTuple):
-    """A promise in words, and None or why it is broken."""
+    """A promise in words, None or why it is broken and what to do, and whether it could be tried at all."""
 
     promise: str
     error: UntrainError | None
+    tried: bool = True
 
 
 def verdicts(method: Spec | type[Spec]) -> list[PromiseResult]:
@@ -38,30 +45,87 @@ def verdicts(method: Spec | type[Spec]) -> list[PromiseResult]:
         method: an object with a spelling, or its class where every field has a default.
 
     Returns:
-        One verdict per promise.
+        One verdict per promise. What another broken promise stopped is not tried, and names that one; a failure that meets several
+        is a verdict of its own.
 
     Raises:
         SpecError: the class is abstract or needs fields.
     """
-    return [_verdict(name, ask, method) for name, ask in checks_for(method)]
+    promises = dict(checks_for(method))
+    errors = {name: _error_of(ask, method) for name, ask in promises.items()}
+    causes = _causes(errors)
+    first = {cause: next(e for n, e in errors.items() if causes.get(n) == cause and e is not None) for cause in causes.values()}
+    results = []
+    for name in [name for name in (RUNS, *promises) if name in promises or name in first]:
+        error, cause = first.get(name), causes.get(name, name)
+        if error is not None:
+            cure = CURES[name] if name in CURES else _cure(promises[name])
+            results.append(PromiseResult(name, BrokenPromise(f"{error}; to mend it, {cure}" if cure else str(error))))
+        elif cause != name:
+            results.append(PromiseResult(name, BrokenPromise(f"not tried, because of the broken promise '{cause}'"), False))
+        else:
+            results.append(PromiseResult(name, None))
+    return results
 
 
-def named(name: str) -> list[type[Spec]]:
-    """Find the class of a name, or all final classes that a module of that name defines.
+def check_all(name: str) -> list[tuple[str, list[PromiseResult]]]:
+    """Try the promises of a class, or of all final classes that a module of that name defines, one by one.
+
+    A class of a module that cannot be made has that as its one broken promise, and the others are tried.
 
     Raises:
-        SpecError: there is neither, or nothing in it that fills a role.
+        SpecError: there is neither, or nothing in it that fills a role; or a class that was named needs fields.
     """
-    if discovery.find(name) is None and _is_module(discovery.check_name(name)):
-        specs = [c for c in vars(discovery.import_module(name)).values() if isinstance(c, type) and issubclass(c, Spec)]
-        methods = [c for c in specs if c.__module__ == name and not c.is_role]
-        if not methods:
-            raise SpecError(f"module {name} defines no method: a class that fills a role, such as Unlearner")
-        return methods
-    cls = discovery.load(name)
-    if not issubclass(cls, Spec):
-        raise SpecError(f"{name} is not a method: only a class that fills a role can be checked")
-    return [cls]
+    with refusals():
+        if discovery.find(name) is not None or not _is_module(discovery.check_name(name)):
+            cls = discovery.load(name)
+        else:
+            cls, module = None, discovery.import_module(name)
+    if cls is not None:
+        if not issubclass(cls, Spec):
+            raise SpecError(f"{name} is not a method: only a class that fills a role can be checked")
+        return [(cls.__name__, _refusal(cls.refusal) if cls.refusal else verdicts(cls))]
+    specs = {c for c in vars(module).values() if isinstance(c, type) and issubclass(c, Spec)}
+    methods = sorted((c for c in specs if c.__module__ == name and (c.refusal or not c.is_role)), key=_line)
+    if not methods:
+        raise SpecError(f"module {name} defines no method: a class that fills a role, such as Unlearner")
+    return [(cls.__name__, _refusal(cls.refusal) if cls.refusal else _verdicts_in_module(cls)) for cls in methods]
+
+
+def _verdicts_in_module(cls: type[Spec]) -> list[PromiseResult]:
+    try:
+        return verdicts(cls)
+    except SpecError as error:
+        return _refusal(f"{error}; to mend it, {CURES[DEFINED]}")
+
+
+def _refusal(why: str) -> list[PromiseResult]:
+    return [PromiseResult(DEFINED, BrokenPromise(why))]
+
+
+def _line(cls: type) -> int:
+    """The line in which a class begins, so that classes are checked in the order of their file."""
+    try:
+        return inspect.getsourcelines(cls)[1]
+    except (OSError, TypeError):
+        return 0
+
+
+def _causes(errors: dict[str, UntrainError | None]) -> dict[str, str]:
+    """For each promise that an error met, the promise that it breaks: itself, another that the error names, or that it runs."""
+    causes = {}
+    met = [str(error) for error in errors.values() if error is not None and not isinstance(error, Refuted)]
+    for name, error in errors.items():
+        if error is not None:
+            named = error.promise if isinstance(error, BrokenPromise) and error.promise in errors else ""
+            common = not isinstance(error, Refuted) and met.count(str(error)) > 1
+            causes[name] = named or (RUNS if common else name)
+    return causes
+
+
+def _cure(ask: Ask) -> str:
+    """What mends a broken promise, by the docstring of the function that tries it."""
+    return " ".join((inspect.getdoc(ask) or "").partition("Cure:")[2].split()).rstrip(".")
 
 
 def _is_module(name: str) -> bool:
@@ -76,7 +140,7 @@ def _is_module(name: str) -> bool:
 def checks_for(method: Spec | type[Spec]) -> list[tuple[str, Ask]]:
     """Name and function of each promise that a method's role makes."""
     tried = example(method)
-    return [(name, ask) for name, role, ask in _promises() if isinstance(tried, role)]
+    return [(name, ask) for name, role, ask in all_promises() if isinstance(tried, role)]
 
 
 def example(method: Spec | type[Spec]) -> Spec:
@@ -100,7 +164,7 @@ def _brief(method: Spec) -> Spec:
 
 
 @lru_cache(maxsize=1)
-def _promises() -> list[tuple[str, Any, Ask]]:
+def all_promises() -> list[tuple[str, Any, Ask]]:
     """Name, role and function of every promise in each role's ``contract.py``, in the order of the files."""
     promises = []
     root = Path(untrain.__file__).parent
@@ -118,12 +182,12 @@ def _promises() -> list[tuple[str, Any, Ask]]:
     return [(name, role, ask) for _, name, role, ask in promises]
 
 
-def _verdict(name: str, ask: Ask, method: Spec | type[Spec]) -> PromiseResult:
+def _error_of(ask: Ask, method: Spec | type[Spec]) -> UntrainError | None:
     try:
         with random_state_kept():
             ask(example(method))
     except UntrainError as error:
-        return PromiseResult(name, error)
+        return error
     except Exception as error:  # whatever a plug-in raises is a broken promise, not the end of the list
-        return PromiseResult(name, BrokenPromise(f"{type(error).__name__}: {error}"))
-    return PromiseResult(name, None)
+        return BrokenPromise(f"{type(error).__name__}: {error}")
+    return None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from untrain.commands.arguments import Document
 from untrain.core.errors import StoreError
+from untrain.runtime.progress import OnProgress
 
 if TYPE_CHECKING:
     from untrain.evaluation.base import Evaluator
@@ -21,6 +22,8 @@ def report(
     command: str = "untrain report",
     evaluators: str | Evaluator | Sequence[str | Evaluator] = (),
     plugins: Sequence[str] = (),
+    replace: bool = False,
+    on_progress: OnProgress | None = None,
 ) -> Document:
     """Score stored runs again and write the report: no model, no GPU.
 
@@ -42,4 +45,4 @@ def report(
         raise StoreError(f"there is no store at {folder_of(store)}: name another --store")
     place = Store(store)
     entries = [entry for word in (runs or ["latest"]) for entry in find_runs(word, place)]
-    return publish(entries, place, out, images, command, chosen)
+    return publish(entries, place, out, images, command, chosen, replace, on_progress)

@@ -27,6 +27,7 @@ def run(
     precision: str = "auto", compiled: bool = False, budget: str | float | None = None,
     executor: str | Executor | Pool | None = None, looks: Count = 1,
     evaluators: str | Evaluator | Sequence[str | Evaluator] = (), observers: str | Observer | Sequence[str | Observer] = (),
+    replace: bool = False,
 ) -> Document:  # fmt: skip
     """Train, forget, retrain oracles, audit, report.
 
@@ -36,7 +37,7 @@ def run(
         scenario: data, model and request, such as 'Digits(request=Random(fraction=0.1))'.
         methods: unlearners and recipes, such as DEL or 'NegGrad(alpha=0.9) @ WeightedGrad(keep=0.3)'.
         store: folder of models and outputs; None is ~/.untrain.
-        out: folder of report.html, results.json and scores.csv; None writes none.
+        out: folder of report.html, results.json and scores.csv, which replace those of the same problem; None writes none.
         seeds: number of original models, each unlearned by each method.
         oracles: number of models retrained without the forget set.
         seed: seed from which all others are derived.
@@ -54,6 +55,7 @@ def run(
         looks: number of interim looks at the scores; training stops once every verdict is decided.
         evaluators: evaluator to score by instead of one of each, such as 'KLoM(least=10)'.
         observers: observer that looks at the models too, such as 'Relearn'.
+        replace: replace a report of another problem in ``out`` too.
 
     Returns:
         The document of scores, with the price that was printed before.
@@ -63,16 +65,16 @@ def run(
         MissingExtra: the library of ``executor`` is not installed.
         RunFailed: the work began and did not succeed.
     """
-    from dataclasses import replace
+    import dataclasses
 
     from untrain.experiments.observations import observers_of
     from untrain.experiments.pipeline import ReportOptions, RunOptions, evaluators_of, run_comparisons
 
-    comparison = replace(comparison_of(scenario, methods, seeds, oracles, seed), observers=observers_of(observers))
+    comparison = dataclasses.replace(comparison_of(scenario, methods, seeds, oracles, seed), observers=observers_of(observers))
     chosen = executor_of(executor)
     setting = setting_of(device, threads, precision, compiled, budget, chosen)
     options = RunOptions(setting, workers, chosen, on_progress, looks, evaluators_of(evaluators))
-    whole = run_comparisons([comparison], store, options, ReportOptions(out, images, command))
+    whole = run_comparisons([comparison], store, options, ReportOptions(out, images, command, replace))
     document: Document = whole["runs"][0] | {"price": whole["price"]}
     return document
 

@@ -20,7 +20,7 @@ def search(
     scenario: str | Scenario, method: str | Method, store: str | Path | None = None, out: str | Path | None = None,
     trials: Count = 30, seeds: Count = 2, objective: str = "balanced", over: str | Sequence[str] = (), seed: Seed = 0,
     device: str = "cpu", threads: Count = 1, workers: Count = 1, command: str = "", on_progress: OnProgress | None = None,
-    precision: str = "auto", executor: str | Executor | Pool | None = None,
+    precision: str = "auto", executor: str | Executor | Pool | None = None, replace: bool = False,
 ) -> Document:  # fmt: skip
     """Choose values for a method's fields on validation data, without test data and, unless asked for, without oracles.
 
@@ -38,12 +38,13 @@ def search(
         MissingExtra: optuna is not installed.
         RunFailed: no trial was finished.
     """
-    from untrain.experiments.pipeline import RunOptions
+    from untrain.experiments.pipeline import ReportOptions, RunOptions
     from untrain.experiments.search.run import run_search_command
     from untrain.experiments.search.study import spec_of
+    from untrain.reports.write import TRIALS
 
     require_whole_numbers(workers=workers)
     spec = spec_of(comparison_of(scenario, [method], seeds, 2, seed), objective, over, trials)
     chosen = executor_of(executor)
     options = RunOptions(setting_of(device, threads, precision, False, executor=chosen), workers, chosen, on_progress)
-    return run_search_command(spec, store, out, options, command)
+    return run_search_command(spec, store, ReportOptions(out, command=command, replace=replace, names=TRIALS), options)

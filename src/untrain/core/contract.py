@@ -13,18 +13,31 @@ from typing import Any
 import numpy as np
 import torch
 
-from untrain.core.errors import BrokenPromise
+from untrain.core.errors import BrokenPromise, SpecError
 from untrain.core.spec import Spec, parse
 
 
+class Refuted(BrokenPromise):
+    """The promise that was being tried is broken, and not another one on the way."""
+
+
 def its_spelling_makes_it_again(made: Spec) -> None:
-    """``parse(repr(m)) == m``."""
-    again = parse(repr(made))
+    """``parse(repr(m)) == m``.
+
+    Cure: keep every value in a field that text can say: a number, a word, a tuple, or another method.
+    """
+    try:
+        again = parse(repr(made))
+    except SpecError as error:
+        raise Refuted(f"{type(made).__name__} is spelled {made!r}, which cannot be read: {error}") from None
     require(again == made, made, f"is spelled {made!r}, which makes {again!r}")
 
 
 def its_args_list_its_fields_in_order(made: Spec) -> None:
-    """The docstring's ``Args:`` are the fields, each once, in the order of the fields."""
+    """The docstring's ``Args:`` are the fields, each once, in the order of the fields.
+
+    Cure: list each field once under `Args:` in the docstring, in the order of the class body.
+    """
     _, _, tail = inspect.cleandoc(type(made).__doc__ or "").partition("\nArgs:\n")
     section = re.split(r"\n(?=\S)", tail)[0]
     documented = re.findall(r"^ {4}(\w+):", section, flags=re.MULTILINE)
@@ -33,15 +46,18 @@ def its_args_list_its_fields_in_order(made: Spec) -> None:
 
 
 def it_names_its_source(made: Spec) -> None:
-    """The docstring has a ``Source:`` that is not empty."""
+    """The docstring has a ``Source:`` that is not empty.
+
+    Cure: add a line `Source:` with the paper or the code to the docstring, or `Source: own`.
+    """
     text = inspect.cleandoc(type(made).__doc__ or "")
     require(re.search(r"^Source: *\S", text, flags=re.MULTILINE) is not None, made, "has no 'Source:' in its docstring")
 
 
 def require(holds: bool, made: Spec, broken: str) -> None:
-    """Raise BrokenPromise, naming the method and what it did, unless the promise holds."""
+    """Raise Refuted, naming the method and what it did, unless the promise holds."""
     if not holds:
-        raise BrokenPromise(f"{type(made).__name__} {broken}")
+        raise Refuted(f"{type(made).__name__} {broken}")
 
 
 @contextmanager

@@ -72,7 +72,16 @@ class NotFinite(RunFailed):
 
 
 class BrokenPromise(RunFailed):
-    """A method broke one of the promises of every run."""
+    """A method broke one of the promises of every run.
+
+    Args:
+        message: what it did.
+        promise: the promise, as ``untrain check`` lists it; empty where it lists none of the kind.
+    """
+
+    def __init__(self, message: str, promise: str = ""):
+        super().__init__(message)
+        self.promise = promise
 
 
 class OutOfMemory(RunFailed):

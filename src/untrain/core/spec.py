@@ -9,7 +9,9 @@ import json
 import keyword
 import re
 from abc import ABC
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, ClassVar, TypeVar, dataclass_transform
 
 import pydantic
@@ -39,18 +41,29 @@ class Spec(ABC):
     is_role: ClassVar[bool] = True
     closed: ClassVar[tuple[str, ...]] = ("__init__",)
     version: ClassVar[int] = 1
+    refusal: ClassVar[str] = ""
 
     def __init_subclass__(cls, role: bool = False, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         cls.is_role = role
         if role:
             return
+        try:
+            cls._finish()
+        except Exception as error:
+            if not _refusing.get():
+                raise
+            cls.is_role, cls.refusal = True, str(error)
+
+    @classmethod
+    def _finish(cls) -> None:
+        """Make a final class a frozen dataclass."""
         for base in cls.__mro__[1:]:
             if issubclass(base, Spec) and not base.is_role:
                 raise TypeError(f"{cls.__name__} subclasses {base.__name__}, which is final: wrap it or give it a field")
         for verb in cls.closed:
             if verb in cls.__dict__:
-                raise TypeError(f"{cls.__name__} defines {verb}, which its role keeps for itself")
+                raise TypeError(f"{cls.__name__} defines {verb}, which its role keeps for itself: {_cure(cls, verb)}")
         config = ConfigDict(strict=True, arbitrary_types_allowed=True, allow_inf_nan=False, extra="forbid")
         pydantic.dataclasses.dataclass(cls, frozen=True, repr=False, config=config)
         cls.__init__ = _clear(cls.__init__)  # type: ignore[method-assign]
@@ -58,6 +71,27 @@ class Spec(ABC):
     def __repr__(self) -> str:
         """The spelling, defaults left out; ``parse`` reads it back."""
         return _spell(self, every=False)
+
+
+_refusing: ContextVar[bool] = ContextVar("refusing", default=False)
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Within, a class that breaks the rules of its role has the reason as its ``refusal`` and cannot be made; none raises."""
+    token = _refusing.set(True)
+    try:
+        yield
+    finally:
+        _refusing.reset(token)
+
+
+def _cure(cls: type[Spec], verb: str) -> str:
+    """What to write instead of a verb that a role keeps for itself."""
+    if verb == "__init__":
+        return "write its values as fields in the class body, such as `keep: float = 0.3`"
+    open_verbs = sorted(name for base in cls.__mro__ for name in getattr(base, "__abstractmethods__", ()))
+    return f"put the work into {' and '.join(dict.fromkeys(open_verbs)) or 'another method'}"
 
 
 def _clear(init: Callable[..., None]) -> Callable[..., None]:

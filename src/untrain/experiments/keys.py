@@ -114,6 +114,7 @@ def observation_ingredients(
 
 def run_ingredients(label: str, scenario: str, models: Mapping[str, Any], facts: Mapping[str, Any]) -> Ingredients:
     """What a run's record depends on: its models by their keys, and the facts that a report shows."""
+    label = f"{label}: {', '.join(str(method['method']) for method in models['methods'])}"
     return {"kind": "run", "label": label, "scenario": scenario, "models": models, **facts}
 
 

@@ -29,11 +29,11 @@ from untrain.experiments.scene import Chosen, Scene, open_scene
 from untrain.experiments.scheduler import make, record
 from untrain.experiments.setting import Setting
 from untrain.localizers.base import Localizer
-from untrain.reports.write import check_writable
+from untrain.reports.write import REPORT, check_writable, what_is_replaced
 from untrain.runtime.executors.base import Executor, Pool, Resources
 from untrain.runtime.executors.processes import Processes
 from untrain.runtime.executors.serial import Serial
-from untrain.runtime.progress import OnProgress, Progress
+from untrain.runtime.progress import OnProgress, say
 from untrain.runtime.store import Entry, Store, is_store
 
 Document = dict[str, Any]
@@ -64,8 +64,7 @@ class RunOptions:
 
     def say(self, text: str) -> None:
         """Report something else than that a model was made."""
-        if self.on_progress is not None:
-            self.on_progress(Progress(0, 0, "", 0.0, None, text))
+        say(self.on_progress, text)
 
     @property
     def chosen(self) -> list[Evaluator] | None:
@@ -75,11 +74,20 @@ class RunOptions:
 
 @dataclass(frozen=True)
 class ReportOptions:
-    """Where scores are written and what the page shows: folder, or None for none; images of the forget set; the command."""
+    """Where scores are written and what the page shows: folder, or None for none; images of the forget set; the command.
+
+    Files of these names may be replaced where they are about the same problem, or all the same with ``replace``.
+    """
 
     out: str | Path | None = None
     images: bool = True
     command: str = ""
+    replace: bool = False
+    names: Sequence[str] = REPORT
+
+    def check(self, *problems: str) -> None:
+        """Refuse a folder whose files are not to be replaced by files about some problems, before these are worked on."""
+        what_is_replaced(self.out, self.names, problems or None, self.replace)
 
 
 def evaluators_of(given: Any) -> tuple[Evaluator, ...]:
@@ -118,6 +126,7 @@ def check_options(comparisons: Sequence[Comparison], way: RunOptions, page: Repo
             f"executor={way.executor!r}: what is compared cannot be made elsewhere from its spelling; put its classes in a module"
         )
     check_writable(page.out)
+    page.check()
 
 
 @contextmanager
@@ -201,6 +210,7 @@ def run_comparisons(comparisons: list[Comparison], store: str | Path | None, way
     with open_pool(comparisons, opened, way) as pool:
         spent: list[Price] = []
         scenes = open_scenes(comparisons, way, opened, pool, pool.remote, spent)
+        page.check(*(scene.forget_set.digest for scene in scenes))
         cost = reduce(add_prices, [*spent, report_price(comparisons, scenes, opened, way, pool.size)])
 
         def take(some: list[Comparison], more: Mapping[str, Any] | None) -> list[Entry]:
@@ -217,12 +227,14 @@ def run_comparisons(comparisons: list[Comparison], store: str | Path | None, way
 
             entries = [run_looks(plan, opened, way, take_sized)]
         score_side_by_side(entries, opened, pool, way)
-    return publish(entries, opened, page.out, page.images, page.command, way.chosen) | {"price": cost.document()}
+    shown = publish(entries, opened, page.out, page.images, page.command, way.chosen, page.replace, way.on_progress)
+    return shown | {"price": cost.document()}
 
 
 def score_side_by_side(entries: Sequence[Entry], store: Store, pool: Pool, way: RunOptions) -> None:
     """Score several runs at once, where there are workers of this machine; scores are then in the store."""
     if len(entries) > 1 and pool.remote and not pool.elsewhere:
+        way.say(f"scoring {len(entries)} runs")
         for _ in pool.run_all(score_remotely, {e.key: (e.key, str(store.path), way.chosen, code_of(e)) for e in entries}):
             pass
 

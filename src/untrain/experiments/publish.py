@@ -12,7 +12,8 @@ from untrain.experiments.results import material, score_run
 from untrain.reports.csv_files import masks_csv, scores_csv
 from untrain.reports.html.localize_page import masks_page
 from untrain.reports.html.page import page
-from untrain.reports.write import Document, check_writable, write_files
+from untrain.reports.write import MASKS, REPORT, Document, check_writable, problems_of, what_is_replaced, write_files
+from untrain.runtime.progress import OnProgress, say
 from untrain.runtime.store import Entry, Store
 
 
@@ -23,6 +24,8 @@ def publish(
     images: bool,
     command: str,
     chosen: list[Evaluator] | None = None,
+    replace: bool = False,
+    on_progress: OnProgress | None = None,
 ) -> Document:
     """Score runs and write results.json, scores.csv and report.html, all of them or none.
 
@@ -33,14 +36,22 @@ def publish(
         images: whether the page shows images of the forget set.
         command: shown on the page; bytes of a path that are not UTF-8 are shown as they are written, such as ``\\udce9``.
         chosen: the evaluators; None for one of each.
+        replace: whether a report of another problem may be replaced.
+        on_progress: called with the progress of scoring, and what is replaced.
+
+    Raises:
+        BadInput: the folder cannot be written, or holds what is not to be replaced.
     """
     command = command.encode("utf-8", "backslashreplace").decode("utf-8")
-    documents = [score_run(entry, store, chosen) for entry in entries]
+    about = {"runs": [entry.record for entry in entries]}
+    replaced = what_is_replaced(out, REPORT, problems_of(about), replace)
+    documents = [score_run(entry, store, chosen, on_progress=on_progress) for entry in entries]
     whole = {"command": command, "runs": documents, "failed": sum(r["error"] is not None for d in documents for r in d["results"])}
     if out is None:
         return whole
     check_writable(out)
     folder = user_path(out)
+    say(on_progress, replaced or f"writing {folder / 'report.html'}")
     materials = [material(e, store, d, images, chosen) for e, d in zip(entries, documents, strict=True)]
     texts = {
         "results.json": json.dumps(whole, indent=1, allow_nan=False),
@@ -52,8 +63,11 @@ def publish(
     return whole | {"report": str(folder / "report.html")}
 
 
-def publish_masks(document: Document, out: str | Path, command: str) -> str:
+def publish_masks(
+    document: Document, out: str | Path, command: str, replace: bool = False, on_progress: OnProgress | None = None
+) -> str:
     """Write the document of ``untrain localize`` as localize.json, localize.csv and localize.html; the path of the page."""
+    say(on_progress, what_is_replaced(out, MASKS, problems_of(document), replace))
     command = command.encode("utf-8", "backslashreplace").decode("utf-8")
     texts = {
         "localize.json": json.dumps(document, indent=1, allow_nan=False),

@@ -32,6 +32,7 @@ from untrain.experiments.stored_specs import parse_stored
 from untrain.models.tasks.base import Task
 from untrain.reports.material import Material
 from untrain.reports.shown import Shown, of_inputs
+from untrain.runtime.progress import OnProgress, ProgressTracker
 from untrain.runtime.store import Contents, Entry, Store
 from untrain.training.guard import Guard
 
@@ -126,15 +127,19 @@ def _shown(run: Entry) -> list[Shown]:
     return of_inputs(np.asarray(run.array("forget_inputs")), run.record.get("feature_names"))
 
 
-def score_run(run: Entry, store: Store, chosen: list[Evaluator] | None = None, draws: int = 1000) -> dict[str, Any]:
+def score_run(
+    run: Entry, store: Store, chosen: list[Evaluator] | None = None, draws: int = 1000, on_progress: OnProgress | None = None
+) -> dict[str, Any]:
     """Score a run once; a later report of the same run by the same code reads the document from the store."""
     check_run(run)
     chosen = (defaults(run) if chosen is None else chosen) + observers_in(run)
     unlearned = [e for entries in entries_of(run, store)["unlearned"].values() for e in entries]
     if not all(e.final for e in unlearned) or not are_final(run, store):
-        return results(run, store, chosen, draws)  # the next start tries failed models again
+        return results(run, store, chosen, draws, on_progress=on_progress)  # the next start tries failed models again
     ingredients = scores_ingredients(run.key, chosen, draws, code_digest(results))
-    entry = store.get_or_make(ingredients, lambda: Contents({"document": results(run, store, chosen, draws)}))
+    entry = store.get_or_make(
+        ingredients, lambda: Contents({"document": results(run, store, chosen, draws, on_progress=on_progress)})
+    )
     return dict(entry.record["document"])
 
 
@@ -147,8 +152,9 @@ def score_remotely(key: str, path: str, chosen: list[Evaluator] | None, _code: t
 
 
 def results(
-    run: Entry, store: Store, chosen: list[Evaluator] | None = None, draws: int = 1000, level: float | None = None
-) -> dict[str, Any]:
+    run: Entry, store: Store, chosen: list[Evaluator] | None = None, draws: int = 1000, level: float | None = None,
+    on_progress: OnProgress | None = None,
+) -> dict[str, Any]:  # fmt: skip
     """Compute scores, verdicts, cost and guard of every method of a run, as one JSON-able document.
 
     Args:
@@ -157,11 +163,14 @@ def results(
         chosen: the evaluators; None for ``defaults``, and the run's observers.
         draws: resamples behind each interval.
         level: share of false alarms of the tests, over all scores of a method; None for the run's own.
+        on_progress: called with the number of methods that are scored.
     """
     chosen = defaults(run) + observers_in(run) if chosen is None else chosen
     outputs = run.record.get("answers", "logits")
     level = run.record.get("level", LEVEL) if level is None else level
     models = entries_of(run, store)
+    tracker = ProgressTracker(on_progress, len(models["unlearned"]), what="methods scored")
+    tracker.note(f"scoring on {len(models['oracle'])} oracles: {', '.join(models['unlearned'])}")
     original = observe(run, models["original"], store) if models["original"] else None
     reference = reference_of(chosen, observe(run, models["oracle"], store), original, level)
     rows = []
@@ -174,9 +183,10 @@ def results(
         failed = [e.record["error"] for e in entries if e.record.get("error")]
         if failed:
             row["error"] = f"{len(failed)} of {len(entries)} seeds failed: {failed[0]}"
+            tracker.finished(method)
             continue
         unlearned = observe(run, entries, store)
-        scores, row["verdict"] = assess(reference, unlearned, draws)
+        scores, row["verdict"] = assess(reference, unlearned, draws, method)
         row["paid"] = (
             accuracy_by_group(unlearned, reference.oracle, level) if outputs == "logits" and unlearned.has("classes") else []
         )
@@ -185,6 +195,7 @@ def results(
         row["guard"] = guard(entries)
         row["layers"] = by_layer(entries)
         row["notes"] = notes(entries) + failures(run, entries, store)
+        tracker.finished(method)
     record = run.record
     if "setting" not in record:
         raise DataError(f"run {run.key[:12]} was made by an older untrain: run the same command again")

@@ -13,7 +13,10 @@ from untrain.training.toy import UNITS, changes, marked, neuron, small, undone
 
 
 def its_mask_has_the_shapes_of_the_weights(made: Localizer) -> None:
-    """One bool tensor a parameter."""
+    """One bool tensor a parameter.
+
+    Cure: return one tensor of bool for each of `model.named_parameters()`, of its shape.
+    """
     model, problem = small()
     bits = made(model, problem).bits
     for name, p in model.named_parameters():
@@ -25,7 +28,10 @@ def its_mask_has_the_shapes_of_the_weights(made: Localizer) -> None:
 
 
 def it_keeps_the_share_that_was_asked_for(made: Localizer) -> None:
-    """At most ``keep`` and not nothing; exactly, where single weights compete; by tensor, as the one it is ``like``."""
+    """At most ``keep`` and not nothing; exactly, where single weights compete; by tensor, as the one it is ``like``.
+
+    Cure: mark at most `keep` of all weights and at least one; with per='weight' exactly that many.
+    """
     model, problem = small()
     total = sum(p.numel() for p in model.parameters())
     others: tuple[dict[str, Any], ...] = ({"keep": 0.3}, {"keep": 1.0}) if hasattr(made, "keep") else ()
@@ -41,7 +47,10 @@ def it_keeps_the_share_that_was_asked_for(made: Localizer) -> None:
 
 
 def it_finds_a_planted_neuron(made: Localizer) -> None:
-    """Of 12 units it marks the weights of the one that the forget set activates most; ``ignores_forget_set`` excuses a method."""
+    """Of 12 units it marks the weights of the one that the forget set activates most; ``ignores_forget_set`` excuses a method.
+
+    Cure: let the score of a weight follow from the forget set; a control that is not to, says so in `ignores_forget_set`.
+    """
     for unit in () if made.ignores_forget_set() else range(UNITS):
         bits = made(*neuron(unit)).bits
         # What goes into each unit, and what comes out of it.
@@ -51,20 +60,29 @@ def it_finds_a_planted_neuron(made: Localizer) -> None:
 
 
 def it_leaves_the_model_alone(made: Localizer) -> None:
-    """Parameters, buffers, gradients, modes and flags of the model, and the examples, are as they were."""
+    """Parameters, buffers, gradients, modes and flags of the model, and the examples, are as they were.
+
+    Cure: work on a deepcopy, or put parameters, buffers, gradients, modes and flags back.
+    """
     model, problem = small()
     marked(model)
     undone(made, model, (problem.forget, problem.rest), lambda: made(model, problem))
 
 
 def it_leaves_the_random_state(made: Localizer) -> None:
-    """torch's, numpy's and python's."""
+    """torch's, numpy's and python's.
+
+    Cure: draw from a generator seeded by `problem.seed`, and seed nothing global.
+    """
     model, problem = small()
     check_random_state_kept(made, lambda: made(model, problem))
 
 
 def the_same_seed_gives_the_same_mask(made: Localizer) -> None:
-    """Bit for bit, whatever the global random state."""
+    """Bit for bit, whatever the global random state.
+
+    Cure: draw from a generator seeded by `problem.seed`.
+    """
     masks = []
     for seed in (5, 6):
         model, problem = small()

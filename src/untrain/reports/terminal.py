@@ -7,12 +7,12 @@ from functools import cache
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from untrain.core.escapes import printable, write_raw
 from untrain.evaluation.glossary import scorers
 from untrain.reports import verdict_marks
+from untrain.reports.fitting_table import FittingTable
 from untrain.reports.formatting import lead, operations
 from untrain.reports.headings import FEWEST
 
@@ -23,7 +23,7 @@ class _Printable(Console):
     """A console of which no text of others can control anything: names, ids, notes, errors."""
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """The text with its control characters spelled out; all that is printed comes through here."""
+        """The text with its control characters spelled out; all that is printed but tables, which do it too, comes through here."""
         return super().render_str(printable(text), **options)
 
 
@@ -41,16 +41,19 @@ class _Raw:
         write_raw(self.stream, text)
 
 
-def _console(colour: bool) -> Console:
-    """A console on stdout, as wide as the terminal."""
-    width = None if sys.stdout.isatty() else 160
+WIDE = 160  # where standard output is no terminal
+
+
+def _console(colour: bool, width: int) -> Console:
+    """A console on stdout, so many columns wide."""
     file: Any = _Raw(sys.stdout)
-    return _Printable(file=file, no_color=not colour, highlight=False, markup=False, emoji=False, width=width)
+    # With a height, the width counts on terminals that are called dumb too.
+    return _Printable(file=file, no_color=not colour, highlight=False, markup=False, emoji=False, width=width, height=25)
 
 
-def print_runs(runs: list[dict[str, Any]], colour: bool) -> None:
-    """Print a table for each run on stdout."""
-    console = _console(colour)
+def print_runs(runs: list[dict[str, Any]], colour: bool, width: int = WIDE) -> None:
+    """Print a table for each run on stdout, which is ``width`` columns wide."""
+    console = _console(colour, width)
     for document in runs:
         console.print(table_of(document))
         for sentence in verdict_of(document):
@@ -71,7 +74,7 @@ def verdict_of(document: dict[str, Any]) -> list[str]:
     return [sentence for sentence in sentences if sentence]
 
 
-def table_of(document: dict[str, Any]) -> Table:
+def table_of(document: dict[str, Any]) -> FittingTable:
     """Methods down, those that cost as much as retraining below a line, scores across; oracles and floors in the last rows."""
     done = [r for r in document["results"] if r["error"] is None]
     names = [n for n in SHOWN if any(r["scores"].get(n, {}).get("value") is not None for r in done)]
@@ -80,22 +83,18 @@ def table_of(document: dict[str, Any]) -> Table:
     title = f"{document['scenario']}: {counted(document['seeds'], 'seed')}, {counted(document['oracles'], 'oracle')}"
     if document["setting"].get("budget") is not None:
         title += f", a budget of {100 * document['setting']['budget']:g} % of retraining"
-    table = Table(title=title, title_justify="left")
-    table.add_column("method", overflow="fold")
-    table.add_column("verdict")
-    for name in names:
-        table.add_column(name.replace("_", " "), justify="right")
-    table.add_column("cost", justify="right")
+    columns = ("method", "verdict", *(name.replace("_", " ") for name in names), "cost")
+    table = FittingTable(title, columns, frozenset({"method", "verdict"}))
     dearer = document["break_even"]["methods"]
     for row in sorted(document["results"], key=lambda r: r["method"] in dearer):
         if dearer and row["method"] == dearer[0]:
             table.add_section()
-            table.add_row(f"-- {document['break_even']['line']} --", style="dim")
+            table.add(f"-- {document['break_even']['line']} --", dim=True)
         if row["error"] is not None:
-            table.add_row(row["method"], f"failed: {row['error']}", *[""] * (len(names) + 1))
+            table.add(row["method"], f"failed: {row['error']}")
             continue
         cells = [_cell(n, row["scores"][n]) for n in names]
-        table.add_row(
+        table.add(
             row["method"],
             _verdict(row["verdict"]),
             *cells,
@@ -107,13 +106,13 @@ def table_of(document: dict[str, Any]) -> Table:
             numbers = [done[0]["scores"][n][key] for n in names]
             if any(number is not None for number in numbers):
                 share = "100 %" if key == "ideal" else ""
-                table.add_row(label, "", *map(_number, names, numbers), share, style="dim")
+                table.add(label, "", *map(_number, names, numbers), share, dim=True)
     return table
 
 
-def print_masks(document: dict[str, Any], colour: bool) -> None:
-    """Print stability, shares by layer and overlap of masks on stdout."""
-    console = _console(colour)
+def print_masks(document: dict[str, Any], colour: bool, width: int = WIDE) -> None:
+    """Print stability, shares by layer and overlap of masks on stdout, which is ``width`` columns wide."""
+    console = _console(colour, width)
     for table in mask_tables(document):
         console.print(table)
     for warning in document.get("warnings", ()):
@@ -124,33 +123,30 @@ def print_masks(document: dict[str, Any], colour: bool) -> None:
     console.print("iou: intersection over union; chance: that of masks drawn at random with as many weights in each parameter")
 
 
-def mask_tables(document: dict[str, Any]) -> list[Table]:
+def mask_tables(document: dict[str, Any]) -> list[FittingTable]:
     """Localizers down; layers down, with the share of each layer's weights that is in the mask; pairs of localizers down."""
     done = [r for r in document["results"] if r["error"] is None]
     of = f"{document['scenario']}: {counted(document['seeds'], 'seed')}, {document['parameters']:,} weights"
-    first = _table(of, "localizer", "in the mask", "iou across seeds", "iou across batches", "layers across seeds", "seconds")
+    columns = ("localizer", "in the mask", "iou across seeds", "iou across batches", "layers across seeds", "seconds")
+    words = {"localizer"} if len(done) == len(document["results"]) else {"localizer", "in the mask"}  # where it says what failed
+    first = FittingTable(of, columns, frozenset(words))
     for row in document["results"]:
         if row["error"] is not None:
-            first.add_row(row["localizer"], f"failed: {row['error']}")
+            first.add(row["localizer"], f"failed: {row['error']}")
             continue
         seeds, batches = row["stability"]["seeds"], row["stability"]["batches"]
         numbers = (_share(row["share"]), _iou(seeds), _iou(batches), _number("auc", seeds["layers"]), f"{row['seconds']:.2f}")
-        first.add_row(row["localizer"], *numbers)
-    layers = _table("share of each layer in the mask", "layer", "weights", *(r["localizer"] for r in done))
+        first.add(row["localizer"], *numbers)
+    layers = FittingTable(
+        "share of each layer in the mask", ("layer", "weights", *(r["localizer"] for r in done)), frozenset({"layer"})
+    )
     for at, layer in enumerate(done[0]["layers"] if done else ()):
         cells = (f"{100 * r['layers'][at]['kept']:.1f} %" for r in done)
-        layers.add_row(layer["layer"], f"{layer['weights']:,}", *cells)
-    pairs = _table("overlap on the same models", "localizer", "and", "iou")
+        layers.add(layer["layer"], f"{layer['weights']:,}", *cells)
+    pairs = FittingTable("overlap on the same models", ("localizer", "and", "iou"), frozenset({"localizer", "and"}))
     for pair in document["overlap"]:
-        pairs.add_row(pair["one"], pair["other"], _iou(pair))
-    return [t for t in (first, layers, pairs) if t.row_count]
-
-
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left")
-    for at, column in enumerate(columns):
-        table.add_column(column, overflow="fold", justify="right" if at else "left")
-    return table
+        pairs.add(pair["one"], pair["other"], _iou(pair))
+    return [t for t in (first, layers, pairs) if t.rows]
 
 
 def _iou(overlap: dict[str, Any]) -> str:
@@ -160,9 +156,9 @@ def _iou(overlap: dict[str, Any]) -> str:
 TOP = 10
 
 
-def print_search(document: dict[str, Any], colour: bool) -> None:
-    """Print the best trials of a search and its notes on stdout."""
-    console = _console(colour)
+def print_search(document: dict[str, Any], colour: bool, width: int = WIDE) -> None:
+    """Print the best trials of a search and its notes on stdout, which is ``width`` columns wide."""
+    console = _console(colour, width)
     console.print(search_table(document))
     for note in document["notes"]:
         console.print(f"note: {note}")
@@ -171,23 +167,21 @@ def print_search(document: dict[str, Any], colour: bool) -> None:
         console.print(f"what explains the objective (fANOVA): {', '.join(parts)}")
 
 
-def search_table(document: dict[str, Any]) -> Table:
+def search_table(document: dict[str, Any]) -> FittingTable:
     """The best trials down; the models as they are in the last row."""
     counts, rows = document["counts"], document["trials"]
     states = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
     title = f"{document['scenario']}: {document['objective']}; {counted(len(rows), 'trial')} ({states})"
-    table = Table(title=f"{title}, {counted(document['seeds'], 'model')} each", title_justify="left")
-    table.add_column("method", overflow="fold")
     parts = ("valid", "forget", *(("oracle_forget",) if document["oracle_guided"] else ()))
-    for name in ("objective", *(f"{p.replace('_', ' ')} {document['of']}" for p in parts), "cost", "state"):
-        table.add_column(name, justify="right")
+    columns = ("method", "objective", *(f"{p.replace('_', ' ')} {document['of']}" for p in parts), "cost", "state")
+    table = FittingTable(f"{title}, {counted(document['seeds'], 'model')} each", columns, frozenset({"method", "state"}))
     for row in rows[:TOP]:
         state = f"failed: {row['error']}" if row["error"] else row["state"]
         numbers = (_number(p, row[p]) for p in parts)
-        table.add_row(row["method"] or "-", _number("auc", row["value"]), *numbers, _share(row["share_of_retraining"]), state)
+        table.add(row["method"] or "-", _number("auc", row["value"]), *numbers, _share(row["share_of_retraining"]), state)
     left = document["untouched"]
     numbers = (_number(p, left[p]) for p in parts)
-    table.add_row("models as they are", _number("auc", left["value"]), *numbers, "0 %", "", style="dim")
+    table.add("models as they are", _number("auc", left["value"]), *numbers, "0 %", dim=True)
     return table
 
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 class Progress:
     """How far a run is: jobs done and in all, what was done last, seconds gone and seconds left as far as is known.
 
-    ``note`` reports something else than that a job was done, such as that one is tried again.
+    ``note`` reports something else than that a job was done, such as that one is tried again. ``what`` is counted, where it is not
+    what the command makes.
     """
 
     done: int
@@ -20,9 +21,16 @@ class Progress:
     elapsed: float
     left: float | None
     note: str | None = None
+    what: str | None = None
 
 
 OnProgress = Callable[[Progress], None]
+
+
+def say(on_progress: OnProgress | None, note: str) -> None:
+    """Report something else than that a job was done; nothing where the note is empty."""
+    if on_progress is not None and note:
+        on_progress(Progress(0, 0, "", 0.0, None, note))
 
 
 class ProgressTracker:
@@ -33,9 +41,11 @@ class ProgressTracker:
         total: how much there is in all.
         done: how much of it was done before.
         label: what is reported until something is finished.
+        what: what is counted; None for what the command makes.
     """
 
-    def __init__(self, on_progress: OnProgress | None, total: int, done: int = 0, label: str = ""):
+    def __init__(self, on_progress: OnProgress | None, total: int, done: int = 0, label: str = "", what: str | None = None):
+        self.what = what
         self.on_progress, self.total, self.done, self.at, self.label = on_progress, total, done, done, label
         self.started = self.first = time.perf_counter()
         self.paced = done  # done when the first was: from there on the pace is taken
@@ -57,4 +67,4 @@ class ProgressTracker:
         if self.at == self.total or self.at > self.done + 3:
             left = (now - self.first) / max(1, self.at - self.paced) * (self.total - self.at)
         if self.on_progress is not None:
-            self.on_progress(Progress(self.at, self.total, self.label, now - self.started, left, note))
+            self.on_progress(Progress(self.at, self.total, self.label, now - self.started, left, note, self.what))

@@ -63,7 +63,9 @@ class Learner(Spec, role=True):
         with foreign(repr(self), draws=True), seeded(examples.x.device, seed):
             model = self.learn(examples, seed)
         if _versions(examples) != versions:
-            raise BrokenPromise(f"{self!r} wrote to the examples that were lent to it")
+            raise BrokenPromise(
+                f"{self!r} wrote to the examples that were lent to it", "it leaves the examples and the random state"
+            )
         return model
 
     @final

@@ -10,7 +10,10 @@ from untrain.training.toy import changes, small, undone
 
 
 def the_same_seed_trains_the_same_model(made: Learner) -> None:
-    """Bit for bit, whatever the global random state; another seed trains another model, unless it says that seeds play no part."""
+    """Bit for bit, whatever the global random state; another seed trains another model, unless it says that seeds play no part.
+
+    Cure: derive initial weights and the order of batches from the seed; a learner without chance sets `deterministic`.
+    """
     _, problem = small()
     trained = []
     for noise, seed in ((5, 0), (6, 0), (7, 1)):
@@ -36,7 +39,10 @@ def it_says_whether_its_operations_are_counted(made: Learner) -> None:
 
 
 def it_leaves_the_examples_and_the_random_state(made: Learner) -> None:
-    """The training set is as it was, and so are torch's, numpy's and python's global states."""
+    """The training set is as it was, and so are torch's, numpy's and python's global states.
+
+    Cure: clone examples before you change them, and draw from a generator of your own.
+    """
     _, problem = small()
     undone(made, None, (problem.rest,), lambda: made(problem.rest, 0))
     check_random_state_kept(made, lambda: made(problem.rest, 0))

@@ -19,6 +19,12 @@ from untrain.training.memory_change import measure_memory
 from untrain.training.process_group import process_group
 from untrain.training.sharded_model import check_sharding, shard_group
 
+# Promises of contracts that every run is held to.
+OUTSIDE = "it leaves what is outside the mask"
+UNMOVED = "it moves some parameter"
+LENT = "it leaves the model alone"
+INPUT = "it leaves its input alone"
+
 
 def resolve_mask(model: nn.Module, mask: Mask | None, head: Head, names: tuple[str, ...]) -> Mask | None:
     """Return all that may move: the mask and, by ``head``, the classifier in full, where masked, or not at all.
@@ -130,12 +136,12 @@ def check_promises(name: str, guard: Guard, may_stay: bool, model: nn.Module) ->
         if not bool(torch.isfinite(values).all()):
             raise NotFinite(f"{name} left NaN or infinite values in {part!r}: lower its lr")
     if guard.outside_mask_max > 0:
-        raise BrokenPromise(f"{name} moved a weight outside its mask by {guard.outside_mask_max:.3g}")
+        raise BrokenPromise(f"{name} moved a weight outside its mask by {guard.outside_mask_max:.3g}", OUTSIDE)
     if guard.moved_share == 0 and not may_stay:
         half = any(p.dtype in HALF for p in model.parameters())
         advice = "half precision rounds small changes away, so unlearn in float32, " if half else ""
         raise BrokenPromise(
-            f"{name} moved no parameter: it returned the model that went in; {advice}raise its lr, or widen its mask"
+            f"{name} moved no parameter: it returned the model that went in; {advice}raise its lr, or widen its mask", UNMOVED
         )
 
 
@@ -184,7 +190,7 @@ def read_only(name: str, model: nn.Module) -> Iterator[None]:
         for part, training in modes:
             part.training = training
     if versions != [t._version for t in tensors]:
-        raise BrokenPromise(f"{name} wrote to the model that was lent to it")
+        raise BrokenPromise(f"{name} wrote to the model that was lent to it", LENT)
 
 
 def check_untouched(name: str, before: State, model: nn.Module) -> None:
@@ -196,7 +202,7 @@ def check_untouched(name: str, before: State, model: nn.Module) -> None:
     tensors = dict(model.named_parameters()) | dict(model.named_buffers())
     for key, value in tensors.items():
         if not same(value.detach(), before[key]):
-            raise BrokenPromise(f"{name} changed {key!r} of its input model")
+            raise BrokenPromise(f"{name} changed {key!r} of its input model", INPUT)
 
 
 @dataclass(frozen=True)

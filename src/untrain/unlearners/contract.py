@@ -19,14 +19,20 @@ from untrain.unlearners.base import Localized, Recipe, Unlearner
 
 
 def it_leaves_its_input_alone(made: Unlearner | Recipe) -> None:
-    """Parameters, buffers, gradients, modes and flags of the model, and the examples, are as they were."""
+    """Parameters, buffers, gradients, modes and flags of the model, and the examples, are as they were.
+
+    Cure: change the model that `unlearn` is given, which is a copy, and clone examples before you change them.
+    """
     model, problem = small(_expression(made).works_on)
     marked(model)
     undone(made, model, (problem.forget, problem.rest), lambda: made(model, problem))
 
 
 def it_moves_some_parameter(made: Unlearner | Recipe) -> None:
-    """Some parameter differs; buffers do not count, and ``may_be_unchanged`` says who is excused."""
+    """Some parameter differs; buffers do not count, and ``may_be_unchanged`` says who is excused.
+
+    Cure: return the model that was trained; where it may rightly stay as it was, say so in `may_be_unchanged`.
+    """
     model, problem = small(_expression(made).works_on)
     forgot = weights(made(model, problem))
     moved = any(not same(p.detach(), forgot[n].detach()) for n, p in weights(model).items())
@@ -38,7 +44,11 @@ def it_moves_some_parameter(made: Unlearner | Recipe) -> None:
 
 
 def it_leaves_what_is_outside_the_mask(made: Unlearner | Recipe) -> None:
-    """Weights outside a random mask of 30 %, or outside its own where it brings one, stay the same bit for bit."""
+    """Weights outside a random mask of 30 %, or outside its own where it brings one, stay the same bit for bit.
+
+    Cure: train with `descend`, which moves the mask alone, or multiply each change, weight decay and momentum too, by
+        `problem.trainable.bits[name]`.
+    """
     model, problem = small(_expression(made).works_on)
     if _expression(made).works_on is not nn.Module:
         _refuses_masks(made, model, replace(problem, mask=Mask({}, problem.digest)))
@@ -64,7 +74,10 @@ def it_leaves_what_is_outside_the_mask(made: Unlearner | Recipe) -> None:
 
 
 def the_same_seed_gives_the_same_model(made: Unlearner | Recipe) -> None:
-    """Models of one seed agree bit for bit, whatever the global random state."""
+    """Models of one seed agree bit for bit, whatever the global random state.
+
+    Cure: draw from a generator seeded by `problem.seed`, and iterate over nothing that has no order.
+    """
     models = []
     for seed in (5, 6):
         model, problem = small(_expression(made).works_on)
@@ -75,7 +88,10 @@ def the_same_seed_gives_the_same_model(made: Unlearner | Recipe) -> None:
 
 
 def it_leaves_the_global_random_state(made: Unlearner | Recipe) -> None:
-    """The random states of torch, numpy and python stay as they were."""
+    """The random states of torch, numpy and python stay as they were.
+
+    Cure: draw from a generator of your own, such as `torch.Generator().manual_seed(problem.seed)`, and seed nothing global.
+    """
     model, problem = small(_expression(made).works_on)
     check_random_state_kept(made, lambda: made(model, problem))
 
@@ -145,7 +161,10 @@ def _of_two_epochs(made: Unlearner | Recipe) -> Unlearner | Recipe | None:
 
 
 def it_says_what_becomes_of_buffers(made: Unlearner | Recipe) -> None:
-    """The docstring speaks of batch-norm buffers; a recipe's or an expression's unlearner speaks for it."""
+    """The docstring speaks of batch-norm buffers; a recipe's or an expression's unlearner speaks for it.
+
+    Cure: add a sentence on buffers to the docstring, such as `Buffers move with the retain set` or `Buffers stay`.
+    """
     inner = _expression(made)
     while isinstance(inner, Localized):
         inner = inner.unlearner
@@ -154,7 +173,10 @@ def it_says_what_becomes_of_buffers(made: Unlearner | Recipe) -> None:
 
 
 def it_raises_when_the_loss_is_not_finite(made: Unlearner | Recipe) -> None:
-    """Inputs of NaN raise NotFinite; an unlearner that never reads the examples is excused, since its model stays the same."""
+    """Inputs of NaN raise NotFinite; an unlearner that never reads the examples is excused, since its model stays the same.
+
+    Cure: train with `descend`, which watches the loss, or raise `untrain.core.errors.NotFinite` where it is NaN or infinite.
+    """
     model, problem = small(_expression(made).works_on)
     clean = state(made(model, problem))
     forget, retain = (part.with_fields(x=part.x[:] * torch.nan) for part in (problem.forget, problem.rest))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import os
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Annotated
 
 import typer
@@ -81,11 +82,51 @@ def _main(stop: Stop) -> None:
         _usage(error)
 
 
+class _Results(PrintableStream):
+    """Standard output, whose failure is one line; what could not be written is not tried again when the process ends."""
+
+    def write(self, text: str, /) -> int:
+        with self._one_line():
+            return super().write(text)
+
+    def write_raw(self, text: str, /) -> int:
+        with self._one_line():
+            return super().write_raw(text)
+
+    def flush(self) -> None:
+        with self._one_line():
+            super().flush()
+
+    @contextmanager
+    def _one_line(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            with suppress(OSError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), self.fileno())
+            if isinstance(error, BrokenPipeError):
+                raise
+            raise RunFailed(f"cannot write to standard output: {error.strerror}") from None
+
+
+def _open_closed_streams() -> None:
+    """Point streams that the caller has closed nowhere: a file that is opened later must not take their place."""
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+
+
 def _keep_stdout_for_results() -> None:
     """Leave standard output to ``sys.stdout`` alone: what C code, other processes and workers write to it goes to stderr.
 
     Names and errors of others reach neither with characters that control a terminal.
     """
+    _open_closed_streams()
     if isinstance(sys.stderr, io.TextIOWrapper) and not isinstance(sys.stderr, PrintableStream):
         with suppress(OSError, ValueError):
             if sys.stderr.fileno() == 2:
@@ -98,7 +139,7 @@ def _keep_stdout_for_results() -> None:
             sys.stdout.flush()
             own = os.dup(1)
             os.dup2(2, 1)
-            sys.stdout = PrintableStream(
+            sys.stdout = _Results(
                 os.fdopen(own, "wb"), sys.stdout.encoding, "backslashreplace", line_buffering=sys.stdout.line_buffering
             )
 

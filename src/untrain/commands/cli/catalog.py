@@ -8,7 +8,7 @@ import typer
 
 from untrain.commands import catalog as api
 from untrain.commands.arguments import Document
-from untrain.commands.cli.options import JSON, Arguments, command, signed
+from untrain.commands.cli.options import JSON, Arguments, command, plain, signed
 from untrain.commands.cli.output import show_json
 
 
@@ -23,7 +23,7 @@ def _listing(function: Callable[[], list[Document]], *roles: str) -> Callable[..
 
         for place in discovery.of_role(*roles):
             kind = f" ({place.role})" if len(roles) > 1 else ""
-            typer.echo(f"{place.name:16}{kind:14} {place.summary or place.source}")
+            typer.echo(f"{place.name:16}{kind:14} {plain(place.summary or place.source)}")
 
     return signed(invoke, function, [JSON])
 
@@ -33,16 +33,16 @@ def _show(entry: Document, arguments: Arguments) -> None:
     if arguments["as_json"]:
         show_json(entry)
         return
-    plain = {key: entry.get(key) for key in ("name", "role", "summary", "evaluator")}
-    for key, words in (plain | entry.get("entry", {}) | {"source": entry.get("source")}).items():
+    head = {key: entry.get(key) for key in ("name", "role", "summary", "evaluator")}
+    for key, words in (head | entry.get("entry", {}) | {"source": entry.get("source")}).items():
         if words:
-            typer.echo(f"{key:9} {words}")
+            typer.echo(f"{key:9} {plain(words)}")
     for field, about in entry.get("fields", {}).items():
         reach = f" in {about['range']}" if about["range"] else ""
         default = f" = {about['default']}" if about["default"] is not None else ""
-        typer.echo(f"  {field}: {about['type']}{reach}{default}\n      {about['doc']}")
+        typer.echo(f"  {field}: {about['type']}{reach}{default}\n      {plain(about['doc'])}")
     for score, about in entry.get("scores", {}).items():
-        typer.echo(f"  {score}: {about['means']}")
+        typer.echo(f"  {score}: {plain(about['means'])}")
 
 
 methods = _listing(api.methods, "unlearner", "recipe")

@@ -18,8 +18,11 @@ def _show(promises: list[Document], arguments: Arguments) -> None:
     else:
         for each in promises:
             why = f": {each['error']}" if each["error"] else ""
-            typer.echo(f"{'broken' if why else 'kept':7} {each['method']}: {each['promise']}{why}")
-        typer.echo(f"{len(promises) - len(broken)} promises kept, {len(broken)} broken")
+            state = "kept" if not why else "broken" if each["tried"] else "untried"
+            typer.echo(f"{state:7} {each['method']}: {each['promise']}{why}")
+        untried = sum(not each["tried"] for each in promises)
+        rest = f", {untried} not tried" if untried else ""
+        typer.echo(f"{len(promises) - len(broken)} promises kept, {len(broken) - untried} broken{rest}")
     raise typer.Exit(1 if broken else 0)
 
 

@@ -7,7 +7,7 @@ import typer
 from untrain.commands import localize as api
 from untrain.commands.arguments import Document
 from untrain.commands.cli.options import Arguments, command
-from untrain.commands.cli.output import coloured, show_json
+from untrain.commands.cli.output import coloured, show_json, width
 
 
 def _show(document: Document, arguments: Arguments) -> None:
@@ -17,7 +17,7 @@ def _show(document: Document, arguments: Arguments) -> None:
     else:
         from untrain.reports.terminal import print_masks
 
-        print_masks(document, colour=coloured())
+        print_masks(document, coloured(), width())
         if "report" in document:
             typer.echo(f"report: {document['report']}")
     if any(row["error"] for row in document["results"]):

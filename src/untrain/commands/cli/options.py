@@ -18,7 +18,7 @@ from typing import Annotated, Any, get_args, get_origin
 import typer
 
 from untrain.commands.arguments import AtLeast, Document
-from untrain.commands.cli.output import priced, spoken, tracker
+from untrain.commands.cli.output import priced, spoken, starting, tracker
 from untrain.commands.run import run
 from untrain.core.describe import documented
 from untrain.core.paths import user_path
@@ -63,11 +63,14 @@ def command(
         as_json, price_only = values.pop("as_json"), values.pop("price", False)
         # A repeated option that is left out means the default of the function.
         arguments = {name: _place(value) for name, value in values.items() if not (name in repeated and not value)}
-        if price is not None and price_only:
-            priced(price(**_accepted(price, arguments)), as_json)
+        estimate = price if price_only else None
+        arguments |= {"command": spoken(), "on_progress": tracker(what)}
+        with starting(function.__name__.strip("_")):
+            outcome = (estimate or function)(**_accepted(estimate or function, arguments))
+        if estimate:
+            priced(outcome, as_json)
         else:
-            arguments |= {"command": spoken(), "on_progress": tracker(what)}
-            show(function(**_accepted(function, arguments)), arguments | {"as_json": as_json})
+            show(outcome, arguments | {"as_json": as_json})
 
     return signed(invoke, sources[-1], [*parameters, *([PRICE] if price else []), JSON])
 
@@ -82,7 +85,7 @@ def signed(
 ) -> Callable[..., None]:
     """Give a callback the name and the help of a function, and parameters that Typer reads."""
     invoke.__name__ = function.__name__
-    invoke.__doc__ = _plain((inspect.getdoc(function) or "").split("\n\n")[0])
+    invoke.__doc__ = plain((inspect.getdoc(function) or "").split("\n\n")[0])
     required = [p for p in parameters if p.default is p.empty]
     ordered = [*required, *(p for p in parameters if p.default is not p.empty)]
     invoke.__signature__ = inspect.Signature(ordered)  # type: ignore[attr-defined]
@@ -170,12 +173,13 @@ def _metadata(hint: Any) -> Iterator[Any]:
 
 def _help(words: str, default: Any) -> str:
     """The words of a docstring as a sentence; no terminal can spell None, so its clause speaks of the default, or goes."""
-    text = _plain(words)
+    text = plain(words)
     text = re.sub(r"; None ", "; the default ", text) if default is None else re.sub(r"; None [^;]*?(?=;|\.?$)", "", text)
     return text[:1].upper() + text[1:]
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """The words of a docstring in one line, without its marks of code."""
     return " ".join(text.replace("``", "").split())
 
 

@@ -7,7 +7,9 @@ import os
 import shlex
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 
@@ -31,9 +33,42 @@ def size(count: float) -> str:
     return f"{count:.2f} GB"
 
 
+def width() -> int:
+    """Columns of tables: those of the terminal that standard output is, whatever kind it says to be; ``$COLUMNS`` goes before."""
+    from untrain.reports.terminal import WIDE
+
+    if not sys.stdout.isatty():
+        return WIDE
+    asked = os.environ.get("COLUMNS", "")
+    if asked.isascii() and asked.isdigit() and 0 < int(asked) < 10_000:
+        return int(asked)
+    return _columns(sys.stdout)
+
+
 def coloured() -> bool:
     """Whether tables have colours: on a terminal, unless NO_COLOR is set."""
     return sys.stdout.isatty() and "NO_COLOR" not in os.environ
+
+
+@contextmanager
+def starting(name: str) -> Iterator[None]:
+    """Show on a terminal that a command has begun; the line is gone when the next one is printed."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield
+        return
+    print(f"untrain {name}: starting ..."[: _columns() - 1], end="", file=sys.stderr, flush=True)
+    try:
+        yield
+    finally:
+        _renew(live=True)
+
+
+def _columns(stream: TextIO | None = None) -> int:
+    """Width of the terminal that a stream is, by default that of progress; 80 where it has none."""
+    try:
+        return os.get_terminal_size((stream or sys.stderr).fileno()).columns or 80
+    except (OSError, ValueError):
+        return 80
 
 
 def tracker(what: str = "models") -> Any:
@@ -52,10 +87,10 @@ def tracker(what: str = "models") -> Any:
             return
         last = now
         left = "" if at.left is None else f", about {at.left:.0f} s left"
-        line = printable(f"{at.done}/{at.total} {what}, {at.elapsed:.0f} s{left}: {at.label}")
+        line = printable(f"{at.done}/{at.total} {at.what or what}, {at.elapsed:.0f} s{left}: {at.label}")
         end = "\n" if not live or at.done == at.total else ""
         _renew(live)
-        print(line[:100] if live else line, end=end, file=sys.stderr, flush=True)
+        print(line[: _columns() - 1] if live else line, end=end, file=sys.stderr, flush=True)
 
     return on_progress
 
@@ -87,7 +122,7 @@ def finish(whole: dict[str, Any], as_json: bool, document: dict[str, Any] | None
     else:
         from untrain.reports.terminal import print_runs
 
-        print_runs(whole["runs"], colour=coloured())
+        print_runs(whole["runs"], coloured(), width())
         typer.echo(f"report: {whole['report']}")
     if whole["failed"]:
         raise typer.Exit(1)

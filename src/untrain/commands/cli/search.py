@@ -10,7 +10,7 @@ import typer
 from untrain.commands import search as api
 from untrain.commands.arguments import Document
 from untrain.commands.cli.options import Arguments, command
-from untrain.commands.cli.output import coloured, show_json
+from untrain.commands.cli.output import coloured, show_json, width
 
 
 def _show(document: Document, arguments: Arguments) -> None:
@@ -20,7 +20,7 @@ def _show(document: Document, arguments: Arguments) -> None:
         return
     from untrain.reports.terminal import print_search
 
-    print_search(document, colour=coloured())
+    print_search(document, coloured(), width())
     label = " (oracle-guided)" if document["oracle_guided"] else ""
     typer.echo(f"best{label}: {document['best']['method']}")
     typer.echo(f"audit it: {shlex.join(['untrain', 'run', document['scenario'], document['best']['method']])}")

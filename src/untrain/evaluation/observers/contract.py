@@ -36,20 +36,29 @@ def values(made: Observer, ours: Array, theirs: Array, original: Array, sight: O
 
 
 def it_leaves_the_model_alone(made: Observer) -> None:
-    """Parameters, buffers, gradients, modes and flags of the model, and the examples, are as they were."""
+    """Parameters, buffers, gradients, modes and flags of the model, and the examples, are as they were.
+
+    Cure: work on a deepcopy, or put parameters, buffers, gradients, modes and flags back.
+    """
     model, _, sight = scene()
     marked(model)
     undone(made, model, (sight.forget, sight.test), lambda: made(model, sight))
 
 
 def it_leaves_the_random_state(made: Observer) -> None:
-    """The random states of torch, numpy and python stay as they were."""
+    """The random states of torch, numpy and python stay as they were.
+
+    Cure: draw from a generator seeded by the context's `seed`, and seed nothing global.
+    """
     model, _, sight = scene()
     check_random_state_kept(made, lambda: made(model, sight))
 
 
 def the_same_seed_finds_the_same(made: Observer) -> None:
-    """Two looks at one model agree bit for bit, whatever the global random state."""
+    """Two looks at one model agree bit for bit, whatever the global random state.
+
+    Cure: draw from a generator seeded by the context's `seed`.
+    """
     model, _, sight = scene()
     arrays = []
     for noise in (5, 6):
@@ -59,7 +68,10 @@ def the_same_seed_finds_the_same(made: Observer) -> None:
 
 
 def it_finds_finite_numbers_of_one_shape(made: Observer) -> None:
-    """Arrays of the same shape for all models, so that they can be stacked."""
+    """Arrays of the same shape for all models, so that they can be stacked.
+
+    Cure: return an array whose shape does not depend on the model, and cap what may be infinite.
+    """
     original, retrained, sight = scene()
     arrays = [made(model, sight) for model in (original, retrained)]
     require(arrays[0].shape == arrays[1].shape, made, f"finds arrays of shapes {arrays[0].shape} and {arrays[1].shape}")
@@ -67,7 +79,10 @@ def it_finds_finite_numbers_of_one_shape(made: Observer) -> None:
 
 
 def every_observed_score_is_explained(made: Observer) -> None:
-    """Each score that it gives has an entry in its glossary, and none is without words."""
+    """Each score that it gives has an entry in its glossary, and none is without words.
+
+    Cure: give `scores` an entry for each name that `evaluate` returns, with means, unit, ideal and weak.
+    """
     original, retrained, sight = scene()
     a, b = (made(model, sight)[None] for model in (original, retrained))
     unknown = sorted(values(made, a, b, a, sight).keys() - made.scores.keys())
@@ -77,7 +92,10 @@ def every_observed_score_is_explained(made: Observer) -> None:
 
 
 def it_finds_nothing_between_a_model_and_itself(made: Observer) -> None:
-    """Scores whose ideal is 0 or 1 have that value when unlearned is the oracle."""
+    """Scores whose ideal is 0 or 1 have that value when unlearned is the oracle.
+
+    Cure: compare the unlearned models with the oracles, and not with a constant.
+    """
     original, retrained, sight = scene()
     a, b = (made(model, sight)[None] for model in (original, retrained))
     same = values(made, b, b, a, sight)
@@ -88,7 +106,10 @@ def it_finds_nothing_between_a_model_and_itself(made: Observer) -> None:
 
 
 def it_is_blind_to_the_order_of_observed_models(made: Observer) -> None:
-    """Models may come in any order."""
+    """Models may come in any order.
+
+    Cure: pair no model with the one of the same number: take means, or all pairs.
+    """
     original, retrained, sight = scene()
     both = np.stack([made(model, sight) for model in (original, retrained)])
     there, back = (values(made, population, both, both[:1], sight) for population in (both, both[::-1]))
@@ -97,7 +118,10 @@ def it_is_blind_to_the_order_of_observed_models(made: Observer) -> None:
 
 
 def it_tells_the_original_from_a_retrained_model(made: Observer) -> None:
-    """Some score of a model that learned the forget set differs from that of one that never saw it."""
+    """Some score of a model that learned the forget set differs from that of one that never saw it.
+
+    Cure: look at the forget set.
+    """
     original, retrained, sight = scene()
     a, b = (made(model, sight)[None] for model in (original, retrained))
     same, other = values(made, b, b, a, sight), values(made, a, b, a, sight)

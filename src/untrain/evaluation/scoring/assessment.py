@@ -14,7 +14,7 @@ from untrain.evaluation.scoring.design import LEVEL, can_decide
 from untrain.evaluation.scoring.guarded_evaluator import guarded, without_culprits
 from untrain.evaluation.scoring.hypothesis_tests import Case, mark_blind, verdicts
 from untrain.evaluation.scoring.intervals import compare
-from untrain.evaluation.scoring.verdict_wording import sentence
+from untrain.evaluation.scoring.verdict_wording import METHOD, sentence
 from untrain.maths.conformal import ConformalRejections, standing_out
 
 SHOWN = 50
@@ -78,13 +78,16 @@ def reference_of(
     return Reference(tuple(chosen), oracle, tuple(ready), start, level, refused)
 
 
-def assess(reference: Reference, unlearned: Observation, draws: int = 1000) -> tuple[dict[str, Score], dict[str, Any]]:
+def assess(
+    reference: Reference, unlearned: Observation, draws: int = 1000, name: str = METHOD
+) -> tuple[dict[str, Score], dict[str, Any]]:
     """Scores of a method with their verdicts, and the verdict on the method.
 
     Args:
         reference: what it is compared with.
         unlearned: outputs of its models, on the same examples.
         draws: resamples behind each interval.
+        name: of the method, for its sentence.
 
     Returns:
         Score name -> score; and ``says``, ``sentence``, ``recognised`` and ``standing_out`` (forget examples with id, p and
@@ -106,7 +109,7 @@ def assess(reference: Reference, unlearned: Observation, draws: int = 1000) -> t
     sides = {"", *np.unique(reference.oracle.side).tolist()}
     reasons = {name: why for name, why in reasons.items() if abouts[name].side in sides} | dict(reference.refused)
     scores |= {name: Score(None, reason=reason) for name, reason in reasons.items()}
-    return scores, method_verdict(by_score, *examples(reference, unlearned, by_score), models=unlearned.models)
+    return scores, method_verdict(by_score, *examples(reference, unlearned, by_score), name, unlearned.models)
 
 
 def examples(
@@ -149,8 +152,9 @@ def _listed(rejections: ConformalRejections, here: Array, outputs: Observation) 
 
 
 def method_verdict(
-    by_score: Mapping[str, Verdict], recognised: list[dict[str, Any]], counts: dict[str, Any], models: int | None = None
-) -> dict[str, Any]:
+    by_score: Mapping[str, Verdict], recognised: list[dict[str, Any]], counts: dict[str, Any], name: str = METHOD,
+    models: int | None = None,
+) -> dict[str, Any]:  # fmt: skip
     """The verdict on a method, from those on its scores on so many of its models."""
     apart = [n for n, v in by_score.items() if v.says == "distinguishable"]
     apart.sort(
@@ -164,4 +168,4 @@ def method_verdict(
         "recognised": recognised, "standing_out": counts["listed"],
         "counts": {n: counts[n] for n in ("forget", "recognised", "standing_out")}, "chance": counts["chance"],
     }  # fmt: skip
-    return verdict | {"sentence": sentence(verdict, {name: asdict(v) for name, v in by_score.items()})}
+    return verdict | {"sentence": sentence(verdict, {n: asdict(v) for n, v in by_score.items()}, name)}

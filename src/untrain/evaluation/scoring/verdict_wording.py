@@ -7,17 +7,16 @@ from typing import Any
 
 _NAMED = 2
 _OVER, _REMEMBERS = "over-forgets", "remembers"
+METHOD = "the method"
 
 
-def sentence(
-    verdict: Mapping[str, Any], scores: Mapping[str, Any], name: str = "the method", heading: Callable[[str], str] = str
-) -> str:
+def sentence(verdict: Mapping[str, Any], scores: Mapping[str, Any], name: str = METHOD, heading: Callable[[str], str] = str) -> str:
     """The verdict on a method in a few sentences; what can still be recognised of single examples comes first.
 
     Args:
         verdict: as ``audit`` gives it; of it 'distinguishable', 'indistinguishable', 'tested', 'counts' and 'chance' are read.
         scores: score name -> its verdict, with 'why', 'low' and 'difference'.
-        name: of the method.
+        name: of the method, which stays as it is written where a sentence begins with it.
         heading: score name -> what to call it.
     """
     tested, apart, equal = (verdict[n] for n in ("tested", "distinguishable", "indistinguishable"))
@@ -49,7 +48,7 @@ def sentence(
         )
         if harmed(verdict, scores):
             parts.append("it does worse on test examples as well, so at least part of this is damage to the whole model.")
-    return " ".join(p[:1].upper() + p[1:] for p in parts)
+    return " ".join(p if p.startswith(f"{name} ") and name != METHOD else p[:1].upper() + p[1:] for p in parts)
 
 
 def over_forgets(verdict: Mapping[str, Any], scores: Mapping[str, Any]) -> bool:

@@ -24,5 +24,6 @@ def price_without_training(stored: int) -> Document:
 
 def publish_audit(entry: Entry, store: Store, options: RunOptions, page: ReportOptions, price: Document) -> Document:
     """Write the pages of a recorded run and return its document."""
-    document: Document = publish([entry], store, page.out, page.images, page.command, options.chosen)["runs"][0]
+    shown = publish([entry], store, page.out, page.images, page.command, options.chosen, page.replace, options.on_progress)
+    document: Document = shown["runs"][0]
     return document | {"price": price}

@@ -81,6 +81,7 @@ def audit_on_scenario(
     place = Store(store)
     with open_pool([oracles], place, options) as pool:
         (scene,) = open_scenes([oracles], options, place, pool, False)
+        page.check(scene.forget_set.digest)
         foreign = _store(models, scene, options, place)
         count = len(foreign.keys["unlearned"])
         plan, price = [], price_without_training(sum(map(len, foreign.keys.values())))

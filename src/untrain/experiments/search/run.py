@@ -26,7 +26,7 @@ from untrain.experiments.search.study import (
     jobs_of_trial,
     open_search,
 )
-from untrain.reports.write import write_files
+from untrain.reports.write import TRIALS, problems_of, what_is_replaced, write_files
 from untrain.runtime.executors.base import Pool
 from untrain.runtime.progress import OnProgress, Progress
 from untrain.runtime.store import Store
@@ -38,17 +38,19 @@ if TYPE_CHECKING:
 Trial = tuple["PendingTrial", Iterator[Job]]
 
 
-def run_search_command(
-    spec: SearchSpec, store: str | Path | None, out: str | Path | None, way: RunOptions, command: str
-) -> Document:
-    """Search, and write search.json and search.csv into ``out``."""
+def run_search_command(spec: SearchSpec, store: str | Path | None, page: ReportOptions, way: RunOptions) -> Document:
+    """Search, and write search.json and search.csv into the folder of ``page``."""
     comparisons = [Comparison(spec.scenario, (spec.method,))]
-    check_options(comparisons, way, ReportOptions(out))
+    check_options(comparisons, way, page)
+    page.check(repr(spec.scenario))
     opened = Store(store)
     with open_pool(comparisons, opened, way) as pool:
-        report = document(run_search(spec, opened, pool, way), command)
-    if out is not None:
-        write_files(user_path(out), {"search.json": json.dumps(report, indent=1, allow_nan=False), "search.csv": csv_of(report)})
+        report = document(run_search(spec, opened, pool, way), page.command)
+    if page.out is not None:
+        way.say(what_is_replaced(page.out, TRIALS, problems_of(report), page.replace))
+        write_files(
+            user_path(page.out), {"search.json": json.dumps(report, indent=1, allow_nan=False), "search.csv": csv_of(report)}
+        )
     return report
 
 
