@@ -14,7 +14,8 @@ from untrain.core.code_digest import code_digest
 from untrain.core.errors import BadInput, RunFailed
 from untrain.core.precision import computing
 from untrain.core.seeds import seed_of
-from untrain.core.spec import canonical, sources
+from untrain.core.spec import canonical
+from untrain.core.spec_sources import sources
 from untrain.data.examples import take
 from untrain.experiments.jobs import run_job
 from untrain.experiments.keys import Job, engine

@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from untrain.core import discovery
+from untrain.core.code_digest import code_digest
 from untrain.core.errors import MissingExtra, SpecError
-from untrain.core.spec import Spec, _spell, canonical, code_digest, digest, parse, sources, spelled_name
+from untrain.core.spec import Spec, canonical, digest, parse, spell, spelled_name
+from untrain.core.spec_sources import sources
 from untrain.localizers._mask_units import Channels, Gather
 from untrain.localizers.base import Localizer
 from untrain.localizers.gradient import Gradient
@@ -79,7 +81,7 @@ def test_any_text_makes_a_spec_or_one_clear_line(text):
 
 @given(st.recursive(st.integers() | st.text(max_size=3), lambda inner: st.lists(inner, max_size=3).map(tuple), max_leaves=6))
 def test_tuples_are_spelled_so_that_they_read_back(value):
-    assert literal_eval(_spell(value, every=False)) == value
+    assert literal_eval(spell(value, every=False)) == value
 
 
 def test_defaults_are_left_out():

@@ -18,8 +18,6 @@ import pydantic
 from pydantic import ConfigDict, Field, ValidationError
 
 from untrain.core import discovery
-from untrain.core.code_digest import code_digest, libraries_of
-from untrain.core.code_reach import reach
 from untrain.core.errors import BadInput, SpecError, UntrainError, suggest
 
 LONGEST, SHOWN = 100_000, 200
@@ -70,7 +68,7 @@ class Spec(ABC):
 
     def __repr__(self) -> str:
         """The spelling, defaults left out; ``parse`` reads it back."""
-        return _spell(self, every=False)
+        return spell(self, every=False)
 
 
 _refusing: ContextVar[bool] = ContextVar("refusing", default=False)
@@ -140,19 +138,20 @@ def spelled_name(cls: type) -> str:
     return f"{cls.__module__}.{cls.__qualname__}"
 
 
-def _spell(value: Any, every: bool) -> str:
+def spell(value: Any, every: bool) -> str:
+    """Return how a value of a field is written, with every field of a spec or those alone that differ from their defaults."""
     if isinstance(value, Spec):
         compose = getattr(value, "spell", None)
         if compose is not None:
-            return str(compose(lambda part: _spell(part, every)))
+            return str(compose(lambda part: spell(part, every)))
         shown = []
         for f in dataclasses.fields(value):  # type: ignore[arg-type]
             own = getattr(value, f.name)
             if every or not (f.default is not dataclasses.MISSING and type(own) is type(f.default) and own == f.default):
-                shown.append(f"{f.name}={_spell(own, every)}")
+                shown.append(f"{f.name}={spell(own, every)}")
         return f"{spelled_name(type(value))}({', '.join(shown)})"
     if isinstance(value, tuple):
-        inner = ", ".join(_spell(v, every) for v in value)
+        inner = ", ".join(spell(v, every) for v in value)
         return f"({inner},)" if len(value) == 1 else f"({inner})"
     if value is None or isinstance(value, bool | int | float | str):
         return repr(value)
@@ -168,46 +167,7 @@ def canonical(spec: Spec) -> str:
     'Cosine(floor=0.01)'
     """
     expand = getattr(spec, "expand", None)
-    return canonical(expand()) if expand is not None else _spell(spec, every=True)
-
-
-def sources(spec: Spec) -> dict[str, str]:
-    """Digest the code behind each class that takes part in ``spec``, with its declared version and those of its libraries.
-
-    The code of a class is that of its file, and all of its helpers; one that lies in no file, as in a notebook, or in the script
-    that runs, is digested as it is in this process.
-    """
-    digests: dict[str, str] = {}
-
-    def visit(value: Any) -> None:
-        if isinstance(value, Spec):
-            expand = getattr(value, "expand", None)
-            if expand is not None:
-                visit(expand())
-                return
-            digests[spelled_name(type(value))] = _code_of(type(value))
-            for f in dataclasses.fields(value):  # type: ignore[arg-type]
-                visit(getattr(value, f.name))
-        elif isinstance(value, tuple):
-            for v in value:
-                visit(v)
-        elif callable(value):
-            name = _spell(value, every=True)
-            digests[name] = f"{digests.get(name, '')}{reach(value, values=False)}"
-
-    visit(spec)
-    return dict(sorted(digests.items()))
-
-
-def _code_of(cls: type[Spec]) -> str:
-    """Version, code and libraries of a class; of another package's also the constants that its code reads."""
-    if cls.__module__.startswith("untrain."):
-        code = code_digest(cls)
-    else:
-        file = "" if cls.__module__ == "__main__" else code_digest(cls)
-        code = f"{file} {reach(cls, values=False)}"
-    libraries = ", ".join(f"{name} {version}" for name, version in libraries_of(cls).items())
-    return f"{cls.version}:{code}:{libraries}"
+    return canonical(expand()) if expand is not None else spell(spec, every=True)
 
 
 def digest(value: Any) -> str:

@@ -14,7 +14,8 @@ import torch
 
 from untrain.core.code_digest import code_digest
 from untrain.core.seeds import seed_of
-from untrain.core.spec import Spec, canonical, sources
+from untrain.core.spec import Spec, canonical
+from untrain.core.spec_sources import sources
 from untrain.data.examples import Examples
 from untrain.data.fingerprint import array_digest, print_of
 from untrain.experiments.scene import Scene

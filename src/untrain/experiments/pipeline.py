@@ -17,8 +17,7 @@ from untrain.data.requests.resolve import request
 from untrain.data.splits import Data
 from untrain.evaluation.base import Evaluator
 from untrain.evaluation.observers.base import Observer
-from untrain.evaluation.scoring.design import design
-from untrain.experiments.comparison import Comparison, choose_for, portable, todo_of, workers_for
+from untrain.experiments.comparison import Comparison, choose_for, designs, portable, todo_of, workers_for
 from untrain.experiments.draw_request import chooser, count_missing_members, needed_ensemble, stand_in
 from untrain.experiments.interim_looks import Look, plan_looks, take_looks
 from untrain.experiments.price import Price, add_prices, announce_ensemble, before_request, price, price_of
@@ -260,11 +259,6 @@ def report_price(
     for line in designs(comparisons):
         way.say(line)
     return cost
-
-
-def designs(comparisons: Sequence[Comparison]) -> list[str]:
-    """What the numbers of models of some comparisons can find, each once."""
-    return [line for line in dict.fromkeys(design(c.seeds, c.oracles) for c in comparisons if c.methods) if line]
 
 
 def price_comparisons(comparisons: list[Comparison], store: str | Path | None, way: RunOptions) -> Document:

@@ -183,12 +183,11 @@ def _pieces(source: Any) -> Iterator[tuple[Array, Array]]:
         return
     length = None if isinstance(source, IterableDataset) else len(source)  # type: ignore[arg-type]
     if length is not None:
-        kind = type(source).__name__
 
         def ask(row: int) -> tuple[Array, Array]:
-            return _stacked(iter([source[row]]), kind)
+            return _stacked(iter([source[row]]), type(source).__name__)
 
-        check_steady(ask, ask, length, kind)
+        check_steady(ask, ask, length, type(source).__name__)
     items = iter(source) if length is None else (source[row] for row in range(length))
     while some := list(islice(items, CHUNK)):
         yield _stacked(iter(some), type(source).__name__)
