@@ -255,8 +255,7 @@ def report_price(
 ) -> Price:
     """The price of some comparisons, reported before work is begun."""
     cost = price(todo_of(comparisons, scenes, way.setting), store, way.setting, workers)
-    way.say(cost.to_text())
-    for line in designs(comparisons):
+    for line in (cost.to_text(), *designs(comparisons)):
         way.say(line)
     return cost
 

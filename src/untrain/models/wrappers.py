@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
 from torch import nn
@@ -38,6 +38,11 @@ def unwrap(model: nn.Module) -> nn.Module:
             return model
 
 
+def make_unwrapped(make: Callable[[int], nn.Module], seed: int) -> nn.Module:
+    """Make a model from a seed, and take it out of its wrappers."""
+    return unwrap(make(seed))
+
+
 def renamed(state: Mapping[str, T], wanted: Mapping[str, object]) -> Iterator[tuple[str, dict[str, T]]]:
     """Yield what was taken from names of weights, and the weights under the names that are left, plainest first.
 
@@ -48,15 +53,14 @@ def renamed(state: Mapping[str, T], wanted: Mapping[str, object]) -> Iterator[tu
     >>> [what for what, _ in renamed({"module.net.weight": 0, "module.net.bias": 0}, {"weight": 0, "bias": 0})]
     ['', 'module.', 'module.net.']
     """
-    yield "", dict(state)
-    for base in (dict(state), _without_parts(state)):
-        taken, left = "" if len(base) == len(state) and base.keys() == state.keys() else "names of wrappers", base
-        if taken:
+    seen: list[set[str]] = []
+    for taken, left in (("", dict(state)), ("names of wrappers", _without_parts(state))):
+        while left.keys() not in seen:
+            seen.append(set(left))
             yield taken, left
-        while head := _shared(left):
-            left = {name.removeprefix(head): value for name, value in left.items()}
-            taken = f"{taken} and {head}" if taken.startswith("names") else taken + head
-            yield taken, left
+            if head := _shared(left):
+                left = {name.removeprefix(head): value for name, value in left.items()}
+                taken = f"{taken} and {head}" if taken.startswith("names") else taken + head
     if head := _shared(wanted):  # weights of the one part that the model consists of
         yield f"the lack of {head}", {head + name: value for name, value in state.items()}
 

@@ -24,7 +24,7 @@ from untrain.data.requests.base import ForgetSet, Request
 from untrain.data.requests.ids import Ids
 from untrain.data.requests.resolve import remaining, request
 from untrain.models.tasks.base import ABILITIES, SIGNALS, Task
-from untrain.models.wrappers import unwrap
+from untrain.models.wrappers import make_unwrapped
 from untrain.training.base import Learner
 from untrain.training.batch_plan import Plan
 from untrain.training.steps import Steps, epochs_of
@@ -212,7 +212,7 @@ class Problem:
         if "labels" not in needs:
             parts = {name: None if part is None else part.without_targets() for name, part in parts.items()}
         if self.init is not None:
-            parts["init"] = partial(_unwrapped, self.init)
+            parts["init"] = partial(make_unwrapped, self.init)
         return replace(self, **parts, kept={name: _on(self.kept[name], device) for name in keepers})
 
     @property
@@ -293,8 +293,3 @@ class Problem:
     def _plan(self, steps: Steps, draw: Callable[[np.random.Generator], Iterator[tuple[Batch | None, ...]]], length: int) -> Plan:
         epochs = self.epochs(steps)
         return Plan(epochs, lambda epoch: draw(np.random.default_rng((self.seed, epoch))), self.retain, self.task, length)
-
-
-def _unwrapped(init: Callable[[int], nn.Module], seed: int) -> nn.Module:
-    """A fresh model by the names that the model without its wrapper has."""
-    return unwrap(init(seed))
