@@ -33,8 +33,8 @@ def _show(entry: Document, arguments: Arguments) -> None:
     if arguments["as_json"]:
         show_json(entry)
         return
-    plain = {key: entry.get(key) for key in ("name", "role", "summary", "evaluator")}
-    for key, words in (plain | entry.get("entry", {}) | {"source": entry.get("source")}).items():
+    head = {key: entry.get(key) for key in ("name", "role", "summary", "evaluator")}
+    for key, words in (head | entry.get("entry", {}) | {"source": entry.get("source")}).items():
         if words:
             typer.echo(f"{key:9} {plain(words)}")
     for field, about in entry.get("fields", {}).items():
