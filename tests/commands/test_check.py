@@ -599,7 +599,7 @@ FAULTS = [
     (Seedless, "the same seed trains the same model", "ignores its seed"),
     (Fickle, "the same seed trains the same model", "trains two models for two seeds, and says"),
     (Unseeded, "the same seed trains the same model", "two models for one seed"),
-    (Relabelling, "it leaves the examples and the random state", "labels 0"),
+    (Relabelling, "it leaves the examples and the random state", "wrote to the examples"),
     (Unexplained, "every score is explained", r"lacks: \['unknown'\]"),
     (SideSwapped, "it is ideal when unlearned is the oracle", "difference"),
     (FirstModel, "it is blind to the order of models", "order of models"),
