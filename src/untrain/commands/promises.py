@@ -54,7 +54,8 @@ def verdicts(method: Spec | type[Spec]) -> list[PromiseResult]:
     promises = dict(checks_for(method))
     errors = {name: _error_of(ask, method) for name, ask in promises.items()}
     causes = _causes(errors)
-    first = {cause: next(e for n, e in errors.items() if causes.get(n) == cause and e is not None) for cause in causes.values()}
+    first = {causes[name]: error for name, error in reversed(errors.items()) if error is not None}
+    first |= {name: error for name, error in errors.items() if error is not None and causes[name] == name}
     results = []
     for name in [name for name in (RUNS, *promises) if name in promises or name in first]:
         error, cause = first.get(name), causes.get(name, name)
@@ -117,7 +118,8 @@ def _causes(errors: dict[str, UntrainError | None]) -> dict[str, str]:
     met = [str(error) for error in errors.values() if error is not None and not isinstance(error, Refuted)]
     for name, error in errors.items():
         if error is not None:
-            named = error.promise if isinstance(error, BrokenPromise) and error.promise in errors else ""
+            words = error.promise if isinstance(error, BrokenPromise) else ""
+            named = next((each for each in errors if words and each.endswith(words)), "")
             common = not isinstance(error, Refuted) and met.count(str(error)) > 1
             causes[name] = named or (RUNS if common else name)
     return causes

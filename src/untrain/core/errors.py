@@ -76,7 +76,7 @@ class BrokenPromise(RunFailed):
 
     Args:
         message: what it did.
-        promise: the promise, as ``untrain check`` lists it; empty where it lists none of the kind.
+        promise: the promise as ``untrain check`` lists it, or the words that it ends with; empty where it lists none of the kind.
     """
 
     def __init__(self, message: str, promise: str = ""):

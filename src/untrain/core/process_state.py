@@ -88,7 +88,8 @@ def foreign(name: str, draws: bool = False, patches: bool = True) -> Iterator[No
 
 def _left(name: str, changed: list[str], more: str = "") -> BrokenPromise:
     _course.spoiled = True
-    return BrokenPromise(f"{name} left {' and '.join(changed)} changed, which was put back{more}")
+    promise = "random state" if all("random state" in each for each in changed) else ""
+    return BrokenPromise(f"{name} left {' and '.join(changed)} changed, which was put back{more}", promise)
 
 
 def _in_line(error: BaseException) -> str:
