@@ -118,7 +118,8 @@ class _Walk:
             yield from self.code(value.__code__, {**value.__globals__, **outer_of(value)})
         else:
             yield f"function {where} {value.__qualname__}"
-            yield from self.pairs("closure", outer_of(value))  # a library's wrapper leads to what it wraps
+        if not own or module.partition(".")[0] == "untrain":  # a library's wrapper leads to what it wraps
+            yield from self.pairs("closure", outer_of(value))
         yield from self.each("defaults", value.__defaults__ or ())
         yield from self.pairs("keywords", value.__kwdefaults__ or {})
         yield from self.pairs("attributes", vars(value))
