@@ -71,10 +71,10 @@ def test_later_changes_of_the_array_do_not_reach_the_examples():
     assert int(made.x.max()) == 0
 
 
-def test_a_torch_dataset_is_asked_for_each_item_once_and_for_eight_again():
+def test_a_torch_dataset_is_asked_for_each_item_once_and_for_eight_twice_before():
     source = Listed([(torch.full((2, 2), float(i)), i % 2) for i in range(50)])
     made = examples(source)
-    assert source.asked == 50 + 8
+    assert source.asked == 50 + 2 * 8
     assert made.x[:, 0, 0].tolist() == list(range(50))
     assert made.y.tolist() == [0, 1] * 25
 

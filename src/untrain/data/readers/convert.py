@@ -161,9 +161,8 @@ def _stack(source: Any) -> tuple[Array, Array]:
         n = len(source)
     except TypeError:
         raise DataError(f"{kind} has no length: examples need a place; give a map-style Dataset") from None
-    xs, ys = _stacked((source[row] for row in range(n)), kind)
-    check_steady(lambda row: (xs[[row]], ys[[row]]), lambda row: _stacked(iter([source[row]]), kind), n, kind)
-    return xs, ys
+    check_steady(source, n, _stacked)
+    return _stacked((source[row] for row in range(n)), kind)
 
 
 def _pieces(source: Any) -> Iterator[tuple[Array, Array]]:
@@ -182,12 +181,7 @@ def _pieces(source: Any) -> Iterator[tuple[Array, Array]]:
             yield x, y
         return
     length = None if isinstance(source, IterableDataset) else len(source)  # type: ignore[arg-type]
-    if length is not None:
-
-        def ask(row: int) -> tuple[Array, Array]:
-            return _stacked(iter([source[row]]), type(source).__name__)
-
-        check_steady(ask, ask, length, type(source).__name__)
+    check_steady(source, length or 0, _stacked)
     items = iter(source) if length is None else (source[row] for row in range(length))
     while some := list(islice(items, CHUNK)):
         yield _stacked(iter(some), type(source).__name__)
