@@ -53,3 +53,17 @@ def test_code_without_a_file_is_unknown():
     made = {}
     exec("class Typed: pass", {"__name__": "__nowhere__"}, made)
     assert code_digest(made["Typed"]) == "unknown"
+
+
+def test_a_helper_that_lies_beside_a_module_counts_and_a_library_does_not(tmp_path):
+    asked = "from untrain.core.code_digest import code_digest, libraries_of; from alone import f"
+    asked += "; print(code_digest(f), libraries_of(f))"
+
+    def ask(helper):
+        (tmp_path / "alone.py").write_text("import numpy\nfrom helping import g\n\n\ndef f():\n    return g()\n")
+        (tmp_path / "helping.py").write_text(helper)
+        return subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True, cwd=tmp_path).stdout
+
+    first = ask(INNER)
+    assert "'numpy': " in first
+    assert ask(f"{INNER}# one\n") == first != ask(INNER.replace("1", "2"))
