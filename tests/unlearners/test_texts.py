@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -13,10 +14,15 @@ from untrain.core.errors import UntrainError
 from untrain.core.spec import parse
 from untrain.localizers import contract as localizers
 from untrain.unlearners import contract as unlearners
+from untrain.unlearners.ssd import SSD
 
 KINDS = ("bag", "encoder", "causal")
 # What cannot be asked of tokens: they are never NaN, and a planted unit needs inputs that are numbers.
-APART = {"it raises when the loss is not finite", "it finds a planted neuron", "it says what becomes of buffers"}
+# Nor are a few texts, which make one batch, trained in an order that a seed could change.
+APART = {
+    "it raises when the loss is not finite", "it finds a planted neuron", "it says what becomes of buffers",
+    "its batches follow the seed and the epoch", "it reads the labels of all it needs", "longer steps go the same way",
+}  # fmt: skip
 MEMORIES = ("DeleteRows", "TakeBack")  # they work on memories: tests/unlearners/test_memories.py
 # Why a method does not go with a task, in its own words.
 REASONS = {
@@ -46,6 +52,8 @@ def ask(texts, monkeypatch):
         for module in (unlearners, localizers):
             monkeypatch.setattr(module, "small", lambda *_, kind=kind: small(kind))
         made = promises.example(discovery.load(name))
+        if isinstance(made, SSD):  # at its default it selects no weight of models as small as these, and says so
+            made = replace(made, select=1.5)
         asked = [(promise, check) for promise, check in promises.checks_for(made) if promise not in APART]
         return [(promise, error) for promise, check in asked if (error := _error(check, made)) is not None]
 

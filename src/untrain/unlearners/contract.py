@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import nn
@@ -97,26 +100,33 @@ def it_leaves_the_global_random_state(made: Unlearner | Recipe) -> None:
 
 
 def its_batches_follow_the_seed_and_the_epoch(made: Unlearner | Recipe) -> None:
-    """Where it takes steps: another seed gives another model, and no two epochs go through the retain set in one order."""
+    """Where it takes steps: another seed gives another model, and no two epochs go through the retain set in one order.
+
+    Cure: draw the order of each epoch from `problem.seed` and the epoch, as `problem.retain_batches` does.
+    """
     epochs, models = {}, []
     if (brief := _of_two_epochs(made)) is None:
         return
     for seed in (3, 4):
         model, problem = small(_expression(made).works_on)
-        order: list[bytes] = []
+        order: list[int] = []
         rows = {row.numpy().tobytes(): at for at, row in enumerate(problem.rest.x[:])}
-
-        def look(_: nn.Module, inputs: tuple[torch.Tensor, ...], seen: list[int] = order, rows: dict[bytes, int] = rows) -> None:  # type: ignore[assignment]
-            if torch.is_grad_enabled():
-                seen += [rows[key] for key in (row.detach().numpy().tobytes() for row in inputs[0]) if key in rows]
-
-        model.register_forward_pre_hook(look)
+        model.register_forward_pre_hook(partial(_note_rows, rows, order), with_kwargs=True)
         models.append(state(brief(model, replace(problem, seed=seed))))
         epochs[seed] = order
     size, seen = len(problem.rest), epochs[3]
     require(bool(changes(*models)), made, "gives one model for two seeds of the problem: it ignores the seed")
     if len(seen) == 2 * size:
         require(seen[:size] != seen[size:], made, "goes through the retain set in the same order in two epochs")
+
+
+def _note_rows(
+    rows: Mapping[bytes, int], seen: list[int], model: nn.Module, inputs: tuple[Any, ...], named: Mapping[str, Any]
+) -> None:
+    """Add the numbers of the examples that a model is trained on."""
+    if torch.is_grad_enabled():
+        keys = (row.detach().numpy().tobytes() for row in next(iter((*inputs, *named.values()))))
+        seen += [rows[key] for key in keys if key in rows]
 
 
 def it_reads_the_labels_of_all_it_needs(made: Unlearner | Recipe) -> None:
