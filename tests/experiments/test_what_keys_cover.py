@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import count
 
 import numpy as np
 import pytest
@@ -83,8 +84,13 @@ from untrain.evaluation.base import Evaluator, Measure, Part, ScoreInfo
 class Judge(Evaluator):
     \"\"\"Mean of the logits.
 
+    Args:
+        by: a factor.
+
     Source: made up.
     \"\"\"
+
+    by: float = 1.0
 
     needs: ClassVar = frozenset({{"logits"}})
     scores: ClassVar = {{"judged": ScoreInfo("mean logit", "1", "the oracles' value", "says nothing")}}
@@ -94,7 +100,7 @@ class Judge(Evaluator):
 
     def evaluate(self, trial):
         rows = trial.side == "forget"
-        return {{"judged": Measure((Part(1, "unlearned", "forget", weight() * trial.unlearned[:, rows]),))}}
+        return {{"judged": Measure((Part(1, "unlearned", "forget", self.by * weight() * trial.unlearned[:, rows]),))}}
 """,
     "measure": """
 def weight():
@@ -121,7 +127,7 @@ class Work:
     model: Callable = lambda net: net.Net  # noqa: E731
     learning: str = "Steps(lr=0.1, epochs=1, batch=32)"
     methods: tuple = (FINETUNE, "{method}.Decay")
-    evaluators: tuple = ("Accuracy", "{judge}.Judge")
+    evaluators: tuple = ("{judge}.Judge",)
     observers: tuple = ("Weights",)
     options: dict = field(default_factory=dict)
     files: dict = field(default_factory=dict)
@@ -135,8 +141,9 @@ class Work:
 
     def rewritten(self, file, old, new):
         """The same after an edit of a file, which must hold what is edited."""
-        assert old in FILES[file]
-        return replace(self, files={file: FILES[file].replace(old, new)})
+        text = self.files.get(file, FILES[file])
+        assert old in text
+        return replace(self, files=self.files | {file: text.replace(old, new)})
 
     def asked(self, **options):
         """The same with other options of the run."""
@@ -157,7 +164,7 @@ def course(tmp_path_factory):
     home = tmp_path_factory.mktemp("keys")
     name = f"covered_{home.name.replace('-', '_')}"
 
-    fresh = {}
+    fresh, number = {}, count()
 
     def begin_anew():
         fresh.clear()
@@ -198,8 +205,7 @@ def course(tmp_path_factory):
             """Of a first run of ``Work()``, when work is None, or of another start after it."""
             if work is None:
                 return first
-            store = home / "again"
-            shutil.rmtree(store, ignore_errors=True)
+            store = home / f"again_{next(number)}"
             shutil.copytree(home / "first", store)
             with patch.context() as inner:
                 return do(work, store, inner)
@@ -255,6 +261,12 @@ APART = 5  # a row that is set apart to tune on
 # What is edited, and what has to be made anew.
 TABLE = {
     "nothing": (WORK, {}),
+    "what nothing reads: comments, docstrings, a constant, a library": (
+        WORK.rewritten("helper", "():\n", '():\n    """Say."""\n').rewritten("helper", "return", "# said\n    return")
+        .rewritten("net", "return self.last", "# said\n        return self.last").rewritten("net", "1.0", "2.0")
+        .rewritten("method", "Shrink all", "Make less of all").rewritten("measure", "return", "# said\n    return").other("jinja2"),
+        {},
+    ),
     # data
     "an input of a retained example": (WORK.edited("train", RETAINED, 0, 2.0), EVERYTHING),
     "an input of a forgotten example, which oracles are asked about": (WORK.edited("train", FORGOTTEN, 0, 2.0), EVERYTHING),
@@ -274,32 +286,25 @@ TABLE = {
     "one more oracle": (WORK.asked(oracles=3), observed({"oracle": 1})),
     # methods
     "a field of a method": (replace(WORK, methods=(FINETUNE.replace("0.05", "0.06"), "{method}.Decay")), observed(FINETUNED)),
-    "a field of a plug-in": (replace(WORK, methods=(FINETUNE, "{method}.Decay(by=0.8)")), observed(DECAYED)),
     "a default of a plug-in": (WORK.rewritten("method", "by: float = 0.9", "by: float = 0.8"), observed(DECAYED)),
     "a helper beside a plug-in": (WORK.rewritten("helper", "0.5", "0.6"), observed(DECAYED)),
-    "a comment beside a plug-in": (WORK.rewritten("helper", "return", "# said\n    return"), {}),
-    "a docstring beside a plug-in": (WORK.rewritten("helper", "():\n", '():\n    """Say."""\n'), {}),
     "a method less": (replace(WORK, methods=(FINETUNE,)), SCORES),
     # the network
     "a constant that forward reads": (WORK.rewritten("net", "SHIFT, UNREAD = 0.5", "SHIFT, UNREAD = 0.6"), EVERYTHING),
     "a class in another file": (WORK.rewritten("layers", "relu", "tanh"), EVERYTHING),
     "what a partial holds": (replace(WORK, model=lambda net: partial(net.Net, 4)), EVERYTHING),
     "what a closure holds": (replace(WORK, model=lambda net: net.scaled(1.5)), EVERYTHING),
-    "a constant that no code reads": (WORK.rewritten("net", "1.0", "2.0"), {}),
-    "a comment in the network": (WORK.rewritten("net", "return self.last", "# said\n        return self.last"), {}),
     # scores
-    "the choice of evaluators": (replace(WORK, evaluators=("Accuracy",)), {"scores": 1}),
-    "a field of an evaluator": (replace(WORK, evaluators=("KLoM(least=2)", "{judge}.Judge")), {"scores": 1}),
+    "the choice of evaluators": (replace(WORK, evaluators=("{judge}.Judge", "PerExample")), {"scores": 1}),
+    "a field of an evaluator": (replace(WORK, evaluators=("{judge}.Judge(by=2.0)",)), {"scores": 1}),
     "an evaluator's code": (WORK.rewritten("judge", "mean(-1)", "max(-1)"), {"scores": 1}),
     "a helper beside an evaluator": (WORK.rewritten("measure", "1.0", "2.0"), {"scores": 1}),
-    "a comment beside an evaluator": (WORK.rewritten("measure", "return", "# said\n    return"), {}),
     "the choice of observers": (replace(WORK, observers=()), SCORES),
     # libraries
     "the version of torch": (WORK.other("torch"), EVERYTHING),
     "the version of numpy, which draws batches": (WORK.other("numpy"), EVERYTHING),
     "the version of scipy, which scores": (WORK.other("scipy"), {"scores": 1}),
     "the version of scikit-learn, which scores": (WORK.other("scikit-learn"), {"scores": 1}),
-    "the version of what nothing reads": (WORK.other("jinja2"), {}),
 }
 
 
