@@ -9,6 +9,7 @@ import zipfile
 from argparse import Namespace
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -142,13 +143,20 @@ def column(folder: Path, number: int) -> Outcome | None:
     return ran(folder)
 
 
+def network() -> Any:
+    """The model whose weights are in the checkpoints."""
+    import torch
+
+    return torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4), torch.nn.Linear(4, 2))
+
+
 @cache
 def checkpoints() -> list[tuple[str, bytes]]:
     """Samples of checkpoints as people write them, and some that run code."""
     import torch
     from safetensors.torch import save
 
-    state = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4), torch.nn.Linear(4, 2)).state_dict()
+    state = network().state_dict()
     contents = [
         state, {"state_dict": state}, {"model": state, "net": state}, {f"module.{n}": t for n, t in state.items()},
         {"model": state, "lr": np.float64(0.1)}, {"model": state, "args": Namespace(lr=0.1)}, {}, [state], "text", {"model": {}},
@@ -172,8 +180,10 @@ def checkpoint(folder: Path, number: int) -> Outcome | None:
     """Weights from a file."""
     from untrain.experiments.audits.checkpoints import read_state
 
+    learner = SimpleNamespace(init=lambda examples, seed: network())
+    scene: Any = SimpleNamespace(learner=learner, data=SimpleNamespace(train=None), scenario=None)
     file = fuzzed(checkpoints(), random.Random(number), folder, "model", number)
-    quietly(lambda: read_state(str(file), "model"))
+    quietly(lambda: read_state(str(file), scene, "model"))
     file.unlink()
     return ran(folder)
 

@@ -262,9 +262,13 @@ APART = 5  # a row that is set apart to tune on
 TABLE = {
     "nothing": (WORK, {}),
     "what nothing reads: comments, docstrings, a constant, a library": (
-        WORK.rewritten("helper", "():\n", '():\n    """Say."""\n').rewritten("helper", "return", "# said\n    return")
-        .rewritten("net", "return self.last", "# said\n        return self.last").rewritten("net", "1.0", "2.0")
-        .rewritten("method", "Shrink all", "Make less of all").rewritten("measure", "return", "# said\n    return").other("jinja2"),
+        WORK.rewritten("helper", "():\n", '():\n    """Say."""\n')
+        .rewritten("helper", "return", "# said\n    return")
+        .rewritten("net", "return self.last", "# said\n        return self.last")
+        .rewritten("net", "1.0", "2.0")
+        .rewritten("method", "Shrink all", "Make less of all")
+        .rewritten("measure", "return", "# said\n    return")
+        .other("jinja2"),
         {},
     ),
     # data

@@ -16,8 +16,6 @@ KINDS = (
     "index", "mark", "results",
 )  # fmt: skip
 TRIES = 60
-# Kinds that are known not to hold yet; whoever mends one takes it out.
-UNMENDED = {"checkpoints"}
 
 
 @pytest.fixture(scope="module")
@@ -37,12 +35,6 @@ def failures(tmp_path_factory):
     return found
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        pytest.param(kind, marks=pytest.mark.xfail(strict=True, reason="not mended yet")) if kind in UNMENDED else kind
-        for kind in KINDS
-    ],
-)
+@pytest.mark.parametrize("kind", KINDS)
 def test_fuzzed_inputs_give_a_right_result_or_one_line(kind, failures):
     assert failures[kind] == []
