@@ -124,7 +124,7 @@ class Work:
     train: tuple = field(default_factory=lambda: (*arrays(60, 0), np.arange(60)))
     test: tuple = field(default_factory=lambda: (*arrays(20, 1), np.arange(100, 120)))
     request: tuple = REQUEST
-    model: Callable = lambda net: net.Net  # noqa: E731
+    model: Callable = lambda net: net.Net
     learning: str = "Steps(lr=0.1, epochs=1, batch=32)"
     methods: tuple = (FINETUNE, "{method}.Decay")
     evaluators: tuple = ("{judge}.Judge",)
@@ -186,7 +186,8 @@ def course(tmp_path_factory):
         )  # fmt: skip
         before = {entry["key"] for entry in Store(store).entries()}
         document = ut.run(
-            own, [m.format(**spelled) for m in work.methods], store=store, evaluators=[e.format(**spelled) for e in work.evaluators],
+            own, [m.format(**spelled) for m in work.methods], store=store,
+            evaluators=[e.format(**spelled) for e in work.evaluators],
             observers=list(work.observers), images=False,
             **{"seeds": 1, "oracles": 2, "precision": "float32"} | work.options,
         )  # fmt: skip
