@@ -40,8 +40,11 @@ class Decay(Unlearner):
         return model
 """,
     "helper": """
+from scipy.special import expit
+
+
 def strength():
-    return 0.5
+    return 0.5 * float(expit(0.0))
 """,
     "net": """
 from torch import nn
@@ -124,7 +127,7 @@ class Work:
     train: tuple = field(default_factory=lambda: (*arrays(60, 0), np.arange(60)))
     test: tuple = field(default_factory=lambda: (*arrays(20, 1), np.arange(100, 120)))
     request: tuple = REQUEST
-    model: Callable = lambda net: net.Net  # noqa: E731
+    model: Callable = lambda net: net.Net
     learning: str = "Steps(lr=0.1, epochs=1, batch=32)"
     methods: tuple = (FINETUNE, "{method}.Decay")
     evaluators: tuple = ("{judge}.Judge",)
@@ -186,8 +189,8 @@ def course(tmp_path_factory):
         )  # fmt: skip
         before = {entry["key"] for entry in Store(store).entries()}
         document = ut.run(
-            own, [m.format(**spelled) for m in work.methods], store=store, evaluators=[e.format(**spelled) for e in work.evaluators],
-            observers=list(work.observers), images=False,
+            own, [m.format(**spelled) for m in work.methods], store=store, observers=list(work.observers), images=False,
+            evaluators=[e.format(**spelled) for e in work.evaluators],
             **{"seeds": 1, "oracles": 2, "precision": "float32"} | work.options,
         )  # fmt: skip
         new = [entry for entry in Store(store).entries() if entry["key"] not in before]
@@ -262,9 +265,13 @@ APART = 5  # a row that is set apart to tune on
 TABLE = {
     "nothing": (WORK, {}),
     "what nothing reads: comments, docstrings, a constant, a library": (
-        WORK.rewritten("helper", "():\n", '():\n    """Say."""\n').rewritten("helper", "return", "# said\n    return")
-        .rewritten("net", "return self.last", "# said\n        return self.last").rewritten("net", "1.0", "2.0")
-        .rewritten("method", "Shrink all", "Make less of all").rewritten("measure", "return", "# said\n    return").other("jinja2"),
+        WORK.rewritten("helper", "():\n", '():\n    """Say."""\n')
+        .rewritten("helper", "return", "# said\n    return")
+        .rewritten("net", "return self.last", "# said\n        return self.last")
+        .rewritten("net", "1.0", "2.0")
+        .rewritten("method", "Shrink all", "Make less of all")
+        .rewritten("measure", "return", "# said\n    return")
+        .other("jinja2"),
         {},
     ),
     # data
@@ -303,7 +310,7 @@ TABLE = {
     # libraries
     "the version of torch": (WORK.other("torch"), EVERYTHING),
     "the version of numpy, which draws batches": (WORK.other("numpy"), EVERYTHING),
-    "the version of scipy, which scores": (WORK.other("scipy"), {"scores": 1}),
+    "the version of scipy, which scores, and which a helper of a plug-in imports": (WORK.other("scipy"), observed(DECAYED)),
     "the version of scikit-learn, which scores": (WORK.other("scikit-learn"), {"scores": 1}),
 }
 
