@@ -677,7 +677,41 @@ class WrongWay(Evaluator):
         return {"wrong": Measure((Part(1, "unlearned", "forget", trial.unlearned[:, trial.side == "forget"]),))}
 
 
+class Drawing(Evaluator):
+    """Draws from numpy's global generator while it prepares.
+
+    Source: planted.
+    """
+
+    scores: ClassVar = told("gap")
+
+    def prepare(self, seen):
+        np.random.rand()  # noqa: NPY002
+        return right(seen)
+
+    def evaluate(self, trial):
+        return {"gap": gap(trial)}
+
+
+class Loosened(Evaluator):
+    """Warnings of NumPy are switched off for all who come after it.
+
+    Source: planted.
+    """
+
+    scores: ClassVar = told("gap")
+
+    def prepare(self, seen):
+        return right(seen)
+
+    def evaluate(self, trial):
+        np.seterr(all="ignore")
+        return {"gap": gap(trial)}
+
+
 FAULTS = [
+    (Drawing, "it leaves the process as it was", "random state of numpy"),
+    (Loosened, "it leaves the process as it was", "left .* changed"),
     (Exchanged, "a score of one side reads that side", "names are exchanged"),
     (Cut, "every forget example counts", "forget example 29"),
     (WrongWay, "scores that say remembers rise with memory", "wrong way"),

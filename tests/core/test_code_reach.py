@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from untrain.core import libraries
 from untrain.core.code_reach import reach
 
 CODE = """
@@ -131,3 +132,20 @@ def test_without_values_tables_do_not_count_and_code_does():
     assert reach(one) != reach(two)
     assert reach(one, values=False) == reach(two, values=False)
     assert reach(lambda x: x + 1, values=False) != reach(lambda x: x - 1, values=False)
+
+
+@pytest.mark.parametrize("code", ["from scipy.special import expit\ndef act(x): return expit(x)",
+                                  "from scipy import special\ndef act(x): return special.expit(x)",
+                                  "import scipy.special as s\ndef act(x): return s.expit(x)",
+                                  "def act(x):\n    from scipy.special import expit\n    return expit(x)"])  # fmt: skip
+def test_the_version_of_a_library_counts_for_what_does_not_say_whose_it_is(code, tmp_path, monkeypatch):
+    file = tmp_path / "own.py"
+    file.write_text(code)
+    names = {"__name__": "somewhere_of_mine", "__file__": str(file)}
+    exec(code, names)
+    before, told = reach(names["act"]), libraries.version
+    for name, counts in (("scipy", True), ("torch", False)):
+        monkeypatch.setattr(libraries, "version", lambda asked, name=name: "0.0" if asked == name else told(asked))
+        libraries.library_version.cache_clear()
+        assert (reach(names["act"]) != before) == counts
+    libraries.library_version.cache_clear()

@@ -40,8 +40,11 @@ class Decay(Unlearner):
         return model
 """,
     "helper": """
+from scipy.special import expit
+
+
 def strength():
-    return 0.5
+    return 0.5 * float(expit(0.0))
 """,
     "net": """
 from torch import nn
@@ -186,9 +189,8 @@ def course(tmp_path_factory):
         )  # fmt: skip
         before = {entry["key"] for entry in Store(store).entries()}
         document = ut.run(
-            own, [m.format(**spelled) for m in work.methods], store=store,
+            own, [m.format(**spelled) for m in work.methods], store=store, observers=list(work.observers), images=False,
             evaluators=[e.format(**spelled) for e in work.evaluators],
-            observers=list(work.observers), images=False,
             **{"seeds": 1, "oracles": 2, "precision": "float32"} | work.options,
         )  # fmt: skip
         new = [entry for entry in Store(store).entries() if entry["key"] not in before]
@@ -308,7 +310,7 @@ TABLE = {
     # libraries
     "the version of torch": (WORK.other("torch"), EVERYTHING),
     "the version of numpy, which draws batches": (WORK.other("numpy"), EVERYTHING),
-    "the version of scipy, which scores": (WORK.other("scipy"), {"scores": 1}),
+    "the version of scipy, which scores, and which a helper of a plug-in imports": (WORK.other("scipy"), observed(DECAYED)),
     "the version of scikit-learn, which scores": (WORK.other("scikit-learn"), {"scores": 1}),
 }
 

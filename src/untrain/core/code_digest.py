@@ -51,6 +51,22 @@ def _imported_first(file: Path) -> tuple[str, ...]:
     return (*names, *(str(node.module) for node in statements if isinstance(node, ast.ImportFrom) and not node.level))
 
 
+@lru_cache(maxsize=512)
+def names_of_libraries(file: str) -> dict[str, str]:
+    """Top-level modules of libraries by the names under which a file imports something of them; empty for what is no file.
+
+    >>> from untrain.core import mask
+    >>> names_of_libraries(mask.__file__)["Tensor"]
+    'torch'
+    """
+    path = Path(file)
+    if path.suffix != ".py" or not path.is_file():
+        return {}
+    statements = [n for n in ast.walk(_parsed(path)) if isinstance(n, ast.ImportFrom) and not n.level and n.module]
+    names = {alias.asname or alias.name: str(n.module).partition(".")[0] for n in statements for alias in n.names}
+    return {name: top for name, top in names.items() if top not in sys.stdlib_module_names and is_library(top)}
+
+
 def file_digest(name: str) -> str:
     """Digest one module's own file alone, by the module's name, without importing it."""
     file = _file(name)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
-from untrain.core.code_digest import code_digest, module_digest
+from untrain.core.code_digest import code_digest, module_digest, names_of_libraries
 from untrain.core.code_objects import constant, content_of, outer_of, parts_of, written_by
 from untrain.core.libraries import is_library, library_version
 
@@ -141,6 +141,9 @@ class _Walk:
             elif step.opname in ("LOAD_GLOBAL", "LOAD_NAME") or (step.opname == "LOAD_DEREF" and step.argval in code.co_freevars):
                 read = _NOTHING if step.argval in written_by(code) else names.get(step.argval, _NOTHING)
                 yield self.read(step.argval, read)
+                top = names_of_libraries(str(names.get("__file__"))).get(step.argval)
+                if top is not None:  # some things, such as NumPy's functions, do not say whose they are
+                    yield _module(top)
             else:
                 read = _NOTHING
                 yield from self.step(step, names, code.co_cellvars)
@@ -149,7 +152,9 @@ class _Walk:
         """A word for a value that code reads by a name; of a module what is read of it comes next."""
         if value is _NOTHING:
             return f"name {name}"
-        return "module" if isinstance(value, types.ModuleType) else self.held(value)
+        if isinstance(value, types.ModuleType):
+            return _module(value.__name__) if is_library(value.__name__) else "module"
+        return self.held(value)
 
     def step(self, step: dis.Instruction, names: Mapping[str, Any], local: tuple[str, ...]) -> Iterator[str]:
         if step.opname == "IMPORT_NAME":

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from untrain.core.contract import require
+from untrain.core.contract import Refuted, require
+from untrain.core.errors import BrokenPromise
+from untrain.core.process_state import foreign
 from untrain.evaluation.base import Evaluator, Prepared
 from untrain.evaluation.observation import Observation
 from untrain.evaluation.scoring.resampling import aims_at_zero, number
@@ -54,6 +56,19 @@ def every_score_is_explained(made: Evaluator) -> None:
     require(not unknown, made, f"gives scores that its glossary lacks: {unknown}")
     mute = [n for n, about in made.scores.items() if not (about.means and about.unit and about.ideal and about.weak)]
     require(not mute, made, f"explains these scores without words: {mute}")
+
+
+def it_leaves_the_process_as_it_was(made: Evaluator) -> None:
+    """No global generator is drawn from, and no setting or function of the process is changed.
+
+    Cure: draw from `np.random.default_rng(0)`, give a library that draws a seed of its own, and undo what you set.
+    """
+    ours, oracle = planted(1, 0.5, made.probes), planted(2, 0.0, made.probes)
+    try:
+        with foreign(type(made).__name__):
+            values(made, ours, oracle)
+    except BrokenPromise as error:
+        raise Refuted(str(error)) from error
 
 
 def it_is_ideal_when_unlearned_is_the_oracle(made: Evaluator) -> None:
