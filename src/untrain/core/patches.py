@@ -155,19 +155,20 @@ def _counts(value: Any) -> bool:
 
 
 def _by_a_library(change: Patch, newcomers: frozenset[str]) -> bool:
-    """Whether torch wrapped its own function, as the first optimizer of a class does, or an imported library replaced it."""
+    """Whether torch's optimizers or compiler wrapped a function for themselves, or an imported library replaced it."""
     now = vars(change.owner).get(change.name, ABSENT) if not isinstance(change.owner, FunctionType) else ABSENT
-    code = getattr(getattr(now, "__func__", now), "__code__", None)
+    function = getattr(now, "__func__", now)
+    code = getattr(function, "__code__", None)
     if code is None:
         return False
-    torch = sys.modules.get("torch")
-    of_torch = torch is not None and Path(torch.__file__ or "").parent in Path(code.co_filename).parents
-    wrapped = getattr(now, "__wrapped__", None), getattr(now, "_torchdynamo_orig_callable", None)
-    if of_torch and change.was is not ABSENT and any(inner is change.was for inner in wrapped):
-        return True
-    if of_torch and change.was is ABSENT and wrapped[0] is not None:
-        return True
-    return any(_file_of(name) in Path(code.co_filename).parents for name in newcomers)
+    file, torch = Path(code.co_filename), _file_of("torch")
+    if file == torch / "optim" / "optimizer.py":  # the first optimizer of a class gives its step a name for the profiler
+        return change.name == "step" and code.co_name == "wrapper"
+    if file == torch / "_compile.py":  # the compiler is kept off a function, which otherwise stays
+        return getattr(function, "__wrapped__", None) is change.was
+    if torch / "_dynamo" in file.parents:  # it counts modules that are made; what it compiled is another function
+        return not hasattr(function, "_torchdynamo_orig_callable") or hasattr(function, "_torchdynamo_disable")
+    return any(_file_of(name) in file.parents for name in newcomers)
 
 
 def _file_of(package: str) -> Path:

@@ -33,6 +33,7 @@ class ProcessSetting:
         library: the module that has to be loaded for it; empty for none.
         imports: whether libraries change it when they are imported, so that nobody is to blame where one was.
         blamed: whether who changes it is named; what cannot change a result once it is put back is put back without a word.
+        own: how names begin, of those in a mapping, that a library sets for itself: they are put back without a word.
     """
 
     what: str
@@ -41,6 +42,7 @@ class ProcessSetting:
     library: str = ""
     imports: bool = False
     blamed: bool = True
+    own: tuple[str, ...] = ()
 
 
 def settings() -> Iterator[ProcessSetting]:
@@ -220,6 +222,9 @@ def _set_filters(before: list[Any]) -> None:
     warnings._filters_mutated()  # type: ignore[attr-defined]
 
 
+# Caches and tools of torch's compiler, for its own child processes.
+OF_COMPILERS = ("TORCHINDUCTOR_", "_TORCHINDUCTOR_", "TRITON_", "TORCH_WARM_POOL", "KMP_DUPLICATE_LIB_OK")
+
 # Those that replace a mode of torch come before the count of modes.
 ALL = (
     ProcessSetting("torch's inference mode", lambda: _torch().is_inference_mode_enabled(), _leave_inference_mode, "torch"),
@@ -255,7 +260,7 @@ ALL = (
         "sklearn",
     ),
     ProcessSetting("the working folder", _folder, _set_folder),
-    ProcessSetting("the environment", variables, set_variables, imports=True),
+    ProcessSetting("the environment", variables, set_variables, imports=True, own=OF_COMPILERS),
     ProcessSetting("the path of modules", lambda: list(sys.path), lambda v: sys.path.__setitem__(slice(None), v), imports=True),
     ProcessSetting("signal handlers", _handlers, _set_handlers, imports=True),
     ProcessSetting(
