@@ -51,9 +51,10 @@ def test_how_numpy_prints_is_put_back_without_a_word():
 
 
 def test_variables_of_the_compiler_are_put_back_without_a_word_and_others_are_named():
+    before = os.environ.get("TORCHINDUCTOR_CACHE_DIR")
     with foreign("Compiles()"):
         os.environ["TORCHINDUCTOR_CACHE_DIR"] = "/nowhere"
-    assert "TORCHINDUCTOR_CACHE_DIR" not in os.environ
+    assert os.environ.get("TORCHINDUCTOR_CACHE_DIR") == before
     with pytest.raises(BrokenPromise, match="the environment"), foreign("Both()"):
         os.environ["TORCHINDUCTOR_CACHE_DIR"] = os.environ["LEFT"] = "/nowhere"
 

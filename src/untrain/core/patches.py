@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
-# Modules whose functions, and those of whose own classes, all others rely on; of our own package every module that is loaded.
+# Modules whose functions, and those of whose own classes, all others rely on, and all in ``WITHIN`` that are loaded.
 WATCHED = (
     *("builtins", "copy", "hashlib", "io", "json", "math", "operator", "os", "os.path", "pathlib", "pickle", "random", "time"),
     *("numpy", "numpy.linalg", "numpy.random", "scipy.special", "scipy.stats", "sklearn.linear_model", "sklearn.svm"),
@@ -20,7 +20,7 @@ WATCHED = (
     *("torch.optim", "torch.optim.lr_scheduler", "torch.random", "torch.utils.data"),
     *("safetensors", "safetensors.numpy", "safetensors.torch"),
 )
-OURS = "untrain."
+WITHIN = ("untrain.", "torch.nn.modules.", "torch.optim.")  # all modules of these
 DERIVED = "Storage"  # of torch, which follows the default dtype
 
 
@@ -117,7 +117,9 @@ _cache: list[_Watch] = []
 def _watched() -> _Watch:
     """What is watched; listed anew when modules were imported."""
     if not _cache or _cache[0].modules != len(sys.modules):
-        loaded = {n: m for n, m in list(sys.modules.items()) if (n in WATCHED or n.startswith(OURS)) and isinstance(m, ModuleType)}
+        loaded = {
+            n: m for n, m in list(sys.modules.items()) if (n in WATCHED or n.startswith(WITHIN)) and isinstance(m, ModuleType)
+        }
         owners: dict[int, Any] = {id(module): module for module in loaded.values()}
         for name, module in loaded.items():
             top = name.partition(".")[0]
@@ -150,8 +152,8 @@ def _inherited(cls: type) -> set[str]:
 
 
 def _counts(value: Any) -> bool:
-    """Whether a value is code: a function, a class, a method, a property; caches and counters may change."""
-    return callable(value) or isinstance(value, staticmethod | classmethod | property)
+    """Whether a value is code: a function, a class, a method, a property, a module; caches and counters may change."""
+    return callable(value) or isinstance(value, staticmethod | classmethod | property | ModuleType)
 
 
 def _by_a_library(change: Patch, newcomers: frozenset[str]) -> bool:

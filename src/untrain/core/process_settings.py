@@ -94,14 +94,27 @@ def _set_deterministic(before: tuple[bool, bool, bool]) -> None:
 
 
 def _kernels() -> tuple[Any, ...]:
-    cudnn = _torch().backends.cudnn
-    return cudnn.enabled, cudnn.benchmark, cudnn.deterministic, _torch()._C._get_mkldnn_enabled()
+    c, cudnn = _torch()._C, _torch().backends.cudnn
+    tf32 = _tf32(c._get_cublas_allow_tf32), _tf32(c._get_cudnn_allow_tf32)
+    return cudnn.enabled, cudnn.benchmark, cudnn.deterministic, c._get_mkldnn_enabled(), *tf32
+
+
+def _tf32(read: Callable[[], bool]) -> bool | None:
+    """Whether products may be rounded to TF32; None where the newer settings of precision say more than yes or no."""
+    try:
+        return read()
+    except RuntimeError:
+        return None
 
 
 def _set_kernels(before: tuple[Any, ...]) -> None:
     cudnn = _torch().backends.cudnn
     cudnn.enabled, cudnn.benchmark, cudnn.deterministic = before[:3]
-    _torch()._C._set_mkldnn_enabled(before[3])
+    c = _torch()._C
+    c._set_mkldnn_enabled(before[3])
+    for write, allowed in zip((c._set_cublas_allow_tf32, c._set_cudnn_allow_tf32), before[4:], strict=True):
+        if allowed is not None:
+            write(allowed)
 
 
 def _autocast() -> tuple[Any, ...]:
