@@ -61,7 +61,7 @@ def test_variables_of_the_compiler_are_put_back_without_a_word_and_others_are_na
 
 def test_a_context_variable_that_holds_an_array_is_put_back_and_named():
     HELD.set(was := np.zeros(2))
-    with pytest.raises(BrokenPromise, match="left the context variable held and the global random state"), foreign("Sets()"):
+    with pytest.raises(BrokenPromise, match="left the context variable held and the global random state"), foreign("Sets()"):  # noqa: PT012
         HELD.set(np.ones(2))
         random.random()
     assert HELD.get() is was
@@ -78,7 +78,7 @@ class Lazy(types.ModuleType):
 def test_modules_that_load_others_when_asked_stop_nothing():
     before = set(sys.modules)
     try:
-        with pytest.raises(BrokenPromise, match=r"^Loads\(\) left torch's default dtype"), foreign("Loads()"):
+        with pytest.raises(BrokenPromise, match=r"^Loads\(\) left torch's default dtype"), foreign("Loads()"):  # noqa: PT012
             sys.modules["lazy_module"] = Lazy("lazy_module")
             sys.modules["lazy_nothing"] = 3
             torch.set_default_dtype(torch.float64)
@@ -98,7 +98,7 @@ def test_what_cannot_be_put_back_is_named_and_all_else_is_put_back(monkeypatch):
     stubborn = process_settings.ProcessSetting("the stubborn", lambda: state["value"], refuse)
     monkeypatch.setattr(process_state, "settings", lambda: iter((stubborn, *process_settings.settings())))
     said = r"left torch's default dtype .* which was put back; it left the stubborn \(OSError: no way\) changed, which could not be"
-    with pytest.raises(BrokenPromise, match=said), foreign("Stuck()"):
+    with pytest.raises(BrokenPromise, match=said), foreign("Stuck()"):  # noqa: PT012
         state["value"] = 1
         torch.set_default_dtype(torch.float64)
     assert torch.get_default_dtype() == torch.float32

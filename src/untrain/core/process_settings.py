@@ -95,26 +95,30 @@ def _set_deterministic(before: tuple[bool, bool, bool]) -> None:
 
 def _kernels() -> tuple[Any, ...]:
     c, cudnn = _torch()._C, _torch().backends.cudnn
-    tf32 = _tf32(c._get_cublas_allow_tf32), _tf32(c._get_cudnn_allow_tf32)
-    return cudnn.enabled, cudnn.benchmark, cudnn.deterministic, c._get_mkldnn_enabled(), *tf32
+    return cudnn.enabled, cudnn.benchmark, cudnn.deterministic, c._get_mkldnn_enabled(), _known(c._get_cudnn_allow_tf32)
 
 
-def _tf32(read: Callable[[], bool]) -> bool | None:
-    """Whether products may be rounded to TF32; None where the newer settings of precision say more than yes or no."""
-    try:
+def _known(read: Callable[[], Any]) -> Any:
+    """A setting of precision; None where torch cannot say, since its newer settings say more than this one."""
+    with suppress(RuntimeError):
         return read()
-    except RuntimeError:
-        return None
 
 
 def _set_kernels(before: tuple[Any, ...]) -> None:
-    cudnn = _torch().backends.cudnn
+    c, cudnn = _torch()._C, _torch().backends.cudnn
     cudnn.enabled, cudnn.benchmark, cudnn.deterministic = before[:3]
-    c = _torch()._C
     c._set_mkldnn_enabled(before[3])
-    for write, allowed in zip((c._set_cublas_allow_tf32, c._set_cudnn_allow_tf32), before[4:], strict=True):
-        if allowed is not None:
-            write(allowed)
+    if _known(c._get_cudnn_allow_tf32) != before[4] is not None:
+        c._set_cudnn_allow_tf32(before[4])
+
+
+def _products() -> tuple[Any, Any]:
+    return _known(_torch().get_float32_matmul_precision), _known(_torch()._C._get_cublas_allow_tf32)
+
+
+def _set_products(before: tuple[Any, Any]) -> None:
+    if before[0] is not None:
+        _torch().set_float32_matmul_precision(before[0])  # sets the other too
 
 
 def _autocast() -> tuple[Any, ...]:
@@ -250,12 +254,7 @@ ALL = (
     ),
     ProcessSetting("torch's deterministic algorithms", _deterministic, _set_deterministic, "torch"),
     ProcessSetting("torch's choice of kernels (cudnn, oneDNN)", _kernels, _set_kernels, "torch"),
-    ProcessSetting(
-        "torch's precision of matrix products",
-        lambda: _torch().get_float32_matmul_precision(),
-        lambda v: _torch().set_float32_matmul_precision(v),
-        "torch",
-    ),
+    ProcessSetting("torch's precision of matrix products", _products, _set_products, "torch"),
     ProcessSetting("torch's autocast", _autocast, _set_autocast, "torch"),
     ProcessSetting(
         "torch's anomaly detection",
