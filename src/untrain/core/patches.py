@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
-# Modules whose functions, and those of whose own classes, all others rely on; of our own package every module that is loaded.
+# Modules whose functions, and those of whose own classes, all others rely on, and all in ``WITHIN`` that are loaded.
 WATCHED = (
     *("builtins", "copy", "hashlib", "io", "json", "math", "operator", "os", "os.path", "pathlib", "pickle", "random", "time"),
     *("numpy", "numpy.linalg", "numpy.random", "scipy.special", "scipy.stats", "sklearn.linear_model", "sklearn.svm"),
@@ -20,7 +20,7 @@ WATCHED = (
     *("torch.optim", "torch.optim.lr_scheduler", "torch.random", "torch.utils.data"),
     *("safetensors", "safetensors.numpy", "safetensors.torch"),
 )
-OURS = "untrain."
+WITHIN = ("untrain.", "torch.nn.modules.", "torch.optim.")  # all modules of these
 DERIVED = "Storage"  # of torch, which follows the default dtype
 
 
@@ -117,7 +117,9 @@ _cache: list[_Watch] = []
 def _watched() -> _Watch:
     """What is watched; listed anew when modules were imported."""
     if not _cache or _cache[0].modules != len(sys.modules):
-        loaded = {n: m for n, m in list(sys.modules.items()) if (n in WATCHED or n.startswith(OURS)) and isinstance(m, ModuleType)}
+        loaded = {
+            n: m for n, m in list(sys.modules.items()) if (n in WATCHED or n.startswith(WITHIN)) and isinstance(m, ModuleType)
+        }
         owners: dict[int, Any] = {id(module): module for module in loaded.values()}
         for name, module in loaded.items():
             top = name.partition(".")[0]
@@ -150,24 +152,25 @@ def _inherited(cls: type) -> set[str]:
 
 
 def _counts(value: Any) -> bool:
-    """Whether a value is code: a function, a class, a method, a property; caches and counters may change."""
-    return callable(value) or isinstance(value, staticmethod | classmethod | property)
+    """Whether a value is code: a function, a class, a method, a property, a module; caches and counters may change."""
+    return callable(value) or isinstance(value, staticmethod | classmethod | property | ModuleType)
 
 
 def _by_a_library(change: Patch, newcomers: frozenset[str]) -> bool:
-    """Whether torch wrapped its own function, as the first optimizer of a class does, or an imported library replaced it."""
+    """Whether torch's optimizers or compiler wrapped a function for themselves, or an imported library replaced it."""
     now = vars(change.owner).get(change.name, ABSENT) if not isinstance(change.owner, FunctionType) else ABSENT
-    code = getattr(getattr(now, "__func__", now), "__code__", None)
+    function = getattr(now, "__func__", now)
+    code = getattr(function, "__code__", None)
     if code is None:
         return False
-    torch = sys.modules.get("torch")
-    of_torch = torch is not None and Path(torch.__file__ or "").parent in Path(code.co_filename).parents
-    wrapped = getattr(now, "__wrapped__", None), getattr(now, "_torchdynamo_orig_callable", None)
-    if of_torch and change.was is not ABSENT and any(inner is change.was for inner in wrapped):
-        return True
-    if of_torch and change.was is ABSENT and wrapped[0] is not None:
-        return True
-    return any(_file_of(name) in Path(code.co_filename).parents for name in newcomers)
+    file, torch = Path(code.co_filename), _file_of("torch")
+    if file == torch / "optim" / "optimizer.py":  # the first optimizer of a class gives its step a name for the profiler
+        return change.name == "step" and code.co_name == "wrapper"
+    if file == torch / "_compile.py":  # the compiler is kept off a function, which otherwise stays
+        return getattr(function, "__wrapped__", None) is change.was
+    if torch / "_dynamo" in file.parents:  # it counts modules that are made; what it compiled is another function
+        return not hasattr(function, "_torchdynamo_orig_callable") or hasattr(function, "_torchdynamo_disable")
+    return any(_file_of(name) in file.parents for name in newcomers)
 
 
 def _file_of(package: str) -> Path:

@@ -33,6 +33,7 @@ class ProcessSetting:
         library: the module that has to be loaded for it; empty for none.
         imports: whether libraries change it when they are imported, so that nobody is to blame where one was.
         blamed: whether who changes it is named; what cannot change a result once it is put back is put back without a word.
+        own: how names begin, of those in a mapping, that a library sets for itself: they are put back without a word.
     """
 
     what: str
@@ -41,6 +42,7 @@ class ProcessSetting:
     library: str = ""
     imports: bool = False
     blamed: bool = True
+    own: tuple[str, ...] = ()
 
 
 def settings() -> Iterator[ProcessSetting]:
@@ -92,14 +94,31 @@ def _set_deterministic(before: tuple[bool, bool, bool]) -> None:
 
 
 def _kernels() -> tuple[Any, ...]:
-    cudnn = _torch().backends.cudnn
-    return cudnn.enabled, cudnn.benchmark, cudnn.deterministic, _torch()._C._get_mkldnn_enabled()
+    c, cudnn = _torch()._C, _torch().backends.cudnn
+    return cudnn.enabled, cudnn.benchmark, cudnn.deterministic, c._get_mkldnn_enabled(), _known(c._get_cudnn_allow_tf32)
+
+
+def _known(read: Callable[[], Any]) -> Any:
+    """A setting of precision; None where torch cannot say, since its newer settings say more than this one."""
+    with suppress(RuntimeError):
+        return read()
 
 
 def _set_kernels(before: tuple[Any, ...]) -> None:
-    cudnn = _torch().backends.cudnn
+    c, cudnn = _torch()._C, _torch().backends.cudnn
     cudnn.enabled, cudnn.benchmark, cudnn.deterministic = before[:3]
-    _torch()._C._set_mkldnn_enabled(before[3])
+    c._set_mkldnn_enabled(before[3])
+    if _known(c._get_cudnn_allow_tf32) != before[4] is not None:
+        c._set_cudnn_allow_tf32(before[4])
+
+
+def _products() -> tuple[Any, Any]:
+    return _known(_torch().get_float32_matmul_precision), _known(_torch()._C._get_cublas_allow_tf32)
+
+
+def _set_products(before: tuple[Any, Any]) -> None:
+    if before[0] is not None:
+        _torch().set_float32_matmul_precision(before[0])  # sets the other too
 
 
 def _autocast() -> tuple[Any, ...]:
@@ -220,6 +239,9 @@ def _set_filters(before: list[Any]) -> None:
     warnings._filters_mutated()  # type: ignore[attr-defined]
 
 
+# Caches and tools of torch's compiler, for its own child processes.
+OF_COMPILERS = ("TORCHINDUCTOR_", "_TORCHINDUCTOR_", "TRITON_", "TORCH_WARM_POOL", "KMP_DUPLICATE_LIB_OK")
+
 # Those that replace a mode of torch come before the count of modes.
 ALL = (
     ProcessSetting("torch's inference mode", lambda: _torch().is_inference_mode_enabled(), _leave_inference_mode, "torch"),
@@ -232,12 +254,7 @@ ALL = (
     ),
     ProcessSetting("torch's deterministic algorithms", _deterministic, _set_deterministic, "torch"),
     ProcessSetting("torch's choice of kernels (cudnn, oneDNN)", _kernels, _set_kernels, "torch"),
-    ProcessSetting(
-        "torch's precision of matrix products",
-        lambda: _torch().get_float32_matmul_precision(),
-        lambda v: _torch().set_float32_matmul_precision(v),
-        "torch",
-    ),
+    ProcessSetting("torch's precision of matrix products", _products, _set_products, "torch"),
     ProcessSetting("torch's autocast", _autocast, _set_autocast, "torch"),
     ProcessSetting(
         "torch's anomaly detection",
@@ -255,7 +272,7 @@ ALL = (
         "sklearn",
     ),
     ProcessSetting("the working folder", _folder, _set_folder),
-    ProcessSetting("the environment", variables, set_variables, imports=True),
+    ProcessSetting("the environment", variables, set_variables, imports=True, own=OF_COMPILERS),
     ProcessSetting("the path of modules", lambda: list(sys.path), lambda v: sys.path.__setitem__(slice(None), v), imports=True),
     ProcessSetting("signal handlers", _handlers, _set_handlers, imports=True),
     ProcessSetting(

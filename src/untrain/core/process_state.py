@@ -14,6 +14,7 @@ import sysconfig
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TextIO
@@ -70,26 +71,29 @@ def foreign(name: str, draws: bool = False, patches: bool = True) -> Iterator[No
         try:
             yield
         except BaseException as error:
-            changed = before.put_back(redirected, draws)
+            changed, stuck = before.put_back(redirected, draws)
             if isinstance(error, KeyboardInterrupt) and is_from_outside():
                 raise
-            if changed:  # the error may come of it, even where it is one of ours
-                raise _left(name, changed, f", and failed: {_in_line(error)}") from error
+            if changed or stuck:  # the error may come of it, even where it is one of ours
+                raise _left(name, changed, stuck, f", and failed: {_in_line(error)}") from error
             if isinstance(error, Exception):
                 raise
             raise RunFailed(f"{name} tried to end the process: {_in_line(error)}") from error
         else:
-            if changed := before.put_back(redirected, draws):
-                raise _left(name, changed)
+            changed, stuck = before.put_back(redirected, draws)
+            if changed or stuck:
+                raise _left(name, changed, stuck)
         finally:
             _course.depth -= 1
             sys.stdout = stdout
 
 
-def _left(name: str, changed: list[str], more: str = "") -> BrokenPromise:
+def _left(name: str, changed: list[str], stuck: list[str], more: str = "") -> BrokenPromise:
     _course.spoiled = True
-    promise = "random state" if all("random state" in each for each in changed) else ""
-    return BrokenPromise(f"{name} left {' and '.join(changed)} changed, which was put back{more}", promise)
+    promise = "random state" if all("random state" in each for each in (*changed, *stuck)) else ""
+    ends = ((changed, "which was put back"), (stuck, "which could not be put back"))
+    what = "; it left ".join(f"{' and '.join(each)} changed, {end}" for each, end in ends if each)
+    return BrokenPromise(f"{name} left {what}{more}", promise)
 
 
 def _in_line(error: BaseException) -> str:
@@ -127,28 +131,42 @@ class _State:
     def __init__(self, names: bool):
         self.names = Names() if names else None
         self.modules = dict(sys.modules)
+        self.stuck: list[str] = []
         self.context = contextvars.copy_context()
         self.draws = _random_state()
         self.streams = sys.stderr, sys.stdin
         self.values: list[tuple[ProcessSetting, Any]] = [(each, each.read()) for each in settings()]
 
-    def put_back(self, stdout: Any, draws: bool) -> list[str]:
-        """Put back all that differs; what that is and who it concerns, in words."""
-        new = _libraries(n for n in sys.modules if n not in self.modules)
-        changed = self._streams(stdout)
-        changed += self._modules()
-        changed += self._patches(new)
+    def put_back(self, stdout: Any, draws: bool) -> tuple[list[str], list[str]]:
+        """Put back all that differs; what was put back and who it concerns, and what could not be, in words."""
+        self.stuck.clear()
+        changed: list[str] = []
+        new = frozenset[str]()
+        with self._going_on("loaded modules"):
+            new = _libraries(n for n in list(sys.modules) if n not in self.modules)
+        with self._going_on("standard output or error"):
+            changed += self._streams(stdout)
+        with self._going_on("loaded modules"):
+            changed += self._modules()
+        with self._going_on("replaced functions"):
+            changed += self._patches(new)
         for each, value in self.values:
-            now = each.read()
-            if now != value:
-                if not each.blamed and new:
-                    continue  # filters of warnings, which libraries set for themselves
-                each.write(value)
-                if each.blamed and not (each.imports and new):
-                    changed.append(each.what + _details(value, now))
-        changed += self._context()
-        changed += self._draws(draws)
-        return changed
+            with self._going_on(each.what):
+                changed += self._setting(each, value, new)
+        for variable, now in contextvars.copy_context().items():
+            with self._going_on(f"the context variable {variable.name}"):
+                changed += self._variable(variable, now)
+        with self._going_on("the global random state"):
+            changed += self._draws(draws, imported=bool(new))
+        return changed, list(dict.fromkeys(self.stuck))
+
+    @contextmanager
+    def _going_on(self, what: str) -> Iterator[None]:
+        """Note what cannot be put back within, so that all else still is."""
+        try:
+            yield
+        except Exception as error:  # foreign code takes part: comparisons, attributes of modules, metaclasses
+            self.stuck.append(f"{what} ({_in_line(error)})")
 
     def _streams(self, stdout: Any) -> list[str]:
         same = sys.stdout is stdout and (sys.stderr, sys.stdin) == self.streams
@@ -156,51 +174,106 @@ class _State:
         return [] if same else ["standard output or error"]
 
     def _modules(self) -> list[str]:
-        now = sys.modules
+        now = dict(sys.modules)
         others = [n for n, module in self.modules.items() if now.get(n) is not module and not _is_anew(module, now.get(n))]
         sys.modules.update({n: self.modules[n] for n in others})
         return [f"the module {n}" for n in others[:3]]
 
     def _patches(self, new: frozenset[str]) -> list[str]:
-        patches: list[Patch] = [] if self.names is None else self.names.patches(new)
+        known = {n.partition(".")[0] for n in self.modules}
+        patches: list[Patch] = [] if self.names is None else self.names.patches(new - known)
         for patch in patches:
-            patch.undo()
+            with self._going_on(f"the function {patch.where}"):
+                patch.undo()
         return [f"the function {patch.where}" for patch in patches[:3]]
 
-    def _context(self) -> list[str]:
-        changed = []
-        for variable, value in contextvars.copy_context().items():
-            if variable in self.context:
-                was = self.context[variable]
-            else:
-                try:
-                    was = contextvars.Context().run(variable.get)
-                except LookupError:
-                    continue  # it had no value, and a variable cannot lose one
-            if value is not was and value != was:
-                variable.set(was)
-                changed.append(f"the context variable {variable.name}")
-        return changed
+    def _setting(self, setting: ProcessSetting, value: Any, new: frozenset[str]) -> list[str]:
+        now = setting.read()
+        if not _differ(now, value) or (new and not setting.blamed):  # libraries set filters of warnings for themselves
+            return []
+        setting.write(value)
+        names = _names(value, now)
+        by_a_library = bool(names) and all(n.startswith(setting.own) for n in names)
+        if not setting.blamed or (setting.imports and new) or by_a_library:
+            return []
+        return [setting.what + _details(names, now)]
 
-    def _draws(self, allowed: bool) -> list[str]:
+    def _variable(self, variable: contextvars.ContextVar[Any], now: Any) -> list[str]:
+        if variable in self.context:
+            was = self.context[variable]
+        else:
+            try:
+                was = contextvars.Context().run(variable.get)
+            except LookupError:
+                return []  # it had no value, and a variable cannot lose one
+        if now is was or not _differ(now, was):
+            return []
+        variable.set(was)
+        return [f"the context variable {variable.name}"] if _is_of_users(variable) else []
+
+    def _draws(self, allowed: bool, imported: bool) -> list[str]:
+        """The generators that moved; that of Python may, where a library was imported, since some draw from it meanwhile."""
         now = _random_state()
         moved = [name for name, state in now.items() if not _equal(state, self.draws[name])]
         _set_random_state({name: self.draws[name] for name in moved})
-        return [] if allowed else [f"the global random state of {name}" for name in moved]
+        blamed = [] if allowed else [name for name in moved if name != "python" or not imported]
+        return [f"the global random state of {name}" for name in blamed]
+
+
+def _differ(a: Any, b: Any) -> bool:
+    """Whether two values differ; those that cannot say, as arrays, do."""
+    try:
+        return bool(a != b)
+    except Exception:
+        return True
+
+
+def _file(module: Any) -> str | None:
+    """The file of a module, without asking one that loads its parts when it is asked."""
+    try:
+        file = object.__getattribute__(module, "__dict__").get("__file__")
+    except AttributeError:  # what stands among modules and is none
+        return None
+    return file if isinstance(file, str) else None
+
+
+def _is_installed(file: str) -> bool:
+    return any(place in Path(file).parents for place in _places())
+
+
+@lru_cache(maxsize=1)
+def _places() -> tuple[Path, ...]:
+    return tuple(Path(place) for place in set(sysconfig.get_paths().values()))
 
 
 def _libraries(modules: Iterable[str]) -> frozenset[str]:
     """Top-level names of those modules that are installed, or Python's own; what lies elsewhere is the foreign code itself."""
-    places = [Path(place) for place in set(sysconfig.get_paths().values())]
-    files = {n: getattr(sys.modules[n], "__file__", None) for n in modules}
-    installed = (n for n, file in files.items() if file and any(place in Path(file).parents for place in places))
-    return frozenset(n.partition(".")[0] for n in installed)
+    files = {n: _file(sys.modules.get(n)) for n in modules}
+    return frozenset(n.partition(".")[0] for n, file in files.items() if file and _is_installed(file))
 
 
-def _details(before: Any, now: Any) -> str:
-    """Which names of a mapping differ, or the value."""
-    if isinstance(before, dict) and all(isinstance(n, str) for n in before):
-        names = sorted(n for n in before.keys() | now.keys() if before.get(n) != now.get(n))
+def _is_of_users(variable: contextvars.ContextVar[Any]) -> bool:
+    """Whether a variable is of this package or of a module that is not installed; those of libraries are theirs to set."""
+    for name, module in list(sys.modules.items()):
+        file = _file(module)
+        ours = name.startswith("untrain.")
+        if (file or name == "__main__") and (ours or not file or not _is_installed(file)):
+            names = object.__getattribute__(module, "__dict__")
+            if any(value is variable for value in list(names.values())):
+                return True
+    return False
+
+
+def _names(before: Any, now: Any) -> list[str]:
+    """Which names of a mapping differ."""
+    if not isinstance(before, dict) or not all(isinstance(n, str) for n in before):
+        return []
+    return sorted(n for n in before.keys() | now.keys() if _differ(before.get(n), now.get(n)))
+
+
+def _details(names: list[str], now: Any) -> str:
+    """Some names that differ, or the value."""
+    if names:
         return f" ({', '.join(names[:3])})"
     return f" ({now})" if isinstance(now, bool | int | float | str) or type(now).__name__ == "dtype" else ""
 

@@ -91,10 +91,12 @@ def _train(scene: Scene, job: Job, ingredients: dict[str, Any]) -> Contents:
             model = scene.learner(examples, ingredients["seed"])
         cost = meter.read()
     check_trained(scene.learner, model, scene.data.train)
+    with foreign(repr(scene.learner)):
+        outputs = outputs_of(scene, model)
     arrays_by_keeper = {name: {n: as_array(t) for n, t in tensors.items()} for name, tensors in tensors_by_keeper.items()}
     sizes = {name: sum(a.nbytes for a in part.values()) for name, part in arrays_by_keeper.items()}
     record = {"cost": asdict(cost), "notes": list(meter.notes), "kept": sizes}
-    return contents_of(model, outputs_of(scene, model), record, {f"{KEPT}{name}": part for name, part in arrays_by_keeper.items()})
+    return contents_of(model, outputs, record, {f"{KEPT}{name}": part for name, part in arrays_by_keeper.items()})
 
 
 def limit_of(scene: Scene, start: Entry, budget: float) -> float:

@@ -12,6 +12,7 @@ import torch
 
 from untrain.core.errors import StoreError, UntrainError
 from untrain.core.precision import computing
+from untrain.core.process_state import foreign
 from untrain.core.spec import canonical
 from untrain.data.batching import count
 from untrain.data.examples import take
@@ -289,7 +290,8 @@ def pilot(scene: Scene, setting: Setting) -> float | None:
             each = (time.perf_counter() - began) / count(len(some), steps.batch)
             few = take(train, np.arange(min(len(train), ASKED)))
             began = time.perf_counter()
-            predict(model, few, scene.task)
+            with foreign(repr(learner)):
+                predict(model, few, scene.task)
             asking = (time.perf_counter() - began) / len(few) * (len(train) + len(scene.data.test))
     except UntrainError:
         return None

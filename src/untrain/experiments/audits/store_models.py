@@ -11,6 +11,7 @@ import torch
 
 from untrain.core.errors import DataError
 from untrain.core.precision import computing
+from untrain.core.process_state import foreign
 from untrain.data.fingerprint import array_digest, fingerprint
 from untrain.evaluation.observation import CORRECTED, SIDES
 from untrain.evaluation.probabilities import refuse_probabilities
@@ -76,8 +77,9 @@ def store_checkpoints(
 
 def _outputs_of(state: Mapping[str, torch.Tensor], scene: Scene, setting: Setting, name: str) -> Contents:
     with computing(setting.precision), threads(setting.threads):
-        model = loaded(state, scene)
-        outputs = outputs_of(scene, model)
+        with foreign(repr(scene.learner)):
+            model = loaded(state, scene)
+            outputs = outputs_of(scene, model)
         table = np.concatenate([each.reshape(len(each), -1) for each in (outputs[n] for n in scene.task.outputs)], axis=1)
         refuse_constant(check_logits(table[None], name), frame_of(scene).side, name)
         return contents_of(model, outputs, {})

@@ -14,6 +14,7 @@ import torch
 from untrain.core.errors import NotFinite, RunFailed, StoreError
 from untrain.core.metering import Cost, metered
 from untrain.core.precision import computing
+from untrain.core.process_state import foreign
 from untrain.core.work_files import scratch
 from untrain.data.examples import Column, Examples, take
 from untrain.data.on_disk import OnDisk
@@ -159,7 +160,8 @@ Arrays = Mapping[str, Array]
 def _train_alone(work: Work, member: Member, train: Examples, observed: Examples) -> tuple[Arrays, Arrays]:
     try:
         model = work.learner(take(train, member.rows), member.seed)
-        outputs = predict(model, observed, work.learner.task)
+        with foreign(repr(work.learner)):
+            outputs = predict(model, observed, work.learner.task)
     except NotFinite as error:
         raise NotFinite(f"the model of seed {member.seed} on {len(member.rows)} examples: {error}") from None
     return outputs, arrays(model) if work.keep else {}
@@ -168,7 +170,8 @@ def _train_alone(work: Work, member: Member, train: Examples, observed: Examples
 def _train_stacked(work: Work, train: Examples, observed: Examples) -> list[tuple[Arrays, Arrays]]:
     learner, task, name = work.learner, work.learner.task, ""
     models = [learner.init(train, member.seed) for member in work.members]
-    check_fit(models[0].eval(), task, train)
+    with foreign(repr(learner)):
+        check_fit(models[0].eval(), task, train)
     if work.kind == "heads":
         name = f"{linear_probe.head_of(models[0])}."
         if work.folder not in _features:
