@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import untrain as ut
 from untrain.core.errors import BadInput, RequestError
-from untrain.data.requests._arithmetic import NotExact, compare, reckon
+from untrain.data.requests._arithmetic import NotExact, as_date, compare, reckon
 
 NS = 1_700_000_000_000_000_000 + np.arange(12) * 1_000_000_007
 OPERATORS = {
@@ -99,3 +99,74 @@ def test_ids_of_odd_text_are_ids():
     made = ut.examples(np.zeros((12, 1)), np.arange(12) % 3, ids=odd)
     for name in odd:
         assert ut.Ids(ids=(name,)).draw(made).tolist() == [odd.index(name)]
+
+
+UNITS = ["D", "h", "s", "us", "ns"]
+FAR = ["0001-01-01", "1600-02-29", "1969-12-31", "1970-01-01", "2020-01-31", "2300-01-01", "9999-12-31"]
+
+
+@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("symbol", ["<", "<=", "==", "!=", ">", ">="])
+def test_far_dates_do_not_wrap(unit, symbol):
+    near = ["1960-05-05", "1970-01-01", "2020-01-31"]
+    for text in FAR:
+        for left, right in ((near, text), (text, near)):
+            sides = [as_date(side) if isinstance(side, str) else np.array(side, dtype=f"M8[{unit}]") for side in (left, right)]
+            wanted = [OPERATORS[symbol](day, text) if left is near else OPERATORS[symbol](text, day) for day in near]
+            assert compare(OPERATORS[symbol], *sides).tolist() == wanted
+
+
+def test_far_dates_of_columns_and_of_rules():
+    days = np.array([f"2020-01-{day:02d}" for day in range(1, 13)], dtype="M8[ns]")
+    later = np.array([f"3000-01-{day:02d}" for day in range(1, 13)], dtype="M8[s]")
+    made = data(day=days, later=later, year=later.astype("M8[Y]"))
+    for rule in ("day < '9999-12-31'", "day > '1600-01-01'", "day < later", "day < year", "not (day >= '2300-01-01 10:00:00.5')"):
+        assert ut.Where(f"{rule} and label == 1").draw(made).tolist() == [1, 4, 7, 10]
+    with pytest.raises(RequestError, match="too many digits behind its seconds"):
+        ut.Where("day < '2300-01-01 10:00:00.123456789'").draw(made)
+    days[4] = np.datetime64("NaT")
+    for rule, rows in (
+        ("day < '9999-12-31'", [1, 7, 10]),
+        ("day != '9999-12-31'", [1, 4, 7, 10]),
+        ("'9999-12-31' > day", [1, 7, 10]),
+    ):
+        assert ut.Where(f"{rule} and label == 1").draw(data(day=days)).tolist() == rows
+
+
+@pytest.mark.parametrize(("kind", "limit"), [("float16", 2**11), ("float32", 2**24), ("float64", 2**53)])
+def test_fractions_of_few_bits_and_whole_numbers_keep_their_digits(kind, limit):
+    x = np.full(3, limit, dtype=kind)
+    for text in (f"{limit + 1}", f"{limit + 1}.0", f"{limit}.5")[: 1 if kind == "float64" else 3]:
+        number = float(text) if "." in text else int(text)
+        for symbol in ("<", "==", ">="):
+            assert compare(OPERATORS[symbol], x, number).tolist() == [OPERATORS[symbol](limit, number)] * 3
+            assert compare(OPERATORS[symbol], number, x).tolist() == [OPERATORS[symbol](number, limit)] * 3
+    if kind != "float64":
+        assert reckon(operator.add, x, 1).tolist() == [limit + 1] * 3
+
+
+@pytest.mark.parametrize("kind", ["float16", "float32", "float64"])
+def test_a_written_fraction_is_the_nearest_of_the_column(kind):
+    made = data(x=(np.arange(12) / 10).astype(kind))
+    for rule in ("x == 0.1", "-x == -0.1", "x in (0.1, -0.1)", "x >= 0.1 and x < 0.2"):
+        assert ut.Where(rule).draw(made).tolist() == [1]
+    assert ut.Where("x == 0 and x != 1e-50").draw(made).tolist() == [0]
+    with pytest.raises(RequestError, match="holds for none"):
+        ut.Where("x == 1e-50").draw(made)
+
+
+@pytest.mark.parametrize("rule", ["not (x % 0 == 0)", "x % y != 1", "not (x // y < 1)", "y / y != 1", "x % 0.0 == 1"])
+def test_a_fraction_divided_by_zero_is_refused(rule):
+    with pytest.raises(RequestError, match="divide by zero") as caught:
+        ut.Where(rule).draw(data(x=np.arange(12) / 2, y=np.arange(12) / 2))
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_no_number_is_refused():
+    x = np.arange(12) / 2
+    x[3] = np.inf
+    for rule in ("not (x % 2 < 1)", "not (x - x == 0)", "not (x // 1 < 9)"):
+        with pytest.raises(RequestError, match="a part of it is no number"):
+            ut.Where(rule).draw(data(x=x))
+    x[3] = np.nan
+    assert ut.Where("x - 1 > 3").draw(data(x=x)).tolist() == [9, 10, 11]

@@ -110,7 +110,7 @@ def test_ids_that_were_written_are_read_again(tmp_path):
         rows = csv.writer(text)
         rows.writerow(("id", "memorization"))
         rows.writerows(csv_row((word, 0.25 if word == "anne" else 0.0)) for word in words)
-    assert [row[0] for row in tables(file, file.read_bytes())[","][1:]] == words
+    assert [csv_cell(row[0]) for row in tables(file, file.read_bytes())[","][1:]] == words
     train = ut.examples(np.random.default_rng(0).normal(size=(len(words), 2)), [at % 2 for at in range(len(words))], ids=words)
     (row,) = ut.Memorized(fraction=1 / len(words), scores=str(file)).draw(train)
     assert words[row] == "anne"

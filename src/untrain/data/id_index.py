@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from untrain.core.escapes import csv_cell
+
 Array = np.ndarray[Any, Any]
 Id = int | str
 NUMBER = re.compile(r"\s*([+-]?)0*(\d{1,20})\s*", re.ASCII)
@@ -49,6 +51,19 @@ class IdIndex:
         bare = named.strip() if isinstance(named, str) else named
         return bare if bare in self.present else None
 
+    def cell(self, text: str) -> str:
+        """The word that a cell of a table holds: its text if that is an id, else what it was before ``csv_row`` wrote it.
+
+        >>> index = IdIndex(np.array(["=a", "'=b", "=b"]))
+        >>> index.cell("'=a"), index.cell("'=b"), index.cell("''=b")
+        ('=a', "'=b", "'=b")
+        """
+        return text if self.find(text) is not None else csv_cell(text)
+
+    def is_formed(self, word: Id) -> bool:
+        """Whether a word with digits has the form of an id: the same but for which digits they are, and how many."""
+        return re.search(r"\d", str(word)) is not None and _form(word) in self._forms
+
     def alike(self, word: Id) -> list[Id]:
         """Ids that look like a word but have other capitals, zeros, spaces, Unicode forms, or dashes of UUIDs."""
         return self._by_look.get(look(str(word)), []) if not self.integers else []
@@ -69,8 +84,16 @@ class IdIndex:
         return looks
 
     @cached_property
+    def _forms(self) -> set[str]:
+        return {_form(each) for each in self.present}
+
+    @cached_property
     def _plain(self) -> list[str]:
         return [str(each) for each in self.present if not re.search(r"\d", str(each))]
+
+
+def _form(word: Id) -> str:
+    return re.sub(r"\d+", "0", str(word).strip())
 
 
 def as_number(word: str) -> int | None:

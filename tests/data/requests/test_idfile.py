@@ -220,6 +220,42 @@ def test_ids_that_are_gone_are_refused_where_that_is_asked_for(tmp_path):
     assert noted(path, PEOPLE, gone="report") == (["ann"], ["1 of 2 ids is not in the training data: 'bobb'"])
 
 
+@pytest.mark.parametrize(
+    "content", ["visit_id,person\n1,7\n2,9\n", "patient;visit_id\n7;1\n9;2\n", "1,234\n2,500\n", "1,7.5\n2,9\n"]
+)
+def test_a_second_column_that_may_be_the_ids_is_asked_about(tmp_path, content):
+    path = file(tmp_path, "a.csv", content)
+    with pytest.raises(RequestError, match=r"column 1 \(.*\) and column 2 \(.*\) may be the ids: .*column=") as caught:
+        rows(path, n=20)
+    assert "\n" not in str(caught.value)
+    place = "2" if "person" in content else "1"
+    assert rows(path, n=20, column=place) == ([1, 2] if content[0] == "1" else [7, 9])
+
+
+def test_the_heading_id_says_which_column_it_is(tmp_path):
+    assert rows(file(tmp_path, "a.csv", "label,id\n1,7\n0,9\n")) == [7, 9]
+    assert rows(file(tmp_path, "b.csv", "visit_id,person\n1,ann\n2,bob\n")) == [1, 2]
+
+
+def test_the_number_of_a_column_is_its_place_not_its_first_cell(tmp_path):
+    assert rows(file(tmp_path, "a.csv", "2,1\n4,3\n"), column="2") == [1, 3]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.txt"])
+def test_an_apostrophe_is_part_of_an_id_that_has_one(tmp_path, name):
+    path = file(tmp_path, name, "'=x\nann\n")
+    assert noted(path, ["'=x", "ann", "bob"]) == (["'=x", "ann"], [])
+    assert noted(path, ["=x", "ann", "bob"]) == (["=x", "ann"], [])
+    ids, (note,) = noted(path, ["=x", "'=x", "ann", "bob"])
+    assert sorted(ids) == ["'=x", "ann"]
+    assert "which is not read as '=x'" in note
+
+
+def test_a_first_id_that_is_gone_is_no_heading(tmp_path):
+    path = file(tmp_path, "a.csv", "u17\nu2\nu3\n")
+    assert noted(path, ["u2", "u3", "u4"]) == (["u2", "u3"], ["1 of 3 ids is not in the training data: 'u17'"])
+
+
 @given(
     ids=st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1), min_size=2, unique=True),
     separator=st.sampled_from([",", ";", "\t"]), end=st.sampled_from(["\n", "\r\n"]), data=st.data(),

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from untrain.core.errors import RequestError
+from untrain.core.escapes import NUMBER, csv_cell
 from untrain.core.paths import user_path
 from untrain.data.id_index import Id, IdIndex, as_number
 from untrain.data.readers.damage import reading
@@ -70,7 +71,7 @@ def read_words(path: str | Path, index: IdIndex, how: Reading) -> tuple[list[Id]
         words = _array(file, raw)
     else:
         column = _column(file, raw, index, how)
-        words, remarks = [*column.words], _columns_left(column)
+        words, remarks = [*column.words], _columns_left(column) + _apostrophes(column, index)
         if _has_heading(file, column, index, how):
             if column.words[0].strip().lower() not in PLAIN:
                 remarks.append(f"the first line, {column.words[0].strip()!r}, is read as a heading")
@@ -91,7 +92,8 @@ def _column(file: Path, raw: bytes, index: IdIndex, how: Reading) -> _Column:
     by_separator = tables(file, raw)
     found = list(_columns(by_separator, index))
     if how.column:
-        named = [c for c in found if how.column in (c.first[c.at].strip(), str(c.at + 1))]
+        # A number is a column's place, and its first cell only where no column has this place.
+        named = [c for c in found if how.column == str(c.at + 1)] or [c for c in found if how.column == c.words[0].strip()]
         if not named:
             there = [cell.strip() for cell in max((c.first for c in found), key=len, default=[])]
             raise RequestError(f"{file} has no column {how.column!r}; its first line has {there}")
@@ -113,8 +115,15 @@ def _column(file: Path, raw: bytes, index: IdIndex, how: Reading) -> _Column:
         if len(chosen) == 1:
             return chosen[0]
         raise RequestError(f"{file} has {len(found[0].first)} columns, and none holds an id of the data: give one with one column")
-    # Any column of small numbers holds ids of data that are numbered: its heading must say that it does.
-    doubt = not headed and index.integers and len(best[0].first) > 1 and as_number(best[0].words[0]) is None
+    # Only the heading 'id' says that another column with ids of the data is none of ids: that of a visit may be next to a person's.
+    if len(best) == 1 and best[0].words[0].strip().lower() not in PLAIN:
+        best = fit
+    table = [c for c in found if c.separator == best[0].separator]
+    if not headed and len(best[0].first) > 1 and all(_is_number(word) for c in table for word in c.words):
+        best, doubt = table, True  # and '1,234' may be one number
+    else:
+        # Any column of small numbers holds ids of data that are numbered: its heading must say that it does.
+        doubt = not headed and index.integers and len(best[0].first) > 1 and as_number(best[0].words[0]) is None
     if len(best) > 1 or doubt:
         raise RequestError(
             f"{file} has {len(best[0].first)} columns in row 1, and {_shown(best)} may be the ids: name the column of ids, "
@@ -130,7 +139,7 @@ def _columns(by_separator: dict[str, Rows], index: IdIndex) -> Iterator[_Column]
         if len({len(row) for row in rows}) != 1:
             continue
         for at in range(len(rows[0])):
-            words = [row[at] for row in rows]
+            words = [index.cell(row[at]) for row in rows]
             key = tuple(word.strip() for word in words)
             if key not in seen and any(key):
                 seen.add(key)
@@ -157,8 +166,8 @@ def _has_heading(file: Path, column: _Column, index: IdIndex, how: Reading) -> b
         return column.headed or not any(each.isdigit() for each in first)
     if index.alike(first) or how.gone == "refuse":
         return column.headed and not index.alike(first)
-    # Whatever else is no id of the data names nothing, be it a heading or an id that is gone.
-    return column.headed or (column.hits > 0 and index.near(first) is None)
+    # Whatever else is no id of the data names nothing, be it a heading or an id that is gone, whose form tells it.
+    return column.headed or (column.hits > 0 and index.near(first) is None and not index.is_formed(first))
 
 
 def _columns_left(column: _Column) -> list[str]:
@@ -166,6 +175,20 @@ def _columns_left(column: _Column) -> list[str]:
         return []
     separated = "" if column.separator == "," else f", which {column.separator!r} separates,"
     return [f"ids are those of column {column.at + 1} of {len(column.first)}{separated} and the others are not read"]
+
+
+def _apostrophes(column: _Column, index: IdIndex) -> list[str]:
+    """Say which ids could also be others behind the apostrophe that ``csv_row`` writes."""
+    both = [word for word in column.words if csv_cell(word) != word and index.find(csv_cell(word)) is not None]
+    if not both:
+        return []
+    return [
+        f"{len(both)} begin with an apostrophe, as do ids of the data, such as {both[0]!r}, which is not read as {both[0][1:]!r}"
+    ]
+
+
+def _is_number(word: str) -> bool:
+    return NUMBER.fullmatch(word.strip()) is not None
 
 
 def _name(column: _Column) -> str:

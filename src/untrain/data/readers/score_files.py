@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from untrain.core.errors import RequestError
+from untrain.core.escapes import csv_cell
 from untrain.data.examples import MEMORIZATION, Examples
 from untrain.data.id_index import Id, IdIndex, some
 from untrain.data.id_lists import match
@@ -37,10 +38,12 @@ def scores(file: Path, train: Examples, strangers: bool) -> np.ndarray[Any, Any]
     """
     readers = {".csv": _lines, ".tsv": _lines, ".npz": _arrays, ".npy": _table}
     raw = content(file, list(readers), "scores")
-    listed, values = readers[file.suffix.lower()](file, raw)
-    if not listed:
+    words, values = readers[file.suffix.lower()](file, raw)
+    if not words:
         raise RequestError(f"{file} holds no score: list each training example")
     index = IdIndex(train.ids)
+    cells = file.suffix.lower() in (".csv", ".tsv")
+    listed = [_word(word, index) if cells else word for word in words]
     ids = match(listed, index, str(file), Reading(gone="report"))
     strange = [word for word, each in zip(listed, ids, strict=True) if each is None]
     known: dict[Id, float] = {}
@@ -49,6 +52,12 @@ def scores(file: Path, train: Examples, strangers: bool) -> np.ndarray[Any, Any]
             scored = f"with the scores {known[each]:g} and {value:g}"
             raise RequestError(f"{file} lists {each!r} more than once, {scored}: give each id one")
     return _placed(file, known, strange, train, strangers)
+
+
+def _word(cell: Id, index: IdIndex) -> Id:
+    """The id in a cell as untrain writes such files, in which each example is, or else as it stands there."""
+    bare = csv_cell(str(cell))
+    return bare if index.find(bare) is not None else index.cell(str(cell))
 
 
 def _placed(file: Path, known: dict[Id, float], strange: list[Id], train: Examples, strangers: bool) -> np.ndarray[Any, Any]:

@@ -67,13 +67,13 @@ def tables(file: Path, raw: bytes, what: str = "one id per line") -> dict[str, R
     """Rows of cells by what may separate them, empty rows left out: whole lines first in a .txt file and last in others.
 
     A line ends at a line's end alone: U+2028 and its like, at which str.splitlines() breaks, are part of a cell, and so is
-    what a quoted cell holds.
+    what a quoted cell holds. Cells are as they stand there: ``csv_cell`` takes away the apostrophe before a formula.
 
     Raises:
         RequestError: it is not text, or no separator makes a table of it.
     """
     text, found, complaint = text_of(file, raw, what), {}, ""
-    lines = [[csv_cell(line.strip("\r\n"))] for line in io.StringIO(text, newline=None) if line.strip()]
+    lines = [[line.strip("\r\n")] for line in io.StringIO(text, newline=None) if line.strip()]
     is_list = file.suffix.lower() == ".txt"
     if is_list:
         found[LINES] = lines
@@ -85,7 +85,7 @@ def tables(file: Path, raw: bytes, what: str = "one id per line") -> dict[str, R
         except csv.Error as error:
             complaint = complaint or str(error)
         else:
-            found[separator] = [[csv_cell(cell) for cell in row] for row in rows if any(cell.strip() for cell in row)]
+            found[separator] = [row for row in rows if any(cell.strip() for cell in row)]
     if not found:
         raise RequestError(f"{file} is not a {file.suffix} file: {complaint}")
     return found if is_list else {**found, LINES: lines}
@@ -101,4 +101,4 @@ def table(file: Path, raw: bytes, what: str) -> Rows:
     lines = by_separator.pop(LINES)
     even = [rows for rows in by_separator.values() if len({len(row) for row in rows}) == 1]
     rows = max(even, key=lambda rows: len(rows[0])) if even else by_separator.get(",", lines)
-    return [[cell.strip() for cell in row] for row in rows]
+    return [[csv_cell(cell).strip() for cell in row] for row in rows]

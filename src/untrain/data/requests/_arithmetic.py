@@ -15,6 +15,11 @@ Value = Any
 EXACT = 2**53  # whole numbers beyond it have no floating-point number of their own
 DATE = re.compile(r"\d{4}(-\d\d(-\d\d([T ]\d\d(:\d\d(:\d\d(\.\d{1,9})?)?)?)?)?)?")
 WHOLE = "iu"
+DIVISIONS = (operator.truediv, operator.floordiv, operator.mod)
+ATTOSECONDS = {
+    "W": 604_800 * 10**18, "D": 86_400 * 10**18, "h": 3600 * 10**18, "m": 60 * 10**18, "s": 10**18,
+    "ms": 10**15, "us": 10**12, "ns": 10**9, "ps": 10**6, "fs": 10**3, "as": 1,
+}  # fmt: skip
 
 
 class NotExact(ArithmeticError):
@@ -22,7 +27,7 @@ class NotExact(ArithmeticError):
 
 
 def reckon(op: Callable[[Any, Any], Any], left: Value, right: Value) -> Value:
-    """Arithmetic on numbers: whole ones exactly, within 64 bits; others as floating-point numbers.
+    """Arithmetic on numbers: whole ones exactly, within 64 bits; others as floating-point numbers of 64 bits.
 
     >>> reckon(operator.mul, np.array([200], dtype=np.uint8), 2).tolist()
     [400]
@@ -33,14 +38,16 @@ def reckon(op: Callable[[Any, Any], Any], left: Value, right: Value) -> Value:
 
     Raises:
         NotExact: a whole number goes beyond 64 bits, or would lose digits beside a fraction.
-        ArithmeticError: of a division by zero, or an overflow.
+        ArithmeticError: of a division by zero, an overflow, or a result that is no number, as of infinity less infinity.
     """
+    if op in DIVISIONS and bool(np.any(np.asarray(right) == 0)):
+        raise ZeroDivisionError("divide by zero")
     whole = [_is_whole(each) for each in (left, right)]
     if not all(whole):
         for each, is_whole in zip((left, right), whole, strict=True):
             if is_whole and _largest(each) > EXACT and op is not operator.truediv:
                 raise NotExact("whole numbers above 2**53 lose digits beside fractions: use whole numbers and //")
-        return op(_wide(left), _wide(right))
+        return _number(op(_wide(left), _wide(right)), left, right)
     if op is operator.truediv:
         return op(np.asarray(left, dtype=np.float64), np.asarray(right, dtype=np.float64))
     result = op(*_exact(left, right))
@@ -48,8 +55,20 @@ def reckon(op: Callable[[Any, Any], Any], left: Value, right: Value) -> Value:
 
 
 def compare(op: Callable[[Any, Any], Any], left: Value, right: Value) -> Value:
-    """Compare numbers, texts, truth values or dates; whole numbers above 2**53 and fractions digit by digit."""
+    """Compare numbers, texts, truth values or dates; whole numbers and fractions digit by digit, dates whatever their units.
+
+    A fraction such as 0.1 stands for the nearest number of a column of fewer bits.
+
+    >>> compare(operator.eq, np.array([16777216, 0.1], dtype=np.float32), 16777217).tolist()
+    [False, False]
+    >>> compare(operator.lt, np.array(["2020-01-31"], dtype="datetime64[ns]"), np.datetime64("9999-12-31")).tolist()
+    [True]
+    """
     kinds = {np.asarray(left).dtype.kind, np.asarray(right).dtype.kind}
+    if kinds == {"M"}:
+        return _compare_dates(op, np.asarray(left), np.asarray(right))
+    if "f" in kinds and not (_is_fraction_of(left, right) or _is_fraction_of(right, left)):
+        left, right = _wide(left), _wide(right)
     if "f" in kinds and kinds & set(WHOLE) and max(_largest(e) for e in (left, right) if _is_whole(e)) > EXACT:
         left, right = np.asarray(left).astype(object), np.asarray(right).astype(object)
     if kinds <= set(WHOLE) and len(kinds) == 2:
@@ -62,11 +81,54 @@ def as_date(text: str) -> np.datetime64:
     """A date or time as people write it, '2020-02-01' or '2020-02-01 12:30'.
 
     Raises:
-        ValueError: the text is none.
+        ValueError: the text is none, or has more digits behind its seconds than a date so far away can hold.
     """
     if not DATE.fullmatch(text.strip()):
         raise ValueError(f"{text!r} is not a date such as '2020-02-01' or '2020-02-01 12:30'")
-    return np.datetime64(text.strip())
+    date, second = np.datetime64(text.strip()), np.datetime64(text.strip().partition(".")[0])
+    if date.astype("datetime64[s]") != second.astype("datetime64[s]"):
+        raise ValueError(f"{text!r} has too many digits behind its seconds for a year so far away: leave some out")
+    return date
+
+
+def _compare_dates(op: Callable[[Any, Any], Any], left: np.ndarray[Any, Any], right: np.ndarray[Any, Any]) -> Value:
+    """Compare dates in the finer unit of the two, or as Python's whole numbers where 64 bits of it cannot hold both."""
+    unit, many = np.datetime_data(np.result_type(left, right))
+    limit = 2**63 * many * ATTOSECONDS[unit] if unit in ATTOSECONDS else None
+    if limit is None or all(_largest(_counts(each)) * _attoseconds(each) < limit for each in (left, right)):
+        return np.asarray(op(left, right)).astype(bool)
+    truth = op(*(_counts(each).astype(object) * _attoseconds(each) for each in (left, right)))
+    return np.where(np.isnat(left) | np.isnat(right), op is operator.ne, np.asarray(truth).astype(bool))
+
+
+def _days(dates: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Dates of years or months, which are of no one length, as days."""
+    return dates if np.datetime_data(dates.dtype)[0] in ATTOSECONDS else dates.astype("datetime64[D]")
+
+
+def _counts(dates: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """How many of their units dates are from 1970, those without a time 0."""
+    return np.where(np.isnat(dates), 0, _days(dates).astype(np.int64))
+
+
+def _attoseconds(dates: np.ndarray[Any, Any]) -> int:
+    unit, many = np.datetime_data(_days(dates).dtype)
+    return many * ATTOSECONDS[unit]
+
+
+def _is_fraction_of(value: Value, column: Value) -> bool:
+    """Whether a written fraction stands for the nearest number of a column, and not for a number that the column cannot hold."""
+    if type(value) is not float or value.is_integer() or not isinstance(column, np.ndarray) or column.dtype.kind != "f":
+        return False
+    limits = np.finfo(column.dtype)
+    return bool(limits.tiny <= abs(value) < 2 ** (limits.nmant + 1))
+
+
+def _number(result: Value, left: Value, right: Value) -> Value:
+    """The result, if it is a number wherever both parts are."""
+    if bool(np.any(np.isnan(result) & ~np.isnan(left) & ~np.isnan(right))):
+        raise NotExact("a part of it is no number, as of infinity less infinity: leave infinite cells out")
+    return result
 
 
 def _is_whole(value: Value) -> bool:
@@ -100,6 +162,6 @@ def _narrow(exact: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 def _wide(value: Value) -> Value:
-    """Numbers with at least the digits of single precision."""
-    array = np.asarray(value)
-    return array.astype(np.float32) if array.dtype == np.float16 else value
+    """Floating-point columns with 64 bits, beside which a whole number keeps its digits."""
+    narrow = isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.dtype.itemsize < 8
+    return value.astype(np.float64) if narrow else value

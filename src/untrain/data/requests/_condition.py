@@ -117,7 +117,9 @@ def _value(node: ast.expr, columns: Mapping[str, np.ndarray[Any, Any]]) -> Colum
             return np.logical_not(_truth(value(part), part))
         case ast.UnaryOp(op=op, operand=part):
             number = _number(value(part), part)
-            return reckon(operator.sub, 0, number) if isinstance(op, ast.USub) else number
+            if not isinstance(op, ast.USub):
+                return number
+            return -number if np.asarray(number).dtype.kind == "f" else reckon(operator.sub, 0, number)
         case ast.Compare(left=first, ops=ops, comparators=others):
             pairs = zip([first, *others], ops, others, strict=False)
             return reduce(np.logical_and, [_compare(a, op, b, columns) for a, op, b in pairs])
