@@ -1,7 +1,9 @@
 """What the digest of a live object covers, and what it does not."""
 
+import copy
 import functools
 import os
+import pickle
 import subprocess
 import sys
 
@@ -149,3 +151,26 @@ def test_the_version_of_a_library_counts_for_what_does_not_say_whose_it_is(code,
         libraries.library_version.cache_clear()
         assert (reach(names["act"]) != before) == counts
     libraries.library_version.cache_clear()
+
+
+class Pickled:
+    """Is pickled."""
+
+    size = 1
+
+
+def test_what_pickling_leaves_on_a_class_does_not_count():
+    before = reach(Pickled)
+    copy.copy(Pickled())
+    pickle.dumps(Pickled())
+    assert "__slotnames__" in vars(Pickled)
+    assert reach(Pickled) == before
+
+
+def test_the_state_of_a_librarys_module_does_not_count(monkeypatch):
+    def loud():
+        return sys.stdout, sys.maxsize
+
+    before = reach(loud)
+    monkeypatch.setattr(sys, "stdout", object())
+    assert reach(loud) == before

@@ -28,6 +28,7 @@ ATOMS = (int, float, complex, str, bytes, bool, type(None), type(Ellipsis), type
 NO_BEHAVIOUR = frozenset((
     "__doc__", "__module__", "__qualname__", "__dict__", "__weakref__", "__annotations__", "__annotate__", "__annotations_cache__",
     "__abstractmethods__", "_abc_impl", "__firstlineno__", "__static_attributes__", "__match_args__", "__signature__",
+    "__slotnames__",  # which pickling leaves behind
 ))  # fmt: skip
 
 
@@ -136,8 +137,10 @@ class _Walk:
             if isinstance(read, types.ModuleType) and not chain:
                 yield _module(read.__name__)  # it is handed on: what is read of it cannot be seen
             if chain:
-                read = vars(read).get(str(step.argval), _NOTHING)
-                yield self.read(step.argval, read)
+                owner, read = read.__name__, vars(read).get(str(step.argval), _NOTHING)
+                # Objects of libraries, such as sys.stdout, are the state of a process.
+                state = is_library(owner) and not isinstance(read, CODE) and type(read) not in ATOMS
+                yield f"{_module(owner)} {step.argval}" if state else self.read(step.argval, read)
             elif step.opname in ("LOAD_GLOBAL", "LOAD_NAME") or (step.opname == "LOAD_DEREF" and step.argval in code.co_freevars):
                 read = _NOTHING if step.argval in written_by(code) else names.get(step.argval, _NOTHING)
                 yield self.read(step.argval, read)
