@@ -55,7 +55,9 @@ def test_shares_of_layers_add_up_to_the_mask(told, row):
 def test_masks_are_those_of_a_run_of_the_same_seed(tiny):
     held = Store(tiny.store)
     entries = [held.get(e["key"]) for e in held.entries()]
-    ran = [e.record for e in entries if "DEL(" in e.record["ingredients"]["label"]]
+    ran = [
+        e.record for e in entries if e.record["ingredients"]["kind"] == "unlearned" and "DEL(" in e.record["ingredients"]["label"]
+    ]
     localize.localize(tiny.scenario, "DEL", tiny.store, seeds=2)
     entries = [held.get(e["key"]) for e in held.entries() if e["kind"] == "mask"]
     entries = [e for e in entries if e.record["ingredients"]["label"].startswith("WeightedGrad() ")]
@@ -175,7 +177,8 @@ def test_layers_stand_in_the_order_in_which_an_example_meets_them(tiny):
 
 def test_the_masks_of_a_run_are_kept_bit_by_bit_and_compared(tiny, bits_of):
     held = Store(tiny.store)
-    entries = [e for e in map(held.get, (e["key"] for e in held.entries())) if "DEL(" in e.record["ingredients"]["label"]]
+    keys = (e["key"] for e in held.entries() if e["kind"] == "unlearned")
+    entries = [e for e in map(held.get, keys) if "DEL(" in e.record["ingredients"]["label"]]
     for entry in entries:
         assert int(bits_of(entry).sum()) == sum(kept for kept, _ in entry.record["layers"].values())
     row = next(r for r in tiny.document["results"] if r["method"].startswith("DEL("))

@@ -22,13 +22,13 @@ from untrain.experiments.results import entries_of, material, observe, results
 from untrain.reports.html import charts, roc_charts
 from untrain.runtime.store import Store
 
-MODELS, EXAMPLES, CLASSES = 40, 60, 2000
+MODELS, EXAMPLES, CLASSES = 40, 60, 4000
 LOGITS = 4 * MODELS * EXAMPLES * CLASSES  # bytes of one population
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """A run of two populations with 19 MB of logits each."""
+    """A run of two populations with 38 MB of logits each."""
     store, draw = Store(tmp_path_factory.mktemp("large")), np.random.default_rng(0)
     side, labels = np.repeat(["forget", "retain", "test"], EXAMPLES // 3), np.tile(np.arange(EXAMPLES // 3), 3)
     models = {who: draw.normal(size=(MODELS, EXAMPLES, CLASSES)).astype(np.float32) for who in ("unlearned", "oracles")}

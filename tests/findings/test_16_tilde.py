@@ -36,7 +36,7 @@ DOORS = {
     "audit labels": lambda path: read_labels(path),
     "audit ids": lambda path: read_ids(path, {2}),
     "audit sides": lambda path: read_sides(path),
-    "checkpoint": lambda path: read_state(path, "it"),
+    "checkpoint": lambda path: read_state(path, None, "it"),
     "easydub": lambda path: read_easydub(path, 1),
     "out": lambda path: check_writable(path),
     "runs": lambda path: find_runs(path, Store("runs")),

@@ -55,7 +55,7 @@ def test_init_is_shown_one_row_of_zeros_and_no_example(data):
     assert (seen.x.shape[1:], seen.x.dtype, seen.y.dtype, seen.categories) == (
         data.x.shape[1:], data.x.dtype, data.y.dtype, data.categories
     )  # fmt: skip
-    held = [cell.cell_contents for cell in posed.init.__closure__]
+    held = [cell.cell_contents for cell in posed.init.args[0].__closure__]
     assert [len(each) for each in held if isinstance(each, Examples)] == [1]
 
 

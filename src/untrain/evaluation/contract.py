@@ -126,7 +126,10 @@ def a_batch_of_models_gives_what_its_models_give_one_by_one(made: Evaluator) -> 
 
 
 def a_score_of_one_side_reads_that_side(made: Evaluator) -> None:
-    """A score whose name begins with retain or test does not change with outputs on the forget set."""
+    """A score whose name begins with retain or test does not change with outputs on the forget set.
+
+    Cure: read the outputs of that side alone, by `observation.side`, or give the score the name of what it reads.
+    """
     if not any(n.startswith(("retain_", "test_")) for n in made.scores):
         return
     oracle = planted(2, 0.0, made.probes)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -111,7 +110,7 @@ def its_batches_follow_the_seed_and_the_epoch(made: Unlearner | Recipe) -> None:
         model, problem = small(_expression(made).works_on)
         order: list[int] = []
         rows = {row.numpy().tobytes(): at for at, row in enumerate(problem.rest.x[:])}
-        model.register_forward_pre_hook(partial(_note_rows, rows, order), with_kwargs=True)
+        model.register_forward_pre_hook(_notes_rows(rows, order), with_kwargs=True)
         models.append(state(brief(model, replace(problem, seed=seed))))
         epochs[seed] = order
     size, seen = len(problem.rest), epochs[3]
@@ -120,13 +119,15 @@ def its_batches_follow_the_seed_and_the_epoch(made: Unlearner | Recipe) -> None:
         require(seen[:size] != seen[size:], made, "goes through the retain set in the same order in two epochs")
 
 
-def _note_rows(
-    rows: Mapping[bytes, int], seen: list[int], model: nn.Module, inputs: tuple[Any, ...], named: Mapping[str, Any]
-) -> None:
-    """Add the numbers of the examples that a model is trained on."""
-    if torch.is_grad_enabled():
-        keys = (row.detach().numpy().tobytes() for row in next(iter((*inputs, *named.values()))))
-        seen += [rows[key] for key in keys if key in rows]
+def _notes_rows(rows: Mapping[bytes, int], seen: list[int]) -> Callable[[nn.Module, tuple[Any, ...], dict[str, Any]], None]:
+    """A hook that adds the numbers of the examples that a model is trained on; a function, so that copies of the model share it."""
+
+    def note(model: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> None:
+        if torch.is_grad_enabled():
+            keys = (row.detach().numpy().tobytes() for row in next(iter((*inputs, *named.values()))))
+            seen.extend(rows[key] for key in keys if key in rows)
+
+    return note
 
 
 def it_reads_the_labels_of_all_it_needs(made: Unlearner | Recipe) -> None:

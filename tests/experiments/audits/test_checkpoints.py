@@ -222,10 +222,10 @@ def test_an_archive_that_unpacks_to_gigabytes_is_refused_unread(scene, tmp_path)
         for _ in range(300):
             member.write(bytes(2**20))
     assert (tmp_path / "m.pt").stat().st_size < 400_000
-    with pytest.raises(DataError, match=r"m.pt cannot be read as a checkpoint: its .* bytes unpack to 314,572,800"):
+    with pytest.raises(DataError, match=r"m.pt cannot be read as a checkpoint: it unpacks from .* bytes to 314,572,800"):
         read_state(tmp_path / "m.pt", scene, "m.pt")
     torch.save({"w": torch.zeros(1).expand(10**12)}, tmp_path / "wide.pt")
-    with pytest.raises(DataError, match="w cannot be read: its 4 bytes unpack to 4,000,000,000,000"):
+    with pytest.raises(DataError, match="w cannot be read: it unpacks from 4 bytes to 4,000,000,000,000"):
         read_state(tmp_path / "wide.pt", scene, "wide.pt")
 
 

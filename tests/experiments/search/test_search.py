@@ -40,6 +40,7 @@ from untrain.training.learners.train import Train
 from untrain.unlearners.base import Unlearner
 
 BEST = 0.7
+FORBIDDEN = []  # a list, which counts in no key
 
 
 class Dial(Unlearner):
@@ -59,6 +60,7 @@ class Dial(Unlearner):
 
     def unlearn(self, model, problem):
         """The model with another bias."""
+        assert not FORBIDDEN
         if self.turn > self.fuse:
             raise NotFinite("the fuse is blown")
         with torch.no_grad():
@@ -345,14 +347,14 @@ def test_a_search_in_parts_is_the_search_in_one(scenario, tmp_path):
 
 def test_a_longer_search_repeats_nothing(scenario, tmp_path, monkeypatch):
     before = found(scenario, tmp_path, trials=4)
-    monkeypatch.setattr(Dial, "unlearn", None)
+    monkeypatch.setattr(sys.modules[__name__], "FORBIDDEN", [True])
     assert tried(found(scenario, tmp_path, trials=4)) == tried(before)
 
 
 def test_a_method_that_was_tried_before_costs_nothing(scenario, tmp_path, monkeypatch):
     found(scenario, tmp_path, over="mode", trials=6)
     assert sum(row["kind"] == "unlearned" for row in Store(tmp_path).entries()) == 2  # both modes
-    monkeypatch.setattr(Dial, "unlearn", None)
+    monkeypatch.setattr(sys.modules[__name__], "FORBIDDEN", [True])
     assert found(scenario, tmp_path, over="mode", trials=6, objective="balanced")["counts"]["done"] == 6
 
 

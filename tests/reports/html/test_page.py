@@ -95,7 +95,7 @@ def leaking(material):
 
 def test_that_another_method_leaks_is_said_at_the_top(privacy):
     text = Reader(page([leaking(privacy)], "x")).text
-    assert "be recognised in the outputs of Finetune (1)." in text[: text.index("Methods compared")]
+    assert "be recognised in the outputs of Finetune (1 known better)." in text[: text.index("Methods compared")]
 
 
 def test_the_examples_that_can_be_told_are_shown_or_that_there_are_none(privacy):

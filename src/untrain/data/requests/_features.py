@@ -125,5 +125,6 @@ def columns_at(x: Any, places: Array) -> Iterator[Tensor]:
 def with_values(x: Any, places: Array, values: Tensor) -> Tensor:
     """Inputs (n, ...) with these values (k,) at these places of every row; inputs in a file are read."""
     changed: Tensor = x[:].clone()
-    changed.view(len(changed), -1)[:, torch.as_tensor(places, device=changed.device)] = values.to(changed.device)
+    if len(changed):  # no rows have no number of columns
+        changed.view(len(changed), -1)[:, torch.as_tensor(places, device=changed.device)] = values.to(changed.device)
     return changed
