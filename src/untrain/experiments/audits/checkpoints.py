@@ -142,7 +142,7 @@ def _complaints(model: nn.Module, state: State) -> str:
 
 def _shape(name: str, tensor: Tensor, memory: tuple[str, ...]) -> tuple[int, ...]:
     """Like torch itself, take a number from an array of one."""
-    return tuple(tensor.shape[1:]) if name in memory else tuple(tensor.shape) or (1,)
+    return (-1, *tensor.shape[1:]) if name in memory and tensor.ndim else tuple(tensor.shape) or (1,)
 
 
 def _beside(content: Any, states: Mapping[str, State], at: str) -> list[str]:
