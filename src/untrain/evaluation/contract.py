@@ -140,7 +140,10 @@ def a_score_of_one_side_reads_that_side(made: Evaluator) -> None:
 
 
 def every_forget_example_counts(made: Evaluator) -> None:
-    """Outputs on any one forget example change some score: the set is not cut."""
+    """Outputs on any one forget example change some score: the set is not cut.
+
+    Cure: take every row whose side is 'forget', not the first so many.
+    """
     oracle = planted(2, 0.0, made.probes)
     ready = made.prepare(oracle)
     before = values(made, oracle, oracle, ready)
@@ -153,7 +156,10 @@ def every_forget_example_counts(made: Evaluator) -> None:
 
 
 def scores_that_say_remembers_rise_with_memory(made: Evaluator) -> None:
-    """A score whose excess is called memory is larger for models that are surer on the forget set, smaller for less sure ones."""
+    """A score whose excess is called memory is larger for models that are surer on the forget set, smaller for less sure ones.
+
+    Cure: turn the sign of the score, or say in its entry what more of it means.
+    """
     if not any(about.above.startswith("remembers") or about.below.startswith("over-forgets") for about in made.scores.values()):
         return
     oracle = planted(2, 0.0, made.probes)

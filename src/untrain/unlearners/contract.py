@@ -131,7 +131,10 @@ def _notes_rows(rows: Mapping[bytes, int], seen: list[int]) -> Callable[[nn.Modu
 
 
 def it_reads_the_labels_of_all_it_needs(made: Unlearner | Recipe) -> None:
-    """Where it takes steps and needs labels of the retain set: another label of any one example gives another model."""
+    """Where it takes steps and needs labels of the retain set: another label of any one example gives another model.
+
+    Cure: take labels from the same batch as the inputs, each time anew.
+    """
     expression = _expression(made)
     if (brief := _of_two_epochs(made)) is None or not {"labels", "retain"} <= expression.needed():
         return
@@ -146,7 +149,10 @@ def it_reads_the_labels_of_all_it_needs(made: Unlearner | Recipe) -> None:
 
 
 def longer_steps_go_the_same_way(made: Unlearner | Recipe) -> None:
-    """Where it takes steps: small plain ones add up in proportion to their number, so no gradient is counted twice."""
+    """Where it takes steps: small plain ones add up in proportion to their number, so no gradient is counted twice.
+
+    Cure: clear gradients after each step, as `descend` does.
+    """
     steps = getattr(made, "steps", None)
     if not isinstance(steps, Steps) or _of_two_epochs(made) is None:
         return
