@@ -13,14 +13,14 @@ import pytest
 import torch
 
 from untrain.core.errors import BrokenPromise
-from untrain.core.process_state import foreign
+from untrain.core.foreign import foreign
 
 HELD = contextvars.ContextVar("held", default=None)
 
 COMPILES = """
 import numpy as np, torch
 from torch import nn
-from untrain.core.process_state import foreign
+from untrain.core.foreign import foreign
 for _ in range(2):
     with foreign("Compiles()"):
         model = torch.compile(nn.Linear(2, 2), backend="eager")
@@ -29,7 +29,7 @@ for _ in range(2):
 """
 FITS = """
 import numpy as np
-from untrain.core.process_state import foreign
+from untrain.core.foreign import foreign
 for _ in range(2):
     with foreign("Fits()"):
         from sklearn.linear_model import LogisticRegression

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from untrain.core.errors import BrokenPromise
-from untrain.core.process_state import foreign
+from untrain.core.foreign import foreign
 
 FAKE = types.SimpleNamespace(conv2d=None)
 

@@ -15,8 +15,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from untrain.core.errors import BrokenPromise, RunFailed
+from untrain.core.foreign import foreign, was_spoiled
 from untrain.core.patches import Names
-from untrain.core.process_state import foreign, was_spoiled
 from untrain.data.requests.base import Request
 from untrain.data.requests.resolve import request
 from untrain.evaluation.base import Evaluator, Measure, Part, ScoreInfo

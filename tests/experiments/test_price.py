@@ -11,7 +11,8 @@ from untrain import parse
 from untrain.core.spec import canonical
 from untrain.experiments.comparison import Comparison, todo_of
 from untrain.experiments.keys import Job, model_ingredients
-from untrain.experiments.price import Price, add_prices, duration, method_steps, pilot, price, price_of, spread_over, steps_of
+from untrain.experiments.pilot import method_steps, pilot, steps_of
+from untrain.experiments.price import Price, add_prices, duration, price, price_of, spread_over
 from untrain.experiments.scene import open_scene
 from untrain.experiments.setting import Setting
 from untrain.runtime.store import Store, key_of

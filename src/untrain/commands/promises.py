@@ -16,6 +16,7 @@ from untrain.core import discovery
 from untrain.core.contract import Refuted, random_state_kept
 from untrain.core.environment import searching
 from untrain.core.errors import BrokenPromise, SpecError, UntrainError
+from untrain.core.foreign import process_kept
 from untrain.core.spec import Spec, refusals
 from untrain.models.architectures.convnet import ConvNet
 from untrain.training.steps import Steps
@@ -186,7 +187,7 @@ def all_promises() -> list[tuple[str, Any, Ask]]:
 
 def _error_of(ask: Ask, method: Spec | type[Spec]) -> UntrainError | None:
     try:
-        with random_state_kept():
+        with random_state_kept(), process_kept():  # what one promise finds changed, no other trial did
             ask(example(method))
     except UntrainError as error:
         return error

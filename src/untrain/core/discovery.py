@@ -213,7 +213,7 @@ def _import_foreign(module: str, folder: str | None = None) -> ModuleType:
     # Torch looks for libraries that it can do without; it is not to find them in the working folder.
     import torch  # noqa: F401
 
-    from untrain.core.process_state import foreign
+    from untrain.core.foreign import foreign
 
     try:
         with foreign(module, draws=True), searching(folder) as place:

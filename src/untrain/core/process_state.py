@@ -1,7 +1,7 @@
-"""Foreign code in a process that others use too: what it leaves changed is put back, and it is named.
+"""The state of a process at one moment, and putting back what differs from it.
 
 What is covered: see ``process_settings.py`` (modes and settings), ``patches.py`` (functions and classes) and below (random state,
-context variables, loaded modules, prints, exits). What no process can put back is not: threads and child processes that go on, file
+context variables, loaded modules, streams). What no process can put back is not: threads and child processes that go on, file
 descriptors that were closed, memory that was written behind Python's back.
 """
 
@@ -13,119 +13,18 @@ import sys
 import sysconfig
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 
-from untrain.core.errors import BrokenPromise, RunFailed
-from untrain.core.interrupts import is_from_outside, noting_interrupts
 from untrain.core.patches import Names, Patch
 from untrain.core.process_settings import ProcessSetting, settings
 
 
-@dataclass
-class _Course:
-    """How many blocks are open, and whether one put something back; an object, since rebound names of ours count as patches."""
-
-    depth: int = 0
-    spoiled: bool = False
-
-
-_course = _Course()
-
-
-@contextmanager
-def foreign(name: str, draws: bool = False, patches: bool = True) -> Iterator[None]:
-    """Run somebody's code within; whatever it changes in the process is put back, and it is named.
-
-    What it prints goes to stderr, since stdout is for results. Within another such block, replaced functions are
-    looked for at the end of the outer one.
-
-    >>> import os
-    >>> with foreign("Careless()"):
-    ...     os.environ["LEFT"] = "behind"
-    Traceback (most recent call last):
-    ...
-    untrain.core.errors.BrokenPromise: Careless() left the environment (LEFT) changed, which was put back
-    >>> "LEFT" in os.environ
-    False
-
-    Args:
-        name: of whose code it is.
-        draws: whether it may draw from the global generators of numpy and Python; their state is put back without a word.
-        patches: whether replaced functions are looked for, which takes some milliseconds.
-
-    Raises:
-        BrokenPromise: it changed something that would change the results of others.
-        RunFailed: it tried to end the process.
-    """
-    with noting_interrupts():
-        before = _State(patches and _course.depth == 0)
-        _course.depth += 1
-        stdout, sys.stdout = sys.stdout, _Stderr()
-        redirected = sys.stdout
-        try:
-            yield
-        except BaseException as error:
-            changed, stuck = before.put_back(redirected, draws)
-            if isinstance(error, KeyboardInterrupt) and is_from_outside():
-                raise
-            if changed or stuck:  # the error may come of it, even where it is one of ours
-                raise _left(name, changed, stuck, f", and failed: {_in_line(error)}") from error
-            if isinstance(error, Exception):
-                raise
-            raise RunFailed(f"{name} tried to end the process: {_in_line(error)}") from error
-        else:
-            changed, stuck = before.put_back(redirected, draws)
-            if changed or stuck:
-                raise _left(name, changed, stuck)
-        finally:
-            _course.depth -= 1
-            sys.stdout = stdout
-
-
-def _left(name: str, changed: list[str], stuck: list[str], more: str = "") -> BrokenPromise:
-    _course.spoiled = True
-    promise = "random state" if all("random state" in each for each in (*changed, *stuck)) else ""
-    ends = ((changed, "which was put back"), (stuck, "which could not be put back"))
-    what = "; it left ".join(f"{' and '.join(each)} changed, {end}" for each, end in ends if each)
-    return BrokenPromise(f"{name} left {what}{more}", promise)
-
-
-def _in_line(error: BaseException) -> str:
-    """The class of an error, and in one line what it says."""
-    name, text = type(error).__name__, " ".join(str(error).split())
-    return f"{name}{': ' * bool(text)}{text}" if isinstance(error, Exception) else f"{name}({text})"
-
-
-def was_spoiled() -> bool:
-    """Whether some code has changed what was put back since this was last asked: a fresh process is surer then."""
-    spoiled, _course.spoiled = _course.spoiled, False
-    return spoiled
-
-
-class _Stderr:
-    """Standard output on which foreign code writes: its words go to stderr, and it cannot be closed."""
-
-    closed = False
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(sys.stderr, name)
-
-    def write(self, text: str) -> int:
-        """Write to stderr."""
-        stream: TextIO | None = sys.stderr
-        return len(text) if stream is None or stream.closed else stream.write(text)
-
-    def close(self) -> None:
-        """Stay open."""
-
-
-class _State:
+class ProcessState:
     """The state of the process at one moment; with ``names``, which function each name stands for too."""
 
     def __init__(self, names: bool):
@@ -166,7 +65,7 @@ class _State:
         try:
             yield
         except Exception as error:  # foreign code takes part: comparisons, attributes of modules, metaclasses
-            self.stuck.append(f"{what} ({_in_line(error)})")
+            self.stuck.append(f"{what} ({in_line(error)})")
 
     def _streams(self, stdout: Any) -> list[str]:
         same = sys.stdout is stdout and (sys.stderr, sys.stdin) == self.streams
@@ -297,3 +196,9 @@ def _is_anew(before: Any, after: Any) -> bool:
     """Whether a library has run its own file again, as those do that load their parts lazily and have a class of module for it."""
     lazy = isinstance(before, ModuleType) and type(before) is not ModuleType and type(after) is type(before)
     return lazy and getattr(before, "__file__", None) == getattr(after, "__file__", "")
+
+
+def in_line(error: BaseException) -> str:
+    """The class of an error, and in one line what it says."""
+    name, text = type(error).__name__, " ".join(str(error).split())
+    return f"{name}{': ' * bool(text)}{text}" if isinstance(error, Exception) else f"{name}({text})"

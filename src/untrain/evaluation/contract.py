@@ -10,7 +10,7 @@ import numpy as np
 
 from untrain.core.contract import Refuted, require
 from untrain.core.errors import BrokenPromise
-from untrain.core.process_state import foreign
+from untrain.core.foreign import foreign
 from untrain.evaluation.base import Evaluator, Prepared
 from untrain.evaluation.observation import Observation
 from untrain.evaluation.scoring.resampling import aims_at_zero, number

@@ -12,9 +12,9 @@ import torch
 from torch import nn
 
 from untrain.core.errors import Crashed, MissingExtra, RunFailed, StoreError
+from untrain.core.foreign import foreign
 from untrain.core.metering import metered
 from untrain.core.precision import computing
-from untrain.core.process_state import foreign
 from untrain.data.examples import take
 from untrain.evaluation.observers.base import Observer
 from untrain.experiments.keys import Job, Method, model_ingredients

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -10,28 +9,20 @@ from typing import Any
 import numpy as np
 import torch
 
-from untrain.core.errors import StoreError, UntrainError
-from untrain.core.precision import computing
-from untrain.core.process_state import foreign
+from untrain.core.errors import StoreError
 from untrain.core.spec import canonical
-from untrain.data.batching import count
-from untrain.data.examples import take
 from untrain.data.splits import Data
 from untrain.experiments.comparison import Todo
 from untrain.experiments.draw_request import Before, needed_ensemble, stand_in
 from untrain.experiments.keys import Job, Method
+from untrain.experiments.pilot import epochs_in, method_steps, pilot, steps_of
 from untrain.experiments.scenarios.base import Scenario
 from untrain.experiments.scene import Scene, scene_of
 from untrain.experiments.setting import Setting
-from untrain.models.inference import predict
 from untrain.runtime.store import Entry, Store
-from untrain.training.steps import Steps, epochs_of
-from untrain.unlearners.base import Localized, Recipe
 
 READ, MEMBERS = 400, 50  # records to read at most, of models and of members of ensembles
 ENOUGH = 5  # records of a kind to average
-WARM, TIMED = 2, 6  # gradient steps of a pilot
-ASKED = 512
 
 
 @dataclass(frozen=True)
@@ -244,57 +235,3 @@ class PastCosts:
         each = self.estimates[id(scene), "pilot"][0]
         steps = steps_of(scene, rows) if method is None else method_steps(scene, method)
         return (None, "nothing") if each is None or steps is None else (each * steps, "pilot")
-
-
-def epochs_in(scene: Scene) -> int | None:
-    """Epochs of a scene's learner; None where it has no steps."""
-    steps = getattr(scene.learner, "steps", None)
-    return epochs_of(steps, None) if isinstance(steps, Steps) else None
-
-
-def steps_of(scene: Scene, rows: int) -> int | None:
-    """Number of gradient steps in which a scene's learner trains on ``rows`` examples."""
-    epochs = epochs_in(scene)
-    return None if epochs is None else epochs * count(rows, scene.learner.steps.batch)  # type: ignore[attr-defined]
-
-
-def method_steps(scene: Scene, method: Method) -> float | None:
-    """Number of gradient steps of a method, in steps of the learner: passes over the retain set; retraining's without steps."""
-    inner = method.expand() if isinstance(method, Recipe) else method
-    while isinstance(inner, Localized):
-        inner = inner.unlearner
-    steps, learner = getattr(inner, "steps", None), getattr(scene.learner, "steps", None)
-    if not isinstance(steps, Steps) or not isinstance(learner, Steps):
-        return steps_of(scene, scene.count_remaining)
-    return epochs_of(steps, learner) * scene.count_remaining / learner.batch
-
-
-def pilot(scene: Scene, setting: Setting) -> float | None:
-    """Seconds per gradient step of a scene's learner on its data, with a share of the time to compute outputs once.
-
-    None where the learner has no steps, or fails. The learner seeds itself, so nobody else's draws change.
-    """
-    learner, train = scene.learner, scene.data.train
-    steps = getattr(learner, "steps", None)
-    if not isinstance(steps, Steps):
-        return None
-    brief = replace(learner, steps=replace(steps, epochs=1))  # type: ignore[call-arg]
-    threads = torch.get_num_threads()
-    torch.set_num_threads(setting.threads)
-    try:
-        with computing(setting.precision):
-            brief(take(train, np.arange(min(len(train), WARM * steps.batch))), 0)
-            some = take(train, np.arange(min(len(train), TIMED * steps.batch)))
-            began = time.perf_counter()
-            model = brief(some, 0)
-            each = (time.perf_counter() - began) / count(len(some), steps.batch)
-            few = take(train, np.arange(min(len(train), ASKED)))
-            began = time.perf_counter()
-            with foreign(repr(learner)):
-                predict(model, few, scene.task)
-            asking = (time.perf_counter() - began) / len(few) * (len(train) + len(scene.data.test))
-    except UntrainError:
-        return None
-    finally:
-        torch.set_num_threads(threads)
-    return each + asking / max(1, steps_of(scene, len(train)) or 1)

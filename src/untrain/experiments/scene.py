@@ -9,8 +9,8 @@ from typing import Any, Literal
 import numpy as np
 
 from untrain.core.errors import DataError
+from untrain.core.foreign import foreign
 from untrain.core.metering import metered
-from untrain.core.process_state import foreign
 from untrain.data.examples import Examples, to_device
 from untrain.data.fingerprint import array_digest, print_of
 from untrain.data.requests.base import ForgetSet

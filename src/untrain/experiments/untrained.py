@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from untrain.core.code_reach import reach
 from untrain.core.errors import ModelError
-from untrain.core.process_state import foreign
+from untrain.core.foreign import foreign
 from untrain.core.spec import Spec
 from untrain.data.examples import Examples, batch_of
 from untrain.data.fingerprint import array_digest

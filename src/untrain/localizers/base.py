@@ -8,8 +8,8 @@ from typing import ClassVar, final
 from torch import Tensor, nn
 
 from untrain.core.errors import ModelError
+from untrain.core.foreign import foreign
 from untrain.core.mask import Head, Mask
-from untrain.core.process_state import foreign
 from untrain.core.seeds import isolated_rng
 from untrain.core.spec import Spec
 from untrain.models import compatibility

@@ -8,7 +8,7 @@ from typing import ClassVar, final
 from torch import Tensor, nn
 
 from untrain.core.errors import BrokenPromise, DataError, ModelError, SpecError
-from untrain.core.process_state import foreign
+from untrain.core.foreign import foreign
 from untrain.core.seeds import seeded
 from untrain.core.spec import Spec
 from untrain.data.examples import Examples

@@ -10,10 +10,10 @@ from typing import Any, ClassVar, final
 from torch import nn
 
 from untrain.core.errors import MaskError, ModelError, SpecError
+from untrain.core.foreign import foreign
 from untrain.core.mask import Head, Mask
 from untrain.core.metering import Cost, metered
 from untrain.core.precision import channels_last
-from untrain.core.process_state import foreign
 from untrain.core.seeds import isolated_rng
 from untrain.core.spec import Spec
 from untrain.localizers.base import Localizer

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from untrain.core.errors import RequestError
+from untrain.core.foreign import foreign
 from untrain.core.metering import metered
-from untrain.core.process_state import foreign
 from untrain.data.examples import Examples, joined, take, to_device
 from untrain.data.fingerprint import request_digest
 from untrain.data.requests.base import ForgetSet, Request

@@ -10,8 +10,8 @@ from typing import ClassVar, final
 import numpy as np
 from torch import nn
 
+from untrain.core.foreign import foreign
 from untrain.core.precision import computing
-from untrain.core.process_state import foreign
 from untrain.core.seeds import isolated_rng
 from untrain.core.spec import Spec
 from untrain.data.examples import Examples, copied

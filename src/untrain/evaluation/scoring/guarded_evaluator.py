@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 from untrain.core.errors import OutOfMemory, RunFailed, UntrainError
-from untrain.core.process_state import foreign
+from untrain.core.foreign import foreign
 from untrain.evaluation.base import Array, Curve, Evaluator, Measured, Prepared
 from untrain.evaluation.observation import Observation
 

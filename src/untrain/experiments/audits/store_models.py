@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from untrain.core.errors import DataError
+from untrain.core.foreign import foreign
 from untrain.core.precision import computing
-from untrain.core.process_state import foreign
 from untrain.data.fingerprint import array_digest, fingerprint
 from untrain.evaluation.observation import CORRECTED, SIDES
 from untrain.evaluation.probabilities import refuse_probabilities

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 
 from untrain.core.errors import NotFinite, RunFailed, StoreError
+from untrain.core.foreign import foreign
 from untrain.core.metering import Cost, metered
 from untrain.core.precision import computing
-from untrain.core.process_state import foreign
 from untrain.core.work_files import scratch
 from untrain.data.examples import Column, Examples, take
 from untrain.data.on_disk import OnDisk

@@ -13,7 +13,7 @@ import torch
 
 from untrain.core import discovery
 from untrain.core.errors import RunFailed, WorkerDied
-from untrain.core.process_state import was_spoiled
+from untrain.core.foreign import was_spoiled
 
 LIMIT = 3
 KEPT = "what is finished is stored: run the same again"

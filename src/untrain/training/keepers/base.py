@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 
-from untrain.core.process_state import foreign
+from untrain.core.foreign import foreign
 from untrain.core.spec import Spec
 from untrain.data.examples import Examples
 from untrain.models.tasks.base import Task

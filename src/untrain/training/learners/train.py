@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from untrain.core.errors import ModelError
-from untrain.core.process_state import foreign
+from untrain.core.foreign import foreign
 from untrain.core.seeds import seeded
 from untrain.data.augmentations.base import Augment
 from untrain.data.batching import count

@@ -1,0 +1,122 @@
+"""Foreign code in a process that others use too: what it leaves changed is put back, and it is named."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TextIO
+
+from untrain.core.errors import BrokenPromise, RunFailed
+from untrain.core.interrupts import is_from_outside, noting_interrupts
+from untrain.core.process_state import ProcessState, in_line
+
+
+@dataclass
+class _Course:
+    """How many blocks are open, and whether one put something back; an object, since rebound names of ours count as patches."""
+
+    depth: int = 0
+    spoiled: bool = False
+
+
+_course = _Course()
+
+
+@contextmanager
+def foreign(name: str, draws: bool = False, patches: bool = True) -> Iterator[None]:
+    """Run somebody's code within; whatever it changes in the process is put back, and it is named.
+
+    What it prints goes to stderr, since stdout is for results. Within another such block, replaced functions are
+    looked for at the end of the outer one.
+
+    >>> import os
+    >>> with foreign("Careless()"):
+    ...     os.environ["LEFT"] = "behind"
+    Traceback (most recent call last):
+    ...
+    untrain.core.errors.BrokenPromise: Careless() left the environment (LEFT) changed, which was put back
+    >>> "LEFT" in os.environ
+    False
+
+    Args:
+        name: of whose code it is.
+        draws: whether it may draw from the global generators of numpy and Python; their state is put back without a word.
+        patches: whether replaced functions are looked for, which takes some milliseconds.
+
+    Raises:
+        BrokenPromise: it changed something that would change the results of others.
+        RunFailed: it tried to end the process.
+    """
+    with noting_interrupts():
+        before = ProcessState(patches and _course.depth == 0)
+        _course.depth += 1
+        stdout, sys.stdout = sys.stdout, _Stderr()
+        redirected = sys.stdout
+        try:
+            yield
+        except BaseException as error:
+            changed, stuck = before.put_back(redirected, draws)
+            if isinstance(error, KeyboardInterrupt) and is_from_outside():
+                raise
+            if changed or stuck:  # the error may come of it, even where it is one of ours
+                raise _left(name, changed, stuck, f", and failed: {in_line(error)}") from error
+            if isinstance(error, Exception):
+                raise
+            raise RunFailed(f"{name} tried to end the process: {in_line(error)}") from error
+        else:
+            changed, stuck = before.put_back(redirected, draws)
+            if changed or stuck:
+                raise _left(name, changed, stuck)
+        finally:
+            _course.depth -= 1
+            sys.stdout = stdout
+
+
+@contextmanager
+def process_kept() -> Iterator[None]:
+    """Put back what somebody's code within changes in the process, and blame nobody: for trials, of which one asks for just that.
+
+    >>> import os
+    >>> with process_kept():
+    ...     os.environ["LEFT"] = "behind"
+    >>> "LEFT" in os.environ
+    False
+    """
+    before = ProcessState(names=True)
+    try:
+        yield
+    finally:
+        before.put_back(sys.stdout, draws=True)
+
+
+def _left(name: str, changed: list[str], stuck: list[str], more: str = "") -> BrokenPromise:
+    _course.spoiled = True
+    promise = "random state" if all("random state" in each for each in (*changed, *stuck)) else ""
+    ends = ((changed, "which was put back"), (stuck, "which could not be put back"))
+    what = "; it left ".join(f"{' and '.join(each)} changed, {end}" for each, end in ends if each)
+    return BrokenPromise(f"{name} left {what}{more}", promise)
+
+
+def was_spoiled() -> bool:
+    """Whether some code has changed what was put back since this was last asked: a fresh process is surer then."""
+    spoiled, _course.spoiled = _course.spoiled, False
+    return spoiled
+
+
+class _Stderr:
+    """Standard output on which foreign code writes: its words go to stderr, and it cannot be closed."""
+
+    closed = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys.stderr, name)
+
+    def write(self, text: str) -> int:
+        """Write to stderr."""
+        stream: TextIO | None = sys.stderr
+        return len(text) if stream is None or stream.closed else stream.write(text)
+
+    def close(self) -> None:
+        """Stay open."""
