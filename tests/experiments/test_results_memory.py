@@ -22,7 +22,7 @@ from untrain.experiments.results import entries_of, material, observe, results
 from untrain.reports.html import charts, roc_charts
 from untrain.runtime.store import Store
 
-MODELS, EXAMPLES, CLASSES = 40, 60, 4000
+MODELS, EXAMPLES, CLASSES = 80, 60, 2000
 LOGITS = 4 * MODELS * EXAMPLES * CLASSES  # bytes of one population
 
 

@@ -31,7 +31,10 @@ _SEEDS = {
 
 
 def it_says_whether_its_operations_are_counted(made: Learner) -> None:
-    """A budget is a share of them, and is refused before training where they are not."""
+    """A budget is a share of them, and is refused before training where they are not.
+
+    Cure: set `counted` to what training shows: False where no operation of torch is seen by the meter.
+    """
     _, problem = small()
     with metered() as meter:
         made(problem.rest, 0)
