@@ -40,13 +40,14 @@ class ProcessState:
         """Put back all that differs; what was put back and who it concerns, and what could not be, in words."""
         self.stuck.clear()
         changed: list[str] = []
-        new = frozenset[str]()
+        new, loaded = frozenset[str](), True
         with self._going_on("loaded modules"):
-            new = _libraries(n for n in list(sys.modules) if n not in self.modules)
+            loaded = sys.modules != self.modules  # in C, and most often all there is to do
+            new = _libraries(n for n in list(sys.modules) if n not in self.modules) if loaded else new
         with self._going_on("standard output or error"):
             changed += self._streams(stdout)
         with self._going_on("loaded modules"):
-            changed += self._modules()
+            changed += self._modules() if loaded else []
         with self._going_on("replaced functions"):
             changed += self._patches(new)
         for each, value in self.values:
@@ -79,8 +80,9 @@ class ProcessState:
         return [f"the module {n}" for n in others[:3]]
 
     def _patches(self, new: frozenset[str]) -> list[str]:
-        known = {n.partition(".")[0] for n in self.modules}
-        patches: list[Patch] = [] if self.names is None else self.names.patches(new - known)
+        if self.names is None:
+            return []
+        patches = self.names.patches(new - {n.partition(".")[0] for n in self.modules})
         for patch in patches:
             with self._going_on(f"the function {patch.where}"):
                 patch.undo()
