@@ -81,6 +81,10 @@ def test_tasks_give_results_and_their_own_errors_with_threads_of_their_own(pool,
     assert pid != os.getpid()
 
 
+def test_a_pool_leaves_what_sigterm_does(pool):
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
 def test_a_killed_worker_costs_its_task_alone(pool, labours, log, capfd):
     told = []
     pool.on_retry = told.append

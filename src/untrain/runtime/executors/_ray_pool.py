@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -199,8 +200,13 @@ def _brief(error: BaseException) -> str:
 
 @contextmanager
 def _private(alone: bool) -> Iterator[None]:
-    """Nothing about its use is sent home meanwhile; a cluster that begins for this pool ``alone`` listens on loopback."""
+    """Nothing about its use is sent home meanwhile; a cluster that begins for this pool ``alone`` listens on loopback.
+
+    SIGTERM is handled as before, since the handler that Ray sets ends the process without a line and without the pool's own end.
+    """
     with ExitStack() as settings:
+        if (handler := signal.getsignal(signal.SIGTERM)) is not None and threading.current_thread() is threading.main_thread():
+            settings.callback(signal.signal, signal.SIGTERM, handler)
         settings.enter_context(variable("RAY_USAGE_STATS_ENABLED", "0"))
         if alone:
             # As on other systems; the variable is for the processes that it begins, the constant for this one.
