@@ -97,7 +97,9 @@ def test_scores_of_memorization_have_the_same_rule(tmp_path, name):
     assert f"{tmp_path} holds {name} of 1,258 examples: it is replaced; the same `untrain memorize` makes it again" == line
     before, entries = (tmp_path / name).read_bytes(), contents(tmp_path / "s")["entries"]
     draw, labels = np.random.default_rng(0), np.arange(60) % 3
-    data = ut.Examples.labelled(torch.from_numpy(draw.normal(size=(60, 4)).astype(np.float32)), torch.from_numpy(labels), np.arange(60), classes=3)
+    data = ut.Examples.labelled(
+        torch.from_numpy(draw.normal(size=(60, 4)).astype(np.float32)), torch.from_numpy(labels), np.arange(60), classes=3
+    )
     other = ut.Custom(train=data, test=data, model=ut.MLP(width=4), steps=ut.Steps(lr=0.1, epochs=1, batch=16))
     with pytest.raises(BadInput, match=r"another problem.*--replace"):
         memorize(other, **options)

@@ -68,7 +68,9 @@ def design(ours: int, theirs: int, level: float = LEVEL, spread: bool = True) ->
         enough = next(k for k in range(theirs + 1, theirs + 2 + math.ceil(1 / level)) if can_decide(ours, k, level))
         return f"design: {models} cannot be told apart at {at}: the smallest p is {least:.2g}; {enough} retrained ones would do."
     if not spread:
-        return f"design: {models}, smallest p {least:.2g}: retrained models do not spread, so a single score finds any shift of all."
+        return (
+            f"design: {models}, smallest p {least:.2g}: retrained models do not spread, so a single score finds any shift of all."
+        )
     shift = f"a shift of about {detectable(ours, theirs, level):.1f} standard deviations between models, 4 times in 5"
     head = f"design: {models}, smallest p {least:.2g}: a single score finds {shift}, and of many scores tested together less"
     if ours == 1:

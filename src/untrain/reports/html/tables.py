@@ -237,9 +237,3 @@ def _guarding(at: int, row: Mapping[str, Any]) -> MethodRow:
     ]
     shown += [formatting.significant(guarded.get("outside_mask_max")), formatting.significant(guarded.get("buffer_drift"))]
     return MethodRow(at, formatting.label(row["method"]), "", tuple(map(Cell, shown)))
-
-
-def terms() -> dict[str, str]:
-    """The meaning of floor, ceiling, ideal, band and resampled, from the record that holds them."""
-    words = documented(Score)
-    return {name: words[name] for name in ("floor", "ceiling", "ideal", "band", "resampled")}
