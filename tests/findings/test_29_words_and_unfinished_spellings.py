@@ -31,7 +31,8 @@ UNFINISHED = {
 }
 DOORS = {
     "parse": ut.parse, "show": show, "check": ut.check,
-    "run": lambda text: ut.run("Digits", text, store="nowhere"), "localize": lambda text: ut.localize("Digits", text, store="nowhere"),
+    "run": lambda text: ut.run("Digits", text, store="nowhere"),
+    "localize": lambda text: ut.localize("Digits", text, store="nowhere"),
 }  # fmt: skip
 
 

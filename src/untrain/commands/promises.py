@@ -73,7 +73,7 @@ def verdicts(method: Spec | type[Spec]) -> list[PromiseResult]:
 
 
 def check_all(name: str) -> list[tuple[str, list[PromiseResult]]]:
-    """Try the promises of a class, of what a spelling makes, or of all final classes that a module of that name defines, one by one.
+    """Try the promises of a class, of what a spelling makes, or of all final classes of a module of that name, one by one.
 
     A class of a module that cannot be made has that as its one broken promise, and the others are tried.
 

@@ -33,8 +33,8 @@ _WRITTEN = (
     ),
     Term("gap", "the retrained models' value minus the unlearned models'", "docs/scores.md#value-and-gap"),
     Term(
-        "verdict", "what a test says of the difference between unlearned and retrained models: indistinguishable, distinguishable, or "
-        "too few models to tell", "docs/scores.md#verdict",
+        "verdict", "what a test says of the difference between unlearned and retrained models: indistinguishable, distinguishable, "
+        "or too few models to tell", "docs/scores.md#verdict",
     ),
     Term(
         "indistinguishable", "the interval of the difference lies within the margin, so the models pass for retrained ones",
@@ -59,17 +59,19 @@ _WRITTEN = (
         "docs/scores.md#single-examples", ("stand out",),
     ),
     Term("interval", "where the value lies, 19 times in 20, by resampling models and examples", "docs/scores.md#interval"),
-    Term("attack", "a guess, from outputs, whether an example was trained on", "docs/scores.md#curves", ("mia", "membership inference")),
+    Term(
+        "attack", "a guess, from outputs, whether an example was trained on", "docs/scores.md#curves", ("mia", "membership inference")
+    ),
     Term("cost", "the work of a method as a share of retraining's, in floating-point operations", "docs/cost.md"),
     Term("guard", "what was checked of every model: what moved, and that nothing else did", "docs/scores.md#guard"),
     Term("mask", "the weights that a method may change; a localizer finds them", "docs/localize.md"),
     Term("iou", "intersection over union of two masks: 1 where they are the same", "docs/localize.md"),
-    Term("stability", "what masks of one localizer have in common across seeds, or across parts of the forget set", "docs/localize.md"),
+    Term("stability", "what masks of one localizer have in common across seeds, or parts of the forget set", "docs/localize.md"),
     Term("memorization", "how much better a model does on an example for having been trained on it", "docs/populations.md"),
-    Term("population", "models that are compared as a group: originals, unlearned ones, oracles, or members", "docs/populations.md"),
+    Term("population", "models compared as a group: originals, unlearned ones, oracles, or members", "docs/populations.md"),
     Term("seed", "what initial weights and the order of batches are drawn from; one model per seed", "docs/scores.md#interval"),
     Term("look", "a test while models are still being made, at a share of the level", "docs/audit.md#stopping-early"),
-    Term("store", "the folder that holds models, outputs and runs under keys of what they depend on", "docs/store.md"),
+    Term("store", "the folder of models, outputs and runs, under keys of what they depend on", "docs/store.md"),
     Term("unlearner", "a method that makes a model forget; `untrain methods` lists them", "docs/methods.md#unlearners"),
     Term("recipe", "a paper's name for an unlearner with a localizer; `untrain methods` lists them", "docs/methods.md#recipes"),
     Term("method", "what makes a model forget: an unlearner or a recipe; `untrain methods` lists them", "docs/methods.md"),

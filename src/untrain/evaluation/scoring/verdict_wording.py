@@ -65,7 +65,8 @@ def _both_ways(verdict: Mapping[str, Any], scores: Mapping[str, Any], name: str,
         return []
     by = {way: heading(names[0]) for way, names in ways.items()}
     return [
-        f"scores point both ways: by {by[_REMEMBERS]} it remembers, by {by[_OVER]} it over-forgets; that need not be different examples."
+        f"scores point both ways: by {by[_REMEMBERS]} it remembers, by {by[_OVER]} it over-forgets; "
+        "that need not be different examples."
     ]
 
 

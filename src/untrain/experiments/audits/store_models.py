@@ -69,8 +69,8 @@ def store_checkpoints(
         key = key_of(ingredients)
         if key in keys and not alike:
             raise DataError(
-                f"{name} holds the same weights as {who} {keys.index(key)}: each has to be a model of its own, unless the learner is "
-                "deterministic (--deterministic)"
+                f"{name} holds the same weights as {who} {keys.index(key)}: each has to be a model of its own, unless the learner "
+                "is deterministic (--deterministic)"
             )
         keys.append(key)
         entry = store.get_or_make(ingredients, partial(_outputs_of, state, scene, setting, name))

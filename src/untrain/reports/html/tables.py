@@ -8,7 +8,7 @@ from typing import Any
 
 from untrain.core.describe import documented
 from untrain.core.metering import Cost
-from untrain.evaluation.base import Score, ScoreInfo
+from untrain.evaluation.base import ScoreInfo
 from untrain.reports import formatting, verdict_marks
 from untrain.reports.headings import CONTROLS, FEWEST, GIVEN, PRIVACY, REPAIR, WRONG, heading
 from untrain.training.guard import Guard
