@@ -636,8 +636,8 @@ class Learning(Unlearner):
     """Finetunes on the retain set, and does with the forget set what its field plants; buffers follow the steps.
 
     Args:
-        fault: 'unchanged' trains on the forget set by the labels that it has, as relabelling that relabels nothing; 'sign' goes down
-            its loss where it should go up; 'none' goes up.
+        fault: 'unchanged' trains on the forget set by the labels that it has, as relabelling that relabels nothing; 'sign' goes
+            down its loss where it should go up; 'none' goes up.
         steps: step size and length.
 
     Source: planted.

@@ -60,7 +60,7 @@ _WRITTEN = (
     ),
     Term("interval", "where the value lies, 19 times in 20, by resampling models and examples", "docs/scores.md#interval"),
     Term(
-        "attack", "a guess, from outputs, whether an example was trained on", "docs/scores.md#curves", ("mia", "membership inference")
+        "attack", "a guess from outputs whether an example was trained on", "docs/scores.md#curves", ("mia", "membership inference")
     ),
     Term("cost", "the work of a method as a share of retraining's, in floating-point operations", "docs/cost.md"),
     Term("guard", "what was checked of every model: what moved, and that nothing else did", "docs/scores.md#guard"),

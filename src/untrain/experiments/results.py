@@ -242,8 +242,8 @@ def warnings(record: dict[str, Any], same: bool = False) -> list[str]:
     if same:
         lines.append(
             f"the learner gives one model for every seed, so the {record['oracles']} retrained models are the same one, which "
-            "stands for all, and spread over seeds is zero: any difference to it is a difference to retraining, intervals allow for "
-            "examples alone, and scores of how models spread have no value"
+            "stands for all, and spread over seeds is zero: any difference to it is a difference to retraining, intervals allow "
+            "for examples alone, and scores of how models spread have no value"
         )
     elif record["seeds"] == 1:
         lines.append("one seed does not show how models differ: intervals leave that out and are too narrow")
