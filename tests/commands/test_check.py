@@ -632,6 +632,50 @@ class Stepping(Unlearner):
         return model
 
 
+class Learning(Unlearner):
+    """Finetunes on the retain set, and does with the forget set what its field plants; buffers follow the steps.
+
+    Args:
+        fault: 'unchanged' trains on the forget set by the labels that it has, as relabelling that relabels nothing; 'sign' goes
+            down its loss where it should go up; 'none' goes up.
+        steps: step size and length.
+
+    Source: planted.
+    """
+
+    needs: ClassVar = frozenset({"forget", "retain", "labels"})
+    fault: str = "none"
+    steps: Steps = Steps(lr=0.01, epochs=2, batch=16)
+
+    def unlearn(self, model, problem):
+        weight = {"unchanged": 1.0, "sign": 0.05, "none": -0.05}[self.fault]
+
+        def loss(retain, forget):
+            return problem.task.loss(model, retain).mean() + weight * problem.task.loss(model, forget).mean()
+
+        return descend(model, loss, problem.paired_batches(self.steps), self.steps, problem.trainable)
+
+
+class InSample(Evaluator):
+    """Calls a model unlearned where an example's margin lies on the side of the mean of the models that are called; 0.5 is due.
+
+    Source: planted.
+    """
+
+    scores: ClassVar = told("called", ideal="0.5")
+
+    def prepare(self, seen):
+        return seen.signal("margin")
+
+    def evaluate(self, trial):
+        ours, theirs = (table[:, trial.side == "forget"] for table in (trial.unlearned, trial.oracle))
+        middle = (ours.mean(0) + theirs.mean(0)) / 2
+        more = np.sign(ours.mean(0) - theirs.mean(0))
+        calls = [(more * (table - middle) > 0).astype(float) for table in (ours, theirs)]
+        parts = Part(0.5, "unlearned", "forget", calls[0]), Part(-0.5, "oracle", "forget", calls[1] - 1)
+        return {"called": Measure(parts, joint=True)}
+
+
 class Exchanged(Evaluator):
     """Accuracy on the forget set by the name of that on the test set.
 
@@ -715,6 +759,9 @@ FAULTS = [
     (Exchanged, "a score of one side reads that side", "names are exchanged"),
     (Cut, "every forget example counts", "forget example 29"),
     (WrongWay, "scores that say remembers rise with memory", "wrong way"),
+    (Learning(fault="unchanged"), "it does not learn the labels of the forget set", "makes them likelier"),
+    (Learning(fault="sign"), "it does not learn the labels of the forget set", "makes them likelier"),
+    (InSample, "a score that is one half for retrained models is that on average", "fitted on what it is tried on"),
     (Stepping(frozen=True), "its batches follow the seed and the epoch", "same order in two epochs"),
     (Stepping(seeded=True), "its batches follow the seed and the epoch", "ignores the seed"),
     (Stepping(stale=True), "it reads the labels of all it needs", "whatever the label"),
@@ -769,6 +816,7 @@ def test_a_planted_fault_is_caught(fault, promise, said, monkeypatch):
 
 def test_steps_without_a_planted_fault_keep_every_promise():
     assert [v for v in promises.verdicts(Stepping()) if v.error] == []
+    assert [v for v in promises.verdicts(Learning()) if v.error] == []
 
 
 def test_every_promise_has_a_planted_fault():

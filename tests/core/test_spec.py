@@ -132,7 +132,7 @@ REFUSED = {
     "DEL(keep=1.1)": "DEL: keep=1.1: should be less than or equal to 1",
     "NegGrad(0.1, 0.2, 0.3)": "NegGrad takes at most 2 values, ['alpha', 'steps']; 3 were given",
     "ResetFinetune(reset='frsh')": "ResetFinetune: reset='frsh': should be 'fresh', 'own', 'perturb' or 'none'",
-    "DEL(keep=": "cannot read 'DEL(keep=' at column 4: a closing bracket is missing: write Name(field=value, ...), parts joined",
+    "DEL(keep=": "cannot read 'DEL(keep=': a bracket is missing: '(' in column 4 is not closed; write Name(field",
     "": "cannot read ''",
     "3": "'3' is a plain value; a spec is a name with fields, such as DEL(keep=0.3)",
     "3()": "in '3()': 3 is not a name that can be called",

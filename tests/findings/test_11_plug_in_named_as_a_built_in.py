@@ -9,7 +9,8 @@ import pytest
 import untrain as ut
 from untrain.core import discovery
 from untrain.core.errors import SpecError
-from untrain.core.spec import Spec, canonical, shown
+from untrain.core.spec import Spec, canonical
+from untrain.core.spelling import shown
 
 PLUGIN = """
     from untrain.unlearners.base import Unlearner
@@ -95,5 +96,5 @@ def test_nested_long_and_odd_texts_are_refused_in_one_short_line(text):
 def test_what_looks_like_a_word_of_python_is_told_its_name():
     with pytest.raises(SpecError, match="did you mean 'DEL'"):
         ut.parse("del")
-    with pytest.raises(SpecError, match="a closing bracket is missing"):
+    with pytest.raises(SpecError, match="a bracket is missing"):
         ut.parse("DEL(keep=.2")

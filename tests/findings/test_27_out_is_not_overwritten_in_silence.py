@@ -1,12 +1,16 @@
 """``--out`` keeps what is not ours and other problems' reports, and says what it replaces; names stay as written."""
 
+import inspect
 import json
 
 import numpy as np
 import pytest
+import torch
 
+import untrain as ut
 from untrain.commands.audit import audit
 from untrain.commands.localize import localize
+from untrain.commands.memorize import memorize
 from untrain.commands.report import report
 from untrain.commands.run import run
 from untrain.commands.store import store as contents
@@ -78,6 +82,58 @@ def test_masks_have_the_same_rule(tiny, tmp_path):
     assert any("localize.json" in note and "replaced" in note for note in said)
     with pytest.raises(BadInput, match="another problem"):
         localize(OTHER, "Deepest", **options)
+
+
+SMALL = "Digits(model=MLP(width=4), steps=Steps(lr=0.1, epochs=1, batch=256))"
+
+
+@pytest.mark.parametrize("name", ["scores.csv", "scores.npz"])
+def test_scores_of_memorization_have_the_same_rule(tmp_path, name):
+    options = {"models": 16, "store": tmp_path / "s", "out": tmp_path / name}
+    said, _ = notes(memorize, SMALL, **options)
+    assert not any("replaced" in note for note in said)
+    said, _ = notes(memorize, SMALL, **options | {"seed": 1})
+    (line,) = [note for note in said if "replaced" in note]
+    assert f"{tmp_path} holds {name} of 1,258 examples: it is replaced; the same `untrain memorize` makes it again" == line
+    before, entries = (tmp_path / name).read_bytes(), contents(tmp_path / "s")["entries"]
+    draw, labels = np.random.default_rng(0), np.arange(60) % 3
+    data = ut.Examples.labelled(
+        torch.from_numpy(draw.normal(size=(60, 4)).astype(np.float32)), torch.from_numpy(labels), np.arange(60), classes=3
+    )
+    other = ut.Custom(train=data, test=data, model=ut.MLP(width=4), steps=ut.Steps(lr=0.1, epochs=1, batch=16))
+    with pytest.raises(BadInput, match=r"another problem.*--replace"):
+        memorize(other, **options)
+    assert (tmp_path / name).read_bytes() == before
+    assert contents(tmp_path / "s")["entries"] == entries
+    memorize(other, **options, replace=True)
+    assert (tmp_path / name).read_bytes() != before
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("scores.csv", b""),
+        ("scores.csv", b"id,memorization\n1,0.5\n"),
+        ("scores.csv", b"id,memorization,error,low,high,saw,missed\n1,x\n"),
+        ("scores.npz", b"mine"),
+        ("scores.csv", None),
+    ],
+)
+def test_scores_that_are_not_ours_stay(tmp_path, name, content):
+    file = tmp_path / name
+    file.mkdir() if content is None else file.write_bytes(content)
+    with pytest.raises(BadInput, match=f"did not write: {name}"):
+        memorize(SMALL, out=file, models=16, store=tmp_path / "s", replace=True)
+    assert not (tmp_path / "s").exists()
+    assert file.is_dir() if content is None else file.read_bytes() == content
+
+
+def test_every_command_that_writes_to_a_place_of_the_users_asks_before_it_replaces():
+    """A command with ``out`` has ``replace``."""
+    for name in dir(ut):
+        function = getattr(ut, name)
+        if inspect.isfunction(function) and "out" in (taken := inspect.signature(function).parameters):
+            assert "replace" in taken, name
 
 
 @pytest.mark.parametrize("name", ["fashion", "my method (v2)", "DEL", "é [b]x[/b]"])

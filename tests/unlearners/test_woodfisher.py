@@ -145,3 +145,18 @@ def test_the_reference_is_the_codes_recursion_over_the_first_1002_retain_example
     step = moved(model, WoodFisher(scale=2.0, reference=True)(model, problem))
     assert torch.allclose(step, 2 * k, rtol=0, atol=1e-13)
     assert float((k - v).norm()) > 1e-4  # what the recursion adds is a billion times the tolerance
+
+
+def test_under_a_mask_the_references_recursion_is_that_over_all_weights_and_the_mask_falls_on_its_step():
+    model, problem = posed()
+    free = torch.tensor([True, False, True, True, False, False])
+    masked = replace(problem, mask=Mask({"weight": free.reshape(3, 2)}, problem.digest), head="masked")
+    whole, part = (moved(model, WoodFisher(scale=50.0, reference=True)(model, each)) for each in (problem, masked))
+    assert torch.equal(part, torch.where(free, whole, torch.zeros_like(whole)))
+    assert whole[~free].abs().min() > 0
+    alone, g = by_hand(model, problem)
+    k, o = alone[free], g[0][free]  # what a recursion over the weights that may move would give
+    for row in g[1:]:
+        below = 1000 + o @ row[free]
+        k, o = k - (k @ row[free]) / below * o, o - (o @ row[free]) / below * o
+    assert not torch.allclose(part[free], 50 * k, rtol=0, atol=1e-9)

@@ -59,17 +59,23 @@ def executors() -> list[Document]:
 
 
 def show(name: str) -> Document:
-    """Explain a class or a score: what it is, its fields, its source.
+    """Explain a class, a score or a word of reports: what it is, its fields, its source.
 
     A dotted name is imported, which runs the code of its module.
 
     Args:
-        name: a class, such as DEL, or the dotted name of your own; or a score, such as forget_gap.
+        name: a class, such as DEL, or the dotted name of your own; a score, such as forget_gap; or a word, such as oracle.
     """
     from untrain.core import discovery
     from untrain.core.describe import describe, locate
+    from untrain.core.spelling import named_in
     from untrain.evaluation.glossary import entry
+    from untrain.evaluation.vocabulary import all_words, find_term
 
+    term = None if discovery.find(name) else find_term(name)
+    if term is not None:
+        return {"name": term.word, "role": "word", "summary": term.means, "source": term.page, "also": list(term.also)}
+    name = named_in(name)
     place = discovery.find(name) or (locate(name) if "." in name else None)
     if place is not None:
         scores = [e["scores"] for e in (*evaluators(), *observers()) if e["name"] == name]
@@ -77,7 +83,7 @@ def show(name: str) -> Document:
     home = {score: e for e in (*evaluators(), *observers()) for score in e["scores"]}
     if name not in home:
         lists = "`untrain methods`, `localizers`, `evaluators`, `observers`, `scenarios` and `executors` list what there is"
-        raise SpecError(f"there is no {name!r}{suggest(name, [*discovery.index(), *home])}; {lists}")
+        raise SpecError(f"there is no {name!r}{suggest(name, [*discovery.index(), *home, *all_words()])}; {lists}")
     evaluator: Document = home[name]
     source = evaluator["source"]
     words = entry(vars(discovery.load(evaluator["name"]))["scores"][name], source)

@@ -5,6 +5,8 @@ Heavy modules are imported where they are used, so that a ``--help`` costs no to
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +15,7 @@ from untrain.core.atomic_write import atomic_write
 from untrain.core.environment import absolute
 from untrain.core.errors import BadInput, DataError, require_whole_numbers
 from untrain.core.paths import user_path
-from untrain.runtime.progress import OnProgress
+from untrain.runtime.progress import OnProgress, say
 
 if TYPE_CHECKING:
     from untrain.attribution.memorization import MemorizationEstimate
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from untrain.experiments.pipeline import RunOptions
     from untrain.experiments.price import Price
     from untrain.experiments.scenarios.base import Scenario
+    from untrain.reports.write import EarlierFiles
     from untrain.runtime.executors.base import Executor, Pool
     from untrain.runtime.store import Store
 
@@ -33,7 +36,7 @@ COLUMNS = ("error", "low", "high", "saw", "missed")
 def memorize(
     scenario: str | Scenario, out: str | Path | None = None, models: Count = 64, seed: Seed = 0, store: str | Path | None = None,
     device: str = "cpu", threads: Count = 1, workers: Count | None = 1, on_progress: OnProgress | None = None,
-    executor: str | Executor | Pool | None = None, price: bool = False,
+    executor: str | Executor | Pool | None = None, price: bool = False, replace: bool = False,
 ) -> Document:  # fmt: skip
     """Estimate how much each training example is memorized: scores by id, for Memorized(scores=...).
 
@@ -45,6 +48,7 @@ def memorize(
         out: file of scores by id, .csv or .npz; None writes none.
         models: number of models, 16 or more, each trained on a random half.
         price: whether to return the price and train nothing.
+        replace: replace scores of other examples in ``out`` too.
 
     Returns:
         The document: 'examples', 'mean' and spread of memorization, 'error' (quantiles of standard errors), 'of' and 'about' (what
@@ -69,7 +73,45 @@ def memorize(
     setting = setting_of(device, threads, "float32", False, executor=chosen)
     options = RunOptions(setting, workers, chosen, on_progress)
     check_options([_without_methods(scenario)], options, ReportOptions())
-    return _estimate(scenario_of(scenario), Ensemble(models, seed), store, options, out, price)
+    way = _ScoreFile(file, replace)
+    if not price:
+        way.check()
+    return _estimate(scenario_of(scenario), Ensemble(models, seed), store, options, way, price)
+
+
+@dataclass(frozen=True)
+class _ScoreFile:
+    """The file of scores, None for none, and whether it may replace scores of other examples."""
+
+    path: Path | None
+    replace: bool
+
+    def check(self, train: Examples | None = None) -> str:
+        """Say which earlier scores are replaced; refuse a file that is not ours, or is about other examples than these."""
+        from untrain.reports.write import what_is_replaced
+
+        if self.path is None:
+            return ""
+        problems = None if train is None else {_problem(train.ids.tolist())}
+        return what_is_replaced(self.path.parent, (self.path.name,), problems, self.replace, _earlier)
+
+
+def _earlier(file: Path) -> EarlierFiles | None:
+    from untrain.data.examples import MEMORIZATION
+    from untrain.data.readers.score_files import ids_of_table
+    from untrain.reports.write import EarlierFiles
+
+    ids = ids_of_table(file, ("id", MEMORIZATION, *COLUMNS))
+    if ids is None:
+        return None
+    return EarlierFiles(f"{len(ids):,} examples", frozenset({_problem(ids)}), "; the same `untrain memorize` makes it again")
+
+
+def _problem(ids: Sequence[object]) -> str:
+    """What scores are about: the examples, by their ids."""
+    from untrain.core.spec import digest
+
+    return digest(sorted(map(str, ids)))
 
 
 def _without_methods(scenario: str | Scenario) -> Comparison:
@@ -79,7 +121,7 @@ def _without_methods(scenario: str | Scenario) -> Comparison:
 
 
 def _estimate(
-    scenario: Scenario, ensemble: Ensemble, store: str | Path | None, options: RunOptions, out: str | Path | None, price: bool
+    scenario: Scenario, ensemble: Ensemble, store: str | Path | None, options: RunOptions, file: _ScoreFile, price: bool
 ) -> Document:
     import numpy as np
 
@@ -90,12 +132,14 @@ def _estimate(
     from untrain.runtime.store import Store, is_store
 
     data = scenario.load()
+    out = file.path
     if out is not None and len(np.unique(data.train.ids)) < len(data.train):
         raise DataError("several training examples have the same id, and a file has one score per id: Memorized() needs no file")
     place = Store(store) if not price or is_store(store) else None
     count = count_missing_members(scenario, data, ensemble, place, options.setting), ensemble.models
     if price or place is None:
         return _price(scenario, data, count, place, options, options.workers or 1).document()
+    file.check(data.train)
     with open_pool([_without_methods(scenario)], place, options) as pool:
         cost = _price(scenario, data, count, place, options, pool.size)
         options.say(cost.to_text())
@@ -103,7 +147,8 @@ def _estimate(
         population = train_ensemble(scenario, data, ensemble, means)
     estimate, success = memorization(population), success_of(population.task)
     if out is not None:
-        write(user_path(out), data.train, estimate)
+        say(options.on_progress, file.check(data.train))
+        write(out, data.train, estimate)
     quantiles = {"spread": (estimate.value, (0.1, 0.5, 0.9, 0.99)), "error": (estimate.error, (0.5, 0.9, 1.0))}
     return {
         "scenario": repr(scenario), "models": ensemble.models, "seed": ensemble.seed, "examples": len(estimate.value),

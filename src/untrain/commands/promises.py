@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import importlib.util
 import inspect
@@ -17,7 +18,8 @@ from untrain.core.contract import Refuted, random_state_kept
 from untrain.core.environment import searching
 from untrain.core.errors import BrokenPromise, SpecError, UntrainError
 from untrain.core.foreign import process_kept
-from untrain.core.spec import Spec, refusals
+from untrain.core.spec import Spec, parse, refusals
+from untrain.core.spelling import tree_of
 from untrain.models.architectures.convnet import ConvNet
 from untrain.training.steps import Steps
 
@@ -71,13 +73,16 @@ def verdicts(method: Spec | type[Spec]) -> list[PromiseResult]:
 
 
 def check_all(name: str) -> list[tuple[str, list[PromiseResult]]]:
-    """Try the promises of a class, or of all final classes that a module of that name defines, one by one.
+    """Try the promises of a class, of what a spelling makes, or of all final classes of a module of that name, one by one.
 
     A class of a module that cannot be made has that as its one broken promise, and the others are tried.
 
     Raises:
         SpecError: there is neither, or nothing in it that fills a role; or a class that was named needs fields.
     """
+    if tree_of(name).__class__ in (ast.Call, ast.BinOp):  # a spelling with fields
+        made = parse(name)
+        return [(repr(made), verdicts(made))]
     with refusals():
         if discovery.find(name) is not None or not _is_module(discovery.check_name(name)):
             cls = discovery.load(name)

@@ -6,8 +6,6 @@ import ast
 import dataclasses
 import hashlib
 import json
-import keyword
-import re
 from abc import ABC
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,8 +17,9 @@ from pydantic import ConfigDict, Field, ValidationError
 
 from untrain.core import discovery
 from untrain.core.errors import BadInput, SpecError, UntrainError, suggest
+from untrain.core.spelling import shown, tree_of
 
-LONGEST, SHOWN = 100_000, 200
+LONGEST = 100_000
 S = TypeVar("S", bound="Spec")
 
 
@@ -198,7 +197,7 @@ def parse(text: str) -> Any:
     if len(text) > LONGEST:
         raise SpecError(f"cannot read a text of {len(text)} characters: a spec has at most {LONGEST}")
     try:
-        spec = _build(_tree_of(text), text)
+        spec = _build(tree_of(text), text)
         if isinstance(spec, type):
             spec = spec()
     except (RecursionError, MemoryError):
@@ -206,36 +205,6 @@ def parse(text: str) -> Any:
     if not isinstance(spec, Spec):
         raise SpecError(f"{shown(text)} is a plain value; a spec is a name with fields, such as DEL(keep=0.3)")
     return spec
-
-
-def _tree_of(text: str) -> ast.expr:
-    try:
-        return ast.parse(text.strip(), mode="eval").body
-    except (SyntaxError, ValueError) as error:
-        at = f" at column {error.offset}" if isinstance(error, SyntaxError) and error.offset else ""
-        reason = str(getattr(error, "msg", ""))
-        if "never closed" in reason:
-            at = f"{at}: a closing bracket is missing"
-        elif "unmatched" in reason or "does not match" in reason:
-            at = f"{at}: {reason}"
-        first = re.match(r"\w*", text.strip())
-        word = "" if first is None else first[0]
-        if keyword.iskeyword(word):  # as of del
-            at += suggest(word, discovery.index())
-        raise SpecError(f"cannot read {shown(text)}{at}: write Name(field=value, ...), parts joined by '@'") from None
-
-
-def shown(value: object) -> str:
-    """Return a value as it is written, in a hundred characters or so.
-
-    >>> shown("x" * 500)[-4:]
-    "...'"
-    """
-    try:
-        text = repr(value)
-    except ValueError:  # a number of thousands of digits
-        return "a number of too many digits"
-    return text if len(text) <= SHOWN else f"{text[: SHOWN - 4]}...{text[-1]}"
 
 
 def _build(node: ast.expr, text: str) -> Any:

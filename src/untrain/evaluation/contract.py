@@ -174,6 +174,33 @@ def scores_that_say_remembers_rise_with_memory(made: Evaluator) -> None:
         require(up and down, made, f"goes the wrong way: {name} of models that know less, as much and more is {found}")
 
 
+def a_score_that_is_one_half_for_retrained_models_is_that_on_average(made: Evaluator) -> None:
+    """A score whose ideal is 0.5 is that, on average, where the unlearned models are further oracles.
+
+    24 populations of 12 models are compared with 12 others each; the mean is not off by more than 4.1 standard errors, which chance
+    does once in 2,000 times.
+
+    Cure: fit an attack on other models or examples than it is tried on, and let a coin's guess score one half.
+    """
+    names = [name for name, about in made.scores.items() if about.ideal.strip() == "0.5"]
+    if not names:
+        return
+    few = np.arange(12)
+    trials = []
+    for at in range(24):
+        ours, oracle = (planted(100 * k + at, 0.0, made.probes).of_models(few) for k in (1, 2))
+        trials.append(values(made, ours, oracle))
+    for name in names:
+        found = [value for trial in trials if isinstance(value := trial.get(name), float)]
+        if len(found) == len(trials):
+            off, error = np.mean(found) - 0.5, np.std(found, ddof=1) / len(found) ** 0.5
+            require(
+                abs(off) <= max(4.1 * error, 0.01),
+                made,
+                f"gives further oracles {np.mean(found):.3f} for {name}, whose ideal is 0.5: is it fitted on what it is tried on?",
+            )
+
+
 def _shaken(seen: Observation, rows: np.ndarray[Any, Any]) -> Observation:
     """Other outputs on some examples, surely wrong ones."""
     logits = np.array(seen.logits)

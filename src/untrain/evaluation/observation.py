@@ -56,15 +56,17 @@ class Observation:
     owner: Array | None = None
 
     def __post_init__(self) -> None:
-        """Refuse outputs in memory that are NaN or infinite, on which any score would be made up; stored ones were looked at.
+        """Refuse outputs that are NaN or infinite, on which any score would be made up; those of the store were looked at.
 
         Raises:
             DataError: some are.
         """
         for name, table in self.outputs.items():
-            if isinstance(table, np.ndarray) and not isinstance(table, np.memmap) and not np.isfinite(table).all():
-                count = int((~np.isfinite(table).reshape(*table.shape[:2], -1).all(-1)).sum())
-                raise DataError(f"{count} of {table.shape[0] * table.shape[1]} {name} of models on examples are NaN or infinite")
+            if isinstance(table, np.ndarray):
+                count = sum(int((~np.isfinite(row).reshape(len(row), -1).all(-1)).sum()) for row in table)
+                if count:
+                    of = f"{table.shape[0] * table.shape[1]} {name} of models on examples"
+                    raise DataError(f"{count} of {of} are NaN or infinite")
 
     @staticmethod
     def of_logits(

@@ -196,7 +196,7 @@ def results(
         row["layers"] = by_layer(entries)
         row["notes"] = notes(entries) + failures(run, entries, store)
         tracker.finished(method)
-    record = run.record
+    record, same = run.record, reference.oracle.coincide()
     if "setting" not in record:
         raise DataError(f"run {run.key[:12]} was made by an older untrain: run the same command again")
     return {
@@ -205,7 +205,7 @@ def results(
         "answers": outputs, "level": level, "looks": looks_of(record, rows), "chosen": record.get("chosen"),
         "results": rows, "overlap": overlap(models["unlearned"]),
         "oracle_cost": cost(models["oracle"], models["oracle"]), "break_even": break_even(rows),
-        "warnings": warnings(record, reference.oracle.coincide()) + designed(rows, record, level)
+        "warnings": warnings(record, same) + designed(rows, record, level, same)
                     + [line for line in [alarm(original, reference.oracle) if original else ""] if line]
                     + [f"{kind} models: {n}" for kind in ("original", "oracle")
                                          for n in notes(models[kind]) + failures(run, models[kind], store)]
@@ -214,9 +214,9 @@ def results(
     }  # fmt: skip
 
 
-def designed(rows: list[dict[str, Any]], record: dict[str, Any], level: float) -> list[str]:
+def designed(rows: list[dict[str, Any]], record: dict[str, Any], level: float, same: bool) -> list[str]:
     """What so many models could find, where any method was tested."""
-    line = design(record["seeds"], record["oracles"], level) if any(row["scores"] for row in rows) else ""
+    line = design(record["seeds"], record["oracles"], level, spread=not same) if any(row["scores"] for row in rows) else ""
     return [line] if line else []
 
 
@@ -241,9 +241,9 @@ def warnings(record: dict[str, Any], same: bool = False) -> list[str]:
         )
     if same:
         lines.append(
-            f"the learner gives one model for every seed, so the {record['oracles']} retrained models are the same one: any "
-            "difference to it is a difference to retraining, intervals allow for examples alone, and scores of how models spread "
-            "have no value"
+            f"the learner gives one model for every seed, so the {record['oracles']} retrained models are the same one, which "
+            "stands for all, and spread over seeds is zero: any difference to it is a difference to retraining, intervals allow "
+            "for examples alone, and scores of how models spread have no value"
         )
     elif record["seeds"] == 1:
         lines.append("one seed does not show how models differ: intervals leave that out and are too narrow")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,15 @@ MASKS = ("localize.json", "localize.csv", "localize.html")
 TRIALS = ("search.json", "search.csv")
 
 
+@dataclass(frozen=True)
+class EarlierFiles:
+    """Files that an earlier command wrote: what they are of, in words, the problems they are about, and how to make them again."""
+
+    of: str
+    problems: frozenset[str]
+    again: str = ""
+
+
 def check_writable(out: str | Path | None) -> None:
     """Refuse a folder that cannot be written, before any work is done; the folder is not created."""
     if out is None:
@@ -34,15 +44,17 @@ def check_writable(out: str | Path | None) -> None:
 
 
 def what_is_replaced(
-    out: str | Path | None, names: Sequence[str], problems: Iterable[str] | None = None, replace: bool = False
-) -> str:
-    """Say in a line which earlier files a new set would replace; empty where there are none.
+    out: str | Path | None, names: Sequence[str], problems: Iterable[str] | None = None, replace: bool = False,
+    read: Callable[[Path], EarlierFiles | None] | None = None,
+) -> str:  # fmt: skip
+    """Say in a line which earlier files new ones would replace; empty where there are none.
 
     Args:
         out: the folder; None for none.
         names: of the files of the set.
         problems: what the new set is about, as ``problems_of`` gives it; None where that is not known yet.
         replace: whether files about another problem may be replaced.
+        read: what the first of the files is of, or None where untrain did not write it; by default that of a document.
 
     Raises:
         BadInput: a file of such a name was not written by untrain, or is about another problem.
@@ -55,16 +67,14 @@ def what_is_replaced(
     there = [name for name in names if os.path.lexists(folder / name)]
     if not there:
         return ""
-    document = _document_in(folder / names[0])
-    if document is None:
-        raise BadInput(f"{out} has files of this name that untrain did not write: {there[0]}; name another folder with --out")
-    about = document.get("runs", [document])
-    text = f"{out} holds {names[0]} of {', '.join(dict.fromkeys(str(each['scenario']) for each in about))}"
-    if problems is not None and not replace and problems_of(document) != set(problems):
-        raise BadInput(f"{text}, which is another problem: name another folder with --out, or give --replace")
-    keys = [str(each["run"])[:12] for each in about if "run" in each]
-    again = f"; from the same store `untrain report {' '.join(keys)} --out FOLDER` makes them again" if keys else ""
-    return f"{text}: these files are replaced{again}"
+    earlier = (read or _of_document)(folder / names[0])
+    if earlier is None:
+        raise BadInput(f"{out} has files of this name that untrain did not write: {there[0]}; name another place with --out")
+    text = f"{out} holds {names[0]} of {earlier.of}"
+    if problems is not None and not replace and earlier.problems != set(problems):
+        raise BadInput(f"{text}, which is another problem: name another place with --out, or give --replace")
+    these = "these files are" if len(names) > 1 else "it is"
+    return f"{text}: {these} replaced{earlier.again}"
 
 
 def problems_of(document: Document) -> set[str]:
@@ -72,6 +82,17 @@ def problems_of(document: Document) -> set[str]:
     if "runs" in document:
         return {str(run.get("digest")) for run in document["runs"]}
     return {str(document["scenario"])}
+
+
+def _of_document(file: Path) -> EarlierFiles | None:
+    document = _document_in(file)
+    if document is None:
+        return None
+    about = document.get("runs", [document])
+    keys = [str(each["run"])[:12] for each in about if "run" in each]
+    again = f"; from the same store `untrain report {' '.join(keys)} --out FOLDER` makes them again" if keys else ""
+    scenarios = dict.fromkeys(str(each["scenario"]) for each in about)
+    return EarlierFiles(", ".join(scenarios), frozenset(problems_of(document)), again)
 
 
 def _document_in(file: Path) -> Document | None:

@@ -36,7 +36,8 @@ class WoodFisher(Unlearner):
         arXiv 2412.02432, runs with scale 42,000 (CIFAR-10 at random) and 1,900 (two classes).
     Departs: F is inverted exactly, by Woodbury's identity, where the code's recursion only corrects along the first retain
         gradient; the step is Newton's, damped, where the code's damping of 1 needs a length that differs from task to
-        task. ``reference=True`` repeats the code, with the scale that is given.
+        task. Under a mask the system is that of the weights that may move. ``reference=True`` repeats the code, with the scale that
+        is given: its recursion runs over all weights, and the mask falls on the step.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"forget", "retain", "labels"})

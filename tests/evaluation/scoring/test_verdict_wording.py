@@ -1,5 +1,7 @@
 """Verdicts in words."""
 
+import pytest
+
 from untrain.evaluation.scoring.verdict_wording import sentence
 
 
@@ -45,6 +47,39 @@ def test_too_few_models_say_what_it_would_take():
 
 def test_without_a_tested_score_nothing_is_claimed():
     assert sentence(verdict(), {}, "DEL") == "No score of DEL could be tested."
+
+
+BOTH = "does both: some of the forget examples it remembers, others it over-forgets"
+WAYS = {"remembers": "remembers: x", "over": "over-forgets: x"}
+
+
+@pytest.mark.parametrize(
+    ("scored", "counts", "both"),
+    [
+        ({"example_max": "remembers", "example_min": "over"}, {}, True),
+        ({"example_max": "remembers"}, {"standing_out": 3}, True),
+        ({}, {"recognised": 5, "standing_out": 3}, True),
+        ({"forget_accuracy": "remembers", "mia_loss_auc": "over"}, {}, False),
+        ({"example_max": "remembers", "forget_accuracy": "over"}, {}, False),
+        ({"example_min": "over", "forget_accuracy": "remembers"}, {}, False),
+        ({"example_max": "remembers", "forget_accuracy": "remembers"}, {"recognised": 2}, False),
+        ({"example_min": "over"}, {"standing_out": 9}, False),
+    ],
+)
+def test_different_examples_are_spoken_of_where_single_ones_show_both_ways(scored, counts, both):
+    held = verdict(apart=scored, tested=[*scored, "z"], **counts)
+    scores = {n: {"why": WAYS.get(way, ""), "low": -1.0, "difference": 0.0} for n, way in (scored | {"z": ""}).items()}
+    told = sentence(held, scores, "DEL")
+    assert (f"DEL {BOTH}." in told) == both
+    ways = set(scored.values())
+    assert ("need not be different examples" in told) == (not both and len(ways) == 2)
+    assert not (both and "need not be" in told)
+
+
+def test_a_score_is_named_for_each_way_where_means_disagree():
+    by_score = {"a": {"why": "remembers: x", "low": 0.0}, "b": {"why": "over-forgets: x", "low": 0.0}}
+    told = sentence(verdict(apart="ab", tested="ab"), by_score, "DEL", str.upper)
+    assert "Scores point both ways: by A it remembers, by B it over-forgets;" in told
 
 
 def test_a_model_that_answers_test_examples_worse_too_is_told_to_be_damaged():

@@ -6,6 +6,7 @@ import pytest
 
 from untrain.evaluation.base import ScoreInfo
 from untrain.evaluation.glossary import abouts, evaluators
+from untrain.evaluation.vocabulary import terms
 from untrain.reports.html import tables
 
 GLOSSARY = abouts(evaluators())
@@ -110,7 +111,7 @@ def test_what_the_band_says_is_no_remark_where_there_is_a_verdict():
 
 
 def test_the_words_of_the_glossary_are_those_of_the_record():
-    assert "disjoint groups of oracles" in tables.terms()["floor"]
+    assert "disjoint groups of oracles" in terms()["floor"].means
 
 
 def test_every_measure_of_the_guard_is_explained(privacy):

@@ -42,6 +42,7 @@ def _models(arguments: Arguments) -> Outputs | Checkpoints:
         unlearned=outputs.unlearned,
         oracles=outputs.oracles,
         original=outputs.original,
+        deterministic=bool(outputs.deterministic),
         probabilities=outputs.probabilities,
         **checkpoints,
     )

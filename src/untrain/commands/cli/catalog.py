@@ -29,7 +29,7 @@ def _listing(function: Callable[[], list[Document]], *roles: str) -> Callable[..
 
 
 def _show(entry: Document, arguments: Arguments) -> None:
-    """Print a class with its fields and scores, or a score."""
+    """Print a class with its fields and scores, a score, or a word."""
     if arguments["as_json"]:
         show_json(entry)
         return

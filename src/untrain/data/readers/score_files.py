@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from untrain.core.errors import RequestError
+from untrain.core.errors import RequestError, UntrainError
 from untrain.core.escapes import csv_cell
 from untrain.data.examples import MEMORIZATION, Examples
 from untrain.data.id_index import Id, IdIndex, some
@@ -52,6 +53,27 @@ def scores(file: Path, train: Examples, strangers: bool) -> np.ndarray[Any, Any]
             scored = f"with the scores {known[each]:g} and {value:g}"
             raise RequestError(f"{file} lists {each!r} more than once, {scored}: give each id one")
     return _placed(file, known, strange, train, strangers)
+
+
+def ids_of_table(file: Path, columns: Sequence[str]) -> list[str] | None:
+    """The ids of a table of scores that has just these columns, as text; None where the file is no such table.
+
+    Args:
+        file: .csv or .npz.
+        columns: names, 'id' and the score's among them.
+    """
+    try:
+        with reading(f"{file} cannot be read"):
+            if file.suffix.lower() == ".npz":
+                raw = content(file, [".npz"], "scores")
+                arrays = read_numpy(raw)
+                ours = not isinstance(arrays, np.ndarray) and {*arrays} == {*columns}
+                return [str(each) for each in _arrays(file, raw)[0]] if ours else None
+            raw = content(file, [".csv"], "scores")
+            rows = tables(file, raw, WANTED).get(",", [])
+            return [csv_cell(str(each)) for each in _lines(file, raw)[0]] if rows and rows[0] == [*columns] else None
+    except UntrainError:
+        return None
 
 
 def _word(cell: Id, index: IdIndex) -> Id:

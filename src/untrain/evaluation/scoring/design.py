@@ -52,8 +52,10 @@ def detectable(ours: int, theirs: int, level: float = LEVEL) -> float:
     return high
 
 
-def design(ours: int, theirs: int, level: float = LEVEL) -> str:
+def design(ours: int, theirs: int, level: float = LEVEL, spread: bool = True) -> str:
     """What a comparison of so many models can and cannot find, in a sentence or two; empty where there is no test.
+
+    ``spread`` says whether retrained models differ from seed to seed.
 
     >>> design(3, 3)
     'design: 3 unlearned and 3 retrained models cannot be told apart at 5 %: the smallest p is 0.1; 4 retrained ones would do.'
@@ -65,6 +67,10 @@ def design(ours: int, theirs: int, level: float = LEVEL) -> str:
     if not can_decide(ours, theirs, level):
         enough = next(k for k in range(theirs + 1, theirs + 2 + math.ceil(1 / level)) if can_decide(ours, k, level))
         return f"design: {models} cannot be told apart at {at}: the smallest p is {least:.2g}; {enough} retrained ones would do."
+    if not spread:
+        return (
+            f"design: {models}, smallest p {least:.2g}: retrained models do not spread, so a single score finds any shift of all."
+        )
     shift = f"a shift of about {detectable(ours, theirs, level):.1f} standard deviations between models, 4 times in 5"
     head = f"design: {models}, smallest p {least:.2g}: a single score finds {shift}, and of many scores tested together less"
     if ours == 1:

@@ -57,7 +57,8 @@ def of_groups(measure: Measure, ours: Array, theirs: Array, names: frozenset[str
 
     Oracles are split into a group as large as the unlearned one and the rest; unlearned models and that group are both scored
     against the rest. The error of our score is the jackknife's over our models, or the spread of groups of oracles where that
-    is larger; that of the floor is what is left of it in the mean over all oracles.
+    is larger; that of the floor is what is left of it in the mean over all oracles. Of one model, and where a score cannot be had
+    without one of ours, the error takes it that ours spread as oracles do.
 
     Args:
         measure: unlearned, oracles and the names of scores -> measures or reasons.
@@ -84,14 +85,33 @@ def of_groups(measure: Measure, ours: Array, theirs: Array, names: frozenset[str
             if a is not None and b is not None and not isinstance(a, str) and not isinstance(b, str):
                 floors[name].append(number(b))  # type: ignore[arg-type]
                 above[name].append(number(a) - floors[name][-1])  # type: ignore[arg-type]
-    spreads = _jackknife(measure, ours, theirs, names) if m > 2 else {}
+    spreads = _jackknife(measure, ours, theirs, names) if m > 1 else {}
     estimates = {}
     for name in names:
         if len(floors[name]) == ROUNDS:
             group = float(np.std(floors[name], ddof=1)) / np.sqrt(1 - m / k)  # the groups are drawn from k oracles, not from all
-            error = float(np.hypot(max(spreads.get(name, 0.0), group), group * np.sqrt(m / k)))
-            estimates[name] = Estimate(float(np.mean(above[name])), error, k - 1)
+            error, freedom = _error(spreads.get(name, 0.0), group, m, k)
+            estimates[name] = Estimate(float(np.mean(above[name])), error, freedom)
     return estimates
+
+
+def _error(ours: float, group: float, m: int, k: int) -> tuple[float, float]:
+    """Standard error and degrees of freedom of a score over its floor.
+
+    Where our models spread more than groups of oracles, few models say how much: the degrees of freedom are those of our spread.
+
+    Args:
+        ours: standard error of the score over our m models, 0 where it is not known.
+        group: standard deviation of the scores of groups of m oracles, of k.
+        m: number of our models.
+        k: number of oracles.
+
+    Source: Satterthwaite 1946.
+    """
+    score, floor = max(ours, group) ** 2, group**2 * m / k
+    if ours <= group:
+        return float(np.sqrt(score + floor)), k - 1
+    return float(np.sqrt(score + floor)), (score + floor) ** 2 / (score**2 / (m - 1) + floor**2 / (k - 1))
 
 
 def _jackknife(measure: Measure, ours: Array, theirs: Array, names: frozenset[str]) -> dict[str, float]:

@@ -7,6 +7,7 @@ from typing import Any
 
 _NAMED = 2
 _OVER, _REMEMBERS = "over-forgets", "remembers"
+_SUREST, _LEAST_SURE = "example_max", "example_min"  # scores of single forget examples
 METHOD = "the method"
 
 
@@ -39,8 +40,7 @@ def sentence(verdict: Mapping[str, Any], scores: Mapping[str, Any], name: str = 
         )
     if verdict.get("models") == 1 and (apart or (tested and len(equal) == len(tested))):
         parts.append("this is said of one model, and not of others that the method would make.")
-    if over_forgets(verdict, scores) and remembers(verdict, scores):
-        parts.append(f"{name} does both: some of the forget examples it remembers, others it over-forgets.")
+    parts += _both_ways(verdict, scores, name, heading)
     if over_forgets(verdict, scores):
         parts.append(
             f"{name} over-forgets, which is a failure (the Streisand effect): examples on which it does worse than retrained "
@@ -51,14 +51,28 @@ def sentence(verdict: Mapping[str, Any], scores: Mapping[str, Any], name: str = 
     return " ".join(p if p.startswith(f"{name} ") and name != METHOD else p[:1].upper() + p[1:] for p in parts)
 
 
+def _both_ways(verdict: Mapping[str, Any], scores: Mapping[str, Any], name: str, heading: Callable[[str], str]) -> list[str]:
+    """A sentence where some of what is tested says that too much was forgotten, and some that too little.
+
+    Of different examples it speaks where single ones show both: means over the forget set may go either way on the same examples.
+    """
+    ways = {way: [n for n in verdict["distinguishable"] if scores[n]["why"].startswith(way)] for way in (_REMEMBERS, _OVER)}
+    counts = verdict["counts"]
+    singly = (counts["recognised"] or _SUREST in ways[_REMEMBERS]) and (counts["standing_out"] or _LEAST_SURE in ways[_OVER])
+    if singly:
+        return [f"{name} does both: some of the forget examples it remembers, others it over-forgets."]
+    if not all(ways.values()):
+        return []
+    by = {way: heading(names[0]) for way, names in ways.items()}
+    return [
+        f"scores point both ways: by {by[_REMEMBERS]} it remembers, by {by[_OVER]} it over-forgets; "
+        "that need not be different examples."
+    ]
+
+
 def over_forgets(verdict: Mapping[str, Any], scores: Mapping[str, Any]) -> bool:
     """Return whether any score says that more was forgotten than retraining forgets."""
     return any(scores[n]["why"].startswith(_OVER) for n in verdict["distinguishable"])
-
-
-def remembers(verdict: Mapping[str, Any], scores: Mapping[str, Any]) -> bool:
-    """Return whether any score says that less was forgotten than retraining forgets."""
-    return any(scores[n]["why"].startswith(_REMEMBERS) for n in verdict["distinguishable"])
 
 
 def harmed(verdict: Mapping[str, Any], scores: Mapping[str, Any]) -> bool:

@@ -29,8 +29,8 @@ class Outputs:
             says how to read one.
         retain: ids of the retained examples; None takes all that are neither forgotten nor test examples.
         test: ids of the examples that no model saw.
-        deterministic: whether the learner gives one model for every seed, as a convex one does: then models may be the same, and
-            one that forgot may be what retraining gives.
+        deterministic: whether the learner gives one model for every seed, as a convex one does: then models may be the same, one
+            that forgot may be what retraining gives, and one retrained model stands for as many as a test needs.
         probabilities: whether outputs are probabilities, which become logits, or surely not; None asks where they look so.
     """
 
@@ -78,6 +78,8 @@ class Checkpoints:
         unlearned: outputs of the models that forgot, instead of ``model``.
         oracles: how many oracles to train here, or outputs of retrained models, instead of ``oracle``.
         original: checkpoints or outputs (.npy, .npz) of the models before unlearning, for ceilings.
+        deterministic: whether what trained the models that are given makes one model for every seed; of a scenario whose own
+            learner does, that is known.
         probabilities: whether outputs that are given are probabilities; False takes outputs as logits whatever they look like.
     """
 
@@ -86,6 +88,7 @@ class Checkpoints:
     unlearned: Any = None
     oracles: Any = None
     original: Any | Sequence[Any] = None
+    deterministic: bool = False
     probabilities: bool | None = None
 
 

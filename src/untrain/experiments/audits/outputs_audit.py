@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from untrain.core.errors import BadInput, DataError
-from untrain.experiments.audits.audit_record import models_by_role, price_without_training, publish_audit
+from untrain.experiments.audits.audit_record import models_by_role, price_without_training, publish_audit, stand_in
 from untrain.experiments.audits.foreign_models import Outputs, count_in
 from untrain.experiments.audits.populations import populations_of
 from untrain.experiments.audits.store_models import record_outputs, store_outputs
@@ -40,7 +40,8 @@ def audit_outputs(outputs: Outputs, name: str, store: str | Path | None, options
     populations = populations_of(outputs)
     place = Store(store)
     keys = {who: store_outputs(populations, who, place) for who in populations.models}
-    models = models_by_role(keys["unlearned"], keys["oracles"], keys.get("originals", []), name)
+    oracles = stand_in(keys["oracles"], len(keys["unlearned"])) if outputs.deterministic else keys["oracles"]
+    models = models_by_role(keys["unlearned"], oracles, keys.get("originals", []), name)
     entry = record_outputs(populations, models, _label(outputs.unlearned), place)
     return publish_audit(entry, place, options, page, price_without_training(sum(map(len, keys.values()))))
 

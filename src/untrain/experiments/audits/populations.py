@@ -31,6 +31,10 @@ from untrain.experiments.audits.foreign_models import Outputs
 from untrain.maths.logits import margins
 
 Array = np.ndarray[Any, Any]
+COMPARED_WITH_ITSELF = (
+    "model {} of the unlearned is among the oracles: what is compared with itself is always equal, which is evidence only where "
+    "the learner is deterministic (--deterministic)"
+)
 Kind = Literal["logits", "margins", "margins and labels"]
 
 
@@ -140,7 +144,7 @@ def _check_own(models: Mapping[str, Array]) -> None:
     shared = set(digests.get("unlearned", ())) & set(digests.get("oracles", ()))
     if shared:
         at = next(i for i, p in enumerate(digests["unlearned"]) if p in shared)
-        raise DataError(f"model {at} of the unlearned is among the oracles: what is compared with itself is always equal")
+        raise DataError(COMPARED_WITH_ITSELF.format(at))
 
 
 def _check_one(models: Mapping[str, Array]) -> None:

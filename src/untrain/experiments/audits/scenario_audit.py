@@ -10,9 +10,16 @@ from typing import Any
 from untrain.core.errors import BadInput, DataError
 from untrain.core.metering import metered
 from untrain.evaluation.validation import check_same_examples
-from untrain.experiments.audits.audit_record import models_by_role, price_without_training, publish_audit
+from untrain.experiments.audits.audit_record import (
+    FOR_ONE,
+    FOR_SEVERAL,
+    models_by_role,
+    price_without_training,
+    publish_audit,
+    stand_in,
+)
 from untrain.experiments.audits.foreign_models import Checkpoints, Outputs, count_in, holds_outputs, refuse_columns, several
-from untrain.experiments.audits.populations import Populations, populations_of
+from untrain.experiments.audits.populations import COMPARED_WITH_ITSELF, Populations, populations_of
 from untrain.experiments.audits.store_models import frame_of, store_checkpoints, store_outputs
 from untrain.experiments.comparison import Comparison, oracles_of
 from untrain.experiments.interim_looks import plan_looks
@@ -24,7 +31,6 @@ from untrain.experiments.scheduler import make
 from untrain.runtime.store import Entry, Store
 
 Document = dict[str, Any]
-FOR_ONE, FOR_SEVERAL = 19, 10  # oracles trained by default: one checkpoint needs 19 for a test at 5 %
 
 
 @dataclass(frozen=True)
@@ -45,8 +51,9 @@ def on_scenario(models: Outputs | Checkpoints) -> Checkpoints:
     if isinstance(models, Outputs):
         refuse_columns(models)
         models = Checkpoints(
-            unlearned=models.unlearned, oracles=models.oracles, original=models.original, probabilities=models.probabilities
-        )
+            unlearned=models.unlearned, oracles=models.oracles, original=models.original, deterministic=models.deterministic,
+            probabilities=models.probabilities,
+        )  # fmt: skip
     models = replace(models, model=several(models.model), oracle=several(models.oracle))
     count = count_in(models.oracles)
     if bool(models.model) == (models.unlearned is not None):
@@ -82,6 +89,12 @@ def audit_on_scenario(
     with open_pool([oracles], place, options) as pool:
         (scene,) = open_scenes([oracles], options, place, pool, False)
         page.check(scene.forget_set.digest)
+        if models.deterministic and trains_oracles(models) and not scene.learner.deterministic:
+            raise BadInput(
+                f"oracles that are trained here follow their seed, by {scene.learner!r}, and the learner was said to be "
+                "deterministic: leave that out, or give retrained models"
+            )
+        models = replace(models, deterministic=models.deterministic or scene.learner.deterministic)
         foreign = _store(models, scene, options, place)
         count = len(foreign.keys["unlearned"])
         plan, price = [], price_without_training(sum(map(len, foreign.keys.values())))
@@ -96,6 +109,8 @@ def audit_on_scenario(
                 some = replace(oracles, oracles=number)
                 make([some], [scene], place, options.setting, pool, options.on_progress)
                 keys["oracles"] = oracles_of(some, scene, options.setting)
+            elif models.deterministic:
+                keys["oracles"] = stand_in(keys["oracles"], count)
             return _record(
                 replace(foreign, keys=keys), scene, _Run(name, oracles.seed, trains_oracles(models)), options, place, more
             )
@@ -139,16 +154,16 @@ def _store(models: Checkpoints, scene: Scene, options: RunOptions, store: Store)
     with metered() as meter:
         for who, states in checkpoints.items():
             if states:
-                keys[who] = store_checkpoints(states, scene, options.setting, who, store, models.probabilities is None)
+                ask = models.probabilities is None
+                keys[who] = store_checkpoints(states, scene, options.setting, who, store, models.deterministic, ask)
     populations = _outputs(models, scene, None if original_runs else models.original)
     if populations is not None:
         if populations.kind != "logits" and (trains_oracles(models) or keys):
             raise DataError("margins were given, and models that run here have logits: give logits (m, n, c)")
         keys |= {who: store_outputs(populations, who, store) for who in populations.models}
     both = set(keys["unlearned"]) & set(keys.get("oracles", ()))
-    if both and not scene.learner.deterministic:
-        at = next(i for i, k in enumerate(keys["unlearned"]) if k in both)
-        raise DataError(f"model {at} of the unlearned is among the oracles: what is compared with itself is always equal")
+    if both and not models.deterministic:
+        raise DataError(COMPARED_WITH_ITSELF.format(next(i for i, k in enumerate(keys["unlearned"]) if k in both)))
     return ForeignKeys(
         keys, populations.kind if populations else "logits", [*meter.notes, *(populations.notes if populations else ())]
     )
@@ -159,7 +174,7 @@ def _outputs(models: Checkpoints, scene: Scene, original: Any) -> Populations | 
     oracles = None if count_in(models.oracles) is not None else models.oracles
     if models.unlearned is None and oracles is None and original is None:
         return None
-    said: dict[str, Any] = {"deterministic": scene.learner.deterministic, "probabilities": models.probabilities}
+    said: dict[str, Any] = {"deterministic": models.deterministic, "probabilities": models.probabilities}
     outputs = Outputs(models.unlearned, oracles, original, **said)
     if "logits" not in scene.task.outputs:
         raise DataError(f"outputs were given, and {type(scene.task).__name__} is scored by its models: give checkpoints")

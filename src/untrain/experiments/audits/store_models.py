@@ -44,7 +44,7 @@ def store_outputs(populations: Populations, who: str, store: Store) -> list[str]
 
 
 def store_checkpoints(
-    checkpoints: Sequence[Any], scene: Scene, setting: Setting, who: str, store: Store, ask: bool = True
+    checkpoints: Sequence[Any], scene: Scene, setting: Setting, who: str, store: Store, alike: bool = False, ask: bool = True
 ) -> list[str]:
     """Run checkpoints on the examples of a scene, store their outputs and return their keys.
 
@@ -54,6 +54,7 @@ def store_checkpoints(
         setting: of the machine.
         who: role of the models.
         store: where outputs are kept.
+        alike: whether several may be one model, as those of a deterministic learner.
         ask: whether to refuse outputs that look like probabilities.
 
     Raises:
@@ -66,8 +67,11 @@ def store_checkpoints(
         state = read_state(checkpoint, scene, name)
         ingredients = checkpoint_ingredients(scene, f"{who} {at}", state, setting)
         key = key_of(ingredients)
-        if key in keys and not scene.learner.deterministic:
-            raise DataError(f"{name} holds the same weights as {who} {keys.index(key)}: each has to be a model of its own")
+        if key in keys and not alike:
+            raise DataError(
+                f"{name} holds the same weights as {who} {keys.index(key)}: each has to be a model of its own, unless the learner "
+                "is deterministic (--deterministic)"
+            )
         keys.append(key)
         entry = store.get_or_make(ingredients, partial(_outputs_of, state, scene, setting, name))
         if ask and "logits" in scene.task.outputs:

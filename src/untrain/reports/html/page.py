@@ -18,6 +18,7 @@ from untrain.core.describe import source, summary
 from untrain.evaluation.glossary import entry, scorers
 from untrain.evaluation.observation import CORRECTED, PROBE, Observation
 from untrain.evaluation.scoring.design import LEVEL
+from untrain.evaluation.vocabulary import OF_SCORES, terms
 from untrain.reports import formatting, verdict_marks
 from untrain.reports.headings import heading
 from untrain.reports.html import charts as figures
@@ -58,12 +59,20 @@ def page(materials: Sequence[Material], command: str) -> str:
     runs = [section(f"run{i}", m, groups, drawn) for i, m in enumerate(materials, 1)]
     documents = [m.document for m in materials]
     return environment().get_template("page.html").render(
-        runs=runs, command=command, setting=documents[0]["setting"], version=documents[0]["untrain"], terms=tables.terms(),
+        runs=runs, command=command, setting=documents[0]["setting"], version=documents[0]["untrain"], terms=_words(),
         glossary=glossary(materials), level=level(documents), about=about, missing=NO_PLOTLY if drawn.plotly is None else "",
         style=shipped("colours.css") + shipped("style.css"),
         script=shipped("charts.js"), plotly=Markup(drawn.plotly.source()) if drawn.plotly else "",
         figures=embedded(drawn.figures), results=embedded({"command": command, "runs": documents}),
     )  # fmt: skip
+
+
+def _words() -> dict[str, str]:
+    """What the words of a page mean: several that explain each other stand in one line."""
+    known = terms()
+    together = [("original", "retrained", "unlearned"), ("forget set", "retain set", "test set")]
+    lines = {", ".join(group).replace(" set,", ","): "; ".join(known[word].means for word in group) for group in together}
+    return lines | {word: known[word].means for word in ("gap", *OF_SCORES)}
 
 
 def level(documents: Sequence[Mapping[str, Any]]) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 
 from untrain.core.describe import documented
 from untrain.core.metering import Cost
-from untrain.evaluation.base import Score, ScoreInfo
+from untrain.evaluation.base import ScoreInfo
 from untrain.reports import formatting, verdict_marks
 from untrain.reports.headings import CONTROLS, FEWEST, GIVEN, PRIVACY, REPAIR, WRONG, heading
 from untrain.training.guard import Guard
@@ -237,9 +237,3 @@ def _guarding(at: int, row: Mapping[str, Any]) -> MethodRow:
     ]
     shown += [formatting.significant(guarded.get("outside_mask_max")), formatting.significant(guarded.get("buffer_drift"))]
     return MethodRow(at, formatting.label(row["method"]), "", tuple(map(Cell, shown)))
-
-
-def terms() -> dict[str, str]:
-    """The meaning of floor, ceiling, ideal, band and resampled, from the record that holds them."""
-    words = documented(Score)
-    return {name: words[name] for name in ("floor", "ceiling", "ideal", "band", "resampled")}

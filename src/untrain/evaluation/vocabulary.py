@@ -1,0 +1,119 @@
+"""Words that reports and pages use, and where to read more of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from untrain.core.describe import documented
+from untrain.evaluation.base import Score, Verdict
+
+
+@dataclass(frozen=True)
+class Term:
+    """A word, what it means, the page that says more, and other words for the same."""
+
+    word: str
+    means: str
+    page: str
+    also: tuple[str, ...] = ()
+
+
+_WRITTEN = (
+    Term("original", "a model as it was trained, with the forget set", "docs/scores.md#from-answers-to-numbers"),
+    Term(
+        "retrained", "a model trained from scratch without the forget set, also called an oracle; what a method is compared with",
+        "docs/scores.md#from-answers-to-numbers", ("oracle", "retraining", "exact unlearning"),
+    ),
+    Term("unlearned", "an original after a method has worked on it", "docs/scores.md#from-answers-to-numbers", ("unlearning",)),
+    Term("forget set", "training examples to be forgotten", "docs/own-model.md#the-request", ("forget",)),
+    Term("retain set", "the other training examples", "docs/own-model.md#the-request", ("retain",)),
+    Term(
+        "test set", "examples that were not in the training set that untrain was given", "docs/scores.md#from-answers-to-numbers",
+        ("test",),
+    ),
+    Term("gap", "the retrained models' value minus the unlearned models'", "docs/scores.md#value-and-gap"),
+    Term(
+        "verdict", "what a test says of the difference between unlearned and retrained models: indistinguishable, distinguishable, "
+        "or too few models to tell", "docs/scores.md#verdict",
+    ),
+    Term(
+        "indistinguishable", "the interval of the difference lies within the margin, so the models pass for retrained ones",
+        "docs/scores.md#verdict", ("equal",),
+    ),
+    Term(
+        "distinguishable", "the difference is more than chance, by a test of all scores together", "docs/scores.md#verdict",
+        ("differs",),
+    ),
+    Term("too few models", "neither is shown; the reason says what it would take", "docs/scores.md#verdict"),
+    Term("remembers", "some score says that less was forgotten than retraining forgets", "docs/scores.md#verdict"),
+    Term(
+        "over-forgets", "some score says that more was forgotten than retraining forgets, which gives examples away too",
+        "docs/scores.md#value-and-gap", ("streisand effect",),
+    ),
+    Term(
+        "recognised", "a forget example that the models know better than retrained models do, by more than chance",
+        "docs/scores.md#single-examples",
+    ),
+    Term(
+        "stands out", "a forget example that the models know less well than retrained models do, by more than chance",
+        "docs/scores.md#single-examples", ("stand out",),
+    ),
+    Term("interval", "where the value lies, 19 times in 20, by resampling models and examples", "docs/scores.md#interval"),
+    Term(
+        "attack", "a guess from outputs whether an example was trained on", "docs/scores.md#curves", ("mia", "membership inference")
+    ),
+    Term("cost", "the work of a method as a share of retraining's, in floating-point operations", "docs/cost.md"),
+    Term("guard", "what was checked of every model: what moved, and that nothing else did", "docs/scores.md#guard"),
+    Term("mask", "the weights that a method may change; a localizer finds them", "docs/localize.md"),
+    Term("iou", "intersection over union of two masks: 1 where they are the same", "docs/localize.md"),
+    Term("stability", "what masks of one localizer have in common across seeds, or parts of the forget set", "docs/localize.md"),
+    Term("memorization", "how much better a model does on an example for having been trained on it", "docs/populations.md"),
+    Term("population", "models compared as a group: originals, unlearned ones, oracles, or members", "docs/populations.md"),
+    Term("seed", "what initial weights and the order of batches are drawn from; one model per seed", "docs/scores.md#interval"),
+    Term("look", "a test while models are still being made, at a share of the level", "docs/audit.md#stopping-early"),
+    Term("store", "the folder of models, outputs and runs, under keys of what they depend on", "docs/store.md"),
+    Term("unlearner", "a method that makes a model forget; `untrain methods` lists them", "docs/methods.md#unlearners"),
+    Term("recipe", "a paper's name for an unlearner with a localizer; `untrain methods` lists them", "docs/methods.md#recipes"),
+    Term("method", "what makes a model forget: an unlearner or a recipe; `untrain methods` lists them", "docs/methods.md"),
+    Term("score", "a number with its evidence; `untrain show forget_gap` explains one", "docs/scores.md"),
+    Term("localizer", "finds the weights that hold a forget set; `untrain localizers` lists them", "docs/methods.md#localizers"),
+    Term("evaluator", "turns outputs into scores; `untrain evaluators` lists them", "docs/methods.md#evaluators"),
+    Term("observer", "a score that needs the model and not its outputs alone; `untrain observers` lists them", "docs/observers.md"),
+    Term("scenario", "data, learner and request under a name; `untrain scenarios` lists them", "docs/methods.md#scenarios"),
+    Term("request", "which examples are to be forgotten, or corrected; `untrain scenarios` lists them", "docs/methods.md#requests"),
+    Term("learner", "trains a model on examples from a seed", "docs/methods.md#learners"),
+    Term("executor", "who does the work; `untrain executors` lists them", "docs/many_machines.md"),
+    Term("budget", "the work that a method may take, as a share of retraining's operations", "docs/cost.md#a-budget"),
+    Term("probe", "another set of examples that models are asked, beside those of the run", "docs/text.md"),
+)  # fmt: skip
+_PAGES = {
+    **dict.fromkeys(("floor", "ceiling", "band"), ""), "ideal": "value-and-gap", "resampled": "interval",
+    **dict.fromkeys(("difference", "margin", "p", "level", "blind"), "verdict"),
+}  # fmt: skip
+OF_SCORES = ("floor", "ceiling", "ideal", "band", "resampled")
+
+
+def terms() -> dict[str, Term]:
+    """Every word by itself; those of scores and verdicts from the records that hold them."""
+    words = documented(Verdict) | documented(Score)
+    read = (Term(name, words[name], f"docs/scores.md#{page or name}") for name, page in _PAGES.items())
+    return {term.word: term for term in (*_WRITTEN, *read)}
+
+
+def find_term(word: str) -> Term | None:
+    """Find a word in any case, in the plural, or under another name.
+
+    >>> find_term("Oracles").word, find_term("p-value").word
+    ('retrained', 'p')
+    """
+    plain = " ".join(word.lower().replace("_", " ").split()).removesuffix(" model").removesuffix(" models").removesuffix("-value")
+    names = {name: term for term in terms().values() for name in (term.word, *term.also)}
+    for spelled in (" ".join(word.lower().split()), plain, plain.removesuffix("s"), f"{plain} set"):
+        if spelled in names:
+            return names[spelled]
+    return None
+
+
+def all_words() -> list[str]:
+    """All words, and other names of them."""
+    return [name for term in terms().values() for name in (term.word, *term.also)]
