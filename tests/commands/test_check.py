@@ -576,12 +576,12 @@ class Blind(Evaluator):
 
 
 class NoZero(Evaluator):
-    """A ratio, whose ideal is told to be 0.5 and is none of our business.
+    """A ratio, whose ideal is told to be 0.7, which nothing is known about.
 
     Source: planted.
     """
 
-    scores: ClassVar = told("gap_like", ideal="0.5")
+    scores: ClassVar = told("gap_like", ideal="0.7")
 
     def prepare(self, seen):
         return right(seen)
