@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from untrain.core.code_digest import code_digest, module_digest, names_of_libraries
 from untrain.core.code_objects import constant, content_of, outer_of, parts_of, written_by
 from untrain.core.libraries import is_library, library_version
+from untrain.core.module_state import states, states_of_class
 
 HAS_DOCSTRING = 0x4000000
 CODE = (types.FunctionType, types.MethodType, types.BuiltinFunctionType, type, types.ModuleType, property, staticmethod,
@@ -116,7 +117,9 @@ class _Walk:
         if own and module.partition(".")[0] == "untrain":
             yield f"function {code_digest(value)} {value.__qualname__}"
         elif own:
-            yield from self.code(value.__code__, {**value.__globals__, **outer_of(value)})
+            free = states(value.__globals__)
+            constants = {name: each for name, each in value.__globals__.items() if name not in free}
+            yield from self.code(value.__code__, constants | outer_of(value))
         else:
             yield f"function {where} {value.__qualname__}"
         if not own or module.partition(".")[0] == "untrain":
@@ -137,7 +140,9 @@ class _Walk:
             if isinstance(read, types.ModuleType) and not chain:
                 yield _module(read.__name__)  # it is handed on: what is read of it cannot be seen
             if chain:
-                owner, read = read.__name__, vars(read).get(str(step.argval), _NOTHING)
+                owner, space = read.__name__, vars(read)
+                free = not is_library(owner) and step.argval in states(space)
+                read = _NOTHING if free else space.get(str(step.argval), _NOTHING)
                 # Objects of libraries, such as sys.stdout, are the state of a process.
                 state = is_library(owner) and not isinstance(read, CODE) and type(read) not in ATOMS
                 yield f"{_module(owner)} {step.argval}" if state else self.read(step.argval, read)
@@ -182,8 +187,11 @@ class _Walk:
             yield f"class {value.__qualname__} {code_digest(value)}"
             return
         yield from self.each("class", (type(value), *value.__bases__))
+        counters = states_of_class(value)
         for name, part in sorted(vars(value).items()):
-            if name not in NO_BEHAVIOUR and not (name.startswith(("__pydantic", "__dataclass"))) and not _is_slot(part):
+            if name in NO_BEHAVIOUR or name.startswith(("__pydantic", "__dataclass")) or name in counters:
+                continue
+            if not _is_slot(part):
                 yield f"{name} {self.held(part)}"
 
     def builtin(self, value: Any) -> Iterator[str]:

@@ -82,9 +82,9 @@ class ProcessState:
         known = {n.partition(".")[0] for n in self.modules}
         patches: list[Patch] = [] if self.names is None else self.names.patches(new - known)
         for patch in patches:
-            with self._going_on(f"the function {patch.where}"):
+            with self._going_on(f"the {patch.what} {patch.where}"):
                 patch.undo()
-        return [f"the function {patch.where}" for patch in patches[:3]]
+        return [f"the {patch.what} {patch.where}" for patch in [p for p in patches if not p.own][:3]]
 
     def _setting(self, setting: ProcessSetting, value: Any, new: frozenset[str]) -> list[str]:
         now = setting.read()
