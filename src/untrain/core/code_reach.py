@@ -14,13 +14,16 @@ from enum import Enum
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from untrain.core.code_digest import code_digest, module_digest, names_of_libraries
-from untrain.core.code_objects import constant, content_of, outer_of, parts_of, written_by
+from untrain.core.code_objects import constant, content_of, outer_of, parts_of, scripted, written_by
+from untrain.core.errors import DataError
 from untrain.core.libraries import is_library, library_version
 from untrain.core.module_state import states, states_of_class
 
+DEEPEST, MOST = 40, 100_000  # sets in one another, and their members
 HAS_DOCSTRING = 0x4000000
 CODE = (types.FunctionType, types.MethodType, types.BuiltinFunctionType, type, types.ModuleType, property, staticmethod,
         classmethod, functools.partial, nn.Module)  # fmt: skip
@@ -54,8 +57,8 @@ def reach(*roots: Any, values: bool = True) -> str:
 class _Walk:
     """A walk over objects, breadth first: each has a number, by which others name it, so that circles end."""
 
-    def __init__(self, values: bool):
-        self.values = values
+    def __init__(self, values: bool, within: tuple[int, ...] = (), spent: list[int] | None = None):
+        self.values, self.within, self.spent = values, within, [0] if spent is None else spent
         self.numbers: dict[int, int] = {}
         self.found: deque[Any] = deque()
         self.alive: list[Any] = []  # ids are of objects that live
@@ -102,13 +105,16 @@ class _Walk:
             case staticmethod() | classmethod():
                 return self.each(type(value).__name__, (value.__func__,))
             case functools.partial():
-                return self.each("partial", (value.func, value.args, value.keywords))
+                return self.each("partial", (value.func, value.args, value.keywords, *self.own(value)))
+            case torch.jit.ScriptFunction() | torch.jit.ScriptModule():
+                return scripted(value)
             case types.MappingProxyType() | types.SimpleNamespace():
                 return self.pairs(type(value).__name__, value if isinstance(value, Mapping) else vars(value))
-        if callable(value) and hasattr(value, "__qualname__") and is_library(str(getattr(value, "__module__", "__main__"))):
-            return iter((f"compiled {_place(value)}",))
         if "__wrapped__" in getattr(value, "__dict__", {}):  # as a cache of results holds a function
-            return self.each(type(value).__qualname__, (value.__wrapped__,))
+            return self.pairs(f"wrapper {self.name(type(value))}", dict(self.own(value)))
+        library = is_library(type(value).__module__)  # a class of the user's may bear the name of what it wraps
+        if library and callable(value) and hasattr(value, "__qualname__") and is_library(str(getattr(value, "__module__", "__main__"))):
+            return iter((f"compiled {_place(value)}",))
         return self.state(value)
 
     def function(self, value: types.FunctionType) -> Iterator[str]:
@@ -207,13 +213,18 @@ class _Walk:
             if isinstance(value, nn.Module):
                 yield from self.each("parts", (part for n, p in parts_of(value) if isinstance(p, list) for part in p))
             return
-        if isinstance(value, Tensor | np.ndarray | np.generic):
+        if isinstance(value, np.ndarray) and value.dtype.hasobject:
+            yield f"{value.dtype} {value.shape}"
+            yield from self.each("items", value.ravel().tolist())
+        elif isinstance(value, Tensor | np.ndarray | np.generic):
             yield content_of(value)
+            yield from self.each("attributes", self.own(value))
         elif isinstance(value, set | frozenset):
             yield self.set(value)
-        elif isinstance(value, Mapping) and type(value).__module__ in ("builtins", "collections"):
+            yield from self.each("attributes", self.own(value))
+        elif type(value) is dict:
             yield from self.pairs("items", value)
-        elif isinstance(value, list | tuple | deque):
+        elif type(value) in (list, tuple) or not self.values:
             yield from self.each("items", value)
         elif isinstance(value, nn.Module):
             yield from self.pairs("module", dict(parts_of(value)))
@@ -245,9 +256,29 @@ class _Walk:
         for key, value in values.items():
             yield f"{self.name(key)}: {self.held(value)}"
 
-    def set(self, values: Iterable[Any]) -> str:
-        """Members by their own digests: their order is by hash seed."""
-        return " ".join(sorted(_Walk(self.values).digest((value,)) for value in values))
+    def own(self, value: Any) -> Iterator[tuple[str, Any]]:
+        """What users added to an object, such as a weight to a tensor or to a wrapped function; libraries keep files and views."""
+        names = getattr(value, "__dict__", {})
+        if is_library(type(value).__module__) and not isinstance(value, Tensor) and not type(value).__module__.startswith("functools"):
+            names = {n: v for n, v in names.items() if n == "__wrapped__"}
+        return ((n, v) for n, v in names.items() if n == "__wrapped__" or not n.startswith("__"))
+
+    def set(self, values: Any) -> str:
+        """Members by their own digests: their order is by hash seed. A set that is within itself is named by how far out it is.
+
+        Raises:
+            DataError: sets lie so deep in one another that this does not end.
+        """
+        if id(values) in self.within:
+            return f"the set {self.within[::-1].index(id(values))} out"
+        self.spent[0] += len(values) if self.within else 0
+        if len(self.within) >= DEEPEST or self.spent[0] > MOST:
+            raise DataError(
+                f"code of yours reads sets within sets, {len(self.within)} deep and of over {self.spent[0]} members, of which no key "
+                "can be made: give lists or dictionaries, whose order is known"
+            )
+        inside = (*self.within, id(values))
+        return " ".join(sorted(_Walk(self.values, inside, self.spent).digest((value,)) for value in values))
 
 
 _NOTHING = object()
