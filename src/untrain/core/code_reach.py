@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from untrain.core.code_digest import code_digest, module_digest, names_of_libraries
+from untrain.core.code_moves import Values, has_moved, what_stayed
 from untrain.core.code_objects import constant, content_of, outer_of, parts_of, scripted, written_by
 from untrain.core.errors import DataError
 from untrain.core.libraries import is_library, library_version
@@ -50,8 +51,18 @@ def reach(*roots: Any, values: bool = True) -> str:
     Args:
         roots: functions, classes, modules or other objects.
         values: whether values count, beside code.
+
+    Raises:
+        DataError: a value has no digest that would be the same elsewhere.
     """
     return _Walk(values).digest(roots)
+
+
+def values_read(*roots: Any) -> Values:
+    """The values, as they are now, of all that the code of some objects reads."""
+    walk = _Walk(True)
+    walk.digest(roots)
+    return Values(walk.alive)
 
 
 class _Walk:
@@ -89,6 +100,8 @@ class _Walk:
 
     def describe(self, value: Any) -> Iterator[str]:
         """The words for what an object is."""
+        if has_moved(value):
+            return self.pairs(f"state {self.name(type(value))}", what_stayed(value))
         match value:
             case types.FunctionType():
                 return self.function(value)
@@ -132,7 +145,10 @@ class _Walk:
             yield from self.pairs("closure", outer_of(value))  # a wrapper leads to what it wraps
         yield from self.each("defaults", value.__defaults__ or ())
         yield from self.pairs("keywords", value.__kwdefaults__ or {})
-        yield from self.pairs("attributes", vars(value))
+        if not self.values:
+            yield from self.pairs("attributes", what_stayed(vars(value)))
+        elif vars(value):
+            yield f"attributes {self.name(vars(value))}"
 
     def code(self, code: types.CodeType, names: Mapping[str, Any]) -> Iterator[str]:
         """Instructions with what they read; where a line stands and what it is called does not count."""
@@ -244,6 +260,7 @@ class _Walk:
             yield f"global {parts}"
             return
         for part in parts:
+            part = vars(value) if _is_dict_of(part, value) else part  # the same object each time
             yield from self.each("parts", part) if isinstance(part, Iterator) else iter((self.name(part),))
 
     def each(self, what: str, values: Iterable[Any]) -> Iterator[str]:
@@ -300,6 +317,12 @@ def _place(made: Any) -> str:
     """Where a class or a function of a library is."""
     module = str(made.__module__)
     return f"{module}.{made.__qualname__} {library_version(module.partition('.')[0])}"
+
+
+def _is_dict_of(part: Any, value: Any) -> bool:
+    """Whether a part is the dictionary of an object's attributes, or a copy of it."""
+    names = getattr(value, "__dict__", {})
+    return type(part) is dict and part.keys() == names.keys() and all(part[n] is each for n, each in names.items())
 
 
 def _is_slot(part: Any) -> bool:
