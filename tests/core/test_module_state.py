@@ -116,7 +116,10 @@ def test_state_may_move_and_is_in_no_key(module, move):
 def test_a_constant_of_somebodys_module_is_put_back_and_named(module, change):
     name, act = CONSTANTS[change]
     was = getattr(module, name)
-    with pytest.raises(BrokenPromise, match=rf"Careless\(\) left the \w+ somebodys\.{name} changed, which was put back"), foreign("Careless()"):
+    with (
+        pytest.raises(BrokenPromise, match=rf"Careless\(\) left the \w+ somebodys\.{name} changed, which was put back"),
+        foreign("Careless()"),
+    ):
         act(module)
     assert getattr(module, name) is was
 
@@ -144,7 +147,7 @@ def test_constants_of_this_package_are_put_back_and_named(monkeypatch, owner, na
 
 
 def test_constants_of_classes_are_put_back(module):
-    with pytest.raises(BrokenPromise, match="the constant somebodys.Net.rate"), foreign("Careless()"):
+    with pytest.raises(BrokenPromise, match=r"the constant somebodys\.Net\.rate"), foreign("Careless()"):
         module.Net.rate = 0.9
     assert module.Net.rate == 0.5
 

@@ -75,7 +75,10 @@ def test_what_changes_does_not_count_however_often_a_network_was_made():
 
 
 def test_the_digest_is_the_same_in_another_process():
-    ask = "import sys; sys.path.insert(0, '.'); from tests.experiments import test_states_of_networks as t; print(t.digest(t.space_of()))"
+    ask = (
+        "import sys; sys.path.insert(0, '.'); from tests.experiments.test_states_of_networks import digest, space_of; "
+        "print(digest(space_of()))"
+    )
     printed = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True).stdout
     assert printed.strip() == digest(space_of())
 

@@ -285,7 +285,8 @@ TABLE = {
     "an input of a test example": (WORK.edited("test", TESTED, 0, 2.0), EVERYTHING),
     "a label of a retained example": (WORK.edited("train", RETAINED, 1, 1), EVERYTHING),
     "a label of a forgotten example, which no oracle learns": (
-        WORK.edited("train", FORGOTTEN, 1, 0), observed(ORIGINAL, UNLEARNED)
+        WORK.edited("train", FORGOTTEN, 1, 0),
+        observed(ORIGINAL, UNLEARNED),
     ),
     "a label of a test example, which scores take": (WORK.edited("test", TESTED, 1, 0), SCORES),
     "an id of a retained example": (WORK.edited("train", RETAINED, 2, 900), EVERYTHING),
@@ -347,11 +348,13 @@ def test_a_run_on_files_is_recorded_anew_when_labels_in_them_change(tmp_path):
     for labels in (y, 1 - y, y):
         np.save(tmp_path / "y.npy", labels)
         own = ut.Custom(
-            train=examples(*WORK.train), test=(str(tmp_path / "x.npy"), str(tmp_path / "y.npy")), model=partial(torch.nn.Linear, 4, 2),
-            request=ut.Ids(ids=REQUEST), steps=ut.parse(WORK.learning),
+            train=examples(*WORK.train), test=tuple(str(tmp_path / f"{name}.npy") for name in "xy"),
+            model=partial(torch.nn.Linear, 4, 2), request=ut.Ids(ids=REQUEST), steps=ut.parse(WORK.learning),
         )  # fmt: skip
         before = {entry["key"] for entry in Store(tmp_path / "store").entries()} if made else set()
-        documents.append(ut.run(own, ["Nothing"], store=tmp_path / "store", images=False, evaluators=["Accuracy"], seeds=1, oracles=2))
+        documents.append(
+            ut.run(own, ["Nothing"], store=tmp_path / "store", images=False, evaluators=["Accuracy"], seeds=1, oracles=2)
+        )
         made.append(Counter(e["kind"] for e in Store(tmp_path / "store").entries() if e["key"] not in before))
     accuracies = [document["results"][0]["scores"]["test_accuracy"]["value"] for document in documents]
     assert made[1:] == [SCORES, {}]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dis
 import functools
 import hashlib
+import inspect
 import re
 import types
 from collections.abc import Iterator
@@ -15,6 +16,14 @@ import torch
 from torch import Tensor, nn
 
 from untrain.core.errors import DataError
+
+
+# What a class holds that is not behaviour, or differs by where and how often it was made.
+NO_BEHAVIOUR = frozenset((
+    "__doc__", "__module__", "__qualname__", "__dict__", "__weakref__", "__annotations__", "__annotate__", "__annotations_cache__",
+    "__abstractmethods__", "_abc_impl", "__firstlineno__", "__static_attributes__", "__match_args__", "__signature__",
+    "__slotnames__",  # which pickling leaves behind
+))  # fmt: skip
 
 
 def parts_of(module: nn.Module) -> Iterator[tuple[str, Any]]:
@@ -93,7 +102,7 @@ def _digits(value: Tensor) -> str:
 
 def scripted(value: Any) -> Iterator[str]:
     """Words for what ``torch.jit`` compiled: the graph of each of its methods, without places in files, and what these read."""
-    graphs = [value.inlined_graph] if isinstance(value, torch.jit.ScriptFunction) else []
+    graphs: list[Any] = [value.inlined_graph] if isinstance(value, torch.jit.ScriptFunction) else []
     texts = list(map(str, graphs))
     if isinstance(value, torch.jit.ScriptModule):
         graphs = [value._c._get_method(name).inlined_graph for name in value._c._method_names()]
@@ -106,3 +115,14 @@ def scripted(value: Any) -> Iterator[str]:
         for node in graph.findAllNodes("prim::Constant", True):
             if node.hasAttribute("value") and node.kindOf("value") == "t":
                 yield content_of(node.t("value"))
+
+
+def is_dict_of(part: Any, value: Any) -> bool:
+    """Whether a part is the dictionary of an object's attributes, or a copy of it."""
+    names = getattr(value, "__dict__", {})
+    return type(part) is dict and part.keys() == names.keys() and all(part[n] is each for n, each in names.items())
+
+
+def is_slot(part: Any) -> bool:
+    """Whether a part of a class is the place of a slot."""
+    return inspect.isgetsetdescriptor(part) or inspect.ismemberdescriptor(part)

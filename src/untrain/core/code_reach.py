@@ -5,8 +5,6 @@ from __future__ import annotations
 import dis
 import functools
 import hashlib
-import inspect
-import sys
 import types
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,24 +15,28 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from untrain.core.code_digest import code_digest, module_digest, names_of_libraries
+from untrain.core.code_digest import code_digest, names_of_libraries
 from untrain.core.code_moves import Values, has_moved, what_stayed
-from untrain.core.code_objects import constant, content_of, outer_of, parts_of, scripted, written_by
+from untrain.core.code_objects import (
+    NO_BEHAVIOUR,
+    constant,
+    content_of,
+    is_dict_of,
+    is_slot,
+    outer_of,
+    parts_of,
+    scripted,
+    written_by,
+)
+from untrain.core.code_places import imported_word, module_word, place_of
 from untrain.core.errors import DataError
-from untrain.core.libraries import is_library, library_version
-from untrain.core.module_state import states, states_of_class
+from untrain.core.libraries import is_library
+from untrain.core.module_state import PLAIN, states, states_of_class
 
 DEEPEST, MOST = 40, 100_000  # sets in one another, and their members
 HAS_DOCSTRING = 0x4000000
 CODE = (types.FunctionType, types.MethodType, types.BuiltinFunctionType, type, types.ModuleType, property, staticmethod,
         classmethod, functools.partial, nn.Module)  # fmt: skip
-ATOMS = (int, float, complex, str, bytes, bool, type(None), type(Ellipsis), type(NotImplemented))
-# What a class holds that is not behaviour, or differs by where and how often it was made.
-NO_BEHAVIOUR = frozenset((
-    "__doc__", "__module__", "__qualname__", "__dict__", "__weakref__", "__annotations__", "__annotate__", "__annotations_cache__",
-    "__abstractmethods__", "_abc_impl", "__firstlineno__", "__static_attributes__", "__match_args__", "__signature__",
-    "__slotnames__",  # which pickling leaves behind
-))  # fmt: skip
 
 
 def reach(*roots: Any, values: bool = True) -> str:
@@ -86,9 +88,9 @@ class _Walk:
 
     def name(self, value: Any) -> str:
         """What stands for an object where another one holds it."""
-        if type(value) in ATOMS:
+        if type(value) in PLAIN:
             return f"{type(value).__name__} {value!r}"
-        if type(value) is tuple and all(type(each) in ATOMS for each in value):
+        if type(value) is tuple and all(type(each) in PLAIN for each in value):
             return f"tuple {value!r}"
         if isinstance(value, types.MethodType):  # made anew each time that one asks for it
             return f"method {self.name(value.__func__)} {self.name(value.__self__)}"
@@ -110,7 +112,7 @@ class _Walk:
             case type():
                 return self.kind(value)
             case types.ModuleType():
-                return iter((_module(value.__name__),))
+                return iter((module_word(value.__name__),))
             case types.BuiltinFunctionType() | types.MethodDescriptorType() | types.WrapperDescriptorType():
                 return self.builtin(value)
             case property():
@@ -126,13 +128,18 @@ class _Walk:
         if "__wrapped__" in getattr(value, "__dict__", {}):  # as a cache of results holds a function
             return self.pairs(f"wrapper {self.name(type(value))}", dict(self.own(value)))
         library = is_library(type(value).__module__)  # a class of the user's may bear the name of what it wraps
-        if library and callable(value) and hasattr(value, "__qualname__") and is_library(str(getattr(value, "__module__", "__main__"))):
-            return iter((f"compiled {_place(value)}",))
+        if (
+            library
+            and callable(value)
+            and hasattr(value, "__qualname__")
+            and is_library(str(getattr(value, "__module__", "__main__")))
+        ):
+            return iter((f"compiled {place_of(value)}",))
         return self.state(value)
 
     def function(self, value: types.FunctionType) -> Iterator[str]:
         module = str(value.__globals__.get("__name__"))
-        own, where = not is_library(module), _module(module)
+        own, where = not is_library(module), module_word(module)
         if own and module.partition(".")[0] == "untrain":
             yield f"function {code_digest(value)} {value.__qualname__}"
         elif own:
@@ -160,20 +167,20 @@ class _Walk:
                 continue
             chain = isinstance(read, types.ModuleType) and step.opname in ("LOAD_ATTR", "LOAD_METHOD")
             if isinstance(read, types.ModuleType) and not chain:
-                yield _module(read.__name__)  # it is handed on: what is read of it cannot be seen
+                yield module_word(read.__name__)  # it is handed on: what is read of it cannot be seen
             if chain:
                 owner, space = read.__name__, vars(read)
                 free = not is_library(owner) and step.argval in states(space)
                 read = _NOTHING if free else space.get(str(step.argval), _NOTHING)
                 # Objects of libraries, such as sys.stdout, are the state of a process.
-                state = is_library(owner) and not isinstance(read, CODE) and type(read) not in ATOMS
-                yield f"{_module(owner)} {step.argval}" if state else self.read(step.argval, read)
+                state = is_library(owner) and not isinstance(read, CODE) and type(read) not in PLAIN
+                yield f"{module_word(owner)} {step.argval}" if state else self.read(step.argval, read)
             elif step.opname in ("LOAD_GLOBAL", "LOAD_NAME") or (step.opname == "LOAD_DEREF" and step.argval in code.co_freevars):
                 read = _NOTHING if step.argval in written_by(code) else names.get(step.argval, _NOTHING)
                 yield self.read(step.argval, read)
                 top = names_of_libraries(str(names.get("__file__"))).get(step.argval)
                 if top is not None:  # some things, such as NumPy's functions, do not say whose they are
-                    yield _module(top)
+                    yield module_word(top)
             else:
                 read = _NOTHING
                 yield from self.step(step, names, code.co_cellvars)
@@ -183,12 +190,12 @@ class _Walk:
         if value is _NOTHING:
             return f"name {name}"
         if isinstance(value, types.ModuleType):
-            return _module(value.__name__) if is_library(value.__name__) else "module"
+            return module_word(value.__name__) if is_library(value.__name__) else "module"
         return self.held(value)
 
     def step(self, step: dis.Instruction, names: Mapping[str, Any], local: tuple[str, ...]) -> Iterator[str]:
         if step.opname == "IMPORT_NAME":
-            yield f"import {_imported(str(step.argval), str(names.get('__package__') or ''))}"
+            yield f"import {imported_word(str(step.argval), str(names.get('__package__') or ''))}"
         elif isinstance(step.argval, types.CodeType):
             yield from self.code(step.argval, {n: v for n, v in names.items() if n not in local} if local else names)
         elif step.opcode in dis.hasconst:
@@ -198,12 +205,12 @@ class _Walk:
 
     def held(self, value: Any) -> str:
         """A word for what another object holds; where values do not count, that of its class stands for an object."""
-        plain = self.values or type(value) in ATOMS or type(value) is tuple or isinstance(value, CODE)
+        plain = self.values or type(value) in PLAIN or type(value) is tuple or isinstance(value, CODE)
         return self.name(value) if plain else f"a {self.name(type(value))}"
 
     def kind(self, value: type) -> Iterator[str]:
         if is_library(str(value.__module__)):
-            yield f"class {_place(value)}"
+            yield f"class {place_of(value)}"
             return
         if str(value.__module__).partition(".")[0] == "untrain":
             yield f"class {value.__qualname__} {code_digest(value)}"
@@ -213,7 +220,7 @@ class _Walk:
         for name, part in sorted(vars(value).items()):
             if name in NO_BEHAVIOUR or name.startswith(("__pydantic", "__dataclass")) or name in counters:
                 continue
-            if not _is_slot(part):
+            if not is_slot(part):
                 yield f"{name} {self.held(part)}"
 
     def builtin(self, value: Any) -> Iterator[str]:
@@ -260,7 +267,7 @@ class _Walk:
             yield f"global {parts}"
             return
         for part in parts:
-            part = vars(value) if _is_dict_of(part, value) else part  # the same object each time
+            part = vars(value) if is_dict_of(part, value) else part  # the same object each time
             yield from self.each("parts", part) if isinstance(part, Iterator) else iter((self.name(part),))
 
     def each(self, what: str, values: Iterable[Any]) -> Iterator[str]:
@@ -276,7 +283,11 @@ class _Walk:
     def own(self, value: Any) -> Iterator[tuple[str, Any]]:
         """What users added to an object, such as a weight to a tensor or to a wrapped function; libraries keep files and views."""
         names = getattr(value, "__dict__", {})
-        if is_library(type(value).__module__) and not isinstance(value, Tensor) and not type(value).__module__.startswith("functools"):
+        if (
+            is_library(type(value).__module__)
+            and not isinstance(value, Tensor)
+            and not type(value).__module__.startswith("functools")
+        ):
             names = {n: v for n, v in names.items() if n == "__wrapped__"}
         return ((n, v) for n, v in names.items() if n == "__wrapped__" or not n.startswith("__"))
 
@@ -299,31 +310,3 @@ class _Walk:
 
 
 _NOTHING = object()
-
-
-def _imported(name: str, package: str) -> str:
-    """What stands for a module that a function imports when it runs."""
-    module = sys.modules.get(name) or sys.modules.get(f"{package}.{name}")
-    return _module(name if module is None else module.__name__)
-
-
-def _module(name: str) -> str:
-    """A library by its version, another module by its code."""
-    top = name.partition(".")[0]
-    return f"{name} {library_version(top)}" if is_library(name) else f"{name} {module_digest(name)}"
-
-
-def _place(made: Any) -> str:
-    """Where a class or a function of a library is."""
-    module = str(made.__module__)
-    return f"{module}.{made.__qualname__} {library_version(module.partition('.')[0])}"
-
-
-def _is_dict_of(part: Any, value: Any) -> bool:
-    """Whether a part is the dictionary of an object's attributes, or a copy of it."""
-    names = getattr(value, "__dict__", {})
-    return type(part) is dict and part.keys() == names.keys() and all(part[n] is each for n, each in names.items())
-
-
-def _is_slot(part: Any) -> bool:
-    return inspect.isgetsetdescriptor(part) or inspect.ismemberdescriptor(part)
