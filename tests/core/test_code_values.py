@@ -163,7 +163,8 @@ def test_a_value_of_any_kind_counts(kind, values):
 def test_digests_of_values_are_the_same_in_every_process_and_for_every_hash_seed(values):
     folder, names = values
     ask = (
-        "import sys; sys.path[:0] = ['.', sys.argv[1]]; import values_of_mine; from tests.core.test_code_values import VALUES, digest\n"
+        "import sys; sys.path[:0] = ['.', sys.argv[1]]\n"
+        "import values_of_mine; from tests.core.test_code_values import VALUES, digest\n"
         "for _ in range(3): values_of_mine.torch.jit.script(values_of_mine.Gains(5.0))\n"
         "for first, _ in reversed(VALUES.values()): print(digest(first, vars(values_of_mine)))"
     )

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from untrain.core.errors import DataError
-
+from untrain.core.libraries import is_library
+from untrain.core.module_state import states_of_class
 
 # What a class holds that is not behaviour, or differs by where and how often it was made.
 NO_BEHAVIOUR = frozenset((
@@ -117,12 +118,27 @@ def scripted(value: Any) -> Iterator[str]:
                 yield content_of(node.t("value"))
 
 
-def is_dict_of(part: Any, value: Any) -> bool:
-    """Whether a part is the dictionary of an object's attributes, or a copy of it."""
-    names = getattr(value, "__dict__", {})
-    return type(part) is dict and part.keys() == names.keys() and all(part[n] is each for n, each in names.items())
+def reduced(value: Any) -> Any:
+    """What would be pickled of an object; its attributes are the same dictionary each time, and no copy."""
+    parts, names = value.__reduce_ex__(4), getattr(value, "__dict__", {})
+
+    def is_copy(part: Any) -> bool:
+        return type(part) is dict and part.keys() == names.keys() and all(part[n] is each for n, each in names.items())
+
+    return parts if isinstance(parts, str) else tuple(names if is_copy(part) else part for part in parts)
 
 
-def is_slot(part: Any) -> bool:
-    """Whether a part of a class is the place of a slot."""
-    return inspect.isgetsetdescriptor(part) or inspect.ismemberdescriptor(part)
+def behaviour_of(cls: type) -> Iterator[tuple[str, Any]]:
+    """What a class holds that is behaviour, by name."""
+    counters = states_of_class(cls)
+    for name, part in sorted(vars(cls).items()):
+        slot = inspect.isgetsetdescriptor(part) or inspect.ismemberdescriptor(part)
+        if name not in NO_BEHAVIOUR and not name.startswith(("__pydantic", "__dataclass")) and name not in counters and not slot:
+            yield name, part
+
+
+def added_to(value: Any) -> Iterator[tuple[str, Any]]:
+    """What users added to an object, such as a weight to a tensor or to a wrapped function; libraries keep files and views."""
+    names, module = getattr(value, "__dict__", {}), type(value).__module__
+    theirs = is_library(module) and not isinstance(value, Tensor) and not module.startswith("functools")
+    return ((n, v) for n, v in names.items() if n == "__wrapped__" or not (theirs or n.startswith("__")))

@@ -18,22 +18,22 @@ from torch import Tensor, nn
 from untrain.core.code_digest import code_digest, names_of_libraries
 from untrain.core.code_moves import Values, has_moved, what_stayed
 from untrain.core.code_objects import (
-    NO_BEHAVIOUR,
+    added_to,
+    behaviour_of,
     constant,
     content_of,
-    is_dict_of,
-    is_slot,
     outer_of,
     parts_of,
+    reduced,
     scripted,
     written_by,
 )
 from untrain.core.code_places import imported_word, module_word, place_of
 from untrain.core.errors import DataError
 from untrain.core.libraries import is_library
-from untrain.core.module_state import PLAIN, states, states_of_class
+from untrain.core.module_state import PLAIN, states
 
-DEEPEST, MOST = 40, 100_000  # sets in one another, and their members
+DEEPEST, MOST = 40, 3000  # sets in one another, and members of those within others
 HAS_DOCSTRING = 0x4000000
 CODE = (types.FunctionType, types.MethodType, types.BuiltinFunctionType, type, types.ModuleType, property, staticmethod,
         classmethod, functools.partial, nn.Module)  # fmt: skip
@@ -120,13 +120,13 @@ class _Walk:
             case staticmethod() | classmethod():
                 return self.each(type(value).__name__, (value.__func__,))
             case functools.partial():
-                return self.each("partial", (value.func, value.args, value.keywords, *self.own(value)))
+                return self.each("partial", (value.func, value.args, value.keywords, *added_to(value)))
             case torch.jit.ScriptFunction() | torch.jit.ScriptModule():
                 return scripted(value)
             case types.MappingProxyType() | types.SimpleNamespace():
                 return self.pairs(type(value).__name__, value if isinstance(value, Mapping) else vars(value))
         if "__wrapped__" in getattr(value, "__dict__", {}):  # as a cache of results holds a function
-            return self.pairs(f"wrapper {self.name(type(value))}", dict(self.own(value)))
+            return self.pairs(f"wrapper {self.name(type(value))}", dict(added_to(value)))
         library = is_library(type(value).__module__)  # a class of the user's may bear the name of what it wraps
         if (
             library
@@ -216,12 +216,8 @@ class _Walk:
             yield f"class {value.__qualname__} {code_digest(value)}"
             return
         yield from self.each("class", (type(value), *value.__bases__))
-        counters = states_of_class(value)
-        for name, part in sorted(vars(value).items()):
-            if name in NO_BEHAVIOUR or name.startswith(("__pydantic", "__dataclass")) or name in counters:
-                continue
-            if not is_slot(part):
-                yield f"{name} {self.held(part)}"
+        for name, part in behaviour_of(value):
+            yield f"{name} {self.held(part)}"
 
     def builtin(self, value: Any) -> Iterator[str]:
         owner = getattr(value, "__self__", None)
@@ -241,10 +237,10 @@ class _Walk:
             yield from self.each("items", value.ravel().tolist())
         elif isinstance(value, Tensor | np.ndarray | np.generic):
             yield content_of(value)
-            yield from self.each("attributes", self.own(value))
+            yield from self.each("attributes", added_to(value))
         elif isinstance(value, set | frozenset):
             yield self.set(value)
-            yield from self.each("attributes", self.own(value))
+            yield from self.each("attributes", added_to(value))
         elif type(value) is dict:
             yield from self.pairs("items", value)
         elif type(value) in (list, tuple) or not self.values:
@@ -259,7 +255,7 @@ class _Walk:
     def reduced(self, value: Any) -> Iterator[str]:
         """Words for an object by what would be pickled of it, or else by its attributes."""
         try:
-            parts = value.__reduce_ex__(4)
+            parts = reduced(value)
         except Exception:  # whatever stands against pickling it, such as a lock
             yield from self.pairs("attributes", getattr(value, "__dict__", {}))
             return
@@ -267,7 +263,6 @@ class _Walk:
             yield f"global {parts}"
             return
         for part in parts:
-            part = vars(value) if is_dict_of(part, value) else part  # the same object each time
             yield from self.each("parts", part) if isinstance(part, Iterator) else iter((self.name(part),))
 
     def each(self, what: str, values: Iterable[Any]) -> Iterator[str]:
@@ -280,17 +275,6 @@ class _Walk:
         for key, value in values.items():
             yield f"{self.name(key)}: {self.held(value)}"
 
-    def own(self, value: Any) -> Iterator[tuple[str, Any]]:
-        """What users added to an object, such as a weight to a tensor or to a wrapped function; libraries keep files and views."""
-        names = getattr(value, "__dict__", {})
-        if (
-            is_library(type(value).__module__)
-            and not isinstance(value, Tensor)
-            and not type(value).__module__.startswith("functools")
-        ):
-            names = {n: v for n, v in names.items() if n == "__wrapped__"}
-        return ((n, v) for n, v in names.items() if n == "__wrapped__" or not n.startswith("__"))
-
     def set(self, values: Any) -> str:
         """Members by their own digests: their order is by hash seed. A set that is within itself is named by how far out it is.
 
@@ -302,8 +286,8 @@ class _Walk:
         self.spent[0] += len(values) if self.within else 0
         if len(self.within) >= DEEPEST or self.spent[0] > MOST:
             raise DataError(
-                f"code of yours reads sets within sets, {len(self.within)} deep and of over {self.spent[0]} members, of which no key "
-                "can be made: give lists or dictionaries, whose order is known"
+                f"code of yours reads {self.spent[0]} sets within sets, {len(self.within)} deep, of which no key can be made: "
+                "give lists or dictionaries, whose order is known"
             )
         inside = (*self.within, id(values))
         return " ".join(sorted(_Walk(self.values, inside, self.spent).digest((value,)) for value in values))

@@ -30,7 +30,7 @@ def states(space: Mapping[str, Any]) -> frozenset[str]:
     """Names of a module's namespace that are its state.
 
     >>> space = {}
-    >>> exec("calls = 0\\ndef count():\\n    global calls\\n    calls += 1\\ndef choose(by):\\n    global scale\\n    scale = by", space)
+    >>> exec("def count():\\n    global calls\\n    calls += 1\\ndef choose(by):\\n    global scale\\n    scale = by", space)
     >>> sorted(states(space)), sorted(computed(space))
     (['calls'], ['calls'])
     """
