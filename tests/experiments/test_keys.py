@@ -4,13 +4,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from untrain import parse
 from untrain.core.seeds import seed_of
+from untrain.data.examples import Examples
+from untrain.data.fingerprint import fields_print
 from untrain.experiments import keys
 from untrain.experiments.keys import Job, MaskId
 from untrain.experiments.scene import open_scene
 from untrain.experiments.setting import Setting
+from untrain.models.tasks.causallm import CausalLM
+from untrain.models.tasks.textclassification import TextClassification
 from untrain.runtime.store import key_of
 
 DIGITS = "Digits(model=ConvNet(width=4), steps=Steps(lr=0.1, epochs=0, batch=64))"
@@ -40,9 +45,38 @@ def test_all_that_a_mask_depends_on_is_in_its_key(scene):
         key(), key(localizer="WeightedGrad(keep=0.2)"), key(which=MaskId(1)), key(which=MaskId(0, 0)), key(which=MaskId(0, 1)),
         key(seed=1), key(setting=Setting(threads=2)), key(setting=Setting(precision="bfloat16")),
         key(printed(scene, retain="another")), key(printed(scene, train="another")),
-        key(printed(scene, valid="another")),
     ]  # fmt: skip
     assert len(set(whole)) == len(whole)
+
+
+def test_the_part_to_tune_on_is_in_the_keys_of_methods_that_name_it_alone(scene):
+    def key(method, **prints):
+        return key_of(keys.model_ingredients(printed(scene, **prints), Job("unlearned", 0, parse(method)), 0, Setting()))
+
+    changes = {method: key(method) != key(method, valid="another") for method in ("SCRUB", "SCRUB(rewind=True)", "Finetune", "DEL")}
+    assert changes == {method: "valid" in parse(method).needed() for method in changes}
+    assert set(changes.values()) == {True, False}
+
+
+def test_labels_are_in_the_keys_of_observations_that_take_them_alone(scene):
+    def key(observer, **prints):
+        ingredients = keys.observation_ingredients(printed(scene, **prints), parse(observer), "label", "m", (), 1, 0)
+        return key_of(ingredients)
+
+    assert [key(o) != key(o, labels="another") for o in ("Relearn", "Weights", "ZRF", "Activations")] == [True, False, False, False]
+
+
+def test_labels_are_in_the_keys_of_what_was_asked_where_outputs_take_them():
+    tokens = torch.tensor([[1, 2, 3], [3, 2, 1]])
+    for task, targets, others in (
+        (CausalLM(length=3, vocabulary=4), tokens, tokens.clamp(max=2)),
+        (TextClassification(length=3, vocabulary=4), torch.tensor([0, 1]), torch.tensor([1, 1])),
+    ):
+        first, second = (Examples({"input_ids": tokens, task.fields[-1]: y}, np.arange(2)) for y in (targets, others))
+        same = fields_print(task.asked(first)) == fields_print(task.asked(second))
+        assert same != task.outputs_need_targets
+        named = replace(first, ids=np.array(["a", "b"]), owner=np.array(["c", "d"]))
+        assert fields_print(task.asked(named)) == fields_print(task.asked(first))
 
 
 def test_all_that_an_observation_depends_on_is_in_its_key(scene):

@@ -119,7 +119,9 @@ def test_every_model_is_looked_at_once_and_never_again(store):
 def test_nothing_changes_when_nobody_looks(store):
     plain = made(store)
     assert "observed" not in plain.record
-    assert plain.record["ingredients"].keys() == {"kind", "label", "scenario", "models", "true"}
+    assert plain.record["ingredients"].keys() == {
+        "kind", "label", "scenario", "models", "arrays", "names", "chosen",
+    }  # fmt: skip
     with_observers = made(store, Noted())
     assert plain.key != with_observers.key
     assert made(store).key == plain.key

@@ -142,6 +142,11 @@ class Work:
         columns[column][row] = value
         return replace(self, **{part: tuple(columns)})
 
+    def reordered(self, part):
+        """The same with two rows in each other's place."""
+        order = np.r_[1, 0, 2 : len(getattr(self, part)[0])]
+        return replace(self, **{part: tuple(c[order] for c in getattr(self, part))})
+
     def rewritten(self, file, old, new):
         """The same after an edit of a file, which must hold what is edited."""
         text = self.files.get(file, FILES[file])
@@ -260,7 +265,7 @@ def observed(*models):
 
 
 WORK = Work()
-APART = 5  # a row that is set apart to tune on
+APART = 8  # a row that is set apart to tune on
 # What is edited, and what has to be made anew.
 TABLE = {
     "nothing": (WORK, {}),
@@ -279,10 +284,17 @@ TABLE = {
     "an input of a forgotten example, which oracles are asked about": (WORK.edited("train", FORGOTTEN, 0, 2.0), EVERYTHING),
     "an input of a test example": (WORK.edited("test", TESTED, 0, 2.0), EVERYTHING),
     "a label of a retained example": (WORK.edited("train", RETAINED, 1, 1), EVERYTHING),
-    "a label of a forgotten example": (WORK.edited("train", FORGOTTEN, 1, 0), EVERYTHING),
-    "a label of a test example": (WORK.edited("test", TESTED, 1, 0), EVERYTHING),
-    "an id of a retained example": (WORK.edited("train", 59, 2, 900), EVERYTHING),
-    "an id of a test example": (WORK.edited("test", 19, 2, 900), EVERYTHING),
+    "a label of a forgotten example, which no oracle learns": (
+        WORK.edited("train", FORGOTTEN, 1, 0),
+        observed(ORIGINAL, UNLEARNED),
+    ),
+    "a label of a test example, which scores take": (WORK.edited("test", TESTED, 1, 0), SCORES),
+    "an id of a retained example": (WORK.edited("train", RETAINED, 2, 900), EVERYTHING),
+    "ids that decide what is forgotten": (WORK.edited("train", 7, 2, RETAINED).edited("train", RETAINED, 2, 7), EVERYTHING),
+    "an id of a test example, which scores take": (WORK.edited("test", TESTED, 2, 900), SCORES),
+    "a label of an example that is set apart": (WORK.edited("train", APART, 1, 1), observed(DECAYED)),
+    "the order of training rows": (WORK.reordered("train"), EVERYTHING),
+    "the order of test rows": (WORK.reordered("test"), EVERYTHING),
     # the request and the way
     "the request": (replace(WORK, request=REQUEST[1:]), observed(ORACLES, UNLEARNED) | {"observation": 5}),
     "the learner": (replace(WORK, learning="Steps(lr=0.2, epochs=1, batch=32)"), EVERYTHING),
@@ -327,3 +339,24 @@ def test_exactly_what_depends_on_an_edit_is_made_anew(edit, course):
 def test_everything_is_made_at_first(course):
     made, _ = course(None)
     assert dict(made) == EVERYTHING
+
+
+def test_a_run_on_files_is_recorded_anew_when_labels_in_them_change(tmp_path):
+    x, y = arrays(20, 1)
+    np.save(tmp_path / "x.npy", x)
+    made, documents = [], []
+    for labels in (y, 1 - y, y):
+        np.save(tmp_path / "y.npy", labels)
+        own = ut.Custom(
+            train=examples(*WORK.train), test=tuple(str(tmp_path / f"{name}.npy") for name in "xy"),
+            model=partial(torch.nn.Linear, 4, 2), request=ut.Ids(ids=REQUEST), steps=ut.parse(WORK.learning),
+        )  # fmt: skip
+        before = {entry["key"] for entry in Store(tmp_path / "store").entries()} if made else set()
+        documents.append(
+            ut.run(own, ["Nothing"], store=tmp_path / "store", images=False, evaluators=["Accuracy"], seeds=1, oracles=2)
+        )
+        made.append(Counter(e["kind"] for e in Store(tmp_path / "store").entries() if e["key"] not in before))
+    accuracies = [document["results"][0]["scores"]["test_accuracy"]["value"] for document in documents]
+    assert made[1:] == [SCORES, {}]
+    assert accuracies[1] == pytest.approx(1 - accuracies[0])
+    assert accuracies[2] == accuracies[0]

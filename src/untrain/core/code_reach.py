@@ -5,8 +5,6 @@ from __future__ import annotations
 import dis
 import functools
 import hashlib
-import inspect
-import sys
 import types
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,22 +12,31 @@ from enum import Enum
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
-from untrain.core.code_digest import code_digest, module_digest, names_of_libraries
-from untrain.core.code_objects import constant, content_of, outer_of, parts_of, written_by
-from untrain.core.libraries import is_library, library_version
+from untrain.core.code_digest import code_digest, names_of_libraries
+from untrain.core.code_moves import Values, has_moved, what_stayed
+from untrain.core.code_objects import (
+    added_to,
+    behaviour_of,
+    constant,
+    content_of,
+    outer_of,
+    parts_of,
+    reduced,
+    scripted,
+    written_by,
+)
+from untrain.core.code_places import imported_word, module_word, place_of
+from untrain.core.errors import DataError
+from untrain.core.libraries import is_library
+from untrain.core.module_state import PLAIN, states
 
+DEEPEST, MOST = 40, 3000  # sets in one another, and members of those within others
 HAS_DOCSTRING = 0x4000000
 CODE = (types.FunctionType, types.MethodType, types.BuiltinFunctionType, type, types.ModuleType, property, staticmethod,
         classmethod, functools.partial, nn.Module)  # fmt: skip
-ATOMS = (int, float, complex, str, bytes, bool, type(None), type(Ellipsis), type(NotImplemented))
-# What a class holds that is not behaviour, or differs by where and how often it was made.
-NO_BEHAVIOUR = frozenset((
-    "__doc__", "__module__", "__qualname__", "__dict__", "__weakref__", "__annotations__", "__annotate__", "__annotations_cache__",
-    "__abstractmethods__", "_abc_impl", "__firstlineno__", "__static_attributes__", "__match_args__", "__signature__",
-    "__slotnames__",  # which pickling leaves behind
-))  # fmt: skip
 
 
 def reach(*roots: Any, values: bool = True) -> str:
@@ -46,15 +53,25 @@ def reach(*roots: Any, values: bool = True) -> str:
     Args:
         roots: functions, classes, modules or other objects.
         values: whether values count, beside code.
+
+    Raises:
+        DataError: a value has no digest that would be the same elsewhere.
     """
     return _Walk(values).digest(roots)
+
+
+def values_read(*roots: Any) -> Values:
+    """The values, as they are now, of all that the code of some objects reads."""
+    walk = _Walk(True)
+    walk.digest(roots)
+    return Values(walk.alive)
 
 
 class _Walk:
     """A walk over objects, breadth first: each has a number, by which others name it, so that circles end."""
 
-    def __init__(self, values: bool):
-        self.values = values
+    def __init__(self, values: bool, within: tuple[int, ...] = (), spent: list[int] | None = None):
+        self.values, self.within, self.spent = values, within, [0] if spent is None else spent
         self.numbers: dict[int, int] = {}
         self.found: deque[Any] = deque()
         self.alive: list[Any] = []  # ids are of objects that live
@@ -71,9 +88,9 @@ class _Walk:
 
     def name(self, value: Any) -> str:
         """What stands for an object where another one holds it."""
-        if type(value) in ATOMS:
+        if type(value) in PLAIN:
             return f"{type(value).__name__} {value!r}"
-        if type(value) is tuple and all(type(each) in ATOMS for each in value):
+        if type(value) is tuple and all(type(each) in PLAIN for each in value):
             return f"tuple {value!r}"
         if isinstance(value, types.MethodType):  # made anew each time that one asks for it
             return f"method {self.name(value.__func__)} {self.name(value.__self__)}"
@@ -85,6 +102,8 @@ class _Walk:
 
     def describe(self, value: Any) -> Iterator[str]:
         """The words for what an object is."""
+        if has_moved(value):
+            return self.pairs(f"state {self.name(type(value))}", what_stayed(value))
         match value:
             case types.FunctionType():
                 return self.function(value)
@@ -93,7 +112,7 @@ class _Walk:
             case type():
                 return self.kind(value)
             case types.ModuleType():
-                return iter((_module(value.__name__),))
+                return iter((module_word(value.__name__),))
             case types.BuiltinFunctionType() | types.MethodDescriptorType() | types.WrapperDescriptorType():
                 return self.builtin(value)
             case property():
@@ -101,29 +120,42 @@ class _Walk:
             case staticmethod() | classmethod():
                 return self.each(type(value).__name__, (value.__func__,))
             case functools.partial():
-                return self.each("partial", (value.func, value.args, value.keywords))
+                return self.each("partial", (value.func, value.args, value.keywords, *added_to(value)))
+            case torch.jit.ScriptFunction() | torch.jit.ScriptModule():
+                return scripted(value)
             case types.MappingProxyType() | types.SimpleNamespace():
                 return self.pairs(type(value).__name__, value if isinstance(value, Mapping) else vars(value))
-        if callable(value) and hasattr(value, "__qualname__") and is_library(str(getattr(value, "__module__", "__main__"))):
-            return iter((f"compiled {_place(value)}",))
         if "__wrapped__" in getattr(value, "__dict__", {}):  # as a cache of results holds a function
-            return self.each(type(value).__qualname__, (value.__wrapped__,))
+            return self.pairs(f"wrapper {self.name(type(value))}", dict(added_to(value)))
+        library = is_library(type(value).__module__)  # a class of the user's may bear the name of what it wraps
+        if (
+            library
+            and callable(value)
+            and hasattr(value, "__qualname__")
+            and is_library(str(getattr(value, "__module__", "__main__")))
+        ):
+            return iter((f"compiled {place_of(value)}",))
         return self.state(value)
 
     def function(self, value: types.FunctionType) -> Iterator[str]:
         module = str(value.__globals__.get("__name__"))
-        own, where = not is_library(module), _module(module)
+        own, where = not is_library(module), module_word(module)
         if own and module.partition(".")[0] == "untrain":
             yield f"function {code_digest(value)} {value.__qualname__}"
         elif own:
-            yield from self.code(value.__code__, {**value.__globals__, **outer_of(value)})
+            free = states(value.__globals__)
+            constants = {name: each for name, each in value.__globals__.items() if name not in free}
+            yield from self.code(value.__code__, constants | outer_of(value))
         else:
             yield f"function {where} {value.__qualname__}"
         if not own or module.partition(".")[0] == "untrain":
             yield from self.pairs("closure", outer_of(value))  # a wrapper leads to what it wraps
         yield from self.each("defaults", value.__defaults__ or ())
         yield from self.pairs("keywords", value.__kwdefaults__ or {})
-        yield from self.pairs("attributes", vars(value))
+        if not self.values:
+            yield from self.pairs("attributes", what_stayed(vars(value)))
+        elif vars(value):
+            yield f"attributes {self.name(vars(value))}"
 
     def code(self, code: types.CodeType, names: Mapping[str, Any]) -> Iterator[str]:
         """Instructions with what they read; where a line stands and what it is called does not count."""
@@ -135,18 +167,20 @@ class _Walk:
                 continue
             chain = isinstance(read, types.ModuleType) and step.opname in ("LOAD_ATTR", "LOAD_METHOD")
             if isinstance(read, types.ModuleType) and not chain:
-                yield _module(read.__name__)  # it is handed on: what is read of it cannot be seen
+                yield module_word(read.__name__)  # it is handed on: what is read of it cannot be seen
             if chain:
-                owner, read = read.__name__, vars(read).get(str(step.argval), _NOTHING)
+                owner, space = read.__name__, vars(read)
+                free = not is_library(owner) and step.argval in states(space)
+                read = _NOTHING if free else space.get(str(step.argval), _NOTHING)
                 # Objects of libraries, such as sys.stdout, are the state of a process.
-                state = is_library(owner) and not isinstance(read, CODE) and type(read) not in ATOMS
-                yield f"{_module(owner)} {step.argval}" if state else self.read(step.argval, read)
+                state = is_library(owner) and not isinstance(read, CODE) and type(read) not in PLAIN
+                yield f"{module_word(owner)} {step.argval}" if state else self.read(step.argval, read)
             elif step.opname in ("LOAD_GLOBAL", "LOAD_NAME") or (step.opname == "LOAD_DEREF" and step.argval in code.co_freevars):
                 read = _NOTHING if step.argval in written_by(code) else names.get(step.argval, _NOTHING)
                 yield self.read(step.argval, read)
                 top = names_of_libraries(str(names.get("__file__"))).get(step.argval)
                 if top is not None:  # some things, such as NumPy's functions, do not say whose they are
-                    yield _module(top)
+                    yield module_word(top)
             else:
                 read = _NOTHING
                 yield from self.step(step, names, code.co_cellvars)
@@ -156,12 +190,12 @@ class _Walk:
         if value is _NOTHING:
             return f"name {name}"
         if isinstance(value, types.ModuleType):
-            return _module(value.__name__) if is_library(value.__name__) else "module"
+            return module_word(value.__name__) if is_library(value.__name__) else "module"
         return self.held(value)
 
     def step(self, step: dis.Instruction, names: Mapping[str, Any], local: tuple[str, ...]) -> Iterator[str]:
         if step.opname == "IMPORT_NAME":
-            yield f"import {_imported(str(step.argval), str(names.get('__package__') or ''))}"
+            yield f"import {imported_word(str(step.argval), str(names.get('__package__') or ''))}"
         elif isinstance(step.argval, types.CodeType):
             yield from self.code(step.argval, {n: v for n, v in names.items() if n not in local} if local else names)
         elif step.opcode in dis.hasconst:
@@ -171,20 +205,19 @@ class _Walk:
 
     def held(self, value: Any) -> str:
         """A word for what another object holds; where values do not count, that of its class stands for an object."""
-        plain = self.values or type(value) in ATOMS or type(value) is tuple or isinstance(value, CODE)
+        plain = self.values or type(value) in PLAIN or type(value) is tuple or isinstance(value, CODE)
         return self.name(value) if plain else f"a {self.name(type(value))}"
 
     def kind(self, value: type) -> Iterator[str]:
         if is_library(str(value.__module__)):
-            yield f"class {_place(value)}"
+            yield f"class {place_of(value)}"
             return
         if str(value.__module__).partition(".")[0] == "untrain":
             yield f"class {value.__qualname__} {code_digest(value)}"
             return
         yield from self.each("class", (type(value), *value.__bases__))
-        for name, part in sorted(vars(value).items()):
-            if name not in NO_BEHAVIOUR and not (name.startswith(("__pydantic", "__dataclass"))) and not _is_slot(part):
-                yield f"{name} {self.held(part)}"
+        for name, part in behaviour_of(value):
+            yield f"{name} {self.held(part)}"
 
     def builtin(self, value: Any) -> Iterator[str]:
         owner = getattr(value, "__self__", None)
@@ -199,13 +232,18 @@ class _Walk:
             if isinstance(value, nn.Module):
                 yield from self.each("parts", (part for n, p in parts_of(value) if isinstance(p, list) for part in p))
             return
-        if isinstance(value, Tensor | np.ndarray | np.generic):
+        if isinstance(value, np.ndarray) and value.dtype.hasobject:
+            yield f"{value.dtype} {value.shape}"
+            yield from self.each("items", value.ravel().tolist())
+        elif isinstance(value, Tensor | np.ndarray | np.generic):
             yield content_of(value)
+            yield from self.each("attributes", added_to(value))
         elif isinstance(value, set | frozenset):
             yield self.set(value)
-        elif isinstance(value, Mapping) and type(value).__module__ in ("builtins", "collections"):
+            yield from self.each("attributes", added_to(value))
+        elif type(value) is dict:
             yield from self.pairs("items", value)
-        elif isinstance(value, list | tuple | deque):
+        elif type(value) in (list, tuple) or not self.values:
             yield from self.each("items", value)
         elif isinstance(value, nn.Module):
             yield from self.pairs("module", dict(parts_of(value)))
@@ -217,7 +255,7 @@ class _Walk:
     def reduced(self, value: Any) -> Iterator[str]:
         """Words for an object by what would be pickled of it, or else by its attributes."""
         try:
-            parts = value.__reduce_ex__(4)
+            parts = reduced(value)
         except Exception:  # whatever stands against pickling it, such as a lock
             yield from self.pairs("attributes", getattr(value, "__dict__", {}))
             return
@@ -237,31 +275,22 @@ class _Walk:
         for key, value in values.items():
             yield f"{self.name(key)}: {self.held(value)}"
 
-    def set(self, values: Iterable[Any]) -> str:
-        """Members by their own digests: their order is by hash seed."""
-        return " ".join(sorted(_Walk(self.values).digest((value,)) for value in values))
+    def set(self, values: Any) -> str:
+        """Members by their own digests: their order is by hash seed. A set that is within itself is named by how far out it is.
+
+        Raises:
+            DataError: sets lie so deep in one another that this does not end.
+        """
+        if id(values) in self.within:
+            return f"the set {self.within[::-1].index(id(values))} out"
+        self.spent[0] += len(values) if self.within else 0
+        if len(self.within) >= DEEPEST or self.spent[0] > MOST:
+            raise DataError(
+                f"code of yours reads {self.spent[0]} sets within sets, {len(self.within)} deep, of which no key can be made: "
+                "give lists or dictionaries, whose order is known"
+            )
+        inside = (*self.within, id(values))
+        return " ".join(sorted(_Walk(self.values, inside, self.spent).digest((value,)) for value in values))
 
 
 _NOTHING = object()
-
-
-def _imported(name: str, package: str) -> str:
-    """What stands for a module that a function imports when it runs."""
-    module = sys.modules.get(name) or sys.modules.get(f"{package}.{name}")
-    return _module(name if module is None else module.__name__)
-
-
-def _module(name: str) -> str:
-    """A library by its version, another module by its code."""
-    top = name.partition(".")[0]
-    return f"{name} {library_version(top)}" if is_library(name) else f"{name} {module_digest(name)}"
-
-
-def _place(made: Any) -> str:
-    """Where a class or a function of a library is."""
-    module = str(made.__module__)
-    return f"{module}.{made.__qualname__} {library_version(module.partition('.')[0])}"
-
-
-def _is_slot(part: Any) -> bool:
-    return inspect.isgetsetdescriptor(part) or inspect.ismemberdescriptor(part)

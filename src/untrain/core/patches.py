@@ -1,4 +1,7 @@
-"""Functions and classes that foreign code may have replaced: what is watched, what changed, and how it is put back."""
+"""Functions, classes and constants that foreign code may have replaced: what is watched, what changed, and how it is put back.
+
+Of modules that are no libraries, constants are watched beside code; ``module_state.py`` says which plain values are constants.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,13 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import chain
-from operator import attrgetter
+from operator import attrgetter, is_
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
+
+from untrain.core.libraries import is_library
+from untrain.core.module_state import computed, is_plain, states, states_of_class
 
 # Modules whose functions, and those of whose own classes, all others rely on, and all in ``WITHIN`` that are loaded.
 WATCHED = (
@@ -26,11 +32,25 @@ DERIVED = "Storage"  # of torch, which follows the default dtype
 
 @dataclass(frozen=True, eq=False)
 class Patch:
-    """A name that was replaced, removed or shadowed: its owner, and what it was; ``was`` is ``ABSENT`` where it was not there."""
+    """A name that was replaced, removed or shadowed: its owner, and what it was; ``was`` is ``ABSENT`` where it was not there.
+
+    One that is ``own`` was set by a function of its own module, which nobody is blamed for.
+    """
 
     owner: Any
     name: str
     was: Any
+    own: bool = False
+
+    @property
+    def what(self) -> str:
+        """Function, or constant.
+
+        >>> import math
+        >>> Patch(math, "pi", math.pi).what
+        'constant'
+        """
+        return "constant" if is_plain(self.was) else "function"
 
     @property
     def where(self) -> str:
@@ -59,7 +79,7 @@ ABSENT = object()
 class _Watch:
     """Modules and classes that are watched, their live mappings of names, and their functions."""
 
-    modules: int
+    modules: list[ModuleType]
     owners: tuple[Any, ...]
     spaces: tuple[Mapping[str, Any], ...]
     functions: tuple[FunctionType, ...]
@@ -103,11 +123,8 @@ class Names:
 
 
 def _alike(now: list[Any], before: list[Any]) -> bool:
-    """Whether two lists are of the same things; equality asks for identity first, faster than Python could."""
-    try:
-        return now == before
-    except Exception:  # what was replaced by an array, whose equality is no truth value
-        return False
+    """Whether two lists are of the same things; equal numbers may be of two types."""
+    return len(now) == len(before) and all(map(is_, now, before))
 
 
 _PARTS = ("__code__", "__defaults__", "__kwdefaults__")
@@ -116,10 +133,11 @@ _cache: list[_Watch] = []
 
 def _watched() -> _Watch:
     """What is watched; listed anew when modules were imported."""
-    if not _cache or _cache[0].modules != len(sys.modules):
-        loaded = {
-            n: m for n, m in list(sys.modules.items()) if (n in WATCHED or n.startswith(WITHIN)) and isinstance(m, ModuleType)
-        }
+    everything = list(sys.modules.values())
+    if not _cache or not _alike(everything, _cache[0].modules):
+        modules = {n: m for n, m in list(sys.modules.items()) if isinstance(m, ModuleType)}
+        own = {top for top in {n.partition(".")[0] for n in modules} if not is_library(top)}
+        loaded = {n: m for n, m in modules.items() if n in WATCHED or n.startswith(WITHIN) or _is_own_module(n, m, own)}
         owners: dict[int, Any] = {id(module): module for module in loaded.values()}
         for name, module in loaded.items():
             top = name.partition(".")[0]
@@ -128,23 +146,56 @@ def _watched() -> _Watch:
                     owners[id(value)] = value
         functions = {id(f): f for owner in owners.values() for f in vars(owner).values() if isinstance(f, FunctionType)}
         spaces = tuple(vars(owner) for owner in owners.values())
-        _cache[:] = [_Watch(len(sys.modules), tuple(owners.values()), spaces, tuple(functions.values()))]
+        _cache[:] = [_Watch(everything, tuple(owners.values()), spaces, tuple(functions.values()))]
     return _cache[0]
+
+
+def _is_own_module(name: str, module: ModuleType, own: set[str]) -> bool:
+    """Whether a module is no library: of ours, or of the user's."""
+    return name.partition(".")[0] in own and (name == "__main__" or vars(module).get("__file__") is not None)
 
 
 def _is_own(cls: type, module: str, top: str) -> bool:
     """Whether a class is of the module, or of a library whose public name it bears there, and may be written to at all."""
     if cls.__flags__ & (1 << 8):  # immutable, as classes of C are
         return False
-    return cls.__module__ == module if top == "untrain" else cls.__module__.partition(".")[0] == top
+    return cls.__module__.partition(".")[0] == top if is_library(top) else cls.__module__ == module
 
 
 def _differences(owner: Any, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Patch]:
     watched = {n: was for n, was in before.items() if _counts(was) and (owner is not sys.modules.get("torch") or n != DERIVED)}
     gone_or_other = [Patch(owner, n, was) for n, was in watched.items() if after.get(n, ABSENT) is not was]
+    gone_or_other = [*_of_its_own(owner, gone_or_other), *_constants(owner, before, after)]
     inherited = vars(builtins) if isinstance(owner, ModuleType) else _inherited(owner)
     shadows = [Patch(owner, n, ABSENT) for n in after.keys() - before.keys() if n in inherited and _counts(after[n])]
     return gone_or_other + shadows
+
+
+def _of_its_own(owner: Any, changes: list[Patch]) -> list[Patch]:
+    """Those changes that are no state of the user's own modules; a script that runs defines its functions as it goes."""
+    if not changes or not isinstance(owner, ModuleType) or owner.__name__.startswith("untrain.") or is_library(owner.__name__):
+        return changes
+    return [] if owner.__name__ == "__main__" else [change for change in changes if change.name not in computed(vars(owner))]
+
+
+def _constants(owner: Any, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Patch]:
+    """Constants that are others now, of a module that is no library or of its class."""
+    if is_library(owner.__name__ if isinstance(owner, ModuleType) else owner.__module__):
+        return []
+    plain = {n: was for n, was in before.items() if not n.startswith("__") and is_plain(was)}
+    changed = [n for n, was in plain.items() if not _same(was, after.get(n, ABSENT))]
+    if not changed:
+        return []
+    if not isinstance(owner, ModuleType):
+        counters = states_of_class(owner)
+        return [Patch(owner, n, plain[n]) for n in changed if n not in counters]
+    free, own = states(vars(owner)), computed(vars(owner))
+    return [Patch(owner, n, plain[n], n in own) for n in changed if n not in free]
+
+
+def _same(was: Any, now: Any) -> bool:
+    """Whether a plain value is the same; NaN is, and 1 is not True."""
+    return now is was or (type(now) is type(was) and repr(now) == repr(was))
 
 
 def _inherited(cls: type) -> set[str]:

@@ -84,9 +84,9 @@ class ProcessState:
             return []
         patches = self.names.patches(new - {n.partition(".")[0] for n in self.modules})
         for patch in patches:
-            with self._going_on(f"the function {patch.where}"):
+            with self._going_on(f"the {patch.what} {patch.where}"):
                 patch.undo()
-        return [f"the function {patch.where}" for patch in patches[:3]]
+        return [f"the {patch.what} {patch.where}" for patch in [p for p in patches if not p.own][:3]]
 
     def _setting(self, setting: ProcessSetting, value: Any, new: frozenset[str]) -> list[str]:
         now = setting.read()

@@ -172,7 +172,10 @@ class Examples:
 
 def _target(fields: Mapping[str, Any]) -> str:
     if len(fields) < 2:
-        raise DataError("these examples have no targets: a method that takes them names 'labels' in its needs")
+        raise DataError(
+            "these examples have no targets: a method that takes them names 'labels' in its needs, an observer is `by_labels`, and "
+            "a task whose outputs take them has `outputs_need_targets`"
+        )
     return list(fields)[-1]
 
 

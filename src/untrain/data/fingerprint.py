@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,23 @@ def print_of(examples: Examples) -> str:
     ids, names = np.asarray(examples.ids).astype(str), repr((tuple(examples.fields), examples.categories))
     owner = () if examples.owner is None else (np.asarray(examples.owner).astype(str),)
     return array_digest(*map(plain, examples.fields.values()), ids, np.asarray(names), *owner)
+
+
+def fields_print(examples: Examples) -> str:
+    """Digest of the fields of examples in their order, by name, and nothing else: whose they are does not count."""
+    return array_digest(*map(plain, examples.fields.values()), np.asarray(repr(tuple(examples.fields))))
+
+
+def learned_print(examples: Examples, asked: str) -> str:
+    """Digest of all that a learner sees, where ``asked`` is that of the inputs: targets, ids, owners and names of classes."""
+    targets = replace(examples, fields={examples.target: examples.y})
+    return hashlib.sha256(f"{asked} {print_of(targets)}".encode()).hexdigest()
+
+
+def scored_print(examples: Examples) -> str:
+    """Digest of what scores take of examples beside outputs: targets as given and before noise, ids, owners, names of classes."""
+    true = examples.y if examples.true is None else examples.true
+    return print_of(replace(examples, fields={"y": examples.y, "true": true}))
 
 
 def request_digest(forget: Examples, replacement: Examples | None = None) -> str:

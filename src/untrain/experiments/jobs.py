@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,8 @@ from untrain.experiments.setting import Setting
 from untrain.experiments.untrained import check_trained
 from untrain.localizers.base import Localizer
 from untrain.models.inference import predict
-from untrain.models.state import arrays, as_array, load_state
+from untrain.models.state import arrays as weights_of
+from untrain.models.state import as_array, load_state
 from untrain.runtime.store import Contents, Entry, Store, key_of
 from untrain.training.keepers.base import Kept
 from untrain.training.problem import Problem, problem
@@ -83,7 +84,9 @@ def start_of(original: Entry, store: Store) -> Start:
 
 def _train(scene: Scene, job: Job, ingredients: dict[str, Any]) -> Contents:
     original = job.kind == "original"
-    examples, tensors_by_keeper = scene.data.train if original else scene.remaining, dict[str, Mapping[str, torch.Tensor]]()
+    # What no key covers no learner sees.
+    examples = replace(scene.data.train if original else scene.remaining, true=None, columns={}, features=())
+    tensors_by_keeper = dict[str, Mapping[str, torch.Tensor]]()
     with metered() as meter:
         if original:  # unlearners start from these models alone, so keepers save tensors of these alone
             model, tensors_by_keeper = scene.learner.run(examples, ingredients["seed"])  # type: ignore[assignment]
@@ -153,16 +156,17 @@ def outputs_of(scene: Scene, model: nn.Module, forget_alone: bool = False) -> di
 
     Those on each probe are beside them, by the names that the store has for them.
     """
-    train, *others = scene.observed
+    train, *others = map(scene.task.asked, scene.observed)
     if forget_alone:
         train = take(train, np.asarray(scene.forget_set.rows))
     parts = [predict(model, examples, scene.task) for examples in (train, *others)]
     outputs = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     for probe, examples in scene.data.probes.items():
-        outputs |= {probe_file(probe, name): array for name, array in predict(model, examples, scene.task).items()}
+        arrays = predict(model, scene.task.asked(examples), scene.task)
+        outputs |= {probe_file(probe, name): array for name, array in arrays.items()}
     return outputs
 
 
 def contents_of(model: nn.Module, outputs: Weights, record: dict[str, Any], kept: Mapping[str, Weights] | None = None) -> Contents:
     """Contents of a model's store entry: its weights, its outputs, its record, and the tensors that keepers saved."""
-    return Contents(record, outputs, {"weights": arrays(model), **(kept or {})})
+    return Contents(record, outputs, {"weights": weights_of(model), **(kept or {})})

@@ -17,10 +17,12 @@ from untrain.core.seeds import seed_of
 from untrain.core.spec import Spec, canonical
 from untrain.core.spec_sources import sources
 from untrain.data.examples import Examples
-from untrain.data.fingerprint import array_digest, print_of
+from untrain.data.fingerprint import array_digest, fields_print
+from untrain.evaluation.observers.base import Observer
 from untrain.experiments.scene import Scene
 from untrain.experiments.setting import Setting
 from untrain.experiments.untrained import network_of
+from untrain.localizers.base import Localizer
 from untrain.runtime.record import key_of
 from untrain.training.base import Learner
 from untrain.unlearners.base import Recipe, Unlearner
@@ -76,11 +78,12 @@ def model_ingredients(scene: Scene, job: Job, seed: int, setting: Setting) -> In
             "seed": 0 if scene.learner.deterministic else seed_of(seed, f"{stream}{job.kind}", job.index),
         }  # fmt: skip
     start = model_ingredients(scene, Job("original", job.index), seed, setting)
+    common |= _valid(scene, job.method)
     if setting.budget is not None:
         common["budget"] = setting.budget
     return common | {
         "kind": "unlearned", "label": f"{job.method!r} on {stream}original {job.index} of {of}",
-        "model": key_of(start), "forget": scene.forget_set.digest, "retain": scene.prints["retain"], "valid": scene.prints["valid"],
+        "model": key_of(start), "forget": scene.forget_set.digest, "retain": scene.prints["retain"],
         "method": canonical(job.method), "sources": sources(job.method), "seed": seed_of(seed, f"{stream}method", job.index),
     }  # fmt: skip
 
@@ -90,26 +93,26 @@ def model_key(scene: Scene, job: Job, seed: int, setting: Setting) -> str:
     return key_of(model_ingredients(scene, job, seed, setting))
 
 
-def mask_ingredients(scene: Scene, localizer: Spec, which: MaskId, seed: int, setting: Setting) -> Ingredients:
+def mask_ingredients(scene: Scene, localizer: Localizer, which: MaskId, seed: int, setting: Setting) -> Ingredients:
     """What a mask depends on; for all of the forget set it is the one that a run of the same seed confines its methods to."""
     part = "" if which.part is None else f", part {which.part + 1} of the forget set"
-    return _machine(setting) | {
+    return _machine(setting) | _valid(scene, localizer) | {
         "kind": "mask", "label": f"{localizer!r} on original {which.index} of {type(scene.scenario).__name__}{part}",
         "model": model_key(scene, Job("original", which.index), seed, setting), "forget": scene.forget_set.digest,
-        "retain": scene.prints["retain"], "valid": scene.prints["valid"], "part": which.part,
+        "retain": scene.prints["retain"], "part": which.part,
         "localizer": canonical(localizer), "sources": sources(localizer), "seed": seed_of(seed, "method", which.index),
     }  # fmt: skip
 
 
 def observation_ingredients(
-    scene: Scene, observer: Spec, label: str, model: str, originals: Sequence[str], threads: int, seed: int
+    scene: Scene, observer: Observer, label: str, model: str, originals: Sequence[str], threads: int, seed: int
 ) -> Ingredients:
     """What an observation of a model depends on; ``originals`` are the keys of those that it is compared with."""
     return {
         "kind": "observation", "label": label, "engine": engine(), "torch": torch.__version__,
         "device": scene.data.train.y.device.type, "threads": threads, "observer": canonical(observer),
         "sources": sources(observer), "model": model, "originals": list(originals), "forget": scene.forget_set.digest,
-        "seen": scene.prints["seen"], "seed": seed,
+        "seen": scene.prints["seen"], "labels": scene.prints["labels"] if observer.by_labels else None, "seed": seed,
     }  # fmt: skip
 
 
@@ -158,7 +161,7 @@ def member_ingredients(
     common = {
         "kind": "member", "engine": engine(), "torch": torch.__version__, "device": train.y.device.type, "threads": threads,
         "precision": "float32", "learner": canonical(learner), "sources": sources(learner), "network": network_of(learner, train),
-        "seen": print_of(observed), "training": training,
+        "seen": fields_print(learner.task.asked(observed)), "training": training,
     }  # fmt: skip
     return [common | {"label": f"seed {seed} on {n} examples", "data": rows, "seed": seed} for rows, n, seed in members]
 
@@ -178,6 +181,11 @@ def search_ingredients(scene: Scene, method: Method, space: Mapping[str, Any], a
         "setting": asdict(setting) | {"device": torch.device(setting.device).type},
         "prints": dict(scene.prints), "forget": scene.forget_set.digest,
     }  # fmt: skip
+
+
+def _valid(scene: Scene, code: Method | Localizer) -> Ingredients:
+    """The part to tune on, of which a method sees nothing unless it names it."""
+    return {"valid": scene.prints["valid"]} if "valid" in code.needed() else {}
 
 
 def _machine(setting: Setting) -> Ingredients:

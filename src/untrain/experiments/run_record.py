@@ -18,6 +18,7 @@ from untrain.core.errors import DataError
 from untrain.core.paths import user_path
 from untrain.core.spec import canonical
 from untrain.data.examples import Examples, take
+from untrain.data.fingerprint import array_digest
 from untrain.data.near_duplicates import near_duplicates
 from untrain.data.ragged import PAD
 from untrain.evaluation.observation import CORRECTED, OTHER
@@ -54,11 +55,14 @@ def save_run(
     more = dict(more or {})
     if scene.notes:
         more["warnings"] = [*scene.notes, *more.get("warnings", ())]
-    facts = {"true": scene.prints["true"], **more}
+    train, rows = scene.data.train, np.asarray(scene.forget_set.rows)
+    asked = probes_of(scene, models, store)
+    arrays = {**frame_arrays(scene), "forget_inputs": scene.task.show(take(train, rows)), **probe_arrays(scene, asked)}
+    digests = {name: array_digest(array) for name, array in arrays.items()}
+    facts = {"arrays": digests, "names": named(train), "chosen": dict(scene.chosen), **more}
     ingredients = run_ingredients(repr(scene.scenario), canonical(scene.scenario), models, facts)
 
     def describe() -> Contents:
-        train, rows = scene.data.train, np.asarray(scene.forget_set.rows)
         near = near_duplicates(take(train, rows), take(train, scene.retain))
         choice = {"chosen": dict(scene.chosen)} if scene.chosen else {}
         record = {
@@ -66,8 +70,6 @@ def save_run(
             "digest": scene.forget_set.digest, "duplicates": near.counts,
             **count_facts(sizes, count_examples(scene)), "setting": setting_facts(setting), **choice, **named(train), **more,
         }  # fmt: skip
-        asked = probes_of(scene, models, store)
-        arrays = {**frame_arrays(scene), "forget_inputs": scene.task.show(take(train, rows)), **probe_arrays(scene, asked)}
         return Contents(record | ({"probes": asked} if asked else {}), arrays)
 
     return store.get_or_make(ingredients, describe)

@@ -11,8 +11,9 @@ import numpy as np
 from untrain.core.errors import DataError
 from untrain.core.foreign import foreign
 from untrain.core.metering import metered
-from untrain.data.examples import Examples, to_device
-from untrain.data.fingerprint import array_digest, print_of
+from untrain.core.spec import digest
+from untrain.data.examples import Examples, take, to_device
+from untrain.data.fingerprint import array_digest, fields_print, learned_print, print_of, scored_print
 from untrain.data.requests.base import ForgetSet
 from untrain.data.requests.resolve import remaining, request
 from untrain.data.splits import Data
@@ -45,8 +46,9 @@ class Scene:
         forget_set: the examples to forget.
         learner: trains the models.
         retain: rows of the training data that stay.
-        prints: digests of the training data, the retain set, the part to tune on, all observed examples, the true labels
-            and the untrained model.
+        prints: digests: 'train' and 'retain' of what originals and oracles learn from, 'valid' of the part to tune on, 'seen' of
+            what models are asked, 'labels' of what observers are shown, 'scored' of what scores take beside outputs, and
+            'network' of the untrained model.
         chosen: facts about the choice, where an ensemble was needed for it; else empty.
         purpose: 'run', or 'search', which sees no test data.
         notes: on how data and request were read: what was skipped, guessed or converted.
@@ -118,15 +120,16 @@ def scene_of(scenario: Scenario, data: Data, chosen: Chosen, setting: Setting, p
     probes = {name: by.everywhere(examples, replacement) for name, examples in data.probes.items()}
     valid, test = by.everywhere(data.valid, replacement), by.everywhere(data.test, replacement)
     data = replace(data, valid=valid, test=test, probes=probes)
-    train = print_of(data.train)
     others = (data.test, *(() if replacement is None else (replacement,)))
-    asked = [part for name, examples in probes.items() for part in (name, print_of(examples))]
+    rows = np.sort(np.asarray(chosen.forget_set.rows))
+    asked = [fields_print(learner.task.asked(e)) for e in (data.train, *others)]
     prints = {
-        "train": train,
+        "train": learned_print(data.train, asked[0]),
         "retain": print_of(remaining(data.train, chosen.forget_set)),
         "valid": print_of(data.valid),
-        "seen": array_digest(*(np.frombuffer(p.encode(), dtype=np.uint8) for p in (train, *map(print_of, others), *asked))),
-        "true": array_digest(*(targets(e, true=True) for e in (data.train, *others))),
+        "seen": digest([asked, {name: fields_print(learner.task.asked(e)) for name, e in probes.items()}]),
+        "labels": array_digest(*(targets(e) for e in (take(data.train, rows), data.test))),
+        "scored": digest([*map(scored_print, (data.train, *others)), {n: scored_print(e) for n, e in probes.items()}]),
         "network": network_of(learner, data.train),
     }
     train_set, valid, test = (to_device(e, setting.device) for e in (data.train, data.valid, data.test))

@@ -12,10 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from untrain.core.code_reach import reach
+from untrain.core.code_reach import reach, values_read
 from untrain.core.errors import ModelError
 from untrain.core.foreign import foreign
 from untrain.core.spec import Spec
+from untrain.core.spec_sources import sources
 from untrain.data.examples import Examples, batch_of
 from untrain.data.fingerprint import array_digest
 from untrain.models.newness import check_apart
@@ -39,14 +40,22 @@ def network_of(learner: Learner, examples: Examples) -> str:
     """
     if _is_ours(learner):
         return _digest(_start(learner, examples, 0), reach_of=False)
-    before = reach(learner)
+    values = values_read(learner)
     model = check_start(learner, examples)
     outputs = _outputs(model, learner.task.resolve(examples), examples)
     # What changes while a network is made and asked is state, and no part of what it is.
-    steady = reach(learner) == before and reach(_start(learner, examples, 0)) == reach(model)
-    return hashlib.sha256(
-        f"{_digest(model, steady)} {before if steady else reach(learner, values=False)} {outputs}".encode()
-    ).hexdigest()
+    values.note_moves()
+    code, of_key = reach(learner), sources(learner)
+    again = _start(learner, examples, 0)
+    if reach(learner) != code:
+        code = ""
+        if sources(learner) != of_key:
+            raise ModelError(
+                f"{learner!r} reads a value that changes each time it makes a network, so that stored models of it could not be "
+                "found again: keep what counts or draws out of the code that makes the network"
+            )
+    steady = reach(again) == reach(model)
+    return hashlib.sha256(f"{_digest(model, steady)} {code} {outputs}".encode()).hexdigest()
 
 
 def check_start(learner: Learner, examples: Examples) -> nn.Module:

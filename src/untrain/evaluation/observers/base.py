@@ -28,6 +28,8 @@ from untrain.training import guard
 class ObserverContext:
     """Everything besides the model that an observer may use, the same for all models of a run.
 
+    Of examples it sees inputs, targets where it is ``by_labels``, and row numbers for ids.
+
     Args:
         task: the models' task.
         forget: examples to forget.
@@ -50,12 +52,13 @@ class Observer(Spec, role=True):
 
     ``look`` runs once per model, and the store saves its array; ``compare`` is arithmetic on the arrays. Those of a
     population are in ``Observation.observed`` under the observer's spelling. ``by_original`` says whether the array depends on
-    outputs of the original models.
+    outputs of the original models, ``by_labels`` whether it depends on targets of examples, which are hidden otherwise.
     """
 
     scores: ClassVar[Mapping[str, ScoreInfo]] = {}
     needs: ClassVar[frozenset[str]] = frozenset()
     by_original: ClassVar[bool] = False
+    by_labels: ClassVar[bool] = False
     closed: ClassVar[tuple[str, ...]] = ("__init__", "__call__", "prepare", "evaluate")
 
     @abstractmethod
@@ -78,10 +81,14 @@ class Observer(Spec, role=True):
         compatibility.check_shaped(model)
         # Copies: what one observer writes to is not what the next one looks at.
         original = {name: array.copy() for name, array in sight.original.items()}
-        sight = replace(sight, forget=copied(sight.forget), test=copied(sight.test), original=original)
+        sight = replace(sight, forget=self._shown(sight.forget), test=self._shown(sight.test), original=original)
         with foreign(repr(self)), isolated_rng(model, sight.seed), guard.read_only(type(self).__name__, model), computing():
             check_fit(model.eval(), sight.task, sight.forget)
             return np.asarray(self.look(model, sight), dtype=np.float32)
+
+    def _shown(self, examples: Examples) -> Examples:
+        shown = replace(copied(examples), ids=np.arange(len(examples)), true=None, columns={}, owner=None, features=())
+        return shown if self.by_labels else shown.without_targets()
 
     @final
     def prepare(self, observation: Observation) -> Array:

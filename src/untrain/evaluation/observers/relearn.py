@@ -46,6 +46,7 @@ class Relearn(Observer):
     within: Annotated[float, Field(gt=0)] = 1.0
 
     by_original: ClassVar[bool] = True
+    by_labels: ClassVar[bool] = True
     scores: ClassVar[Mapping[str, ScoreInfo]] = {
         "relearn_time": ScoreInfo(
             "epochs of fine-tuning on the forget set until its loss is nearly that of the original models", "epochs",

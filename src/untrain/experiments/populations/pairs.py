@@ -61,7 +61,7 @@ class RowDigests:
     rows: np.ndarray[Any, Any]
 
     def of(self, rows: np.ndarray[Any, Any]) -> str:
-        """Digest of a subset: inputs and labels of its rows in their order, and the number of classes."""
+        """Digest of a subset: inputs and labels of its rows in their order, and the names of the classes."""
         return hashlib.sha256(self.kind.encode() + self.rows[rows].tobytes()).hexdigest()
 
 
@@ -70,5 +70,5 @@ def row_digests(train: Examples) -> RowDigests:
     columns = (rows_of(column) for column in train.fields.values())
     digests = [hashlib.sha256(b"".join(part.tobytes() for part in row)).digest() for row in zip(*columns, strict=True)]
     shape = () if isinstance(train.x, Ragged) else tuple(train.x.shape[1:])
-    kind = f"{shape} {train.x.dtype} {train.classes} "
+    kind = f"{shape} {train.x.dtype} {tuple(train.fields)} {train.categories} "
     return RowDigests(kind, np.frombuffer(b"".join(digests), dtype=np.uint8).reshape(len(train), 32))

@@ -151,7 +151,8 @@ def _order(
 ) -> _Order:
     both = as_examples(learner, {"train": train, "observed": observed})
     # As in a Problem: true labels and further columns are for requests and reports.
-    data = [replace(e, true=None, columns={}) for e in both]
+    data = [replace(e, true=None, columns={}, features=()) for e in both]
+    data[1] = learner.task.asked(data[1])  # keys cover no more of what models are asked
     members = check_pairs(pairs, len(data[0]))
     strategy = choose_strategy(learner, data[0], members, together, executor)
     rows, kind = row_digests(data[0]), strategy.kind

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -159,7 +159,8 @@ Arrays = Mapping[str, Array]
 
 def _train_alone(work: Work, member: Member, train: Examples, observed: Examples) -> tuple[Arrays, Arrays]:
     try:
-        model = work.learner(take(train, member.rows), member.seed)
+        # Ids are in no member's key, so that no learner sees them.
+        model = work.learner(replace(take(train, member.rows), ids=np.arange(len(member.rows))), member.seed)
         with foreign(repr(work.learner)):
             outputs = predict(model, observed, work.learner.task)
     except NotFinite as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal, final, get_args
 
 import numpy as np
 from torch import Tensor, nn
@@ -56,11 +56,13 @@ class Task(Spec, role=True):
     ``fields`` are the columns that its examples have, inputs first and targets last. ``outputs`` are the arrays that are
     stored per example; ``signals`` are what can be derived from them without a model, and
     ``'classes'`` where targets are classes. ``success`` is the one of them by which memorization is measured and a search
-    judges. ``about_margin`` says in a sentence what a report shows as the margin.
+    judges. ``about_margin`` says in a sentence what a report shows as the margin. Where ``outputs_need_targets`` is False, as of
+    logits, ``store`` is given no targets, and a model stays what it is in the store when a label of a test example changes.
     """
 
     fields: ClassVar[tuple[str, ...]] = ("x", "y")
     outputs: ClassVar[tuple[str, ...]] = ()
+    outputs_need_targets: ClassVar[bool] = True
     signals: ClassVar[frozenset[str]] = frozenset()
     success: ClassVar[Success | None] = None
     about_margin: ClassVar[str] = "The margin grows with a model's certainty of the target."
@@ -107,6 +109,11 @@ class Task(Spec, role=True):
         Raises:
             ModelError: there is no such layer.
         """
+
+    @final
+    def asked(self, examples: Examples) -> Examples:
+        """The examples with the fields that outputs are computed of, and no more: without targets where those take no part."""
+        return examples if self.outputs_need_targets else examples.without_targets()
 
     def inputs(self, batch: Batch) -> Tensor:
         """What a model is shown of a batch, (b, ...): the first field, uint8 images scaled to [0, 1].

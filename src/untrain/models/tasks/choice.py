@@ -24,6 +24,7 @@ class Choice(Task, role=True):
     """One label per example: cross-entropy on logits (b, c)."""
 
     outputs: ClassVar[tuple[str, ...]] = ("logits",)
+    outputs_need_targets: ClassVar[bool] = False
     signals: ClassVar[frozenset[str]] = frozenset({*SIGNALS, "classes"})
     success: ClassVar[Success] = Success("correct", "accuracy", "An example is right where its label is the likeliest class.")
     about_margin: ClassVar[str] = (

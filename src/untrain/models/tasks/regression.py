@@ -45,6 +45,7 @@ class Regression(Task):
     head_names: tuple[str, ...] = ()
 
     outputs: ClassVar[tuple[str, ...]] = ("prediction",)
+    outputs_need_targets: ClassVar[bool] = False
     signals: ClassVar[frozenset[str]] = frozenset(SIGNALS)
     success: ClassVar[Success] = Success(
         "likelihood",
