@@ -9,14 +9,15 @@ from typing import Any, Literal
 import numpy as np
 
 from untrain.core.errors import DataError
-from untrain.core.foreign import foreign
 from untrain.core.metering import metered
 from untrain.data.examples import Examples, to_device
 from untrain.data.fingerprint import array_digest, print_of
 from untrain.data.requests.base import ForgetSet
 from untrain.data.requests.resolve import remaining, request
+from untrain.data.requests.verbs import everywhere
 from untrain.data.splits import Data
 from untrain.experiments.scenarios.base import Scenario
+from untrain.experiments.scenarios.verbs import learner_of, loaded
 from untrain.experiments.setting import Setting
 from untrain.experiments.untrained import network_of
 from untrain.models.tasks.base import Task
@@ -98,8 +99,8 @@ def open_scene(scenario: Scenario, setting: Setting, choose: Choose | None = Non
     Raises:
         DataError: the training data have one class, or a search has no validation data.
     """
-    with metered() as meter, foreign(repr(scenario), draws=True):
-        data = scenario.load()
+    with metered() as meter:
+        data = loaded(scenario)
     if data.train.classes == 1:
         raise DataError("the training data have one class: there is nothing to classify")
     if purpose == "search" and (data.valid is None or len(data.valid) == 0):
@@ -113,19 +114,19 @@ def scene_of(scenario: Scenario, data: Data, chosen: Chosen, setting: Setting, p
     """Make the scene of loaded data and a drawn request."""
     by = scenario.request
     retain = np.setdiff1d(np.arange(len(data.train)), np.asarray(chosen.forget_set.rows))
-    learner = scenario.learner()
+    learner = learner_of(scenario)
     replacement = chosen.forget_set.replacement
-    probes = {name: by.everywhere(examples, replacement) for name, examples in data.probes.items()}
-    valid, test = by.everywhere(data.valid, replacement), by.everywhere(data.test, replacement)
+    valid, test, *asked = everywhere(by, (data.valid, data.test, *data.probes.values()), replacement)
+    probes = dict(zip(data.probes, asked, strict=True))
     data = replace(data, valid=valid, test=test, probes=probes)
     train = print_of(data.train)
     others = (data.test, *(() if replacement is None else (replacement,)))
-    asked = [part for name, examples in probes.items() for part in (name, print_of(examples))]
+    probed = [part for name, examples in probes.items() for part in (name, print_of(examples))]
     prints = {
         "train": train,
         "retain": print_of(remaining(data.train, chosen.forget_set)),
         "valid": print_of(data.valid),
-        "seen": array_digest(*(np.frombuffer(p.encode(), dtype=np.uint8) for p in (train, *map(print_of, others), *asked))),
+        "seen": array_digest(*(np.frombuffer(p.encode(), dtype=np.uint8) for p in (train, *map(print_of, others), *probed))),
         "true": array_digest(*(targets(e, true=True) for e in (data.train, *others))),
         "network": network_of(learner, data.train),
     }
