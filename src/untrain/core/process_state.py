@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from untrain.core.patches import Names, Patch
+from untrain.core.patches import Names
 from untrain.core.process_settings import ProcessSetting, settings
 
 
