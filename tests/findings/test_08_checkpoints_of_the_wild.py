@@ -1,7 +1,11 @@
 """Checkpoints that torch or safetensors load, or whose weights are the model's under a wrapper's name, are audited."""
 
 import argparse
+import bz2
+import gzip
 import json
+import lzma
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +14,14 @@ from safetensors.torch import save_file
 from torch import nn
 
 import untrain as ut
-from untrain.core.errors import DataError
+from untrain.core.errors import DataError, ModelError
+from untrain.core.metering import metered
+from untrain.data.readers.damage import reading
+from untrain.data.readers.datasets import read_parquet
+from untrain.data.readers.numpy_files import read_numpy
+from untrain.experiments.audits.checkpoints import read_state
+from untrain.experiments.scene import open_scene
+from untrain.experiments.setting import Setting
 from untrain.training.toy import small
 
 DRAW = np.random.default_rng(0)
@@ -20,6 +31,11 @@ STEPS = ut.Steps(lr=0.1, epochs=1, batch=32)
 def some(n):
     y = DRAW.integers(4, size=n)
     return DRAW.normal(size=(n, 4)).astype("float32") + 2 * np.eye(4)[y].astype("float32"), y
+
+
+def read_numpy_file(path):
+    with reading("it cannot be read"):
+        return read_numpy(Path(path))
 
 
 class Plain(nn.Module):
@@ -51,9 +67,7 @@ def audit(state, tmp_path_factory):
         document = ut.audit(
             ut.Checkpoints(str(home / name), oracles=2), scenario=SCENARIO, store=home / "runs", evaluators="Accuracy"
         )
-        return document["results"][0]["scores"], [
-            each for each in document["warnings"] if "weights are read" in each or "lack" in each
-        ]
+        return document["results"][0]["scores"], [each for each in document["warnings"] if "weights" in each or "lack" in each]
 
     return run
 
@@ -73,12 +87,98 @@ WILD = {
 }
 
 
+# What is said of each: what was taken from the names, or was lacking.
+SAID = {name: [] for name in WILD} | {
+    "torch.compile": ["weights are read without _orig_mod. in their names"],
+    "torch.compile in DataParallel": ["weights are read without module._orig_mod. in their names"],
+    "DataParallel in torch.compile": ["weights are read without _orig_mod.module. in their names"],
+    "Lightning": ["weights are read without model. in their names"],
+    "the part inside": ["the lack of net. is made up for"],
+}
+
+
 @pytest.mark.parametrize("name", WILD)
 def test_checkpoints_of_the_wild_get_the_scores_of_the_plain_one(audit, state, name):
     plain, _ = audit(dict(state), "plain.pt")
     found, told = audit(WILD[name](dict(state)))
     assert found == plain
-    assert bool(told) == (name not in ("before torch 0.4.1", "deep"))
+    assert [line.partition(": ")[2] for line in told] == SAID[name]
+
+
+# What becomes of the numbers 0, 1, -1 and 0.5 in each kind of tensor that a state dict may hold in the place of float32.
+KINDS = {
+    torch.float32: [], torch.float16: [], torch.bfloat16: [],
+    torch.float64: ["weights in float64 are rounded to the model's float32"],
+    **{
+        kind: [f"weights were rounded to {str(kind)[6:]} when they were saved, and are read as they are, without any scale"]
+        for kind in (torch.float8_e4m3fn, torch.float8_e5m2)
+    },
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def read():
+    """Reads a state dict as weights of the scenario's model; the weights, and the notes."""
+    scene = open_scene(SCENARIO, Setting())
+
+    def run(given):
+        with metered() as meter:
+            return read_state(given, scene, "it"), [str(note).partition(": ")[2] for note in meter.notes]
+
+    return run
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_fractions_of_every_kind_are_read_and_their_rounding_is_said(read, state, kind):
+    weights, notes = read({n: t.to(kind) if t.is_floating_point() else t for n, t in state.items()})
+    assert notes == KINDS[kind]
+    assert all(torch.equal(t, state[n].to(kind).to(t.dtype) if t.is_floating_point() else state[n]) for n, t in weights.items())
+
+
+@pytest.mark.parametrize("kind", [torch.int8, torch.uint8, torch.int32, torch.int64, torch.bool, torch.complex64], ids=str)
+def test_numbers_that_are_no_fractions_are_no_weights(read, state, kind):
+    codes = {n: (100 * t).abs().to(kind) if t.ndim == 2 else t for n, t in state.items()}
+    with pytest.raises(ModelError, match=rf"net.0.weight holds {str(kind)[6:]} and the model's float32, and so in 1 more"):
+        read(codes)
+    weights, _ = read({"model": dict(state), "codes": codes})
+    assert torch.equal(weights["net.0.weight"], state["net.0.weight"])
+
+
+def test_counts_are_read_as_whole_numbers_of_any_kind_and_as_nothing_else(read, state):
+    name = next(n for n in state if n.endswith("num_batches_tracked"))
+    for kind in (torch.int32, torch.uint8, torch.float32):
+        assert read({**state, name: torch.tensor(5).to(kind)})[0][name] == 5
+    with pytest.raises(ModelError, match="num_batches_tracked holds float32 and the model's int64"):
+        read({**state, name: torch.tensor(5.5)})
+
+
+WRONG = {
+    "pointer": (b"version https://git-lfs.github.com/spec/v1\noid sha256:abc\nsize 1\n", "git-lfs.*git lfs pull"),
+    "page": (b"\n<!DOCTYPE html><html>404", "web page"),
+    "gzip": (gzip.compress(b"x" * 100), "packed by gzip: unpack it"),
+    "bzip2": (bz2.compress(b"x" * 100), "packed by bzip2: unpack it"),
+    "xz": (lzma.compress(b"x" * 100), "packed by xz: unpack it"),
+    "hdf5": (b"\x89HDF\r\n\x1a\n" + bytes(100), "HDF5"),
+    "text": (b"hello, world", "begins with b'hello, wo', as no file"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_file_of_another_kind_is_named_as_what_it_is(read, tmp_path, name):
+    (tmp_path / "m.pt").write_bytes(WRONG[name][0])
+    with pytest.raises(DataError, match=WRONG[name][1]) as refused:
+        read(str(tmp_path / "m.pt"))
+    assert "more than tensors" not in str(refused.value)
+    if name != "text":
+        for read_file in (read_numpy_file, read_parquet):
+            with pytest.raises(DataError, match=WRONG[name][1]):
+                read_file(str(tmp_path / "m.pt"))
+
+
+def test_archives_of_others_are_named_by_what_they_hold(read, state, tmp_path):
+    np.savez(tmp_path / "weights.npz", **{n: t.numpy() for n, t in state.items()})
+    with pytest.raises(DataError, match=r"an archive of net.0.weight.npy, .*which torch did not write: save the weights"):
+        read(str(tmp_path / "weights.npz"))
 
 
 @pytest.mark.parametrize(

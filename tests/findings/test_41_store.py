@@ -247,17 +247,42 @@ def test_a_lock_that_is_a_link_changes_nothing_behind_it_and_does_not_stop_prune
     assert victim.read_text() == "precious"
 
 
-@pytest.mark.parametrize("part", ["objects", "locks", "tmp"])
-def test_a_store_whose_parts_are_links_is_refused(tmp_path, part):
+def exchange(tmp_path, part):
+    """A store, one of whose folders is a link to somebody's home."""
     store = Store(tmp_path / "s")
-    (tmp_path / "home").mkdir()
-    (tmp_path / "home" / "thesis.tex").write_text("x")
-    os.utime(tmp_path / "home" / "thesis.tex", (0, 0))
-    (store.path / part).rmdir()
+    (tmp_path / "home" / "sub").mkdir(parents=True)
+    for file in ("thesis.tex", "sub/thesis.tex"):
+        (tmp_path / "home" / file).write_text("x")
+        os.utime(tmp_path / "home" / file, (0, 0))
+    if (store.path / part).exists():
+        (store.path / part).rmdir()
     (store.path / part).symlink_to(tmp_path / "home")
+    return store
+
+
+@pytest.mark.parametrize("part", ["objects", "locks", "tmp", "search"])
+def test_a_store_whose_parts_are_links_is_refused(tmp_path, part):
+    store = exchange(tmp_path, part)
     with pytest.raises(StoreError, match="is a link"):
         command.store(store.path, prune=True, older_than=0)
-    assert (tmp_path / "home" / "thesis.tex").exists()
+    assert len(list((tmp_path / "home").rglob("thesis.tex"))) == 2
+
+
+@pytest.mark.parametrize("part", ["objects", "locks", "tmp", "search"])
+def test_a_part_that_becomes_a_link_while_a_store_is_open_is_not_looked_through(tmp_path, part):
+    store = exchange(tmp_path, part)
+    store.prune(0)
+    assert len(list((tmp_path / "home").rglob("thesis.tex"))) == 2
+
+
+@pytest.mark.parametrize("part", ["objects", "locks", "tmp", "search"])
+def test_a_part_that_is_a_file_is_one_line(tmp_path, part):
+    store = Store(tmp_path / "s")
+    if (store.path / part).exists():
+        (store.path / part).rmdir()
+    (store.path / part).write_text("x")
+    with pytest.raises(StoreError, match="is no folder"):
+        command.store(store.path, prune=True, older_than=0)
 
 
 def test_a_thing_that_cannot_be_removed_does_not_keep_the_rest(tmp_path, monkeypatch):
@@ -452,3 +477,46 @@ def test_work_of_this_process_stays_and_that_of_one_that_is_gone_goes_at_once(tm
     assert command.store(store.path)["left"] == [str(store.path / "tmp" / gone)]
     store.prune(1e9)
     assert [f.name for f in (store.path / "tmp").iterdir()] == [ours]
+
+
+OTHERS = ("abcd.deadbeef-77.123", "whatever", "outside.deadbeef-77.123", "mark.deadbeef-77.123")
+
+
+def test_prune_of_everything_leaves_no_work_of_others_and_names_what_stays(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    store = Store(tmp_path / "s")
+    for name in OTHERS:
+        (store.path / "tmp" / name).mkdir()
+        (store.path / "tmp" / name / "forget_inputs.npy").write_text("private")
+    (store.path / "locks" / "notes.txt").write_text("private")
+    before = command.store(store.path, prune=True, older_than=1)
+    stays = {os.path.basename(each["name"]): each["why"] for each in before["stays"]}
+    assert stays.keys() >= {*OTHERS, "notes.txt"}
+    assert "another machine" in stays[OTHERS[0]]
+    assert "no process" in stays["whatever"]
+    after = command.store(store.path, prune=True, older_than=0)
+    assert (after["stays"], after["left"]) == ([], [])
+    assert not any(file.is_file() for part in ("tmp", "objects") for file in (store.path / part).rglob("*"))
+    assert list((store.path / "locks").iterdir()) == []
+
+
+def test_what_of_a_process_that_lives_stays_is_named_with_its_reason(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    store = Store(tmp_path / "s")
+    (store.path / "search").mkdir()
+    (store.path / "search" / "a.journal").write_text("{}")
+    with mark(store):
+        stays = command.store(store.path, prune=True, older_than=0)["stays"]
+    assert {os.path.basename(each["name"]).partition(".")[0]: each["why"] for each in stays} == {
+        "mark": f"process {os.getpid()} of this machine lives",
+        "a": "somebody works in the store",
+    }
+
+
+def test_an_age_below_an_hour_is_that_age_for_work_of_others_too(tmp_path):
+    store = Store(tmp_path / "s")
+    for name, age in (("old.deadbeef-1.1", 700), ("new.deadbeef-1.1", 500)):
+        (store.path / "tmp" / name).mkdir()
+        os.utime(store.path / "tmp" / name, (time.time() - age,) * 2)
+    store.prune(600)
+    assert [each.name for each in (store.path / "tmp").iterdir()] == ["new.deadbeef-1.1"]

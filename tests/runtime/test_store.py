@@ -378,7 +378,7 @@ def test_prune_clears_work_that_was_left_long_ago_and_spares_what_is_at_work(sto
     for name in ("old", "fresh"):
         (store.path / "tmp" / name).mkdir()
     os.utime(store.path / "tmp" / "old", (0, 0))
-    store.prune()
+    store.prune(older_than=3600)
     assert [f.name for f in (store.path / "tmp").iterdir()] == ["fresh"]
 
 

@@ -68,11 +68,12 @@ def oracles_alone(scenario: Any, oracles: int, seed: int) -> Comparison:
         BadInput: there are too few for a floor.
     """
     from untrain.experiments.comparison import Comparison
+    from untrain.experiments.scenarios.verbs import made_elsewhere
 
     require_whole_numbers(oracles=oracles, seed=seed)
     if oracles < 2:
         raise BadInput(f"oracles={oracles}: at least 2 (for a floor) are needed")
-    return Comparison(scenario_of(scenario).made_elsewhere(), (), 0, oracles, seed)
+    return Comparison(made_elsewhere(scenario_of(scenario)), (), 0, oracles, seed)
 
 
 def executor_of(given: Any) -> Executor | Pool | None:

@@ -128,10 +128,11 @@ def _estimate(
     from untrain.experiments.draw_request import EnsembleOptions, count_missing_members, train_ensemble
     from untrain.experiments.pipeline import open_pool
     from untrain.experiments.populations.population import memorization
+    from untrain.experiments.scenarios.verbs import loaded
     from untrain.models.tasks.base import success_of
     from untrain.runtime.store import Store, is_store
 
-    data = scenario.load()
+    data = loaded(scenario)
     out = file.path
     if out is not None and len(np.unique(data.train.ids)) < len(data.train):
         raise DataError("several training examples have the same id, and a file has one score per id: Memorized() needs no file")

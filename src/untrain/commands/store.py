@@ -17,15 +17,16 @@ def store(
 
     Args:
         prune: remove entries that are older than ``--older-than``, and with ``--verify`` those that are damaged.
-        older_than: age in days, by any clock, beyond which entries are removed; 0 removes all.
+        older_than: age in days, by any clock, beyond which entries and others' work are removed; 0 removes all.
         verify: compare each file with the digest that was saved with it.
 
     Returns:
         Sizes by kind, runs, and names of what is ``damaged`` (without ``verify`` as far as it shows unread), ``left`` by processes
-        that were killed, or lies ``beside`` the store's own files and is never removed.
+        that were killed, ``stays`` since a process may be at work on it (and why), or lies ``beside`` the store's own files and is
+        never removed.
     """
     from untrain.runtime.store import Store, folder_of, is_store
-    from untrain.runtime.upkeep import DAMAGED, beside, left_work, size_of
+    from untrain.runtime.upkeep import DAMAGED, beside, left_work, size_of, staying
 
     if not is_store(store):
         raise StoreError(f"there is no store at {folder_of(store)}: name another --store")
@@ -47,6 +48,7 @@ def store(
         "store": str(place.path), "kinds": sizes, "bytes": sum(row["bytes"] for row in rows), "entries": len(rows),
         "pruned": {"entries": removed[0], "bytes": removed[1]}, "damaged": damaged,
         "left": [str(left) for left in left_work(place)],
+        "stays": [{"name": str(path), "why": why} for path, why in staying(place).items()],
         "beside": [{"name": path.name, "bytes": size_of(path)} for path in beside(place)],
         "runs": [row for row in rows if row["kind"] == "run"],
     }  # fmt: skip

@@ -51,16 +51,28 @@ def is_older(path: Path, age: float, made: float | None = None) -> bool:
 
 def is_abandoned(work: Path, age: float) -> bool:
     """Whether the process that its name tells is gone; of work of another machine or without a name: whether it is older."""
+    return not why_kept(work, age)
+
+
+def why_kept(work: Path, age: float) -> str:
+    """Why work is not removed: its process lives, or cannot be asked and the work is younger than ``age``; empty where it may go.
+
+    >>> why_kept(Path(work_name("model")), age=0) == f"process {os.getpid()} of this machine lives"
+    True
+    """
     named = _NAME.fullmatch(work.name)
     try:
         if named is None or named[1] != _machine():
-            return is_older(work, age)
+            whose = "its name tells no process" if named is None else "it is of another machine or container"
+            return "" if is_older(work, age) else f"{whose}, so only its age counts"
         os.kill(int(named[2]), 0)  # asks only whether there is such a process
     except (ProcessLookupError, OverflowError):
-        return True
-    except OSError:  # finished meanwhile; another user's
-        return False
-    return False
+        return ""
+    except FileNotFoundError:
+        return "it was finished meanwhile"
+    except OSError as error:  # another user's
+        return f"whether process {named[2] if named else ''} lives cannot be asked ({error.strerror})"
+    return f"process {named[2]} of this machine lives"
 
 
 def clear(left: Path) -> None:
@@ -134,11 +146,15 @@ def scratch(what: str, near: Path | None = None) -> Iterator[Path]:
 
 def left_scratch(age: float = HOUR) -> list[Path]:
     """Folders in the system's place of temporary files that killed processes of this user left."""
-    left = []
+    return [path for path in own_scratch() if is_abandoned(path, age)]
+
+
+def own_scratch() -> list[Path]:
+    """Folders in the system's place of temporary files that processes of this user made for their work."""
+    own = []
     with suppress(OSError):
         for path in Path(tempfile.gettempdir()).glob(f"{_SCRATCH}*"):
             with suppress(FileNotFoundError):
-                own = not path.is_symlink() and path.lstat().st_uid == os.getuid()
-                if own and _NAME.fullmatch(path.name) and is_abandoned(path, age):
-                    left.append(path)
-    return left
+                if not path.is_symlink() and path.lstat().st_uid == os.getuid() and _NAME.fullmatch(path.name):
+                    own.append(path)
+    return own

@@ -104,10 +104,17 @@ class Rate:
 
 @dataclass(frozen=True, eq=False)
 class Formula:
-    """A score computed from other measures; ``combine`` maps arrays of the terms' values to one array of the same shape."""
+    """A score computed from other measures.
+
+    Args:
+        terms: the measures.
+        combine: maps arrays of the terms' values to one array of the same shape.
+        unit: of the terms; where it is 'fraction' or 'probability' the interval allows for errors too rare to be in the sample.
+    """
 
     terms: tuple[Measure | Rate, ...]
     combine: Callable[..., Array]
+    unit: str = ""
 
 
 Measured = Measure | Rate | Formula

@@ -18,6 +18,7 @@ from untrain.evaluation.scoring.design import design
 from untrain.experiments.dispatch import KeyedJob
 from untrain.experiments.keys import Job, Method, model_key
 from untrain.experiments.scenarios.base import Scenario
+from untrain.experiments.scenarios.verbs import learner_of
 from untrain.experiments.scene import Choose, Chosen, Scene
 from untrain.experiments.setting import Setting
 from untrain.localizers.base import Localizer
@@ -145,9 +146,10 @@ def choose_for(
     """Draw requests by ``choose``, which may train an ensemble, once budget, evaluators and methods have passed their checks."""
 
     def chosen(scenario: Scenario, data: Data) -> Chosen:
-        check_budget(budget, scenario.learner())
+        learner = learner_of(scenario)
+        check_budget(budget, learner)
         check_probes(evaluators, data.probes)
-        check_needs(methods, scenario.learner(), data.train)
+        check_needs(methods, learner, data.train)
         return choose(scenario, data)
 
     return chosen

@@ -17,11 +17,13 @@ from untrain.data.fingerprint import array_digest, plain
 from untrain.data.requests._fraction import eligible
 from untrain.data.requests.base import Ensemble, Request
 from untrain.data.requests.resolve import request
+from untrain.data.requests.verbs import drawn, ensemble_of
 from untrain.data.splits import Data
 from untrain.experiments.populations.leave_out import count_missing, train_subsets
 from untrain.experiments.populations.population import Population, memorization
 from untrain.experiments.populations.subsets import BLOCK, Subsets
 from untrain.experiments.scenarios.base import Scenario
+from untrain.experiments.scenarios.verbs import learner_of
 from untrain.experiments.scene import Choose, Chosen
 from untrain.experiments.setting import Setting
 from untrain.models.tasks.base import success_of
@@ -58,7 +60,7 @@ class EnsembleOptions:
 
 def needed_ensemble(by: Request, train: Examples) -> Ensemble | None:
     """The ensemble that has to be trained before a request can be drawn; None where the data suffice."""
-    return None if MEMORIZATION in train.columns else by.ensemble()
+    return None if MEMORIZATION in train.columns else ensemble_of(by)
 
 
 def chooser(
@@ -98,7 +100,7 @@ def train_ensemble(scenario: Scenario, data: Data, ensemble: Ensemble, options: 
         BadInput: it would have to be trained on GPUs of other machines, or the task does not say what memorization is of.
     """
     store, setting, pool = options.store, options.setting, options.pool or SerialPool(options.setting.threads)
-    learner, subsets, placed = scenario.learner(), _subsets(ensemble), _placed(data, pool, setting)
+    learner, subsets, placed = learner_of(scenario), _subsets(ensemble), _placed(data, pool, setting)
     success_of(learner.task)
     columns = array_digest(*map(plain, (data.train.x, data.train.y)))
     with store.alone(digest(["ensemble", canonical(learner), columns, asdict(ensemble)])):
@@ -117,8 +119,9 @@ def count_missing_members(scenario: Scenario, data: Data, ensemble: Ensemble, st
         BadInput: the task does not say what memorization is of.
     """
     pool = SerialPool(setting.threads)
-    success_of(scenario.learner().task)
-    return count_missing(scenario.learner(), *_placed(data, pool, setting), _subsets(ensemble), store=store, executor=pool)
+    learner = learner_of(scenario)
+    success_of(learner.task)
+    return count_missing(learner, *_placed(data, pool, setting), _subsets(ensemble), store=store, executor=pool)
 
 
 def _subsets(ensemble: Ensemble) -> Subsets:
@@ -137,7 +140,7 @@ def choose_by_population(population: Population, by: Request, train: Examples) -
     right = population.signal(success.signal)[:, : len(train)]
 
     def pick(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        return np.asarray(by.draw(with_memorization(train, values)))
+        return drawn(by, with_memorization(train, values))
 
     pool = eligible(train, getattr(by, "classes", ()))
     # Within a block every example is seen equally often; halves are made of whole ones.

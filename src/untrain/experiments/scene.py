@@ -9,15 +9,16 @@ from typing import Any, Literal
 import numpy as np
 
 from untrain.core.errors import DataError
-from untrain.core.foreign import foreign
 from untrain.core.metering import metered
 from untrain.core.spec import digest
 from untrain.data.examples import Examples, take, to_device
 from untrain.data.fingerprint import array_digest, fields_print, learned_print, print_of, scored_print
 from untrain.data.requests.base import ForgetSet
 from untrain.data.requests.resolve import remaining, request
+from untrain.data.requests.verbs import everywhere
 from untrain.data.splits import Data
 from untrain.experiments.scenarios.base import Scenario
+from untrain.experiments.scenarios.verbs import learner_of, loaded
 from untrain.experiments.setting import Setting
 from untrain.experiments.untrained import network_of
 from untrain.models.tasks.base import Task
@@ -100,8 +101,8 @@ def open_scene(scenario: Scenario, setting: Setting, choose: Choose | None = Non
     Raises:
         DataError: the training data have one class, or a search has no validation data.
     """
-    with metered() as meter, foreign(repr(scenario), draws=True):
-        data = scenario.load()
+    with metered() as meter:
+        data = loaded(scenario)
     if data.train.classes == 1:
         raise DataError("the training data have one class: there is nothing to classify")
     if purpose == "search" and (data.valid is None or len(data.valid) == 0):
@@ -115,10 +116,10 @@ def scene_of(scenario: Scenario, data: Data, chosen: Chosen, setting: Setting, p
     """Make the scene of loaded data and a drawn request."""
     by = scenario.request
     retain = np.setdiff1d(np.arange(len(data.train)), np.asarray(chosen.forget_set.rows))
-    learner = scenario.learner()
+    learner = learner_of(scenario)
     replacement = chosen.forget_set.replacement
-    probes = {name: by.everywhere(examples, replacement) for name, examples in data.probes.items()}
-    valid, test = by.everywhere(data.valid, replacement), by.everywhere(data.test, replacement)
+    valid, test, *probed = everywhere(by, (data.valid, data.test, *data.probes.values()), replacement)
+    probes = dict(zip(data.probes, probed, strict=True))
     data = replace(data, valid=valid, test=test, probes=probes)
     others = (data.test, *(() if replacement is None else (replacement,)))
     rows = np.sort(np.asarray(chosen.forget_set.rows))

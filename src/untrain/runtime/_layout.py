@@ -14,6 +14,7 @@ from untrain.runtime.disk import store_error
 MARKER = "STORE.json"
 FORMAT = 2
 PARTS = ("objects", "locks", "tmp")
+LATER = ("search",)  # made when it is needed
 
 
 def open_folder(path: Path) -> None:
@@ -29,10 +30,12 @@ def open_folder(path: Path) -> None:
         strange = fresh and path.exists() and any(each.name not in PARTS for each in path.iterdir())
         if strange and not marker.exists():
             raise StoreError(f"{path} is not an untrain store and not empty: name another --store")
-        for part in map(path.joinpath, PARTS):
+        for part in map(path.joinpath, (*PARTS, *LATER)):
             if part.is_symlink():
                 raise StoreError(f"{part} is a link, and what lies behind it is not this store's: put a folder in its place")
-            if not part.is_dir() and (fresh or os.access(path, os.W_OK)):
+            if part.exists() and not part.is_dir():
+                raise StoreError(f"{part} is no folder: move it away")
+            if part.name in PARTS and not part.exists() and (fresh or os.access(path, os.W_OK)):
                 part.mkdir(parents=True, exist_ok=True)
         if fresh:
             _mark(path)

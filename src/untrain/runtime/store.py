@@ -268,8 +268,9 @@ class Store:
     def prune(self, older_than: float = 0.0, kinds: tuple[str, ...] = (), also: Iterable[str] = ()) -> tuple[int, int]:
         """Remove entries made more than ``older_than`` seconds ago by any clock, of ``kinds`` where given, and left-over work.
 
-        What comes from the future is as old as it is ahead. An entry that a process holds stays. What is damaged goes, whatever
-        its age, and so does what an earlier prune moved away.
+        What comes from the future is as old as it is ahead. An entry that a process holds stays, and so does work of a process
+        that lives; work of another machine, where that cannot be asked, goes by its age too. What is damaged goes, whatever its
+        age, and so does what an earlier prune moved away.
 
         Args:
             older_than: seconds; 0 removes everything.

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from untrain.core.errors import StoreError
-from untrain.core.work_files import HOUR, clear, is_abandoned, is_older, left_scratch, sweep, work_name
+from untrain.core.work_files import clear, is_abandoned, is_older, left_scratch, own_scratch, sweep, why_kept, work_name
 from untrain.runtime._integrity import compare
+from untrain.runtime._layout import LATER, PARTS
 from untrain.runtime.entry import Entry
 from untrain.runtime.record import KEY, RECORD
 from untrain.runtime.store_index import Row
@@ -21,7 +22,7 @@ from untrain.runtime.store_index import Row
 DAMAGED = "damaged"
 GONE = "gone-"
 OUTSIDE = "outside"
-OWN = re.compile(r"STORE\.json|ledger\.sqlite(-journal|-wal|-shm)?|objects|locks|tmp|search")
+OWN = re.compile(rf"STORE\.json|ledger\.sqlite(-journal|-wal|-shm)?|{'|'.join((*PARTS, *LATER))}")
 
 
 class StoreLike(Protocol):
@@ -66,9 +67,10 @@ def scan(path: Path) -> Found:
 
 
 def _within(folder: Path) -> list[Path]:
+    """What lies in a folder; nothing where it is none, or a link, behind which nothing is a store's."""
     try:
-        return sorted(folder.iterdir())
-    except FileNotFoundError:
+        return [] if folder.is_symlink() else sorted(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
         return []
 
 
@@ -116,10 +118,34 @@ def _is_whole(store: StoreLike, key: str) -> bool:
         return not os.path.lexists(store.path / "objects" / key[:2] / key)
 
 
-def left_work(store: StoreLike, age: float = HOUR) -> list[Path]:
+def left_work(store: StoreLike, age: float = float("inf")) -> list[Path]:
     """Work that killed processes of this machine left, and other work older than ``age``: in the store, and outside of it."""
     within = [left for left in _within(store.path / "tmp") if left.name.startswith(GONE) or is_abandoned(left, age)]
-    return within + left_scratch(age)
+    return within + [lock for lock in _strange_locks(store) if not _is_file(lock) or is_older(lock, age)] + left_scratch(age)
+
+
+def staying(store: StoreLike) -> dict[Path, str]:
+    """What lies where processes work, and goes at no age or by its age alone: why it stays."""
+    work = [left for left in _within(store.path / "tmp") if not left.name.startswith(GONE)] + own_scratch()
+    whys = {left: why_kept(left, float("inf")) for left in work}
+    whys |= {lock: "it is no lock, so only its age counts" for lock in _strange_locks(store) if _is_file(lock)}
+    if _is_at_work(store):
+        whys |= dict.fromkeys(_within(store.path / "search"), "somebody works in the store")
+    return {left: why for left, why in whys.items() if why}
+
+
+def _strange_locks(store: StoreLike) -> list[Path]:
+    """What lies among the locks and is none: a link or a folder, which stands in the way, or a file with something in it."""
+    strange = []
+    for lock in _within(store.path / "locks"):
+        with suppress(FileNotFoundError):
+            if not _is_file(lock) or lock.lstat().st_size:
+                strange.append(lock)
+    return strange
+
+
+def _is_file(path: Path) -> bool:
+    return stat.S_ISREG(path.lstat().st_mode)
 
 
 def beside(store: StoreLike) -> list[Path]:
@@ -158,12 +184,9 @@ def prune(store: StoreLike, older_than: float, kinds: tuple[str, ...], also: fro
         except OSError as error:
             failures.append(f"{what} ({error.strerror or error})")
 
-    for left in left_work(store, max(older_than, HOUR)):
+    for left in left_work(store, older_than):
         _sweep_noted(left)
         attempt(left)
-    for lock in _within(store.path / "locks"):
-        if not stat.S_ISREG(lock.lstat().st_mode):  # which locks nothing, and stands in the way
-            attempt(lock)
     found = scan(store.path)
     for key in found.keys:
         row = store.row(key)
@@ -202,12 +225,16 @@ def _goes(row: Row, older_than: float, kinds: tuple[str, ...], also: frozenset[s
 
 def _journals(store: StoreLike, older_than: float) -> Iterator[Path]:
     """Journals of searches, unless somebody works in the store: a search under way has marked it."""
-    if any(left.name.startswith("mark.") for left in _within(store.path / "tmp")):
+    if _is_at_work(store):
         return
     for path in _within(store.path / "search"):
         with suppress(FileNotFoundError):
             if is_older(path, older_than):
                 yield path
+
+
+def _is_at_work(store: StoreLike) -> bool:
+    return any(left.name.startswith("mark.") for left in _within(store.path / "tmp"))
 
 
 def _sweep_noted(left: Path) -> None:

@@ -23,6 +23,7 @@ from untrain.data.readers.convert import examples
 from untrain.data.requests.base import ForgetSet, Request
 from untrain.data.requests.ids import Ids
 from untrain.data.requests.resolve import remaining, request
+from untrain.data.requests.verbs import everywhere
 from untrain.models.tasks.base import ABILITIES, SIGNALS, Task
 from untrain.models.wrappers import make_unwrapped
 from untrain.training.base import Learner
@@ -77,7 +78,7 @@ def problem(
         forget = request(data, by)
         for note in forget.notes:
             warnings.warn(note, stacklevel=2)
-        held_out = None if held_out is None else by.everywhere(held_out, forget.replacement)
+        (held_out,) = (None,) if held_out is None else everywhere(by, (held_out,), forget.replacement)
     return Problem(
         task=learner.task,
         forget=take(data, np.asarray(forget.rows)),

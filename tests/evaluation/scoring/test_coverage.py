@@ -3,11 +3,15 @@
 import numpy as np
 import pytest
 
+from trials import TrialObservations, score
 from untrain.evaluation.attacks.thresholdmia import ThresholdMIA
-from untrain.evaluation.base import Measure, Part, Rate, ScoreInfo
+from untrain.evaluation.base import Formula, Measure, Part, Rate, ScoreInfo
 from untrain.evaluation.metrics.accuracy import Accuracy
-from untrain.evaluation.observation import Observation
+from untrain.evaluation.metrics.aus import AUS
+from untrain.evaluation.metrics.tugofwar import TugOfWar
+from untrain.evaluation.observation import SIDES, Observation
 from untrain.evaluation.scoring.intervals import _interval, compare
+from untrain.evaluation.scoring.rare_errors import padded
 
 SHARE, GAP = (ScoreInfo("", "fraction", "", "", low=low, high=1.0) for low in (0.0, -1.0))
 TIMES = 100
@@ -112,3 +116,49 @@ def test_owners_of_one_example_each_change_nothing():
     ready = {"unlearned": Accuracy().prepare(seen), "oracle": Accuracy().prepare(seen)}
     alone = Observation(seen.outputs, seen.labels, seen.true, seen.side, seen.ids)
     assert compare(Accuracy(), ready, seen, 50) == compare(Accuracy(), ready, alone, 50)
+
+
+COMPUTED = {"tug_of_war": TugOfWar(), "aus": AUS(), "aus_classes": AUS()}
+
+
+def agreeing(draw, count, side, labels, accuracies):
+    """Models that answer alike, as they do near 1: an observation of logits."""
+    right = draw.uniform(size=len(side)) < np.array([accuracies[each] for each in side])
+    logits = np.zeros((count, len(side), 2), np.float32)
+    logits[..., 0] = np.where(right == (labels == 0), 6.0, -6.0)
+    return Observation.of_logits(
+        logits + draw.normal(size=logits.shape).astype("f4") / 10, labels, labels, side, np.arange(len(side))
+    )
+
+
+@pytest.mark.parametrize("name", COMPUTED)
+def test_what_is_computed_from_shares_near_one_is_held_and_is_no_point(name):
+    draw, n, held = np.random.default_rng(3), 60, []
+    side = np.repeat(["forget", "retain", "test"], n)
+    # Where whole classes are forgotten, class 1 is; half of the test examples are of it.
+    labels = np.zeros(3 * n, int)
+    if name == "aus_classes":
+        labels[:n], labels[-n // 2 :] = 1, 1
+    ours, theirs = {"forget": 0.98, "retain": 0.998, "test": 0.99}, dict.fromkeys(SIDES, 0.998)
+    truth = {
+        "tug_of_war": 0.982 * 1.0 * 0.992,
+        "aus": (1 + 0.99 - 0.998) / (1 + 0.01),
+        "aus_classes": (1 + 0.99 - 0.998) / (1 + 0.99),
+    }[name]
+    for _ in range(60):
+        start, first, second = (agreeing(draw, m, side, labels, at) for m, at in ((3, theirs), (3, ours), (6, theirs)))
+        found = score(COMPUTED[name], TrialObservations(start, first, second), draws=200)[name]
+        assert found.high - found.low > 0.01
+        assert found.low <= found.value <= found.high
+        held.append(found.low <= truth <= found.high)
+    assert np.mean(held) >= 0.93
+
+
+def test_terms_on_the_same_examples_get_the_same_pseudo_examples():
+    right = np.array([[1.0, 1, 1, 0]] * 3)
+    gain = Measure((Part(1, "unlearned", "test", right), Part(-1, "unlearned", "test", np.ones_like(right))))
+    alone = Measure((Part(1, "unlearned", "test", right),))
+    longer, owners = padded(Formula((gain, alone), lambda a, b: a / b, "fraction"), "ratio", {"test": np.array([0, 0, 1, 1])})
+    assert {part.values.shape for term in longer.terms for part in term.parts} == {(3, 12)}
+    assert owners["test"].tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
+    assert padded(Formula((gain, alone), lambda a, b: a / b), "fraction", {}) is None

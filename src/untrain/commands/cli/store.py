@@ -30,6 +30,8 @@ def _show(contents: Document, arguments: Arguments) -> None:
             typer.echo(f"damaged: {name}; `untrain store --verify --prune` removes it")
         for name in contents["left"]:
             typer.echo(f"left by a process that was killed: {name}; `untrain store --prune` removes it")
+        for work in contents["stays"]:
+            typer.echo(f"stays: {work['name']}: {work['why']}")
         for other in contents["beside"]:
             typer.echo(f"no part of the store, and yours to remove: {other['name']}, {size(other['bytes'])}")
     raise typer.Exit(1 if contents["damaged"] else 0)

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from untrain.core.errors import DataError
+from untrain.core.foreign import foreign
 from untrain.data.examples import Examples
 from untrain.data.on_disk import OnDisk, open_npy, pieces
 from untrain.data.readers.array_cache import load_array, write_inputs
@@ -68,7 +69,8 @@ def examples(
         source, y = write_inputs(_pieces(source) if y is None else [(_array(source, "x"), _array(y, "y"))], on_disk)
     reader = reader_of(source) if y is None else None
     if reader is not None:
-        read = reader.read()
+        with foreign(repr(reader), draws=True):
+            read = reader.read()
         brought = {**read.columns, **(columns or {})}
         whose = read.owner if owner is None else owner
         named = read.features if features is None else features
@@ -161,8 +163,9 @@ def _stack(source: Any) -> tuple[Array, Array]:
         n = len(source)
     except TypeError:
         raise DataError(f"{kind} has no length: examples need a place; give a map-style Dataset") from None
-    check_steady(source, n, _stacked)
-    return _stacked((source[row] for row in range(n)), kind)
+    with foreign(kind, draws=True):
+        check_steady(source, n, _stacked)
+        return _stacked((source[row] for row in range(n)), kind)
 
 
 def _pieces(source: Any) -> Iterator[tuple[Array, Array]]:
@@ -180,11 +183,18 @@ def _pieces(source: Any) -> Iterator[tuple[Array, Array]]:
                 raise DataError(f"a piece has x of shape {x.shape} and y of shape {y.shape}: (b, ...) and (b,) are needed")
             yield x, y
         return
-    length = None if isinstance(source, IterableDataset) else len(source)  # type: ignore[arg-type]
-    check_steady(source, length or 0, _stacked)
+    kind = type(source).__name__
+    with foreign(kind, draws=True):
+        length = None if isinstance(source, IterableDataset) else len(source)  # type: ignore[arg-type]
+        check_steady(source, length or 0, _stacked)
     items = iter(source) if length is None else (source[row] for row in range(length))
-    while some := list(islice(items, CHUNK)):
-        yield _stacked(iter(some), type(source).__name__)
+    while some := _next_of(items, kind):
+        yield _stacked(iter(some), kind)
+
+
+def _next_of(items: Iterator[Any], kind: str) -> list[Any]:
+    with foreign(kind, draws=True):
+        return list(islice(items, CHUNK))
 
 
 def _stacked(items: Iterator[Any], kind: str) -> tuple[Array, Array]:

@@ -20,6 +20,7 @@ from untrain.core.work_files import scratch
 from untrain.data.readers.arrow_columns import needed, numbers, optional
 from untrain.data.readers.base import RESERVED, Array, Arrays
 from untrain.data.readers.damage import check_room, reading
+from untrain.data.readers.file_kinds import LOOKED_AT, kind_of
 from untrain.data.readers.pillow import Decoder
 
 CHUNK = 256
@@ -122,13 +123,14 @@ def _check(file: Path) -> None:
         raise DataError(f"there is no file {str(file)!r}" + (": it is a folder" if file.is_dir() else ""))
     try:
         with file.open("rb") as opened:
-            first = opened.read(4)
+            start = opened.read(LOOKED_AT)
     except OSError as error:
         raise DataError(f"cannot read {str(file)!r}: {error.strerror or error}") from None
-    if not first:
+    if not start:
         raise DataError(f"{file} is empty: a Parquet file was expected")
-    if first != b"PAR1":
-        raise DataError(f"{file} is not a Parquet file, whatever its name says: it begins with {first!r}, not b'PAR1'")
+    if not start.startswith(b"PAR1"):
+        is_what = kind_of(start) or f"it begins with {start[:4]!r}, not b'PAR1'"
+        raise DataError(f"{file} is not a Parquet file, whatever its name says: {is_what}")
     with reading(f"{file} cannot be read as Parquet"):
         about = parquet.read_metadata(file)
         groups = [about.row_group(at) for at in range(about.num_row_groups)]

@@ -14,6 +14,7 @@ import numpy as np
 
 from untrain.core.metering import add_note
 from untrain.data.readers.damage import check_room
+from untrain.data.readers.file_kinds import LOOKED_AT, kind_of
 
 Array = np.ndarray[Any, Any]
 NUMPY, ZIP = b"\x93NUMPY", (b"PK\x03\x04", b"PK\x05\x06")
@@ -100,9 +101,9 @@ def read_numpy(source: Path | bytes, mapped: bool = False) -> Array | Archive:
             this belongs into a block of ``reading``.
     """
     with _opened(source) as file:
-        first = file.read(len(NUMPY))
+        first = file.read(LOOKED_AT)
         file.seek(0)
-        if first == NUMPY:
+        if first.startswith(NUMPY):
             read_head(file, _size(file))
             file.seek(0)
             if mapped and isinstance(source, Path):
@@ -111,6 +112,8 @@ def read_numpy(source: Path | bytes, mapped: bool = False) -> Array | Archive:
             return _checked(np.lib.format.read_array(file, allow_pickle=False))
     if first.startswith(ZIP):
         return Archive(source)
+    if kind := kind_of(first):
+        raise ValueError(f"it is {kind}")
     raise ValueError("it is not a NumPy array, whatever its name says: write it with numpy.save" if first else "it is empty")
 
 

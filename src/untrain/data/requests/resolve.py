@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from untrain.core.errors import RequestError
-from untrain.core.foreign import foreign
 from untrain.core.metering import metered
 from untrain.data.examples import Examples, joined, take, to_device
 from untrain.data.fingerprint import request_digest
 from untrain.data.requests.base import ForgetSet, Request
+from untrain.data.requests.verbs import drawn, replaced
 
 
 def request(train: Examples, by: Request) -> ForgetSet:
@@ -30,10 +30,11 @@ def request(train: Examples, by: Request) -> ForgetSet:
 
     Raises:
         RequestError: the request names no examples, deletes all of them, or names rows that do not exist.
+        BrokenPromise: its code changed something in the process, which was put back.
     """
     name = repr(by)
-    with metered() as meter, foreign(name, draws=True):
-        rows = np.asarray(by.draw(train))
+    with metered() as meter:
+        rows = drawn(by, train)
     name = name if len(name) <= 100 else f"{name[:96]} ..."
     if rows.size == 0:
         raise RequestError(f"{name} names none of the {len(train)} training examples: name at least one")
@@ -43,7 +44,7 @@ def request(train: Examples, by: Request) -> ForgetSet:
     if rows[0] < 0 or rows[-1] >= len(train) or (np.diff(rows) == 0).any():
         raise RequestError(f"{name} drew rows from {rows[0]} to {rows[-1]}: each of range({len(train)}) may be named once")
     forget = take(train, rows)
-    replacement = by.replacement(train, rows)
+    replacement = replaced(by, train, rows)
     if len(rows) == len(train) and replacement is None:
         raise RequestError(f"{name} names all {len(train)} training examples: nothing would be left to train on")
     digest = request_digest(forget, replacement)

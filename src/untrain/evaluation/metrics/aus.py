@@ -54,11 +54,16 @@ class AUS(Evaluator):
         right, start = trial.unlearned[..., 0], trial.original[..., 0].mean(0)
         gone = trial.unlearned[0, :, 1] > 0
 
-        def mean(side: str, at: Array, less: Array | float = 0.0) -> Measure:
-            return Measure((Part(1, "unlearned", side, right[:, at] - less),))
+        def mean(side: str, at: Array) -> Measure:
+            return Measure((Part(1, "unlearned", side, right[:, at]),))
+
+        def gain(at: Array) -> Measure:
+            """Test accuracy less the original's, which is the same beside each model and is drawn with the same examples."""
+            before = np.broadcast_to(start[at], right[:, at].shape)
+            return Measure((Part(1, "unlearned", "test", right[:, at]), Part(-1, "unlearned", "test", before)))
 
         scores: dict[str, Measured | str] = {
-            "aus": Formula((mean("test", test, start[test]), mean("forget", forget), mean("test", test)), _mixed),
+            "aus": Formula((gain(test), mean("forget", forget), mean("test", test)), _mixed, "fraction"),
         }
         staying, forgotten = test & ~gone, test & gone
         if not gone[forget].all():
@@ -66,7 +71,7 @@ class AUS(Evaluator):
         elif not staying.any() or not forgotten.any():
             scores["aus_classes"] = "the test set lacks the forgotten classes, or all others"
         else:
-            scores["aus_classes"] = Formula((mean("test", staying, start[staying]), mean("test", forgotten)), _classes)
+            scores["aus_classes"] = Formula((gain(staying), mean("test", forgotten)), _classes, "fraction")
         return scores
 
 

@@ -38,7 +38,7 @@ class TugOfWar(Evaluator):
                 return {"tug_of_war": f"there are no {side} examples"}
             ours, theirs = trial.unlearned[:, on_side], trial.oracle[:, on_side]
             terms.append(Measure((Part(1, "unlearned", side, ours), Part(-1, "oracle", side, theirs))))
-        return {"tug_of_war": Formula(tuple(terms), _product)}
+        return {"tug_of_war": Formula(tuple(terms), _product, "fraction")}
 
 
 def _product(*differences: Array) -> Array:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from scipy import stats
 
-from untrain.evaluation.base import Array, Evaluator, Formula, Measure, Measured, Prepared, Rate, Score, ScoreInfo
+from untrain.evaluation.base import Array, Evaluator, Formula, Measured, Prepared, Rate, Score, ScoreInfo
 from untrain.evaluation.observation import Observation
 from untrain.evaluation.scoring.rare_errors import padded, wilson
 from untrain.evaluation.scoring.resampling import aims_at_zero, cut, drawn, joint, number, owners_of, per_model, resampled, tables
@@ -88,7 +88,7 @@ def _with_rare_errors(
     if isinstance(measured, Rate):
         owner = owners.get("forget")
         return wilson(number(measured), measured.members.shape[1] if owner is None else int(owner.max()) + 1)
-    more = padded(measured, about, owners) if isinstance(measured, Measure) else None
+    more = padded(measured, about.unit, owners)
     if more is None:
         return None
     centre = number(more[0])

@@ -19,12 +19,14 @@ from torch import Tensor
 from untrain.core.errors import DataError
 from untrain.core.paths import user_path
 from untrain.data.readers.damage import check_room, reading
+from untrain.data.readers.file_kinds import LOOKED_AT, kind_of
 from untrain.data.readers.visible_files import visible
 
 State = dict[str, Tensor]
 INDEX = ".index.json"
 USUAL = ("model.safetensors", "diffusion_pytorch_model.safetensors", "pytorch_model.bin")  # as save_pretrained names them
 SUFFIXES = (".safetensors", ".pt", ".pth", ".ckpt", ".bin")
+PICKLE = b"\x80"  # of protocol 2 or later, which is all that torch writes and reads
 KEY = "#"  # between a file and the place of a state dict in it
 CURE = "save the weights by themselves, torch.save(model.state_dict(), ...)"
 
@@ -85,13 +87,20 @@ def _parts(path: Path) -> list[Path]:
 
 def _read(path: Path) -> Any:
     with open(path, "rb") as file:
-        start = file.read(9)
+        start = file.read(LOOKED_AT)
+    if kind := kind_of(start):
+        raise ValueError(f"it is {kind}")
     # By its first bytes, whatever its name says: safetensors begin with a length and JSON, torch writes zip archives or pickles.
-    if start[8:] == b"{" or (path.suffix == ".safetensors" and start[:2] not in (b"PK", b"\x80\x02")):
+    if start[8:9] == b"{" or (path.suffix == ".safetensors" and start[:2] not in (b"PK", b"\x80\x02")):
         return load_file(path)
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             check_room(sum(member.file_size for member in archive.infolist()), path.stat().st_size, CURE)
+            names = archive.namelist()
+        if not any(Path(name).name == "data.pkl" for name in names):
+            raise ValueError(f"it is an archive of {', '.join(names[:3]) or 'nothing'}, which torch did not write: {CURE}")
+    elif not start.startswith(PICKLE):
+        raise ValueError(f"it begins with {start[:9]!r}, as no file of safetensors or torch does" if start else "it is empty")
     # Opened here: of a path torch would read the name.
     with warnings.catch_warnings(), open(path, "rb") as file:
         warnings.simplefilter("ignore")  # warnings of torch about a file that is refused anyway
@@ -105,7 +114,7 @@ def _globals(path: Path, error: Exception) -> str:
         warnings.simplefilter("ignore")
         named = sorted(torch.serialization.get_unsafe_globals_in_checkpoint(path))
     named = named or re.findall(r"GLOBAL ([\w.]+)", str(error))[:1]
-    return f"more than tensors: {', '.join(named[:3])}" if named else "more than tensors"
+    return f"more than tensors: {', '.join(named[:3])}" if named else "no pickle of tensors, or a damaged one"
 
 
 def states_in(content: Any, who: str) -> dict[str, State]:

@@ -76,17 +76,37 @@ def _fit(model: nn.Module, state: State, who: str) -> tuple[str, State] | None:
         if named.keys() & model.state_dict().keys():
             complete = _tied(model, named, who)
             copy = deepcopy(model)
-            if any(complete[n].is_complex() != t.is_complex() for n, t in copy.state_dict().items() if n in complete):
+            if any(not _holds(t, complete[n]) for n, t in copy.state_dict().items() if n in complete):
                 continue
             try:
                 load_state(copy, complete)
             except (RuntimeError, ValueError, TypeError):
                 continue
             weights = copy.state_dict()
-            if any(complete[n].dtype == torch.float64 != weights[n].dtype for n in complete):
-                add_note(f"{who}: weights in float64 are rounded to the model's float32")
+            for given, kept in sorted({(complete[n].dtype, weights[n].dtype) for n in complete}, key=str):
+                if note := _rounding(given, kept):
+                    add_note(f"{who}: {note}")
             return taken, {name: tensor.detach().clone() for name, tensor in weights.items()}
     return None
+
+
+def _holds(own: Tensor, given: Tensor) -> bool:
+    """Whether a tensor of the model takes a given one as what it is: fractions no whole numbers, and whole numbers nothing else."""
+    if own.is_complex() or own.is_floating_point():
+        return own.is_complex() == given.is_complex() and own.is_floating_point() == given.is_floating_point()
+    return given.dtype == own.dtype or (not given.is_complex() and bool((given.to(own.dtype).double() == given.double()).all()))
+
+
+def _rounding(given: torch.dtype, kept: torch.dtype) -> str:
+    """How weights of one kind are rounded that the model holds in another; empty where they are not."""
+    if given == kept or not (given.is_floating_point and kept.is_floating_point):
+        return ""
+    names = [str(each).removeprefix("torch.") for each in (given, kept)]
+    if torch.finfo(given).bits >= torch.finfo(kept).bits:
+        return f"weights in {names[0]} are rounded to the model's {names[1]}"
+    # Numbers of 16 bits are what many models are trained in; those of fewer were made of others, and most often have a scale.
+    scaled = torch.finfo(given).bits < 16
+    return f"weights were rounded to {names[0]} when they were saved, and are read as they are, without any scale" if scaled else ""
 
 
 def _namings(model: nn.Module, state: State) -> Iterator[tuple[str, State]]:
@@ -137,7 +157,14 @@ def _complaints(model: nn.Module, state: State) -> str:
         n = other[0]
         more = f" and {len(other) - 1} more differ" if len(other) > 1 else ""
         complaints.append(f"{n} has shape {tuple(named[n].shape)} and the model's {tuple(mine[n].shape)}{more}")
-    return "; ".join(complaints) or "its tensors are of other types"
+    if types := [n for n in mine if n in named and not _holds(mine[n], named[n])]:
+        kinds = [str(each[types[0]].dtype).removeprefix("torch.") for each in (named, mine)]
+        more = f", and so in {len(types) - 1} more" if len(types) > 1 else ""
+        complaints.append(
+            f"{types[0]} holds {kinds[0]} and the model's {kinds[1]}{more}: take the weights themselves, "
+            "not a mask or codes of a quantised copy"
+        )
+    return "; ".join(complaints) or "torch does not load it"
 
 
 def _shape(name: str, tensor: Tensor, memory: tuple[str, ...]) -> tuple[int, ...]:

@@ -22,6 +22,7 @@ from untrain.data.readers.base import Reader, reader_of
 from untrain.data.readers.convert import examples
 from untrain.data.requests.base import Request
 from untrain.data.requests.random import Random
+from untrain.data.requests.verbs import named
 from untrain.data.splits import Data, Rows
 from untrain.experiments.scenarios.base import Scenario
 from untrain.models.architectures.base import Architecture
@@ -133,7 +134,7 @@ class Custom(Scenario):
     def _named(self, whole: Examples) -> Rows:
         try:
             with metered() as meter:
-                rows = self.request.named(whole)
+                rows = named(self.request, whole)
                 meter.notes.clear()  # they are of the whole; those of the training set come when the request is drawn
             return np.asarray(whole.ids[rows])
         except RequestError:  # raised again when the request is drawn from the training set

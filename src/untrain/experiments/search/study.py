@@ -16,6 +16,7 @@ from untrain.experiments.draw_request import chooser
 from untrain.experiments.keys import Job, Method, model_key, search_ingredients
 from untrain.experiments.price import Price, announce_ensemble
 from untrain.experiments.scenarios.base import Scenario
+from untrain.experiments.scenarios.verbs import learner_of
 from untrain.experiments.scene import Scene, open_scene
 from untrain.experiments.search.objectives import Objective, Parts, aim_of
 from untrain.experiments.search.space import Space, space, start_of, with_values
@@ -92,7 +93,7 @@ def spec_of(comparison: Comparison, objective: str, over: str | Sequence[str], t
         MissingExtra: optuna is not installed.
     """
     check_optuna()
-    aim_of(objective, False, comparison.scenario.learner().task)
+    aim_of(objective, False, learner_of(comparison.scenario).task)
     if isinstance(trials, bool) or not isinstance(trials, int) or trials < 1:
         raise BadInput(f"trials={trials!r}: a whole number is needed, at least 1")
     (method,) = comparison.methods

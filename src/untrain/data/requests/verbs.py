@@ -1,0 +1,42 @@
+"""What a request does, each verb in one place: it may be somebody's code, which leaves the process as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from untrain.core.foreign import foreign
+from untrain.data.examples import Examples
+from untrain.data.requests.base import Ensemble, Request
+
+
+def drawn(by: Request, train: Examples) -> np.ndarray[Any, Any]:
+    """Rows that a request draws, as it gives them."""
+    with foreign(repr(by), draws=True):
+        return np.asarray(by.draw(train))
+
+
+def named(by: Request, examples: Examples) -> np.ndarray[Any, Any]:
+    """Rows that must not be set apart before training."""
+    with foreign(repr(by), draws=True):
+        return np.asarray(by.named(examples))
+
+
+def replaced(by: Request, train: Examples, rows: np.ndarray[Any, Any]) -> Examples | None:
+    """Examples that replace rows; None where they are deleted."""
+    with foreign(repr(by), draws=True):
+        return by.replacement(train, rows)
+
+
+def everywhere(by: Request, parts: Iterable[Examples], replacement: Examples | None) -> tuple[Examples, ...]:
+    """Held-out examples after a request, part by part."""
+    with foreign(repr(by), draws=True):
+        return tuple(by.everywhere(examples, replacement) for examples in parts)
+
+
+def ensemble_of(by: Request) -> Ensemble | None:
+    """Models to train before a request can be drawn; None where the data are enough."""
+    with foreign(repr(by), draws=True):
+        return by.ensemble()
