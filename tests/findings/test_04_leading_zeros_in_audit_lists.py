@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 import untrain as ut
 from id_lists import LABELS, N, outputs, write
@@ -75,3 +76,32 @@ def test_notes_on_a_list_reach_the_documents_of_a_run_and_of_masks(tmp_path, cap
     print_masks(masks, colour=False)
     assert "is listed again" in " ".join(capsys.readouterr().out.split())
     assert "is listed again" in masks_page(masks, "")
+
+
+NO_IDS = {
+    "mask": (np.arange(N) % 7 == 0, "lists True, a truth value: ids are whole numbers or text; of a mask give ids"),
+    "list of a mask": ((np.arange(N) % 7 == 0).tolist(), "lists True, a truth value"),
+    "mask in a tensor": (torch.arange(N) % 7 == 0, "lists True, a truth value"),
+    "a truth value": ([True, 5], "cells of the types bool, int"),
+    "half": ([5.5, 6], "lists 5.5: ids are whole numbers or text"),
+    "NaN": ([5.0, float("nan")], "lists nan: ids are whole numbers or text"),
+    "infinite": ([5.0, float("inf")], "lists inf: ids"),
+    "rounded": (np.array([1.78e18]), "lists 1.78e.18, a fraction of 64 bits, which rounds such numbers"),
+    "dates": (np.array(["2020-01-01"], dtype="datetime64[D]"), "lists 2020-01-01: ids are whole numbers or text"),
+    "complex": ([5 + 0j], r"lists \(5.0j\): ids are whole numbers or text"),
+    "nothing": ([None, 5], "cells of the types NoneType, int"),
+}
+
+
+@pytest.mark.parametrize("texts", [False, True])
+@pytest.mark.parametrize("name", NO_IDS)
+def test_what_is_no_list_of_ids_is_refused_and_names_nobody(tmp_path, name, texts):
+    listed, told = NO_IDS[name]
+    with pytest.raises(BadInput, match=f"^forget ids.*{told}"):
+        audit(tmp_path, ids=[str(i) for i in range(N)] if texts else None, forget=listed, test=list(range(40, 60)))
+
+
+def test_whole_numbers_may_be_written_as_fractions(tmp_path):
+    listed = np.array([3.0, 4.0])
+    for ids in (None, [str(i) for i in range(N)]):
+        assert audit(tmp_path, ids=ids, forget=listed, test=list(range(40, 60)))["sizes"]["forget"] == 2

@@ -65,6 +65,31 @@ def test_what_cannot_be_compared_gets_one_line(rule, told):
         ut.Where(rule).draw(data(**COLUMNS, gaps=gaps))
 
 
+EMPTY = {
+    "string": lambda: pd.Series(["a", None] * 60, dtype="string"),
+    "boolean": lambda: pd.Series([True, None] * 60, dtype="boolean"),
+    "large": lambda: pd.Series([2**60 + 1, None] * 60, dtype="Int64").astype(object),
+    "category": lambda: pd.Categorical(["a", None] * 60),
+    "list with nan": lambda: ["a", float("nan")] * 60,
+    "list with None": lambda: ["a", None] * 60,
+    "dates with NaT": lambda: pd.Series([datetime.date(2020, 1, 1), pd.NaT] * 60, dtype=object),
+}
+
+
+@pytest.mark.parametrize("name", EMPTY)
+def test_an_empty_cell_is_empty_whoever_wrote_it(name):
+    made = data(gaps=EMPTY[name]())
+    for rule in ("gaps == 'a'", "gaps == 'nan'", "gaps"):
+        with pytest.raises(RequestError, match="the column 'gaps' has 60 empty cells among 120"):
+            ut.Where(rule).draw(made)
+
+
+def test_cells_of_several_kinds_become_none_of_them():
+    for mixed in ([1, True] * 60, [1, "1"] * 60):
+        with pytest.raises(RequestError, match="values of another kind"):
+            ut.Where("mixed == 1").draw(data(mixed=mixed))
+
+
 def test_what_is_converted_or_empty_is_noted():
     day = pd.Series(DAYS).where(np.arange(N) > 2)
     made = request(data(day=day), ut.Where("day < '2020-01-05'"))

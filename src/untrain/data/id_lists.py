@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from untrain.data.id_index import Id, IdIndex, as_number, difference, some
 from untrain.data.readers.id_files import Reading, read_words
 
 USUAL = Reading()
+EXACT = 2**53  # whole numbers beyond it have no floating-point number of their own
 
 
 def ids_in_file(path: str | Path, index: IdIndex, how: Reading = USUAL, data: str = "the training data") -> list[Id]:
@@ -65,6 +67,7 @@ def match(
     remarks: Sequence[str] = (),
 ) -> list[Id | None]:  # fmt: skip
     """The id of the data that each word names, None where none does; arguments and errors are those of ``ids_named``."""
+    words = [_checked(word, where) for word in words]
     if index.integers:
         _check_numbers(words, index, where)
     found = [index.find(word) for word in words]
@@ -89,6 +92,23 @@ def match(
 
 def _is(count: int) -> str:
     return "is" if count == 1 else "are"
+
+
+def _checked(word: object, where: str) -> Id:
+    """A word of a list, a fraction without digits behind its point as the whole number that it is.
+
+    Raises:
+        RequestError: it is neither a whole number nor text, or has lost digits.
+    """
+    if isinstance(word, str) or (isinstance(word, int) and not isinstance(word, bool)):
+        return word
+    if isinstance(word, float) and word.is_integer() and abs(word) < EXACT:
+        return int(word)
+    if isinstance(word, bool):
+        raise RequestError(f"{where} lists {word}, a truth value: ids are whole numbers or text; of a mask give ids[mask]")
+    rounded = isinstance(word, float) and abs(word) >= EXACT
+    more = ", a fraction of 64 bits, which rounds such numbers" if rounded and math.isfinite(word) else ""
+    raise RequestError(f"{where} lists {word}{more}: ids are whole numbers or text")
 
 
 def _check_numbers(words: Sequence[Id], index: IdIndex, where: str) -> None:

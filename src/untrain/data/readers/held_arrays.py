@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import datetime
 import math
 from collections.abc import Container, Iterable
-from numbers import Real
+from numbers import Number, Real
 from typing import Any
 
 import numpy as np
@@ -119,8 +120,19 @@ def _numeric(column: Any) -> Array | None:
     if array.dtype != object:
         return None
     # Types of the library's own, such as whole numbers some of which are missing.
-    cells = [np.nan if cell is None or type(cell).__name__ == "NAType" else cell for cell in array]
+    cells = [np.nan if is_empty(cell) else cell for cell in array]
     return np.array(cells, dtype=np.float64) if all(map(_is_number, cells)) else None
+
+
+def is_empty(cell: Any) -> bool:
+    """Return whether a cell holds nothing: None, NaN, no time, or what the types of pandas have for it.
+
+    >>> [is_empty(cell) for cell in (None, float("nan"), np.datetime64("NaT"), "", 0)]
+    [True, True, True, False, False]
+    """
+    if cell is None or type(cell).__name__ == "NAType":
+        return True
+    return isinstance(cell, Number | np.generic | datetime.date) and bool(cell != cell)
 
 
 def _is_number(cell: Any) -> bool:

@@ -15,8 +15,8 @@ from untrain.core.paths import user_path
 from untrain.core.spec import parse
 from untrain.data.id_index import Id, IdIndex
 from untrain.data.id_lists import ids_named
-from untrain.data.readers.held_arrays import array_of
 from untrain.data.readers.id_files import KINDS, PLAIN
+from untrain.data.readers.plain_columns import held_column
 from untrain.data.readers.text_tables import content, is_heading_word, table
 from untrain.data.requests.idfile import IdFile
 from untrain.experiments.audits.array_files import SIDE_OF, read_arrays
@@ -122,12 +122,16 @@ def _array(source: Any, name: str) -> Array:
         if len(arrays) != 1:
             raise DataError(f"{name}: {Path(source).name} holds {sorted(arrays) or 'no array'}: one array is needed")
         source = next(iter(arrays.values()))
-    array = array_of(source, name)
-    if array.dtype == object:
-        if not all(isinstance(word, str) for word in array.ravel()):
-            raise DataError(f"{name} hold Python objects: numbers or text are needed")
-        return array.astype(str)
-    return np.char.decode(array, "utf-8", "replace") if array.dtype.kind == "S" else array
+    array = held_column(name, source)
+    if array.dtype.kind in "OSV":
+        raise DataError(f"{name} hold {_mixed(array)}: numbers or text are needed")
+    return array
+
+
+def _mixed(array: Array) -> str:
+    """What a column holds that has no plain type, by the kinds of its cells."""
+    kinds = sorted({type(cell).__name__ for cell in array.ravel().tolist()})
+    return f"cells of the types {', '.join(kinds)}" if len(kinds) > 1 else f"Python objects of the type {kinds[0]}"
 
 
 def _rows(source: str | Path, name: str) -> list[list[str]]:
