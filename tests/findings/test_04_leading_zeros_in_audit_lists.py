@@ -105,3 +105,21 @@ def test_whole_numbers_may_be_written_as_fractions(tmp_path):
     listed = np.array([3.0, 4.0])
     for ids in (None, [str(i) for i in range(N)]):
         assert audit(tmp_path, ids=ids, forget=listed, test=list(range(40, 60)))["sizes"]["forget"] == 2
+
+
+@pytest.mark.parametrize("door", ["file", "held", "numbers"])
+def test_sides_beside_ids_are_those_of_these_ids_whatever_their_order(tmp_path, door):
+    sides = ["forget"] * 10 + ["retain"] * 30 + ["test"] * 20
+    table = tmp_path / "sides.csv"
+    table.write_text("id,side\n" + "".join(f"{i},{side}\n" for i, side in enumerate(sides)))
+    ids = [str(i) for i in range(N)][::-1]
+    given = {"file": write(tmp_path / "ids.csv", ids), "held": ids, "numbers": np.arange(N)[::-1]}[door]
+    joined = audit(tmp_path, ids=given, sides=str(table))
+    same = audit(tmp_path, ids=given, sides=np.array(sides[::-1]))
+    assert joined["results"][0]["scores"] == same["results"][0]["scores"]
+    assert "sides are in another order than ids, and are joined by id" in joined["warnings"]
+    for wrong, told in (("60,test", "lists 1 of 60 ids that ids lack"), ("1,forget", "of the ids not at all, and others again: ")):
+        table.write_text(table.read_text().replace("0,forget\n", f"{wrong}\n", 1))
+        with pytest.raises(BadInput, match=f"sides.*{told}"):
+            audit(tmp_path, ids=given, sides=str(table))
+        table.write_text(table.read_text().replace(f"{wrong}\n", "0,forget\n", 1))

@@ -65,6 +65,9 @@ def test_what_cannot_be_compared_gets_one_line(rule, told):
         ut.Where(rule).draw(data(**COLUMNS, gaps=gaps))
 
 
+EMPTY_DAYS = (
+    "3 of 120 cells of 'day' are empty: comparisons are false of them, but != and what 'not' or 'not in' turns round are true"
+)
 EMPTY = {
     "string": lambda: pd.Series(["a", None] * 60, dtype="string"),
     "boolean": lambda: pd.Series([True, None] * 60, dtype="boolean"),
@@ -94,7 +97,33 @@ def test_what_is_converted_or_empty_is_noted():
     day = pd.Series(DAYS).where(np.arange(N) > 2)
     made = request(data(day=day), ut.Where("day < '2020-01-05'"))
     assert made.rows == (3,)
-    assert made.notes == ("3 of 120 cells of 'day' are empty: each comparison but != is false of them",)
+    assert made.notes == (EMPTY_DAYS,)
     mixed = np.array([datetime.datetime(2020, 1, 1), datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)] * 60, dtype=object)
     with pytest.raises(RequestError, match="values of another kind"):
         ut.Where("mixed < '2020-01-05'").draw(data(mixed=mixed))
+
+
+@pytest.mark.parametrize(
+    ("rule", "drawn"),
+    [("day > '1999-01-01'", False), ("day == '1999-01-01'", False), ("day in ('1999-01-01', '2020-01-05')", False)]
+    + [(rule, True) for rule in ("day != '2020-01-05'", "not (day > '1999-01-01')", "day not in ('1999-01-01', '2020-01-05')")],
+)
+def test_empty_cells_are_drawn_as_their_note_says(rule, drawn):
+    made = request(data(day=pd.Series(DAYS).where(np.arange(N) > 2), any=np.arange(N)), ut.Where(f"{rule} or any == 50"))
+    assert ({0, 1, 2} <= set(made.rows)) == drawn
+    assert EMPTY_DAYS in made.notes
+
+
+@pytest.mark.parametrize(
+    ("rule", "cause"),
+    [
+        ("id == 007", "numbers have no leading zeros: write 7, or '007' in quotes"),
+        ("id in (1, 08)", "numbers have no leading zeros"),
+        ("id = 3", "to compare, write == instead of ="),
+        ("(id == 3", "'\\(' was never closed"),
+        ("name == 'ann", "unterminated string literal"),
+    ],
+)
+def test_a_rule_that_does_not_parse_names_the_cause(rule, cause):
+    with pytest.raises(ut.BadInput, match=f"should be a condition such as.*{cause}"):
+        ut.Where(rule)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import operator
+import re
 import warnings
 from collections.abc import Callable, Mapping
 from functools import reduce
@@ -44,8 +45,8 @@ def check_rule(rule: str) -> str:
     """
     try:
         tree = _parsed(rule)
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
-        raise ValueError("should be a condition such as 'label == 3 and id < 100'") from None
+    except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
+        raise ValueError(f"should be a condition such as 'label == 3 and id < 100'{_cause(error, rule)}") from None
     if _depth(tree) > DEEPEST:
         raise ValueError(f"should nest at most {DEEPEST} deep: join its parts side by side, or give a list of ids")
     for node in ast.walk(tree):
@@ -53,6 +54,16 @@ def check_rule(rule: str) -> str:
             part = ast.unparse(node) if isinstance(node, ast.expr) else type(node).__name__
             raise ValueError(f"{part!r} is not understood; {GRAMMAR}")
     return rule
+
+
+def _cause(error: Exception, rule: str) -> str:
+    """What the parser says is wrong, and what would do, in words of columns; empty where it says no more than that it is."""
+    said = error.msg if isinstance(error, SyntaxError) else ""
+    if said.startswith("leading zeros"):
+        return "; numbers have no leading zeros: write 7, or '007' in quotes where the column holds text"
+    if said and re.search("(?<![=!<>])=(?!=)", rule):
+        return "; to compare, write == instead of ="
+    return "" if said in ("", "invalid syntax") else f"; {said[0].lower()}{said[1:]}"
 
 
 def _parsed(rule: str) -> ast.Expression:
@@ -176,7 +187,10 @@ def _column(name: str, columns: Mapping[str, np.ndarray[Any, Any]]) -> Column:
         if empty and columns[name].dtype == object:
             raise RequestError(f"the column {name!r} has {empty} empty cells among {len(columns[name])}: fill them to compare it")
         if empty:
-            add_note(f"{empty} of {len(columns[name])} cells of {name!r} are empty: each comparison but != is false of them")
+            add_note(
+                f"{empty} of {len(columns[name])} cells of {name!r} are empty: comparisons are false of them, but != and what "
+                "'not' or 'not in' turns round are true"
+            )
         return columns[name]
     if name == "true":
         raise RequestError("the column 'true' is not known for these data: no noise was planted")

@@ -13,9 +13,9 @@ from untrain.core.errors import DataError, RequestError
 from untrain.core.metering import add_note
 from untrain.core.paths import user_path
 from untrain.core.spec import parse
-from untrain.data.id_index import Id, IdIndex
-from untrain.data.id_lists import ids_named
-from untrain.data.readers.id_files import KINDS, PLAIN
+from untrain.data.id_index import Id, IdIndex, some
+from untrain.data.id_lists import ids_named, match
+from untrain.data.readers.id_files import KINDS, PLAIN, Reading
 from untrain.data.readers.plain_columns import held_column
 from untrain.data.readers.text_tables import content, is_heading_word, table
 from untrain.data.requests.idfile import IdFile
@@ -83,6 +83,30 @@ def read_sides(source: Any) -> tuple[Array, Array | None]:
         rows = _below(rows, source, "sides")
     columns = np.array(rows)
     return columns[:, -1], columns[:, 0] if two else None
+
+
+def sides_by_id(sides: Array, beside: Array, ids: Array) -> Array:
+    """Sides in the order of the examples, of a file that has them beside ids.
+
+    Args:
+        sides: of the file, (n,).
+        beside: the ids there, (n,).
+        ids: of the examples, in their order, (n,).
+
+    Raises:
+        DataError: the file has other ids, or one of them twice.
+    """
+    try:
+        named = match(beside.tolist(), IdIndex(ids), "sides", Reading(gone="refuse"), "ids")
+    except RequestError as error:
+        raise DataError(str(error)) from None
+    side_of = dict(zip(named, sides.tolist(), strict=True))
+    lacking = [each for each in ids.tolist() if each not in side_of]
+    if lacking:
+        raise DataError(f"sides lists {len(lacking)} of the ids not at all, and others again: {some(lacking)} have no side")
+    if named != ids.tolist():
+        add_note("sides are in another order than ids, and are joined by id")
+    return np.array([side_of[each] for each in ids.tolist()])
 
 
 def read_listed(source: Any, index: IdIndex, who: str) -> list[Id]:
