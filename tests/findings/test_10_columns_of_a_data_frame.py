@@ -127,3 +127,23 @@ def test_empty_cells_are_drawn_as_their_note_says(rule, drawn):
 def test_a_rule_that_does_not_parse_names_the_cause(rule, cause):
     with pytest.raises(ut.BadInput, match=f"should be a condition such as.*{cause}"):
         ut.Where(rule)
+
+
+MOMENTS = pd.Series(pd.date_range("2020-01-01 06:00", periods=N, freq="12h"))  # to the 29th of February
+PERIODS = ["moment <= '2020-02'", "moment > '2020-01'", "moment == '2020-01-05'", "moment != '2020-01-05'"]
+PERIODS += ["'2020-02' >= moment", "'2020-01' < moment", "moment in ('2020-01-05', '2021-01-01')"]
+
+
+@pytest.mark.parametrize("rule", PERIODS)
+def test_a_month_that_may_be_its_first_moment_or_all_of_it_is_asked_about(rule):
+    with pytest.raises(RequestError, match=r"may be its first moment or all of it, and \d+ cells of moment lie between: write"):
+        ut.Where(rule).draw(data(moment=MOMENTS))
+
+
+def test_both_readings_of_a_month_can_be_written():
+    made = data(moment=MOMENTS)
+    with pytest.raises(RequestError, match=r"write '2020-02-01T00:00:00[.0]*' for the first, or .* >= '2020-02' and < '2020-03'"):
+        ut.Where("moment <= '2020-02'").draw(made)
+    assert len(ut.Where("moment <= '2020-02-01T00:00:00.000000'").draw(made)) == 62
+    assert len(ut.Where("moment >= '2020-02' and moment < '2020-03'").draw(made)) == N - 62
+    assert len(ut.Where("day <= '2020-01-31'").draw(data(day=pd.Series(DAYS)))) == 31

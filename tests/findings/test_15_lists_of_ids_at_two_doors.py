@@ -120,11 +120,11 @@ def test_nobody_is_dropped_whose_id_stands_in_a_line(tmp_path, name, kind):
 def test_ids_that_are_numbers_stand_in_lines_too(tmp_path):
     ids = list(range(N))
     for content in ("7, 8\n9\n", "7 # by mail\n8\n9\n", "9\n7-8\n", "id\n7;\n8\n9\n"):
-        with pytest.raises(BadInput, match="which holds 7.*alike='same'"):
+        with pytest.raises(BadInput, match=r"which holds 7.*alike='same'"):
             chosen(tmp_path / "a.txt", content, ids)
     names, (note,) = chosen(tmp_path / "a.txt", "9\n7-8\n", ids, alike="same")
     assert names == {7, 8, 9}
-    assert "1 hold ids beside other text, such as '7-8', and are read as these: 7, 8" in note
+    assert "1 hold ids beside other text, as '7-8' does, and are read as these: 7, 8" in note
 
 
 def test_what_holds_no_id_is_a_heading_or_gone_as_before(tmp_path):

@@ -72,18 +72,18 @@ def _parted(words: Sequence[Id], index: IdIndex, where: str, how: Reading, data:
     """
     if how.alike == "other" or (how.alike == "ask" and how.gone == "refuse"):
         return list(words), []  # what is no id of the data is gone, or refused
-    parted = {word: index.inside(word) for word in words if isinstance(word, str)}
-    parted = {word: ids for word, ids in parted.items() if ids}
+    inside = ((word, index.inside(word)) for word in words if isinstance(word, str))
+    parted: dict[Id, list[Id]] = {word: ids for word, ids in inside if ids}
     if not parted:
         return list(words), []
     first, ids = next(iter(parted.items()))
     if how.alike == "ask":
         raise RequestError(
-            f"{where} lists {first[:60]!r}, which {data} lack, and which holds {some(ids, 3, bare=index.integers)}, as ids there "
-            f"are: list one id per line, or say in IdFile(path=...) alike='same' for the ids in it, alike='other' for one of its "
+            f"{where} lists {str(first)[:60]!r}, which {data} lack, and which holds {some(ids, 3, bare=index.integers)}, as ids "
+            f"there are: list one id per line, or say in IdFile(path=...) alike='same' for the ids in it, alike='other' for one of its "
             f"own{_heading(first, words, how)}"
         )
-    remark = f"{len(parted)} hold ids beside other text, such as {first[:60]!r}, and are read as these: {some(ids, 3)}"
+    remark = f"{len(parted)} hold ids beside other text, as {str(first)[:60]!r} does, and are read as these: {some(ids, 3)}"
     return [each for word in words for each in parted.get(word, [word])], [remark]
 
 
@@ -131,8 +131,8 @@ def _checked(word: object, where: str) -> Id:
         return int(word)
     if isinstance(word, bool):
         raise RequestError(f"{where} lists {word}, a truth value: ids are whole numbers or text; of a mask give ids[mask]")
-    rounded = isinstance(word, float) and abs(word) >= EXACT
-    more = ", a fraction of 64 bits, which rounds such numbers" if rounded and math.isfinite(word) else ""
+    rounded = isinstance(word, float) and math.isfinite(word) and abs(word) >= EXACT
+    more = ", a fraction of 64 bits, which rounds such numbers" if rounded else ""
     raise RequestError(f"{where} lists {word}{more}: ids are whole numbers or text")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import math
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Sequence
 from numbers import Number, Real
 from typing import Any
 
@@ -109,6 +109,7 @@ def frame_inputs(frame: Any, placed: Container[str]) -> tuple[Array, tuple[str, 
         raise DataError("x has no column of numbers: at least one is needed")
     if others:
         add_note(f"{len(others)} columns of the data frame hold no numbers and are no inputs, such as {others[0]!r}")
+    note_pixels("x", kept, columns)
     return np.stack(columns, axis=1), tuple(kept) if all(isinstance(name, str) for name in kept) else ()
 
 
@@ -137,6 +138,12 @@ def is_empty(cell: Any) -> bool:
 
 def _is_number(cell: Any) -> bool:
     return isinstance(cell, Real | np.bool_)
+
+
+def note_pixels(source: str, names: Sequence[Any], columns: Sequence[Array]) -> None:
+    """Add a note where all columns, of one number per row, are of the type that pixels have."""
+    if all(column.dtype == np.uint8 for column in columns):
+        add_note(f"{source}: {len(names)} columns of uint8, such as {names[0]!r}, are taken for pixels, which are divided by 255")
 
 
 def note_rounding(name: str, given: Array, kept: Array) -> None:

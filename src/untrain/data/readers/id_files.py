@@ -30,7 +30,8 @@ class Reading:
     Args:
         heading: whether the first line is a heading; None asks the data.
         column: name of the column of ids, or its number from 1; empty asks heading and data.
-        alike: what an id is that looks like one of the data and is written in another way: the 'same', an 'other' one, or an error.
+        alike: what a word is that looks like an id of the data and is written in another way, or that holds ids beside other text:
+            the 'same', an 'other' one, or an error.
         gone: whether to 'report' or 'refuse' ids that the data lack; 'ask' refuses where none is known, or one may be mistyped.
     """
 

@@ -45,7 +45,7 @@ def _is_joined_exactly(cells: Sequence[Any]) -> bool:
         return True  # rows, whose shape is refused where one value is needed
     if len(kinds) == 1:
         return not issubclass(next(iter(kinds)), str | int)
-    if not all(issubclass(kind, Real) and kind is not bool for kind in kinds):
+    if not all(issubclass(kind, Real) and not issubclass(kind, bool) for kind in kinds):
         return False
     whole = [int(cell) for cell in cells if isinstance(cell, int | np.integer)]
     return len(whole) < len(cells) and all(int(float(number)) == number for number in whole)

@@ -148,6 +148,10 @@ def _compare(a: ast.expr, op: ast.cmpop, b: ast.expr, columns: Mapping[str, np.n
 
 
 def _compared(op: Callable[[Any, Any], Any], left: Column, a: ast.expr, right: Column, b: ast.expr) -> Column:
+    if isinstance(right, str) and op not in (operator.lt, operator.ge):
+        _check_period(left, a, right)
+    if isinstance(left, str) and op not in (operator.gt, operator.le):
+        _check_period(right, b, left)
     left, right = _dated(left, right), _dated(right, left)
     if _kind(left) != _kind(right):
         raise RequestError(f"{ast.unparse(a)!r} is {_kind(left)} and {ast.unparse(b)!r} is {_kind(right)}: they cannot be compared")
@@ -163,6 +167,25 @@ def _dated(value: Column, other: Column) -> Column:
         return as_date(value) if isinstance(value, str) and _kind(other) == KINDS["M"] else value
     except ValueError as error:
         raise RequestError(str(error)) from None
+
+
+def _check_period(column: Column, node: ast.expr, word: str) -> None:
+    """Refuse a month or a day that may be its first moment or all of it, where cells lie between.
+
+    Raises:
+        RequestError: some do.
+    """
+    start = _dated(word, column)
+    if isinstance(start, str) or not isinstance(column, np.ndarray):
+        return
+    end = start + 1
+    within = compare(operator.gt, column, start) & compare(operator.lt, column, end)
+    if within.any():
+        where, moment = ast.unparse(node), start.astype(column.dtype)
+        raise RequestError(
+            f"{word!r} may be its first moment or all of it, and {int(within.sum())} cells of {where} lie between: write "
+            f"{str(moment)!r} for the first, or compare with >= {word!r} and < {str(end)!r} for all of it"
+        )
 
 
 def _check_written(column: Column, node: ast.expr, word: Column) -> None:

@@ -29,7 +29,7 @@ def rows_with_ids(train: Examples, ids: Sequence[Any], where: str) -> np.ndarray
 
 
 def each_named(train: Examples, ids: Sequence[Any], where: str) -> list[Any]:
-    """The id of the training data that each of ``ids`` names, in their order; arguments and errors are those of ``rows_with_ids``."""
+    """The id of the training data that each of ``ids`` names, in their order; arguments and errors are as of ``rows_with_ids``."""
     named = match(ids, IdIndex(train.ids), where, Reading(heading=False, gone="refuse"))
     words: dict[Any, list[Any]] = {}
     for word, each in zip(ids, named, strict=True):
