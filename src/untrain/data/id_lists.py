@@ -80,8 +80,8 @@ def _parted(words: Sequence[Id], index: IdIndex, where: str, how: Reading, data:
     if how.alike == "ask":
         raise RequestError(
             f"{where} lists {str(first)[:60]!r}, which {data} lack, and which holds {some(ids, 3, bare=index.integers)}, as ids "
-            f"there are: list one id per line, or say in IdFile(path=...) alike='same' for the ids in it, alike='other' for one of its "
-            f"own{_heading(first, words, how)}"
+            f"there are: list one id per line, or say in IdFile(path=...) alike='same' for the ids in it, alike='other' for one of "
+            f"its own{_heading(first, words, how)}"
         )
     remark = f"{len(parted)} hold ids beside other text, as {str(first)[:60]!r} does, and are read as these: {some(ids, 3)}"
     return [each for word in words for each in parted.get(word, [word])], [remark]
