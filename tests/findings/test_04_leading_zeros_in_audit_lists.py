@@ -82,14 +82,14 @@ NO_IDS = {
     "mask": (np.arange(N) % 7 == 0, "lists True, a truth value: ids are whole numbers or text; of a mask give ids"),
     "list of a mask": ((np.arange(N) % 7 == 0).tolist(), "lists True, a truth value"),
     "mask in a tensor": (torch.arange(N) % 7 == 0, "lists True, a truth value"),
-    "a truth value": ([True, 5], "cells of the types bool, int"),
+    "a truth value": ([True, 5], "Python objects of the types bool, int"),
     "half": ([5.5, 6], "lists 5.5: ids are whole numbers or text"),
     "NaN": ([5.0, float("nan")], "lists nan: ids are whole numbers or text"),
     "infinite": ([5.0, float("inf")], "lists inf: ids"),
     "rounded": (np.array([1.78e18]), "lists 1.78e.18, a fraction of 64 bits, which rounds such numbers"),
     "dates": (np.array(["2020-01-01"], dtype="datetime64[D]"), "lists 2020-01-01: ids are whole numbers or text"),
     "complex": ([5 + 0j], r"lists \(5.0j\): ids are whole numbers or text"),
-    "nothing": ([None, 5], "cells of the types NoneType, int"),
+    "nothing": ([None, 5], "Python objects of the types NoneType, int"),
 }
 
 

@@ -172,13 +172,17 @@ def look(text: str) -> str:
     >>> look("‘a–1’") == look("a_1"), look("O’Neil") == look("O'Neil"), look("b\\\\1.png") == look("./b/1.png")
     (True, True, True)
     """
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    shown = "".join(each for each in folded if not each.isspace() and unicodedata.category(each) not in ("Cc", "Cf"))
+    shown = "".join(text.casefold().split())
+    if not shown.isascii() or not shown.isprintable():
+        folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+        shown = "".join(each for each in folded if not each.isspace() and unicodedata.category(each) not in ("Cc", "Cf"))
     found = UUID.fullmatch(shown)
     if found:
         return "-".join(found.groups())
     plain = QUOTES.sub("'", shown)
-    plain = "".join("-" if unicodedata.category(each) == "Pd" or each in "_−" else each for each in plain)
+    plain = plain.replace("_", "-")
+    if not plain.isascii():
+        plain = "".join("-" if unicodedata.category(each) == "Pd" or each == "−" else each for each in plain)
     plain = plain.strip("'").replace("\\", "/").removeprefix("./") or shown
     return plain.lstrip("0") or "0" if plain.isdigit() else plain
 

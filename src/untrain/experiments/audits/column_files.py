@@ -155,7 +155,7 @@ def _array(source: Any, name: str) -> Array:
 def _mixed(array: Array) -> str:
     """What a column holds that has no plain type, by the kinds of its cells."""
     kinds = sorted({type(cell).__name__ for cell in array.ravel().tolist()})
-    return f"cells of the types {', '.join(kinds)}" if len(kinds) > 1 else f"Python objects of the type {kinds[0]}"
+    return f"Python objects of {'the types' if len(kinds) > 1 else 'the type'} {', '.join(kinds)}"
 
 
 def _rows(source: str | Path, name: str) -> list[list[str]]:
