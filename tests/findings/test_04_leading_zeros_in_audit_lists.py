@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 import untrain as ut
 from id_lists import LABELS, N, outputs, write
@@ -75,3 +76,50 @@ def test_notes_on_a_list_reach_the_documents_of_a_run_and_of_masks(tmp_path, cap
     print_masks(masks, colour=False)
     assert "is listed again" in " ".join(capsys.readouterr().out.split())
     assert "is listed again" in masks_page(masks, "")
+
+
+NO_IDS = {
+    "mask": (np.arange(N) % 7 == 0, "lists True, a truth value: ids are whole numbers or text; of a mask give ids"),
+    "list of a mask": ((np.arange(N) % 7 == 0).tolist(), "lists True, a truth value"),
+    "mask in a tensor": (torch.arange(N) % 7 == 0, "lists True, a truth value"),
+    "a truth value": ([True, 5], "Python objects of the types bool, int"),
+    "half": ([5.5, 6], "lists 5.5: ids are whole numbers or text"),
+    "NaN": ([5.0, float("nan")], "lists nan: ids are whole numbers or text"),
+    "infinite": ([5.0, float("inf")], "lists inf: ids"),
+    "rounded": (np.array([1.78e18]), "lists 1.78e.18, a fraction of 64 bits, which rounds such numbers"),
+    "dates": (np.array(["2020-01-01"], dtype="datetime64[D]"), "lists 2020-01-01: ids are whole numbers or text"),
+    "complex": ([5 + 0j], r"lists \(5.0j\): ids are whole numbers or text"),
+    "nothing": ([None, 5], "Python objects of the types NoneType, int"),
+}
+
+
+@pytest.mark.parametrize("texts", [False, True])
+@pytest.mark.parametrize("name", NO_IDS)
+def test_what_is_no_list_of_ids_is_refused_and_names_nobody(tmp_path, name, texts):
+    listed, told = NO_IDS[name]
+    with pytest.raises(BadInput, match=f"^forget ids.*{told}"):
+        audit(tmp_path, ids=[str(i) for i in range(N)] if texts else None, forget=listed, test=list(range(40, 60)))
+
+
+def test_whole_numbers_may_be_written_as_fractions(tmp_path):
+    listed = np.array([3.0, 4.0])
+    for ids in (None, [str(i) for i in range(N)]):
+        assert audit(tmp_path, ids=ids, forget=listed, test=list(range(40, 60)))["sizes"]["forget"] == 2
+
+
+@pytest.mark.parametrize("door", ["file", "held", "numbers"])
+def test_sides_beside_ids_are_those_of_these_ids_whatever_their_order(tmp_path, door):
+    sides = ["forget"] * 10 + ["retain"] * 30 + ["test"] * 20
+    table = tmp_path / "sides.csv"
+    table.write_text("id,side\n" + "".join(f"{i},{side}\n" for i, side in enumerate(sides)))
+    ids = [str(i) for i in range(N)][::-1]
+    given = {"file": write(tmp_path / "ids.csv", ids), "held": ids, "numbers": np.arange(N)[::-1]}[door]
+    joined = audit(tmp_path, ids=given, sides=str(table))
+    same = audit(tmp_path, ids=given, sides=np.array(sides[::-1]))
+    assert joined["results"][0]["scores"] == same["results"][0]["scores"]
+    assert "sides are in another order than ids, and are joined by id" in joined["warnings"]
+    for wrong, told in (("60,test", "lists 1 of 60 ids that ids lack"), ("1,forget", "of the ids not at all, and others again: ")):
+        table.write_text(table.read_text().replace("0,forget\n", f"{wrong}\n", 1))
+        with pytest.raises(BadInput, match=f"sides.*{told}"):
+            audit(tmp_path, ids=given, sides=str(table))
+        table.write_text(table.read_text().replace(f"{wrong}\n", "0,forget\n", 1))

@@ -8,6 +8,8 @@ from untrain.core.errors import DataError, RequestError
 from untrain.data.examples import joined
 from untrain.data.requests.memorized import Memorized
 from untrain.data.requests.resolve import request
+from untrain.experiments.audits.foreign_models import Outputs
+from untrain.experiments.audits.populations import populations_of
 
 N = 120
 SIGNED = 1_780_000_000_000_000_000 + np.arange(N) * 7919
@@ -53,3 +55,30 @@ def test_scores_in_a_table_that_rounds_their_ids_are_refused(tmp_path):
     np.save(tmp_path / "scores.npy", np.stack([SIGNED.astype(float), np.ones(N)], 1))
     with pytest.raises(RequestError, match="which float64 rounds"):
         Memorized(fraction=0.1, scores=str(tmp_path / "scores.npy")).draw(data(SIGNED))
+
+
+MIXED = [2**63 + 1, 2**63, 2**53 + 1, *range(3, N)]  # on both sides of what int64 holds, which NumPy rounds to float64
+
+
+@pytest.mark.parametrize("held", [list, tuple, lambda ids: [np.uint64(i) for i in ids], lambda ids: np.array(ids, dtype=object)])
+def test_a_list_of_small_and_large_ids_keeps_the_digits_of_all(held):
+    draw = np.random.default_rng(0)
+    x, y = draw.normal(size=(N, 6)).astype("float32"), draw.integers(3, size=N)
+    made = ut.examples(x, y, ids=held(MIXED), owner=held(MIXED), columns={"key": held(MIXED)})
+    for column in (made.ids, made.owner, made.columns["key"]):
+        assert column.tolist() == MIXED
+    assert [ut.Where(f"key == {key}").draw(made).tolist() for key in MIXED[:3]] == [[0], [1], [2]]
+    logits = draw.normal(size=(5, N, 3))
+    audited = Outputs(logits[:2], logits[2:], labels=y, ids=held(MIXED), forget=held([2**63, 5, 2**53 + 1]), test=[8, 9])
+    frame = populations_of(audited).frame
+    assert frame.ids[frame.side == "forget"].tolist() == [2**63, 2**53 + 1, 5]
+
+
+def test_a_fraction_beside_a_number_that_it_would_round_rounds_nothing():
+    mixed = [2**53 + 1, 1.5, *range(2, N)]
+    draw = np.random.default_rng(0)
+    made = ut.examples(draw.normal(size=(N, 6)), draw.integers(3, size=N), columns={"key": mixed, "sum": [2, 1.5, *range(2, N)]})
+    assert made.columns["key"].tolist() == mixed
+    with pytest.raises(RequestError, match="values of another kind"):
+        ut.Where(f"key == {2**53}").draw(made)
+    assert ut.Where("sum == 1.5").draw(made).tolist() == [1]

@@ -17,6 +17,10 @@ Array = np.ndarray[Any, Any]
 Id = int | str
 NUMBER = re.compile(r"\s*([+-]?)0*(\d{1,20})\s*", re.ASCII)
 MANY = 20_000  # ids beyond which no word is compared with each of them
+WORD = re.compile(r"\w+(?:[.@]\w+)*|\W")  # words of a text, and what stands between them
+# What parts words that could be one id: not a dash or a slash, of which ids are made, and which people also write between ids.
+PART = re.compile("""[^\\s,;|#(){}<>\\[\\]"“”„‟«»、，；]+|.""", re.DOTALL)
+QUOTES = re.compile("[\"'`´‘’‚‛“”„‟«»‹›＇＂]")
 UUID = re.compile(r"(?:urn:uuid:)?\{?([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})\}?")
 
 
@@ -65,8 +69,48 @@ class IdIndex:
         return re.search(r"\d", str(word)) is not None and _form(word) in self._forms
 
     def alike(self, word: Id) -> list[Id]:
-        """Ids that look like a word but have other capitals, zeros, spaces, Unicode forms, or dashes of UUIDs."""
-        return self._by_look.get(look(str(word)), []) if not self.integers else []
+        """Ids that look like a word but have other capitals, zeros, spaces, quotes, dashes, Unicode forms, or folders before them.
+
+        >>> index = IdIndex(np.array(["img/1.png", "user_2"]))
+        >>> index.alike("user–2"), index.alike("1.png"), index.alike("user_3")
+        (['user_2'], ['img/1.png'], [])
+        """
+        if self.integers:
+            return []
+        shown = look(str(word))
+        return self._by_look.get(shown) or self._by_tail.get(shown, [])
+
+    def inside(self, word: Id) -> list[Id]:
+        """Ids that stand in a word which is none, between others or beside other text, each once.
+
+        >>> index = IdIndex(np.array(["ann", "p-1", "Doe, J"]))
+        >>> index.inside("'ann', p-1 # by mail"), index.inside("Doe, J (gone)"), index.inside("joann"), index.inside("p-2")
+        (['ann', 'p-1'], ['Doe, J'], [], [])
+        """
+        text = str(word)
+        if self.find(word) is not None or self.alike(word) or (self.integers and as_number(text) is not None):
+            return []
+        # What is formed as the ids are may be one that is gone: then a dash or a slash in it parts nothing.
+        parts = (PART if self.is_formed(word) else WORD).findall(text)
+        named: dict[Id, None] = {}
+        at = 0
+        while at < len(parts):
+            runs = (parts[at : at + length] for length in range(self._longest, 0, -1))
+            run = next((run for run in runs if self._named("".join(run))), parts[at : at + 1])
+            named |= dict.fromkeys(self._named("".join(run)))
+            at += len(run)
+        return list(named)
+
+    def _named(self, part: str) -> list[Id]:
+        if self.integers:
+            number = as_number(part)
+            return [number] if number in self.present else []
+        return self._by_look.get(look(part), []) if re.search(r"\w", part) else []
+
+    @cached_property
+    def _longest(self) -> int:
+        """How many words, with what stands between them, an id has at most."""
+        return max(len(WORD.findall(str(each))) for each in self.present) if self.present else 1
 
     def near(self, word: Id) -> str | None:
         """An id that a plain word may have been meant for; among ids with digits any two are near, so none is."""
@@ -84,12 +128,26 @@ class IdIndex:
         return looks
 
     @cached_property
+    def _by_tail(self) -> dict[Hashable, list[Id]]:
+        """Ids that are paths, by what remains of them without the first folders."""
+        tails: dict[Hashable, list[Id]] = {}
+        for shown, ids in self._by_look.items():
+            for tail in _tails(str(shown)):
+                tails.setdefault(tail, []).extend(ids)
+        return tails
+
+    @cached_property
     def _forms(self) -> set[str]:
         return {_form(each) for each in self.present}
 
     @cached_property
     def _plain(self) -> list[str]:
         return [str(each) for each in self.present if not re.search(r"\d", str(each))]
+
+
+def _tails(path: str) -> list[str]:
+    parts = path.split("/")
+    return ["/".join(parts[at:]) for at in range(1, len(parts)) if parts[at]]
 
 
 def _form(word: Id) -> str:
@@ -111,13 +169,22 @@ def look(text: str) -> str:
 
     >>> look("Zoe\\u0308 ") == look("ZO\\u00cb"), look("007") == look("7"), look("a1") == look("a01")
     (True, True, False)
+    >>> look("‘a–1’") == look("a_1"), look("O’Neil") == look("O'Neil"), look("b\\\\1.png") == look("./b/1.png")
+    (True, True, True)
     """
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    shown = "".join(each for each in folded if not each.isspace() and unicodedata.category(each) not in ("Cc", "Cf"))
+    shown = "".join(text.casefold().split())
+    if not shown.isascii() or not shown.isprintable():
+        folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+        shown = "".join(each for each in folded if not each.isspace() and unicodedata.category(each) not in ("Cc", "Cf"))
     found = UUID.fullmatch(shown)
     if found:
         return "-".join(found.groups())
-    return shown.lstrip("0") or "0" if shown.isdigit() else shown
+    plain = QUOTES.sub("'", shown)
+    plain = plain.replace("_", "-")
+    if not plain.isascii():
+        plain = "".join("-" if unicodedata.category(each) == "Pd" or each == "−" else each for each in plain)
+    plain = plain.strip("'").replace("\\", "/").removeprefix("./") or shown
+    return plain.lstrip("0") or "0" if plain.isdigit() else plain
 
 
 def difference(word: str, other: str) -> str:
@@ -134,6 +201,8 @@ def difference(word: str, other: str) -> str:
         return f"{word!a} (Unicode {forms[0]}) and {other!a} (Unicode {forms[1]})"
     if word.casefold() == other.casefold():
         return f"{pair} (capitals)"
+    if word.replace("\\", "/").endswith(f"/{other}") or other.endswith("/" + word.replace("\\", "/")):
+        return f"{pair} (folders)"
     if "".join(word.split()) == "".join(other.split()):
         return f"{pair} (spaces)"
     if word.lstrip("0") == other.lstrip("0"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -13,6 +14,8 @@ from untrain.data.id_index import Id, IdIndex, as_number, difference, some
 from untrain.data.readers.id_files import Reading, read_words
 
 USUAL = Reading()
+HELD = Reading(heading=False)
+EXACT = 2**53  # whole numbers beyond it have no floating-point number of their own
 
 
 def ids_in_file(path: str | Path, index: IdIndex, how: Reading = USUAL, data: str = "the training data") -> list[Id]:
@@ -27,12 +30,12 @@ def ids_in_file(path: str | Path, index: IdIndex, how: Reading = USUAL, data: st
     Raises:
         RequestError: the file cannot be read, can be read in several ways, or names what cannot be an id of the data.
     """
-    words, remarks = read_words(path, index, how)
+    words, remarks, how = read_words(path, index, how)
     return ids_named(words, index, str(path), how, data, remarks)
 
 
 def ids_named(
-    words: Sequence[Id], index: IdIndex, where: str, how: Reading = USUAL, data: str = "the training data",
+    words: Sequence[Id], index: IdIndex, where: str, how: Reading = HELD, data: str = "the training data",
     remarks: Sequence[str] = (),
 ) -> list[Id]:  # fmt: skip
     """Ids of the data that some words name, each once.
@@ -57,19 +60,44 @@ def ids_named(
     Raises:
         RequestError: a word cannot be an id of the data, or may be one that is written in another way.
     """
-    return list(dict.fromkeys(each for each in match(words, index, where, how, data, remarks) if each is not None))
+    words, more = _parted([_checked(word, where) for word in words], index, where, how, data)
+    return list(dict.fromkeys(each for each in match(words, index, where, how, data, [*remarks, *more]) if each is not None))
+
+
+def _parted(words: Sequence[Id], index: IdIndex, where: str, how: Reading, data: str) -> tuple[list[Id], list[str]]:
+    """The words of a list, those that hold ids of the data beside other text as these ids where that is asked for; remarks.
+
+    Raises:
+        RequestError: a word does, and nobody said what it is.
+    """
+    if how.alike == "other" or (how.alike == "ask" and how.gone == "refuse"):
+        return list(words), []  # what is no id of the data is gone, or refused
+    inside = ((word, index.inside(word)) for word in words if isinstance(word, str))
+    parted: dict[Id, list[Id]] = {word: ids for word, ids in inside if ids}
+    if not parted:
+        return list(words), []
+    first, ids = next(iter(parted.items()))
+    if how.alike == "ask":
+        raise RequestError(
+            f"{where} lists {str(first)[:60]!r}, which {data} lack, and which holds {some(ids, 3, bare=index.integers)}, as ids "
+            f"there are: list one id per line, or say in IdFile(path=...) alike='same' for the ids in it, alike='other' for one of "
+            f"its own{_heading(first, words, how)}"
+        )
+    remark = f"{len(parted)} hold ids beside other text, as {str(first)[:60]!r} does, and are read as these: {some(ids, 3)}"
+    return [each for word in words for each in parted.get(word, [word])], [remark]
 
 
 def match(
-    words: Sequence[Id], index: IdIndex, where: str, how: Reading = USUAL, data: str = "the training data",
+    words: Sequence[Id], index: IdIndex, where: str, how: Reading = HELD, data: str = "the training data",
     remarks: Sequence[str] = (),
 ) -> list[Id | None]:  # fmt: skip
     """The id of the data that each word names, None where none does; arguments and errors are those of ``ids_named``."""
+    words = [_checked(word, where) for word in words]
     if index.integers:
         _check_numbers(words, index, where)
     found = [index.find(word) for word in words]
     missing = [word for word, each in zip(words, found, strict=True) if each is None]
-    same = {word: _same(word, index, where, how, data) for word in missing}
+    same = {word: _same(word, index, where, how, data, _heading(word, words, how)) for word in missing}
     gone = [word for word in missing if same[word] is None]
     _check_gone(gone, words, index, where, how, data)
     named = [each if each is not None else same[word] for word, each in zip(words, found, strict=True)]
@@ -91,6 +119,23 @@ def _is(count: int) -> str:
     return "is" if count == 1 else "are"
 
 
+def _checked(word: object, where: str) -> Id:
+    """A word of a list, a fraction without digits behind its point as the whole number that it is.
+
+    Raises:
+        RequestError: it is neither a whole number nor text, or has lost digits.
+    """
+    if isinstance(word, str) or (isinstance(word, int) and not isinstance(word, bool)):
+        return word
+    if isinstance(word, float) and word.is_integer() and abs(word) < EXACT:
+        return int(word)
+    if isinstance(word, bool):
+        raise RequestError(f"{where} lists {word}, a truth value: ids are whole numbers or text; of a mask give ids[mask]")
+    rounded = isinstance(word, float) and math.isfinite(word) and abs(word) >= EXACT
+    more = ", a fraction of 64 bits, which rounds such numbers" if rounded else ""
+    raise RequestError(f"{where} lists {word}{more}: ids are whole numbers or text")
+
+
 def _check_numbers(words: Sequence[Id], index: IdIndex, where: str) -> None:
     positive = all(int(i) >= 0 for i in index.present)
     for word in words:
@@ -105,7 +150,12 @@ def _check_numbers(words: Sequence[Id], index: IdIndex, where: str) -> None:
             raise RequestError(f"{where} lists {str(word).strip()}, {below}")
 
 
-def _same(word: Id, index: IdIndex, where: str, how: Reading, data: str) -> Id | None:
+def _heading(word: Id, words: Sequence[Id], how: Reading) -> str:
+    """The option for a word that may be a heading."""
+    return ", or heading=True if it is a heading" if word == words[0] and how.heading is None else ""
+
+
+def _same(word: Id, index: IdIndex, where: str, how: Reading, data: str, heading: str) -> Id | None:
     """The id of the data that a word stands for though it is written in another way; None if for none.
 
     Raises:
@@ -115,9 +165,10 @@ def _same(word: Id, index: IdIndex, where: str, how: Reading, data: str) -> Id |
     if not alike or (how.alike == "same" and len(alike) == 1):
         return alike[0] if alike else None
     pairs = difference(str(word), str(alike[0]))
+    options = "alike='same' or alike='other'" if len(alike) == 1 else "alike='other'"
     raise RequestError(
         f"{where} lists {word!r}, which {data} lack, and they have {some(alike, 3)}, which looks alike and is written "
-        f"differently: {pairs}; write it as the data do, or say alike='same' or alike='other' in IdFile(path=...)"
+        f"differently: {pairs}; write it as the data do, or say {options}{heading} in IdFile(path=...)"
     )
 
 

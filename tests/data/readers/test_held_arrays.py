@@ -98,3 +98,11 @@ def test_whole_numbers_that_float32_rounds_are_counted(kind):
     with metered() as meter:
         ut.examples(np.array([[2**24], [0.1], [3], [2.0**40]]), Y)
     assert not meter.notes
+
+
+def test_columns_of_uint8_that_are_taken_for_pixels_are_told():
+    for names, told in ((["age"], True), (["age", "a"], False)):
+        with metered() as meter:
+            ut.examples(FRAME.assign(age=np.array([30, 40, 50, 60], dtype=np.uint8))[names], Y)
+        note = "x: 1 columns of uint8, such as 'age', are taken for pixels, which are divided by 255"
+        assert list(meter.notes) == [note] * told

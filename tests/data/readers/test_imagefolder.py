@@ -9,6 +9,7 @@ from PIL import Image
 
 import untrain as ut
 from untrain.core.errors import DataError, MissingExtra
+from untrain.core.metering import metered
 from untrain.core.spec import parse
 from untrain.data.readers.convert import examples
 from untrain.data.readers.imagefolder import ImageFolder
@@ -101,3 +102,21 @@ def test_a_scenario_of_folders_runs_from_a_spelling(folder, tmp_path):
     data = made.load()
     assert "cats/a.png" in data.train.ids
     assert len(data.train) + len(data.valid) == 5
+
+
+def test_what_is_left_out_or_not_turned_is_counted(folder):
+    (folder / "birds").mkdir()
+    (folder / "cats/gone.png").symlink_to(folder / "nowhere.png")
+    (folder / "more").symlink_to(folder / "dogs")
+    turned = Image.new("RGB", (6, 4))
+    turned.getexif()[0x0112] = 6
+    turned.save(folder / "cats/c.jpg", exif=turned.getexif())
+    with metered() as meter:
+        made = ImageFolder(path=str(folder)).read()
+    assert len(made.ids) == 6
+    assert list(meter.notes) == [
+        f"1 hidden files of {folder} are left out, such as 'dogs/.hidden.png'",
+        f"3 files of {folder} are no images of a class and are left out, such as 'cats/gone.png'",
+        f"2 of the 4 classes of {folder} have no image, such as 'birds'",
+        f"of the images of {folder}, 1 lie as they are stored, which their EXIF says to turn",
+    ]

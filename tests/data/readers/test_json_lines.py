@@ -26,6 +26,8 @@ def test_records_are_read_whatever_compresses_them(ending, opened, tmp_path):
     ("line", "message"),
     [
         ("{", "line 2 of .* is not JSON"),
+        ('{"text": "x", "text": "y"}', "line 2 of .* is not JSON.*the key 'text' is there more than once"),
+        ('{"text": "x", "a": {"b": 1, "b": 1}}', "line 2 of .* is not JSON.*the key 'b' is there more than once"),
         ("[1]", "line 2 of .* has no text under 'text'"),
         ('{"text": 3}', "line 2 of .* has no text under 'text'"),
         ('{"words": "x"}', "line 2 of .* has no text under 'text'"),

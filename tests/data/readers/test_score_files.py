@@ -66,6 +66,8 @@ WRONG = [
     ("id,memorization\n7,0.1\n3,0.2\n11,0.3\n5,7.5\n", "goes from 0.1 to 7.5"),
     ("id,memorization\n7,0.1\n3,0.2\n11,0.3\n5,0.1\n9,0.2\n", "scores 1 ids that the training data lack: 9"),
     ("id,memorization\n7,0.1\n7,0.2\n", "lists 7 more than once"),
+    ("id,memorization\n7,0.1\n7,nan\n", "lists 7 more than once, with the scores 0.1 and nan"),
+    ("id,memorization\n7,nan\n7,0.1\n", "lists 7 more than once, with the scores nan and 0.1"),
     ("id,memorization\n7a,0.1\n", "lists '7a', and the ids of these data are whole numbers"),
     ("7,0.1\n3,0.2\n", "has no column 'id' of its own; its first line is '7,0.1'"),
     ("id,score\n7,0.1\n", "has no column 'memorization'"),

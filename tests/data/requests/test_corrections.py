@@ -53,6 +53,23 @@ def test_a_changed_label_stands_in_the_place_of_the_old_one(data):
     assert dict(zip(left.ids.tolist(), left.y.tolist(), strict=True)) == {11: 1, 12: 2, 13: 0, 15: 2, 10: 1, 14: 2}
 
 
+WRITTEN = [("014", 10), ("14", "10"), (" 14 ", "+10")]
+
+
+@pytest.mark.parametrize("ids", WRITTEN)
+def test_labels_belong_to_the_ids_however_they_are_written(data, ids):
+    assert request(data, Relabel(ids=ids, labels=(2, 1))).replacement.y.tolist() == [1, 2]
+    named = replace(data, ids=np.array([f"u{i}" for i in range(10, 16)]))
+    spaced = tuple(f" u{int(i)} " for i in ids)
+    assert request(named, Relabel(ids=spaced, labels=(2, 1))).replacement.y.tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("by", [Relabel(ids=("14", 14), labels=(2, 1)), ut.Ids(ids=("14", 14)), ut.Ids(ids=(14, "014", 10))])
+def test_an_id_that_is_written_in_two_ways_is_listed_twice(data, by):
+    with pytest.raises(RequestError, match=r"the request lists ('14', 14|14, '014') more than once: list each id once"):
+        request(data, by)
+
+
 def test_a_problem_has_the_corrected_rows_on_the_retain_side(data):
     posed = problem(data, Relabel(ids=(10,), labels=(2,)), ut.Train(model=ut.MLP(width=4)))
     assert posed.forget.y.tolist() == [0]

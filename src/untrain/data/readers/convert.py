@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,8 @@ from untrain.data.examples import Examples
 from untrain.data.on_disk import OnDisk, open_npy, pieces
 from untrain.data.readers.array_cache import load_array, write_inputs
 from untrain.data.readers.base import RESERVED, Reader, reader_of
-from untrain.data.readers.held_arrays import array_of, frame_inputs, is_frame, is_sparse, note_rounding
-from untrain.data.readers.plain_columns import plain_column
+from untrain.data.readers.held_arrays import array_of, frame_inputs, is_empty, is_frame, is_sparse, note_rounding
+from untrain.data.readers.plain_columns import held_column
 from untrain.data.readers.steady_rows import check_steady
 
 Array = np.ndarray[Any, Any]
@@ -280,21 +281,24 @@ def _names(name: str, given: Any, n: int) -> Array:
     """Ids or owners, whole numbers or text, (n,)."""
     array = _column(name, given, n)
     if array.dtype.kind not in "iuU":
+        if array.dtype == object and {isinstance(each, str) for each in array} == {True, False}:
+            raise DataError(f"{name} mix text and {_others(array)}: make all of them one or the other")
         limit = ", or a number of more than 64 bits" if array.dtype == object and isinstance(array[0], int) else ""
         raise DataError(f"{name} hold {_kind(array)} such as {array[0]!r}{limit}: an {name[:-1]} is a whole number or text")
-    if isinstance(given, list | tuple) and array.dtype.kind == "U" and not all(isinstance(i, str) for i in given):
-        raise DataError(f"{name} mix text and numbers: make all of them one or the other")
     if array.dtype.kind == "U" or (array.dtype == np.uint64 and int(array.max()) >= 2**63):
         return array
     return array.astype(np.int64)
 
 
+def _others(array: Array) -> str:
+    other = next(cell for cell in array if not isinstance(cell, str))
+    return "empty cells" if is_empty(other) else "numbers" if isinstance(other, Real) else f"such as {other!r}"
+
+
 def _column(name: str, values: Any, n: int) -> Array:
     if name in RESERVED:
         raise DataError(f"a column may not be named {name!r}: {RESERVED} have their own place")
-    if isinstance(values, list | tuple) and all(isinstance(value, str) for value in values):
-        values = np.array(values, dtype=object)
-    array = plain_column(name, _array(values, name))
+    array = held_column(name, load_array(values) if _is_file(values) else values)
     if array.shape != (n,):
         raise DataError(f"{name} has shape {array.shape} and x has {n} rows: one value per row, ({n},), is needed")
     return array

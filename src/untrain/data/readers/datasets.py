@@ -21,6 +21,7 @@ from untrain.data.readers.arrow_columns import needed, numbers, optional
 from untrain.data.readers.base import RESERVED, Array, Arrays
 from untrain.data.readers.damage import check_room, reading
 from untrain.data.readers.file_kinds import LOOKED_AT, kind_of
+from untrain.data.readers.held_arrays import note_pixels
 from untrain.data.readers.pillow import Decoder
 
 CHUNK = 256
@@ -232,8 +233,8 @@ def _inputs(
         images = table.select_columns(names[0]).cast_column(names[0], datasets.Image(decode=False))
         return hold(_images(images, names[0], source, side), len(images)), ()
     columns = [numbers(_column(table, name), name, source) for name in names]
-    if all(column.dtype == np.uint8 and column.shape[1:] == (1,) for column in columns):
-        add_note(f"{source}: {len(names)} columns of uint8, such as {names[0]!r}, are taken for pixels, which are divided by 255")
+    if all(column.shape[1:] == (1,) for column in columns):
+        note_pixels(source, names, columns)
     features = tuple(name for name, column in zip(names, columns, strict=True) for _ in range(int(np.prod(column.shape[1:]))))
     return columns[0] if len(columns) == 1 and columns[0].ndim > 2 else np.concatenate(columns, axis=1), features
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import datetime
 import math
-from collections.abc import Container, Iterable
-from numbers import Real
+from collections.abc import Container, Iterable, Sequence
+from numbers import Number, Real
 from typing import Any
 
 import numpy as np
@@ -108,6 +109,7 @@ def frame_inputs(frame: Any, placed: Container[str]) -> tuple[Array, tuple[str, 
         raise DataError("x has no column of numbers: at least one is needed")
     if others:
         add_note(f"{len(others)} columns of the data frame hold no numbers and are no inputs, such as {others[0]!r}")
+    note_pixels("x", kept, columns)
     return np.stack(columns, axis=1), tuple(kept) if all(isinstance(name, str) for name in kept) else ()
 
 
@@ -119,12 +121,29 @@ def _numeric(column: Any) -> Array | None:
     if array.dtype != object:
         return None
     # Types of the library's own, such as whole numbers some of which are missing.
-    cells = [np.nan if cell is None or type(cell).__name__ == "NAType" else cell for cell in array]
+    cells = [np.nan if is_empty(cell) else cell for cell in array]
     return np.array(cells, dtype=np.float64) if all(map(_is_number, cells)) else None
+
+
+def is_empty(cell: Any) -> bool:
+    """Return whether a cell holds nothing: None, NaN, no time, or what the types of pandas have for it.
+
+    >>> [is_empty(cell) for cell in (None, float("nan"), np.datetime64("NaT"), "", 0)]
+    [True, True, True, False, False]
+    """
+    if cell is None or type(cell).__name__ == "NAType":
+        return True
+    return isinstance(cell, Number | np.generic | datetime.date) and bool(cell != cell)
 
 
 def _is_number(cell: Any) -> bool:
     return isinstance(cell, Real | np.bool_)
+
+
+def note_pixels(source: str, names: Sequence[Any], columns: Sequence[Array]) -> None:
+    """Add a note where all columns, of one number per row, are of the type that pixels have."""
+    if all(column.dtype == np.uint8 for column in columns):
+        add_note(f"{source}: {len(names)} columns of uint8, such as {names[0]!r}, are taken for pixels, which are divided by 255")
 
 
 def note_rounding(name: str, given: Array, kept: Array) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,7 +30,8 @@ class Reading:
     Args:
         heading: whether the first line is a heading; None asks the data.
         column: name of the column of ids, or its number from 1; empty asks heading and data.
-        alike: what an id is that looks like one of the data and is written in another way: the 'same', an 'other' one, or an error.
+        alike: what a word is that looks like an id of the data and is written in another way, or that holds ids beside other text:
+            the 'same', an 'other' one, or an error.
         gone: whether to 'report' or 'refuse' ids that the data lack; 'ask' refuses where none is known, or one may be mistyped.
     """
 
@@ -55,8 +56,8 @@ class _Column:
         return is_heading_word(self.words[0])
 
 
-def read_words(path: str | Path, index: IdIndex, how: Reading) -> tuple[list[Id], list[str]]:
-    """Read the ids that a file lists, as they stand there, and what a reader of the result must know of how they were read.
+def read_words(path: str | Path, index: IdIndex, how: Reading) -> tuple[list[Id], list[str], Reading]:
+    """Read the ids that a file lists, as they stand there; what to know of how they were read; and whether one may be a heading.
 
     Raises:
         RequestError: the file is missing, empty, or not what its name says, or it can be read in several ways.
@@ -68,19 +69,19 @@ def read_words(path: str | Path, index: IdIndex, how: Reading) -> tuple[list[Id]
     words: list[Id] = []
     remarks: list[str] = []
     if file.suffix.lower() in (".npy", ".npz"):
-        words = _array(file, raw)
+        words, how = _array(file, raw), replace(how, heading=False)
     else:
         column = _column(file, raw, index, how)
         words, remarks = [*column.words], _columns_left(column) + _apostrophes(column, index)
         if _has_heading(file, column, index, how):
             if column.words[0].strip().lower() not in PLAIN:
                 remarks.append(f"the first line, {column.words[0].strip()!r}, is read as a heading")
-            words = words[1:]
+            words, how = words[1:], replace(how, heading=True)
             if not words:
                 raise RequestError(f"{file} has a heading and no id below it: list at least one")
     if not words:
         raise RequestError(f"{file} lists no id: list at least one")
-    return words, remarks
+    return words, remarks, how
 
 
 def _column(file: Path, raw: bytes, index: IdIndex, how: Reading) -> _Column:
@@ -90,7 +91,7 @@ def _column(file: Path, raw: bytes, index: IdIndex, how: Reading) -> _Column:
         RequestError: there is none, or several may be it.
     """
     by_separator = tables(file, raw)
-    found = list(_columns(by_separator, index))
+    found = _without_lesser(list(_columns(by_separator, index)), index)
     if how.column:
         # A number is a column's place, and its first cell only where no column has this place.
         named = [c for c in found if how.column == str(c.at + 1)] or [c for c in found if how.column == c.words[0].strip()]
@@ -146,6 +147,18 @@ def _columns(by_separator: dict[str, Rows], index: IdIndex) -> Iterator[_Column]
                 yield _Column(words, at, rows[0], separator, sum(index.find(word) is not None for word in words))
 
 
+def _without_lesser(columns: list[_Column], index: IdIndex) -> list[_Column]:
+    """Columns but those of one cell per row of which another such reading names all ids, and leaves no more words unread."""
+    single = [c for c in columns if len(c.first) == 1]
+    named = {id(c): {index.find(word) for word in c.words} - {None} for c in single}
+    best: list[_Column] = []
+    for c in single:
+        if not any(named[id(c)] <= named[id(b)] and len(b.words) - b.hits <= len(c.words) - c.hits for b in best):
+            best = [b for b in best if not (named[id(b)] <= named[id(c)] and len(c.words) - c.hits <= len(b.words) - b.hits)]
+            best.append(c)
+    return [c for c in columns if len(c.first) > 1 or c in best]
+
+
 def _has_heading(file: Path, column: _Column, index: IdIndex, how: Reading) -> bool:
     """Whether the first line is a heading, which no id of the data is.
 
@@ -162,6 +175,8 @@ def _has_heading(file: Path, column: _Column, index: IdIndex, how: Reading) -> b
                 f"{_option(file, 'heading=True')} or heading=False"
             )
         return False
+    if index.inside(first) and how.alike != "other":
+        return False  # it names somebody, and is asked about
     if index.integers:
         return column.headed or not any(each.isdigit() for each in first)
     if index.alike(first) or how.gone == "refuse":
@@ -192,11 +207,13 @@ def _is_number(word: str) -> bool:
 
 
 def _name(column: _Column) -> str:
-    return column.words[0].strip() if as_number(column.words[0]) is None else str(column.at + 1)
+    word = column.words[0].strip()
+    return word if word and as_number(word) is None else str(column.at + 1)
 
 
 def _shown(columns: list[_Column]) -> str:
-    return " and ".join(f"column {c.at + 1} ({c.words[0].strip()[:40]!r}, ...)" for c in columns[:3])
+    places = [f"column {c.at + 1}" if len(c.first) > 1 else "the whole lines" for c in columns]
+    return " and ".join(f"{place} ({c.words[0].strip()[:40]!r}, ...)" for place, c in zip(places[:3], columns, strict=False))
 
 
 def _option(file: Path, option: str) -> str:

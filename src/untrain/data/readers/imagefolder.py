@@ -92,8 +92,8 @@ class ImageFolder(Reader):
 
 def _images(folder: Path, names: tuple[str, ...]) -> dict[str, list[Path]]:
     """Image files at any depth of some sub-folders, in alphabetical order; a note counts what is left out."""
-    there = [file for file in sorted(folder.rglob("*")) if file.is_file()]
-    images = visible((file for file in there if file.suffix.lower() in SUFFIXES), folder)
+    there = [file for file in sorted(folder.rglob("*")) if file.is_file() or file.is_symlink()]
+    images = visible((file for file in there if file.is_file() and file.suffix.lower() in SUFFIXES), folder)
     by_class: dict[str, list[Path]] = {name: [] for name in names}
     for file in images:
         first, *rest = file.relative_to(folder).parts
@@ -106,6 +106,9 @@ def _images(folder: Path, names: tuple[str, ...]) -> dict[str, list[Path]]:
     if others:
         example = others[0].relative_to(folder).as_posix()
         add_note(f"{len(others)} files of {folder} are no images of a class and are left out, such as {example!r}")
+    empty = [name for name, files in by_class.items() if not files]
+    if empty and known:
+        add_note(f"{len(empty)} of the {len(names)} classes of {folder} have no image, such as {empty[0]!r}")
     return by_class
 
 

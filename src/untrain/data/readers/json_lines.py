@@ -47,11 +47,19 @@ def _unpacked(packed: BinaryIO, size: int) -> bytes:
 
 def _record(line: str, at: int, file: Path, fields: tuple[str, ...]) -> dict[str, Any]:
     with reading(f"line {at} of {str(file)!r} is not JSON"):
-        record = json.loads(line)
+        record = json.loads(line, object_pairs_hook=_fields)
     for name in fields:
         if not isinstance(record, dict) or not isinstance(record.get(name), str):
             raise DataError(f"line {at} of {str(file)!r} has no text under {name!r}")
     return dict(record)
+
+
+def _fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"the key {next(name for name in names if names.count(name) > 1)!r} is there more than once")
+    return fields
 
 
 def find_file(path: str, name: str) -> Path:

@@ -76,11 +76,12 @@ class Decoder:
             if getattr(file, "is_animated", False):
                 self.changes["have several frames, of which the first is read"] += 1
             file.load()
-            turned = isinstance(source, bytes) and file.getexif().get(ExifTags.Base.Orientation) is not None
-            image = (ImageOps.exif_transpose(file) if turned else file) or file
+            turn, may_turn = file.getexif().get(ExifTags.Base.Orientation), isinstance(source, bytes)
+            image = (ImageOps.exif_transpose(file) if turn is not None and may_turn else file) or file
             array = pixels(image) if self.side is None else square(image, self.side)
-            if turned and file.getexif()[ExifTags.Base.Orientation] != 1:
-                self.changes["are turned as their EXIF says"] += 1
+            if turn not in (None, 1):
+                said = "are turned as their EXIF says" if may_turn else "lie as they are stored, which their EXIF says to turn"
+                self.changes[said] += 1
             mode = {1: "L", 3: "RGB", 4: "RGBA"}[len(array)]
             if image.mode != mode:
                 self.changes[f"of mode {image.mode!r} became {mode!r}"] += 1

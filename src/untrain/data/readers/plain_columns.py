@@ -3,15 +3,52 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from untrain.core.errors import DataError
 from untrain.core.metering import add_note
+from untrain.data.readers.held_arrays import array_of, is_empty
 
 Array = np.ndarray[Any, Any]
-TEXT_KINDS = "SUT"
+
+
+def held_column(name: str, values: Any) -> Array:
+    """Return the column that somebody holds, one value per row: a list keeps what its cells are.
+
+    NumPy joins the cells of a list in one type, in which whole numbers lose digits, truth values become numbers, and empty
+    cells text. Cells that differ so stay objects.
+
+    >>> held_column("ids", [2**63 + 5, 3])
+    array([9223372036854775813,                   3], dtype=uint64)
+    >>> held_column("town", ["a", float("nan")])
+    array(['a', nan], dtype=object)
+
+    Raises:
+        DataError: as of ``array_of`` and ``plain_column``.
+    """
+    if isinstance(values, list | tuple) and values and not _is_joined_exactly(values):
+        array = np.empty(len(values), dtype=object)
+        array[:] = values
+    else:
+        array = array_of(values, name)
+    return plain_column(name, array)
+
+
+def _is_joined_exactly(cells: Sequence[Any]) -> bool:
+    """Whether NumPy makes an array of some cells that holds what they are."""
+    kinds = {type(cell) for cell in cells}
+    if any(hasattr(kind, "__array__") and not issubclass(kind, np.generic) for kind in kinds) or kinds & {list, tuple}:
+        return True  # rows, whose shape is refused where one value is needed
+    if len(kinds) == 1:
+        return not issubclass(next(iter(kinds)), str | int)
+    if not all(issubclass(kind, Real) and not issubclass(kind, bool) for kind in kinds):
+        return False
+    whole = [int(cell) for cell in cells if isinstance(cell, int | np.integer)]
+    return len(whole) < len(cells) and all(int(float(number)) == number for number in whole)
 
 
 def plain_column(name: str, column: Array) -> Array:
@@ -43,7 +80,7 @@ def plain_column(name: str, column: Array) -> Array:
     if all(issubclass(kind, bool | np.bool_) for kind in kinds):
         return column.astype(bool)
     if all(issubclass(kind, int | np.integer) and not issubclass(kind, bool) for kind in kinds):
-        return _whole(column)
+        return whole_numbers(column)
     if all(issubclass(kind, datetime.datetime) for kind in kinds):
         return _times(name, column)
     if all(issubclass(kind, datetime.date) and not issubclass(kind, datetime.datetime) for kind in kinds):
@@ -58,8 +95,9 @@ def _decoded(column: Array) -> Array:
         return column
 
 
-def _whole(column: Array) -> Array:
-    low, high = min(column), max(column)
+def whole_numbers(column: Array) -> Array:
+    """Python's whole numbers as those of 64 bits, signed where all fit, else unsigned; as they are where neither holds all."""
+    low, high = min(map(int, column.flat)), max(map(int, column.flat))
     if low >= -(2**63) and high < 2**63:
         return column.astype(np.int64)
     return column.astype(np.uint64) if low >= 0 and high < 2**64 else column
@@ -79,4 +117,4 @@ def empty_cells(column: Array) -> int:
     """How many cells of a column hold nothing: None, NaN, or no time."""
     if column.dtype.kind in "fmM":
         return int((column != column).sum())
-    return sum(value is None or value != value for value in column) if column.dtype == object else 0
+    return sum(map(is_empty, column)) if column.dtype == object else 0

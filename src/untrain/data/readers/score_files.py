@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -49,7 +50,7 @@ def scores(file: Path, train: Examples, strangers: bool) -> np.ndarray[Any, Any]
     strange = [word for word, each in zip(listed, ids, strict=True) if each is None]
     known: dict[Id, float] = {}
     for each, value in zip(ids, values, strict=True):
-        if each is not None and known.setdefault(each, value) != value and value == value:
+        if each is not None and not _same(known.setdefault(each, value), value):
             scored = f"with the scores {known[each]:g} and {value:g}"
             raise RequestError(f"{file} lists {each!r} more than once, {scored}: give each id one")
     return _placed(file, known, strange, train, strangers)
@@ -74,6 +75,10 @@ def ids_of_table(file: Path, columns: Sequence[str]) -> list[str] | None:
             return [csv_cell(str(each)) for each in _lines(file, raw)[0]] if rows and rows[0] == [*columns] else None
     except UntrainError:
         return None
+
+
+def _same(one: float, other: float) -> bool:
+    return one == other or (math.isnan(one) and math.isnan(other))
 
 
 def _word(cell: Id, index: IdIndex) -> Id:

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from untrain.data.readers.plain_columns import whole_numbers
+
 Value = Any
 """An array (n,) or one number, text, date or truth value."""
 
@@ -153,11 +155,9 @@ def _exact(left: Value, right: Value) -> tuple[Value, Value]:
 def _narrow(exact: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     if exact.dtype != object or not exact.size:
         return exact.astype(np.int64)
-    low, high = min(exact.flat), max(exact.flat)
-    if low >= -(2**63) and high < 2**63:
-        return exact.astype(np.int64)
-    if low >= 0 and high < 2**64:
-        return exact.astype(np.uint64)
+    narrow = whole_numbers(exact)
+    if narrow.dtype != object:
+        return narrow
     raise NotExact("it goes beyond whole numbers of 64 bits: compare without arithmetic, or use //")
 
 

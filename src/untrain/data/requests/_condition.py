@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import operator
+import re
 import warnings
 from collections.abc import Callable, Mapping
 from functools import reduce
@@ -44,8 +45,8 @@ def check_rule(rule: str) -> str:
     """
     try:
         tree = _parsed(rule)
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
-        raise ValueError("should be a condition such as 'label == 3 and id < 100'") from None
+    except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
+        raise ValueError(f"should be a condition such as 'label == 3 and id < 100'{_cause(error, rule)}") from None
     if _depth(tree) > DEEPEST:
         raise ValueError(f"should nest at most {DEEPEST} deep: join its parts side by side, or give a list of ids")
     for node in ast.walk(tree):
@@ -53,6 +54,16 @@ def check_rule(rule: str) -> str:
             part = ast.unparse(node) if isinstance(node, ast.expr) else type(node).__name__
             raise ValueError(f"{part!r} is not understood; {GRAMMAR}")
     return rule
+
+
+def _cause(error: Exception, rule: str) -> str:
+    """What the parser says is wrong, and what would do, in words of columns; empty where it says no more than that it is."""
+    said = error.msg if isinstance(error, SyntaxError) else ""
+    if said.startswith("leading zeros"):
+        return "; numbers have no leading zeros: write 7, or '007' in quotes where the column holds text"
+    if said and re.search("(?<![=!<>])=(?!=)", rule):
+        return "; to compare, write == instead of ="
+    return "" if said in ("", "invalid syntax") else f"; {said[0].lower()}{said[1:]}"
 
 
 def _parsed(rule: str) -> ast.Expression:
@@ -137,6 +148,10 @@ def _compare(a: ast.expr, op: ast.cmpop, b: ast.expr, columns: Mapping[str, np.n
 
 
 def _compared(op: Callable[[Any, Any], Any], left: Column, a: ast.expr, right: Column, b: ast.expr) -> Column:
+    if isinstance(right, str) and op not in (operator.lt, operator.ge):
+        _check_period(left, a, right)
+    if isinstance(left, str) and op not in (operator.gt, operator.le):
+        _check_period(right, b, left)
     left, right = _dated(left, right), _dated(right, left)
     if _kind(left) != _kind(right):
         raise RequestError(f"{ast.unparse(a)!r} is {_kind(left)} and {ast.unparse(b)!r} is {_kind(right)}: they cannot be compared")
@@ -152,6 +167,25 @@ def _dated(value: Column, other: Column) -> Column:
         return as_date(value) if isinstance(value, str) and _kind(other) == KINDS["M"] else value
     except ValueError as error:
         raise RequestError(str(error)) from None
+
+
+def _check_period(column: Column, node: ast.expr, word: str) -> None:
+    """Refuse a month or a day that may be its first moment or all of it, where cells lie between.
+
+    Raises:
+        RequestError: some do.
+    """
+    start = _dated(word, column)
+    if isinstance(start, str) or not isinstance(column, np.ndarray):
+        return
+    end = start + 1
+    within = compare(operator.gt, column, start) & compare(operator.lt, column, end)
+    if within.any():
+        where, moment = ast.unparse(node), start.astype(column.dtype)
+        raise RequestError(
+            f"{word!r} may be its first moment or all of it, and {int(within.sum())} cells of {where} lie between: write "
+            f"{str(moment)!r} for the first, or compare with >= {word!r} and < {str(end)!r} for all of it"
+        )
 
 
 def _check_written(column: Column, node: ast.expr, word: Column) -> None:
@@ -176,7 +210,10 @@ def _column(name: str, columns: Mapping[str, np.ndarray[Any, Any]]) -> Column:
         if empty and columns[name].dtype == object:
             raise RequestError(f"the column {name!r} has {empty} empty cells among {len(columns[name])}: fill them to compare it")
         if empty:
-            add_note(f"{empty} of {len(columns[name])} cells of {name!r} are empty: each comparison but != is false of them")
+            add_note(
+                f"{empty} of {len(columns[name])} cells of {name!r} are empty: comparisons are false of them, but != and what "
+                "'not' or 'not in' turns round are true"
+            )
         return columns[name]
     if name == "true":
         raise RequestError("the column 'true' is not known for these data: no noise was planted")

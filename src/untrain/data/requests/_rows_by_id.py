@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 from untrain.core.errors import RequestError
 from untrain.data.examples import Examples
 from untrain.data.id_index import IdIndex, some
-from untrain.data.id_lists import ids_named
+from untrain.data.id_lists import match
 from untrain.data.readers.id_files import Reading
 
 
@@ -24,12 +23,21 @@ def rows_with_ids(train: Examples, ids: Sequence[Any], where: str) -> np.ndarray
         where: name of their list, for messages.
 
     Raises:
-        RequestError: an id is listed twice or is not in the training data.
+        RequestError: an id is listed twice, however it is written, or is not in the training data.
     """
-    twice = [i for i, count in Counter(ids).items() if count > 1]
+    return rows_of(train, each_named(train, ids, where))
+
+
+def each_named(train: Examples, ids: Sequence[Any], where: str) -> list[Any]:
+    """The id of the training data that each of ``ids`` names, in their order; arguments and errors are as of ``rows_with_ids``."""
+    named = match(ids, IdIndex(train.ids), where, Reading(heading=False, gone="refuse"))
+    words: dict[Any, list[Any]] = {}
+    for word, each in zip(ids, named, strict=True):
+        words.setdefault(each, []).append(word)
+    twice = next((alike for alike in words.values() if len(alike) > 1), None)
     if twice:
-        raise RequestError(f"{where} lists {some(twice)} more than once: list each id once")
-    return rows_of(train, ids_named(ids, IdIndex(train.ids), where, Reading(gone="refuse")))
+        raise RequestError(f"{where} lists {some(list(dict.fromkeys(twice)))} more than once: list each id once")
+    return named
 
 
 def rows_of(train: Examples, ids: Iterable[Any]) -> np.ndarray[Any, Any]:

@@ -34,8 +34,9 @@ class IdFile(Request):
         path: the file.
         heading: whether the first line is a heading; None asks the data.
         column: name of the column of ids, or its number from 1; empty asks the heading and the data.
-        alike: whether an id that looks like one of the data but is written in another way (capitals, Unicode forms, zeros) is
-            the 'same' or an 'other' one; 'ask' makes it an error.
+        alike: whether a word that looks like an id of the data but is written in another way (capitals, Unicode forms, zeros,
+            dashes, quotes, folders), or that holds ids beside other text, names the 'same' or an 'other' one; 'ask' makes it an
+            error.
         gone: whether to 'report' or 'refuse' ids that the data lack; 'ask' refuses them where none is known, or one may be
             mistyped, and else reports them.
 

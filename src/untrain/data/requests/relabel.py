@@ -9,7 +9,7 @@ import torch
 
 from untrain.core.errors import RequestError
 from untrain.data.examples import Examples, take
-from untrain.data.requests._rows_by_id import rows_with_ids
+from untrain.data.requests._rows_by_id import each_named, rows_with_ids
 from untrain.data.requests.base import Request
 
 
@@ -46,7 +46,7 @@ class Relabel(Request):
 
     def replacement(self, train: Examples, rows: np.ndarray[Any, Any]) -> Examples:
         """The rows with their new labels."""
-        label_of = {str(each): label for each, label in zip(self.ids, self.labels, strict=True)}
+        label_of = dict(zip(each_named(train, self.ids, "the request"), self.labels, strict=True))
         corrected = take(train, rows)
-        new = torch.tensor([label_of[str(each)] for each in corrected.ids.tolist()], dtype=torch.int64)
+        new = torch.tensor([label_of[each] for each in corrected.ids.tolist()], dtype=torch.int64)
         return corrected.with_targets(new.to(corrected.y.device))

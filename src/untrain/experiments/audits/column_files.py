@@ -13,10 +13,10 @@ from untrain.core.errors import DataError, RequestError
 from untrain.core.metering import add_note
 from untrain.core.paths import user_path
 from untrain.core.spec import parse
-from untrain.data.id_index import Id, IdIndex
-from untrain.data.id_lists import ids_named
-from untrain.data.readers.held_arrays import array_of
-from untrain.data.readers.id_files import KINDS, PLAIN
+from untrain.data.id_index import Id, IdIndex, some
+from untrain.data.id_lists import ids_named, match
+from untrain.data.readers.id_files import KINDS, PLAIN, Reading
+from untrain.data.readers.plain_columns import held_column
 from untrain.data.readers.text_tables import content, is_heading_word, table
 from untrain.data.requests.idfile import IdFile
 from untrain.experiments.audits.array_files import SIDE_OF, read_arrays
@@ -85,6 +85,30 @@ def read_sides(source: Any) -> tuple[Array, Array | None]:
     return columns[:, -1], columns[:, 0] if two else None
 
 
+def sides_by_id(sides: Array, beside: Array, ids: Array) -> Array:
+    """Sides in the order of the examples, of a file that has them beside ids.
+
+    Args:
+        sides: of the file, (n,).
+        beside: the ids there, (n,).
+        ids: of the examples, in their order, (n,).
+
+    Raises:
+        DataError: the file has other ids, or one of them twice.
+    """
+    try:
+        named = match(beside.tolist(), IdIndex(ids), "sides", Reading(gone="refuse"), "ids")
+    except RequestError as error:
+        raise DataError(str(error)) from None
+    side_of = dict(zip(named, sides.tolist(), strict=True))
+    lacking = [each for each in ids.tolist() if each not in side_of]
+    if lacking:
+        raise DataError(f"sides lists {len(lacking)} of the ids not at all, and others again: {some(lacking)} have no side")
+    if named != ids.tolist():
+        add_note("sides are in another order than ids, and are joined by id")
+    return np.array([side_of[each] for each in ids.tolist()])
+
+
 def read_listed(source: Any, index: IdIndex, who: str) -> list[Id]:
     """Ids of the examples that a list names, each once: a file, an ``IdFile`` or its spelling, an array or any other list.
 
@@ -122,12 +146,16 @@ def _array(source: Any, name: str) -> Array:
         if len(arrays) != 1:
             raise DataError(f"{name}: {Path(source).name} holds {sorted(arrays) or 'no array'}: one array is needed")
         source = next(iter(arrays.values()))
-    array = array_of(source, name)
-    if array.dtype == object:
-        if not all(isinstance(word, str) for word in array.ravel()):
-            raise DataError(f"{name} hold Python objects: numbers or text are needed")
-        return array.astype(str)
-    return np.char.decode(array, "utf-8", "replace") if array.dtype.kind == "S" else array
+    array = held_column(name, source)
+    if array.dtype.kind in "OSV":
+        raise DataError(f"{name} hold {_mixed(array)}: numbers or text are needed")
+    return array
+
+
+def _mixed(array: Array) -> str:
+    """What a column holds that has no plain type, by the kinds of its cells."""
+    kinds = sorted({type(cell).__name__ for cell in array.ravel().tolist()})
+    return f"Python objects of {'the types' if len(kinds) > 1 else 'the type'} {', '.join(kinds)}"
 
 
 def _rows(source: str | Path, name: str) -> list[list[str]]:

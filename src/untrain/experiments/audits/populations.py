@@ -26,7 +26,7 @@ from untrain.evaluation.validation import (
     sides_of,
 )
 from untrain.experiments.audits.array_files import read_outputs
-from untrain.experiments.audits.column_files import read_ids, read_labels, read_listed, read_sides
+from untrain.experiments.audits.column_files import read_ids, read_labels, read_listed, read_sides, sides_by_id
 from untrain.experiments.audits.foreign_models import Outputs
 from untrain.maths.logits import margins
 
@@ -164,10 +164,13 @@ def _frame(parts: Mapping[str, Any], outputs: Outputs) -> tuple[Frame, Array, tu
         for array in _arrays(part):
             refuse_one_column(array.shape, who)
     labels = None if outputs.labels is None else read_labels(outputs.labels)
-    side, ids = (None, None) if outputs.sides is None else read_sides(outputs.sides)
+    side, beside = (None, None) if outputs.sides is None else read_sides(outputs.sides)
+    ids = beside
     if outputs.ids is not None:
         counted = {len(c) for c in (labels, side) if c is not None}
         ids = read_ids(outputs.ids, counted or {n for p in parts.values() for a in _arrays(p) for n in a.shape})
+        if side is not None and beside is not None:
+            side = sides_by_id(side, beside, ids_of(ids, len(side)))
     n = next((len(c) for c in (labels, side, ids) if c is not None), None)
     if side is None and outputs.forget is None:
         side = _implied(parts)
