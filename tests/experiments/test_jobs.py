@@ -68,9 +68,10 @@ def test_another_request_changes_oracles_and_methods_and_leaves_originals(scene)
     assert model_ingredients(scene, Job("unlearned", 0, parse("Nothing")), 0, Setting())["forget"] == scene.forget_set.digest
 
 
-def test_another_part_to_tune_on_changes_methods_alone(scene):
+def test_another_part_to_tune_on_changes_methods_that_name_it_alone(scene):
     other = replace(scene, prints={**scene.prints, "valid": "another"})
-    assert key(other) != key(scene)
+    assert key(other, "SCRUB(rewind=True)") != key(scene, "SCRUB(rewind=True)")
+    assert key(other, "Finetune") == key(scene, "Finetune")
     assert train_key(other) == train_key(scene)
 
 
