@@ -93,6 +93,7 @@ def test_a_mistyped_first_text_id_is_no_heading(tmp_path):
         ("a.csv", "", r"a.csv is empty"),
         ("a.csv", "\n \n", r"a.csv is empty"),
         ("a.csv", "id\n", r"a heading and no id below it"),
+        ("a.csv", "\ufeff\n", r"a.csv lists no id"),
         ("a.csv", b"\x89PNG\r\n\x1a\n\xff", r"a.csv is not UTF-8 text, whatever its name says"),
         ("a.txt", b"3\x00\n", r"a.txt is not UTF-8 text"),
         ("a.txt", b"\x93NUMPY\x01\x00", r"a.txt is a NumPy array, whatever its name says"),

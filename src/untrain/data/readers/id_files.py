@@ -100,7 +100,9 @@ def _column(file: Path, raw: bytes, index: IdIndex, how: Reading) -> _Column:
             raise RequestError(f"{file} has no column {how.column!r}; its first line has {there}")
         return max(named, key=lambda c: len(c.first))
     if not found:
-        widths = {len(row) for row in by_separator[","]}
+        widths = {len(row) for rows in by_separator.values() for row in rows if any(map(str.strip, row))}
+        if not widths:
+            raise RequestError(f"{file} lists no id: list at least one")
         raise RequestError(f"{file} has {min(widths)} to {max(widths)} columns: each row needs as many, the id among them")
     fit = [c for c in found if c.hits]
     headed = [c for c in found if len(c.first) > 1 and c.headed and index.find(c.words[0]) is None]
