@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from itertools import islice
 from numbers import Real
 from pathlib import Path
 from typing import Any
@@ -12,20 +11,18 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from untrain.core.errors import DataError
 from untrain.core.foreign import foreign
 from untrain.data.examples import Examples
 from untrain.data.on_disk import OnDisk, open_npy, pieces
 from untrain.data.readers.array_cache import load_array, write_inputs
-from untrain.data.readers.base import RESERVED, Reader, reader_of
-from untrain.data.readers.held_arrays import array_of, frame_inputs, is_empty, is_frame, is_sparse, note_rounding
+from untrain.data.readers.base import RESERVED, reader_of
+from untrain.data.readers.held_arrays import frame_inputs, is_empty, is_frame, note_rounding
+from untrain.data.readers.pairs import array_or_file, is_npy_file, pair_of, pair_pieces
 from untrain.data.readers.plain_columns import held_column
-from untrain.data.readers.steady_rows import check_steady
 
 Array = np.ndarray[Any, Any]
-CHUNK = 256
 
 
 def examples(
@@ -67,7 +64,9 @@ def examples(
         checked = from_arrays(*fields, source.columns if columns is None else columns, whose, named)
         return checked if source.true is None else replace(checked, true=labels(source.true, len(checked), checked.classes, "true"))
     if on_disk is not None:
-        source, y = write_inputs(_pieces(source) if y is None else [(_array(source, "x"), _array(y, "y"))], on_disk)
+        source, y = write_inputs(
+            pair_pieces(source) if y is None else [(array_or_file(source, "x"), array_or_file(y, "y"))], on_disk
+        )
     reader = reader_of(source) if y is None else None
     if reader is not None:
         with foreign(repr(reader), draws=True):
@@ -76,7 +75,7 @@ def examples(
         whose = read.owner if owner is None else owner
         named = read.features if features is None else features
         return from_arrays(read.x, read.y, read.ids if ids is None else ids, classes or read.classes, brought, whose, named)
-    x, y = (source, y) if y is not None else _pair(source)
+    x, y = (source, y) if y is not None else pair_of(source)
     headings: tuple[str, ...] = ()
     if is_frame(x):
         x, headings = frame_inputs(x, columns or {})
@@ -119,7 +118,7 @@ def labels(y: Any, n: int, classes: int | None, name: str) -> Tensor:
     Raises:
         DataError: they are not whole numbers, out of range, or more or fewer than the inputs.
     """
-    array = _array(y, name)
+    array = array_or_file(y, name)
     if array.ndim != 1 or len(array) != n:
         raise DataError(f"{name} has shape {array.shape} and x has {n} rows: one label per row, ({n},), is needed")
     if array.dtype.kind not in "biu":
@@ -134,111 +133,6 @@ def labels(y: Any, n: int, classes: int | None, name: str) -> Tensor:
     return torch.from_numpy(array.astype(np.int64))
 
 
-def _pair(source: Any) -> tuple[Any, Any]:
-    if is_frame(source):
-        raise DataError(
-            "a data frame came without labels: give those columns that are inputs, and y=frame['...'], the one of labels"
-        )
-    if isinstance(source, DataLoader):
-        raise DataError("a DataLoader has no fixed order: give its dataset, loader.dataset")
-    if isinstance(source, IterableDataset):
-        raise DataError(f"{type(source).__name__} can only be iterated: examples need a place; give a map-style Dataset")
-    if isinstance(source, tuple | list) and len(source) == 2 and all(_is_array(part) for part in source):
-        return source[0], source[1]
-    if isinstance(source, Tensor | np.ndarray):
-        raise DataError(f"inputs of shape {tuple(source.shape)} came without labels: give y as well")
-    if isinstance(source, Dataset) or (hasattr(source, "__getitem__") and hasattr(source, "__len__")):
-        return _stack(source)
-    raise DataError(f"cannot take examples from {type(source).__name__}: give arrays x and y, a torch Dataset or a Parquet file")
-
-
-def _is_array(part: Any) -> bool:
-    plain = isinstance(part, Tensor | np.ndarray | Sequence | OnDisk | Path) or hasattr(part, "__array__") or is_sparse(part)
-    return plain and (not isinstance(part, str) or _is_file(part))
-
-
-def _stack(source: Any) -> tuple[Array, Array]:
-    """All items of a map-style data set, asked for once."""
-    kind = type(source).__name__
-    try:
-        n = len(source)
-    except TypeError:
-        raise DataError(f"{kind} has no length: examples need a place; give a map-style Dataset") from None
-    with foreign(kind, draws=True):
-        check_steady(source, n, _stacked)
-        return _stacked((source[row] for row in range(n)), kind)
-
-
-def _pieces(source: Any) -> Iterator[tuple[Array, Array]]:
-    """Pieces of what can be iterated: data sets give single pairs, all else gives pairs of arrays."""
-    if isinstance(source, str | Path | Reader):
-        raise DataError("on_disk is for what can be iterated: give a Dataset, or pieces (x, y)")
-    if not isinstance(source, Dataset):
-        if isinstance(source, tuple) and len(source) == 2:
-            source = [source]
-        for piece in source:
-            if not isinstance(piece, tuple | list) or len(piece) != 2:
-                raise DataError(f"a piece is {_kind_of(piece)}: a pair (x, y) of arrays is needed")
-            x, y = _array(piece[0], "x"), _array(piece[1], "y")
-            if x.ndim < 2 or y.ndim != 1:
-                raise DataError(f"a piece has x of shape {x.shape} and y of shape {y.shape}: (b, ...) and (b,) are needed")
-            yield x, y
-        return
-    kind = type(source).__name__
-    with foreign(kind, draws=True):
-        length = None if isinstance(source, IterableDataset) else len(source)  # type: ignore[arg-type]
-        check_steady(source, length or 0, _stacked)
-    items = iter(source) if length is None else (source[row] for row in range(length))
-    while some := _next_of(items, kind):
-        yield _stacked(iter(some), kind)
-
-
-def _next_of(items: Iterator[Any], kind: str) -> list[Any]:
-    with foreign(kind, draws=True):
-        return list(islice(items, CHUNK))
-
-
-def _stacked(items: Iterator[Any], kind: str) -> tuple[Array, Array]:
-    xs: list[Array] = []
-    ys: list[Any] = []
-    for row, item in enumerate(items):
-        if not isinstance(item, tuple | list) or len(item) != 2:
-            raise DataError(f"item {row} of {kind} is {_kind_of(item)}: a pair (x, y) is needed")
-        x = _one(item[0])
-        if xs and x.shape != xs[0].shape:
-            raise DataError(f"{kind}: inputs differ in shape: item 0 has {xs[0].shape}, item {row} has {x.shape}")
-        xs.append(x)
-        ys.append(_label(item[1], row, kind))
-    if not xs:
-        raise DataError(f"{kind} is empty: at least one example is needed")
-    return np.stack(xs), np.asarray(ys)
-
-
-def _kind_of(item: Any) -> str:
-    return f"{type(item).__name__} of {len(item)}" if isinstance(item, tuple | list) else type(item).__name__
-
-
-def _one(x: Any) -> Array:
-    if type(x).__module__.startswith("PIL."):
-        from untrain.data.readers.pillow import pixels
-
-        return pixels(x)
-    return np.atleast_1d(_array(x, "x"))
-
-
-def _label(y: Any, row: int, kind: str) -> Any:
-    array = _array(y, "y")
-    if array.size != 1:
-        raise DataError(f"item {row} of {kind} has a label of shape {array.shape}: one whole number is needed")
-    return array.reshape(()).item()
-
-
-def _array(values: Any, name: str) -> Array:
-    if _is_file(values):
-        values = load_array(values)
-    return array_of(values, name)
-
-
 def _kind(array: Array) -> str:
     return {"U": "text", "S": "bytes", "O": "Python objects", "b": "truth values"}.get(array.dtype.kind, str(array.dtype))
 
@@ -246,9 +140,9 @@ def _kind(array: Array) -> str:
 def _inputs(x: Any) -> Tensor | OnDisk:
     if isinstance(x, OnDisk):
         return x
-    if _is_file(x):
+    if is_npy_file(x):
         return open_npy(x)
-    array = _array(x, "x")
+    array = array_or_file(x, "x")
     if array.ndim == 0 or len(array) == 0:
         raise DataError("x is empty: at least one example is needed")
     if array.dtype.kind not in "biuf":
@@ -260,10 +154,6 @@ def _inputs(x: Any) -> Tensor | OnDisk:
         checked = array.astype(np.uint8 if array.dtype == np.uint8 else np.float32, order="C")
     note_rounding("x", array, checked)
     return torch.from_numpy(checked).to(device)
-
-
-def _is_file(x: Any) -> bool:
-    return isinstance(x, str | Path) and str(x).endswith(".npy")
 
 
 def _finite(x: Tensor | OnDisk, ids: Array) -> None:
@@ -298,7 +188,7 @@ def _others(array: Array) -> str:
 def _column(name: str, values: Any, n: int) -> Array:
     if name in RESERVED:
         raise DataError(f"a column may not be named {name!r}: {RESERVED} have their own place")
-    array = held_column(name, load_array(values) if _is_file(values) else values)
+    array = held_column(name, load_array(values) if is_npy_file(values) else values)
     if array.shape != (n,):
         raise DataError(f"{name} has shape {array.shape} and x has {n} rows: one value per row, ({n},), is needed")
     return array
