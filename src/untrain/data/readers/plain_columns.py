@@ -11,7 +11,6 @@ from untrain.core.errors import DataError
 from untrain.core.metering import add_note
 
 Array = np.ndarray[Any, Any]
-TEXT_KINDS = "SUT"
 
 
 def plain_column(name: str, column: Array) -> Array:
