@@ -36,7 +36,13 @@ GUISES = {
     "base-10 logarithms": lambda z: z.log_softmax(1) / np.log(10),
     "negative logarithms": lambda z: -z.log_softmax(1),
     "log-odds": lambda z: z.softmax(1).logit(eps=1e-12),
+    "negative base-2 logarithms": lambda z: -z.log_softmax(1) / np.log(2),
+    "negative base-10 logarithms": lambda z: -z.log_softmax(1) / np.log(10),
     "numbers from 0 to 1, as of a sigmoid": torch.sigmoid,
+    "numbers from 0 to 1, as of a sigm": lambda z: (z / 4).sigmoid().clamp(0.02, 0.98),
+    "numbers from 0 to 1, as of a sig": lambda z: z.softmax(1) * (z.softmax(1) > 0.05),
+    "numbers from 0 to 1, as of a si": lambda z: z.softmax(1)[:, 1:],
+    "numbers from 0 to 100, as of a sigmoid": lambda z: 100 * (z / 4).sigmoid(),
     "rows of one 1": lambda z: nn.functional.one_hot(z.argmax(1), z.shape[1]),
     "shares that sum to 255": lambda z: 255 * z.softmax(1),
     "shares that sum to 25, as of votes": lambda z: torch.stack(
@@ -76,8 +82,11 @@ def drawn(seed):
 
 
 def test_no_true_logits_are_refused():
-    found = [(make.__name__, seed, named) for make in (untrained, drawn) for seed in range(1500) if (named := guise(make(seed)))]
-    assert not found
+    made = {(make.__name__, seed): make(seed) for make in (untrained, drawn) for seed in range(1500)}
+    within = {name for name, z in made.items() if z.min() >= 0 and z.max() <= 100}  # of which nobody can know
+    assert {name for name in made.keys() - within if guise(made[name])} == set()
+    assert len(made) - len(within) > 1500
+    assert {guise(made[name]) for name in within} <= {"", *(f"numbers from 0 to {top}, as of a sigmoid" for top in (1, 100))}
 
 
 def test_logits_of_a_language_model_and_of_a_trained_network_are_none():
@@ -100,7 +109,16 @@ def test_natural_logarithms_of_probabilities_are_logits():
 
 @pytest.mark.parametrize(
     ("row", "named"),
-    [(np.arange(9.0) % 4, "whole numbers"), (np.linspace(0, 1, 9), "numbers from 0 to 1"), (np.linspace(-1, 5, 9), "")],
+    [
+        (np.arange(9.0) % 4, "whole numbers"),
+        (np.linspace(0, 1, 9), "numbers from 0 to 1"),
+        (np.linspace(0.2, 0.8, 9), "numbers from 0 to 1"),
+        (np.linspace(0.5, 1, 99), "numbers from 0 to 1"),
+        (np.linspace(1, 99, 9), "numbers from 0 to 100"),
+        (np.linspace(0.1, 30, 99), ""),
+        (np.linspace(-0.1, 0.9, 99), ""),
+        (np.linspace(-1, 5, 9), ""),
+    ],
 )
 def test_margins_that_are_none_are_known(row, named):
     assert guise_of_margins(row).startswith(named)

@@ -32,6 +32,15 @@ def balanced(y: Rows, size: int, seed: int) -> Rows:
     return rng.permutation(chosen)
 
 
+def balanced_or_all(y: Rows, size: int | None, seed: int) -> Rows:
+    """Draw ``size`` rows as ``balanced`` does, in ascending order; all rows where it is None.
+
+    >>> balanced_or_all(np.array([0, 0, 1]), None, seed=0).tolist()
+    [0, 1, 2]
+    """
+    return np.arange(len(y)) if size is None else np.sort(balanced(y, size, seed))
+
+
 def stratified(y: Rows, shares: tuple[float, ...], seed: int) -> list[Rows]:
     """Rows of each part in ascending order; every class is cut in these shares, and the last part gets the rest.
 

@@ -14,11 +14,14 @@ ROUNDING = 2.0**-8  # of a row's sum, where each number was rounded to bfloat16,
 NEGATIVE = -1e-5  # what is left of a probability computed as a difference
 APART = 0.1  # sums of logits vary as the logits do; those of probabilities vary by their rounding alone
 EXACT = 1e-6  # the same where the sum is any other number than 1 or 100
-SURE = 0.02  # a sigmoid comes this close to 0 and to 1; logits that do so go beyond
+SURE = 0.02  # so close to 100 per cent come some of many probabilities
 FEW = 4  # rows by which chance makes no sum alike
+MANY = 8  # numbers that by chance do not all lie from 0 to 1
+FILLED = 0.1  # of the range from 0 to 1, or to 100, that numbers from it spread over
 SAMPLE = 512  # rows that are looked at before all are
 # x = scale * log(p), for which p sums to 1. Natural logarithms (scale 1) are logits: a softmax gives p again.
 LOGARITHMS = {"base-2 logarithms": np.log(2), "base-10 logarithms": np.log(10), "negative logarithms": -1.0}
+LOGARITHMS |= {f"negative {name}": -scale for name, scale in LOGARITHMS.items() if scale > 0}
 WANTED = "logits before any softmax or sigmoid are needed"
 ASKED = "say so if they are probabilities (--probabilities), or if they are logits all the same (--no-probabilities)"
 
@@ -39,13 +42,9 @@ def guise(row: Array) -> str:
     if values.ndim != 2 or values.shape[1] < 2 or not values.size:
         return ""
     low, high = float(values.min()), float(values.max())
-    if low >= NEGATIVE * max(high, 1.0) and high > 0:
-        if found := _of_sums(values):
-            return found
-        share = min(float((values < SURE).mean()), float((values > 1 - SURE).mean()))
-        if low >= 0 and high <= 1 and share > SURE / 2 and len(values) >= FEW:
-            return "numbers from 0 to 1, as of a sigmoid"
-    return _of_logarithms(values)
+    if low >= NEGATIVE * max(high, 1.0) and high > 0 and (found := _of_sums(values)):
+        return found
+    return _of_logarithms(values) or _of_range(values, "as of a sigmoid")
 
 
 def guise_of_margins(row: Array) -> str:
@@ -60,8 +59,21 @@ def guise_of_margins(row: Array) -> str:
         return ""
     if bool((row == np.round(row)).all()) and row.min() >= 0 and 2 * len(np.unique(row)) <= len(row) + 2:
         return "whole numbers, as of predicted classes"
-    low, high = float(row.min()), float(row.max())
-    return "numbers from 0 to 1, as of probabilities" if 0 <= low < 0.5 < 1 - SURE < high <= 1 else ""
+    # Margins of sure models are all above 0, so that those of a per cent have to come near to 100 besides.
+    found = _of_range(np.asarray(row, dtype=np.float64)[:, None], "as of probabilities")
+    return found if row.max() <= 1 or row.max() > 100 * (1 - SURE) else ""
+
+
+def _of_range(values: Array, whose: str) -> str:
+    """Name numbers of which none leaves the range of probabilities, or of per cents: logits have no reason to stay within it.
+
+    Few may by chance, and logits that all lie close to a constant may.
+    """
+    low, high = float(values.min()), float(values.max())
+    top = 1.0 if high <= 1 else 100.0
+    if values.size < MANY or low < 0 or high > top or high - low < FILLED * top:
+        return ""
+    return f"numbers from 0 to {top:.0f}, {whose}"
 
 
 def refuse_probabilities(array: Array, side: Array, who: str) -> None:

@@ -21,7 +21,7 @@ from untrain.data.noise.base import Noise
 from untrain.data.readers.convert import from_arrays
 from untrain.data.readers.image_cache import decode_once
 from untrain.data.readers.parquet import datasets_adapter
-from untrain.data.splits import Data, Rows, balanced, stratified
+from untrain.data.splits import Data, Rows, balanced, balanced_or_all, stratified
 
 SPLIT_SEED = 0
 Pick = Callable[[Rows], Rows]
@@ -82,7 +82,7 @@ def load_image_set(source: ImageSetSource, taken: Subset, noise: Noise | None = 
         return np.concatenate(parts)
 
     def some(y: Rows) -> Rows:
-        return np.arange(len(y)) if size is None else np.sort(balanced(y, size, SPLIT_SEED))
+        return balanced_or_all(y, size, SPLIT_SEED)
 
     learn, test = _read(source, taken, "train", cut), _read(source, taken, source.test, some)
     if test.x.shape[1:] != learn.x.shape[1:]:

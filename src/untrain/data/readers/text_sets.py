@@ -14,7 +14,7 @@ from untrain.core.errors import DataError, MissingExtra
 from untrain.data.examples import Examples, take
 from untrain.data.noise.base import Noise
 from untrain.data.readers.json_lines import find_file, read_records
-from untrain.data.splits import Data, Rows, balanced, stratified
+from untrain.data.splits import Data, Rows, balanced, balanced_or_all, stratified
 
 SPLIT_SEED = 0
 Record = dict[str, Any]
@@ -81,21 +81,17 @@ def load_texts(source: TextSetSource, taken: TextSubset, noise: Noise | None = N
         raise DataError(f"no training text of {source.name} is labelled {label!r}, and a text whose 'split' is {split!r} is")
     labels = [np.array([names.index(r[source.label]) for r in part]) for part in parts]
     if source.valid:
-        train, valid = _some(labels[0], taken.size), _some(labels[1], None if taken.size is None else max(1, taken.size // 10))
+        tuned = None if taken.size is None else max(1, taken.size // 10)
+        train, valid = balanced_or_all(labels[0], taken.size, SPLIT_SEED), balanced_or_all(labels[1], tuned, SPLIT_SEED)
     else:
         train, valid = _parts(labels[0], taken.size)
     library = _library()
     words = library.learn([learn[row]["text"] for row in train], taken.vocabulary)
     whole = [_examples(library.encode(words, _texts(part), taken.length), _texts(part), y, names)
              for part, y in zip(parts, labels, strict=True)]  # fmt: skip
-    kept, test = take(whole[0], train), take(whole[-1], _some(labels[-1], taken.size))
+    kept, test = take(whole[0], train), take(whole[-1], balanced_or_all(labels[-1], taken.size, SPLIT_SEED))
     # Texts to tune on are from the part before the last, which without a part of their own is that to train on.
     return Data(kept if noise is None else noise.plant(kept), take(whole[-2], valid), test)
-
-
-def _some(y: Rows, size: int | None) -> Rows:
-    """So many rows, classes balanced, or all."""
-    return np.arange(len(y)) if size is None else np.sort(balanced(y, size, SPLIT_SEED))
 
 
 def _parts(y: Rows, size: int | None) -> list[Rows]:

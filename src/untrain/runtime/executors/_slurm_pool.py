@@ -8,7 +8,7 @@ import pickle
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections import deque
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,13 +17,14 @@ import submitit
 from submitit.core.utils import FailedSubmissionError
 
 from untrain.core.errors import BadInput, RunFailed
-from untrain.runtime.executors._retry import KEPT, attempt_away, count_death, packed
-from untrain.runtime.executors.base import Future, Pool
+from untrain.runtime.executors._queue import QueuedPool
+from untrain.runtime.executors._retry import KEPT, attempt_away, count_death
+from untrain.runtime.executors.base import Future
 
 TICK = 0.2, 5.0  # seconds between two checks of the jobs: local, Slurm
 
 
-class SlurmPool(Pool):
+class SlurmPool(QueuedPool):
     """One job per task.
 
     Args:
@@ -47,17 +48,12 @@ class SlurmPool(Pool):
         self.folder, self.workers = Path(folder).resolve(), workers
         self.gpus, self.partition, self.minutes, self.local = gpus, partition, minutes, local
         self._running: dict[Future, tuple[submitit.Job[Any], bytes, float]] = {}
-        self._waiting: list[tuple[Future, bytes]] = []
         self._executor: submitit.AutoExecutor | None = None
 
     @property
     def size(self) -> int:
         """Number of jobs in the queue at most."""
         return self.workers
-
-    def _start(self, future: Future, work: Callable[..., Any], args: tuple[Any, ...]) -> None:
-        self._waiting.append((future, packed(work, args)))
-        self._begin()
 
     def _wait(self) -> Future:
         while self._running:
@@ -75,7 +71,7 @@ class SlurmPool(Pool):
                 _cancel([job])
                 again = count_death(future, how, self.on_retry)
                 if again:
-                    self._waiting.insert(0, (future, task))
+                    self._waiting.appendleft((future, task))
                 self._begin()
                 if not again:
                     return future
@@ -84,7 +80,7 @@ class SlurmPool(Pool):
 
     def _stop(self) -> None:
         """Cancel the jobs that are queued or under way, and wait until those of this machine are gone."""
-        jobs, self._running, self._waiting = [job for job, *_ in self._running.values()], {}, []
+        jobs, self._running, self._waiting = [job for job, *_ in self._running.values()], {}, deque()
         _cancel(jobs)
         for job in jobs:
             _clear(job)
@@ -93,7 +89,7 @@ class SlurmPool(Pool):
 
     def _begin(self) -> None:
         while self._waiting and len(self._running) < self.size:
-            future, task = self._waiting.pop(0)
+            future, task = self._waiting.popleft()
             try:
                 job = self._queue().submit(attempt_away, task, self.threads, sys.path)
             except (FailedSubmissionError, OSError, RuntimeError) as error:

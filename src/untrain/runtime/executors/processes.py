@@ -8,7 +8,6 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing import connection, get_context, resource_tracker
 from multiprocessing.util import Finalize
@@ -19,7 +18,8 @@ from pydantic import Field
 
 from untrain.core.environment import variable
 from untrain.core.errors import BadInput, RunFailed
-from untrain.runtime.executors._retry import attempt_packed, count_death, packed
+from untrain.runtime.executors._queue import Packed, QueuedPool
+from untrain.runtime.executors._retry import attempt_packed, count_death
 from untrain.runtime.executors.base import Executor, Future, Pool, Resources, cores
 
 STOPS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
@@ -42,7 +42,7 @@ class Processes(Executor):
         return ProcessPool(count, resources.threads)
 
 
-class ProcessPool(Pool):
+class ProcessPool(QueuedPool):
     """Worker processes: one that dies is replaced, and its task alone is done again.
 
     Args:
@@ -53,18 +53,13 @@ class ProcessPool(Pool):
     def __init__(self, workers: int, threads: int = 1):
         super().__init__(threads)
         self._size = workers
-        self._waiting: deque[_Packed] = deque()
         self._idle: list[_Worker] = []
-        self._busy: dict[_Worker, _Packed] = {}
+        self._busy: dict[_Worker, Packed] = {}
 
     @property
     def size(self) -> int:
         """Number of processes at most."""
         return self._size
-
-    def _start(self, future: Future, work: Callable[..., Any], args: tuple[Any, ...]) -> None:
-        self._waiting.append((future, packed(work, args)))
-        self._begin()
 
     def _wait(self) -> Future:
         """Wait for the next task to finish; its worker gets another before this returns."""
@@ -113,9 +108,6 @@ class ProcessPool(Pool):
             self._busy[worker] = task
             if worker.ready:
                 worker.give(task[1])
-
-
-_Packed = tuple[Future, bytes]
 
 
 class _Worker:
