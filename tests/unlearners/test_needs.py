@@ -116,7 +116,7 @@ class Peeks(Unlearner):
 
 @pytest.mark.parametrize("of_batches", [False, True])
 def test_who_reads_labels_without_naming_them_is_refused_in_a_clear_line(of_batches):
-    with pytest.raises(DataError, match=r"^these examples have no targets: a method that takes them names 'labels' in its needs$"):
+    with pytest.raises(DataError, match=r"^these examples have no targets: a method that takes them names 'labels' in its needs,"):
         Peeks(of_batches=of_batches)(*small())
 
 

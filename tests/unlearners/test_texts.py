@@ -22,6 +22,7 @@ KINDS = ("bag", "encoder", "causal")
 APART = {
     "it raises when the loss is not finite", "it finds a planted neuron", "it says what becomes of buffers",
     "its batches follow the seed and the epoch", "it reads the labels of all it needs", "longer steps go the same way",
+    "it does not learn the labels of the forget set",
 }  # fmt: skip
 MEMORIES = ("DeleteRows", "TakeBack")  # they work on memories: tests/unlearners/test_memories.py
 # Why a method does not go with a task, in its own words.

@@ -430,7 +430,7 @@ def test_an_interrupted_run_ends_with_130_and_one_line_and_goes_on_later(tmp_pat
 
 @pytest.mark.parametrize("argv", [("show", "."), ("show", ".x"), ("check", ".x"), ("check", "."), ("check", "a..b"), ("check", "")])
 def test_a_name_that_is_none_is_told_in_one_line(untrain, argv):
-    refused(untrain(*argv), "is not a name" if argv[1] != "" else "")
+    refused(untrain(*argv), "write Name" if argv[1] != "" else "")
 
 
 @pytest.mark.parametrize("argv", [("show", "ill.Fade"), ("check", "ill.Fade"), ("check", "ill"), ("run", "Digits", "ill.Fade")])
