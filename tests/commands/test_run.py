@@ -113,7 +113,7 @@ def test_report_stays_a_function_when_a_page_was_written(tiny):
 
 def test_an_unwritable_report_is_told_and_leaves_no_crumbs(tiny, tmp_path):
     (tmp_path / "results.json").mkdir()
-    with pytest.raises(BadInput, match=r"untrain did not write: results\.json; name another folder"):
+    with pytest.raises(BadInput, match=r"untrain did not write: results\.json; name another place with --out"):
         report.report(store=tiny.store, out=tmp_path, images=False)
     assert [f.name for f in tmp_path.iterdir()] == ["results.json"]
 

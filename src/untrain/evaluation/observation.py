@@ -63,7 +63,7 @@ class Observation:
         """
         for name, table in self.outputs.items():
             if isinstance(table, np.ndarray):
-                count = sum(int((~np.isfinite(row).reshape(len(row), -1).all(-1)).sum()) for row in table)
+                count = sum(int((~np.isfinite(row).all(axis=tuple(range(1, row.ndim)))).sum()) for row in table)
                 if count:
                     of = f"{table.shape[0] * table.shape[1]} {name} of models on examples"
                     raise DataError(f"{count} of {of} are NaN or infinite")

@@ -169,5 +169,5 @@ def workers_for(comparisons: Sequence[Comparison], device: str, threads: int) ->
 
 def designs(comparisons: Sequence[Comparison]) -> list[str]:
     """What the numbers of models of some comparisons can find, each once."""
-    lines = [design(c.seeds, c.oracles, spread=not c.scenario.learner().deterministic) for c in comparisons if c.methods]
+    lines = [design(c.seeds, c.oracles, spread=not learner_of(c.scenario).deterministic) for c in comparisons if c.methods]
     return [line for line in dict.fromkeys(lines) if line]
