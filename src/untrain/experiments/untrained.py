@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import hashlib
 import re
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -15,8 +14,7 @@ from torch import Tensor, nn
 from untrain.core.code_reach import reach, values_read
 from untrain.core.errors import ModelError
 from untrain.core.foreign import foreign
-from untrain.core.spec import Spec
-from untrain.core.spec_sources import sources
+from untrain.core.spec_sources import is_ours, sources
 from untrain.data.examples import Examples, batch_of
 from untrain.data.fingerprint import array_digest
 from untrain.models.newness import check_apart
@@ -38,7 +36,7 @@ def network_of(learner: Learner, examples: Examples) -> str:
     Raises:
         ModelError: a promise is broken.
     """
-    if _is_ours(learner):
+    if is_ours(learner):
         return _digest(_start(learner, examples, 0), reach_of=False)
     values = values_read(learner)
     model = check_start(learner, examples)
@@ -99,15 +97,6 @@ def check_trained(learner: Learner, trained: nn.Module, examples: Examples) -> N
             f"{learner!r} trains a model whose {name!r} is {shapes[1].get(name, 'missing')}, and init makes "
             f"{shapes[0].get(name, 'none')}: init has to make what is trained"
         )
-
-
-def _is_ours(value: Any) -> bool:
-    """Whether a learner is made of parts of this package alone."""
-    if isinstance(value, Spec):
-        return type(value).__module__.startswith("untrain.") and all(_is_ours(getattr(value, f.name)) for f in fields(value))  # type: ignore[arg-type]
-    if isinstance(value, tuple):
-        return all(map(_is_ours, value))
-    return not callable(value) or str(getattr(value, "__module__", "")).startswith("untrain.")
 
 
 def _start(learner: Learner, examples: Examples, seed: int) -> nn.Module:

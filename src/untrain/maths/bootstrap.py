@@ -12,7 +12,8 @@ from scipy import stats
 Array = np.ndarray[Any, Any]
 
 
-@lru_cache(maxsize=8)  # a run has three sides and few populations; 2,000 draws of 60,000 examples are 120 MB
+# Three sides, each also with errors too rare to be in the sample, and few populations; 1,000 draws of 60,000 take 60 MB.
+@lru_cache(maxsize=24)
 def resamples(n: int, draws: int, seed: int, label: str) -> Array:
     """Draw ``draws`` samples of n with replacement, and count how often each has each of n: whole numbers, (draws, n).
 
