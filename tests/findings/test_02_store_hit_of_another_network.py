@@ -76,7 +76,11 @@ NOTHING = {
 }
 
 
-@pytest.mark.parametrize("edit", [*EDITS, *NOTHING])
+# One of each with every run; that the others move keys is also tested without models, in tests/core/test_code_reach.py.
+QUICK = ("forward", "a constant that a helper reads", "a comment")
+
+
+@pytest.mark.parametrize("edit", [pytest.param(n, marks=() if n in QUICK else pytest.mark.slow) for n in (*EDITS, *NOTHING)])
 def test_models_are_made_anew_if_and_only_if_what_the_network_reads_was_edited(edit, written, tmp_path):
     first = written()
     assert trained(lambda: first.Mine(), tmp_path / "store") == 4

@@ -32,7 +32,16 @@ def on_terminal(columns, argv, **env):
     return printed.decode(errors="replace")
 
 
-@pytest.mark.parametrize(("columns", "env"), [(40, {}), (80, {"TERM": "xterm-256color"}), (40, {"TERM": "dumb"}), (0, {})])
+slow = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    ("columns", "env"),
+    [
+        (40, {}), pytest.param(80, {"TERM": "xterm-256color"}, marks=slow), pytest.param(40, {"TERM": "dumb"}, marks=slow),
+        pytest.param(0, {}, marks=slow),
+    ],
+)  # fmt: skip
 def test_every_number_is_whole(tiny, tmp_path, columns, env):
     argv = ["report", "--store", str(tiny.store), "--out", str(tmp_path / "page"), "--no-images"]
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", on_terminal(columns, argv, **env))
@@ -47,8 +56,12 @@ def test_every_number_is_whole(tiny, tmp_path, columns, env):
 
 
 @pytest.mark.parametrize(
-    "env", [{"LC_ALL": "C", "PYTHONIOENCODING": "ascii"}, {"NO_COLOR": "1"}, {"TERM": ""}, {"COLUMNS": "x"}, {"COLUMNS": "20"}]
-)
+    "env",
+    [
+        {"LC_ALL": "C", "PYTHONIOENCODING": "ascii"}, {"COLUMNS": "20"}, pytest.param({"NO_COLOR": "1"}, marks=slow),
+        pytest.param({"TERM": ""}, marks=slow), pytest.param({"COLUMNS": "x"}, marks=slow),
+    ],
+)  # fmt: skip
 def test_other_terminals_get_the_table_too(tiny, tmp_path, env):
     argv = ["report", "--store", str(tiny.store), "--out", str(tmp_path / "page"), "--no-images"]
     text = on_terminal(60, argv, **env)

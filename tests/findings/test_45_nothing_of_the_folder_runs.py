@@ -77,7 +77,7 @@ def untrain(folder, *argv):
     return done
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_a_run_with_a_plug_in_takes_nothing_else_from_the_folder(folder, workers):
     argv = ["run", SCENARIO, "loud.Loud", "Nothing", "--seeds", "1", "--oracles", "2", "--store", "runs", "--out", "page"]
     done = untrain(folder, *argv, "--workers", str(workers), "--json")

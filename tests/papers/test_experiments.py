@@ -166,8 +166,8 @@ def run(*words, cwd):
     ("words", "says"),
     [
         (["mian"], "there is no experiment 'mian'"),
-        (["--scale", "huge"], "invalid choice: 'huge'"),
-        (["--workers", "-1"], "0 or more"),
+        pytest.param(["--scale", "huge"], "invalid choice: 'huge'", marks=pytest.mark.slow),
+        pytest.param(["--workers", "-1"], "0 or more", marks=pytest.mark.slow),
         (["--again", "--out", "nowhere", "vit"], "vit.json to make a page of: run vit first"),
     ],
 )

@@ -315,7 +315,9 @@ def test_every_kind_of_model_is_coped_with_or_refused_in_a_line_that_says_what_w
 
 
 CAST = [kind for kind in KINDS if kind not in ("tied head", "half by itself", "mixed")]
-PRECISIONS = [*((dtype, kind) for dtype in HALF for kind in CAST), (torch.float64, "plain"), (torch.float64, "batch norm")]
+SOME = ("plain", "batch norm")  # the others with -m slow
+PRECISIONS = [(dtype, kind) for dtype in (*HALF, torch.float64) for kind in SOME]
+PRECISIONS += [pytest.param(dtype, kind, marks=pytest.mark.slow) for dtype in HALF for kind in CAST if kind not in SOME]
 
 
 def test_a_reason_to_refuse_is_one_that_occurs():

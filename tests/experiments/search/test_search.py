@@ -414,13 +414,14 @@ def test_a_search_that_was_interrupted_goes_on_as_if_it_had_not_been(scenario, t
 DIGITS = "Digits(model=ConvNet(width=4), steps=Steps(lr=0.1, epochs=2))"
 
 
-@pytest.mark.parametrize("how", [{"workers": 2}, {"executor": "Processes(2)"}])
+@pytest.mark.parametrize("how", [{"workers": 2}, pytest.param({"executor": "Processes(2)"}, marks=pytest.mark.slow)])
 def test_two_processes_share_a_search(tmp_path, how):
     document = ut.search(DIGITS, "Finetune", store=tmp_path, trials=6, seeds=1, **how)
     assert document["counts"]["done"] + document["counts"]["pruned"] == 6
     assert sorted(row["number"] for row in document["trials"]) == list(range(6))
 
 
+@pytest.mark.slow
 def test_two_searches_at_once_share_their_trials(tmp_path):
     both = [begun(tmp_path, 8, 1, out=f"o{at}") for at in range(2)]
     texts = [process.communicate(timeout=200) for process in both]

@@ -32,6 +32,7 @@ def test_jobs_give_results_and_their_own_errors_and_leave_nothing(labours, tmp_p
     assert not (tmp_path / "jobs").exists()
 
 
+@pytest.mark.slow
 def test_a_killed_job_is_queued_again_alone(labours, log, tmp_path):
     told = []
     with SlurmPool(tmp_path / "jobs", workers=2, local=True) as pool:
