@@ -140,7 +140,7 @@ def odd_layers(module: nn.Module, given: Any, output: Any) -> Any:
 # What the method does before it moves the model as a good one would.
 BESIDE: dict[str, tuple[Fault, str]] = {
     "grad_mode": (lambda m, p: torch.set_grad_enabled(False), NAMED),
-    "inference_mode": (lambda m, p: torch.inference_mode().__enter__(), NAMED),
+    "inference_mode": (lambda m, p: torch.inference_mode().__enter__(), FINE),
     "default_dtype": (lambda m, p: torch.set_default_dtype(torch.float64), NAMED),
     "threads": (lambda m, p: torch.set_num_threads(2), NAMED),
     "deterministic": (lambda m, p: torch.use_deterministic_algorithms(True), NAMED),
@@ -154,13 +154,13 @@ BESIDE: dict[str, tuple[Fault, str]] = {
     "signal_handler": (lambda m, p: signal.signal(signal.SIGINT, signal.SIG_IGN), NAMED),
     "alarm": (rung, NAMED),
     "standard_output": (lambda m, p: setattr(sys, "stdout", open(os.devnull, "w")), NAMED),  # noqa: SIM115
-    "closed_output": (lambda m, p: os.close(1), NAMED),
+    "closed_output": (lambda m, p: os.close(1), FINE),
     "patched_torch": (doubled_step, NAMED),
     "patched_forward": (lambda m, p: setattr(nn.Linear, "forward", lambda self, x: x @ self.weight.T), NAMED),
     "patched_numpy": (lambda m, p: setattr(np, "mean", np.median), NAMED),
     "patched_open": (broken_open, NAMED),
     "global_hook": (lambda m, p: nn.modules.module.register_module_forward_hook(odd_layers), NAMED),
-    "warnings_as_errors": (lambda m, p: warnings.simplefilter("error"), NAMED),
+    "warnings_as_errors": (lambda m, p: warnings.simplefilter("error"), FINE),
     "collection_off": (lambda m, p: gc.disable(), NAMED),
     "recursion_limit": (lambda m, p: sys.setrecursionlimit(120), NAMED),
     "path_entry": (lambda m, p: sys.path.insert(0, "/nowhere"), NAMED),

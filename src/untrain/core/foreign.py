@@ -28,8 +28,7 @@ _course = _Course()
 def foreign(name: str, draws: bool = False, patches: bool = True) -> Iterator[None]:
     """Run somebody's code within; whatever it changes in the process is put back, and it is named.
 
-    What it prints goes to stderr, since stdout is for results. Within another such block, replaced functions are
-    looked for at the end of the outer one.
+    What it prints goes to stderr, since stdout is for results.
 
     >>> import os
     >>> with foreign("Careless()"):
@@ -50,7 +49,7 @@ def foreign(name: str, draws: bool = False, patches: bool = True) -> Iterator[No
         RunFailed: it tried to end the process.
     """
     with noting_interrupts():
-        before = ProcessState(patches and _course.depth == 0)
+        before = ProcessState(patches)
         _course.depth += 1
         stdout, sys.stdout = sys.stdout, _Stderr()
         redirected = sys.stdout
@@ -58,7 +57,7 @@ def foreign(name: str, draws: bool = False, patches: bool = True) -> Iterator[No
             yield
         except BaseException as error:
             changed, stuck = before.put_back(redirected, draws)
-            if isinstance(error, KeyboardInterrupt) and is_from_outside():
+            if isinstance(error, KeyboardInterrupt) and is_from_outside(error):
                 raise
             if changed or stuck:  # the error may come of it, even where it is one of ours
                 raise _left(name, changed, stuck, f", and failed: {in_line(error)}") from error

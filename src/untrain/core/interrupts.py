@@ -13,6 +13,10 @@ from typing import Any
 STOPPED = "stopped; finished work is stored, and the same command continues from there"
 
 
+class StopAsked(KeyboardInterrupt):
+    """A signal of others asked this process to stop, as Ctrl-C does."""
+
+
 def stop() -> None:
     """Say in one line that the command was stopped, and end the process with exit code 130."""
     os.write(2, f"untrain: {STOPPED}\n".encode())
@@ -60,7 +64,9 @@ def noting_interrupts() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def is_from_outside() -> bool:
-    """Whether a ``KeyboardInterrupt`` that was just raised may be a user's: always where nobody noted."""
+def is_from_outside(error: KeyboardInterrupt) -> bool:
+    """Whether one that was just raised may be a user's: always where nobody noted."""
+    if isinstance(error, StopAsked):
+        return True
     handler = signal.getsignal(signal.SIGINT)
     return handler.called if isinstance(handler, _Noting) else callable(handler)

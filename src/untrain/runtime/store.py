@@ -51,8 +51,16 @@ def folder_of(path: str | Path | None) -> Path:
 
 
 def is_store(path: str | Path | None) -> bool:
-    """Whether there is a store already."""
-    return (folder_of(path) / MARKER).exists()
+    """Whether there is a store already.
+
+    Raises:
+        StoreError: nobody may look there.
+    """
+    place = folder_of(path)
+    try:
+        return (place / MARKER).exists()
+    except OSError as error:
+        raise StoreError(f"{place} cannot be looked into: {error.strerror}: name another --store") from error
 
 
 class Store:

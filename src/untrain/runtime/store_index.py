@@ -67,7 +67,11 @@ class StoreIndex:
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
         """The index; one that is damaged, or is another table, is begun anew. What is no plain file is left alone."""
-        if self.path.is_symlink():
+        try:
+            is_link = self.path.is_symlink()
+        except OSError as error:
+            raise sqlite3.OperationalError(str(error)) from error
+        if is_link:
             raise sqlite3.OperationalError("it is a link")
         with closing(sqlite3.connect(self.path, timeout=30)) as index:
             if _fits(index):

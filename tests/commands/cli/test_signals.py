@@ -9,6 +9,7 @@ import time
 import pytest
 
 from untrain.commands.cli.signals import stops
+from untrain.core.foreign import foreign
 from untrain.runtime.store import Store
 
 
@@ -45,6 +46,14 @@ def test_within_a_signal_interrupts_once_and_afterwards_handlers_are_those_of_be
         signal.raise_signal(signal.SIGHUP)
         assert stop.code == 143
     assert {each: signal.getsignal(each) for each in before} == before
+
+
+def test_a_signal_within_foreign_code_is_nobodys_fault():
+    with stops() as stop:
+        with pytest.raises(KeyboardInterrupt), foreign("a method"):
+            signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)  # while cleaning up
+        assert stop.code == 143
 
 
 def test_a_signal_that_is_ignored_stays_so(monkeypatch):

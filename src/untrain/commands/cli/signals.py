@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
+from untrain.core.interrupts import StopAsked
+
 ASKED = (signal.SIGTERM, signal.SIGHUP)
 
 
@@ -33,10 +35,10 @@ def stops() -> Iterator[Stop]:
     stop, before = Stop(), dict[signal.Signals, Any]()
 
     def ask(number: int, _frame: FrameType | None) -> None:
+        if stop.signal in ASKED:  # a second one would interrupt the cleaning up
+            return
         stop.signal = number
-        for each in before:
-            signal.signal(each, signal.SIG_IGN)  # a second one would interrupt the cleaning up
-        raise KeyboardInterrupt
+        raise StopAsked
 
     with suppress(ValueError):  # in a thread other than the main one
         for each in ASKED:

@@ -26,7 +26,7 @@ class EvaluatorFailed(RunFailed):
 def guarded(evaluator: Evaluator) -> Evaluator:
     """The evaluator; what it does wrong is an ``EvaluatorFailed``.
 
-    Errors in what it was given, of memory and of files are raised as they are: they are not its own.
+    Errors in what it was given and of memory are raised as they are: they are not its own. Nor are those of files of one of ours.
     """
     return evaluator if isinstance(evaluator, _Guarded) else cast(Evaluator, _Guarded(evaluator))
 
@@ -85,9 +85,11 @@ class _Guarded:
         try:
             with foreign(repr(self.evaluator), patches=patches) if self._watched else nullcontext():
                 return verb(given)
-        except (MemoryError, OSError, OutOfMemory):
+        except (MemoryError, OutOfMemory):
             raise
         except Exception as error:
+            if isinstance(error, OSError) and not self._watched:  # of the store, which an evaluator of ours reads
+                raise
             if isinstance(error, UntrainError) and not isinstance(error, RunFailed):
                 raise
             what = f"{error}" if isinstance(error, RunFailed) else f"{self.evaluator!r} failed: {type(error).__name__}: {error}"
