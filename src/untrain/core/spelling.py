@@ -10,6 +10,7 @@ from untrain.core import discovery
 from untrain.core.errors import SpecError, suggest
 
 SHOWN = 200
+TYPED = 1000  # characters; the search takes time that grows with their square
 _PAIRS = {"(": ")", "[": "]", "{": "}"}
 _PARTS = re.compile(r"(?P<text>'[^']*'|\"[^\"]*\")|(?P<open>[(\[{])|(?P<close>[)\]}])|(?P<quote>['\"])|(?P<other>[^\s'\"()\[\]{}])")
 
@@ -91,7 +92,9 @@ def what_is_missing(text: str) -> str:
 
 
 def _value_missing(text: str) -> str:
-    """What is missing where all brackets and quotes are there."""
+    """What is missing where all brackets and quotes are there; nothing is looked for in what nobody typed."""
+    if len(text) > TYPED:
+        return ""
     if found := re.search(r"(\w+)\s*=\s*(?=[,)\]}]|$)", text):
         return f"a value is missing after '{found[1]}='"
     if found := re.search(r"=\s*(\d+),(\d+)\s*(?:[,)]|$)", text):
