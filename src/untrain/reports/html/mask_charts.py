@@ -134,7 +134,8 @@ def iou(row: Row) -> tuple[str, str, str, str]:
     if row["iou"] is None:
         return ("–", "", "–", "–")
     reach = "" if row["low"] == row["high"] else f"{row['low']:.3f} to {row['high']:.3f}"
-    return (f"{row['iou']:.3f}", reach, f"{row['chance']:.3f}", f"{row['layers']:.3f}")
+    chance, layers = ("–" if row[name] is None else f"{row[name]:.3f}" for name in ("chance", "layers"))
+    return (f"{row['iou']:.3f}", reach, chance, layers)
 
 
 def layer_name(layer: str) -> str:
