@@ -101,3 +101,7 @@ def test_one_mask_alone_has_nothing_in_common(privacy):
 def test_a_run_of_an_older_untrain_has_no_overlaps_to_show(privacy):
     document = {name: value for name, value in privacy.document.items() if name != "overlap"}
     assert mask_charts.of_run(document) is None
+
+
+def test_an_empty_mask_beside_another_has_no_overlap_by_layers():
+    assert mask_charts.iou({**told(0.0, 0.0, 0.0, 0.0), "layers": None}) == ("0.000", "", "0.000", "–")
