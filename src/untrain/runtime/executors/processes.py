@@ -8,7 +8,8 @@ import signal
 import threading
 import time
 from collections import deque
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from multiprocessing import connection, get_context, resource_tracker
 from multiprocessing.util import Finalize
 from typing import Annotated, Any
@@ -173,13 +174,34 @@ def begin(process: Any) -> None:
         with variable("PYTHONSAFEPATH", "1"):  # they get this process's path of modules, without the folder where they work
             resource_tracker.ensure_running()  # which the first process starts, and which lets signals through again
             signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
-            process.start()
+            with _later():
+                process.start()
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     except BaseException:  # an interrupt: its caller never gets to know this worker
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         if process.pid is not None:
             process.kill()
         raise
+
+
+@contextmanager
+def _later() -> Iterator[None]:
+    """Signals to stop wait until the end: a mask alone holds those back that come to this thread, not to others of the process."""
+    handlers = {each: signal.getsignal(each) for each in STOPS}
+    taken = {each: handler for each, handler in handlers.items() if callable(handler)}
+    if not taken or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    for each in taken:
+        signal.signal(each, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        for each, handler in taken.items():
+            signal.signal(each, handler)
+    if came:
+        signal.raise_signal(came[0])
 
 
 def _terminate(process: Any) -> None:
