@@ -4,7 +4,7 @@ import bad_methods
 import numpy as np
 from torch.utils.data import Dataset
 
-from untrain.core import foreign
+from untrain.core.process_state import ProcessState
 from untrain.data.requests.base import Request
 from untrain.experiments.scenarios.base import Scenario
 from untrain.experiments.scenarios.digits import Digits
@@ -12,11 +12,24 @@ from untrain.models.architectures.convnet import ConvNet
 from untrain.training.steps import Steps
 
 BLOCKS = []  # each verb that ran, and in how many blocks
+OPEN = []  # states of the process that blocks will put back
+
+
+class CountedState(ProcessState):
+    """The state of the process, noted while its block is open."""
+
+    def __init__(self, names):
+        OPEN.append(self)
+        super().__init__(names)
+
+    def put_back(self, stdout, draws):
+        OPEN.remove(self)
+        return super().put_back(stdout, draws)
 
 
 def act_in(verb, wanted, act):
     """Note that a verb runs; do the act where it is the wanted verb."""
-    BLOCKS.append((verb, foreign._course.depth))
+    BLOCKS.append((verb, len(OPEN)))
     if verb == wanted:
         print("SPOILS")  # noqa: T201
         {**bad_methods.LEFT, **bad_methods.FAILS}[act][0]() if act else None

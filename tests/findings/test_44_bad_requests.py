@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from untrain.commands import memorize, run
 from untrain.commands.arguments import oracles_alone
-from untrain.core import process_settings
+from untrain.core import foreign, process_settings
 from untrain.core.errors import BrokenPromise, RunFailed
 from untrain.data.readers.convert import examples
 from untrain.experiments.draw_request import chooser
@@ -73,7 +73,8 @@ def test_no_verb_ends_the_process(bad, act, tmp_path):
         assert re.search(bad.bad_methods.FAILS[act][1], str(failed.value)), verb
 
 
-def test_each_verb_runs_in_one_block(bad, tmp_path):
+def test_each_verb_runs_in_one_block(bad, tmp_path, monkeypatch):
+    monkeypatch.setattr(foreign, "ProcessState", bad.CountedState)
     scenario = bad.BadScenario()
     run.run(scenario, "Finetune", tmp_path / "store", seeds=1, oracles=2, evaluators="Accuracy", threads=1, workers=1)
     memorize.memorize(scenario, store=tmp_path / "store", models=16, price=True)

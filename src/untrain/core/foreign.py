@@ -15,9 +15,8 @@ from untrain.core.process_state import ProcessState, in_line
 
 @dataclass
 class _Course:
-    """How many blocks are open, and whether one put something back; an object, since rebound names of ours count as patches."""
+    """Whether a block put something back; an object, since rebound names of ours count as patches."""
 
-    depth: int = 0
     spoiled: bool = False
 
 
@@ -50,7 +49,6 @@ def foreign(name: str, draws: bool = False, patches: bool = True) -> Iterator[No
     """
     with noting_interrupts():
         before = ProcessState(patches)
-        _course.depth += 1
         stdout, sys.stdout = sys.stdout, _Stderr()
         redirected = sys.stdout
         try:
@@ -69,7 +67,6 @@ def foreign(name: str, draws: bool = False, patches: bool = True) -> Iterator[No
             if changed or stuck:
                 raise _left(name, changed, stuck)
         finally:
-            _course.depth -= 1
             sys.stdout = stdout
 
 

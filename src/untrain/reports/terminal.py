@@ -150,8 +150,7 @@ def mask_tables(document: dict[str, Any]) -> list[FittingTable]:
 
 
 def _iou(overlap: dict[str, Any]) -> str:
-    chance = "-" if overlap["chance"] is None else f"{overlap['chance']:.3f}"
-    return "-" if overlap["iou"] is None else f"{overlap['iou']:.3f} (chance {chance})"
+    return "-" if overlap["iou"] is None else f"{overlap['iou']:.3f} (chance {overlap['chance']:.3f})"
 
 
 TOP = 10

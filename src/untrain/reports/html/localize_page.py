@@ -64,7 +64,7 @@ def line(at: int, row: Row) -> LocalizerRow:
         return LocalizerRow(at, name, row["error"])
     reach = "" if row["low"] == row["high"] else f"{formatting.share(row['low'])} to {formatting.share(row['high'])}"
     batches, seeds = (row["stability"][kind] for kind in ("batches", "seeds"))
-    by_layer = "–" if seeds["layers"] is None else f"{seeds['layers']:.3f}"
+    by_layer = formatting.digits(seeds["layers"], 3)
     return LocalizerRow(at, name, "", (
         (formatting.share(row["share"]), reach), (mostly(row), ""), _stable(batches), _stable(seeds), (by_layer, ""),
         (formatting.digits(row["seconds"], 2), ""),

@@ -131,11 +131,8 @@ def overlap_table(shown: Overlaps) -> list[tuple[str, str, tuple[str, ...]]]:
 
 def iou(row: Row) -> tuple[str, str, str, str]:
     """An overlap's value, its reach over models, chance, and overlap of shares by layer, in words."""
-    if row["iou"] is None:
-        return ("–", "", "–", "–")
     reach = "" if row["low"] == row["high"] else f"{row['low']:.3f} to {row['high']:.3f}"
-    chance, layers = ("–" if row[name] is None else f"{row[name]:.3f}" for name in ("chance", "layers"))
-    return (f"{row['iou']:.3f}", reach, chance, layers)
+    return (formatting.digits(row["iou"], 3), reach, formatting.digits(row["chance"], 3), formatting.digits(row["layers"], 3))
 
 
 def layer_name(layer: str) -> str:
