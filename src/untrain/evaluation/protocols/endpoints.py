@@ -1,0 +1,152 @@
+"""The primary endpoints of a protocol: one value per model, so that models and not examples are what is counted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from untrain.evaluation.observation import Observation
+from untrain.evaluation.protocols.protocol import ENDPOINTS
+from untrain.maths import pairwise_attack
+
+Array = np.ndarray[Any, Any]
+Harm = Literal["remembers", "over-forgets", "broke", ""]
+_TINY = 1e-300  # a loss of which nothing is left in float64
+
+
+@dataclass(frozen=True)
+class EndpointInfo:
+    """What an endpoint measures, its unit, and what a value above or below retrained models' means; empty where it is no harm."""
+
+    means: str
+    unit: str
+    above: Harm
+    below: Harm
+
+
+ABOUT: Mapping[str, EndpointInfo] = {
+    "attack": EndpointInfo(
+        "what an attacker gains over guessing who compares a model's margin on each forget example, less what its test examples "
+        "predict, with retrained models'; examples count by how unsure retrained models are of them",
+        "fraction", "remembers", "over-forgets",
+    ),
+    "forget": EndpointInfo("logarithm of the mean loss on the forget set", "nats", "over-forgets", "remembers"),
+    "example": EndpointInfo(
+        "distance of the farthest forget example from retrained models', in either direction", "standard errors", "remembers", "",
+    ),
+    "test": EndpointInfo("test accuracy", "fraction", "", "broke"),
+    "retain": EndpointInfo("accuracy on the retain set", "fraction", "", "broke"),
+    "test loss": EndpointInfo("logarithm of the mean loss on the test set", "nats", "broke", ""),
+    "retain loss": EndpointInfo("logarithm of the mean loss on the retain set", "nats", "broke", ""),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Endpoint:
+    """An endpoint with its values.
+
+    Args:
+        name: one of ``ENDPOINTS``, whose margin it has to keep.
+        about: what it measures.
+        ours: of the unlearned models, (m,).
+        theirs: of the retrained models, (k,).
+        error: standard error over examples, where all retrained models are one and do not tell how models differ.
+    """
+
+    name: str
+    about: EndpointInfo
+    ours: Array
+    theirs: Array
+    error: float | None = None
+
+    @property
+    def way(self) -> int:
+        """Which differences do harm: 1 those above 0, -1 those below, 0 both."""
+        return bool(self.about.above) - bool(self.about.below)
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What endpoints need of some models: signals on the forget set and the test set, and whole means."""
+
+    signals: Array | None
+    control: Array
+    wholes: Mapping[str, Array]
+    each: Mapping[str, Array]
+
+
+def endpoints(unlearned: Observation, oracle: Observation) -> tuple[list[Endpoint], dict[str, str]]:
+    """The endpoints of some models against retrained ones, and why others lack.
+
+    Args:
+        unlearned: outputs of the models that forgot.
+        oracle: outputs of the retrained models, on the same examples.
+
+    Returns:
+        The endpoints, in the order of ``ENDPOINTS``; and name -> reason of those that cannot be had.
+    """
+    alike = len(oracle_rows := np.arange(oracle.models)) > 1 and oracle.coincide()
+    theirs = measured(oracle.of_models(oracle_rows[:1]) if alike else oracle)
+    return compare(measured(unlearned), theirs, copies=oracle.models if alike else 0)
+
+
+def compare(ours: Measured, theirs: Measured, copies: int = 0) -> tuple[list[Endpoint], dict[str, str]]:
+    """The same of what was measured; ``copies`` of one model stand for the retrained ones where they do not differ."""
+    found: dict[str, Endpoint] = {}
+    lacks: dict[str, str] = {}
+    for name, values in ours.wholes.items():
+        other = theirs.wholes[name]
+        end = name.split()[0]
+        if copies:
+            error = _over_examples(ours.each[name], theirs.each[name], ABOUT[name].unit)
+            found[end] = Endpoint(end, ABOUT[name], values, np.repeat(other, copies), error)
+        else:
+            found[end] = Endpoint(end, ABOUT[name], values, other)
+    if ours.signals is None or theirs.signals is None:
+        lacks |= dict.fromkeys(("attack", "example"), "no margin is known of the forget examples")
+    elif copies:
+        lacks |= dict.fromkeys(("attack", "example"), "retrained models do not differ, so any difference at all betrays a model")
+    elif len(theirs.signals) < 3:
+        lacks |= dict.fromkeys(("attack", "example"), f"{len(theirs.signals)} retrained models: at least 3 are needed")
+    else:
+        gains, far = pairwise_attack.attack(ours.signals, ours.control, theirs.signals, theirs.control)
+        own_gains, own_far = pairwise_attack.attack_each(theirs.signals, theirs.control)
+        found["attack"] = Endpoint("attack", ABOUT["attack"], gains, own_gains)
+        about = ABOUT["example"] if far.sum() >= 0 else replace(ABOUT["example"], above="over-forgets")
+        found["example"] = Endpoint("example", about, np.abs(far), np.abs(own_far))
+    for name in ENDPOINTS:
+        if name not in found and name not in lacks:
+            side = "forget" if name == "forget" else name
+            lacks[name] = f"there are no {side} examples, or no loss of them is known"
+    return [found[name] for name in ENDPOINTS if name in found], lacks
+
+
+def measured(seen: Observation) -> Measured:
+    """What endpoints need of some models."""
+    side = np.asarray(seen.side)
+    rows = {name: np.flatnonzero(side == name) for name in ("forget", "test", "retain")}
+    parts = {name: seen.at(at) for name, at in rows.items() if len(at)}
+    wholes, each = {}, {}
+    for name, part in parts.items():
+        if name != "forget" and part.has("correct"):
+            each[name] = part.signal("correct").astype(np.float64)
+            wholes[name] = each[name].mean(1)
+        elif part.has("loss"):
+            label = name if name == "forget" else f"{name} loss"
+            each[label] = part.signal("loss").astype(np.float64)
+            wholes[label] = np.log(np.maximum(each[label].mean(1), _TINY))
+    signals = parts["forget"].signal("margin").astype(np.float64) if "forget" in parts and seen.has("margin") else None
+    control = parts["test"].signal("margin").astype(np.float64).mean(1) if "test" in parts and seen.has("margin") else None
+    return Measured(signals, np.zeros(seen.models) if control is None else control, wholes, each)
+
+
+def _over_examples(ours: Array, theirs: Array, unit: str) -> float:
+    """Standard error over examples of the difference of means between our models and one other; of logarithms where in nats."""
+    mine, other = ours.mean(0), theirs.mean(0)
+    if unit == "nats":
+        mine, other = mine / max(mine.mean(), _TINY), other / max(other.mean(), _TINY)
+    difference = mine - other
+    return float(difference.std(ddof=1) / np.sqrt(len(difference))) if len(difference) > 1 else 0.0

@@ -1,0 +1,189 @@
+"""Is an endpoint shown to be within its margin, shown to be outside, or neither."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from scipy import stats
+
+from untrain.evaluation.protocols.endpoints import Endpoint, Harm
+from untrain.evaluation.protocols.protocol import ONE_MODEL, Margin
+
+Array = np.ndarray[Any, Any]
+Says = Literal["within", "outside", "open"]
+BEYOND = 0.01  # chance, over all endpoints, of showing a model to be outside that lies on the edge
+_STEADY = 50  # no error is taken for smaller than this part of the margin, so that chance agreement is not evidence
+_APART = 0.001  # chance, over models and endpoints, that a retrained model among the unlearned ones stands apart
+_POOLED = 0.75  # unlearned models spread as retrained ones do, unless more than by so rare a ratio of variances
+
+
+@dataclass(frozen=True, eq=False)
+class Difference:
+    """How far unlearned models are from retrained ones, in many comparisons at once; all of (b,).
+
+    Args:
+        value: mean of the unlearned models less that of the retrained ones.
+        harmful: the part that does harm; below 0 where it does none.
+        spread: standard deviation between retrained models.
+        error: standard error of the difference.
+        freedom: its degrees of freedom.
+        loose: standard error of the harmful difference less the allowed number of spreads.
+        loose_freedom: its degrees of freedom.
+    """
+
+    value: Array
+    harmful: Array
+    spread: Array
+    error: Array
+    freedom: Array
+    loose: Array
+    loose_freedom: Array
+
+
+@dataclass(frozen=True)
+class Judged:
+    """An endpoint against its margin.
+
+    Args:
+        name: of the endpoint.
+        says: 'within' its margin, 'outside', or 'open'.
+        harm: what the difference means, were it more than the margin.
+        unit: of the next six.
+        difference: mean of the unlearned models less that of the retrained ones.
+        low: lower end of the 90 % interval of the difference; None where there is no error.
+        high: upper end.
+        margin: the difference that is allowed.
+        spread: standard deviation between retrained models.
+        bound: the harmful difference that is excluded with 95 % confidence; None where there is no error.
+        each: each unlearned model less the mean of the retrained ones, in spreads; None where these do not spread.
+        apart: numbers of the unlearned models that lie alone, outside the margin and outside what retrained models show.
+    """
+
+    name: str
+    says: Says
+    harm: Harm
+    unit: str
+    difference: float
+    low: float | None
+    high: float | None
+    margin: float
+    spread: float
+    bound: float | None
+    each: tuple[float, ...] | None
+    apart: tuple[int, ...]
+
+
+def allowed(margin: Margin, models: int) -> float:
+    """The spreads that so many unlearned models may be away: one is a draw itself, and allowed more."""
+    return margin.spreads + ONE_MODEL if models == 1 and margin.spreads else margin.spreads
+
+
+def difference(ours: Array, theirs: Array, spreads: float, way: int) -> Difference:
+    """Differences of means with their errors.
+
+    One unlearned model is taken as it is, so that only the place of the retrained ones is uncertain. Of several the mean of all
+    that their method would make is meant; their variance is pooled with that of retrained models unless it is clearly larger.
+    The error of the difference less so many spreads comes from each retrained model's influence on both, so that heavy tails and
+    skewed laws widen it.
+
+    Args:
+        ours: values of the unlearned models, (b, m).
+        theirs: of the retrained ones, (b, k), k at least 2.
+        spreads: number of spreads of the margin.
+        way: which differences do harm: 1 those above 0, -1 those below, 0 both.
+
+    Source: infinitesimal jackknife, Jaeckel 1972; Satterthwaite 1946.
+    """
+    m, k = ours.shape[1], theirs.shape[1]
+    centre, s = theirs.mean(1), theirs.std(1, ddof=1)
+    d = ours.mean(1) - centre
+    sign = np.sign(d) if way == 0 else np.full_like(d, way)
+    away = theirs - centre[:, None]
+    safe = np.where(s > 0, s, 1.0)
+    influence = -sign[:, None] * away - spreads * (away**2 - s[:, None] ** 2) / (2 * safe[:, None])
+    plain, loose = s**2 / k, influence.var(1, ddof=1) / k
+    if m == 1:
+        own, freedom = np.zeros_like(d), np.full_like(d, np.inf)
+    else:
+        variance = ours.var(1, ddof=1)
+        apart = variance > s**2 * stats.f.ppf(_POOLED, m - 1, k - 1)
+        own = np.where(apart, variance, ((m - 1) * variance + (k - 1) * s**2) / (m + k - 2)) / m
+        freedom = np.where(apart, m - 1, m + k - 2)
+    return Difference(
+        d, np.abs(d) if way == 0 else way * d, s, np.sqrt(own + plain), _freedom(own, freedom, plain, k - 1),
+        np.sqrt(own + loose), _freedom(own, freedom, loose, k - 1),
+    )  # fmt: skip
+
+
+def within(d: Difference, margin: Margin, spreads: float, level: float) -> Array:
+    """Whether each harmful difference is shown to be less than the margin in either of its distances, (b,)."""
+    absolute = d.harmful + stats.t.ppf(1 - level, d.freedom) * d.error <= margin.absolute
+    relative = d.harmful + stats.t.ppf(1 - level, d.loose_freedom) * d.loose <= spreads * d.spread
+    return np.asarray((absolute & (margin.absolute > 0)) | (relative & (d.spread > 0)))
+
+
+def outside(d: Difference, margin: Margin, spreads: float, together: int) -> Array:
+    """Whether each harmful difference is shown to be more than both distances, at a level that so many endpoints share, (b,)."""
+    far = stats.t.ppf(1 - BEYOND / together, d.loose_freedom) * d.loose
+    return np.asarray(d.harmful - far > np.maximum(margin.absolute, spreads * d.spread))
+
+
+def judge(endpoint: Endpoint, margin: Margin, level: float, together: int) -> Judged:
+    """Test an endpoint against its margin.
+
+    Args:
+        endpoint: with its values.
+        margin: it has to keep.
+        level: chance of 'within' at the edge of the margin.
+        together: number of endpoints that are tested for 'outside'.
+
+    Source: one-sided tests of non-inferiority and equivalence, Schuirmann 1987; margins in spreads, Wellek 2010, section 6.1.
+    """
+    m, k = len(endpoint.ours), len(endpoint.theirs)
+    spreads, way = allowed(margin, m), endpoint.way
+    if k < 2 and endpoint.error is None:
+        d = float(endpoint.ours.mean() - endpoint.theirs.mean())
+        return Judged(endpoint.name, "open", "", endpoint.about.unit, d, None, None, margin.absolute, 0.0, None, None, ())
+    found = difference(endpoint.ours[None], endpoint.theirs[None], spreads, way)
+    width = max(margin.absolute, spreads * float(found.spread[0]))
+    found = _steady(found, width, endpoint.error)
+    d, t = float(found.value[0]), float(stats.t.ppf(1 - level, found.freedom[0])) * float(found.error[0])
+    says: Says = "within" if within(found, margin, spreads, level)[0] else "open"
+    if says == "open" and outside(found, margin, spreads, together)[0]:
+        says = "outside"
+    s = float(found.spread[0])
+    each = tuple(float(v) for v in (endpoint.ours - endpoint.theirs.mean()) / s) if s > 0 else None
+    harm = endpoint.about.above if d > 0 else endpoint.about.below
+    bound = max(0.0, float(found.harmful[0]) + t)
+    apart = _apart(endpoint, width, together)
+    return Judged(endpoint.name, says, harm, endpoint.about.unit, d, d - t, d + t, width, s, bound, each, apart)
+
+
+def _steady(d: Difference, width: float, error: float | None) -> Difference:
+    """The difference with errors of a least size, and with that over examples where models do not differ."""
+    least, infinite = width / _STEADY, np.full_like(d.value, np.inf)
+    if error is not None:
+        size = np.full_like(d.value, max(error, least))
+        return Difference(d.value, d.harmful, d.spread, size, infinite, size, infinite)
+    errors = np.maximum(d.error, least), np.maximum(d.loose, least)
+    return Difference(d.value, d.harmful, d.spread, errors[0], d.freedom, errors[1], d.loose_freedom)
+
+
+def _freedom(own: Array, own_freedom: Array, theirs: Array, theirs_freedom: float) -> Array:
+    """Degrees of freedom of the sum of two variances; those of the second where both are 0."""
+    total = own + theirs
+    parts = own**2 / own_freedom + theirs**2 / theirs_freedom
+    return np.where(total > 0, total**2 / np.where(parts > 0, parts, 1.0), theirs_freedom)
+
+
+def _apart(endpoint: Endpoint, width: float, together: int) -> tuple[int, ...]:
+    """Numbers of those of several unlearned models that alone lie outside the margin and outside what retrained models show."""
+    m, k = len(endpoint.ours), len(endpoint.theirs)
+    if m < 2 or k < 3 or (s := float(endpoint.theirs.std(ddof=1))) == 0:
+        return ()
+    away = endpoint.ours - endpoint.theirs.mean()
+    harmful = np.abs(away) if endpoint.way == 0 else endpoint.way * away
+    reach = float(stats.t.ppf(1 - _APART / (2 * m * together), k - 1)) * s * np.sqrt(1 + 1 / k)
+    return tuple(int(i) for i in np.flatnonzero(harmful > max(reach, width)))

@@ -1,0 +1,124 @@
+"""A protocol: the margins that a model has to keep to pass, stated before anything is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from untrain.core.errors import SpecError, suggest
+from untrain.core.fields import NonNegative, Positive
+from untrain.core.spec import Spec, parse
+
+ENDPOINTS = ("attack", "forget", "example", "test", "retain")
+ONE_MODEL = 1.0  # spreads that one model is allowed more than the mean of several: a retrained model itself is a draw
+
+
+class Criterion(Spec, role=True):
+    """What a protocol is written of."""
+
+
+class Margin(Criterion):
+    """How far unlearned models may be from retrained ones: the larger of two distances.
+
+    Args:
+        spreads: in standard deviations between retrained models, whatever the unit of the endpoint.
+        absolute: in the unit of the endpoint.
+    """
+
+    spreads: NonNegative = 0.0
+    absolute: NonNegative = 0.0
+
+
+class Protocol(Criterion):
+    """Margins on five primary endpoints; a model passes that is shown to keep all of them.
+
+    >>> Protocol("strict").margins["attack"]
+    Margin(spreads=2.0, absolute=0.02)
+
+    Args:
+        strictness: the named protocol whose margins hold where none is given here: 'screening' takes few models, 'standard' is the
+            one for a report, 'strict' takes twice as many models.
+        attack: on what an attacker gains over guessing, in shares of right guesses.
+        forget: on the logarithm of the mean loss on the forget set.
+        example: on the forget example that is farthest from its retrained models, in standard errors.
+        test: on the loss of test accuracy; where there is no accuracy, on the logarithm of the mean loss.
+        retain: the same on the retain set.
+        level: chance at most of passing a model at the edge of a margin.
+        leak: size of the leak whose detection is planned for, in spreads; None for 2 c + 1 of the forget set's c.
+
+    Source: non-inferiority margins after ICH E9 and E10; intersection-union tests: Berger 1982.
+    """
+
+    strictness: Literal["screening", "standard", "strict"] = "standard"
+    attack: Margin | None = None
+    forget: Margin | None = None
+    example: Margin | None = None
+    test: Margin | None = None
+    retain: Margin | None = None
+    level: Annotated[float, Field(gt=0, le=0.2)] = 0.05
+    leak: Positive | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse margins that no model could keep.
+
+        Raises:
+            SpecError: a margin is 0 in both units, or that of the farthest example has none in spreads.
+        """
+        for name, margin in self.margins.items():
+            if margin == Margin():
+                raise SpecError(f"Protocol({name}=Margin()): no number of models shows a difference of 0; give spreads or absolute")
+        if not self.margins["example"].spreads:
+            raise SpecError("Protocol(example=...): the farthest of many examples is far by chance; its margin is in spreads")
+
+    @property
+    def margins(self) -> Mapping[str, Margin]:
+        """The margin of each endpoint."""
+        return {name: getattr(self, name) or margin for name, margin in _NAMED[self.strictness].items()}
+
+    @property
+    def leak_size(self) -> float:
+        """Size of the leak whose detection is planned for, in spreads."""
+        return self.leak or 2 * self.margins["forget"].spreads + ONE_MODEL
+
+    @property
+    def label(self) -> str:
+        """Its name where it is a named one, else its spelling."""
+        plain = all(getattr(self, f.name) == f.default for f in fields(self)[1:])
+        return self.strictness if plain else repr(self)
+
+
+def _margins(spreads: float, attack: float, forget: float, accuracy: float) -> Mapping[str, Margin]:
+    return {
+        "attack": Margin(spreads, attack), "forget": Margin(spreads, forget), "example": Margin(spreads),
+        "test": Margin(spreads, accuracy), "retain": Margin(spreads, accuracy),
+    }  # fmt: skip
+
+
+_NAMED = {
+    "screening": _margins(4.0, 0.1, 0.3, 0.02),
+    "standard": _margins(3.0, 0.05, 0.1, 0.01),
+    "strict": _margins(2.0, 0.02, 0.05, 0.005),
+}
+
+
+def protocol_of(given: Any) -> Protocol:
+    """A protocol, made, spelled, or by the name of a strictness.
+
+    >>> protocol_of("strict")
+    Protocol(strictness='strict')
+
+    Raises:
+        SpecError: it is not one.
+    """
+    if isinstance(given, str) and given.strip().lower() in _NAMED:
+        return Protocol(given.strip().lower())  # type: ignore[arg-type]
+    if isinstance(given, str) and "(" not in given and given.strip() != "Protocol":
+        known = list(_NAMED)
+        raise SpecError(f"there is no protocol {given!r}{suggest(given, known)}; there is {', '.join(known)}, or Protocol(...)")
+    made = parse(given) if isinstance(given, str) else given
+    if not isinstance(made, Protocol):
+        raise SpecError(f"{made!r} is not a protocol; there is {', '.join(_NAMED)}, or Protocol(...)")
+    return made
