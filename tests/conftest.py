@@ -70,7 +70,8 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
 @pytest.fixture(scope="session")
 def compare():
     """Runs comparisons as the commands do; the entries of the runs."""
-    from untrain.experiments.pipeline import ReportOptions, RunOptions, run_comparisons
+    from untrain.experiments.pipeline import run_comparisons
+    from untrain.experiments.run_options import ReportOptions, RunOptions
     from untrain.experiments.setting import Setting
 
     def entries(comparisons, store, pool=None, on_progress=None):

@@ -10,7 +10,8 @@ from untrain.commands.localize import localize
 from untrain.core.errors import RequestError, SpecError
 from untrain.core.spec import parse
 from untrain.experiments.comparison import check_needs, choose_for
-from untrain.experiments.pipeline import RunOptions, price_comparisons
+from untrain.experiments.pipeline import price_comparisons
+from untrain.experiments.run_options import RunOptions
 from untrain.experiments.setting import Setting
 from untrain.models.tasks.base import ABILITIES, Task
 from untrain.models.tasks.causallm import CausalLM

@@ -23,8 +23,9 @@ from untrain.evaluation.observers.weights import Weights
 from untrain.evaluation.observers.zrf import ZRF
 from untrain.experiments.comparison import Comparison
 from untrain.experiments.observations import observers_of
-from untrain.experiments.pipeline import ReportOptions, RunOptions, run_comparisons
+from untrain.experiments.pipeline import run_comparisons
 from untrain.experiments.results import results
+from untrain.experiments.run_options import ReportOptions, RunOptions
 from untrain.experiments.setting import Setting
 from untrain.maths.representation_distance import lengths
 from untrain.runtime.store import Store

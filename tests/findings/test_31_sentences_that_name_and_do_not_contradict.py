@@ -26,7 +26,7 @@ HALF = np.r_[np.full(30, 6.0), np.full(30, -6.0)]
 def test_who_remembers_some_and_over_forgets_others_is_said_to_do_both_and_nobody_else(change, says):
     reference = reference_of((Accuracy(), ThresholdMIA(), PerExample()), models(0, 19, np.zeros(60)))
     verdict = assess(reference, models(1, 4, change), draws=20, name="DEL")[1]
-    assert ("some of the forget examples it remembers, others it over-forgets" in verdict["sentence"]) == says
+    assert ("some of the forget examples it remembers, others it over-forgets" in verdict["detail"]) == says
     counts = verdict["counts"]
     assert (counts["recognised"] > 0, counts["standing_out"] > 0) == (bool((change > 0).any()), bool((change < 0).any()))
 

@@ -68,13 +68,13 @@ def models(seed, count, more=0.0, noise=0.05):
 def test_a_verdict_on_one_model_says_that_it_is_of_that_model(more, says):
     reference = reference_of((Accuracy(), ThresholdMIA()), models(0, 40))
     verdict = assess(reference, models(1, 1, more), draws=20, name="DEL")[1]
-    assert (verdict["says"], ONE_MODEL in verdict["sentence"]) == (says, True)
+    assert (verdict["says"], ONE_MODEL in verdict["detail"]) == (says, True)
 
 
 @pytest.mark.parametrize("more", [0.0, 6.0])
 def test_a_verdict_on_several_models_does_not(more):
     reference = reference_of((Accuracy(), ThresholdMIA()), models(0, 40))
-    assert ONE_MODEL not in assess(reference, models(1, 8, more), draws=20, name="DEL")[1]["sentence"]
+    assert ONE_MODEL not in assess(reference, models(1, 8, more), draws=20, name="DEL")[1]["detail"]
 
 
 def test_a_real_score_of_groups_has_its_error():

@@ -18,6 +18,7 @@ from untrain.runtime.progress import OnProgress
 if TYPE_CHECKING:
     from untrain.evaluation.base import Evaluator
     from untrain.evaluation.observers.base import Observer
+    from untrain.evaluation.protocols.protocol import Protocol
     from untrain.experiments.scenarios.base import Scenario
     from untrain.runtime.executors.base import Executor, Pool
 
@@ -28,7 +29,7 @@ def audit(
     precision: str = "float32", compiled: bool = False, workers: Count | None = 1, executor: str | Executor | Pool | None = None,
     images: bool = True, looks: Count = 1, evaluators: str | Evaluator | Sequence[str | Evaluator] = (),
     observers: str | Observer | Sequence[str | Observer] = (), command: str = "", on_progress: OnProgress | None = None,
-    price: bool = False, replace: bool = False,
+    price: bool = False, replace: bool = False, protocol: str | Protocol = "standard",
 ) -> Document:  # fmt: skip
     """Score what someone else's code unlearned, with their oracles or ours.
 
@@ -65,18 +66,23 @@ def audit(
         check_given(models)
         count = _oracles_to_train(models, scenario, looks)
         if count and scenario is not None:
-            return price_of_run(scenario, (), store, 0, count, seed, device, threads, workers, precision, executor=executor)
+            given = len(several(models.model)) if isinstance(models, Checkpoints) else 0
+            return price_of_run(
+                scenario, (), store, 0, count, seed, device, threads, workers, precision, executor=executor, protocol=protocol,
+                given=given or 1,
+            )  # fmt: skip
         from untrain.experiments.audits.audit_record import price_without_training
 
         return price_without_training(0)
+    from untrain.evaluation.protocols.protocol import protocol_of
     from untrain.experiments.audits.outputs_audit import audit_outputs
     from untrain.experiments.audits.scenario_audit import audit_on_scenario, on_scenario
     from untrain.experiments.observations import observers_of
-    from untrain.experiments.pipeline import ReportOptions, RunOptions, evaluators_of
+    from untrain.experiments.run_options import ReportOptions, RunOptions, evaluators_of
 
-    chosen = executor_of(executor)
+    chosen, stated = executor_of(executor), protocol_of(protocol)
     setting = setting_of(device, threads, precision, compiled, executor=chosen)
-    options = RunOptions(setting, workers, chosen, on_progress, looks, evaluators_of(evaluators), observers_of(observers))
+    options = RunOptions(setting, workers, chosen, on_progress, looks, evaluators_of(evaluators), observers_of(observers), stated)
     page = ReportOptions(out, images, command, replace)
     if scenario is not None:
         foreign = on_scenario(models)

@@ -9,6 +9,7 @@ from untrain.commands.arguments import Count, Document, OracleCount, Seed, compa
 from untrain.runtime.progress import OnProgress
 
 if TYPE_CHECKING:
+    from untrain.evaluation.protocols.protocol import Protocol
     from untrain.runtime.executors.base import Executor, Pool
 
 
@@ -32,15 +33,17 @@ DEMO_SCENARIOS = (
 def demo(
     store: str | Path | None = None, out: str | Path = "untrain-demo", seeds: Count = 5, oracles: OracleCount = 10, seed: Seed = 0,
     workers: Count | None = None, images: bool = True, command: str = "untrain demo", on_progress: OnProgress | None = None,
-    executor: str | Executor | Pool | None = None, replace: bool = False,
+    executor: str | Executor | Pool | None = None, replace: bool = False, protocol: str | Protocol = "standard",
 ) -> Document:  # fmt: skip
     """Run the main job on scikit-learn's handwritten digits: a privacy request and a repair request.
 
     The arguments are those of ``run``.
     """
-    from untrain.experiments.pipeline import ReportOptions, RunOptions, run_comparisons
+    from untrain.evaluation.protocols.protocol import protocol_of
+    from untrain.experiments.pipeline import run_comparisons
+    from untrain.experiments.run_options import ReportOptions, RunOptions
     from untrain.experiments.setting import Setting
 
     comparisons = [comparison_of(s, DEMO, seeds, oracles, seed) for s in DEMO_SCENARIOS]
-    options = RunOptions(Setting(), workers, executor_of(executor), on_progress)
+    options = RunOptions(Setting(), workers, executor_of(executor), on_progress, protocol=protocol_of(protocol))
     return run_comparisons(comparisons, store, options, ReportOptions(out, images, command, replace))

@@ -16,7 +16,7 @@ from untrain.runtime.progress import OnProgress
 
 if TYPE_CHECKING:
     from untrain.experiments.comparison import Comparison
-    from untrain.experiments.pipeline import RunOptions
+    from untrain.experiments.run_options import RunOptions
     from untrain.experiments.scenarios.base import Scenario
     from untrain.experiments.scene import Scene
     from untrain.localizers.base import Localizer
@@ -53,8 +53,9 @@ def localize(
         RunFailed: an original could not be trained.
     """
     from untrain.experiments.comparison import Comparison
-    from untrain.experiments.pipeline import ReportOptions, RunOptions, check_options, open_pool, open_scenes
+    from untrain.experiments.pipeline import check_options, open_pool, open_scenes
     from untrain.experiments.publish import publish_masks
+    from untrain.experiments.run_options import ReportOptions, RunOptions
     from untrain.experiments.run_record import setting_facts
     from untrain.experiments.scheduler import make
     from untrain.reports.write import MASKS

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from untrain.data.requests.base import Ensemble
     from untrain.data.splits import Data
     from untrain.experiments.comparison import Comparison
-    from untrain.experiments.pipeline import RunOptions
     from untrain.experiments.price import Price
+    from untrain.experiments.run_options import RunOptions
     from untrain.experiments.scenarios.base import Scenario
     from untrain.reports.write import EarlierFiles
     from untrain.runtime.executors.base import Executor, Pool
@@ -59,7 +59,8 @@ def memorize(
     """
     from untrain.data.requests._ranking import LEAST
     from untrain.data.requests.base import Ensemble
-    from untrain.experiments.pipeline import ReportOptions, RunOptions, check_options
+    from untrain.experiments.pipeline import check_options
+    from untrain.experiments.run_options import ReportOptions, RunOptions
 
     require_whole_numbers(models=models, seed=seed)
     if models < LEAST or seed < 0:

@@ -12,6 +12,7 @@ from untrain.runtime.progress import OnProgress
 
 if TYPE_CHECKING:
     from untrain.evaluation.base import Evaluator
+    from untrain.evaluation.protocols.protocol import Protocol
 
 
 def report(
@@ -24,17 +25,20 @@ def report(
     plugins: Sequence[str] = (),
     replace: bool = False,
     on_progress: OnProgress | None = None,
+    protocol: str | Protocol | None = None,
 ) -> Document:
     """Score stored runs again and write the report: no model, no GPU.
 
     Args:
         runs: keys of runs (their beginning is enough), or folders of reports; by default the latest run.
         store: folder of the store; None is ~/.untrain.
+        protocol: margins within which a method passes, other than those that the run stated; the report says so.
         plugins: module of your own that a run names, such as my_package.my_observer; nothing is imported because a store says so.
     """
     from untrain.core.discovery import import_module
-    from untrain.experiments.pipeline import evaluators_of
+    from untrain.evaluation.protocols.protocol import protocol_of
     from untrain.experiments.publish import publish
+    from untrain.experiments.run_options import evaluators_of
     from untrain.experiments.run_record import find_runs
     from untrain.runtime.store import Store, folder_of, is_store
 
@@ -45,4 +49,5 @@ def report(
         raise StoreError(f"there is no store at {folder_of(store)}: name another --store")
     place = Store(store)
     entries = [entry for word in (runs or ["latest"]) for entry in find_runs(word, place)]
-    return publish(entries, place, out, images, command, chosen, replace, on_progress)
+    other = None if protocol is None else protocol_of(protocol)
+    return publish(entries, place, out, images, command, chosen, replace, on_progress, other)

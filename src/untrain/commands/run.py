@@ -15,6 +15,7 @@ from untrain.runtime.progress import OnProgress
 if TYPE_CHECKING:
     from untrain.evaluation.base import Evaluator
     from untrain.evaluation.observers.base import Observer
+    from untrain.evaluation.protocols.protocol import Protocol
     from untrain.experiments.keys import Method
     from untrain.experiments.scenarios.base import Scenario
     from untrain.runtime.executors.base import Executor, Pool
@@ -22,12 +23,12 @@ if TYPE_CHECKING:
 
 def run(
     scenario: str | Scenario, methods: str | Method | Iterable[str | Method], store: str | Path | None = None,
-    out: str | Path | None = None, seeds: Count = 3, oracles: OracleCount = 6, seed: Seed = 0, device: str = "cpu",
+    out: str | Path | None = None, seeds: Count = 5, oracles: OracleCount = 10, seed: Seed = 0, device: str = "cpu",
     threads: Count = 1, workers: Count | None = 1, images: bool = True, command: str = "", on_progress: OnProgress | None = None,
     precision: str = "auto", compiled: bool = False, budget: str | float | None = None,
     executor: str | Executor | Pool | None = None, looks: Count = 1,
     evaluators: str | Evaluator | Sequence[str | Evaluator] = (), observers: str | Observer | Sequence[str | Observer] = (),
-    replace: bool = False,
+    replace: bool = False, protocol: str | Protocol = "standard",
 ) -> Document:  # fmt: skip
     """Train, forget, retrain oracles, audit, report.
 
@@ -56,6 +57,8 @@ def run(
         evaluators: evaluator to score by instead of one of each, such as 'KLoM(least=10)'.
         observers: observer that looks at the models too, such as 'Relearn'.
         replace: replace a report of another problem in ``out`` too.
+        protocol: margins within which a method passes: 'screening', 'standard', 'strict', or one of your own, such as
+            'Protocol(attack=Margin(absolute=0.03))'.
 
     Returns:
         The document of scores, with the price that was printed before.
@@ -67,13 +70,15 @@ def run(
     """
     import dataclasses
 
+    from untrain.evaluation.protocols.protocol import protocol_of
     from untrain.experiments.observations import observers_of
-    from untrain.experiments.pipeline import ReportOptions, RunOptions, evaluators_of, run_comparisons
+    from untrain.experiments.pipeline import run_comparisons
+    from untrain.experiments.run_options import ReportOptions, RunOptions, evaluators_of
 
     comparison = dataclasses.replace(comparison_of(scenario, methods, seeds, oracles, seed), observers=observers_of(observers))
     chosen = executor_of(executor)
     setting = setting_of(device, threads, precision, compiled, budget, chosen)
-    options = RunOptions(setting, workers, chosen, on_progress, looks, evaluators_of(evaluators))
+    options = RunOptions(setting, workers, chosen, on_progress, looks, evaluators_of(evaluators), protocol=protocol_of(protocol))
     whole = run_comparisons([comparison], store, options, ReportOptions(out, images, command, replace))
     document: Document = whole["runs"][0] | {"price": whole["price"]}
     return document
@@ -81,9 +86,10 @@ def run(
 
 def price(
     scenario: str | Scenario | Sequence[str | Scenario], methods: str | Method | Iterable[str | Method] = (),
-    store: str | Path | None = None, seeds: Count = 3, oracles: OracleCount = 6, seed: Seed = 0, device: str = "cpu",
+    store: str | Path | None = None, seeds: Count = 5, oracles: OracleCount = 10, seed: Seed = 0, device: str = "cpu",
     threads: Count = 1, workers: Count | None = 1, precision: str = "auto", compiled: bool = False,
     budget: str | float | None = None, executor: str | Executor | Pool | None = None, looks: Count = 1,
+    protocol: str | Protocol = "standard", given: Count | None = None,
 ) -> Document:  # fmt: skip
     """Estimate what a run would cost: how many models it trains, how many the store has, and about how long it takes here.
 
@@ -94,11 +100,14 @@ def price(
         ``train``, ``stored``, ``seconds``, ``workers``, ``basis``, ``kinds``, and in one line ``told``.
     """
     from untrain.commands.arguments import oracles_alone
-    from untrain.experiments.pipeline import RunOptions, price_comparisons
+    from untrain.evaluation.protocols.protocol import protocol_of
+    from untrain.experiments.pipeline import price_comparisons
+    from untrain.experiments.run_options import RunOptions
 
     several = [scenario] if isinstance(scenario, str) or not isinstance(scenario, Sequence) else list(scenario)
     alone = isinstance(methods, Sequence) and not len(methods)
     comparisons = [oracles_alone(s, oracles, seed) if alone else comparison_of(s, methods, seeds, oracles, seed) for s in several]
     chosen = executor_of(executor)
     setting = setting_of(device, threads, precision, compiled, budget, chosen)
-    return price_comparisons(comparisons, store, RunOptions(setting, workers, chosen, looks=looks))
+    options = RunOptions(setting, workers, chosen, looks=looks, protocol=protocol_of(protocol))
+    return price_comparisons(comparisons, store, options, given)

@@ -38,7 +38,7 @@ def search(
         MissingExtra: optuna is not installed.
         RunFailed: no trial was finished.
     """
-    from untrain.experiments.pipeline import ReportOptions, RunOptions
+    from untrain.experiments.run_options import ReportOptions, RunOptions
     from untrain.experiments.search.run import run_search_command
     from untrain.experiments.search.study import spec_of
     from untrain.reports.write import TRIALS

@@ -37,6 +37,7 @@ SHARED = {
     "part": "training/steps.py",
     "choice": "localizers/_mask_units.py",
     "teaching": "training/distillation.py",
+    "criterion": "evaluation/protocols/protocol.py",
 }
 
 

@@ -14,7 +14,6 @@ from untrain.data.examples import Examples
 from untrain.data.splits import Data
 from untrain.evaluation.base import Evaluator
 from untrain.evaluation.observers.base import Observer
-from untrain.evaluation.scoring.design import design
 from untrain.experiments.dispatch import KeyedJob
 from untrain.experiments.keys import Job, Method, model_key
 from untrain.experiments.scenarios.base import Scenario
@@ -165,9 +164,3 @@ def workers_for(comparisons: Sequence[Comparison], device: str, threads: int) ->
     if torch.device(device).type != "cpu" or not portable(comparisons):
         return 1
     return max(1, cores() // threads)
-
-
-def designs(comparisons: Sequence[Comparison]) -> list[str]:
-    """What the numbers of models of some comparisons can find, each once."""
-    lines = [design(c.seeds, c.oracles, spread=not learner_of(c.scenario).deterministic) for c in comparisons if c.methods]
-    return [line for line in dict.fromkeys(lines) if line]

@@ -122,12 +122,13 @@ def run_ingredients(label: str, scenario: str, models: Mapping[str, Any], facts:
     return {"kind": "run", "label": label, "scenario": scenario, "models": models, **facts}
 
 
-def scores_ingredients(run: str, evaluators: Sequence[Spec], draws: int, code: str) -> Ingredients:
+def scores_ingredients(run: str, evaluators: Sequence[Spec], draws: int, code: str, protocol: Spec) -> Ingredients:
     """What the scores of a run depend on; ``code`` is the digest of the code that computes them."""
     return {
         "kind": "scores", "label": f"scores of {run[:12]}", "run": run, "draws": draws, "code": code,
         "libraries": {name: version(name) for name in ("numpy", "scipy", "scikit-learn")},
-        "evaluators": [canonical(e) for e in evaluators], "sources": [sources(e) for e in evaluators],
+        "evaluators": [canonical(e) for e in evaluators],
+        "protocol": canonical(protocol), "sources": [sources(e) for e in evaluators],
     }  # fmt: skip
 
 

@@ -4,108 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, replace
 from functools import reduce
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from untrain.core.errors import BadInput, SpecError, require_whole_numbers
-from untrain.core.spec import parse
+from untrain.core.errors import BadInput, require_whole_numbers
 from untrain.data.requests.resolve import request
 from untrain.data.splits import Data
-from untrain.evaluation.base import Evaluator
-from untrain.evaluation.observers.base import Observer
-from untrain.experiments.comparison import Comparison, choose_for, designs, portable, todo_of, workers_for
+from untrain.experiments.comparison import Comparison, choose_for, portable, todo_of, workers_for
 from untrain.experiments.draw_request import chooser, count_missing_members, needed_ensemble, stand_in
 from untrain.experiments.interim_looks import Look, plan_looks, take_looks
+from untrain.experiments.planning import Plan, plan
 from untrain.experiments.price import Price, add_prices, announce_ensemble, before_request, price, price_of
 from untrain.experiments.publish import publish
 from untrain.experiments.results import code_of, score_remotely, score_run
+from untrain.experiments.run_options import ReportOptions, RunOptions
 from untrain.experiments.scenarios.base import Scenario
 from untrain.experiments.scene import Chosen, Scene, open_scene
 from untrain.experiments.scheduler import make, record
-from untrain.experiments.setting import Setting
 from untrain.localizers.base import Localizer
-from untrain.reports.write import REPORT, check_writable, what_is_replaced
+from untrain.reports.write import check_writable
 from untrain.runtime.executors.base import Executor, Pool, Resources
 from untrain.runtime.executors.processes import Processes
 from untrain.runtime.executors.serial import Serial
-from untrain.runtime.progress import OnProgress, say
 from untrain.runtime.store import Entry, Store, is_store
 
 Document = dict[str, Any]
-
-
-@dataclass(frozen=True, eq=False)
-class RunOptions:
-    """How work is done and reported.
-
-    Args:
-        setting: device, threads and precision of each model.
-        workers: processes; None for as many as fit.
-        executor: who does the work, or a pool that is open and stays so; None for this process or, with several workers,
-            processes of this machine.
-        on_progress: called with progress.
-        looks: how often scores are looked at on the way.
-        evaluators: what scores; empty for one of each.
-        observers: what observes models too, in an audit.
-    """
-
-    setting: Setting
-    workers: int | None = 1
-    executor: Executor | Pool | None = None
-    on_progress: OnProgress | None = None
-    looks: int = 1
-    evaluators: tuple[Evaluator, ...] = ()
-    observers: tuple[Observer, ...] = ()
-
-    def say(self, text: str) -> None:
-        """Report something else than that a model was made."""
-        say(self.on_progress, text)
-
-    @property
-    def chosen(self) -> list[Evaluator] | None:
-        """The evaluators, or None for one of each."""
-        return list(self.evaluators) or None
-
-
-@dataclass(frozen=True)
-class ReportOptions:
-    """Where scores are written and what the page shows: folder, or None for none; images of the forget set; the command.
-
-    Files of these names may be replaced where they are about the same problem, or all the same with ``replace``.
-    """
-
-    out: str | Path | None = None
-    images: bool = True
-    command: str = ""
-    replace: bool = False
-    names: Sequence[str] = REPORT
-
-    def check(self, *problems: str) -> None:
-        """Refuse a folder whose files are not to be replaced by files about some problems, before these are worked on."""
-        what_is_replaced(self.out, self.names, problems or None, self.replace)
-
-
-def evaluators_of(given: Any) -> tuple[Evaluator, ...]:
-    """Evaluators, spelled or made.
-
-    Raises:
-        SpecError: one is not an evaluator, or two give the same score.
-    """
-    several = [given] if isinstance(given, str | Evaluator) else given
-    evaluators = [parse(one) if isinstance(one, str) else one for one in several]
-    scores: dict[str, Evaluator] = {}
-    for e in evaluators:
-        if not isinstance(e, Evaluator):
-            raise SpecError(f"{e!r} is not an evaluator; `untrain evaluators` lists them")
-        for name in e.scores:
-            if name in scores:
-                raise SpecError(f"{scores[name]!r} and {e!r} both give {name}: one of the two is needed")
-            scores[name] = e
-    return tuple(evaluators)
 
 
 def check_options(comparisons: Sequence[Comparison], way: RunOptions, page: ReportOptions) -> None:
@@ -204,17 +131,19 @@ def run_comparisons(comparisons: list[Comparison], store: str | Path | None, way
         All that ``publish`` gives, with the price.
     """
     check_options(comparisons, way, page)
-    plan = plan_looks(comparisons[0].seeds, comparisons[0].oracles, way.looks)
+    looks = plan_looks(comparisons[0].seeds, comparisons[0].oracles, way.looks)
     opened = Store(store)
     with open_pool(comparisons, opened, way) as pool:
         spent: list[Price] = []
         scenes = open_scenes(comparisons, way, opened, pool, pool.remote, spent)
         page.check(*(scene.forget_set.digest for scene in scenes))
+        say_plans(comparisons, scenes, opened, way, pool.size)
         cost = reduce(add_prices, [*spent, report_price(comparisons, scenes, opened, way, pool.size)])
 
         def take(some: list[Comparison], more: Mapping[str, Any] | None) -> list[Entry]:
             make(some, scenes, opened, way.setting, pool, way.on_progress)
-            return [record(c, s, opened, way.setting, way.on_progress, more) for c, s in zip(some, scenes, strict=True)]
+            facts = {**way.stated, **(more or {})}
+            return [record(c, s, opened, way.setting, way.on_progress, facts) for c, s in zip(some, scenes, strict=True)]
 
         if way.looks == 1:
             entries = take(comparisons, None)
@@ -224,7 +153,7 @@ def run_comparisons(comparisons: list[Comparison], store: str | Path | None, way
             def take_sized(at: Look, more: Mapping[str, Any]) -> Entry:
                 return take([replace(one, seeds=at.seeds, oracles=at.oracles)], more)[0]
 
-            entries = [run_looks(plan, opened, way, take_sized)]
+            entries = [run_looks(looks, opened, way, take_sized)]
         score_side_by_side(entries, opened, pool, way)
     shown = publish(entries, opened, page.out, page.images, page.command, way.chosen, page.replace, way.on_progress)
     return shown | {"price": cost.document()}
@@ -255,13 +184,36 @@ def report_price(
 ) -> Price:
     """The price of some comparisons, reported before work is begun."""
     cost = price(todo_of(comparisons, scenes, way.setting), store, way.setting, workers)
-    for line in (cost.to_text(), *designs(comparisons)):
-        way.say(line)
+    way.say(cost.to_text())
     return cost
 
 
-def price_comparisons(comparisons: list[Comparison], store: str | Path | None, way: RunOptions) -> Document:
-    """The price of some comparisons, and nothing else: no model is made, and no store."""
+def plans_of(
+    comparisons: Sequence[Comparison], scenes: Sequence[Scene], store: Store | None, way: RunOptions, workers: int,
+    given: int | None = None,
+) -> list[Plan]:  # fmt: skip
+    """What comparisons can show by their protocol; ``given`` is the number of unlearned models of an audit."""
+    pairs = zip(comparisons, scenes, strict=True)
+    plans = [plan(c, s, store, way.setting, workers, way.protocol, given) for c, s in pairs if c.methods or given]
+    return [one for one in plans if one is not None]
+
+
+def say_plans(
+    comparisons: Sequence[Comparison], scenes: Sequence[Scene], store: Store | None, way: RunOptions, workers: int,
+    given: int | None = None,
+) -> None:  # fmt: skip
+    """Report what comparisons can show, before work is begun; each line once."""
+    for line in dict.fromkeys(one.to_text() for one in plans_of(comparisons, scenes, store, way, workers, given)):
+        way.say(line)
+
+
+def price_comparisons(
+    comparisons: list[Comparison], store: str | Path | None, way: RunOptions, given: int | None = None
+) -> Document:
+    """The price of some comparisons and what they can show, and nothing else: no model is made, and no store.
+
+    ``given`` is the number of unlearned models of an audit.
+    """
     check_options(comparisons, way, ReportOptions())
     if way.looks != 1:
         plan_looks(comparisons[0].seeds, comparisons[0].oracles, way.looks)
@@ -273,7 +225,9 @@ def price_comparisons(comparisons: list[Comparison], store: str | Path | None, w
         scenes.append(scene)
         prices += [] if ensemble is None else [ensemble]
     rest = price(todo_of(comparisons, scenes, way.setting), opened, way.setting, workers)
-    return reduce(add_prices, [*prices, rest]).document() | {"design": designs(comparisons)}
+    plans = plans_of(comparisons, scenes, opened, way, workers, given)
+    lines = list(dict.fromkeys(one.to_text() for one in plans))
+    return reduce(add_prices, [*prices, rest]).document() | {"plans": [asdict(one) for one in plans], "design": lines}
 
 
 def open_unpaid_scene(comparison: Comparison, way: RunOptions, store: Store | None, workers: int) -> tuple[Scene, Price | None]:

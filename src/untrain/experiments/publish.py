@@ -8,6 +8,7 @@ from pathlib import Path
 
 from untrain.core.paths import user_path
 from untrain.evaluation.base import Evaluator
+from untrain.evaluation.protocols.protocol import Protocol
 from untrain.experiments.results import material, score_run
 from untrain.reports.csv_files import masks_csv, scores_csv
 from untrain.reports.html.localize_page import masks_page
@@ -26,6 +27,7 @@ def publish(
     chosen: list[Evaluator] | None = None,
     replace: bool = False,
     on_progress: OnProgress | None = None,
+    protocol: Protocol | None = None,
 ) -> Document:
     """Score runs and write results.json, scores.csv and report.html, all of them or none.
 
@@ -38,6 +40,7 @@ def publish(
         chosen: the evaluators; None for one of each.
         replace: whether a report of another problem may be replaced.
         on_progress: called with the progress of scoring, and what is replaced.
+        protocol: whose margins decide; None for what each run stated.
 
     Raises:
         BadInput: the folder cannot be written, or holds what is not to be replaced.
@@ -45,7 +48,7 @@ def publish(
     command = command.encode("utf-8", "backslashreplace").decode("utf-8")
     about = {"runs": [entry.record for entry in entries]}
     replaced = what_is_replaced(out, REPORT, problems_of(about), replace)
-    documents = [score_run(entry, store, chosen, on_progress=on_progress) for entry in entries]
+    documents = [score_run(entry, store, chosen, on_progress=on_progress, protocol=protocol) for entry in entries]
     whole = {"command": command, "runs": documents, "failed": sum(r["error"] is not None for d in documents for r in d["results"])}
     if out is None:
         return whole

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
 from functools import partial
 from itertools import combinations
 from typing import Any
@@ -17,6 +17,8 @@ from untrain.evaluation.base import Evaluator
 from untrain.evaluation.glossary import evaluators
 from untrain.evaluation.lazy_stack import LazyStack
 from untrain.evaluation.observation import Observation
+from untrain.evaluation.protocols.outcome import Evidence, rule
+from untrain.evaluation.protocols.protocol import Protocol
 from untrain.evaluation.scoring.assessment import assess, reference_of
 from untrain.evaluation.scoring.design import LEVEL, design
 from untrain.evaluation.scoring.group_accuracy import accuracy_by_group
@@ -25,22 +27,17 @@ from untrain.evaluation.validation import refuse_not_finite
 from untrain.experiments.interim_looks import looks_of, summary
 from untrain.experiments.keys import scores_ingredients
 from untrain.experiments.mask_overlap import by_layer, compared, has_mask
+from untrain.experiments.model_facts import break_even, cost, guard, notes
 from untrain.experiments.observations import absent_observers, are_final, failures, observers_in, values_in
 from untrain.experiments.scene import probe_file
 from untrain.experiments.stored_run import check_model, check_run
 from untrain.experiments.stored_specs import parse_stored
 from untrain.models.tasks.base import Task
+from untrain.reports.formatting import distinct
 from untrain.reports.material import Material
 from untrain.reports.shown import Shown, of_inputs
 from untrain.runtime.progress import OnProgress, ProgressTracker
 from untrain.runtime.store import Contents, Entry, Store
-from untrain.training.guard import Guard
-
-SHARES = {
-    "share_of_retraining": "flops", "share_of_examples": "forward", "share_of_backward": "backward",
-    "share_of_seconds": "seconds", "share_of_peak": "peak",
-}  # fmt: skip
-BREAK_EVEN = "retraining is cheaper from here"
 
 
 def entries_of(run: Entry, store: Store) -> dict[str, Any]:
@@ -128,17 +125,18 @@ def _shown(run: Entry) -> list[Shown]:
 
 
 def score_run(
-    run: Entry, store: Store, chosen: list[Evaluator] | None = None, draws: int = 1000, on_progress: OnProgress | None = None
-) -> dict[str, Any]:
+    run: Entry, store: Store, chosen: list[Evaluator] | None = None, draws: int = 1000, on_progress: OnProgress | None = None,
+    protocol: Protocol | None = None,
+) -> dict[str, Any]:  # fmt: skip
     """Score a run once; a later report of the same run by the same code reads the document from the store."""
     check_run(run)
     chosen = (defaults(run) if chosen is None else chosen) + observers_in(run)
     unlearned = [e for entries in entries_of(run, store)["unlearned"].values() for e in entries]
     if not all(e.final for e in unlearned) or not are_final(run, store):
-        return results(run, store, chosen, draws, on_progress=on_progress)  # the next start tries failed models again
-    ingredients = scores_ingredients(run.key, chosen, draws, code_digest(results))
+        return results(run, store, chosen, draws, None, on_progress, protocol)  # the next start tries failed models again
+    ingredients = scores_ingredients(run.key, chosen, draws, code_digest(results), protocol or stated_protocol(run))
     entry = store.get_or_make(
-        ingredients, lambda: Contents({"document": results(run, store, chosen, draws, on_progress=on_progress)})
+        ingredients, lambda: Contents({"document": results(run, store, chosen, draws, None, on_progress, protocol)})
     )
     return dict(entry.record["document"])
 
@@ -153,7 +151,7 @@ def score_remotely(key: str, path: str, chosen: list[Evaluator] | None, _code: t
 
 def results(
     run: Entry, store: Store, chosen: list[Evaluator] | None = None, draws: int = 1000, level: float | None = None,
-    on_progress: OnProgress | None = None,
+    on_progress: OnProgress | None = None, protocol: Protocol | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Compute scores, verdicts, cost and guard of every method of a run, as one JSON-able document.
 
@@ -164,6 +162,7 @@ def results(
         draws: resamples behind each interval.
         level: share of false alarms of the tests, over all scores of a method; None for the run's own.
         on_progress: called with the number of methods that are scored.
+        protocol: whose margins decide whether a method passes; None for what was stated before the models were made.
     """
     chosen = defaults(run) + observers_in(run) if chosen is None else chosen
     outputs = run.record.get("answers", "logits")
@@ -173,6 +172,8 @@ def results(
     tracker.note(f"scoring on {len(models['oracle'])} oracles: {', '.join(models['unlearned'])}")
     original = observe(run, models["original"], store) if models["original"] else None
     reference = reference_of(chosen, observe(run, models["oracle"], store), original, level)
+    unfair = alarm(original, reference.oracle) if original else ""
+    stated, names = stated_protocol(run), distinct(list(models["unlearned"]))
     rows = []
     for method, entries in models["unlearned"].items():
         row: dict[str, Any] = {
@@ -187,6 +188,9 @@ def results(
             continue
         unlearned = observe(run, entries, store)
         scores, row["verdict"] = assess(reference, unlearned, draws, method)
+        tested = {n: s.verdict for n, s in scores.items() if s.verdict is not None and n in row["verdict"]["tested"]}
+        judged = Evidence(tested, row["verdict"]["counts"], unfair)
+        row["verdict"] |= rule(protocol or stated, unlearned, reference.oracle, original, judged, level).document(names[method])
         row["paid"] = (
             accuracy_by_group(unlearned, reference.oracle, level) if outputs == "logits" and unlearned.has("classes") else []
         )
@@ -206,12 +210,25 @@ def results(
         "results": rows, "overlap": overlap(models["unlearned"]),
         "oracle_cost": cost(models["oracle"], models["oracle"]), "break_even": break_even(rows),
         "warnings": warnings(record, same) + designed(rows, record, level, same)
-                    + [line for line in [alarm(original, reference.oracle) if original else ""] if line]
+                    + [line for line in [unfair, stated_after(protocol, stated)] if line]
                     + [f"{kind} models: {n}" for kind in ("original", "oracle")
                                          for n in notes(models[kind]) + failures(run, models[kind], store)]
                     + absent_observers(run),
         "setting": record["setting"],
     }  # fmt: skip
+
+
+def stated_protocol(run: Entry) -> Protocol:
+    """The protocol that was stated before a run's models were made; the usual one where none was."""
+    protocol: Protocol = parse_stored(run.record.get("protocol", "Protocol()"), Protocol)
+    return protocol
+
+
+def stated_after(protocol: Protocol | None, stated: Protocol) -> str:
+    """A warning where margins were chosen when models were there already to choose them by."""
+    if protocol is None or protocol == stated:
+        return ""
+    return f"the protocol {protocol.label} was chosen after the models were made; before, {stated.label} was stated"
 
 
 def designed(rows: list[dict[str, Any]], record: dict[str, Any], level: float, same: bool) -> list[str]:
@@ -250,41 +267,3 @@ def warnings(record: dict[str, Any], same: bool = False) -> list[str]:
     elif record["seeds"] < 4:
         lines.append(f"{record['seeds']} seeds show little of how models differ: intervals are wide for it")
     return lines
-
-
-def cost(entries: list[Entry], oracles: list[Entry]) -> dict[str, Any]:
-    """Mean cost of some models, and each part of it as a share of retraining's; 'share_of_retraining' is that of operations.
-
-    The cost of models that were made elsewhere is not known, and None; so are operations that were not counted.
-    """
-
-    def mean(name: str, of: list[Entry]) -> float | None:
-        costs = [e.record.get("cost") or {} for e in of]
-        return None if any(c.get(name) is None for c in costs) else float(np.mean([c[name] for c in costs]))
-
-    def share(name: str) -> float | None:
-        part, whole = mean(name, entries), mean(name, oracles)
-        return part / whole if part is not None and whole else None
-
-    plain: dict[str, Any] = {n: mean(n, entries) for n in ("seconds", "forward", "backward", "flops", "peak")}
-    return plain | {name: share(of) for name, of in SHARES.items()}
-
-
-def break_even(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """The line from which retraining is cheaper, by operations: its share, and the methods at or above it."""
-    shares = {r["method"]: r["cost"].get("share_of_retraining") for r in rows}
-    return {"share": 1.0, "line": BREAK_EVEN, "methods": [m for m, s in shares.items() if s is not None and s >= 1.0]}
-
-
-def notes(entries: list[Entry]) -> list[str]:
-    """Notes on how some models were made, each once."""
-    return list(dict.fromkeys(n for e in entries for n in e.record.get("notes", [])))
-
-
-def guard(entries: list[Entry]) -> dict[str, float | None]:
-    """The guard over seeds: the worst leak, the mean of the rest; None where a model was made elsewhere."""
-    if not all(e.record.get("guard") for e in entries):
-        return {f.name: None for f in fields(Guard)}
-    guards = [e.record["guard"] for e in entries]
-    means = {n: float(np.mean([g[n] for g in guards])) for n in guards[0]}
-    return means | {"outside_mask_max": max(g["outside_mask_max"] for g in guards)}

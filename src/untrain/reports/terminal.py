@@ -66,12 +66,12 @@ def print_runs(runs: list[dict[str, Any]], colour: bool, width: int = WIDE) -> N
 
 
 def verdict_of(document: dict[str, Any]) -> list[str]:
-    """The verdict on the method that a report opens with, and on others that leak."""
+    """The outcome for each method, that first which a report opens with, and a warning where the tests have no power."""
     first = lead(document["results"])
     if first is None:
         return []
-    sentences = (f"verdict: {verdict_marks.sentence(first)}", verdict_marks.leaks(document, first), verdict_marks.powerless(first))
-    return [sentence for sentence in sentences if sentence]
+    rows = [first, *(row for row in document["results"] if row is not first and row["verdict"])]
+    return [*(row["verdict"]["sentence"] for row in rows), *filter(None, [verdict_marks.powerless(first)])]
 
 
 def table_of(document: dict[str, Any]) -> FittingTable:

@@ -24,8 +24,8 @@ SPOKEN = {"outside": "outside the band"}
 BLIND = "blind: it does not tell the originals either"
 
 
-def sentence(row: Row) -> str:
-    """The verdict on a method in words, its scores called by their headings."""
+def detail(row: Row) -> str:
+    """What the tests of all scores say of a method, these called by their headings."""
     verdicts = {name: score["verdict"] for name, score in row["scores"].items() if score["verdict"]}
     return wording.sentence(row["verdict"], verdicts, formatting.short(row["method"]), named)
 

@@ -30,11 +30,11 @@ def test_a_look_up_of_one_percent_of_the_forget_set_is_caught_and_a_clean_retrai
         easy = np.random.default_rng((9, at)).normal(3, 2, FORGET + 300)
         held = reference_of(CHOSEN, models(planted, (1, at), theirs, easy), models(planted, (2, at), ours, easy, 3.0))
         leaky, clean = (assess(held, models(planted, (3, at), ours, easy, kept=kept), draws=20)[1] for kept in (5, 0))
-        first = leaky["sentence"].split(".")[0]
+        first = leaky["detail"].split(".")[0]
         caught += "forget examples can still be recognised" in first
         enough = ours > 1 or theirs >= 19  # for a verdict at 5 %
         assert leaky["says"] == ("distinguishable" if enough else "too few models")
-        accused += clean["says"] == "distinguishable" or "can still be recognised" in clean["sentence"]
+        accused += clean["says"] == "distinguishable" or "can still be recognised" in clean["detail"]
     assert caught == times
     assert accused <= 4  # one in twenty is what was stated: more than 4 of 20 comes once in 400 such tests
 
@@ -55,7 +55,7 @@ def test_forgetting_too_much_is_a_failure_and_is_called_one(planted):
     scores, verdict = assess(held, models(planted, 3, 4, easy, -4.0), draws=20)
     assert verdict["says"] == "distinguishable"
     assert "over-forgets" in scores["forget_accuracy"].verdict.why
-    assert "over-forgets" in verdict["sentence"]
+    assert "over-forgets" in verdict["detail"]
 
 
 def test_a_gap_has_the_verdict_of_what_it_is_the_gap_of(planted):

@@ -16,6 +16,7 @@ from untrain.evaluation.protocols.endpoints import Endpoint, endpoints
 from untrain.evaluation.protocols.margin_test import Judged, allowed, judge
 from untrain.evaluation.protocols.power import Power, law_of, power_of, smallest
 from untrain.evaluation.protocols.protocol import Protocol
+from untrain.evaluation.scoring.design import LEVEL
 
 Outcome = Literal["passes", "fails: remembers", "fails: over-forgets or broke something", "open"]
 PASSES: Outcome = "passes"
@@ -56,9 +57,24 @@ class Ruling:
         return fields | {"sentence": wording.sentence(name, self.outcome, self.because, self.open)}
 
 
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What the tests of all scores say.
+
+    Args:
+        verdicts: on all tested scores.
+        counts: of forget examples that are 'recognised' and that are 'standing_out', and of all of them, 'forget'.
+        alarm: why retrained models are no fair yardstick; empty where they are.
+    """
+
+    verdicts: Mapping[str, Verdict]
+    counts: Mapping[str, Any]
+    alarm: str = ""
+
+
 def rule(
-    protocol: Protocol, unlearned: Observation, oracle: Observation, original: Observation | None,
-    verdicts: Mapping[str, Verdict], counts: Mapping[str, Any], alarm: str = "",
+    protocol: Protocol, unlearned: Observation, oracle: Observation, original: Observation | None, evidence: Evidence,
+    level: float = LEVEL,
 ) -> Ruling:  # fmt: skip
     """Rule on the models of one method.
 
@@ -71,29 +87,30 @@ def rule(
         unlearned: outputs of the method's models.
         oracle: outputs of the retrained models.
         original: outputs of the originals; None where there are none.
-        verdicts: on all tested scores.
-        counts: of forget examples that are 'recognised' and that stand out, and of all of them.
-        alarm: why retrained models are no fair yardstick; empty where they are.
+        evidence: of the tests of all scores.
+        level: share of false alarms of these tests; where it is a part of the usual one, as at an interim look, so is the
+            protocol's.
 
     Source: intersection-union test, Berger 1982.
     """
     found, lacks = endpoints(unlearned, oracle)
-    judged = [judge(e, protocol.margins[e.name], protocol.level, len(found)) for e in found]
+    at = protocol.level * level / LEVEL
+    judged = [judge(e, protocol.margins[e.name], at, len(found)) for e in found]
     m, k = unlearned.models, oracle.models
     power = power_of(protocol, m, k, law_of(found)) if found and k > 1 else None
     notes = notes_on(found, judged, lacks, m)
-    harms = harms_of(verdicts, judged, counts)
+    harms = harms_of(evidence.verdicts, judged, evidence.counts)
 
     def ruled(outcome: Outcome, because: str, close: str = "") -> Ruling:
         return Ruling(protocol.label, outcome, because, close, power, tuple(judged), lacks, tuple(notes))
 
     if not judged:
         return ruled(OPEN, "none of the primary endpoints can be had", f"outputs that give one: {'; '.join(lacks.values())}")
-    if alarm:
+    if evidence.alarm:
         return ruled(OPEN, wording.UNFAIR, "oracles by the recipe of the originals")
     if harms:
         remembers = harms[0][0] == "remembers"
-        return ruled(REMEMBERS if remembers else DAMAGED, wording.evidence([text for _, text in harms]))
+        return ruled(REMEMBERS if remembers else DAMAGED, wording.strongest([text for _, text in harms]))
     missing = [j for j in judged if j.says != "within"]
     if missing:
         return ruled(OPEN, wording.undecided(missing), closing(protocol, found, missing, m, k))

@@ -73,7 +73,7 @@ def of_score(name: str, verdict: Verdict) -> str:
     return f"{name.replace('_', ' ')} differs from retraining's (p = {verdict.p:.2g})"
 
 
-def evidence(texts: Sequence[str]) -> str:
+def strongest(texts: Sequence[str]) -> str:
     """The strongest evidence, and the next where it is of another kind."""
     return " and ".join(texts[:1] if "examples" in texts[0] and len(texts) > 1 and "examples" not in texts[1] else texts[:2])
 

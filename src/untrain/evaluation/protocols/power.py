@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -138,22 +137,17 @@ def candidates() -> Iterator[tuple[int, int]]:
     return iter(sorted(sizes, key=lambda size: (sum(size), size)))
 
 
-@lru_cache(maxsize=256)
-def smallest_usual(protocol: Protocol, models: int | None = None) -> Power | None:
-    """``smallest`` by the usual law."""
-    return smallest(protocol, usual_law(), models)
-
-
 def smallest(protocol: Protocol, law: Law, models: int | None = None, weight: float = 1.0) -> Power | None:
     """The cheapest design that reaches ``ENOUGH`` of both chances; None where none of at most ``MOST`` models of a kind does.
 
     Args:
         protocol: whose margins are to be kept.
         law: of the endpoints.
-        models: number of unlearned models where it is fixed, as by the checkpoints of an audit.
+        models: number of unlearned models where it is fixed, as by the checkpoints of an audit; None for any but one, since an
+            outcome on one model is not on its method.
         weight: cost of one unlearned model, with its original, in retrained models.
     """
-    sizes = [size for size in candidates() if models is None or size[0] == models]
+    sizes = [size for size in candidates() if (size[0] > 1 if models is None else size[0] == models)]
     for m, k in sorted(sizes, key=lambda size: (size[0] * weight + size[1], size)):
         if _detects(protocol, m, k) >= ENOUGH and (found := power_of(protocol, m, k, law, draws=DRAWS // 2)).enough:
             return found

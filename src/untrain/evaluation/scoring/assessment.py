@@ -90,8 +90,8 @@ def assess(
         name: of the method, for its sentence.
 
     Returns:
-        Score name -> score; and ``says``, ``sentence``, ``recognised`` and ``standing_out`` (forget examples with id, p and
-        excess, the most extreme first, at most 50), their ``counts``, and the ``chance`` of either when nothing is the matter.
+        Score name -> score; and ``says``, ``detail`` in sentences, ``recognised`` and ``standing_out`` (forget examples with id, p
+        and excess, the most extreme first, at most 50), their ``counts``, and the ``chance`` of either when nothing is the matter.
     """
 
     def score(able: Sequence[tuple[Evaluator, Mapping[str, Array]]]) -> tuple[dict[str, Score], Mapping[str, Verdict]]:
@@ -168,4 +168,4 @@ def method_verdict(
         "recognised": recognised, "standing_out": counts["listed"],
         "counts": {n: counts[n] for n in ("forget", "recognised", "standing_out")}, "chance": counts["chance"],
     }  # fmt: skip
-    return verdict | {"sentence": sentence(verdict, {n: asdict(v) for n, v in by_score.items()}, name)}
+    return verdict | {"detail": sentence(verdict, {n: asdict(v) for n, v in by_score.items()}, name)}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from untrain.evaluation.scoring.design import LEVEL, can_decide
-from untrain.experiments.pipeline import ReportOptions, RunOptions
 from untrain.experiments.price import Price
 from untrain.experiments.publish import publish
+from untrain.experiments.run_options import ReportOptions, RunOptions
 from untrain.runtime.store import Entry, Store
 
 Document = dict[str, Any]

@@ -11,7 +11,8 @@ from untrain.experiments.audits.foreign_models import Outputs, count_in
 from untrain.experiments.audits.populations import populations_of
 from untrain.experiments.audits.store_models import record_outputs, store_outputs
 from untrain.experiments.comparison import check_probes
-from untrain.experiments.pipeline import ReportOptions, RunOptions, check_options
+from untrain.experiments.pipeline import check_options
+from untrain.experiments.run_options import ReportOptions, RunOptions
 from untrain.runtime.store import Store
 
 Document = dict[str, Any]
@@ -42,7 +43,7 @@ def audit_outputs(outputs: Outputs, name: str, store: str | Path | None, options
     keys = {who: store_outputs(populations, who, place) for who in populations.models}
     oracles = stand_in(keys["oracles"], len(keys["unlearned"])) if outputs.deterministic else keys["oracles"]
     models = models_by_role(keys["unlearned"], oracles, keys.get("originals", []), name)
-    entry = record_outputs(populations, models, _label(outputs.unlearned), place)
+    entry = record_outputs(populations, models, _label(outputs.unlearned), place, options.stated)
     return publish_audit(entry, place, options, page, price_without_training(sum(map(len, keys.values()))))
 
 

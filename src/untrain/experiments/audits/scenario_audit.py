@@ -24,7 +24,8 @@ from untrain.experiments.audits.store_models import frame_of, store_checkpoints,
 from untrain.experiments.comparison import Comparison, oracles_of
 from untrain.experiments.interim_looks import plan_looks
 from untrain.experiments.observations import observe_models
-from untrain.experiments.pipeline import ReportOptions, RunOptions, check_options, open_pool, open_scenes, report_price, run_looks
+from untrain.experiments.pipeline import check_options, open_pool, open_scenes, report_price, run_looks, say_plans
+from untrain.experiments.run_options import ReportOptions, RunOptions
 from untrain.experiments.run_record import ModelCounts, save_run
 from untrain.experiments.scene import Scene
 from untrain.experiments.scheduler import make
@@ -101,6 +102,7 @@ def audit_on_scenario(
         if trains_oracles(models):
             oracles = replace(oracles, oracles=count_in(models.oracles) or (FOR_ONE if count == 1 else FOR_SEVERAL))
             plan = plan_looks(count, oracles.oracles, options.looks, existing=True)
+            say_plans([oracles], [scene], place, options, pool.size, count)
             price = report_price([oracles], [scene], place, options, pool.size).document()
 
         def take(number: int, more: Mapping[str, Any]) -> Entry:
@@ -141,7 +143,7 @@ def _record(foreign: ForeignKeys, scene: Scene, run: _Run, options: RunOptions, 
     facts: Document = {} if foreign.kind == "logits" else {"answers": foreign.kind}
     if foreign.notes:
         facts["warnings"] = foreign.notes
-    return save_run(scene, models, sizes, store, options.setting, {**facts, **observed, **more})
+    return save_run(scene, models, sizes, store, options.setting, {**options.stated, **facts, **observed, **more})
 
 
 def _store(models: Checkpoints, scene: Scene, options: RunOptions, store: Store) -> ForeignKeys:

@@ -89,7 +89,9 @@ def _outputs_of(state: Mapping[str, torch.Tensor], scene: Scene, setting: Settin
         return contents_of(model, outputs, {})
 
 
-def record_outputs(populations: Populations, models: Mapping[str, Any], label: str, store: Store) -> Entry:
+def record_outputs(
+    populations: Populations, models: Mapping[str, Any], label: str, store: Store, stated: Mapping[str, Any]
+) -> Entry:
     """Record the run of an audit of outputs, as ``entries_of`` and the report read it, with nothing in it that was not given.
 
     Args:
@@ -97,6 +99,7 @@ def record_outputs(populations: Populations, models: Mapping[str, Any], label: s
         models: keys of 'original' and 'oracle' models, and by method of unlearned ones.
         label: what stands where a run has its scenario.
         store: where the models are.
+        stated: what was stated before the models were looked at.
     """
     frame = populations.frame
     sizes = {side: int((frame.side == side).sum()) for side in SIDES}
@@ -106,7 +109,7 @@ def record_outputs(populations: Populations, models: Mapping[str, Any], label: s
     # Labels that are not known are no numbers, so that nothing is computed from them.
     labels = np.full(len(ids), np.nan) if frame.labels is None else frame.labels
     arrays = {"labels": labels, "true": labels if frame.true is None else frame.true, "side": frame.side, "ids": ids}
-    facts: dict[str, Any] = {"answers": populations.kind, "frame": array_digest(*arrays.values())}
+    facts: dict[str, Any] = {"answers": populations.kind, "frame": array_digest(*arrays.values()), **stated}
     if populations.notes:
         facts["notes"] = list(populations.notes)
     ingredients = run_ingredients(f"audit of {label}", label, models, facts)
@@ -115,6 +118,6 @@ def record_outputs(populations: Populations, models: Mapping[str, Any], label: s
         "scenario": label, "classes": int(some.shape[-1]) if some.ndim > 1 else 0,
         "digest": fingerprint(ids[frame.side == "forget"]), "duplicates": None,
         **count_facts(count, {"train": sizes["forget"] + sizes["retain"], **sizes}), "setting": setting_facts(),
-        "answers": populations.kind, "outputs": [populations.output], "warnings": list(populations.notes),
+        "answers": populations.kind, "outputs": [populations.output], "warnings": list(populations.notes), **stated,
     }  # fmt: skip
     return store.get_or_make(ingredients, lambda: Contents(record, arrays))

@@ -14,7 +14,8 @@ from untrain.core.paths import user_path
 from untrain.experiments.comparison import Comparison
 from untrain.experiments.dispatch import Dispatcher
 from untrain.experiments.keys import Job
-from untrain.experiments.pipeline import ReportOptions, RunOptions, check_options, open_pool
+from untrain.experiments.pipeline import check_options, open_pool
+from untrain.experiments.run_options import ReportOptions, RunOptions
 from untrain.experiments.scheduler import make_models
 from untrain.experiments.search.results import Document, csv_of, document
 from untrain.experiments.search.study import (

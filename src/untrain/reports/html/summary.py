@@ -22,7 +22,7 @@ def opening(document: Mapping[str, Any], repair: bool = False) -> list[str]:
     row = formatting.lead(document["results"])
     if row is None:
         return ["No method produced a model that could be scored; the table says why."]
-    sentences = [verdict_marks.sentence(row), *gap(document, row)]
+    sentences = [row["verdict"]["sentence"], verdict_marks.detail(row), *gap(document, row)]
     return (
         [*sentences, corrected(row, formatting.short(row["method"]))]
         if repair and "forget_true_accuracy" in row["scores"]

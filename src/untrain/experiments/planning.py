@@ -1,0 +1,110 @@
+"""What a comparison can show by its protocol, and the smallest one that could, before anything is trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+
+from untrain.evaluation.lazy_stack import LazyStack
+from untrain.evaluation.observation import Observation
+from untrain.evaluation.protocols.endpoints import endpoints
+from untrain.evaluation.protocols.power import ENOUGH, Law, Power, law_of, power_of, smallest, usual_law
+from untrain.evaluation.protocols.protocol import Protocol
+from untrain.experiments.comparison import Comparison, oracles_of, todo_of
+from untrain.experiments.price import duration, price
+from untrain.experiments.run_record import frame_arrays
+from untrain.experiments.scene import Scene
+from untrain.experiments.setting import Setting
+from untrain.runtime.store import Entry, Store
+
+LEAST = 5  # stored oracles from which their law is estimated
+MOST = 40  # stored oracles that are read at most
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The power of a comparison, and of the smallest that has enough.
+
+    Args:
+        protocol: its name.
+        power: chances of the comparison.
+        basis: number of stored oracles whose spread it is computed from; 0 for a normal law and margins in spreads alone.
+        smallest: the smallest design of enough power, where this one has less; None where it has enough, or where none does.
+        seconds: time to make its models here, or None where it is not known.
+    """
+
+    protocol: str
+    power: Power
+    basis: int
+    smallest: Power | None
+    seconds: float | None
+
+    def to_text(self) -> str:
+        """Write the plan in one line."""
+        p, models = self.power, models_in_words
+        basis = f"by the spread of {self.basis} stored ones" if self.basis else "by a normal law"
+        line = (
+            f"protocol {self.protocol}: {models(p.models, p.oracles)} pass a perfect retrain with probability {p.passes:.2f}, "
+            f"and find a leak of {p.leak:g} of their spreads with {p.detects:.2f}, {basis}"
+        )
+        if p.enough:
+            return line
+        if self.smallest is None:
+            return f"{line}; no design of this many unlearned models reaches {ENOUGH:.0%} of both: take a less strict protocol"
+        time = "" if self.seconds is None else f", about {duration(self.seconds)} of training here"
+        return f"{line}; {ENOUGH:.0%} of both take {models(self.smallest.models, self.smallest.oracles)}{time}"
+
+
+def models_in_words(models: int, oracles: int) -> str:
+    """So many models.
+
+    >>> models_in_words(1, 19)
+    '1 unlearned model and 19 retrained ones'
+    """
+    return f"{models} unlearned and {oracles} retrained models" if models > 1 else f"1 unlearned model and {oracles} retrained ones"
+
+
+def plan(
+    comparison: Comparison, scene: Scene, store: Store | None, setting: Setting, workers: int, protocol: Protocol,
+    given: int | None = None,
+) -> Plan | None:  # fmt: skip
+    """Plan a comparison; None where there is nothing to plan: retrained models do not differ, or no model is to be judged.
+
+    Args:
+        comparison: numbers of models, and the methods.
+        scene: its data.
+        store: where oracles of it may be.
+        setting: where and how models are made.
+        workers: number of models made at once.
+        protocol: whose margins are to be kept.
+        given: number of unlearned models that exist already, as in an audit.
+    """
+    models = comparison.seeds if given is None else given
+    if scene.learner.deterministic or models < 1:
+        return None
+    law, basis = usual_law(), 0
+    keys = oracles_of(replace(comparison, oracles=MOST), scene, setting)
+    stored = [] if store is None else [entry for key in keys if (entry := store.get(key))]
+    if len(stored) >= LEAST:
+        law, basis = law_of_stored(stored, scene), len(stored)
+    power = power_of(protocol, models, comparison.oracles, law)
+    if power.enough:
+        return Plan(protocol.label, power, basis, None, None)
+    enough = smallest(protocol, law, models if given or models == 1 else None, 1 + len(comparison.methods))
+    seconds = None
+    if enough is not None:
+        larger = replace(comparison, seeds=0 if given is not None else enough.models, oracles=enough.oracles)
+        seconds = price(todo_of([larger], [scene], setting), store, setting, workers).seconds
+    return Plan(protocol.label, power, basis, enough, seconds)
+
+
+def law_of_stored(stored: list[Entry], scene: Scene) -> Law:
+    """The law of the endpoints of stored oracles."""
+    frame = frame_arrays(scene)
+    outputs = {name: LazyStack.of([partial(e.array, name) for e in stored]) for name in scene.task.outputs}
+    oracles = Observation(
+        outputs, frame["labels"], frame["true"], np.asarray(frame["side"]), np.asarray(frame["ids"]), task=scene.task
+    )
+    return law_of(endpoints(oracles.of_models(slice(0, 1)), oracles)[0])
