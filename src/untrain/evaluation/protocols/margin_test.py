@@ -15,6 +15,7 @@ Array = np.ndarray[Any, Any]
 Says = Literal["within", "outside", "open"]
 BEYOND = 0.01  # chance, over all endpoints, of showing a model to be outside that lies on the edge
 _STEADY = 50  # no error is taken for smaller than this part of the margin, so that chance agreement is not evidence
+_ABSOLUTE = 0.2  # share of the level that the absolute distance of a margin gets
 _APART = 0.001  # chance, over models and endpoints, that a retrained model among the unlearned ones stands apart
 _POOLED = 0.75  # unlearned models spread as retrained ones do, unless more than by so rare a ratio of variances
 
@@ -118,9 +119,15 @@ def difference(ours: Array, theirs: Array, spreads: float, way: int) -> Differen
 
 
 def within(d: Difference, margin: Margin, spreads: float, level: float) -> Array:
-    """Whether each harmful difference is shown to be less than the margin in either of its distances, (b,)."""
-    absolute = d.harmful + stats.t.ppf(1 - level, d.freedom) * d.error <= margin.absolute
-    relative = d.harmful + stats.t.ppf(1 - level, d.loose_freedom) * d.loose <= spreads * d.spread
+    """Whether each harmful difference is shown to be less than the margin in either of its distances, (b,).
+
+    Two tests could err twice, so they share the level (Bonferroni). Most of it goes to the distance in spreads: where the absolute
+    one is much larger, as of an accuracy in which models hardly differ, it is kept at any level.
+    """
+    share = _ABSOLUTE if margin.absolute and spreads else 1.0
+    absolute = d.harmful + stats.t.ppf(1 - level * share, d.freedom) * d.error <= margin.absolute
+    share = 1 - _ABSOLUTE if margin.absolute else 1.0
+    relative = d.harmful + stats.t.ppf(1 - level * share, d.loose_freedom) * d.loose <= spreads * d.spread
     return np.asarray((absolute & (margin.absolute > 0)) | (relative & (d.spread > 0)))
 
 

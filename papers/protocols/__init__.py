@@ -1,0 +1,1 @@
+"""How often protocols pass perfect models, and fail others: docs/protocols.md has the tables."""

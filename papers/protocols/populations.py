@@ -1,0 +1,67 @@
+"""Originals and retrained models of a scenario by the hundred: what protocols are tried on.
+
+Models are trained once and kept in a store; a second start reads them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import untrain as ut
+from untrain.core.spec import parse
+from untrain.data.examples import Examples
+from untrain.data.requests.resolve import request
+from untrain.evaluation.observation import Observation
+
+FRESH = 10_000  # seeds of retrained models begin here, so that none is an original's
+
+
+@dataclass(frozen=True, eq=False)
+class Models:
+    """Outputs of originals, of retrained models of the same seeds, and of fresh retrained models, on all examples.
+
+    Args:
+        logits: (models, examples, classes).
+        labels: (examples,).
+        side: 'forget', 'retain' or 'test', (examples,).
+        kind: 'original', 'paired' or 'retrain', (models,).
+    """
+
+    logits: Any
+    labels: np.ndarray
+    side: np.ndarray
+    kind: np.ndarray
+
+    def rows(self, kind: str) -> np.ndarray:
+        """Numbers of the models of a kind."""
+        return np.flatnonzero(self.kind == kind)
+
+    def observed(self, rows: np.ndarray) -> Observation:
+        """Outputs of some models."""
+        ids = np.arange(len(self.labels)).astype(str)
+        return Observation.of_logits(np.asarray(self.logits[rows], dtype=np.float32), self.labels, self.labels, self.side, ids)
+
+
+def population(spelling: str, originals: int, retrains: int, store: Path) -> Models:
+    """Train what lacks of the models of a scenario, and return the outputs of all."""
+    scenario = parse(spelling)
+    data, learner = scenario.load(), scenario.learner()
+    forget = np.asarray(request(data.train, scenario.request).rows)
+    everyone = np.arange(len(data.train))
+    retain = np.setdiff1d(everyone, forget)
+    pairs = [(everyone, seed) for seed in range(originals)] + [(retain, seed) for seed in range(originals)]
+    pairs += [(retain, FRESH + seed) for seed in range(retrains)]
+    parts = [data.train, data.test]
+    inputs = torch.cat([part.x[:] for part in parts])
+    labels = torch.cat([torch.as_tensor(np.asarray(part.y)) for part in parts])
+    observed = Examples.labelled(inputs, labels, np.arange(len(labels)), data.train.classes)
+    outputs = ut.train_population(learner, data.train, pairs, observed, store=store)
+    side = np.array(["retain"] * len(data.train) + ["test"] * len(data.test))
+    side[forget] = "forget"
+    kind = np.array(["original"] * originals + ["paired"] * originals + ["retrain"] * retrains)
+    return Models(outputs["logits"], labels.numpy(), side, kind)
