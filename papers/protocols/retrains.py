@@ -20,8 +20,8 @@ from untrain.evaluation.glossary import evaluators
 from untrain.evaluation.observation import Observation
 from untrain.evaluation.protocols.outcome import Evidence, rule
 from untrain.evaluation.protocols.protocol import Protocol
+from untrain.evaluation.protocols.yardstick import alarm
 from untrain.evaluation.scoring.assessment import assess, reference_of
-from untrain.evaluation.scoring.yardstick import alarm
 
 NAMES = ("screening", "standard", "strict")
 DRAWS = 50  # resamples behind intervals, which no outcome reads

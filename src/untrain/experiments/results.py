@@ -19,10 +19,10 @@ from untrain.evaluation.lazy_stack import LazyStack
 from untrain.evaluation.observation import Observation
 from untrain.evaluation.protocols.outcome import Evidence, rule
 from untrain.evaluation.protocols.protocol import Protocol
+from untrain.evaluation.protocols.yardstick import alarm
 from untrain.evaluation.scoring.assessment import assess, reference_of
 from untrain.evaluation.scoring.design import LEVEL, design
 from untrain.evaluation.scoring.group_accuracy import accuracy_by_group
-from untrain.evaluation.scoring.yardstick import alarm
 from untrain.evaluation.validation import refuse_not_finite
 from untrain.experiments.interim_looks import looks_of, summary
 from untrain.experiments.keys import scores_ingredients

@@ -8,7 +8,7 @@ import pytest
 
 from untrain.evaluation.observation import Observation
 from untrain.evaluation.scoring.design import can_decide, design, detectable, smallest_p
-from untrain.evaluation.scoring.yardstick import alarm
+from untrain.evaluation.protocols.yardstick import alarm
 from untrain.maths import permutation
 
 

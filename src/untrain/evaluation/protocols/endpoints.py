@@ -14,7 +14,7 @@ from untrain.maths import pairwise_attack
 
 Array = np.ndarray[Any, Any]
 Harm = Literal["remembers", "over-forgets", "broke", ""]
-_TINY = 1e-300  # a loss of which nothing is left in float64
+TINY = 1e-300  # a loss of which nothing is left in float64
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ def measured(seen: Observation) -> Measured:
         elif part.has("loss"):
             label = name if name == "forget" else f"{name} loss"
             each[label] = part.signal("loss").astype(np.float64)
-            wholes[label] = np.log(np.maximum(each[label].mean(1), _TINY))
+            wholes[label] = np.log(np.maximum(each[label].mean(1), TINY))
     signals = parts["forget"].signal("margin").astype(np.float64) if "forget" in parts and seen.has("margin") else None
     control = parts["test"].signal("margin").astype(np.float64).mean(1) if "test" in parts and seen.has("margin") else None
     return Measured(signals, np.zeros(seen.models) if control is None else control, wholes, each)
@@ -147,6 +147,6 @@ def _over_examples(ours: Array, theirs: Array, unit: str) -> float:
     """Standard error over examples of the difference of means between our models and one other; of logarithms where in nats."""
     mine, other = ours.mean(0), theirs.mean(0)
     if unit == "nats":
-        mine, other = mine / max(mine.mean(), _TINY), other / max(other.mean(), _TINY)
+        mine, other = mine / max(mine.mean(), TINY), other / max(other.mean(), TINY)
     difference = mine - other
     return float(difference.std(ddof=1) / np.sqrt(len(difference))) if len(difference) > 1 else 0.0

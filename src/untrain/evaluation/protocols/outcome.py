@@ -165,7 +165,11 @@ def notes_on(found: Sequence[Endpoint], judged: Sequence[Judged], lacks: Mapping
         notes.append("one model was given: the outcome is about it, and how others by the method would spread is not known")
     for e in found if m > 1 else ():
         ours, theirs = e.ours.var(ddof=1), e.theirs.var(ddof=1)
-        if min(ours, theirs) > 0 and stats.levene(e.ours, e.theirs, center="median").pvalue <= _WIDER / len(found) and ours > theirs:
+        if (
+            min(ours, theirs) > 0
+            and stats.levene(e.ours, e.theirs, center="median").pvalue <= _WIDER / len(found)
+            and ours > theirs
+        ):
             ratio = float(np.sqrt(ours / theirs))
             notes.append(f"unlearned models spread {ratio:.1f} times as much as retrained ones by {wording.NAMES[e.name]}")
     return notes + [wording.alone(j, m) for j in judged if j.apart]
