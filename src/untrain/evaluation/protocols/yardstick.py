@@ -12,7 +12,7 @@ from untrain.evaluation.protocols.margin_test import judge
 from untrain.evaluation.protocols.protocol import Margin
 
 # What is no alarm, however sure: models that saw a little more learn a little more.
-_ACCURACY, _LOSS = Margin(2.0, 0.02), Margin(2.0, math.log(1.5))
+_ACCURACY, _LOSS = Margin(1.0, 0.02), Margin(1.0, math.log(1.5))
 _EITHER = EndpointInfo("", "", "broke", "over-forgets")  # both directions count
 _LEVEL = 0.05
 
@@ -21,8 +21,8 @@ def alarm(original: Observation, oracle: Observation) -> str:
     """A sentence where originals and oracles differ on the retain set by more than seeds explain; else empty.
 
     Both were trained on the retain set, and neither was made to forget any of it. Where one learned it and the other did not, as
-    by another recipe, an unstable one, another precision or another split, scores on the forget set show that difference and not memory.
-    The loss shows it where accuracies are all near 1.
+    by another recipe, an unstable one, another precision or another split, scores on the forget set show that difference and not
+    memory. The loss shows it where accuracies are all near 1.
 
     Args:
         original: outputs of the original models.
