@@ -41,10 +41,23 @@ class Models:
         """Numbers of the models of a kind."""
         return np.flatnonzero(self.kind == kind)
 
-    def observed(self, rows: np.ndarray) -> Observation:
-        """Outputs of some models."""
+    def outputs(self, rows: np.ndarray) -> np.ndarray:
+        """Logits of some models, a copy."""
+        return np.array(self.logits[np.asarray(rows)], dtype=np.float32)
+
+    def observed(self, logits: np.ndarray) -> Observation:
+        """Models of some logits."""
         ids = np.arange(len(self.labels)).astype(str)
-        return Observation.of_logits(np.asarray(self.logits[rows], dtype=np.float32), self.labels, self.labels, self.side, ids)
+        return Observation.of_logits(logits, self.labels, self.labels, self.side, ids)
+
+    def thinned(self, most: int) -> Models:
+        """The same on at most so many retain and test examples each, drawn at random: all scores cost less."""
+        draw, kept = np.random.default_rng(0), [np.flatnonzero(self.side == "forget")]
+        for name in ("retain", "test"):
+            rows = np.flatnonzero(self.side == name)
+            kept.append(draw.permutation(rows)[:most])
+        at = np.sort(np.concatenate(kept))
+        return Models(np.ascontiguousarray(self.logits[:, at]), self.labels[at], self.side[at], self.kind)
 
 
 def population(spelling: str, originals: int, retrains: int, store: Path) -> Models:
