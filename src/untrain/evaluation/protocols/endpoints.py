@@ -49,7 +49,7 @@ class Endpoint:
     """An endpoint with its values.
 
     Args:
-        name: one of ``ENDPOINTS``, whose margin it has to keep.
+        name: one of ``ENDPOINTS``.
         about: what it measures.
         ours: of the unlearned models, (m,).
         theirs: of the retrained models, (k,).
@@ -61,6 +61,11 @@ class Endpoint:
     ours: Array
     theirs: Array
     error: float | None = None
+
+    @property
+    def margin(self) -> str:
+        """Whose margin it has to keep: a loss that of the forget set's loss, since accuracies have another unit."""
+        return "forget" if self.about.unit == "nats" else self.name
 
     @property
     def way(self) -> int:

@@ -128,13 +128,19 @@ def within(d: Difference, margin: Margin, spreads: float, level: float) -> Array
     absolute = d.harmful + stats.t.ppf(1 - level * share, d.freedom) * d.error <= margin.absolute
     share = 1 - _ABSOLUTE if margin.absolute else 1.0
     relative = d.harmful + stats.t.ppf(1 - level * share, d.loose_freedom) * d.loose <= spreads * d.spread
+    relative &= d.harmful + stats.t.ppf(1 - level, d.freedom) * d.error <= margin.limit
     return np.asarray((absolute & (margin.absolute > 0)) | (relative & (d.spread > 0)))
 
 
 def outside(d: Difference, margin: Margin, spreads: float, together: int) -> Array:
     """Whether each harmful difference is shown to be more than both distances, at a level that so many endpoints share, (b,)."""
     far = stats.t.ppf(1 - BEYOND / together, d.loose_freedom) * d.loose
-    return np.asarray(d.harmful - far > np.maximum(margin.absolute, spreads * d.spread))
+    return np.asarray(d.harmful - far > width_of(d.spread, margin, spreads))
+
+
+def width_of(spread: Array, margin: Margin, spreads: float) -> Array:
+    """The difference that a margin allows where retrained models differ by a spread."""
+    return np.maximum(margin.absolute, np.minimum(spreads * spread, margin.limit))
 
 
 def judge(endpoint: Endpoint, margin: Margin, level: float, together: int) -> Judged:
@@ -154,7 +160,7 @@ def judge(endpoint: Endpoint, margin: Margin, level: float, together: int) -> Ju
         d = float(endpoint.ours.mean() - endpoint.theirs.mean())
         return Judged(endpoint.name, "open", "", endpoint.about.unit, d, None, None, margin.absolute, 0.0, None, None, ())
     found = difference(endpoint.ours[None], endpoint.theirs[None], spreads, way)
-    width = max(margin.absolute, spreads * float(found.spread[0]))
+    width = float(width_of(found.spread, margin, spreads)[0])
     found = _steady(found, width, endpoint.error)
     d, t = float(found.value[0]), float(stats.t.ppf(1 - level, found.freedom[0])) * float(found.error[0])
     says: Says = "within" if within(found, margin, spreads, level)[0] else "open"

@@ -95,7 +95,7 @@ def rule(
     """
     found, lacks = endpoints(unlearned, oracle)
     at = protocol.level * level / LEVEL
-    judged = [judge(e, protocol.margins[e.name], at, len(found)) for e in found]
+    judged = [judge(e, protocol.margins[e.margin], at, len(found)) for e in found]
     m, k = unlearned.models, oracle.models
     power = power_of(protocol, m, k, law_of(found)) if found and k > 1 else None
     notes = notes_on(found, judged, lacks, m)
@@ -124,7 +124,7 @@ def rule(
 def passes_untouched(protocol: Protocol, original: Observation, oracle: Observation) -> bool:
     """Whether the originals keep the margins of the forget set: then to keep them shows nothing."""
     found = [e for e in endpoints(original, oracle)[0] if e.name in FORGET]
-    return bool(found) and all(judge(e, protocol.margins[e.name], protocol.level, len(found)).says == "within" for e in found)
+    return bool(found) and all(judge(e, protocol.margins[e.margin], protocol.level, len(found)).says == "within" for e in found)
 
 
 def harms_of(

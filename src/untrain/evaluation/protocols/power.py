@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,12 +31,14 @@ class Law:
         spreads: endpoint -> standard deviation between retrained models, in its unit; None where it is not known.
         correlation: between endpoints, in the order of ``spreads``.
         ways: which differences of each endpoint do harm: 1 those above 0, -1 those below, 0 both.
+        margins: endpoint -> the name of the margin that it has to keep.
         models: number of retrained models that it was estimated from; 0 for none.
     """
 
     spreads: Mapping[str, float | None]
     correlation: Array
     ways: Mapping[str, int]
+    margins: Mapping[str, str]
     models: int = 0
 
 
@@ -68,9 +70,9 @@ def law_of(endpoints: Sequence[Endpoint]) -> Law:
     """The law of endpoints that retrained models were seen to follow."""
     k = len(endpoints[0].theirs) if endpoints else 0
     spreads = {e.name: float(e.theirs.std(ddof=1)) if k > 1 else None for e in endpoints}
-    ways = {e.name: e.way for e in endpoints}
+    ways, margins = {e.name: e.way for e in endpoints}, {e.name: e.margin for e in endpoints}
     if k < 3:
-        return Law(spreads, _equal(len(spreads)), ways, k)
+        return Law(spreads, _equal(len(spreads)), ways, margins, k)
     tables = np.stack([e.theirs for e in endpoints])
     flat = tables.std(1) == 0
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -78,13 +80,13 @@ def law_of(endpoints: Sequence[Endpoint]) -> Law:
     seen = np.where(flat[:, None] | flat[None], 0.0, seen)
     np.fill_diagonal(seen, 1.0)
     trust = k / (k + len(spreads) + 5)  # few models say little of how endpoints go together
-    return Law(spreads, trust * seen + (1 - trust) * np.eye(len(spreads)), ways, k)
+    return Law(spreads, trust * seen + (1 - trust) * np.eye(len(spreads)), ways, margins, k)
 
 
 def usual_law() -> Law:
     """The law that is taken where no retrained model is known: margins are then those in spreads alone."""
     ways = {name: bool(ABOUT[name].above) - bool(ABOUT[name].below) for name in ENDPOINTS}
-    return Law(dict.fromkeys(ENDPOINTS), _equal(len(ENDPOINTS)), ways)
+    return Law(dict.fromkeys(ENDPOINTS), _equal(len(ENDPOINTS)), ways, {name: name for name in ENDPOINTS})
 
 
 def power_of(protocol: Protocol, models: int, oracles: int, law: Law, draws: int = DRAWS, seed: int = 0) -> Power:
@@ -112,11 +114,17 @@ def _passes(protocol: Protocol, m: int, k: int, law: Law, draws: int, seed: int)
     ours, theirs = (rng.standard_normal((draws, n, len(names))) @ root.T for n in (m, k))
     every = np.ones(draws, dtype=bool)
     for at, name in enumerate(names):
-        margin, spread = protocol.margins[name], law.spreads[name]
-        scaled = Margin(margin.spreads, 0.0 if spread is None else margin.absolute / max(spread, _TINY))
+        margin, spread = protocol.margins[law.margins[name]], law.spreads[name]
+        unit = None if spread is None else max(spread, _TINY)
+        scaled = replace(margin, absolute=0.0, most=None) if unit is None else in_spreads(margin, unit)
         c = allowed(margin, m)
         every &= within(difference(ours[..., at], theirs[..., at], c, law.ways[name]), scaled, c, protocol.level)
     return float(every.mean())
+
+
+def in_spreads(margin: Margin, unit: float) -> Margin:
+    """A margin whose distances are in spreads of so much."""
+    return Margin(margin.spreads, margin.absolute / unit, None if margin.most is None else margin.most / unit)
 
 
 def _detects(protocol: Protocol, m: int, k: int) -> float:

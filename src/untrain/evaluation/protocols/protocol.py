@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Annotated, Any, Literal
@@ -21,22 +22,37 @@ class Criterion(Spec, role=True):
 
 
 class Margin(Criterion):
-    """How far unlearned models may be from retrained ones: the larger of two distances.
+    """How far unlearned models may be from retrained ones: the larger of two distances, up to a third.
 
     Args:
         spreads: in standard deviations between retrained models, whatever the unit of the endpoint.
         absolute: in the unit of the endpoint.
+        most: in the unit of the endpoint: what spreads never exceed, however much retrained models differ; None for any.
+
+    Raises:
+        SpecError: ``most`` is less than ``absolute``.
     """
 
     spreads: NonNegative = 0.0
     absolute: NonNegative = 0.0
+    most: Positive | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a limit below what is allowed anyway."""
+        if self.most is not None and self.most < self.absolute:
+            raise SpecError(f"Margin(absolute={self.absolute}, most={self.most}): most is at least absolute, or left out")
+
+    @property
+    def limit(self) -> float:
+        """What spreads never exceed, in the unit of the endpoint."""
+        return math.inf if self.most is None else self.most
 
 
 class Protocol(Criterion):
     """Margins on five primary endpoints; a model passes that is shown to keep all of them.
 
     >>> Protocol("strict").margins["attack"]
-    Margin(spreads=2.0, absolute=0.02)
+    Margin(spreads=2.0, absolute=0.02, most=0.15)
 
     Args:
         strictness: the named protocol whose margins hold where none is given here: 'screening' takes few models, 'standard' is the
@@ -44,7 +60,7 @@ class Protocol(Criterion):
         attack: on what an attacker gains over guessing, in shares of right guesses.
         forget: on the logarithm of the mean loss on the forget set.
         example: on the forget example that is farthest from its retrained models, in standard errors.
-        test: on the loss of test accuracy; where there is no accuracy, on the logarithm of the mean loss.
+        test: on the loss of test accuracy; where there is no accuracy, the margin 'forget' is on the test loss.
         retain: the same on the retain set.
         level: chance at most of passing a model at the edge of a margin.
         leak: size of the leak whose detection is planned for, in spreads; None for 2 c + 1 of the forget set's c.
@@ -68,7 +84,7 @@ class Protocol(Criterion):
             SpecError: a margin is 0 in both units, or that of the farthest example has none in spreads.
         """
         for name, margin in self.margins.items():
-            if margin == Margin():
+            if not margin.spreads and not margin.absolute:
                 raise SpecError(f"Protocol({name}=Margin()): no number of models shows a difference of 0; give spreads or absolute")
         if not self.margins["example"].spreads:
             raise SpecError("Protocol(example=...): the farthest of many examples is far by chance; its margin is in spreads")
@@ -90,17 +106,15 @@ class Protocol(Criterion):
         return self.strictness if plain else repr(self)
 
 
-def _margins(spreads: float, attack: float, forget: float, accuracy: float) -> Mapping[str, Margin]:
-    return {
-        "attack": Margin(spreads, attack), "forget": Margin(spreads, forget), "example": Margin(spreads),
-        "test": Margin(spreads, accuracy), "retain": Margin(spreads, accuracy),
-    }  # fmt: skip
+def _margins(spreads: float, attack: Margin, forget: float, accuracy: Margin) -> Mapping[str, Margin]:
+    example, loss = Margin(spreads), Margin(spreads, forget)
+    return {"attack": attack, "forget": loss, "example": example, "test": accuracy, "retain": accuracy}
 
 
 _NAMED = {
-    "screening": _margins(4.0, 0.1, 0.3, 0.02),
-    "standard": _margins(3.0, 0.05, 0.1, 0.01),
-    "strict": _margins(2.0, 0.02, 0.05, 0.005),
+    "screening": _margins(4.0, Margin(4.0, 0.1, 0.35), 0.3, Margin(4.0, 0.02, 0.1)),
+    "standard": _margins(3.0, Margin(3.0, 0.05, 0.25), 0.1, Margin(3.0, 0.01, 0.05)),
+    "strict": _margins(2.0, Margin(2.0, 0.02, 0.15), 0.05, Margin(2.0, 0.005, 0.03)),
 }
 
 
