@@ -60,6 +60,8 @@ class Judged:
         bound: the harmful difference that is excluded with 95 % confidence; None where there is no error.
         each: each unlearned model less the mean of the retrained ones, in spreads; None where these do not spread.
         apart: numbers of the unlearned models that lie alone, outside the margin and outside what retrained models show.
+        times: how many times as many models would bring it within, were the difference what it seems; None where it is not less
+            than the margin.
     """
 
     name: str
@@ -74,6 +76,7 @@ class Judged:
     bound: float | None
     each: tuple[float, ...] | None
     apart: tuple[int, ...]
+    times: float | None = None
 
 
 def allowed(margin: Margin, models: int) -> float:
@@ -171,7 +174,9 @@ def judge(endpoint: Endpoint, margin: Margin, level: float, together: int) -> Ju
     harm = endpoint.about.above if d > 0 else endpoint.about.below
     bound = max(0.0, float(found.harmful[0]) + t)
     apart = _apart(endpoint, width, together)
-    return Judged(endpoint.name, says, harm, endpoint.about.unit, d, d - t, d + t, width, s, bound, each, apart)
+    room, half = width - float(found.harmful[0]), float(stats.t.ppf(1 - level, found.loose_freedom[0]) * found.loose[0])
+    times = (half / room) ** 2 if room > 0 else None
+    return Judged(endpoint.name, says, harm, endpoint.about.unit, d, d - t, d + t, width, s, bound, each, apart, times)
 
 
 def _steady(d: Difference, width: float, error: float | None) -> Difference:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -14,7 +15,7 @@ from untrain.evaluation.observation import Observation
 from untrain.evaluation.protocols import outcome_wording as wording
 from untrain.evaluation.protocols.endpoints import Endpoint, endpoints
 from untrain.evaluation.protocols.margin_test import Judged, allowed, judge
-from untrain.evaluation.protocols.power import Power, law_of, power_of, smallest
+from untrain.evaluation.protocols.power import Power, law_of, power_of
 from untrain.evaluation.protocols.protocol import Protocol
 from untrain.evaluation.scoring.design import LEVEL
 
@@ -24,6 +25,7 @@ REMEMBERS: Outcome = "fails: remembers"
 DAMAGED: Outcome = "fails: over-forgets or broke something"
 OPEN: Outcome = "open"
 FORGET = ("attack", "forget", "example")
+_MANY = 10.0  # times as many models, beyond which more of them are no advice
 _WIDER = 0.001  # chance below which unlearned models are said to spread more than retrained ones
 
 
@@ -113,7 +115,7 @@ def rule(
         return ruled(REMEMBERS if remembers else DAMAGED, wording.strongest([text for _, text in harms]))
     missing = [j for j in judged if j.says != "within"]
     if missing:
-        return ruled(OPEN, wording.undecided(missing), closing(protocol, found, missing, m, k))
+        return ruled(OPEN, wording.undecided(missing), closing(missing, m, k))
     if alone := [j for j in judged if j.apart]:
         return ruled(OPEN, wording.alone(alone[0], m), "a look at that model, or more of them")
     if original is not None and passes_untouched(protocol, original, oracle):
@@ -147,15 +149,13 @@ def harms_of(
     return found
 
 
-def closing(protocol: Protocol, found: Sequence[Endpoint], missing: Sequence[Judged], m: int, k: int) -> str:
+def closing(missing: Sequence[Judged], m: int, k: int) -> str:
     """What would most likely bring endpoints within their margins: so many models, if they are as near as they look."""
-    beyond = [j for j in missing if abs(j.difference) >= j.margin and j.harm]
+    beyond = [j for j in missing if j.times is None or j.times > _MANY]
     if beyond:
-        return wording.more_models(2 * m if m > 1 else 1, 2 * k, beyond[0].name)
-    enough = smallest(protocol, law_of(found), m if m == 1 else None)
-    if enough is not None and (enough.models > m or enough.oracles > k):
-        return wording.more_models(max(m, enough.models), max(k, enough.oracles), "")
-    return wording.more_models(m if m == 1 else 2 * m, 2 * k, "")
+        return wording.beyond(beyond[0], m)
+    times = max(j.times or 1.0 for j in missing)
+    return wording.more_models(m if m == 1 else max(m, math.ceil(m * times)), max(k + 1, math.ceil(k * times)))
 
 
 def notes_on(found: Sequence[Endpoint], judged: Sequence[Judged], lacks: Mapping[str, str], m: int) -> list[str]:

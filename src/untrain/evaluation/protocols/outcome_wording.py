@@ -84,11 +84,18 @@ def alone(judged: Judged, models: int) -> str:
     return f"{len(judged.apart)} of {models} models lies alone by {what(judged)} (number {which})"
 
 
-def more_models(models: int, oracles: int, beyond: str) -> str:
-    """So many models."""
-    ours = f"{models} unlearned and " if models > 1 else ""
-    likely = f", though {NAMES[beyond]} looks beyond it" if beyond else ""
-    return f"{ours}{oracles} retrained models{likely}"
+def more_models(models: int, oracles: int) -> str:
+    """So many models.
+
+    >>> more_models(1, 30)
+    '30 retrained models'
+    """
+    return f"{models} unlearned and {oracles} retrained models" if models > 1 else f"{oracles} retrained models"
+
+
+def beyond(judged: Judged, models: int) -> str:
+    """What is left where an endpoint lies on the margin or beyond it, so that more models would hardly bring it within."""
+    return f"{'this model' if models == 1 else 'the method'} would have to come nearer by {what(judged)}"
 
 
 def what(judged: Judged) -> str:
