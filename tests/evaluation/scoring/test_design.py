@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from untrain.evaluation.observation import Observation
-from untrain.evaluation.scoring.design import can_decide, design, detectable, smallest_p
 from untrain.evaluation.protocols.yardstick import alarm
+from untrain.evaluation.scoring.design import can_decide, design, detectable, smallest_p
 from untrain.maths import permutation
 
 

@@ -14,6 +14,7 @@ from untrain.data.fingerprint import array_digest
 from untrain.data.id_index import IdIndex
 from untrain.evaluation.observation import CORRECTED
 from untrain.evaluation.probabilities import logits_of_probabilities, refuse_probabilities
+from untrain.evaluation.rounding import check_rounding
 from untrain.evaluation.validation import (
     check_logits,
     check_same_examples,
@@ -89,6 +90,7 @@ def populations_of(outputs: Outputs, known: Frame | None = None) -> Populations:
         parts = {who: read_outputs(source, who) for who, source in by_role.items() if source is not None}
         frame, rows, notes = _frame(parts, outputs) if known is None else (known, None, ())
         models = {who: _whole(part, frame.side if rows is None else rows, who) for who, part in parts.items()}
+        notes = (*notes, *check_rounding(models, bool(outputs.probabilities)))
         if outputs.probabilities:
             models = {who: _as_logits(array, who) for who, array in models.items()}
     notes = (*meter.notes, *notes)
