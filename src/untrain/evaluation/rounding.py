@@ -16,8 +16,8 @@ HALF = 2  # bytes
 def check_rounding(models: Mapping[str, Array], probabilities: bool) -> tuple[str, ...]:
     """Notes on how outputs were rounded; probabilities have to be rounded alike in all populations.
 
-    The largest margins, which are those of memorized examples, are where half precision rounds most: a probability of 0.9998 is one of
-    the last below 1. If only one population was rounded, an attack would see that and call it memory.
+    The largest margins, which are those of memorized examples, are where half precision rounds most: a probability of 0.9998 is
+    one of the last below 1. If only one population was rounded, an attack would see that and call it memory.
 
     >>> check_rounding({"unlearned": np.zeros((1, 2, 3), np.float32), "oracles": np.zeros((4, 2, 3), np.float32)}, True)
     ()
