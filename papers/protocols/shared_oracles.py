@@ -1,9 +1,9 @@
 """May models of one leave-out population stand for oracles of many requests?
 
-``python -m papers.protocols.shared_oracles "FashionPCA(path=...)" --store models``. Each model of the population left out a random tenth
-of the training set. For a request of one example the models that left it out are its oracles, and were not trained for it. They saw a
-tenth less of the rest, which is what has to be corrected for. Perfect models, retrained without that example alone, are ruled on against
-them, and against as many fresh oracles.
+``python -m papers.protocols.shared_oracles "FashionPCA(path=...)" --store models``. Each model of the population left out a random
+tenth of the training set. For a request of one example the models that left it out are its oracles, and were not trained for it. They
+saw a tenth less of the rest, which would have to be corrected for. Perfect models, retrained without that example alone, are ruled on
+against them, and against as many fresh oracles.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from papers.protocols.populations import FRESH, Models
 
 import untrain as ut
-from papers.protocols.populations import FRESH, Models
 from untrain.core.spec import parse
 from untrain.data.examples import Examples
 from untrain.evaluation.protocols.outcome import Evidence, rule
@@ -63,14 +63,6 @@ def main() -> None:
             for kind, judged in (("perfect", ours), ("nothing", originals)):
                 ruling = rule(Protocol(), judged, theirs, None, evidence)
                 counts.setdefault(f"{kind}, {name}", Counter())[ruling.outcome] += 1
-                print(
-                    at,
-                    kind,
-                    name,
-                    len(oracles),
-                    [(j.name, j.says, round(j.difference, 4)) for j in ruling.endpoints],
-                    evidence.alarm[:60],
-                )
     for name, found in counts.items():
         print(name, dict(found))
 
