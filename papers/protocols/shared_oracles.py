@@ -1,9 +1,9 @@
 """May models of one leave-out population stand for oracles of many requests?
 
 ``python -m papers.protocols.shared_oracles "FashionPCA(path=...)" --store models``. Each model of the population left out a random
-tenth of the training set. For a request of one example the models that left it out are its oracles, and were not trained for it. They
-saw a tenth less of the rest, which would have to be corrected for. Perfect models, retrained without that example alone, are ruled on
-against them, and against as many fresh oracles.
+tenth of the training set. For a request of one example the models that left it out are its oracles, and were not trained for it.
+They saw a tenth less of the rest, which would have to be corrected for. Perfect models, retrained without that example alone, are
+ruled on against them, and against as many fresh oracles.
 """
 
 from __future__ import annotations
