@@ -141,7 +141,7 @@ def _detects(protocol: Protocol, m: int, k: int) -> float:
 
 def candidates() -> Iterator[tuple[int, int]]:
     """Numbers of unlearned and retrained models, few of both first."""
-    sizes = [(m, k) for m in (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 30, MOST) for k in (6, 8, 10, 12, 15, 20, 25, 30, 40, MOST)]
+    sizes = [(m, k) for m in (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 30, MOST) for k in (6, 8, 10, 12, 15, 19, 20, 25, 30, 40, MOST)]
     return iter(sorted(sizes, key=lambda size: (sum(size), size)))
 
 
