@@ -26,6 +26,20 @@ class EndpointInfo:
     above: Harm
     below: Harm
 
+    @property
+    def way(self) -> int:
+        """Which differences do harm: 1 those above 0, -1 those below, 0 both."""
+        return bool(self.above) - bool(self.below)
+
+
+def about(name: str, unit: str) -> EndpointInfo:
+    """What an endpoint of a protocol measures, by the unit in which it was to be had.
+
+    >>> about("test", "nats").means
+    'logarithm of the mean loss on the test set'
+    """
+    return ABOUT[f"{name} loss" if f"{name} loss" in ABOUT and unit == "nats" else name]
+
 
 ABOUT: Mapping[str, EndpointInfo] = {
     "attack": EndpointInfo(
@@ -65,7 +79,7 @@ class Endpoint:
     @property
     def way(self) -> int:
         """Which differences do harm: 1 those above 0, -1 those below, 0 both."""
-        return bool(self.about.above) - bool(self.about.below)
+        return self.about.way
 
 
 @dataclass(frozen=True, eq=False)
