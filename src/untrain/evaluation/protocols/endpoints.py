@@ -124,7 +124,7 @@ def compare(ours: Measured, theirs: Measured, copies: int = 0) -> tuple[list[End
     elif copies:
         lacks |= dict.fromkeys(("attack", "example"), "retrained models do not differ, so any difference at all betrays a model")
     elif len(theirs.signals) < 3:
-        lacks |= dict.fromkeys(("attack", "example"), f"{len(theirs.signals)} retrained models: at least 3 are needed")
+        lacks |= dict.fromkeys(("attack", "example"), "it takes at least 3 retrained models")
     else:
         gains, far = pairwise_attack.attack(ours.signals, ours.control, theirs.signals, theirs.control)
         own_gains, own_far = pairwise_attack.attack_each(theirs.signals, theirs.control)

@@ -40,7 +40,7 @@ class Ruling:
         outcome: passes, fails in one of two ways, or open.
         because: the evidence, in words.
         open: the one thing that would close it; empty where it is closed.
-        power: the chances of this design; None where there is no endpoint.
+        power: the chances of this design; None where there is no endpoint, or retrained models do not differ.
         endpoints: each against its margin.
         lacks: endpoint -> why it cannot be had.
         notes: what the design cannot see, and what else is worth knowing.
@@ -103,7 +103,8 @@ def rule(
     at = protocol.level * level / LEVEL
     judged = [judge(e, protocol.margins[e.name], at, len(found)) for e in found]
     m, k = unlearned.models, oracle.models
-    power = power_of(protocol, m, k, law_of(found)) if found and k > 1 else None
+    alike = any(e.error is not None for e in found)
+    power = power_of(protocol, m, k, law_of(found)) if found and k > 1 and not alike else None
     notes = notes_on(found, judged, lacks, m)
     harms = harms_of(evidence, judged)
 
@@ -120,10 +121,10 @@ def rule(
     if missing:
         return ruled(OPEN, wording.undecided(missing), closing(protocol, found, missing, m, k))
     if alone := [j for j in judged if j.apart]:
-        return ruled(OPEN, wording.alone(alone[0], m), wording.look(alone[0]))
+        return ruled(OPEN, wording.alone(alone[0], m), wording.LOOK)
     if original is not None and passes_untouched(protocol, original, oracle):
         return ruled(OPEN, wording.BLIND, "a stricter protocol, or another request")
-    return ruled(PASSES, wording.within(judged, k, None if power is None else power.passes))
+    return ruled(PASSES, wording.within(judged, k, None if power is None else power.passes, alike))
 
 
 def passes_untouched(protocol: Protocol, original: Observation, oracle: Observation) -> bool:
@@ -151,6 +152,8 @@ def harms_of(evidence: Evidence, judged: Sequence[Judged]) -> list[tuple[str, st
 
 def closing(protocol: Protocol, found: Sequence[Endpoint], missing: Sequence[Judged], m: int, k: int) -> str:
     """What would most likely bring endpoints within their margins: so many models, if they are as near as they look."""
+    if any(e.error is not None for e in found):
+        return wording.MORE_EXAMPLES
     if any(map(wording.looks_beyond, missing)):
         return wording.more_models(2 * m if m > 1 else 1, 2 * k)
     enough = smallest(protocol, law_of(found), m if m == 1 else None)
@@ -161,12 +164,17 @@ def closing(protocol: Protocol, found: Sequence[Endpoint], missing: Sequence[Jud
 
 def notes_on(found: Sequence[Endpoint], judged: Sequence[Judged], lacks: Mapping[str, str], m: int) -> list[str]:
     """What a reader should know beside the outcome: endpoints that lack, models that spread more, what one model cannot show."""
-    notes = [f"{wording.NAMES[name]} was not tested: {why}" for name, why in lacks.items()]
+    notes = [
+        wording.untested([name for name, why in lacks.items() if why == reason], reason) for reason in dict.fromkeys(lacks.values())
+    ]
     if m == 1:
         notes.append("one model was given: the outcome is about it, and how others by the method would spread is not known")
-    for e in found if m > 1 else ():
+    several = [e for e in found if min(m, len(e.theirs)) > 1 and e.error is None]
+    for e in several:
         ours, theirs = e.ours.var(ddof=1), e.theirs.var(ddof=1)
         if theirs > 0 and stats.levene(e.ours, e.theirs, center="median").pvalue <= _WIDER / len(found) and ours > theirs:
             ratio = float(np.sqrt(ours / theirs))
-            notes.append(f"unlearned models spread {ratio:.1f} times as much as retrained ones in {wording.called(e.name, e.about.unit)}")
+            notes.append(
+                f"unlearned models spread {ratio:.1f} times as much as retrained ones in {wording.called(e.name, e.about.unit)}"
+            )
     return notes + [wording.alone(j, m) for j in judged if j.apart]

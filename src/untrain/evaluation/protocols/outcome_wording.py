@@ -20,6 +20,8 @@ NAMES = {
 }
 UNFAIR = "originals and retrained models differ on the retain set, so retraining is no fair yardstick"
 BLIND = "the untouched originals would pass too: within these margins the request leaves no trace"
+LOOK = "a closer look, or more models"
+MORE_EXAMPLES = "more examples, since retrained models do not differ"
 NOTHING = "none of the primary endpoints can be had"
 _WAYS = {"remembers": "remembers", "over-forgets": "over-forgets", "loses utility": "broke", "does not learn": "broke"}
 _ROOM = 23  # words of evidence that fit behind what a method does
@@ -40,12 +42,12 @@ def sentence(name: str, outcome: str, because: str, close: str) -> str:
     return f"{name}: {says}. {because}." + (f" To close it: {close}." if close else "")
 
 
-def within(judged: Sequence[Judged], oracles: int, passes: float | None) -> str:
-    """What a method that passes was shown to keep."""
+def within(judged: Sequence[Judged], oracles: int, passes: float | None, alike: bool = False) -> str:
+    """What a method that passes was shown to keep; ``alike`` where all retrained models are one."""
     by_name = {j.name: j for j in judged}
     first = [by_name[name] for name in ("attack", "test") if name in by_name] or list(judged[:1])
     power = "" if passes is None else f"; perfect unlearning {_in_ten(passes)}"
-    return f"{'; '.join(map(_kept, first))} ({oracles} retrained models{power})"
+    return f"{'; '.join(map(_kept, first))} ({oracles} retrained models{', all alike' if alike else power})"
 
 
 def _kept(judged: Judged) -> str:
@@ -128,6 +130,15 @@ def strongest(harms: Sequence[tuple[str, str]]) -> str:
     return next((both for both in more if len(both.split()) <= _ROOM), first)
 
 
+def untested(names: Sequence[str], reason: str) -> str:
+    """Endpoints that cannot be had for a reason.
+
+    >>> untested(["attack", "example"], "no margin is known of the forget examples")
+    'the attack and the farthest forget example were not tested: no margin is known of the forget examples'
+    """
+    return f"{listed([NAMES[name] for name in names])} {'was' if len(names) == 1 else 'were'} not tested: {reason}"
+
+
 def alone(judged: Judged, models: int) -> str:
     """Models that lie outside the margin and outside what retrained models show."""
     count = len(judged.apart)
@@ -138,11 +149,6 @@ def alone(judged: Judged, models: int) -> str:
         numbers = [*numbers[: _NUMBERS - 1], f"{count - _NUMBERS + 1} more"]
     which = f"number{'s' if count > 1 else ''} {listed(numbers)}"
     return f"{count} of {models} models ({which}) {'stands' if count == 1 else 'stand'} apart in {what(judged)}"
-
-
-def look(judged: Judged) -> str:
-    """What closes an outcome that is open for models that lie alone."""
-    return f"a look at {'that model' if len(judged.apart) == 1 else 'these models'}, or more models"
 
 
 def more_models(models: int, oracles: int) -> str:
