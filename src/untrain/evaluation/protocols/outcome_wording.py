@@ -169,8 +169,8 @@ def models_in_words(models: int, oracles: int) -> str:
 def chances(power: Power) -> str:
     """What a design can show.
 
-    >>> chances(Power(0.84, 0.9996, 7.0, 5, 10))
-    '5 unlearned and 10 retrained models pass a perfect retrain with probability 0.84, and find a leak of 7 of their spreads with 1.00'
+    >>> chances(Power(0.84, 0.9996, 7.0, 5, 10)).partition(", ")[0]
+    '5 unlearned and 10 retrained models pass a perfect retrain with probability 0.84'
     """
     return (
         f"{models_in_words(power.models, power.oracles)} pass a perfect retrain with probability {power.passes:.2f}, "
