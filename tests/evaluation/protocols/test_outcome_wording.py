@@ -145,14 +145,14 @@ def test_a_second_harm_is_told_where_there_is_room_for_it():
 def test_margins_are_told_together_where_they_share_their_spreads():
     units = dict(UNITS)
     assert wording.margins_in_words(Protocol(), 5, units) == (
-        "within 3 spreads of retrained models or, where that is more, the attack within 5 points, loss on the forget set within "
-        "11 %, test accuracy within 1 point and retain accuracy within 1 point"
+        "within 3 spreads of retrained models or, where that is wider, within 5 points for the attack, 11 % for loss on the forget "
+        "set, 1 point for test accuracy and 1 point for retain accuracy"
     )
     assert wording.margins_in_words(Protocol(), 1, units).startswith("within 4 spreads")
     own = Protocol(attack=Margin(absolute=0.03), test=Margin(1.0, 0.01))
     told = wording.margins_in_words(own, 5, UNITS | LOSSES)
-    assert told.startswith("the attack within 3 points, loss on the forget set within 11 % or 3 spreads")
-    assert "test loss within 1 % or 1 spread and" in told
+    assert told.startswith("within 3 points for the attack, 11 % or 3 spreads for loss on the forget set, 3 spreads for")
+    assert "1 % or 1 spread for test loss and" in told
 
 
 def observed(models, seed, oracles_alike=False, attack=True, accuracy=True):

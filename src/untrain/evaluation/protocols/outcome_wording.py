@@ -239,7 +239,7 @@ def margins_in_words(protocol: Protocol, models: int, units: Mapping[str, str]) 
     """The margins of a protocol in a sentence.
 
     >>> margins_in_words(Protocol("strict"), 5, {"attack": "fraction", "test": "nats"})
-    'within 2 spreads of retrained models or, where that is more, the attack within 2 points and test loss within 1 %'
+    'within 2 spreads of retrained models or, where that is wider, within 2 points for the attack and 1 % for test loss'
 
     Args:
         protocol: whose margins they are.
@@ -249,11 +249,11 @@ def margins_in_words(protocol: Protocol, models: int, units: Mapping[str, str]) 
     given = {name: (margin, allowed(margin, models)) for name, margin in protocol.margins.items() if name in units}
     shared = {spreads for _, spreads in given.values()}
     if len(shared) == 1 and all(shared):
-        sizes = [f"{called(n, units[n])} within {_absolute(m.absolute, units[n])}" for n, (m, _) in given.items() if m.absolute]
-        rest = f" or, where that is more, {listed(sizes)}" if sizes else ""
+        sizes = [f"{_absolute(m.absolute, units[n])} for {called(n, units[n])}" for n, (m, _) in given.items() if m.absolute]
+        rest = f" or, where that is wider, within {listed(sizes)}" if sizes else ""
         return f"within {_spreads(shared.pop())} of retrained models{rest}"
-    each = [f"{called(name, units[name])} within {margin(m, spreads, units[name])}" for name, (m, spreads) in given.items()]
-    return f"{listed(each)}, the larger where there are two; spreads are those of retrained models"
+    each = [f"{margin(m, spreads, units[name])} for {called(name, units[name])}" for name, (m, spreads) in given.items()]
+    return f"within {listed(each)}; of two the wider counts, and spreads are those of retrained models"
 
 
 def _absolute(size: float, unit: str) -> str:

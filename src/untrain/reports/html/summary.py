@@ -7,11 +7,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from untrain.evaluation.protocols.outcome import DAMAGED, OPEN, PASSES, REMEMBERS
+from untrain.evaluation.protocols.outcome_wording import listed
 from untrain.reports import formatting, verdict_marks
 from untrain.reports.html.tables import Cell
 
 Row = Mapping[str, Any]
 MANY = 8  # methods beside the first, beyond which their outcomes are counted and folded away
+_VERBS = {  # of one method, and of several
+    PASSES: ("passes", "pass"),
+    REMEMBERS: ("fails (remembers)", "fail (remember)"),
+    DAMAGED: ("fails (over-forgets or broke something)", "fail (over-forget or broke something)"),
+    OPEN: ("is open", "are open"),
+}
 
 
 def opening(document: Mapping[str, Any], repair: bool = False) -> list[str]:
@@ -57,8 +65,8 @@ def outcomes(document: Mapping[str, Any]) -> Outcomes:
         return Outcomes()
     others = tuple((_marked(row), row["verdict"]["sentence"]) for row in judged if row is not first)
     tally = Counter(row["verdict"]["outcome"] for row in judged)
-    parts = [f"{count} {says}" for says, count in sorted(tally.items(), key=lambda item: item[0] != "passes")]
-    counts = f"Of {len(judged)} methods: {', '.join(parts)}." if len(others) > MANY else ""
+    parts = [f"{tally[says]} {words[tally[says] > 1]}" for says, words in _VERBS.items() if tally[says]]
+    counts = f"Of {len(judged)} methods {listed(parts)}." if len(others) > MANY else ""
     return Outcomes(_marked(first), others, counts)
 
 
