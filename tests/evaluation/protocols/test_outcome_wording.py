@@ -180,3 +180,12 @@ def test_rulings_of_all_designs_are_short(alike, accuracy, attack, models, oracl
     text = ruling.document(NAME)["sentence"]
     assert text == words(ruling.outcome, ruling.because, ruling.open)
     assert ruling.outcome in (PASSES, OPEN, REMEMBERS, DAMAGED)
+
+
+def test_of_retrained_models_that_are_one_it_is_not_said_how_they_spread():
+    ruling = rule(Protocol(), observed(5, 1, accuracy=False), observed(20, 2, True, accuracy=False), None, Evidence({}, COUNTS))
+    assert ruling.power is None
+    assert ruling.open == wording.MORE_EXAMPLES
+    assert not [note for note in ruling.notes if "times as much" in note]
+    assert "the attack and the farthest forget example were not tested: retrained models do not differ" in ruling.notes[0]
+    assert "(20 retrained models, all alike)" in wording.within([judged("test")], 20, None, True)
