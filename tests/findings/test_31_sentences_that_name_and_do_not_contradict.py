@@ -7,8 +7,9 @@ from untrain.evaluation.attacks.thresholdmia import ThresholdMIA
 from untrain.evaluation.metrics.accuracy import Accuracy
 from untrain.evaluation.metrics.perexample import PerExample
 from untrain.evaluation.observation import Observation
+from untrain.evaluation.protocols.outcome_wording import sentence
 from untrain.evaluation.scoring.assessment import assess, reference_of
-from untrain.reports.verdict_marks import leaks
+from untrain.reports.formatting import distinct
 
 
 def models(seed, count, change):
@@ -31,12 +32,7 @@ def test_who_remembers_some_and_over_forgets_others_is_said_to_do_both_and_nobod
     assert (counts["recognised"] > 0, counts["standing_out"] > 0) == (bool((change > 0).any()), bool((change < 0).any()))
 
 
-def row(method, recognised, standing_out):
-    counts = {"forget": 200, "recognised": recognised, "standing_out": standing_out}
-    return {"method": method, "verdict": {"counts": counts}}
-
-
 def test_methods_of_one_name_are_told_apart_by_their_values():
-    rows = [row("DEL(keep=0.1)", 117, 0), row("DEL(keep=0.3)", 0, 122), row("NegGrad(alpha=0.9)", 5, 0)]
-    told = leaks({"results": rows}, None)
-    assert "DEL(keep=0.1) (117 known better), DEL(keep=0.3) (122 known less well) and NegGrad (5 known better)" in told
+    names = distinct(["DEL(keep=0.1)", "DEL(keep=0.3)", "NegGrad(alpha=0.9)"])
+    told = [sentence(name, "passes", "all is well", "") for name in names.values()]
+    assert told == ["DEL(keep=0.1): passes. All is well.", "DEL(keep=0.3): passes. All is well.", "NegGrad: passes. All is well."]

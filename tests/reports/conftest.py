@@ -21,9 +21,13 @@ import pytest
 from untrain.evaluation.base import ScoreInfo
 from untrain.evaluation.glossary import evaluators
 from untrain.evaluation.observation import Observation
+from untrain.evaluation.protocols.outcome import Evidence, rule
+from untrain.evaluation.protocols.protocol import Protocol
 from untrain.evaluation.scoring.assessment import assess, reference_of
 from untrain.evaluation.scoring.group_accuracy import accuracy_by_group
-from untrain.experiments.results import BREAK_EVEN, SHARES
+from untrain.experiments.model_facts import BREAK_EVEN, SHARES
+from untrain.reports.formatting import short
+from untrain.reports.headings import named
 from untrain.reports.material import Material
 from untrain.reports.shown import of_inputs
 
@@ -76,9 +80,12 @@ def row(method: str, found: dict, cost: float) -> dict:
     return {"method": method, "cost": cost_row, "guard": guard, "layers": layers, "notes": [], "error": None} | found
 
 
-def audited(original: Observation, ours: Observation, oracle: Observation) -> dict:
-    """All scores of a made-up method and its verdict, as they stand in its row."""
+def audited(original: Observation, ours: Observation, oracle: Observation, method: str) -> dict:
+    """All scores of a made-up method, its verdict and its outcome, as they stand in its row."""
     scores, verdict = assess(reference_of(evaluators(), oracle, original), ours, draws=50)
+    tested = {name: score.verdict for name, score in scores.items() if name in verdict["tested"]}
+    evidence = Evidence(tested, verdict["counts"], heading=named)
+    verdict |= rule(Protocol(), ours, oracle, original, evidence).document(short(method))
     paying = accuracy_by_group(ours, oracle)
     return {"scores": {name: asdict(score) for name, score in scores.items()}, "verdict": verdict, "paid": paying}
 
@@ -90,7 +97,7 @@ def material(wrong: str = "", methods: tuple[str, ...] = METHODS, inputs: bool =
     document = {
         "untrain": "0.0", "run": "ab" * 32, "scenario": "Made(up=1)", "seeds": 2, "oracles": 3, "seed": 0,
         "sizes": {"train": 28, "forget": 12, "retain": 16, "test": 20}, "digest": "cd" * 32,
-        "results": [row(m, audited(original, o, oracle), 0.2 * at) for at, (m, o) in enumerate(ours.items())],
+        "results": [row(m, audited(original, o, oracle, m), 0.2 * at) for at, (m, o) in enumerate(ours.items())],
         "overlap": [{"one": "DEL()", "other": "SalUn()", "iou": 0.5, "low": 0.25, "high": 0.75, "chance": 0.375, "layers": 0.9,
                      "reason": None}],
         "oracle_cost": row("Retrain()", {"scores": {}, "verdict": None, "paid": []}, 1.0)["cost"],
@@ -157,12 +164,14 @@ def located() -> dict:
 
 @pytest.fixture
 def told():
-    """A row with a made-up verdict: told(says, recognised=12, ...)."""
+    """A row with a made-up verdict: told(says, recognised=12, outcome="passes", ...)."""
 
     def made(says="too few models", method="DEL()", forget=500, **more):
         counts = {"forget": forget, "recognised": more.pop("recognised", 0), "standing_out": more.pop("standing_out", 0)}
         plain = {"distinguishable": [], "indistinguishable": [], "tested": [], "level": 0.05, "chance": 0.05, "counts": counts}
-        verdict = plain | {"says": says, "recognised": [], "standing_out": []} | more
+        ruled = {"protocol": "standard", "outcome": "open", "because": "", "open": "", "power": None, "endpoints": [], "lacks": {},
+                 "notes": [], "sentence": f"{method.partition('(')[0]}: open."}  # fmt: skip
+        verdict = plain | ruled | {"says": says, "recognised": [], "standing_out": []} | more
         return {"method": method, "verdict": verdict, "scores": {}, "layers": [], "error": None, "paid": []}
 
     return made

@@ -2,6 +2,7 @@
 
 import copy
 
+import pytest
 from rich.console import Console
 
 from untrain.reports.terminal import _verdict, print_runs, table_of
@@ -33,26 +34,35 @@ def test_a_budget_is_in_the_title_and_notes_are_below(tiny, capsys):
     assert f"note: {document['results'][1]['method']}: stopped at the budget" in told
 
 
-def verdict(says, apart=0, equal=0, recognised=0):
+def verdict(says, outcome, apart=0, equal=0, recognised=0):
     counts = {"forget": 9, "recognised": recognised, "standing_out": 0}
-    return {"says": says, "tested": [""] * 6, "distinguishable": [""] * apart, "indistinguishable": [""] * equal, "counts": counts}
+    lists = {"tested": [""] * 6, "distinguishable": [""] * apart, "indistinguishable": [""] * equal}
+    return {"says": says, "outcome": outcome, "counts": counts} | lists
 
 
-def test_a_method_has_its_verdict_in_a_few_letters():
-    assert _verdict(verdict("distinguishable", apart=2, recognised=3)) == "differs 2/6, 3 ex."
-    assert _verdict(verdict("indistinguishable", equal=6)) == "equal 6/6"
-    assert _verdict(verdict("too few models", equal=1)) == "too few, equal 1/6"
+@pytest.mark.parametrize(
+    ("given", "letters"),
+    [
+        (verdict("distinguishable", "fails: remembers", apart=2, recognised=3), "remembers 2/6, 3 ex."),
+        (verdict("distinguishable", "fails: over-forgets or broke something", apart=2), "damaged 2/6"),
+        (verdict("too few models", "fails: remembers", equal=1), "remembers, equal 1/6"),
+        (verdict("indistinguishable", "passes", equal=6), "passes, equal 6/6"),
+        (verdict("too few models", "open", equal=1), "open, equal 1/6"),
+        (verdict("distinguishable", "open", apart=1), "open, differs 1/6"),
+    ],
+)
+def test_a_method_has_its_verdict_in_a_few_letters(given, letters):
+    assert _verdict(given) == letters
 
 
-def test_the_verdict_on_the_method_that_opens_stands_below_the_table(tiny, capsys):
+def test_the_outcomes_on_all_methods_stand_below_the_table_that_which_opens_first(tiny, capsys):
     document = copy.deepcopy(tiny.document)
-    document["results"][3]["verdict"]["counts"]["recognised"] = 7
-    print_runs([document], colour=False)
-    told = " ".join(capsys.readouterr().out.split())
-    assert "verdict: " in told
-    assert told.count("verdict: ") == 1
-    assert "DEL" in told[told.index("verdict: ") :]
-    assert "Nothing (7 known better)" in told
+    sentences = {row["method"]: row["verdict"]["sentence"] for row in document["results"] if not row["error"]}
+    print_runs([document], colour=False, width=500)
+    lines = capsys.readouterr().out.splitlines()
+    first = next(sentence for method, sentence in sentences.items() if method.startswith("DEL"))
+    (start,) = (at for at, line in enumerate(lines) if line == first)
+    assert set(lines[start : start + len(sentences)]) == set(sentences.values())
 
 
 def test_a_row_without_cost_and_a_run_without_originals_are_shown(tiny):

@@ -16,22 +16,15 @@ def verdict(says="distinguishable", blind=False, **more):
 def test_scores_are_called_by_their_headings(told):
     row = told("distinguishable", tested=["mia_loss_auc"], distinguishable=["mia_loss_auc"])
     row["scores"] = {"mia_loss_auc": {"verdict": verdict()}}
-    assert "by 1 of 1 tested scores: loss attack, AUC (over-forgets: less)." in verdict_marks.sentence(row)
+    assert "by 1 of 1 tested scores: loss attack, AUC (over-forgets: less)." in verdict_marks.detail(row)
 
 
-def test_other_methods_that_leak_are_named_with_their_counts(told):
-    first, clean = told(recognised=3), told(method="Retrain()")
-    leaky = [told(method="Finetune(lr=1)", recognised=2), told(method="Nothing()", recognised=43, standing_out=5)]
-    document = {"results": [first, clean, *leaky]}
-    assert verdict_marks.leaks(document, first) == (
-        "Of the 500 forget examples, some can also be recognised in the outputs of Finetune (2 known better) and "
-        "Nothing (43 known better, 5 known less well)."
-    )
-    assert verdict_marks.leaks({"results": [first, clean]}, first) == ""
-
-
-def test_methods_that_failed_leak_nothing(told):
-    assert verdict_marks.leaks({"results": [told() | {"verdict": None}]}, None) == ""
+@pytest.mark.parametrize(
+    ("said", "parts"), [("passes", ("passes", "")), ("open", ("open", "")), ("fails: remembers", ("fails", "remembers"))]
+)
+def test_an_outcome_is_a_word_with_a_mark_and_the_way_it_fails(told, said, parts):
+    assert verdict_marks.outcome(told(outcome=said)) == parts
+    assert parts[0] in verdict_marks.MARKS
 
 
 def test_a_test_that_does_not_tell_the_originals_is_called_powerless(told):
@@ -49,17 +42,23 @@ def test_a_blind_verdict_says_so_unless_it_told_something():
     assert verdict_marks.why(None) == ""
 
 
+FAILS = "fails: over-forgets or broke something"
+
+
 @pytest.mark.parametrize(
-    ("says", "more", "words"),
+    ("says", "more", "shown"),
     [
-        ("distinguishable", {"distinguishable": ["a"], "recognised": 2}, "by 1 of 3 scores, 2 recognised"),
-        ("distinguishable", {"standing_out": 4}, "by 0 of 3 scores, 4 stand out"),
-        ("too few models", {"indistinguishable": ["a", "b"]}, "equal by 2 of 3"),
-        ("indistinguishable", {"indistinguishable": ["a", "b", "c"]}, "by all 3 scores"),
+        ("distinguishable", {"distinguishable": ["a"], "recognised": 2, "outcome": "fails: remembers"},
+         ("fails", "remembers; differs by 1 of 3 scores, 2 recognised")),
+        ("distinguishable", {"standing_out": 4, "outcome": FAILS},
+         ("fails", "over-forgets or broke something; differs by 0 of 3 scores, 4 stand out")),
+        ("too few models", {"indistinguishable": ["a", "b"], "outcome": "passes"}, ("passes", "equal by 2 of 3 scores")),
+        ("indistinguishable", {"indistinguishable": ["a", "b", "c"]}, ("open", "equal by all 3 scores")),
+        ("too few models", {"tested": []}, ("open", "no score tested")),
     ],
-)
-def test_a_method_has_a_short_verdict(told, says, more, words):
-    assert verdict_marks.short(told(says, tested=["a", "b", "c"], **more)) == (says, words)
+)  # fmt: skip
+def test_a_method_has_a_short_verdict_that_begins_with_its_outcome(told, says, more, shown):
+    assert verdict_marks.short(told(says, **{"tested": ["a", "b", "c"]} | more)) == shown
 
 
 def test_evidence_is_told_in_the_unit_of_the_score():

@@ -152,7 +152,8 @@ class Verdict:
         high: upper end.
         p: share of the splits of all models into groups of these sizes that show a difference as large, in any of the scores
             that are tested together.
-        margin: the difference up to which models count as equal.
+        margin: the difference up to which models count as equal; of an endpoint of a protocol, the larger of a number of spreads
+            and an absolute size.
         level: share of false alarms that the test allows, over all scores tested together.
         why: what the difference means, or what a decision would take, in words.
         blind: whether the test cannot distinguish the original from the oracles either, so that it has little power.

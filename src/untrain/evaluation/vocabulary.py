@@ -37,6 +37,33 @@ _WRITTEN = (
         "or too few models to tell", "docs/scores.md#verdict",
     ),
     Term(
+        "protocol", "the margins on five primary endpoints that a model has to keep to pass, stated before anything is trained: "
+        "screening, standard, strict, or one of your own", "docs/protocols.md#protocols", ("screening", "standard", "strict"),
+    ),
+    Term(
+        "endpoint", "one number per model that a protocol has a margin for: what an attack gains, loss on the forget set, the "
+        "farthest forget example, accuracy on the test set and on the retain set", "docs/protocols.md#endpoints",
+        ("primary endpoint",),
+    ),
+    Term(
+        "spread", "the standard deviation of an endpoint between retrained models; margins are counted in it",
+        "docs/protocols.md#endpoints",
+    ),
+    Term(
+        "power", "the chance that so many models pass a perfect retrain, and the chance that they find a leak of a stated size",
+        "docs/protocols.md#power",
+    ),
+    Term("outcome", "what a protocol says of a method: passes, fails in one of two ways, or open", "docs/protocols.md#outcomes"),
+    Term(
+        "passes", "every primary endpoint is shown to lie within its margin, and no score says otherwise",
+        "docs/protocols.md#outcomes", ("pass",),
+    ),
+    Term(
+        "fails", "an endpoint is shown to lie outside its margin, or a score is distinguishable in a direction that does harm: "
+        "it remembers, or it over-forgets or broke something", "docs/protocols.md#outcomes", ("fail", "damaged"),
+    ),
+    Term("open", "neither shown to pass nor to fail; the sentence says what would close it", "docs/protocols.md#outcomes"),
+    Term(
         "indistinguishable", "the interval of the difference lies within the margin, so the models pass for retrained ones",
         "docs/scores.md#verdict", ("equal",),
     ),
@@ -87,16 +114,18 @@ _WRITTEN = (
     Term("probe", "another set of examples that models are asked, beside those of the run", "docs/text.md"),
 )  # fmt: skip
 _PAGES = {
-    **dict.fromkeys(("floor", "ceiling", "band"), ""), "ideal": "value-and-gap", "resampled": "interval",
-    **dict.fromkeys(("difference", "margin", "p", "level", "blind"), "verdict"),
+    **{name: f"docs/scores.md#{name}" for name in ("floor", "ceiling", "band")},
+    "ideal": "docs/scores.md#value-and-gap", "resampled": "docs/scores.md#interval", "margin": "docs/protocols.md#protocols",
+    **dict.fromkeys(("difference", "p", "level", "blind"), "docs/scores.md#verdict"),
 }  # fmt: skip
+OF_PROTOCOLS = ("protocol", "endpoint", "margin", "spread", "passes", "fails", "open")
 OF_SCORES = ("floor", "ceiling", "ideal", "band", "resampled")
 
 
 def terms() -> dict[str, Term]:
     """Every word by itself; those of scores and verdicts from the records that hold them."""
     words = documented(Verdict) | documented(Score)
-    read = (Term(name, words[name], f"docs/scores.md#{page or name}") for name, page in _PAGES.items())
+    read = (Term(name, words[name], page) for name, page in _PAGES.items())
     return {term.word: term for term in (*_WRITTEN, *read)}
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from untrain.evaluation.lazy_stack import LazyStack
 from untrain.evaluation.observation import Observation
 from untrain.evaluation.protocols.endpoints import endpoints
+from untrain.evaluation.protocols.outcome_wording import chances, models_in_words
 from untrain.evaluation.protocols.power import ENOUGH, Law, Power, law_of, power_of, smallest, usual_law
 from untrain.evaluation.protocols.protocol import Protocol
 from untrain.experiments.comparison import Comparison, oracles_of, todo_of
@@ -43,27 +44,14 @@ class Plan:
 
     def to_text(self) -> str:
         """Write the plan in one line."""
-        p, models = self.power, models_in_words
         basis = f"by the spread of {self.basis} stored ones" if self.basis else "by a normal law"
-        line = (
-            f"protocol {self.protocol}: {models(p.models, p.oracles)} pass a perfect retrain with probability {p.passes:.2f}, "
-            f"and find a leak of {p.leak:g} of their spreads with {p.detects:.2f}, {basis}"
-        )
-        if p.enough:
+        line = f"protocol {self.protocol}: {chances(self.power)}, {basis}"
+        if self.power.enough:
             return line
         if self.smallest is None:
             return f"{line}; no design of this many unlearned models reaches {ENOUGH:.0%} of both: take a less strict protocol"
         time = "" if self.seconds is None else f", about {duration(self.seconds)} of training here"
-        return f"{line}; {ENOUGH:.0%} of both take {models(self.smallest.models, self.smallest.oracles)}{time}"
-
-
-def models_in_words(models: int, oracles: int) -> str:
-    """So many models.
-
-    >>> models_in_words(1, 19)
-    '1 unlearned model and 19 retrained ones'
-    """
-    return f"{models} unlearned and {oracles} retrained models" if models > 1 else f"1 unlearned model and {oracles} retrained ones"
+        return f"{line}; {ENOUGH:.0%} of both take {models_in_words(self.smallest.models, self.smallest.oracles)}{time}"
 
 
 def plan(

@@ -34,6 +34,7 @@ from untrain.experiments.stored_run import check_model, check_run
 from untrain.experiments.stored_specs import parse_stored
 from untrain.models.tasks.base import Task
 from untrain.reports.formatting import distinct
+from untrain.reports.headings import named
 from untrain.reports.material import Material
 from untrain.reports.shown import Shown, of_inputs
 from untrain.runtime.progress import OnProgress, ProgressTracker
@@ -189,7 +190,7 @@ def results(
         unlearned = observe(run, entries, store)
         scores, row["verdict"] = assess(reference, unlearned, draws, method)
         tested = {n: s.verdict for n, s in scores.items() if s.verdict is not None and n in row["verdict"]["tested"]}
-        judged = Evidence(tested, row["verdict"]["counts"], unfair)
+        judged = Evidence(tested, row["verdict"]["counts"], unfair, named)
         row["verdict"] |= rule(protocol or stated, unlearned, reference.oracle, original, judged, level).document(names[method])
         row["paid"] = (
             accuracy_by_group(unlearned, reference.oracle, level) if outputs == "logits" and unlearned.has("classes") else []

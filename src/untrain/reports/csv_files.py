@@ -12,19 +12,21 @@ from untrain.reports.write import Document
 
 
 def scores_csv(documents: Sequence[Document]) -> str:
-    """One line per run, method and score."""
+    """One line per run, method and score; the outcome on the method, which all its lines share, comes last."""
     text = io.StringIO()
     columns = ("value", "low", "high", "floor", "ceiling", "ideal", "reason", "resampled", "note")
     tested = {"verdict": "says", "difference": "difference", "difference_low": "low", "difference_high": "high", "margin": "margin",
               "p": "p"}  # fmt: skip
+    ruled = ("protocol", "outcome")
     table = csv.writer(text)
-    table.writerow(("scenario", "method", "score", *columns, *tested))
+    table.writerow(("scenario", "method", "score", *columns, *tested, *ruled))
     for document in documents:
         for row in document["results"]:
             for name, score in row["scores"].items():
                 verdict = score["verdict"] or {}
                 plain = (score[c] for c in columns)
-                written = (document["scenario"], row["method"], name, *plain, *(verdict.get(c) for c in tested.values()))
+                tests, outcome = (verdict.get(c) for c in tested.values()), (row["verdict"][c] for c in ruled)
+                written = (document["scenario"], row["method"], name, *plain, *tests, *outcome)
                 table.writerow(csv_row(written))
     return text.getvalue()
 

@@ -63,6 +63,15 @@ def cut(text: str, longest: int) -> str:
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
+def sentence(text: str) -> str:
+    """The text with a full stop at its end, and one only.
+
+    >>> sentence("no retain set"), sentence("It stopped.")
+    ('no retain set.', 'It stopped.')
+    """
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
 def digits(number: float | None, places: int = 1) -> str:
     """A decimal with a true minus sign, and none before a zero."""
     if number is None:

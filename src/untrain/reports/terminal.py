@@ -11,11 +11,13 @@ from rich.text import Text
 
 from untrain.core.escapes import printable, write_raw
 from untrain.evaluation.glossary import scorers
+from untrain.evaluation.protocols.outcome import DAMAGED, REMEMBERS
 from untrain.reports import verdict_marks
 from untrain.reports.fitting_table import FittingTable
 from untrain.reports.formatting import lead, operations
 from untrain.reports.headings import FEWEST
 
+SAYS = {REMEMBERS: "remembers", DAMAGED: "damaged"}
 SHOWN = ("forget_gap", "mia_loss_auc", "forget_accuracy", "retain_accuracy", "test_accuracy", "forget_true_accuracy")
 
 
@@ -191,12 +193,14 @@ def counted(count: int, word: str) -> str:
 
 
 def _verdict(verdict: dict[str, Any]) -> str:
-    """The verdict on a method in a few letters: what it says, by how many scores, and how many examples are given away."""
+    """The verdict on a method in a few letters: its outcome, by how many scores, and how many examples are given away."""
     tested, counts = len(verdict["tested"]), verdict["counts"]
     apart, equal = (len(verdict[n]) for n in ("distinguishable", "indistinguishable"))
-    says = {"distinguishable": f"differs {apart}/{tested}", "indistinguishable": f"equal {equal}/{tested}"}
+    differs, fails = verdict["says"] == "distinguishable", SAYS.get(verdict["outcome"])
+    by = f"{apart}/{tested}" if differs else f"equal {equal}/{tested}"
+    says = f"{fails} {by}" if fails and differs else f"{fails or verdict['outcome']}, {'differs ' if differs else ''}{by}"
     examples = counts["recognised"] + counts["standing_out"]
-    return says.get(verdict["says"], f"too few, equal {equal}/{tested}") + (f", {examples} ex." if examples else "")
+    return says + (f", {examples} ex." if examples else "")
 
 
 def _cell(name: str, score: dict[str, Any]) -> str:

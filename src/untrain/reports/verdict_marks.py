@@ -15,12 +15,17 @@ Row = Mapping[str, Any]
 
 # The mark of what a cell says, and what is read aloud in its place.
 MARKS = {
+    "passes": "✓",
+    "fails": "✗",
+    "open": "?",
+    "within": "✓",
+    "beyond": "✗",
     "indistinguishable": "=",
     "distinguishable": "≠",
     "too few models": "?",
     "outside": "†",
 }
-SPOKEN = {"outside": "outside the band"}
+SPOKEN = {"outside": "outside the band", "within": "within the margin", "beyond": "outside the margin"}
 BLIND = "blind: it does not tell the originals either"
 
 
@@ -30,29 +35,10 @@ def detail(row: Row) -> str:
     return wording.sentence(row["verdict"], verdicts, formatting.short(row["method"]), named)
 
 
-def leaks(document: Document, first: Row | None) -> str:
-    """A sentence on other methods than the first whose outputs give forget examples away, in either direction; else empty.
-
-    A method that knows examples less well than retrained models do gives them away as one does that knows them better.
-    """
-    leaking = [r for r in document["results"] if r is not first and r["verdict"] and any(_given_away(r))]
-    if not leaking:
-        return ""
-    names = formatting.distinct([r["method"] for r in document["results"]])
-    counts = [f"{names[r['method']]} ({_directions(*_given_away(r))})" for r in leaking]
-    forget = leaking[0]["verdict"]["counts"]["forget"]
-    also = "also " if first and any(_given_away(first)) else ""
-    return f"Of the {forget:,} forget examples, some can {also}be recognised in the outputs of {listed(counts)}."
-
-
-def _given_away(row: Row) -> tuple[int, int]:
-    """Number of forget examples that a method knows better than retrained models do, and of those that it knows less well."""
-    counts = row["verdict"]["counts"]
-    return counts["recognised"], counts["standing_out"]
-
-
-def _directions(better: int, worse: int) -> str:
-    return ", ".join(f"{count:,} known {how}" for count, how in ((better, "better"), (worse, "less well")) if count)
+def outcome(row: Row) -> tuple[str, str]:
+    """The outcome on a method: 'passes', 'fails' or 'open', and in what way it fails."""
+    says, _, kind = row["verdict"]["outcome"].partition(": ")
+    return says, kind
 
 
 def powerless(row: Row) -> str:
@@ -72,19 +58,20 @@ def why(verdict: Mapping[str, Any] | None) -> str:
 
 
 def short(row: Row) -> tuple[str, str]:
-    """The verdict on a method for a cell: what it says, and by how much."""
+    """The verdict on a method for a cell: its outcome; and in what way it fails, and what the tests of all scores say."""
     verdict = row["verdict"]
+    says, kind = outcome(row)
     tested, counts = len(verdict["tested"]), verdict["counts"]
     apart, equal = (len(verdict[n]) for n in ("distinguishable", "indistinguishable"))
-    parts = [f"{counts['recognised']:,} recognised"] if counts["recognised"] else []
+    by = {
+        "distinguishable": f"differs by {apart} of {tested} scores",
+        "indistinguishable": f"equal by all {tested} scores",
+        "too few models": f"equal by {equal} of {tested} scores",
+    }
+    parts = [by[verdict["says"]] if tested else "no score tested"]
+    parts += [f"{counts['recognised']:,} recognised"] if counts["recognised"] else []
     parts += [f"{counts['standing_out']:,} stand out"] if counts["standing_out"] else []
-    if verdict["says"] == "distinguishable":
-        parts = [f"by {apart} of {tested} scores", *parts]
-    elif verdict["says"] == "too few models":
-        parts = [f"equal by {equal} of {tested}", *parts]
-    else:
-        parts = [f"by all {tested} scores", *parts]
-    return verdict["says"], ", ".join(parts)
+    return says, "; ".join([*([kind] if kind else []), ", ".join(parts)])
 
 
 def looked_for(row: Row) -> dict[str, str]:
@@ -135,8 +122,3 @@ def of_gap(score: Mapping[str, Any], name: str) -> str:
         "too few models": f"is neither shown to be other than 0 nor to lie {within}",
     }
     return f"On these very examples, by the test of all scores together, the gap {says[verdict['says']]}."
-
-
-def listed(words: list[str]) -> str:
-    """``a, b and c``."""
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

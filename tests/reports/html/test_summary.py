@@ -2,7 +2,7 @@
 
 import pytest
 
-from untrain.reports.html.summary import meaning, opening
+from untrain.reports.html.summary import MANY, Outcomes, details, meaning, opening, outcomes
 
 
 def gap(value, low, high, verdict=None):
@@ -15,9 +15,30 @@ def document(told, score, **more):
     return {"results": [row], "sizes": {"forget": 180}, "seeds": 5, "oracles": 10}
 
 
-def test_the_verdict_comes_first_and_names_the_method(told):
+def test_the_outcome_comes_first_as_the_document_has_it(told):
     made = document(told, gap(-0.004, -0.016, 0.008))
-    assert opening(made)[0] == "No score of DEL could be tested."
+    assert opening(made)[0] == made["results"][0]["verdict"]["sentence"] == "DEL: open."
+
+
+def test_every_method_has_its_outcome_the_first_one_alone(told):
+    rows = [told(method="Nothing()", outcome="fails: remembers"), told(outcome="passes"), told(method="GA()") | {"error": "x"}]
+    made = outcomes({"results": rows})
+    assert made.first.mark == "passes"
+    assert [(mark.sign, text) for mark, text in made.others] == [("✗", "Nothing: open.")]
+    assert made.counts == ""
+    assert outcomes({"results": rows[2:]}) == Outcomes()
+
+
+def test_many_methods_are_counted_those_that_pass_first(told):
+    kinds = ["fails: remembers"] * 7 + ["open"] * 2 + ["passes"]
+    made = outcomes({"results": [told(method=f"GA(lr={at})", outcome=kind) for at, kind in enumerate(kinds)]})
+    assert made.counts == "Of 10 methods 1 passes, 7 fail (remember) and 2 are open."
+    assert len(made.others) == MANY + 1
+
+
+def test_details_of_all_methods_begin_with_that_which_opens(told):
+    rows = [told(method="Nothing()"), told(), told(method="GA()") | {"error": "x"}]
+    assert details({"results": rows}) == ["No score of DEL could be tested.", "No score of Nothing could be tested."]
 
 
 def test_the_gap_comes_second_and_without_nothing_the_ceiling_is_its_measure(told):

@@ -26,6 +26,20 @@ class EndpointInfo:
     above: Harm
     below: Harm
 
+    @property
+    def way(self) -> int:
+        """Which differences do harm: 1 those above 0, -1 those below, 0 both."""
+        return bool(self.above) - bool(self.below)
+
+
+def about(name: str, unit: str) -> EndpointInfo:
+    """What an endpoint of a protocol measures, by the unit in which it was to be had.
+
+    >>> about("test", "nats").means
+    'logarithm of the mean loss on the test set'
+    """
+    return ABOUT[f"{name} loss" if f"{name} loss" in ABOUT and unit == "nats" else name]
+
 
 ABOUT: Mapping[str, EndpointInfo] = {
     "attack": EndpointInfo(
@@ -70,7 +84,7 @@ class Endpoint:
     @property
     def way(self) -> int:
         """Which differences do harm: 1 those above 0, -1 those below, 0 both."""
-        return bool(self.about.above) - bool(self.about.below)
+        return self.about.way
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +129,7 @@ def compare(ours: Measured, theirs: Measured, copies: int = 0) -> tuple[list[End
     elif copies:
         lacks |= dict.fromkeys(("attack", "example"), "retrained models do not differ, so any difference at all betrays a model")
     elif len(theirs.signals) < 3:
-        lacks |= dict.fromkeys(("attack", "example"), f"{len(theirs.signals)} retrained models: at least 3 are needed")
+        lacks |= dict.fromkeys(("attack", "example"), "it takes at least 3 retrained models")
     else:
         gains, far = pairwise_attack.attack(ours.signals, ours.control, theirs.signals, theirs.control)
         own_gains, own_far = pairwise_attack.attack_each(theirs.signals, theirs.control)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -14,7 +14,7 @@ from untrain.evaluation.base import Verdict
 from untrain.evaluation.observation import Observation
 from untrain.evaluation.protocols import outcome_wording as wording
 from untrain.evaluation.protocols.endpoints import Endpoint, endpoints
-from untrain.evaluation.protocols.margin_test import Judged, allowed, judge
+from untrain.evaluation.protocols.margin_test import Judged, judge
 from untrain.evaluation.protocols.power import Power, law_of, power_of
 from untrain.evaluation.protocols.protocol import Protocol
 from untrain.evaluation.scoring.design import LEVEL
@@ -29,6 +29,10 @@ _MANY = 10.0  # times as many models, beyond which more of them are no advice
 _WIDER = 0.001  # chance below which unlearned models are said to spread more than retrained ones
 
 
+def _spelled(score: str) -> str:
+    return score.replace("_", " ")
+
+
 @dataclass(frozen=True, eq=False)
 class Ruling:
     """What a protocol says of a method.
@@ -38,7 +42,7 @@ class Ruling:
         outcome: passes, fails in one of two ways, or open.
         because: the evidence, in words.
         open: the one thing that would close it; empty where it is closed.
-        power: the chances of this design; None where there is no endpoint.
+        power: the chances of this design; None where there is no endpoint, or retrained models do not differ.
         endpoints: each against its margin.
         lacks: endpoint -> why it cannot be had.
         notes: what the design cannot see, and what else is worth knowing.
@@ -67,11 +71,13 @@ class Evidence:
         verdicts: on all tested scores.
         counts: of forget examples that are 'recognised' and that are 'standing_out', and of all of them, 'forget'.
         alarm: why retrained models are no fair yardstick; empty where they are.
+        heading: score name -> what to call it in a sentence.
     """
 
     verdicts: Mapping[str, Verdict]
     counts: Mapping[str, Any]
     alarm: str = ""
+    heading: Callable[[str], str] = _spelled
 
 
 def rule(
@@ -99,28 +105,28 @@ def rule(
     at = protocol.level * level / LEVEL
     judged = [judge(e, protocol.margins[e.margin], at, len(found)) for e in found]
     m, k = unlearned.models, oracle.models
-    power = power_of(protocol, m, k, law_of(found)) if found and k > 1 else None
+    alike = any(e.error is not None for e in found)
+    power = power_of(protocol, m, k, law_of(found)) if found and k > 1 and not alike else None
     notes = notes_on(found, judged, lacks, m)
-    harms = harms_of(evidence.verdicts, judged, evidence.counts)
+    harms = harms_of(evidence, judged)
 
     def ruled(outcome: Outcome, because: str, close: str = "") -> Ruling:
         return Ruling(protocol.label, outcome, because, close, power, tuple(judged), lacks, tuple(notes))
 
     if not judged:
-        return ruled(OPEN, "none of the primary endpoints can be had", f"outputs that give one: {'; '.join(lacks.values())}")
+        return ruled(OPEN, wording.NOTHING, "margins or losses of the examples")
     if evidence.alarm:
-        return ruled(OPEN, wording.UNFAIR, "oracles by the recipe of the originals")
+        return ruled(OPEN, wording.UNFAIR, "retrained models by the recipe of the originals")
     if harms:
-        remembers = harms[0][0] == "remembers"
-        return ruled(REMEMBERS if remembers else DAMAGED, wording.strongest([text for _, text in harms]))
+        return ruled(REMEMBERS if harms[0][0] == "remembers" else DAMAGED, wording.strongest(harms))
     missing = [j for j in judged if j.says != "within"]
     if missing:
-        return ruled(OPEN, wording.undecided(missing), closing(missing, m, k))
+        return ruled(OPEN, wording.undecided(missing), closing(missing, m, k, alike))
     if alone := [j for j in judged if j.apart]:
-        return ruled(OPEN, wording.alone(alone[0], m), "a look at that model, or more of them")
+        return ruled(OPEN, wording.alone(alone[0], m), wording.LOOK)
     if original is not None and passes_untouched(protocol, original, oracle):
         return ruled(OPEN, wording.BLIND, "a stricter protocol, or another request")
-    return ruled(PASSES, wording.within(judged, k, None if power is None else power.passes))
+    return ruled(PASSES, wording.within(judged, k, None if power is None else power.passes, alike))
 
 
 def passes_untouched(protocol: Protocol, original: Observation, oracle: Observation) -> bool:
@@ -129,41 +135,43 @@ def passes_untouched(protocol: Protocol, original: Observation, oracle: Observat
     return bool(found) and all(judge(e, protocol.margins[e.margin], protocol.level, len(found)).says == "within" for e in found)
 
 
-def harms_of(
-    verdicts: Mapping[str, Verdict], judged: Sequence[Judged], counts: Mapping[str, Any]
-) -> list[tuple[str, str]]:  # fmt: skip
+def harms_of(evidence: Evidence, judged: Sequence[Judged]) -> list[tuple[str, str]]:
     """What convicts: (kind of harm, words), that which is surest first; single examples before means."""
+    verdicts, counts = evidence.verdicts, evidence.counts
     directed = {j.name: j.harm for j in judged}
     side = directed.get("forget") or directed.get("attack") or "broke"
     found: list[tuple[str, str]] = []
     apart = {n: v for n, v in verdicts.items() if v.says == "distinguishable" and not wording.is_gain(n, v)}
     harms = {n: wording.harm_of(n, v) or side for n, v in sorted(apart.items(), key=lambda item: item[1].p)}
     outside = [j for j in judged if j.says == "outside"]
-    ways = {*harms.values(), *(j.harm or side for j in outside)}
-    kinds = ("recognised", "remembers"), ("standing_out", "over-forgets")
-    for kind, harm in sorted(kinds, key=lambda pair: -counts[pair[0]]):
-        if counts[kind] and ways:
-            found.append((harm, wording.counted(counts, kind)))
+    if (counts["recognised"] or counts["standing_out"]) and (harms or outside):
+        better = counts["recognised"] >= counts["standing_out"]
+        found.append(("remembers" if better else "over-forgets", wording.counted(counts)))
     found += [(j.harm or side, wording.outside(j)) for j in outside]
-    found += [(harm, wording.of_score(n, apart[n])) for n, harm in harms.items()]
+    found += [(harm, wording.of_score(evidence.heading(n), apart[n])) for n, harm in harms.items()]
     return found
 
 
-def closing(missing: Sequence[Judged], m: int, k: int) -> str:
+def closing(missing: Sequence[Judged], m: int, k: int, alike: bool) -> str:
     """What would most likely bring endpoints within their margins: so many models, if they are as near as they look."""
-    beyond = [j for j in missing if j.times is None or j.times > _MANY]
+    if alike:
+        return wording.MORE_EXAMPLES
+    beyond = [j for j in missing if j.low is not None and (j.times is None or j.times > _MANY)]
     if beyond:
         return wording.beyond(beyond[0], m)
-    times = max(j.times or 1.0 for j in missing)
+    times = max((j.times or _MANY for j in missing), default=1.0)
     return wording.more_models(m if m == 1 else max(m, math.ceil(m * times)), max(k + 1, math.ceil(k * times)))
 
 
 def notes_on(found: Sequence[Endpoint], judged: Sequence[Judged], lacks: Mapping[str, str], m: int) -> list[str]:
     """What a reader should know beside the outcome: endpoints that lack, models that spread more, what one model cannot show."""
-    notes = [f"{wording.NAMES[name]} was not tested: {why}" for name, why in lacks.items()]
+    notes = [
+        wording.untested([name for name, why in lacks.items() if why == reason], reason) for reason in dict.fromkeys(lacks.values())
+    ]
     if m == 1:
         notes.append("one model was given: the outcome is about it, and how others by the method would spread is not known")
-    for e in found if m > 1 else ():
+    several = [e for e in found if min(m, len(e.theirs)) > 1 and e.error is None]
+    for e in several:
         ours, theirs = e.ours.var(ddof=1), e.theirs.var(ddof=1)
         if (
             min(ours, theirs) > 0
@@ -171,10 +179,7 @@ def notes_on(found: Sequence[Endpoint], judged: Sequence[Judged], lacks: Mapping
             and ours > theirs
         ):
             ratio = float(np.sqrt(ours / theirs))
-            notes.append(f"unlearned models spread {ratio:.1f} times as much as retrained ones by {wording.NAMES[e.name]}")
+            notes.append(
+                f"unlearned models spread {ratio:.1f} times as much as retrained ones in {wording.called(e.name, e.about.unit)}"
+            )
     return notes + [wording.alone(j, m) for j in judged if j.apart]
-
-
-def margins_in_words(protocol: Protocol, models: int) -> dict[str, str]:
-    """The margin of each endpoint as a reader meets it."""
-    return {name: wording.margin(name, margin, allowed(margin, models)) for name, margin in protocol.margins.items()}

@@ -1,4 +1,4 @@
-"""The outcome of a protocol in words, the same on the page, in the terminal and in JSON: at most thirty."""
+"""The outcome of a protocol in words, the same on the page, in the terminal and in JSON: at most thirty, a name for one."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from untrain.evaluation.base import Verdict
-from untrain.evaluation.protocols.margin_test import Judged
-from untrain.evaluation.protocols.protocol import Margin
+from untrain.evaluation.protocols.margin_test import Judged, allowed
+from untrain.evaluation.protocols.power import Power
+from untrain.evaluation.protocols.protocol import Margin, Protocol
 
 NAMES = {
     "attack": "the attack",
@@ -19,69 +20,135 @@ NAMES = {
 }
 UNFAIR = "originals and retrained models differ on the retain set, so retraining is no fair yardstick"
 BLIND = "the untouched originals would pass too: within these margins the request leaves no trace"
+LOOK = "a closer look, or more models"
+MORE_EXAMPLES = "more examples, since retrained models do not differ"
+NOTHING = "none of the primary endpoints can be had"
 _WAYS = {"remembers": "remembers", "over-forgets": "over-forgets", "loses utility": "broke", "does not learn": "broke"}
+_ROOM = 23  # words of evidence that fit behind what a method does
+_NUMBERS = 3  # of models that are named one by one
+_TIMES = 10.0  # a loss that is so many times retraining's is no longer told in per cent
 
 
 def sentence(name: str, outcome: str, because: str, close: str) -> str:
     """The outcome on a method of some name.
 
-    >>> sentence("DEL", "open", "test accuracy is undecided", "20 retrained models")
-    'DEL: open. Test accuracy is undecided; to close it: 20 retrained models.'
+    >>> sentence("DEL", "fails: remembers", "an attack gains 12 points over guessing", "")
+    'DEL: fails. It remembers: an attack gains 12 points over guessing.'
+    >>> sentence("DEL", "open", "test accuracy may lie beyond its margin", "20 retrained models")
+    'DEL: open. Test accuracy may lie beyond its margin. To close it: 20 retrained models.'
     """
-    rest = f"{because}; to close it: {close}" if close else because
-    return f"{name}: {outcome}. {rest[:1].upper()}{rest[1:]}."
+    says, _, harm = outcome.partition(": ")
+    because = f"It {harm}: {because}" if harm else f"{because[:1].upper()}{because[1:]}"
+    return f"{name}: {says}. {because}." + (f" To close it: {close}." if close else "")
 
 
-def within(judged: Sequence[Judged], oracles: int, passes: float | None) -> str:
-    """What a method that passes was shown to keep."""
+def within(judged: Sequence[Judged], oracles: int, passes: float | None, alike: bool = False) -> str:
+    """What a method that passes was shown to keep; ``alike`` where all retrained models are one."""
     by_name = {j.name: j for j in judged}
-    parts = []
-    if "attack" in by_name:
-        parts.append(f"no stated attack gains over {points(by_name['attack'].bound)}")
-    if "test" in by_name:
-        parts.append(f"{what(by_name['test'])} is within {amount(by_name['test'])} of retraining's")
-    if not parts:
-        parts = [f"{what(judged[0])} is within {amount(judged[0])} of retraining's"]
-    power = "" if passes is None else f"; would pass a perfect one {min(9, round(10 * passes))} times in 10"
-    return f"{', '.join(parts)} ({oracles} retrained models{power})"
+    first = [by_name[name] for name in ("attack", "test") if name in by_name] or list(judged[:1])
+    power = "" if passes is None else f"; perfect unlearning {_in_ten(passes)}"
+    return f"{'; '.join(map(_kept, first))} ({oracles} retrained models{', all alike' if alike else power})"
+
+
+def _kept(judged: Judged) -> str:
+    """The most that an endpoint may be away, as was shown."""
+    size = amount(judged)
+    if judged.name == "attack":
+        return f"the attack gains at most {size} over guessing"
+    if judged.name == "forget":
+        return f"{what(judged)} is within {size} of retraining's"
+    if judged.name == "example":
+        return f"{what(judged)} lies at most {size} farther out than retraining's"
+    return f"{what(judged)} is at most {size} {'above' if judged.unit == 'nats' else 'below'} retraining's"
+
+
+def _in_ten(chance: float) -> str:
+    times = min(9, round(10 * chance))
+    return f"passes {times} {'time' if times == 1 else 'times'} in 10" if times else "seldom passes"
 
 
 def undecided(missing: Sequence[Judged]) -> str:
-    """Which endpoints are neither within nor outside."""
-    names = [what(j) for j in missing]
-    return f"{' and '.join(names[:2])}{f' and {len(names) - 2} more' if len(names) > 2 else ''} may be beyond the margin"
+    """Which endpoints are neither within nor outside; those alone that look outside, where there are any."""
+    beyond = [j for j in missing if looks_beyond(j)]
+    named = [what(j) for j in beyond or missing]
+    last = f"{len(named) - 2} more" if len(named) > 2 else ""
+    one = len(named) == 1
+    where = "beyond its margin" if one else "beyond their margins"
+    seem = ("seems to lie" if one else "seem to lie") if beyond else "may lie"
+    return f"{listed([*named[:2], *([last] if last else [])])} {seem} {where}"
+
+
+def looks_beyond(judged: Judged) -> bool:
+    """Return whether an endpoint looks to be outside its margin in a direction that does harm, shown or not."""
+    return abs(judged.difference) >= judged.margin and bool(judged.harm)
 
 
 def outside(judged: Judged) -> str:
     """An endpoint that is shown to be outside."""
     if judged.name == "attack":
-        return f"an attack gains {points(abs(judged.difference))} over guessing"
-    how = "below" if judged.difference < 0 else "above"
+        return f"an attack gains {_nearest(100 * abs(judged.difference))} over guessing"
     if judged.name == "example":
         return f"a forget example lies {abs(judged.difference):.1f} standard errors farther out than retrained models' do"
-    return f"{what(judged)} is {amount(judged, judged.difference)} {how} retraining's"
+    return f"{what(judged)} is {_apart(judged)} retraining's"
 
 
-def counted(counts: Mapping[str, Any], kind: str) -> str:
-    """Single examples that are given away."""
-    how = "known better" if kind == "recognised" else "known less well"
-    return f"{counts[kind]:,} of {counts['forget']:,} forget examples are {how} than by retrained models"
+def _apart(judged: Judged) -> str:
+    """How far below or above: points of accuracy, per cent of a loss, or how many times it is."""
+    d = judged.difference
+    how = "below" if d < 0 else "above"
+    if judged.unit != "nats":
+        return f"{_nearest(100 * abs(d))} {how}"
+    if d > math.log(_TIMES):
+        return f"{math.exp(min(d, 50.0)):,.0f} times"
+    return f"{100 * abs(math.expm1(d)):.0f} % {how}"
 
 
-def of_score(name: str, verdict: Verdict) -> str:
+def counted(counts: Mapping[str, Any]) -> str:
+    """Single examples that are given away, in the direction that most are first."""
+    better, less = counts["recognised"], counts["standing_out"]
+    ways = sorted(((better, "better"), (less, "less well")), key=lambda way: -way[0])
+    (most, how), (rest, other) = ways
+    also = f", and {rest:,} {other}," if rest else ""
+    return f"its models know {most:,} of {counts['forget']:,} forget examples {how}{also} than retrained models do"
+
+
+def of_score(heading: str, verdict: Verdict) -> str:
     """A score that is distinguishable."""
-    return f"{name.replace('_', ' ')} differs from retraining's (p = {verdict.p:.2g})"
+    set_off = "," if "," in heading else ""
+    chance = f"p {'<' if verdict.p < 0.001 else '='} {max(verdict.p, 0.001):.3f}"
+    return f"{heading}{set_off} is {'below' if verdict.difference < 0 else 'above'} retraining's ({chance})"
 
 
-def strongest(texts: Sequence[str]) -> str:
-    """The strongest evidence, and the next where it is of another kind."""
-    return " and ".join(texts[:1] if "examples" in texts[0] and len(texts) > 1 and "examples" not in texts[1] else texts[:2])
+def strongest(harms: Sequence[tuple[str, str]]) -> str:
+    """The surest evidence, and the next of another kind of harm where there is room for it.
+
+    >>> strongest([("over-forgets", "an attack gains 12 points"), ("broke", "test accuracy is 3 points below retraining's")])
+    "an attack gains 12 points, and test accuracy is 3 points below retraining's"
+    """
+    (harm, first), *rest = harms
+    more = (f"{first}, and {text}" for other, text in rest if other != harm)
+    return next((both for both in more if len(both.split()) <= _ROOM), first)
+
+
+def untested(names: Sequence[str], reason: str) -> str:
+    """Endpoints that cannot be had for a reason.
+
+    >>> untested(["attack", "example"], "no margin is known of the forget examples")
+    'the attack and the farthest forget example were not tested: no margin is known of the forget examples'
+    """
+    return f"{listed([NAMES[name] for name in names])} {'was' if len(names) == 1 else 'were'} not tested: {reason}"
 
 
 def alone(judged: Judged, models: int) -> str:
-    """Models that lie alone."""
-    which = ", ".join(str(i + 1) for i in judged.apart)
-    return f"{len(judged.apart)} of {models} models lies alone by {what(judged)} (number {which})"
+    """Models that lie outside the margin and outside what retrained models show."""
+    count = len(judged.apart)
+    if count == models:
+        return f"each of the {models} models lies outside what retrained models show in {what(judged)}"
+    numbers = [str(at + 1) for at in judged.apart]
+    if count > _NUMBERS:
+        numbers = [*numbers[: _NUMBERS - 1], f"{count - _NUMBERS + 1} more"]
+    which = f"number{'s' if count > 1 else ''} {listed(numbers)}"
+    return f"{count} of {models} models ({which}) {'stands' if count == 1 else 'stand'} apart in {what(judged)}"
 
 
 def more_models(models: int, oracles: int) -> str:
@@ -95,41 +162,115 @@ def more_models(models: int, oracles: int) -> str:
 
 def beyond(judged: Judged, models: int) -> str:
     """What is left where an endpoint lies on the margin or beyond it, so that more models would hardly bring it within."""
-    return f"{'this model' if models == 1 else 'the method'} would have to come nearer by {what(judged)}"
+    return f"{'a model' if models == 1 else 'models'} nearer to retraining in {what(judged)}"
+
+
+def models_in_words(models: int, oracles: int) -> str:
+    """So many models that are there.
+
+    >>> models_in_words(1, 19)
+    '1 unlearned model and 19 retrained ones'
+    """
+    return f"{models} unlearned and {oracles} retrained models" if models > 1 else f"1 unlearned model and {oracles} retrained ones"
+
+
+def chances(power: Power) -> str:
+    """What a design can show.
+
+    >>> chances(Power(0.84, 0.9996, 7.0, 5, 10)).partition(", ")[0]
+    '5 unlearned and 10 retrained models pass a perfect retrain with probability 0.84'
+    """
+    return (
+        f"{models_in_words(power.models, power.oracles)} pass a perfect retrain with probability {power.passes:.2f}, "
+        f"and find a leak of {power.leak:g} of their spreads with {power.detects:.2f}"
+    )
 
 
 def what(judged: Judged) -> str:
     """The endpoint in a sentence."""
-    if judged.unit == "nats" and judged.name != "forget":
-        return f"{judged.name} loss"
-    return NAMES[judged.name]
+    return called(judged.name, judged.unit)
 
 
-def amount(judged: Judged, value: float | None = None) -> str:
-    """A difference in the words of its unit: points of accuracy, or per cent of a loss."""
-    size = abs(judged.bound or 0.0) if value is None else abs(value)
-    if judged.unit == "nats":
-        return f"{math.ceil(100 * math.expm1(size) - 1e-9)} %"
-    return points(size)
+def called(name: str, unit: str) -> str:
+    """An endpoint in a sentence, by the unit in which it was to be had.
 
-
-def points(size: float | None) -> str:
-    """A share in points, rounded away from 0 so that no bound is understated.
-
-    >>> points(0.0112), points(0.01)
-    ('1.2 points', '1 point')
+    >>> called("test", "fraction"), called("test", "nats")
+    ('test accuracy', 'test loss')
     """
-    number = math.ceil(1000 * abs(size or 0.0) - 1e-6) / 10
-    text = f"{number:.0f}" if number == round(number) or number >= 10 else f"{number:.1f}"
+    return f"{name} loss" if unit == "nats" and name != "forget" else NAMES[name]
+
+
+def amount(judged: Judged) -> str:
+    """The bound of an endpoint in the words of its unit: points of accuracy, per cent of a loss, or standard errors."""
+    return size_in_words(judged.bound or 0.0, judged.unit)
+
+
+def size_in_words(size: float, unit: str) -> str:
+    """A size of some unit, rounded away from 0 so that no bound is understated.
+
+    >>> size_in_words(0.0112, "fraction"), size_in_words(0.01, "fraction"), size_in_words(0.1, "nats")
+    ('1.2 points', '1 point', '11 %')
+    """
+    if unit == "nats":
+        return f"{math.ceil(100 * math.expm1(min(size, 50.0)) - 1e-6):,} %"
+    if unit == "fraction":
+        return _points(math.ceil(1000 * size - 1e-6) / 10)
+    text = f"{math.ceil(10 * size - 1e-6) / 10:g}"
+    return f"{text} standard error{'' if text == '1' else 's'}"
+
+
+def _points(number: float) -> str:
+    """Points with a decimal where they are few.
+
+    >>> _points(0.4), _points(1.0), _points(12.3)
+    ('0.4 points', '1 point', '12.3 points')
+    """
+    text = f"{number:.1f}".removesuffix(".0")
     return f"{text} point{'' if text == '1' else 's'}"
 
 
-def margin(name: str, given: Margin, spreads: float) -> str:
-    """A margin as a reader meets it: the larger of two distances."""
-    parts = [f"{spreads:g} spreads of retrained models"] if spreads else []
-    if given.absolute:
-        parts.append(f"{100 * math.expm1(given.absolute):.0f} %" if name == "forget" else points(given.absolute))
-    return " or ".join(parts)
+def _nearest(number: float) -> str:
+    return _points(round(number, 1))
+
+
+def margin(given: Margin, spreads: float, unit: str) -> str:
+    """A margin as a reader meets it: the larger of two distances.
+
+    >>> margin(Margin(3.0, 0.05), 3.0, "fraction"), margin(Margin(absolute=0.1), 0.0, "nats")
+    ('5 points or 3 spreads', '11 %')
+    """
+    parts = [_absolute(given.absolute, unit)] if given.absolute else []
+    return " or ".join([*parts, *([_spreads(spreads)] if spreads else [])])
+
+
+def margins_in_words(protocol: Protocol, models: int, units: Mapping[str, str]) -> str:
+    """The margins of a protocol in a sentence.
+
+    >>> margins_in_words(Protocol("strict"), 5, {"attack": "fraction", "test": "nats"})
+    'within 2 spreads of retrained models or, where that is wider, within 2 points for the attack and 5 % for test loss'
+
+    Args:
+        protocol: whose margins they are.
+        models: number of unlearned models.
+        units: endpoint -> the unit in which it was to be had.
+    """
+    kept = {name: protocol.margins["forget" if unit == "nats" else name] for name, unit in units.items()}
+    given = {name: (margin, allowed(margin, models)) for name, margin in kept.items()}
+    shared = {spreads for _, spreads in given.values()}
+    if len(shared) == 1 and all(shared):
+        sizes = [f"{_absolute(m.absolute, units[n])} for {called(n, units[n])}" for n, (m, _) in given.items() if m.absolute]
+        rest = f" or, where that is wider, within {listed(sizes)}" if sizes else ""
+        return f"within {_spreads(shared.pop())} of retrained models{rest}"
+    each = [f"{margin(m, spreads, units[name])} for {called(name, units[name])}" for name, (m, spreads) in given.items()]
+    return f"within {listed(each)}; of two the wider counts, and spreads are those of retrained models"
+
+
+def _absolute(size: float, unit: str) -> str:
+    return f"{100 * math.expm1(size):.0f} %" if unit == "nats" else _nearest(100 * size) if unit == "fraction" else f"{size:g}"
+
+
+def _spreads(number: float) -> str:
+    return f"{number:g} spread{'' if number == 1 else 's'}"
 
 
 def harm_of(name: str, verdict: Verdict) -> str:
@@ -143,3 +284,12 @@ def harm_of(name: str, verdict: Verdict) -> str:
 def is_gain(name: str, verdict: Verdict) -> bool:
     """Return whether a score differs for the better: accuracy on examples that are not to be forgotten."""
     return name in {"test_accuracy", "retain_accuracy", "retain_true_accuracy"} and verdict.difference > 0
+
+
+def listed(words: Sequence[str]) -> str:
+    """Words in a row.
+
+    >>> listed(["a", "b", "c"]), listed(["a"])
+    ('a, b and c', 'a')
+    """
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

@@ -85,7 +85,7 @@ def law_of(endpoints: Sequence[Endpoint]) -> Law:
 
 def usual_law() -> Law:
     """The law that is taken where no retrained model is known: margins are then those in spreads alone."""
-    ways = {name: bool(ABOUT[name].above) - bool(ABOUT[name].below) for name in ENDPOINTS}
+    ways = {name: ABOUT[name].way for name in ENDPOINTS}
     return Law(dict.fromkeys(ENDPOINTS), _equal(len(ENDPOINTS)), ways, {name: name for name in ENDPOINTS})
 
 

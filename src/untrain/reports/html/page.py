@@ -18,7 +18,7 @@ from untrain.core.describe import source, summary
 from untrain.evaluation.glossary import entry, scorers
 from untrain.evaluation.observation import CORRECTED, PROBE, Observation
 from untrain.evaluation.scoring.design import LEVEL
-from untrain.evaluation.vocabulary import OF_SCORES, terms
+from untrain.evaluation.vocabulary import OF_PROTOCOLS, OF_SCORES, terms
 from untrain.reports import formatting, verdict_marks
 from untrain.reports.headings import heading
 from untrain.reports.html import charts as figures
@@ -26,7 +26,8 @@ from untrain.reports.html import example_tiles, mask_charts, roc_charts, tables
 from untrain.reports.html.all_scores import every
 from untrain.reports.html.chart_spec import Chart
 from untrain.reports.html.group_table import payers
-from untrain.reports.html.summary import opening
+from untrain.reports.html.protocol_table import against_protocol, each_model
+from untrain.reports.html.summary import details, opening, outcomes
 from untrain.reports.material import Material
 
 NO_PLOTLY = "The charts are missing: plotly was not installed when this page was written (pip install 'untrain[figures]')."
@@ -72,7 +73,7 @@ def _words() -> dict[str, str]:
     known = terms()
     together = [("original", "retrained", "unlearned"), ("forget set", "retain set", "test set")]
     lines = {", ".join(group).replace(" set,", ","): "; ".join(known[word].means for word in group) for group in together}
-    return lines | {word: known[word].means for word in ("gap", *OF_SCORES)}
+    return lines | {word: known[word].means for word in ("gap", *OF_PROTOCOLS, *OF_SCORES)}
 
 
 def level(documents: Sequence[Mapping[str, Any]]) -> float:
@@ -120,6 +121,7 @@ def environment() -> Environment:
     )
     templates.filters["breakable"] = breakable
     templates.filters["short"] = formatting.short
+    templates.filters["sentence"] = formatting.sentence
     return templates
 
 
@@ -150,7 +152,8 @@ def section(key: str, material: Material, groups: Mapping[str, tables.Glossary],
     titles = {name: title for method in looked_at for name, title in method["curves"].items()}
     return {
         "key": key, "title": title(material), "document": document, "opening": opening(document, repair),
-        "leaks": verdict_marks.leaks(document, first), "powerless": verdict_marks.powerless(first) if first else "",
+        "outcomes": outcomes(document), "details": details(document), "against": against_protocol(document),
+        "powerless": verdict_marks.powerless(first) if first else "",
         "table": tables.comparison(document, glossary, repair), "every": every(document, groups), "about": about(material),
         "missing": tables.missing(document), "notes": tables.notes(document, glossary), "guard": tables.guard(document),
         "costs": tables.costs(document), "happened": tables.happened(document), "budget": document["setting"].get("budget"),
@@ -236,7 +239,8 @@ def methods(key: str, material: Material, drawn: Drawn) -> list[dict[str, Any]]:
         sections.append({
             "at": at, "method": method, "label": formatting.label(method),
             "tiles": tiles(material, ours["forget"], oracle["forget"]),
-            "examples": singled_out, "paid": payers(row, material.classes), "curves": curves(key, at, attacks, outputs, row, drawn),
+            "examples": singled_out, "paid": payers(row, material.classes), "each": each_model(row),
+            "curves": curves(key, at, attacks, outputs, row, drawn),
         })  # fmt: skip
     return sections
 

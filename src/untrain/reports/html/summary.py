@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from untrain.evaluation.protocols.outcome import DAMAGED, OPEN, PASSES, REMEMBERS
+from untrain.evaluation.protocols.outcome_wording import listed
 from untrain.reports import formatting, verdict_marks
+from untrain.reports.html.tables import Cell
 
 Row = Mapping[str, Any]
+MANY = 8  # methods beside the first, beyond which their outcomes are counted and folded away
+_VERBS = {  # of one method, and of several
+    PASSES: ("passes", "pass"),
+    REMEMBERS: ("fails (remembers)", "fail (remember)"),
+    DAMAGED: ("fails (over-forgets or broke something)", "fail (over-forget or broke something)"),
+    OPEN: ("is open", "are open"),
+}
 
 
 def opening(document: Mapping[str, Any], repair: bool = False) -> list[str]:
-    """The sentences that a report opens with: the verdict, then the forget gap and what the test says of it.
+    """The sentences that a report opens with: the outcome, then the forget gap and what the test says of it.
 
     Methods are named without their values: a spelling would be broken wherever a line ends.
 
@@ -22,12 +34,52 @@ def opening(document: Mapping[str, Any], repair: bool = False) -> list[str]:
     row = formatting.lead(document["results"])
     if row is None:
         return ["No method produced a model that could be scored; the table says why."]
-    sentences = [row["verdict"]["sentence"], verdict_marks.detail(row), *gap(document, row)]
+    sentences = [row["verdict"]["sentence"], *gap(document, row)]
     return (
         [*sentences, corrected(row, formatting.short(row["method"]))]
         if repair and "forget_true_accuracy" in row["scores"]
         else sentences
     )
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """The outcome on each method: that which opens, the others, and how many there are of each where these are many.
+
+    Args:
+        first: mark of the outcome that opens; None where no method was judged.
+        others: mark and sentence of each other method, in the order of the tables.
+        counts: in a sentence; empty where the others are few.
+    """
+
+    first: Cell | None = None
+    others: tuple[tuple[Cell, str], ...] = ()
+    counts: str = ""
+
+
+def outcomes(document: Mapping[str, Any]) -> Outcomes:
+    """The outcomes on all methods of a run, each in the same words whatever it is."""
+    judged = [row for row in document["results"] if not row["error"]]
+    first = formatting.lead(document["results"])
+    if first is None:
+        return Outcomes()
+    others = tuple((_marked(row), row["verdict"]["sentence"]) for row in judged if row is not first)
+    tally = Counter(row["verdict"]["outcome"] for row in judged)
+    parts = [f"{tally[says]} {words[tally[says] > 1]}" for says, words in _VERBS.items() if tally[says]]
+    counts = f"Of {len(judged)} methods {listed(parts)}." if len(others) > MANY else ""
+    return Outcomes(_marked(first), others, counts)
+
+
+def details(document: Mapping[str, Any]) -> list[str]:
+    """What the tests of all scores say of each method; of that which a report opens with, first."""
+    first = formatting.lead(document["results"])
+    rows = [row for row in document["results"] if not row["error"]]
+    return [verdict_marks.detail(row) for row in sorted(rows, key=lambda row: row is not first)]
+
+
+def _marked(row: Row) -> Cell:
+    says, _ = verdict_marks.outcome(row)
+    return Cell(says, mark=says)
 
 
 def gap(document: Mapping[str, Any], row: Row) -> list[str]:

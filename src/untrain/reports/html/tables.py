@@ -68,7 +68,7 @@ class Table:
     dearer: tuple[MethodRow, ...] = ()
 
 
-VERDICT = Column("verdict", "Verdict", "what the test of all scores together says of the method", "tested")
+VERDICT = Column("verdict", "Verdict", "what the protocol, and the test of all scores together, say of the method", "tested")
 COST = Column("cost", "Cost, share of retraining", "floating-point operations")
 
 
