@@ -330,7 +330,7 @@ def test_the_price_of_an_audit_is_that_of_the_oracles_it_would_train(here, tiny,
 
 
 def test_looks_train_only_as_many_oracles_as_are_needed(here, tiny, kept, monkeypatch):
-    monkeypatch.setattr("untrain.experiments.interim_looks.undecided", lambda _: 0)
+    monkeypatch.setattr("untrain.experiments.interim_looks.count_open", lambda _: 0)
     found = ut.audit(ut.Checkpoints(["u0.pt", "u1.pt"], oracles=16), scenario=tiny.scenario, looks=2, store=kept)
     assert [(look["seeds"], look["oracles"]) for look in found["looks"]] == [(2, 8)]
     assert found["oracles"] == 8
