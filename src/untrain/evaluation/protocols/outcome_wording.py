@@ -19,6 +19,7 @@ NAMES = {
 }
 UNFAIR = "originals and retrained models differ on the retain set, so retraining is no fair yardstick"
 BLIND = "the untouched originals would pass too: within these margins the request leaves no trace"
+MOST_GAIN = 0.5  # over guessing, of an attack that is always right
 _WAYS = {"remembers": "remembers", "over-forgets": "over-forgets", "loses utility": "broke", "does not learn": "broke"}
 
 
@@ -37,12 +38,13 @@ def within(judged: Sequence[Judged], oracles: int, passes: float | None) -> str:
     by_name = {j.name: j for j in judged}
     parts = []
     if "attack" in by_name:
-        parts.append(f"no stated attack gains over {points(by_name['attack'].bound)}")
+        parts.append(f"no stated attack gains over {points(min(MOST_GAIN, by_name['attack'].bound or 0.0))}")
     if "test" in by_name:
         parts.append(f"{what(by_name['test'])} is within {amount(by_name['test'])} of retraining's")
     if not parts:
         parts = [f"{what(judged[0])} is within {amount(judged[0])} of retraining's"]
-    power = "" if passes is None else f"; would pass a perfect one {min(9, round(10 * passes))} times in 10"
+    times = 0 if passes is None else min(9, round(10 * passes))
+    power = "" if passes is None else f"; would pass a perfect one {times} time{'' if times == 1 else 's'} in 10"
     return f"{', '.join(parts)} ({oracles} retrained models{power})"
 
 
@@ -50,6 +52,11 @@ def undecided(missing: Sequence[Judged]) -> str:
     """Which endpoints are neither within nor outside."""
     names = [what(j) for j in missing]
     return f"{' and '.join(names[:2])}{f' and {len(names) - 2} more' if len(names) > 2 else ''} may be beyond the margin"
+
+
+def untested(names: Sequence[str]) -> str:
+    """Which endpoints could not be tested."""
+    return f"{' and '.join(NAMES[name] for name in names)} could not be tested"
 
 
 def outside(judged: Judged) -> str:
@@ -82,6 +89,11 @@ def alone(judged: Judged, models: int) -> str:
     """Models that lie alone."""
     which = ", ".join(str(i + 1) for i in judged.apart)
     return f"{len(judged.apart)} of {models} models lies alone by {what(judged)} (number {which})"
+
+
+def vacuous(judged: Judged) -> str:
+    """A margin that no model could miss, as where few examples make retrained models differ by as much as there is."""
+    return f"{what(judged)} cannot be beyond its margin, which retrained models' spread on so few examples makes {points(judged.margin)}"
 
 
 def more_models(models: int, oracles: int, beyond: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from untrain.evaluation.protocols.endpoints import ABOUT, Endpoint
+from untrain.evaluation.protocols.endpoints import ABOUT, FEWEST, Endpoint
 from untrain.evaluation.protocols.margin_test import BEYOND, allowed, difference, within
 from untrain.evaluation.protocols.protocol import ENDPOINTS, Margin, Protocol
 from untrain.evaluation.scoring.design import LEVEL, can_decide
@@ -105,7 +105,7 @@ def power_of(protocol: Protocol, models: int, oracles: int, law: Law, draws: int
 def _passes(protocol: Protocol, m: int, k: int, law: Law, draws: int, seed: int) -> float:
     """Share of comparisons of retrained models with retrained ones in which all endpoints are within their margins."""
     names = list(law.spreads)
-    if not names or k < 2:
+    if not names or k < 2 or (k < FEWEST and any(spread != 0 for spread in law.spreads.values())):
         return 0.0
     rng = np.random.default_rng((seed, m, k))
     root = np.linalg.cholesky(law.correlation + 1e-9 * np.eye(len(names)))
