@@ -12,7 +12,8 @@ def test_the_gain_is_that_of_all_pairs_of_models_and_ties_count_half():
     ours, theirs = draw.integers(0, 4, size=(5, 7)).astype(float), draw.integers(0, 4, size=(6, 7)).astype(float)
     weights = draw.dirichlet(np.ones(7))
     by_pairs = [
-        sum(w * np.mean([(a > b) + (a == b) / 2 for b in theirs[:, j]]) for j, (a, w) in enumerate(zip(one, weights, strict=True))) - 0.5
+        sum(w * np.mean([(a > b) + (a == b) / 2 for b in theirs[:, j]]) for j, (a, w) in enumerate(zip(one, weights, strict=True)))
+        - 0.5
         for one in ours
     ]
     np.testing.assert_allclose(gains(ours, theirs, weights), by_pairs, atol=1e-12)

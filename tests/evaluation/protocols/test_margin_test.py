@@ -46,7 +46,9 @@ def test_one_fixed_model_at_the_edge_seldom_passes():
     _, theirs = normal(1, 19)
     d = difference(np.full((DRAWS, 1), 2.0), theirs, 0.0, 1)
     assert within(d, Margin(absolute=2.0), 0.0, 0.05).mean() <= most(0.05)
-    assert d.error == pytest.approx(theirs.std(1, ddof=1) / np.sqrt(19)), "the model is what it is; where the others lie is not known"
+    assert d.error == pytest.approx(theirs.std(1, ddof=1) / np.sqrt(19)), (
+        "the model is what it is; where the others lie is not known"
+    )
 
 
 def test_one_model_is_allowed_a_spread_more_since_it_is_a_draw():

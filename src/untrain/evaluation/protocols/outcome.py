@@ -110,12 +110,16 @@ def rule(
         remembers = harms[0][0] == "remembers"
         return ruled(REMEMBERS if remembers else DAMAGED, wording.strongest([text for _, text in harms]))
     if not judged:
-        return ruled(OPEN, "none of the primary endpoints can be had", f"outputs that give one: {'; '.join(dict.fromkeys(lacks.values()))}")
+        return ruled(
+            OPEN, "none of the primary endpoints can be had", f"outputs that give one: {'; '.join(dict.fromkeys(lacks.values()))}"
+        )
     missing = [j for j in judged if j.says != "within"]
     if missing:
         return ruled(OPEN, wording.undecided(missing), closing(protocol, found, missing, m, k))
     if too_few(k) in lacks.values():
-        return ruled(OPEN, wording.untested([n for n, why in lacks.items() if why == too_few(k)]), closing(protocol, found, [], m, k))
+        return ruled(
+            OPEN, wording.untested([n for n, why in lacks.items() if why == too_few(k)]), closing(protocol, found, [], m, k)
+        )
     if alone := [j for j in judged if j.apart]:
         return ruled(OPEN, wording.alone(alone[0], m), "a look at that model, or more of them")
     if original is not None and passes_untouched(protocol, original, oracle):
@@ -169,7 +173,9 @@ def notes_on(found: Sequence[Endpoint], judged: Sequence[Judged], lacks: Mapping
         if spreads_more(e, _WIDER / len(found)):
             ratio = float(e.ours.std(ddof=1) / e.theirs.std(ddof=1))
             notes.append(f"unlearned models spread {ratio:.1f} times as much as retrained ones by {wording.NAMES[e.name]}")
-    most = {e.name: wording.MOST_GAIN if e.name == "attack" else float(e.theirs.mean()) for e in found if e.about.unit == "fraction"}
+    most = {
+        e.name: wording.MOST_GAIN if e.name == "attack" else float(e.theirs.mean()) for e in found if e.about.unit == "fraction"
+    }
     notes += [wording.vacuous(j) for j in judged if j.margin >= most.get(j.name, np.inf)]
     return notes + [wording.alone(j, m) for j in judged if j.apart]
 
