@@ -34,7 +34,7 @@ SECTIONS = {
     "Evaluators": ("evaluator",),
     "Observers": ("observer",),
     "Executors": ("executor",),
-    "Parts": ("part", "choice", "teaching", "task"),
+    "Parts": ("part", "choice", "teaching", "task", "criterion"),
 }
 
 

@@ -52,6 +52,8 @@ from untrain.evaluation.observers.activations import Activations as Activations
 from untrain.evaluation.observers.relearn import Relearn as Relearn
 from untrain.evaluation.observers.weights import Weights as Weights
 from untrain.evaluation.observers.zrf import ZRF as ZRF
+from untrain.evaluation.protocols.protocol import Margin as Margin
+from untrain.evaluation.protocols.protocol import Protocol as Protocol
 from untrain.experiments.audits.foreign_models import Checkpoints as Checkpoints
 from untrain.experiments.audits.foreign_models import Outputs as Outputs
 from untrain.experiments.populations.leave_out import count_missing as count_missing

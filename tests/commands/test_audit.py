@@ -312,8 +312,10 @@ def test_the_price_of_an_audit_is_told_and_nothing_is_trained(here, untrain, tin
     before = len(Store(kept).entries())
     code, out, _ = untrain("audit", "--scenario", tiny.scenario, "--model", "u0.pt", "--oracles", 6, "--price", "--store", kept)
     assert code == 0
-    assert out.startswith("price: 2 models to train (2 oracle), 4 models are in the store; about ")
-    assert out.endswith("by records of the store\n")
+    price, plan = out.splitlines()
+    assert price.startswith("price: 2 models to train (2 oracle), 4 models are in the store; about ")
+    assert price.endswith("by records of the store")
+    assert plan.startswith("protocol standard: 1 unlearned model and 6 retrained ones pass a perfect retrain with probability ")
     assert len(Store(kept).entries()) == before
     told = json.loads(
         untrain("run", tiny.scenario, "Nothing", "--seeds", 2, "--oracles", 4, "--price", "--json", "--store", kept)[1]
@@ -330,7 +332,7 @@ def test_the_price_of_an_audit_is_that_of_the_oracles_it_would_train(here, tiny,
 
 
 def test_looks_train_only_as_many_oracles_as_are_needed(here, tiny, kept, monkeypatch):
-    monkeypatch.setattr("untrain.experiments.interim_looks.undecided", lambda _: 0)
+    monkeypatch.setattr("untrain.experiments.interim_looks.count_open", lambda _: 0)
     found = ut.audit(ut.Checkpoints(["u0.pt", "u1.pt"], oracles=16), scenario=tiny.scenario, looks=2, store=kept)
     assert [(look["seeds"], look["oracles"]) for look in found["looks"]] == [(2, 8)]
     assert found["oracles"] == 8

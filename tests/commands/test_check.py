@@ -63,6 +63,7 @@ def found() -> list[Spec]:
         "part",
         "choice",
         "teaching",
+        "criterion",
     )
     made = []
     for place in names.of_role(*roles):

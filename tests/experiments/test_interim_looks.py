@@ -11,19 +11,20 @@ import untrain as ut
 from untrain.core.errors import BadInput
 from untrain.evaluation.base import Evaluator, Measure, Part, ScoreInfo
 from untrain.evaluation.observation import Observation
+from untrain.evaluation.protocols.outcome import DAMAGED, OPEN, PASSES, REMEMBERS
 from untrain.evaluation.scoring.design import can_decide
 from untrain.evaluation.scoring.hypothesis_tests import Case, verdicts
 from untrain.experiments import interim_looks
-from untrain.experiments.interim_looks import Look, looks_of, plan_looks, summary, take_looks, undecided
+from untrain.experiments.interim_looks import Look, count_open, looks_of, plan_looks, summary, take_looks
 from untrain.runtime.store import Store
 
 SCENARIO = "Digits(model=ConvNet(width=4), steps=Steps(lr=0.1, epochs=3, batch=64))"
 RUINED = "ResetFinetune(steps=Steps(epochs=0)) @ Everything()"
 
 
-def document(*says, error=None):
-    scores = {str(i): {"verdict": {"says": word} if word else None} for i, word in enumerate(says)}
-    return {"results": [{"scores": scores, "error": error}]}
+def document(*outcomes, error=None):
+    verdicts = [None if error else {"outcome": outcome} for outcome in outcomes]
+    return {"results": [{"verdict": verdict, "error": error} for verdict in verdicts]}
 
 
 def test_looks_grow_to_all_models_and_share_the_level():
@@ -79,9 +80,9 @@ def test_looks_that_cannot_be_taken_are_refused(seeds, oracles, count):
         plan_looks(seeds, oracles, count)
 
 
-def test_what_is_not_tested_or_failed_is_not_undecided():
-    assert undecided(document("too few models", "distinguishable", "indistinguishable", None)["results"]) == 1
-    assert undecided(document("too few models", error="it failed")["results"]) == 0
+def test_methods_that_pass_fail_or_did_not_run_are_not_open():
+    assert count_open(document(OPEN, PASSES, REMEMBERS, DAMAGED, OPEN)["results"]) == 2
+    assert count_open(document(OPEN, error="it failed")["results"]) == 0
 
 
 def trace(*documents):
@@ -97,28 +98,28 @@ def trace(*documents):
     return found, told, len(dropped), said
 
 
-def test_it_stops_as_soon_as_all_is_decided():
-    last = document("distinguishable")
-    found, told, dropped, said = trace(document("too few models", "too few models"), last)
+def test_it_stops_as_soon_as_no_method_is_open():
+    last = document(PASSES, REMEMBERS)
+    found, told, dropped, said = trace(document(OPEN, OPEN), last)
     assert found is last
     assert dropped == 1
     assert [m["looks"][-1]["oracles"] for m in told] == [7, 14]
-    assert told[1]["looks"][0] == {"seeds": 3, "oracles": 7, "level": pytest.approx(0.05 / 3), "undecided": 2}
-    assert said[0].endswith("2 scores undecided; going on")
-    assert said[1].endswith("0 scores undecided; stopped early")
+    assert told[1]["looks"][0] == {"seeds": 3, "oracles": 7, "level": pytest.approx(0.05 / 3), "open": 2}
+    assert said[0].endswith("2 methods open; going on")
+    assert said[1].endswith("0 methods open; stopped early")
 
 
-def test_it_goes_to_the_end_where_something_stays_undecided():
-    open_still = document("too few models")
+def test_it_goes_to_the_end_where_a_method_stays_open():
+    open_still = document(OPEN, PASSES)
     _, told, dropped, said = trace(open_still, open_still, open_still)
     assert (len(told), dropped) == (3, 2)
-    assert said[-1].endswith("1 scores undecided; the last")
+    assert said[-1].endswith("1 method open; the last")
 
 
 def test_the_document_tells_of_all_looks_and_the_level_over_them():
     now = {"seeds": 4, "oracles": 14, "level": 0.05 / 3}
-    record = {"looks": [{"seeds": 2, "oracles": 7, "level": 0.05 / 3, "undecided": 2}, now], "planned_looks": 3, "level": 0.05 / 3}
-    assert looks_of(record, document("distinguishable")["results"])[-1] == now | {"undecided": 0}
+    record = {"looks": [{"seeds": 2, "oracles": 7, "level": 0.05 / 3, "open": 2}, now], "planned_looks": 3, "level": 0.05 / 3}
+    assert looks_of(record, document(REMEMBERS)["results"])[-1] == now | {"open": 0}
     assert summary(record)[0].startswith("2 of 3 looks were taken, each at level 0.0167 and so 0.05 over all; stopped early")
     assert (looks_of({}, []), summary({})) == ([], [])
 
@@ -136,7 +137,7 @@ def test_a_ruined_model_is_told_at_the_first_look_and_the_rest_is_not_trained(tm
     said = []
     found = ask(tmp_path, 6, 12, on_progress=lambda at: said.append(at.note))
     assert made(tmp_path) == {"model": 3 + 6, "unlearned": 3, "run": 1}
-    assert [(look["seeds"], look["oracles"], look["undecided"]) for look in found["looks"]] == [(3, 6, 0)]
+    assert [(look["seeds"], look["oracles"], look["open"]) for look in found["looks"]] == [(3, 6, 0)]
     assert found["level"] == found["results"][0]["verdict"]["level"] == pytest.approx(0.025)
     assert found["results"][0]["verdict"]["says"] == "distinguishable"
     assert any("stopped early" in warning for warning in found["warnings"])
@@ -145,8 +146,8 @@ def test_a_ruined_model_is_told_at_the_first_look_and_the_rest_is_not_trained(tm
 
 
 def test_a_run_goes_on_from_its_looks_wastes_nothing_and_reports_the_same(tmp_path, monkeypatch):
-    real, counts = interim_looks.undecided, []
-    monkeypatch.setattr(interim_looks, "undecided", lambda rows: counts.append(real(rows)) or 1)
+    real, counts = interim_looks.count_open, []
+    monkeypatch.setattr(interim_looks, "count_open", lambda rows: counts.append(real(rows)) or 1)
     found = ask(tmp_path, 5, 10)
     assert made(tmp_path) == {"model": 5 + 10, "unlearned": 5, "run": 1}
     assert [look["oracles"] for look in found["looks"]] == [5, 10]

@@ -6,19 +6,8 @@ import pytest
 
 from untrain.core.errors import DataError, StoreError
 from untrain.evaluation.glossary import abouts, evaluators
-from untrain.experiments.results import (
-    SHARES,
-    break_even,
-    cost,
-    entries_of,
-    guard,
-    material,
-    notes,
-    observe,
-    results,
-    score_run,
-    warnings,
-)
+from untrain.experiments.model_facts import SHARES, break_even, cost, guard, notes
+from untrain.experiments.results import entries_of, material, observe, results, score_run, warnings
 from untrain.runtime.store import Entry, Store
 
 

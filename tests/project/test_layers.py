@@ -103,6 +103,12 @@ def test_mathematics_knows_nothing_of_us(file):
 SCORES = [f for f in FILES if name(f).startswith(("evaluation/attacks", "evaluation/metrics", "evaluation/scoring"))]
 
 
+def test_scores_do_not_know_the_protocols_that_judge_by_them():
+    for file in FILES:
+        if name(file).startswith("evaluation/") and not name(file).startswith("evaluation/protocols/"):
+            assert not [each for each in imports(file) if each.startswith("untrain.evaluation.protocols")], name(file)
+
+
 @pytest.mark.parametrize("file", SCORES, ids=name)
 def test_evaluators_get_arrays_and_never_models(file):
     assert {package(each) for each in modules(file)} <= {"core", "maths", "data", "evaluation"}

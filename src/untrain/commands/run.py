@@ -53,7 +53,7 @@ def run(
         budget: share of retraining's operations at which methods stop, such as '10%' or 0.1; None lets them finish.
         executor: executor that does the work, such as 'Ray' or 'Processes(4)', or an open pool; None is this process or, with
             several workers, processes of this machine.
-        looks: number of interim looks at the scores; training stops once every verdict is decided.
+        looks: number of interim looks at the scores; training stops once no method's outcome is open.
         evaluators: evaluator to score by instead of one of each, such as 'KLoM(least=10)'.
         observers: observer that looks at the models too, such as 'Relearn'.
         replace: replace a report of another problem in ``out`` too.

@@ -1,4 +1,4 @@
-"""Interim looks: a comparison is scored while its models are made, and ends as soon as every score is decided."""
+"""Interim looks: a comparison is scored while its models are made, and ends as soon as no method's outcome is open."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from itertools import count
 from typing import Any
 
 from untrain.core.errors import BadInput
+from untrain.evaluation.protocols.outcome import OPEN
 from untrain.evaluation.scoring.design import LEVEL, can_decide
 
 Document = Mapping[str, Any]
@@ -63,10 +64,9 @@ def plan_looks(seeds: int, oracles: int, looks: int, level: float = LEVEL, exist
     return [Look(*size, level / len(sizes)) for size in sizes]
 
 
-def undecided(rows: Sequence[Mapping[str, Any]]) -> int:
-    """Number of scores with too few models to decide, over all methods that did not fail."""
-    verdicts = [s.get("verdict") for row in rows if not row["error"] for s in row["scores"].values()]
-    return sum(v is not None and v["says"] == "too few models" for v in verdicts)
+def count_open(rows: Sequence[Mapping[str, Any]]) -> int:
+    """Number of methods that did not fail to run and neither pass their protocol nor fail it."""
+    return sum(row["verdict"]["outcome"] == OPEN for row in rows if not row["error"])
 
 
 def take_looks(
@@ -75,7 +75,7 @@ def take_looks(
     drop: Callable[[], object],
     say: Callable[[str], None],
 ) -> Document:
-    """Take look after look until every tested score is decided, or no look is left.
+    """Take look after look until every method passes or fails its protocol, or no look is left.
 
     Args:
         plan: the looks.
@@ -90,23 +90,22 @@ def take_looks(
     for at, look in enumerate(plan, 1):
         now = {"seeds": look.seeds, "oracles": look.oracles, "level": look.level}
         document = take(look, {"level": look.level, "looks": [*past, now], "planned_looks": len(plan)})
-        left = undecided(document["results"])
-        line = (
-            f"look {at} of {len(plan)}: {look.seeds} seeds, {look.oracles} oracles, level {look.level:.3g}: {left} scores undecided"
-        )
+        left = count_open(document["results"])
+        still = f"{left} method{'' if left == 1 else 's'} open"
+        line = f"look {at} of {len(plan)}: {look.seeds} seeds, {look.oracles} oracles, level {look.level:.3g}: {still}"
         if not left or at == len(plan):
             say(f"{line}; {'stopped early' if at < len(plan) else 'the last'}")
             return document
         say(f"{line}; going on")
-        past.append(now | {"undecided": left})
+        past.append(now | {"open": left})
         drop()
     raise BadInput("no look was planned")
 
 
 def looks_of(record: Mapping[str, Any], method_rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The looks in a run's record, the last with the number of its undecided scores; none for a single look."""
+    """The looks in a run's record, the last with the number of its open methods; none for a single look."""
     looks = record.get("looks") or []
-    return [*looks[:-1], looks[-1] | {"undecided": undecided(method_rows)}] if looks else []
+    return [*looks[:-1], looks[-1] | {"open": count_open(method_rows)}] if looks else []
 
 
 def summary(record: Mapping[str, Any]) -> list[str]:
@@ -114,5 +113,5 @@ def summary(record: Mapping[str, Any]) -> list[str]:
     if not record.get("looks"):
         return []
     count, of, level = len(record["looks"]), record["planned_looks"], record["level"]
-    end = "stopped early, since every tested score was decided" if count < of else "it went on to the last"
+    end = "stopped early, since no method's outcome was open" if count < of else "it went on to the last"
     return [f"{count} of {of} looks were taken, each at level {level:.3g} and so {of * level:.3g} over all; {end}"]

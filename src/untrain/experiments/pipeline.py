@@ -17,7 +17,7 @@ from untrain.data.splits import Data
 from untrain.experiments.comparison import Comparison, choose_for, portable, todo_of, workers_for
 from untrain.experiments.draw_request import chooser, count_missing_members, needed_ensemble, stand_in
 from untrain.experiments.interim_looks import Look, plan_looks, take_looks
-from untrain.experiments.planning import Plan, plan
+from untrain.experiments.planning import PowerPlan, plan
 from untrain.experiments.price import Price, add_prices, announce_ensemble, before_request, price, price_of
 from untrain.experiments.publish import publish
 from untrain.experiments.results import code_of, score_remotely, score_run
@@ -191,7 +191,7 @@ def report_price(
 def plans_of(
     comparisons: Sequence[Comparison], scenes: Sequence[Scene], store: Store | None, way: RunOptions, workers: int,
     given: int | None = None,
-) -> list[Plan]:  # fmt: skip
+) -> list[PowerPlan]:  # fmt: skip
     """What comparisons can show by their protocol; ``given`` is the number of unlearned models of an audit."""
     pairs = zip(comparisons, scenes, strict=True)
     plans = [plan(c, s, store, way.setting, workers, way.protocol, given) for c, s in pairs if c.methods or given]

@@ -25,7 +25,7 @@ MOST = 40  # stored oracles that are read at most
 
 
 @dataclass(frozen=True)
-class Plan:
+class PowerPlan:
     """The power of a comparison, and of the smallest that has enough.
 
     Args:
@@ -57,7 +57,7 @@ class Plan:
 def plan(
     comparison: Comparison, scene: Scene, store: Store | None, setting: Setting, workers: int, protocol: Protocol,
     given: int | None = None,
-) -> Plan | None:  # fmt: skip
+) -> PowerPlan | None:  # fmt: skip
     """Plan a comparison; None where there is nothing to plan: retrained models do not differ, or no model is to be judged.
 
     Args:
@@ -79,13 +79,13 @@ def plan(
         law, basis = law_of_stored(stored, scene), len(stored)
     power = power_of(protocol, models, comparison.oracles, law)
     if power.enough:
-        return Plan(protocol.label, power, basis, None, None)
+        return PowerPlan(protocol.label, power, basis, None, None)
     enough = smallest(protocol, law, models if given or models == 1 else None, 1 + len(comparison.methods))
     seconds = None
     if enough is not None:
         larger = replace(comparison, seeds=0 if given is not None else enough.models, oracles=enough.oracles)
         seconds = price(todo_of([larger], [scene], setting), store, setting, workers).seconds
-    return Plan(protocol.label, power, basis, enough, seconds)
+    return PowerPlan(protocol.label, power, basis, enough, seconds)
 
 
 def law_of_stored(stored: list[Entry], scene: Scene) -> Law:

@@ -68,7 +68,19 @@ def gains(ours: Array, theirs: Array, weights: Array) -> Array:
 
 
 def attack(signals: Array, control: Array, others: Array, others_control: Array) -> tuple[Array, Array]:
-    """Gain of the attack on each model, and the signed distance of its farthest example from others', in standard errors, (a,)."""
+    """Gain of the attack on each model, and the signed distance of its farthest example from others', in standard errors, (a,).
+
+    >>> others, none = np.array([[0.0, 1.0], [1.0, 0.0], [0.5, 0.5]]), np.zeros(3)
+    >>> gain, farthest = attack(np.array([[9.0, 0.5]]), none[:1], others, none)
+    >>> gain.round(2).tolist(), farthest.round(1).tolist()
+    ([0.25], [14.7])
+
+    Args:
+        signals: of our models, such as margins, (a, n).
+        control: mean signal of each on other examples, (a,).
+        others: signals of the models that they are compared with, (b, n), b at least 2.
+        others_control: their controls, (b,).
+    """
     ours, theirs = adjusted(signals, control, others, others_control)
     away = np.stack([excess(one[None], theirs) for one in ours])
     farthest = away[np.arange(len(away)), np.abs(away).argmax(1)]
@@ -76,7 +88,16 @@ def attack(signals: Array, control: Array, others: Array, others_control: Array)
 
 
 def attack_each(signals: Array, control: Array) -> tuple[Array, Array]:
-    """The same for each model against all others of its kind, so that it is never compared with itself."""
+    """The same for each model against all others of its kind, so that it is never compared with itself; (a,) and (a,).
+
+    >>> gain, _ = attack_each(np.array([[0.0], [1.0], [2.0]]), np.zeros(3))
+    >>> gain.tolist()
+    [-0.5, 0.0, 0.5]
+
+    Args:
+        signals: of all models, (a, n), a at least 3.
+        control: mean signal of each on other examples, (a,).
+    """
     each = []
     for at in range(len(signals)):
         rest = np.arange(len(signals)) != at

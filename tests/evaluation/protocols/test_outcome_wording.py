@@ -93,8 +93,8 @@ def test_endpoints_outside_are_told_in_their_unit():
 def test_what_passes_is_told_by_bounds_that_are_not_understated():
     first = [judged("attack", bound=0.0361), judged("test", bound=0.0031)]
     assert words(PASSES, wording.within(first, 10, 0.84)) == (
-        f"{NAME}: passes. The attack gains at most 3.7 points over guessing; test accuracy is at most 0.4 points below "
-        "retraining's (10 retrained models; perfect unlearning passes 8 times in 10)."
+        f"{NAME}: passes. The attack gains at most 3.7 points over guessing; test accuracy loses at most 0.4 points "
+        "(10 retrained models; perfect unlearning passes 8 times in 10)."
     )
     lone = [judged("example", bound=1.13)]
     assert "lies at most 1.2 standard errors farther out than retraining's (10 retrained models)" in wording.within(lone, 10, None)

@@ -14,6 +14,7 @@ from untrain.maths import pairwise_attack
 
 Array = np.ndarray[Any, Any]
 Harm = Literal["remembers", "over-forgets", "broke", ""]
+FEWEST = 3  # retrained models without which each cannot be held against the others
 TINY = 1e-300  # a loss of which nothing is left in float64
 
 
@@ -68,6 +69,7 @@ class Endpoint:
         ours: of the unlearned models, (m,).
         theirs: of the retrained models, (k,).
         error: standard error over examples, where all retrained models are one and do not tell how models differ.
+        step: between values that an endpoint can have, as of accuracy on few examples; 0 where it has none.
     """
 
     name: str
@@ -75,6 +77,7 @@ class Endpoint:
     ours: Array
     theirs: Array
     error: float | None = None
+    step: float = 0.0
 
     @property
     def margin(self) -> str:
@@ -119,17 +122,21 @@ def compare(ours: Measured, theirs: Measured, copies: int = 0) -> tuple[list[End
     for name, values in ours.wholes.items():
         other = theirs.wholes[name]
         end = name.split()[0]
-        if copies:
+        examples = theirs.each[name].shape[1]
+        if copies and examples < 2:
+            lacks[end] = "one example does not show how examples differ, and retrained models do not differ"
+        elif copies:
             error = _over_examples(ours.each[name], theirs.each[name], ABOUT[name].unit)
             found[end] = Endpoint(end, ABOUT[name], values, np.repeat(other, copies), error)
         else:
-            found[end] = Endpoint(end, ABOUT[name], values, other)
+            step = 1 / examples if ABOUT[name].unit == "fraction" else 0.0
+            found[end] = Endpoint(end, ABOUT[name], values, other, step=step)
     if ours.signals is None or theirs.signals is None:
         lacks |= dict.fromkeys(("attack", "example"), "no margin is known of the forget examples")
     elif copies:
         lacks |= dict.fromkeys(("attack", "example"), "retrained models do not differ, so any difference at all betrays a model")
-    elif len(theirs.signals) < 3:
-        lacks |= dict.fromkeys(("attack", "example"), "it takes at least 3 retrained models")
+    elif len(theirs.signals) < FEWEST:
+        lacks |= dict.fromkeys(("attack", "example"), too_few(len(theirs.signals)))
     else:
         gains, far = pairwise_attack.attack(ours.signals, ours.control, theirs.signals, theirs.control)
         own_gains, own_far = pairwise_attack.attack_each(theirs.signals, theirs.control)
@@ -141,6 +148,11 @@ def compare(ours: Measured, theirs: Measured, copies: int = 0) -> tuple[list[End
             side = "forget" if name == "forget" else name
             lacks[name] = f"there are no {side} examples, or no loss of them is known"
     return [found[name] for name in ENDPOINTS if name in found], lacks
+
+
+def too_few(oracles: int) -> str:
+    """Why endpoints lack that take some retrained models more."""
+    return f"it takes {FEWEST} retrained models, and there {'is' if oracles == 1 else 'are'} {oracles}"
 
 
 def measured(seen: Observation) -> Measured:
@@ -168,4 +180,4 @@ def _over_examples(ours: Array, theirs: Array, unit: str) -> float:
     if unit == "nats":
         mine, other = mine / max(mine.mean(), TINY), other / max(other.mean(), TINY)
     difference = mine - other
-    return float(difference.std(ddof=1) / np.sqrt(len(difference))) if len(difference) > 1 else 0.0
+    return float(difference.std(ddof=1) / np.sqrt(len(difference)))

@@ -135,10 +135,15 @@ def within(d: Difference, margin: Margin, spreads: float, level: float) -> Array
     return np.asarray((absolute & (margin.absolute > 0)) | (relative & (d.spread > 0)))
 
 
-def outside(d: Difference, margin: Margin, spreads: float, together: int) -> Array:
-    """Whether each harmful difference is shown to be more than both distances, at a level that so many endpoints share, (b,)."""
+def outside(d: Difference, margin: Margin, spreads: float, together: int, step: float = 0.0) -> Array:
+    """Whether each harmful difference is shown to be more than both distances, at a level that so many endpoints share, (b,).
+
+    Of values that go by steps, as accuracies on few examples, a few may agree by chance: no spread is taken for smaller than half
+    a step.
+    """
     far = stats.t.ppf(1 - BEYOND / together, d.loose_freedom) * d.loose
-    return np.asarray(d.harmful - far > width_of(d.spread, margin, spreads))
+    spread = np.maximum(d.spread, step / 2)
+    return np.asarray(d.harmful - far > width_of(spread, margin, spreads))
 
 
 def width_of(spread: Array, margin: Margin, spreads: float) -> Array:
@@ -167,7 +172,7 @@ def judge(endpoint: Endpoint, margin: Margin, level: float, together: int) -> Ju
     found = _steady(found, width, endpoint.error)
     d, t = float(found.value[0]), float(stats.t.ppf(1 - level, found.freedom[0])) * float(found.error[0])
     says: Says = "within" if within(found, margin, spreads, level)[0] else "open"
-    if says == "open" and outside(found, margin, spreads, together)[0]:
+    if says == "open" and outside(found, margin, spreads, together, endpoint.step)[0]:
         says = "outside"
     s = float(found.spread[0])
     each = tuple(float(v) for v in (endpoint.ours - endpoint.theirs.mean()) / s) if s > 0 else None

@@ -13,7 +13,7 @@ from scipy import stats
 from untrain.evaluation.base import Verdict
 from untrain.evaluation.observation import Observation
 from untrain.evaluation.protocols import outcome_wording as wording
-from untrain.evaluation.protocols.endpoints import Endpoint, endpoints
+from untrain.evaluation.protocols.endpoints import Endpoint, endpoints, too_few
 from untrain.evaluation.protocols.margin_test import Judged, judge
 from untrain.evaluation.protocols.power import Power, law_of, power_of
 from untrain.evaluation.protocols.protocol import Protocol
@@ -25,6 +25,7 @@ REMEMBERS: Outcome = "fails: remembers"
 DAMAGED: Outcome = "fails: over-forgets or broke something"
 OPEN: Outcome = "open"
 FORGET = ("attack", "forget", "example")
+USUAL = 10  # retrained models of the usual design
 _MANY = 10.0  # times as many models, beyond which more of them are no advice
 _WIDER = 0.001  # chance below which unlearned models are said to spread more than retrained ones
 
@@ -113,15 +114,17 @@ def rule(
     def ruled(outcome: Outcome, because: str, close: str = "") -> Ruling:
         return Ruling(protocol.label, outcome, because, close, power, tuple(judged), lacks, tuple(notes))
 
-    if not judged:
-        return ruled(OPEN, wording.NOTHING, "margins or losses of the examples")
     if evidence.alarm:
         return ruled(OPEN, wording.UNFAIR, "retrained models by the recipe of the originals")
     if harms:
         return ruled(REMEMBERS if harms[0][0] == "remembers" else DAMAGED, wording.strongest(harms))
+    if not any(j.name in FORGET for j in judged):
+        return ruled(OPEN, wording.NOTHING, "margins or losses of the examples")
     missing = [j for j in judged if j.says != "within"]
     if missing:
         return ruled(OPEN, wording.undecided(missing), closing(missing, m, k, alike))
+    if few := [name for name, why in lacks.items() if why == too_few(k)]:
+        return ruled(OPEN, wording.untested(few, too_few(k)), wording.more_models(m, max(k, USUAL)))
     if alone := [j for j in judged if j.apart]:
         return ruled(OPEN, wording.alone(alone[0], m), wording.LOOK)
     if original is not None and passes_untouched(protocol, original, oracle):
@@ -170,16 +173,21 @@ def notes_on(found: Sequence[Endpoint], judged: Sequence[Judged], lacks: Mapping
     ]
     if m == 1:
         notes.append("one model was given: the outcome is about it, and how others by the method would spread is not known")
-    several = [e for e in found if min(m, len(e.theirs)) > 1 and e.error is None]
-    for e in several:
-        ours, theirs = e.ours.var(ddof=1), e.theirs.var(ddof=1)
-        if (
-            min(ours, theirs) > 0
-            and stats.levene(e.ours, e.theirs, center="median").pvalue <= _WIDER / len(found)
-            and ours > theirs
-        ):
-            ratio = float(np.sqrt(ours / theirs))
+    for e in found if m > 1 else ():
+        if e.error is None and spreads_more(e, _WIDER / len(found)):
+            ratio = float(e.ours.std(ddof=1) / e.theirs.std(ddof=1))
             notes.append(
                 f"unlearned models spread {ratio:.1f} times as much as retrained ones in {wording.called(e.name, e.about.unit)}"
             )
     return notes + [wording.alone(j, m) for j in judged if j.apart]
+
+
+def spreads_more(e: Endpoint, level: float) -> bool:
+    """Whether unlearned models clearly spread more than retrained ones, at a level; so few models of a kind cannot show it.
+
+    Source: Brown and Forsythe 1974.
+    """
+    kinds = [np.abs(values - np.median(values)) for values in (e.ours, e.theirs)]
+    if e.theirs.var() == 0 or e.ours.var(ddof=1) <= e.theirs.var(ddof=1) or all(np.allclose(a, a[0]) for a in kinds):
+        return False  # of two models each lies as far from their middle, and the test has nothing to divide by
+    return bool(stats.f_oneway(*kinds).pvalue <= level)

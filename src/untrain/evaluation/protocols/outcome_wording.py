@@ -22,7 +22,7 @@ UNFAIR = "originals and retrained models differ on the retain set, so retraining
 BLIND = "the untouched originals would pass too: within these margins the request leaves no trace"
 LOOK = "a closer look, or more models"
 MORE_EXAMPLES = "more examples, since retrained models do not differ"
-NOTHING = "none of the primary endpoints can be had"
+NOTHING = "no endpoint of the forget set can be had"
 _WAYS = {"remembers": "remembers", "over-forgets": "over-forgets", "loses utility": "broke", "does not learn": "broke"}
 _ROOM = 23  # words of evidence that fit behind what a method does
 _NUMBERS = 3  # of models that are named one by one
@@ -53,13 +53,13 @@ def within(judged: Sequence[Judged], oracles: int, passes: float | None, alike: 
 def _kept(judged: Judged) -> str:
     """The most that an endpoint may be away, as was shown."""
     size = amount(judged)
-    if judged.name == "attack":
-        return f"the attack gains at most {size} over guessing"
+    if judged.name == "attack":  # which gains half at most, whatever the interval
+        return f"the attack gains at most {size_in_words(min(judged.bound or 0.0, 0.5), judged.unit)} over guessing"
     if judged.name == "forget":
         return f"{what(judged)} is within {size} of retraining's"
     if judged.name == "example":
         return f"{what(judged)} lies at most {size} farther out than retraining's"
-    return f"{what(judged)} is at most {size} {'above' if judged.unit == 'nats' else 'below'} retraining's"
+    return f"{what(judged)} {'grows by' if judged.unit == 'nats' else 'loses'} at most {size}"
 
 
 def _in_ten(chance: float) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from scipy import stats
 
-from untrain.evaluation.protocols.endpoints import ABOUT, Endpoint
+from untrain.evaluation.protocols.endpoints import ABOUT, FEWEST, Endpoint
 from untrain.evaluation.protocols.margin_test import BEYOND, allowed, difference, within
 from untrain.evaluation.protocols.protocol import ENDPOINTS, Margin, Protocol
 from untrain.evaluation.scoring.design import LEVEL, can_decide
@@ -31,15 +31,15 @@ class Law:
         spreads: endpoint -> standard deviation between retrained models, in its unit; None where it is not known.
         correlation: between endpoints, in the order of ``spreads``.
         ways: which differences of each endpoint do harm: 1 those above 0, -1 those below, 0 both.
-        margins: endpoint -> the name of the margin that it has to keep.
         models: number of retrained models that it was estimated from; 0 for none.
+        margins: endpoint -> the name of the margin that it has to keep, where that is not its own.
     """
 
     spreads: Mapping[str, float | None]
     correlation: Array
     ways: Mapping[str, int]
-    margins: Mapping[str, str]
     models: int = 0
+    margins: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def law_of(endpoints: Sequence[Endpoint]) -> Law:
     spreads = {e.name: float(e.theirs.std(ddof=1)) if k > 1 else None for e in endpoints}
     ways, margins = {e.name: e.way for e in endpoints}, {e.name: e.margin for e in endpoints}
     if k < 3:
-        return Law(spreads, _equal(len(spreads)), ways, margins, k)
+        return Law(spreads, _equal(len(spreads)), ways, k, margins)
     tables = np.stack([e.theirs for e in endpoints])
     flat = tables.std(1) == 0
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -80,13 +80,13 @@ def law_of(endpoints: Sequence[Endpoint]) -> Law:
     seen = np.where(flat[:, None] | flat[None], 0.0, seen)
     np.fill_diagonal(seen, 1.0)
     trust = k / (k + len(spreads) + 5)  # few models say little of how endpoints go together
-    return Law(spreads, trust * seen + (1 - trust) * np.eye(len(spreads)), ways, margins, k)
+    return Law(spreads, trust * seen + (1 - trust) * np.eye(len(spreads)), ways, k, margins)
 
 
 def usual_law() -> Law:
     """The law that is taken where no retrained model is known: margins are then those in spreads alone."""
     ways = {name: ABOUT[name].way for name in ENDPOINTS}
-    return Law(dict.fromkeys(ENDPOINTS), _equal(len(ENDPOINTS)), ways, {name: name for name in ENDPOINTS})
+    return Law(dict.fromkeys(ENDPOINTS), _equal(len(ENDPOINTS)), ways)
 
 
 def power_of(protocol: Protocol, models: int, oracles: int, law: Law, draws: int = DRAWS, seed: int = 0) -> Power:
@@ -107,14 +107,14 @@ def power_of(protocol: Protocol, models: int, oracles: int, law: Law, draws: int
 def _passes(protocol: Protocol, m: int, k: int, law: Law, draws: int, seed: int) -> float:
     """Share of comparisons of retrained models with retrained ones in which all endpoints are within their margins."""
     names = list(law.spreads)
-    if not names or k < 2:
+    if not names or k < 2 or (k < FEWEST and any(spread != 0 for spread in law.spreads.values())):
         return 0.0
     rng = np.random.default_rng((seed, m, k))
     root = np.linalg.cholesky(law.correlation + 1e-9 * np.eye(len(names)))
     ours, theirs = (rng.standard_normal((draws, n, len(names))) @ root.T for n in (m, k))
     every = np.ones(draws, dtype=bool)
     for at, name in enumerate(names):
-        margin, spread = protocol.margins[law.margins[name]], law.spreads[name]
+        margin, spread = protocol.margins[law.margins.get(name, name)], law.spreads[name]
         unit = None if spread is None else max(spread, _TINY)
         scaled = replace(margin, absolute=0.0, most=None) if unit is None else in_spreads(margin, unit)
         c = allowed(margin, m)
