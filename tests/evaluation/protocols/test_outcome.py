@@ -44,7 +44,7 @@ def ruled(seen, protocol=LOOSE, evidence=NOTHING, original=None, ours=None, orac
 def test_a_perfect_retrain_passes(seen):
     found = ruled(seen)
     assert (found.outcome, found.open) == (PASSES, "")
-    assert found.because.startswith("no stated attack gains over ")
+    assert found.because.startswith("the attack gains at most ")
     assert "(12 retrained models; would pass a perfect one " in found.because
     assert {j.says for j in found.endpoints} == {"within"}
 

@@ -101,7 +101,7 @@ def difference(ours: Array, theirs: Array, spreads: float, way: int) -> Differen
     Source: infinitesimal jackknife, Jaeckel 1972; Satterthwaite 1946.
     """
     m, k = ours.shape[1], theirs.shape[1]
-    centre, s = theirs.mean(1), theirs.std(1, ddof=1)
+    centre, s = theirs.mean(1), np.where(np.ptp(theirs, axis=1) > 0, theirs.std(1, ddof=1), 0.0)  # without rounding of equal values
     d = ours.mean(1) - centre
     sign = np.sign(d) if way == 0 else np.full_like(d, way)
     away = theirs - centre[:, None]
@@ -204,8 +204,9 @@ def _freedom(own: Array, own_freedom: Array, theirs: Array, theirs_freedom: floa
 def _apart(endpoint: Endpoint, width: float, together: int) -> tuple[int, ...]:
     """Numbers of those of several unlearned models that alone lie outside the margin and outside what retrained models show."""
     m, k = len(endpoint.ours), len(endpoint.theirs)
-    if m < 2 or k < 3 or (s := float(endpoint.theirs.std(ddof=1))) == 0:
+    if m < 2 or k < 3 or np.ptp(endpoint.theirs) == 0:
         return ()
+    s = float(endpoint.theirs.std(ddof=1))
     away = endpoint.ours - endpoint.theirs.mean()
     harmful = np.abs(away) if endpoint.way == 0 else endpoint.way * away
     reach = float(stats.t.ppf(1 - _APART / (2 * m * together), k - 1)) * s * np.sqrt(1 + 1 / k)
