@@ -169,10 +169,14 @@ def notes_on(found: Sequence[Endpoint], judged: Sequence[Judged], lacks: Mapping
     ]
     if m == 1:
         notes.append("one model was given: the outcome is about it, and how others by the method would spread is not known")
-    several = [e for e in found if min(m, len(e.theirs)) > 1 and e.error is None]
-    for e in several:
+    for e in found:
+        k = len(e.theirs)
+        if min(m, k) < 2 or m + k < 5 or e.error is not None:  # of two and two models each is as far from their median
+            continue
         ours, theirs = e.ours.var(ddof=1), e.theirs.var(ddof=1)
-        if theirs > 0 and stats.levene(e.ours, e.theirs, center="median").pvalue <= _WIDER / len(found) and ours > theirs:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            wider = ours > theirs > 0 and stats.levene(e.ours, e.theirs, center="median").pvalue <= _WIDER / len(found)
+        if wider:
             ratio = float(np.sqrt(ours / theirs))
             notes.append(
                 f"unlearned models spread {ratio:.1f} times as much as retrained ones in {wording.called(e.name, e.about.unit)}"
