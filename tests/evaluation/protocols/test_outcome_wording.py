@@ -171,7 +171,7 @@ def observed(models, seed, oracles_alike=False, attack=True, accuracy=True):
 
 @pytest.mark.parametrize("alike", [True, False])
 @pytest.mark.parametrize(("accuracy", "attack"), [(True, True), (False, True), (False, False)])
-@pytest.mark.parametrize(("models", "oracles"), [(1, 2), (1, 8), (3, 8), (5, 1)])
+@pytest.mark.parametrize(("models", "oracles"), [(1, 2), (2, 2), (1, 8), (3, 8), (5, 1)])
 @pytest.mark.parametrize("strictness", ["screening", "strict"])
 def test_rulings_of_all_designs_are_short(alike, accuracy, attack, models, oracles, strictness):
     ours = observed(models, 1, False, attack, accuracy)
