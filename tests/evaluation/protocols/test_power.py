@@ -1,13 +1,14 @@
 """The power of a design: what is told beforehand is what then happens, and the smallest design is the smallest."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from untrain.evaluation.protocols.endpoints import ABOUT, Endpoint
 from untrain.evaluation.protocols.margin_test import judge
-from untrain.evaluation.protocols.power import ENOUGH, MOST, Law, candidates, law_of, power_of, smallest, usual_law
+from untrain.evaluation.protocols.power import ENOUGH, MOST, Law, candidates, law_of, narrowest, power_of, smallest, usual_law
 from untrain.evaluation.protocols.protocol import ENDPOINTS, Margin, Protocol
 
 ALONE = Law({"forget": 1.0}, np.eye(1), {"forget": 0}, 20)
@@ -31,7 +32,7 @@ def test_what_is_told_of_one_endpoint_is_what_then_happens(m, k):
 def test_power_grows_with_models_and_with_margins():
     protocol, law = Protocol(), usual_law()
     powers = [power_of(protocol, n, 2 * n, law) for n in (3, 5, 10, 20)]
-    for less, more in zip(powers, powers[1:], strict=False):
+    for less, more in pairwise(powers):
         assert less.passes < more.passes + 0.02
         assert less.detects <= more.detects
     assert powers[0].passes < powers[-1].passes - 0.2
@@ -68,6 +69,7 @@ def test_margins_that_no_number_of_models_resolves_have_no_design():
     narrow = Margin(spreads=0.05)
     protocol = Protocol(attack=narrow, forget=narrow, example=narrow, test=narrow, retain=narrow)
     assert smallest(protocol, usual_law()) is None
+    assert narrowest(Protocol(test=narrow), None, usual_law()) == "test"
     law = Law({"test": 0.05}, np.eye(1), {"test": -1}, 10)
     assert smallest(Protocol(test=Margin(absolute=0.001)), law) is None, "an absolute margin far below what models differ by"
     assert smallest(Protocol(test=Margin(absolute=0.2)), law) is not None

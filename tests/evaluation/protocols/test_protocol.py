@@ -1,5 +1,7 @@
 """Protocols are named, spelled, or refused in one clear line."""
 
+from itertools import pairwise
+
 import pytest
 
 import untrain as ut
@@ -12,7 +14,7 @@ from untrain.evaluation.protocols.protocol import ENDPOINTS, Margin, Protocol, p
 def test_a_protocol_has_a_margin_for_each_endpoint_and_stricter_ones_are_smaller():
     rows = [Protocol(name).margins for name in ("screening", "standard", "strict")]
     assert all(tuple(margins) == ENDPOINTS for margins in rows)
-    for loose, tight in zip(rows, rows[1:], strict=False):
+    for loose, tight in pairwise(rows):
         assert all(loose[n].spreads > tight[n].spreads and loose[n].absolute >= tight[n].absolute for n in ENDPOINTS)
 
 

@@ -113,7 +113,7 @@ def rule(
         return ruled(
             OPEN, "none of the primary endpoints can be had", f"outputs that give one: {'; '.join(dict.fromkeys(lacks.values()))}"
         )
-    missing = [j for j in judged if j.says != "within"]
+    missing = sorted((j for j in judged if j.says != "within"), key=lambda j: not looks_beyond(j))
     if missing:
         return ruled(OPEN, wording.undecided(missing), closing(protocol, found, missing, m, k))
     if too_few(k) in lacks.values():
@@ -154,14 +154,22 @@ def harms_of(
 
 
 def closing(protocol: Protocol, found: Sequence[Endpoint], missing: Sequence[Judged], m: int, k: int) -> str:
-    """What would most likely bring endpoints within their margins: so many models, if they are as near as they look."""
-    beyond = [j for j in missing if abs(j.difference) >= j.margin and j.harm]
-    if beyond:
-        return wording.more_models(2 * m if m > 1 else 1, 2 * k, beyond[0].name)
+    """What would most likely bring endpoints within their margins: so many models, if they are as near as they look.
+
+    Of those that are missing, one that looks beyond its margin comes first.
+    """
+    if missing and looks_beyond(missing[0]):
+        it = "it" if len(missing) == 1 else "the first"
+        return f"{wording.more_models(2 * m if m > 1 else 1, 2 * k)}, though {it} looks beyond it"
     enough = smallest(protocol, law_of(found), m if m == 1 else None)
     if enough is not None and (enough.models > m or enough.oracles > k):
-        return wording.more_models(max(m, enough.models), max(k, enough.oracles), "")
-    return wording.more_models(m if m == 1 else 2 * m, 2 * k, "")
+        return wording.more_models(max(m, enough.models), max(k, enough.oracles))
+    return wording.more_models(m if m == 1 else 2 * m, 2 * k)
+
+
+def looks_beyond(judged: Judged) -> bool:
+    """Whether an endpoint is as far as its margin, though it is not shown to be."""
+    return abs(judged.difference) >= judged.margin and bool(judged.harm)
 
 
 def notes_on(found: Sequence[Endpoint], judged: Sequence[Judged], lacks: Mapping[str, str], m: int) -> list[str]:

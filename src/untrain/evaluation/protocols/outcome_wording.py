@@ -50,8 +50,8 @@ def within(judged: Sequence[Judged], oracles: int, passes: float | None) -> str:
 
 def undecided(missing: Sequence[Judged]) -> str:
     """Which endpoints are neither within nor outside."""
-    names = [what(j) for j in missing]
-    return f"{' and '.join(names[:2])}{f' and {len(names) - 2} more' if len(names) > 2 else ''} may be beyond the margin"
+    more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+    return f"{what(missing[0])}{more} may be beyond the margin"
 
 
 def untested(names: Sequence[str]) -> str:
@@ -93,14 +93,15 @@ def alone(judged: Judged, models: int) -> str:
 
 def vacuous(judged: Judged) -> str:
     """A margin that no model could miss, as where few examples make retrained models differ by as much as there is."""
-    return f"{what(judged)} cannot be beyond its margin, which retrained models' spread on so few examples makes {points(judged.margin)}"
+    return (
+        f"{what(judged)} cannot be beyond its margin of {points(judged.margin)}: on so few examples retrained models spread as much"
+    )
 
 
-def more_models(models: int, oracles: int, beyond: str) -> str:
+def more_models(models: int, oracles: int) -> str:
     """So many models."""
     ours = f"{models} unlearned and " if models > 1 else ""
-    likely = f", though {NAMES[beyond]} looks beyond it" if beyond else ""
-    return f"{ours}{oracles} retrained models{likely}"
+    return f"{ours}{oracles} retrained models"
 
 
 def what(judged: Judged) -> str:
