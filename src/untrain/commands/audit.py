@@ -60,6 +60,9 @@ def audit(
         raise BadInput(
             f"models are of type {type(models).__name__}: Outputs(...) or Checkpoints(...) of models that forgot are needed"
         )
+    from untrain.evaluation.protocols.protocol import protocol_of
+
+    stated = protocol_of(protocol)
     if price:
         from untrain.experiments.audits.given_files import check_given
 
@@ -68,19 +71,18 @@ def audit(
         if count and scenario is not None:
             given = len(several(models.model)) if isinstance(models, Checkpoints) else 0
             return price_of_run(
-                scenario, (), store, 0, count, seed, device, threads, workers, precision, executor=executor, protocol=protocol,
+                scenario, (), store, 0, count, seed, device, threads, workers, precision, executor=executor, protocol=stated,
                 given=given or 1,
             )  # fmt: skip
         from untrain.experiments.audits.audit_record import price_without_training
 
         return price_without_training(0)
-    from untrain.evaluation.protocols.protocol import protocol_of
     from untrain.experiments.audits.outputs_audit import audit_outputs
     from untrain.experiments.audits.scenario_audit import audit_on_scenario, on_scenario
     from untrain.experiments.observations import observers_of
     from untrain.experiments.run_options import ReportOptions, RunOptions, evaluators_of
 
-    chosen, stated = executor_of(executor), protocol_of(protocol)
+    chosen = executor_of(executor)
     setting = setting_of(device, threads, precision, compiled, executor=chosen)
     options = RunOptions(setting, workers, chosen, on_progress, looks, evaluators_of(evaluators), observers_of(observers), stated)
     page = ReportOptions(out, images, command, replace)

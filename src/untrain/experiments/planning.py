@@ -10,8 +10,8 @@ import numpy as np
 from untrain.evaluation.lazy_stack import LazyStack
 from untrain.evaluation.observation import Observation
 from untrain.evaluation.protocols.endpoints import endpoints
-from untrain.evaluation.protocols.outcome_wording import chances, models_in_words
-from untrain.evaluation.protocols.power import ENOUGH, Law, Power, law_of, power_of, smallest, usual_law
+from untrain.evaluation.protocols.outcome_wording import NAMES, chances, models_in_words
+from untrain.evaluation.protocols.power import ENOUGH, MOST, Law, Power, law_of, narrowest, power_of, smallest, usual_law
 from untrain.evaluation.protocols.protocol import Protocol
 from untrain.experiments.comparison import Comparison, oracles_of, todo_of
 from untrain.experiments.price import duration, price
@@ -21,7 +21,7 @@ from untrain.experiments.setting import Setting
 from untrain.runtime.store import Entry, Store
 
 LEAST = 5  # stored oracles from which their law is estimated
-MOST = 40  # stored oracles that are read at most
+READ = 40  # stored oracles that are read at most
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class PowerPlan:
         basis: number of stored oracles whose spread it is computed from; 0 for a normal law and margins in spreads alone.
         smallest: the smallest design of enough power, where this one has less; None where it has enough, or where none does.
         seconds: time to make its models here, or None where it is not known.
+        narrowest: the endpoint whose margin no design is enough for; empty where one is.
     """
 
     protocol: str
@@ -41,6 +42,7 @@ class PowerPlan:
     basis: int
     smallest: Power | None
     seconds: float | None
+    narrowest: str = ""
 
     def to_text(self) -> str:
         """Write the plan in one line."""
@@ -49,7 +51,8 @@ class PowerPlan:
         if self.power.enough:
             return line
         if self.smallest is None:
-            return f"{line}; no design of this many unlearned models reaches {ENOUGH:.0%} of both: take a less strict protocol"
+            narrow = NAMES[self.narrowest]
+            return f"{line}; no number of models up to {MOST} of a kind reaches {ENOUGH:.0%} of both: widen the margin on {narrow}"
         time = "" if self.seconds is None else f", about {duration(self.seconds)} of training here"
         return f"{line}; {ENOUGH:.0%} of both take {models_in_words(self.smallest.models, self.smallest.oracles)}{time}"
 
@@ -73,18 +76,19 @@ def plan(
     if scene.learner.deterministic or models < 1:
         return None
     law, basis = usual_law(), 0
-    keys = oracles_of(replace(comparison, oracles=MOST), scene, setting)
+    keys = oracles_of(replace(comparison, oracles=READ), scene, setting)
     stored = [] if store is None else [entry for key in keys if (entry := store.get(key))]
     if len(stored) >= LEAST:
         law, basis = law_of_stored(stored, scene), len(stored)
     power = power_of(protocol, models, comparison.oracles, law)
     if power.enough:
         return PowerPlan(protocol.label, power, basis, None, None)
-    enough = smallest(protocol, law, models if given or models == 1 else None, 1 + len(comparison.methods))
-    seconds = None
-    if enough is not None:
-        larger = replace(comparison, seeds=0 if given is not None else enough.models, oracles=enough.oracles)
-        seconds = price(todo_of([larger], [scene], setting), store, setting, workers).seconds
+    fixed = models if given or models == 1 else None
+    enough = smallest(protocol, law, fixed, 1 + len(comparison.methods))
+    if enough is None:
+        return PowerPlan(protocol.label, power, basis, None, None, narrowest(protocol, fixed, law))
+    larger = replace(comparison, seeds=0 if given is not None else enough.models, oracles=enough.oracles)
+    seconds = price(todo_of([larger], [scene], setting), store, setting, workers).seconds
     return PowerPlan(protocol.label, power, basis, enough, seconds)
 
 

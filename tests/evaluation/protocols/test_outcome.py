@@ -9,7 +9,7 @@ import pytest
 from untrain.evaluation.base import Verdict
 from untrain.evaluation.protocols.endpoints import ABOUT, Endpoint
 from untrain.evaluation.protocols.outcome import DAMAGED, OPEN, PASSES, REMEMBERS, Evidence, rule, spreads_more
-from untrain.evaluation.protocols.outcome_wording import UNFAIR, sentence
+from untrain.evaluation.protocols.outcome_wording import NAMES, UNFAIR, sentence
 from untrain.evaluation.protocols.protocol import Margin, Protocol
 
 NOTHING = Evidence({}, {"recognised": 0, "standing_out": 0, "forget": 40})
@@ -45,7 +45,7 @@ def test_a_perfect_retrain_passes(seen):
     found = ruled(seen)
     assert (found.outcome, found.open) == (PASSES, "")
     assert found.because.startswith("the attack gains at most ")
-    assert "(12 retrained models; would pass a perfect one " in found.because
+    assert "(12 retrained models; perfect unlearning passes " in found.because
     assert {j.says for j in found.endpoints} == {"within"}
 
 
@@ -169,6 +169,16 @@ def test_models_that_spread_more_are_noted_and_two_of_a_kind_are_not_tested():
     assert not spreads_more(e([0.1, 90.3], [0.1, 0.4]), 0.001)
     null = [spreads_more(e(v[:6], v[6:]), 0.01) for v in draw.normal(size=(600, 18))]
     assert np.mean(null) <= 0.03
+
+
+def test_what_looks_beyond_its_margin_is_named_first_and_the_sentence_stays_short(seen):
+    ours = seen(2, seed=1, boost=-1.2)
+    found = rule(Protocol("strict"), ours, seen(3, seed=2), None, NOTHING)
+    assert found.outcome == OPEN
+    first = next(j for j in found.endpoints if abs(j.difference) >= j.margin and j.harm)
+    assert found.because.startswith(NAMES[first.name])
+    assert found.open == f"models nearer to retraining in {NAMES[first.name]}"
+    assert len(sentence("DEL", found.outcome, found.because, found.open).split()) <= 30
 
 
 def test_the_document_is_json_and_has_the_sentence(seen):

@@ -8,7 +8,7 @@ import pytest
 
 from untrain.evaluation.protocols.endpoints import ABOUT, Endpoint
 from untrain.evaluation.protocols.margin_test import judge
-from untrain.evaluation.protocols.power import ENOUGH, MOST, Law, candidates, law_of, power_of, smallest, usual_law
+from untrain.evaluation.protocols.power import ENOUGH, MOST, Law, candidates, law_of, narrowest, power_of, smallest, usual_law
 from untrain.evaluation.protocols.protocol import ENDPOINTS, Margin, Protocol
 
 ALONE = Law({"forget": 1.0}, np.eye(1), {"forget": 0}, 20)
@@ -69,6 +69,7 @@ def test_margins_that_no_number_of_models_resolves_have_no_design():
     narrow = Margin(spreads=0.05)
     protocol = Protocol(attack=narrow, forget=narrow, example=narrow, test=narrow, retain=narrow)
     assert smallest(protocol, usual_law()) is None
+    assert narrowest(Protocol(test=narrow), None, usual_law()) == "test"
     law = Law({"test": 0.05}, np.eye(1), {"test": -1}, 10)
     assert smallest(Protocol(test=Margin(absolute=0.001)), law) is None, "an absolute margin far below what models differ by"
     assert smallest(Protocol(test=Margin(absolute=0.2)), law) is not None

@@ -139,6 +139,16 @@ def _detects(protocol: Protocol, m: int, k: int) -> float:
     return max(found, float(stats.norm.cdf((leak - c) / error - far)))
 
 
+def narrowest(protocol: Protocol, models: int | None, law: Law) -> str:
+    """The endpoint whose margin a perfect retrain misses most often at the largest design; ``models`` is as for ``smallest``."""
+
+    def alone(name: str) -> float:
+        one = Law({name: law.spreads[name]}, np.eye(1), law.ways, margins=law.margins)
+        return _passes(protocol, models or MOST, MOST, one, DRAWS // 2, 0)
+
+    return min(law.spreads, key=alone)
+
+
 def candidates() -> Iterator[tuple[int, int]]:
     """Numbers of unlearned and retrained models, few of both first."""
     sizes = [(m, k) for m in (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 30, MOST) for k in (6, 8, 10, 12, 15, 19, 20, 25, 30, 40, MOST)]
