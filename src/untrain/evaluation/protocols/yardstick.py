@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from untrain.evaluation.protocols.protocol import Margin
 # What is no alarm, however sure: models that saw a little more learn a little more.
 _ACCURACY, _LOSS = Margin(1.0, 0.02), Margin(1.0, math.log(1.5))
 _EITHER = EndpointInfo("", "", "broke", "over-forgets")  # both directions count
+_LESS = replace(_EITHER, above="")  # to learn the retain set better without the forget set is no fault: its labels may be wrong
 _LEVEL = 0.05
 
 
@@ -22,7 +24,7 @@ def alarm(original: Observation, oracle: Observation) -> str:
 
     Both were trained on the retain set, and neither was made to forget any of it. Where one learned it and the other did not, as
     by another recipe, an unstable one, another precision or another split, scores on the forget set show that difference and not
-    memory. The loss shows it where accuracies are all near 1.
+    memory. The loss shows it where accuracies are all near 1; it may well be smaller after retraining, without wrong labels.
 
     Args:
         original: outputs of the original models.
@@ -39,7 +41,7 @@ def alarm(original: Observation, oracle: Observation) -> str:
             return f"{shares}{100 * right.theirs.mean():.1f} %, {_SO}"
     if original.has("loss") and oracle.has("loss"):
         logs = [np.log(np.maximum(seen.signal("loss").astype(np.float64).mean(1), TINY)) for seen in (ours, theirs)]
-        loss = Endpoint("loss", _EITHER, *logs)
+        loss = Endpoint("loss", _LESS, *logs)
         if judge(loss, _LOSS, _LEVEL, 2).says == "outside":
             ratio = math.exp(loss.theirs.mean() - loss.ours.mean())
             return f"retrained models' loss on the retain set is {ratio:.2g} times that of the originals, {_SO}"
