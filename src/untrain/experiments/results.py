@@ -18,10 +18,12 @@ from untrain.evaluation.glossary import evaluators
 from untrain.evaluation.lazy_stack import LazyStack
 from untrain.evaluation.observation import Observation
 from untrain.evaluation.protocols.outcome import Evidence, rule
+from untrain.evaluation.protocols.outcome_wording import chances
+from untrain.evaluation.protocols.power import Power
 from untrain.evaluation.protocols.protocol import Protocol
 from untrain.evaluation.protocols.yardstick import alarm
 from untrain.evaluation.scoring.assessment import assess, reference_of
-from untrain.evaluation.scoring.design import LEVEL, design
+from untrain.evaluation.scoring.design import LEVEL, can_decide, design
 from untrain.evaluation.scoring.group_accuracy import accuracy_by_group
 from untrain.evaluation.validation import refuse_not_finite
 from untrain.experiments.interim_looks import looks_of, summary
@@ -233,9 +235,13 @@ def stated_after(protocol: Protocol | None, stated: Protocol) -> str:
 
 
 def designed(rows: list[dict[str, Any]], record: dict[str, Any], level: float, same: bool) -> list[str]:
-    """What so many models could find, where any method was tested."""
-    line = design(record["seeds"], record["oracles"], level, spread=not same) if any(row["scores"] for row in rows) else ""
-    return [line] if line else []
+    """What so many models could not find or pass, where any method was tested; nothing where they are enough."""
+    tested = [row["verdict"] for row in rows if row["scores"]]
+    few = tested and not can_decide(record["seeds"], record["oracles"], level)
+    lines = [design(record["seeds"], record["oracles"], level, spread=not same)] if few else []
+    powers = (Power(**verdict["power"]) for verdict in tested if verdict["power"])
+    lines += [f"by protocol {tested[0]['protocol']}, {chances(power)}" for power in powers if not power.enough][:1]
+    return [line for line in lines if line]
 
 
 def overlap(unlearned: dict[str, list[Entry]]) -> list[dict[str, Any]]:
