@@ -63,7 +63,7 @@ class Power:
     @property
     def enough(self) -> bool:
         """Whether both chances are as large as they should be."""
-        return self.passes >= ENOUGH and self.detects >= ENOUGH
+        return min(round(self.passes, 2), round(self.detects, 2)) >= ENOUGH  # as it is written
 
 
 def law_of(endpoints: Sequence[Endpoint]) -> Law:
