@@ -236,7 +236,8 @@ def test_a_run_tells_the_price_of_all_before_and_how_well_the_choice_is_known_af
     notes = [at.note for at in told if at.note]
     assert "20 models to train (16 ensemble, 1 original, 2 oracle, 1 unlearned), 0 models are in the store" in notes[0]
     assert notes[1] == document["chosen"]["told"] == document["warnings"][0]
-    assert "4 models to train (1 original, 2 oracle, 1 unlearned)" in notes[2]
+    assert notes[2].startswith("protocol standard: 1 unlearned model and 2 retrained ones ")
+    assert "4 models to train (1 original, 2 oracle, 1 unlearned)" in notes[3]
     assert document["price"]["kinds"] == {"ensemble": 16, "original": 1, "oracle": 2, "unlearned": 1}
     assert document["price"]["train"] == 20
     assert kinds(store)["member"] == 16

@@ -106,10 +106,10 @@ def test_models_of_a_search_are_seeded_apart_from_those_of_a_run(scene):
 
 
 def test_a_label_is_for_people(scene):
-    one, other = ({**keys.scores_ingredients("run", [parse("KLoM")], 9, "code"), "label": text} for text in "ab")
+    one, other = ({**keys.scores_ingredients("run", [parse("KLoM")], 9, "code", parse("Protocol")), "label": text} for text in "ab")
     assert key_of(one) == key_of(other)
-    draws = keys.scores_ingredients("run", [parse("KLoM")], 10, "code")
-    code = keys.scores_ingredients("run", [parse("KLoM")], 9, "other")
+    draws = keys.scores_ingredients("run", [parse("KLoM")], 10, "code", parse("Protocol"))
+    code = keys.scores_ingredients("run", [parse("KLoM")], 9, "other", parse("Protocol"))
     assert len({key_of(one), key_of(draws), key_of(code)}) == 3
 
 

@@ -121,7 +121,7 @@ def test_nothing_changes_when_nobody_looks(store):
     plain = made(store)
     assert "observed" not in plain.record
     assert plain.record["ingredients"].keys() == {
-        "kind", "label", "scenario", "models", "arrays", "names", "chosen",
+        "kind", "label", "scenario", "models", "arrays", "names", "chosen", "protocol",
     }  # fmt: skip
     with_observers = made(store, Noted())
     assert plain.key != with_observers.key

@@ -35,7 +35,7 @@ def run(tmp_path_factory):
     populations = Populations(Frame(labels, labels, side, np.arange(EXAMPLES)), models, "logits")
     keys = {who: store_outputs(populations, who, store) for who in models}
     methods = {"original": [], "oracle": keys["oracles"], "methods": [{"method": "ours", "keys": keys["unlearned"]}]}
-    return record_outputs(populations, methods, "large", store), store
+    return record_outputs(populations, methods, "large", store, {}), store
 
 
 def peak_of(work):

@@ -20,10 +20,18 @@ def label(method: str) -> str:
 
 
 def short(method: str) -> str:
-    """A method's spelling without any values."""
-    while (inner := re.sub(r"\([^()]*\)", "", method)) != method:
+    """A method's spelling without any values; what stands in brackets apart from a word is part of a name.
+
+    >>> short("DEL(steps=Steps(lr=0.05)) @ RandomMask()"), short("my method (v2)")
+    ('DEL @ RandomMask', 'my method (v2)')
+    """
+
+    def bare(found: re.Match[str]) -> str:
+        return "" if found[1] is None else f"{found[1]}\x01{found[2]}\x02"
+
+    while (inner := re.sub(r"(\s)?\(([^()]*)\)", bare, method)) != method:
         method = inner
-    return method
+    return method.replace("\x01", "(").replace("\x02", ")")
 
 
 def distinct(methods: Sequence[str]) -> dict[str, str]:
