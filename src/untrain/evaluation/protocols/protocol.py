@@ -31,6 +31,8 @@ class Margin(Criterion):
 
     Raises:
         SpecError: ``most`` is less than ``absolute``.
+
+    Source: margins in standard deviations, Wellek 2010, section 6.1; the larger of two and the limit: own.
     """
 
     spreads: NonNegative = 0.0
