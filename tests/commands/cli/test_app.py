@@ -120,8 +120,8 @@ def test_scores_csv_has_a_line_for_each_method_and_score(tiny):
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == [
         "scenario", "method", "score", "value", "low", "high", "floor", "ceiling", "ideal", "reason", "resampled", "note",
-        "verdict", "difference", "difference_low", "difference_high", "margin", "p",
-    ]  # fmt: skip
+        "verdict", "difference", "difference_low", "difference_high", "margin", "p", "protocol", "outcome",
+        ]  # fmt: skip
     expected = {(row["method"], name): score["value"] for row in tiny.document["results"] for name, score in row["scores"].items()}
     assert {(r["method"], r["score"]): float(r["value"]) if r["value"] else None for r in rows} == expected
     says = {

@@ -146,7 +146,8 @@ def harms_of(evidence: Evidence, judged: Sequence[Judged]) -> list[tuple[str, st
     found: list[tuple[str, str]] = []
     apart = {n: v for n, v in verdicts.items() if v.says == "distinguishable" and not wording.is_gain(n, v)}
     harms = {n: wording.harm_of(n, v) or side for n, v in sorted(apart.items(), key=lambda item: item[1].p)}
-    outside = [j for j in judged if j.says == "outside"]
+    # The attack leans on test examples: where these are worse, it says little.
+    outside = sorted((j for j in judged if j.says == "outside"), key=lambda j: j.harm != "broke")
     if (counts["recognised"] or counts["standing_out"]) and (harms or outside):
         better = counts["recognised"] >= counts["standing_out"]
         found.append(("remembers" if better else "over-forgets", wording.counted(counts)))
