@@ -135,7 +135,7 @@ def within(d: Difference, margin: Margin, spreads: float, level: float) -> Array
     return np.asarray((absolute & (margin.absolute > 0)) | (relative & (d.spread > 0)))
 
 
-def outside(d: Difference, margin: Margin, spreads: float, together: int, step: float = 0.0) -> Array:
+def outside(d: Difference, margin: Margin, spreads: float, together: float, step: float = 0.0) -> Array:
     """Whether each harmful difference is shown to be more than both distances, at a level that so many endpoints share, (b,).
 
     Of values that go by steps, as accuracies on few examples, a few may agree by chance: no spread is taken for smaller than half
@@ -151,14 +151,14 @@ def width_of(spread: Array, margin: Margin, spreads: float) -> Array:
     return np.maximum(margin.absolute, np.minimum(spreads * spread, margin.limit))
 
 
-def judge(endpoint: Endpoint, margin: Margin, level: float, together: int) -> Judged:
+def judge(endpoint: Endpoint, margin: Margin, level: float, together: float) -> Judged:
     """Test an endpoint against its margin.
 
     Args:
         endpoint: with its values.
         margin: it has to keep.
         level: chance of 'within' at the edge of the margin.
-        together: number of endpoints that are tested for 'outside'.
+        together: number of endpoints that are tested for 'outside', times that of looks.
 
     Source: one-sided tests of non-inferiority and equivalence, Schuirmann 1987; margins in spreads, Wellek 2010, section 6.1.
     """
@@ -201,7 +201,7 @@ def _freedom(own: Array, own_freedom: Array, theirs: Array, theirs_freedom: floa
     return np.where(total > 0, total**2 / np.where(parts > 0, parts, 1.0), theirs_freedom)
 
 
-def _apart(endpoint: Endpoint, width: float, together: int) -> tuple[int, ...]:
+def _apart(endpoint: Endpoint, width: float, together: float) -> tuple[int, ...]:
     """Numbers of those of several unlearned models that alone lie outside the margin and outside what retrained models show."""
     m, k = len(endpoint.ours), len(endpoint.theirs)
     if m < 2 or k < 3 or np.ptp(endpoint.theirs) == 0:

@@ -103,8 +103,8 @@ def rule(
     Source: intersection-union test, Berger 1982.
     """
     found, lacks = endpoints(unlearned, oracle)
-    at = protocol.level * level / LEVEL
-    judged = [judge(e, protocol.margins[e.margin], at, len(found)) for e in found]
+    looks = LEVEL / level
+    judged = [judge(e, protocol.margins[e.margin], protocol.level / looks, len(found) * looks) for e in found]
     m, k = unlearned.models, oracle.models
     alike = any(e.error is not None for e in found)
     power = power_of(protocol, m, k, law_of(found)) if found and k > 1 and not alike else None
