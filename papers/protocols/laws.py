@@ -23,7 +23,8 @@ from untrain.evaluation.observation import Observation
 from untrain.evaluation.protocols.margin_test import allowed, difference, outside, within
 from untrain.evaluation.protocols.outcome import Evidence, rule
 from untrain.evaluation.protocols.protocol import Margin, Protocol
-from untrain.evaluation.scoring.assessment import assess, reference_of
+from untrain.evaluation.scoring.assessment import Reference, examples
+from untrain.evaluation.scoring.hypothesis_tests import Case, verdicts
 
 Draw = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
 DESIGNS = ((1, 10), (1, 19), (3, 6), (5, 10), (5, 20), (10, 20), (20, 20))
@@ -86,7 +87,7 @@ def edges(trials: int) -> None:
 
 @dataclass(frozen=True)
 class ExampleLaw:
-    """Margins on examples: a level per example, a part that a model has in common on all, and one of its own on each.
+    """Margins on examples: a level per example, which a model's temperature multiplies, and a part of its own on each.
 
     Args:
         law: of both parts.
@@ -104,7 +105,7 @@ class ExampleLaw:
         """Margins of models on examples whose levels are given, (models, n)."""
         own = np.repeat(self.law(draw, (models, -(-len(examples) // self.cluster))), self.cluster, axis=1)[:, : len(examples)]
         failed = draw.uniform(size=(models, 1)) < self.fails
-        return examples + 0.5 * self.law(draw, (models, 1)) + own - 5 * failed
+        return examples * (1 + 0.15 * self.law(draw, (models, 1))) + own - 5 * failed
 
 
 EXAMPLE_LAWS = {
@@ -122,8 +123,8 @@ def null(law: ExampleLaw, m: int, k: int, seed: int) -> str:
     """The outcome on m models of the law of the k that they are compared with."""
     draw = np.random.default_rng((seed, m, k))
     side = np.repeat(list(SIZES), list(SIZES.values()))
-    examples = law.level + 2 * draw.standard_normal(len(side))
-    margins = law.margins(draw, m + k, examples)
+    levels = law.level + 2 * draw.standard_normal(len(side))
+    margins = law.margins(draw, m + k, levels)
     labels = np.zeros(len(side), dtype=np.int64)
 
     def seen(rows: slice) -> Observation:
@@ -131,9 +132,11 @@ def null(law: ExampleLaw, m: int, k: int, seed: int) -> str:
         return Observation(outputs, labels, labels, side, np.arange(len(side)).astype(str))
 
     ours, theirs = seen(slice(0, m)), seen(slice(m, None))
-    scores, verdict = assess(reference_of([Accuracy(), PerExample(), ThresholdMIA()], theirs), ours, 20)
-    tested = {n: s.verdict for n, s in scores.items() if s.verdict is not None and n in verdict["tested"]}
-    return rule(Protocol(), ours, theirs, None, Evidence(tested, verdict["counts"])).outcome
+    reference = Reference((Accuracy(), PerExample(), ThresholdMIA()), theirs, (), {})
+    cases = [Case(e, {"unlearned": e.prepare(ours), "oracle": e.prepare(theirs)}) for e in reference.chosen]
+    tested = verdicts(cases, theirs)
+    counts = examples(reference, ours, tested)[1]
+    return rule(Protocol(), ours, theirs, None, Evidence(tested, counts)).outcome
 
 
 def nulls(trials: int) -> None:

@@ -24,7 +24,7 @@ from untrain.evaluation.protocols.yardstick import alarm
 from untrain.evaluation.scoring.assessment import assess, reference_of
 
 NAMES = ("screening", "standard", "strict")
-PLANTS = ("leak 1 %", "leak 5 %", "leak 20 %", "all a little", "one looked up", "over-forgets", "damage")
+PLANTS = ("leak 1 %", "leak 5 %", "leak 20 %", "all a little", "one looked up", "both ways", "over-forgets", "damage")
 DRAWS = 50  # resamples behind intervals, which no outcome reads
 
 
@@ -57,6 +57,10 @@ def plant(models: Models, logits: np.ndarray, kind: str, draw: np.random.Generat
     elif kind == "one looked up":
         one = draw.choice(forget)
         logits[:, one, models.labels[one]] = logits[:, one].max(-1) + 15
+    elif kind == "both ways":  # half of the examples are remembered, the others over-forgotten
+        half = np.array_split(draw.permutation(forget), 2)
+        logits[:, half[0]] = originals[:, half[0]]
+        logits[:, half[1], models.labels[half[1]]] -= 2
     elif kind == "over-forgets":
         logits[:, forget, models.labels[forget]] -= 3
     elif kind == "damage":  # a twentieth of the test examples are predicted as the next class
@@ -96,7 +100,9 @@ def main() -> None:
     there = {(d["kind"], d["m"], d["k"], d["seed"]) for d in map(json.loads, given.out.open())} if given.out.exists() else set()
     for design in given.designs.split(","):
         m, k = map(int, design.split("x"))
-        counts = {"retrain": given.models // m} | dict.fromkeys(("original", *PLANTS), max(1, given.models // m // 4))
+        counts = {"retrain": given.models // m} | dict.fromkeys(
+            ("original", *PLANTS), max(1, given.models // m // 8, 10 if m > 1 else 0)
+        )
         for kind, count in counts.items():
             for seed in range(count):
                 if (kind, m, k, seed) not in there:

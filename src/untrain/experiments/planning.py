@@ -59,7 +59,7 @@ class PowerPlan:
 
 def plan(
     comparison: Comparison, scene: Scene, store: Store | None, setting: Setting, workers: int, protocol: Protocol,
-    given: int | None = None,
+    given: int | None = None, looks: int = 1,
 ) -> PowerPlan | None:  # fmt: skip
     """Plan a comparison; None where there is nothing to plan: retrained models do not differ, or no model is to be judged.
 
@@ -71,7 +71,9 @@ def plan(
         workers: number of models made at once.
         protocol: whose margins are to be kept.
         given: number of unlearned models that exist already, as in an audit.
+        looks: number of looks at the scores, which share the level.
     """
+    label, protocol = protocol.label, replace(protocol, level=protocol.level / looks)
     models = comparison.seeds if given is None else given
     if scene.learner.deterministic or models < 1:
         return None
@@ -82,14 +84,14 @@ def plan(
         law, basis = law_of_stored(stored, scene), len(stored)
     power = power_of(protocol, models, comparison.oracles, law)
     if power.enough:
-        return PowerPlan(protocol.label, power, basis, None, None)
+        return PowerPlan(label, power, basis, None, None)
     fixed = models if given or models == 1 else None
     enough = smallest(protocol, law, fixed, 1 + len(comparison.methods))
     if enough is None:
-        return PowerPlan(protocol.label, power, basis, None, None, narrowest(protocol, fixed, law))
+        return PowerPlan(label, power, basis, None, None, narrowest(protocol, fixed, law))
     larger = replace(comparison, seeds=0 if given is not None else enough.models, oracles=enough.oracles)
     seconds = price(todo_of([larger], [scene], setting), store, setting, workers).seconds
-    return PowerPlan(protocol.label, power, basis, enough, seconds)
+    return PowerPlan(label, power, basis, enough, seconds)
 
 
 def law_of_stored(stored: list[Entry], scene: Scene) -> Law:

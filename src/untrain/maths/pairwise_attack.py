@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,34 +11,34 @@ from untrain.maths.conformal import excess
 
 Array = np.ndarray[Any, Any]
 
-_PRIOR = 5.0  # models whose weight the slope of 1 has in each example's slope
+_STEEPEST = 2.0  # times as much as the control that an example is taken to move at most
+_LEAST = 0.5  # nats of the control below which proportions mean nothing
 _SOFTNESS = 4.0  # nats: examples with a margin of so much weigh a quarter of those that retrained models are unsure of
 
 
 def adjusted(signals: Array, control: Array, others: Array, others_control: Array) -> tuple[Array, Array]:
     """Signals of some models and of others without what a control predicts of them, (a, n) and (b, n).
 
-    A model that is surer of everything is surer of the forget set too; its mean signal on test examples tells how much. The slope
-    on each example is fitted to ``others`` and drawn towards 1, so that few models do not fit noise.
+    A model that is surer of everything is surer of the forget set too; its mean signal on test examples tells how much. What is
+    predicted on an example is in proportion to the others' mean signal there, as if models differed by a temperature: nothing
+    else is fitted, so that a model to be judged and one that it is compared with are treated alike.
 
-    >>> sharper = np.array([[1.0, 2.0]]) + 3
-    >>> ours, theirs = adjusted(sharper, np.array([4.0]), np.array([[1.0, 2.0], [1.5, 2.5]]), np.array([1.0, 1.5]))
-    >>> ours.tolist(), theirs.tolist()
-    ([[1.25, 2.25]], [[1.25, 2.25], [1.25, 2.25]])
+    >>> warmer = 1.5 * np.array([[2.0, 4.0]])
+    >>> ours, theirs = adjusted(warmer, np.array([4.5]), np.array([[2.0, 4.0], [2.2, 4.4]]), np.array([3.0, 3.3]))
+    >>> np.round(ours, 6).tolist(), np.round(theirs, 6).tolist()
+    ([[2.1, 4.2]], [[2.1, 4.2], [2.1, 4.2]])
 
     Args:
         signals: such as margins, (a, n).
         control: mean signal of each model on other examples, (a,).
-        others: signals of the models that slopes are fitted to, (b, n).
-        others_control: their controls, (b,).
+        others: signals of the models to compare with, (b, n).
+        others_control: their controls, (b,); where their mean is below half a nat, each example moves as the control does.
 
     Source: control variates, e.g. Glasserman 2003, section 4.1.
     """
-    centre, away = others_control.mean(), others_control - others_control.mean()
-    total = float((away**2).sum())
-    pull = total * _PRIOR / len(others)
-    slopes = (away @ (others - others.mean(0)) + pull) / (total + pull) if total > 0 else np.zeros(others.shape[1])
-    return signals - np.outer(control - centre, slopes), others - np.outer(away, slopes)
+    centre = float(others_control.mean())
+    slopes = np.clip(others.mean(0) / centre, 0, _STEEPEST) if centre > _LEAST else np.ones(others.shape[1])
+    return signals - np.outer(control - centre, slopes), others - np.outer(others_control - centre, slopes)
 
 
 def difficulty(signals: Array) -> Array:
@@ -63,43 +64,68 @@ def gains(ours: Array, theirs: Array, weights: Array) -> Array:
 
     Source: Mann and Whitney 1947; as a U-statistic Hoeffding 1948.
     """
-    beaten = (((row > theirs).mean(0) + (row == theirs).mean(0) / 2) @ weights for row in ours)
-    return np.array([share - 0.5 for share in beaten])
+    return np.array([float(_beaten(row, theirs) @ weights) - 0.5 for row in ours])
 
 
-def attack(signals: Array, control: Array, others: Array, others_control: Array) -> tuple[Array, Array]:
-    """Gain of the attack on each model, and the signed distance of its farthest example from others', in standard errors, (a,).
+def distance_gains(ours: Array, theirs: Array, weights: Array) -> Array:
+    """Gain of the attack that takes the model whose signal is farther from the other models' mean, (a,).
 
-    >>> others, none = np.array([[0.0, 1.0], [1.0, 0.0], [0.5, 0.5]]), np.zeros(3)
-    >>> gain, farthest = attack(np.array([[9.0, 0.5]]), none[:1], others, none)
-    >>> gain.round(2).tolist(), farthest.round(1).tolist()
-    ([0.25], [14.7])
+    It sees examples that are remembered and others that are over-forgotten, which cancel in ``gains``. The mean is over those of
+    ``theirs`` that are not compared, so that either model of a pair is as far from it by chance.
+
+    >>> distance_gains(np.array([[9.0]]), np.array([[0.0], [1.0], [2.0]]), np.ones(1)).tolist()
+    [0.5]
+    """
+    middles = (theirs.sum(0) - theirs) / (len(theirs) - 1)
+    apart = np.abs(theirs - middles)
+    return np.array([float(_beaten(np.abs(row - middles), apart) @ weights) - 0.5 for row in ours])
+
+
+@dataclass(frozen=True, eq=False)
+class Attacked:
+    """What attacks find of some models: of each its gains, (a,), and the signed distance of its farthest example.
 
     Args:
-        signals: of our models, such as margins, (a, n).
-        control: mean signal of each on other examples, (a,).
-        others: signals of the models that they are compared with, (b, n), b at least 2.
-        others_control: their controls, (b,).
+        larger: gain of the attack by the larger signal.
+        farther: gain of the attack by the distance from other models.
+        farthest: distance of its farthest example from other models, in standard errors.
+    """
+
+    larger: Array
+    farther: Array
+    farthest: Array
+
+
+def attack(signals: Array, control: Array, others: Array, others_control: Array) -> tuple[Attacked, Attacked]:
+    """What attacks find of some models and, of each other model, against the rest of the others.
+
+    Slopes and weights are those of all others. A model is never compared with itself; as the rest are one fewer, their
+    values vary by ``sqrt(k / (k - 1))`` too much (Hoeffding), which is taken off.
+
+    Args:
+        signals: such as margins, (a, n).
+        control: mean signal of each model on other examples, (a,).
+        others: signals of the models to compare with, (k, n), k at least 4.
+        others_control: their controls, (k,).
     """
     ours, theirs = adjusted(signals, control, others, others_control)
+    weights, k = difficulty(others), len(others)
+    rest = [np.arange(k) != at for at in range(k)]
+    each = [np.concatenate([of(theirs[[at]], theirs[rest[at]], weights) for at in range(k)]) for of in (gains, distance_gains)]
+    own = [value.mean() + (value - value.mean()) * np.sqrt((k - 1) / k) for value in each]
+    far = np.concatenate([_farthest(theirs[[at]], theirs[rest[at]]) for at in range(k)])
+    return (
+        Attacked(gains(ours, theirs, weights), distance_gains(ours, theirs, weights), _farthest(ours, theirs)),
+        Attacked(own[0], own[1], far),
+    )
+
+
+def _farthest(ours: Array, theirs: Array) -> Array:
+    """Signed distance of each model's farthest example, in standard errors, (a,)."""
     away = np.stack([excess(one[None], theirs) for one in ours])
-    farthest = away[np.arange(len(away)), np.abs(away).argmax(1)]
-    return gains(ours, theirs, difficulty(others)), farthest
+    return np.asarray(away[np.arange(len(away)), np.abs(away).argmax(1)])
 
 
-def attack_each(signals: Array, control: Array) -> tuple[Array, Array]:
-    """The same for each model against all others of its kind, so that it is never compared with itself; (a,) and (a,).
-
-    >>> gain, _ = attack_each(np.array([[0.0], [1.0], [2.0]]), np.zeros(3))
-    >>> gain.tolist()
-    [-0.5, 0.0, 0.5]
-
-    Args:
-        signals: of all models, (a, n), a at least 3.
-        control: mean signal of each on other examples, (a,).
-    """
-    each = []
-    for at in range(len(signals)):
-        rest = np.arange(len(signals)) != at
-        each.append(attack(signals[[at]], control[[at]], signals[rest], control[rest]))
-    return np.concatenate([gain for gain, _ in each]), np.concatenate([far for _, far in each])
+def _beaten(row: Array, theirs: Array) -> Array:
+    """Share of models that a model exceeds on each example, ties by half, (n,)."""
+    return np.asarray((row > theirs).mean(0) + (row == theirs).mean(0) / 2)

@@ -44,7 +44,7 @@ def ruled(seen, protocol=LOOSE, evidence=NOTHING, original=None, ours=None, orac
 def test_a_perfect_retrain_passes(seen):
     found = ruled(seen)
     assert (found.outcome, found.open) == (PASSES, "")
-    assert found.because.startswith("the attack gains at most ")
+    assert found.because.startswith("no stated attack gains more than ")
     assert "(12 retrained models; perfect unlearning passes " in found.because
     assert {j.says for j in found.endpoints} == {"within"}
 
@@ -81,11 +81,9 @@ def test_two_retrained_models_do_not_pass_what_they_cannot_test(seen):
     found = ruled(seen, wide, oracles=2)
     assert {j.says for j in found.endpoints} == {"within"}
     assert found.outcome == OPEN
-    assert (
-        found.because == "the attack and the farthest forget example were not tested: it takes 3 retrained models, and there are 2"
-    )
+    assert "the farthest forget example were not tested: it takes 6 retrained models" in found.because
     assert "retrained models" in found.open
-    assert any("it takes 3 retrained models, and there are 2" in note for note in found.notes)
+    assert any("it takes 6 retrained models, and there are 2" in note for note in found.notes)
     assert found.power.passes == 0
 
 

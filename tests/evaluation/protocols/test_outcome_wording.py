@@ -10,13 +10,14 @@ from untrain.evaluation.glossary import abouts, evaluators
 from untrain.evaluation.observation import Observation
 from untrain.evaluation.protocols import outcome_wording as wording
 from untrain.evaluation.protocols.margin_test import Judged
+from untrain.evaluation.protocols.margin_wording import margins_in_words
 from untrain.evaluation.protocols.outcome import DAMAGED, OPEN, PASSES, REMEMBERS, Evidence, harms_of, rule
 from untrain.evaluation.protocols.protocol import ENDPOINTS, Margin, Protocol
 from untrain.reports.headings import named
 
 NAME = "DEL(keep=0.1)"
 LOSSES = {"test": "nats", "retain": "nats"}
-UNITS = {"attack": "fraction", "forget": "nats", "example": "standard errors", "test": "fraction", "retain": "fraction"}
+UNITS = dict.fromkeys(ENDPOINTS, "fraction") | {"forget": "nats", "example": "standard errors"}
 COUNTS = {"forget": 12_345, "recognised": 0, "standing_out": 0}
 
 
@@ -36,7 +37,7 @@ def words(outcome, because, close=""):
     return text
 
 
-SUBSETS = [names for size in range(1, 6) for names in itertools.combinations(ENDPOINTS, size)]
+SUBSETS = [names for size in range(1, 7) for names in itertools.combinations(ENDPOINTS, size)]
 
 
 @pytest.mark.parametrize("names", SUBSETS, ids="-".join)
@@ -93,7 +94,7 @@ def test_endpoints_outside_are_told_in_their_unit():
 def test_what_passes_is_told_by_bounds_that_are_not_understated():
     first = [judged("attack", bound=0.0361), judged("test", bound=0.0031)]
     assert words(PASSES, wording.within(first, 10, 0.84)) == (
-        f"{NAME}: passes. The attack gains at most 3.7 points over guessing; test accuracy loses at most 0.4 points "
+        f"{NAME}: passes. No stated attack gains more than 3.7 points over guessing; test accuracy loses at most 0.4 points "
         "(10 retrained models; perfect unlearning passes 8 times in 10)."
     )
     lone = [judged("example", bound=1.13)]
@@ -109,7 +110,7 @@ def test_what_looks_beyond_its_margin_is_named_alone():
     assert wording.undecided([near, far]) == "loss on the forget set seems to lie beyond its margin"
     assert wording.undecided([near, other]) == "the attack and test accuracy may lie beyond their margins"
     assert wording.undecided([judged(n, difference=0.0) for n in ENDPOINTS]) == (
-        "the attack, loss on the forget set and 3 more may lie beyond their margins"
+        "the attack, the attack by distance and 4 more may lie beyond their margins"
     )
     assert not wording.looks_beyond(judged("test", difference=0.5, harm=""))
 
@@ -144,13 +145,14 @@ def test_a_second_harm_is_told_where_there_is_room_for_it():
 
 def test_margins_are_told_together_where_they_share_their_spreads():
     units = dict(UNITS)
-    assert wording.margins_in_words(Protocol(), 5, units) == (
+    assert margins_in_words(Protocol(), 5, units) == (
         "within 3 spreads of retrained models or, where that is wider, within 5 points for the attack, 11 % for loss on the forget "
-        "set, 1 point for test accuracy and 1 point for retain accuracy"
+        "set, 1 point for test accuracy and 1 point for retain accuracy; spreads count up to 25 points for the attack, 5 "
+        "points for test accuracy and 5 points for retain accuracy"
     )
-    assert wording.margins_in_words(Protocol(), 1, units).startswith("within 4 spreads")
+    assert margins_in_words(Protocol(), 1, units).startswith("within 4 spreads")
     own = Protocol(attack=Margin(absolute=0.03), test=Margin(1.0, 0.01))
-    told = wording.margins_in_words(own, 5, UNITS | LOSSES)
+    told = margins_in_words(own, 5, UNITS | LOSSES)
     assert told.startswith("within 3 points for the attack, 11 % or 3 spreads for loss on the forget set, 3 spreads for")
     assert "11 % or 3 spreads for test loss and" in told
 
@@ -187,5 +189,8 @@ def test_of_retrained_models_that_are_one_it_is_not_said_how_they_spread():
     assert ruling.power is None
     assert ruling.open == wording.MORE_EXAMPLES
     assert not [note for note in ruling.notes if "times as much" in note]
-    assert "the attack and the farthest forget example were not tested: retrained models do not differ" in ruling.notes[0]
+    assert (
+        "the attack, the attack by distance and the farthest forget example were not tested: retrained models do not differ"
+        in ruling.notes[0]
+    )
     assert "(20 retrained models, all alike)" in wording.within([judged("test")], 20, None, True)

@@ -20,9 +20,19 @@ def test_a_protocol_has_a_margin_for_each_endpoint_and_stricter_ones_are_smaller
 def test_a_margin_of_your_own_replaces_that_of_the_named_protocol_alone():
     own = Protocol("strict", attack=Margin(absolute=0.03))
     assert own.margins["attack"] == Margin(0.0, 0.03)
-    assert {n: m for n, m in own.margins.items() if n != "attack"} == {
-        n: m for n, m in Protocol("strict").margins.items() if n != "attack"
-    }
+    assert own.margins["distance"] == own.margins["attack"]
+    others = ("forget", "example", "test", "retain")
+    assert [own.margins[n] for n in others] == [Protocol("strict").margins[n] for n in others]
+
+
+def test_spreads_never_widen_a_margin_beyond_its_limit():
+    with pytest.raises(SpecError, match="most is at least absolute"):
+        Margin(2.0, 0.1, 0.05)
+    assert Margin(2.0).limit == float("inf")
+
+
+def test_a_margin_of_your_own_is_spelled_and_read_back():
+    own = Protocol("strict", attack=Margin(absolute=0.03))
     assert (own.label, Protocol("strict").label) == (repr(own), "strict")
     assert parse(repr(own)) == own == protocol_of(repr(own)) == protocol_of(own)
 

@@ -14,7 +14,8 @@ from untrain.maths import pairwise_attack
 
 Array = np.ndarray[Any, Any]
 Harm = Literal["remembers", "over-forgets", "broke", ""]
-FEWEST = 3  # retrained models without which each cannot be held against the others
+FEWEST = 6  # retrained models without which each cannot be held against the others
+ATTACKS = ("attack", "distance", "example")
 TINY = 1e-300  # a loss of which nothing is left in float64
 
 
@@ -49,6 +50,10 @@ ABOUT: Mapping[str, EndpointInfo] = {
         "fraction", "remembers", "over-forgets",
     ),
     "forget": EndpointInfo("logarithm of the mean loss on the forget set", "nats", "over-forgets", "remembers"),
+    "distance": EndpointInfo(
+        "the same for an attacker who looks how far a margin is from other retrained models', in whichever direction",
+        "fraction", "remembers", "",
+    ),
     "example": EndpointInfo(
         "distance of the farthest forget example from retrained models', in either direction", "standard errors", "remembers", "",
     ),
@@ -70,6 +75,8 @@ class Endpoint:
         theirs: of the retrained models, (k,).
         error: standard error over examples, where all retrained models are one and do not tell how models differ.
         step: between values that an endpoint can have, as of accuracy on few examples; 0 where it has none.
+        plain: the same values without the control variate, (m,) and (k,), where there is one: no model is convicted by its test
+            examples alone.
     """
 
     name: str
@@ -78,6 +85,7 @@ class Endpoint:
     theirs: Array
     error: float | None = None
     step: float = 0.0
+    plain: tuple[Array, Array] | None = None
 
     @property
     def margin(self) -> str:
@@ -132,22 +140,29 @@ def compare(ours: Measured, theirs: Measured, copies: int = 0) -> tuple[list[End
             step = 1 / examples if ABOUT[name].unit == "fraction" else 0.0
             found[end] = Endpoint(end, ABOUT[name], values, other, step=step)
     if ours.signals is None or theirs.signals is None:
-        lacks |= dict.fromkeys(("attack", "example"), "no margin is known of the forget examples")
+        lacks |= dict.fromkeys(ATTACKS, "no margin is known of the forget examples")
     elif copies:
-        lacks |= dict.fromkeys(("attack", "example"), "retrained models do not differ, so any difference at all betrays a model")
+        lacks |= dict.fromkeys(ATTACKS, "retrained models do not differ, so any difference at all betrays a model")
     elif len(theirs.signals) < FEWEST:
-        lacks |= dict.fromkeys(("attack", "example"), too_few(len(theirs.signals)))
+        lacks |= dict.fromkeys(ATTACKS, too_few(len(theirs.signals)))
     else:
-        gains, far = pairwise_attack.attack(ours.signals, ours.control, theirs.signals, theirs.control)
-        own_gains, own_far = pairwise_attack.attack_each(theirs.signals, theirs.control)
-        found["attack"] = Endpoint("attack", ABOUT["attack"], gains, own_gains)
-        about = ABOUT["example"] if far.sum() >= 0 else replace(ABOUT["example"], above="over-forgets")
-        found["example"] = Endpoint("example", about, np.abs(far), np.abs(own_far))
+        found |= _attacks(ours.signals, ours.control, theirs.signals, theirs.control)
     for name in ENDPOINTS:
         if name not in found and name not in lacks:
             side = "forget" if name == "forget" else name
             lacks[name] = f"there are no {side} examples, or no loss of them is known"
     return [found[name] for name in ENDPOINTS if name in found], lacks
+
+
+def _attacks(signals: Array, control: Array, others: Array, others_control: Array) -> dict[str, Endpoint]:
+    """Endpoints of the attacks, each beside its values without the control variate."""
+    both = pairwise_attack.attack(signals, control, others, others_control)
+    plain = pairwise_attack.attack(signals, np.zeros_like(control), others, np.zeros_like(others_control))
+    values = {"attack": [a.larger for a in (*both, *plain)], "distance": [a.farther for a in (*both, *plain)]}
+    values["example"] = [np.abs(a.farthest) for a in (*both, *plain)]
+    way: Harm = "remembers" if both[0].farthest.sum() >= 0 else "over-forgets"
+    abouts = {name: ABOUT[name] if name == "attack" else replace(ABOUT[name], above=way) for name in values}
+    return {name: Endpoint(name, abouts[name], v[0], v[1], plain=(v[2], v[3])) for name, v in values.items()}
 
 
 def too_few(oracles: int) -> str:

@@ -172,16 +172,43 @@ def judge(endpoint: Endpoint, margin: Margin, level: float, together: float) -> 
     found = _steady(found, width, endpoint.error)
     d, t = float(found.value[0]), float(stats.t.ppf(1 - level, found.freedom[0])) * float(found.error[0])
     says: Says = "within" if within(found, margin, spreads, level)[0] else "open"
-    if says == "open" and outside(found, margin, spreads, together, endpoint.step)[0]:
+    if (
+        says == "open"
+        and outside(found, margin, spreads, together, endpoint.step)[0]
+        and _outside_plain(endpoint, margin, together)
+    ):
         says = "outside"
     s = float(found.spread[0])
     each = tuple(float(v) for v in (endpoint.ours - endpoint.theirs.mean()) / s) if s > 0 else None
     harm = endpoint.about.above if d > 0 else endpoint.about.below
     bound = max(0.0, float(found.harmful[0]) + t)
     apart = _apart(endpoint, width, together)
-    room, half = width - float(found.harmful[0]), float(stats.t.ppf(1 - level, found.loose_freedom[0]) * found.loose[0])
-    times = (half / room) ** 2 if room > 0 else None
+    times = _times(found, margin, spreads, level)
     return Judged(endpoint.name, says, harm, endpoint.about.unit, d, d - t, d + t, width, s, bound, each, apart, times)
+
+
+def _outside_plain(endpoint: Endpoint, margin: Margin, together: float) -> bool:
+    """Whether an endpoint without its control variate is outside too, on the same side."""
+    if endpoint.plain is None:
+        return True
+    ours, theirs = endpoint.plain
+    c = allowed(margin, len(ours))
+    d = difference(ours[None], theirs[None], c, endpoint.way)
+    same = endpoint.way != 0 or d.value[0] * (endpoint.ours.mean() - endpoint.theirs.mean()) > 0
+    return bool(same and outside(d, margin, c, together)[0])
+
+
+def _times(d: Difference, margin: Margin, spreads: float, level: float) -> float | None:
+    """How many times as many models would bring a harmful difference within the nearer of two distances; None if it is beyond."""
+    shares = (_ABSOLUTE, 1 - _ABSOLUTE) if margin.absolute and spreads else (1.0, 1.0)
+    distances = margin.absolute, min(spreads * float(d.spread[0]), margin.limit)
+    errors = ((d.error, d.freedom), (d.loose, d.loose_freedom))
+    needed = []
+    for distance, share, (error, freedom) in zip(distances, shares, errors, strict=True):
+        room = distance - float(d.harmful[0])
+        if room > 0:
+            needed.append((float(stats.t.ppf(1 - level * share, freedom[0]) * error[0]) / room) ** 2)
+    return min(needed, default=None)
 
 
 def _steady(d: Difference, width: float, error: float | None) -> Difference:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -13,7 +13,7 @@ from scipy import stats
 from untrain.evaluation.base import Verdict
 from untrain.evaluation.observation import Observation
 from untrain.evaluation.protocols import outcome_wording as wording
-from untrain.evaluation.protocols.endpoints import Endpoint, endpoints, too_few
+from untrain.evaluation.protocols.endpoints import Endpoint, Harm, endpoints, too_few
 from untrain.evaluation.protocols.margin_test import Judged, judge
 from untrain.evaluation.protocols.power import Power, law_of, power_of
 from untrain.evaluation.protocols.protocol import Protocol
@@ -24,7 +24,7 @@ PASSES: Outcome = "passes"
 REMEMBERS: Outcome = "fails: remembers"
 DAMAGED: Outcome = "fails: over-forgets or broke something"
 OPEN: Outcome = "open"
-FORGET = ("attack", "forget", "example")
+FORGET = ("attack", "distance", "forget", "example")
 USUAL = 10  # retrained models of the usual design
 _MANY = 10.0  # times as many models, beyond which more of them are no advice
 _WIDER = 0.001  # chance below which unlearned models are said to spread more than retrained ones
@@ -107,8 +107,11 @@ def rule(
     judged = [judge(e, protocol.margins[e.margin], protocol.level / looks, len(found) * looks) for e in found]
     m, k = unlearned.models, oracle.models
     alike = any(e.error is not None for e in found)
-    power = power_of(protocol, m, k, law_of(found)) if found and k > 1 and not alike else None
+    looked = replace(protocol, level=protocol.level * level / LEVEL)
+    power = power_of(looked, m, k, law_of(found)) if found and k > 1 and not alike else None
     notes = notes_on(found, judged, lacks, m)
+    if original is None:
+        notes.append(wording.NO_ORIGINALS)
     harms = harms_of(evidence, judged)
 
     def ruled(outcome: Outcome, because: str, close: str = "") -> Ruling:
@@ -141,8 +144,7 @@ def passes_untouched(protocol: Protocol, original: Observation, oracle: Observat
 def harms_of(evidence: Evidence, judged: Sequence[Judged]) -> list[tuple[str, str]]:
     """What convicts: (kind of harm, words), that which is surest first; single examples before means."""
     verdicts, counts = evidence.verdicts, evidence.counts
-    directed = {j.name: j.harm for j in judged}
-    side = directed.get("forget") or directed.get("attack") or "broke"
+    side = _side(judged)
     found: list[tuple[str, str]] = []
     apart = {n: v for n, v in verdicts.items() if v.says == "distinguishable" and not wording.is_gain(n, v)}
     harms = {n: wording.harm_of(n, v) or side for n, v in sorted(apart.items(), key=lambda item: item[1].p)}
@@ -154,6 +156,12 @@ def harms_of(evidence: Evidence, judged: Sequence[Judged]) -> list[tuple[str, st
     found += [(j.harm or side, wording.outside(j)) for j in outside]
     found += [(harm, wording.of_score(evidence.heading(n), apart[n])) for n, harm in harms.items()]
     return found
+
+
+def _side(judged: Sequence[Judged]) -> Harm:
+    """The direction in which the forget set leans most, in spreads: for scores that have none themselves."""
+    leaning = [j for j in judged if j.name in ("attack", "forget") and j.spread > 0 and j.harm]
+    return max(leaning, key=lambda j: abs(j.difference) / j.spread).harm if leaning else "broke"
 
 
 def closing(missing: Sequence[Judged], m: int, k: int, alike: bool) -> str:

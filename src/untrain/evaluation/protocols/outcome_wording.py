@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from untrain.evaluation.base import Verdict
-from untrain.evaluation.protocols.margin_test import Judged, allowed
+from untrain.evaluation.protocols.margin_test import Judged
 from untrain.evaluation.protocols.power import Power
-from untrain.evaluation.protocols.protocol import Margin, Protocol
 
 NAMES = {
     "attack": "the attack",
+    "distance": "the attack by distance",
     "forget": "loss on the forget set",
     "example": "the farthest forget example",
     "test": "test accuracy",
@@ -22,6 +22,9 @@ UNFAIR = "originals and retrained models differ on the retain set, so retraining
 BLIND = "the untouched originals would pass too: within these margins the request leaves no trace"
 LOOK = "a closer look, or more models"
 MORE_EXAMPLES = "more examples, since retrained models do not differ"
+NO_ORIGINALS = (
+    "no originals were given: whether they would pass too, and whether retrained models are a fair yardstick, was not looked at"
+)
 NOTHING = "no endpoint of the forget set can be had"
 _WAYS = {"remembers": "remembers", "over-forgets": "over-forgets", "loses utility": "broke", "does not learn": "broke"}
 _ROOM = 23  # words of evidence that fit behind what a method does
@@ -45,6 +48,8 @@ def sentence(name: str, outcome: str, because: str, close: str) -> str:
 def within(judged: Sequence[Judged], oracles: int, passes: float | None, alike: bool = False) -> str:
     """What a method that passes was shown to keep; ``alike`` where all retrained models are one."""
     by_name = {j.name: j for j in judged}
+    if attacks := [by_name[name] for name in ("attack", "distance") if name in by_name]:
+        by_name["attack"] = max(attacks, key=lambda j: j.bound or 0.0)  # what the better one does not exceed, none does
     first = [by_name[name] for name in ("attack", "test") if name in by_name] or list(judged[:1])
     power = "" if passes is None else f"; perfect unlearning {_in_ten(passes)}"
     return f"{'; '.join(map(_kept, first))} ({oracles} retrained models{', all alike' if alike else power})"
@@ -53,8 +58,8 @@ def within(judged: Sequence[Judged], oracles: int, passes: float | None, alike: 
 def _kept(judged: Judged) -> str:
     """The most that an endpoint may be away, as was shown."""
     size = amount(judged)
-    if judged.name == "attack":  # which gains half at most, whatever the interval
-        return f"the attack gains at most {size_in_words(min(judged.bound or 0.0, 0.5), judged.unit)} over guessing"
+    if judged.name in ("attack", "distance"):  # which gains half at most, whatever the interval
+        return f"no stated attack gains more than {size_in_words(min(judged.bound or 0.0, 0.5), judged.unit)} over guessing"
     if judged.name == "forget":
         return f"{what(judged)} is within {size} of retraining's"
     if judged.name == "example":
@@ -85,7 +90,7 @@ def looks_beyond(judged: Judged) -> bool:
 
 def outside(judged: Judged) -> str:
     """An endpoint that is shown to be outside."""
-    if judged.name == "attack":
+    if judged.name in ("attack", "distance"):
         return f"an attack gains {_nearest(100 * abs(judged.difference))} over guessing"
     if judged.name == "example":
         return f"a forget example lies {abs(judged.difference):.1f} standard errors farther out than retrained models' do"
@@ -231,46 +236,6 @@ def _points(number: float) -> str:
 
 def _nearest(number: float) -> str:
     return _points(round(number, 1))
-
-
-def margin(given: Margin, spreads: float, unit: str) -> str:
-    """A margin as a reader meets it: the larger of two distances.
-
-    >>> margin(Margin(3.0, 0.05), 3.0, "fraction"), margin(Margin(absolute=0.1), 0.0, "nats")
-    ('5 points or 3 spreads', '11 %')
-    """
-    parts = [_absolute(given.absolute, unit)] if given.absolute else []
-    return " or ".join([*parts, *([_spreads(spreads)] if spreads else [])])
-
-
-def margins_in_words(protocol: Protocol, models: int, units: Mapping[str, str]) -> str:
-    """The margins of a protocol in a sentence.
-
-    >>> margins_in_words(Protocol("strict"), 5, {"attack": "fraction", "test": "nats"})
-    'within 2 spreads of retrained models or, where that is wider, within 2 points for the attack and 5 % for test loss'
-
-    Args:
-        protocol: whose margins they are.
-        models: number of unlearned models.
-        units: endpoint -> the unit in which it was to be had.
-    """
-    kept = {name: protocol.margins["forget" if unit == "nats" else name] for name, unit in units.items()}
-    given = {name: (margin, allowed(margin, models)) for name, margin in kept.items()}
-    shared = {spreads for _, spreads in given.values()}
-    if len(shared) == 1 and all(shared):
-        sizes = [f"{_absolute(m.absolute, units[n])} for {called(n, units[n])}" for n, (m, _) in given.items() if m.absolute]
-        rest = f" or, where that is wider, within {listed(sizes)}" if sizes else ""
-        return f"within {_spreads(shared.pop())} of retrained models{rest}"
-    each = [f"{margin(m, spreads, units[name])} for {called(name, units[name])}" for name, (m, spreads) in given.items()]
-    return f"within {listed(each)}; of two the wider counts, and spreads are those of retrained models"
-
-
-def _absolute(size: float, unit: str) -> str:
-    return f"{100 * math.expm1(size):.0f} %" if unit == "nats" else _nearest(100 * size) if unit == "fraction" else f"{size:g}"
-
-
-def _spreads(number: float) -> str:
-    return f"{number:g} spread{'' if number == 1 else 's'}"
 
 
 def harm_of(name: str, verdict: Verdict) -> str:

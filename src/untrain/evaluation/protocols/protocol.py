@@ -13,7 +13,7 @@ from untrain.core.errors import SpecError, suggest
 from untrain.core.fields import NonNegative, Positive
 from untrain.core.spec import Spec, parse
 
-ENDPOINTS = ("attack", "forget", "example", "test", "retain")
+ENDPOINTS = ("attack", "distance", "forget", "example", "test", "retain")
 ONE_MODEL = 1.0  # spreads that one model is allowed more than the mean of several: a retrained model itself is a draw
 
 
@@ -51,7 +51,7 @@ class Margin(Criterion):
 
 
 class Protocol(Criterion):
-    """Margins on five primary endpoints; a model passes that is shown to keep all of them.
+    """Margins on primary endpoints; a model passes that is shown to keep all of them.
 
     >>> Protocol("strict").margins["attack"]
     Margin(spreads=2.0, absolute=0.02, most=0.15)
@@ -59,13 +59,13 @@ class Protocol(Criterion):
     Args:
         strictness: the named protocol whose margins hold where none is given here: 'screening' takes few models, 'standard' is the
             one for a report, 'strict' takes twice as many models.
-        attack: on what an attacker gains over guessing, in shares of right guesses.
+        attack: on what each of two attackers gains over guessing, in shares of right guesses.
         forget: on the logarithm of the mean loss on the forget set.
         example: on the forget example that is farthest from its retrained models, in standard errors.
         test: on the loss of test accuracy; where there is no accuracy, the margin 'forget' is on the test loss.
         retain: the same on the retain set.
         level: chance at most of passing a model at the edge of a margin.
-        leak: size of the leak whose detection is planned for, in spreads; None for 2 c + 1 of the forget set's c.
+        leak: size of the leak whose detection is planned for, in spreads; None for 2 c + 1, c that of attack or forget set.
 
     Source: non-inferiority margins after ICH E9 and E10; intersection-union tests: Berger 1982.
     """
@@ -93,13 +93,15 @@ class Protocol(Criterion):
 
     @property
     def margins(self) -> Mapping[str, Margin]:
-        """The margin of each endpoint."""
-        return {name: getattr(self, name) or margin for name, margin in _NAMED[self.strictness].items()}
+        """The margin of each endpoint; both attacks have that of 'attack'."""
+        given = {name: getattr(self, name) or margin for name, margin in _NAMED[self.strictness].items()}
+        return {name: given["attack" if name == "distance" else name] for name in ENDPOINTS}
 
     @property
     def leak_size(self) -> float:
         """Size of the leak whose detection is planned for, in spreads."""
-        return self.leak or 2 * self.margins["forget"].spreads + ONE_MODEL
+        widest = max(self.margins[name].spreads for name in ("attack", "forget"))
+        return self.leak or 2 * (widest or _NAMED[self.strictness]["forget"].spreads) + ONE_MODEL
 
     @property
     def label(self) -> str:

@@ -15,7 +15,7 @@ from untrain.evaluation.protocols.protocol import Margin
 # What is no alarm, however sure: models that saw a little more learn a little more.
 _ACCURACY, _LOSS = Margin(1.0, 0.02), Margin(1.0, math.log(1.5))
 _EITHER = EndpointInfo("", "", "broke", "over-forgets")  # both directions count
-_LESS = replace(_EITHER, above="")  # to learn the retain set better without the forget set is no fault: its labels may be wrong
+_LESS = replace(_EITHER, above="")  # without wrong labels the retain set may well be learned better
 _LEVEL = 0.05
 
 
@@ -24,7 +24,7 @@ def alarm(original: Observation, oracle: Observation) -> str:
 
     Both were trained on the retain set, and neither was made to forget any of it. Where one learned it and the other did not, as
     by another recipe, an unstable one, another precision or another split, scores on the forget set show that difference and not
-    memory. The loss shows it where accuracies are all near 1; it may well be smaller after retraining, without wrong labels.
+    memory. The loss shows it where accuracies are all near 1; where labels are known to be wrong, a smaller one is no alarm.
 
     Args:
         original: outputs of the original models.
@@ -41,7 +41,8 @@ def alarm(original: Observation, oracle: Observation) -> str:
             return f"{shares}{100 * right.theirs.mean():.1f} %, {_SO}"
     if original.has("loss") and oracle.has("loss"):
         logs = [np.log(np.maximum(seen.signal("loss").astype(np.float64).mean(1), TINY)) for seen in (ours, theirs)]
-        loss = Endpoint("loss", _LESS, *logs)
+        noisy = bool(np.any(np.asarray(oracle.labels) != np.asarray(oracle.true)))
+        loss = Endpoint("loss", _LESS if noisy else _EITHER, *logs)
         if judge(loss, _LOSS, _LEVEL, 2).says == "outside":
             ratio = math.exp(loss.theirs.mean() - loss.ours.mean())
             return f"retrained models' loss on the retain set is {ratio:.2g} times that of the originals, {_SO}"

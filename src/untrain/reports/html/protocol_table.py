@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from untrain.evaluation.protocols.endpoints import about
-from untrain.evaluation.protocols.outcome_wording import called, chances, margins_in_words
+from untrain.evaluation.protocols.margin_wording import margins_in_words
+from untrain.evaluation.protocols.outcome_wording import called, chances
 from untrain.evaluation.protocols.power import Power
 from untrain.evaluation.protocols.protocol import ENDPOINTS, protocol_of
 from untrain.evaluation.scoring.design import LEVEL
