@@ -11,7 +11,18 @@ from untrain.evaluation.lazy_stack import LazyStack
 from untrain.evaluation.observation import Observation
 from untrain.evaluation.protocols.endpoints import endpoints
 from untrain.evaluation.protocols.outcome_wording import NAMES, chances, models_in_words
-from untrain.evaluation.protocols.power import ENOUGH, MOST, Law, Power, law_of, narrowest, power_of, smallest, usual_law
+from untrain.evaluation.protocols.power import (
+    ENOUGH,
+    MOST,
+    Law,
+    Power,
+    finds_leak,
+    law_of,
+    narrowest,
+    power_of,
+    smallest,
+    usual_law,
+)
 from untrain.evaluation.protocols.protocol import Protocol
 from untrain.experiments.comparison import Comparison, oracles_of, todo_of
 from untrain.experiments.price import duration, price
@@ -34,7 +45,7 @@ class PowerPlan:
         basis: number of stored oracles whose spread it is computed from; 0 for a normal law and margins in spreads alone.
         smallest: the smallest design of enough power, where this one has less; None where it has enough, or where none does.
         seconds: time to make its models here, or None where it is not known.
-        narrowest: the endpoint whose margin no design is enough for; empty where one is.
+        narrowest: the endpoint whose margin no design is enough for; empty where one is, or where no design finds the leak.
     """
 
     protocol: str
@@ -46,13 +57,15 @@ class PowerPlan:
 
     def to_text(self) -> str:
         """Write the plan in one line."""
-        basis = f"by the spread of {self.basis} stored ones" if self.basis else "by a normal law"
+        basis = f"by the spread of {self.basis} stored ones" if self.basis else "by a normal law and margins in spreads alone"
         line = f"protocol {self.protocol}: {chances(self.power)}, {basis}"
         if self.power.enough:
             return line
         if self.smallest is None:
-            narrow = NAMES[self.narrowest]
-            return f"{line}; no number of models up to {MOST} of a kind reaches {ENOUGH:.0%} of both: widen the margin on {narrow}"
+            cure = (
+                f"widen the margin on {NAMES[self.narrowest]}" if self.narrowest else "plan for a larger leak, Protocol(leak=...)"
+            )
+            return f"{line}; no number of models up to {MOST} of a kind reaches {ENOUGH:.0%} of both: {cure}"
         time = "" if self.seconds is None else f", about {duration(self.seconds)} of training here"
         return f"{line}; {ENOUGH:.0%} of both take {models_in_words(self.smallest.models, self.smallest.oracles)}{time}"
 
@@ -88,7 +101,8 @@ def plan(
     fixed = models if given or models == 1 else None
     enough = smallest(protocol, law, fixed, 1 + len(comparison.methods))
     if enough is None:
-        return PowerPlan(label, power, basis, None, None, narrowest(protocol, fixed, law))
+        found = finds_leak(protocol, fixed or MOST, MOST)
+        return PowerPlan(label, power, basis, None, None, narrowest(protocol, fixed, law) if found else "")
     larger = replace(comparison, seeds=0 if given is not None else enough.models, oracles=enough.oracles)
     seconds = price(todo_of([larger], [scene], setting), store, setting, workers).seconds
     return PowerPlan(label, power, basis, enough, seconds)

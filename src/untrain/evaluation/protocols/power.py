@@ -141,6 +141,11 @@ def _detects(protocol: Protocol, m: int, k: int) -> float:
     return max(found, float(stats.norm.cdf((leak - c) / error - far)))
 
 
+def finds_leak(protocol: Protocol, models: int, oracles: int) -> bool:
+    """Whether so many models find the leak that a protocol plans for often enough."""
+    return _detects(protocol, models, oracles) >= ENOUGH
+
+
 def narrowest(protocol: Protocol, models: int | None, law: Law) -> str:
     """The endpoint whose margin a perfect retrain misses most often at the largest design; ``models`` is as for ``smallest``."""
 
