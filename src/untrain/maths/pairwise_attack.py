@@ -102,6 +102,11 @@ def attack(signals: Array, control: Array, others: Array, others_control: Array)
     Slopes and weights are those of all others. A model is never compared with itself; as the rest are one fewer, their
     values vary by ``sqrt(k / (k - 1))`` too much (Hoeffding), which is taken off.
 
+    >>> none, others = np.zeros(4), np.array([[0.0], [1.0], [2.0], [3.0]])
+    >>> ours, theirs = attack(np.array([[9.0]]), none[:1], others, none)
+    >>> ours.larger.tolist(), np.round(theirs.larger, 4).tolist()
+    ([0.5], [-0.433, -0.1443, 0.1443, 0.433])
+
     Args:
         signals: such as margins, (a, n).
         control: mean signal of each model on other examples, (a,).
