@@ -73,8 +73,8 @@ def split_errors(original: tuple, retrain: tuple, m: int = 5, k: int = 10) -> di
         for at, (table, rows) in enumerate(((retrain, order[:m]), (original, some))):
             signals, control = table[0][rows], table[1][rows]
             others, others_control = retrain[0][known], retrain[1][known]
-            gain = pairwise_attack.attack(signals, control, others, others_control)[0].mean()
-            found["all pairs"][at].append(float(gain - pairwise_attack.attack_each(others, others_control)[0].mean()))
+            gained = pairwise_attack.attack(signals, control, others, others_control)[0]
+            found["all pairs"][at].append(float(gained.larger.mean()))
             half, ours = k // 2, m // 2 + 1
             fit = pairwise_attack.difficulty(others[:half])
             left = pairwise_attack.adjusted(signals[:ours], control[:ours], others[half:], others_control[half:])
@@ -89,7 +89,7 @@ def pairing(models: Models, original: tuple, retrain: tuple) -> dict[str, float]
     """Correlation of an endpoint between an original and the retrained model of the same seed and order."""
     paired = margins(models, models.rows("paired"))
     known, control = retrain[0][:100], retrain[1][:100]
-    gains = [pairwise_attack.attack(*table, known, control)[0] for table in (original, paired)]
+    gains = [pairwise_attack.attack(*table, known, control)[0].larger for table in (original, paired)]
     losses = [np.log(np.logaddexp(0, -table[0]).mean(1)) for table in (original, paired)]
     pairs = {"mean margin": [original[0].mean(1), paired[0].mean(1)], "attack": gains, "forget": losses}
     return {name: float(np.corrcoef(*two)[0, 1]) for name, two in pairs.items()}
