@@ -100,7 +100,7 @@ class Endpoint:
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """What endpoints need of some models: signals on the forget set and the test set, and whole means."""
+    """What endpoints need of some models: signals on the forget set, means of each model, and of each example over models."""
 
     signals: Array | None
     control: Array
@@ -130,7 +130,7 @@ def compare(ours: Measured, theirs: Measured, copies: int = 0) -> tuple[list[End
     for name, values in ours.wholes.items():
         other = theirs.wholes[name]
         end = name.split()[0]
-        examples = theirs.each[name].shape[1]
+        examples = len(theirs.each[name])
         if copies and examples < 2:
             lacks[end] = "one example does not show how examples differ, and retrained models do not differ"
         elif copies:
@@ -178,21 +178,24 @@ def measured(seen: Observation) -> Measured:
     wholes, each = {}, {}
     for name, part in parts.items():
         if name != "forget" and part.has("correct"):
-            each[name] = part.signal("correct").astype(np.float64)
-            wholes[name] = each[name].mean(1)
+            wholes[name], each[name] = _means(part.signal("correct"))
         elif part.has("loss"):
             label = name if name == "forget" else f"{name} loss"
-            each[label] = part.signal("loss").astype(np.float64)
-            wholes[label] = np.log(np.maximum(each[label].mean(1), TINY))
+            losses, each[label] = _means(part.signal("loss"))
+            wholes[label] = np.log(np.maximum(losses, TINY))
     signals = parts["forget"].signal("margin").astype(np.float64) if "forget" in parts and seen.has("margin") else None
-    control = parts["test"].signal("margin").astype(np.float64).mean(1) if "test" in parts and seen.has("margin") else None
+    control = _means(parts["test"].signal("margin"))[0] if "test" in parts and seen.has("margin") else None
     return Measured(signals, np.zeros(seen.models) if control is None else control, wholes, each)
+
+
+def _means(table: Array) -> tuple[Array, Array]:
+    """Means of models and of examples; the table is not copied."""
+    return table.mean(1, dtype=np.float64), table.mean(0, dtype=np.float64)
 
 
 def _over_examples(ours: Array, theirs: Array, unit: str) -> float:
     """Standard error over examples of the difference of means between our models and one other; of logarithms where in nats."""
-    mine, other = ours.mean(0), theirs.mean(0)
     if unit == "nats":
-        mine, other = mine / max(mine.mean(), TINY), other / max(other.mean(), TINY)
-    difference = mine - other
+        ours, theirs = ours / max(ours.mean(), TINY), theirs / max(theirs.mean(), TINY)
+    difference = ours - theirs
     return float(difference.std(ddof=1) / np.sqrt(len(difference)))

@@ -20,6 +20,7 @@ DRAWS = 2000
 MOST = 60  # models of either kind, beyond which no design is looked for
 _SCORES = 20  # tests among which a leak has to stand out: about the number of scores with a margin
 _TINY = 1e-12
+_BLOCK = 2**17  # numbers that are simulated at a time
 _ALIKE = 0.3  # correlation between endpoints, where none is known
 
 
@@ -111,17 +112,22 @@ def _passes(protocol: Protocol, m: int, k: int, law: Law, draws: int, seed: int)
         return 0.0
     rng = np.random.default_rng((seed, m, k))
     root = np.linalg.cholesky(law.correlation + 1e-9 * np.eye(len(names)))
-    ours, theirs = (rng.standard_normal((draws, n, len(names))) @ root.T for n in (m, k))
-    every = np.ones(draws, dtype=bool)
-    for at, name in enumerate(names):
-        margin, spread = protocol.margins[law.margins.get(name, name)], law.spreads[name]
-        if spread is None and not margin.spreads:
-            continue  # what an absolute margin alone takes is known once retrained models are
-        unit = None if spread is None else max(spread, _TINY)
-        scaled = replace(margin, absolute=0.0, most=None) if unit is None else in_spreads(margin, unit)
-        c = allowed(margin, m)
-        every &= within(difference(ours[..., at], theirs[..., at], c, law.ways[name]), scaled, c, protocol.level)
-    return float(every.mean())
+    block = max(1, _BLOCK // ((m + k) * len(names)))
+    passed = 0
+    for start in range(0, draws, block):
+        count = min(block, draws - start)
+        ours, theirs = (rng.standard_normal((count, n, len(names))) @ root.T for n in (m, k))
+        every = np.ones(count, dtype=bool)
+        for at, name in enumerate(names):
+            margin, spread = protocol.margins[law.margins.get(name, name)], law.spreads[name]
+            if spread is None and not margin.spreads:
+                continue  # what an absolute margin alone takes is known once retrained models are
+            unit = None if spread is None else max(spread, _TINY)
+            scaled = replace(margin, absolute=0.0, most=None) if unit is None else in_spreads(margin, unit)
+            c = allowed(margin, m)
+            every &= within(difference(ours[..., at], theirs[..., at], c, law.ways[name]), scaled, c, protocol.level)
+        passed += int(every.sum())
+    return passed / draws
 
 
 def in_spreads(margin: Margin, unit: float) -> Margin:
