@@ -37,7 +37,7 @@ _WRITTEN = (
         "or too few models to tell", "docs/scores.md#verdict",
     ),
     Term(
-        "protocol", "the margins on five primary endpoints that a model has to keep to pass, stated before anything is trained: "
+        "protocol", "the margins on six primary endpoints that a model has to keep to pass, stated before anything is trained: "
         "screening, standard, strict, or one of your own", "docs/protocols.md#protocols", ("screening", "standard", "strict"),
     ),
     Term(
