@@ -49,8 +49,8 @@ def test_the_price_says_where_no_number_of_models_is_enough_and_why(tmp_path, ti
     assert line.endswith("; no number of models up to 60 of a kind reaches 80% of both: widen the margin on test accuracy")
     priced = ut.price(tiny.scenario, "Nothing", store=tmp_path)
     assert priced["plans"][0]["power"]["models"] == 5
-    assert priced["plans"][0]["power"]["oracles"] == 10
-    assert round(priced["plans"][0]["power"]["passes"], 2) >= 0.8
+    assert priced["plans"][0]["power"]["oracles"] == 12
+    assert priced["plans"][0]["power"]["passes"] >= 0.8
     assert "80% of both" not in priced["design"][0], "the defaults are a design that can reach a verdict"
 
 

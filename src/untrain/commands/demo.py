@@ -31,7 +31,7 @@ DEMO_SCENARIOS = (
 
 
 def demo(
-    store: str | Path | None = None, out: str | Path = "untrain-demo", seeds: Count = 5, oracles: OracleCount = 10, seed: Seed = 0,
+    store: str | Path | None = None, out: str | Path = "untrain-demo", seeds: Count = 5, oracles: OracleCount = 12, seed: Seed = 0,
     workers: Count | None = None, images: bool = True, command: str = "untrain demo", on_progress: OnProgress | None = None,
     executor: str | Executor | Pool | None = None, replace: bool = False, protocol: str | Protocol = "standard",
 ) -> Document:  # fmt: skip

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def run(
     scenario: str | Scenario, methods: str | Method | Iterable[str | Method], store: str | Path | None = None,
-    out: str | Path | None = None, seeds: Count = 5, oracles: OracleCount = 10, seed: Seed = 0, device: str = "cpu",
+    out: str | Path | None = None, seeds: Count = 5, oracles: OracleCount = 12, seed: Seed = 0, device: str = "cpu",
     threads: Count = 1, workers: Count | None = 1, images: bool = True, command: str = "", on_progress: OnProgress | None = None,
     precision: str = "auto", compiled: bool = False, budget: str | float | None = None,
     executor: str | Executor | Pool | None = None, looks: Count = 1,
@@ -86,7 +86,7 @@ def run(
 
 def price(
     scenario: str | Scenario | Sequence[str | Scenario], methods: str | Method | Iterable[str | Method] = (),
-    store: str | Path | None = None, seeds: Count = 5, oracles: OracleCount = 10, seed: Seed = 0, device: str = "cpu",
+    store: str | Path | None = None, seeds: Count = 5, oracles: OracleCount = 12, seed: Seed = 0, device: str = "cpu",
     threads: Count = 1, workers: Count | None = 1, precision: str = "auto", compiled: bool = False,
     budget: str | float | None = None, executor: str | Executor | Pool | None = None, looks: Count = 1,
     protocol: str | Protocol = "standard", given: Count | None = None,

@@ -25,7 +25,7 @@ REMEMBERS: Outcome = "fails: remembers"
 DAMAGED: Outcome = "fails: over-forgets or broke something"
 OPEN: Outcome = "open"
 FORGET = ("attack", "distance", "forget", "example")
-USUAL = 10  # retrained models of the usual design
+USUAL = 12  # retrained models of the usual design
 _MANY = 10.0  # times as many models, beyond which more of them are no advice
 _WIDER = 0.001  # chance below which unlearned models are said to spread more than retrained ones
 

@@ -11,7 +11,7 @@ from untrain.experiments.run_options import ReportOptions, RunOptions
 from untrain.runtime.store import Entry, Store
 
 Document = dict[str, Any]
-FOR_ONE, FOR_SEVERAL = 19, 10  # oracles trained by default: one checkpoint needs 19 for a test at 5 %
+FOR_ONE, FOR_SEVERAL = 19, 12  # oracles trained by default: one checkpoint needs 19 for a test at 5 %
 
 
 def models_by_role(unlearned: list[str], oracles: list[str], originals: list[str], name: str) -> Document:
