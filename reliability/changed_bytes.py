@@ -93,8 +93,8 @@ def verify(store: Path) -> list[str]:
 
 def report(store: Path, root: Path, keep: bool) -> Any:
     """The stored run scored anew, or read where its scores are kept; by its key, so that no index decides which run it is."""
-    from untrain.experiments.run_options import evaluators_of
     from untrain.experiments.results import score_run
+    from untrain.experiments.run_options import evaluators_of
     from untrain.experiments.run_record import find_runs
     from untrain.runtime.store import Store
 

@@ -126,10 +126,11 @@ def test_a_name_that_is_no_run_is_refused(tiny, tmp_path):
 
 def test_csv_leaves_out_methods_that_failed_and_writes_missing_values_empty():
     score = dict.fromkeys(("value", "low", "high", "floor", "ceiling", "ideal", "reason", "resampled", "note", "verdict"))
+    verdict = {"protocol": "standard", "outcome": "open"}
     rows = [
-        {"method": "A(x='a,b')", "scores": {"s": score | {"reason": 'too "few"'}}, "error": None},
-        {"method": "B()", "scores": {}, "error": "failed"},
+        {"method": "A(x='a,b')", "scores": {"s": score | {"reason": 'too "few"'}}, "error": None, "verdict": verdict},
+        {"method": "B()", "scores": {}, "error": "failed", "verdict": None},
     ]
     lines = csv_files.scores_csv([{"scenario": "D()", "results": rows}]).split("\r\n")
-    assert lines[1] == 'D(),"A(x=\'a,b\')",s,,,,,,,"too ""few""",,,,,,,,'
+    assert lines[1] == 'D(),"A(x=\'a,b\')",s,,,,,,,"too ""few""",,,,,,,,standard,open'
     assert lines[2:] == [""]

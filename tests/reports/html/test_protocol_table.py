@@ -4,9 +4,9 @@ import copy
 
 import pytest
 
-from untrain.evaluation.protocols.protocol import ENDPOINTS
 from untrain.reports.html.protocol_table import against_protocol, each_model, shown
 
+TABLED = ("attack", "forget", "example", "test", "retain")
 UNITS = {"attack": "fraction", "forget": "nats", "example": "standard errors", "test": "fraction", "retain": "fraction"}
 
 
@@ -22,7 +22,7 @@ def run(told):
     """A run of a method and a control, with all endpoints, of which the retain set's retrained models are all alike."""
 
     def made(**verdict):
-        ends = [judged(name) for name in ENDPOINTS[:4]] + [judged("retain", spread=1e-18, each=(1e15, 0.0, 0.0))]
+        ends = [judged(name) for name in TABLED[:4]] + [judged("retain", spread=1e-18, each=(1e15, 0.0, 0.0))]
         power = {"passes": 0.84, "detects": 0.99, "leak": 7.0, "models": 3, "oracles": 10}
         rows = [told(method=m, **{"endpoints": copy.deepcopy(ends), "power": power} | verdict) for m in ("DEL()", "Nothing()")]
         return {"results": rows, "seeds": 3}
@@ -72,7 +72,7 @@ def test_every_model_is_a_dot_and_one_beyond_the_end_a_triangle(run):
 
 def test_what_does_no_harm_lies_within_the_margin(run):
     cells = against_protocol(run()).lines[0].cells
-    kinds = {name: [d.kind for d in strip.dots] for (_, strip), name in zip(cells, ENDPOINTS[:4], strict=False)}
+    kinds = {name: [d.kind for d in strip.dots] for (_, strip), name in zip(cells, TABLED[:4], strict=False)}
     assert kinds["example"] == ["inside", "inside", "high"]
     assert kinds["test"] == ["inside", "outside", "high"]
     assert (cells[2][1].low, cells[3][1].high) == (0.0, 100.0)
