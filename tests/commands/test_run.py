@@ -132,5 +132,5 @@ def test_csv_leaves_out_methods_that_failed_and_writes_missing_values_empty():
         {"method": "B()", "scores": {}, "error": "failed", "verdict": None},
     ]
     lines = csv_files.scores_csv([{"scenario": "D()", "results": rows}]).split("\r\n")
-    assert lines[1] == 'D(),"A(x=\'a,b\')",s,,,,,,,"too ""few""",,,,,,,,standard,open'
+    assert lines[1] == 'D(),"A(x=\'a,b\')",s,,,,,,,"too ""few""",,,,,,,,,standard,open'
     assert lines[2:] == [""]
