@@ -12,11 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from papers.protocols.populations import FRESH, Models
+from papers.protocols.populations import FRESH, Models, sides, together
 
 import untrain as ut
 from untrain.core.spec import parse
-from untrain.data.examples import Examples
 from untrain.data.requests.resolve import request
 from untrain.evaluation.protocols.yardstick import alarm
 
@@ -32,8 +31,8 @@ def main() -> None:
     given = options.parse_args()
     scenario = parse(given.scenario)
     data, learner = scenario.load(), scenario.learner()
-    n, forget = len(data.train), np.asarray(request(data.train, scenario.request).rows)
-    everyone = np.arange(n)
+    forget = np.asarray(request(data.train, scenario.request).rows)
+    everyone = np.arange(len(data.train))
     retain = np.setdiff1d(everyone, forget)
     others = np.setdiff1d(everyone, np.random.default_rng(0).permutation(retain)[: len(forget)])
     epochs = int(learner.steps.epochs)
@@ -42,16 +41,12 @@ def main() -> None:
         "originals": (learner, everyone, 0), "same recipe": (learner, retain, FRESH), "half the epochs": (short, retain, FRESH),
         "twice the epochs": (long, retain, FRESH), "another split": (learner, others, FRESH),
     }  # fmt: skip
-    parts = [data.train, data.test]
-    labels = torch.cat([torch.as_tensor(np.asarray(part.y)) for part in parts])
-    observed = Examples.labelled(torch.cat([p.x[:] for p in parts]), labels, np.arange(len(labels)), data.train.classes)
-    side = np.array(["retain"] * n + ["test"] * len(data.test))
-    side[forget] = "forget"
+    observed, side = together(data), sides(data, forget)
     seen = {}
     for name, (trains, rows, first) in kinds.items():
         pairs = [(rows, first + seed) for seed in range(COUNT)]
         logits = ut.train_population(trains, data.train, pairs, observed, store=given.store)["logits"]
-        seen[name] = Models(logits, labels.numpy(), side, np.empty(0))
+        seen[name] = Models(logits, np.asarray(observed.y), side, np.empty(0))
     for name, models in list(seen.items())[1:]:
         raised = 0
         for seed in range(TIMES):

@@ -16,6 +16,7 @@ import untrain as ut
 from untrain.core.spec import parse
 from untrain.data.examples import Examples
 from untrain.data.requests.resolve import request
+from untrain.data.splits import Data
 from untrain.evaluation.observation import Observation
 
 FRESH = 10_000  # seeds of retrained models begin here, so that none is an original's
@@ -60,6 +61,21 @@ class Models:
         return Models(np.ascontiguousarray(self.logits[:, at]), self.labels[at], self.side[at], self.kind)
 
 
+def together(data: Data) -> Examples:
+    """Training and test examples in one set, on which all models are observed."""
+    parts = [data.train, data.test]
+    inputs = torch.cat([part.x[:] for part in parts])
+    labels = torch.cat([torch.as_tensor(np.asarray(part.y)) for part in parts])
+    return Examples.labelled(inputs, labels, np.arange(len(labels)), data.train.classes)
+
+
+def sides(data: Data, forget: np.ndarray) -> np.ndarray:
+    """The side of each example of ``together``, where these rows of the training set are to be forgotten."""
+    side = np.array(["retain"] * len(data.train) + ["test"] * len(data.test))
+    side[forget] = "forget"
+    return side
+
+
 def population(spelling: str, originals: int, retrains: int, store: Path) -> Models:
     """Train what lacks of the models of a scenario, and return the outputs of all."""
     scenario = parse(spelling)
@@ -69,12 +85,7 @@ def population(spelling: str, originals: int, retrains: int, store: Path) -> Mod
     retain = np.setdiff1d(everyone, forget)
     pairs = [(everyone, seed) for seed in range(originals)] + [(retain, seed) for seed in range(originals)]
     pairs += [(retain, FRESH + seed) for seed in range(retrains)]
-    parts = [data.train, data.test]
-    inputs = torch.cat([part.x[:] for part in parts])
-    labels = torch.cat([torch.as_tensor(np.asarray(part.y)) for part in parts])
-    observed = Examples.labelled(inputs, labels, np.arange(len(labels)), data.train.classes)
+    observed = together(data)
     outputs = ut.train_population(learner, data.train, pairs, observed, store=store)
-    side = np.array(["retain"] * len(data.train) + ["test"] * len(data.test))
-    side[forget] = "forget"
     kind = np.array(["original"] * originals + ["paired"] * originals + ["retrain"] * retrains)
-    return Models(outputs["logits"], labels.numpy(), side, kind)
+    return Models(outputs["logits"], np.asarray(observed.y), sides(data, forget), kind)

@@ -14,11 +14,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from papers.protocols.populations import FRESH, Models
+from papers.protocols.populations import FRESH, Models, sides, together
 
 import untrain as ut
 from untrain.core.spec import parse
-from untrain.data.examples import Examples
 from untrain.evaluation.protocols.outcome import Evidence, rule
 from untrain.evaluation.protocols.protocol import Protocol
 from untrain.evaluation.protocols.yardstick import alarm
@@ -42,16 +41,11 @@ def main() -> None:
     for at in wanted:
         pairs += [(np.setdiff1d(np.arange(n), [at]), FRESH + seed) for seed in range(RETRAINS)]
     pairs += [(np.arange(n), seed) for seed in range(10)]
-    parts = [data.train, data.test]
-    inputs = torch.cat([part.x[:] for part in parts])
-    labels = torch.cat([torch.as_tensor(np.asarray(part.y)) for part in parts])
-    observed = Examples.labelled(inputs, labels, np.arange(len(labels)), data.train.classes)
+    observed = together(data)
     logits = ut.train_population(learner, data.train, pairs, observed, store=given.store)["logits"]
     counts: dict[str, Counter[str]] = {}
     for number, at in enumerate(wanted):
-        side = np.array(["retain"] * n + ["test"] * len(data.test))
-        side[at] = "forget"
-        models = Models(logits, labels.numpy(), side, np.empty(0)).thinned(1000)
+        models = Models(logits, np.asarray(observed.y), sides(data, at), np.empty(0)).thinned(1000)
         first = POPULATION + number * RETRAINS
         fresh = np.arange(first, first + RETRAINS)
         shared = np.flatnonzero((left == at).any(1))

@@ -10,7 +10,7 @@ import numpy as np
 from untrain.evaluation.lazy_stack import LazyStack
 from untrain.evaluation.observation import Observation
 from untrain.evaluation.protocols.endpoints import endpoints
-from untrain.evaluation.protocols.outcome_wording import NAMES, chances, models_in_words
+from untrain.evaluation.protocols.outcome_wording import NAMES, chances
 from untrain.evaluation.protocols.power import (
     ENOUGH,
     MOST,
@@ -24,6 +24,7 @@ from untrain.evaluation.protocols.power import (
     usual_law,
 )
 from untrain.evaluation.protocols.protocol import Protocol
+from untrain.evaluation.scoring.design import models_in_words
 from untrain.experiments.comparison import Comparison, oracles_of, todo_of
 from untrain.experiments.price import duration, price
 from untrain.experiments.run_record import frame_arrays

@@ -17,6 +17,7 @@ from untrain.evaluation.base import Evaluator
 from untrain.evaluation.glossary import evaluators
 from untrain.evaluation.lazy_stack import LazyStack
 from untrain.evaluation.observation import Observation
+from untrain.evaluation.protocols.endpoints import retrained
 from untrain.evaluation.protocols.outcome import Evidence, rule
 from untrain.evaluation.protocols.outcome_wording import chances
 from untrain.evaluation.protocols.power import Power
@@ -176,6 +177,7 @@ def results(
     original = observe(run, models["original"], store) if models["original"] else None
     reference = reference_of(chosen, observe(run, models["oracle"], store), original, level)
     unfair = alarm(original, reference.oracle) if original else ""
+    known = retrained(reference.oracle)
     stated, names = stated_protocol(run), distinct(list(models["unlearned"]))
     rows = []
     for method, entries in models["unlearned"].items():
@@ -193,7 +195,7 @@ def results(
         scores, row["verdict"] = assess(reference, unlearned, draws, method)
         tested = {n: s.verdict for n, s in scores.items() if s.verdict is not None and n in row["verdict"]["tested"]}
         judged = Evidence(tested, row["verdict"]["counts"], unfair, named)
-        row["verdict"] |= rule(protocol or stated, unlearned, reference.oracle, original, judged, level).document(names[method])
+        row["verdict"] |= rule(protocol or stated, unlearned, known, original, judged, level).document(names[method])
         row["paid"] = (
             accuracy_by_group(unlearned, reference.oracle, level) if outputs == "logits" and unlearned.has("classes") else []
         )

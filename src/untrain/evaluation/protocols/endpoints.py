@@ -108,23 +108,40 @@ class Measured:
     each: Mapping[str, Array]
 
 
-def endpoints(unlearned: Observation, oracle: Observation) -> tuple[list[Endpoint], dict[str, str]]:
+@dataclass(frozen=True, eq=False)
+class Retrained:
+    """What endpoints need of retrained models, measured once for all that is compared with them.
+
+    Args:
+        models: how many there are.
+        measured: of them, or of one where all are the same.
+        alike: whether all are the same.
+    """
+
+    models: int
+    measured: Measured
+    alike: bool
+
+
+def retrained(oracle: Observation) -> Retrained:
+    """Measure retrained models."""
+    alike = oracle.coincide()
+    return Retrained(oracle.models, measured(oracle.of_models(slice(0, 1)) if alike else oracle), alike)
+
+
+def endpoints(unlearned: Observation, oracle: Observation | Retrained) -> tuple[list[Endpoint], dict[str, str]]:
     """The endpoints of some models against retrained ones, and why others lack.
 
     Args:
         unlearned: outputs of the models that forgot.
-        oracle: outputs of the retrained models, on the same examples.
+        oracle: outputs of the retrained models on the same examples, or what ``retrained`` measured of them.
 
     Returns:
         The endpoints, in the order of ``ENDPOINTS``; and name -> reason of those that cannot be had.
     """
-    alike = len(oracle_rows := np.arange(oracle.models)) > 1 and oracle.coincide()
-    theirs = measured(oracle.of_models(oracle_rows[:1]) if alike else oracle)
-    return compare(measured(unlearned), theirs, copies=oracle.models if alike else 0)
-
-
-def compare(ours: Measured, theirs: Measured, copies: int = 0) -> tuple[list[Endpoint], dict[str, str]]:
-    """The same of what was measured; ``copies`` of one model stand for the retrained ones where they do not differ."""
+    known = oracle if isinstance(oracle, Retrained) else retrained(oracle)
+    ours, theirs = measured(unlearned), known.measured
+    copies = known.models if known.alike else 0
     found: dict[str, Endpoint] = {}
     lacks: dict[str, str] = {}
     for name, values in ours.wholes.items():

@@ -13,7 +13,7 @@ from scipy import stats
 from untrain.evaluation.base import Verdict
 from untrain.evaluation.observation import Observation
 from untrain.evaluation.protocols import outcome_wording as wording
-from untrain.evaluation.protocols.endpoints import Endpoint, Harm, endpoints, too_few
+from untrain.evaluation.protocols.endpoints import Endpoint, Harm, Retrained, endpoints, too_few
 from untrain.evaluation.protocols.margin_test import Judged, judge
 from untrain.evaluation.protocols.power import Power, law_of, power_of
 from untrain.evaluation.protocols.protocol import Protocol
@@ -82,7 +82,7 @@ class Evidence:
 
 
 def rule(
-    protocol: Protocol, unlearned: Observation, oracle: Observation, original: Observation | None, evidence: Evidence,
+    protocol: Protocol, unlearned: Observation, oracle: Observation | Retrained, original: Observation | None, evidence: Evidence,
     level: float = LEVEL,
 ) -> Ruling:  # fmt: skip
     """Rule on the models of one method.
@@ -135,7 +135,7 @@ def rule(
     return ruled(PASSES, wording.within(judged, k, None if power is None else power.passes, alike))
 
 
-def passes_untouched(protocol: Protocol, original: Observation, oracle: Observation) -> bool:
+def passes_untouched(protocol: Protocol, original: Observation, oracle: Observation | Retrained) -> bool:
     """Whether the originals keep the margins of the forget set: then to keep them shows nothing."""
     found = [e for e in endpoints(original, oracle)[0] if e.name in FORGET]
     return bool(found) and all(judge(e, protocol.margins[e.margin], protocol.level, len(found)).says == "within" for e in found)

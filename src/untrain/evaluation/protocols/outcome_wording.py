@@ -9,6 +9,7 @@ from typing import Any
 from untrain.evaluation.base import Verdict
 from untrain.evaluation.protocols.margin_test import Judged
 from untrain.evaluation.protocols.power import Power
+from untrain.evaluation.scoring.design import models_in_words
 
 NAMES = {
     "attack": "the attack",
@@ -157,26 +158,17 @@ def alone(judged: Judged, models: int) -> str:
 
 
 def more_models(models: int, oracles: int) -> str:
-    """So many models.
+    """So many models; one that is unlearned is there already.
 
     >>> more_models(1, 30)
     '30 retrained models'
     """
-    return f"{models} unlearned and {oracles} retrained models" if models > 1 else f"{oracles} retrained models"
+    return models_in_words(models, oracles) if models > 1 else f"{oracles} retrained models"
 
 
 def beyond(judged: Judged, models: int) -> str:
     """What is left where an endpoint lies on the margin or beyond it, so that more models would hardly bring it within."""
     return f"{'a model' if models == 1 else 'models'} nearer to retraining in {what(judged)}"
-
-
-def models_in_words(models: int, oracles: int) -> str:
-    """So many models that are there.
-
-    >>> models_in_words(1, 19)
-    '1 unlearned model and 19 retrained ones'
-    """
-    return f"{models} unlearned and {oracles} retrained models" if models > 1 else f"1 unlearned model and {oracles} retrained ones"
 
 
 def chances(power: Power) -> str:

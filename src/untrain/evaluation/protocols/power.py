@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -162,10 +162,9 @@ def narrowest(protocol: Protocol, models: int | None, law: Law) -> str:
     return min(law.spreads, key=alone)
 
 
-def candidates() -> Iterator[tuple[int, int]]:
-    """Numbers of unlearned and retrained models, few of both first."""
-    sizes = [(m, k) for m in (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 30, MOST) for k in (6, 8, 10, 12, 15, 19, 20, 25, 30, 40, MOST)]
-    return iter(sorted(sizes, key=lambda size: (sum(size), size)))
+def candidates() -> list[tuple[int, int]]:
+    """Numbers of unlearned and retrained models that a design may have."""
+    return [(m, k) for m in (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 30, MOST) for k in (6, 8, 10, 12, 15, 19, 20, 25, 30, 40, MOST)]
 
 
 def smallest(protocol: Protocol, law: Law, models: int | None = None, weight: float = 1.0) -> Power | None:

@@ -52,6 +52,15 @@ def detectable(ours: int, theirs: int, level: float = LEVEL) -> float:
     return high
 
 
+def models_in_words(ours: int, theirs: int) -> str:
+    """So many unlearned and retrained models.
+
+    >>> models_in_words(1, 19)
+    '1 unlearned model and 19 retrained ones'
+    """
+    return f"{ours} unlearned and {theirs} retrained models" if ours > 1 else f"1 unlearned model and {theirs} retrained ones"
+
+
 def design(ours: int, theirs: int, level: float = LEVEL, spread: bool = True) -> str:
     """What a comparison of so many models can and cannot find, in a sentence or two; empty where there is no test.
 
@@ -62,7 +71,7 @@ def design(ours: int, theirs: int, level: float = LEVEL, spread: bool = True) ->
     """
     if min(ours, theirs) < 1 or ours + theirs < 3:
         return ""
-    models = f"{ours} unlearned and {theirs} retrained models" if ours > 1 else f"1 unlearned model and {theirs} retrained ones"
+    models = models_in_words(ours, theirs)
     least, at = smallest_p(ours, theirs), f"{100 * level:.2g} %"
     if not can_decide(ours, theirs, level):
         enough = next(k for k in range(theirs + 1, theirs + 2 + math.ceil(1 / level)) if can_decide(ours, k, level))
