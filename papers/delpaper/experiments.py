@@ -171,13 +171,15 @@ def ablations(bench: Bench, scale: Scale, path: str) -> Document:
 def control(bench: Bench, scale: Scale, path: str) -> Document:
     """DEL's mask against random ones of equal counts, with five times as many originals and twice as many oracles.
 
-    Both masks take all six settings that a search may choose; nothing is tuned. Each original has a random mask of its own.
+    Both masks take the settings that a search may choose, all six or those that the scale names; nothing is tuned. Each original
+    has a random mask of its own.
     """
     many = replace(scale, seeds=5 * scale.seeds, oracles=2 * scale.oracles)
     asked = Asked(bench, many)
-    for request in REQUESTS:
+    pairs = list(zip(held.DEL.settings, held.CONTROL.settings, strict=True))
+    for request in scale.requests:
         scenario = scale.scenario(path, request)
-        for pair in zip(held.DEL.settings, held.CONTROL.settings, strict=True):
+        for pair in pairs if scale.settings is None else [pairs[at] for at in scale.settings]:
             for c, setting in zip((held.DEL, held.CONTROL), pair, strict=True):
                 made = parse(setting).unlearner.steps
                 asked.want(request, scenario, c.label, setting, steps=f"{made.lr:g}, {made.epochs.replace('%', ' %')}")

@@ -19,6 +19,8 @@ class Scale:
         networks: name -> (spelling of the network, spelling of how it is trained).
         seeds: original models, each unlearned by every method.
         oracles: models retrained without the forget set.
+        requests: those that the control is asked on.
+        settings: places of the settings that the control takes, of the six that a search may choose; None takes all.
     """
 
     name: str
@@ -26,6 +28,8 @@ class Scale:
     networks: dict[str, tuple[str, str]]
     seeds: int
     oracles: int
+    requests: tuple[str, ...] = tuple(REQUESTS)
+    settings: tuple[int, ...] | None = None
 
     def scenario(self, path: str, request: str, network: str = "resnet") -> str:
         """The spelling of a scenario."""
@@ -53,6 +57,22 @@ SCALES = {
         },
         seeds=3,
         oracles=6,
+    ),
+    # For the control alone: a network that memorizes its 10,000 images, so that a random request has 27 points to forget.
+    "memorized": Scale(
+        "memorized",
+        "SmallCIFAR10(path={path!r}, model={model}, steps={steps}, request={request})",
+        {
+            "resnet": (
+                "ResNet9()",
+                "Steps(lr=0.8, epochs=12, batch=250, optimizer=SGD(decay=0.0005, nesterov=True, decay_on='weights'), "
+                "schedule=Triangular())",
+            ),
+        },
+        seeds=4,
+        oracles=10,
+        requests=("random",),
+        settings=(1, 2, 5),
     ),
     # To see in minutes that everything goes through, on the digits that scikit-learn carries: no number of it means anything.
     "dry": Scale(
