@@ -24,6 +24,7 @@ FOLDERS = {
     "architecture": ("models/architectures",),
     "learner": ("training/learners",),
     "keeper": ("training/keepers",),
+    "attributor": ("attribution/attributors",),
     "localizer": ("localizers",),
     "unlearner": ("unlearners",),
     "observer": ("evaluation/observers",),
