@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import get_args
 
 import untrain
+from untrain.commands.declared_access import access_of
 from untrain.commands.promises import all_promises
 from untrain.core import discovery
 from untrain.core.describe import fields
@@ -41,11 +42,11 @@ SECTIONS = {
 def methods() -> str:
     """The README's table: one line for each recipe, unlearner and localizer."""
     rows = [
-        f"| `{place.name}` | {place.role} | {_cell(place.summary)} | {_bar(_links(place.source))} |"
+        f"| `{place.name}` | {place.role} | {_sees(place)} | {_cell(place.summary)} | {_bar(_links(place.source))} |"
         for role in ("recipe", "unlearner", "localizer")
         for place in discovery.of_role(role)
     ]
-    return "\n".join(["| Name | Role | What it does | Source |", "|---|---|---|---|", *rows])
+    return "\n".join(["| Name | Role | Sees | What it does | Source |", "|---|---|---|---|---|", *rows])
 
 
 def reference() -> str:
@@ -138,11 +139,18 @@ def _entry(place: ClassLocation) -> str:
     for name, about in table.items():
         default = "needed" if about["default"] is None else f"`{_bar(about['default'])}`"
         lines.append(f"| `{name}` | `{_bar(about['type'])}` | {default} | {about['range'] or ''} | {_cell(about['doc'])} |")
+    if _sees(place):
+        lines += ["", f"Sees beside the model: {_sees(place)}."]
     if issubclass(cls, Recipe):
         lines += ["", f"With its defaults it is `{cls().expand()!r}`."]
     lines += ["", f"Source: {_links(place.source)}"]
     departs = _section(cls, "Departs")
     return "\n".join([*lines, *(["", f"Departs: {_text(departs)}"] if departs else [])])
+
+
+def _sees(place: ClassLocation) -> str:
+    """What an unlearner or a recipe sees beside the model; nothing of what has another role."""
+    return (access_of(place) or "") if place.role in ("unlearner", "recipe") else ""
 
 
 def _body(cls: type) -> str:

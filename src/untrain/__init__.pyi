@@ -126,9 +126,12 @@ from untrain.training.steps import SGD as SGD
 from untrain.training.steps import AdamW as AdamW
 from untrain.training.steps import Constant as Constant
 from untrain.training.steps import Cosine as Cosine
+from untrain.training.steps import Exponential as Exponential
 from untrain.training.steps import Steps as Steps
 from untrain.training.steps import Triangular as Triangular
 from untrain.unlearners.badteacher import BadTeacher as BadTeacher
+from untrain.unlearners.datamodeldirect import DatamodelDirect as DatamodelDirect
+from untrain.unlearners.datamodelmatch import DatamodelMatch as DatamodelMatch
 from untrain.unlearners.deleterows import DeleteRows as DeleteRows
 from untrain.unlearners.finetune import Finetune as Finetune
 from untrain.unlearners.fishernoise import FisherNoise as FisherNoise
@@ -136,6 +139,7 @@ from untrain.unlearners.gradascent import GradAscent as GradAscent
 from untrain.unlearners.l1sparse import L1Sparse as L1Sparse
 from untrain.unlearners.neggrad import NegGrad as NegGrad
 from untrain.unlearners.nothing import Nothing as Nothing
+from untrain.unlearners.oraclematch import OracleMatch as OracleMatch
 from untrain.unlearners.randomlabel import RandomLabel as RandomLabel
 from untrain.unlearners.recipes import DEL as DEL
 from untrain.unlearners.recipes import CFk as CFk

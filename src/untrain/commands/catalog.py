@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 def methods() -> list[Document]:
-    """List unlearners and recipes."""
-    return _described("unlearner", "recipe")
+    """List unlearners and recipes, each with what it sees beside the model: the retain set, or nothing of it."""
+    return [_with_access(entry) for entry in _described("unlearner", "recipe")]
 
 
 def localizers() -> list[Document]:
-    """List localizers, which find the weights that hold a forget set."""
-    return _described("localizer")
+    """List localizers, which find the weights that hold a forget set, each with what it sees beside the model."""
+    return [_with_access(entry) for entry in _described("localizer")]
 
 
 def evaluators() -> list[Document]:
@@ -79,7 +79,8 @@ def show(name: str) -> Document:
     place = discovery.find(name) or (locate(name) if "." in name else None)
     if place is not None:
         scores = [e["scores"] for e in (*evaluators(), *observers()) if e["name"] == name]
-        return describe(place) | {"summary": place.summary} | ({"scores": scores[0]} if scores else {})
+        about = _with_access(describe(place)) if place.role in ("unlearner", "recipe", "localizer") else describe(place)
+        return about | {"summary": place.summary} | ({"scores": scores[0]} if scores else {})
     home = {score: e for e in (*evaluators(), *observers()) for score in e["scores"]}
     if name not in home:
         lists = "`untrain methods`, `localizers`, `evaluators`, `observers`, `scenarios` and `executors` list what there is"
@@ -87,8 +88,20 @@ def show(name: str) -> Document:
     evaluator: Document = home[name]
     source = evaluator["source"]
     words = entry(vars(discovery.load(evaluator["name"]))["scores"][name], source)
-    about = evaluator["scores"][name]
-    return {"name": name, "role": "score", **about, "evaluator": evaluator["name"], "source": source, "entry": words}
+    score = evaluator["scores"][name]
+    return {"name": name, "role": "score", **score, "evaluator": evaluator["name"], "source": source, "entry": words}
+
+
+def _with_access(entry: Document) -> Document:
+    """The entry of a method with what it sees: None where it cannot be made of defaults."""
+    from untrain.core import discovery
+    from untrain.core.access import access
+
+    try:
+        method = discovery.load(entry["name"])()
+    except SpecError:
+        return entry | {"sees": None}
+    return entry | {"sees": access(method.needed())}
 
 
 def _described(*roles: str) -> list[Document]:

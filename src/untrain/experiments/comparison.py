@@ -15,7 +15,7 @@ from untrain.data.splits import Data
 from untrain.evaluation.base import Evaluator
 from untrain.evaluation.observers.base import Observer
 from untrain.experiments.dispatch import KeyedJob
-from untrain.experiments.keys import Job, Method, model_key
+from untrain.experiments.keys import Job, Method, model_key, teachers_of
 from untrain.experiments.scenarios.base import Scenario
 from untrain.experiments.scenarios.verbs import learner_of
 from untrain.experiments.scene import Choose, Chosen, Scene
@@ -23,7 +23,7 @@ from untrain.experiments.setting import Setting
 from untrain.localizers.base import Localizer
 from untrain.runtime.executors.base import cores
 from untrain.training.base import Learner
-from untrain.training.problem import check_kept, check_signals
+from untrain.training.needs import check_kept, check_signals
 from untrain.unlearners.base import Recipe, Unlearner
 
 
@@ -55,7 +55,9 @@ def jobs_of(comparison: Comparison) -> list[Job]:
     """All models of a comparison, in the order in which they are best begun."""
     originals = [Job("original", i) for i in range(comparison.seeds)]
     oracles = [Job("oracle", i) for i in range(comparison.oracles)]
-    return originals + [Job("unlearned", i, m) for m in comparison.methods for i in range(comparison.seeds)] + oracles
+    teachers = [job for m in comparison.methods for job in teachers_of(m)]
+    unlearned = [Job("unlearned", i, m) for m in comparison.methods for i in range(comparison.seeds)]
+    return [*originals, *dict.fromkeys(teachers), *unlearned, *oracles]
 
 
 def todo_of(comparisons: Sequence[Comparison], scenes: Sequence[Scene], setting: Setting) -> Todo:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -17,7 +17,7 @@ from untrain.core.metering import metered
 from untrain.core.precision import computing
 from untrain.data.examples import take
 from untrain.evaluation.observers.base import Observer
-from untrain.experiments.keys import Job, Method, model_ingredients
+from untrain.experiments.keys import Job, Method, model_ingredients, starts_of
 from untrain.experiments.mask_overlap import mask_contents
 from untrain.experiments.scene import Scene, probe_file
 from untrain.experiments.setting import Setting
@@ -36,11 +36,12 @@ KEPT = "kept-"
 
 @dataclass(frozen=True, eq=False)
 class Start:
-    """Start of unlearning: an original's entry, its weights, and by keeper the tensors that were saved in training."""
+    """Start of unlearning: an original's entry, its weights, by keeper the tensors that were saved in training, and teachers."""
 
     entry: Entry
     weights: Weights
     kept: Kept = field(default_factory=dict)
+    teachers: tuple[Weights, ...] = ()
 
 
 def run_job(scene: Scene, job: Job, seed: int, setting: Setting, store: Store) -> Entry:
@@ -49,7 +50,8 @@ def run_job(scene: Scene, job: Job, seed: int, setting: Setting, store: Store) -
     entry = store.get(key_of(ingredients))
     if entry is not None and entry.final:
         return entry
-    start = None if job.method is None else start_of(run_job(scene, Job("original", job.index), seed, setting, store), store)
+    starts = [run_job(scene, one, seed, setting, store) for one in starts_of(job)]
+    start = start_of(starts[0], store, starts[1:]) if starts else None
 
     def work() -> Contents:
         with computing(setting.precision, setting.compiled):
@@ -75,11 +77,12 @@ def machine_failures_of(code: Method | Observer | Localizer) -> Iterator[None]:
         raise Crashed(f"{code!r} failed: {type(error).__name__}{': ' * bool(text)}{text}") from error
 
 
-def start_of(original: Entry, store: Store) -> Start:
-    """What the store has of an original for methods and localizers to start from: its weights and what keepers saved."""
+def start_of(original: Entry, store: Store, teachers: Sequence[Entry] = ()) -> Start:
+    """What the store has for methods and localizers to start from: an original's weights, what keepers saved, and teachers."""
     parts = {name: store.tensors(original.key, f"{KEPT}{name}") for name in original.record.get("kept", {})}
     kept = {name: {n: torch.from_numpy(a) for n, a in part.items()} for name, part in parts.items()}
-    return Start(original, store.tensors(original.key, "weights"), kept)
+    weights = [store.tensors(entry.key, "weights") for entry in (original, *teachers)]
+    return Start(original, weights[0], kept, tuple(weights[1:]))
 
 
 def _train(scene: Scene, job: Job, ingredients: dict[str, Any]) -> Contents:
@@ -124,10 +127,15 @@ def pose(scene: Scene, start: Start, seed: int) -> tuple[nn.Module, Problem]:
         seed: of every draw.
     """
     origin = start.entry.record["ingredients"]["seed"]
-    with foreign(repr(scene.learner), draws=True):
-        model = scene.learner.init(scene.data.train, origin)
-    model = load_state(model, {n: torch.from_numpy(a) for n, a in start.weights.items()})
-    return model.eval(), problem(scene.data.train, scene.forget_set, scene.learner, scene.data.valid, seed, origin, start.kept)
+
+    def load(weights: Weights) -> nn.Module:
+        with foreign(repr(scene.learner), draws=True):
+            model = scene.learner.init(scene.data.train, origin)
+        return load_state(model, {n: torch.from_numpy(a) for n, a in weights.items()}).eval()
+
+    model, *teachers = map(load, (start.weights, *start.teachers))
+    data = scene.data
+    return model, problem(data.train, scene.forget_set, scene.learner, data.valid, seed, origin, start.kept, teachers)
 
 
 def _unlearn(scene: Scene, method: Method, start: Start, ingredients: dict[str, Any], setting: Setting) -> Contents:

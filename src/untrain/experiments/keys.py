@@ -33,7 +33,10 @@ Ingredients = dict[str, Any]
 
 @dataclass(frozen=True)
 class Job:
-    """One model to make: 'original', 'oracle' or 'unlearned', the index-th of its kind."""
+    """One model to make: 'original', 'oracle', 'teacher' or 'unlearned', the index-th of its kind.
+
+    A teacher is retrained without the forget set as an oracle is, for methods that imitate these: no score is read against it.
+    """
 
     kind: str
     index: int
@@ -77,15 +80,36 @@ def model_ingredients(scene: Scene, job: Job, seed: int, setting: Setting) -> In
             # Where the seed changes nothing, one model stands for all.
             "seed": 0 if scene.learner.deterministic else seed_of(seed, f"{stream}{job.kind}", job.index),
         }  # fmt: skip
-    start = model_ingredients(scene, Job("original", job.index), seed, setting)
     common |= _valid(scene, job.method)
     if setting.budget is not None:
         common["budget"] = setting.budget
     return common | {
         "kind": "unlearned", "label": f"{job.method!r} on {stream}original {job.index} of {of}",
-        "model": key_of(start), "forget": scene.forget_set.digest, "retain": scene.prints["retain"],
-        "method": canonical(job.method), "sources": sources(job.method), "seed": seed_of(seed, f"{stream}method", job.index),
+        "model": model_key(scene, original_of(job), seed, setting), "forget": scene.forget_set.digest,
+        "retain": scene.prints["retain"], "method": canonical(job.method), "sources": sources(job.method),
+        "seed": seed_of(seed, f"{stream}method", job.index), **_aids(scene, job.method, seed, setting),
     }  # fmt: skip
+
+
+def original_of(job: Job) -> Job:
+    """The model that a method starts from."""
+    return Job("original", job.index)
+
+
+def teachers_of(method: Method) -> list[Job]:
+    """The retrained models that a method imitates: the same ones whatever the original."""
+    return [Job("teacher", at) for at in range(method.oracles)]
+
+
+def starts_of(job: Job) -> list[Job]:
+    """All models that have to be there before a job can begin: of a method its original, then its teachers."""
+    return [] if job.method is None else [original_of(job), *teachers_of(job.method)]
+
+
+def _aids(scene: Scene, method: Method, seed: int, setting: Setting) -> Ingredients:
+    """What else a method starts from: retrained models."""
+    teachers = [model_key(scene, job, seed, setting) for job in teachers_of(method)]
+    return {"teachers": teachers} if teachers else {}
 
 
 def model_key(scene: Scene, job: Job, seed: int, setting: Setting) -> str:

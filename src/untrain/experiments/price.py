@@ -36,7 +36,7 @@ class Price:
         workers: number of models made at once.
         basis: source of the estimate: 'records' of the store, a 'pilot' of a few steps, 'both', or 'nothing'.
         kinds: number of models to make of each kind: 'original', 'oracle', 'unlearned' and, where a request needs one,
-            'ensemble'.
+            'ensemble', or where a method imitates retrained models, 'teacher'.
     """
 
     train: int
@@ -93,6 +93,8 @@ def price(todo: Todo, store: Store | None, setting: Setting, workers: int) -> Pr
     """
     missing = {key: task for key, task in todo.items() if store is None or not store.has(key)}
     kinds = {kind: sum(task.job.kind == kind for task in missing.values()) for kind in ("original", "oracle", "unlearned")}
+    if teachers := sum(task.job.kind == "teacher" for task in missing.values()):
+        kinds["teacher"] = teachers
     costs, spent, used = PastCosts(store, setting), [], set()
     for task in missing.values():
         seconds, basis = costs.seconds(task.scene, task.job)
@@ -169,7 +171,7 @@ class PastCosts:
 
     def seconds(self, scene: Scene, job: Job) -> tuple[float | None, str]:
         """Estimate of a job's time, and its source: 'records', 'pilot' or 'nothing'."""
-        rows = len(scene.data.train) if job.kind != "oracle" else scene.count_remaining
+        rows = scene.count_remaining if job.kind in ("oracle", "teacher") else len(scene.data.train)
         kind = (id(scene), job.kind, None if job.method is None else canonical(job.method))
         if kind not in self.estimates:
             recorded = self._trained(scene, rows) if job.method is None else self._unlearned(scene, job.method)

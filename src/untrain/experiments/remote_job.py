@@ -10,7 +10,7 @@ from untrain.core.errors import RunFailed
 from untrain.core.work_files import scratch
 from untrain.data.requests.base import ForgetSet
 from untrain.experiments.jobs import run_job
-from untrain.experiments.keys import Job, model_key
+from untrain.experiments.keys import Job, model_key, starts_of
 from untrain.experiments.scenarios.base import Scenario
 from untrain.experiments.scene import Chosen, Purpose, Scene, open_scene
 from untrain.experiments.setting import Setting
@@ -33,7 +33,7 @@ class RemoteJob:
         seed: from which all seeds are derived.
         setting: device and threads.
         address: of the run's store.
-        start: the packed entry of the original, for where the store is not visible.
+        starts: packed entries of the models that it starts from, for where the store is not visible.
     """
 
     key: str
@@ -44,7 +44,7 @@ class RemoteJob:
     seed: int
     setting: Setting
     address: Address
-    start: bytes | None = None
+    starts: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -69,12 +69,12 @@ def do_remotely(remote: RemoteJob) -> JobResult:
     if remote.address.is_visible():
         run_job(scene, job, seed, setting, Store(remote.address.path))
         return JobResult()
-    if job.method is not None and remote.start is None:
+    if job.method is not None and not remote.starts:
         return JobResult(needs_start=True)
     with scratch("job") as folder:
         own = Store(folder)
-        if remote.start is not None:
-            unpack(remote.start, model_key(scene, Job("original", job.index), seed, setting), own)
+        for packed, one in zip(remote.starts, starts_of(job), strict=False):
+            unpack(packed, model_key(scene, one, seed, setting), own)
         return JobResult(pack(run_job(scene, job, seed, setting, own)))
 
 

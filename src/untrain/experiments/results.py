@@ -178,12 +178,12 @@ def results(
     reference = reference_of(chosen, observe(run, models["oracle"], store), original, level)
     unfair = alarm(original, reference.oracle) if original else ""
     known = retrained(reference.oracle)
-    stated, names = stated_protocol(run), distinct(list(models["unlearned"]))
+    stated, names, access = stated_protocol(run), distinct(list(models["unlearned"])), access_by_method(run)
     rows = []
     for method, entries in models["unlearned"].items():
         row: dict[str, Any] = {
-            "method": method, "scores": {}, "verdict": None, "paid": [], "cost": {}, "guard": {}, "layers": [], "notes": [],
-            "error": None,
+            "method": method, "sees": access[method], "scores": {}, "verdict": None, "paid": [], "cost": {}, "guard": {},
+            "layers": [], "notes": [], "error": None,
         }  # fmt: skip
         rows.append(row)
         failed = [e.record["error"] for e in entries if e.record.get("error")]
@@ -221,6 +221,11 @@ def results(
                     + absent_observers(run),
         "setting": record["setting"],
     }  # fmt: skip
+
+
+def access_by_method(run: Entry) -> dict[str, str | None]:
+    """What each method of a run sees beside the model; None where it was made elsewhere."""
+    return {m["method"]: m.get("sees") for m in run.record["ingredients"]["models"]["methods"]}
 
 
 def stated_protocol(run: Entry) -> Protocol:

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from heapq import heappop, heappush
 from typing import Any
 
+from untrain.core.access import access
 from untrain.experiments.comparison import Comparison, Todo, oracles_of, todo_of
 from untrain.experiments.dispatch import Dispatcher
-from untrain.experiments.keys import Job, model_key
+from untrain.experiments.keys import Job, model_key, starts_of
 from untrain.experiments.observations import observe_models
 from untrain.experiments.run_record import ModelCounts, save_run
 from untrain.experiments.scene import Scene
@@ -53,21 +54,19 @@ def make_models(todo: Todo, store: Store, setting: Setting, pool: Pool, on_progr
 
 
 def _make(missing: Todo, store: Store, setting: Setting, pool: Pool, tracker: ProgressTracker) -> None:
-    """Train first; a method begins as soon as its original is there.
+    """Train first; a method begins as soon as its original, and its teachers, are there.
 
     No more is submitted than the pool can do at once, so that what others wait for is always begun first.
     """
     keys = list(missing)
-    starts = {
-        key: model_key(task.scene, Job("original", task.job.index), task.seed, setting)
-        for key, task in missing.items()
-        if task.job.method is not None
-    }
+    lacking: list[set[str]] = []
     waiting: dict[str, list[int]] = {}
-    for place, key in enumerate(keys):
-        if starts.get(key) in missing:
-            waiting.setdefault(starts[key], []).append(place)
-    ready = [place for place, key in enumerate(keys) if starts.get(key) not in missing]
+    for place, (_, task) in enumerate(missing.items()):
+        starts = {model_key(task.scene, job, task.seed, setting) for job in starts_of(task.job)}
+        lacking.append(starts & missing.keys())
+        for start in lacking[place]:
+            waiting.setdefault(start, []).append(place)
+    ready = [place for place, starts in enumerate(lacking) if not starts]
     with mark(store) as address:
         jobs = Dispatcher(pool, store, address, setting)
         while ready or len(jobs):
@@ -76,7 +75,9 @@ def _make(missing: Todo, store: Store, setting: Setting, pool: Pool, tracker: Pr
             task = jobs.wait()
             tracker.finished(task.job.label)
             for place in waiting.pop(task.key, []):
-                heappush(ready, place)
+                lacking[place].remove(task.key)
+                if not lacking[place]:
+                    heappush(ready, place)
 
 
 def record(
@@ -95,7 +96,9 @@ def record(
     keys = {
         "original": keys_of(Job("original", 0)),
         "oracle": oracles_of(comparison, scene, setting),
-        "methods": [{"method": repr(m), "keys": keys_of(Job("unlearned", 0, m))} for m in comparison.methods],
+        "methods": [
+            {"method": repr(m), "sees": access(m.needed()), "keys": keys_of(Job("unlearned", 0, m))} for m in comparison.methods
+        ],
     }
     observed = observe_models(scene, comparison.observers, keys, comparison.seed, store, setting, on_progress)
     sizes = ModelCounts(comparison.seeds, comparison.oracles, comparison.seed)

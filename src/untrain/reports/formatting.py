@@ -158,6 +158,16 @@ def kind_of(row: Row) -> str:
     return "part of the network" if row["layers"] else "whole network"
 
 
+def limits(row: Row) -> str:
+    """What a method does without, or sees that none of use may; empty for one that sees the retain set, and for what is not known.
+
+    >>> limits({"sees": "retain-free"}), limits({"sees": "retain set"}), limits({"sees": "retrained models"})
+    ('retain-free', '', 'sees retrained models')
+    """
+    sees = row.get("sees")
+    return "" if sees in (None, "retain set") else f"sees {sees}" if sees == "retrained models" else str(sees)
+
+
 def lead(rows: list[Row]) -> Row | None:
     """The method that a report opens with, chosen by name and kind and never by its scores.
 

@@ -14,8 +14,8 @@ from untrain.evaluation.glossary import scorers
 from untrain.evaluation.protocols.outcome import DAMAGED, REMEMBERS
 from untrain.reports import verdict_marks
 from untrain.reports.fitting_table import FittingTable
-from untrain.reports.formatting import lead, operations
-from untrain.reports.headings import FEWEST
+from untrain.reports.formatting import lead, limits, operations
+from untrain.reports.headings import CONTROLS, FEWEST
 
 SAYS = {REMEMBERS: "remembers", DAMAGED: "damaged"}
 SHOWN = ("forget_gap", "mia_loss_auc", "forget_accuracy", "retain_accuracy", "test_accuracy", "forget_true_accuracy")
@@ -92,12 +92,14 @@ def table_of(document: dict[str, Any]) -> FittingTable:
         if dearer and row["method"] == dearer[0]:
             table.add_section()
             table.add(f"-- {document['break_even']['line']} --", dim=True)
+        limit = limits(row)
+        name = f"{row['method']} [{limit}]" if limit and row["method"] not in CONTROLS else row["method"]
         if row["error"] is not None:
-            table.add(row["method"], f"failed: {row['error']}")
+            table.add(name, f"failed: {row['error']}")
             continue
         cells = [_cell(n, row["scores"][n]) for n in names]
         table.add(
-            row["method"],
+            name,
             _verdict(row["verdict"]),
             *cells,
             operations(_share(row["cost"].get("share_of_retraining")), row["cost"], "share_of_retraining"),

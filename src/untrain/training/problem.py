@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
@@ -13,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from untrain.core.errors import DataError, RequestError, SpecError
+from untrain.core.errors import DataError, RequestError
 from untrain.core.mask import Head, Mask
 from untrain.data import batching
 from untrain.data.examples import Batch as Batch
@@ -21,13 +22,15 @@ from untrain.data.examples import Examples, copied, prototype, take, walk
 from untrain.data.fingerprint import request_digest
 from untrain.data.readers.convert import examples
 from untrain.data.requests.base import ForgetSet, Request
-from untrain.data.requests.ids import Ids
+from untrain.data.requests.ids import Ids, ids_of
 from untrain.data.requests.resolve import remaining, request
 from untrain.data.requests.verbs import everywhere
-from untrain.models.tasks.base import ABILITIES, SIGNALS, Task
+from untrain.models.tasks.base import Task
 from untrain.models.wrappers import make_unwrapped
 from untrain.training.base import Learner
 from untrain.training.batch_plan import Plan
+from untrain.training.effects import Effects
+from untrain.training.needs import check_kept, check_signals
 from untrain.training.steps import Steps, epochs_of
 
 if TYPE_CHECKING:
@@ -42,6 +45,8 @@ def problem(
     seed: int = 0,
     origin: int | None = None,
     kept: Mapping[str, Mapping[str, Tensor]] | None = None,
+    oracles: Sequence[nn.Module] = (),
+    effects: Effects | None = None,
 ) -> Problem:
     """Pose the problem of forgetting part of some training data.
 
@@ -61,6 +66,8 @@ def problem(
         seed: of every draw that a method makes.
         origin: seed of the model's own initialisation, where known.
         kept: tensors that the learner's keepers saved in training, by name, by the keeper's class.
+        oracles: models retrained without the forget set, for methods that imitate these.
+        effects: of the forget set on outputs, for methods that subtract them.
 
     Warns:
         UserWarning: how the request was read, where something was skipped, guessed or converted.
@@ -74,7 +81,7 @@ def problem(
     blank = prototype(data)
     held_out = valid if valid is None or isinstance(valid, Examples) else examples(valid)
     if not isinstance(forget, ForgetSet):
-        by = forget if isinstance(forget, Request) else Ids(ids=_ids(forget))
+        by = forget if isinstance(forget, Request) else Ids(ids=ids_of(forget))
         forget = request(data, by)
         for note in forget.notes:
             warnings.warn(note, stacklevel=2)
@@ -91,41 +98,13 @@ def problem(
         origin=origin,
         replacement=None if forget.replacement is None else copied(forget.replacement),
         kept=kept or {},
+        oracles=tuple(oracles),
+        effects=effects,
     )
-
-
-def check_signals(needs: frozenset[str], task: Task) -> None:
-    """Refuse what a task does not give.
-
-    Raises:
-        SpecError: a signal or an ability is among the needs that it does not give.
-    """
-    if lacking := sorted(needs & (SIGNALS | ABILITIES.keys()) - task.signals - task.abilities):
-        raise SpecError(f"this method needs {', '.join(lacking)}, which {type(task).__name__} does not give: take another")
-
-
-def check_kept(needs: frozenset[str], kept: Collection[str]) -> set[str]:
-    """The keepers among the needs.
-
-    Raises:
-        RequestError: one of them saved nothing when the model was trained.
-    """
-    keepers = {name.removeprefix("kept:") for name in needs if name.startswith("kept:")}
-    for name in sorted(keepers - set(kept)):
-        raise RequestError(f"what {name} saves in training is needed: train the model with keepers=({name}(),)")
-    return keepers
 
 
 def _on(saved: Mapping[str, Tensor], device: torch.device | None) -> Mapping[str, Tensor]:
     return {name: value.to(device) for name, value in saved.items()}
-
-
-def _ids(forget: Any) -> tuple[Any, ...]:
-    ids = list(forget) if isinstance(forget, Set) else forget
-    if isinstance(ids, str | bytes) or np.ndim(ids) != 1:
-        raise RequestError(f"cannot read {forget!r} as a request: give a list of ids, such as [3, 7], or Random(fraction=0.1)")
-    # One by one: as an array, text would swallow numbers, and numbers of 64 bits of both signs become fractions.
-    return tuple(i.item() if isinstance(i, np.generic | Tensor) else i for i in ids)
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,6 +129,9 @@ class Problem:
         replacement: examples that replace those to forget, where the request corrects and does not delete.
         kept: tensors that keepers saved when the model was trained, by name, by the keeper's class. A method finds them on
             the model's device. A run reads them from its store, where bfloat16 becomes float32, which has each of its values.
+        oracles: models that were retrained without the forget set, in eval mode; hidden but from methods that name them, which
+            are upper bounds and nothing to use: who has these has no need to unlearn.
+        effects: estimated effects of the forget set on outputs, where an attributor has estimated them.
     """
 
     task: Task
@@ -166,6 +148,8 @@ class Problem:
     origin: int | None = None
     replacement: Examples | None = None
     kept: Mapping[str, Mapping[str, Tensor]] = field(default_factory=dict)
+    oracles: tuple[nn.Module, ...] = ()
+    effects: Effects | None = None
 
     def __post_init__(self) -> None:
         if len(self.forget) == 0:
@@ -173,6 +157,8 @@ class Problem:
         object.__setattr__(self, "task", self.task.resolve(self.forget))
         if self.retain is not None:
             self._check_retain(self.retain)
+        if self.effects is not None:
+            self.effects.check_covers(self.forget, self.retain)
         for name in ("forget", "retain", "valid", "replacement"):
             # True labels and other columns are for requests and reports: no unlearner may see them.
             part = getattr(self, name)
@@ -189,7 +175,7 @@ class Problem:
             raise DataError(f"forget and retain examples differ in (shape, type, classes): {kinds[0]} and {kinds[1]}")
 
     def only(self, needs: frozenset[str], device: torch.device | None = None) -> Problem:
-        """Restrict the problem to the parts that ``needs`` names: 'labels', 'retain', 'valid' and 'kept:KEEPER'.
+        """Restrict the problem to what ``needs`` names: 'labels', 'retain', 'valid', 'kept:KEEPER', 'oracles', 'effects'.
 
         'forget' may be named and need not be: inputs and ids of the forget set, and what stands in its place, are always there.
         Names of signals, such as 'correct', of abilities, such as 'divergence', and 'classes' require a task that has them.
@@ -206,6 +192,8 @@ class Problem:
         if "retain" in needs and self.retain is None:
             raise RequestError("the problem has no retain set, and this method needs one: take a method that works without")
         keepers = check_kept(needs, self.kept)
+        if "oracles" in needs and not self.oracles:
+            raise RequestError("this method imitates retrained models, and the problem has none: give Problem(oracles=(model,))")
         parts: dict[str, Any] = {
             "forget": self.forget, "replacement": self.replacement,
             "retain": self.retain if "retain" in needs else None, "valid": self.valid if "valid" in needs else None,
@@ -214,6 +202,8 @@ class Problem:
             parts = {name: None if part is None else part.without_targets() for name, part in parts.items()}
         if self.init is not None:
             parts["init"] = partial(make_unwrapped, self.init)
+        parts["oracles"] = tuple(deepcopy(o).eval().requires_grad_(False) for o in self.oracles if "oracles" in needs)
+        parts["effects"] = self.estimated.to(device) if "effects" in needs else None
         return replace(self, **parts, kept={name: _on(self.kept[name], device) for name in keepers})
 
     @property
@@ -226,6 +216,17 @@ class Problem:
         if self.retain is None:
             raise RequestError("this method needs the retain set, and the problem has none")
         return self.retain
+
+    @property
+    def estimated(self) -> Effects:
+        """The estimated effects of the forget set.
+
+        Raises:
+            RequestError: there are none.
+        """
+        if self.effects is None:
+            raise RequestError("this method subtracts estimated effects, and the problem has none: give Problem(effects=...)")
+        return self.effects
 
     def epochs(self, steps: Steps) -> int:
         """Number of epochs of ``steps``; a percentage is relative to the recipe's."""

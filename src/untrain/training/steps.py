@@ -145,6 +145,22 @@ class Cosine(Schedule):
         return low + (lr - low) * (1 + math.cos(math.pi * moment.epoch / moment.epochs)) / 2
 
 
+class Exponential(Schedule):
+    """The step size times ``factor`` after each epoch.
+
+    Args:
+        factor: what is left of the step size after an epoch.
+
+    Source: torch's ExponentialLR.
+    """
+
+    factor: Annotated[float, Field(gt=0, le=1), SearchHint(0.5, 1.0)] = 0.95
+
+    def size(self, lr: float, moment: Moment) -> float:
+        """Step size of the epoch."""
+        return lr * self.factor**moment.epoch
+
+
 class Constant(Schedule):
     """The same step size in every step.
 
@@ -184,7 +200,7 @@ class Steps(Spec):
         epochs: passes over the data; a whole number, or a share of the learner's epochs such as '30%'.
         batch: examples per step.
         optimizer: SGD or AdamW with their own fields.
-        schedule: how the step size changes: Cosine or Constant from epoch to epoch, Triangular from step to step.
+        schedule: how the step size changes: Cosine, Exponential or Constant from epoch to epoch, Triangular from step to step.
         buffers: what becomes of batch-norm statistics: 'move' (train mode), 'freeze' (the stored statistics
             normalise and stay) or 'reestimate' (reset at the end and averaged over the retain set).
         warmup: share of the steps over which the scheduled step size is raised from zero in a line; 0 for none.

@@ -14,11 +14,12 @@ from torch import Tensor, nn
 from untrain.core.contract import require
 from untrain.core.errors import SpecError
 from untrain.core.spec import Spec
-from untrain.data.examples import Examples, prototype, take
+from untrain.data.examples import Examples, batch_of, prototype, take
 from untrain.models.architectures.convnet import ConvNet
 from untrain.models.state import same, state
 from untrain.models.tasks.classification import Classification
 from untrain.training.base import Learner
+from untrain.training.effects import Effects
 from untrain.training.learners.retrieval import Retrieval
 from untrain.training.learners.stream import Stream
 from untrain.training.learners.train import Train
@@ -58,7 +59,23 @@ def small(kind: type = nn.Module) -> tuple[nn.Module, Problem]:
         return learner.init(blank, seed)
 
     forget, retain = take(data, rows[:FORGET]), take(data, rows[FORGET:])
-    return deepcopy(model), Problem(Classification(), forget, retain, init=init, recipe=learner, seed=3, origin=0)
+    oracles, effects = _retrained() if kind is nn.Module else ((), None)
+    return deepcopy(model), Problem(
+        Classification(), forget, retain, init=init, recipe=learner, seed=3, origin=0, oracles=oracles, effects=effects
+    )
+
+
+@lru_cache(maxsize=1)
+def _retrained() -> tuple[tuple[nn.Module, ...], Effects]:
+    """The network trained without the forget set, and what the forget set did to its outputs."""
+    data, learner, model = _trained()
+    sides, task = (take(data, rows) for rows in np.split(np.arange(TOTAL), [FORGET])), Classification(classes=CLASSES)
+    forget, retain = sides
+    oracle = learner(retain, 7)
+    with torch.no_grad():
+        effects = [task.forward(model, batch_of(e, np.arange(len(e)))) for e in (forget, retain)]
+        lost = [task.forward(oracle, batch_of(e, np.arange(len(e)))) for e in (forget, retain)]
+    return (oracle,), Effects(effects[0] - lost[0], effects[1] - lost[1])
 
 
 def neuron(unit: int) -> tuple[nn.Module, Problem]:

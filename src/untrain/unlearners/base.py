@@ -40,16 +40,27 @@ class Outcome:
 class Unlearner(Spec, role=True):
     """Makes a model forget: ``unlearner(model, problem)`` returns a new model and leaves its input alone.
 
-    ``needs`` names all that it may see of a problem: 'forget', 'labels', 'retain', 'valid' and 'kept:KEEPER'. The role hides the
-    rest, so a method without 'retain' works without it. 'forget' alone is never hidden: inputs and ids of the forget set are there
-    also where it is not named. A signal among the needs, such as 'correct', an ability, 'random_targets', 'divergence' or 'fisher',
-    or 'classes' requires a task that has it. ``works_on`` is the kind of model that it changes; an unlearner that writes a memory
-    instead of parameters names the memory's class, and masks do not confine it.
+    ``needs`` names all that it may see of a problem: 'forget', 'labels', 'retain', 'valid', 'kept:KEEPER', 'effects' and, of
+    methods that are upper bounds, 'oracles'. The role hides the rest, so a method without 'retain' works without it. 'forget' alone
+    is never hidden: inputs and ids of the forget set are there also where it is not named. A signal among the needs, such as
+    'correct', an ability, 'random_targets', 'divergence' or 'fisher', or 'classes' requires a task that has it. ``works_on`` is the
+    kind of model that it changes; an unlearner that writes a memory instead of parameters names the memory's class, and masks do
+    not confine it.
     """
 
     closed: ClassVar[tuple[str, ...]] = ("__init__", "__call__", "run", "__matmul__")
     needs: ClassVar[frozenset[str]] = frozenset({"forget", "labels", "retain", "valid"})
     works_on: ClassVar[type] = nn.Module
+
+    @property
+    def oracles(self) -> int:
+        """Number of models retrained without the forget set that it imitates; a run makes these apart from those that judge."""
+        return 0
+
+    @property
+    def attributor(self) -> Spec | None:
+        """Estimates the effects that it subtracts; None for a method that subtracts none."""
+        return None
 
     @abstractmethod
     def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module:
@@ -191,6 +202,16 @@ class Localized(Unlearner):
         """Names of all that either part needs."""
         return self.unlearner.needed() | self.localizer.needed()
 
+    @property
+    def oracles(self) -> int:
+        """As many as the unlearner imitates."""
+        return self.unlearner.oracles
+
+    @property
+    def attributor(self) -> Spec | None:
+        """That of the unlearner."""
+        return self.unlearner.attributor
+
     def may_be_unchanged(self, problem: Problem) -> bool:
         """As the unlearner says."""
         return self.unlearner.may_be_unchanged(problem)
@@ -220,6 +241,16 @@ class Recipe(Spec, role=True):
     def needed(self) -> frozenset[str]:
         """Names of all that the expression needs."""
         return self.expand().needed()
+
+    @property
+    def oracles(self) -> int:
+        """As many as the expression imitates."""
+        return self.expand().oracles
+
+    @property
+    def attributor(self) -> Spec | None:
+        """That of the expression."""
+        return self.expand().attributor
 
     @final
     def __call__(self, model: nn.Module, problem: Problem) -> nn.Module:

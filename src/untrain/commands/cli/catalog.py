@@ -19,11 +19,13 @@ def _listing(function: Callable[[], list[Document]], *roles: str) -> Callable[..
         if as_json:
             show_json(function())
             return
+        from untrain.commands.declared_access import access_of
         from untrain.core import discovery
 
         for place in discovery.of_role(*roles):
             kind = f" ({place.role})" if len(roles) > 1 else ""
-            typer.echo(f"{place.name:16}{kind:14} {plain(place.summary or place.source)}")
+            sees = f"{access_of(place) or '-':17}" if "unlearner" in roles else ""
+            typer.echo(f"{place.name:16}{kind:14} {sees}{plain(place.summary or place.source)}")
 
     return signed(invoke, function, [JSON])
 
@@ -33,7 +35,7 @@ def _show(entry: Document, arguments: Arguments) -> None:
     if arguments["as_json"]:
         show_json(entry)
         return
-    head = {key: entry.get(key) for key in ("name", "role", "summary", "evaluator")}
+    head = {key: entry.get(key) for key in ("name", "role", "summary", "evaluator", "sees")}
     for key, words in (head | entry.get("entry", {}) | {"source": entry.get("source")}).items():
         if words:
             typer.echo(f"{key:9} {plain(words)}")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
+from untrain.core.errors import RequestError
 from untrain.data.examples import Examples
 from untrain.data.requests._rows_by_id import rows_with_ids
 from untrain.data.requests.base import Request
@@ -33,3 +36,16 @@ class Ids(Request):
             RequestError: an id is listed twice or is not in the training data.
         """
         return rows_with_ids(train, self.ids, "the request")
+
+
+def ids_of(forget: Any) -> tuple[Any, ...]:
+    """Ids in a list, an array or a set of them.
+
+    Raises:
+        RequestError: it is none of these.
+    """
+    ids = list(forget) if isinstance(forget, Set) else forget
+    if isinstance(ids, str | bytes) or np.ndim(ids) != 1:
+        raise RequestError(f"cannot read {forget!r} as a request: give a list of ids, such as [3, 7], or Random(fraction=0.1)")
+    # One by one: as an array, text would swallow numbers, and numbers of 64 bits of both signs become fractions.
+    return tuple(i.item() if isinstance(i, np.generic | Tensor) else i for i in ids)

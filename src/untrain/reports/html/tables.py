@@ -120,7 +120,7 @@ def _shown(rows: Sequence[Mapping[str, Any]], wanted: Sequence[str], glossary: G
 
 
 def _method(at: int, row: Mapping[str, Any], names: list[str], glossary: Glossary, costly: bool) -> MethodRow:
-    kind = CONTROLS.get(row["method"], formatting.kind_of(row))
+    kind = CONTROLS.get(row["method"], ", ".join(filter(None, [formatting.kind_of(row), formatting.limits(row)])))
     if row["error"]:
         return MethodRow(at, formatting.label(row["method"]), "failed", error=row["error"])
     cells = [cell(row["scores"].get(n), glossary[n]) for n in names]

@@ -1,0 +1,75 @@
+"""Predictions of datamodels in place of a model's outputs: a diagnostic."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Annotated, Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from untrain.core.errors import ModelError
+from untrain.core.fields import NonNegative
+from untrain.core.metering import add_note
+from untrain.core.search_space import SearchHint
+from untrain.data.batching import in_order
+from untrain.data.examples import Examples, batch_of
+from untrain.models.tasks.base import Task
+from untrain.training.problem import Problem
+from untrain.unlearners.base import Unlearner
+
+
+class DatamodelDirect(Unlearner):
+    """Diagnostic: the model as it is, whose outputs on training examples are less ``scale * effects of forget``.
+
+    It says how good the estimated effects are by themselves; no weight moves, so nothing is forgotten. An example is recognised by
+    its input, bit for bit, and equal inputs have the mean of their effects. Others, test examples among them, have the outputs
+    that they had. Batch-norm buffers stay as they are.
+
+    Args:
+        scale: factor of the effects, beside the one that their attributor has fitted.
+
+    Source: Georgiev et al. 2024, arXiv 2410.23232 (datamodel direct); code RoyRin/data-unlearning-bench, dm_direct.
+    Departs: examples are recognised by their inputs where the code goes by places in a list, which it takes for training rows
+        on held-out data too.
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset({"forget", "retain", "effects", "classes"})
+
+    scale: Annotated[NonNegative, SearchHint(0.25, 4, log=True)] = 1.0
+
+    def may_be_unchanged(self, problem: Problem) -> bool:
+        """True: only outputs change."""
+        return True
+
+    def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module:
+        """The model with a hook on its outputs."""
+        effects, table = problem.estimated, dict[bytes, list[Tensor]]()
+        for part, values in ((problem.forget, effects.forget), (problem.rest, effects.retain)):
+            for key, value in zip(_keys(part, problem.task), values.float().cpu(), strict=True):
+                table.setdefault(key, []).append(self.scale * value)
+        means = {key: torch.stack(found).mean(0) for key, found in table.items()}
+        model.register_forward_hook(lambda _, inputs, outputs: _corrected(inputs, outputs, means))
+        add_note("a diagnostic: predicted outputs stand in place of the model's, whose weights are as they were")
+        return model
+
+
+def _keys(examples: Examples, task: Task) -> list[bytes]:
+    """Digest of each input as a model is shown it."""
+    batches = (task.inputs(batch_of(examples, rows)) for rows in in_order(len(examples), 512))
+    return [_digest(x) for inputs in batches for x in inputs]
+
+
+def _digest(x: Tensor) -> bytes:
+    return hashlib.sha256(x.detach().cpu().numpy().tobytes()).digest()
+
+
+def _corrected(inputs: tuple[Any, ...], outputs: Any, table: dict[bytes, Tensor]) -> Tensor:
+    if not inputs or not isinstance(inputs[0], Tensor) or not isinstance(outputs, Tensor):
+        raise ModelError("DatamodelDirect works on models that take one tensor and give one")
+    less = torch.zeros_like(outputs)
+    for at, x in enumerate(inputs[0]):
+        effect = table.get(_digest(x))
+        if effect is not None:
+            less[at] = effect.to(less)
+    return outputs - less

@@ -1,0 +1,44 @@
+"""Matching the outputs that datamodels predict of retrained models."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from torch import nn
+
+from untrain.core.fields import NonNegative
+from untrain.core.search_space import SearchHint
+from untrain.training.problem import Problem
+from untrain.training.steps import AdamW, Exponential, Steps
+from untrain.unlearners._matching import Sample, match, outputs_on
+from untrain.unlearners.base import Unlearner
+
+
+class DatamodelMatch(Unlearner):
+    """Minimise ``|logits - (logits before - scale * effects of forget)|^2`` on forget and some of retain.
+
+    The effects are an attributor's estimates of how much training on the forget set raised each logit, in units of logits.
+    Labels are not used. Batch-norm buffers follow ``steps.buffers``; batches of both sets move them.
+
+    Args:
+        scale: factor of the effects, beside the one that their attributor has fitted.
+        sample: the examples on which outputs are matched.
+        steps: step size and length; a pass is over the sample.
+
+    Source: Georgiev et al. 2024, arXiv 2410.23232 (datamodel matching); code RoyRin/data-unlearning-bench, dm_matching.
+    Departs: targets are float32 and of the model in eval mode, where the code keeps its caller's mode; the retain sample is drawn
+        from the seed where the code draws the same one for all models; images are matched as they are, without augmentation.
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset({"forget", "retain", "effects", "classes"})
+
+    scale: Annotated[NonNegative, SearchHint(0.25, 4, log=True)] = 1.0
+    sample: Sample = Sample(retain=20.0, forget=5.0)
+    steps: Steps = Steps(lr=1e-4, epochs=10, batch=512, optimizer=AdamW(), schedule=Exponential())
+
+    def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module:
+        """The model that imitates predictions."""
+        effects = problem.estimated
+        forget = outputs_on(model, problem.forget, problem.task) - self.scale * effects.forget
+        retain = outputs_on(model, problem.rest, problem.task) - self.scale * effects.retain
+        return match(model, problem, (forget, retain), self.sample, self.steps)
