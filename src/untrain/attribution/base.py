@@ -54,6 +54,16 @@ class Evidence:
     seen: Array | None = None
     models: tuple[nn.Module, ...] = ()
 
+    def population(self) -> tuple[Array, Array]:
+        """Outputs (m, asked, c) and memberships (m, n) of the population.
+
+        Raises:
+            DataError: there is none.
+        """
+        if self.outputs is None or self.seen is None:
+            raise DataError("a population of models that saw parts of the data is needed: give Evidence(outputs=..., seen=...)")
+        return self.outputs, self.seen
+
 
 class Attributor(Spec, role=True):
     """Estimates what each training example does to each output: ``attributor(evidence, rows, asked_rows)`` gives (r, t, c).
@@ -143,24 +153,24 @@ def check_population(name: str, evidence: Evidence, rows: Array, asked_rows: Arr
         DataError: it is not.
         NotFinite: an output is NaN or infinite.
     """
-    outputs, seen = evidence.outputs, evidence.seen
-    if outputs is None or seen is None:
-        raise DataError(f"{name} needs a population of models that saw parts of the data: give Evidence(outputs=..., seen=...)")
+    outputs, seen = evidence.population()
     n, asked = len(evidence.train), len(evidence.asked)
     if outputs.ndim != 3 or outputs.shape[1] != asked or seen.shape != (len(outputs), n) or seen.dtype != bool:
         raise DataError(
-            f"outputs have shape {outputs.shape} and seen {seen.shape} of {seen.dtype}: for {n} training examples and {asked} that are "
-            f"asked about, (models, {asked}, classes) and bool (models, {n}) are needed"
+            f"outputs have shape {outputs.shape} and seen {seen.shape} of {seen.dtype}: for {n} training examples and {asked} that "
+            f"are asked about, (models, {asked}, classes) and bool (models, {n}) are needed"
         )
     if len(seen) < FEWEST_MODELS:
-        raise DataError(f"the population has {len(seen)} models: {name} needs {FEWEST_MODELS} or more, and hundreds to be worth much")
+        raise DataError(
+            f"the population has {len(seen)} models: {name} needs {FEWEST_MODELS} or more, and hundreds to be worth much"
+        )
     saw = np.asarray(seen[:, rows]).sum(0)
     bare = rows[(saw < FEWEST_EACH) | (len(seen) - saw < FEWEST_EACH)]
     if len(bare):
         ids = ", ".join(str(i) for i in evidence.train.ids[bare[:NAMED]]) + (", ..." if len(bare) > NAMED else "")
         raise DataError(
-            f"the population does not cover {len(bare)} of {len(rows)} training examples (ids {ids}): {FEWEST_EACH} models that saw "
-            f"each and {FEWEST_EACH} that did not are needed"
+            f"the population does not cover {len(bare)} of {len(rows)} training examples (ids {ids}): {FEWEST_EACH} models that "
+            f"saw each and {FEWEST_EACH} that did not are needed"
         )
     if not all(np.isfinite(row[asked_rows]).all() for row in outputs):
         raise NotFinite("outputs of the population hold NaN or infinite values: leave out the models that gave them")

@@ -17,9 +17,9 @@ TRAIN, OTHERS, CLASSES, MODELS = 12, 5, 3, 512
 
 @lru_cache(maxsize=1)
 def planted() -> tuple[Evidence, Array]:
-    """Half-subset models whose logits are a sum of effects of the examples that they saw, with some noise, and the effects (n, t, c).
+    """Half-subset models whose logits are sums of effects of the examples that they saw, and the effects (n, t, c).
 
-    Each example was drawn by itself. Every third example has an effect on every output, the others have none.
+    There is some noise. Each example was drawn by itself. Every third example has an effect on every output, the others have none.
     """
     rng = np.random.default_rng(0)
     effects = rng.normal(size=(TRAIN, TRAIN + OTHERS, CLASSES))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Annotated, Literal
 
 import numpy as np
@@ -50,33 +51,39 @@ class Datamodels(Attributor):
 
     def attribute(self, evidence: Evidence, rows: Array, asked_rows: Array) -> Array:
         """The weights, in units of the outputs."""
-        seen, outputs = evidence.seen, evidence.outputs
+        outputs, seen = evidence.population()
         classes = outputs.shape[2]
         values = np.empty((len(rows), len(asked_rows) * classes), dtype=np.float32)
-        x, x_scale = _standardized(torch.from_numpy(np.asarray(seen, dtype=np.float32)))
+        memberships, x_scale = _standardized(torch.from_numpy(np.asarray(seen, dtype=np.float64)))
+        x, x_scale, out = memberships.float(), x_scale.float(), torch.from_numpy(self._held_out(seen))
         at_once = max(1, TARGETS // classes)
         for start in range(0, len(asked_rows), at_once):
             part = np.asarray(outputs[:, asked_rows[start : start + at_once]], dtype=np.float64).reshape(len(outputs), -1)
             y, y_scale = _standardized(torch.from_numpy(part))
-            weights = self._fit(x, y.float()) * y_scale.float() / x_scale[:, None]
+            weights = self._fit(x, y.float(), out) * y_scale.float() / x_scale[:, None]
             values[:, start * classes : start * classes + part.shape[1]] = weights[rows].numpy()
         return values.reshape(len(rows), len(asked_rows), classes)
 
-    def _fit(self, x: Tensor, y: Tensor) -> Tensor:
-        """Weights (n, t) of standardized memberships (m, n) and outputs (m, t)."""
+    def _fit(self, x: Tensor, y: Tensor, out: Tensor) -> Tensor:
+        """Weights (n, t) of standardized memberships (m, n) and outputs (m, t); some models may be held out, bool (m,)."""
         if self.penalty == "ridge":
             return ridge(x, y, RIDGE if self.strength is None else torch.tensor([self.strength])).weights
-        strength = self._chosen(x, y) if self.strength is None else torch.full((y.shape[1],), self.strength)
+        strength = self._chosen(x, y, out) if self.strength is None else torch.full((y.shape[1],), self.strength)
         return lasso(x.T @ x / len(x), x.T @ y / len(x), strength)
 
-    def _chosen(self, x: Tensor, y: Tensor) -> Tensor:
+    def _held_out(self, seen: Array) -> Array:
+        """The models on which a strength is chosen, bool (m,): by what they saw, so that their order does not matter."""
+        words = [hashlib.sha256(f"{self.seed}".encode() + np.packbits(row).tobytes()).digest() for row in seen]
+        out = np.zeros(len(seen), dtype=bool)
+        out[sorted(range(len(seen)), key=words.__getitem__)[: max(1, round(self.held_out * len(seen)))]] = True
+        return out
+
+    def _chosen(self, x: Tensor, y: Tensor, out: Tensor) -> Tensor:
         """The strength of each output with the smallest error on models that are held out, (t,)."""
-        order = torch.from_numpy(np.random.default_rng(self.seed).permutation(len(x)))
-        cut = max(1, round(self.held_out * len(x)))
-        out, fit = order[:cut], order[cut:]
+        fit = ~out
         centre_x, centre_y = x[fit].mean(0), y[fit].mean(0)
         inside, targets = x[fit] - centre_x, y[fit] - centre_y
-        gram, cross = inside.T @ inside / len(fit), inside.T @ targets / len(fit)
+        gram, cross = inside.T @ inside / len(inside), inside.T @ targets / len(inside)
         largest = cross.abs().amax(0)
         weights, best = torch.zeros_like(cross), torch.full_like(largest, torch.inf)
         chosen = largest.clone()

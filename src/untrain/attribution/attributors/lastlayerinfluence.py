@@ -62,7 +62,9 @@ class LastLayerInfluence(Attributor):
         h, curvature = terms.inputs, terms.curvature
         (n, d), c = h.shape, curvature.shape[1]
         if c * d > LARGEST:
-            raise ModelError(f"the last layer of {name} has {c * d} weights, and an exact Hessian is made of {LARGEST} at most: take TRAK")
+            raise ModelError(
+                f"the last layer of {name} has {c * d} weights, and an exact Hessian is made of {LARGEST} at most: take TRAK"
+            )
         hessian = torch.zeros(c, d, c, d, dtype=h.dtype, device=h.device)
         for i in range(c):
             for j in range(i + 1):
@@ -70,11 +72,12 @@ class LastLayerInfluence(Attributor):
                 hessian[i, :, j, :], hessian[j, :, i, :] = block, block.T
         hessian = hessian.reshape(c * d, c * d)
         hessian.diagonal().add_(self.damping)
+        factor: Tensor
         factor, failed = torch.linalg.cholesky_ex(hessian)
         diagonal = factor.diagonal()
         if int(failed) or float(diagonal.min()) ** 2 <= float(diagonal.max()) ** 2 * c * d * torch.finfo(h.dtype).eps:
             raise DataError(
-                f"the Hessian of the last layer of {name} is singular with damping={self.damping:g}: take a larger damping, such as 0.01"
+                f"the Hessian of the last layer of {name} is singular with damping={self.damping:g}: take a larger one, as 0.01"
             )
         return factor
 
@@ -134,8 +137,8 @@ def _inputs(model: nn.Module, task: Task, examples: Examples, rows: Array) -> Te
     weight, bias = _head(model, task)
     if weight.shape[1] != vectors.shape[1]:
         raise ModelError(
-            f"the last layer of {type(model).__name__} takes {weight.shape[1]} numbers and gets {vectors.shape[1]} of an example: it "
-            "is not linear in the whole of its input, and influence functions of it are not made"
+            f"the last layer of {type(model).__name__} takes {weight.shape[1]} numbers and gets {vectors.shape[1]} of an example: "
+            "it is not linear in the whole of its input, and influence functions of it are not made"
         )
     vectors = vectors.to(weight.device)
     return vectors if bias is None else torch.cat([vectors, vectors.new_ones(len(vectors), 1)], 1)
@@ -146,7 +149,9 @@ def _head(model: nn.Module, task: Task) -> tuple[Tensor, Tensor | None]:
     params: dict[str, Any] = dict(model.named_parameters())
     by_kind = {name.rpartition(".")[2]: params[name].detach() for name in task.head(model)}
     if "weight" not in by_kind or by_kind.keys() - {"weight", "bias"}:
-        raise ModelError(f"the last layer of {type(model).__name__} has the parameters {sorted(by_kind)}: a weight, and a bias, are needed")
+        raise ModelError(
+            f"the last layer of {type(model).__name__} has the parameters {sorted(by_kind)}: a weight, and a bias, are needed"
+        )
     return by_kind["weight"].flatten(1), by_kind.get("bias")
 
 

@@ -25,5 +25,6 @@ class MeanDifference(Attributor):
 
     def attribute(self, evidence: Evidence, rows: Array, asked_rows: Array) -> Array:
         """The differences, all classes of an example side by side."""
-        outputs, seen = evidence.outputs[:, asked_rows], evidence.seen[:, rows]
-        return mean_differences(outputs.reshape(len(outputs), -1), seen).reshape(len(rows), *outputs.shape[1:])
+        outputs, seen = evidence.population()
+        outputs = outputs[:, asked_rows]
+        return mean_differences(outputs.reshape(len(outputs), -1), seen[:, rows]).reshape(len(rows), *outputs.shape[1:])

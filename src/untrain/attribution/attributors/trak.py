@@ -48,7 +48,9 @@ class TRAK(Attributor):
         """The scores, class by class."""
         task, train = evidence.task, evidence.train
         if "logits" not in task.outputs:
-            raise ModelError(f"TRAK needs logits, of which margins are made; {type(task).__name__} stores {', '.join(task.outputs)}")
+            raise ModelError(
+                f"TRAK needs logits, of which margins are made; {type(task).__name__} stores {', '.join(task.outputs)}"
+            )
         kernels: Array | float = 0.0
         doubts: Array | float = 0.0
         for model in evidence.models:
@@ -85,7 +87,8 @@ class TRAK(Attributor):
                 f"the {k} x {k} matrix of the gradients of {n} training examples is singular with damping={self.damping:g}: take a "
                 f"damping above 0, such as 0.1, or a dimension well below {n}"
             )
-        return torch.linalg.solve(gram, wide[torch.from_numpy(rows).to(wide.device)].T).T.to(features)
+        solved: Tensor = torch.linalg.solve(gram, wide[torch.from_numpy(rows).to(wide.device)].T)
+        return solved.T.to(features)
 
 
 class _Output:
