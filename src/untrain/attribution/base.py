@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, final
 
 import numpy as np
-import torch
 from torch import nn
 
 from untrain.core.errors import BrokenPromise, DataError, ModelError, NotFinite
 from untrain.core.foreign import foreign
 from untrain.core.precision import computing
-from untrain.core.seeds import seeded
+from untrain.core.seeds import isolated_rng
 from untrain.core.spec import Spec
 from untrain.data.examples import Examples
 from untrain.models import compatibility
@@ -114,8 +113,7 @@ class Attributor(Spec, role=True):
         models = tuple(unwrap(model) for model in evidence.models) if self.needs == "models" else ()
         with ExitStack() as stack:
             stack.enter_context(foreign(repr(self)))
-            device = next((p.device for model in models for p in model.parameters()), torch.device("cpu"))
-            stack.enter_context(seeded(device, 0))
+            stack.enter_context(isolated_rng(nn.ModuleList(models), 0))
             stack.enter_context(computing())
             for model in models:
                 compatibility.check_shaped(model)

@@ -83,8 +83,8 @@ def an_example_has_the_values_alone_that_it_has_among_others(made: Attributor) -
     _agree(made, made(evidence)[rows][:, asked], made(evidence, rows, asked), "gives rows other values alone than among all")
 
 
-def it_leaves_the_evidence_alone(made: Attributor) -> None:
-    """Parameters, buffers, gradients, modes and flags of models, examples and arrays are as they were.
+def it_leaves_the_model_alone(made: Attributor) -> None:
+    """Parameters, buffers, gradients, modes and flags of models, the examples and the arrays are as they were.
 
     Cure: work on copies, or put everything back.
     """

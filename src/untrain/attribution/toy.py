@@ -15,22 +15,27 @@ from untrain.training.toy import small
 TRAIN, OTHERS, CLASSES, MODELS = 12, 5, 3, 512
 
 
-@lru_cache(maxsize=1)
 def planted() -> tuple[Evidence, Array]:
     """Half-subset models whose logits are sums of effects of the examples that they saw, and the effects (n, t, c).
 
-    There is some noise. Each example was drawn by itself. Every third example has an effect on every output, the others have none.
+    There is some noise. Each example was drawn by itself. Every third has an effect on every output, the others have none.
     """
+    y = torch.arange(TRAIN + OTHERS) % CLASSES
+    asked = Examples.labelled(torch.zeros(TRAIN + OTHERS, 2), y, np.arange(TRAIN + OTHERS), CLASSES)
+    outputs, seen, effects = (array.copy() for array in _arrays())
+    return Evidence(take(asked, np.arange(TRAIN)), asked, Classification(classes=CLASSES), outputs, seen), effects
+
+
+@lru_cache(maxsize=1)
+def _arrays() -> tuple[Array, Array, Array]:
+    """Outputs, memberships and effects."""
     rng = np.random.default_rng(0)
     effects = rng.normal(size=(TRAIN, TRAIN + OTHERS, CLASSES))
     effects[np.arange(TRAIN) % 3 != 0] = 0.0
     seen = rng.random((MODELS, TRAIN)) < 0.5
     noise = 0.1 * rng.normal(size=(MODELS, TRAIN + OTHERS, CLASSES))
     outputs = (1.0 + np.tensordot(seen, effects, 1) + noise).astype(np.float32)
-    y = torch.arange(TRAIN + OTHERS) % CLASSES
-    asked = Examples.labelled(torch.zeros(TRAIN + OTHERS, 2), y, np.arange(TRAIN + OTHERS), CLASSES)
-    train = take(asked, np.arange(TRAIN))
-    return Evidence(train, asked, Classification(classes=CLASSES), outputs, seen), effects.astype(np.float32)
+    return outputs, seen, effects.astype(np.float32)
 
 
 def trained() -> Evidence:
