@@ -36,7 +36,7 @@ from untrain.experiments.scenarios.fashionpca import FashionPCA
 from untrain.maths.logits import margins
 
 FULL, LACKING, SHARE = 50, 100, 0.1
-EVERY = 5  # of so many images one is taken for multipliers, which pool images
+EVERY = 10  # of so many images one is taken for multipliers, which pool images
 METHODS = (
     ("population", MeanDifference()),
     ("population", Datamodels(penalty="ridge")),
@@ -56,7 +56,7 @@ def main() -> None:
     options.add_argument("--size", type=int, default=1_000, help="training images")
     options.add_argument("--models", type=int, nargs="+", default=[256, 512, 1024, 2048], help="half-subset models to attribute by")
     options.add_argument("--held-out", type=int, default=128, help="half-subset models to score on")
-    options.add_argument("--checkpoints", type=int, default=10, help="models of all images, for attributors that need models")
+    options.add_argument("--checkpoints", type=int, default=5, help="models of all images, for attributors that need models")
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--store", type=Path, help="where outputs of models are kept, so that a second start trains nothing")
     options.add_argument("--out", type=Path, default=Path(__file__).parent)
@@ -115,7 +115,9 @@ class Bench:
             for count in self.given.models if kind == "population" else [self.given.checkpoints]:
                 began = time.process_time()
                 row = self.of_margins(method, count) if kind == "population" else self.of_models(method)
-                yield {"method": repr(method), "models": count} | row | {"seconds": time.process_time() - began}
+                row = {"method": repr(method), "models": count} | row | {"seconds": time.process_time() - began}
+                print(cells(row), file=sys.stderr, flush=True)
+                yield row
 
     def of_margins(self, method: Attributor, count: int) -> dict[str, Any]:
         """Scores of attributions of margins themselves, and the multiplier of attributions of logits."""
@@ -153,26 +155,24 @@ def page(document: dict[str, Any]) -> str:
         f"{document['torch']}; seed {document['seed']}; {document['training_seconds']:.0f} s of one core to load and train, "
         f"{document['seconds']:.0f} s in all.", "",
         f"`FashionPCA(size={document['size']})`: {document['size']} Fashion-MNIST images as 100 numbers, stacked perceptrons. Each "
-        f"half-subset model saw each image by the toss of a coin; they are right on {seen:.1f} % of what they saw, on {missed:.1f} % "
-        f"of the other training images and on {test:.1f} % of test images. LDS is over the margins of {document['held_out']} "
-        "half-subset models that no attributor saw, with 95 % intervals over models and images. Attributors that need models have "
-        f"models of all images. The multiplier is fitted on every fifth image's logits by {document['lacking']} models that lack a random "
-        f"{100 * document['share']:.0f} % of the images, against {document['full']} models of all; R² is the share of the squared "
-        "change of logits, noise of training included, that the multiplied values account for.", "",
+        "half-subset model saw each image by the toss of a coin. Of the answers of those held out "
+        f"{seen:.1f} % are right on what they saw, {missed:.1f} % on other training images and {test:.1f} % on test images. LDS is over "
+        f"the margins of {document['held_out']} half-subset models that no attributor saw, with 95 % intervals over models and images. "
+        "Attributors that need models have models of all images. The multiplier is fitted on the logits of every tenth image by "
+        f"{document['lacking']} models that lack a random {100 * document['share']:.0f} % of the images, against {document['full']} "
+        "models of all; R² is the share of the squared change of logits, noise of training included, that the multiplied values "
+        "account for.", "",
         "| Attributor | Models | LDS, training images | LDS, test images | Multiplier | R² | Seconds |",
         "|---|---|---|---|---|---|---|",
     ]  # fmt: skip
-    for row in document["rows"]:
-        scores = [interval(row[name]) for name in ("train", "test", "multiplier")]
-        cells = [
-            f"`{row['method']}`",
-            str(row["models"]),
-            *scores,
-            f"{row['multiplier']['explained']:.3f}",
-            f"{row['seconds']:.0f}",
-        ]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *(cells(row) for row in document["rows"])]) + "\n"
+
+
+def cells(row: dict[str, Any]) -> str:
+    """A row of the table."""
+    scores = [interval(row[name]) for name in ("train", "test", "multiplier")]
+    ends = f"{row['multiplier']['explained']:.3f}", f"{row['seconds']:.0f}"
+    return f"| {' | '.join(['`' + row['method'] + '`', str(row['models']), *scores, *ends])} |"
 
 
 def interval(score: dict[str, float]) -> str:

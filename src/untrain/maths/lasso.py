@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 LOOK = 10  # steps between two looks at which targets are done
+EXACT = 4096  # columns up to which the largest eigenvalue is computed exactly
 
 
 def lasso(
@@ -71,7 +72,7 @@ def violation(gram: Tensor, cross: Tensor, strength: Tensor, weights: Tensor) ->
 
 def _largest_eigenvalue(gram: Tensor) -> float:
     """Not less than the largest eigenvalue, and not much more."""
-    if len(gram) <= 4096:
+    if len(gram) <= EXACT:
         return float(torch.linalg.eigvalsh(gram)[-1]) * (1 + 1e-5)
     vector = gram.sum(1)
     for _ in range(50):

@@ -85,13 +85,20 @@ class Datamodels(Attributor):
         inside, targets = x[fit] - centre_x, y[fit] - centre_y
         gram, cross = inside.T @ inside / len(inside), inside.T @ targets / len(inside)
         largest = cross.abs().amax(0)
-        weights, best = torch.zeros_like(cross), torch.full_like(largest, torch.inf)
-        chosen = largest.clone()
+        weights, best, chosen = torch.zeros_like(cross), torch.full_like(largest, torch.inf), largest.clone()
+        # Weaker penalties cost more steps, and are not tried for an output after two that did it no good.
+        todo, since = torch.arange(len(largest)), torch.zeros(len(largest), dtype=torch.int64)
         for share in LASSO:
-            weights = lasso(gram, cross, share * largest, weights, tolerance=1e-3)
-            error = ((y[out] - centre_y - (x[out] - centre_x) @ weights) ** 2).mean(0)
-            chosen = torch.where(error < best, share * largest, chosen)
-            best = torch.minimum(best, error)
+            strength = share * largest[todo]
+            weights[:, todo] = lasso(gram, cross[:, todo], strength, weights[:, todo], tolerance=1e-3)
+            error = ((y[out][:, todo] - centre_y[todo] - (x[out] - centre_x) @ weights[:, todo]) ** 2).mean(0)
+            better = error < best[todo]
+            chosen[todo] = torch.where(better, strength, chosen[todo])
+            best[todo] = torch.minimum(best[todo], error)
+            since[todo] = torch.where(better, 0, since[todo] + 1)
+            todo = todo[since[todo] < 2]
+            if not len(todo):
+                break
         return chosen
 
 

@@ -127,7 +127,7 @@ def _terms(model: nn.Module, task: Task, examples: Examples, rows: Array) -> _Te
         place = (outputs.double(), dict(batch.fields), batch.rows)
         slopes.append(torch.func.vmap(torch.func.grad(loss))(*place).reshape(len(at), -1))
         c = slopes[-1].shape[1]
-        curvatures.append(torch.func.vmap(torch.func.hessian(loss))(*place).reshape(len(at), c, c))
+        curvatures.append(torch.func.vmap(torch.func.jacrev(torch.func.grad(loss)))(*place).reshape(len(at), c, c))
     return _Terms(inputs, torch.cat(slopes), torch.cat(curvatures))
 
 
