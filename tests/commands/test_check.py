@@ -54,6 +54,7 @@ def found() -> list[Spec]:
         "localizer",
         "evaluator",
         "observer",
+        "attributor",
         "learner",
         "architecture",
         "request",

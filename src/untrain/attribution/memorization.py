@@ -119,6 +119,28 @@ def influence(answers: Array, seen: Array, rows: Array | None = None, level: flo
     return _joined([owed for _, owed in influences(answers, seen, rows, level)], 0)
 
 
+def mean_differences(answers: Array, seen: Array) -> Array:
+    """The values of ``influence`` alone, float32 (n, t), at the cost of one product of matrices.
+
+    >>> seen = np.array([[True]] * 4 + [[False]] * 4)
+    >>> right = np.array([[1.0]] * 4 + [[0.0], [0.0], [0.0], [1.0]])
+    >>> mean_differences(right, seen).tolist()
+    [[0.75]]
+
+    Args:
+        answers: outputs of m models on t examples of any kind, (m, t).
+        seen: whether a model was trained on an example, bool (m, n); some models saw each, and some did not.
+    """
+    count = seen.sum(0)[:, None].astype(np.float64)
+    weights = (seen.T / count - (~seen).T / (len(seen) - count)).astype(np.float32)
+    values = np.empty((seen.shape[1], answers.shape[1]), dtype=np.float32)
+    for start in range(0, answers.shape[1], BLOCK):
+        outputs = np.asarray(answers[:, start : start + BLOCK], dtype=np.float64)
+        # Of centred numbers float32 loses nothing that matters: weights of an example add up to 0.
+        values[:, start : start + BLOCK] = weights @ (outputs - outputs.mean(0)).astype(np.float32)
+    return values
+
+
 Moments = tuple[Array, Array, Array]
 
 
