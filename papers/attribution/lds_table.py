@@ -61,12 +61,12 @@ def main() -> None:
     options.add_argument("--store", type=Path, help="where outputs of models are kept, so that a second start trains nothing")
     options.add_argument("--out", type=Path, default=Path(__file__).parent)
     given = options.parse_args()
-    began = time.process_time()
+    began, commit = time.process_time(), git("rev-parse", "HEAD")
     bench = Bench(given)
     trained = time.process_time() - began
     rows = list(bench.rows())
     document = {
-        "date": f"{datetime.now(UTC):%Y-%m-%d}", "commit": git("rev-parse", "HEAD"),
+        "date": f"{datetime.now(UTC):%Y-%m-%d}", "commit": commit,
         "command": " ".join(["python -m papers.attribution.lds_table --data FashionMNIST", *words(sys.argv[1:])]),
         "machine": f"{os.cpu_count()} cores of {processor()}, {platform.machine()} {platform.system()}, 1 thread",
         "torch": torch.__version__, "seed": given.seed, "size": given.size, "held_out": given.held_out, "full": FULL,
@@ -156,12 +156,12 @@ def page(document: dict[str, Any]) -> str:
         f"{document['seconds']:.0f} s in all.", "",
         f"`FashionPCA(size={document['size']})`: {document['size']} Fashion-MNIST images as 100 numbers, stacked perceptrons. Each "
         "half-subset model saw each image by the toss of a coin. Of the answers of those held out "
-        f"{seen:.1f} % are right on what they saw, {missed:.1f} % on other training images and {test:.1f} % on test images. LDS is over "
-        f"the margins of {document['held_out']} half-subset models that no attributor saw, with 95 % intervals over models and images. "
-        "Attributors that need models have models of all images. The multiplier is fitted on the logits of every tenth image by "
-        f"{document['lacking']} models that lack a random {100 * document['share']:.0f} % of the images, against {document['full']} "
-        "models of all; R² is the share of the squared change of logits, noise of training included, that the multiplied values "
-        "account for.", "",
+        f"{seen:.1f} % are right on what they saw, {missed:.1f} % on other training images and {test:.1f} % on test images. LDS is "
+        f"over the margins of {document['held_out']} half-subset models that no attributor saw, with 95 % intervals over models "
+        "and images. Attributors that need models have models of all images. The multiplier is fitted on the logits of every tenth "
+        f"image by {document['lacking']} models that lack a random {100 * document['share']:.0f} % of the images, against "
+        f"{document['full']} models of all; R² is the share of the squared change of logits, noise of training included, that the "
+        "multiplied values account for.", "",
         "| Attributor | Models | LDS, training images | LDS, test images | Multiplier | R² | Seconds |",
         "|---|---|---|---|---|---|---|",
     ]  # fmt: skip

@@ -32,7 +32,8 @@ def test_a_start_changes_no_optimum():
     gram, cross = torch.tensor(x.T @ x / 200), torch.tensor(x.T @ y / 200)
     strength = torch.full((y.shape[1],), 0.05, dtype=torch.float64)
     cold = lasso(gram, cross, strength, tolerance=1e-8)
-    warm = lasso(gram, cross, strength, start=torch.randn(cross.shape, generator=torch.Generator().manual_seed(0)).double(), tolerance=1e-8)
+    start = torch.randn(cross.shape, generator=torch.Generator().manual_seed(0)).double()
+    warm = lasso(gram, cross, strength, start, tolerance=1e-8)
     assert torch.allclose(cold, warm, atol=1e-6)
     assert float(violation(gram, cross, strength, cold).max()) < 1e-7
 

@@ -62,7 +62,7 @@ def linear_datamodeling_score(predicted: Array, actual: Array, level: float = 0.
     Raises:
         DataError: shapes differ, models are too few, or no output has a spread.
 
-    Source: Park et al. 2023 (TRAK), arXiv 2303.14186, definition 2.4.
+    Source: Park et al. 2023 (TRAK), arXiv 2303.14186, section 2.
     Departs: the interval; correlations within a resample are of the ranks among all models.
     """
     if predicted.ndim != 2 or predicted.shape != actual.shape:

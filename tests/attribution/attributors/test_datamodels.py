@@ -8,7 +8,9 @@ from untrain.attribution.attributors.datamodels import Datamodels
 from untrain.attribution.toy import planted
 
 
-@pytest.mark.parametrize(("penalty", "model"), [("lasso", lambda s, m: Lasso(alpha=s, tol=1e-9)), ("ridge", lambda s, m: Ridge(s * m))])
+@pytest.mark.parametrize(
+    ("penalty", "model"), [("lasso", lambda s, m: Lasso(alpha=s, tol=1e-9)), ("ridge", lambda s, m: Ridge(alpha=s * m))]
+)
 @pytest.mark.parametrize("strength", [0.01, 0.2])
 def test_values_are_those_of_scikit_learn_in_units_of_the_outputs(penalty, model, strength):
     evidence, _ = planted()

@@ -87,7 +87,7 @@ def test_margins_of_our_scores_are_the_authors(tmp_path):
 
 
 def test_a_singular_matrix_is_told():
-    with pytest.raises(DataError, match=r"matrix of the gradients of 60 training examples is singular with damping=0: take a damping"):
+    with pytest.raises(DataError, match=r"matrix of the gradients of 60 training examples is singular with damping=0: take"):
         TRAK(dimension=100, damping=0.0)(trained())
 
 

@@ -32,7 +32,7 @@ class LastLayerInfluence(Attributor):
             ``r/2 |w|^2`` on the summed loss of n examples is ``r / n``.
         leverage: whether the Hessian is without the example too, as it should be; False leaves it in, as the source does.
 
-    Source: Koh and Liang 2017, arXiv 1703.04730, eq. 2; leverage: Woodbury's identity, as in Beirami et al. 2017.
+    Source: Koh and Liang 2017, arXiv 1703.04730, section 2; leverage: Woodbury's identity, as in Beirami et al. 2017.
     Departs: with leverage by default.
     """
 

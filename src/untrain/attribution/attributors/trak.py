@@ -33,7 +33,7 @@ class TRAK(Attributor):
         damping: lambda, as a share of the mean of the diagonal of ``Phi^T Phi``.
         seed: of the projection, which is the same for all models.
 
-    Source: Park et al. 2023, arXiv 2303.14186, eq. 13 and section 3; scores of MadryLab/trak@35f8446 with
+    Source: Park et al. 2023, arXiv 2303.14186, section 3; scores of MadryLab/trak@35f8446 with
         BasicSingleBlockScoreComputer.
     Departs: signs instead of normal numbers in the projection; damping, which the source has not and with which fewer examples than
         dimensions do not make the matrix singular; gradients of each logit of what is asked about, where the source has margins.
