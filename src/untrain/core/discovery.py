@@ -39,6 +39,8 @@ SHARED = {
     "choice": "localizers/_mask_units.py",
     "teaching": "training/distillation.py",
     "criterion": "evaluation/protocols/protocol.py",
+    "estimation": "attribution/estimation.py",
+    "matching": "unlearners/_matching.py",
 }
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from untrain.core.errors import RunFailed, WorkerDied
 from untrain.experiments.jobs import run_job
-from untrain.experiments.keys import Job, model_ingredients, model_key, starts_of
+from untrain.experiments.keys import Job, model_ingredients, start_keys
 from untrain.experiments.remote_job import JobResult, RemoteJob, do_remotely
 from untrain.experiments.scene import Scene
 from untrain.experiments.setting import Setting
@@ -88,7 +88,7 @@ class Dispatcher:
         remote = RemoteJob(task.key, scene.scenario, scene.forget_set, scene.purpose, job, task.seed, self.setting, self.address)
         if job.method is None or not self._sends_start:
             return remote
-        return replace(remote, starts=tuple(self._start(model_key(scene, one, task.seed, self.setting)) for one in starts_of(job)))
+        return replace(remote, starts=tuple(map(self._start, start_keys(scene, job, task.seed, self.setting))))
 
     def _start(self, key: str) -> bytes:
         entry = self.store.get(key)

@@ -100,16 +100,16 @@ def train_ensemble(scenario: Scenario, data: Data, ensemble: Ensemble, options: 
         BadInput: it would have to be trained on GPUs of other machines, or the task does not say what memorization is of.
     """
     store, setting, pool = options.store, options.setting, options.pool or SerialPool(options.setting.threads)
-    learner, subsets, placed = learner_of(scenario), _subsets(ensemble), _placed(data, pool, setting)
+    learner, subsets, both = learner_of(scenario), _subsets(ensemble), placed(data, pool, setting)
     success_of(learner.task)
     columns = array_digest(*map(plain, (data.train.x, data.train.y)))
     with store.alone(digest(["ensemble", canonical(learner), columns, asdict(ensemble)])):
-        missing = count_missing(learner, *placed, subsets, store=store, executor=pool)
+        missing = count_missing(learner, *both, subsets, store=store, executor=pool)
         if missing and pool.remote and torch.device(setting.device).type != "cpu":
             raise BadInput(NO_GPU)
         if missing and options.before is not None:
             options.before(scenario, data, missing)
-        return train_subsets(learner, *placed, subsets, store=store, executor=pool, on_progress=options.on_progress)
+        return train_subsets(learner, *both, subsets, store=store, executor=pool, on_progress=options.on_progress)
 
 
 def count_missing_members(scenario: Scenario, data: Data, ensemble: Ensemble, store: Store | None, setting: Setting) -> int:
@@ -121,14 +121,14 @@ def count_missing_members(scenario: Scenario, data: Data, ensemble: Ensemble, st
     pool = SerialPool(setting.threads)
     learner = learner_of(scenario)
     success_of(learner.task)
-    return count_missing(learner, *_placed(data, pool, setting), _subsets(ensemble), store=store, executor=pool)
+    return count_missing(learner, *placed(data, pool, setting), _subsets(ensemble), store=store, executor=pool)
 
 
 def _subsets(ensemble: Ensemble) -> Subsets:
     return Subsets(models=ensemble.models, seed=ensemble.seed)
 
 
-def _placed(data: Data, pool: Pool, setting: Setting) -> tuple[Examples, Examples]:
+def placed(data: Data, pool: Pool, setting: Setting) -> tuple[Examples, Examples]:
     """Training and test data where models are trained; other processes read them from a file."""
     train, test = (to_device(e, "cpu" if pool.remote else setting.device) for e in (data.train, data.test))
     return train, test

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
+from untrain.attribution.estimation import Estimation
 from untrain.core.errors import Crashed, MissingExtra, RunFailed, StoreError
 from untrain.core.foreign import foreign
 from untrain.core.metering import metered
 from untrain.core.precision import computing
 from untrain.data.examples import take
 from untrain.evaluation.observers.base import Observer
+from untrain.experiments.attributions import AttributionWork, attribution_of, effects_of
 from untrain.experiments.keys import Job, Method, model_ingredients, starts_of
 from untrain.experiments.mask_overlap import mask_contents
 from untrain.experiments.scene import Scene, probe_file
@@ -27,6 +30,7 @@ from untrain.models.inference import predict
 from untrain.models.state import arrays as weights_of
 from untrain.models.state import as_array, load_state
 from untrain.runtime.store import Contents, Entry, Store, key_of
+from untrain.training.effects import Effects
 from untrain.training.keepers.base import Kept
 from untrain.training.problem import Problem, problem
 
@@ -36,12 +40,21 @@ KEPT = "kept-"
 
 @dataclass(frozen=True, eq=False)
 class Start:
-    """Start of unlearning: an original's entry, its weights, by keeper the tensors that were saved in training, and teachers."""
+    """Start of unlearning.
+
+    Args:
+        entry: of the original.
+        weights: of the original.
+        kept: tensors that were saved in training, by keeper.
+        teachers: weights of retrained models that the method imitates.
+        effects: estimated, of the forget set.
+    """
 
     entry: Entry
     weights: Weights
     kept: Kept = field(default_factory=dict)
     teachers: tuple[Weights, ...] = ()
+    effects: Effects | None = None
 
 
 def run_job(scene: Scene, job: Job, seed: int, setting: Setting, store: Store) -> Entry:
@@ -52,6 +65,8 @@ def run_job(scene: Scene, job: Job, seed: int, setting: Setting, store: Store) -
         return entry
     starts = [run_job(scene, one, seed, setting, store) for one in starts_of(job)]
     start = start_of(starts[0], store, starts[1:]) if starts else None
+    if start is not None and job.method is not None and job.method.estimation is not None:
+        start = replace(start, effects=_effects(scene, job.method.estimation, seed, setting, store))
 
     def work() -> Contents:
         with computing(setting.precision, setting.compiled):
@@ -126,16 +141,30 @@ def pose(scene: Scene, start: Start, seed: int) -> tuple[nn.Module, Problem]:
         start: of the original.
         seed: of every draw.
     """
-    origin = start.entry.record["ingredients"]["seed"]
+    origin, data = start.entry.record["ingredients"]["seed"], scene.data
+    model, *teachers = (load_model(scene, weights, origin) for weights in (start.weights, *start.teachers))
+    return model, problem(
+        data.train, scene.forget_set, scene.learner, data.valid, seed, origin, start.kept, teachers, start.effects
+    )  # fmt: skip
 
-    def load(weights: Weights) -> nn.Module:
-        with foreign(repr(scene.learner), draws=True):
-            model = scene.learner.init(scene.data.train, origin)
-        return load_state(model, {n: torch.from_numpy(a) for n, a in weights.items()}).eval()
 
-    model, *teachers = map(load, (start.weights, *start.teachers))
-    data = scene.data
-    return model, problem(data.train, scene.forget_set, scene.learner, data.valid, seed, origin, start.kept, teachers)
+def load_model(scene: Scene, weights: Weights, seed: int) -> nn.Module:
+    """The model of some weights, in eval mode; ``seed`` is of what the weights do not hold."""
+    with foreign(repr(scene.learner), draws=True):
+        model = scene.learner.init(scene.data.train, seed)
+    return load_state(model, {n: torch.from_numpy(a) for n, a in weights.items()}).eval()
+
+
+def _effects(scene: Scene, estimation: Estimation, seed: int, setting: Setting, store: Store) -> Effects:
+    """The effects that a method subtracts; a run has estimated them before its methods begin, a search has not."""
+    work = AttributionWork(store, setting, partial(load_originals, scene, seed, setting, store))
+    return effects_of(attribution_of(scene, estimation, seed, work), scene)
+
+
+def load_originals(scene: Scene, seed: int, setting: Setting, store: Store, count: int) -> list[nn.Module]:
+    """The first originals of a run, trained where they are not in the store."""
+    entries = [run_job(scene, Job("original", at), seed, setting, store) for at in range(count)]
+    return [load_model(scene, store.tensors(e.key, "weights"), e.record["ingredients"]["seed"]) for e in entries]
 
 
 def _unlearn(scene: Scene, method: Method, start: Start, ingredients: dict[str, Any], setting: Setting) -> Contents:

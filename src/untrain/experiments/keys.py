@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from untrain.attribution.estimation import Estimation
 from untrain.core.code_digest import code_digest
 from untrain.core.seeds import seed_of
 from untrain.core.spec import Spec, canonical
@@ -106,10 +107,34 @@ def starts_of(job: Job) -> list[Job]:
     return [] if job.method is None else [original_of(job), *teachers_of(job.method)]
 
 
+def start_keys(scene: Scene, job: Job, seed: int, setting: Setting) -> list[str]:
+    """Keys of all entries that have to be there before a job can begin: of models, and of estimated effects."""
+    models = [model_key(scene, one, seed, setting) for one in starts_of(job)]
+    estimation = None if job.method is None else job.method.estimation
+    return models if estimation is None else [*models, key_of(attribution_ingredients(scene, estimation, seed, setting))]
+
+
 def _aids(scene: Scene, method: Method, seed: int, setting: Setting) -> Ingredients:
-    """What else a method starts from: retrained models."""
+    """What else than an original a method starts from: retrained models, and estimated effects."""
     teachers = [model_key(scene, job, seed, setting) for job in teachers_of(method)]
-    return {"teachers": teachers} if teachers else {}
+    aids: Ingredients = {"teachers": teachers} if teachers else {}
+    if method.estimation is not None:
+        aids["attribution"] = key_of(attribution_ingredients(scene, method.estimation, seed, setting))
+    return aids
+
+
+def attribution_ingredients(scene: Scene, estimation: Estimation, seed: int, setting: Setting) -> Ingredients:
+    """What estimated effects of a forget set depend on; of the run's seed only where originals are what they are made of."""
+    from untrain.experiments import attributions
+
+    models = estimation.sizes[0] if estimation.attributor.needs == "models" else 0
+    return _machine(setting) | {
+        "kind": "attribution", "label": f"effects by {estimation.attributor!r} in {type(scene.scenario).__name__}",
+        "engine": engine(), "code": code_digest(attributions), "estimation": canonical(estimation), "sources": sources(estimation),
+        "learner": canonical(scene.learner), "learner_sources": sources(scene.learner), "network": scene.prints["network"],
+        "data": scene.prints["train"], "seen": scene.prints["seen"], "forget": scene.forget_set.digest,
+        "originals": [model_key(scene, Job("original", at), seed, setting) for at in range(models)],
+    }  # fmt: skip
 
 
 def model_key(scene: Scene, job: Job, seed: int, setting: Setting) -> str:

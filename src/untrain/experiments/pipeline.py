@@ -16,6 +16,7 @@ from untrain.data.requests.resolve import request
 from untrain.data.splits import Data
 from untrain.experiments.comparison import Comparison, choose_for, portable, todo_of, workers_for
 from untrain.experiments.draw_request import chooser, count_missing_members, needed_ensemble, stand_in
+from untrain.experiments.effects_step import attribute, estimations_of, price_attribution
 from untrain.experiments.interim_looks import Look, plan_looks, take_looks
 from untrain.experiments.planning import PowerPlan, plan
 from untrain.experiments.price import Price, add_prices, announce_ensemble, before_request, price, price_of
@@ -138,6 +139,7 @@ def run_comparisons(comparisons: list[Comparison], store: str | Path | None, way
         scenes = open_scenes(comparisons, way, opened, pool, pool.remote, spent)
         page.check(*(scene.forget_set.digest for scene in scenes))
         say_plans(comparisons, scenes, opened, way, pool.size)
+        spent += attribute(comparisons, scenes, opened, way, pool)
         cost = reduce(add_prices, [*spent, report_price(comparisons, scenes, opened, way, pool.size)])
 
         def take(some: list[Comparison], more: Mapping[str, Any] | None) -> list[Entry]:
@@ -224,6 +226,7 @@ def price_comparisons(
         scene, ensemble = open_unpaid_scene(comparison, way, opened, workers)
         scenes.append(scene)
         prices += [] if ensemble is None else [ensemble]
+    prices += [price_attribution(s, e, opened, way.setting, workers) for _, s, e in estimations_of(comparisons, scenes)]
     rest = price(todo_of(comparisons, scenes, way.setting), opened, way.setting, workers)
     plans = plans_of(comparisons, scenes, opened, way, workers, given)
     lines = list(dict.fromkeys(one.to_text() for one in plans))

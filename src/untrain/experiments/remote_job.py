@@ -10,7 +10,7 @@ from untrain.core.errors import RunFailed
 from untrain.core.work_files import scratch
 from untrain.data.requests.base import ForgetSet
 from untrain.experiments.jobs import run_job
-from untrain.experiments.keys import Job, model_key, starts_of
+from untrain.experiments.keys import Job, model_key, start_keys
 from untrain.experiments.scenarios.base import Scenario
 from untrain.experiments.scene import Chosen, Purpose, Scene, open_scene
 from untrain.experiments.setting import Setting
@@ -33,7 +33,7 @@ class RemoteJob:
         seed: from which all seeds are derived.
         setting: device and threads.
         address: of the run's store.
-        starts: packed entries of the models that it starts from, for where the store is not visible.
+        starts: packed entries of the models and effects that it starts from, for where the store is not visible.
     """
 
     key: str
@@ -73,8 +73,8 @@ def do_remotely(remote: RemoteJob) -> JobResult:
         return JobResult(needs_start=True)
     with scratch("job") as folder:
         own = Store(folder)
-        for packed, one in zip(remote.starts, starts_of(job), strict=False):
-            unpack(packed, model_key(scene, one, seed, setting), own)
+        for packed, key in zip(remote.starts, start_keys(scene, job, seed, setting), strict=job.method is not None):
+            unpack(packed, key, own)
         return JobResult(pack(run_job(scene, job, seed, setting, own)))
 
 

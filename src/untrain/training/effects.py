@@ -21,6 +21,7 @@ class Effects:
     Args:
         forget: on outputs of the examples to forget, such as logits (f, c), in their order.
         retain: on those of the retain set, (r, c), in its order.
+        about: where they come from and how far to trust them, for the reader of the result.
 
     Raises:
         DataError: an estimate is NaN or infinite, or the two are of different outputs.
@@ -28,6 +29,7 @@ class Effects:
 
     forget: Tensor
     retain: Tensor
+    about: str = ""
 
     def __post_init__(self) -> None:
         shapes = [tuple(part.shape) for part in (self.forget, self.retain)]
@@ -48,4 +50,4 @@ class Effects:
 
     def to(self, device: torch.device | None) -> Effects:
         """The effects on a device; None leaves them where they are."""
-        return Effects(self.forget.to(device), self.retain.to(device))
+        return Effects(self.forget.to(device), self.retain.to(device), self.about)

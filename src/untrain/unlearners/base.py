@@ -9,6 +9,7 @@ from typing import Any, ClassVar, final
 
 from torch import nn
 
+from untrain.attribution.estimation import Estimation
 from untrain.core.errors import MaskError, ModelError, SpecError
 from untrain.core.foreign import foreign
 from untrain.core.mask import Head, Mask
@@ -58,8 +59,8 @@ class Unlearner(Spec, role=True):
         return 0
 
     @property
-    def attributor(self) -> Spec | None:
-        """Estimates the effects that it subtracts; None for a method that subtracts none."""
+    def estimation(self) -> Estimation | None:
+        """How the effects that it subtracts are estimated; None for a method that subtracts none."""
         return None
 
     @abstractmethod
@@ -208,9 +209,9 @@ class Localized(Unlearner):
         return self.unlearner.oracles
 
     @property
-    def attributor(self) -> Spec | None:
+    def estimation(self) -> Estimation | None:
         """That of the unlearner."""
-        return self.unlearner.attributor
+        return self.unlearner.estimation
 
     def may_be_unchanged(self, problem: Problem) -> bool:
         """As the unlearner says."""
@@ -248,9 +249,9 @@ class Recipe(Spec, role=True):
         return self.expand().oracles
 
     @property
-    def attributor(self) -> Spec | None:
+    def estimation(self) -> Estimation | None:
         """That of the expression."""
-        return self.expand().attributor
+        return self.expand().estimation
 
     @final
     def __call__(self, model: nn.Module, problem: Problem) -> nn.Module:

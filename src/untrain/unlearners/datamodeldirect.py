@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from untrain.attribution.estimation import Estimation
 from untrain.core.errors import ModelError
 from untrain.core.fields import NonNegative
 from untrain.core.metering import add_note
@@ -27,7 +28,8 @@ class DatamodelDirect(Unlearner):
     that they had. Batch-norm buffers stay as they are.
 
     Args:
-        scale: factor of the effects, beside the one that their attributor has fitted.
+        estimation: how a run estimates the effects of its forget set; a problem made by hand brings its own.
+        scale: factor of the effects, beside the multiplier that is fitted where they are estimated.
 
     Source: Georgiev et al. 2024, arXiv 2410.23232 (datamodel direct); code RoyRin/data-unlearning-bench, dm_direct.
     Departs: examples are recognised by their inputs where the code goes by places in a list, which it takes for training rows
@@ -36,6 +38,7 @@ class DatamodelDirect(Unlearner):
 
     needs: ClassVar[frozenset[str]] = frozenset({"forget", "retain", "effects", "classes"})
 
+    estimation: Estimation = Estimation()
     scale: Annotated[NonNegative, SearchHint(0.25, 4, log=True)] = 1.0
 
     def may_be_unchanged(self, problem: Problem) -> bool:
@@ -45,6 +48,7 @@ class DatamodelDirect(Unlearner):
     def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module:
         """The model with a hook on its outputs."""
         effects, table = problem.estimated, dict[bytes, list[Tensor]]()
+        add_note(effects.about)
         for part, values in ((problem.forget, effects.forget), (problem.rest, effects.retain)):
             for key, value in zip(_keys(part, problem.task), values.float().cpu(), strict=True):
                 table.setdefault(key, []).append(self.scale * value)

@@ -6,7 +6,9 @@ from typing import Annotated, ClassVar
 
 from torch import nn
 
+from untrain.attribution.estimation import Estimation
 from untrain.core.fields import NonNegative
+from untrain.core.metering import add_note
 from untrain.core.search_space import SearchHint
 from untrain.training.problem import Problem
 from untrain.training.steps import AdamW, Exponential, Steps
@@ -21,7 +23,8 @@ class DatamodelMatch(Unlearner):
     Labels are not used. Batch-norm buffers follow ``steps.buffers``; batches of both sets move them.
 
     Args:
-        scale: factor of the effects, beside the one that their attributor has fitted.
+        estimation: how a run estimates the effects of its forget set; a problem made by hand brings its own.
+        scale: factor of the effects, beside the multiplier that is fitted where they are estimated.
         sample: the examples on which outputs are matched.
         steps: step size and length; a pass is over the sample.
 
@@ -32,6 +35,7 @@ class DatamodelMatch(Unlearner):
 
     needs: ClassVar[frozenset[str]] = frozenset({"forget", "retain", "effects", "classes"})
 
+    estimation: Estimation = Estimation()
     scale: Annotated[NonNegative, SearchHint(0.25, 4, log=True)] = 1.0
     sample: Sample = Sample(retain=20.0, forget=5.0)
     steps: Steps = Steps(lr=1e-4, epochs=10, batch=512, optimizer=AdamW(), schedule=Exponential())
@@ -39,6 +43,7 @@ class DatamodelMatch(Unlearner):
     def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module:
         """The model that imitates predictions."""
         effects = problem.estimated
+        add_note(effects.about)
         forget = outputs_on(model, problem.forget, problem.task) - self.scale * effects.forget
         retain = outputs_on(model, problem.rest, problem.task) - self.scale * effects.retain
         return match(model, problem, (forget, retain), self.sample, self.steps)
