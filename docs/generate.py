@@ -24,6 +24,7 @@ SECTIONS = {
     "Recipes": ("recipe",),
     "Unlearners": ("unlearner",),
     "Localizers": ("localizer",),
+    "Attributors": ("attributor",),
     "Scenarios": ("scenario",),
     "Readers": ("reader",),
     "Requests": ("request",),

@@ -27,7 +27,7 @@ from untrain.attribution.attributors.datamodels import Datamodels
 from untrain.attribution.attributors.lastlayerinfluence import LastLayerInfluence
 from untrain.attribution.attributors.meandifference import MeanDifference
 from untrain.attribution.attributors.trak import TRAK
-from untrain.attribution.base import Attributor, Evidence
+from untrain.attribution.base import Attributor, TrainingEvidence
 from untrain.attribution.calibration import fit_multiplier
 from untrain.attribution.lds import linear_datamodeling_score, predicted_outputs
 from untrain.core.seeds import seed_of
@@ -122,14 +122,14 @@ class Bench:
     def of_margins(self, method: Attributor, count: int) -> dict[str, Any]:
         """Scores of attributions of margins themselves, and the multiplier of attributions of logits."""
         outputs, seen = self.population.signal("margin")[:count, :, None], self.population.seen[:count]
-        values = method(Evidence(self.train, self.asked, self.task, outputs, seen))
+        values = method(TrainingEvidence(self.train, self.asked, self.task, outputs, seen))
         predicted = predicted_outputs(values, self.population.seen[self.held_out], outputs.mean(0))[:, :, 0]
-        logits = Evidence(self.train, self.asked, self.task, self.population.outputs["logits"][:count], seen)
+        logits = TrainingEvidence(self.train, self.asked, self.task, self.population.outputs["logits"][:count], seen)
         return self.scores(predicted) | {"multiplier": self.multiplier(method(logits, asked_rows=self.some))}
 
     def of_models(self, method: Attributor) -> dict[str, Any]:
         """Scores of margins that are made of predicted logits, and the multiplier."""
-        values = method(Evidence(self.train, self.asked, self.task, models=self.models))
+        values = method(TrainingEvidence(self.train, self.asked, self.task, models=self.models))
         centre = np.asarray(self.population.outputs["logits"][: max(self.given.models)]).mean(0)
         predicted = margins(predicted_outputs(values, self.population.seen[self.held_out], centre), self.labels)
         return self.scores(predicted) | {"multiplier": self.multiplier(values[:, self.some])}

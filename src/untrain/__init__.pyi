@@ -1,5 +1,9 @@
 """Public names of untrain, each from where it is defined; written by ``python docs/generate.py``."""
 
+from untrain.attribution.attributors.datamodels import Datamodels as Datamodels
+from untrain.attribution.attributors.lastlayerinfluence import LastLayerInfluence as LastLayerInfluence
+from untrain.attribution.attributors.meandifference import MeanDifference as MeanDifference
+from untrain.attribution.attributors.trak import TRAK as TRAK
 from untrain.commands.audit import audit as audit
 from untrain.commands.check import check as check
 from untrain.commands.demo import demo as demo

@@ -38,7 +38,12 @@ def test_without_a_population_there_is_nothing_to_compare():
 
 
 def test_without_models_there_is_nothing_to_differentiate():
-    refused(planted()[0], r"TRAK needs models that were trained on all training data: give Evidence\(models=", ModelError, TRAK())
+    refused(
+        planted()[0],
+        r"TRAK needs models that were trained on all training data: give TrainingEvidence\(models=",
+        ModelError,
+        TRAK(),
+    )
 
 
 @pytest.mark.parametrize("shown", ["saw", "missed"])

@@ -5,11 +5,13 @@ from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
+import torch
 
 from untrain.attribution.calibration import Multiplier
 from untrain.attribution.lds import LinearDatamodelingScore
-from untrain.attribution.result import Attribution, correction, load, save
+from untrain.attribution.result import Attribution, correction, effects_on, load, save
 from untrain.core.errors import DataError
+from untrain.data.examples import Examples, take
 
 VALUES = np.arange(12, dtype=np.float32).reshape(3, 2, 2)
 TABLE = Attribution(
@@ -31,6 +33,20 @@ def test_a_correction_is_the_multiplied_sum_of_values():
 def test_examples_that_the_table_does_not_cover_are_named(ids, said):
     with pytest.raises(DataError, match=said):
         correction(TABLE, ids)
+
+
+def test_effects_are_of_the_forget_set_on_each_example_by_its_id():
+    train = Examples.labelled(torch.zeros(3, 1), torch.tensor([0, 1, 0]), np.array(["a", "b", "c"]), 2)
+    # Test examples may have the ids of training examples, which come first.
+    asked = np.array(["a", "b", "c", "b"])
+    values = np.random.default_rng(0).normal(size=(3, 4, 2)).astype(np.float32)
+    table = replace(TABLE, values=values, asked_ids=asked)
+    effects = effects_on(table, take(train, np.array([2, 0])), take(train, np.array([1])))
+    total = 0.5 * (values[0] + values[2])
+    assert effects.forget.numpy() == pytest.approx(total[[2, 0]], abs=1e-6)
+    assert effects.retain.numpy() == pytest.approx(total[[1]], abs=1e-6)
+    with pytest.raises(DataError, match=r"the table has no outputs of 1 of 1 examples \(ids b\): ask about them"):
+        effects_on(replace(TABLE, asked_ids=np.array(["a", "c"])), take(train, np.array([0])), take(train, np.array([1])))
 
 
 @pytest.mark.parametrize("ids", [np.array(["a", "b", "c"]), np.array([3, 1, 2]), np.array(["a", "b", "c"], dtype=object)])

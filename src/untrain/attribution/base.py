@@ -31,7 +31,7 @@ NAMED = 3  # ids in a message
 
 
 @dataclass(frozen=True, eq=False)
-class Evidence:
+class TrainingEvidence:
     """Everything that an attributor may use: examples, and a population of models or models of all training data.
 
     A population is what ``train_subsets`` returns: ``outputs`` are its logits and ``seen`` its memberships.
@@ -60,7 +60,9 @@ class Evidence:
             DataError: there is none.
         """
         if self.outputs is None or self.seen is None:
-            raise DataError("a population of models that saw parts of the data is needed: give Evidence(outputs=..., seen=...)")
+            raise DataError(
+                "a population of models that saw parts of the data is needed: give TrainingEvidence(outputs=..., seen=...)"
+            )
         return self.outputs, self.seen
 
 
@@ -76,7 +78,7 @@ class Attributor(Spec, role=True):
     closed: ClassVar[tuple[str, ...]] = ("__init__", "__call__")
 
     @abstractmethod
-    def attribute(self, evidence: Evidence, rows: Array, asked_rows: Array) -> Array:
+    def attribute(self, evidence: TrainingEvidence, rows: Array, asked_rows: Array) -> Array:
         """Values (r, t, c) of some training examples for the outputs on some of the examples that are asked about.
 
         Models are in eval mode and stay as they are.
@@ -89,7 +91,7 @@ class Attributor(Spec, role=True):
 
     @final
     def __call__(
-        self, evidence: Evidence, rows: Sequence[int] | Array | None = None, asked_rows: Sequence[int] | Array | None = None
+        self, evidence: TrainingEvidence, rows: Sequence[int] | Array | None = None, asked_rows: Sequence[int] | Array | None = None
     ) -> Array:
         """Values of training examples for outputs, float32 (r, t, c).
 
@@ -109,7 +111,7 @@ class Attributor(Spec, role=True):
         if self.needs == "population":
             check_population(name, evidence, *chosen)
         elif not evidence.models:
-            raise ModelError(f"{name} needs models that were trained on all training data: give Evidence(models=(...))")
+            raise ModelError(f"{name} needs models that were trained on all training data: give TrainingEvidence(models=(...))")
         models = tuple(unwrap(model) for model in evidence.models) if self.needs == "models" else ()
         with ExitStack() as stack:
             stack.enter_context(foreign(repr(self)))
@@ -138,7 +140,7 @@ def check_rows(rows: Sequence[int] | Array | None, n: int, name: str) -> Array:
     return wanted.astype(np.int64)
 
 
-def check_population(name: str, evidence: Evidence, rows: Array, asked_rows: Array) -> None:
+def check_population(name: str, evidence: TrainingEvidence, rows: Array, asked_rows: Array) -> None:
     """Check that a population is there, large enough, and covers each training example that is asked for.
 
     Args:

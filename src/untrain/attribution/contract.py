@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from untrain.attribution.base import Array, Attributor, Evidence
+from untrain.attribution.base import Array, Attributor, TrainingEvidence
 from untrain.attribution.toy import planted, trained
 from untrain.core.contract import check_random_state_kept, require, seed_everything
 from untrain.training.toy import marked, undone
@@ -118,7 +118,7 @@ def the_same_evidence_gives_the_same_values(made: Attributor) -> None:
     require(bool(np.array_equal(values[0], values[1])), made, "gives two tables for the same evidence")
 
 
-def _evidence(made: Attributor) -> Evidence:
+def _evidence(made: Attributor) -> TrainingEvidence:
     return planted()[0] if made.needs == "population" else trained()
 
 

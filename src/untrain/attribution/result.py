@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from untrain.attribution.calibration import Multiplier
 from untrain.attribution.lds import LinearDatamodelingScore
 from untrain.core.atomic_write import atomic_write
 from untrain.core.errors import DataError
+from untrain.data.examples import Examples
 from untrain.data.readers.damage import reading
 from untrain.data.readers.numpy_files import Archive
+from untrain.training.effects import Effects
 
 Array = np.ndarray[Any, Any]
 FORMAT = 1
@@ -71,13 +74,40 @@ def correction(attribution: Attribution, ids: Sequence[Any] | Array) -> Array:
     wanted = np.asarray(ids).tolist()
     missing = [identity for identity in wanted if identity not in places]
     if missing:
-        named = ", ".join(map(str, missing[:3])) + (", ..." if len(missing) > 3 else "")
-        raise DataError(f"the table does not cover {len(missing)} of {len(wanted)} examples (ids {named}): attribute them too")
+        raise DataError(
+            f"the table does not cover {len(missing)} of {len(wanted)} examples (ids {_named(missing)}): attribute them too"
+        )
     if len(set(wanted)) < len(wanted):
         raise DataError("an example is named twice: its part would be taken away twice")
     rows = [places[identity] for identity in wanted]
     factor = 1.0 if attribution.multiplier is None else attribution.multiplier.value
     return np.asarray(factor * attribution.values[rows].sum(0, dtype=np.float64), dtype=np.float32)
+
+
+def effects_on(attribution: Attribution, forget: Examples, retain: Examples) -> Effects:
+    """What training on a forget set added to the outputs on itself and on the retain set, as a ``Problem`` takes it.
+
+    Where several of the examples that were asked about have one id, the first counts: training examples come first.
+
+    Raises:
+        DataError: the table does not cover an example.
+    """
+    total = torch.from_numpy(correction(attribution, forget.ids))
+    places = {identity: at for at, identity in reversed(list(enumerate(attribution.asked_ids.tolist())))}
+    parts = []
+    for examples in (forget, retain):
+        missing = [identity for identity in examples.ids.tolist() if identity not in places]
+        if missing:
+            raise DataError(
+                f"the table has no outputs of {len(missing)} of {len(examples)} examples (ids {_named(missing)}): ask about them"
+            )
+        parts.append(total[[places[identity] for identity in examples.ids.tolist()]])
+    return Effects(*parts)
+
+
+def _named(ids: Sequence[Any]) -> str:
+    """A few ids for a message."""
+    return ", ".join(map(str, ids[:3])) + (", ..." if len(ids) > 3 else "")
 
 
 def save(attribution: Attribution, file: str | Path) -> Path:

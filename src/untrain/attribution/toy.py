@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 import torch
 
-from untrain.attribution.base import Array, Evidence
+from untrain.attribution.base import Array, TrainingEvidence
 from untrain.data.examples import Examples, joined, take
 from untrain.models.tasks.classification import Classification
 from untrain.training.toy import small
@@ -15,7 +15,7 @@ from untrain.training.toy import small
 TRAIN, OTHERS, CLASSES, MODELS = 12, 5, 3, 512
 
 
-def planted() -> tuple[Evidence, Array]:
+def planted() -> tuple[TrainingEvidence, Array]:
     """Half-subset models whose logits are sums of effects of the examples that they saw, and the effects (n, t, c).
 
     There is some noise. Each example was drawn by itself. Every third has an effect on every output, the others have none.
@@ -23,7 +23,7 @@ def planted() -> tuple[Evidence, Array]:
     y = torch.arange(TRAIN + OTHERS) % CLASSES
     asked = Examples.labelled(torch.zeros(TRAIN + OTHERS, 2), y, np.arange(TRAIN + OTHERS), CLASSES)
     outputs, seen, effects = (array.copy() for array in _arrays())
-    return Evidence(take(asked, np.arange(TRAIN)), asked, Classification(classes=CLASSES), outputs, seen), effects
+    return TrainingEvidence(take(asked, np.arange(TRAIN)), asked, Classification(classes=CLASSES), outputs, seen), effects
 
 
 @lru_cache(maxsize=1)
@@ -38,9 +38,9 @@ def _arrays() -> tuple[Array, Array, Array]:
     return outputs, seen, effects.astype(np.float32)
 
 
-def trained() -> Evidence:
+def trained() -> TrainingEvidence:
     """A network with batch norm and another of the same examples, the 60 examples that they were trained on, all asked about."""
     model, problem = small()
     train = joined(problem.forget, problem.rest)
     other = problem.recipe(train, 1)  # type: ignore[misc]
-    return Evidence(train, train, Classification(classes=train.classes), models=(model, other.eval()))
+    return TrainingEvidence(train, train, Classification(classes=train.classes), models=(model, other.eval()))

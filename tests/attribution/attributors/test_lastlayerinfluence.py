@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from untrain.attribution.attributors import lastlayerinfluence
 from untrain.attribution.attributors.lastlayerinfluence import LastLayerInfluence
-from untrain.attribution.base import Evidence
+from untrain.attribution.base import TrainingEvidence
 from untrain.attribution.toy import trained
 from untrain.core.errors import DataError, ModelError
 from untrain.data.examples import Examples
@@ -33,7 +33,7 @@ def ridge(seed):
     with torch.no_grad():
         net.weight[:] = torch.linalg.solve(x.T @ x + torch.eye(D, dtype=x.dtype), x.T @ y)
     data = Examples({"x": x, "y": y}, np.arange(N))
-    return Evidence(data, data, Regression(), models=(net,)), outputs
+    return TrainingEvidence(data, data, Regression(), models=(net,)), outputs
 
 
 def errors(method, sizes, seeds=8):
@@ -89,7 +89,7 @@ def softmax_regression(damping):
     with torch.no_grad():
         net.weight[:], net.bias[:] = whole[:, :4], whole[:, 4]
     data = Examples.labelled(x, y, np.arange(60), 3)
-    return Evidence(data, data, Classification(classes=3), models=(net,)), h, y, whole
+    return TrainingEvidence(data, data, Classification(classes=3), models=(net,)), h, y, whole
 
 
 def test_of_a_softmax_regression_it_is_retraining_to_second_order():

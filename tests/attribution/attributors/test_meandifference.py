@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from untrain.attribution.attributors.meandifference import MeanDifference
-from untrain.attribution.base import Evidence
+from untrain.attribution.base import TrainingEvidence
 from untrain.attribution.memorization import influence, mean_differences
 from untrain.attribution.toy import planted
 from untrain.data.examples import Examples
@@ -22,7 +22,7 @@ PAIRS = np.array([[i in pair for i in range(4)] for pair in combinations(range(4
 def test_a_sum_of_effects_is_taken_apart(seen, expected):
     four = Examples.labelled(torch.zeros(4, 1), torch.arange(4) % 2, np.arange(4), 2)
     outputs = np.repeat((seen @ EFFECTS)[:, None, None], 4, 1) * np.array([1.0, -2.0])
-    values = MeanDifference()(Evidence(four, four, Classification(classes=2), outputs, seen))
+    values = MeanDifference()(TrainingEvidence(four, four, Classification(classes=2), outputs, seen))
     assert values[:, :, 0] == pytest.approx(np.repeat(np.array(expected)[:, None], 4, 1), abs=1e-5)
     assert values[:, :, 1] == pytest.approx(-2 * values[:, :, 0], abs=1e-5)
 

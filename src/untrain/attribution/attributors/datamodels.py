@@ -10,7 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from untrain.attribution.base import Array, Attributor, Evidence
+from untrain.attribution.base import Array, Attributor, TrainingEvidence
 from untrain.maths.lasso import lasso
 from untrain.maths.ridge import ridge
 
@@ -49,7 +49,7 @@ class Datamodels(Attributor):
     held_out: Annotated[float, Field(ge=0.05, le=0.5)] = 0.2
     seed: Annotated[int, Field(ge=0)] = 0
 
-    def attribute(self, evidence: Evidence, rows: Array, asked_rows: Array) -> Array:
+    def attribute(self, evidence: TrainingEvidence, rows: Array, asked_rows: Array) -> Array:
         """The weights, in units of the outputs."""
         outputs, seen = evidence.population()
         classes = outputs.shape[2]

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from untrain.attribution.base import Array, Attributor, Evidence, Needs
+from untrain.attribution.base import Array, Attributor, Needs, TrainingEvidence
 from untrain.core.errors import DataError, ModelError
 from untrain.core.fields import NonNegative
 from untrain.data.batching import in_order
@@ -40,7 +40,7 @@ class LastLayerInfluence(Attributor):
     damping: NonNegative = 0.01
     leverage: bool = True
 
-    def attribute(self, evidence: Evidence, rows: Array, asked_rows: Array) -> Array:
+    def attribute(self, evidence: TrainingEvidence, rows: Array, asked_rows: Array) -> Array:
         """The changes, in the mean over models."""
         total: Array | float = 0.0
         for model in evidence.models:

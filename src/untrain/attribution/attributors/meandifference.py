@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from untrain.attribution.base import Array, Attributor, Evidence
+from untrain.attribution.base import Array, Attributor, TrainingEvidence
 from untrain.attribution.memorization import mean_differences
 
 
@@ -23,7 +23,7 @@ class MeanDifference(Attributor):
     Source: Feldman and Zhang 2020, arXiv 2008.03703, eq. 2, of each logit.
     """
 
-    def attribute(self, evidence: Evidence, rows: Array, asked_rows: Array) -> Array:
+    def attribute(self, evidence: TrainingEvidence, rows: Array, asked_rows: Array) -> Array:
         """The differences, all classes of an example side by side."""
         outputs, seen = evidence.population()
         outputs = outputs[:, asked_rows]

@@ -10,7 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from untrain.attribution.base import Array, Attributor, Evidence, Needs
+from untrain.attribution.base import Array, Attributor, Needs, TrainingEvidence
 from untrain.core.errors import DataError, ModelError
 from untrain.core.fields import Count, NonNegative
 from untrain.data.examples import Batch, Examples
@@ -44,7 +44,7 @@ class TRAK(Attributor):
     damping: NonNegative = 0.1
     seed: Annotated[int, Field(ge=0)] = 0
 
-    def attribute(self, evidence: Evidence, rows: Array, asked_rows: Array) -> Array:
+    def attribute(self, evidence: TrainingEvidence, rows: Array, asked_rows: Array) -> Array:
         """The scores, class by class."""
         task, train = evidence.task, evidence.train
         if "logits" not in task.outputs:
