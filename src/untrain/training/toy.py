@@ -17,8 +17,11 @@ from untrain.core.spec import Spec
 from untrain.data.examples import Examples, prototype, take
 from untrain.models.architectures.convnet import ConvNet
 from untrain.models.state import same, state
+from untrain.models.tasks.base import Task
 from untrain.models.tasks.classification import Classification
 from untrain.training.base import Learner
+from untrain.training.keepers.base import Kept
+from untrain.training.keepers.inputcovariance import InputCovariance, input_moments
 from untrain.training.learners.retrieval import Retrieval
 from untrain.training.learners.stream import Stream
 from untrain.training.learners.train import Train
@@ -30,7 +33,7 @@ CLASSES, SIDE, FORGET, TOTAL, UNITS = 3, 6, 12, 60, 12
 
 
 @lru_cache(maxsize=8)
-def _trained(kind: type = nn.Module) -> tuple[Examples, Learner, nn.Module]:
+def _trained(kind: type = nn.Module) -> tuple[Examples, Learner, nn.Module, Kept]:
     draw = torch.Generator().manual_seed(0)
     y = torch.arange(TOTAL) % CLASSES
     patterns = torch.randn(CLASSES, 1, SIDE, SIDE, generator=draw)
@@ -39,17 +42,19 @@ def _trained(kind: type = nn.Module) -> tuple[Examples, Learner, nn.Module]:
     for learner in (Train(model=ConvNet(width=4), steps=STEPS), Stream(), Retrieval()):
         model = learner(data, 0)
         if isinstance(model, kind):
-            return data, learner, model
+            return data, learner, model, kept_of(model, data, Classification())
     raise SpecError(f"there is no small problem for models of kind {kind.__name__}")
 
 
 def small(kind: type = nn.Module) -> tuple[nn.Module, Problem]:
     """A trained network with batch norm, in eval mode, and the request to forget 12 of its 60 separable examples.
 
+    What ``InputCovariance`` saves in training is there too.
+
     Args:
         kind: of model; where a method works on memories, a memory of the same examples.
     """
-    data, learner, model = _trained(kind)
+    data, learner, model, kept = _trained(kind)
     rows = np.arange(TOTAL)
 
     blank = prototype(data)
@@ -58,7 +63,13 @@ def small(kind: type = nn.Module) -> tuple[nn.Module, Problem]:
         return learner.init(blank, seed)
 
     forget, retain = take(data, rows[:FORGET]), take(data, rows[FORGET:])
-    return deepcopy(model), Problem(Classification(), forget, retain, init=init, recipe=learner, seed=3, origin=0)
+    task = Classification()
+    return deepcopy(model), Problem(task, forget, retain, init=init, recipe=learner, seed=3, origin=0, kept=kept)
+
+
+def kept_of(model: nn.Module, data: Examples, task: Task) -> Kept:
+    """What ``InputCovariance`` saves of a trained model, as far as it sees into it."""
+    return {InputCovariance.__name__: input_moments(model.eval(), data, task.resolve(data))}
 
 
 def neuron(unit: int) -> tuple[nn.Module, Problem]:
