@@ -19,7 +19,7 @@ class Directions(NamedTuple):
     """A subspace of d dimensions: orthonormal ``vectors`` (d, m) that span it or, not ``inside``, all that is orthogonal to it.
 
     Whichever are fewer. ``rank`` is the dimension of the subspace, and ``clipped`` the sum of negative eigenvalues over the
-    trace, in absolute value.
+    trace, in absolute value; infinite where the trace is not positive.
     """
 
     vectors: Tensor
@@ -77,7 +77,8 @@ def leading_directions(
     else:
         values, vectors = torch.linalg.eigvalsh(matrix), None
     trace = float(values.sum())
-    clipped = float(-values.clamp(max=0).sum()) / trace if trace > 0 else 0.0
+    below = float(-values.clamp(max=0).sum())
+    clipped = below / trace if trace > 0 else float("inf") if below else 0.0
     size = values.abs()
     size = torch.where(size <= torch.finfo(torch.float64).eps * len(size) * size.max(), 0.0, size)
     if negative == "clip":
