@@ -18,7 +18,7 @@ from untrain.models.tasks.classification import Classification
 from untrain.training.gradient_subspace import Subspace
 from untrain.training.keepers.inputcovariance import InputCovariance, input_moments, without
 from untrain.training.problem import Problem
-from untrain.training.steps import SGD, AdamW, Constant, Geometric, Steps
+from untrain.training.steps import SGD, AdamW, Constant, Geometric, Moment, Steps
 from untrain.training.toy import small
 from untrain.unlearners.projectedgradient import BoundedAscent, ProjectedGradient
 
@@ -273,3 +273,149 @@ def moments_of(epochs):
     from untrain.training.steps import Moment
 
     return [Moment(epoch, epochs) for epoch in range(epochs)]
+
+
+def overfit():
+    """A forget set that is predicted right, and held-out examples, whose outputs are protected, of which half are."""
+    model, posed = two_layers()
+    forget, valid = (part.with_targets(logits(model, part).argmax(1)) for part in (posed.forget, posed.rest))
+    half = (torch.arange(len(valid)) < 6).long()
+    return model, replace(posed, forget=forget, valid=valid.with_targets((valid.y + half) % CLASSES))
+
+
+SHORT = Steps(lr=0.05, epochs=40, batch=6, optimizer=SGD(momentum=0.0), schedule=Constant(), buffers="freeze")
+
+
+def accuracy(model, examples):
+    return float((logits(model, examples).argmax(1) == examples.y).double().mean())
+
+
+@pytest.mark.parametrize("lr", [0.02, 0.05, 0.5])
+def test_it_stops_with_the_model_whose_accuracy_on_forget_is_closer_to_that_on_held_out_examples(lr):
+    model, posed = overfit()
+    made = ProjectedGradient(subspace=WHOLE, stop="valid", steps=replace(SHORT, lr=lr, epochs=200))
+    outcome = made.run(model, posed)
+    (note,) = (note for note in outcome.notes if "stopped by 'valid'" in note)
+    ended = int(note.partition("epoch ")[2].partition(":")[0])
+    print(note)
+    # The same steps without a rule: a model per epoch.
+    ends = [replace(made, stop="never", steps=replace(made.steps, epochs=n))(model, posed) for n in range(1, ended + 1)]
+    gaps = [accuracy(end, posed.valid) - accuracy(end, posed.forget) for end in ends]
+    assert gaps[-1] > 0 >= max(gaps[:-1], default=0)
+    best = ends[-1] if len(ends) == 1 or abs(gaps[-1]) < abs(gaps[-2]) else ends[-2]
+    assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(state(best).values(), state(outcome.model).values(), strict=True))
+
+
+def test_it_stops_when_the_retain_set_suffers():
+    model, posed = small()
+    free = ProjectedGradient(subspace=Subspace(share=0.0, empty="free"), steps=SHORT)
+    assert accuracy(free(model, posed), posed.rest) < accuracy(model, posed.rest) - 0.1
+    outcome = replace(free, stop="retain_drop", steps=replace(SHORT, lr=0.01)).run(model, posed)
+    assert any("stopped by 'retain_drop'" in note for note in outcome.notes)
+    assert accuracy(outcome.model, posed.rest) > accuracy(free(model, posed), posed.rest)
+    # Where the first epoch is too much, its model is the end all the same: the untouched one is none.
+    assert any("after epoch 1" in note for note in replace(free, stop="retain_drop").run(model, posed).notes)
+
+
+def test_a_rule_that_never_fires_takes_all_steps_and_says_so():
+    model, posed = overfit()
+    made = ProjectedGradient(subspace=WHOLE, stop="valid", steps=replace(SHORT, lr=1e-5, epochs=2))
+    outcome = made.run(model, posed)
+    assert any("never crossed" in note for note in outcome.notes)
+    plain = replace(made, stop="never")(model, posed)
+    assert all(torch.allclose(a, b, atol=1e-7) for a, b in zip(state(plain).values(), state(outcome.model).values(), strict=True))
+
+
+def test_rules_that_cannot_decide_are_refused_in_a_line():
+    model, posed = small()
+    stop = ProjectedGradient(stop="valid", steps=SHORT)
+    with pytest.raises(DataError, match="needs held-out examples, and there are none"):
+        stop(model, posed)
+    wrong = posed.forget.with_targets((posed.forget.y + 1) % 3)
+    with pytest.raises(RunFailed, match="before the first step: take stop='never'"):
+        stop(model, replace(posed, forget=wrong, valid=posed.rest))
+
+
+def test_without_a_retain_set_it_needs_what_was_kept_and_nothing_else():
+    model, posed = small()
+    made = ProjectedGradient(steps=replace(SHORT, epochs=2))
+    assert made.needed() == {"forget", "labels", "classes", "kept:InputCovariance"}
+    blind = replace(posed, retain=None)
+    assert not same(next(iter(made(model, blind).parameters())), next(iter(model.parameters())))
+    with pytest.raises(RequestError, match=r"^what InputCovariance saves in training is needed: train the model with keepers="):
+        made(model, replace(posed, kept={}))
+    with pytest.raises(RequestError, match="has no retain set"):
+        replace(made, covariance="retain")(model, blind)
+
+
+def test_a_covariance_of_another_model_is_refused_in_one_line():
+    model, posed = two_layers()
+    saved = posed.kept["InputCovariance"]
+    for kept, words in (
+        ({"0": saved["0"]}, "the layer '2' is in only one of them"),
+        ({**saved, "9": saved["0"]}, "the layer '9' is in only one of them"),
+        ({**saved, "2": saved["0"]}, r"that of the layer '2' has shape \(40, 40\), its inputs have \(50, 50\)"),
+    ):
+        with pytest.raises(ModelError, match=f"^the saved covariance is of another model: {words}$"):
+            ProjectedGradient(steps=LONG)(model, replace(posed, kept={"InputCovariance": kept}))
+
+
+def test_what_corrects_takes_the_place_of_what_is_forgotten():
+    model, posed = two_layers()
+    instead = data(8, 40, 5)
+    posed = replace(posed, replacement=instead, retain=joined(posed.rest, instead), digest="")
+    kept, retain = (ProjectedGradient(covariance=how, subspace=WHOLE, steps=LONG)(model, posed) for how in ("kept", "retain"))
+    assert change(kept, retain, posed.forget) < 1e-9
+    assert change(model, kept, instead) <= 1e-12
+
+
+def test_augmented_inputs_leave_negative_eigenvalues_which_are_clipped_with_a_note():
+    """The authors' mismatch: all data augmented, the forget set plain."""
+    model, posed = two_layers()
+    noise = torch.randn(20, 40, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
+    whole = joined(posed.forget, posed.rest)
+    kept = {"InputCovariance": input_moments(model, whole.with_inputs(whole.x + 2 * noise), posed.task)}
+    left = without(kept["InputCovariance"], model, posed.forget, posed.task)["0"]
+    values = torch.linalg.eigvalsh(left)
+    print(f"{int((values < -1e-9).sum())} negative eigenvalues, the least {float(values.min()):.3f}")
+    assert int((values < -1e-9).sum()) == len(posed.forget)
+    made = ProjectedGradient(steps=replace(LONG, epochs=2))
+    mismatched = replace(posed, kept=kept)
+    assert any("and are taken as 0: the covariance was saved of other inputs" in n for n in made.run(model, mismatched).notes)
+    assert not any("taken as 0" in n for n in made.run(model, posed).notes)
+    absolute = replace(made, subspace=Subspace(negative="abs")).run(model, mismatched)
+    assert not any("taken as 0" in n for n in absolute.notes)
+
+
+def test_a_second_request_takes_up_where_the_first_ended():
+    """Four requests of two examples each, each with the moments that the one before left: the last retain set stays protected."""
+    model, posed = two_layers()
+    kept = posed.kept["InputCovariance"]
+    now, parts = model, [take(posed.forget, np.arange(at, at + 2)) for at in range(0, 8, 2)]
+    for part in parts:
+        request = Problem(posed.task, part, kept={"InputCovariance": kept})
+        forgot = ProjectedGradient(subspace=WHOLE, steps=LONG)(now, request)
+        kept, now = without(kept, now, part, posed.task), forgot
+    print(f"retain logits moved by {change(model, now, posed.rest):.2g} after four requests")
+    assert change(model, now, posed.rest) < 1e-10
+    assert of_label(now, parts[-1]) < 0.02
+
+
+def test_a_mask_of_whole_channels_is_exact_and_one_through_rows_says_that_it_is_not():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(40, 128), nn.ReLU(), nn.Linear(128, CLASSES)).double().eval()
+    posed = Problem(Classification(), data(8, 40, 1), data(12, 40, 2, 8))
+    made = ProjectedGradient(covariance="retain", subspace=WHOLE, steps=replace(LONG, epochs=50))
+
+    def masked(pick):
+        bits = {name: torch.zeros_like(p, dtype=torch.bool) for name, p in model.named_parameters()}
+        pick(bits["0.weight"])
+        return made.run(model, replace(posed, mask=Mask(bits, posed.digest), head="masked"))
+
+    rows = masked(lambda bits: bits.__setitem__(slice(0, 50), True))
+    assert change(model, rows.model, posed.rest) <= 1e-12
+    assert change(model, rows.model, posed.forget) > 1e-3
+    assert not any("through" in note or "takes some weights of a row" in note for note in rows.notes)
+    places = masked(lambda bits: bits.copy_(torch.rand(bits.shape, generator=torch.Generator().manual_seed(2)) < 0.3))
+    assert any("takes some weights of a row and leaves others" in note for note in places.notes)
+    assert change(model, places.model, posed.rest) > 1e-6

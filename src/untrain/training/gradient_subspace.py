@@ -134,7 +134,7 @@ def gradient_subspace(model: nn.Module, moments: Mapping[str, Tensor], choice: S
                 f"{share:g} of the sum: raise share, or take empty='free'"
             )
         clipped[name] = max(found.clipped for found in directions)
-        if all(found.rank < len(found.vectors) for found in directions):
+        if any(found.rank < len(found.vectors) for found in directions):
             dtype = wide(weight)  # type: ignore[arg-type]
             kept = tuple(found._replace(vectors=found.vectors.to(dtype)) for found in directions)
             weights[names[id(weight)]] = Confined(layer, weight.detach().to(dtype, copy=True), kept)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -80,7 +80,7 @@ class ProjectedGradient(Unlearner):
         loss: on the forget set.
         stop: 'never' before the last epoch; after the epoch in which accuracy on held-out examples comes to exceed that on the forget
             set ('valid'), or accuracy on the retain set has dropped by more than five points ('retain_drop'), with the model of
-            that epoch or of the one before, whichever is closer to the line.
+            that epoch or of the one before, whichever is closer to the line; never the untouched one.
         dropout: whether dropout is on.
         steps: step size and length; an epoch is once through the forget set.
 
@@ -167,9 +167,10 @@ class _Watch:
 
     problem: Problem
     stop: Stop
-    first: float | None = None
+    asked: int = 0
+    first: float = 0.0
     last: tuple[float, State] | None = None
-    done: bool = field(default=False)
+    done: bool = False
 
     def __post_init__(self) -> None:
         if process_group() is not SINGLE:
@@ -182,25 +183,24 @@ class _Watch:
         if self.done:
             return True
         gap = self._gap(model.eval())
+        if gap > 0 and not self.asked:
+            raise RunFailed("accuracy on held-out examples exceeds that on the forget set before the first step: take stop='never'")
         if gap > 0:
-            self._end(model, gap)
-        self.last = (gap, state(model))
+            self.done = True
+            before = gap if self.last is None else self.last[0]
+            if self.last is not None and abs(before) <= abs(gap):
+                restore(model, self.last[1])
+            add_note(f"stopped by {self.stop!r} after epoch {self.asked}: the gap went from {before:+.3f} to {gap:+.3f}")
+        # The untouched model is none to end with.
+        self.last = (gap, state(model)) if self.asked else None
+        self.asked += 1
         return self.done
 
     def _gap(self, model: nn.Module) -> float:
         task = self.problem.task
         if self.stop == "retain_drop":
             now = 1 - error(model, task, self.problem.rest)
-            self.first = now if self.first is None else self.first
+            self.first = self.first if self.asked else now
             return self.first - now - DROP
         assert self.problem.valid is not None
         return error(model, task, self.problem.forget) - error(model, task, self.problem.valid)
-
-    def _end(self, model: nn.Module, gap: float) -> None:
-        self.done = True
-        if self.last is None:
-            raise RunFailed("accuracy on held-out examples exceeds that on the forget set before the first step: take stop='never'")
-        before, previous = self.last
-        if abs(before) <= abs(gap):
-            restore(model, previous)
-        add_note(f"stopped by {self.stop!r}: the gap went from {before:+.3f} to {gap:+.3f}, and the closer model stays")
