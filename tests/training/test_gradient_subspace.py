@@ -22,7 +22,7 @@ def seen_by(model, x):
     return input_moments(model, Examples.labelled(x, torch.arange(len(x)) % 2, np.arange(len(x)), 2), Classification(classes=2))
 
 
-def notes_of(model, moments, choice=Subspace()):  # noqa: B008
+def notes_of(model, moments, choice=Subspace()):
     with metered() as meter:
         space = gradient_subspace(model, moments, choice)
     return space, list(meter.notes)
@@ -35,7 +35,14 @@ def plain(d=6, hidden=8):
 
 def test_shares_of_layers_count_for_all_within_and_one_freezes():
     choice = Subspace(share=0.9, layers=(("body", 0.8), ("body.2", 1.0), ("head", 0.5)))
-    assert [choice.share_of(name) for name in ("stem", "body", "body.1.conv", "body.2", "body.20", "head")] == [0.9, 0.8, 0.8, 1.0, 0.8, 0.5]
+    assert [choice.share_of(name) for name in ("stem", "body", "body.1.conv", "body.2", "body.20", "head")] == [
+        0.9,
+        0.8,
+        0.8,
+        1.0,
+        0.8,
+        0.5,
+    ]
     model = plain()
     space, _ = notes_of(model, seen_by(model, rows(3, 6)), Subspace(layers=(("0", 1.0),)))
     assert set(space.weights) == {"2.weight"}
@@ -49,7 +56,6 @@ def test_ranks_follow_the_rule_in_each_layer():
         share: [c.directions[0].rank for c in gradient_subspace(model, moments, Subspace(share=share)).weights.values()]
         for share in (0.95, 0.90, 0.50)
     }
-    print(ranks)
     assert ranks == {0.95: [10, 10], 0.90: [10, 9], 0.50: [4, 3]}
 
 

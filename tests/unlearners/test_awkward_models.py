@@ -195,9 +195,12 @@ BY_GRADIENT = ("CriticalNeurons", "Fisher", "Gradient", "WeightedGrad", "RandomM
 NEEDS = {
     r"all parameters are frozen: none can be localized; let some ask": [(("frozen",), ("localizer", "confined"))],
     r"no weight may move, as .*: widen the mask, or let some ask for gradients": [
-        (("frozen",), ("unlearner",)), (("all but one bias frozen",), ("ProjectedGradient",))
+        (("frozen",), ("unlearner",)),
+        (("all but one bias frozen",), ("ProjectedGradient",)),
     ],
-    r"no weight could move: inputs fill the whole space of each layer, or no layer is known: lower": [(NORMS, ("ProjectedGradient",))],
+    r"no weight could move: inputs fill the whole space of each layer, or no layer is known: lower": [
+        (NORMS, ("ProjectedGradient",))
+    ],
     r"layers=2 cannot be met: the model has 1 layers .*; take layers=1 or fewer": [(FEW, ("CFk", "EUk"))],
     r"layers=2 cannot be met: the model has 0 .*; take keep instead of layers": [
         (("all but one bias frozen", *NORMS), ("CFk", "EUk"))

@@ -46,7 +46,7 @@ def step(made, model, posed):
 
 def test_it_sees_forget_inputs_alone():
     assert JiT().needed() == ReferenceJiT().needed() == {"forget"}
-    model, posed = small()
+    _, posed = small()
     given = posed.only(JiT().needed())
     assert given.retain is given.valid is None
     assert len(given.forget.fields) == 1
@@ -55,7 +55,9 @@ def test_it_sees_forget_inputs_alone():
 @pytest.mark.parametrize("made", [JiT(steps=PLAIN), ReferenceJiT()])
 def test_labels_are_never_read(made):
     model, posed = small()
-    shuffled = posed.forget.with_targets(posed.forget.y[torch.randperm(len(posed.forget), generator=torch.Generator().manual_seed(1))])
+    shuffled = posed.forget.with_targets(
+        posed.forget.y[torch.randperm(len(posed.forget), generator=torch.Generator().manual_seed(1))]
+    )
     assert not torch.equal(shuffled.y, posed.forget.y)
     ours, theirs = state(made(model, posed)), state(made(model, replace(posed, forget=shuffled, retain=None)))
     assert all(same(value, theirs[name]) for name, value in ours.items())
@@ -79,7 +81,6 @@ def test_with_the_gradient_stopped_a_linear_model_is_expected_to_stand_still():
     noise = InputNoise(scale=0.3, draws=1000)
     stopped = step(JiT(noise=noise, stop_gradient=True, steps=PLAIN), model, posed)
     both = step(JiT(noise=noise, steps=PLAIN), model, posed)
-    print(f"largest gradient: {float(stopped.abs().max()):.4f} of one branch, {float(both.abs().max()):.4f} of two")
     # What is left of 16,000 draws of terms of size |x| / |noise| is chance, and grows as the noise shrinks.
     assert float(stopped.abs().max()) < 0.05
     assert float(both.norm()) > 0.3
@@ -229,7 +230,6 @@ def test_on_digits_the_entropy_of_the_forget_set_goes_up_to_about_that_of_a_retr
         return float(-(logp.exp() * logp).sum(1).mean())
 
     base, ours, retrained = map(entropy, (model, jit, learner(posed.rest, 1)))
-    print(f"entropy of the forget set: base {base:.4f}, JiT {ours:.4f}, retrained {retrained:.4f}")
     assert 2 * base < retrained
     assert 2 * base < ours
     assert abs(math.log(ours / retrained)) < abs(math.log(base / retrained))

@@ -60,13 +60,10 @@ def test_where_all_directions_are_kept_the_retain_outputs_stay_and_the_forget_se
     model, posed = two_layers()
     made = ProjectedGradient(covariance=covariance, subspace=WHOLE, steps=LONG)
     forgot = made(model, posed)
-    print(f"{covariance}: retain logits moved by {change(model, forgot, posed.rest):.2g}, p of the label on forget ", end="")
-    print(f"{of_label(model, posed.forget):.3f} -> {of_label(forgot, posed.forget):.3f}")
     assert change(model, forgot, posed.rest) <= 1e-13
     assert of_label(model, posed.forget) > 0.15
     assert of_label(forgot, posed.forget) < 0.005
     first, last = (float(BoundedAscent(entropy=0.0).of(logits(m, posed.forget), posed.forget.y).mean()) for m in (model, forgot))
-    print(f"loss {first:.3f} -> {last:.3f}")
     assert -0.04880 < last < -0.045 < 0.1 < first
 
 
@@ -92,14 +89,14 @@ def test_fewer_directions_protect_less():
     for share in (0.95, 0.90, 0.50):
         forgot = ProjectedGradient(subspace=Subspace(share=share), steps=LONG)(model, posed)
         moved[share] = change(model, forgot, posed.rest)
-    print("largest change of a retain logit by share:", {share: round(value, 3) for share, value in moved.items()})
     assert 0.01 < moved[0.95] < moved[0.90] < moved[0.50]
 
 
 def test_on_the_same_layers_energy_keeps_fewer_directions():
     model, posed = two_layers()
     forgot = [
-        ProjectedGradient(subspace=Subspace(share=0.95, measure=measure), steps=LONG)(model, posed) for measure in ("singular", "energy")
+        ProjectedGradient(subspace=Subspace(share=0.95, measure=measure), steps=LONG)(model, posed)
+        for measure in ("singular", "energy")
     ]
     singular, energy = (change(model, after, posed.rest) for after in forgot)
     assert energy > singular
@@ -110,7 +107,6 @@ def test_the_covariance_of_all_less_that_of_the_forget_set_is_that_of_the_retain
     left = without(posed.kept["InputCovariance"], model, posed.forget, posed.task)
     direct = input_moments(model, posed.rest, posed.task)
     far = max(float((left[name] - direct[name]).abs().max()) for name in direct)
-    print(f"largest difference {far:.2g}")
     assert far <= 1e-13
     kept, retain = (ProjectedGradient(covariance=how, steps=replace(LONG, epochs=30))(model, posed) for how in ("kept", "retain"))
     assert change(kept, retain, posed.forget) < 1e-10
@@ -270,7 +266,6 @@ def test_steps_fall_by_the_same_factor_each_epoch():
 
 
 def moments_of(epochs):
-    from untrain.training.steps import Moment
 
     return [Moment(epoch, epochs) for epoch in range(epochs)]
 
@@ -297,7 +292,6 @@ def test_it_stops_with_the_model_whose_accuracy_on_forget_is_closer_to_that_on_h
     outcome = made.run(model, posed)
     (note,) = (note for note in outcome.notes if "stopped by 'valid'" in note)
     ended = int(note.partition("epoch ")[2].partition(":")[0])
-    print(note)
     # The same steps without a rule: a model per epoch.
     ends = [replace(made, stop="never", steps=replace(made.steps, epochs=n))(model, posed) for n in range(1, ended + 1)]
     gaps = [accuracy(end, posed.valid) - accuracy(end, posed.forget) for end in ends]
@@ -377,7 +371,6 @@ def test_augmented_inputs_leave_negative_eigenvalues_which_are_clipped_with_a_no
     kept = {"InputCovariance": input_moments(model, whole.with_inputs(whole.x + 2 * noise), posed.task)}
     left = without(kept["InputCovariance"], model, posed.forget, posed.task)["0"]
     values = torch.linalg.eigvalsh(left)
-    print(f"{int((values < -1e-9).sum())} negative eigenvalues, the least {float(values.min()):.3f}")
     assert int((values < -1e-9).sum()) == len(posed.forget)
     made = ProjectedGradient(steps=replace(LONG, epochs=2))
     mismatched = replace(posed, kept=kept)
@@ -396,7 +389,6 @@ def test_a_second_request_takes_up_where_the_first_ended():
         request = Problem(posed.task, part, kept={"InputCovariance": kept})
         forgot = ProjectedGradient(subspace=WHOLE, steps=LONG)(now, request)
         kept, now = without(kept, now, part, posed.task), forgot
-    print(f"retain logits moved by {change(model, now, posed.rest):.2g} after four requests")
     assert change(model, now, posed.rest) < 1e-10
     assert of_label(now, parts[-1]) < 0.02
 

@@ -31,8 +31,9 @@ class Directions(NamedTuple):
 def retained_rank(singular: Tensor, share: float, measure: Measure = "singular", count: Count = "below") -> int:
     """Number of directions that are kept, of singular values (d,) in descending order; never one whose value is 0.
 
-    >>> [retained_rank(torch.tensor([4.0, 3.0, 2.0, 1.0]), 0.95, *rule) for rule in (("singular",), ("energy",), ("singular", "plus_one"))]
-    [3, 2, 4]
+    >>> values = torch.tensor([4.0, 3.0, 2.0, 1.0])
+    >>> retained_rank(values, 0.95), retained_rank(values, 0.95, "energy"), retained_rank(values, 0.95, count="plus_one")
+    (3, 2, 4)
 
     Args:
         singular: roots of the eigenvalues, at least 0.

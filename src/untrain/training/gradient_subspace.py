@@ -128,14 +128,16 @@ def gradient_subspace(model: nn.Module, moments: Mapping[str, Tensor], choice: S
             continue
         groups = moments[name].reshape(-1, *moments[name].shape[-2:])
         directions = [leading_directions(each, share, choice.measure, choice.count, choice.negative) for each in groups]
-        if choice.empty == "refuse" and any(not found.rank and bool(each.any()) for found, each in zip(directions, groups, strict=True)):
+        if choice.empty == "refuse" and any(
+            not found.rank and bool(each.any()) for found, each in zip(directions, groups, strict=True)
+        ):
             raise ModelError(
                 f"nothing of the layer {name!r} would be protected, as one direction of its inputs holds more than "
                 f"{share:g} of the sum: raise share, or take empty='free'"
             )
         clipped[name] = max(found.clipped for found in directions)
         if any(found.rank < len(found.vectors) for found in directions):
-            dtype = wide(weight)  # type: ignore[arg-type]
+            dtype = wide(weight)
             kept = tuple(found._replace(vectors=found.vectors.to(dtype)) for found in directions)
             weights[names[id(weight)]] = Confined(layer, weight.detach().to(dtype, copy=True), kept)
     if not weights:

@@ -78,19 +78,19 @@ class ProjectedGradient(Unlearner):
             computed on the 'retain' set; the two are the same up to rounding.
         subspace: choice of the directions.
         loss: on the forget set.
-        stop: 'never' before the last epoch; after the epoch in which accuracy on held-out examples comes to exceed that on the forget
-            set ('valid'), or accuracy on the retain set has dropped by more than five points ('retain_drop'), with the model of
-            that epoch or of the one before, whichever is closer to the line; never the untouched one.
+        stop: 'never' before the last epoch; after the epoch in which accuracy on held-out examples comes to exceed that on the
+            forget set ('valid'), or accuracy on the retain set has dropped by more than five points ('retain_drop'), with the
+            model of that epoch or of the one before, whichever is closer to the line; never the untouched one.
         dropout: whether dropout is on.
         steps: step size and length; an epoch is once through the forget set.
 
-    Source: Hoang et al. 2023, arXiv 2312.04095, sections 3.2 and 3.3; code hnanhtuan/projected_gradient_unlearning@b3275c3, unlearn.py,
-        for SmallVGG.
-    Departs: that code takes the covariance of augmented inputs for all data and of plain ones for the forget set, whose difference
-        has negative eigenvalues; patches of stride 1 under every convolution; and dropout on. Its first epoch takes no step, so
-        that its first step size is the second of ours. It fixes the order of the forget set. An optimizer of any kind will do,
-        since changes are projected and not gradients. A run whose accuracies never cross ends with the last model, in that
-        code with the first. Singular values that rounding cannot tell from 0 are 0.
+    Source: Hoang et al. 2023, arXiv 2312.04095, sections 3.2 and 3.3; code
+        hnanhtuan/projected_gradient_unlearning@b3275c3, unlearn.py, for SmallVGG.
+    Departs: that code takes the covariance of augmented inputs for all data and of plain ones for the forget set, whose
+        difference has negative eigenvalues; patches of stride 1 under every convolution; and dropout on. Its first epoch takes
+        no step, so that its first step size is the second of ours. It fixes the order of the forget set. An optimizer of any
+        kind will do, since changes are projected and not gradients. A run whose accuracies never cross ends with the last
+        model, in that code with the first. Singular values that rounding cannot tell from 0 are 0.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"forget", "labels", "classes"})

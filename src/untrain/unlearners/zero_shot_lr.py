@@ -37,14 +37,14 @@ def largest_lr(
     Raises:
         BadInput: none of them changes so few predictions.
     """
-    noise = noise or getattr(made, "noise", InputNoise())
+    own: InputNoise = getattr(made, "noise", InputNoise()) if noise is None else noise
     check_real(problem.forget, "largest_lr")
     for lr in sorted(lrs, reverse=True):
         try:
             forgot = replace(made, steps=replace(made.steps, lr=lr))(model, problem)
         except NotFinite:
             continue
-        if changed_predictions(model, forgot, problem, noise) <= drop:
+        if changed_predictions(model, forgot, problem, own) <= drop:
             return lr
     raise BadInput(f"each lr from {max(lrs):g} to {min(lrs):g} changes more than {drop:.0%} of the predictions: try smaller ones")
 

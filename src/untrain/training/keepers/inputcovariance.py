@@ -133,7 +133,7 @@ def _summed(model: nn.Module, sums: dict[str, Tensor]) -> Iterator[None]:
 
 
 def _at_once(layer: nn.Module, x: Tensor) -> int:
-    """Examples whose rows fit into ``ROOM`` together: each input of a convolution is in as many patches as its kernel has places."""
+    """Examples whose rows fit into ``ROOM`` together: an input of a convolution is in as many patches as its kernel has places."""
     copies = layer.kernel_size[0] * layer.kernel_size[1] if isinstance(layer, nn.Conv2d) else 1
     return max(1, ROOM // max(1, 8 * copies * x[:1].numel()))
 
