@@ -15,6 +15,7 @@ from untrain.models.tasks.textclassification import TextClassification
 from untrain.training.learners.train import Train
 from untrain.training.problem import Problem
 from untrain.training.steps import AdamW, Constant, Steps
+from untrain.training.toy import kept_of
 
 VOCABULARY, LENGTH, CLASSES, TOTAL, FORGET = 12, 7, 3, 36, 8
 SMALL = {"width": 8, "depth": 1, "heads": 2, "hidden": 16}
@@ -56,7 +57,9 @@ def problem(kind):
     at = np.arange(TOTAL)
     forget, retain = take(data, at[:FORGET]), take(data, at[FORGET:])
     model = learner(data, 0)
-    return model, Problem(learner.task, forget, retain, make(12, 1), lambda s: learner.init(data, s), learner, seed=3, origin=0)
+    kept = kept_of(model, data, learner.task)
+    init = lambda s: learner.init(data, s)  # noqa: E731
+    return model, Problem(learner.task, forget, retain, make(12, 1), init, learner, seed=3, origin=0, kept=kept)
 
 
 def replace_forget(problem, forget):

@@ -22,6 +22,7 @@ from untrain.models.tasks.classification import Classification
 from untrain.training.learners.train import Train
 from untrain.training.problem import Problem
 from untrain.training.steps import Constant, Steps
+from untrain.training.toy import kept_of
 from untrain.unlearners.base import Localized, Recipe, Unlearner
 from untrain.unlearners.finetune import Finetune
 from untrain.unlearners.ssd import SSD
@@ -193,20 +194,32 @@ BY_GRADIENT = ("CriticalNeurons", "Fisher", "Gradient", "WeightedGrad", "RandomM
 # Why something is refused: kinds of models, and names of methods or of what they are; all of them where none is named.
 NEEDS = {
     r"all parameters are frozen: none can be localized; let some ask": [(("frozen",), ("localizer", "confined"))],
-    r"no weight may move, as .*: widen the mask, or let some ask for gradients": [(("frozen",), ("unlearner",))],
+    r"no weight may move, as .*: widen the mask, or let some ask for gradients": [
+        (("frozen",), ("unlearner",)),
+        (("all but one bias frozen",), ("ProjectedGradient",)),
+    ],
+    r"no weight could move: inputs fill the whole space of each layer, or no layer is known: lower": [
+        (NORMS, ("ProjectedGradient",))
+    ],
     r"layers=2 cannot be met: the model has 1 layers .*; take layers=1 or fewer": [(FEW, ("CFk", "EUk"))],
     r"layers=2 cannot be met: the model has 0 .*; take keep instead of layers": [
         (("all but one bias frozen", *NORMS), ("CFk", "EUk"))
     ],
     r"no linear layer with 3 or more outputs to take for its head: name it": [(NORMS, ("FisherNoise", "head"))],
     r"the loss does not depend on any weight that may move: widen the mask, or let": [(("cut",), ("steps", *BY_GRADIENT))],
-    r"adds noise to inputs, and these are torch.int64: real numbers are needed": [(("tied head",), ("CriticalNeurons",))],
+    r"adds noise to inputs, and these are torch.int64: real numbers are needed": [
+        (("tied head",), ("CriticalNeurons", "JiT", "ReferenceJiT"))
+    ],
     r"found nothing to remove, as no removal makes one less likely: take another": [(("zeros",), ("CriticalNeurons",))],
     r"keeps no batch statistics, .*: make it with track_running_stats=True": [(("no statistics", "no statistics, images"), ())],
     r"has no parameters: there is nothing that could forget": [(("no parameters",), ())],
     r"elements of 'gain' share their memory .*: give it memory of its own": [(("memory shared within",), ("Retrain",))],
     r"no weight would be dampened: .*; lower select=": [(("all but one bias frozen",), ("SSD",))],
-    r"moved no parameter: .*; raise its lr, or widen its mask": [(("zeros",), ("SSD",))],
+    r"moved no parameter: .*; raise its lr, or widen its mask": [
+        (("zeros",), ("SSD", "JiT", "ReferenceJiT", "ProjectedGradient")),
+        # A bias of the last layer is in the outputs on both inputs, and cancels.
+        (("all but one bias frozen",), ("JiT",)),
+    ],
 }
 
 
@@ -234,7 +247,8 @@ def posed(kind, dtype=None, forget=FORGET, right=True):
     ids = np.arange(TOTAL)
     sides = [Examples.labelled(x[rows], y[rows], ids[rows], 3) for rows in (slice(0, forget), slice(forget, TOTAL))]
     learner = Train(model=make, steps=Steps(lr=0.05, epochs=2, batch=16))
-    return model, Problem(Classification(), *sides, valid=sides[1], init=init, recipe=learner, seed=1, origin=0)
+    kept = kept_of(model, Examples.labelled(x, y, ids, 3), Classification()) if list(model.parameters()) else {}
+    return model, Problem(Classification(), *sides, valid=sides[1], init=init, recipe=learner, seed=1, origin=0, kept=kept)
 
 
 def name_of(made):

@@ -34,6 +34,9 @@ VARIED = [
         "GradAscent @ Shallowest",
         "BadTeacher @ Deepest",
         "FisherNoise @ WeightMagnitude",
+        "JiT @ RandomMask",
+        "ProjectedGradient(covariance='retain', steps=Steps(lr=0.05, epochs=2, buffers='freeze'))",
+        "ProjectedGradient(stop='retain_drop', steps=Steps(lr=0.05, epochs=2, buffers='freeze'))",
     )
 ]
 

@@ -30,6 +30,8 @@ REASONS = {
     ("causal", "RandomLabel"): "needs random_targets, which CausalLM does not give",
     ("causal", "SalUn"): "needs random_targets, which CausalLM does not give",
     ("causal", "FisherNoise"): "needs fisher, which CausalLM does not give",
+    ("causal", "ProjectedGradient"): "needs classes, which CausalLM does not give",
+    **{(kind, name): "adds noise to inputs, and these are rows of tokens" for kind in KINDS for name in ("JiT", "ReferenceJiT")},
     **{(kind, "CriticalNeurons"): "adds noise to inputs, and these are rows of tokens" for kind in KINDS},
     ("causal", "CriticalNeurons"): "needs classes, which CausalLM does not give",
 }

@@ -56,7 +56,8 @@ class SGD(Optimizer):
     """Stochastic gradient descent: ``v <- momentum * v + g + decay * w``, ``w <- w - lr * v``.
 
     Args:
-        momentum: share of the last velocity that is kept.
+        momentum: share of the last velocity that is kept; at 1 every step goes along the sum of all gradients so far, as where
+            gradients are never cleared.
         decay: weight decay, added to the gradient.
         nesterov: whether the gradient is taken at the looked-ahead point.
         decay_on: 'all' parameters decay, or 'weights' alone: neither biases nor scales and shifts of norm layers, which
@@ -66,7 +67,7 @@ class SGD(Optimizer):
     """
 
     slots: ClassVar[int] = 1
-    momentum: Annotated[float, Field(ge=0, lt=1), SearchHint(0.0, 0.99)] = 0.9
+    momentum: Annotated[float, Field(ge=0, le=1), SearchHint(0.0, 0.99)] = 0.9
     decay: Annotated[NonNegative, SearchHint(1e-6, 1e-2, log=True)] = 0.0
     nesterov: bool = False
     decay_on: Decayed = "all"
@@ -172,6 +173,25 @@ class Constant(Schedule):
         return lr
 
 
+class Geometric(Schedule):
+    """By the same factor from epoch to epoch, on the way to ``floor`` times the step size.
+
+    >>> [round(Geometric(floor=0.01).size(1.0, Moment(epoch, 2)), 6) for epoch in range(2)]
+    [1.0, 0.1]
+
+    Args:
+        floor: share of the first step size that one more epoch would reach.
+
+    Source: torch's ExponentialLR, with the factor that follows from where it ends.
+    """
+
+    floor: Annotated[float, Field(gt=0, le=1)] = 0.2
+
+    def size(self, lr: float, moment: Moment) -> float:
+        """Step size of the epoch."""
+        return float(lr * self.floor ** (moment.epoch / moment.epochs))
+
+
 class Triangular(Schedule):
     """Up from zero to the step size over the first ``peak`` of the run, then down to zero, both linear, in every step.
 
@@ -200,7 +220,8 @@ class Steps(Spec):
         epochs: passes over the data; a whole number, or a share of the learner's epochs such as '30%'.
         batch: examples per step.
         optimizer: SGD or AdamW with their own fields.
-        schedule: how the step size changes: Cosine, Exponential or Constant from epoch to epoch, Triangular from step to step.
+        schedule: how the step size changes: Cosine, Exponential, Geometric or Constant from epoch to epoch, Triangular from step to
+            step.
         buffers: what becomes of batch-norm statistics: 'move' (train mode), 'freeze' (the stored statistics
             normalise and stay) or 'reestimate' (reset at the end and averaged over the retain set).
         warmup: share of the steps over which the scheduled step size is raised from zero in a line; 0 for none.

@@ -11,15 +11,19 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from untrain.core import discovery
 from untrain.core.contract import require
 from untrain.core.errors import SpecError
 from untrain.core.spec import Spec
 from untrain.data.examples import Examples, batch_of, prototype, take
 from untrain.models.architectures.convnet import ConvNet
 from untrain.models.state import same, state
+from untrain.models.tasks.base import Task
 from untrain.models.tasks.classification import Classification
 from untrain.training.base import Learner
 from untrain.training.effects import Effects
+from untrain.training.keepers.base import Kept
+from untrain.training.keepers.inputcovariance import InputCovariance, input_moments
 from untrain.training.learners.retrieval import Retrieval
 from untrain.training.learners.stream import Stream
 from untrain.training.learners.train import Train
@@ -27,30 +31,36 @@ from untrain.training.problem import Problem
 from untrain.training.steps import Constant, Steps
 
 STEPS = Steps(lr=0.05, epochs=4, batch=16, schedule=Constant())
-CLASSES, SIDE, FORGET, TOTAL, UNITS = 3, 6, 12, 60, 12
+CLASSES, SIDE, FORGET, TOTAL, VALID, UNITS = 3, 6, 12, 60, 12, 12
+
+
+def _separable() -> Examples:
+    """Examples to train on, and held-out ones after them."""
+    draw = torch.Generator().manual_seed(0)
+    y = torch.arange(TOTAL + VALID) % CLASSES
+    patterns = torch.randn(CLASSES, 1, SIDE, SIDE, generator=draw)
+    noise = [torch.randn(n, 1, SIDE, SIDE, generator=draw) for n in (TOTAL, VALID)]
+    return Examples.labelled(patterns[y] + 0.3 * torch.cat(noise), y, np.arange(TOTAL + VALID), CLASSES)
 
 
 @lru_cache(maxsize=8)
-def _trained(kind: type = nn.Module) -> tuple[Examples, Learner, nn.Module]:
-    draw = torch.Generator().manual_seed(0)
-    y = torch.arange(TOTAL) % CLASSES
-    patterns = torch.randn(CLASSES, 1, SIDE, SIDE, generator=draw)
-    x = patterns[y] + 0.3 * torch.randn(TOTAL, 1, SIDE, SIDE, generator=draw)
-    data = Examples.labelled(x, y, np.arange(TOTAL), CLASSES)
-    for learner in (Train(model=ConvNet(width=4), steps=STEPS), Stream(), Retrieval()):
-        model = learner(data, 0)
+def _trained(kind: type = nn.Module) -> tuple[Examples, Learner, nn.Module, Kept]:
+    data = take(_separable(), np.arange(TOTAL))
+    keepers = tuple(discovery.load(place.name)() for place in discovery.of_role("keeper"))
+    for learner in (Train(model=ConvNet(width=4), steps=STEPS, keepers=keepers), Stream(), Retrieval()):
+        model, kept = learner.run(data, 0)
         if isinstance(model, kind):
-            return data, learner, model
+            return data, learner, model, kept
     raise SpecError(f"there is no small problem for models of kind {kind.__name__}")
 
 
 def small(kind: type = nn.Module) -> tuple[nn.Module, Problem]:
-    """A trained network with batch norm, in eval mode, and the request to forget 12 of its 60 separable examples.
+    """A trained network with batch norm, in eval mode, the request to forget 12 of its 60 separable examples, and what keepers saved.
 
     Args:
         kind: of model; where a method works on memories, a memory of the same examples.
     """
-    data, learner, model = _trained(kind)
+    data, learner, model, kept = _trained(kind)
     rows = np.arange(TOTAL)
 
     blank = prototype(data)
@@ -59,23 +69,35 @@ def small(kind: type = nn.Module) -> tuple[nn.Module, Problem]:
         return learner.init(blank, seed)
 
     forget, retain = take(data, rows[:FORGET]), take(data, rows[FORGET:])
+    kept = {name: {n: value.clone() for n, value in saved.items()} for name, saved in kept.items()}
+    valid = take(_separable(), np.arange(TOTAL, TOTAL + VALID))
     oracles, effects = _retrained() if kind is nn.Module else ((), None)
     return deepcopy(model), Problem(
-        Classification(), forget, retain, init=init, recipe=learner, seed=3, origin=0, oracles=oracles, effects=effects
-    )
+        Classification(), forget, retain, valid, init=init, recipe=learner, seed=3, origin=0, kept=kept, oracles=oracles,
+        effects=effects,
+    )  # fmt: skip
 
 
 @lru_cache(maxsize=1)
 def _retrained() -> tuple[tuple[nn.Module, ...], Effects]:
     """The network trained without the forget set, and what the forget set did to its outputs."""
-    data, learner, model = _trained()
-    sides, task = (take(data, rows) for rows in np.split(np.arange(TOTAL), [FORGET])), Classification(classes=CLASSES)
-    forget, retain = sides
-    oracle = learner(retain, 7)
+    data, learner, model, _ = _trained()
+    sides, task = [take(data, rows) for rows in np.split(np.arange(TOTAL), [FORGET])], Classification(classes=CLASSES)
+    oracle = learner(sides[1], 7)
+    return (oracle,), effects_of(model, oracle, task, sides[0], sides[1])
+
+
+def effects_of(model: nn.Module, oracle: nn.Module, task: Task, forget: Examples, retain: Examples) -> Effects:
+    """What one model puts out more than another on both sides: exact effects of what the other did not see."""
     with torch.no_grad():
-        effects = [task.forward(model, batch_of(e, np.arange(len(e)))) for e in (forget, retain)]
-        lost = [task.forward(oracle, batch_of(e, np.arange(len(e)))) for e in (forget, retain)]
-    return (oracle,), Effects(effects[0] - lost[0], effects[1] - lost[1])
+        batches = [batch_of(e, np.arange(len(e))) for e in (forget, retain)]
+        less = [task.forward(model, batch) - task.forward(oracle, batch) for batch in batches]
+    return Effects(less[0], less[1])
+
+
+def kept_of(model: nn.Module, data: Examples, task: Task) -> Kept:
+    """What ``InputCovariance`` saves of a trained model, as far as it sees into it."""
+    return {InputCovariance.__name__: input_moments(model.eval(), data, task.resolve(data))}
 
 
 def neuron(unit: int) -> tuple[nn.Module, Problem]:

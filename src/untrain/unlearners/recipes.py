@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from untrain.core.fields import Count, Keep
+from untrain.core.fields import Count, Keep, Positive
 from untrain.core.search_space import SearchHint
 from untrain.localizers._mask_units import Channels, Gather
 from untrain.localizers.deepest import Deepest
 from untrain.localizers.gradient import Gradient
 from untrain.localizers.weightedgrad import WeightedGrad
-from untrain.training.steps import Cosine, Steps
+from untrain.training.input_noise import InputNoise
+from untrain.training.steps import SGD, Constant, Cosine, Steps
 from untrain.unlearners.base import Recipe, Unlearner
 from untrain.unlearners.finetune import Finetune
+from untrain.unlearners.jit import JiT
 from untrain.unlearners.randomlabel import RandomLabel
 from untrain.unlearners.resetfinetune import ResetFinetune
 
@@ -109,3 +111,31 @@ class EUk(Recipe):
     def expand(self) -> Unlearner:
         """``ResetFinetune @ Deepest``."""
         return ResetFinetune(steps=self.steps) @ Deepest(layers=self.layers)
+
+
+class ReferenceJiT(Recipe):
+    """Just-in-time unlearning as its authors' code does it, for which alone their step sizes are meant.
+
+    >>> ReferenceJiT(scale=0.8).expand().noise
+    InputNoise(scale=0.8, clamp=True)
+
+    Args:
+        scale: standard deviation of the noise, in units of the inputs.
+        draws: noises per example and step.
+        steps: step size and length; ``SGD(momentum=1.0)`` adds up the gradients of all batches so far, which that code never
+            clears.
+
+    Source: code jwf40/Information-Theoretic-Unlearning@c967614, src/lipschitz.py. Its (scale, lr, batch) are (0.5, 3e-4, 128) to
+        forget a class from a VGG and (0.8, 1.5, 128) from a ViT; (0.01, 3e-4, 64) and (1.5, 0.5, 64) for a sub-class;
+        (0.01, 3e-4, 128) and (0.5, 0.1, 128) for random examples. The scale is in units of inputs normalised by CIFAR's
+        mean and deviation, of which one is 0.27 of the range of a pixel.
+    """
+
+    scale: Annotated[Positive, SearchHint(0.01, 2.0, log=True)] = 0.5
+    draws: Annotated[Count, SearchHint(5, 100, log=True)] = 25
+    steps: Steps = Steps(lr=3e-4, epochs=1, optimizer=SGD(momentum=1.0), schedule=Constant())
+
+    def expand(self) -> Unlearner:
+        """``JiT`` with every switch as in that code."""
+        noise = InputNoise(scale=self.scale, draws=self.draws, clamp=True)
+        return JiT(noise=noise, stop_gradient=True, reduction="sum", dropout=True, shuffle=False, steps=self.steps)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,13 +13,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from untrain.core.errors import ModelError
+from untrain.core.errors import ModelError, NotFinite
+from untrain.core.metering import Counter
 from untrain.data.batching import in_order
-from untrain.data.examples import Batch, Column, Examples, batch_of
+from untrain.data.examples import Batch, Column, Examples, batch_of, cost_shape
 from untrain.data.ragged import PAD, Ragged
 from untrain.models.tasks.base import Task
 from untrain.training.keepers.base import Keeper
+from untrain.training.weight_rows import has_weight_rows
 
+ROOM = 2**28  # bytes of rows at a time
 CONVOLUTIONS = (nn.Conv1d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 
 
@@ -38,27 +42,84 @@ class InputCovariance(Keeper):
         Raises:
             ModelError: a convolution is of another kind than ``Conv2d``, or a layer is not called as a module.
         """
-        device = next(model.parameters()).device
-        sums: dict[str, Tensor] = {}
-        with torch.no_grad(), _summed(model, sums):
-            for batch in batches_without_padding(examples, 256, device):
-                task.forward(model, batch)
-        return sums
+        for name, part in model.named_modules():
+            if isinstance(part, CONVOLUTIONS):
+                kind = type(part).__name__
+                raise ModelError(f"InputCovariance knows no patches of {name!r}, which is a {kind}: keep something else")
+        moments = input_moments(model, examples, task)
+        if lacking := [name for name, part in model.named_modules() if has_weight_rows(part) and name not in moments]:
+            raise ModelError(
+                f"InputCovariance never saw an input of {lacking[0]!r}: the model does not call it as a layer of its own"
+            )
+        return moments
+
+
+def input_moments(model: nn.Module, examples: Examples, task: Task) -> dict[str, Tensor]:
+    """``R^T R`` of the inputs of each linear layer and convolution that the model calls, over a set of examples.
+
+    Args:
+        model: in eval mode; it stays as it is.
+        examples: whose inputs are summed, as they are, without augmentation.
+        task: the model's task.
+
+    Returns:
+        Layer name -> (d, d), or (g, d, d) where it has g groups, float64. Layers that the model has and does not call as
+        modules, such as those within torch's attention, are not among them.
+
+    Raises:
+        NotFinite: an input of a layer is NaN or infinite.
+    """
+    device, counter = next(model.parameters()).device, Counter()
+    sums: dict[str, Tensor] = {}
+    with torch.no_grad(), _summed(model, sums):
+        for batch in batches_without_padding(examples, 256, device):
+            counter.step(len(batch), partial(task.forward, model, batch), backward=False, shape=cost_shape(batch))
+    for name, moments in sums.items():
+        if not bool(torch.isfinite(moments).all()):
+            raise NotFinite(f"inputs of the layer {name!r} are NaN or infinite on some examples")
+    return sums
+
+
+def without(
+    kept: Mapping[str, Tensor], model: nn.Module, forget: Examples, task: Task, replacement: Examples | None = None
+) -> dict[str, Tensor]:
+    """Second moments of the inputs of all examples but some, from those of all: what is saved for the next request.
+
+    Args:
+        kept: what ``InputCovariance`` saved of this model, or what this function returned of it.
+        model: in eval mode, as it was when they were saved; after a request they hold approximately, as its weights moved.
+        forget: examples among those that were summed.
+        task: the model's task.
+        replacement: examples that take their place, where a request corrects.
+
+    Raises:
+        ModelError: the moments are of another model: they lack a layer, or have one that it lacks, or another shape.
+    """
+    forgotten = input_moments(model, forget, task)
+    for name in forgotten.keys() ^ kept.keys():
+        raise ModelError(f"the saved covariance is of another model: the layer {name!r} is in only one of them")
+    for name, moments in forgotten.items():
+        if moments.shape != kept[name].shape:
+            raise ModelError(
+                f"the saved covariance is of another model: that of the layer {name!r} has shape {tuple(kept[name].shape)}, "
+                f"its inputs have {tuple(moments.shape)}"
+            )
+    added = {} if replacement is None else input_moments(model, replacement, task)
+    left = {name: kept[name].to(moments) - moments for name, moments in forgotten.items()}
+    return {name: value + added[name] if name in added else value for name, value in left.items()}
 
 
 @contextmanager
 def _summed(model: nn.Module, sums: dict[str, Tensor]) -> Iterator[None]:
     """Within, a forward pass adds the second moments of each layer's inputs to ``sums``."""
-    parts = dict(model.named_modules())
-    for name, part in parts.items():
-        if isinstance(part, CONVOLUTIONS):
-            raise ModelError(f"InputCovariance knows no patches of {name!r}, which is a {type(part).__name__}: keep something else")
-    layers = {name: part for name, part in parts.items() if isinstance(part, nn.Linear | nn.Conv2d)}
+    layers = {name: part for name, part in model.named_modules() if has_weight_rows(part)}
 
     def add(name: str, layer: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> None:
-        rows = input_rows(layer, inputs[0] if inputs else named["input"]).double()
-        moments = (rows.mT @ rows).squeeze(0)
-        sums[name] = sums[name] + moments if name in sums else moments
+        x = inputs[0] if inputs else next(iter(named.values()))
+        for piece in x.split(_at_once(layer, x)):
+            rows = input_rows(layer, piece).double()
+            moments = (rows.mT @ rows).squeeze(0)
+            sums[name] = sums[name] + moments if name in sums else moments
 
     hooks = [
         part.register_forward_pre_hook(lambda layer, inputs, named, name=name: add(name, layer, inputs, named), with_kwargs=True)
@@ -69,8 +130,12 @@ def _summed(model: nn.Module, sums: dict[str, Tensor]) -> Iterator[None]:
     finally:
         for hook in hooks:
             hook.remove()
-    if lacking := [name for name in layers if name not in sums]:
-        raise ModelError(f"InputCovariance never saw an input of {lacking[0]!r}: the model does not call it as a layer of its own")
+
+
+def _at_once(layer: nn.Module, x: Tensor) -> int:
+    """Examples whose rows fit into ``ROOM`` together: an input of a convolution is in as many patches as its kernel has places."""
+    copies = layer.kernel_size[0] * layer.kernel_size[1] if isinstance(layer, nn.Conv2d) else 1
+    return max(1, ROOM // max(1, 8 * copies * x[:1].numel()))
 
 
 def input_rows(layer: nn.Module, x: Tensor) -> Tensor:

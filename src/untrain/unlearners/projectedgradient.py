@@ -1,0 +1,206 @@
+"""Projected-gradient unlearning."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+from torch import Tensor, nn
+
+from untrain.core.errors import BadInput, DataError, RunFailed
+from untrain.core.fields import NonNegative
+from untrain.core.mask import Mask
+from untrain.core.metering import add_note
+from untrain.core.precision import HALF
+from untrain.core.search_space import SearchHint
+from untrain.core.spec import Spec
+from untrain.data import batching
+from untrain.data.examples import Batch, walk
+from untrain.models.state import State, state
+from untrain.training.batch_norm import tracking
+from untrain.training.batch_plan import Plan
+from untrain.training.descend import descend
+from untrain.training.gradient_subspace import GradientSubspace, Subspace, gradient_subspace
+from untrain.training.keepers.inputcovariance import input_moments, without
+from untrain.training.problem import Problem
+from untrain.training.process_group import SINGLE, process_group
+from untrain.training.sharded_model import refuse_sharded
+from untrain.training.steps import SGD, Geometric, Steps
+from untrain.unlearners.base import Unlearner
+from untrain.unlearners.scrub import error, restore
+
+DROP = 0.05  # of the retain accuracy, in the authors' code for classes
+
+Stop = Literal["never", "valid", "retain_drop"]
+
+
+class BoundedAscent(Spec):
+    """Loss of a label to forget: ``labels * -log(1 - p_y + offset) + entropy * H(p)``.
+
+    Args:
+        labels: weight of the first term, which falls with the probability of the label.
+        entropy: weight of the entropy of the prediction: above 0 towards a sure prediction of another class, below 0 away
+            from any.
+        offset: bounds the first term, which lies between ``-log(1 + offset)`` and ``-log(offset)``.
+
+    Source: Hoang et al. 2023, arXiv 2312.04095, eq. 1; weights and offset of its code hnanhtuan/projected_gradient_unlearning.
+    """
+
+    labels: NonNegative = 1.0
+    entropy: Annotated[float, SearchHint(-1.0, 1.0)] = 0.2
+    offset: Annotated[float, SearchHint(0.01, 0.5, log=True)] = 0.05
+
+    def __post_init__(self) -> None:
+        if self.offset <= 0:
+            raise BadInput(f"offset={self.offset:g} leaves the loss without a bound: it must be above 0")
+
+    def of(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        """Loss of each example, (b,), from logits (b, c) and labels (b,)."""
+        logits = outputs.float() if outputs.dtype in HALF else outputs
+        logp = logits.log_softmax(-1)
+        p = logp.exp()
+        right = p.gather(1, labels[:, None])[:, 0]
+        return -self.labels * (1 - right + self.offset).log() - self.entropy * (p * logp).sum(-1)
+
+
+class ProjectedGradient(Unlearner):
+    """Minimise ``-log(1 - p_y + offset) + entropy`` on forget, moving weights only where the retain set's inputs do not reach.
+
+    The change of each linear layer's and convolution's weight is projected off the leading directions of that layer's inputs
+    on the retain set. If these are kept whole, outputs on the retain set stay as they are. Nothing else moves: neither biases
+    nor norms nor embeddings nor weights that layers share. Batch-norm layers normalise by their buffers, which stay.
+
+    Args:
+        covariance: where the retain set's second moments come from: the forget set's taken away from those of all training data
+            that the keeper ``InputCovariance`` saved when the model was trained ('kept'), so that no retain set is needed, or
+            computed on the 'retain' set; the two are the same up to rounding.
+        subspace: choice of the directions.
+        loss: on the forget set.
+        stop: 'never' before the last epoch; after the epoch in which accuracy on held-out examples comes to exceed that on the
+            forget set ('valid'), or accuracy on the retain set has dropped by more than five points ('retain_drop'), with the
+            model of that epoch or of the one before, whichever is closer to the line; never the untouched one.
+        dropout: whether dropout is on.
+        steps: step size and length; an epoch is once through the forget set.
+
+    Source: Hoang et al. 2023, arXiv 2312.04095, sections 3.2 and 3.3; code
+        hnanhtuan/projected_gradient_unlearning@b3275c3, unlearn.py, for SmallVGG.
+    Departs: that code takes the covariance of augmented inputs for all data and of plain ones for the forget set, whose
+        difference has negative eigenvalues; patches of stride 1 under every convolution; and dropout on. Its first epoch takes
+        no step, so that its first step size is the second of ours. It fixes the order of the forget set. An optimizer of any
+        kind will do, since changes are projected and not gradients. A run whose accuracies never cross ends with the last
+        model, in that code with the first. Singular values that rounding cannot tell from 0 are 0.
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset({"forget", "labels", "classes"})
+
+    covariance: Literal["kept", "retain"] = "kept"
+    subspace: Subspace = Subspace()
+    loss: BoundedAscent = BoundedAscent()
+    stop: Stop = "never"
+    dropout: bool = False
+    steps: Steps = Steps(lr=0.05, epochs=100, optimizer=SGD(momentum=0.0), schedule=Geometric(floor=0.2), buffers="freeze")
+
+    def needed(self) -> frozenset[str]:
+        """Names of all that it needs: the retain set or what was kept, and what it stops by."""
+        source = {"retain"} if self.covariance == "retain" else {"kept:InputCovariance"}
+        by = {"never": [], "valid": ["valid", "correct"], "retain_drop": ["retain", "correct"]}[self.stop]
+        return super().needed() | source | set(by)
+
+    def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module:
+        """The model that moved within the subspace.
+
+        Raises:
+            ModelError: what was kept is of another model, a layer would be without protection, or nothing could move.
+            DataError: it is to stop by held-out examples, and there are none.
+            RunFailed: it is to stop before the first step.
+        """
+        refuse_sharded(model, "ProjectedGradient")
+        space = gradient_subspace(model, self._moments(model, problem), self.subspace)
+        mask = space.mask(model, problem.trainable)
+        watch = None if self.stop == "never" else _Watch(problem, self.stop)
+        plan = _forget_batches(problem, self.steps)
+
+        def draw(epoch: int) -> Iterator[tuple[Batch | None, ...]]:
+            space.confine(model, mask)
+            if watch is None or not watch.over(model):
+                yield from plan.draw(epoch)
+
+        def loss(forget: Batch) -> Tensor:
+            space.confine(model, mask)
+            model.train(self.dropout)
+            for layer in tracking(model):
+                layer.eval()
+            return self.loss.of(problem.task.forward(model, forget), forget.y).mean()
+
+        descend(model, loss, replace(plan, draw=draw), self.steps, mask)
+        return _ended(model, space, mask, watch)
+
+    def _moments(self, model: nn.Module, problem: Problem) -> Mapping[str, Tensor]:
+        if self.covariance == "retain":
+            return input_moments(model, problem.rest, problem.task)
+        return without(problem.kept["InputCovariance"], model, problem.forget, problem.task, problem.replacement)
+
+
+def _forget_batches(problem: Problem, steps: Steps) -> Plan:
+    """Once through the forget set in each epoch, in a new order, as it is: what augmentation makes of it was not protected from."""
+
+    def draw(epoch: int) -> Iterator[tuple[Batch | None, ...]]:
+        for batch in walk(problem.forget, steps.batch, np.random.default_rng((problem.seed, epoch))):
+            yield (batch,)
+
+    length = batching.count(len(problem.forget), steps.batch)
+    return Plan(problem.epochs(steps), draw, problem.retain, problem.task, length)
+
+
+def _ended(model: nn.Module, space: GradientSubspace, mask: Mask, watch: _Watch | None) -> nn.Module:
+    space.confine(model, mask)
+    if watch is not None and not watch.over(model):
+        add_note("the accuracies that it was to stop by never crossed: it took all of its steps")
+    return model
+
+
+@dataclass
+class _Watch:
+    """Decides after each epoch whether to stop, and with which model."""
+
+    problem: Problem
+    stop: Stop
+    asked: int = 0
+    first: float = 0.0
+    last: tuple[float, State] | None = None
+    done: bool = False
+
+    def __post_init__(self) -> None:
+        if process_group() is not SINGLE:
+            raise BadInput("stopping by accuracies takes a single process: use stop='never', or one process")
+        if self.stop == "valid" and self.problem.valid is None:
+            raise DataError("stop='valid' needs held-out examples, and there are none: give Problem(valid=...) or stop='never'")
+
+    def over(self, model: nn.Module) -> bool:
+        """True from the epoch on after which the gap is positive; the model is then the one to end with."""
+        if self.done:
+            return True
+        gap = self._gap(model.eval())
+        if gap > 0 and not self.asked:
+            raise RunFailed("accuracy on held-out examples exceeds that on the forget set before the first step: take stop='never'")
+        if gap > 0:
+            self.done = True
+            before = gap if self.last is None else self.last[0]
+            if self.last is not None and abs(before) <= abs(gap):
+                restore(model, self.last[1])
+            add_note(f"stopped by {self.stop!r} after epoch {self.asked}: the gap went from {before:+.3f} to {gap:+.3f}")
+        # The untouched model is none to end with.
+        self.last = (gap, state(model)) if self.asked else None
+        self.asked += 1
+        return self.done
+
+    def _gap(self, model: nn.Module) -> float:
+        task = self.problem.task
+        if self.stop == "retain_drop":
+            now = 1 - error(model, task, self.problem.rest)
+            self.first = self.first if self.asked else now
+            return self.first - now - DROP
+        assert self.problem.valid is not None
+        return error(model, task, self.problem.forget) - error(model, task, self.problem.valid)
