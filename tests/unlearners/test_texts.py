@@ -31,6 +31,14 @@ REASONS = {
     ("causal", "SalUn"): "needs random_targets, which CausalLM does not give",
     ("causal", "FisherNoise"): "needs fisher, which CausalLM does not give",
     **{(kind, "CriticalNeurons"): "adds noise to inputs, and these are rows of tokens" for kind in KINDS},
+    ("causal", "Amnesiac"): "needs classes, random_targets, which CausalLM does not give",
+    **{("causal", name): "needs classes, which CausalLM does not give" for name in ("DUCK", "DELETE", "POUR", "BoundaryExpand")},
+    **{
+        (kind, name): "changes inputs little by little, and these are torch.int64: real numbers are needed"
+        for kind in ("bag", "encoder")
+        for name in ("BoundaryShrink", "UNSIR")
+    },
+    **{("causal", name): "needs classes, which CausalLM does not give" for name in ("BoundaryShrink", "UNSIR")},
     ("causal", "CriticalNeurons"): "needs classes, which CausalLM does not give",
 }
 

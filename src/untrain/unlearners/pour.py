@@ -38,10 +38,8 @@ class POUR(Unlearner):
             ModelError: the head has no row per class, may not move, or gives these classes no direction of their own.
         """
         forgotten = torch.unique(problem.forget.y[:]).tolist()
-        if len(forgotten) == problem.task.outputs_needed(problem.forget):
-            add_note(
-                "POUR removes whole classes, and the forget set has examples of all: no class can be told from another any more"
-            )
+        if problem.task.outputs_needed(problem.forget) - len(forgotten) < 2:
+            add_note("POUR removes whole classes, and the forget set leaves less than two: no class can be told from another now")
         params, names = movable(model, problem.trainable), problem.task.head(model)
         if not any(name in params for name in names):
             raise ModelError(f"POUR changes the head alone, and {names[0]!r} may not move: let it, or take another method")

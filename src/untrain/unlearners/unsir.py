@@ -59,10 +59,6 @@ class UNSIR(Unlearner):
         """True if it takes no step of either kind."""
         return problem.epochs(self.steps) == problem.epochs(self.repair) == 0
 
-    def needed(self) -> frozenset[str]:
-        """Names of all that it needs."""
-        return self.needs
-
     def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module:
         """The impaired and repaired model.
 
