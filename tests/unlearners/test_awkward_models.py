@@ -205,11 +205,19 @@ NEEDS = {
     r"layers=2 cannot be met: the model has 0 .*; take keep instead of layers": [
         (("all but one bias frozen", *NORMS), ("CFk", "EUk"))
     ],
-    r"no linear layer with 3 or more outputs to take for its head: name it": [(NORMS, ("FisherNoise", "head"))],
+    r"no linear layer with 3 or more outputs to take for its head: name it": [
+        (NORMS, ("FisherNoise", "DUCK", "BoundaryExpand", "POUR", "head"))
+    ],
     r"the loss does not depend on any weight that may move: widen the mask, or let": [(("cut",), ("steps", *BY_GRADIENT))],
     r"adds noise to inputs, and these are torch.int64: real numbers are needed": [
         (("tied head",), ("CriticalNeurons", "JiT", "ReferenceJiT"))
     ],
+    r"changes inputs little by little, and these are torch.int64: real numbers are needed": [
+        (("tied head",), ("BoundaryShrink", "UNSIR"))
+    ],
+    r"changes the head alone, and '3.weight' may not move: let it, or": [(("frozen head",), ("POUR",))],
+    r"no direction of the forgotten classes in the head, as all rows are alike: train": [(("zeros",), ("POUR",))],
+    r"half precision rounds small changes away, so unlearn in float32": [(("half by itself",), ("BoundaryShrink",))],
     r"found nothing to remove, as no removal makes one less likely: take another": [(("zeros",), ("CriticalNeurons",))],
     r"keeps no batch statistics, .*: make it with track_running_stats=True": [(("no statistics", "no statistics, images"), ())],
     r"has no parameters: there is nothing that could forget": [(("no parameters",), ())],

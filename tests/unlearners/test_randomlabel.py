@@ -14,7 +14,7 @@ from untrain.models.tasks.choice import Choice
 from untrain.models.tasks.classification import Classification
 from untrain.training.problem import Problem
 from untrain.training.steps import SGD, Constant, Steps
-from untrain.unlearners.randomlabel import RandomLabel, relabelled
+from untrain.unlearners.randomlabel import RandomLabel, drawn, relabelled
 
 
 def numbered(n, start=0, classes=10):
@@ -162,6 +162,29 @@ def test_at_each_step_a_pass_over_the_new_labels_is_followed_by_one_over_retain(
     forgot = RandomLabel(draw="step", steps=PLAIN)(level(), Problem(Classification(), forget, retain))
     first = 0.3 * (torch.tensor([0.0, 0.0, 1.0]) - 1 / 3)
     assert torch.allclose(forgot.bias, first + 0.3 * (torch.tensor([1.0, 0.0, 0.0]) - first.softmax(0)), atol=1e-6)
+
+
+@pytest.mark.parametrize("draw", ["step", "once"])
+def test_wrong_labels_are_never_the_true_ones(draw):
+    SEEN.clear()
+    made = RandomLabel(draw=draw, wrong=True, steps=Steps(lr=0.01, epochs=3, batch=64))
+    made(nn.Linear(1, 10), Problem(Noting(), numbered(40, 500), numbered(60)))
+    assert all(y != n % 10 for n, y in SEEN if n >= 500)
+    assert {(n, y) for n, y in SEEN if n < 500} == {(n, n % 10) for n in range(60)}
+
+
+def test_all_wrong_labels_are_drawn_alike():
+    torch.manual_seed(0)
+    targets = torch.arange(9_000) % 10
+    labels = drawn(Classification(classes=10), targets, wrong=True)
+    counts = torch.bincount((labels - targets) % 10, minlength=10)
+    assert counts[0] == 0
+    assert ((counts[1:] - 1000).abs() < 4 * 900**0.5).all()
+
+
+def test_wrong_labels_are_for_tasks_with_classes():
+    assert "classes" in RandomLabel(wrong=True).needed()
+    assert "classes" not in RandomLabel().needed()
 
 
 def test_ids_of_two_kinds_may_meet():

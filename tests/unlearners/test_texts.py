@@ -33,6 +33,14 @@ REASONS = {
     ("causal", "ProjectedGradient"): "needs classes, which CausalLM does not give",
     **{(kind, name): "adds noise to inputs, and these are rows of tokens" for kind in KINDS for name in ("JiT", "ReferenceJiT")},
     **{(kind, "CriticalNeurons"): "adds noise to inputs, and these are rows of tokens" for kind in KINDS},
+    ("causal", "Amnesiac"): "needs classes, random_targets, which CausalLM does not give",
+    **{("causal", name): "needs classes, which CausalLM does not give" for name in ("DUCK", "DELETE", "POUR", "BoundaryExpand")},
+    **{
+        (kind, name): "changes inputs little by little, and these are torch.int64: real numbers are needed"
+        for kind in ("bag", "encoder")
+        for name in ("BoundaryShrink", "UNSIR")
+    },
+    **{("causal", name): "needs classes, which CausalLM does not give" for name in ("BoundaryShrink", "UNSIR")},
     ("causal", "CriticalNeurons"): "needs classes, which CausalLM does not give",
 }
 

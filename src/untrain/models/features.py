@@ -83,14 +83,21 @@ def forward_with_features(model: nn.Module, batch: Batch, task: Task, tokens: bo
 def _head_inputs(model: nn.Module, task: Task, tokens: bool) -> Iterator[list[Tensor]]:
     """Within, what goes into the head is added to a list."""
     inputs: list[Tensor] = []
-    head = model.get_submodule(task.head(model)[0].rpartition(".")[0])
-    hook = head.register_forward_pre_hook(
+    hook = _head_layer(model, task).register_forward_pre_hook(
         lambda _, positional, named: inputs.append(_flat(positional, named, tokens)), with_kwargs=True
     )
     try:
         yield inputs
     finally:
         hook.remove()
+
+
+def _head_layer(model: nn.Module, task: Task) -> nn.Module:
+    """The layer that the head's parameters are of; of those that share them, as an embedding may, the last one declared."""
+    names, params = task.head(model), dict(model.named_parameters())
+    own = {id(params.get(name)) for name in names}
+    holders = [part for part in model.modules() if own <= {id(p) for p in part.parameters(recurse=False)}]
+    return holders[-1] if holders else model.get_submodule(names[0].rpartition(".")[0])
 
 
 def _flat(positional: tuple[Any, ...], named: dict[str, Any], tokens: bool) -> Tensor:

@@ -11,7 +11,7 @@ from untrain.localizers.deepest import Deepest
 from untrain.localizers.gradient import Gradient
 from untrain.localizers.weightedgrad import WeightedGrad
 from untrain.training.input_noise import InputNoise
-from untrain.training.steps import SGD, Constant, Cosine, Steps
+from untrain.training.steps import SGD, AdamW, Constant, Cosine, Steps
 from untrain.unlearners.base import Recipe, Unlearner
 from untrain.unlearners.finetune import Finetune
 from untrain.unlearners.jit import JiT
@@ -68,6 +68,28 @@ class SalUn(Recipe):
     def expand(self) -> Unlearner:
         """``RandomLabel @ Gradient``."""
         return RandomLabel(draw="step", steps=self.steps) @ Gradient(keep=self.keep)
+
+
+class Amnesiac(Recipe):
+    """Amnesiac unlearning as it is compared: wrong labels, drawn once, for the forget set, learned with the retain set.
+
+    >>> Amnesiac(steps=Steps(lr=0.01)).expand()
+    RandomLabel(draw='once', wrong=True, steps=Steps(lr=0.01))
+
+    Args:
+        steps: step size and length.
+
+    Source: Graves, Nagisetty and Ganesh 2021 (AAAI), "unlearning", with the steps of Chundawat et al. 2023, whose code
+        vikram2000b/bad-teaching-unlearning@f1aa988 runs it on its data; code lmgraves/AmnesiacML@ae594cd.
+    Departs: what the paper names amnesiac subtracts the updates of the batches that held the forget set; a model keeps no such
+        updates, and that one is not here. Where several classes are forgotten, a wrong label may be another of them.
+    """
+
+    steps: Steps = Steps(lr=1e-4, epochs=3, batch=256, optimizer=AdamW(), schedule=Constant())
+
+    def expand(self) -> Unlearner:
+        """``RandomLabel`` with wrong labels, drawn once."""
+        return RandomLabel(draw="once", wrong=True, steps=self.steps)
 
 
 class CFk(Recipe):
