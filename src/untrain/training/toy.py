@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from untrain.core import discovery
 from untrain.core.contract import require
 from untrain.core.errors import SpecError
 from untrain.core.spec import Spec
@@ -19,6 +20,7 @@ from untrain.models.architectures.convnet import ConvNet
 from untrain.models.state import same, state
 from untrain.models.tasks.classification import Classification
 from untrain.training.base import Learner
+from untrain.training.keepers.base import Kept
 from untrain.training.learners.retrieval import Retrieval
 from untrain.training.learners.stream import Stream
 from untrain.training.learners.train import Train
@@ -30,26 +32,27 @@ CLASSES, SIDE, FORGET, TOTAL, UNITS = 3, 6, 12, 60, 12
 
 
 @lru_cache(maxsize=8)
-def _trained(kind: type = nn.Module) -> tuple[Examples, Learner, nn.Module]:
+def _trained(kind: type = nn.Module) -> tuple[Examples, Learner, nn.Module, Kept]:
     draw = torch.Generator().manual_seed(0)
     y = torch.arange(TOTAL) % CLASSES
     patterns = torch.randn(CLASSES, 1, SIDE, SIDE, generator=draw)
     x = patterns[y] + 0.3 * torch.randn(TOTAL, 1, SIDE, SIDE, generator=draw)
     data = Examples.labelled(x, y, np.arange(TOTAL), CLASSES)
-    for learner in (Train(model=ConvNet(width=4), steps=STEPS), Stream(), Retrieval()):
-        model = learner(data, 0)
+    keepers = tuple(discovery.load(place.name)() for place in discovery.of_role("keeper"))
+    for learner in (Train(model=ConvNet(width=4), steps=STEPS, keepers=keepers), Stream(), Retrieval()):
+        model, kept = learner.run(data, 0)
         if isinstance(model, kind):
-            return data, learner, model
+            return data, learner, model, kept
     raise SpecError(f"there is no small problem for models of kind {kind.__name__}")
 
 
 def small(kind: type = nn.Module) -> tuple[nn.Module, Problem]:
-    """A trained network with batch norm, in eval mode, and the request to forget 12 of its 60 separable examples.
+    """A trained network with batch norm, in eval mode, the request to forget 12 of its 60 separable examples, and what keepers saved.
 
     Args:
         kind: of model; where a method works on memories, a memory of the same examples.
     """
-    data, learner, model = _trained(kind)
+    data, learner, model, kept = _trained(kind)
     rows = np.arange(TOTAL)
 
     blank = prototype(data)
@@ -58,7 +61,8 @@ def small(kind: type = nn.Module) -> tuple[nn.Module, Problem]:
         return learner.init(blank, seed)
 
     forget, retain = take(data, rows[:FORGET]), take(data, rows[FORGET:])
-    return deepcopy(model), Problem(Classification(), forget, retain, init=init, recipe=learner, seed=3, origin=0)
+    kept = {name: {n: value.clone() for n, value in saved.items()} for name, saved in kept.items()}
+    return deepcopy(model), Problem(Classification(), forget, retain, init=init, recipe=learner, seed=3, origin=0, kept=kept)
 
 
 def neuron(unit: int) -> tuple[nn.Module, Problem]:
