@@ -28,16 +28,21 @@ from untrain.training.problem import Problem
 from untrain.training.steps import Constant, Steps
 
 STEPS = Steps(lr=0.05, epochs=4, batch=16, schedule=Constant())
-CLASSES, SIDE, FORGET, TOTAL, UNITS = 3, 6, 12, 60, 12
+CLASSES, SIDE, FORGET, TOTAL, VALID, UNITS = 3, 6, 12, 60, 12, 12
+
+
+def _separable() -> Examples:
+    """Examples to train on, and held-out ones after them."""
+    draw = torch.Generator().manual_seed(0)
+    y = torch.arange(TOTAL + VALID) % CLASSES
+    patterns = torch.randn(CLASSES, 1, SIDE, SIDE, generator=draw)
+    noise = [torch.randn(n, 1, SIDE, SIDE, generator=draw) for n in (TOTAL, VALID)]
+    return Examples.labelled(patterns[y] + 0.3 * torch.cat(noise), y, np.arange(TOTAL + VALID), CLASSES)
 
 
 @lru_cache(maxsize=8)
 def _trained(kind: type = nn.Module) -> tuple[Examples, Learner, nn.Module, Kept]:
-    draw = torch.Generator().manual_seed(0)
-    y = torch.arange(TOTAL) % CLASSES
-    patterns = torch.randn(CLASSES, 1, SIDE, SIDE, generator=draw)
-    x = patterns[y] + 0.3 * torch.randn(TOTAL, 1, SIDE, SIDE, generator=draw)
-    data = Examples.labelled(x, y, np.arange(TOTAL), CLASSES)
+    data = take(_separable(), np.arange(TOTAL))
     keepers = tuple(discovery.load(place.name)() for place in discovery.of_role("keeper"))
     for learner in (Train(model=ConvNet(width=4), steps=STEPS, keepers=keepers), Stream(), Retrieval()):
         model, kept = learner.run(data, 0)
@@ -62,7 +67,8 @@ def small(kind: type = nn.Module) -> tuple[nn.Module, Problem]:
 
     forget, retain = take(data, rows[:FORGET]), take(data, rows[FORGET:])
     kept = {name: {n: value.clone() for n, value in saved.items()} for name, saved in kept.items()}
-    return deepcopy(model), Problem(Classification(), forget, retain, init=init, recipe=learner, seed=3, origin=0, kept=kept)
+    valid = take(_separable(), np.arange(TOTAL, TOTAL + VALID))
+    return deepcopy(model), Problem(Classification(), forget, retain, valid, init=init, recipe=learner, seed=3, origin=0, kept=kept)
 
 
 def neuron(unit: int) -> tuple[nn.Module, Problem]:
