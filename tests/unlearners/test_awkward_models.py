@@ -22,7 +22,7 @@ from untrain.models.tasks.classification import Classification
 from untrain.training.learners.train import Train
 from untrain.training.problem import Problem
 from untrain.training.steps import Constant, Steps
-from untrain.training.toy import kept_of
+from untrain.training.toy import effects_of, kept_of
 from untrain.unlearners.base import Localized, Recipe, Unlearner
 from untrain.unlearners.finetune import Finetune
 from untrain.unlearners.ssd import SSD
@@ -256,7 +256,11 @@ def posed(kind, dtype=None, forget=FORGET, right=True):
     sides = [Examples.labelled(x[rows], y[rows], ids[rows], 3) for rows in (slice(0, forget), slice(forget, TOTAL))]
     learner = Train(model=make, steps=Steps(lr=0.05, epochs=2, batch=16))
     kept = kept_of(model, Examples.labelled(x, y, ids, 3), Classification()) if list(model.parameters()) else {}
-    return model, Problem(Classification(), *sides, valid=sides[1], init=init, recipe=learner, seed=1, origin=0, kept=kept)
+    oracle, aids = init(1).eval(), {}
+    if kept and not kind.startswith("no statistics"):
+        aids = {"oracles": (oracle,), "effects": effects_of(model, oracle, Classification(classes=3), *sides)}
+    posed = Problem(Classification(), *sides, valid=sides[1], init=init, recipe=learner, seed=1, origin=0, kept=kept, **aids)
+    return model, posed
 
 
 def name_of(made):

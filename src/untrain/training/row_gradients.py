@@ -56,6 +56,20 @@ def only_rows(model: nn.Module, trainable: Sequence[TrainablePart]) -> Iterator[
             del owner.forward
 
 
+@contextmanager
+def whole_gradients(model: nn.Module) -> Iterator[None]:
+    """Within, each layer computes the gradient of its whole weight, so that ``torch.autograd.grad`` can be asked for it."""
+    forwards = {layer: vars(layer).get("forward") for layer in model.modules()}
+    patched = {layer: run for layer, run in forwards.items() if isinstance(run, partial) and run.func in (_linear, _convolve)}
+    for layer in patched:
+        del layer.forward
+    try:
+        yield
+    finally:
+        for layer, run in patched.items():
+            layer.forward = run
+
+
 def _fallback(owner: nn.Module, part: TrainablePart) -> str:
     """The reason for which a layer cannot gain, or ``''``."""
     if not part.by_rows:

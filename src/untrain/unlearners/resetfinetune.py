@@ -77,17 +77,24 @@ class ResetFinetune(Unlearner):
             return {n: 0.7 * p + 0.3 * shard_like(torch.randn(p.shape), p) for n, p in current.items()}
         # A derived seed: a user's problem and model may have the same seed, and a reset to the model's own values is not fresh.
         seed = derive_seed(problem.seed) if self.reset == "fresh" else problem.origin
-        if problem.init is None or seed is None:
-            lacks = (
-                "init=..., a function of a seed that makes a fresh model"
-                if problem.init is None
-                else "origin=..., the model's own seed"
-            )
-            raise ModelError(f"reset={self.reset!r} needs initial values: give Problem({lacks})")
-        # Seeded globally as well: a user's init may call the class and ignore the seed.
-        with seeded(next(model.parameters()).device, seed):
-            initial = dict(problem.init(seed).named_parameters())
-        wrong = [n for n, p in current.items() if n not in initial or initial[n].shape != p.shape]
-        if wrong:
-            raise ModelError(f"init makes a model of another shape: {wrong[0]!r} differs")
-        return {n: shard_like(initial[n].detach(), p) for n, p in current.items()}
+        if seed is None:
+            raise ModelError(f"reset={self.reset!r} needs initial values: give Problem(origin=..., the model's own seed)")
+        return initial_values(model, problem, seed, f"reset={self.reset!r}")
+
+
+def initial_values(model: nn.Module, problem: Problem, seed: int, who: str) -> dict[str, Tensor]:
+    """Values of all parameters in a freshly initialised model, by name.
+
+    Raises:
+        ModelError: the problem has no ``init``, or it makes a model of another shape.
+    """
+    if problem.init is None:
+        raise ModelError(f"{who} needs initial values: give Problem(init=..., a function of a seed that makes a fresh model)")
+    # Seeded globally as well: a user's init may call the class and ignore the seed.
+    with seeded(next(model.parameters()).device, seed):
+        initial = dict(problem.init(seed).named_parameters())
+    current = dict(model.named_parameters())
+    wrong = [n for n, p in current.items() if n not in initial or initial[n].shape != p.shape]
+    if wrong:
+        raise ModelError(f"init makes a model of another shape: {wrong[0]!r} differs")
+    return {n: shard_like(initial[n].detach(), p) for n, p in current.items()}

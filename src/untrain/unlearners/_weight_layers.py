@@ -1,0 +1,44 @@
+"""Layers with a weight of two or more dimensions."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from untrain.core.errors import ModelError
+
+
+def weight_layers(model: nn.Module) -> dict[str, tuple[str, ...]]:
+    """Names of each layer's own parameters, by the layer's name, in the order of declaration.
+
+    >>> weight_layers(nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.Linear(3, 1, bias=False)))
+    {'0': ('0.weight', '0.bias'), '2': ('2.weight',)}
+
+    Raises:
+        ModelError: there is none.
+    """
+    named = {name for name, _ in model.named_parameters()}
+    layers = {}
+    for name, part in model.named_modules():
+        own = dict(part.named_parameters(recurse=False))
+        names = tuple(each for each in (f"{name}.{n}".removeprefix(".") for n in own) if each in named)
+        if names and any(p.ndim > 1 for p in own.values()):
+            layers[name] = names
+    if not layers:
+        raise ModelError(
+            f"{type(model).__name__} has no layer with a weight of two or more dimensions: take a method without layers"
+        )
+    return layers
+
+
+def convolution_weights(model: nn.Module, who: str) -> dict[str, nn.Parameter]:
+    """Weights of two-dimensional convolutions, by name.
+
+    Raises:
+        ModelError: there is none.
+    """
+    params = dict(model.named_parameters())
+    layers = [name for name, part in model.named_modules() if isinstance(part, nn.Conv2d)]
+    weights = {name: params[name] for name in (f"{layer}.weight".removeprefix(".") for layer in layers) if name in params}
+    if not weights:
+        raise ModelError(f"{who} changes convolutions, and {type(model).__name__} has none: take a method without, such as KDE()")
+    return weights
