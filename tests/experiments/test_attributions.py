@@ -53,7 +53,7 @@ def test_effects_are_the_sum_of_what_the_attributor_says_of_the_forget_set(store
     effects = effects_of(entry, scene)
     assert (len(effects.forget), len(effects.retain)) == (len(scene.forget_set.rows), len(scene.retain))
     assert effects.about == entry.record["about"]
-    from untrain.attribution.base import Evidence
+    from untrain.attribution.base import TrainingEvidence
     from untrain.data.examples import joined
     from untrain.experiments.populations.leave_out import train_subsets
     from untrain.experiments.populations.subsets import Subsets
@@ -61,7 +61,7 @@ def test_effects_are_the_sum_of_what_the_attributor_says_of_the_forget_set(store
     data = scene.data
     population = train_subsets(scene.learner, data.train, data.test, Subsets(models=52, scheme="bernoulli"), store=store)
     plain = [replace(e, true=None, columns={}, features=()) for e in (data.train, data.test)]
-    evidence = Evidence(plain[0], joined(*plain), scene.task, population.outputs["logits"][:32], population.seen[:32])
+    evidence = TrainingEvidence(plain[0], joined(*plain), scene.task, population.outputs["logits"][:32], population.seen[:32])
     rows = np.sort(np.asarray(scene.forget_set.rows))
     values = estimation.attributor(evidence, rows, np.arange(len(data.train))).sum(0)
     assert np.allclose(entry.array("effects"), entry.record["multiplier"]["value"] * values, atol=1e-5)

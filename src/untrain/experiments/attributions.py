@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from untrain.attribution.base import Evidence
+from untrain.attribution.base import TrainingEvidence
 from untrain.attribution.calibration import Multiplier, fit_multiplier
 from untrain.attribution.estimation import Estimation
 from untrain.attribution.lds import LinearDatamodelingScore, linear_datamodeling_score, predicted_outputs
@@ -123,7 +123,7 @@ def _estimate(scene: Scene, estimation: Estimation, work: AttributionWork) -> Co
     n, tests = len(models.train), len(models.test)
     draw, room = np.random.default_rng(estimation.seed), max(1, ROOM // (2 * n * models.fitted.shape[2]))
     asked = {"train": _some(draw, n, room), "test": n + _some(draw, tests, room)}
-    evidence = Evidence(
+    evidence = TrainingEvidence(
         models.train, joined(models.train, models.test), scene.task, models.fitted, models.fitted_seen, models.originals
     )
     values = {name: attributor(evidence, None, rows) for name, rows in asked.items()}
