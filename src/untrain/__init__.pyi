@@ -33,6 +33,7 @@ from untrain.data.requests.ids import Ids as Ids
 from untrain.data.requests.memorized import Memorized as Memorized
 from untrain.data.requests.mislabelled import Mislabelled as Mislabelled
 from untrain.data.requests.owner import Owner as Owner
+from untrain.data.requests.principalexamples import PrincipalExamples as PrincipalExamples
 from untrain.data.requests.random import Random as Random
 from untrain.data.requests.relabel import Relabel as Relabel
 from untrain.data.requests.replacefeatures import ReplaceFeatures as ReplaceFeatures

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 
-from untrain.attribution.split_half import choice
 from untrain.core.errors import BadInput
 from untrain.core.spec import canonical, digest
 from untrain.data.examples import MEMORIZATION, Examples, to_device
 from untrain.data.fingerprint import array_digest, plain
-from untrain.data.requests._fraction import eligible
 from untrain.data.requests.base import Ensemble, Request
 from untrain.data.requests.resolve import request
 from untrain.data.requests.verbs import drawn, ensemble_of
 from untrain.data.splits import Data
+from untrain.experiments.example_scores import describe_choice, scores_of
 from untrain.experiments.populations.leave_out import count_missing, train_subsets
-from untrain.experiments.populations.population import Population, memorization
-from untrain.experiments.populations.subsets import BLOCK, Subsets
+from untrain.experiments.populations.population import Population
+from untrain.experiments.populations.subsets import Subsets
 from untrain.experiments.scenarios.base import Scenario
 from untrain.experiments.scenarios.verbs import learner_of
 from untrain.experiments.scene import Choose, Chosen
@@ -60,7 +59,8 @@ class EnsembleOptions:
 
 def needed_ensemble(by: Request, train: Examples) -> Ensemble | None:
     """The ensemble that has to be trained before a request can be drawn; None where the data suffice."""
-    return None if MEMORIZATION in train.columns else ensemble_of(by)
+    ensemble = ensemble_of(by)
+    return None if ensemble is None or ensemble.column in train.columns else ensemble
 
 
 def chooser(
@@ -79,7 +79,7 @@ def chooser(
         if ensemble is None:
             return Chosen(request(data.train, by))
         stand_in(data.train, by)
-        return choose_by_population(train_ensemble(scenario, data, ensemble, options), by, data.train)
+        return choose_by_population(train_ensemble(scenario, data, ensemble, options), by, data.train, ensemble.column)
 
     return choose
 
@@ -90,7 +90,8 @@ def stand_in(train: Examples, by: Request) -> Chosen:
     Raises:
         RequestError: it cannot be met, whatever an ensemble will say.
     """
-    return Chosen(request(with_memorization(train, np.ones(len(train))), by))
+    ensemble = ensemble_of(by)
+    return Chosen(request(with_scores(train, MEMORIZATION if ensemble is None else ensemble.column, np.ones(len(train))), by))
 
 
 def train_ensemble(scenario: Scenario, data: Data, ensemble: Ensemble, options: EnsembleOptions) -> Population:
@@ -103,7 +104,7 @@ def train_ensemble(scenario: Scenario, data: Data, ensemble: Ensemble, options: 
     learner, subsets, both = learner_of(scenario), _subsets(ensemble), placed(data, pool, setting)
     success_of(learner.task)
     columns = array_digest(*map(plain, (data.train.x, data.train.y)))
-    with store.alone(digest(["ensemble", canonical(learner), columns, asdict(ensemble)])):
+    with store.alone(digest(["ensemble", canonical(learner), columns, ensemble.models, ensemble.seed])):
         missing = count_missing(learner, *both, subsets, store=store, executor=pool)
         if missing and pool.remote and torch.device(setting.device).type != "cpu":
             raise BadInput(NO_GPU)
@@ -134,44 +135,24 @@ def placed(data: Data, pool: Pool, setting: Setting) -> tuple[Examples, Examples
     return train, test
 
 
-def choose_by_population(population: Population, by: Request, train: Examples) -> Chosen:
-    """What a request chooses by the outputs of an ensemble, and how well that is known."""
-    success, models = success_of(population.task), len(population.seen)
-    right = population.signal(success.signal)[:, : len(train)]
+def choose_by_population(population: Population, by: Request, train: Examples, column: str = MEMORIZATION) -> Chosen:
+    """What a request chooses by the outputs of an ensemble, and how well that is known.
+
+    Args:
+        population: of the ensemble.
+        by: the request.
+        train: the training data.
+        column: what the request draws by.
+    """
+    scores = scores_of(population, len(train), column)
 
     def pick(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        return drawn(by, with_memorization(train, values))
+        return drawn(by, with_scores(train, column, values))
 
-    pool = eligible(train, getattr(by, "classes", ()))
-    # Within a block every example is seen equally often; halves are made of whole ones.
-    half = np.arange(models) // BLOCK % 2 == 1 if models >= 2 * BLOCK else None
-    known = choice(right, population.seen, half, pick, pool)
-    facts = {
-        "request": repr(by), "models": models, "pool": len(pool), "chance": known.count / len(pool), "of": success.mean,
-        **asdict(known),
-    }  # fmt: skip
-    forget_set = request(with_memorization(train, memorization(population).value), by)
-    return Chosen(forget_set, facts | {"told": describe_choice(facts)})
+    facts = describe_choice(population, by, train, column, pick)
+    return Chosen(request(with_scores(train, column, scores), by), facts)
 
 
-def with_memorization(train: Examples, values: np.ndarray[Any, Any]) -> Examples:
-    """Training data with a column that holds the memorization of each example."""
-    return replace(train, columns={**train.columns, MEMORIZATION: values})
-
-
-def describe_choice(known: Mapping[str, Any]) -> str:
-    """How well a choice is known, in one line."""
-    head = (
-        f"{known['request']} chose {known['count']} of {known['pool']} examples by {known['models']} models: their mean "
-        f"memorization, a difference in {known['of']}, is {known['mean']:.3f} by all of them, which chose and so flatter it"
-    )
-    if known["held_out"] is None:
-        head += f"; {2 * BLOCK} models or more tell by how much, and how steady the choice is"
-    else:
-        head += (
-            f", and {known['held_out']:.3f} ({known['low']:.3f} to {known['high']:.3f}) where one half chooses and the other "
-            f"measures; the halves agree on {100 * known['agreement']:.0f} % of it, by chance on {100 * known['chance']:.0f} %"
-        )
-    if known["drawn"] == known["equals"]:
-        return head
-    return f"{head}; {known['drawn']} of {known['equals']} that are equal at {known['cut']:.3f} were drawn by lot"
+def with_scores(train: Examples, column: str, values: np.ndarray[Any, Any]) -> Examples:
+    """Training data with a column of scores."""
+    return replace(train, columns={**train.columns, column: values})

@@ -9,15 +9,23 @@ from typing import Any
 import numpy as np
 
 from untrain.core.spec import Spec
-from untrain.data.examples import Examples
+from untrain.data.examples import MEMORIZATION, Examples
 
 
 @dataclass(frozen=True)
 class Ensemble:
-    """Models that each see a random half of the training data: their number, and the seed of halves and training."""
+    """Models that each see a random half of the training data, and what is made of them.
+
+    Args:
+        models: their number.
+        seed: of halves and training.
+        column: of the training data in which ``draw`` finds a score of each example, made of these models: 'memorization', or
+            'component K', the coordinate along the K-th principal component of what examples do to each other's margins.
+    """
 
     models: int
     seed: int
+    column: str = MEMORIZATION
 
 
 @dataclass(frozen=True)
@@ -66,6 +74,6 @@ class Request(Spec, role=True):
     def ensemble(self) -> Ensemble | None:
         """Models to train before the request can be drawn; None where the data are enough.
 
-        ``draw`` finds their scores in a column of the training data: ``data.examples.MEMORIZATION``.
+        ``draw`` finds their scores in a column of the training data, which ``Ensemble.column`` names.
         """
         return None
