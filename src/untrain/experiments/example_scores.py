@@ -71,7 +71,7 @@ def _of_component(population: Population, train: Examples, half: Array | None, p
             )  # fmt: skip
             scores = scores_of(part, n, column)
             chosen.append(pick(scores if scores @ whole >= 0 else -scores))
-        agreement = len(np.intersect1d(*chosen)) / len(chosen[0])
+        agreement = len(np.intersect1d(chosen[0], chosen[1])) / len(chosen[0])
     count = len(pick(whole))
     return {"pool": n, "chance": count / n, "of": column, "count": count, "agreement": agreement}
 
