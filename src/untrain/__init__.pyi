@@ -126,6 +126,7 @@ from untrain.training.steps import SGD as SGD
 from untrain.training.steps import AdamW as AdamW
 from untrain.training.steps import Constant as Constant
 from untrain.training.steps import Cosine as Cosine
+from untrain.training.steps import Geometric as Geometric
 from untrain.training.steps import Steps as Steps
 from untrain.training.steps import Triangular as Triangular
 from untrain.unlearners.badteacher import BadTeacher as BadTeacher
@@ -133,13 +134,16 @@ from untrain.unlearners.deleterows import DeleteRows as DeleteRows
 from untrain.unlearners.finetune import Finetune as Finetune
 from untrain.unlearners.fishernoise import FisherNoise as FisherNoise
 from untrain.unlearners.gradascent import GradAscent as GradAscent
+from untrain.unlearners.jit import JiT as JiT
 from untrain.unlearners.l1sparse import L1Sparse as L1Sparse
 from untrain.unlearners.neggrad import NegGrad as NegGrad
 from untrain.unlearners.nothing import Nothing as Nothing
+from untrain.unlearners.projectedgradient import ProjectedGradient as ProjectedGradient
 from untrain.unlearners.randomlabel import RandomLabel as RandomLabel
 from untrain.unlearners.recipes import DEL as DEL
 from untrain.unlearners.recipes import CFk as CFk
 from untrain.unlearners.recipes import EUk as EUk
+from untrain.unlearners.recipes import ReferenceJiT as ReferenceJiT
 from untrain.unlearners.recipes import SalUn as SalUn
 from untrain.unlearners.resetfinetune import ResetFinetune as ResetFinetune
 from untrain.unlearners.retrain import Retrain as Retrain
