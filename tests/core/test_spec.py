@@ -19,7 +19,7 @@ from untrain.localizers.weightedgrad import WeightedGrad
 from untrain.models.architectures.resnet import ResNet
 from untrain.models.tasks.classification import Classification
 from untrain.training.learners.train import Train
-from untrain.training.steps import SGD, AdamW, Constant, Cosine, Steps, Triangular
+from untrain.training.steps import SGD, AdamW, Constant, Cosine, Geometric, Steps, Triangular
 from untrain.unlearners.base import Unlearner
 from untrain.unlearners.finetune import Finetune
 from untrain.unlearners.neggrad import NegGrad
@@ -29,7 +29,7 @@ from untrain.unlearners.resetfinetune import ResetFinetune
 shares = st.floats(0, 1)
 keeps = st.floats(0, 1, exclude_min=True)
 epochs = st.integers(0, 99) | st.integers(0, 100).map(lambda n: f"{n}%")
-optimizers = st.builds(SGD, momentum=st.floats(0, 0.99), decay=st.floats(0, 1), nesterov=st.booleans()) | st.builds(
+optimizers = st.builds(SGD, momentum=st.floats(0, 1), decay=st.floats(0, 1), nesterov=st.booleans()) | st.builds(
     AdamW, beta1=st.floats(0, 0.99), decay=st.floats(0, 1)
 )
 steps = st.builds(
@@ -38,7 +38,10 @@ steps = st.builds(
     epochs=epochs,
     batch=st.integers(1, 999),
     optimizer=optimizers,
-    schedule=st.builds(Cosine, floor=shares) | st.just(Constant()) | st.builds(Triangular, peak=shares),
+    schedule=st.builds(Cosine, floor=shares)
+    | st.just(Constant())
+    | st.just(Geometric(floor=0.3))
+    | st.builds(Triangular, peak=shares),
     buffers=st.sampled_from(["move", "freeze", "reestimate"]),
     warmup=shares,
     clip=st.none() | st.floats(1e-6, 10),

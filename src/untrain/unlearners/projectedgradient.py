@@ -17,7 +17,7 @@ from untrain.core.precision import HALF
 from untrain.core.search_space import SearchHint
 from untrain.core.spec import Spec
 from untrain.data import batching
-from untrain.data.examples import Batch, walk
+from untrain.data.examples import Batch, Examples, walk
 from untrain.models.state import State, state
 from untrain.training.batch_norm import tracking
 from untrain.training.batch_plan import Plan
@@ -119,7 +119,7 @@ class ProjectedGradient(Unlearner):
         refuse_sharded(model, "ProjectedGradient")
         space = gradient_subspace(model, self._moments(model, problem), self.subspace)
         mask = space.mask(model, problem.trainable)
-        watch = None if self.stop == "never" else _Watch(problem, self.stop)
+        watch = None if self.stop == "never" else _watch(problem, self.stop)
         plan = _forget_batches(problem, self.steps)
 
         def draw(epoch: int) -> Iterator[tuple[Batch | None, ...]]:
@@ -161,22 +161,26 @@ def _ended(model: nn.Module, space: GradientSubspace, mask: Mask, watch: _Watch 
     return model
 
 
+def _watch(problem: Problem, stop: Stop) -> _Watch:
+    if process_group() is not SINGLE:
+        raise BadInput("stopping by accuracies takes a single process: use stop='never', or one process")
+    held_out = problem.rest if stop == "retain_drop" else problem.valid
+    if held_out is None:
+        raise DataError("stop='valid' needs held-out examples, and there are none: give Problem(valid=...) or stop='never'")
+    return _Watch(problem, stop, held_out)
+
+
 @dataclass
 class _Watch:
     """Decides after each epoch whether to stop, and with which model."""
 
     problem: Problem
     stop: Stop
+    held_out: Examples
     asked: int = 0
     first: float = 0.0
     last: tuple[float, State] | None = None
     done: bool = False
-
-    def __post_init__(self) -> None:
-        if process_group() is not SINGLE:
-            raise BadInput("stopping by accuracies takes a single process: use stop='never', or one process")
-        if self.stop == "valid" and self.problem.valid is None:
-            raise DataError("stop='valid' needs held-out examples, and there are none: give Problem(valid=...) or stop='never'")
 
     def over(self, model: nn.Module) -> bool:
         """True from the epoch on after which the gap is positive; the model is then the one to end with."""
@@ -198,9 +202,8 @@ class _Watch:
 
     def _gap(self, model: nn.Module) -> float:
         task = self.problem.task
-        if self.stop == "retain_drop":
-            now = 1 - error(model, task, self.problem.rest)
-            self.first = self.first if self.asked else now
-            return self.first - now - DROP
-        assert self.problem.valid is not None
-        return error(model, task, self.problem.forget) - error(model, task, self.problem.valid)
+        now = error(model, task, self.held_out)
+        if self.stop == "valid":
+            return error(model, task, self.problem.forget) - now
+        self.first = self.first if self.asked else now
+        return now - self.first - DROP

@@ -72,7 +72,7 @@ def load_kept(path: str | Path, model: nn.Module) -> Kept:
         raise DataError(f"{str(path)!r} is damaged, as its tensors are not those that were written: save it again")
     if facts.get("model") != _digest(model.state_dict()):
         raise ModelError(
-            f"{str(path)!r} was saved of another model, or of this one before its weights changed: save it again, or take that"
+            f"{str(path)!r} was saved of another model, or of this one before its weights changed: save it again, or take that one"
         )
     return {facts["keeper"]: tensors}
 
