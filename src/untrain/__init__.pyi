@@ -112,6 +112,8 @@ from untrain.runtime.executors.ray import Ray as Ray
 from untrain.runtime.executors.serial import Serial as Serial
 from untrain.runtime.executors.slurm import Slurm as Slurm
 from untrain.runtime.store import Store as Store
+from untrain.training.distillation import Bookkeeping as Bookkeeping
+from untrain.training.distillation import MetricLoss as MetricLoss
 from untrain.training.distillation import Pull as Pull
 from untrain.training.keepers.checkpoint import Checkpoint as Checkpoint
 from untrain.training.keepers.inputcovariance import InputCovariance as InputCovariance
@@ -129,15 +131,21 @@ from untrain.training.steps import Cosine as Cosine
 from untrain.training.steps import Steps as Steps
 from untrain.training.steps import Triangular as Triangular
 from untrain.unlearners.badteacher import BadTeacher as BadTeacher
+from untrain.unlearners.boundaryexpand import BoundaryExpand as BoundaryExpand
+from untrain.unlearners.boundaryshrink import BoundaryShrink as BoundaryShrink
+from untrain.unlearners.delete import DELETE as DELETE
 from untrain.unlearners.deleterows import DeleteRows as DeleteRows
+from untrain.unlearners.duck import DUCK as DUCK
 from untrain.unlearners.finetune import Finetune as Finetune
 from untrain.unlearners.fishernoise import FisherNoise as FisherNoise
 from untrain.unlearners.gradascent import GradAscent as GradAscent
 from untrain.unlearners.l1sparse import L1Sparse as L1Sparse
 from untrain.unlearners.neggrad import NegGrad as NegGrad
 from untrain.unlearners.nothing import Nothing as Nothing
+from untrain.unlearners.pour import POUR as POUR
 from untrain.unlearners.randomlabel import RandomLabel as RandomLabel
 from untrain.unlearners.recipes import DEL as DEL
+from untrain.unlearners.recipes import Amnesiac as Amnesiac
 from untrain.unlearners.recipes import CFk as CFk
 from untrain.unlearners.recipes import EUk as EUk
 from untrain.unlearners.recipes import SalUn as SalUn
@@ -146,6 +154,7 @@ from untrain.unlearners.retrain import Retrain as Retrain
 from untrain.unlearners.scrub import SCRUB as SCRUB
 from untrain.unlearners.ssd import SSD as SSD
 from untrain.unlearners.takeback import TakeBack as TakeBack
+from untrain.unlearners.unsir import UNSIR as UNSIR
 from untrain.unlearners.woodfisher import WoodFisher as WoodFisher
 
 __version__: str

@@ -85,7 +85,7 @@ class DUCK(Unlearner):
             raise BadInput("DUCK stops by accuracy, which differs between processes: take a single one")
         task, loss, official = problem.task, self.loss, self.bookkeeping.updates == "official"
         centroids, stop = self._centroids(model, problem), self._stop(model, problem)
-        look = Look(model, task, self.bookkeeping.forward == "joint", isinstance(problem.forget.x, Ragged))
+        look = PairPass(model, task, self.bookkeeping.forward == "joint", isinstance(problem.forget.x, Ragged))
         aims = _Aims(look, problem.forget, centroids, self.bookkeeping)
 
         def objective(retain: Batch, forget: Batch) -> Tensor:
@@ -150,7 +150,7 @@ class DUCK(Unlearner):
 
 
 @dataclass(frozen=True, eq=False)
-class Look:
+class PairPass:
     """Outputs on a retain batch, and head inputs (b, d) of a forget batch, of one pass through a model or of two.
 
     Args:
@@ -185,7 +185,7 @@ class Look:
 class _Aims:
     """The class to whose centroid each forget example is drawn."""
 
-    def __init__(self, look: Look, forget: Examples, centroids: Centroids, bookkeeping: Bookkeeping):
+    def __init__(self, look: PairPass, forget: Examples, centroids: Centroids, bookkeeping: Bookkeeping):
         self.look, self.centroids, self.how = look, centroids, bookkeeping.targets
         self.table = torch.zeros(len(forget), dtype=torch.int64, device=centroids.counts.device)
         self.entries: list[Tensor] = []

@@ -28,7 +28,7 @@ MAKING = Steps(lr=0.1, epochs=40, optimizer=AdamW(), schedule=Constant())  # of 
 class UNSIR(Unlearner):
     """Minimise ``L(retain) + L(noise)`` (impair), then ``L(retain)`` (repair), the noise being what the model before errs on most.
 
-    Noise of a forgotten class is made from normal noise z by 40 steps that minimise ``penalty * |z|^2 - L(z, class)``; the impair
+    LearnedInputs of a forgotten class is made from normal noise z by 40 steps that minimise ``penalty * |z|^2 - L(z, class)``; the impair
     steps learn it as of that class. The forget set gives nothing but the names of its classes. Of the retain set a part is used,
     and images are not augmented. Batch-norm buffers follow ``buffers`` of either steps; noise moves them in the first.
 
@@ -77,14 +77,14 @@ class UNSIR(Unlearner):
         return descend(model, loss, mixed(problem, part, noise, 0, self.repair), self.repair, problem.trainable)
 
     def _noise(self, before: nn.Module, problem: Problem, label: int) -> Batch:
-        """Noise for one class, where the examples are."""
+        """LearnedInputs for one class, where the examples are."""
         alike = batch_of(problem.forget, np.zeros(self.noises, dtype=np.int64))
         alike = Batch(alike.fields, torch.arange(self.noises, device=alike.rows.device)).with_targets(
             torch.full_like(alike.y, label)
         )
         shape = real_inputs(problem.task, alike, "UNSIR")
         # Drawn on the CPU, so that every device starts from the same.
-        noise = Noise(torch.randn(shape.shape).to(shape).to(next(before.parameters()).device))
+        noise = LearnedInputs(torch.randn(shape.shape).to(shape).to(next(before.parameters()).device))
 
         def loss(batch: Batch) -> Tensor:
             z = noise.values[batch.rows]
@@ -96,7 +96,7 @@ class UNSIR(Unlearner):
         return with_inputs(alike, noise.values.detach().to(shape.device))
 
 
-class Noise(nn.Module):
+class LearnedInputs(nn.Module):
     """Inputs that are learned."""
 
     def __init__(self, values: Tensor):
