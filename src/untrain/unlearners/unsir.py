@@ -28,7 +28,7 @@ MAKING = Steps(lr=0.1, epochs=40, optimizer=AdamW(), schedule=Constant())  # of 
 class UNSIR(Unlearner):
     """Minimise ``L(retain) + L(noise)`` (impair), then ``L(retain)`` (repair), the noise being what the model before errs on most.
 
-    LearnedInputs of a forgotten class is made from normal noise z by 40 steps that minimise ``penalty * |z|^2 - L(z, class)``; the impair
+    Noise of a forgotten class is made from normal noise z by 40 steps that minimise ``penalty * |z|^2 - L(z, class)``; the impair
     steps learn it as of that class. The forget set gives nothing but the names of its classes. Of the retain set a part is used,
     and images are not augmented. Batch-norm buffers follow ``buffers`` of either steps; noise moves them in the first.
 
@@ -77,7 +77,7 @@ class UNSIR(Unlearner):
         return descend(model, loss, mixed(problem, part, noise, 0, self.repair), self.repair, problem.trainable)
 
     def _noise(self, before: nn.Module, problem: Problem, label: int) -> Batch:
-        """LearnedInputs for one class, where the examples are."""
+        """Noise for one class, where the examples are."""
         alike = batch_of(problem.forget, np.zeros(self.noises, dtype=np.int64))
         alike = Batch(alike.fields, torch.arange(self.noises, device=alike.rows.device)).with_targets(
             torch.full_like(alike.y, label)
