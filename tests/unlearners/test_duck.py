@@ -10,7 +10,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from untrain.core.errors import RequestError
+from untrain.core.errors import BadInput, RequestError
+from untrain.core.spec import parse
 from untrain.data.examples import Examples, take
 from untrain.models.state import state
 from untrain.models.tasks.choice import Choice
@@ -20,8 +21,9 @@ from untrain.training.distillation import Bookkeeping, MetricLoss
 from untrain.training.problem import Problem
 from untrain.training.steps import AdamW, Constant, Steps
 from untrain.training.toy import small
-from untrain.unlearners import duck
-from untrain.unlearners.duck import DUCK, nearest_by_place
+from untrain.unlearners import _centroid_aims, duck
+from untrain.unlearners._centroid_aims import nearest_by_place
+from untrain.unlearners.duck import DUCK
 from untrain.unlearners.finetune import Finetune
 
 BRIEF = Steps(lr=0.01, epochs=2, batch=16, optimizer=AdamW(), schedule=Constant())
@@ -200,14 +202,14 @@ def test_from_the_second_epoch_the_authors_targets_of_a_batch_are_those_of_a_ste
     """Four forget batches of seven inner steps each: batch 2 gets what was noted in step 2 of batch 0."""
     data, problem = clusters(each=16, few=10)
     problem = replace(problem, forget=take(problem.forget, np.arange(48)), retain=repeated(problem.retain, 4))
-    noted, aim = [], duck._Aims.aim
+    noted, aim = [], _centroid_aims.Aims.aim
 
     def noting(aims, epoch, number, retain, forget):
         aimed = aim(aims, epoch, number, retain, forget)
         noted.append((epoch, number, aimed.y.tolist(), forget.rows.tolist()))
         return aimed
 
-    monkeypatch.setattr(duck._Aims, "aim", noting)
+    monkeypatch.setattr(_centroid_aims.Aims, "aim", noting)
     for targets in ("official", "first_epoch"):
         noted.clear()
         made = DUCK(bookkeeping=replace(OFFICIAL, targets=targets), ratio=5, stop=0.0, steps=replace(BRIEF, batch=12))
@@ -307,3 +309,49 @@ def test_it_runs_on_images_too():
     model, problem = small()
     outcome = DUCK(steps=BRIEF, stop=0.0).run(model, problem)
     assert outcome.guard.moved_share > 0.9
+
+
+def test_several_processes_are_refused(monkeypatch):
+    _, problem = clusters()
+    monkeypatch.setattr(duck, "process_group", object)
+    with pytest.raises(BadInput, match="stops by accuracy, which differs between processes: take a single one"):
+        DUCK(steps=BRIEF).unlearn(net(), problem)
+
+
+def test_a_spelling_says_what_is_kept_as_the_authors_do():
+    made = parse("DUCK(bookkeeping=Bookkeeping(targets='official', centroids=50), loss=MetricLoss(distance=1.5))")
+    assert made == DUCK(bookkeeping=Bookkeeping(targets="official", centroids=50), loss=MetricLoss(distance=1.5))
+    assert made.needed() == {"forget", "labels", "retain", "valid", "classes"}
+
+
+@pytest.mark.parametrize("gone", [(2,), ()])
+def test_the_second_phase_takes_a_tenth_of_the_distance_in_one_pass(gone):
+    """Two epochs in plain torch; the retain set is one batch, and a removed class shows its first forget batch alone."""
+    data, problem = clusters(gone=gone, few=0 if gone else 8)
+    forget, retain = (part.with_inputs(part.x.double()) for part in (problem.forget, problem.retain))
+    problem = replace(problem, forget=forget, retain=retain)
+    model = trained(data, net()).double()
+    made = DUCK(stop=0.0, steps=replace(BRIEF, epochs=1))
+    ours, theirs = replace(made, low_regime=True)(model, problem), made(model, problem).train()
+    with torch.no_grad():
+        h, kept = model[:-1](forget.x), model[:-1](retain.x)
+    there = [c for c in range(CLASSES) if bool((retain.y == c).any())]
+    centroids = torch.stack([kept[retain.y == c].mean(0) if c in there else torch.zeros(8).double() for c in range(CLASSES)])
+    away = 1 - F.cosine_similarity(h[:, None], centroids, dim=2)
+    for row, own in enumerate(forget.y.tolist()):
+        away[row, [c for c in range(CLASSES) if c == own or c not in there]] = torch.inf
+    targets = away.argmin(1)
+    optimizer = torch.optim.Adam(theirs.parameters(), lr=1e-4)
+    for epoch in range(2):
+        for (few,) in list(problem.forget_batches(BRIEF).draw(epoch))[: 1 if gone else None]:
+            both = theirs[:-1](torch.cat([few.x, retain.x]))
+            distance = 1 - F.cosine_similarity(both[: len(few)], centroids[targets[few.rows]])
+            value = F.cross_entropy(theirs[-1](both[len(few) :]) / 2, retain.y) + 0.1 * distance.mean()
+            for group in optimizer.param_groups:
+                group["lr"] = 1e-4 * (1 + np.cos(np.pi * epoch / 2)) / 2
+            optimizer.zero_grad()
+            value.backward()
+            optimizer.step()
+    for name, value in state(theirs.eval()).items():
+        torch.testing.assert_close(state(ours)[name], value, atol=1e-9, rtol=1e-7)
+    assert not torch.allclose(gathered(ours), gathered(made(model, problem)), atol=1e-5)

@@ -179,8 +179,8 @@ def test_del_unlearns_as_its_code_reset_in_the_mask_and_a_finetuned_head():
         torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-11, msg=name)
 
 
-RECIPES = [discovery.load(place.name) for place in discovery.of_role("recipe")]
-RECIPES = [recipe for recipe in RECIPES if isinstance(recipe().expand(), Localized)]
+NAMED = [discovery.load(place.name) for place in discovery.of_role("recipe")]
+RECIPES = [recipe for recipe in NAMED if isinstance(recipe().expand(), Localized)]
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.__name__)

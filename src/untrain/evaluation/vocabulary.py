@@ -100,7 +100,7 @@ _WRITTEN = (
     Term("look", "a test while models are still being made, at a share of the level", "docs/audit.md#stopping-early"),
     Term("store", "the folder of models, outputs and runs, under keys of what they depend on", "docs/store.md"),
     Term("unlearner", "a method that makes a model forget; `untrain methods` lists them", "docs/methods.md#unlearners"),
-    Term("recipe", "a paper's name for an unlearner with settings; `untrain methods` lists them", "docs/methods.md#recipes"),
+    Term("recipe", "a paper's name for an unlearner and its parts; `untrain methods` lists them", "docs/methods.md#recipes"),
     Term("method", "what makes a model forget: an unlearner or a recipe; `untrain methods` lists them", "docs/methods.md"),
     Term("score", "a number with its evidence; `untrain show forget_gap` explains one", "docs/scores.md"),
     Term("localizer", "finds the weights that hold a forget set; `untrain localizers` lists them", "docs/methods.md#localizers"),

@@ -31,8 +31,7 @@ class BoundaryExpand(Unlearner):
         steps: step size and length; an epoch is once through the forget set.
 
     Source: Chen et al. 2023 (CVPR), Boundary Unlearning; the authors' code at TY-LEE-KR/Boundary-Unlearning-Code@19f9f23,
-        boundary_unlearning.py, whose 10 epochs are on one class of CIFAR-10, 790 steps: smaller forget sets need more, or larger
-        ones.
+        boundary_unlearning.py. Its 10 epochs on a class of CIFAR-10 are 790 steps: a smaller forget set needs more, or larger ones.
     Departs: the class stands beside the head and not in it, so that a head which is a convolution before pooling has one too; the
         code's first pass, made before it switches to train mode, is in train mode here.
     """

@@ -31,8 +31,8 @@ class BoundaryShrink(Unlearner):
         steps: step size and length; an epoch is once through the forget set.
 
     Source: Chen et al. 2023 (CVPR), Boundary Unlearning; the authors' code at TY-LEE-KR/Boundary-Unlearning-Code@19f9f23,
-        boundary_unlearning.py and adv_generator.py, whose 10 epochs are on one class of CIFAR-10, 790 steps: smaller forget sets
-        need more, or larger ones.
+        boundary_unlearning.py and adv_generator.py. Its 10 epochs on a class of CIFAR-10 are 790 steps: a smaller forget set needs
+        more, or larger ones.
     Departs: inputs other than uint8 images are neither kept in [0, 1] nor rounded to 1/255 after the step; its two extras (a
         penalty on curvature and weights of examples), which are off in the code, are left out.
     """

@@ -26,7 +26,7 @@ class DELETE(Unlearner):
         steps: step size and length; an epoch is once through the forget set.
 
     Source: Zhou et al. 2025 (CVPR), arXiv 2503.23751; code shaaaaron/DELETE@60018a1, method/delete.py and
-        config/cifar10_resnet18.yaml, whose 20 epochs are on one class of CIFAR-10, 800 steps: smaller forget sets need more.
+        config/cifar10_resnet18.yaml. Its 20 epochs on a class of CIFAR-10 are 800 steps: a smaller forget set needs more.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"forget", "labels", "classes", "divergence"})

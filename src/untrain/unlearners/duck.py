@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import chain, count, islice
 from typing import Annotated, ClassVar, cast
 
@@ -13,33 +12,27 @@ from torch import Tensor, nn
 
 from untrain.core.errors import BadInput, RequestError
 from untrain.core.fields import Count, Share
-from untrain.core.metering import Counter, add_note
+from untrain.core.metering import add_note
 from untrain.core.search_space import SearchHint
 from untrain.data.batching import in_order
-from untrain.data.examples import Batch, Examples, batch_of, cost_shape
+from untrain.data.examples import Batch, Examples, batch_of
 from untrain.data.ragged import Ragged
-from untrain.models.features import forward_with_features
 from untrain.models.tasks.base import Task
-from untrain.training.batch_norm import untracked_statistics
-from untrain.training.centroids import (
-    Centroids,
-    centroids_of,
-    cosine_distance,
-    full_precision,
-    nearest_other,
-    vectors_of,
-)
+from untrain.training.batch_plan import Plan
+from untrain.training.centroids import Centroids, centroids_of, cosine_distance, vectors_of
 from untrain.training.descend import descend
 from untrain.training.distillation import Bookkeeping, MetricLoss
 from untrain.training.guard import read_only
 from untrain.training.problem import Problem
 from untrain.training.process_group import SINGLE, process_group
-from untrain.training.steps import AdamW, Constant, Steps
+from untrain.training.steps import AdamW, Constant, Cosine, Steps
+from untrain.unlearners._centroid_aims import ASKED, Aims, PairPass
 from untrain.unlearners.base import Unlearner
 from untrain.unlearners.scrub import error
 
 FORGOTTEN = 0.01  # accuracy on removed classes below which the authors' code stops
-ASKED = 512  # examples asked at a time where batches mean nothing
+FEW = 20  # retain batches for each forget batch of the second phase
+LOW = Steps(lr=1e-4, epochs=2, batch=512, optimizer=AdamW(), schedule=Cosine(floor=0.0))
 
 
 class DUCK(Unlearner):
@@ -56,14 +49,16 @@ class DUCK(Unlearner):
         stop: accuracy on the forget set below which it stops; None takes 0.01 where the forgotten classes leave nothing, otherwise
             the original's accuracy on held-out examples, and where there are none it takes all its steps and says so.
         bookkeeping: targets, centroids, count of updates and passes.
-        steps: step size and length.
+        low_regime: whether a second phase follows, as in the newer version of the code: two epochs with a tenth of the distance, in
+            which the first forget batch meets the whole retain set, or each meets 20 batches of it where classes stay.
+        steps: step size and length of the first phase.
 
     Source: Cotogni et al. 2023, arXiv 2312.02052; code OcraM17/DUCK@0961e3a, src/Unlearning_methods.py, whose README has these
         steps and weights for a tenth of CIFAR-10; the ratio is that of its version 89abac8.
     Departs: the code errs in its targets and in its count of updates, which ``Bookkeeping`` brings back; it stops a random removal
-        by accuracy on the test set, which no method may see; its newer version halves the step size after 25 and 40 epochs and goes
-        on with a second phase of two epochs, and it smooths labels of Tiny ImageNet, all of which is left out; the walk through the
-        retain set goes on from one forget batch to the next, where the code starts it anew.
+        by accuracy on the test set, which no method may see; it halves the step size after 25 and 40 epochs and smooths labels of
+        Tiny ImageNet, which is left out; the walk through the retain set goes on from one forget batch to the next, where the code
+        starts it anew; the second phase keeps the targets of the first, and its step size falls from epoch to epoch.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"forget", "labels", "retain", "valid", "classes"})
@@ -72,6 +67,7 @@ class DUCK(Unlearner):
     ratio: Annotated[Count, SearchHint(1, 40, log=True)] = 5
     stop: Share | None = None
     bookkeeping: Bookkeeping = Bookkeeping()
+    low_regime: bool = False
     steps: Steps = Steps(lr=1e-3, epochs=10, batch=1024, optimizer=AdamW(), schedule=Constant())
 
     def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module:
@@ -83,38 +79,58 @@ class DUCK(Unlearner):
         """
         if process_group() is not SINGLE:
             raise BadInput("DUCK stops by accuracy, which differs between processes: take a single one")
-        task, loss, official = problem.task, self.loss, self.bookkeeping.updates == "official"
-        centroids, stop = self._centroids(model, problem), self._stop(model, problem)
-        look = Look(model, task, self.bookkeeping.forward == "joint", isinstance(problem.forget.x, Ragged))
-        aims = _Aims(look, problem.forget, centroids, self.bookkeeping)
+        whole = not bool(torch.isin(problem.forget.y[:], problem.rest.y[:]).any())
+        centroids, stop = self._centroids(model, problem), self._stop(model, problem, whole)
+        look = PairPass(model, problem.task, self.bookkeeping.forward == "joint", isinstance(problem.forget.x, Ragged))
+        aims = Aims(look, problem.forget, centroids, self.bookkeeping)
+        descend(model, objective(look, centroids, self.loss), self._plan(problem, aims, stop), self.steps, problem.trainable)
+        if self.low_regime and problem.epochs(self.steps):
+            steps = replace(LOW, buffers=self.steps.buffers)
+            quiet = replace(self.loss, labels=1.0, distance=self.loss.distance / 10)
+            plan = self._low_plan(problem, aims, steps, whole)
+            descend(model, objective(replace(look, joint=True), centroids, quiet), plan, steps, problem.trainable)
+        return model
 
-        def objective(retain: Batch, forget: Batch) -> Tensor:
-            outputs, vectors = look(retain, forget)
-            distances = cosine_distance(vectors, centroids.vectors[forget.y])
-            return loss.labels * task.loss_of(outputs / loss.temperature, retain).mean() + loss.distance * distances.mean()
-
+    def _plan(self, problem: Problem, aims: Aims, stop: float | None) -> Plan:
+        """Epochs once through the forget set, each batch with several of the retain set, until few examples are right."""
         forgets, retains = problem.forget_batches(self.steps), problem.retain_batches(self.steps)
-        passes, stopped = (retains.draw(at) for at in count()), False
+        official, model, stopped = self.bookkeeping.updates == "official", aims.look.model, False
+        passes = (retains.draw(at) for at in count())
         walk = chain.from_iterable(passes)
 
         def draw(epoch: int) -> Iterator[tuple[Batch | None, ...]]:
             nonlocal stopped
-            stopped = stopped or (epoch > 0 and stop is not None and accuracy(model, task, problem.forget) < stop)
+            stopped = stopped or (epoch > 0 and stop is not None and accuracy(model, problem.task, problem.forget) < stop)
             if stopped:
                 return
-            # A fixed order, as in the authors' code, or the number of a batch would say nothing.
-            for number, (forget,) in enumerate(forgets.draw(0 if self.bookkeeping.targets == "official" else epoch)):
+            for number, (forget,) in enumerate(forgets.draw(self._order(epoch))):
                 drawn = islice(next(passes), self.ratio + 2) if official else islice(walk, self.ratio)
                 for inner, (retain,) in enumerate(drawn):
                     pair = cast(Batch, retain), cast(Batch, forget)
                     aimed = aims.aim(epoch, number, *pair)
                     if inner > self.ratio:
-                        look.once(*pair)
+                        aims.look.once(*pair)
                     else:
                         yield pair[0], aimed
 
-        plan = replace(forgets, draw=draw, length=forgets.length * (self.ratio + official))
-        return descend(model, objective, plan, self.steps, problem.trainable)
+        return replace(forgets, draw=draw, length=forgets.length * (self.ratio + official))
+
+    def _low_plan(self, problem: Problem, aims: Aims, steps: Steps, whole: bool) -> Plan:
+        """Epochs of the second phase: the first forget batch with all of the retain set, or each with a few of its batches."""
+        forgets, retains = problem.forget_batches(self.steps), problem.retain_batches(steps)
+        most, few = (1, None) if whole else (None, FEW)
+
+        def draw(epoch: int) -> Iterator[tuple[Batch | None, ...]]:
+            for number, (forget,) in enumerate(islice(forgets.draw(self._order(epoch)), most)):
+                for (retain,) in islice(retains.draw(epoch * forgets.length + number), few):
+                    yield retain, aims.kept(number, cast(Batch, forget))
+
+        length = retains.length if whole else forgets.length * min(FEW, retains.length)
+        return Plan(problem.epochs(steps), draw, problem.retain, problem.task, length)
+
+    def _order(self, epoch: int) -> int:
+        """Which order of the forget set an epoch has: one, as in the authors' code, where its batches are known by their number."""
+        return 0 if self.bookkeeping.targets == "official" else epoch
 
     def _centroids(self, model: nn.Module, problem: Problem) -> Centroids:
         """Centroids of the classes of the retain set, of all of it or of some batches.
@@ -137,100 +153,26 @@ class DUCK(Unlearner):
             )
         return made
 
-    def _stop(self, model: nn.Module, problem: Problem) -> float | None:
+    def _stop(self, model: nn.Module, problem: Problem, whole: bool) -> float | None:
         """The accuracy on the forget set below which it stops."""
-        if self.stop is not None:
-            return self.stop
-        if not bool(torch.isin(problem.forget.y[:], problem.rest.y[:]).any()):
-            return FORGOTTEN
+        if self.stop is not None or whole:
+            return FORGOTTEN if self.stop is None else self.stop
         if problem.valid is None or not len(problem.valid):
             add_note("DUCK has no held-out examples to stop by, and takes all its steps: give Problem(valid=...) or stop=...")
             return None
         return accuracy(model, problem.task, problem.valid)
 
 
-@dataclass(frozen=True, eq=False)
-class Look:
-    """Outputs on a retain batch, and head inputs (b, d) of a forget batch, of one pass through a model or of two.
+def objective(look: PairPass, centroids: Centroids, loss: MetricLoss) -> Callable[[Batch, Batch], Tensor]:
+    """The loss of a retain batch, and of a forget batch whose targets are the classes that it is drawn to."""
 
-    Args:
-        model: in the mode in which it is to be asked.
-        task: the model's task.
-        joint: whether both go through in one pass; otherwise the forget batch goes first.
-        tokens: whether rows are tokens of several lengths.
-    """
+    def value(retain: Batch, forget: Batch) -> Tensor:
+        outputs, vectors = look(retain, forget)
+        distances = cosine_distance(vectors, centroids.vectors[forget.y])
+        labels = look.task.loss_of(outputs / loss.temperature, retain).mean()
+        return loss.labels * labels + loss.distance * distances.mean()
 
-    model: nn.Module
-    task: Task
-    joint: bool = True
-    tokens: bool = False
-
-    def __call__(self, retain: Batch, forget: Batch) -> tuple[Tensor, Tensor]:
-        """Outputs and vectors."""
-        if self.joint:
-            outputs, vectors = forward_with_features(self.model, Batch.cat([forget, retain]), self.task, self.tokens)
-            return outputs[len(forget) :], full_precision(vectors[: len(forget)])
-        _, vectors = forward_with_features(self.model, forget, self.task, self.tokens)
-        return self.task.forward(self.model, retain), full_precision(vectors)
-
-    @torch.no_grad()
-    def once(self, retain: Batch, forget: Batch) -> Tensor:
-        """The vectors, without a gradient; in train mode the batches move batch statistics."""
-        device = next(self.model.parameters()).device
-        pair = retain.to(device), forget.to(device)
-        ask = partial(self, *pair)
-        return Counter().step(len(retain) + len(forget), ask, backward=False, shape=cost_shape(*pair))[1]
-
-
-class _Aims:
-    """The class to whose centroid each forget example is drawn."""
-
-    def __init__(self, look: Look, forget: Examples, centroids: Centroids, bookkeeping: Bookkeeping):
-        self.look, self.centroids, self.how = look, centroids, bookkeeping.targets
-        self.table = torch.zeros(len(forget), dtype=torch.int64, device=centroids.counts.device)
-        self.entries: list[Tensor] = []
-        if self.how == "once":
-            batches = (batch_of(forget, rows) for rows in in_order(len(forget), ASKED))
-            for vectors, batch in vectors_of(look.model, look.task, batches, look.tokens):
-                self.table[batch.rows] = nearest_other(self._distances(vectors), batch.y, centroids.counts)
-
-    def aim(self, epoch: int, number: int, retain: Batch, forget: Batch) -> Batch:
-        """A forget batch, the ``number``-th of its epoch, with the classes that it is drawn to for targets."""
-        forget = forget.to(self.table.device)
-        if self.how != "once" and epoch == 0:
-            with untracked_statistics(self.look.model):
-                distances = self._distances(self.look.once(retain, forget))
-            choose = nearest_other if self.how == "first_epoch" else nearest_by_place
-            self.table[forget.rows] = chosen = choose(distances, forget.y, self.centroids.counts)
-            self.entries.append(chosen)
-            return forget.with_targets(chosen)
-        if self.how != "official":
-            return forget.with_targets(self.table[forget.rows])
-        entry = self.entries[number]
-        return forget.with_targets(entry[torch.arange(len(forget), device=entry.device) % len(entry)])
-
-    def _distances(self, vectors: Tensor) -> Tensor:
-        return cosine_distance(vectors[:, None], self.centroids.vectors)
-
-
-def nearest_by_place(distances: Tensor, labels: Tensor, counts: Tensor) -> Tensor:
-    """The class that the authors' code takes for the nearest other one: it compares a place in the list of centroids with a label.
-
-    >>> nearest_by_place(torch.tensor([[0.9, 0.8, 0.0, 0.1, 0.3]]), torch.tensor([2]), torch.tensor([5, 5, 0, 5, 5])).tolist()
-    [4]
-
-    Args:
-        distances: of b examples to c centroids, (b, c).
-        labels: classes of the examples, (b,).
-        counts: examples of each class in its centroid, (c,); one with 0 is not in the list.
-    """
-    listed = counts.nonzero().flatten()
-    if len(listed) < 2:
-        raise RequestError(
-            "the authors' targets are the nearest class or the next, and one class has a centroid: use targets='once'"
-        )
-    places = distances[:, listed].argsort(dim=1)
-    return listed[torch.where(places[:, 0] == labels, places[:, 1], places[:, 0])]
+    return value
 
 
 def accuracy(model: nn.Module, task: Task, examples: Examples) -> float:

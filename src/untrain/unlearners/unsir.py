@@ -84,7 +84,7 @@ class UNSIR(Unlearner):
         )
         shape = real_inputs(problem.task, alike, "UNSIR")
         # Drawn on the CPU, so that every device starts from the same.
-        noise = Noise(torch.randn(shape.shape).to(shape).to(next(before.parameters()).device))
+        noise = LearnedInputs(torch.randn(shape.shape).to(shape).to(next(before.parameters()).device))
 
         def loss(batch: Batch) -> Tensor:
             z = noise.values[batch.rows]
@@ -96,7 +96,7 @@ class UNSIR(Unlearner):
         return with_inputs(alike, noise.values.detach().to(shape.device))
 
 
-class Noise(nn.Module):
+class LearnedInputs(nn.Module):
     """Inputs that are learned."""
 
     def __init__(self, values: Tensor):
