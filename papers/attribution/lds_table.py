@@ -44,7 +44,6 @@ METHODS = (
     ("models", LastLayerInfluence()),
     ("models", LastLayerInfluence(leverage=False)),
     ("models", TRAK(dimension=512)),
-    ("models", TRAK()),
 )
 
 
@@ -64,19 +63,21 @@ def main() -> None:
     began, commit = time.process_time(), git("rev-parse", "HEAD")
     bench = Bench(given)
     trained = time.process_time() - began
-    rows = list(bench.rows())
-    document = {
+    about = {
         "date": f"{datetime.now(UTC):%Y-%m-%d}", "commit": commit,
         "command": " ".join(["python -m papers.attribution.lds_table --data FashionMNIST", *words(sys.argv[1:])]),
         "machine": f"{os.cpu_count()} cores of {processor()}, {platform.machine()} {platform.system()}, 1 thread",
         "torch": torch.__version__, "seed": given.seed, "size": given.size, "held_out": given.held_out, "full": FULL,
         "lacking": LACKING, "share": SHARE, "accuracy": bench.accuracy(), "training_seconds": trained,
-        "seconds": time.process_time() - began, "rows": rows,
     }  # fmt: skip
     given.out.mkdir(parents=True, exist_ok=True)
-    (given.out / "lds.json").write_text(json.dumps(document, indent=1) + "\n")
-    (given.out / "lds.md").write_text(page(document))
-    print(page(document))
+    rows: list[dict[str, Any]] = []
+    for row in bench.rows():  # a run that is stopped leaves the rows that it has
+        rows.append(row)
+        document = about | {"seconds": time.process_time() - began, "rows": rows}
+        (given.out / "lds.json").write_text(json.dumps(document, indent=1) + "\n")
+        (given.out / "lds.md").write_text(page(document))
+        print(cells(row), flush=True)
 
 
 class Bench:
@@ -115,9 +116,7 @@ class Bench:
             for count in self.given.models if kind == "population" else [self.given.checkpoints]:
                 began = time.process_time()
                 row = self.of_margins(method, count) if kind == "population" else self.of_models(method)
-                row = {"method": repr(method), "models": count} | row | {"seconds": time.process_time() - began}
-                print(cells(row), file=sys.stderr, flush=True)
-                yield row
+                yield {"method": repr(method), "models": count} | row | {"seconds": time.process_time() - began}
 
     def of_margins(self, method: Attributor, count: int) -> dict[str, Any]:
         """Scores of attributions of margins themselves, and the multiplier of attributions of logits."""

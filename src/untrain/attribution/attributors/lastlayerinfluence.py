@@ -33,11 +33,12 @@ class LastLayerInfluence(Attributor):
         leverage: whether the Hessian is without the example too, as it should be; False leaves it in, as the source does.
 
     Source: Koh and Liang 2017, arXiv 1703.04730, section 2; leverage: Woodbury's identity, as in Beirami et al. 2017.
-    Departs: with leverage by default.
+    Departs: with leverage by default; the default damping is the best of 0.0001 to 0.1 by the rank correlation with held-out models
+        of 200 Fashion-MNIST images.
     """
 
     needs: ClassVar[Needs] = "models"
-    damping: NonNegative = 0.01
+    damping: NonNegative = 0.001
     leverage: bool = True
 
     def attribute(self, evidence: TrainingEvidence, rows: Array, asked_rows: Array) -> Array:

@@ -36,12 +36,13 @@ class TRAK(Attributor):
     Source: Park et al. 2023, arXiv 2303.14186, section 3; scores of MadryLab/trak@35f8446 with
         BasicSingleBlockScoreComputer.
     Departs: signs instead of normal numbers in the projection; damping, which the source has not and with which fewer examples than
-        dimensions do not make the matrix singular; gradients of each logit of what is asked about, where the source has margins.
+        dimensions do not make the matrix singular, its default the best of 0.001 to 10 by the rank correlation with held-out models
+        of 200 Fashion-MNIST images; gradients of each logit of what is asked about, where the source has margins.
     """
 
     needs: ClassVar[Needs] = "models"
     dimension: Count = 2048
-    damping: NonNegative = 0.1
+    damping: NonNegative = 1.0
     seed: Annotated[int, Field(ge=0)] = 0
 
     def attribute(self, evidence: TrainingEvidence, rows: Array, asked_rows: Array) -> Array:
@@ -85,7 +86,7 @@ class TRAK(Attributor):
             n, k = features.shape
             raise DataError(
                 f"the {k} x {k} matrix of the gradients of {n} training examples is singular with damping={self.damping:g}: take a "
-                f"damping above 0, such as 0.1, or a dimension well below {n}"
+                f"damping above 0, such as 1, or a dimension well below {n}"
             )
         solved: Tensor = torch.linalg.solve(gram, wide[torch.from_numpy(rows).to(wide.device)].T)
         return solved.T.to(features)
