@@ -52,7 +52,9 @@ def _trained(kind: type = nn.Module) -> tuple[Examples, Learner, nn.Module, Kept
 
 
 def small(kind: type = nn.Module) -> tuple[nn.Module, Problem]:
-    """A trained network with batch norm, in eval mode, the request to forget 12 of its 60 separable examples, and what keepers saved.
+    """A trained network with batch norm, in eval mode, and the request to forget 12 of its 60 separable examples.
+
+    Held-out examples and what keepers saved are there too.
 
     Args:
         kind: of model; where a method works on memories, a memory of the same examples.

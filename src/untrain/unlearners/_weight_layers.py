@@ -21,22 +21,17 @@ def weight_layers(model: nn.Module) -> dict[str, tuple[str, ...]]:
     for name, part in model.named_modules():
         own = dict(part.named_parameters(recurse=False))
         names = tuple(each for each in (f"{name}.{n}".removeprefix(".") for n in own) if each in named)
-        if names and any(p.ndim > 1 for p in own.values()):
+        if names and any(p.ndim > 1 and p.numel() for p in own.values()):
             layers[name] = names
     if not layers:
-        raise ModelError(f"{type(model).__name__} has no layer with a weight of two or more dimensions: take a method without layers")
+        raise ModelError(
+            f"{type(model).__name__} has no layer with a weight of two or more dimensions: take a method without layers"
+        )
     return layers
 
 
-def convolution_weights(model: nn.Module, who: str) -> dict[str, nn.Parameter]:
-    """Weights of two-dimensional convolutions, by name.
-
-    Raises:
-        ModelError: there is none.
-    """
+def kernels(model: nn.Module) -> dict[str, nn.Parameter]:
+    """Weights of two-dimensional convolutions, by name; empty where there are none."""
     params = dict(model.named_parameters())
     layers = [name for name, part in model.named_modules() if isinstance(part, nn.Conv2d)]
-    weights = {name: params[name] for name in (f"{layer}.weight".removeprefix(".") for layer in layers) if name in params}
-    if not weights:
-        raise ModelError(f"{who} changes convolutions, and {type(model).__name__} has none: take a method without, such as KDE()")
-    return weights
+    return {name: params[name] for name in (f"{layer}.weight".removeprefix(".") for layer in layers) if name in params}

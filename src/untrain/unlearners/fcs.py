@@ -55,9 +55,7 @@ class FCS(Unlearner):
         """The model after all rounds."""
         task, rounds = problem.task, problem.epochs(self.steps)
         buffers = "move" if self.steps.buffers == "reestimate" else self.steps.buffers
-        plain = Steps(
-            lr=self.uniform, epochs=1, batch=self.forget_batch, optimizer=SGD(), schedule=Constant(), buffers=buffers
-        )
+        plain = Steps(lr=self.uniform, epochs=1, batch=self.forget_batch, optimizer=SGD(), schedule=Constant(), buffers=buffers)
         forget_batches, retain_batches = problem.forget_batches(plain), problem.retain_batches(self.steps)
 
         def towards_uniform(forget: Batch) -> Tensor:
@@ -85,7 +83,13 @@ class FCS(Unlearner):
             size = LEAST + max(self.contrast - LEAST, 0) * (1 + math.cos(math.pi * at / rounds)) / 2
             both = min(forget_batches.length, retain_batches.length)
             walk(contrasted, replace(forget_batches, draw=pairs), replace(plain, lr=size), at, both)
-            walk(repair, retain_batches, self.steps if at == rounds - 1 else replace(self.steps, buffers=buffers), at, retain_batches.length)
+            walk(
+                repair,
+                retain_batches,
+                self.steps if at == rounds - 1 else replace(self.steps, buffers=buffers),
+                at,
+                retain_batches.length,
+            )
         return model
 
 

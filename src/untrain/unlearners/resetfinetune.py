@@ -89,9 +89,7 @@ def initial_values(model: nn.Module, problem: Problem, seed: int, who: str) -> d
         ModelError: the problem has no ``init``, or it makes a model of another shape.
     """
     if problem.init is None:
-        raise ModelError(
-            f"{who} needs initial values: give Problem(init=..., a function of a seed that makes a fresh model)"
-        )
+        raise ModelError(f"{who} needs initial values: give Problem(init=..., a function of a seed that makes a fresh model)")
     # Seeded globally as well: a user's init may call the class and ignore the seed.
     with seeded(next(model.parameters()).device, seed):
         initial = dict(problem.init(seed).named_parameters())
