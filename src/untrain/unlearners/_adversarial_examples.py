@@ -126,7 +126,7 @@ class _Search:
 
 
 def _length(vectors: Tensor) -> Tensor:
-    return vectors.flatten(1).norm(dim=1)
+    return vectors.flatten(1).square().sum(1).sqrt()
 
 
 def _scaled(vectors: Tensor, factors: Tensor) -> Tensor:

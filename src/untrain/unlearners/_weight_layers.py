@@ -21,7 +21,7 @@ def weight_layers(model: nn.Module) -> dict[str, tuple[str, ...]]:
     for name, part in model.named_modules():
         own = dict(part.named_parameters(recurse=False))
         names = tuple(each for each in (f"{name}.{n}".removeprefix(".") for n in own) if each in named)
-        if names and any(p.ndim > 1 for p in own.values()):
+        if names and any(p.ndim > 1 and p.numel() for p in own.values()):
             layers[name] = names
     if not layers:
         raise ModelError(
@@ -30,15 +30,8 @@ def weight_layers(model: nn.Module) -> dict[str, tuple[str, ...]]:
     return layers
 
 
-def convolution_weights(model: nn.Module, who: str) -> dict[str, nn.Parameter]:
-    """Weights of two-dimensional convolutions, by name.
-
-    Raises:
-        ModelError: there is none.
-    """
+def kernels(model: nn.Module) -> dict[str, nn.Parameter]:
+    """Weights of two-dimensional convolutions, by name; empty where there are none."""
     params = dict(model.named_parameters())
     layers = [name for name, part in model.named_modules() if isinstance(part, nn.Conv2d)]
-    weights = {name: params[name] for name in (f"{layer}.weight".removeprefix(".") for layer in layers) if name in params}
-    if not weights:
-        raise ModelError(f"{who} changes convolutions, and {type(model).__name__} has none: take a method without, such as KDE()")
-    return weights
+    return {name: params[name] for name in (f"{layer}.weight".removeprefix(".") for layer in layers) if name in params}

@@ -13,7 +13,7 @@ from untrain.training.gradients import put
 from untrain.training.problem import Problem
 from untrain.training.sharded_model import refuse_sharded
 from untrain.training.steps import SGD, Cosine, Steps
-from untrain.unlearners._weight_layers import convolution_weights
+from untrain.unlearners._weight_layers import kernels
 from untrain.unlearners.base import Unlearner
 
 
@@ -28,7 +28,7 @@ class CT(Unlearner):
 
     Source: the fifth of the NeurIPS 2023 unlearning challenge, called Convolution Transpose by Cadet et al. 2024,
         arXiv 2410.01276, who rank it and MSG highest; written from its description.
-    Departs: kernels that are not square stay as they are, where the code would change their shape.
+    Departs: kernels that are not square stay as they are; transposed, they would have another shape.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"retain", "labels"})
@@ -46,10 +46,13 @@ class CT(Unlearner):
             ModelError: the model has no convolution with a square kernel of two or more pixels a side.
         """
         refuse_sharded(model, "CT")
-        kernels = {n: p for n, p in convolution_weights(model, "CT").items() if p.shape[2] == p.shape[3] > 1}
-        if not kernels:
-            raise ModelError("CT transposes kernels, and all of this model are of one pixel or not square: take MSG() or KDE()")
-        put(model, {n: p.detach().transpose(2, 3).clone() for n, p in kernels.items()}, problem.mask or problem.trainable)
+        square = {n: p for n, p in kernels(model).items() if p.shape[2] == p.shape[3] > 1}
+        if not square:
+            raise ModelError(
+                f"CT transposes kernels of convolutions, and {type(model).__name__} has none of two or more pixels a side: "
+                "take a method without, such as MSG()"
+            )
+        put(model, {n: p.detach().transpose(2, 3).clone() for n, p in square.items()}, problem.mask or problem.trainable)
 
         def loss(retain: Batch) -> Tensor:
             return problem.task.loss(model, retain).mean()

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from untrain.core.errors import ModelError
 from untrain.core.fields import Keep, Share
 from untrain.core.search_space import SearchHint
 from untrain.data.batching import in_order
@@ -17,15 +18,15 @@ from untrain.training.gradients import Grads, Params, of_batches, put
 from untrain.training.problem import Problem
 from untrain.training.steered_gradients import gradients_of, steerable, steered
 from untrain.training.steps import SGD, Steps, Triangular
-from untrain.unlearners._weight_layers import convolution_weights
+from untrain.unlearners._weight_layers import kernels, weight_layers
 from untrain.unlearners.base import Unlearner
 
 
 class MSG(Unlearner):
-    """Reset, in each convolution, the weights on whose gradient retain and forget differ least, then minimise ``L(retain)`` slowly elsewhere.
+    """Reset a share of each convolution, where gradients of retain and forget differ least; then minimise ``L(retain)``.
 
     The gradient is that of ``L(retain) - L(forget)``, of as many retain examples as forget examples. Weights that are reset are
-    drawn from a normal distribution; gradients of the other weights of convolutions are scaled down while the model is finetuned.
+    drawn from a normal distribution; gradients of the convolutions' other weights are scaled down while the model is finetuned.
     The reset leaves batch-norm buffers alone; afterwards they follow ``steps.buffers``.
 
     Args:
@@ -35,7 +36,8 @@ class MSG(Unlearner):
 
     Source: the second of the NeurIPS 2023 unlearning challenge, called Masked Small Gradients by Cadet et al. 2024,
         arXiv 2410.01276; written from its description, with its values.
-    Departs: the step size rises and falls from step to step where the code's does from epoch to epoch.
+    Departs: in a model without convolutions the weights of all layers are treated so; the step size rises and falls from step
+        to step, where the authors' does from epoch to epoch.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"forget", "retain", "labels"})
@@ -52,15 +54,16 @@ class MSG(Unlearner):
         """The model with weights reset, finetuned.
 
         Raises:
-            ModelError: the model has no convolution.
+            ModelError: the model has no layer with a weight of two or more dimensions, or none that may move.
             BadInput: several processes work together.
         """
-        task, kernels = problem.task, convolution_weights(model, "MSG")
-        params = steerable(model, problem.trainable, "MSG")
-        kernels = {n: p for n, p in kernels.items() if n in params}
-        chosen = self._chosen(model, problem, kernels)
-        fresh = {n: nn.init.kaiming_normal_(torch.empty(p.shape), mode="fan_out", nonlinearity="relu") for n, p in kernels.items()}
-        new = {n: torch.where(chosen[n], fresh[n].to(p), p.detach()) for n, p in kernels.items()}
+        task, params = problem.task, steerable(model, problem.trainable, "MSG")
+        weights = {n: p for n, p in (kernels(model) or matrices(model)).items() if n in params}
+        if not weights:
+            raise ModelError("none of the weights that MSG resets may move: widen the mask, or let some ask for gradients")
+        chosen = self._chosen(model, problem, weights)
+        fresh = {n: nn.init.kaiming_normal_(torch.empty(p.shape), mode="fan_out", nonlinearity="relu") for n, p in weights.items()}
+        new = {n: torch.where(chosen[n], fresh[n].to(p), p.detach()) for n, p in weights.items()}
         put(model, new, problem.mask or problem.trainable)
 
         def loss(retain: Batch) -> Tensor:
@@ -70,17 +73,23 @@ class MSG(Unlearner):
 
         return descend(model, loss, problem.retain_batches(self.steps), self.steps, problem.trainable)
 
-    def _chosen(self, model: nn.Module, problem: Problem, kernels: Params) -> dict[str, Tensor]:
+    def _chosen(self, model: nn.Module, problem: Problem, weights: Params) -> dict[str, Tensor]:
         rows = torch.randperm(len(problem.rest))[: len(problem.forget)].sort().values.numpy()
         sides = (take(problem.rest, rows), problem.forget)
-        retain, forget = (summed(model, problem, part, self.steps.batch, kernels) for part in sides)
-        return {n: smallest((r - f).abs(), self.reset) for n, r, f in zip(kernels, retain, forget, strict=True)}
+        retain, forget = (summed(model, problem, part, self.steps.batch, weights) for part in sides)
+        return {n: smallest((r - f).abs(), self.reset) for n, r, f in zip(weights, retain, forget, strict=True)}
+
+
+def matrices(model: nn.Module) -> Params:
+    """Weights of two or more dimensions, by name."""
+    params = dict(model.named_parameters())
+    return {n: params[n] for names in weight_layers(model).values() for n in names if params[n].ndim > 1 and params[n].numel()}
 
 
 def summed(model: nn.Module, problem: Problem, examples: Examples, batch: int, params: Params) -> Grads:
     """Sum over batches, in order, of the gradient of a batch's mean loss, by parameter."""
     total = [torch.zeros_like(p) for p in params.values()]
-    rows: list[np.ndarray] = list(in_order(len(examples), batch))  # type: ignore[type-arg]
+    rows: list[np.ndarray] = list(in_order(len(examples), batch))
     for grads in of_batches(model, problem.task, [examples], rows, params):
         for t, g in zip(total, grads, strict=True):
             t += g

@@ -9,12 +9,13 @@ from typing import Annotated, ClassVar, cast
 import torch
 from torch import Tensor, nn
 
+from untrain.core.errors import ModelError
 from untrain.core.fields import NonNegative
 from untrain.core.search_space import SearchHint
 from untrain.data.examples import Batch
 from untrain.models.tasks.base import Task
 from untrain.training.descend import descend
-from untrain.training.gradients import check_depends
+from untrain.training.gradients import check_depends, movable
 from untrain.training.input_gradients import input_gradient, twice_differentiable, with_real_inputs
 from untrain.training.problem import Problem
 from untrain.training.row_gradients import whole_gradients
@@ -23,9 +24,9 @@ from untrain.unlearners.base import Unlearner
 
 
 class MUMis(Unlearner):
-    """Minimise ``|d f_y / d x|^2 - others * |d f_c / d x|^2`` over forget, for the logit of the label and that of a random other class.
+    """Minimise ``|d f_y / d x|^2 - others * |d f_c / d x|^2`` on forget, y being the label and c a random other class.
 
-    It needs no retain set. The objective has no lower bound, so step size and length decide where it stops. Batch-norm buffers
+    f are logits and x inputs. It needs no retain set. The objective has no lower bound, so step size and length decide where it stops. Batch-norm buffers
     follow ``steps.buffers``: with 'freeze' an example's sensitivity is its own, where in train mode it depends on its batch.
 
     Args:
@@ -47,9 +48,10 @@ class MUMis(Unlearner):
         """The model that is less sensitive to the forget set.
 
         Raises:
-            ModelError: inputs are tokens, or outputs do not depend on them.
+            ModelError: inputs are tokens, outputs do not depend on them, or sensitivities on no weight that may move.
         """
         task, classes = problem.task, problem.forget.classes
+        params = movable(model, problem.trainable)
         plan = problem.forget_batches(self.steps)
 
         def draw(epoch: int) -> Iterator[tuple[Batch | None, ...]]:
@@ -63,13 +65,17 @@ class MUMis(Unlearner):
         def loss(forget: Batch) -> Tensor:
             with twice_differentiable(model), whole_gradients(model):
                 own, other = sensitivities(model, task, forget)
-            return (own - self.others * other).mean()
+                value = (own - self.others * other).mean()
+                # It depends on the inputs too, so that torch would not miss the weights: of biases there is no gradient.
+                if all(g is None for g in torch.autograd.grad(value, list(params.values()), allow_unused=True, retain_graph=True)):
+                    raise ModelError(f"the sensitivity to inputs depends on none of {', '.join(params)}: let other weights move")
+            return value
 
         return descend(model, loss, replace(plan, draw=draw), self.steps, problem.trainable)
 
 
 def sensitivities(model: nn.Module, task: Task, batch: Batch) -> tuple[Tensor, Tensor]:
-    """Squared Euclidean norms of the gradients by each input of the logit of the label and of that of the class ``other``, (b,) each."""
+    """Squared norms of the gradient by each input of the logit of the label, and of that of the class ``other``, (b,) each."""
     real = with_real_inputs(task, batch, "MUMis")
     logits = task.forward(model, real)
     check_depends(logits)

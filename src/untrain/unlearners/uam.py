@@ -60,7 +60,7 @@ class UAM(Unlearner):
             here = [p.detach().clone() for p in params.values()]
             with torch.no_grad():
                 for p, g in zip(params.values(), up, strict=True):
-                    p += (self.radius / (norm + TINY)).to(g.dtype) * g
+                    p.add_((self.radius / (norm + TINY)).to(g.dtype) * g)
             value, grads = gradients_of(model, lambda: task.loss(model, retain).mean(), params, mask)
             with torch.no_grad():
                 for p, was in zip(params.values(), here, strict=True):
