@@ -102,7 +102,7 @@ def effects_on(attribution: Attribution, forget: Examples, retain: Examples) -> 
                 f"the table has no outputs of {len(missing)} of {len(examples)} examples (ids {_named(missing)}): ask about them"
             )
         parts.append(total[[places[identity] for identity in examples.ids.tolist()]])
-    return Effects(*parts)
+    return Effects(parts[0], parts[1], f"effects by {attribution.method}, of a table that was given")
 
 
 def _named(ids: Sequence[Any]) -> str:
