@@ -23,7 +23,9 @@ from untrain.data.augmentations.horizontalflip import HorizontalFlip as Horizont
 from untrain.data.augmentations.randomcrop import RandomCrop as RandomCrop
 from untrain.data.augmentations.randomresizedcrop import RandomResizedCrop as RandomResizedCrop
 from untrain.data.examples import Examples as Examples
+from untrain.data.noise.confusion import Confusion as Confusion
 from untrain.data.noise.flip import Flip as Flip
+from untrain.data.noise.trigger import Trigger as Trigger
 from untrain.data.readers.convert import examples as examples
 from untrain.data.readers.imagefolder import ImageFolder as ImageFolder
 from untrain.data.readers.parquet import Parquet as Parquet
@@ -49,6 +51,7 @@ from untrain.evaluation.metrics.aus import AUS as AUS
 from untrain.evaluation.metrics.disagreement import Disagreement as Disagreement
 from untrain.evaluation.metrics.epsilon import Epsilon as Epsilon
 from untrain.evaluation.metrics.forgettingquality import ForgettingQuality as ForgettingQuality
+from untrain.evaluation.metrics.healing import Healing as Healing
 from untrain.evaluation.metrics.jensenshannon import JensenShannon as JensenShannon
 from untrain.evaluation.metrics.klom import KLoM as KLoM
 from untrain.evaluation.metrics.perexample import PerExample as PerExample
@@ -162,6 +165,7 @@ from untrain.unlearners.mumis import MUMis as MUMis
 from untrain.unlearners.neggrad import NegGrad as NegGrad
 from untrain.unlearners.negmerge import NegMerge as NegMerge
 from untrain.unlearners.nothing import Nothing as Nothing
+from untrain.unlearners.npo import NPO as NPO
 from untrain.unlearners.oraclematch import OracleMatch as OracleMatch
 from untrain.unlearners.pour import POUR as POUR
 from untrain.unlearners.projectedgradient import ProjectedGradient as ProjectedGradient
