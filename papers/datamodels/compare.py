@@ -1,7 +1,7 @@
 """Attribute-to-Delete (arXiv 2410.23232) on two cores: ``python -m papers.datamodels.compare --data FOLDER --store MODELS``.
 
 FOLDER holds Fashion-MNIST as train.parquet and test.parquet. Each request is a run of ``untrain run`` with a hundred originals and
-a hundred retrained models: what is in the store is not made again, so a second start goes on where the first stopped. Documents
+two hundred retrained models: what is in the store is not made again, so a second start goes on where the first stopped. Documents
 are shortened to what the tables need and written beside this file as REQUEST.json; ``papers.datamodels.tables`` reads them.
 """
 
@@ -51,7 +51,9 @@ def main() -> None:
     options.add_argument("--data", required=True, help="folder with train.parquet and test.parquet")
     options.add_argument("--store", default="untrain-datamodels", help="where models are kept")
     options.add_argument("--out", type=Path, default=Path(__file__).parent)
-    options.add_argument("--models", type=int, default=100, help="originals, and as many retrained models")
+    options.add_argument(
+        "--models", type=int, default=100, help="originals, and half the retrained models: of these two groups make the floor"
+    )
     options.add_argument("--size", type=int, default=2_000, help="training images")
     options.add_argument("--workers", type=int, default=2)
     given = options.parse_args()
@@ -74,7 +76,7 @@ def main() -> None:
 def compare(given: argparse.Namespace, scenario: str, methods: tuple[str, ...], share: float | None) -> dict[str, Any]:
     """The document of one run."""
     return ut.run(
-        scenario, methods, store=given.store, seeds=given.models, oracles=given.models, workers=given.workers, budget=share,
+        scenario, methods, store=given.store, seeds=given.models, oracles=2 * given.models, workers=given.workers, budget=share,
         evaluators=("KLoM()", "Accuracy()", "ULiRA()"), images=False, on_progress=progress,
     )  # fmt: skip
 
