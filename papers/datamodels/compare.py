@@ -41,7 +41,7 @@ METHODS = (
     "DEL(steps=Steps(lr=0.05, epochs='100%', batch=64))",
 )  # fmt: skip
 SHARES = (0.2, 0.4, 0.6, 0.8)  # of retraining's operations, after which it stops
-KEPT = ("value", "low", "high", "floor", "ceiling", "reason")
+KEPT = ("value", "low", "high", "floor", "ceiling", "band", "reason")
 
 
 def main() -> None:
@@ -51,9 +51,7 @@ def main() -> None:
     options.add_argument("--data", required=True, help="folder with train.parquet and test.parquet")
     options.add_argument("--store", default="untrain-datamodels", help="where models are kept")
     options.add_argument("--out", type=Path, default=Path(__file__).parent)
-    options.add_argument(
-        "--models", type=int, default=100, help="originals, and half the retrained models: of these two groups make the floor"
-    )
+    options.add_argument("--models", type=int, default=100, help="originals; there are twice as many retrained models")
     options.add_argument("--size", type=int, default=2_000, help="training images")
     options.add_argument("--workers", type=int, default=2)
     given = options.parse_args()
