@@ -47,8 +47,8 @@ def page(name: str, document: dict[str, Any]) -> str:
         f"principal components, `MLP(width=64)`; {document['date']}, {facts['machine']}, untrain {facts['untrain']}, torch "
         f"{facts['torch']}. `{document['command']}`", "",
         "KLoM is of as many unlearned as retrained models, mean and 95th percentile over examples, in nats; the floor is of two "
-        f"groups of retrained models of that size: {floor:.2f} at the 95th percentile of the forget set. Settings of a method stand "
-        "side by side, and none was chosen: the best of them by this very score is what a look at retrained models could find.", "",
+        f"groups of retrained models of that size: {floor:.2f} at the 95th percentile of the forget set. Settings stand "
+        "side by side, and none was chosen: the best of a method by this very score is what a look at oracles could find.", "",
     ]  # fmt: skip
     notes = list(dict.fromkeys(n for row in done for n in row["notes"] if "linear datamodeling score" in n))
     return "\n".join([*head, *(f"{note[0].upper()}{note[1:]}.\n" for note in notes), *claims(done), "", *table(done), ""])
