@@ -57,9 +57,9 @@ class Healing(Evaluator):
             return scores | dict.fromkeys(("healed_accuracy", "healed_times_test"), reason)
         sizes = [np.prod(term.parts[0].values.shape[1:]) for term in terms]
         shares = np.array(sizes) / np.sum(sizes)
-        right = Measure((Part(1, "unlearned", "test", trial.unlearned[:, test, 0]),))
+        on_test = Measure((Part(1, "unlearned", "test", trial.unlearned[:, test, 0]),))
         scores["healed_accuracy"] = Formula(terms, partial(_mean, shares), "fraction")
-        scores["healed_times_test"] = Formula((*terms, right), partial(_product, shares), "fraction")
+        scores["healed_times_test"] = Formula((*terms, on_test), partial(_product, shares), "fraction")
         return scores
 
 
