@@ -79,7 +79,7 @@ def test_beside_every_localizer_the_head_moves_in_full_or_as_masked_or_not(local
 def test_every_unlearner_does_as_told_about_the_head(unlearner, head):
     localizer = parse(f"WeightedGrad(per='weight', head={head!r})")
     if name(unlearner) in HEAD_ALONE and head == "frozen":
-        with pytest.raises(ModelError, match="changes the head alone, and .* may not move"):
+        with pytest.raises(ModelError, match="changes the head alone, and"):
             changes(brief(unlearner) @ localizer)
         return
     moved, parts = changes(brief(unlearner) @ localizer)
