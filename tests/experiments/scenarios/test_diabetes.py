@@ -23,6 +23,7 @@ REFUSED = {
     "CriticalNeurons": "this method needs classes, which Regression does not give",
     "DeleteRows": "works on models of kind RetrievalMemory",
     "TakeBack": "works on models of kind Online",
+    "ProjectedGradient": "this method needs classes, which Regression does not give",
 }
 
 
