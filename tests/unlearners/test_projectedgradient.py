@@ -15,12 +15,13 @@ from untrain.core.mask import Mask
 from untrain.data.examples import Examples, joined, take
 from untrain.models.state import same, state
 from untrain.models.tasks.classification import Classification
+from untrain.training.bounded_ascent import BoundedAscent
 from untrain.training.gradient_subspace import Subspace
 from untrain.training.keepers.inputcovariance import InputCovariance, input_moments, without
 from untrain.training.problem import Problem
 from untrain.training.steps import SGD, AdamW, Constant, Geometric, Moment, Steps
 from untrain.training.toy import small
-from untrain.unlearners.projectedgradient import BoundedAscent, ProjectedGradient
+from untrain.unlearners.projectedgradient import ProjectedGradient
 
 WHOLE = Subspace(share=0.9999999, count="plus_one")  # all directions that there are
 LONG = Steps(lr=0.1, epochs=300, batch=16, optimizer=SGD(momentum=0.0), schedule=Constant(), buffers="freeze")

@@ -26,6 +26,7 @@ REFUSED = {
     ),
     "DeleteRows": "works on models of kind RetrievalMemory",
     "TakeBack": "works on models of kind Online",
+    "ProjectedGradient": "this method needs classes, which Regression does not give",
 }
 
 
