@@ -121,9 +121,12 @@ from untrain.runtime.executors.ray import Ray as Ray
 from untrain.runtime.executors.serial import Serial as Serial
 from untrain.runtime.executors.slurm import Slurm as Slurm
 from untrain.runtime.store import Store as Store
+from untrain.training.bounded_ascent import BoundedAscent as BoundedAscent
 from untrain.training.distillation import Bookkeeping as Bookkeeping
 from untrain.training.distillation import MetricLoss as MetricLoss
 from untrain.training.distillation import Pull as Pull
+from untrain.training.gradient_subspace import Subspace as Subspace
+from untrain.training.input_noise import InputNoise as InputNoise
 from untrain.training.keepers.checkpoint import Checkpoint as Checkpoint
 from untrain.training.keepers.inputcovariance import InputCovariance as InputCovariance
 from untrain.training.learners.retrieval import Retrieval as Retrieval
