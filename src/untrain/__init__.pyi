@@ -128,24 +128,36 @@ from untrain.training.steps import Constant as Constant
 from untrain.training.steps import Cosine as Cosine
 from untrain.training.steps import Steps as Steps
 from untrain.training.steps import Triangular as Triangular
+from untrain.unlearners.amun import AMUN as AMUN
 from untrain.unlearners.badteacher import BadTeacher as BadTeacher
+from untrain.unlearners.ct import CT as CT
 from untrain.unlearners.deleterows import DeleteRows as DeleteRows
+from untrain.unlearners.fcs import FCS as FCS
 from untrain.unlearners.finetune import Finetune as Finetune
 from untrain.unlearners.fishernoise import FisherNoise as FisherNoise
+from untrain.unlearners.gdrgma import GDRGMA as GDRGMA
 from untrain.unlearners.gradascent import GradAscent as GradAscent
+from untrain.unlearners.kde import KDE as KDE
 from untrain.unlearners.l1sparse import L1Sparse as L1Sparse
+from untrain.unlearners.msa import MSA as MSA
+from untrain.unlearners.msg import MSG as MSG
+from untrain.unlearners.mumis import MUMis as MUMis
 from untrain.unlearners.neggrad import NegGrad as NegGrad
+from untrain.unlearners.negmerge import NegMerge as NegMerge
 from untrain.unlearners.nothing import Nothing as Nothing
 from untrain.unlearners.randomlabel import RandomLabel as RandomLabel
 from untrain.unlearners.recipes import DEL as DEL
 from untrain.unlearners.recipes import CFk as CFk
 from untrain.unlearners.recipes import EUk as EUk
 from untrain.unlearners.recipes import SalUn as SalUn
+from untrain.unlearners.reinitcycles import ReinitCycles as ReinitCycles
 from untrain.unlearners.resetfinetune import ResetFinetune as ResetFinetune
 from untrain.unlearners.retrain import Retrain as Retrain
 from untrain.unlearners.scrub import SCRUB as SCRUB
+from untrain.unlearners.sfron import SFRon as SFRon
 from untrain.unlearners.ssd import SSD as SSD
 from untrain.unlearners.takeback import TakeBack as TakeBack
+from untrain.unlearners.uam import UAM as UAM
 from untrain.unlearners.woodfisher import WoodFisher as WoodFisher
 
 __version__: str

@@ -196,10 +196,10 @@ BY_GRADIENT = ("CriticalNeurons", "Fisher", "Gradient", "WeightedGrad", "RandomM
 # Why something is refused: kinds of models, and names of methods or of what they are; all of them where none is named.
 NEEDS = {
     r"CT transposes kernels of convolutions, and \w+ has none of two or more pixels a side: take": [(FLAT, ("CT",))],
-    r"has no layer with a weight of two or more dimensions: take": [(NORMS, ("KDE", "MSG"))],
+    r"has no layer with a weight of two or more dimensions: take": [(NORMS, ("KDE", "MSG", "ReinitCycles"))],
     r"none of the weights that MSG resets may move: widen the mask": [(("all but one bias frozen",), ("MSG",))],
     r"the sensitivity to inputs depends on none of .*: let other weights move": [(("all but one bias frozen",), ("MUMis",))],
-    r"takes gradients by inputs, and these are torch.int64: real numbers are needed": [(("tied head",), ("AMUN", "MUMis"))],
+    r"takes gradients by inputs, and these are torch.int64: real numbers are needed": [(("tied head",), ("AMUN", "L2UL", "MUMis"))],
     r"the outputs do not depend on the inputs by a gradient: take": [
         (("cut below the head",), ("AMUN", "MUMis")),
         (("cut",), ("AMUN",)),
@@ -220,7 +220,7 @@ NEEDS = {
     r"has no parameters: there is nothing that could forget": [(("no parameters",), ())],
     r"elements of 'gain' share their memory .*: give it memory of its own": [(("memory shared within",), ("Retrain",))],
     r"no weight would be dampened: .*; lower select=": [(("all but one bias frozen",), ("SSD",))],
-    r"moved no parameter: .*; raise its lr, or widen its mask": [(("zeros",), ("MUMis", "SSD"))],
+    r"moved no parameter: .*; raise its lr, or widen its mask": [(("zeros",), ("MUMis", "ReinitCycles", "SSD"))],
 }
 
 
