@@ -56,7 +56,9 @@ def problem(kind):
     at = np.arange(TOTAL)
     forget, retain = take(data, at[:FORGET]), take(data, at[FORGET:])
     model = learner(data, 0)
-    return model, Problem(learner.task, forget, retain, make(12, 1), lambda s: learner.init(data, s), learner, seed=3, origin=0)
+    kept = {"Checkpoint": {name: value.clone() for name, value in model.state_dict().items()}}
+    init = lambda s: learner.init(data, s)  # noqa: E731
+    return model, Problem(learner.task, forget, retain, make(12, 1), init, learner, seed=3, origin=0, kept=kept)
 
 
 def replace_forget(problem, forget):

@@ -201,8 +201,8 @@ NEEDS = {
     r"the sensitivity to inputs depends on none of .*: let other weights move": [(("all but one bias frozen",), ("MUMis",))],
     r"takes gradients by inputs, and these are torch.int64: real numbers are needed": [(("tied head",), ("AMUN", "L2UL", "MUMis"))],
     r"the outputs do not depend on the inputs by a gradient: take": [
-        (("cut below the head",), ("AMUN", "MUMis")),
-        (("cut",), ("AMUN",)),
+        (("cut below the head",), ("AMUN", "L2UL", "MUMis")),
+        (("cut",), ("AMUN", "L2UL")),
     ],
     r"no adversarial example was found for any forget example: raise radius=": [(("zeros", "transformer"), ("AMUN",))],
     r"half precision rounds small changes away, so unlearn in float32": [(("half by itself",), ("MUMis", "NegMerge"))],

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from untrain.core.metering import Counter
+from untrain.core.precision import HALF
 from untrain.data.batching import in_order
 from untrain.data.examples import Batch, Examples, batch_of, cost_shape
 from untrain.models.tasks.base import Task
@@ -128,9 +129,14 @@ class _Search:
 
 def length_of(vectors: Tensor) -> Tensor:
     """Euclidean length of each, (b,)."""
-    return vectors.flatten(1).square().sum(1).sqrt()
+    return _full(vectors).flatten(1).square().sum(1).sqrt()
 
 
 def scaled(vectors: Tensor, factors: Tensor) -> Tensor:
     """Each times its factor, (b,)."""
-    return vectors * factors.reshape(-1, *[1] * (vectors.ndim - 1))
+    return (_full(vectors) * factors.reshape(-1, *[1] * (vectors.ndim - 1))).to(vectors.dtype)
+
+
+def _full(vectors: Tensor) -> Tensor:
+    """Numbers of half precision in float32, in which small squares are not zero."""
+    return vectors.float() if vectors.dtype in HALF else vectors

@@ -72,11 +72,15 @@ class L2UL(Unlearner):
         walk = replace(problem, retain=adversarial, recipe=None).retain_batches(replace(self.steps, epochs=1))
         forget_batches = problem.forget_batches(replace(self.steps, batch=self.forget_batch))
 
+        taken = 0
+
         def draw(epoch: int) -> Iterator[tuple[Batch | None, ...]]:
+            nonlocal taken
             again, forgets = 0, forget_batches.draw(epoch)
             for (real,) in walk.draw(epoch):
-                if all_wrong(model, task, problem.forget):
+                if taken and all_wrong(model, task, problem.forget):
                     return
+                taken += 1
                 forget = next(forgets, None)
                 if forget is None:
                     again += 1
