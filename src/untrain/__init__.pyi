@@ -158,10 +158,12 @@ from untrain.unlearners.duck import DUCK as DUCK
 from untrain.unlearners.fcs import FCS as FCS
 from untrain.unlearners.finetune import Finetune as Finetune
 from untrain.unlearners.fishernoise import FisherNoise as FisherNoise
+from untrain.unlearners.gdrgma import GDRGMA as GDRGMA
 from untrain.unlearners.gradascent import GradAscent as GradAscent
 from untrain.unlearners.jit import JiT as JiT
 from untrain.unlearners.kde import KDE as KDE
 from untrain.unlearners.l1sparse import L1Sparse as L1Sparse
+from untrain.unlearners.l2ul import L2UL as L2UL
 from untrain.unlearners.msa import MSA as MSA
 from untrain.unlearners.msg import MSG as MSG
 from untrain.unlearners.mumis import MUMis as MUMis
@@ -179,6 +181,7 @@ from untrain.unlearners.recipes import CFk as CFk
 from untrain.unlearners.recipes import EUk as EUk
 from untrain.unlearners.recipes import ReferenceJiT as ReferenceJiT
 from untrain.unlearners.recipes import SalUn as SalUn
+from untrain.unlearners.reinitcycles import ReinitCycles as ReinitCycles
 from untrain.unlearners.resetfinetune import ResetFinetune as ResetFinetune
 from untrain.unlearners.retrain import Retrain as Retrain
 from untrain.unlearners.scrub import SCRUB as SCRUB
