@@ -125,10 +125,14 @@ from untrain.training.bounded_ascent import BoundedAscent as BoundedAscent
 from untrain.training.distillation import Bookkeeping as Bookkeeping
 from untrain.training.distillation import MetricLoss as MetricLoss
 from untrain.training.distillation import Pull as Pull
+from untrain.training.effects import Effects as Effects
 from untrain.training.gradient_subspace import Subspace as Subspace
 from untrain.training.input_noise import InputNoise as InputNoise
 from untrain.training.keepers.checkpoint import Checkpoint as Checkpoint
+from untrain.training.keepers.files import load_kept as load_kept
+from untrain.training.keepers.files import save_kept as save_kept
 from untrain.training.keepers.inputcovariance import InputCovariance as InputCovariance
+from untrain.training.keepers.inputcovariance import moments_without as moments_without
 from untrain.training.learners.retrieval import Retrieval as Retrieval
 from untrain.training.learners.scikitlearn import ScikitLearn as ScikitLearn
 from untrain.training.learners.stream import Stream as Stream
@@ -191,6 +195,7 @@ from untrain.unlearners.takeback import TakeBack as TakeBack
 from untrain.unlearners.uam import UAM as UAM
 from untrain.unlearners.unsir import UNSIR as UNSIR
 from untrain.unlearners.woodfisher import WoodFisher as WoodFisher
+from untrain.unlearners.zero_shot_lr import largest_lr as largest_lr
 
 __version__: str
 

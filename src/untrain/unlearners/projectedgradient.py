@@ -20,7 +20,7 @@ from untrain.training.batch_plan import Plan
 from untrain.training.bounded_ascent import BoundedAscent
 from untrain.training.descend import descend
 from untrain.training.gradient_subspace import GradientSubspace, Subspace, gradient_subspace
-from untrain.training.keepers.inputcovariance import input_moments, without
+from untrain.training.keepers.inputcovariance import input_moments, moments_without
 from untrain.training.problem import Problem
 from untrain.training.process_group import SINGLE, process_group
 from untrain.training.sharded_model import refuse_sharded
@@ -108,7 +108,7 @@ class ProjectedGradient(Unlearner):
     def _moments(self, model: nn.Module, problem: Problem) -> Mapping[str, Tensor]:
         if self.covariance == "retain":
             return input_moments(model, problem.rest, problem.task)
-        return without(problem.kept["InputCovariance"], model, problem.forget, problem.task, problem.replacement)
+        return moments_without(problem.kept["InputCovariance"], model, problem.forget, problem.task, problem.replacement)
 
 
 def _forget_batches(problem: Problem, steps: Steps) -> Plan:
