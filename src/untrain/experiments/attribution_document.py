@@ -34,7 +34,8 @@ def describe_attribution(
         top: number of training examples each way.
     """
     labels, multiplier = labels_of(scene), attribution.multiplier
-    factor = 1.0 if multiplier is None else multiplier.value
+    # One of 0 or less would leave nothing, or turn what the attributor says into its opposite.
+    factor = multiplier.value if multiplier is not None and multiplier.value > 0 else 1.0
     of = (base[asked], labels[asked], scene.task)
     effects = margin_effects(attribution.values, factor, *of)
     by_chance = None if chance is None else margin_effects(chance, factor, *of)
@@ -53,7 +54,8 @@ def describe_attribution(
         "scenario": repr(scene.scenario), "attributor": attribution.method, **attribution.facts, "train": len(scene.data.train),
         "forget": len(scene.forget_set.rows), "margin": scene.task.about_margin,
         "lds": {name: asdict(score) for name, score in attribution.lds.items()},
-        "multiplier": None if multiplier is None else asdict(multiplier), "asked": rows, "warnings": list(scene.notes),
+        "multiplier": None if multiplier is None else asdict(multiplier), "factor": factor, "asked": rows,
+        "warnings": list(scene.notes),
     }  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,8 +31,8 @@ Array = np.ndarray[Any, Any]
 EACH = 4  # examples that are asked about by default, of the test set and of the forget set
 TRIED = 64  # training examples on which an attributor is tried
 DEFAULT_RULE = (
-    f"Up to {EACH} test examples that more than half of the originals get wrong, and {EACH} of the forget set: in both, those of the "
-    "lowest mean margin"
+    f"Up to {EACH} test examples that more than half of the originals get wrong, and {EACH} of the forget set: in both, those of "
+    "the lowest mean margin"
 )
 
 
@@ -68,8 +69,8 @@ def check_attributable(learner: Learner, data: Data, estimation: Estimation, ask
     task, name = learner.task.resolve(train), type(estimation.attributor).__name__
     if "logits" not in task.outputs:
         raise ModelError(
-            f"effects are estimated of logits, and models of {type(task).__name__} put out {', '.join(task.outputs)}: take a scenario "
-            "that classifies"
+            f"effects are estimated of logits, and models of {type(task).__name__} put out {', '.join(task.outputs)}: take a "
+            "scenario that classifies"
         )
     if len(np.unique(train.ids)) < len(train):
         raise DataError("several training examples have the same id, and a table has one row per id: give each an id of its own")
@@ -97,10 +98,8 @@ def _try(learner: Learner, task: Task, train: Examples, estimation: Estimation) 
     with foreign(repr(learner), draws=True):
         model = learner.init(train, 0)
     few = _plain(take(train, np.arange(min(len(train), TRIED))))
-    try:
+    with suppress(DataError, NotFinite):  # of so few examples a matrix may be singular that is not of all
         estimation.attributor(TrainingEvidence(few, few, task, models=(model,)), [0], [0])
-    except (DataError, NotFinite):
-        pass  # so few examples, or weights that learned nothing, may make singular what all and trained ones do not
 
 
 def choose_asked(scene: Scene, logits: Array) -> Array:

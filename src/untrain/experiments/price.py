@@ -61,7 +61,8 @@ class Price:
         if self.seconds is None:
             return f"{head}; the time is unknown: there are no records of this learner, and it has no steps to time"
         hands = "" if self.workers == 1 else f" with {self.workers} workers"
-        return f"{head}; about {duration(self.seconds)} of training here{hands} (scoring and start-up not counted), {BASES[self.basis]}"
+        time = f"about {duration(self.seconds)} of training here{hands} (scoring and start-up not counted)"
+        return f"{head}; {time}, {BASES[self.basis]}"
 
     def document(self) -> dict[str, Any]:
         """Fields for JSON, and the line of text."""

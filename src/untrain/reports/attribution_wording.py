@@ -8,7 +8,7 @@ from typing import Any
 from untrain.reports.formatting import counted, digits
 
 Row = Mapping[str, Any]
-FAR = 0.5  # a multiplier that says so much of noise that a reader should know
+FAR = 0.5  # a multiplier that shrinks values of a population by more than a reader expects
 SETS = {"train": "training examples", "test": "test examples"}
 
 
@@ -24,11 +24,12 @@ def trust(document: Row) -> list[str]:
             f"Linear datamodeling score: {', '.join(parts)}; it is the rank correlation of predicted and actual margins of "
             f"{document['held_out']} held-out models, 1 at best and 0 by chance."
         )
-    if document["multiplier"]:
-        sentences.append(
-            f"Values are in logits, multiplied by {_spread(document['multiplier'])}: what fits {document['multiplier']['models']} "
-            f"models that each lack {counted(document['forget'], 'random example')}."
-        )
+    multiplier = document["multiplier"]
+    if multiplier:
+        lack = f"{multiplier['models']} models that each lack {counted(document['forget'], 'random example')}"
+        done = f"are in logits, multiplied by {_spread(multiplier)}: what fits {lack}"
+        left = f"stand as the attributor gives them, since what fits {lack} is no factor above 0: {_spread(multiplier)}"
+        sentences.append(f"Values {done if multiplier['value'] > 0 else left}.")
     return sentences
 
 
@@ -38,14 +39,14 @@ def doubts(document: Row) -> list[str]:
     sentences = []
     if weak:
         sentences.append(
-            f"The score on {' and on '.join(weak)} is not above chance: what is shown there may be noise. More models make it better."
+            f"The score on {' and on '.join(weak)} is not above chance: what is shown there may be noise. More models would tell."
         )
     if document["multiplier"] and document["multiplier"]["low"] <= 0:
         sentences.append("The interval of the multiplier reaches 0: the sizes of the values, and even their signs, are not known.")
-    elif document["multiplier"] and document["multiplier"]["high"] < FAR:
+    elif document["multiplier"] and document["multiplier"]["high"] < FAR and any(row["chance"] for row in document["asked"]):
         sentences.append(
-            "The multiplier is far below 1: before it, most of what values say is noise of so few models. It shrinks all of them alike, "
-            "those too that stand out of the noise."
+            "The multiplier is far below 1: before it, values are mostly noise of so few models, or hold among half of the data "
+            "alone. It shrinks all alike, those too that stand out."
         )
     return sentences
 

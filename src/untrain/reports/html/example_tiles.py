@@ -130,7 +130,7 @@ def _drawn(material: Material) -> Callable[[int], dict[str, Any]]:
 
 
 def drawings(shown: Sequence[Shown]) -> Callable[[int], dict[str, Any]]:
-    """A function from a place to the fields of a tile that show the example there; images are scaled by the range of all of them."""
+    """A function from a place to the fields of a tile that show the example there; images are scaled by the range of all."""
     if misshapen(shown):
         return lambda at: {}
     images = {at: s.image for at, s in enumerate(shown) if s.kind == "image" and s.image is not None}
