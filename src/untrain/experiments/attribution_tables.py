@@ -37,7 +37,7 @@ DEFAULT_RULE = (
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
+class AttributionTable:
     """Values of all training examples for the examples that are asked about, and what chance would give.
 
     Args:
@@ -122,7 +122,7 @@ def labels_of(scene: Scene, true: bool = False) -> Array:
     return np.concatenate([(e.true if true and e.true is not None else e.y)[:].cpu().numpy() for e in both])
 
 
-def attribution_table(scene: Scene, estimation: Estimation, asked: Array, seed: int, work: AttributionWork) -> Table:
+def attribution_table(scene: Scene, estimation: Estimation, asked: Array, seed: int, work: AttributionWork) -> AttributionTable:
     """Values of all training examples for the outputs on some, by models of the store, which are trained where they are missing.
 
     Args:
@@ -142,7 +142,7 @@ def attribution_table(scene: Scene, estimation: Estimation, asked: Array, seed: 
     facts = {"scenario": repr(scene.scenario), "models": estimation.sizes[0], "held_out": estimation.held_out, "seed": seed}
     lds = {name: LinearDatamodelingScore(**score) for name, score in record["lds"].items()}
     multiplier, ids = Multiplier(**record["multiplier"]), (evidence.train.ids, evidence.asked.ids[asked])
-    return Table(Attribution(values, *ids, repr(attributor), multiplier, lds, facts), chance, record["about"])
+    return AttributionTable(Attribution(values, *ids, repr(attributor), multiplier, lds, facts), chance, record["about"])
 
 
 def _evidence(scene: Scene, estimation: Estimation, work: AttributionWork) -> TrainingEvidence:
