@@ -10,6 +10,7 @@ from untrain.models.architectures.huggingface import HuggingFace
 from untrain.training.learners.train import Train
 from untrain.training.problem import Problem, problem
 from untrain.training.steps import AdamW, Steps
+from untrain.training.toy import kept_of
 
 ENCODER = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "patch_size": 4}
 TINY = {
@@ -49,7 +50,9 @@ def trained(kind) -> tuple[Train, torch.nn.Module, Problem]:
     """A learner, the model that it trained, which is not to be changed, and a request to forget eight of sixty examples."""
     learner = Train(model=spec(kind), steps=Steps(lr=0.01, epochs=25, batch=16, optimizer=AdamW()))
     examples = data()
-    return learner, learner(examples, 0), problem(examples, list(range(8)), learner, seed=1, origin=0)
+    model = learner(examples, 0)
+    kept = kept_of(model, examples, learner.task)
+    return learner, model, problem(examples, list(range(8)), learner, seed=1, origin=0, kept=kept)
 
 
 def saved(model, folder):

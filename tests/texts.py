@@ -57,7 +57,7 @@ def problem(kind):
     at = np.arange(TOTAL)
     forget, retain = take(data, at[:FORGET]), take(data, at[FORGET:])
     model = learner(data, 0)
-    kept = kept_of(model, data, learner.task)
+    kept = {"Checkpoint": {name: value.clone() for name, value in model.state_dict().items()}} | kept_of(model, data, learner.task)
     init = lambda s: learner.init(data, s)  # noqa: E731
     return model, Problem(learner.task, forget, retain, make(12, 1), init, learner, seed=3, origin=0, kept=kept)
 

@@ -151,8 +151,8 @@ def page(document: dict[str, Any]) -> str:
     lines = [
         "# Linear datamodeling scores", "",
         f"{document['date']}, `{document['command']}`, commit {document['commit'][:7]}; {document['machine']}; torch "
-        f"{document['torch']}; seed {document['seed']}; {document['training_seconds']:.0f} s of one core to load and train, "
-        f"{document['seconds']:.0f} s in all.", "",
+        f"{document['torch']}; seed {document['seed']}; {document['training_seconds']:.0f} s of one core to load, and to train "
+        f"what the store lacked, {document['seconds']:.0f} s in all.", "",
         f"`FashionPCA(size={document['size']})`: {document['size']} Fashion-MNIST images as 100 numbers, stacked perceptrons. Each "
         "half-subset model saw each image by the toss of a coin. Of the answers of those held out "
         f"{seen:.1f} % are right on what they saw, {missed:.1f} % on other training images and {test:.1f} % on test images. LDS is "

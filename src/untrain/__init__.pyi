@@ -24,7 +24,9 @@ from untrain.data.augmentations.horizontalflip import HorizontalFlip as Horizont
 from untrain.data.augmentations.randomcrop import RandomCrop as RandomCrop
 from untrain.data.augmentations.randomresizedcrop import RandomResizedCrop as RandomResizedCrop
 from untrain.data.examples import Examples as Examples
+from untrain.data.noise.confusion import Confusion as Confusion
 from untrain.data.noise.flip import Flip as Flip
+from untrain.data.noise.trigger import Trigger as Trigger
 from untrain.data.readers.convert import examples as examples
 from untrain.data.readers.imagefolder import ImageFolder as ImageFolder
 from untrain.data.readers.parquet import Parquet as Parquet
@@ -50,6 +52,7 @@ from untrain.evaluation.metrics.aus import AUS as AUS
 from untrain.evaluation.metrics.disagreement import Disagreement as Disagreement
 from untrain.evaluation.metrics.epsilon import Epsilon as Epsilon
 from untrain.evaluation.metrics.forgettingquality import ForgettingQuality as ForgettingQuality
+from untrain.evaluation.metrics.healing import Healing as Healing
 from untrain.evaluation.metrics.jensenshannon import JensenShannon as JensenShannon
 from untrain.evaluation.metrics.klom import KLoM as KLoM
 from untrain.evaluation.metrics.perexample import PerExample as PerExample
@@ -119,11 +122,18 @@ from untrain.runtime.executors.ray import Ray as Ray
 from untrain.runtime.executors.serial import Serial as Serial
 from untrain.runtime.executors.slurm import Slurm as Slurm
 from untrain.runtime.store import Store as Store
+from untrain.training.bounded_ascent import BoundedAscent as BoundedAscent
 from untrain.training.distillation import Bookkeeping as Bookkeeping
 from untrain.training.distillation import MetricLoss as MetricLoss
 from untrain.training.distillation import Pull as Pull
+from untrain.training.effects import Effects as Effects
+from untrain.training.gradient_subspace import Subspace as Subspace
+from untrain.training.input_noise import InputNoise as InputNoise
 from untrain.training.keepers.checkpoint import Checkpoint as Checkpoint
+from untrain.training.keepers.files import load_kept as load_kept
+from untrain.training.keepers.files import save_kept as save_kept
 from untrain.training.keepers.inputcovariance import InputCovariance as InputCovariance
+from untrain.training.keepers.inputcovariance import moments_without as moments_without
 from untrain.training.learners.retrieval import Retrieval as Retrieval
 from untrain.training.learners.scikitlearn import ScikitLearn as ScikitLearn
 from untrain.training.learners.stream import Stream as Stream
@@ -153,16 +163,19 @@ from untrain.unlearners.duck import DUCK as DUCK
 from untrain.unlearners.fcs import FCS as FCS
 from untrain.unlearners.finetune import Finetune as Finetune
 from untrain.unlearners.fishernoise import FisherNoise as FisherNoise
+from untrain.unlearners.gdrgma import GDRGMA as GDRGMA
 from untrain.unlearners.gradascent import GradAscent as GradAscent
 from untrain.unlearners.jit import JiT as JiT
 from untrain.unlearners.kde import KDE as KDE
 from untrain.unlearners.l1sparse import L1Sparse as L1Sparse
+from untrain.unlearners.l2ul import L2UL as L2UL
 from untrain.unlearners.msa import MSA as MSA
 from untrain.unlearners.msg import MSG as MSG
 from untrain.unlearners.mumis import MUMis as MUMis
 from untrain.unlearners.neggrad import NegGrad as NegGrad
 from untrain.unlearners.negmerge import NegMerge as NegMerge
 from untrain.unlearners.nothing import Nothing as Nothing
+from untrain.unlearners.npo import NPO as NPO
 from untrain.unlearners.oraclematch import OracleMatch as OracleMatch
 from untrain.unlearners.pour import POUR as POUR
 from untrain.unlearners.projectedgradient import ProjectedGradient as ProjectedGradient
@@ -173,6 +186,7 @@ from untrain.unlearners.recipes import CFk as CFk
 from untrain.unlearners.recipes import EUk as EUk
 from untrain.unlearners.recipes import ReferenceJiT as ReferenceJiT
 from untrain.unlearners.recipes import SalUn as SalUn
+from untrain.unlearners.reinitcycles import ReinitCycles as ReinitCycles
 from untrain.unlearners.resetfinetune import ResetFinetune as ResetFinetune
 from untrain.unlearners.retrain import Retrain as Retrain
 from untrain.unlearners.scrub import SCRUB as SCRUB
@@ -182,6 +196,7 @@ from untrain.unlearners.takeback import TakeBack as TakeBack
 from untrain.unlearners.uam import UAM as UAM
 from untrain.unlearners.unsir import UNSIR as UNSIR
 from untrain.unlearners.woodfisher import WoodFisher as WoodFisher
+from untrain.unlearners.zero_shot_lr import largest_lr as largest_lr
 
 __version__: str
 

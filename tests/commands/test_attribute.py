@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 import untrain as ut
 from untrain.attribution.attributors.trak import TRAK
+from untrain.attribution.estimation import Estimation
 from untrain.attribution.result import load
 from untrain.commands.cli.app import app
 from untrain.core.errors import BadInput, DataError, ModelError, RequestError, SpecError
@@ -24,7 +25,7 @@ from untrain.reports.write import ATTRIBUTIONS
 from untrain.runtime.store import Store
 
 SCENARIO = "Digits(model=MLP(width=8), steps=Steps(lr=0.2, epochs=20, batch=8), request=Random(fraction=0.1))"
-HOW = {"models": 128, "held_out": 20, "precision": "float32"}
+HOW = {"attributor": "MeanDifference()", "models": 128, "held_out": 20, "precision": "float32"}
 PLANTED, MODELS = 5, 128 + 2 * 20 + 4
 
 
@@ -137,9 +138,17 @@ def test_attributors_that_work_on_models_train_no_population(done):
     assert PLANTED in [one["row"] for one in document["asked"][0]["lower"]]
 
 
+def test_the_default_is_what_effects_for_methods_are_estimated_by(done):
+    document = ut.attribute(SCENARIO, rows=[0], models=128, held_out=20, precision="float32", store=done[2])
+    assert document["attributor"] == repr(Estimation().attributor) == "Datamodels()"
+    assert document["price"]["train"] == 0
+    assert document["asked"][0]["lower"][0]["row"] == PLANTED
+
+
 def test_the_command_tells_its_price_and_then_what_it_found(done, tmp_path):
     _, folder, store = done
     words = ["attribute", SCENARIO, "--models", "128", "--held-out", "20", "--precision", "float32", "--rows", "0"]
+    words += ["--attributor", "MeanDifference()"]
     words += ["--store", str(store), "--workers", "1"]
     price = CliRunner().invoke(app, [*words, "--price"])
     assert f"nothing to train, {MODELS} models are in the store" in price.stdout

@@ -197,13 +197,13 @@ BY_GRADIENT = ("CriticalNeurons", "Fisher", "Gradient", "WeightedGrad", "RandomM
 # Why something is refused: kinds of models, and names of methods or of what they are; all of them where none is named.
 NEEDS = {
     r"CT transposes kernels of convolutions, and \w+ has none of two or more pixels a side: take": [(FLAT, ("CT",))],
-    r"has no layer with a weight of two or more dimensions: take": [(NORMS, ("KDE", "MSG"))],
+    r"has no layer with a weight of two or more dimensions: take": [(NORMS, ("KDE", "MSG", "ReinitCycles"))],
     r"none of the weights that MSG resets may move: widen the mask": [(("all but one bias frozen",), ("MSG",))],
     r"the sensitivity to inputs depends on none of .*: let other weights move": [(("all but one bias frozen",), ("MUMis",))],
-    r"takes gradients by inputs, and these are torch.int64: real numbers are needed": [(("tied head",), ("AMUN", "MUMis"))],
+    r"takes gradients by inputs, and these are torch.int64: real numbers are needed": [(("tied head",), ("AMUN", "L2UL", "MUMis"))],
     r"the outputs do not depend on the inputs by a gradient: take": [
-        (("cut below the head",), ("AMUN", "MUMis")),
-        (("cut",), ("AMUN",)),
+        (("cut below the head",), ("AMUN", "L2UL", "MUMis")),
+        (("cut",), ("AMUN", "L2UL")),
     ],
     r"no adversarial example was found for any forget example: raise radius=": [(("zeros", "transformer"), ("AMUN",))],
     r"half precision rounds small changes away, so unlearn in float32": [
@@ -239,7 +239,7 @@ NEEDS = {
     r"elements of 'gain' share their memory .*: give it memory of its own": [(("memory shared within",), ("Retrain",))],
     r"no weight would be dampened: .*; lower select=": [(("all but one bias frozen",), ("SSD",))],
     r"moved no parameter: .*; raise its lr, or widen its mask": [
-        (("zeros",), ("SSD", "JiT", "MUMis", "ReferenceJiT", "ProjectedGradient")),
+        (("zeros",), ("SSD", "JiT", "MUMis", "ReferenceJiT", "ReinitCycles", "ProjectedGradient")),
         # A bias of the last layer is in the outputs on both inputs, and cancels.
         (("all but one bias frozen",), ("JiT",)),
     ],

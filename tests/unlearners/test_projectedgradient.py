@@ -15,12 +15,13 @@ from untrain.core.mask import Mask
 from untrain.data.examples import Examples, joined, take
 from untrain.models.state import same, state
 from untrain.models.tasks.classification import Classification
+from untrain.training.bounded_ascent import BoundedAscent
 from untrain.training.gradient_subspace import Subspace
-from untrain.training.keepers.inputcovariance import InputCovariance, input_moments, without
+from untrain.training.keepers.inputcovariance import InputCovariance, input_moments, moments_without
 from untrain.training.problem import Problem
 from untrain.training.steps import SGD, AdamW, Constant, Geometric, Moment, Steps
 from untrain.training.toy import small
-from untrain.unlearners.projectedgradient import BoundedAscent, ProjectedGradient
+from untrain.unlearners.projectedgradient import ProjectedGradient
 
 WHOLE = Subspace(share=0.9999999, count="plus_one")  # all directions that there are
 LONG = Steps(lr=0.1, epochs=300, batch=16, optimizer=SGD(momentum=0.0), schedule=Constant(), buffers="freeze")
@@ -104,7 +105,7 @@ def test_on_the_same_layers_energy_keeps_fewer_directions():
 
 def test_the_covariance_of_all_less_that_of_the_forget_set_is_that_of_the_retain_set():
     model, posed = two_layers()
-    left = without(posed.kept["InputCovariance"], model, posed.forget, posed.task)
+    left = moments_without(posed.kept["InputCovariance"], model, posed.forget, posed.task)
     direct = input_moments(model, posed.rest, posed.task)
     far = max(float((left[name] - direct[name]).abs().max()) for name in direct)
     assert far <= 1e-13
@@ -369,7 +370,7 @@ def test_augmented_inputs_leave_negative_eigenvalues_which_are_clipped_with_a_no
     noise = torch.randn(20, 40, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
     whole = joined(posed.forget, posed.rest)
     kept = {"InputCovariance": input_moments(model, whole.with_inputs(whole.x + 2 * noise), posed.task)}
-    left = without(kept["InputCovariance"], model, posed.forget, posed.task)["0"]
+    left = moments_without(kept["InputCovariance"], model, posed.forget, posed.task)["0"]
     values = torch.linalg.eigvalsh(left)
     assert int((values < -1e-9).sum()) == len(posed.forget)
     made = ProjectedGradient(steps=replace(LONG, epochs=2))
@@ -388,7 +389,7 @@ def test_a_second_request_takes_up_where_the_first_ended():
     for part in parts:
         request = Problem(posed.task, part, kept={"InputCovariance": kept})
         forgot = ProjectedGradient(subspace=WHOLE, steps=LONG)(now, request)
-        kept, now = without(kept, now, part, posed.task), forgot
+        kept, now = moments_without(kept, now, part, posed.task), forgot
     assert change(model, now, posed.rest) < 1e-10
     assert of_label(now, parts[-1]) < 0.02
 

@@ -26,7 +26,11 @@ APART = {
 }  # fmt: skip
 MEMORIES = ("DeleteRows", "TakeBack")  # they work on memories: tests/unlearners/test_memories.py
 # Why a method does not go with a task, in its own words.
+TOKENS = "takes gradients by inputs, and these are torch.int64: real numbers are needed"
 REASONS = {
+    **{(kind, "CT"): "CT transposes kernels of convolutions" for kind in KINDS},
+    **{(kind, name): TOKENS for kind in ("bag", "encoder") for name in ("AMUN", "L2UL", "MUMis")},
+    **{("causal", name): "needs classes, which CausalLM does not give" for name in ("AMUN", "FCS", "L2UL", "MUMis")},
     ("causal", "RandomLabel"): "needs random_targets, which CausalLM does not give",
     ("causal", "SalUn"): "needs random_targets, which CausalLM does not give",
     ("causal", "FisherNoise"): "needs fisher, which CausalLM does not give",

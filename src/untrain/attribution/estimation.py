@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from untrain.attribution.attributors.meandifference import MeanDifference
+from untrain.attribution.attributors.datamodels import Datamodels
 from untrain.attribution.base import FEWEST_MODELS, Attributor
 from untrain.core.errors import SpecError
 from untrain.core.spec import Spec
@@ -34,11 +34,12 @@ class Estimation(Spec):
         scheme: how the halves are drawn: each example by itself, 'bernoulli', or in 'balanced' subsets of one size.
         seed: of the halves, and of the models' training.
 
-    Source: Georgiev et al. 2024, arXiv 2410.23232, whose table of effects is of half-subset models; Park et al. 2023, arXiv
+    Source: Georgiev et al. 2024, arXiv 2410.23232, whose table of effects is of half-subset models; the default attributor is the
+        one with the highest score on held-out models in papers/attribution/lds.md; Park et al. 2023, arXiv
         2303.14186, definition 2.4, for the score.
     """
 
-    attributor: Attributor = MeanDifference()
+    attributor: Attributor = Datamodels()
     models: Annotated[int, Field(ge=1)] | None = None
     held_out: Annotated[int, Field(ge=HELD_OUT)] = 64
     scheme: Literal["bernoulli", "balanced"] = "bernoulli"

@@ -37,7 +37,7 @@ ORIGINALS = 4  # whose mean outputs are attributed
 
 def attribute(
     scenario: str | Scenario, ids: str | Listed | None = None, rows: str | Listed | None = None,
-    attributor: str | Attributor = "MeanDifference()", models: Count | None = None, held_out: Count = 64, top: Count = 5,
+    attributor: str | Attributor = "Datamodels()", models: Count | None = None, held_out: Count = 64, top: Count = 5,
     out: str | Path | None = None, seed: Seed = 0, store: str | Path | None = None, device: str = "cpu", threads: Count = 1,
     workers: Count | None = 1, on_progress: OnProgress | None = None, executor: str | Executor | Pool | None = None,
     precision: str = "auto", images: bool = True, command: str = "", replace: bool = False, price: bool = False,
@@ -51,7 +51,7 @@ def attribute(
         ids: training examples to ask about, such as '3,7', or a file of their ids; None takes, where no rows are named either, up
             to 4 test examples that more than half of the originals get wrong and 4 of the forget set, those of the lowest margin.
         rows: test examples to ask about, by their places from 0, such as '0,12'; None asks about none besides the ids.
-        attributor: what estimates, such as 'MeanDifference()', 'Datamodels()' or 'TRAK()'.
+        attributor: what estimates, such as 'Datamodels()', 'MeanDifference()' or 'TRAK()'.
         models: number of models that it works on; None is 512 of a population, each trained on a random half, or 4 originals.
         held_out: number of models of each kind that check and scale the estimates, 20 or more.
         top: number of training examples shown each way.

@@ -41,6 +41,9 @@ SHARED = {
     "criterion": "evaluation/protocols/protocol.py",
     "estimation": "attribution/estimation.py",
     "matching": "unlearners/_matching.py",
+    "perturbation": "training/input_noise.py",
+    "subspace": "training/gradient_subspace.py",
+    "forgetting": "training/bounded_ascent.py",
 }
 
 

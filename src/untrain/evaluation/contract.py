@@ -19,14 +19,18 @@ MODELS, PER_SIDE = 60, 30
 
 
 def planted(seed: int, boost: float, probes: Iterable[str] = ()) -> Observation:
-    """Logits of 60 models on 90 examples in three classes, more certain by ``boost`` on the forget set; and so on each probe."""
+    """Logits of 60 models on 90 examples in three classes, more certain by ``boost`` on the forget set; and so on each probe.
+
+    Every fifth example had another label before noise, and so had the whole forget set.
+    """
     draw = np.random.default_rng(seed)
     side = np.repeat(["forget", "retain", "test"], PER_SIDE)
     labels = np.arange(3 * PER_SIDE) % 3
     logits = draw.normal(size=(MODELS, len(side), 3)).astype(np.float32)
     logits[:, np.arange(len(side)), labels] += 1 + boost * (side == "forget") + (side == "retain")
     asked = {name: planted(seed + at, boost) for at, name in enumerate(sorted(probes), 1000)}
-    return replace(Observation.of_logits(logits, labels, labels, side, np.arange(len(side))), probes=asked)
+    true = np.where((side == "forget") | (np.arange(len(side)) % 5 == 0), (labels + 1) % 3, labels)
+    return replace(Observation.of_logits(logits, labels, true, side, np.arange(len(side))), probes=asked)
 
 
 def values(

@@ -52,7 +52,7 @@ def steered(value: Tensor, params: Params, grads: Sequence[Tensor]) -> Tensor:
     >>> weight = torch.nn.Parameter(torch.tensor([1.0, 2.0]))
     >>> loss = steered(torch.tensor(5.0), {"weight": weight}, [torch.tensor([0.5, -1.0])])
     >>> loss.backward()
-    >>> float(loss), weight.grad.tolist()
+    >>> loss.item(), weight.grad.tolist()
     (5.0, [0.5, -1.0])
     """
     pull = torch.stack([(p * g.detach()).sum().to(value.dtype) for p, g in zip(params.values(), grads, strict=True)]).sum()

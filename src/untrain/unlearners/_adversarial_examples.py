@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from untrain.core.metering import Counter
+from untrain.core.precision import HALF
 from untrain.data.batching import in_order
 from untrain.data.examples import Batch, Examples, batch_of, cost_shape
 from untrain.models.tasks.base import Task
@@ -56,7 +57,7 @@ def nearest_wrong(model: nn.Module, task: Task, examples: Examples, ball: Ball, 
     """
     device, counter = next(model.parameters()).device, Counter()
     xs, ys, lost = [], [], []
-    low, high = _range(task, examples)
+    low, high = range_of(examples)
     for rows in in_order(len(examples), AT_ONCE):
         batch = with_real_inputs(task, batch_of(examples, rows, device), who)
         search = _Search(model, task, batch, ball, low, high, counter)
@@ -68,7 +69,8 @@ def nearest_wrong(model: nn.Module, task: Task, examples: Examples, ball: Ball, 
     return examples.with_inputs(torch.cat(xs)).with_targets(torch.cat(ys)), missing
 
 
-def _range(task: Task, examples: Examples) -> tuple[float, float]:
+def range_of(examples: Examples) -> tuple[float, float]:
+    """Least and largest number that inputs may be: of images of uint8 0 and 1, or else of all inputs."""
     x = examples.x[:]
     return (0.0, 1.0) if x.dtype == torch.uint8 else (float(x.min()), float(x.max()))
 
@@ -119,15 +121,22 @@ class _Search:
         check(slope)
         on = self._note(at, outputs.detach().argmax(1))
         at, slope, x = at[on], slope[on], real.x.detach()[on]
-        moved = x + _scaled(slope, self.radius[at] / 10 / (_length(slope) + TINY))
+        moved = x + scaled(slope, self.radius[at] / 10 / (length_of(slope) + TINY))
         away = moved - self.center[at]
-        inside = self.center[at] + _scaled(away, (self.radius[at] / _length(away).clamp(min=TINY)).clamp(max=1))
+        inside = self.center[at] + scaled(away, (self.radius[at] / length_of(away).clamp(min=TINY)).clamp(max=1))
         self.x[at] = inside.clamp(self.low, self.high)
 
 
-def _length(vectors: Tensor) -> Tensor:
-    return vectors.flatten(1).square().sum(1).sqrt()
+def length_of(vectors: Tensor) -> Tensor:
+    """Euclidean length of each, (b,)."""
+    return _full(vectors).flatten(1).square().sum(1).sqrt()
 
 
-def _scaled(vectors: Tensor, factors: Tensor) -> Tensor:
-    return vectors * factors.reshape(-1, *[1] * (vectors.ndim - 1))
+def scaled(vectors: Tensor, factors: Tensor) -> Tensor:
+    """Each times its factor, (b,)."""
+    return (_full(vectors) * factors.reshape(-1, *[1] * (vectors.ndim - 1))).to(vectors.dtype)
+
+
+def _full(vectors: Tensor) -> Tensor:
+    """Numbers of half precision in float32, in which small squares are not zero."""
+    return vectors.float() if vectors.dtype in HALF else vectors

@@ -26,8 +26,9 @@ from untrain.unlearners.base import Unlearner
 class MUMis(Unlearner):
     """Minimise ``|d f_y / d x|^2 - others * |d f_c / d x|^2`` on forget, y being the label and c a random other class.
 
-    f are logits and x inputs. It needs no retain set. The objective has no lower bound, so step size and length decide where it
-    stops. Batch-norm buffers follow ``steps.buffers``: with 'freeze' an example's sensitivity is its own, where in train mode it depends on its batch.
+    Here f are logits and x inputs. It needs no retain set. The objective has no lower bound, so step size and length decide where
+    it stops. Batch-norm buffers follow ``steps.buffers``: with 'freeze' an example's sensitivity is its own, where in train mode
+    it depends on its batch.
 
     Args:
         others: weight of the sensitivity of the other class, which grows; a new class is drawn for each example at each step.

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from torch import Tensor, nn
 
 from untrain.core.errors import BadInput, DataError, RunFailed
-from untrain.core.fields import NonNegative
 from untrain.core.mask import Mask
 from untrain.core.metering import add_note
-from untrain.core.precision import HALF
-from untrain.core.search_space import SearchHint
-from untrain.core.spec import Spec
 from untrain.data import batching
 from untrain.data.examples import Batch, Examples, walk
 from untrain.models.state import State, state
 from untrain.training.batch_norm import tracking
 from untrain.training.batch_plan import Plan
+from untrain.training.bounded_ascent import BoundedAscent
 from untrain.training.descend import descend
 from untrain.training.gradient_subspace import GradientSubspace, Subspace, gradient_subspace
-from untrain.training.keepers.inputcovariance import input_moments, without
+from untrain.training.keepers.inputcovariance import input_moments, moments_without
 from untrain.training.problem import Problem
 from untrain.training.process_group import SINGLE, process_group
 from untrain.training.sharded_model import refuse_sharded
@@ -34,35 +31,6 @@ from untrain.unlearners.scrub import error, restore
 DROP = 0.05  # of the retain accuracy, in the authors' code for classes
 
 Stop = Literal["never", "valid", "retain_drop"]
-
-
-class BoundedAscent(Spec):
-    """Loss of a label to forget: ``labels * -log(1 - p_y + offset) + entropy * H(p)``.
-
-    Args:
-        labels: weight of the first term, which falls with the probability of the label.
-        entropy: weight of the entropy of the prediction: above 0 towards a sure prediction of another class, below 0 away
-            from any.
-        offset: bounds the first term, which lies between ``-log(1 + offset)`` and ``-log(offset)``.
-
-    Source: Hoang et al. 2023, arXiv 2312.04095, eq. 1; weights and offset of its code hnanhtuan/projected_gradient_unlearning.
-    """
-
-    labels: NonNegative = 1.0
-    entropy: Annotated[float, SearchHint(-1.0, 1.0)] = 0.2
-    offset: Annotated[float, SearchHint(0.01, 0.5, log=True)] = 0.05
-
-    def __post_init__(self) -> None:
-        if self.offset <= 0:
-            raise BadInput(f"offset={self.offset:g} leaves the loss without a bound: it must be above 0")
-
-    def of(self, outputs: Tensor, labels: Tensor) -> Tensor:
-        """Loss of each example, (b,), from logits (b, c) and labels (b,)."""
-        logits = outputs.float() if outputs.dtype in HALF else outputs
-        logp = logits.log_softmax(-1)
-        p = logp.exp()
-        right = p.gather(1, labels[:, None])[:, 0]
-        return -self.labels * (1 - right + self.offset).log() - self.entropy * (p * logp).sum(-1)
 
 
 class ProjectedGradient(Unlearner):
@@ -140,7 +108,7 @@ class ProjectedGradient(Unlearner):
     def _moments(self, model: nn.Module, problem: Problem) -> Mapping[str, Tensor]:
         if self.covariance == "retain":
             return input_moments(model, problem.rest, problem.task)
-        return without(problem.kept["InputCovariance"], model, problem.forget, problem.task, problem.replacement)
+        return moments_without(problem.kept["InputCovariance"], model, problem.forget, problem.task, problem.replacement)
 
 
 def _forget_batches(problem: Problem, steps: Steps) -> Plan:

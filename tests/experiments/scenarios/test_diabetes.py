@@ -20,9 +20,13 @@ from untrain.unlearners.base import Localized
 BRIEF = "Diabetes(model=MLP(width=8), steps=Steps(lr=0.02, epochs=3, batch=32))"
 # What flips a prediction has no meaning for a number; the other two are for models of another kind than networks.
 REFUSED = {
-    "CriticalNeurons": "this method needs classes, which Regression does not give",
+    **dict.fromkeys(
+        ("CriticalNeurons", "Amnesiac", "BoundaryExpand", "BoundaryShrink", "DELETE", "DUCK", "POUR", "UNSIR"),
+        "this method needs classes, which Regression does not give",
+    ),
     "DeleteRows": "works on models of kind RetrievalMemory",
     "TakeBack": "works on models of kind Online",
+    "ProjectedGradient": "this method needs classes, which Regression does not give",
 }
 
 

@@ -15,6 +15,7 @@ from untrain.localizers._ablation import InOneBatch, OneByOne, copies_of
 from untrain.localizers._forward_order import in_forward_order
 from untrain.models.features import features
 from untrain.models.tasks.classification import Classification
+from untrain.training.toy import kept_of
 
 KINDS = ("vit", "resnet", "convnext", "swin")
 MORE = (*KINDS, "deit", "dinov2")
@@ -133,7 +134,9 @@ def test_tied_weights_stay_tied(made, hugging):
         return net
 
     learner = ut.Train(model=tied, steps=EPOCH)
-    forgot = made(learner(hugging.data(), 0), ut.problem(hugging.data(), [0, 1, 2], learner))
+    model = learner(hugging.data(), 0)
+    kept = kept_of(model, hugging.data(), learner.task)
+    forgot = made(model, ut.problem(hugging.data(), [0, 1, 2], learner, kept=kept))
     assert inner(forgot)[1].weight is inner(forgot)[0].weight
 
 

@@ -14,7 +14,7 @@ from untrain.data.examples import Examples, take
 from untrain.models.tasks.classification import Classification
 from untrain.training.gradient_subspace import Subspace
 from untrain.training.keepers.files import load_kept, save_kept
-from untrain.training.keepers.inputcovariance import InputCovariance, without
+from untrain.training.keepers.inputcovariance import InputCovariance, moments_without
 from untrain.training.problem import Problem
 from untrain.training.steps import SGD, Constant, Steps
 from untrain.unlearners.projectedgradient import ProjectedGradient
@@ -118,7 +118,7 @@ def test_requests_one_after_another_go_on_from_the_file_that_the_last_one_left(f
     for at in (3, 5):
         forget, kept = take(data, np.arange(at, at + 2)), load_kept(file, now)
         forgot = made(now, Problem(TASK, forget, kept=kept))
-        save_kept(file, KEEPER, without(kept["InputCovariance"], now, forget, TASK), forgot)
+        save_kept(file, KEEPER, moments_without(kept["InputCovariance"], now, forget, TASK), forgot)
         with pytest.raises(ModelError, match="of another model"):
             load_kept(file, now)
         now = forgot

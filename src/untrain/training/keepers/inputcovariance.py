@@ -80,7 +80,7 @@ def input_moments(model: nn.Module, examples: Examples, task: Task) -> dict[str,
     return sums
 
 
-def without(
+def moments_without(
     kept: Mapping[str, Tensor], model: nn.Module, forget: Examples, task: Task, replacement: Examples | None = None
 ) -> dict[str, Tensor]:
     """Second moments of the inputs of all examples but some, from those of all: what is saved for the next request.

@@ -1,0 +1,165 @@
+"""Instance-wise unlearning: misclassify the forget set, hold adversarial examples and the weights that matter little to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from typing import Annotated, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from untrain.core.fields import Count, NonNegative, Positive
+from untrain.core.metering import Counter
+from untrain.core.search_space import SearchHint
+from untrain.data.batching import in_order
+from untrain.data.examples import Batch, Examples, batch_of, cost_shape, take
+from untrain.models.tasks.base import Task
+from untrain.training.batch_plan import Plan
+from untrain.training.descend import descend
+from untrain.training.gradients import Params, check, movable
+from untrain.training.input_gradients import input_gradient, with_real_inputs
+from untrain.training.problem import Problem
+from untrain.training.steps import SGD, Constant, Steps
+from untrain.unlearners._adversarial_examples import AT_ONCE, TINY, length_of, range_of, scaled
+from untrain.unlearners.base import Unlearner
+from untrain.unlearners.scrub import error
+
+SEARCH, PART = 100, 40  # steps of an attack, and steps in a radius
+
+
+class L2UL(Unlearner):
+    """Minimise ``L(adversarial) - L(forget) + hold / 2 * |weights - before|^2``, until every forget example is called otherwise.
+
+    It needs no retain set: around each forget example, inputs that the model calls other classes stand for what it knows.
+    The sum of squares weights each parameter by one less its importance for the forget set, so that those which matter little to
+    it stay. Losses count in proportion to the examples of a batch. Batch-norm buffers follow ``steps.buffers``; both sets move
+    them.
+
+    Args:
+        others: adversarial examples for each forget example, each of a class drawn at random among the others.
+        radius: Euclidean radius around an input within which they lie, in units of inputs.
+        hold: weight of the squared distance from the weights before.
+        forget_batch: forget examples per step.
+        steps: step size and length; an epoch is once through the adversarial examples.
+
+    Source: Cha et al. 2024, arXiv 2301.11578; code csm9493/L2UL@5fb777b, its third method, with the values that it runs for
+        CIFAR-10. Importance is that of Aljundi et al. 2018 (MAS).
+    Departs: at most ten epochs, where the code goes on for a thousand; the importance is taken in eval mode, where the code is in
+        train mode; inputs other than images of uint8 stay within the range of the forget set's.
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset({"forget", "labels", "classes", "correct"})
+
+    others: Annotated[Count, SearchHint(1, 100, log=True, asked=True)] = 20
+    radius: Annotated[Positive, SearchHint(0.1, 10, log=True)] = 4.0
+    hold: Annotated[NonNegative, SearchHint(0.01, 100, log=True)] = 1.0
+    forget_batch: Annotated[Count, SearchHint(16, 256, log=True, asked=True)] = 32
+    steps: Steps = Steps(lr=1e-3, epochs=10, batch=256, optimizer=SGD(decay=1e-4), schedule=Constant())
+
+    def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module:
+        """The model that calls the forget set otherwise.
+
+        Raises:
+            ModelError: inputs are tokens, or outputs do not depend on them.
+        """
+        task, params = problem.task, movable(model, problem.trainable)
+        spare = {n: 1 - value for n, value in importance(model, task, problem.forget, params).items()}
+        before = {n: p.detach().clone() for n, p in params.items()}
+        adversarial = attacked(model, task, problem.forget, self.others, self.radius)
+        walk = replace(problem, retain=adversarial, recipe=None).retain_batches(replace(self.steps, epochs=1))
+        forget_batches = problem.forget_batches(replace(self.steps, batch=self.forget_batch))
+
+        taken = 0
+
+        def draw(epoch: int) -> Iterator[tuple[Batch | None, ...]]:
+            nonlocal taken
+            again, forgets = 0, forget_batches.draw(epoch)
+            for (real,) in walk.draw(epoch):
+                if taken and all_wrong(model, task, problem.forget):
+                    return
+                taken += 1
+                forget = next(forgets, None)
+                if forget is None:
+                    again += 1
+                    forgets = forget_batches.draw(epoch + again * forget_batches.epochs)
+                    forget = next(forgets)
+                yield real, forget[0]
+
+        def loss(real: Batch, forget: Batch) -> Tensor:
+            total = len(real) + len(forget)
+            value = task.loss(model, real).sum() / total - task.loss(model, forget).sum() / total
+            for name, p in params.items():
+                value = value + self.hold / 2 * (spare[name] * (p - before[name]).square()).sum()
+            return value
+
+        plan = Plan(problem.epochs(self.steps), draw, problem.retain, task, walk.length)
+        return descend(model, loss, plan, self.steps, problem.trainable)
+
+
+def importance(model: nn.Module, task: Task, examples: Examples, params: Params) -> dict[str, Tensor]:
+    """Mean over batches of the absolute gradient of the mean norm of outputs, scaled to [0, 1] within each parameter."""
+    device, total = next(model.parameters()).device, {n: torch.zeros_like(p) for n, p in params.items()}
+    for rows in in_order(len(examples), AT_ONCE):
+        batch = batch_of(examples, rows, device)
+        value = task.forward(model, batch).norm(dim=1).mean()
+        grads = torch.autograd.grad(value, list(params.values()), allow_unused=True) if value.requires_grad else ()
+        for name, grad in zip(params, grads, strict=False):
+            if grad is not None:
+                total[name] += grad.abs() * (len(rows) / len(examples))
+    return {n: _unit(value) for n, value in total.items()}
+
+
+def _unit(value: Tensor) -> Tensor:
+    if not value.numel() or float(value.max()) == float(value.min()):
+        return torch.zeros_like(value)
+    return (value - value.min()) / (value.max() - value.min())
+
+
+def attacked(model: nn.Module, task: Task, examples: Examples, copies: int, radius: float) -> Examples:
+    """Inputs within a radius of those of examples, several of each, moved towards another class, which is their target.
+
+    Args:
+        model: in eval mode.
+        task: one with classes.
+        examples: labelled.
+        copies: how many of each example, with classes of their own drawn at random.
+        radius: Euclidean, in units of inputs.
+    """
+    device, counter = next(model.parameters()).device, Counter()
+    low, high = range_of(examples)
+    many = take(examples, np.repeat(np.arange(len(examples)), copies))
+    targets = (many.y + torch.randint(1, examples.classes, many.y.shape).to(many.y.device)) % examples.classes
+    many, xs = many.with_targets(targets), []
+
+    def step(batch: Batch, center: Tensor, x: Tensor) -> Tensor:
+        real = with_real_inputs(task, batch.with_fields(**{next(iter(batch.fields)): x}), "L2UL")
+        slope = input_gradient(task.loss(model, real).sum(), real.x)
+        check(slope)
+        moved = x - scaled(slope, radius / PART / (length_of(slope) + TINY))
+        away = moved.clamp(low, high) - center
+        return center + scaled(away, (radius / length_of(away).clamp(min=TINY)).clamp(max=1))
+
+    for rows in in_order(len(many), AT_ONCE):
+        batch = with_real_inputs(task, batch_of(many, rows, device), "L2UL")
+        center = batch.x.detach()
+        start = torch.randn(center.shape).to(center)
+        x = (center + scaled(start, radius * torch.rand(len(center)).to(center) / (length_of(start) + TINY))).clamp(low, high)
+        for _ in range(SEARCH):
+            x = counter.step(len(rows), partial(step, batch, center, x), shape=cost_shape(batch))
+        xs.append(x.to(many.y.device))
+    return many.with_inputs(torch.cat(xs))
+
+
+def all_wrong(model: nn.Module, task: Task, examples: Examples) -> bool:
+    """Whether a model, in eval mode, calls no example by its label."""
+    modes = [(part, part.training) for part in model.modules()]
+    model.eval()
+    try:
+        with torch.no_grad():
+            return error(model, task, examples) == 1
+    finally:
+        for part, training in modes:
+            part.training = training

@@ -1,0 +1,66 @@
+"""Negative preference optimization."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from untrain.core.fields import NonNegative, Positive
+from untrain.core.search_space import SearchHint
+from untrain.data.examples import Batch
+from untrain.training.batch_norm import untracked_statistics
+from untrain.training.descend import descend
+from untrain.training.distillation import outputs_of, teacher
+from untrain.training.problem import Problem
+from untrain.training.steps import Constant, Steps
+from untrain.unlearners.base import Unlearner
+
+
+class NPO(Unlearner):
+    """Minimise ``retain * L(retain) + (2 / beta) log(1 + (p / p_before) ** beta)`` on forget, p being a target's probability.
+
+    Ascent whose pull fades where the model already gives a target less than it did: for small ``beta`` it is gradient ascent,
+    and it has a lower bound, 0. Log-probabilities are the negative losses of the task, so it works wherever these are
+    cross-entropies. Batch-norm buffers follow ``steps.buffers``; the forget batches never enter them.
+
+    Args:
+        beta: how soon the pull fades.
+        retain: weight of the loss on the retain set; 0 needs no retain set.
+        steps: step size and length; an epoch is once through the retain set, or without it through the forget set.
+
+    Source: Zhang et al. 2024, arXiv 2404.05868, eq. 3 and, with retain, section 3.2.
+    Departs: written for language models; here any task whose loss is a cross-entropy, such as images, where the tables of REM
+        (Schoepf et al. 2025) have it too. Default step size and length are ours.
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset({"forget", "labels", "retain"})
+
+    beta: Annotated[Positive, SearchHint(0.01, 10, log=True)] = 0.1
+    retain: Annotated[NonNegative, SearchHint(0.1, 10, log=True)] = 1.0
+    steps: Steps = Steps(lr=0.005, epochs="30%", schedule=Constant())
+
+    def needed(self) -> frozenset[str]:
+        """Names of all that it needs; without weight it needs no retain set."""
+        needs = super().needed()
+        return needs if self.retain or self.steps.buffers == "reestimate" else needs - {"retain"}
+
+    def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module:
+        """The model after descent on both."""
+        task, before = problem.task, teacher(model, "NPO")
+
+        def forgetting(forget: Batch) -> Tensor:
+            # log(p / p_before) is the loss before less the loss now; both are of the same inputs.
+            ratio = task.loss_of(outputs_of(task, before, forget), forget) - task.loss(model, forget)
+            return 2 / self.beta * F.softplus(self.beta * ratio).mean()
+
+        if not self.retain:
+            return descend(model, forgetting, problem.forget_batches(self.steps), self.steps, problem.trainable)
+
+        def loss(retain: Batch, forget: Batch) -> Tensor:
+            value = self.retain * task.loss(model, retain).mean()
+            with untracked_statistics(model):
+                return value + forgetting(forget)
+
+        return descend(model, loss, problem.paired_batches(self.steps), self.steps, problem.trainable)
