@@ -71,7 +71,11 @@ def test_values_are_margins_lost_when_an_example_is_taken_away_and_the_table_hol
     document, folder, store = done
     table = load(folder / "attribute.npz")
     assert table.values.shape == (80, 2, 10)
-    assert (table.method, table.multiplier.value, table.facts["models"]) == ("MeanDifference()", document["multiplier"]["value"], 128)
+    assert (table.method, table.multiplier.value, table.facts["models"]) == (
+        "MeanDifference()",
+        document["multiplier"]["value"],
+        128,
+    )
     assert {name: score.value for name, score in table.lds.items()} == {n: s["value"] for n, s in document["lds"].items()}
     entries = [Store(store).get(row["key"]) for row in Store(store).entries() if row["kind"] == "model"]
     base = np.mean([entry.array("logits") for entry in entries], axis=0)[[PLANTED, 80]]

@@ -6,8 +6,8 @@ import re
 
 import numpy as np
 import pytest
-
 from tests.reports.html.test_localize_page import Reader
+
 from untrain.reports.attribution_wording import doubts, signed, trust
 from untrain.reports.html.attribute_page import attribution_page
 from untrain.reports.shown import of_inputs
@@ -108,7 +108,9 @@ def test_what_data_say_is_shown_as_it_is_and_the_numbers_are_in_the_page(documen
 def test_what_speaks_against_the_values_is_said(document):
     assert doubts(document) == []
     weak = document | {"lds": {"train": SCORE, "test": SCORE | {"low": -0.01}}}
-    assert doubts(weak) == ["The score on test examples is not above chance: what is shown there may be noise. More models would tell."]
+    assert doubts(weak) == [
+        "The score on test examples is not above chance: what is shown there may be noise. More models would tell."
+    ]
     unsure = document | {"multiplier": document["multiplier"] | {"low": -0.1}}
     assert "reaches 0" in doubts(unsure)[0]
     small = document | {"multiplier": document["multiplier"] | {"low": 0.01, "value": 0.03, "high": 0.05}}
