@@ -20,6 +20,7 @@ _HOMES = {
     "price": "untrain.commands.run",
     "localize": "untrain.commands.localize",
     "memorize": "untrain.commands.memorize",
+    "attribute": "untrain.commands.attribute",
     "check": "untrain.commands.check",
     "parse": "untrain.core.spec",
     "Problem": "untrain.training.problem",

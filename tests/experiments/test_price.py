@@ -1,6 +1,7 @@
 """The price of work before it is begun."""
 
 import random
+import time
 
 import numpy as np
 import pytest
@@ -11,11 +12,14 @@ from untrain import parse
 from untrain.core.spec import canonical
 from untrain.experiments.comparison import Comparison, todo_of
 from untrain.experiments.keys import Job, model_ingredients
-from untrain.experiments.pilot import method_steps, pilot, steps_of
+from untrain.experiments.pilot import member_strategy, method_steps, pilot, stack_pilot, steps_of
+from untrain.experiments.populations.leave_out import train_subsets
+from untrain.experiments.populations.subsets import Subsets
 from untrain.experiments.price import Price, add_prices, duration, price, price_of, spread_over
 from untrain.experiments.scene import open_scene
 from untrain.experiments.setting import Setting
 from untrain.runtime.store import Store, key_of
+from untrain.training.learners.train import Train
 
 SCENARIO = "Digits(model=ConvNet(width=2), steps=Steps(lr=0.1, epochs=3, batch=100))"
 METHOD = "Finetune(steps=Steps(lr=0.05, epochs=2, batch=100))"
@@ -155,7 +159,79 @@ def test_an_ensemble_costs_half_the_examples_of_each_model_by_records_of_its_own
     assert price_of(0, 16, scene, None, Setting(), 1).to_text() == "price: nothing to train, 16 models are in the store"
 
 
+STACKED = "Digits(model=MLP(width=16), steps=Steps(lr=0.1, epochs=10, batch=32))"
+
+
+@pytest.fixture(scope="module")
+def stackable():
+    return open_scene(parse(STACKED), Setting())
+
+
+def test_a_population_that_is_stacked_costs_what_a_small_stack_says_and_not_what_models_alone_do(stackable):
+    alone = pilot(stackable, Setting()) * steps_of(stackable, len(stackable.data.train) // 2) * 256
+    found = price_of(256, 256, stackable, None, Setting(), 1)
+    began = time.perf_counter()
+    train_subsets(stackable.learner, stackable.data.train, stackable.data.test, Subsets(models=256))
+    took = time.perf_counter() - began
+    assert found.basis == "stack"
+    assert "by a pilot of a small stack of models" in found.to_text()
+    assert took / 8 < found.seconds < took * 8  # loose: other processes may slow the one and not the other
+    assert alone > 2 * found.seconds
+
+
+def test_records_of_models_alone_say_nothing_of_a_stack_and_those_of_stacked_ones_do(stackable, tmp_path, monkeypatch):
+    monkeypatch.setattr("untrain.experiments.price.stack_pilot", lambda *_: 0.25)
+    store = Store(tmp_path)
+    planted(store, stackable, 900.0, 100)
+    made = {"kind": "member", "label": "it", "learner": canonical(stackable.learner), "device": "cpu", "threads": 1}
+    store.put(made | {"precision": "float32", "training": "alone"}, {"cost": {"seconds": 900.0, "forward": 300}})
+    found = price_of(40, 40, stackable, store, Setting(), 2)
+    assert (found.seconds, found.basis) == (0.25 * 40 / 2, "stack")
+    store.put(made | {"precision": "float32", "training": "stacked 0123"}, {"cost": {"seconds": 3.0, "forward": 300}})
+    found = price_of(40, 40, stackable, store, Setting(), 2)
+    assert found.seconds == pytest.approx(3.0 / 300 * 10 * (len(stackable.data.train) // 2) * 40 / 2)
+    assert found.basis == "records"
+
+
+def test_a_stack_pilot_leaves_every_random_state_alone(stackable):
+    before = (torch.random.get_rng_state(), np.random.get_state()[1].copy(), random.getstate(), torch.get_num_threads())  # noqa: NPY002
+    strategy = member_strategy(stackable, Setting())
+    assert strategy.kind == "stacked"
+    assert stack_pilot(stackable, Setting(), strategy, 20, 1) > 0
+    assert torch.equal(before[0], torch.random.get_rng_state())
+    assert (before[1] == np.random.get_state()[1]).all()  # noqa: NPY002
+    assert (before[2], before[3]) == (random.getstate(), torch.get_num_threads())
+
+
+def test_heads_are_timed_stacked_too_and_features_once_for_all():
+    frozen = Train(model=Frozen, steps=ut.Steps(lr=0.1, epochs=3, batch=50))
+    scene = open_scene(ut.WithLearner(scenario=parse(STACKED), by=frozen), Setting())
+    strategy = member_strategy(scene, Setting())
+    assert strategy.kind == "heads"
+    assert 0 < stack_pilot(scene, Setting(), strategy, 64, 1) < 5
+    assert price_of(64, 64, scene, None, Setting(), 1).basis == "stack"
+
+
+class Frozen(torch.nn.Module):
+    """A network of which the last layer alone is trained."""
+
+    def __init__(self):
+        super().__init__()
+        self.below, self.head = torch.nn.Linear(64, 16), torch.nn.Linear(16, 10)
+        with torch.no_grad():
+            self.below.weight.copy_(torch.linspace(-1, 1, 16 * 64).reshape(16, 64))
+            self.below.bias.zero_()
+        self.below.requires_grad_(False)
+
+    def forward(self, x):
+        return self.head(torch.relu(self.below(x.flatten(1))))
+
+
 def test_prices_add_up():
+    both = add_prices(Price(3, 0, 1.0, 1, "pilot", {}), Price(3, 0, 1.0, 1, "stack", {}))
+    assert both.basis == "pilots"
+    assert "by pilots of a few steps and of a small stack" in both.to_text()
+    assert add_prices(both, Price(3, 0, 1.0, 1, "records", {})).basis == "both"
     first = Price(12, 4, 10.0, 2, "records", {"ensemble": 12})
     then = Price(3, 1, 5.0, 2, "pilot", {"original": 1, "oracle": 2})
     both = add_prices(first, then)

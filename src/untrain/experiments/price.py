@@ -15,7 +15,7 @@ from untrain.data.splits import Data
 from untrain.experiments.comparison import Todo
 from untrain.experiments.draw_request import Before, needed_ensemble, stand_in
 from untrain.experiments.keys import Job, Method
-from untrain.experiments.pilot import epochs_in, method_steps, pilot, steps_of
+from untrain.experiments.pilot import epochs_in, member_strategy, method_steps, pilot, stack_pilot, steps_of
 from untrain.experiments.scenarios.base import Scenario
 from untrain.experiments.scene import Scene, scene_of
 from untrain.experiments.setting import Setting
@@ -23,6 +23,10 @@ from untrain.runtime.store import Entry, Store
 
 READ, MEMBERS = 400, 50  # records to read at most, of models and of members of ensembles
 ENOUGH = 5  # records of a kind to average
+BASES = {
+    "records": "by records of the store", "pilot": "by a pilot of a few steps", "stack": "by a pilot of a small stack of models",
+    "pilots": "by pilots of a few steps and of a small stack of models", "both": "by records and a pilot",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,8 @@ class Price:
         stored: number of models that are in the store already.
         seconds: estimate of the time to make them here, with all workers; None where nothing is known.
         workers: number of models made at once.
-        basis: source of the estimate: 'records' of the store, a 'pilot' of a few steps, 'both', or 'nothing'.
+        basis: source of the estimate: 'records' of the store, a 'pilot' of a few steps, one of a small 'stack' of models, both
+            'pilots', 'both' records and a pilot, or 'nothing'.
         kinds: number of models to make of each kind: 'original', 'oracle', 'unlearned' and, where a request needs one,
             'ensemble', or where a method imitates retrained models, 'teacher'.
     """
@@ -55,11 +60,9 @@ class Price:
         head = f"price: {self.train} {'model' if self.train == 1 else 'models'} to train ({kinds}), {there}"
         if self.seconds is None:
             return f"{head}; the time is unknown: there are no records of this learner, and it has no steps to time"
-        how = {"records": "by records of the store", "pilot": "by a pilot of a few steps", "both": "by records and a pilot"}
         hands = "" if self.workers == 1 else f" with {self.workers} workers"
-        return (
-            f"{head}; about {duration(self.seconds)} of training here{hands} (scoring and start-up not counted), {how[self.basis]}"
-        )
+        time = f"about {duration(self.seconds)} of training here{hands} (scoring and start-up not counted)"
+        return f"{head}; {time}, {BASES[self.basis]}"
 
     def document(self) -> dict[str, Any]:
         """Fields for JSON, and the line of text."""
@@ -101,14 +104,14 @@ def price(todo: Todo, store: Store | None, setting: Setting, workers: int) -> Pr
         spent.append(seconds)
         used.add(basis)
     whole = None if None in spent else spread_over(spent, workers)  # type: ignore[arg-type]
-    basis = "nothing" if not missing or whole is None else used.pop() if len(used) == 1 else "both"
+    basis = "nothing" if not missing or whole is None else _basis(used)
     return Price(len(missing), len(todo) - len(missing), whole, workers, basis, kinds)
 
 
 def price_of(missing: int, models: int, scene: Scene, store: Store | None, setting: Setting, workers: int) -> Price:
     """Estimate the price of those models of an ensemble that are not in the store.
 
-    The estimate uses the time of one model trained alone; stacked models take less.
+    Where models of the learner are trained stacked, records of stacked ones count alone; without any, a small stack is timed.
 
     Args:
         missing: number of models to make.
@@ -120,7 +123,8 @@ def price_of(missing: int, models: int, scene: Scene, store: Store | None, setti
     """
     if not missing:
         return Price(0, models, 0.0, workers, "nothing", {"ensemble": 0})
-    each, basis = PastCosts(store, replace(setting, precision="float32", compiled=False)).member(scene)
+    costs = PastCosts(store, replace(setting, precision="float32", compiled=False))
+    each, basis = costs.member(scene, missing, workers)
     whole = None if each is None else spread_over([each] * missing, workers)
     return Price(missing, models - missing, whole, workers, basis, {"ensemble": missing})
 
@@ -130,10 +134,15 @@ def add_prices(first: Price, then: Price) -> Price:
     timed = first.seconds is not None and then.seconds is not None
     seconds = first.seconds + then.seconds if timed else None  # type: ignore[operator]
     bases = {p.basis for p in (first, then) if p.train}
-    basis = "nothing" if not timed or not bases else bases.pop() if len(bases) == 1 else "both"
+    basis = "nothing" if not timed or not bases else _basis(bases)
     train, stored = first.train + then.train, first.stored + then.stored
     kinds = {kind: first.kinds.get(kind, 0) + then.kinds.get(kind, 0) for kind in {**first.kinds, **then.kinds}}
     return Price(train, stored, seconds, then.workers, basis, kinds)
+
+
+def _basis(bases: set[str]) -> str:
+    """The basis of estimates together."""
+    return next(iter(bases)) if len(bases) == 1 else "pilots" if bases <= {"pilot", "stack", "pilots"} else "both"
 
 
 def announce_ensemble(store: Store, setting: Setting, workers: int, say: Callable[[Price, Scene], None]) -> Before:
@@ -199,11 +208,11 @@ class PastCosts:
         expected = {"device": torch.device(setting.device).type, "threads": setting.threads, "precision": setting.precision}
         return all(ingredients.get(name, False) == value for name, value in (*expected.items(), ("compiled", setting.compiled)))
 
-    def _trained(self, scene: Scene, rows: int, kind: str = "model") -> float | None:
-        """Mean seconds of models of this learner per example, times the examples of a new one."""
+    def _trained(self, scene: Scene, rows: int, kind: str = "model", training: str = "alone") -> float | None:
+        """Mean seconds of models of this learner per example that were trained in such a way, times the examples of a new one."""
         learner = canonical(scene.learner)
         records = [(e.record["cost"], e.record["ingredients"]) for e in self._entries()]
-        costs = [c for c, of in records if of.get("learner") == learner and of["kind"] == kind]
+        costs = [c for c, of in records if of.get("learner") == learner and of["kind"] == kind and _training(of) == training]
         costs = [c for c in costs if c["forward"] > 0][:ENOUGH]
         epochs = epochs_in(scene)
         if not costs or epochs is None:
@@ -224,12 +233,18 @@ class PastCosts:
             seconds.append(entry.record["cost"]["seconds"] * (len(scene.data.train) / examples_seen if examples_seen else 1.0))
         return float(np.mean(seconds)) if seconds else None
 
-    def member(self, scene: Scene) -> tuple[float | None, str]:
-        """Estimate of the time of a model of an ensemble, which sees half of the training data, and its source."""
-        rows = len(scene.data.train) // 2
-        estimates = (self._trained(scene, rows, kind) for kind in ("member", "model"))
+    def member(self, scene: Scene, models: int, workers: int) -> tuple[float | None, str]:
+        """Estimate of the time of each model of an ensemble, which sees half of the training data, and its source."""
+        rows, strategy = len(scene.data.train) // 2, member_strategy(scene, self.setting)
+        kinds = ("member", "model") if strategy.kind == "alone" else ("member",)
+        estimates = (self._trained(scene, rows, kind, strategy.kind) for kind in kinds)
         recorded = next((seconds for seconds in estimates if seconds is not None), None)
-        return (recorded, "records") if recorded is not None else self._by_pilot(scene, None, rows)
+        if recorded is not None:
+            return recorded, "records"
+        if strategy.kind == "alone":
+            return self._by_pilot(scene, None, rows)
+        each = stack_pilot(scene, self.setting, strategy, models, workers)
+        return each, "nothing" if each is None else "stack"
 
     def _by_pilot(self, scene: Scene, method: Method | None, rows: int) -> tuple[float | None, str]:
         if (id(scene), "pilot") not in self.estimates:
@@ -237,3 +252,8 @@ class PastCosts:
         each = self.estimates[id(scene), "pilot"][0]
         steps = steps_of(scene, rows) if method is None else method_steps(scene, method)
         return (None, "nothing") if each is None or steps is None else (each * steps, "pilot")
+
+
+def _training(ingredients: Mapping[str, Any]) -> str:
+    """How the model of a record was trained: 'alone', or as one of several, as a strategy names it."""
+    return str(ingredients.get("training", "alone")).partition(" ")[0]

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
+from untrain.attribution.result import Attribution, save
 from untrain.core.paths import user_path
 from untrain.evaluation.base import Evaluator
 from untrain.evaluation.protocols.protocol import Protocol
 from untrain.experiments.results import material, score_run
-from untrain.reports.csv_files import masks_csv, scores_csv
+from untrain.experiments.run_options import ReportOptions
+from untrain.reports.csv_files import attribution_csv, masks_csv, scores_csv
+from untrain.reports.html.attribute_page import attribution_page
 from untrain.reports.html.localize_page import masks_page
 from untrain.reports.html.page import page
-from untrain.reports.write import MASKS, REPORT, Document, check_writable, problems_of, what_is_replaced, write_files
+from untrain.reports.shown import Shown
+from untrain.reports.write import ATTRIBUTIONS, MASKS, REPORT, Document, check_writable, problems_of, what_is_replaced, write_files
 from untrain.runtime.progress import OnProgress, say
 from untrain.runtime.store import Entry, Store
 
@@ -80,3 +85,29 @@ def publish_masks(
     folder = user_path(out)
     write_files(folder, texts)
     return str(folder / "localize.html")
+
+
+def publish_attribution(
+    document: Document, attribution: Attribution, shown: Mapping[str, Mapping[int, Shown]] | None, options: ReportOptions,
+    on_progress: OnProgress | None = None,
+) -> Document:  # fmt: skip
+    """Write the document of ``untrain attribute`` as .json, .csv and .html, and the whole table as .npz; their paths.
+
+    Args:
+        document: what is written.
+        attribution: the whole table.
+        shown: the examples of the document, by set and row; None leaves them out.
+        options: the folder, the command, and whether files about another problem may be replaced.
+        on_progress: called with what is replaced.
+    """
+    out = "" if options.out is None else options.out
+    say(on_progress, what_is_replaced(out, ATTRIBUTIONS, problems_of(document), options.replace))
+    command = options.command.encode("utf-8", "backslashreplace").decode("utf-8")
+    folder = user_path(out)
+    write_files(folder, {
+        "attribute.json": json.dumps(document, indent=1, allow_nan=False),
+        "attribute.csv": attribution_csv(document),
+        "attribute.html": attribution_page(document, command, shown),
+        "attribute.npz": partial(save, attribution),
+    })  # fmt: skip
+    return {"report": str(folder / "attribute.html"), "table": str(folder / "attribute.npz")}

@@ -56,3 +56,16 @@ def masks_csv(document: Document) -> str:
     for pair in document["overlap"]:
         write(pair["one"], "overlap", pair["other"], pair, "iou")
     return text.getvalue()
+
+
+def attribution_csv(document: Document) -> str:
+    """One line per training example that raises or lowers the margin of an example that was asked about."""
+    text = io.StringIO()
+    table = csv.writer(text)
+    table.writerow(("set", "asked", "label", "margin", "predicted", "way", "rank", "id", "id_label", "id_true", "value"))
+    for row in document["asked"]:
+        asked = (row["set"], row["id"], row["label"], row["margin"], row["predicted"])
+        for way in ("raise", "lower"):
+            for rank, one in enumerate(row[way], 1):
+                table.writerow(csv_row((*asked, way, rank, one["id"], one["label"], one["true"], one["value"])))
+    return text.getvalue()

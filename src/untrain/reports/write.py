@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ Document = dict[str, Any]
 # Names of files that are written as a set; the first tells what it is about.
 REPORT = ("results.json", "scores.csv", "report.html")
 MASKS = ("localize.json", "localize.csv", "localize.html")
+ATTRIBUTIONS = ("attribute.json", "attribute.csv", "attribute.html", "attribute.npz")
 TRIALS = ("search.json", "search.csv")
 
 
@@ -107,19 +108,25 @@ def _document_in(file: Path) -> Document | None:
     return dict(document)
 
 
-def write_files(folder: Path, texts: dict[str, str]) -> None:
+def write_files(folder: Path, contents: Mapping[str, str | Callable[[Path], object]]) -> None:
     """Write files by name, all of them or none.
+
+    Args:
+        folder: made where it is not there.
+        contents: of each file, a text or what writes it to a path.
 
     Raises:
         BadInput: they cannot be written; what was there stays as it was.
     """
-    names = " and ".join(texts)
+    names = " and ".join(contents)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with atomic_set(folder) as fresh:
-            for name, text in texts.items():
-                # Names of files may hold bytes of no encoding.
-                (fresh / name).write_text(text, encoding="utf-8", errors="backslashreplace")
+            for name, content in contents.items():
+                if callable(content):
+                    content(fresh / name)
+                else:  # names of files may hold bytes of no encoding
+                    (fresh / name).write_text(content, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise BadInput(
             f"cannot write {names} to {folder}: {error.strerror}; the results are in the store, try another --out"

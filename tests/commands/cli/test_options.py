@@ -12,7 +12,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from untrain.commands import audit, demo, localize, memorize, report, run, search, store
+from untrain.commands import attribute, audit, demo, localize, memorize, report, run, search, store
 from untrain.commands.arguments import AtLeast
 from untrain.commands.cli import app
 from untrain.commands.cli.options import SUPPLIED, command
@@ -143,7 +143,7 @@ def test_a_record_is_written_by_its_fields():
 
 COMMANDS = {
     "run": [run.run], "demo": [demo.demo], "report": [report.report], "search": [search.search], "store": [store.store],
-    "localize": [localize.localize], "memorize": [memorize.memorize],
+    "localize": [localize.localize], "memorize": [memorize.memorize], "attribute": [attribute.attribute],
     "audit": [audit.audit, Outputs, Outputs.from_easydub, Checkpoints],
 }  # fmt: skip
 

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from untrain.commands.cli.attribute import attribute
 from untrain.commands.cli.audit import audit
 from untrain.commands.cli.catalog import evaluators, executors, localizers, methods, observers, scenarios, show
 from untrain.commands.cli.check import check
@@ -50,7 +51,7 @@ def _root(
 
 
 for each in (
-    *(demo, run, audit, localize, memorize, report, search),
+    *(demo, run, audit, localize, memorize, attribute, report, search),
     *(methods, localizers, evaluators, observers, scenarios, executors, show, check, store),
 ):
     app.command()(each)

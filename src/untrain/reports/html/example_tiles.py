@@ -1,4 +1,4 @@
-"""The forget examples that a method forgot least and most, and those by which a test tells it from the oracles."""
+"""Examples as tiles: those that a method forgot least and most, and those by which a test tells it from the oracles."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from untrain.reports import formatting
 from untrain.reports.html import data_uris
 from untrain.reports.html.charts import SideOutputs
 from untrain.reports.material import Material
+from untrain.reports.shown import Shown
 
 Array = np.ndarray[Any, Any]
 
@@ -30,8 +31,8 @@ class Tile:
         id: of the example.
         label: as given: a class by name or number, or a quantity.
         true: the true label where it is another.
-        ours: mean margin of the unlearned models.
-        oracle: mean margin of the retrained ones.
+        ours: what the page says of it in a number, such as the mean margin of the unlearned models.
+        oracle: what that is compared with, such as the mean margin of the retrained ones; empty where it stands alone.
         picture: the image as a data URI, if the example is one.
         quote: the beginning of the text, if it is one.
         cells: name and value of each column, if it is a row of a table.
@@ -53,8 +54,13 @@ def unseen(material: Material) -> str:
     """The reason why no examples can be shown; empty where they can."""
     if material.shown is None:
         return "The examples of the forget set are not shown: they were left out on request, or the inputs were not given."
-    images = [s.image for s in material.shown if s.kind == "image" and s.image is not None]
-    if len(images) == len(material.shown) and images and not data_uris.is_image(images[0][None]):
+    return misshapen(material.shown)
+
+
+def misshapen(shown: Sequence[Shown]) -> str:
+    """The reason why inputs cannot be drawn; empty where they can."""
+    images = [s.image for s in shown if s.kind == "image" and s.image is not None]
+    if len(images) == len(shown) and images and not data_uris.is_image(images[0][None]):
         return f"The inputs, of shape {images[0].shape}, are not images of one or three channels and no texts, so none are shown."
     return ""
 
@@ -119,10 +125,14 @@ def _tiler(material: Material, mine: Array, theirs: Array) -> Callable[[int], Ti
 
 
 def _drawn(material: Material) -> Callable[[int], dict[str, Any]]:
-    """A function to the fields of a tile that show the example itself; images are scaled by the range of all of them."""
-    if material.shown is None or unseen(material):
+    """A function from the place of an example in the forget set to the fields of a tile that show it."""
+    return (lambda at: {}) if material.shown is None else drawings(material.shown)
+
+
+def drawings(shown: Sequence[Shown]) -> Callable[[int], dict[str, Any]]:
+    """A function from a place to the fields of a tile that show the example there; images are scaled by the range of all."""
+    if misshapen(shown):
         return lambda at: {}
-    shown = material.shown
     images = {at: s.image for at, s in enumerate(shown) if s.kind == "image" and s.image is not None}
     pixels = dict(zip(images, data_uris.to_bytes(list(images.values())), strict=True))
 
