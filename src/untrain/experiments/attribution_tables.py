@@ -11,6 +11,7 @@ import numpy as np
 
 from untrain.attribution.base import TrainingEvidence, check_population
 from untrain.attribution.calibration import Multiplier
+from untrain.attribution.estimate import ROOM
 from untrain.attribution.estimation import Estimation
 from untrain.attribution.lds import LinearDatamodelingScore
 from untrain.attribution.result import Attribution
@@ -18,10 +19,11 @@ from untrain.core.errors import DataError, ModelError, NotFinite
 from untrain.core.foreign import foreign
 from untrain.data.examples import Examples, joined, take
 from untrain.data.splits import Data
-from untrain.experiments.attributions import ROOM, AttributionWork, attribution_of
+from untrain.experiments.attributions import AttributionWork, attribution_of
 from untrain.experiments.draw_request import placed
+from untrain.experiments.estimation_plan import half_subsets
 from untrain.experiments.populations.leave_out import train_subsets
-from untrain.experiments.populations.subsets import Subsets, draw
+from untrain.experiments.populations.subsets import draw
 from untrain.experiments.scene import Scene
 from untrain.models.tasks.base import Task
 from untrain.runtime.executors.serial import SerialPool
@@ -78,7 +80,7 @@ def check_attributable(learner: Learner, data: Data, estimation: Estimation, ask
     if asked > most:
         raise DataError(f"{asked:,} examples are asked about: {most:,} at a time is the most for {len(train):,} training examples")
     if estimation.attributor.needs == "population":
-        seen, _ = draw(_subsets(estimation), len(train))
+        seen, _ = draw(half_subsets(estimation), len(train))
         nothing = np.broadcast_to(np.float32(0), (models, len(train), 1))
         evidence = TrainingEvidence(train, train, task, nothing, seen[:models])
         try:
@@ -153,15 +155,9 @@ def _evidence(scene: Scene, estimation: Estimation, work: AttributionWork) -> Tr
     if estimation.attributor.needs == "models":
         return TrainingEvidence(*both, models=tuple(work.originals(models)))
     population = train_subsets(
-        scene.learner, train, test, _subsets(estimation), store=work.store, executor=pool, on_progress=work.on_progress
+        scene.learner, train, test, half_subsets(estimation), store=work.store, executor=pool, on_progress=work.on_progress
     )
     return TrainingEvidence(*both, population.outputs["logits"][:models], population.seen[:models])
-
-
-def _subsets(estimation: Estimation) -> Subsets:
-    """Halves of the population, and those of the models that are held out."""
-    models, held_out = estimation.sizes
-    return Subsets(models=models + held_out, seed=estimation.seed, scheme=estimation.scheme)
 
 
 def _plain(examples: Examples) -> Examples:
