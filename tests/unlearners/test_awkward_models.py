@@ -241,7 +241,7 @@ NEEDS = {
     r"moved no parameter: .*; raise its lr, or widen its mask": [
         (("zeros",), ("SSD", "JiT", "MUMis", "ReferenceJiT", "ReinitCycles", "ProjectedGradient")),
         # Retrained, these layers begin and end as they are: there is nothing to imitate.
-        (("nothing but layer norm",), ("DatamodelMatch", "OracleMatch")),
+        (("zeros", "nothing but layer norm"), ("DatamodelMatch", "OracleMatch")),
         # A bias of the last layer is in the outputs on both inputs, and cancels.
         (("all but one bias frozen",), ("JiT",)),
     ],
