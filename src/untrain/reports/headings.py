@@ -15,10 +15,12 @@ CONTROLS = {
 
 # Columns of the first table, in order; those without a value anywhere are left out.
 PRIVACY = (
-    "forget_gap", "forget_accuracy", "retain_accuracy", "test_accuracy", "mia_loss_auc", "mia_ulira_accuracy",
+    "forget_gap", "forget_accuracy", "retain_accuracy", "test_accuracy", "test_forgotten_accuracy", "test_staying_accuracy",
+    "mia_loss_auc", "mia_ulira_accuracy",
 )  # fmt: skip
 REPAIR = (
     "forget_gap", "forget_accuracy", "forget_true_accuracy", "retain_true_accuracy", "test_accuracy",
+    "test_forgotten_accuracy", "test_staying_accuracy",
 )  # fmt: skip
 
 FEWEST = 3  # scores of a table's columns, where so many are tested
@@ -30,6 +32,10 @@ HEADINGS = {
     "retain_accuracy": "Retain accuracy",
     "retain_true_accuracy": "Retain accuracy, true labels",
     "test_accuracy": "Test accuracy",
+    "test_forgotten_accuracy": "Test accuracy, forgotten classes",
+    "test_staying_accuracy": "Test accuracy, classes that stay",
+    "test_forgotten_gap": "Test gap, forgotten classes, points",
+    "test_staying_gap": "Test gap, classes that stay, points",
     "corrected_accuracy": "Corrected accuracy",
     "forget_true_gap": "Forget gap, true labels, points",
     "retain_gap": "Retain gap, points",
