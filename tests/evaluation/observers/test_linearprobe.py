@@ -39,7 +39,9 @@ def noisy(labels, seed):
 
 
 def sight(forget=(2,) * 20, test=tuple(range(CLASSES)) * 20):
-    return ObserverContext(Classification(classes=CLASSES), noisy(forget, 0), noisy(test, 1), lambda seed: Features(np.eye(CLASSES)), {})
+    return ObserverContext(
+        Classification(classes=CLASSES), noisy(forget, 0), noisy(test, 1), lambda seed: Features(np.eye(CLASSES)), {}
+    )
 
 
 def values(model, given, made=None):

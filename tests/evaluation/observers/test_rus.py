@@ -25,7 +25,9 @@ def mixed(forget, other):
 
 
 def values(ours, theirs, original=None):
-    scores = RUS().evaluate(Prepared(*(np.stack(m) for m in (ours, theirs)), SIDE, False, None if original is None else np.stack(original)))
+    scores = RUS().evaluate(
+        Prepared(*(np.stack(m) for m in (ours, theirs)), SIDE, False, None if original is None else np.stack(original))
+    )
     return {name: s if isinstance(s, str) else number(s) for name, s in scores.items()}
 
 
