@@ -1,9 +1,9 @@
 """Which localizers find weights that hold facts by construction: ``python -m papers.planted.localize``.
 
 A network is trained on digits. Then some channels of one layer, and nothing else, are trained on held-out digits with wrong labels.
-Each localizer is asked for a mask of as many weights, and DEL's unlearning is confined to it. Numbers go to planted.json beside this
-file, unless ``--out`` says otherwise; a run that is stopped leaves the seeds that it has. ``python -m papers.planted.page`` writes
-the page.
+Each localizer is asked for a mask of as many weights, and DEL's unlearning is confined to it. Numbers go to planted.json beside
+this file, unless ``--out`` says otherwise; a run that is stopped leaves the seeds that it has. ``python -m papers.planted.page``
+writes the page.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from papers.planted.plant import PLANTING, Planted, accuracy, channels_of, facts_of, learner_of, overlap, plant, with_norms_of
 
 import untrain as ut
-from papers.planted.plant import PLANTING, Planted, accuracy, channels_of, facts_of, learner_of, overlap, plant, with_norms_of
 from untrain.core import discovery
 from untrain.core.errors import BadInput, NotFinite
 from untrain.core.mask import Mask

@@ -1,14 +1,16 @@
-"""The page of planted facts: hit rates, gaps and the claims that they decide."""
+"""The page of planted facts, README.md beside planted.json: ``python -m papers.planted.page``."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy import stats
 
-LEAD, TRUTH = "WeightedGrad, channel", "the planted weights"
+LEAD, TRUTH, CHANCE, SAME = "WeightedGrad, channel", "the planted weights", "chance", "as before"
 Row = Mapping[str, Any]
 
 
@@ -34,76 +36,128 @@ def decided(differences: Sequence[float], comparisons: int) -> str:
     return "more" if low > 0 else "less" if high < 0 else "open"
 
 
+def column(rows: Sequence[Row], name: str, layer: str, figure: str, lengths: str = SAME) -> dict[int, float]:
+    """A figure by seed."""
+    chosen = (r for r in rows if (r["localizer"], r["layer"], r["lengths"]) == (name, layer, lengths))
+    return {r["seed"]: r[figure] for r in chosen if figure in r}
+
+
 def page(document: Mapping[str, Any]) -> str:
-    """The page."""
-    rows: list[Row] = document["rows"]
-    layers, names = list(document["layers"]), list(dict.fromkeys(row["localizer"] for row in rows))
-    others = [name for name in names if name not in (LEAD, TRUTH)]
-    head = [
+    """The page of what ``localize`` wrote."""
+    rows, layers = document["rows"], list(document["layers"])
+    names = [n for n in dict.fromkeys(row["localizer"] for row in rows) if n != TRUTH]
+    parts = [
+        _opening(document), _decisions(rows, layers, names), _planting(document, rows),
+        _table(
+            "Hit rate", "Share of a mask that lies in the planted weights; in brackets 95 % intervals. A mask drawn anywhere has "
+            "their share of all weights. The last column is the share of the planted weights that the mask has.",
+            rows, layers, names, ("precision", "recall"), "Found of the planted",
+        ),
+        _table(
+            "Hit rate where planted weights stand out by their length", "The same before channels are brought back to their length.",
+            rows, layers, names, ("precision", "recall"), "Found of the planted", "as trained",
+        ),
+        _table(
+            "Unlearning within the mask", "Facts that the base model answers as planted less those that the unlearned model does, "
+            "in points: 0 is ideal, -100 is all remembered. The last column is the accuracy on what was to stay.",
+            rows, layers, [TRUTH, *names], ("gap", "retain"), "Retain accuracy",
+        ),
+        _claims("precision", "Hit rate", rows, layers, names),
+        _claims("retain", "Retain accuracy after unlearning", rows, layers, names),
+    ]  # fmt: skip
+    reasons = sorted({f"- {r['localizer']}, {r['layer']}, seed {r['seed']}: {r['reason']}" for r in rows if "reason" in r})
+    return "\n\n".join(filter(None, [*parts, "\n".join(["## What has no number", "", *reasons]) if reasons else ""])) + "\n"
+
+
+def _opening(document: Mapping[str, Any]) -> str:
+    lines = [
         "# Localizers against a planted truth",
         "",
-        "A network is trained on digits. Then eight channels of one layer, and nothing else, are trained until it knows twenty held-out "
-        "digits with wrong labels beside what it knew. So these weights hold the facts by construction: put back to what they were, "
-        "they give back a network that never saw them. Each localizer gets the budget of the planted weights.",
+        f"A network is trained on digits. Then {document['channels']} of the {document['width']} channels of one layer, and nothing "
+        f"else, are trained until it knows {document['facts']} held-out digits with wrong labels beside what it knew. So these "
+        "weights hold the facts by construction: put back, they give the base model, which never saw them and is what exact "
+        "unlearning would give. Planting makes these channels longer, which would give them away; so they are brought back to "
+        "their length, and the batch norm after them makes up for it, which leaves the function as it is. Each localizer is given "
+        "the budget of the planted weights.",
         "",
-        f"By `{document['command']}` on {document['date']}, {document['seeds']} seeds (network, facts, channels), "
-        f"{document['machine']}, torch {document['torch']}, {document['seconds'] / 60:.0f} CPU-minutes, at commit "
-        f"{document['commit'][:12]}{' with changes' if document['changed'] else ''}. Intervals are Student's over seeds, 95 %.",
+        f"By `{document['command']}` on {document['date']}: {document['seeds']} seeds (each with a network, facts and channels of its "
+        f"own), {document['machine']}, torch {document['torch']}, {document['seconds'] / 60:.0f} CPU-minutes, commit "
+        f"{document['commit'][:12]}{' with changes' if document['changed'] else ''}. Intervals are Student's over seeds. "
+        "`Everything` has no budget and is left out; heads move where the mask says.",
         "",
-        f"Planting: `{document['planting']}`. Unlearning: `{document['unlearning']}`, confined to the mask, head included.",
-        "",
-        "| Layer | Planted in | Share of the weights | Facts known before | planted | Test accuracy before | planted |",
-        "|---|---|---|---|---|---|---|",
-        *(_planted(document["layers"][layer], layer, rows) for layer in layers),
-        "",
-        "## Hit rate",
-        "",
-        "The share of a mask that lies in the planted weights. A mask drawn anywhere has their share of all weights. Where a mask has as "
-        "many weights as were planted, this is also the share of the planted weights that it has; the last column has that share.",
-        "",
-        f"| Localizer | {' | '.join(layers)} | Found of the planted, {', '.join(layers)} |",
-        f"|---|{'---|' * (len(layers) + 1)}",
-        *(_line(name, rows, layers, "precision", "recall") for name in names if name != TRUTH),
-        "",
-        "## Unlearning within the mask",
-        "",
-        "Facts that the network knew before planting less those after unlearning, in points: 0 is ideal, -100 is all remembered. The last "
-        "column is the accuracy on what was to stay.",
-        "",
-        f"| Localizer | {' | '.join(layers)} | Retain accuracy, {', '.join(layers)} |",
-        f"|---|{'---|' * (len(layers) + 1)}",
-        *(_line(name, rows, layers, "gap", "retain") for name in names),
-        "",
-        f"## Does {LEAD} find more?",
-        "",
-        f"Paired differences of hit rates, {LEAD} less the other, in points; in brackets 95 % intervals. A verdict allows for all "
-        f"{len(others) * len(layers)} comparisons (Bonferroni).",
-        "",
-        f"| Against | {' | '.join(layers)} |",
-        f"|---|{'---|' * len(layers)}",
-        *(_versus(name, rows, layers, len(others) * len(layers)) for name in others),
-        "",
+        f"- Planting: `{document['planting']}`",
+        f"- Unlearning, confined to the mask: `{document['unlearning']}`",
     ]
-    reasons = sorted({f"{row['localizer']}, {row['layer']}: {row['reason']}" for row in rows if "reason" in row})
-    return "\n".join([*head, *(["## Without a mask", "", *(f"- {line}" for line in reasons), ""] if reasons else [])])
+    return "\n".join(lines)
 
 
-def column(rows: Sequence[Row], name: str, layer: str, figure: str) -> dict[int, float]:
-    """A figure by seed."""
-    return {r["seed"]: r[figure] for r in rows if r["localizer"] == name and r["layer"] == layer and figure in r}
+def _planting(document: Mapping[str, Any], rows: Sequence[Row]) -> str:
+    figures = {
+        "Share of the weights, %": "chance", "Facts known before, %": "before", "after": "planted",
+        "Test accuracy before, %": "base_test", "after planting": "test", "Length before it was taken back, %": "longer",
+    }  # fmt: skip
+    lines = ["## What was planted", "", f"| Layer | {' | '.join(figures)} |", f"|---|{'---|' * len(figures)}"]
+    for layer, (tensor, _) in document["layers"].items():
+        shown = [_percent(list(column(rows, TRUTH, layer, figure).values())) for figure in figures.values()]
+        lines.append(f"| {layer}, `{tensor}` | {' | '.join(shown)} |")
+    return "\n".join(lines)
 
 
-def _planted(tensor: str, layer: str, rows: Sequence[Row]) -> str:
-    figures = ("chance", "before", "planted", "base_test", "test")
-    shown = [_percent(list(column(rows, TRUTH, layer, figure).values())) for figure in figures]
-    return f"| {layer} | `{tensor}` | {' | '.join(shown)} |"
+def _table(
+    title: str, text: str, rows: Sequence[Row], layers: Sequence[str], names: Sequence[str], figures: tuple[str, str], last: str,
+    lengths: str = SAME,
+) -> str:  # fmt: skip
+    lines = [f"## {title}", "", text, "", f"| Mask | {' | '.join(layers)} | {last}: {', '.join(layers)} |"]
+    lines.append(f"|---|{'---|' * (len(layers) + 1)}")
+    for name in names:
+        cells, ends = ([list(column(rows, name, layer, f, lengths).values()) for layer in layers] for f in figures)
+        short = ", ".join(f"{100 * np.mean(values):.0f} %" if values else "–" for values in ends)
+        lines.append(f"| {name} | {' | '.join(map(_percent, cells))} | {short} |")
+    return "\n".join(lines)
 
 
-def _line(name: str, rows: Sequence[Row], layers: Sequence[str], figure: str, last: str) -> str:
-    cells = [list(column(rows, name, layer, figure).values()) for layer in layers]
-    ends = [list(column(rows, name, layer, last).values()) for layer in layers]
-    short = ", ".join(f"{100 * np.mean(values):.0f} %" if values else "–" for values in ends)
-    return f"| {name} | {' | '.join(_percent(values) for values in cells)} | {short} |"
+def differences(figure: str, rows: Sequence[Row], layers: Sequence[str], other: str) -> dict[str, list[float]]:
+    """Of the leader less another, by layer: a number for each seed that has both."""
+    out = {}
+    for layer in layers:
+        ours = column(rows, LEAD, layer, figure)
+        theirs = column(rows, TRUTH, layer, "chance") if other == CHANCE else column(rows, other, layer, figure)
+        out[layer] = [ours[seed] - theirs[seed] for seed in ours if seed in theirs]
+    return out
+
+
+def _against(figure: str, names: Sequence[str]) -> list[str]:
+    """Whom the leader is held against: chance has a hit rate, the truth has them all."""
+    return [CHANCE if figure == "precision" else TRUTH, *(name for name in names if name != LEAD)]
+
+
+def _decisions(rows: Sequence[Row], layers: Sequence[str], names: Sequence[str]) -> str:
+    lines = ["## What is decided", ""]
+    for figure, what in (("precision", "Hit rate"), ("retain", "Retain accuracy after unlearning")):
+        others = _against(figure, names)
+        verdicts: dict[str, list[str]] = {"more": [], "less": [], "open": []}
+        for other in others:
+            for layer, values in differences(figure, rows, layers, other).items():
+                if len(values) > 1:
+                    verdicts[decided(values, len(others) * len(layers))].append(f"{other} ({layer})")
+        words = {"more": "more than", "less": "less than", "open": "undecided against"}
+        lines += [f"- {what} of {LEAD}, {words[verdict]}: {'; '.join(against) or 'none'}." for verdict, against in verdicts.items()]
+    return "\n".join(lines)
+
+
+def _claims(figure: str, title: str, rows: Sequence[Row], layers: Sequence[str], names: Sequence[str]) -> str:
+    others = _against(figure, names)
+    count = len(others) * len(layers)
+    lines = [
+        f"## {title}: {LEAD} against the others", "",
+        f"Paired differences, {LEAD} less the other, in points, with 95 % intervals. The verdict allows for all {count} comparisons "
+        "of the table (Bonferroni).", "", f"| Against | {' | '.join(layers)} |", f"|---|{'---|' * len(layers)}",
+    ]  # fmt: skip
+    for other in others:
+        by_layer = differences(figure, rows, layers, other).values()
+        cells = [f"{_percent(values)} **{decided(values, count)}**" if len(values) > 1 else "–" for values in by_layer]
+        lines.append(f"| {other} | {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 def _percent(values: Sequence[float]) -> str:
@@ -113,10 +167,11 @@ def _percent(values: Sequence[float]) -> str:
     return f"{mean:.1f} [{low:.1f}, {high:.1f}]" if high - low > 1e-9 else f"{mean:.1f}"
 
 
-def _versus(name: str, rows: Sequence[Row], layers: Sequence[str], comparisons: int) -> str:
-    cells = []
-    for layer in layers:
-        ours, theirs = (column(rows, each, layer, "precision") for each in (LEAD, name))
-        differences = [ours[seed] - theirs[seed] for seed in ours.keys() & theirs.keys()]
-        cells.append(f"{_percent(differences)} {decided(differences, comparisons)}" if len(differences) > 1 else "–")
-    return f"| {name} | {' | '.join(cells)} |"
+def main() -> None:
+    """Write the page."""
+    folder = Path(__file__).parent
+    (folder / "README.md").write_text(page(json.loads((folder / "planted.json").read_text())))
+
+
+if __name__ == "__main__":
+    main()

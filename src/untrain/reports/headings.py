@@ -42,13 +42,19 @@ HEADINGS = {
     "retain_true_gap": "Retain gap, true labels, points",
     "test_gap": "Test gap, points",
     "corrected_gap": "Corrected gap, points",
+    "probe_forget_accuracy": "Linear probe, forget set",
+    "probe_test_accuracy": "Linear probe, test set",
+    "probe_forgotten_accuracy": "Linear probe, test set, classes to forget",
+    "probe_forget_confidence": "Linear probe, confidence on the forget set",
+    "original_cka_forget": "CKA to the original, forget set",
+    "original_cka_other": "CKA to the original, other examples",
     "mia_svc_efficacy": "SVC attack, non-members",
     "example_max": "Best known forget example",
     "example_min": "Least known forget example",
     "example_fisher": "All forget examples, p-values",
 }
 WORDS = {
-    "klom": "KLoM", "js": "Jensen-Shannon distance", "aus": "AUS", "zrf": "ZRF", "cka": "CKA", "p95": "95th percentile",
+    "klom": "KLoM", "js": "Jensen-Shannon distance", "aus": "AUS", "zrf": "ZRF", "cka": "CKA", "rus": "RUS", "p95": "95th percentile",
     "auc": "AUC", "tpr": "TPR", "tnr": "TNR", "prob": "probability",
     "svc": "SVC", "lira": "LiRA", "ulira": "U-LiRA", "rmia": "RMIA", "mentropy": "modified entropy",
 }  # fmt: skip

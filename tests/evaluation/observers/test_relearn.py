@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from untrain.core.errors import NotFinite
-from untrain.data.examples import Examples, take
+from untrain.data.examples import Examples
 from untrain.evaluation.base import Prepared
 from untrain.evaluation.observers import relearn as relearning
 from untrain.evaluation.observers.base import ObserverContext
@@ -119,18 +119,6 @@ def test_a_margin_that_asks_for_no_accuracy_is_told():
     trial = Prepared(np.ones((1, 1)), np.ones((2, 1)), np.array(["forget"]), False)
     assert all("asks for no accuracy" in reason for reason in Relearn(of="accuracy").evaluate(trial).values())
     assert number(Relearn(of="accuracy", within=0.5).evaluate(trial)["relearn_time"]) == 1
-
-
-def test_the_accuracy_of_a_class_is_learned_again_in_some_time_and_that_of_a_hidden_one_sooner():
-    """The forget set is the one class that is gone: models that never saw it begin at no accuracy on it."""
-    original, retrained, given = scene()
-    with torch.no_grad():
-        original[-1].bias[0] -= 20.0  # class 0 is never predicted
-    shown = given.forget.y[:] == 0
-    of_class = replace(given, forget=take(given.forget, np.flatnonzero(shown.numpy())))
-    of_class = replace(of_class, original={n: a[:, shown.numpy()] for n, a in given.original.items()})
-    asked = Relearn(of="accuracy", within=0.05, steps=Steps(lr=0.02, epochs=60, batch=12, schedule=Constant(), buffers="freeze"))
-    assert 0 < asked(original, of_class)[0] < 60
 
 
 def test_a_ratio_to_nothing_is_no_number():

@@ -41,7 +41,7 @@ class RUS(Observer):
     by_labels: ClassVar[bool] = True
     scores: ClassVar[Mapping[str, ScoreInfo]] = {
         "original_cka_forget": ScoreInfo(
-            "linear CKA (1: the same up to rotation and scale) of an unlearned model's features and its original's on the forget set",
+            "linear CKA (1: the same up to rotation and scale) of an unlearned model's features and its original's, forget set",
             "similarity", "the oracles' value", _FEW,
         ),
         "original_cka_other": ScoreInfo(
