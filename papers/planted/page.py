@@ -54,7 +54,7 @@ def page(document: Mapping[str, Any]) -> str:
             rows, layers, names, ("precision", "recall"), "Found of the planted",
         ),
         _table(
-            "Hit rate where planted weights stand out by their length", "The same before channels are brought back to their length.",
+            "Hit rate where planted weights stand out by their length", "The same before their length is taken back.",
             rows, layers, names, ("precision", "recall"), "Found of the planted", "as trained",
         ),
         _table(
@@ -73,15 +73,15 @@ def _opening(document: Mapping[str, Any]) -> str:
     lines = [
         "# Localizers against a planted truth",
         "",
-        f"A network is trained on digits. Then {document['channels']} of the {document['width']} channels of one layer, and nothing "
-        f"else, are trained until it knows {document['facts']} held-out digits with wrong labels beside what it knew. So these "
-        "weights hold the facts by construction: put back, they give the base model, which never saw them and is what exact "
+        f"A network is trained on digits. Then {document['channels']} of the {document['width']} channels of one layer, and "
+        f"nothing else, are trained until it knows {document['facts']} held-out digits with wrong labels beside what it knew. So "
+        "these weights hold the facts by construction: put back, they give the base model, which never saw them and is what exact "
         "unlearning would give. Planting makes these channels longer, which would give them away; so they are brought back to "
         "their length, and the batch norm after them makes up for it, which leaves the function as it is. Each localizer is given "
         "the budget of the planted weights.",
         "",
-        f"By `{document['command']}` on {document['date']}: {document['seeds']} seeds (each with a network, facts and channels of its "
-        f"own), {document['machine']}, torch {document['torch']}, {document['seconds'] / 60:.0f} CPU-minutes, commit "
+        f"By `{document['command']}` on {document['date']}: {document['seeds']} seeds (each with a network, facts and channels of "
+        f"its own), {document['machine']}, torch {document['torch']}, {document['seconds'] / 60:.0f} CPU-minutes, commit "
         f"{document['commit'][:12]}{' with changes' if document['changed'] else ''}. Intervals are Student's over seeds. "
         "`Everything` has no budget and is left out; heads move where the mask says.",
         "",
@@ -150,8 +150,8 @@ def _claims(figure: str, title: str, rows: Sequence[Row], layers: Sequence[str],
     count = len(others) * len(layers)
     lines = [
         f"## {title}: {LEAD} against the others", "",
-        f"Paired differences, {LEAD} less the other, in points, with 95 % intervals. The verdict allows for all {count} comparisons "
-        "of the table (Bonferroni).", "", f"| Against | {' | '.join(layers)} |", f"|---|{'---|' * len(layers)}",
+        f"Paired differences, {LEAD} less the other, in points, with 95 % intervals. The verdict allows for all {count} "
+        "comparisons of the table (Bonferroni).", "", f"| Against | {' | '.join(layers)} |", f"|---|{'---|' * len(layers)}",
     ]  # fmt: skip
     for other in others:
         by_layer = differences(figure, rows, layers, other).values()

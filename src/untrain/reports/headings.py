@@ -54,8 +54,8 @@ HEADINGS = {
     "example_fisher": "All forget examples, p-values",
 }
 WORDS = {
-    "klom": "KLoM", "js": "Jensen-Shannon distance", "aus": "AUS", "zrf": "ZRF", "cka": "CKA", "rus": "RUS", "p95": "95th percentile",
-    "auc": "AUC", "tpr": "TPR", "tnr": "TNR", "prob": "probability",
+    "klom": "KLoM", "js": "Jensen-Shannon distance", "aus": "AUS", "zrf": "ZRF", "cka": "CKA", "rus": "RUS",
+    "p95": "95th percentile", "auc": "AUC", "tpr": "TPR", "tnr": "TNR", "prob": "probability",
     "svc": "SVC", "lira": "LiRA", "ulira": "U-LiRA", "rmia": "RMIA", "mentropy": "modified entropy",
 }  # fmt: skip
 # What follows the name of an attack.
