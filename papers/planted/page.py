@@ -54,7 +54,8 @@ def page(document: Mapping[str, Any]) -> str:
             rows, layers, names, ("precision", "recall"), "Found of the planted",
         ),
         _table(
-            "Hit rate where planted weights stand out by their length", "The same before their length is taken back.",
+            "Hit rate where planted weights stand out by their length", "The same before their length is taken back. "
+            "Weight times gradient and ratios of gradients do not depend on it.",
             rows, layers, names, ("precision", "recall"), "Found of the planted", "as trained",
         ),
         _table(
@@ -137,9 +138,11 @@ def _decisions(rows: Sequence[Row], layers: Sequence[str], names: Sequence[str])
         others = _against(figure, names)
         verdicts: dict[str, list[str]] = {"more": [], "less": [], "open": []}
         for other in others:
-            for layer, values in differences(figure, rows, layers, other).items():
-                if len(values) > 1:
-                    verdicts[decided(values, len(others) * len(layers))].append(f"{other} ({layer})")
+            by_layer = {at: values for at, values in differences(figure, rows, layers, other).items() if len(values) > 1}
+            by_verdict = {at: decided(values, len(others) * len(layers)) for at, values in by_layer.items()}
+            for verdict, against in verdicts.items():
+                there = [layer for layer, said in by_verdict.items() if said == verdict]
+                against += [f"{other} ({', '.join(there)})"] if there else []
         words = {"more": "more than", "less": "less than", "open": "undecided against"}
         lines += [f"- {what} of {LEAD}, {words[verdict]}: {'; '.join(against) or 'none'}." for verdict, against in verdicts.items()]
     return "\n".join(lines)

@@ -48,6 +48,11 @@ def cross_fitted(
 ) -> tuple[Array, Array]:
     """Probabilities on examples by probes that were not fitted on them, (n, classes), and on others by all, (folds, k, classes).
 
+    >>> x, y = np.array([[-1.0], [1.0], [-2.0], [2.0]]), np.array([0, 1, 0, 1])
+    >>> own, theirs = cross_fitted(x, y, [np.array([0, 1]), np.array([2, 3])], np.array([[9.0]]), 2)
+    >>> own.argmax(1).tolist(), theirs.argmax(2).tolist()
+    ([0, 1, 0, 1], [[1], [1]])
+
     Args:
         features: of the examples, (n, d).
         labels: of the examples, (n,).
