@@ -118,7 +118,8 @@ def main() -> None:
     """Measure seed after seed, and write all numbers after each."""
     torch.set_num_threads(1)
     options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    options.add_argument("--seeds", type=int, default=10)
+    options.add_argument("--seeds", type=int, default=10, help="number of seeds, from the first on")
+    options.add_argument("--first", type=int, default=0, help="the first seed")
     options.add_argument("--out", type=Path, default=Path(__file__).parent)
     given = options.parse_args()
     began, rows = time.process_time(), list[dict[str, Any]]()
@@ -130,9 +131,10 @@ def main() -> None:
         "unlearning": repr(UNLEARNING), "layers": LAYERS,
     }  # fmt: skip
     given.out.mkdir(parents=True, exist_ok=True)
-    for seed in range(given.seeds):
+    for count in range(1, given.seeds + 1):
+        seed = given.first + count - 1
         rows += rows_of(seed)
-        document = about | {"seeds": seed + 1, "seconds": time.process_time() - began, "rows": rows}
+        document = about | {"seeds": count, "seconds": time.process_time() - began, "rows": rows}
         (given.out / "planted.json").write_text(json.dumps(document, indent=1) + "\n")
         print(f"seed {seed}: {document['seconds']:.0f} CPU-seconds so far", flush=True)
 
