@@ -49,6 +49,7 @@ from untrain.evaluation.attacks.thresholdmia import ThresholdMIA as ThresholdMIA
 from untrain.evaluation.attacks.ulira import ULiRA as ULiRA
 from untrain.evaluation.metrics.accuracy import Accuracy as Accuracy
 from untrain.evaluation.metrics.aus import AUS as AUS
+from untrain.evaluation.metrics.classaccuracy import ClassAccuracy as ClassAccuracy
 from untrain.evaluation.metrics.disagreement import Disagreement as Disagreement
 from untrain.evaluation.metrics.epsilon import Epsilon as Epsilon
 from untrain.evaluation.metrics.forgettingquality import ForgettingQuality as ForgettingQuality
@@ -59,7 +60,9 @@ from untrain.evaluation.metrics.perexample import PerExample as PerExample
 from untrain.evaluation.metrics.truthratio import TruthRatio as TruthRatio
 from untrain.evaluation.metrics.tugofwar import TugOfWar as TugOfWar
 from untrain.evaluation.observers.activations import Activations as Activations
+from untrain.evaluation.observers.linearprobe import LinearProbe as LinearProbe
 from untrain.evaluation.observers.relearn import Relearn as Relearn
+from untrain.evaluation.observers.rus import RUS as RUS
 from untrain.evaluation.observers.weights import Weights as Weights
 from untrain.evaluation.observers.zrf import ZRF as ZRF
 from untrain.evaluation.protocols.protocol import Margin as Margin

@@ -101,6 +101,12 @@ class Observation:
         labels = np.asarray(self.labels)
         return labels if self.has("classes") else np.zeros(len(self), dtype=np.int64)
 
+    @property
+    def in_forgotten_class(self) -> Array:
+        """Whether an example's class is in the forget set and not in the retain set, bool (n,)."""
+        side, labels = np.asarray(self.side), np.asarray(self.labels)
+        return np.isin(labels, np.setdiff1d(labels[side == "forget"], labels[side == "retain"]))
+
     def has(self, name: str) -> bool:
         """Whether an output, a signal or another thing that scores need can be had.
 

@@ -15,10 +15,12 @@ CONTROLS = {
 
 # Columns of the first table, in order; those without a value anywhere are left out.
 PRIVACY = (
-    "forget_gap", "forget_accuracy", "retain_accuracy", "test_accuracy", "mia_loss_auc", "mia_ulira_accuracy",
+    "forget_gap", "forget_accuracy", "retain_accuracy", "test_accuracy", "test_forgotten_accuracy", "test_staying_accuracy",
+    "mia_loss_auc", "mia_ulira_accuracy",
 )  # fmt: skip
 REPAIR = (
     "forget_gap", "forget_accuracy", "forget_true_accuracy", "retain_true_accuracy", "test_accuracy",
+    "test_forgotten_accuracy", "test_staying_accuracy",
 )  # fmt: skip
 
 FEWEST = 3  # scores of a table's columns, where so many are tested
@@ -30,20 +32,30 @@ HEADINGS = {
     "retain_accuracy": "Retain accuracy",
     "retain_true_accuracy": "Retain accuracy, true labels",
     "test_accuracy": "Test accuracy",
+    "test_forgotten_accuracy": "Test accuracy, forgotten classes",
+    "test_staying_accuracy": "Test accuracy, classes that stay",
+    "test_forgotten_gap": "Test gap, forgotten classes, points",
+    "test_staying_gap": "Test gap, classes that stay, points",
     "corrected_accuracy": "Corrected accuracy",
     "forget_true_gap": "Forget gap, true labels, points",
     "retain_gap": "Retain gap, points",
     "retain_true_gap": "Retain gap, true labels, points",
     "test_gap": "Test gap, points",
     "corrected_gap": "Corrected gap, points",
+    "probe_forget_accuracy": "Linear probe, forget set",
+    "probe_test_accuracy": "Linear probe, test set",
+    "probe_forgotten_accuracy": "Linear probe, test set, classes to forget",
+    "probe_forget_confidence": "Linear probe, confidence on the forget set",
+    "original_cka_forget": "CKA to the original, forget set",
+    "original_cka_other": "CKA to the original, other examples",
     "mia_svc_efficacy": "SVC attack, non-members",
     "example_max": "Best known forget example",
     "example_min": "Least known forget example",
     "example_fisher": "All forget examples, p-values",
 }
 WORDS = {
-    "klom": "KLoM", "js": "Jensen-Shannon distance", "aus": "AUS", "zrf": "ZRF", "cka": "CKA", "p95": "95th percentile",
-    "auc": "AUC", "tpr": "TPR", "tnr": "TNR", "prob": "probability",
+    "klom": "KLoM", "js": "Jensen-Shannon distance", "aus": "AUS", "zrf": "ZRF", "cka": "CKA", "rus": "RUS",
+    "p95": "95th percentile", "auc": "AUC", "tpr": "TPR", "tnr": "TNR", "prob": "probability",
     "svc": "SVC", "lira": "LiRA", "ulira": "U-LiRA", "rmia": "RMIA", "mentropy": "modified entropy",
 }  # fmt: skip
 # What follows the name of an attack.

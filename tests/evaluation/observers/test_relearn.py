@@ -107,7 +107,18 @@ def test_scores_are_the_mean_the_difference_and_the_ratio():
     ours, theirs = np.array([[1.0], [2.0]]), np.array([[4.0], [6.0], [8.0]])
     trial = Prepared(ours, theirs, np.array(["forget"]), False)
     found = {n: number(m) for n, m in Relearn().evaluate(trial).items()}
-    assert found == {"relearn_time": 1.5, "relearn_gap": 4.5, "relearn_ratio": 0.25}
+    assert found == {"relearn_time": 1.5, "relearn_steps": 1.5, "relearn_gap": 4.5, "relearn_ratio": 0.25}
+
+
+def test_steps_are_epochs_times_the_batches_of_an_epoch():
+    trial = Prepared(np.array([[1.0], [2.0]]), np.ones((2, 1)), np.array(["forget"] * 100 + ["test"] * 7), False)
+    assert number(Relearn(steps=replace(PLAIN, batch=32)).evaluate(trial)["relearn_steps"]) == 1.5 * 4
+
+
+def test_a_margin_that_asks_for_no_accuracy_is_told():
+    trial = Prepared(np.ones((1, 1)), np.ones((2, 1)), np.array(["forget"]), False)
+    assert all("asks for no accuracy" in reason for reason in Relearn(of="accuracy").evaluate(trial).values())
+    assert number(Relearn(of="accuracy", within=0.5).evaluate(trial)["relearn_time"]) == 1
 
 
 def test_a_ratio_to_nothing_is_no_number():

@@ -81,3 +81,11 @@ def test_its_spelling_reads_back():
     assert parse(repr(made)) == made
     with pytest.raises(SpecError, match="labels"):
         CIFAR100(labels="both")
+
+
+def test_a_fine_class_is_a_part_of_a_group_that_can_be_forgotten(folder):
+    data = CIFAR100(path=folder, size=200, labels="coarse").load()
+    asked = request(data.train, parse("Where('fine_label == 23')"))
+    assert set((data.train.ids[list(asked.rows)] % 100).tolist()) == {23}
+    assert set(data.train.y[list(asked.rows)].tolist()) == {3}
+    assert (data.train.y == 3).sum() > len(asked.rows)

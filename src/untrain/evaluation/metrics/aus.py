@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from untrain.evaluation.base import Array, Evaluator, Formula, Measure, Measured, Part, Prepared, ScoreInfo
+from untrain.evaluation.metrics.classaccuracy import not_of_classes
 from untrain.evaluation.observation import Observation
 
 _FORM = "(1 - (A_or - A_t)) / (1 + D), A_or the run's own original"
@@ -39,10 +40,8 @@ class AUS(Evaluator):
 
     def prepare(self, observation: Observation) -> Array:
         """Correctness, and 1 where an example's class is in the forget set and not in the retain set: (m, n, 2)."""
-        side, labels = np.asarray(observation.side), np.asarray(observation.labels)
-        gone = np.setdiff1d(labels[side == "forget"], labels[side == "retain"])
         right = observation.signal("correct")
-        return np.stack([right, np.broadcast_to(np.isin(labels, gone), right.shape)], axis=-1)
+        return np.stack([right, np.broadcast_to(observation.in_forgotten_class, right.shape)], axis=-1)
 
     def evaluate(self, trial: Prepared) -> dict[str, Measured | str]:
         """Both forms."""
@@ -65,13 +64,9 @@ class AUS(Evaluator):
         scores: dict[str, Measured | str] = {
             "aus": Formula((gain(test), mean("forget", forget), mean("test", test)), _mixed, "fraction"),
         }
+        reason = not_of_classes(trial.side, gone)
         staying, forgotten = test & ~gone, test & gone
-        if not gone[forget].all():
-            scores["aus_classes"] = "the request is not of whole classes: some class of the forget set stays in the retain set"
-        elif not staying.any() or not forgotten.any():
-            scores["aus_classes"] = "the test set lacks the forgotten classes, or all others"
-        else:
-            scores["aus_classes"] = Formula((gain(staying), mean("test", forgotten)), _classes, "fraction")
+        scores["aus_classes"] = reason or Formula((gain(staying), mean("test", forgotten)), _classes, "fraction")
         return scores
 
 

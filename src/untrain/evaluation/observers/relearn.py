@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from untrain.data.batching import count
 from untrain.data.examples import Batch, walk
 from untrain.evaluation.base import Array, Formula, Measure, Measured, Part, Prepared, ScoreInfo
-from untrain.evaluation.observers.base import Observer, ObserverContext
+from untrain.evaluation.observers.base import Observer, ObserverContext, forgets
 from untrain.models.inference import predict
 from untrain.training.batch_plan import Plan
 from untrain.training.descend import descend
@@ -35,7 +35,8 @@ class Relearn(Observer):
     Args:
         steps: step size and the most epochs.
         of: the quantity that has to come back: 'loss', or 'accuracy' as in the source of the ratio.
-        within: margin: the loss at most ``1 + within`` times the original's, the accuracy at least ``1 - within`` times.
+        within: margin: the loss at most ``1 + within`` times the original's, the accuracy at least ``1 - within`` times, which
+            asks for a margin below 1.
 
     Source: Golatkar, Achille and Soatto 2020, arXiv 1911.04933 (relearn time); Chundawat et al. 2023, arXiv 2201.05629
         (Anamnesis index: the ratio of the unlearned model's time to the retrained model's).
@@ -51,6 +52,10 @@ class Relearn(Observer):
         "relearn_time": ScoreInfo(
             "epochs of fine-tuning on the forget set until its loss is nearly that of the original models", "epochs",
             "the oracles' value", _WEAK, high=math.inf, below=_BELOW, above=_ABOVE, margin=3.0,
+        ),
+        "relearn_steps": ScoreInfo(
+            "steps of fine-tuning on the forget set until its loss is nearly that of the original models", "steps",
+            "the oracles' value", _WEAK, high=math.inf, verdict_of="relearn_time",
         ),
         "relearn_gap": ScoreInfo(
             "oracles' minus unlearned models' epochs of fine-tuning until the forget set is back; above 0: it comes back faster "
@@ -95,10 +100,14 @@ class Relearn(Observer):
         return float((1 + self.within) * sight.task.signal(sight.original, labels, "loss").mean())
 
     def compare(self, trial: Prepared) -> Mapping[str, Measured | str]:
-        """Time, gap and ratio."""
+        """Time in epochs and in steps, gap and ratio."""
+        if self.of == "accuracy" and self.within >= 1:
+            return dict.fromkeys(self.scores, f"within={self.within:g} asks for no accuracy at all: take one below 1, such as 0.05")
         ours, theirs = Part(1, "unlearned", "models", trial.unlearned), Part(1, "oracle", "models", trial.oracle)
+        each = count(forgets(trial), self.steps.batch)
         scores: dict[str, Measured | str] = {
             "relearn_time": Measure((ours,)),
+            "relearn_steps": Measure((Part(1, "unlearned", "models", trial.unlearned * each),)),
             "relearn_gap": Measure((theirs, Part(-1, "unlearned", "models", trial.unlearned))),
             "relearn_ratio": Formula((Measure((ours,)), Measure((theirs,))), _ratio),
         }

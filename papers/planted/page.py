@@ -1,0 +1,180 @@
+"""The page of planted facts, README.md beside planted.json: ``python -m papers.planted.page``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+LEAD, TRUTH, CHANCE, SAME = "WeightedGrad, channel", "the planted weights", "chance", "as before"
+Row = Mapping[str, Any]
+
+
+def interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float, float]:
+    """Mean of independent values, and the ends of Student's interval.
+
+    >>> [round(end, 3) for end in interval([1.0, 2.0, 3.0])]
+    [2.0, -0.484, 4.484]
+    """
+    mean, half = float(np.mean(values)), 0.0
+    if len(values) > 1:
+        half = float(stats.t.ppf((1 + level) / 2, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values)))
+    return mean, mean - half, mean + half
+
+
+def decided(differences: Sequence[float], comparisons: int) -> str:
+    """'more', 'less' or 'open', by an interval whose level allows for so many comparisons.
+
+    >>> decided([0.2, 0.21, 0.19], 3), decided([-0.2, -0.21, -0.19], 3), decided([0.2, -0.2, 0.1], 3)
+    ('more', 'less', 'open')
+    """
+    _, low, high = interval(differences, 1 - 0.05 / comparisons)
+    return "more" if low > 0 else "less" if high < 0 else "open"
+
+
+def column(rows: Sequence[Row], name: str, layer: str, figure: str, lengths: str = SAME) -> dict[int, float]:
+    """A figure by seed."""
+    chosen = (r for r in rows if (r["localizer"], r["layer"], r["lengths"]) == (name, layer, lengths))
+    return {r["seed"]: r[figure] for r in chosen if figure in r}
+
+
+def page(document: Mapping[str, Any]) -> str:
+    """The page of what ``localize`` wrote."""
+    rows, layers = document["rows"], list(document["layers"])
+    names = [n for n in dict.fromkeys(row["localizer"] for row in rows) if n != TRUTH]
+    parts = [
+        _opening(document), _decisions(rows, layers, names), _planting(document, rows),
+        _table(
+            "Hit rate", "Share of a mask that lies in the planted weights; in brackets 95 % intervals. A mask drawn anywhere has "
+            "their share of all weights. The last column is the share of the planted weights that the mask has.",
+            rows, layers, names, ("precision", "recall"), "Found of the planted",
+        ),
+        _table(
+            "Hit rate where planted weights stand out by their length", "The same before their length is taken back. "
+            "Weight times gradient and ratios of gradients do not depend on it.",
+            rows, layers, names, ("precision", "recall"), "Found of the planted", "as trained",
+        ),
+        _table(
+            "Unlearning within the mask", "Facts that the base model answers as planted less those that the unlearned model does, "
+            "in points: 0 is ideal, -100 is all remembered. The last column is the accuracy on what was to stay.",
+            rows, layers, [TRUTH, *names], ("gap", "retain"), "Retain accuracy",
+        ),
+        _claims("precision", "Hit rate", rows, layers, names),
+        _claims("retain", "Retain accuracy after unlearning", rows, layers, names),
+    ]  # fmt: skip
+    reasons = sorted({f"- {r['localizer']}, {r['layer']}, seed {r['seed']}: {r['reason']}" for r in rows if "reason" in r})
+    return "\n\n".join(filter(None, [*parts, "\n".join(["## What has no number", "", *reasons]) if reasons else ""])) + "\n"
+
+
+def _opening(document: Mapping[str, Any]) -> str:
+    lines = [
+        "# Localizers against a planted truth",
+        "",
+        f"A network is trained on digits. Then {document['channels']} of the {document['width']} channels of one layer, and "
+        f"nothing else, are trained until it knows {document['facts']} held-out digits with wrong labels beside what it knew. So "
+        "these weights hold the facts by construction: put back, they give the base model, which never saw them and is what exact "
+        "unlearning would give. Planting makes these channels longer, which would give them away; so they are brought back to "
+        "their length, and the batch norm after them makes up for it, which leaves the function as it is. Each localizer is given "
+        "the budget of the planted weights.",
+        "",
+        f"By `{document['command']}` on {document['date']}: {document['seeds']} seeds (each with a network, facts and channels of "
+        f"its own), {document['machine']}, torch {document['torch']}, {document['seconds'] / 60:.0f} CPU-minutes, commit "
+        f"{document['commit'][:12]}{' with changes' if document['changed'] else ''}. Intervals are Student's over seeds. "
+        "`Everything` has no budget and is left out; heads move where the mask says.",
+        "",
+        f"- Planting: `{document['planting']}`",
+        f"- Unlearning, confined to the mask: `{document['unlearning']}`",
+    ]
+    return "\n".join(lines)
+
+
+def _planting(document: Mapping[str, Any], rows: Sequence[Row]) -> str:
+    figures = {
+        "Share of the weights, %": "chance", "Facts known before, %": "before", "after": "planted",
+        "Test accuracy before, %": "base_test", "after planting": "test", "Length before it was taken back, %": "longer",
+    }  # fmt: skip
+    lines = ["## What was planted", "", f"| Layer | {' | '.join(figures)} |", f"|---|{'---|' * len(figures)}"]
+    for layer, (tensor, _) in document["layers"].items():
+        shown = [_percent(list(column(rows, TRUTH, layer, figure).values())) for figure in figures.values()]
+        lines.append(f"| {layer}, `{tensor}` | {' | '.join(shown)} |")
+    return "\n".join(lines)
+
+
+def _table(
+    title: str, text: str, rows: Sequence[Row], layers: Sequence[str], names: Sequence[str], figures: tuple[str, str], last: str,
+    lengths: str = SAME,
+) -> str:  # fmt: skip
+    lines = [f"## {title}", "", text, "", f"| Mask | {' | '.join(layers)} | {last}: {', '.join(layers)} |"]
+    lines.append(f"|---|{'---|' * (len(layers) + 1)}")
+    for name in names:
+        cells, ends = ([list(column(rows, name, layer, f, lengths).values()) for layer in layers] for f in figures)
+        short = ", ".join(f"{100 * np.mean(values):.0f} %" if values else "–" for values in ends)
+        lines.append(f"| {name} | {' | '.join(map(_percent, cells))} | {short} |")
+    return "\n".join(lines)
+
+
+def differences(figure: str, rows: Sequence[Row], layers: Sequence[str], other: str) -> dict[str, list[float]]:
+    """Of the leader less another, by layer: a number for each seed that has both."""
+    out = {}
+    for layer in layers:
+        ours = column(rows, LEAD, layer, figure)
+        theirs = column(rows, TRUTH, layer, "chance") if other == CHANCE else column(rows, other, layer, figure)
+        out[layer] = [ours[seed] - theirs[seed] for seed in ours if seed in theirs]
+    return out
+
+
+def _against(figure: str, names: Sequence[str]) -> list[str]:
+    """Whom the leader is held against: chance has a hit rate, the truth has them all."""
+    return [CHANCE if figure == "precision" else TRUTH, *(name for name in names if name != LEAD)]
+
+
+def _decisions(rows: Sequence[Row], layers: Sequence[str], names: Sequence[str]) -> str:
+    lines = ["## What is decided", ""]
+    for figure, what in (("precision", "Hit rate"), ("retain", "Retain accuracy after unlearning")):
+        others = _against(figure, names)
+        verdicts: dict[str, list[str]] = {"more": [], "less": [], "open": []}
+        for other in others:
+            by_layer = {at: values for at, values in differences(figure, rows, layers, other).items() if len(values) > 1}
+            by_verdict = {at: decided(values, len(others) * len(layers)) for at, values in by_layer.items()}
+            for verdict, against in verdicts.items():
+                there = [layer for layer, said in by_verdict.items() if said == verdict]
+                against += [f"{other} ({', '.join(there)})"] if there else []
+        words = {"more": "more than", "less": "less than", "open": "undecided against"}
+        lines += [f"- {what} of {LEAD}, {words[verdict]}: {'; '.join(against) or 'none'}." for verdict, against in verdicts.items()]
+    return "\n".join(lines)
+
+
+def _claims(figure: str, title: str, rows: Sequence[Row], layers: Sequence[str], names: Sequence[str]) -> str:
+    others = _against(figure, names)
+    count = len(others) * len(layers)
+    lines = [
+        f"## {title}: {LEAD} against the others", "",
+        f"Paired differences, {LEAD} less the other, in points, with 95 % intervals. The verdict allows for all {count} "
+        "comparisons of the table (Bonferroni).", "", f"| Against | {' | '.join(layers)} |", f"|---|{'---|' * len(layers)}",
+    ]  # fmt: skip
+    for other in others:
+        by_layer = differences(figure, rows, layers, other).values()
+        cells = [f"{_percent(values)} **{decided(values, count)}**" if len(values) > 1 else "–" for values in by_layer]
+        lines.append(f"| {other} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _percent(values: Sequence[float]) -> str:
+    if not values:
+        return "–"
+    mean, low, high = (100 * each for each in interval(values))
+    return f"{mean:.1f} [{low:.1f}, {high:.1f}]" if high - low > 1e-9 else f"{mean:.1f}"
+
+
+def main() -> None:
+    """Write the page."""
+    folder = Path(__file__).parent
+    (folder / "README.md").write_text(page(json.loads((folder / "planted.json").read_text())))
+
+
+if __name__ == "__main__":
+    main()
