@@ -146,6 +146,17 @@ def test_masks_are_refused(data, model):
         ut.parse("ForgetShards() @ WeightedGrad(keep=0.3)")
 
 
+def test_weights_that_were_frozen_after_training_stay_and_it_says_so(data, model):
+    posed = problem(data, ["user 3", "user 4"], LEARNER)
+    before = state(model)
+    assert not ForgetShards().run(model, posed).notes
+    outcome = ForgetShards().run(model, replace(posed, head="frozen"))
+    heads = posed.task.head(model)
+    assert all(torch.equal(before[name], dict(outcome.model.named_parameters())[name]) for name in heads)
+    assert outcome.guard.moved_share > 0
+    assert "not exact" in outcome.notes[0]
+
+
 def test_other_models_recipes_and_data_are_refused_in_one_line(data, model):
     with pytest.raises(ModelError, match="works on models of kind ShardEnsemble"):
         ForgetShards()(*small())
@@ -160,7 +171,7 @@ def test_other_models_recipes_and_data_are_refused_in_one_line(data, model):
 
 
 def test_a_request_that_leaves_no_shard_is_refused(data):
-    learner = replace(LEARNER, shards=3000)
+    learner = replace(LEARNER, shards=2)
     few = take(data, np.array([0, 1, 2]))
     shared = replace(few, ids=np.array(["a", "a", "b"]))
     learned = learner(shared, 1)
@@ -169,7 +180,7 @@ def test_a_request_that_leaves_no_shard_is_refused(data):
 
 
 def test_it_runs_beside_retraining_on_stored_models(tmp_path):
-    scenario = "WithLearner(scenario=Digits(), by=SISA(model=MLP(hidden=(16,)), shards=3, slices=2, steps=Steps(epochs=4)))"
+    scenario = "WithLearner(scenario=Digits(), by=SISA(model=MLP(width=16), shards=3, slices=2, steps=Steps(epochs=4)))"
     document = ut.run(scenario, "ForgetShards Retrain Nothing".split(), tmp_path / "store", seeds=1, oracles=2)
     rows = {row["method"].partition("(")[0]: row for row in document["results"]}
     assert {name: row["error"] for name, row in rows.items()} == dict.fromkeys(("ForgetShards", "Retrain", "Nothing"))

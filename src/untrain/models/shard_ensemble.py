@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from untrain.models.state import state
+from untrain.models.state import State, state
 from untrain.models.tasks.choice import logits_of
 
 LEAST = 2  # examples of a shard with a vote: batch statistics of one do not exist
@@ -78,9 +78,15 @@ class Checkpoints(nn.Module):
         for buffer, value in zip(self.buffers(), state(model).values(), strict=True):
             buffer[place] = value
 
-    @torch.no_grad()
     def load(self, place: int, model: nn.Module) -> None:
         """Put a model back into a state."""
-        there = dict(model.named_parameters()) | dict(model.named_buffers())
-        for buffer, value in zip(self.buffers(), there.values(), strict=True):
-            value.copy_(buffer[place])
+        put_state(model, {name: buffer[place] for name, buffer in zip(state(model), self.buffers(), strict=True)})
+
+
+@torch.no_grad()
+def put_state(model: nn.Module, values: State) -> None:
+    """Write parameters and buffers of a model by name, but for parameters that require no gradient, which stay as they are."""
+    buffers = dict(model.named_buffers())
+    there = buffers | {name: p for name, p in model.named_parameters() if p.requires_grad}
+    for name, value in there.items():
+        value.copy_(values[name])

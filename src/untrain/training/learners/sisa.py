@@ -17,7 +17,8 @@ from untrain.data.augmentations.base import Augment
 from untrain.data.examples import Examples, take
 from untrain.data.fingerprint import id_hashes
 from untrain.models.architectures.base import Architecture
-from untrain.models.shard_ensemble import LEAST, ShardEnsemble
+from untrain.models.shard_ensemble import LEAST, ShardEnsemble, put_state
+from untrain.models.state import state
 from untrain.models.tasks.base import Task
 from untrain.models.tasks.classification import Classification
 from untrain.training.base import Learner
@@ -105,7 +106,9 @@ class SISA(Learner):
             raise DataError(f"{len(examples)} examples in {self.shards} shards leave none with {LEAST}: take fewer shards")
 
     def train_shard(self, model: ShardEnsemble, examples: Examples, shard: int, first: int) -> None:
-        """Train the model of a shard in place from a slice on, as though the checkpoints before it had just been reached.
+        """Train the model of a shard in place from a slice on, as though the checkpoint before it had just been reached.
+
+        Parameters that require no gradient stay as they are.
 
         Args:
             model: all of them.
@@ -117,7 +120,7 @@ class SISA(Learner):
         if first:
             model.checkpoints[shard].load(first - 1, member)  # type: ignore[operator]
         else:
-            member.load_state_dict(self._fresh(examples, seed, shard).state_dict())
+            put_state(member, state(self._fresh(examples, seed, shard)))
         task, place = self.task.resolve(examples), places(examples.ids, seed, self.shards, self.slices)
         for at in range(first, self.slices):
             rows = np.flatnonzero((place[0] == shard) & (place[1] <= at))
