@@ -102,7 +102,7 @@ def test_a_network_is_refused_in_one_line(method):
 
 
 def test_a_memory_is_not_masked():
-    with pytest.raises(SpecError, match="writes a memory"):
+    with pytest.raises(SpecError, match="masks do not cover"):
         ut.parse("DeleteRows() @ WeightedGrad(keep=0.3)")
 
 

@@ -93,11 +93,19 @@ def _head_inputs(model: nn.Module, task: Task, tokens: bool) -> Iterator[list[Te
 
 
 def _head_layer(model: nn.Module, task: Task) -> nn.Module:
-    """The layer that the head's parameters are of; of those that share them, as an embedding may, the last one declared."""
+    """The layer that the head's parameters are of; of those that share them, as an embedding may, the last one declared.
+
+    Raises:
+        ModelError: there are several heads.
+    """
     names, params = task.head(model), dict(model.named_parameters())
     own = {id(params.get(name)) for name in names}
     holders = [part for part in model.modules() if own <= {id(p) for p in part.parameters(recurse=False)}]
-    return holders[-1] if holders else model.get_submodule(names[0].rpartition(".")[0])
+    layers = sorted({name.rpartition(".")[0] for name in names})
+    apart = [layer for layer in layers if not f"{layer}.".startswith(f"{layers[0]}.")]
+    if not holders and apart:
+        raise ModelError(f"{type(model).__name__} has several heads, {layers[0]} and {apart[0]}: no one layer sees its features")
+    return holders[-1] if holders else model.get_submodule(layers[0])
 
 
 def _flat(positional: tuple[Any, ...], named: dict[str, Any], tokens: bool) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -25,6 +25,7 @@ from untrain.training.trainable import NOTHING
 Params = dict[str, nn.Parameter]
 Grads = list[Tensor]
 Rows = np.ndarray[Any, Any]
+PerExample = Callable[[Tensor, Batch], Tensor]
 SIZE = 128  # examples that go through a model at a time where batches mean nothing
 ROOM = 2**28  # bytes of per-example gradients at a time
 
@@ -59,8 +60,10 @@ def put(model: nn.Module, values: dict[str, Tensor], mask: Mask | None) -> None:
             p.copy_(new if mask is None else torch.where(mask.bits[name].to(p.device), new, p))
 
 
-def of_batches(model: nn.Module, task: Task, sets: Sequence[Examples], order: Sequence[Rows], params: Params) -> Iterator[Grads]:
-    """Gradient of the mean loss of each batch.
+def of_batches(
+    model: nn.Module, task: Task, sets: Sequence[Examples], order: Sequence[Rows], params: Params, of: PerExample | None = None
+) -> Iterator[Grads]:
+    """Gradient of the mean loss of each batch, or of the mean of another number.
 
     Args:
         model: in eval mode; its own ``grad`` fields are left alone.
@@ -68,12 +71,14 @@ def of_batches(model: nn.Module, task: Task, sets: Sequence[Examples], order: Se
         sets: one or more sets of examples; rows are numbered on from one to the next.
         order: the rows of each batch, numbers in all sets together.
         params: parameters to differentiate; one without a gradient has zeros.
+        of: what is differentiated, a number of each example (b,) of outputs and a batch; None takes the loss.
     """
     device, counter = next(model.parameters()).device, Counter()
     size = SIZE
 
     def add(batch: Batch, made: Grads, count: int) -> None:
-        _add(made, task.loss(model, batch).sum() / count, params)
+        values = task.loss(model, batch) if of is None else of(task.forward(model, batch), batch)
+        _add(made, values.sum() / count, params)
 
     def gradient(rows: Rows, at_once: int) -> Grads:
         nonlocal size
@@ -132,6 +137,35 @@ def mean_square(grads: Iterator[Grads], params: Params) -> Grads:
     for t in total:
         check(t.div_(count))
     return total
+
+
+def mean_absolute(grads: Iterator[Grads], params: Params, shares: Sequence[float]) -> Grads:
+    """Weighted sum of absolute gradients.
+
+    Args:
+        grads: of batches, one for each parameter.
+        params: the parameters.
+        shares: weight of each batch.
+
+    Raises:
+        NotFinite: it is NaN or infinite.
+    """
+    total = [torch.zeros_like(p, dtype=wide(p)) for p in params.values()]
+    for each, share in zip(grads, shares, strict=True):
+        for t, g in zip(total, each, strict=True):
+            t += g.abs() * share
+    for t in total:
+        check(t)
+    return total
+
+
+def length_of_outputs(outputs: Tensor, batch: Batch) -> Tensor:
+    """Euclidean length of the outputs on each example, (b,): how strongly a model responds, whatever the labels.
+
+    >>> length_of_outputs(torch.tensor([[3.0, 4.0]]), Batch.labelled(torch.zeros(1, 1), torch.zeros(1)))
+    tensor([5.])
+    """
+    return outputs.flatten(1).norm(dim=1)
 
 
 def of_examples(model: nn.Module, task: Task, sets: Sequence[Examples], order: Rows, params: Params) -> Iterator[Grads]:

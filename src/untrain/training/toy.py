@@ -25,6 +25,7 @@ from untrain.training.effects import Effects
 from untrain.training.keepers.base import Kept
 from untrain.training.keepers.inputcovariance import InputCovariance, input_moments
 from untrain.training.learners.retrieval import Retrieval
+from untrain.training.learners.sisa import SISA
 from untrain.training.learners.stream import Stream
 from untrain.training.learners.train import Train
 from untrain.training.problem import Problem
@@ -47,7 +48,8 @@ def _separable() -> Examples:
 def _trained(kind: type = nn.Module) -> tuple[Examples, Learner, nn.Module, Kept]:
     data = take(_separable(), np.arange(TOTAL))
     keepers = tuple(discovery.load(place.name)() for place in discovery.of_role("keeper"))
-    for learner in (Train(model=ConvNet(width=4), steps=STEPS, keepers=keepers), Stream(), Retrieval()):
+    shards = SISA(model=ConvNet(width=4), shards=3, slices=2, steps=STEPS)
+    for learner in (Train(model=ConvNet(width=4), steps=STEPS, keepers=keepers), Stream(), Retrieval(), shards):
         model, kept = learner.run(data, 0)
         if isinstance(model, kind):
             return data, learner, model, kept
@@ -60,7 +62,7 @@ def small(kind: type = nn.Module) -> tuple[nn.Module, Problem]:
     The problem has all that a method may need: held-out examples, what keepers saved, a retrained model, and exact effects.
 
     Args:
-        kind: of model; where a method works on memories, a memory of the same examples.
+        kind: of model; where a method works on one kind of model alone, such as a memory, one of that kind of the same examples.
     """
     data, learner, model, kept = _trained(kind)
     rows = np.arange(TOTAL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -62,9 +63,7 @@ class Aims:
         self.table = torch.zeros(len(forget), dtype=torch.int64, device=centroids.counts.device)
         self.entries: list[Tensor] = []
         if self.how == "once":
-            batches = (batch_of(forget, rows) for rows in in_order(len(forget), ASKED))
-            for vectors, batch in vectors_of(look.model, look.task, batches, look.tokens):
-                self.table[batch.rows] = nearest_other(self._distances(vectors), batch.y, centroids.counts)
+            self.table = nearest_wrong_classes(look, forget, self._distances, centroids.counts)
 
     def aim(self, epoch: int, number: int, retain: Batch, forget: Batch) -> Batch:
         """A forget batch, the ``number``-th of its epoch, with the classes that it is drawn to for targets."""
@@ -88,6 +87,23 @@ class Aims:
 
     def _distances(self, vectors: Tensor) -> Tensor:
         return cosine_distance(vectors[:, None], self.centroids.vectors)
+
+
+def nearest_wrong_classes(look: PairPass, forget: Examples, distances: Callable[[Tensor], Tensor], counts: Tensor) -> Tensor:
+    """The nearest class of each example, (n,), that is not its own, as the model puts it in the mode that it is in.
+
+    Args:
+        look: asked as it is.
+        forget: the examples.
+        distances: (b, c) of head inputs (b, d).
+        counts: examples of each class, (c,); a class with 0 is nobody's nearest.
+
+    Raises:
+        RequestError: there is no other class.
+    """
+    batches = (batch_of(forget, rows) for rows in in_order(len(forget), ASKED))
+    entries = vectors_of(look.model, look.task, batches, look.tokens)
+    return torch.cat([nearest_other(distances(vectors), batch.y, counts) for vectors, batch in entries])
 
 
 def nearest_by_place(distances: Tensor, labels: Tensor, counts: Tensor) -> Tensor:

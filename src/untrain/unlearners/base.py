@@ -45,8 +45,8 @@ class Unlearner(Spec, role=True):
     methods that are upper bounds, 'oracles'. The role hides the rest, so a method without 'retain' works without it. 'forget' alone
     is never hidden: inputs and ids of the forget set are there also where it is not named. A signal among the needs, such as
     'correct', an ability, 'random_targets', 'divergence' or 'fisher', or 'classes' requires a task that has it. ``works_on`` is the
-    kind of model that it changes; an unlearner that writes a memory instead of parameters names the memory's class, and masks do
-    not confine it.
+    kind of model that it changes; an unlearner that writes a memory instead of parameters names the memory's class, one that repeats
+    parts of training the class of what was so trained, and masks do not confine these.
     """
 
     closed: ClassVar[tuple[str, ...]] = ("__init__", "__call__", "run", "__matmul__")
@@ -103,7 +103,7 @@ class Unlearner(Spec, role=True):
     def _run(self, model: nn.Module, problem: Problem) -> Outcome:
         self.check_kind(unwrap(model))
         if problem.mask is not None and self.works_on is not nn.Module:
-            raise MaskError(f"{type(self).__name__} writes a memory, which masks do not cover: take it without a localizer")
+            raise MaskError(self._unmasked())
         name, model = repr(self), process_group().check_agreement(repr(self), model, problem)
         before = state.state(model)
         flags = {n: p.requires_grad for n, p in model.named_parameters()}
@@ -130,6 +130,11 @@ class Unlearner(Spec, role=True):
         return Outcome(forgot, guard, cost, mask, tuple(meter.notes))
 
     @final
+    def _unmasked(self) -> str:
+        kind = self.works_on.__name__
+        return f"{type(self).__name__} changes a {kind} in its own way, which masks do not cover: take it without a localizer"
+
+    @final
     def check_kind(self, model: nn.Module) -> None:
         """Refuse a model of another kind than the method works on.
 
@@ -148,7 +153,7 @@ class Unlearner(Spec, role=True):
         if isinstance(self, Localized):
             raise SpecError(f"{self!r} is confined already: join one unlearner and one localizer")
         if self.works_on is not nn.Module:
-            raise SpecError(f"{type(self).__name__} writes a memory, which masks do not cover: take it without a localizer")
+            raise SpecError(self._unmasked())
         return Localized(unlearner=self, localizer=localizer)
 
 

@@ -244,7 +244,7 @@ def _refuses_masks(made: Unlearner | Recipe, model: nn.Module, problem: Problem)
         made(model, problem)
     except MaskError:
         return
-    require(False, made, "writes a memory and takes a mask, which does not cover it")
+    require(False, made, "works on a kind of model of its own and takes a mask, which does not cover it")
 
 
 def _expression(made: Unlearner | Recipe) -> Unlearner:

@@ -19,7 +19,7 @@ from untrain.data.examples import Batch, Examples, batch_of, cost_shape, take
 from untrain.models.tasks.base import Task
 from untrain.training.batch_plan import Plan
 from untrain.training.descend import descend
-from untrain.training.gradients import Params, check, movable
+from untrain.training.gradients import Params, check, length_of_outputs, mean_absolute, movable, of_batches
 from untrain.training.input_gradients import input_gradient, with_real_inputs
 from untrain.training.problem import Problem
 from untrain.training.steps import SGD, Constant, Steps
@@ -101,15 +101,10 @@ class L2UL(Unlearner):
 
 def importance(model: nn.Module, task: Task, examples: Examples, params: Params) -> dict[str, Tensor]:
     """Mean over batches of the absolute gradient of the mean norm of outputs, scaled to [0, 1] within each parameter."""
-    device, total = next(model.parameters()).device, {n: torch.zeros_like(p) for n, p in params.items()}
-    for rows in in_order(len(examples), AT_ONCE):
-        batch = batch_of(examples, rows, device)
-        value = task.forward(model, batch).norm(dim=1).mean()
-        grads = torch.autograd.grad(value, list(params.values()), allow_unused=True) if value.requires_grad else ()
-        for name, grad in zip(params, grads, strict=False):
-            if grad is not None:
-                total[name] += grad.abs() * (len(rows) / len(examples))
-    return {n: _unit(value) for n, value in total.items()}
+    batches = list(in_order(len(examples), AT_ONCE))
+    gradients = of_batches(model, task, [examples], batches, params, length_of_outputs)
+    total = mean_absolute(gradients, params, [len(rows) / len(examples) for rows in batches])
+    return {n: _unit(value.to(p)) for (n, p), value in zip(params.items(), total, strict=True)}
 
 
 def _unit(value: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
-from typing import Annotated, ClassVar, cast
+from typing import Annotated, Any, ClassVar, cast
 
 import numpy as np
 import torch
@@ -143,13 +143,19 @@ def held_out_like_forget(problem: Problem) -> list[Examples]:
 @torch.no_grad()
 def error(model: nn.Module, task: Task, examples: Examples) -> float:
     """Share of examples that a model, which is in eval mode, gets wrong."""
-    device, counter, right = next(model.parameters()).device, Counter(), 0.0
+    return (len(examples) - float(right(model, task, examples).sum())) / len(examples)
+
+
+@torch.no_grad()
+def right(model: nn.Module, task: Task, examples: Examples) -> np.ndarray[Any, Any]:
+    """Which examples a model, which is in eval mode, gets right: 0 or 1, (n,)."""
+    device, counter, parts = next(model.parameters()).device, Counter(), []
     for rows in in_order(len(examples), 256):
         batch = batch_of(examples, rows, device)
         outputs = counter.step(len(rows), partial(task.forward, model, batch), backward=False, shape=cost_shape(batch))
         stored = {name: value.float().cpu().numpy()[None] for name, value in task.store(outputs, batch).items()}
-        right += float(task.signal(stored, batch.y.cpu().numpy(), "correct").sum())
-    return (len(examples) - right) / len(examples)
+        parts.append(task.signal(stored, batch.y.cpu().numpy(), "correct")[0])
+    return np.concatenate(parts)
 
 
 def restore(model: nn.Module, end: State) -> None:

@@ -14,7 +14,7 @@ from untrain.core.fields import Positive
 from untrain.core.search_space import SearchHint
 from untrain.data.batching import in_order
 from untrain.data.examples import Examples
-from untrain.training.gradients import Grads, Params, mean_square, movable, of_batches, of_examples, put
+from untrain.training.gradients import Grads, Params, Rows, mean_square, movable, of_batches, of_examples, put
 from untrain.training.problem import Problem
 from untrain.unlearners.base import Unlearner
 
@@ -73,12 +73,25 @@ class SSD(Unlearner):
         n, forget = sum(map(len, sets)), len(problem.forget)
         if self.squares == "examples":
             return mean_square(of_examples(model, problem.task, sets, np.arange(n), params), params)
-        order = torch.randperm(n).numpy()
-        size = forget / max(1, forget // BATCH)
-        parts = in_order(n, BATCH) if self.squares == "reference" else np.array_split(np.arange(n), round(n / size))
-        batches = [np.sort(order[rows]) for rows in parts]
+        batches = shuffled_batches(n, forget, BATCH, equal=self.squares == "batches")
         gradients = of_batches(model, problem.task, sets, batches, params)
         return mean_square(([g[None] for g in grads] for grads in gradients), params)
+
+
+def shuffled_batches(n: int, forget: int, batch: int, equal: bool) -> list[Rows]:
+    """Rows of ``range(n)`` in batches, drawn by torch's global generator.
+
+    Args:
+        n: examples of a set.
+        forget: examples of the forget set.
+        batch: their size.
+        equal: whether it is a little more instead, one size in all sets, so that the mean gradients of their batches compare: that
+            of the forget set where it has fewer.
+    """
+    order = torch.randperm(n).numpy()
+    size = forget / max(1, forget // batch)
+    parts = np.array_split(np.arange(n), round(n / size)) if equal else in_order(n, batch)
+    return [np.sort(order[rows]) for rows in parts]
 
 
 def factor(forget: Tensor, every: Tensor, select: float, dampen: float) -> Tensor:

@@ -75,10 +75,18 @@ class Train(Learner):
     def learn(self, examples: Examples, seed: int) -> nn.Module:
         """The trained model."""
         model = self.init(examples, seed)
+        return fit(model, examples, self.steps, self.task_for(model, examples), seed, self.augment)
+
+    def task_for(self, model: nn.Module, examples: Examples) -> Task:
+        """The task with its settings from the data, after a check that the model takes the examples, augmented and as they are.
+
+        Raises:
+            ModelError: it does not.
+        """
         self._check_size(examples)
         task = self.task.resolve(examples)
         check_fit(model.eval(), task, examples)
-        return fit(model, examples, self.steps, task, seed, self.augment)
+        return task
 
     def _check_size(self, examples: Examples) -> None:
         """Refuse augmentation after which the model sees images of another size than where it is asked."""
