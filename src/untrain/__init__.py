@@ -20,6 +20,8 @@ _HOMES = {
     "price": "untrain.commands.run",
     "localize": "untrain.commands.localize",
     "memorize": "untrain.commands.memorize",
+    "leaderboard": "untrain.commands.leaderboard",
+    "Board": "untrain.experiments.leaderboard.board",
     "check": "untrain.commands.check",
     "parse": "untrain.core.spec",
     "Problem": "untrain.training.problem",

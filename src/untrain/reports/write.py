@@ -20,6 +20,7 @@ Document = dict[str, Any]
 REPORT = ("results.json", "scores.csv", "report.html")
 MASKS = ("localize.json", "localize.csv", "localize.html")
 TRIALS = ("search.json", "search.csv")
+LEADERBOARD = ("board.json", "leaderboard.html")
 
 
 @dataclass(frozen=True)

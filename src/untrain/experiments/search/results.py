@@ -24,7 +24,7 @@ def document(search: Search, command: str = "") -> Document:
     spec, task = search.spec, search.scene.task
     return {
         "search": search.key, "scenario": repr(spec.scenario), "method": repr(spec.method), "objective": search.aim.label,
-        "oracle_guided": search.aim.oracle, "means": search.aim.means(task), "of": search.aim.success(task).mean,
+        "oracle_guided": search.aim.oracle, "means": search.means, "of": search.aim.success(task).mean,
         "notes": _notes(search, rows, nothing),
         "seeds": spec.seeds, "seed": spec.seed, "space": {name: _dimension(d) for name, d in spec.space.items()},
         "counts": {state: sum(row["state"] == state for row in rows) for state in ENDED},
