@@ -20,7 +20,7 @@ from untrain.experiments.leaderboard.board import Board
 from untrain.experiments.leaderboard.board_file import FORMAT, check_data, joined, stored_request
 from untrain.experiments.leaderboard.entrants import Field
 from untrain.experiments.leaderboard.measure import digests_of, measure
-from untrain.experiments.leaderboard.price import price_tuning
+from untrain.experiments.leaderboard.price import expected_methods, price_tuning
 from untrain.experiments.leaderboard.standings import standings
 from untrain.experiments.leaderboard.tuning import Tuned, search_scene, tune
 from untrain.experiments.pipeline import check_options, expect_workers, open_pool, open_scenes, open_unpaid_scene
@@ -59,8 +59,8 @@ class Contest:
         if not tuned:
             return "tuning: nothing is tuned"
         return (
-            f"tuning: {board.trials} trials, the defaults first, of each of {tuned} methods on each of {len(board.requests)} "
-            f"requests, over {board.models} model{'s' * (board.models > 1)} that are not ranked, by the objective "
+            f"tuning: {board.trials} trials, the defaults first, of each of {tuned} method{'s' * (tuned > 1)} on each of "
+            f"{len(board.requests)} requests, over {board.models} model{'s' * (board.models > 1)} that are not ranked, by the objective "
             f"{board.objective!r}, which looks at no retrained model and no test data"
         )
 
@@ -84,10 +84,13 @@ def _whole_price(
     contest: Contest, scenes: Sequence[Scene], store: Store | None, way: RunOptions, workers: int, prices: Sequence[Price]
 ) -> Price:  # fmt: skip
     """The price of tuning, of estimated effects and of what is ranked, with that of ensembles."""
-    comparisons, board = contest.comparisons, contest.board
-    parts = [*prices]
+    board, candidates, parts = contest.board, contest.field.candidates, [*prices]
+    comparisons = [
+        replace(comparison, methods=expected_methods(candidates, scene, board, store, way.setting))
+        for comparison, scene in zip(contest.comparisons, scenes, strict=True)
+    ]
     parts += [price_attribution(s, e, store, way.setting, workers) for _, s, e in estimations_of(comparisons, scenes)]
-    parts += [price_tuning(contest.field.candidates, scene, board, store, way.setting, workers) for scene in scenes]
+    parts.append(price_tuning(candidates, scenes, board, store, way.setting, workers))
     return reduce(add_prices, [*parts, price(todo_of(comparisons, scenes, way.setting), store, way.setting, workers)])
 
 
