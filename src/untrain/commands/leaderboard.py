@@ -109,13 +109,15 @@ def contest_of(
     if stored is None:
         if not isinstance(board, str | Board):
             raise SpecError(f"{board!r} is not a board")
-        made = dataclasses.replace(preset(board) if isinstance(board, str) else board, **given)
+        made = dataclasses.replace(preset(board) if isinstance(board, str) else board, **given)  # type: ignore[arg-type]
         field = field_of(made, named, data, effects)
     else:
         made = board_in(stored)
         other = [name for name, number in given.items() if number != getattr(made, name)]
         if other:
-            raise BadInput(f"{other[0]}={given[other[0]]}: the board has {getattr(made, other[0])}, and rows are compared at one size")
+            raise BadInput(
+                f"{other[0]}={given[other[0]]}: the board has {getattr(made, other[0])}, and rows are compared at one size"
+            )
         field = field_of(made, named, data, effects, stored["keepers"]) if named else Field({}, (), (), (), ())
     if any(candidate.space for candidate in field.candidates):
         check_optuna()

@@ -15,9 +15,9 @@ HEADS = {
     "cost": "Cost, share of retraining", "front": "Pareto front",
 }  # fmt: skip
 WORDS = (
-    "Severity: how far a model is from the mean of retrained models on the endpoint where it is farthest, in margins of the protocol "
-    "'standard'; up to 1 is within all margins. Methods are ranked by its mean over models; brackets are 95 % intervals over seeds "
-    "and retrained models. Methods that share a letter are not told apart (paired t tests on logarithms over seeds, Holm's "
+    "Severity: how far a model is from the mean of retrained models on the endpoint where it is farthest, in margins of the "
+    "protocol 'standard'; up to 1 is within all margins. Methods are ranked by its mean over models; intervals of 95 % are over "
+    "seeds and retrained models. Methods that share a letter are not told apart (paired t tests on logarithms over seeds, Holm's "
     "correction over all pairs of a table, 5 %). Pareto front: no other method of the table is as good for less."
 )
 

@@ -75,7 +75,8 @@ def test_intervals_of_severity_hold_the_truth_about_as_often_as_they_say():
     hits = 0
     for at in range(200):
         stick = retrained(seed=at)
-        values = np.stack([1.0 + 3 * 0.2 * (2.0 + 0.3 * np.random.default_rng(1000 + at).standard_normal(5)), np.full(5, 0.9)], axis=1)
+        away = 2.0 + 0.3 * np.random.default_rng(1000 + at).standard_normal(5)
+        values = np.stack([1.0 + 3 * 0.2 * away, np.full(5, 0.9)], axis=1)
         (standing,) = rank([Entrant("one", values, 0, None)], [stick], draws=400).standings
         hits += standing.low <= 2.0 <= standing.high
     assert hits / 200 > 0.88

@@ -205,7 +205,8 @@ def test_a_class_of_which_nothing_stays_is_to_be_unknown_and_is_no_part_of_valid
     scene, store = open_scene(ut.parse(scenario), Setting(), purpose="search"), Store(tmp_path)
     before = run_job(scene, Job("original", 0), 0, Setting(), store)
     found = mean_successes(scene, before, before, "correct")
-    right, labels = before.array("logits")[-len(scene.data.valid) :].argmax(1) == scene.data.valid.y.numpy(), scene.data.valid.y.numpy()
+    labels = scene.data.valid.y.numpy()
+    right = before.array("logits")[-len(labels) :].argmax(1) == labels
     assert found["alike"] == 0.0
     assert found["valid"] == pytest.approx(right[labels != 3].mean())
     partly = open_scene(ut.parse(scenario.replace("label == 3", "label == 3 and id > 900")), Setting(), purpose="search")

@@ -118,15 +118,16 @@ def rank(entrants: Sequence[Entrant], yardsticks: Sequence[Yardstick], draws: in
     groups = letters(means.tolist(), [pair for pair, p in sorted(adjusted.items(), key=lambda item: item[1]) if p < LEVEL])
     best = front(means.tolist(), [e.cost for e in entrants])
     ends, bounds = _interval(point, places), _interval(means, resampled)
-    order = np.argsort(means, kind="stable").tolist()
-    standings = tuple(
-        Standing(
-            entrants[i].name, float(point[i]), *ends[i], float(means[i]), max(0.0, bounds[i][0]), bounds[i][1],
-            tuple(each[i].tolist()), worst_endpoint(entrants[i].values, yardsticks[entrants[i].yardstick]), groups[i],
-            entrants[i].cost, best[i],
-        )
-        for i in order
-    )  # fmt: skip
+
+    def standing(i: int) -> Standing:
+        entrant = entrants[i]
+        return Standing(
+            name=entrant.name, rank=float(point[i]), rank_low=ends[i][0], rank_high=ends[i][1], severity=float(means[i]),
+            low=max(0.0, bounds[i][0]), high=bounds[i][1], each=tuple(each[i].tolist()),
+            worst=worst_endpoint(entrant.values, yardsticks[entrant.yardstick]), group=groups[i], cost=entrant.cost, front=best[i],
+        )  # fmt: skip
+
+    standings = tuple(map(standing, np.argsort(means, kind="stable").tolist()))
     pairs = tuple(Pair(entrants[a].name, entrants[b].name, float(p)) for (a, b), p in adjusted.items())
     return Ranking(standings, pairs)
 

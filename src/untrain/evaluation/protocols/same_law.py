@@ -36,7 +36,8 @@ class SameLaw:
         """Write it in one line."""
         if self.same:
             return "the retrained models are those of the board"
-        tested = f"by Welch's and by Brown and Forsythe's tests of each endpoint (smallest p after Holm {self.p:.2g}, {self.endpoint})"
+        found = f"smallest p after Holm {self.p:.2g}, {self.endpoint}"
+        tested = f"by Welch's and by Brown and Forsythe's tests of each endpoint ({found})"
         moved = f"their means differ by {self.shift:.2f} margins at most"
         if self.apart:
             return (

@@ -77,8 +77,8 @@ def severities(ours: Array, yardstick: Yardstick, draws: Array | None = None) ->
     distance = np.abs(ours[None] - centre[:, None])
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(distance > 0, distance / width[:, None], 0.0)
-    worst = np.minimum(ratio, MOST).max(2)
-    return worst[0] if draws is None else worst
+    worst: Array = np.minimum(ratio, MOST).max(2)
+    return np.asarray(worst[0] if draws is None else worst)
 
 
 def worst_endpoint(ours: Array, yardstick: Yardstick) -> str:

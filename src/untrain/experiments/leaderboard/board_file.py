@@ -32,14 +32,18 @@ def read_board(path: str | Path) -> Document:
         raise BadInput(f"cannot read the board {path}: {error.strerror}") from None
     except (ValueError, RecursionError):
         raise BadInput(f"{path} is not a leaderboard's file: it holds no JSON") from None
-    whole = isinstance(document, dict) and NEEDED <= document.keys() and isinstance(document["requests"], list)
-    if not whole or not all(isinstance(one, dict) and OF_REQUEST <= one.keys() for one in document["requests"]):
+    whole = _has(document, NEEDED) and isinstance(document["requests"], list)
+    if not whole or not all(_has(one, OF_REQUEST) for one in document["requests"]):
         raise BadInput(f"{path} is not a leaderboard's file: write one with `untrain leaderboard`")
     if document["format"] != FORMAT:
         raise BadInput(f"{path} has format {document['format']}, and this untrain reads {FORMAT}: make the board again")
     if {one["name"] for one in document["requests"]} != set(board_of(document["board"]).requests):
         raise BadInput(f"{path} lacks requests of its board: make the board again")
     return dict(document)
+
+
+def _has(part: Any, names: set[str]) -> bool:
+    return isinstance(part, dict) and names.issubset(part)
 
 
 def stored_request(document: Mapping[str, Any], name: str) -> Document:
@@ -75,7 +79,9 @@ def joined(stored: Mapping[str, Any], yardstick: Document, rows: Sequence[Docume
     sticks = list(stored["yardsticks"])
     first, new = yardstick_of(sticks[0]), yardstick_of(yardstick)
     if first.names != new.names or first.margins != new.margins:
-        raise DataError(f"the board has the endpoints {list(first.names)} and these models {list(new.names)}: no rank compares them")
+        raise DataError(
+            f"the board has the endpoints {list(first.names)} and these models {list(new.names)}: no rank compares them"
+        )
     found = same_law(new, first)
     at = next((i for i, one in enumerate(sticks) if one["values"] == yardstick["values"]), len(sticks))
     sticks += [yardstick] if at == len(sticks) else []

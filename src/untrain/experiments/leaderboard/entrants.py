@@ -98,8 +98,8 @@ def field_of(board: Board, named: Sequence[str | Method], data: str, effects: bo
     wanted = _keepers_found() if kept is None else _keepers_needed(kept, methods)
     keepers, notes = usable_keepers(learner, train, wanted)
     if keepers:
-        learner = replace(learner, keepers=(*learner.keepers, *keepers))  # type: ignore[call-arg]
-        scenarios = {name: WithLearner(scenario=one, by=learner) for name, one in scenarios.items()}
+        learner = replace(learner, keepers=(*learner.keepers, *keepers))
+        scenarios = {name: WithLearner(scenario=one, by=learner) for name, one in scenarios.items()}  # type: ignore[call-arg]
     spellings = {canonical(control) for control in controls}
     candidates = []
     for method in [*controls, *(m for m in methods if canonical(m) not in spellings)]:
@@ -140,7 +140,9 @@ def refusal(method: Method, learner: Learner, train: Examples, effects: bool) ->
         return str(error).removeprefix(f"{method!r}: ")
     if estimation is not None and not effects:
         models, checks = estimation.sizes
-        return f"it subtracts estimated effects, which take {models + 2 * checks} models for each request: ask for them with --effects"
+        return (
+            f"it subtracts estimated effects, which take {models + 2 * checks} models for each request: ask for them with --effects"
+        )
     return ""
 
 
@@ -187,7 +189,7 @@ def usable_keepers(learner: Learner, train: Examples, keepers: Sequence[Keeper])
     """Keepers that can save what they save of a learner's models, tried on an untrained one; notes on the others."""
     own = {type(keeper) for keeper in learner.keepers}
     wanted = [keeper for keeper in keepers if type(keeper) not in own]
-    if "keepers" not in {f.name for f in fields(learner)}:  # type: ignore[arg-type]
+    if "keepers" not in {f.name for f in fields(learner)}:
         return [], [f"{type(learner).__name__} has no keepers, so methods that need {keeper!r} take no part" for keeper in wanted]
     usable, notes = [], []
     few, task = take(train, np.arange(min(len(train), FEW))), learner.task.resolve(train)

@@ -12,6 +12,7 @@ from untrain.core.errors import DataError
 from untrain.evaluation.protocols.endpoints import endpoints, retrained
 from untrain.evaluation.protocols.protocol import Protocol
 from untrain.evaluation.protocols.severity import Yardstick
+from untrain.evaluation.protocols.yardstick import alarm
 from untrain.experiments.leaderboard.tuning import Tuned
 from untrain.experiments.model_facts import cost, guard, notes
 from untrain.experiments.results import entries_of, observe
@@ -28,8 +29,8 @@ def digests_of(scene: Scene) -> dict[str, str]:
     return {"forget": scene.forget_set.digest, **{name: scene.prints[name] for name in DIGESTS}}
 
 
-def measure(run: Entry, tuned: Sequence[Tuned], store: Store) -> tuple[Document, list[Document]]:
-    """The yardstick of a run's retrained models, and a row for each method.
+def measure(run: Entry, tuned: Sequence[Tuned], store: Store) -> tuple[Document, list[Document], str]:
+    """The yardstick of a run's retrained models, a row for each method, and why the yardstick is unfair, if it is.
 
     Args:
         run: of the tuned methods, in their order.
@@ -40,8 +41,9 @@ def measure(run: Entry, tuned: Sequence[Tuned], store: Store) -> tuple[Document,
         DataError: the models have no endpoints.
     """
     models = entries_of(run, store)
-    known = retrained(observe(run, models["oracle"]))
-    reference, lacks = endpoints(observe(run, models["original"]), known)
+    original, oracle = observe(run, models["original"]), observe(run, models["oracle"])
+    known = retrained(oracle)
+    reference, lacks = endpoints(original, known)
     if not reference:
         raise DataError(f"these models cannot be ranked: {'; '.join(lacks.values())}")
     made = run.record["setting"] | {"date": datetime.now(UTC).date().isoformat()}
@@ -76,7 +78,7 @@ def measure(run: Entry, tuned: Sequence[Tuned], store: Store) -> tuple[Document,
             "values": np.stack([e.ours for e in found], axis=1).tolist(), "cost": cost(entries, models["oracle"]),
             "moved": guard(entries)["moved_share"], "notes": [*row["notes"], *notes(entries)],
         }  # fmt: skip
-    return yardstick, rows
+    return yardstick, rows, alarm(original, oracle)
 
 
 def yardstick_of(document: Mapping[str, Any]) -> Yardstick:

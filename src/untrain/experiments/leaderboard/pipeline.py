@@ -60,8 +60,8 @@ class Contest:
             return "tuning: nothing is tuned"
         return (
             f"tuning: {board.trials} trials, the defaults first, of each of {tuned} method{'s' * (tuned > 1)} on each of "
-            f"{len(board.requests)} requests, over {board.models} model{'s' * (board.models > 1)} that are not ranked, by the objective "
-            f"{board.objective!r}, which looks at no retrained model and no test data"
+            f"{len(board.requests)} requests, over {board.models} model{'s' * (board.models > 1)} that are not ranked, by the "
+            f"objective {board.objective!r}, which looks at no retrained model and no test data"
         )
 
 
@@ -127,7 +127,7 @@ def run_contest(contest: Contest, store: str | Path | None, way: RunOptions, pag
     check_options(comparisons, way, page)
     page.check(board.scenario)
     cost: Price | None = None
-    requests, notes = [dict(one) for one in (contest.stored or {}).get("requests", [])], []
+    requests, notes = [dict(one) for one in (contest.stored or {}).get("requests", [])], list[str]()
     if contest.field.candidates:
         opened = Store(store)
         with open_pool(comparisons, opened, way) as pool:
@@ -168,11 +168,11 @@ def _requests(
     requests, notes = [], []
     for name, comparison, scene, each in zip(board.requests, ready, scenes, tuned, strict=True):
         run = record(comparison, scene, store, way.setting, way.on_progress, way.stated)
-        yardstick, rows = measure(run, each, store)
+        yardstick, rows, unfair = measure(run, each, store)
         whole: Document = {
             "name": name, "request": board.requests[name], "digests": digests_of(scene), "forget": list(scene.forget_set.ids),
-            "sizes": count_examples(scene), "chosen": dict(scene.chosen), "notes": list(scene.notes), "yardsticks": [yardstick],
-            "rows": rows,
+            "sizes": count_examples(scene), "chosen": dict(scene.chosen), "notes": [*scene.notes, *([unfair] if unfair else [])],
+            "yardsticks": [yardstick], "rows": rows,
         }  # fmt: skip
         if contest.stored is not None:
             whole, said = joined(stored_request(contest.stored, name), yardstick, rows)

@@ -21,7 +21,11 @@ def _split(standings: Sequence[Row], controls: set[str]) -> list[tuple[str, list
     """Kind -> its standings, each with its number."""
     kinds = [("method", False), ("control", True)]
     numbered = list(enumerate(standings, 1))
-    return [(kind, chosen) for kind, is_control in kinds if (chosen := [p for p in numbered if (p[1]["name"] in controls) is is_control])]
+    return [
+        (kind, chosen)
+        for kind, is_control in kinds
+        if (chosen := [p for p in numbered if (p[1]["name"] in controls) is is_control])
+    ]
 
 
 def rank_chart(standings: Sequence[Row], names: Mapping[str, str], controls: set[str]) -> Chart:
@@ -60,7 +64,9 @@ def pareto_chart(standings: Sequence[Row], names: Mapping[str, str], controls: s
     traces = []
     best = sorted(placed[s["name"]][:2] for _, s in known if s["front"])
     if best:
-        traces.append(Trace("Pareto front", (*(p for p, _ in best), most), (*(v for _, v in best), best[-1][1]), "front", "stairs", "dot"))
+        traces.append(
+            Trace("Pareto front", (*(p for p, _ in best), most), (*(v for _, v in best), best[-1][1]), "front", "stairs", "dot")
+        )
     for kind, all_of_kind in _split(standings, controls):
         chosen = [(at, s) for at, s in all_of_kind if s["name"] in placed]
         if not chosen:
