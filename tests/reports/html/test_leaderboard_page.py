@@ -11,7 +11,6 @@ from untrain.reports.html.leaderboard_charts import pareto_chart, rank_chart
 from untrain.reports.html.leaderboard_page import leaderboard_page
 from untrain.reports.leaderboard import cells, leaderboard_tables
 
-
 NAMES = {"Near(lr=0.1)": "Near", "Nothing()": "Nothing", "Far()": "Far"}
 
 

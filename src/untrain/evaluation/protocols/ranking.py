@@ -78,14 +78,14 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Ranking:
+class RankedEntrants:
     """Standings, the best first, and the tests of all pairs; none where there is one model of each."""
 
     standings: tuple[Standing, ...]
     pairs: tuple[Pair, ...]
 
 
-def rank(entrants: Sequence[Entrant], yardsticks: Sequence[Yardstick], draws: int = DRAWS) -> Ranking:
+def rank(entrants: Sequence[Entrant], yardsticks: Sequence[Yardstick], draws: int = DRAWS) -> RankedEntrants:
     """Rank entrants by the mean severity of their models.
 
     Intervals come from resampling seeds and retrained models together: one draw of seeds serves all entrants, and one of retrained
@@ -101,7 +101,7 @@ def rank(entrants: Sequence[Entrant], yardsticks: Sequence[Yardstick], draws: in
         DataError: entrants have different numbers of models.
     """
     if not entrants:
-        return Ranking((), ())
+        return RankedEntrants((), ())
     counts = {len(e.values) for e in entrants}
     if len(counts) > 1:
         raise DataError(f"entrants have {sorted(counts)} models: as many of each are needed, one of each original")
@@ -129,7 +129,7 @@ def rank(entrants: Sequence[Entrant], yardsticks: Sequence[Yardstick], draws: in
 
     standings = tuple(map(standing, np.argsort(means, kind="stable").tolist()))
     pairs = tuple(Pair(entrants[a].name, entrants[b].name, float(p)) for (a, b), p in adjusted.items())
-    return Ranking(standings, pairs)
+    return RankedEntrants(standings, pairs)
 
 
 def _interval(values: Array, resampled: Array) -> list[tuple[float, float]]:

@@ -41,8 +41,8 @@ class SameLaw:
         moved = f"their means differ by {self.shift:.2f} margins at most"
         if self.apart:
             return (
-                f"warning: the retrained models are not of the law of the board's {tested}, {moved}: severities of stored and of new "
-                "rows cannot be compared; make the board again here"
+                f"warning: the retrained models are not of the law of the board's {tested}, {moved}: severities of stored and of "
+                "new rows cannot be compared; make the board again here"
             )
         return f"the retrained models are not told from the board's {tested}; {moved}"
 

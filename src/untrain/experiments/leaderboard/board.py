@@ -42,8 +42,8 @@ class Board:
     requests: Mapping[str, str] = field(hash=False)
     seeds: int = ENOUGH_SEEDS
     oracles: int = ENOUGH_ORACLES
-    trials: int = 10
-    models: int = 2
+    trials: int = 8
+    models: int = 1
     objective: str = "balanced"
     seed: int = 0
     controls: tuple[str, ...] = CONTROLS
@@ -124,7 +124,6 @@ PRESETS = {
             "fashion",
             FASHION,
             {"random": "Random(fraction=0.1)", "class": "Where(rule='label == 6')", "memorized": "Memorized(fraction=0.05)"},
-            trials=8,
         ),
         Board(
             "digits",
@@ -135,7 +134,6 @@ PRESETS = {
                 "memorized": "Memorized(fraction=0.05, models=16)",
             },
             trials=5,
-            models=1,
         ),
     )
 }

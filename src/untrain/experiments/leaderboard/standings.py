@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from untrain.evaluation.protocols.ranking import DRAWS, LEVEL, Entrant, Ranking, rank
+from untrain.evaluation.protocols.ranking import DRAWS, LEVEL, Entrant, RankedEntrants, rank
 from untrain.experiments.leaderboard.measure import yardstick_of
 
 Document = dict[str, Any]
@@ -40,7 +40,7 @@ def standings(request: Row, draws: int = DRAWS) -> Document:
     measured = [row for row in request["rows"] if row["error"] is None]
     beside = {row["name"]: reason for row in measured if (reason := unranked(row))}
 
-    def ranked(rows: Sequence[Row]) -> Ranking:
+    def ranked(rows: Sequence[Row]) -> RankedEntrants:
         entrants = [
             Entrant(r["name"], np.asarray(r["values"], dtype=np.float64), r["yardstick"], r["cost"].get("share_of_retraining"))
             for r in rows

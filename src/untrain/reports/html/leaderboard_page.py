@@ -16,7 +16,7 @@ Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Line:
+class StandingLine:
     """A method in a table: its number, name and settings, whether it is a control, and its cells (value, interval)."""
 
     number: int
@@ -27,12 +27,12 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Part:
+class RankedTable:
     """A table with the names of its charts, which are empty where there are none."""
 
     title: str
     anchor: str
-    lines: tuple[Line, ...]
+    lines: tuple[StandingLine, ...]
     ranks: str
     pareto: str
 
@@ -44,7 +44,7 @@ class Section:
     name: str
     request: str
     sizes: str
-    parts: tuple[Part, ...]
+    parts: tuple[RankedTable, ...]
     beside: tuple[tuple[str, str, str, str], ...]
     notes: tuple[str, ...]
 
@@ -74,12 +74,12 @@ def _section(at: int, request: Row, drawn: Drawn) -> Section:
         anchor = f"request{at}-table{number}"
         ranked = table["standings"]
         lines = tuple(
-            Line(place, names[s["name"]], settings[s["name"]], s["name"] in controls, tuple(cells(s).values()))
+            StandingLine(place, names[s["name"]], settings[s["name"]], s["name"] in controls, tuple(cells(s).values()))
             for place, s in enumerate(ranked, 1)
         )
         has_front = drawn.add(f"{anchor}-pareto", pareto_chart(ranked, names, controls))
         drawn.add(f"{anchor}-ranks", rank_chart(ranked, names, controls))
-        parts.append(Part(table["title"], anchor, lines, f"{anchor}-ranks", f"{anchor}-pareto" if has_front else ""))
+        parts.append(RankedTable(table["title"], anchor, lines, f"{anchor}-ranks", f"{anchor}-pareto" if has_front else ""))
     sizes = request["sizes"]
     counts = f"{sizes['forget']:,} of {sizes['train']:,} training examples are to be forgotten; {sizes['test']:,} test examples"
     return Section(
