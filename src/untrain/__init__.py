@@ -21,6 +21,8 @@ _HOMES = {
     "localize": "untrain.commands.localize",
     "memorize": "untrain.commands.memorize",
     "attribute": "untrain.commands.attribute",
+    "leaderboard": "untrain.commands.leaderboard",
+    "Board": "untrain.experiments.leaderboard.board",
     "check": "untrain.commands.check",
     "parse": "untrain.core.spec",
     "Problem": "untrain.training.problem",

@@ -9,6 +9,7 @@ from untrain.commands.attribute import attribute as attribute
 from untrain.commands.audit import audit as audit
 from untrain.commands.check import check as check
 from untrain.commands.demo import demo as demo
+from untrain.commands.leaderboard import leaderboard as leaderboard
 from untrain.commands.localize import localize as localize
 from untrain.commands.memorize import memorize as memorize
 from untrain.commands.report import report as report
@@ -69,6 +70,7 @@ from untrain.evaluation.protocols.protocol import Margin as Margin
 from untrain.evaluation.protocols.protocol import Protocol as Protocol
 from untrain.experiments.audits.foreign_models import Checkpoints as Checkpoints
 from untrain.experiments.audits.foreign_models import Outputs as Outputs
+from untrain.experiments.leaderboard.board import Board as Board
 from untrain.experiments.populations.leave_out import count_missing as count_missing
 from untrain.experiments.populations.leave_out import train_subsets as train_subsets
 from untrain.experiments.populations.populate import load_model as load_model

@@ -16,6 +16,7 @@ from untrain.reports import verdict_marks
 from untrain.reports.fitting_table import FittingTable
 from untrain.reports.formatting import lead, limits, operations
 from untrain.reports.headings import CONTROLS, FEWEST
+from untrain.reports.leaderboard import WORDS, leaderboard_tables
 
 SAYS = {REMEMBERS: "remembers", DAMAGED: "damaged"}
 SHOWN = ("forget_gap", "mia_loss_auc", "forget_accuracy", "retain_accuracy", "test_accuracy", "forget_true_accuracy")
@@ -155,6 +156,22 @@ def mask_tables(document: dict[str, Any]) -> list[FittingTable]:
 
 def _iou(overlap: dict[str, Any]) -> str:
     return "-" if overlap["iou"] is None else f"{overlap['iou']:.3f} (chance {overlap['chance']:.3f})"
+
+
+def print_leaderboard(document: dict[str, Any], colour: bool, width: int = WIDE) -> None:
+    """Print the standings of each request, what they mean, and who is left out, on stdout, which is ``width`` columns wide."""
+    console = _console(colour, width)
+    for table in leaderboard_tables(document):
+        console.print(table)
+    console.print(WORDS)
+    console.print(document["tuning"])
+    for request in document["requests"]:
+        for note in request["notes"]:
+            console.print(f"note: request {request['name']!r}: {note}")
+    for note in document["notes"]:
+        console.print(f"note: {note}")
+    for one in document["left_out"]:
+        console.print(f"left out: {one['method']}: {one['reason']}")
 
 
 TOP = 10

@@ -21,6 +21,7 @@ REPORT = ("results.json", "scores.csv", "report.html")
 MASKS = ("localize.json", "localize.csv", "localize.html")
 ATTRIBUTIONS = ("attribute.json", "attribute.csv", "attribute.html", "attribute.npz")
 TRIALS = ("search.json", "search.csv")
+LEADERBOARD = ("board.json", "leaderboard.html")
 
 
 @dataclass(frozen=True)

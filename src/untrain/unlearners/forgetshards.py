@@ -46,7 +46,9 @@ class ForgetShards(Unlearner):
         gone = [part for part in (problem.forget, problem.replacement) if part is not None]
         change = -sizes_of(model, gone[0]) + sum(sizes_of(model, part) for part in gone[1:])
         if not np.array_equal(model.sizes.cpu().numpy() + change, sizes_of(model, problem.rest)):
-            raise ModelError("the model learned other examples than the forget and the retain set together: their slices differ in size")
+            raise ModelError(
+                "the model learned other examples than the forget and the retain set together: their slices differ in size"
+            )
         learner.count(model, problem.rest)
         if problem.trainable is not None:
             _freeze(model, problem.trainable, learner.init(problem.rest, int(model.seed)))

@@ -29,7 +29,7 @@ from untrain.experiments.jobs import run_job
 from untrain.experiments.keys import Job
 from untrain.experiments.scene import open_scene
 from untrain.experiments.search import objectives, study
-from untrain.experiments.search.study import open_search, spec_of
+from untrain.experiments.search.study import means_of, open_search, scene_of_search, spec_of
 from untrain.experiments.search.trials import mean_successes, weighed
 from untrain.experiments.setting import Setting
 from untrain.models.inference import logits
@@ -197,6 +197,21 @@ def test_a_model_that_knows_nothing_of_the_classes_to_forget_is_not_balanced(tmp
     found = mean_successes(scene, gone, before, "correct")
     assert found["forget"] < 0.1
     assert found["alike"] == mean_successes(scene, before, before, "correct")["alike"] > 0.5
+
+
+def test_a_class_of_which_nothing_stays_is_to_be_unknown_and_is_no_part_of_validation(tmp_path):
+    """Retraining would answer nothing right of it, so a model that answers nothing right is balanced, and the original is not."""
+    scenario = "Digits(model=ConvNet(width=4), steps=Steps(lr=0.1, epochs=3), request=Where(rule='label == 3'))"
+    scene, store = open_scene(ut.parse(scenario), Setting(), purpose="search"), Store(tmp_path)
+    before = run_job(scene, Job("original", 0), 0, Setting(), store)
+    found = mean_successes(scene, before, before, "correct")
+    labels = scene.data.valid.y.numpy()
+    right = before.array("logits")[-len(labels) :].argmax(1) == labels
+    assert found["alike"] == 0.0
+    assert found["valid"] == pytest.approx(right[labels != 3].mean())
+    partly = open_scene(ut.parse(scenario.replace("label == 3", "label == 3 and id > 900")), Setting(), purpose="search")
+    assert "not known" in means_of(objectives.aim_of("balanced", False, scene.task), scene)
+    assert "not known" not in means_of(objectives.aim_of("balanced", False, scene.task), partly)
 
 
 def test_a_model_that_is_left_as_it_is_is_as_right_as_before_and_its_weights_are_not_kept(tmp_path):
@@ -518,7 +533,8 @@ def test_a_key_leaves_the_number_of_trials_out_and_no_more(scenario, tmp_path):
 
     def key(trials=5, objective="valid", over="turn", seeds=1):
         spec = spec_of(comparison_of(scenario, [Dial()], seeds, 2, 0), objective, over, trials)
-        return open_search(spec, Setting(), Store(tmp_path)).key
+        store = Store(tmp_path)
+        return open_search(spec, scene_of_search(spec, Setting(), store), Setting(), store).key
 
     assert key() == key(trials=9)
     assert len({key(), key(objective="balanced"), key(over="mode"), key(seeds=2), key(over="turn=0.1..0.2")}) == 5

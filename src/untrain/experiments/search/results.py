@@ -5,11 +5,14 @@ from __future__ import annotations
 import csv
 import io
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from untrain.core.escapes import csv_row
 from untrain.core.search_space import Choices, Dimension
 from untrain.experiments.search.study import ENDED, Search, score_untouched
+
+if TYPE_CHECKING:
+    from untrain.experiments.search.optuna import Study
 
 Document = dict[str, Any]
 COLUMNS = (
@@ -19,12 +22,12 @@ COLUMNS = (
 
 def document(search: Search, command: str = "") -> Document:
     """All trials of a search, the best first, as one JSON-able document."""
-    rows = sorted((_row(t) for t in search.study.records() if t.state in ENDED), key=_rank)
+    rows = ended_trials(search.study)
     nothing, parts = score_untouched(search)
     spec, task = search.spec, search.scene.task
     return {
         "search": search.key, "scenario": repr(spec.scenario), "method": repr(spec.method), "objective": search.aim.label,
-        "oracle_guided": search.aim.oracle, "means": search.aim.means(task), "of": search.aim.success(task).mean,
+        "oracle_guided": search.aim.oracle, "means": search.means, "of": search.aim.success(task).mean,
         "notes": _notes(search, rows, nothing),
         "seeds": spec.seeds, "seed": spec.seed, "space": {name: _dimension(d) for name, d in spec.space.items()},
         "counts": {state: sum(row["state"] == state for row in rows) for state in ENDED},
@@ -32,6 +35,11 @@ def document(search: Search, command: str = "") -> Document:
         "untouched": {"value": nothing, **parts}, "importance": search.study.importance(), "trials": rows,
         "command": command.encode("utf-8", "backslashreplace").decode("utf-8"),
     }  # fmt: skip
+
+
+def ended_trials(study: Study) -> list[Document]:
+    """The trials of a study that have ended, the best first."""
+    return sorted((_row(t) for t in study.records() if t.state in ENDED), key=_rank)
 
 
 def _row(trial: Any) -> Document:

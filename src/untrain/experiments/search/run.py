@@ -16,6 +16,7 @@ from untrain.experiments.dispatch import Dispatcher
 from untrain.experiments.keys import Job
 from untrain.experiments.pipeline import check_options, open_pool
 from untrain.experiments.run_options import ReportOptions, RunOptions
+from untrain.experiments.scene import Scene
 from untrain.experiments.scheduler import make_models
 from untrain.experiments.search.results import Document, csv_of, document
 from untrain.experiments.search.study import (
@@ -26,6 +27,7 @@ from untrain.experiments.search.study import (
     begin_trial,
     jobs_of_trial,
     open_search,
+    scene_of_search,
 )
 from untrain.reports.write import TRIALS, problems_of, what_is_replaced, write_files
 from untrain.runtime.executors.base import Pool
@@ -55,15 +57,23 @@ def run_search_command(spec: SearchSpec, store: str | Path | None, page: ReportO
     return report
 
 
-def run_search(spec: SearchSpec, store: Store, pool: Pool, way: RunOptions) -> Search:
+def run_search(spec: SearchSpec, store: Store, pool: Pool, way: RunOptions, scene: Scene | None = None) -> Search:
     """Search until there are as many trials as asked for.
+
+    Args:
+        spec: what is searched.
+        store: of models and trials.
+        pool: that makes models.
+        way: how the work is done.
+        scene: of the search, where it is open already.
 
     Raises:
         MissingExtra: optuna is not installed.
         BadInput: the scenario or its request cannot be met.
         RunFailed: no trial was finished, or workers died again and again.
     """
-    search = open_search(spec, way.setting, store, pool, way.on_progress)
+    scene = scene or scene_of_search(spec, way.setting, store, pool, way.on_progress)
+    search = open_search(spec, scene, way.setting, store)
     tasks = map(search.task, base_jobs(search))
     make_models({task.key: task for task in tasks}, store, way.setting, pool)
     pool.on_retry = way.say

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,7 +21,7 @@ from untrain.experiments.scenarios.verbs import learner_of
 from untrain.experiments.scene import Scene, open_scene
 from untrain.experiments.search.objectives import Objective, Parts, aim_of
 from untrain.experiments.search.space import Space, space, start_of, with_values
-from untrain.experiments.search.trials import are_mostly_wrong, mean_successes, share_of_retraining
+from untrain.experiments.search.trials import are_mostly_wrong, classes_gone, mean_successes, share_of_retraining
 from untrain.experiments.setting import Setting
 from untrain.runtime.entry import failure_of
 from untrain.runtime.executors.base import Pool
@@ -68,6 +69,11 @@ class Search:
     study: Study
     store: Store
 
+    @property
+    def means(self) -> str:
+        """What it looks for, in words."""
+        return means_of(self.aim, self.scene)
+
     def task(self, job: Job) -> KeyedJob:
         """A job of this search."""
         return KeyedJob(model_key(self.scene, job, self.spec.seed, self.setting), self.scene, job, self.spec.seed)
@@ -113,14 +119,16 @@ def check_optuna() -> None:
         raise MissingExtra(f"a search needs {error.name}, which is not installed: pip install 'untrain[search]'") from None
 
 
-def open_search(
-    spec: SearchSpec, setting: Setting, store: Store, pool: Pool | None = None, on_progress: OnProgress | None = None
-) -> Search:
-    """Load the data and open the journal; the method as it was given is tried first where the space holds it.
+def means_of(aim: Objective, scene: Scene) -> str:
+    """The formula of an objective on a scene, in words."""
+    gone = "; classes of which no example stays count as not known, and are left out of validation data"
+    return aim.means(scene.task) + (gone if len(classes_gone(scene)) else "")
 
-    An ensemble that the request needs is trained by the pool, unless the store has it.
-    """
-    from untrain.experiments.search.optuna import Study
+
+def scene_of_search(
+    spec: SearchSpec, setting: Setting, store: Store, pool: Pool | None = None, on_progress: OnProgress | None = None
+) -> Scene:
+    """Load the data; an ensemble that the request needs is trained by the pool, unless the store has it."""
 
     def say(cost: Price, scene: Scene) -> None:
         if on_progress is not None:
@@ -129,17 +137,33 @@ def open_search(
     price = announce_ensemble(store, setting, 1 if pool is None else pool.size, say)
     placed = replace(setting, device="cpu") if pool is not None and pool.remote else setting
     choose = choose_for([spec.method], chooser(store, setting, pool, on_progress, price))
-    scene = open_scene(spec.scenario, placed, choose, "search")
+    return open_scene(spec.scenario, placed, choose, "search")
+
+
+def search_key(spec: SearchSpec, scene: Scene, setting: Setting) -> str:
+    """Key of the trials of a search."""
     aim = aim_of(spec.objective, are_mostly_wrong(scene), scene.task)
-    means = aim.means(scene.task)
-    ingredients = search_ingredients(scene, spec.method, spec.space, [aim.name, means], spec.seeds, spec.seed, setting)
-    key = digest(ingredients)
+    looks_for = [aim.name, means_of(aim, scene)]
+    return digest(search_ingredients(scene, spec.method, spec.space, looks_for, spec.seeds, spec.seed, setting))
+
+
+def journal_of(key: str, store: Store) -> Path:
+    """Where the trials of a search are kept."""
+    return store.path / "search" / f"{key[:32]}.journal"
+
+
+def open_search(spec: SearchSpec, scene: Scene, setting: Setting, store: Store) -> Search:
+    """Open the journal of a search on its scene; the method as it was given is tried first where the space holds it."""
+    from untrain.experiments.search.optuna import Study
+
+    aim, key = aim_of(spec.objective, are_mostly_wrong(scene), scene.task), search_key(spec, scene, setting)
+    means = means_of(aim, scene)
     facts = {
         "scenario": repr(spec.scenario), "method": repr(spec.method), "objective": aim.label, "oracle_guided": aim.oracle,
         "means": means, "space": {name: repr(d) for name, d in spec.space.items()},
     }  # fmt: skip
     with store.alone(key):
-        study = Study(store.path / "search" / f"{key[:32]}.journal", key, spec.seed, facts)
+        study = Study(journal_of(key, store), key, spec.seed, facts)
         start = start_of(spec.method, spec.space)
         if start is not None:
             study.begin(start, {"given": True})

@@ -27,7 +27,8 @@ def mean_successes(scene: Scene, entry: Entry, original: Entry, signal: Signal) 
     """Mean of a signal on the forget set and on validation data; 'alike' is that of its original on unseen examples.
 
     Those are the validation data, with the forget set's mix of classes where there are classes: about what retraining would know of
-    the forget set.
+    the forget set. Of a class of which no example stays it would know nothing, so 'alike' counts 0 for it, and 'valid' leaves
+    it out.
 
     Args:
         scene: of a search.
@@ -37,7 +38,20 @@ def mean_successes(scene: Scene, entry: Entry, original: Entry, signal: Signal) 
     """
     forget, valid = _signals(scene, entry, signal)
     _, before = _signals(scene, original, signal)
-    return {"forget": float(forget.mean()), "valid": float(valid.mean()), "alike": weighed(before, *_strata(scene))}
+    held_out, to_forget = _strata(scene)
+    known = ~np.isin(held_out, classes_gone(scene))
+    return {
+        "forget": float(forget.mean()),
+        "valid": float(valid[known].mean() if known.any() else valid.mean()),
+        "alike": weighed(np.where(known, before, 0.0), held_out, to_forget),
+    }
+
+
+def classes_gone(scene: Scene) -> Array:
+    """Classes of which a request leaves no example to train on; none where the task has no classes."""
+    if "classes" not in scene.task.signals:
+        return np.zeros(0)
+    return np.setdiff1d(targets(scene.data.train), targets(scene.remaining))
 
 
 def _signals(scene: Scene, entry: Entry, signal: Signal) -> tuple[Array, Array]:

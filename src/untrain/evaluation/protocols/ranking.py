@@ -1,0 +1,138 @@
+"""Methods ranked by how far their models are from retrained ones, with intervals, and which are told from which."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from untrain.core.errors import DataError
+from untrain.evaluation.protocols.severity import Yardstick, severities, worst_endpoint
+from untrain.maths.bootstrap import inflated, resamples
+from untrain.maths.ranking import front, holm, letters, paired_tests, ranks
+
+Array = np.ndarray[Any, Any]
+LEVEL = 0.05  # chance that any two methods which are alike are told apart
+DRAWS = 2000
+
+
+@dataclass(frozen=True, eq=False)
+class Entrant:
+    """A method to rank.
+
+    Args:
+        name: what it is called.
+        values: of its models on the endpoints, (m, endpoints); model i was made of original i, as that of every other entrant.
+        yardstick: place of its yardstick among those that ``rank`` is given.
+        cost: share of retraining's operations; None where it is not known.
+    """
+
+    name: str
+    values: Array
+    yardstick: int
+    cost: float | None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where an entrant stands.
+
+    Args:
+        name: what it is called.
+        rank: by mean severity, 1 the best; equals share their mean rank.
+        rank_low: lower end of the 95 % interval of the rank.
+        rank_high: upper end.
+        severity: mean over models, in margins.
+        low: lower end of its 95 % interval, at least 0.
+        high: upper end.
+        each: severity of each model.
+        worst: the endpoint on which most of its models are farthest.
+        group: letters; who shares one with another is not told from it.
+        cost: share of retraining; None where it is not known.
+        front: whether no other is at least as good for less.
+    """
+
+    name: str
+    rank: float
+    rank_low: float
+    rank_high: float
+    severity: float
+    low: float
+    high: float
+    each: tuple[float, ...]
+    worst: str
+    group: str
+    cost: float | None
+    front: bool
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two entrants and the p-value, by Holm's correction over all pairs, of the test that tells them apart."""
+
+    one: str
+    other: str
+    p: float
+
+
+@dataclass(frozen=True)
+class RankedEntrants:
+    """Standings, the best first, and the tests of all pairs; none where there is one model of each."""
+
+    standings: tuple[Standing, ...]
+    pairs: tuple[Pair, ...]
+
+
+def rank(entrants: Sequence[Entrant], yardsticks: Sequence[Yardstick], draws: int = DRAWS) -> RankedEntrants:
+    """Rank entrants by the mean severity of their models.
+
+    Intervals come from resampling seeds and retrained models together: one draw of seeds serves all entrants, and one of retrained
+    models all that share a yardstick, so that what is common to them moves no rank. Both are few, and their deviations are
+    widened as ``bootstrap.inflated`` has it. Who is told from whom is tested on the models as they are, pair by pair over seeds.
+
+    Args:
+        entrants: with as many models each.
+        yardsticks: retrained models and margins.
+        draws: resamples behind intervals.
+
+    Raises:
+        DataError: entrants have different numbers of models.
+    """
+    if not entrants:
+        return RankedEntrants((), ())
+    counts = {len(e.values) for e in entrants}
+    if len(counts) > 1:
+        raise DataError(f"entrants have {sorted(counts)} models: as many of each are needed, one of each original")
+    (m,) = counts
+    each = np.stack([severities(e.values, yardsticks[e.yardstick]) for e in entrants])
+    means = each.mean(1)
+    weights = inflated(resamples(m, draws, 0, "models")) / m
+    drawn = [inflated(resamples(len(y.values), draws, 0, f"retrained {at}")) for at, y in enumerate(yardsticks)]
+    again = np.stack([severities(e.values, yardsticks[e.yardstick], drawn[e.yardstick]) for e in entrants], axis=1)
+    resampled = np.einsum("bem,bm->be", again, weights)
+    places, point = ranks(resampled), ranks(means)
+    tests = paired_tests(each) if m > 1 else {}
+    adjusted = dict(zip(tests, holm(np.array(list(tests.values()))), strict=True)) if tests else {}
+    groups = letters(means.tolist(), [pair for pair, p in sorted(adjusted.items(), key=lambda item: item[1]) if p < LEVEL])
+    best = front(means.tolist(), [e.cost for e in entrants])
+    ends, bounds = _interval(point, places), _interval(means, resampled)
+
+    def standing(i: int) -> Standing:
+        entrant = entrants[i]
+        return Standing(
+            name=entrant.name, rank=float(point[i]), rank_low=ends[i][0], rank_high=ends[i][1], severity=float(means[i]),
+            low=max(0.0, bounds[i][0]), high=bounds[i][1], each=tuple(each[i].tolist()),
+            worst=worst_endpoint(entrant.values, yardsticks[entrant.yardstick]), group=groups[i], cost=entrant.cost, front=best[i],
+        )  # fmt: skip
+
+    standings = tuple(map(standing, np.argsort(means, kind="stable").tolist()))
+    pairs = tuple(Pair(entrants[a].name, entrants[b].name, float(p)) for (a, b), p in adjusted.items())
+    return RankedEntrants(standings, pairs)
+
+
+def _interval(values: Array, resampled: Array) -> list[tuple[float, float]]:
+    """95 % percentile intervals over resamples (b, n), each widened to hold its value."""
+    low, high = np.quantile(resampled, [LEVEL / 2, 1 - LEVEL / 2], axis=0)
+    return list(zip(np.minimum(low, values).tolist(), np.maximum(high, values).tolist(), strict=True))

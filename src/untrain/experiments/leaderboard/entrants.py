@@ -1,0 +1,203 @@
+"""Who takes part: every unlearner and recipe that is found and can run, with what keepers save for it; who does not, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+
+from untrain.core import discovery
+from untrain.core.access import KEPT, Access, access
+from untrain.core.errors import BadInput, MissingExtra, SpecError, UntrainError
+from untrain.core.foreign import foreign
+from untrain.core.spec import canonical, parse
+from untrain.data.examples import Examples, take
+from untrain.experiments.comparison import check_needs
+from untrain.experiments.keys import Method
+from untrain.experiments.leaderboard.board import Board
+from untrain.experiments.scenarios.base import Scenario
+from untrain.experiments.scenarios.verbs import learner_of, loaded
+from untrain.experiments.scenarios.withlearner import WithLearner
+from untrain.experiments.search.space import Space, space, start_of
+from untrain.training.base import Learner
+from untrain.training.keepers.base import Keeper
+from untrain.unlearners.base import Recipe, Unlearner
+
+FEW = 8  # examples on which a keeper is tried
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A method that takes part.
+
+    Args:
+        method: as it was given, or with its defaults.
+        control: whether others are held against it.
+        space: what is searched; empty where nothing is.
+        untuned: why nothing is searched; empty where something is.
+    """
+
+    method: Method
+    control: bool
+    space: Space
+    untuned: str
+
+    @property
+    def sees(self) -> Access:
+        """What it sees beside the model."""
+        return access(self.method.needed())
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A method that takes no part, and why."""
+
+    method: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Field:
+    """Who takes part and who does not, and by request the scenario that all run on.
+
+    Args:
+        scenarios: request name -> scenario, its learner with keepers.
+        candidates: who takes part.
+        left_out: who does not.
+        keepers: spellings of what is saved in training.
+        notes: on keepers that cannot be used.
+    """
+
+    scenarios: dict[str, Scenario]
+    candidates: tuple[Candidate, ...]
+    left_out: tuple[LeftOut, ...]
+    keepers: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def field_of(board: Board, named: Sequence[str | Method], data: str, effects: bool, kept: Sequence[str] | None = None) -> Field:
+    """Gather who takes part in a board.
+
+    Args:
+        board: scenario and requests.
+        named: methods that take part; empty for all that are found.
+        data: folder of the data, where the scenario reads one.
+        effects: whether methods take part that subtract estimated effects.
+        kept: keepers of a board that is there already, whose rows are not run again, and whose controls are not either; None for
+            a new board: all keepers that are found and can be used.
+
+    Raises:
+        BadInput: a method that was named is none, or cannot run.
+    """
+    scenarios = board.scenarios(data)
+    first = next(iter(scenarios.values()))
+    learner, train = learner_of(first), loaded(first).train
+    methods, left_out = ([*map(_named, named)], []) if named else found_methods()
+    controls = [_named(spelling) for spelling in board.controls] if kept is None else []
+    wanted = _keepers_found() if kept is None else _keepers_needed(kept, methods)
+    keepers, notes = usable_keepers(learner, train, wanted)
+    if keepers:
+        learner = replace(learner, keepers=(*learner.keepers, *keepers))
+        scenarios = {name: WithLearner(scenario=one, by=learner) for name, one in scenarios.items()}  # type: ignore[call-arg]
+    spellings = {canonical(control) for control in controls}
+    candidates = []
+    for method in [*controls, *(m for m in methods if canonical(m) not in spellings)]:
+        reason = refusal(method, learner, train, effects)
+        if reason and named and method in methods:
+            raise BadInput(f"{method!r} cannot take part: {reason}")
+        if reason:
+            left_out.append(LeftOut(repr(method), reason))
+        else:
+            candidates.append(_candidate(method, canonical(method) in spellings, board))
+    return Field(scenarios, tuple(candidates), tuple(left_out), tuple(map(repr, keepers)), tuple(notes))
+
+
+def found_methods() -> tuple[list[Method], list[LeftOut]]:
+    """Every unlearner and recipe that is found, with its defaults; those that cannot be made, with the reason."""
+    methods, left_out = list[Method](), list[LeftOut]()
+    for place in discovery.of_role("unlearner", "recipe"):
+        try:
+            methods.append(_named(place.name))
+        except (BadInput, MissingExtra) as error:
+            left_out.append(LeftOut(place.name, str(error)))
+    return methods, left_out
+
+
+def _named(given: str | Method) -> Method:
+    method = parse(given) if isinstance(given, str) else given
+    if not isinstance(method, Unlearner | Recipe):
+        raise SpecError(f"{method!r} is not an unlearning method; `untrain methods` lists them")
+    return method
+
+
+def refusal(method: Method, learner: Learner, train: Examples, effects: bool) -> str:
+    """Why a method cannot run on models of a learner; empty where it can."""
+    try:
+        check_needs([method], learner, train)
+        estimation = method.estimation
+    except UntrainError as error:
+        return str(error).removeprefix(f"{method!r}: ")
+    if estimation is not None and not effects:
+        models, checks = estimation.sizes
+        return (
+            f"it subtracts estimated effects, which take {models + 2 * checks} models for each request: ask for them with --effects"
+        )
+    return ""
+
+
+def _candidate(method: Method, control: bool, board: Board) -> Candidate:
+    """What is searched of a method, or why nothing is."""
+    if board.trials == 1:
+        return Candidate(method, control, {}, "one trial is that of the defaults")
+    if method.oracles:
+        return Candidate(method, control, {}, "it sees retrained models, and tuning does without them")
+    if method.estimation is not None:
+        return Candidate(method, control, {}, "tuning would estimate its effects once more")
+    try:
+        searched = space(method)
+    except SpecError:
+        return Candidate(method, control, {}, "it has no field that is searched")
+    return Candidate(method, control, searched, "")
+
+
+def starts_outside(candidate: Candidate) -> bool:
+    """Whether the defaults of a method lie outside of what is searched, so that no trial is theirs."""
+    return bool(candidate.space) and start_of(candidate.method, candidate.space) is None
+
+
+def _keepers_found() -> list[Keeper]:
+    """One of each keeper that is found and has defaults."""
+    keepers = []
+    for place in discovery.of_role("keeper"):
+        try:
+            keepers.append(parse(place.name))
+        except (BadInput, MissingExtra):
+            continue
+    return keepers
+
+
+def _keepers_needed(kept: Iterable[str], methods: Sequence[Method]) -> list[Keeper]:
+    """The keepers of a board, and those beside them that methods need."""
+    keepers = [parse(spelling) for spelling in kept]
+    there = {type(keeper).__name__ for keeper in keepers}
+    needed = {need.removeprefix(KEPT) for method in methods for need in method.needed() if need.startswith(KEPT)}
+    return [*keepers, *(keeper for keeper in _keepers_found() if type(keeper).__name__ in needed - there)]
+
+
+def usable_keepers(learner: Learner, train: Examples, keepers: Sequence[Keeper]) -> tuple[list[Keeper], list[str]]:
+    """Keepers that can save what they save of a learner's models, tried on an untrained one; notes on the others."""
+    own = {type(keeper) for keeper in learner.keepers}
+    wanted = [keeper for keeper in keepers if type(keeper) not in own]
+    if "keepers" not in {f.name for f in fields(learner)}:
+        return [], [f"{type(learner).__name__} has no keepers, so methods that need {keeper!r} take no part" for keeper in wanted]
+    usable, notes = [], []
+    few, task = take(train, np.arange(min(len(train), FEW))), learner.task.resolve(train)
+    for keeper in wanted:
+        try:
+            with foreign(repr(keeper)):
+                keeper.keep(learner.init(train, 0).eval(), few, task)
+            usable.append(keeper)
+        except UntrainError as error:
+            notes.append(f"{keeper!r} is not kept, and methods that need it take no part: {error}")
+    return usable, notes

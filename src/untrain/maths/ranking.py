@@ -1,0 +1,118 @@
+"""Ranks of several entrants by a loss, with intervals; which are told apart; and which none other beats at a lower price."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+from string import ascii_lowercase
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+Array = np.ndarray[Any, Any]
+
+SMALLEST = 1e-9  # losses below it are taken for it, where their logarithm is needed
+
+
+def ranks(losses: Array) -> Array:
+    """Rank of each entrant, the least loss first; equals share their mean rank. (..., n) to (..., n).
+
+    >>> ranks(np.array([0.3, 0.1, 0.3])).tolist()
+    [2.5, 1.0, 2.5]
+    """
+    return np.asarray(stats.rankdata(losses, axis=-1))
+
+
+def holm(p: Array) -> Array:
+    """Adjusted p-values of some tests: those up to a level are the rejections that err at all with that chance at most.
+
+    >>> holm(np.array([0.01, 0.04, 0.03])).tolist()
+    [0.03, 0.06, 0.06]
+
+    Source: Holm 1979.
+    """
+    order = np.argsort(p, kind="stable")
+    factors = len(p) - np.arange(len(p))
+    adjusted = np.empty(len(p))
+    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(p[order] * factors))
+    return adjusted
+
+
+def paired_tests(losses: Array) -> dict[tuple[int, int], float]:
+    """Two-sided p-values of Student's paired t test on logarithms of losses, for each pair of entrants.
+
+    Losses above 0 differ by factors: those of a method that fails spread more than those of one that does well, and their
+    logarithms about as much. Where all differences are one number, p is 1 if it is 0, else 0.
+
+    >>> paired_tests(np.array([[1.0, 1.1, 0.9], [8.0, 9.9, 7.0]]))[0, 1] < 0.001
+    True
+
+    Args:
+        losses: of n entrants in m blocks, such as seeds, (n, m); m at least 2.
+    """
+    logs = np.log(np.maximum(losses, SMALLEST))
+    m = logs.shape[1]
+    found = {}
+    for one, other in combinations(range(len(logs)), 2):
+        difference = logs[one] - logs[other]
+        mean, spread = float(difference.mean()), float(difference.std(ddof=1))
+        if spread <= 1e-12 * max(1.0, abs(mean)):
+            found[one, other] = float(abs(mean) <= 1e-12)
+        else:
+            found[one, other] = float(2 * stats.t.sf(abs(mean) / (spread / np.sqrt(m)), m - 1))
+    return found
+
+
+def letters(losses: Sequence[float], apart: Sequence[tuple[int, int]]) -> list[str]:
+    """Letters of each entrant: two that share one are not told apart, two that are told apart share none.
+
+    Letters come in the order of the losses, the best group first.
+
+    >>> letters([0.1, 0.2, 0.9], apart=[(0, 2)])
+    ['a', 'ab', 'b']
+
+    Args:
+        losses: one for each entrant; they decide the order of the letters alone.
+        apart: pairs of entrants, by their places, that are told apart.
+
+    Source: insert and absorb, Piepho 2004, doi 10.1198/1061860043515.
+    """
+    groups: list[frozenset[int]] = [frozenset(range(len(losses)))]
+    for one, other in apart:
+        split = []
+        for group in groups:
+            split += [group - {one}, group - {other}] if {one, other} <= group else [group]
+        unique = list(dict.fromkeys(split))
+        groups = [g for g in unique if not any(g < wider for wider in unique)]
+    place = {entrant: at for at, entrant in enumerate(np.argsort(np.asarray(losses, dtype=np.float64), kind="stable").tolist())}
+    groups.sort(key=lambda group: sorted(place[entrant] for entrant in group))
+    names = [_letter(at) for at in range(len(groups))]
+    return ["".join(name for name, group in zip(names, groups, strict=True) if at in group) for at in range(len(losses))]
+
+
+def _letter(at: int) -> str:
+    """The at-th letter; after z come a', b', and so on.
+
+    >>> _letter(1), _letter(27)
+    ('b', "b'")
+    """
+    return ascii_lowercase[at % 26] + "'" * (at // 26)
+
+
+def front(losses: Sequence[float], prices: Sequence[float | None]) -> list[bool]:
+    """Whether each entrant lies on the Pareto front: no other is at least as good in both, and better in one.
+
+    >>> front([0.5, 0.4, 0.6], prices=[0.1, 0.9, 0.2])
+    [True, True, False]
+
+    Args:
+        losses: less is better.
+        prices: the same; None where a price is not known, and such an entrant is never on the front.
+    """
+    known = [(loss, price) for loss, price in zip(losses, prices, strict=True) if price is not None]
+
+    def beaten(loss: float, price: float) -> bool:
+        return any(a <= loss and b <= price and (a < loss or b < price) for a, b in known)
+
+    return [price is not None and not beaten(loss, price) for loss, price in zip(losses, prices, strict=True)]

@@ -1,0 +1,93 @@
+"""The page of ``untrain leaderboard``: who is nearest to retraining, at what cost, and who is told from whom."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from untrain.reports.html.leaderboard_charts import pareto_chart, rank_chart
+from untrain.reports.html.page import NO_PLOTLY, Drawn, embedded, environment, plotly, shipped
+from untrain.reports.leaderboard import HEADS, WORDS, cells, names_of, settings_of
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class StandingLine:
+    """A method in a table: its number, name and settings, whether it is a control, and its cells (value, interval)."""
+
+    number: int
+    name: str
+    settings: str
+    control: bool
+    cells: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class RankedTable:
+    """A table with the names of its charts, which are empty where there are none."""
+
+    title: str
+    anchor: str
+    lines: tuple[StandingLine, ...]
+    ranks: str
+    pareto: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """A request: its heading, its spelling, sizes in words, tables, who is not ranked (name, severity, cost, why), and notes."""
+
+    name: str
+    request: str
+    sizes: str
+    parts: tuple[RankedTable, ...]
+    beside: tuple[tuple[str, str, str, str], ...]
+    notes: tuple[str, ...]
+
+
+def leaderboard_page(document: Row) -> str:
+    """A page on a leaderboard, one HTML text that needs no network.
+
+    Args:
+        document: what ``untrain.leaderboard`` returns.
+    """
+    drawn = Drawn(plotly())
+    sections = [_section(at, request, drawn) for at, request in enumerate(document["requests"], 1)]
+    return environment().get_template("leaderboard.html").render(
+        document=document, board=document["board"], sections=sections, command=document["command"],
+        version=document["setting"]["untrain"], setting=document["setting"], heads=list(HEADS.values()), words=WORDS,
+        missing=NO_PLOTLY if drawn.plotly is None else "", style=shipped("colours.css") + shipped("style.css"),
+        script=shipped("charts.js"), plotly=Markup(drawn.plotly.source()) if drawn.plotly else "",
+        figures=embedded(drawn.figures), results=embedded(document),
+    )  # fmt: skip
+
+
+def _section(at: int, request: Row, drawn: Drawn) -> Section:
+    names, settings = names_of(request), settings_of(request)
+    controls = {row["name"] for row in request["rows"] if row["control"]}
+    parts = []
+    for number, table in enumerate(request["standings"]["tables"], 1):
+        anchor = f"request{at}-table{number}"
+        ranked = table["standings"]
+        lines = tuple(
+            StandingLine(place, names[s["name"]], settings[s["name"]], s["name"] in controls, tuple(cells(s).values()))
+            for place, s in enumerate(ranked, 1)
+        )
+        has_front = drawn.add(f"{anchor}-pareto", pareto_chart(ranked, names, controls))
+        drawn.add(f"{anchor}-ranks", rank_chart(ranked, names, controls))
+        parts.append(RankedTable(table["title"], anchor, lines, f"{anchor}-ranks", f"{anchor}-pareto" if has_front else ""))
+    sizes = request["sizes"]
+    counts = f"{sizes['forget']:,} of {sizes['train']:,} training examples are to be forgotten; {sizes['test']:,} test examples"
+    return Section(
+        request["name"], request["request"], counts, tuple(parts), _beside(request, names), tuple(request["notes"])
+    )  # fmt: skip
+
+
+def _beside(request: Row, names: Mapping[str, str]) -> tuple[tuple[str, str, str, str], ...]:
+    shown = [(one, cells(one)) for one in request["standings"]["unranked"]]
+    lines = [(names[one["name"]], " ".join(made["severity"][:1]), made["cost"][0], one["reason"]) for one, made in shown]
+    return tuple(lines + [(names[one["name"]], "–", "–", f"failed: {one['error']}") for one in request["standings"]["failed"]])

@@ -1,0 +1,124 @@
+import numpy as np
+import pytest
+
+from untrain.core.errors import DataError
+from untrain.evaluation.protocols.protocol import Margin, Protocol
+from untrain.evaluation.protocols.ranking import Entrant, rank
+from untrain.evaluation.protocols.same_law import same_law
+from untrain.evaluation.protocols.severity import MOST, Yardstick, severities
+from untrain.maths.bootstrap import inflated, resamples
+
+NAMES = ("forget", "test")
+MARGINS = tuple(Protocol("standard").margins[name] for name in NAMES)
+
+
+def retrained(seed=0, models=12, shift=(0.0, 0.0), spread=(0.2, 0.005)):
+    draw = np.random.default_rng(seed).standard_normal((models, 2))
+    return Yardstick(NAMES, MARGINS, np.array([1.0, 0.9]) + draw * spread + np.array(shift))
+
+
+def made(stick, away, models=5, seed=1, noise=0.02):
+    """Models whose loss on the forget set is so many margins from the mean of retrained ones, give or take."""
+    mean, width = stick.values.mean(0), 3 * stick.values[:, 0].std(ddof=1)
+    draw = np.random.default_rng(seed).standard_normal(models)
+    return np.stack([mean[0] + width * (away + noise * draw), np.full(models, mean[1])], axis=1)
+
+
+def test_severity_is_the_largest_distance_in_margins_whatever_its_direction():
+    stick = Yardstick(NAMES, (Margin(spreads=3.0), Margin(absolute=0.1)), np.array([[0.0, 0.5], [2.0, 0.5], [1.0, 0.5]]))
+    ours = np.array([[1.0, 0.5], [-2.0, 0.5], [1.0, 0.2], [4.0, 0.7]])  # the spread is 1, so the margins are 3 and 0.1
+    assert severities(ours, stick) == pytest.approx([0.0, 1.0, 3.0, 2.0])
+
+
+def test_spreads_never_allow_more_than_the_limit():
+    stick = Yardstick(("attack",), (Margin(3.0, 0.05, 0.25),), np.array([[-1.0], [0.0], [1.0]]))
+    assert severities(np.array([[0.5]]), stick) == pytest.approx([2.0])
+
+
+def test_a_difference_where_retrained_models_do_not_differ_is_finite_and_large():
+    stick = Yardstick(("example",), (Margin(spreads=3.0),), np.ones((4, 1)))
+    assert severities(np.array([[1.0], [1.1]]), stick).tolist() == [0.0, MOST]
+
+
+def test_resampling_each_once_is_no_resampling():
+    stick = retrained()
+    ours = made(stick, 2.0)
+    assert severities(ours, stick, np.ones((1, 12)))[0] == pytest.approx(severities(ours, stick))
+
+
+def test_resampled_spreads_are_right_on_average():
+    stick = Yardstick(("forget",), (Margin(spreads=1.0),), np.random.default_rng(3).standard_normal((8, 1)))
+    far = np.array([[1000.0]])  # so far that the mean of the retrained models does not matter
+    widths = 1000 / severities(far, stick, inflated(resamples(8, 4000, 0, "test")))[:, 0]
+    assert (widths**2).mean() == pytest.approx(stick.values.var(ddof=1), rel=0.05)
+
+
+def test_planted_methods_come_in_their_order_and_in_their_groups():
+    stick = retrained()
+    planted = {"near": 0.2, "alike": 0.2005, "far": 1.5, "farther": 6.0}
+    entrants = [Entrant(n, made(stick, away, seed=at), 0, 0.1 * (at + 1)) for at, (n, away) in enumerate(planted.items())]
+    ranking = rank(entrants[::-1], [stick])
+    by_name = {s.name: s for s in ranking.standings}
+    assert [s.name for s in ranking.standings][2:] == ["far", "farther"]
+    assert {by_name["near"].group, by_name["alike"].group} == {"a"}
+    assert [by_name[n].group for n in ("far", "farther")] == ["b", "c"]
+    assert by_name["farther"].worst == "forget"
+    assert by_name["far"].severity == pytest.approx(1.5, abs=0.1)
+    assert [by_name["far"].rank_low, by_name["far"].rank, by_name["far"].rank_high] == [3, 3, 3]
+    assert by_name["near"].rank_high == 2
+    assert all(s.low <= s.severity <= s.high and s.rank_low <= s.rank <= s.rank_high for s in ranking.standings)
+    assert by_name["near"].front
+    assert not by_name["farther"].front
+
+
+def test_intervals_of_severity_hold_the_truth_about_as_often_as_they_say():
+    hits = 0
+    for at in range(200):
+        stick = retrained(seed=at)
+        away = 2.0 + 0.3 * np.random.default_rng(1000 + at).standard_normal(5)
+        values = np.stack([1.0 + 3 * 0.2 * away, np.full(5, 0.9)], axis=1)
+        (standing,) = rank([Entrant("one", values, 0, None)], [stick], draws=400).standings
+        hits += standing.low <= 2.0 <= standing.high
+    assert hits / 200 > 0.88
+
+
+def test_alike_methods_are_rarely_told_apart_from_each_other():
+    stick, wrong = retrained(), 0
+    for at in range(100):
+        entrants = [Entrant(str(n), made(stick, 1.0, seed=100 * at + n, noise=0.3), 0, None) for n in range(6)]
+        wrong += any(pair.p < 0.05 for pair in rank(entrants, [stick], draws=10).pairs)
+    assert wrong <= 12
+
+
+def test_rows_of_another_set_of_retrained_models_are_held_against_their_own():
+    here, there = retrained(0), retrained(7, shift=(5.0, 0.0))
+    ranking = rank([Entrant("here", made(here, 0.5), 0, None), Entrant("there", made(there, 0.5), 1, None)], [here, there])
+    assert [s.severity for s in ranking.standings] == pytest.approx([0.5, 0.5], abs=0.05)
+
+
+def test_one_model_of_each_is_ranked_and_nobody_is_told_apart():
+    stick = retrained()
+    ranking = rank([Entrant("a", made(stick, 9.0, 1), 0, None), Entrant("b", made(stick, 0.1, 1), 0, None)], [stick])
+    assert [(s.name, s.group) for s in ranking.standings] == [("b", "a"), ("a", "a")]
+    assert ranking.pairs == ()
+
+
+def test_different_numbers_of_models_are_refused():
+    stick = retrained()
+    with pytest.raises(DataError, match="as many of each"):
+        rank([Entrant("a", made(stick, 1.0, 3), 0, None), Entrant("b", made(stick, 1.0, 4), 0, None)], [stick])
+
+
+def test_retrained_models_of_one_law_are_rarely_told_apart_and_of_another_always():
+    told = [same_law(retrained(seed), retrained(seed + 500)).apart for seed in range(100)]
+    assert sum(told) <= 12
+    assert same_law(retrained(1, shift=(1.0, 0.0)), retrained(2)).apart
+    assert same_law(retrained(1, shift=(0.0, 0.05)), retrained(2)).endpoint == "test"
+    assert same_law(retrained(1, spread=(2.0, 0.005)), retrained(2)).apart
+
+
+def test_the_same_retrained_models_need_no_test():
+    found = same_law(retrained(1), retrained(1))
+    assert (found.same, found.apart) == (True, False)
+    assert "those of the board" in found.to_text()
+    assert same_law(retrained(1, shift=(1.0, 0.0)), retrained(2)).to_text().startswith("warning")

@@ -1,0 +1,55 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from untrain.maths.ranking import front, holm, letters, paired_tests, ranks
+
+
+def test_holm_agrees_with_the_definition_step_by_step():
+    p = np.array([0.001, 0.2, 0.012, 0.03])
+    assert holm(p) == pytest.approx([0.004, 0.2, 0.036, 0.06])
+
+
+def test_holm_keeps_the_chance_of_any_error_among_true_nulls():
+    rng = np.random.default_rng(0)
+    wrong = 0
+    for _ in range(300):
+        tests = paired_tests(np.exp(rng.standard_normal((8, 5))))
+        wrong += bool((holm(np.array(list(tests.values()))) < 0.05).any())
+    assert wrong / 300 < 0.09  # 5 %, and three standard errors
+
+
+def test_a_difference_common_to_all_seeds_is_found_where_seeds_differ_more_than_methods():
+    originals = np.exp(np.random.default_rng(1).standard_normal(6))
+    losses = np.stack([originals, 1.3 * originals * np.exp(0.01 * np.arange(6))])
+    assert paired_tests(losses)[0, 1] < 1e-4
+
+
+def test_equal_losses_are_never_told_apart_and_constant_factors_always():
+    one = np.array([1.0, 2.0, 4.0])
+    assert paired_tests(np.stack([one, one])) == {(0, 1): 1.0}
+    assert paired_tests(np.stack([one, 2 * one])) == {(0, 1): 0.0}
+
+
+@given(st.integers(2, 7).flatmap(lambda n: st.tuples(st.just(n), st.sets(st.tuples(st.integers(0, n - 1), st.integers(0, n - 1))))))
+def test_two_share_a_letter_exactly_where_they_are_not_told_apart(case):
+    n, drawn = case
+    apart = {(min(pair), max(pair)) for pair in drawn if pair[0] != pair[1]}
+    groups = letters(list(range(n)), sorted(apart))
+    for one in range(n):
+        for other in range(one + 1, n):
+            share = bool(set(groups[one].replace("'", "")) & set(groups[other].replace("'", "")))
+            assert share == ((one, other) not in apart)
+
+
+def test_the_best_group_comes_first():
+    assert letters([5.0, 1.0, 3.0], [(0, 1), (0, 2), (1, 2)]) == ["c", "a", "b"]
+
+
+def test_equals_share_their_rank_along_the_last_axis():
+    assert ranks(np.array([[2.0, 1.0, 1.0], [0.0, 1.0, 2.0]])).tolist() == [[3.0, 1.5, 1.5], [1.0, 2.0, 3.0]]
+
+
+def test_the_front_leaves_out_who_is_beaten_or_has_no_price():
+    assert front([1.0, 1.0, 0.5, 2.0, 0.1], [0.2, 0.3, 0.9, 0.2, None]) == [True, False, True, False, False]
