@@ -44,7 +44,7 @@ class AMUN(Unlearner):
         range of those of the forget set, where the code knows images in [0, 1] alone.
     """
 
-    needs: ClassVar[frozenset[str]] = frozenset({"forget", "labels", "classes"})
+    needs: ClassVar[frozenset[str]] = frozenset({"forget", "labels", "classes", "retain"})
 
     beside: Literal["retain", "retain and forget", "forget", "nothing"] = "retain"
     radius: Annotated[Positive, SearchHint(1e-3, 10, log=True, asked=True)] = 0.04
@@ -52,8 +52,8 @@ class AMUN(Unlearner):
     steps: Steps = Steps(lr=0.01, epochs=10, optimizer=SGD(decay=5e-4), schedule=Constant())
 
     def needed(self) -> frozenset[str]:
-        """Names of all that it needs; the retain set where it is among the data."""
-        return super().needed() | ({"retain"} if "retain" in self.beside else frozenset())
+        """Names of all that it needs; no retain set where that is not among the data."""
+        return super().needed() if "retain" in self.beside else super().needed() - {"retain"}
 
     def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module:
         """The model trained on the adversarial examples.
