@@ -137,7 +137,7 @@ def test_an_unlearner_brings_cost_guard_and_mask(given):
 def test_a_mask_made_for_another_forget_set_is_refused(given):
     model, problem = given
     mask = WeightedGrad()(model, problem)
-    other = replace(problem, forget=problem.retain, retain=problem.forget, digest="", mask=mask)
+    other = replace(problem, forget=problem.retain, retain=problem.forget, digest="", mask=mask, effects=None)
     with pytest.raises(MaskError, match=f"made for the forget set {problem.digest}, this request is {other.digest}"):
         BRIEF(model, other)
 
