@@ -18,7 +18,7 @@ from untrain.core.errors import DataError, ModelError, NotFinite
 from untrain.core.foreign import foreign
 from untrain.data.examples import Examples, joined, take
 from untrain.data.splits import Data
-from untrain.experiments.attributions import ROOM, AttributionWork, attribution_of
+from untrain.experiments.attributions import AttributionWork, attribution_of
 from untrain.experiments.draw_request import placed
 from untrain.experiments.populations.leave_out import train_subsets
 from untrain.experiments.populations.subsets import Subsets, draw
@@ -28,6 +28,7 @@ from untrain.runtime.executors.serial import SerialPool
 from untrain.training.base import Learner
 
 Array = np.ndarray[Any, Any]
+ROOM = 100_000_000  # numbers of a table of values that are in memory at once
 EACH = 4  # examples that are asked about by default, of the test set and of the forget set
 TRIED = 64  # training examples on which an attributor is tried
 DEFAULT_RULE = (
