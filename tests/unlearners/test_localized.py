@@ -17,7 +17,7 @@ MEMORIES = ("DeleteRows", "TakeBack")  # they work on memories and are not maske
 UNLEARNERS = [
     promises.example(discovery.load(p.name))
     for p in discovery.of_role("unlearner")
-    if p.name not in ("Nothing", "Localized", *MEMORIES)
+    if p.name not in ("Nothing", "DatamodelDirect", "Localized", *MEMORIES)
 ]
 LOCALIZERS = [discovery.load(p.name)() for p in discovery.of_role("localizer")]
 BRIEF = Steps(lr=0.01, epochs=1, batch=16)

@@ -125,12 +125,14 @@ def _aids(scene: Scene, method: Method, seed: int, setting: Setting) -> Ingredie
 
 def attribution_ingredients(scene: Scene, estimation: Estimation, seed: int, setting: Setting) -> Ingredients:
     """What estimated effects of a forget set depend on; of the run's seed only where originals are what they are made of."""
-    from untrain.experiments import attributions
+    from untrain.attribution import estimate
+    from untrain.experiments import estimation_plan
 
     models = estimation.sizes[0] if estimation.attributor.needs == "models" else 0
     return _machine(setting) | {
         "kind": "attribution", "label": f"effects by {estimation.attributor!r} in {type(scene.scenario).__name__}",
-        "engine": engine(), "code": code_digest(attributions), "estimation": canonical(estimation), "sources": sources(estimation),
+        "engine": engine(), "code": [code_digest(part) for part in (estimate, estimation_plan)],
+        "estimation": canonical(estimation), "sources": sources(estimation),
         "learner": canonical(scene.learner), "learner_sources": sources(scene.learner), "network": scene.prints["network"],
         "data": scene.prints["train"], "seen": scene.prints["seen"], "forget": scene.forget_set.digest,
         "originals": [model_key(scene, Job("original", at), seed, setting) for at in range(models)],

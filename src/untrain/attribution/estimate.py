@@ -1,0 +1,119 @@
+"""Effects of some training examples on outputs, scaled and checked on models that no attributor saw."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from untrain.attribution.base import TrainingEvidence
+from untrain.attribution.calibration import Multiplier, fit_multiplier
+from untrain.attribution.estimation import Estimation
+from untrain.attribution.lds import LinearDatamodelingScore, linear_datamodeling_score, predicted_outputs
+from untrain.data.batching import in_order
+from untrain.data.examples import Examples, joined
+from untrain.models.tasks.base import Task
+
+Array = np.ndarray[Any, Any]
+ROOM = 100_000_000  # numbers of a table of values that are in memory at once
+TARGETS = 500  # examples whose outputs check an attributor
+
+
+@dataclass(frozen=True, eq=False)
+class EstimationModels:
+    """Training and test data, and what models put out on both, of which an attribution is made and by which it is checked.
+
+    Args:
+        train: the training data.
+        test: further examples.
+        fitted: logits of the models that an attributor works on, (m, n + tests, c); of none where it takes originals.
+        fitted_seen: what these saw, bool (m, n).
+        checked: logits of held-out half-subset models.
+        checked_seen: what these saw.
+        left_out: logits on the training data of models without some of it.
+        removed: which examples these lack, bool (k, n).
+        labels: of all examples.
+        originals: models of all training data, for attributors that take these.
+    """
+
+    train: Examples
+    test: Examples
+    fitted: Array
+    fitted_seen: Array
+    checked: Array
+    checked_seen: Array
+    left_out: Array
+    removed: Array
+    labels: Array
+    originals: tuple[nn.Module, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class EffectEstimate:
+    """Effects of some training examples on all, and how far to trust them.
+
+    Args:
+        effects: on the logits of each training example, multiplied, float32 (n, c).
+        multiplier: fitted on models that lack other examples.
+        scores: linear datamodeling scores on held-out models, of 'train' and 'test' examples.
+        about: all of it in a line.
+    """
+
+    effects: Array
+    multiplier: Multiplier
+    scores: dict[str, LinearDatamodelingScore]
+    about: str
+
+
+def estimate_effects(models: EstimationModels, estimation: Estimation, rows: Array, task: Task) -> EffectEstimate:
+    """Sum what an attributor says of some training examples, and check it.
+
+    Args:
+        models: what they put out.
+        estimation: how effects are estimated.
+        rows: the training examples whose effects are wanted, ascending.
+        task: of the models, resolved on the training data.
+
+    Raises:
+        DataError: the models are too few, or do not cover an example.
+    """
+    attributor = estimation.attributor
+    n, tests = len(models.train), len(models.test)
+    draw, room = np.random.default_rng(estimation.seed), max(1, ROOM // (2 * n * models.fitted.shape[2]))
+    asked = {"train": _some(draw, n, room), "test": n + _some(draw, tests, room)}
+    evidence = TrainingEvidence(
+        models.train, joined(models.train, models.test), task, models.fitted, models.fitted_seen, models.originals
+    )
+    values = {name: attributor(evidence, None, some) for name, some in asked.items()}
+    multiplier = fit_multiplier(values["train"], models.removed, np.asarray(models.left_out[:, asked["train"]]))
+    scores = {name: _score(models, values[name], some, task) for name, some in asked.items()}
+    parts = [attributor(evidence, rows, some).sum(0) for some in in_order(n, max(1, ROOM // (len(rows) * models.fitted.shape[2])))]
+    effects = multiplier.value * np.concatenate(parts)
+    about = describe(estimation, len(rows), multiplier, scores)
+    return EffectEstimate(effects.astype(np.float32), multiplier, scores, about)
+
+
+def _some(draw: np.random.Generator, n: int, room: int) -> Array:
+    """Some rows of n, ascending."""
+    return np.sort(draw.permutation(n)[: min(TARGETS, room)])
+
+
+def _score(models: EstimationModels, values: Array, rows: Array, task: Task) -> LinearDatamodelingScore:
+    """Linear datamodeling score of margins on held-out models."""
+    actual = np.asarray(models.checked[:, rows])
+    predicted = predicted_outputs(values, models.checked_seen, actual.mean(0)).astype(np.float32)
+    margins = [task.signal({"logits": each}, models.labels[rows], "margin") for each in (predicted, actual)]
+    return linear_datamodeling_score(margins[0], margins[1])
+
+
+def describe(estimation: Estimation, count: int, multiplier: Multiplier, scores: dict[str, LinearDatamodelingScore]) -> str:
+    """Say in a line where effects come from, and how far to trust them."""
+    models, held_out = estimation.sizes
+    trust = ", ".join(f"{s.value:.2f} ({s.low:.2f} to {s.high:.2f}) on {name} examples" for name, s in scores.items())
+    scale = f"{multiplier.value:.2f} ({multiplier.low:.2f} to {multiplier.high:.2f})"
+    return (
+        f"effects of {count} examples by {estimation.attributor!r} of {models} models: linear datamodeling score {trust}; "
+        f"multiplied by {scale}, fitted on {held_out} models that each lack {count} random examples"
+    )
