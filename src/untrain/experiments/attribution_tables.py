@@ -11,6 +11,7 @@ import numpy as np
 
 from untrain.attribution.base import TrainingEvidence, check_population
 from untrain.attribution.calibration import Multiplier
+from untrain.attribution.estimate import ROOM
 from untrain.attribution.estimation import Estimation
 from untrain.attribution.lds import LinearDatamodelingScore
 from untrain.attribution.result import Attribution
@@ -20,15 +21,15 @@ from untrain.data.examples import Examples, joined, take
 from untrain.data.splits import Data
 from untrain.experiments.attributions import AttributionWork, attribution_of
 from untrain.experiments.draw_request import placed
+from untrain.experiments.estimation_plan import half_subsets
 from untrain.experiments.populations.leave_out import train_subsets
-from untrain.experiments.populations.subsets import Subsets, draw
+from untrain.experiments.populations.subsets import draw
 from untrain.experiments.scene import Scene
 from untrain.models.tasks.base import Task
 from untrain.runtime.executors.serial import SerialPool
 from untrain.training.base import Learner
 
 Array = np.ndarray[Any, Any]
-ROOM = 100_000_000  # numbers of a table of values that are in memory at once
 EACH = 4  # examples that are asked about by default, of the test set and of the forget set
 TRIED = 64  # training examples on which an attributor is tried
 DEFAULT_RULE = (
@@ -79,7 +80,7 @@ def check_attributable(learner: Learner, data: Data, estimation: Estimation, ask
     if asked > most:
         raise DataError(f"{asked:,} examples are asked about: {most:,} at a time is the most for {len(train):,} training examples")
     if estimation.attributor.needs == "population":
-        seen, _ = draw(_subsets(estimation), len(train))
+        seen, _ = draw(half_subsets(estimation), len(train))
         nothing = np.broadcast_to(np.float32(0), (models, len(train), 1))
         evidence = TrainingEvidence(train, train, task, nothing, seen[:models])
         try:
@@ -154,15 +155,9 @@ def _evidence(scene: Scene, estimation: Estimation, work: AttributionWork) -> Tr
     if estimation.attributor.needs == "models":
         return TrainingEvidence(*both, models=tuple(work.originals(models)))
     population = train_subsets(
-        scene.learner, train, test, _subsets(estimation), store=work.store, executor=pool, on_progress=work.on_progress
+        scene.learner, train, test, half_subsets(estimation), store=work.store, executor=pool, on_progress=work.on_progress
     )
     return TrainingEvidence(*both, population.outputs["logits"][:models], population.seen[:models])
-
-
-def _subsets(estimation: Estimation) -> Subsets:
-    """Halves of the population, and those of the models that are held out."""
-    models, held_out = estimation.sizes
-    return Subsets(models=models + held_out, seed=estimation.seed, scheme=estimation.scheme)
 
 
 def _plain(examples: Examples) -> Examples:
