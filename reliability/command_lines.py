@@ -34,6 +34,8 @@ TEMPLATES: tuple[tuple[str, ...], ...] = (
     ("report", "--store", "{v}"), ("report", "--store", "{c}", "--out", "{v}", "--evaluator", "Accuracy"), ("store", "--store",
     "{v}"),
     ("store", "--store", "{c}", "--prune", "--older-than", "{v}", "--no-such"), ("memorize", "{v}"), ("localize", "{v}", "DEL"),
+    ("attribute", "{v}"), ("attribute", "{s}", "--ids", "{v}", "--price"), ("attribute", "{s}", "--rows", "{v}", "--price"),
+    ("attribute", "{s}", "--attributor", "{v}", "--price"),
     ("localize", "{s}", "{v}"), ("search", "{s}", "{v}"), ("audit", "--model", "{v}"), ("audit", "--model", "{v}", "--scenario",
     "{v}"),
     ("audit", "--model", "x.npy", "--oracles", "{v}", "--labels", "{v}"), ("methods", "{v}"), ("demo", "--seeds", "{v}",
