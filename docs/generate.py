@@ -36,7 +36,7 @@ SECTIONS = {
     "Evaluators": ("evaluator",),
     "Observers": ("observer",),
     "Executors": ("executor",),
-    "Parts": ("part", "choice", "teaching", "task", "criterion"),
+    "Parts": ("task", *(role for role in discovery.SHARED if role != "recipe")),
 }
 
 
