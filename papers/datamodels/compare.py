@@ -61,7 +61,7 @@ def main() -> None:
         documents += [compare(given, scenario, ("Retrain()",), share) for share in SHARES]
         document = {
             "date": f"{datetime.now(UTC):%Y-%m-%d}", "request": REQUESTS[name], "models": given.models, "size": given.size,
-            "command": f"python -m papers.datamodels.compare --data FashionMNIST {name}",
+            "command": f"python -m papers.datamodels.compare --data FashionMNIST {name} --models {given.models}",
             "sizes": documents[0]["sizes"], "setting": documents[0]["setting"], "cpu_seconds": time.process_time() - began,
             "rows": [row for shown in documents for row in rows_of(shown)],
         }  # fmt: skip

@@ -71,9 +71,8 @@ def claims(rows: Sequence[Row]) -> list[str]:
     for name in BOUNDS:
         row = best(name)
         if row is not None:
-            score = row["scores"][WORST]
-            say(f"{name} is where a further group of retrained models would be", row, score["value"] <= score["band"][1],
-                score["low"] > score["band"][1])  # fmt: skip
+            low, high = row["scores"][WORST]["low"], row["scores"][WORST]["high"]
+            say(f"{name} comes within twice the floor of retraining", row, high <= 2 * floor, low > 2 * floor)
     ours = best("DatamodelMatch")
     for name in (*BASELINES, "DatamodelDirect"):
         row = best(name)
