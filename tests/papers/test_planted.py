@@ -116,6 +116,8 @@ def test_the_page_says_who_finds_more(papers):
         "facts": 20, "channels": 8, "width": 24,
     }  # fmt: skip
     text = page.page(document)
+    assert f"- Finds more than chance: {page.LEAD} (early); Worse (early); Better (early)." in text
+    assert "- Undecided against chance: Unclear (early)." in text
     assert f"Hit rate of {page.LEAD}, more than: chance (early); Worse (early)." in text
     assert f"Hit rate of {page.LEAD}, less than: Better (early)." in text
     assert f"Hit rate of {page.LEAD}, undecided against: Unclear (early)." in text

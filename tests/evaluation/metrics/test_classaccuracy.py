@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from trials import TrialObservations, score
+from untrain.evaluation import contract
 from untrain.evaluation.metrics.classaccuracy import ClassAccuracy
 
 SIDE = np.array(["forget"] * 2 + ["retain"] * 3 + ["test"] * 9)
@@ -53,3 +54,18 @@ def test_without_test_examples_of_either_kind_there_is_a_reason(planted, cut):
     labels, side = LABELS[rows], SIDE[rows]
     scores = scored(planted, labels == labels, labels == labels, labels, side)
     assert {s.reason for s in scores.values()} == {"the test set lacks the forgotten classes, or all others"}
+
+
+def test_promises_try_a_request_of_a_whole_class():
+    seen = contract.planted(1, 6.0, whole=True)
+    assert set(seen.labels[seen.side == "forget"]) == {2}
+    assert set(seen.labels[seen.side == "retain"]) == {0, 1}
+    knows = contract.values(ClassAccuracy(), seen, contract.planted(2, 0.0, whole=True))
+    assert knows["test_forgotten_accuracy"] > 0.95
+    # The wrong sign is found by it, and could not be on a request of examples of all classes.
+    prepared = ClassAccuracy.prepare
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ClassAccuracy, "prepare", lambda self, o: prepared(self, o) * [-1, 1])
+        with pytest.raises(contract.Refuted, match="wrong way"):
+            contract.scores_that_say_remembers_rise_with_memory(ClassAccuracy())
+    contract.scores_that_say_remembers_rise_with_memory(ClassAccuracy())

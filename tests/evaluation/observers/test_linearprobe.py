@@ -94,3 +94,5 @@ def test_too_few_test_examples_are_told():
         LinearProbe()(Features(np.eye(CLASSES)).eval(), replace(given, test=take(given.test, np.arange(2))))
     with pytest.raises(DataError, match="too few"):
         LinearProbe()(Features(np.eye(CLASSES)).eval(), replace(given, test=take(given.test, np.array([0, 3, 6, 9]))))
+    with pytest.raises(DataError, match="0 test examples are too few"):
+        LinearProbe()(Features(np.eye(CLASSES)).eval(), replace(given, test=take(given.test, np.arange(0))))

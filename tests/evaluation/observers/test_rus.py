@@ -1,9 +1,12 @@
 """Likeness of representations in closed form."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
+from untrain.data.examples import take
 from untrain.evaluation.base import Prepared
 from untrain.evaluation.observers.contract import scene
 from untrain.evaluation.observers.rus import RUS
@@ -94,6 +97,12 @@ def test_without_test_examples_there_is_a_reason():
     found = model(0)[None, :FORGET]
     scores = RUS().evaluate(Prepared(found, found, SIDE[:FORGET], False, found))
     assert set(scores.values()) == {"there are no test examples"}
+
+
+def test_a_model_is_looked_at_without_test_examples():
+    original, _, sight = scene()
+    found = RUS()(original, replace(sight, test=take(sight.test, np.arange(0))))
+    assert (found == RUS()(original, sight)[: len(sight.forget)]).all()
 
 
 def test_a_changed_head_changes_nothing():

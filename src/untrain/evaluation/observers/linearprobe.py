@@ -59,7 +59,7 @@ class LinearProbe(Observer):
 
     Source: Alain and Bengio 2016, arXiv 1610.01644 (linear probes); on features of unlearned models as in Golatkar et al. 2020,
         arXiv 1911.04933 (read-out functions).
-    Departs: probes are fitted on test examples, where features are alike for originals and retrained models.
+    Departs: probes are fitted on test examples, from which neither the original nor retrained models have learned.
     """
 
     folds: Annotated[int, Field(ge=2)] = 2
@@ -95,6 +95,8 @@ class LinearProbe(Observer):
         labels = sight.test.y[:].cpu().numpy()
         if labels.ndim != 1 or labels.dtype.kind not in "iu":
             raise DataError("a probe tells classes, and the targets of these examples are none")
+        if len(np.unique(labels)) < 2:
+            raise DataError(f"{len(labels)} test examples are too few for a probe: it needs two classes to fit on")
         share = min(1.0, self.most / max(len(labels), 1))
         return stratified(labels, (share, 1 - share), sight.seed)[0] if share < 1 else np.arange(len(labels))
 

@@ -63,7 +63,8 @@ class RUS(Observer):
         forget, test = (take(side, np.arange(min(len(side), self.most))) for side in (sight.forget, sight.test))
         lacks = ~np.isin(test.y[:].cpu().numpy(), sight.forget.y[:].cpu().numpy())
         others = np.concatenate([np.zeros(len(forget), bool), lacks if lacks.any() else np.ones(len(test), bool)])
-        return np.column_stack([np.concatenate([features(model, side, sight.task) for side in (forget, test)]), others])
+        shown = [features(model, side, sight.task) for side in (forget, test) if len(side)]
+        return np.column_stack([np.concatenate(shown), others])
 
     def compare(self, trial: Prepared) -> Mapping[str, Measured | str]:
         """Likeness to the original on both kinds of examples, and both forms of the score."""
