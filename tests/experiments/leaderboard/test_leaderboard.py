@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import untrain as ut
+from untrain.commands.cli.app import app
 from untrain.commands.leaderboard import contest_of, price_leaderboard
 from untrain.core.errors import BadInput, DataError, SpecError
 from untrain.experiments.leaderboard.board import PRESETS
@@ -111,6 +113,35 @@ def test_started_again_it_makes_nothing_and_comes_to_the_same(dry):
     assert again["price"]["train"] == 0
     assert [one["standings"] for one in again["requests"]] == [one["standings"] for one in document["requests"]]
     assert price_leaderboard(METHODS, BOARD, store=home / "store")["train"] == 0
+
+
+def test_a_board_that_was_stopped_goes_on_and_makes_nothing_twice(tmp_path):
+    board = replace(BOARD, requests={name: BOARD.requests[name] for name in ("random", "class")}, controls=("Nothing()",))
+
+    def stop(at):
+        if at.note and at.note.startswith("request 'class': tuning"):
+            raise KeyboardInterrupt
+
+    whole = price_leaderboard(METHODS[0], board, store=tmp_path)["train"]
+    with pytest.raises(KeyboardInterrupt):
+        ut.leaderboard(METHODS[0], board, store=tmp_path, on_progress=stop)
+    files = {file: file.stat().st_mtime_ns for file in tmp_path.rglob("record.json")}
+    made = ut.leaderboard(METHODS[0], board, store=tmp_path)
+    assert made["price"]["train"] == whole - 3  # an original of the searches, and two trials of the first request
+    assert len(files) == 3
+    assert all(file.stat().st_mtime_ns == when for file, when in files.items())
+    assert all(row["error"] is None for request in made["requests"] for row in request["rows"])
+
+
+def test_the_command_ranks_a_stored_board_in_the_terminal_and_as_json(dry, tmp_path):
+    words = ["leaderboard", "--board", str(dry[0] / "out" / "board.json"), "--store", str(tmp_path / "none")]
+    shown = CliRunner().invoke(app, [*words, "--out", str(tmp_path / "out")])
+    assert shown.exit_code == 0, shown.output
+    for text in ("random: Methods that do without the retain set", "note: a small board: 2 seeds (of 5)", "leaderboard.html"):
+        assert text in shown.stdout
+    document = json.loads(CliRunner().invoke(app, [*words, "--json", "--out", str(tmp_path / "out")]).stdout)
+    assert document["requests"] == plain(dry[1]["requests"])
+    assert document["price"] is None
 
 
 def test_a_price_makes_no_store(tmp_path):
