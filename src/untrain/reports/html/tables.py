@@ -113,7 +113,9 @@ def known(document: Document) -> bool:
 def _shown(rows: Sequence[Mapping[str, Any]], wanted: Sequence[str], glossary: Glossary) -> list[str]:
     """Those of the wanted scores that have a value for some method; where these are few, tested ones besides."""
     valued = {n for row in rows for n, score in row["scores"].items() if score["value"] is not None}
-    names = [n for n in wanted if n in valued and n in glossary]
+    # Where whole classes go, test accuracy mixes what should fall with what should stay, and both have columns of their own.
+    mixed = {"test_accuracy"} if "test_staying_accuracy" in valued else set[str]()
+    names = [n for n in wanted if n in valued and n in glossary and n not in mixed]
     tested = [n for row in rows if row["verdict"] for n in row["verdict"]["tested"] if n in glossary]
     more = [n for n in dict.fromkeys(tested) if n not in names]
     return names + more[: max(0, FEWEST - len(names))]
