@@ -9,11 +9,13 @@ from torch import nn
 from torch.nn import functional as F
 
 from untrain.core.errors import RunFailed
+from untrain.core.metering import metered
 from untrain.data.examples import Examples
 from untrain.models.tasks.classification import Classification
 from untrain.training.problem import Problem
 from untrain.training.steps import SGD, Constant, Steps
 from untrain.training.toy import small
+from untrain.unlearners import _adversarial_examples
 from untrain.unlearners._adversarial_examples import Ball, nearest_wrong
 from untrain.unlearners.amun import AMUN
 
@@ -65,6 +67,21 @@ def test_the_search_is_that_of_the_authors_code():
             eps *= 2
         assert torch.allclose(wrong.x[i], x[0], atol=1e-4)
         assert int(wrong.y[i]) == int(logits.argmax())
+
+
+@pytest.mark.parametrize(("radius", "steps"), [(0.04, 50), (0.3, 30)])
+def test_an_input_at_rest_goes_on_to_the_next_ball_with_the_same_find_and_fewer_passes(monkeypatch, radius, steps):
+    ends, passes = [], []
+    for settled in (0.0, _adversarial_examples.SETTLED):
+        monkeypatch.setattr(_adversarial_examples, "SETTLED", settled)
+        model, problem = small()
+        with metered() as meter:
+            ends.append(nearest_wrong(model.eval(), problem.task, problem.forget, Ball(radius, steps), "AMUN")[0])
+        passes.append(meter.backward)
+    assert passes[1] < 0.8 * passes[0]
+    assert torch.equal(ends[0].y, ends[1].y)
+    away = [(each.x - problem.forget.x).flatten(1).norm(dim=1) for each in ends]
+    assert torch.allclose(away[0], away[1], rtol=0.06)  # an input is found with the precision of a step, 10 %
 
 
 @pytest.mark.parametrize("beside", ["retain", "retain and forget", "forget", "nothing"])

@@ -18,8 +18,9 @@ from untrain.training.gradients import check
 from untrain.training.input_gradients import input_gradient, with_real_inputs
 
 TINY = 1e-10
-AT_ONCE = 128
+AT_ONCE = 256
 DOUBLINGS = 12
+SETTLED = 1e-2  # of the radius, a tenth of a step: an input that moves less has come to rest in its ball
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Ball:
 
     Args:
         radius: of the first ball, Euclidean, in units of inputs.
-        steps: gradient steps in each ball, each a tenth of its radius long.
+        steps: gradient steps in each ball at most, each a tenth of its radius long; an input that has come to rest takes no more.
     """
 
     radius: float
@@ -84,19 +85,18 @@ class _Search:
         self.center = batch.x.detach()
         self.x = self.center.clone()
         self.radius = torch.full((len(batch),), ball.radius, device=self.x.device, dtype=self.x.dtype)
+        self.taken, self.doubled = (torch.zeros(len(batch), dtype=torch.int64, device=self.x.device) for _ in range(2))
         self.said = torch.zeros_like(batch.y)
         self.right = torch.ones(len(batch), dtype=torch.bool, device=self.x.device)
 
     def run(self) -> None:
-        """Search ball after ball until none is called by its label."""
-        for _ in range(DOUBLINGS):
-            for _ in range(self.ball.steps):
-                at = self.right.nonzero().squeeze(1)
-                if not len(at):
-                    return
-                piece = self.batch[at].with_fields(**{next(iter(self.batch.fields)): self.x[at]})
-                self.counter.step(len(at), partial(self._step, at, piece), shape=cost_shape(piece))
-            self.radius[self.right] *= 2
+        """Search ball after ball until none is called by its label; each input goes on to its next ball by itself."""
+        while True:
+            at = (self.right & (self.doubled < DOUBLINGS)).nonzero().squeeze(1)
+            if not len(at):
+                break
+            piece = self.batch[at].with_fields(**{next(iter(self.batch.fields)): self.x[at]})
+            self.counter.step(len(at), partial(self._step, at, piece), shape=cost_shape(piece))
         # The last step may have found one.
         self._look()
 
@@ -124,7 +124,12 @@ class _Search:
         moved = x + scaled(slope, self.radius[at] / 10 / (length_of(slope) + TINY))
         away = moved - self.center[at]
         inside = self.center[at] + scaled(away, (self.radius[at] / length_of(away).clamp(min=TINY)).clamp(max=1))
-        self.x[at] = inside.clamp(self.low, self.high)
+        self.x[at] = inside = inside.clamp(self.low, self.high)
+        self.taken[at] += 1
+        rests = length_of(inside - x) < SETTLED * self.radius[at]
+        through = at[rests | (self.taken[at] == self.ball.steps)]
+        self.taken[through], self.radius[through] = 0, 2 * self.radius[through]
+        self.doubled[through] += 1
 
 
 def length_of(vectors: Tensor) -> Tensor:
