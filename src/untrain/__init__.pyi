@@ -131,6 +131,7 @@ from untrain.training.keepers.checkpoint import Checkpoint as Checkpoint
 from untrain.training.keepers.inputcovariance import InputCovariance as InputCovariance
 from untrain.training.learners.retrieval import Retrieval as Retrieval
 from untrain.training.learners.scikitlearn import ScikitLearn as ScikitLearn
+from untrain.training.learners.sisa import SISA as SISA
 from untrain.training.learners.stream import Stream as Stream
 from untrain.training.learners.train import Train as Train
 from untrain.training.problem import Problem as Problem
@@ -158,6 +159,7 @@ from untrain.unlearners.duck import DUCK as DUCK
 from untrain.unlearners.fcs import FCS as FCS
 from untrain.unlearners.finetune import Finetune as Finetune
 from untrain.unlearners.fishernoise import FisherNoise as FisherNoise
+from untrain.unlearners.forgetshards import ForgetShards as ForgetShards
 from untrain.unlearners.gdrgma import GDRGMA as GDRGMA
 from untrain.unlearners.gradascent import GradAscent as GradAscent
 from untrain.unlearners.jit import JiT as JiT
@@ -172,6 +174,7 @@ from untrain.unlearners.negmerge import NegMerge as NegMerge
 from untrain.unlearners.nothing import Nothing as Nothing
 from untrain.unlearners.npo import NPO as NPO
 from untrain.unlearners.oraclematch import OracleMatch as OracleMatch
+from untrain.unlearners.potion import Potion as Potion
 from untrain.unlearners.pour import POUR as POUR
 from untrain.unlearners.projectedgradient import ProjectedGradient as ProjectedGradient
 from untrain.unlearners.randomlabel import RandomLabel as RandomLabel
@@ -184,6 +187,7 @@ from untrain.unlearners.recipes import SalUn as SalUn
 from untrain.unlearners.reinitcycles import ReinitCycles as ReinitCycles
 from untrain.unlearners.resetfinetune import ResetFinetune as ResetFinetune
 from untrain.unlearners.retrain import Retrain as Retrain
+from untrain.unlearners.scar import SCAR as SCAR
 from untrain.unlearners.scrub import SCRUB as SCRUB
 from untrain.unlearners.sfron import SFRon as SFRon
 from untrain.unlearners.ssd import SSD as SSD

@@ -181,6 +181,6 @@ def test_a_request_that_leaves_no_shard_is_refused(data):
 
 def test_it_runs_beside_retraining_on_stored_models(tmp_path):
     scenario = "WithLearner(scenario=Digits(), by=SISA(model=MLP(width=16), shards=3, slices=2, steps=Steps(epochs=4)))"
-    document = ut.run(scenario, "ForgetShards Retrain Nothing".split(), tmp_path / "store", seeds=1, oracles=2)
+    document = ut.run(scenario, ["ForgetShards", "Retrain", "Nothing"], tmp_path / "store", seeds=1, oracles=2)
     rows = {row["method"].partition("(")[0]: row for row in document["results"]}
     assert {name: row["error"] for name, row in rows.items()} == dict.fromkeys(("ForgetShards", "Retrain", "Nothing"))

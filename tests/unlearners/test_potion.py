@@ -37,7 +37,7 @@ def accuracy(model, data):
 
 @torch.no_grad()
 def reference(model, forget, retain, ours, theirs, stop):
-    """The loop of XALFSSD, written anew: a percentile of ratios, dampening, accuracy; again from the start with 1.1 times the share."""
+    """The loop of XALFSSD, written anew: a percentile of ratios, dampening, accuracy; again with 1.1 times the share."""
     ratios = np.concatenate([(f / r).flatten().numpy() for f, r in zip(ours, theirs, strict=True)])
     ratios = ratios[np.isfinite(ratios)]
     before = [p.clone() for p in model.parameters()]
@@ -66,12 +66,16 @@ def test_all_attempts_are_those_of_the_authors_code(stop):
 def test_it_ends_where_few_of_the_forget_set_are_right_and_not_later():
     model, posed = small()
     ours = posed.rest.y.numpy() == 0
-    posed = replace(posed, forget=take(posed.rest, np.flatnonzero(ours)), retain=take(posed.rest, np.flatnonzero(~ours)), effects=None)
+    posed = replace(
+        posed, forget=take(posed.rest, np.flatnonzero(ours)), retain=take(posed.rest, np.flatnonzero(~ours)), effects=None
+    )
     before = accuracy(model, posed.forget)
     forgot = Potion(stop=0.5)(model, posed)
     assert accuracy(forgot, posed.forget) <= 0.5 * before
     less = Potion(stop=0.9)(model, posed)
-    changed = [sum(int((p != q).sum()) for p, q in zip(model.parameters(), each.parameters(), strict=True)) for each in (less, forgot)]
+    changed = [
+        sum(int((p != q).sum()) for p, q in zip(model.parameters(), each.parameters(), strict=True)) for each in (less, forgot)
+    ]
     assert 0 < changed[0] <= changed[1] < sum(p.numel() for p in model.parameters())
 
 

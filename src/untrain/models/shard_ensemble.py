@@ -33,9 +33,7 @@ class ShardEnsemble(nn.Module):
     sizes: Tensor
     seed: Tensor
 
-    def __init__(
-        self, members: Sequence[nn.Module], slices: int, seed: int, probabilities: bool, head_names: tuple[str, ...] = ()
-    ):
+    def __init__(self, members: Sequence[nn.Module], slices: int, seed: int, probabilities: bool, head_names: tuple[str, ...] = ()):
         super().__init__()
         self.members = nn.ModuleList(members)
         self.checkpoints = nn.ModuleList([Checkpoints(member, slices - 1) for member in members])
