@@ -70,10 +70,10 @@ def test_the_search_is_that_of_the_authors_code():
 
 
 @pytest.mark.parametrize(("radius", "steps"), [(0.04, 50), (0.3, 30)])
-def test_an_input_at_rest_goes_on_to_the_next_ball_with_the_same_find_and_fewer_passes(monkeypatch, radius, steps):
+def test_an_input_at_the_end_of_its_ball_goes_on_with_as_near_a_find_and_fewer_passes(monkeypatch, radius, steps):
     ends, passes = [], []
-    for settled in (0.0, _adversarial_examples.SETTLED):
-        monkeypatch.setattr(_adversarial_examples, "SETTLED", settled)
+    for idle in (10_000, _adversarial_examples.IDLE):
+        monkeypatch.setattr(_adversarial_examples, "IDLE", idle)
         model, problem = small()
         with metered() as meter:
             ends.append(nearest_wrong(model.eval(), problem.task, problem.forget, Ball(radius, steps), "AMUN")[0])
@@ -81,7 +81,8 @@ def test_an_input_at_rest_goes_on_to_the_next_ball_with_the_same_find_and_fewer_
     assert passes[1] < 0.8 * passes[0]
     assert torch.equal(ends[0].y, ends[1].y)
     away = [(each.x - problem.forget.x).flatten(1).norm(dim=1) for each in ends]
-    assert torch.allclose(away[0], away[1], rtol=0.06)  # an input is found with the precision of a step, 10 %
+    assert bool((away[1] <= 1.1 * away[0]).all())  # an input is found with the precision of a step, 10 % of a radius
+    assert float((away[1] / away[0]).mean()) < 1.01
 
 
 @pytest.mark.parametrize("beside", ["retain", "retain and forget", "forget", "nothing"])

@@ -20,7 +20,9 @@ from untrain.training.input_gradients import input_gradient, with_real_inputs
 TINY = 1e-10
 AT_ONCE = 256
 DOUBLINGS = 12
-SETTLED = 1e-2  # of the radius, a tenth of a step: an input that moves less has come to rest in its ball
+# An input is at the end of its ball where the edge of that, or of the range, shortens its steps and its loss grows by less than so
+# large a share in so many steps.
+GROWTH, IDLE = 0.01, 5
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,8 @@ class Ball:
 
     Args:
         radius: of the first ball, Euclidean, in units of inputs.
-        steps: gradient steps in each ball at most, each a tenth of its radius long; an input that has come to rest takes no more.
+        steps: gradient steps in each ball at most, each a tenth of its radius long; an input whose loss no longer grows at the
+            edge takes no more.
     """
 
     radius: float
@@ -85,7 +88,8 @@ class _Search:
         self.center = batch.x.detach()
         self.x = self.center.clone()
         self.radius = torch.full((len(batch),), ball.radius, device=self.x.device, dtype=self.x.dtype)
-        self.taken, self.doubled = (torch.zeros(len(batch), dtype=torch.int64, device=self.x.device) for _ in range(2))
+        self.taken, self.doubled, self.idle = (torch.zeros_like(batch.y) for _ in range(3))
+        self.best = torch.zeros_like(self.radius)
         self.said = torch.zeros_like(batch.y)
         self.right = torch.ones(len(batch), dtype=torch.bool, device=self.x.device)
 
@@ -117,7 +121,8 @@ class _Search:
     def _step(self, at: Tensor, piece: Batch) -> None:
         real = with_real_inputs(self.task, piece, "the search")
         outputs = self.task.forward(self.model, real)
-        slope = input_gradient(self.task.loss_of(outputs, real).sum(), real.x)
+        losses = self.task.loss_of(outputs, real)
+        slope, losses = input_gradient(losses.sum(), real.x), losses.detach().to(self.best)
         check(slope)
         on = self._note(at, outputs.detach().argmax(1))
         at, slope, x = at[on], slope[on], real.x.detach()[on]
@@ -126,9 +131,13 @@ class _Search:
         inside = self.center[at] + scaled(away, (self.radius[at] / length_of(away).clamp(min=TINY)).clamp(max=1))
         self.x[at] = inside = inside.clamp(self.low, self.high)
         self.taken[at] += 1
-        rests = length_of(inside - x) < SETTLED * self.radius[at]
-        through = at[rests | (self.taken[at] == self.ball.steps)]
-        self.taken[through], self.radius[through] = 0, 2 * self.radius[through]
+        grown = losses[on] > (1 + GROWTH) * self.best[at]
+        self.best[at] = torch.where(grown, losses[on], self.best[at])
+        free = length_of(inside - x) > (1 - GROWTH) * self.radius[at] / 10
+        self.idle[at] = torch.where(grown | free, 0, self.idle[at] + 1)
+        through = at[(self.idle[at] == IDLE) | (self.taken[at] == self.ball.steps)]
+        self.taken[through] = self.idle[through] = 0
+        self.radius[through] *= 2
         self.doubled[through] += 1
 
 
