@@ -24,7 +24,7 @@ APART = {
     "its batches follow the seed and the epoch", "it reads the labels of all it needs", "longer steps go the same way",
     "it does not learn the labels of the forget set",
 }  # fmt: skip
-MEMORIES = ("DeleteRows", "TakeBack")  # they work on memories: tests/unlearners/test_memories.py
+MEMORIES = ("DeleteRows", "ForgetShards", "TakeBack")  # they work on a kind of model of their own
 # Why a method does not go with a task, in its own words.
 TOKENS = "takes gradients by inputs, and these are torch.int64: real numbers are needed"
 REASONS = {
