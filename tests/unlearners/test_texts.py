@@ -38,7 +38,10 @@ REASONS = {
     **{(kind, name): "adds noise to inputs, and these are rows of tokens" for kind in KINDS for name in ("JiT", "ReferenceJiT")},
     **{(kind, "CriticalNeurons"): "adds noise to inputs, and these are rows of tokens" for kind in KINDS},
     ("causal", "Amnesiac"): "needs classes, random_targets, which CausalLM does not give",
-    **{("causal", name): "needs classes, which CausalLM does not give" for name in ("DUCK", "DELETE", "POUR", "BoundaryExpand")},
+    **{
+        ("causal", name): "needs classes, which CausalLM does not give"
+        for name in ("DUCK", "SCAR", "DELETE", "POUR", "BoundaryExpand")
+    },
     **{
         (kind, name): "changes inputs little by little, and these are torch.int64: real numbers are needed"
         for kind in ("bag", "encoder")
