@@ -9,11 +9,13 @@ from torch import nn
 from torch.nn import functional as F
 
 from untrain.core.errors import RunFailed
+from untrain.core.metering import metered
 from untrain.data.examples import Examples
 from untrain.models.tasks.classification import Classification
 from untrain.training.problem import Problem
 from untrain.training.steps import SGD, Constant, Steps
 from untrain.training.toy import small
+from untrain.unlearners import _adversarial_examples
 from untrain.unlearners._adversarial_examples import Ball, nearest_wrong
 from untrain.unlearners.amun import AMUN
 
@@ -65,6 +67,22 @@ def test_the_search_is_that_of_the_authors_code():
             eps *= 2
         assert torch.allclose(wrong.x[i], x[0], atol=1e-4)
         assert int(wrong.y[i]) == int(logits.argmax())
+
+
+@pytest.mark.parametrize(("radius", "steps"), [(0.04, 50), (0.3, 30)])
+def test_an_input_at_the_end_of_its_ball_goes_on_with_as_near_a_find_and_fewer_passes(monkeypatch, radius, steps):
+    ends, passes = [], []
+    for idle in (10_000, _adversarial_examples.IDLE):
+        monkeypatch.setattr(_adversarial_examples, "IDLE", idle)
+        model, problem = small()
+        with metered() as meter:
+            ends.append(nearest_wrong(model.eval(), problem.task, problem.forget, Ball(radius, steps), "AMUN")[0])
+        passes.append(meter.backward)
+    assert passes[1] < 0.8 * passes[0]
+    assert torch.equal(ends[0].y, ends[1].y)
+    away = [(each.x - problem.forget.x).flatten(1).norm(dim=1) for each in ends]
+    assert bool((away[1] <= 1.1 * away[0]).all())  # an input is found with the precision of a step, 10 % of a radius
+    assert float((away[1] / away[0]).mean()) < 1.01
 
 
 @pytest.mark.parametrize("beside", ["retain", "retain and forget", "forget", "nothing"])

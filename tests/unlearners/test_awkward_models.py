@@ -27,7 +27,7 @@ from untrain.unlearners.base import Localized, Recipe, Unlearner
 from untrain.unlearners.finetune import Finetune
 from untrain.unlearners.ssd import SSD
 
-MEMORIES = ("DeleteRows", "TakeBack")  # they work on memories and are not masked: tests/unlearners/test_memories.py
+MEMORIES = ("DeleteRows", "ForgetShards", "TakeBack")  # they work on a kind of model of their own and are not masked
 LOCALIZERS = [discovery.load(place.name)() for place in discovery.of_role("localizer")]
 METHODS = [
     promises.example(discovery.load(place.name))
@@ -193,7 +193,7 @@ NORMS = ("nothing but batch norm", "nothing but layer norm")
 PLANE = ("group norm", "no statistics", "no statistics, images", "no parameters")
 FLAT = tuple(kind for kind in KINDS if "convolution" not in kind and kind not in PLANE)
 FEW = ("frozen body", "frozen head", "cut")
-BY_GRADIENT = ("CriticalNeurons", "Fisher", "Gradient", "WeightedGrad", "RandomMask", "SSD", "WoodFisher", "FisherNoise")
+BY_GRADIENT = ("CriticalNeurons", "Fisher", "Gradient", "WeightedGrad", "RandomMask", "SSD", "Potion", "WoodFisher", "FisherNoise")
 # Why something is refused: kinds of models, and names of methods or of what they are; all of them where none is named.
 NEEDS = {
     r"CT transposes kernels of convolutions, and \w+ has none of two or more pixels a side: take": [(FLAT, ("CT",))],
@@ -203,7 +203,7 @@ NEEDS = {
     r"takes gradients by inputs, and these are torch.int64: real numbers are needed": [(("tied head",), ("AMUN", "L2UL", "MUMis"))],
     r"the outputs do not depend on the inputs by a gradient: take": [
         (("cut below the head",), ("AMUN", "L2UL", "MUMis")),
-        (("cut",), ("AMUN", "L2UL")),
+        (("cut",), ("AMUN",)),
     ],
     r"no adversarial example was found for any forget example: raise radius=": [(("zeros", "transformer"), ("AMUN",))],
     r"half precision rounds small changes away, so unlearn in float32": [
@@ -222,7 +222,7 @@ NEEDS = {
         (("all but one bias frozen", *NORMS), ("CFk", "EUk"))
     ],
     r"no linear layer with 3 or more outputs to take for its head: name it": [
-        (NORMS, ("FisherNoise", "DUCK", "BoundaryExpand", "POUR", "head"))
+        (NORMS, ("FisherNoise", "DUCK", "SCAR", "BoundaryExpand", "POUR", "head"))
     ],
     r"the loss does not depend on any weight that may move: widen the mask, or let": [(("cut",), ("steps", *BY_GRADIENT))],
     r"adds noise to inputs, and these are torch.int64: real numbers are needed": [
@@ -237,6 +237,7 @@ NEEDS = {
     r"keeps no batch statistics, .*: make it with track_running_stats=True": [(("no statistics", "no statistics, images"), ())],
     r"has no parameters: there is nothing that could forget": [(("no parameters",), ())],
     r"elements of 'gain' share their memory .*: give it memory of its own": [(("memory shared within",), ("Retrain",))],
+    r"no weight that may move has a gradient on the retain set: take": [(("zeros",), ("Potion",))],
     r"no weight would be dampened: .*; lower select=": [(("all but one bias frozen",), ("SSD",))],
     r"moved no parameter: .*; raise its lr, or widen its mask": [
         (("zeros",), ("SSD", "JiT", "MUMis", "ReferenceJiT", "ReinitCycles", "ProjectedGradient")),

@@ -11,8 +11,10 @@ from torch.nn import functional as F
 from one_step import LR, PLAIN, close, posed
 from untrain.core.errors import SpecError
 from untrain.data.examples import Examples
+from untrain.models.architectures.convnet import ConvNet
 from untrain.models.tasks.classification import Classification
-from untrain.training.toy import small
+from untrain.training.learners.train import Train
+from untrain.training.toy import STEPS, small
 from untrain.unlearners.l2ul import L2UL, attacked, importance
 
 
@@ -65,6 +67,15 @@ def test_images_of_whole_numbers_stay_within_black_and_white():
     images = Examples.labelled(x, torch.tensor([0, 1, 2, 0]), np.arange(4), 3)
     adv = attacked(posed()[0], Classification(classes=3), images, 2, 3.0)
     assert 0 <= float(adv.x.min()) <= float(adv.x.max()) <= 1
+
+
+def test_a_model_of_images_of_whole_numbers_forgets():
+    model, problem = small()
+    parts = [part.with_inputs((part.x * 30 + 120).clamp(0, 255).to(torch.uint8)) for part in (problem.forget, problem.retain)]
+    images = replace(problem, forget=parts[0], retain=parts[1], valid=None, effects=None)
+    model = Train(model=ConvNet(width=4), steps=STEPS)(images.retain, 0)
+    forgot = L2UL(others=2, radius=0.5, steps=replace(PLAIN, lr=0.01, epochs=1, batch=16))(model, images)
+    assert not close(forgot, model, 0.0)
 
 
 def test_importance_is_largest_where_outputs_turn_on_a_weight():

@@ -13,7 +13,7 @@ from untrain.core.spec import parse
 from untrain.training.steps import Steps
 from untrain.training.toy import small
 
-MEMORIES = ("DeleteRows", "TakeBack")  # they work on memories and are not masked: tests/unlearners/test_memories.py
+MEMORIES = ("DeleteRows", "ForgetShards", "TakeBack")  # they work on a kind of model of their own and are not masked
 UNLEARNERS = [
     promises.example(discovery.load(p.name))
     for p in discovery.of_role("unlearner")

@@ -12,7 +12,7 @@ from untrain.core.mask import Mask
 from untrain.training.steps import SGD, AdamW, Steps
 from untrain.training.toy import small
 
-MEMORIES = ("DeleteRows", "TakeBack")  # they work on memories and are not masked: tests/unlearners/test_memories.py
+MEMORIES = ("DeleteRows", "ForgetShards", "TakeBack")  # they work on a kind of model of their own and are not masked
 ALL = [promises.example(discovery.load(p.name)) for p in discovery.of_role("unlearner") if p.name not in ("Nothing", *MEMORIES)]
 STEPPED = [made for made in ALL if any(f.name == "steps" for f in fields(made))]
 

@@ -37,7 +37,7 @@ def accuracy(model, data):
 
 @torch.no_grad()
 def reference(model, forget, retain, ours, theirs, stop):
-    """The loop of XALFSSD, written anew: a percentile of ratios, dampening, accuracy; again from the start with 1.1 times the share."""
+    """The loop of XALFSSD, written anew: a percentile of ratios, dampening, accuracy; again with 1.1 times the share."""
     ratios = np.concatenate([(f / r).flatten().numpy() for f, r in zip(ours, theirs, strict=True)])
     ratios = ratios[np.isfinite(ratios)]
     before = [p.clone() for p in model.parameters()]
@@ -122,7 +122,7 @@ def test_a_model_that_answers_to_nothing_is_told_of():
         for p in dead.parameters():
             p.zero_()
     _, posed = small()
-    with pytest.raises(RunFailed, match="nothing to compare with"):
+    with pytest.raises(RunFailed, match="has a gradient on the retain set: take"):
         Potion()(dead.eval(), posed)
 
 

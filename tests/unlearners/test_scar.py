@@ -61,7 +61,7 @@ def inverse(samples):
 
 
 def distances(body, retain, forget, moved=None):
-    """Squared Mahalanobis distances of the forget set from the classes, in roots of head inputs; infinite from a class that is gone.
+    """Squared Mahalanobis distances of the forget set from the classes, by roots of head inputs; infinite from one that is gone.
 
     Classes are as ``body`` puts them, and the forget set is where ``moved`` does.
     """

@@ -24,7 +24,7 @@ APART = {
     "its batches follow the seed and the epoch", "it reads the labels of all it needs", "longer steps go the same way",
     "it does not learn the labels of the forget set",
 }  # fmt: skip
-MEMORIES = ("DeleteRows", "TakeBack")  # they work on memories: tests/unlearners/test_memories.py
+MEMORIES = ("DeleteRows", "ForgetShards", "TakeBack")  # they work on a kind of model of their own
 # Why a method does not go with a task, in its own words.
 TOKENS = "takes gradients by inputs, and these are torch.int64: real numbers are needed"
 REASONS = {
@@ -38,7 +38,10 @@ REASONS = {
     **{(kind, name): "adds noise to inputs, and these are rows of tokens" for kind in KINDS for name in ("JiT", "ReferenceJiT")},
     **{(kind, "CriticalNeurons"): "adds noise to inputs, and these are rows of tokens" for kind in KINDS},
     ("causal", "Amnesiac"): "needs classes, random_targets, which CausalLM does not give",
-    **{("causal", name): "needs classes, which CausalLM does not give" for name in ("DUCK", "DELETE", "POUR", "BoundaryExpand")},
+    **{
+        ("causal", name): "needs classes, which CausalLM does not give"
+        for name in ("DUCK", "SCAR", "DELETE", "POUR", "BoundaryExpand")
+    },
     **{
         (kind, name): "changes inputs little by little, and these are torch.int64: real numbers are needed"
         for kind in ("bag", "encoder")

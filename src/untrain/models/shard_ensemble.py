@@ -36,7 +36,7 @@ class ShardEnsemble(nn.Module):
     def __init__(self, members: Sequence[nn.Module], slices: int, seed: int, probabilities: bool, head_names: tuple[str, ...] = ()):
         super().__init__()
         self.members = nn.ModuleList(members)
-        self.checkpoints = nn.ModuleList([Checkpoints(member, slices - 1) for member in members])
+        self.checkpoints = nn.ModuleList([SliceStates(member, slices - 1) for member in members])
         self.register_buffer("sizes", torch.zeros(len(members), slices, dtype=torch.int64))
         self.register_buffer("seed", torch.tensor(seed))
         self.probabilities, self.head_names = probabilities, head_names
@@ -52,11 +52,11 @@ class ShardEnsemble(nn.Module):
         return (outputs * votes).sum(0)
 
 
-class Checkpoints(nn.Module):
-    """States of a model after the first slices, in buffers.
+class SliceStates(nn.Module):
+    """States of a model after its first slices, in buffers.
 
     >>> layer = nn.Linear(1, 1)
-    >>> kept = Checkpoints(layer, 2)
+    >>> kept = SliceStates(layer, 2)
     >>> kept.save(1, layer)
     >>> bool(kept.values0[1] == layer.weight)
     True

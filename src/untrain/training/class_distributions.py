@@ -52,7 +52,8 @@ def shrunk_correlation(vectors: Tensor, variance: float, covariance: float) -> T
     """Correlations (d, d) of vectors (n, d), whose covariance matrix is shrunk first, twice.
 
     Each time ``variance`` times the mean of its diagonal is added to the diagonal, and ``covariance`` times the mean of its other
-    entries, zeros left out, to these. A class of one example has no covariance, and its correlations are those of independent numbers.
+    entries, zeros left out, to these. One example has no covariance: its correlations are those of
+    independent numbers.
     """
     n, d = vectors.shape
     eye = torch.eye(d, dtype=vectors.dtype, device=vectors.device)

@@ -165,7 +165,8 @@ def length_of_outputs(outputs: Tensor, batch: Batch) -> Tensor:
     >>> length_of_outputs(torch.tensor([[3.0, 4.0]]), Batch.labelled(torch.zeros(1, 1), torch.zeros(1)))
     tensor([5.])
     """
-    return outputs.flatten(1).norm(dim=1)
+    lengths: Tensor = torch.linalg.vector_norm(outputs.flatten(1), dim=1)
+    return lengths
 
 
 def of_examples(model: nn.Module, task: Task, sets: Sequence[Examples], order: Rows, params: Params) -> Iterator[Grads]:

@@ -18,8 +18,11 @@ from untrain.training.gradients import check
 from untrain.training.input_gradients import input_gradient, with_real_inputs
 
 TINY = 1e-10
-AT_ONCE = 128
+AT_ONCE = 256
 DOUBLINGS = 12
+# An input is at the end of its ball where the edge of that, or of the range, shortens its steps and its loss grows by less than so
+# large a share in so many steps.
+GROWTH, IDLE = 0.01, 5
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,8 @@ class Ball:
 
     Args:
         radius: of the first ball, Euclidean, in units of inputs.
-        steps: gradient steps in each ball, each a tenth of its radius long.
+        steps: gradient steps in each ball at most, each a tenth of its radius long; an input whose loss no longer grows at the
+            edge takes no more.
     """
 
     radius: float
@@ -84,19 +88,19 @@ class _Search:
         self.center = batch.x.detach()
         self.x = self.center.clone()
         self.radius = torch.full((len(batch),), ball.radius, device=self.x.device, dtype=self.x.dtype)
+        self.taken, self.doubled, self.idle = (torch.zeros_like(batch.y) for _ in range(3))
+        self.best = torch.zeros_like(self.radius)
         self.said = torch.zeros_like(batch.y)
         self.right = torch.ones(len(batch), dtype=torch.bool, device=self.x.device)
 
     def run(self) -> None:
-        """Search ball after ball until none is called by its label."""
-        for _ in range(DOUBLINGS):
-            for _ in range(self.ball.steps):
-                at = self.right.nonzero().squeeze(1)
-                if not len(at):
-                    return
-                piece = self.batch[at].with_fields(**{next(iter(self.batch.fields)): self.x[at]})
-                self.counter.step(len(at), partial(self._step, at, piece), shape=cost_shape(piece))
-            self.radius[self.right] *= 2
+        """Search ball after ball until none is called by its label; each input goes on to its next ball by itself."""
+        while True:
+            at = (self.right & (self.doubled < DOUBLINGS)).nonzero().squeeze(1)
+            if not len(at):
+                break
+            piece = self.batch[at].with_fields(**{next(iter(self.batch.fields)): self.x[at]})
+            self.counter.step(len(at), partial(self._step, at, piece), shape=cost_shape(piece))
         # The last step may have found one.
         self._look()
 
@@ -117,14 +121,24 @@ class _Search:
     def _step(self, at: Tensor, piece: Batch) -> None:
         real = with_real_inputs(self.task, piece, "the search")
         outputs = self.task.forward(self.model, real)
-        slope = input_gradient(self.task.loss_of(outputs, real).sum(), real.x)
+        losses = self.task.loss_of(outputs, real)
+        slope, losses = input_gradient(losses.sum(), real.x), losses.detach().to(self.best)
         check(slope)
         on = self._note(at, outputs.detach().argmax(1))
         at, slope, x = at[on], slope[on], real.x.detach()[on]
         moved = x + scaled(slope, self.radius[at] / 10 / (length_of(slope) + TINY))
         away = moved - self.center[at]
         inside = self.center[at] + scaled(away, (self.radius[at] / length_of(away).clamp(min=TINY)).clamp(max=1))
-        self.x[at] = inside.clamp(self.low, self.high)
+        self.x[at] = inside = inside.clamp(self.low, self.high)
+        self.taken[at] += 1
+        grown = losses[on] > (1 + GROWTH) * self.best[at]
+        self.best[at] = torch.where(grown, losses[on], self.best[at])
+        free = length_of(inside - x) > (1 - GROWTH) * self.radius[at] / 10
+        self.idle[at] = torch.where(grown | free, 0, self.idle[at] + 1)
+        through = at[(self.idle[at] == IDLE) | (self.taken[at] == self.ball.steps)]
+        self.taken[through] = self.idle[through] = 0
+        self.radius[through] *= 2
+        self.doubled[through] += 1
 
 
 def length_of(vectors: Tensor) -> Tensor:

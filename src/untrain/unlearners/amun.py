@@ -33,15 +33,16 @@ class AMUN(Unlearner):
         beside: what is trained on beside the adversarial examples: 'retain', all data as they were ('retain and forget'), the
             forget set ('forget'), or 'nothing'; the last two need no retain set.
         radius: Euclidean radius around an input, in units of inputs, that is searched first; it doubles where nothing is found.
-        search: gradient steps within one radius, each a tenth of it long.
+        search: gradient steps within one radius at most, each a tenth of it long.
         steps: step size and length.
 
     Source: Ebrahimpour-Boroojeny et al. 2025, arXiv 2503.00917; code Ali-E/AMUN@9e341a9 (adversarial_unlearn.py,
         pgdl2_modified.py), whose 'amun' is 'retain and forget' and whose 'advonly' is 'retain'.
     Departs: the default is 'retain': with the forget set among the data its labels are trained on. The step size stays the
-        same where the code cuts it to a tenth every 1 to 10 epochs, as searched. The search ends after twelve doublings, and what
-        it found nothing for is left out, where the code would go on for ever; inputs other than images of uint8 stay within the
-        range of those of the forget set, where the code knows images in [0, 1] alone.
+        same where the code cuts it to a tenth every 1 to 10 epochs, as searched. An input whose loss no longer grows at the
+        edge goes on to the doubled radius, where the code has it take all its steps. The search ends after twelve doublings,
+        and what it found nothing for is left out, where the code would go on for ever; inputs other than images of uint8 stay
+        within the range of those of the forget set, where the code knows images in [0, 1] alone.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"forget", "labels", "classes", "retain"})

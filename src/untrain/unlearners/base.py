@@ -45,8 +45,8 @@ class Unlearner(Spec, role=True):
     methods that are upper bounds, 'oracles'. The role hides the rest, so a method without 'retain' works without it. 'forget' alone
     is never hidden: inputs and ids of the forget set are there also where it is not named. A signal among the needs, such as
     'correct', an ability, 'random_targets', 'divergence' or 'fisher', or 'classes' requires a task that has it. ``works_on`` is the
-    kind of model that it changes; an unlearner that writes a memory instead of parameters names the memory's class, one that repeats
-    parts of training the class of what was so trained, and masks do not confine these.
+    kind of model that it changes; an unlearner that writes a memory instead of parameters names the memory's class, one that
+    repeats parts of training the class of what was so trained, and masks do not confine these.
     """
 
     closed: ClassVar[tuple[str, ...]] = ("__init__", "__call__", "run", "__matmul__")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import numpy as np
 from torch import nn
@@ -36,8 +36,8 @@ class ForgetShards(Unlearner):
             ModelError: the problem's recipe is not the ``SISA`` that made the model, or the model learned other examples.
             DataError: no shard would be left with two examples.
         """
-        assert isinstance(model, ShardEnsemble)
-        learner, shape = problem.recipe, tuple(model.sizes.shape)
+        model = cast(ShardEnsemble, model)
+        learner, shape = problem.recipe, (len(model.sizes), model.sizes.shape[1])
         if not isinstance(learner, SISA) or (learner.shards, learner.slices) != shape:
             raise ModelError(
                 f"ForgetShards repeats the SISA(shards={shape[0]}, slices={shape[1]}) that made the model, and this problem has "
@@ -52,8 +52,7 @@ class ForgetShards(Unlearner):
         learner.count(model, problem.rest)
         if problem.trainable is not None:
             _freeze(model, problem.trainable, learner.init(problem.rest, int(model.seed)))
-        ids = np.concatenate([part.ids for part in gone])
-        shards, slices = places(ids, int(model.seed), *shape)
+        shards, slices = np.concatenate([places(part.ids, int(model.seed), *shape) for part in gone], axis=1)
         for shard in np.unique(shards).tolist():
             learner.train_shard(model, problem.rest, shard, int(slices[shards == shard].min()))
         return model

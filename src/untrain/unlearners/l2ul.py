@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from untrain.core.fields import Count, NonNegative, Positive
 from untrain.core.metering import Counter
 from untrain.core.search_space import SearchHint
-from untrain.data.batching import in_order
-from untrain.data.examples import Batch, Examples, batch_of, cost_shape, take
+from untrain.data.batching import count, in_order
+from untrain.data.examples import Batch, Examples, batch_of, cost_shape, take, walk
 from untrain.models.tasks.base import Task
 from untrain.training.batch_plan import Plan
 from untrain.training.descend import descend
@@ -69,7 +69,6 @@ class L2UL(Unlearner):
         spare = {n: 1 - value for n, value in importance(model, task, problem.forget, params).items()}
         before = {n: p.detach().clone() for n, p in params.items()}
         adversarial = attacked(model, task, problem.forget, self.others, self.radius)
-        walk = replace(problem, retain=adversarial, recipe=None).retain_batches(replace(self.steps, epochs=1))
         forget_batches = problem.forget_batches(replace(self.steps, batch=self.forget_batch))
 
         taken = 0
@@ -77,7 +76,7 @@ class L2UL(Unlearner):
         def draw(epoch: int) -> Iterator[tuple[Batch | None, ...]]:
             nonlocal taken
             again, forgets = 0, forget_batches.draw(epoch)
-            for (real,) in walk.draw(epoch):
+            for real in walk(adversarial, self.steps.batch, np.random.default_rng((problem.seed, epoch))):
                 if taken and all_wrong(model, task, problem.forget):
                     return
                 taken += 1
@@ -95,7 +94,7 @@ class L2UL(Unlearner):
                 value = value + self.hold / 2 * (spare[name] * (p - before[name]).square()).sum()
             return value
 
-        plan = Plan(problem.epochs(self.steps), draw, problem.retain, task, walk.length)
+        plan = Plan(problem.epochs(self.steps), draw, problem.retain, task, count(len(adversarial), self.steps.batch))
         return descend(model, loss, plan, self.steps, problem.trainable)
 
 

@@ -63,7 +63,7 @@ class Potion(Unlearner):
         before = {n: p.detach().clone() for n, p in params.items()}
         ratios = sorted_ratios(self._moving(ours, params, problem), theirs)
         if not len(ratios):
-            raise RunFailed("no weight that may move has a gradient on the retain set: there is nothing to compare with")
+            raise RunFailed("no weight that may move has a gradient on the retain set: take another method, such as SSD()")
         task, forget = problem.task, problem.forget
         wanted = self.stop * (1 - error(model, task, forget))
         share = self.start * len(forget) / (len(forget) + len(problem.rest))

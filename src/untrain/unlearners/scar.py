@@ -40,8 +40,8 @@ class SCAR(Unlearner):
     """Minimise ``distance * M(h(forget), nearest wrong class) + hold * KL(model before || model)`` on surrogate data.
 
     ``M`` is the squared Mahalanobis distance of head inputs from a class's distribution in the retain set, as the model before has
-    it; nearest classes are chosen once. Where whole classes go, the model before gives them the least of its logits, and what it takes
-    for one of them is not held. Otherwise a class counts by the accuracy on its forget examples, and is let alone below
+    it; nearest classes are chosen once. Where whole classes go, the model before gives them the least of its logits, and what it
+    takes for one of them is not held. Otherwise a class counts by the accuracy on its forget examples, and is let alone below
     0.8. It stops in the third epoch or later, once the accuracy on the forget set is below ``stop``. Batch-norm buffers follow
     ``steps.buffers``; forget set and surrogate data move them.
 
@@ -61,8 +61,8 @@ class SCAR(Unlearner):
         command.sh has these weights, epochs and step size for a class of CIFAR-10; ``ratio`` is what its count of batches comes to.
     Departs: the default surrogate is the retain set, where the code's are images of another data set, which are not here; in a
         random removal it draws them so that each class of the model before comes as often. The code takes a class's place in a list
-        for its label where classes were removed, and targets of a batch for those of another, shuffled one; powers keep signs, where
-        it has NaN below zero; 1e-4 more in each log-probability is left out.
+        for its label where classes were removed, and targets of a batch for those of another, shuffled one; powers keep signs,
+        where it has NaN below zero; 1e-4 more in each log-probability is left out.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"forget", "labels", "retain", "classes", "correct", "divergence"})

@@ -19,7 +19,7 @@ from untrain.training.toy import kept_of
 
 KINDS = ("vit", "resnet", "convnext", "swin")
 MORE = (*KINDS, "deit", "dinov2")
-MEMORIES = ("DeleteRows", "TakeBack")  # they work on memories and are not masked: tests/unlearners/test_memories.py
+MEMORIES = ("DeleteRows", "ForgetShards", "TakeBack")  # they work on a kind of model of their own and are not masked
 METHODS = [
     promises.example(discovery.load(p.name))
     for p in discovery.of_role("unlearner", "recipe")

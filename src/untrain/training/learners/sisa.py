@@ -68,7 +68,7 @@ class SISA(Learner):
         """Whether its architecture does."""
         return self.alone.begins_alike
 
-    def init(self, examples: Examples, seed: int) -> nn.Module:
+    def init(self, examples: Examples, seed: int) -> ShardEnsemble:
         """The models before training, on the device of the examples; none of them has a vote less than the others."""
         members = [self._fresh(examples, seed, shard) for shard in range(self.shards)]
         task = self.task.resolve(examples)
@@ -88,7 +88,6 @@ class SISA(Learner):
             DataError: no shard has two examples.
         """
         model = self.init(examples, seed)
-        assert isinstance(model, ShardEnsemble)
         self.alone.task_for(model, examples)
         self.count(model, examples)
         for shard in range(self.shards):
