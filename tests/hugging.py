@@ -5,12 +5,13 @@ import functools
 import numpy as np
 import torch
 
-from untrain.data.examples import Examples
+from untrain.data.examples import Examples, take
 from untrain.models.architectures.huggingface import HuggingFace
+from untrain.models.tasks.classification import Classification
 from untrain.training.learners.train import Train
 from untrain.training.problem import Problem, problem
 from untrain.training.steps import AdamW, Steps
-from untrain.training.toy import kept_of
+from untrain.training.toy import effects_of, kept_of
 
 ENCODER = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "patch_size": 4}
 TINY = {
@@ -51,8 +52,11 @@ def trained(kind) -> tuple[Train, torch.nn.Module, Problem]:
     learner = Train(model=spec(kind), steps=Steps(lr=0.01, epochs=25, batch=16, optimizer=AdamW()))
     examples = data()
     model = learner(examples, 0)
-    kept = kept_of(model, examples, learner.task)
-    return learner, model, problem(examples, list(range(8)), learner, seed=1, origin=0, kept=kept)
+    kept = kept_of(model, examples, learner.task) | {"Checkpoint": {n: value.clone() for n, value in model.state_dict().items()}}
+    oracle = built(spec(kind), seed=1).eval()
+    sides = [take(examples, rows) for rows in np.split(np.arange(len(examples)), [8])]
+    aids = {"oracles": (oracle,), "effects": effects_of(model, oracle, Classification(classes=CLASSES), *sides)}
+    return learner, model, problem(examples, list(range(8)), learner, data(12), seed=1, origin=0, kept=kept, **aids)
 
 
 def saved(model, folder):

@@ -13,7 +13,8 @@ from untrain.training.steps import SGD, AdamW, Steps
 from untrain.training.toy import small
 
 MEMORIES = ("DeleteRows", "ForgetShards", "TakeBack")  # they work on a kind of model of their own and are not masked
-ALL = [promises.example(discovery.load(p.name)) for p in discovery.of_role("unlearner") if p.name not in ("Nothing", *MEMORIES)]
+UNMOVED = ("Nothing", "DatamodelDirect", *MEMORIES)
+ALL = [promises.example(discovery.load(p.name)) for p in discovery.of_role("unlearner") if p.name not in UNMOVED]
 STEPPED = [made for made in ALL if any(f.name == "steps" for f in fields(made))]
 
 

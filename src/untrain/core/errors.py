@@ -110,9 +110,16 @@ def suggest(word: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(word.lower(), lowered, n=5, cutoff=0.6)
     if not near:
         return ""
-    # Of equally near words the one of about the same length: DLE is DEL with two letters swapped, not part of IdFile.
-    best = max(near, key=lambda name: (difflib.SequenceMatcher(None, name, word.lower()).ratio(), -abs(len(name) - len(word))))
+    # Of equally near words the one of the same letters, then of about the same length: DLE is DEL with two letters swapped, and
+    # neither KDE nor part of IdFile.
+    ratio, letters = difflib.SequenceMatcher(None, b=word.lower()), sorted(word.lower())
+    best = max(near, key=lambda name: (_ratio(ratio, name), sorted(name) == letters, -abs(len(name) - len(word))))
     return f"; did you mean {lowered[best]!r}?"
+
+
+def _ratio(matcher: difflib.SequenceMatcher[str], name: str) -> float:
+    matcher.set_seq1(name)
+    return matcher.ratio()
 
 
 def require_whole_numbers(**values: Any) -> None:

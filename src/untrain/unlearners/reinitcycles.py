@@ -68,7 +68,7 @@ class ReinitCycles(Unlearner):
         def loss(retain: Batch) -> Tensor:
             noisy = self._noisy(retain, task.inputs(retain))
             away = task.forward(model, noisy) - outputs_of(task, before, noisy)
-            return away.flatten(1).square().mean()
+            return away.square().mean()
 
         for cycle in range(self.cycles):
             count = max(1, round(self.reset * (cycle + 1) / self.cycles * len(layers)))

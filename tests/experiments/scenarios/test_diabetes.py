@@ -24,6 +24,12 @@ REFUSED = {
         ("CriticalNeurons", "Amnesiac", "BoundaryExpand", "BoundaryShrink", "DELETE", "DUCK", "POUR", "UNSIR"),
         "this method needs classes, which Regression does not give",
     ),
+    **dict.fromkeys(
+        ("DatamodelDirect", "DatamodelMatch", "FCS", "MUMis", "OracleMatch"),
+        "this method needs classes, which Regression does not give",
+    ),
+    "CT": "CT transposes kernels of convolutions, and Sequential has none",
+    "MSA": "what Checkpoint saves in training is needed",
     "DeleteRows": "works on models of kind RetrievalMemory",
     "TakeBack": "works on models of kind Online",
     "ForgetShards": "works on models of kind ShardEnsemble",
