@@ -15,7 +15,7 @@ from untrain.models.tasks.textclassification import TextClassification
 from untrain.training.learners.train import Train
 from untrain.training.problem import Problem
 from untrain.training.steps import AdamW, Constant, Steps
-from untrain.training.toy import kept_of
+from untrain.training.toy import effects_of, kept_of
 
 VOCABULARY, LENGTH, CLASSES, TOTAL, FORGET = 12, 7, 3, 36, 8
 SMALL = {"width": 8, "depth": 1, "heads": 2, "hidden": 16}
@@ -59,9 +59,12 @@ def problem(kind):
     model = learner(data, 0)
     kept = {"Checkpoint": {name: value.clone() for name, value in model.state_dict().items()}} | kept_of(model, data, learner.task)
     init = lambda s: learner.init(data, s)  # noqa: E731
-    return model, Problem(learner.task, forget, retain, make(12, 1), init, learner, seed=3, origin=0, kept=kept)
+    oracle, aids = learner.init(data, 1).eval(), {}
+    if kind != "causal":  # effects are of logits of classes
+        aids = {"oracles": (oracle,), "effects": effects_of(model, oracle, learner.task.resolve(data), forget, retain)}
+    return model, Problem(learner.task, forget, retain, make(12, 1), init, learner, seed=3, origin=0, kept=kept, **aids)
 
 
 def replace_forget(problem, forget):
     """The problem with another forget set, and the digest that goes with it."""
-    return replace(problem, forget=forget, digest="")
+    return replace(problem, forget=forget, digest="", effects=None)

@@ -31,6 +31,10 @@ REASONS = {
     **{(kind, "CT"): "CT transposes kernels of convolutions" for kind in KINDS},
     **{(kind, name): TOKENS for kind in ("bag", "encoder") for name in ("AMUN", "L2UL", "MUMis")},
     **{("causal", name): "needs classes, which CausalLM does not give" for name in ("AMUN", "FCS", "L2UL", "MUMis")},
+    **{
+        ("causal", name): "needs classes, which CausalLM does not give"
+        for name in ("DatamodelDirect", "DatamodelMatch", "OracleMatch")
+    },
     ("causal", "RandomLabel"): "needs random_targets, which CausalLM does not give",
     ("causal", "SalUn"): "needs random_targets, which CausalLM does not give",
     ("causal", "FisherNoise"): "needs fisher, which CausalLM does not give",
