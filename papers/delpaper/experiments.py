@@ -171,9 +171,9 @@ def ablations(bench: Bench, scale: Scale, path: str) -> Document:
 def control(bench: Bench, scale: Scale, path: str) -> Document:
     """DEL's mask against random ones of equal counts, with five times as many originals and twice as many oracles.
 
-    Both masks take the settings that a search may choose, all six or those that the scale names; nothing is tuned. Each original
-    has a random mask of its own.
+    Both masks take all six settings that a search may choose; nothing is tuned. Each original has a random mask of its own.
     """
+    # A scale may name fewer requests and settings.
     many = replace(scale, seeds=5 * scale.seeds, oracles=2 * scale.oracles)
     asked = Asked(bench, many)
     pairs = list(zip(held.DEL.settings, held.CONTROL.settings, strict=True))

@@ -157,8 +157,6 @@ class Problem:
         object.__setattr__(self, "task", self.task.resolve(self.forget))
         if self.retain is not None:
             self._check_retain(self.retain)
-        if self.effects is not None:
-            self.effects.check_covers(self.forget, self.retain)
         for name in ("forget", "retain", "valid", "replacement"):
             # True labels and other columns are for requests and reports: no unlearner may see them.
             part = getattr(self, name)
@@ -223,9 +221,11 @@ class Problem:
 
         Raises:
             RequestError: there are none.
+            DataError: they are on other examples.
         """
         if self.effects is None:
             raise RequestError("this method subtracts estimated effects, and the problem has none: give Problem(effects=...)")
+        self.effects.check_covers(self.forget, self.retain)
         return self.effects
 
     def epochs(self, steps: Steps) -> int:
