@@ -33,8 +33,8 @@ class BoundaryExpand(Unlearner):
     Source: Chen et al. 2023 (CVPR), Boundary Unlearning; the authors' code at TY-LEE-KR/Boundary-Unlearning-Code@19f9f23,
         boundary_unlearning.py. Its 10 epochs on a class of CIFAR-10 are 790 steps: a smaller forget set needs more, or larger ones.
     Departs: the class stands beside the head and not in it, so that a head which is a convolution before pooling has one too; the
-        code's first pass, made before it switches to train mode, is in train mode here. The default step size is ours, at which small
-        networks move: at the code's 1e-5 they do not.
+        code's first pass, made before it switches to train mode, is in train mode here. The default step size is ours, at which
+        small networks move: at the code's 1e-5 they do not.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"forget", "classes"})
