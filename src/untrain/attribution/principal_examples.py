@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 from scipy.sparse.linalg import svds
 
 from untrain.core.errors import DataError
+from untrain.maths.extremes import End, extremes
 
 Array = np.ndarray[Any, Any]
-End = Literal["top", "bottom", "both"]
 
 
 def component_scores(table: Array, component: int = 1) -> Array:
@@ -69,6 +69,4 @@ def principal_examples(table: Array, count: int, component: int = 1, end: End = 
         raise DataError(f"end={end!r}: one of {', '.join(get_args(End))} is needed")
     if not 0 < count <= len(table):
         raise DataError(f"count={count}: 1 to {len(table)} examples can be taken")
-    order = np.argsort(-component_scores(table, component), kind="stable")
-    top = {"top": count, "bottom": 0, "both": -(-count // 2)}[end]
-    return np.sort(np.concatenate([order[:top], order[len(order) - (count - top) :]]))
+    return extremes(component_scores(table, component), count, end)

@@ -19,14 +19,11 @@ from untrain.core.errors import DataError, ModelError, NotFinite
 from untrain.core.foreign import foreign
 from untrain.data.examples import Examples, joined, take
 from untrain.data.splits import Data
-from untrain.experiments.attributions import AttributionWork, attribution_of
-from untrain.experiments.draw_request import placed
+from untrain.experiments.attributions import AttributionWork, attribution_of, plain, sets_of, train_halves
 from untrain.experiments.estimation_plan import half_subsets
-from untrain.experiments.populations.leave_out import train_subsets
 from untrain.experiments.populations.subsets import draw
 from untrain.experiments.scene import Scene
 from untrain.models.tasks.base import Task
-from untrain.runtime.executors.serial import SerialPool
 from untrain.training.base import Learner
 
 Array = np.ndarray[Any, Any]
@@ -99,7 +96,7 @@ def _try(learner: Learner, task: Task, train: Examples, estimation: Estimation) 
     """
     with foreign(repr(learner), draws=True):
         model = learner.init(train, 0)
-    few = _plain(take(train, np.arange(min(len(train), TRIED))))
+    few = plain(take(train, np.arange(min(len(train), TRIED))))
     with suppress(DataError, NotFinite):  # of so few examples a matrix may be singular that is not of all
         estimation.attributor(TrainingEvidence(few, few, task, models=(model,)), [0], [0])
 
@@ -149,20 +146,13 @@ def attribution_table(scene: Scene, estimation: Estimation, asked: Array, seed: 
 
 def _evidence(scene: Scene, estimation: Estimation, work: AttributionWork) -> TrainingEvidence:
     """What the attributor works on: the same models as those of the effects of a forget set."""
-    pool, models = work.pool or SerialPool(work.setting.threads), estimation.sizes[0]
-    train, test = placed(scene.data, pool, work.setting)
-    both = (_plain(train), joined(_plain(train), _plain(test)), scene.task)
+    models = estimation.sizes[0]
+    train, test = sets_of(scene, work)
+    both = (train, joined(train, test), scene.task)
     if estimation.attributor.needs == "models":
         return TrainingEvidence(*both, models=tuple(work.originals(models)))
-    population = train_subsets(
-        scene.learner, train, test, half_subsets(estimation), store=work.store, executor=pool, on_progress=work.on_progress
-    )
+    population = train_halves(scene, estimation, work)
     return TrainingEvidence(*both, population.outputs["logits"][:models], population.seen[:models])
-
-
-def _plain(examples: Examples) -> Examples:
-    """The examples with what models are shown of them."""
-    return replace(examples, true=None, columns={}, features=())
 
 
 def margin_effects(values: Array, factor: float, base: Array, labels: Array, task: Task) -> Array:

@@ -12,11 +12,13 @@ from torch import nn
 from untrain.attribution.estimate import EstimationModels, estimate_effects
 from untrain.attribution.estimation import Estimation
 from untrain.core.errors import RequestError
+from untrain.data.examples import Examples
 from untrain.experiments.draw_request import placed
 from untrain.experiments.estimation_plan import half_subsets, leave_out
 from untrain.experiments.keys import attribution_ingredients
 from untrain.experiments.populations.leave_out import count_missing, train_subsets
 from untrain.experiments.populations.populate import are_stored, train_population
+from untrain.experiments.populations.population import Population
 from untrain.experiments.scene import Scene
 from untrain.experiments.setting import Setting
 from untrain.runtime.executors.base import Pool
@@ -43,6 +45,11 @@ class AttributionWork:
     originals: Callable[[int], Sequence[nn.Module]]
     pool: Pool | None = None
     on_progress: OnProgress | None = None
+
+    @property
+    def hands(self) -> Pool:
+        """The pool that trains."""
+        return self.pool or SerialPool(self.setting.threads)
 
 
 def attribution_of(scene: Scene, estimation: Estimation, seed: int, work: AttributionWork) -> Entry:
@@ -97,14 +104,33 @@ def _estimate(scene: Scene, estimation: Estimation, work: AttributionWork) -> Co
     return Contents({"multiplier": asdict(found.multiplier), "lds": lds, "about": found.about}, {"effects": found.effects})
 
 
+def plain(examples: Examples) -> Examples:
+    """Examples with what models are shown of them."""
+    return replace(examples, true=None, columns={}, features=())
+
+
+def sets_of(scene: Scene, work: AttributionWork) -> tuple[Examples, Examples]:
+    """Training and test data where models are trained, with what these are shown of them."""
+    train, test = placed(scene.data, work.hands, work.setting)
+    return plain(train), plain(test)
+
+
+def train_halves(scene: Scene, estimation: Estimation, work: AttributionWork) -> Population:
+    """The population that an attributor works on, then the models that are held out; stored ones are not trained again."""
+    return train_subsets(
+        scene.learner, *sets_of(scene, work), half_subsets(estimation), store=work.store, executor=work.hands,
+        on_progress=work.on_progress,
+    )  # fmt: skip
+
+
 def _train(scene: Scene, estimation: Estimation, work: AttributionWork) -> EstimationModels:
-    pool, store = work.pool or SerialPool(work.setting.threads), work.store
-    train, test = (replace(e, true=None, columns={}, features=()) for e in placed(scene.data, pool, work.setting))
+    train, test = sets_of(scene, work)
     pairs, removed = leave_out(estimation, len(train), len(scene.forget_set.rows))
-    subsets, options = half_subsets(estimation), {"store": store, "executor": pool, "on_progress": work.on_progress}
-    population = train_subsets(scene.learner, train, test, subsets, **options)  # type: ignore[arg-type]
-    left_out = train_population(scene.learner, train, pairs, train, **options)["logits"]  # type: ignore[arg-type]
-    logits, fitted = population.outputs["logits"], subsets.models - estimation.held_out
+    population = train_halves(scene, estimation, work)
+    left_out = train_population(
+        scene.learner, train, pairs, train, store=work.store, executor=work.hands, on_progress=work.on_progress
+    )["logits"]  # fmt: skip
+    logits, fitted = population.outputs["logits"], len(population.seen) - estimation.held_out
     originals = work.originals(estimation.sizes[0]) if estimation.attributor.needs == "models" else ()
     return EstimationModels(
         train, test, logits[:fitted], population.seen[:fitted], logits[fitted:], population.seen[fitted:], left_out, removed,

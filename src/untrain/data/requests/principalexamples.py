@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
@@ -12,6 +12,7 @@ from untrain.core.fields import Keep
 from untrain.data.examples import Examples
 from untrain.data.requests._ranking import LEAST
 from untrain.data.requests.base import Ensemble, Request
+from untrain.maths.extremes import End, extremes
 
 
 class PrincipalExamples(Request):
@@ -37,7 +38,7 @@ class PrincipalExamples(Request):
     """
 
     component: Annotated[int, Field(ge=1)] = 1
-    end: Literal["top", "bottom", "both"] = "top"
+    end: End = "top"
     fraction: Keep = 0.1
     seed: Annotated[int, Field(ge=0)] = 0
     models: Annotated[int, Field(ge=LEAST)] = 512
@@ -59,9 +60,7 @@ class PrincipalExamples(Request):
         count = round(self.fraction * len(train))
         if not 0 < count < len(train):
             raise RequestError(f"fraction={self.fraction:g} of {len(train)} examples is {count}: some, and not all, are needed")
-        order = np.argsort(-values, kind="stable")
-        top = {"top": count, "bottom": 0, "both": -(-count // 2)}[self.end]
-        return np.sort(np.concatenate([order[:top], order[len(order) - (count - top) :]]))
+        return extremes(values, count, self.end)
 
     def named(self, examples: Examples) -> np.ndarray[Any, Any]:
         """No rows: the request draws from whatever is left to train on."""
