@@ -50,13 +50,18 @@ def data(n=60):
 def trained(kind) -> tuple[Train, torch.nn.Module, Problem]:
     """A learner, the model that it trained, which is not to be changed, and a request to forget eight of sixty examples."""
     learner = Train(model=spec(kind), steps=Steps(lr=0.01, epochs=25, batch=16, optimizer=AdamW()))
+    model = learner(data(), 0)
+    return learner, model, asked(learner, model, list(range(8)))
+
+
+def asked(learner, model, rows) -> Problem:
+    """The request to forget some rows of the sixty, with all that a method may need; its oracle is a network without training."""
     examples = data()
-    model = learner(examples, 0)
     kept = kept_of(model, examples, learner.task) | {"Checkpoint": {n: value.clone() for n, value in model.state_dict().items()}}
-    oracle = built(spec(kind), seed=1).eval()
-    sides = [take(examples, rows) for rows in np.split(np.arange(len(examples)), [8])]
+    oracle = learner.init(examples, 1).eval()
+    sides = [take(examples, part) for part in (np.array(rows), np.setdiff1d(np.arange(len(examples)), rows))]
     aids = {"oracles": (oracle,), "effects": effects_of(model, oracle, Classification(classes=CLASSES), *sides)}
-    return learner, model, problem(examples, list(range(8)), learner, data(12), seed=1, origin=0, kept=kept, **aids)
+    return problem(examples, rows, learner, data(12), seed=1, origin=0, kept=kept, **aids)
 
 
 def saved(model, folder):

@@ -10,7 +10,9 @@ import untrain as ut
 from untrain.data.examples import take
 from untrain.data.requests.resolve import request
 from untrain.evaluation.glossary import abouts, evaluators
+from untrain.experiments.results import entries_of
 from untrain.reports.html import tables
+from untrain.runtime.store import Store
 
 STEPS = ut.Steps(lr=0.1, epochs=6, batch=64)
 DIGITS = ut.Digits(model=ut.MLP(width=24), steps=STEPS, request=ut.Where("label == 3"))
@@ -66,15 +68,14 @@ def test_a_change_of_the_head_leaves_features_as_they_were(document):
     assert after["rus_original"] == pytest.approx(0, abs=1e-3)
 
 
+def grouped(examples):
+    """Ten digits that are learned as odd and even, with a column that says which they are."""
+    digit = examples.y.numpy()
+    return replace(ut.examples(examples.x.numpy(), digit % 2), columns={"digit": digit})
+
+
 def test_a_part_of_a_class_is_forgotten_by_a_column_of_the_data():
-    """Ten digits are learned as odd and even; the threes are to be forgotten."""
     data = DIGITS.load()
-
-    def grouped(examples):
-        digit = examples.y.numpy()
-        labelled = ut.examples(examples.x.numpy(), digit % 2)
-        return replace(labelled, columns={"digit": digit})
-
     train = grouped(data.train)
     rows = request(train, ut.Where("digit == 3")).rows
     assert set(data.train.y.numpy()[list(rows)].tolist()) == {3}
@@ -82,3 +83,21 @@ def test_a_part_of_a_class_is_forgotten_by_a_column_of_the_data():
     problem = ut.problem(train, ut.Where("digit == 3"), ut.Train(model=ut.MLP(width=4), steps=STEPS))
     assert torch.equal(problem.forget.y, torch.ones(len(rows), dtype=torch.int64))
     assert take(problem.forget, np.arange(1)).columns == {}
+
+
+def test_test_examples_of_a_part_of_a_class_are_scored(tmp_path):
+    data, asked = DIGITS.load(), ut.Where("digit == 3")
+    train, test = grouped(data.train), grouped(data.test)
+    scenario = ut.Custom(train, test, ut.MLP(width=24), asked, steps=STEPS)
+    document = ut.run(scenario, ["Nothing"], store=tmp_path, seeds=2, oracles=4)
+    store = Store(tmp_path)
+    (row,) = document["results"]
+    scores = {name: row["scores"][name] for name in ("test_forgotten_accuracy", "test_staying_accuracy")}
+    # By hand, from the models themselves.
+    three = test.columns["digit"] == 3
+    models = entries_of(store.get(document["run"]), store)["original"]
+    right = np.array([e.array("logits").argmax(1)[-len(test) :] == test.y.numpy() for e in models])
+    assert scores["test_forgotten_accuracy"]["value"] == pytest.approx(right[:, three].mean())
+    assert scores["test_staying_accuracy"]["value"] == pytest.approx(right[:, ~three].mean())
+    assert 0 < scores["test_forgotten_accuracy"]["ideal"] < scores["test_forgotten_accuracy"]["value"]
+    assert "test_forgotten_accuracy" in row["verdict"]["tested"]

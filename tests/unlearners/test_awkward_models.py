@@ -10,8 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from untrain.commands import promises
-from untrain.core import discovery
+from methods import localizers, that_move
 from untrain.core.errors import BrokenPromise, ModelError, UntrainError
 from untrain.core.precision import HALF
 from untrain.core.seeds import seeded
@@ -27,13 +26,8 @@ from untrain.unlearners.base import Localized, Recipe, Unlearner
 from untrain.unlearners.finetune import Finetune
 from untrain.unlearners.ssd import SSD
 
-MEMORIES = ("DeleteRows", "ForgetShards", "TakeBack")  # they work on a kind of model of their own and are not masked
-LOCALIZERS = [discovery.load(place.name)() for place in discovery.of_role("localizer")]
-METHODS = [
-    promises.example(discovery.load(place.name))
-    for place in discovery.of_role("unlearner", "recipe")
-    if place.name not in ("Nothing", "DatamodelDirect", *MEMORIES)  # these two move nothing
-]
+LOCALIZERS = localizers()
+METHODS = that_move("unlearner", "recipe")
 # At its default it selects no weight of most models as small as these, and says so.
 METHODS = [replace(made, select=1.5) if isinstance(made, SSD) else made for made in METHODS]
 CONFINED = [Finetune(steps=Steps(lr=0.05, epochs=1, batch=16, schedule=Constant())) @ made for made in LOCALIZERS]
@@ -206,9 +200,7 @@ NEEDS = {
         (("cut",), ("AMUN",)),
     ],
     r"no adversarial example was found for any forget example: raise radius=": [(("zeros", "transformer"), ("AMUN",))],
-    r"half precision rounds small changes away, so unlearn in float32": [
-        (("half by itself",), ("BoundaryShrink", "MUMis", "NegMerge"))
-    ],
+    r"half precision rounds small changes away, so unlearn in float32": [(("half by itself",), ("MUMis", "NegMerge"))],
     r"all parameters are frozen: none can be localized; let some ask": [(("frozen",), ("localizer", "confined"))],
     r"no weight may move, as .*: widen the mask, or let some ask for gradients": [
         (("frozen",), ("unlearner",)),

@@ -6,20 +6,14 @@ from functools import lru_cache
 import pytest
 import torch
 
-from untrain.commands import promises
-from untrain.core import discovery
+from methods import localizers, name_of, that_move
 from untrain.core.errors import ModelError
 from untrain.core.spec import parse
 from untrain.training.steps import Steps
 from untrain.training.toy import small
 
-MEMORIES = ("DeleteRows", "ForgetShards", "TakeBack")  # they work on a kind of model of their own and are not masked
-UNLEARNERS = [
-    promises.example(discovery.load(p.name))
-    for p in discovery.of_role("unlearner")
-    if p.name not in ("Nothing", "DatamodelDirect", "Localized", *MEMORIES)
-]
-LOCALIZERS = [discovery.load(p.name)() for p in discovery.of_role("localizer")]
+UNLEARNERS = that_move("unlearner")
+LOCALIZERS = localizers()
 BRIEF = Steps(lr=0.01, epochs=1, batch=16)
 
 
@@ -30,11 +24,6 @@ def brief(made):
 
 
 HEAD_ALONE = ("POUR",)  # whose changes are of the head, which a mask may leave out and free
-
-
-def name(made):
-    """Name of a method, for the listing of tests."""
-    return type(made).__name__
 
 
 @lru_cache(maxsize=32)
@@ -51,14 +40,14 @@ def changes(made):
     return moved, problem.task.head(model)
 
 
-@pytest.mark.parametrize("localizer", LOCALIZERS, ids=name)
-@pytest.mark.parametrize("unlearner", UNLEARNERS, ids=name)
+@pytest.mark.parametrize("localizer", LOCALIZERS, ids=name_of)
+@pytest.mark.parametrize("unlearner", UNLEARNERS, ids=name_of)
 def test_every_unlearner_keeps_to_the_mask_of_every_localizer(unlearner, localizer):
     moved, head = changes(brief(unlearner) @ localizer)
     mask = found(localizer)
     free = {n: b | (localizer.classifier == "full" and n in head) for n, b in mask.items()}
     assert not any(bool((moved[n] & ~free[n]).any()) for n in moved)
-    wanted = free if name(unlearner) in HEAD_ALONE else mask
+    wanted = free if name_of(unlearner) in HEAD_ALONE else mask
     assert any(bool((moved[n] & wanted[n]).any()) for n in moved)
 
 
@@ -75,10 +64,10 @@ def test_beside_every_localizer_the_head_moves_in_full_or_as_masked_or_not(local
 
 
 @pytest.mark.parametrize("head", ["full", "masked", "frozen"])
-@pytest.mark.parametrize("unlearner", UNLEARNERS, ids=name)
+@pytest.mark.parametrize("unlearner", UNLEARNERS, ids=name_of)
 def test_every_unlearner_does_as_told_about_the_head(unlearner, head):
     localizer = parse(f"WeightedGrad(per='weight', head={head!r})")
-    if name(unlearner) in HEAD_ALONE and head == "frozen":
+    if name_of(unlearner) in HEAD_ALONE and head == "frozen":
         with pytest.raises(ModelError, match="changes the head alone, and"):
             changes(brief(unlearner) @ localizer)
         return

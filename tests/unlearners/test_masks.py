@@ -5,16 +5,13 @@ from dataclasses import fields, replace
 import pytest
 import torch
 
-from untrain.commands import promises
-from untrain.core import discovery
+from methods import name_of, that_move
 from untrain.core.errors import RunFailed
 from untrain.core.mask import Mask
 from untrain.training.steps import SGD, AdamW, Steps
 from untrain.training.toy import small
 
-MEMORIES = ("DeleteRows", "ForgetShards", "TakeBack")  # they work on a kind of model of their own and are not masked
-UNMOVED = ("Nothing", "DatamodelDirect", *MEMORIES)
-ALL = [promises.example(discovery.load(p.name)) for p in discovery.of_role("unlearner") if p.name not in UNMOVED]
+ALL = that_move("unlearner")
 STEPPED = [made for made in ALL if any(f.name == "steps" for f in fields(made))]
 
 
@@ -26,11 +23,6 @@ def masked(share=0.3):
     return model, replace(problem, mask=Mask(bits, problem.digest), head="masked"), bits
 
 
-def name(made):
-    """Name of a method, for the listing of tests."""
-    return type(made).__name__
-
-
 def held(made):
     """Whether all bits outside the mask are kept and some within are not."""
     model, problem, bits = masked()
@@ -40,18 +32,18 @@ def held(made):
     return outside and inside
 
 
-@pytest.mark.parametrize("made", ALL, ids=name)
+@pytest.mark.parametrize("made", ALL, ids=name_of)
 def test_what_is_outside_keeps_its_bits(made):
     assert held(made)
 
 
-@pytest.mark.parametrize("optimizer", [SGD(momentum=0.9, decay=0.1), AdamW(decay=0.1)], ids=name)
-@pytest.mark.parametrize("made", STEPPED, ids=name)
+@pytest.mark.parametrize("optimizer", [SGD(momentum=0.9, decay=0.1), AdamW(decay=0.1)], ids=name_of)
+@pytest.mark.parametrize("made", STEPPED, ids=name_of)
 def test_weight_decay_does_not_leak(made, optimizer):
     assert held(replace(made, steps=Steps(lr=0.01, epochs=2, batch=16, optimizer=optimizer)))
 
 
-@pytest.mark.parametrize("made", ALL, ids=name)
+@pytest.mark.parametrize("made", ALL, ids=name_of)
 def test_an_empty_mask_moves_nothing_or_is_refused_in_one_line(made):
     model, problem, bits = masked()
     none = Mask({n: torch.zeros_like(b) for n, b in bits.items()}, problem.digest)

@@ -325,7 +325,7 @@ def test_rules_that_cannot_decide_are_refused_in_a_line():
     model, posed = small()
     stop = ProjectedGradient(stop="valid", steps=SHORT)
     with pytest.raises(DataError, match="needs held-out examples, and there are none"):
-        stop(model, posed)
+        stop(model, replace(posed, valid=None))
     wrong = posed.forget.with_targets((posed.forget.y + 1) % 3)
     with pytest.raises(RunFailed, match="before the first step: take stop='never'"):
         stop(model, replace(posed, forget=wrong, valid=posed.rest))

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+import methods
 from untrain.commands import promises
 from untrain.core import discovery
 from untrain.core.errors import UntrainError
@@ -24,7 +25,6 @@ APART = {
     "its batches follow the seed and the epoch", "it reads the labels of all it needs", "longer steps go the same way",
     "it does not learn the labels of the forget set",
 }  # fmt: skip
-MEMORIES = ("DeleteRows", "ForgetShards", "TakeBack")  # they work on a kind of model of their own
 # Why a method does not go with a task, in its own words.
 TOKENS = "takes gradients by inputs, and these are torch.int64: real numbers are needed"
 REASONS = {
@@ -54,10 +54,6 @@ REASONS = {
     **{("causal", name): "needs classes, which CausalLM does not give" for name in ("BoundaryShrink", "UNSIR")},
     ("causal", "CriticalNeurons"): "needs classes, which CausalLM does not give",
 }
-
-
-def names(*roles):
-    return [place.name for place in discovery.of_role(*roles) if place.name not in MEMORIES]
 
 
 @pytest.fixture
@@ -91,7 +87,7 @@ def _error(check, made):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("name", names("unlearner", "recipe"))
+@pytest.mark.parametrize("name", [methods.name_of(made) for made in methods.of_networks("unlearner", "recipe")])
 def test_an_unlearner_keeps_its_promises_on_texts(name, kind, ask):
     broken = ask(name, kind)
     reason = REASONS.get((kind, name))
@@ -100,7 +96,7 @@ def test_an_unlearner_keeps_its_promises_on_texts(name, kind, ask):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("name", names("localizer"))
+@pytest.mark.parametrize("name", [methods.name_of(made) for made in methods.localizers()])
 def test_a_localizer_keeps_its_promises_on_texts(name, kind, ask):
     reason = REASONS.get((kind, name))
     assert [error for _, error in ask(name, kind) if reason is None or reason not in error] == []

@@ -43,6 +43,7 @@ class Observation:
         probes: what the same models put out on other sets that they were asked, by the probe's name; an example has the id and the
             side of the one that it is about.
         owner: whose each example is, (n,), where some have several: what comes from one hand is no independent evidence.
+        covered: whether an example is of the kind that the request forgets, by a rule that test examples meet too, bool (n,).
     """
 
     outputs: Mapping[str, Array | LazyStack]
@@ -54,6 +55,7 @@ class Observation:
     task: Task = Classification()
     probes: Mapping[str, Observation] = field(default_factory=dict)
     owner: Array | None = None
+    covered: Array | None = None
 
     def __post_init__(self) -> None:
         """Refuse outputs that are NaN or infinite, on which any score would be made up; those of the store were looked at.
@@ -107,6 +109,11 @@ class Observation:
         side, labels = np.asarray(self.side), np.asarray(self.labels)
         return np.isin(labels, np.setdiff1d(labels[side == "forget"], labels[side == "retain"]))
 
+    @property
+    def in_forgotten_part(self) -> Array:
+        """Whether an example is of the kind that is forgotten, by the request's rule or else by its class, bool (n,)."""
+        return self.in_forgotten_class if self.covered is None else np.asarray(self.covered)
+
     def has(self, name: str) -> bool:
         """Whether an output, a signal or another thing that scores need can be had.
 
@@ -159,7 +166,8 @@ class Observation:
     def at(self, rows: Array) -> Observation:
         """The same models on some of the examples."""
         parts = {name: getattr(self, name)[rows] for name in ("labels", "true", "side", "ids")}
-        parts["owner"] = None if self.owner is None else self.owner[rows]
+        known = {name: value for name in ("owner", "covered") if (value := getattr(self, name)) is not None}
+        parts |= {name: value[rows] for name, value in known.items()}
         return replace(self, outputs={name: value[:, rows] for name, value in self.outputs.items()}, **parts)
 
     def of_models(self, rows: Any) -> Observation:

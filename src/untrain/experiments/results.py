@@ -84,8 +84,10 @@ def observe(run: Entry, entries: list[Entry], store: Store | None = None) -> Obs
             for entry, row in zip(entries, outputs[name], strict=True):
                 refuse_not_finite(row, f"model {entry.key[:12]} of run {run.key[:12]}")
         labels, true, side, ids = (np.asarray(run.array(named(n))) for n in ("labels", "true", "side", "ids"))
-        owner = np.asarray(run.array(named("owner"))) if f"{named('owner')}.npy" in run.record["files"] else None
-        return Observation(outputs, labels, true, side, ids, task=task, owner=owner)
+        owner, covered = (
+            np.asarray(run.array(named(n))) if f"{named(n)}.npy" in run.record["files"] else None for n in ("owner", "covered")
+        )
+        return Observation(outputs, labels, true, side, ids, task=task, owner=owner, covered=covered)
 
     probes = {probe: on(partial(probe_file, probe)) for probe in run.record.get("probes", ())}
     return replace(on(str), observed={} if store is None else values_in(run, entries, store), probes=probes)

@@ -21,6 +21,7 @@ from untrain.data.examples import Examples, take
 from untrain.data.fingerprint import array_digest
 from untrain.data.near_duplicates import near_duplicates
 from untrain.data.ragged import PAD
+from untrain.data.requests.verbs import covered
 from untrain.evaluation.observation import CORRECTED, OTHER
 from untrain.experiments.keys import run_ingredients
 from untrain.experiments.scene import Scene, probe_file, targets
@@ -88,12 +89,19 @@ def count_facts(sizes: ModelCounts, counts: Mapping[str, int]) -> dict[str, Any]
 
 
 def frame_arrays(scene: Scene) -> dict[str, np.ndarray[Any, Any]]:
-    """Labels, true labels, side and id of all examples that models of a scene are observed on: training set, then test set."""
+    """Labels, true labels, side and id of all examples that models of a scene are observed on: training set, then test set.
+
+    With 'covered' where the request can say which test examples are of the kind to forget: these, and the forget set.
+    """
     sets = scene.observed
     side = np.repeat(np.array(["retain", "test", CORRECTED][: len(sets)]), [len(each) for each in sets])
     side[np.asarray(scene.forget_set.rows)] = "forget"
     owners = [each.owner for each in sets if each.owner is not None]
     known = {"owner": np.concatenate([np.asarray(owner).astype(str) for owner in owners])} if len(owners) == len(sets) else {}
+    test = covered(scene.scenario.request, scene.data.test)
+    if test is not None:
+        known["covered"] = side == "forget"
+        known["covered"][len(scene.data.train) :][: len(test)] = test
     return {
         "labels": stacked([targets(e) for e in sets]),
         "true": stacked([targets(e, true=True) for e in sets]),

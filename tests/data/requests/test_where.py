@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from untrain.core.errors import RequestError, SpecError
 from untrain.core.spec import parse
 from untrain.data.readers.convert import examples
+from untrain.data.requests.base import Request
 from untrain.data.requests.owner import Owner
+from untrain.data.requests.verbs import covered
 from untrain.data.requests.where import Where
 
 
@@ -137,3 +139,24 @@ def test_targets_that_are_not_one_number_per_example_are_no_label():
     assert Where(f"owner == {str(someone)!r}").draw(facts).tolist() == Owner(owners=(str(someone),)).draw(facts).tolist()
     with pytest.raises(RequestError, match="no column 'label'"):
         Where("label == 1").draw(facts)
+
+
+def test_held_out_examples_are_covered_where_the_rule_is_about_what_they_have():
+    held_out = replace(twelve(), owner=np.array(["ann", "bob", "eve"] * 4))
+    assert np.flatnonzero(Where("place == 'south' and old").covers(held_out)).tolist() == [7, 10]
+    for rule in ("height > 2", "id < 3", "old and id < 3", "owner == 'ann'"):
+        assert Where(rule).covers(held_out) is None
+    assert Where("label != true").covers(replace(held_out, true=None)) is None
+    assert Owner(owners=("ann",)).covers(held_out) is None
+
+
+def test_what_does_not_say_which_examples_are_covered_is_refused():
+    class Numbered(Request):
+        def draw(self, train):
+            return np.arange(3)
+
+        def covers(self, held_out):
+            return np.arange(3)
+
+    with pytest.raises(RequestError, match=r"covers\(\) of .* gave int64 of shape \(3,\): give bool of shape \(12,\), or None"):
+        covered(Numbered(), twelve())

@@ -53,7 +53,7 @@ def test_without_test_examples_of_either_kind_there_is_a_reason(planted, cut):
     rows = (SIDE != "test") | cut
     labels, side = LABELS[rows], SIDE[rows]
     scores = scored(planted, labels == labels, labels == labels, labels, side)
-    assert {s.reason for s in scores.values()} == {"the test set lacks the forgotten classes, or all others"}
+    assert {s.reason for s in scores.values()} == {"the test set lacks what is forgotten, or all else"}
 
 
 def test_promises_try_a_request_of_a_whole_class():

@@ -7,8 +7,7 @@ import torch
 from torch import nn
 
 import untrain as ut
-from untrain.commands import promises
-from untrain.core import discovery
+from methods import localizers, name_of, that_move
 from untrain.core.errors import ModelError
 from untrain.core.flops import count_flops
 from untrain.data.examples import Examples
@@ -16,26 +15,15 @@ from untrain.localizers._ablation import InOneBatch, OneByOne, copies_of
 from untrain.localizers._forward_order import in_forward_order
 from untrain.models.features import features
 from untrain.models.tasks.classification import Classification
-from untrain.training.toy import kept_of
 
 KINDS = ("vit", "resnet", "convnext", "swin")
 MORE = (*KINDS, "deit", "dinov2")
-MEMORIES = ("DeleteRows", "ForgetShards", "TakeBack")  # they work on a kind of model of their own and are not masked
-METHODS = [
-    promises.example(discovery.load(p.name))
-    for p in discovery.of_role("unlearner", "recipe")
-    if p.name not in ("Nothing", "DatamodelDirect", *MEMORIES)  # these two move nothing
-]
+METHODS = that_move("unlearner", "recipe")
 # At its default it selects no weight of most models as small as these, and says so.
 METHODS = [replace(made, select=1.5) if isinstance(made, ut.SSD) else made for made in METHODS]
-LOCALIZERS = [discovery.load(place.name)() for place in discovery.of_role("localizer")]
+LOCALIZERS = localizers()
 ONE_HEAD = ("BoundaryExpand", "DUCK", "SCAR")  # they work on the features that one head sees
 EPOCH = ut.Steps(lr=0.01, epochs=1, batch=16)
-
-
-def told(value):
-    """A case's name in the listing of tests."""
-    return value if isinstance(value, str) else type(value).__name__
 
 
 @pytest.mark.parametrize("kind", MORE)
@@ -51,10 +39,10 @@ def test_it_learns_and_one_seed_gives_one_model(kind, hugging):
 
 
 @pytest.mark.parametrize("kind", MORE)
-@pytest.mark.parametrize("made", METHODS, ids=told)
+@pytest.mark.parametrize("made", METHODS, ids=name_of)
 def test_every_method_moves_it_and_gives_one_model_for_one_seed(made, kind, hugging):
     _, model, problem = hugging.trained(kind)
-    if kind == "deit" and told(made) in ONE_HEAD:
+    if kind == "deit" and name_of(made) in ONE_HEAD:
         with pytest.raises(ModelError, match="has several heads"):
             made.run(model, problem)
         return
@@ -66,7 +54,7 @@ def test_every_method_moves_it_and_gives_one_model_for_one_seed(made, kind, hugg
 
 
 @pytest.mark.parametrize("kind", MORE)
-@pytest.mark.parametrize("made", LOCALIZERS, ids=told)
+@pytest.mark.parametrize("made", LOCALIZERS, ids=name_of)
 def test_every_localizers_mask_fits_and_nothing_outside_it_and_the_head_moves(made, kind, hugging):
     _, model, problem = hugging.trained(kind)
     mask = made(model, problem)
@@ -129,7 +117,7 @@ def test_both_heads_of_a_distilled_model_move_in_full(hugging):
     assert all(torch.equal(frozen[n], model.state_dict()[n]) for n in model.head_names)
 
 
-@pytest.mark.parametrize("made", METHODS, ids=told)
+@pytest.mark.parametrize("made", METHODS, ids=name_of)
 def test_tied_weights_stay_tied(made, hugging):
     def inner(net):
         return [part for part in net.modules() if isinstance(part, nn.Linear) and part.out_features == 32]
@@ -141,8 +129,7 @@ def test_tied_weights_stay_tied(made, hugging):
 
     learner = ut.Train(model=tied, steps=EPOCH)
     model = learner(hugging.data(), 0)
-    kept = kept_of(model, hugging.data(), learner.task)
-    forgot = made(model, ut.problem(hugging.data(), [0, 1, 2], learner, kept=kept))
+    forgot = made(model, hugging.asked(learner, model, [0, 1, 2]))
     assert inner(forgot)[1].weight is inner(forgot)[0].weight
 
 

@@ -93,6 +93,15 @@ def _is_allowed(node: ast.AST) -> bool:
     return isinstance(node, LEAVES + PARTS)
 
 
+def names_in(rule: str) -> set[str]:
+    """Columns that a rule names.
+
+    >>> sorted(names_in("label == 3 and 20 < age"))
+    ['age', 'label']
+    """
+    return {node.id for node in ast.walk(_parsed(rule)) if isinstance(node, ast.Name)}
+
+
 def holds(rule: str, columns: Mapping[str, np.ndarray[Any, Any]]) -> Column:
     """Evaluate the rule on columns: bool (n,), or one bool.
 

@@ -67,6 +67,13 @@ class Request(Spec, role=True):
         """
         return examples
 
+    def covers(self, held_out: Examples) -> np.ndarray[Any, Any] | None:
+        """Whether each held-out example is of the kind to forget, bool (n,); None where the request names training examples alone.
+
+        By these, test accuracy on what was forgotten is scored, such as on a class or a part of one.
+        """
+        return None
+
     def named(self, examples: Examples) -> np.ndarray[Any, Any]:
         """Rows that must not be set apart before training; none where the request draws from whatever is left to train on."""
         return self.draw(examples)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from untrain.core.errors import RequestError
 from untrain.core.foreign import foreign
 from untrain.data.examples import Examples
 from untrain.data.requests.base import Ensemble, Request
@@ -34,6 +35,24 @@ def everywhere(by: Request, parts: Iterable[Examples], replacement: Examples | N
     """Held-out examples after a request, part by part."""
     with foreign(repr(by), draws=True):
         return tuple(by.everywhere(examples, replacement) for examples in parts)
+
+
+def covered(by: Request, held_out: Examples) -> np.ndarray[Any, Any] | None:
+    """Whether each held-out example is of the kind to forget; None where a request names training examples alone.
+
+    Raises:
+        RequestError: the request gives something else.
+    """
+    with foreign(repr(by), draws=True):
+        found = by.covers(held_out)
+    if found is None:
+        return None
+    found = np.asarray(found)
+    if found.dtype != bool or found.shape != (len(held_out),):
+        raise RequestError(
+            f"covers() of {by!r} gave {found.dtype} of shape {found.shape}: give bool of shape ({len(held_out)},), or None"
+        )
+    return found
 
 
 def ensemble_of(by: Request) -> Ensemble | None:

@@ -10,7 +10,7 @@ from pydantic import AfterValidator
 
 from untrain.core.errors import RequestError
 from untrain.data.examples import Examples
-from untrain.data.requests._condition import check_rule, holds
+from untrain.data.requests._condition import check_rule, holds, names_in
 from untrain.data.requests.base import Request
 
 
@@ -40,6 +40,18 @@ class Where(Request):
         if len(rows) == 0:
             raise RequestError(f"{self.rule!r} holds for none of the {len(train)} training examples")
         return rows
+
+    def covers(self, held_out: Examples) -> np.ndarray[Any, Any] | None:
+        """Where the rule holds of held-out examples; None where it is about ids or owners, or about a column that they lack.
+
+        >>> from untrain.data.readers.convert import examples
+        >>> Where(rule="label == 0").covers(examples([[0.0], [1.0], [2.0]], [0, 1, 0])).tolist()
+        [True, False, True]
+        """
+        columns, wanted = columns_of(held_out), names_in(self.rule)
+        if wanted & {"id", "owner"} or not wanted <= columns.keys():
+            return None
+        return np.broadcast_to(holds(self.rule, columns), (len(held_out),))
 
 
 def columns_of(train: Examples) -> dict[str, np.ndarray[Any, Any]]:

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from untrain.evaluation.base import Array, Evaluator, Formula, Measure, Measured, Part, Prepared, ScoreInfo
-from untrain.evaluation.metrics.classaccuracy import not_of_classes
+from untrain.evaluation.metrics.classaccuracy import cannot_part
 from untrain.evaluation.observation import Observation
 
 _FORM = "(1 - (A_or - A_t)) / (1 + D), A_or the run's own original"
@@ -64,7 +64,7 @@ class AUS(Evaluator):
         scores: dict[str, Measured | str] = {
             "aus": Formula((gain(test), mean("forget", forget), mean("test", test)), _mixed, "fraction"),
         }
-        reason = not_of_classes(trial.side, gone)
+        reason = cannot_part(trial.side, gone)
         staying, forgotten = test & ~gone, test & gone
         scores["aus_classes"] = reason or Formula((gain(staying), mean("test", forgotten)), _classes, "fraction")
         return scores

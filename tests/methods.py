@@ -1,0 +1,31 @@
+"""Methods as most tests take them: found by their roles, made by the examples that `untrain check` makes."""
+
+from torch import nn
+
+from untrain.commands import promises
+from untrain.core import discovery
+from untrain.core.spec import Spec
+from untrain.unlearners.base import Recipe
+
+IDLE = ("Nothing", "DatamodelDirect")  # they move no weight
+
+
+def of_networks(*roles: str) -> list[Spec]:
+    """An example of each method of these roles that changes any network; not those of a kind of model of their own."""
+    found = [promises.example(discovery.load(place.name)) for place in discovery.of_role(*roles)]
+    return [made for made in found if (made.expand() if isinstance(made, Recipe) else made).works_on is nn.Module]
+
+
+def that_move(*roles: str) -> list[Spec]:
+    """Those of them that move a weight."""
+    return [made for made in of_networks(*roles) if name_of(made) not in IDLE]
+
+
+def localizers() -> list[Spec]:
+    """Each localizer, with its defaults."""
+    return [discovery.load(place.name)() for place in discovery.of_role("localizer")]
+
+
+def name_of(made: object) -> str:
+    """A method's name, for the listing of tests; a string stands for itself."""
+    return made if isinstance(made, str) else type(made).__name__
