@@ -1,5 +1,6 @@
 """Methods as most tests take them: found by their roles, made by the examples that `untrain check` makes."""
 
+import pytest
 from torch import nn
 
 from untrain.commands import promises
@@ -29,3 +30,15 @@ def localizers() -> list[Spec]:
 def name_of(made: object) -> str:
     """A method's name, for the listing of tests; a string stands for itself."""
     return made if isinstance(made, str) else type(made).__name__
+
+
+def latin(rows, columns, step: int, always=lambda row, column: False) -> list:
+    """All pairs of a row and a column, of which one in ``step`` runs by default and the others with ``-m slow``.
+
+    Pairs are taken along diagonals, so that each row meets some columns and each column some rows; those of ``always`` run too.
+    """
+    return [
+        pytest.param(row, column, marks=() if (i + j) % step == 0 or always(row, column) else pytest.mark.slow)
+        for i, row in enumerate(rows)
+        for j, column in enumerate(columns)
+    ]

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 import untrain as ut
-from methods import localizers, name_of, that_move
+from methods import latin, localizers, name_of, that_move
 from untrain.core.errors import ModelError
 from untrain.core.flops import count_flops
 from untrain.data.examples import Examples
@@ -38,8 +38,7 @@ def test_it_learns_and_one_seed_gives_one_model(kind, hugging):
     assert len(problem.forget) == 8
 
 
-@pytest.mark.parametrize("kind", MORE)
-@pytest.mark.parametrize("made", METHODS, ids=name_of)
+@pytest.mark.parametrize(("kind", "made"), latin(MORE, METHODS, 4), ids=name_of)
 def test_every_method_moves_it_and_gives_one_model_for_one_seed(made, kind, hugging):
     _, model, problem = hugging.trained(kind)
     if kind == "deit" and name_of(made) in ONE_HEAD:
@@ -53,8 +52,7 @@ def test_every_method_moves_it_and_gives_one_model_for_one_seed(made, kind, hugg
     assert all(torch.equal(t, again.model.state_dict()[n]) for n, t in outcome.model.state_dict().items())
 
 
-@pytest.mark.parametrize("kind", MORE)
-@pytest.mark.parametrize("made", LOCALIZERS, ids=name_of)
+@pytest.mark.parametrize(("kind", "made"), latin(MORE, LOCALIZERS, 2), ids=name_of)
 def test_every_localizers_mask_fits_and_nothing_outside_it_and_the_head_moves(made, kind, hugging):
     _, model, problem = hugging.trained(kind)
     mask = made(model, problem)
