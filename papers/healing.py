@@ -150,7 +150,8 @@ def page(document: dict[str, Any]) -> str:
     lines = [
         "# Partial discovery", "",
         f"{document['date']}, `{document['command']}`, {document['seeds']} originals and as many retrained models a case, "
-        f"`FashionPCA(size=2000)`, 200 faults, nothing tuned, methods at their defaults but for {', '.join(spelled) or 'none'}; "
+        f"`FashionPCA(size=2000)`, 200 faults, nothing tuned, methods at their defaults"
+        f"{', and beside them ' if spelled else ''}{', '.join(spelled)}; "
         f"{facts['machine']}, untrain {facts['untrain']}, torch {facts['torch']}. Faults: "
         f"{', '.join(f'{name} `{noise}`' for name, noise in document['noises'].items())}. Trained by `{document['learner']}`. "
         "Healed: share of all faulty training examples, found or not, that are predicted as they should have been labelled, of "
@@ -158,7 +159,7 @@ def page(document: dict[str, Any]) -> str:
         "one draw of the faults.", "",
         "To `Retrain`: healed times test of a method less that of retraining, in points, on the same originals and examples, which "
         "are drawn together. The verdict allows for all comparisons of its table (Bonferroni); **open** says that neither is shown "
-        "to be better.", "",
+        "to be better. An interval of no width says that neither healed an example of any original, not that they are alike.", "",
         f"Hardly anything is done at their defaults, here, by {', '.join(idle) or 'none'}: in every case fewer than {100 * IDLE:g} "
         "% of all predictions differ from the original's.", "",
     ]  # fmt: skip
