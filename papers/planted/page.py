@@ -13,12 +13,12 @@ from scipy import stats
 LEAD, TRUTH, CHANCE, SAME = "WeightedGrad, channel", "the planted weights", "chance", "as before"
 Row = Mapping[str, Any]
 READING = (
-    "**How to read it.** A network is the same function whether the planted channels are long or short, and neither form is "
-    "the natural one. Plain gradients grow as weights shrink: `Gradient` finds planted weights in the form below and misses "
-    "them in the other, and `WeightMagnitude` the other way round, so that what is decided about these two holds for this "
-    "form alone. Weight times gradient, ratios of gradients, removal of filters and masks by place are the same in both, "
-    "but for rounding. Facts that contradict what an image shows are gone after almost any reset and a short finetuning, so "
-    "the forget gap tells masks apart less than what stays does."
+    "**How to read it.** A network is the same function whether the planted channels are long, as training left them, or short. "
+    "Plain gradients grow as weights shrink: `Gradient` has its higher hit rates in the form below and `WeightMagnitude` in the "
+    "other, so that what is decided about these two holds for this form alone. Weight times gradient, ratios of gradients, "
+    "removal of filters and masks by place are the same in both, but for rounding. Most masks, whatever their hit rate, leave few "
+    "of these facts after a reset and a short finetuning (table below), so the forget gap tells masks apart less than what "
+    "stays does."
 )
 
 
