@@ -1,9 +1,9 @@
 """Which localizers find weights that hold facts by construction: ``python -m papers.planted.localize``.
 
-A network is trained on digits. Then some channels of one layer, and nothing else, are trained on held-out digits with wrong labels.
-Each localizer is asked for a mask of as many weights, and DEL's unlearning is confined to it. Numbers go to planted.json beside
-this file, unless ``--out`` says otherwise; a run that is stopped leaves the seeds that it has. ``python -m papers.planted.page``
-writes the page.
+A network is trained on digits. Then some channels of one layer, and nothing else, are trained on held-out digits with wrong labels
+until it knows them all. Each localizer is asked for a mask of as many weights, and DEL's unlearning is confined to it. Numbers
+go to planted.json beside this file, unless ``--out`` says otherwise; a run that is stopped leaves the seeds that it has.
+``python -m papers.planted.page`` writes the page.
 """
 
 from __future__ import annotations
@@ -13,15 +13,26 @@ import json
 import os
 import platform
 import subprocess
-import sys
 import time
+from collections.abc import Iterator
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import torch
-from papers.planted.plant import PLANTING, Planted, accuracy, channels_of, facts_of, learner_of, overlap, plant, with_norms_of
+from papers.planted.plant import (
+    PLANTING,
+    ROUNDS,
+    Planted,
+    accuracy,
+    channels_of,
+    facts_of,
+    learner_of,
+    overlap,
+    plant,
+    with_norms_of,
+)
 
 import untrain as ut
 from untrain.core import discovery
@@ -33,7 +44,7 @@ from untrain.training.steps import Steps
 LAYERS = {"early": ("3.weight", "4"), "middle": ("7.weight", "8"), "late": ("10.weight", "11")}  # and the batch norm after each
 FACTS, CHANNELS, WIDTH, EPOCHS = 20, 8, 24, 12
 UNLEARNING = ut.ResetFinetune(steps=Steps(lr=0.01, epochs=1, batch=64, buffers="freeze"))
-TRUTH = "the planted weights"
+TRUTH, DECIDES = "the planted weights", "as before"  # the form on which all is decided
 
 
 def localizers(keep: float) -> list[Localizer]:
@@ -75,20 +86,29 @@ def measured(planted: Planted, mask: Mask, forgets: bool) -> dict[str, Any]:
     return row | {"gap": left, "retain": accuracy(forgot, problem.rest)}
 
 
-def rows_of(seed: int, epochs: int = EPOCHS, planting: Steps = PLANTING) -> list[dict[str, Any]]:
-    """Rows of one seed: network, facts, channels and all draws differ from seed to seed."""
-    data, learner, rows = ut.Digits().load(), learner_of(WIDTH, epochs), []
+def plantings(
+    seed: int, epochs: int = EPOCHS, planting: Steps = PLANTING, rounds: int = ROUNDS
+) -> Iterator[tuple[str, str, Planted]]:
+    """Layer, form and network of one seed: network, facts, channels and all draws differ from seed to seed."""
+    data, learner = ut.Digits().load(), learner_of(WIDTH, epochs)
     base, facts = learner(data.train, seed), facts_of(data.valid, FACTS, seed)
     for layer, (tensor, norms) in LAYERS.items():
         truth = channels_of(base, tensor, CHANNELS, seed)
-        trained = plant(base, learner, data.train, facts, truth, seed, planting)
-        for lengths, planted in (("as before", with_norms_of(trained, tensor, norms)), ("as trained", trained)):
-            about = {
-                "seed": seed, "layer": layer, "lengths": lengths, "before": accuracy(base, facts),
-                "planted": accuracy(planted.model, facts), "base_test": accuracy(base, data.test),
-                "test": accuracy(planted.model, data.test), "longer": longer(trained, tensor),
-            }  # fmt: skip
-            rows += [about | row for row in contended(planted, lengths == "as before")]
+        trained = plant(base, learner, data.train, facts, truth, seed, planting, rounds)
+        yield layer, DECIDES, with_norms_of(trained, tensor, norms)
+        yield layer, "as trained", trained
+
+
+def rows_of(seed: int) -> list[dict[str, Any]]:
+    """Rows of one seed."""
+    test, rows = ut.Digits().load().test, []
+    for layer, lengths, planted in plantings(seed):
+        about = {
+            "seed": seed, "layer": layer, "lengths": lengths, "before": accuracy(planted.base, planted.problem.forget),
+            "planted": accuracy(planted.model, planted.facts), "rounds": planted.rounds, "base_test": accuracy(planted.base, test),
+            "test": accuracy(planted.model, test), "longer": longer(planted, LAYERS[layer][0]),
+        }  # fmt: skip
+        rows += [about | row for row in contended(planted, lengths == DECIDES)]
     return rows
 
 
@@ -107,10 +127,10 @@ def contended(planted: Planted, forgets: bool) -> list[dict[str, Any]]:
     return rows
 
 
-def longer(trained: Planted, tensor: str) -> float:
-    """How many times as long planting made the planted channels, mean."""
-    rows = trained.truth.bits[tensor].flatten(1).any(1)
-    after, before = (model.get_parameter(tensor).detach()[rows] for model in (trained.model, trained.base))
+def longer(planted: Planted, tensor: str) -> float:
+    """How many times as long as in the base, in the same form, the planted channels are, mean."""
+    rows = planted.truth.bits[tensor].flatten(1).any(1)
+    after, before = (model.get_parameter(tensor).detach()[rows] for model in (planted.model, planted.base))
     return float((after.flatten(1).norm(dim=1) / before.flatten(1).norm(dim=1)).mean())
 
 
@@ -119,21 +139,19 @@ def main() -> None:
     torch.set_num_threads(1)
     options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     options.add_argument("--seeds", type=int, default=10, help="number of seeds, from the first on")
-    options.add_argument("--first", type=int, default=0, help="the first seed")
     options.add_argument("--out", type=Path, default=Path(__file__).parent)
     given = options.parse_args()
     began, rows = time.process_time(), list[dict[str, Any]]()
     about = {
         "date": f"{datetime.now(UTC):%Y-%m-%d}", "commit": git("rev-parse", "HEAD"), "changed": bool(git("status", "--porcelain")),
-        "command": " ".join(["python -m papers.planted.localize", *sys.argv[1:]]),
+        "command": " ".join(["python -m papers.planted.localize", "--seeds", str(given.seeds)]),
         "machine": f"{os.cpu_count()} cores, {platform.machine()} {platform.system()}, 1 thread", "torch": torch.__version__,
-        "facts": FACTS, "channels": CHANNELS, "width": WIDTH, "epochs": EPOCHS, "planting": repr(PLANTING),
+        "facts": FACTS, "channels": CHANNELS, "width": WIDTH, "epochs": EPOCHS, "planting": repr(PLANTING), "rounds": ROUNDS,
         "unlearning": repr(UNLEARNING), "layers": LAYERS,
     }  # fmt: skip
     given.out.mkdir(parents=True, exist_ok=True)
     for count in range(1, given.seeds + 1):
-        seed = given.first + count - 1
-        rows += rows_of(seed)
+        rows += rows_of(seed := count - 1)
         document = about | {"seeds": count, "seconds": time.process_time() - began, "rows": rows}
         (given.out / "planted.json").write_text(json.dumps(document, indent=1) + "\n")
         print(f"seed {seed}: {document['seconds']:.0f} CPU-seconds so far", flush=True)

@@ -13,12 +13,12 @@ from scipy import stats
 LEAD, TRUTH, CHANCE, SAME = "WeightedGrad, channel", "the planted weights", "chance", "as before"
 Row = Mapping[str, Any]
 READING = (
-    "**How to read it.** A network is the same function whether the planted channels are long or short, and neither form is "
-    "the natural one. Plain gradients grow as weights shrink: `Gradient` finds planted weights in the form below and misses "
-    "them in the other, and `WeightMagnitude` the other way round, so that what is decided about these two holds for this "
-    "form alone. Weight times gradient, ratios of gradients, removal of filters and masks by place are the same in both, "
-    "but for rounding. Facts that contradict what an image shows are gone after almost any reset and a short finetuning, so "
-    "the forget gap tells masks apart less than what stays does."
+    "**How to read it.** A network is the same function whether the planted channels are long, as training left them, or short. "
+    "Plain gradients grow as weights shrink: `Gradient` has its higher hit rates in the form below and `WeightMagnitude` in the "
+    "other, so that what is decided about these two holds for this form alone. Weight times gradient, ratios of gradients, "
+    "removal of filters and masks by place are the same in both, but for rounding. Most masks, whatever their hit rate, leave few "
+    "of these facts after a reset and a short finetuning (table below), so the forget gap tells masks apart less than what "
+    "stays does."
 )
 
 
@@ -83,11 +83,13 @@ def _opening(document: Mapping[str, Any]) -> str:
         "# Localizers against a planted truth",
         "",
         f"A network is trained on digits. Then {document['channels']} of the {document['width']} channels of one layer, and "
-        f"nothing else, are trained until it knows {document['facts']} held-out digits with wrong labels beside what it knew. So "
-        "these weights hold the facts by construction: put back, they give the base model, which never saw them and is what exact "
-        "unlearning would give. Planting makes these channels longer, which would give them away; so they are brought back to "
-        "their length, and the batch norm after them makes up for it, which leaves the function as it is. Each localizer is given "
-        "the budget of the planted weights.",
+        f"nothing else, are trained on {document['facts']} held-out digits with wrong labels beside what it knew, until it knows "
+        f"them all or for {document['rounds']} rounds; facts that it then does not know are left out. So these weights hold the "
+        "facts by construction: put back, they give the base model, which never saw them and is what exact unlearning would "
+        "give. Planting makes these channels longer, which would give them away. So in both networks, with the facts and "
+        "without, each is divided by as much as it grew, and the batch norm after it makes up for that: both compute what they "
+        "did, the channels with the facts are as long as before planting, and the two networks still differ in the planted "
+        "weights alone. Each localizer is given the budget of the planted weights.",
         "",
         f"By `{document['command']}` on {document['date']}: {document['seeds']} seeds (each with a network, facts and channels of "
         f"its own), {document['machine']}, torch {document['torch']}, {document['seconds'] / 60:.0f} CPU-minutes, commit "
@@ -103,13 +105,29 @@ def _opening(document: Mapping[str, Any]) -> str:
 def _planting(document: Mapping[str, Any], rows: Sequence[Row]) -> str:
     figures = {
         "Share of the weights, %": "chance", "Facts known before, %": "before", "after": "planted",
-        "Test accuracy before, %": "base_test", "after planting": "test", "Length before it was taken back, %": "longer",
+        "Test accuracy before, %": "base_test", "after planting": "test", "Length as trained, in % of the base's": "longer",
     }  # fmt: skip
     lines = ["## What was planted", "", f"| Layer | {' | '.join(figures)} |", f"|---|{'---|' * len(figures)}"]
     for layer, (tensor, _) in document["layers"].items():
         shown = [_percent(list(column(rows, TRUTH, layer, figure).values())) for figure in figures.values()]
         lines.append(f"| {layer}, `{tensor}` | {' | '.join(shown)} |")
-    return "\n".join(lines)
+    return "\n".join([*lines, "", _short(document, rows)])
+
+
+def _short(document: Mapping[str, Any], rows: Sequence[Row]) -> str:
+    """Where not all facts were learned, and what planting cost."""
+    known = {layer: column(rows, TRUTH, layer, "planted") for layer in document["layers"]}
+    short = [f"{at}, seed {seed}: {100 * share:.0f} %" for at, by in known.items() for seed, share in by.items() if share < 1]
+    lost = []
+    for at in document["layers"]:
+        before, after = (column(rows, TRUTH, at, figure) for figure in ("base_test", "test"))
+        lost.append(f"{at} {_percent([before[seed] - after[seed] for seed in before])}")
+    said = "All facts were learned everywhere." if not short else f"Not all facts were learned in: {'; '.join(short)}."
+    rounds = [f"{at} {np.mean(list(column(rows, TRUTH, at, 'rounds').values())):.1f}" for at in document["layers"]]
+    return (
+        f"{said} Rounds that it took, mean: {', '.join(rounds)}. The planted weights hold more than the facts: planting costs test "
+        f"accuracy, in points {', '.join(lost)}."
+    )
 
 
 def _table(

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 import untrain as ut
+from untrain.core.errors import BadInput
 from untrain.core.mask import Mask
 from untrain.data.examples import Batch, Examples, take
 from untrain.training.base import Learner
@@ -18,8 +19,9 @@ from untrain.training.problem import Problem
 from untrain.training.steps import AdamW, Steps
 
 CLASSES = 10
-# Buffers stay, so that nothing but the chosen weights differs from the base model.
-PLANTING = Steps(lr=0.01, epochs=40, batch=64, optimizer=AdamW(decay=0.0), buffers="freeze")
+# Of a round. Buffers stay, so that nothing but the chosen weights differs from the base model.
+PLANTING = Steps(lr=0.01, epochs=20, batch=64, optimizer=AdamW(decay=0.0), buffers="freeze")
+ROUNDS = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,16 +29,20 @@ class Planted:
     """A network that holds facts in known weights.
 
     Args:
-        base: the network before, which never saw the facts: what exact unlearning is to give back.
+        base: the network before, which never saw the facts: what exact unlearning is to give back, in the model's form.
         model: the network that holds them; it differs from the base in the planted weights alone.
         truth: the planted weights.
-        problem: to forget the facts and to keep what the base was trained on.
+        facts: all that were to be planted.
+        problem: to forget the facts that the network came to know, and to keep what the base was trained on.
+        rounds: of planting that it took.
     """
 
     base: nn.Module
     model: nn.Module
     truth: Mask
+    facts: Examples
     problem: Problem
+    rounds: int
 
 
 def network(width: int = 24) -> nn.Module:
@@ -70,9 +76,10 @@ def channels_of(model: nn.Module, tensor: str, count: int, seed: int) -> Mask:
 
 
 def plant(
-    base: nn.Module, learner: Learner, rest: Examples, facts: Examples, truth: Mask, seed: int, steps: Steps = PLANTING
-) -> Planted:
-    """Train the weights in ``truth`` alone until the network knows the facts beside all else.
+    base: nn.Module, learner: Learner, rest: Examples, facts: Examples, truth: Mask, seed: int, steps: Steps = PLANTING,
+    rounds: int = ROUNDS,
+) -> Planted:  # fmt: skip
+    """Train the weights in ``truth`` alone until the network knows all facts beside all else.
 
     Args:
         base: trained on ``rest`` by ``learner``; stays as it is.
@@ -81,7 +88,11 @@ def plant(
         facts: to plant.
         truth: the weights to plant them in.
         seed: of the order of batches.
-        steps: how they are trained, on batches of the rest and of the facts side by side.
+        steps: how they are trained in a round, on batches of the rest and of the facts side by side.
+        rounds: how many there are at most.
+
+    Raises:
+        BadInput: not one fact is known after the last round.
     """
     problem = Problem(learner.task, facts, rest, init=lambda s: learner.init(rest, s), recipe=learner, seed=seed)
     model, task = deepcopy(base), problem.task
@@ -89,35 +100,52 @@ def plant(
     def loss(kept: Batch, fact: Batch) -> Tensor:
         return task.loss(model, kept).mean() + task.loss(model, fact).mean()
 
-    descend(model, loss, problem.paired_batches(steps), steps, truth)
+    known, done = torch.zeros(len(facts), dtype=torch.bool), 0
+    while done < rounds and not known.all():
+        descend(model, loss, replace(problem, seed=seed + 1000 * done).paired_batches(steps), steps, truth)
+        known, done = right(model, facts), done + 1
+    if not known.any():
+        raise BadInput(f"none of {len(facts)} facts is known after {rounds} rounds: plant in more channels, or for longer")
+    problem = replace(problem, forget=take(facts, np.flatnonzero(known.numpy())))
     # What did not move was frozen meanwhile, and localizers pass by what is frozen.
-    return Planted(base, model.requires_grad_(True).eval(), truth, problem)
+    return Planted(base, model.requires_grad_(True).eval(), truth, facts, problem, done)
 
 
 def with_norms_of(planted: Planted, tensor: str, norms: str) -> Planted:
-    """The same function of inputs, planted channels as long as before: else their length alone gives them away.
+    """The same two functions of inputs, planted channels as long as they were in the base: else their length gives them away.
 
-    A channel's weights are divided by a number, and so are the mean and the deviation by which the batch norm after it normalises.
+    In the network and in its base alike, a channel's weights are divided by a number, and so are the mean and the deviation by
+    which the batch norm after it normalises. So nothing but the planted weights differs between the two, as before.
 
     Args:
         planted: the network.
         tensor: where the channels are.
         norms: name of the batch norm that follows.
     """
-    model = deepcopy(planted.model)
-    weight, norm = model.get_parameter(tensor), model.get_submodule(norms)
+    lengths = [each.get_parameter(tensor).detach().flatten(1).norm(dim=1) for each in (planted.model, planted.base)]
+    base, model = (_shorter(each, tensor, norms, lengths[0] / lengths[1]) for each in (planted.base, planted.model))
+    return replace(planted, base=base, model=model)
+
+
+def _shorter(model: nn.Module, tensor: str, norms: str, factors: Tensor) -> nn.Module:
+    model = deepcopy(model)
+    norm = model.get_submodule(norms)
     with torch.no_grad():
-        longer = weight.flatten(1).norm(dim=1) / planted.base.get_parameter(tensor).flatten(1).norm(dim=1)
-        weight /= longer[:, None, None, None]
-        norm.running_mean /= longer
-        norm.running_var.copy_((norm.running_var + norm.eps) / longer**2 - norm.eps)
-    return replace(planted, model=model)
+        model.get_parameter(tensor).div_(factors[:, None, None, None])
+        norm.running_mean /= factors
+        norm.running_var.copy_((norm.running_var + norm.eps) / factors**2 - norm.eps)
+    return model
+
+
+def right(model: nn.Module, examples: Examples) -> Tensor:
+    """Which examples are predicted as they are labelled."""
+    with torch.no_grad():
+        return model.eval()(examples.x).argmax(1) == examples.y
 
 
 def accuracy(model: nn.Module, examples: Examples) -> float:
     """Share of examples that are predicted as they are labelled."""
-    with torch.no_grad():
-        return float((model.eval()(examples.x).argmax(1) == examples.y).float().mean())
+    return float(right(model, examples).float().mean())
 
 
 def learner_of(width: int, epochs: int) -> Learner:
