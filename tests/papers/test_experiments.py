@@ -185,7 +185,7 @@ def test_data_that_are_not_there_are_answered_in_a_line(tmp_path):
 
 @pytest.mark.slow
 def test_an_experiment_goes_from_end_to_end_and_a_second_start_trains_nothing(tmp_path):
-    words = ("--scale", "dry", "--store", "store", "--out", "out", "--workers", "1", "fractions")
+    words = ("--scale", "dry", "--store", "store", "--out", "out", "--workers", "2", "fractions")
     first = run(*words, cwd=tmp_path)
     assert first.returncode == 0, first.stderr
     folder = tmp_path / "out" / "dry"
