@@ -40,7 +40,8 @@ class ReinitCycles(Unlearner):
         re-initialization, knowledge preserving loss, Gaussian noise, and three to four forget-remember cycles. They found layers
         drawn at random better than those with the largest Fisher information. Its text was at hand in part: shares, noise and
         step sizes are ours.
-    Departs: which layers the authors never reset is not known here; all with a weight of two or more dimensions are drawn alike.
+    Departs: which layers the authors never reset is not known here; all with a weight of two or more dimensions are drawn alike,
+        and parameters of no layer, such as a transformer's class token, are never reset.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"retain"})
