@@ -51,7 +51,9 @@ def test_layers_between_stay():
 def test_the_first_layer_of_a_transformer_is_that_of_its_patches():
     model, problem = posed(lambda: Tokens().eval())
     forgot = KDE(warm=1, warm_lr=1e-9, steps=replace(PLAIN, epochs=0))(model, problem)
-    moved = {n for (n, p), q in zip(model.named_parameters(), forgot.parameters(), strict=True) if not torch.allclose(p, q, atol=1e-6)}
+    moved = {
+        n for (n, p), q in zip(model.named_parameters(), forgot.parameters(), strict=True) if not torch.allclose(p, q, atol=1e-6)
+    }
     assert moved == {"patches.weight", "patches.bias", "head.weight", "head.bias"}
 
 

@@ -104,7 +104,7 @@ def test_initial_values_are_the_start_without_a_keeper():
 
 def test_the_own_initial_values_are_those_that_training_began_with():
     # With a step size of nearly nothing, training ends where it began, and so does its checkpoint.
-    model, problem = small()
+    _, problem = small()
     learner = Train(model=problem.recipe.model, steps=Steps(lr=1e-12, epochs=1, batch=16), keepers=(Checkpoint(),))
     still, kept = learner.run(problem.retain, problem.origin)
     posed_still = replace(problem, kept=kept)

@@ -36,9 +36,9 @@ class GDRGMA(Unlearner):
 
     Source: Lin et al. 2024, ACM MM, GDR-GMA; code RUIYUN-ML/GDR-GMA@c954a09, unlearn.py, with its values.
     Departs: the default is the projection of the paper's picture, each across the other, where the code overwrites the first before
-        it uses it for the second, which ``rectify='official'`` brings back; an epoch is once through the retain set with the forget set repeated, where the code stops with the shorter of the two;
-        the code also projects the last parameter's gradient on forget by a memory of earlier ones, which is left out; forget
-        batches stay out of batch-norm buffers.
+        it uses it for the second, which ``rectify='official'`` brings back; an epoch is once through the retain set with the forget
+        set repeated, where the code stops with the shorter of the two; the code also projects the last parameter's gradient on
+        forget by a memory of earlier ones, which is left out; forget batches stay out of batch-norm buffers.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"forget", "retain", "labels"})

@@ -17,6 +17,7 @@ from untrain.training.distillation import outputs_of, teacher
 from untrain.training.gradients import put
 from untrain.training.problem import Problem
 from untrain.training.steps import SGD, Constant, Cosine, Steps
+from untrain.unlearners._phases import before_the_last
 from untrain.unlearners._weight_layers import weight_layers
 from untrain.unlearners.base import Unlearner
 from untrain.unlearners.resetfinetune import initial_values
@@ -79,8 +80,7 @@ class KDE(Unlearner):
             outputs = task.forward(model, retain)
             return task.loss_of(outputs, retain).mean() + 2 * divergence(outputs, retain)
 
-        buffers = "move" if self.steps.buffers == "reestimate" else self.steps.buffers
-        warm = replace(self.steps, lr=self.warm_lr, epochs=self.warm, schedule=Constant(), buffers=buffers)
+        warm = replace(before_the_last(self.steps), lr=self.warm_lr, epochs=self.warm, schedule=Constant())
         held_out = replace(problem, retain=problem.valid).retain_batches(warm)
         descend(model, warming, held_out, warm, problem.trainable)
         return descend(model, loss, problem.retain_batches(self.steps), self.steps, problem.trainable)
