@@ -24,6 +24,7 @@ from untrain.training.input_gradients import input_gradient, with_real_inputs
 from untrain.training.problem import Problem
 from untrain.training.steps import SGD, Constant, Steps
 from untrain.unlearners._adversarial_examples import AT_ONCE, TINY, length_of, range_of, scaled
+from untrain.unlearners._other_classes import other_classes
 from untrain.unlearners._phases import endless
 from untrain.unlearners._stop_accuracy import accuracy
 from untrain.unlearners.base import Unlearner
@@ -64,6 +65,7 @@ class L2UL(Unlearner):
         """The model that calls the forget set otherwise.
 
         Raises:
+            RequestError: there is no other class.
             ModelError: inputs are tokens, or outputs do not depend on them.
         """
         task, params = problem.task, movable(model, problem.trainable)
@@ -121,8 +123,7 @@ def attacked(model: nn.Module, task: Task, examples: Examples, copies: int, radi
     device, counter = next(model.parameters()).device, Counter()
     low, high = range_of(examples)
     many = take(examples, np.repeat(np.arange(len(examples)), copies))
-    targets = (many.y + torch.randint(1, examples.classes, many.y.shape).to(many.y.device)) % examples.classes
-    many, xs = many.with_targets(targets), []
+    many, xs = many.with_targets(other_classes(many.y, examples.classes, "L2UL")), []
 
     def step(batch: Batch, center: Tensor, x: Tensor) -> Tensor:
         real = with_real_inputs(task, batch.with_fields(**{next(iter(batch.fields)): x}), "L2UL")
