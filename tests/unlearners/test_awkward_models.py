@@ -214,7 +214,7 @@ NEEDS = {
         (("all but one bias frozen", *NORMS), ("CFk", "EUk"))
     ],
     r"no linear layer with 3 or more outputs to take for its head: name it": [
-        (NORMS, ("FisherNoise", "DUCK", "SCAR", "BoundaryExpand", "POUR", "head"))
+        (NORMS, ("FisherNoise", "DUCK", "SCAR", "BoundaryExpand", "POUR", "REM", "head"))
     ],
     r"the loss does not depend on any weight that may move: widen the mask, or let": [(("cut",), ("steps", *BY_GRADIENT))],
     r"adds noise to inputs, and these are torch.int64: real numbers are needed": [

@@ -44,7 +44,7 @@ REASONS = {
     ("causal", "Amnesiac"): "needs classes, random_targets, which CausalLM does not give",
     **{
         ("causal", name): "needs classes, which CausalLM does not give"
-        for name in ("DUCK", "SCAR", "DELETE", "POUR", "BoundaryExpand")
+        for name in ("DUCK", "SCAR", "DELETE", "POUR", "BoundaryExpand", "REM")
     },
     **{
         (kind, name): "changes inputs little by little, and these are torch.int64: real numbers are needed"
