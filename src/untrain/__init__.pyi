@@ -195,6 +195,7 @@ from untrain.unlearners.recipes import EUk as EUk
 from untrain.unlearners.recipes import ReferenceJiT as ReferenceJiT
 from untrain.unlearners.recipes import SalUn as SalUn
 from untrain.unlearners.reinitcycles import ReinitCycles as ReinitCycles
+from untrain.unlearners.rem import REM as REM
 from untrain.unlearners.resetfinetune import ResetFinetune as ResetFinetune
 from untrain.unlearners.retrain import Retrain as Retrain
 from untrain.unlearners.scar import SCAR as SCAR
