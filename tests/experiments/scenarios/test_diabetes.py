@@ -25,7 +25,7 @@ REFUSED = {
         "this method needs classes, which Regression does not give",
     ),
     **dict.fromkeys(
-        ("DatamodelDirect", "DatamodelMatch", "FCS", "MUMis", "OracleMatch"),
+        ("CFW", "DatamodelDirect", "DatamodelMatch", "FCS", "MUMis", "OracleMatch"),
         "this method needs classes, which Regression does not give",
     ),
     "CT": "CT transposes kernels of convolutions, and Sequential has none",
