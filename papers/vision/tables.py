@@ -15,7 +15,8 @@ from untrain.reports.formatting import short
 
 Array = np.ndarray[Any, Any]
 Table = dict[str, dict[str, Array]]  # method -> number -> (classes, seeds)
-NUMBERS = ("aus", "staying", "forgotten", "forget", "retain", "entropy")
+SHARES = ("staying", "forgotten", "forget", "retain")
+NUMBERS = ("aus", *SHARES, "entropy")
 POINT = 0.01
 
 
@@ -129,6 +130,12 @@ def claims(table: Table, chosen: dict[str, str]) -> list[str]:
     return lines
 
 
+def cell(values: Array, factor: int, digits: int) -> str:
+    """Mean and interval, multiplied, with as many digits."""
+    mean, low, high = (factor * number for number in interval(values))
+    return f"{mean:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+
+
 def rows(table: Table, chosen: dict[str, str]) -> Sequence[str]:
     """A line for each method."""
     lines = [
@@ -137,16 +144,13 @@ def rows(table: Table, chosen: dict[str, str]) -> Sequence[str]:
     ]
     for name, method in chosen.items():
         numbers = table[method]
-        cells = [f"{m:.3f} [{low:.3f}, {high:.3f}]" for m, low, high in (interval(numbers["aus"]),)]
-        for number in ("staying", "forgotten", "forget", "retain"):
-            mean, low, high = interval(numbers[number])
-            cells.append(f"{100 * mean:.1f} [{100 * low:.1f}, {100 * high:.1f}]")
+        cells = [cell(numbers["aus"], 1, 3), *(cell(numbers[number], 100, 1) for number in SHARES)]
         spelled = "" if name == method else f"`{method.replace('()', '')}`"
         shown = f"`{name.replace('()', '')}`" if name == method else name
         cost = float(np.mean(numbers["cost"]))
         lines.append(f"| {shown} | {spelled} | {numbers['sees'][0]} | {' | '.join(cells)} | {100 * cost:.1f} % |")
     for name in ("oracle", "original"):
-        means = [interval(table[name][number])[0] for number in ("staying", "forgotten", "forget", "retain")]
+        means = [interval(table[name][number])[0] for number in SHARES]
         lines.append(f"| {name}s | | | | {' | '.join(f'{100 * m:.1f}' for m in means)} | |")
     return lines
 

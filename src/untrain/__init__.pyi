@@ -160,6 +160,7 @@ from untrain.unlearners.amun import AMUN as AMUN
 from untrain.unlearners.badteacher import BadTeacher as BadTeacher
 from untrain.unlearners.boundaryexpand import BoundaryExpand as BoundaryExpand
 from untrain.unlearners.boundaryshrink import BoundaryShrink as BoundaryShrink
+from untrain.unlearners.cfw import CFW as CFW
 from untrain.unlearners.ct import CT as CT
 from untrain.unlearners.datamodeldirect import DatamodelDirect as DatamodelDirect
 from untrain.unlearners.datamodelmatch import DatamodelMatch as DatamodelMatch
@@ -195,6 +196,7 @@ from untrain.unlearners.recipes import EUk as EUk
 from untrain.unlearners.recipes import ReferenceJiT as ReferenceJiT
 from untrain.unlearners.recipes import SalUn as SalUn
 from untrain.unlearners.reinitcycles import ReinitCycles as ReinitCycles
+from untrain.unlearners.rem import REM as REM
 from untrain.unlearners.resetfinetune import ResetFinetune as ResetFinetune
 from untrain.unlearners.retrain import Retrain as Retrain
 from untrain.unlearners.scar import SCAR as SCAR

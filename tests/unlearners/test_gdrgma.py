@@ -13,8 +13,8 @@ from untrain.training.toy import small
 from untrain.unlearners.gdrgma import GDRGMA, rectified
 
 
-def reference(model, problem, limit, sharp):
-    """What the authors' loop computes in one step of an epoch that has no memory yet, with plain gradient descent."""
+def reference(model, problem, limit, sharp, official):
+    """One step of an epoch that has no memory yet, with plain gradient descent; officially as the authors' loop computes it."""
     twin = deepcopy(model)
     cost = F.cross_entropy(twin(problem.retain.x), problem.retain.y)
     down = [g.flatten() for g in torch.autograd.grad(cost, list(twin.parameters()))]
@@ -24,20 +24,29 @@ def reference(model, problem, limit, sharp):
     with torch.no_grad():
         for p, x, y in zip(twin.parameters(), down, (g.flatten() for g in up), strict=True):
             if torch.cosine_similarity(x, y, dim=0) < 0:
-                inner = torch.matmul(y, x)
-                x, y = x - inner / y.norm() ** 2 * y, y - inner / x.norm() ** 2 * x
+                inner, length, before = torch.matmul(y, x), x.norm() ** 2, x
+                x = x - inner / y.norm() ** 2 * y
+                # The authors' line comes after the one above, and so uses what it left in x.
+                y = y - inner / length * (x if official else before)
                 turned += 1
             p -= LR * ((1 - weight) * x + weight * y).view(p.shape)
     return twin, turned
 
 
+@pytest.mark.parametrize("rectify", ["both", "official"])
 @pytest.mark.parametrize(("limit", "sharp"), [(0.02, 100.0), (1.2, 3.0), (5.0, 100.0)])
-def test_one_step_is_that_of_the_authors_code(limit, sharp):
+def test_one_step_is_that_of_the_formula_or_of_the_authors_code(limit, sharp, rectify):
     model, problem = posed()
-    forgot = GDRGMA(limit=limit, sharp=sharp, steps=PLAIN)(model, problem)
-    wanted, turned = reference(model, problem, limit, sharp)
+    forgot = GDRGMA(limit=limit, sharp=sharp, rectify=rectify, steps=PLAIN)(model, problem)
+    wanted, turned = reference(model, problem, limit, sharp, rectify == "official")
     assert close(forgot, wanted)
     assert turned > 0
+
+
+def test_the_two_forms_differ_where_the_step_is_on_forget():
+    model, problem = posed()
+    ours, theirs = (GDRGMA(limit=5.0, rectify=form, steps=PLAIN)(model, problem) for form in ("both", "official"))
+    assert not close(ours, theirs)
 
 
 def test_rectified_gradients_do_not_oppose_the_other():

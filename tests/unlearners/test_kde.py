@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from one_step import PLAIN, close, posed
+from one_step import PLAIN, Tokens, close, posed
 from untrain.core.errors import DataError, ModelError
 from untrain.core.seeds import derive_seed
 from untrain.training.steps import SGD
@@ -46,6 +46,15 @@ def test_layers_between_stay():
     assert torch.allclose(forgot[2].weight, model[2].weight, atol=1e-6)
     assert not torch.allclose(forgot[0].weight, model[0].weight, atol=1e-2)
     assert not torch.allclose(forgot[4].bias, model[4].bias, atol=1e-2)
+
+
+def test_the_first_layer_of_a_transformer_is_that_of_its_patches():
+    model, problem = posed(lambda: Tokens().eval())
+    forgot = KDE(warm=1, warm_lr=1e-9, steps=replace(PLAIN, epochs=0))(model, problem)
+    moved = {
+        n for (n, p), q in zip(model.named_parameters(), forgot.parameters(), strict=True) if not torch.allclose(p, q, atol=1e-6)
+    }
+    assert moved == {"patches.weight", "patches.bias", "head.weight", "head.bias"}
 
 
 def test_the_forget_set_has_no_part_in_it():

@@ -9,11 +9,12 @@ import torch
 from torch.nn import functional as F
 
 from one_step import LR, PLAIN, close, posed
-from untrain.core.errors import SpecError
+from untrain.core.errors import RequestError, SpecError
 from untrain.data.examples import Examples
 from untrain.models.architectures.convnet import ConvNet
 from untrain.models.tasks.classification import Classification
 from untrain.training.learners.train import Train
+from untrain.training.problem import Problem
 from untrain.training.toy import STEPS, small
 from untrain.unlearners.l2ul import L2UL, attacked, importance
 
@@ -100,3 +101,10 @@ def test_it_stops_when_all_are_called_otherwise_and_uses_the_forget_set_alone():
 def test_a_field_out_of_range_is_refused(wrong):
     with pytest.raises(SpecError, match=next(iter(wrong))):
         L2UL(**wrong)
+
+
+def test_data_of_one_class_are_refused_in_one_line():
+    one = Examples.labelled(torch.randn(6, 4), torch.zeros(6).long(), np.arange(6), 1)
+    model = torch.nn.Linear(4, 2)
+    with pytest.raises(RequestError, match="L2UL takes another class for each example to forget, and the data have 1"):
+        L2UL(steps=PLAIN)(model, Problem(Classification(classes=2), one))

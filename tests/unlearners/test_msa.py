@@ -91,3 +91,31 @@ def test_a_checkpoint_of_another_model_is_refused():
     model, problem = posed()
     with pytest.raises(ModelError, match=r"the checkpoint that was kept is of another model: '0.weight' differs"):
         MSA()(model, replace(problem, kept={"Checkpoint": nn.Linear(4, 3).state_dict()}))
+
+
+def test_initial_values_are_the_start_without_a_keeper():
+    model, problem = posed()
+    alone = replace(problem, origin=7, kept={})
+    forgot = MSA(start="initial", steps=PLAIN)(model, alone)
+    fresh = problem.init(7)
+    assert not close(fresh, model)
+    assert close(forgot, MSA(steps=PLAIN)(model, replace(problem, kept={"Checkpoint": fresh.state_dict()})))
+
+
+def test_the_own_initial_values_are_those_that_training_began_with():
+    # With a step size of nearly nothing, training ends where it began, and so does its checkpoint.
+    _, problem = small()
+    learner = Train(model=problem.recipe.model, steps=Steps(lr=1e-12, epochs=1, batch=16), keepers=(Checkpoint(),))
+    still, kept = learner.run(problem.retain, problem.origin)
+    posed_still = replace(problem, kept=kept)
+    made = [MSA(start=start, steps=replace(PLAIN, batch=16))(still, posed_still) for start in ("kept", "initial")]
+    assert all(torch.allclose(p, q, atol=1e-6) for p, q in zip(made[0].parameters(), made[1].parameters(), strict=True))
+    assert not torch.equal(next(made[0].parameters()), next(still.parameters()))
+
+
+def test_unknown_initial_values_are_refused():
+    model, problem = posed()
+    with pytest.raises(ModelError, match=r"needs initial values: give Problem\(origin="):
+        MSA(start="initial")(model, replace(problem, origin=None))
+    with pytest.raises(ModelError, match=r"needs initial values: give Problem\(init="):
+        MSA(start="initial")(model, replace(problem, origin=7, init=None))

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from one_step import LR, PLAIN, convolutional, network, posed
+from one_step import LR, PLAIN, Tokens, convolutional, network, posed
 from untrain.core.errors import SpecError
 from untrain.unlearners.msg import MSG, smallest
 
@@ -68,6 +68,19 @@ def test_without_convolutions_the_weights_of_all_layers_are_reset_in_part():
     forgot = MSG(reset=0.5, steps=STILL)(model, problem)
     changed = [float((p != q).float().mean()) for p, q in zip(model.parameters(), forgot.parameters(), strict=True)]
     assert changed == pytest.approx([0.5, 0.0, 0.5, 0.0])
+
+
+def test_parameters_of_no_layer_are_neither_reset_nor_slowed():
+    model, problem = posed(lambda: Tokens().eval())
+    start, forgot = (MSG(reset=0.5, slow=0.0, steps=steps)(model, problem) for steps in (STILL, PLAIN))
+    twin = deepcopy(start)
+    F.cross_entropy(twin(problem.retain.x), problem.retain.y).backward()
+    for name in ("token", "places"):
+        before, after, p = (dict(each.named_parameters())[name] for each in (model, forgot, twin))
+        assert torch.equal(p, before)
+        assert torch.allclose(after, p - LR * p.grad, atol=1e-6)
+    assert not torch.equal(start.patches.weight, model.patches.weight)
+    assert not torch.equal(start.attention.in_proj_weight, model.attention.in_proj_weight)
 
 
 def test_shares_out_of_range_are_refused():

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from untrain.core.errors import ModelError
+from untrain.core.errors import ModelError, RequestError
 from untrain.data.examples import Batch, Examples
 from untrain.models.tasks.classification import Classification
 from untrain.training.problem import Problem
@@ -82,3 +82,10 @@ def test_images_of_whole_numbers_are_scaled_and_tokens_are_refused():
     model = nn.Sequential(nn.Embedding(5, 2), nn.Flatten(), nn.Linear(8, 3))
     with pytest.raises(ModelError, match=r"takes gradients by inputs, and these are torch.int64: real numbers are needed"):
         MUMis()(model, Problem(Classification(), words))
+
+
+def test_data_of_one_class_are_refused_in_one_line():
+    one = Examples.labelled(torch.randn(6, 4), torch.zeros(6).long(), np.arange(6), 1)
+    model = torch.nn.Linear(4, 2)
+    with pytest.raises(RequestError, match="MUMis takes another class for each example to forget, and the data have 1"):
+        MUMis(steps=PLAIN)(model, Problem(Classification(classes=2), one))

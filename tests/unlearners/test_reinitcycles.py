@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from one_step import LR, PLAIN, close, posed
+from one_step import LR, PLAIN, Tokens, close, posed
 from untrain.core.errors import ModelError, SpecError
 from untrain.core.seeds import derive_seed
 from untrain.training.toy import small
@@ -39,6 +39,11 @@ def test_a_share_of_the_layers_is_reset_whole_and_from_the_models_own_law():
     # Which are drawn is the seed's.
     made = ReinitCycles(cycles=1, reset=0.4, steps=STILL)
     assert len({frozenset(changed(model, made(model, replace(problem, seed=seed)))) for seed in range(8)}) > 1
+
+
+def test_all_layers_of_a_transformer_are_drawn_and_its_loose_parameters_are_not():
+    model, problem = posed(lambda: Tokens().eval())
+    assert changed(model, ReinitCycles(cycles=1, reset=1.0, steps=STILL)(model, problem)) == {"patches", "attention", "head"}
 
 
 def test_the_share_grows_from_cycle_to_cycle():

@@ -185,6 +185,31 @@ def test_it_stops_in_the_third_epoch_at_the_earliest():
     assert backward == [3, 6]
 
 
+def test_a_random_removal_stops_below_the_held_out_accuracy_of_the_original_less_a_margin():
+    data, posed = clusters((), 4)
+    model = trained(data)
+    # All of the forget set is right, and so stays with so small a step; of the held-out examples as many as said are.
+    steps = Steps(lr=1e-6, epochs=6, batch=500, optimizer=SGD(momentum=0.0), schedule=Constant())
+    sure = take(data, (model(data.x).argmax(1) == data.y).nonzero().squeeze(1).numpy()[:100])
+    assert accuracy(model, sure) == 1
+    wrong = posed.forget.with_targets(torch.where(torch.arange(20) == 0, (posed.forget.y + 1) % CLASSES, posed.forget.y))
+    taken = []
+    for lost in (0, 2, 9):  # the accuracy on the forget set is 0.95; below 0.985 and 0.965, and above 0.895
+        labels = torch.where(torch.arange(100) < lost, (sure.y + 1) % CLASSES, sure.y)
+        with metered() as meter:
+            SCAR(ratio=1, steps=steps)(model, replace(posed, forget=wrong, valid=sure.with_targets(labels)))
+        taken.append(meter.backward // (len(posed.rest) + len(wrong)))
+    assert taken == [3, 3, 6]
+
+
+def test_without_held_out_examples_it_takes_all_its_steps_and_says_so():
+    data, posed = clusters((), 4)
+    steps = Steps(lr=1e-6, epochs=4, batch=500, optimizer=SGD(momentum=0.0), schedule=Constant())
+    outcome = SCAR(ratio=1, steps=steps).run(trained(data), replace(posed, forget=posed.forget.with_targets(posed.forget.y * 0)))
+    assert outcome.cost.backward // len(data) == 4
+    assert any("SCAR has no held-out examples to stop by" in note for note in outcome.notes)
+
+
 def test_shrunk_correlations_are_the_authors():
     samples = torch.rand(30, 4, generator=torch.Generator().manual_seed(0)) ** 2
     assert torch.allclose(torch.linalg.pinv(shrunk_correlation(samples, 3.0, 3.0)), inverse(samples), atol=1e-5)

@@ -12,25 +12,21 @@ from torch import Tensor, nn
 
 from untrain.core.errors import BadInput, RequestError
 from untrain.core.fields import Count, Share
-from untrain.core.metering import add_note
 from untrain.core.search_space import SearchHint
 from untrain.data.batching import in_order
-from untrain.data.examples import Batch, Examples, batch_of
+from untrain.data.examples import Batch, batch_of
 from untrain.data.ragged import Ragged
-from untrain.models.tasks.base import Task
 from untrain.training.batch_plan import Plan
 from untrain.training.centroids import Centroids, centroids_of, cosine_distance, vectors_of
 from untrain.training.descend import descend
 from untrain.training.distillation import Bookkeeping, MetricLoss
-from untrain.training.guard import read_only
 from untrain.training.problem import Problem
 from untrain.training.process_group import SINGLE, process_group
 from untrain.training.steps import AdamW, Constant, Cosine, Steps
 from untrain.unlearners._centroid_aims import ASKED, Aims, PairPass
+from untrain.unlearners._stop_accuracy import accuracy, stop_accuracy
 from untrain.unlearners.base import Unlearner
-from untrain.unlearners.scrub import error
 
-FORGOTTEN = 0.01  # accuracy on removed classes below which the authors' code stops
 FEW = 20  # retain batches for each forget batch of the second phase
 LOW = Steps(lr=1e-4, epochs=2, batch=512, optimizer=AdamW(), schedule=Cosine(floor=0.0))
 
@@ -80,7 +76,8 @@ class DUCK(Unlearner):
         if process_group() is not SINGLE:
             raise BadInput("DUCK stops by accuracy, which differs between processes: take a single one")
         whole = not bool(torch.isin(problem.forget.y[:], problem.rest.y[:]).any())
-        centroids, stop = self._centroids(model, problem), self._stop(model, problem, whole)
+        centroids = self._centroids(model, problem)
+        stop = stop_accuracy("DUCK", model, problem, whole) if self.stop is None else self.stop
         look = PairPass(model, problem.task, self.bookkeeping.forward == "joint", isinstance(problem.forget.x, Ragged))
         aims = Aims(look, problem.forget, centroids, self.bookkeeping)
         descend(model, objective(look, centroids, self.loss), self._plan(problem, aims, stop), self.steps, problem.trainable)
@@ -100,7 +97,7 @@ class DUCK(Unlearner):
 
         def draw(epoch: int) -> Iterator[tuple[Batch | None, ...]]:
             nonlocal stopped
-            stopped = stopped or (epoch > 0 and stop is not None and accuracy(model, problem.task, problem.forget) < stop)
+            stopped = stopped or (epoch > 0 and stop is not None and accuracy("DUCK", model, problem.task, problem.forget) < stop)
             if stopped:
                 return
             for number, (forget,) in enumerate(forgets.draw(self._order(epoch))):
@@ -153,15 +150,6 @@ class DUCK(Unlearner):
             )
         return made
 
-    def _stop(self, model: nn.Module, problem: Problem, whole: bool) -> float | None:
-        """The accuracy on the forget set below which it stops."""
-        if self.stop is not None or whole:
-            return FORGOTTEN if self.stop is None else self.stop
-        if problem.valid is None or not len(problem.valid):
-            add_note("DUCK has no held-out examples to stop by, and takes all its steps: give Problem(valid=...) or stop=...")
-            return None
-        return accuracy(model, problem.task, problem.valid)
-
 
 def objective(look: PairPass, centroids: Centroids, loss: MetricLoss) -> Callable[[Batch, Batch], Tensor]:
     """The loss of a retain batch, and of a forget batch whose targets are the classes that it is drawn to."""
@@ -173,9 +161,3 @@ def objective(look: PairPass, centroids: Centroids, loss: MetricLoss) -> Callabl
         return loss.labels * labels + loss.distance * distances.mean()
 
     return value
-
-
-def accuracy(model: nn.Module, task: Task, examples: Examples) -> float:
-    """Share of examples that a model gets right in eval mode; modes are as before afterwards."""
-    with read_only("DUCK", model):
-        return 1 - error(model.eval(), task, examples)

@@ -18,6 +18,7 @@ from untrain.training.batch_plan import Plan
 from untrain.training.descend import descend
 from untrain.training.problem import Problem
 from untrain.training.steps import SGD, Constant, Steps
+from untrain.unlearners._phases import before_the_last
 from untrain.unlearners.base import Unlearner
 
 LEAST = 1e-6
@@ -54,8 +55,8 @@ class FCS(Unlearner):
     def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module:
         """The model after all rounds."""
         task, rounds = problem.task, problem.epochs(self.steps)
-        buffers = "move" if self.steps.buffers == "reestimate" else self.steps.buffers
-        plain = Steps(lr=self.uniform, epochs=1, batch=self.forget_batch, optimizer=SGD(), schedule=Constant(), buffers=buffers)
+        moving = before_the_last(self.steps)
+        plain = replace(moving, lr=self.uniform, epochs=1, batch=self.forget_batch, optimizer=SGD(), schedule=Constant())
         forget_batches, retain_batches = problem.forget_batches(plain), problem.retain_batches(self.steps)
 
         def towards_uniform(forget: Batch) -> Tensor:
@@ -83,13 +84,7 @@ class FCS(Unlearner):
             size = LEAST + max(self.contrast - LEAST, 0) * (1 + math.cos(math.pi * at / rounds)) / 2
             both = min(forget_batches.length, retain_batches.length)
             walk(contrasted, replace(forget_batches, draw=pairs), replace(plain, lr=size), at, both)
-            walk(
-                repair,
-                retain_batches,
-                self.steps if at == rounds - 1 else replace(self.steps, buffers=buffers),
-                at,
-                retain_batches.length,
-            )
+            walk(repair, retain_batches, self.steps if at == rounds - 1 else moving, at, retain_batches.length)
         return model
 
 

@@ -17,6 +17,7 @@ from untrain.training.distillation import outputs_of, teacher
 from untrain.training.gradients import put
 from untrain.training.problem import Problem
 from untrain.training.steps import SGD, Constant, Cosine, Steps
+from untrain.unlearners._phases import before_the_last
 from untrain.unlearners._weight_layers import weight_layers
 from untrain.unlearners.base import Unlearner
 from untrain.unlearners.resetfinetune import initial_values
@@ -34,11 +35,13 @@ class KDE(Unlearner):
         warm_lr: step size on the held-out data.
         steps: step size and length on the retain set.
 
-    Source: the sixth of the NeurIPS 2023 unlearning challenge (unlearning by resetting layers), called KDE by Cadet et al.
-        2024, arXiv 2410.01276; written from its description, with its values. It adds the cross-entropy from the teacher to the
+    Source: the seventh of the NeurIPS 2023 unlearning challenge by its notebook's title (Karipidis, "Unlearning by resetting
+        layers"), called KDE by Cadet et al. 2024, arXiv 2410.01276, whose re-implementation has it as the sixth:
+        xcadet/deepunlearn@6830ff6, kgltop6.py, with its values. It adds the cross-entropy from the teacher to the
         divergence; the two have one gradient, hence the 2.
-    Departs: the first layer is the first that is declared with a weight of two or more dimensions, and reset to a draw of the
-        model's own initialisation.
+    Departs: the code resets what is named ``conv1``, and no first layer where nothing is; here the first layer is the first
+        declared that maps inputs with a weight of two or more dimensions. It is reset to a draw of the model's own
+        initialisation. A transformer's class token and its embeddings of places, which are of no layer, stay.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"retain", "valid", "labels", "divergence"})
@@ -77,8 +80,7 @@ class KDE(Unlearner):
             outputs = task.forward(model, retain)
             return task.loss_of(outputs, retain).mean() + 2 * divergence(outputs, retain)
 
-        buffers = "move" if self.steps.buffers == "reestimate" else self.steps.buffers
-        warm = replace(self.steps, lr=self.warm_lr, epochs=self.warm, schedule=Constant(), buffers=buffers)
+        warm = replace(before_the_last(self.steps), lr=self.warm_lr, epochs=self.warm, schedule=Constant())
         held_out = replace(problem, retain=problem.valid).retain_batches(warm)
         descend(model, warming, held_out, warm, problem.trainable)
         return descend(model, loss, problem.retain_batches(self.steps), self.steps, problem.trainable)

@@ -24,8 +24,10 @@ from untrain.training.input_gradients import input_gradient, with_real_inputs
 from untrain.training.problem import Problem
 from untrain.training.steps import SGD, Constant, Steps
 from untrain.unlearners._adversarial_examples import AT_ONCE, TINY, length_of, range_of, scaled
+from untrain.unlearners._other_classes import other_classes
+from untrain.unlearners._phases import endless
+from untrain.unlearners._stop_accuracy import accuracy
 from untrain.unlearners.base import Unlearner
-from untrain.unlearners.scrub import error
 
 SEARCH, PART = 100, 40  # steps of an attack, and steps in a radius
 
@@ -63,6 +65,7 @@ class L2UL(Unlearner):
         """The model that calls the forget set otherwise.
 
         Raises:
+            RequestError: there is no other class.
             ModelError: inputs are tokens, or outputs do not depend on them.
         """
         task, params = problem.task, movable(model, problem.trainable)
@@ -75,17 +78,12 @@ class L2UL(Unlearner):
 
         def draw(epoch: int) -> Iterator[tuple[Batch | None, ...]]:
             nonlocal taken
-            again, forgets = 0, forget_batches.draw(epoch)
+            forgets = endless(forget_batches, epoch, forget_batches.epochs)
             for real in walk(adversarial, self.steps.batch, np.random.default_rng((problem.seed, epoch))):
-                if taken and all_wrong(model, task, problem.forget):
+                if taken and accuracy("L2UL", model, task, problem.forget) == 0:
                     return
                 taken += 1
-                forget = next(forgets, None)
-                if forget is None:
-                    again += 1
-                    forgets = forget_batches.draw(epoch + again * forget_batches.epochs)
-                    forget = next(forgets)
-                yield real, forget[0]
+                yield real, next(forgets)
 
         def loss(real: Batch, forget: Batch) -> Tensor:
             total = len(real) + len(forget)
@@ -125,8 +123,7 @@ def attacked(model: nn.Module, task: Task, examples: Examples, copies: int, radi
     device, counter = next(model.parameters()).device, Counter()
     low, high = range_of(examples)
     many = take(examples, np.repeat(np.arange(len(examples)), copies))
-    targets = (many.y + torch.randint(1, examples.classes, many.y.shape).to(many.y.device)) % examples.classes
-    many, xs = many.with_targets(targets), []
+    many, xs = many.with_targets(other_classes(many.y, examples.classes, "L2UL")), []
 
     def step(batch: Batch, center: Tensor, x: Tensor) -> Tensor:
         real = with_real_inputs(task, batch.with_fields(**{next(iter(batch.fields)): x}), "L2UL")
@@ -145,15 +142,3 @@ def attacked(model: nn.Module, task: Task, examples: Examples, copies: int, radi
             x = counter.step(len(rows), partial(step, batch, center, x), shape=cost_shape(batch))
         xs.append(x.to(many.y.device))
     return many.with_inputs(torch.cat(xs))
-
-
-def all_wrong(model: nn.Module, task: Task, examples: Examples) -> bool:
-    """Whether a model, in eval mode, calls no example by its label."""
-    modes = [(part, part.training) for part in model.modules()]
-    model.eval()
-    try:
-        with torch.no_grad():
-            return error(model, task, examples) == 1
-    finally:
-        for part, training in modes:
-            part.training = training

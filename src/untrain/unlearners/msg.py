@@ -36,7 +36,8 @@ class MSG(Unlearner):
 
     Source: the second of the NeurIPS 2023 unlearning challenge, called Masked Small Gradients by Cadet et al. 2024,
         arXiv 2410.01276; written from its description, with its values.
-    Departs: in a model without convolutions the weights of all layers are treated so; the step size rises and falls from step
+    Departs: in a model without convolutions the weights of all layers are treated so, and parameters of no layer, such as a
+        transformer's class token, are neither reset nor slowed; the step size rises and falls from step
         to step, where the authors' does from epoch to epoch.
     """
 

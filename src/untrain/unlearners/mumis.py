@@ -20,6 +20,7 @@ from untrain.training.input_gradients import input_gradient, twice_differentiabl
 from untrain.training.problem import Problem
 from untrain.training.row_gradients import whole_gradients
 from untrain.training.steps import SGD, Constant, Steps
+from untrain.unlearners._other_classes import other_classes
 from untrain.unlearners.base import Unlearner
 
 
@@ -49,6 +50,7 @@ class MUMis(Unlearner):
         """The model that is less sensitive to the forget set.
 
         Raises:
+            RequestError: there is no other class.
             ModelError: inputs are tokens, outputs do not depend on them, or sensitivities on no weight that may move.
         """
         task, classes = problem.task, problem.forget.classes
@@ -59,9 +61,9 @@ class MUMis(Unlearner):
             # Classes of the whole batch, before it is cut: halves of it, or several processes, see the same.
             for batches in plan.draw(epoch):
                 forget = cast(Batch, batches[0])
-                shift = torch.randint(1, classes, forget.y.shape).to(forget.y.device)
+                others = other_classes(forget.y, classes, "MUMis")
                 inputs = {name: value for name, value in forget.fields.items() if name != forget.target}
-                yield (Batch({**inputs, "other": (forget.y + shift) % classes, forget.target: forget.y}, forget.rows),)
+                yield (Batch({**inputs, "other": others, forget.target: forget.y}, forget.rows),)
 
         def loss(forget: Batch) -> Tensor:
             with twice_differentiable(model), whole_gradients(model):

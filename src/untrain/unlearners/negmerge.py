@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import replace
-from functools import partial
 from typing import Annotated, ClassVar
 
 import torch
@@ -15,11 +13,11 @@ from torch import Tensor, nn
 from untrain.core.fields import Count, Positive
 from untrain.core.search_space import SearchHint
 from untrain.data.examples import Batch
-from untrain.training.batch_plan import Plan
 from untrain.training.descend import descend
 from untrain.training.gradients import movable, put
 from untrain.training.problem import Problem
 from untrain.training.steps import SGD, Constant, Steps
+from untrain.unlearners._phases import later
 from untrain.unlearners.base import Unlearner
 
 
@@ -61,17 +59,12 @@ class NegMerge(Unlearner):
 
             # An order of its own: seeds of draws are those of the problem and the epoch.
             plan = problem.forget_batches(steps)
-            own = replace(plan, draw=partial(_later, plan, at * plan.epochs))
-            descend(tuned, loss, own, steps, problem.trainable)
+            descend(tuned, loss, later(plan, at * plan.epochs), steps, problem.trainable)
             now = dict(tuned.named_parameters())
             changes.append({name: now[name].detach() - p.detach() for name, p in params.items()})
         new = {n: p.detach() - self.scale * agreed(torch.stack([c[n] for c in changes])) for n, p in params.items()}
         put(model, new, problem.trainable)
         return model
-
-
-def _later(plan: Plan, first: int, epoch: int) -> Iterator[tuple[Batch | None, ...]]:
-    return plan.draw(first + epoch)
 
 
 def agreed(changes: Tensor) -> Tensor:

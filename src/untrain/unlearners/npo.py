@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from untrain.core.fields import NonNegative, Positive
 from untrain.core.search_space import SearchHint
 from untrain.data.examples import Batch
+from untrain.models.tasks.base import Task
 from untrain.training.batch_norm import untracked_statistics
 from untrain.training.descend import descend
 from untrain.training.distillation import outputs_of, teacher
@@ -51,9 +52,7 @@ class NPO(Unlearner):
         task, before = problem.task, teacher(model, "NPO")
 
         def forgetting(forget: Batch) -> Tensor:
-            # log(p / p_before) is the loss before less the loss now; both are of the same inputs.
-            ratio = task.loss_of(outputs_of(task, before, forget), forget) - task.loss(model, forget)
-            return 2 / self.beta * F.softplus(self.beta * ratio).mean()
+            return preference(task, task.forward(model, forget), outputs_of(task, before, forget), forget, self.beta)
 
         if not self.retain:
             return descend(model, forgetting, problem.forget_batches(self.steps), self.steps, problem.trainable)
@@ -64,3 +63,18 @@ class NPO(Unlearner):
                 return value + forgetting(forget)
 
         return descend(model, loss, problem.paired_batches(self.steps), self.steps, problem.trainable)
+
+
+def preference(task: Task, outputs: Tensor, before: Tensor, forget: Batch, beta: float) -> Tensor:
+    """Mean of ``(2 / beta) log(1 + (p / p_before) ** beta)``, p being a target's probability.
+
+    Args:
+        task: one whose loss is a cross-entropy.
+        outputs: of the model now.
+        before: of the model before, on the same inputs.
+        forget: the examples.
+        beta: how soon the pull fades.
+    """
+    # log(p / p_before) is the loss before less the loss now.
+    ratio = task.loss_of(before, forget) - task.loss_of(outputs, forget)
+    return 2 / beta * F.softplus(beta * ratio).mean()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated, ClassVar
 
 import torch
@@ -12,12 +11,12 @@ from untrain.core.fields import Count, Keep, NonNegative
 from untrain.core.search_space import SearchHint
 from untrain.core.seeds import derive_seed
 from untrain.data.examples import Batch
-from untrain.training.batch_plan import Plan
 from untrain.training.descend import descend
 from untrain.training.distillation import outputs_of, teacher
 from untrain.training.gradients import put
 from untrain.training.problem import Problem
 from untrain.training.steps import Constant, Steps
+from untrain.unlearners._phases import before_the_last, later
 from untrain.unlearners._weight_layers import weight_layers
 from untrain.unlearners.base import Unlearner
 from untrain.unlearners.resetfinetune import initial_values
@@ -40,7 +39,8 @@ class ReinitCycles(Unlearner):
         re-initialization, knowledge preserving loss, Gaussian noise, and three to four forget-remember cycles. They found layers
         drawn at random better than those with the largest Fisher information. Its text was at hand in part: shares, noise and
         step sizes are ours.
-    Departs: which layers the authors never reset is not known here; all with a weight of two or more dimensions are drawn alike.
+    Departs: which layers the authors never reset is not known here; all with a weight of two or more dimensions are drawn alike,
+        and parameters of no layer, such as a transformer's class token, are never reset.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"retain"})
@@ -63,7 +63,6 @@ class ReinitCycles(Unlearner):
         task, before = problem.task, teacher(model, "ReinitCycles")
         layers = list(weight_layers(model).values())
         plan = problem.retain_batches(self.steps)
-        buffers = "move" if self.steps.buffers == "reestimate" else self.steps.buffers
 
         def loss(retain: Batch) -> Tensor:
             noisy = self._noisy(retain, task.inputs(retain))
@@ -75,9 +74,8 @@ class ReinitCycles(Unlearner):
             fresh = initial_values(model, problem, derive_seed(problem.seed + cycle), "ReinitCycles")
             drawn = [layers[at] for at in torch.randperm(len(layers))[:count].tolist()]
             put(model, {name: fresh[name] for layer in drawn for name in layer}, problem.mask or problem.trainable)
-            last = cycle == self.cycles - 1
-            steps = self.steps if last else replace(self.steps, buffers=buffers)
-            descend(model, loss, _later(plan, cycle * plan.epochs), steps, problem.trainable)
+            steps = self.steps if cycle == self.cycles - 1 else before_the_last(self.steps)
+            descend(model, loss, later(plan, cycle * plan.epochs), steps, problem.trainable)
         return model
 
     def _noisy(self, batch: Batch, x: Tensor) -> Batch:
@@ -85,7 +83,3 @@ class ReinitCycles(Unlearner):
             return batch
         # Drawn on the CPU, so that every device adds the same.
         return batch.with_fields(**{next(iter(batch.fields)): x + self.noise * torch.randn(x.shape).to(x)})
-
-
-def _later(plan: Plan, first: int) -> Plan:
-    return replace(plan, draw=lambda epoch: plan.draw(first + epoch))

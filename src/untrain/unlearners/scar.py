@@ -29,11 +29,13 @@ from untrain.training.problem import Problem
 from untrain.training.process_group import SINGLE, process_group
 from untrain.training.steps import AdamW, Constant, Steps
 from untrain.unlearners._centroid_aims import ASKED, PairPass, nearest_wrong_classes
+from untrain.unlearners._stop_accuracy import stop_accuracy
 from untrain.unlearners.base import Unlearner
 from untrain.unlearners.scrub import right
 
 KNOWN, PATIENCE = 0.8, 2  # accuracy below which a class is let alone, and epochs before it may stop, of the authors' code
 MOST = 10_000  # images of noise, as in the authors' code
+MARGIN = 0.015  # of accuracy, below the held-out one, as in the authors' main.py
 
 
 class SCAR(Unlearner):
@@ -52,7 +54,8 @@ class SCAR(Unlearner):
         power: of the head inputs, which makes their distributions more even.
         shrink: how much of the mean variance, and of the mean covariance, is added to each, twice (the code's gammas).
         ratio: updates per forget batch, each with a surrogate batch of its own.
-        stop: accuracy on the forget set below which it stops.
+        stop: accuracy on the forget set below which it stops; None takes 0.01 where the forgotten classes leave nothing, otherwise
+            0.015 less than the original's accuracy on held-out examples; where there are none it takes all its steps and says so.
         surrogate: on what it is held: the 'retain' set, or 'noise', Gaussian images of the forget set's mean and spread: then the
             retain set is used for the distributions of classes alone.
         steps: step size and length; an epoch is once through the forget set.
@@ -60,12 +63,13 @@ class SCAR(Unlearner):
     Source: Bonato, Cotogni and Sabetta 2024, arXiv 2403.20213; code jbonato1/SCAR@280ceae, SCAR in src/Unlearning_methods.py, whose
         command.sh has these weights, epochs and step size for a class of CIFAR-10; ``ratio`` is what its count of batches comes to.
     Departs: the default surrogate is the retain set, where the code's are images of another data set, which are not here; in a
-        random removal it draws them so that each class of the model before comes as often. The code takes a class's place in a list
-        for its label where classes were removed, and targets of a batch for those of another, shuffled one; powers keep signs,
-        where it has NaN below zero; 1e-4 more in each log-probability is left out.
+        random removal it draws them so that each class of the model before comes as often, and stops by accuracy on the test set,
+        which no method may see. The code takes a class's place in a list for its label where classes were removed, and targets of
+        a batch for those of another, shuffled one; powers keep signs, where it has NaN below zero; 1e-4 more in each
+        log-probability is left out.
     """
 
-    needs: ClassVar[frozenset[str]] = frozenset({"forget", "labels", "retain", "classes", "correct", "divergence"})
+    needs: ClassVar[frozenset[str]] = frozenset({"forget", "labels", "retain", "valid", "classes", "correct", "divergence"})
 
     distance: Annotated[NonNegative, SearchHint(0.1, 10.0, log=True, usual=True)] = 1.0
     hold: Annotated[NonNegative, SearchHint(0.01, 10.0, log=True, usual=True)] = 0.1
@@ -73,7 +77,7 @@ class SCAR(Unlearner):
     power: Annotated[Positive, SearchHint(0.3, 1.0)] = 0.5
     shrink: Annotated[NonNegative, SearchHint(0.1, 10.0, log=True)] = 3.0
     ratio: Annotated[Count, SearchHint(1, 40, log=True)] = 6
-    stop: Share = 0.01
+    stop: Share | None = None
     surrogate: Literal["retain", "noise"] = "retain"
     steps: Steps = Steps(lr=1e-3, epochs=10, batch=1024, optimizer=AdamW(), schedule=Constant())
 
@@ -106,11 +110,17 @@ class SCAR(Unlearner):
             held = distilled(task, outputs, outputs_of(task, before, retain) / self.temperature, retain, gone)
             return self.distance * (apart * factors[drawn.y]).mean() + self.hold * held
 
-        plan = self._plan(model, problem, draw, None if whole else factors)
+        stop = stop_accuracy("SCAR", model, problem, whole, MARGIN) if self.stop is None else self.stop
+        plan = self._plan(model, problem, draw, None if whole else factors, stop)
         return descend(model, value, plan, self.steps, problem.trainable)
 
     def _plan(
-        self, model: nn.Module, problem: Problem, surrogate: Callable[[int], Iterator[Batch]], factors: Tensor | None
+        self,
+        model: nn.Module,
+        problem: Problem,
+        surrogate: Callable[[int], Iterator[Batch]],
+        factors: Tensor | None,
+        stop: float | None,
     ) -> Plan:
         """Epochs once through the forget set, each batch with several of the surrogate data; ``factors`` follow the accuracies."""
         forgets, last, passes = problem.forget_batches(self.steps), -1, count()
@@ -124,7 +134,7 @@ class SCAR(Unlearner):
                 for label in np.unique(labels):
                     share = float(hits[labels == label].mean())
                     factors[label] = share if share >= KNOWN else 0.0
-            return last >= PATIENCE and float(hits.mean()) < self.stop
+            return stop is not None and last >= PATIENCE and float(hits.mean()) < stop
 
         def draw(epoch: int) -> Iterator[tuple[Batch | None, ...]]:
             nonlocal last

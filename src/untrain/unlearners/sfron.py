@@ -20,6 +20,7 @@ from untrain.training.gradients import Grads, Params, mean_square, of_batches
 from untrain.training.problem import Problem
 from untrain.training.steered_gradients import gradients_of, steerable, steered
 from untrain.training.steps import SGD, Cosine, Steps
+from untrain.unlearners._phases import endless
 from untrain.unlearners.base import Unlearner
 
 LEAST = 1e-15
@@ -67,7 +68,7 @@ class SFRon(Unlearner):
         salient = self._salient(model, problem, params)
         retain_batches = problem.retain_batches(self.steps)
         total, step, push = retain_batches.epochs * retain_batches.length, 0, 0.0
-        forget_batches = _endless(problem.forget_batches(self.steps))
+        forget_batches = endless(problem.forget_batches(self.steps))
 
         def draw(epoch: int) -> Iterator[tuple[Batch | None, ...]]:
             nonlocal step, push
@@ -107,12 +108,3 @@ def _raised(model: nn.Module, problem: Problem, forget: Batch, adapt: float, pus
     losses = problem.task.loss(model, forget)
     weights = 1 / (losses.detach() ** adapt + LEAST)
     return -push * (weights / weights.sum() * losses).sum()
-
-
-def _endless(plan: Plan) -> Iterator[Batch]:
-    """Batches of the forget set, epoch after epoch, each in a new order."""
-    epoch = 0
-    while True:
-        for (batch,) in plan.draw(epoch):
-            yield cast(Batch, batch)
-        epoch += 1

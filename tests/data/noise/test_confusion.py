@@ -1,5 +1,7 @@
 """Confused classes, and images with a trigger."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -51,6 +53,8 @@ def test_what_cannot_be_poisoned_is_refused():
     for noise, data, why in (
         (Trigger(), flat, r"marks images \(n, channels, height, width\), and the inputs have shape \(4, 5\)"),
         (Trigger(side=9), images(), "does not fit images of 8 x 8 pixels"),
+        (Trigger(target=3), images(), r"Trigger\(target=3\) names class 3, and the data have 3 classes: name one below that"),
+        (Trigger(), replace(images(), categories=()), "names class 0, and the data have 0 classes"),
         (Trigger(rate=0.9), images(), "poisons 54 images, and 40 are of other classes"),
     ):
         with pytest.raises(DataError, match=why):

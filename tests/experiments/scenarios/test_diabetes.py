@@ -25,7 +25,7 @@ REFUSED = {
         "this method needs classes, which Regression does not give",
     ),
     **dict.fromkeys(
-        ("DatamodelDirect", "DatamodelMatch", "FCS", "MUMis", "OracleMatch"),
+        ("CFW", "DatamodelDirect", "DatamodelMatch", "FCS", "MUMis", "OracleMatch"),
         "this method needs classes, which Regression does not give",
     ),
     "CT": "CT transposes kernels of convolutions, and Sequential has none",
@@ -34,7 +34,7 @@ REFUSED = {
     "TakeBack": "works on models of kind Online",
     "ForgetShards": "works on models of kind ShardEnsemble",
     "AMUN": "this method needs classes, which Regression does not give",
-    **dict.fromkeys(("L2UL", "SCAR"), "this method needs classes, correct, which Regression does not give"),
+    **dict.fromkeys(("L2UL", "REM", "SCAR"), "this method needs classes, correct, which Regression does not give"),
     "Potion": "this method needs correct, which Regression does not give",
     "ProjectedGradient": "this method needs classes, which Regression does not give",
 }

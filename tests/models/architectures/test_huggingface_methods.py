@@ -22,7 +22,7 @@ METHODS = that_move("unlearner", "recipe")
 # At its default it selects no weight of most models as small as these, and says so.
 METHODS = [replace(made, select=1.5) if isinstance(made, ut.SSD) else made for made in METHODS]
 LOCALIZERS = localizers()
-ONE_HEAD = ("BoundaryExpand", "DUCK", "SCAR")  # they work on the features that one head sees
+ONE_HEAD = ("BoundaryExpand", "DUCK", "REM", "SCAR")  # they work on the features that one head sees
 EPOCH = ut.Steps(lr=0.01, epochs=1, batch=16)
 
 

@@ -45,8 +45,11 @@ class Trigger(Noise):
         """Return the examples with poisoned images; ``true`` holds the labels as they were.
 
         Raises:
-            DataError: inputs are no images, the square does not fit, or too few images are of other classes.
+            DataError: the target is none of the classes, inputs are no images, the square does not fit, or too few images are of
+                other classes.
         """
+        if self.target >= train.classes:
+            raise DataError(f"{self!r} names class {self.target}, and the data have {train.classes} classes: name one below that")
         x = train.x[:]
         if not isinstance(x, Tensor) or x.ndim != 4:
             raise DataError(f"{self!r} marks images (n, channels, height, width), and the inputs have shape {tuple(train.x.shape)}")

@@ -17,9 +17,9 @@ class Checkpoint(Keeper):
     """Save all parameters and buffers as they are after an epoch, under their names.
 
     Args:
-        at: after how many epochs.
+        at: after how many epochs; initial values need no keeper, as a model's own seed makes them again.
 
-    Source: the starting point of model state arithmetic, Seyitoğlu et al. 2025, arXiv 2506.20941.
+    Source: the starting point of model state arithmetic, Rezaei et al. 2025, arXiv 2506.20941.
     """
 
     at: Count = 1

@@ -1,0 +1,83 @@
+"""Noise on the first layer, and finetuning with weights of classes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from untrain.core.fields import NonNegative, Positive
+from untrain.core.search_space import SearchHint
+from untrain.data.examples import Batch
+from untrain.training.batch_plan import Plan
+from untrain.training.descend import descend
+from untrain.training.gradients import movable, put
+from untrain.training.problem import Problem
+from untrain.training.steps import SGD, Cosine, Steps
+from untrain.unlearners._phases import before_the_last
+from untrain.unlearners._weight_layers import kernels
+from untrain.unlearners.base import Unlearner
+from untrain.unlearners.msg import matrices
+
+
+class CFW(Unlearner):
+    """Add normal noise to the first layer, minimise ``w L(retain)``, and add a little noise again before the last epoch.
+
+    ``w`` is the mean weight of a batch's examples, and an example's is one over the share of its class in the retain set and over
+    the number of classes. The noise leaves batch-norm buffers alone; afterwards they follow ``steps.buffers``.
+
+    Args:
+        noise: standard deviation of the noise before the first epoch, in units of weights.
+        last: that before the last epoch, where there are two or more.
+        steps: step size and length.
+
+    Source: the third of the NeurIPS 2023 unlearning challenge, called CFW by Cadet et al. 2024, arXiv 2410.01276; their
+        re-implementation xcadet/deepunlearn@6830ff6, kgltop3.py, with its values.
+    Departs: momentum starts anew in the last epoch. The code's noise is on layers that the model itself names with 'conv', which
+        in a residual network is its first convolution; here it is on the first convolution declared, and in a model without any
+        on the first layer, where the code adds none.
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset({"retain", "labels", "classes"})
+
+    noise: Annotated[Positive, SearchHint(0.01, 1.0, log=True)] = 0.6
+    last: Annotated[NonNegative, SearchHint(0.0, 0.05)] = 0.005
+    steps: Steps = Steps(lr=7e-4, epochs=4, batch=64, optimizer=SGD(decay=5e-4), schedule=Cosine(floor=0.0))
+
+    def may_be_unchanged(self, problem: Problem) -> bool:
+        """Never: noise comes before the first step."""
+        return False
+
+    def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module:
+        """The model with noise, finetuned.
+
+        Raises:
+            ModelError: the model has no layer with a weight of two or more dimensions, or nothing may move.
+        """
+        movable(model, problem.trainable)
+        task, plan = problem.task, problem.retain_batches(self.steps)
+        counts = torch.bincount(problem.rest.y[:].cpu(), minlength=task.outputs_needed(problem.rest)).float()
+        weights = torch.where(counts > 0, len(problem.rest) / counts.clamp(min=1) / (counts > 0).sum(), 0.0)
+        weights = weights.to(next(model.parameters()).device)
+        confuse(model, problem, self.noise)
+
+        def loss(retain: Batch) -> Tensor:
+            return task.loss(model, retain).mean() * weights[retain.y].mean()
+
+        def only(*epochs: int) -> Plan:
+            return replace(plan, draw=lambda epoch: plan.draw(epoch) if epoch in epochs else iter(()))
+
+        final = plan.epochs - 1
+        if final > 0:
+            descend(model, loss, only(*range(final)), before_the_last(self.steps), problem.trainable)
+            confuse(model, problem, self.last)
+        return descend(model, loss, only(final), self.steps, problem.trainable)
+
+
+def confuse(model: nn.Module, problem: Problem, deviation: float) -> None:
+    """Add normal noise to the weight of the first convolution, or of the first layer, where it may move."""
+    name, weight = next(iter((kernels(model) or matrices(model)).items()))
+    noise = deviation * torch.randn(weight.shape)  # on the CPU, so that every device adds the same
+    put(model, {name: weight.detach() + noise.to(weight)}, problem.mask or problem.trainable)
