@@ -55,8 +55,8 @@ def jobs_of(comparison: Comparison) -> list[Job]:
     """All models of a comparison, in the order in which they are best begun."""
     originals = [Job("original", i) for i in range(comparison.seeds)]
     oracles = [Job("oracle", i) for i in range(comparison.oracles)]
-    teachers = [job for m in comparison.methods for job in teachers_of(m)]
     unlearned = [Job("unlearned", i, m) for m in comparison.methods for i in range(comparison.seeds)]
+    teachers = [teacher for job in unlearned for teacher in teachers_of(job)]
     return [*originals, *dict.fromkeys(teachers), *unlearned, *oracles]
 
 

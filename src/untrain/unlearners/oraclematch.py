@@ -21,8 +21,8 @@ class OracleMatch(Unlearner):
     """Upper bound that sees oracles: minimise ``|logits - mean logits of retrained models|^2`` on forget and some of retain.
 
     No method of use, since who has retrained models has no need to unlearn: it says what matching outputs could reach with
-    perfect predictions of them. A run retrains the models that it imitates apart from the oracles that scores are read
-    against. Labels are not used. Batch-norm buffers follow ``steps.buffers``; batches of both sets move them.
+    perfect predictions of them. A run retrains the models that it imitates, others for each original, apart from the oracles
+    that scores are read against. Labels are not used. Batch-norm buffers follow ``steps.buffers``; batches of both sets move them.
 
     Args:
         oracles: number of retrained models whose logits are averaged.
@@ -31,7 +31,8 @@ class OracleMatch(Unlearner):
 
     Source: Georgiev et al. 2024, arXiv 2410.23232 (oracle matching); code RoyRin/data-unlearning-bench, with the settings that
         its plots over time use.
-    Departs: the retain sample is drawn from the seed where the code draws the same one for all models; images are matched as
+    Departs: each original has retrained models of its own where the code shuffles all of them, without a seed, for each; the
+        retain sample is drawn from the seed where the code draws the same one for all models; images are matched as
         they are, without augmentation, which the authors' training does not have.
     """
 
