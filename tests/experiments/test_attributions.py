@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from untrain import parse
+from untrain.attribution.calibration import Multipliers
 from untrain.commands.run import price, run
 from untrain.core.errors import RequestError, SpecError
 from untrain.experiments.attributions import AttributionWork, attribution_of, count_missing_for, effects_of
@@ -64,7 +65,24 @@ def test_effects_are_the_sum_of_what_the_attributor_says_of_the_forget_set(store
     evidence = TrainingEvidence(plain[0], joined(*plain), scene.task, population.outputs["logits"][:32], population.seen[:32])
     rows = np.sort(np.asarray(scene.forget_set.rows))
     values = estimation.attributor(evidence, rows, np.arange(len(data.train))).sum(0)
-    assert np.allclose(entry.array("effects"), entry.record["multiplier"]["value"] * values, atol=1e-5)
+    multipliers = Multipliers.of(entry.record["multipliers"])
+    factors = multipliers.factors(np.isin(np.arange(len(data.train)), rows))
+    assert np.allclose(entry.array("effects"), factors[:, None] * values, atol=1e-5)
+    assert multipliers.own.models == multipliers.others.models == 20
+    assert multipliers.doubt in entry.record["about"]
+
+
+def test_effects_that_may_be_none_are_not_subtracted_and_a_line_says_so_before_methods_run(stored):
+    _, scene, store, entry = stored
+    # What 32 models of two epochs say is noise, as the multipliers of held-out models show.
+    record = attribution_of(scene, parse(ESTIMATION), 0, AttributionWork(store, Setting(), lambda count: [])).record
+    assert Multipliers.of(record["multipliers"]).own.low <= 0
+    lines = []
+    run(SCENARIO, [METHOD], store=store.path, seeds=2, oracles=2, on_progress=lambda p: lines.append(p.note or ""))
+    (line,) = {line for line in lines if "effects of" in line}
+    assert "no effect of examples is known where the multiplier may be 0: on their own outputs" in line
+    assert "\n" not in line
+    assert "Nothing is subtracted there" in results(entry, store)["results"][0]["notes"][0]
 
 
 def test_where_the_store_is_not_visible_effects_are_sent_along(stored, tmp_path):

@@ -9,7 +9,7 @@ import numpy as np
 from torch import nn
 
 from untrain.attribution.base import TrainingEvidence
-from untrain.attribution.calibration import Multiplier, fit_multiplier
+from untrain.attribution.calibration import Multipliers, fit_multipliers
 from untrain.attribution.estimation import Estimation
 from untrain.attribution.lds import LinearDatamodelingScore, linear_datamodeling_score, predicted_outputs
 from untrain.data.batching import in_order
@@ -56,13 +56,13 @@ class EffectEstimate:
 
     Args:
         effects: on the logits of each training example, multiplied, float32 (n, c).
-        multiplier: fitted on models that lack other examples.
+        multipliers: of effects on the examples' own outputs and on those of others, fitted on models that lack other examples.
         scores: linear datamodeling scores on held-out models, of 'train' and 'test' examples.
         about: all of it in a line.
     """
 
     effects: Array
-    multiplier: Multiplier
+    multipliers: Multipliers
     scores: dict[str, LinearDatamodelingScore]
     about: str
 
@@ -82,22 +82,26 @@ def estimate_effects(models: EstimationModels, estimation: Estimation, rows: Arr
     attributor = estimation.attributor
     n, tests = len(models.train), len(models.test)
     draw, room = np.random.default_rng(estimation.seed), max(1, ROOM // (2 * n * models.fitted.shape[2]))
-    asked = {"train": _some(draw, n, room), "test": n + _some(draw, tests, room)}
+    train, test = _some(draw, np.arange(n), room), _some(draw, n + np.arange(tests), room)
+    # Of few examples that were drawn at random does a held-out model lack the example itself, so some that they lack stand beside.
+    lacked = np.setdiff1d(_some(draw, np.flatnonzero(models.removed.any(0)), room), train)
     evidence = TrainingEvidence(
         models.train, joined(models.train, models.test), task, models.fitted, models.fitted_seen, models.originals
     )
-    values = {name: attributor(evidence, None, some) for name, some in asked.items()}
-    multiplier = fit_multiplier(values["train"], models.removed, np.asarray(models.left_out[:, asked["train"]]))
-    scores = {name: _score(models, values[name], some, task) for name, some in asked.items()}
+    of_test = _score(models, attributor(evidence, None, test), test, task)
+    asked = np.concatenate([train, lacked])
+    values = attributor(evidence, None, asked)
+    multipliers = fit_multipliers(values, models.removed, np.asarray(models.left_out[:, asked]), asked)
+    scores = {"train": _score(models, values[:, : len(train)], train, task), "test": of_test}
     parts = [attributor(evidence, rows, some).sum(0) for some in in_order(n, max(1, ROOM // (len(rows) * models.fitted.shape[2])))]
-    effects = multiplier.value * np.concatenate(parts)
-    about = describe(estimation, len(rows), multiplier, scores)
-    return EffectEstimate(effects.astype(np.float32), multiplier, scores, about)
+    effects = multipliers.factors(np.isin(np.arange(n), rows))[:, None] * np.concatenate(parts)
+    about = describe(estimation, len(rows), multipliers, scores)
+    return EffectEstimate(effects.astype(np.float32), multipliers, scores, about)
 
 
-def _some(draw: np.random.Generator, n: int, room: int) -> Array:
-    """Some rows of n, ascending."""
-    return np.sort(draw.permutation(n)[: min(TARGETS, room)])
+def _some(draw: np.random.Generator, rows: Array, room: int) -> Array:
+    """Some of the rows, ascending."""
+    return np.sort(rows[draw.permutation(len(rows))[: min(TARGETS, room)]])
 
 
 def _score(models: EstimationModels, values: Array, rows: Array, task: Task) -> LinearDatamodelingScore:
@@ -108,12 +112,13 @@ def _score(models: EstimationModels, values: Array, rows: Array, task: Task) -> 
     return linear_datamodeling_score(margins[0], margins[1])
 
 
-def describe(estimation: Estimation, count: int, multiplier: Multiplier, scores: dict[str, LinearDatamodelingScore]) -> str:
+def describe(estimation: Estimation, count: int, multipliers: Multipliers, scores: dict[str, LinearDatamodelingScore]) -> str:
     """Say in a line where effects come from, and how far to trust them."""
     models, held_out = estimation.sizes
     trust = ", ".join(f"{s.value:.2f} ({s.low:.2f} to {s.high:.2f}) on {name} examples" for name, s in scores.items())
-    scale = f"{multiplier.value:.2f} ({multiplier.low:.2f} to {multiplier.high:.2f})"
+    own, others = (f"{m.value:.2f} ({m.low:.2f} to {m.high:.2f})" for m in (multipliers.own, multipliers.others))
     return (
         f"effects of {count} examples by {estimation.attributor!r} of {models} models: linear datamodeling score {trust}; "
-        f"multiplied by {scale}, fitted on {held_out} models that each lack {count} random examples"
+        f"multiplied by {own} on their own outputs and by {others} on those of others, fitted on {held_out} models that each lack "
+        f"{count} random examples" + (f"; {multipliers.doubt}" if multipliers.doubt else "")
     )

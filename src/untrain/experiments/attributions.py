@@ -101,7 +101,7 @@ def _estimate(scene: Scene, estimation: Estimation, work: AttributionWork) -> Co
     rows = np.sort(np.asarray(scene.forget_set.rows))
     found = estimate_effects(_train(scene, estimation, work), estimation, rows, scene.task)
     lds = {name: asdict(score) for name, score in found.scores.items()}
-    return Contents({"multiplier": asdict(found.multiplier), "lds": lds, "about": found.about}, {"effects": found.effects})
+    return Contents({"multipliers": asdict(found.multipliers), "lds": lds, "about": found.about}, {"effects": found.effects})
 
 
 def plain(examples: Examples) -> Examples:

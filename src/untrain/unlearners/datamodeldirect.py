@@ -29,7 +29,7 @@ class DatamodelDirect(Unlearner):
 
     Args:
         estimation: how a run estimates the effects of its forget set; a problem made by hand brings its own.
-        scale: factor of the effects, beside the multiplier that is fitted where they are estimated.
+        scale: factor of the effects, beside the multipliers that are fitted where they are estimated.
 
     Source: Georgiev et al. 2024, arXiv 2410.23232 (datamodel direct); code RoyRin/data-unlearning-bench, dm_direct.
     Departs: examples are recognised by their inputs where the code goes by places in a list, which it takes for training rows

@@ -24,13 +24,15 @@ class DatamodelMatch(Unlearner):
 
     Args:
         estimation: how a run estimates the effects of its forget set; a problem made by hand brings its own.
-        scale: factor of the effects, beside the multiplier that is fitted where they are estimated.
+        scale: factor of the effects, beside the multipliers that are fitted where they are estimated.
         sample: the examples on which outputs are matched.
         steps: step size and length; a pass is over the sample.
 
     Source: Georgiev et al. 2024, arXiv 2410.23232 (datamodel matching); code RoyRin/data-unlearning-bench, dm_matching.
-    Departs: targets are float32 and of the model in eval mode, where the code keeps its caller's mode; the retain sample is drawn
-        from the seed where the code draws the same one for all models; images are matched as they are, without augmentation.
+    Departs: effects are multiplied by what fits held-out models, apart for the forget set's own outputs and for those of others; one
+        that may be 0 by that is not subtracted. Targets are float32 and of the model in eval mode, where the code keeps its
+        caller's mode; the retain sample is drawn from the seed where the code draws the same one for all models; images are
+        matched as they are, without augmentation.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"forget", "retain", "effects", "classes"})
