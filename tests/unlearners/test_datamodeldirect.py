@@ -1,13 +1,20 @@
 """Predictions of datamodels in place of outputs."""
 
+import pickle
+from dataclasses import replace
+
+import pytest
 import torch
 
+from untrain.core.errors import DataError
 from untrain.data.batching import in_order
 from untrain.data.examples import batch_of
 from untrain.models.inference import logits
+from untrain.training.effects import Effects
 from untrain.training.toy import small
 from untrain.unlearners._matching import outputs_on
 from untrain.unlearners.datamodeldirect import DatamodelDirect
+from untrain.unlearners.datamodelmatch import DatamodelMatch
 
 
 def test_exact_effects_give_the_outputs_of_the_retrained_model():
@@ -32,3 +39,21 @@ def test_the_scale_is_that_of_the_correction():
         before = model(batch.x)
         moved = [before - DatamodelDirect(scale=scale)(model, problem)(batch.x) for scale in (0.5, 1.0)]
     assert torch.allclose(2 * moved[0], moved[1], atol=1e-5)
+
+
+def test_the_model_can_be_pickled_and_still_corrects():
+    model, problem = small()
+    forgot = DatamodelDirect()(model, problem)
+    again = pickle.loads(pickle.dumps(forgot))
+    outputs = [outputs_on(each, problem.forget, problem.task) for each in (again, forgot, model)]
+    assert torch.equal(outputs[0], outputs[1])
+    assert not torch.equal(outputs[0], outputs[2])
+
+
+@pytest.mark.parametrize("method", [DatamodelDirect(), DatamodelMatch()], ids=repr)
+@pytest.mark.parametrize("shape", [(1,), (9,), ()])
+def test_effects_that_are_not_of_each_logit_are_refused(method, shape):
+    model, problem = small()
+    wrong = Effects(torch.ones(len(problem.forget), *shape), torch.ones(len(problem.rest), *shape))
+    with pytest.raises(DataError, match=rf"effects on the forget set have shape .*: one for each logit, \({len(problem.forget)}, "):
+        method(model, replace(problem, effects=wrong))

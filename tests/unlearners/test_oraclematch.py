@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from untrain.core.access import access
-from untrain.core.errors import RequestError
+from untrain.core.errors import RequestError, SpecError
 from untrain.core.metering import metered
 from untrain.data.examples import Examples
 from untrain.models.tasks.classification import Classification
@@ -116,6 +116,16 @@ def test_every_output_says_that_it_is_an_upper_bound():
     with metered() as meter:
         OracleMatch().run(model, problem)
     assert any("imitates 1 retrained model, whose training is not in its cost: an upper bound" in note for note in meter.notes)
+
+
+def test_a_sample_of_nothing_and_fewer_models_than_asked_for_are_refused():
+    model, problem = small()
+    with pytest.raises(SpecError, match=r"Sample\(retain=0.0, forget=0.01\) takes nothing of \d+ examples to forget and"):
+        OracleMatch(sample=Sample(retain=0.0, forget=0.01))(model, problem)
+    with pytest.raises(
+        RequestError, match=r"OracleMatch\(oracles=5\) imitates that many retrained models, and the problem has 1: "
+    ):
+        OracleMatch(oracles=5)(model, problem)
 
 
 @pytest.mark.slow

@@ -52,8 +52,7 @@ class DatamodelDirect(Unlearner):
         for part, values in ((problem.forget, effects.forget), (problem.rest, effects.retain)):
             for key, value in zip(_keys(part, problem.task), values.float().cpu(), strict=True):
                 table.setdefault(key, []).append(self.scale * value)
-        means = {key: torch.stack(found).mean(0) for key, found in table.items()}
-        model.register_forward_hook(lambda _, inputs, outputs: _corrected(inputs, outputs, means))
+        model.register_forward_hook(_Correction({key: torch.stack(values).mean(0) for key, values in table.items()}))
         add_note("a diagnostic: predicted outputs stand in place of the model's, whose weights are as they were")
         return model
 
@@ -68,12 +67,23 @@ def _digest(x: Tensor) -> bytes:
     return hashlib.sha256(x.detach().cpu().numpy().tobytes()).digest()
 
 
-def _corrected(inputs: tuple[Any, ...], outputs: Any, table: dict[bytes, Tensor]) -> Tensor:
-    if not inputs or not isinstance(inputs[0], Tensor) or not isinstance(outputs, Tensor):
-        raise ModelError("DatamodelDirect works on models that take one tensor and give one")
-    less = torch.zeros_like(outputs)
-    for at, x in enumerate(inputs[0]):
-        effect = table.get(_digest(x))
-        if effect is not None:
-            less[at] = effect.to(less)
-    return outputs - less
+class _Correction:
+    """A hook that takes the effects on an example, by the digest of its input, from its outputs; a class, so that models pickle."""
+
+    def __init__(self, effects: dict[bytes, Tensor]):
+        self.effects = effects
+
+    def __call__(self, model: nn.Module, inputs: tuple[Any, ...], outputs: Any) -> Tensor:
+        """The outputs less the effects.
+
+        Raises:
+            ModelError: the model takes, or gives, something else than one tensor.
+        """
+        if not inputs or not isinstance(inputs[0], Tensor) or not isinstance(outputs, Tensor):
+            raise ModelError("DatamodelDirect works on models that take one tensor and give one")
+        less = torch.zeros_like(outputs)
+        for at, x in enumerate(inputs[0]):
+            effect = self.effects.get(_digest(x))
+            if effect is not None:
+                less[at] = effect.to(less)
+        return outputs - less

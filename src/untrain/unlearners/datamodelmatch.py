@@ -29,10 +29,10 @@ class DatamodelMatch(Unlearner):
         steps: step size and length; a pass is over the sample.
 
     Source: Georgiev et al. 2024, arXiv 2410.23232 (datamodel matching); code RoyRin/data-unlearning-bench, dm_matching.
-    Departs: effects are multiplied by what fits held-out models, apart for the forget set's own outputs and for all others; what may
-        be 0 by that is not subtracted. Targets are float32 and of the model in eval mode, where the code keeps its caller's mode;
-        the retain sample is drawn from the seed where the code draws the same one for all models; images are matched as they are,
-        without augmentation.
+    Departs: effects are multiplied by what fits held-out models, apart for the forget set's own outputs and for all others; what
+        may be 0 by that is not subtracted. Targets are float32 and of the model in eval mode, where the code keeps its caller's
+        mode; the retain sample is drawn from the seed where the code draws the same one for all models; images are matched as
+        they are, without augmentation.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"forget", "retain", "effects", "classes"})

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar
 import torch
 from torch import Tensor, nn
 
+from untrain.core.errors import RequestError
 from untrain.core.fields import Count
 from untrain.core.metering import add_note
 from untrain.core.search_space import SearchHint
@@ -44,6 +45,11 @@ class OracleMatch(Unlearner):
 
     def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module:
         """The model that imitates the retrained ones."""
+        if len(problem.oracles) < self.oracles:
+            raise RequestError(
+                f"OracleMatch(oracles={self.oracles}) imitates that many retrained models, and the problem has "
+                f"{len(problem.oracles)}: give it more, or ask for fewer"
+            )
         used = problem.oracles[: self.oracles]
         add_note(f"imitates {len(used)} retrained model{'s' * (len(used) > 1)}, whose training is not in its cost: an upper bound")
 
