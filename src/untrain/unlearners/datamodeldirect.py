@@ -50,7 +50,7 @@ class DatamodelDirect(Unlearner):
         effects, table = problem.estimated, dict[bytes, list[Tensor]]()
         add_note(effects.about)
         for part, values in ((problem.forget, effects.forget), (problem.rest, effects.retain)):
-            for key, value in zip(_keys(part, problem.task), values.float().cpu(), strict=True):
+            for key, value in zip(_keys(part, problem.task), values.cpu(), strict=True):
                 table.setdefault(key, []).append(self.scale * value)
         model.register_forward_hook(_Correction({key: torch.stack(values).mean(0) for key, values in table.items()}))
         add_note("a diagnostic: predicted outputs stand in place of the model's, whose weights are as they were")
