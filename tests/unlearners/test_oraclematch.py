@@ -151,8 +151,8 @@ def noisy(n=400, d=20, forgotten=40):
 def test_matching_converges_under_noise_where_finetuning_and_ascent_do_not():
     """The paper's convex argument: noisy ill-conditioned regression, a constant step of .1, batches of 8.
 
-    After 100, 1,000 and 5,000 steps plain loops in NumPy come to .74, .22 and .002 of the first distance by matching, and to 1.4, .9
-    and 1.3 by training on what stays.
+    After 100, 1,000 and 5,000 steps plain loops in NumPy come to .74, .22 and .002 of the first distance by matching, and to 1.4,
+    .9 and 1.3 by training on what stays.
     """
     model, oracle, problem = noisy()
 
