@@ -46,9 +46,7 @@ def page(name: str, document: Row) -> str:
     several = (
         ""
         if len(sets) == 1
-        else (
-            f" Of {len(sets)} forget sets there are means, with Student's 95 % intervals over sets; claims are of differences on one set."
-        )
+        else (f" Of {len(sets)} forget sets there are means, with Student's 95 % intervals; claims are of differences on each set.")
     )
     head = [
         f"# {name}: {', '.join(f'`{request}`' for request in requests)}", "",

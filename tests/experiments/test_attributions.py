@@ -20,7 +20,7 @@ from untrain.experiments.setting import Setting
 from untrain.runtime.store import Store
 from untrain.runtime.store_transfer import Address, pack, unpack
 
-ESTIMATION = "Estimation(models=32, held_out=20)"
+ESTIMATION = "Estimation(attributor=MeanDifference(), models=32, held_out=20)"
 METHOD = f"DatamodelMatch(estimation={ESTIMATION}, steps=Steps(lr=0.001, epochs=1, optimizer=AdamW()))"
 DIRECT = f"DatamodelDirect(estimation={ESTIMATION})"
 SCENARIO = "Digits(model=MLP(width=8), steps=Steps(lr=0.1, epochs=2, batch=64), request=Random(fraction=0.02))"

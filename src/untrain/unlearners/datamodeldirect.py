@@ -33,7 +33,8 @@ class DatamodelDirect(Unlearner):
 
     Source: Georgiev et al. 2024, arXiv 2410.23232 (datamodel direct); code RoyRin/data-unlearning-bench, dm_direct.
     Departs: examples are recognised by their inputs where the code goes by places in a list, which it takes for training rows
-        on held-out data too.
+        on held-out data too. The code's choice to correct the forget set's own outputs alone, by the effect of each example on
+        itself, and its unused softening of thresholds are left out. Effects are multiplied as for ``DatamodelMatch``.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"forget", "retain", "effects", "classes"})
