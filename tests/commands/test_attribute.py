@@ -249,6 +249,6 @@ def test_ids_come_from_a_file_in_its_order(done, tmp_path):
 
 def test_the_effect_on_a_margin_is_exact_and_not_linear():
     base, values = np.array([[2.0, 0.0, 1.0]], np.float32), np.array([[[3.0, 0.0, 0.0]], [[0.0, 0.0, 2.0]]], np.float32)
-    effects = margin_effects(values, 0.5, base, np.array([0]), Classification(classes=3))
+    effects = margin_effects(values, np.full((2, 1), 0.5), base, np.array([0]), Classification(classes=3))
     assert effects[0, 0] == pytest.approx(1.5, abs=1e-5)  # the label's own logit counts in full
     assert effects[1, 0] == pytest.approx(np.log(np.exp(0) + np.exp(0)) - np.log(np.exp(0) + np.exp(1)), abs=1e-5)

@@ -92,6 +92,18 @@ def test_without_effects_frozen_statistics_leave_the_model_and_moving_ones_do_no
         assert any(not torch.equal(before[n], after[n]) for n in before) is moves
 
 
+def test_where_no_effect_is_known_a_model_that_stays_is_a_fair_result():
+    model, problem = small()
+    steps = Steps(lr=1e-3, epochs=1, batch=512, optimizer=AdamW(decay=0.0), schedule=Exponential(), buffers="freeze")
+    zero = Effects(torch.zeros_like(problem.effects.forget), torch.zeros_like(problem.effects.retain), "no effect is known")
+    with metered() as meter:
+        after = DatamodelMatch(steps=steps).run(model, replace(problem, effects=zero))
+    assert "no effect is known" in meter.notes
+    assert DatamodelMatch(steps=steps).may_be_unchanged(replace(problem, effects=zero))
+    assert not DatamodelMatch(steps=steps).may_be_unchanged(problem)
+    assert after is not None
+
+
 def test_matching_reads_no_labels():
     model, problem = small()
     changed = replace(problem, forget=problem.forget.with_targets(problem.forget.y.flip(0)), digest=problem.digest)

@@ -38,6 +38,11 @@ class Effects:
         if not all(bool(torch.isfinite(part).all()) for part in (self.forget, self.retain)):
             raise DataError("some effects are NaN or infinite: attribute again, with more models")
 
+    @property
+    def known(self) -> bool:
+        """Whether any effect is not 0."""
+        return bool(self.forget.any()) or bool(self.retain.any())
+
     def check_covers(self, forget: Examples, retain: Examples | None) -> None:
         """Refuse effects on other examples, or other outputs, than those of a problem.
 
