@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from untrain import parse
+from untrain.attribution.attributors.datamodels import Datamodels
 from untrain.attribution.calibration import Multipliers
 from untrain.commands.run import price, run
 from untrain.core.errors import RequestError, SpecError
@@ -112,3 +113,21 @@ def test_a_request_that_corrects_is_refused_before_anything_is_trained(tmp_path)
 def test_too_few_models_are_refused():
     with pytest.raises(SpecError, match="needs 16 models or more"):
         parse("Estimation(models=8)").sizes  # noqa: B018
+
+
+def test_a_fit_serves_all_forget_sets_and_gives_what_the_attributor_says(tmp_path, monkeypatch):
+    store, fits, say = Store(tmp_path), [], Datamodels.attribute
+    monkeypatch.setattr(Datamodels, "attribute", lambda *words: fits.append(len(words[3])) or say(*words))
+    estimation = parse("Estimation(attributor=Datamodels(penalty='ridge', strength=1.0), models=32, held_out=20)")
+    scenes = [open_scene(parse(SCENARIO.replace("0.02", f"0.02, seed={seed}")), Setting()) for seed in (0, 1)]
+    work = AttributionWork(store, Setting(), lambda count: [])
+    first, second = (attribution_of(scene, estimation, 0, work) for scene in scenes)
+    n = len(scenes[0].data.train)
+    assert fits == [n + len(scenes[0].data.test)]  # all training examples and the test examples that check, once
+    assert first.record["lds"] == second.record["lds"]
+    assert not np.array_equal(first.array("effects"), second.array("effects"))
+    monkeypatch.setattr(Datamodels, "kept", False)
+    alone = attribution_of(scenes[1], estimation, 0, replace(work, store=Store(tmp_path / "other")))
+    assert len(fits) > 2
+    assert np.allclose(alone.array("effects"), second.array("effects"), atol=1e-5)
+    assert alone.record["multipliers"]["own"]["value"] == pytest.approx(second.record["multipliers"]["own"]["value"], abs=1e-5)

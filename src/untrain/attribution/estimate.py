@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,7 @@ from untrain.data.examples import Examples, joined
 from untrain.models.tasks.base import Task
 
 Array = np.ndarray[Any, Any]
+Attribute = Callable[[Array | None, Array], Array]
 ROOM = 100_000_000  # numbers of a table of values that are in memory at once
 TARGETS = 500  # examples whose outputs check an attributor
 
@@ -67,7 +70,22 @@ class EffectEstimate:
     about: str
 
 
-def estimate_effects(models: EstimationModels, estimation: Estimation, rows: Array, task: Task) -> EffectEstimate:
+def evidence_of(models: EstimationModels, task: Task) -> TrainingEvidence:
+    """What an attributor works on, asked about training and then about test examples."""
+    both = joined(models.train, models.test)
+    return TrainingEvidence(models.train, both, task, models.fitted, models.fitted_seen, models.originals)
+
+
+def checked_rows(models: EstimationModels, estimation: Estimation) -> tuple[Array, Array]:
+    """Places of the training and of the test examples whose outputs check an attributor, whatever the forget set, ascending."""
+    n, tests = len(models.train), len(models.test)
+    draw, room = np.random.default_rng(estimation.seed), max(1, ROOM // (2 * n * models.fitted.shape[2]))
+    return _some(draw, np.arange(n), room), _some(draw, n + np.arange(tests), room)
+
+
+def estimate_effects(
+    models: EstimationModels, estimation: Estimation, rows: Array, task: Task, attribute: Attribute | None = None
+) -> EffectEstimate:  # fmt: skip
     """Sum what an attributor says of some training examples, and check it.
 
     Args:
@@ -75,25 +93,24 @@ def estimate_effects(models: EstimationModels, estimation: Estimation, rows: Arr
         estimation: how effects are estimated.
         rows: the training examples whose effects are wanted, ascending.
         task: of the models, resolved on the training data.
+        attribute: what the attributor says of some rows, all of them for None, for the outputs on some that are asked about;
+            None asks the attributor.
 
     Raises:
         DataError: the models are too few, or do not cover an example.
     """
-    attributor = estimation.attributor
-    n, tests = len(models.train), len(models.test)
-    draw, room = np.random.default_rng(estimation.seed), max(1, ROOM // (2 * n * models.fitted.shape[2]))
-    train, test = _some(draw, np.arange(n), room), _some(draw, n + np.arange(tests), room)
+    say = partial(estimation.attributor, evidence_of(models, task)) if attribute is None else attribute
+    n, classes = len(models.train), models.fitted.shape[2]
+    train, test = checked_rows(models, estimation)
     # Of few examples that were drawn at random does a held-out model lack the example itself, so some that they lack stand beside.
-    lacked = np.setdiff1d(_some(draw, np.flatnonzero(models.removed.any(0)), room), train)
-    evidence = TrainingEvidence(
-        models.train, joined(models.train, models.test), task, models.fitted, models.fitted_seen, models.originals
-    )
-    of_test = _score(models, attributor(evidence, None, test), test, task)
+    draw, lacking = np.random.default_rng((estimation.seed, 1)), np.flatnonzero(models.removed.any(0))
+    lacked = np.setdiff1d(_some(draw, lacking, max(1, ROOM // (2 * n * classes))), train)
+    of_test = _score(models, say(None, test), test, task)
     asked = np.concatenate([train, lacked])
-    values = attributor(evidence, None, asked)
+    values = say(None, asked)
     multipliers = fit_multipliers(values, models.removed, np.asarray(models.left_out[:, asked]), asked)
     scores = {"train": _score(models, values[:, : len(train)], train, task), "test": of_test}
-    parts = [attributor(evidence, rows, some).sum(0) for some in in_order(n, max(1, ROOM // (len(rows) * models.fitted.shape[2])))]
+    parts = [say(rows, some).sum(0) for some in in_order(n, max(1, ROOM // (len(rows) * classes)))]
     effects = multipliers.factors(np.isin(np.arange(n), rows))[:, None] * np.concatenate(parts)
     about = describe(estimation, len(rows), multipliers, scores)
     return EffectEstimate(effects.astype(np.float32), multipliers, scores, about)

@@ -145,6 +145,13 @@ def attribution_ingredients(scene: Scene, estimation: Estimation, seed: int, set
     }  # fmt: skip
 
 
+def values_ingredients(scene: Scene, estimation: Estimation, seed: int, setting: Setting) -> Ingredients:
+    """What an attributor's values of all training examples depend on: on what their effects do, but for the forget set."""
+    whole = attribution_ingredients(scene, estimation, seed, setting)
+    kind = {"kind": "values", "label": f"values by {estimation.attributor!r} in {type(scene.scenario).__name__}"}
+    return {name: part for name, part in whole.items() if name != "forget"} | kind
+
+
 def model_key(scene: Scene, job: Job, seed: int, setting: Setting) -> str:
     """Key of the entry of a job."""
     return key_of(model_ingredients(scene, job, seed, setting))
