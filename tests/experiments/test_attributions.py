@@ -7,7 +7,7 @@ import pytest
 
 from untrain import parse
 from untrain.attribution.attributors.datamodels import Datamodels
-from untrain.attribution.calibration import Multipliers
+from untrain.attribution.calibration import Multiplier, Multipliers
 from untrain.commands.run import price, run
 from untrain.core.errors import RequestError, SpecError
 from untrain.experiments.attributions import AttributionWork, attribution_of, count_missing_for, effects_of
@@ -118,6 +118,7 @@ def test_too_few_models_are_refused():
 def test_a_fit_serves_all_forget_sets_and_gives_what_the_attributor_says(tmp_path, monkeypatch):
     store, fits, say = Store(tmp_path), [], Datamodels.attribute
     monkeypatch.setattr(Datamodels, "attribute", lambda *words: fits.append(len(words[3])) or say(*words))
+    monkeypatch.setattr(Multiplier, "factor", property(lambda fitted: 1.0))  # of two epochs no multiplier is known
     estimation = parse("Estimation(attributor=Datamodels(penalty='ridge', strength=1.0), models=32, held_out=20)")
     scenes = [open_scene(parse(SCENARIO.replace("0.02", f"0.02, seed={seed}")), Setting()) for seed in (0, 1)]
     work = AttributionWork(store, Setting(), lambda count: [])
