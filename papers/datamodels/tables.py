@@ -6,18 +6,20 @@ import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import mean, stdev
 from typing import Any
 
 import matplotlib
 
 matplotlib.use("svg")
 import matplotlib.pyplot as plt
+from scipy import stats
 
 from untrain.reports.formatting import short
 
 matplotlib.rcParams.update({"svg.hashsalt": "untrain", "font.size": 8, "axes.grid": True, "grid.alpha": 0.3})
 Row = dict[str, Any]
-WORST = "klom_forget_p95"
+SCORES = {"klom_forget": "mean", "klom_forget_p95": "95th percentile"}  # that decide claims
 SIDES = ("forget", "retain", "test")
 BOUNDS = ("OracleMatch", "DatamodelMatch")
 BASELINES = ("GradAscent", "NegGrad", "Finetune", "SCRUB", "DEL")
@@ -25,7 +27,7 @@ MARKS = dict(zip((*BOUNDS, *BASELINES, "DatamodelDirect", "Nothing", "Retrain"),
 
 
 def main() -> None:
-    """Write REQUEST.md for each document, and the figure of all."""
+    """Write NAME.md for each document, and the figure of all."""
     options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     options.add_argument("--folder", type=Path, default=Path(__file__).parent)
     folder = options.parse_args().folder
@@ -36,67 +38,103 @@ def main() -> None:
         draw(documents, folder / "compute.svg")
 
 
-def page(name: str, document: dict[str, Any]) -> str:
-    """Claims and the table of one request."""
-    done = [row for row in document["rows"] if not row["error"]]
-    floor = done[0]["scores"][WORST]["floor"]
-    facts, count = document["setting"], document["models"]
+def page(name: str, document: Row) -> str:
+    """Claims and the table of forget sets of one kind."""
+    sets, count = document["sets"], document["models"]
+    facts, rows, requests = sets[0]["setting"], over_sets(sets), [one["request"] for one in sets]
+    floors = {name: mean([one["rows"][0]["scores"][name]["floor"] or 0 for one in sets]) for name in SCORES}
+    several = (
+        ""
+        if len(sets) == 1
+        else (f" Of {len(sets)} forget sets there are means, with Student's 95 % intervals; claims are of differences on each set.")
+    )
     head = [
-        f"# {name}: `{document['request']}`", "",
-        f"{count} originals, {2 * count} retrained models, {document['sizes']['train']} training images of Fashion-MNIST as 100 "
-        f"principal components, `MLP(width=64)`; {document['date']}, {facts['machine']}, untrain {facts['untrain']}, torch "
+        f"# {name}: {', '.join(f'`{request}`' for request in requests)}", "",
+        f"{count} originals, {2 * count} retrained models, {sets[0]['sizes']['train']} training images of Fashion-MNIST as 100 "
+        f"principal components, `MLP(width=64)`; {sets[-1]['date']}, {facts['machine']}, untrain {facts['untrain']}, torch "
         f"{facts['torch']}. `{document['command']}`", "",
         "KLoM is of as many unlearned as retrained models, mean and 95th percentile over examples, in nats; the floor is of two "
-        f"groups of retrained models of that size: {floor:.2f} at the 95th percentile of the forget set. Settings stand "
+        f"groups of retrained models of that size: {floors['klom_forget']:.2f} in the mean over the forget set, "
+        f"{floors['klom_forget_p95']:.2f} at its 95th percentile.{several} Settings stand "
         "side by side, and none was chosen: the best of a method by this very score is what a look at oracles could find.", "",
     ]  # fmt: skip
-    notes = list(dict.fromkeys(n for row in done for n in row["notes"] if "linear datamodeling score" in n))
-    return "\n".join([*head, *(f"{note[0].upper()}{note[1:]}.\n" for note in notes), *claims(done), "", *table(done), ""])
+    notes = list(dict.fromkeys(n for one in sets for row in one["rows"] for n in row["notes"] if "linear datamodeling score" in n))
+    return "\n".join([*head, *(f"{note[0].upper()}{note[1:]}.\n" for note in notes), *claims(rows, floors), "", *table(rows), ""])
 
 
-def claims(rows: Sequence[Row]) -> list[str]:
-    """The paper's claims, each decided by intervals over examples."""
-    floor = rows[0]["scores"][WORST]["floor"]
-    lines = ["| Claim | Measured | Verdict |", "|---|---|---|"]
+def over_sets(sets: Sequence[Row]) -> list[Row]:
+    """Of each setting that ran on all forget sets its scores: their means over sets, with 'each' for differences."""
+    named = [{(row["method"], row["budget"]): row for row in one["rows"] if not row["error"]} for one in sets]
+    return [joined([rows[key] for rows in named]) for key in named[0] if all(key in rows for rows in named)]
 
-    def best(name: str) -> Row | None:
-        of = [row for row in rows if short(row["method"]) == name and row["budget"] is None]
-        return min(of, key=lambda row: row["scores"][WORST]["value"]) if of else None
 
-    def say(text: str, row: Row, holds: bool, fails: bool) -> None:
-        score = row["scores"][WORST]
-        verdict = "**holds**" if holds else "**fails**" if fails else "undecided"
-        lines.append(f"| {text} | {score['value']:.2f} [{score['low']:.2f}, {score['high']:.2f}], floor {floor:.2f} | {verdict} |")
+def joined(rows: Sequence[Row]) -> Row:
+    """One row for those of a setting on several forget sets; of one set its own intervals stay."""
+    scores = {}
+    for name, first in rows[0]["scores"].items():
+        each = [row["scores"][name]["value"] for row in rows]
+        one = first | {"each": each}
+        if len(rows) > 1:
+            low, high = (None, None) if None in each else spread(each)
+            one |= {"value": None if None in each else mean(each), "low": low, "high": high}
+        scores[name] = one
+    shares = [row["cost"]["share_of_retraining"] for row in rows]
+    return rows[0] | {"scores": scores, "cost": {"share_of_retraining": None if None in shares else mean(shares)}}
 
-    for name in BOUNDS:
-        row = best(name)
-        if row is not None:
-            low, high = row["scores"][WORST]["low"], row["scores"][WORST]["high"]
-            say(f"{name} comes within twice the floor of retraining", row, high <= 2 * floor, low > 2 * floor)
-    ours = best("DatamodelMatch")
-    for name in (*BASELINES, "DatamodelDirect"):
-        row = best(name)
-        if row is None or ours is None:
-            continue
-        score, matched = row["scores"][WORST], ours["scores"][WORST]
-        apart = score["low"] > matched["high"], score["high"] < matched["low"]
-        say(f"{name}, at its best setting, is farther than DatamodelMatch", row, *apart)
+
+def spread(each: Sequence[float]) -> tuple[float, float]:
+    """Student's 95 % interval of a mean."""
+    half = float(stats.t.ppf(0.975, len(each) - 1)) * stdev(each) / len(each) ** 0.5
+    return mean(each) - half, mean(each) + half
+
+
+def claims(rows: Sequence[Row], floors: dict[str, float]) -> list[str]:
+    """The paper's claims, by the mean and by the 95th percentile: intervals over examples of one forget set, else over sets."""
+    lines = ["| Claim | By the | Measured | Verdict |", "|---|---|---|---|"]
+
+    def say(text: str, by: str, measured: str, holds: bool, fails: bool) -> None:
+        lines.append(f"| {text} | {SCORES[by]} | {measured} | {'**holds**' if holds else '**fails**' if fails else 'undecided'} |")
+
+    for by in SCORES:
+        best = {kind: best_of(rows, kind, by) for kind in (*BOUNDS, *BASELINES, "DatamodelDirect")}
+        for kind in BOUNDS:
+            if (row := best[kind]) is not None:
+                score, twice = row["scores"][by], 2 * floors[by]
+                text = f"{kind} comes within twice the floor of retraining"
+                say(text, by, f"{cell(score)}, floor {floors[by]:.2f}", score["high"] <= twice, score["low"] > twice)
+        ours = best["DatamodelMatch"]
+        for kind in (*BASELINES, "DatamodelDirect"):
+            if (row := best[kind]) is None or ours is None:
+                continue
+            score, matched = row["scores"][by], ours["scores"][by]
+            text = f"{kind}, at its best setting, is farther than DatamodelMatch"
+            if len(score["each"]) == 1:
+                say(text, by, cell(score), score["low"] > matched["high"], score["high"] < matched["low"])
+                continue
+            apart = [theirs - own for theirs, own in zip(score["each"], matched["each"], strict=True)]
+            low, high = spread(apart)
+            say(text, by, f"{cell(score)}, farther by {mean(apart):.2f} [{low:.2f}, {high:.2f}]", low > 0, high < 0)
     return lines
+
+
+def best_of(rows: Sequence[Row], kind: str, by: str) -> Row | None:
+    """The setting of a method with the least score."""
+    of = [r for r in rows if short(r["method"]) == kind and r["budget"] is None and r["scores"][by]["value"] is not None]
+    return min(of, key=lambda row: row["scores"][by]["value"]) if of else None
 
 
 def table(rows: Sequence[Row]) -> list[str]:
     """Methods down, KLoM, accuracy and cost across."""
     heads = [
         "method",
-        *(f"{side} mean" for side in SIDES),
-        *(f"{side} P95" for side in SIDES),
+        *(f"{side} {kind}" for kind in ("mean", "P95") for side in SIDES),
         "U-LiRA",
         "forget gap",
         "test gap",
         "cost",
     ]
     lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
-    for row in sorted(rows, key=lambda row: row["scores"][WORST]["value"]):
+    for row in sorted(rows, key=lambda row: row["scores"]["klom_forget_p95"]["value"] or 0):
         scores = row["scores"]
         cells = [cell(scores[f"klom_{side}{kind}"]) for kind in ("", "_p95") for side in SIDES]
         gaps = [f"{100 * scores[f'{side}_gap']['value']:.1f}" for side in ("forget", "test")]
@@ -121,13 +159,15 @@ def draw(documents: dict[str, dict[str, Any]], path: Path) -> None:
     """KLoM on the forget set against operations, a panel for each request."""
     figure, axes = plt.subplots(1, len(documents), figsize=(5.2 * len(documents), 4.2), squeeze=False, sharey=True)
     for axis, (name, document) in zip(axes[0], documents.items(), strict=True):
-        done = [row for row in document["rows"] if not row["error"]]
-        floor = done[0]["scores"][WORST]["floor"]
+        done = over_sets(document["sets"])
+        floor = mean([one["rows"][0]["scores"]["klom_forget_p95"]["floor"] or 0 for one in document["sets"]])
         axis.axhline(floor, color="black", linewidth=0.8, linestyle="--")
         axis.text(1.0, floor, " floor", va="bottom", ha="right", transform=axis.get_yaxis_transform())
         for kind, mark in MARKS.items():
             rows = [row for row in done if short(row["method"]) == kind]
-            points = sorted((max(row["cost"]["share_of_retraining"] or 0, 1e-3), row["scores"][WORST]["value"]) for row in rows)
+            points = sorted(
+                (max(row["cost"]["share_of_retraining"] or 0, 1e-3), row["scores"]["klom_forget_p95"]["value"]) for row in rows
+            )
             if points:
                 axis.plot(*zip(*points, strict=True), mark, markersize=5, label=kind, linestyle=":" if kind == "Retrain" else "")
         axis.set_xscale("log")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from untrain.attribution.calibration import fit_multiplier
+from untrain.attribution.calibration import Multiplier, Multipliers, fit_multiplier, fit_multipliers
 from untrain.core.errors import DataError
 
 
@@ -49,6 +49,77 @@ def test_values_that_say_nothing_explain_nothing():
     fitted = fit_multiplier(np.random.default_rng(5).normal(size=values.shape), removed, outputs, base)
     assert abs(fitted.explained) < 0.05
     assert abs(fitted.value) < 0.1
+
+
+OWN, OTHERS = 0.8, 0.2
+
+
+def planted(seed, share=0.2, noise=1.0):
+    """As ``held_out``, with all examples asked about: what is left out changes its own outputs by another factor than others'."""
+    rng = np.random.default_rng(seed)
+    values, removed = rng.normal(size=(30, 30, 3)), rng.random((40, 30)) < share
+    start = rng.normal(size=(30, 3))
+    factors = np.where(removed[:, :, None], OWN, OTHERS)
+    outputs = start - factors * np.tensordot(removed, values, 1) + noise * rng.normal(size=(40, 30, 3))
+    return values, removed, outputs, np.arange(30), start + noise * rng.normal(size=(10, 30, 3))
+
+
+@pytest.mark.parametrize("based", [True, False], ids=["against full models", "against models that had the example"])
+@pytest.mark.parametrize("share", [0.05, 0.5])
+def test_own_effects_and_those_on_others_have_each_their_factor(based, share):
+    *places, base = planted(0, share, noise=0.0)
+    fitted = fit_multipliers(*places, base if based else None)
+    for one, truth in ((fitted.own, OWN), (fitted.others, OTHERS)):
+        assert (one.value, one.low, one.high, one.explained) == pytest.approx((truth, truth, truth, 1.0), abs=1e-9)
+    pooled = fit_multiplier(*places[:3], base if based else None).value
+    assert OTHERS < pooled < OWN
+
+
+@pytest.mark.parametrize("based", [True, False], ids=["against full models", "against models that had the example"])
+@pytest.mark.parametrize("share", [0.05, 0.5])
+def test_intervals_of_both_factors_hold_the_truth_as_often_as_they_say(based, share):
+    hits = np.zeros(2)
+    for seed in range(100):
+        *places, base = planted(seed, share, noise=3.0)
+        fitted = fit_multipliers(*places, base if based else None)
+        hits += [m.low <= truth <= m.high for m, truth in ((fitted.own, OWN), (fitted.others, OTHERS))]
+    assert 88 <= hits.min() <= hits.max() <= 100
+
+
+def test_noise_of_effects_on_others_does_not_shrink_those_on_themselves():
+    rng = np.random.default_rng(0)
+    truth = np.zeros((200, 200, 2))
+    truth[np.arange(200), np.arange(200)] = rng.normal(size=(200, 2)) + 2
+    removed = rng.random((64, 200)) < 0.05
+    outputs = -np.tensordot(removed, truth, 1) + 0.1 * rng.normal(size=(64, 200, 2))
+    values = truth + 0.3 * rng.normal(size=truth.shape)  # what few models make of it
+    fitted, pooled = fit_multipliers(values, removed, outputs, np.arange(200)), fit_multiplier(values, removed, outputs)
+    assert fitted.own.value > 0.8
+    assert abs(fitted.others.value) < 0.05
+    assert pooled.value < 0.5
+
+
+def test_what_may_be_0_corrects_nothing():
+    known, unknown, turned = (Multiplier(*ends, 0.1, 20) for ends in ((0.5, 0.1, 0.9), (0.5, -0.1, 0.9), (-0.5, -0.9, -0.1)))
+    assert [m.factor for m in (known, unknown, turned)] == [0.5, 0.0, 0.0]
+    both = Multipliers(known, unknown)
+    assert both.factors(np.array([True, False])).tolist() == [0.5, 0.0]
+    assert "on outputs of others, 0.50 (-0.10 to 0.90). Nothing is subtracted there; take more models" in both.doubt
+    assert "their own outputs" not in both.doubt
+    assert Multipliers(known, known).doubt == ""
+    assert "\n" not in Multipliers(turned, unknown).doubt
+
+
+@pytest.mark.parametrize(("change", "said"), [
+    (lambda v, r, o, a: (v, r, o, a[:5]), r"asked holds what is no row: 30 whole numbers from 0 to 29"),
+    (lambda v, r, o, a: (v, r, o, a + 1), "what is no row"),
+    (lambda v, r, o, a: (v, r & False, o, a), "of examples that a held-out model lacks, and of others, are needed"),
+    (lambda v, r, o, a: (v[:, :3], r | (np.arange(30) < 3), o[:, :3], a[:3]), "a held-out model lacks, and of others, are needed"),
+])  # fmt: skip
+def test_outputs_of_both_kinds_are_needed(change, said):
+    *places, _ = planted(0)
+    with pytest.raises(DataError, match=said):
+        fit_multipliers(*change(*places))
 
 
 @pytest.mark.parametrize(("change", "said"), [

@@ -1,9 +1,11 @@
 """Ends of principal components of a table of attributions."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
-from untrain.attribution.principal_examples import component_scores, principal_examples
+from untrain.attribution.principal_examples import component_scores, component_scores_of_models, principal_examples
 from untrain.core.errors import DataError
 from untrain.maths.principal_components import principal_components
 
@@ -64,3 +66,37 @@ def test_tables_that_cannot_be_taken_apart_are_refused():
         component_scores(np.full((5, 5), np.nan))
     with pytest.raises(DataError, match="fewer than 2 principal components"):
         component_scores(np.outer(np.arange(5.0), np.ones(5)), 2)
+
+
+def population(n, models, t=None):
+    """Outputs of models on n examples, and what they saw, as of a table of effects of which one half of the examples has a part."""
+    rng = np.random.default_rng(n)
+    seen = rng.random((models, n)) < 0.5
+    return (rng.normal(size=(models, t or n)) + seen[:, : n // 2].sum(1)[:, None] * rng.normal(size=t or n)), seen
+
+
+@pytest.mark.parametrize("component", [1, 3])
+@pytest.mark.parametrize(("models", "t"), [(24, 40), (90, 40), (24, 70)])
+def test_scores_by_factors_are_those_of_the_table(models, t, component):
+    outputs, seen = population(40, models, t)
+    means = [np.array([outputs[side[:, i]].mean(0) for i in range(40)]) for side in (seen, ~seen)]
+    table = means[0] - means[1]
+    assert component_scores_of_models(outputs, seen, component) == pytest.approx(component_scores(table, component), abs=1e-8)
+
+
+def test_of_many_examples_the_table_is_never_made():
+    outputs, seen = population(3000, 32)
+    tracemalloc.start()
+    component_scores_of_models(outputs, seen)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 3000 * 3000  # bytes: an eighth of the table
+
+
+def test_more_components_than_there_are_directions_are_refused():
+    outputs, seen = population(40, 6)
+    seen[3:] = ~seen[:3]  # each is seen, and missed
+    with pytest.raises(DataError, match="fewer than 7 principal components"):
+        component_scores_of_models(outputs, seen, 7)
+    with pytest.raises(DataError, match="NaN or infinite numbers"):
+        component_scores_of_models(outputs * np.nan, seen)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -71,9 +72,9 @@ def test_values_are_margins_lost_when_an_example_is_taken_away_and_the_table_hol
     document, folder, store = done
     table = load(folder / "attribute.npz")
     assert table.values.shape == (80, 2, 10)
-    assert (table.method, table.multiplier.value, table.facts["models"]) == (
+    assert (table.method, asdict(table.multipliers), table.facts["models"]) == (
         "MeanDifference()",
-        document["multiplier"]["value"],
+        document["multipliers"],
         128,
     )
     assert {name: score.value for name, score in table.lds.items()} == {n: s["value"] for n, s in document["lds"].items()}
@@ -82,7 +83,7 @@ def test_values_are_margins_lost_when_an_example_is_taken_away_and_the_table_hol
     labels = np.array([int(row["label"]) for row in document["asked"]])
     for at, row in enumerate(document["asked"]):
         for one in (*row["raise"], *row["lower"]):
-            without = base[at] - document["factor"] * table.values[one["row"], at]
+            without = base[at] - document["factors"]["own" if one["itself"] else "others"] * table.values[one["row"], at]
             margins = [z[labels[at]] - np.log(np.exp(np.delete(z, labels[at])).sum()) for z in (base[at].astype(float), without)]
             assert one["value"] == pytest.approx(margins[0] - margins[1], abs=1e-4)
             assert one["id"] == table.ids[one["row"]]
@@ -109,7 +110,7 @@ def test_a_second_question_trains_nothing(done):
     again = ut.attribute(SCENARIO, rows=[3], store=store, on_progress=told.append, **HOW)
     assert (again["price"]["train"], again["price"]["stored"]) == (0, MODELS)
     assert [row["kind"] for row in Store(store).entries()] == kinds
-    assert again["multiplier"] == document["multiplier"]
+    assert again["multipliers"] == document["multipliers"]
 
 
 def test_without_a_question_the_worst_test_examples_and_forget_examples_are_taken(done):
@@ -248,6 +249,6 @@ def test_ids_come_from_a_file_in_its_order(done, tmp_path):
 
 def test_the_effect_on_a_margin_is_exact_and_not_linear():
     base, values = np.array([[2.0, 0.0, 1.0]], np.float32), np.array([[[3.0, 0.0, 0.0]], [[0.0, 0.0, 2.0]]], np.float32)
-    effects = margin_effects(values, 0.5, base, np.array([0]), Classification(classes=3))
+    effects = margin_effects(values, np.full((2, 1), 0.5), base, np.array([0]), Classification(classes=3))
     assert effects[0, 0] == pytest.approx(1.5, abs=1e-5)  # the label's own logit counts in full
     assert effects[1, 0] == pytest.approx(np.log(np.exp(0) + np.exp(0)) - np.log(np.exp(0) + np.exp(1)), abs=1e-5)

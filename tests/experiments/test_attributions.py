@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from untrain import parse
+from untrain.attribution.attributors.datamodels import Datamodels
+from untrain.attribution.calibration import Multiplier, Multipliers
 from untrain.commands.run import price, run
 from untrain.core.errors import RequestError, SpecError
 from untrain.experiments.attributions import AttributionWork, attribution_of, count_missing_for, effects_of
@@ -19,7 +21,7 @@ from untrain.experiments.setting import Setting
 from untrain.runtime.store import Store
 from untrain.runtime.store_transfer import Address, pack, unpack
 
-ESTIMATION = "Estimation(models=32, held_out=20)"
+ESTIMATION = "Estimation(attributor=MeanDifference(), models=32, held_out=20)"
 METHOD = f"DatamodelMatch(estimation={ESTIMATION}, steps=Steps(lr=0.001, epochs=1, optimizer=AdamW()))"
 DIRECT = f"DatamodelDirect(estimation={ESTIMATION})"
 SCENARIO = "Digits(model=MLP(width=8), steps=Steps(lr=0.1, epochs=2, batch=64), request=Random(fraction=0.02))"
@@ -64,7 +66,24 @@ def test_effects_are_the_sum_of_what_the_attributor_says_of_the_forget_set(store
     evidence = TrainingEvidence(plain[0], joined(*plain), scene.task, population.outputs["logits"][:32], population.seen[:32])
     rows = np.sort(np.asarray(scene.forget_set.rows))
     values = estimation.attributor(evidence, rows, np.arange(len(data.train))).sum(0)
-    assert np.allclose(entry.array("effects"), entry.record["multiplier"]["value"] * values, atol=1e-5)
+    multipliers = Multipliers.of(entry.record["multipliers"])
+    factors = multipliers.factors(np.isin(np.arange(len(data.train)), rows))
+    assert np.allclose(entry.array("effects"), factors[:, None] * values, atol=1e-5)
+    assert multipliers.own.models == multipliers.others.models == 20
+    assert multipliers.doubt in entry.record["about"]
+
+
+def test_effects_that_may_be_none_are_not_subtracted_and_a_line_says_so_before_methods_run(stored):
+    _, scene, store, entry = stored
+    # What 32 models of two epochs say is noise, as the multipliers of held-out models show.
+    record = attribution_of(scene, parse(ESTIMATION), 0, AttributionWork(store, Setting(), lambda count: [])).record
+    assert Multipliers.of(record["multipliers"]).own.low <= 0
+    lines = []
+    run(SCENARIO, [METHOD], store=store.path, seeds=2, oracles=2, on_progress=lambda p: lines.append(p.note or ""))
+    (line,) = {line for line in lines if "effects of" in line}
+    assert "no effect of examples is known where the multiplier may be 0: on their own outputs" in line
+    assert "\n" not in line
+    assert "Nothing is subtracted there" in results(entry, store)["results"][0]["notes"][0]
 
 
 def test_where_the_store_is_not_visible_effects_are_sent_along(stored, tmp_path):
@@ -94,3 +113,22 @@ def test_a_request_that_corrects_is_refused_before_anything_is_trained(tmp_path)
 def test_too_few_models_are_refused():
     with pytest.raises(SpecError, match="needs 16 models or more"):
         parse("Estimation(models=8)").sizes  # noqa: B018
+
+
+def test_a_fit_serves_all_forget_sets_and_gives_what_the_attributor_says(tmp_path, monkeypatch):
+    store, fits, say = Store(tmp_path), [], Datamodels.attribute
+    monkeypatch.setattr(Datamodels, "attribute", lambda *words: fits.append(len(words[3])) or say(*words))
+    monkeypatch.setattr(Multiplier, "factor", property(lambda fitted: 1.0))  # of two epochs no multiplier is known
+    estimation = parse("Estimation(attributor=Datamodels(penalty='ridge', strength=1.0), models=32, held_out=20)")
+    scenes = [open_scene(parse(SCENARIO.replace("0.02", f"0.02, seed={seed}")), Setting()) for seed in (0, 1)]
+    work = AttributionWork(store, Setting(), lambda count: [])
+    first, second = (attribution_of(scene, estimation, 0, work) for scene in scenes)
+    n = len(scenes[0].data.train)
+    assert fits == [n + len(scenes[0].data.test)]  # all training examples and the test examples that check, once
+    assert first.record["lds"] == second.record["lds"]
+    assert not np.array_equal(first.array("effects"), second.array("effects"))
+    monkeypatch.setattr(Datamodels, "kept", False)
+    alone = attribution_of(scenes[1], estimation, 0, replace(work, store=Store(tmp_path / "other")))
+    assert len(fits) > 2
+    assert np.allclose(alone.array("effects"), second.array("effects"), atol=1e-5)
+    assert alone.record["multipliers"]["own"]["value"] == pytest.approx(second.record["multipliers"]["own"]["value"], abs=1e-5)

@@ -1,4 +1,4 @@
-"""Retrained models that a method imitates: made apart from the oracles, once, before the method begins."""
+"""Retrained models that a method imitates: made apart from the oracles, others for each original, before the method begins."""
 
 from dataclasses import replace
 
@@ -26,17 +26,20 @@ def comparison():
     return Comparison(scenario, (parse(METHOD), parse("Nothing()")), 2, 2)
 
 
-def test_teachers_are_made_once_for_all_originals_and_none_of_them_is_an_oracle(comparison, compare, tmp_path):
+def test_each_original_has_teachers_of_its_own_and_none_of_them_is_an_oracle(comparison, compare, tmp_path):
     store = Store(tmp_path)
     (run,) = compare([comparison], store)
     kinds = [entry["kind"] for entry in store.entries()]
-    assert kinds.count("model") == 2 + 2 + 2
+    assert kinds.count("model") == 2 + 2 + 4
     scene = open_scene(comparison.scenario, Setting())
     seeds = [
-        [model_ingredients(scene, Job(kind, i), 0, Setting())["seed"] for i in range(2)]
-        for kind in ("teacher", "oracle", "original")
+        model_ingredients(scene, Job(kind, i), 0, Setting())["seed"]
+        for kind, count in (("teacher", 4), ("oracle", 2), ("original", 2))
+        for i in range(count)
     ]
-    assert len({seed for group in seeds for seed in group}) == 6
+    assert len(set(seeds)) == 8
+    used = [model_ingredients(scene, Job("unlearned", i, comparison.methods[0]), 0, Setting())["teachers"] for i in range(2)]
+    assert len(set(used[0]) | set(used[1])) == 4
     document = results(run, store)
     row = document["results"][0]
     assert row["error"] is None
@@ -47,8 +50,8 @@ def test_teachers_are_made_once_for_all_originals_and_none_of_them_is_an_oracle(
 def test_teachers_are_priced(comparison):
     scene = open_scene(comparison.scenario, Setting())
     todo = todo_of([comparison], [scene], Setting())
-    assert price(todo, None, Setting(), 1).kinds == {"original": 2, "oracle": 2, "unlearned": 4, "teacher": 2}
-    assert [job.kind for job in jobs_of(comparison)].count("teacher") == 2
+    assert price(todo, None, Setting(), 1).kinds == {"original": 2, "oracle": 2, "unlearned": 4, "teacher": 4}
+    assert [job.kind for job in jobs_of(comparison)].count("teacher") == 4
 
 
 def keys_of(run):

@@ -42,3 +42,16 @@ def test_the_exact_solution_corrects_in_all_directions():
     off = woodbury(v, lambda start, stop: g[start:stop], 9, 1.0, 100) - v
     along = g[0] / g[0].norm()
     assert float((off - (off @ along) * along).norm()) > 0.1 * float(off.norm())
+
+
+@pytest.mark.parametrize("gone", [1, 10, 50])
+def test_a_newton_step_by_it_takes_a_group_out_of_a_ridge_exactly(gone):
+    draw = torch.Generator().manual_seed(gone)
+    x, y = torch.randn(200, 20, generator=draw, dtype=torch.float64), torch.randn(200, generator=draw, dtype=torch.float64)
+    full, retrained = (
+        torch.linalg.solve(part.T @ part + torch.eye(20), part.T @ y[len(y) - len(part) :]) for part in (x, x[gone:])
+    )
+    rest, n = x[gone:], 200 - gone
+    gradient = rest.T @ (rest @ full - y[gone:]) + full
+    step = woodbury(gradient, lambda start, stop: rest[start:stop], n, damping=1 / n, block=64) / n
+    assert float((full - step - retrained).norm() / (full - retrained).norm()) < 1e-11

@@ -9,16 +9,19 @@ import torch
 from torch import nn
 
 from untrain.core.access import access
-from untrain.core.errors import RequestError
+from untrain.core.errors import RequestError, SpecError
 from untrain.core.metering import metered
 from untrain.data.examples import Examples
 from untrain.models.tasks.classification import Classification
+from untrain.models.tasks.regression import Regression
 from untrain.training.effects import Effects
 from untrain.training.problem import Problem
-from untrain.training.steps import AdamW, Exponential, Steps, step_size
+from untrain.training.steps import SGD, AdamW, Constant, Exponential, Steps, step_size
 from untrain.training.toy import small
 from untrain.unlearners._matching import Sample, outputs_on
 from untrain.unlearners.datamodelmatch import DatamodelMatch
+from untrain.unlearners.finetune import Finetune
+from untrain.unlearners.gradascent import GradAscent
 from untrain.unlearners.oraclematch import OracleMatch
 
 
@@ -89,6 +92,18 @@ def test_without_effects_frozen_statistics_leave_the_model_and_moving_ones_do_no
         assert any(not torch.equal(before[n], after[n]) for n in before) is moves
 
 
+def test_where_no_effect_is_known_a_model_that_stays_is_a_fair_result():
+    model, problem = small()
+    steps = Steps(lr=1e-3, epochs=1, batch=512, optimizer=AdamW(decay=0.0), schedule=Exponential(), buffers="freeze")
+    zero = Effects(torch.zeros_like(problem.effects.forget), torch.zeros_like(problem.effects.retain), "no effect is known")
+    with metered() as meter:
+        after = DatamodelMatch(steps=steps).run(model, replace(problem, effects=zero))
+    assert "no effect is known" in meter.notes
+    assert DatamodelMatch(steps=steps).may_be_unchanged(replace(problem, effects=zero))
+    assert not DatamodelMatch(steps=steps).may_be_unchanged(problem)
+    assert after is not None
+
+
 def test_matching_reads_no_labels():
     model, problem = small()
     changed = replace(problem, forget=problem.forget.with_targets(problem.forget.y.flip(0)), digest=problem.digest)
@@ -118,28 +133,55 @@ def test_every_output_says_that_it_is_an_upper_bound():
     assert any("imitates 1 retrained model, whose training is not in its cost: an upper bound" in note for note in meter.notes)
 
 
-@pytest.mark.slow
-def test_matching_converges_under_noise_where_finetuning_does_not():
-    """The paper's convex argument: noisy ill-conditioned regression, a constant step of .1, batches of 8."""
+def test_a_sample_of_nothing_and_fewer_models_than_asked_for_are_refused():
+    model, problem = small()
+    with pytest.raises(SpecError, match=r"Sample\(retain=0.0, forget=0.01\) takes nothing of \d+ examples to forget and"):
+        OracleMatch(sample=Sample(retain=0.0, forget=0.01))(model, problem)
+    with pytest.raises(
+        RequestError, match=r"OracleMatch\(oracles=5\) imitates that many retrained models, and the problem has 1: "
+    ):
+        OracleMatch(oracles=5)(model, problem)
+
+
+def noisy(n=400, d=20, forgotten=40):
+    """Ill-conditioned regression with noise: the optimum of all examples, that of those which stay, and the problem."""
     draw = np.random.default_rng(0)
-    n, d = 400, 20
     x = draw.normal(size=(n, d)) * np.linspace(0.1, 1, d)
-    truth = draw.normal(size=d)
-    y = x @ truth + draw.normal(size=n)
-    keep = np.arange(40, n)
-    solve = lambda rows: np.linalg.lstsq(x[rows], y[rows], rcond=None)[0]  # noqa: E731
-    full, oracle = solve(np.arange(n)), solve(keep)
-    start = np.linalg.norm(full - oracle)
+    y = x @ draw.normal(size=d) + draw.normal(size=n)
+    models = []
+    for rows in (np.arange(n), np.arange(forgotten, n)):
+        model = nn.Linear(d, 1, bias=False).double()
+        model.weight.data = torch.from_numpy(np.linalg.lstsq(x[rows], y[rows], rcond=None)[0][None])
+        models.append(model)
+    sides = [
+        Examples({"x": torch.from_numpy(x[rows]), "y": torch.from_numpy(y[rows])}, rows)
+        for rows in (np.arange(forgotten), np.arange(forgotten, n))
+    ]
+    return models[0], models[1], Problem(Regression(), sides[0], sides[1], oracles=(models[1],))
 
-    def descend(target):
-        w, distances = full.copy(), []
-        for step in range(1, 20_001):
-            rows = draw.choice(keep, 8)
-            w -= 0.1 * x[rows].T @ (x[rows] @ w - target(rows)) / 8
-            if step in (100, 1000, 5000, 20_000):
-                distances.append(np.linalg.norm(w - oracle) / start)
-        return distances
 
-    matched, tuned = descend(lambda rows: x[rows] @ oracle), descend(lambda rows: y[rows])
-    assert matched[-1] < 1e-3 < 0.3 < min(tuned)
+def test_matching_converges_under_noise_where_finetuning_and_ascent_do_not():
+    """The paper's convex argument: noisy ill-conditioned regression, a constant step of .1, batches of 8.
+
+    After 100, 1,000 and 5,000 steps plain loops in NumPy come to .74, .22 and .002 of the first distance by matching, and to 1.4,
+    .9 and 1.3 by training on what stays.
+    """
+    model, oracle, problem = noisy()
+
+    def distances(method, lr, lengths):
+        start = (model.weight - oracle.weight).norm()
+        for epochs in lengths:
+            steps = Steps(lr=lr, epochs=epochs, batch=8, optimizer=SGD(momentum=0.0), schedule=Constant())
+            forgot = replace(method, steps=steps).unlearn(deepcopy(model), problem)
+            yield float(((forgot.weight - oracle.weight).norm() / start).detach())
+
+    # Half the step, as the gradient of a squared distance is twice that of the loss; 50 steps a pass over 40 + 360 examples.
+    matched = list(distances(OracleMatch(sample=Sample(retain=9.0)), 0.05, (2, 10, 30)))
     assert matched == sorted(matched, reverse=True)
+    assert 0.5 < matched[0] < 0.95
+    assert matched[-1] < 0.25
+    tuned = list(distances(Finetune(), 0.1, (2, 33)))  # 45 steps a pass
+    assert min(tuned) > 0.3
+    risen = list(distances(GradAscent(), 0.1, (1, 4, 16, 64)))  # 5 steps a pass
+    assert min(risen) > 0.6
+    assert risen[-1] > 10

@@ -71,10 +71,14 @@ class Attributor(Spec, role=True):
 
     Values are in the units of the outputs, which are logits, and positive where training on the example raises the output: what
     models without the examples F would put out is estimated by the outputs less the sum of the values of F. ``needs`` says
-    whether it works on the outputs of a 'population' or on 'models' themselves.
+    whether it works on the outputs of a 'population' or on 'models' themselves. Where ``scaled`` is False values have another
+    scale, and correct nothing before multipliers are fitted. Where ``kept`` is True they take so long that runs keep
+    those of all training examples, for other forget sets.
     """
 
     needs: ClassVar[Needs] = "population"
+    scaled: ClassVar[bool] = True
+    kept: ClassVar[bool] = False
     closed: ClassVar[tuple[str, ...]] = ("__init__", "__call__")
 
     @abstractmethod

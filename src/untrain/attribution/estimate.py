@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from torch import nn
 
 from untrain.attribution.base import TrainingEvidence
-from untrain.attribution.calibration import Multiplier, fit_multiplier
+from untrain.attribution.calibration import Multipliers, fit_multipliers
 from untrain.attribution.estimation import Estimation
 from untrain.attribution.lds import LinearDatamodelingScore, linear_datamodeling_score, predicted_outputs
 from untrain.data.batching import in_order
@@ -17,6 +19,7 @@ from untrain.data.examples import Examples, joined
 from untrain.models.tasks.base import Task
 
 Array = np.ndarray[Any, Any]
+Attribute = Callable[[Array | None, Array], Array]
 ROOM = 100_000_000  # numbers of a table of values that are in memory at once
 TARGETS = 500  # examples whose outputs check an attributor
 
@@ -56,18 +59,33 @@ class EffectEstimate:
 
     Args:
         effects: on the logits of each training example, multiplied, float32 (n, c).
-        multiplier: fitted on models that lack other examples.
+        multipliers: of effects on the examples' own outputs and on those of others, fitted on models that lack other examples.
         scores: linear datamodeling scores on held-out models, of 'train' and 'test' examples.
         about: all of it in a line.
     """
 
     effects: Array
-    multiplier: Multiplier
+    multipliers: Multipliers
     scores: dict[str, LinearDatamodelingScore]
     about: str
 
 
-def estimate_effects(models: EstimationModels, estimation: Estimation, rows: Array, task: Task) -> EffectEstimate:
+def evidence_of(models: EstimationModels, task: Task) -> TrainingEvidence:
+    """What an attributor works on, asked about training and then about test examples."""
+    both = joined(models.train, models.test)
+    return TrainingEvidence(models.train, both, task, models.fitted, models.fitted_seen, models.originals)
+
+
+def checked_rows(models: EstimationModels, estimation: Estimation) -> tuple[Array, Array]:
+    """Places of the training and of the test examples whose outputs check an attributor, whatever the forget set, ascending."""
+    n, tests = len(models.train), len(models.test)
+    draw, room = np.random.default_rng(estimation.seed), max(1, ROOM // (2 * n * models.fitted.shape[2]))
+    return _some(draw, np.arange(n), room), _some(draw, n + np.arange(tests), room)
+
+
+def estimate_effects(
+    models: EstimationModels, estimation: Estimation, rows: Array, task: Task, attribute: Attribute | None = None
+) -> EffectEstimate:  # fmt: skip
     """Sum what an attributor says of some training examples, and check it.
 
     Args:
@@ -75,29 +93,32 @@ def estimate_effects(models: EstimationModels, estimation: Estimation, rows: Arr
         estimation: how effects are estimated.
         rows: the training examples whose effects are wanted, ascending.
         task: of the models, resolved on the training data.
+        attribute: what the attributor says of some rows, all of them for None, for the outputs on some that are asked about;
+            None asks the attributor.
 
     Raises:
         DataError: the models are too few, or do not cover an example.
     """
-    attributor = estimation.attributor
-    n, tests = len(models.train), len(models.test)
-    draw, room = np.random.default_rng(estimation.seed), max(1, ROOM // (2 * n * models.fitted.shape[2]))
-    asked = {"train": _some(draw, n, room), "test": n + _some(draw, tests, room)}
-    evidence = TrainingEvidence(
-        models.train, joined(models.train, models.test), task, models.fitted, models.fitted_seen, models.originals
-    )
-    values = {name: attributor(evidence, None, some) for name, some in asked.items()}
-    multiplier = fit_multiplier(values["train"], models.removed, np.asarray(models.left_out[:, asked["train"]]))
-    scores = {name: _score(models, values[name], some, task) for name, some in asked.items()}
-    parts = [attributor(evidence, rows, some).sum(0) for some in in_order(n, max(1, ROOM // (len(rows) * models.fitted.shape[2])))]
-    effects = multiplier.value * np.concatenate(parts)
-    about = describe(estimation, len(rows), multiplier, scores)
-    return EffectEstimate(effects.astype(np.float32), multiplier, scores, about)
+    say = partial(estimation.attributor, evidence_of(models, task)) if attribute is None else attribute
+    n, classes = len(models.train), models.fitted.shape[2]
+    train, test = checked_rows(models, estimation)
+    # Of few examples that were drawn at random does a held-out model lack the example itself, so some that they lack stand beside.
+    draw, lacking = np.random.default_rng((estimation.seed, 1)), np.flatnonzero(models.removed.any(0))
+    lacked = np.setdiff1d(_some(draw, lacking, max(1, ROOM // (2 * n * classes))), train)
+    of_test = _score(models, say(None, test), test, task)
+    asked = np.concatenate([train, lacked])
+    values = say(None, asked)
+    multipliers = fit_multipliers(values, models.removed, np.asarray(models.left_out[:, asked]), asked)
+    scores = {"train": _score(models, values[:, : len(train)], train, task), "test": of_test}
+    parts = [say(rows, some).sum(0) for some in in_order(n, max(1, ROOM // (len(rows) * classes)))]
+    effects = multipliers.factors(np.isin(np.arange(n), rows))[:, None] * np.concatenate(parts)
+    about = describe(estimation, len(rows), multipliers, scores)
+    return EffectEstimate(effects.astype(np.float32), multipliers, scores, about)
 
 
-def _some(draw: np.random.Generator, n: int, room: int) -> Array:
-    """Some rows of n, ascending."""
-    return np.sort(draw.permutation(n)[: min(TARGETS, room)])
+def _some(draw: np.random.Generator, rows: Array, room: int) -> Array:
+    """Some of the rows, ascending."""
+    return np.sort(rows[draw.permutation(len(rows))[: min(TARGETS, room)]])
 
 
 def _score(models: EstimationModels, values: Array, rows: Array, task: Task) -> LinearDatamodelingScore:
@@ -108,12 +129,13 @@ def _score(models: EstimationModels, values: Array, rows: Array, task: Task) -> 
     return linear_datamodeling_score(margins[0], margins[1])
 
 
-def describe(estimation: Estimation, count: int, multiplier: Multiplier, scores: dict[str, LinearDatamodelingScore]) -> str:
+def describe(estimation: Estimation, count: int, multipliers: Multipliers, scores: dict[str, LinearDatamodelingScore]) -> str:
     """Say in a line where effects come from, and how far to trust them."""
     models, held_out = estimation.sizes
     trust = ", ".join(f"{s.value:.2f} ({s.low:.2f} to {s.high:.2f}) on {name} examples" for name, s in scores.items())
-    scale = f"{multiplier.value:.2f} ({multiplier.low:.2f} to {multiplier.high:.2f})"
+    own, others = (f"{m.value:.2f} ({m.low:.2f} to {m.high:.2f})" for m in (multipliers.own, multipliers.others))
     return (
         f"effects of {count} examples by {estimation.attributor!r} of {models} models: linear datamodeling score {trust}; "
-        f"multiplied by {scale}, fitted on {held_out} models that each lack {count} random examples"
+        f"multiplied by {own} on their own outputs and by {others} on those of others, fitted on {held_out} models that each lack "
+        f"{count} random examples" + (f"; {multipliers.doubt}" if multipliers.doubt else "")
     )

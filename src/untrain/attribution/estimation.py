@@ -19,7 +19,8 @@ class Estimation(Spec):
 
     Of a population each model is trained on a random half of the training data; attributors that work on models themselves take
     originals. As many models as are ``held_out`` see other halves, for the linear datamodeling score; as many again are trained
-    on all but a random set of the forget set's size, and the multiplier is fitted on them.
+    on all but a random set of the forget set's size, and two multipliers are fitted on them: of effects on the outputs of what is
+    left out, and of effects on all others.
 
     >>> Estimation().sizes
     (512, 64)

@@ -131,14 +131,23 @@ def mean_differences(answers: Array, seen: Array) -> Array:
         answers: outputs of m models on t examples of any kind, (m, t).
         seen: whether a model was trained on an example, bool (m, n); some models saw each, and some did not.
     """
-    count = seen.sum(0)[:, None].astype(np.float64)
-    weights = (seen.T / count - (~seen).T / (len(seen) - count)).astype(np.float32)
+    weights = difference_weights(seen).astype(np.float32)
     values = np.empty((seen.shape[1], answers.shape[1]), dtype=np.float32)
     for start in range(0, answers.shape[1], BLOCK):
         outputs = np.asarray(answers[:, start : start + BLOCK], dtype=np.float64)
         # Of centred numbers float32 loses nothing that matters: weights of an example add up to 0.
         values[:, start : start + BLOCK] = weights @ (outputs - outputs.mean(0)).astype(np.float32)
     return values
+
+
+def difference_weights(seen: Array) -> Array:
+    """Weights of m models in the difference of means of each of n examples, (n, m): times outputs, they give ``mean_differences``.
+
+    >>> difference_weights(np.array([[True], [True], [False]])).tolist()
+    [[0.5, 0.5, -1.0]]
+    """
+    count = seen.sum(0)[:, None].astype(np.float64)
+    return np.asarray(np.where(seen.T, 1 / count, -1 / (len(seen) - count)))
 
 
 Moments = tuple[Array, Array, Array]

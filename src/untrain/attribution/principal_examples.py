@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any, get_args
 
 import numpy as np
-from scipy.sparse.linalg import svds
+from scipy.sparse.linalg import LinearOperator, aslinearoperator, svds
 
+from untrain.attribution.memorization import difference_weights
 from untrain.core.errors import DataError
 from untrain.maths.extremes import End, extremes
 
@@ -32,11 +33,43 @@ def component_scores(table: Array, component: int = 1) -> Array:
     """
     if table.ndim != 2 or not np.isfinite(table).all():
         raise DataError(f"a table of shape {table.shape} cannot be taken apart: finite numbers (examples, outputs) are needed")
-    most = min(table.shape) - 1
-    if not 1 <= component <= most:
-        raise DataError(f"component={component}: a table of shape {table.shape} has components 1 to {most}")
     rows = np.asarray(table, dtype=np.float64)
-    rows = rows - rows.mean(0)
+    return _scores(aslinearoperator(rows - rows.mean(0)), component)
+
+
+def component_scores_of_models(outputs: Array, seen: Array, component: int = 1) -> Array:
+    """Coordinates along a principal component of the table of ``mean_differences``, which is never made.
+
+    Memory is that of the outputs, and of one number for each model and example.
+
+    >>> from untrain.attribution.memorization import mean_differences
+    >>> rng = np.random.default_rng(0)
+    >>> seen, outputs = rng.random((16, 9)) < 0.5, rng.normal(size=(16, 9))
+    >>> table = mean_differences(outputs, seen)
+    >>> bool(np.allclose(component_scores_of_models(outputs, seen, 2), component_scores(table, 2), atol=1e-5))
+    True
+
+    Args:
+        outputs: of m models on t examples, such as margins, (m, t).
+        seen: whether a model was trained on an example, bool (m, n); some models saw each, and some did not.
+        component: which one, from 1.
+
+    Raises:
+        DataError: there is no such component, or outputs are NaN or infinite.
+    """
+    if not np.isfinite(outputs).all():
+        raise DataError("outputs hold NaN or infinite numbers: leave out the models that gave them")
+    weights, centred = difference_weights(seen), np.asarray(outputs, dtype=np.float64)
+    weights -= weights.mean(0)
+    centred = centred - centred.mean(0)
+    return _scores(aslinearoperator(weights) @ aslinearoperator(centred), component)
+
+
+def _scores(rows: LinearOperator, component: int) -> Array:
+    """Coordinates of centred rows along one of their principal components."""
+    most = min(rows.shape) - 1
+    if not 1 <= component <= most:
+        raise DataError(f"component={component}: a table of shape {rows.shape} has components 1 to {most}")
     start = np.random.default_rng(0).normal(size=min(rows.shape))
     left, size, _ = svds(rows, k=component, v0=start, return_singular_vectors="u")
     if not size.min() > size.max() * max(rows.shape) * np.finfo(np.float64).eps:

@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from untrain.attribution.calibration import Multiplier
+from untrain.attribution.calibration import Multipliers
 from untrain.attribution.lds import LinearDatamodelingScore
 from untrain.core.atomic_write import atomic_write
+from untrain.core.discovery import find
+from untrain.core.discovery import load as load_class
 from untrain.core.errors import DataError
 from untrain.data.examples import Examples
 from untrain.data.readers.damage import reading
@@ -21,7 +23,7 @@ from untrain.data.readers.numpy_files import Archive
 from untrain.training.effects import Effects
 
 Array = np.ndarray[Any, Any]
-FORMAT = 1
+FORMAT = 2  # 1 had one multiplier
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,22 +31,24 @@ class Attribution:
     """Values of some training examples for outputs on examples that were asked about.
 
     Args:
-        values: float32 (r, t, c), positive where training on the example raises the output; without the multiplier.
+        values: float32 (r, t, c), positive where training on the example raises the output; without the multipliers.
         ids: of the r training examples, each once.
         asked_ids: of the t examples whose outputs are attributed.
         method: spelling of the attributor.
-        multiplier: what values are multiplied by before they correct outputs; None where it was not fitted.
+        multipliers: what values are multiplied by before they correct outputs; None where they were not fitted.
         lds: linear datamodeling scores by the examples that they are of, such as 'train' and 'test'; empty where not measured.
         facts: anything else about where the values come from, as JSON has it.
+        trained: whether an example that was asked about is a training example, bool (t,); None where its id says so.
     """
 
     values: Array
     ids: Array
     asked_ids: Array
     method: str
-    multiplier: Multiplier | None = None
+    multipliers: Multipliers | None = None
     lds: Mapping[str, LinearDatamodelingScore] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
+    trained: Array | None = None
 
     def __post_init__(self) -> None:
         shape = (len(self.ids), len(self.asked_ids))
@@ -52,12 +56,21 @@ class Attribution:
             raise DataError(f"values have shape {self.values.shape}: {(*shape, 'classes')} is needed for these ids")
         if len(np.unique(self.ids)) < len(self.ids):
             raise DataError("an id of a training example is there twice: each row needs one of its own")
+        if self.trained is not None and (self.trained.shape != shape[1:] or self.trained.dtype != bool):
+            raise DataError(f"trained has shape {self.trained.shape} of {self.trained.dtype}: bool {shape[1:]} is needed")
+
+    @property
+    def scaled(self) -> bool:
+        """Whether values are in units of the outputs, apart from multipliers: TRAK's, for one, are not."""
+        place = find(self.method.partition("(")[0])
+        return place is None or place.role != "attributor" or bool(getattr(load_class(place.name), "scaled", True))
 
 
-def correction(attribution: Attribution, ids: Sequence[Any] | Array) -> Array:
+def correction(attribution: Attribution, ids: Sequence[Any] | Array, scale: float | None = None) -> Array:
     """What training on some examples added to the outputs, float32 (t, c): their values' sum, multiplied.
 
-    A model's outputs less this are what the table expects of models without these examples.
+    A model's outputs less this are what the table expects of models without these examples. Their own outputs have one multiplier,
+    those of others have another; one that may be 0 counts as 0.
 
     >>> table = Attribution(np.ones((2, 1, 3), np.float32), np.array([7, 9]), np.array([0]), "MeanDifference()")
     >>> correction(table, [7, 9]).tolist()
@@ -67,8 +80,14 @@ def correction(attribution: Attribution, ids: Sequence[Any] | Array) -> Array:
     ...
     untrain.core.errors.DataError: the table does not cover 1 of 2 examples (ids 8): attribute them too
 
+    Args:
+        attribution: the table.
+        ids: of the examples.
+        scale: factor in place of the multipliers, such as one of your own; None takes these, or 1 where they were not fitted.
+
     Raises:
-        DataError: the table does not cover an example, or one is named twice.
+        DataError: the table does not cover an example, one is named twice, or values that are not in units of the outputs have no
+            multipliers.
     """
     places = {identity: at for at, identity in enumerate(attribution.ids.tolist())}
     wanted = np.asarray(ids).tolist()
@@ -80,20 +99,45 @@ def correction(attribution: Attribution, ids: Sequence[Any] | Array) -> Array:
     if len(set(wanted)) < len(wanted):
         raise DataError("an example is named twice: its part would be taken away twice")
     rows = [places[identity] for identity in wanted]
-    factor = 1.0 if attribution.multiplier is None else attribution.multiplier.value
-    return np.asarray(factor * attribution.values[rows].sum(0, dtype=np.float64), dtype=np.float32)
+    total = attribution.values[rows].sum(0, dtype=np.float64)
+    if scale is None and attribution.multipliers is not None:
+        factors = attribution.multipliers.factors(_own(attribution, wanted))
+        return np.asarray(factors[:, None] * total, dtype=np.float32)
+    if scale is None and not attribution.scaled:
+        raise DataError(
+            f"values of {attribution.method} are not in units of the outputs, and the table has no multipliers: fit them "
+            "(untrain.attribution.calibration.fit_multipliers), or give a scale"
+        )
+    return np.asarray((1.0 if scale is None else scale) * total, dtype=np.float32)
 
 
-def effects_on(attribution: Attribution, forget: Examples, retain: Examples) -> Effects:
+def _own(attribution: Attribution, ids: Sequence[Any]) -> Array:
+    """Whether an example that was asked about is one of some training examples, bool (t,)."""
+    own = np.isin(attribution.asked_ids, np.asarray(ids, dtype=attribution.asked_ids.dtype))
+    return own if attribution.trained is None else own & attribution.trained
+
+
+def _first(ids: Array) -> dict[Any, int]:
+    """The first place of each id."""
+    return {identity: at for at, identity in reversed(list(enumerate(ids.tolist())))}
+
+
+def effects_on(attribution: Attribution, forget: Examples, retain: Examples, scale: float | None = None) -> Effects:
     """What training on a forget set added to the outputs on itself and on the retain set, as a ``Problem`` takes it.
 
     Where several of the examples that were asked about have one id, the first counts: training examples come first.
 
+    Args:
+        attribution: the table.
+        forget: the examples to forget.
+        retain: the examples that stay.
+        scale: factor in place of the multipliers, as ``correction`` takes it.
+
     Raises:
-        DataError: the table does not cover an example.
+        DataError: the table does not cover an example, or values that are not in units of the outputs have no multipliers.
     """
-    total = torch.from_numpy(correction(attribution, forget.ids))
-    places = {identity: at for at, identity in reversed(list(enumerate(attribution.asked_ids.tolist())))}
+    total = torch.from_numpy(correction(attribution, forget.ids, scale))
+    places = _first(attribution.asked_ids)
     parts = []
     for examples in (forget, retain):
         missing = [identity for identity in examples.ids.tolist() if identity not in places]
@@ -102,7 +146,20 @@ def effects_on(attribution: Attribution, forget: Examples, retain: Examples) -> 
                 f"the table has no outputs of {len(missing)} of {len(examples)} examples (ids {_named(missing)}): ask about them"
             )
         parts.append(total[[places[identity] for identity in examples.ids.tolist()]])
-    return Effects(parts[0], parts[1], f"effects by {attribution.method}, of a table that was given")
+    about = f"effects by {attribution.method}, of a table that was given, {_scaling(attribution, scale)}"
+    return Effects(parts[0], parts[1], about)
+
+
+def _scaling(attribution: Attribution, scale: float | None) -> str:
+    """What the values of a table are multiplied by, in words."""
+    if scale is not None:
+        return f"multiplied by {scale:g}, which was given"
+    if attribution.multipliers is None:
+        return "not scaled"
+    own, others, doubt = attribution.multipliers.own, attribution.multipliers.others, attribution.multipliers.doubt
+    return (
+        f"multiplied by {own.value:.2f} on their own outputs and by {others.value:.2f} on those of others{doubt and f'; {doubt}'}"
+    )
 
 
 def _named(ids: Sequence[Any]) -> str:
@@ -121,15 +178,17 @@ def save(attribution: Attribution, file: str | Path) -> Path:
         raise DataError(f"{path} is to hold arrays: give it a name that ends in .npz")
     about = {
         "format": FORMAT, "method": attribution.method, "facts": dict(attribution.facts),
-        "multiplier": None if attribution.multiplier is None else asdict(attribution.multiplier),
+        "multipliers": None if attribution.multipliers is None else asdict(attribution.multipliers),
         "lds": {name: asdict(score) for name, score in attribution.lds.items()},
     }  # fmt: skip
-    ids, asked_ids = _plain(attribution.ids), _plain(attribution.asked_ids)
+    arrays = {"values": attribution.values, "ids": _plain(attribution.ids), "asked_ids": _plain(attribution.asked_ids)}
+    if attribution.trained is not None:
+        arrays["trained"] = attribution.trained
     with reading(f"{path} cannot be written"):
-        text = json.dumps(about, allow_nan=False)
+        arrays["about"] = np.array(json.dumps(about, allow_nan=False))
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(path) as fresh:
-            np.savez(fresh, about=np.array(text), values=attribution.values, ids=ids, asked_ids=asked_ids)
+            np.savez(fresh, allow_pickle=False, **arrays)
     return path
 
 
@@ -147,10 +206,10 @@ def load(file: str | Path) -> Attribution:
             raise DataError(
                 f"{path} has format {about['format']}, and {FORMAT} is known: take the version of untrain that wrote it"
             )
-        multiplier = None if about["multiplier"] is None else Multiplier(**about["multiplier"])
+        multipliers = None if about["multipliers"] is None else Multipliers.of(about["multipliers"])
         lds = {name: LinearDatamodelingScore(**score) for name, score in about["lds"].items()}
         parts = (arrays["values"], arrays["ids"], arrays["asked_ids"])
-        return Attribution(*parts, about["method"], multiplier, lds, about["facts"])
+        return Attribution(*parts, about["method"], multipliers, lds, about["facts"], arrays.get("trained"))
 
 
 def _plain(ids: Array) -> Array:

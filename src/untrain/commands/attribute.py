@@ -63,7 +63,7 @@ def attribute(
 
     Returns:
         The document: 'asked', of each example its margin and the training examples that 'raise' and 'lower' it, 'lds',
-        'multiplier', 'rule' and 'price'.
+        'multipliers', 'rule' and 'price'.
 
     Raises:
         BadInput: an argument is wrong; nothing was trained.
@@ -125,11 +125,12 @@ class _Request:
 
     def check(self, scenario: Scenario, data: Data) -> None:
         """Refuse what cannot be answered, before anything is trained."""
-        from untrain.experiments.attribution_tables import EACH, check_attributable
+        from untrain.experiments.attributable import check_attributable
+        from untrain.experiments.attribution_tables import EACH
         from untrain.experiments.scenarios.verbs import learner_of
 
         places = self.places(data)
-        check_attributable(learner_of(scenario), data, self.estimation, 2 * EACH if places is None else len(places))
+        check_attributable(learner_of(scenario), data.train, self.estimation, 2 * EACH if places is None else len(places))
 
 
 def _estimation(attributor: Any, models: int | None, held_out: int, seed: int) -> Estimation:

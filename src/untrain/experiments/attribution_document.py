@@ -33,12 +33,11 @@ def describe_attribution(
         base: mean logits of the originals on all examples, (n + tests, c).
         top: number of training examples each way.
     """
-    labels, multiplier = labels_of(scene), attribution.multiplier
-    # One of 0 or less would leave nothing, or turn what the attributor says into its opposite.
-    factor = multiplier.value if multiplier is not None and multiplier.value > 0 else 1.0
+    labels, shown_by = labels_of(scene), _shown_by(attribution)
+    factors = np.where(np.arange(len(scene.data.train))[:, None] == asked, shown_by["own"], shown_by["others"])
     of = (base[asked], labels[asked], scene.task)
-    effects = margin_effects(attribution.values, factor, *of)
-    by_chance = None if chance is None else margin_effects(chance, factor, *of)
+    effects = margin_effects(attribution.values, factors, *of)
+    by_chance = None if chance is None else margin_effects(chance, factors, *of)
     margins = scene.task.signal({"logits": base[asked][None]}, labels[asked], "margin")[0]
     describe = _describer(scene)
     rows = []
@@ -54,9 +53,18 @@ def describe_attribution(
         "scenario": repr(scene.scenario), "attributor": attribution.method, **attribution.facts, "train": len(scene.data.train),
         "forget": len(scene.forget_set.rows), "margin": scene.task.about_margin,
         "lds": {name: asdict(score) for name, score in attribution.lds.items()},
-        "multiplier": None if multiplier is None else asdict(multiplier), "factor": factor, "asked": rows,
+        "multipliers": None if attribution.multipliers is None else asdict(attribution.multipliers), "factors": shown_by,
+        "asked": rows,
         "warnings": list(scene.notes),
     }  # fmt: skip
+
+
+def _shown_by(attribution: Attribution) -> dict[str, float]:
+    """What values are shown multiplied by; where a multiplier corrects nothing, as it may be 0, they stand as they are."""
+    fitted = attribution.multipliers
+    return (
+        {"own": 1.0, "others": 1.0} if fitted is None else {"own": fitted.own.factor or 1.0, "others": fitted.others.factor or 1.0}
+    )
 
 
 def show_examples(scene: Scene, document: Document) -> Mapping[str, Mapping[int, Shown]]:

@@ -3,32 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from untrain.attribution.base import TrainingEvidence, check_population
-from untrain.attribution.calibration import Multiplier
-from untrain.attribution.estimate import ROOM
+from untrain.attribution.base import TrainingEvidence
+from untrain.attribution.calibration import Multipliers
 from untrain.attribution.estimation import Estimation
 from untrain.attribution.lds import LinearDatamodelingScore
 from untrain.attribution.result import Attribution
-from untrain.core.errors import DataError, ModelError, NotFinite
-from untrain.core.foreign import foreign
-from untrain.data.examples import Examples, joined, take
-from untrain.data.splits import Data
-from untrain.experiments.attributions import AttributionWork, attribution_of, plain, sets_of, train_halves
-from untrain.experiments.estimation_plan import half_subsets
-from untrain.experiments.populations.subsets import draw
+from untrain.data.examples import joined
+from untrain.experiments.attributions import AttributionWork, attribution_of, sets_of, train_halves
 from untrain.experiments.scene import Scene
 from untrain.models.tasks.base import Task
-from untrain.training.base import Learner
 
 Array = np.ndarray[Any, Any]
 EACH = 4  # examples that are asked about by default, of the test set and of the forget set
-TRIED = 64  # training examples on which an attributor is tried
 DEFAULT_RULE = (
     f"Up to {EACH} test examples that more than half of the originals get wrong, and {EACH} of the forget set: in both, those of "
     "the lowest mean margin"
@@ -40,7 +31,7 @@ class AttributionTable:
     """Values of all training examples for the examples that are asked about, and what chance would give.
 
     Args:
-        attribution: the values, how far to trust them, and their multiplier.
+        attribution: the values, how far to trust them, and their multipliers.
         chance: values of the same attributor where the models' memberships are shuffled, (n, t, c); None where it takes none.
         about: line on where the values come from.
     """
@@ -48,57 +39,6 @@ class AttributionTable:
     attribution: Attribution
     chance: Array | None
     about: str
-
-
-def check_attributable(learner: Learner, data: Data, estimation: Estimation, asked: int) -> None:
-    """Refuse what cannot be attributed, before anything is trained.
-
-    Args:
-        learner: what trains the models.
-        data: that it learns from.
-        estimation: how effects are estimated.
-        asked: number of examples that are asked about.
-
-    Raises:
-        ModelError: models have no logits, or the attributor does not work on such models.
-        DataError: ids are not unique, too much is asked at once, or too few models are to see, or to miss, a training example.
-        SpecError: the population is too small.
-    """
-    train, models = data.train, estimation.sizes[0]
-    task, name = learner.task.resolve(train), type(estimation.attributor).__name__
-    if "logits" not in task.outputs:
-        raise ModelError(
-            f"effects are estimated of logits, and models of {type(task).__name__} put out {', '.join(task.outputs)}: take a "
-            "scenario that classifies"
-        )
-    if len(np.unique(train.ids)) < len(train):
-        raise DataError("several training examples have the same id, and a table has one row per id: give each an id of its own")
-    most = max(1, ROOM // (len(train) * train.classes))
-    if asked > most:
-        raise DataError(f"{asked:,} examples are asked about: {most:,} at a time is the most for {len(train):,} training examples")
-    if estimation.attributor.needs == "population":
-        seen, _ = draw(half_subsets(estimation), len(train))
-        nothing = np.broadcast_to(np.float32(0), (models, len(train), 1))
-        evidence = TrainingEvidence(train, train, task, nothing, seen[:models])
-        try:
-            check_population(name, evidence, np.arange(len(train)), np.arange(1))
-        except DataError as error:
-            raise DataError(f"{error}: take more models than {models}") from None
-    else:
-        _try(learner, task, train, estimation)
-
-
-def _try(learner: Learner, task: Task, train: Examples, estimation: Estimation) -> None:
-    """Have an attributor work on a model that is not trained, and a few examples.
-
-    Raises:
-        ModelError: it does not take such models.
-    """
-    with foreign(repr(learner), draws=True):
-        model = learner.init(train, 0)
-    few = plain(take(train, np.arange(min(len(train), TRIED))))
-    with suppress(DataError, NotFinite):  # of so few examples a matrix may be singular that is not of all
-        estimation.attributor(TrainingEvidence(few, few, task, models=(model,)), [0], [0])
 
 
 def choose_asked(scene: Scene, logits: Array) -> Array:
@@ -140,8 +80,11 @@ def attribution_table(scene: Scene, estimation: Estimation, asked: Array, seed: 
         chance = attributor(replace(evidence, seen=evidence.seen[shuffled]), None, asked)
     facts = {"scenario": repr(scene.scenario), "models": estimation.sizes[0], "held_out": estimation.held_out, "seed": seed}
     lds = {name: LinearDatamodelingScore(**score) for name, score in record["lds"].items()}
-    multiplier, ids = Multiplier(**record["multiplier"]), (evidence.train.ids, evidence.asked.ids[asked])
-    return AttributionTable(Attribution(values, *ids, repr(attributor), multiplier, lds, facts), chance, record["about"])
+    table = Attribution(
+        values, evidence.train.ids, evidence.asked.ids[asked], repr(attributor), Multipliers.of(record["multipliers"]), lds, facts,
+        trained=asked < len(evidence.train),
+    )  # fmt: skip
+    return AttributionTable(table, chance, record["about"])
 
 
 def _evidence(scene: Scene, estimation: Estimation, work: AttributionWork) -> TrainingEvidence:
@@ -155,24 +98,25 @@ def _evidence(scene: Scene, estimation: Estimation, work: AttributionWork) -> Tr
     return TrainingEvidence(*both, population.outputs["logits"][:models], population.seen[:models])
 
 
-def margin_effects(values: Array, factor: float, base: Array, labels: Array, task: Task) -> Array:
+def margin_effects(values: Array, factors: Array, base: Array, labels: Array, task: Task) -> Array:
     """What training on each example adds to the margins of some labels, (n, t): the margin less that without its values.
 
     >>> from untrain.models.tasks.classification import Classification
     >>> values = np.array([[[1.0, 0.0]], [[0.0, 2.0]]], np.float32)
-    >>> margin_effects(values, 0.5, np.zeros((1, 2), np.float32), np.array([0]), Classification(classes=2)).round(2).tolist()
+    >>> base, factors = np.zeros((1, 2), np.float32), np.full((2, 1), 0.5)
+    >>> margin_effects(values, factors, base, np.array([0]), Classification(classes=2)).round(2).tolist()
     [[0.5], [-1.0]]
 
     Args:
         values: of n training examples for t outputs, (n, t, c).
-        factor: what they are multiplied by.
+        factors: what they are multiplied by, (n, t).
         base: outputs of models of all training data, (t, c).
         labels: of the examples that are asked about, (t,).
         task: which says what a margin is.
     """
     columns = []
     for at in range(len(labels)):
-        without = base[at][None] - factor * values[:, at]
+        without = base[at][None] - factors[:, at, None] * values[:, at]
         outputs = np.concatenate([base[at][None], without])[:, None].astype(np.float32)
         margins = task.signal({"logits": outputs}, labels[at : at + 1], "margin")[:, 0]
         columns.append(margins[0] - margins[1:])

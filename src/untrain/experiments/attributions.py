@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from untrain.attribution.estimate import EstimationModels, estimate_effects
+from untrain.attribution.estimate import ROOM, Attribute, EstimationModels, checked_rows, estimate_effects, evidence_of
 from untrain.attribution.estimation import Estimation
 from untrain.core.errors import RequestError
 from untrain.data.examples import Examples
 from untrain.experiments.draw_request import placed
 from untrain.experiments.estimation_plan import half_subsets, leave_out
-from untrain.experiments.keys import attribution_ingredients
+from untrain.experiments.keys import attribution_ingredients, values_ingredients
 from untrain.experiments.populations.leave_out import count_missing, train_subsets
 from untrain.experiments.populations.populate import are_stored, train_population
 from untrain.experiments.populations.population import Population
@@ -26,6 +27,8 @@ from untrain.runtime.executors.serial import SerialPool
 from untrain.runtime.progress import OnProgress
 from untrain.runtime.store import Contents, Entry, Store
 from untrain.training.effects import Effects
+
+Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +69,7 @@ def attribution_of(scene: Scene, estimation: Estimation, seed: int, work: Attrib
     """
     check_deletes(scene)
     ingredients = attribution_ingredients(scene, estimation, seed, work.setting)
-    return work.store.get_or_make(ingredients, lambda: _estimate(scene, estimation, work))
+    return work.store.get_or_make(ingredients, lambda: _estimate(scene, estimation, seed, work))
 
 
 def check_deletes(scene: Scene) -> None:
@@ -96,12 +99,34 @@ def count_missing_for(scene: Scene, estimation: Estimation, store: Store | None,
     return missing + stored.count(False), subsets.models + len(stored)
 
 
-def _estimate(scene: Scene, estimation: Estimation, work: AttributionWork) -> Contents:
+def _estimate(scene: Scene, estimation: Estimation, seed: int, work: AttributionWork) -> Contents:
     """Effects on all training examples, and how far to trust them."""
     rows = np.sort(np.asarray(scene.forget_set.rows))
-    found = estimate_effects(_train(scene, estimation, work), estimation, rows, scene.task)
+    models = _train(scene, estimation, work)
+    found = estimate_effects(models, estimation, rows, scene.task, _attribute(scene, models, estimation, seed, work))
     lds = {name: asdict(score) for name, score in found.scores.items()}
-    return Contents({"multiplier": asdict(found.multiplier), "lds": lds, "about": found.about}, {"effects": found.effects})
+    return Contents({"multipliers": asdict(found.multipliers), "lds": lds, "about": found.about}, {"effects": found.effects})
+
+
+def _attribute(
+    scene: Scene, models: EstimationModels, estimation: Estimation, seed: int, work: AttributionWork
+) -> Attribute | None:  # fmt: skip
+    """Values from a table in the store, which serves all forget sets; None where they are quickly had, or it would be too large."""
+    n, (_, test) = len(models.train), checked_rows(models, estimation)
+    covered = np.concatenate([np.arange(n), test])
+    if not estimation.attributor.kept or n * len(covered) * models.fitted.shape[2] > ROOM:
+        return None
+    entry = work.store.get_or_make(
+        values_ingredients(scene, estimation, seed, work.setting),
+        lambda: Contents({}, {"values": estimation.attributor(evidence_of(models, scene.task), None, covered)}),
+    )
+    table = entry.array("values")
+
+    def attribute(rows: Array | None, asked: Array) -> Array:
+        of = table if rows is None else table[rows]
+        return np.asarray(of[:, np.searchsorted(covered, asked)])
+
+    return attribute
 
 
 def plain(examples: Examples) -> Examples:

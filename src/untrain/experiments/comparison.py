@@ -14,6 +14,7 @@ from untrain.data.examples import Examples
 from untrain.data.splits import Data
 from untrain.evaluation.base import Evaluator
 from untrain.evaluation.observers.base import Observer
+from untrain.experiments.attributable import check_attributable
 from untrain.experiments.dispatch import KeyedJob
 from untrain.experiments.keys import Job, Method, model_key, teachers_of
 from untrain.experiments.scenarios.base import Scenario
@@ -55,8 +56,8 @@ def jobs_of(comparison: Comparison) -> list[Job]:
     """All models of a comparison, in the order in which they are best begun."""
     originals = [Job("original", i) for i in range(comparison.seeds)]
     oracles = [Job("oracle", i) for i in range(comparison.oracles)]
-    teachers = [job for m in comparison.methods for job in teachers_of(m)]
     unlearned = [Job("unlearned", i, m) for m in comparison.methods for i in range(comparison.seeds)]
+    teachers = [teacher for job in unlearned for teacher in teachers_of(job)]
     return [*originals, *dict.fromkeys(teachers), *unlearned, *oracles]
 
 
@@ -115,6 +116,21 @@ def check_needs(methods: Sequence[Method | Localizer], learner: Learner, train: 
             expression.check_kind(model)
 
 
+def check_estimations(methods: Sequence[Method | Localizer], learner: Learner, train: Examples) -> None:
+    """Refuse methods whose effects cannot be estimated, before anything is trained.
+
+    Raises:
+        BadInput: models have no logits, the attributor does not work on such models, or too few models are asked for.
+    """
+    for method in methods:
+        estimation = None if isinstance(method, Localizer) else method.estimation
+        if estimation is not None:
+            try:
+                check_attributable(learner, train, estimation)
+            except BadInput as error:
+                raise type(error)(f"{method!r}: {error}") from None
+
+
 def check_probes(evaluators: Sequence[Evaluator], probes: Iterable[str]) -> None:
     """Refuse evaluators that need a probe which there is not, before anything is trained.
 
@@ -151,6 +167,7 @@ def choose_for(
         check_budget(budget, learner)
         check_probes(evaluators, data.probes)
         check_needs(methods, learner, data.train)
+        check_estimations(methods, learner, data.train)
         return choose(scenario, data)
 
     return chosen

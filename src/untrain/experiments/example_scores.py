@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from untrain.attribution.memorization import mean_differences
-from untrain.attribution.principal_examples import component_scores
+from untrain.attribution.principal_examples import component_scores_of_models
 from untrain.attribution.split_half import choice
 from untrain.data.examples import MEMORIZATION, Examples
 from untrain.data.requests._fraction import eligible
@@ -27,7 +26,7 @@ def scores_of(population: Population, n: int, column: str) -> Array:
     if column == MEMORIZATION:
         return memorization(population).value
     margins = population.signal("margin")[:, :n]
-    return component_scores(mean_differences(margins, population.seen), int(column.rpartition(" ")[2]))
+    return component_scores_of_models(margins, population.seen, int(column.rpartition(" ")[2]))
 
 
 def describe_choice(population: Population, by: Request, train: Examples, column: str, pick: Pick) -> dict[str, Any]:

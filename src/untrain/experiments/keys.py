@@ -88,7 +88,7 @@ def model_ingredients(scene: Scene, job: Job, seed: int, setting: Setting) -> In
         "kind": "unlearned", "label": f"{job.method!r} on {stream}original {job.index} of {of}",
         "model": model_key(scene, original_of(job), seed, setting), "forget": scene.forget_set.digest,
         "retain": scene.prints["retain"], "method": canonical(job.method), "sources": sources(job.method),
-        "seed": seed_of(seed, f"{stream}method", job.index), **_aids(scene, job.method, seed, setting),
+        "seed": seed_of(seed, f"{stream}method", job.index), **_aids(scene, job, seed, setting),
     }  # fmt: skip
 
 
@@ -97,14 +97,19 @@ def original_of(job: Job) -> Job:
     return Job("original", job.index)
 
 
-def teachers_of(method: Method) -> list[Job]:
-    """The retrained models that a method imitates: the same ones whatever the original."""
-    return [Job("teacher", at) for at in range(method.oracles)]
+def teachers_of(job: Job) -> list[Job]:
+    """The retrained models that a method imitates from one original; from another original it imitates others.
+
+    With the same ones for all, the models that it makes would differ less than retrained models do, and scores that compare
+    distributions could not reach their floor.
+    """
+    count = 0 if job.method is None else job.method.oracles
+    return [Job("teacher", job.index * count + at) for at in range(count)]
 
 
 def starts_of(job: Job) -> list[Job]:
     """All models that have to be there before a job can begin: of a method its original, then its teachers."""
-    return [] if job.method is None else [original_of(job), *teachers_of(job.method)]
+    return [] if job.method is None else [original_of(job), *teachers_of(job)]
 
 
 def start_keys(scene: Scene, job: Job, seed: int, setting: Setting) -> list[str]:
@@ -114,12 +119,13 @@ def start_keys(scene: Scene, job: Job, seed: int, setting: Setting) -> list[str]
     return models if estimation is None else [*models, key_of(attribution_ingredients(scene, estimation, seed, setting))]
 
 
-def _aids(scene: Scene, method: Method, seed: int, setting: Setting) -> Ingredients:
+def _aids(scene: Scene, job: Job, seed: int, setting: Setting) -> Ingredients:
     """What else than an original a method starts from: retrained models, and estimated effects."""
-    teachers = [model_key(scene, job, seed, setting) for job in teachers_of(method)]
+    teachers = [model_key(scene, job, seed, setting) for job in teachers_of(job)]
     aids: Ingredients = {"teachers": teachers} if teachers else {}
-    if method.estimation is not None:
-        aids["attribution"] = key_of(attribution_ingredients(scene, method.estimation, seed, setting))
+    estimation = None if job.method is None else job.method.estimation
+    if estimation is not None:
+        aids["attribution"] = key_of(attribution_ingredients(scene, estimation, seed, setting))
     return aids
 
 
@@ -137,6 +143,13 @@ def attribution_ingredients(scene: Scene, estimation: Estimation, seed: int, set
         "data": scene.prints["train"], "seen": scene.prints["seen"], "forget": scene.forget_set.digest,
         "originals": [model_key(scene, Job("original", at), seed, setting) for at in range(models)],
     }  # fmt: skip
+
+
+def values_ingredients(scene: Scene, estimation: Estimation, seed: int, setting: Setting) -> Ingredients:
+    """What an attributor's values of all training examples depend on: on what their effects do, but for the forget set."""
+    whole = attribution_ingredients(scene, estimation, seed, setting)
+    kind = {"kind": "values", "label": f"values by {estimation.attributor!r} in {type(scene.scenario).__name__}"}
+    return {name: part for name, part in whole.items() if name != "forget"} | kind
 
 
 def model_key(scene: Scene, job: Job, seed: int, setting: Setting) -> str:

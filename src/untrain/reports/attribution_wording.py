@@ -9,6 +9,7 @@ from untrain.reports.formatting import counted, digits
 
 Row = Mapping[str, Any]
 FAR = 0.5  # a multiplier that shrinks values of a population by more than a reader expects
+MARGINS = {"own": "the example's own margin", "others": "the margins of others"}
 SETS = {"train": "training examples", "test": "test examples"}
 
 
@@ -24,13 +25,21 @@ def trust(document: Row) -> list[str]:
             f"Linear datamodeling score: {', '.join(parts)}; it is the rank correlation of predicted and actual margins of "
             f"{document['held_out']} held-out models, 1 at best and 0 by chance."
         )
-    multiplier = document["multiplier"]
-    if multiplier:
-        lack = f"{multiplier['models']} models that each lack {counted(document['forget'], 'random example')}"
-        done = f"are in logits, multiplied by {_spread(multiplier)}: what fits {lack}"
-        left = f"stand as the attributor gives them, since what fits {lack} is no factor above 0: {_spread(multiplier)}"
-        sentences.append(f"Values {done if multiplier['value'] > 0 else left}.")
+    if document["multipliers"]:
+        own, others = (document["multipliers"][name] for name in ("own", "others"))
+        lack = f"{own['models']} models that each lack {counted(document['forget'], 'random example')}"
+        parts = [
+            f"{_by(one)} for what an example does to {of}" for one, of in ((own, "its own margin"), (others, "those of others"))
+        ]
+        sentences.append(f"Values are in logits, by what fits {lack}: {', and '.join(parts)}.")
     return sentences
+
+
+def _by(multiplier: Row) -> str:
+    """What values are multiplied by, if anything is known of it."""
+    if multiplier["low"] > 0:
+        return f"multiplied by {_spread(multiplier)}"
+    return f"as the attributor gives them, since a multiplier of {_spread(multiplier)} may be 0,"
 
 
 def doubts(document: Row) -> list[str]:
@@ -41,12 +50,17 @@ def doubts(document: Row) -> list[str]:
         sentences.append(
             f"The score on {' and on '.join(weak)} is not above chance: what is shown there may be noise. More models would tell."
         )
-    if document["multiplier"] and document["multiplier"]["low"] <= 0:
-        sentences.append("The interval of the multiplier reaches 0: the sizes of the values, and even their signs, are not known.")
-    elif document["multiplier"] and document["multiplier"]["high"] < FAR and any(row["chance"] for row in document["asked"]):
+    multipliers = document["multipliers"] or {}
+    if unknown := [MARGINS[name] for name, one in multipliers.items() if one["low"] <= 0]:
         sentences.append(
-            "The multiplier is far below 1: before it, values are mostly noise of so few models, or hold among half of the data "
-            "alone. It shrinks all alike, those too that stand out."
+            f"The multiplier of effects on {' and on '.join(unknown)} may be 0: their sizes, and even their signs, are not "
+            "known, and no method would subtract them."
+        )
+    small = [MARGINS[name] for name, one in multipliers.items() if one["low"] > 0 and one["high"] < FAR]
+    if small and any(row["chance"] for row in document["asked"]):
+        sentences.append(
+            f"The multiplier of effects on {' and on '.join(small)} is far below 1: before it, they are mostly noise of so few "
+            "models, or hold among half of the data alone. It shrinks all alike, those too that stand out."
         )
     return sentences
 

@@ -38,15 +38,25 @@ class Effects:
         if not all(bool(torch.isfinite(part).all()) for part in (self.forget, self.retain)):
             raise DataError("some effects are NaN or infinite: attribute again, with more models")
 
+    @property
+    def known(self) -> bool:
+        """Whether any effect is not 0."""
+        return bool(self.forget.any()) or bool(self.retain.any())
+
     def check_covers(self, forget: Examples, retain: Examples | None) -> None:
-        """Refuse effects on other examples than those of a problem.
+        """Refuse effects on other examples, or other outputs, than those of a problem.
 
         Raises:
-            DataError: their numbers differ.
+            DataError: their numbers differ, or there is not one effect for each class where targets are classes.
         """
         for name, part, examples in (("forget", self.forget, forget), ("retain", self.retain, retain)):
             if examples is not None and len(part) != len(examples):
                 raise DataError(f"there are effects on {len(part)} examples of the {name} set, which has {len(examples)}")
+            if examples is not None and examples.classes and part.shape[1:] != (examples.classes,):
+                expected = (len(examples), examples.classes)
+                raise DataError(
+                    f"effects on the {name} set have shape {tuple(part.shape)}: one for each logit, {expected}, is needed"
+                )
 
     def to(self, device: torch.device | None) -> Effects:
         """The effects on a device; None leaves them where they are."""

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from untrain.core.errors import SpecError
 from untrain.core.fields import NonNegative, Positive
 from untrain.core.metering import Counter, add_note
 from untrain.core.search_space import SearchHint
@@ -66,6 +67,9 @@ def match(model: nn.Module, problem: Problem, sides: tuple[Tensor, Tensor], samp
         sides: targets of all examples to forget, (f, c), and of the retain set, (r, c).
         sample: which examples, and how often.
         steps: step size and length; a pass is over the sample.
+
+    Raises:
+        SpecError: there is nothing in the sample.
     """
     repeated, drawn = sample.rows(len(problem.forget), len(problem.rest), problem.seed)
     if len(drawn) < int(sample.retain * len(problem.forget)):
@@ -75,6 +79,10 @@ def match(model: nn.Module, problem: Problem, sides: tuple[Tensor, Tensor], samp
         for part, rows, values in zip((problem.forget, problem.rest), (repeated, drawn), sides, strict=True)
         if len(rows)
     ]
+    if not parts:
+        raise SpecError(
+            f"{sample!r} takes nothing of {len(problem.forget)} examples to forget and {len(problem.rest)} others: raise a share"
+        )
     examples = parts[0] if len(parts) == 1 else joined(*parts)
     task = problem.task
 

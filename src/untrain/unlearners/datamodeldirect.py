@@ -29,11 +29,12 @@ class DatamodelDirect(Unlearner):
 
     Args:
         estimation: how a run estimates the effects of its forget set; a problem made by hand brings its own.
-        scale: factor of the effects, beside the multiplier that is fitted where they are estimated.
+        scale: factor of the effects, beside the multipliers that are fitted where they are estimated.
 
     Source: Georgiev et al. 2024, arXiv 2410.23232 (datamodel direct); code RoyRin/data-unlearning-bench, dm_direct.
     Departs: examples are recognised by their inputs where the code goes by places in a list, which it takes for training rows
-        on held-out data too.
+        on held-out data too. The code's choice to correct the forget set's own outputs alone, by the effect of each example on
+        itself, and its unused softening of thresholds are left out. Effects are multiplied as for ``DatamodelMatch``.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"forget", "retain", "effects", "classes"})
@@ -50,10 +51,9 @@ class DatamodelDirect(Unlearner):
         effects, table = problem.estimated, dict[bytes, list[Tensor]]()
         add_note(effects.about)
         for part, values in ((problem.forget, effects.forget), (problem.rest, effects.retain)):
-            for key, value in zip(_keys(part, problem.task), values.float().cpu(), strict=True):
+            for key, value in zip(_keys(part, problem.task), values.cpu(), strict=True):
                 table.setdefault(key, []).append(self.scale * value)
-        means = {key: torch.stack(found).mean(0) for key, found in table.items()}
-        model.register_forward_hook(lambda _, inputs, outputs: _corrected(inputs, outputs, means))
+        model.register_forward_hook(_Correction({key: torch.stack(values).mean(0) for key, values in table.items()}))
         add_note("a diagnostic: predicted outputs stand in place of the model's, whose weights are as they were")
         return model
 
@@ -68,12 +68,23 @@ def _digest(x: Tensor) -> bytes:
     return hashlib.sha256(x.detach().cpu().numpy().tobytes()).digest()
 
 
-def _corrected(inputs: tuple[Any, ...], outputs: Any, table: dict[bytes, Tensor]) -> Tensor:
-    if not inputs or not isinstance(inputs[0], Tensor) or not isinstance(outputs, Tensor):
-        raise ModelError("DatamodelDirect works on models that take one tensor and give one")
-    less = torch.zeros_like(outputs)
-    for at, x in enumerate(inputs[0]):
-        effect = table.get(_digest(x))
-        if effect is not None:
-            less[at] = effect.to(less)
-    return outputs - less
+class _Correction:
+    """A hook that takes the effects on an example, by the digest of its input, from its outputs; a class, so that models pickle."""
+
+    def __init__(self, effects: dict[bytes, Tensor]):
+        self.effects = effects
+
+    def __call__(self, model: nn.Module, inputs: tuple[Any, ...], outputs: Any) -> Tensor:
+        """The outputs less the effects.
+
+        Raises:
+            ModelError: the model takes, or gives, something else than one tensor.
+        """
+        if not inputs or not isinstance(inputs[0], Tensor) or not isinstance(outputs, Tensor):
+            raise ModelError("DatamodelDirect works on models that take one tensor and give one")
+        less = torch.zeros_like(outputs)
+        for at, x in enumerate(inputs[0]):
+            effect = self.effects.get(_digest(x))
+            if effect is not None:
+                less[at] = effect.to(less)
+        return outputs - less

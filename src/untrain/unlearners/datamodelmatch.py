@@ -24,13 +24,15 @@ class DatamodelMatch(Unlearner):
 
     Args:
         estimation: how a run estimates the effects of its forget set; a problem made by hand brings its own.
-        scale: factor of the effects, beside the multiplier that is fitted where they are estimated.
+        scale: factor of the effects, beside the multipliers that are fitted where they are estimated.
         sample: the examples on which outputs are matched.
         steps: step size and length; a pass is over the sample.
 
     Source: Georgiev et al. 2024, arXiv 2410.23232 (datamodel matching); code RoyRin/data-unlearning-bench, dm_matching.
-    Departs: targets are float32 and of the model in eval mode, where the code keeps its caller's mode; the retain sample is drawn
-        from the seed where the code draws the same one for all models; images are matched as they are, without augmentation.
+    Departs: effects are multiplied by what fits held-out models, apart for the forget set's own outputs and for all others; what
+        may be 0 by that is not subtracted. Targets are float32 and of the model in eval mode, where the code keeps its caller's
+        mode; the retain sample is drawn from the seed where the code draws the same one for all models; images are matched as
+        they are, without augmentation.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"forget", "retain", "effects", "classes"})
@@ -39,6 +41,10 @@ class DatamodelMatch(Unlearner):
     scale: Annotated[NonNegative, SearchHint(0.25, 4, log=True)] = 1.0
     sample: Sample = Sample(retain=20.0, forget=5.0)
     steps: Steps = Steps(lr=1e-4, epochs=10, batch=512, optimizer=AdamW(), schedule=Exponential())
+
+    def may_be_unchanged(self, problem: Problem) -> bool:
+        """True also where no effect is known: outputs are matched with themselves then."""
+        return super().may_be_unchanged(problem) or (problem.effects is not None and not problem.effects.known)
 
     def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module:
         """The model that imitates predictions."""

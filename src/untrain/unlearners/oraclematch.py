@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar
 import torch
 from torch import Tensor, nn
 
+from untrain.core.errors import RequestError
 from untrain.core.fields import Count
 from untrain.core.metering import add_note
 from untrain.core.search_space import SearchHint
@@ -21,8 +22,8 @@ class OracleMatch(Unlearner):
     """Upper bound that sees oracles: minimise ``|logits - mean logits of retrained models|^2`` on forget and some of retain.
 
     No method of use, since who has retrained models has no need to unlearn: it says what matching outputs could reach with
-    perfect predictions of them. A run retrains the models that it imitates apart from the oracles that scores are read
-    against. Labels are not used. Batch-norm buffers follow ``steps.buffers``; batches of both sets move them.
+    perfect predictions of them. A run retrains the models that it imitates, others for each original, apart from the oracles
+    that scores are read against. Labels are not used. Batch-norm buffers follow ``steps.buffers``; batches of both sets move them.
 
     Args:
         oracles: number of retrained models whose logits are averaged.
@@ -31,8 +32,11 @@ class OracleMatch(Unlearner):
 
     Source: Georgiev et al. 2024, arXiv 2410.23232 (oracle matching); code RoyRin/data-unlearning-bench, with the settings that
         its plots over time use.
-    Departs: the retain sample is drawn from the seed where the code draws the same one for all models; images are matched as
-        they are, without augmentation, which the authors' training does not have.
+    Departs: each original has retrained models of its own where the code shuffles all of them, without a seed, for each; the
+        retain sample is drawn from the seed where the code draws the same one for all models; images are matched as they are,
+        without augmentation, which the authors' training does not have. The code's cross-entropy with mean probabilities, and its
+        penalty on the distance from the start, which is 0 in all of its settings, are left out. A mean of several models' logits
+        differs less from original to original than retrained models do, and so do the models that imitate it.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"forget", "retain", "oracles", "classes"})
@@ -43,6 +47,11 @@ class OracleMatch(Unlearner):
 
     def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module:
         """The model that imitates the retrained ones."""
+        if len(problem.oracles) < self.oracles:
+            raise RequestError(
+                f"OracleMatch(oracles={self.oracles}) imitates that many retrained models, and the problem has "
+                f"{len(problem.oracles)}: give it more, or ask for fewer"
+            )
         used = problem.oracles[: self.oracles]
         add_note(f"imitates {len(used)} retrained model{'s' * (len(used) > 1)}, whose training is not in its cost: an upper bound")
 

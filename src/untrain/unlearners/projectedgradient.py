@@ -55,10 +55,10 @@ class ProjectedGradient(Unlearner):
     Source: Hoang et al. 2023, arXiv 2312.04095, sections 3.2 and 3.3; code
         hnanhtuan/projected_gradient_unlearning@b3275c3, unlearn.py, for SmallVGG.
     Departs: that code takes the covariance of augmented inputs for all data and of plain ones for the forget set, whose
-        difference has negative eigenvalues; patches of stride 1 under every convolution; and dropout on. Its first epoch takes
-        no step, so that its first step size is the second of ours. It fixes the order of the forget set. An optimizer of any
-        kind will do, since changes are projected and not gradients. A run whose accuracies never cross ends with the last
-        model, in that code with the first. Singular values that rounding cannot tell from 0 are 0.
+        difference has negative eigenvalues; patches of stride 1 under every convolution, which no field brings back; and dropout
+        on. Its first epoch takes no step, so that its first step size is the second of ours. It fixes the order of the forget
+        set. An optimizer of any kind will do, since changes are projected and not gradients. A run whose accuracies never cross
+        ends with the last model, in that code with the first. Singular values that rounding cannot tell from 0 are 0.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"forget", "labels", "classes"})

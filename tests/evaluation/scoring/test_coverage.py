@@ -1,5 +1,7 @@
 """Intervals hold a truth that is known: accuracies up to 0.998, few examples and models, examples that come in clusters."""
 
+from functools import lru_cache
+
 import numpy as np
 import pytest
 
@@ -8,10 +10,12 @@ from untrain.evaluation.attacks.thresholdmia import ThresholdMIA
 from untrain.evaluation.base import Formula, Measure, Part, Rate, ScoreInfo
 from untrain.evaluation.metrics.accuracy import Accuracy
 from untrain.evaluation.metrics.aus import AUS
+from untrain.evaluation.metrics.klom import KLoM
 from untrain.evaluation.metrics.tugofwar import TugOfWar
 from untrain.evaluation.observation import SIDES, Observation
 from untrain.evaluation.scoring.intervals import _interval, compare
 from untrain.evaluation.scoring.rare_errors import padded
+from untrain.maths.divergence import histogram_kl
 
 SHARE, GAP = (ScoreInfo("", "fraction", "", "", low=low, high=1.0) for low in (0.0, -1.0))
 TIMES = 100
@@ -162,3 +166,23 @@ def test_terms_on_the_same_examples_get_the_same_pseudo_examples():
     assert {part.values.shape for term in longer.terms for part in term.parts} == {(3, 12)}
     assert owners["test"].tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
     assert padded(Formula((gain, alone), lambda a, b: a / b), "fraction", {}) is None
+
+
+@lru_cache(maxsize=1)
+def floor_of_klom():
+    """KLoM of 10,000 examples where the unlearned models are retrained ones, 50 of each kind."""
+    draw = np.random.default_rng(0)
+    tables = (draw.normal(size=(50, 10_000)) for _ in range(2))
+    return histogram_kl(**dict(zip("pq", tables, strict=True)))[0]
+
+
+@pytest.mark.parametrize("examples", [20, 100])
+def test_the_95th_percentile_of_klom_is_held_and_never_lies_where_no_value_can(examples):
+    values, info, draw, held = floor_of_klom(), KLoM.scores["klom_forget_p95"], np.random.default_rng(3), 0
+    truth = float(np.quantile(values, 0.95))
+    for _ in range(400):
+        few = draw.choice(values, examples)
+        s = _interval(Measure((Part(1, "both", "forget", few[None]),), quantile=0.95), info, 1000, 0)
+        held += s.low <= truth <= s.high
+        assert few.min() <= s.low <= s.value <= s.high <= np.log(1e5)
+    assert 0.93 <= held / 400 < 1

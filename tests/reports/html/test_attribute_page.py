@@ -15,6 +15,9 @@ from untrain.reports.shown import of_inputs
 SCORE = {"value": 0.3, "low": 0.2, "high": 0.4, "targets": 5, "still": 0, "models": 20}
 
 
+OWN = {"value": 0.8, "low": 0.6, "high": 1.0, "explained": 0.4, "models": 20}
+
+
 def example(row, value=None, part="train", **more):
     entry = {"set": part, "row": row, "id": f"n{row}", "label": "cat", "true": None, "forget": False}
     return entry | ({} if value is None else {"value": value, "itself": False}) | more
@@ -32,8 +35,8 @@ def document():
     }  # fmt: skip
     return {
         "scenario": "Digits()", "attributor": "MeanDifference()", "models": 64, "held_out": 20, "seed": 0, "train": 50,
-        "forget": 5, "margin": "The margin is a margin.", "lds": {"train": SCORE, "test": SCORE}, "factor": 0.8,
-        "multiplier": {"value": 0.8, "low": 0.6, "high": 1.0, "explained": 0.4, "models": 20}, "asked": [asked, own],
+        "forget": 5, "margin": "The margin is a margin.", "lds": {"train": SCORE, "test": SCORE},
+        "factors": {"own": 0.8, "others": 0.7}, "multipliers": {"own": OWN, "others": OWN | {"value": 0.7}}, "asked": [asked, own],
         "originals": 4, "rule": "Those that were named", "warnings": ["1 id is listed again"],
         "setting": {"device": "cpu", "threads": 1, "untrain": "0.1.0"},
     }  # fmt: skip
@@ -53,7 +56,8 @@ def test_it_says_how_far_to_trust_the_values_and_what_each_example_does(document
     for words in (
         "Effects of 50 training examples by MeanDifference(), estimated from 64 models.",
         "0.30 (0.20 to 0.40) on training examples, 0.30 (0.20 to 0.40) on test examples",
-        "multiplied by 0.80 (0.60 to 1.00): what fits 20 models that each lack 5 random examples",
+        "by what fits 20 models that each lack 5 random examples: multiplied by 0.80 (0.60 to 1.00) for what an example",
+        "does to its own margin, and multiplied by 0.70 (0.60 to 1.00) for what an example does to those of others.",
         "The margin is a margin.", "data and request: 1 id is listed again.", "Asked about: those that were named.",
     ):  # fmt: skip
         assert words in lead
@@ -111,14 +115,19 @@ def test_what_speaks_against_the_values_is_said(document):
     assert doubts(weak) == [
         "The score on test examples is not above chance: what is shown there may be noise. More models would tell."
     ]
-    unsure = document | {"multiplier": document["multiplier"] | {"low": -0.1}}
-    assert "reaches 0" in doubts(unsure)[0]
-    small = document | {"multiplier": document["multiplier"] | {"low": 0.01, "value": 0.03, "high": 0.05}}
-    assert "far below 1" in doubts(small)[0]
+    others = document["multipliers"]["others"]
+    unsure = document | {"multipliers": {"own": OWN, "others": others | {"low": -0.1}}}
+    assert doubts(unsure) == [
+        "The multiplier of effects on the margins of others may be 0: their sizes, and even their signs, are not known, and no "
+        "method would subtract them."
+    ]
+    assert "as the attributor gives them, since a multiplier of 0.70 (−0.10 to 1.00) may be 0, for what" in trust(unsure)[-1]
+    small = document | {"multipliers": {"own": OWN, "others": others | {"low": 0.01, "value": 0.03, "high": 0.05}}}
+    assert "on the margins of others is far below 1" in doubts(small)[0]
     assert small["asked"][1]["chance"] is None
     assert doubts(small | {"asked": small["asked"][1:]}) == []  # of models themselves, whose scale is another
-    turned = document | {"multiplier": document["multiplier"] | {"value": -0.2, "low": -1.0}}
-    assert "stand as the attributor gives them" in trust(turned)[-1]
+    turned = document | {"multipliers": {"own": OWN | {"value": -0.2, "low": -1.0, "high": -0.1}, "others": others}}
+    assert "as the attributor gives them, since a multiplier of −0.20 (−1.00 to −0.10) may be 0, for" in trust(turned)[-1]
 
 
 def test_values_have_two_digits_and_a_sign():

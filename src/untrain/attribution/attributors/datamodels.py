@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -44,6 +44,7 @@ class Datamodels(Attributor):
     Departs: every logit is a target, where the paper has margins; the ridge is ours.
     """
 
+    kept: ClassVar[bool] = True
     penalty: Literal["lasso", "ridge"] = "lasso"
     strength: Annotated[float, Field(gt=0)] | None = None
     held_out: Annotated[float, Field(ge=0.05, le=0.5)] = 0.2

@@ -25,7 +25,7 @@ class TRAK(Attributor):
 
     ``phi_i`` is of a training example's margin, with the probability ``p_i`` of its label; ``phi_c(z)`` of logit c of an example
     that is asked about. The inverse is taken as it is, so that values are in units of logits; the linear model behind them still
-    misses their scale, so fit a multiplier (``calibration.fit_multiplier``) before they correct anything. As in the source, the
+    misses their scale, so fit multipliers (``calibration.fit_multipliers``) before they correct anything. As in the source, the
     mean over models of the part without ``1 - p_i`` is multiplied with the mean of ``1 - p_i``.
 
     Args:
@@ -41,6 +41,7 @@ class TRAK(Attributor):
     """
 
     needs: ClassVar[Needs] = "models"
+    scaled: ClassVar[bool] = False
     dimension: Count = 2048
     damping: NonNegative = 1.0
     seed: Annotated[int, Field(ge=0)] = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import ClassVar, Literal
 
@@ -25,7 +26,7 @@ def _abouts() -> dict[str, ScoreInfo]:
                 means = f"KL of the margins' histogram over models, {direction}, {what} over the {side} set"
                 tested = side == "forget" and not suffix and not kind
                 texts[f"klom_{side}{suffix}{kind}"] = ScoreInfo(
-                    means, "nats", _IDEAL, _WEAK, high=float("inf"),
+                    means, "nats", _IDEAL, _WEAK, high=math.log(1 / Bins().least),
                     above=_APART if side == "forget" else "", margin=0.1 if tested else None,
                 )  # fmt: skip
     return texts

@@ -8,11 +8,12 @@ from dataclasses import replace
 import numpy as np
 from scipy import stats
 
-from untrain.evaluation.base import Array, Evaluator, Formula, Measured, Prepared, Rate, Score, ScoreInfo
+from untrain.evaluation.base import Array, Evaluator, Formula, Measure, Measured, Part, Prepared, Rate, Score, ScoreInfo
 from untrain.evaluation.observation import Observation
 from untrain.evaluation.scoring.rare_errors import padded, wilson
 from untrain.evaluation.scoring.resampling import aims_at_zero, cut, drawn, joint, number, owners_of, per_model, resampled, tables
 from untrain.maths import bootstrap
+from untrain.maths.quantile_interval import quantile_interval
 
 Measures = Mapping[str, Measured | str]
 
@@ -72,13 +73,26 @@ def _number(measured: Measured | str | None) -> float | None:
 
 
 def _interval(measured: Measured, about: ScoreInfo, draws: int, seed: int, owners: Mapping[str, Array] | None = None) -> Score:
-    """Value and interval: that of the bootstrap, widened to what errors too rare to be in the sample leave open."""
+    """Value and interval: that of the bootstrap, widened to what errors too rare to be in the sample leave open.
+
+    A quantile has that of order statistics: the bootstrap turns round what it draws, and would reach to where no value lies.
+    """
     value, owners = number(measured), owners or {}
+    if isinstance(measured, Measure) and measured.quantile is not None and measured.quantile < 1:
+        low, high = _of_quantile(measured.parts[0], measured.quantile, about, owners)
+        return Score(value, min(low, value), max(high, value), resampled="owners" if owners else "examples")
     low, high = bootstrap.basic(value, drawn(measured, draws, seed, owners), about.low, about.high)
     ends = _with_rare_errors(measured, about, draws, seed, owners)
     if ends is not None:
         low, high = max(about.low, min(low, ends[0])), min(about.high, max(high, ends[1]))
     return Score(value, low, high, resampled=resampled(measured).replace("examples", "owners" if owners else "examples"))
+
+
+def _of_quantile(part: Part, q: float, about: ScoreInfo, owners: Mapping[str, Array]) -> tuple[float, float]:
+    """Ends of the interval of a quantile over examples."""
+    owner, values = owners.get(part.side), part.values.mean(0)
+    alike = owner if owner is not None and len(owner) == len(values) else None
+    return quantile_interval(values, q, about.low, about.high, alike)
 
 
 def _with_rare_errors(

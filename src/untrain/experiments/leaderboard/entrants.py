@@ -13,7 +13,7 @@ from untrain.core.errors import BadInput, MissingExtra, SpecError, UntrainError
 from untrain.core.foreign import foreign
 from untrain.core.spec import canonical, parse
 from untrain.data.examples import Examples, take
-from untrain.experiments.comparison import check_needs
+from untrain.experiments.comparison import check_estimations, check_needs
 from untrain.experiments.keys import Method
 from untrain.experiments.leaderboard.board import Board
 from untrain.experiments.scenarios.base import Scenario
@@ -136,6 +136,8 @@ def refusal(method: Method, learner: Learner, train: Examples, effects: bool) ->
     try:
         check_needs([method], learner, train)
         estimation = method.estimation
+        if effects:
+            check_estimations([method], learner, train)
     except UntrainError as error:
         return str(error).removeprefix(f"{method!r}: ")
     if estimation is not None and not effects:
