@@ -234,7 +234,7 @@ NEEDS = {
     r"moved no parameter: .*; raise its lr, or widen its mask": [
         (("zeros",), ("SSD", "JiT", "MUMis", "ReferenceJiT", "ReinitCycles", "ProjectedGradient")),
         # Retrained, these layers begin and end as they are: there is nothing to imitate.
-        (("zeros", "nothing but layer norm"), ("DatamodelMatch", "OracleMatch")),
+        (("zeros", "nothing but layer norm"), ("OracleMatch",)),
         # A bias of the last layer is in the outputs on both inputs, and cancels.
         (("all but one bias frozen",), ("JiT",)),
     ],
@@ -323,7 +323,9 @@ def held(made, model, problem):
         return
     outcome = made.run(model, problem)
     after = dict(outcome.model.named_parameters(remove_duplicate=False))
-    assert outcome.guard.moved_share > 0
+    # Of two models that are alike no effect is known, and outputs are matched with themselves.
+    unknown = name_of(made) == "DatamodelMatch" and not problem.effects.known
+    assert outcome.guard.moved_share > 0 or unknown
     assert outcome.guard.outside_mask_max == 0
     assert all(torch.equal(after[n], before[n]) for n in still)
     assert all(after[n].dtype == p.dtype and bool(torch.isfinite(after[n]).all()) for n, p in params.items())

@@ -55,12 +55,21 @@ def test_the_model_can_be_pickled_and_still_corrects():
 
 
 @pytest.mark.parametrize("method", [DatamodelDirect(), DatamodelMatch()], ids=repr)
-@pytest.mark.parametrize("shape", [(1,), (9,), ()])
+@pytest.mark.parametrize("shape", [(1,), ()])
 def test_effects_that_are_not_of_each_logit_are_refused(method, shape):
     model, problem = small()
     wrong = Effects(torch.ones(len(problem.forget), *shape), torch.ones(len(problem.rest), *shape))
     with pytest.raises(DataError, match=rf"effects on the forget set have shape .*: one for each logit, \({len(problem.forget)}, "):
         method(model, replace(problem, effects=wrong))
+
+
+def test_effects_on_more_outputs_than_the_model_has_are_refused():
+    model, problem = small()
+    wrong = replace(problem, effects=Effects(torch.ones(len(problem.forget), 9), torch.ones(len(problem.rest), 9)))
+    with pytest.raises(DataError, match=r"effects have shape \(\d+, 9\): one for each output, \("):
+        DatamodelMatch()(model, wrong)
+    with pytest.raises(DataError, match=r"effects have shape \(9,\): one for each output, \("):
+        outputs_on(DatamodelDirect()(model, wrong), problem.forget, problem.task)
 
 
 def test_effects_of_a_group_by_woodburys_identity_are_those_of_retraining_a_ridge():

@@ -47,16 +47,15 @@ class Effects:
         """Refuse effects on other examples, or other outputs, than those of a problem.
 
         Raises:
-            DataError: their numbers differ, or there is not one effect for each class where targets are classes.
+            DataError: their numbers differ, or there are fewer effects on an example than classes, where targets are classes.
         """
         for name, part, examples in (("forget", self.forget, forget), ("retain", self.retain, retain)):
             if examples is not None and len(part) != len(examples):
                 raise DataError(f"there are effects on {len(part)} examples of the {name} set, which has {len(examples)}")
-            if examples is not None and examples.classes and part.shape[1:] != (examples.classes,):
-                expected = (len(examples), examples.classes)
-                raise DataError(
-                    f"effects on the {name} set have shape {tuple(part.shape)}: one for each logit, {expected}, is needed"
-                )
+            # A model may have more outputs than there are classes; fewer effects would spread over all of them.
+            if examples is not None and examples.classes and (part.ndim != 2 or part.shape[1] < examples.classes):
+                shapes = f"{tuple(part.shape)}: one for each logit, {(len(examples), examples.classes)}"
+                raise DataError(f"effects on the {name} set have shape {shapes}, is needed")
 
     def to(self, device: torch.device | None) -> Effects:
         """The effects on a device; None leaves them where they are."""

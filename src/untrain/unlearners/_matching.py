@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from untrain.core.errors import SpecError
+from untrain.core.errors import DataError, SpecError
 from untrain.core.fields import NonNegative, Positive
 from untrain.core.metering import Counter, add_note
 from untrain.core.search_space import SearchHint
@@ -95,6 +95,17 @@ def match(model: nn.Module, problem: Problem, sides: tuple[Tensor, Tensor], samp
 
     plan = Plan(problem.epochs(steps), draw, problem.retain, task, count(len(examples), steps.batch))
     return descend(model, loss, plan, steps, problem.trainable)
+
+
+def without(outputs: Tensor, effects: Tensor) -> Tensor:
+    """Outputs less effects on them.
+
+    Raises:
+        DataError: they differ in shape.
+    """
+    if outputs.shape != effects.shape:
+        raise DataError(f"effects have shape {tuple(effects.shape)}: one for each output, {tuple(outputs.shape)}, is needed")
+    return outputs - effects.to(outputs)
 
 
 @torch.no_grad()

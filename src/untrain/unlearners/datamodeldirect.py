@@ -17,6 +17,7 @@ from untrain.data.batching import in_order
 from untrain.data.examples import Examples, batch_of
 from untrain.models.tasks.base import Task
 from untrain.training.problem import Problem
+from untrain.unlearners._matching import without
 from untrain.unlearners.base import Unlearner
 
 
@@ -79,12 +80,13 @@ class _Correction:
 
         Raises:
             ModelError: the model takes, or gives, something else than one tensor.
+            DataError: effects are not of its outputs.
         """
         if not inputs or not isinstance(inputs[0], Tensor) or not isinstance(outputs, Tensor):
             raise ModelError("DatamodelDirect works on models that take one tensor and give one")
-        less = torch.zeros_like(outputs)
+        corrected = outputs.clone()
         for at, x in enumerate(inputs[0]):
             effect = self.effects.get(_digest(x))
             if effect is not None:
-                less[at] = effect.to(less)
-        return outputs - less
+                corrected[at] = without(outputs[at], effect)
+        return corrected

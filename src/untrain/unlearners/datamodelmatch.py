@@ -12,7 +12,7 @@ from untrain.core.metering import add_note
 from untrain.core.search_space import SearchHint
 from untrain.training.problem import Problem
 from untrain.training.steps import AdamW, Exponential, Steps
-from untrain.unlearners._matching import Sample, match, outputs_on
+from untrain.unlearners._matching import Sample, match, outputs_on, without
 from untrain.unlearners.base import Unlearner
 
 
@@ -50,6 +50,6 @@ class DatamodelMatch(Unlearner):
         """The model that imitates predictions."""
         effects = problem.estimated
         add_note(effects.about)
-        forget = outputs_on(model, problem.forget, problem.task) - self.scale * effects.forget
-        retain = outputs_on(model, problem.rest, problem.task) - self.scale * effects.retain
+        forget = without(outputs_on(model, problem.forget, problem.task), self.scale * effects.forget)
+        retain = without(outputs_on(model, problem.rest, problem.task), self.scale * effects.retain)
         return match(model, problem, (forget, retain), self.sample, self.steps)
