@@ -40,6 +40,18 @@ def test_a_difference_where_retrained_models_do_not_differ_is_finite_and_large()
     assert severities(np.array([[1.0], [1.1]]), stick).tolist() == [0.0, MOST]
 
 
+def test_what_is_no_number_counts_as_the_farthest():
+    assert severities(np.array([[np.nan, 0.9], [np.inf, 0.9]]), retrained()).tolist() == [MOST, MOST]
+
+
+def test_who_is_made_of_other_models_is_not_on_the_front_and_takes_nobody_off_it():
+    stick = retrained()
+    best, other = Entrant("best", made(stick, 0.1), 0, 0.01, beforehand=640), Entrant("other", made(stick, 2.0), 0, 0.5)
+    assert {s.name: (s.cost, s.front) for s in rank([best, other], [stick]).standings} == {
+        "best": (0.01, False), "other": (0.5, True),
+    }  # fmt: skip
+
+
 def test_resampling_each_once_is_no_resampling():
     stick = retrained()
     ours = made(stick, 2.0)

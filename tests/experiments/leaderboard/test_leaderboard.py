@@ -15,6 +15,7 @@ from untrain.core.errors import BadInput, DataError, SpecError
 from untrain.experiments.leaderboard.board import PRESETS
 from untrain.experiments.leaderboard.board_file import joined, read_board
 from untrain.experiments.leaderboard.entrants import field_of, found_methods
+from untrain.experiments.leaderboard.measure import left_out_of_cost, models_beforehand
 from untrain.experiments.leaderboard.standings import standings
 from untrain.runtime.store import Store
 
@@ -224,6 +225,23 @@ def test_upper_bounds_and_methods_that_move_nothing_are_measured_and_not_ranked(
         METHODS[0]: "it sees retrained models: an upper bound", METHODS[1]: "it moves no weight: a diagnostic",
     }  # fmt: skip
     assert [table["title"] for table in found["tables"]] == ["Methods that do without the retain set"]
+
+
+def test_what_cost_leaves_out_is_counted_and_said():
+    by_effects = "DatamodelMatch(estimation=Estimation(models=64, held_out=20))"
+    assert [models_beforehand(ut.parse(one)) for one in (by_effects, "Finetune()")] == [104, 0]
+    (note,) = left_out_of_cost(ut.parse(by_effects))
+    assert "104 models" in note
+    assert left_out_of_cost(ut.parse("MSA()")) == ["its cost leaves out what Checkpoint did when the models were trained"]
+
+
+def test_methods_without_the_retain_set_say_that_labelled_data_chose_their_settings(dry):
+    seeing, without = dry[1]["requests"][0]["standings"]["tables"]
+    assert (seeing["note"], "labelled validation data" in without["note"]) == ("", True)
+    request = copy.deepcopy(dry[1]["requests"][0])
+    for one in request["rows"]:
+        one["trials"] = []
+    assert [table["note"] for table in standings(request)["tables"]] == ["", ""]
 
 
 def test_all_that_is_found_takes_part_or_is_left_out_with_a_reason():

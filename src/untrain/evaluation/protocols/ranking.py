@@ -27,12 +27,14 @@ class Entrant:
         values: of its models on the endpoints, (m, endpoints); model i was made of original i, as that of every other entrant.
         yardstick: place of its yardstick among those that ``rank`` is given.
         cost: share of retraining's operations; None where it is not known.
+        beforehand: number of other models that it was made of, which its cost leaves out.
     """
 
     name: str
     values: Array
     yardstick: int
     cost: float | None
+    beforehand: int = 0
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,8 @@ class Standing:
         worst: the endpoint on which most of its models are farthest.
         group: letters; who shares one with another is not told from it.
         cost: share of retraining; None where it is not known.
-        front: whether no other is at least as good for less.
+        front: whether no other is at least as good for less, by the values without their intervals; never of who was made of models
+            that its cost leaves out.
     """
 
     name: str
@@ -122,7 +125,7 @@ def rank(entrants: Sequence[Entrant], yardsticks: Sequence[Yardstick], draws: in
     tests = paired_tests(each, again(drawn).mean(2), behind) if m > 1 else {}
     adjusted = dict(zip(tests, holm(np.array(list(tests.values()))), strict=True)) if tests else {}
     groups = letters(means.tolist(), [pair for pair, p in sorted(adjusted.items(), key=lambda item: item[1]) if p < LEVEL])
-    best = front(means.tolist(), [e.cost for e in entrants])
+    best = front(means.tolist(), [None if e.beforehand else e.cost for e in entrants])
     ends, bounds = _interval(point, places), _interval(means, resampled)
 
     def standing(i: int) -> Standing:

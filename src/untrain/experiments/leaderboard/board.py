@@ -50,6 +50,12 @@ class Board:
 
     def __post_init__(self) -> None:
         """Refuse what could not be ranked."""
+        names, spellings = isinstance(self.requests, Mapping), (self.name, self.scenario, self.objective)
+        if not names or not all(isinstance(part, str) for part in (*spellings, *self.controls, *self.requests, *self.requests.values())):
+            raise BadInput(
+                f"requests={self.requests!r}: a leaderboard takes names and spellings, such as {{'random': 'Random(fraction=0.1)'}}, and "
+                "texts for its name, scenario, objective and controls"
+            )
         least = {"seeds": 2, "oracles": FEWEST, "trials": 1, "models": 1, "seed": 0}
         require_whole_numbers(**{name: getattr(self, name) for name in least})
         for name, number in least.items():

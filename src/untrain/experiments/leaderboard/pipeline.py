@@ -60,7 +60,7 @@ class Contest:
             return "tuning: nothing is tuned"
         return (
             f"tuning: {board.trials} trials, the defaults first, of each of {tuned} method{'s' * (tuned > 1)} on each of "
-            f"{len(board.requests)} requests, over {board.models} model{'s' * (board.models > 1)} that are not ranked, by the "
+            f"{len(board.requests)} requests, over {board.models} model{'s that are' if board.models > 1 else ' that is'} not ranked, by the "
             f"objective {board.objective!r}, which looks at no retrained model and no test data"
         )
 
