@@ -298,6 +298,67 @@ def test_files_that_are_no_boards_and_sizes_that_are_not_theirs_are_refused(dry,
         contest_of("Nothing", str(dry[0] / "out" / "board.json"), "", 3, None, None, False)
 
 
+def test_a_file_changed_by_hand_is_refused_in_a_line_that_says_where(dry, tmp_path):
+    whole = json.loads((dry[0] / "out" / "board.json").read_text())
+
+    def refused(change):
+        document = copy.deepcopy(whole)
+        change(document, document["requests"][0], document["requests"][0]["rows"][0])
+        (tmp_path / "board.json").write_text(json.dumps(document))
+        with pytest.raises(BadInput) as error:
+            ut.leaderboard((), str(tmp_path))
+        return str(error.value)
+
+    assert "requests[0].rows[0].yardstick: Field required" in refused(lambda d, request, row: row.pop("yardstick"))
+    assert "finite" in refused(lambda d, request, row: row["values"][0].__setitem__(0, float("nan")))
+    assert "6 endpoints, and a model has 5" in refused(lambda d, request, row: row["values"][1].pop())
+    assert "3 models, and the board 2 seeds" in refused(lambda d, request, row: row["values"].append(row["values"][0]))
+    assert "held against yardstick 7 of 1" in refused(lambda d, request, row: row.update(yardstick=7))
+    assert "two rows have one name" in refused(lambda d, request, row: request["rows"].append(row))
+    assert "its requests are not" in refused(lambda d, request, row: d["requests"].pop())
+    assert "seeds='two'" in refused(lambda d, request, row: d["board"].update(seeds="two"))
+
+
+def test_a_file_of_an_older_commit_is_ranked_with_defaults_for_what_it_lacks(dry, tmp_path):
+    whole = json.loads((dry[0] / "out" / "board.json").read_text())
+    for request in whole["requests"]:
+        for one in request["rows"]:
+            del one["beforehand"]
+    (tmp_path / "board.json").write_text(json.dumps(whole))
+    again = ut.leaderboard((), str(tmp_path), out=tmp_path / "out")
+    assert [one["standings"] for one in again["requests"]] == [one["standings"] for one in dry[1]["requests"]]
+
+
+@pytest.mark.parametrize(
+    "more", [{"requests": ["Random()"]}, {"requests": {"a": 3}}, {"requests": {}}, {"controls": None}, {"objective": 1}]
+)
+def test_a_board_of_other_things_than_spellings_is_refused(more):
+    with pytest.raises(BadInput):
+        replace(BOARD, **more)
+
+
+def test_a_control_that_joins_stays_a_control(dry, tmp_path):
+    whole = join(dry, "Nothing", tmp_path)
+    assert [row["control"] for row in whole["requests"][0]["rows"] if row["name"] == "Nothing()"] == [True]
+    assert [len(one["standings"]["tables"]) for one in whole["requests"]] == [2, 2, 2]
+
+
+def test_a_method_that_is_named_twice_takes_part_once():
+    field = field_of(BOARD, ("MSA", "MSA()", "Nothing"), "", effects=False)
+    assert [(repr(one.method), one.control) for one in field.candidates] == [
+        ("Nothing()", True), ("Retrain()", True), ("MSA()", False),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("method", "code"), [("MSA", 1), ("Nothing()", 0)])
+def test_the_command_fails_exactly_where_a_method_that_was_named_failed(dry, method, code, monkeypatch):
+    document = copy.deepcopy(dry[1])
+    for one in document["requests"][0]["rows"]:
+        one["error"] = "it failed" if one["name"] == "MSA()" else None
+    monkeypatch.setattr("untrain.experiments.leaderboard.pipeline.run_contest", lambda *_: document)
+    assert CliRunner().invoke(app, ["leaderboard", method, "--board", "digits", "--json"]).exit_code == code
+
+
 def test_an_objective_that_looks_at_oracles_is_refused():
     with pytest.raises(SpecError, match="without retrained models"):
         replace(BOARD, objective="oracle")

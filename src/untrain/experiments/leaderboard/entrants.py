@@ -84,8 +84,8 @@ def field_of(board: Board, named: Sequence[str | Method], data: str, effects: bo
         named: methods that take part; empty for all that are found.
         data: folder of the data, where the scenario reads one.
         effects: whether methods take part that subtract estimated effects.
-        kept: keepers of a board that is there already, whose rows are not run again, and whose controls are not either; None for
-            a new board: all keepers that are found and can be used.
+        kept: keepers of a board that is there already, whose rows, those of its controls too, are not run again; None for a new
+            board: all keepers that are found and can be used.
 
     Raises:
         BadInput: a method that was named is none, or cannot run.
@@ -93,8 +93,8 @@ def field_of(board: Board, named: Sequence[str | Method], data: str, effects: bo
     scenarios = board.scenarios(data)
     first = next(iter(scenarios.values()))
     learner, train = learner_of(first), loaded(first).train
-    methods, left_out = ([*map(_named, named)], []) if named else found_methods()
-    controls = [_named(spelling) for spelling in board.controls] if kept is None else []
+    methods, left_out = (_each_once(map(_named, named)), []) if named else found_methods()
+    controls = _each_once(map(_named, board.controls)) if kept is None else []
     wanted = _keepers_found() if kept is None else _keepers_needed(kept, methods)
     keepers, notes = usable_keepers(learner, train, wanted)
     if keepers:
@@ -122,6 +122,11 @@ def found_methods() -> tuple[list[Method], list[LeftOut]]:
         except (BadInput, MissingExtra) as error:
             left_out.append(LeftOut(place.name, str(error)))
     return methods, left_out
+
+
+def _each_once(methods: Iterable[Method]) -> list[Method]:
+    """Methods without those that were there before under another spelling."""
+    return list({canonical(method): method for method in methods}.values())
 
 
 def _named(given: str | Method) -> Method:
