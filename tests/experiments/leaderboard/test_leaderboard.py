@@ -51,9 +51,14 @@ def keys(folder):
 
 def test_it_is_priced_before_anything_is_made_and_says_how_it_tunes(dry):
     _, document, said = dry
-    (line,) = [note for note in said if "to train" in note and "trial" in note]
-    assert said.index(line) < next(at for at, note in enumerate(said) if ": tuning" in note)
+    first = next(note for note in said if "to train" in note)
+    # The whole price comes before the ensemble that draws a request is trained.
+    for part in ("16 ensemble", "3 original", "18 trial", "18 oracle", "30 unlearned"):
+        assert part in first
+    assert document["price"]["told"] == first
+    assert said.index(first) < next(at for at, note in enumerate(said) if ": tuning" in note)
     assert "2 trials, the defaults first, of each of 3 methods" in document["tuning"]
+    assert "over 1 model that is not ranked" in document["tuning"]
     assert "no retrained model and no test data" in document["tuning"]
 
 
@@ -357,6 +362,22 @@ def test_the_command_fails_exactly_where_a_method_that_was_named_failed(dry, met
         one["error"] = "it failed" if one["name"] == "MSA()" else None
     monkeypatch.setattr("untrain.experiments.leaderboard.pipeline.run_contest", lambda *_: document)
     assert CliRunner().invoke(app, ["leaderboard", method, "--board", "digits", "--json"]).exit_code == code
+
+
+def test_files_of_another_board_or_with_rows_that_would_be_lost_are_not_replaced(dry, tmp_path):
+    stored = dry[0] / "out" / "board.json"
+    (tmp_path / "board.json").write_text(stored.read_text())
+    before = (tmp_path / "board.json").read_bytes()
+    for board in (replace(BOARD, trials=3), replace(BOARD, requests={"random": BOARD.requests["random"]})):
+        with pytest.raises(BadInput, match="another problem"):
+            ut.leaderboard(METHODS, board, store=tmp_path / "none", out=tmp_path)
+    with pytest.raises(BadInput, match=r"would lack \(Finetune.*GradAscent.*\): join it with --board"):
+        ut.leaderboard("MSA", BOARD, store=tmp_path / "none", out=tmp_path)
+    assert (tmp_path / "board.json").read_bytes() == before
+    assert not (tmp_path / "none").exists()
+    ut.leaderboard((), str(stored), out=tmp_path)  # the same rows
+    ut.leaderboard("MSA", replace(BOARD, trials=1), store=dry[0] / "store", out=tmp_path, replace=True)
+    assert json.loads((tmp_path / "board.json").read_text())["board"]["trials"] == 1
 
 
 def test_an_objective_that_looks_at_oracles_is_refused():

@@ -51,7 +51,9 @@ class Board:
     def __post_init__(self) -> None:
         """Refuse what could not be ranked."""
         if not isinstance(self.requests, Mapping) or not _texts(*self.requests, *self.requests.values()):
-            raise BadInput(f"requests={self.requests!r}: names and spellings are needed, such as {{'random': 'Random(fraction=0.1)'}}")
+            raise BadInput(
+                f"requests={self.requests!r}: names and spellings are needed, such as {{'random': 'Random(fraction=0.1)'}}"
+            )
         if not isinstance(self.controls, tuple) or not _texts(self.name, self.scenario, self.objective, *self.controls):
             raise BadInput(f"the name, scenario, objective and controls of a leaderboard are texts: {self!r}")
         least = {"seeds": 2, "oracles": FEWEST, "trials": 1, "models": 1, "seed": 0}

@@ -83,8 +83,9 @@ def check_data(name: str, stored: Mapping[str, str], found: Mapping[str, str]) -
 
 
 def joined(stored: Mapping[str, Any], yardstick: Document, rows: Sequence[Document]) -> tuple[Document, str]:
-    """A board's request with new rows, which take the place of rows of the same name, as controls where those were some; and what the
-    retrained models say.
+    """A board's request with new rows, and what the retrained models say.
+
+    A row takes the place of one of the same name, and is a control where that one was.
 
     Args:
         stored: of the board.

@@ -41,13 +41,10 @@ def standings(request: Row, draws: int = DRAWS) -> Document:
     beside = {row["name"]: reason for row in measured if (reason := unranked(row))}
 
     def ranked(rows: Sequence[Row]) -> RankedEntrants:
-        entrants = [
-            Entrant(
-                r["name"], np.asarray(r["values"], dtype=np.float64), r["yardstick"], r["cost"].get("share_of_retraining"),
-                r["beforehand"],
-            )  # fmt: skip
-            for r in rows
-        ]
+        costs = [row["cost"].get("share_of_retraining") for row in rows]
+        values = [np.asarray(row["values"], dtype=np.float64) for row in rows]
+        parts = zip(rows, values, costs, strict=True)
+        entrants = [Entrant(row["name"], value, row["yardstick"], cost, row["beforehand"]) for row, value, cost in parts]
         return rank(entrants, sticks, draws)
 
     tables = []

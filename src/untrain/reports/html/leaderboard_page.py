@@ -80,14 +80,14 @@ def _section(at: int, request: Row, drawn: Drawn, numbers: Mapping[str, int]) ->
         anchor = f"request{at}-table{number}"
         ranked = table["standings"]
         lines = tuple(
-            StandingLine(
-                place, names[s["name"]], tuple(marked[s["name"]]), settings[s["name"]], s["name"] in controls, tuple(cells(s).values())
-            )
+            StandingLine(place, names[name], tuple(marked[name]), settings[name], name in controls, tuple(cells(s).values()))
             for place, s in enumerate(ranked, 1)
+            for name in [s["name"]]
         )
         has_front = drawn.add(f"{anchor}-pareto", pareto_chart(ranked, names, controls))
         drawn.add(f"{anchor}-ranks", rank_chart(ranked, names, controls))
-        parts.append(RankedTable(table["title"], table["note"], anchor, lines, f"{anchor}-ranks", f"{anchor}-pareto" if has_front else ""))
+        charts = f"{anchor}-ranks", f"{anchor}-pareto" if has_front else ""
+        parts.append(RankedTable(table["title"], table["note"], anchor, lines, *charts))
     sizes = request["sizes"]
     counts = f"{sizes['forget']:,} of {sizes['train']:,} training examples are to be forgotten; {sizes['test']:,} test examples"
     used = {number for row in marked.values() for number in row}
