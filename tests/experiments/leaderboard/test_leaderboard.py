@@ -294,6 +294,16 @@ def test_bad_input_is_refused_in_a_line_and_nothing_is_made(more, error, text, t
     assert not (tmp_path / "store").exists()
 
 
+def test_without_data_or_network_it_says_how_the_folder_is_given(monkeypatch, tmp_path):
+    def fail(*_, **__):
+        raise ConnectionError("no network")
+
+    monkeypatch.setattr("datasets.load_dataset", fail)
+    with pytest.raises(DataError, match=r"cannot get .* takes that folder as --data FOLDER"):
+        ut.leaderboard("Nothing", "fashion", store=tmp_path / "store")
+    assert not (tmp_path / "store").exists()
+
+
 def test_files_that_are_no_boards_and_sizes_that_are_not_theirs_are_refused(dry, tmp_path):
     for text, why in (("{", "no JSON"), ("{}", "not a leaderboard"), ('{"scenario": "Digits()"}', "not a leaderboard")):
         (tmp_path / "board.json").write_text(text)

@@ -9,7 +9,7 @@ import numpy as np
 
 from untrain.core import discovery
 from untrain.core.access import KEPT, Access, access
-from untrain.core.errors import BadInput, MissingExtra, SpecError, UntrainError
+from untrain.core.errors import BadInput, DataError, MissingExtra, SpecError, UntrainError
 from untrain.core.foreign import foreign
 from untrain.core.spec import canonical, parse
 from untrain.data.examples import Examples, take
@@ -89,10 +89,11 @@ def field_of(board: Board, named: Sequence[str | Method], data: str, effects: bo
 
     Raises:
         BadInput: a method that was named is none, or cannot run.
+        DataError: the data cannot be read.
     """
     scenarios = board.scenarios(data)
     first = next(iter(scenarios.values()))
-    learner, train = learner_of(first), loaded(first).train
+    learner, train = learner_of(first), _training_data(first, data)
     methods, left_out = (_each_once(map(_named, named)), []) if named else found_methods()
     controls = _each_once(map(_named, board.controls)) if kept is None else []
     wanted = _keepers_found() if kept is None else _keepers_needed(kept, methods)
@@ -111,6 +112,16 @@ def field_of(board: Board, named: Sequence[str | Method], data: str, effects: bo
         else:
             candidates.append(_candidate(method, canonical(method) in spellings, board))
     return Field(scenarios, tuple(candidates), tuple(left_out), tuple(map(repr, keepers)), tuple(notes))
+
+
+def _training_data(scenario: Scenario, data: str) -> Examples:
+    """The training data of a scenario; where they cannot be read, the error says how a leaderboard is given their folder."""
+    try:
+        return loaded(scenario).train
+    except DataError as error:
+        if data or "path" not in {f.name for f in fields(scenario)}:
+            raise
+        raise DataError(f"{error}; a leaderboard takes that folder as --data FOLDER, or data=... in Python") from None
 
 
 def found_methods() -> tuple[list[Method], list[LeftOut]]:
