@@ -142,6 +142,13 @@ def test_a_command_of_a_page_is_understood(words, home):
         assert result.stdout.strip()
 
 
+@pytest.mark.parametrize("words", [each for each in spoken() if "--ids" in each.values[0] and each.values[0][0] == "attribute"])
+def test_the_ids_that_a_command_of_a_page_asks_about_are_there(words, home):
+    result = CliRunner().invoke(app.app, [*words, "--price"])
+    assert result.exit_code == 0, result.output
+    assert "to train" in result.output
+
+
 def test_a_plug_in_is_named_by_its_module(home, monkeypatch):
     (home / "fade.py").write_text(blocks("CONTRIBUTING.md", "python")[0].text, encoding="utf-8")
     monkeypatch.syspath_prepend(str(home))

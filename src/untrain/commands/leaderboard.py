@@ -35,7 +35,7 @@ def leaderboard(
 
     Args:
         methods: unlearners and recipes, such as my_package.MyMethod; by default all that are found, or none beside a board.json.
-        board: 'fashion', which needs its images, 'digits', which needs none, or the board.json of an earlier one.
+        board: 'fashion', which needs its images, 'digits', which needs none, or the board.json of an earlier one, or its folder.
         data: folder of the data, where the board's scenario reads one.
         store: folder of models and trials; None is ~/.untrain.
         out: folder of board.json and leaderboard.html; None writes none.
@@ -98,14 +98,14 @@ def contest_of(
     import dataclasses
 
     from untrain.experiments.leaderboard.board import Board, preset
-    from untrain.experiments.leaderboard.board_file import board_in, read_board
+    from untrain.experiments.leaderboard.board_file import board_in, is_stored, read_board
     from untrain.experiments.leaderboard.entrants import Field, field_of
     from untrain.experiments.leaderboard.pipeline import Contest
     from untrain.experiments.search.study import check_optuna
 
     named = [*methods] if isinstance(methods, Iterable) and not isinstance(methods, str) else [methods]
     given = {name: number for name, number in (("seeds", seeds), ("oracles", oracles), ("trials", trials)) if number is not None}
-    stored = read_board(board) if isinstance(board, str) and board.endswith(".json") else None
+    stored = read_board(board) if isinstance(board, str) and is_stored(board) else None
     if stored is None:
         if not isinstance(board, str | Board):
             raise SpecError(f"{board!r} is not a board")

@@ -39,28 +39,41 @@ def holm(p: Array) -> Array:
     return adjusted
 
 
-def paired_tests(losses: Array) -> dict[tuple[int, int], float]:
-    """Two-sided p-values of Student's paired t test on logarithms of losses, for each pair of entrants.
+def paired_tests(losses: Array, resampled: Array, references: Sequence[int]) -> dict[tuple[int, int], float]:
+    """Two-sided p-values, for each pair of entrants, of the difference of the logarithms of their mean losses.
 
-    Losses above 0 differ by factors: those of a method that fails spread more than those of one that does well, and their
-    logarithms about as much. Where all differences are one number, p is 1 if it is 0, else 0.
+    Losses above 0 differ by factors: those of a method that fails spread more than those of one that does well. The variance of a
+    difference has two parts: that between blocks, which a pair shares, and that of the references which losses are measured
+    from, few as well, from resamples of these. What moves the losses of both alike cancels, and what moves them in opposite
+    directions, or one of them alone, does not. The p-value is the mean of those by Student's t with the degrees of freedom of
+    either part, weighted by the parts. Where there is no variance, p is 1 if the means are equal, else 0.
 
-    >>> paired_tests(np.array([[1.0, 1.1, 0.9], [8.0, 9.9, 7.0]]))[0, 1] < 0.001
+    >>> losses = np.array([[1.0, 1.1, 0.9], [8.0, 9.9, 7.0]])
+    >>> paired_tests(losses, losses.mean(1)[None], references=[12, 12])[0, 1] < 0.001
     True
 
     Args:
         losses: of n entrants in m blocks, such as seeds, (n, m); m at least 2.
+        resampled: mean losses by resamples of the references, (b, n); entrants with the same references share the draws.
+        references: how many stand behind the losses of each entrant; at least 2.
+
+    Source: the weights are Cochran 1964's, of p-values in the place of critical values.
     """
-    logs = np.log(np.maximum(losses, SMALLEST))
-    m = logs.shape[1]
+    means = np.maximum(losses.mean(1), SMALLEST)
+    logs, m = np.log(means), losses.shape[1]
+    again = np.log(np.maximum(resampled, SMALLEST))
+    effects = losses / means[:, None]  # the first order of the logarithm of a mean
     found = {}
-    for one, other in combinations(range(len(logs)), 2):
-        difference = logs[one] - logs[other]
-        mean, spread = float(difference.mean()), float(difference.std(ddof=1))
-        if spread <= 1e-12 * max(1.0, abs(mean)):
-            found[one, other] = float(abs(mean) <= 1e-12)
+    for one, other in combinations(range(len(losses)), 2):
+        few = min(references[one], references[other])
+        seeds = float((effects[one] - effects[other]).var(ddof=1)) / m
+        measured = float((again[:, one] - again[:, other]).var()) * few / (few - 1)
+        variance, difference = seeds + measured, abs(float(logs[one] - logs[other]))
+        if variance <= 1e-24 * max(1.0, difference**2):
+            found[one, other] = float(difference <= 1e-12)
         else:
-            found[one, other] = float(2 * stats.t.sf(abs(mean) / (spread / np.sqrt(m)), m - 1))
+            tails = 2 * stats.t.sf(difference / np.sqrt(variance), [m - 1, few - 1])
+            found[one, other] = float((seeds * tails[0] + measured * tails[1]) / variance)
     return found
 
 

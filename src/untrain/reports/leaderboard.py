@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from untrain.reports import formatting
@@ -11,15 +11,18 @@ from untrain.reports.fitting_table import FittingTable
 Row = Mapping[str, Any]
 COLUMNS = ("method", "rank", "group", "severity", "farthest on", "cost", "front", "settings")
 HEADS = {
-    "rank": "Rank", "group": "Told apart", "severity": "Severity, margins", "farthest on": "Farthest on",
+    "rank": "Rank", "group": "Group", "severity": "Severity, margins", "farthest on": "Farthest on",
     "cost": "Cost, share of retraining", "front": "Pareto front",
 }  # fmt: skip
 WORDS = (
     "Severity: how far a model is from the mean of retrained models on the endpoint where it is farthest, in margins of the "
     "protocol 'standard'; up to 1 is within all margins. Methods are ranked by its mean over models; intervals of 95 % are over "
-    "seeds and retrained models. Methods that share a letter are not told apart (paired t tests on logarithms over seeds, Holm's "
-    "correction over all pairs of a table, 5 %). Pareto front: no other method of the table is as good for less."
+    "seeds and retrained models. Group: methods that share a letter are not told apart (a test of each pair over seeds and "
+    "retrained models, Holm's correction over all pairs of a table, 5 %). Pareto front: no other method of the table is as good "
+    "for less, by the values without their intervals; a method that is made of other models is not on it, as its cost leaves "
+    "them out."
 )
+SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def names_of(request: Row) -> dict[str, str]:
@@ -39,6 +42,26 @@ def _settings(row: Row) -> str:
     default = row["method"] == row["name"]
     how = f"best of {tried} trials" if tried else "defaults"
     return f"defaults, {how}" if tried and default else how if default else f"{formatting.label(row['method'])}, {how}"
+
+
+def footnotes(document: Row) -> dict[str, int]:
+    """Note on how the models of a row were made -> its number, in the order of the rows of all requests."""
+    notes = (note for request in document["requests"] for row in request["rows"] if row["error"] is None for note in row["notes"])
+    return {note: number for number, note in enumerate(dict.fromkeys(notes), 1)}
+
+
+def marks(request: Row, numbers: Mapping[str, int]) -> dict[str, list[int]]:
+    """Method -> the numbers of its footnotes."""
+    return {row["name"]: [] if row["error"] else sorted(numbers[note] for note in row["notes"]) for row in request["rows"]}
+
+
+def raised(numbers: Sequence[int]) -> str:
+    """Numbers of footnotes as they stand behind a word.
+
+    >>> raised([3, 12])
+    '³ ¹²'
+    """
+    return " ".join(str(number).translate(SUPERSCRIPT) for number in numbers)
 
 
 def ends(low: float, high: float, places: int) -> str:
@@ -65,12 +88,14 @@ def cells(standing: Row) -> dict[str, tuple[str, str]]:
 
 def leaderboard_tables(document: Row) -> list[FittingTable]:
     """For each request a table of each kind of methods, then of those that are not ranked, and of those that failed."""
-    tables = []
+    tables, numbers = [], footnotes(document)
     for request in document["requests"]:
-        names, settings = names_of(request), settings_of(request)
+        marked, settings = marks(request, numbers), settings_of(request)
+        names = {name: f"{short} {raised(marked[name])}".strip() for name, short in names_of(request).items()}
         standings, controls = request["standings"], {row["name"] for row in request["rows"] if row["control"]}
         for part in standings["tables"]:
-            table = FittingTable(f"{request['name']}: {part['title']}", COLUMNS, frozenset({"method", "settings"}))
+            title = f"{request['name']}: {part['title']}{'; ' if part['note'] else ''}{part['note']}"
+            table = FittingTable(title, COLUMNS, frozenset({"method", "settings"}))
             for standing in part["standings"]:
                 shown = (f"{value} [{reach}]" if reach else value for value, reach in cells(standing).values())
                 name = standing["name"]

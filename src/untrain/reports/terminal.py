@@ -16,7 +16,7 @@ from untrain.reports import verdict_marks
 from untrain.reports.fitting_table import FittingTable
 from untrain.reports.formatting import lead, limits, operations
 from untrain.reports.headings import CONTROLS, FEWEST
-from untrain.reports.leaderboard import WORDS, leaderboard_tables
+from untrain.reports.leaderboard import WORDS, footnotes, leaderboard_tables, raised
 
 SAYS = {REMEMBERS: "remembers", DAMAGED: "damaged"}
 SHOWN = ("forget_gap", "mia_loss_auc", "forget_accuracy", "retain_accuracy", "test_accuracy", "forget_true_accuracy")
@@ -163,6 +163,8 @@ def print_leaderboard(document: dict[str, Any], colour: bool, width: int = WIDE)
     console = _console(colour, width)
     for table in leaderboard_tables(document):
         console.print(table)
+    for note, number in footnotes(document).items():
+        console.print(f"{raised([number])} {note}")
     console.print(WORDS)
     console.print(document["tuning"])
     for request in document["requests"]:

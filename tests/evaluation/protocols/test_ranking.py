@@ -3,7 +3,7 @@ import pytest
 
 from untrain.core.errors import DataError
 from untrain.evaluation.protocols.protocol import Margin, Protocol
-from untrain.evaluation.protocols.ranking import Entrant, rank
+from untrain.evaluation.protocols.ranking import LEVEL, Entrant, rank
 from untrain.evaluation.protocols.same_law import same_law
 from untrain.evaluation.protocols.severity import MOST, Yardstick, severities
 from untrain.maths.bootstrap import inflated, resamples
@@ -38,6 +38,18 @@ def test_spreads_never_allow_more_than_the_limit():
 def test_a_difference_where_retrained_models_do_not_differ_is_finite_and_large():
     stick = Yardstick(("example",), (Margin(spreads=3.0),), np.ones((4, 1)))
     assert severities(np.array([[1.0], [1.1]]), stick).tolist() == [0.0, MOST]
+
+
+def test_what_is_no_number_counts_as_the_farthest():
+    assert severities(np.array([[np.nan, 0.9], [np.inf, 0.9]]), retrained()).tolist() == [MOST, MOST]
+
+
+def test_who_is_made_of_other_models_is_not_on_the_front_and_takes_nobody_off_it():
+    stick = retrained()
+    best, other = Entrant("best", made(stick, 0.1), 0, 0.01, beforehand=640), Entrant("other", made(stick, 2.0), 0, 0.5)
+    assert {s.name: (s.cost, s.front) for s in rank([best, other], [stick]).standings} == {
+        "best": (0.01, False), "other": (0.5, True),
+    }  # fmt: skip
 
 
 def test_resampling_each_once_is_no_resampling():
@@ -82,12 +94,57 @@ def test_intervals_of_severity_hold_the_truth_about_as_often_as_they_say():
     assert hits / 200 > 0.88
 
 
-def test_alike_methods_are_rarely_told_apart_from_each_other():
-    stick, wrong = retrained(), 0
+# Where methods stand: margins from the mean of retrained ones, and the yardstick.
+ALIKE = {
+    "in one direction": [(1.5, 0)] * 6,
+    "in opposite directions": [(1.5, 0), (-1.5, 0)] * 3,
+    "on two yardsticks": [(1.5, 0), (1.5, 1)] * 3,
+    "on two yardsticks and in opposite directions": [(1.5, 0), (-1.5, 1)] * 3,
+    "at the mean": [(0.0, 0), (0.0, 1)] * 3,
+}
+
+
+def boards(places, noise, count):
+    """Rankings of methods at such places; each board has retrained models of its own."""
+    for at in range(count):
+        rng = np.random.default_rng((at, int(100 * noise)))
+        sticks = [Yardstick(NAMES, MARGINS, np.array([1.0, 0.9]) + rng.standard_normal((12, 2)) * (0.2, 0.005)) for _ in range(2)]
+        entrants = []
+        for away, stick in places:
+            forget = 1.0 + 0.6 * (away + noise * rng.standard_normal(5))
+            entrants.append(Entrant(str(len(entrants)), np.stack([forget, np.full(5, 0.9)], axis=1), stick, None))
+        yield rank(entrants, sticks, draws=200)
+
+
+def wrong_boards(places, count):
+    """Boards on which any pair is told apart."""
+    return {noise: sum(any(p.p < LEVEL for p in r.pairs) for r in boards(places, noise, count)) for noise in (0.02, 0.3)}
+
+
+@pytest.mark.parametrize("places", ALIKE.values(), ids=list(ALIKE))
+def test_alike_methods_are_rarely_told_apart(places):
+    assert max(wrong_boards(places, 60).values()) <= 7  # 5 % is 3, and two standard errors more
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("places", ALIKE.values(), ids=list(ALIKE))
+def test_on_many_boards_alike_methods_are_told_apart_no_more_often_than_the_level_says(places):
+    assert max(wrong_boards(places, 600).values()) / 600 <= LEVEL + 2 * (LEVEL * 0.95 / 600) ** 0.5
+
+
+def test_the_same_models_are_not_told_from_themselves_by_other_retrained_ones():
+    wrong = 0
     for at in range(100):
-        entrants = [Entrant(str(n), made(stick, 1.0, seed=100 * at + n, noise=0.3), 0, None) for n in range(6)]
-        wrong += any(pair.p < 0.05 for pair in rank(entrants, [stick], draws=10).pairs)
-    assert wrong <= 12
+        here, there = retrained(2 * at), retrained(2 * at + 1)
+        values = np.stack([1.0 + 0.6 * (2 + 0.02 * np.random.default_rng(at).standard_normal(5)), np.full(5, 0.9)], axis=1)
+        wrong += rank([Entrant("one", values, 0, None), Entrant("again", values, 1, None)], [here, there], 200).pairs[0].p < LEVEL
+    assert wrong <= 9
+
+
+@pytest.mark.parametrize(("places", "least"), [([(1.0, 0), (3.0, 0), (6.0, 0)], 0.9), ([(1.0, 0), (3.0, 1), (1.0, 0)], 0.55)])
+def test_methods_two_margins_apart_mostly_are_told_apart(places, least):
+    found = [next(p.p for p in r.pairs if (p.one, p.other) == ("0", "1")) < LEVEL for r in boards(places, 0.3, 60)]
+    assert sum(found) / 60 >= least
 
 
 def test_rows_of_another_set_of_retrained_models_are_held_against_their_own():

@@ -15,6 +15,7 @@ from untrain.core.errors import BadInput, DataError, SpecError
 from untrain.experiments.leaderboard.board import PRESETS
 from untrain.experiments.leaderboard.board_file import joined, read_board
 from untrain.experiments.leaderboard.entrants import field_of, found_methods
+from untrain.experiments.leaderboard.measure import left_out_of_cost, models_beforehand
 from untrain.experiments.leaderboard.standings import standings
 from untrain.runtime.store import Store
 
@@ -50,9 +51,14 @@ def keys(folder):
 
 def test_it_is_priced_before_anything_is_made_and_says_how_it_tunes(dry):
     _, document, said = dry
-    (line,) = [note for note in said if "to train" in note and "trial" in note]
-    assert said.index(line) < next(at for at, note in enumerate(said) if ": tuning" in note)
+    first = next(note for note in said if "to train" in note)
+    # The whole price comes before the ensemble that draws a request is trained.
+    for part in ("16 ensemble", "3 original", "18 trial", "18 oracle", "30 unlearned"):
+        assert part in first
+    assert document["price"]["told"] == first
+    assert said.index(first) < next(at for at, note in enumerate(said) if ": tuning" in note)
     assert "2 trials, the defaults first, of each of 3 methods" in document["tuning"]
+    assert "over 1 model that is not ranked" in document["tuning"]
     assert "no retrained model and no test data" in document["tuning"]
 
 
@@ -226,6 +232,23 @@ def test_upper_bounds_and_methods_that_move_nothing_are_measured_and_not_ranked(
     assert [table["title"] for table in found["tables"]] == ["Methods that do without the retain set"]
 
 
+def test_what_cost_leaves_out_is_counted_and_said():
+    by_effects = "DatamodelMatch(estimation=Estimation(models=64, held_out=20))"
+    assert [models_beforehand(ut.parse(one)) for one in (by_effects, "Finetune()")] == [104, 0]
+    (note,) = left_out_of_cost(ut.parse(by_effects))
+    assert "104 models" in note
+    assert left_out_of_cost(ut.parse("MSA()")) == ["its cost leaves out what Checkpoint did when the models were trained"]
+
+
+def test_methods_without_the_retain_set_say_that_labelled_data_chose_their_settings(dry):
+    seeing, without = dry[1]["requests"][0]["standings"]["tables"]
+    assert (seeing["note"], "labelled validation data" in without["note"]) == ("", True)
+    request = copy.deepcopy(dry[1]["requests"][0])
+    for one in request["rows"]:
+        one["trials"] = []
+    assert [table["note"] for table in standings(request)["tables"]] == ["", ""]
+
+
 def test_all_that_is_found_takes_part_or_is_left_out_with_a_reason():
     field = field_of(replace(BOARD, trials=1), (), "", effects=False)
     methods, lacking = found_methods()
@@ -271,6 +294,16 @@ def test_bad_input_is_refused_in_a_line_and_nothing_is_made(more, error, text, t
     assert not (tmp_path / "store").exists()
 
 
+def test_without_data_or_network_it_says_how_the_folder_is_given(monkeypatch, tmp_path):
+    def fail(*_, **__):
+        raise ConnectionError("no network")
+
+    monkeypatch.setattr("datasets.load_dataset", fail)
+    with pytest.raises(DataError, match=r"cannot get .* takes that folder as --data FOLDER"):
+        ut.leaderboard("Nothing", "fashion", store=tmp_path / "store")
+    assert not (tmp_path / "store").exists()
+
+
 def test_files_that_are_no_boards_and_sizes_that_are_not_theirs_are_refused(dry, tmp_path):
     for text, why in (("{", "no JSON"), ("{}", "not a leaderboard"), ('{"scenario": "Digits()"}', "not a leaderboard")):
         (tmp_path / "board.json").write_text(text)
@@ -278,6 +311,83 @@ def test_files_that_are_no_boards_and_sizes_that_are_not_theirs_are_refused(dry,
             read_board(tmp_path / "board.json")
     with pytest.raises(BadInput, match="the board has 2"):
         contest_of("Nothing", str(dry[0] / "out" / "board.json"), "", 3, None, None, False)
+
+
+def test_a_file_changed_by_hand_is_refused_in_a_line_that_says_where(dry, tmp_path):
+    whole = json.loads((dry[0] / "out" / "board.json").read_text())
+
+    def refused(change):
+        document = copy.deepcopy(whole)
+        change(document, document["requests"][0], document["requests"][0]["rows"][0])
+        (tmp_path / "board.json").write_text(json.dumps(document))
+        with pytest.raises(BadInput) as error:
+            ut.leaderboard((), str(tmp_path))
+        return str(error.value)
+
+    assert "requests[0].rows[0].yardstick: Field required" in refused(lambda d, request, row: row.pop("yardstick"))
+    assert "finite" in refused(lambda d, request, row: row["values"][0].__setitem__(0, float("nan")))
+    assert "6 endpoints, and a model has 5" in refused(lambda d, request, row: row["values"][1].pop())
+    assert "3 models, and the board 2 seeds" in refused(lambda d, request, row: row["values"].append(row["values"][0]))
+    assert "held against yardstick 7 of 1" in refused(lambda d, request, row: row.update(yardstick=7))
+    assert "two rows have one name" in refused(lambda d, request, row: request["rows"].append(row))
+    assert "its requests are not" in refused(lambda d, request, row: d["requests"].pop())
+    assert "seeds='two'" in refused(lambda d, request, row: d["board"].update(seeds="two"))
+
+
+def test_a_file_of_an_older_commit_is_ranked_with_defaults_for_what_it_lacks(dry, tmp_path):
+    whole = json.loads((dry[0] / "out" / "board.json").read_text())
+    for request in whole["requests"]:
+        for one in request["rows"]:
+            del one["beforehand"]
+    (tmp_path / "board.json").write_text(json.dumps(whole))
+    again = ut.leaderboard((), str(tmp_path), out=tmp_path / "out")
+    assert [one["standings"] for one in again["requests"]] == [one["standings"] for one in dry[1]["requests"]]
+
+
+@pytest.mark.parametrize(
+    "more", [{"requests": ["Random()"]}, {"requests": {"a": 3}}, {"requests": {}}, {"controls": None}, {"objective": 1}]
+)
+def test_a_board_of_other_things_than_spellings_is_refused(more):
+    with pytest.raises(BadInput):
+        replace(BOARD, **more)
+
+
+def test_a_control_that_joins_stays_a_control(dry, tmp_path):
+    whole = join(dry, "Nothing", tmp_path)
+    assert [row["control"] for row in whole["requests"][0]["rows"] if row["name"] == "Nothing()"] == [True]
+    assert [len(one["standings"]["tables"]) for one in whole["requests"]] == [2, 2, 2]
+
+
+def test_a_method_that_is_named_twice_takes_part_once():
+    field = field_of(BOARD, ("MSA", "MSA()", "Nothing"), "", effects=False)
+    assert [(repr(one.method), one.control) for one in field.candidates] == [
+        ("Nothing()", True), ("Retrain()", True), ("MSA()", False),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("method", "code"), [("MSA", 1), ("Nothing()", 0)])
+def test_the_command_fails_exactly_where_a_method_that_was_named_failed(dry, method, code, monkeypatch):
+    document = copy.deepcopy(dry[1])
+    for one in document["requests"][0]["rows"]:
+        one["error"] = "it failed" if one["name"] == "MSA()" else None
+    monkeypatch.setattr("untrain.experiments.leaderboard.pipeline.run_contest", lambda *_: document)
+    assert CliRunner().invoke(app, ["leaderboard", method, "--board", "digits", "--json"]).exit_code == code
+
+
+def test_files_of_another_board_or_with_rows_that_would_be_lost_are_not_replaced(dry, tmp_path):
+    stored = dry[0] / "out" / "board.json"
+    (tmp_path / "board.json").write_text(stored.read_text())
+    before = (tmp_path / "board.json").read_bytes()
+    for board in (replace(BOARD, trials=3), replace(BOARD, requests={"random": BOARD.requests["random"]})):
+        with pytest.raises(BadInput, match="another problem"):
+            ut.leaderboard(METHODS, board, store=tmp_path / "none", out=tmp_path)
+    with pytest.raises(BadInput, match=r"would lack \(Finetune.*GradAscent.*\): join it with --board"):
+        ut.leaderboard("MSA", BOARD, store=tmp_path / "none", out=tmp_path)
+    assert (tmp_path / "board.json").read_bytes() == before
+    assert not (tmp_path / "none").exists()
+    ut.leaderboard((), str(stored), out=tmp_path)  # the same rows
+    ut.leaderboard("MSA", replace(BOARD, trials=1), store=dry[0] / "store", out=tmp_path, replace=True)
+    assert json.loads((tmp_path / "board.json").read_text())["board"]["trials"] == 1
 
 
 def test_an_objective_that_looks_at_oracles_is_refused():

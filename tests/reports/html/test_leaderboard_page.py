@@ -10,6 +10,7 @@ import pytest
 from untrain.reports.html.leaderboard_charts import pareto_chart, rank_chart
 from untrain.reports.html.leaderboard_page import leaderboard_page
 from untrain.reports.leaderboard import cells, leaderboard_tables
+from untrain.reports.terminal import print_leaderboard
 
 NAMES = {"Near(lr=0.1)": "Near", "Nothing()": "Nothing", "Far()": "Far"}
 
@@ -21,8 +22,10 @@ def standing(name, rank, severity, cost, group="a", front=False):
     }  # fmt: skip
 
 
-def row(name, control=False, error=None, method=None, trials=()):
-    return {"name": name, "method": method or name, "control": control, "error": error, "trials": list(trials)}
+def row(name, control=False, error=None, method=None, trials=(), notes=()):
+    return {
+        "name": name, "method": method or name, "control": control, "error": error, "trials": list(trials), "notes": list(notes),
+    }  # fmt: skip
 
 
 @pytest.fixture
@@ -30,14 +33,15 @@ def document():
     near, nothing = standing("Near(lr=0.1)", 1, 0.4, 0.2, front=True), standing("Nothing()", 2, 3.0, 0.0, "ab", True)
     table = [near, nothing, standing("Far()", 3, 250.0, None, "b")]
     rows = [
-        row("Near(lr=0.1)", method="Near(lr=0.3)", trials=[{}, {}]), row("Nothing()", control=True), row("Far()"),
+        row("Near(lr=0.1)", method="Near(lr=0.3)", trials=[{}, {}]), row("Nothing()", control=True, notes=["not tuned"]),
+        row("Far()", notes=["not tuned", "its cost leaves out the 640 models"]),
         row("Bound()"), row("Broken()", error="1 of 2 models failed: <b>no</b>"),
     ]  # fmt: skip
     request = {
         "name": "random", "request": "Random(fraction=0.1)", "sizes": {"train": 1000, "forget": 100, "test": 200, "retain": 900},
         "notes": ["something odd"], "rows": rows,
         "standings": {
-            "tables": [{"title": "Methods that see the retain set", "standings": table, "apart": []}],
+            "tables": [{"title": "Methods that see the retain set", "note": "tuned by labels", "standings": table, "apart": []}],
             "unranked": [standing("Bound()", 1, 0.2, 1.2) | {"reason": "an upper bound"}],
             "failed": [{"name": "Broken()", "error": "1 of 2 models failed: <b>no</b>"}],
         },
@@ -73,6 +77,7 @@ def test_the_page_says_who_stands_where_who_is_not_ranked_and_who_is_left_out(do
     text = " ".join("".join(read.words).split())
     for words in (
         *("1 Near", "Near(lr=0.3), best of 2 trials", "2 Nothing", "control; defaults", "250", "an upper bound.", "<b>no</b>"),
+        *("Near", "2 Nothing 1", "3 Far 1, 2", "not tuned.", "its cost leaves out the 640 models.", "tuned by labels.", "Group"),
         *("Other", "it works on memories.", "something odd.", "a small board.", "untrain leaderboard <x>", "Checkpoint()"),
     ):
         assert words in text
@@ -107,13 +112,19 @@ def test_the_front_runs_through_those_that_are_on_it_and_a_cost_of_nothing_is_dr
 
 def test_the_terminal_has_a_table_of_each_kind_and_of_who_is_not_ranked(document):
     ranked, beside = leaderboard_tables(document)
-    assert [line.cells[0] for line in ranked.rows] == ["Near", "Nothing", "Far"]
+    assert ranked.title == "random: Methods that see the retain set; tuned by labels"
+    assert [line.cells[0] for line in ranked.rows] == ["Near", "Nothing ¹", "Far ¹ ²"]
     assert [line.dim for line in ranked.rows] == [False, True, False]
     assert ranked.rows[0].cells[1:4] == ("1 [1 to 3]", "a", "0.40 [0.20 to 0.80]")
     assert beside.rows[1].cells == ("Broken", "-", "-", "failed: 1 of 2 models failed: <b>no</b>")
     alone = copy.deepcopy(document)
     alone["requests"][0]["standings"] |= {"unranked": [], "failed": []}
     assert len(leaderboard_tables(alone)) == 1
+
+
+def test_the_terminal_says_what_the_footnotes_are(document, capsys):
+    print_leaderboard(document, False, 200)
+    assert "\n¹ not tuned\n² its cost leaves out the 640 models\n" in capsys.readouterr().out
 
 
 def test_severities_have_as_many_digits_as_matter():

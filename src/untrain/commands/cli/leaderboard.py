@@ -22,9 +22,12 @@ def _show(document: Document, arguments: Arguments) -> None:
         print_leaderboard(document, coloured(), width())
         typer.echo(f"board: {document['file']}")
         typer.echo(f"report: {document['report']}")
-    named = arguments.get("methods") or ()
-    if named and any(row["error"] for request in document["requests"] for row in request["rows"] if not row["control"]):
-        raise typer.Exit(1)
+    if arguments.get("methods"):
+        from untrain.core.spec import parse
+
+        named = {repr(parse(method)) for method in arguments["methods"]}
+        if any(row["error"] for request in document["requests"] for row in request["rows"] if row["name"] in named):
+            raise typer.Exit(1)
 
 
 leaderboard = command(api.leaderboard, _show, positional=("methods",), price=api.price_leaderboard, out=Path("untrain-leaderboard"))

@@ -14,7 +14,7 @@ from untrain.maths.bootstrap import inflated, resamples
 from untrain.maths.ranking import front, holm, letters, paired_tests, ranks
 
 Array = np.ndarray[Any, Any]
-LEVEL = 0.05  # chance that any two methods which are alike are told apart
+LEVEL = 0.05  # of the tests of all pairs together: in at most about so many boards any two methods that are alike are told apart
 DRAWS = 2000
 
 
@@ -27,12 +27,14 @@ class Entrant:
         values: of its models on the endpoints, (m, endpoints); model i was made of original i, as that of every other entrant.
         yardstick: place of its yardstick among those that ``rank`` is given.
         cost: share of retraining's operations; None where it is not known.
+        beforehand: number of other models that it was made of, which its cost leaves out.
     """
 
     name: str
     values: Array
     yardstick: int
     cost: float | None
+    beforehand: int = 0
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,8 @@ class Standing:
         worst: the endpoint on which most of its models are farthest.
         group: letters; who shares one with another is not told from it.
         cost: share of retraining; None where it is not known.
-        front: whether no other is at least as good for less.
+        front: whether no other is at least as good for less, by the values without their intervals; never of who was made of models
+            that its cost leaves out.
     """
 
     name: str
@@ -90,7 +93,8 @@ def rank(entrants: Sequence[Entrant], yardsticks: Sequence[Yardstick], draws: in
 
     Intervals come from resampling seeds and retrained models together: one draw of seeds serves all entrants, and one of retrained
     models all that share a yardstick, so that what is common to them moves no rank. Both are few, and their deviations are
-    widened as ``bootstrap.inflated`` has it. Who is told from whom is tested on the models as they are, pair by pair over seeds.
+    widened as ``bootstrap.inflated`` has it. Who is told from whom is tested pair by pair, over seeds and retrained models: a pair
+    that shares a yardstick shares its draws, and across yardsticks each has its own.
 
     Args:
         entrants: with as many models each.
@@ -109,14 +113,19 @@ def rank(entrants: Sequence[Entrant], yardsticks: Sequence[Yardstick], draws: in
     each = np.stack([severities(e.values, yardsticks[e.yardstick]) for e in entrants])
     means = each.mean(1)
     weights = inflated(resamples(m, draws, 0, "models")) / m
-    drawn = [inflated(resamples(len(y.values), draws, 0, f"retrained {at}")) for at, y in enumerate(yardsticks)]
-    again = np.stack([severities(e.values, yardsticks[e.yardstick], drawn[e.yardstick]) for e in entrants], axis=1)
-    resampled = np.einsum("bem,bm->be", again, weights)
+    drawn = [resamples(len(y.values), draws, 0, f"retrained {at}") for at, y in enumerate(yardsticks)]
+
+    def again(counts: Sequence[Array]) -> Array:
+        """Severities by resampled yardsticks, (b, n, m)."""
+        return np.stack([severities(e.values, yardsticks[e.yardstick], counts[e.yardstick]) for e in entrants], axis=1)
+
+    resampled = np.einsum("bem,bm->be", again([inflated(counts) for counts in drawn]), weights)
     places, point = ranks(resampled), ranks(means)
-    tests = paired_tests(each) if m > 1 else {}
+    behind = [len(yardsticks[e.yardstick].values) for e in entrants]
+    tests = paired_tests(each, again(drawn).mean(2), behind) if m > 1 else {}
     adjusted = dict(zip(tests, holm(np.array(list(tests.values()))), strict=True)) if tests else {}
     groups = letters(means.tolist(), [pair for pair, p in sorted(adjusted.items(), key=lambda item: item[1]) if p < LEVEL])
-    best = front(means.tolist(), [e.cost for e in entrants])
+    best = front(means.tolist(), [None if e.beforehand else e.cost for e in entrants])
     ends, bounds = _interval(point, places), _interval(means, resampled)
 
     def standing(i: int) -> Standing:

@@ -15,7 +15,7 @@ from untrain.evaluation.protocols.protocol import Margin, Protocol
 
 Array = np.ndarray[Any, Any]
 _LEAST = 0.1  # share of the variance between retrained models that each resample keeps
-MOST = 1e6  # margins; what is farther, as where retrained models do not differ at all, counts as so far
+MOST = 1e6  # margins; what is farther, as where retrained models do not differ at all, counts as so far, and what is no number
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +76,7 @@ def severities(ours: Array, yardstick: Yardstick, draws: Array | None = None) ->
     width = np.stack([width_of(spread[:, at], m, m.spreads) for at, m in enumerate(yardstick.margins)], axis=1)
     distance = np.abs(ours[None] - centre[:, None])
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.where(distance > 0, distance / width[:, None], 0.0)
+        ratio = np.where(distance == 0, 0.0, np.where(np.isnan(distance), MOST, distance / width[:, None]))
     worst: Array = np.minimum(ratio, MOST).max(2)
     return np.asarray(worst[0] if draws is None else worst)
 

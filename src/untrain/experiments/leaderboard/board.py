@@ -33,7 +33,7 @@ class Board:
         controls: spellings of what methods are to be held against.
 
     Raises:
-        BadInput: too few models or trials.
+        BadInput: too few models or trials, or something else than names and spellings.
         SpecError: a spelling, or an objective that looks at retrained models.
     """
 
@@ -50,6 +50,12 @@ class Board:
 
     def __post_init__(self) -> None:
         """Refuse what could not be ranked."""
+        if not isinstance(self.requests, Mapping) or not _texts(*self.requests, *self.requests.values()):
+            raise BadInput(
+                f"requests={self.requests!r}: names and spellings are needed, such as {{'random': 'Random(fraction=0.1)'}}"
+            )
+        if not isinstance(self.controls, tuple) or not _texts(self.name, self.scenario, self.objective, *self.controls):
+            raise BadInput(f"the name, scenario, objective and controls of a leaderboard are texts: {self!r}")
         least = {"seeds": 2, "oracles": FEWEST, "trials": 1, "models": 1, "seed": 0}
         require_whole_numbers(**{name: getattr(self, name) for name in least})
         for name, number in least.items():
@@ -99,6 +105,10 @@ class Board:
         return [f"a small board: {' and '.join(few)}; intervals are wide, and few methods can be told apart"] if few else []
 
 
+def _texts(*parts: object) -> bool:
+    return all(isinstance(part, str) for part in parts)
+
+
 def board_of(document: Mapping[str, Any]) -> Board:
     """The board of its fields in JSON.
 
@@ -108,7 +118,7 @@ def board_of(document: Mapping[str, Any]) -> Board:
     try:
         return Board(**{**document, "controls": tuple(document["controls"])})
     except (TypeError, KeyError) as error:
-        raise BadInput(f"this is no leaderboard's file: {error}") from None
+        raise BadInput(f"these are not the fields of a leaderboard: {error}") from None
 
 
 # Sizes for a laptop: a model takes seconds, and three requests share the originals. Batches of 100 divide what stays of 2,000

@@ -9,7 +9,7 @@ import numpy as np
 
 from untrain.core import discovery
 from untrain.core.access import KEPT, Access, access
-from untrain.core.errors import BadInput, MissingExtra, SpecError, UntrainError
+from untrain.core.errors import BadInput, DataError, MissingExtra, SpecError, UntrainError
 from untrain.core.foreign import foreign
 from untrain.core.spec import canonical, parse
 from untrain.data.examples import Examples, take
@@ -84,17 +84,18 @@ def field_of(board: Board, named: Sequence[str | Method], data: str, effects: bo
         named: methods that take part; empty for all that are found.
         data: folder of the data, where the scenario reads one.
         effects: whether methods take part that subtract estimated effects.
-        kept: keepers of a board that is there already, whose rows are not run again, and whose controls are not either; None for
-            a new board: all keepers that are found and can be used.
+        kept: keepers of a board that is there already, whose rows, those of its controls too, are not run again; None for a new
+            board: all keepers that are found and can be used.
 
     Raises:
         BadInput: a method that was named is none, or cannot run.
+        DataError: the data cannot be read.
     """
     scenarios = board.scenarios(data)
     first = next(iter(scenarios.values()))
-    learner, train = learner_of(first), loaded(first).train
-    methods, left_out = ([*map(_named, named)], []) if named else found_methods()
-    controls = [_named(spelling) for spelling in board.controls] if kept is None else []
+    learner, train = learner_of(first), _training_data(first, data)
+    methods, left_out = (_each_once(map(_named, named)), []) if named else found_methods()
+    controls = _each_once(map(_named, board.controls)) if kept is None else []
     wanted = _keepers_found() if kept is None else _keepers_needed(kept, methods)
     keepers, notes = usable_keepers(learner, train, wanted)
     if keepers:
@@ -113,6 +114,16 @@ def field_of(board: Board, named: Sequence[str | Method], data: str, effects: bo
     return Field(scenarios, tuple(candidates), tuple(left_out), tuple(map(repr, keepers)), tuple(notes))
 
 
+def _training_data(scenario: Scenario, data: str) -> Examples:
+    """The training data of a scenario; where they cannot be read, the error says how a leaderboard is given their folder."""
+    try:
+        return loaded(scenario).train
+    except DataError as error:
+        if data or "path" not in {f.name for f in fields(scenario)}:
+            raise
+        raise DataError(f"{error}; a leaderboard takes that folder as --data FOLDER, or data=... in Python") from None
+
+
 def found_methods() -> tuple[list[Method], list[LeftOut]]:
     """Every unlearner and recipe that is found, with its defaults; those that cannot be made, with the reason."""
     methods, left_out = list[Method](), list[LeftOut]()
@@ -122,6 +133,11 @@ def found_methods() -> tuple[list[Method], list[LeftOut]]:
         except (BadInput, MissingExtra) as error:
             left_out.append(LeftOut(place.name, str(error)))
     return methods, left_out
+
+
+def _each_once(methods: Iterable[Method]) -> list[Method]:
+    """Methods without those that were there before under another spelling."""
+    return list({canonical(method): method for method in methods}.values())
 
 
 def _named(given: str | Method) -> Method:

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from untrain.core.access import KEPT
 from untrain.core.errors import DataError
 from untrain.evaluation.protocols.endpoints import endpoints, retrained
 from untrain.evaluation.protocols.protocol import Protocol
 from untrain.evaluation.protocols.severity import Yardstick
 from untrain.evaluation.protocols.yardstick import alarm
+from untrain.experiments.keys import Method
 from untrain.experiments.leaderboard.tuning import Tuned
 from untrain.experiments.model_facts import cost, guard, notes
 from untrain.experiments.results import entries_of, observe
@@ -59,7 +61,7 @@ def measure(run: Entry, tuned: Sequence[Tuned], store: Store) -> tuple[Document,
             "name": repr(candidate.method), "method": None if one.method is None else repr(one.method),
             "control": candidate.control, "sees": candidate.sees, "values": None, "cost": {}, "moved": None, "yardstick": 0,
             "trials": list(one.trials), "means": one.means, "untouched": one.untouched, "notes": [one.note] if one.note else [],
-            "error": None, "run": run.key, "made": made,
+            "beforehand": 0, "error": None, "run": run.key, "made": made,
         }  # fmt: skip
         rows.append(row)
         if one.method is None:
@@ -76,9 +78,24 @@ def measure(run: Entry, tuned: Sequence[Tuned], store: Store) -> tuple[Document,
             continue
         row |= {
             "values": np.stack([e.ours for e in found], axis=1).tolist(), "cost": cost(entries, models["oracle"]),
-            "moved": guard(entries)["moved_share"], "notes": [*row["notes"], *notes(entries)],
+            "moved": guard(entries)["moved_share"], "beforehand": models_beforehand(one.method),
+            "notes": [*row["notes"], *left_out_of_cost(one.method), *notes(entries)],
         }  # fmt: skip
     return yardstick, rows, alarm(original, oracle)
+
+
+def models_beforehand(method: Method) -> int:
+    """Number of models that a method is made of for each request, beside the one that it changes; its cost leaves them out."""
+    models, checks = (0, 0) if method.estimation is None else method.estimation.sizes
+    return models + 2 * checks + method.oracles
+
+
+def left_out_of_cost(method: Method) -> list[str]:
+    """What the cost of a method leaves out, in words."""
+    models = models_beforehand(method)
+    made = [f"its cost leaves out the {models:,} models that it is made of, so the front is without it"] if models else []
+    kept = sorted(need.removeprefix(KEPT) for need in method.needed() if need.startswith(KEPT))
+    return made + [f"its cost leaves out what {name} did when the models were trained" for name in kept]
 
 
 def yardstick_of(document: Mapping[str, Any]) -> Yardstick:

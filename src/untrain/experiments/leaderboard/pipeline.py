@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
 from typing import Any
 
+from untrain.core.errors import BadInput
 from untrain.core.paths import user_path
 from untrain.data.requests.ids import Ids
 from untrain.data.requests.resolve import request
@@ -17,7 +18,7 @@ from untrain.data.splits import Data
 from untrain.experiments.comparison import Comparison, choose_for, todo_of
 from untrain.experiments.effects_step import attribute, estimations_of, price_attribution
 from untrain.experiments.leaderboard.board import Board
-from untrain.experiments.leaderboard.board_file import FORMAT, check_data, joined, stored_request
+from untrain.experiments.leaderboard.board_file import FORMAT, check_data, joined, read_board, stored_request
 from untrain.experiments.leaderboard.entrants import Field
 from untrain.experiments.leaderboard.measure import digests_of, measure
 from untrain.experiments.leaderboard.price import expected_methods, price_tuning
@@ -56,11 +57,12 @@ class Contest:
     def says(self) -> str:
         """How methods are tuned, in a line."""
         tuned, board = sum(bool(c.space) for c in self.field.candidates), self.board
+        apart = "1 model that is" if board.models == 1 else f"{board.models} models that are"
         if not tuned:
             return "tuning: nothing is tuned"
         return (
             f"tuning: {board.trials} trials, the defaults first, of each of {tuned} method{'s' * (tuned > 1)} on each of "
-            f"{len(board.requests)} requests, over {board.models} model{'s' * (board.models > 1)} that are not ranked, by the "
+            f"{len(board.requests)} requests, over {apart} not ranked, by the "
             f"objective {board.objective!r}, which looks at no retrained model and no test data"
         )
 
@@ -71,20 +73,25 @@ def price_contest(contest: Contest, store: str | Path | None, way: RunOptions) -
     check_options(comparisons, way, ReportOptions())
     opened = Store(store) if is_store(store) else None
     workers = expect_workers(comparisons, way)
-    scenes, prices = list[Scene](), list[Price]()
-    for name, comparison in zip(contest.board.requests, comparisons, strict=True):
-        scene = _by_ids(contest, name, comparison, way, remote=False)
-        scene, ensemble = open_unpaid_scene(comparison, way, opened, workers) if scene is None else (scene, None)
-        scenes.append(scene)
-        prices += [] if ensemble is None else [ensemble]
-    return _whole_price(contest, scenes, opened, way, workers, prices).document() | {"design": [contest.says()]}
+    expected = [(scene, ensemble) for _, scene, ensemble in _expected_scenes(contest, opened, way, workers, remote=False)]
+    return _whole_price(contest, expected, opened, way, workers).document() | {"design": [contest.says()]}
+
+
+def _expected_scenes(
+    contest: Contest, store: Store | None, way: RunOptions, workers: int, remote: bool
+) -> Iterator[tuple[str, Scene, Price | None]]:
+    """Each request's name and scene without training an ensemble, and the price of one that would have to be trained."""
+    for name, comparison in zip(contest.board.requests, contest.comparisons, strict=True):
+        scene = _by_ids(contest, name, comparison, way, remote)
+        yield name, *(open_unpaid_scene(comparison, way, store, workers) if scene is None else (scene, None))
 
 
 def _whole_price(
-    contest: Contest, scenes: Sequence[Scene], store: Store | None, way: RunOptions, workers: int, prices: Sequence[Price]
+    contest: Contest, expected: Sequence[tuple[Scene, Price | None]], store: Store | None, way: RunOptions, workers: int
 ) -> Price:  # fmt: skip
     """The price of tuning, of estimated effects and of what is ranked, with that of ensembles."""
-    board, candidates, parts = contest.board, contest.field.candidates, [*prices]
+    board, candidates = contest.board, contest.field.candidates
+    scenes, parts = [scene for scene, _ in expected], [ensemble for _, ensemble in expected if ensemble is not None]
     comparisons = [
         replace(comparison, methods=expected_methods(candidates, scene, board, store, way.setting))
         for comparison, scene in zip(contest.comparisons, scenes, strict=True)
@@ -123,24 +130,26 @@ def run_contest(contest: Contest, store: str | Path | None, way: RunOptions, pag
         BadInput: the workers or the folder; nothing was made.
         DataError: the data are not those of the stored board.
     """
-    board, comparisons = contest.board, contest.comparisons
+    comparisons = contest.comparisons
     check_options(comparisons, way, page)
-    page.check(board.scenario)
+    check_kept(contest, page)
     cost: Price | None = None
     requests, notes = [dict(one) for one in (contest.stored or {}).get("requests", [])], list[str]()
     if contest.field.candidates:
         opened = Store(store)
         with open_pool(comparisons, opened, way) as pool:
-            spent: list[Price] = []
-            scenes = []
-            for name, comparison in zip(board.requests, comparisons, strict=True):
-                scene = _by_ids(contest, name, comparison, way, pool.remote)
-                scenes += open_scenes([comparison], way, opened, pool, pool.remote, spent) if scene is None else [scene]
+            expected = []
+            for name, scene, ensemble in _expected_scenes(contest, opened, way, pool.size, pool.remote):
                 if contest.stored is not None:
-                    check_data(name, stored_request(contest.stored, name)["digests"], digests_of(scenes[-1]))
-            cost = _whole_price(contest, scenes, opened, way, pool.size, spent)
+                    check_data(name, stored_request(contest.stored, name)["digests"], digests_of(scene))
+                expected.append((scene, ensemble))
+            cost = _whole_price(contest, expected, opened, way, pool.size)
             way.say(contest.says())
             way.say(cost.to_text())
+            scenes = [
+                scene if ensemble is None else open_scenes([comparison], way, opened, pool, pool.remote)[0]
+                for comparison, (scene, ensemble) in zip(comparisons, expected, strict=True)
+            ]
             requests, notes = _requests(contest, scenes, opened, pool, way)
     for note in notes:
         way.say(note)
@@ -196,6 +205,25 @@ def _document(
         "requests": ranked, "left_out": left_out, "notes": [*board.notes(), *field.notes, *notes],
         "setting": setting_facts(way.setting), "command": page.command.encode("utf-8", "backslashreplace").decode("utf-8"),
     }  # fmt: skip
+
+
+def check_kept(contest: Contest, page: ReportOptions) -> None:
+    """Refuse, before any work, to replace the files of another board, or rows that the new files lack.
+
+    Raises:
+        BadInput: the folder holds such files.
+    """
+    page.check(*problems_of({"scenario": contest.board.scenario, "board": contest.board.document()}))
+    if page.out is None or page.replace or not (user_path(page.out) / LEADERBOARD[0]).is_file():
+        return
+    names = {repr(candidate.method) for candidate in contest.field.candidates}
+    names |= {row["name"] for one in (contest.stored or {}).get("requests", []) for row in one["rows"]}
+    lost = sorted({row["name"] for one in read_board(page.out)["requests"] for row in one["rows"]} - names)
+    if lost:
+        raise BadInput(
+            f"{page.out} holds a board with rows that this one would lack ({', '.join(lost[:3])}{', …' if len(lost) > 3 else ''}): "
+            f"join it with --board {page.out}, name another place with --out, or give --replace"
+        )
 
 
 def _written(document: Document, page: ReportOptions, way: RunOptions) -> dict[str, str]:

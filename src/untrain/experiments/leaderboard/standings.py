@@ -15,10 +15,9 @@ Document = dict[str, Any]
 Row = Mapping[str, Any]
 
 # Heading of each table -> what its methods see beside the model.
-TABLES = {
-    "Methods that see the retain set": ("retain set",),
-    "Methods that do without the retain set": ("retain-free", "zero-shot"),
-}
+WITHOUT = "Methods that do without the retain set"
+TABLES = {"Methods that see the retain set": ("retain set",), WITHOUT: ("retain-free", "zero-shot")}
+TUNED = "their settings were chosen by labelled validation data, which they themselves do not see"
 BOUND = "it sees retrained models: an upper bound"
 DIAGNOSTIC = "it moves no weight: a diagnostic"
 
@@ -34,17 +33,18 @@ def standings(request: Row, draws: int = DRAWS) -> Document:
         draws: resamples behind intervals.
 
     Returns:
-        'tables', each with 'title', 'standings' and 'apart' (pairs that are told apart, and p), 'unranked' and 'failed'.
+        'tables', each with 'title', 'note' (how its methods were tuned, where that is more than they see), 'standings' and 'apart'
+        (pairs that are told apart, and p), 'unranked' and 'failed'.
     """
     sticks = [yardstick_of(one) for one in request["yardsticks"]]
     measured = [row for row in request["rows"] if row["error"] is None]
     beside = {row["name"]: reason for row in measured if (reason := unranked(row))}
 
     def ranked(rows: Sequence[Row]) -> RankedEntrants:
-        entrants = [
-            Entrant(r["name"], np.asarray(r["values"], dtype=np.float64), r["yardstick"], r["cost"].get("share_of_retraining"))
-            for r in rows
-        ]
+        costs = [row["cost"].get("share_of_retraining") for row in rows]
+        values = [np.asarray(row["values"], dtype=np.float64) for row in rows]
+        parts = zip(rows, values, costs, strict=True)
+        entrants = [Entrant(row["name"], value, row["yardstick"], cost, row["beforehand"]) for row, value, cost in parts]
         return rank(entrants, sticks, draws)
 
     tables = []
@@ -53,7 +53,8 @@ def standings(request: Row, draws: int = DRAWS) -> Document:
         if any(not r["control"] for r in rows):
             ranking = ranked(rows)
             apart = [asdict(pair) for pair in ranking.pairs if pair.p < LEVEL]
-            tables.append({"title": title, "standings": [asdict(s) for s in ranking.standings], "apart": apart})
+            note = TUNED if title == WITHOUT and any(r["trials"] for r in rows if not r["control"]) else ""
+            tables.append({"title": title, "note": note, "standings": [asdict(s) for s in ranking.standings], "apart": apart})
     alone = [asdict(ranked([row]).standings[0]) | {"reason": beside[row["name"]]} for row in measured if row["name"] in beside]
     failed = [{"name": row["name"], "error": row["error"]} for row in request["rows"] if row["error"] is not None]
     return {"tables": tables, "unranked": alone, "failed": failed}

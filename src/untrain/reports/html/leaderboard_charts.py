@@ -34,7 +34,7 @@ def rank_chart(standings: Sequence[Row], names: Mapping[str, str], controls: set
     for kind, chosen in _split(standings, controls):
         colour, symbol = LOOKS[kind]
         hover = tuple(
-            f"{names[s['name']]}\nrank {s['rank']:g}, {s['rank_low']:.0f} to {s['rank_high']:.0f}\ntold apart: {s['group']}"
+            f"{names[s['name']]}\nrank {s['rank']:g}, {s['rank_low']:.0f} to {s['rank_high']:.0f}\ngroup {s['group']}"
             for _, s in chosen
         )
         traces.append(
