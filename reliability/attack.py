@@ -45,7 +45,7 @@ class Attack:
         fast: how many with ``--fast``.
         prepare: writes samples into the folder, once.
         skip: a reason not to try it on this machine, or nothing.
-        seconds: beyond which a try hangs.
+        seconds: of computing beyond which a try hangs; by the clock it is four times as long.
         memory: bytes that a try may take beyond what its process held before.
         alone: whether its tries take all cores by themselves.
         small: whether the small run of ``sample.py`` is needed.

@@ -20,7 +20,8 @@ from typing import Any
 
 from attack import HANG, HELD, TRACEBACK, VERDICTS, Attack, Escaped, Outcome, one_line, site
 
-CLOCK = struct.Struct("qdq")  # the try at work, when it began, how many are done
+CLOCK = struct.Struct("qddq")  # the try at work, when it began, what the process had computed until then, how many are done
+PATIENCE = 4  # times the time of a kind, by the clock: on a full machine others take the processor
 
 
 @dataclass
@@ -53,10 +54,20 @@ class _Worker:
     pipe: int = -1
     rest: bytes = b""
 
-    def at(self) -> tuple[int, float, int]:
-        """The place in its numbers, when that try began, and how many have held."""
-        place, began, held = CLOCK.unpack(self.clock[: CLOCK.size])
-        return int(place), float(began), int(held)
+    def at(self) -> tuple[int, int]:
+        """The place in its numbers, and how many have held."""
+        place, _, _, held = CLOCK.unpack(self.clock[: CLOCK.size])
+        return int(place), int(held)
+
+    def late(self, seconds: float) -> bool:
+        """Whether its try has computed for longer, or is at it for ``PATIENCE`` times as long."""
+        _, began, computed, _ = CLOCK.unpack(self.clock[: CLOCK.size])
+        if not began:
+            return False
+        with suppress(OSError):  # it has just ended
+            if time.clock_gettime((~self.pid << 3) | 2) - computed > seconds:  # the clock of a process: its processor time
+                return True
+        return bool(time.monotonic() - began > PATIENCE * seconds)
 
 
 def run(attack: Attack, folder: Path, numbers: Sequence[int], processes: int) -> Tally:
@@ -68,13 +79,12 @@ def run(attack: Attack, folder: Path, numbers: Sequence[int], processes: int) ->
         ready, _, _ = select.select([w.pipe for w in working], [], [], 0.05)
         for worker in list(working):
             ended = worker.pipe in ready and not _read(worker, tally)
-            place, began, _ = worker.at()
-            late = not ended and began and time.monotonic() - began > attack.seconds
+            late = not ended and worker.late(attack.seconds)
             if not ended and not late:
                 continue
             working.remove(worker)
             status = _stop(worker)
-            place, _, held = worker.at()
+            place, held = worker.at()
             tally.counts[HELD] += held
             if place >= len(worker.numbers):
                 continue
@@ -136,7 +146,7 @@ def _work(attack: Attack, folder: Path, worker: _Worker, pipe: int) -> None:
     own = folder / f"worker-{os.getpid()}"
     held = 0
     for place, number in enumerate(worker.numbers):
-        worker.clock[: CLOCK.size] = CLOCK.pack(place, time.monotonic(), held)
+        worker.clock[: CLOCK.size] = CLOCK.pack(place, time.monotonic(), time.process_time(), held)
         own.mkdir(exist_ok=True)
         outcome = tried(attack, own, number)
         held += outcome is None
@@ -145,7 +155,7 @@ def _work(attack: Attack, folder: Path, worker: _Worker, pipe: int) -> None:
             os.write(pipe, (json.dumps([number, outcome.verdict, outcome.detail, outcome.site]) + "\n").encode())
         if attack.small:
             shutil.rmtree(own, ignore_errors=True)
-    worker.clock[: CLOCK.size] = CLOCK.pack(len(worker.numbers), 0.0, held)
+    worker.clock[: CLOCK.size] = CLOCK.pack(len(worker.numbers), 0.0, 0.0, held)
     shutil.rmtree(own, ignore_errors=True)
 
 

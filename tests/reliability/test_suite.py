@@ -1,5 +1,6 @@
 """The suite of attacks itself: what does not hold is counted as what it is, and each try repeats."""
 
+import itertools
 import os
 import re
 import sys
@@ -45,15 +46,16 @@ def test_each_verdict_is_counted_and_a_lost_process_costs_one_try(suite, tmp_pat
         8: lambda: attack.asked(lambda: bytearray(1 << 33)),
         9: lambda: raised(ValueError("of the suite's own")),
         10: lambda: attack.asked(lambda: raised(BadInput(""))),
+        11: lambda: sum(1 for _ in itertools.count()),
     }
     made = attack.Attack(
         "made", "made up", lambda folder, number: works.get(number, lambda: None)(), 12, 12, seconds=1.0, memory=1 << 28
     )
     tally = suite("workers").run(made, tmp_path, range(12), 2)
-    assert tally.counts == {"held": 3, "silent": 1, "traceback": 6, "hang": 1, "left": 1}
+    assert tally.counts == {"held": 2, "silent": 1, "traceback": 6, "hang": 2, "left": 1}
     assert [(number, outcome.verdict) for number, outcome in tally.failures] == [
         (2, "traceback"), (3, "traceback"), (4, "hang"), (5, "silent"), (6, "left"), (7, "traceback"), (8, "traceback"),
-        (9, "traceback"), (10, "traceback"),
+        (9, "traceback"), (10, "traceback"), (11, "hang"),
     ]  # fmt: skip
 
 
