@@ -39,6 +39,7 @@ LEARNER = (
 METHODS = (
     "Nothing()", "Retrain()", "Finetune()", "GradAscent()", "NegGrad()", "RandomLabel()", "SalUn()", "SCRUB()", "SSD()",
     "SSD(select=2)", "BadTeacher()", "NPO()", "UAM()", "DEL()", "UNSIR()", "MUMis()", "AMUN()", "SFRon()", "Potion()", "MSA()",
+    "REM()",
 )  # fmt: skip
 KEYS = ("value", "low", "high", "ceiling")
 SCORES = ("healed_times_test", "healed_accuracy", "healed_found", "healed_hidden", "test_accuracy")
