@@ -1,5 +1,6 @@
 """The papers' code lies beside the package, and is found where it lies."""
 
+import importlib
 import sys
 from pathlib import Path
 
@@ -14,3 +15,14 @@ def _papers(monkeypatch):
     yield
     for name in [n for n in sys.modules if n.partition(".")[0] == "delpaper"]:
         sys.modules.pop(name)
+
+
+@pytest.fixture
+def script(request, monkeypatch):
+    """The script that a test file names in ``SCRIPT``, as a module."""
+    monkeypatch.syspath_prepend(str(PAPERS.parent))
+    known = set(sys.modules)
+    yield importlib.import_module(request.module.SCRIPT)
+    for name in set(sys.modules) - known:
+        if name.startswith("papers"):
+            sys.modules.pop(name)

@@ -1,25 +1,8 @@
 """What is derived from a leaderboard's file, on a board whose order is planted."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
-import pytest
 
-ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def script(monkeypatch):
-    """The script as a module."""
-    monkeypatch.syspath_prepend(str(ROOT))
-    known = set(sys.modules)
-    from papers.leaderboard import surprises
-
-    yield surprises
-    for name in set(sys.modules) - known:
-        if name.startswith("papers"):
-            sys.modules.pop(name)
+SCRIPT = "papers.leaderboard.surprises"
 
 
 def row(name, away, worth=None, control=False):
