@@ -44,3 +44,18 @@ def kernels(model: nn.Module) -> dict[str, nn.Parameter]:
     params = dict(model.named_parameters())
     layers = [name for name, part in model.named_modules() if isinstance(part, nn.Conv2d)]
     return {name: params[name] for name in (f"{layer}.weight".removeprefix(".") for layer in layers) if name in params}
+
+
+def kernels_or_matrices(model: nn.Module) -> dict[str, nn.Parameter]:
+    """Weights of two-dimensional convolutions, by name, or in a model without any all weights of two or more dimensions of layers.
+
+    >>> list(kernels_or_matrices(nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.Linear(3, 1))))
+    ['0.weight', '2.weight']
+
+    Raises:
+        ModelError: there is none.
+    """
+    params = dict(model.named_parameters())
+    return kernels(model) or {
+        n: params[n] for names in weight_layers(model).values() for n in names if params[n].ndim > 1 and params[n].numel()
+    }

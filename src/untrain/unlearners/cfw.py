@@ -17,9 +17,8 @@ from untrain.training.gradients import movable, put
 from untrain.training.problem import Problem
 from untrain.training.steps import SGD, Cosine, Steps
 from untrain.unlearners._phases import before_the_last
-from untrain.unlearners._weight_layers import kernels
+from untrain.unlearners._weight_layers import kernels_or_matrices
 from untrain.unlearners.base import Unlearner
-from untrain.unlearners.msg import matrices
 
 
 class CFW(Unlearner):
@@ -78,6 +77,6 @@ class CFW(Unlearner):
 
 def confuse(model: nn.Module, problem: Problem, deviation: float) -> None:
     """Add normal noise to the weight of the first convolution, or of the first layer, where it may move."""
-    name, weight = next(iter((kernels(model) or matrices(model)).items()))
+    name, weight = next(iter(kernels_or_matrices(model).items()))
     noise = deviation * torch.randn(weight.shape)  # on the CPU, so that every device adds the same
     put(model, {name: weight.detach() + noise.to(weight)}, problem.mask or problem.trainable)

@@ -18,7 +18,7 @@ from untrain.training.gradients import Grads, Params, of_batches, put
 from untrain.training.problem import Problem
 from untrain.training.steered_gradients import gradients_of, steerable, steered
 from untrain.training.steps import SGD, Steps, Triangular
-from untrain.unlearners._weight_layers import kernels, weight_layers
+from untrain.unlearners._weight_layers import kernels_or_matrices
 from untrain.unlearners.base import Unlearner
 
 
@@ -59,7 +59,7 @@ class MSG(Unlearner):
             BadInput: several processes work together.
         """
         task, params = problem.task, steerable(model, problem.trainable, "MSG")
-        weights = {n: p for n, p in (kernels(model) or matrices(model)).items() if n in params}
+        weights = {n: p for n, p in kernels_or_matrices(model).items() if n in params}
         if not weights:
             raise ModelError("none of the weights that MSG resets may move: widen the mask, or let some ask for gradients")
         chosen = self._chosen(model, problem, weights)
@@ -79,12 +79,6 @@ class MSG(Unlearner):
         sides = (take(problem.rest, rows), problem.forget)
         retain, forget = (summed(model, problem, part, self.steps.batch, weights) for part in sides)
         return {n: smallest((r - f).abs(), self.reset) for n, r, f in zip(weights, retain, forget, strict=True)}
-
-
-def matrices(model: nn.Module) -> Params:
-    """Weights of two or more dimensions, by name."""
-    params = dict(model.named_parameters())
-    return {n: params[n] for names in weight_layers(model).values() for n in names if params[n].ndim > 1 and params[n].numel()}
 
 
 def summed(model: nn.Module, problem: Problem, examples: Examples, batch: int, params: Params) -> Grads:
