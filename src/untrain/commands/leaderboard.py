@@ -26,7 +26,7 @@ def leaderboard(
     store: str | Path | None = None, out: str | Path | None = None, seeds: Count | None = None, oracles: OracleCount | None = None,
     trials: Count | None = None, effects: bool = False, device: str = "cpu", threads: Count = 1, workers: Count | None = 1,
     command: str = "", on_progress: OnProgress | None = None, precision: str = "auto",
-    executor: str | Executor | Pool | None = None, replace: bool = False,
+    executor: str | Executor | Pool | None = None, replace: bool = False, without: str | Method | Iterable[str | Method] = (),
 ) -> Document:  # fmt: skip
     """Rank methods by how near their models are to retrained ones, on several requests, each tuned by as many trials.
 
@@ -44,6 +44,7 @@ def leaderboard(
         trials: settings that are tried of each method, its defaults among them; None is the board's number, 1 tunes nothing.
         effects: whether methods take part that subtract estimated effects, which take hundreds of models.
         replace: replace the files of another board in ``out`` too.
+        without: method that takes no part though it is found, such as one that is dearer than retraining.
 
     Returns:
         The document of board.json: 'requests', each with 'rows', 'yardsticks' and 'standings'; 'left_out'; and the 'price'.
@@ -58,7 +59,7 @@ def leaderboard(
     from untrain.experiments.run_options import ReportOptions
     from untrain.reports.write import LEADERBOARD
 
-    contest = contest_of(methods, board, data, seeds, oracles, trials, effects)
+    contest = contest_of(methods, board, data, seeds, oracles, trials, effects, without)
     options = _options(device, threads, precision, workers, executor, on_progress)
     return run_contest(contest, store, options, ReportOptions(out, command=command, replace=replace, names=LEADERBOARD))
 
@@ -67,12 +68,12 @@ def price_leaderboard(
     methods: str | Method | Iterable[str | Method] = (), board: str | Board = "fashion", data: str = "",
     store: str | Path | None = None, seeds: Count | None = None, oracles: OracleCount | None = None, trials: Count | None = None,
     effects: bool = False, device: str = "cpu", threads: Count = 1, workers: Count | None = 1, precision: str = "auto",
-    executor: str | Executor | Pool | None = None,
+    executor: str | Executor | Pool | None = None, without: str | Method | Iterable[str | Method] = (),
 ) -> Document:  # fmt: skip
     """Estimate what a leaderboard would cost; nothing is trained. The arguments are those of ``leaderboard``."""
     from untrain.experiments.leaderboard.pipeline import price_contest
 
-    contest = contest_of(methods, board, data, seeds, oracles, trials, effects)
+    contest = contest_of(methods, board, data, seeds, oracles, trials, effects, without)
     return price_contest(contest, store, _options(device, threads, precision, workers, executor, None))
 
 
@@ -88,12 +89,13 @@ def _options(
 
 def contest_of(
     methods: str | Method | Iterable[str | Method], board: str | Board, data: str, seeds: int | None, oracles: int | None,
-    trials: int | None, effects: bool,
+    trials: int | None, effects: bool, without: str | Method | Iterable[str | Method] = (),
 ) -> Contest:  # fmt: skip
     """Who takes part in what.
 
     Raises:
-        BadInput: there is no such board, a stored one is to have other sizes, or a method cannot take part.
+        BadInput: there is no such board, a stored one is to have other sizes, a method cannot take part, or one that is to be left
+            out is not found.
     """
     import dataclasses
 
@@ -103,14 +105,16 @@ def contest_of(
     from untrain.experiments.leaderboard.pipeline import Contest
     from untrain.experiments.search.study import check_optuna
 
-    named = [*methods] if isinstance(methods, Iterable) and not isinstance(methods, str) else [methods]
+    named, unwanted = _several(methods), _several(without)
     given = {name: number for name, number in (("seeds", seeds), ("oracles", oracles), ("trials", trials)) if number is not None}
     stored = read_board(board) if isinstance(board, str) and is_stored(board) else None
     if stored is None:
         if not isinstance(board, str | Board):
             raise SpecError(f"{board!r} is not a board")
         made = dataclasses.replace(preset(board) if isinstance(board, str) else board, **given)  # type: ignore[arg-type]
-        field = field_of(made, named, data, effects)
+        field = field_of(made, named, data, effects, without=unwanted)
+    elif unwanted:
+        raise BadInput("--without leaves methods out of a new board, and the rows of this one are there already")
     else:
         made = board_in(stored)
         other = [name for name, number in given.items() if number != getattr(made, name)]
@@ -122,3 +126,7 @@ def contest_of(
     if any(candidate.space for candidate in field.candidates):
         check_optuna()
     return Contest(made, field, stored)
+
+
+def _several(methods: str | Method | Iterable[str | Method]) -> list[str | Method]:
+    return [*methods] if isinstance(methods, Iterable) and not isinstance(methods, str) else [methods]

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -259,6 +260,21 @@ def test_all_that_is_found_takes_part_or_is_left_out_with_a_reason():
     assert {"ProjectedGradient()", "MSA()", "OracleMatch()"} <= taking
     assert [repr(c.method) for c in field.candidates if c.control] == ["Nothing()", "Retrain()"]
     assert "DatamodelMatch()" in {repr(c.method) for c in field_of(BOARD, (), "", effects=True).candidates}
+
+
+def test_a_method_may_be_left_out_and_the_board_says_so():
+    field = field_of(replace(BOARD, trials=1), (), "", effects=False, without=("L2UL", "SSD()"))
+    assert {"L2UL()", "SSD()"}.isdisjoint(repr(c.method) for c in field.candidates)
+    assert [one.method for one in field.left_out if one.reason == "--without leaves it out"] == ["L2UL()", "SSD()"]
+
+
+@pytest.mark.parametrize(
+    ("without", "said"),
+    [("Nothing", "it is a control"), ("L2UL(others=3)", "takes no part anyway"), ("DEAL", "did you mean 'DEL'?")],
+)
+def test_what_cannot_be_left_out_is_refused(without, said):
+    with pytest.raises(BadInput, match=re.escape(said)):
+        field_of(replace(BOARD, trials=1), (), "", effects=False, without=(without,))
 
 
 def test_what_sees_retrained_models_is_not_tuned_and_says_why():

@@ -76,7 +76,10 @@ class Field:
     notes: tuple[str, ...]
 
 
-def field_of(board: Board, named: Sequence[str | Method], data: str, effects: bool, kept: Sequence[str] | None = None) -> Field:
+def field_of(
+    board: Board, named: Sequence[str | Method], data: str, effects: bool, kept: Sequence[str] | None = None,
+    without: Sequence[str | Method] = (),
+) -> Field:  # fmt: skip
     """Gather who takes part in a board.
 
     Args:
@@ -86,9 +89,10 @@ def field_of(board: Board, named: Sequence[str | Method], data: str, effects: bo
         effects: whether methods take part that subtract estimated effects.
         kept: keepers of a board that is there already, whose rows, those of its controls too, are not run again; None for a new
             board: all keepers that are found and can be used.
+        without: methods that take no part though they are found.
 
     Raises:
-        BadInput: a method that was named is none, or cannot run.
+        BadInput: a method that was named is none, or cannot run; or one of ``without`` is not among those found.
         DataError: the data cannot be read.
     """
     scenarios = board.scenarios(data)
@@ -96,6 +100,7 @@ def field_of(board: Board, named: Sequence[str | Method], data: str, effects: bo
     learner, train = learner_of(first), _training_data(first, data)
     methods, left_out = (_each_once(map(_named, named)), []) if named else found_methods()
     controls = _each_once(map(_named, board.controls)) if kept is None else []
+    methods = _less(methods, _each_once(map(_named, without)), controls, left_out)
     wanted = _keepers_found() if kept is None else _keepers_needed(kept, methods)
     keepers, notes = usable_keepers(learner, train, wanted)
     if keepers:
@@ -133,6 +138,21 @@ def found_methods() -> tuple[list[Method], list[LeftOut]]:
         except (BadInput, MissingExtra) as error:
             left_out.append(LeftOut(place.name, str(error)))
     return methods, left_out
+
+
+def _less(
+    methods: list[Method], without: Sequence[Method], controls: Sequence[Method], left_out: list[LeftOut]
+) -> list[Method]:  # fmt: skip
+    """The methods that are to take part; the others go to ``left_out``."""
+    found, fixed = ({canonical(method) for method in some} for some in (methods, controls))
+    for method in without:
+        if canonical(method) in fixed:
+            raise BadInput(f"--without {method!r}: it is a control, which others are held against")
+        if canonical(method) not in found:
+            raise BadInput(f"--without {method!r}: it takes no part anyway; methods take part with their defaults")
+        left_out.append(LeftOut(repr(method), "--without leaves it out"))
+    unwanted = {canonical(method) for method in without}
+    return [method for method in methods if canonical(method) not in unwanted]
 
 
 def _each_once(methods: Iterable[Method]) -> list[Method]:
