@@ -1,0 +1,146 @@
+"""Steps that remove examples of logistic regressions, against the minimiser without them and the bounds on their distance."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy.special import expit
+
+from untrain.core.errors import BadInput
+from untrain.maths.removal_bounds import Constants, capacity, jackknife_error, logistic_constants, newton_error
+
+
+def gradients(x, y, w, penalty):
+    """Of each example's share, (p, n, d)."""
+    slope = -y * expit(-y * np.einsum("pnd,pd->pn", x, w))
+    return slope[..., None] * x + penalty[:, None, None] * w[:, None]
+
+
+def hessian(x, y, w, penalty, stays):
+    """Mean over the examples that stay, (p, d, d)."""
+    margin = y * np.einsum("pnd,pd->pn", x, w)
+    weight = expit(margin) * expit(-margin) * stays
+    return np.einsum("pn,pnd,pne->pde", weight, x, x) / stays.sum(1)[:, None, None] + penalty[:, None, None] * np.eye(x.shape[-1])
+
+
+def minimiser(x, y, penalty, stays):
+    """Of the mean over the examples that stay, by Newton's method with a gradient below 1e-12, (p, d)."""
+    w = np.zeros((len(x), x.shape[-1]))
+    for _ in range(50):
+        slope = (gradients(x, y, w, penalty) * stays[..., None]).sum(1) / stays.sum(1)[:, None]
+        if np.abs(slope).max() < 1e-14:
+            break
+        w = w - np.linalg.solve(hessian(x, y, w, penalty, stays), slope[..., None])[..., 0]
+    assert np.linalg.norm(slope, axis=1).max() < 1e-12
+    return w
+
+
+def errors(x, y, penalty, removed):
+    """Distance to the minimiser without the removed of: doing nothing, the jackknife, and the Newton step, (p,) each."""
+    everything = np.ones_like(y)
+    stays = everything.copy()
+    stays[removed] = 0.0
+    w, aim = (minimiser(x, y, penalty, each) for each in (everything, stays))
+    gone = (gradients(x, y, w, penalty) * (1 - stays)[..., None]).sum(1)[..., None]
+    n, left = y.shape[1], stays.sum(1)[:, None, None]
+    jackknife = w + np.linalg.solve(hessian(x, y, w, penalty, everything), gone / n)[..., 0]
+    newton = w + np.linalg.solve(hessian(x, y, w, penalty, stays), gone / left)[..., 0]
+    return [np.linalg.norm(each - aim, axis=1) for each in (w, jackknife, newton)]
+
+
+@pytest.fixture(scope="module")
+def aligned():
+    """4,000 examples in the unit ball, of which the first 128 are one point, so that nothing cancels."""
+    draw = np.random.default_rng(3)
+    x = draw.normal(size=(4000, 8))
+    x /= np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1)
+    y = np.where(draw.uniform(size=4000) < expit(4 * x.sum(1)), 1.0, -1.0)
+    x[:128], y[:128] = x[0], -np.sign(x[0].sum())
+    return x[None], y[None], np.array([0.05])
+
+
+# Computed anew from the description in the project's specification of arXiv 2209.12269.
+@pytest.mark.parametrize(
+    ("removed", "none", "jackknife", "newton"),
+    [
+        (2, 3.42641e-3, 6.07036e-6, 2.29555e-7), (16, 2.77545e-2, 3.93338e-4, 1.49995e-5),
+        (128, 2.46658e-1, 2.78636e-2, 1.08589e-3),
+    ],
+)  # fmt: skip
+def test_on_aligned_examples_errors_are_known_and_within_their_bounds(aligned, removed, none, jackknife, newton):
+    found = errors(*aligned, np.s_[:, :removed])
+    assert [float(each[0]) for each in found] == pytest.approx([none, jackknife, newton], rel=2e-5)
+    constants = logistic_constants(penalty=0.05, radius=1.0)
+    assert found[1] <= jackknife_error(constants, 4000, removed)
+    assert found[2] <= newton_error(constants, 4000, removed)
+
+
+def test_no_bound_is_broken_on_10_000_random_problems():
+    draw = np.random.default_rng(0)
+    p, n, d = 10_000, 20, 2
+    x = draw.normal(size=(p, n, d)) * draw.uniform(0.2, 3, size=(p, 1, 1))
+    x /= np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1)
+    y = np.sign(draw.normal(size=(p, n)) + draw.normal(size=(p, 1)) * x[..., 0])
+    penalty = np.exp(draw.uniform(np.log(0.01), 0, size=p))
+    removed = draw.integers(1, 11, size=p)
+    _, jackknife, newton = errors(x, y, penalty, np.arange(n) < removed[:, None])
+    constants = [logistic_constants(each, 1.0) for each in penalty]
+    bounds = [
+        np.array([bound(c, n, int(m)) for c, m in zip(constants, removed, strict=True)])
+        for bound in (jackknife_error, newton_error)
+    ]
+    assert (jackknife <= bounds[0]).all()
+    assert (newton <= bounds[1]).all()
+    # That of the jackknife is within a factor of five of the worst of these; Newton's steps are much nearer than theirs.
+    assert (jackknife / bounds[0]).max() > 0.2
+
+
+def test_bounds_are_attained_so_no_smaller_constant_would_hold():
+    """Losses of one weight: those that stay have the curvature mu, and a Hessian that grows by M; n = 1000, m = 1."""
+    c = Constants(convexity=0.5, slope=2.0, curvature=0.8, jerk=0.7)
+    n, m = 1000, 1
+    pull = m * c.slope / (n - m)  # the gradient of those that stay, where all together have none
+    # mu w + M w^2 / 2 = pull is where they have none.
+    aim = (-c.convexity + math.sqrt(c.convexity**2 + 2 * c.jerk * pull)) / c.jerk
+    newton = pull / c.convexity
+    assert 0.98 < abs(newton - aim) / newton_error(c, n, m) <= 1
+
+    straight = Constants(c.convexity, c.slope, c.curvature, jerk=0.0)
+    everything = ((n - m) * c.convexity + m * c.curvature) / n
+    jackknife = m * c.slope / n / everything
+    assert 0.98 < abs(jackknife - newton) / (jackknife_error(straight, n, m)) <= 1
+
+
+def test_bounds_are_no_larger_than_the_published_ones_up_to_half_of_the_examples():
+    c = Constants(convexity=0.3, slope=1.7, curvature=0.9, jerk=0.4)
+    for m in (1, 10, 50):
+        published = 2 * c.jerk * c.slope**2 * m**2 / (c.convexity**3 * 100**2)
+        assert newton_error(c, 100, m) <= published
+        assert jackknife_error(c, 100, m) <= published + 2 * c.curvature * c.slope * m**2 / (c.convexity**2 * 100**2)
+    assert newton_error(c, 100, 50) == pytest.approx(published)
+
+
+def test_a_quadratic_has_no_newton_error_and_an_unbounded_jerk_no_bound():
+    assert newton_error(Constants(0.1, 1.0, 1.0, 0.0), 10, 5) == 0.0
+    assert newton_error(Constants(0.1, 1.0, 1.0, math.inf), 10, 5) == math.inf
+    assert jackknife_error(Constants(0.1, 1.0, math.inf, 0.0), 10, 5) == math.inf
+    assert jackknife_error(Constants(0.1, 1.0, math.inf, math.inf), 10, 0) == 0.0
+
+
+def test_capacity_is_the_last_number_that_is_covered():
+    c = logistic_constants(0.1, 1.0)
+
+    def error(m):
+        return jackknife_error(c, 1000, m)
+
+    most = capacity(error, allowed=0.05, examples=1000)
+    assert 0 < most < 999
+    assert error(most) <= 0.05 < error(most + 1)
+    assert capacity(error, allowed=1e9, examples=1000) == 999
+    assert capacity(error, allowed=0.0, examples=1000) == 0
+
+
+@pytest.mark.parametrize("removed", [-1, 10, 11])
+def test_a_removal_of_all_examples_is_refused(removed):
+    with pytest.raises(BadInput, match="at least one has to stay"):
+        newton_error(logistic_constants(0.1, 1.0), 10, removed)
