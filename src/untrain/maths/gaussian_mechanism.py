@@ -55,7 +55,7 @@ def epsilon_of(mean: float, delta: float) -> float:
 
 
 def noise_multiplier(epsilon: float, delta: float, formula: Formula = "analytic") -> float:
-    """Standard deviation of the noise, per unit of distance between two vectors, that makes them (epsilon, delta)-indistinguishable.
+    """Noise, as a standard deviation per unit of distance, that makes two vectors (epsilon, delta)-indistinguishable.
 
     >>> round(noise_multiplier(1.0, 1e-5), 5), round(noise_multiplier(0.5, 1e-5, "classical"), 5)
     (3.73063, 9.68961)
@@ -67,7 +67,8 @@ def noise_multiplier(epsilon: float, delta: float, formula: Formula = "analytic"
             Dwork and Roth 2014, theorem A.1) or 1.5 ('guo', Guo et al. 2020, arXiv 1911.03030).
 
     Raises:
-        BadInput: epsilon or delta is out of range; or the classical formula is asked for an epsilon of 1 or more, where it is unproven.
+        BadInput: epsilon or delta is out of range; or the classical formula is asked for an epsilon of 1 or more, where nobody
+            proved it.
     """
     _refuse_delta(delta)
     if not 0 < epsilon < math.inf:
