@@ -1,0 +1,33 @@
+"""A linear model of two classes with one score."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from untrain.models.linear import LinearModel
+
+
+class BinaryLinear(nn.Module):
+    """Logits ``(-f/2, f/2)`` of one linear score f in float64, so that the log-odds of the second class are f.
+
+    >>> import numpy as np
+    >>> model = BinaryLinear(2)
+    >>> _ = model.score.fill(np.array([[1.0, 2.0]]), np.array([1.0]))
+    >>> model(torch.tensor([[1.0, 1.0]])).tolist()
+    [[-2.0, 2.0]]
+
+    Args:
+        inputs: number of inputs.
+    """
+
+    head_names = ("score.linear.weight", "score.linear.bias")
+
+    def __init__(self, inputs: int):
+        super().__init__()
+        self.score = LinearModel(inputs, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits, float64 (b, 2), of inputs (b, ...) of any precision."""
+        half = self.score(x) / 2
+        return torch.cat([-half, half], dim=1)
