@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from untrain.core.errors import BadInput
-from untrain.maths.removal_bounds import Constants, capacity, jackknife_error, logistic_constants, newton_error
+from untrain.maths.linear_losses import LinearLoss
+from untrain.maths.removal_bounds import Constants, capacity, constants_of, jackknife_error, newton_error
+
+LOGISTIC = LinearLoss("logistic")
 
 
 def gradients(x, y, w, penalty):
@@ -70,7 +72,7 @@ def aligned():
 def test_on_aligned_examples_errors_are_known_and_within_their_bounds(aligned, removed, none, jackknife, newton):
     found = errors(*aligned, np.s_[:, :removed])
     assert [float(each[0]) for each in found] == pytest.approx([none, jackknife, newton], rel=2e-5)
-    constants = logistic_constants(penalty=0.05, radius=1.0)
+    constants = constants_of(LOGISTIC, penalty=0.05, radius=1.0)
     assert found[1] <= jackknife_error(constants, 4000, removed)
     assert found[2] <= newton_error(constants, 4000, removed)
 
@@ -84,7 +86,7 @@ def test_no_bound_is_broken_on_10_000_random_problems():
     penalty = np.exp(draw.uniform(np.log(0.01), 0, size=p))
     removed = draw.integers(1, 11, size=p)
     _, jackknife, newton = errors(x, y, penalty, np.arange(n) < removed[:, None])
-    constants = [logistic_constants(each, 1.0) for each in penalty]
+    constants = [constants_of(LOGISTIC, each, 1.0) for each in penalty]
     bounds = [
         np.array([bound(c, n, int(m)) for c, m in zip(constants, removed, strict=True)])
         for bound in (jackknife_error, newton_error)
@@ -128,7 +130,7 @@ def test_a_quadratic_has_no_newton_error_and_an_unbounded_jerk_no_bound():
 
 
 def test_capacity_is_the_last_number_that_is_covered():
-    c = logistic_constants(0.1, 1.0)
+    c = constants_of(LOGISTIC, 0.1, 1.0)
 
     def error(m):
         return jackknife_error(c, 1000, m)
@@ -142,5 +144,5 @@ def test_capacity_is_the_last_number_that_is_covered():
 
 @pytest.mark.parametrize("removed", [-1, 10, 11])
 def test_a_removal_of_all_examples_is_refused(removed):
-    with pytest.raises(BadInput, match="at least one has to stay"):
-        newton_error(logistic_constants(0.1, 1.0), 10, removed)
+    with pytest.raises(ValueError, match="at least one has to stay"):
+        newton_error(constants_of(LOGISTIC, 0.1, 1.0), 10, removed)

@@ -8,8 +8,6 @@ from typing import Literal
 
 from scipy import optimize, special
 
-from untrain.core.errors import BadInput
-
 Formula = Literal["analytic", "classical", "guo"]
 
 CONSTANTS = {"classical": 1.25, "guo": 1.5}  # of sqrt(2 log(constant / delta)) / epsilon
@@ -67,14 +65,14 @@ def noise_multiplier(epsilon: float, delta: float, formula: Formula = "analytic"
             Dwork and Roth 2014, theorem A.1) or 1.5 ('guo', Guo et al. 2020, arXiv 1911.03030).
 
     Raises:
-        BadInput: epsilon or delta is out of range; or the classical formula is asked for an epsilon of 1 or more, where nobody
+        ValueError: epsilon or delta is out of range; or the classical formula is asked for an epsilon of 1 or more, where nobody
             proved it.
     """
     _refuse_delta(delta)
     if not 0 < epsilon < math.inf:
-        raise BadInput(f"epsilon={epsilon}: it must be a number above 0")
+        raise ValueError(f"epsilon={epsilon}: it must be a number above 0")
     if formula == "classical" and epsilon >= 1:
-        raise BadInput(f"the classical formula holds for epsilon below 1, and epsilon={epsilon}: take 'analytic'")
+        raise ValueError(f"the classical formula holds for epsilon below 1, and epsilon={epsilon}: take 'analytic'")
     if formula != "analytic":
         return math.sqrt(2 * math.log(CONSTANTS[formula] / delta)) / epsilon
     log = optimize.brentq(
@@ -98,4 +96,4 @@ def together(means: Iterable[float]) -> float:
 
 def _refuse_delta(delta: float) -> None:
     if not 0 < delta < 1:
-        raise BadInput(f"delta={delta}: it must be between 0 and 1")
+        raise ValueError(f"delta={delta}: it must be between 0 and 1")

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from untrain.core.errors import BadInput
-
-LOGISTIC_CURVATURE = 0.25  # the largest second derivative of log(1 + exp(-t))
-LOGISTIC_JERK = 1 / (6 * math.sqrt(3))  # its largest third derivative
+from untrain.maths.linear_losses import LinearLoss
 
 
 @dataclass(frozen=True)
@@ -29,19 +25,21 @@ class Constants:
     jerk: float
 
 
-def logistic_constants(penalty: float, radius: float) -> Constants:
-    """Those of ``log(1 + exp(-y x.w)) + penalty / 2 |w|^2`` for examples with ``|x| <= radius`` and labels -1 and +1.
+def constants_of(loss: LinearLoss, penalty: float, radius: float) -> Constants:
+    """Those of a loss of one score of ``x.w``, plus ``penalty / 2 |w|^2``, for examples with ``|x| <= radius``.
 
-    At the minimiser ``penalty w`` is a mean of vectors of length at most ``radius``, hence the slope.
+    At the minimiser ``penalty w`` is a mean of vectors of length at most ``slope * radius``, so a gradient is at most twice as long.
 
-    >>> logistic_constants(penalty=0.1, radius=1.0).slope
-    2.0
+    >>> constants_of(LinearLoss("logistic"), penalty=0.1, radius=2.0).slope
+    4.0
 
     Args:
+        loss: of a score; its bounds say what there is none of.
         penalty: > 0.
         radius: > 0.
     """
-    return Constants(penalty, 2 * radius, LOGISTIC_CURVATURE * radius**2 + penalty, LOGISTIC_JERK * radius**3)
+    most = loss.bounds
+    return Constants(penalty, 2 * most.slope * radius, most.curvature * radius**2 + penalty, most.jerk * radius**3)
 
 
 def newton_error(constants: Constants, examples: int, removed: int) -> float:
@@ -51,13 +49,16 @@ def newton_error(constants: Constants, examples: int, removed: int) -> float:
     gradient is at most M / 2 times its square, divided by mu. For m up to n / 2 it is at most the ``2 M L^2 m^2 / (mu^3 n^2)``
     of Sekhari et al. 2021, arXiv 2103.03279, lemma 3.
 
+    >>> newton_error(Constants(convexity=1.0, slope=1.0, curvature=1.0, jerk=2.0), examples=11, removed=1)  # (1 / 10)^2
+    0.01
+
     Args:
         constants: of the losses.
         examples: n.
         removed: m < n.
 
     Raises:
-        BadInput: none would stay.
+        ValueError: none would stay.
     """
     _refuse_all(examples, removed)
     step = removed * constants.slope / (constants.convexity * (examples - removed))
@@ -70,13 +71,16 @@ def jackknife_error(constants: Constants, examples: int, removed: int) -> float:
     The Newton step's, and ``m^2 C L / (mu^2 n (n - m))`` for the difference of the two steps. Derived here; the constants of
     Suriyakumar and Wilson 2022, arXiv 2209.12269, may be others.
 
+    >>> jackknife_error(Constants(convexity=1.0, slope=1.0, curvature=1.0, jerk=0.0), examples=10, removed=5)  # 25 / (10 * 5)
+    0.5
+
     Args:
         constants: of the losses.
         examples: n.
         removed: m < n.
 
     Raises:
-        BadInput: none would stay.
+        ValueError: none would stay.
     """
     left = newton_error(constants, examples, removed)
     between = removed**2 * constants.curvature * constants.slope
@@ -103,4 +107,4 @@ def capacity(error: Callable[[int], float], allowed: float, examples: int) -> in
 
 def _refuse_all(examples: int, removed: int) -> None:
     if not 0 <= removed < examples:
-        raise BadInput(f"{removed} of {examples} examples are to be removed: at least one has to stay")
+        raise ValueError(f"{removed} of {examples} examples are to be removed: at least one has to stay")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from untrain.models.convex_model import ConvexModel
 from untrain.models.linear import LinearModel
 
 
-class BinaryLinear(nn.Module):
+class BinaryLinear(ConvexModel):
     """Logits ``(-f/2, f/2)`` of one linear score f in float64, so that the log-odds of the second class are f.
 
     >>> import numpy as np
@@ -26,6 +27,11 @@ class BinaryLinear(nn.Module):
     def __init__(self, inputs: int):
         super().__init__()
         self.score = LinearModel(inputs, 1)
+
+    @property
+    def line(self) -> nn.Linear:
+        """Where the weights are."""
+        return self.score.line
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits, float64 (b, 2), of inputs (b, ...) of any precision."""

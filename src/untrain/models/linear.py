@@ -8,10 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from untrain.models.convex_model import ConvexModel
+
 Array = np.ndarray[Any, Any]
 
 
-class LinearModel(nn.Module):
+class LinearModel(ConvexModel):
     """Outputs that are linear in flattened inputs, in float64, since the optimum of a convex loss is known to more digits than
     float32 has.
 
@@ -24,6 +26,12 @@ class LinearModel(nn.Module):
         super().__init__()
         self.linear = nn.utils.skip_init(nn.Linear, inputs, outputs, dtype=torch.float64)  # type: ignore[no-untyped-call]
         self.fill(np.zeros((outputs, inputs)), np.zeros(outputs))
+
+    @property
+    def line(self) -> nn.Linear:
+        """Where the weights are."""
+        linear: nn.Linear = self.linear
+        return linear
 
     def forward(self, x: Tensor) -> Tensor:
         """Outputs, float64 (b, outputs), of inputs (b, ...) of any precision."""

@@ -24,6 +24,7 @@ from untrain.training.base import Learner
 from untrain.training.effects import Effects
 from untrain.training.keepers.base import Kept
 from untrain.training.keepers.inputcovariance import InputCovariance, input_moments
+from untrain.training.learners.convex import Convex
 from untrain.training.learners.retrieval import Retrieval
 from untrain.training.learners.sisa import SISA
 from untrain.training.learners.stream import Stream
@@ -49,7 +50,7 @@ def _trained(kind: type = nn.Module) -> tuple[Examples, Learner, nn.Module, Kept
     data = take(_separable(), np.arange(TOTAL))
     keepers = tuple(discovery.load(place.name)() for place in discovery.of_role("keeper"))
     shards = SISA(model=ConvNet(width=4), shards=3, slices=2, steps=STEPS)
-    for learner in (Train(model=ConvNet(width=4), steps=STEPS, keepers=keepers), Stream(), Retrieval(), shards):
+    for learner in (Train(model=ConvNet(width=4), steps=STEPS, keepers=keepers), Stream(), Retrieval(), shards, Convex(l2=0.05)):
         model, kept = learner.run(data, 0)
         if isinstance(model, kind):
             return data, learner, model, kept

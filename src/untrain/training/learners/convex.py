@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from untrain.core.errors import DataError, RunFailed, SpecError
 from untrain.core.fields import NonNegative, Positive
@@ -19,11 +19,13 @@ from untrain.maths.design_matrix import DesignMatrix
 from untrain.maths.linear_losses import LinearLoss
 from untrain.models.binary_linear import BinaryLinear
 from untrain.models.compatibility import check_fit
+from untrain.models.convex_model import ConvexModel
 from untrain.models.linear import LinearModel
 from untrain.models.tasks.base import Task
 from untrain.models.tasks.classification import Classification
 from untrain.training.base import Learner
 from untrain.training.convex_rows import rows_of
+from untrain.training.gradients import put
 
 Array = np.ndarray[Any, Any]
 CLASSES = ("logistic", "squared_hinge")  # losses of classes; the others are of numbers
@@ -93,7 +95,7 @@ class Convex(Learner):
     def blank(self, inputs: int, outputs: int) -> LinearModel | BinaryLinear:
         """A model of all weights 0 for so many inputs and outputs; a bias that stays 0 is frozen."""
         model = BinaryLinear(inputs) if self.loss in CLASSES and outputs == 2 else LinearModel(inputs, outputs)
-        line_of(model).linear.bias.requires_grad_(self.bias != "none")
+        model.line.bias.requires_grad_(self.bias != "none")
         return model
 
     def learn(self, examples: Examples, seed: int) -> nn.Module:
@@ -167,26 +169,32 @@ class Convex(Learner):
 
     def filled(self, model: nn.Module, objective: ConvexObjective, at: Optimum) -> nn.Module:
         """A model with the weights of an optimum."""
-        folded, columns = objective.folded(at.weights), objective.rows.columns
-        bias = folded[:, columns] if objective.rows.intercept else np.zeros(len(folded))
-        line_of(model).fill(folded[:, :columns], bias)
+        put(model, placed(model, objective, at.weights), None)
         return model
 
 
-def line_of(model: nn.Module) -> LinearModel:
+def weights_of(model: nn.Module, intercept: bool) -> Array:
+    """Weights of a linear model as an objective has them, flat, the intercept last in each score."""
+    line = line_of(model)
+    parts = (line.weight, line.bias[:, None]) if intercept else (line.weight,)
+    return np.asarray(torch.cat(parts, dim=1).detach().cpu().numpy().ravel())
+
+
+def placed(model: nn.Module, objective: ConvexObjective, weights: Array) -> dict[str, Tensor]:
+    """Flat weights of an objective as values of a linear model's parameters, by name; without intercepts biases are 0."""
+    line, folded = line_of(model), torch.as_tensor(objective.folded(weights))
+    columns = objective.rows.columns
+    bias = folded[:, columns] if objective.rows.intercept else torch.zeros_like(line.bias)
+    values = {id(line.weight): folded[:, :columns], id(line.bias): bias}
+    return {name: values[id(p)] for name, p in model.named_parameters()}
+
+
+def line_of(model: nn.Module) -> nn.Linear:
     """The linear layer of a model that a convex learner made.
 
     Raises:
         SpecError: it is of another kind.
     """
-    line = model.score if isinstance(model, BinaryLinear) else model
-    if not isinstance(line, LinearModel):
+    if not isinstance(model, ConvexModel):
         raise SpecError(f"{type(model).__name__} is not a linear model, as Convex makes")
-    return line
-
-
-def weights_of(model: nn.Module, intercept: bool) -> Array:
-    """Weights of a linear model as an objective has them, flat, the intercept last in each score."""
-    line = line_of(model).linear
-    parts = (line.weight, line.bias[:, None]) if intercept else (line.weight,)
-    return np.asarray(torch.cat(parts, dim=1).detach().cpu().numpy().ravel())
+    return model.line

@@ -1,0 +1,201 @@
+"""Newton steps on convex objectives, against minimisers without or with corrected examples."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.special import expit
+
+import untrain as ut
+from untrain.core.errors import ModelError, RequestError, SpecError
+from untrain.data.examples import Examples, take
+from untrain.models.tasks.regression import Regression
+from untrain.training import convex_change
+from untrain.training.convex_change import change_of
+from untrain.training.learners.convex import Convex, weights_of
+from untrain.training.problem import Problem
+from untrain.unlearners.newton import Newton
+
+RIDGE = Convex(loss="squared", l2=0.1, bias="none", tuned=False, task=Regression())
+JACKKNIFE = Newton(hessian="original")
+RESCALED = Newton(hessian="original", rescale=True)
+
+
+def numbers(x, y):
+    return Examples({"x": torch.as_tensor(x), "y": torch.as_tensor(y)}, np.arange(len(y)))
+
+
+def signs(x, y):
+    return Examples.labelled(torch.as_tensor(x), torch.as_tensor((y > 0).astype(np.int64)), np.arange(len(y)), 2)
+
+
+def without(data, rows, learner):
+    """A model of all data, the problem without some rows, and the retrained weights."""
+    stays = np.setdiff1d(np.arange(len(data)), rows)
+    problem = Problem(learner.task.resolve(data), take(data, np.asarray(rows)), take(data, stays), recipe=learner)
+    return learner(data), problem, flat(learner(problem.retain))
+
+
+def corrected(data, rows, other, learner):
+    """A model of all data, the problem that gives some rows other values, and the retrained weights."""
+    stays = np.setdiff1d(np.arange(len(data)), rows)
+    after = {n: torch.cat([v[stays], other.fields[n]]) for n, v in data.fields.items()}
+    ids = np.concatenate([stays, np.asarray(rows)])
+    retain = Examples(after, ids, data.categories)
+    problem = Problem(learner.task.resolve(data), take(data, np.asarray(rows)), retain, recipe=learner, replacement=other)
+    return learner(data), problem, flat(learner(retain))
+
+
+def flat(model):
+    return torch.cat([p.detach().flatten() for p in model.parameters()]).numpy()
+
+
+def distance(method, model, problem, aim):
+    return float(np.linalg.norm(flat(method(model, problem)) - aim))
+
+
+@pytest.fixture(scope="module")
+def ridge():
+    """400 rows, of which 20 go."""
+    draw = np.random.default_rng(1)
+    x, beta, noise = draw.normal(size=(400, 10)), draw.normal(size=10), draw.normal(size=400)
+    return numbers(x, x @ beta + 0.5 * noise), draw.choice(400, 20, replace=False)
+
+
+def test_of_a_ridge_the_newton_step_is_retraining_and_the_jackknife_is_near(ridge):
+    model, problem, aim = without(*ridge, RIDGE)
+    assert distance(Newton(), model, problem, aim) < 1e-13
+    assert distance(JACKKNIFE, model, problem, aim) == pytest.approx(1.611215e-3, rel=1e-6)
+    assert np.linalg.norm(flat(model) - aim) == pytest.approx(1.750587e-2, rel=1e-6)
+
+
+def test_steps_of_single_examples_add_up_to_that_of_all(ridge):
+    """The jackknife is additive, in any order: gradients are taken at the weights before, and the Hessian stays."""
+    data, rows = ridge
+    model, problem, _ = without(data, rows, RIDGE)
+    alone = [flat(JACKKNIFE(model, without(data, [row], RIDGE)[1])) - flat(model) for row in rows]
+    assert np.abs(np.sum(alone, axis=0) - (flat(JACKKNIFE(model, problem)) - flat(model))).max() < 1e-15
+
+
+def test_the_rescaled_step_is_exact_for_one_example_of_a_ridge_whose_penalty_stays(ridge):
+    data, _ = ridge
+    learner = Convex(loss="squared", l2=0.1 * 400, form="sum", bias="none", task=Regression())
+    model, problem, aim = without(data, [5], learner)
+    x = data.x.numpy()
+    leverage = float(x[5] @ np.linalg.solve(x.T @ x + 40 * np.eye(10), x[5]))
+    assert leverage == pytest.approx(0.01394300934307985, rel=1e-12)
+    steps = {m: flat(m(model, problem)) - flat(model) for m in (JACKKNIFE, RESCALED, Newton())}
+    assert np.linalg.norm(steps[JACKKNIFE]) == pytest.approx(0.002743846822, rel=1e-9)
+    assert np.linalg.norm(aim - flat(model)) == pytest.approx(0.002782645271, rel=1e-9)
+    assert steps[RESCALED] == pytest.approx(steps[JACKKNIFE] / (1 - leverage), rel=1e-12)
+    for method in (RESCALED, Newton()):
+        assert distance(method, model, problem, aim) < 1e-14
+
+
+@pytest.fixture(scope="module")
+def aligned():
+    draw = np.random.default_rng(3)
+    x = draw.normal(size=(4000, 8))
+    x /= np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1)
+    y = np.where(draw.uniform(size=4000) < expit(4 * x.sum(1)), 1.0, -1.0)
+    x[:128], y[:128] = x[0], -np.sign(x[0].sum())
+    return signs(x, y)
+
+
+def test_of_a_logistic_regression_errors_are_known_and_rescaling_lies_between(aligned):
+    learner = Convex(l2=0.05, bias="none")
+    model, problem, aim = without(aligned, np.arange(16), learner)
+    newton, rescaled, jackknife = (distance(m, model, problem, aim) for m in (Newton(), RESCALED, JACKKNIFE))
+    assert (newton, jackknife) == (pytest.approx(1.49995e-5, rel=1e-5), pytest.approx(3.93338e-4, rel=1e-5))
+    assert newton < rescaled < jackknife
+
+
+def test_an_absolute_penalty_makes_the_step_proximal():
+    """The support is that of retraining, and with the Hessian after the request a quadratic loss is solved to rounding."""
+    draw = np.random.default_rng(3)
+    x, noise = draw.normal(size=(500, 30)), draw.normal(size=500)
+    beta = np.concatenate([[2, -1.5, 1, 0.7, -0.5], np.zeros(25)])
+    data = numbers(x, x @ beta + 0.3 * noise)
+    learner = Convex(loss="squared", l2=0.0, l1=0.08, bias="none", task=Regression())
+    for removed, near, nothing in ((1, 8.10e-5, 3.79e-3), (20, 3.65e-5, 3.58e-3), (50, 4.14e-4, 1.01e-2)):
+        model, problem, aim = without(data, np.arange(removed), learner)
+        assert distance(Newton(), model, problem, aim) < 1e-13
+        assert distance(JACKKNIFE, model, problem, aim) == pytest.approx(near, rel=5e-3)
+        assert np.linalg.norm(flat(model) - aim) == pytest.approx(nothing, rel=5e-3)
+        assert np.array_equal(flat(JACKKNIFE(model, problem)) != 0, aim != 0)
+
+
+@pytest.fixture(scope="module")
+def planted():
+    """600 rows of 20 columns, sum form: the planted logistic regression of the specification of arXiv 2108.11577."""
+    draw = np.random.default_rng(0)
+    x = draw.normal(size=(600, 20)) / np.sqrt(20)
+    beta, uniform = draw.normal(size=20), draw.uniform(size=600)
+    return x, np.where(uniform < expit(3 * x @ beta), 1.0, -1.0), Convex(l2=1.0, form="sum", bias="none")
+
+
+def test_a_feature_that_is_taken_out_has_weight_0_after_the_step_with_the_hessian_of_the_corrected_data(planted):
+    x, y, learner = planted
+    fewer = x.copy()
+    fewer[:, [0, 3, 7]] = 0.0
+    model, problem, aim = corrected(signs(x, y), np.arange(600), signs(fewer, y), learner)
+    assert np.abs(flat(Newton()(model, problem))[[0, 3, 7]]).max() < 1e-13
+    assert np.linalg.norm(flat(model) - aim) == pytest.approx(2.5151, abs=5e-5)
+    assert distance(Newton(), model, problem, aim) == pytest.approx(0.0107, abs=5e-5)
+    assert distance(JACKKNIFE, model, problem, aim) == pytest.approx(1.9246, abs=5e-5)
+
+
+def test_the_gradient_of_flipped_labels_is_the_sum_of_inputs_by_their_old_labels(planted):
+    x, y, learner = planted
+    flipped = np.where(np.arange(600) < 30, -y, y)
+    model, problem, aim = corrected(signs(x, y), np.arange(30), signs(x[:30], flipped[:30]), learner)
+    assert change_of(model, problem).gradient == pytest.approx((y[:30, None] * x[:30]).sum(0), abs=1e-13)
+    assert np.linalg.norm(flat(model) - aim) == pytest.approx(1.3369, abs=5e-5)
+    assert distance(Newton(), model, problem, aim) == pytest.approx(0.1360, abs=5e-5)
+
+
+def test_several_scores_with_free_biases_are_solved_too():
+    data = ut.Digits().load().train
+    data = take(data, np.arange(400))
+    learner = Convex(l2=0.01)
+    model, problem, aim = without(data, np.arange(20), learner)
+    nothing = np.linalg.norm(flat(model) - aim)
+    near = {m: distance(m, model, problem, aim) / nothing for m in (Newton(), RESCALED, JACKKNIFE)}
+    assert near[Newton()] < near[RESCALED] < near[JACKKNIFE] < 0.5
+
+
+def test_conjugate_gradients_take_the_same_step_as_a_factor(aligned, monkeypatch):
+    model, problem, _ = without(aligned, np.arange(3), Convex(l2=0.05))
+    for method in (Newton(), JACKKNIFE, RESCALED):
+        by_factor = flat(method(model, problem))
+        with monkeypatch.context() as patch:
+            patch.setattr(convex_change, "DENSE", 0)
+            assert flat(method(model, problem)) == pytest.approx(by_factor, abs=1e-11)
+
+
+def test_the_change_is_of_the_gradient_after_the_request(aligned):
+    """At the optimum before, what all examples add to the gradient is 0, so the change is all of it."""
+    learner = Convex(l2=0.05)
+    model, problem, _ = without(aligned, np.arange(100), learner)
+    change = change_of(model, problem)
+    objective = learner.objective(problem.retain)
+    slope = objective.at(weights_of(model, intercept=True)).slope
+    assert change.gradient / 3900 == pytest.approx(slope, abs=1e-12)
+    assert change.gradient_before() < 1e-10
+
+
+def test_what_no_step_is_for_is_refused(ridge, planted):
+    data, rows = ridge
+    model, problem, _ = without(data, rows, RIDGE)
+    with pytest.raises(SpecError, match="add hessian='original'"):
+        Newton(rescale=True)
+    with pytest.raises(ModelError, match="has to be made by Convex"):
+        Newton()(model, Problem(problem.task, problem.forget, problem.retain))
+    with pytest.raises(ModelError, match="works on models of kind ConvexModel"):
+        Newton()(torch.nn.Linear(10, 1), problem)
+    lasso = Convex(loss="squared", l2=0.0, l1=0.1, bias="none", task=Regression())
+    with pytest.raises(SpecError, match="no form with l1"):
+        RESCALED(*without(data, rows, lasso)[:2])
+    x, y, learner = planted
+    model, problem, _ = corrected(signs(x, y), np.arange(3), signs(x[:3], -y[:3]), learner)
+    with pytest.raises(RequestError, match="this request corrects"):
+        RESCALED(model, problem)
