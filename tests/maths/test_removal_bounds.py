@@ -99,30 +99,30 @@ def test_no_bound_is_broken_on_10_000_random_problems():
 
 def test_bounds_are_attained_so_no_smaller_constant_would_hold():
     """Losses of one weight: those that stay have the curvature mu, and a Hessian that grows by M; n = 1000, m = 1."""
-    c = Constants(convexity=0.5, slope=2.0, curvature=0.8, jerk=0.7)
+    c = Constants(convexity=0.5, slope=2.0, curvature=0.8, change=0.7)
     n, m = 1000, 1
     pull = m * c.slope / (n - m)  # the gradient of those that stay, where all together have none
     # mu w + M w^2 / 2 = pull is where they have none.
-    aim = (-c.convexity + math.sqrt(c.convexity**2 + 2 * c.jerk * pull)) / c.jerk
+    aim = (-c.convexity + math.sqrt(c.convexity**2 + 2 * c.change * pull)) / c.change
     newton = pull / c.convexity
     assert 0.98 < abs(newton - aim) / newton_error(c, n, m) <= 1
 
-    straight = Constants(c.convexity, c.slope, c.curvature, jerk=0.0)
+    straight = Constants(c.convexity, c.slope, c.curvature, change=0.0)
     everything = ((n - m) * c.convexity + m * c.curvature) / n
     jackknife = m * c.slope / n / everything
     assert 0.98 < abs(jackknife - newton) / (jackknife_error(straight, n, m)) <= 1
 
 
 def test_bounds_are_no_larger_than_the_published_ones_up_to_half_of_the_examples():
-    c = Constants(convexity=0.3, slope=1.7, curvature=0.9, jerk=0.4)
+    c = Constants(convexity=0.3, slope=1.7, curvature=0.9, change=0.4)
     for m in (1, 10, 50):
-        published = 2 * c.jerk * c.slope**2 * m**2 / (c.convexity**3 * 100**2)
+        published = 2 * c.change * c.slope**2 * m**2 / (c.convexity**3 * 100**2)
         assert newton_error(c, 100, m) <= published
         assert jackknife_error(c, 100, m) <= published + 2 * c.curvature * c.slope * m**2 / (c.convexity**2 * 100**2)
     assert newton_error(c, 100, 50) == pytest.approx(published)
 
 
-def test_a_quadratic_has_no_newton_error_and_an_unbounded_jerk_no_bound():
+def test_a_quadratic_has_no_newton_error_and_an_unbounded_change_no_bound():
     assert newton_error(Constants(0.1, 1.0, 1.0, 0.0), 10, 5) == 0.0
     assert newton_error(Constants(0.1, 1.0, 1.0, math.inf), 10, 5) == math.inf
     assert jackknife_error(Constants(0.1, 1.0, math.inf, 0.0), 10, 5) == math.inf

@@ -16,19 +16,19 @@ class Constants:
         convexity: mu: the mean over the examples that stay is at least so strongly convex.
         slope: L: no gradient of an f_i at the minimiser is longer.
         curvature: C: no eigenvalue of a Hessian of an f_i is larger; infinite where it has none.
-        jerk: M: the Hessian of the mean changes by at most this per unit of distance; infinite where it jumps.
+        change: M: the Hessian of the mean changes by at most this per unit of distance; infinite where it jumps.
     """
 
     convexity: float
     slope: float
     curvature: float
-    jerk: float
+    change: float
 
 
 def constants_of(loss: LinearLoss, penalty: float, radius: float) -> Constants:
     """Those of a loss of one score of ``x.w``, plus ``penalty / 2 |w|^2``, for examples with ``|x| <= radius``.
 
-    At the minimiser ``penalty w`` is a mean of vectors of length at most ``slope * radius``, so a gradient is at most twice as long.
+    At the minimiser ``penalty w`` is a mean of vectors of length at most ``slope * radius``; a gradient is at most twice as long.
 
     >>> constants_of(LinearLoss("logistic"), penalty=0.1, radius=2.0).slope
     4.0
@@ -39,7 +39,7 @@ def constants_of(loss: LinearLoss, penalty: float, radius: float) -> Constants:
         radius: > 0.
     """
     most = loss.bounds
-    return Constants(penalty, 2 * most.slope * radius, most.curvature * radius**2 + penalty, most.jerk * radius**3)
+    return Constants(penalty, 2 * most.slope * radius, most.curvature * radius**2 + penalty, most.change * radius**3)
 
 
 def newton_error(constants: Constants, examples: int, removed: int) -> float:
@@ -49,8 +49,8 @@ def newton_error(constants: Constants, examples: int, removed: int) -> float:
     gradient is at most M / 2 times its square, divided by mu. For m up to n / 2 it is at most the ``2 M L^2 m^2 / (mu^3 n^2)``
     of Sekhari et al. 2021, arXiv 2103.03279, lemma 3.
 
-    >>> newton_error(Constants(convexity=1.0, slope=1.0, curvature=1.0, jerk=2.0), examples=11, removed=1)  # (1 / 10)^2
-    0.01
+    >>> newton_error(Constants(convexity=1.0, slope=1.0, curvature=1.0, change=2.0), examples=3, removed=1)  # (1 / 2)^2
+    0.25
 
     Args:
         constants: of the losses.
@@ -62,7 +62,7 @@ def newton_error(constants: Constants, examples: int, removed: int) -> float:
     """
     _refuse_all(examples, removed)
     step = removed * constants.slope / (constants.convexity * (examples - removed))
-    return 0.0 if removed == 0 or constants.jerk == 0 else constants.jerk / (2 * constants.convexity) * step**2
+    return 0.0 if removed == 0 or constants.change == 0 else constants.change / (2 * constants.convexity) * step**2
 
 
 def jackknife_error(constants: Constants, examples: int, removed: int) -> float:
@@ -71,7 +71,7 @@ def jackknife_error(constants: Constants, examples: int, removed: int) -> float:
     The Newton step's, and ``m^2 C L / (mu^2 n (n - m))`` for the difference of the two steps. Derived here; the constants of
     Suriyakumar and Wilson 2022, arXiv 2209.12269, may be others.
 
-    >>> jackknife_error(Constants(convexity=1.0, slope=1.0, curvature=1.0, jerk=0.0), examples=10, removed=5)  # 25 / (10 * 5)
+    >>> jackknife_error(Constants(convexity=1.0, slope=1.0, curvature=1.0, change=0.0), examples=10, removed=5)  # 25 / (10 * 5)
     0.5
 
     Args:
