@@ -11,6 +11,7 @@ import numpy as np
 from untrain.core.errors import DataError
 from untrain.data.batching import in_order
 from untrain.data.examples import Examples, batch_of
+from untrain.data.sparse import Sparse
 from untrain.maths.design_matrix import PIECE, DesignMatrix
 from untrain.models.tasks.base import Task
 
@@ -21,7 +22,8 @@ HELD = 1 << 30  # bytes of float64 up to which inputs are converted once
 def rows_of(examples: Examples, task: Task, intercept: bool) -> DesignMatrix:
     """Inputs as a model of the task is shown them, flattened, in float64.
 
-    Up to ``HELD`` bytes they are converted once; more are read and converted in blocks each time, so that memory stays bounded.
+    Sparse rows stay sparse. Dense ones are converted once up to ``HELD`` bytes; more are read and converted in blocks each time, so
+    that memory stays bounded.
 
     >>> import torch
     >>> from untrain.models.tasks.classification import Classification
@@ -33,6 +35,8 @@ def rows_of(examples: Examples, task: Task, intercept: bool) -> DesignMatrix:
     Raises:
         DataError: a number of the inputs is NaN or infinite, so that norms of rows have no bound.
     """
+    if isinstance(examples.x, Sparse):
+        return checked(DesignMatrix.of(examples.x.matrix, intercept))
     columns = math.prod(task.input_shape(examples))
     size = max(1, PIECE // (8 * columns))
 
