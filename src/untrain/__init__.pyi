@@ -140,6 +140,7 @@ from untrain.training.keepers.files import save_kept as save_kept
 from untrain.training.keepers.inputcovariance import InputCovariance as InputCovariance
 from untrain.training.keepers.inputcovariance import moments_without as moments_without
 from untrain.training.learners.convex import Convex as Convex
+from untrain.training.learners.convexhead import ConvexHead as ConvexHead
 from untrain.training.learners.retrieval import Retrieval as Retrieval
 from untrain.training.learners.scikitlearn import ScikitLearn as ScikitLearn
 from untrain.training.learners.sisa import SISA as SISA

@@ -201,3 +201,19 @@ def test_a_penalty_decides_between_collinear_columns():
 def test_a_tolerance_below_rounding_is_not_reached_and_says_how_far_it_came():
     found = optimum(posed("squared", X * 1e6, Y * 1e6, l2=1.0), tolerance=1e-20)
     assert found.failure.startswith("the gradient has length")
+
+
+def test_sparse_rows_take_products_and_where_these_do_not_reach_it_the_hessian(monkeypatch):
+    draw = np.random.default_rng(7)
+    x = sparse.random_array((300, 80), density=0.1, format="csr", rng=draw) * 10.0 ** np.linspace(-4, 4, 80)
+    y = np.sign(np.asarray(x.sum(axis=1)).ravel() + draw.normal(size=300))
+    objective = posed("logistic", x, y, l2=1e-7)
+    whole = optimum(objective)
+    asked = []
+    times = ConvexObjective.hessian_times
+    monkeypatch.setattr(ConvexObjective, "hessian_times", lambda self, at: asked.append(1) or times(self, at))
+    monkeypatch.setattr(convex_optimum, "SPARSE", 10)
+    found = optimum(objective)
+    assert asked
+    assert (found.failure, found.gradient < 1e-10) == ("", True)
+    np.testing.assert_allclose(found.weights, whole.weights, rtol=1e-4, atol=1e-6 * np.abs(whole.weights).max())

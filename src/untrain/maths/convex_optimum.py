@@ -13,6 +13,7 @@ from untrain.maths.newton_models import HessianDiagonal, SampledHessian, WholeHe
 
 Array = np.ndarray[Any, Any]
 DENSE = 4096  # weights up to which the Hessian is written down
+SPARSE = 512  # weights from which on products with sparse rows are cheaper than a Hessian, which is not sparse
 WORK = 1e11  # operations of a Hessian from which on a sample of the rows stands for it
 BEYOND = 100  # how far below the tolerance it tries to come
 NEAR = 1e-6  # longest step, as a share of the weights, that an optimum may still be off
@@ -44,8 +45,9 @@ def optimum(objective: ConvexObjective, tolerance: float = 1e-10, start: Array |
     """The minimum of a convex objective, by Newton's method; with an absolute penalty, by exact minima of quadratic models.
 
     Up to ``DENSE`` weights the equations are solved by a Cholesky factor, or, where the Hessian of all rows is long to compute, by
-    conjugate gradients with that of a sample; above, by conjugate gradients with its diagonal, or, with an absolute penalty, for
-    the columns whose weights are not 0. The gradient of the objective itself decides whether it is an optimum.
+    conjugate gradients with that of a sample. Above, and of sparse rows above ``SPARSE``, conjugate gradients take its diagonal;
+    with an absolute penalty, the columns whose weights are not 0 are found in rounds. The gradient of the objective itself decides
+    whether it is an optimum.
 
     A quarter of ``(w - 1)^2 + (w - 3)^2 + 2 w^2`` is smallest at 1:
 
@@ -91,12 +93,14 @@ def _failed(objective: ConvexObjective, weights: Array, reason: str) -> Optimum:
 def _newton(objective: ConvexObjective, start: Array, tolerance: float) -> tuple[Minimum, bool]:
     """The minimum, and whether its curvature decides all weights."""
     model: WholeHessian | SampledHessian | HessianDiagonal
-    if objective.size > DENSE:
+    thin = objective.rows.sparse and objective.size > SPARSE and objective.l1 == 0 and objective.l2 > 0
+    if objective.size > DENSE or thin:
         model = HessianDiagonal(objective)
-    elif objective.l1 == 0 and _work(objective) > WORK:
-        model = SampledHessian(objective)
-    else:
-        model = WholeHessian(objective)
+        found = newton(objective.at, model, start, tolerance / BEYOND)
+        if objective.size > DENSE or found.slope <= tolerance:
+            return found, model.decides(found.point)
+        start = found.point
+    model = SampledHessian(objective) if objective.l1 == 0 and _work(objective) > WORK else WholeHessian(objective)
     found = newton(objective.at, model, start, tolerance / BEYOND)
     return found, model.decides(found.point)
 

@@ -29,12 +29,14 @@ class DesignMatrix:
         rows: n.
         columns: d, without the ones.
         intercept: whether there are ones.
+        sparse: whether blocks are.
     """
 
     blocks: Callable[[], Iterator[Block]]
     rows: int
     columns: int
     intercept: bool
+    sparse: bool = False
 
     @staticmethod
     def of(x: Any, intercept: bool) -> DesignMatrix:
@@ -42,15 +44,17 @@ class DesignMatrix:
         matrix = sparse.csr_array(x, dtype=np.float64) if sparse.issparse(x) else np.asarray(x)
         rows, columns = matrix.shape
         size = rows if sparse.issparse(matrix) else max(1, PIECE // max(1, 8 * columns))
+        if size >= rows and not sparse.issparse(matrix):
+            matrix = np.asarray(matrix, dtype=np.float64)
 
         def blocks() -> Iterator[Block]:
             if size >= rows:
-                yield matrix if sparse.issparse(matrix) else np.asarray(matrix, dtype=np.float64)
+                yield matrix
                 return
             for first in range(0, rows, size):
                 yield np.asarray(matrix[first : first + size], dtype=np.float64)
 
-        return DesignMatrix(blocks, rows, columns, intercept)
+        return DesignMatrix(blocks, rows, columns, intercept, sparse.issparse(matrix))
 
     @property
     def width(self) -> int:

@@ -14,7 +14,7 @@ class BinaryLinear(ConvexModel):
 
     >>> import numpy as np
     >>> model = BinaryLinear(2)
-    >>> _ = model.score.fill(np.array([[1.0, 2.0]]), np.array([1.0]))
+    >>> _ = model.fill(np.array([[1.0, 2.0]]), np.array([1.0]))
     >>> model(torch.tensor([[1.0, 1.0]])).tolist()
     [[-2.0, 2.0]]
 

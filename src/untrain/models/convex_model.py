@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any, Self
+
+import numpy as np
+import torch
 from torch import nn
+
+Array = np.ndarray[Any, Any]
 
 
 class ConvexModel(nn.Module):
@@ -12,3 +18,10 @@ class ConvexModel(nn.Module):
     def line(self) -> nn.Linear:
         """Where the weights are."""
         raise NotImplementedError
+
+    def fill(self, weight: Array, bias: Array) -> Self:
+        """The same model with weights (outputs, inputs) and biases (outputs,)."""
+        with torch.no_grad():
+            self.line.weight.copy_(torch.as_tensor(weight))
+            self.line.bias.copy_(torch.as_tensor(bias))
+        return self

@@ -37,10 +37,3 @@ class LinearModel(ConvexModel):
         """Outputs, float64 (b, outputs), of inputs (b, ...) of any precision."""
         outputs: Tensor = self.linear(x.flatten(1).to(self.linear.weight.dtype))
         return outputs
-
-    def fill(self, weight: Array, bias: Array) -> LinearModel:
-        """The same model with weights (outputs, inputs) and biases (outputs,)."""
-        with torch.no_grad():
-            self.linear.weight.copy_(torch.as_tensor(weight))
-            self.linear.bias.copy_(torch.as_tensor(bias))
-        return self

@@ -107,12 +107,12 @@ def from_estimator(estimator: Any, tuned: bool = True) -> Estimated:
     classes = np.asarray(last.classes_) if hasattr(last, "classes_") else None
     two = classes is not None and len(classes) == 2
     model = BinaryLinear(coef.shape[1]) if two else LinearModel(coef.shape[1], len(coef))
-    line_of(model).fill(coef, bias)
+    model.fill(coef, bias)
     obstacle = _common_obstacle(last, classes, coef)
     made = obstacle or KINDS[type(last)](last, tuned)
     if isinstance(made, str):
         return Estimated(model.eval(), None, made, classes, deepcopy(estimator))
-    line_of(model).linear.bias.requires_grad_(made.bias != "none")
+    model.line.bias.requires_grad_(made.bias != "none")
     return Estimated(model.eval(), made, "", classes, deepcopy(estimator))
 
 
@@ -128,7 +128,7 @@ def to_estimator(model: nn.Module, like: Any, classes: Sequence[Any] | None = No
     Raises:
         ModelError: the model does not have the shape of the estimator, or that is of a class that is not known.
     """
-    weight, bias = (p.detach().cpu().numpy().astype(np.float64) for p in line_of(model).linear.parameters())
+    weight, bias = (p.detach().cpu().numpy().astype(np.float64) for p in line_of(model).parameters())
     last = like.steps[-1][1] if isinstance(like, Pipeline) else like
     if not hasattr(last, "coef_"):
         if isinstance(like, Pipeline):
