@@ -39,8 +39,9 @@ RATE = float(f"{2e-5 * UNIT:.3g}")
 RULED = {
     "JiT": "JiT(noise=InputNoise(scale={scale}, draws={draws}), steps=Steps(lr={lr}, epochs=1, batch=64, "
     "optimizer=SGD(momentum=0.0), schedule=Constant(), buffers='freeze'))",
+    # The authors' network has no batch norm, whose buffers noised images would enter.
     "ReferenceJiT": "ReferenceJiT(scale={scale}, draws={draws}, steps=Steps(lr={lr}, epochs=1, batch=64, "
-    "optimizer=SGD(momentum=0.0), schedule=Constant()))",
+    "optimizer=SGD(momentum=0.0), schedule=Constant(), buffers='freeze'))",
 }
 DROPS = (0.1, 0.3)
 RATES = {"JiT": (1.0, 0.3, 0.1, 0.03, 0.01, 0.003), "ReferenceJiT": (1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5)}

@@ -46,24 +46,32 @@ PROJECTED = (
     "optimizer=SGD(momentum=0.0), schedule=Geometric(), buffers='freeze'))"
 )
 JIT = "JiT(noise=InputNoise(scale={scale}, draws=4), steps=Steps(lr={lr}, epochs=2, " + PLAIN + ", buffers='freeze'))"
-REFERENCE = "ReferenceJiT(scale={scale}, draws=4, steps=Steps(lr={lr}, epochs=1, optimizer=SGD(momentum=1.0), schedule=Constant()))"
+# Its authors' networks have no batch norm, whose buffers noised images would enter.
+REFERENCE = (
+    "ReferenceJiT(scale={scale}, draws=4, steps=Steps(lr={lr}, epochs=1, optimizer=SGD(momentum=1.0), schedule=Constant(), "
+    "buffers='freeze'))"
+)
 CONTENDERS: Settings = {
     "Nothing": ("Nothing()",),
     "Finetune": grid("Finetune(steps=Steps(lr={lr}, epochs=1, batch=250))", lr=(0.05, 0.2)),
-    "GradAscent": grid("GradAscent(steps=Steps(lr={lr}, epochs=1, schedule=Constant()))", lr=(1e-3, 3e-3, 1e-2)),
+    "GradAscent": grid("GradAscent(steps=Steps(lr={lr}, epochs=1, schedule=Constant(), buffers='freeze'))", lr=(1e-3, 3e-3, 1e-2)),
     "NegGrad": grid("NegGrad(alpha={alpha}, steps=Steps(lr=0.02, epochs=1, schedule=Constant()))", alpha=(0.9, 0.97)),
     "RandomLabel": grid("RandomLabel(steps=Steps(lr={lr}, epochs=1))", lr=(0.02, 0.1)),
     "SalUn": grid("SalUn(steps=Steps(lr={lr}, epochs=1))", lr=(0.02, 0.1)),
-    "BoundaryShrink": grid(FORGET, name=("BoundaryShrink",), lr=(0.01, 0.1)),
-    "BoundaryExpand": grid(FORGET, name=("BoundaryExpand",), lr=(0.01, 0.1)),
-    "DELETE": grid(FORGET, name=("DELETE",), lr=(0.003, 0.03)),
+    "BoundaryShrink": grid(FORGET, name=("BoundaryShrink",), lr=(0.001, 0.003)),
+    "BoundaryExpand": grid(FORGET, name=("BoundaryExpand",), lr=(0.001, 0.003)),
+    "DELETE": grid(FORGET, name=("DELETE",), lr=(0.003, 0.01, 0.03)),
     "POUR": ("POUR()",),
     "DUCK": grid(DUCK, ratio=(5,), lr=(1e-3, 5e-3), epochs=(4,)),
     "DUCK, ratio 20": grid(DUCK, ratio=(20,), lr=(1e-3, 5e-3), epochs=(1,)),
-    "JiT": grid(JIT, scale=(0.1, 0.3), lr=(0.01, 0.1)),
-    "ReferenceJiT": grid(REFERENCE, scale=(0.1, 0.3), lr=(1e-4, 1e-3)),
-    "ProjectedGradient": grid(PROJECTED, share=(0.5, 0.8, 0.95), lr=(0.02, 0.1)),
-    "ProjectedGradient without projection": grid(PROJECTED, share=(0.0,), lr=(0.004, 0.02, 0.1)),
+    "JiT": grid(JIT, scale=(0.1, 0.3), lr=(0.001, 0.003, 0.01)),
+    "ReferenceJiT": grid(REFERENCE, scale=(0.1, 0.3), lr=(3e-5, 1e-4, 3e-4)),
+    # The less is protected, the smaller the step that does not break the network.
+    "ProjectedGradient": tuple(
+        PROJECTED.format(share=share, lr=lr) for share, rates in ((0.5, (1e-3, 3e-3)), (0.8, (0.01, 0.05)), (0.95, (0.5, 2.0)))
+        for lr in rates
+    ),
+    "ProjectedGradient without projection": grid(PROJECTED, share=(0.0,), lr=(3e-4, 1e-3, 3e-3)),
     "SSD": grid("SSD(select={select})", select=(2, 5, 10)),
     "SCRUB": grid("SCRUB(steps=Steps(lr={lr}, epochs=2, schedule=Constant()))", lr=(0.005, 0.02)),
     "UNSIR": ("UNSIR()",),
