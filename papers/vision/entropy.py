@@ -8,7 +8,7 @@ Numbers of single models go to entropy.json beside this file; ``papers.vision.en
 
 from __future__ import annotations
 
-import time
+import os
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,8 +29,11 @@ from untrain.runtime.executors.base import threads
 from untrain.runtime.store import Contents, Store
 
 Document = dict[str, Any]
-SEED = 0
-DATA = "SmallCIFAR10(path={path!r}, size=5000, request=Random(fraction=0.1))"
+SEED, SEEDS = 0, 10
+DATA = (
+    "SmallCIFAR10(path={path!r}, size=3000, steps=Steps(lr=0.8, epochs=20, batch=250, optimizer=SGD(decay=0.0005, nesterov=True, "
+    "decay_on='weights'), schedule=Triangular()), request=Random(fraction=0.1))"
+)
 UNIT = 0.2667  # mean deviation by which the authors divide pixels in [0, 1]: a noise of theirs is as much smaller in ours
 SCALE = round(0.8 * UNIT, 4)
 # The ratio that they minimise is larger by 1 / UNIT in our units, and so is its gradient.
@@ -43,17 +46,16 @@ RULED = {
     "ReferenceJiT": "ReferenceJiT(scale={scale}, draws={draws}, steps=Steps(lr={lr}, epochs=1, batch=64, "
     "optimizer=SGD(momentum=0.0), schedule=Constant(), buffers='freeze'))",
 }
-DROPS = (0.1, 0.3)
-RATES = {"JiT": (1.0, 0.3, 0.1, 0.03, 0.01, 0.003), "ReferenceJiT": (1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5)}
+DROPS = {"JiT": (0.1, 0.3), "ReferenceJiT": (0.1,)}  # shares of the predictions that may change
+RATES = {"JiT": (0.3, 0.1, 0.03, 0.01, 0.003, 0.001), "ReferenceJiT": (1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 3e-6)}
 DRAWS, FEW = 100, 10
 
 
 def main() -> None:
     """Choose step sizes, forget, and write the numbers of single models."""
     options = words(str(__doc__))
-    options.add_argument("--seeds", type=int, default=10, help="originals, and as many retrained models")
+    options.add_argument("--seeds", type=int, default=SEEDS, help="originals, and as many retrained models")
     given = options.parse_args()
-    began = time.process_time()
     scenario, store = DATA.format(path=given.data), Store(given.store)
     chosen = ruled(scenario, store)
     say(f"step sizes: {chosen}")
@@ -65,9 +67,11 @@ def main() -> None:
         evaluators=("Accuracy()",), images=False,
     )  # fmt: skip
     document = {
-        "date": f"{datetime.now(UTC):%Y-%m-%d}", "command": "python -m papers.vision.entropy --data CIFAR10", "seeds": given.seeds,
-        "scenario": scenario.replace(given.data, "CIFAR10"), "setting": run["setting"], "sizes": run["sizes"], "drops": list(DROPS),
-        "methods": methods, "rows": rows_of(run, store), "cpu_seconds_here": round(time.process_time() - began),
+        "date": f"{datetime.now(UTC):%Y-%m-%d}", "seeds": given.seeds,
+        "command": "python -m papers.vision.entropy --data CIFAR10" + f" --seeds {given.seeds}" * (given.seeds != SEEDS),
+        "scenario": scenario.replace(given.data, "CIFAR10"), "setting": run["setting"], "sizes": run["sizes"],
+        "drops": sorted({drop for several in DROPS.values() for drop in several}), "methods": methods,
+        "rows": rows_of(run, store), "cpu_seconds": round(sum(os.times()[:4])),
     }  # fmt: skip
     write(given.out / "entropy.json", document)
 
@@ -82,7 +86,7 @@ def ruled(scenario: str, store: Store) -> dict[str, str]:
     original = run_job(scene, Job("original", 0), SEED, setting, store)
     chosen = {}
     for name, template in RULED.items():
-        for drop in DROPS:
+        for drop in DROPS[name]:
             made = ut.parse(template.format(scale=SCALE, draws=FEW, lr=RATES[name][0]))
             ingredients = {
                 "kind": "rule", "label": f"step size of {name} by its rule", "engine": engine(), "method": canonical(made),

@@ -20,7 +20,7 @@ def page(document: dict[str, Any]) -> str:
         "# Entropy after JiT", "",
         f"{document['date']}, `{document['command']}`: `{document['scenario']}`, {sizes['forget']} of {sizes['train']:,} images "
         f"are forgotten from {seeds} originals; {seeds} retrained models. {facts['machine']}, untrain {facts['untrain']}, torch "
-        f"{facts['torch']}.", "",
+        f"{facts['torch']}; {document['cpu_seconds']} CPU seconds.", "",
         "The authors' notebook has one model of each kind, of another network on all of CIFAR-10: mean entropy of predictions on "
         "the forget set .024 before, .197 after JiT, .206 of a retrained model, and a Wilcoxon test of the last two with p = .909. "
         f"Step sizes other than the notebook's are the largest that change at most {drops} of the predictions on noised forget "

@@ -60,8 +60,9 @@ def photographs(document: dict[str, Any]) -> tuple[str, str, str]:
         f"`{document['learner']}` on {document['cases'][0]['sizes']['train']:,} images.",
         "AUS is (1 + test accuracy on the other classes, less the same original's) / (1 + test accuracy on the forgotten class). A "
         f"method's setting is the one, of those tried on another original with the classes {tuned}, with the highest AUS by "
-        "**validation data and the forget set itself**; test data chose nothing. A zero-shot method has no such data: its row says "
-        "what it could do if somebody chose for it. Intervals are Student's t over classes; each verdict stands by itself.",
+        "**validation data and the forget set itself**; test data chose nothing, and these classes are not judged. A zero-shot "
+        "method has no such data: its row says what it could do if somebody chose for it. Intervals are Student's t over classes; "
+        "each verdict stands by itself.",
         " on photographs",
     )
 

@@ -40,7 +40,7 @@ def test_step_sizes_change_few_predictions_on_noised_images_and_the_next_larger_
     store = Store(tmp_path / "store")
     scenario = "Digits(model=MLP(width=16), steps=Steps(lr=0.2, epochs=6, batch=64))"
     chosen = script.ruled(scenario, store)
-    tight, loose = (ut.parse(chosen[f"JiT, {drop:.0%} changed"]) for drop in script.DROPS)
+    tight, loose = (ut.parse(chosen[f"JiT, {drop:.0%} changed"]) for drop in script.DROPS["JiT"])
     assert tight.noise.draws == script.DRAWS
     assert 0.1 <= tight.steps.lr < loose.steps.lr
     before = len(store.entries())
@@ -63,7 +63,8 @@ def document(**entropies):
     setting = {"machine": "a machine", "untrain": "0", "torch": "0"}
     return {
         "date": "", "command": "", "scenario": "", "setting": setting, "sizes": {"train": 100, "forget": 10}, "seeds": 10,
-        "drops": [0.1, 0.3], "methods": {"Nothing": "Nothing()", **{n: n for n in entropies}, "none here": "none: too large"},
+        "drops": [0.1, 0.3], "cpu_seconds": 1,
+        "methods": {"Nothing": "Nothing()", **{n: n for n in entropies}, "none here": "none: too large"},
         "rows": rows,
     }  # fmt: skip
 
