@@ -10,7 +10,7 @@ from torch import nn
 from untrain.core import metering as cost
 from untrain.core.errors import RunFailed
 from untrain.core.flops import count_flops
-from untrain.core.metering import Counter, add_note, exceeds_limit, metered, plan_steps
+from untrain.core.metering import Counter, add_note, exceeds_limit, limit_reached, metered, plan_steps
 
 WIDE, OUT = 8, 4
 MODEL = nn.Linear(WIDE, OUT)
@@ -213,6 +213,17 @@ def test_work_before_a_loop_counts_against_the_limit_but_is_no_step():
         plan_steps(8)
         assert walk(8) == 4
     assert list(meter.notes) == ["stopped at the budget, after 4 of 8 steps"]
+
+
+def test_each_step_of_several_loops_counts_once():
+    with metered(5 * STEP) as meter:
+        for steps in (1, 3, 4):
+            assert not limit_reached()
+            plan_steps(steps)
+            walk(steps)
+            Counter().step(0, lambda: forward(2), backward=False)  # asks for nothing
+        assert limit_reached()
+    assert list(meter.notes) == ["stopped at the budget, after 5 of 8 steps"]
 
 
 def test_a_limit_that_is_spent_before_the_first_step_is_an_error():

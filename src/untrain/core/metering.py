@@ -29,7 +29,7 @@ class Loop:
         done: steps that were taken.
         planned: steps that the loops begun so far would take.
         largest: operations of the largest step of the running loop.
-        mark: operations at the last check of the limit; None before.
+        mark: operations at the check of the limit before the running step; None where no step runs.
         stopped: whether the limit stopped the loop.
     """
 
@@ -163,11 +163,24 @@ def has_limit() -> bool:
     return any(True for _ in _limited())
 
 
-def plan_steps(steps: int) -> None:
-    """Announce a gradient loop of so many steps to the counts that have a limit."""
+def plan_steps(steps: int | None) -> None:
+    """Announce a gradient loop of so many steps to the counts that have a limit; None where it goes on with one that was."""
     for meter, _, spent in _limited():
-        meter.loop.planned += steps
-        meter.loop.mark, meter.loop.largest = spent, 0.0
+        _count_step(meter.loop, spent)
+        meter.loop.mark = None
+        if steps is not None:
+            meter.loop.planned += steps
+            meter.loop.largest = 0.0
+
+
+def _count_step(loop: Loop, spent: float) -> None:
+    if loop.mark is not None and spent > loop.mark:
+        loop.done, loop.largest = loop.done + 1, max(loop.largest, spent - loop.mark)
+
+
+def limit_reached() -> bool:
+    """Return whether the limit of the running count, or of one around it, has stopped a gradient loop."""
+    return any(meter.loop.stopped for meter, _, _ in _limited())
 
 
 def exceeds_limit() -> bool:
@@ -182,10 +195,10 @@ def exceeds_limit() -> bool:
     stop = False
     for meter, limit, spent in _limited():
         loop = meter.loop
-        if loop.mark is not None and spent > loop.mark:
-            loop.done, loop.largest = loop.done + 1, max(loop.largest, spent - loop.mark)
+        _count_step(loop, spent)
         loop.mark = spent
         if spent + loop.largest > limit or spent >= limit:
+            loop.mark = None
             if not loop.done:
                 raise RunFailed(f"{meter.budget} was spent before the first step: give more, or another method")
             stop = loop.stopped = True

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from untrain.core.fields import NonNegative, Positive
+from untrain.core.metering import limit_reached
 from untrain.core.search_space import SearchHint
 from untrain.data.examples import Batch
-from untrain.training.batch_plan import Plan
 from untrain.training.descend import descend
 from untrain.training.gradients import movable, put
 from untrain.training.problem import Problem
 from untrain.training.steps import SGD, Cosine, Steps
-from untrain.unlearners._phases import before_the_last
+from untrain.unlearners._phases import before_the_last, phase
 from untrain.unlearners._weight_layers import kernels_or_matrices
 from untrain.unlearners.base import Unlearner
 
@@ -65,14 +64,10 @@ class CFW(Unlearner):
         def loss(retain: Batch) -> Tensor:
             return task.loss(model, retain).mean() * weights[retain.y].mean()
 
-        def only(*epochs: int) -> Plan:
-            return replace(plan, draw=lambda epoch: plan.draw(epoch) if epoch in epochs else iter(()))
-
-        final = plan.epochs - 1
-        if final > 0:
-            descend(model, loss, only(*range(final)), before_the_last(self.steps), problem.trainable)
+        descend(model, loss, phase(plan, 0, -1), before_the_last(self.steps), problem.trainable)
+        if plan.epochs > 1 and not limit_reached():  # noise that no step follows would stay
             confuse(model, problem, self.last)
-        return descend(model, loss, only(final), self.steps, problem.trainable)
+        return descend(model, loss, phase(plan, -1), self.steps, problem.trainable)
 
 
 def confuse(model: nn.Module, problem: Problem, deviation: float) -> None:
