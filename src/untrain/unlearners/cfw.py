@@ -15,8 +15,10 @@ from untrain.training.descend import descend
 from untrain.training.gradients import movable, put
 from untrain.training.problem import Problem
 from untrain.training.steps import SGD, Cosine, Steps
+from untrain.unlearners._class_counts import class_counts
 from untrain.unlearners._phases import before_the_last, phase
 from untrain.unlearners._weight_layers import kernels_or_matrices
+from untrain.unlearners._weight_noise import with_noise
 from untrain.unlearners.base import Unlearner
 
 
@@ -56,7 +58,7 @@ class CFW(Unlearner):
         """
         movable(model, problem.trainable)
         task, plan = problem.task, problem.retain_batches(self.steps)
-        counts = torch.bincount(problem.rest.y[:].cpu(), minlength=task.outputs_needed(problem.rest)).float()
+        counts = class_counts(problem)
         weights = torch.where(counts > 0, len(problem.rest) / counts.clamp(min=1) / (counts > 0).sum(), 0.0)
         weights = weights.to(next(model.parameters()).device)
         confuse(model, problem, self.noise)
@@ -73,5 +75,4 @@ class CFW(Unlearner):
 def confuse(model: nn.Module, problem: Problem, deviation: float) -> None:
     """Add normal noise to the weight of the first convolution, or of the first layer, where it may move."""
     name, weight = next(iter(kernels_or_matrices(model).items()))
-    noise = deviation * torch.randn(weight.shape)  # on the CPU, so that every device adds the same
-    put(model, {name: weight.detach() + noise.to(weight)}, problem.mask or problem.trainable)
+    put(model, {name: with_noise(weight, deviation)}, problem.mask or problem.trainable)
