@@ -104,12 +104,21 @@ def test_whiskers_reach_to_the_ends_of_the_intervals_and_controls_are_drawn_apar
 
 def test_the_front_runs_through_those_that_are_on_it_and_a_cost_of_nothing_is_drawn_at_the_edge(document):
     table = document["requests"][0]["standings"]["tables"][0]["standings"]
-    front, methods, controls = pareto_chart(table, NAMES, {"Nothing()"}).traces
+    chart = pareto_chart(table, NAMES, {"Nothing()"})
+    front, methods, controls = chart.traces
     assert front.x[:2] == (0.01, 20.0)
     assert front.y == (3.0, 0.4, 0.4)
-    assert methods.words == ("1",)  # who has no known cost is not drawn
+    assert len(methods.x) == 1  # who has no known cost is not drawn
+    assert [(label.text, label.x, label.y) for label in chart.labels] == [("1", 20.0, 0.4), ("2", 0.01, 3.0)]
     assert controls.x == (0.01,)
     assert pareto_chart([one | {"cost": None} for one in table], NAMES, set()) is None
+
+
+def test_methods_that_coincide_share_a_label(document):
+    table = document["requests"][0]["standings"]["tables"][0]["standings"]
+    alike = [table[0] | {"name": f"M{at}()", "cost": cost} for at, cost in enumerate((0.2, 0.4, 0.2, 0.2))]
+    chart = pareto_chart(alike, {one["name"]: one["name"] for one in alike}, set())
+    assert [(label.text, label.x) for label in chart.labels] == [("1, 3, 4", 20.0), ("2", 40.0)]
 
 
 def test_the_terminal_has_a_table_of_each_kind_and_of_who_is_not_ranked(document):
