@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from papers.leaderboard.surprises import surprises
+
 from untrain.experiments.leaderboard.board_file import read_board
 from untrain.experiments.leaderboard.standings import standings
 from untrain.reports.leaderboard import WORDS, footnotes, leaderboard_tables, raised
@@ -21,15 +22,17 @@ def page(board: Document) -> str:
     ranked = {**board, "requests": [{**request, "standings": standings(request)} for request in board["requests"]]}
     lines = [
         f"# The board `{plan['name']}`", "",
-        f"`{plan['scenario']}`, {plan['seeds']} originals, {plan['oracles']} retrained models a request, {plan['trials']} trials a method. "
-        f"{setting['machine']}, untrain {setting['untrain']}, torch {setting['torch']}, {setting['precision']}. "
+        f"`{plan['scenario']}`, {plan['seeds']} originals, {plan['oracles']} retrained models per request, "
+        f"{plan['trials']} trials per method. {setting['machine']}, untrain {setting['untrain']}, torch {setting['torch']}, "
+        f"{setting['precision']}. "
         f"`{board['command']}`", "", WORDS, "", f"{board['tuning'][0].upper()}{board['tuning'][1:]}.", "", "## What stands out", "",
         *surprises(board),
     ]  # fmt: skip
     for request in board["requests"]:
         sizes = ", ".join(f"{number} {side}" for side, number in request["sizes"].items())
         lines += ["", f"## {request['name']}: `{request['request']}`", "", f"{sizes}.", *request["notes"]]
-        for table in leaderboard_tables({**ranked, "requests": [one for one in ranked["requests"] if one["name"] == request["name"]]}):
+        alone = [one for one in ranked["requests"] if one["name"] == request["name"]]
+        for table in leaderboard_tables({**ranked, "requests": alone}):
             title = table.title.removeprefix(f"{request['name']}: ")
             lines += ["", f"### {title[0].upper()}{title[1:]}", "", line_of(table.columns), "|---" * len(table.columns) + "|"]
             lines += [line_of(row.cells) for row in table.rows]
