@@ -7,20 +7,12 @@ store is not made again. Numbers of single models go to classes.json beside this
 
 from __future__ import annotations
 
-import argparse
-import json
-import sys
 import time
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
 
-import numpy as np
+from papers.vision.removal import rows_of, say, words, write
 
 import untrain as ut
-from untrain.core.atomic_write import atomic_write
-from untrain.evaluation.observation import Observation
-from untrain.experiments.results import entries_of, observe
 from untrain.runtime.store import Store
 
 MLP = "MLP(width=64)"
@@ -52,13 +44,9 @@ METHODS = (
 
 def main() -> None:
     """Run each class and write the numbers of single models."""
-    options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    options.add_argument("--data", required=True, help="folder with train.parquet and test.parquet")
-    options.add_argument("--store", default="untrain-vision", help="where models are kept")
-    options.add_argument("--out", type=Path, default=Path(__file__).parent)
+    options = words(str(__doc__))
     options.add_argument("--classes", type=int, nargs="+", default=list(range(10)))
     options.add_argument("--seeds", type=int, default=5)
-    options.add_argument("--workers", type=int, default=2)
     given = options.parse_args()
     began, cases = time.process_time(), []
     for forgotten in given.classes:
@@ -70,48 +58,12 @@ def main() -> None:
             evaluators=("AUS()",), images=False,
         )  # fmt: skip
         cases.append({"class": forgotten, "sizes": run["sizes"], "rows": rows_of(run, Store(given.store), forgotten)})
-        print(f"{time.strftime('%H:%M:%S')} class {forgotten}", file=sys.stderr, flush=True)
+        say(f"class {forgotten}")
     document = {
         "date": f"{datetime.now(UTC):%Y-%m-%d}", "command": "python -m papers.vision.classes --data FashionMNIST",
         "seeds": given.seeds, "setting": run["setting"], "cpu_seconds": round(time.process_time() - began), "cases": cases,
     }  # fmt: skip
-    with atomic_write(given.out / "classes.json") as fresh:
-        fresh.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n")
-
-
-def rows_of(run: dict[str, Any], store: Store, forgotten: int) -> list[dict[str, Any]]:
-    """Of each method, and of oracles and originals, numbers of each single model."""
-    entry = store.get(run["run"])
-    assert entry is not None
-    models = entries_of(entry, store)
-    original = single(observe(entry, models["original"]), forgotten, None)
-    rows = [
-        {"method": "oracle", "error": None, **single(observe(entry, models["oracle"]), forgotten, None)},
-        {"method": "original", "error": None, **original},
-    ]
-    for row in run["results"]:
-        shown = {"method": row["method"], "sees": row["sees"], "error": row["error"]}
-        if row["error"] is None:
-            start = np.array(original["staying"])
-            shown |= {"cost": row["cost"]["share_of_retraining"], "backward": row["cost"]["share_of_backward"]}
-            shown |= single(observe(entry, models["unlearned"][row["method"]]), forgotten, start)
-        rows.append(shown)
-    return rows
-
-
-def single(seen: Observation, forgotten: int, start: np.ndarray | None) -> dict[str, list[float]]:
-    """Of each model: test accuracy on the other classes and on the forgotten one, accuracies by side, entropy on forget, AUS."""
-    right, labels, side = seen.signal("correct"), np.asarray(seen.labels), np.asarray(seen.side)
-    test = side == "test"
-    staying, gone = (right[:, test & at].mean(1) for at in (labels != forgotten, labels == forgotten))
-    logits = np.asarray(seen.outputs["logits"][:, side == "forget"], dtype=np.float64)
-    logp = logits - np.logaddexp.reduce(logits, axis=-1, keepdims=True)
-    entropy = -(np.exp(logp) * logp).sum(-1).mean(1)
-    numbers = {"staying": staying, "forgotten": gone, "entropy": entropy}
-    numbers |= {name: right[:, side == name].mean(1) for name in ("forget", "retain")}
-    if start is not None:
-        numbers["aus"] = (1 + staying - start) / (1 + gone)
-    return {name: [round(float(v), 5) for v in values] for name, values in numbers.items()}
+    write(given.out / "classes.json", document)
 
 
 if __name__ == "__main__":

@@ -190,6 +190,7 @@ from untrain.unlearners.npo import NPO as NPO
 from untrain.unlearners.oraclematch import OracleMatch as OracleMatch
 from untrain.unlearners.potion import Potion as Potion
 from untrain.unlearners.pour import POUR as POUR
+from untrain.unlearners.prmq import PRMQ as PRMQ
 from untrain.unlearners.projectedgradient import ProjectedGradient as ProjectedGradient
 from untrain.unlearners.randomlabel import RandomLabel as RandomLabel
 from untrain.unlearners.recipes import DEL as DEL
@@ -202,6 +203,7 @@ from untrain.unlearners.reinitcycles import ReinitCycles as ReinitCycles
 from untrain.unlearners.rem import REM as REM
 from untrain.unlearners.resetfinetune import ResetFinetune as ResetFinetune
 from untrain.unlearners.retrain import Retrain as Retrain
+from untrain.unlearners.rni import RNI as RNI
 from untrain.unlearners.scar import SCAR as SCAR
 from untrain.unlearners.scrub import SCRUB as SCRUB
 from untrain.unlearners.sfron import SFRon as SFRon

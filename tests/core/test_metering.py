@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import nn
 
-from untrain.core import metering as cost
+from untrain.core import metering, peak_memory
 from untrain.core.errors import RunFailed
 from untrain.core.flops import count_flops
-from untrain.core.metering import Counter, add_note, exceeds_limit, metered, plan_steps
+from untrain.core.metering import Counter, add_note, exceeds_limit, limit_reached, metered, plan_steps
 
 WIDE, OUT = 8, 4
 MODEL = nn.Linear(WIDE, OUT)
@@ -70,7 +70,7 @@ def test_a_kind_that_is_known_is_not_measured_again(monkeypatch):
         return meter.read().flops
 
     assert flops(3) == 2 * WIDE * OUT * 3
-    monkeypatch.setattr(cost, "count_flops", lambda _: pytest.fail("measured twice"))
+    monkeypatch.setattr(metering, "count_flops", lambda _: pytest.fail("measured twice"))
     assert flops(5) == 2 * WIDE * OUT * 5
 
 
@@ -99,8 +99,8 @@ def test_the_peak_is_that_of_the_work_and_not_of_what_went_before():
 
 
 def test_where_no_peak_can_be_forgotten_the_peak_is_that_of_the_process(monkeypatch, tmp_path):
-    monkeypatch.setattr(cost, "STATUS", tmp_path / "status")
-    monkeypatch.setattr(cost, "CLEAR", tmp_path / "none" / "clear")
+    monkeypatch.setattr(peak_memory, "STATUS", tmp_path / "status")
+    monkeypatch.setattr(peak_memory, "CLEAR", tmp_path / "none" / "clear")
     with metered() as meter:
         pass
     assert meter.read().peak > 1_000_000
@@ -115,7 +115,7 @@ def gpu(monkeypatch):
         memory["now"] = size
         memory["most"] = max(memory["most"], size)
 
-    monkeypatch.setattr(cost, "_on_gpu", lambda: True)
+    monkeypatch.setattr(peak_memory, "_on_gpu", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda _device: memory["most"])
     monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", lambda _device: memory.update(most=memory["now"]))
@@ -215,6 +215,17 @@ def test_work_before_a_loop_counts_against_the_limit_but_is_no_step():
     assert list(meter.notes) == ["stopped at the budget, after 4 of 8 steps"]
 
 
+def test_each_step_of_several_loops_counts_once():
+    with metered(5 * STEP) as meter:
+        for steps in (1, 3, 4):
+            assert not limit_reached()
+            plan_steps(steps)
+            walk(steps)
+            Counter().step(0, lambda: forward(2), backward=False)  # asks for nothing
+        assert limit_reached()
+    assert list(meter.notes) == ["stopped at the budget, after 5 of 8 steps"]
+
+
 def test_a_limit_that_is_spent_before_the_first_step_is_an_error():
     with metered(STEP, "the budget of 1 %"):
         Counter().step(2, lambda: forward(2), backward=False)
@@ -239,7 +250,7 @@ def test_each_shape_is_measured_once_and_none_by_another(monkeypatch):
         return meter.flops
 
     counter, measured = Counter(), []
-    monkeypatch.setattr(cost, "count_flops", lambda work: measured.append(1) or count_flops(work))
+    monkeypatch.setattr(metering, "count_flops", lambda work: measured.append(1) or count_flops(work))
     for n, width in ((3, 2), (2, 7), (5, 7), (1, 2)):
         assert flops(counter, n, width) == 2 * n * width * width
     assert len(measured) == 2

@@ -1,10 +1,8 @@
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from scipy import stats
 
-from untrain.maths.ranking import front, holm, letters, paired_tests, ranks
+from untrain.maths.ranking import front, holm, paired_tests, ranks
 
 
 def test_holm_agrees_with_the_definition_step_by_step():
@@ -49,21 +47,6 @@ def test_equal_losses_are_never_told_apart_and_constant_factors_always():
     one = np.array([1.0, 2.0, 4.0])
     assert by_fixed_references(np.stack([one, one])) == {(0, 1): 1.0}
     assert by_fixed_references(np.stack([one, 2 * one])) == {(0, 1): 0.0}
-
-
-@given(st.integers(2, 7).flatmap(lambda n: st.tuples(st.just(n), st.sets(st.tuples(st.integers(0, n - 1), st.integers(0, n - 1))))))
-def test_two_share_a_letter_exactly_where_they_are_not_told_apart(case):
-    n, drawn = case
-    apart = {(min(pair), max(pair)) for pair in drawn if pair[0] != pair[1]}
-    groups = letters(list(range(n)), sorted(apart))
-    for one in range(n):
-        for other in range(one + 1, n):
-            share = bool(set(groups[one].replace("'", "")) & set(groups[other].replace("'", "")))
-            assert share == ((one, other) not in apart)
-
-
-def test_the_best_group_comes_first():
-    assert letters([5.0, 1.0, 3.0], [(0, 1), (0, 2), (1, 2)]) == ["c", "a", "b"]
 
 
 def test_equals_share_their_rank_along_the_last_axis():

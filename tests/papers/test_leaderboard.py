@@ -1,6 +1,11 @@
 """What is derived from a leaderboard's file, on a board whose order is planted."""
 
+import importlib
+from pathlib import Path
+
 import numpy as np
+
+from untrain.experiments.leaderboard.board_file import read_board
 
 SCRIPT = "papers.leaderboard.surprises"
 
@@ -39,3 +44,9 @@ def test_planted_surprises_are_said(script):
         assert line in lines
     assert [line for line in lines if "falls" in line and "other" in line] == []
     assert any("Kendall's tau of the orders of 3 methods is -1.00" in line for line in lines)
+
+
+def test_the_page_of_the_stored_board_is_that_of_its_numbers(script):
+    page = importlib.import_module("papers.leaderboard.page")
+    folder = Path(page.__file__).parent / "fashion"
+    assert (folder / "README.md").read_text() == page.page(read_board(str(folder)))

@@ -1,6 +1,7 @@
 """The one gradient loop, worked out by hand."""
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -428,3 +429,30 @@ def test_a_norm_that_is_called_by_keyword_trains():
     plan = Plan(1, lambda epoch: iter([(Batch.labelled(torch.randn(4, 2), torch.zeros(4)),)]), None, None)
     descend(model, lambda batch: model(batch.x)[:, 0].square().mean() * model.a.weight.sum(), plan, Steps(lr=0.1, batch=4))
     assert not torch.equal(model.a.weight, start)
+
+
+def test_a_walk_through_a_part_of_a_plan_takes_the_step_sizes_of_the_whole():
+    whole, parts = line(3.0), line(3.0)
+    steps = Steps(lr=0.5, epochs=4, optimizer=SGD(momentum=0), schedule=Cosine(floor=0.0))
+    full = plan([[2.0]], epochs=4, batches=2)
+    descend(whole, pulled(whole), full, steps)
+    moves = []
+    for epochs in (range(1), range(1, 3), range(3, 3), range(3, 4)):
+        before = weights(parts)[0]
+        descend(parts, pulled(parts), replace(full, part=epochs), steps)
+        moves.append(before - weights(parts)[0])
+    sizes = [0.5 * (1 + math.cos(math.pi * epoch / 4)) / 2 for epoch in range(4)]
+    assert moves == pytest.approx([4 * sizes[0], 4 * (sizes[1] + sizes[2]), 0.0, 4 * sizes[3]])
+    assert weights(parts) == pytest.approx(weights(whole))
+
+
+def test_parts_of_a_plan_announce_its_steps_once():
+    model, steps = line(3.0), Steps(lr=0.1, epochs=3)
+    full = replace(plan([[1.0], [2.0]], epochs=3, batches=2), length=2)
+    with metered() as meter:
+        descend(line(3.0), pulled(model), replace(full, part=range(1)), steps)
+    each = meter.flops / 2
+    with metered(limit=3.5 * each) as meter:
+        for epochs in (range(1), range(1, 2), range(2, 3)):
+            descend(model, pulled(model), replace(full, part=epochs), steps)
+    assert list(meter.notes) == ["stopped at the budget, after 3 of 6 steps"]

@@ -191,7 +191,7 @@ BY_GRADIENT = ("CriticalNeurons", "Fisher", "Gradient", "WeightedGrad", "RandomM
 # Why something is refused: kinds of models, and names of methods or of what they are; all of them where none is named.
 NEEDS = {
     r"CT transposes kernels of convolutions, and \w+ has none of two or more pixels a side: take": [(FLAT, ("CT",))],
-    r"has no layer with a weight of two or more dimensions: take": [(NORMS, ("CFW", "KDE", "MSG", "ReinitCycles"))],
+    r"has no layer with a weight of two or more dimensions: take": [(NORMS, ("CFW", "KDE", "MSG", "PRMQ", "ReinitCycles"))],
     r"none of the weights that MSG resets may move: widen the mask": [(("all but one bias frozen",), ("MSG",))],
     r"the sensitivity to inputs depends on none of .*: let other weights move": [(("all but one bias frozen",), ("MUMis",))],
     r"takes gradients by inputs, and these are torch.int64: real numbers are needed": [(("tied head",), ("AMUN", "L2UL", "MUMis"))],
@@ -214,7 +214,7 @@ NEEDS = {
         (("all but one bias frozen", *NORMS), ("CFk", "EUk"))
     ],
     r"no linear layer with 3 or more outputs to take for its head: name it": [
-        (NORMS, ("FisherNoise", "DUCK", "SCAR", "BoundaryExpand", "POUR", "REM", "head"))
+        (NORMS, ("FisherNoise", "DUCK", "SCAR", "BoundaryExpand", "POUR", "REM", "RNI", "head"))
     ],
     r"the loss does not depend on any weight that may move: widen the mask, or let": [(("cut",), ("steps", *BY_GRADIENT))],
     r"adds noise to inputs, and these are torch.int64: real numbers are needed": [

@@ -9,7 +9,9 @@ from torch.nn import functional as F
 
 from one_step import LR, PLAIN, Tokens, close, convolutional, network, posed
 from untrain.core.errors import SpecError
+from untrain.core.metering import metered
 from untrain.training.steps import Cosine
+from untrain.unlearners import cfw
 from untrain.unlearners.cfw import CFW
 
 STILL = replace(PLAIN, epochs=0)
@@ -64,3 +66,17 @@ def test_deviations_out_of_range_are_refused():
     for wrong in ({"noise": 0.0}, {"last": -0.1}):
         with pytest.raises(SpecError, match=next(iter(wrong))):
             CFW(**wrong)
+
+
+def test_under_a_budget_each_step_is_noted_once_and_no_noise_comes_after_the_last(monkeypatch):
+    model, problem = posed()
+    made = CFW(steps=replace(PLAIN, epochs=4, batch=5))
+    with metered() as whole:
+        made(model, problem)
+    noised = []
+    monkeypatch.setattr(cfw, "confuse", lambda *_: noised.append(True))
+    for share, note, times in ((0.3, ["stopped at the budget, after 2 of 8 steps"], 1), (2.0, [], 2)):
+        noised.clear()
+        with metered(share * whole.flops) as meter:
+            made(model, problem)
+        assert (list(meter.notes), len(noised)) == (note, times)

@@ -30,7 +30,7 @@ TOKENS = "takes gradients by inputs, and these are torch.int64: real numbers are
 REASONS = {
     **{(kind, "CT"): "CT transposes kernels of convolutions" for kind in KINDS},
     **{(kind, name): TOKENS for kind in ("bag", "encoder") for name in ("AMUN", "L2UL", "MUMis")},
-    **{("causal", name): "needs classes, which CausalLM does not give" for name in ("AMUN", "CFW", "FCS", "L2UL", "MUMis")},
+    **{("causal", name): "needs classes, which CausalLM does not give" for name in ("AMUN", "CFW", "FCS", "L2UL", "MUMis", "PRMQ")},
     **{
         ("causal", name): "needs classes, which CausalLM does not give"
         for name in ("DatamodelDirect", "DatamodelMatch", "OracleMatch")

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import resource
-import sys
 import time
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TypeVar
-
-import torch
 
 from untrain.core.errors import RunFailed
 from untrain.core.flops import count_flops
+from untrain.core.peak_memory import peak_bytes, reset_peak
 
 T = TypeVar("T")
-STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
 @dataclass
@@ -29,7 +24,7 @@ class Loop:
         done: steps that were taken.
         planned: steps that the loops begun so far would take.
         largest: operations of the largest step of the running loop.
-        mark: operations at the last check of the limit; None before.
+        mark: operations at the check of the limit before the running step; None where no step runs.
         stopped: whether the limit stopped the loop.
     """
 
@@ -77,7 +72,7 @@ class Meter:
         process used since then, earlier allocations included; where the system cannot reset the peak (elsewhere than
         on Linux), it is the peak of the process so far, so that later work never shows less than earlier.
         """
-        peak = max(self.peak, _peak_bytes())
+        peak = max(self.peak, peak_bytes())
         return Cost(
             time.perf_counter() - self.started, self.forward, self.backward, round(self.flops) if self.counted else None, peak
         )
@@ -90,6 +85,7 @@ _meter: ContextVar[Meter | None] = ContextVar("meter", default=None)
 def metered(limit: float | None = None, budget: str = "the budget") -> Iterator[Meter]:
     """Count examples, operations and memory within the block; an outer count gets them too when the inner one ends.
 
+    >>> import torch
     >>> layer, x = torch.nn.Linear(3, 2, bias=False), torch.ones(4, 3)
     >>> with metered() as meter:
     ...     _ = Counter().step(4, lambda: layer(x), backward=False)
@@ -102,8 +98,8 @@ def metered(limit: float | None = None, budget: str = "the budget") -> Iterator[
     """
     outer = _meter.get()
     if outer is not None:
-        outer.peak = max(outer.peak, _peak_bytes())
-    _reset_peak()
+        outer.peak = max(outer.peak, peak_bytes())
+    reset_peak()
     meter = Meter(limit=limit, budget=budget, outer=outer)
     token = _meter.set(meter)
     try:
@@ -114,7 +110,7 @@ def metered(limit: float | None = None, budget: str = "the budget") -> Iterator[
             of = f" of {meter.loop.planned}" if meter.loop.planned else ""
             meter.notes[f"stopped at {budget}, after {meter.loop.done}{of} steps"] = None
         if outer is not None:
-            outer.peak = max(outer.peak, meter.peak, _peak_bytes())
+            outer.peak = max(outer.peak, meter.peak, peak_bytes())
             outer.forward += meter.forward
             outer.backward += meter.backward
             outer.flops += meter.flops
@@ -163,11 +159,24 @@ def has_limit() -> bool:
     return any(True for _ in _limited())
 
 
-def plan_steps(steps: int) -> None:
-    """Announce a gradient loop of so many steps to the counts that have a limit."""
+def plan_steps(steps: int | None) -> None:
+    """Announce a gradient loop of so many steps to the counts that have a limit; None where it goes on with one that was."""
     for meter, _, spent in _limited():
-        meter.loop.planned += steps
-        meter.loop.mark, meter.loop.largest = spent, 0.0
+        _count_step(meter.loop, spent)
+        meter.loop.mark = None
+        if steps is not None:
+            meter.loop.planned += steps
+            meter.loop.largest = 0.0
+
+
+def _count_step(loop: Loop, spent: float) -> None:
+    if loop.mark is not None and spent > loop.mark:
+        loop.done, loop.largest = loop.done + 1, max(loop.largest, spent - loop.mark)
+
+
+def limit_reached() -> bool:
+    """Return whether the limit of the running count, or of one around it, has stopped a gradient loop."""
+    return any(meter.loop.stopped for meter, _, _ in _limited())
 
 
 def exceeds_limit() -> bool:
@@ -182,10 +191,10 @@ def exceeds_limit() -> bool:
     stop = False
     for meter, limit, spent in _limited():
         loop = meter.loop
-        if loop.mark is not None and spent > loop.mark:
-            loop.done, loop.largest = loop.done + 1, max(loop.largest, spent - loop.mark)
+        _count_step(loop, spent)
         loop.mark = spent
         if spent + loop.largest > limit or spent >= limit:
+            loop.mark = None
             if not loop.done:
                 raise RunFailed(f"{meter.budget} was spent before the first step: give more, or another method")
             stop = loop.stopped = True
@@ -249,30 +258,6 @@ class Counter:
 
 
 _known: dict[tuple[Hashable, Hashable], float] = {}
-
-
-def _on_gpu() -> bool:
-    return torch.cuda.is_available() and torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
-
-
-def _peak_bytes() -> int:
-    """The peak bytes of torch on any one GPU, or else of the process in memory, since the last reset."""
-    if _on_gpu():
-        return max(map(torch.cuda.max_memory_allocated, range(torch.cuda.device_count())))
-    try:
-        status = STATUS.read_text()
-        return int(status.partition("VmHWM:")[2].split()[0]) * 1024
-    except (OSError, IndexError, ValueError):
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-
-
-def _reset_peak() -> None:
-    if _on_gpu():
-        for device in range(torch.cuda.device_count()):
-            torch.cuda.reset_peak_memory_stats(device)
-        return
-    with suppress(OSError):
-        CLEAR.write_text("5")  # 5 sets VmHWM to the present size: proc(5)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
-from string import ascii_lowercase
 from typing import Any
 
 import numpy as np
@@ -75,42 +74,6 @@ def paired_tests(losses: Array, resampled: Array, references: Sequence[int]) -> 
             tails = 2 * stats.t.sf(difference / np.sqrt(variance), [m - 1, few - 1])
             found[one, other] = float((seeds * tails[0] + measured * tails[1]) / variance)
     return found
-
-
-def letters(losses: Sequence[float], apart: Sequence[tuple[int, int]]) -> list[str]:
-    """Letters of each entrant: two that share one are not told apart, two that are told apart share none.
-
-    Letters come in the order of the losses, the best group first.
-
-    >>> letters([0.1, 0.2, 0.9], apart=[(0, 2)])
-    ['a', 'ab', 'b']
-
-    Args:
-        losses: one for each entrant; they decide the order of the letters alone.
-        apart: pairs of entrants, by their places, that are told apart.
-
-    Source: insert and absorb, Piepho 2004, doi 10.1198/1061860043515.
-    """
-    groups: list[frozenset[int]] = [frozenset(range(len(losses)))]
-    for one, other in apart:
-        split = []
-        for group in groups:
-            split += [group - {one}, group - {other}] if {one, other} <= group else [group]
-        unique = list(dict.fromkeys(split))
-        groups = [g for g in unique if not any(g < wider for wider in unique)]
-    place = {entrant: at for at, entrant in enumerate(np.argsort(np.asarray(losses, dtype=np.float64), kind="stable").tolist())}
-    groups.sort(key=lambda group: sorted(place[entrant] for entrant in group))
-    names = [_letter(at) for at in range(len(groups))]
-    return ["".join(name for name, group in zip(names, groups, strict=True) if at in group) for at in range(len(losses))]
-
-
-def _letter(at: int) -> str:
-    """The at-th letter; after z come a', b', and so on.
-
-    >>> _letter(1), _letter(27)
-    ('b', "b'")
-    """
-    return ascii_lowercase[at % 26] + "'" * (at // 26)
 
 
 def front(losses: Sequence[float], prices: Sequence[float | None]) -> list[bool]:

@@ -9,18 +9,18 @@ from untrain.reports import formatting
 from untrain.reports.fitting_table import FittingTable
 
 Row = Mapping[str, Any]
-COLUMNS = ("method", "rank", "group", "severity", "farthest on", "cost", "front", "settings")
+COLUMNS = ("method", "rank", "told apart", "severity", "farthest on", "cost", "front", "settings")
 HEADS = {
-    "rank": "Rank", "group": "Group", "severity": "Severity, margins", "farthest on": "Farthest on",
+    "rank": "Rank", "told apart": "Told apart", "severity": "Severity, margins", "farthest on": "Farthest on",
     "cost": "Cost, share of retraining", "front": "Pareto front",
 }  # fmt: skip
 WORDS = (
     "Severity: how far a model is from the mean of retrained models on the endpoint where it is farthest, in margins of the "
     "protocol 'standard'; up to 1 is within all margins. Methods are ranked by its mean over models; intervals of 95 % are over "
-    "seeds and retrained models. Group: methods that share a letter are not told apart (a test of each pair over seeds and "
-    "retrained models, Holm's correction over all pairs of a table, 5 %). Pareto front: no other method of the table is as good "
-    "for less, by the values without their intervals; a method that is made of other models is not on it, as its cost leaves "
-    "them out."
+    "seeds and retrained models. Told apart: from how many methods of the table, nearer and farther, each pair tested over seeds "
+    "and retrained models; of all pairs told apart 5 % are wrong on average at most. Pareto front: no other method of the table is "
+    "as good for less, by the values without their intervals; a method that is made of other models is not on it, as its cost "
+    "leaves them out."
 )
 SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -74,11 +74,21 @@ def severity(value: float) -> str:
     return formatting.digits(value, 2) if value < 100 else f"{value:,.0f}"
 
 
+def told_apart(standing: Row) -> str:
+    """From how many others a method is told apart.
+
+    >>> told_apart({"nearer": 1, "farther": 14}), told_apart({"nearer": 0, "farther": 0})
+    ('1 nearer, 14 farther', 'from none')
+    """
+    counts = [f"{standing[side]} {side}" for side in ("nearer", "farther") if standing[side]]
+    return ", ".join(counts) or "from none"
+
+
 def cells(standing: Row) -> dict[str, tuple[str, str]]:
     """Column -> value and its interval."""
     return {
         "rank": (f"{standing['rank']:g}", ends(standing["rank_low"], standing["rank_high"], 0)),
-        "group": (standing["group"], ""),
+        "told apart": (told_apart(standing), ""),
         "severity": (severity(standing["severity"]), f"{severity(standing['low'])} to {severity(standing['high'])}"),
         "farthest on": (standing["worst"], ""),
         "cost": (formatting.share(standing["cost"]), ""),

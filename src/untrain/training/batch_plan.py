@@ -14,7 +14,8 @@ from untrain.models.tasks.base import Task
 class Plan:
     """Batches of a gradient loop: ``draw`` yields those of each of ``length`` steps of an epoch.
 
-    Batch statistics are re-estimated on ``retain``, with the model's ``task``. A length of 0 means unknown.
+    Batch statistics are re-estimated on ``retain``, with the model's ``task``. A length of 0 means unknown. A walk goes through
+    the epochs of ``part``, or through all where it is None; step sizes are those of the whole plan.
     """
 
     epochs: int
@@ -22,3 +23,9 @@ class Plan:
     retain: Examples | None
     task: Task
     length: int = 0
+    part: range | None = None
+
+    @property
+    def walk(self) -> range:
+        """The epochs that a walk goes through."""
+        return range(self.epochs) if self.part is None else self.part

@@ -55,10 +55,11 @@ def descend(
     """
     if steps.smoothing:
         raise SpecError(f"smoothing={steps.smoothing:g} is for training from scratch; this loss is of another kind: leave it out")
-    if plan.epochs == 0:
+    if not plan.walk:
         return model.eval()
     device = next(model.parameters()).device
-    plan_steps(plan.epochs * plan.length)
+    # A later part of a plan goes on with steps that its first part has announced.
+    plan_steps(plan.epochs * plan.length if plan.walk.start == 0 else None)
     model.train()
     with channels_last(model), compiling(model):
         for layer in tracking(model) if steps.buffers == "freeze" else ():
@@ -68,7 +69,7 @@ def descend(
         parallel = data_parallel_step(tracking(model), parts)
         with only_rows(model, parts):
             walk = _Walk(model, loss, parts, device, parallel)
-            for epoch in range(plan.epochs):
+            for epoch in plan.walk:
                 total = torch.zeros((), device=device)
                 spent = False
                 for at, batches in enumerate(plan.draw(epoch)):

@@ -12,6 +12,19 @@ from untrain.training.batch_plan import Plan
 from untrain.training.steps import Steps
 
 
+def phase(plan: Plan, first: int, end: int | None = None) -> Plan:
+    """The walk through a plan's epochs from ``first`` to before ``end``, counted as in a slice, with step sizes of the whole plan.
+
+    Phases of one plan count as one gradient loop: a budget's note has the steps of the plan, each once.
+
+    >>> from untrain.models.tasks.classification import Classification
+    >>> plan = Plan(4, lambda epoch: iter(()), None, Classification())
+    >>> phase(plan, 0, -1).walk, phase(plan, -1).walk
+    (range(0, 3), range(3, 4))
+    """
+    return replace(plan, part=range(plan.epochs)[first:end])
+
+
 def later(plan: Plan, first: int) -> Plan:
     """The plan with the orders of epochs from ``first`` on, for a phase that goes on where another ended."""
     return replace(plan, draw=lambda epoch: plan.draw(first + epoch))

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from untrain.core.fields import NonNegative, Positive
+from untrain.core.metering import limit_reached
 from untrain.core.search_space import SearchHint
 from untrain.data.examples import Batch
-from untrain.training.batch_plan import Plan
 from untrain.training.descend import descend
 from untrain.training.gradients import movable, put
 from untrain.training.problem import Problem
 from untrain.training.steps import SGD, Cosine, Steps
-from untrain.unlearners._phases import before_the_last
+from untrain.unlearners._class_counts import class_counts
+from untrain.unlearners._phases import before_the_last, phase
 from untrain.unlearners._weight_layers import kernels_or_matrices
+from untrain.unlearners._weight_noise import with_noise
 from untrain.unlearners.base import Unlearner
 
 
@@ -57,7 +58,7 @@ class CFW(Unlearner):
         """
         movable(model, problem.trainable)
         task, plan = problem.task, problem.retain_batches(self.steps)
-        counts = torch.bincount(problem.rest.y[:].cpu(), minlength=task.outputs_needed(problem.rest)).float()
+        counts = class_counts(problem)
         weights = torch.where(counts > 0, len(problem.rest) / counts.clamp(min=1) / (counts > 0).sum(), 0.0)
         weights = weights.to(next(model.parameters()).device)
         confuse(model, problem, self.noise)
@@ -65,18 +66,13 @@ class CFW(Unlearner):
         def loss(retain: Batch) -> Tensor:
             return task.loss(model, retain).mean() * weights[retain.y].mean()
 
-        def only(*epochs: int) -> Plan:
-            return replace(plan, draw=lambda epoch: plan.draw(epoch) if epoch in epochs else iter(()))
-
-        final = plan.epochs - 1
-        if final > 0:
-            descend(model, loss, only(*range(final)), before_the_last(self.steps), problem.trainable)
+        descend(model, loss, phase(plan, 0, -1), before_the_last(self.steps), problem.trainable)
+        if plan.epochs > 1 and not limit_reached():  # noise that no step follows would stay
             confuse(model, problem, self.last)
-        return descend(model, loss, only(final), self.steps, problem.trainable)
+        return descend(model, loss, phase(plan, -1), self.steps, problem.trainable)
 
 
 def confuse(model: nn.Module, problem: Problem, deviation: float) -> None:
     """Add normal noise to the weight of the first convolution, or of the first layer, where it may move."""
     name, weight = next(iter(kernels_or_matrices(model).items()))
-    noise = deviation * torch.randn(weight.shape)  # on the CPU, so that every device adds the same
-    put(model, {name: weight.detach() + noise.to(weight)}, problem.mask or problem.trainable)
+    put(model, {name: with_noise(weight, deviation)}, problem.mask or problem.trainable)

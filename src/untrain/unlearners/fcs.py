@@ -18,7 +18,7 @@ from untrain.training.batch_plan import Plan
 from untrain.training.descend import descend
 from untrain.training.problem import Problem
 from untrain.training.steps import SGD, Constant, Steps
-from untrain.unlearners._phases import before_the_last
+from untrain.unlearners._phases import before_the_last, phase
 from untrain.unlearners.base import Unlearner
 
 LEAST = 1e-6
@@ -69,22 +69,21 @@ class FCS(Unlearner):
         def repair(retain: Batch) -> Tensor:
             return task.loss(model, retain).mean()
 
-        def walk(loss: Callable[..., Tensor], plan: Plan, steps: Steps, at: int, length: int) -> None:
-            one = replace(plan, epochs=1, draw=lambda _: plan.draw(at), length=length)
-            descend(model, loss, one, replace(steps, epochs=1), problem.trainable)
+        def walk(loss: Callable[..., Tensor], plan: Plan, steps: Steps, at: int) -> None:
+            descend(model, loss, phase(plan, at, at + 1), steps, problem.trainable)
 
         def pairs(epoch: int) -> Iterator[tuple[Batch | None, ...]]:
             # Another order of retain than the repair's.
             for (forget,), (retain,) in zip(forget_batches.draw(epoch + 1), retain_batches.draw(rounds + epoch), strict=False):
                 yield forget, retain
 
+        both = replace(forget_batches, epochs=rounds, draw=pairs, length=min(forget_batches.length, retain_batches.length))
         if rounds:
-            walk(towards_uniform, forget_batches, plain, 0, forget_batches.length)
+            walk(towards_uniform, forget_batches, plain, 0)
         for at in range(rounds):
             size = LEAST + max(self.contrast - LEAST, 0) * (1 + math.cos(math.pi * at / rounds)) / 2
-            both = min(forget_batches.length, retain_batches.length)
-            walk(contrasted, replace(forget_batches, draw=pairs), replace(plain, lr=size), at, both)
-            walk(repair, retain_batches, self.steps if at == rounds - 1 else moving, at, retain_batches.length)
+            walk(contrasted, both, replace(plain, lr=size), at)
+            walk(repair, retain_batches, self.steps if at == rounds - 1 else moving, at)
         return model
 
 

@@ -65,15 +65,15 @@ def test_resampled_spreads_are_right_on_average():
     assert (widths**2).mean() == pytest.approx(stick.values.var(ddof=1), rel=0.05)
 
 
-def test_planted_methods_come_in_their_order_and_in_their_groups():
+def test_planted_methods_come_in_their_order_and_are_told_apart():
     stick = retrained()
     planted = {"near": 0.2, "alike": 0.2005, "far": 1.5, "farther": 6.0}
     entrants = [Entrant(n, made(stick, away, seed=at), 0, 0.1 * (at + 1)) for at, (n, away) in enumerate(planted.items())]
     ranking = rank(entrants[::-1], [stick])
     by_name = {s.name: s for s in ranking.standings}
     assert [s.name for s in ranking.standings][2:] == ["far", "farther"]
-    assert {by_name["near"].group, by_name["alike"].group} == {"a"}
-    assert [by_name[n].group for n in ("far", "farther")] == ["b", "c"]
+    told = {name: (s.nearer, s.farther) for name, s in by_name.items()}
+    assert told == {"near": (0, 2), "alike": (0, 2), "far": (2, 1), "farther": (3, 0)}
     assert by_name["farther"].worst == "forget"
     assert by_name["far"].severity == pytest.approx(1.5, abs=0.1)
     assert [by_name["far"].rank_low, by_name["far"].rank, by_name["far"].rank_high] == [3, 3, 3]
@@ -141,6 +141,25 @@ def test_the_same_models_are_not_told_from_themselves_by_other_retrained_ones():
     assert wrong <= 9
 
 
+def wrong_share(places, count):
+    """Mean over boards of the share of pairs told apart, none if there are none, that stand at one distance."""
+    shares = []
+    for ranking in boards(places, 0.3, count):
+        told = [(int(p.one), int(p.other)) for p in ranking.pairs if p.p < LEVEL]
+        wrong = [pair for pair in told if abs(places[pair[0]][0]) == abs(places[pair[1]][0])]
+        shares.append(len(wrong) / max(len(told), 1))
+    return float(np.mean(shares)), float(np.std(shares) / len(shares) ** 0.5)
+
+
+MIXED = [(0.5, 0), (-0.5, 0), (2.0, 0), (2.0, 0), (-2.0, 0), (5.0, 0), (5.0, 0), (-5.0, 0), (9.0, 0), (-9.0, 0)]
+
+
+def test_of_the_pairs_that_are_told_apart_few_are_alike():
+    """Ten methods at four distances: 10 of 45 pairs are alike."""
+    share, error = wrong_share(MIXED, 60)
+    assert share <= LEVEL + 2 * error
+
+
 @pytest.mark.parametrize(("places", "least"), [([(1.0, 0), (3.0, 0), (6.0, 0)], 0.9), ([(1.0, 0), (3.0, 1), (1.0, 0)], 0.55)])
 def test_methods_two_margins_apart_mostly_are_told_apart(places, least):
     found = [next(p.p for p in r.pairs if (p.one, p.other) == ("0", "1")) < LEVEL for r in boards(places, 0.3, 60)]
@@ -156,7 +175,7 @@ def test_rows_of_another_set_of_retrained_models_are_held_against_their_own():
 def test_one_model_of_each_is_ranked_and_nobody_is_told_apart():
     stick = retrained()
     ranking = rank([Entrant("a", made(stick, 9.0, 1), 0, None), Entrant("b", made(stick, 0.1, 1), 0, None)], [stick])
-    assert [(s.name, s.group) for s in ranking.standings] == [("b", "a"), ("a", "a")]
+    assert [(s.name, s.nearer, s.farther) for s in ranking.standings] == [("b", 0, 0), ("a", 0, 0)]
     assert ranking.pairs == ()
 
 

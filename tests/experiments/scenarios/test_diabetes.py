@@ -25,7 +25,7 @@ REFUSED = {
         "this method needs classes, which Regression does not give",
     ),
     **dict.fromkeys(
-        ("CFW", "DatamodelDirect", "DatamodelMatch", "FCS", "MUMis", "OracleMatch"),
+        ("CFW", "DatamodelDirect", "DatamodelMatch", "FCS", "MUMis", "OracleMatch", "PRMQ"),
         "this method needs classes, which Regression does not give",
     ),
     "CT": "CT transposes kernels of convolutions, and Sequential has none",

@@ -1,10 +1,14 @@
 """The page as a browser shows it."""
 
 import dataclasses
+import json
 import re
+from itertools import combinations
 
+import numpy as np
 import pytest
 
+from untrain.reports.html.leaderboard_charts import pareto_chart
 from untrain.reports.html.localize_page import masks_page
 from untrain.reports.html.page import page
 
@@ -153,3 +157,29 @@ def test_the_numbers_are_saved_under_the_name_of_their_file(masks, report, chrom
     for file, name in ((masks, "localize.json"), (report, "results.json")):
         chromium.open(file, 1280)
         assert chromium.run("document.getElementById('save').dataset.name") == name
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [720, 1280])
+def test_no_number_beside_a_point_lies_on_another(tmp_path, chromium, width):
+    plotly = pytest.importorskip("untrain.reports.html.plotly")
+    rng = np.random.default_rng(0)
+    table = [
+        {"name": f"M{at}()", "severity": severity, "cost": cost, "front": at < 3}
+        for at, (severity, cost) in enumerate(zip(rng.choice([0.0, 1.8, 4.6, 4.7, 30.0], 40), rng.uniform(0, 2, 40), strict=True))
+    ]
+    table[10:20] = [one | {"cost": table[0]["cost"]} for one in table[10:20]]
+    chart = pareto_chart(table, {one["name"]: one["name"] for one in table}, set())
+    figure = re.sub(r"var\(--[\w-]+\)", "gray", json.dumps(plotly.figure(**dataclasses.asdict(chart))))
+    file = tmp_path / "chart.html"
+    script = f"const f = {figure}; Plotly.newPlot('place', f.data, f.layout, {{responsive: true}});"
+    place = '<div id="place" style="max-width: 67rem"></div>'  # as on a page
+    file.write_text(f"<script>{plotly.source()}</script>{place}<script>{script}</script>", encoding="utf-8")
+    chromium.open(file, width)
+    boxes = chromium.run(
+        "[...document.querySelectorAll('.annotation-text')].map(t => t.getBoundingClientRect())"
+        ".map(b => [b.left, b.right, b.top, b.bottom])"
+    )
+    assert len(boxes) == len(chart.labels) > 20
+    meet = [(a, b) for a, b in combinations(boxes, 2) if a[0] < b[1] and b[0] < a[1] and a[2] < b[3] and b[2] < a[3]]
+    assert meet == []

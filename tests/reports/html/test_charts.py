@@ -56,7 +56,11 @@ def test_the_envelope_is_the_least_distance_at_that_cost_or_less():
 
 def test_every_scored_method_is_in_the_scatter(privacy):
     chart = charts.pareto(privacy.document)
-    assert sorted(w for t in chart.traces for w in t.words) == ["1", "2", "3", "4"]
+    assert sorted(", ".join(label.text for label in chart.labels).split(", ")) == ["1", "2", "3", "4"]
+    drawn = {place for t in chart.traces if t.look == "marks" for place in zip(t.x, t.y, strict=True)}
+    assert {(label.x, label.y) for label in chart.labels} <= drawn
+    ends = [v + sign * w for t in chart.traces for sign, ws in ((1, t.above), (-1, t.below)) for v, w in zip(t.y, ws, strict=False)]
+    assert chart.y.least < min(ends) <= max(ends) < chart.y.most
     assert charts.pareto({"results": []}) is None
 
 

@@ -15,10 +15,11 @@ from untrain.reports.terminal import print_leaderboard
 NAMES = {"Near(lr=0.1)": "Near", "Nothing()": "Nothing", "Far()": "Far"}
 
 
-def standing(name, rank, severity, cost, group="a", front=False):
+def standing(name, rank, severity, cost, apart=(0, 1), front=False):
     return {
         "name": name, "rank": rank, "rank_low": 1.0, "rank_high": 3.0, "severity": severity, "low": severity / 2,
-        "high": 2 * severity, "each": [severity] * 2, "worst": "forget", "group": group, "cost": cost, "front": front,
+        "high": 2 * severity, "each": [severity] * 2, "worst": "forget", "nearer": apart[0], "farther": apart[1],
+        "cost": cost, "front": front,
     }  # fmt: skip
 
 
@@ -30,8 +31,8 @@ def row(name, control=False, error=None, method=None, trials=(), notes=()):
 
 @pytest.fixture
 def document():
-    near, nothing = standing("Near(lr=0.1)", 1, 0.4, 0.2, front=True), standing("Nothing()", 2, 3.0, 0.0, "ab", True)
-    table = [near, nothing, standing("Far()", 3, 250.0, None, "b")]
+    near, nothing = standing("Near(lr=0.1)", 1, 0.4, 0.2, front=True), standing("Nothing()", 2, 3.0, 0.0, (0, 0), True)
+    table = [near, nothing, standing("Far()", 3, 250.0, None, (1, 0))]
     rows = [
         row("Near(lr=0.1)", method="Near(lr=0.3)", trials=[{}, {}]), row("Nothing()", control=True, notes=["not tuned"]),
         row("Far()", notes=["not tuned", "its cost leaves out the 640 models"]),
@@ -77,7 +78,8 @@ def test_the_page_says_who_stands_where_who_is_not_ranked_and_who_is_left_out(do
     text = " ".join("".join(read.words).split())
     for words in (
         *("1 Near", "Near(lr=0.3), best of 2 trials", "2 Nothing", "control; defaults", "250", "an upper bound.", "<b>no</b>"),
-        *("Near", "2 Nothing 1", "3 Far 1, 2", "not tuned.", "its cost leaves out the 640 models.", "tuned by labels.", "Group"),
+        *("Near", "2 Nothing 1", "3 Far 1, 2", "not tuned.", "its cost leaves out the 640 models.", "tuned by labels."),
+        *("Told apart", "1 farther", "from none", "1 nearer"),
         *("Other", "it works on memories.", "something odd.", "a small board.", "untrain leaderboard <x>", "Checkpoint()"),
     ):
         assert words in text
@@ -102,12 +104,21 @@ def test_whiskers_reach_to_the_ends_of_the_intervals_and_controls_are_drawn_apar
 
 def test_the_front_runs_through_those_that_are_on_it_and_a_cost_of_nothing_is_drawn_at_the_edge(document):
     table = document["requests"][0]["standings"]["tables"][0]["standings"]
-    front, methods, controls = pareto_chart(table, NAMES, {"Nothing()"}).traces
+    chart = pareto_chart(table, NAMES, {"Nothing()"})
+    front, methods, controls = chart.traces
     assert front.x[:2] == (0.01, 20.0)
     assert front.y == (3.0, 0.4, 0.4)
-    assert methods.words == ("1",)  # who has no known cost is not drawn
+    assert len(methods.x) == 1  # who has no known cost is not drawn
+    assert [(label.text, label.x, label.y) for label in chart.labels] == [("1", 20.0, 0.4), ("2", 0.01, 3.0)]
     assert controls.x == (0.01,)
     assert pareto_chart([one | {"cost": None} for one in table], NAMES, set()) is None
+
+
+def test_methods_that_coincide_share_a_label(document):
+    table = document["requests"][0]["standings"]["tables"][0]["standings"]
+    alike = [table[0] | {"name": f"M{at}()", "cost": cost} for at, cost in enumerate((0.2, 0.4, 0.2, 0.2))]
+    chart = pareto_chart(alike, {one["name"]: one["name"] for one in alike}, set())
+    assert [(label.text, label.x) for label in chart.labels] == [("1, 3, 4", 20.0), ("2", 40.0)]
 
 
 def test_the_terminal_has_a_table_of_each_kind_and_of_who_is_not_ranked(document):
@@ -115,7 +126,7 @@ def test_the_terminal_has_a_table_of_each_kind_and_of_who_is_not_ranked(document
     assert ranked.title == "random: Methods that see the retain set; tuned by labels"
     assert [line.cells[0] for line in ranked.rows] == ["Near", "Nothing ¹", "Far ¹ ²"]
     assert [line.dim for line in ranked.rows] == [False, True, False]
-    assert ranked.rows[0].cells[1:4] == ("1 [1 to 3]", "a", "0.40 [0.20 to 0.80]")
+    assert ranked.rows[0].cells[1:4] == ("1 [1 to 3]", "1 farther", "0.40 [0.20 to 0.80]")
     assert beside.rows[1].cells == ("Broken", "-", "-", "failed: 1 of 2 models failed: <b>no</b>")
     alone = copy.deepcopy(document)
     alone["requests"][0]["standings"] |= {"unranked": [], "failed": []}

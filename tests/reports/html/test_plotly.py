@@ -1,11 +1,12 @@
 """Charts as plotly draws them."""
 
 import json
+import re
 from dataclasses import asdict
 
 import pytest
 
-from untrain.reports.html.chart_spec import Axis, Chart, Trace
+from untrain.reports.html.chart_spec import Axis, Chart, Label, Trace
 
 graph_objects = pytest.importorskip("plotly.graph_objects")
 plotly = pytest.importorskip("untrain.reports.html.plotly")
@@ -25,11 +26,15 @@ def test_a_figure_is_plain_json_without_a_template():
 
 def test_plotly_knows_every_word_of_a_figure():
     looks = [
-        Trace(look, (0.0,), (1.0,), "ours", look, words=("1",), sides=("top left",), below=(0.5,), above=(0.5,), values=(0.5,))
-        for look in ("steps", "stairs", "line", "dots", "bars", "shelves", "ribbon", "cells")
+        Trace(look, (0.0,), (1.0,), "ours", look, words=("1",), below=(0.5,), above=(0.5,), values=(0.5,))
+        for look in ("steps", "stairs", "line", "dots", "marks", "bars", "shelves", "ribbon", "cells")
     ]
-    figure = drawn(*looks, band=(0.0, 1.0))
-    assert json.loads(graph_objects.Figure(figure).to_json())["data"] == figure["data"]
+    labels = (Label("1", 0.0, 1.0, 8.0, 0.0), Label("2", 0.0, 1.0, 20.0, 20.0, line=True))
+    figure = drawn(*looks, band=(0.0, 1.0), labels=labels)
+    plain = re.sub(r"var\(--[\w-]+\)", "red", json.dumps(figure))
+    known = json.loads(graph_objects.Figure(json.loads(plain)).to_json())
+    assert known["data"] == json.loads(plain)["data"]
+    assert known["layout"]["annotations"] == json.loads(plain)["layout"]["annotations"]
 
 
 def test_colours_are_left_to_the_style_sheet():
@@ -44,13 +49,26 @@ def test_what_data_say_is_no_html():
     assert figure["data"][0]["hovertext"] == ["&lt;i&gt;<br>b"]
 
 
-def test_whiskers_and_words_stand_at_their_dots():
-    dots = Trace("a", (0.0,), (5.0,), "ours", "dots", words=("1",), sides=("top left",), below=(1.0,), above=(2.0,))
+def test_whiskers_stand_at_their_dots():
+    dots = Trace("a", (0.0,), (5.0,), "ours", "dots", below=(1.0,), above=(2.0,))
     (data,) = drawn(dots)["data"]
     assert data["error_y"]["array"] == [2.0]
     assert data["error_y"]["arrayminus"] == [1.0]
-    assert data["text"] == ["1"]
-    assert data["textposition"] == ["top left"]
+
+
+def test_a_label_stands_off_its_point_in_pixels_and_where_it_is_far_a_line_leads_there():
+    near, far = Label("1,\n<2>", 5.0, 7.0, 8.0, -4.0), Label("3", 5.0, 7.0, 30.0, 20.0, line=True)
+    first, second = drawn(Trace("a", (5.0,), (7.0,), "ours", "marks"), labels=(near, far))["layout"]["annotations"]
+    assert (first["x"], first["y"], first["xshift"], first["yshift"], first["showarrow"]) == (5.0, 7.0, 8.0, -4.0, False)
+    assert first["text"] == "1,<br>&lt;2&gt;"
+    # Of the other end of an arrow plotly counts downwards.
+    assert (second["ax"], second["ay"], second["showarrow"]) == (30.0, -20.0, True)
+
+
+def test_a_label_on_a_logarithmic_axis_is_placed_by_the_logarithm():
+    chart = Chart((), Axis("x", least=0.1, most=1000.0, log=True), Axis("y"), labels=(Label("1", 100.0, 3.0, 8.0, 0.0),))
+    (label,) = plotly.figure(**asdict(chart))["layout"]["annotations"]
+    assert (label["x"], label["y"]) == (2.0, 3.0)
 
 
 def test_a_band_is_shaded():

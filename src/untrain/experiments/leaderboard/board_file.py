@@ -16,7 +16,7 @@ from untrain.experiments.leaderboard.measure import yardstick_of
 from untrain.reports.write import LEADERBOARD
 
 Document = dict[str, Any]
-FORMAT = 1
+FORMAT = 2
 
 
 def is_stored(board: str) -> bool:

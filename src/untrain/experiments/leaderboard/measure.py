@@ -93,7 +93,8 @@ def models_beforehand(method: Method) -> int:
 def left_out_of_cost(method: Method) -> list[str]:
     """What the cost of a method leaves out, in words."""
     models = models_beforehand(method)
-    made = [f"its cost leaves out the {models:,} models that it is made of, so the front is without it"] if models else []
+    which = "one model" if models == 1 else f"{models:,} models"
+    made = [f"its cost leaves out the {which} that it is made of, so the front is without it"] if models else []
     kept = sorted(need.removeprefix(KEPT) for need in method.needed() if need.startswith(KEPT))
     return made + [f"its cost leaves out what {name} did when the models were trained" for name in kept]
 

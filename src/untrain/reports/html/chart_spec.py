@@ -16,10 +16,9 @@ class Trace:
         y: values.
         colour: name of a colour of the style sheet.
         look: how it is drawn; 'stairs' holds its value from each place to the next, 'steps' around each place; 'shelves' and
-            'ribbon' shade what lies within ``below`` and ``above`` of the values, in steps or smoothly.
+            'ribbon' shade what lies within ``below`` and ``above`` of the values, in steps or smoothly; 'marks' are large dots.
         symbol: of the dots, or the dash of a line.
-        words: text beside each dot.
-        sides: side of each dot on which its text stands, such as 'top left'.
+        words: text in each of the 'cells'.
         hover: text when a point is pointed at, in lines.
         below: length of the whisker, or of what is shaded, below each value.
         above: the same above each value; of bars, both lie along the horizontal axis.
@@ -30,10 +29,9 @@ class Trace:
     x: tuple[float, ...]
     y: tuple[float, ...]
     colour: str
-    look: Literal["steps", "stairs", "line", "dots", "bars", "shelves", "ribbon", "cells"]
+    look: Literal["steps", "stairs", "line", "dots", "marks", "bars", "shelves", "ribbon", "cells"]
     symbol: str = "circle"
     words: tuple[str, ...] = ()
-    sides: tuple[str, ...] = ()
     hover: tuple[str, ...] = ()
     below: tuple[float, ...] = ()
     above: tuple[float, ...] = ()
@@ -55,8 +53,20 @@ class Axis:
 
 
 @dataclass(frozen=True)
+class Label:
+    """A text by the point (x, y), its middle so many pixels to the right of and above it, and whether a line leads there."""
+
+    text: str
+    x: float
+    y: float
+    right: float
+    up: float
+    line: bool = False
+
+
+@dataclass(frozen=True)
 class Chart:
-    """A drawing: traces, axes, height in pixels, a band of y values that is shaded, and a place on x that is marked by a line."""
+    """A drawing: traces, axes, height in pixels, a shaded band of y values, a place on x that is marked by a line, and labels."""
 
     traces: tuple[Trace, ...]
     x: Axis
@@ -64,3 +74,4 @@ class Chart:
     height: int = 320
     band: tuple[float, float] | None = None
     line: float | None = None
+    labels: tuple[Label, ...] = ()

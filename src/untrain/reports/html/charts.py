@@ -12,7 +12,7 @@ from untrain.evaluation.observation import Observation
 from untrain.reports import formatting
 from untrain.reports.formatting import PERCENT
 from untrain.reports.html.chart_spec import Axis, Chart, Trace
-from untrain.reports.html.label_placement import sides
+from untrain.reports.html.label_placement import beside
 
 Array = np.ndarray[Any, Any]
 Document = Mapping[str, Any]
@@ -59,15 +59,20 @@ def pareto(document: Document) -> Chart | None:
     lows, highs = gaps - [p.below for p in points], gaps + [p.above for p in points]
     band = next(r for r in document["results"] if _point(0, r))["scores"]["forget_gap"]["band"]
     most = max(100.0, costs.max()) * 1.08
-    words = sides(costs, gaps, most, float(highs.max() - min(lows.min(), 0.0)))
-    groups = [_group(kind, [(p, w) for p, w in zip(points, words, strict=True) if p.kind == kind]) for kind in KINDS]
+    front = envelope(costs, gaps, most)
+    low, high = min(lows.min(), min(front[1].y)), max(highs.max(), max(front[0].y))
+    room = max(0.06 * (high - low), 0.5)
+    cost = Axis("Cost, share of retraining", PERCENT, -0.05 * most, most)
+    gap = Axis("Forget gap, points", "", float(low - room), float(high + room), zero=True)
+    groups = [_group(kind, [p for p in points if p.kind == kind]) for kind in KINDS]
     return Chart(
-        (*envelope(costs, gaps, most), *(g for g in groups if g is not None)),
-        Axis("Cost, share of retraining", PERCENT, -0.05 * most, most),
-        Axis("Forget gap, points", zero=True),
+        (*front, *(g for g in groups if g is not None)),
+        cost,
+        gap,
         height=440,
         band=(100 * band[0], 100 * band[1]) if band else None,
         line=100 * document["break_even"]["share"],
+        labels=beside(costs.tolist(), gaps.tolist(), [str(p.number) for p in points], cost, gap, 440),
     )
 
 
@@ -95,15 +100,13 @@ def _point(at: int, row: Mapping[str, Any]) -> Point | None:
     return Point(at, formatting.kind_of(row), 100 * cost, 100 * gap["value"], below, above, hover_text)
 
 
-def _group(kind: str, placed: list[tuple[Point, str]]) -> Trace | None:
-    if not placed:
+def _group(kind: str, points: list[Point]) -> Trace | None:
+    if not points:
         return None
     colour, symbol = KINDS[kind]
-    points = [p for p, _ in placed]
     return Trace(
-        kind.capitalize(), tuple(p.cost for p in points), tuple(p.gap for p in points), colour, "dots", symbol,
-        tuple(str(p.number) for p in points), tuple(w for _, w in placed), tuple(p.hover for p in points),
-        tuple(p.below for p in points), tuple(p.above for p in points),
+        kind.capitalize(), tuple(p.cost for p in points), tuple(p.gap for p in points), colour, "marks", symbol,
+        hover=tuple(p.hover for p in points), below=tuple(p.below for p in points), above=tuple(p.above for p in points),
     )  # fmt: skip
 
 

@@ -1,42 +1,154 @@
-"""Where the numbers of a scatter go, so that they do not lie on points or on each other."""
+"""Where the numbers of a scatter go, so that they lie neither on points nor on each other."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from untrain.reports.html.chart_spec import Axis, Label
+
 Array = np.ndarray[Any, Any]
 
-# Nominal size of the plot and distance of a number from its point, in pixels; whiskers leave no room above and below.
-SIZE = (640.0, 340.0)
-SIDES = {
-    "middle right": (14.0, 0.0), "middle left": (-14.0, 0.0), "top right": (11.0, 11.0), "bottom right": (11.0, -11.0),
-    "top left": (-11.0, 11.0), "bottom left": (-11.0, -11.0),
-}  # fmt: skip
+LETTER, LINE = 7.5, 17.0  # pixels of a letter and of a line of text
+ROW = 6  # numbers in a line of a label
+MARKER = 5.0  # half the side of what a point covers, in pixels
+NEAR = 8.0  # pixels between points that look like one
+GAP = 8.0  # pixels between a point and a label beside it
+# Whiskers leave no room above and below.
+DIRECTIONS = ((1.0, 0.0), (-1.0, 0.0), (0.7, 0.7), (0.7, -0.7), (-0.7, 0.7), (-0.7, -0.7))
+ALONG = np.linspace(0.1, 0.9, 9)[:, None]  # places on a line that are on no other label or point
+LINES = (14.0, 240.0)  # least and greatest length of a line to a label, in pixels
+STEP, TRIES = 10.0, 50  # pixels between places for such a label, and how many are tried for a line that crosses nothing
+WIDTHS = (570.0, 1010.0)  # of a plot in a window of a tablet and of a large screen
+FRAME = 90.0  # pixels of a chart's height that its legend and the axis below take
 
 
-def sides(x: Array, y: Array, wide: float, high: float) -> list[str]:
-    """For each point the side on which its number is farthest from points and from numbers already placed.
+@dataclass(frozen=True)
+class Placed:
+    """A text, the point that it stands by, its middle in pixels to the right of and above it, and whether a line leads there."""
+
+    text: str
+    point: int
+    right: float
+    up: float
+    line: bool
+
+
+def labels(views: Array, texts: Sequence[str], rooms: Array) -> list[Placed]:
+    """Labels of all points, none on another or on a point, in any view; points that lie on each other share one, '3, 7, 12'.
+
+    A label that finds no room near its point stands farther off, with a line; where there is none there either, its point shares
+    the label of the nearest.
+
+    >>> labels(np.array([[[50.0, 50.0], [90.0, 50.0], [50.0, 51.0]]]), ["1", "2", "3"], np.array([[200.0, 100.0]]))
+    [Placed(text='1, 3', point=0, right=-23.0, up=0.0, line=False), Placed(text='2', point=1, right=11.75, up=0.0, line=False)]
 
     Args:
-        x: places, (n,).
-        y: values, (n,).
-        wide: length of the horizontal axis.
-        high: length of the vertical axis.
+        views: places of the points in pixels to the right and upwards, (v, n, 2), in each of the plot's sizes.
+        texts: of the points, (n,), in the order in which a shared label lists them.
+        rooms: width and height of the plot in each view, (v, 2).
     """
-    points = np.stack([x / max(wide, 1e-9) * SIZE[0], y / max(high, 1e-9) * SIZE[1]], axis=1)
-    taken, chosen = points, []
-    for at, point in enumerate(points):
-        # The point itself is equally far from each side.
-        others = np.delete(taken, at, axis=0)
-        room = {s: _room(point + np.asarray(offset), others) for s, offset in SIDES.items()}
-        best = max(room, key=lambda side: room[side])
-        chosen.append(best)
-        taken = np.concatenate([taken, [point + np.asarray(SIDES[best])]])
-    return chosen
+    groups: list[list[int]] = []
+    for at in range(len(texts)):
+        same = (g for g in groups if np.linalg.norm(views[:, at] - views[:, g[0]], axis=1).max() < NEAR)
+        group = next(same, None)
+        groups.append([at]) if group is None else group.append(at)
+    while True:
+        groups.sort(key=len, reverse=True)  # the largest labels choose first
+        placed = _place(groups, views, texts, rooms)
+        if len(placed) == len(groups):
+            return sorted(placed, key=lambda p: p.point)
+        stuck = groups.pop(len(placed))
+        away = [float(np.linalg.norm(views[:, stuck[0]] - views[:, g[0]], axis=1).sum()) for g in groups]
+        joined = int(np.argmin(away))
+        groups[joined] = sorted(groups[joined] + stuck)
 
 
-def _room(place: Array, others: Array) -> float:
-    """Distance to the nearest of the others; beyond 30 pixels it makes no difference."""
-    return min(30.0, float(np.linalg.norm(others - place, axis=1).min())) if len(others) else 30.0
+def text_size(text: str) -> tuple[float, float]:
+    """Width and height of a label in pixels."""
+    lines = text.split("\n")
+    return LETTER * max(map(len, lines)), LINE * len(lines)
+
+
+def beside(x: Sequence[float], y: Sequence[float], texts: Sequence[str], across: Axis, up: Axis, height: int) -> tuple[Label, ...]:
+    """Labels of the points of a chart.
+
+    Args:
+        x: places along the horizontal axis, (n,).
+        y: values, (n,).
+        texts: what each point is called.
+        across: the horizontal axis, with its ends.
+        up: the vertical axis, with its ends.
+        height: of the chart, in pixels.
+    """
+    rooms = np.array([(width, height - FRAME) for width in WIDTHS])
+    shares = np.stack([_shares(x, across), _shares(y, up)], axis=1)
+    placed = labels(rooms[:, None] * shares, texts, rooms)
+    return tuple(Label(p.text, x[p.point], y[p.point], p.right, p.up, p.line) for p in placed)
+
+
+def _shares(values: Sequence[float], axis: Axis) -> Array:
+    """Places along an axis, 0 at its least value and 1 at its greatest."""
+    ends, places = np.array([axis.least, axis.most], dtype=float), np.asarray(values, dtype=float)
+    if axis.log:
+        ends, places = np.log(ends), np.log(places)
+    return np.asarray((places - ends[0]) / max(ends[1] - ends[0], 1e-9))
+
+
+def _place(groups: Sequence[Sequence[int]], views: Array, texts: Sequence[str], rooms: Array) -> list[Placed]:
+    """Labels of the groups in order, up to the first that finds no room; a single one stands beside its point all the same."""
+    n = len(texts)
+    centres, halves = views, np.full((n, 2), MARKER)
+    placed: list[Placed] = []
+    for group in groups:
+        point, names = views[:, group[0], None], [texts[at] for at in group]
+        text = ",\n".join(", ".join(names[at : at + ROW]) for at in range(0, len(names), ROW))
+        half = np.asarray(text_size(text)) / 2
+        near = _beside(half)
+        free = _free(near, point, half, centres, halves, rooms)
+        far = not len(free) and len(groups) > 1
+        if far:
+            free = _free(_afar(half), point, half, centres, halves, rooms)
+            if not len(free):
+                break
+            # A line begins among its point's neighbours; those farther off it should not cross, nor labels.
+            away = np.linalg.norm(centres - point, axis=2).min(0) > 2 * NEAR
+            others = np.flatnonzero(away | (np.arange(len(halves)) >= n))
+            lines = (o for o in free[:TRIES] if not _covered(point + ALONG * o, 0.0, centres[:, others], halves[others]).any())
+            offset = next(lines, free[0])
+        else:
+            offset = free[0] if len(free) else near[0]
+        placed.append(Placed(text, group[0], float(offset[0]), float(offset[1]), far))
+        centres = np.concatenate([centres, point + offset], axis=1)
+        halves = np.concatenate([halves, half[None]])
+    return placed
+
+
+def _free(offsets: Array, point: Array, half: Array, centres: Array, halves: Array, rooms: Array) -> Array:
+    """Those of (k, 2) offsets of a label from its point, (v, 1, 2), where it is within the plot and covers nothing, in any view."""
+    here = point + offsets  # (v, k, 2)
+    inside = ((here >= half) & (here <= rooms[:, None] - half)).all((0, 2))
+    return np.asarray(offsets[inside & ~_covered(here, half, centres, halves)])
+
+
+def _covered(places: Array, half: Array | float, centres: Array, halves: Array) -> Array:
+    """Whether a box of half a size around each of (v, k, 2) places lies on any of the boxes around (v, m, 2) in any view, (k,)."""
+    return np.asarray((np.abs(places[:, :, None] - centres[:, None]) < half + halves).all(-1).any((0, 2)))
+
+
+def _beside(half: Array) -> Array:
+    """Middles of a label beside its point, in pixels from there, (6, 2)."""
+    return np.array([(across * GAP + np.sign(across) * half[0], up * GAP + np.sign(up) * half[1]) for across, up in DIRECTIONS])
+
+
+def _afar(half: Array) -> Array:
+    """Middles of a label that a line leads to, in pixels from its point, the nearest first, (k, 2)."""
+    reach = LINES[1] + half
+    across, up = (np.arange(-end, end, STEP) for end in reach)
+    grid = np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2)
+    line = np.linalg.norm(np.maximum(np.abs(grid) - half, 0), axis=1)
+    order = np.argsort(line, kind="stable")
+    return np.asarray(grid[order[(line[order] >= LINES[0]) & (line[order] <= LINES[1])]])

@@ -9,11 +9,12 @@ import numpy as np
 
 from untrain.reports import formatting
 from untrain.reports.html.chart_spec import Axis, Chart, Trace
-from untrain.reports.html.label_placement import sides
-from untrain.reports.leaderboard import severity
+from untrain.reports.html.label_placement import beside
+from untrain.reports.leaderboard import severity, told_apart
 
 Row = Mapping[str, Any]
 LOOKS = {"method": ("ours", "circle"), "control": ("original", "square")}
+HEIGHT = 440
 LEAST = 0.01  # severities and costs below it are drawn there
 
 
@@ -34,7 +35,7 @@ def rank_chart(standings: Sequence[Row], names: Mapping[str, str], controls: set
     for kind, chosen in _split(standings, controls):
         colour, symbol = LOOKS[kind]
         hover = tuple(
-            f"{names[s['name']]}\nrank {s['rank']:g}, {s['rank_low']:.0f} to {s['rank_high']:.0f}\ngroup {s['group']}"
+            f"{names[s['name']]}\nrank {s['rank']:g}, {s['rank_low']:.0f} to {s['rank_high']:.0f}\ntold apart: {told_apart(s)}"
             for _, s in chosen
         )
         traces.append(
@@ -59,10 +60,9 @@ def pareto_chart(standings: Sequence[Row], names: Mapping[str, str], controls: s
     x = np.maximum([100 * s["cost"] for _, s in known], LEAST)
     y = np.maximum([s["severity"] for _, s in known], LEAST)
     most = max(100.0, float(x.max())) * 1.5
-    words = sides(np.log(x / LEAST), np.log(y / LEAST), float(np.log(most / LEAST)), float(np.log(y.max() / LEAST)) or 1.0)
-    placed = {s["name"]: place for (_, s), place in zip(known, zip(x.tolist(), y.tolist(), words, strict=True), strict=True)}
+    placed = {s["name"]: place for (_, s), place in zip(known, zip(x.tolist(), y.tolist(), strict=True), strict=True)}
     traces = []
-    best = sorted(placed[s["name"]][:2] for _, s in known if s["front"])
+    best = sorted(placed[s["name"]] for _, s in known if s["front"])
     if best:
         traces.append(
             Trace("Pareto front", (*(p for p, _ in best), most), (*(v for _, v in best), best[-1][1]), "front", "stairs", "dot")
@@ -79,9 +79,11 @@ def pareto_chart(standings: Sequence[Row], names: Mapping[str, str], controls: s
         points = [placed[s["name"]] for _, s in chosen]
         traces.append(
             Trace(
-                kind.capitalize() + "s", tuple(p[0] for p in points), tuple(p[1] for p in points), colour, "dots", symbol,
-                tuple(str(at) for at, _ in chosen), tuple(p[2] for p in points), hover,
+                kind.capitalize() + "s", tuple(p[0] for p in points), tuple(p[1] for p in points), colour, "marks", symbol,
+                hover=hover,
             )
         )  # fmt: skip
     cost = Axis("Cost, share of retraining", formatting.PERCENT, LEAST * 0.7, most, log=True)
-    return Chart(tuple(traces), cost, Axis("Severity, margins", "", LEAST * 0.7, float(y.max()) * 2, log=True), 440, line=None)
+    far = Axis("Severity, margins", "", LEAST * 0.7, float(y.max()) * 2, log=True)
+    marks = beside(x.tolist(), y.tolist(), [str(at) for at, _ in known], cost, far, HEIGHT)
+    return Chart(tuple(traces), cost, far, HEIGHT, labels=marks)

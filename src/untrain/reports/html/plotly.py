@@ -18,8 +18,9 @@ def source() -> str:
 
 
 def figure(
-    traces: Sequence[Words], x: Words, y: Words, height: int, band: Sequence[float] | None = None, line: float | None = None
-) -> dict[str, Any]:
+    traces: Sequence[Words], x: Words, y: Words, height: int, band: Sequence[float] | None = None, line: float | None = None,
+    labels: Sequence[Words] = (),
+) -> dict[str, Any]:  # fmt: skip
     """A plotly figure as JSON-able data; colours are ``var(--name)``, to be filled in from the page's style sheet.
 
     Args:
@@ -29,6 +30,7 @@ def figure(
         height: pixels.
         band: y values between which the ground is shaded.
         line: x value at which a dotted line stands.
+        labels: as the fields of ``report.charts.Label``.
     """
     layout: dict[str, Any] = {
         "height": height, "xaxis": _axis(x), "yaxis": _axis(y), "barmode": "group", "dragmode": False, "hovermode": "closest",
@@ -36,6 +38,7 @@ def figure(
         "font": {"family": "system-ui, sans-serif", "size": 13, "color": _css("ink")},
         "hoverlabel": {"align": "left", "bgcolor": _css("card"), "bordercolor": _css("line"), "font": {"color": _css("ink")}},
         "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "xanchor": "left"},
+        "annotations": [_label(each, x["log"], y["log"]) for each in labels],
         "shapes": [*([] if band is None else [_shade(band)]), *([] if line is None else [_post(line)])],
     }  # fmt: skip
     # Plain data: plotly's own classes take 70 ms to check one figure; a test checks them instead.
@@ -59,6 +62,17 @@ def _post(at: float) -> dict[str, Any]:
     ends = {"x0": at, "x1": at, "y0": 0, "y1": 1}
     look = {"color": _css("ink"), "width": 1, "dash": "dot"}
     return {"type": "line", "xref": "x", "yref": "y domain", "layer": "below", "line": look, **ends}
+
+
+def _label(label: Words, log_x: bool, log_y: bool) -> dict[str, Any]:
+    # Plotly places annotations on a logarithmic axis by the logarithm.
+    at = {"x": math.log10(label["x"]) if log_x else label["x"], "y": math.log10(label["y"]) if log_y else label["y"]}
+    # The ground hides a line behind the text.
+    look = {"text": _plain(label["text"]), "font": {"color": _css("ink"), "size": 13}, "borderpad": 0, "bgcolor": _css("card")}
+    if not label["line"]:
+        return {**at, **look, "showarrow": False, "xshift": label["right"], "yshift": label["up"]}
+    lead = {"showarrow": True, "arrowhead": 0, "arrowwidth": 1, "arrowcolor": _css("quiet"), "standoff": 6}
+    return {**at, **look, **lead, "ax": label["right"], "ay": -label["up"]}
 
 
 def _plain(text: str) -> str:
@@ -122,17 +136,13 @@ def _shaded(shape: str) -> Any:
     return draw
 
 
-def _dots(trace: Words) -> list[dict[str, Any]]:
-    marked = bool(trace["words"])
-    marker = {
-        "color": _css(trace["colour"]), "symbol": trace["symbol"], "size": 12 if marked else 9,
-        "line": {"color": _css("card"), "width": 1},
-    }  # fmt: skip
-    words = {"text": list(trace["words"]), "textposition": list(trace["sides"]), "textfont": {"color": _css("ink"), "size": 13}}
-    mode = "markers+text" if marked else "markers"
-    return [{
-        "type": "scatter", "mode": mode, "marker": marker, "error_y": _whisker(trace), **(words if marked else {}), **_common(trace)
-    }]  # fmt: skip
+def _dots(size: int) -> Any:
+    def draw(trace: Words) -> list[dict[str, Any]]:
+        edge = {"color": _css("card"), "width": 1}
+        marker = {"color": _css(trace["colour"]), "symbol": trace["symbol"], "size": size, "line": edge}
+        return [{"type": "scatter", "mode": "markers", "marker": marker, "error_y": _whisker(trace), **_common(trace)}]
+
+    return draw
 
 
 def _bars(trace: Words) -> list[dict[str, Any]]:
@@ -155,6 +165,6 @@ def _whisker(trace: Words, colour: str = "") -> dict[str, Any]:
 
 
 _LOOKS = {
-    "steps": _line("hvh"), "stairs": _line("hv"), "line": _line("linear"), "dots": _dots, "bars": _bars, "cells": _cells,
-    "shelves": _shaded("hvh"), "ribbon": _shaded("linear"),
+    "steps": _line("hvh"), "stairs": _line("hv"), "line": _line("linear"), "dots": _dots(9), "marks": _dots(12), "bars": _bars,
+    "cells": _cells, "shelves": _shaded("hvh"), "ribbon": _shaded("linear"),
 }  # fmt: skip
