@@ -206,6 +206,7 @@ from untrain.unlearners.retrain import Retrain as Retrain
 from untrain.unlearners.rni import RNI as RNI
 from untrain.unlearners.scar import SCAR as SCAR
 from untrain.unlearners.scrub import SCRUB as SCRUB
+from untrain.unlearners.secondorder import SecondOrder as SecondOrder
 from untrain.unlearners.sfron import SFRon as SFRon
 from untrain.unlearners.ssd import SSD as SSD
 from untrain.unlearners.takeback import TakeBack as TakeBack
