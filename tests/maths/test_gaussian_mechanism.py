@@ -39,6 +39,21 @@ def test_delta_is_the_integral_of_what_one_law_has_more():
     assert delta_of(epsilon, mean) == pytest.approx(np.trapezoid(np.maximum(more, 0), x), rel=1e-8)
 
 
+def test_a_formula_that_gives_too_little_noise_is_refused():
+    assert delta_of(2.0, 1 / noise_multiplier(2.0, 1e-5, "guo")) <= 1e-5
+    for epsilon in (10.0, 50.0):
+        with pytest.raises(ValueError, match="the formula 'guo' gives delta"):
+            noise_multiplier(epsilon, 1e-5, "guo")
+    with pytest.raises(ValueError, match="there is no formula 'gou'"):
+        noise_multiplier(1.0, 1e-5, "gou")
+
+
+@pytest.mark.parametrize(("epsilon", "delta"), [(1e30, 1e-5), (1e-14, 1e-14)])
+def test_what_no_noise_in_reach_gives_is_refused(epsilon, delta):
+    with pytest.raises(ValueError, match="ask for noise beyond"):
+        noise_multiplier(epsilon, delta)
+
+
 @given(st.floats(0.01, 30), st.floats(1e-12, 0.5))
 def test_multiplier_and_epsilon_are_inverse(epsilon, delta):
     assert epsilon_of(1 / noise_multiplier(epsilon, delta), delta) == pytest.approx(epsilon, rel=1e-6)

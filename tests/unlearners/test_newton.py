@@ -1,5 +1,7 @@
 """Newton steps on convex objectives, against minimisers without or with corrected examples."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -199,3 +201,120 @@ def test_what_no_step_is_for_is_refused(ridge, planted):
     model, problem, _ = corrected(signs(x, y), np.arange(3), signs(x[:3], -y[:3]), learner)
     with pytest.raises(RequestError, match="this request corrects"):
         RESCALED(model, problem)
+
+
+def moved(model, by):
+    """A copy whose weights are elsewhere."""
+    other = copy.deepcopy(model)
+    with torch.no_grad():
+        other.line.weight.add_(by)
+    return other
+
+
+def test_away_from_the_optimum_the_newton_step_still_goes_to_that_of_the_rest_and_the_jackknife_is_refused(ridge):
+    model, problem, aim = without(*ridge, RIDGE)
+    away = moved(model, 1.0)
+    outcome = Newton().run(away, problem)
+    assert np.linalg.norm(flat(outcome.model) - aim) < 1e-12
+    assert any("was not at its optimum" in note for note in outcome.notes)
+    for method in (JACKKNIFE, RESCALED):
+        with pytest.raises(ModelError, match="not at the optimum of Convex"):
+            method(away, problem)
+
+
+def test_corrections_in_steps_come_nearer_than_one_step(planted):
+    """The stepwise form with the full gradient: columns 0 to 9 in chunks of two."""
+    x, y, learner = planted
+    model = learner(signs(x, y))
+    now, fewer = model, x
+    for chunk in range(0, 10, 2):
+        before, fewer = fewer, fewer.copy()
+        fewer[:, chunk : chunk + 2] = 0.0
+        _, problem, aim = corrected(signs(before, y), np.arange(600), signs(fewer, y), learner)
+        now = Newton()(now, problem)
+    residual = np.linalg.norm(learner.objective(problem.retain).at(weights_of(now, intercept=False)).slope)
+    assert (residual, np.linalg.norm(flat(now) - aim)) == (pytest.approx(7.114e-3, rel=1e-3), pytest.approx(1.252e-3, rel=1e-3))
+    _, whole, _ = corrected(signs(x, y), np.arange(600), signs(fewer, y), learner)
+    assert np.linalg.norm(flat(Newton()(model, whole)) - aim) == pytest.approx(7.320e-2, rel=1e-3)
+
+
+def test_with_an_absolute_penalty_the_optimum_before_is_known_as_one(ridge):
+    data, rows = ridge
+    for learner in (
+        Convex(loss="squared", l2=0.0, l1=0.1, bias="none", task=Regression()),
+        Convex(loss="squared", l2=0.01, l1=0.1, task=Regression()),
+    ):
+        model, problem, _ = without(data, rows, learner)
+        change = change_of(model, problem)
+        assert change.gradient_before() < 1e-10
+        assert not [note for note in Newton().run(model, problem).notes if "optimum" in note]
+
+
+def test_where_what_goes_has_no_gradient_the_model_stays(planted):
+    x, _, _ = planted
+    learner = Convex(loss="squared_hinge", l2=1.0, form="sum", bias="none")
+    data = signs(x, np.sign(x[:, 0]))
+    model = learner(data)
+    margins = np.sign(x[:, 0]) * (x @ flat(model)[:20])
+    beyond = np.flatnonzero(margins > 1.01)[:3]
+    model, problem, aim = without(data, beyond, learner)
+    assert len(beyond) == 3
+    for method in (Newton(), JACKKNIFE):
+        assert distance(method, model, problem, aim) < 1e-13
+
+
+def test_weights_that_are_frozen_stay_and_the_others_take_their_own_step(ridge):
+    """Of a quadratic the step of the others is their optimum beside the frozen ones."""
+    data, rows = ridge
+    learner = Convex(loss="squared", l2=0.1, task=Regression())
+    model, problem, _ = without(data, rows, learner)
+    model.line.bias.requires_grad_(False)
+    after = Newton()(model, problem)
+    assert torch.equal(after.line.bias, model.line.bias)
+    slope = learner.objective(problem.retain).at(weights_of(after, intercept=True)).slope
+    assert np.linalg.norm(slope[:-1]) < 1e-12
+    assert abs(slope[-1]) > 1e-4
+    with_absolute = Convex(loss="squared", l2=0.1, l1=0.05, task=Regression())
+    model, problem, _ = without(data, rows, with_absolute)
+    model.line.bias.requires_grad_(False)
+    after = Newton()(model, problem)
+    slope = with_absolute.objective(problem.retain).at(weights_of(after, intercept=True)).slope
+    assert np.linalg.norm(slope[:-1]) < 1e-12
+
+
+def test_an_example_that_decides_a_weight_alone_is_refused_by_leverages():
+    x = np.random.default_rng(0).normal(size=(30, 3))
+    x[:, 2] = np.eye(30)[4]
+    data = numbers(x, x.sum(1))
+    learner = Convex(loss="squared", l2=0.0, form="sum", bias="none", task=Regression())
+    problem = Problem(learner.task, take(data, np.array([4])), take(data, np.setdiff1d(np.arange(30), [4])), recipe=learner)
+    with pytest.raises(ModelError, match="decides a weight alone"):
+        RESCALED(learner(data), problem)
+
+
+def test_a_step_that_makes_things_worse_says_so():
+    data = take(ut.Digits().load().train, np.arange(300))
+    learner = Convex(l2=0.01, form="sum")
+    flipped = data.y[:10] + 1
+    model, problem, aim = corrected(data, np.arange(10), take(data, np.arange(10)).with_targets(flipped % 10), learner)
+    outcome = Newton().run(model, problem)
+    assert np.linalg.norm(flat(outcome.model) - aim) > np.linalg.norm(flat(model) - aim)
+    assert any("the objective after the request rose" in note for note in outcome.notes)
+
+
+def test_a_proximal_step_of_more_weights_than_a_matrix_holds_is_refused(ridge, monkeypatch):
+    data, rows = ridge
+    learner = Convex(loss="squared", l2=0.0, l1=0.1, bias="none", task=Regression())
+    model, problem, _ = without(data, rows, learner)
+    monkeypatch.setattr(convex_change, "DENSE", 5)
+    with pytest.raises(ModelError, match="of 5 weights at most, and there are 10: take Retrain"):
+        Newton()(model, problem)
+
+
+def test_requests_that_correct_go_through_the_front_door():
+    train = take(ut.Digits().load().train, np.arange(300))
+    learner = Convex(l2=0.1)
+    model = learner(train)
+    asked = ut.problem(train, ut.Relabel(ids=tuple(train.ids[:5].tolist()), labels=(1,) * 5), learner)
+    aim, nothing = flat(ut.Retrain()(model, asked)), flat(model)
+    assert distance(Newton(), model, asked, aim) < 0.3 * np.linalg.norm(nothing - aim)

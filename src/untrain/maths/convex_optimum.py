@@ -19,6 +19,7 @@ BEYOND = 100  # how far below the tolerance it tries to come
 NEAR = 1e-6  # longest step, as a share of the weights, that an optimum may still be off
 ROUNDS = 60  # working sets
 JOINING = 100  # columns that join a working set at least, where so many pull
+MANY = f"without a penalty {DENSE:,} weights are the most that are solved for (give l2 > 0)"
 NONE = "there is no single minimum: columns are collinear, or classes are separated, and no squared penalty decides (give l2 > 0)"
 
 
@@ -65,7 +66,7 @@ def optimum(objective: ConvexObjective, tolerance: float = 1e-10, start: Array |
     """
     begin = np.zeros(objective.size) if start is None else np.asarray(start, dtype=np.float64)
     if objective.size > DENSE and objective.l1 == 0 and objective.l2 == 0:
-        return _failed(objective, begin, NONE)
+        return _failed(objective, begin, MANY)
     try:
         made = _working_sets if objective.size > DENSE and objective.l1 > 0 else _newton
         found, unique = made(objective, begin, tolerance)

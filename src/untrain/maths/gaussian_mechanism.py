@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Literal
+from typing import Literal, get_args
 
 from scipy import optimize, special
 
@@ -61,24 +61,29 @@ def noise_multiplier(epsilon: float, delta: float, formula: Formula = "analytic"
     Args:
         epsilon: > 0, nats.
         delta: in (0, 1).
-        formula: 'analytic', the least there is; or the sufficient ``sqrt(2 log(c / delta)) / epsilon`` with c of 1.25 ('classical',
-            Dwork and Roth 2014, theorem A.1) or 1.5 ('guo', Guo et al. 2020, arXiv 1911.03030).
+        formula: 'analytic', the least there is; or ``sqrt(2 log(c / delta)) / epsilon`` with c of 1.25 ('classical', Dwork and Roth
+            2014, theorem A.1) or 1.5 ('guo', Guo et al. 2020, arXiv 1911.03030), where that is enough.
 
     Raises:
-        ValueError: epsilon or delta is out of range; or the classical formula is asked for an epsilon of 1 or more, where nobody
-            proved it.
+        ValueError: epsilon or delta is out of range; the classical formula is asked for an epsilon of 1 or more, where nobody
+            proved it; or a formula gives less noise than is needed, as that of Guo does for large epsilons.
     """
     _refuse_delta(delta)
+    if formula not in get_args(Formula):
+        raise ValueError(f"there is no formula {formula!r}: take one of {', '.join(get_args(Formula))}")
     if not 0 < epsilon < math.inf:
         raise ValueError(f"epsilon={epsilon}: it must be a number above 0")
     if formula == "classical" and epsilon >= 1:
         raise ValueError(f"the classical formula holds for epsilon below 1, and epsilon={epsilon}: take 'analytic'")
     if formula != "analytic":
-        return math.sqrt(2 * math.log(CONSTANTS[formula] / delta)) / epsilon
-    log = optimize.brentq(
-        lambda x: delta_of(epsilon, math.exp(-x)) - delta, -math.log(WIDEST), math.log(WIDEST), xtol=1e-14, rtol=1e-14
-    )
-    return math.exp(log)
+        multiplier = math.sqrt(2 * math.log(CONSTANTS[formula] / delta)) / epsilon
+        if (reached := delta_of(epsilon, 1 / multiplier)) > delta:
+            raise ValueError(f"the formula {formula!r} gives delta={reached:.1e} at epsilon={epsilon}: take 'analytic'")
+        return multiplier
+    ends = (-math.log(WIDEST), math.log(WIDEST))
+    if not delta_of(epsilon, math.exp(-ends[1])) <= delta <= delta_of(epsilon, math.exp(-ends[0])):
+        raise ValueError(f"epsilon={epsilon} and delta={delta} ask for noise beyond a factor of {WIDEST:g}")
+    return math.exp(optimize.brentq(lambda x: delta_of(epsilon, math.exp(-x)) - delta, *ends, xtol=1e-14, rtol=1e-14))
 
 
 def together(means: Iterable[float]) -> float:

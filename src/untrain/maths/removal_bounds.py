@@ -12,10 +12,12 @@ from untrain.maths.linear_losses import LinearLoss
 class Constants:
     """What is known of every example's loss f_i, which carries its share of the penalty, whatever the data.
 
+    So it is of objectives that are means, in which every weight has a penalty; with a free intercept there is no convexity.
+
     Args:
         convexity: mu: the mean over the examples that stay is at least so strongly convex.
         slope: L: no gradient of an f_i at the minimiser is longer.
-        curvature: C: no eigenvalue of a Hessian of an f_i is larger; infinite where it has none.
+        curvature: C: no eigenvalue of a Hessian of an f_i is larger; at least the convexity, and infinite where there is none.
         change: M: the Hessian of the mean changes by at most this per unit of distance; infinite where it jumps.
     """
 
@@ -36,7 +38,7 @@ def constants_of(loss: LinearLoss, penalty: float, radius: float) -> Constants:
     Args:
         loss: of a score; its bounds say what there is none of.
         penalty: > 0.
-        radius: > 0.
+        radius: > 0, of whole rows: with an intercept its 1 is one of the numbers.
     """
     most = loss.bounds
     return Constants(penalty, 2 * most.slope * radius, most.curvature * radius**2 + penalty, most.change * radius**3)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
+import torch
 from torch import nn
 
 from untrain.core.errors import DataError, ModelError, NotFinite, RequestError
 from untrain.data.examples import Examples
-from untrain.maths.absolute_penalty import quadratic_minimum
+from untrain.maths.absolute_penalty import quadratic_minimum, shortest_subgradient
 from untrain.maths.conjugate_gradients import conjugate_gradients
 from untrain.maths.convex_objective import ConvexObjective
 from untrain.maths.convex_optimum import DENSE
@@ -27,6 +28,8 @@ from untrain.training.problem import Problem
 Array = np.ndarray[Any, Any]
 Data = Literal["corrected", "original"]
 PRECISION = 1e-13  # of conjugate gradients, as a share of what they solve for
+LOOSE = 1e-8  # where rounding keeps them from it, this is still a step
+ALONE = 1e-9  # one less a leverage, below which it is 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,12 +41,14 @@ class ConvexChange:
         after: the objective on the data after the request.
         gone: losses of the examples that go, added up, without penalties.
         come: those of the examples that stand in their place; None where none do.
+        free: which weights may move, bool (size,); None for all.
     """
 
     weights: Array
     after: ConvexObjective
     gone: ConvexObjective
     come: ConvexObjective | None
+    free: Array | None = None
 
     @property
     def before(self) -> int:
@@ -56,9 +61,9 @@ class ConvexChange:
         return 1 / self.before if self.after.mean else 1.0
 
     def gradient_before(self) -> float:
-        """Length of the gradient of the objective before the request, which is 0 at its optimum."""
-        after = self.after.at(self.weights).slope if self.after.l1 else self.after.smooth(self.weights).slope
-        return float(np.linalg.norm((after / self.after.share - self.gradient) * self.share))
+        """Length of the gradient of the objective before the request, or of its shortest subgradient: 0 at its optimum."""
+        smooth = (self.after.smooth(self.weights).slope / self.after.share - self.gradient) * self.share
+        return float(np.linalg.norm(self._held(shortest_subgradient(self.weights, smooth, self.after.strengths))))
 
     @cached_property
     def gradient(self) -> Array:
@@ -98,7 +103,7 @@ class ConvexChange:
         return {}
 
     def solve(self, data: Data, b: Array) -> Array:
-        """``H^-1 b``, (size,) or (size, q).
+        """``H^-1 b``, (size,) or (size, q); where some weights are held, that of the others, and 0 for those.
 
         Raises:
             ModelError: the Hessian is singular, or conjugate gradients do not come to an answer.
@@ -106,70 +111,103 @@ class ConvexChange:
         if self.after.size <= DENSE:
             try:
                 if data not in self._factors:
-                    self._factors[data] = PositiveFactor.of(self.hessian(data))
+                    self._factors[data] = PositiveFactor.of(self._moving(self.hessian(data)))
             except np.linalg.LinAlgError as error:
                 raise ModelError(f"the Hessian has no inverse ({error}): train with l2 > 0") from None
-            return self._factors[data].solve(b)
+            out = np.zeros_like(b)
+            out[self._places] = self._factors[data].solve(b[self._places])
+            return out
         if b.ndim == 2:
             return np.stack([self.solve(data, column) for column in b.T], axis=1)
-        diagonal = self.after.diagonal(self.weights)
-        held = np.where(diagonal > 0, diagonal, 1.0)
+        diagonal, times = self.after.diagonal(self.weights), self.hessian_times(data)
+        scale = np.where(diagonal > 0, diagonal, 1.0)
+
+        def within(v: Array) -> Array:
+            return self._held(centred(self.after, v))
+
         found = conjugate_gradients(
-            self.hessian_times(data), centred(self.after, b), lambda v: centred(self.after, v / held), PRECISION, 10 * len(b)
-        )
-        if not np.isfinite(found.residual) or found.residual > 1e-6 * float(np.linalg.norm(b)):
-            raise ModelError("conjugate gradients found no step: the Hessian is singular to rounding: train with l2 > 0")
+            lambda v: self._held(times(v)), within(b), lambda v: within(v / scale), PRECISION, 10 * len(b)
+        )  # fmt: skip
+        if not np.isfinite(found.residual) or found.residual > LOOSE * float(np.linalg.norm(b)):
+            raise ModelError(
+                f"conjugate gradients left {found.residual:.1e} of a gradient of {np.linalg.norm(b):.1e}: standardise the inputs, "
+                "or train with a larger l2"
+            )
         return found.x
+
+    @property
+    def _places(self) -> Array:
+        return np.arange(self.after.size) if self.free is None else np.flatnonzero(self.free)
+
+    def _moving(self, matrix: Array) -> Array:
+        return matrix if self.free is None else np.asarray(matrix[np.ix_(self._places, self._places)])
+
+    def _held(self, v: Array) -> Array:
+        return v if self.free is None else np.asarray(v * self.free)
 
     def step(self, data: Data) -> Array:
         """The weights after one Newton step with the Hessian of these data; with an absolute penalty, the proximal one.
 
-        Without an absolute penalty, and with the Hessian of the original data, the gradient's weight is that of the original data
-        too, so that steps of several requests add up.
+        The gradient is that of the objective after the request. Without an absolute penalty, and with the Hessian of the original
+        data, it is what the request changes, by the share of an example in those, so that steps of several requests add up.
 
         Raises:
-            ModelError: the Hessian has no inverse.
+            ModelError: the Hessian has no inverse, or is too large to write down, which an absolute penalty needs.
         """
         if self.after.l1 > 0:
-            smooth, matrix = np.asarray(self.after.smooth(self.weights).slope), self.hessian(data)
-            try:
-                return quadratic_minimum(matrix, matrix @ self.weights - smooth, self.after.strengths, self.weights)
-            except np.linalg.LinAlgError:
-                raise ModelError(
-                    "columns of the support are collinear, so that there is no single step: train with l2 > 0"
-                ) from None
-        share = self.after.share if data == "corrected" else self.share
-        return np.asarray(self.weights - self.solve(data, share * self.gradient))
+            return self._proximal(data)
+        if data == "corrected":
+            return np.asarray(self.weights - self.solve(data, self.after.smooth(self.weights).slope))
+        return np.asarray(self.weights - self.solve(data, self.share * self.gradient))
+
+    def _proximal(self, data: Data) -> Array:
+        if self.after.size > DENSE:
+            raise ModelError(
+                f"with l1 > 0 a step needs the whole Hessian, of {DENSE:,} weights at most, and there are {self.after.size:,}: "
+                "take Retrain()"
+            )
+        at, places = self.weights.copy(), self._places
+        matrix = self._moving(self.hessian(data))
+        linear = matrix @ at[places] - np.asarray(self.after.smooth(at).slope)[places]
+        try:
+            at[places] = quadratic_minimum(matrix, linear, self.after.strengths[places], at[places])
+        except np.linalg.LinAlgError:
+            raise ModelError("columns of the support are collinear, so that no single step is best: train with l2 > 0") from None
+        return at
 
     def rescaled(self) -> Array:
         """The weights after the steps of the single examples that go, each divided by one less its leverage.
 
-        Each is what a Newton step without that one example would be, so it is exact for one example of a quadratic loss in the
-        'sum' form; the steps are added up. The leverage of example i is ``c_i x_i^T H^-1 x_i`` with the curvature c_i of its loss,
-        a matrix where it has several scores.
+        In the 'sum' form each is what a Newton step without that one example would be, so it is exact for one example of a
+        quadratic loss; the steps are added up. In the 'mean' form the penalty's share of an example is not divided. The leverage of
+        example i is ``c_i x_i^T H^-1 x_i`` with the curvature c_i of its loss, a matrix where it has several scores.
 
         Raises:
             RequestError: the request corrects.
-            ModelError: the Hessian has no inverse.
+            ModelError: the Hessian has no inverse, or an example decides a weight alone, so that its leverage is 1.
         """
         if self.come is not None:
             raise RequestError("leverages are of examples that go, and this request corrects: leave rescale=False")
         k, scores = self.gone.outputs, self.gone.rows.scores(self.gone.folded(self.weights))
         made = self.gone.loss.derivatives(scores, self.gone.targets)
         slopes = np.zeros(self.after.size)
-        for rows, block in self.gone.rows.spans():
-            for x, slope, curvature in zip(_inputs(block, self.gone), made.slope[rows], made.curvature[rows], strict=True):
-                spread = np.kron(np.eye(k), x[:, None])  # (size, k): how scores follow weights
-                leverage = curved(np.asarray(curvature)[None], self.share * (spread.T @ self.solve("original", spread)).T).T
-                slopes += spread @ np.linalg.solve(np.eye(k) - leverage, slope)
+        for x, slope, curvature in zip(_inputs(self.gone), made.slope, made.curvature, strict=True):
+            spread = np.kron(np.eye(k), x[:, None])  # (size, k): how scores follow weights
+            leverage = curved(np.asarray(curvature)[None], self.share * (spread.T @ self.solve("original", spread)).T).T
+            left = np.eye(k) - leverage
+            if np.linalg.svd(left, compute_uv=False)[-1] < ALONE:
+                raise ModelError("an example decides a weight alone, so that its leverage is 1: leave rescale=False, or raise l2")
+            slopes += spread @ np.linalg.solve(left, slope)
         held = self.gone.rows.rows * self.after.l2 * self.after.penalised * self.weights if self.after.mean else 0.0
         return np.asarray(self.weights + self.share * self.solve("original", slopes + held))
 
 
-def _inputs(block: Any, of: ConvexObjective) -> Array:
-    """Rows of a block in memory, with their ones, (b, width)."""
-    dense = block.toarray() if hasattr(block, "toarray") else block
-    return np.hstack([dense, np.ones((len(dense), 1))]) if of.rows.intercept else dense
+def _inputs(of: ConvexObjective) -> Iterator[Array]:
+    """Rows one by one, dense, with their ones, (width,)."""
+    for _, block in of.rows.spans():
+        for at in range(block.shape[0]):
+            row = block[[at]].toarray()[0] if hasattr(block, "toarray") else block[at]
+            yield np.append(row, 1.0) if of.rows.intercept else row
 
 
 def change_of(model: nn.Module, problem: Problem) -> ConvexChange:
@@ -190,7 +228,17 @@ def change_of(model: nn.Module, problem: Problem) -> ConvexChange:
         raise ModelError(f"the model has {len(weights)} weights, and the objective of {learner!r} has {after.size}")
     gone = _losses(learner, problem.forget, problem)
     come = None if problem.replacement is None or not len(problem.replacement) else _losses(learner, problem.replacement, problem)
-    return ConvexChange(weights, after, gone, come)
+    return ConvexChange(weights, after, gone, come, _free(model, problem, after))
+
+
+def _free(model: nn.Module, problem: Problem, objective: ConvexObjective) -> Array | None:
+    """Which weights of the objective may move; None for all."""
+    bits = []
+    for name, p in model.named_parameters():
+        may = torch.full(p.shape, p.requires_grad) if problem.trainable is None else problem.trainable.bits[name].cpu()
+        bits.append(may.reshape(objective.outputs, -1))
+    wanted = torch.cat(bits if objective.rows.intercept else bits[:1], dim=1).numpy().ravel()
+    return None if wanted.all() else wanted
 
 
 def _losses(learner: Convex, examples: Examples, problem: Problem) -> ConvexObjective:

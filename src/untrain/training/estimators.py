@@ -137,8 +137,9 @@ def to_estimator(model: nn.Module, like: Any, classes: Sequence[Any] | None = No
     _last(like)
     made = deepcopy(like)
     last = made.steps[-1][1] if isinstance(made, Pipeline) else made
-    if weight.size != np.prod(last.coef_.shape):
+    if weight.shape != np.atleast_2d(last.coef_).shape:
         raise ModelError(f"the model has weights {weight.shape}, and the estimator {last.coef_.shape}: give one of the same shape")
+    _check_kind(last, model, weight, classes, several=len(weight) > 1)
     if classes is not None:
         last.classes_ = np.asarray(classes)
     last.coef_ = weight.reshape(last.coef_.shape)
@@ -154,17 +155,39 @@ def _fitted(like: Any, model: nn.Module, weight: Array, bias: Array, classes: Se
     _check_known(like)
     made = clone(like)
     made.n_features_in_, made.n_iter_ = weight.shape[1], 0
-    if isinstance(made, LogisticRegression | LinearSVC | SGDClassifier):
-        count = 2 if isinstance(model, BinaryLinear) else len(weight)
-        made.classes_ = np.arange(count) if classes is None else np.asarray(classes)
-        if len(made.classes_) != count:
-            raise ModelError(f"the model has {count} classes, and {len(made.classes_)} labels were given")
+    _check_kind(made, model, weight, classes, several=False)
+    if isinstance(made, CLASSIFIERS):
+        made.classes_ = np.arange(_count(model, weight)) if classes is None else np.asarray(classes)
         made.coef_, made.intercept_ = weight, bias
-    elif isinstance(model, BinaryLinear) or len(weight) > 1:
-        raise ModelError(f"{type(made).__name__} predicts numbers, and the model has classes: give LogisticRegression or LinearSVC")
     else:
         made.coef_, made.intercept_ = weight[0], float(bias[0])
     return made
+
+
+def _count(model: nn.Module, weight: Array) -> int:
+    """Number of classes of a model; 1 of one that predicts a number."""
+    return 2 if isinstance(model, BinaryLinear) else len(weight)
+
+
+def _check_kind(estimator: Any, model: nn.Module, weight: Array, classes: Sequence[Any] | None, several: bool) -> None:
+    """Refuse a classifier for a model of numbers, an estimator of numbers for one of classes, and labels of another number.
+
+    Args:
+        estimator: the linear one itself.
+        model: a linear model.
+        weight: its weights, (k, d).
+        classes: labels that were given.
+        several: whether an estimator of numbers may have several.
+    """
+    name, count = type(estimator).__name__, _count(model, weight)
+    if not isinstance(estimator, CLASSIFIERS):
+        if isinstance(model, BinaryLinear) or (count > 1 and not several):
+            raise ModelError(f"{name} predicts numbers, and the model has classes: give LogisticRegression or LinearSVC")
+        return
+    if count == 1:
+        raise ModelError(f"{name} predicts classes, and the model a number: give Ridge, Lasso or ElasticNet")
+    if classes is not None and len(classes) != count:
+        raise ModelError(f"the model has {count} classes, and {len(classes)} labels were given")
 
 
 def _last(estimator: Any) -> Any:
@@ -219,6 +242,8 @@ def _logistic(last: LogisticRegression, tuned: bool) -> Convex | str:
 
 
 def _svc(last: LinearSVC, tuned: bool) -> Convex | str:
+    if last.multi_class != "ovr":
+        return f"multi_class={last.multi_class!r} has an objective of its own"
     if last.loss != "squared_hinge":
         return "its loss 'hinge' has a kink at the margin, where no gradient shows an optimum: fit it with loss='squared_hinge'"
     return _made("squared_hinge", 1 / last.C, float(last.penalty == "l1"), "sum", _bias(last), tuned)
@@ -256,6 +281,7 @@ def _made(loss: Any, strength: float, ratio: float, form: Any, bias: Any, tuned:
     return Convex(loss=loss, l2=strength * (1 - ratio), l1=strength * ratio, form=form, bias=bias, tuned=tuned, task=task)
 
 
+CLASSIFIERS = (LogisticRegression, LinearSVC, SGDClassifier)
 KINDS: dict[type, Callable[[Any, bool], Convex | str]] = {
     LogisticRegression: _logistic,
     Ridge: _regression(lambda last: 0.0, "sum"),

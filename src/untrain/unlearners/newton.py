@@ -6,23 +6,27 @@ from typing import ClassVar, Literal
 
 from torch import nn
 
-from untrain.core.errors import SpecError
+from untrain.core.errors import ModelError, SpecError
 from untrain.core.metering import add_note, leave_uncounted
 from untrain.models.convex_model import ConvexModel
-from untrain.training.convex_change import change_of
+from untrain.training.convex_change import ConvexChange, change_of
 from untrain.training.gradients import put
 from untrain.training.learners.convex import placed
 from untrain.training.problem import Problem
 from untrain.unlearners.base import Unlearner
 
+BEYOND = 100  # times the learner's tolerance, up to which a gradient is that of an optimum
+ROUNDING = 1e-12
+
 
 class Newton(Unlearner):
     """Minimise the quadratic model of the objective after the request, ``w - H^-1 G``.
 
-    ``G`` is what the request changes of the gradient at the model's weights, examples that take the place of others included, and
-    H the Hessian of the objective on the data after the request (``hessian='corrected'``, the Newton step) or before it
-    ('original', the infinitesimal jackknife). With the learner's ``l1`` the model of the smooth part is minimised together with
-    the absolute penalty (the proximal step), exactly. Models have no batch-norm buffers.
+    ``G`` is the gradient of that objective at the model's weights and H its Hessian (``hessian='corrected'``, the Newton step); or
+    H is the Hessian before the request and G what the request changes of the gradient ('original', the infinitesimal
+    jackknife), which asks for a model at its optimum. With the learner's ``l1`` the model of the smooth part is
+    minimised together with the absolute penalty (the proximal step), exactly. Weights that may not move are held, and the step is
+    that of the others. It touches no buffers.
 
     Quadratic losses leave nothing out, so that the step is retraining:
 
@@ -38,8 +42,8 @@ class Newton(Unlearner):
 
     Args:
         hessian: of the data after the request, or before it.
-        rescale: divide the step of each example that goes by one less its leverage, which makes each alone exact where losses are
-            quadratic; of the original Hessian, without ``l1`` and for requests that remove.
+        rescale: divide the step of each example that goes by one less its leverage, which with ``form='sum'`` makes each alone
+            exact where losses are quadratic; of the original Hessian, without ``l1`` and for requests that remove.
 
     Source: Suriyakumar and Wilson 2022, arXiv 2209.12269 (jackknife, proximal); Guo et al. 2020, arXiv 1911.03030, and Sekhari et
         al. 2021, arXiv 2103.03279 (Newton step); Warnecke et al. 2023, arXiv 2108.11577 (corrections, second order); Rubinstein
@@ -58,11 +62,15 @@ class Newton(Unlearner):
         if self.rescale and self.hessian != "original":
             raise SpecError("rescale=True is of the original Hessian: add hessian='original'")
 
+    def may_be_unchanged(self, problem: Problem) -> bool:
+        """Yes: where examples that go have no gradient, such as those beyond the margin of a hinge, no step is the right one."""
+        return True
+
     def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module:
         """The model after the step.
 
         Raises:
-            ModelError: it was not made by ``Convex``, or the Hessian has no inverse.
+            ModelError: it was not made by ``Convex``, is not at its optimum, or the Hessian has no inverse.
             SpecError: a rescaled step is asked for with an absolute penalty.
             RequestError: a rescaled step is asked for with a request that corrects.
             NotFinite: inputs or weights are NaN or infinite.
@@ -71,7 +79,22 @@ class Newton(Unlearner):
         change = change_of(model, problem)
         if self.rescale and change.after.l1 > 0:
             raise SpecError("rescale=True has no form with l1 > 0: leave it out")
-        add_note(f"the gradient before the request has length {change.gradient_before():.1e}")
+        self._check_optimum(change, problem)
         weights = change.rescaled() if self.rescale else change.step(self.hessian)
+        before, after = (change.after.at(each).value for each in (change.weights, weights))
+        if after > before + ROUNDING * abs(before):
+            add_note(f"the objective after the request rose from {before:.4g} to {after:.4g}: too much is gone for one step")
         put(model, placed(model, change.after, weights), problem.trainable)
         return model
+
+    def _check_optimum(self, change: ConvexChange, problem: Problem) -> None:
+        """Refuse a model for whose objective the change of the gradient is not all of it."""
+        left, allowed = change.gradient_before(), BEYOND * problem.recipe.tolerance  # type: ignore[union-attr]
+        if left <= allowed:
+            return
+        if self.hessian == "original":
+            raise ModelError(
+                f"the model is not at the optimum of {problem.recipe!r}: the gradient has length {left:.1e}; take "
+                "hessian='corrected', or take the steps of all requests from the model that was trained, as they add up"
+            )
+        add_note(f"the model was not at its optimum: the gradient before the request has length {left:.1e}")

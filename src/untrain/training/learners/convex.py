@@ -14,7 +14,7 @@ from untrain.core.fields import NonNegative, Positive
 from untrain.core.metering import leave_uncounted
 from untrain.data.examples import Examples
 from untrain.maths.convex_objective import ConvexObjective
-from untrain.maths.convex_optimum import NONE, Optimum, optimum
+from untrain.maths.convex_optimum import MANY, NONE, Optimum, optimum
 from untrain.maths.design_matrix import DesignMatrix
 from untrain.maths.linear_losses import LinearLoss
 from untrain.models.binary_linear import BinaryLinear
@@ -158,8 +158,8 @@ class Convex(Learner):
             RunFailed: it was not reached.
         """
         found = optimum(objective, self.tolerance)
-        if found.failure == NONE:
-            raise DataError(f"{self!r} has no optimum on these {objective.rows.rows} examples: {NONE}")
+        if found.failure in (NONE, MANY):
+            raise DataError(f"{self!r} has no optimum on these {objective.rows.rows} examples: {found.failure}")
         if found.failure:
             raise RunFailed(
                 f"{self!r} did not reach its optimum: {found.failure}; tolerance is {self.tolerance:g}: standardise the inputs, "

@@ -1,0 +1,96 @@
+"""Distance to retraining of one step, by the share of examples that go: ``python -m papers.removal.compare --data FOLDER``.
+
+FOLDER holds adult.csv.gz, diabetes_pima.csv.gz, drebin.npz and enron_testonly.npz; a set without its file is left out, and said.
+Numbers of each draw go to removal.json beside this file, after each set; ``papers.removal.page`` writes the page.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from papers.removal.data import SETS
+
+import untrain as ut
+from untrain.core.atomic_write import atomic_write
+
+METHODS = ("Nothing()", "Newton(hessian='original')", "Newton(hessian='original', rescale=True)", "Newton()")
+SHARES = (0.01, 0.02, 0.05, 0.1)
+
+
+def main() -> None:
+    """Run each set that is asked for and write its numbers."""
+    options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    options.add_argument("names", nargs="*", help=f"of {', '.join(SETS)}; none means all")
+    options.add_argument("--data", type=Path, required=True, help="folder of the files")
+    options.add_argument("--out", type=Path, default=Path(__file__).parent / "removal.json")
+    options.add_argument("--draws", type=int, default=5)
+    given = options.parse_args()
+    torch.set_num_threads(1)
+    document = json.loads(given.out.read_text()) if given.out.exists() else {"sets": {}}
+    for name in given.names or SETS:
+        spelling, read = SETS[name]
+        try:
+            examples = read(given.data)
+        except FileNotFoundError as error:
+            print(f"{name}: left out, {error}", file=sys.stderr)
+            continue
+        began = time.process_time()
+        rows = [row for share in SHARES for draw in range(given.draws) for row in of_draw(spelling, examples, share, draw)]
+        document["sets"][name] = {
+            "learner": spelling, "rows": len(examples), "columns": int(np.prod(examples.x.shape[1:])), "draws": given.draws,
+            "date": f"{datetime.now(UTC):%Y-%m-%d}", "machine": f"{platform.machine()} {platform.system()}",
+            "cpu_seconds": round(time.process_time() - began), "results": rows,
+        }  # fmt: skip
+        with atomic_write(given.out) as fresh:
+            fresh.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n")
+        print(f"{time.strftime('%H:%M:%S')} {name}", file=sys.stderr, flush=True)
+
+
+ORIGINALS: dict[str, Any] = {}
+
+
+def of_draw(spelling: str, examples: ut.Examples, share: float, draw: int) -> list[dict[str, Any]]:
+    """Distance to the retrained weights, and CPU seconds, of each method on one random forget set."""
+    learner = ut.parse(spelling)
+    if spelling + str(len(examples)) not in ORIGINALS:
+        ORIGINALS.clear()
+        ORIGINALS[spelling + str(len(examples))] = learner(examples)
+    model = ORIGINALS[spelling + str(len(examples))]
+    ids = np.random.default_rng((draw, round(1000 * share))).choice(examples.ids, round(share * len(examples)), replace=False)
+    problem = ut.problem(examples, ids.tolist(), learner)
+    retrained, seconds = timed(ut.Retrain(), model, problem)
+    rows = []
+    for method in METHODS:
+        made = ut.parse(method)
+        if "rescale" in method and learner.l1:
+            continue
+        unlearned, spent = timed(made, model, problem)
+        rows.append(
+            {"method": method, "share": share, "draw": draw, "distance": distance(unlearned, retrained), "cpu_seconds": spent}
+        )
+    return [*rows, {"method": "Retrain()", "share": share, "draw": draw, "distance": 0.0, "cpu_seconds": seconds}]
+
+
+def timed(method: Any, model: Any, problem: Any) -> tuple[Any, float]:
+    """A method's model, and the CPU seconds of the call."""
+    began = time.process_time()
+    return method(model, problem), time.process_time() - began
+
+
+def distance(one: Any, other: Any) -> float:
+    """Euclidean, between all weights."""
+    a, b = (torch.cat([p.detach().flatten() for p in model.parameters()]) for model in (one, other))
+    return float((a - b).norm())
+
+
+if __name__ == "__main__":
+    main()
