@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import sys
+import argparse
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from papers.leaderboard.surprises import surprises
 
+from untrain.core.errors import BadInput
 from untrain.experiments.leaderboard.board_file import read_board
 from untrain.experiments.leaderboard.standings import standings
 from untrain.reports.leaderboard import WORDS, footnotes, leaderboard_tables, raised
@@ -47,5 +48,10 @@ def line_of(cells: Any) -> str:
 
 
 if __name__ == "__main__":
-    folder = Path(sys.argv[1])
-    (folder / "README.md").write_text(page(read_board(str(folder))))
+    options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    options.add_argument("board", type=Path, help="folder with a board.json")
+    folder = options.parse_args().board
+    try:
+        (folder / "README.md").write_text(page(read_board(str(folder))))
+    except BadInput as error:
+        options.error(str(error))

@@ -108,9 +108,18 @@ class Scale:
 def main() -> None:
     """Choose settings, forget each class and write the numbers of single models."""
     options = words(str(__doc__))
-    options.add_argument("--classes", type=int, nargs="+", default=JUDGED, help="default: those that settings were not tried on")
+    options.add_argument(
+        "--classes",
+        type=int,
+        nargs="+",
+        default=JUDGED,
+        choices=JUDGED,
+        help="two or more; default: all that settings were not tried on",
+    )
     options.add_argument("--tune-only", action="store_true", help="try settings, tell which are chosen, and stop")
     given = options.parse_args()
+    if len(given.classes) < 2:
+        options.error("--classes: intervals are over classes, and one has none: give two or more")
     pool = pool_of(given.workers)
     try:
         tuning = tuned(Scale(), given.data, given.store, pool)

@@ -110,8 +110,9 @@ def claims(table: Table, chosen: dict[str, str], zeros: Sequence[str]) -> list[s
     for other in ("GradAscent", "RandomLabel", "BoundaryExpand", "BoundaryShrink"):
         judged.higher("DUCK's figure: ", "DUCK", other)
     judged.higher("POUR's table: ", "POUR", "DELETE")
-    if "DUCK, official targets" in chosen:
-        ours = table[chosen["DUCK, official targets"].replace("bookkeeping=Bookkeeping(targets='official'), ", "")]
+    counterpart = chosen.get("DUCK, official targets", "").replace("bookkeeping=Bookkeeping(targets='official'), ", "")
+    if counterpart in table:
+        ours = table[counterpart]
         theirs = table[chosen["DUCK, official targets"]]
         judged.say("targets as DUCK's code keeps them cost AUS, all else equal", ours["aus"] - theirs["aus"], 0, ENDLESS, number)
     for zero in filter(chosen.__contains__, zeros):

@@ -18,9 +18,9 @@ WORDS = (
     "Severity: how far a model is from the mean of retrained models on the endpoint where it is farthest, in margins of the "
     "protocol 'standard'; up to 1 is within all margins. Methods are ranked by its mean over models; intervals of 95 % are over "
     "seeds and retrained models. Told apart: from how many methods of the table, nearer and farther, each pair tested over seeds "
-    "and retrained models; of all pairs told apart 5 % are wrong on average at most. Pareto front: no other method of the table is "
-    "as good for less, by the values without their intervals; a method that is made of other models is not on it, as its cost "
-    "leaves them out."
+    "and retrained models; of the pairs of a table that are told apart, about 5 % are wrong on average. Pareto front: no other "
+    "method of the table is as good for less, by the values without their intervals; a method that is made of other models is not "
+    "on it, as its cost leaves them out."
 )
 SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 

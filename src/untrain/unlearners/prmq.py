@@ -37,8 +37,9 @@ class PRMQ(Unlearner):
     Source: the fourth of the NeurIPS 2023 unlearning challenge, called PRMQ (prune, retrain, mask, quantize) by Cadet et al. 2024,
         arXiv 2410.01276; their re-implementation xcadet/deepunlearn@6830ff6, kgltop4.py, with its values.
     Departs: 3 epochs, where the code takes 3.2 and a step. The code prunes linear layers and two-dimensional convolutions, here all
-        layers with a weight of two or more dimensions are pruned; and it rounds buffers too. A transformer's class token and its
-        embeddings of places, which are of no layer, stay. The code masks nothing, whatever the name says, and no more is done here.
+        layers with a weight of two or more dimensions are pruned, drawn as if their first were that of outputs; and it rounds
+        buffers too. A transformer's class token and its embeddings of places, which are of no layer, stay. The code masks nothing,
+        whatever the name says, and no more is done here.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"retain", "labels", "classes"})

@@ -277,6 +277,11 @@ def test_what_cannot_be_left_out_is_refused(without, said):
         field_of(replace(BOARD, trials=1), (), "", effects=False, without=(without,))
 
 
+def test_a_board_of_no_method_is_refused():
+    with pytest.raises(BadInput, match="leaves no method to rank"):
+        field_of(BOARD, ("Finetune",), "", effects=False, without=("Finetune",))
+
+
 def test_what_sees_retrained_models_is_not_tuned_and_says_why():
     (oracle,) = [c for c in field_of(BOARD, ("OracleMatch",), "", effects=False).candidates if not c.control]
     assert (oracle.space, oracle.sees) == ({}, "retrained models")

@@ -15,7 +15,7 @@ from untrain.maths.bootstrap import inflated, resamples
 from untrain.maths.ranking import front, paired_tests, ranks
 
 Array = np.ndarray[Any, Any]
-LEVEL = 0.05  # of the tests of all pairs together: in at most about so many boards any two methods that are alike are told apart
+LEVEL = 0.05  # share of the pairs told apart that are to be wrong, on average; and one less that of intervals
 DRAWS = 2000
 
 
@@ -97,8 +97,8 @@ def rank(entrants: Sequence[Entrant], yardsticks: Sequence[Yardstick], draws: in
     Intervals come from resampling seeds and retrained models together: one draw of seeds serves all entrants, and one of retrained
     models all that share a yardstick, so that what is common to them moves no rank. Both are few, and their deviations are
     widened as ``bootstrap.inflated`` has it. Who is told from whom is tested pair by pair, over seeds and retrained models: a pair
-    that shares a yardstick shares its draws, and across yardsticks each has its own. Of the pairs that are told apart,
-    5 % are wrong on average at most (the false discovery rate).
+    that shares a yardstick shares its draws, and across yardsticks each has its own. p-values are
+    adjusted so that of the pairs told apart about 5 % are wrong, on average.
 
     Args:
         entrants: with as many models each.
@@ -108,7 +108,7 @@ def rank(entrants: Sequence[Entrant], yardsticks: Sequence[Yardstick], draws: in
     Raises:
         DataError: entrants have different numbers of models.
 
-    Source: Benjamini and Hochberg 1995 (false discovery rate).
+    Source: Benjamini and Hochberg 1995 (false discovery rate), which is proved for independent tests; by simulation it holds here.
     """
     if not entrants:
         return RankedEntrants((), ())

@@ -152,7 +152,10 @@ def _less(
             raise BadInput(f"--without {method!r}: it takes no part anyway; methods take part with their defaults")
         left_out.append(LeftOut(repr(method), "--without leaves it out"))
     unwanted = {canonical(method) for method in without}
-    return [method for method in methods if canonical(method) not in unwanted]
+    left = [method for method in methods if canonical(method) not in unwanted]
+    if without and not left:
+        raise BadInput("--without leaves no method to rank: leave fewer out")
+    return left
 
 
 def _each_once(methods: Iterable[Method]) -> list[Method]:

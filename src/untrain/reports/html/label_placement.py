@@ -22,7 +22,7 @@ DIRECTIONS = ((1.0, 0.0), (-1.0, 0.0), (0.7, 0.7), (0.7, -0.7), (-0.7, 0.7), (-0
 ALONG = np.linspace(0.1, 0.9, 9)[:, None]  # places on a line that are on no other label or point
 LINES = (14.0, 240.0)  # least and greatest length of a line to a label, in pixels
 STEP, TRIES = 10.0, 50  # pixels between places for such a label, and how many are tried for a line that crosses nothing
-WIDTHS = (570.0, 1010.0)  # of a plot in a window of a tablet and of a large screen
+WIDTHS = tuple(range(570, 1230, 30))  # of a plot, from a window of a tablet to a large screen
 FRAME = 90.0  # pixels of a chart's height that its legend and the axis below take
 
 

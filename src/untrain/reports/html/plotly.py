@@ -30,7 +30,7 @@ def figure(
         height: pixels.
         band: y values between which the ground is shaded.
         line: x value at which a dotted line stands.
-        labels: as the fields of ``report.charts.Label``.
+        labels: as the fields of ``chart_spec.Label``.
     """
     layout: dict[str, Any] = {
         "height": height, "xaxis": _axis(x), "yaxis": _axis(y), "barmode": "group", "dragmode": False, "hovermode": "closest",
