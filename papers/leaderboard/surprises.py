@@ -59,6 +59,16 @@ def largest_fall(request: Row, table: Row) -> tuple[str, int, int, int] | None:
     return (name, before, after, count) if after > before else None
 
 
+def worth_of_tuning(request: Row, table: Row) -> tuple[float, float] | None:
+    """Kendall's tau of the tuned methods' severities with the values that tuning saw, 1 where they agree, and its p-value."""
+    worth = {row["name"]: row["trials"][0]["value"] for row in request["rows"] if row["trials"] and row["error"] is None}
+    found = [(value, -worth[name]) for name, value in severities(request, table).items() if worth.get(name) is not None]
+    if len(found) < 3:
+        return None
+    tau = stats.kendalltau(*zip(*found, strict=True))
+    return float(tau.statistic), float(tau.pvalue)
+
+
 def surprises(board: Row, defaults: Row | None = None) -> list[str]:
     """One line for each fact, in Markdown.
 
@@ -72,13 +82,22 @@ def surprises(board: Row, defaults: Row | None = None) -> list[str]:
         shared = [method for method in orders.get(name, {}) if method in untuned]
         gained = sum(orders[name][method] < untuned[method] for method in shared)
         lines.append(f"- {name}: of {len(shared)} methods {gained} are nearer with tuned settings than with defaults.")
-    for one, other in combinations(orders, 2):
-        both = [method for method in orders[one] if method in orders[other]]
-        if len(both) > 1:
-            found = stats.kendalltau([orders[one][method] for method in both], [orders[other][method] for method in both])
-            tau = f"Kendall's tau of the orders of {len(both)} methods is {found.statistic:.2f} (p {found.pvalue:.2g})"
-            lines.append(f"- {one} and {other}: {tau}.")
-    return lines
+    return lines + list(_of_pairs(board))
+
+
+def _of_pairs(board: Row) -> Iterator[str]:
+    """How alike the orders of two requests are, for each kind of methods."""
+    by_title: dict[str, dict[str, dict[str, float]]] = {}
+    for request in board["requests"]:
+        for table in standings(request)["tables"]:
+            by_title.setdefault(table["title"], {})[request["name"]] = severities(request, table)
+    for title, orders in by_title.items():
+        for one, other in combinations(orders, 2):
+            both = [method for method in orders[one] if method in orders[other]]
+            if len(both) > 1:
+                found = stats.kendalltau([orders[one][method] for method in both], [orders[other][method] for method in both])
+                tau = f"Kendall's tau of the orders of {len(both)} methods is {found.statistic:.2f} (p {found.pvalue:.2g})"
+                yield f"- {one} and {other}, {title.lower()}: {tau}."
 
 
 def _of_request(request: Row) -> Iterator[str]:
@@ -95,6 +114,9 @@ def _of_request(request: Row) -> Iterator[str]:
             sure = [name for name in again.nearer if name in again.apart]
             nearer = f"{len(again.nearer)} are nearer than Retrain{_named(again.nearer, short)}"
             yield f"{head} {nearer}, {len(sure)} of them told apart from it."
+        agreement = worth_of_tuning(request, table)
+        if agreement is not None:
+            yield f"{head} Kendall's tau of severity with what tuning saw is {agreement[0]:.2f} (p {agreement[1]:.2g})."
         fall = largest_fall(request, table)
         if fall is not None:
             name, before, after, count = fall
