@@ -84,6 +84,6 @@ def pareto_chart(standings: Sequence[Row], names: Mapping[str, str], controls: s
             )
         )  # fmt: skip
     cost = Axis("Cost, share of retraining", formatting.PERCENT, LEAST * 0.7, most, log=True)
-    far = Axis("Severity, margins", "", LEAST * 0.7, float(y.max()) * 2, log=True)
+    far = Axis("Severity, margins", "", float(y.min()) / 2, float(y.max()) * 2, log=True)
     marks = beside(x.tolist(), y.tolist(), [str(at) for at, _ in known], cost, far, HEIGHT)
     return Chart(tuple(traces), cost, far, HEIGHT, labels=marks)
