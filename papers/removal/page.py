@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from papers.removal.data import SETS
 from scipy import stats
 
 Row = Mapping[str, Any]
@@ -33,6 +34,9 @@ def page(document: Row) -> str:
     ]  # fmt: skip
     for name, held in document["sets"].items():
         lines += list(lines_of(name, held))
+    lacking = [name for name in SETS if name not in document["sets"]]
+    if lacking:
+        lines += ["", f"Not run so far: {', '.join(lacking)}."]
     return "\n".join([*lines, "", *(f"`{held['learner']}`: {name}  " for name, held in document["sets"].items())]) + "\n"
 
 
