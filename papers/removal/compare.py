@@ -22,7 +22,7 @@ from papers.removal.data import SETS
 import untrain as ut
 from untrain.core.atomic_write import atomic_write
 
-METHODS = ("Nothing()", "Newton(hessian='original')", "Newton(hessian='original', rescale=True)", "Newton()")
+METHODS = ("Nothing()", "Newton(hessian='original')", "Newton(hessian='rescaled')", "Newton()")
 SHARES = (0.01, 0.02, 0.05, 0.1)
 
 
@@ -71,7 +71,7 @@ def of_draw(spelling: str, examples: ut.Examples, share: float, draw: int) -> li
     rows = []
     for method in METHODS:
         made = ut.parse(method)
-        if "rescale" in method and learner.l1:
+        if "rescaled" in method and learner.l1:
             continue
         unlearned, spent = timed(made, model, problem)
         rows.append(

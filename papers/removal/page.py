@@ -14,7 +14,7 @@ from scipy import stats
 Row = Mapping[str, Any]
 FOLDER = Path(__file__).parent
 NAMES = {
-    "Nothing()": "none", "Newton(hessian='original')": "jackknife", "Newton(hessian='original', rescale=True)": "rescaled",
+    "Nothing()": "none", "Newton(hessian='original')": "jackknife", "Newton(hessian='rescaled')": "rescaled",
     "Newton()": "Newton step", "Retrain()": "retraining",
 }  # fmt: skip
 

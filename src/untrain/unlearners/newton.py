@@ -41,9 +41,9 @@ class Newton(Unlearner):
     True
 
     Args:
-        hessian: of the data after the request, or before it.
-        rescale: divide the step of each example that goes by one less its leverage, which with ``form='sum'`` makes each alone
-            exact where losses are quadratic; of the original Hessian, without ``l1`` and for requests that remove.
+        hessian: of the data after the request, or before it; 'rescaled' is 'original' with the step of each example that goes
+            divided by one less its leverage, which with ``form='sum'`` makes each alone exact where losses are quadratic: without
+            ``l1``, and for requests that remove.
 
     Source: Suriyakumar and Wilson 2022, arXiv 2209.12269 (jackknife, proximal); Guo et al. 2020, arXiv 1911.03030, and Sekhari et
         al. 2021, arXiv 2103.03279 (Newton step); Warnecke et al. 2023, arXiv 2108.11577 (corrections, second order); Rubinstein
@@ -55,12 +55,7 @@ class Newton(Unlearner):
     works_on: ClassVar[type] = ConvexModel
     needs: ClassVar[frozenset[str]] = frozenset({"forget", "labels", "retain"})
 
-    hessian: Literal["corrected", "original"] = "corrected"
-    rescale: bool = False
-
-    def __post_init__(self) -> None:
-        if self.rescale and self.hessian != "original":
-            raise SpecError("rescale=True is of the original Hessian: add hessian='original'")
+    hessian: Literal["corrected", "original", "rescaled"] = "corrected"
 
     def may_be_unchanged(self, problem: Problem) -> bool:
         """Yes: where examples that go have no gradient, such as those beyond the margin of a hinge, no step is the right one."""
@@ -77,10 +72,10 @@ class Newton(Unlearner):
         """
         leave_uncounted("operations of NumPy are not counted, its seconds are")
         change = change_of(model, problem)
-        if self.rescale and change.after.l1 > 0:
-            raise SpecError("rescale=True has no form with l1 > 0: leave it out")
+        if self.hessian == "rescaled" and change.after.l1 > 0:
+            raise SpecError("hessian='rescaled' has no form with l1 > 0: take 'original'")
         self._check_optimum(change, problem)
-        weights = change.rescaled() if self.rescale else change.step(self.hessian)
+        weights = change.rescaled() if self.hessian == "rescaled" else change.step(self.hessian)
         before, after = (change.after.at(each).value for each in (change.weights, weights))
         if after > before + ROUNDING * abs(before):
             add_note(f"the objective after the request rose from {before:.4g} to {after:.4g}: too much is gone for one step")
@@ -92,7 +87,7 @@ class Newton(Unlearner):
         left, allowed = change.gradient_before(), BEYOND * problem.recipe.tolerance  # type: ignore[union-attr]
         if left <= allowed:
             return
-        if self.hessian == "original":
+        if self.hessian != "corrected":
             raise ModelError(
                 f"the model is not at the optimum of {problem.recipe!r}: the gradient has length {left:.1e}; take "
                 "hessian='corrected', or take the steps of all requests from the model that was trained, as they add up"

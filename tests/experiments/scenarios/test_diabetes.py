@@ -18,7 +18,7 @@ from untrain.training.problem import problem
 from untrain.unlearners.base import Localized
 
 BRIEF = "Diabetes(model=MLP(width=8), steps=Steps(lr=0.02, epochs=3, batch=32))"
-# What flips a prediction has no meaning for a number; the other two are for models of another kind than networks.
+# What flips a prediction has no meaning for a number; others are for models of another kind than networks.
 REFUSED = {
     **dict.fromkeys(
         ("CriticalNeurons", "Amnesiac", "BoundaryExpand", "BoundaryShrink", "DELETE", "DUCK", "POUR", "UNSIR"),
@@ -32,6 +32,7 @@ REFUSED = {
     "MSA": "what Checkpoint saves in training is needed",
     "DeleteRows": "works on models of kind RetrievalMemory",
     "TakeBack": "works on models of kind Online",
+    "Newton": "works on models of kind ConvexModel",
     "ForgetShards": "works on models of kind ShardEnsemble",
     "AMUN": "this method needs classes, which Regression does not give",
     **dict.fromkeys(("L2UL", "REM", "SCAR"), "this method needs classes, correct, which Regression does not give"),

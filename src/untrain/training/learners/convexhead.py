@@ -36,7 +36,7 @@ class ConvexHead(Learner):
     >>> examples = Examples.labelled(x, (x[:, 0] > 0).long(), np.arange(40), 2)
     >>> model = ConvexHead(model=MLP(width=8))(examples)
     >>> [name for name, p in model.named_parameters() if p.requires_grad]
-    ['4.score.linear.weight', '4.score.linear.bias']
+    ['3.score.linear.weight', '3.score.linear.bias']
 
     Args:
         model: an architecture, or any callable without arguments that makes a torch module.
