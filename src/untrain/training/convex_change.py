@@ -196,9 +196,7 @@ class ConvexChange:
             leverage = curved(np.asarray(curvature)[None], self.share * (spread.T @ self.solve("original", spread)).T).T
             left = np.eye(k) - leverage
             if np.linalg.svd(left, compute_uv=False)[-1] < ALONE:
-                raise ModelError(
-                    "an example decides a weight alone, so its leverage is 1: take hessian='original', or raise l2"
-                )
+                raise ModelError("an example decides a weight alone, so its leverage is 1: take hessian='original', or raise l2")
             slopes += spread @ np.linalg.solve(left, slope)
         held = self.gone.rows.rows * self.after.l2 * self.after.penalised * self.weights if self.after.mean else 0.0
         return np.asarray(self.weights + self.share * self.solve("original", slopes + held))
