@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from papers.leaderboard.surprises import surprises
+from papers.leaderboard.surprises import ranked, surprises
 
 from untrain.core.errors import BadInput
 from untrain.experiments.leaderboard.board_file import read_board
-from untrain.experiments.leaderboard.standings import standings
 from untrain.reports.leaderboard import WORDS, footnotes, leaderboard_tables, raised
 
 Document = Mapping[str, Any]
@@ -20,7 +19,7 @@ Document = Mapping[str, Any]
 def page(board: Document) -> str:
     """Tables of all requests, what stands out, and the notes, in Markdown."""
     plan, setting = board["board"], board["setting"]
-    ranked = {**board, "requests": [{**request, "standings": standings(request)} for request in board["requests"]]}
+    board = ranked(board)
     lines = [
         f"# The board `{plan['name']}`", "",
         f"`{plan['scenario']}`, {plan['seeds']} originals, {plan['oracles']} retrained models per request, "
@@ -32,8 +31,7 @@ def page(board: Document) -> str:
     for request in board["requests"]:
         sizes = ", ".join(f"{number} {side}" for side, number in request["sizes"].items())
         lines += ["", f"## {request['name']}: `{request['request']}`", "", f"{sizes}.", *request["notes"]]
-        alone = [one for one in ranked["requests"] if one["name"] == request["name"]]
-        for table in leaderboard_tables({**ranked, "requests": alone}):
+        for table in leaderboard_tables({**board, "requests": [request]}):
             title = table.title.removeprefix(f"{request['name']}: ")
             lines += ["", f"### {title[0].upper()}{title[1:]}", "", line_of(table.columns), "|---" * len(table.columns) + "|"]
             lines += [line_of(row.cells) for row in table.rows]

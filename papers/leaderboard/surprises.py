@@ -49,9 +49,14 @@ def against(request: Row, table: Row, control: str) -> Against | None:
     return Against(nearer, tuple(name for name in methods if name not in nearer), frozenset(apart - {control}))
 
 
+def worths(request: Row) -> dict[str, float | None]:
+    """Method -> what its chosen settings were worth in tuning."""
+    return {row["name"]: row["trials"][0]["value"] for row in request["rows"] if row["trials"] and row["error"] is None}
+
+
 def largest_fall(request: Row, table: Row) -> tuple[str, int, int, int] | None:
     """The method that falls farthest from its place by what tuning saw to that by severity; both places, of how many tuned ones."""
-    worth = {row["name"]: row["trials"][0]["value"] for row in request["rows"] if row["trials"] and row["error"] is None}
+    worth = worths(request)
     names = [name for name in severities(request, table) if worth.get(name) is not None]
     by_worth = sorted(names, key=lambda name: -worth[name])
     places = [(name, by_worth.index(name) + 1, names.index(name) + 1, len(names)) for name in names]
@@ -61,7 +66,7 @@ def largest_fall(request: Row, table: Row) -> tuple[str, int, int, int] | None:
 
 def worth_of_tuning(request: Row, table: Row) -> tuple[float, float] | None:
     """Kendall's tau of the tuned methods' severities with the values that tuning saw, 1 where they agree, and its p-value."""
-    worth = {row["name"]: row["trials"][0]["value"] for row in request["rows"] if row["trials"] and row["error"] is None}
+    worth = worths(request)
     found = [(value, -worth[name]) for name, value in severities(request, table).items() if worth.get(name) is not None]
     if len(found) < 3:
         return None
@@ -69,12 +74,17 @@ def worth_of_tuning(request: Row, table: Row) -> tuple[float, float] | None:
     return float(tau.statistic), float(tau.pvalue)
 
 
+def ranked(board: Row) -> dict[str, Any]:
+    """A board as ``read_board`` gives it, its rows ranked again as this version ranks them."""
+    return {**board, "requests": [{**request, "standings": standings(request)} for request in board["requests"]]}
+
+
 def surprises(board: Row, defaults: Row | None = None) -> list[str]:
     """One line for each fact, in Markdown.
 
     Args:
-        board: as ``read_board`` gives it.
-        defaults: the board of the same methods with one trial each.
+        board: as ``ranked`` gives it.
+        defaults: the board of the same methods with one trial each, likewise.
     """
     lines = [line for request in board["requests"] for line in _of_request(request)]
     orders = _orders(board)
@@ -89,7 +99,7 @@ def _of_pairs(board: Row) -> Iterator[str]:
     """How alike the orders of two requests are, for each kind of methods."""
     by_title: dict[str, dict[str, dict[str, float]]] = {}
     for request in board["requests"]:
-        for table in standings(request)["tables"]:
+        for table in request["standings"]["tables"]:
             by_title.setdefault(table["title"], {})[request["name"]] = severities(request, table)
     for title, orders in by_title.items():
         for one, other in combinations(orders, 2):
@@ -102,7 +112,7 @@ def _of_pairs(board: Row) -> Iterator[str]:
 
 def _of_request(request: Row) -> Iterator[str]:
     short = distinct([row["name"] for row in request["rows"]])
-    for table in standings(request)["tables"]:
+    for table in request["standings"]["tables"]:
         head = f"- {request['name']}, {table['title'].lower()}:"
         idle, again = against(request, table, NOTHING), against(request, table, RETRAIN)
         if idle is not None:
@@ -132,7 +142,7 @@ def _orders(board: Row) -> dict[str, dict[str, float]]:
     """Request -> method -> its severity."""
     return {
         request["name"]: {
-            name: value for table in standings(request)["tables"] for name, value in severities(request, table).items()
+            name: value for table in request["standings"]["tables"] for name, value in severities(request, table).items()
         }
         for request in board["requests"]
     }
@@ -144,4 +154,4 @@ def _named(names: Sequence[str], short: Mapping[str, str]) -> str:
 
 
 if __name__ == "__main__":
-    print("\n".join(surprises(*map(read_board, sys.argv[1:3]))))
+    print("\n".join(surprises(*(ranked(read_board(path)) for path in sys.argv[1:3]))))

@@ -32,7 +32,9 @@ def board(**away):
 
 
 def test_planted_surprises_are_said(script):
-    lines = script.surprises(board(random=(9.0, 3.0, 0.2), other=(0.5, 3.0, 9.0)), board(random=(8.0, 4.0, 0.3)))
+    lines = script.surprises(
+        script.ranked(board(random=(9.0, 3.0, 0.2), other=(0.5, 3.0, 9.0))), script.ranked(board(random=(8.0, 4.0, 0.3)))
+    )
     head = "- random, methods that see the retain set:"
     for line in (
         f"{head} 1 of 3 are no nearer than Nothing (A).", f"{head} 2 of 3 are nearer, and told apart from it (C, B).",
