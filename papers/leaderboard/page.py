@@ -20,6 +20,7 @@ def page(board: Document) -> str:
     """Tables of all requests, what stands out, and the notes, in Markdown."""
     plan, setting = board["board"], board["setting"]
     board = ranked(board)
+    tables = leaderboard_tables(board)  # of all requests together, so that the numbers of notes are those of the list below
     lines = [
         f"# The board `{plan['name']}`", "",
         f"`{plan['scenario']}`, {plan['seeds']} originals, {plan['oracles']} retrained models per request, "
@@ -31,8 +32,9 @@ def page(board: Document) -> str:
     for request in board["requests"]:
         sizes = ", ".join(f"{number} {side}" for side, number in request["sizes"].items())
         lines += ["", f"## {request['name']}: `{request['request']}`", "", f"{sizes}.", *request["notes"]]
-        for table in leaderboard_tables({**board, "requests": [request]}):
-            title = table.title.removeprefix(f"{request['name']}: ")
+        of = f"{request['name']}: "
+        for table in [table for table in tables if table.title.startswith(of)]:
+            title = table.title.removeprefix(of)
             lines += ["", f"### {title[0].upper()}{title[1:]}", "", line_of(table.columns), "|---" * len(table.columns) + "|"]
             lines += [line_of(row.cells) for row in table.rows]
     lines += ["", "## Notes", "", *(f"{raised([number])} {note}  " for note, number in footnotes(board).items())]

@@ -52,3 +52,13 @@ def test_the_page_of_the_stored_board_is_that_of_its_numbers(script):
     page = importlib.import_module("papers.leaderboard.page")
     folder = Path(page.__file__).parent / "fashion"
     assert (folder / "README.md").read_text() == page.page(read_board(str(folder)))
+
+
+def test_the_numbers_of_notes_in_every_table_are_those_of_the_list(script):
+    page = importlib.import_module("papers.leaderboard.page")
+    lines = (Path(page.__file__).parent / "fashion" / "README.md").read_text().splitlines()
+    listed = {note: number for number, _, note in (line.rstrip().partition(" ") for line in lines[lines.index("## Notes") :])}
+    covariance = listed["its cost leaves out what InputCovariance did when the models were trained"]
+    rows = [line.split("|")[1].split() for line in lines if line.startswith("| ProjectedGradient")]
+    assert len(rows) == 3
+    assert all(covariance in words for words in rows)
