@@ -43,6 +43,15 @@ def scenario_of(scenario: Any) -> Scenario:
     return parsed
 
 
+def several(given: Any) -> list[Any]:
+    """What was given, of which there may be one or several; text is one.
+
+    >>> several("DEL"), several(("DEL", "SSD"))
+    (['DEL'], ['DEL', 'SSD'])
+    """
+    return [*given] if isinstance(given, Iterable) and not isinstance(given, str) else [given]
+
+
 def comparison_of(scenario: Any, methods: Any, seeds: int, oracles: int, seed: int) -> Comparison:
     """Make a comparison of a scenario and methods, which may be text or objects."""
     from untrain.core.spec import parse
@@ -51,8 +60,7 @@ def comparison_of(scenario: Any, methods: Any, seeds: int, oracles: int, seed: i
 
     require_whole_numbers(seeds=seeds, oracles=oracles, seed=seed)
     place = scenario_of(scenario)
-    several = isinstance(methods, Iterable) and not isinstance(methods, str)
-    parsed = [parse(m) if isinstance(m, str) else m for m in (methods if several else [methods])]
+    parsed = [parse(m) if isinstance(m, str) else m for m in several(methods)]
     for method in parsed:
         if not isinstance(method, Unlearner | Recipe):
             raise SpecError(f"{method!r} is not an unlearning method; `untrain methods` lists them")

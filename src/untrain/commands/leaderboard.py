@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from untrain.commands.arguments import Count, Document, OracleCount, executor_of, setting_of
+from untrain.commands.arguments import Count, Document, OracleCount, executor_of, setting_of, several
 from untrain.core.errors import BadInput, SpecError
 from untrain.runtime.progress import OnProgress
 
@@ -105,7 +105,7 @@ def contest_of(
     from untrain.experiments.leaderboard.pipeline import Contest
     from untrain.experiments.search.study import check_optuna
 
-    named, unwanted = _several(methods), _several(without)
+    named, unwanted = several(methods), several(without)
     given = {name: number for name, number in (("seeds", seeds), ("oracles", oracles), ("trials", trials)) if number is not None}
     stored = read_board(board) if isinstance(board, str) and is_stored(board) else None
     if stored is None:
@@ -126,7 +126,3 @@ def contest_of(
     if any(candidate.space for candidate in field.candidates):
         check_optuna()
     return Contest(made, field, stored)
-
-
-def _several(methods: str | Method | Iterable[str | Method]) -> list[str | Method]:
-    return [*methods] if isinstance(methods, Iterable) and not isinstance(methods, str) else [methods]

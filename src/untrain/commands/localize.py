@@ -10,7 +10,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from untrain.commands.arguments import Count, Document, Seed, scenario_of, setting_of
+from untrain.commands.arguments import Count, Document, Seed, scenario_of, setting_of, several
 from untrain.core.errors import BadInput, SpecError, require_whole_numbers
 from untrain.runtime.progress import OnProgress
 
@@ -97,9 +97,8 @@ def localizers_of(named: str | Localizing | Iterable[str | Localizing]) -> list[
     from untrain.localizers.base import Localizer
     from untrain.unlearners.base import Localized, Recipe
 
-    several = named if isinstance(named, Iterable) and not isinstance(named, str) else [named]
     localizers = []
-    for one in [parse(each) if isinstance(each, str) else each for each in several]:
+    for one in [parse(each) if isinstance(each, str) else each for each in several(named)]:
         expanded = one.expand() if isinstance(one, Recipe) else one
         localizer = expanded.localizer if isinstance(expanded, Localized) else expanded
         if not isinstance(localizer, Localizer):
