@@ -19,6 +19,7 @@ from untrain.maths.convex_objective import ConvexObjective
 from untrain.maths.convex_optimum import DENSE
 from untrain.maths.design_matrix import DesignMatrix
 from untrain.maths.linear_losses import curved
+from untrain.maths.newton import Local
 from untrain.maths.newton_models import anchored, centred
 from untrain.maths.positive_factor import PositiveFactor
 from untrain.training.convex_rows import rows_of
@@ -60,9 +61,19 @@ class ConvexChange:
         """Weight of the loss of one example before the request."""
         return 1 / self.before if self.after.mean else 1.0
 
+    @cached_property
+    def here(self) -> Local:
+        """The objective after the request, at the weights before."""
+        return self.after.at(self.weights)
+
+    @property
+    def slope(self) -> Array:
+        """Gradient of its smooth part, (size,)."""
+        return self.here.slope if self.here.smooth is None else self.here.smooth
+
     def gradient_before(self) -> float:
         """Length of the gradient of the objective before the request, or of its shortest subgradient: 0 at its optimum."""
-        smooth = (self.after.smooth(self.weights).slope / self.after.share - self.gradient) * self.share
+        smooth = (self.slope / self.after.share - self.gradient) * self.share
         return float(np.linalg.norm(self._held(shortest_subgradient(self.weights, smooth, self.after.strengths))))
 
     @cached_property
@@ -157,7 +168,7 @@ class ConvexChange:
         if self.after.l1 > 0:
             return self._proximal(data)
         if data == "corrected":
-            return np.asarray(self.weights - self.solve(data, self.after.smooth(self.weights).slope))
+            return np.asarray(self.weights - self.solve(data, self.slope))
         return np.asarray(self.weights - self.solve(data, self.share * self.gradient))
 
     def _proximal(self, data: Data) -> Array:
@@ -168,7 +179,7 @@ class ConvexChange:
             )
         at, places = self.weights.copy(), self._places
         matrix = self._moving(self.hessian(data))
-        linear = matrix @ at[places] - np.asarray(self.after.smooth(at).slope)[places]
+        linear = matrix @ at[places] - self.slope[places]
         try:
             at[places] = quadratic_minimum(matrix, linear, self.after.strengths[places], at[places])
         except np.linalg.LinAlgError:

@@ -76,7 +76,7 @@ class Newton(Unlearner):
             raise SpecError("hessian='rescaled' has no form with l1 > 0: take 'original'")
         self._check_optimum(change, problem)
         weights = change.rescaled() if self.hessian == "rescaled" else change.step(self.hessian)
-        before, after = (change.after.at(each).value for each in (change.weights, weights))
+        before, after = change.here.value, change.after.at(weights).value
         if after > before + ROUNDING * abs(before):
             add_note(f"the objective after the request rose from {before:.4g} to {after:.4g}: too much is gone for one step")
         put(model, placed(model, change.after, weights), problem.trainable)
