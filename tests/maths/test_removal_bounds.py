@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
+from convex_problems import aligned_logistic
 from untrain.maths.linear_losses import LinearLoss
 from untrain.maths.removal_bounds import Constants, capacity, constants_of, jackknife_error, newton_error
 
@@ -52,12 +53,7 @@ def errors(x, y, penalty, removed):
 
 @pytest.fixture(scope="module")
 def aligned():
-    """4,000 examples in the unit ball, of which the first 128 are one point, so that nothing cancels."""
-    draw = np.random.default_rng(3)
-    x = draw.normal(size=(4000, 8))
-    x /= np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1)
-    y = np.where(draw.uniform(size=4000) < expit(4 * x.sum(1)), 1.0, -1.0)
-    x[:128], y[:128] = x[0], -np.sign(x[0].sum())
+    x, y = aligned_logistic()
     return x[None], y[None], np.array([0.05])
 
 

@@ -5,9 +5,9 @@ import copy
 import numpy as np
 import pytest
 import torch
-from scipy.special import expit
 
 import untrain as ut
+from convex_problems import aligned_logistic, planted_logistic
 from untrain.core.errors import ModelError, RequestError, SpecError
 from untrain.data.examples import Examples, take
 from untrain.models.tasks.regression import Regression
@@ -95,12 +95,7 @@ def test_the_rescaled_step_is_exact_for_one_example_of_a_ridge_whose_penalty_sta
 
 @pytest.fixture(scope="module")
 def aligned():
-    draw = np.random.default_rng(3)
-    x = draw.normal(size=(4000, 8))
-    x /= np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1)
-    y = np.where(draw.uniform(size=4000) < expit(4 * x.sum(1)), 1.0, -1.0)
-    x[:128], y[:128] = x[0], -np.sign(x[0].sum())
-    return signs(x, y)
+    return signs(*aligned_logistic())
 
 
 def test_of_a_logistic_regression_errors_are_known_and_rescaling_lies_between(aligned):
@@ -128,11 +123,7 @@ def test_an_absolute_penalty_makes_the_step_proximal():
 
 @pytest.fixture(scope="module")
 def planted():
-    """600 rows of 20 columns, sum form: the planted logistic regression of the specification of arXiv 2108.11577."""
-    draw = np.random.default_rng(0)
-    x = draw.normal(size=(600, 20)) / np.sqrt(20)
-    beta, uniform = draw.normal(size=20), draw.uniform(size=600)
-    return x, np.where(uniform < expit(3 * x @ beta), 1.0, -1.0), Convex(l2=1.0, form="sum", bias="none")
+    return *planted_logistic(), Convex(l2=1.0, form="sum", bias="none")
 
 
 def test_a_feature_that_is_taken_out_has_weight_0_after_the_step_with_the_hessian_of_the_corrected_data(planted):

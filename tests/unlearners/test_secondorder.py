@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 import torch
-from scipy.special import expit
 from torch import nn
 
+from convex_problems import planted_logistic
 from untrain.core.errors import RunFailed
 from untrain.core.mask import Mask
 from untrain.data.examples import Examples, take
@@ -20,12 +20,8 @@ L2 = 1.0
 @pytest.fixture
 def logistic():
     """The optimum of a logistic regression whose penalty stays, and the request to forget 30 of 600 rows."""
-    draw = np.random.default_rng(0)
-    x = draw.normal(size=(600, 20)) / np.sqrt(20)
-    beta, uniform = draw.normal(size=20), draw.uniform(size=600)
-    data = Examples.labelled(
-        torch.as_tensor(x), torch.as_tensor((uniform < expit(3 * x @ beta)).astype(np.int64)), np.arange(600), 2
-    )
+    x, y = planted_logistic()
+    data = Examples.labelled(torch.as_tensor(x), torch.as_tensor((y > 0).astype(np.int64)), np.arange(600), 2)
     learner = Convex(l2=L2, form="sum", bias="none")
     model = learner(data)
     return model, Problem(learner.task, take(data, np.arange(30)), take(data, np.arange(30, 600)), recipe=learner)
