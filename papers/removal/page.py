@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from papers.planted.page import interval as student
 from papers.removal.data import SETS
-from scipy import stats
 
 Row = Mapping[str, Any]
 FOLDER = Path(__file__).parent
@@ -55,9 +55,8 @@ def interval(values: list[float]) -> str:
     """Mean and 95 % interval."""
     if not values:
         return "-"
-    mean, n = float(np.mean(values)), len(values)
-    half = float(stats.t.ppf(0.975, n - 1) * np.std(values, ddof=1) / n**0.5) if n > 1 else 0.0
-    return f"{mean:.2e} [{max(mean - half, 0):.2e}, {mean + half:.2e}]"
+    mean, low, high = student(values)
+    return f"{mean:.2e} [{max(low, 0):.2e}, {high:.2e}]"
 
 
 if __name__ == "__main__":
