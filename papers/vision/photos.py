@@ -2,7 +2,7 @@
 
 FOLDER holds CIFAR-10 as train.parquet and test.parquet. First each setting of each method is tried on an original of its own, two
 classes forgotten, and validation data choose. Then each of the other eight classes is forgotten by each method, in turn from one
-of two originals. Models that the store has are not made again, so the same command goes on. Numbers of single models go to
+of four originals. Models that the store has are not made again, so the same command goes on. Numbers of single models go to
 photos.json beside this file; ``papers.vision.tables`` makes a page of them.
 """
 
@@ -43,6 +43,7 @@ LEARNER = (
 PLAIN = "optimizer=SGD(momentum=0.0), schedule=Constant()"
 DUCK = "DUCK(ratio={ratio}, steps=Steps(lr={lr}, epochs={epochs}, batch=256, optimizer=AdamW(), schedule=Constant()))"
 FORGET = "{name}(steps=Steps(lr={lr}, epochs=5, batch=64, " + PLAIN + ", buffers='freeze'))"
+SENSITIVITY = "MUMis(steps=Steps(lr={lr}, epochs=1, " + PLAIN + ", buffers='freeze'))"
 PROJECTED = (
     "ProjectedGradient(subspace=Subspace(share={share}, empty='free'), steps=Steps(lr={lr}, epochs=10, "
     "optimizer=SGD(momentum=0.0), schedule=Geometric(), buffers='freeze'))"
@@ -53,30 +54,41 @@ REFERENCE = (
     "ReferenceJiT(scale={scale}, draws=4, steps=Steps(lr={lr}, epochs=1, optimizer=SGD(momentum=1.0), schedule=Constant(), "
     "buffers='freeze'))"
 )
+# Six settings of each method that has a step size or a strength, so that none wins by being tried more often.
 CONTENDERS: Settings = {
     "Nothing": ("Nothing()",),
-    "Finetune": grid("Finetune(steps=Steps(lr={lr}, epochs=1, batch=250))", lr=(0.05, 0.2)),
-    "GradAscent": grid("GradAscent(steps=Steps(lr={lr}, epochs=1, schedule=Constant(), buffers='freeze'))", lr=(1e-3, 3e-3, 1e-2)),
-    "NegGrad": grid("NegGrad(alpha={alpha}, steps=Steps(lr=0.02, epochs=1, schedule=Constant()))", alpha=(0.9, 0.97)),
-    "RandomLabel": grid("RandomLabel(steps=Steps(lr={lr}, epochs=1))", lr=(0.02, 0.1)),
-    "SalUn": grid("SalUn(steps=Steps(lr={lr}, epochs=1))", lr=(0.02, 0.1)),
-    "BoundaryShrink": grid(FORGET, name=("BoundaryShrink",), lr=(0.001, 0.003)),
-    "BoundaryExpand": grid(FORGET, name=("BoundaryExpand",), lr=(0.001, 0.003)),
-    "DELETE": grid(FORGET, name=("DELETE",), lr=(0.003, 0.01, 0.03)),
+    "Finetune": grid("Finetune(steps=Steps(lr={lr}, epochs=1, batch=250))", lr=(0.01, 0.02, 0.05, 0.1, 0.2, 0.4)),
+    "GradAscent": grid(
+        "GradAscent(steps=Steps(lr={lr}, epochs=1, schedule=Constant(), buffers='freeze'))",
+        lr=(3e-4, 1e-3, 2e-3, 3e-3, 6e-3, 1e-2),
+    ),
+    "NegGrad": grid(
+        "NegGrad(alpha={alpha}, steps=Steps(lr={lr}, epochs=1, schedule=Constant()))", alpha=(0.9, 0.97), lr=(0.01, 0.02, 0.05)
+    ),
+    "RandomLabel": grid("RandomLabel(steps=Steps(lr={lr}, epochs=1))", lr=(0.01, 0.02, 0.05, 0.1, 0.2, 0.4)),
+    "SalUn": grid("SalUn(steps=Steps(lr={lr}, epochs=1))", lr=(0.01, 0.02, 0.05, 0.1, 0.2, 0.4)),
+    "BoundaryShrink": grid(FORGET, name=("BoundaryShrink",), lr=(3e-4, 1e-3, 2e-3, 3e-3, 6e-3, 1e-2)),
+    "BoundaryExpand": grid(FORGET, name=("BoundaryExpand",), lr=(3e-4, 1e-3, 2e-3, 3e-3, 6e-3, 1e-2)),
+    "DELETE": grid(FORGET, name=("DELETE",), lr=(1e-3, 3e-3, 6e-3, 1e-2, 2e-2, 3e-2)),
     "POUR": ("POUR()",),
-    "DUCK": grid(DUCK, ratio=(5,), lr=(1e-3, 5e-3), epochs=(3,)),
-    "DUCK, ratio 20": grid(DUCK, ratio=(20,), lr=(1e-3, 5e-3), epochs=(1,)),
+    "DUCK": grid(DUCK, ratio=(5,), lr=(3e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2), epochs=(3,)),
+    "DUCK, ratio 20": grid(DUCK, ratio=(20,), lr=(3e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2), epochs=(1,)),
     "JiT": grid(JIT, scale=(0.1, 0.3), lr=(0.001, 0.003, 0.01)),
     "ReferenceJiT": grid(REFERENCE, scale=(0.1, 0.3), lr=(3e-5, 1e-4, 3e-4)),
+    "MUMis": grid(SENSITIVITY, lr=(1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3)),
     # The less is protected, the smaller the step that does not break the network.
     "ProjectedGradient": tuple(
         PROJECTED.format(share=share, lr=lr) for share, rates in ((0.5, (1e-3, 3e-3)), (0.8, (0.01, 0.05)), (0.95, (0.5, 2.0)))
         for lr in rates
     ),
-    "ProjectedGradient without projection": grid(PROJECTED, share=(0.0,), lr=(3e-4, 1e-3, 3e-3)),
-    "SSD": grid("SSD(select={select})", select=(2, 5, 10)),
-    "SCRUB": grid("SCRUB(steps=Steps(lr={lr}, epochs=2, schedule=Constant()))", lr=(0.005, 0.02)),
-    "UNSIR": ("UNSIR()",),
+    "ProjectedGradient without projection": grid(PROJECTED, share=(0.0,), lr=(1e-4, 3e-4, 6e-4, 1e-3, 2e-3, 3e-3)),
+    "SSD": grid("SSD(select={select})", select=(2, 3, 5, 7, 10, 20)),
+    "SCRUB": grid("SCRUB(steps=Steps(lr={lr}, epochs=2, schedule=Constant()))", lr=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1)),
+    "UNSIR": grid(
+        "UNSIR(steps=Steps(lr={lr}, epochs=1, batch=256, optimizer=AdamW(), schedule=Constant()), "
+        "repair=Steps(lr={repair}, epochs=1, batch=256, optimizer=AdamW(), schedule=Constant()))",
+        lr=(0.002, 0.005, 0.02), repair=(0.001, 0.01),
+    ),
 }  # fmt: skip
 
 
@@ -96,7 +108,7 @@ class Scale:
     data: str = DATA
     learner: str = LEARNER
     contenders: Settings = field(default_factory=lambda: CONTENDERS)
-    originals: int = 2
+    originals: int = 4
     oracles: int = 2
     tuning: tuple[int, ...] = TUNING
 
