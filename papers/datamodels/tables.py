@@ -6,14 +6,15 @@ import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean
 from typing import Any
 
 import matplotlib
 
 matplotlib.use("svg")
 import matplotlib.pyplot as plt
-from scipy import stats
+import numpy as np
+from papers.vision.verdicts import interval
 
 from untrain.reports.formatting import short
 
@@ -84,8 +85,7 @@ def joined(rows: Sequence[Row]) -> Row:
 
 def spread(each: Sequence[float]) -> tuple[float, float]:
     """Student's 95 % interval of a mean."""
-    half = float(stats.t.ppf(0.975, len(each) - 1)) * stdev(each) / len(each) ** 0.5
-    return mean(each) - half, mean(each) + half
+    return interval(np.array(each)[:, None])[1:]
 
 
 def claims(rows: Sequence[Row], floors: dict[str, float]) -> list[str]:

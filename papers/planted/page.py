@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from papers.vision.verdicts import interval as students
 
 LEAD, TRUTH, CHANCE, SAME = "WeightedGrad, channel", "the planted weights", "chance", "as before"
 Row = Mapping[str, Any]
@@ -28,10 +28,7 @@ def interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float
     >>> [round(end, 3) for end in interval([1.0, 2.0, 3.0])]
     [2.0, -0.484, 4.484]
     """
-    mean, half = float(np.mean(values)), 0.0
-    if len(values) > 1:
-        half = float(stats.t.ppf((1 + level) / 2, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values)))
-    return mean, mean - half, mean + half
+    return students(np.array(values)[:, None], level)
 
 
 def decided(differences: Sequence[float], comparisons: int) -> str:

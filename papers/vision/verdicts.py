@@ -16,14 +16,16 @@ HEAD = ("| Claim | Measured | Verdict |", "|---|---|---|")
 ENDLESS = float("inf")
 
 
-def interval(values: Array) -> Found:
-    """Mean and 95 % interval over units, such as classes, of means over originals: Student's t.
+def interval(values: Array, level: float = LEVEL) -> Found:
+    """Mean and interval over units, such as classes, of means over originals: Student's t.
 
     Args:
-        values: (units, originals).
+        values: (units, originals); of a single unit the interval is its mean.
     """
     each = values.mean(1)
-    half = stats.t.ppf((1 + LEVEL) / 2, len(each) - 1) * each.std(ddof=1) / np.sqrt(len(each))
+    if len(each) == 1:
+        return (float(each[0]),) * 3
+    half = stats.t.ppf((1 + level) / 2, len(each) - 1) * each.std(ddof=1) / np.sqrt(len(each))
     return float(each.mean()), float(each.mean() - half), float(each.mean() + half)
 
 

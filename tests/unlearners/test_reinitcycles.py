@@ -9,6 +9,7 @@ from torch import nn
 
 from one_step import LR, PLAIN, Tokens, close, posed
 from untrain.core.errors import ModelError, SpecError
+from untrain.core.metering import metered
 from untrain.core.seeds import derive_seed
 from untrain.training.toy import small
 from untrain.unlearners.reinitcycles import ReinitCycles
@@ -54,6 +55,20 @@ def test_the_share_grows_from_cycle_to_cycle():
     assert counts == [1, 5]
     # One layer and then two: between two and three differ.
     assert 2 <= len(changed(model, ReinitCycles(cycles=2, reset=0.4, steps=STILL)(model, problem))) <= 3
+
+
+def test_once_a_budget_is_spent_no_layer_is_reset():
+    model, problem = posed(deep)
+    made = ReinitCycles(cycles=8, reset=0.2, noise=0.0, steps=replace(PLAIN, lr=1e-12, epochs=1))  # a layer in each cycle
+
+    def reset(forgot):
+        pairs = zip(model.named_parameters(), forgot.parameters(), strict=True)
+        return {name.partition(".")[0] for (name, p), q in pairs if (p - q).abs().max() > 1e-6}
+
+    with metered() as whole:
+        assert len(reset(made(model, problem))) > 1
+    with metered(0.1 * whole.flops):
+        assert len(reset(made(model, problem))) == 1
 
 
 def test_one_step_recovers_the_outputs_before_in_mean_square():

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from untrain.core.fields import Count, Keep, NonNegative
+from untrain.core.metering import limit_reached
 from untrain.core.search_space import SearchHint
 from untrain.core.seeds import derive_seed
 from untrain.data.examples import Batch
@@ -70,6 +71,8 @@ class ReinitCycles(Unlearner):
             return away.square().mean()
 
         for cycle in range(self.cycles):
+            if cycle and limit_reached():  # a reset that no step follows would stay
+                break
             count = max(1, round(self.reset * (cycle + 1) / self.cycles * len(layers)))
             fresh = initial_values(model, problem, derive_seed(problem.seed + cycle), "ReinitCycles")
             drawn = [layers[at] for at in torch.randperm(len(layers))[:count].tolist()]
