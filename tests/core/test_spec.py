@@ -137,6 +137,7 @@ REFUSED = {
     "ResetFinetune(reset='frsh')": "ResetFinetune: reset='frsh': should be 'fresh', 'own', 'perturb' or 'none'",
     "DEL(keep=": "cannot read 'DEL(keep=': a bracket is missing: '(' in column 4 is not closed; write Name(field",
     "": "cannot read ''",
+    "DEL, SSD(select=2)": "'DEL, SSD(select=2)' is 2 specs, where one is meant: give each by itself, an option again for each",
     "3": "'3' is a plain value; a spec is a name with fields, such as DEL(keep=0.3)",
     "3()": "in '3()': 3 is not a name that can be called",
     "DEL()()": "DEL() is not a name that can be called",

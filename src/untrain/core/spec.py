@@ -202,6 +202,8 @@ def parse(text: str) -> Any:
             spec = spec()
     except (RecursionError, MemoryError):
         raise SpecError(f"cannot read {shown(text)}: it is nested too deeply") from None
+    if isinstance(spec, tuple) and spec and all(isinstance(one, Spec | type) for one in spec):
+        raise SpecError(f"{shown(text)} is {len(spec)} specs, where one is meant: give each by itself, an option again for each")
     if not isinstance(spec, Spec):
         raise SpecError(f"{shown(text)} is a plain value; a spec is a name with fields, such as DEL(keep=0.3)")
     return spec
