@@ -1,5 +1,8 @@
 """Entropy after JiT: numbers of single models, step sizes from the forget inputs alone, and verdicts from planted entropies."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -16,6 +19,13 @@ def seen(scale, models=2, seed=0):
     logits = (scale * rng.normal(size=(models, 60, 3))).astype(np.float32)
     labels, side = np.arange(60) % 3, np.repeat(["forget", "retain", "test"], 20)
     return Observation.of_logits(logits, labels, labels, side, np.arange(60))
+
+
+def test_the_page_says_what_its_numbers_say(script):
+    from papers.vision.entropy_table import page
+
+    folder = Path(__file__).parents[2] / "papers" / "vision"
+    assert page(json.loads((folder / "entropy.json").read_text())) == (folder / "entropy.md").read_text()
 
 
 def test_entropies_lie_between_nothing_and_that_of_guessing(script):
