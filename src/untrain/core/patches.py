@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import chain
-from operator import attrgetter, is_
+from operator import attrgetter, is_, methodcaller
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
@@ -86,8 +86,8 @@ class _Watch:
 
     def read(self) -> list[Any]:
         """In one list, which collecting garbage passes over at once: names by owner, what each stands for, code of functions."""
-        each = list(chain.from_iterable(space for space in self.spaces))
-        each += chain.from_iterable(space.values() for space in self.spaces)
+        each = list(chain.from_iterable(self.spaces))
+        each += chain.from_iterable(map(methodcaller("values"), self.spaces))
         for part in _PARTS:
             each += map(attrgetter(part), self.functions)
         return each
