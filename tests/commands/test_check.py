@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+import methods
 import untrain
 from untrain.commands import promises
 from untrain.core import discovery as names
@@ -69,13 +70,16 @@ def found() -> list[Spec]:
     made = []
     for place in names.of_role(*roles):
         try:
-            made.append(parse(NEEDS[place.name]) if place.name in NEEDS else promises.example(names.load(place.name)))
+            made.append(parse(NEEDS[place.name]) if place.name in NEEDS else methods.example(place.name))
         except SpecError as error:
             made.append(pytest.param(error, id=place.name))
     return made
 
 
-@pytest.mark.parametrize("made", found(), ids=lambda made: type(made).__name__)
+LONG = [pytest.param(promises.example(names.load(name)), marks=pytest.mark.slow, id=f"{name} by default") for name in methods.SHORT]
+
+
+@pytest.mark.parametrize("made", found() + LONG, ids=lambda made: type(made).__name__)
 def test_every_method_keeps_every_promise(made):
     assert isinstance(made, Spec), made
     assert [v for v in promises.verdicts(made) if v.error] == []
@@ -811,9 +815,9 @@ def test_a_planted_fault_is_caught(fault, promise, said, monkeypatch):
 
     for module in (unlearners, localizers):
         monkeypatch.setattr(module, "small", lent)
-    broken = {v.promise: str(v.error) for v in promises.verdicts(fault) if v.error}
-    assert promise in broken
-    assert re.search(said, broken[promise])
+    (tried,) = promises.verdicts(fault, {promise})
+    assert (tried.promise, tried.tried) == (promise, True)
+    assert re.search(said, str(tried.error))
 
 
 def test_steps_without_a_planted_fault_keep_every_promise():
@@ -916,6 +920,21 @@ def test_an_object_is_checked_as_it_is():
     broken = {each["promise"]: each["error"] for each in untrain.check(Sometimes(still=True)) if each["error"]}
     assert "it moves some parameter" in broken
     assert "it moves some parameter" not in {each["promise"] for each in untrain.check(Sometimes) if each["error"]}
+
+
+def test_promises_that_are_named_are_tried_alone_and_come_to_what_they_come_to_among_all():
+    whole = {each["promise"]: each for each in untrain.check(Deaf)}
+    named = ["it says what becomes of buffers", "it raises when the loss is not finite"]
+    assert untrain.check(Deaf, only=named[1]) == [whole[named[1]]]
+    assert whole[named[1]]["error"] is not None
+    assert {each["promise"]: each for each in untrain.check(Deaf, only=named)} == {name: whole[name] for name in named}
+
+
+def test_a_promise_that_there_is_not_or_that_a_method_does_not_make_is_refused():
+    with pytest.raises(SpecError, match="no promise 'it moves some parametre'; did you mean 'it moves some parameter'"):
+        untrain.check(Nothing, only="it moves some parametre")
+    with pytest.raises(SpecError, match="RandomMask does not promise that it moves some parameter"):
+        untrain.check("RandomMask", only=("it moves some parameter",))
 
 
 @pytest.mark.parametrize("given", [3, int, None, Unlearner])

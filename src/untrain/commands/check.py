@@ -2,35 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from untrain.commands.arguments import Document
+from untrain.commands.arguments import Document, several
+from untrain.core.errors import SpecError
 
 if TYPE_CHECKING:
     from untrain.core.spec import Spec
 
 
-def check(method: str | type[Spec] | Spec) -> list[Document]:
+def check(method: str | type[Spec] | Spec, only: str | Sequence[str] = ()) -> list[Document]:
     """Check a method against the promises of its role.
 
     A dotted name is imported, which runs the code of its module.
 
     Args:
         method: name of a class, such as DEL, or dotted name of a module or class of your own; in Python also a class or an object.
+        only: promise to try, in its words, such as 'it moves some parameter'; several may be given, and none tries all.
 
     Returns:
         For each promise 'method', 'promise', 'error', which is None where it is kept and else says what to do, and 'tried',
         which is false where another broken promise stopped it.
 
     Raises:
-        SpecError: there is no such method, or it needs fields.
+        SpecError: there is no such method or promise, the method makes none of the promises, or it needs fields.
     """
-    from untrain.commands.promises import check_all, verdicts
+    from untrain.commands.promises import check_all, require_known, verdicts
 
+    require_known(wanted := several(only))
     if isinstance(method, str):
-        checked = check_all(method)
+        checked = check_all(method, wanted)
     else:
-        checked = [(method.__name__ if isinstance(method, type) else repr(method), verdicts(method))]
+        checked = [(method.__name__ if isinstance(method, type) else repr(method), verdicts(method, wanted))]
+    if not any(results for _, results in checked):
+        raise SpecError(f"{checked[0][0]} does not promise that {wanted[0]}; without only, all that it promises is tried")
     return [
         {"method": name, "promise": result.promise, "error": str(result.error) if result.error else None, "tried": result.tried}
         for name, results in checked

@@ -7,7 +7,7 @@ import dataclasses
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, get_type_hints
@@ -16,7 +16,7 @@ import untrain
 from untrain.core import discovery
 from untrain.core.contract import Refuted, random_state_kept
 from untrain.core.environment import searching
-from untrain.core.errors import BrokenPromise, SpecError, UntrainError
+from untrain.core.errors import BrokenPromise, SpecError, UntrainError, suggest
 from untrain.core.foreign import process_kept
 from untrain.core.spec import Spec, parse, refusals
 from untrain.core.spelling import tree_of
@@ -41,11 +41,12 @@ class PromiseResult(NamedTuple):
     tried: bool = True
 
 
-def verdicts(method: Spec | type[Spec]) -> list[PromiseResult]:
+def verdicts(method: Spec | type[Spec], only: Collection[str] = ()) -> list[PromiseResult]:
     """Try every promise of a method's role; leave the global random state as it was.
 
     Args:
         method: an object with a spelling, or its class where every field has a default.
+        only: the promises to try, in words; all of them where none is named.
 
     Returns:
         One verdict per promise. What another broken promise stopped is not tried, and names that one; a failure that meets several
@@ -54,7 +55,7 @@ def verdicts(method: Spec | type[Spec]) -> list[PromiseResult]:
     Raises:
         SpecError: the class is abstract or needs fields.
     """
-    promises = dict(checks_for(method))
+    promises = {name: ask for name, ask in checks_for(method) if not only or name in only}
     errors = {name: _error_of(ask, method) for name, ask in promises.items()}
     causes = _causes(errors)
     first = {causes[name]: error for name, error in reversed(errors.items()) if error is not None}
@@ -72,7 +73,21 @@ def verdicts(method: Spec | type[Spec]) -> list[PromiseResult]:
     return results
 
 
-def check_all(name: str) -> list[tuple[str, list[PromiseResult]]]:
+def require_known(only: Collection[str]) -> None:
+    """Require that each of these is a promise of some role, in words.
+
+    Raises:
+        SpecError: there is no such promise.
+    """
+    known = {name for name, *_ in all_promises()}
+    for name in only:
+        if name not in known:
+            raise SpecError(
+                f"there is no promise {name!r}{suggest(str(name), known)}; `untrain check NAME` prints those of a method"
+            )
+
+
+def check_all(name: str, only: Collection[str] = ()) -> list[tuple[str, list[PromiseResult]]]:
     """Try the promises of a class, of what a spelling makes, or of all final classes of a module of that name, one by one.
 
     A class of a module that cannot be made has that as its one broken promise, and the others are tried.
@@ -82,7 +97,7 @@ def check_all(name: str) -> list[tuple[str, list[PromiseResult]]]:
     """
     if tree_of(name).__class__ in (ast.Call, ast.BinOp):  # a spelling with fields
         made = parse(name)
-        return [(repr(made), verdicts(made))]
+        return [(repr(made), verdicts(made, only))]
     with refusals():
         if discovery.find(name) is not None or not _is_module(discovery.check_name(name)):
             cls = discovery.load(name)
@@ -91,17 +106,17 @@ def check_all(name: str) -> list[tuple[str, list[PromiseResult]]]:
     if cls is not None:
         if not issubclass(cls, Spec):
             raise SpecError(f"{name} is not a method: only a class that fills a role can be checked")
-        return [(cls.__name__, _refusal(cls.refusal) if cls.refusal else verdicts(cls))]
+        return [(cls.__name__, _refusal(cls.refusal) if cls.refusal else verdicts(cls, only))]
     specs = {c for c in vars(module).values() if isinstance(c, type) and issubclass(c, Spec)}
     methods = sorted((c for c in specs if c.__module__ == name and (c.refusal or not c.is_role)), key=_line)
     if not methods:
         raise SpecError(f"module {name} defines no method: a class that fills a role, such as Unlearner")
-    return [(cls.__name__, _refusal(cls.refusal) if cls.refusal else _verdicts_in_module(cls)) for cls in methods]
+    return [(cls.__name__, _refusal(cls.refusal) if cls.refusal else _verdicts_in_module(cls, only)) for cls in methods]
 
 
-def _verdicts_in_module(cls: type[Spec]) -> list[PromiseResult]:
+def _verdicts_in_module(cls: type[Spec], only: Collection[str]) -> list[PromiseResult]:
     try:
-        return verdicts(cls)
+        return verdicts(cls, only)
     except SpecError as error:
         return _refusal(f"{error}; to mend it, {CURES[DEFINED]}")
 

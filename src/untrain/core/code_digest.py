@@ -6,6 +6,8 @@ import ast
 import hashlib
 import inspect
 import sys
+from collections import deque
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -62,7 +64,7 @@ def names_of_libraries(file: str) -> dict[str, str]:
     path = Path(file)
     if path.suffix != ".py" or not path.is_file():
         return {}
-    statements = [n for n in ast.walk(_parsed(path)) if isinstance(n, ast.ImportFrom) and not n.level and n.module]
+    statements = [n for n in _statements(_parsed(path)) if isinstance(n, ast.ImportFrom) and not n.level and n.module]
     names = {alias.asname or alias.name: str(n.module).partition(".")[0] for n in statements for alias in n.names}
     return {name: top for name, top in names.items() if top not in sys.stdlib_module_names and is_library(top)}
 
@@ -90,7 +92,24 @@ def _digest_of(name: str, file: str) -> str:
 
 @lru_cache(maxsize=512)
 def _parsed(file: Path) -> ast.Module:
-    return ast.parse(file.read_text(encoding="utf-8"))
+    """The syntax tree of a file without docstrings."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    for node in (tree, *_statements(tree)):
+        body = getattr(node, "body", None)
+        if body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
+            body.pop(0)
+    return tree
+
+
+def _statements(tree: ast.Module) -> Iterator[ast.AST]:
+    """All statements, breadth first, with the clauses that hold some; expressions, which are most of a tree, hold none."""
+    waiting: deque[ast.AST] = deque([tree])
+    while waiting:
+        node = waiting.popleft()
+        for part in ("body", "handlers", "cases", "orelse", "finalbody"):
+            inner = getattr(node, part, ())
+            yield from inner
+            waiting.extend(inner)
 
 
 @lru_cache(maxsize=512)
@@ -98,7 +117,7 @@ def _imports(file: Path, name: str) -> tuple[str, ...]:
     """Dotted names that a module imports, at any depth, and the packages that they lie in; ours look at our own alone."""
     package = name if file.name == "__init__.py" else name.rpartition(".")[0]
     names = []
-    for node in ast.walk(_parsed(file)):
+    for node in _statements(_parsed(file)):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -146,9 +165,4 @@ def _places(top: str, beside: Path | None) -> list[Path]:
 @lru_cache(maxsize=512)
 def _tree(file: Path) -> str:
     """A digest of a file's syntax tree without docstrings."""
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list) and body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
-            body.pop(0)
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+    return hashlib.sha256(ast.dump(_parsed(file)).encode()).hexdigest()

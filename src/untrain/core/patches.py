@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import chain
-from operator import attrgetter, is_
+from operator import attrgetter, is_, methodcaller
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
@@ -86,8 +86,8 @@ class _Watch:
 
     def read(self) -> list[Any]:
         """In one list, which collecting garbage passes over at once: names by owner, what each stands for, code of functions."""
-        each = list(chain.from_iterable(space for space in self.spaces))
-        each += chain.from_iterable(space.values() for space in self.spaces)
+        each = list(chain.from_iterable(self.spaces))
+        each += chain.from_iterable(map(methodcaller("values"), self.spaces))
         for part in _PARTS:
             each += map(attrgetter(part), self.functions)
         return each
@@ -113,8 +113,10 @@ class Names:
         changes, at, count = list[Patch](), 0, sum(self.sizes)
         for owner, space, size in zip(self.watch.owners, self.watch.spaces, self.sizes, strict=True):
             names, values = self.state[at : at + size], self.state[count + at : count + at + size]
-            changes += _differences(owner, dict(zip(names, values, strict=True)), dict(space))
             at += size
+            # Nearly all are as they were: a counter of torch's hooks is enough to come here.
+            if not (_alike(list(space), names) and _alike(list(space.values()), values)):
+                changes += _differences(owner, dict(zip(names, values, strict=True)), dict(space))
         codes = iter(self.state[2 * count :])
         for part in _PARTS:
             pairs = zip(self.watch.functions, codes, strict=False)

@@ -82,7 +82,7 @@ class ProcessState:
     def _patches(self, new: frozenset[str]) -> list[str]:
         if self.names is None:
             return []
-        patches = self.names.patches(new - {n.partition(".")[0] for n in self.modules})
+        patches = self.names.patches(new and new - {n.partition(".")[0] for n in self.modules})
         for patch in patches:
             with self._going_on(f"the {patch.what} {patch.where}"):
                 patch.undo()

@@ -374,6 +374,12 @@ def test_check_ends_with_0_when_promises_are_kept(untrain):
     assert (code, all(each["error"] is None for each in whole(out))) == (0, True)
 
 
+def test_check_tries_the_promises_alone_that_are_named(untrain):
+    code, out, _ = untrain("check", "RandomMask", "--json", "--only", "it names its source", "--only", "it leaves the model alone")
+    assert (code, [each["promise"] for each in whole(out)]) == (0, ["it names its source", "it leaves the model alone"])
+    refused(untrain("check", "RandomMask", "--only", "it names its sauce"), "did you mean 'it names its source'")
+
+
 def test_check_ends_with_1_when_one_is_broken_and_2_for_no_name(untrain, tmp_path):
     (tmp_path / "still_plugin.py").write_text(STILL)
     code, out, _ = untrain("check", "still_plugin.Still")

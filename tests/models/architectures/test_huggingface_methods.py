@@ -115,19 +115,28 @@ def test_both_heads_of_a_distilled_model_move_in_full(hugging):
     assert all(torch.equal(frozen[n], model.state_dict()[n]) for n in model.head_names)
 
 
-@pytest.mark.parametrize("made", METHODS, ids=name_of)
-def test_tied_weights_stay_tied(made, hugging):
-    def inner(net):
-        return [part for part in net.modules() if isinstance(part, nn.Linear) and part.out_features == 32]
+def inner(net):
+    """The two linear layers that tied models share a weight between."""
+    return [part for part in net.modules() if isinstance(part, nn.Linear) and part.out_features == 32]
 
-    def tied():
-        net = hugging.spec("vit").build(hugging.SHAPE, hugging.CLASSES)
-        inner(net)[1].weight = inner(net)[0].weight
-        return net
 
-    learner = ut.Train(model=tied, steps=EPOCH)
+@pytest.fixture(scope="module")
+def tied(hugging):
+    """A model with tied weights, trained once, and a request."""
+
+    def net():
+        made = hugging.spec("vit").build(hugging.SHAPE, hugging.CLASSES)
+        inner(made)[1].weight = inner(made)[0].weight
+        return made
+
+    learner = ut.Train(model=net, steps=EPOCH)
     model = learner(hugging.data(), 0)
-    forgot = made(model, hugging.asked(learner, model, [0, 1, 2]))
+    return model, hugging.asked(learner, model, [0, 1, 2])
+
+
+@pytest.mark.parametrize("made", METHODS, ids=name_of)
+def test_tied_weights_stay_tied(made, tied):
+    forgot = made(*tied)
     assert inner(forgot)[1].weight is inner(forgot)[0].weight
 
 
