@@ -32,6 +32,7 @@ from untrain.data.readers.convert import examples as examples
 from untrain.data.readers.imagefolder import ImageFolder as ImageFolder
 from untrain.data.readers.parquet import Parquet as Parquet
 from untrain.data.requests.base import ForgetSet as ForgetSet
+from untrain.data.requests.corrections import Corrections as Corrections
 from untrain.data.requests.idfile import IdFile as IdFile
 from untrain.data.requests.ids import Ids as Ids
 from untrain.data.requests.memorized import Memorized as Memorized
