@@ -172,6 +172,7 @@ from untrain.unlearners.deleterows import DeleteRows as DeleteRows
 from untrain.unlearners.duck import DUCK as DUCK
 from untrain.unlearners.fcs import FCS as FCS
 from untrain.unlearners.finetune import Finetune as Finetune
+from untrain.unlearners.firstorder import FirstOrder as FirstOrder
 from untrain.unlearners.fishernoise import FisherNoise as FisherNoise
 from untrain.unlearners.forgetshards import ForgetShards as ForgetShards
 from untrain.unlearners.gdrgma import GDRGMA as GDRGMA
