@@ -43,6 +43,7 @@ from untrain.data.requests.principalexamples import PrincipalExamples as Princip
 from untrain.data.requests.random import Random as Random
 from untrain.data.requests.relabel import Relabel as Relabel
 from untrain.data.requests.replacefeatures import ReplaceFeatures as ReplaceFeatures
+from untrain.data.requests.replacetokens import ReplaceTokens as ReplaceTokens
 from untrain.data.requests.where import Where as Where
 from untrain.evaluation.attacks.lira import LiRA as LiRA
 from untrain.evaluation.attacks.logisticmia import LogisticMIA as LogisticMIA

@@ -43,6 +43,7 @@ NEEDS = {
     "Relabel": "Relabel(ids=(1,), labels=(2,))",
     "Corrections": "Corrections(parts=(Relabel(ids=(1,), labels=(2,)),))",
     "ReplaceFeatures": "ReplaceFeatures(features=(0,))",
+    "ReplaceTokens": "ReplaceTokens(tokens=(1,), fill=0)",
     "HuggingFace": "HuggingFace(kind='vit')",
 }
 
