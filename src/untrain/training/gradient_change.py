@@ -11,7 +11,7 @@ from untrain.training.problem import Problem
 def gradient_change(model: nn.Module, problem: Problem, params: Params) -> Tensor:
     """Gradient of the losses of the examples that take the place of others, less that of those that go, as one vector, (p,).
 
-    Losses are added up. Of a removal nothing comes, and of ``(w x - y)^2`` with x = 1, y = 3 at w = 1 goes -4:
+    Losses are added up. Of a removal nothing comes, and of ``(w x - y)^2 / 2`` with x = 1, y = 3 at w = 1 goes -2:
 
     >>> import numpy as np
     >>> import torch
@@ -22,7 +22,7 @@ def gradient_change(model: nn.Module, problem: Problem, params: Params) -> Tenso
     >>> data = Examples({"x": torch.ones(2, 1), "y": torch.tensor([3.0, 1.0])}, np.arange(2))
     >>> asked = Problem(Regression(), take(data, np.array([0])), take(data, np.array([1])))
     >>> gradient_change(line, asked, dict(line.named_parameters())).tolist()
-    [4.0]
+    [2.0]
 
     Raises:
         NotFinite: a gradient is NaN or infinite.

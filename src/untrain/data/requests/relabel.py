@@ -81,10 +81,9 @@ class Relabel(Request):
         if isinstance(self.labels, tuple):
             label_of = dict(zip(each_named(train, self.ids, "the request"), self.labels, strict=True))
             return torch.tensor([label_of[each] for each in corrected.ids.tolist()], dtype=train.y.dtype)
-        if self.labels == "true":
-            assert corrected.true is not None  # draw has seen to it
-            return corrected.true
-        return torch.full((len(corrected),), self.labels, dtype=train.y.dtype)
+        if not isinstance(self.labels, str):
+            return torch.full((len(corrected),), self.labels, dtype=train.y.dtype)
+        return corrected.y if corrected.true is None else corrected.true  # draw refuses data without them
 
     def _check(self, train: Examples, labels: tuple[Label, ...]) -> None:
         """Refuse labels that the targets cannot have."""
