@@ -2,6 +2,7 @@
 
 from untrain.attribution.attributors.datamodels import Datamodels as Datamodels
 from untrain.attribution.attributors.lastlayerinfluence import LastLayerInfluence as LastLayerInfluence
+from untrain.attribution.attributors.leaveoneout import LeaveOneOut as LeaveOneOut
 from untrain.attribution.attributors.meandifference import MeanDifference as MeanDifference
 from untrain.attribution.attributors.trak import TRAK as TRAK
 from untrain.attribution.estimation import Estimation as Estimation
@@ -32,6 +33,7 @@ from untrain.data.readers.convert import examples as examples
 from untrain.data.readers.imagefolder import ImageFolder as ImageFolder
 from untrain.data.readers.parquet import Parquet as Parquet
 from untrain.data.requests.base import ForgetSet as ForgetSet
+from untrain.data.requests.corrections import Corrections as Corrections
 from untrain.data.requests.idfile import IdFile as IdFile
 from untrain.data.requests.ids import Ids as Ids
 from untrain.data.requests.memorized import Memorized as Memorized
@@ -41,6 +43,7 @@ from untrain.data.requests.principalexamples import PrincipalExamples as Princip
 from untrain.data.requests.random import Random as Random
 from untrain.data.requests.relabel import Relabel as Relabel
 from untrain.data.requests.replacefeatures import ReplaceFeatures as ReplaceFeatures
+from untrain.data.requests.replacetokens import ReplaceTokens as ReplaceTokens
 from untrain.data.requests.where import Where as Where
 from untrain.evaluation.attacks.lira import LiRA as LiRA
 from untrain.evaluation.attacks.logisticmia import LogisticMIA as LogisticMIA
@@ -171,6 +174,7 @@ from untrain.unlearners.deleterows import DeleteRows as DeleteRows
 from untrain.unlearners.duck import DUCK as DUCK
 from untrain.unlearners.fcs import FCS as FCS
 from untrain.unlearners.finetune import Finetune as Finetune
+from untrain.unlearners.firstorder import FirstOrder as FirstOrder
 from untrain.unlearners.fishernoise import FisherNoise as FisherNoise
 from untrain.unlearners.forgetshards import ForgetShards as ForgetShards
 from untrain.unlearners.gdrgma import GDRGMA as GDRGMA

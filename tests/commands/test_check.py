@@ -42,7 +42,9 @@ NEEDS = {
     "Where": "Where(rule='y == 1')",
     "Owner": "Owner(owners=('ann',))",
     "Relabel": "Relabel(ids=(1,), labels=(2,))",
+    "Corrections": "Corrections(parts=(Relabel(ids=(1,), labels=(2,)),))",
     "ReplaceFeatures": "ReplaceFeatures(features=(0,))",
+    "ReplaceTokens": "ReplaceTokens(tokens=(1,), fill=0)",
     "HuggingFace": "HuggingFace(kind='vit')",
 }
 

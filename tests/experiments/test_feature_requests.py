@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from scipy import sparse
 
 import untrain as ut
 from untrain.core.spec import parse
+from untrain.data.sparse import Sparse, matrix_examples
 from untrain.experiments.jobs import limit_of, run_job, start_of
 from untrain.experiments.keys import Job, model_key
 from untrain.experiments.pilot import method_steps, steps_of
@@ -153,3 +155,25 @@ def test_a_measurement_is_taken_from_patients_by_its_name():
     kept = [at for at in range(10) if at != column]
     before = parse("Diabetes").load()
     assert torch.equal(changed.data.test.x[:, kept], before.test.x[:, kept])
+
+
+def test_oracles_of_sparse_rows_are_at_the_optimum_of_the_corrected_ones(tmp_path):
+    draw = np.random.default_rng(0)
+    signs = np.where(np.arange(80) % 2, 1, -1)
+    x = np.where(draw.random((80, 6)) < 0.4, draw.normal(size=(80, 6)), 0.0)
+    x[:, 0] = signs == 1
+    sparsely = [matrix_examples(sparse.csr_array(part), labels) for part, labels in ((x[:60], signs[:60]), (x[60:], signs[60:]))]
+    request = ut.Corrections(parts=(ut.Relabel(ids=(1, 3, 4), labels=0), ut.ReplaceFeatures(features=(0,))))
+    by = ut.Convex(l2=0.01)
+    own = ut.Custom(train=sparsely[0], test=sparsely[1], model=ut.MLP(width=2), request=request, valid=0.1)
+    document = ut.run(ut.WithLearner(scenario=own, by=by), ["Newton"], tmp_path / "store", seeds=1, oracles=2)
+    assert document["results"][0]["error"] is None
+    scene = open_scene(ut.WithLearner(scenario=own, by=by), Setting())
+    assert isinstance(scene.remaining.x, Sparse)
+    store = Store(tmp_path / "store")
+    models = {kind: entries_of(store.get(document["run"]), store)[kind] for kind in ("original", "oracle")}
+    weights = {kind: each[0].tensors("weights")["score.linear.weight"] for kind, each in models.items()}
+    exact = {"original": by(scene.data.train), "oracle": by(scene.remaining)}
+    for kind, model in exact.items():
+        np.testing.assert_allclose(weights[kind], model.line.weight.detach().numpy(), atol=1e-12)
+    assert np.abs(weights["oracle"][:, 0]).max() < 1e-12 < np.abs(weights["original"][:, 0]).max()

@@ -1,6 +1,7 @@
 """Newton steps on convex objectives, against minimisers without or with corrected examples."""
 
 import copy
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -10,6 +11,10 @@ import untrain as ut
 from convex_problems import aligned_logistic, planted_logistic
 from untrain.core.errors import ModelError, RequestError, SpecError
 from untrain.data.examples import Examples, take
+from untrain.maths.convex_objective import ConvexObjective
+from untrain.maths.convex_optimum import optimum
+from untrain.maths.design_matrix import DesignMatrix
+from untrain.maths.linear_losses import LinearLoss
 from untrain.models.tasks.regression import Regression
 from untrain.training import convex_change
 from untrain.training.convex_change import change_of
@@ -144,6 +149,61 @@ def test_the_gradient_of_flipped_labels_is_the_sum_of_inputs_by_their_old_labels
     assert change_of(model, problem).gradient == pytest.approx((y[:30, None] * x[:30]).sum(0), abs=1e-13)
     assert np.linalg.norm(flat(model) - aim) == pytest.approx(1.3369, abs=5e-5)
     assert distance(Newton(), model, problem, aim) == pytest.approx(0.1360, abs=5e-5)
+
+
+def test_of_a_ridge_without_a_column_only_the_hessian_of_the_corrected_data_gives_retraining():
+    draw = np.random.default_rng(2)
+    x, beta, noise = draw.normal(size=(300, 10)), draw.normal(size=10), draw.normal(size=300)
+    y, fewer = x @ beta + 0.5 * noise, x.copy()
+    fewer[:, 4] = 0.0
+    learner = Convex(loss="squared", l2=1.0, form="sum", bias="none", task=Regression())
+    model, problem, aim = corrected(numbers(x, y), np.arange(300), numbers(fewer, y), learner)
+    assert distance(Newton(), model, problem, aim) < 1e-12
+    assert distance(JACKKNIFE, model, problem, aim) == pytest.approx(1.1921, abs=5e-5)
+    assert np.linalg.norm(flat(model) - aim) == pytest.approx(1.2680, abs=5e-5)
+
+
+@pytest.mark.parametrize(
+    ("sigma", "none", "newton", "jackknife"),
+    [(0.5, (2.6443, 3.6623), (0.0102, 0.0418), (2.0255, 2.1788)), (5.0, (5.9846, 6.3818), (0.0116, 0.0357), (4.6250, 4.7571))],
+)
+def test_with_a_linear_term_the_weight_of_a_feature_that_goes_is_that_of_the_term_alone(sigma, none, newton, jackknife):
+    """Distances and gradients of the specification of arXiv 2108.11577, D3; the term is that of objective perturbation."""
+    x, y = planted_logistic()
+    draw = np.random.default_rng(0)
+    for size in ((600, 20), 20, 600):
+        draw.normal(size=size) if size != 600 else draw.uniform(size=size)
+    tilt = sigma * draw.normal(size=20)
+    fewer = x.copy()
+    fewer[:, [0, 3, 7]] = 0.0
+    before, after = (
+        ConvexObjective(DesignMatrix.of(rows, False), y, LinearLoss("logistic"), l2=1.0, mean=False, tilt=tilt)
+        for rows in (x, fewer)
+    )
+    at, aim = (optimum(each, 1e-10).weights for each in (before, after))
+    slope = after.at(at).slope
+    steps = {h: at - np.linalg.solve(h.hessian(at), slope) for h in (after, before)}
+    assert np.abs(steps[after][[0, 3, 7]] + tilt[[0, 3, 7]]).max() < 1e-12
+    for weights, said in ((at, none), (steps[after], newton), (steps[before], jackknife)):
+        assert np.linalg.norm(weights - aim) == pytest.approx(said[0], abs=5e-5)
+        assert np.linalg.norm(after.at(weights).slope) == pytest.approx(said[1], abs=5e-5)
+
+
+def test_steps_one_after_the_other_take_the_whole_gradient_so_that_what_is_left_is_made_good(planted):
+    x, y, learner = planted
+    at, left = [x.copy()], []
+    for first in range(0, 10, 2):
+        fewer = at[-1].copy()
+        fewer[:, first : first + 2] = 0.0
+        at.append(fewer)
+    original, problem, aim = corrected(signs(x, y), np.arange(600), signs(at[-1], y), learner)
+    model = original
+    for one, other in pairwise(at):
+        model = Newton()(model, corrected(signs(one, y), np.arange(600), signs(other, y), learner)[1])
+    after = learner.objective(problem.retain)
+    for made in (original, Newton()(original, problem), model):
+        left += [np.linalg.norm(after.at(weights_of(made, False)).slope), np.linalg.norm(flat(made) - aim)]
+    assert left == pytest.approx([7.836, 5.459, 0.4274, 0.07320, 7.114e-3, 1.252e-3], rel=5e-4)
 
 
 def test_several_scores_with_free_biases_are_solved_too():

@@ -4,13 +4,15 @@ import torch
 from torch import nn
 
 from convex_problems import planted_logistic
-from untrain.core.errors import RunFailed
+from untrain.core.errors import ModelError, RunFailed, SpecError
 from untrain.core.mask import Mask
 from untrain.data.examples import Examples, take
 from untrain.models.tasks.regression import Regression
 from untrain.training.learners.convex import Convex
 from untrain.training.problem import Problem
 from untrain.training.toy import small
+from untrain.unlearners import secondorder as module
+from untrain.unlearners.firstorder import FirstOrder
 from untrain.unlearners.newton import Newton
 from untrain.unlearners.secondorder import SecondOrder
 
@@ -103,3 +105,44 @@ def test_a_loss_that_curves_downwards_is_refused_and_more_damping_helps():
     # The second derivative is -2 * (1 - w^2) + 4 w^2 = -1.94, and G is 2 / 4 of 2 w (1 - w^2) = 0.099.
     moved = SecondOrder(damping=2.0)(Square(), problem)
     assert moved.w.item() == pytest.approx(0.1 - 0.099 / 0.06, rel=1e-4)
+
+
+def test_lissa_and_the_whole_hessian_find_the_step_of_conjugate_gradients(logistic):
+    model, problem = logistic
+    exact = flat(SecondOrder(damping=L2 / 570, solver="exact")(model, problem))
+    assert torch.allclose(exact, flat(Newton()(model, problem)), atol=1e-12)
+    for how in ({"scale": None}, {"scale": 0.03}):
+        assert torch.allclose(
+            flat(SecondOrder(damping=L2 / 570, products=400, solver="lissa", **how)(model, problem)), exact, atol=1e-5
+        )
+
+
+def test_lissa_of_batches_is_near_and_a_scale_that_is_too_small_is_refused(logistic):
+    model, problem = logistic
+    exact = flat(SecondOrder(damping=L2 / 570, solver="exact")(model, problem))
+    step = exact - flat(model)
+    noisy = flat(SecondOrder(damping=L2 / 570, products=400, solver="lissa", scale=0.1, batch=100)(model, problem))
+    assert 0 < (noisy - exact).norm() < 0.2 * step.norm()
+    with pytest.raises(RunFailed, match=r"LiSSA diverges: .* raise scale or damping"):
+        SecondOrder(damping=L2 / 570, products=400, solver="lissa", scale=1e-3)(model, problem)
+
+
+@pytest.mark.parametrize(
+    ("how", "error", "said"),
+    [
+        ({"scale": 1.0}, SpecError, "scale and batch are of solver='lissa'"),
+        ({"solver": "exact", "batch": 4}, SpecError, "scale and batch are of solver='lissa'"),
+        ({"solver": "exact"}, ModelError, "weights may move, and solver='exact' writes down 8 at most"),
+    ],
+)
+def test_fields_that_do_not_go_together_are_refused(logistic, monkeypatch, how, error, said):
+    monkeypatch.setattr(module, "WRITTEN", 8)
+    with pytest.raises(error, match=said):
+        SecondOrder(**how)(*logistic)
+
+
+def test_a_correction_that_changes_no_gradient_moves_nothing(logistic):
+    model, problem = logistic
+    same = Problem(problem.task, problem.forget, problem.retain, recipe=problem.recipe, replacement=problem.forget)
+    for method in (FirstOrder(), SecondOrder(), SecondOrder(solver="lissa"), SecondOrder(solver="exact")):
+        assert torch.equal(flat(method(model, same)), flat(model))

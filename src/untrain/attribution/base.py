@@ -22,6 +22,7 @@ from untrain.models.compatibility import check_fit
 from untrain.models.tasks.base import Task
 from untrain.models.wrappers import unwrap
 from untrain.training import guard
+from untrain.training.base import Learner
 
 Array = np.ndarray[Any, Any]
 Needs = Literal["population", "models"]
@@ -80,6 +81,11 @@ class Attributor(Spec, role=True):
     scaled: ClassVar[bool] = True
     kept: ClassVar[bool] = False
     closed: ClassVar[tuple[str, ...]] = ("__init__", "__call__")
+
+    @property
+    def learner(self) -> Learner | None:
+        """The learner whose models alone it takes; None where any will do."""
+        return None
 
     @abstractmethod
     def attribute(self, evidence: TrainingEvidence, rows: Array, asked_rows: Array) -> Array:

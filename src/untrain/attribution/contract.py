@@ -28,7 +28,7 @@ def it_finds_what_is_planted(made: Attributor) -> None:
         require(fit > 0.9, made, f"finds values whose correlation with the planted effects is {fit:.2f}")
         require(0.8 < slope < 1.2, made, f"finds {slope:.2f} times the planted effects")
         return
-    evidence = trained()
+    evidence = _evidence(made)
     values, labels = made(evidence), evidence.train.y.cpu().numpy()
     on_label = values[:, np.arange(len(labels)), labels]
     own, mean = float(on_label.diagonal().mean()), float(on_label.mean())
@@ -119,7 +119,7 @@ def the_same_evidence_gives_the_same_values(made: Attributor) -> None:
 
 
 def _evidence(made: Attributor) -> TrainingEvidence:
-    return planted()[0] if made.needs == "population" else trained()
+    return planted()[0] if made.needs == "population" else trained(made.learner)
 
 
 def _agree(made: Attributor, one: Array, other: Array, broken: str) -> None:

@@ -10,6 +10,7 @@ import torch
 from untrain.attribution.base import Array, TrainingEvidence
 from untrain.data.examples import Examples, joined, take
 from untrain.models.tasks.classification import Classification
+from untrain.training.base import Learner
 from untrain.training.toy import small
 
 TRAIN, OTHERS, CLASSES, MODELS = 12, 5, 3, 512
@@ -38,9 +39,13 @@ def _arrays() -> tuple[Array, Array, Array]:
     return outputs, seen, effects.astype(np.float32)
 
 
-def trained() -> TrainingEvidence:
-    """A network with batch norm and another of the same examples, the 60 examples that they were trained on, all asked about."""
+def trained(by: Learner | None = None) -> TrainingEvidence:
+    """A network with batch norm and another of the same examples, the 60 examples that they were trained on, all asked about.
+
+    Args:
+        by: a learner whose models take the place of these networks.
+    """
     model, problem = small()
     train = joined(problem.forget, problem.rest)
-    other = problem.recipe(train, 1)  # type: ignore[misc]
-    return TrainingEvidence(train, train, Classification(classes=train.classes), models=(model, other.eval()))
+    models = (model, problem.recipe(train, 1)) if by is None else (by(train, 0), by(train, 1))  # type: ignore[misc]
+    return TrainingEvidence(train, train, Classification(classes=train.classes), models=tuple(each.eval() for each in models))

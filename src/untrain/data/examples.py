@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -247,8 +247,9 @@ def stack_ids(a: Array, b: Array) -> Array:
 
 
 def _both(a: Column, b: Column) -> Column:
-    if isinstance(a, Ragged) and isinstance(b, Ragged):
-        return Ragged.cat([a, b])
+    join = getattr(type(a), "cat", None)  # of columns that are neither tensors nor files
+    if join is not None and isinstance(b, type(a)):
+        return cast(Column, join([a, b]))
     if isinstance(a, OnDisk) and isinstance(b, OnDisk) and a.path == b.path:
         rows = [np.arange(len(x)) if x.rows is None else x.rows for x in (a, b)]
         return replace(a, rows=np.concatenate(rows))

@@ -28,18 +28,24 @@ def _row_digests(ids: Sequence[object], x: Column | None) -> list[bytes]:
 
 
 def rows_of(column: Column) -> Iterator[np.ndarray[Any, Any]]:
-    """The rows of a column in order, as arrays in C order; tokens without padding, which depends on the rows beside them."""
-    return column.rows() if isinstance(column, Ragged) else (row for piece in pieces(column) for row in piece)
+    """The rows of a column in order, as arrays in C order.
+
+    Of tokens they are without padding, which depends on the rows beside them, and of sparse rows what is not 0, with its places.
+    """
+    if isinstance(column, Tensor | OnDisk | np.ndarray):
+        return (row for piece in pieces(column) for row in piece)
+    return column.rows()
 
 
 def array_digest(*arrays: np.ndarray[Any, Any] | Tensor | OnDisk) -> str:
     """Sixty-four hexadecimal digits of arrays: shapes, types and bytes, in order; a tensor's are those of its array."""
     sha = hashlib.sha256()
     for value in arrays:
-        array = value.astype(str) if isinstance(value, np.ndarray) and value.dtype == object else value
+        array: Any = value.astype(str) if isinstance(value, np.ndarray) and value.dtype == object else value
         kind = array.dtype if isinstance(array, np.ndarray) else str(array.dtype).removeprefix("torch.")
         sha.update(f"{tuple(array.shape)}{kind}".encode())
-        for piece in pieces(array) if array.ndim else (np.asarray(array),):
+        whole = isinstance(array, Tensor | OnDisk | np.ndarray)
+        for piece in (np.asarray(array),) if not array.ndim else pieces(array) if whole else rows_of(array):
             sha.update(piece.tobytes())
     return sha.hexdigest()
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from itertools import pairwise
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from untrain.core.errors import DataError
 from untrain.data.examples import Column, Examples
+from untrain.data.on_disk import PIECE
 
 Array = np.ndarray[Any, Any]
 LARGEST = 1 << 32  # bytes of dense rows that are made at once
@@ -22,8 +24,8 @@ LARGEST = 1 << 32  # bytes of dense rows that are made at once
 class Sparse:
     """Rows of a sparse matrix, instead of a tensor: rows that are asked for come as a dense tensor.
 
-    Float64 and float32 stay, other numbers become float32. Digests are those of the dense rows, which are made piece by piece;
-    -0 is 0.
+    Float64 and float32 stay, other numbers become float32. Digests are of what is not 0, so that no dense row is made for them, and
+    the same rows held densely have others; -0 is 0.
 
     >>> rows = Sparse.of(sparse.csr_array(np.array([[0.0, 2.0, 0.0], [1.0, 0.0, 0.0]])))
     >>> rows[:1].tolist(), rows.take(np.array([1, 0, 1])).shape
@@ -33,6 +35,8 @@ class Sparse:
         matrix: rows in order, each with its columns in order and none of them twice.
         device: where to put rows that were asked for.
     """
+
+    checked: ClassVar[bool] = True  # ``of`` lets no NaN in
 
     matrix: sparse.csr_array
     device: torch.device = torch.device("cpu")
@@ -55,6 +59,11 @@ class Sparse:
         if not np.isfinite(held.data).all():
             raise DataError("the sparse matrix holds NaN or infinite numbers: replace them first")
         return Sparse(held)
+
+    @staticmethod
+    def cat(parts: Sequence[Sparse]) -> Sparse:
+        """The rows of several, one after the other, still sparse."""
+        return replace(parts[0], matrix=sparse.csr_array(sparse.vstack([part.matrix for part in parts], format="csr")))
 
     def __len__(self) -> int:
         return int(self.matrix.shape[0])
@@ -85,6 +94,33 @@ class Sparse:
     def take(self, rows: Array) -> Sparse:
         """Some of the rows, still sparse."""
         return replace(self, matrix=self.matrix[np.asarray(rows)])
+
+    def rows(self) -> Iterator[Array]:
+        """Of each row how many numbers are not 0, their columns and the numbers, as bytes."""
+        m = self.matrix
+        for first, last in pairwise(m.indptr.tolist()):
+            count = np.array([last - first], dtype=np.int64)
+            held = (count, m.indices[first:last].astype(np.int64), m.data[first:last])
+            yield np.concatenate([part.view(np.uint8) for part in held])
+
+    def columns(self, at: Array) -> Iterator[Array]:
+        """Some columns of every row, (b, k), block by block, in order."""
+        size = max(1, PIECE // max(1, len(at) * self.matrix.dtype.itemsize))
+        return (self.matrix[start : start + size][:, at].toarray() for start in range(0, len(self), size))
+
+    def with_columns(self, at: Array, values: Array) -> Sparse:
+        """The same rows with these values (k,) in these columns of each; columns of zeros take no room."""
+        stays = np.ones(self.matrix.shape[1], dtype=self.matrix.dtype)
+        stays[at] = 0
+        changed = sparse.csr_array(self.matrix @ sparse.diags_array(stays))
+        filled = np.flatnonzero(values)
+        if len(filled):
+            columns = np.tile(np.asarray(at)[filled], len(self))
+            entries = np.tile(values[filled].astype(self.matrix.dtype), len(self)), columns, np.arange(len(self) + 1) * len(filled)
+            changed = sparse.csr_array(changed + sparse.csr_array(entries, shape=self.matrix.shape))
+        changed.sum_duplicates()
+        changed.eliminate_zeros()
+        return replace(self, matrix=changed)
 
     def __getitem__(self, at: Any) -> Tensor:
         """Some of the rows as a dense tensor; one place gives one row without its first axis.

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import untrain as ut
-from untrain.core.errors import MaskError, RequestError
+from untrain.core.errors import MaskError, RequestError, SpecError
 from untrain.data.examples import Examples
 from untrain.data.fingerprint import fingerprint
 from untrain.data.requests.owner import Owner
@@ -104,12 +104,78 @@ def test_retraining_learns_the_corrected_label(data):
     assert int(ut.Retrain()(model, posed)(data.x[:1]).argmax()) == 2
 
 
+def test_one_label_is_for_all_ids_and_rows_are_chosen_by_a_request(data):
+    assert request(data, Relabel(ids=(14, 10), labels=2)).replacement.y.tolist() == [2, 2]
+    forget = request(data, Relabel(rows=ut.Where(rule="label == 1"), labels=0))
+    assert (forget.rows, forget.replacement.y.tolist()) == ((1, 4), [0, 0])
+
+
+def test_flipped_labels_become_the_true_ones_as_far_as_they_are_found(data):
+    noisy = ut.Flip(rate=0.5).plant(data)
+    wrong = np.flatnonzero((noisy.y != noisy.true).numpy())
+    forget = request(noisy, Relabel(rows=ut.Mislabelled(), labels="true"))
+    assert forget.rows == tuple(wrong)
+    assert torch.equal(forget.replacement.y, data.y[wrong])
+    assert request(noisy, Relabel(ids=tuple(noisy.ids[wrong].tolist()))).digest == forget.digest
+
+
+def test_labels_of_data_without_classes_are_numbers():
+    data = Examples({"x": torch.zeros(3, 1), "y": torch.tensor([0.5, 1.5, 2.5])}, np.arange(3))
+    assert request(data, Relabel(ids=(2, 0), labels=(7, -0.25))).replacement.y.tolist() == [-0.25, 7.0]
+
+
+def test_several_corrections_are_one_and_come_one_after_the_other(data):
+    named = replace(data, features=("a", "b", "c", "d"))
+    by = ut.Corrections(parts=(
+        Relabel(ids=(10, 14), labels=(1, 0)), ut.ReplaceFeatures(features=("c",), fill=5.0, rows=ut.Where(rule="label == 0")),
+    ))  # fmt: skip
+    forget = request(named, by)
+    assert forget.rows == (0, 3, 4)  # 10, which is no longer of class 0, 13, and 14, which is now
+    assert forget.replacement.y.tolist() == [1, 0, 0]
+    assert forget.replacement.x[:, 2].tolist() == [data.x[0, 2].item(), 5.0, 5.0]
+    assert torch.equal(forget.replacement.x[:, [0, 1, 3]], data.x[[0, 3, 4]][:, [0, 1, 3]])
+    assert ut.parse(repr(by)) == by
+
+
+def test_of_several_corrections_those_that_go_everywhere_reach_held_out_data(data):
+    by = ut.Corrections(parts=(Relabel(ids=(10,), labels=2), ut.ReplaceFeatures(features=(1,), fill=9.0)))
+    posed = problem(data, by, ut.Train(model=ut.MLP(width=4)), valid=data)
+    assert posed.valid.x[:, 1].unique().tolist() == [9.0]
+    assert posed.valid.y.tolist() == data.y.tolist()
+    assert posed.retain.x[:, 1].unique().tolist() == [9.0]
+
+
+def test_a_label_that_is_flipped_twice_is_what_it_was(data):
+    by = ut.Corrections(parts=(Relabel(ids=(10,), labels=2), Relabel(ids=(10,), labels=0)))
+    assert request(data, by).replacement.y.tolist() == [0]
+
+
+@pytest.mark.parametrize(
+    ("parts", "said"),
+    [
+        ("()", "lists no correction"),
+        ("(Ids(ids=(1,)),)", "Ids deletes, and each part has to correct"),
+    ],
+)
+def test_what_corrects_nothing_is_no_part(parts, said):
+    with pytest.raises(SpecError, match=said):
+        ut.parse(f"Corrections(parts={parts})")
+
+
+BOTH = (ut.ReplaceFeatures(features=(1, 2)), ut.ReplaceFeatures(features=(2,), fill=1.0))
+
+
 @pytest.mark.parametrize(
     ("by", "said"),
     [
         (Relabel(ids=(10, 11), labels=(1,)), "one label per id"),
         (Relabel(ids=(10,), labels=(3,)), "classes 0 to 2"),
+        (Relabel(ids=(10,), labels=0.5), "label 0.5 is not a class"),
+        (Relabel(ids=(10,)), "the true labels are not known"),
+        (Relabel(ids=(10,), labels=1, rows=ut.Random(fraction=0.5)), "leave ids out"),
+        (Relabel(labels=(1, 1), rows=ut.Random(fraction=0.5)), "leave ids out"),
         (Relabel(ids=(99,), labels=(1,)), "99"),
+        (ut.Corrections(parts=BOTH), "two parts replace the same feature"),
     ],
 )
 def test_a_correction_that_cannot_be_is_refused(data, by, said):

@@ -137,8 +137,8 @@ def _kind(array: Array) -> str:
     return {"U": "text", "S": "bytes", "O": "Python objects", "b": "truth values"}.get(array.dtype.kind, str(array.dtype))
 
 
-def _inputs(x: Any) -> Tensor | OnDisk:
-    if isinstance(x, OnDisk):
+def _inputs(x: Any) -> Any:
+    if isinstance(x, OnDisk) or _is_checked(x):
         return x
     if is_npy_file(x):
         return open_npy(x)
@@ -156,8 +156,13 @@ def _inputs(x: Any) -> Tensor | OnDisk:
     return torch.from_numpy(checked).to(device)
 
 
+def _is_checked(x: Any) -> bool:
+    """Whether these are rows that were checked when they were made, and stay as they are, as sparse ones do."""
+    return getattr(x, "checked", False) is True
+
+
 def _finite(x: Tensor | OnDisk, ids: Array) -> None:
-    if not x.is_floating_point():
+    if not x.is_floating_point() or _is_checked(x):
         return
     bad = np.flatnonzero(np.concatenate([~np.isfinite(piece).reshape(len(piece), -1).all(1) for piece in pieces(x)]))
     if len(bad):

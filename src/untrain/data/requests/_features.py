@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from untrain.core.errors import RequestError, suggest
-from untrain.data.examples import Examples, take
+from untrain.data.examples import Column, Examples, take
 from untrain.data.on_disk import PIECE
 from untrain.data.ragged import Ragged
+from untrain.data.sparse import Sparse
 
 Array = np.ndarray[Any, Any]
 MEAN = "mean"
@@ -117,13 +118,17 @@ def _word(kind: torch.dtype) -> str:
 
 def columns_at(x: Any, places: Array) -> Iterator[Tensor]:
     """The numbers at some places of every row, (b, k), block by block, in order."""
+    if isinstance(x, Sparse):
+        return map(torch.from_numpy, x.columns(places))
     size = max(1, PIECE // (x.shape[1:].numel() * x.dtype.itemsize))
     at = torch.as_tensor(places, device=x.device)
     return (x[start : start + size].flatten(1)[:, at] for start in range(0, len(x), size))
 
 
-def with_values(x: Any, places: Array, values: Tensor) -> Tensor:
-    """Inputs (n, ...) with these values (k,) at these places of every row; inputs in a file are read."""
+def with_values(x: Any, places: Array, values: Tensor) -> Column:
+    """Inputs (n, ...) with these values (k,) at these places of every row; inputs in a file are read, and sparse rows stay so."""
+    if isinstance(x, Sparse):
+        return cast(Column, x.with_columns(places, values.numpy()))
     changed: Tensor = x[:].clone()
     if len(changed):  # no rows have no number of columns
         changed.view(len(changed), -1)[:, torch.as_tensor(places, device=changed.device)] = values.to(changed.device)

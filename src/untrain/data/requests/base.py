@@ -84,3 +84,19 @@ class Request(Spec, role=True):
         ``draw`` finds their scores in a column of the training data, which ``Ensemble.column`` names.
         """
         return None
+
+
+def corrects(by: Request) -> bool:
+    """Whether a request says what comes in the place of the rows that it names, and does not delete them."""
+    return type(by).replacement is not Request.replacement
+
+
+def chooses(rows: Request | None) -> Request | None:
+    """A request for a field that says which rows, and not what comes in their place.
+
+    Raises:
+        ValueError: it corrects.
+    """
+    if rows is not None and corrects(rows):
+        raise ValueError("corrects examples itself: take a request that only chooses, such as Ids or Where")
+    return rows

@@ -12,16 +12,9 @@ from torch import Tensor
 from untrain.core.errors import RequestError
 from untrain.data.examples import Examples, take
 from untrain.data.requests._features import columns_at, places_of, values_of, with_values
-from untrain.data.requests.base import Request
+from untrain.data.requests.base import Request, chooses
 
 Fill = float | Literal["mean"]
-
-
-def _chooses(rows: Request | None) -> Request | None:
-    """A request that says which rows, and not what comes in their place."""
-    if rows is not None and type(rows).replacement is not Request.replacement:
-        raise ValueError("corrects examples itself: take a request that only chooses, such as Ids or Where")
-    return rows
 
 
 def _lists(features: tuple[str | int, ...]) -> tuple[str | int, ...]:
@@ -61,7 +54,7 @@ class ReplaceFeatures(Request):
 
     features: Annotated[tuple[str | int, ...], AfterValidator(_lists)]
     fill: Fill | tuple[Fill, ...] = 0.0
-    rows: Annotated[Request | None, AfterValidator(_chooses)] = None
+    rows: Annotated[Request | None, AfterValidator(chooses)] = None
 
     def draw(self, train: Examples) -> np.ndarray[Any, Any]:
         """Rows in which a value changes.
