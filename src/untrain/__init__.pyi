@@ -137,6 +137,7 @@ from untrain.training.input_noise import InputNoise as InputNoise
 from untrain.training.keepers.checkpoint import Checkpoint as Checkpoint
 from untrain.training.keepers.files import load_kept as load_kept
 from untrain.training.keepers.files import save_kept as save_kept
+from untrain.training.keepers.hessianfactor import HessianFactor as HessianFactor
 from untrain.training.keepers.inputcovariance import InputCovariance as InputCovariance
 from untrain.training.keepers.inputcovariance import moments_without as moments_without
 from untrain.training.learners.convex import Convex as Convex

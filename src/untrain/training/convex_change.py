@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
@@ -202,7 +202,7 @@ class ConvexChange:
         k, scores = self.gone.outputs, self.gone.rows.scores(self.gone.folded(self.weights))
         made = self.gone.loss.derivatives(scores, self.gone.targets)
         slopes = np.zeros(self.after.size)
-        for x, slope, curvature in zip(_inputs(self.gone), made.slope, made.curvature, strict=True):
+        for x, slope, curvature in zip(self.gone.rows.each(), made.slope, made.curvature, strict=True):
             spread = np.kron(np.eye(k), x[:, None])  # (size, k): how scores follow weights
             leverage = curved(np.asarray(curvature)[None], self.share * (spread.T @ self.solve("original", spread)).T).T
             left = np.eye(k) - leverage
@@ -211,14 +211,6 @@ class ConvexChange:
             slopes += spread @ np.linalg.solve(left, slope)
         held = self.gone.rows.rows * self.after.l2 * self.after.penalised * self.weights if self.after.mean else 0.0
         return np.asarray(self.weights + self.share * self.solve("original", slopes + held))
-
-
-def _inputs(of: ConvexObjective) -> Iterator[Array]:
-    """Rows one by one, dense, with their ones, (width,)."""
-    for _, block in of.rows.spans():
-        for at in range(block.shape[0]):
-            row = block[[at]].toarray()[0] if hasattr(block, "toarray") else block[at]
-            yield np.append(row, 1.0) if of.rows.intercept else row
 
 
 def change_of(model: nn.Module, problem: Problem) -> ConvexChange:
