@@ -163,6 +163,7 @@ from untrain.unlearners.amun import AMUN as AMUN
 from untrain.unlearners.badteacher import BadTeacher as BadTeacher
 from untrain.unlearners.boundaryexpand import BoundaryExpand as BoundaryExpand
 from untrain.unlearners.boundaryshrink import BoundaryShrink as BoundaryShrink
+from untrain.unlearners.certifiednewton import CertifiedNewton as CertifiedNewton
 from untrain.unlearners.cfw import CFW as CFW
 from untrain.unlearners.ct import CT as CT
 from untrain.unlearners.datamodeldirect import DatamodelDirect as DatamodelDirect
