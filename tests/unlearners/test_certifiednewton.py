@@ -244,6 +244,9 @@ def test_requests_that_it_cannot_meet_are_refused(data, trained):
         CertifiedNewton()(model, replace(asked(data, [200], kept), replacement=take(data, np.array([201]))))
     with pytest.raises(ModelError, match="of another learner"):
         CertifiedNewton()(model, asked(data, [200], kept, replace(LEARNER, l2=0.06)))
+    twice = CertifiedNewton().run(model, asked(data, [200], kept))
+    with pytest.raises(RequestError, match="spends more than is left"):
+        CertifiedNewton()(twice.model, asked(data, [201], twice.kept))
     with pytest.raises(RequestError, match="4000 of 4000 examples are to be removed"):
         CertifiedNewton(removals=4000)(model, asked(data, [200], kept))
     first = CertifiedNewton(removals=9).run(model, asked(data, [200], kept))

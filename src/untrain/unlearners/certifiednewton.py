@@ -43,7 +43,7 @@ class CertifiedNewton(Unlearner):
     without noise, in operations that grow as the square of the number of weights, and no example that stays is read. The noise is
     drawn for a release alone, as large as the bound on the distance to retraining asks for, whatever the data. An accountant adds
     up what the releases since training spend; a request that would spend more is refused: then retrain. The outcome has a
-    certificate: a guarantee where all assumptions hold, and else those that fail. Batch norm and masks play no part.
+    certificate: a guarantee where all assumptions hold, and else those that fail. Buffers stay, and masks are refused.
 
     >>> import numpy as np
     >>> import torch
@@ -60,7 +60,8 @@ class CertifiedNewton(Unlearner):
         epsilon: of all releases since training together, nats.
         delta: of all of them.
         radius: largest norm that a row of inputs can have, with its 1 where there is a bias: known beforehand, not of the data.
-        removals: number of removed examples for which the noise of one release is sized; it spends the whole budget.
+        removals: number of removed examples for which the noise of one release is sized, which spends the whole budget; None for
+            as many as are removed by then, so that there is one release.
         hessian: of the data after the requests, or before them (the jackknife), whose bound is larger.
 
     Source: Sekhari et al. 2021, arXiv 2103.03279, algorithm 1 (Newton step); Suriyakumar and Wilson 2022, arXiv 2209.12269
@@ -75,7 +76,7 @@ class CertifiedNewton(Unlearner):
     epsilon: Positive = 1.0
     delta: Annotated[float, Field(gt=0, lt=1)] = 1e-5
     radius: Positive = 1.0
-    removals: Count = 1
+    removals: Count | None = None
     hessian: Literal["corrected", "original"] = "corrected"
 
     def unlearn(self, model: nn.Module, problem: Problem) -> Release:
@@ -98,11 +99,12 @@ class CertifiedNewton(Unlearner):
         hashes = self._new(problem, kept)
         self._check_state(state, learner, gone)
         m = state.removed + gone.rows.rows
-        if max(m, self.removals) >= state.examples:
-            raise RequestError(f"{max(m, self.removals)} of {state.examples} examples are to be removed: at least one has to stay")
+        sized = self.removals or m
+        if max(m, sized) >= state.examples:
+            raise RequestError(f"{max(m, sized)} of {state.examples} examples are to be removed: at least one has to stay")
         bound = self._bound(learner, gone, state.examples)
         account = GaussianAccountant(self.epsilon, self.delta, spent=kept.spent, releases=kept.releases)
-        std = bound.at(self.removals) / account.limit
+        std = bound.at(sized) / account.limit
         if not account.allows(bound.at(m) / std):
             raise RequestError(
                 f"with {m} of {state.examples} examples removed since training, a release spends more than is left of the budget "
