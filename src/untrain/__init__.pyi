@@ -140,6 +140,7 @@ from untrain.training.input_noise import InputNoise as InputNoise
 from untrain.training.keepers.checkpoint import Checkpoint as Checkpoint
 from untrain.training.keepers.files import load_kept as load_kept
 from untrain.training.keepers.files import save_kept as save_kept
+from untrain.training.keepers.hessianfactor import HessianFactor as HessianFactor
 from untrain.training.keepers.inputcovariance import InputCovariance as InputCovariance
 from untrain.training.keepers.inputcovariance import moments_without as moments_without
 from untrain.training.learners.convex import Convex as Convex
@@ -165,6 +166,7 @@ from untrain.unlearners.amun import AMUN as AMUN
 from untrain.unlearners.badteacher import BadTeacher as BadTeacher
 from untrain.unlearners.boundaryexpand import BoundaryExpand as BoundaryExpand
 from untrain.unlearners.boundaryshrink import BoundaryShrink as BoundaryShrink
+from untrain.unlearners.certifiednewton import CertifiedNewton as CertifiedNewton
 from untrain.unlearners.cfw import CFW as CFW
 from untrain.unlearners.ct import CT as CT
 from untrain.unlearners.datamodeldirect import DatamodelDirect as DatamodelDirect

@@ -90,7 +90,7 @@ class Draws(Learner):
 class Keeps(Keeper):
     """Source: planted."""
 
-    def keep(self, model, examples, task):
+    def keep(self, model, examples, learner):
         spoil()
         return {"one": torch.ones(1)}
 

@@ -8,7 +8,16 @@ from scipy.special import expit
 
 from convex_problems import aligned_logistic
 from untrain.maths.linear_losses import LinearLoss
-from untrain.maths.removal_bounds import Constants, capacity, constants_of, jackknife_error, newton_error
+from untrain.maths.removal_bounds import (
+    Constants,
+    RemovalBound,
+    capacity,
+    constants_of,
+    error_of_jackknife,
+    error_of_step,
+    jackknife_error,
+    newton_error,
+)
 
 LOGISTIC = LinearLoss("logistic")
 
@@ -116,6 +125,53 @@ def test_bounds_are_no_larger_than_the_published_ones_up_to_half_of_the_examples
         assert newton_error(c, 100, m) <= published
         assert jackknife_error(c, 100, m) <= published + 2 * c.curvature * c.slope * m**2 / (c.convexity**2 * 100**2)
     assert newton_error(c, 100, 50) == pytest.approx(published)
+
+
+def test_no_bound_of_sums_is_broken_and_what_is_measured_lies_between():
+    """The penalty stays whatever is left; the steps that were taken give a bound of each problem by itself."""
+    draw = np.random.default_rng(1)
+    p, n, d = 2_000, 20, 2
+    x = draw.normal(size=(p, n, d)) * draw.uniform(0.2, 3, size=(p, 1, 1))
+    x /= np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1)
+    y = np.sign(draw.normal(size=(p, n)) + draw.normal(size=(p, 1)) * x[..., 0])
+    total = np.exp(draw.uniform(np.log(0.2), np.log(20), size=p))
+    removed = draw.integers(1, 11, size=p)
+    stays = (np.arange(n) >= removed[:, None]).astype(float)
+    everything = np.ones_like(y)
+    # A sum is n times a mean whose penalty is the n-th part.
+    w, aim = minimiser(x, y, total / n, everything), minimiser(x, y, total / (n - removed), stays)
+    gone = ((gradients(x, y, w, 0 * total)) * (1 - stays)[..., None]).sum(1)[..., None]
+    whole = hessian(x, y, w, total / n, everything) * n
+    rest = hessian(x, y, w, total / (n - removed), stays) * (n - removed)[:, None, None]
+    steps = [np.linalg.solve(h, gone)[..., 0] for h in (rest, whole)]
+    for step, jackknife, of_step in zip(steps, (False, True), (error_of_step, error_of_jackknife), strict=True):
+        error, length = np.linalg.norm(w + step - aim, axis=1), np.linalg.norm(step, axis=1)
+        for at in range(p):
+            constants, m = constants_of(LOGISTIC, total[at], 1.0, added=n), int(removed[at])
+            bound = RemovalBound(constants, n, jackknife=jackknife)
+            assert error[at] <= bound.of_step(m, length[at]) <= bound.at(m)
+            assert bound.of_step(m, length[at]) == of_step(constants, n, m, length[at])
+
+
+def test_what_is_left_of_the_gradient_before_is_part_of_the_bound_and_attained():
+    """Quadratics with the curvature mu: the weights before are t / mu off, and a step by what goes makes n / (n - m) of it."""
+    c, n, m, left = Constants(convexity=0.5, slope=math.inf, curvature=0.5, change=0.0), 50, 10, 0.1
+    before = left / c.convexity  # the optimum is 0, and so is that of any part
+    after = before + m * c.convexity * before / (c.convexity * (n - m))
+    assert newton_error(c, n, m, left) == pytest.approx(after, rel=1e-15)
+    assert newton_error(c, n, 0, left) == before
+
+
+def test_the_published_constants_of_a_softmax_hold_and_are_near():
+    """Third derivatives of log-sum-exp along unit directions: none above sqrt(1/2), and some above a half of it."""
+    draw = np.random.default_rng(0)
+    p = draw.dirichlet(np.full(3, 0.5), size=40_000)
+    u, v = (draw.normal(size=(40_000, 3)) for _ in range(2))
+    u, v = (a / np.linalg.norm(a, axis=1, keepdims=True) for a in (u, v))
+    u, v = (a - (p * a).sum(1, keepdims=True) for a in (u, v))
+    third = np.abs((p * u**2 * v).sum(1))
+    change = LinearLoss("multinomial").bounds.change
+    assert change / 4 < third.max() <= change
 
 
 def test_a_quadratic_has_no_newton_error_and_an_unbounded_change_no_bound():

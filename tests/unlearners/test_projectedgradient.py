@@ -17,7 +17,7 @@ from untrain.models.state import same, state
 from untrain.models.tasks.classification import Classification
 from untrain.training.bounded_ascent import BoundedAscent
 from untrain.training.gradient_subspace import Subspace
-from untrain.training.keepers.inputcovariance import InputCovariance, input_moments, moments_without
+from untrain.training.keepers.inputcovariance import input_moments, moments_without
 from untrain.training.problem import Problem
 from untrain.training.steps import SGD, AdamW, Constant, Geometric, Moment, Steps
 from untrain.training.toy import small
@@ -39,7 +39,7 @@ def two_layers(seed=0):
     torch.manual_seed(seed)
     model = nn.Sequential(nn.Linear(40, 50), nn.ReLU(), nn.Linear(50, CLASSES)).double().eval()
     forget, retain = data(8, 40, 1), data(12, 40, 2, 8)
-    kept = {"InputCovariance": InputCovariance().keep(model, joined(forget, retain), Classification(classes=CLASSES))}
+    kept = {"InputCovariance": input_moments(model, joined(forget, retain), Classification(classes=CLASSES))}
     return model, Problem(Classification(), forget, retain, kept=kept)
 
 
@@ -191,7 +191,7 @@ def test_one_step_is_that_of_the_authors_code():
     torch.manual_seed(5)
     model = Conv().double().eval()
     forget, retain = images(4, 1), images(10, 2, 4)
-    kept = {"InputCovariance": InputCovariance().keep(model, joined(forget, retain), Classification(classes=3))}
+    kept = {"InputCovariance": input_moments(model, joined(forget, retain), Classification(classes=3))}
     posed = Problem(Classification(), forget, retain, kept=kept, seed=7)
     steps = Steps(lr=0.05, epochs=1, batch=4, optimizer=SGD(momentum=0.0), schedule=Constant(), buffers="freeze")
     made = ProjectedGradient(subspace=Subspace(share=0.9, negative="abs"), dropout=True, steps=steps)

@@ -177,11 +177,12 @@ def _unlearned(scene: Scene, method: Method, model: nn.Module, posed: Problem, s
     limit = None if setting.budget is None else limit_of(scene, start.entry, setting.budget)
     with metered(limit, f"the budget of {100 * (setting.budget or 0):g} % of retraining") as meter:
         outcome = method.run(model, posed)
+    proven = {} if outcome.certificate is None else {"certificate": asdict(outcome.certificate)}
     search = scene.purpose == "search"
     outputs = outputs_of(scene, outcome.model, forget_alone=search)
     where, bits = ({}, {}) if outcome.mask is None else mask_contents(outcome.mask, outcome.model, posed)
     record: dict[str, Any] = {
-        "cost": asdict(outcome.cost), "guard": asdict(outcome.guard), "layers": {}, "notes": list(meter.notes)
+        "cost": asdict(outcome.cost), "guard": asdict(outcome.guard), "layers": {}, "notes": list(meter.notes), **proven
     }  # fmt: skip
     if search:  # nothing continues from the models of its many trials
         return Contents(record | where, {**outputs, **bits})

@@ -1,4 +1,4 @@
-"""What the records of some models say together: cost, guard and notes."""
+"""What the records of some models say together: cost, guard, certificates and notes."""
 
 from __future__ import annotations
 
@@ -44,6 +44,11 @@ def break_even(rows: list[dict[str, Any]]) -> dict[str, Any]:
 def notes(entries: list[Entry]) -> list[str]:
     """Notes on how some models were made, each once."""
     return list(dict.fromkeys(n for e in entries for n in e.record.get("notes", [])))
+
+
+def certificates(entries: list[Entry]) -> list[dict[str, Any]]:
+    """What a method proves of each of its models, or why it proves nothing; empty for methods that prove nothing of any."""
+    return [e.record["certificate"] for e in entries if "certificate" in e.record]
 
 
 def guard(entries: list[Entry]) -> dict[str, float | None]:

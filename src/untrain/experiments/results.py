@@ -30,7 +30,7 @@ from untrain.evaluation.validation import refuse_not_finite
 from untrain.experiments.interim_looks import looks_of, summary
 from untrain.experiments.keys import scores_ingredients
 from untrain.experiments.mask_overlap import by_layer, compared, has_mask
-from untrain.experiments.model_facts import break_even, cost, guard, notes
+from untrain.experiments.model_facts import break_even, certificates, cost, guard, notes
 from untrain.experiments.observations import absent_observers, are_final, failures, observers_in, values_in
 from untrain.experiments.scene import probe_file
 from untrain.experiments.stored_run import check_model, check_run
@@ -185,7 +185,7 @@ def results(
     for method, entries in models["unlearned"].items():
         row: dict[str, Any] = {
             "method": method, "sees": access[method], "scores": {}, "verdict": None, "paid": [], "cost": {}, "guard": {},
-            "layers": [], "notes": [], "error": None,
+            "layers": [], "certificates": [], "notes": [], "error": None,
         }  # fmt: skip
         rows.append(row)
         failed = [e.record["error"] for e in entries if e.record.get("error")]
@@ -205,6 +205,7 @@ def results(
         row["cost"] = cost(entries, models["oracle"])
         row["guard"] = guard(entries)
         row["layers"] = by_layer(entries)
+        row["certificates"] = certificates(entries)
         row["notes"] = notes(entries) + failures(run, entries, store)
         tracker.finished(method)
     record, same = run.record, reference.oracle.coincide()

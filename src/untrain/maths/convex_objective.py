@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -115,6 +116,22 @@ class ConvexObjective:
         matrix = out.reshape(self.size, self.size) * self.share
         matrix[np.diag_indices_from(matrix)] += self.l2 * self.penalised
         return np.asarray(matrix)
+
+    def hessian_halves(self, weights: Array) -> Array:
+        """C with ``C C^T`` the sum of the Hessians of the rows' losses, (size, n) of one score, (size, n * k) of k.
+
+        >>> rows = DesignMatrix.of(np.array([[1.0, 2.0]]), intercept=False)
+        >>> ConvexObjective(rows, np.array([5.0]), LinearLoss("squared", scale=0.5)).hessian_halves(np.zeros(2)).tolist()
+        [[2.0], [4.0]]
+        """
+        columns = [np.zeros((self.size, 0))]
+        for x, curvature in zip(self.rows.each(), self.curvature(weights), strict=True):
+            if np.ndim(curvature) == 0:
+                columns.append(math.sqrt(curvature) * x[:, None])
+            else:  # diag(p) - p p^T = F F^T with F = diag(s) - p s^T and s^2 = p, as s^T s = 1
+                root = np.sqrt(curvature)
+                columns.append(np.kron(np.diag(root) - np.outer(curvature, root), x[:, None]))
+        return np.concatenate(columns, axis=1)
 
     def hessian_times(self, weights: Array) -> Callable[[Array], Array]:
         """v -> second derivative of the smooth part, times v, (size,); each call reads the rows once."""

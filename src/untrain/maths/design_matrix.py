@@ -69,6 +69,13 @@ class DesignMatrix:
             yield slice(first, last), block
             first = last
 
+    def each(self) -> Iterator[Array]:
+        """Rows one by one, dense, with their ones, (width,)."""
+        for _, block in self.spans():
+            for at in range(block.shape[0]):
+                row = block[[at]].toarray()[0] if sparse.issparse(block) else block[at]
+                yield np.append(row, 1.0) if self.intercept else row
+
     def scores(self, weights: Array) -> Array:
         """``X W^T``, (n, k), of weights (k, width)."""
         out = np.empty((self.rows, len(weights)))

@@ -184,12 +184,14 @@ class LinearLoss:
         """Bounds of its derivatives.
 
         Of ``log(1 + exp(-m))`` the third derivative is largest where ``expit(m) = (1 + 1 / sqrt(3)) / 2``: 1 / (6 sqrt(3)).
-        Of several scores the slope ``p - e_y`` is at most sqrt(2) long, and ``diag(p) - p p^T`` has no eigenvalue above 1/2.
+        Of several scores the slope ``p - e_y`` is at most sqrt(2) long, and ``diag(p) - p p^T`` has no eigenvalue above 1/2. Its
+        change along v is, between u and u, the mean of ``(u_k - u)^2 (v_k - v)`` about means under p: at most the largest
+        deviation of v, sqrt(2) |v|, times the variance of u, |u|^2 / 2.
         """
         unit = self.scale**-2
         return {
             "logistic": Bounds(1.0, 0.25, 1 / (6 * math.sqrt(3))),
-            "multinomial": Bounds(math.sqrt(2), 0.5, math.inf),
+            "multinomial": Bounds(math.sqrt(2), 0.5, math.sqrt(0.5)),
             "squared": Bounds(math.inf, unit, 0.0),
             "squared_hinge": Bounds(math.inf, 2.0, math.inf),
             "huber": Bounds(self.threshold / self.scale, unit, math.inf),

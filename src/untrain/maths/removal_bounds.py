@@ -10,14 +10,15 @@ from untrain.maths.linear_losses import LinearLoss
 
 @dataclass(frozen=True)
 class Constants:
-    """What is known of every example's loss f_i, which carries its share of the penalty, whatever the data.
+    """What is known of every example's loss f_i, whatever the data.
 
-    So it is of objectives that are means, in which every weight has a penalty; with a free intercept there is no convexity.
+    In a mean f_i carries its share of the penalty; in a sum it does not, and the penalty belongs to the mean over what stays. Every
+    weight has a penalty; with a free intercept there is no convexity.
 
     Args:
         convexity: mu: the mean over the examples that stay is at least so strongly convex.
         slope: L: no gradient of an f_i at the minimiser is longer.
-        curvature: C: no eigenvalue of a Hessian of an f_i is larger; at least the convexity, and infinite where there is none.
+        curvature: C: no eigenvalue of a Hessian of an f_i is larger; infinite where there is no bound.
         change: M: the Hessian of the mean changes by at most this per unit of distance; infinite where it jumps.
     """
 
@@ -27,29 +28,38 @@ class Constants:
     change: float
 
 
-def constants_of(loss: LinearLoss, penalty: float, radius: float) -> Constants:
-    """Those of a loss of one score of ``x.w``, plus ``penalty / 2 |w|^2``, for examples with ``|x| <= radius``.
+def constants_of(loss: LinearLoss, penalty: float, radius: float, added: int | None = None) -> Constants:
+    """Those of a loss of scores of ``x``, with ``penalty / 2 |w|^2``, for examples with ``|x| <= radius``.
 
-    At the minimiser ``penalty w`` is a mean of vectors of length at most ``slope * radius``; a gradient is at most twice as long.
+    At the minimiser of a mean ``penalty w`` is a mean of vectors of length at most ``slope * radius``; a gradient is at most twice
+    as long. A sum divided by the number of its examples has a penalty that is as much smaller, and no example has a share of it.
 
     >>> constants_of(LinearLoss("logistic"), penalty=0.1, radius=2.0).slope
     4.0
+    >>> of_sum = constants_of(LinearLoss("logistic"), penalty=10.0, radius=2.0, added=100)
+    >>> of_sum.convexity, of_sum.slope, of_sum.curvature
+    (0.1, 2.0, 1.0)
 
     Args:
         loss: of a score; its bounds say what there is none of.
         penalty: > 0.
         radius: > 0, of whole rows: with an intercept its 1 is one of the numbers.
+        added: number of examples whose losses are added up; None where they are averaged.
     """
     most = loss.bounds
-    return Constants(penalty, 2 * most.slope * radius, most.curvature * radius**2 + penalty, most.change * radius**3)
+    change = most.change * radius**3
+    if added is not None:
+        return Constants(penalty / added, most.slope * radius, most.curvature * radius**2, change)
+    return Constants(penalty, 2 * most.slope * radius, most.curvature * radius**2 + penalty, change)
 
 
-def newton_error(constants: Constants, examples: int, removed: int) -> float:
+def newton_error(constants: Constants, examples: int, removed: int, left: float = 0.0) -> float:
     """Largest distance between a Newton step with the Hessian of the examples that stay and their minimiser.
 
     ``M / (2 mu) * (m L / (mu (n - m)))^2``: the step is no longer than what is squared, and what Newton's method leaves out of the
     gradient is at most M / 2 times its square, divided by mu. For m up to n / 2 it is at most the ``2 M L^2 m^2 / (mu^3 n^2)``
-    of Sekhari et al. 2021, arXiv 2103.03279, lemma 3.
+    of Sekhari et al. 2021, arXiv 2103.03279, lemma 3. Where the weights before are an optimum up to a gradient of t alone,
+    gradients of examples are at most ``L + t`` long, and the step does not see ``n t`` of the gradient of those that stay.
 
     >>> newton_error(Constants(convexity=1.0, slope=1.0, curvature=1.0, change=2.0), examples=3, removed=1)  # (1 / 2)^2
     0.25
@@ -58,16 +68,34 @@ def newton_error(constants: Constants, examples: int, removed: int) -> float:
         constants: of the losses.
         examples: n.
         removed: m < n.
+        left: t, >= 0, of the mean over all examples.
 
     Raises:
         ValueError: none would stay.
     """
     _refuse_all(examples, removed)
-    step = removed * constants.slope / (constants.convexity * (examples - removed))
-    return 0.0 if removed == 0 or constants.change == 0 else constants.change / (2 * constants.convexity) * step**2
+    step = removed * (constants.slope + left) / (constants.convexity * (examples - removed)) if removed else 0.0
+    return error_of_step(constants, examples, removed, step, left)
 
 
-def jackknife_error(constants: Constants, examples: int, removed: int) -> float:
+def error_of_step(constants: Constants, examples: int, removed: int, step: float, left: float = 0.0) -> float:
+    """As ``newton_error``, of a Newton step that is known to be so long: of one data set, where that is of any.
+
+    >>> error_of_step(Constants(convexity=1.0, slope=9.0, curvature=1.0, change=2.0), examples=3, removed=1, step=0.25)
+    0.0625
+
+    Args:
+        constants: of the losses.
+        examples: n.
+        removed: m < n.
+        step: its length.
+        left: as there.
+    """
+    unseen = examples * left / (constants.convexity * (examples - removed))
+    return unseen + (constants.change / (2 * constants.convexity) * step**2 if removed and constants.change else 0.0)
+
+
+def jackknife_error(constants: Constants, examples: int, removed: int, left: float = 0.0) -> float:
     """Largest distance between a step with the Hessian of all examples and the minimiser of those that stay.
 
     The Newton step's, and ``m^2 C L / (mu^2 n (n - m))`` for the difference of the two steps. Derived here; the constants of
@@ -80,13 +108,62 @@ def jackknife_error(constants: Constants, examples: int, removed: int) -> float:
         constants: of the losses.
         examples: n.
         removed: m < n.
+        left: as for ``newton_error``.
 
     Raises:
         ValueError: none would stay.
     """
-    left = newton_error(constants, examples, removed)
-    between = removed**2 * constants.curvature * constants.slope
-    return left + (between / (constants.convexity**2 * examples * (examples - removed)) if removed else 0.0)
+    newton = newton_error(constants, examples, removed, left)
+    between = removed**2 * constants.curvature * (constants.slope + left)
+    return newton + (between / (constants.convexity**2 * examples * (examples - removed)) if removed else 0.0)
+
+
+def error_of_jackknife(constants: Constants, examples: int, removed: int, step: float, left: float = 0.0) -> float:
+    """As ``jackknife_error``, of a step that is known to be so long.
+
+    The Newton step differs from it by at most ``m C / (mu (n - m))`` times its length.
+
+    >>> error_of_jackknife(Constants(convexity=1.0, slope=9.0, curvature=2.0, change=0.0), examples=3, removed=1, step=0.25)
+    0.25
+
+    Args:
+        constants: of the losses.
+        examples: n.
+        removed: m < n.
+        step: its length.
+        left: as for ``newton_error``.
+    """
+    apart = removed * constants.curvature / (constants.convexity * (examples - removed)) if removed else 0.0
+    return error_of_step(constants, examples, removed, step * (1 + apart), left) + step * apart
+
+
+@dataclass(frozen=True)
+class RemovalBound:
+    """Bounds of one kind of step from one model, by the number of removed examples.
+
+    >>> bound = RemovalBound(Constants(convexity=1.0, slope=1.0, curvature=1.0, change=2.0), examples=3)
+    >>> bound.at(1), bound.of_step(1, 0.25)
+    (0.25, 0.0625)
+
+    Args:
+        constants: of the losses.
+        examples: n.
+        left: of the gradient of the mean over all examples, at most.
+        jackknife: whether the Hessian is that of all examples.
+    """
+
+    constants: Constants
+    examples: int
+    left: float = 0.0
+    jackknife: bool = False
+
+    def at(self, removed: int) -> float:
+        """Largest distance to the minimiser without so many, whatever the data."""
+        return (jackknife_error if self.jackknife else newton_error)(self.constants, self.examples, removed, self.left)
+
+    def of_step(self, removed: int, step: float) -> float:
+        """The same after a step that is known to be so long."""
+        return (error_of_jackknife if self.jackknife else error_of_step)(self.constants, self.examples, removed, step, self.left)
 
 
 def capacity(error: Callable[[int], float], allowed: float, examples: int) -> int:

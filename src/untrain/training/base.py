@@ -80,7 +80,7 @@ class Learner(Spec, role=True):
         twice = [name for name in names if names.count(name) > 1]
         if twice:
             raise SpecError(f"there are {names.count(twice[0])} keepers of class {twice[0]}, under which one is kept: leave one")
-        with keeping(self.keepers, examples, self.task.resolve(examples)) as kept:
+        with keeping(self, examples) as kept:
             model = self(examples, seed)
         lacking = [repr(keeper) for keeper in self.keepers if type(keeper).__name__ not in kept]
         if lacking:

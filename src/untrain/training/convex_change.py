@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
@@ -22,6 +22,7 @@ from untrain.maths.linear_losses import curved
 from untrain.maths.newton import Local
 from untrain.maths.newton_models import anchored, centred
 from untrain.maths.positive_factor import PositiveFactor
+from untrain.models.tasks.base import Task
 from untrain.training.convex_rows import rows_of
 from untrain.training.learners.convex import Convex, weights_of
 from untrain.training.problem import Problem
@@ -202,7 +203,7 @@ class ConvexChange:
         k, scores = self.gone.outputs, self.gone.rows.scores(self.gone.folded(self.weights))
         made = self.gone.loss.derivatives(scores, self.gone.targets)
         slopes = np.zeros(self.after.size)
-        for x, slope, curvature in zip(_inputs(self.gone), made.slope, made.curvature, strict=True):
+        for x, slope, curvature in zip(self.gone.rows.each(), made.slope, made.curvature, strict=True):
             spread = np.kron(np.eye(k), x[:, None])  # (size, k): how scores follow weights
             leverage = curved(np.asarray(curvature)[None], self.share * (spread.T @ self.solve("original", spread)).T).T
             left = np.eye(k) - leverage
@@ -211,14 +212,6 @@ class ConvexChange:
             slopes += spread @ np.linalg.solve(left, slope)
         held = self.gone.rows.rows * self.after.l2 * self.after.penalised * self.weights if self.after.mean else 0.0
         return np.asarray(self.weights + self.share * self.solve("original", slopes + held))
-
-
-def _inputs(of: ConvexObjective) -> Iterator[Array]:
-    """Rows one by one, dense, with their ones, (width,)."""
-    for _, block in of.rows.spans():
-        for at in range(block.shape[0]):
-            row = block[[at]].toarray()[0] if hasattr(block, "toarray") else block[at]
-            yield np.append(row, 1.0) if of.rows.intercept else row
 
 
 def change_of(model: nn.Module, problem: Problem) -> ConvexChange:
@@ -233,12 +226,12 @@ def change_of(model: nn.Module, problem: Problem) -> ConvexChange:
     if not isinstance(learner, Convex):
         raise ModelError("the objective is not known: the model has to be made by Convex()")
     learner.check_loss(problem.rest)
-    after = learner.objective_of(_rows(learner, problem.rest, problem), problem.rest)
+    after = learner.objective_of(_rows(learner, problem.rest, problem.task), problem.rest)
     weights = weights_of(model, after.rows.intercept)
     if len(weights) != after.size:
         raise ModelError(f"the model has {len(weights)} weights, and the objective of {learner!r} has {after.size}")
-    gone = _losses(learner, problem.forget, problem)
-    come = None if problem.replacement is None or not len(problem.replacement) else _losses(learner, problem.replacement, problem)
+    gone, other = losses_of(learner, problem.forget, problem.task), problem.replacement
+    come = None if other is None or not len(other) else losses_of(learner, other, problem.task)
     return ConvexChange(weights, after, gone, come, _free(model, problem, after))
 
 
@@ -252,13 +245,18 @@ def _free(model: nn.Module, problem: Problem, objective: ConvexObjective) -> Arr
     return None if wanted.all() else wanted
 
 
-def _losses(learner: Convex, examples: Examples, problem: Problem) -> ConvexObjective:
-    whole = learner.objective_of(_rows(learner, examples, problem), examples)
+def losses_of(learner: Convex, examples: Examples, task: Task) -> ConvexObjective:
+    """The losses of some examples, added up, without penalties.
+
+    Raises:
+        NotFinite: inputs hold NaN or infinite numbers.
+    """
+    whole = learner.objective_of(_rows(learner, examples, task), examples)
     return replace(whole, l2=0.0, l1=0.0, mean=False)
 
 
-def _rows(learner: Convex, examples: Examples, problem: Problem) -> DesignMatrix:
+def _rows(learner: Convex, examples: Examples, task: Task) -> DesignMatrix:
     try:
-        return rows_of(examples, problem.task, learner.bias != "none")
+        return rows_of(examples, task, learner.bias != "none")
     except DataError as error:  # of numbers that are not finite
         raise NotFinite(str(error)) from None

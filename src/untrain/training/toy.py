@@ -17,6 +17,7 @@ from untrain.core.errors import SpecError
 from untrain.core.spec import Spec
 from untrain.data.examples import Examples, batch_of, prototype, take
 from untrain.models.architectures.convnet import ConvNet
+from untrain.models.convex_model import ConvexModel
 from untrain.models.state import same, state
 from untrain.models.tasks.base import Task
 from untrain.models.tasks.classification import Classification
@@ -48,9 +49,11 @@ def _separable() -> Examples:
 @lru_cache(maxsize=8)
 def _trained(kind: type = nn.Module) -> tuple[Examples, Learner, nn.Module, Kept]:
     data = take(_separable(), np.arange(TOTAL))
-    keepers = tuple(discovery.load(place.name)() for place in discovery.of_role("keeper"))
+    found = tuple(discovery.load(place.name)() for place in discovery.of_role("keeper"))
+    convex = Convex(l2=0.05, keepers=tuple(keeper for keeper in found if issubclass(ConvexModel, keeper.works_on)))
+    keepers = tuple(keeper for keeper in found if keeper.works_on is nn.Module)
     shards = SISA(model=ConvNet(width=4), shards=3, slices=2, steps=STEPS)
-    for learner in (Train(model=ConvNet(width=4), steps=STEPS, keepers=keepers), Stream(), Retrieval(), shards, Convex(l2=0.05)):
+    for learner in (Train(model=ConvNet(width=4), steps=STEPS, keepers=keepers), Stream(), Retrieval(), shards, convex):
         model, kept = learner.run(data, 0)
         if isinstance(model, kind):
             return data, learner, model, kept

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, ClassVar, final
 
 from torch import nn
@@ -13,7 +13,7 @@ from untrain.attribution.estimation import Estimation
 from untrain.core.errors import MaskError, ModelError, SpecError
 from untrain.core.foreign import foreign
 from untrain.core.mask import Head, Mask
-from untrain.core.metering import Cost, metered
+from untrain.core.metering import Cost, add_note, metered
 from untrain.core.precision import channels_last
 from untrain.core.seeds import isolated_rng
 from untrain.core.spec import Spec
@@ -23,19 +23,26 @@ from untrain.models.compatibility import check_fit
 from untrain.models.wrappers import unwrap
 from untrain.training import guard as guard_module
 from untrain.training.guard import Guard
+from untrain.training.keepers.base import Kept
 from untrain.training.problem import Problem
 from untrain.training.process_group import process_group, total_cost
+from untrain.unlearners.guarantee import Certificate, Release, in_words
 
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """A model that forgot, with its guard, its cost, the localizer's mask where there was one, and notes."""
+    """A model that forgot, with its guard, its cost, the localizer's mask where there was one, and notes.
+
+    Of a method that proves something, also the certificate, and what it keeps for the next request.
+    """
 
     model: nn.Module
     guard: Guard
     cost: Cost
     mask: Mask | None = None
     notes: tuple[str, ...] = ()
+    certificate: Certificate | None = None
+    kept: Kept = field(default_factory=dict)
 
 
 class Unlearner(Spec, role=True):
@@ -64,8 +71,8 @@ class Unlearner(Spec, role=True):
         return None
 
     @abstractmethod
-    def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module:
-        """Change ``model``, which is a copy in eval mode, or make another; return the model that forgot."""
+    def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module | Release:
+        """Change ``model``, which is a copy in eval mode, or make another; return the model that forgot, or a release of it."""
 
     def may_be_unchanged(self, problem: Problem) -> bool:
         """True if a model that did not move is a fair result: only when it takes no step."""
@@ -116,7 +123,11 @@ class Unlearner(Spec, role=True):
                 problem = resolve_trainable(copy, self.with_mask(copy, problem.only(self.needed(), next(copy.parameters()).device)))
                 # A method that writes to its masks changes copies: what it is measured by, and the user's own, it never has.
                 mask, trainable = problem.mask, problem.trainable
-                forgot = self.unlearn(copy, process_group().weigh(with_copied_masks(problem)))
+                made = self.unlearn(copy, process_group().weigh(with_copied_masks(problem)))
+                release = made if isinstance(made, Release) else None
+                forgot = made.model if isinstance(made, Release) else made
+                if release is not None:
+                    add_note(in_words(asdict(release.certificate)))
                 cost = total_cost(meter.read())
             guard = guard_module.measure_changes(before, forgot, trainable, mask)
             guard_module.check_promises(name, guard, self.may_be_unchanged(problem), forgot)
@@ -127,7 +138,8 @@ class Unlearner(Spec, role=True):
             part.training = modes.get(n, modes[""])
         if copy is not model:
             guard_module.check_untouched(name, before, model)
-        return Outcome(forgot, guard, cost, mask, tuple(meter.notes))
+        found = Outcome(forgot, guard, cost, mask, tuple(meter.notes))
+        return found if release is None else replace(found, certificate=release.certificate, kept=release.kept)
 
     @final
     def _unmasked(self) -> str:
@@ -230,7 +242,7 @@ class Localized(Unlearner):
         head = min(problem.head, self.localizer.classifier, key=strict.index)
         return replace(problem, mask=self.localizer(model, problem), head=head)
 
-    def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module:
+    def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module | Release:
         """As the unlearner does."""
         return self.unlearner.unlearn(model, problem)
 

@@ -45,7 +45,7 @@ def test_the_covariance_of_a_first_layer_is_that_of_the_inputs(data):
 def test_a_convolution_sees_patches():
     layer = nn.Sequential(nn.Conv2d(2, 3, 3, padding=1), nn.Flatten(), nn.Linear(3 * 16, 3))
     x = torch.randn(4, 2, 4, 4, generator=torch.Generator().manual_seed(1))
-    sums = InputCovariance().keep(layer, Examples.labelled(x, torch.arange(4) % 3, np.arange(4), 3), ut.Train(model=ut.MLP()).task)
+    sums = InputCovariance().keep(layer, Examples.labelled(x, torch.arange(4) % 3, np.arange(4), 3), ut.Train(model=ut.MLP()))
     padded = nn.functional.pad(x, (1, 1, 1, 1))
     rows = torch.stack(
         [padded[b, :, i : i + 3, j : j + 3].flatten() for b in range(4) for i in range(4) for j in range(4)]
@@ -54,10 +54,8 @@ def test_a_convolution_sees_patches():
 
 
 def moments_of(layer, x):
-    task = ut.Train(model=ut.MLP()).task
-    return InputCovariance().keep(
-        nn.Sequential(layer, nn.Flatten()), Examples.labelled(x, torch.arange(4) % 3, np.arange(4), 3), task
-    )["0"]
+    data = Examples.labelled(x, torch.arange(4) % 3, np.arange(4), 3)
+    return InputCovariance().keep(nn.Sequential(layer, nn.Flatten()), data, ut.Train(model=ut.MLP()))["0"]
 
 
 @pytest.mark.parametrize(
@@ -92,9 +90,8 @@ def test_moments_of_two_sets_add_up_to_those_of_their_union(kind):
     if kind == "padded":
         data = replace(data, fields={name: column[:] for name, column in data.fields.items()})
     model = learner.init(data, 0).eval()
-    task = learner.task.resolve(data)
     order = np.random.default_rng(0).permutation(len(data))[:60]
-    one, other, both = (InputCovariance().keep(model, take(data, rows), task) for rows in (order[:7], order[7:], order))
+    one, other, both = (InputCovariance().keep(model, take(data, rows), learner) for rows in (order[:7], order[7:], order))
     assert both
     for name, whole in both.items():
         assert torch.allclose(one[name] + other[name], whole, rtol=1e-4, atol=1e-4 * float(whole.abs().max())), name
@@ -128,7 +125,7 @@ class Attends(nn.Module):
 def test_layers_that_cannot_be_seen_are_refused(model, message):
     data = Examples.labelled(torch.zeros(2, 3, 4), torch.arange(2), np.arange(2), 3)
     with pytest.raises(ModelError, match=message):
-        InputCovariance().keep(model.eval(), data, ut.Train(model=ut.MLP()).task)
+        InputCovariance().keep(model.eval(), data, ut.Train(model=ut.MLP()))
 
 
 def test_an_earlier_checkpoint_is_the_model_of_a_shorter_training(data):
@@ -199,7 +196,7 @@ class Odd(Keeper):
     Source: a test.
     """
 
-    def keep(self, model, examples, task):
+    def keep(self, model, examples, learner):
         return {"number": torch.tensor(3.5), "none": torch.zeros(0, 2), "half": torch.tensor([1.5, -0.25], dtype=torch.bfloat16)}
 
 

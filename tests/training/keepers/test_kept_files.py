@@ -14,7 +14,7 @@ from untrain.data.examples import Examples, take
 from untrain.models.tasks.classification import Classification
 from untrain.training.gradient_subspace import Subspace
 from untrain.training.keepers.files import load_kept, save_kept
-from untrain.training.keepers.inputcovariance import InputCovariance, moments_without
+from untrain.training.keepers.inputcovariance import InputCovariance, input_moments, moments_without
 from untrain.training.problem import Problem
 from untrain.training.steps import SGD, Constant, Steps
 from untrain.unlearners.projectedgradient import ProjectedGradient
@@ -37,14 +37,14 @@ def data():
 @pytest.fixture
 def file(tmp_path, model, data):
     path = tmp_path / "kept.safetensors"
-    save_kept(path, KEEPER, KEEPER.keep(model, data, TASK), model)
+    save_kept(path, KEEPER, input_moments(model, data, TASK), model)
     return path
 
 
 def test_what_was_written_comes_back_bit_for_bit(file, model, data):
     kept = load_kept(file, deepcopy(model))
     assert set(kept) == {"InputCovariance"}
-    assert all(torch.equal(value, kept["InputCovariance"][name]) for name, value in KEEPER.keep(model, data, TASK).items())
+    assert all(torch.equal(value, kept["InputCovariance"][name]) for name, value in input_moments(model, data, TASK).items())
     save_kept(file, KEEPER, {"a": torch.ones(2, dtype=torch.bfloat16)}, model)
     assert load_kept(str(file), model)["InputCovariance"]["a"].dtype == torch.bfloat16
 

@@ -10,7 +10,6 @@ import numpy as np
 from untrain.core import discovery
 from untrain.core.access import KEPT, Access, access
 from untrain.core.errors import BadInput, DataError, MissingExtra, SpecError, UntrainError
-from untrain.core.foreign import foreign
 from untrain.core.spec import canonical, parse
 from untrain.data.examples import Examples, take
 from untrain.experiments.comparison import check_estimations, check_needs
@@ -21,7 +20,7 @@ from untrain.experiments.scenarios.verbs import learner_of, loaded
 from untrain.experiments.scenarios.withlearner import WithLearner
 from untrain.experiments.search.space import Space, space, start_of
 from untrain.training.base import Learner
-from untrain.training.keepers.base import Keeper
+from untrain.training.keepers.base import Keeper, saved_by
 from untrain.unlearners.base import Recipe, Unlearner
 
 FEW = 8  # examples on which a keeper is tried
@@ -233,11 +232,10 @@ def usable_keepers(learner: Learner, train: Examples, keepers: Sequence[Keeper])
     if "keepers" not in {f.name for f in fields(learner)}:
         return [], [f"{type(learner).__name__} has no keepers, so methods that need {keeper!r} take no part" for keeper in wanted]
     usable, notes = [], []
-    few, task = take(train, np.arange(min(len(train), FEW))), learner.task.resolve(train)
+    few = take(train, np.arange(min(len(train), FEW)))
     for keeper in wanted:
         try:
-            with foreign(repr(keeper)):
-                keeper.keep(learner.init(train, 0).eval(), few, task)
+            saved_by(keeper, learner.init(train, 0).eval(), few, learner)
             usable.append(keeper)
         except UntrainError as error:
             notes.append(f"{keeper!r} is not kept, and methods that need it take no part: {error}")

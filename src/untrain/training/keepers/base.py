@@ -7,9 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from typing import ClassVar, Protocol
 
 from torch import Tensor, nn
 
+from untrain.core.errors import ModelError
 from untrain.core.foreign import foreign
 from untrain.core.spec import Spec
 from untrain.data.examples import Examples
@@ -18,16 +20,31 @@ from untrain.models.tasks.base import Task
 Kept = Mapping[str, Mapping[str, Tensor]]
 
 
+class Trainer(Protocol):
+    """What a keeper may know of the learner that trained a model; it is any ``Learner``."""
+
+    @property
+    def task(self) -> Task:
+        """What models are asked."""
+
+    @property
+    def keepers(self) -> tuple[Keeper, ...]:
+        """What is saved in training."""
+
+
 class Keeper(Spec, role=True):
     """Saves tensors of a model in training, such as an input covariance or an earlier checkpoint.
 
     An unlearner that needs them names 'kept:KEEPER' among its needs and finds them in ``Problem.kept``, on the model's device
-    and in the shape in which they were saved. A store keeps bfloat16 as float32, which has each of its values.
+    and in the shape in which they were saved. A store keeps bfloat16 as float32, which has each of its values. ``works_on`` is
+    the kind of model that it knows.
     """
 
+    works_on: ClassVar[type] = nn.Module
+
     @abstractmethod
-    def keep(self, model: nn.Module, examples: Examples, task: Task) -> Mapping[str, Tensor]:
-        """The tensors by name; the model is in eval mode and stays as it is."""
+    def keep(self, model: nn.Module, examples: Examples, learner: Trainer) -> Mapping[str, Tensor]:
+        """The tensors by name; the model is in eval mode and stays as it is, and the learner is what trained it."""
 
     def epoch(self, epochs: int) -> int:
         """After which of ``epochs`` epochs ``keep`` is called; the last unless it says otherwise."""
@@ -38,7 +55,7 @@ class Keeper(Spec, role=True):
 class _Keeping:
     keepers: Sequence[Keeper]
     examples: Examples
-    task: Task
+    learner: Trainer
     kept: dict[str, Mapping[str, Tensor]] = field(default_factory=dict)
 
 
@@ -46,9 +63,9 @@ _keeping: ContextVar[_Keeping | None] = ContextVar("keeping", default=None)
 
 
 @contextmanager
-def keeping(keepers: Sequence[Keeper], examples: Examples, task: Task) -> Iterator[dict[str, Mapping[str, Tensor]]]:
-    """Within, a model that is trained on ``examples`` is shown to the keepers; what they saved is in the mapping."""
-    state = _Keeping(keepers, examples, task)
+def keeping(learner: Trainer, examples: Examples) -> Iterator[dict[str, Mapping[str, Tensor]]]:
+    """Within, a model that is trained on ``examples`` is shown to the learner's keepers; what they saved is in the mapping."""
+    state = _Keeping(learner.keepers, examples, learner)
     token = _keeping.set(state)
     try:
         yield state.kept
@@ -65,8 +82,19 @@ def epoch_ended(model: nn.Module, epoch: int, epochs: int) -> None:
     modes = [(part, part.training) for part in model.modules()]
     model.eval()
     for keeper in due:
-        with foreign(repr(keeper)):
-            saved = keeper.keep(model, state.examples, state.task)
-        state.kept[type(keeper).__name__] = {name: value.detach().clone() for name, value in saved.items()}
+        state.kept[type(keeper).__name__] = saved_by(keeper, model, state.examples, state.learner)
     for part, training in modes:
         part.training = training
+
+
+def saved_by(keeper: Keeper, model: nn.Module, examples: Examples, learner: Trainer) -> dict[str, Tensor]:
+    """What a keeper saves of a model, in memory of its own.
+
+    Raises:
+        ModelError: the model is not of the kind that it knows.
+    """
+    if not isinstance(model, keeper.works_on):
+        raise ModelError(f"{keeper!r} works on models of kind {keeper.works_on.__name__}; {type(model).__name__} is not one")
+    with foreign(repr(keeper)):
+        saved = keeper.keep(model, examples, learner)
+    return {name: value.detach().clone() for name, value in saved.items()}

@@ -9,8 +9,7 @@ from torch import Tensor, nn
 from untrain.core.errors import SpecError
 from untrain.core.fields import Count
 from untrain.data.examples import Examples
-from untrain.models.tasks.base import Task
-from untrain.training.keepers.base import Keeper
+from untrain.training.keepers.base import Keeper, Trainer
 
 
 class Checkpoint(Keeper):
@@ -34,6 +33,6 @@ class Checkpoint(Keeper):
             raise SpecError(f"{self!r} is never reached: the learner trains for {epochs} epochs")
         return self.at
 
-    def keep(self, model: nn.Module, examples: Examples, task: Task) -> Mapping[str, Tensor]:
+    def keep(self, model: nn.Module, examples: Examples, learner: Trainer) -> Mapping[str, Tensor]:
         """The state dict."""
         return model.state_dict()

@@ -19,7 +19,7 @@ from untrain.data.batching import in_order
 from untrain.data.examples import Batch, Column, Examples, batch_of, cost_shape
 from untrain.data.ragged import PAD, Ragged
 from untrain.models.tasks.base import Task
-from untrain.training.keepers.base import Keeper
+from untrain.training.keepers.base import Keeper, Trainer
 from untrain.training.weight_rows import has_weight_rows
 
 ROOM = 2**28  # bytes of rows at a time
@@ -36,7 +36,7 @@ class InputCovariance(Keeper):
     Source: the representation matrix of Hoang et al. 2023, arXiv 2312.04095, section 3.2, after Saha et al. 2021.
     """
 
-    def keep(self, model: nn.Module, examples: Examples, task: Task) -> Mapping[str, Tensor]:
+    def keep(self, model: nn.Module, examples: Examples, learner: Trainer) -> Mapping[str, Tensor]:
         """Layer name -> (d, d), or (g, d, d) where it has g groups, float64.
 
         Raises:
@@ -46,7 +46,7 @@ class InputCovariance(Keeper):
             if isinstance(part, CONVOLUTIONS):
                 kind = type(part).__name__
                 raise ModelError(f"InputCovariance knows no patches of {name!r}, which is a {kind}: keep something else")
-        moments = input_moments(model, examples, task)
+        moments = input_moments(model, examples, learner.task.resolve(examples))
         if lacking := [name for name, part in model.named_modules() if has_weight_rows(part) and name not in moments]:
             raise ModelError(
                 f"InputCovariance never saw an input of {lacking[0]!r}: the model does not call it as a layer of its own"

@@ -26,6 +26,7 @@ from untrain.models.tasks.classification import Classification
 from untrain.training.base import Learner
 from untrain.training.convex_rows import rows_of
 from untrain.training.gradients import put
+from untrain.training.keepers.base import Keeper, epoch_ended
 
 Array = np.ndarray[Any, Any]
 CLASSES = ("logistic", "squared_hinge")  # losses of classes; the others are of numbers
@@ -64,6 +65,7 @@ class Convex(Learner):
             the data decide them, so do the examples that are to be forgotten.
         tolerance: largest length of the objective's gradient at an optimum; with l1, of its shortest subgradient.
         task: what the models are asked: classes for 'logistic' and 'squared_hinge', numbers for the others.
+        keepers: what is saved in training for unlearners that need it, such as ``HessianFactor()``.
 
     Source: Suriyakumar and Wilson 2022, arXiv 2209.12269 (mean); Warnecke et al. 2023, arXiv 2108.11577 (sum); Huber 1964.
     """
@@ -77,6 +79,7 @@ class Convex(Learner):
     tuned: bool = True
     tolerance: Positive = 1e-10
     task: Task = Classification()
+    keepers: tuple[Keeper, ...] = ()
 
     @property
     def deterministic(self) -> bool:
@@ -110,7 +113,9 @@ class Convex(Learner):
         check_fit(model.eval(), self.task.resolve(examples), examples)
         leave_uncounted("operations of NumPy are not counted, its seconds are")
         objective = self.objective(examples)
-        return self.filled(model, objective, self.reached(objective)).eval()
+        model = self.filled(model, objective, self.reached(objective)).eval()
+        epoch_ended(model, 1, 1)
+        return model
 
     def objective(self, examples: Examples) -> ConvexObjective:
         """What is minimised on these examples."""

@@ -1,0 +1,92 @@
+"""What a method proves of the model that it returns, and what it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import nn
+
+from untrain.training.keepers.base import Kept
+
+
+@dataclass(frozen=True)
+class Guarantee:
+    """Releases are (epsilon, delta)-indistinguishable from those of retraining, with the same noise, whatever the data.
+
+    Args:
+        epsilon: of this release alone, nats.
+        delta: of this release, and of all.
+        total: epsilon of all releases since training together, nats.
+    """
+
+    epsilon: float
+    delta: float
+    total: float
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A guarantee where every assumption that can be checked holds; else none, and which of them fail.
+
+    Args:
+        guarantee: None where an assumption fails: then nothing is certified.
+        fails: the assumptions that fail.
+        provided: what the guarantee takes as given, since no program can check it.
+        removed: examples since training, those of this request included.
+        examples: at training.
+        bound: largest distance to retraining without noise, whatever the data.
+        measured: the same of these data, by the step that was taken; it must not decide the noise.
+        std: of the noise, of each weight.
+        capacity: examples that may be removed in all, at the next release, before the budget is spent; at it or beyond, retrain.
+        releases: since training, this one included.
+    """
+
+    guarantee: Guarantee | None
+    fails: tuple[str, ...]
+    provided: tuple[str, ...]
+    removed: int
+    examples: int
+    bound: float
+    measured: float
+    std: float
+    capacity: int
+    releases: int
+
+
+@dataclass(frozen=True, eq=False)
+class Release:
+    """What an unlearner with a guarantee returns.
+
+    Args:
+        model: to be released.
+        certificate: of it.
+        kept: for the next request, as ``Problem`` takes it; it is not to be released.
+    """
+
+    model: nn.Module
+    certificate: Certificate
+    kept: Kept = field(default_factory=dict)
+
+
+def in_words(certificate: Mapping[str, Any]) -> str:
+    """A certificate, as a mapping of its fields, in a line.
+
+    >>> from dataclasses import asdict
+    >>> none = Certificate(None, ("its fields were tuned on the data",), (), 1, 10, 0.1, 0.01, 0.5, 0, 1)
+    >>> in_words(asdict(none))
+    'not certified: its fields were tuned on the data'
+    """
+    if certificate["guarantee"] is None:
+        return f"not certified: {'; '.join(certificate['fails'])}"
+    said, given = certificate["guarantee"], "; ".join(certificate["provided"])
+    text = (
+        f"certified: within (epsilon {said['epsilon']:.3g}, delta {said['delta']:g}) of retraining, all {certificate['releases']} "
+        f"releases since training together within epsilon {said['total']:.3g}; {certificate['removed']} of "
+        f"{certificate['examples']} examples are removed, at most {certificate['bound']:.2g} away without noise, of which each "
+        f"weight has {certificate['std']:.2g}"
+    )
+    more = certificate["capacity"] > certificate["removed"]
+    left = f"; the next release may have {certificate['capacity']} removed" if more else "; the budget is spent: retrain next"
+    return f"{text}{left}; provided that {given}"
