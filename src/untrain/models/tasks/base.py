@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, final, get_args
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from untrain.core.errors import ModelError, SpecError
@@ -18,7 +19,7 @@ Array = np.ndarray[Any, Any]
 Signal = Literal["loss", "margin", "correct", "confidence", "likelihood"]
 SIGNALS = frozenset({*get_args(Signal), "classes"})
 # What a method may need of a task beside signals: its name among the needs, and the task's method that gives it.
-ABILITIES = {"random_targets": "random_targets", "divergence": "divergence", "fisher": "fisher_terms"}
+ABILITIES = {"random_targets": "random_targets", "divergence": "divergence", "fisher": "fisher_terms", "logits": "logits"}
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,30 @@ class Task(Spec, role=True):
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
         """Loss of each example in nats, (b,), each >= 0."""
         return self.loss_of(self.forward(model, batch), batch)
+
+    def place_losses(self, outputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Loss at each place of each example in nats, and which places are scored, bool, both (b, t).
+
+        An example has one place, but where it is a row of tokens. ``loss_of`` is the mean over the scored ones.
+        """
+        losses = self.loss_of(outputs, batch)[:, None]
+        return losses, torch.ones_like(losses, dtype=torch.bool)
+
+    def logits(self, outputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Logits at each place, (b, t, v), and which are scored, bool (b, t); where labels are hidden, all but padding.
+
+        Raises:
+            SpecError: outputs of this task are not logits.
+        """
+        raise SpecError(f"{type(self).__name__} has no logits: take a method that does without")
+
+    def place_targets(self, batch: Batch) -> Tensor:
+        """Which of the logits is the target at each place, int64 (b, t), of a task that has them.
+
+        Raises:
+            SpecError: outputs of this task are not logits.
+        """
+        raise SpecError(f"{type(self).__name__} has no logits: take a method that does without")
 
     def smoothed_loss_of(self, outputs: Tensor, batch: Batch, smoothing: float) -> Tensor:
         """Loss of each example under smoothed labels, (b,): ``(1 - s) * L(label) + s * mean over classes of L(class)``.

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from untrain.core.errors import DataError, ModelError, SpecError
@@ -15,6 +14,7 @@ from untrain.core.fields import Count
 from untrain.data.examples import Batch, Examples
 from untrain.data.ragged import PAD
 from untrain.maths import sequence_likelihood
+from untrain.maths.forget_losses import divergence_from, mean_over
 from untrain.models.tasks._tokens import as_text, ask, check_padding, check_tokens, starts_of
 from untrain.models.tasks.base import Array, Signal, Success, Task
 
@@ -73,9 +73,20 @@ class CausalLM(Task):
 
     def loss_of(self, outputs: Tensor, batch: Batch) -> Tensor:
         """Mean cross-entropy of the scored tokens in nats, (b,)."""
+        return mean_over(*self.place_losses(outputs, batch))
+
+    def place_losses(self, outputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Cross-entropy at each place but the first in nats, and which are scored, both (b, t - 1)."""
         wanted, scored = places(batch)
-        each = -outputs[:, :-1].log_softmax(-1).gather(-1, wanted[..., None])[..., 0]
-        return mean_over(each, scored)
+        return -outputs[:, :-1].log_softmax(-1).gather(-1, wanted[..., None])[..., 0], scored
+
+    def logits(self, outputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Logits of each token but the first, (b, t - 1, v), and which are scored; where labels are hidden, all tokens."""
+        return outputs[:, :-1], batch.fields.get("labels", batch.fields["input_ids"])[:, 1:] != PAD
+
+    def place_targets(self, batch: Batch) -> Tensor:
+        """The tokens, (b, t - 1)."""
+        return places(batch)[0]
 
     def store(self, outputs: Tensor, batch: Batch) -> Mapping[str, Tensor]:
         """Mean loss, number of scored tokens, and of those that the likeliest token hits, each (b,)."""
@@ -105,10 +116,9 @@ class CausalLM(Task):
 
         Where a method does not see labels, which say what is scored, it is the mean over all tokens.
         """
-        given, wanted = ((logits[:, :-1] / temperature).log_softmax(-1) for logits in (student, teacher))
-        each = (wanted.exp() * (wanted - given)).sum(-1)
-        scored = batch.fields.get("labels", batch.fields["input_ids"])[:, 1:] != PAD
-        return temperature**2 * mean_over(each, scored)
+        given, scored = self.logits(student, batch)
+        wanted, _ = self.logits(teacher, batch)
+        return temperature**2 * mean_over(divergence_from(wanted / temperature, given / temperature), scored)
 
     def head(self, model: nn.Module) -> tuple[str, ...]:
         """Names of the parameters of the last linear layer with an output per token.
@@ -178,8 +188,3 @@ def places(batch: Batch) -> tuple[Tensor, Tensor]:
         raise DataError("these examples have no labels: a method that takes them names 'labels' in its needs")
     wanted = batch.fields["labels"][:, 1:]
     return wanted.clamp(min=0), wanted != PAD
-
-
-def mean_over(values: Tensor, scored: Tensor) -> Tensor:
-    """Mean over the scored places of each example, (b,)."""
-    return torch.where(scored, values, 0.0).sum(1) / scored.sum(1).clamp(min=1)
