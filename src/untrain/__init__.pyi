@@ -162,6 +162,7 @@ from untrain.unlearners.amun import AMUN as AMUN
 from untrain.unlearners.badteacher import BadTeacher as BadTeacher
 from untrain.unlearners.boundaryexpand import BoundaryExpand as BoundaryExpand
 from untrain.unlearners.boundaryshrink import BoundaryShrink as BoundaryShrink
+from untrain.unlearners.ceu import CEU as CEU
 from untrain.unlearners.cfw import CFW as CFW
 from untrain.unlearners.ct import CT as CT
 from untrain.unlearners.datamodeldirect import DatamodelDirect as DatamodelDirect
@@ -177,6 +178,7 @@ from untrain.unlearners.gdrgma import GDRGMA as GDRGMA
 from untrain.unlearners.gradascent import GradAscent as GradAscent
 from untrain.unlearners.jit import JiT as JiT
 from untrain.unlearners.kde import KDE as KDE
+from untrain.unlearners.klmax import KLMax as KLMax
 from untrain.unlearners.l1sparse import L1Sparse as L1Sparse
 from untrain.unlearners.l2ul import L2UL as L2UL
 from untrain.unlearners.msa import MSA as MSA
@@ -188,6 +190,7 @@ from untrain.unlearners.newton import Newton as Newton
 from untrain.unlearners.nothing import Nothing as Nothing
 from untrain.unlearners.npo import NPO as NPO
 from untrain.unlearners.oraclematch import OracleMatch as OracleMatch
+from untrain.unlearners.pdu import PDU as PDU
 from untrain.unlearners.potion import Potion as Potion
 from untrain.unlearners.pour import POUR as POUR
 from untrain.unlearners.prmq import PRMQ as PRMQ
@@ -203,15 +206,20 @@ from untrain.unlearners.reinitcycles import ReinitCycles as ReinitCycles
 from untrain.unlearners.rem import REM as REM
 from untrain.unlearners.resetfinetune import ResetFinetune as ResetFinetune
 from untrain.unlearners.retrain import Retrain as Retrain
+from untrain.unlearners.rmu import RMU as RMU
 from untrain.unlearners.rni import RNI as RNI
+from untrain.unlearners.satimp import SatImp as SatImp
 from untrain.unlearners.scar import SCAR as SCAR
 from untrain.unlearners.scrub import SCRUB as SCRUB
 from untrain.unlearners.secondorder import SecondOrder as SecondOrder
 from untrain.unlearners.sfron import SFRon as SFRon
+from untrain.unlearners.simnpo import SimNPO as SimNPO
 from untrain.unlearners.ssd import SSD as SSD
 from untrain.unlearners.takeback import TakeBack as TakeBack
 from untrain.unlearners.uam import UAM as UAM
+from untrain.unlearners.undial import UNDIAL as UNDIAL
 from untrain.unlearners.unsir import UNSIR as UNSIR
+from untrain.unlearners.wga import WGA as WGA
 from untrain.unlearners.woodfisher import WoodFisher as WoodFisher
 from untrain.unlearners.zero_shot_lr import largest_lr as largest_lr
 

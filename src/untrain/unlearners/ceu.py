@@ -14,7 +14,7 @@ from untrain.data.examples import Batch
 from untrain.maths.forget_losses import mean_over, without_target
 from untrain.training.problem import Problem
 from untrain.training.steps import Constant, Steps
-from untrain.unlearners._retain_term import descend_with_retain, without_unused
+from untrain.unlearners._retain_term import descend_with_retain
 from untrain.unlearners.base import Unlearner
 
 
@@ -35,15 +35,15 @@ class CEU(Unlearner):
         length are ours.
     """
 
-    needs: ClassVar[frozenset[str]] = frozenset({"forget", "labels", "retain", "logits"})
+    needs: ClassVar[frozenset[str]] = frozenset({"forget", "labels", "logits"})
 
     skip: Annotated[int, Field(ge=0)] = 1
     retain: Annotated[NonNegative, SearchHint(0.0, 10)] = 0.0
     steps: Steps = Steps(lr=0.005, epochs=5, schedule=Constant())
 
     def needed(self) -> frozenset[str]:
-        """Names of all that it needs; without weight it needs no retain set."""
-        return without_unused(super().needed(), self.retain, self.steps)
+        """Names of all that it needs; the retain set where it has a weight."""
+        return super().needed() | ({"retain"} if self.retain else set())
 
     def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module:
         """The model after descent."""

@@ -13,7 +13,7 @@ from untrain.maths.forget_losses import lowered_target, mean_over
 from untrain.training.distillation import outputs_of, teacher
 from untrain.training.problem import Problem
 from untrain.training.steps import Constant, Steps
-from untrain.unlearners._retain_term import descend_with_retain, without_unused
+from untrain.unlearners._retain_term import descend_with_retain
 from untrain.unlearners.base import Unlearner
 
 
@@ -34,15 +34,15 @@ class UNDIAL(Unlearner):
         and length are ours.
     """
 
-    needs: ClassVar[frozenset[str]] = frozenset({"forget", "labels", "retain", "logits"})
+    needs: ClassVar[frozenset[str]] = frozenset({"forget", "labels", "logits"})
 
     beta: Annotated[Positive, SearchHint(0.5, 30, log=True)] = 10.0
     retain: Annotated[NonNegative, SearchHint(0.0, 10)] = 0.0
     steps: Steps = Steps(lr=0.005, epochs=5, schedule=Constant())
 
     def needed(self) -> frozenset[str]:
-        """Names of all that it needs; without weight it needs no retain set."""
-        return without_unused(super().needed(), self.retain, self.steps)
+        """Names of all that it needs; the retain set where it has a weight."""
+        return super().needed() | ({"retain"} if self.retain else set())
 
     def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module:
         """The model after descent."""
