@@ -92,9 +92,11 @@ from untrain.experiments.scenarios.fashionpca import FashionPCA as FashionPCA
 from untrain.experiments.scenarios.fastcifar10 import FastCIFAR10 as FastCIFAR10
 from untrain.experiments.scenarios.imagenet100 import ImageNet100 as ImageNet100
 from untrain.experiments.scenarios.mnist import MNIST as MNIST
+from untrain.experiments.scenarios.questionanswer import QuestionAnswer as QuestionAnswer
 from untrain.experiments.scenarios.smallcifar10 import SmallCIFAR10 as SmallCIFAR10
 from untrain.experiments.scenarios.smallfashion import SmallFashion as SmallFashion
 from untrain.experiments.scenarios.svhn import SVHN as SVHN
+from untrain.experiments.scenarios.tofu import Tofu as Tofu
 from untrain.experiments.scenarios.withlearner import WithLearner as WithLearner
 from untrain.localizers._mask_units import Channels as Channels
 from untrain.localizers._mask_units import Gather as Gather
@@ -111,6 +113,7 @@ from untrain.models.architectures.bagofembeddings import BagOfEmbeddings as BagO
 from untrain.models.architectures.causaltransformer import CausalTransformer as CausalTransformer
 from untrain.models.architectures.convnet import ConvNet as ConvNet
 from untrain.models.architectures.huggingface import HuggingFace as HuggingFace
+from untrain.models.architectures.huggingfacelm import HuggingFaceLM as HuggingFaceLM
 from untrain.models.architectures.mlp import MLP as MLP
 from untrain.models.architectures.preprocessed import Preprocessed as Preprocessed
 from untrain.models.architectures.resnet import ResNet as ResNet
