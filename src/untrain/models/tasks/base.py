@@ -55,16 +55,17 @@ class Task(Spec, role=True):
     """Defines the fields of a batch, the outputs of a model and its loss; nothing else in the package knows these.
 
     ``fields`` are the columns that its examples have, inputs first and targets last. ``outputs`` are the arrays that are
-    stored per example; ``signals`` are what can be derived from them without a model, and
-    ``'classes'`` where targets are classes. ``success`` is the one of them by which memorization is measured and a search
-    judges. ``about_margin`` says in a sentence what a report shows as the margin. Where ``outputs_need_targets`` is False, as of
-    logits, ``store`` is given no targets, and a model stays what it is in the store when a label of a test example changes.
+    stored per example; ``signals`` are what can be derived without a model from those in ``signals_from``, or from all where it is
+    empty, and ``'classes'`` where targets are classes. ``success`` is the one of them by which memorization is measured and a
+    search judges. ``about_margin`` says in a sentence what a report shows as the margin. Where ``outputs_need_targets`` is False,
+    as of logits, ``store`` is given no targets, and a model stays what it is in the store when a label of a test example changes.
     """
 
     fields: ClassVar[tuple[str, ...]] = ("x", "y")
     outputs: ClassVar[tuple[str, ...]] = ()
     outputs_need_targets: ClassVar[bool] = True
     signals: ClassVar[frozenset[str]] = frozenset()
+    signals_from: ClassVar[tuple[str, ...]] = ()
     success: ClassVar[Success | None] = None
     about_margin: ClassVar[str] = "The margin grows with a model's certainty of the target."
 

@@ -15,6 +15,7 @@ from untrain.data.examples import Batch, Examples
 from untrain.data.ragged import PAD
 from untrain.maths import sequence_likelihood
 from untrain.maths.forget_losses import divergence_from, mean_over
+from untrain.maths.lowest_tokens import lowest_mean, standardised
 from untrain.models.tasks._tokens import as_text, ask, check_padding, check_tokens, starts_of
 from untrain.models.tasks.base import Array, Signal, Success, Task
 
@@ -23,9 +24,10 @@ class CausalLM(Task):
     """Mean cross-entropy of the tokens that are scored, such as those of an answer, each given all tokens before it.
 
     ``labels`` are ``input_ids`` where a token is scored and PAD where it is not; a token is predicted from those before it, as
-    transformers have it. Three numbers are stored per example, and never logits of a vocabulary: the mean loss, how many
-    tokens are scored, and of how many the likeliest token is right. An answer is 'correct' where all of them are; its margin
-    is ``log p - log(1 - p)`` with ``p = exp(-loss)``, the geometric mean of its tokens' probabilities.
+    transformers have it. Six numbers are stored per example, and never logits of a vocabulary: the mean loss, how many tokens are
+    scored, of how many the likeliest token is right, how many of the last ones are so without a gap, and the mean of the lowest
+    fifth of the log-probabilities, as they are and standardised over the vocabulary. An answer is 'correct' where all of its tokens
+    are; its margin is ``log p - log(1 - p)`` with ``p = exp(-loss)``, the geometric mean of its tokens' probabilities.
 
     The head is the last linear layer with an output per token. Where its weight is the embedding's too (tied), it is not a
     layer that could stay or move by itself: then it must be named, and moves as both.
@@ -40,8 +42,9 @@ class CausalLM(Task):
     """
 
     fields: ClassVar[tuple[str, ...]] = ("input_ids", "labels")
-    outputs: ClassVar[tuple[str, ...]] = ("loss", "count", "hits")
+    outputs: ClassVar[tuple[str, ...]] = ("loss", "count", "hits", "suffix", "lowest", "lowest_standardised")
     signals: ClassVar[frozenset[str]] = frozenset({"loss", "margin", "correct", "confidence"})
+    signals_from: ClassVar[tuple[str, ...]] = ("loss", "count", "hits")
     success: ClassVar[Success] = Success(
         "confidence",
         "likelihood of answers",
@@ -89,10 +92,18 @@ class CausalLM(Task):
         return places(batch)[0]
 
     def store(self, outputs: Tensor, batch: Batch) -> Mapping[str, Tensor]:
-        """Mean loss, number of scored tokens, and of those that the likeliest token hits, each (b,)."""
+        """Mean loss, scored tokens, hits among them, hits of an unbroken end, and both means of the lowest fifth, each (b,)."""
         wanted, scored = places(batch)
-        hits = (outputs[:, :-1].argmax(-1) == wanted) & scored
-        return {"loss": self.loss_of(outputs, batch), "count": scored.sum(1), "hits": hits.sum(1)}
+        logits = outputs[:, :-1]
+        losses, _ = self.place_losses(outputs, batch)
+        right = logits.argmax(-1) == wanted
+        # From the end: a scored token counts while no scored one behind it is wrong.
+        unbroken = (right | ~scored).flip(1).int().cumprod(1).flip(1).bool()
+        return {
+            "loss": mean_over(losses, scored), "count": scored.sum(1), "hits": (right & scored).sum(1),
+            "suffix": (unbroken & scored).sum(1), "lowest": lowest_mean(-losses, scored),
+            "lowest_standardised": lowest_mean(standardised(logits, -losses), scored),
+        }  # fmt: skip
 
     def signal(self, outputs: Mapping[str, Array], targets: Array, name: Signal) -> Array:
         """From mean losses and numbers of hits, (m, n); targets are in them already."""
