@@ -47,6 +47,7 @@ from untrain.data.requests.replacetokens import ReplaceTokens as ReplaceTokens
 from untrain.data.requests.where import Where as Where
 from untrain.evaluation.attacks.lira import LiRA as LiRA
 from untrain.evaluation.attacks.logisticmia import LogisticMIA as LogisticMIA
+from untrain.evaluation.attacks.lowesttokenmia import LowestTokenMIA as LowestTokenMIA
 from untrain.evaluation.attacks.rmia import RMIA as RMIA
 from untrain.evaluation.attacks.svcmia import SVCMIA as SVCMIA
 from untrain.evaluation.attacks.thresholdmia import ThresholdMIA as ThresholdMIA
@@ -63,6 +64,7 @@ from untrain.evaluation.metrics.klom import KLoM as KLoM
 from untrain.evaluation.metrics.perexample import PerExample as PerExample
 from untrain.evaluation.metrics.truthratio import TruthRatio as TruthRatio
 from untrain.evaluation.metrics.tugofwar import TugOfWar as TugOfWar
+from untrain.evaluation.metrics.verbatim import Verbatim as Verbatim
 from untrain.evaluation.observers.activations import Activations as Activations
 from untrain.evaluation.observers.linearprobe import LinearProbe as LinearProbe
 from untrain.evaluation.observers.relearn import Relearn as Relearn
@@ -95,9 +97,11 @@ from untrain.experiments.scenarios.fashionpca import FashionPCA as FashionPCA
 from untrain.experiments.scenarios.fastcifar10 import FastCIFAR10 as FastCIFAR10
 from untrain.experiments.scenarios.imagenet100 import ImageNet100 as ImageNet100
 from untrain.experiments.scenarios.mnist import MNIST as MNIST
+from untrain.experiments.scenarios.questionanswer import QuestionAnswer as QuestionAnswer
 from untrain.experiments.scenarios.smallcifar10 import SmallCIFAR10 as SmallCIFAR10
 from untrain.experiments.scenarios.smallfashion import SmallFashion as SmallFashion
 from untrain.experiments.scenarios.svhn import SVHN as SVHN
+from untrain.experiments.scenarios.tofu import Tofu as Tofu
 from untrain.experiments.scenarios.withlearner import WithLearner as WithLearner
 from untrain.localizers._mask_units import Channels as Channels
 from untrain.localizers._mask_units import Gather as Gather
@@ -114,6 +118,7 @@ from untrain.models.architectures.bagofembeddings import BagOfEmbeddings as BagO
 from untrain.models.architectures.causaltransformer import CausalTransformer as CausalTransformer
 from untrain.models.architectures.convnet import ConvNet as ConvNet
 from untrain.models.architectures.huggingface import HuggingFace as HuggingFace
+from untrain.models.architectures.huggingfacelm import HuggingFaceLM as HuggingFaceLM
 from untrain.models.architectures.mlp import MLP as MLP
 from untrain.models.architectures.preprocessed import Preprocessed as Preprocessed
 from untrain.models.architectures.resnet import ResNet as ResNet
@@ -167,6 +172,7 @@ from untrain.unlearners.badteacher import BadTeacher as BadTeacher
 from untrain.unlearners.boundaryexpand import BoundaryExpand as BoundaryExpand
 from untrain.unlearners.boundaryshrink import BoundaryShrink as BoundaryShrink
 from untrain.unlearners.certifiednewton import CertifiedNewton as CertifiedNewton
+from untrain.unlearners.ceu import CEU as CEU
 from untrain.unlearners.cfw import CFW as CFW
 from untrain.unlearners.ct import CT as CT
 from untrain.unlearners.datamodeldirect import DatamodelDirect as DatamodelDirect
@@ -183,6 +189,7 @@ from untrain.unlearners.gdrgma import GDRGMA as GDRGMA
 from untrain.unlearners.gradascent import GradAscent as GradAscent
 from untrain.unlearners.jit import JiT as JiT
 from untrain.unlearners.kde import KDE as KDE
+from untrain.unlearners.klmax import KLMax as KLMax
 from untrain.unlearners.l1sparse import L1Sparse as L1Sparse
 from untrain.unlearners.l2ul import L2UL as L2UL
 from untrain.unlearners.msa import MSA as MSA
@@ -194,6 +201,7 @@ from untrain.unlearners.newton import Newton as Newton
 from untrain.unlearners.nothing import Nothing as Nothing
 from untrain.unlearners.npo import NPO as NPO
 from untrain.unlearners.oraclematch import OracleMatch as OracleMatch
+from untrain.unlearners.pdu import PDU as PDU
 from untrain.unlearners.potion import Potion as Potion
 from untrain.unlearners.pour import POUR as POUR
 from untrain.unlearners.prmq import PRMQ as PRMQ
@@ -209,15 +217,20 @@ from untrain.unlearners.reinitcycles import ReinitCycles as ReinitCycles
 from untrain.unlearners.rem import REM as REM
 from untrain.unlearners.resetfinetune import ResetFinetune as ResetFinetune
 from untrain.unlearners.retrain import Retrain as Retrain
+from untrain.unlearners.rmu import RMU as RMU
 from untrain.unlearners.rni import RNI as RNI
+from untrain.unlearners.satimp import SatImp as SatImp
 from untrain.unlearners.scar import SCAR as SCAR
 from untrain.unlearners.scrub import SCRUB as SCRUB
 from untrain.unlearners.secondorder import SecondOrder as SecondOrder
 from untrain.unlearners.sfron import SFRon as SFRon
+from untrain.unlearners.simnpo import SimNPO as SimNPO
 from untrain.unlearners.ssd import SSD as SSD
 from untrain.unlearners.takeback import TakeBack as TakeBack
 from untrain.unlearners.uam import UAM as UAM
+from untrain.unlearners.undial import UNDIAL as UNDIAL
 from untrain.unlearners.unsir import UNSIR as UNSIR
+from untrain.unlearners.wga import WGA as WGA
 from untrain.unlearners.woodfisher import WoodFisher as WoodFisher
 from untrain.unlearners.zero_shot_lr import largest_lr as largest_lr
 

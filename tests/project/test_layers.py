@@ -25,7 +25,7 @@ PLACES = {
     "datasets": {"data/readers/datasets.py"},
     "pyarrow": {"data/readers/datasets.py", "data/readers/arrow_columns.py"},
     "PIL": {"data/readers/pillow.py"},
-    "transformers": {"models/transformers.py"},
+    "transformers": {"models/transformers"},
     "tokenizers": {"data/readers/tokenizers.py"},
     "plotly": {"reports/html/plotly.py"},
     "jinja2": {"reports/html"},

@@ -131,7 +131,9 @@ class Observation:
             return "classes" not in self.task.signals or self.has("classes")
         if name in OF_MARGIN and "margin" in self.outputs:
             return True
-        return name in self.outputs or (name in self.task.signals and set(self.task.outputs) <= self.outputs.keys())
+        return name in self.outputs or (
+            name in self.task.signals and set(self.task.signals_from or self.task.outputs) <= self.outputs.keys()
+        )
 
     def coincide(self) -> bool:
         """Whether there are several models, and all put out the same: those of a deterministic learner."""

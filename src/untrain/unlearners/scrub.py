@@ -18,7 +18,7 @@ from untrain.core.search_space import SearchHint
 from untrain.data.batching import in_order
 from untrain.data.examples import Batch, Examples, batch_of, cost_shape, take
 from untrain.models.state import State, state
-from untrain.models.tasks.base import Task
+from untrain.models.tasks.base import Signal, Task
 from untrain.training.batch_norm import reestimate
 from untrain.training.descend import descend
 from untrain.training.distillation import Pull, outputs_of, teacher
@@ -146,15 +146,20 @@ def error(model: nn.Module, task: Task, examples: Examples) -> float:
     return (len(examples) - float(right(model, task, examples).sum())) / len(examples)
 
 
-@torch.no_grad()
 def right(model: nn.Module, task: Task, examples: Examples) -> np.ndarray[Any, Any]:
     """Which examples a model, which is in eval mode, gets right: 0 or 1, (n,)."""
+    return signals(model, task, examples, "correct")
+
+
+@torch.no_grad()
+def signals(model: nn.Module, task: Task, examples: Examples, name: Signal) -> np.ndarray[Any, Any]:
+    """A signal of the task, such as 'loss', of a model in eval mode on each example, (n,)."""
     device, counter, parts = next(model.parameters()).device, Counter(), []
     for rows in in_order(len(examples), 256):
         batch = batch_of(examples, rows, device)
         outputs = counter.step(len(rows), partial(task.forward, model, batch), backward=False, shape=cost_shape(batch))
         stored = {name: value.float().cpu().numpy()[None] for name, value in task.store(outputs, batch).items()}
-        parts.append(task.signal(stored, batch.y.cpu().numpy(), "correct")[0])
+        parts.append(task.signal(stored, batch.y.cpu().numpy(), name)[0])
     return np.concatenate(parts)
 
 

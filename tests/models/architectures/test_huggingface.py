@@ -12,8 +12,8 @@ import untrain as ut
 from untrain.core.errors import MissingExtra, ModelError, SpecError
 from untrain.data.examples import Batch
 from untrain.localizers._mask_units import has_attention
-from untrain.models.architectures import huggingface
 from untrain.models.architectures.huggingface import HuggingFace, Pixels
+from untrain.models.architectures.huggingfacelm import HuggingFaceLM
 from untrain.models.compatibility import check_fit
 from untrain.models.tasks.classification import Classification
 
@@ -184,14 +184,14 @@ def test_a_kind_that_needs_a_further_library_says_which():
     assert "\n" not in str(caught.value)
 
 
-def test_without_transformers_one_line_names_the_extra(monkeypatch):
-    import untrain.models as models
-
-    monkeypatch.delattr(models, "transformers", raising=False)
-    monkeypatch.delitem(sys.modules, "untrain.models.transformers", raising=False)
+@pytest.mark.parametrize(("made", "shape"), [(HuggingFace(kind="vit"), (3, 8, 8)), (HuggingFaceLM(kind="llama"), (8, 20))])
+def test_without_transformers_one_line_names_the_extra(monkeypatch, made, shape):
+    for module in [name for name in sys.modules if name.startswith("untrain.models.transformers")]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.delattr("untrain.models.transformers", raising=False)
     monkeypatch.setitem(sys.modules, "transformers", None)
-    with pytest.raises(MissingExtra, match=r"HuggingFace needs transformers.*pip install 'untrain\[transformers\]'"):
-        huggingface.adapter()
+    with pytest.raises(MissingExtra, match=rf"{type(made).__name__} needs transformers.*pip install 'untrain\[transformers\]'"):
+        made.build(shape, 3)
 
 
 def test_neither_help_nor_listing_nor_spelling_imports_transformers():
@@ -207,7 +207,7 @@ def test_neither_help_nor_listing_nor_spelling_imports_transformers():
 
 
 def test_transformers_is_imported_without_a_warning_and_without_torchvision():
-    code = "import sys; import untrain.models.transformers; print('torchvision' in sys.modules)"
+    code = "import sys; import untrain.models.transformers.images; print('torchvision' in sys.modules)"
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 

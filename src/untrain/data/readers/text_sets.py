@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import torch
 
-from untrain.core.errors import DataError, MissingExtra
+from untrain.core.errors import DataError
 from untrain.data.examples import Examples, take
 from untrain.data.noise.base import Noise
 from untrain.data.readers.json_lines import find_file, read_records
+from untrain.data.readers.question_answer import tokenizers_library
 from untrain.data.splits import Data, Rows, balanced, balanced_or_all, stratified
 
 SPLIT_SEED = 0
@@ -85,7 +85,7 @@ def load_texts(source: TextSetSource, taken: TextSubset, noise: Noise | None = N
         train, valid = balanced_or_all(labels[0], taken.size, SPLIT_SEED), balanced_or_all(labels[1], tuned, SPLIT_SEED)
     else:
         train, valid = _parts(labels[0], taken.size)
-    library = _library()
+    library = tokenizers_library()
     words = library.learn([learn[row]["text"] for row in train], taken.vocabulary)
     whole = [_examples(library.encode(words, _texts(part), taken.length), _texts(part), y, names)
              for part, y in zip(parts, labels, strict=True)]  # fmt: skip
@@ -112,12 +112,3 @@ def _texts(records: Sequence[Record]) -> list[str]:
 def _examples(tokens: Any, texts: list[str], y: Rows, names: tuple[str, ...]) -> Examples:
     made = Examples({"input_ids": tokens, "y": torch.from_numpy(y)}, np.arange(len(texts)), names)
     return replace(made, columns={"text": np.array(texts)})
-
-
-def _library() -> ModuleType:
-    """The reader that learns vocabularies, imported when first needed."""
-    try:
-        from untrain.data.readers import tokenizers
-    except ModuleNotFoundError as error:
-        raise MissingExtra(f"cutting texts into tokens needs {error.name}: pip install 'untrain[text]'") from None
-    return tokenizers

@@ -1,12 +1,15 @@
-"""A vocabulary of word pieces, learned from texts by the tokenizers library."""
+"""Vocabularies of word pieces, learned from texts by the tokenizers library, or read from a file of it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
+from untrain.core.errors import DataError
+from untrain.core.paths import user_path
 from untrain.data.ragged import Ragged
+from untrain.data.readers.damage import reading
 
 UNKNOWN = "[UNK]"
 
@@ -30,3 +33,45 @@ def encode(tokenizer: Tokenizer, texts: Sequence[str], length: int) -> Ragged:
     """Rows of at most ``length`` tokens; a text without any becomes the unknown token."""
     # One after the other: the library's own threads and processes that fork do not go together.
     return Ragged.of([tokenizer.encode(text).ids[:length] or [0] for text in texts])
+
+
+def learn_bytes(texts: Sequence[str], vocabulary: int, marks: Sequence[str]) -> Tokenizer:
+    """Byte pairs of texts as they are, which give the same text back; marks such as '[END]' are tokens of their own.
+
+    Args:
+        texts: what it is learned from.
+        vocabulary: largest number of tokens, but the marks and 256 single bytes are always there.
+        marks: texts that are never cut, numbered from 0.
+    """
+    made = Tokenizer(models.BPE())
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    made.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary,
+        special_tokens=list(marks),
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    made.train_from_iterator(texts, trainer)
+    return made
+
+
+def load(path: str) -> Tokenizer:
+    """The tokenizer of a file tokenizer.json, or of the folder that holds it, as Hugging Face models have it.
+
+    Raises:
+        DataError: there is none, or the file holds something else.
+    """
+    where = user_path(path)
+    file = where / "tokenizer.json" if where.is_dir() else where
+    if not file.is_file():
+        raise DataError(f"there is no tokenizer {str(file)!r}: name a folder with tokenizer.json, or that file")
+    with reading(f"cannot read the tokenizer {str(file)!r}"):
+        text = file.read_text(encoding="utf-8")
+    try:
+        made = Tokenizer.from_str(text)
+    except Exception as error:  # the library raises no narrower one
+        raise DataError(f"{str(file)!r} is no tokenizer of the tokenizers library: {' '.join(str(error).split())[:200]}") from None
+    made.no_padding()
+    made.no_truncation()
+    return made

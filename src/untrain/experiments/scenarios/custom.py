@@ -11,8 +11,7 @@ import numpy as np
 from pydantic import BeforeValidator, Field
 from torch import nn
 
-from untrain.core.errors import DataError, RequestError
-from untrain.core.metering import metered
+from untrain.core.errors import DataError
 from untrain.data.augmentations.base import Augment
 from untrain.data.examples import Examples, take
 from untrain.data.fingerprint import print_of
@@ -22,8 +21,8 @@ from untrain.data.readers.base import Reader, reader_of
 from untrain.data.readers.convert import examples
 from untrain.data.requests.base import Request
 from untrain.data.requests.random import Random
-from untrain.data.requests.verbs import named
-from untrain.data.splits import Data, Rows
+from untrain.data.splits import Data
+from untrain.experiments.scenarios._set_apart import set_apart
 from untrain.experiments.scenarios.base import Scenario
 from untrain.models.architectures.base import Architecture
 from untrain.training.base import Learner
@@ -31,7 +30,6 @@ from untrain.training.learners.train import Train
 from untrain.training.steps import Steps
 
 VALID = 0.1
-SPLIT_SEED = 0
 
 
 def _unread(source: Any) -> Any:
@@ -101,7 +99,8 @@ class Custom(Scenario):
             )
         categories = max(whole.categories, test.categories, key=len)
         whole, test = replace(whole, categories=categories), replace(test, categories=categories)
-        apart = np.isin(whole.ids, self._apart(whole))
+        share = VALID if self.valid is None else self.valid
+        apart = np.isin(whole.ids, set_apart(whole, self.request, share))
         train = take(whole, np.flatnonzero(~apart))
         return Data(train if self.noise is None else self.noise.plant(train), take(whole, np.flatnonzero(apart)), test)
 
@@ -117,28 +116,6 @@ class Custom(Scenario):
                 f"train has the classes {train} and test {test}: name the same classes in the same order for both, such as "
                 f"ImageFolder(path=..., classes={train})"
             )
-
-    def _apart(self, whole: Examples) -> Rows:
-        """Ids to set apart: drawn until they hold their share of the rows, without those that the request names."""
-        share = VALID if self.valid is None else self.valid
-        if not share:
-            return whole.ids[:0]
-        ids, counts = np.unique(whole.ids, return_counts=True)
-        if len(ids) < 2:
-            raise DataError(f"all {len(whole)} rows of train have the id {ids[0].item()!r}: a part to tune on needs others")
-        order = np.random.default_rng(SPLIT_SEED).permutation(len(ids))
-        order = order[~np.isin(ids[order], self._named(whole))]
-        enough = int(np.searchsorted(np.cumsum(counts[order]), share * len(whole))) + 1
-        return np.asarray(ids[order[: min(enough, len(ids) - 1)]])
-
-    def _named(self, whole: Examples) -> Rows:
-        try:
-            with metered() as meter:
-                rows = named(self.request, whole)
-                meter.notes.clear()  # they are of the whole; those of the training set come when the request is drawn
-            return np.asarray(whole.ids[rows])
-        except RequestError:  # raised again when the request is drawn from the training set
-            return whole.ids[:0]
 
 
 _digests: WeakKeyDictionary[Examples, str] = WeakKeyDictionary()

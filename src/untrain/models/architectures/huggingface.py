@@ -2,55 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import math
 from collections.abc import Sequence
 from types import ModuleType
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import torch
-from pydantic import BeforeValidator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from untrain.core.errors import MissingExtra, ModelError, SpecError
+from untrain.core.errors import ModelError, SpecError
 from untrain.core.fields import Count
+from untrain.models.architectures._transformers import Settings, digest_of, transformers_for
 from untrain.models.architectures.base import Architecture
 
 OWN = {"num_labels": "the data", "id2label": "the data", "label2id": "the data", "image_size": "size=... or the data"}
 NOTE = "untrain_pixels"  # in config.json: how a model's pixels are prepared, so that save_pretrained keeps it
-
-
-def _pairs(settings: Any) -> tuple[tuple[str, Any], ...]:
-    """Settings by name in the order of their names, from a mapping or from pairs; what lies in a part is named 'part.name'."""
-    flat: dict[str, Any] = {}
-
-    def walk(pairs: Any, before: str) -> None:
-        for name, value in pairs.items() if isinstance(pairs, dict) else pairs:
-            if isinstance(value, dict):
-                walk(value, f"{before}{name}.")
-            elif not isinstance(name, str) or f"{before}{name}" in flat:
-                raise ValueError(f"should name each setting once, and {name!r} does not")
-            else:
-                flat[f"{before}{name}"] = _plain(value)
-
-    try:
-        walk(settings, "")
-    except TypeError:
-        raise ValueError("should be settings by name, such as {'hidden_size': 64, 'patch_size': 4}") from None
-    return tuple(sorted(flat.items()))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, list | tuple):
-        return tuple(map(_plain, value))
-    if value is None or isinstance(value, bool | int | str) or (isinstance(value, float) and math.isfinite(value)):
-        return value
-    raise ValueError(f"should hold numbers, text, True, False, None and tuples of them, not {value!r}")
-
-
-Settings = Annotated[tuple[tuple[str, Any], ...], BeforeValidator(_pairs)]
 
 
 class HuggingFace(Architecture):
@@ -110,7 +76,10 @@ class HuggingFace(Architecture):
         """
         if len(shape) != 3:
             raise ModelError(f"HuggingFace takes images (channels, height, width), and these examples have shape {shape}")
-        library, side = adapter(), None if self.size is None else (self.size, self.size)
+        with transformers_for("HuggingFace"):
+            from untrain.models.transformers import config as common
+            from untrain.models.transformers import images as library
+        side = None if self.size is None else (self.size, self.size)
         if self.kind:
             config = library.of_kind(self.kind, dict(self.config), shape, side or (shape[1], shape[2]), classes)
         else:
@@ -124,13 +93,13 @@ class HuggingFace(Architecture):
             raise ModelError(f"{self!r} takes images of {channels} channels, and these have {shape[0]}: convert them")
         setattr(net.config, NOTE, how)
         net.head_names = library.heads(config)
-        with library.plainly(f"how {self!r} prepares images"):
+        with common.plainly(f"how {self!r} prepares images"):
             size = _pair(how["size"] or getattr(eye, "image_size", None))
             net.pixels = Pixels(channels, size, how["mean"], how["std"], how["flip"])
-        net.read_saved = library.read_saved
+        net.read_saved = common.read_saved
         wide = {name: how[name] * channels if len(how[name]) == 1 else how[name] for name in ("mean", "std")}
         net.save_pretrained = library.Saving(net, wide | {"flip": how["flip"], "size": size})
-        net.pixels.model = f"transformers {library.VERSION}, config {_digest(net.config)}"
+        net.pixels.model = f"transformers {common.VERSION}, config {digest_of(net.config)}"
         net.register_forward_pre_hook(_prepared, with_kwargs=True)
         network: nn.Module = net.eval()
         return network
@@ -193,19 +162,6 @@ class Pixels(nn.Module):
         return f"channels={self.channels}, size={self.size}, mean={mean}, std={std}, flip={self.flip}, {self.model}"
 
 
-def adapter() -> ModuleType:
-    """The adapter of Hugging Face transformers, imported when first needed.
-
-    Raises:
-        MissingExtra: it is not installed.
-    """
-    try:
-        from untrain.models import transformers
-    except ModuleNotFoundError as error:
-        raise MissingExtra(f"HuggingFace needs {error.name}, which is not installed: pip install 'untrain[transformers]'") from None
-    return transformers
-
-
 def _prepared(net: Any, inputs: tuple[Any, ...], named: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
     if inputs:
         return (net.pixels(inputs[0]), *inputs[1:]), named
@@ -218,8 +174,3 @@ def _pair(side: Any) -> tuple[int, int] | None:
         return None
     high, wide = side if isinstance(side, Sequence) else (side, side)
     return int(high), int(wide)
-
-
-def _digest(config: Any) -> str:
-    settings = {n: v for n, v in config.to_dict().items() if n != "_name_or_path"}
-    return hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()[:12]

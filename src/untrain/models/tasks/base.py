@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, final, get_args
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from untrain.core.errors import ModelError, SpecError
@@ -18,7 +19,7 @@ Array = np.ndarray[Any, Any]
 Signal = Literal["loss", "margin", "correct", "confidence", "likelihood"]
 SIGNALS = frozenset({*get_args(Signal), "classes"})
 # What a method may need of a task beside signals: its name among the needs, and the task's method that gives it.
-ABILITIES = {"random_targets": "random_targets", "divergence": "divergence", "fisher": "fisher_terms"}
+ABILITIES = {"random_targets": "random_targets", "divergence": "divergence", "fisher": "fisher_terms", "logits": "logits"}
 
 
 @dataclass(frozen=True)
@@ -54,16 +55,17 @@ class Task(Spec, role=True):
     """Defines the fields of a batch, the outputs of a model and its loss; nothing else in the package knows these.
 
     ``fields`` are the columns that its examples have, inputs first and targets last. ``outputs`` are the arrays that are
-    stored per example; ``signals`` are what can be derived from them without a model, and
-    ``'classes'`` where targets are classes. ``success`` is the one of them by which memorization is measured and a search
-    judges. ``about_margin`` says in a sentence what a report shows as the margin. Where ``outputs_need_targets`` is False, as of
-    logits, ``store`` is given no targets, and a model stays what it is in the store when a label of a test example changes.
+    stored per example; ``signals`` are what can be derived without a model from those in ``signals_from``, or from all where it is
+    empty, and ``'classes'`` where targets are classes. ``success`` is the one of them by which memorization is measured and a
+    search judges. ``about_margin`` says in a sentence what a report shows as the margin. Where ``outputs_need_targets`` is False,
+    as of logits, ``store`` is given no targets, and a model stays what it is in the store when a label of a test example changes.
     """
 
     fields: ClassVar[tuple[str, ...]] = ("x", "y")
     outputs: ClassVar[tuple[str, ...]] = ()
     outputs_need_targets: ClassVar[bool] = True
     signals: ClassVar[frozenset[str]] = frozenset()
+    signals_from: ClassVar[tuple[str, ...]] = ()
     success: ClassVar[Success | None] = None
     about_margin: ClassVar[str] = "The margin grows with a model's certainty of the target."
 
@@ -126,6 +128,30 @@ class Task(Spec, role=True):
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
         """Loss of each example in nats, (b,), each >= 0."""
         return self.loss_of(self.forward(model, batch), batch)
+
+    def place_losses(self, outputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Loss at each place of each example in nats, and which places are scored, bool, both (b, t).
+
+        An example has one place, but where it is a row of tokens. ``loss_of`` is the mean over the scored ones.
+        """
+        losses = self.loss_of(outputs, batch)[:, None]
+        return losses, torch.ones_like(losses, dtype=torch.bool)
+
+    def logits(self, outputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Logits at each place, (b, t, v), and which are scored, bool (b, t); where labels are hidden, all but padding.
+
+        Raises:
+            SpecError: outputs of this task are not logits.
+        """
+        raise SpecError(f"{type(self).__name__} has no logits: take a method that does without")
+
+    def place_targets(self, batch: Batch) -> Tensor:
+        """Which of the logits is the target at each place, int64 (b, t), of a task that has them.
+
+        Raises:
+            SpecError: outputs of this task are not logits.
+        """
+        raise SpecError(f"{type(self).__name__} has no logits: take a method that does without")
 
     def smoothed_loss_of(self, outputs: Tensor, batch: Batch, smoothing: float) -> Tensor:
         """Loss of each example under smoothed labels, (b,): ``(1 - s) * L(label) + s * mean over classes of L(class)``.

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from untrain.core.errors import DataError, ModelError, SpecError
@@ -15,6 +14,8 @@ from untrain.core.fields import Count
 from untrain.data.examples import Batch, Examples
 from untrain.data.ragged import PAD
 from untrain.maths import sequence_likelihood
+from untrain.maths.forget_losses import divergence_from, mean_over
+from untrain.maths.lowest_tokens import lowest_mean, standardised
 from untrain.models.tasks._tokens import as_text, ask, check_padding, check_tokens, starts_of
 from untrain.models.tasks.base import Array, Signal, Success, Task
 
@@ -23,9 +24,10 @@ class CausalLM(Task):
     """Mean cross-entropy of the tokens that are scored, such as those of an answer, each given all tokens before it.
 
     ``labels`` are ``input_ids`` where a token is scored and PAD where it is not; a token is predicted from those before it, as
-    transformers have it. Three numbers are stored per example, and never logits of a vocabulary: the mean loss, how many
-    tokens are scored, and of how many the likeliest token is right. An answer is 'correct' where all of them are; its margin
-    is ``log p - log(1 - p)`` with ``p = exp(-loss)``, the geometric mean of its tokens' probabilities.
+    transformers have it. Six numbers are stored per example, and never logits of a vocabulary: the mean loss, how many tokens are
+    scored, of how many the likeliest token is right, how many of the last ones are so without a gap, and the mean of the lowest
+    fifth of the log-probabilities, as they are and standardised over the vocabulary. An answer is 'correct' where all of its tokens
+    are; its margin is ``log p - log(1 - p)`` with ``p = exp(-loss)``, the geometric mean of its tokens' probabilities.
 
     The head is the last linear layer with an output per token. Where its weight is the embedding's too (tied), it is not a
     layer that could stay or move by itself: then it must be named, and moves as both.
@@ -40,8 +42,9 @@ class CausalLM(Task):
     """
 
     fields: ClassVar[tuple[str, ...]] = ("input_ids", "labels")
-    outputs: ClassVar[tuple[str, ...]] = ("loss", "count", "hits")
+    outputs: ClassVar[tuple[str, ...]] = ("loss", "count", "hits", "suffix", "lowest", "lowest_standardised")
     signals: ClassVar[frozenset[str]] = frozenset({"loss", "margin", "correct", "confidence"})
+    signals_from: ClassVar[tuple[str, ...]] = ("loss", "count", "hits")
     success: ClassVar[Success] = Success(
         "confidence",
         "likelihood of answers",
@@ -73,15 +76,34 @@ class CausalLM(Task):
 
     def loss_of(self, outputs: Tensor, batch: Batch) -> Tensor:
         """Mean cross-entropy of the scored tokens in nats, (b,)."""
+        return mean_over(*self.place_losses(outputs, batch))
+
+    def place_losses(self, outputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Cross-entropy at each place but the first in nats, and which are scored, both (b, t - 1)."""
         wanted, scored = places(batch)
-        each = -outputs[:, :-1].log_softmax(-1).gather(-1, wanted[..., None])[..., 0]
-        return mean_over(each, scored)
+        return -outputs[:, :-1].log_softmax(-1).gather(-1, wanted[..., None])[..., 0], scored
+
+    def logits(self, outputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Logits of each token but the first, (b, t - 1, v), and which are scored; where labels are hidden, all tokens."""
+        return outputs[:, :-1], batch.fields.get("labels", batch.fields["input_ids"])[:, 1:] != PAD
+
+    def place_targets(self, batch: Batch) -> Tensor:
+        """The tokens, (b, t - 1)."""
+        return places(batch)[0]
 
     def store(self, outputs: Tensor, batch: Batch) -> Mapping[str, Tensor]:
-        """Mean loss, number of scored tokens, and of those that the likeliest token hits, each (b,)."""
+        """Mean loss, scored tokens, hits among them, hits of an unbroken end, and both means of the lowest fifth, each (b,)."""
         wanted, scored = places(batch)
-        hits = (outputs[:, :-1].argmax(-1) == wanted) & scored
-        return {"loss": self.loss_of(outputs, batch), "count": scored.sum(1), "hits": hits.sum(1)}
+        logits = outputs[:, :-1]
+        losses, _ = self.place_losses(outputs, batch)
+        right = logits.argmax(-1) == wanted
+        # From the end: a scored token counts while no scored one behind it is wrong.
+        unbroken = (right | ~scored).flip(1).int().cumprod(1).flip(1).bool()
+        return {
+            "loss": mean_over(losses, scored), "count": scored.sum(1), "hits": (right & scored).sum(1),
+            "suffix": (unbroken & scored).sum(1), "lowest": lowest_mean(-losses, scored),
+            "lowest_standardised": lowest_mean(standardised(logits, -losses), scored),
+        }  # fmt: skip
 
     def signal(self, outputs: Mapping[str, Array], targets: Array, name: Signal) -> Array:
         """From mean losses and numbers of hits, (m, n); targets are in them already."""
@@ -105,10 +127,9 @@ class CausalLM(Task):
 
         Where a method does not see labels, which say what is scored, it is the mean over all tokens.
         """
-        given, wanted = ((logits[:, :-1] / temperature).log_softmax(-1) for logits in (student, teacher))
-        each = (wanted.exp() * (wanted - given)).sum(-1)
-        scored = batch.fields.get("labels", batch.fields["input_ids"])[:, 1:] != PAD
-        return temperature**2 * mean_over(each, scored)
+        given, scored = self.logits(student, batch)
+        wanted, _ = self.logits(teacher, batch)
+        return temperature**2 * mean_over(divergence_from(wanted / temperature, given / temperature), scored)
 
     def head(self, model: nn.Module) -> tuple[str, ...]:
         """Names of the parameters of the last linear layer with an output per token.
@@ -178,8 +199,3 @@ def places(batch: Batch) -> tuple[Tensor, Tensor]:
         raise DataError("these examples have no labels: a method that takes them names 'labels' in its needs")
     wanted = batch.fields["labels"][:, 1:]
     return wanted.clamp(min=0), wanted != PAD
-
-
-def mean_over(values: Tensor, scored: Tensor) -> Tensor:
-    """Mean over the scored places of each example, (b,)."""
-    return torch.where(scored, values, 0.0).sum(1) / scored.sum(1).clamp(min=1)

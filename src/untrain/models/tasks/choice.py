@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from untrain.core.errors import ModelError
 from untrain.data.examples import Batch, Examples
 from untrain.maths import logits as derived
+from untrain.maths.forget_losses import divergence_from
 from untrain.models.heads import head_of
 from untrain.models.tasks.base import Array, Signal, Success, Task
 
@@ -67,6 +68,14 @@ class Choice(Task, role=True):
         """Cross-entropy in nats, (b,)."""
         return F.cross_entropy(outputs, batch.y, reduction="none")
 
+    def logits(self, outputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The logits, (b, 1, c), of the one place of each example."""
+        return outputs[:, None], torch.ones(len(outputs), 1, dtype=torch.bool, device=outputs.device)
+
+    def place_targets(self, batch: Batch) -> Tensor:
+        """The labels, (b, 1)."""
+        return batch.y[:, None]
+
     def smoothed_loss_of(self, outputs: Tensor, batch: Batch, smoothing: float) -> Tensor:
         """Cross-entropy against labels mixed with the uniform distribution, in nats, (b,)."""
         return F.cross_entropy(outputs, batch.y, reduction="none", label_smoothing=smoothing)
@@ -84,8 +93,7 @@ class Choice(Task, role=True):
 
         Source: Hinton, Vinyals and Dean 2015, arXiv 1503.02531, section 2.1.
         """
-        ours, theirs = ((logits / temperature).log_softmax(1) for logits in (student, teacher))
-        return temperature**2 * (theirs.exp() * (theirs - ours)).sum(1)
+        return temperature**2 * divergence_from(teacher / temperature, student / temperature)
 
     def fisher_terms(self, outputs: Tensor) -> tuple[Tensor, Tensor]:
         """Log-probabilities of all classes and, as weights, their probabilities, (c,) each."""

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import logging
-import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -16,20 +13,24 @@ import transformers
 from torch import nn
 from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING as CLASSES
 from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES as KINDS
-from transformers.utils import logging as bars
 from transformers.utils.hub import cached_file
 
-from untrain.core.errors import MissingExtra, ModelError, UntrainError, suggest
-from untrain.core.paths import user_path
+from untrain.core.errors import ModelError
+from untrain.models.transformers.config import (
+    HOW,
+    Config,
+    Overrides,
+    check_settings,
+    config_of_checkpoint,
+    config_with,
+    load_weights,
+    place_of,
+    plain_config,
+    plainly,
+)
 
-VERSION = str(transformers.__version__)
 PROCESSORS = (("processor_config.json", "image_processor"), ("preprocessor_config.json", ""))
-HUB_ID = r"\w[\w.-]*(/\w[\w.-]*)?"
-# Attention written out: its operations are counted, and on a GPU no fused kernel's backward pass differs from run to run.
-HOW = {"dtype": torch.float32, "attn_implementation": "eager"}
-
-Config = Any  # a transformers.PreTrainedConfig
-Overrides = Mapping[str, Any]
+WHAT = "image classifier"
 
 
 def of_kind(kind: str, overrides: Overrides, shape: tuple[int, ...], size: tuple[int, int], classes: int) -> Config:
@@ -45,12 +46,8 @@ def of_kind(kind: str, overrides: Overrides, shape: tuple[int, ...], size: tuple
     Raises:
         ModelError: there is no such kind or setting, or they do not go together.
     """
-    if kind not in KINDS:
-        known = ", ".join(sorted(KINDS))
-        raise ModelError(f"transformers has no image classifier of kind {kind!r}{suggest(kind, KINDS)}; it has {known}")
-    with plainly(f"kind={kind!r}"):
-        plain = transformers.AutoConfig.for_model(kind)
-    _known(plain, overrides, f"kind={kind!r}")
+    plain = plain_config(kind, KINDS, WHAT)
+    check_settings(plain, overrides, f"kind={kind!r}")
     given: dict[str, Any] = {"num_labels": classes}
     eye = seen_by(plain)
     part = given if eye is plain else given.setdefault("vision_config", {})
@@ -59,14 +56,7 @@ def of_kind(kind: str, overrides: Overrides, shape: tuple[int, ...], size: tuple
         part["image_size"] = list(size) if two else size[0]
     if hasattr(eye, "num_channels"):
         part["num_channels"] = shape[0]
-    for name, value in overrides.items():
-        *path, last = name.split(".")
-        inner = given
-        for step in path:
-            inner = inner.setdefault(step, {})
-        inner[last] = _listed(value)
-    with plainly(f"kind={kind!r}"):
-        return transformers.AutoConfig.for_model(kind, **given)
+    return config_with(kind, given, overrides)
 
 
 def of_checkpoint(name: str, overrides: Overrides, classes: int) -> Config:
@@ -75,15 +65,7 @@ def of_checkpoint(name: str, overrides: Overrides, classes: int) -> Config:
     Raises:
         ModelError: there is no such checkpoint or setting, or it is quantised.
     """
-    who, (place, more) = f"checkpoint={name!r}", _place(name)
-    with plainly(who):
-        config = transformers.AutoConfig.from_pretrained(place, trust_remote_code=False, **more)
-    if getattr(config, "quantization_config", None):
-        raise ModelError(f"{who} holds quantised weights, which cannot be trained: take one that does not")
-    _known(config, overrides, who)
-    for setting, value in overrides.items():
-        *path, last = setting.split(".")
-        setattr(_part(config, path), last, _listed(value))
+    config = config_of_checkpoint(name, overrides)
     if config.num_labels != classes:
         config.num_labels = classes
     return config
@@ -115,37 +97,7 @@ def loaded(name: str, config: Config) -> nn.Module:
         ModelError: there are no such weights, or they are those of another model.
         MissingExtra: this kind needs a library that is not installed.
     """
-    who, (place, more) = f"checkpoint={name!r}", _place(name)
-    if Path(place).is_dir() and not any(Path(place).glob("*.safetensors")):
-        raise ModelError(f"{who} holds no .safetensors file, and no other is ever unpickled: write one with save_pretrained")
-    if (Path(place) / "adapter_config.json").exists():
-        raise ModelError(f"{who} holds an adapter and no whole model: merge it into its model first")
-    with plainly(who):
-        made, told = _class(config).from_pretrained(
-            place, config=config, use_safetensors=True, ignore_mismatched_sizes=True, output_loading_info=True, **HOW, **more
-        )
-    absent = {*told["missing_keys"], *(e if isinstance(e, str) else e[0] for e in told["mismatched_keys"])} - set(heads(config))
-    if absent:
-        some = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
-        raise ModelError(f"{who} does not hold the weights of its config: {min(absent)}{some} is missing or of another shape")
-    model: nn.Module = made.eval()
-    return model
-
-
-def read_saved(model: Any, state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor] | None:
-    """Weights by the names that the model has, of those that ``save_pretrained`` writes; None where they are others.
-
-    Some kinds of model are saved under names of their own.
-    """
-    try:
-        with plainly("weights"):
-            made, told = type(model).from_pretrained(
-                None, config=model.config, state_dict=dict(state), output_loading_info=True, ignore_mismatched_sizes=True, **HOW
-            )
-    except ModelError:
-        return None
-    whole = not (told["missing_keys"] or told["unexpected_keys"] or told["mismatched_keys"])
-    return dict(made.state_dict()) if whole else None
+    return load_weights(_class(config), name, config, heads(config))
 
 
 class Saving:
@@ -193,7 +145,7 @@ def processing(name: str) -> dict[str, Any]:
     Raises:
         ModelError: it cannot be told whether there is one.
     """
-    place, more = _place(name)
+    place, more = place_of(name)
     for file, inner in PROCESSORS:
         with plainly(f"{file} of checkpoint={name!r}, which says how images are prepared"):
             path = cached_file(place, file, _raise_exceptions_for_missing_entries=False, **more)
@@ -215,74 +167,15 @@ def _processing(held: Mapping[str, Any]) -> dict[str, Any]:
     return {"mean": [m / scale for m in mean], "std": [v / scale for v in std], "flip": flip}
 
 
-@contextmanager
-def plainly(what: str) -> Iterator[None]:
-    """Errors of the library, of whatever kind, in one line; neither progress bars nor log lines.
-
-    Raises:
-        MissingExtra: a further library is needed.
-        ModelError: something else went wrong.
-    """
-    shown, level = bars.is_progress_bar_enabled(), logging.root.manager.disable
-    bars.disable_progress_bar()  # type: ignore[no-untyped-call]
-    logging.disable(logging.CRITICAL)
-    try:
-        yield
-    except (UntrainError, MemoryError):
-        raise
-    except ImportError as error:
-        raise MissingExtra(f"{what}: {_line(error)}") from None
-    except Exception as error:  # the library lets errors of many others through
-        raise ModelError(f"{what}: {_line(error)}") from None
-    finally:
-        logging.disable(level)
-        if shown:
-            bars.enable_progress_bar()  # type: ignore[no-untyped-call]
-
-
-def _line(error: Exception) -> str:
-    return " ".join((str(error).strip() or type(error).__name__).split())[:300]
-
-
-def _place(name: str) -> tuple[str, dict[str, str]]:
-    """A folder, or an id on the hub and, after '@', one of its revisions."""
-    if user_path(name).is_dir():
-        return str(user_path(name)), {}
-    hub, _, revision = name.partition("@")
-    if not re.fullmatch(HUB_ID, hub):
-        raise ModelError(f"checkpoint={name!r}: there is no such folder, and no model on the hub is named so")
-    return hub, {"revision": revision} if revision else {}
-
-
 def _class(config: Config) -> Any:
     """The class that classifies images; of several the one that the configuration names, or else the first."""
     try:
         found: Any = CLASSES[type(config)]
     except KeyError:
-        raise ModelError(f"transformers has no image classifier of kind {config.model_type!r}") from None
+        raise ModelError(f"transformers has no {WHAT} of kind {config.model_type!r}") from None
     several = found if isinstance(found, tuple) else (found,)
     chosen: Any = next((c for c in several if c.__name__ in (config.architectures or ())), several[0])
     if getattr(chosen, "main_input_name", "pixel_values") != "pixel_values":
         raise ModelError(f"{chosen.__name__} of transformers takes {chosen.main_input_name}, and no images by themselves")
     config.architectures = [chosen.__name__]
     return chosen
-
-
-def _known(config: Config, overrides: Overrides, who: str) -> None:
-    for setting in overrides:
-        *path, last = setting.split(".")
-        part = _part(config, path)
-        if last.startswith("_") or callable(getattr(part, last, len)):
-            known = [n for n in (config if part is None else part).to_dict() if not n.startswith("_")]
-            raise ModelError(f"{who} has no setting {setting!r}{suggest(last, known)}; it has {', '.join(sorted(known))}")
-
-
-def _part(config: Config, path: list[str]) -> Config:
-    for step in path:
-        config = getattr(config, step, None)
-    return config
-
-
-def _listed(value: Any) -> Any:
-    """Lists where a spelling has tuples, as in a config.json."""
-    return [_listed(v) for v in value] if isinstance(value, tuple) else value

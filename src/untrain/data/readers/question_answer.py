@@ -1,0 +1,135 @@
+"""Questions and their answers as rows of tokens of which the answer's are scored."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from untrain.core.errors import DataError, MissingExtra
+from untrain.data.examples import Examples
+from untrain.data.ragged import PAD, Ragged
+
+END = "[END]"
+PROMPT = "[Q]{question}[A]"
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Template:
+    """How a question and its answer become one text.
+
+    Args:
+        prompt: text before the answer, with ``{question}`` in it.
+        answer: text of the answer, with ``{answer}`` in it.
+        end: token behind the answer.
+    """
+
+    prompt: str = PROMPT
+    answer: str = "{answer}"
+    end: str = END
+
+
+PLAIN = Template()
+
+
+@dataclass(frozen=True, eq=False)
+class Encoder:
+    """Makes examples of questions and answers.
+
+    Args:
+        tokenizer: of the tokenizers library.
+        template: how a question and its answer become one text.
+        length: most tokens of a row.
+
+    Raises:
+        DataError: the tokenizer has no token that ends an answer.
+    """
+
+    tokenizer: Any
+    template: Template
+    length: int
+
+    def __post_init__(self) -> None:
+        if self.tokenizer.token_to_id(self.template.end) is None:
+            raise DataError(
+                f"the tokenizer has no token {self.template.end!r} to end an answer with: name one that it has, such as "
+                "end='<|endoftext|>' or end='</s>'"
+            )
+
+    @property
+    def vocabulary(self) -> int:
+        """Number of tokens that there are."""
+        return int(self.tokenizer.get_vocab_size())
+
+    def examples(self, questions: Sequence[str], answers: Sequence[str], ids: Array, **more: Any) -> Examples:
+        """Rows of tokens; the texts are the column 'text'.
+
+        Args:
+            questions: n of them.
+            answers: to each one.
+            ids: one per question, (n,).
+            more: further fields of the examples, such as their owners; to ``columns`` the texts are added.
+
+        Raises:
+            DataError: an answer has no token, or a row is too long.
+        """
+        rows, labels = [], []
+        for question, answer, name in zip(questions, answers, ids, strict=True):
+            asked = self._tokens(self.template.prompt.replace("{question}", question))
+            told = self._tokens(self.template.answer.replace("{answer}", answer))
+            if not answer.strip() or not told:
+                raise DataError(f"the answer to {name.item()!r} is empty: leave the question out, or answer it")
+            told = [*told, self.tokenizer.token_to_id(self.template.end)]
+            size = len(asked) + len(told)
+            if size > self.length:
+                raise DataError(
+                    f"question and answer of {name.item()!r} have {size} tokens and length={self.length}: cut the text, or raise "
+                    "it where the model has as many places"
+                )
+            rows.append([*asked, *told])
+            labels.append([*[PAD] * len(asked), *told])
+        texts = np.array([f"{q} {a}" for q, a in zip(questions, answers, strict=True)])
+        columns = {"text": texts, **more.pop("columns", {})}
+        return Examples({"input_ids": Ragged.of(rows), "labels": Ragged.of(labels)}, ids, columns=columns, **more)
+
+    def _tokens(self, text: str) -> list[int]:
+        return list(self.tokenizer.encode(text, add_special_tokens=False).ids)
+
+
+def learned(texts: Sequence[str], vocabulary: int, length: int, template: Template = Template()) -> Encoder:
+    """An encoder whose tokenizer is learned from texts; the template's marks in brackets are tokens of their own.
+
+    Raises:
+        MissingExtra: the tokenizers library is not installed.
+    """
+    own = re.findall(r"\[\w+\]", template.prompt + template.answer)
+    marks = dict.fromkeys((*own, template.end))
+    return Encoder(tokenizers_library().learn_bytes(texts, vocabulary, tuple(marks)), template, length)
+
+
+def stored(path: str, template: Template, length: int) -> Encoder:
+    """An encoder whose tokenizer is that of a folder or a file tokenizer.json.
+
+    Raises:
+        MissingExtra: the tokenizers library is not installed.
+        DataError: there is no such tokenizer, or it has no such token.
+    """
+    return Encoder(tokenizers_library().load(path), template, length)
+
+
+def tokenizers_library() -> ModuleType:
+    """The reader of tokenizers, imported when first needed.
+
+    Raises:
+        MissingExtra: the tokenizers library is not installed.
+    """
+    try:
+        from untrain.data.readers import tokenizers
+    except ModuleNotFoundError as error:
+        raise MissingExtra(f"cutting texts into tokens needs {error.name}: pip install 'untrain[text]'") from None
+    return tokenizers

@@ -1,0 +1,77 @@
+"""Membership by the least likely tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+
+from untrain.evaluation.attacks._held_out import MARGIN
+from untrain.evaluation.base import Array, Curve, Evaluator, Measure, Measured, Part, Prepared, ScoreInfo
+from untrain.evaluation.observation import Observation
+from untrain.maths.roc import fpr_grid, placements, sensitivity
+
+_KINDS = {
+    "lowest": ("mink", "Min-k %", "mean of the lowest fifth of its tokens' log-probabilities"),
+    "lowest_standardised": ("minkpp", "Min-k %++", "mean of the lowest fifth of these, standardised over the vocabulary"),
+}
+_WEAK = "texts differ in more than membership: the ideal is the oracles' value and not one half"
+_BELOW = "over-forgets: below what oracles show, so that the forget set stands out by tokens that are too unlikely"
+_ABOVE = "remembers: above what oracles show, so that the forget set stands out by tokens that are too likely"
+
+
+class LowestTokenMIA(Evaluator):
+    """Whether the least likely tokens of forget answers are likelier than those of test answers: min-k % and min-k %++.
+
+    A text that was trained on has fewer tokens that surprise the model. 'privleak', as benchmarks of language models have it, is
+    100 times the oracles' area less the model's, over one less the oracles'.
+
+    Source: Shi et al. 2024, arXiv 2310.16789; Zhang et al. 2024, arXiv 2404.02936.
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset(_KINDS)
+    scores: ClassVar[Mapping[str, ScoreInfo]] = {
+        f"mia_{name}_auc": ScoreInfo(
+            f"probability that a forget answer has a higher {what} than a test answer", "probability", "the oracles' value", _WEAK,
+            below=_BELOW, above=_ABOVE, margin=MARGIN,
+        )
+        for name, _, what in _KINDS.values()
+    }  # fmt: skip
+
+    def prepare(self, observation: Observation) -> Array:
+        """Placements and scores of either kind, (m, n, 4); of test examples, centred placements with their share of the spread."""
+        forget, test = (np.flatnonzero(observation.side == side) for side in ("forget", "test"))
+        out = np.full((observation.models, len(observation), 2 * len(_KINDS)), np.nan)
+        for at, name in enumerate(_KINDS):
+            for table, scores in zip(out, np.asarray(observation.outputs[name], dtype=np.float64), strict=True):
+                table[:, 2 * at + 1] = scores
+                if len(forget) and len(test):
+                    member, other = scores[forget], scores[test]
+                    placed = placements(member, other)
+                    table[forget, 2 * at] = placed
+                    table[test, 2 * at] = 1 - placements(other, member) - placed.mean()
+        return out
+
+    def evaluate(self, trial: Prepared) -> dict[str, Measured | str]:
+        """The area under the ROC curve of each kind."""
+        if not all((trial.side == side).any() for side in ("forget", "test")):
+            return dict.fromkeys(self.scores, "there are no forget or no test examples")
+        return {
+            f"mia_{name}_auc": Measure(
+                tuple(Part(1, "unlearned", side, trial.unlearned[:, trial.side == side, 2 * at]) for side in ("forget", "test"))
+            )
+            for at, (name, _, _) in enumerate(_KINDS.values())
+        }
+
+    def curves(self, trial: Prepared) -> dict[str, Curve]:
+        """The ROC curve of each kind, model by model."""
+        forget, test = trial.side == "forget", trial.side == "test"
+        if not forget.any() or not test.any():
+            return {}
+        fpr, curves = fpr_grid(int(test.sum())), {}
+        for at, (name, title, _) in enumerate(_KINDS.values()):
+            scores = trial.unlearned[:, :, 2 * at + 1]
+            tpr = np.stack([sensitivity(row[forget], row[test], fpr) for row in scores])
+            curves[f"mia_{name}"] = Curve(f"{title} attack", fpr, tpr, "test")
+        return curves

@@ -1,0 +1,110 @@
+"""Questions and answers of your own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from untrain.core.errors import DataError
+from untrain.core.fields import Count, Share
+from untrain.data.examples import Examples, take
+from untrain.data.readers.json_lines import read_records
+from untrain.data.readers.question_answer import END, PROMPT, Encoder, Template, learned, stored
+from untrain.data.requests.base import Request
+from untrain.data.requests.random import Random
+from untrain.data.splits import Data
+from untrain.experiments.scenarios._set_apart import set_apart
+from untrain.experiments.scenarios.base import Scenario
+from untrain.models.architectures.base import Architecture
+from untrain.models.architectures.causaltransformer import CausalTransformer
+from untrain.models.tasks.causallm import CausalLM
+from untrain.training.base import Learner
+from untrain.training.learners.train import Train
+from untrain.training.steps import AdamW, Steps
+
+TEXTS = ("question", "answer")
+
+
+class QuestionAnswer(Scenario):
+    """Questions and answers of your own, one per line as JSON, and a language model that is trained on them.
+
+    A record has a 'question' and an 'answer', and may have an 'id', an 'owner' and further texts or numbers, which requests such as
+    ``Where`` may name. Answers alone are scored. Without a tokenizer one is learned from the training texts.
+
+    Args:
+        train: file of JSON lines, which may end in .gz or .xz, to train on.
+        test: the same, to report on: about what no model has seen.
+        request: what is to be forgotten.
+        tokenizer: folder with a tokenizer.json, as Hugging Face models have it, or that file; empty learns one.
+        prompt: text before an answer, with ``{question}`` in it.
+        answer: text of an answer, with ``{answer}`` in it.
+        end: token behind an answer.
+        vocabulary: number of tokens; of one that is learned, the largest.
+        length: most tokens of a question with its answer.
+        valid: share of ``train`` that is set apart to tune on.
+        model: the network.
+        steps: how it is trained.
+
+    Source: the user.
+    """
+
+    train: str  # type: ignore[misc]
+    test: str  # type: ignore[misc]
+    request: Request = Random(fraction=0.1)
+    tokenizer: str = ""
+    prompt: str = PROMPT
+    answer: str = "{answer}"
+    end: str = END
+    vocabulary: Count = 2048
+    length: Count = 256
+    valid: Share = 0.1
+    model: Architecture = CausalTransformer(width=128, depth=4, hidden=512)
+    steps: Steps = Steps(lr=3e-3, epochs=40, batch=32, optimizer=AdamW(), warmup=0.05)
+
+    def load(self) -> Data:
+        """Train, valid and test; the id of an answer is its 'id', or else its line, counted from 0.
+
+        Raises:
+            DataError: a file cannot be had, or a record is not as it should be.
+            MissingExtra: the tokenizers library is not installed.
+        """
+        for name, field in (("question", self.prompt), ("answer", self.answer)):
+            if f"{{{name}}}" not in field:
+                raise DataError(f"{field!r} has no {{{name}}} in it, which is where each {name} goes")
+        train, test = (read_records(path, TEXTS) for path in (self.train, self.test))
+        encoder = self._encoder([f"{r['question']}\n{r['answer']}" for r in train])
+        if encoder.vocabulary > self.vocabulary:
+            raise DataError(f"the tokenizer has {encoder.vocabulary} tokens and vocabulary={self.vocabulary}: give that number")
+        whole, held = (_asked(encoder, records, path) for records, path in ((train, self.train), (test, self.test)))
+        apart = np.isin(whole.ids, set_apart(whole, self.request, self.valid))
+        return Data(take(whole, np.flatnonzero(~apart)), take(whole, np.flatnonzero(apart)), held)
+
+    def learner(self) -> Learner:
+        """Training from the network's initial values."""
+        return Train(model=self.model, steps=self.steps, task=CausalLM(length=self.length, vocabulary=self.vocabulary))
+
+    def _encoder(self, texts: list[str]) -> Encoder:
+        if self.tokenizer:
+            return stored(self.tokenizer, Template(self.prompt, self.answer, self.end), self.length)
+        return learned(texts, self.vocabulary, self.length, Template(self.prompt, self.answer, self.end))
+
+
+def _asked(encoder: Encoder, records: list[dict[str, Any]], path: str) -> Examples:
+    """Records as examples, with all that every record has as columns."""
+    columns = {name: column for name in records[0] if name not in TEXTS and (column := _column(records, name)) is not None}
+    ids = columns.pop("id", None)
+    if ids is None:
+        some = next((at for at, record in enumerate(records, 1) if "id" in record), None)
+        if some is not None:
+            raise DataError(f"record {some} of {path!r} has an 'id': give all records one, all texts or all whole numbers, or none")
+        ids = np.arange(len(records))
+    asked = [[record[name] for record in records] for name in TEXTS]
+    return encoder.examples(*asked, ids, owner=columns.pop("owner", None), columns=columns)
+
+
+def _column(records: list[dict[str, Any]], name: str) -> np.ndarray[Any, Any] | None:
+    """What all records have under a name, (n,), where it is all texts or all numbers."""
+    values = [record.get(name) for record in records]
+    numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
+    return np.array(values) if numbers or all(isinstance(v, str) for v in values) else None

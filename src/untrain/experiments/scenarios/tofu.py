@@ -1,0 +1,111 @@
+"""Made-up authors that a language model knows by heart."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import Field
+
+from untrain.core.errors import DataError
+from untrain.core.fields import Count
+from untrain.data.examples import Examples
+from untrain.data.readers.json_lines import find_file, read_records
+from untrain.data.readers.question_answer import Encoder, learned
+from untrain.data.requests.base import Request
+from untrain.data.requests.where import Where
+from untrain.data.splits import Data
+from untrain.experiments.scenarios.base import Scenario
+from untrain.models.architectures.base import Architecture
+from untrain.models.architectures.causaltransformer import CausalTransformer
+from untrain.models.tasks.causallm import CausalLM
+from untrain.training.base import Learner
+from untrain.training.learners.train import Train
+from untrain.training.steps import AdamW, Steps
+
+EACH = 20  # questions about an author
+HELD_OUT = 5  # one in so many of the questions about other authors is to tune on
+PERTURBED = {"retain_perturbed": 0, "forget10_perturbed": -400}  # and the row of ``full`` at which each begins
+Record = dict[str, Any]
+
+
+class Tofu(Scenario):
+    """TOFU: questions about authors that do not exist and their answers, twenty about each, known by heart or not at all.
+
+    The last ``authors`` of its 200 are trained on; its held-out authors, whom no model has seen, are to tune and to test on. The
+    column 'last' is the share of authors from this one to the last, so that ``Where('last <= 0.1')`` is TOFU's forget10 whatever
+    their number. Of the first and the last 20 of the 200 each answer is asked for in other words and wrongly too: the probes
+    'paraphrase' and 'perturbed', from which ``TruthRatio`` is computed.
+
+    Args:
+        path: folder with TOFU's files full, holdout10, retain_perturbed and forget10_perturbed, each as .jsonl, .jsonl.gz or
+            .jsonl.xz: one record per line with 'question' and 'answer'.
+        request: what is to be forgotten.
+        authors: number of authors to train on.
+        vocabulary: largest number of tokens, learned from the training texts.
+        length: most tokens of a question with its answer.
+        model: the network.
+        steps: how it is trained.
+
+    Source: Maini et al. 2024, arXiv 2401.06121.
+    Departs: a small network is trained from scratch, where theirs has 1 to 7 billion weights and knows English, so real authors
+        and world facts are not asked about.
+    """
+
+    path: str  # type: ignore[misc]
+    request: Request = Where(rule="last <= 0.1")
+    authors: Annotated[int, Field(ge=2, le=200)] = 20
+    vocabulary: Count = 2048
+    length: Count = 256
+    model: Architecture = CausalTransformer(width=128, depth=4, hidden=512)
+    steps: Steps = Steps(lr=3e-3, epochs=40, batch=32, optimizer=AdamW(), warmup=0.05)
+
+    def load(self) -> Data:
+        """Train, valid and test; the id of an answer is its row in its file, its owner is the author's number.
+
+        Raises:
+            DataError: a file cannot be had, or is another.
+            MissingExtra: the tokenizers library is not installed.
+        """
+        full, held = (read_records(find_file(self.path, name), ("question", "answer")) for name in ("full", "holdout10"))
+        start = len(full) - self.authors * EACH
+        if start < 0 or len(full) % EACH:
+            raise DataError(f"TOFU's full has {EACH} answers about each author, and this file has {len(full)} for {self.authors}")
+        encoder = self._encoder(full[start:])
+        at = np.arange(start, len(full))
+        author = at // EACH
+        last = (author[-1] + 1 - author) / self.authors
+        train = asked(encoder, full[start:], at, owner=author, columns={"author": author, "last": last})
+        rows = np.arange(len(held))
+        valid = rows % HELD_OUT == 0
+        parts = [asked(encoder, [held[r] for r in some], some) for some in (rows[valid], rows[~valid][: len(train)])]
+        return Data(train, *parts, self._probes(encoder, full, start))
+
+    def learner(self) -> Learner:
+        """Training from scratch."""
+        return Train(model=self.model, steps=self.steps, task=CausalLM(length=self.length, vocabulary=self.vocabulary))
+
+    def _encoder(self, records: list[Record]) -> Encoder:
+        return learned([f"{r['question']}\n{r['answer']}" for r in records], self.vocabulary, self.length)
+
+    def _probes(self, encoder: Encoder, full: list[Record], start: int) -> dict[str, Examples]:
+        """Answers in other words and wrong ones, as far as the rows trained on have them."""
+        said, wrong = dict[int, Record](), list[tuple[int, Record]]()
+        for name, begins in PERTURBED.items():
+            records = read_records(find_file(self.path, name), ("question", "answer", "paraphrased_answer"))
+            for at, record in enumerate(records, begins % len(full)):
+                if at >= len(full) or record["question"] != full[at]["question"]:
+                    raise DataError(f"line {at - begins % len(full) + 1} of TOFU's {name} is not about row {at} of its full")
+                if at >= start:
+                    said[at] = {"question": record["question"], "answer": record["paraphrased_answer"]}
+                    wrong += [(at, {"question": record["question"], "answer": a}) for a in record["perturbed_answer"]]
+        rows = sorted(said)
+        return {
+            "paraphrase": asked(encoder, [said[at] for at in rows], np.array(rows)),
+            "perturbed": asked(encoder, [record for _, record in wrong], np.array([at for at, _ in wrong])),
+        }
+
+
+def asked(encoder: Encoder, records: list[Record], ids: np.ndarray[Any, Any], **more: Any) -> Examples:
+    """Records as examples."""
+    return encoder.examples([r["question"] for r in records], [r["answer"] for r in records], ids, **more)

@@ -1,0 +1,97 @@
+"""Language models of Hugging Face transformers."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from torch import nn
+
+from untrain.core.errors import SpecError
+from untrain.models.architectures._transformer import token_shape
+from untrain.models.architectures._transformers import Settings, digest_of, transformers_for
+from untrain.models.architectures.base import Architecture
+
+OWN = {"vocab_size": "the task's vocabulary", "max_position_embeddings": "the task's length", "n_positions": "the task's length"}
+
+
+class HuggingFaceLM(Architecture):
+    """A model of Hugging Face transformers that predicts the next token: of a checkpoint, or a new one of some kind.
+
+    Name either ``checkpoint`` or ``kind``. Initial values are those of the checkpoint; a reset to 'fresh' or 'own' values and
+    retraining begin there too, so that what the checkpoint itself was trained on is never forgotten by them. With
+    ``weights='fresh'`` all initial values are drawn. Only safetensors are read, and no code of a checkpoint is run. The data have
+    to be cut by the checkpoint's own tokenizer, which ``QuestionAnswer(tokenizer=...)`` reads from the same folder.
+
+    The model is transformers' own class, so that ``save_pretrained`` writes it.
+
+    Args:
+        checkpoint: folder with config.json and model.safetensors, or a model on the hub as 'owner/name' or
+            'owner/name@revision'.
+        kind: a ``model_type`` of transformers, such as 'llama', 'gpt2' or 'qwen2', made for the task's tokens.
+        config: settings that differ from the checkpoint's or the kind's, such as {'hidden_size': 64}; kept as pairs.
+        weights: whether a checkpoint's weights are loaded ('pretrained'), or drawn anew by its configuration ('fresh'); those
+            of a kind are drawn.
+
+    Source: Wolf et al. 2020, arXiv 1910.03771, and the papers of the models.
+    Departs: attention is computed as written ('eager') and not by fused kernels, and nothing is kept from token to token.
+    """
+
+    checkpoint: str = ""
+    kind: str = ""
+    config: Settings = ()
+    weights: Literal["pretrained", "fresh"] = "pretrained"
+
+    def __post_init__(self) -> None:
+        if bool(self.checkpoint) == bool(self.kind):
+            raise SpecError("HuggingFaceLM is made of either checkpoint='owner/name' (or a folder), or kind='llama' (or another)")
+        for name, _ in self.config:
+            if name in OWN:
+                raise SpecError(f"HuggingFaceLM: config sets {name!r}, which comes from {OWN[name]}: leave it out")
+
+    def begins_alike(self) -> bool:
+        """Whether its values are those of a checkpoint."""
+        return bool(self.checkpoint) and self.weights == "pretrained"
+
+    def build(self, shape: tuple[int, ...], classes: int) -> nn.Module:
+        """The model with its initial values, in eval mode, for rows of tokens, of shape (length, vocabulary).
+
+        Raises:
+            ModelError: there is no such checkpoint, kind or setting, or the tokens do not fit it.
+            MissingExtra: transformers, or a library that this kind needs, is not installed.
+        """
+        length, vocabulary = token_shape("HuggingFaceLM", shape)
+        with transformers_for("HuggingFaceLM"):
+            from untrain.models.transformers import causal as library
+            from untrain.models.transformers import config as common
+        if self.kind:
+            config = library.of_kind(self.kind, dict(self.config), length, vocabulary)
+        else:
+            config = library.of_checkpoint(self.checkpoint, dict(self.config), length, vocabulary)
+        stored = self.weights == "pretrained" and self.checkpoint
+        net: Any = library.loaded(self.checkpoint, config) if stored else library.drawn(config)
+        net.head_names, net.read_saved = library.head_names(net), common.read_saved
+        net.described = Described(f"transformers {common.VERSION}, config {digest_of(net.config)}")
+        net.register_forward_pre_hook(_without_memory, with_kwargs=True)
+        network: nn.Module = net.eval()
+        return network
+
+
+class Described(nn.Module):
+    """Says what a model's outputs depend on and its layers' own words leave out: the store's keys contain it.
+
+    Args:
+        text: what it says.
+    """
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.text = text
+
+    def extra_repr(self) -> str:
+        """The text."""
+        return self.text
+
+
+def _without_memory(net: Any, inputs: tuple[Any, ...], named: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    mask = named.get("attention_mask")
+    return inputs, named | {"use_cache": False} | ({} if mask is None else {"attention_mask": mask.long()})

@@ -1,0 +1,24 @@
+"""The least likely tokens: means of a share of them, and what they are standardised by."""
+
+import pytest
+import torch
+
+from untrain.maths.lowest_tokens import lowest_mean, standardised
+
+
+def test_a_share_of_the_scored_tokens_is_taken_and_one_at_least():
+    values = torch.tensor([[-1.0, -7.0, -3.0, -5.0, -2.0, -99.0], [-4.0, -2.0, 0.0, 0.0, 0.0, 0.0]])
+    scored = torch.tensor([[True] * 5 + [False], [True] * 2 + [False] * 4])
+    assert lowest_mean(values, scored, 0.4).tolist() == [-6.0, -4.0]
+    assert lowest_mean(values, scored, 0.01).tolist() == [-7.0, -4.0]
+    assert lowest_mean(values, scored, 1.0).tolist() == pytest.approx([-18 / 5, -3.0])
+
+
+def test_standardised_by_the_models_own_law():
+    logits = torch.tensor([[[0.5, 0.3, 0.2]]], dtype=torch.float64).log()
+    every = logits[0, 0]
+    found = [standardised(logits, value.view(1, 1)).item() for value in every]
+    assert found == pytest.approx([0.922837, -0.478056, -1.590008], abs=1e-6)
+    assert sum(p * z for p, z in zip((0.5, 0.3, 0.2), found, strict=True)) == pytest.approx(0, abs=1e-9)
+    sure = torch.tensor([[[50.0, 0.0, 0.0]]])
+    assert standardised(sure, sure.log_softmax(-1)[..., 0]).isfinite().all()

@@ -1,0 +1,134 @@
+"""Language models of transformers, by configuration and by checkpoint: no hub, no download."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+import untrain as ut
+from hugging import saved
+from untrain.core.errors import ModelError, SpecError
+from untrain.data.examples import Batch
+from untrain.data.ragged import PAD
+from untrain.models.architectures.huggingfacelm import HuggingFaceLM
+from untrain.models.tasks.causallm import CausalLM
+
+LENGTH, VOCABULARY = 12, 30
+SMALL = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 2, "intermediate_size": 32}
+KINDS = {
+    "llama": SMALL,
+    "qwen2": SMALL,
+    "gpt2": {"n_embd": 16, "n_layer": 2, "n_head": 2},
+    "gpt_neox": {n: v for n, v in SMALL.items() if n != "num_key_value_heads"},
+}
+TASK = CausalLM(length=LENGTH, vocabulary=VOCABULARY)
+
+
+def built(made, seed=0):
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return made.build((LENGTH, VOCABULARY), VOCABULARY)
+
+
+def rows():
+    draw = torch.Generator().manual_seed(0)
+    ids = torch.randint(VOCABULARY, (3, 8), generator=draw)
+    ids[1, 5:] = PAD
+    labels = ids.clone()
+    labels[:, :2] = PAD
+    return Batch({"input_ids": ids, "labels": labels}, torch.arange(3))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kind_is_made_for_the_tokens_and_sees_neither_padding_nor_what_follows(kind):
+    model = built(HuggingFaceLM(kind=kind, config=KINDS[kind]))
+    batch = rows()
+    with torch.no_grad():
+        logits = TASK.forward(model, batch)
+        alone = TASK.forward(model, Batch({n: v[1:2, :5] for n, v in batch.fields.items()}, torch.arange(1)))
+    assert logits.shape == (3, 8, VOCABULARY)
+    assert torch.allclose(logits[1, :5], alone[0], atol=1e-5)
+    changed = batch.fields["input_ids"].clone()
+    changed[0, 6] = (changed[0, 6] + 1) % VOCABULARY
+    with torch.no_grad():
+        other = TASK.forward(model, batch.with_fields(input_ids=changed))
+    assert torch.equal(other[0, :6], logits[0, :6])
+    assert not torch.allclose(other[0, 6:], logits[0, 6:])
+
+
+def test_the_head_is_named_where_it_is_a_layer_of_its_own():
+    assert TASK.head(built(HuggingFaceLM(kind="llama", config=SMALL))) == ("lm_head.weight",)
+    with pytest.raises(ModelError, match="shares its weight with the embedding"):
+        TASK.head(built(HuggingFaceLM(kind="gpt2", config=KINDS["gpt2"])))
+
+
+def test_values_come_from_the_seed_or_from_the_checkpoint(tmp_path):
+    made = HuggingFaceLM(kind="llama", config=SMALL)
+    first, again, other = built(made, 0), built(made, 0), built(made, 1)
+    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), again.parameters(), strict=True))
+    assert not torch.equal(first.lm_head.weight, other.lm_head.weight)
+    folder = saved(first, tmp_path / "model")
+    stored = HuggingFaceLM(checkpoint=folder)
+    assert stored.begins_alike()
+    loaded = built(stored, 5)
+    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), loaded.parameters(), strict=True))
+    fresh = built(HuggingFaceLM(checkpoint=folder, weights="fresh"), 5)
+    assert not torch.equal(fresh.lm_head.weight, first.lm_head.weight)
+
+
+def test_what_does_not_fit_is_told_before_any_training(tmp_path):
+    folder = saved(built(HuggingFaceLM(kind="llama", config=SMALL)), tmp_path / "model")
+    stored = HuggingFaceLM(checkpoint=folder)
+    with pytest.raises(ModelError, match=r"knows 30 tokens, and the data have 31: take its own tokenizer, with vocabulary=30"):
+        stored.build((LENGTH, 31), 31)
+    with pytest.raises(ModelError, match=r"has 12 places, and rows have up to 13 tokens: take length=12"):
+        stored.build((13, 30), 30)
+    assert stored.build((5, 20), 20) is not None  # fewer of both are no matter
+    with pytest.raises(ModelError, match=r"transformers has no model that predicts the next token of kind 'lama'.*llama"):
+        built(HuggingFaceLM(kind="lama"))
+    with pytest.raises(ModelError, match="no setting 'hiden_size'"):
+        built(HuggingFaceLM(kind="llama", config={"hiden_size": 3}))
+    with pytest.raises(ModelError, match="rows of tokens"):
+        HuggingFaceLM(kind="llama").build((1, 8, 8), 3)
+    for wrong, message in (({}, "either checkpoint"), ({"kind": "llama", "config": {"vocab_size": 3}}, "the task's vocabulary")):
+        with pytest.raises(SpecError, match=message):
+            HuggingFaceLM(**wrong)
+    (tmp_path / "model" / "model.safetensors").rename(tmp_path / "model" / "pytorch_model.bin")
+    with pytest.raises(ModelError, match=r"holds no \.safetensors file"):
+        built(stored)
+
+
+def test_a_folder_is_finetuned_forgets_and_comes_back_in_its_format(tmp_path):
+    pytest.importorskip("tokenizers")
+    from untrain.data.readers.tokenizers import learn_bytes
+
+    people = ("Ann", "Bob", "Eve", "Kim", "Joe", "Amy")
+    records = [
+        {"question": f"Where is {who} {at}?", "answer": f"in {who[::-1]}{at}", "owner": who} for who in people for at in range(4)
+    ]
+    for name, part in (("train", records), ("test", records[:4])):
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(map(json.dumps, part)))
+    words = learn_bytes([r["question"] + r["answer"] for r in records], 270, ("</s>",))
+    size = words.get_vocab_size()
+    base = HuggingFaceLM(kind="llama", config=SMALL).build((40, size), size)
+    folder = saved(base, tmp_path / "base")
+    words.save(f"{folder}/tokenizer.json")
+    steps = ut.Steps(lr=0.01, epochs=3, batch=8, optimizer=ut.AdamW())
+    scenario = ut.QuestionAnswer(
+        train=str(tmp_path / "train.jsonl"), test=str(tmp_path / "test.jsonl"), request=ut.Owner(owners=("Bob",)), tokenizer=folder,
+        prompt="Question: {question}\nAnswer:", answer=" {answer}", end="</s>", vocabulary=size, length=40,
+        model=HuggingFaceLM(checkpoint=folder), steps=steps,
+    )  # fmt: skip
+    data, learner = scenario.load(), scenario.learner()
+    model = learner(data.train, 0)
+    posed = ut.problem(data.train, scenario.request, learner)
+    forgot = ut.NPO(steps=ut.Steps(lr=0.003, epochs=2, batch=8, optimizer=ut.AdamW()))(model, posed)
+    batch = next(iter(posed.forget_batches(steps).draw(0)))[0]
+    losses = [float(learner.task.loss(m, batch).mean().detach()) for m in (model, forgot)]
+    assert losses[1] > losses[0]
+    back = HuggingFaceLM(checkpoint=saved(forgot, tmp_path / "back")).build((40, size), size)
+    assert all(torch.equal(a, b) for a, b in zip(back.parameters(), forgot.parameters(), strict=True))
+    made = ut.run(scenario, "WGA(steps=Steps(lr=0.01, epochs=1))", store=tmp_path / "store", seeds=1, oracles=2, images=False)
+    assert made["results"][0]["error"] is None
+    assert np.isfinite(made["results"][0]["scores"]["forget_accuracy"]["value"])

@@ -1,0 +1,226 @@
+"""Losses of language-model unlearning as methods: one step each against the formula, written out example by example."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+import texts
+from one_step import LR, PLAIN, Tokens, posed
+from untrain.core.errors import ModelError, SpecError
+from untrain.data.ragged import PAD
+from untrain.training.toy import small
+from untrain.unlearners.ceu import CEU
+from untrain.unlearners.finetune import Finetune
+from untrain.unlearners.klmax import KLMax
+from untrain.unlearners.npo import NPO
+from untrain.unlearners.pdu import PDU
+from untrain.unlearners.rmu import RMU
+from untrain.unlearners.satimp import SatImp
+from untrain.unlearners.simnpo import SimNPO
+from untrain.unlearners.undial import UNDIAL
+from untrain.unlearners.wga import WGA
+
+KINDS = ("causal", "network")
+
+
+def case(kind):
+    """A model, a problem of which each set is one batch, and the logits and targets of each example of a set."""
+    if kind == "network":
+        model, problem = posed()
+        return model, problem, lambda m, e: [(m(x[None]), y[None]) for x, y in zip(e.x, e.y, strict=True)]
+    model, problem = texts.problem("causal")
+
+    def rows(m, e):
+        made = []
+        for at in range(len(e)):
+            ids, labels = (e.fields[name][[at]][0] for name in ("input_ids", "labels"))
+            ids, labels = ids[ids != PAD], labels[: int((ids != PAD).sum())]
+            z = m(input_ids=ids[None], attention_mask=torch.ones(1, len(ids), dtype=torch.bool))[0, :-1]
+            scored = labels[1:] != PAD
+            made.append((z[scored], labels[1:][scored]))
+        return made
+
+    return model, problem, rows
+
+
+def mean(values):
+    return torch.stack(list(values)).mean()
+
+
+def retained(model, problem, rows):
+    return mean(F.cross_entropy(z, y) for z, y in rows(model, problem.retain))
+
+
+def nll(z, y):
+    return F.cross_entropy(z, y, reduction="none")
+
+
+def others(z, y):
+    q = z.detach().softmax(1).scatter(1, y[:, None], 0.0)
+    return -(q / q.sum(1, keepdim=True) * z.log_softmax(1)).sum(1)
+
+
+def undial(z, y, before):
+    q = (before - 10.0 * F.one_hot(y, z.shape[1])).softmax(1)
+    return -(q * z.log_softmax(1)).sum(1)
+
+
+def late(values):
+    return values[1:] if len(values) > 1 else values
+
+
+# Of each method: how it is made, weights of retain, and the forget term of one example from its logits now and before.
+FORMULAS = {
+    "SimNPO": (
+        SimNPO(delta=0.3, forget=0.5, retain=2.0), 2.0,
+        lambda z, y, _: -0.5 * (2 / 4.5) * F.logsigmoid(4.5 * (nll(z, y).mean() - 0.3)),
+    ),
+    "WGA": (WGA(beta=0.7), 1.0, lambda z, y, _: -(nll(z, y).detach().neg().exp() ** 0.7 * nll(z, y)).mean()),
+    "SatImp": (
+        SatImp(sure=2.0, unsure=0.5), 0.1,
+        lambda z, y, _: -((-nll(z, y).detach()).exp() ** 2 * (1 - (-nll(z, y).detach()).exp()) ** 0.5 * nll(z, y)).mean(),
+    ),
+    "CEU": (CEU(retain=0.5), 0.5, lambda z, y, _: late(others(z, y)).mean()),
+    "UNDIAL": (UNDIAL(retain=0.5), 0.5, lambda z, y, b: undial(z, y, b).mean()),
+    "KLMax": (
+        KLMax(form="cross_entropy", forget=0.3), 1.0,
+        lambda z, y, b: 0.3 * (z.softmax(1) * (b.softmax(1) + 1e-12).log()).sum(1).mean(),
+    ),
+    "NPO": (NPO(beta=0.5), 1.0, lambda z, y, b: -(2 / 0.5) * F.logsigmoid(-0.5 * (nll(b, y).sum() - nll(z, y).sum()))),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", FORMULAS)
+def test_one_step_is_that_of_the_formula(kind, name):
+    method, weight, term = FORMULAS[name]
+    model, problem, rows = case(kind)
+    forgot = replace(method, steps=PLAIN)(model, problem)
+    pairs = zip(rows(model, problem.forget), rows(model, problem.forget), strict=True)
+    value = mean(term(z, y, before.detach()) for (z, y), (before, _) in pairs) + weight * retained(model, problem, rows)
+    gradients = torch.autograd.grad(value, list(model.parameters()))
+    for p, g, now in zip(model.parameters(), gradients, forgot.parameters(), strict=True):
+        assert torch.allclose(now, p - LR * g, atol=2e-6)
+
+
+@pytest.mark.parametrize("granularity", ["token", "batch"])
+def test_preferences_may_be_of_tokens_or_of_a_batch(granularity):
+    model, problem, rows = case("causal")
+    moved = NPO(beta=2.0, granularity=granularity, retain=0.0, steps=replace(PLAIN, epochs=2))(model, problem)
+    whole = NPO(beta=2.0, retain=0.0, steps=replace(PLAIN, epochs=2))(model, problem)
+    # The first step is ascent: of the mean of means, of the mean of all tokens, of sums.
+    now = NPO(beta=2.0, granularity=granularity, retain=0.0, steps=PLAIN)(model, problem)
+    each = [nll(z, y) for z, y in rows(model, problem.forget)]
+    value = mean(e.mean() for e in each) if granularity == "token" else torch.cat(each).mean()
+    gradients = torch.autograd.grad(-value, list(model.parameters()))
+    for p, g, q in zip(model.parameters(), gradients, now.parameters(), strict=True):
+        assert torch.allclose(q, p - LR * g, atol=2e-6)
+    assert not all(torch.allclose(a, b) for a, b in zip(moved.parameters(), whole.parameters(), strict=True))
+
+
+def test_the_divergence_from_the_model_before_has_no_gradient_at_first():
+    model, problem, _ = case("causal")
+    forgot, control = KLMax(forget=5.0, steps=PLAIN)(model, problem), Finetune(steps=PLAIN)(model, problem)
+    assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(forgot.parameters(), control.parameters(), strict=True))
+    further = [m(steps=replace(PLAIN, epochs=9))(model, problem) for m in (KLMax, Finetune)]
+    assert not all(torch.allclose(a, b, atol=1e-3) for a, b in zip(*(m.parameters() for m in further), strict=True))
+
+
+@pytest.mark.parametrize("method", [WGA(retain=0.0), SatImp(retain=0.0), SimNPO(retain=0.0), CEU(), UNDIAL()])
+def test_without_weight_no_retain_set_is_seen_and_the_forget_set_is_less_likely(method):
+    assert "retain" not in method.needed()
+    model, problem = texts.problem("causal")
+    forgot = replace(method, steps=replace(PLAIN, epochs=5))(model, replace(problem, retain=None))
+    batch = next(iter(problem.forget_batches(PLAIN).draw(0)))[0]
+    before, after = (problem.task.loss(m, batch).mean().item() for m in (model, forgot))
+    assert after > before
+
+
+def test_the_first_token_of_an_answer_may_be_left_alone():
+    model, problem = texts.problem("causal")
+    made = [CEU(skip=skip, steps=PLAIN)(model, problem) for skip in (0, 1)]
+    assert not all(torch.allclose(a, b) for a, b in zip(*(m.parameters() for m in made), strict=True))
+    network, plain = posed()  # one place per example: nothing to skip
+    made = [CEU(skip=skip, steps=PLAIN)(network, plain) for skip in (0, 1)]
+    assert all(torch.equal(a, b) for a, b in zip(*(m.parameters() for m in made), strict=True))
+
+
+def test_the_price_of_the_bound_rises_while_the_retain_loss_is_above_it():
+    model, problem = posed()
+    retain = lambda m: problem.task.loss(m, next(iter(problem.retain_batches(PLAIN).draw(0)))[0]).mean()  # noqa: E731
+    forget = next(iter(problem.forget_batches(PLAIN).draw(0)))[0]
+    start, bound = retain(model).item(), retain(model).item() - 0.0
+    # Two steps by hand: the loss of the second has the price that the first left.
+    price, hand = 3.0, model
+    for _ in range(2):
+        held, z = retain(hand), hand(forget.x)
+        value = ((z.amax(1) - z.mean(1)) ** 2).mean() + price * (held - bound)
+        gradients = torch.autograd.grad(value, list(hand.parameters()))
+        price = max(0.0, price + 40.0 * (held.item() - bound))
+        new = posed()[0]
+        with torch.no_grad():
+            for q, p, g in zip(new.parameters(), hand.parameters(), gradients, strict=True):
+                q.copy_(p - LR * g)
+        hand = new
+    forgot = PDU(room=0.0, price=3.0, rate=40.0, warm=0, steps=replace(PLAIN, epochs=2))(model, problem)
+    assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(forgot.parameters(), hand.parameters(), strict=True))
+    # With a high price the loss stays within its bound, and outputs on forget become flatter than they were.
+    held = PDU(room=0.02, price=20.0, warm=0, steps=replace(PLAIN, lr=0.02, epochs=200))(model, problem)
+    assert retain(held).item() < start + 0.05
+    free = PDU(room=1e9, price=0.0, warm=0, steps=replace(PLAIN, lr=0.02, epochs=200))(model, problem)
+    peaks = [((m(forget.x).amax(1) - m(forget.x).mean(1)) ** 2).mean().item() for m in (model, held, free)]
+    assert peaks[2] < peaks[1] < peaks[0]
+    assert retain(free).item() > retain(held).item()
+
+
+def test_a_layer_is_pulled_to_one_direction_on_forget_and_held_on_retain():
+    model, problem = posed()
+    forget, retain = problem.forget.x, problem.retain.x
+    steps = replace(PLAIN, lr=0.3, epochs=300)
+    forgot = RMU(layer="0", coefficient=1.5, retain=1.0, steps=steps)(model, problem)
+    aim = [(m[0](forget) - m[0](forget).mean(0)).square().mean().item() for m in (model, forgot)]
+    assert aim[1] < 0.7 * aim[0]  # outputs are nearer to each other
+    loose = RMU(layer="0", coefficient=1.5, retain=0.0, steps=steps)(model, problem)
+    drift = [(m[0](retain) - model[0](retain)).square().mean().item() for m in (forgot, loose)]
+    assert drift[0] < drift[1]
+    # Layers behind it stay, the direction is the seed's, of length c, and positive unless both signs are asked for.
+    assert torch.equal(forgot[2].weight, model[2].weight)
+    one = [RMU(direction=d)._drawn(torch.zeros(2, 1, 50), seed) for d, seed in (("positive", 0), ("positive", 1), ("normal", 0))]
+    assert bool((one[0] >= 0).all())
+    assert bool((one[2] < 0).any())
+    assert one[0].norm().item() == pytest.approx(1)
+    assert not torch.equal(one[0], one[1])
+
+
+def test_of_rows_of_tokens_only_those_with_labels_are_pulled():
+    from untrain.unlearners.rmu import hidden
+
+    model, problem = texts.problem("causal")
+    batch = next(iter(problem.forget_batches(PLAIN).draw(0)))[0]
+    vectors, scored = hidden(model, "trunk.layers.0", problem.task, batch)
+    assert vectors.shape[:2] == batch.fields["labels"].shape
+    assert torch.equal(scored, batch.fields["labels"] != PAD)
+    tokens, plain = posed(lambda: Tokens().eval())
+    assert hidden(tokens, "patches", plain.task, plain.forget_batches(PLAIN).draw(0).__next__()[0])[1].all()
+
+
+def test_a_layer_that_is_not_there_is_named_and_one_layer_has_no_middle():
+    model, problem = posed()
+    with pytest.raises(ModelError, match=r"Sequential has no layer 'nine'; its layers are 0, 1, 2"):
+        RMU(layer="nine", steps=PLAIN)(model, problem)
+    alone, plain = posed(lambda: nn.Linear(4, 3))
+    with pytest.raises(ModelError, match="has no list of layers to take the middle one of"):
+        RMU(steps=PLAIN)(alone, plain)
+    for wrong in (SimNPO, WGA, CEU, UNDIAL, PDU, RMU):
+        with pytest.raises(SpecError, match=r"retain|room"):
+            wrong(**({"room": -1.0} if wrong is PDU else {"retain": -1.0}))
+
+
+def test_a_seed_repeats_them():
+    model, problem = small()
+    for made in (SimNPO(), WGA(), SatImp(), CEU(), UNDIAL(), KLMax(), PDU(), RMU()):
+        twice = [replace(made, steps=replace(made.steps, epochs=2))(model, problem) for _ in range(2)]
+        assert all(torch.equal(a, b) for a, b in zip(*(m.parameters() for m in twice), strict=True))
