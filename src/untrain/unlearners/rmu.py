@@ -78,7 +78,8 @@ class RMU(Unlearner):
         generator = torch.Generator().manual_seed(derive_seed(seed))
         draw = torch.rand if self.direction == "positive" else torch.randn
         drawn: Tensor = draw(like.shape[-1], generator=generator)
-        return (drawn / drawn.norm()).to(like)
+        direction: Tensor = (drawn / torch.linalg.vector_norm(drawn)).to(like)
+        return direction
 
 
 def hidden(model: nn.Module, layer: str, task: Task, batch: Batch) -> tuple[Tensor, Tensor]:

@@ -99,8 +99,8 @@ def _asked(encoder: Encoder, records: list[dict[str, Any]], path: str) -> Exampl
         if some is not None:
             raise DataError(f"record {some} of {path!r} has an 'id': give all records one, all texts or all whole numbers, or none")
         ids = np.arange(len(records))
-    asked = [[record[name] for record in records] for name in TEXTS]
-    return encoder.examples(*asked, ids, owner=columns.pop("owner", None), columns=columns)
+    questions, answers = ([record[name] for record in records] for name in TEXTS)
+    return encoder.examples(questions, answers, ids, owner=columns.pop("owner", None), columns=columns)
 
 
 def _column(records: list[dict[str, Any]], name: str) -> np.ndarray[Any, Any] | None:

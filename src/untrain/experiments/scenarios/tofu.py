@@ -78,8 +78,8 @@ class Tofu(Scenario):
         train = asked(encoder, full[start:], at, owner=author, columns={"author": author, "last": last})
         rows = np.arange(len(held))
         valid = rows % HELD_OUT == 0
-        parts = [asked(encoder, [held[r] for r in some], some) for some in (rows[valid], rows[~valid][: len(train)])]
-        return Data(train, *parts, self._probes(encoder, full, start))
+        tuned, tested = (asked(encoder, [held[r] for r in some], some) for some in (rows[valid], rows[~valid][: len(train)]))
+        return Data(train, tuned, tested, self._probes(encoder, full, start))
 
     def learner(self) -> Learner:
         """Training from scratch."""

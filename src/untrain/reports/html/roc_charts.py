@@ -10,6 +10,7 @@ import numpy as np
 
 from untrain.evaluation.base import Curve, Evaluator, Prepared
 from untrain.evaluation.observation import Observation
+from untrain.evaluation.scoring.assessment import lacks
 from untrain.reports.html.chart_spec import Axis, Chart, Trace
 from untrain.reports.html.charts import LOOKS, band
 from untrain.reports.material import Material
@@ -35,8 +36,9 @@ class Attack:
 
 
 def attacks(material: Material) -> list[Attack]:
-    """The attacks of a run that have curves, prepared once for all its methods."""
-    return [_attack(e, material) for e in material.evaluators if has_curves(e)]
+    """The attacks of a run that have curves and what these are computed of, prepared once for all its methods."""
+    able = (e for e in material.evaluators if has_curves(e) and not lacks(e, material.oracle))
+    return [_attack(e, material) for e in able]
 
 
 def has_curves(evaluator: Evaluator) -> bool:
