@@ -47,6 +47,13 @@ class RemovalState:
 def removal_state(objective: ConvexObjective, weights: Array) -> RemovalState:
     """The state of a model at the optimum of an objective without an absolute penalty, before any removal.
 
+    >>> from untrain.maths.design_matrix import DesignMatrix
+    >>> from untrain.maths.linear_losses import LinearLoss
+    >>> rows = DesignMatrix.of(np.ones((2, 1)), intercept=False)
+    >>> state = removal_state(ConvexObjective(rows, np.array([1.0, 3.0]), LinearLoss("squared")), np.array([2.0]))
+    >>> state.examples, state.removed
+    (2, 0)
+
     Args:
         objective: of all examples; it is read once, for its Hessian.
         weights: the optimum, (size,).
@@ -69,6 +76,14 @@ def removed(state: RemovalState, gone: ConvexObjective) -> RemovalState:
 
     With the corrected data's Hessian the factor is down-dated by their losses' curvature at the kept weights, in about
     ``4 k size^2`` operations for k examples of one score; with the original one only gradients add up.
+
+    >>> from untrain.maths.design_matrix import DesignMatrix
+    >>> from untrain.maths.linear_losses import LinearLoss
+    >>> def losses(y, mean=False):
+    ...     rows = DesignMatrix.of(np.ones((len(y), 1)), intercept=False)
+    ...     return ConvexObjective(rows, np.array(y), LinearLoss("squared"), mean=mean)
+    >>> removed(removal_state(losses([1.0, 3.0], mean=True), np.array([2.0])), losses([3.0])).gone.tolist()  # 2 - 3
+    [-1.0]
 
     Args:
         state: before.

@@ -333,9 +333,11 @@ def test_no_claim_is_made_on_where_test_examples_were(read):
 
 def test_the_glossary_is_that_of_the_evaluators(read):
     from untrain.evaluation.glossary import abouts, evaluators
+    from untrain.models.tasks.causallm import CausalLM
 
-    # Scores of a side that this run has no examples of, such as corrected ones, are left out of its page, as are those of probes.
-    asked = [e for e in evaluators() if not any(need.startswith("probe:") for need in e.needs)]
+    # Scores of a side that this run has no examples of, such as corrected ones, are left out of its page, as are those of probes
+    # and of what is stored of language models alone.
+    asked = [e for e in evaluators() if not any(need.startswith("probe:") or need in CausalLM.outputs[1:] for need in e.needs)]
     for name, about in abouts(asked).items():
         if about.side:
             continue
