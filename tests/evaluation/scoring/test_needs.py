@@ -92,6 +92,7 @@ class Classes(Squares, Task):
 def test_what_an_evaluator_names_is_all_that_it_takes(evaluator):
     whole = Observation.of_logits(np.random.default_rng(0).normal(size=(4, 24, 3)), *(np.arange(24) % 3,) * 2, SIDE, np.arange(24))
     parts = {name: whole.signal(name) for name in ("loss", "margin", "correct", "confidence")} | {"logits": whole.logits}
+    parts |= {name: np.full((4, 24), 2.0) for name in ("count", "hits", "suffix", "lowest", "lowest_standardised")}  # of answers
     outputs = {name: value for name, value in parts.items() if name in evaluator.needs}
     assert outputs
     probes = [name.removeprefix("probe:") for name in evaluator.needs if name.startswith("probe:")]
