@@ -212,7 +212,7 @@ def test_a_layer_that_is_not_there_is_named_and_one_layer_has_no_middle():
     with pytest.raises(ModelError, match=r"Sequential has no layer 'nine'; its layers are 0, 1, 2"):
         RMU(layer="nine", steps=PLAIN)(model, problem)
     alone, plain = posed(lambda: nn.Linear(4, 3))
-    with pytest.raises(ModelError, match="has no list of layers to take the middle one of"):
+    with pytest.raises(ModelError, match="has a single layer, and none in the middle"):
         RMU(steps=PLAIN)(alone, plain)
     for wrong in (SimNPO, WGA, CEU, UNDIAL, PDU, RMU):
         with pytest.raises(SpecError, match=r"retain|room"):

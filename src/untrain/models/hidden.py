@@ -12,21 +12,24 @@ from untrain.core.errors import ModelError
 
 
 def middle_layer(model: nn.Module) -> str:
-    """Name of the layer in the middle of a network's longest list of layers.
+    """Name of the layer in the middle of a network's longest list of layers, or else of all its layers with parameters.
 
     >>> middle_layer(nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2)))
     '1'
 
     Raises:
-        ModelError: the network has no list of two layers or more.
+        ModelError: the network has a single layer.
     """
     kinds = nn.ModuleList | nn.Sequential
     lists = [(name, part) for name, part in model.named_modules() if isinstance(part, kinds) and len(part) > 1]
-    if not lists:
-        raise ModelError(f"{type(model).__name__} has no list of layers to take the middle one of: name a layer")
-    # Lists of a transformer's layers go before what else is in a row.
-    name, longest = max(lists, key=lambda found: (isinstance(found[1], nn.ModuleList), len(found[1])))
-    return f"{name}.{(len(longest) - 1) // 2}".lstrip(".")
+    if lists:
+        # Lists of a transformer's layers go before what else is in a row.
+        name, longest = max(lists, key=lambda found: (isinstance(found[1], nn.ModuleList), len(found[1])))
+        return f"{name}.{(len(longest) - 1) // 2}".lstrip(".")
+    layers = [name for name, part in model.named_modules() if name and next(part.parameters(recurse=False), None) is not None]
+    if len(layers) < 2:
+        raise ModelError(f"{type(model).__name__} has a single layer, and none in the middle: name one, or take another method")
+    return layers[(len(layers) - 1) // 2]
 
 
 @contextmanager
