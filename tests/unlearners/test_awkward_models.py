@@ -190,6 +190,7 @@ FEW = ("frozen body", "frozen head", "cut")
 BY_GRADIENT = ("CriticalNeurons", "Fisher", "Gradient", "WeightedGrad", "RandomMask", "SSD", "Potion", "WoodFisher", "FisherNoise")
 # Why something is refused: kinds of models, and names of methods or of what they are; all of them where none is named.
 NEEDS = {
+    r"has a single layer, and none in the middle: name one, or": [(("cut", *NORMS), ("RMU",))],
     r"CT transposes kernels of convolutions, and \w+ has none of two or more pixels a side: take": [(FLAT, ("CT",))],
     r"has no layer with a weight of two or more dimensions: take": [(NORMS, ("CFW", "KDE", "MSG", "PRMQ", "ReinitCycles"))],
     r"none of the weights that MSG resets may move: widen the mask": [(("all but one bias frozen",), ("MSG",))],
@@ -216,7 +217,10 @@ NEEDS = {
     r"no linear layer with 3 or more outputs to take for its head: name it": [
         (NORMS, ("FisherNoise", "DUCK", "SCAR", "BoundaryExpand", "POUR", "REM", "RNI", "head"))
     ],
-    r"the loss does not depend on any weight that may move: widen the mask, or let": [(("cut",), ("steps", *BY_GRADIENT))],
+    r"the loss does not depend on any weight that may move: widen the mask, or let": [
+        (("cut",), ("steps", *BY_GRADIENT, "FirstOrder", "SecondOrder")),
+        (("all but one bias frozen",), ("RMU",)),
+    ],
     r"adds noise to inputs, and these are torch.int64: real numbers are needed": [
         (("tied head",), ("CriticalNeurons", "JiT", "ReferenceJiT"))
     ],

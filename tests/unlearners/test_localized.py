@@ -23,6 +23,7 @@ def brief(made):
     return replace(made, select=0.5) if hasattr(made, "select") else made
 
 
+BELOW = ("RMU",)  # which move what is below a layer in the middle
 HEAD_ALONE = ("POUR",)  # whose changes are of the head, which a mask may leave out and free
 
 
@@ -74,7 +75,7 @@ def test_every_unlearner_does_as_told_about_the_head(unlearner, head):
     mask = found(localizer)
     held = torch.cat([moved[n].flatten() for n in parts])
     bits = torch.cat([mask[n].flatten() for n in parts])
-    assert bool((held & ~bits).any()) == (head == "full")
+    assert bool((held & ~bits).any()) == (head == "full" and name_of(unlearner) not in BELOW)
     assert not (head == "frozen" and bool(held.any()))
 
 
