@@ -18,10 +18,11 @@ SCRIPT = "papers.vision.photos"
 LEARNER = "Train(model=MLP(width=8), steps=Steps(lr=0.2, epochs=4, batch=64), keepers=(InputCovariance(),))"
 
 
-def test_the_page_of_clothes_says_what_its_numbers_say(script):
+def test_pages_say_what_their_numbers_say(script):
     from papers.vision import tables
 
-    assert tables.page(json.loads((FOLDER / "classes.json").read_text())) == (FOLDER / "classes.md").read_text()
+    for name in ("classes", "photos"):
+        assert tables.page(json.loads((FOLDER / f"{name}.json").read_text())) == (FOLDER / f"{name}.md").read_text()
 
 
 def test_every_spelling_parses_and_no_method_is_named_twice(script):
