@@ -46,6 +46,7 @@ NEEDS = {
     "ReplaceFeatures": "ReplaceFeatures(features=(0,))",
     "ReplaceTokens": "ReplaceTokens(tokens=(1,), fill=0)",
     "HuggingFace": "HuggingFace(kind='vit')",
+    "HuggingFaceLM": "HuggingFaceLM(kind='llama')",
 }
 
 

@@ -195,14 +195,14 @@ def test_a_layer_is_pulled_to_one_direction_on_forget_and_held_on_retain():
     assert not torch.equal(one[0], one[1])
 
 
-def test_of_rows_of_tokens_only_those_with_labels_are_pulled():
+def test_of_rows_of_tokens_all_but_padding_are_pulled():
     from untrain.unlearners.rmu import hidden
 
     model, problem = texts.problem("causal")
     batch = next(iter(problem.forget_batches(PLAIN).draw(0)))[0]
     vectors, scored = hidden(model, "trunk.layers.0", problem.task, batch)
     assert vectors.shape[:2] == batch.fields["labels"].shape
-    assert torch.equal(scored, batch.fields["labels"] != PAD)
+    assert torch.equal(scored, batch.x != PAD)
     tokens, plain = posed(lambda: Tokens().eval())
     assert hidden(tokens, "patches", plain.task, plain.forget_batches(PLAIN).draw(0).__next__()[0])[1].all()
 

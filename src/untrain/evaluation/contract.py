@@ -14,6 +14,7 @@ from untrain.core.foreign import foreign
 from untrain.evaluation.base import Evaluator, Prepared
 from untrain.evaluation.observation import Observation
 from untrain.evaluation.scoring.resampling import aims_at_zero, number
+from untrain.maths.logits import log_probabilities
 
 MODELS, PER_SIDE = 60, 30
 
@@ -34,7 +35,15 @@ def planted(seed: int, boost: float, probes: Iterable[str] = (), whole: bool = F
     logits[:, np.arange(len(side)), labels] += 1 + boost * known + (side == "retain")
     asked = {name: planted(seed + at, boost, whole=whole) for at, name in enumerate(sorted(probes), 1000)}
     true = np.where((side == "forget") | (np.arange(len(side)) % 5 == 0), (labels + 1) % 3, labels)
-    return replace(Observation.of_logits(logits, labels, true, side, np.arange(len(side))), probes=asked)
+    return with_logits(replace(Observation.of_logits(logits, labels, true, side, np.arange(len(side))), probes=asked), logits)
+
+
+def with_logits(seen: Observation, logits: np.ndarray[Any, Any]) -> Observation:
+    """The same examples with other logits, and what is stored of an answer of a single token with the label's probability."""
+    log_p = np.take_along_axis(log_probabilities(logits), np.asarray(seen.labels)[None, :, None], -1)[..., 0]
+    p = np.exp(log_p)
+    answers = {"count": np.ones_like(p), "hits": p, "suffix": p, "lowest": log_p, "lowest_standardised": log_p}
+    return replace(seen, outputs={"logits": logits, **answers})
 
 
 def values(
@@ -42,7 +51,7 @@ def values(
 ) -> dict[str, float | str]:
     """Score name -> value, or the reason why there is none; ``ready`` is what was prepared of the oracles, where it is known."""
     boost = np.where(oracle.side == "forget", 6.0, 0.0)[:, None] * np.eye(3)[oracle.labels]
-    original = replace(oracle, outputs={"logits": np.asarray(oracle.logits[:2]) + boost.astype(np.float32)})
+    original = with_logits(oracle, np.asarray(oracle.logits[:2]) + boost.astype(np.float32))
     theirs = made.prepare(oracle) if ready is None else ready
     trial = Prepared(theirs if ours is oracle else made.prepare(ours), theirs, oracle.side, False, made.prepare(original))
     return {n: m if isinstance(m, str) else number(m) for n, m in made.evaluate(trial).items()}
@@ -111,7 +120,7 @@ def it_is_blind_to_the_order_of_examples(made: Evaluator) -> None:
 
     def turn(observation: Observation) -> Observation:
         columns = {n: getattr(observation, n)[order] for n in ("labels", "true", "side", "ids")}
-        return replace(observation, outputs={"logits": observation.logits[:, order]}, **columns)
+        return with_logits(replace(observation, **columns), np.asarray(observation.logits[:, order]))
 
     require(
         close(values(made, ours, oracle), values(made, turn(ours), turn(oracle))),
@@ -222,7 +231,7 @@ def _shaken(seen: Observation, rows: np.ndarray[Any, Any]) -> Observation:
     """Other outputs on some examples, surely wrong ones."""
     logits = np.array(seen.logits)
     logits[:, rows, seen.labels[rows]] -= 40.0
-    return replace(seen, outputs={"logits": logits})
+    return with_logits(seen, logits)
 
 
 def _near(a: float | str | None, b: float | str | None) -> bool:

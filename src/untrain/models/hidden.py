@@ -25,7 +25,8 @@ def middle_layer(model: nn.Module) -> str:
     if lists:
         # Lists of a transformer's layers go before what else is in a row.
         name, longest = max(lists, key=lambda found: (isinstance(found[1], nn.ModuleList), len(found[1])))
-        return f"{name}.{(len(longest) - 1) // 2}".lstrip(".")
+        middle: str = f"{name}.{(len(longest) - 1) // 2}"
+        return middle.lstrip(".")
     layers = [name for name, part in model.named_modules() if name and next(part.parameters(recurse=False), None) is not None]
     if len(layers) < 2:
         raise ModelError(f"{type(model).__name__} has a single layer, and none in the middle: name one, or take another method")

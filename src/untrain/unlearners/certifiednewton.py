@@ -14,6 +14,7 @@ from torch import nn
 from untrain.core.errors import ModelError, RequestError, SpecError
 from untrain.core.fields import Count, Positive
 from untrain.core.metering import leave_uncounted
+from untrain.core.search_space import SearchHint
 from untrain.data.fingerprint import id_hashes
 from untrain.maths.convex_objective import ConvexObjective
 from untrain.maths.gaussian_accountant import GaussianAccountant
@@ -73,9 +74,9 @@ class CertifiedNewton(Unlearner):
     works_on: ClassVar[type] = ConvexModel
     needs: ClassVar[frozenset[str]] = frozenset({"forget", "labels", f"kept:{KEPT}"})
 
-    epsilon: Positive = 1.0
-    delta: Annotated[float, Field(gt=0, lt=1)] = 1e-5
-    radius: Positive = 1.0
+    epsilon: Annotated[Positive, SearchHint(0.1, 10, log=True, asked=True)] = 1.0
+    delta: Annotated[float, Field(gt=0, lt=1), SearchHint(1e-8, 1e-2, log=True, asked=True)] = 1e-5
+    radius: Annotated[Positive, SearchHint(0.1, 10, log=True, asked=True)] = 1.0
     removals: Count | None = None
     hessian: Literal["corrected", "original"] = "corrected"
 

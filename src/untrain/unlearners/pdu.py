@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Annotated, ClassVar
 
+import numpy as np
 from pydantic import Field
 from torch import Tensor, nn
 
-from untrain.core.errors import BadInput
+from untrain.core.errors import BadInput, NotFinite
 from untrain.core.fields import NonNegative, Positive
 from untrain.core.search_space import SearchHint
 from untrain.data.examples import Batch
@@ -54,12 +55,17 @@ class PDU(Unlearner):
         """The model after both kinds of steps.
 
         Raises:
+            NotFinite: the loss of a retain example is not finite.
             BadInput: several processes work together; each would have a price of its own.
         """
         if process_group() is not SINGLE:
             raise BadInput("PDU moves its price by the retain loss, which differs between processes: take a single one")
         task, plan = problem.task, problem.paired_batches(self.steps)
-        bound = float(signals(model, task, problem.rest, "loss").mean()) + self.room
+        with np.errstate(invalid="ignore"):  # what is not finite is told below
+            losses = signals(model, task, problem.rest, "loss")
+        if not np.isfinite(losses).all():
+            raise NotFinite("the loss of a retain example is NaN or infinite before the first step: look at the model and the data")
+        bound = float(losses.mean()) + self.room
         price, seen = self.price, list[tuple[float, int]]()  # of the retain batch, which may come in pieces: loss and size
 
         def draw(epoch: int) -> Iterator[tuple[Batch | None, ...]]:

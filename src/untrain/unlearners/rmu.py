@@ -27,8 +27,8 @@ class RMU(Unlearner):
     """Minimise ``|h(forget) - c * u|^2 + retain * |h(retain) - h_before(retain)|^2``, h being what a layer gives out.
 
     Squares are means over units and places. What the network makes of the forget set half-way is pulled to one random direction
-    u, of length 1; what it makes of the rest stays. Layers behind that one get no gradient. In rows of tokens, places are those
-    with labels. Batch-norm buffers follow ``steps.buffers``; the forget batches never enter them.
+    u, of length 1; what it makes of the rest stays. Layers behind that one get no gradient. In rows of tokens each token is
+    a place. Batch-norm buffers follow ``steps.buffers``; the forget batches never enter them.
 
     Args:
         layer: name of the layer; empty takes the middle one of the longest list of layers.
@@ -42,7 +42,7 @@ class RMU(Unlearner):
     Departs: any network; which layer is best is not known of small ones. Default step size and length are ours.
     """
 
-    needs: ClassVar[frozenset[str]] = frozenset({"forget", "labels", "retain"})
+    needs: ClassVar[frozenset[str]] = frozenset({"forget", "retain"})
 
     layer: str = ""
     coefficient: Annotated[Positive, SearchHint(0.5, 50, log=True)] = 2.0
@@ -87,7 +87,6 @@ def hidden(model: nn.Module, layer: str, task: Task, batch: Batch) -> tuple[Tens
     with hidden_outputs(model, layer) as found:
         task.forward(model, batch)
     vectors = found[0]
-    labels = batch.fields.get("labels", batch.x)
-    if labels.shape == vectors.shape[:2] and not labels.is_floating_point():
-        return vectors, labels != PAD
+    if batch.x.shape == vectors.shape[:2] and not batch.x.is_floating_point():
+        return vectors, batch.x != PAD
     return vectors, torch.ones(vectors.shape[:2], dtype=torch.bool, device=vectors.device)

@@ -13,6 +13,7 @@ from untrain.data.ragged import PAD
 from untrain.experiments.results import entries_of, observe
 from untrain.experiments.scenarios.facts import KINDS, LENGTH, WORDS, WRONG, Facts
 from untrain.models.inference import predict
+from untrain.models.tasks.causallm import CausalLM
 from untrain.runtime.store import Store
 
 FEW = "Facts(people=20, steps=Steps(lr=0.01, epochs=60, batch=8, optimizer=AdamW()))"
@@ -99,7 +100,7 @@ def test_no_logits_of_a_vocabulary_are_stored(finished):
         entry = store.get(row["key"])
         for name in entry.record["files"]:
             if name.endswith(".npy") and row["kind"] in ("model", "unlearned"):
-                assert name.rpartition("-")[2] in ("loss.npy", "count.npy", "hits.npy")
+                assert name.rpartition("-")[2] in {f"{each}.npy" for each in CausalLM.outputs}
                 assert entry.array(name.removesuffix(".npy")).ndim == 1
 
 
