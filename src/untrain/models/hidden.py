@@ -21,13 +21,16 @@ def middle_layer(model: nn.Module) -> str:
         ModelError: the network has a single layer.
     """
     kinds = nn.ModuleList | nn.Sequential
-    lists = [(name, part) for name, part in model.named_modules() if isinstance(part, kinds) and len(part) > 1]
+    lists: list[tuple[str, Any]] = [
+        (name, part) for name, part in model.named_modules() if isinstance(part, kinds) and len(part) > 1
+    ]
     if lists:
         # Lists of a transformer's layers go before what else is in a row.
         name, longest = max(lists, key=lambda found: (isinstance(found[1], nn.ModuleList), len(found[1])))
-        middle: str = f"{name}.{(len(longest) - 1) // 2}"
-        return middle.lstrip(".")
-    layers = [name for name, part in model.named_modules() if name and next(part.parameters(recurse=False), None) is not None]
+        return f"{name}.{(len(longest) - 1) // 2}".lstrip(".")
+    layers: list[str] = [
+        name for name, part in model.named_modules() if name and next(part.parameters(recurse=False), None) is not None
+    ]
     if len(layers) < 2:
         raise ModelError(f"{type(model).__name__} has a single layer, and none in the middle: name one, or take another method")
     return layers[(len(layers) - 1) // 2]
