@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 import torch
 from papers.removal.data import SETS
+from papers.vision.removal import say, write
 
 import untrain as ut
-from untrain.core.atomic_write import atomic_write
 
 METHODS = ("Nothing()", "Newton(hessian='original')", "Newton(hessian='rescaled')", "Newton()")
 SHARES = (0.01, 0.02, 0.05, 0.1)
@@ -45,14 +45,20 @@ def main() -> None:
             continue
         began = time.process_time()
         rows = [row for share in SHARES for draw in range(given.draws) for row in of_draw(spelling, examples, share, draw)]
-        document["sets"][name] = {
-            "learner": spelling, "rows": len(examples), "columns": int(np.prod(examples.x.shape[1:])), "draws": given.draws,
-            "date": f"{datetime.now(UTC):%Y-%m-%d}", "machine": f"{platform.machine()} {platform.system()}",
-            "cpu_seconds": round(time.process_time() - began), "results": rows,
+        facts = {
+            "learner": spelling, "rows": len(examples), "columns": int(np.prod(examples.x.shape[1:])), "draws": given.draws
         }  # fmt: skip
-        with atomic_write(given.out) as fresh:
-            fresh.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n")
-        print(f"{time.strftime('%H:%M:%S')} {name}", file=sys.stderr, flush=True)
+        document["sets"][name] = facts | ran(began) | {"results": rows}
+        write(given.out, document)
+        say(name)
+
+
+def ran(began: float) -> dict[str, Any]:
+    """When and where something was run, and the CPU seconds since ``began``."""
+    return {
+        "date": f"{datetime.now(UTC):%Y-%m-%d}", "machine": f"{platform.machine()} {platform.system()}",
+        "cpu_seconds": round(time.process_time() - began),
+    }  # fmt: skip
 
 
 ORIGINALS: dict[str, Any] = {}

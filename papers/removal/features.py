@@ -9,22 +9,20 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from papers.removal.compare import distance, timed
+from papers.removal.compare import distance, ran, timed
 from papers.removal.feature_data import Named, adult, drebin, drebin_heavy, enron
+from papers.vision.removal import say, write
 
 import untrain as ut
-from untrain.core.atomic_write import atomic_write
 from untrain.training.learners.convex import weights_of
 
 LEARNER = ut.Convex(l2=1.0, form="sum", bias="none", tuned=False)
@@ -76,13 +74,10 @@ def main() -> None:
         rows = results(named, setting, setting.draws if given.draws is None else min(setting.draws, given.draws))
         document["sets"][name] = {
             "rows": len(named.train), "columns": int(named.train.x.shape[1]), "test": len(named.test), "may_go": len(named.may_go),
-            "positive": float((named.test.y == 1).double().mean()),
-            "date": f"{datetime.now(UTC):%Y-%m-%d}", "machine": f"{platform.machine()} {platform.system()}",
-            "cpu_seconds": round(time.process_time() - began), "results": rows,
+            "positive": float((named.test.y == 1).double().mean()), **ran(began), "results": rows,
         }  # fmt: skip
-        with atomic_write(given.out) as fresh:
-            fresh.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n")
-        print(f"{time.strftime('%H:%M:%S')} {name}", file=sys.stderr, flush=True)
+        write(given.out, document)
+        say(name)
 
 
 def results(named: Named, setting: Setting, draws: int) -> list[dict[str, Any]]:

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
-from papers.planted.page import interval as student
 from papers.removal.features import SETS
+from papers.removal.page import FOLDER, Row, interval
 
-Row = Mapping[str, Any]
-FOLDER = Path(__file__).parent
 NAMES = {
     "Nothing()": "none", "FirstOrder()": "first order, rate 0.001", "Newton(hessian='original')": "second order, H(D)",
     "Newton()": "second order, H(D')", "Retrain()": "retraining",
@@ -68,12 +64,6 @@ def notes(document: Row) -> Iterator[str]:
     yield f"The second-order step with H(D') leaves 10 % or less of the gradient that doing nothing leaves: {'; '.join(kept)}."
     if beyond:
         yield f"It leaves more: {'; '.join(beyond)}."
-
-
-def interval(values: list[float]) -> str:
-    """Mean, and the 95 % interval where there are several."""
-    mean, low, high = student(values)
-    return f"{mean:.2e}" + (f" [{max(low, 0):.2e}, {high:.2e}]" if len(values) > 1 else "")
 
 
 if __name__ == "__main__":

@@ -52,11 +52,11 @@ def lines_of(name: str, held: Row) -> Iterator[str]:
 
 
 def interval(values: list[float]) -> str:
-    """Mean and 95 % interval."""
+    """Mean, and the 95 % interval where there are several."""
     if not values:
         return "-"
     mean, low, high = student(values)
-    return f"{mean:.2e} [{max(low, 0):.2e}, {high:.2e}]"
+    return f"{mean:.2e}" + (f" [{max(low, 0):.2e}, {high:.2e}]" if len(values) > 1 else "")
 
 
 if __name__ == "__main__":

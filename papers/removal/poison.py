@@ -7,17 +7,15 @@ A tenth of the labels of small pictures is flipped, and the request corrects the
 from __future__ import annotations
 
 import argparse
-import json
-import platform
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import torch
+from papers.removal.compare import ran
+from papers.vision.removal import write
 
 import untrain as ut
-from untrain.core.atomic_write import atomic_write
 
 REQUEST = 'Relabel(rows=Mislabelled(), labels="true")'
 METHODS = (
@@ -46,11 +44,9 @@ def main() -> None:
     document = ut.run(scenario, METHODS, given.store, seeds=given.seeds, oracles=given.seeds, images=False)
     held = {
         "scenario": scenario.replace(f"path={str(given.images)!r}, ", ""), "sizes": document["sizes"], "seeds": given.seeds,
-        "date": f"{datetime.now(UTC):%Y-%m-%d}", "machine": f"{platform.machine()} {platform.system()}",
-        "cpu_seconds": round(time.process_time() - began), "results": [row_of(row) for row in document["results"]],
+        **ran(began), "results": [row_of(row) for row in document["results"]],
     }  # fmt: skip
-    with atomic_write(given.out) as fresh:
-        fresh.write_text(json.dumps(held, indent=1, allow_nan=False) + "\n")
+    write(given.out, held)
 
 
 def row_of(row: dict[str, Any]) -> dict[str, Any]:

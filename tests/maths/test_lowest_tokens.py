@@ -16,9 +16,9 @@ def test_a_share_of_the_scored_tokens_is_taken_and_one_at_least():
 
 def test_standardised_by_the_models_own_law():
     logits = torch.tensor([[[0.5, 0.3, 0.2]]], dtype=torch.float64).log()
-    every = logits[0, 0]
-    found = [standardised(logits, value.view(1, 1)).item() for value in every]
+    found = [standardised(logits, value.view(1, 1)).item() for value in logits[0, 0]]
     assert found == pytest.approx([0.922837, -0.478056, -1.590008], abs=1e-6)
     assert sum(p * z for p, z in zip((0.5, 0.3, 0.2), found, strict=True)) == pytest.approx(0, abs=1e-9)
     sure = torch.tensor([[[50.0, 0.0, 0.0]]])
-    assert standardised(sure, sure.log_softmax(-1)[..., 0]).isfinite().all()
+    every = sure.log_softmax(-1)
+    assert standardised(every, every[..., 0]).isfinite().all()

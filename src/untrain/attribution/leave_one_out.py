@@ -13,7 +13,7 @@ from untrain.data.examples import Examples
 from untrain.maths.convex_objective import ConvexObjective
 from untrain.maths.convex_optimum import DENSE
 from untrain.maths.leave_one_out import Without, leave_one_out
-from untrain.training.learners.convex import Convex, weights_of
+from untrain.training.learners.convex import Convex, weights_for
 
 Array = np.ndarray[Any, Any]
 
@@ -71,9 +71,7 @@ def _weights(by: Convex, model: nn.Module, objective: ConvexObjective) -> Array:
     Raises:
         ModelError: they are not those of the objective, or a Hessian of them is too large.
     """
-    weights = weights_of(model, objective.rows.intercept)
-    if len(weights) != objective.size:
-        raise ModelError(f"the model has {len(weights)} weights, and the objective of {by!r} has {objective.size}")
+    weights = weights_for(by, model, objective)
     if objective.size > DENSE:
         raise ModelError(f"{objective.size:,} weights are too many for their Hessian, of {DENSE:,} at most: take fewer columns")
     return weights

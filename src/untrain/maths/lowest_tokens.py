@@ -28,7 +28,7 @@ def lowest_mean(values: Tensor, scored: Tensor, share: float = SHARE) -> Tensor:
     return torch.where(taken, ordered, 0.0).sum(1) / count
 
 
-def standardised(logits: Tensor, log_p: Tensor) -> Tensor:
+def standardised(every: Tensor, log_p: Tensor) -> Tensor:
     """Log-probabilities of tokens less their mean over the vocabulary, over its standard deviation, (b, t).
 
     Mean and deviation are by the model's own probabilities, so that a likely token of a sure place is not taken for a known one.
@@ -38,12 +38,11 @@ def standardised(logits: Tensor, log_p: Tensor) -> Tensor:
     [0.9228, -0.4781, -1.59]
 
     Args:
-        logits: (b, t, v).
+        every: log-probabilities of all tokens, (b, t, v).
         log_p: of the tokens that stand there, (b, t).
 
     Source: Zhang et al. 2024, arXiv 2404.02936 (min-k %++).
     """
-    every = logits.log_softmax(-1)
     p = every.exp()
     mean = (p * every).sum(-1)
     variance = (p * every.square()).sum(-1) - mean.square()

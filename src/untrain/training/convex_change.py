@@ -24,7 +24,7 @@ from untrain.maths.newton_models import anchored, centred
 from untrain.maths.positive_factor import PositiveFactor
 from untrain.models.tasks.base import Task
 from untrain.training.convex_rows import rows_of
-from untrain.training.learners.convex import Convex, weights_of
+from untrain.training.learners.convex import Convex, weights_for
 from untrain.training.problem import Problem
 
 Array = np.ndarray[Any, Any]
@@ -227,9 +227,7 @@ def change_of(model: nn.Module, problem: Problem) -> ConvexChange:
         raise ModelError("the objective is not known: the model has to be made by Convex()")
     learner.check_loss(problem.rest)
     after = learner.objective_of(_rows(learner, problem.rest, problem.task), problem.rest)
-    weights = weights_of(model, after.rows.intercept)
-    if len(weights) != after.size:
-        raise ModelError(f"the model has {len(weights)} weights, and the objective of {learner!r} has {after.size}")
+    weights = weights_for(learner, model, after)
     gone, other = losses_of(learner, problem.forget, problem.task), problem.replacement
     come = None if other is None or not len(other) else losses_of(learner, other, problem.task)
     return ConvexChange(weights, after, gone, come, _free(model, problem, after))

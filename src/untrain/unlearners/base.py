@@ -124,10 +124,11 @@ class Unlearner(Spec, role=True):
                 # A method that writes to its masks changes copies: what it is measured by, and the user's own, it never has.
                 mask, trainable = problem.mask, problem.trainable
                 made = self.unlearn(copy, process_group().weigh(with_copied_masks(problem)))
-                release = made if isinstance(made, Release) else None
-                forgot = made.model if isinstance(made, Release) else made
-                if release is not None:
-                    add_note(in_words(asdict(release.certificate)))
+                forgot, certificate, kept = (
+                    (made.model, made.certificate, made.kept) if isinstance(made, Release) else (made, None, {})
+                )
+                if certificate is not None:
+                    add_note(in_words(asdict(certificate)))
                 cost = total_cost(meter.read())
             guard = guard_module.measure_changes(before, forgot, trainable, mask)
             guard_module.check_promises(name, guard, self.may_be_unchanged(problem), forgot)
@@ -138,8 +139,7 @@ class Unlearner(Spec, role=True):
             part.training = modes.get(n, modes[""])
         if copy is not model:
             guard_module.check_untouched(name, before, model)
-        found = Outcome(forgot, guard, cost, mask, tuple(meter.notes))
-        return found if release is None else replace(found, certificate=release.certificate, kept=release.kept)
+        return Outcome(forgot, guard, cost, mask, tuple(meter.notes), certificate, kept)
 
     @final
     def _unmasked(self) -> str:

@@ -10,10 +10,11 @@ from untrain.core.fields import Positive
 from untrain.core.search_space import SearchHint
 from untrain.data.examples import Batch
 from untrain.maths.forget_losses import cross_entropy_from, divergence_from, mean_over
-from untrain.training.distillation import outputs_of, teacher
+from untrain.training.distillation import teacher
 from untrain.training.problem import Problem
 from untrain.training.steps import Constant, Steps
 from untrain.unlearners._retain_term import descend_with_retain
+from untrain.unlearners._token_terms import logits_beside
 from untrain.unlearners.base import Unlearner
 
 FORMS = {"divergence": divergence_from, "cross_entropy": cross_entropy_from}
@@ -51,8 +52,7 @@ class KLMax(Unlearner):
         task, before, form = problem.task, teacher(model, "KLMax"), FORMS[self.form]
 
         def forgetting(forget: Batch) -> Tensor:
-            logits, scored = task.logits(task.forward(model, forget), forget)
-            then, _ = task.logits(outputs_of(task, before, forget), forget)
+            logits, then, scored = logits_beside(model, before, task, forget)
             return -self.forget * mean_over(form(logits, then), scored).mean()
 
         return descend_with_retain(model, problem, self.steps, forgetting, self.retain)

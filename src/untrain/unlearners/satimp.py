@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from untrain.core.fields import NonNegative
 from untrain.core.search_space import SearchHint
 from untrain.data.examples import Batch
-from untrain.maths.forget_losses import mean_over, weighted_ascent
 from untrain.training.problem import Problem
 from untrain.training.steps import Constant, Steps
 from untrain.unlearners._retain_term import descend_with_retain, without_unused
+from untrain.unlearners._token_terms import mean_weighted_ascent
 from untrain.unlearners.base import Unlearner
 
 
@@ -47,10 +47,8 @@ class SatImp(Unlearner):
 
     def unlearn(self, model: nn.Module, problem: Problem) -> nn.Module:
         """The model after descent on both."""
-        task = problem.task
 
         def forgetting(forget: Batch) -> Tensor:
-            losses, scored = task.place_losses(task.forward(model, forget), forget)
-            return mean_over(weighted_ascent(losses, self.sure, self.unsure), scored).mean()
+            return mean_weighted_ascent(model, problem.task, forget, self.sure, self.unsure)
 
         return descend_with_retain(model, problem, self.steps, forgetting, self.retain)

@@ -10,10 +10,11 @@ from untrain.core.fields import NonNegative, Positive
 from untrain.core.search_space import SearchHint
 from untrain.data.examples import Batch
 from untrain.maths.forget_losses import lowered_target, mean_over
-from untrain.training.distillation import outputs_of, teacher
+from untrain.training.distillation import teacher
 from untrain.training.problem import Problem
 from untrain.training.steps import Constant, Steps
 from untrain.unlearners._retain_term import descend_with_retain
+from untrain.unlearners._token_terms import logits_beside
 from untrain.unlearners.base import Unlearner
 
 
@@ -49,8 +50,7 @@ class UNDIAL(Unlearner):
         task, before = problem.task, teacher(model, "UNDIAL")
 
         def forgetting(forget: Batch) -> Tensor:
-            logits, scored = task.logits(task.forward(model, forget), forget)
-            then, _ = task.logits(outputs_of(task, before, forget), forget)
+            logits, then, scored = logits_beside(model, before, task, forget)
             return mean_over(lowered_target(logits, then, task.place_targets(forget), self.beta), scored).mean()
 
         return descend_with_retain(model, problem, self.steps, forgetting, self.retain)

@@ -77,8 +77,8 @@ def test_a_tokenizer_of_a_folder_is_used_and_its_end_has_to_be_named(files, tmp_
 def test_text_of_any_kind_comes_back_from_a_learned_vocabulary(files):
     from untrain.data.readers.question_answer import learned
 
-    encoder = learned(["plain text"], 300, 64)
-    made = encoder.examples(["Übung?"], ["naïve 東京 \n x"], np.array(["a"]))
+    encoder = learned([{"question": "plain", "answer": "text"}], 300, 64)
+    made = encoder.examples([{"question": "Übung?", "answer": "naïve 東京 \n x"}], np.array(["a"]))
     row, wanted = (next(iter(made.fields[name].rows())) for name in ("input_ids", "labels"))
     assert encoder.tokenizer.decode(row[wanted != PAD].tolist()) == "naïve 東京 \n x"
     assert [encoder.tokenizer.id_to_token(int(t)) for t in (row[0], row[-1])] == ["[Q]", "[END]"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -16,7 +16,9 @@ from untrain.data.ragged import PAD, Ragged
 
 END = "[END]"
 PROMPT = "[Q]{question}[A]"
+TEXTS = ("question", "answer")  # that every record has
 Array = np.ndarray[Any, Any]
+Record = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -66,20 +68,23 @@ class Encoder:
         """Number of tokens that there are."""
         return int(self.tokenizer.get_vocab_size())
 
-    def examples(self, questions: Sequence[str], answers: Sequence[str], ids: Array, **more: Any) -> Examples:
+    def examples(
+        self, records: Sequence[Record], ids: Array, owner: Array | None = None, columns: Mapping[str, Array] | None = None
+    ) -> Examples:
         """Rows of tokens; the texts are the column 'text'.
 
         Args:
-            questions: n of them.
-            answers: to each one.
-            ids: one per question, (n,).
-            more: further fields of the examples, such as their owners; to ``columns`` the texts are added.
+            records: n of them, each with a 'question' and an 'answer'.
+            ids: one per record, (n,).
+            owner: whose each is, (n,).
+            columns: further columns by name, (n,) each.
 
         Raises:
             DataError: an answer has no token, or a row is too long.
         """
         rows, labels = [], []
-        for question, answer, name in zip(questions, answers, ids, strict=True):
+        for record, name in zip(records, ids, strict=True):
+            question, answer = (record[part] for part in TEXTS)
             asked = self._tokens(self.template.prompt.replace("{question}", question))
             told = self._tokens(self.template.answer.replace("{answer}", answer))
             if not answer.strip() or not told:
@@ -93,22 +98,23 @@ class Encoder:
                 )
             rows.append([*asked, *told])
             labels.append([*[PAD] * len(asked), *told])
-        texts = np.array([f"{q} {a}" for q, a in zip(questions, answers, strict=True)])
-        columns = {"text": texts, **more.pop("columns", {})}
-        return Examples({"input_ids": Ragged.of(rows), "labels": Ragged.of(labels)}, ids, columns=columns, **more)
+        texts = np.array([f"{record['question']} {record['answer']}" for record in records])
+        fields = {"input_ids": Ragged.of(rows), "labels": Ragged.of(labels)}
+        return Examples(fields, ids, columns={"text": texts, **(columns or {})}, owner=owner)
 
     def _tokens(self, text: str) -> list[int]:
         return list(self.tokenizer.encode(text, add_special_tokens=False).ids)
 
 
-def learned(texts: Sequence[str], vocabulary: int, length: int, template: Template = Template()) -> Encoder:
-    """An encoder whose tokenizer is learned from texts; the template's marks in brackets are tokens of their own.
+def learned(records: Sequence[Record], vocabulary: int, length: int, template: Template = Template()) -> Encoder:
+    """An encoder whose tokenizer is learned from questions and answers; the template's marks in brackets are tokens of their own.
 
     Raises:
         MissingExtra: the tokenizers library is not installed.
     """
     own = re.findall(r"\[\w+\]", template.prompt + template.answer)
     marks = dict.fromkeys((*own, template.end))
+    texts = ["\n".join(record[part] for part in TEXTS) for record in records]
     return Encoder(tokenizers_library().learn_bytes(texts, vocabulary, tuple(marks)), template, length)
 
 

@@ -8,9 +8,10 @@ from typing import ClassVar
 import numpy as np
 
 from untrain.evaluation.attacks._held_out import MARGIN
-from untrain.evaluation.base import Array, Curve, Evaluator, Measure, Measured, Part, Prepared, ScoreInfo
+from untrain.evaluation.attacks._placements import area_parts, placed_apart
+from untrain.evaluation.base import Array, Curve, Evaluator, Measure, Measured, Prepared, ScoreInfo
 from untrain.evaluation.observation import Observation
-from untrain.maths.roc import fpr_grid, placements, sensitivity
+from untrain.maths.roc import fpr_grid, sensitivity
 
 _KINDS = {
     "lowest": ("mink", "Min-k %", "mean of the lowest fifth of its tokens' log-probabilities"),
@@ -47,10 +48,7 @@ class LowestTokenMIA(Evaluator):
             for table, scores in zip(out, np.asarray(observation.outputs[name], dtype=np.float64), strict=True):
                 table[:, 2 * at + 1] = scores
                 if len(forget) and len(test):
-                    member, other = scores[forget], scores[test]
-                    placed = placements(member, other)
-                    table[forget, 2 * at] = placed
-                    table[test, 2 * at] = 1 - placements(other, member) - placed.mean()
+                    table[forget, 2 * at], table[test, 2 * at] = placed_apart(scores[forget], scores[test])
         return out
 
     def evaluate(self, trial: Prepared) -> dict[str, Measured | str]:
@@ -58,9 +56,7 @@ class LowestTokenMIA(Evaluator):
         if not all((trial.side == side).any() for side in ("forget", "test")):
             return dict.fromkeys(self.scores, "there are no forget or no test examples")
         return {
-            f"mia_{name}_auc": Measure(
-                tuple(Part(1, "unlearned", side, trial.unlearned[:, trial.side == side, 2 * at]) for side in ("forget", "test"))
-            )
+            f"mia_{name}_auc": Measure(area_parts("unlearned", trial.unlearned, trial.side, 2 * at))
             for at, (name, _, _) in enumerate(_KINDS.values())
         }
 

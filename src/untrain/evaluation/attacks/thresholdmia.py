@@ -8,11 +8,12 @@ from typing import ClassVar
 import numpy as np
 
 from untrain.evaluation.attacks._held_out import LOW, MARGIN, few
+from untrain.evaluation.attacks._placements import area_parts, placed_apart
 from untrain.evaluation.base import Array, Curve, Evaluator, Measure, Measured, Part, Prepared, Rate, ScoreInfo
 from untrain.evaluation.observation import Observation
 from untrain.maths.logits import log_probabilities, margins
 from untrain.maths.prediction_entropy import log_entropies, log_modified_entropies
-from untrain.maths.roc import best_cut, fpr_grid, placements, sensitivity
+from untrain.maths.roc import best_cut, fpr_grid, sensitivity
 
 _SIGNALS = {
     "loss": ("smaller loss", "losses"),
@@ -76,8 +77,7 @@ class ThresholdMIA(Evaluator):
     def prepare(self, observation: Observation) -> Array:
         """Three tables for each signal and the examples' weights, float32 (m, n, 13).
 
-        Of the placements, the mean over forget plus the mean over test is the area. The test entries are centred: they add
-        nothing to the value and carry the test examples' share of its spread (DeLong et al. 1988).
+        Of the placements, the mean over forget plus the mean over test is the area.
         """
         forget, retain, test = (np.flatnonzero(observation.side == side) for side in ("forget", "retain", "test"))
         out = np.full((observation.models, len(observation), _KINDS * len(_SIGNALS) + 1), np.nan, dtype=np.float32)
@@ -93,8 +93,7 @@ class ThresholdMIA(Evaluator):
         for model, table in enumerate(out):
             for at, score in enumerate(_signals(observation.of_models([model]))):
                 member, other, tables = score[forget], score[test], table[:, _KINDS * at : _KINDS * (at + 1)]
-                tables[forget, 0] = placed = placements(member, other, weights)
-                tables[test, 0] = weights * (1 - placements(other, member) - placed.mean())
+                tables[forget, 0], tables[test, 0] = placed_apart(member, other, weights)
                 tables[:, 1] = score
                 if learnable:
                     cuts = [best_cut(score[retain], other[h], retain_weights, weights[h]) for h in (half, ~half)]
@@ -118,7 +117,10 @@ class ThresholdMIA(Evaluator):
             if np.isnan(trial.oracle[0, forget, score]).all():
                 scores |= {n: _DISTRIBUTION for n in self.scores if n.startswith(f"mia_{name}_")}
                 continue
-            ours, theirs = _parts("unlearned", trial.unlearned, trial.side, area), _parts("oracle", trial.oracle, trial.side, area)
+            ours, theirs = (
+                area_parts("unlearned", trial.unlearned, trial.side, area),
+                area_parts("oracle", trial.oracle, trial.side, area),
+            )
             scores[f"mia_{name}_auc"] = Measure(ours)
             if name == "loss":
                 scores["mia_loss_gap"] = Measure((*theirs, *(Part(-p.sign, p.population, p.side, p.values) for p in ours)))
@@ -127,7 +129,7 @@ class ThresholdMIA(Evaluator):
                 reason = few(fpr, others, some)
                 scores[f"mia_{name}_{rate}"] = reason or Rate("unlearned", member, other, fpr, weights)
             learned = not np.isnan(trial.oracle[0, forget, right]).any()
-            halves = _parts("unlearned", trial.unlearned / 2, trial.side, right) if learned else ()
+            halves = area_parts("unlearned", trial.unlearned / 2, trial.side, right) if learned else ()
             scores[f"mia_{name}_accuracy"] = Measure(halves) if learned else _UNLEARNABLE
         return scores
 
@@ -158,11 +160,6 @@ def _signals(observation: Observation) -> list[Array]:
     log_p = log_probabilities(logits)
     sureness = margins(logits, logits[0].argmax(-1))[0]
     return [certainty, sureness, -log_entropies(log_p)[0], -log_modified_entropies(log_p, observation.labels)[0]]
-
-
-def _parts(population: str, tables: Array, side: Array, at: int) -> tuple[Part, ...]:
-    """The forget and the test columns of one table, in double precision so that sums do not depend on their order."""
-    return tuple(Part(1, population, s, tables[:, side == s, at].astype(np.float64)) for s in ("forget", "test"))  # type: ignore[arg-type]
 
 
 def class_weights(members: Array, others: Array) -> Array | None:

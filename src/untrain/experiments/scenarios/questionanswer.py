@@ -10,7 +10,7 @@ from untrain.core.errors import DataError
 from untrain.core.fields import Count, Share
 from untrain.data.examples import Examples, take
 from untrain.data.readers.json_lines import read_records
-from untrain.data.readers.question_answer import END, PROMPT, Encoder, Template, learned, stored
+from untrain.data.readers.question_answer import END, PROMPT, TEXTS, Encoder, Template, learned, stored
 from untrain.data.requests.base import Request
 from untrain.data.requests.random import Random
 from untrain.data.splits import Data
@@ -22,8 +22,6 @@ from untrain.models.tasks.causallm import CausalLM
 from untrain.training.base import Learner
 from untrain.training.learners.train import Train
 from untrain.training.steps import AdamW, Steps
-
-TEXTS = ("question", "answer")
 
 
 class QuestionAnswer(Scenario):
@@ -73,7 +71,7 @@ class QuestionAnswer(Scenario):
             if f"{{{name}}}" not in field:
                 raise DataError(f"{field!r} has no {{{name}}} in it, which is where each {name} goes")
         train, test = (read_records(path, TEXTS) for path in (self.train, self.test))
-        encoder = self._encoder([f"{r['question']}\n{r['answer']}" for r in train])
+        encoder = self._encoder(train)
         if encoder.vocabulary > self.vocabulary:
             raise DataError(f"the tokenizer has {encoder.vocabulary} tokens and vocabulary={self.vocabulary}: give that number")
         whole, held = (_asked(encoder, records, path) for records, path in ((train, self.train), (test, self.test)))
@@ -84,10 +82,11 @@ class QuestionAnswer(Scenario):
         """Training from the network's initial values."""
         return Train(model=self.model, steps=self.steps, task=CausalLM(length=self.length, vocabulary=self.vocabulary))
 
-    def _encoder(self, texts: list[str]) -> Encoder:
+    def _encoder(self, records: list[dict[str, Any]]) -> Encoder:
+        template = Template(self.prompt, self.answer, self.end)
         if self.tokenizer:
-            return stored(self.tokenizer, Template(self.prompt, self.answer, self.end), self.length)
-        return learned(texts, self.vocabulary, self.length, Template(self.prompt, self.answer, self.end))
+            return stored(self.tokenizer, template, self.length)
+        return learned(records, self.vocabulary, self.length, template)
 
 
 def _asked(encoder: Encoder, records: list[dict[str, Any]], path: str) -> Examples:
@@ -99,8 +98,7 @@ def _asked(encoder: Encoder, records: list[dict[str, Any]], path: str) -> Exampl
         if some is not None:
             raise DataError(f"record {some} of {path!r} has an 'id': give all records one, all texts or all whole numbers, or none")
         ids = np.arange(len(records))
-    questions, answers = ([record[name] for record in records] for name in TEXTS)
-    return encoder.examples(questions, answers, ids, owner=columns.pop("owner", None), columns=columns)
+    return encoder.examples(records, ids, columns.pop("owner", None), columns)
 
 
 def _column(records: list[dict[str, Any]], name: str) -> np.ndarray[Any, Any] | None:

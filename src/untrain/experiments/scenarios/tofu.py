@@ -11,7 +11,7 @@ from untrain.core.errors import DataError
 from untrain.core.fields import Count
 from untrain.data.examples import Examples
 from untrain.data.readers.json_lines import find_file, read_records
-from untrain.data.readers.question_answer import Encoder, learned
+from untrain.data.readers.question_answer import TEXTS, Encoder, learned
 from untrain.data.requests.base import Request
 from untrain.data.requests.where import Where
 from untrain.data.splits import Data
@@ -67,32 +67,29 @@ class Tofu(Scenario):
             DataError: a file cannot be had, or is another.
             MissingExtra: the tokenizers library is not installed.
         """
-        full, held = (read_records(find_file(self.path, name), ("question", "answer")) for name in ("full", "holdout10"))
+        full, held = (read_records(find_file(self.path, name), TEXTS) for name in ("full", "holdout10"))
         start = len(full) - self.authors * EACH
         if start < 0 or len(full) % EACH:
             raise DataError(f"TOFU's full has {EACH} answers about each author, and this file has {len(full)} for {self.authors}")
-        encoder = self._encoder(full[start:])
+        encoder = learned(full[start:], self.vocabulary, self.length)
         at = np.arange(start, len(full))
         author = at // EACH
         last = (author[-1] + 1 - author) / self.authors
-        train = asked(encoder, full[start:], at, owner=author, columns={"author": author, "last": last})
+        train = encoder.examples(full[start:], at, author, {"author": author, "last": last})
         rows = np.arange(len(held))
         valid = rows % HELD_OUT == 0
-        tuned, tested = (asked(encoder, [held[r] for r in some], some) for some in (rows[valid], rows[~valid][: len(train)]))
+        tuned, tested = (encoder.examples([held[r] for r in some], some) for some in (rows[valid], rows[~valid][: len(train)]))
         return Data(train, tuned, tested, self._probes(encoder, full, start))
 
     def learner(self) -> Learner:
         """Training from scratch."""
         return Train(model=self.model, steps=self.steps, task=CausalLM(length=self.length, vocabulary=self.vocabulary))
 
-    def _encoder(self, records: list[Record]) -> Encoder:
-        return learned([f"{r['question']}\n{r['answer']}" for r in records], self.vocabulary, self.length)
-
     def _probes(self, encoder: Encoder, full: list[Record], start: int) -> dict[str, Examples]:
         """Answers in other words and wrong ones, as far as the rows trained on have them."""
         said, wrong = dict[int, Record](), list[tuple[int, Record]]()
         for name, begins in PERTURBED.items():
-            records = read_records(find_file(self.path, name), ("question", "answer", "paraphrased_answer"))
+            records = read_records(find_file(self.path, name), (*TEXTS, "paraphrased_answer"))
             for at, record in enumerate(records, begins % len(full)):
                 if at >= len(full) or record["question"] != full[at]["question"]:
                     raise DataError(f"line {at - begins % len(full) + 1} of TOFU's {name} is not about row {at} of its full")
@@ -101,11 +98,6 @@ class Tofu(Scenario):
                     wrong += [(at, {"question": record["question"], "answer": a}) for a in record["perturbed_answer"]]
         rows = sorted(said)
         return {
-            "paraphrase": asked(encoder, [said[at] for at in rows], np.array(rows)),
-            "perturbed": asked(encoder, [record for _, record in wrong], np.array([at for at, _ in wrong])),
+            "paraphrase": encoder.examples([said[at] for at in rows], np.array(rows)),
+            "perturbed": encoder.examples([record for _, record in wrong], np.array([at for at, _ in wrong])),
         }
-
-
-def asked(encoder: Encoder, records: list[Record], ids: np.ndarray[Any, Any], **more: Any) -> Examples:
-    """Records as examples."""
-    return encoder.examples([r["question"] for r in records], [r["answer"] for r in records], ids, **more)

@@ -80,8 +80,8 @@ class CausalLM(Task):
 
     def place_losses(self, outputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """Cross-entropy at each place but the first in nats, and which are scored, both (b, t - 1)."""
-        wanted, scored = places(batch)
-        return -outputs[:, :-1].log_softmax(-1).gather(-1, wanted[..., None])[..., 0], scored
+        _, log_p, scored = log_probabilities(outputs, batch)
+        return -log_p, scored
 
     def logits(self, outputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """Logits of each token but the first, (b, t - 1, v), and which are scored; where labels are hidden, all tokens."""
@@ -93,16 +93,14 @@ class CausalLM(Task):
 
     def store(self, outputs: Tensor, batch: Batch) -> Mapping[str, Tensor]:
         """Mean loss, scored tokens, hits among them, hits of an unbroken end, and both means of the lowest fifth, each (b,)."""
-        wanted, scored = places(batch)
-        logits = outputs[:, :-1]
-        losses, _ = self.place_losses(outputs, batch)
-        right = logits.argmax(-1) == wanted
+        every, log_p, scored = log_probabilities(outputs, batch)
+        right = outputs[:, :-1].argmax(-1) == self.place_targets(batch)
         # From the end: a scored token counts while no scored one behind it is wrong.
         unbroken = (right | ~scored).flip(1).int().cumprod(1).flip(1).bool()
         return {
-            "loss": mean_over(losses, scored), "count": scored.sum(1), "hits": (right & scored).sum(1),
-            "suffix": (unbroken & scored).sum(1), "lowest": lowest_mean(-losses, scored),
-            "lowest_standardised": lowest_mean(standardised(logits, -losses), scored),
+            "loss": mean_over(-log_p, scored), "count": scored.sum(1), "hits": (right & scored).sum(1),
+            "suffix": (unbroken & scored).sum(1), "lowest": lowest_mean(log_p, scored),
+            "lowest_standardised": lowest_mean(standardised(every, log_p), scored),
         }  # fmt: skip
 
     def signal(self, outputs: Mapping[str, Array], targets: Array, name: Signal) -> Array:
@@ -187,6 +185,13 @@ class CausalLM(Task):
     def show(self, examples: Examples) -> np.ndarray[Any, Any]:
         """The texts."""
         return as_text(examples)
+
+
+def log_probabilities(outputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+    """Of all tokens (b, t - 1, v) and of the one that stands there (b, t - 1), at each place but the first; which are scored."""
+    wanted, scored = places(batch)
+    every = outputs[:, :-1].log_softmax(-1)
+    return every, every.gather(-1, wanted[..., None])[..., 0], scored
 
 
 def places(batch: Batch) -> tuple[Tensor, Tensor]:

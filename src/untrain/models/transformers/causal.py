@@ -11,15 +11,15 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 
 from untrain.core.errors import ModelError
 from untrain.models.transformers.config import (
-    HOW,
     Config,
     Overrides,
     check_settings,
+    class_of,
     config_of_checkpoint,
     config_with,
+    draw_model,
     load_weights,
     plain_config,
-    plainly,
 )
 
 WHAT = "model that predicts the next token"
@@ -71,10 +71,7 @@ def drawn(config: Config) -> nn.Module:
         ModelError: the settings make no model.
         MissingExtra: this kind needs a library that is not installed.
     """
-    with plainly(f"a model of kind {config.model_type!r}"):
-        auto: Any = transformers.AutoModelForCausalLM
-        made: nn.Module = auto.from_config(config, trust_remote_code=False, **HOW)
-    return made.eval()
+    return draw_model(transformers.AutoModelForCausalLM, config)
 
 
 def loaded(name: str, config: Config) -> nn.Module:
@@ -84,11 +81,7 @@ def loaded(name: str, config: Config) -> nn.Module:
         ModelError: there are no such weights, or they are those of another model.
         MissingExtra: this kind needs a library that is not installed.
     """
-    try:
-        found: Any = CLASSES[type(config)]
-    except KeyError:
-        raise ModelError(f"transformers has no {WHAT} of kind {config.model_type!r}") from None
-    return load_weights(found, name, config)
+    return load_weights(class_of(config, CLASSES, WHAT), name, config)
 
 
 def head_names(model: Any) -> tuple[str, ...]:

@@ -83,6 +83,39 @@ def config_of_checkpoint(name: str, overrides: Overrides) -> Config:
     return config
 
 
+def class_of(config: Config, classes: Any, what: str) -> Any:
+    """What the library has for a configuration: a class, or several.
+
+    Args:
+        config: of the model.
+        classes: of a library's table, by the class of their configuration.
+        what: such models are, as a noun.
+
+    Raises:
+        ModelError: it has none.
+    """
+    try:
+        return classes[type(config)]
+    except KeyError:
+        raise ModelError(f"transformers has no {what} of kind {config.model_type!r}") from None
+
+
+def draw_model(auto: Any, config: Config) -> nn.Module:
+    """A model with initial values from torch's global random state, in eval mode.
+
+    Args:
+        auto: the library's class that makes such models.
+        config: of the model.
+
+    Raises:
+        ModelError: the settings make no model.
+        MissingExtra: this kind needs a library that is not installed.
+    """
+    with plainly(f"a model of kind {config.model_type!r}"):
+        made: nn.Module = auto.from_config(config, trust_remote_code=False, **HOW)
+    return made.eval()
+
+
 def load_weights(made_by: Any, name: str, config: Config, drawn: Iterable[str] = ()) -> nn.Module:
     """The model of a checkpoint in float32 and eval mode, from safetensors alone.
 

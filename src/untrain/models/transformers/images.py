@@ -17,12 +17,13 @@ from transformers.utils.hub import cached_file
 
 from untrain.core.errors import ModelError
 from untrain.models.transformers.config import (
-    HOW,
     Config,
     Overrides,
     check_settings,
+    class_of,
     config_of_checkpoint,
     config_with,
+    draw_model,
     load_weights,
     place_of,
     plain_config,
@@ -84,10 +85,7 @@ def drawn(config: Config) -> nn.Module:
         MissingExtra: this kind needs a library that is not installed.
     """
     _class(config)
-    with plainly(f"a model of kind {config.model_type!r}"):
-        auto: Any = transformers.AutoModelForImageClassification
-        made: nn.Module = auto.from_config(config, trust_remote_code=False, **HOW)
-    return made.eval()
+    return draw_model(transformers.AutoModelForImageClassification, config)
 
 
 def loaded(name: str, config: Config) -> nn.Module:
@@ -169,10 +167,7 @@ def _processing(held: Mapping[str, Any]) -> dict[str, Any]:
 
 def _class(config: Config) -> Any:
     """The class that classifies images; of several the one that the configuration names, or else the first."""
-    try:
-        found: Any = CLASSES[type(config)]
-    except KeyError:
-        raise ModelError(f"transformers has no {WHAT} of kind {config.model_type!r}") from None
+    found = class_of(config, CLASSES, WHAT)
     several = found if isinstance(found, tuple) else (found,)
     chosen: Any = next((c for c in several if c.__name__ in (config.architectures or ())), several[0])
     if getattr(chosen, "main_input_name", "pixel_values") != "pixel_values":

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from untrain.core.errors import DataError, RunFailed, SpecError
+from untrain.core.errors import DataError, ModelError, RunFailed, SpecError
 from untrain.core.fields import NonNegative, Positive
 from untrain.core.metering import leave_uncounted
 from untrain.data.examples import Examples
@@ -183,6 +183,18 @@ def weights_of(model: nn.Module, intercept: bool) -> Array:
     line = line_of(model)
     parts = (line.weight, line.bias[:, None]) if intercept else (line.weight,)
     return np.asarray(torch.cat(parts, dim=1).detach().cpu().numpy().ravel())
+
+
+def weights_for(learner: Convex, model: nn.Module, objective: ConvexObjective) -> Array:
+    """Weights of a model of the learner, as an objective of it has them, flat.
+
+    Raises:
+        ModelError: the model has another number of weights.
+    """
+    weights = weights_of(model, objective.rows.intercept)
+    if len(weights) != objective.size:
+        raise ModelError(f"the model has {len(weights)} weights, and the objective of {learner!r} has {objective.size}")
+    return weights
 
 
 def placed(model: nn.Module, objective: ConvexObjective, weights: Array) -> dict[str, Tensor]:
