@@ -130,7 +130,7 @@ LEFT = {
     "builtin": (lambda: setattr(builtins, "sorted", other), "builtins.sorted"),
     "generators": (lambda: setattr(np.random, "default_rng", other), "numpy.random.default_rng"),
     "module": (lambda: sys.modules.update(json=ModuleType("json")), "the module json"),
-    "context": (lambda: entered(untrain.core.precision.computing("bfloat16")), "the context variable precision"),
+    "context": (lambda: untrain.core.precision._precision.set("bfloat16"), "the context variable precision"),
 }
 # Name -> what it does in the place of its work, and the words of its failure.
 FAILS = {
