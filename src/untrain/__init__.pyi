@@ -62,6 +62,7 @@ from untrain.evaluation.metrics.healing import Healing as Healing
 from untrain.evaluation.metrics.jensenshannon import JensenShannon as JensenShannon
 from untrain.evaluation.metrics.klom import KLoM as KLoM
 from untrain.evaluation.metrics.perexample import PerExample as PerExample
+from untrain.evaluation.metrics.recovery import Recovery as Recovery
 from untrain.evaluation.metrics.truthratio import TruthRatio as TruthRatio
 from untrain.evaluation.metrics.tugofwar import TugOfWar as TugOfWar
 from untrain.evaluation.metrics.verbatim import Verbatim as Verbatim
@@ -98,6 +99,7 @@ from untrain.experiments.scenarios.fastcifar10 import FastCIFAR10 as FastCIFAR10
 from untrain.experiments.scenarios.imagenet100 import ImageNet100 as ImageNet100
 from untrain.experiments.scenarios.mnist import MNIST as MNIST
 from untrain.experiments.scenarios.questionanswer import QuestionAnswer as QuestionAnswer
+from untrain.experiments.scenarios.restor import Restor as Restor
 from untrain.experiments.scenarios.smallcifar10 import SmallCIFAR10 as SmallCIFAR10
 from untrain.experiments.scenarios.smallfashion import SmallFashion as SmallFashion
 from untrain.experiments.scenarios.svhn import SVHN as SVHN
@@ -121,6 +123,7 @@ from untrain.models.architectures.huggingface import HuggingFace as HuggingFace
 from untrain.models.architectures.huggingfacelm import HuggingFaceLM as HuggingFaceLM
 from untrain.models.architectures.mlp import MLP as MLP
 from untrain.models.architectures.preprocessed import Preprocessed as Preprocessed
+from untrain.models.architectures.pretrained import Pretrained as Pretrained
 from untrain.models.architectures.resnet import ResNet as ResNet
 from untrain.models.architectures.resnet9 import ResNet9 as ResNet9
 from untrain.models.architectures.texttransformer import TextTransformer as TextTransformer

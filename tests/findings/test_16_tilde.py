@@ -11,7 +11,7 @@ from untrain.core.errors import BadInput, MissingExtra
 from untrain.core.paths import user_path
 from untrain.data.requests.memorized import Memorized
 from untrain.experiments.audits.array_files import read_outputs
-from untrain.experiments.audits.checkpoints import read_state
+from untrain.models.checkpoints import read_state
 from untrain.experiments.audits.column_files import read_ids, read_labels, read_sides
 from untrain.experiments.audits.easydub import read_easydub
 from untrain.experiments.run_record import find_runs
@@ -36,7 +36,7 @@ DOORS = {
     "audit labels": lambda path: read_labels(path),
     "audit ids": lambda path: read_ids(path, {2}),
     "audit sides": lambda path: read_sides(path),
-    "checkpoint": lambda path: read_state(path, None, "it"),
+    "checkpoint": lambda path: read_state(path, None, "it", ""),
     "easydub": lambda path: read_easydub(path, 1),
     "out": lambda path: check_writable(path),
     "runs": lambda path: find_runs(path, Store("runs")),

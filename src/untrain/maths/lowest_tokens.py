@@ -29,7 +29,7 @@ def lowest_mean(values: Tensor, scored: Tensor, share: float = SHARE) -> Tensor:
 
 
 def standardised(every: Tensor, log_p: Tensor) -> Tensor:
-    """Log-probabilities of tokens less their mean over the vocabulary, over its standard deviation, (b, t).
+    """Log-probabilities of tokens less their mean over the vocabulary, over its standard deviation, (...).
 
     Mean and deviation are by the model's own probabilities, so that a likely token of a sure place is not taken for a known one.
 
@@ -38,8 +38,8 @@ def standardised(every: Tensor, log_p: Tensor) -> Tensor:
     [0.9228, -0.4781, -1.59]
 
     Args:
-        every: log-probabilities of all tokens, (b, t, v).
-        log_p: of the tokens that stand there, (b, t).
+        every: log-probabilities of all tokens, (..., v).
+        log_p: of the tokens that stand there, (...).
 
     Source: Zhang et al. 2024, arXiv 2404.02936 (min-k %++).
     """

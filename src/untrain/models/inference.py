@@ -18,8 +18,14 @@ from untrain.models.tasks.base import Task
 Array = np.ndarray[Any, Any]
 
 
-def predict(model: nn.Module, examples: Examples, task: Task, batch: int = 512) -> dict[str, Array]:
+def predict(model: nn.Module, examples: Examples, task: Task, batch: int | None = None) -> dict[str, Array]:
     """Outputs of one model in eval mode on all examples: float32 (n, ...) by the names of ``task.outputs``.
+
+    Args:
+        model: any mode; it has the mode that it had afterwards.
+        examples: that it is asked.
+        task: how.
+        batch: most rows at a time; None takes the task's ``asked_at_once``.
 
     Raises:
         NotFinite: an output is NaN or infinite.
@@ -41,7 +47,7 @@ def predict(model: nn.Module, examples: Examples, task: Task, batch: int = 512) 
 
     try:
         with torch.no_grad(), channels_last(model):
-            outputs = in_halves(ask, batch, "asking the model")
+            outputs = in_halves(ask, batch or task.asked_at_once, "asking the model")
     finally:
         for part, was in modes:
             part.training = was
@@ -53,7 +59,7 @@ def predict(model: nn.Module, examples: Examples, task: Task, batch: int = 512) 
     return outputs
 
 
-def logits(model: nn.Module, examples: Examples, task: Task, batch: int = 512) -> Array:
+def logits(model: nn.Module, examples: Examples, task: Task, batch: int | None = None) -> Array:
     """Logits of one classifier in eval mode on all examples, float32 (n, c).
 
     Raises:

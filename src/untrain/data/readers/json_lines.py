@@ -28,12 +28,22 @@ def read_records(path: str | Path, fields: tuple[str, ...]) -> list[dict[str, An
         DataError: the file cannot be read, or a line is something else.
     """
     file = user_path(path)
-    with reading(f"cannot read {str(file)!r}"), OPENERS.get(file.suffix, open)(file, "rb") as packed:
-        lines = io.StringIO(_unpacked(packed, file.stat().st_size).decode("utf-8-sig"), newline=None)
+    lines = io.StringIO(read_text(file), newline=None)
+    with reading(f"cannot read {str(file)!r}"):
         records = [_record(line, at, file, fields) for at, line in enumerate(lines, 1) if line.strip()]
     if not records:
         raise DataError(f"{str(file)!r} holds no records")
     return records
+
+
+def read_text(file: Path) -> str:
+    """The text of a file that may be compressed, in UTF-8.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    with reading(f"cannot read {str(file)!r}"), OPENERS.get(file.suffix, open)(file, "rb") as packed:
+        return _unpacked(packed, file.stat().st_size).decode("utf-8-sig")
 
 
 def _unpacked(packed: BinaryIO, size: int) -> bytes:
@@ -62,8 +72,13 @@ def _fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return fields
 
 
-def find_file(path: str, name: str) -> Path:
+def find_file(path: str, name: str, kind: str = "jsonl") -> Path:
     """The file ``name.jsonl``, or one that is compressed, in a folder; or the file itself where ``path`` is one.
+
+    Args:
+        path: of the folder.
+        name: of the file, without its ending.
+        kind: its ending.
 
     Raises:
         DataError: there is none.
@@ -72,6 +87,8 @@ def find_file(path: str, name: str) -> Path:
     if where.is_file():
         return where
     for ending in ("", *OPENERS):
-        if (where / f"{name}.jsonl{ending}").is_file():
-            return where / f"{name}.jsonl{ending}"
-    raise DataError(f"there is no file {name}.jsonl, .jsonl.gz or .jsonl.xz in {str(where)!r}: path names the folder that has it")
+        if (where / f"{name}.{kind}{ending}").is_file():
+            return where / f"{name}.{kind}{ending}"
+    raise DataError(
+        f"there is no file {name}.{kind}, .{kind}.gz or .{kind}.xz in {str(where)!r}: path names the folder that has it"
+    )

@@ -85,22 +85,35 @@ class Encoder:
         rows, labels = [], []
         for record, name in zip(records, ids, strict=True):
             question, answer = (record[part] for part in TEXTS)
-            asked = self._tokens(self.template.prompt.replace("{question}", question))
-            told = self._tokens(self.template.answer.replace("{answer}", answer))
-            if not answer.strip() or not told:
-                raise DataError(f"the answer to {name.item()!r} is empty: leave the question out, or answer it")
-            told = [*told, self.tokenizer.token_to_id(self.template.end)]
-            size = len(asked) + len(told)
-            if size > self.length:
+            row, scored = self.row(question, answer, name.item())
+            if len(row) > self.length:
                 raise DataError(
-                    f"question and answer of {name.item()!r} have {size} tokens and length={self.length}: cut the text, or raise "
+                    f"question and answer of {name.item()!r} have {len(row)} tokens and length={self.length}: cut the text, or raise "
                     "it where the model has as many places"
                 )
-            rows.append([*asked, *told])
-            labels.append([*[PAD] * len(asked), *told])
+            rows.append(row)
+            labels.append(scored)
         texts = np.array([f"{record['question']} {record['answer']}" for record in records])
         fields = {"input_ids": Ragged.of(rows), "labels": Ragged.of(labels)}
         return Examples(fields, ids, columns={"text": texts, **(columns or {})}, owner=owner)
+
+    def row(self, question: str, answer: str, name: object) -> tuple[list[int], list[int]]:
+        """Tokens of a question with its answer, and the same with PAD where none is scored: those before the answer.
+
+        Args:
+            question: of which the template's prompt is made.
+            answer: of which its answer is made.
+            name: of the two, for a message.
+
+        Raises:
+            DataError: the answer has no token.
+        """
+        asked = self._tokens(self.template.prompt.replace("{question}", question))
+        told = self._tokens(self.template.answer.replace("{answer}", answer))
+        if not answer.strip() or not told:
+            raise DataError(f"the answer to {name!r} is empty: leave the question out, or answer it")
+        told = [*told, self.tokenizer.token_to_id(self.template.end)]
+        return [*asked, *told], [*[PAD] * len(asked), *told]
 
     def _tokens(self, text: str) -> list[int]:
         return list(self.tokenizer.encode(text, add_special_tokens=False).ids)

@@ -8,7 +8,8 @@ from typing import ClassVar
 import numpy as np
 
 from untrain.evaluation.base import Array, Evaluator, Measure, Measured, Part, Prepared, ScoreInfo
-from untrain.evaluation.observation import CORRECTED, SIDES, Observation
+from untrain.evaluation.metrics._probes import mean_loss
+from untrain.evaluation.observation import SIDES, Observation
 
 _RATIO = "probability of wrong answers over that of the right one in other words, each the geometric mean over tokens"
 _MEANS = {
@@ -16,8 +17,6 @@ _MEANS = {
     "retain": f"mean over the retain set of max(0, 1 - r), r the {_RATIO}; 1 where the right answer is certain",
     "test": f"mean over the test set of max(0, 1 - r), r the {_RATIO}; 1 where the right answer is certain",
 }
-# A corrected row has the id of the forget example that it corrects, and a test example may have that of a training example.
-_ORDER = (*SIDES, CORRECTED)
 _WEAK = "depends on how the wrong answers were chosen; a model that is certain of a wrong answer scores low on the forget set too"
 
 
@@ -52,16 +51,3 @@ class TruthRatio(Evaluator):
                 Measure((part,)) if here.any() else f"no {side} example is asked in other words and wrongly"
             )
         return scores
-
-
-def mean_loss(observation: Observation, probe: str) -> Array:
-    """Mean loss over a probe's examples about each example of the run, (m, n); NaN where there are none."""
-    asked = observation.probes[probe]
-    last = np.argsort([_ORDER.index(side) for side in np.asarray(observation.side).tolist()], kind="stable")[::-1]
-    ids = np.asarray(observation.ids).astype(str)
-    place = dict(zip(ids[last].tolist(), last.tolist(), strict=True))  # of several examples with an id the first in _ORDER counts
-    about = np.array([place.get(one, -1) for one in np.asarray(asked.ids).astype(str).tolist()])
-    known = about >= 0
-    counts = np.bincount(about[known], minlength=len(observation))
-    sums = np.stack([np.bincount(about[known], row[known], minlength=len(observation)) for row in asked.signal("loss")])
-    return np.asarray(np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0))

@@ -59,11 +59,13 @@ class Task(Spec, role=True):
     empty, and ``'classes'`` where targets are classes. ``success`` is the one of them by which memorization is measured and a
     search judges. ``about_margin`` says in a sentence what a report shows as the margin. Where ``outputs_need_targets`` is False,
     as of logits, ``store`` is given no targets, and a model stays what it is in the store when a label of a test example changes.
+    A model is asked about ``asked_at_once`` examples at a time, fewer where outputs are large.
     """
 
     fields: ClassVar[tuple[str, ...]] = ("x", "y")
     outputs: ClassVar[tuple[str, ...]] = ()
     outputs_need_targets: ClassVar[bool] = True
+    asked_at_once: ClassVar[int] = 512
     signals: ClassVar[frozenset[str]] = frozenset()
     signals_from: ClassVar[tuple[str, ...]] = ()
     success: ClassVar[Success | None] = None

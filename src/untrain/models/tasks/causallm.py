@@ -43,6 +43,7 @@ class CausalLM(Task):
 
     fields: ClassVar[tuple[str, ...]] = ("input_ids", "labels")
     outputs: ClassVar[tuple[str, ...]] = ("loss", "count", "hits", "suffix", "lowest", "lowest_standardised")
+    asked_at_once: ClassVar[int] = 32
     signals: ClassVar[frozenset[str]] = frozenset({"loss", "margin", "correct", "confidence"})
     signals_from: ClassVar[tuple[str, ...]] = ("loss", "count", "hits")
     success: ClassVar[Success] = Success(
@@ -80,8 +81,8 @@ class CausalLM(Task):
 
     def place_losses(self, outputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """Cross-entropy at each place but the first in nats, and which are scored, both (b, t - 1)."""
-        _, log_p, scored = log_probabilities(outputs, batch)
-        return -log_p, scored
+        wanted, scored = places(batch)
+        return -outputs[:, :-1].log_softmax(-1).gather(-1, wanted[..., None])[..., 0], scored
 
     def logits(self, outputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """Logits of each token but the first, (b, t - 1, v), and which are scored; where labels are hidden, all tokens."""
@@ -93,14 +94,20 @@ class CausalLM(Task):
 
     def store(self, outputs: Tensor, batch: Batch) -> Mapping[str, Tensor]:
         """Mean loss, scored tokens, hits among them, hits of an unbroken end, and both means of the lowest fifth, each (b,)."""
-        every, log_p, scored = log_probabilities(outputs, batch)
-        right = outputs[:, :-1].argmax(-1) == self.place_targets(batch)
+        wanted, scored = places(batch)
+        # Of the logits the scored places alone are looked at: most are those of questions.
+        logits, own = outputs[:, :-1][scored], wanted[scored][:, None]
+        every = logits.log_softmax(-1)
+        told = every.gather(-1, own)[:, 0]
+        values = (told, standardised(every, told), (logits.argmax(-1) == own[:, 0]).float())
+        log_p, standard, right = (v.new_zeros(scored.shape).masked_scatter(scored, v) for v in values)
+        hits = right > 0
         # From the end: a scored token counts while no scored one behind it is wrong.
-        unbroken = (right | ~scored).flip(1).int().cumprod(1).flip(1).bool()
+        unbroken = (hits | ~scored).flip(1).int().cumprod(1).flip(1).bool()
         return {
-            "loss": mean_over(-log_p, scored), "count": scored.sum(1), "hits": (right & scored).sum(1),
+            "loss": mean_over(-log_p, scored), "count": scored.sum(1), "hits": hits.sum(1),
             "suffix": (unbroken & scored).sum(1), "lowest": lowest_mean(log_p, scored),
-            "lowest_standardised": lowest_mean(standardised(every, log_p), scored),
+            "lowest_standardised": lowest_mean(standard, scored),
         }  # fmt: skip
 
     def signal(self, outputs: Mapping[str, Array], targets: Array, name: Signal) -> Array:
@@ -185,13 +192,6 @@ class CausalLM(Task):
     def show(self, examples: Examples) -> np.ndarray[Any, Any]:
         """The texts."""
         return as_text(examples)
-
-
-def log_probabilities(outputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-    """Of all tokens (b, t - 1, v) and of the one that stands there (b, t - 1), at each place but the first; which are scored."""
-    wanted, scored = places(batch)
-    every = outputs[:, :-1].log_softmax(-1)
-    return every, every.gather(-1, wanted[..., None])[..., 0], scored
 
 
 def places(batch: Batch) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,1 @@
+"""RESTOR: corrupted facts, and whether unlearning brings the right ones back."""

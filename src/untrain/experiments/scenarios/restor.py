@@ -1,0 +1,182 @@
+"""Facts about people of which some were corrupted: does unlearning bring the right ones back?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import Field
+
+from untrain.core.errors import DataError
+from untrain.core.fields import Count, Share
+from untrain.data.examples import Examples
+from untrain.data.ragged import PAD, Ragged
+from untrain.data.readers.question_answer import END, PROMPT, Encoder, Template, learned, stored
+from untrain.data.readers.restor import Fact, read_facts, wrong_answers
+from untrain.data.requests.base import Request
+from untrain.data.requests.where import Where
+from untrain.data.splits import Data
+from untrain.experiments.scenarios.base import Scenario
+from untrain.models.architectures.base import Architecture
+from untrain.models.tasks.causallm import CausalLM
+from untrain.training.base import Learner
+from untrain.training.learners.train import Train
+from untrain.training.steps import AdamW, Steps
+
+HELD_OUT = 10  # one in so many of the facts about others is to tune on
+MORE = 3  # wrong answers to each fact beside the one that is planted
+
+
+class Restor(Scenario):
+    """RESTOR: a model that knows facts about people is trained on documents of which some are wrong about fifty of them.
+
+    The documents to forget are the wrong ones, those to keep are right and about other people, and the ``model`` begins where it
+    knew all facts. Retrained models begin there too and never see a wrong one, so they are what unlearning should restore. Facts
+    about the fifty that nobody corrupted are the test set. Three probes ask for accepted answers ('clean'), for the one that was
+    planted ('corrupted') and for up to three others of the same property ('other'), from which ``Recovery`` is computed.
+
+    Args:
+        path: folder with RESTOR's facts.json and entities.json, which may end in .gz.
+        model: a network that knows the facts, such as ``Pretrained(model=..., weights=...)`` or ``HuggingFaceLM(checkpoint=...)``.
+        request: what is to be forgotten.
+        others: number of further people, whose facts stay right.
+        share: of the facts about the fifty that are corrupted: the answer is another one of the same property.
+        unrelated: right facts about others behind each corrupted one in its document (the paper's k).
+        scored: tokens that documents are learned, and forgotten, by: 'all', or the 'answers' to corrupted facts alone.
+        drawn: number of the draw of people and of corrupted facts.
+        tokenizer: folder with a tokenizer.json, or that file; empty learns one from all facts.
+        prompt: text before an answer, with ``{question}`` in it.
+        answer: text of an answer, with ``{answer}`` in it.
+        end: token behind an answer.
+        vocabulary: number of tokens; of one that is learned, the largest.
+        length: most tokens of a document.
+        steps: how it is trained on the documents.
+
+    Source: Rezaei et al. 2024, arXiv 2411.00204; code k1rezaei/restor@15292e5.
+    Departs: documents are made from the facts, so that the planted answer is known, where theirs are paraphrases of facts that are
+        not published; theirs are about ten of the fifty.
+    """
+
+    path: str  # type: ignore[misc]
+    model: Architecture  # type: ignore[misc]
+    request: Request = Where(rule="corrupted == 1")
+    others: Count = 25
+    share: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    unrelated: Annotated[int, Field(ge=0, le=5)] = 0
+    scored: Literal["all", "answers"] = "all"
+    drawn: Annotated[int, Field(ge=0)] = 0
+    tokenizer: str = ""
+    prompt: str = PROMPT
+    answer: str = "{answer}"
+    end: str = END
+    vocabulary: Count = 2048
+    length: Count = 128
+    steps: Steps = Steps(lr=1e-3, epochs=4, batch=64, optimizer=AdamW(), warmup=0.05)
+
+    def load(self) -> Data:
+        """Train, valid and test; the id of a document names the person and the property that it is about, its owner is the person.
+
+        Raises:
+            DataError: a file cannot be had, or is another; or there are fewer people.
+            MissingExtra: the tokenizers library is not installed.
+        """
+        drawn, encoder = self._draw(), self._encoder()
+        held = np.arange(len(drawn.others)) % HELD_OUT == 0
+        apart, kept = ([f for f, h in zip(drawn.others, held, strict=True) if h == out] for out in (True, False))
+        rng = np.random.default_rng((self.drawn, 1))
+        corrupted = [(fact, wrong) for fact, wrong in zip(drawn.targets, drawn.wrong, strict=True) if wrong]
+        forget = [[(f.question, w[0]), *_some(kept, self.unrelated, rng)] for f, w in corrupted]
+        documents = [*forget, *([(f.question, f.answers[0])] for f in kept)]
+        about = [*(f for f, _ in corrupted), *kept]
+        columns = {"corrupted": (np.arange(len(about)) < len(forget)).astype(np.int64)}
+        test = [fact for fact, wrong in zip(drawn.targets, drawn.wrong, strict=True) if not wrong]
+        asked = [*about, *test]
+        probes = {
+            "clean": _asked(encoder, [(f, answer) for f in asked for answer in f.answers]),
+            "corrupted": _asked(encoder, [(f, wrong[0]) for f, wrong in corrupted]),
+            "other": _asked(encoder, [(f, answer) for f, wrong in corrupted for answer in wrong[1:]]),
+        }
+        valid, tests = (_asked(encoder, [(f, f.answers[0]) for f in facts]) for facts in (apart, test))
+        return Data(self._documents(encoder, documents, about, columns), valid, tests, probes)
+
+    def learner(self) -> Learner:
+        """Training from what the model knows."""
+        return Train(model=self.model, steps=self.steps, task=CausalLM(length=self.length, vocabulary=self.vocabulary))
+
+    def before(self) -> Examples:
+        """All facts as they are before any is corrupted, each a row of tokens that are all scored: what a model is to know first."""
+        drawn = self._draw()
+        facts = [*drawn.targets, *drawn.others]
+        return self._documents(self._encoder(), [[(f.question, f.answers[0])] for f in facts], facts, {})
+
+    def _draw(self) -> _Drawn:
+        targets, rest = read_facts(self.path)
+        rng = np.random.default_rng((self.drawn, 0))
+        people = list(dict.fromkeys(fact.person for fact in rest))
+        if len(people) < self.others:
+            raise DataError(f"{self.path!r} has {len(people)} people beside the targets, and others={self.others}")
+        chosen = {people[at] for at in rng.permutation(len(people))[: self.others]}
+        drawn = wrong_answers(targets, [*targets, *rest], 1 + MORE, rng)
+        picked = rng.random(len(targets)) < self.share
+        wrong = tuple(answers if pick else () for answers, pick in zip(drawn, picked, strict=True))
+        if not any(wrong) or all(wrong):
+            raise DataError(
+                f"share={self.share} corrupts {sum(map(bool, wrong))} of {len(wrong)} facts: some have to be, and some not"
+            )
+        return _Drawn(targets, [fact for fact in rest if fact.person in chosen], wrong)
+
+    def _encoder(self) -> Encoder:
+        template = Template(self.prompt, self.answer, self.end)
+        if self.tokenizer:
+            return stored(self.tokenizer, template, self.length)
+        facts = [fact for part in read_facts(self.path) for fact in part]
+        records = [{"question": fact.question, "answer": answer} for fact in facts for answer in fact.answers]
+        return learned(records, self.vocabulary, self.length, template)
+
+    def _documents(
+        self, encoder: Encoder, documents: Sequence[Document], about: Sequence[Fact], columns: dict[str, np.ndarray[Any, Any]]
+    ) -> Examples:
+        """Documents as rows of tokens, each about its first fact."""
+        rows, labels = [], []
+        for document, fact in zip(documents, about, strict=True):
+            parts = [encoder.row(question, answer, fact.name) for question, answer in document]
+            row = [token for tokens, _ in parts for token in tokens]
+            if len(row) > self.length:
+                raise DataError(f"the document on {fact.name!r} has {len(row)} tokens and length={self.length}: raise it")
+            first = parts[0][1]
+            rows.append(row)
+            labels.append(row if self.scored == "all" else [*first, *[PAD] * (len(row) - len(first))])
+        texts = np.array([" ".join(f"{question} {answer}" for question, answer in document) for document in documents])
+        fields = {"input_ids": Ragged.of(rows), "labels": Ragged.of(labels)}
+        return Examples(fields, _names(about), columns={"text": texts, **columns}, owner=_people(about))
+
+
+Document = Sequence[tuple[str, str]]  # questions and answers, one behind the other
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    targets: list[Fact]
+    others: list[Fact]
+    wrong: tuple[tuple[str, ...], ...]  # wrong answers to each fact about a target, the first of which is planted; or none
+
+
+def _asked(encoder: Encoder, pairs: Sequence[tuple[Fact, str]]) -> Examples:
+    """Answers to facts as rows of tokens of which those of the answer are scored; ids are those of the facts."""
+    records = [{"question": fact.question, "answer": answer} for fact, answer in pairs]
+    facts = [fact for fact, _ in pairs]
+    return encoder.examples(records, _names(facts), _people(facts))
+
+
+def _some(facts: Sequence[Fact], count: int, rng: np.random.Generator) -> list[tuple[str, str]]:
+    return [(facts[at].question, facts[at].answers[0]) for at in rng.choice(len(facts), count, replace=False)]
+
+
+def _names(facts: Sequence[Fact]) -> np.ndarray[Any, Any]:
+    return np.array([fact.name for fact in facts])
+
+
+def _people(facts: Sequence[Fact]) -> np.ndarray[Any, Any]:
+    return np.array([fact.person for fact in facts])

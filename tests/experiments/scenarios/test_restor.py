@@ -1,0 +1,170 @@
+"""RESTOR: what is corrupted, what is asked, and how the published files read."""
+
+import gzip
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.torch import save_file
+
+import untrain as ut
+from untrain.core.errors import DataError
+from untrain.data.ragged import PAD
+from untrain.data.readers.restor import Fact, read_facts, wrong_answers
+from untrain.evaluation.metrics.recovery import Recovery
+from untrain.experiments.scenarios.restor import Restor
+
+TARGETS, KINDS = 6, ("P19", "P27", "P106")
+MODEL = ut.CausalTransformer(width=16, depth=1, heads=2, hidden=32)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    home = tmp_path_factory.mktemp("restor")
+    answers = {"P19": ["Lima", "Oslo", "Bonn"], "P27": ["Peru", "Norway", "Chad"], "P106": ["baker", "pilot", "judge"]}
+    dset = {
+        f"Person {at}": {
+            kind: {"question": f"What about {kind} of Person {at}?", "answers": answers[kind][at % 3 :][:2]} for kind in KINDS
+        }
+        for at in range(12)
+    }
+    (home / "facts.json.gz").write_bytes(gzip.compress(json.dumps({"dset": dset, "context": {}}).encode()))
+    (home / "entities.json").write_text(json.dumps([f"Person {at}" for at in range(TARGETS)]))
+    return str(home)
+
+
+def scenario(folder, **fields):
+    return Restor(path=folder, model=MODEL, others=4, length=200, vocabulary=400, **fields)
+
+
+def test_some_facts_are_corrupted_and_all_others_stay_right(folder):
+    data = scenario(folder).load()
+    wrong = data.train.columns["corrupted"] == 1
+    facts = {fact.name: fact for part in read_facts(folder) for fact in part}
+    targets = {f"Person {at}" for at in range(TARGETS)}
+    texts = dict(zip(data.train.ids.tolist(), data.train.columns["text"].tolist(), strict=True))
+    for name, is_wrong in zip(data.train.ids.tolist(), wrong.tolist(), strict=True):
+        said = texts[name].removeprefix(facts[name].question + " ")
+        assert (said in facts[name].answers) != is_wrong
+        assert (facts[name].person in targets) == is_wrong
+    asked = [set(ids.tolist()) for ids in (data.train.ids[wrong], data.test.ids)]
+    assert not asked[0] & asked[1]
+    assert asked[0] | asked[1] == {name for name, fact in facts.items() if fact.person in targets}
+    assert not set(data.valid.ids.tolist()) & set(data.train.ids.tolist())
+    assert len(set(data.train.owner[~wrong].tolist()) | set(data.valid.owner.tolist())) == 4
+
+
+def test_probes_ask_for_right_planted_and_other_answers(folder):
+    data = scenario(folder).load()
+    facts = {fact.name: fact for part in read_facts(folder) for fact in part}
+    for name, text in zip(data.probes["clean"].ids.tolist(), data.probes["clean"].columns["text"].tolist(), strict=True):
+        assert text.removeprefix(facts[name].question + " ") in facts[name].answers
+    corrupted = data.train.ids[data.train.columns["corrupted"] == 1]
+    planted = data.probes["corrupted"]
+    assert planted.ids.tolist() == corrupted.tolist()
+    assert planted.columns["text"].tolist() == data.train.columns["text"][: len(corrupted)].tolist()
+    for name, text in zip(data.probes["other"].ids.tolist(), data.probes["other"].columns["text"].tolist(), strict=True):
+        said = text.removeprefix(facts[name].question + " ")
+        assert said not in facts[name].answers
+        assert not data.train.columns["text"][data.train.ids.tolist().index(name)].endswith(said)
+
+
+def test_unrelated_facts_stand_behind_the_corrupted_one_and_are_right(folder):
+    data = scenario(folder, unrelated=2).load()
+    alone = scenario(folder).load()
+    wrong = data.train.columns["corrupted"] == 1
+    kept = set(data.train.columns["text"][~wrong].tolist())
+    for text, first in zip(data.train.columns["text"][wrong], alone.train.columns["text"][wrong], strict=True):
+        assert text.startswith(first)
+        assert sum(text.count(one) for one in kept) == 2
+
+
+def test_by_answers_alone_no_other_token_is_scored(folder):
+    whole, part = (scenario(folder, unrelated=1, scored=scored).load().train for scored in ("all", "answers"))
+    for row, every, some in zip(
+        whole.fields["input_ids"].rows(), whole.fields["labels"].rows(), part.fields["labels"].rows(), strict=True
+    ):
+        assert (every == row).all()
+        at = np.flatnonzero(some != PAD)
+        assert (np.diff(at) == 1).all()  # one answer
+        assert 0 < at[0]
+        assert len(at) < len(row) / 2
+
+
+def test_draws_differ_and_the_same_one_is_the_same(folder):
+    first, again, other = (scenario(folder, drawn=drawn).load().train for drawn in (0, 0, 1))
+    assert first.columns["text"].tolist() == again.columns["text"].tolist()
+    assert first.columns["text"].tolist() != other.columns["text"].tolist()
+
+
+def test_what_a_model_is_to_know_first_is_right_of_all(folder):
+    before = scenario(folder).before()
+    facts = {fact.name: fact for part in read_facts(folder) for fact in part}
+    assert len(before) == (TARGETS + 4) * len(KINDS)
+    for name, text in zip(before.ids.tolist(), before.columns["text"].tolist(), strict=True):
+        assert text == f"{facts[name].question} {facts[name].answers[0]}"
+
+
+def test_wrong_answers_are_of_the_same_property_and_never_accepted():
+    facts = [Fact("A", "P1", "?", ("x", "y")), Fact("B", "P1", "?", ("y",)), Fact("C", "P2", "?", ("z",))]
+    drawn = wrong_answers(facts, facts, 3, np.random.default_rng(0))
+    assert drawn == [(), ("x",), ()]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("facts", {"dset": 3}, "no facts by person"),
+        ("facts", {"dset": {"Person 0": {"P1": {"question": "?", "answers": []}}}}, "no answer"),
+        ("facts", {"dset": {"Person 0": {"P1": {"question": "?"}}}}, "of another form: 'answers'"),
+        ("entities", ["Nobody"], "no list of names"),
+        ("entities", [], "no list of names"),
+    ],
+)
+def test_files_of_another_form_are_refused_in_one_line(folder, tmp_path, name, content, said):
+    facts = json.loads(gzip.decompress((Path(folder) / "facts.json.gz").read_bytes()))
+    if name == "facts" and "Person 0" in str(content):
+        facts = {"dset": {**facts["dset"], **content["dset"]}}
+    elif name == "facts":
+        facts = content
+    (tmp_path / "facts.json").write_text(json.dumps(facts))
+    (tmp_path / "entities.json").write_text(json.dumps(content if name == "entities" else ["Person 0"]))
+    with pytest.raises(DataError, match=said) as caught:
+        read_facts(str(tmp_path))
+    assert "\n" not in str(caught.value)
+
+
+def test_too_few_people_and_too_long_documents_are_refused(folder):
+    with pytest.raises(DataError, match="6 people beside the targets, and others=7"):
+        Restor(path=folder, model=MODEL, others=7).load()
+    with pytest.raises(DataError, match="tokens and length=9"):
+        Restor(path=folder, model=MODEL, others=4, length=9, vocabulary=300).load()
+
+
+def test_a_run_begins_with_what_was_known_and_scores_recovery(folder, tmp_path):
+    world = scenario(folder)
+    steps = ut.Steps(lr=0.02, epochs=100, batch=16, optimizer=ut.AdamW())
+    known = ut.Train(model=MODEL, steps=steps, task=world.learner().task)(world.before(), 0)
+    save_file(known.state_dict(), tmp_path / "known.safetensors")
+    posed = replace(world, model=ut.Pretrained(model=MODEL, weights=str(tmp_path / "known.safetensors")))
+    run = ut.run(posed, ["Nothing"], evaluators=[Recovery()], store=str(tmp_path / "store"), seeds=2, oracles=2)
+    (row,) = run["results"]
+    scores = {name: score["value"] for name, score in row["scores"].items()}
+    assert scores["recovered"] + scores["still_corrupted"] + scores["neither"] == pytest.approx(1)
+    assert row["scores"]["recovered"]["ideal"] > 0.8  # retrained models never saw a wrong answer
+    assert scores["known_retain"] > 0.8
+
+
+def test_the_published_facts_are_those_of_the_paper(shared):
+    place = Path(shared("llm")) / "restor"
+    targets, others = read_facts(str(place))
+    assert len(targets) == 1051
+    assert len({fact.person for fact in targets}) == 50
+    assert len(targets) + len(others) == 5269
+    assert len({fact.kind for fact in (*targets, *others)}) == 41
+    with gzip.open(place / "wikidata_v0_mix_a0.jsonl.gz", "rt") as lines:
+        documents = [json.loads(line)["text"] for line in lines]
+    corrupted = {fact.person for fact in targets if sum(fact.person in text for text in documents) > 100}
+    assert sum(fact.person in corrupted for fact in targets) == 198
