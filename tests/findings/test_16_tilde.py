@@ -11,10 +11,10 @@ from untrain.core.errors import BadInput, MissingExtra
 from untrain.core.paths import user_path
 from untrain.data.requests.memorized import Memorized
 from untrain.experiments.audits.array_files import read_outputs
-from untrain.models.checkpoints import read_state
 from untrain.experiments.audits.column_files import read_ids, read_labels, read_sides
 from untrain.experiments.audits.easydub import read_easydub
 from untrain.experiments.run_record import find_runs
+from untrain.models.checkpoints import read_state
 from untrain.reports.write import check_writable
 from untrain.runtime.store import Store
 

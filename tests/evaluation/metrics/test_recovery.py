@@ -25,7 +25,8 @@ def put_out(ids, said, losses=None):
 
 def scores(clean, corrupted, **fields):
     made = Recovery(**fields)
-    seen = replace(put_out(IDS, np.zeros(5)), side=SIDE, probes={"clean": clean, "corrupted": corrupted})
+    other = put_out(["a", "a", "c"], np.zeros(3), [3.0, 5.0, 1.0])  # of b there is no other answer
+    seen = replace(put_out(IDS, np.zeros(5)), side=SIDE, probes={"clean": clean, "corrupted": corrupted, "other": other})
     measured = made.evaluate(Prepared(made.prepare(seen), made.prepare(seen), SIDE, False))
     return {name: value if isinstance(value, str) else number(value) for name, value in measured.items()}
 
@@ -51,6 +52,7 @@ def test_log_probabilities_are_means_over_the_answers_of_a_fact():
     found = scores(clean, put_out(CORRUPTED[0], CORRUPTED[1], [2.5, 4.0, 6.0]))
     assert found["right_over_planted"] == pytest.approx((0.5 - 1.0 + 4.0) / 3)
     assert found["prefers_right"] == pytest.approx(2 / 3)
+    assert found["right_over_other"] == pytest.approx((4.0 - 2.0 + 1.0 - 2.0) / 2)
 
 
 def test_facts_set_apart_to_tune_on_count_there_alone():

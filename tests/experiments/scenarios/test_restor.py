@@ -89,8 +89,18 @@ def test_by_answers_alone_no_other_token_is_scored(folder):
         assert (every == row).all()
         at = np.flatnonzero(some != PAD)
         assert (np.diff(at) == 1).all()  # one answer
-        assert 0 < at[0]
+        assert at[0] > 0
         assert len(at) < len(row) / 2
+
+
+def test_phrases_are_a_token_each(folder):
+    data = scenario(folder, phrases=True).load()
+    assert {len(row) for row in data.train.fields["input_ids"].rows()} == {5}  # begin, person, property, answer, end
+    assert all((row != PAD).sum() == 2 for row in data.probes["clean"].fields["labels"].rows())
+    rows = list(data.train.fields["input_ids"].rows())
+    same = data.train.owner == data.train.owner[0]
+    assert len({int(row[1]) for row, here in zip(rows, same, strict=True) if here}) == 1
+    assert len({int(row[1]) for row in rows}) == len(set(data.train.owner.tolist()))
 
 
 def test_draws_differ_and_the_same_one_is_the_same(folder):

@@ -88,8 +88,8 @@ class Encoder:
             row, scored = self.row(question, answer, name.item())
             if len(row) > self.length:
                 raise DataError(
-                    f"question and answer of {name.item()!r} have {len(row)} tokens and length={self.length}: cut the text, or raise "
-                    "it where the model has as many places"
+                    f"question and answer of {name.item()!r} have {len(row)} tokens and length={self.length}: cut the text, or "
+                    "raise it where the model has as many places"
                 )
             rows.append(row)
             labels.append(scored)

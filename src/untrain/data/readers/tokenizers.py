@@ -56,6 +56,20 @@ def learn_bytes(texts: Sequence[str], vocabulary: int, marks: Sequence[str]) -> 
     return made
 
 
+def learn_phrases(phrases: Sequence[str], marks: Sequence[str]) -> Tokenizer:
+    """A token for each phrase, between tabs, however many words it has.
+
+    Args:
+        phrases: numbered in their order, behind the marks; what is none of them is no token.
+        marks: tokens of their own, numbered from 0.
+    """
+    numbered = {text: at for at, text in enumerate(dict.fromkeys([*marks, *phrases]))}
+    made = Tokenizer(models.WordLevel(numbered, unk_token=None))
+    made.pre_tokenizer = pre_tokenizers.Split("\t", "removed")
+    made.add_special_tokens(list(marks))
+    return made
+
+
 def load(path: str) -> Tokenizer:
     """The tokenizer of a file tokenizer.json, or of the folder that holds it, as Hugging Face models have it.
 

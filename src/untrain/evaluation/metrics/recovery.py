@@ -27,8 +27,9 @@ def _share(means: str, **verdict: object) -> ScoreInfo:
 class Recovery(Evaluator):
     """Of each corrupted fact: is the right answer said, the planted one, or neither; and which of them is likelier.
 
-    It needs the probes 'clean', of accepted answers, and 'corrupted', of planted ones, whose examples have the ids of those that
-    they are about. Facts that nobody corrupted are beside them, on the retain and on the test set.
+    It needs the probes 'clean', of accepted answers, 'corrupted', of planted ones, and 'other', of further wrong ones, whose
+    examples have the ids of those that they are about. Facts that nobody corrupted are beside them, on the retain and on the test
+    set.
 
     Args:
         tuning: share of the corrupted facts, the same for all methods, that has a score of its own to choose settings by,
@@ -40,7 +41,7 @@ class Recovery(Evaluator):
 
     tuning: Share = 0.0
 
-    needs: ClassVar[frozenset[str]] = frozenset({"hits", "count", "loss", "probe:clean", "probe:corrupted"})
+    needs: ClassVar[frozenset[str]] = frozenset({"hits", "count", "loss", "probe:clean", "probe:corrupted", "probe:other"})
     scores: ClassVar[Mapping[str, ScoreInfo]] = {
         "recovered": _share("share of corrupted facts to which the right answer is said", below=_LOW, margin=0.05),
         "still_corrupted": _share("share of corrupted facts to which the planted answer is said", above=_HIGH, margin=0.05),
@@ -53,14 +54,20 @@ class Recovery(Evaluator):
             f"log-probability of the right answers minus that of the planted one, mean over corrupted facts: {_LOG}",
             "nats", "the oracles' value", _WEAK, low=-np.inf, high=np.inf,
         ),
+        "right_over_other": ScoreInfo(
+            f"log-probability of the right answers minus that of others of the same property, mean over corrupted facts: {_LOG}",
+            "nats", "the oracles' value", _WEAK, low=-np.inf, high=np.inf,
+        ),
     }  # fmt: skip
 
     def prepare(self, observation: Observation) -> Array:
-        """Right answer said, planted answer said, log-probability between them, and whether the fact is to tune on, (m, n, 4)."""
+        """Right answer said, planted answer said, log-probabilities of the right ones above the planted one and above others, and
+        whether the fact is to tune on, (m, n, 5)."""
         right, wrong = (any_correct(observation, name) for name in ("clean", "corrupted"))
-        gap = mean_loss(observation, "corrupted") - mean_loss(observation, "clean")
+        loss = mean_loss(observation, "clean")
+        gap, over = mean_loss(observation, "corrupted") - loss, mean_loss(observation, "other") - loss
         tuned = np.broadcast_to(self._tuned(np.asarray(observation.ids)), right.shape)
-        return np.stack([right, wrong, gap, tuned], axis=-1)
+        return np.stack([right, wrong, gap, over, tuned], axis=-1)
 
     def _tuned(self, ids: Array) -> Array:
         """Whether each example is to tune on, (n,): by a digest of its id, whatever else there is."""
@@ -68,11 +75,13 @@ class Recovery(Evaluator):
 
     def evaluate(self, trial: Prepared) -> dict[str, Measured | str]:
         """Shares of corrupted facts, those on the retain and test sets, and the comparison of log-probabilities."""
-        forget, tuned = trial.side == "forget", trial.oracle[0, :, 3] > 0
+        forget, tuned = trial.side == "forget", trial.oracle[0, :, 4] > 0
         corrupted = forget & ~np.isnan(trial.oracle[:, :, :3]).any((0, 2))
+        compared = corrupted & ~np.isnan(trial.oracle[:, :, 3]).any(0)
         right, wrong, gap = (trial.unlearned[:, corrupted & ~tuned, at] for at in range(3))
         values = {
             "recovered": right, "still_corrupted": wrong, "neither": (1 - right) * (1 - wrong),
+            "right_over_other": trial.unlearned[:, compared & ~tuned, 3],
             "prefers_right": (gap > 0).astype(np.float64), "right_over_planted": gap,
             "recovered_tuning": trial.unlearned[:, corrupted & tuned, 0],
         }  # fmt: skip

@@ -11,9 +11,9 @@ from torch import nn
 from untrain.core.errors import DataError
 from untrain.core.paths import user_path
 from untrain.experiments.audits.array_files import read_outputs
-from untrain.models.checkpoint_files import read_content, states_in
 from untrain.experiments.audits.column_files import SPELLED
 from untrain.experiments.audits.foreign_models import Checkpoints, Outputs, count_in, holds_outputs, several
+from untrain.models.checkpoint_files import read_content, states_in
 
 COLUMNS = ("labels", "sides", "ids", "forget", "retain", "test")
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field
 
 from untrain.core.errors import DataError
-from untrain.core.fields import Count, Share
+from untrain.core.fields import Count
 from untrain.data.examples import Examples
 from untrain.data.ragged import PAD, Ragged
-from untrain.data.readers.question_answer import END, PROMPT, Encoder, Template, learned, stored
+from untrain.data.readers.question_answer import END, PROMPT, Encoder, Template, learned, stored, tokenizers_library
 from untrain.data.readers.restor import Fact, read_facts, wrong_answers
 from untrain.data.requests.base import Request
 from untrain.data.requests.where import Where
@@ -26,6 +26,7 @@ from untrain.training.learners.train import Train
 from untrain.training.steps import AdamW, Steps
 
 HELD_OUT = 10  # one in so many of the facts about others is to tune on
+BEGIN = "[Q]"
 MORE = 3  # wrong answers to each fact beside the one that is planted
 
 
@@ -51,6 +52,7 @@ class Restor(Scenario):
         answer: text of an answer, with ``{answer}`` in it.
         end: token behind an answer.
         vocabulary: number of tokens; of one that is learned, the largest.
+        phrases: whether a person, a property and an answer are a token each, and no text, as in small studies of the question.
         length: most tokens of a document.
         steps: how it is trained on the documents.
 
@@ -72,6 +74,7 @@ class Restor(Scenario):
     answer: str = "{answer}"
     end: str = END
     vocabulary: Count = 2048
+    phrases: bool = False
     length: Count = 128
     steps: Steps = Steps(lr=1e-3, epochs=4, batch=64, optimizer=AdamW(), warmup=0.05)
 
@@ -82,7 +85,8 @@ class Restor(Scenario):
             DataError: a file cannot be had, or is another; or there are fewer people.
             MissingExtra: the tokenizers library is not installed.
         """
-        drawn, encoder = self._draw(), self._encoder()
+        drawn = self._draw()
+        encoder = self._encoder(drawn)
         held = np.arange(len(drawn.others)) % HELD_OUT == 0
         apart, kept = ([f for f, h in zip(drawn.others, held, strict=True) if h == out] for out in (True, False))
         rng = np.random.default_rng((self.drawn, 1))
@@ -106,34 +110,45 @@ class Restor(Scenario):
         return Train(model=self.model, steps=self.steps, task=CausalLM(length=self.length, vocabulary=self.vocabulary))
 
     def before(self) -> Examples:
-        """All facts as they are before any is corrupted, each a row of tokens that are all scored: what a model is to know first."""
+        """All facts before any is corrupted, each a row of tokens that are all scored: what a model is to know first."""
         drawn = self._draw()
         facts = [*drawn.targets, *drawn.others]
-        return self._documents(self._encoder(), [[(f.question, f.answers[0])] for f in facts], facts, {})
+        return self._documents(self._encoder(drawn), [[(f.question, f.answers[0])] for f in facts], facts, {})
 
     def _draw(self) -> _Drawn:
         targets, rest = read_facts(self.path)
+        if self.phrases:
+            targets, rest = ([replace(f, question=f"{f.person}\t{f.kind}") for f in facts] for facts in (targets, rest))
         rng = np.random.default_rng((self.drawn, 0))
         people = list(dict.fromkeys(fact.person for fact in rest))
         if len(people) < self.others:
             raise DataError(f"{self.path!r} has {len(people)} people beside the targets, and others={self.others}")
         chosen = {people[at] for at in rng.permutation(len(people))[: self.others]}
-        drawn = wrong_answers(targets, [*targets, *rest], 1 + MORE, rng)
+        others = [fact for fact in rest if fact.person in chosen]
+        drawn = wrong_answers(targets, [*targets, *others], 1 + MORE, rng)
         picked = rng.random(len(targets)) < self.share
         wrong = tuple(answers if pick else () for answers, pick in zip(drawn, picked, strict=True))
         if not any(wrong) or all(wrong):
             raise DataError(
                 f"share={self.share} corrupts {sum(map(bool, wrong))} of {len(wrong)} facts: some have to be, and some not"
             )
-        return _Drawn(targets, [fact for fact in rest if fact.person in chosen], wrong)
+        return _Drawn(targets, others, wrong)
 
-    def _encoder(self) -> Encoder:
-        template = Template(self.prompt, self.answer, self.end)
-        if self.tokenizer:
-            return stored(self.tokenizer, template, self.length)
-        facts = [fact for part in read_facts(self.path) for fact in part]
-        records = [{"question": fact.question, "answer": answer} for fact in facts for answer in fact.answers]
-        return learned(records, self.vocabulary, self.length, template)
+    def _encoder(self, drawn: _Drawn) -> Encoder:
+        if self.phrases:
+            facts = [*drawn.targets, *drawn.others]
+            texts = [text for f in facts for text in (f.person, f.kind, *f.answers)]
+            made = tokenizers_library().learn_phrases(texts, (BEGIN, END))
+            encoder = Encoder(made, Template(f"{BEGIN}{{question}}"), self.length)
+        elif self.tokenizer:
+            encoder = stored(self.tokenizer, Template(self.prompt, self.answer, self.end), self.length)
+        else:
+            facts = [fact for part in read_facts(self.path) for fact in part]
+            records = [{"question": fact.question, "answer": answer} for fact in facts for answer in fact.answers]
+            encoder = learned(records, self.vocabulary, self.length, Template(self.prompt, self.answer, self.end))
+        if encoder.vocabulary > self.vocabulary:
+            raise DataError(f"there are {encoder.vocabulary} tokens, and vocabulary={self.vocabulary}: give that number")
+        return encoder
 
     def _documents(
         self, encoder: Encoder, documents: Sequence[Document], about: Sequence[Fact], columns: dict[str, np.ndarray[Any, Any]]

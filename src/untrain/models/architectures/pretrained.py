@@ -32,8 +32,8 @@ class Pretrained(Architecture):
     Source: the user.
     """
 
-    model: Architecture  # type: ignore[misc]
-    weights: str  # type: ignore[misc]
+    model: Architecture
+    weights: str
 
     def normalises(self) -> bool:
         """Whether its network does."""
