@@ -115,7 +115,7 @@ def posed(data: str, store: str, form: dict[str, Any], unrelated: int, drawn: in
     architecture = ut.parse(form["model"])
     fresh = Restor(path=data, model=architecture, steps=form["then"], unrelated=unrelated, drawn=drawn, **form["fields"])
     name = "phrases" if fresh.phrases else "text"
-    file = Path(store) / f"known-{name}-{drawn}.safetensors"
+    file = Path(f"{store}-known") / f"{name}-{drawn}.safetensors"
     if not file.exists():
         say(f"draw {drawn}: learning all facts")
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,1 @@
+"""TOFU on a small language model trained here."""

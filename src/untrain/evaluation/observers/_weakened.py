@@ -1,0 +1,68 @@
+"""What a copy of a model with other weights still knows of the forget set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from untrain.evaluation.base import Array, Measure, Measured, Part, Prepared, ScoreInfo
+from untrain.evaluation.observers.base import ObserverContext
+from untrain.models.inference import predict
+from untrain.models.tasks.base import Signal, success_of
+
+CERTAINTY: Signal = "confidence"
+WEAK = "depends on how much is taken away: with too much all models are lost, and with too little none changes"
+BACK = "knows more of the forget set, once its weights are changed, than retrained models changed alike: it was hidden"
+
+
+def known(model: nn.Module, sight: ObserverContext, change: Callable[[Tensor], Tensor]) -> Array:
+    """Probability of each target of the forget set before and after a change of all weight matrices, (n, 2).
+
+    Where a task has no probabilities it is what the task counts as success.
+
+    Args:
+        model: stays as it is.
+        sight: the forget set and the task.
+        change: a weight of two or more dimensions -> another of its shape.
+    """
+    changed = deepcopy(model)
+    with torch.no_grad():
+        for p in changed.parameters():
+            if p.ndim > 1:
+                p.copy_(change(p))
+    labels = sight.forget.y[:].cpu().numpy()
+    outputs = [{n: a[None] for n, a in predict(each, sight.forget, sight.task).items()} for each in (model, changed)]
+    signal = CERTAINTY if CERTAINTY in sight.task.signals else success_of(sight.task).signal
+    return np.stack([sight.task.signal(each, labels, signal)[0] for each in outputs], axis=-1)
+
+
+def infos(prefix: str, done: str) -> Mapping[str, ScoreInfo]:
+    """Glossary of the scores of ``compared``.
+
+    Args:
+        prefix: of their names.
+        done: what is done to the weights, in words.
+    """
+    return {
+        f"{prefix}_forget": ScoreInfo(
+            f"mean probability of the targets in the forget set, of models whose weights are {done}", "fraction", "the oracles' value", WEAK,
+            above=BACK, margin=0.02,
+        ),
+        f"{prefix}_change": ScoreInfo(
+            f"mean probability of the targets in the forget set, of models whose weights are {done}, minus that before", "fraction", "the oracles' value",
+            WEAK, low=-1.0,
+        ),
+    }  # fmt: skip
+
+
+def compared(prefix: str, trial: Prepared) -> dict[str, Measured | str]:
+    """Probability after the change, and what the change made of it."""
+    before, after = trial.unlearned[..., 0], trial.unlearned[..., 1]
+    return {
+        f"{prefix}_forget": Measure((Part(1, "unlearned", "forget", after),)),
+        f"{prefix}_change": Measure((Part(1, "unlearned", "forget", after), Part(-1, "unlearned", "forget", before))),
+    }
