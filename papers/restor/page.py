@@ -28,14 +28,17 @@ def page(document: Document) -> str:
     behind = f", each followed by {document['unrelated']} right ones about others" if document["unrelated"] else ""
     head = [
         "# Corrupted facts: do the right ones come back?", "",
-        f"{document['date']}, `{document['command']}`. {WHAT[document['form']]}; `{document['model']}` learns all, then {sizes['forget']} "
-        f"facts about fifty people in a wrong form{behind}, among {sizes['retain']} right ones about others. {document['draws']} draws of "
-        "people, corrupted facts and models. Settings are chosen by the right answers to a tenth of the corrupted facts, the mean over "
-        "draws, and judged by the others. Intervals are 95 %, Student's t over draws, differences paired by draw; each verdict stands by "
-        f"itself. {facts['machine']}, untrain {facts['untrain']}, torch {facts['torch']}; {document['cpu_seconds']} CPU seconds.", "",
+        f"{document['date']}, `{document['command']}`. {WHAT[document['form']]}; `{document['model']}` learns all, then "
+        f"{sizes['forget']} facts about fifty people in a wrong form{behind}, among {sizes['retain']} right ones about others. "
+        f"{document['draws']} draws of people, corrupted facts and models. Settings are chosen by the right answers to a tenth of "
+        "the corrupted facts, the mean over draws, and judged by the others. Intervals are 95 %, Student's t over draws, differences "
+        f"paired by draw; each verdict stands by itself. {facts['machine']}, untrain {facts['untrain']}, torch {facts['torch']}; "
+        f"{document['cpu_seconds']} CPU seconds.", "",
     ]  # fmt: skip
     chosen = {label: best(document, label) for label in document["labels"]}
-    return "\n".join([*head, *claims(document, chosen), "", "## Methods", "", *table(document, chosen), "", *spellings(document, chosen), ""])
+    return "\n".join(
+        [*head, *claims(document, chosen), "", "## Methods", "", *table(document, chosen), "", *spellings(document, chosen), ""]
+    )
 
 
 def values(document: Document, method: str, name: str) -> Any:

@@ -1,9 +1,9 @@
 """TOFU on a small language model: ``python -m papers.tofu.compare --data FOLDER``.
 
 FOLDER holds TOFU's full, holdout10, retain_perturbed and forget10_perturbed. Models learn the last authors from scratch, and
-methods forget the last of these; each method has one row per length, and nothing is chosen, so nothing is tuned on retrained models
-or on test answers. Models that the store has are not made again. Scores go to NAME.json beside this file; ``papers.tofu.page`` makes
-pages of them.
+methods forget the last of these; each method has one row per length, and nothing is chosen, so nothing is tuned on retrained
+models or on test answers. Models that the store has are not made again. Scores go to NAME.json beside this file;
+``papers.tofu.page`` makes pages of them.
 """
 
 from __future__ import annotations
@@ -34,8 +34,9 @@ WALKED = {
     "random mask, DEL's settings": ("ResetFinetune(steps={steps}) @ RandomMask(like=WeightedGrad(keep=0.3))", (8,)),
 }
 RELEARN = "Relearn(steps=Steps(lr=0.001, epochs=20, batch=20, optimizer=AdamW(), schedule=Constant()))"
+OBSERVERS = ("Quantization(bits=4)", RELEARN)
 SCORES = (
-    "ForgetQuality()", "TruthRatio()", "Verbatim()", "LowestTokenMIA()", "ThresholdMIA()", "Quantization(bits=4)", RELEARN,
+    "ForgetQuality()", "TruthRatio()", "Verbatim()", "LowestTokenMIA()", "ThresholdMIA()",
 )  # fmt: skip
 
 
@@ -56,12 +57,12 @@ def main() -> None:
     say(f"{given.seeds} originals, {given.oracles} retrained models")
     run = ut.run(
         scenario, [spec for specs in labels.values() for spec in specs], store=given.store, seeds=given.seeds,
-        oracles=given.oracles, workers=given.workers, evaluators=SCORES,
+        oracles=given.oracles, workers=given.workers, evaluators=SCORES, observers=OBSERVERS,
     )  # fmt: skip
     document = {
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
-        "command": f"python -m papers.tofu.compare --data TOFU --authors {given.authors} --share {given.share:g} --seeds {given.seeds} "
-        f"--oracles {given.oracles}",
+        "command": f"python -m papers.tofu.compare --data TOFU --authors {given.authors} --share {given.share:g} "
+        f"--seeds {given.seeds} --oracles {given.oracles}",
         "authors": given.authors, "share": given.share, "seeds": given.seeds, "oracles": given.oracles,
         "model": repr(scenario.model), "steps": repr(scenario.steps), "setting": run["setting"], "sizes": run["sizes"],
         "labels": labels, "cpu_seconds": round(sum(os.times()[:4])), "rows": [row_of(row) for row in run["results"]],

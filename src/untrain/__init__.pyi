@@ -57,6 +57,7 @@ from untrain.evaluation.metrics.aus import AUS as AUS
 from untrain.evaluation.metrics.classaccuracy import ClassAccuracy as ClassAccuracy
 from untrain.evaluation.metrics.disagreement import Disagreement as Disagreement
 from untrain.evaluation.metrics.epsilon import Epsilon as Epsilon
+from untrain.evaluation.metrics.forgetquality import ForgetQuality as ForgetQuality
 from untrain.evaluation.metrics.forgettingquality import ForgettingQuality as ForgettingQuality
 from untrain.evaluation.metrics.healing import Healing as Healing
 from untrain.evaluation.metrics.jensenshannon import JensenShannon as JensenShannon
@@ -68,6 +69,8 @@ from untrain.evaluation.metrics.tugofwar import TugOfWar as TugOfWar
 from untrain.evaluation.metrics.verbatim import Verbatim as Verbatim
 from untrain.evaluation.observers.activations import Activations as Activations
 from untrain.evaluation.observers.linearprobe import LinearProbe as LinearProbe
+from untrain.evaluation.observers.pruning import Pruning as Pruning
+from untrain.evaluation.observers.quantization import Quantization as Quantization
 from untrain.evaluation.observers.relearn import Relearn as Relearn
 from untrain.evaluation.observers.rus import RUS as RUS
 from untrain.evaluation.observers.weights import Weights as Weights

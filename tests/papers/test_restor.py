@@ -31,7 +31,8 @@ def planted(page, recovered, tuning, draws=4):
         rows.append({"drawn": drawn, "method": "retrained", "error": None, **dict.fromkeys(page.SHOWN, 0.5), "recovered": 0.9})
     return {
         "date": "2000-01-01", "command": "x", "form": "text", "unrelated": 0, "draws": draws, "model": "MLP()", "labels": labels,
-        "setting": {"machine": "m", "untrain": "0", "torch": "0"}, "sizes": {"forget": 5, "retain": 6}, "cpu_seconds": 1, "rows": rows,
+        "setting": {"machine": "m", "untrain": "0", "torch": "0"}, "sizes": {"forget": 5, "retain": 6}, "cpu_seconds": 1,
+        "rows": rows,
     }  # fmt: skip
 
 
@@ -51,7 +52,9 @@ def test_the_facts_set_apart_alone_choose_a_setting(page):
 @pytest.mark.parametrize(("msa", "more", "near"), [(0.9, "holds", "holds"), (0.6, "holds", "fails"), (0.1, "fails", "fails")])
 def test_verdicts_follow_planted_numbers(page, msa, more, near):
     recovered = {"MSA": [msa], "retain-only control": [0.3]}
-    lines = page.claims(planted(page, recovered, {label: [0.0] for label in recovered}), {label: f"{label} 0" for label in recovered})
+    lines = page.claims(
+        planted(page, recovered, {label: [0.0] for label in recovered}), {label: f"{label} 0" for label in recovered}
+    )
     assert f"**{more}**" in next(text for text in lines if "finetuning on the retain set alone" in text)
     assert f"**{near}**" in next(text for text in lines if "within 0.05" in text)
 

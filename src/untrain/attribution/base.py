@@ -124,7 +124,7 @@ class Attributor(Spec, role=True):
             raise ModelError(f"{name} needs models that were trained on all training data: give TrainingEvidence(models=(...))")
         models = tuple(unwrap(model) for model in evidence.models) if self.needs == "models" else ()
         with ExitStack() as stack:
-            stack.enter_context(foreign(repr(self)))
+            stack.enter_context(foreign(self, evidence.task, *models))
             stack.enter_context(isolated_rng(nn.ModuleList(models), 0))
             stack.enter_context(computing())
             for model in models:

@@ -8,9 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TextIO
 
+from torch import nn
+
 from untrain.core.errors import BrokenPromise, RunFailed
 from untrain.core.interrupts import is_from_outside, noting_interrupts
 from untrain.core.process_state import ProcessState, in_line
+from untrain.core.spec import Spec, is_ours
+
+KNOWN = ("untrain", "torch")  # packages of layers
 
 
 @dataclass
@@ -24,10 +29,11 @@ _course = _Course()
 
 
 @contextmanager
-def foreign(name: str, draws: bool = False, patches: bool = True) -> Iterator[None]:
+def foreign(*code: object, draws: bool = False, patches: bool = True) -> Iterator[None]:
     """Run somebody's code within; whatever it changes in the process is put back, and it is named.
 
-    What it prints goes to stderr, since stdout is for results.
+    What it prints goes to stderr, since stdout is for results. Replaced functions are not looked for where all of the code is of
+    this package, whose own tests look for them.
 
     >>> import os
     >>> with foreign("Careless()"):
@@ -39,16 +45,17 @@ def foreign(name: str, draws: bool = False, patches: bool = True) -> Iterator[No
     False
 
     Args:
-        name: of whose code it is.
+        code: specs and models whose code it is, of which the first is named; or a text that names it.
         draws: whether it may draw from the global generators of numpy and Python; their state is put back without a word.
-        patches: whether replaced functions are looked for, which takes some milliseconds.
+        patches: whether replaced functions are looked for in code of others, which takes some milliseconds.
 
     Raises:
         BrokenPromise: it changed something that would change the results of others.
         RunFailed: it tried to end the process.
     """
+    name = code[0] if isinstance(code[0], str) else repr(code[0])
     with noting_interrupts():
-        before = ProcessState(patches)
+        before = ProcessState(patches and not all(map(_is_known, code)))
         stdout, sys.stdout = sys.stdout, _Stderr()
         redirected = sys.stdout
         try:
@@ -85,6 +92,13 @@ def process_kept() -> Iterator[None]:
         yield
     finally:
         before.put_back(sys.stdout, draws=True)
+
+
+def _is_known(code: object) -> bool:
+    """Whether it is a spec of ours, or a network of our layers and torch's."""
+    if isinstance(code, nn.Module):
+        return all(type(part).__module__.partition(".")[0] in KNOWN for part in code.modules())
+    return isinstance(code, Spec) and is_ours(code)
 
 
 def _left(name: str, changed: list[str], stuck: list[str], more: str = "") -> BrokenPromise:

@@ -65,7 +65,7 @@ def _try(learner: Learner, task: Task, train: Examples, estimation: Estimation) 
         ModelError: it does not take such models.
         DataError: it solves what is singular, of many examples too.
     """
-    with foreign(repr(learner), draws=True):
+    with foreign(learner, draws=True):
         model = learner.init(train, 0)
     for most in (TRIED, SURE):
         few = plain(take(train, np.arange(min(len(train), most))))

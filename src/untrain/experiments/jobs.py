@@ -112,7 +112,7 @@ def _train(scene: Scene, job: Job, ingredients: dict[str, Any]) -> Contents:
             model = scene.learner(examples, ingredients["seed"])
         cost = meter.read()
     check_trained(scene.learner, model, scene.data.train)
-    with foreign(repr(scene.learner)):
+    with foreign(scene.learner):
         outputs = outputs_of(scene, model)
     arrays_by_keeper = {name: {n: as_array(t) for n, t in tensors.items()} for name, tensors in tensors_by_keeper.items()}
     sizes = {name: sum(a.nbytes for a in part.values()) for name, part in arrays_by_keeper.items()}
@@ -150,7 +150,7 @@ def pose(scene: Scene, start: Start, seed: int) -> tuple[nn.Module, Problem]:
 
 def load_model(scene: Scene, weights: Weights, seed: int) -> nn.Module:
     """The model of some weights, in eval mode; ``seed`` is of what the weights do not hold."""
-    with foreign(repr(scene.learner), draws=True):
+    with foreign(scene.learner, draws=True):
         model = scene.learner.init(scene.data.train, seed)
     return load_state(model, {n: torch.from_numpy(a) for n, a in weights.items()}).eval()
 
@@ -169,7 +169,7 @@ def load_originals(scene: Scene, seed: int, setting: Setting, store: Store, coun
 
 def _unlearn(scene: Scene, method: Method, start: Start, ingredients: dict[str, Any], setting: Setting) -> Contents:
     model, posed = pose(scene, start, ingredients["seed"])
-    with foreign(repr(method)):  # the model that it returns is its own code too
+    with foreign(method, model, scene.task):  # the model that it returns is its own code too
         return _unlearned(scene, method, model, posed, start, setting)
 
 

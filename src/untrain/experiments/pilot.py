@@ -73,7 +73,7 @@ def pilot(scene: Scene, setting: Setting) -> float | None:
             each = (time.perf_counter() - began) / count(len(some), steps.batch)
             few = take(train, np.arange(min(len(train), ASKED)))
             began = time.perf_counter()
-            with foreign(repr(learner)):
+            with foreign(learner):
                 predict(model, few, scene.task)
             asking = (time.perf_counter() - began) / len(few) * (len(train) + len(scene.data.test))
     except UntrainError:
@@ -109,7 +109,7 @@ def stack_pilot(scene: Scene, setting: Setting, strategy: Strategy, models: int,
         keys = {str(at): member for at, member in enumerate(_halves(scene, models))}
         size = min(STACK, max(map(len, split_members(strategy, learner, train, keys, asked, workers))))
         members = [Member(np.arange(len(some)), seed) for seed in range(size)]
-        with computing(), foreign(repr(learner)):
+        with computing(), foreign(learner):
             began = time.perf_counter()
             stacked = [learner.init(train, member.seed) for member in members]
             once = (time.perf_counter() - began) / size

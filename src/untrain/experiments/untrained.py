@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from untrain.core.code_reach import reach, values_read
 from untrain.core.errors import ModelError
 from untrain.core.foreign import foreign
-from untrain.core.spec_sources import is_ours, sources
+from untrain.core.spec import is_ours
+from untrain.core.spec_sources import sources
 from untrain.data.examples import Examples, batch_of
 from untrain.data.fingerprint import array_digest
 from untrain.models.newness import check_apart
@@ -100,7 +101,7 @@ def check_trained(learner: Learner, trained: nn.Module, examples: Examples) -> N
 
 
 def _start(learner: Learner, examples: Examples, seed: int) -> nn.Module:
-    with torch.random.fork_rng(devices=[]), foreign(repr(learner), draws=True):
+    with torch.random.fork_rng(devices=[]), foreign(learner, draws=True):
         return learner.init(examples, seed)
 
 

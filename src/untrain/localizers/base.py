@@ -52,7 +52,7 @@ class Localizer(Spec, role=True):
             NotFinite: the model holds NaN or infinite weights.
             BrokenPromise: the model was written to, or the process was left changed.
         """
-        with foreign(repr(self)):
+        with foreign(self, model, problem.task):
             return self._find(model, problem)
 
     @final

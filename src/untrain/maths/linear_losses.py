@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from scipy.special import expit, logsumexp
+from scipy.special import expit
+
+from untrain.maths.logits import logsumexp
 
 Array = np.ndarray[Any, Any]
 Name = Literal["logistic", "multinomial", "squared", "squared_hinge", "huber"]
@@ -132,7 +134,7 @@ def multinomial(scores: Array, labels: Array) -> Derivatives:
         scores: (n, k).
         labels: whole numbers below k, (n,).
     """
-    logp = scores - logsumexp(scores, axis=1, keepdims=True)
+    logp = scores - logsumexp(scores)
     at = (np.arange(len(labels)), np.asarray(labels, dtype=np.int64))
     p = np.exp(logp)
     slope = p.copy()

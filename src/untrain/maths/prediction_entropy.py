@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.special import logsumexp
+
+from untrain.maths.logits import logsumexp
 
 Array = np.ndarray[Any, Any]
 
@@ -29,7 +30,7 @@ def log_entropies(log_p: Array) -> Array:
     [[-793.31, -893.2]]
     """
     log_not = _log_complements(log_p)
-    return np.asarray(logsumexp(_weighted(log_p, _log_surprises(log_p, log_not)), axis=-1))
+    return np.asarray(logsumexp(_weighted(log_p, _log_surprises(log_p, log_not)))[..., 0])
 
 
 def modified_entropies(log_p: Array, labels: Array) -> Array:
@@ -57,7 +58,7 @@ def log_modified_entropies(log_p: Array, labels: Array) -> Array:
     mine = labels[None, :, None] == np.arange(log_p.shape[-1])
     of_label = _weighted(log_not, _log_surprises(log_p, log_not))
     of_others = _weighted(log_p, _log_surprises(log_not, log_p))
-    return np.asarray(logsumexp(np.where(mine, of_label, of_others), axis=-1))
+    return np.asarray(logsumexp(np.where(mine, of_label, of_others))[..., 0])
 
 
 def _log_complements(log_p: Array) -> Array:
@@ -68,7 +69,7 @@ def _log_complements(log_p: Array) -> Array:
     np.put_along_axis(rest, top, -np.inf, axis=-1)
     np.put_along_axis(p, top, 0.0, axis=-1)
     log_not = np.log1p(-np.minimum(p, 1.0))
-    np.put_along_axis(log_not, top, logsumexp(rest, axis=-1, keepdims=True), axis=-1)
+    np.put_along_axis(log_not, top, logsumexp(rest), axis=-1)
     return np.asarray(log_not)
 
 

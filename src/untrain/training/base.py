@@ -60,7 +60,7 @@ class Learner(Spec, role=True):
             raise DataError("there is nothing to learn from: no examples were given")
         # Data in a file are of another kind; of these torch counts the writes.
         versions = _versions(examples)
-        with foreign(repr(self), draws=True), seeded(examples.x.device, seed):
+        with foreign(self, draws=True), seeded(examples.x.device, seed):
             model = self.learn(examples, seed)
         if _versions(examples) != versions:
             raise BrokenPromise(

@@ -103,7 +103,7 @@ class Unlearner(Spec, role=True):
             ModelError: the model is not of the kind that the method works on.
             MaskError: the mask was made for another forget set or another model.
         """
-        with foreign(repr(self)):
+        with foreign(self, model, problem.task):
             return self._run(model, problem)
 
     @final

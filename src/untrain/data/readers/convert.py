@@ -69,7 +69,7 @@ def examples(
         )
     reader = reader_of(source) if y is None else None
     if reader is not None:
-        with foreign(repr(reader), draws=True):
+        with foreign(reader, draws=True):
             read = reader.read()
         brought = {**read.columns, **(columns or {})}
         whose = read.owner if owner is None else owner

@@ -15,25 +15,25 @@ from untrain.data.requests.base import Ensemble, Request
 
 def drawn(by: Request, train: Examples) -> np.ndarray[Any, Any]:
     """Rows that a request draws, as it gives them."""
-    with foreign(repr(by), draws=True):
+    with foreign(by, draws=True):
         return np.asarray(by.draw(train))
 
 
 def named(by: Request, examples: Examples) -> np.ndarray[Any, Any]:
     """Rows that must not be set apart before training."""
-    with foreign(repr(by), draws=True):
+    with foreign(by, draws=True):
         return np.asarray(by.named(examples))
 
 
 def replaced(by: Request, train: Examples, rows: np.ndarray[Any, Any]) -> Examples | None:
     """Examples that replace rows; None where they are deleted."""
-    with foreign(repr(by), draws=True):
+    with foreign(by, draws=True):
         return by.replacement(train, rows)
 
 
 def everywhere(by: Request, parts: Iterable[Examples], replacement: Examples | None) -> tuple[Examples, ...]:
     """Held-out examples after a request, part by part."""
-    with foreign(repr(by), draws=True):
+    with foreign(by, draws=True):
         return tuple(by.everywhere(examples, replacement) for examples in parts)
 
 
@@ -43,7 +43,7 @@ def covered(by: Request, held_out: Examples) -> np.ndarray[Any, Any] | None:
     Raises:
         RequestError: the request gives something else.
     """
-    with foreign(repr(by), draws=True):
+    with foreign(by, draws=True):
         found = by.covers(held_out)
     if found is None:
         return None
@@ -57,5 +57,5 @@ def covered(by: Request, held_out: Examples) -> np.ndarray[Any, Any] | None:
 
 def ensemble_of(by: Request) -> Ensemble | None:
     """Models to train before a request can be drawn; None where the data are enough."""
-    with foreign(repr(by), draws=True):
+    with foreign(by, draws=True):
         return by.ensemble()

@@ -16,7 +16,9 @@ _WEAK = (
     "a large p-value is no evidence of forgetting: with few examples any two models pass, and two retrained models of other seeds "
     "need not; read it next to the floor"
 )
-_TEST = "p-value of the two-sample Kolmogorov-Smirnov test between truth ratios on the forget set of an unlearned and a retrained model"
+_TEST = (
+    "p-value of the two-sample Kolmogorov-Smirnov test between truth ratios on the forget set of an unlearned and a retrained model"
+)
 
 
 class ForgetQuality(Evaluator):

@@ -47,13 +47,14 @@ def infos(prefix: str, done: str) -> Mapping[str, ScoreInfo]:
         prefix: of their names.
         done: what is done to the weights, in words.
     """
+    means = f"mean probability of the targets in the forget set, of models whose weights are {done}"
     return {
         f"{prefix}_forget": ScoreInfo(
-            f"mean probability of the targets in the forget set, of models whose weights are {done}", "fraction", "the oracles' value", WEAK,
+            means, "fraction", "the oracles' value", WEAK,
             above=BACK, margin=0.02,
         ),
         f"{prefix}_change": ScoreInfo(
-            f"mean probability of the targets in the forget set, of models whose weights are {done}, minus that before", "fraction", "the oracles' value",
+            f"{means}, minus that before", "fraction", "the oracles' value",
             WEAK, low=-1.0,
         ),
     }  # fmt: skip

@@ -82,7 +82,12 @@ class Observer(Spec, role=True):
         # Copies: what one observer writes to is not what the next one looks at.
         original = {name: array.copy() for name, array in sight.original.items()}
         sight = replace(sight, forget=self._shown(sight.forget), test=self._shown(sight.test), original=original)
-        with foreign(repr(self)), isolated_rng(model, sight.seed), guard.read_only(type(self).__name__, model), computing():
+        with (
+            foreign(self, model, sight.task),
+            isolated_rng(model, sight.seed),
+            guard.read_only(type(self).__name__, model),
+            computing(),
+        ):
             check_fit(model.eval(), sight.task, sight.forget)
             return np.asarray(self.look(model, sight), dtype=np.float32)
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 
 from untrain.core.errors import OutOfMemory, RunFailed, UntrainError
 from untrain.core.foreign import foreign
-from untrain.core.spec_sources import is_ours
+from untrain.core.spec import is_ours
 from untrain.evaluation.base import Array, Curve, Evaluator, Measured, Prepared
 from untrain.evaluation.observation import Observation
 
@@ -83,7 +83,7 @@ class _Guarded:
 
     def _call(self, verb: Callable[[Any], T], given: Any, patches: bool = True) -> T:
         try:
-            with foreign(repr(self.evaluator), patches=patches) if self._watched else nullcontext():
+            with foreign(self.evaluator, patches=patches) if self._watched else nullcontext():
                 return verb(given)
         except (MemoryError, OutOfMemory):
             raise

@@ -81,7 +81,7 @@ def store_checkpoints(
 
 def _outputs_of(state: Mapping[str, torch.Tensor], scene: Scene, setting: Setting, name: str) -> Contents:
     with computing(setting.precision), threads(setting.threads):
-        with foreign(repr(scene.learner)):
+        with foreign(scene.learner):
             model = loaded(state, scene)
             outputs = outputs_of(scene, model)
         table = np.concatenate([each.reshape(len(each), -1) for each in (outputs[n] for n in scene.task.outputs)], axis=1)

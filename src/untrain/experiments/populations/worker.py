@@ -161,7 +161,7 @@ def _train_alone(work: Work, member: Member, train: Examples, observed: Examples
     try:
         # Ids are in no member's key, so that no learner sees them.
         model = work.learner(replace(take(train, member.rows), ids=np.arange(len(member.rows))), member.seed)
-        with foreign(repr(work.learner)):
+        with foreign(work.learner):
             outputs = predict(model, observed, work.learner.task)
     except NotFinite as error:
         raise NotFinite(f"the model of seed {member.seed} on {len(member.rows)} examples: {error}") from None
@@ -171,7 +171,7 @@ def _train_alone(work: Work, member: Member, train: Examples, observed: Examples
 def _train_stacked(work: Work, train: Examples, observed: Examples) -> list[tuple[Arrays, Arrays]]:
     learner, task, name = work.learner, work.learner.task, ""
     models = [learner.init(train, member.seed) for member in work.members]
-    with foreign(repr(learner)):
+    with foreign(learner):
         check_fit(models[0].eval(), task, train)
     if work.kind == "heads":
         name = f"{linear_probe.head_of(models[0])}."

@@ -10,17 +10,17 @@ from untrain.training.base import Learner
 
 def loaded(scenario: Scenario) -> Data:
     """Train, valid and test examples of a scenario."""
-    with foreign(repr(scenario), draws=True):
+    with foreign(scenario, draws=True):
         return scenario.load()
 
 
 def learner_of(scenario: Scenario) -> Learner:
     """Trains the original and the oracles of a scenario."""
-    with foreign(repr(scenario), draws=True):
+    with foreign(scenario, draws=True):
         return scenario.learner()
 
 
 def made_elsewhere(scenario: Scenario) -> Scenario:
     """The scenario by which models of somebody else were made."""
-    with foreign(repr(scenario), draws=True):
+    with foreign(scenario, draws=True):
         return scenario.made_elsewhere()

@@ -95,6 +95,6 @@ def saved_by(keeper: Keeper, model: nn.Module, examples: Examples, learner: Trai
     """
     if not isinstance(model, keeper.works_on):
         raise ModelError(f"{keeper!r} works on models of kind {keeper.works_on.__name__}; {type(model).__name__} is not one")
-    with foreign(repr(keeper)):
+    with foreign(keeper, model):
         saved = keeper.keep(model, examples, learner)
     return {name: value.detach().clone() for name, value in saved.items()}
