@@ -26,6 +26,7 @@ class _Course:
 
 
 _course = _Course()
+_watched: list[str] = []  # names of the code that runs and in which replaced functions are looked for
 
 
 @contextmanager
@@ -54,8 +55,12 @@ def foreign(*code: object, draws: bool = False, patches: bool = True) -> Iterato
         RunFailed: it tried to end the process.
     """
     name = code[0] if isinstance(code[0], str) else repr(code[0])
+    # Within what is watched already, as the model of a learner is, nothing is watched once more.
+    watches = patches and not _watched and not all(map(_is_known, code))
     with noting_interrupts():
-        before = ProcessState(patches and not all(map(_is_known, code)))
+        before = ProcessState(watches)
+        if watches:
+            _watched.append(name)
         stdout, sys.stdout = sys.stdout, _Stderr()
         redirected = sys.stdout
         try:
@@ -75,6 +80,8 @@ def foreign(*code: object, draws: bool = False, patches: bool = True) -> Iterato
                 raise _left(name, changed, stuck)
         finally:
             sys.stdout = stdout
+            if watches:
+                _watched.remove(name)
 
 
 @contextmanager
