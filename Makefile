@@ -17,9 +17,10 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY)
 	$(BIN)/untrain demo $(ARGS)
 
-# Two processes; the tests of a file stay in one, since they share what they set up. ARGS="-n 0" takes one process.
+# Two processes of one thread each; the tests of a file stay in one, since they share what they set up. ARGS="-n 0" takes one
+# process.
 test: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 bench: $(READY)
 	$(BIN)/python benchmarks $(ARGS)

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, ClassVar, Self
 
 import torch
+from threadpoolctl import threadpool_limits
 
 from untrain.core.errors import MissingExtra
 from untrain.core.spec import Spec
@@ -25,7 +26,7 @@ class Resources:
     """What each task of a pool needs, and how many of them may go on at once.
 
     Args:
-        threads: of torch, in each task.
+        threads: of torch and of numpy's linear algebra, in each task.
         gpus: of each task.
         workers: tasks at once at most, where the executor does not say; None for as many as fit.
         folder: where tasks may leave files, seen by all machines; None for the current folder.
@@ -114,7 +115,7 @@ class Pool(ABC):
     """Tasks under way; more than ``size`` may be submitted, and wait. Nothing runs between two calls of one that is serial.
 
     Args:
-        threads: of torch, in each task.
+        threads: of torch and of numpy's linear algebra, in each task.
     """
 
     elsewhere: ClassVar[bool] = False
@@ -196,11 +197,15 @@ class Pool(ABC):
 
 @contextmanager
 def threads(count: int) -> Iterator[None]:
-    """So many threads of torch within, and afterwards as many as before: what a model answers depends on them."""
+    """So many threads of torch and of numpy's linear algebra within, and afterwards as many as before: results depend on them.
+
+    Without it the latter takes all cores, whatever else runs on them, and waits for them busily.
+    """
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:
-        yield
+        with threadpool_limits(count, user_api="blas"):
+            yield
     finally:
         torch.set_num_threads(before)
 
