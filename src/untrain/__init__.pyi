@@ -148,8 +148,10 @@ from untrain.training.keepers.files import save_kept as save_kept
 from untrain.training.keepers.hessianfactor import HessianFactor as HessianFactor
 from untrain.training.keepers.inputcovariance import InputCovariance as InputCovariance
 from untrain.training.keepers.inputcovariance import moments_without as moments_without
+from untrain.training.keepers.removalaccount import RemovalAccount as RemovalAccount
 from untrain.training.learners.convex import Convex as Convex
 from untrain.training.learners.convexhead import ConvexHead as ConvexHead
+from untrain.training.learners.perturbedconvex import PerturbedConvex as PerturbedConvex
 from untrain.training.learners.retrieval import Retrieval as Retrieval
 from untrain.training.learners.scikitlearn import ScikitLearn as ScikitLearn
 from untrain.training.learners.sisa import SISA as SISA
@@ -172,6 +174,7 @@ from untrain.unlearners.badteacher import BadTeacher as BadTeacher
 from untrain.unlearners.boundaryexpand import BoundaryExpand as BoundaryExpand
 from untrain.unlearners.boundaryshrink import BoundaryShrink as BoundaryShrink
 from untrain.unlearners.certifiednewton import CertifiedNewton as CertifiedNewton
+from untrain.unlearners.certifiedremoval import CertifiedRemoval as CertifiedRemoval
 from untrain.unlearners.ceu import CEU as CEU
 from untrain.unlearners.cfw import CFW as CFW
 from untrain.unlearners.ct import CT as CT

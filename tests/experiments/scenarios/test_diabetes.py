@@ -33,7 +33,10 @@ REFUSED = {
     "MSA": "what Checkpoint saves in training is needed",
     "DeleteRows": "works on models of kind RetrievalMemory",
     "TakeBack": "works on models of kind Online",
-    **dict.fromkeys(("CertifiedNewton", "Newton"), "works on models of kind ConvexModel"),
+    **dict.fromkeys(
+        ("CertifiedNewton", "CertifiedRemoval", "DescentToDelete", "Newton", "ProjectedResidual"),
+        "works on models of kind ConvexModel",
+    ),
     "ForgetShards": "works on models of kind ShardEnsemble",
     "AMUN": "this method needs classes, which Regression does not give",
     **dict.fromkeys(("L2UL", "REM", "SCAR"), "this method needs classes, correct, which Regression does not give"),
