@@ -182,6 +182,7 @@ from untrain.unlearners.datamodeldirect import DatamodelDirect as DatamodelDirec
 from untrain.unlearners.datamodelmatch import DatamodelMatch as DatamodelMatch
 from untrain.unlearners.delete import DELETE as DELETE
 from untrain.unlearners.deleterows import DeleteRows as DeleteRows
+from untrain.unlearners.descenttodelete import DescentToDelete as DescentToDelete
 from untrain.unlearners.duck import DUCK as DUCK
 from untrain.unlearners.fcs import FCS as FCS
 from untrain.unlearners.finetune import Finetune as Finetune
@@ -209,6 +210,7 @@ from untrain.unlearners.potion import Potion as Potion
 from untrain.unlearners.pour import POUR as POUR
 from untrain.unlearners.prmq import PRMQ as PRMQ
 from untrain.unlearners.projectedgradient import ProjectedGradient as ProjectedGradient
+from untrain.unlearners.projectedresidual import ProjectedResidual as ProjectedResidual
 from untrain.unlearners.randomlabel import RandomLabel as RandomLabel
 from untrain.unlearners.recipes import DEL as DEL
 from untrain.unlearners.recipes import Amnesiac as Amnesiac
