@@ -202,6 +202,7 @@ from untrain.unlearners.mumis import MUMis as MUMis
 from untrain.unlearners.neggrad import NegGrad as NegGrad
 from untrain.unlearners.negmerge import NegMerge as NegMerge
 from untrain.unlearners.newton import Newton as Newton
+from untrain.unlearners.noisyfinetune import NoisyFinetune as NoisyFinetune
 from untrain.unlearners.nothing import Nothing as Nothing
 from untrain.unlearners.npo import NPO as NPO
 from untrain.unlearners.oraclematch import OracleMatch as OracleMatch
