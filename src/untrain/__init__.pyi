@@ -151,6 +151,7 @@ from untrain.training.keepers.inputcovariance import moments_without as moments_
 from untrain.training.keepers.removalaccount import RemovalAccount as RemovalAccount
 from untrain.training.learners.convex import Convex as Convex
 from untrain.training.learners.convexhead import ConvexHead as ConvexHead
+from untrain.training.learners.dpsgd import DPSGD as DPSGD
 from untrain.training.learners.perturbedconvex import PerturbedConvex as PerturbedConvex
 from untrain.training.learners.retrieval import Retrieval as Retrieval
 from untrain.training.learners.scikitlearn import ScikitLearn as ScikitLearn
@@ -191,6 +192,7 @@ from untrain.unlearners.fishernoise import FisherNoise as FisherNoise
 from untrain.unlearners.forgetshards import ForgetShards as ForgetShards
 from untrain.unlearners.gdrgma import GDRGMA as GDRGMA
 from untrain.unlearners.gradascent import GradAscent as GradAscent
+from untrain.unlearners.groupprivacy import GroupPrivacy as GroupPrivacy
 from untrain.unlearners.jit import JiT as JiT
 from untrain.unlearners.kde import KDE as KDE
 from untrain.unlearners.klmax import KLMax as KLMax

@@ -97,7 +97,7 @@ def test_every_unlearner_but_the_refused_forgets_numbers(cls):
     made = cls(select=1.5) if cls.__name__ == "SSD" else cls()  # at its default it selects no weight of so small a model
     moved = made.run(model, problem).guard.moved_norm
     assert np.isfinite(moved)
-    assert (moved > 0) == (cls.__name__ != "Nothing")
+    assert (moved > 0) == (cls.__name__ not in ("Nothing", "GroupPrivacy"))
 
 
 @pytest.mark.parametrize("cls", of("localizer"), ids=lambda cls: cls.__name__)
