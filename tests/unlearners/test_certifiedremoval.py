@@ -20,7 +20,7 @@ from untrain.training.problem import Problem
 from untrain.unlearners.certifiedremoval import CertifiedRemoval
 
 BY = Convex(l2=100.0, form="sum", bias="none", tuned=False, keepers=(RemovalAccount(),))
-LEARNER = PerturbedConvex(by=BY, std=10.0)
+LEARNER = PerturbedConvex(by=BY, std=10.0, keepers=BY.keepers)
 
 
 @pytest.fixture(scope="module")

@@ -98,7 +98,12 @@ def noisy_descents(start: float, steps: int, size: float, clip: float, decay: fl
 
 
 def distances(descent: Descent, away: float, examples: int, removed: int, iterations: int, releases: int) -> Iterator[float]:
-    """Distance to the optimum at each release, of requests that remove equally many each."""
+    """Distance to the optimum at each release, of requests that remove equally many each.
+
+    >>> one = Descent(convexity=1.0, smoothness=3.0, slope=2.0)
+    >>> list(distances(one, away=1.5, examples=10, removed=2, iterations=3, releases=1))  # (1.5 + 2 * 2 / 8) / 8
+    [0.25]
+    """
     for at in range(1, releases + 1):
         away = descent.away(away, examples - at * removed, removed, iterations)
         yield away

@@ -111,6 +111,9 @@ def residual_step(loss: LinearLoss, radius: float, penalty: float, stay: int, re
     The step is at most ``removed * slope / penalty`` long, and the gradient of what stays is off by at most
     ``stay * change / 2`` times its square.
 
+    >>> residual_step(LinearLoss("squared"), radius=1.0, penalty=2.0, stay=9, removed=1).length
+    0.0
+
     Args:
         loss: of scores.
         radius: largest norm of a row, its one for an intercept included.
@@ -133,6 +136,9 @@ def residual_step(loss: LinearLoss, radius: float, penalty: float, stay: int, re
 
 def measured_length(loss: LinearLoss, radius: float, step: float, spectral: float, scores: float) -> float:
     """Length of the residual of one data set at most; its perturbation is known by it, so that it must not decide a release.
+
+    >>> round(measured_length(LinearLoss("logistic"), radius=1.0, step=0.1, spectral=3.0, scores=0.2), 6)  # 0.06 / (12 sqrt(3))
+    0.002887
 
     Args:
         loss: of scores.

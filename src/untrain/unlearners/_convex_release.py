@@ -15,6 +15,10 @@ from untrain.training.learners.convex import Convex, line_of
 from untrain.training.problem import Problem
 
 Array = np.ndarray[Any, Any]
+PROVIDED = (
+    "the fields of learner and method, the radius among them, were set without looking at the data",
+    "the seed of the noise and what is kept stay secret",
+)
 ROUNDING = 1e-12  # share of a radius; rows that were scaled to it are no longer than this
 
 

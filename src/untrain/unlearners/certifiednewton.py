@@ -24,15 +24,11 @@ from untrain.training.gradients import put
 from untrain.training.keepers.hessianfactor import HessianFactor, KeptFactor
 from untrain.training.learners.convex import Convex, placed
 from untrain.training.problem import Problem
-from untrain.unlearners._convex_release import check_left, check_request, drawn, failing, new_hashes, spent_message
+from untrain.unlearners._convex_release import PROVIDED, check_left, check_request, drawn, failing, new_hashes, spent_message
 from untrain.unlearners.base import Unlearner
 from untrain.unlearners.guarantee import Certificate, Guarantee, Release
 
 KEPT = HessianFactor.__name__
-PROVIDED = (
-    "the fields of learner and method, the radius among them, were set without looking at the data",
-    "the seed of the noise and what is kept stay secret",
-)
 
 
 class CertifiedNewton(Unlearner):

@@ -55,8 +55,8 @@ class CertifiedRemoval(Unlearner):
     >>> from untrain import Examples, problem
     >>> x = torch.linspace(-1, 1, 10000, dtype=torch.float64)[:, None]
     >>> data = Examples.labelled(x, (x[:, 0] > 0).long(), np.arange(10000), 2)
-    >>> by = Convex(l2=500.0, form="sum", bias="none", tuned=False, keepers=(RemovalAccount(),))
-    >>> learner = PerturbedConvex(by=by, std=10.0)
+    >>> by = Convex(l2=500.0, form="sum", bias="none", tuned=False)
+    >>> learner = PerturbedConvex(by=by, std=10.0, keepers=(RemovalAccount(),))
     >>> model, kept = learner.run(data, seed=2**60 + 1)
     >>> outcome = CertifiedRemoval(epsilon=1.0, delta=1e-5).run(model, problem(data, list(range(9)), learner, kept=kept))
     >>> round(outcome.certificate.guarantee.epsilon, 3), outcome.certificate.capacity

@@ -25,16 +25,12 @@ from untrain.training.gradients import put
 from untrain.training.keepers.removalaccount import KeptAccount, RemovalAccount
 from untrain.training.learners.convex import Convex, placed
 from untrain.training.problem import Problem
-from untrain.unlearners._convex_release import check_left, check_request, drawn, failing, new_hashes, spent_message
+from untrain.unlearners._convex_release import PROVIDED, check_left, check_request, drawn, failing, new_hashes, spent_message
 from untrain.unlearners.base import Unlearner
 from untrain.unlearners.guarantee import Certificate, Guarantee, Release
 
 Array = np.ndarray[Any, Any]
 KEPT = RemovalAccount.__name__
-PROVIDED = (
-    "the fields of learner and method, the radius among them, were set without looking at the data",
-    "the seed of the noise and what is kept stay secret",
-)
 
 
 class DescentToDelete(Unlearner):

@@ -20,7 +20,7 @@ from untrain.unlearners.guarantee import Certificate, Guarantee, Release
 
 PROVIDED = (
     "the fields of learner and method were set without looking at the data, how many there are included",
-    "the learner's seed stays secret",
+    "the learner's seed stays secret, and the model before training has not learned from the data",
     "all examples that were ever to be removed are in this request",
     "arithmetic is exact: rounding is not covered",
 )

@@ -32,8 +32,9 @@ class PerturbedConvex(Learner):
     False
 
     Args:
-        by: the objective, and what is kept. By default it is one for which removals can be certified, but for ``tuned``.
+        by: the objective; its own keepers are not asked. By default one for which removals can be certified, but for ``tuned``.
         std: of each entry of b, in units of the gradient of one example's loss.
+        keepers: what is saved in training for unlearners that need it, such as ``RemovalAccount()``.
 
     Source: Guo et al. 2020, arXiv 1911.03030, section 3.1; Chaudhuri, Monteleoni and Sarwate 2011 (objective perturbation). The
         official code takes 10.
@@ -41,16 +42,12 @@ class PerturbedConvex(Learner):
 
     by: Convex = Convex(l2=100.0, form="sum", bias="penalised")
     std: Positive = 10.0
+    keepers: tuple[Keeper, ...] = ()
 
     @property  # type: ignore[misc]
     def task(self) -> Task:
         """What models are asked."""
         return self.by.task
-
-    @property  # type: ignore[misc]
-    def keepers(self) -> tuple[Keeper, ...]:
-        """What is saved in training."""
-        return self.by.keepers
 
     @property
     def counted(self) -> bool:
