@@ -121,7 +121,7 @@ def main() -> None:
     options.add_argument("--data", type=Path, required=True, help="folder of adult.csv.gz")
     options.add_argument("--out", type=Path, default=Path(__file__).parent / "certified.json")
     options.add_argument("--seeds", type=int, default=3)
-    options.add_argument("--most", type=int, default=200, help="requests")
+    options.add_argument("--most", type=int, default=100, help="requests")
     given = options.parse_args()
     torch.set_num_threads(1)
     examples, began = SETS["Adult, logistic"][1](given.data), time.process_time()
