@@ -31,7 +31,7 @@ def page(held: Row) -> str:
         "--data FOLDER`, then `python -m papers.removal.certified_page`.", "",
         f"Logistic regression on Adult, {held['rows']:,} rows of length 1, {held['columns']} columns, without a bias; seeds 0 to "
         f"{held['seeds'] - 1}, means with 95 % intervals by Student's t. Budgets are epsilon 1 at delta 1e-5 for all releases of "
-        "a training together, or, where they share a perturbation, for the last one. Fields were fixed beforehand, but for the plain "
+        "a training together, or, where they share a perturbation, for the last one. Fields were fixed beforehand, but for plain "
         "steps of `NoisyFinetune`, which were made longer after one look at seed 0: one epoch at lr=1 left it 9.9 away, with 21 % "
         "of the rows called otherwise. So its line is a little too good, and its certificate is void. One random "
         f"example is removed a request, until a method says to retrain or {held['most']} are gone; methods in italics remove ten "
