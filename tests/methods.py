@@ -8,9 +8,9 @@ from untrain.core import discovery
 from untrain.core.spec import Spec, parse
 from untrain.unlearners.base import Recipe
 
-# By default these search so long for adversarial examples that they alone take as long as twenty others.
-SHORT = {"L2UL": "L2UL(others=2)", "AMUN": "AMUN(radius=1.0)"}
-IDLE = ("Nothing", "DatamodelDirect")  # they move no weight
+# By default these search for adversarial examples, or train by single gradients, so long that each takes as long as twenty others.
+SHORT = {"L2UL": "L2UL(others=2)", "AMUN": "AMUN(radius=1.0)", "DPSGD": "DPSGD(model=MLP(), rounds=10)"}
+IDLE = ("Nothing", "DatamodelDirect", "GroupPrivacy")  # they move no weight
 
 
 def example(name: str) -> Spec:

@@ -154,8 +154,11 @@ from untrain.training.keepers.files import save_kept as save_kept
 from untrain.training.keepers.hessianfactor import HessianFactor as HessianFactor
 from untrain.training.keepers.inputcovariance import InputCovariance as InputCovariance
 from untrain.training.keepers.inputcovariance import moments_without as moments_without
+from untrain.training.keepers.removalaccount import RemovalAccount as RemovalAccount
 from untrain.training.learners.convex import Convex as Convex
 from untrain.training.learners.convexhead import ConvexHead as ConvexHead
+from untrain.training.learners.dpsgd import DPSGD as DPSGD
+from untrain.training.learners.perturbedconvex import PerturbedConvex as PerturbedConvex
 from untrain.training.learners.retrieval import Retrieval as Retrieval
 from untrain.training.learners.scikitlearn import ScikitLearn as ScikitLearn
 from untrain.training.learners.sisa import SISA as SISA
@@ -178,6 +181,7 @@ from untrain.unlearners.badteacher import BadTeacher as BadTeacher
 from untrain.unlearners.boundaryexpand import BoundaryExpand as BoundaryExpand
 from untrain.unlearners.boundaryshrink import BoundaryShrink as BoundaryShrink
 from untrain.unlearners.certifiednewton import CertifiedNewton as CertifiedNewton
+from untrain.unlearners.certifiedremoval import CertifiedRemoval as CertifiedRemoval
 from untrain.unlearners.ceu import CEU as CEU
 from untrain.unlearners.cfw import CFW as CFW
 from untrain.unlearners.ct import CT as CT
@@ -185,6 +189,7 @@ from untrain.unlearners.datamodeldirect import DatamodelDirect as DatamodelDirec
 from untrain.unlearners.datamodelmatch import DatamodelMatch as DatamodelMatch
 from untrain.unlearners.delete import DELETE as DELETE
 from untrain.unlearners.deleterows import DeleteRows as DeleteRows
+from untrain.unlearners.descenttodelete import DescentToDelete as DescentToDelete
 from untrain.unlearners.duck import DUCK as DUCK
 from untrain.unlearners.fcs import FCS as FCS
 from untrain.unlearners.finetune import Finetune as Finetune
@@ -193,6 +198,7 @@ from untrain.unlearners.fishernoise import FisherNoise as FisherNoise
 from untrain.unlearners.forgetshards import ForgetShards as ForgetShards
 from untrain.unlearners.gdrgma import GDRGMA as GDRGMA
 from untrain.unlearners.gradascent import GradAscent as GradAscent
+from untrain.unlearners.groupprivacy import GroupPrivacy as GroupPrivacy
 from untrain.unlearners.jit import JiT as JiT
 from untrain.unlearners.kde import KDE as KDE
 from untrain.unlearners.klmax import KLMax as KLMax
@@ -204,6 +210,7 @@ from untrain.unlearners.mumis import MUMis as MUMis
 from untrain.unlearners.neggrad import NegGrad as NegGrad
 from untrain.unlearners.negmerge import NegMerge as NegMerge
 from untrain.unlearners.newton import Newton as Newton
+from untrain.unlearners.noisyfinetune import NoisyFinetune as NoisyFinetune
 from untrain.unlearners.nothing import Nothing as Nothing
 from untrain.unlearners.npo import NPO as NPO
 from untrain.unlearners.oraclematch import OracleMatch as OracleMatch
@@ -212,6 +219,7 @@ from untrain.unlearners.potion import Potion as Potion
 from untrain.unlearners.pour import POUR as POUR
 from untrain.unlearners.prmq import PRMQ as PRMQ
 from untrain.unlearners.projectedgradient import ProjectedGradient as ProjectedGradient
+from untrain.unlearners.projectedresidual import ProjectedResidual as ProjectedResidual
 from untrain.unlearners.randomlabel import RandomLabel as RandomLabel
 from untrain.unlearners.recipes import DEL as DEL
 from untrain.unlearners.recipes import Amnesiac as Amnesiac

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
-import torch
 from pydantic import Field
 from torch import nn
 
@@ -15,7 +14,6 @@ from untrain.core.errors import ModelError, RequestError, SpecError
 from untrain.core.fields import Count, Positive
 from untrain.core.metering import leave_uncounted
 from untrain.core.search_space import SearchHint
-from untrain.data.fingerprint import id_hashes
 from untrain.maths.convex_objective import ConvexObjective
 from untrain.maths.gaussian_accountant import GaussianAccountant
 from untrain.maths.online_removal import RemovalState, removed, step
@@ -24,17 +22,13 @@ from untrain.models.convex_model import ConvexModel
 from untrain.training.convex_change import losses_of
 from untrain.training.gradients import put
 from untrain.training.keepers.hessianfactor import HessianFactor, KeptFactor
-from untrain.training.learners.convex import Convex, line_of, placed
+from untrain.training.learners.convex import Convex, placed
 from untrain.training.problem import Problem
+from untrain.unlearners._convex_release import PROVIDED, check_left, check_request, drawn, failing, new_hashes, spent_message
 from untrain.unlearners.base import Unlearner
 from untrain.unlearners.guarantee import Certificate, Guarantee, Release
 
 KEPT = HessianFactor.__name__
-ROUNDING = 1e-12  # share of a radius; rows that were scaled to it are no longer than this
-PROVIDED = (
-    "the fields of learner and method, the radius among them, were set without looking at the data",
-    "the seed of the noise and what is kept stay secret",
-)
 
 
 class CertifiedNewton(Unlearner):
@@ -92,36 +86,28 @@ class CertifiedNewton(Unlearner):
         learner, kept = problem.recipe, KeptFactor.of(problem.kept[KEPT])
         if not isinstance(learner, Convex):
             raise ModelError("the objective is not known: the model has to be made by Convex()")
-        if not line_of(model).weight.requires_grad:
-            raise ModelError("weights are frozen, and a release draws noise for all of them: give requires_grad to the weights")
-        if problem.replacement is not None:
-            raise RequestError("a removal is certified, and this request corrects: take Newton()")
+        check_request(model, problem)
         gone, state = losses_of(learner, problem.forget, problem.task), kept.state
-        hashes = self._new(problem, kept)
+        hashes = new_hashes(problem, kept.gone)
         self._check_state(state, learner, gone)
         m = state.removed + gone.rows.rows
         sized = self.removals or m
-        if max(m, sized) >= state.examples:
-            raise RequestError(f"{max(m, sized)} of {state.examples} examples are to be removed: at least one has to stay")
+        check_left(max(m, sized), state.examples)
         bound = self._bound(learner, gone, state.examples)
         account = GaussianAccountant(self.epsilon, self.delta, spent=kept.spent, releases=kept.releases)
         std = bound.at(sized) / account.limit
         if not account.allows(bound.at(m) / std):
-            raise RequestError(
-                f"with {m} of {state.examples} examples removed since training, a release spends more than is left of the budget "
-                f"of epsilon {self.epsilon:g} at delta {self.delta:g}: retrain, with Retrain()"
-            )
+            raise RequestError(spent_message(m, state.examples, self.epsilon, self.delta))
         account = account.charged(bound.at(m) / std)
         try:
             state = removed(replace(state, data=self.hessian), gone)
             change = step(state)
         except np.linalg.LinAlgError as error:
             raise ModelError(f"the Hessian of what is left has no inverse ({error}): train with l2 > 0") from None
-        # No other release has the same draws, so their noise does not cancel.
-        draw = np.random.default_rng((problem.seed, account.releases, int(problem.digest, 16)))
-        weights = state.weights + change + std * draw.standard_normal(len(change))
+        weights = state.weights + change + std * drawn(problem, account.releases, len(change))
         put(model, placed(model, gone, weights), problem.trainable)
-        fails = self._fails(learner, kept, gone)
+        checks = failing(learner, kept.longest, self.radius, kept.gradient, gone)
+        fails = tuple(reason for reason, fails in checks.items() if fails)
         alone = GaussianAccountant(self.epsilon, self.delta).charged(bound.at(m) / std)
         certificate = Certificate(
             guarantee=None if fails else Guarantee(alone.epsilon_spent, self.delta, account.epsilon_spent),
@@ -130,20 +116,6 @@ class CertifiedNewton(Unlearner):
             capacity=capacity(bound.at, account.left * std, state.examples), releases=account.releases,
         )  # fmt: skip
         return Release(model, certificate, {KEPT: kept.charged(state, hashes, account.spent).tensors()})
-
-    def _new(self, problem: Problem, kept: KeptFactor) -> torch.Tensor:
-        """Hashes of the examples to remove.
-
-        Raises:
-            RequestError: one of them was removed before.
-        """
-        hashes = torch.from_numpy(id_hashes(problem.forget.ids.tolist(), problem.forget.x))
-        again = torch.isin(hashes, kept.gone).numpy()
-        if again.any():
-            raise RequestError(
-                f"the example with the id {problem.forget.ids[again].tolist()[0]!r} was removed by an earlier request"
-            )
-        return hashes
 
     def _check_state(self, state: RemovalState, learner: Convex, gone: ConvexObjective) -> None:
         """Refuse a state of another learner, or one that went on with another Hessian.
@@ -176,16 +148,3 @@ class CertifiedNewton(Unlearner):
             exact = ", or hessian='corrected', with which the step is exact" if constants.change == 0 else ""
             raise SpecError(f"loss={learner.loss!r} has {why}, so no noise is enough: take 'logistic'{exact}")
         return bound
-
-    def _fails(self, learner: Convex, kept: KeptFactor, gone: ConvexObjective) -> tuple[str, ...]:
-        """The assumptions that do not hold."""
-        longest = max(kept.longest, gone.rows.largest_norm())
-        checks = {
-            "the learner's fields were chosen by looking at the data (tuned=True), so retraining may choose others": learner.tuned,
-            "the bias has no penalty, so the objective is not strongly convex: take bias='penalised'": learner.bias == "free",
-            f"a row has the norm {longest:.6g}, above radius={self.radius:g}": longest > self.radius * (1 + ROUNDING),
-            f"the model was not at its optimum: the gradient has length {kept.gradient:.1e}, above tolerance="
-            f"{learner.tolerance:g}": kept.gradient > learner.tolerance,
-            "labels are not -1 and +1": gone.loss.signed and bool((np.abs(gone.targets) != 1).any()),
-        }
-        return tuple(reason for reason, fails in checks.items() if fails)

@@ -18,12 +18,12 @@ class Guarantee:
     Args:
         epsilon: of this release alone, nats.
         delta: of this release, and of all.
-        total: epsilon of all releases since training together, nats.
+        total: epsilon of all releases since training together, nats; None where nothing is proven of several seen together.
     """
 
     epsilon: float
     delta: float
-    total: float
+    total: float | None
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,10 @@ class Certificate:
         examples: at training.
         bound: largest distance to retraining without noise, whatever the data.
         measured: the same of these data, by the step that was taken; it must not decide the noise.
-        std: of the noise, of each weight.
+        std: of the noise, of each weight, or of each entry of the gradient where the objective has it.
         capacity: examples that may be removed in all, at the next release, before the budget is spent; at it or beyond, retrain.
         releases: since training, this one included.
+        noisy: what ``std``, ``bound`` and ``measured`` are of.
     """
 
     guarantee: Guarantee | None
@@ -53,6 +54,7 @@ class Certificate:
     std: float
     capacity: int
     releases: int
+    noisy: str = "weight"
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,11 +83,14 @@ def in_words(certificate: Mapping[str, Any]) -> str:
     if certificate["guarantee"] is None:
         return f"not certified: {'; '.join(certificate['fails'])}"
     said, given = certificate["guarantee"], "; ".join(certificate["provided"])
+    total = said["total"]
+    together = "of this release alone" if total is None else (
+        f"all {certificate['releases']} releases since training together within epsilon {total:.3g}"
+    )  # fmt: skip
     text = (
-        f"certified: within (epsilon {said['epsilon']:.3g}, delta {said['delta']:g}) of retraining, all {certificate['releases']} "
-        f"releases since training together within epsilon {said['total']:.3g}; {certificate['removed']} of "
-        f"{certificate['examples']} examples are removed, at most {certificate['bound']:.2g} away without noise, of which each "
-        f"weight has {certificate['std']:.2g}"
+        f"certified: within (epsilon {said['epsilon']:.3g}, delta {said['delta']:g}) of retraining, {together}; "
+        f"{certificate['removed']} of {certificate['examples']} examples are removed, at most {certificate['bound']:.2g} away "
+        f"without noise, of which each {certificate['noisy']} has {certificate['std']:.2g}"
     )
     more = certificate["capacity"] > certificate["removed"]
     left = f"; the next release may have {certificate['capacity']} removed" if more else "; the budget is spent: retrain next"

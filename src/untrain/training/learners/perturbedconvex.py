@@ -1,0 +1,77 @@
+"""Linear models at the optimum of a convex objective that a secret draw has tilted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from torch import nn
+
+from untrain.core.fields import Positive
+from untrain.core.metering import leave_uncounted
+from untrain.data.examples import Examples
+from untrain.models.compatibility import check_fit
+from untrain.models.tasks.base import Task
+from untrain.training.base import Learner
+from untrain.training.keepers.base import Keeper, epoch_ended
+from untrain.training.learners.convex import Convex
+
+
+class PerturbedConvex(Learner):
+    """Minimise the objective of ``Convex`` plus ``b^T w``, with b drawn from the seed: normal, of ``std`` in each entry.
+
+    In a mean it is ``b^T w / n``, so that b is of the sum of losses either way. It hides what ``CertifiedRemoval`` leaves
+    of examples that go, as long as the seed is as secret as the data. Weights without a penalty have no part in b. Another
+    seed gives another model.
+
+    >>> x = np.linspace(-1, 1, 20)[:, None]
+    >>> import torch
+    >>> data = Examples.labelled(torch.as_tensor(x), torch.as_tensor((x[:, 0] > 0).astype(int)), np.arange(20), 2)
+    >>> one, other = (PerturbedConvex(by=Convex(l2=1.0, form="sum", bias="none"), std=2.0)(data, seed) for seed in (1, 2))
+    >>> bool(one.line.weight == other.line.weight)
+    False
+
+    Args:
+        by: the objective; its own keepers are not asked. By default one for which removals can be certified, but for ``tuned``.
+        std: of each entry of b, in units of the gradient of one example's loss.
+        keepers: what is saved in training for unlearners that need it, such as ``RemovalAccount()``.
+
+    Source: Guo et al. 2020, arXiv 1911.03030, section 3.1; Chaudhuri, Monteleoni and Sarwate 2011 (objective perturbation). The
+        official code takes 10.
+    """
+
+    by: Convex = Convex(l2=100.0, form="sum", bias="penalised")
+    std: Positive = 10.0
+    keepers: tuple[Keeper, ...] = ()
+
+    @property  # type: ignore[misc]
+    def task(self) -> Task:
+        """What models are asked."""
+        return self.by.task
+
+    @property
+    def counted(self) -> bool:
+        """False: the work is done by NumPy."""
+        return False
+
+    def init(self, examples: Examples, seed: int) -> nn.Module:
+        """The model with all weights 0."""
+        return self.by.init(examples, seed)
+
+    def learn(self, examples: Examples, seed: int) -> nn.Module:
+        """The model at the tilted optimum.
+
+        Raises:
+            SpecError: the loss is not one for this task or so many classes.
+            DataError: a class has no example, numbers are not finite, or no single optimum exists.
+            RunFailed: the optimum was not reached to the tolerance.
+        """
+        model = self.init(examples, seed)
+        check_fit(model.eval(), self.by.task.resolve(examples), examples)
+        leave_uncounted("operations of NumPy are not counted, its seconds are")
+        objective = self.by.objective(examples)
+        draw = self.std * np.random.default_rng(seed).standard_normal(objective.size)
+        tilted = replace(objective, tilt=draw * objective.penalised)
+        model = self.by.filled(model, tilted, self.by.reached(tilted)).eval()
+        epoch_ended(model, 1, 1)
+        return model

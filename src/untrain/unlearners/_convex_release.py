@@ -1,0 +1,88 @@
+"""What releases of convex models have in common: what they refuse, what they check, and their noise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from untrain.core.errors import ModelError, RequestError
+from untrain.data.fingerprint import id_hashes
+from untrain.maths.convex_objective import ConvexObjective
+from untrain.training.learners.convex import Convex, line_of
+from untrain.training.problem import Problem
+
+Array = np.ndarray[Any, Any]
+PROVIDED = (
+    "the fields of learner and method, the radius among them, were set without looking at the data",
+    "the seed of the noise and what is kept stay secret",
+)
+ROUNDING = 1e-12  # share of a radius; rows that were scaled to it are no longer than this
+
+
+def check_request(model: nn.Module, problem: Problem) -> None:
+    """Refuse what no release covers.
+
+    Raises:
+        ModelError: weights are frozen.
+        RequestError: the request corrects.
+    """
+    if not line_of(model).weight.requires_grad:
+        raise ModelError("weights are frozen, and a release draws noise for all of them: give requires_grad to the weights")
+    if problem.replacement is not None:
+        raise RequestError("a removal is certified, and this request corrects: take Newton()")
+
+
+def new_hashes(problem: Problem, gone: Tensor) -> Tensor:
+    """Hashes of the examples to remove.
+
+    Args:
+        problem: the request.
+        gone: hashes of what was removed before.
+
+    Raises:
+        RequestError: one of them was removed before.
+    """
+    hashes = torch.from_numpy(id_hashes(problem.forget.ids.tolist(), problem.forget.x))
+    again = torch.isin(hashes, gone).numpy()
+    if again.any():
+        raise RequestError(f"the example with the id {problem.forget.ids[again].tolist()[0]!r} was removed by an earlier request")
+    return hashes
+
+
+def check_left(removed: int, examples: int) -> None:
+    """Refuse to remove all.
+
+    Raises:
+        RequestError: nothing would stay.
+    """
+    if removed >= examples:
+        raise RequestError(f"{removed} of {examples} examples are to be removed: at least one has to stay")
+
+
+def spent_message(removed: int, examples: int, epsilon: float, delta: float) -> str:
+    """What a request beyond the budget is told."""
+    return (
+        f"with {removed} of {examples} examples removed since training, a release spends more than is left of the budget "
+        f"of epsilon {epsilon:g} at delta {delta:g}: retrain, with Retrain()"
+    )
+
+
+def failing(learner: Convex, longest: float, radius: float, gradient: float, gone: ConvexObjective) -> dict[str, bool]:
+    """The assumptions of convex removals, in words of their failing, and whether they fail."""
+    longest = max(longest, gone.rows.largest_norm())
+    return {
+        "the learner's fields were chosen by looking at the data (tuned=True), so retraining may choose others": learner.tuned,
+        "the bias has no penalty, so the objective is not strongly convex: take bias='penalised'": learner.bias == "free",
+        f"a row has the norm {longest:.6g}, above radius={radius:g}": longest > radius * (1 + ROUNDING),
+        f"the model was not at its optimum: the gradient has length {gradient:.1e}, above tolerance="
+        f"{learner.tolerance:g}": gradient > learner.tolerance,
+        "labels are not -1 and +1": gone.loss.signed and bool((np.abs(gone.targets) != 1).any()),
+    }  # fmt: skip
+
+
+def drawn(problem: Problem, releases: int, size: int) -> Array:
+    """Standard normal draws of one release: no other has the same, so that their noise does not cancel."""
+    return np.random.default_rng((problem.seed, releases, int(problem.digest, 16))).standard_normal(size)
