@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -88,8 +89,9 @@ def spellings(document: Document, chosen: dict[str, str]) -> list[str]:
     """Which setting was chosen, and of how many."""
     lines = ["Cost is in operations, of making the model anew from where it knew all facts. Chosen settings:", ""]
     for label, method in chosen.items():
-        of = len(document["labels"][label])
-        lines.append(f"- {label}{f', one of {of}' if of > 1 else ''}: `{method}`")
+        settings = document["labels"][label]
+        edge = ", the last of {}, so that more may be better" if method == settings[-1] else ", one of {}"
+        lines.append(f"- {label}{edge.format(len(settings)) if len(settings) > 1 else ''}: `{method}`")
     return lines
 
 
@@ -99,4 +101,4 @@ def short(value: float) -> str:
 
 
 if __name__ == "__main__":
-    publish(__doc__, dict.fromkeys(NAMES, page))
+    publish(__doc__, dict.fromkeys(NAMES, page), Path(__file__).parent)
