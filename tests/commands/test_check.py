@@ -47,6 +47,7 @@ NEEDS = {
     "ReplaceTokens": "ReplaceTokens(tokens=(1,), fill=0)",
     "HuggingFace": "HuggingFace(kind='vit')",
     "HuggingFaceLM": "HuggingFaceLM(kind='llama')",
+    "Pretrained": "Pretrained(model=ConvNet(width=4), weights='before.safetensors')",
 }
 
 
