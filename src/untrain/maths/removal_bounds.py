@@ -59,7 +59,8 @@ def newton_error(constants: Constants, examples: int, removed: int, left: float 
     ``M / (2 mu) * (m L / (mu (n - m)))^2``: the step is no longer than what is squared, and what Newton's method leaves out of the
     gradient is at most M / 2 times its square, divided by mu. For m up to n / 2 it is at most the ``2 M L^2 m^2 / (mu^3 n^2)``
     of Sekhari et al. 2021, arXiv 2103.03279, lemma 3. Where the weights before are an optimum up to a gradient of t alone,
-    gradients of examples are at most ``L + t`` long, and the step does not see ``n t`` of the gradient of those that stay.
+    gradients of examples are at most ``L + t`` long, and the step does not see ``n t`` of the gradient of those that stay. Who
+    trains without the examples comes as near to their minimiser, ``t / mu``, on whichever side: the bound is of that model.
 
     >>> newton_error(Constants(convexity=1.0, slope=1.0, curvature=1.0, change=2.0), examples=3, removed=1)  # (1 / 2)^2
     0.25
@@ -68,7 +69,7 @@ def newton_error(constants: Constants, examples: int, removed: int, left: float 
         constants: of the losses.
         examples: n.
         removed: m < n.
-        left: t, >= 0, of the mean over all examples.
+        left: t, >= 0, of the mean over all examples, and over those that stay once they are trained on.
 
     Raises:
         ValueError: none would stay.
@@ -91,7 +92,7 @@ def error_of_step(constants: Constants, examples: int, removed: int, step: float
         step: its length.
         left: as there.
     """
-    unseen = examples * left / (constants.convexity * (examples - removed))
+    unseen = left / constants.convexity * (examples / (examples - removed) + 1)
     return unseen + (constants.change / (2 * constants.convexity) * step**2 if removed and constants.change else 0.0)
 
 
