@@ -110,7 +110,10 @@ class CertifiedNewton(Unlearner):
             raise ModelError(f"the Hessian of what is left has no inverse ({error}): train with l2 > 0") from None
         weights = state.weights + change + std * drawn(problem, account.releases, len(change))
         put(model, placed(model, gone, weights), problem.trainable)
-        checks = failing(learner, kept.longest, self.radius, kept.gradient, gone)
+        checks = failing(learner, kept.longest, self.radius, kept.gradient, gone) | {
+            f"a step of loss={learner.loss!r} has any length, and so has its rounding error: take 'logistic'":
+                math.isinf(gone.loss.bounds.slope),
+        }  # fmt: skip
         fails = tuple(reason for reason, fails in checks.items() if fails)
         alone = GaussianAccountant(self.epsilon, self.delta).charged(bound.at(m) / std)
         certificate = Certificate(
@@ -146,7 +149,9 @@ class CertifiedNewton(Unlearner):
             )
         averaged = learner.form == "mean"
         constants = constants_of(gone.loss, learner.l2, self.radius, None if averaged else n)
-        bound = RemovalBound(constants, n, learner.tolerance * (1 if averaged else 1 / n), self.hessian == "original")
+        # Of a loss whose gradients have any length so have rounding errors: nothing is certified of it then.
+        size = gone.size if math.isfinite(constants.slope) else 0
+        bound = RemovalBound(constants, n, learner.tolerance * (1 if averaged else 1 / n), self.hessian == "original", size)
         if not math.isfinite(bound.at(1)):
             why = "a gradient of any length" if constants.change == 0 else "a Hessian that jumps"
             exact = ", or hessian='corrected', with which the step is exact" if constants.change == 0 else ""
