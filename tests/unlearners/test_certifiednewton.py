@@ -106,6 +106,15 @@ def test_two_releases_of_one_seed_do_not_share_their_noise(data, trained):
     assert np.array_equal(flat(again.model), flat(second.model))
 
 
+@pytest.mark.parametrize("other", [{"epsilon": 4.0}, {"hessian": "original"}, {"removals": 50}])
+def test_releases_of_one_state_do_not_cancel(data, trained, other):
+    """Of draws that both have, in units of their noise, the weighted difference is the weights without any."""
+    model, kept = trained
+    outcomes = [CertifiedNewton(**fields).run(model, asked(data, [200], kept)) for fields in ({}, other)]
+    units = [(flat(o.model) - noiseless(o)) / o.certificate.std for o in outcomes]
+    assert np.abs(units[0] - units[1]).max() > 0.1
+
+
 def test_requests_spend_a_budget_and_the_one_beyond_it_is_told_to_retrain(data, trained):
     model, kept = trained
     method, spent = CertifiedNewton(removals=10), 0.0

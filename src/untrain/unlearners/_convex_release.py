@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from untrain.core.errors import ModelError, RequestError
-from untrain.data.fingerprint import id_hashes
+from untrain.data.fingerprint import array_digest, id_hashes
 from untrain.maths.convex_objective import ConvexObjective
 from untrain.training.learners.convex import Convex, line_of
 from untrain.training.problem import Problem
@@ -79,6 +79,11 @@ def failing(learner: Convex, longest: float, radius: float, gradient: float, gon
     }  # fmt: skip
 
 
-def drawn(problem: Problem, releases: int, size: int) -> Array:
-    """Standard normal draws of one release: no other has the same, so that their noise does not cancel."""
-    return np.random.default_rng((problem.seed, releases, int(problem.digest, 16))).standard_normal(size)
+def drawn(problem: Problem, releases: int, weights: Array, std: float) -> Array:
+    """The noise of one release of weights, (size,).
+
+    All that decides a release is in the entropy beside the seed, so that no two have the same draws, of which a weighted
+    difference would be the weights without noise: those weights, the size of the noise, and which release it is.
+    """
+    decides = array_digest(weights, np.array([std]), np.array([releases]))
+    return std * np.random.default_rng((problem.seed, int(decides, 16))).standard_normal(len(weights))

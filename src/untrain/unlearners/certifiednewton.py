@@ -108,7 +108,8 @@ class CertifiedNewton(Unlearner):
             change = step(state)
         except np.linalg.LinAlgError as error:
             raise ModelError(f"the Hessian of what is left has no inverse ({error}): train with l2 > 0") from None
-        weights = state.weights + change + std * drawn(problem, account.releases, len(change))
+        weights = state.weights + change
+        weights = weights + drawn(problem, account.releases, weights, std)
         put(model, placed(model, gone, weights), problem.trainable)
         checks = failing(learner, kept.longest, self.radius, kept.gradient, gone) | {
             f"a step of loss={learner.loss!r} has any length, and so has its rounding error: take 'logistic'":
