@@ -31,6 +31,7 @@ from untrain.unlearners.guarantee import Certificate, Guarantee, Release
 KEPT = HessianFactor.__name__
 PROVIDED = (
     "the fields of learner and method, the radius among them, were set without looking at the data",
+    "inputs were made without looking at the data: by no standardising, components, choice of columns or features learned of them",
     "every request went on from what the one before kept, and nothing else was released",
     "the seed of the noise and what is kept stay secret",
 )
