@@ -181,6 +181,27 @@ def test_several_classes_are_certified_too():
     assert float(apart) <= outcome.certificate.measured <= outcome.certificate.bound
 
 
+def test_a_first_release_counts_and_requests_go_on_from_it(data, trained):
+    model, kept = trained
+    method = CertifiedNewton(removals=2)
+    before = flat(model)
+    first = method.release(model, data, LEARNER, kept, seed=2**60 + 1)
+    assert np.array_equal(flat(model), before)
+    bound = RemovalBound(constants_of(LinearLoss("logistic"), 0.05, 1.0), 4000, left=1e-10, size=8)
+    assert first.certificate.std == bound.at(2) * noise_multiplier(1.0, 1e-5)
+    assert np.abs(flat(first.model) - before).max() < 6 * first.certificate.std
+    spent = (bound.at(0) / first.certificate.std, bound.at(1) / first.certificate.std)
+    assert first.certificate.guarantee.total == pytest.approx(epsilon_of(spent[0], 1e-5))
+    second = method.run(first.model, asked(data, [200], first.kept))
+    assert (second.certificate.releases, second.certificate.removed) == (2, 1)
+    assert second.certificate.guarantee.total == pytest.approx(epsilon_of(math.hypot(*spent), 1e-5))
+    assert any("release() makes a first release that counts" in given for given in second.certificate.provided)
+    with pytest.raises(RequestError, match="would not be the first"):
+        method.release(second.model, data, LEARNER, second.kept)
+    with pytest.raises(SpecError, match="give removals"):
+        CertifiedNewton().release(model, data, LEARNER, kept)
+
+
 def fails(data, learner, **fields):
     model, kept = learner.run(data)
     outcome = CertifiedNewton(**fields).run(model, asked(data, [200], kept, learner))
@@ -195,7 +216,8 @@ def test_what_is_certified_says_so_in_a_note(data, trained):
     assert any("the budget is spent: retrain next" in note for note in outcome.notes)
     for given in (
         "every request went on from what the one before kept, and nothing else was released",
-        "inputs were made without looking at the data: by no standardising, components, choice of columns or features learned of them",
+        "inputs were made without looking at the data: by no standardising, components, choice of columns or features learned of "
+        "them",
     ):
         assert given in outcome.certificate.provided
         assert any(given in note for note in outcome.notes)

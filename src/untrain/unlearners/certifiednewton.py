@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from copy import deepcopy
 from dataclasses import replace
 from typing import Annotated, ClassVar, Literal
 
@@ -14,6 +15,7 @@ from untrain.core.errors import ModelError, RequestError, SpecError
 from untrain.core.fields import Count, Positive
 from untrain.core.metering import leave_uncounted
 from untrain.core.search_space import SearchHint
+from untrain.data.examples import Examples, prototype
 from untrain.maths.convex_objective import ConvexObjective
 from untrain.maths.gaussian_accountant import GaussianAccountant
 from untrain.maths.online_removal import RemovalState, removed, step
@@ -21,6 +23,7 @@ from untrain.maths.removal_bounds import RemovalBound, capacity, constants_of
 from untrain.models.convex_model import ConvexModel
 from untrain.training.convex_change import losses_of
 from untrain.training.gradients import put
+from untrain.training.keepers.base import Kept
 from untrain.training.keepers.hessianfactor import HessianFactor, KeptFactor
 from untrain.training.learners.convex import Convex, placed
 from untrain.training.problem import Problem
@@ -32,6 +35,7 @@ KEPT = HessianFactor.__name__
 PROVIDED = (
     "the fields of learner and method, the radius among them, were set without looking at the data",
     "inputs were made without looking at the data: by no standardising, components, choice of columns or features learned of them",
+    "the trained model, which has no noise, was shown to nobody: release() makes a first release that counts",
     "every request went on from what the one before kept, and nothing else was released",
     "the seed of the noise and what is kept stay secret",
 )
@@ -89,14 +93,50 @@ class CertifiedNewton(Unlearner):
             RequestError: the request corrects, repeats a removal, or would spend more than the budget.
         """
         leave_uncounted("operations of NumPy are not counted, its seconds are")
+        return self._released(model, problem)
+
+    def release(self, model: nn.Module, train: Examples, learner: Convex, kept: Kept, seed: int = 0) -> Release:
+        """The trained model with noise, before any request: the first release, which counts as the later ones do.
+
+        >>> import numpy as np
+        >>> import torch
+        >>> x = torch.linspace(-0.5, 0.5, 4000, dtype=torch.float64)[:, None]
+        >>> data = Examples.labelled(x, (x[:, 0] > 0).long(), np.arange(4000), 2)
+        >>> learner = Convex(l2=0.1, bias="none", tuned=False, keepers=(HessianFactor(),))
+        >>> model, kept = learner.run(data)
+        >>> first = CertifiedNewton(removals=10).release(model, data, learner, kept, seed=2**60 + 1)
+        >>> first.certificate.releases, first.certificate.removed, first.certificate.guarantee.epsilon < 0.01
+        (1, 0, True)
+
+        Args:
+            model: as the learner made it; a copy is released.
+            train: what it was trained on; its shapes and classes are read, and no example.
+            learner: that made it.
+            kept: by the learner's keepers.
+            seed: of the noise, a secret.
+
+        Raises:
+            ModelError: weights are frozen, or what is kept is of another learner.
+            SpecError: ``removals`` is None, or no bound is known of the learner's loss or penalty.
+            RequestError: there was a release before.
+        """
+        self.check_kind(model)
+        if self.removals is None:
+            raise SpecError("the noise of a first release is that of what follows: give removals, for how many it is sized")
+        if KeptFactor.of(kept[KEPT]).releases:
+            raise RequestError("there was a release since training: this one would not be the first")
+        return self._released(deepcopy(model), Problem(learner.task, prototype(train), recipe=learner, kept=kept, seed=seed), False)
+
+    def _released(self, model: nn.Module, problem: Problem, removing: bool = True) -> Release:
+        """A release without the forget set, or of all, where that is one row of its shape alone."""
         learner, kept = problem.recipe, KeptFactor.of(problem.kept[KEPT])
         if not isinstance(learner, Convex):
             raise ModelError("the objective is not known: the model has to be made by Convex()")
         check_request(model, problem)
         gone, state = losses_of(learner, problem.forget, problem.task), kept.state
-        hashes = new_hashes(problem, kept.gone)
+        hashes = new_hashes(problem, kept.gone) if removing else kept.gone[:0]
         self._check_state(state, learner, gone)
-        m = state.removed + gone.rows.rows
+        m = state.removed + len(hashes)
         sized = self.removals or m
         check_left(max(m, sized), state.examples)
         bound = self._bound(learner, gone, state.examples)
@@ -106,7 +146,8 @@ class CertifiedNewton(Unlearner):
             raise RequestError(spent_message(m, state.examples, self.epsilon, self.delta))
         account = account.charged(bound.at(m) / std)
         try:
-            state = removed(replace(state, data=self.hessian), gone)
+            state = replace(state, data=self.hessian)
+            state = removed(state, gone) if removing else state
             change = step(state)
         except np.linalg.LinAlgError as error:
             raise ModelError(f"the Hessian of what is left has no inverse ({error}): train with l2 > 0") from None
