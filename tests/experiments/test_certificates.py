@@ -24,6 +24,7 @@ def test_a_run_has_the_certificate_of_each_model_and_says_it_in_a_note(tmp_path,
     (found,) = certificates([entry])
     assert (found["guarantee"] is None) == tuned
     assert any(note.startswith("not certified: the learner's fields" if tuned else "certified: within") for note in notes([entry]))
+    assert "measured" not in found  # by it who reads the results has the step without its noise
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     plain = run_job(scene, Job("unlearned", 0, ut.Newton()), 0, Setting(), Store(tmp_path))
     assert certificates([plain]) == []

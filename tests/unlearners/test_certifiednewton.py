@@ -227,7 +227,7 @@ def test_each_assumption_that_fails_is_named_and_nothing_is_certified(data):
     (reason,) = fails(data, replace(LEARNER, tuned=True))
     assert "chosen by looking at the data (tuned=True)" in reason
     (reason,) = fails(data, LEARNER, radius=0.99)
-    assert "a row has the norm 1, above radius=0.99" in reason
+    assert reason == "a row has a norm above radius=0.99"  # how long is of the data, which a reason may not tell
     reasons = fails(data, replace(LEARNER, bias="free"), radius=2.0)
     assert len(reasons) == 1
     assert "the bias has no penalty" in reasons[0]
@@ -238,7 +238,7 @@ def test_a_model_away_from_its_optimum_is_not_certified(data, trained):
     model = Convex(l2=0.06, bias="none")(data)
     kept = {"HessianFactor": HessianFactor().keep(model, data, LEARNER)}
     outcome = CertifiedNewton().run(model, asked(data, [200], kept))
-    assert "was not at its optimum: the gradient has length" in outcome.certificate.fails[0]
+    assert outcome.certificate.fails == ("the model was not at its optimum: the gradient is longer than tolerance=1e-10",)
 
 
 def test_a_longer_row_in_the_request_alone_is_seen(data, trained):

@@ -177,7 +177,7 @@ def _unlearned(scene: Scene, method: Method, model: nn.Module, posed: Problem, s
     limit = None if setting.budget is None else limit_of(scene, start.entry, setting.budget)
     with metered(limit, f"the budget of {100 * (setting.budget or 0):g} % of retraining") as meter:
         outcome = method.run(model, posed)
-    proven = {} if outcome.certificate is None else {"certificate": asdict(outcome.certificate)}
+    proven = {} if outcome.certificate is None else {"certificate": outcome.certificate.published()}
     search = scene.purpose == "search"
     outputs = outputs_of(scene, outcome.model, forget_alone=search)
     where, bits = ({}, {}) if outcome.mask is None else mask_contents(outcome.mask, outcome.model, posed)

@@ -67,14 +67,17 @@ def spent_message(removed: int, examples: int, epsilon: float, delta: float) -> 
 
 
 def failing(learner: Convex, longest: float, radius: float, gradient: float, gone: ConvexObjective) -> dict[str, bool]:
-    """The assumptions of convex removals, in words of their failing, and whether they fail."""
+    """The assumptions of convex removals, in words of their failing, and whether they fail.
+
+    The words hold no number of the data, since they are shown beside a release; ``KeptFactor`` has these numbers.
+    """
     longest = max(longest, gone.rows.largest_norm())
     return {
         "the learner's fields were chosen by looking at the data (tuned=True), so retraining may choose others": learner.tuned,
         "the bias has no penalty, so the objective is not strongly convex: take bias='penalised'": learner.bias == "free",
-        f"a row has the norm {longest:.6g}, above radius={radius:g}": longest > radius * (1 + ROUNDING),
-        f"the model was not at its optimum: the gradient has length {gradient:.1e}, above tolerance="
-        f"{learner.tolerance:g}": gradient > learner.tolerance,
+        f"a row has a norm above radius={radius:g}": longest > radius * (1 + ROUNDING),
+        f"the model was not at its optimum: the gradient is longer than tolerance={learner.tolerance:g}":
+            gradient > learner.tolerance,
         "labels are not -1 and +1": gone.loss.signed and bool((np.abs(gone.targets) != 1).any()),
     }  # fmt: skip
 
