@@ -282,6 +282,10 @@ def test_requests_that_it_cannot_meet_are_refused(data, trained):
         CertifiedNewton()(model, replace(asked(data, [200], kept), replacement=take(data, np.array([201]))))
     with pytest.raises(ModelError, match="of another learner"):
         CertifiedNewton()(model, asked(data, [200], kept, replace(LEARNER, l2=0.06)))
+    for made, said in (({"tuned": True, "bias": "free"}, {"bias": "penalised"}), ({"loss": "squared_hinge"}, {})):
+        other, saved = replace(LEARNER, **made).run(data)
+        with pytest.raises(ModelError, match=r"of another learner, Convex\("):
+            CertifiedNewton(radius=2.0)(other, asked(data, [200], saved, replace(LEARNER, **said)))
     twice = CertifiedNewton().run(model, asked(data, [200], kept))
     with pytest.raises(RequestError, match="spends more than is left"):
         CertifiedNewton()(twice.model, asked(data, [201], twice.kept))

@@ -18,13 +18,13 @@ from untrain.core.search_space import SearchHint
 from untrain.data.examples import Examples, prototype
 from untrain.maths.convex_objective import ConvexObjective
 from untrain.maths.gaussian_accountant import GaussianAccountant
-from untrain.maths.online_removal import RemovalState, removed, step
+from untrain.maths.online_removal import removed, step
 from untrain.maths.removal_bounds import RemovalBound, capacity, constants_of
 from untrain.models.convex_model import ConvexModel
 from untrain.training.convex_change import losses_of
 from untrain.training.gradients import put
 from untrain.training.keepers.base import Kept
-from untrain.training.keepers.hessianfactor import HessianFactor, KeptFactor
+from untrain.training.keepers.hessianfactor import HessianFactor, KeptFactor, spelling
 from untrain.training.learners.convex import Convex, placed
 from untrain.training.problem import Problem
 from untrain.unlearners._convex_release import check_left, check_request, drawn, failing, new_hashes, spent_message
@@ -135,7 +135,7 @@ class CertifiedNewton(Unlearner):
         check_request(model, problem)
         gone, state = losses_of(learner, problem.forget, problem.task), kept.state
         hashes = new_hashes(problem, kept.gone) if removing else kept.gone[:0]
-        self._check_state(state, learner, gone)
+        self._check_state(kept, learner, gone)
         m = state.removed + len(hashes)
         sized = self.removals or m
         check_left(max(m, sized), state.examples)
@@ -168,16 +168,16 @@ class CertifiedNewton(Unlearner):
         )  # fmt: skip
         return Release(model, certificate, {KEPT: kept.charged(state, hashes, account.spent).tensors()})
 
-    def _check_state(self, state: RemovalState, learner: Convex, gone: ConvexObjective) -> None:
+    def _check_state(self, kept: KeptFactor, learner: Convex, gone: ConvexObjective) -> None:
         """Refuse a state of another learner, or one that went on with another Hessian.
 
         Raises:
             ModelError: it is of another learner.
             SpecError: of another Hessian.
         """
-        known = (len(state.weights), state.mean, float(state.held.max(initial=0.0)))
-        if known != (gone.size, learner.form == "mean", learner.l2):
-            raise ModelError("what was kept is of another learner than the problem's: train the model again")
+        state, held = kept.state, learner.l2 * gone.penalised
+        if kept.learner != spelling(learner) or not np.array_equal(state.held, held):
+            raise ModelError(f"what was kept is of another learner, {kept.learner}, than the problem's: train the model again")
         if state.removed and state.data != self.hessian:
             raise SpecError(f"earlier requests took hessian={state.data!r}, and the factor goes on with that alone: take it")
 

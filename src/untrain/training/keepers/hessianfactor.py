@@ -54,7 +54,7 @@ class HessianFactor(Keeper):
         except np.linalg.LinAlgError as error:
             raise ModelError(f"the Hessian has no factor ({error}): train with l2 > 0") from None
         gradient = float(np.linalg.norm(objective.at(weights).slope))
-        return KeptFactor(state, objective.rows.largest_norm(), gradient).tensors()
+        return KeptFactor(state, objective.rows.largest_norm(), gradient, learner=spelling(learner)).tensors()
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +68,7 @@ class KeptFactor:
         spent: squared distances of the releases since then, in standard deviations of their noise, added up.
         releases: how many there were.
         gone: hashes of what was removed, int64 (m,), so that nothing is removed twice.
+        learner: its spelling.
     """
 
     state: RemovalState
@@ -76,6 +77,7 @@ class KeptFactor:
     spent: float = 0.0
     releases: int = 0
     gone: Tensor = torch.zeros(0, dtype=torch.int64)
+    learner: str = ""
 
     @staticmethod
     def of(tensors: Mapping[str, Tensor]) -> KeptFactor:
@@ -94,7 +96,7 @@ class KeptFactor:
             arrays["weights"], factor, arrays["slopes"], arrays["held"], bool(mean), examples, removed,
             "original" if original else "corrected",
         )  # fmt: skip
-        return KeptFactor(state, longest, gradient, spent, releases, tensors["gone"].cpu())
+        return KeptFactor(state, longest, gradient, spent, releases, tensors["gone"].cpu(), bytes(arrays["learner"]).decode())
 
     def tensors(self) -> dict[str, Tensor]:
         """Tensors by name, float64 and int64."""
@@ -104,6 +106,7 @@ class KeptFactor:
         arrays = {
             "weights": state.weights, "lower": factor.lower, "scale": factor.scale, "slopes": state.gone, "held": state.held,
             "measures": np.array(measures), "counts": np.array(counts, dtype=np.int64),
+            "learner": np.frombuffer(self.learner.encode(), dtype=np.uint8).copy(),
         }  # fmt: skip
         return {name: torch.from_numpy(np.ascontiguousarray(a)) for name, a in arrays.items()} | {"gone": self.gone}
 
@@ -112,4 +115,9 @@ class KeptFactor:
         return replace(self, state=state, gone=torch.cat([self.gone, gone]), spent=spent, releases=self.releases + 1)
 
 
-_NAMES = {"weights", "lower", "scale", "slopes", "held", "measures", "counts", "gone"}
+def spelling(learner: Convex) -> str:
+    """All that decides what a learner makes: what it says but for the keepers."""
+    return repr(replace(learner, keepers=()))
+
+
+_NAMES = {"learner", "weights", "lower", "scale", "slopes", "held", "measures", "counts", "gone"}
