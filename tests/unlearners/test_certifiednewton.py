@@ -241,10 +241,28 @@ def test_a_model_away_from_its_optimum_is_not_certified(data, trained):
     assert outcome.certificate.fails == ("the model was not at its optimum: the gradient is longer than tolerance=1e-10",)
 
 
-def test_a_longer_row_in_the_request_alone_is_seen(data, trained):
-    long = take(data, np.array([200])).with_inputs(3 * data.x[[200]])
-    problem = replace(asked(data, [200], trained[1]), forget=long)
-    assert "above radius=1" in CertifiedNewton().run(trained[0], problem).certificate.fails[0]
+def test_what_was_not_trained_on_is_refused_and_what_goes_twice(data, trained):
+    one = take(data, np.array([200]))
+    others = (
+        (3 * one.x, one.y), (one.x + 1e-9, one.y), (one.x.float(), one.y), (one.x, 1 - one.y),
+    )  # fmt: skip
+    for x, y in others:
+        problem = replace(asked(data, [200], trained[1]), forget=one.with_fields(x=x, y=y))
+        with pytest.raises(RequestError, match="the example with the id 200 is none that the model was trained on"):
+            CertifiedNewton().run(trained[0], problem)
+    with pytest.raises(RequestError, match="the id 200 is named more often than it was trained on"):
+        CertifiedNewton().run(trained[0], asked(data, [200, 201, 200], trained[1]))
+
+
+def test_rows_that_were_trained_on_twice_go_twice():
+    x = torch.tensor([[0.5], [0.5], [-0.5], [0.25]], dtype=torch.float64)
+    data = Examples.labelled(x, torch.tensor([1, 1, 0, 0]), np.array([7, 7, 8, 9]), 2)
+    model, kept = LEARNER.run(data)
+    first = CertifiedNewton(removals=3).run(model, asked(data, [0], kept))
+    second = CertifiedNewton(removals=3).run(first.model, asked(data, [1], first.kept))
+    assert second.certificate.removed == 2
+    with pytest.raises(RequestError, match="the id 7 was removed by an earlier request"):
+        CertifiedNewton(removals=3).run(second.model, asked(data, [0], second.kept))
 
 
 def test_frozen_weights_are_refused(data):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from untrain.core.errors import ModelError, RequestError
-from untrain.data.fingerprint import array_digest, id_hashes
+from untrain.data.fingerprint import array_digest, row_hashes
 from untrain.maths.convex_objective import ConvexObjective
 from untrain.training.learners.convex import Convex, line_of
 from untrain.training.problem import Problem
@@ -31,21 +31,33 @@ def check_request(model: nn.Module, problem: Problem) -> None:
         raise RequestError("a removal is certified, and this request corrects: take Newton()")
 
 
-def new_hashes(problem: Problem, gone: Tensor) -> Tensor:
+def new_hashes(problem: Problem, gone: Tensor, rows: Tensor | None = None) -> Tensor:
     """Hashes of the examples to remove.
 
     Args:
         problem: the request.
         gone: hashes of what was removed before.
+        rows: of what the model was trained on, as often as it was; None where nobody knows, and each is there once.
 
     Raises:
-        RequestError: one of them was removed before.
+        RequestError: one of them was removed before, is named twice, or was not trained on.
     """
-    hashes = torch.from_numpy(id_hashes(problem.forget.ids.tolist(), problem.forget.x))
-    again = torch.isin(hashes, gone).numpy()
+    hashes = row_hashes(problem.forget)
+    of, counts = np.unique(np.concatenate([gone.numpy(), hashes]), return_counts=True)
+    trained, times = np.unique(of if rows is None else rows.numpy(), return_counts=True)
+    known = np.isin(hashes, trained)
+    if not known.all():
+        raise RequestError(
+            f"the example with the id {problem.forget.ids[~known].tolist()[0]!r} is none that the model was trained on"
+        )
+    most = np.zeros(len(of), dtype=np.int64)
+    most[np.isin(of, trained)] = times[np.isin(trained, of)]
+    again = (counts > most)[np.searchsorted(of, hashes)]
     if again.any():
-        raise RequestError(f"the example with the id {problem.forget.ids[again].tolist()[0]!r} was removed by an earlier request")
-    return hashes
+        at = int(np.flatnonzero(again)[0])
+        how = "was removed by an earlier request" if hashes[at] in gone.numpy() else "is named more often than it was trained on"
+        raise RequestError(f"the example with the id {problem.forget.ids[at].item()!r} {how}")
+    return torch.from_numpy(hashes)
 
 
 def check_left(removed: int, examples: int) -> None:

@@ -90,7 +90,7 @@ class CertifiedNewton(Unlearner):
         Raises:
             ModelError: the model was not made by ``Convex``, weights are frozen, or what is kept is of another one.
             SpecError: no bound is known of the learner's loss or penalty.
-            RequestError: the request corrects, repeats a removal, or would spend more than the budget.
+            RequestError: the request corrects, repeats a removal, names what was not trained on, or would spend more than the budget.
         """
         leave_uncounted("operations of NumPy are not counted, its seconds are")
         return self._released(model, problem)
@@ -134,7 +134,7 @@ class CertifiedNewton(Unlearner):
             raise ModelError("the objective is not known: the model has to be made by Convex()")
         check_request(model, problem)
         gone, state = losses_of(learner, problem.forget, problem.task), kept.state
-        hashes = new_hashes(problem, kept.gone) if removing else kept.gone[:0]
+        hashes = new_hashes(problem, kept.gone, kept.rows) if removing else kept.gone[:0]
         self._check_state(kept, learner, gone)
         m = state.removed + len(hashes)
         sized = self.removals or m
