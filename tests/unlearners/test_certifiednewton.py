@@ -304,6 +304,8 @@ def test_requests_that_it_cannot_meet_are_refused(data, trained):
         other, saved = replace(LEARNER, **made).run(data)
         with pytest.raises(ModelError, match=r"of another learner, Convex\("):
             CertifiedNewton(radius=2.0)(other, asked(data, [200], saved, replace(LEARNER, **said)))
+    with pytest.raises(ModelError, match="what was kept is of another model"):
+        CertifiedNewton()(LEARNER(take(data, np.arange(3000))), asked(data, [200], kept))
     twice = CertifiedNewton().run(model, asked(data, [200], kept))
     with pytest.raises(RequestError, match="spends more than is left"):
         CertifiedNewton()(twice.model, asked(data, [201], twice.kept))

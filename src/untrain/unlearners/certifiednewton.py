@@ -25,7 +25,7 @@ from untrain.training.convex_change import losses_of
 from untrain.training.gradients import put
 from untrain.training.keepers.base import Kept
 from untrain.training.keepers.hessianfactor import HessianFactor, KeptFactor, spelling
-from untrain.training.learners.convex import Convex, placed
+from untrain.training.learners.convex import Convex, placed, weights_of
 from untrain.training.problem import Problem
 from untrain.unlearners._convex_release import check_left, check_request, drawn, failing, new_hashes, spent_message
 from untrain.unlearners.base import Unlearner
@@ -136,6 +136,8 @@ class CertifiedNewton(Unlearner):
         gone, state = losses_of(learner, problem.forget, problem.task), kept.state
         hashes = new_hashes(problem, kept.gone, kept.rows) if removing else kept.gone[:0]
         self._check_state(kept, learner, gone)
+        if not kept.releases and not np.array_equal(weights_of(model, gone.rows.intercept), state.weights):
+            raise ModelError("what was kept is of another model: give the model that the learner made with it")
         m = state.removed + len(hashes)
         sized = self.removals or m
         check_left(max(m, sized), state.examples)
