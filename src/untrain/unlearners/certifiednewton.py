@@ -90,7 +90,7 @@ class CertifiedNewton(Unlearner):
         Raises:
             ModelError: the model was not made by ``Convex``, weights are frozen, or what is kept is of another one.
             SpecError: no bound is known of the learner's loss or penalty.
-            RequestError: the request corrects, repeats a removal, names what was not trained on, or would spend more than the budget.
+            RequestError: the request corrects, repeats a removal, names what was not trained on, or would spend more than is left.
         """
         leave_uncounted("operations of NumPy are not counted, its seconds are")
         return self._released(model, problem)
