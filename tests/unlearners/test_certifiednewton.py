@@ -106,6 +106,18 @@ def test_two_releases_of_one_seed_do_not_share_their_noise(data, trained):
     assert np.array_equal(flat(again.model), flat(second.model))
 
 
+def test_noise_that_no_seed_was_given_for_is_nobodys_to_repeat(data, trained):
+    model, kept = trained
+    for give in ({}, {"seed": 0}):
+        problem = Problem(LEARNER.task.resolve(data), take(data, np.array([200])), recipe=LEARNER, kept=kept, **give)
+        releases = [flat(CertifiedNewton()(model, problem)) for _ in range(2)]
+        assert np.array_equal(*releases) == bool(give)
+    releases = [flat(CertifiedNewton(removals=9).release(model, data, LEARNER, kept).model) for _ in range(2)]
+    assert not np.array_equal(*releases)
+    assert np.array_equal(
+    )
+
+
 @pytest.mark.parametrize("other", [{"epsilon": 4.0}, {"hessian": "original"}, {"removals": 50}])
 def test_releases_of_one_state_do_not_cancel(data, trained, other):
     """Of draws that both have, in units of their noise, the weighted difference is the weights without any."""
@@ -185,7 +197,7 @@ def test_a_first_release_counts_and_requests_go_on_from_it(data, trained):
     model, kept = trained
     method = CertifiedNewton(removals=2)
     before = flat(model)
-    first = method.release(model, data, LEARNER, kept, seed=2**60 + 1)
+    first = method.release(model, data, LEARNER, kept)
     assert np.array_equal(flat(model), before)
     bound = RemovalBound(constants_of(LinearLoss("logistic"), 0.05, 1.0), 4000, left=1e-10, size=8)
     assert first.certificate.std == bound.at(2) * noise_multiplier(1.0, 1e-5)

@@ -143,9 +143,10 @@ def pose(scene: Scene, start: Start, seed: int) -> tuple[nn.Module, Problem]:
     """
     origin, data = start.entry.record["ingredients"]["seed"], scene.data
     model, *teachers = (load_model(scene, weights, origin) for weights in (start.weights, *start.teachers))
-    return model, problem(
+    posed = problem(
         data.train, scene.forget_set, scene.learner, data.valid, seed, origin, start.kept, teachers, start.effects
     )  # fmt: skip
+    return model, replace(posed, recorded=True)  # the store has the seed
 
 
 def load_model(scene: Scene, weights: Weights, seed: int) -> nn.Module:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from untrain.core.errors import ModelError, RequestError
+from untrain.core.seeds import Unsaid
 from untrain.data.fingerprint import array_digest, row_hashes
 from untrain.maths.convex_objective import ConvexObjective
 from untrain.training.learners.convex import Convex, line_of
 from untrain.training.problem import Problem
+from untrain.training.process_group import process_group
 
 Array = np.ndarray[Any, Any]
 ROUNDING = 1e-12  # share of a radius; rows that were scaled to it are no longer than this
@@ -98,7 +101,12 @@ def drawn(problem: Problem, releases: int, weights: Array, std: float) -> Array:
     """The noise of one release of weights, (size,).
 
     All that decides a release is in the entropy beside the seed, so that no two have the same draws, of which a weighted
-    difference would be the weights without noise: those weights, the size of the noise, and which release it is.
+    difference would be the weights without noise: those weights, the size of the noise, and which release it is. A seed that
+    nobody gave everybody knows, and the operating system gives another.
     """
+    seed = (problem.seed,)
+    if isinstance(problem.seed, Unsaid):
+        # As `most` over the processes, all draw the same, and of four numbers of 48 bits no more than a few bits are lost.
+        seed = tuple(int(word) for word in process_group().most(*(secrets.randbits(48) for _ in range(4))))
     decides = array_digest(weights, np.array([std]), np.array([releases]))
-    return std * np.random.default_rng((problem.seed, int(decides, 16))).standard_normal(len(weights))
+    return std * np.random.default_rng((*seed, int(decides, 16))).standard_normal(len(weights))

@@ -128,6 +128,7 @@ class Unlearner(Spec, role=True):
                     (made.model, made.certificate, made.kept) if isinstance(made, Release) else (made, None, {})
                 )
                 if certificate is not None:
+                    certificate = replace(certificate, recorded=problem.recorded)
                     add_note(in_words(certificate.published()))
                 cost = total_cost(meter.read())
             guard = guard_module.measure_changes(before, forgot, trainable, mask)

@@ -15,6 +15,7 @@ from untrain.core.errors import ModelError, RequestError, SpecError
 from untrain.core.fields import Count, Positive
 from untrain.core.metering import leave_uncounted
 from untrain.core.search_space import SearchHint
+from untrain.core.seeds import UNSAID
 from untrain.data.examples import Examples, prototype
 from untrain.maths.convex_objective import ConvexObjective
 from untrain.maths.gaussian_accountant import GaussianAccountant
@@ -57,7 +58,7 @@ class CertifiedNewton(Unlearner):
     >>> data = Examples.labelled(x, (x[:, 0] > 0).long(), np.arange(40000), 2)
     >>> learner = Convex(l2=0.1, bias="none", tuned=False, keepers=(HessianFactor(),))
     >>> model, kept = learner.run(data)
-    >>> outcome = CertifiedNewton(epsilon=1.0, delta=1e-5).run(model, problem(data, [7], learner, kept=kept, seed=2**60 + 1))
+    >>> outcome = CertifiedNewton(epsilon=1.0, delta=1e-5).run(model, problem(data, [7], learner, kept=kept))
     >>> round(outcome.certificate.guarantee.epsilon, 6), outcome.certificate.std < 1e-5
     (1.0, True)
 
@@ -95,7 +96,7 @@ class CertifiedNewton(Unlearner):
         leave_uncounted("operations of NumPy are not counted, its seconds are")
         return self._released(model, problem)
 
-    def release(self, model: nn.Module, train: Examples, learner: Convex, kept: Kept, seed: int = 0) -> Release:
+    def release(self, model: nn.Module, train: Examples, learner: Convex, kept: Kept, seed: int = UNSAID) -> Release:
         """The trained model with noise, before any request: the first release, which counts as the later ones do.
 
         >>> import numpy as np
@@ -104,7 +105,7 @@ class CertifiedNewton(Unlearner):
         >>> data = Examples.labelled(x, (x[:, 0] > 0).long(), np.arange(4000), 2)
         >>> learner = Convex(l2=0.1, bias="none", tuned=False, keepers=(HessianFactor(),))
         >>> model, kept = learner.run(data)
-        >>> first = CertifiedNewton(removals=10).release(model, data, learner, kept, seed=2**60 + 1)
+        >>> first = CertifiedNewton(removals=10).release(model, data, learner, kept)
         >>> first.certificate.releases, first.certificate.removed, first.certificate.guarantee.epsilon < 0.01
         (1, 0, True)
 
@@ -113,7 +114,7 @@ class CertifiedNewton(Unlearner):
             train: what it was trained on; its shapes and classes are read, and no example.
             learner: that made it.
             kept: by the learner's keepers.
-            seed: of the noise, a secret.
+            seed: of the noise, a secret; where none is given it comes of the operating system.
 
         Raises:
             ModelError: weights are frozen, or what is kept is of another learner.

@@ -43,6 +43,7 @@ class Certificate:
         capacity: examples that may be removed in all, at the next release, before the budget is spent; at it or beyond, retrain.
         releases: since training, this one included.
         noisy: what ``std``, ``bound`` and ``measured`` are of.
+        recorded: whether the seed of the noise is on record beside the results: then the guarantee is for who cannot read it.
     """
 
     guarantee: Guarantee | None
@@ -56,6 +57,7 @@ class Certificate:
     capacity: int
     releases: int
     noisy: str = "weight"
+    recorded: bool = False
 
     def published(self) -> dict[str, Any]:
         """The fields by name, as records and reports have them: all but what tells of the data.
@@ -95,8 +97,9 @@ def in_words(certificate: Mapping[str, Any]) -> str:
     together = "of this release alone" if total is None else (
         f"all {certificate['releases']} releases since training together within epsilon {total:.3g}"
     )  # fmt: skip
+    whom = " only for who cannot read the seed of its noise, which is on record beside these results" * certificate["recorded"]
     text = (
-        f"certified: within (epsilon {said['epsilon']:.3g}, delta {said['delta']:g}) of retraining, {together}; "
+        f"certified{whom}: within (epsilon {said['epsilon']:.3g}, delta {said['delta']:g}) of retraining, {together}; "
         f"{certificate['removed']} of {certificate['examples']} examples are removed, at most {certificate['bound']:.2g} away "
         f"without noise, of which each {certificate['noisy']} has {certificate['std']:.2g}"
     )
