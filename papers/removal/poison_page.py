@@ -40,8 +40,8 @@ def page(held: Row) -> str:
     if low <= high:
         before = interval(of["Nothing()"]["scores"]["test_accuracy"])
         lines += [
-            "", "Nothing is decided: models vary more by their seeds than retraining gains, so that there is no share of a gain to tell. "
-            f"Of originals that all were trained, the mean accuracy would not be {before}: some hardly were.",
+            "", "Nothing is decided: models vary more by their seeds than retraining gains, so that there is no share of a gain to "
+            f"tell. Of originals that all were trained, the mean accuracy would not be {before}: some hardly were.",
         ]  # fmt: skip
     return "\n".join(lines) + "\n"
 

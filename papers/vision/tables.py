@@ -197,8 +197,8 @@ def edges(document: dict[str, Any]) -> list[str]:
     single = sorted(untried - {"Nothing", "DUCK, official targets"})  # nothing to choose, and chosen with DUCK
     alone = f" Of {', '.join(single)} a single setting was tried." if single else ""
     return [
-        f"**Step sizes at the edge of what was tried**: {told}. A better one may lie beyond, so that claims on these methods, and how "
-        f"they fail, are about the settings that were tried and not about the methods.{alone}"
+        f"**Step sizes at the edge of what was tried**: {told}. A better one may lie beyond, so that claims on these methods, and "
+        f"how they fail, are about the settings that were tried and not about the methods.{alone}"
     ]
 
 
