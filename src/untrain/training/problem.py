@@ -161,6 +161,8 @@ class Problem:
         object.__setattr__(self, "task", self.task.resolve(self.forget))
         if self.retain is not None:
             self._check_retain(self.retain)
+        if self.replacement is not None and len(self.replacement):
+            self.task.check_examples(self.replacement)  # a request may put in what the model has no place for, such as a token
         for name in ("forget", "retain", "valid", "replacement"):
             # True labels and other columns are for requests and reports: no unlearner may see them.
             part = getattr(self, name)
