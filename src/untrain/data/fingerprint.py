@@ -102,7 +102,7 @@ def row_hashes(examples: Examples) -> np.ndarray[Any, Any]:
     >>> row_hashes(one) == row_hashes(other)
     array([ True])
     """
-    digests, columns = _row_digests(examples.ids.tolist(), None), (rows_of(plain(c)) for c in examples.fields.values())
+    digests, columns = _row_digests(examples.ids.tolist(), None), (rows_of(c) for c in examples.fields.values())
     rows = zip(digests, *columns, strict=True)
     whole = (b"".join([key, *(np.asarray(part, dtype=np.float64).tobytes() for part in parts)]) for key, *parts in rows)
     return np.frombuffer(b"".join(hashlib.sha256(row).digest()[:8] for row in whole), dtype=np.int64).copy()

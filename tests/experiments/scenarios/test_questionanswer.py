@@ -129,5 +129,5 @@ def test_an_owner_that_a_record_lacks_is_told(files, tmp_path):
     some = records()
     del some[0]["owner"]
     files["train"] = written(tmp_path / "some.jsonl", some)
-    with pytest.raises(DataError, match="record 2 of .* has an 'owner': give all records one"):
+    with pytest.raises(DataError, match=r"record 2 of .* has an 'owner': give all records one"):
         QuestionAnswer(**files, vocabulary=300).load()
