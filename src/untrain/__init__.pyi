@@ -209,6 +209,7 @@ from untrain.unlearners.potion import Potion as Potion
 from untrain.unlearners.pour import POUR as POUR
 from untrain.unlearners.prmq import PRMQ as PRMQ
 from untrain.unlearners.projectedgradient import ProjectedGradient as ProjectedGradient
+from untrain.unlearners.projectedresidual import ProjectedResidual as ProjectedResidual
 from untrain.unlearners.randomlabel import RandomLabel as RandomLabel
 from untrain.unlearners.recipes import DEL as DEL
 from untrain.unlearners.recipes import Amnesiac as Amnesiac
