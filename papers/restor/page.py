@@ -32,9 +32,9 @@ def page(document: Document) -> str:
         f"{document['date']}, `{document['command']}`. {WHAT[document['form']]}; `{document['model']}` learns all, then "
         f"{sizes['forget']} facts about fifty people in a wrong form{behind}, among {sizes['retain']} right ones about others. "
         f"{document['draws']} draws of people, corrupted facts and models. Settings are chosen by the right answers to a tenth of "
-        "the corrupted facts, the mean over draws, and judged by the others. Intervals are 95 %, Student's t over draws, differences "
-        f"paired by draw; each verdict stands by itself. {facts['machine']}, untrain {facts['untrain']}, torch {facts['torch']}; "
-        f"{document['cpu_seconds']} CPU seconds.", "",
+        "the corrupted facts, the mean over draws, and judged by the others. Intervals are 95 %, Student's t over draws, "
+        f"differences paired by draw; each verdict stands by itself. {facts['machine']}, untrain {facts['untrain']}, torch "
+        f"{facts['torch']}; {document['cpu_seconds']} CPU seconds.", "",
     ]  # fmt: skip
     chosen = {label: best(document, label) for label in document["labels"]}
     return "\n".join(

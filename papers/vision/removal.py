@@ -46,9 +46,7 @@ def write(path: Path, document: Mapping[str, Any]) -> None:
         fresh.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n")
 
 
-def publish(
-    text: str | None, pages: Mapping[str, Callable[[dict[str, Any]], str]], folder: Path = Path(__file__).parent
-) -> None:
+def publish(text: str | None, pages: Mapping[str, Callable[[dict[str, Any]], str]], folder: Path = Path(__file__).parent) -> None:
     """Write each page of which there are numbers beside them, in a folder that the command line may name."""
     options = argparse.ArgumentParser(description=str(text).partition("\n")[0])
     options.add_argument("--folder", type=Path, default=folder)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from papers.vision.removal import publish
 from papers.vision.verdicts import ENDLESS, HEAD, Array, cell, interval, line, number, points
 
+import untrain as ut
 from untrain.reports.formatting import short
 
 Table = dict[str, dict[str, Array]]  # method -> number -> (classes, seeds)
@@ -25,6 +28,7 @@ def page(document: dict[str, Any]) -> str:
     if "chosen" in document:  # on validation data
         chosen = ranked(table, {label: method for label, method in document["chosen"].items() if method in table})
         head, judged = photographs(document), [*claims(table, chosen, ("JiT", "ReferenceJiT")), *further(table, chosen)]
+        judged += ["", *edges(document)]
         more = ["", "## Settings that were tried on validation data", "", *tried(document)]
     else:
         chosen = best(table)
@@ -167,6 +171,35 @@ class Judged:
             return
         values = self.table[self.chosen[one]]["aus"] - self.table[self.chosen[other]]["aus"]
         self.say(text, values, 0, ENDLESS, number)
+
+
+def edges(document: dict[str, Any]) -> list[str]:
+    """Which methods were given the smallest or the largest step size that was tried of all that is else the same, in a line."""
+    sizes = defaultdict[str, set[float]](set)
+
+    def split(method: str) -> tuple[str, float]:
+        made: Any = ut.parse(method)
+        steps = getattr(made, "steps", None)
+        return ("", 0.0) if steps is None else (repr(replace(made, steps=replace(steps, lr=1.0))), steps.lr)
+
+    for method in document["tuning"]["trials"]:
+        rest, lr = split(method)
+        sizes[rest].add(lr)
+    ends: dict[str, list[str]] = {"smallest": [], "largest": []}
+    for name, method in sorted(document["chosen"].items()):
+        rest, lr = split(method)
+        if rest and len(sizes[rest]) > 1 and lr in (min(sizes[rest]), max(sizes[rest])):
+            ends["smallest" if lr == min(sizes[rest]) else "largest"].append(f"{name} ({lr:g})")
+    told = "; ".join(f"the {end} for {', '.join(names)}" for end, names in ends.items() if names)
+    if not told:
+        return []
+    untried = {name for name, method in document["chosen"].items() if method not in document["tuning"]["trials"]}
+    single = sorted(untried - {"Nothing", "DUCK, official targets"})  # nothing to choose, and chosen with DUCK
+    alone = f" Of {', '.join(single)} a single setting was tried." if single else ""
+    return [
+        f"**Step sizes at the edge of what was tried**: {told}. A better one may lie beyond, so that claims on these methods, and "
+        f"how they fail, are about the settings that were tried and not about the methods.{alone}"
+    ]
 
 
 def tried(document: dict[str, Any]) -> list[str]:

@@ -23,7 +23,10 @@ def test_a_run_has_the_certificate_of_each_model_and_says_it_in_a_note(tmp_path,
     assert entry.record.get("error") is None
     (found,) = certificates([entry])
     assert (found["guarantee"] is None) == tuned
-    assert any(note.startswith("not certified: the learner's fields" if tuned else "certified: within") for note in notes([entry]))
+    known = "certified only for who cannot read the seed of its noise, which is on record beside these results: within"
+    assert any(note.startswith("not certified: the learner's fields" if tuned else known) for note in notes([entry]))
+    assert found["recorded"]
+    assert "measured" not in found  # by it who reads the results has the step without its noise
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     plain = run_job(scene, Job("unlearned", 0, ut.Newton()), 0, Setting(), Store(tmp_path))
     assert certificates([plain]) == []

@@ -130,3 +130,12 @@ def test_outputs_are_peaked_unless_they_are_all_alike():
     z, _, _ = drawn()
     assert bool((losses.peakedness(z) > 0).all())
     assert losses.peakedness(torch.full((1, 1, 5), 3.0)).item() == 0
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+def test_a_token_without_any_chance_before_has_a_finite_cross_entropy_in_any_precision(dtype):
+    logits = torch.tensor([[[0.0, 0.0]]], dtype=dtype, requires_grad=True)
+    value = losses.cross_entropy_from(logits, torch.tensor([[[0.0, -200.0]]], dtype=dtype))
+    value.sum().backward()
+    assert value.item() == pytest.approx(-math.log(1e-12) / 2, rel=1e-2)
+    assert logits.grad.flatten().tolist() == pytest.approx([math.log(1e-12) / 4, -math.log(1e-12) / 4], rel=2e-2)

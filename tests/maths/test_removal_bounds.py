@@ -154,12 +154,16 @@ def test_no_bound_of_sums_is_broken_and_what_is_measured_lies_between():
 
 
 def test_what_is_left_of_the_gradient_before_is_part_of_the_bound_and_attained():
-    """Quadratics with the curvature mu: the weights before are t / mu off, and a step by what goes makes n / (n - m) of it."""
+    """Quadratics with the curvature mu: the weights before are t / mu off, and a step by what goes makes n / (n - m) of it.
+
+    Those of a model that is trained anew are as far off on the other side.
+    """
     c, n, m, left = Constants(convexity=0.5, slope=math.inf, curvature=0.5, change=0.0), 50, 10, 0.1
     before = left / c.convexity  # the optimum is 0, and so is that of any part
     after = before + m * c.convexity * before / (c.convexity * (n - m))
-    assert newton_error(c, n, m, left) == pytest.approx(after, rel=1e-15)
-    assert newton_error(c, n, 0, left) == before
+    anew = -left / c.convexity
+    assert newton_error(c, n, m, left) == pytest.approx(after - anew, rel=1e-15)
+    assert newton_error(c, n, 0, left) == pytest.approx(before - anew, rel=1e-15)
 
 
 def test_the_published_constants_of_a_softmax_hold_and_are_near():

@@ -31,3 +31,8 @@ def test_what_is_restored_is_a_share_of_what_retraining_gains(script):
     lines = page.page(held | {"results": results}).splitlines()
     assert any(line.startswith("| `Half`") and "| 50% |" in line for line in lines)
     assert any("failed: it failed" in line for line in lines)
+    assert "--size 2 --seeds 1`" in lines[2]  # the page's own numbers, whatever the script's defaults are
+    undecided = [results[0] | {"scores": {key: {"value": 0.6, "low": 0.2, "high": 0.9} for key in page.COLUMNS}}, *results[1:]]
+    lines = page.page(held | {"results": undecided}).splitlines()
+    assert not any("%" in line for line in lines if line.startswith("| `"))
+    assert lines[-1].startswith("Nothing is decided")

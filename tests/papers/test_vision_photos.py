@@ -25,6 +25,18 @@ def test_pages_say_what_their_numbers_say(script):
         assert tables.page(json.loads((FOLDER / f"{name}.json").read_text())) == (FOLDER / f"{name}.md").read_text()
 
 
+def test_step_sizes_at_an_edge_are_named_with_what_had_no_others(script):
+    from papers.vision import tables
+
+    spelled = "GradAscent(steps=Steps(lr={}, epochs=1))".format
+    trials = {spelled(lr): [0.5] for lr in (0.1, 0.2, 0.3)} | {"NegGrad(alpha=0.5)": [0.5]}
+    for lr, end in ((0.1, "the smallest for GradAscent (0.1)"), (0.2, ""), (0.3, "the largest for GradAscent (0.3)")):
+        chosen = {"GradAscent": spelled(lr), "NegGrad": "NegGrad(alpha=0.5)", "POUR": "POUR()", "Nothing": "Nothing()"}
+        said = tables.edges({"chosen": chosen, "tuning": {"trials": trials}})
+        assert bool(said) == bool(end)
+        assert all(end in line and "NegGrad" not in line and line.endswith("Of POUR a single setting was tried.") for line in said)
+
+
 def test_every_spelling_parses_and_no_method_is_named_twice(script):
     spelled = [repr(ut.parse(s)) for several in script.CONTENDERS.values() for s in several]
     assert len(set(spelled)) == len(spelled)

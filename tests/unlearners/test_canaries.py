@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import untrain as ut
+from untrain.core.errors import ModelError
 from untrain.data.examples import Examples
 from untrain.data.ragged import PAD, Ragged
 from untrain.maths.exposure import exposure
@@ -43,6 +44,13 @@ def planted():
     return learner(train, 0), ut.problem(train, request, learner), texts(ordinary)
 
 
+def test_a_token_that_the_vocabulary_has_not_is_refused_whatever_the_method():
+    learner = ut.Train(model=ut.CausalTransformer(width=8, depth=1, heads=2, hidden=8), steps=STEPS, task=TASK)
+    request = ut.ReplaceTokens(tokens=(7,), fill=12, rows=ut.Ids(ids=(0,)))
+    with pytest.raises(ModelError, match="'input_ids' holds token 12 and vocabulary=12"):
+        ut.problem(texts([SECRET, OTHER]), request, learner)
+
+
 def loss(model, examples):
     return float(predict(model, examples, TASK)["loss"].mean())
 
@@ -65,9 +73,11 @@ def test_after_one_step_the_secret_is_no_more_exposed_than_chance(planted, metho
     assert loss(model, ordinary) < loss(after, ordinary)
 
 
-def test_the_second_order_step_learns_the_replacement_and_the_first_order_step_hardly(planted):
+def test_the_second_order_step_learns_the_replacement_and_the_first_order_step_half_of_it(planted):
     model, problem, _ = planted
-    assert exposed(ut.SecondOrder(damping=2.0)(model, problem), OTHER) > 8
+    first, second = (exposed(m(model, problem), OTHER) for m in (ut.FirstOrder(rate=0.003), ut.SecondOrder(damping=2.0)))
+    assert 3 < first < 7  # of 10 bits; a number nobody planted has 1.4 in the mean
+    assert second > 8
 
 
 def test_where_the_loss_curves_downwards_and_damping_is_small_the_step_is_too_short_and_says_so(planted):

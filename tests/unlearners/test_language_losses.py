@@ -1,5 +1,6 @@
 """Losses of language-model unlearning as methods: one step each against the formula, written out example by example."""
 
+from copy import deepcopy
 from dataclasses import replace
 
 import pytest
@@ -10,6 +11,7 @@ from torch.nn import functional as F
 import texts
 from one_step import LR, PLAIN, Tokens, posed
 from untrain.core.errors import ModelError, SpecError
+from untrain.core.seeds import derive_seed
 from untrain.data.ragged import PAD
 from untrain.training.toy import small
 from untrain.unlearners.ceu import CEU
@@ -72,6 +74,21 @@ def late(values):
     return values[1:] if len(values) > 1 else values
 
 
+def by_hand(model, epochs, value):
+    """The model after steps of gradient descent on what is given of it and of the epoch."""
+    hand = deepcopy(model)
+    for epoch in range(epochs):
+        gradients = torch.autograd.grad(value(hand, epoch), list(hand.parameters()), allow_unused=True)
+        with torch.no_grad():
+            for p, g in zip(hand.parameters(), gradients, strict=True):
+                p -= 0.0 if g is None else LR * g
+    return hand
+
+
+def alike(a, b):
+    return all(torch.allclose(p, q, atol=2e-6) for p, q in zip(a.parameters(), b.parameters(), strict=True))
+
+
 # Of each method: how it is made, weights of retain, and the forget term of one example from its logits now and before.
 FORMULAS = {
     "SimNPO": (
@@ -121,12 +138,22 @@ def test_preferences_may_be_of_tokens_or_of_a_batch(granularity):
     assert not all(torch.allclose(a, b) for a, b in zip(moved.parameters(), whole.parameters(), strict=True))
 
 
-def test_the_divergence_from_the_model_before_has_no_gradient_at_first():
-    model, problem, _ = case("causal")
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_divergence_from_the_model_before_has_no_gradient_at_first_and_is_ascended_then(kind):
+    model, problem, rows = case(kind)
     forgot, control = KLMax(forget=5.0, steps=PLAIN)(model, problem), Finetune(steps=PLAIN)(model, problem)
     assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(forgot.parameters(), control.parameters(), strict=True))
-    further = [m(steps=replace(PLAIN, epochs=9))(model, problem) for m in (KLMax, Finetune)]
-    assert not all(torch.allclose(a, b, atol=1e-3) for a, b in zip(*(m.parameters() for m in further), strict=True))
+    before = [z.detach().log_softmax(1) for z, _ in rows(model, problem.forget)]
+
+    def value(now, _):
+        pairs = zip(rows(now, problem.forget), before, strict=True)
+        gone = mean((z.softmax(1) * (z.log_softmax(1) - then)).sum(1).mean() for (z, _), then in pairs)
+        return 2.0 * retained(now, problem, rows) - 5.0 * gone
+
+    forgot = KLMax(forget=5.0, retain=2.0, steps=replace(PLAIN, epochs=3))(model, problem)
+    assert alike(forgot, by_hand(model, 3, value))
+    control = Finetune(steps=replace(PLAIN, epochs=3, lr=2 * LR))(model, problem)
+    assert not alike(forgot, control)  # so that it does see the divergence
 
 
 @pytest.mark.parametrize("method", [WGA(retain=0.0), SatImp(retain=0.0), SimNPO(retain=0.0), CEU(), UNDIAL()])
@@ -148,32 +175,48 @@ def test_the_first_token_of_an_answer_may_be_left_alone():
     assert all(torch.equal(a, b) for a, b in zip(*(m.parameters() for m in made), strict=True))
 
 
-def test_the_price_of_the_bound_rises_while_the_retain_loss_is_above_it():
+@pytest.mark.parametrize("warm", [0, 2])  # at the first step the loss is its bound, and no price moves
+def test_the_price_moves_by_what_the_retain_loss_has_above_its_bound_once_it_is_warm(warm):
+    model, problem = posed()
+    forget, retain = (next(iter(draw(PLAIN).draw(0)))[0] for draw in (problem.forget_batches, problem.retain_batches))
+    bound, prices = problem.task.loss(model, retain).mean().item(), [3.0]
+
+    def value(now, epoch):
+        held, z = problem.task.loss(now, retain).mean(), now(forget.x)
+        price = prices[-1]
+        prices.append(max(0.0, price + 40.0 * (held.item() - bound)) if epoch >= warm else price)
+        return ((z.amax(1) - z.mean(1)) ** 2).mean() + price * (held - bound)
+
+    hand = by_hand(model, 4, value)
+    forgot = PDU(room=0.0, price=3.0, rate=40.0, warm=warm, steps=replace(PLAIN, epochs=4))(model, problem)
+    assert abs(prices[3] - 3.0) > 0.01
+    assert alike(forgot, hand)
+
+
+def test_with_a_high_price_the_retain_loss_stays_and_outputs_on_forget_become_flatter():
     model, problem = posed()
     retain = lambda m: problem.task.loss(m, next(iter(problem.retain_batches(PLAIN).draw(0)))[0]).mean()  # noqa: E731
-    forget = next(iter(problem.forget_batches(PLAIN).draw(0)))[0]
-    start, bound = retain(model).item(), retain(model).item() - 0.0
-    # Two steps by hand: the loss of the second has the price that the first left.
-    price, hand = 3.0, model
-    for _ in range(2):
-        held, z = retain(hand), hand(forget.x)
-        value = ((z.amax(1) - z.mean(1)) ** 2).mean() + price * (held - bound)
-        gradients = torch.autograd.grad(value, list(hand.parameters()))
-        price = max(0.0, price + 40.0 * (held.item() - bound))
-        new = posed()[0]
-        with torch.no_grad():
-            for q, p, g in zip(new.parameters(), hand.parameters(), gradients, strict=True):
-                q.copy_(p - LR * g)
-        hand = new
-    forgot = PDU(room=0.0, price=3.0, rate=40.0, warm=0, steps=replace(PLAIN, epochs=2))(model, problem)
-    assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(forgot.parameters(), hand.parameters(), strict=True))
-    # With a high price the loss stays within its bound, and outputs on forget become flatter than they were.
+    forget, start = next(iter(problem.forget_batches(PLAIN).draw(0)))[0], retain(model).item()
     held = PDU(room=0.02, price=20.0, warm=0, steps=replace(PLAIN, lr=0.02, epochs=200))(model, problem)
     assert retain(held).item() < start + 0.05
     free = PDU(room=1e9, price=0.0, warm=0, steps=replace(PLAIN, lr=0.02, epochs=200))(model, problem)
     peaks = [((m(forget.x).amax(1) - m(forget.x).mean(1)) ** 2).mean().item() for m in (model, held, free)]
     assert peaks[2] < peaks[1] < peaks[0]
     assert retain(free).item() > retain(held).item()
+
+
+def test_a_layer_is_pulled_by_the_formula():
+    model, problem = posed()
+    forget, retain = problem.forget.x, problem.retain.x
+    method = RMU(layer="0", coefficient=1.5, retain=2.0, steps=replace(PLAIN, epochs=3))
+    draw = torch.rand(model[0](forget).shape[1], generator=torch.Generator().manual_seed(derive_seed(problem.seed)))
+    aim = 1.5 * draw / draw.norm()
+
+    def value(now, _):
+        held = (now[0](retain) - model[0](retain).detach()).square().mean()
+        return (now[0](forget) - aim).square().mean() + 2.0 * held
+
+    assert alike(method(model, problem), by_hand(model, 3, value))
 
 
 def test_a_layer_is_pulled_to_one_direction_on_forget_and_held_on_retain():

@@ -12,6 +12,13 @@ import torch
 from torch import nn
 
 
+class Unsaid(int):
+    """A seed that nobody gave: a number as all others, but noise that hides something is not drawn of it."""
+
+
+UNSAID = Unsaid(0)
+
+
 def derive_seed(seed: int) -> int:
     """Derive another seed, the same each time, that nobody else is likely to use.
 

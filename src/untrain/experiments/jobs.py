@@ -143,9 +143,10 @@ def pose(scene: Scene, start: Start, seed: int) -> tuple[nn.Module, Problem]:
     """
     origin, data = start.entry.record["ingredients"]["seed"], scene.data
     model, *teachers = (load_model(scene, weights, origin) for weights in (start.weights, *start.teachers))
-    return model, problem(
+    posed = problem(
         data.train, scene.forget_set, scene.learner, data.valid, seed, origin, start.kept, teachers, start.effects
     )  # fmt: skip
+    return model, replace(posed, recorded=True)  # the store has the seed
 
 
 def load_model(scene: Scene, weights: Weights, seed: int) -> nn.Module:
@@ -177,7 +178,7 @@ def _unlearned(scene: Scene, method: Method, model: nn.Module, posed: Problem, s
     limit = None if setting.budget is None else limit_of(scene, start.entry, setting.budget)
     with metered(limit, f"the budget of {100 * (setting.budget or 0):g} % of retraining") as meter:
         outcome = method.run(model, posed)
-    proven = {} if outcome.certificate is None else {"certificate": asdict(outcome.certificate)}
+    proven = {} if outcome.certificate is None else {"certificate": outcome.certificate.published()}
     search = scene.purpose == "search"
     outputs = outputs_of(scene, outcome.model, forget_alone=search)
     where, bits = ({}, {}) if outcome.mask is None else mask_contents(outcome.mask, outcome.model, posed)

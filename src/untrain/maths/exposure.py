@@ -1,4 +1,8 @@
-"""How much better a model knows a secret than it knows others that might have been."""
+"""How much better a model knows a secret than it knows others that might have been.
+
+For who plants secrets in text and looks for them afterwards: tests/unlearners/test_canaries.py does. No score of a run asks for it,
+since a run does not know which other secrets there might have been.
+"""
 
 from __future__ import annotations
 

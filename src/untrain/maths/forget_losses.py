@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import torch
@@ -140,7 +141,8 @@ def cross_entropy_from(logits: Tensor, before: Tensor) -> Tensor:
 
     Source: code of RESTOR, arXiv 2411.00204, where it stands for the divergence.
     """
-    return -(logits.softmax(-1) * (before.softmax(-1) + 1e-12).log()).sum(-1)
+    floor = torch.full_like(before, math.log(1e-12))  # in half precision 1e-12 is 0, and its logarithm is not
+    return -(logits.softmax(-1) * torch.logaddexp(before.log_softmax(-1), floor)).sum(-1)
 
 
 def peakedness(logits: Tensor) -> Tensor:

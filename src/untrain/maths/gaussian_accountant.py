@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from untrain.maths.gaussian_mechanism import Formula, epsilon_of, noise_multiplier
+from untrain.maths.gaussian_mechanism import epsilon_of, noise_multiplier
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,6 @@ class GaussianAccountant:
     Args:
         epsilon: of all releases together, > 0, nats.
         delta: of all releases together, in (0, 1).
-        formula: of the noise, as ``noise_multiplier`` has it.
         spent: squared distances so far.
         releases: how many there were.
 
@@ -37,7 +36,6 @@ class GaussianAccountant:
 
     epsilon: float
     delta: float
-    formula: Formula = "analytic"
     spent: float = 0.0
     releases: int = 0
 
@@ -48,7 +46,7 @@ class GaussianAccountant:
         Raises:
             ValueError: epsilon or delta is out of range.
         """
-        return 1 / noise_multiplier(self.epsilon, self.delta, self.formula)
+        return 1 / noise_multiplier(self.epsilon, self.delta)
 
     @property
     def left(self) -> float:

@@ -43,7 +43,8 @@ def standardised(every: Tensor, log_p: Tensor) -> Tensor:
 
     Source: Zhang et al. 2024, arXiv 2404.02936 (min-k %++).
     """
-    p = every.exp()
-    mean = (p * every).sum(-1)
-    variance = (p * every.square()).sum(-1) - mean.square()
-    return (log_p - mean) / variance.clamp(min=1e-12).sqrt()
+    x = every.to(torch.promote_types(every.dtype, torch.float32))  # half precision loses a small deviation beside a large mean
+    p = x.exp()
+    mean = (p * x).sum(-1)
+    variance = (p * (x - mean[..., None]).square()).sum(-1)
+    return ((log_p - mean) / variance.clamp(min=1e-12).sqrt()).to(log_p)

@@ -67,36 +67,24 @@ class PositiveFactor:
         >>> factor.without(np.array([[1.0], [0.0]])).times(np.ones(2)).round(12).tolist()
         [3.0, 1.0]
 
+        A reflection for each column of L takes C out of its row.
+
         Raises:
             numpy.linalg.LinAlgError: what is left is not positive definite, up to rounding.
-        """
-        return self._changed(columns, -1)
 
-    def joined(self, columns: Array) -> PositiveFactor:
-        """Of ``H + C C^T``: an update by k columns (d, k), in about ``4 k d^2`` operations.
-
-        >>> factor = PositiveFactor.of(np.diag([4.0, 1.0]))
-        >>> factor.joined(np.array([[1.0], [0.0]])).times(np.ones(2)).round(12).tolist()
-        [5.0, 1.0]
-        """
-        return self._changed(columns, 1)
-
-    def _changed(self, columns: Array, sign: int) -> PositiveFactor:
-        """By a reflection for each column of L, which takes C out of its row; hyperbolic where C is taken away.
-
-        Source: Golub and Van Loan, Matrix Computations, 4th edition, section 6.5.4; in the mixed form, where what is left of C is
-        computed of the new column, rounding stays that of the data (Bojanczyk, Brent, van Dooren and de Hoog 1987).
+        Source: Golub and Van Loan, Matrix Computations, 4th edition, section 6.5.4, hyperbolic; mixed, so that what is left
+            of C is of the new column and rounding stays that of the data (Bojanczyk, Brent, van Dooren and de Hoog 1987).
         """
         lower, rest = self.lower.copy(order="F"), columns / self.scale[:, None]  # columns of L lie together
         for j in range(len(lower)):
             row, corner = rest[j].copy(), lower[j, j]
-            left = corner**2 + sign * float(row @ row)
+            left = corner**2 - float(row @ row)
             if not left > LEAST * corner**2:
                 raise np.linalg.LinAlgError(f"what is left is not positive definite: the square of a pivot is {left:.1e}")
             pivot = math.sqrt(left)
             along = rest[j + 1 :] @ row
-            column = (corner / pivot) * lower[j + 1 :, j] + (sign / pivot) * along
-            turned = column / corner - (sign / (corner * (corner + pivot))) * along
+            column = (corner / pivot) * lower[j + 1 :, j] - along / pivot
+            turned = column / corner + along / (corner * (corner + pivot))
             rest[j + 1 :] -= turned[:, None] * row
             lower[j, j], lower[j + 1 :, j] = pivot, column
         size = np.abs(lower)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from untrain.core.errors import DataError, RequestError
 from untrain.core.mask import Head, Mask
+from untrain.core.seeds import UNSAID
 from untrain.data import batching
 from untrain.data.examples import Batch as Batch
 from untrain.data.examples import Examples, copied, prototype, take, walk
@@ -42,7 +43,7 @@ def problem(
     forget: Request | ForgetSet | Sequence[Any],
     learner: Learner,
     valid: Any = None,
-    seed: int = 0,
+    seed: int = UNSAID,
     origin: int | None = None,
     kept: Mapping[str, Mapping[str, Tensor]] | None = None,
     oracles: Sequence[nn.Module] = (),
@@ -63,7 +64,8 @@ def problem(
         forget: a request such as ``Random(fraction=0.1)``, or ids; an id names every row that has it.
         learner: trained the model, such as ``Train(model=Net, steps=Steps(...))``.
         valid: held-out data to tune on; a request that changes features everywhere changes them here too, a ForgetSet does not.
-        seed: of every draw that a method makes.
+        seed: of every draw that a method makes; 0 where none is given, but noise that hides something then comes of the operating
+            system.
         origin: seed of the model's own initialisation, where known.
         kept: tensors that the learner's keepers saved in training, by name, by the keeper's class.
         oracles: models retrained without the forget set, for methods that imitate these.
@@ -124,7 +126,7 @@ class Problem:
         trainable: weights that may move: mask, head and frozen parameters resolved into one by the role; None lets all move.
         head: whether the classifier head may move 'full', where 'masked' only, or stays 'frozen'.
         digest: fingerprint of what is to be forgotten, and of what replaces it; a mask made for others is refused.
-        seed: of every draw that a method makes.
+        seed: of every draw that a method makes; noise that hides something is of it only where it was given.
         origin: seed of the model's own initialisation, where known.
         replacement: examples that replace those to forget, where the request corrects and does not delete.
         kept: tensors that keepers saved when the model was trained, by name, by the keeper's class. A method finds them on
@@ -132,6 +134,7 @@ class Problem:
         oracles: models that were retrained without the forget set, in eval mode; hidden but from methods that name them, which
             are upper bounds and nothing to use: who has these has no need to unlearn.
         effects: estimated effects of the forget set on outputs, where an attributor has estimated them.
+        recorded: whether the seed is on record beside the results, as in a run, so that its noise hides nothing from their readers.
     """
 
     task: Task
@@ -144,12 +147,13 @@ class Problem:
     trainable: Mask | None = None
     head: Head = "full"
     digest: str = ""
-    seed: int = 0
+    seed: int = UNSAID
     origin: int | None = None
     replacement: Examples | None = None
     kept: Mapping[str, Mapping[str, Tensor]] = field(default_factory=dict)
     oracles: tuple[nn.Module, ...] = ()
     effects: Effects | None = None
+    recorded: bool = False
 
     def __post_init__(self) -> None:
         if len(self.forget) == 0:
@@ -157,6 +161,8 @@ class Problem:
         object.__setattr__(self, "task", self.task.resolve(self.forget))
         if self.retain is not None:
             self._check_retain(self.retain)
+        if self.replacement is not None and len(self.replacement):
+            self.task.check_examples(self.replacement)  # a request may put in what the model has no place for, such as a token
         for name in ("forget", "retain", "valid", "replacement"):
             # True labels and other columns are for requests and reports: no unlearner may see them.
             part = getattr(self, name)

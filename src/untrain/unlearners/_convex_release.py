@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Any
 
 import numpy as np
@@ -9,14 +10,19 @@ import torch
 from torch import Tensor, nn
 
 from untrain.core.errors import ModelError, RequestError
-from untrain.data.fingerprint import id_hashes
+from untrain.core.seeds import Unsaid
+from untrain.data.fingerprint import array_digest, row_hashes
 from untrain.maths.convex_objective import ConvexObjective
 from untrain.training.learners.convex import Convex, line_of
 from untrain.training.problem import Problem
+from untrain.training.process_group import process_group
 
 Array = np.ndarray[Any, Any]
 PROVIDED = (
     "the fields of learner and method, the radius among them, were set without looking at the data",
+    "inputs were made without looking at the data: by no standardising, components, choice of columns or features learned of them",
+    "the trained model, which has no noise, was shown to nobody",
+    "every request went on from what the one before kept, and nothing else was released",
     "the seed of the noise and what is kept stay secret",
 )
 ROUNDING = 1e-12  # share of a radius; rows that were scaled to it are no longer than this
@@ -35,21 +41,33 @@ def check_request(model: nn.Module, problem: Problem) -> None:
         raise RequestError("a removal is certified, and this request corrects: take Newton()")
 
 
-def new_hashes(problem: Problem, gone: Tensor) -> Tensor:
+def new_hashes(problem: Problem, gone: Tensor, rows: Tensor | None = None) -> Tensor:
     """Hashes of the examples to remove.
 
     Args:
         problem: the request.
         gone: hashes of what was removed before.
+        rows: of what the model was trained on, as often as it was; None where nobody knows, and each is there once.
 
     Raises:
-        RequestError: one of them was removed before.
+        RequestError: one of them was removed before, is named twice, or was not trained on.
     """
-    hashes = torch.from_numpy(id_hashes(problem.forget.ids.tolist(), problem.forget.x))
-    again = torch.isin(hashes, gone).numpy()
+    hashes = row_hashes(problem.forget)
+    of, counts = np.unique(np.concatenate([gone.numpy(), hashes]), return_counts=True)
+    trained, times = np.unique(of if rows is None else rows.numpy(), return_counts=True)
+    known = np.isin(hashes, trained)
+    if not known.all():
+        raise RequestError(
+            f"the example with the id {problem.forget.ids[~known].tolist()[0]!r} is none that the model was trained on"
+        )
+    most = np.zeros(len(of), dtype=np.int64)
+    most[np.isin(of, trained)] = times[np.isin(trained, of)]
+    again = (counts > most)[np.searchsorted(of, hashes)]
     if again.any():
-        raise RequestError(f"the example with the id {problem.forget.ids[again].tolist()[0]!r} was removed by an earlier request")
-    return hashes
+        at = int(np.flatnonzero(again)[0])
+        how = "was removed by an earlier request" if hashes[at] in gone.numpy() else "is named more often than it was trained on"
+        raise RequestError(f"the example with the id {problem.forget.ids[at].item()!r} {how}")
+    return torch.from_numpy(hashes)
 
 
 def check_left(removed: int, examples: int) -> None:
@@ -71,18 +89,31 @@ def spent_message(removed: int, examples: int, epsilon: float, delta: float) -> 
 
 
 def failing(learner: Convex, longest: float, radius: float, gradient: float, gone: ConvexObjective) -> dict[str, bool]:
-    """The assumptions of convex removals, in words of their failing, and whether they fail."""
+    """The assumptions of convex removals, in words of their failing, and whether they fail.
+
+    The words hold no number of the data, since they are shown beside a release; ``KeptFactor`` has these numbers.
+    """
     longest = max(longest, gone.rows.largest_norm())
     return {
         "the learner's fields were chosen by looking at the data (tuned=True), so retraining may choose others": learner.tuned,
         "the bias has no penalty, so the objective is not strongly convex: take bias='penalised'": learner.bias == "free",
-        f"a row has the norm {longest:.6g}, above radius={radius:g}": longest > radius * (1 + ROUNDING),
-        f"the model was not at its optimum: the gradient has length {gradient:.1e}, above tolerance="
-        f"{learner.tolerance:g}": gradient > learner.tolerance,
+        f"a row has a norm above radius={radius:g}": longest > radius * (1 + ROUNDING),
+        f"the model was not at its optimum: the gradient is longer than tolerance={learner.tolerance:g}":
+            gradient > learner.tolerance,
         "labels are not -1 and +1": gone.loss.signed and bool((np.abs(gone.targets) != 1).any()),
     }  # fmt: skip
 
 
-def drawn(problem: Problem, releases: int, size: int) -> Array:
-    """Standard normal draws of one release: no other has the same, so that their noise does not cancel."""
-    return np.random.default_rng((problem.seed, releases, int(problem.digest, 16))).standard_normal(size)
+def drawn(problem: Problem, releases: int, weights: Array, std: float) -> Array:
+    """The noise of one release of weights, (size,).
+
+    All that decides a release is in the entropy beside the seed, so that no two have the same draws, of which a weighted
+    difference would be the weights without noise: those weights, the size of the noise, and which release it is. A seed that
+    nobody gave everybody knows, and the operating system gives another.
+    """
+    seed = (problem.seed,)
+    if isinstance(problem.seed, Unsaid):
+        # As `most` over the processes, all draw the same, and of four numbers of 48 bits no more than a few bits are lost.
+        seed = tuple(int(word) for word in process_group().most(*(secrets.randbits(48) for _ in range(4))))
+    decides = array_digest(weights, np.array([std]), np.array([releases]))
+    return std * np.random.default_rng((*seed, int(decides, 16))).standard_normal(len(weights))

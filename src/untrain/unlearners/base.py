@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, final
 
 from torch import nn
@@ -128,7 +128,8 @@ class Unlearner(Spec, role=True):
                     (made.model, made.certificate, made.kept) if isinstance(made, Release) else (made, None, {})
                 )
                 if certificate is not None:
-                    add_note(in_words(asdict(certificate)))
+                    certificate = replace(certificate, recorded=problem.recorded)
+                    add_note(in_words(certificate.published()))
                 cost = total_cost(meter.read())
             guard = guard_module.measure_changes(before, forgot, trainable, mask)
             guard_module.check_promises(name, guard, self.may_be_unchanged(problem), forgot)

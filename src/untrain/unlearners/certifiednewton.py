@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from copy import deepcopy
 from dataclasses import replace
 from typing import Annotated, ClassVar, Literal
 
@@ -14,21 +15,25 @@ from untrain.core.errors import ModelError, RequestError, SpecError
 from untrain.core.fields import Count, Positive
 from untrain.core.metering import leave_uncounted
 from untrain.core.search_space import SearchHint
+from untrain.core.seeds import UNSAID
+from untrain.data.examples import Examples, prototype
 from untrain.maths.convex_objective import ConvexObjective
 from untrain.maths.gaussian_accountant import GaussianAccountant
-from untrain.maths.online_removal import RemovalState, removed, step
+from untrain.maths.online_removal import removed, step
 from untrain.maths.removal_bounds import RemovalBound, capacity, constants_of
 from untrain.models.convex_model import ConvexModel
 from untrain.training.convex_change import losses_of
 from untrain.training.gradients import put
-from untrain.training.keepers.hessianfactor import HessianFactor, KeptFactor
-from untrain.training.learners.convex import Convex, placed
+from untrain.training.keepers.base import Kept
+from untrain.training.keepers.hessianfactor import HessianFactor, KeptFactor, spelling
+from untrain.training.learners.convex import Convex, placed, weights_of
 from untrain.training.problem import Problem
 from untrain.unlearners._convex_release import PROVIDED, check_left, check_request, drawn, failing, new_hashes, spent_message
 from untrain.unlearners.base import Unlearner
 from untrain.unlearners.guarantee import Certificate, Guarantee, Release
 
 KEPT = HessianFactor.__name__
+FIRST = "a first release of the trained model, which counts, is made by release()"
 
 
 class CertifiedNewton(Unlearner):
@@ -47,7 +52,7 @@ class CertifiedNewton(Unlearner):
     >>> data = Examples.labelled(x, (x[:, 0] > 0).long(), np.arange(40000), 2)
     >>> learner = Convex(l2=0.1, bias="none", tuned=False, keepers=(HessianFactor(),))
     >>> model, kept = learner.run(data)
-    >>> outcome = CertifiedNewton(epsilon=1.0, delta=1e-5).run(model, problem(data, [7], learner, kept=kept, seed=2**60 + 1))
+    >>> outcome = CertifiedNewton(epsilon=1.0, delta=1e-5).run(model, problem(data, [7], learner, kept=kept))
     >>> round(outcome.certificate.guarantee.epsilon, 6), outcome.certificate.std < 1e-5
     (1.0, True)
 
@@ -80,17 +85,55 @@ class CertifiedNewton(Unlearner):
         Raises:
             ModelError: the model was not made by ``Convex``, weights are frozen, or what is kept is of another one.
             SpecError: no bound is known of the learner's loss or penalty.
-            RequestError: the request corrects, repeats a removal, or would spend more than the budget.
+            RequestError: the request corrects, repeats a removal, names what was not trained on, or would spend more than is left.
         """
         leave_uncounted("operations of NumPy are not counted, its seconds are")
+        return self._released(model, problem)
+
+    def release(self, model: nn.Module, train: Examples, learner: Convex, kept: Kept, seed: int = UNSAID) -> Release:
+        """The trained model with noise, before any request: the first release, which counts as the later ones do.
+
+        >>> import numpy as np
+        >>> import torch
+        >>> x = torch.linspace(-0.5, 0.5, 4000, dtype=torch.float64)[:, None]
+        >>> data = Examples.labelled(x, (x[:, 0] > 0).long(), np.arange(4000), 2)
+        >>> learner = Convex(l2=0.1, bias="none", tuned=False, keepers=(HessianFactor(),))
+        >>> model, kept = learner.run(data)
+        >>> first = CertifiedNewton(removals=10).release(model, data, learner, kept)
+        >>> first.certificate.releases, first.certificate.removed, first.certificate.guarantee.epsilon < 0.01
+        (1, 0, True)
+
+        Args:
+            model: as the learner made it; a copy is released.
+            train: what it was trained on; its shapes and classes are read, and no example.
+            learner: that made it.
+            kept: by the learner's keepers.
+            seed: of the noise, a secret; where none is given it comes of the operating system.
+
+        Raises:
+            ModelError: weights are frozen, or what is kept is of another learner.
+            SpecError: ``removals`` is None, or no bound is known of the learner's loss or penalty.
+            RequestError: there was a release before.
+        """
+        self.check_kind(model)
+        if self.removals is None:
+            raise SpecError("the noise of a first release is that of what follows: give removals, for how many it is sized")
+        if KeptFactor.of(kept[KEPT]).releases:
+            raise RequestError("there was a release since training: this one would not be the first")
+        return self._released(deepcopy(model), Problem(learner.task, prototype(train), recipe=learner, kept=kept, seed=seed), False)
+
+    def _released(self, model: nn.Module, problem: Problem, removing: bool = True) -> Release:
+        """A release without the forget set, or of all, where that is one row of its shape alone."""
         learner, kept = problem.recipe, KeptFactor.of(problem.kept[KEPT])
         if not isinstance(learner, Convex):
             raise ModelError("the objective is not known: the model has to be made by Convex()")
         check_request(model, problem)
         gone, state = losses_of(learner, problem.forget, problem.task), kept.state
-        hashes = new_hashes(problem, kept.gone)
-        self._check_state(state, learner, gone)
-        m = state.removed + gone.rows.rows
+        hashes = new_hashes(problem, kept.gone, kept.rows) if removing else kept.gone[:0]
+        self._check_state(kept, learner, gone)
+        if not kept.releases and not np.array_equal(weights_of(model, gone.rows.intercept), state.weights):
+            raise ModelError("what was kept is of another model: give the model that the learner made with it")
+        m = state.removed + len(hashes)
         sized = self.removals or m
         check_left(max(m, sized), state.examples)
         bound = self._bound(learner, gone, state.examples)
@@ -100,33 +143,38 @@ class CertifiedNewton(Unlearner):
             raise RequestError(spent_message(m, state.examples, self.epsilon, self.delta))
         account = account.charged(bound.at(m) / std)
         try:
-            state = removed(replace(state, data=self.hessian), gone)
+            state = replace(state, data=self.hessian)
+            state = removed(state, gone) if removing else state
             change = step(state)
         except np.linalg.LinAlgError as error:
             raise ModelError(f"the Hessian of what is left has no inverse ({error}): train with l2 > 0") from None
-        weights = state.weights + change + std * drawn(problem, account.releases, len(change))
+        weights = state.weights + change
+        weights = weights + drawn(problem, account.releases, weights, std)
         put(model, placed(model, gone, weights), problem.trainable)
-        checks = failing(learner, kept.longest, self.radius, kept.gradient, gone)
+        checks = failing(learner, kept.longest, self.radius, kept.gradient, gone) | {
+            f"a step of loss={learner.loss!r} has any length, and so has its rounding error: take 'logistic'":
+                math.isinf(gone.loss.bounds.slope),
+        }  # fmt: skip
         fails = tuple(reason for reason, fails in checks.items() if fails)
         alone = GaussianAccountant(self.epsilon, self.delta).charged(bound.at(m) / std)
         certificate = Certificate(
             guarantee=None if fails else Guarantee(alone.epsilon_spent, self.delta, account.epsilon_spent),
-            fails=fails, provided=PROVIDED, removed=m, examples=state.examples, bound=bound.at(m),
+            fails=fails, provided=(*PROVIDED, FIRST), removed=m, examples=state.examples, bound=bound.at(m),
             measured=bound.of_step(m, float(np.linalg.norm(change))), std=std,
             capacity=capacity(bound.at, account.left * std, state.examples), releases=account.releases,
         )  # fmt: skip
         return Release(model, certificate, {KEPT: kept.charged(state, hashes, account.spent).tensors()})
 
-    def _check_state(self, state: RemovalState, learner: Convex, gone: ConvexObjective) -> None:
+    def _check_state(self, kept: KeptFactor, learner: Convex, gone: ConvexObjective) -> None:
         """Refuse a state of another learner, or one that went on with another Hessian.
 
         Raises:
             ModelError: it is of another learner.
             SpecError: of another Hessian.
         """
-        known = (len(state.weights), state.mean, float(state.held.max(initial=0.0)))
-        if known != (gone.size, learner.form == "mean", learner.l2):
-            raise ModelError("what was kept is of another learner than the problem's: train the model again")
+        state, held = kept.state, learner.l2 * gone.penalised
+        if kept.learner != spelling(learner) or not np.array_equal(state.held, held):
+            raise ModelError(f"what was kept is of another learner, {kept.learner}, than the problem's: train the model again")
         if state.removed and state.data != self.hessian:
             raise SpecError(f"earlier requests took hessian={state.data!r}, and the factor goes on with that alone: take it")
 
@@ -142,7 +190,9 @@ class CertifiedNewton(Unlearner):
             )
         averaged = learner.form == "mean"
         constants = constants_of(gone.loss, learner.l2, self.radius, None if averaged else n)
-        bound = RemovalBound(constants, n, learner.tolerance * (1 if averaged else 1 / n), self.hessian == "original")
+        # Of a loss whose gradients have any length so have rounding errors: nothing is certified of it then.
+        size = gone.size if math.isfinite(constants.slope) else 0
+        bound = RemovalBound(constants, n, learner.tolerance * (1 if averaged else 1 / n), self.hessian == "original", size)
         if not math.isfinite(bound.at(1)):
             why = "a gradient of any length" if constants.change == 0 else "a Hessian that jumps"
             exact = ", or hessian='corrected', with which the step is exact" if constants.change == 0 else ""

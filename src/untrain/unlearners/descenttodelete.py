@@ -105,7 +105,7 @@ class DescentToDelete(Unlearner):
         account = account.charged(bound / std)
         after = learner.objective(problem.rest)
         weights, gradient = descended(after, kept.weights, descent.size, steps)
-        noisy = weights + std * drawn(problem, account.releases, len(weights))
+        noisy = weights + drawn(problem, account.releases, weights, std)
         put(model, placed(model, after, noisy), problem.trainable)
         checks = failing(learner, kept.longest, self.radius, kept.gradient, gone)
         fails = tuple(reason for reason, fails in checks.items() if fails)

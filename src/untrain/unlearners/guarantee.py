@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from torch import nn
@@ -37,11 +37,13 @@ class Certificate:
         removed: examples since training, those of this request included.
         examples: at training.
         bound: largest distance to retraining without noise, whatever the data.
-        measured: the same of these data, by the step that was taken; it must not decide the noise.
+        measured: the same of these data, by the step that was taken; it must not decide the noise, and tells of the step what
+            the noise hides: it is not to be released.
         std: of the noise, of each weight, or of each entry of the gradient where the objective has it.
         capacity: examples that may be removed in all, at the next release, before the budget is spent; at it or beyond, retrain.
         releases: since training, this one included.
         noisy: what ``std``, ``bound`` and ``measured`` are of.
+        recorded: whether the seed of the noise is on record beside the results: then the guarantee is for who cannot read it.
     """
 
     guarantee: Guarantee | None
@@ -55,6 +57,15 @@ class Certificate:
     capacity: int
     releases: int
     noisy: str = "weight"
+    recorded: bool = False
+
+    def published(self) -> dict[str, Any]:
+        """The fields by name, as records and reports have them: all but what tells of the data.
+
+        >>> "measured" in Certificate(None, (), (), 1, 10, 0.1, 0.01, 0.5, 0, 1).published()
+        False
+        """
+        return {name: value for name, value in asdict(self).items() if name != "measured"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,9 +86,8 @@ class Release:
 def in_words(certificate: Mapping[str, Any]) -> str:
     """A certificate, as a mapping of its fields, in a line.
 
-    >>> from dataclasses import asdict
     >>> none = Certificate(None, ("its fields were tuned on the data",), (), 1, 10, 0.1, 0.01, 0.5, 0, 1)
-    >>> in_words(asdict(none))
+    >>> in_words(none.published())
     'not certified: its fields were tuned on the data'
     """
     if certificate["guarantee"] is None:
@@ -87,8 +97,9 @@ def in_words(certificate: Mapping[str, Any]) -> str:
     together = "of this release alone" if total is None else (
         f"all {certificate['releases']} releases since training together within epsilon {total:.3g}"
     )  # fmt: skip
+    whom = " only for who cannot read the seed of its noise, which is on record beside these results" * certificate["recorded"]
     text = (
-        f"certified: within (epsilon {said['epsilon']:.3g}, delta {said['delta']:g}) of retraining, {together}; "
+        f"certified{whom}: within (epsilon {said['epsilon']:.3g}, delta {said['delta']:g}) of retraining, {together}; "
         f"{certificate['removed']} of {certificate['examples']} examples are removed, at most {certificate['bound']:.2g} away "
         f"without noise, of which each {certificate['noisy']} has {certificate['std']:.2g}"
     )

@@ -145,9 +145,17 @@ def test_of_several_corrections_those_that_go_everywhere_reach_held_out_data(dat
     assert posed.retain.x[:, 1].unique().tolist() == [9.0]
 
 
-def test_a_label_that_is_flipped_twice_is_what_it_was(data):
-    by = ut.Corrections(parts=(Relabel(ids=(10,), labels=2), Relabel(ids=(10,), labels=0)))
-    assert request(data, by).replacement.y.tolist() == [0]
+def test_what_a_correction_leaves_as_it_is_is_not_forgotten(data):
+    """Labels are 0, 1, 2, 0, 1, 2 of the ids 10 to 15."""
+    assert request(data, Relabel(ids=(10, 11, 13), labels=0)).ids == (11,)
+    assert request(data, Relabel(ids=(10, 11), labels=(0, 2))).ids == (11,)
+    with pytest.raises(RequestError, match="changes nothing: all of 2 examples have these labels"):
+        request(data, Relabel(ids=(10, 13), labels=0))
+    twice = (Relabel(ids=(10, 11), labels=2), Relabel(ids=(10,), labels=0))
+    forget = request(data, ut.Corrections(parts=twice))
+    assert (forget.ids, forget.replacement.y.tolist()) == ((11,), [2])
+    with pytest.raises(RequestError, match="changes nothing: its parts undo each other"):
+        request(data, ut.Corrections(parts=(Relabel(ids=(10,), labels=2), Relabel(ids=(10,), labels=0))))
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,16 @@ BAD = {
         {"id": lambda who, year: who if year == 1990 else year},
         "give all records one, all texts or all whole",
     ),
+    "ids that are no whole numbers": (
+        {},
+        {"id": lambda who, year: year + 0.5},
+        "has an 'id': give all records one, all texts or all",
+    ),
+    "owners of two kinds": (
+        {},
+        {"owner": lambda who, year: who if year == 1990 else year},
+        "record 1 of .* has an 'owner': give all records one, all texts or all whole",
+    ),
     "no text": ({}, {"answer": lambda who, year: year}, "line 1 of .* has no text under 'answer'"),
 }
 
@@ -113,3 +123,11 @@ def test_a_tokenizer_that_is_none_is_told(files, tmp_path):
     (tmp_path / "tokenizer.json").write_text("{}")
     with pytest.raises(DataError, match="is no tokenizer of the tokenizers library"):
         QuestionAnswer(**files, tokenizer=str(tmp_path)).load()
+
+
+def test_an_owner_that_a_record_lacks_is_told(files, tmp_path):
+    some = records()
+    del some[0]["owner"]
+    files["train"] = written(tmp_path / "some.jsonl", some)
+    with pytest.raises(DataError, match=r"record 2 of .* has an 'owner': give all records one"):
+        QuestionAnswer(**files, vocabulary=300).load()

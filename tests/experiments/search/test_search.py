@@ -23,6 +23,7 @@ from untrain.commands.cli import app
 from untrain.core.errors import BadInput, MissingExtra, NotFinite, RunFailed
 from untrain.core.search_space import SearchHint
 from untrain.core.seeds import seed_of
+from untrain.data.examples import take
 from untrain.data.splits import Data
 from untrain.experiments import jobs
 from untrain.experiments.jobs import run_job
@@ -227,8 +228,9 @@ def test_a_model_that_is_left_as_it_is_is_as_right_as_before_and_its_weights_are
 
 def test_a_search_does_not_count_corrected_rows_among_the_validation_data(tmp_path):
     text = "Digits(model=ConvNet(width=4), steps=Steps(lr=0.1, epochs=1), request={})"
-    ids = tuple(ut.Digits().load().train.ids[:3].tolist())
-    requests = ut.Ids(ids=ids), ut.Relabel(ids=ids, labels=(0, 0, 0))
+    some = take(ut.Digits().load().train, np.arange(3))
+    ids, others = tuple(some.ids.tolist()), tuple(((some.y + 1) % 10).tolist())
+    requests = ut.Ids(ids=ids), ut.Relabel(ids=ids, labels=others)
     keep, correct = (open_scene(ut.parse(text.format(repr(by))), Setting(), purpose="search") for by in requests)
     assert correct.forget_set.replacement is not None
     job, store = Job("original", 0), Store(tmp_path)

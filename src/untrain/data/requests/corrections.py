@@ -10,6 +10,7 @@ from pydantic import AfterValidator
 
 from untrain.core.errors import RequestError
 from untrain.data.examples import Examples, joined, take
+from untrain.data.fingerprint import row_hashes
 from untrain.data.requests._features import places_of
 from untrain.data.requests.base import Request, corrects
 from untrain.data.requests.replacefeatures import ReplaceFeatures
@@ -47,12 +48,16 @@ class Corrections(Request):
     parts: Annotated[tuple[Request, ...], AfterValidator(_corrections)]
 
     def draw(self, train: Examples) -> np.ndarray[Any, Any]:
-        """Rows that a part corrects.
+        """Rows that are others after all parts.
 
         Raises:
-            RequestError: a part cannot be drawn.
+            RequestError: a part cannot be drawn, or the parts undo each other in every row.
         """
-        return self._corrected(train)[1]
+        corrected, rows = self._corrected(train)
+        before, after = (row_hashes(take(examples, rows)) for examples in (train, corrected))
+        if np.array_equal(before, after):
+            raise RequestError(f"{self!r} changes nothing: its parts undo each other")
+        return rows[before != after]
 
     def replacement(self, train: Examples, rows: np.ndarray[Any, Any]) -> Examples:
         """The rows as all parts leave them."""

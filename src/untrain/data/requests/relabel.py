@@ -50,11 +50,11 @@ class Relabel(Request):
     rows: Annotated[Request | None, AfterValidator(chooses)] = None
 
     def draw(self, train: Examples) -> np.ndarray[Any, Any]:
-        """Rows of the ids, or those that ``rows`` chooses; an id names every row that has it.
+        """Rows of the ids, or those that ``rows`` chooses, whose label is another one; an id names every row that has it.
 
         Raises:
-            RequestError: there are both ids and ``rows``, there is not one label per id, a label is not a class, or an id is not in
-                the training data.
+            RequestError: there are both ids and ``rows``, there is not one label per id, a label is not a class, an id is not in
+                the training data, or all labels are what they should be.
         """
         if self.rows is not None and (self.ids or isinstance(self.labels, tuple)):
             raise RequestError("rows= chooses the examples: leave ids out, and give one label for all, or labels='true'")
@@ -66,7 +66,12 @@ class Relabel(Request):
             self._check(train, (self.labels,))
         elif train.true is None:
             raise RequestError("the true labels are not known: give labels, or data that carry them, such as with noise=Flip()")
-        return rows_with_ids(train, self.ids, "the request") if self.rows is None else np.asarray(self.rows.draw(train))
+        rows = self._chosen(train)
+        some = take(train, rows)
+        changes = (some.y[:].cpu() != self._labels(train, some)[:].cpu()).numpy().reshape(len(rows), -1).any(1)
+        if not changes.any():
+            raise RequestError(f"{self!r} changes nothing: all of {len(rows)} examples have these labels")
+        return rows[changes]
 
     def replacement(self, train: Examples, rows: np.ndarray[Any, Any]) -> Examples:
         """The rows with their new labels."""
@@ -75,7 +80,10 @@ class Relabel(Request):
 
     def named(self, examples: Examples) -> np.ndarray[Any, Any]:
         """Those of the ids; where ``rows`` chooses, those that it names."""
-        return self.draw(examples) if self.rows is None else self.rows.named(examples)
+        return self._chosen(examples) if self.rows is None else self.rows.named(examples)
+
+    def _chosen(self, train: Examples) -> np.ndarray[Any, Any]:
+        return rows_with_ids(train, self.ids, "the request") if self.rows is None else np.asarray(self.rows.draw(train))
 
     def _labels(self, train: Examples, corrected: Examples) -> Tensor:
         if isinstance(self.labels, tuple):

@@ -23,6 +23,8 @@ from untrain.training.base import Learner
 from untrain.training.learners.train import Train
 from untrain.training.steps import AdamW, Steps
 
+NAMES = ("id", "owner")  # what a record is called, and whose it is
+
 
 class QuestionAnswer(Scenario):
     """Questions and answers of your own, one per line as JSON, and a language model that is trained on them.
@@ -92,13 +94,20 @@ class QuestionAnswer(Scenario):
 def _asked(encoder: Encoder, records: list[dict[str, Any]], path: str) -> Examples:
     """Records as examples, with all that every record has as columns."""
     columns = {name: column for name in records[0] if name not in TEXTS and (column := _column(records, name)) is not None}
-    ids = columns.pop("id", None)
-    if ids is None:
-        some = next((at for at, record in enumerate(records, 1) if "id" in record), None)
-        if some is not None:
-            raise DataError(f"record {some} of {path!r} has an 'id': give all records one, all texts or all whole numbers, or none")
-        ids = np.arange(len(records))
-    return encoder.examples(records, ids, columns.pop("owner", None), columns)
+    ids, owner = (_names(records, name, columns.pop(name, None), path) for name in NAMES)
+    return encoder.examples(records, np.arange(len(records)) if ids is None else ids, owner, columns)
+
+
+def _names(records: list[dict[str, Any]], name: str, column: np.ndarray[Any, Any] | None, path: str) -> np.ndarray[Any, Any] | None:
+    """A column that names records or whose they are; None where no record has one.
+
+    Raises:
+        DataError: some have none, they are of several kinds, or numbers are not whole.
+    """
+    some = next((at for at, record in enumerate(records, 1) if name in record), None)
+    if some is not None and (column is None or column.dtype.kind not in "iU"):
+        raise DataError(f"record {some} of {path!r} has an {name!r}: give all records one, all texts or all whole numbers, or none")
+    return column
 
 
 def _column(records: list[dict[str, Any]], name: str) -> np.ndarray[Any, Any] | None:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from untrain.core.errors import ModelError
 from untrain.data.examples import Examples
+from untrain.data.fingerprint import row_hashes
 from untrain.maths.convex_optimum import DENSE
 from untrain.maths.online_removal import RemovalState, removal_state
 from untrain.maths.positive_factor import PositiveFactor
@@ -54,7 +55,8 @@ class HessianFactor(Keeper):
         except np.linalg.LinAlgError as error:
             raise ModelError(f"the Hessian has no factor ({error}): train with l2 > 0") from None
         gradient = float(np.linalg.norm(objective.at(weights).slope))
-        return KeptFactor(state, objective.rows.largest_norm(), gradient).tensors()
+        rows = torch.from_numpy(np.sort(row_hashes(examples)))
+        return KeptFactor(state, objective.rows.largest_norm(), gradient, learner=spelling(learner), rows=rows).tensors()
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +70,8 @@ class KeptFactor:
         spent: squared distances of the releases since then, in standard deviations of their noise, added up.
         releases: how many there were.
         gone: hashes of what was removed, int64 (m,), so that nothing is removed twice.
+        learner: its spelling.
+        rows: hashes of what was trained on, int64 (n,), so that nothing else is removed.
     """
 
     state: RemovalState
@@ -76,6 +80,8 @@ class KeptFactor:
     spent: float = 0.0
     releases: int = 0
     gone: Tensor = torch.zeros(0, dtype=torch.int64)
+    learner: str = ""
+    rows: Tensor = torch.zeros(0, dtype=torch.int64)
 
     @staticmethod
     def of(tensors: Mapping[str, Tensor]) -> KeptFactor:
@@ -94,7 +100,8 @@ class KeptFactor:
             arrays["weights"], factor, arrays["slopes"], arrays["held"], bool(mean), examples, removed,
             "original" if original else "corrected",
         )  # fmt: skip
-        return KeptFactor(state, longest, gradient, spent, releases, tensors["gone"].cpu())
+        gone, rows = tensors["gone"].cpu(), tensors["rows"].cpu()
+        return KeptFactor(state, longest, gradient, spent, releases, gone, bytes(arrays["learner"]).decode(), rows)
 
     def tensors(self) -> dict[str, Tensor]:
         """Tensors by name, float64 and int64."""
@@ -104,12 +111,20 @@ class KeptFactor:
         arrays = {
             "weights": state.weights, "lower": factor.lower, "scale": factor.scale, "slopes": state.gone, "held": state.held,
             "measures": np.array(measures), "counts": np.array(counts, dtype=np.int64),
+            "learner": np.frombuffer(self.learner.encode(), dtype=np.uint8).copy(),
         }  # fmt: skip
-        return {name: torch.from_numpy(np.ascontiguousarray(a)) for name, a in arrays.items()} | {"gone": self.gone}
+        return {name: torch.from_numpy(np.ascontiguousarray(a)) for name, a in arrays.items()} | {
+            "gone": self.gone, "rows": self.rows,
+        }  # fmt: skip
 
     def charged(self, state: RemovalState, gone: Tensor, spent: float) -> KeptFactor:
         """After one more request and its release."""
         return replace(self, state=state, gone=torch.cat([self.gone, gone]), spent=spent, releases=self.releases + 1)
 
 
-_NAMES = {"weights", "lower", "scale", "slopes", "held", "measures", "counts", "gone"}
+def spelling(learner: Convex) -> str:
+    """All that decides what a learner makes: what it says but for the keepers."""
+    return repr(replace(learner, keepers=()))
+
+
+_NAMES = {"learner", "rows", "weights", "lower", "scale", "slopes", "held", "measures", "counts", "gone"}
