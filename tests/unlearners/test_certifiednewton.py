@@ -143,7 +143,6 @@ def test_noise_that_no_seed_was_given_for_is_nobodys_to_repeat(data, trained):
         assert np.array_equal(*releases) == bool(give)
     releases = [flat(CertifiedNewton(removals=9).release(model, data, LEARNER, kept).model) for _ in range(2)]
     assert not np.array_equal(*releases)
-    assert np.array_equal()
 
 
 @pytest.mark.parametrize("other", [{"epsilon": 4.0}, {"hessian": "original"}, {"removals": 50}])

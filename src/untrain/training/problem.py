@@ -8,7 +8,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -33,9 +33,6 @@ from untrain.training.batch_plan import Plan
 from untrain.training.effects import Effects
 from untrain.training.needs import check_kept, check_signals
 from untrain.training.steps import Steps, epochs_of
-
-if TYPE_CHECKING:
-    from untrain.training.base import Learner
 
 
 def problem(
@@ -64,8 +61,7 @@ def problem(
         forget: a request such as ``Random(fraction=0.1)``, or ids; an id names every row that has it.
         learner: trained the model, such as ``Train(model=Net, steps=Steps(...))``.
         valid: held-out data to tune on; a request that changes features everywhere changes them here too, a ForgetSet does not.
-        seed: of every draw that a method makes; 0 where none is given, but noise that hides something then comes of the operating
-            system.
+        seed: of every draw that a method makes; without one noise that hides something comes of the operating system.
         origin: seed of the model's own initialisation, where known.
         kept: tensors that the learner's keepers saved in training, by name, by the keeper's class.
         oracles: models retrained without the forget set, for methods that imitate these.
@@ -134,7 +130,7 @@ class Problem:
         oracles: models that were retrained without the forget set, in eval mode; hidden but from methods that name them, which
             are upper bounds and nothing to use: who has these has no need to unlearn.
         effects: estimated effects of the forget set on outputs, where an attributor has estimated them.
-        recorded: whether the seed is on record beside the results, as in a run, so that its noise hides nothing from their readers.
+        recorded: whether the seed is on record beside the results, as in a run: its noise hides nothing from their readers.
     """
 
     task: Task

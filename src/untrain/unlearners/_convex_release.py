@@ -111,7 +111,7 @@ def drawn(problem: Problem, releases: int, weights: Array, std: float) -> Array:
     difference would be the weights without noise: those weights, the size of the noise, and which release it is. A seed that
     nobody gave everybody knows, and the operating system gives another.
     """
-    seed = (problem.seed,)
+    seed: tuple[int, ...] = (problem.seed,)
     if isinstance(problem.seed, Unsaid):
         # As `most` over the processes, all draw the same, and of four numbers of 48 bits no more than a few bits are lost.
         seed = tuple(int(word) for word in process_group().most(*(secrets.randbits(48) for _ in range(4))))

@@ -57,7 +57,7 @@ class Corrections(Request):
         before, after = (row_hashes(take(examples, rows)) for examples in (train, corrected))
         if np.array_equal(before, after):
             raise RequestError(f"{self!r} changes nothing: its parts undo each other")
-        return rows[before != after]
+        return np.asarray(rows[before != after])
 
     def replacement(self, train: Examples, rows: np.ndarray[Any, Any]) -> Examples:
         """The rows as all parts leave them."""

@@ -71,7 +71,7 @@ class Relabel(Request):
         changes = (some.y[:].cpu() != self._labels(train, some)[:].cpu()).numpy().reshape(len(rows), -1).any(1)
         if not changes.any():
             raise RequestError(f"{self!r} changes nothing: all of {len(rows)} examples have these labels")
-        return rows[changes]
+        return np.asarray(rows[changes])
 
     def replacement(self, train: Examples, rows: np.ndarray[Any, Any]) -> Examples:
         """The rows with their new labels."""
