@@ -1,0 +1,108 @@
+"""Pages of ``papers.tofu.compare``: ``python -m papers.tofu.page`` writes NAME.md beside each NAME.json."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from papers.vision.removal import publish
+
+FOLDER = Path(__file__).parent
+PASSES = 0.05  # TOFU's p-value above which a model counts as one that forgot
+ASKED = {
+    "mia_loss_auc": "loss attack", "mia_minkpp_auc": "min-k++ attack", "extraction_strength_forget": "extraction strength",
+    "quantized_forget": "four bits", "relearn_time": "relearning",
+}  # fmt: skip
+SHOWN = {
+    "forget_quality": "Forget quality, p", "truth_ratio_forget": "Truth ratio", "extraction_strength_forget": "Extraction strength",
+    "mia_loss_auc": "Loss attack", "mia_minkpp_auc": "Min-k++", "quantized_forget": "Four bits: p(answer)",
+    "relearn_time": "Relearning, epochs", "exact_memorization_retain": "Retain set word by word",
+}  # fmt: skip
+Document = dict[str, Any]
+
+
+def page(document: Document) -> str:
+    """What was done, which rows pass TOFU's test and what else tells them from retraining, and all numbers."""
+    facts, sizes = document["setting"], document["sizes"]
+    head = [
+        f"# TOFU, {document['authors']} authors: what the p-value lets pass", "",
+        f"{document['date']}, `{document['command']}`. {sizes['forget']} of {sizes['train']} answers are forgotten; "
+        f"`{document['model']}` from scratch, {document['seeds']} originals and {document['oracles']} retrained models. Nothing is "
+        f"chosen: each method has a row per length. {facts['machine']}, untrain {facts['untrain']}, torch {facts['torch']}; "
+        f"{document['cpu_seconds']} CPU seconds.", "",
+    ]  # fmt: skip
+    return "\n".join([*head, *claims(document), "", "## Methods", "", *table(document), "", *spellings(document), ""])
+
+
+def done(document: Document) -> dict[str, Any]:
+    """Rows without an error, by method."""
+    return {row["method"]: row for row in document["rows"] if row["error"] is None}
+
+
+def passing(document: Document) -> list[str]:
+    """Methods whose mean p-value passes, but those that are retrained or do nothing."""
+    controls = {spec for label in ("nothing", "retrained once more") for spec in document["labels"][label]}
+    rows = done(document)
+    return [m for m, row in rows.items() if m not in controls and row["scores"]["forget_quality"]["value"] > PASSES]
+
+
+def claims(document: Document) -> list[str]:
+    """How many rows pass the test, and how many of these each other score tells from retraining."""
+    rows, passed = done(document), passing(document)
+    tried = len(rows) - sum(len(document["labels"][label]) for label in ("nothing", "retrained once more"))
+    nothing = rows["Nothing()"]["scores"]["forget_quality"]
+    lines = [
+        f"Forget quality is above {PASSES} for {len(passed)} of {tried} rows (retrained models among themselves: "
+        f"{nothing['floor']:.2f}; nothing done: {nothing['value']:.2g}). Of these, by the verdicts of this run, against all retrained "
+        "models:", "",
+        "| Score | Told apart from retraining | Not told apart | Not decided |", "|---|---|---|---|",
+    ]  # fmt: skip
+    for name, said in ASKED.items():
+        verdicts = [rows[m]["scores"].get(name, {}).get("verdict") for m in passed]
+        counts = [verdicts.count(word) for word in ("distinguishable", "indistinguishable")]
+        lines.append(f"| {said} | {counts[0]} | {counts[1]} | {len(passed) - sum(counts)} |")
+    return lines
+
+
+def table(document: Document) -> list[str]:
+    """A row per method and length; bold where a value lies in the band in which retrained models lie."""
+    lines = ["| Method | " + " | ".join(SHOWN.values()) + " | Cost |", "|---" * (len(SHOWN) + 2) + "|"]
+    rows = done(document)
+    for label, specs in document["labels"].items():
+        for spec in specs:
+            name = label if len(specs) == 1 else f"{label}, {length(spec)} epochs"
+            if spec not in rows:
+                lines.append(f"| {name} |" + " failed |" * (len(SHOWN) + 1))
+                continue
+            cells = [cell(rows[spec]["scores"].get(score)) for score in SHOWN]
+            lines.append(f"| {name} | " + " | ".join(cells) + f" | {100 * rows[spec]['cost']:.0f} % |")
+    ideal = [next(iter(rows.values()))["scores"].get(score, {}).get("ideal") for score in SHOWN]
+    lines.append("| retrained models | " + " | ".join("-" if v is None else f"{v:.3g}" for v in ideal) + " | 100 % |")
+    return lines
+
+
+def cell(score: dict[str, Any] | None) -> str:
+    """Value and interval, bold within the retrained models' band."""
+    if score is None:
+        return "-"
+    text = f"{score['value']:.3g}"
+    if score["low"] is not None and score["low"] != score["high"]:
+        text += f" [{score['low']:.3g}, {score['high']:.3g}]"
+    band = score["band"]
+    return f"**{text}**" if band and band[0] <= score["value"] <= band[1] else text
+
+
+def length(spec: str) -> str:
+    """The number of epochs in a spelling."""
+    return spec.partition("epochs=")[2].partition(",")[0]
+
+
+def spellings(document: Document) -> list[str]:
+    """How the rows are spelled."""
+    lines = ["Bold: within the band in which 19 of 20 sets of further retrained models would lie. Cost is in operations, of "
+             "retraining. Spellings:", ""]  # fmt: skip
+    return [*lines, *(f"- {label}: `{spec}`" for label, specs in document["labels"].items() for spec in specs)]
+
+
+if __name__ == "__main__":
+    publish(__doc__, {file.stem: page for file in sorted(FOLDER.glob("*.json"))}, FOLDER)
