@@ -53,8 +53,8 @@ def claims(document: Document) -> list[str]:
     nothing = rows["Nothing()"]["scores"]["forget_quality"]
     lines = [
         f"Forget quality is above {PASSES} for {len(passed)} of {tried} rows (retrained models among themselves: "
-        f"{nothing['floor']:.2f}; nothing done: {nothing['value']:.2g}). Of these, by the verdicts of this run, against all retrained "
-        "models:", "",
+        f"{nothing['floor']:.2f}; nothing done: {nothing['value']:.2g}). Of these, by the verdicts of this run, against all "
+        "retrained models:", "",
         "| Score | Told apart from retraining | Not told apart | Not decided |", "|---|---|---|---|",
     ]  # fmt: skip
     for name, said in ASKED.items():
