@@ -72,6 +72,7 @@ from untrain.evaluation.observers.linearprobe import LinearProbe as LinearProbe
 from untrain.evaluation.observers.pruning import Pruning as Pruning
 from untrain.evaluation.observers.quantization import Quantization as Quantization
 from untrain.evaluation.observers.relearn import Relearn as Relearn
+from untrain.evaluation.observers.rouge import Rouge as Rouge
 from untrain.evaluation.observers.rus import RUS as RUS
 from untrain.evaluation.observers.weights import Weights as Weights
 from untrain.evaluation.observers.zrf import ZRF as ZRF

@@ -1,0 +1,80 @@
+"""How much of its true answers a model says when it is only asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+from torch import nn
+
+from untrain.core.fields import Count, NonNegative
+from untrain.data.examples import Examples
+from untrain.data.ragged import PAD
+from untrain.evaluation.base import Array, Measure, Measured, Part, Prepared, ScoreInfo
+from untrain.evaluation.observers.base import Observer, ObserverContext
+from untrain.maths.rouge import rouge_recall
+from untrain.models.generation import generate
+from untrain.models.inference import predict
+from untrain.models.tasks.causallm import CausalLM
+
+_SAID = "share of the true answer's tokens that a model says in their order when it is asked (ROUGE-L recall)"
+_WEAK = "an answer in other words counts as none; with several samples the best counts, so that more of them say more"
+
+
+class Rouge(Observer):
+    """ROUGE-L recall of what a language model says after each question, on the forget set and on the test set.
+
+    With several samples the best of them counts, which is what an adversary gets who may ask as often (leak@k). Classifiers say one
+    thing, a class.
+
+    Args:
+        samples: answers per question.
+        temperature: of the draws; 0 takes the likeliest token.
+
+    Source: Maini et al. 2024, arXiv 2401.06121 (ROUGE-L recall of answers); Reisizadeh et al. 2025, arXiv 2511.04934 (leak@k).
+    Departs: tokens are compared, where TOFU's code compares stems of words; an answer is cut at the length of the longest true one.
+    """
+
+    samples: Count = 1
+    temperature: NonNegative = 0.0
+
+    by_labels: ClassVar[bool] = True
+    scores: ClassVar[Mapping[str, ScoreInfo]] = {
+        "rouge_forget": ScoreInfo(
+            f"{_SAID}, mean over the forget set", "fraction", "the oracles' value", _WEAK, margin=0.02,
+            above="says more of the forgotten answers than retrained models do",
+            below="over-forgets: says less of the forgotten answers than retrained models do",
+        ),
+        "rouge_test": ScoreInfo(f"{_SAID}, mean over the test set", "fraction", "the oracles' value", _WEAK),
+    }  # fmt: skip
+
+    def look(self, model: nn.Module, sight: ObserverContext) -> Array:
+        """Recall of each forget and then of each test example, (n,)."""
+        return np.concatenate([self._recalls(model, sight, examples) for examples in (sight.forget, sight.test)])
+
+    def _recalls(self, model: nn.Module, sight: ObserverContext, examples: Examples) -> Array:
+        task = sight.task
+        if not isinstance(task, CausalLM):
+            outputs = {n: a[None] for n, a in predict(model, examples, task).items()}
+            return np.asarray(task.signal(outputs, examples.y[:].cpu().numpy(), "correct")[0])
+        rows, labels = (examples.fields[name][:].tolist() for name in task.fields)
+        firsts = [next(at for at, label in enumerate(row) if at and label != PAD) for row in labels]
+        answers = [[label for label in row[at:] if label != PAD] for row, at in zip(labels, firsts, strict=True)]
+        prompts = [row[:at] for row, at in zip(rows, firsts, strict=True)]
+        ends = {answer[-1] for answer in answers}
+        end, longest = (ends.pop() if len(ends) == 1 else None), max(map(len, answers))
+        best = np.zeros(len(answers))
+        for sample in range(self.samples if self.temperature else 1):
+            said = generate(model, prompts, task, longest, end, self.temperature, sight.seed + sample)
+            best = np.maximum(best, [rouge_recall(one, true) for one, true in zip(said, answers, strict=True)])
+        return best
+
+    def compare(self, trial: Prepared) -> Mapping[str, Measured | str]:
+        """The mean on each set."""
+        count = int((trial.side == "forget").sum())
+        parts = {"forget": trial.unlearned[:, :count], "test": trial.unlearned[:, count:]}
+        return {
+            f"rouge_{side}": Measure((Part(1, "unlearned", side, values),)) if values.shape[1] else f"there are no {side} examples"
+            for side, values in parts.items()
+        }
