@@ -96,6 +96,7 @@ from untrain.experiments.scenarios.clinc150 import Clinc150 as Clinc150
 from untrain.experiments.scenarios.custom import Custom as Custom
 from untrain.experiments.scenarios.diabetes import Diabetes as Diabetes
 from untrain.experiments.scenarios.digits import Digits as Digits
+from untrain.experiments.scenarios.documents import Documents as Documents
 from untrain.experiments.scenarios.facts import Facts as Facts
 from untrain.experiments.scenarios.fashionmnist import FashionMNIST as FashionMNIST
 from untrain.experiments.scenarios.fashionpca import FashionPCA as FashionPCA

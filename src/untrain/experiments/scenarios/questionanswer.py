@@ -14,6 +14,7 @@ from untrain.data.readers.question_answer import END, PROMPT, TEXTS, Encoder, Te
 from untrain.data.requests.base import Request
 from untrain.data.requests.random import Random
 from untrain.data.splits import Data
+from untrain.experiments.scenarios._records import named
 from untrain.experiments.scenarios._set_apart import set_apart
 from untrain.experiments.scenarios.base import Scenario
 from untrain.models.architectures.base import Architecture
@@ -22,8 +23,6 @@ from untrain.models.tasks.causallm import CausalLM
 from untrain.training.base import Learner
 from untrain.training.learners.train import Train
 from untrain.training.steps import AdamW, Steps
-
-NAMES = ("id", "owner")  # what a record is called, and whose it is
 
 
 class QuestionAnswer(Scenario):
@@ -93,25 +92,5 @@ class QuestionAnswer(Scenario):
 
 def _asked(encoder: Encoder, records: list[dict[str, Any]], path: str) -> Examples:
     """Records as examples, with all that every record has as columns."""
-    columns = {name: column for name in records[0] if name not in TEXTS and (column := _column(records, name)) is not None}
-    ids, owner = (_names(records, name, columns.pop(name, None), path) for name in NAMES)
-    return encoder.examples(records, np.arange(len(records)) if ids is None else ids, owner, columns)
-
-
-def _names(records: list[dict[str, Any]], name: str, column: np.ndarray[Any, Any] | None, path: str) -> np.ndarray[Any, Any] | None:
-    """A column that names records or whose they are; None where no record has one.
-
-    Raises:
-        DataError: some have none, they are of several kinds, or numbers are not whole.
-    """
-    some = next((at for at, record in enumerate(records, 1) if name in record), None)
-    if some is not None and (column is None or column.dtype.kind not in "iU"):
-        raise DataError(f"record {some} of {path!r} has an {name!r}: give all records one, all texts or all whole numbers, or none")
-    return column
-
-
-def _column(records: list[dict[str, Any]], name: str) -> np.ndarray[Any, Any] | None:
-    """What all records have under a name, (n,), where it is all texts or all numbers."""
-    values = [record.get(name) for record in records]
-    numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
-    return np.array(values) if numbers or all(isinstance(v, str) for v in values) else None
+    ids, owner, columns = named(records, TEXTS, path)
+    return encoder.examples(records, ids, owner, columns)

@@ -1,0 +1,97 @@
+"""Documents of your own."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import Field
+
+from untrain.core.errors import DataError
+from untrain.core.fields import Count, Share
+from untrain.data.examples import Examples, take
+from untrain.data.readers.documents import pieces
+from untrain.data.readers.json_lines import read_records
+from untrain.data.readers.question_answer import END, tokenizers_library
+from untrain.data.requests.base import Request
+from untrain.data.requests.random import Random
+from untrain.data.splits import Data
+from untrain.experiments.scenarios._records import named
+from untrain.experiments.scenarios._set_apart import set_apart
+from untrain.experiments.scenarios.base import Scenario
+from untrain.models.architectures.base import Architecture
+from untrain.models.architectures.causaltransformer import CausalTransformer
+from untrain.models.tasks.causallm import CausalLM
+from untrain.training.base import Learner
+from untrain.training.learners.train import Train
+from untrain.training.steps import AdamW, Steps
+
+TEXT = "text"
+
+
+class Documents(Scenario):
+    """Documents of your own, one per line as JSON, and a language model that is trained on all their tokens.
+
+    A record has a 'text', and may have an 'id', an 'owner' and further texts or numbers, which requests such as ``Where`` may name.
+    A document that is longer than ``length`` is cut to pieces, which keep its id: a request for the id is one for all of them.
+    Where nobody says whose documents are, pieces belong to their document. Without a tokenizer one is learned from the training
+    texts.
+
+    Args:
+        train: file of JSON lines, which may end in .gz or .xz, to train on.
+        test: the same, to report on: what no model has seen.
+        request: what is to be forgotten.
+        tokenizer: folder with a tokenizer.json, as Hugging Face models have it, or that file; empty learns one.
+        end: token behind a document.
+        vocabulary: number of tokens; of one that is learned, the largest.
+        length: most tokens of a piece.
+        valid: share of ``train`` that is set apart to tune on, by whole documents.
+        model: the network.
+        steps: how it is trained.
+
+    Source: the user.
+    """
+
+    train: str  # type: ignore[misc]
+    test: str  # type: ignore[misc]
+    request: Request = Random(fraction=0.1)
+    tokenizer: str = ""
+    end: str = END
+    vocabulary: Count = 2048
+    length: Annotated[int, Field(ge=2)] = 128
+    valid: Share = 0.1
+    model: Architecture = CausalTransformer(width=128, depth=4, hidden=512)
+    steps: Steps = Steps(lr=3e-3, epochs=40, batch=32, optimizer=AdamW(), warmup=0.05)
+
+    def load(self) -> Data:
+        """Train, valid and test; the id of a piece is its document's 'id', or else its line, counted from 0.
+
+        Raises:
+            DataError: a file cannot be had, or a record is not as it should be.
+            MissingExtra: the tokenizers library is not installed.
+        """
+        train, test = (read_records(path, (TEXT,)) for path in (self.train, self.test))
+        library = tokenizers_library()
+        if self.tokenizer:
+            tokenizer = library.load(self.tokenizer)
+        else:
+            tokenizer = library.learn_bytes([record[TEXT] for record in train], self.vocabulary, (self.end,))
+        if tokenizer.get_vocab_size() > self.vocabulary:
+            raise DataError(
+                f"the tokenizer has {tokenizer.get_vocab_size()} tokens and vocabulary={self.vocabulary}: give that number"
+            )
+        whole, held = (self._examples(tokenizer, records, path) for records, path in ((train, self.train), (test, self.test)))
+        apart = np.isin(whole.ids, set_apart(whole, self.request, self.valid))
+        return Data(take(whole, np.flatnonzero(~apart)), take(whole, np.flatnonzero(apart)), held)
+
+    def learner(self) -> Learner:
+        """Training from the network's initial values."""
+        return Train(model=self.model, steps=self.steps, task=CausalLM(length=self.length, vocabulary=self.vocabulary))
+
+    def _examples(self, tokenizer: Any, records: list[dict[str, Any]], path: str) -> Examples:
+        ids, owner, columns = named(records, (TEXT,), path)
+        rows, of = pieces([record[TEXT] for record in records], ids.tolist(), tokenizer, self.end, self.length)
+        texts = np.array([tokenizer.decode(row.tolist()) for row in rows.rows()])
+        fields = {"input_ids": rows, "labels": rows}
+        parts = {TEXT: texts, **{name: column[of] for name, column in columns.items()}}
+        return Examples(fields, ids[of], columns=parts, owner=(ids if owner is None else owner)[of])

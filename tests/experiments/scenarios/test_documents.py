@@ -1,0 +1,95 @@
+"""Documents: cut to pieces that stay together, in requests and in what is set apart."""
+
+import json
+
+import numpy as np
+import pytest
+
+import untrain as ut
+from untrain.core.errors import DataError
+
+WORDS = ("river", "stone", "cloud", "amber", "falcon", "meadow", "copper", "lantern")
+
+
+def written(path, count, seed=0, **more):
+    draw = np.random.default_rng(seed)
+    records = [
+        {"text": " ".join(draw.choice(WORDS, draw.integers(5, 60))) + f" {seed} {at}", **{k: v(at) for k, v in more.items()}}
+        for at in range(count)
+    ]
+    path.write_text("\n".join(map(json.dumps, records)))
+    return records
+
+
+@pytest.fixture
+def scenario(tmp_path):
+    def make(**fields):
+        written(tmp_path / "test.jsonl", 6, seed=1)
+        small = {"vocabulary": 300, "length": 16, "model": ut.CausalTransformer(width=16, depth=1, heads=2, hidden=32)}
+        return ut.Documents(train=str(tmp_path / "train.jsonl"), test=str(tmp_path / "test.jsonl"), **small | fields)
+
+    return make
+
+
+def test_pieces_of_a_document_are_its_text_and_have_its_id(scenario, tmp_path):
+    records = written(tmp_path / "train.jsonl", 12, id=lambda at: f"doc {at}", year=lambda at: 1990 + at)
+    data = scenario(valid=0.0).load()
+    assert max(len(row) for row in data.train.fields["input_ids"].rows()) <= 16
+    assert min(len(row) for row in data.train.fields["input_ids"].rows()) >= 2
+    for at, record in enumerate(records):
+        own = data.train.ids == f"doc {at}"
+        assert "".join(data.train.columns["text"][own]).removesuffix("[END]") == record["text"]
+        assert set(data.train.columns["year"][own].tolist()) == {1990 + at}
+        assert set(data.train.owner[own].tolist()) == {f"doc {at}"}
+    assert len(data.train) > len(records)
+    assert (data.train.fields["labels"][:] == data.train.fields["input_ids"][:]).all()
+
+
+def test_what_is_set_apart_is_whole_documents_and_a_request_gets_all_pieces(scenario, tmp_path):
+    written(tmp_path / "train.jsonl", 20, id=lambda at: f"doc {at}")
+    world = scenario(valid=0.3, request=ut.Ids(ids=("doc 1", "doc 15")))
+    data = world.load()
+    assert not set(data.train.ids.tolist()) & set(data.valid.ids.tolist())
+    forget = world.request.draw(data.train)
+    assert set(data.train.ids[forget].tolist()) == {"doc 1", "doc 15"}
+    assert len(forget) == np.isin(data.train.ids, ["doc 1", "doc 15"]).sum() > 2
+
+
+def test_whose_documents_are_may_be_said(scenario, tmp_path):
+    written(tmp_path / "train.jsonl", 9, owner=lambda at: ("Ann", "Bob", "Eve")[at % 3])
+    world = scenario(valid=0.0, request=ut.Owner(owners=("Bob",)))
+    data = world.load()
+    assert set(data.train.ids[world.request.draw(data.train)].tolist()) == {1, 4, 7}
+
+
+def test_an_empty_document_is_refused_in_one_line(scenario, tmp_path):
+    (tmp_path / "train.jsonl").write_text(
+        "\n".join(json.dumps({"text": text}) for text in ("some words here", " ", "others there"))
+    )
+    with pytest.raises(DataError, match="the document 1 is empty") as caught:
+        scenario().load()
+    assert "\n" not in str(caught.value)
+
+
+def test_a_larger_vocabulary_than_that_of_the_model_is_refused(scenario, tmp_path):
+    written(tmp_path / "train.jsonl", 5)
+    ut.data.readers.tokenizers.learn_bytes(["some words here"] * 5, 300, ("[END]",)).save(str(tmp_path / "tokenizer.json"))
+    with pytest.raises(DataError, match="tokens and vocabulary=200: give that number"):
+        scenario(tokenizer=str(tmp_path), vocabulary=200).load()
+
+
+def test_a_tokenizer_without_the_end_is_refused(scenario, tmp_path):
+    written(tmp_path / "train.jsonl", 5)
+    ut.data.readers.tokenizers.learn_bytes(["some words here"], 300, ("[END]",)).save(str(tmp_path / "tokenizer.json"))
+    with pytest.raises(DataError, match="no token '</s>' to end a document with"):
+        scenario(tokenizer=str(tmp_path), end="</s>").load()
+
+
+def test_a_run_forgets_documents(scenario, tmp_path):
+    written(tmp_path / "train.jsonl", 20, id=lambda at: f"doc {at}")
+    steps = ut.Steps(lr=0.01, epochs=2, batch=16, optimizer=ut.AdamW())
+    world = scenario(steps=steps, request=ut.Ids(ids=("doc 1", "doc 15")))
+    run = ut.run(world, [ut.NPO(steps=steps)], evaluators=["Verbatim"], store=str(tmp_path / "store"), seeds=1, oracles=2)
+    (row,) = run["results"]
+    assert row["error"] is None
+    assert 0 <= row["scores"]["exact_memorization_forget"]["value"] <= 1
