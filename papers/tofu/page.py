@@ -51,9 +51,10 @@ def claims(document: Document) -> list[str]:
     rows, passed = done(document), passing(document)
     tried = len(rows) - sum(len(document["labels"][label]) for label in ("nothing", "retrained once more"))
     nothing = rows["Nothing()"]["scores"]["forget_quality"]
+    floor = "too few to say" if nothing["floor"] is None else f"{nothing['floor']:.2f}"
     lines = [
         f"Forget quality is above {PASSES} for {len(passed)} of {tried} rows (retrained models among themselves: "
-        f"{nothing['floor']:.2f}; nothing done: {nothing['value']:.2g}). Of these, by the verdicts of this run, against all "
+        f"{floor}; nothing done: {nothing['value']:.2g}). Of these, by the verdicts of this run, against all "
         "retrained models:", "",
         "| Score | Told apart from retraining | Not told apart | Not decided |", "|---|---|---|---|",
     ]  # fmt: skip
