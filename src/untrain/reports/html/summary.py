@@ -83,10 +83,12 @@ def _marked(row: Row) -> Cell:
 
 
 def gap(document: Mapping[str, Any], row: Row) -> list[str]:
-    """The forget gap of a method with its interval, and what the test or, untested, the interval says."""
+    """The forget gap of a method with its interval, and what the test or, untested, the interval says; nothing where nobody asked."""
     score, name = row["scores"].get("forget_gap"), formatting.short(row["method"])
-    if score is None or score["value"] is None:
-        return [f"There is no forget gap of {name}: {score['reason'] if score else 'it was not computed'}."]
+    if score is None:
+        return []
+    if score["value"] is None:
+        return [f"There is no forget gap of {name}: {score['reason']}."]
     noisy = "forget_true_accuracy" in row["scores"]
     on = ", on the labels as given," if noisy else ""
     examples = formatting.counted(document["sizes"]["forget"], "example")
