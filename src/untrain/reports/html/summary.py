@@ -83,7 +83,7 @@ def _marked(row: Row) -> Cell:
 
 
 def gap(document: Mapping[str, Any], row: Row) -> list[str]:
-    """The forget gap of a method with its interval, and what the test or, untested, the interval says; nothing where nobody asked."""
+    """The forget gap of a method with its interval, and what the test or the interval says; nothing where nobody asked."""
     score, name = row["scores"].get("forget_gap"), formatting.short(row["method"])
     if score is None:
         return []
