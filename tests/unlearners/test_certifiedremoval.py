@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -57,7 +58,21 @@ def test_the_perturbation_is_drawn_from_the_seed_and_is_as_large_as_is_said(data
     assert abs(pulls.mean()) < 4 * 10 / math.sqrt(320)
     assert np.array_equal(flat(LEARNER(data, 3)), flat(LEARNER(data, 3)))
     mean = replace(LEARNER, by=replace(BY, form="mean", l2=0.025))
-    assert np.allclose(pull(mean, data, mean(data, 3)), pull(LEARNER, data, LEARNER(data, 3)), atol=1e-6)
+    pulls = np.concatenate([pull(mean, few, mean(few, seed)) for seed in range(40)])
+    assert pulls.std() == pytest.approx(10.0, rel=0.2)
+
+
+def test_no_two_models_share_a_perturbation_and_without_a_seed_nobody_can_draw_it_again(data):
+    """A weighted difference of two would show what the data do."""
+    few, twice = take(data, np.arange(100)), replace(LEARNER, std=20.0)
+    draws = [
+        -pull(LEARNER, few, LEARNER(few, 3)) / 10, -pull(twice, few, twice(few, 3)) / 20,
+        -pull(LEARNER, one := take(few, np.arange(1, 100)), LEARNER(one, 3)) / 10,
+        -pull(LEARNER, few, LEARNER(few)) / 10, -pull(LEARNER, few, LEARNER(few)) / 10, -pull(LEARNER, few, LEARNER(few, 0)) / 10,
+    ]  # fmt: skip
+    assert all(np.abs(a - b).max() > 0.1 for a, b in combinations(draws, 2))
+    kept = replace(LEARNER, keepers=(), by=replace(BY, keepers=()))
+    assert np.array_equal(flat(kept(few, 3)), flat(LEARNER(few, 3)))
 
 
 @pytest.mark.parametrize("form", ["sum", "mean"])
@@ -66,7 +81,9 @@ def test_on_quadratic_losses_it_is_retraining_with_the_same_perturbation(data, f
     learner, numbers = replace(LEARNER, by=by), Examples({"x": data.x, "y": data.x.sum(1)}, np.arange(4000))
     model, kept = learner.run(numbers, 5)
     outcome = CertifiedRemoval().run(model, asked(numbers, range(9), kept, learner))
-    assert flat(outcome.model) == pytest.approx(flat(learner(take(numbers, np.arange(9, 4000)), 5)), abs=1e-12)
+    tilt = -pull(learner, numbers, model)
+    stay = by.objective(take(numbers, np.arange(9, 4000)))
+    assert flat(outcome.model) == pytest.approx(by.reached(replace(stay, tilt=tilt)).weights, abs=1e-12)
     assert outcome.certificate.guarantee.epsilon == 0.0
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import Any
 
 import numpy as np
@@ -10,12 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from untrain.core.errors import ModelError, RequestError
-from untrain.core.seeds import Unsaid
 from untrain.data.fingerprint import array_digest, row_hashes
 from untrain.maths.convex_objective import ConvexObjective
 from untrain.training.learners.convex import Convex, line_of
 from untrain.training.problem import Problem
-from untrain.training.process_group import process_group
+from untrain.training.secret_draws import generator
 
 Array = np.ndarray[Any, Any]
 PROVIDED = (
@@ -107,13 +105,7 @@ def failing(learner: Convex, longest: float, radius: float, gradient: float, gon
 def drawn(problem: Problem, releases: int, weights: Array, std: float) -> Array:
     """The noise of one release of weights, (size,).
 
-    All that decides a release is in the entropy beside the seed, so that no two have the same draws, of which a weighted
-    difference would be the weights without noise: those weights, the size of the noise, and which release it is. A seed that
-    nobody gave everybody knows, and the operating system gives another.
+    All that decides a release is in the entropy beside the seed: the weights, the size of the noise, and which release it is.
     """
-    seed: tuple[int, ...] = (problem.seed,)
-    if isinstance(problem.seed, Unsaid):
-        # As `most` over the processes, all draw the same, and of four numbers of 48 bits no more than a few bits are lost.
-        seed = tuple(int(word) for word in process_group().most(*(secrets.randbits(48) for _ in range(4))))
     decides = array_digest(weights, np.array([std]), np.array([releases]))
-    return std * np.random.default_rng((*seed, int(decides, 16))).standard_normal(len(weights))
+    return std * generator(problem.seed, decides).standard_normal(len(weights))
