@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 from torch import nn
 
 from untrain.core.fields import Positive
@@ -22,11 +21,12 @@ from untrain.training.secret_draws import generator
 class PerturbedConvex(Learner):
     """Minimise the objective of ``Convex`` plus ``b^T w``, with b drawn from the seed: normal, of ``std`` in each entry.
 
-    Other data have another b, or two models of one seed would show what the data do to them. Without a seed b comes of the operating
-    system. In a mean it is ``b^T w / n``, so that b is of the sum of losses either way. It hides what ``CertifiedRemoval`` leaves
-    of examples that go, as long as the seed is as secret as the data. Weights without a penalty have no part in b. Another
-    seed gives another model.
+    Other data have another b, or two models of one seed would show what the data do to them; without a seed it comes of the
+    operating system. In a mean it is ``b^T w / n``, so that b is of the sum of losses either way. It hides what
+    ``CertifiedRemoval`` leaves of examples that go, as long as the seed is as secret as the data. Weights without a penalty have no
+    part in b. Another seed gives another model.
 
+    >>> import numpy as np
     >>> x = np.linspace(-1, 1, 20)[:, None]
     >>> import torch
     >>> data = Examples.labelled(torch.as_tensor(x), torch.as_tensor((x[:, 0] > 0).astype(int)), np.arange(20), 2)
