@@ -150,6 +150,8 @@ def test_what_it_cannot_meet_is_refused(data, trained):
         CertifiedRemoval().run(outcome.model, asked(data, [200], outcome.kept))
     with pytest.raises(ModelError, match="what was kept is of another model"):
         CertifiedRemoval().run(model, asked(data, [201], outcome.kept))
+    with pytest.raises(ModelError, match=r"of another learner, PerturbedConvex\("):
+        CertifiedRemoval().run(model, asked(data, [200], kept, replace(LEARNER, std=20.0)))
     hinge = replace(LEARNER, by=replace(BY, loss="squared_hinge"))
     model, kept = hinge.run(data, 5)
     with pytest.raises(SpecError, match=r"the Hessian of 'squared_hinge' jumps, .*: take 'logistic'"):

@@ -11,7 +11,11 @@ from torch import Tensor, nn
 from untrain.core.errors import ModelError, RequestError
 from untrain.data.fingerprint import array_digest, row_hashes
 from untrain.maths.convex_objective import ConvexObjective
-from untrain.training.learners.convex import Convex, line_of
+from untrain.training.keepers.hessianfactor import KeptFactor
+from untrain.training.keepers.removalaccount import KeptAccount
+from untrain.training.keepers.trained_on import sorted_hashes, spelling
+from untrain.training.learners.convex import Convex, line_of, weights_of
+from untrain.training.learners.perturbedconvex import PerturbedConvex
 from untrain.training.problem import Problem
 from untrain.training.secret_draws import generator
 
@@ -39,20 +43,55 @@ def check_request(model: nn.Module, problem: Problem) -> None:
         raise RequestError("a removal is certified, and this request corrects: take Newton()")
 
 
-def new_hashes(problem: Problem, gone: Tensor, rows: Tensor | None = None) -> Tensor:
+def check_made(
+    model: nn.Module, intercept: bool, learner: Convex | PerturbedConvex, kept: KeptAccount | KeptFactor, weights: Array
+) -> None:
+    """Refuse what was kept of another learner, or, before the first release, of another model.
+
+    Args:
+        model: that is to forget.
+        intercept: whether its scores have one.
+        learner: the problem's.
+        kept: in training.
+        weights: that were kept.
+
+    Raises:
+        ModelError: it is of another one.
+    """
+    if kept.learner != spelling(learner):
+        raise ModelError(f"what was kept is of another learner, {kept.learner}, than the problem's: train the model again")
+    if not kept.releases and not np.array_equal(weights_of(model, intercept), weights):
+        raise ModelError("what was kept is of another model: give the model that the learner made with it")
+
+
+def check_stays(problem: Problem, kept: KeptAccount, hashes: Tensor) -> None:
+    """Refuse a retain set that is not what the model was trained on without all that goes, now and before.
+
+    Raises:
+        RequestError: it is another one.
+    """
+    stays = torch.cat([sorted_hashes(problem.rest), kept.gone, hashes]).sort().values
+    if not torch.equal(stays, kept.rows):
+        raise RequestError(
+            "the retain set is not what the model was trained on without all that goes: pose the problem with what earlier "
+            "requests left of the training data"
+        )
+
+
+def new_hashes(problem: Problem, gone: Tensor, rows: Tensor) -> Tensor:
     """Hashes of the examples to remove.
 
     Args:
         problem: the request.
         gone: hashes of what was removed before.
-        rows: of what the model was trained on, as often as it was; None where nobody knows, and each is there once.
+        rows: of what the model was trained on, as often as it was.
 
     Raises:
         RequestError: one of them was removed before, is named twice, or was not trained on.
     """
     hashes = row_hashes(problem.forget)
     of, counts = np.unique(np.concatenate([gone.numpy(), hashes]), return_counts=True)
-    trained, times = np.unique(of if rows is None else rows.numpy(), return_counts=True)
+    trained, times = np.unique(rows.numpy(), return_counts=True)
     known = np.isin(hashes, trained)
     if not known.all():
         raise RequestError(

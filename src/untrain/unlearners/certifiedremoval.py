@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, cast
 
 import numpy as np
 from pydantic import Field
@@ -24,7 +24,15 @@ from untrain.training.keepers.removalaccount import KeptAccount, RemovalAccount,
 from untrain.training.learners.convex import Convex, placed
 from untrain.training.learners.perturbedconvex import PerturbedConvex
 from untrain.training.problem import Problem
-from untrain.unlearners._convex_release import check_left, check_request, failing, new_hashes, spent_message
+from untrain.unlearners._convex_release import (
+    check_left,
+    check_made,
+    check_request,
+    check_stays,
+    failing,
+    new_hashes,
+    spent_message,
+)
 from untrain.unlearners.base import Unlearner
 from untrain.unlearners.guarantee import Certificate, Guarantee, Release
 
@@ -91,17 +99,20 @@ class CertifiedRemoval(Unlearner):
         Raises:
             ModelError: the model was made by another learner, weights are frozen, or what is kept is of another one.
             SpecError: no bound is known of the learner's loss or penalty.
-            RequestError: the request corrects, repeats a removal, or leaves more than the perturbation covers.
+            RequestError: the request corrects, repeats a removal, names what was not trained on, or leaves more than the
+                perturbation covers; or what stays is not the rest of what was trained on.
         """
         leave_uncounted("operations of NumPy are not counted, its seconds are")
         by, kept = convex_of(problem.recipe), KeptAccount.of(problem.kept[KEPT])
         check_request(model, problem)
-        hashes = new_hashes(problem, kept.gone)
+        hashes = new_hashes(problem, kept.gone, kept.rows)
         m = kept.removed + len(hashes)
         check_left(m, kept.examples)
         change = change_of(model, replace(problem, recipe=by))
+        check_made(model, change.after.rows.intercept, cast("Convex | PerturbedConvex", problem.recipe), kept, kept.weights)
         if not np.array_equal(change.weights, kept.weights):
             raise ModelError("what was kept is of another model: give what the last outcome kept, or train the model again")
+        check_stays(problem, kept, hashes)
         step = change.solve("corrected", -change.after.share * change.gradient)
         std = problem.recipe.std if isinstance(problem.recipe, PerturbedConvex) else 0.0
         total, reading = self._residuals(by, kept, change, step)

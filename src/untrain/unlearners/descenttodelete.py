@@ -25,7 +25,17 @@ from untrain.training.gradients import put
 from untrain.training.keepers.removalaccount import KeptAccount, RemovalAccount
 from untrain.training.learners.convex import Convex, placed
 from untrain.training.problem import Problem
-from untrain.unlearners._convex_release import PROVIDED, check_left, check_request, drawn, failing, new_hashes, spent_message
+from untrain.unlearners._convex_release import (
+    PROVIDED,
+    check_left,
+    check_made,
+    check_request,
+    check_stays,
+    drawn,
+    failing,
+    new_hashes,
+    spent_message,
+)
 from untrain.unlearners.base import Unlearner
 from untrain.unlearners.guarantee import Certificate, Guarantee, Release
 
@@ -78,9 +88,10 @@ class DescentToDelete(Unlearner):
         """The release.
 
         Raises:
-            ModelError: the model was not made by ``Convex``, or weights are frozen.
+            ModelError: the model was not made by ``Convex``, weights are frozen, or what is kept is of another one.
             SpecError: no bound is known of the learner's loss or penalty.
-            RequestError: the request corrects, repeats a removal, or would spend more than the budget.
+            RequestError: the request corrects, repeats a removal, names what was not trained on, or would spend more than the
+                budget; or what stays is not the rest of what was trained on.
             NotFinite: the descent left for infinity, as where weights have no penalty.
         """
         leave_uncounted("operations of NumPy are not counted, its seconds are")
@@ -88,7 +99,9 @@ class DescentToDelete(Unlearner):
         if not isinstance(learner, Convex):
             raise ModelError("the objective is not known: the model has to be made by Convex()")
         check_request(model, problem)
-        hashes, gone = new_hashes(problem, kept.gone), losses_of(learner, problem.forget, problem.task)
+        hashes, gone = new_hashes(problem, kept.gone, kept.rows), losses_of(learner, problem.forget, problem.task)
+        check_made(model, gone.rows.intercept, learner, kept, kept.weights)
+        check_stays(problem, kept, hashes)
         count, m, n = len(hashes), kept.removed + len(hashes), kept.examples
         sized = self.removals or count
         check_left(max(m, sized * self.releases), n)
