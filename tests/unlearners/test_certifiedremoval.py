@@ -18,6 +18,7 @@ from untrain.training.keepers.removalaccount import RemovalAccount
 from untrain.training.learners.convex import Convex, weights_of
 from untrain.training.learners.perturbedconvex import PerturbedConvex
 from untrain.training.problem import Problem
+from untrain.unlearners import certifiedremoval
 from untrain.unlearners.certifiedremoval import CertifiedRemoval
 
 BY = Convex(l2=100.0, form="sum", bias="none", tuned=False, keepers=(RemovalAccount(),))
@@ -84,7 +85,8 @@ def test_on_quadratic_losses_it_is_retraining_with_the_same_perturbation(data, f
     tilt = -pull(learner, numbers, model)
     stay = by.objective(take(numbers, np.arange(9, 4000)))
     assert flat(outcome.model) == pytest.approx(by.reached(replace(stay, tilt=tilt)).weights, abs=1e-12)
-    assert outcome.certificate.guarantee.epsilon == 0.0
+    assert outcome.certificate.bound == 0.0
+    assert outcome.certificate.fails == ("a step of loss='squared' has any length, and so has its rounding error: take 'logistic'",)
 
 
 def test_what_steps_leave_is_within_what_was_measured_and_that_within_the_bound(data, trained):
@@ -102,6 +104,8 @@ def test_what_steps_leave_is_within_what_was_measured_and_that_within_the_bound(
         lengths.append(residual_step(LinearLoss("logistic"), 1.0, 100.0, 4000 - before, count).length)
         assert said.bound == pytest.approx(sum(lengths), rel=1e-12)
     assert "of this release alone" in " ".join(outcome.notes)
+    assert "requests were chosen without looking at any model that has this perturbation" in said.provided
+    assert any(given.startswith("inputs were made without looking at the data") for given in said.provided)
 
 
 def test_it_removes_until_the_perturbation_covers_no_more_and_capacity_is_the_last(data, trained):
@@ -129,13 +133,19 @@ def test_the_formula_of_the_paper_is_tried_and_never_certified(data, trained):
         method.run(trained[0], asked(data, range(128), trained[1]))
 
 
-def test_each_assumption_that_fails_is_named_and_nothing_is_certified(data, trained):
+def test_each_assumption_that_fails_is_named_and_nothing_is_certified(data, trained, monkeypatch):
     def fails(learner, **fields):
         model, kept = learner.run(data, 5)
         outcome = CertifiedRemoval(**fields).run(model, asked(data, [200], kept, learner))
         assert outcome.certificate.guarantee is None
         return outcome.certificate.fails
 
+    assert fails(replace(LEARNER, by=replace(BY, tolerance=1e-6))) == (
+        "tolerance=1e-06 leaves more of a gradient than digits: take 1e-10 or less",
+    )
+    monkeypatch.setattr(certifiedremoval, "DENSE", 7)
+    assert fails(LEARNER) == ("a step of more than 7 weights is one of conjugate gradients, and not exact",)
+    monkeypatch.undo()
     assert any("tuned=True" in reason for reason in fails(replace(LEARNER, by=replace(BY, tuned=True))))
     assert any("take form='sum'" in reason for reason in fails(replace(LEARNER, by=replace(BY, form="mean", l2=0.025))))
     assert any("above radius=0.9" in reason for reason in fails(LEARNER, radius=0.9))

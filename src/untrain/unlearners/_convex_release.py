@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -20,9 +21,12 @@ from untrain.training.problem import Problem
 from untrain.training.secret_draws import generator
 
 Array = np.ndarray[Any, Any]
-PROVIDED = (
+BEFOREHAND = (
     "the fields of learner and method, the radius among them, were set without looking at the data",
     "inputs were made without looking at the data: by no standardising, components, choice of columns or features learned of them",
+)
+PROVIDED = (
+    *BEFOREHAND,
     "the trained model, which has no noise, was shown to nobody",
     "every request went on from what the one before kept, and nothing else was released",
     "the seed of the noise and what is kept stay secret",
@@ -115,6 +119,15 @@ def check_left(removed: int, examples: int) -> None:
     """
     if removed >= examples:
         raise RequestError(f"{removed} of {examples} examples are to be removed: at least one has to stay")
+
+
+def unbounded(gone: ConvexObjective, name: str) -> dict[str, bool]:
+    """Whether a step may have any length, in words: then so may its rounding error."""
+    return {
+        f"a step of loss={name!r} has any length, and so has its rounding error: take 'logistic'": math.isinf(
+            gone.loss.bounds.slope
+        )
+    }
 
 
 def spent_message(removed: int, examples: int, epsilon: float, delta: float) -> str:

@@ -37,6 +37,7 @@ from untrain.unlearners._convex_release import (
     failing,
     new_hashes,
     spent_message,
+    unbounded,
 )
 from untrain.unlearners.base import Unlearner
 from untrain.unlearners.guarantee import Certificate, Guarantee, Release
@@ -159,10 +160,7 @@ class CertifiedNewton(Unlearner):
         weights = state.weights + change
         weights = weights + drawn(problem, account.releases, weights, std)
         put(model, placed(model, gone, weights), problem.trainable)
-        checks = failing(learner, kept.longest, self.radius, kept.gradient, gone) | {
-            f"a step of loss={learner.loss!r} has any length, and so has its rounding error: take 'logistic'":
-                math.isinf(gone.loss.bounds.slope),
-        }  # fmt: skip
+        checks = failing(learner, kept.longest, self.radius, kept.gradient, gone) | unbounded(gone, learner.loss)
         fails = tuple(reason for reason, fails in checks.items() if fails)
         alone = GaussianAccountant(self.epsilon, self.delta).charged(bound.at(m) / std)
         certificate = Certificate(
