@@ -81,6 +81,8 @@ def test_a_certificate_costs_what_the_group_costs_and_capacity_is_the_last(data)
     said = outcome.certificate
     assert said.guarantee.epsilon == group_epsilon(2, 0.5, 20.0, 4, 1e-5)
     assert torch.equal(flat(outcome.model), flat(model))
+    assert "the model is as the learner made it of the data of the problem" in said.provided
+    assert any(given.startswith("inputs were made without looking at the data") for given in said.provided)
     assert 2 < said.capacity < 20
     assert method.run(model, problem(data, list(range(said.capacity)), learner)).certificate.guarantee.epsilon <= 0.9
     with pytest.raises(RequestError, match=r"retrain, with Retrain\(\)"):

@@ -103,6 +103,8 @@ def test_what_a_model_knew_is_hidden_and_plain_steps_learn_what_stays(data, mode
     with torch.no_grad():
         assert (outcome.model(data.x[2:]).argmax(1) == data.y[2:]).float().mean() > 0.9
     assert outcome.certificate.guarantee is not None
+    for given in ("inputs were made without looking at the data", "the model before this request was shown to nobody"):
+        assert any(each.startswith(given) for each in outcome.certificate.provided)
 
 
 class Normed(nn.Sequential):

@@ -21,10 +21,10 @@ from untrain.training.problem import Problem
 from untrain.training.secret_draws import generator
 
 Array = np.ndarray[Any, Any]
-BEFOREHAND = (
-    "the fields of learner and method, the radius among them, were set without looking at the data",
-    "inputs were made without looking at the data: by no standardising, components, choice of columns or features learned of them",
+INPUTS = (
+    "inputs were made without looking at the data: by no standardising, components, choice of columns or features learned of them"
 )
+BEFOREHAND = ("the fields of learner and method, the radius among them, were set without looking at the data", INPUTS)
 PROVIDED = (
     *BEFOREHAND,
     "the trained model, which has no noise, was shown to nobody",

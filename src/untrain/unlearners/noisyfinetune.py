@@ -24,11 +24,13 @@ from untrain.training.problem import Problem
 from untrain.training.secret_draws import generator
 from untrain.training.steered_gradients import gradients_of, steerable, steered
 from untrain.training.steps import SGD, Constant, Steps
+from untrain.unlearners._convex_release import INPUTS
 from untrain.unlearners.base import Unlearner
 from untrain.unlearners.guarantee import Certificate, Guarantee, Release
 
 PROVIDED = (
     "the method's fields were set without looking at the data",
+    INPUTS,
     "the model before this request was shown to nobody: it is what the noise hides",
     "of what was ever to be removed nothing is among what stays, and no other release began with the same model",
     "the seed of the noise stays secret",
