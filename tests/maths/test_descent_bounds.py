@@ -1,13 +1,15 @@
 """Bounds of descents, on problems that attain them."""
 
 import math
+from dataclasses import replace
+from fractions import Fraction
 from itertools import product
 
 import numpy as np
 import pytest
 
 from untrain.maths.bounds import epsilon_shown
-from untrain.maths.descent_bounds import Descent, clipped_models, distances, noisy_descents
+from untrain.maths.descent_bounds import Descent, clipped_models, distances, noisy_descents, rounding_share
 from untrain.maths.gaussian_mechanism import epsilon_of
 
 
@@ -25,6 +27,26 @@ def test_quadratics_with_both_curvatures_attain_the_rate_and_the_shift():
     for at, found in enumerate(distances(descent, 0.0, 100, 3, 5, 4), 1):
         away = descent.rate**5 * (away + 3 / (0.2 * (100 - 3 * at)))
         assert found == pytest.approx(away, rel=1e-12)
+
+
+def test_what_rounding_leaves_of_a_distance_is_within_the_bound_and_without_its_share_it_is_not():
+    """Of ``(0.3 w^2 / 2 - 0.1 w)``, whose optimum is no number of float64, against exact fractions; and of 3,000 numbers summed."""
+    one = Descent(convexity=0.3, smoothness=1.0, slope=0.2)
+    w = 1.0
+    for _ in range(500):
+        w -= one.size * (0.3 * w - 0.1)
+    apart = float(abs(Fraction(w) - Fraction(0.1) / Fraction(0.3)))
+    assert one.away(1.0, 1, 0, 500) < apart <= replace(one, share=rounding_share(1, 1)).away(1.0, 1, 0, 500) < 1e-12
+    pulls = np.random.default_rng(0).uniform(-0.1, 0.1, 3000).astype(np.float32).astype(float)
+    many, w = replace(one, convexity=1e-3, smoothness=1e-3, slope=0.2), 1.0
+    for _ in range(9):
+        total = 0.0
+        for pull in pulls:
+            total += 1e-3 * w - pull
+        w -= many.size * total / 3000
+    apart = float(abs(Fraction(w) - sum(map(Fraction, pulls)) / 3000 / Fraction(1e-3)))
+    assert many.away(1.0, 3000, 0, 9) < apart <= replace(many, share=rounding_share(3000, 1)).away(1.0, 3000, 0, 9)
+    assert replace(many, share=rounding_share(3000, 1)).near(0.0) > 1e-10
 
 
 def test_iterations_are_the_fewest_that_come_so_near():

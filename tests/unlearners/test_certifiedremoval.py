@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from untrain.training.keepers.removalaccount import RemovalAccount
 from untrain.training.learners.convex import Convex, weights_of
 from untrain.training.learners.perturbedconvex import PerturbedConvex
 from untrain.training.problem import Problem
+from untrain.unlearners import certifiedremoval
 from untrain.unlearners.certifiedremoval import CertifiedRemoval
 
 BY = Convex(l2=100.0, form="sum", bias="none", tuned=False, keepers=(RemovalAccount(),))
@@ -57,7 +59,21 @@ def test_the_perturbation_is_drawn_from_the_seed_and_is_as_large_as_is_said(data
     assert abs(pulls.mean()) < 4 * 10 / math.sqrt(320)
     assert np.array_equal(flat(LEARNER(data, 3)), flat(LEARNER(data, 3)))
     mean = replace(LEARNER, by=replace(BY, form="mean", l2=0.025))
-    assert np.allclose(pull(mean, data, mean(data, 3)), pull(LEARNER, data, LEARNER(data, 3)), atol=1e-6)
+    pulls = np.concatenate([pull(mean, few, mean(few, seed)) for seed in range(40)])
+    assert pulls.std() == pytest.approx(10.0, rel=0.2)
+
+
+def test_no_two_models_share_a_perturbation_and_without_a_seed_nobody_can_draw_it_again(data):
+    """A weighted difference of two would show what the data do."""
+    few, twice = take(data, np.arange(100)), replace(LEARNER, std=20.0)
+    draws = [
+        -pull(LEARNER, few, LEARNER(few, 3)) / 10, -pull(twice, few, twice(few, 3)) / 20,
+        -pull(LEARNER, one := take(few, np.arange(1, 100)), LEARNER(one, 3)) / 10,
+        -pull(LEARNER, few, LEARNER(few)) / 10, -pull(LEARNER, few, LEARNER(few)) / 10, -pull(LEARNER, few, LEARNER(few, 0)) / 10,
+    ]  # fmt: skip
+    assert all(np.abs(a - b).max() > 0.1 for a, b in combinations(draws, 2))
+    kept = replace(LEARNER, keepers=(), by=replace(BY, keepers=()))
+    assert np.array_equal(flat(kept(few, 3)), flat(LEARNER(few, 3)))
 
 
 @pytest.mark.parametrize("form", ["sum", "mean"])
@@ -66,8 +82,11 @@ def test_on_quadratic_losses_it_is_retraining_with_the_same_perturbation(data, f
     learner, numbers = replace(LEARNER, by=by), Examples({"x": data.x, "y": data.x.sum(1)}, np.arange(4000))
     model, kept = learner.run(numbers, 5)
     outcome = CertifiedRemoval().run(model, asked(numbers, range(9), kept, learner))
-    assert flat(outcome.model) == pytest.approx(flat(learner(take(numbers, np.arange(9, 4000)), 5)), abs=1e-12)
-    assert outcome.certificate.guarantee.epsilon == 0.0
+    tilt = -pull(learner, numbers, model)
+    stay = by.objective(take(numbers, np.arange(9, 4000)))
+    assert flat(outcome.model) == pytest.approx(by.reached(replace(stay, tilt=tilt)).weights, abs=1e-12)
+    assert outcome.certificate.bound == 0.0
+    assert outcome.certificate.fails == ("a step of loss='squared' has any length, and so has its rounding error: take 'logistic'",)
 
 
 def test_what_steps_leave_is_within_what_was_measured_and_that_within_the_bound(data, trained):
@@ -85,6 +104,8 @@ def test_what_steps_leave_is_within_what_was_measured_and_that_within_the_bound(
         lengths.append(residual_step(LinearLoss("logistic"), 1.0, 100.0, 4000 - before, count).length)
         assert said.bound == pytest.approx(sum(lengths), rel=1e-12)
     assert "of this release alone" in " ".join(outcome.notes)
+    assert "requests were chosen without looking at any model that has this perturbation" in said.provided
+    assert any(given.startswith("inputs were made without looking at the data") for given in said.provided)
 
 
 def test_it_removes_until_the_perturbation_covers_no_more_and_capacity_is_the_last(data, trained):
@@ -112,13 +133,19 @@ def test_the_formula_of_the_paper_is_tried_and_never_certified(data, trained):
         method.run(trained[0], asked(data, range(128), trained[1]))
 
 
-def test_each_assumption_that_fails_is_named_and_nothing_is_certified(data, trained):
+def test_each_assumption_that_fails_is_named_and_nothing_is_certified(data, trained, monkeypatch):
     def fails(learner, **fields):
         model, kept = learner.run(data, 5)
         outcome = CertifiedRemoval(**fields).run(model, asked(data, [200], kept, learner))
         assert outcome.certificate.guarantee is None
         return outcome.certificate.fails
 
+    assert fails(replace(LEARNER, by=replace(BY, tolerance=1e-6))) == (
+        "tolerance=1e-06 leaves more of a gradient than digits: take 1e-10 or less",
+    )
+    monkeypatch.setattr(certifiedremoval, "DENSE", 7)
+    assert fails(LEARNER) == ("a step of more than 7 weights is one of conjugate gradients, and not exact",)
+    monkeypatch.undo()
     assert any("tuned=True" in reason for reason in fails(replace(LEARNER, by=replace(BY, tuned=True))))
     assert any("take form='sum'" in reason for reason in fails(replace(LEARNER, by=replace(BY, form="mean", l2=0.025))))
     assert any("above radius=0.9" in reason for reason in fails(LEARNER, radius=0.9))
@@ -133,6 +160,8 @@ def test_what_it_cannot_meet_is_refused(data, trained):
         CertifiedRemoval().run(outcome.model, asked(data, [200], outcome.kept))
     with pytest.raises(ModelError, match="what was kept is of another model"):
         CertifiedRemoval().run(model, asked(data, [201], outcome.kept))
+    with pytest.raises(ModelError, match=r"of another learner, PerturbedConvex\("):
+        CertifiedRemoval().run(model, asked(data, [200], kept, replace(LEARNER, std=20.0)))
     hinge = replace(LEARNER, by=replace(BY, loss="squared_hinge"))
     model, kept = hinge.run(data, 5)
     with pytest.raises(SpecError, match=r"the Hessian of 'squared_hinge' jumps, .*: take 'logistic'"):

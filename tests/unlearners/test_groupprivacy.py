@@ -1,6 +1,7 @@
 """Private training and what it is worth when examples are to be forgotten."""
 
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import torch
 from torch import nn
 
 from untrain.core.errors import NotFinite, RequestError
-from untrain.data.examples import Examples
+from untrain.data.examples import Examples, take
 from untrain.maths.subsampled_gaussian import group_epsilon
 from untrain.models.architectures.mlp import MLP
 from untrain.training.learners.dpsgd import DPSGD
@@ -58,6 +59,21 @@ def test_noise_is_of_each_step_and_of_the_size_that_is_said_and_batches_are_samp
     assert np.var(sizes) == pytest.approx(30 * 0.2 * 0.8, rel=0.4)
 
 
+def test_noise_does_not_know_the_initial_weights_and_is_of_the_whole_seed(data):
+    """Torch draws of the lower 32 bits of a seed, and initial weights are drawn so."""
+    learner = replace(LEARNER, clip=1e-9, noise=1e9, lr=1.0)
+
+    def noise(examples, *seed):
+        first = learner.init(examples, *seed) if seed else learner.init(examples, 0)
+        return -20 * (flat(learner(examples, *seed)) - flat(first)).numpy()
+
+    by_torch = torch.Generator().manual_seed(3)
+    known = torch.cat([torch.randn(p.shape, generator=by_torch).flatten() for p in learner.init(data, 3).parameters()]).numpy()
+    draws = [known, noise(data, 3), noise(data, 3 + 2**40), noise(data), noise(data), noise(take(data, np.arange(1, 30)), 3)]
+    assert all(abs(np.corrcoef(a, b)[0, 1]) < 0.4 for a, b in combinations(draws, 2))  # 5 standard errors of 146
+    assert np.array_equal(noise(data, 3), draws[1])
+
+
 def test_a_certificate_costs_what_the_group_costs_and_capacity_is_the_last(data):
     learner = replace(LEARNER, noise=20.0, rounds=4, rate=0.5)
     method, model = GroupPrivacy(epsilon=0.9), learner.learn(data, 0)
@@ -65,6 +81,8 @@ def test_a_certificate_costs_what_the_group_costs_and_capacity_is_the_last(data)
     said = outcome.certificate
     assert said.guarantee.epsilon == group_epsilon(2, 0.5, 20.0, 4, 1e-5)
     assert torch.equal(flat(outcome.model), flat(model))
+    assert "the model is as the learner made it of the data of the problem" in said.provided
+    assert any(given.startswith("inputs were made without looking at the data") for given in said.provided)
     assert 2 < said.capacity < 20
     assert method.run(model, problem(data, list(range(said.capacity)), learner)).certificate.guarantee.epsilon <= 0.9
     with pytest.raises(RequestError, match=r"retrain, with Retrain\(\)"):

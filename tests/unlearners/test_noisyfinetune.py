@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -79,8 +80,21 @@ def test_noise_has_the_size_that_the_theorem_asks_for_and_adds_up_over_steps(dat
     assert float(flat(outcome.model).std()) / spread == pytest.approx(1.0, abs=0.15)  # 5 standard errors
     assert (said.fails, said.removed, said.examples, said.capacity) == ((), 2, 40, 39)
     assert said.guarantee.total == said.guarantee.epsilon == 1.0
-    other = method.run(model, problem(data, [0, 2], LEARNER, seed=4)).model
-    assert abs(np.corrcoef(flat(outcome.model), flat(other))[0, 1]) < 0.2  # another request has other draws
+
+
+def test_no_two_releases_share_their_noise(data, model):
+    """Nor do seeds that differ above 32 bits, which is all that torch takes of them; without one nobody can draw it again."""
+    method = NoisyFinetune(radius=1e-3, slope=1e-9, lr=1e-3, epochs=1, batch=40, after=PLAIN)
+    asked, other = problem(data, [0, 1], LEARNER, seed=4), LEARNER(data, 7)
+    releases = [
+        (method, model, asked), (method, other, asked), (replace(method, epsilon=2.0), model, asked),
+        (replace(method, radius=2e-3), model, asked), (method, model, problem(data, [0, 2], LEARNER, seed=4)),
+        (method, model, replace(asked, seed=4 + 2**40)), (method, model, problem(data, [0, 1], LEARNER)),
+        (method, model, problem(data, [0, 1], LEARNER)),
+    ]  # fmt: skip
+    made = [flat(by(start, of)).numpy() for by, start, of in releases]
+    assert all(abs(np.corrcoef(a, b)[0, 1]) < 0.25 for a, b in combinations(made, 2))  # 6 standard errors
+    assert np.array_equal(flat(method(model, asked)).numpy(), made[0])
 
 
 def test_what_a_model_knew_is_hidden_and_plain_steps_learn_what_stays(data, model):
@@ -89,6 +103,8 @@ def test_what_a_model_knew_is_hidden_and_plain_steps_learn_what_stays(data, mode
     with torch.no_grad():
         assert (outcome.model(data.x[2:]).argmax(1) == data.y[2:]).float().mean() > 0.9
     assert outcome.certificate.guarantee is not None
+    for given in ("inputs were made without looking at the data", "the model before this request was shown to nobody"):
+        assert any(each.startswith(given) for each in outcome.certificate.provided)
 
 
 class Normed(nn.Sequential):
@@ -98,13 +114,22 @@ class Normed(nn.Sequential):
 
 def test_statistics_are_of_what_stays_alone_and_do_not_fail(data):
     learner = Train(model=Normed, steps=Steps(lr=0.1, epochs=1, batch=16))
-    asked, method = problem(data, [0, 1], learner), NoisyFinetune(epochs=1, after=PLAIN)
+    asked, method = problem(data, [0, 1], learner, seed=4), NoisyFinetune(epochs=1, after=PLAIN)
     model = learner(data)
     other = learner(data)
     other[1].running_mean.fill_(1e3)
+    assert torch.equal(model[0].weight, other[0].weight)
     made = [method.run(each, asked) for each in (model, other)]
     assert made[0].certificate.fails == ()
     assert torch.equal(made[0].model[1].running_mean, made[1].model[1].running_mean)
+
+
+def test_a_lone_example_that_is_normalised_by_what_was_learned_is_not_certified(data):
+    learner = Train(model=Normed, steps=Steps(lr=0.1, epochs=1, batch=16))
+    outcome = NoisyFinetune(epochs=1, batch=1, after=PLAIN).run(learner(data), problem(data, [0, 1], learner))
+    assert outcome.certificate.fails == (
+        "a batch of one example is normalised by what batch norm learned before: take a larger batch",
+    )
 
 
 def test_what_does_not_move_is_certified_only_as_in_a_fresh_model(data):

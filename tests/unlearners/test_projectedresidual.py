@@ -1,5 +1,7 @@
 """Steps in the span of the removed rows, against retraining in it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -12,6 +14,7 @@ from untrain.models.tasks.regression import Regression
 from untrain.training.keepers.hessianfactor import HessianFactor
 from untrain.training.learners.convex import Convex, weights_of
 from untrain.training.problem import Problem
+from untrain.unlearners.certifiednewton import CertifiedNewton
 from untrain.unlearners.newton import Newton
 from untrain.unlearners.projectedresidual import ProjectedResidual
 
@@ -77,8 +80,15 @@ def test_a_feature_that_the_removed_rows_alone_have_is_forgotten_though_few_go()
 def test_what_it_cannot_meet_is_refused():
     model, kept = RIDGE.run(NUMBERS)
     once = ProjectedResidual()(model, asked(RIDGE, NUMBERS, [0], kept))
-    with pytest.raises(ModelError, match=r"of another model: .* name all that is to go in one request"):
+    with pytest.raises(ModelError, match="of another model: give the model that the learner made with it"):
         ProjectedResidual()(once, asked(RIDGE, NUMBERS, [1], kept))
+    released = CertifiedNewton().run(model, asked(RIDGE, NUMBERS, [0], kept))
+    with pytest.raises(ModelError, match="train the model again, and name all that is to go in one"):
+        ProjectedResidual()(released.model, asked(RIDGE, NUMBERS, [1], released.kept))
+    with pytest.raises(ModelError, match="of another learner"):
+        ProjectedResidual()(model, asked(replace(RIDGE, l2=2 * RIDGE.l2), NUMBERS, [1], kept))
+    with pytest.raises(RequestError, match="the id 1 is none that the model was trained on"):
+        ProjectedResidual()(model, asked(RIDGE, NUMBERS.with_inputs(2 * NUMBERS.x), [1], kept))
     corrected = Problem(RIDGE.task, take(NUMBERS, np.array([0])), recipe=RIDGE, kept=kept, replacement=take(NUMBERS, np.array([1])))
     with pytest.raises(RequestError, match="this request corrects"):
         ProjectedResidual()(model, corrected)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from untrain.core.errors import BrokenPromise, DataError, ModelError, SpecError
 from untrain.core.foreign import foreign
-from untrain.core.seeds import seeded
+from untrain.core.seeds import UNSAID, seeded
 from untrain.core.spec import Spec
 from untrain.data.examples import Examples
 from untrain.models.tasks.base import Task
@@ -54,8 +54,11 @@ class Learner(Spec, role=True):
         """The model before training; of the examples it takes shapes, types and classes, and in ``Problem.init`` finds no more."""
 
     @final
-    def __call__(self, examples: Examples, seed: int = 0) -> nn.Module:
-        """The trained model, in eval mode, on the device where the examples are."""
+    def __call__(self, examples: Examples, seed: int = UNSAID) -> nn.Module:
+        """The trained model, in eval mode, on the device where the examples are.
+
+        Without a seed it is that of seed 0, but for noise that hides something, which comes of the operating system.
+        """
         if len(examples) == 0:
             raise DataError("there is nothing to learn from: no examples were given")
         # Data in a file are of another kind; of these torch counts the writes.
@@ -69,7 +72,7 @@ class Learner(Spec, role=True):
         return model
 
     @final
-    def run(self, examples: Examples, seed: int = 0) -> tuple[nn.Module, Kept]:
+    def run(self, examples: Examples, seed: int = UNSAID) -> tuple[nn.Module, Kept]:
         """The trained model, and what its keepers saved.
 
         Raises:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import math
 from typing import Any
 
 import numpy as np
@@ -10,17 +10,23 @@ import torch
 from torch import Tensor, nn
 
 from untrain.core.errors import ModelError, RequestError
-from untrain.core.seeds import Unsaid
 from untrain.data.fingerprint import array_digest, row_hashes
 from untrain.maths.convex_objective import ConvexObjective
-from untrain.training.learners.convex import Convex, line_of
+from untrain.training.keepers.hessianfactor import KeptFactor
+from untrain.training.keepers.removalaccount import KeptAccount
+from untrain.training.keepers.trained_on import sorted_hashes, spelling
+from untrain.training.learners.convex import Convex, line_of, weights_of
+from untrain.training.learners.perturbedconvex import PerturbedConvex
 from untrain.training.problem import Problem
-from untrain.training.process_group import process_group
+from untrain.training.secret_draws import generator
 
 Array = np.ndarray[Any, Any]
+INPUTS = (
+    "inputs were made without looking at the data: by no standardising, components, choice of columns or features learned of them"
+)
+BEFOREHAND = ("the fields of learner and method, the radius among them, were set without looking at the data", INPUTS)
 PROVIDED = (
-    "the fields of learner and method, the radius among them, were set without looking at the data",
-    "inputs were made without looking at the data: by no standardising, components, choice of columns or features learned of them",
+    *BEFOREHAND,
     "the trained model, which has no noise, was shown to nobody",
     "every request went on from what the one before kept, and nothing else was released",
     "the seed of the noise and what is kept stay secret",
@@ -41,20 +47,55 @@ def check_request(model: nn.Module, problem: Problem) -> None:
         raise RequestError("a removal is certified, and this request corrects: take Newton()")
 
 
-def new_hashes(problem: Problem, gone: Tensor, rows: Tensor | None = None) -> Tensor:
+def check_made(
+    model: nn.Module, intercept: bool, learner: Convex | PerturbedConvex, kept: KeptAccount | KeptFactor, weights: Array
+) -> None:
+    """Refuse what was kept of another learner, or, before the first release, of another model.
+
+    Args:
+        model: that is to forget.
+        intercept: whether its scores have one.
+        learner: the problem's.
+        kept: in training.
+        weights: that were kept.
+
+    Raises:
+        ModelError: it is of another one.
+    """
+    if kept.learner != spelling(learner):
+        raise ModelError(f"what was kept is of another learner, {kept.learner}, than the problem's: train the model again")
+    if not kept.releases and not np.array_equal(weights_of(model, intercept), weights):
+        raise ModelError("what was kept is of another model: give the model that the learner made with it")
+
+
+def check_stays(problem: Problem, kept: KeptAccount, hashes: Tensor) -> None:
+    """Refuse a retain set that is not what the model was trained on without all that goes, now and before.
+
+    Raises:
+        RequestError: it is another one.
+    """
+    stays = torch.cat([sorted_hashes(problem.rest), kept.gone, hashes]).sort().values
+    if not torch.equal(stays, kept.rows):
+        raise RequestError(
+            "the retain set is not what the model was trained on without all that goes: pose the problem with what earlier "
+            "requests left of the training data"
+        )
+
+
+def new_hashes(problem: Problem, gone: Tensor, rows: Tensor) -> Tensor:
     """Hashes of the examples to remove.
 
     Args:
         problem: the request.
         gone: hashes of what was removed before.
-        rows: of what the model was trained on, as often as it was; None where nobody knows, and each is there once.
+        rows: of what the model was trained on, as often as it was.
 
     Raises:
         RequestError: one of them was removed before, is named twice, or was not trained on.
     """
     hashes = row_hashes(problem.forget)
     of, counts = np.unique(np.concatenate([gone.numpy(), hashes]), return_counts=True)
-    trained, times = np.unique(of if rows is None else rows.numpy(), return_counts=True)
+    trained, times = np.unique(rows.numpy(), return_counts=True)
     known = np.isin(hashes, trained)
     if not known.all():
         raise RequestError(
@@ -78,6 +119,15 @@ def check_left(removed: int, examples: int) -> None:
     """
     if removed >= examples:
         raise RequestError(f"{removed} of {examples} examples are to be removed: at least one has to stay")
+
+
+def unbounded(gone: ConvexObjective, name: str) -> dict[str, bool]:
+    """Whether a step may have any length, in words: then so may its rounding error."""
+    return {
+        f"a step of loss={name!r} has any length, and so has its rounding error: take 'logistic'": math.isinf(
+            gone.loss.bounds.slope
+        )
+    }
 
 
 def spent_message(removed: int, examples: int, epsilon: float, delta: float) -> str:
@@ -107,13 +157,7 @@ def failing(learner: Convex, longest: float, radius: float, gradient: float, gon
 def drawn(problem: Problem, releases: int, weights: Array, std: float) -> Array:
     """The noise of one release of weights, (size,).
 
-    All that decides a release is in the entropy beside the seed, so that no two have the same draws, of which a weighted
-    difference would be the weights without noise: those weights, the size of the noise, and which release it is. A seed that
-    nobody gave everybody knows, and the operating system gives another.
+    All that decides a release is in the entropy beside the seed: the weights, the size of the noise, and which release it is.
     """
-    seed: tuple[int, ...] = (problem.seed,)
-    if isinstance(problem.seed, Unsaid):
-        # As `most` over the processes, all draw the same, and of four numbers of 48 bits no more than a few bits are lost.
-        seed = tuple(int(word) for word in process_group().most(*(secrets.randbits(48) for _ in range(4))))
     decides = array_digest(weights, np.array([std]), np.array([releases]))
-    return std * np.random.default_rng((*seed, int(decides, 16))).standard_normal(len(weights))
+    return std * generator(problem.seed, decides).standard_normal(len(weights))

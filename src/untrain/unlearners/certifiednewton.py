@@ -25,10 +25,20 @@ from untrain.models.convex_model import ConvexModel
 from untrain.training.convex_change import losses_of
 from untrain.training.gradients import put
 from untrain.training.keepers.base import Kept
-from untrain.training.keepers.hessianfactor import HessianFactor, KeptFactor, spelling
-from untrain.training.learners.convex import Convex, placed, weights_of
+from untrain.training.keepers.hessianfactor import HessianFactor, KeptFactor
+from untrain.training.learners.convex import Convex, placed
 from untrain.training.problem import Problem
-from untrain.unlearners._convex_release import PROVIDED, check_left, check_request, drawn, failing, new_hashes, spent_message
+from untrain.unlearners._convex_release import (
+    PROVIDED,
+    check_left,
+    check_made,
+    check_request,
+    drawn,
+    failing,
+    new_hashes,
+    spent_message,
+    unbounded,
+)
 from untrain.unlearners.base import Unlearner
 from untrain.unlearners.guarantee import Certificate, Guarantee, Release
 
@@ -130,9 +140,8 @@ class CertifiedNewton(Unlearner):
         check_request(model, problem)
         gone, state = losses_of(learner, problem.forget, problem.task), kept.state
         hashes = new_hashes(problem, kept.gone, kept.rows) if removing else kept.gone[:0]
+        check_made(model, gone.rows.intercept, learner, kept, state.weights)
         self._check_state(kept, learner, gone)
-        if not kept.releases and not np.array_equal(weights_of(model, gone.rows.intercept), state.weights):
-            raise ModelError("what was kept is of another model: give the model that the learner made with it")
         m = state.removed + len(hashes)
         sized = self.removals or m
         check_left(max(m, sized), state.examples)
@@ -151,10 +160,7 @@ class CertifiedNewton(Unlearner):
         weights = state.weights + change
         weights = weights + drawn(problem, account.releases, weights, std)
         put(model, placed(model, gone, weights), problem.trainable)
-        checks = failing(learner, kept.longest, self.radius, kept.gradient, gone) | {
-            f"a step of loss={learner.loss!r} has any length, and so has its rounding error: take 'logistic'":
-                math.isinf(gone.loss.bounds.slope),
-        }  # fmt: skip
+        checks = failing(learner, kept.longest, self.radius, kept.gradient, gone) | unbounded(gone, learner.loss)
         fails = tuple(reason for reason, fails in checks.items() if fails)
         alone = GaussianAccountant(self.epsilon, self.delta).charged(bound.at(m) / std)
         certificate = Certificate(
@@ -166,15 +172,15 @@ class CertifiedNewton(Unlearner):
         return Release(model, certificate, {KEPT: kept.charged(state, hashes, account.spent).tensors()})
 
     def _check_state(self, kept: KeptFactor, learner: Convex, gone: ConvexObjective) -> None:
-        """Refuse a state of another learner, or one that went on with another Hessian.
+        """Refuse a state of another penalty, or one that went on with another Hessian.
 
         Raises:
-            ModelError: it is of another learner.
+            ModelError: it is of another penalty.
             SpecError: of another Hessian.
         """
         state, held = kept.state, learner.l2 * gone.penalised
-        if kept.learner != spelling(learner) or not np.array_equal(state.held, held):
-            raise ModelError(f"what was kept is of another learner, {kept.learner}, than the problem's: train the model again")
+        if not np.array_equal(state.held, held):
+            raise ModelError("what was kept has another penalty than the problem's learner: train the model again")
         if state.removed and state.data != self.hessian:
             raise SpecError(f"earlier requests took hessian={state.data!r}, and the factor goes on with that alone: take it")
 

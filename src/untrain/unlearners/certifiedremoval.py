@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, cast
 
 import numpy as np
 from pydantic import Field
@@ -14,6 +14,7 @@ from untrain.core.errors import ModelError, RequestError, SpecError
 from untrain.core.fields import Positive
 from untrain.core.metering import leave_uncounted
 from untrain.core.search_space import SearchHint
+from untrain.maths.convex_optimum import DENSE
 from untrain.maths.gaussian_mechanism import CONSTANTS
 from untrain.maths.perturbed_removal import StepResidual, measured_length, residual_step
 from untrain.maths.removal_bounds import capacity
@@ -24,16 +25,28 @@ from untrain.training.keepers.removalaccount import KeptAccount, RemovalAccount,
 from untrain.training.learners.convex import Convex, placed
 from untrain.training.learners.perturbedconvex import PerturbedConvex
 from untrain.training.problem import Problem
-from untrain.unlearners._convex_release import check_left, check_request, failing, new_hashes, spent_message
+from untrain.unlearners._convex_release import (
+    BEFOREHAND,
+    check_left,
+    check_made,
+    check_request,
+    check_stays,
+    failing,
+    new_hashes,
+    spent_message,
+    unbounded,
+)
 from untrain.unlearners.base import Unlearner
 from untrain.unlearners.guarantee import Certificate, Guarantee, Release
 
 Array = np.ndarray[Any, Any]
 KEPT = RemovalAccount.__name__
+EXACT = 1e-10  # a longer gradient at an optimum is not taken for none
 PROVIDED = (
-    "the fields of learner and method, the radius among them, were set without looking at the data",
-    "the learner's seed stays secret",
-    "weights are those of the exact optimum and of exact steps: digits below 1e-10 of the gradient are not covered",
+    *BEFOREHAND,
+    "the learner's seed and what is kept stay secret",
+    f"weights are those of the exact optimum and of exact steps: digits below {EXACT:g} of the gradient are not covered",
+    "requests were chosen without looking at any model that has this perturbation",
     "nobody sees this release beside the model before it, or beside another release since training: all share one perturbation",
 )
 
@@ -91,17 +104,20 @@ class CertifiedRemoval(Unlearner):
         Raises:
             ModelError: the model was made by another learner, weights are frozen, or what is kept is of another one.
             SpecError: no bound is known of the learner's loss or penalty.
-            RequestError: the request corrects, repeats a removal, or leaves more than the perturbation covers.
+            RequestError: the request corrects, repeats a removal, names what was not trained on, or leaves more than the
+                perturbation covers; or what stays is not the rest of what was trained on.
         """
         leave_uncounted("operations of NumPy are not counted, its seconds are")
         by, kept = convex_of(problem.recipe), KeptAccount.of(problem.kept[KEPT])
         check_request(model, problem)
-        hashes = new_hashes(problem, kept.gone)
+        hashes = new_hashes(problem, kept.gone, kept.rows)
         m = kept.removed + len(hashes)
         check_left(m, kept.examples)
         change = change_of(model, replace(problem, recipe=by))
+        check_made(model, change.after.rows.intercept, cast("Convex | PerturbedConvex", problem.recipe), kept, kept.weights)
         if not np.array_equal(change.weights, kept.weights):
             raise ModelError("what was kept is of another model: give what the last outcome kept, or train the model again")
+        check_stays(problem, kept, hashes)
         step = change.solve("corrected", -change.after.share * change.gradient)
         std = problem.recipe.std if isinstance(problem.recipe, PerturbedConvex) else 0.0
         total, reading = self._residuals(by, kept, change, step)
@@ -162,7 +178,9 @@ class CertifiedRemoval(Unlearner):
 
     def _fails(self, by: Convex, kept: KeptAccount, change: ConvexChange, std: float) -> tuple[str, ...]:
         """The assumptions that do not hold."""
-        checks = failing(by, kept.longest, self.radius, kept.gradient, change.gone) | {
+        checks = failing(by, kept.longest, self.radius, kept.gradient, change.gone) | unbounded(change.gone, by.loss) | {
+            f"tolerance={by.tolerance:g} leaves more of a gradient than digits: take {EXACT:g} or less": by.tolerance > EXACT,
+            f"a step of more than {DENSE:,} weights is one of conjugate gradients, and not exact": change.after.size > DENSE,
             "the objective was not perturbed: take PerturbedConvex()": std == 0,
             "each example takes a share of the penalty along, so that no step is bounded for every perturbation: take form='sum'":
                 change.after.mean and change.after.loss.bounds.change > 0,

@@ -15,7 +15,7 @@ from untrain.core.fields import Count, Positive
 from untrain.core.metering import leave_uncounted
 from untrain.core.search_space import SearchHint
 from untrain.maths.convex_objective import ConvexObjective
-from untrain.maths.descent_bounds import Descent, distances
+from untrain.maths.descent_bounds import Descent, distances, rounding_share
 from untrain.maths.gaussian_accountant import GaussianAccountant
 from untrain.maths.linear_losses import LinearLoss
 from untrain.maths.removal_bounds import capacity
@@ -25,7 +25,17 @@ from untrain.training.gradients import put
 from untrain.training.keepers.removalaccount import KeptAccount, RemovalAccount
 from untrain.training.learners.convex import Convex, placed
 from untrain.training.problem import Problem
-from untrain.unlearners._convex_release import PROVIDED, check_left, check_request, drawn, failing, new_hashes, spent_message
+from untrain.unlearners._convex_release import (
+    PROVIDED,
+    check_left,
+    check_made,
+    check_request,
+    check_stays,
+    drawn,
+    failing,
+    new_hashes,
+    spent_message,
+)
 from untrain.unlearners.base import Unlearner
 from untrain.unlearners.guarantee import Certificate, Guarantee, Release
 
@@ -61,7 +71,8 @@ class DescentToDelete(Unlearner):
     Source: Neel, Roth and Sharifi-Malvajerdi 2020, arXiv 2007.02923, section 3 (perturbed gradient descent, with a secret state);
         Balle and Wang 2018, arXiv 1805.06530 (noise).
     Departs: training ends at the optimum, so that the distance to retraining is that of one descent and not of two; noise is of the
-        analytic Gaussian mechanism; there is no projection onto a ball, since a gradient at the optimum is bounded without one.
+        analytic Gaussian mechanism; there is no projection onto a ball, since a gradient at the optimum is bounded without one;
+        rounding is part of the bound.
     """
 
     works_on: ClassVar[type] = ConvexModel
@@ -78,9 +89,10 @@ class DescentToDelete(Unlearner):
         """The release.
 
         Raises:
-            ModelError: the model was not made by ``Convex``, or weights are frozen.
+            ModelError: the model was not made by ``Convex``, weights are frozen, or what is kept is of another one.
             SpecError: no bound is known of the learner's loss or penalty.
-            RequestError: the request corrects, repeats a removal, or would spend more than the budget.
+            RequestError: the request corrects, repeats a removal, names what was not trained on, or would spend more than the
+                budget; or what stays is not the rest of what was trained on.
             NotFinite: the descent left for infinity, as where weights have no penalty.
         """
         leave_uncounted("operations of NumPy are not counted, its seconds are")
@@ -88,12 +100,15 @@ class DescentToDelete(Unlearner):
         if not isinstance(learner, Convex):
             raise ModelError("the objective is not known: the model has to be made by Convex()")
         check_request(model, problem)
-        hashes, gone = new_hashes(problem, kept.gone), losses_of(learner, problem.forget, problem.task)
+        hashes, gone = new_hashes(problem, kept.gone, kept.rows), losses_of(learner, problem.forget, problem.task)
+        check_made(model, gone.rows.intercept, learner, kept, kept.weights)
+        check_stays(problem, kept, hashes)
         count, m, n = len(hashes), kept.removed + len(hashes), kept.examples
         sized = self.removals or count
         check_left(max(m, sized * self.releases), n)
         descent = self._descent(learner, gone.loss, kept, n - m)
-        near = learner.tolerance / (descent.convexity * (1 if learner.form == "mean" else n - m))
+        # Of all examples, since of a sum the convexity of the mean is least there.
+        near = self._descent(learner, gone.loss, kept, n).near(learner.tolerance / (1 if learner.form == "mean" else n))
         away = kept.away if kept.releases else near
         steps = self.iterations or descent.iterations(away, n - m, count, near)
         std = self._std(learner, gone.loss, kept, near, sized, steps)
@@ -116,7 +131,7 @@ class DescentToDelete(Unlearner):
 
         certificate = Certificate(
             guarantee=None if fails else Guarantee(alone.epsilon_spent, self.delta, account.epsilon_spent), fails=fails,
-            provided=PROVIDED, removed=m, examples=n, bound=bound, measured=gradient / descent.convexity + near, std=std,
+            provided=PROVIDED, removed=m, examples=n, bound=bound, measured=descent.near(gradient) + near, std=std,
             capacity=m + capacity(bound_with, account.left * std, n - m), releases=account.releases,
         )  # fmt: skip
         return Release(model, certificate, {KEPT: made.after(weights, hashes, spent=account.spent).tensors()})
@@ -143,7 +158,8 @@ class DescentToDelete(Unlearner):
         radius = max(self.radius, kept.longest)
         averaged = learner.form == "mean"
         penalty = learner.l2 if averaged else learner.l2 / max(stay, 1)
-        return Descent(penalty, most.curvature * radius**2 + penalty, (2 if averaged else 1) * most.slope * self.radius)
+        share = rounding_share(kept.examples, len(kept.weights))
+        return Descent(penalty, most.curvature * radius**2 + penalty, (2 if averaged else 1) * most.slope * self.radius, share)
 
 
 def descended(objective: ConvexObjective, start: Array, size: float, steps: int) -> tuple[Array, float]:

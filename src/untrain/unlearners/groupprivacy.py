@@ -14,14 +14,16 @@ from untrain.maths.removal_bounds import capacity
 from untrain.maths.subsampled_gaussian import group_epsilon
 from untrain.training.learners.dpsgd import DPSGD
 from untrain.training.problem import Problem
-from untrain.unlearners._convex_release import check_left, spent_message
+from untrain.unlearners._convex_release import INPUTS, check_left, spent_message
 from untrain.unlearners.base import Unlearner
 from untrain.unlearners.guarantee import Certificate, Guarantee, Release
 
 PROVIDED = (
     "the fields of learner and method were set without looking at the data, how many there are included",
     "the learner's seed stays secret, and the model before training has not learned from the data",
-    "all examples that were ever to be removed are in this request",
+    INPUTS,
+    "the model is as the learner made it of the data of the problem",
+    "all examples that were ever to be removed are in this request, and were chosen without looking at the model",
     "arithmetic is exact: rounding is not covered",
 )
 

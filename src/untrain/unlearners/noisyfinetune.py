@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import Annotated, ClassVar, Literal
 
-import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
@@ -14,20 +13,26 @@ from untrain.core.errors import SpecError
 from untrain.core.fields import Count, NonNegative, Positive
 from untrain.core.search_space import SearchHint
 from untrain.data.examples import Batch
+from untrain.data.fingerprint import array_digest
 from untrain.maths.descent_bounds import clipped_models, noisy_descents
 from untrain.maths.gaussian_mechanism import noise_multiplier
 from untrain.models.state import same
-from untrain.training.batch_norm import tracking
+from untrain.training.batch_norm import norms, tracking
 from untrain.training.descend import descend
 from untrain.training.gradients import Grads, Params, put
 from untrain.training.problem import Problem
+from untrain.training.secret_draws import generator
 from untrain.training.steered_gradients import gradients_of, steerable, steered
 from untrain.training.steps import SGD, Constant, Steps
+from untrain.unlearners._convex_release import INPUTS
 from untrain.unlearners.base import Unlearner
 from untrain.unlearners.guarantee import Certificate, Guarantee, Release
 
 PROVIDED = (
     "the method's fields were set without looking at the data",
+    INPUTS,
+    "the model before this request was shown to nobody: it is what the noise hides",
+    "of what was ever to be removed nothing is among what stays, and no other release began with the same model",
     "the seed of the noise stays secret",
     "arithmetic is exact: rounding is not covered",
 )
@@ -97,19 +102,18 @@ class NoisyFinetune(Unlearner):
         plan = problem.retain_batches(steps)
         count = plan.epochs * plan.length
         std, bound = self._noise(count)
+        begins = array_digest(*(p.detach().double().cpu() for p in params.values()))
+        draw = generator(problem.seed, repr(self), problem.digest, begins, repr((std, count)))
         if self.clip == "gradient":
             start = clipped([p.detach() for p in params.values()], self.radius)
             put(model, dict(zip(params, start, strict=True)), problem.trainable)
-        draw = torch.Generator().manual_seed(
-            int(np.random.default_rng((problem.seed, int(problem.digest, 16))).integers(2**63 - 1))
-        )
         fails, taken = self._fails(model, problem), 0
 
         def loss(retain: Batch) -> Tensor:
             nonlocal taken
             taken += 1
             value, grads = gradients_of(model, lambda: problem.task.loss(model, retain).mean(), params, problem.trainable)
-            noise = [std * torch.randn(p.shape, generator=draw).to(p) for p in params.values()]
+            noise = [std * torch.as_tensor(draw.standard_normal(p.shape)).to(p) for p in params.values()]
             if problem.trainable is not None:
                 noise = [n * problem.trainable.bits[name].to(n.device) for name, n in zip(params, noise, strict=True)]
             return steered(value, params, self._moves(params, grads, noise))
@@ -167,9 +171,13 @@ class NoisyFinetune(Unlearner):
         still += [n for n, b in model.named_buffers() if id(b) not in statistics]
         here = dict([*model.named_parameters(), *model.named_buffers()])
         other = [n for n in still if n not in known or not same(here[n].detach(), known[n].to(here[n].device))]
-        if not other:
-            return ()
-        return (f"{len(other)} tensors keep what they learned, {other[0]!r} among them: noise hides only what moves",)
+        first = repr(other[0]) if other else "none"
+        checks = {
+            f"{len(other)} tensors keep what they learned, {first} among them: noise hides only what moves": bool(other),
+            "a batch of one example is normalised by what batch norm learned before: take a larger batch":
+                bool(norms(model)) and min(self.batch, len(problem.rest)) == 1,
+        }  # fmt: skip
+        return tuple(reason for reason, fails in checks.items() if fails)
 
 
 def clipped(parts: list[Tensor], radius: float) -> list[Tensor]:

@@ -17,6 +17,7 @@ from untrain.training.gradients import put
 from untrain.training.keepers.hessianfactor import HessianFactor, KeptFactor
 from untrain.training.learners.convex import Convex, placed, weights_for
 from untrain.training.problem import Problem
+from untrain.unlearners._convex_release import check_made, new_hashes
 from untrain.unlearners.base import Unlearner
 
 Array = np.ndarray[Any, Any]
@@ -58,18 +59,20 @@ class ProjectedResidual(Unlearner):
 
         Raises:
             ModelError: it was not made by ``Convex``, is not the one that was kept, or an example decides a weight alone.
-            RequestError: the request corrects.
+            RequestError: the request corrects, or names what was not trained on.
         """
         leave_uncounted("operations of NumPy are not counted, its seconds are")
-        learner, state = problem.recipe, KeptFactor.of(problem.kept[KEPT]).state
+        learner, kept = problem.recipe, KeptFactor.of(problem.kept[KEPT])
         if not isinstance(learner, Convex):
             raise ModelError("the objective is not known: the model has to be made by Convex()")
         if problem.replacement is not None:
             raise RequestError("leverages are of examples that go, and this request corrects: take Newton()")
-        gone = losses_of(learner, problem.forget, problem.task)
+        new_hashes(problem, kept.gone, kept.rows)
+        gone, state = losses_of(learner, problem.forget, problem.task), kept.state
         weights = weights_for(learner, model, gone)
-        if not np.array_equal(weights, state.weights):
-            raise ModelError("what was kept is of another model: train it again, and name all that is to go in one request")
+        if kept.releases:
+            raise ModelError("what was kept is of an earlier request: train the model again, and name all that is to go in one")
+        check_made(model, gone.rows.intercept, learner, kept, state.weights)
         made = gone.loss.derivatives(gone.rows.scores(gone.folded(weights)), gone.targets)
         try:
             step = projected_step(

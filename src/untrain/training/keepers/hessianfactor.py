@@ -12,12 +12,12 @@ from torch import Tensor, nn
 
 from untrain.core.errors import ModelError
 from untrain.data.examples import Examples
-from untrain.data.fingerprint import row_hashes
 from untrain.maths.convex_optimum import DENSE
 from untrain.maths.online_removal import RemovalState, removal_state
 from untrain.maths.positive_factor import PositiveFactor
 from untrain.models.convex_model import ConvexModel
 from untrain.training.keepers.base import Keeper, Trainer
+from untrain.training.keepers.trained_on import decoded, encoded, sorted_hashes, spelling
 from untrain.training.learners.convex import Convex, weights_of
 
 Array = np.ndarray[Any, Any]
@@ -55,7 +55,7 @@ class HessianFactor(Keeper):
         except np.linalg.LinAlgError as error:
             raise ModelError(f"the Hessian has no factor ({error}): train with l2 > 0") from None
         gradient = float(np.linalg.norm(objective.at(weights).slope))
-        rows = torch.from_numpy(np.sort(row_hashes(examples)))
+        rows = sorted_hashes(examples)
         return KeptFactor(state, objective.rows.largest_norm(), gradient, learner=spelling(learner), rows=rows).tensors()
 
 
@@ -101,7 +101,7 @@ class KeptFactor:
             "original" if original else "corrected",
         )  # fmt: skip
         gone, rows = tensors["gone"].cpu(), tensors["rows"].cpu()
-        return KeptFactor(state, longest, gradient, spent, releases, gone, bytes(arrays["learner"]).decode(), rows)
+        return KeptFactor(state, longest, gradient, spent, releases, gone, decoded(tensors["learner"]), rows)
 
     def tensors(self) -> dict[str, Tensor]:
         """Tensors by name, float64 and int64."""
@@ -111,20 +111,14 @@ class KeptFactor:
         arrays = {
             "weights": state.weights, "lower": factor.lower, "scale": factor.scale, "slopes": state.gone, "held": state.held,
             "measures": np.array(measures), "counts": np.array(counts, dtype=np.int64),
-            "learner": np.frombuffer(self.learner.encode(), dtype=np.uint8).copy(),
         }  # fmt: skip
         return {name: torch.from_numpy(np.ascontiguousarray(a)) for name, a in arrays.items()} | {
-            "gone": self.gone, "rows": self.rows,
+            "gone": self.gone, "rows": self.rows, "learner": encoded(self.learner),
         }  # fmt: skip
 
     def charged(self, state: RemovalState, gone: Tensor, spent: float) -> KeptFactor:
         """After one more request and its release."""
         return replace(self, state=state, gone=torch.cat([self.gone, gone]), spent=spent, releases=self.releases + 1)
-
-
-def spelling(learner: Convex) -> str:
-    """All that decides what a learner makes: what it says but for the keepers."""
-    return repr(replace(learner, keepers=()))
 
 
 _NAMES = {"learner", "rows", "weights", "lower", "scale", "slopes", "held", "measures", "counts", "gone"}

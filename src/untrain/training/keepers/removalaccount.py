@@ -15,6 +15,7 @@ from untrain.data.examples import Examples
 from untrain.maths.perturbed_removal import StepResidual
 from untrain.models.convex_model import ConvexModel
 from untrain.training.keepers.base import Keeper, Trainer
+from untrain.training.keepers.trained_on import decoded, encoded, sorted_hashes, spelling
 from untrain.training.learners.convex import Convex, weights_of
 from untrain.training.learners.perturbedconvex import PerturbedConvex
 
@@ -22,10 +23,10 @@ Array = np.ndarray[Any, Any]
 
 
 class RemovalAccount(Keeper):
-    """Save a convex model's weights without noise, and an empty account of removals: a few numbers for each weight.
+    """Save a convex model's weights without noise, and an empty account of removals.
 
-    It is of models that ``Convex`` or ``PerturbedConvex`` made without ``l1``. The weights are without noise: keep them secret as
-    the data.
+    That is a few numbers for each weight, and eight bytes of each row. It is of models that ``Convex`` or ``PerturbedConvex`` made
+    without ``l1``. The weights are without noise: keep them secret as the data.
 
     Source: the secret state of Neel, Roth and Sharifi-Malvajerdi 2020, arXiv 2007.02923.
     """
@@ -45,7 +46,10 @@ class RemovalAccount(Keeper):
         weights = weights_of(model, objective.rows.intercept)
         # Which perturbation there was is not known here; the learner itself refuses what is not at its optimum.
         gradient = 0.0 if isinstance(learner, PerturbedConvex) else float(np.linalg.norm(objective.at(weights).slope))
-        return KeptAccount(weights, examples=len(examples), longest=objective.rows.largest_norm(), gradient=gradient).tensors()
+        return KeptAccount(
+            weights, examples=len(examples), longest=objective.rows.largest_norm(), gradient=gradient,
+            learner=spelling(learner), rows=sorted_hashes(examples),  # type: ignore[arg-type]
+        ).tensors()  # fmt: skip
 
 
 def convex_of(learner: Any) -> Convex:
@@ -76,6 +80,8 @@ class KeptAccount:
         residual: of Newton steps under a perturbation.
         measured: its length by these data.
         gone: hashes of what was removed, int64 (m,), so that nothing is removed twice.
+        learner: its spelling.
+        rows: hashes of what was trained on, int64 (n,), so that nothing else is removed, and nothing else stays.
     """
 
     weights: Array
@@ -89,6 +95,8 @@ class KeptAccount:
     residual: StepResidual = StepResidual()
     measured: float = 0.0
     gone: Tensor = torch.zeros(0, dtype=torch.int64)
+    learner: str = ""
+    rows: Tensor = torch.zeros(0, dtype=torch.int64)
 
     @staticmethod
     def of(tensors: Mapping[str, Tensor]) -> KeptAccount:
@@ -97,21 +105,26 @@ class KeptAccount:
         Raises:
             ModelError: they are of another keeper, or of another version.
         """
-        if set(tensors) != {"weights", "counts", "measures", "gone"} or len(tensors["measures"]) != len(MEASURES) + 4:
+        if set(tensors) != NAMES or len(tensors["measures"]) != len(MEASURES) + 4:
             raise ModelError("what was kept is no RemovalAccount of this version: train the model again")
         arrays = {name: value.detach().cpu().numpy() for name, value in tensors.items()}
         counts = {name: int(value) for name, value in zip(COUNTS, arrays["counts"], strict=True)}
         count = len(MEASURES)
         measures = {name: float(value) for name, value in zip(MEASURES, arrays["measures"][:count], strict=True)}
-        residual, gone = StepResidual(*(float(value) for value in arrays["measures"][count:])), tensors["gone"].cpu()
-        return KeptAccount(arrays["weights"], **counts, **measures, residual=residual, gone=gone)  # type: ignore[arg-type]
+        residual = StepResidual(*(float(value) for value in arrays["measures"][count:]))
+        gone, learner, rows = tensors["gone"].cpu(), decoded(tensors["learner"]), tensors["rows"].cpu()
+        return KeptAccount(
+            arrays["weights"], **counts, **measures, residual=residual, gone=gone, learner=learner, rows=rows  # type: ignore[arg-type]
+        )  # fmt: skip
 
     def tensors(self) -> dict[str, Tensor]:
         """Tensors by name, float64 and int64."""
         counts = np.array([getattr(self, name) for name in COUNTS], dtype=np.int64)
         measures = np.array([*(getattr(self, name) for name in MEASURES), *astuple(self.residual)], dtype=np.float64)
         arrays = {"weights": np.ascontiguousarray(self.weights), "counts": counts, "measures": measures}
-        return {name: torch.from_numpy(array) for name, array in arrays.items()} | {"gone": self.gone}
+        return {name: torch.from_numpy(array) for name, array in arrays.items()} | {
+            "gone": self.gone, "learner": encoded(self.learner), "rows": self.rows,
+        }  # fmt: skip
 
     def after(self, weights: Array, hashes: Tensor, **changed: Any) -> KeptAccount:
         """After one more request and its release."""
@@ -119,5 +132,6 @@ class KeptAccount:
         return replace(self, weights=weights, gone=gone, removed=removed, releases=self.releases + 1, **changed)
 
 
+NAMES = {"weights", "counts", "measures", "gone", "learner", "rows"}
 COUNTS = ("examples", "removed", "releases")
 MEASURES = ("longest", "gradient", "spent", "away", "measured")

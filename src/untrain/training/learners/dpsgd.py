@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from untrain.core.errors import NotFinite
 from untrain.core.fields import Count, Positive
 from untrain.data.examples import Examples
+from untrain.data.fingerprint import array_digest, print_of
 from untrain.models.architectures.base import Architecture
 from untrain.models.compatibility import check_fit
 from untrain.models.tasks.base import Task
@@ -21,6 +22,7 @@ from untrain.training.base import Learner
 from untrain.training.gradients import movable, of_examples, put
 from untrain.training.keepers.base import Keeper, epoch_ended
 from untrain.training.learners.train import Train
+from untrain.training.secret_draws import generator
 
 
 class DPSGD(Learner):
@@ -29,6 +31,7 @@ class DPSGD(Learner):
     An example is in each step with probability ``rate``, whoever else is, so neither the number of steps nor their size depends
     on how many examples there are. ``GroupPrivacy`` says what that is worth when some are to be forgotten. The model is in eval
     mode: batch norm keeps the statistics of a fresh model and dropout is off, so that no example is in another one's gradient.
+    Other data have other draws; without a seed those of the noise and of the batches come of the operating system.
 
     >>> import untrain as ut
     >>> data = ut.Digits().load().train
@@ -75,7 +78,10 @@ class DPSGD(Learner):
         model, task = self.init(examples, seed).eval(), self.task.resolve(examples)
         check_fit(model, task, examples)
         params = movable(model, None)
-        rng, draw = np.random.default_rng((seed, 0)), torch.Generator().manual_seed(int(seed))
+        # Initial weights are of the seed too, and must not know the noise.
+        fields = (self.lr, self.rounds, self.rate, self.expected, self.clip, self.noise)
+        first = array_digest(*(p.detach().double().cpu() for p in params.values()))
+        rng = generator(seed, repr(fields), first, print_of(examples))
         for _ in range(self.rounds):
             rows = np.flatnonzero(rng.random(len(examples)) < self.rate)
             total = [torch.zeros_like(p) for p in params.values()]
@@ -84,7 +90,7 @@ class DPSGD(Learner):
                     whole += part
             moved = {}
             for (name, p), whole in zip(params.items(), total, strict=True):
-                noisy = whole + self.noise * self.clip * torch.randn(p.shape, generator=draw).to(p)
+                noisy = whole + self.noise * self.clip * torch.as_tensor(rng.standard_normal(p.shape)).to(p)
                 moved[name] = p.detach() - self.lr / self.expected * noisy
             put(model, moved, None)
         epoch_ended(model, 1, 1)

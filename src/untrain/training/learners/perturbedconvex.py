@@ -4,26 +4,29 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 from torch import nn
 
 from untrain.core.fields import Positive
 from untrain.core.metering import leave_uncounted
 from untrain.data.examples import Examples
+from untrain.data.fingerprint import print_of
 from untrain.models.compatibility import check_fit
 from untrain.models.tasks.base import Task
 from untrain.training.base import Learner
 from untrain.training.keepers.base import Keeper, epoch_ended
 from untrain.training.learners.convex import Convex
+from untrain.training.secret_draws import generator
 
 
 class PerturbedConvex(Learner):
     """Minimise the objective of ``Convex`` plus ``b^T w``, with b drawn from the seed: normal, of ``std`` in each entry.
 
-    In a mean it is ``b^T w / n``, so that b is of the sum of losses either way. It hides what ``CertifiedRemoval`` leaves
-    of examples that go, as long as the seed is as secret as the data. Weights without a penalty have no part in b. Another
-    seed gives another model.
+    Other data have another b, or two models of one seed would show what the data do to them; without a seed it comes of the
+    operating system. In a mean it is ``b^T w / n``, so that b is of the sum of losses either way. It hides what
+    ``CertifiedRemoval`` leaves of examples that go, as long as the seed is as secret as the data. Weights without a penalty have no
+    part in b. Another seed gives another model.
 
+    >>> import numpy as np
     >>> x = np.linspace(-1, 1, 20)[:, None]
     >>> import torch
     >>> data = Examples.labelled(torch.as_tensor(x), torch.as_tensor((x[:, 0] > 0).astype(int)), np.arange(20), 2)
@@ -70,7 +73,8 @@ class PerturbedConvex(Learner):
         check_fit(model.eval(), self.by.task.resolve(examples), examples)
         leave_uncounted("operations of NumPy are not counted, its seconds are")
         objective = self.by.objective(examples)
-        draw = self.std * np.random.default_rng(seed).standard_normal(objective.size)
+        said = repr(replace(self, by=replace(self.by, keepers=()), keepers=()))
+        draw = self.std * generator(seed, said, print_of(examples)).standard_normal(objective.size)
         tilted = replace(objective, tilt=draw * objective.penalised)
         model = self.by.filled(model, tilted, self.by.reached(tilted)).eval()
         epoch_ended(model, 1, 1)
