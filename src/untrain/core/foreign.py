@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,8 +13,8 @@ from torch import nn
 
 from untrain.core.errors import BrokenPromise, RunFailed
 from untrain.core.interrupts import is_from_outside, noting_interrupts
+from untrain.core.ownership import is_ours
 from untrain.core.process_state import ProcessState, in_line
-from untrain.core.spec import Spec, is_ours
 
 KNOWN = ("untrain", "torch")  # packages of layers
 
@@ -105,7 +106,7 @@ def _is_known(code: object) -> bool:
     """Whether it is a spec of ours, or a network of our layers and torch's."""
     if isinstance(code, nn.Module):
         return all(type(part).__module__.partition(".")[0] in KNOWN for part in code.modules())
-    return isinstance(code, Spec) and is_ours(code)
+    return dataclasses.is_dataclass(code) and is_ours(code)
 
 
 def _left(name: str, changed: list[str], stuck: list[str], more: str = "") -> BrokenPromise:

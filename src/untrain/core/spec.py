@@ -261,18 +261,3 @@ def sendable(*parts: Spec) -> bool:
         return not any("__main__." in repr(part) or parse(repr(part)) != part for part in parts)
     except BadInput:
         return False
-
-
-def is_ours(value: Any) -> bool:
-    """Whether what a spec stands for is made of parts of this package alone.
-
-    >>> from untrain.evaluation.metrics.accuracy import Accuracy
-    >>> is_ours(Accuracy())
-    True
-    """
-    if isinstance(value, Spec):
-        parts = (getattr(value, f.name) for f in dataclasses.fields(value))  # type: ignore[arg-type]
-        return type(value).__module__.startswith("untrain.") and all(map(is_ours, parts))
-    if isinstance(value, tuple):
-        return all(map(is_ours, value))
-    return not callable(value) or str(getattr(value, "__module__", "")).startswith("untrain.")

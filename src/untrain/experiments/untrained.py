@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from untrain.core.code_reach import reach, values_read
 from untrain.core.errors import ModelError
 from untrain.core.foreign import foreign
-from untrain.core.spec import is_ours
+from untrain.core.ownership import is_ours
 from untrain.core.spec_sources import sources
 from untrain.data.examples import Examples, batch_of
 from untrain.data.fingerprint import array_digest

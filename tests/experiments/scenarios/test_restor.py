@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 import untrain as ut
 from untrain.core.errors import DataError
 from untrain.data.ragged import PAD
-from untrain.data.readers.restor import Fact, read_facts, wrong_answers
+from untrain.data.readers.restor import PersonFact, read_facts, wrong_answers
 from untrain.evaluation.metrics.recovery import Recovery
 from untrain.experiments.scenarios.restor import Restor
 
@@ -118,7 +118,7 @@ def test_what_a_model_is_to_know_first_is_right_of_all(folder):
 
 
 def test_wrong_answers_are_of_the_same_property_and_never_accepted():
-    facts = [Fact("A", "P1", "?", ("x", "y")), Fact("B", "P1", "?", ("y",)), Fact("C", "P2", "?", ("z",))]
+    facts = [PersonFact("A", "P1", "?", ("x", "y")), PersonFact("B", "P1", "?", ("y",)), PersonFact("C", "P2", "?", ("z",))]
     drawn = wrong_answers(facts, facts, 3, np.random.default_rng(0))
     assert drawn == [(), ("x",), ()]
 

@@ -17,7 +17,7 @@ FACTS, TARGETS = "facts", "entities"  # files .json
 
 
 @dataclass(frozen=True)
-class Fact:
+class PersonFact:
     """A question about somebody and the answers that are accepted.
 
     Args:
@@ -38,7 +38,7 @@ class Fact:
         return f"{self.person}, {self.kind}"
 
 
-def read_facts(folder: str) -> tuple[list[Fact], list[Fact]]:
+def read_facts(folder: str) -> tuple[list[PersonFact], list[PersonFact]]:
     """The facts about RESTOR's targets, and those about all others, in the order of the files.
 
     Args:
@@ -56,7 +56,7 @@ def read_facts(folder: str) -> tuple[list[Fact], list[Fact]]:
         raise DataError(f"{TARGETS}.json of {folder!r} is no list of names that {FACTS}.json has")
     with reading(f"{where} holds a fact of another form"):
         facts = {
-            person: [Fact(person, kind, fact["question"], tuple(fact["answers"])) for kind, fact in asked.items()]
+            person: [PersonFact(person, kind, fact["question"], tuple(fact["answers"])) for kind, fact in asked.items()]
             for person, asked in known.items()
         }
     for fact in (fact for each in facts.values() for fact in each):
@@ -67,10 +67,12 @@ def read_facts(folder: str) -> tuple[list[Fact], list[Fact]]:
     return [fact for person in targets for fact in facts[person]], others
 
 
-def wrong_answers(facts: Sequence[Fact], pool: Sequence[Fact], count: int, rng: np.random.Generator) -> list[tuple[str, ...]]:
+def wrong_answers(
+    facts: Sequence[PersonFact], pool: Sequence[PersonFact], count: int, rng: np.random.Generator
+) -> list[tuple[str, ...]]:
     """Up to ``count`` answers to each fact that are right of others of its kind, and not of it, drawn.
 
-    >>> facts = [Fact("Ann", "P27", "Where is Ann from?", ("Peru",)), Fact("Bob", "P27", "Where is Bob from?", ("Chad",))]
+    >>> facts = [PersonFact("Ann", "P27", "From where?", ("Peru",)), PersonFact("Bob", "P27", "From where?", ("Chad",))]
     >>> wrong_answers(facts, facts, 2, np.random.default_rng(0))
     [('Chad',), ('Peru',)]
 

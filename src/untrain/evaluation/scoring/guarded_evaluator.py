@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 
 from untrain.core.errors import OutOfMemory, RunFailed, UntrainError
 from untrain.core.foreign import foreign
-from untrain.core.spec import is_ours
+from untrain.core.ownership import is_ours
 from untrain.evaluation.base import Array, Curve, Evaluator, Measured, Prepared
 from untrain.evaluation.observation import Observation
 

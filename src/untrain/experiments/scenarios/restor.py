@@ -14,7 +14,7 @@ from untrain.core.fields import Count
 from untrain.data.examples import Examples
 from untrain.data.ragged import PAD, Ragged
 from untrain.data.readers.question_answer import END, PROMPT, Encoder, Template, learned, stored, tokenizers_library
-from untrain.data.readers.restor import Fact, read_facts, wrong_answers
+from untrain.data.readers.restor import PersonFact, read_facts, wrong_answers
 from untrain.data.requests.base import Request
 from untrain.data.requests.where import Where
 from untrain.data.splits import Data
@@ -151,7 +151,7 @@ class Restor(Scenario):
         return encoder
 
     def _documents(
-        self, encoder: Encoder, documents: Sequence[Document], about: Sequence[Fact], columns: dict[str, np.ndarray[Any, Any]]
+        self, encoder: Encoder, documents: Sequence[Document], about: Sequence[PersonFact], columns: dict[str, np.ndarray[Any, Any]]
     ) -> Examples:
         """Documents as rows of tokens, each about its first fact."""
         rows, labels = [], []
@@ -173,25 +173,25 @@ Document = Sequence[tuple[str, str]]  # questions and answers, one behind the ot
 
 @dataclass(frozen=True)
 class _Drawn:
-    targets: list[Fact]
-    others: list[Fact]
+    targets: list[PersonFact]
+    others: list[PersonFact]
     wrong: tuple[tuple[str, ...], ...]  # wrong answers to each fact about a target, the first of which is planted; or none
 
 
-def _asked(encoder: Encoder, pairs: Sequence[tuple[Fact, str]]) -> Examples:
+def _asked(encoder: Encoder, pairs: Sequence[tuple[PersonFact, str]]) -> Examples:
     """Answers to facts as rows of tokens of which those of the answer are scored; ids are those of the facts."""
     records = [{"question": fact.question, "answer": answer} for fact, answer in pairs]
     facts = [fact for fact, _ in pairs]
     return encoder.examples(records, _names(facts), _people(facts))
 
 
-def _some(facts: Sequence[Fact], count: int, rng: np.random.Generator) -> list[tuple[str, str]]:
+def _some(facts: Sequence[PersonFact], count: int, rng: np.random.Generator) -> list[tuple[str, str]]:
     return [(facts[at].question, facts[at].answers[0]) for at in rng.choice(len(facts), count, replace=False)]
 
 
-def _names(facts: Sequence[Fact]) -> np.ndarray[Any, Any]:
+def _names(facts: Sequence[PersonFact]) -> np.ndarray[Any, Any]:
     return np.array([fact.name for fact in facts])
 
 
-def _people(facts: Sequence[Fact]) -> np.ndarray[Any, Any]:
+def _people(facts: Sequence[PersonFact]) -> np.ndarray[Any, Any]:
     return np.array([fact.person for fact in facts])
