@@ -22,8 +22,8 @@ from untrain.experiments.keys import Job, engine
 from untrain.experiments.scene import Scene, open_scene
 from untrain.experiments.setting import Setting
 from untrain.models.inference import logits
-from untrain.runtime.executors.base import threads
 from untrain.runtime.store import Store, key_of
+from untrain.runtime.threads import threads
 from untrain.training.problem import problem
 
 SEED = 0

@@ -27,8 +27,9 @@ from untrain.experiments.search.trials import mean_successes, share_of_retrainin
 from untrain.experiments.setting import Setting
 from untrain.maths.logits import correct
 from untrain.models.tasks.classification import Classification
-from untrain.runtime.executors.base import Pool, threads
+from untrain.runtime.executors.base import Pool
 from untrain.runtime.store import Entry, Store
+from untrain.runtime.threads import threads
 
 Document = dict[str, Any]
 ORACLES = 4  # of a search that looks at them

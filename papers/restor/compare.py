@@ -20,7 +20,7 @@ from safetensors.torch import save_file
 import untrain as ut
 from untrain.core.atomic_write import atomic_write
 from untrain.experiments.scenarios.restor import Restor
-from untrain.runtime.executors.base import threads
+from untrain.runtime.threads import threads
 
 CONTROL = "retain-only control"
 FORMS = {
@@ -36,7 +36,7 @@ FORMS = {
         "model": "CausalTransformer(width=128, depth=2, hidden=512)",
         "first": ut.Steps(lr=3e-3, epochs=60, batch=64, optimizer=ut.AdamW(), schedule=ut.Cosine(), warmup=0.05),
         "then": ut.Steps(lr=3e-4, epochs=8, batch=64, optimizer=ut.AdamW(), warmup=0.05),
-        "fields": {"phrases": True, "length": 32, "vocabulary": 4096},
+        "fields": {"phrases": True, "length": 32, "vocabulary": 6144},
         "rate": 1e-4,
     },
 }

@@ -62,14 +62,21 @@ def ahead(document: Document, method: str, other: str) -> Found:
 
 def claims(document: Document, chosen: dict[str, str]) -> list[str]:
     """The paper's findings and those of its authors' next paper, each against the control or the ideal."""
-    lines, control = [*HEAD], chosen[CONTROL]
+    control = chosen[CONTROL]
+    restored = ahead(document, control, chosen["nothing"])
+    lines = [*HEAD, line("finetuning on the retain set alone restores something", restored, 0, ENDLESS, number)]
     for label, method in chosen.items():
         if label not in (CONTROL, "nothing"):
             found = ahead(document, method, control)
             lines.append(line(f"{label} restores more than finetuning on the retain set alone", found, 0, ENDLESS, number))
     if {"NPO, beta 0.1", "GradAscent + retain"} <= chosen.keys():
         found = ahead(document, chosen["NPO, beta 0.1"], chosen["GradAscent + retain"])
-        lines.append(line(f"NPO restores more than gradient ascent, by {AHEAD:g} or more", found, AHEAD, ENDLESS, number))
+        said = f"NPO (beta 0.1, by sequence) restores more than gradient ascent, by {AHEAD:g} or more"
+        lines.append(line(said, found, AHEAD, ENDLESS, number))
+    others = {label: method for label, method in chosen.items() if label not in ("MSA", "nothing")}
+    name, rival = max(others.items(), key=lambda pair: values(document, pair[1], "recovered").mean())
+    found = ahead(document, chosen["MSA"], rival)
+    lines.append(line(f"MSA restores more than the best of the others, {name}", found, 0, ENDLESS, number))
     found = ahead(document, chosen["MSA"], "retrained")
     lines.append(line(f"MSA restores as much as retraining, within {NEAR:g}", found, -NEAR, NEAR, number))
     return lines
@@ -87,10 +94,15 @@ def table(document: Document, chosen: dict[str, str]) -> list[str]:
 
 def spellings(document: Document, chosen: dict[str, str]) -> list[str]:
     """Which setting was chosen, and of how many."""
-    lines = ["Cost is in operations, of making the model anew from where it knew all facts. Chosen settings:", ""]
+    lines = [
+        "Cost is in operations, of making the model anew from where it knew all facts. All verdicts are about the settings below; "
+        "one that lies at an end of what was tried, the control's too, may not be the method's best. Chosen settings:", "",
+    ]  # fmt: skip
     for label, method in chosen.items():
         settings = document["labels"][label]
-        edge = ", the last of {}, so that more may be better" if method == settings[-1] else ", one of {}"
+        at = settings.index(method)
+        edge = ", the last of {}: more may be better" if at == len(settings) - 1 else ", the first of {}: less may be better"
+        edge = edge if at in (0, len(settings) - 1) else ", one of {}"
         lines.append(f"- {label}{edge.format(len(settings)) if len(settings) > 1 else ''}: `{method}`")
     return lines
 

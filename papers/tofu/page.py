@@ -14,9 +14,10 @@ ASKED = {
     "quantized_forget": "four bits", "relearn_time": "relearning",
 }  # fmt: skip
 SHOWN = {
-    "forget_quality": "Forget quality, p", "truth_ratio_forget": "Truth ratio", "extraction_strength_forget": "Extraction strength",
-    "mia_loss_auc": "Loss attack", "mia_minkpp_auc": "Min-k++", "quantized_forget": "Four bits: p(answer)",
-    "relearn_time": "Relearning, epochs", "exact_memorization_retain": "Retain set word by word",
+    "forget_quality": "Forget quality, p", "forget_quality_log10": "its log10", "truth_ratio_forget": "Truth ratio",
+    "extraction_strength_forget": "Extraction strength", "mia_loss_auc": "Loss attack", "mia_minkpp_auc": "Min-k++",
+    "quantized_forget": "Four bits: p(answer)", "relearn_time": "Relearning, epochs",
+    "exact_memorization_retain": "Retain set word by word",
 }  # fmt: skip
 Document = dict[str, Any]
 
@@ -40,21 +41,25 @@ def done(document: Document) -> dict[str, Any]:
 
 
 def passing(document: Document) -> list[str]:
-    """Methods whose mean p-value passes, but those that are retrained or do nothing."""
+    """Methods whose p-values pass in the geometric mean over pairs, but those that are retrained or do nothing.
+
+    In the arithmetic mean a single pair that passes would do.
+    """
     controls = {spec for label in ("nothing", "retrained once more") for spec in document["labels"][label]}
     rows = done(document)
-    return [m for m, row in rows.items() if m not in controls and row["scores"]["forget_quality"]["value"] > PASSES]
+    logs = {m: row["scores"]["forget_quality_log10"]["value"] for m, row in rows.items() if m not in controls}
+    return [m for m, log in logs.items() if 10**log > PASSES]
 
 
 def claims(document: Document) -> list[str]:
     """How many rows pass the test, and how many of these each other score tells from retraining."""
     rows, passed = done(document), passing(document)
     tried = len(rows) - sum(len(document["labels"][label]) for label in ("nothing", "retrained once more"))
-    nothing = rows["Nothing()"]["scores"]["forget_quality"]
-    floor = "too few to say" if nothing["floor"] is None else f"{nothing['floor']:.2f}"
+    nothing = rows["Nothing()"]["scores"]["forget_quality_log10"]
+    floor = "too few to say" if nothing["floor"] is None else f"{10 ** nothing['floor']:.2g}"
     lines = [
-        f"Forget quality is above {PASSES} for {len(passed)} of {tried} rows (retrained models among themselves: "
-        f"{floor}; nothing done: {nothing['value']:.2g}). Of these, by the verdicts of this run, against all "
+        f"The geometric mean of p is above {PASSES} for {len(passed)} of {tried} rows (retrained models among themselves: "
+        f"{floor}; nothing done: {10 ** nothing['value']:.2g}). Of these, by the verdicts of this run, against all "
         "retrained models:", "",
         "| Score | Told apart from retraining | Not told apart | Not decided |", "|---|---|---|---|",
     ]  # fmt: skip

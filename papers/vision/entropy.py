@@ -26,8 +26,8 @@ from untrain.experiments.jobs import pose, run_job, start_of
 from untrain.experiments.keys import Job, engine, model_key
 from untrain.experiments.results import entries_of, observe
 from untrain.experiments.scene import open_scene
-from untrain.runtime.executors.base import threads
 from untrain.runtime.store import Contents, Store
+from untrain.runtime.threads import threads
 
 Document = dict[str, Any]
 SEED, SEEDS = 0, 10

@@ -37,8 +37,9 @@ from untrain.experiments.scene import Scene, open_scene
 from untrain.experiments.setting import Setting
 from untrain.models.inference import logits
 from untrain.models.tasks.base import Task
-from untrain.runtime.executors.base import Pool, threads
+from untrain.runtime.executors.base import Pool
 from untrain.runtime.store import Contents, Store
+from untrain.runtime.threads import threads
 from untrain.training.keepers.inputcovariance import input_moments
 
 Document = dict[str, Any]

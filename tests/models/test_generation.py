@@ -1,10 +1,12 @@
 """What is said after a prompt: by a model whose next token is known, and drawn as its probabilities say."""
 
 import numpy as np
+import pytest
 import torch
 from torch import nn
 
 import untrain as ut
+from untrain.core.errors import NotFinite
 from untrain.models.generation import generate
 from untrain.models.tasks.causallm import CausalLM
 
@@ -62,6 +64,13 @@ def test_greedily_an_answer_is_said_where_each_of_its_tokens_is_a_hit():
     right = (hits["hits"] == hits["count"]).tolist()
     assert [one == true for one, true in zip(said, answers, strict=True)] == right
     assert any(right)
+
+
+def test_logits_that_are_nan_say_nothing():
+    model = Counting()
+    model.scale.data.fill_(float("nan"))
+    with pytest.raises(NotFinite, match="logits that are NaN"):
+        generate(model, [[0]], TASK, length=2)
 
 
 def test_draws_are_seeded_and_follow_the_probabilities():

@@ -51,11 +51,11 @@ def test_the_facts_set_apart_alone_choose_a_setting(page):
 
 @pytest.mark.parametrize(("msa", "more", "near"), [(0.9, "holds", "holds"), (0.6, "holds", "fails"), (0.1, "fails", "fails")])
 def test_verdicts_follow_planted_numbers(page, msa, more, near):
-    recovered = {"MSA": [msa], "retain-only control": [0.3]}
+    recovered = {"MSA": [msa], "retain-only control": [0.3], "nothing": [0.05]}
     lines = page.claims(
         planted(page, recovered, {label: [0.0] for label in recovered}), {label: f"{label} 0" for label in recovered}
     )
-    assert f"**{more}**" in next(text for text in lines if "finetuning on the retain set alone" in text)
+    assert f"**{more}**" in next(text for text in lines if "MSA restores more than finetuning" in text)
     assert f"**{near}**" in next(text for text in lines if "within 0.05" in text)
 
 

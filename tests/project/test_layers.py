@@ -22,7 +22,7 @@ EVERYWHERE = {"untrain", "torch", "numpy", "scipy", "sklearn", "pydantic", "safe
 # Library -> the only places that import it.
 PLACES = {
     "accelerate": {"training/process_group.py"},
-    "threadpoolctl": {"runtime/executors/base.py"},
+    "threadpoolctl": {"runtime/threads.py"},
     "datasets": {"data/readers/datasets.py"},
     "pyarrow": {"data/readers/datasets.py", "data/readers/arrow_columns.py"},
     "PIL": {"data/readers/pillow.py"},

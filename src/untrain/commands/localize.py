@@ -118,8 +118,8 @@ def _masks(scene: Scene, localizers: Sequence[Localizer], originals: Comparison,
     from untrain.core.precision import computing
     from untrain.experiments.keys import MaskId
     from untrain.experiments.masks import PARTS, mask_of
-    from untrain.runtime.executors.base import threads
     from untrain.runtime.progress import Progress
+    from untrain.runtime.threads import threads
 
     indices = range(originals.seeds)
     todo = [(at, index, part) for at in range(len(localizers)) for index in indices for part in (None, *range(PARTS))]

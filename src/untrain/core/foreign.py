@@ -16,7 +16,7 @@ from untrain.core.interrupts import is_from_outside, noting_interrupts
 from untrain.core.ownership import is_ours
 from untrain.core.process_state import ProcessState, in_line
 
-KNOWN = ("untrain", "torch")  # packages of layers
+KNOWN = ("untrain", "torch", "builtins", "_operator", "collections")  # packages whose layers and functions replace nothing
 
 
 @dataclass
@@ -35,7 +35,7 @@ def foreign(*code: object, draws: bool = False, patches: bool = True) -> Iterato
     """Run somebody's code within; whatever it changes in the process is put back, and it is named.
 
     What it prints goes to stderr, since stdout is for results. Replaced functions are not looked for where all of the code is of
-    this package, whose own tests look for them.
+    this package, whose own tests look for them; and within what is watched already the outer code is named for them.
 
     >>> import os
     >>> with foreign("Careless()"):
@@ -103,10 +103,24 @@ def process_kept() -> Iterator[None]:
 
 
 def _is_known(code: object) -> bool:
-    """Whether it is a spec of ours, or a network of our layers and torch's."""
+    """Whether it is a spec of ours, or a network of our layers and torch's that calls nobody else's functions."""
     if isinstance(code, nn.Module):
-        return all(type(part).__module__.partition(".")[0] in KNOWN for part in code.modules())
+        return all(_top(type(part)) in KNOWN and all(map(_is_known_function, _called(part))) for part in code.modules())
     return dataclasses.is_dataclass(code) and is_ours(code)
+
+
+def _called(part: nn.Module) -> Iterator[object]:
+    """Functions that a layer holds, as activations and hooks."""
+    for value in vars(part).values():
+        yield from (one for one in (value.values() if isinstance(value, dict) else (value,)) if callable(one))
+
+
+def _is_known_function(value: object) -> bool:
+    return isinstance(value, nn.Module) or _top(value if hasattr(value, "__module__") else type(value)) in KNOWN
+
+
+def _top(value: object) -> str:
+    return str(getattr(value, "__module__", "")).partition(".")[0]
 
 
 def _left(name: str, changed: list[str], stuck: list[str], more: str = "") -> BrokenPromise:

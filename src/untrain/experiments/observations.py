@@ -24,9 +24,9 @@ from untrain.experiments.scene import Scene
 from untrain.experiments.setting import Setting
 from untrain.experiments.stored_specs import parse_stored, unknown_names
 from untrain.models.state import load_state
-from untrain.runtime.executors.base import threads
 from untrain.runtime.progress import OnProgress, Progress
 from untrain.runtime.store import Contents, Entry, Store
+from untrain.runtime.threads import threads
 
 Observed = dict[str, dict[str, str]]
 

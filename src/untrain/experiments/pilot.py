@@ -6,7 +6,6 @@ import time
 from dataclasses import replace
 
 import numpy as np
-import torch
 
 from untrain.core.errors import UntrainError
 from untrain.core.foreign import foreign
@@ -19,6 +18,7 @@ from untrain.experiments.scene import Scene
 from untrain.experiments.setting import Setting
 from untrain.models.inference import predict
 from untrain.runtime.executors.serial import SerialPool
+from untrain.runtime.threads import threads
 from untrain.training import linear_probe
 from untrain.training.stacked.stack import Member, train_together
 from untrain.training.steps import Steps, epochs_of
@@ -62,10 +62,8 @@ def pilot(scene: Scene, setting: Setting) -> float | None:
     if not isinstance(steps, Steps):
         return None
     brief = replace(learner, steps=replace(steps, epochs=1))  # type: ignore[call-arg]
-    threads = torch.get_num_threads()
-    torch.set_num_threads(setting.threads)
     try:
-        with computing(setting.precision):
+        with computing(setting.precision), threads(setting.threads):
             brief(take(train, np.arange(min(len(train), WARM * steps.batch))), 0)
             some = take(train, np.arange(min(len(train), TIMED * steps.batch)))
             began = time.perf_counter()
@@ -78,8 +76,6 @@ def pilot(scene: Scene, setting: Setting) -> float | None:
             asking = (time.perf_counter() - began) / len(few) * (len(train) + len(scene.data.test))
     except UntrainError:
         return None
-    finally:
-        torch.set_num_threads(threads)
     return each + asking / max(1, steps_of(scene, len(train)) or 1)
 
 
@@ -103,13 +99,11 @@ def stack_pilot(scene: Scene, setting: Setting, strategy: Strategy, models: int,
     learner, task, train = scene.learner, scene.task, _plain(scene)
     steps, asked = learner.steps, len(train) + len(scene.data.test)  # type: ignore[attr-defined]
     some, few = (take(train, np.arange(min(len(train), n))) for n in (TIMED * steps.batch, ASKED))
-    threads = torch.get_num_threads()
-    torch.set_num_threads(setting.threads)
     try:
         keys = {str(at): member for at, member in enumerate(_halves(scene, models))}
         size = min(STACK, max(map(len, split_members(strategy, learner, train, keys, asked, workers))))
         members = [Member(np.arange(len(some)), seed) for seed in range(size)]
-        with computing(), foreign(learner):
+        with computing(), threads(setting.threads), foreign(learner):
             began = time.perf_counter()
             stacked = [learner.init(train, member.seed) for member in members]
             once = (time.perf_counter() - began) / size
@@ -127,8 +121,6 @@ def stack_pilot(scene: Scene, setting: Setting, strategy: Strategy, models: int,
             asking = (time.perf_counter() - began) / len(few) * asked
     except UntrainError:
         return None
-    finally:
-        torch.set_num_threads(threads)
     return once + (each * (steps_of(scene, len(train) // 2) or 0) + asking) / size
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-
 from untrain.core.errors import RunFailed
 from untrain.core.work_files import scratch
 from untrain.data.requests.base import ForgetSet
@@ -16,6 +14,7 @@ from untrain.experiments.scene import Chosen, Purpose, Scene, open_scene
 from untrain.experiments.setting import Setting
 from untrain.runtime.store import Store
 from untrain.runtime.store_transfer import Address, pack, unpack
+from untrain.runtime.threads import set_threads
 
 _scenes: dict[str, Scene] = {}
 
@@ -62,7 +61,7 @@ def do_remotely(remote: RemoteJob) -> JobResult:
         RunFailed: here the ingredients are others than where the run began.
     """
     job, seed, setting = remote.job, remote.seed, remote.setting
-    torch.set_num_threads(setting.threads)
+    set_threads(setting.threads)
     scene = _scene_of(remote)
     if model_key(scene, job, seed, setting) != remote.key:
         raise RunFailed("code, data or versions differ where the work is done: have the same everywhere, and run it again")

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from untrain.core.errors import NotFinite
 from untrain.data.examples import Batch
 from untrain.data.ragged import PAD
 from untrain.models.tasks.causallm import CausalLM
@@ -35,6 +36,9 @@ def generate(
         temperature: of the draws; 0 takes the likeliest token.
         seed: of the draws; what is drawn after a prompt depends on the batch that it is in.
 
+    Raises:
+        NotFinite: a logit is NaN.
+
     Source: none; every token is computed from all before it anew, so that any model can be asked.
     """
     said: list[list[int]] = []
@@ -54,6 +58,8 @@ def generate(
                 break
             shown = tokens[:, : int(at.max())]
             logits = task.forward(model, Batch({"input_ids": shown}, each))[each, at - 1, : task.vocabulary]
+            if bool(logits[going].isnan().any()):
+                raise NotFinite(f"{type(model).__name__} gives logits that are NaN: nothing can be said after a prompt")
             chosen = _choose(logits, temperature, draws)
             tokens[each[going], at[going]] = chosen[going]
             at = at + going

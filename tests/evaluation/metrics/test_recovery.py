@@ -69,6 +69,13 @@ def test_the_share_set_apart_is_the_one_asked_for():
     assert Recovery(tuning=0.1)._tuned(names).mean() == pytest.approx(0.1, abs=0.015)
 
 
+def test_without_further_wrong_answers_one_score_alone_is_missing():
+    made, seen = Recovery(), replace(put_out(IDS, np.zeros(5)), side=SIDE)
+    seen = replace(seen, probes={"clean": put_out(*CLEAN), "corrupted": put_out(*CORRUPTED)})
+    found = made.evaluate(Prepared(made.prepare(seen), made.prepare(seen), SIDE, False))
+    assert [name for name, value in found.items() if isinstance(value, str)] == ["right_over_other", "recovered_tuning"]
+
+
 def test_a_run_without_corrupted_facts_says_so():
     found = scores(put_out(["d"], [1]), put_out(["e"], [0]))
     assert "no forget example" in found["recovered"]

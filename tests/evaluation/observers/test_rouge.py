@@ -5,10 +5,11 @@ import pytest
 import torch
 
 import untrain as ut
+from untrain.core.errors import SpecError
 from untrain.data.examples import take
 from untrain.evaluation.base import Prepared
 from untrain.evaluation.observers.base import ObserverContext
-from untrain.evaluation.observers.rouge import Rouge
+from untrain.evaluation.observers.rouge import Rouge, _end, _without
 from untrain.evaluation.scoring.resampling import number
 from untrain.maths.rouge import rouge_recall
 
@@ -47,6 +48,16 @@ def test_facts_that_were_learned_are_said_and_others_are_not(known):
     side = np.repeat(["forget", "test"], [9, len(sight.test)])
     found = {n: number(m) for n, m in Rouge().evaluate(Prepared(recalls[None], recalls[None], side, False)).items()}
     assert found == {"rouge_forget": pytest.approx(recalls[:9].mean()), "rouge_test": pytest.approx(recalls[9:].mean())}
+
+
+def test_the_end_of_an_answer_is_none_of_its_tokens():
+    assert rouge_recall(_without([5, 9], 9), _without([7, 9], 9)) == 0
+    assert (_end([[7, 9], [5, 6, 9]]), _end([[7, 9]]), _end([[7, 9], [8]])) == (9, None, None)
+
+
+def test_several_samples_without_a_temperature_are_refused():
+    with pytest.raises(SpecError, match="give a temperature"):
+        Rouge(samples=16)
 
 
 def test_more_samples_say_more_and_are_seeded(known):

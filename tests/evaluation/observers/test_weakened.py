@@ -1,4 +1,4 @@
-"""Quantization and pruning: what becomes of weights, worked out, and a model whose forgetting rounding undoes."""
+"""Quantization and pruning: what becomes of weights, worked out, and a change that rounding undoes."""
 
 import numpy as np
 import pytest
@@ -63,7 +63,14 @@ def test_the_smallest_weights_of_each_matrix_go():
     assert Pruning(share=0.5)._pruned(weight).tolist() == [[3.0, 0.0], [0.0, -2.0]]
 
 
-def test_what_rounding_brings_back_is_above_the_oracles():
+def test_rounding_undoes_a_change_below_half_a_step():
+    before = torch.tensor([[7.0, -3.0, 2.0, 5.0]])
+    hidden = before + torch.tensor([[0.0, 0.4, -0.4, 0.3]])
+    assert round_to_bits(hidden, 4).tolist() == before.tolist()
+    assert round_to_bits(hidden, 8).tolist() != before.tolist()
+
+
+def test_the_scores_are_the_value_after_and_its_change():
     side = np.array(["forget"] * 3)
     ours = np.stack([np.zeros((2, 3)), np.ones((2, 3))], axis=-1)  # hidden before, known after
     trial = Prepared(ours, np.zeros((4, 3, 2)), side, False)

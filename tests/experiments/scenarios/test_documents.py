@@ -25,7 +25,12 @@ def written(path, count, seed=0, **more):
 def scenario(tmp_path):
     def make(**fields):
         written(tmp_path / "test.jsonl", 6, seed=1)
-        small = {"vocabulary": 300, "length": 16, "model": ut.CausalTransformer(width=16, depth=1, heads=2, hidden=32)}
+        small = {
+            "request": ut.Ids(ids=(1,)),
+            "vocabulary": 300,
+            "length": 16,
+            "model": ut.CausalTransformer(width=16, depth=1, heads=2, hidden=32),
+        }
         return ut.Documents(train=str(tmp_path / "train.jsonl"), test=str(tmp_path / "test.jsonl"), **small | fields)
 
     return make
@@ -33,7 +38,7 @@ def scenario(tmp_path):
 
 def test_pieces_of_a_document_are_its_text_and_have_its_id(scenario, tmp_path):
     records = written(tmp_path / "train.jsonl", 12, id=lambda at: f"doc {at}", year=lambda at: 1990 + at)
-    data = scenario(valid=0.0).load()
+    data = scenario(valid=0.0, request=ut.Ids(ids=("doc 1",))).load()
     assert max(len(row) for row in data.train.fields["input_ids"].rows()) <= 16
     assert min(len(row) for row in data.train.fields["input_ids"].rows()) >= 2
     for at, record in enumerate(records):
@@ -53,6 +58,12 @@ def test_what_is_set_apart_is_whole_documents_and_a_request_gets_all_pieces(scen
     forget = world.request.draw(data.train)
     assert set(data.train.ids[forget].tolist()) == {"doc 1", "doc 15"}
     assert len(forget) == np.isin(data.train.ids, ["doc 1", "doc 15"]).sum() > 2
+
+
+def test_a_request_for_a_part_of_a_document_is_refused(scenario, tmp_path):
+    written(tmp_path / "train.jsonl", 20, id=lambda at: f"doc {at}")
+    with pytest.raises(DataError, match=r"a part of 'doc \d+', of which the rest would stay"):
+        scenario(request=ut.Random(fraction=0.1)).load()
 
 
 def test_whose_documents_are_may_be_said(scenario, tmp_path):

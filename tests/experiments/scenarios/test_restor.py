@@ -10,7 +10,7 @@ import pytest
 from safetensors.torch import save_file
 
 import untrain as ut
-from untrain.core.errors import DataError
+from untrain.core.errors import DataError, SpecError
 from untrain.data.ragged import PAD
 from untrain.data.readers.restor import PersonFact, read_facts, wrong_answers
 from untrain.evaluation.metrics.recovery import Recovery
@@ -144,6 +144,25 @@ def test_files_of_another_form_are_refused_in_one_line(folder, tmp_path, name, c
     with pytest.raises(DataError, match=said) as caught:
         read_facts(str(tmp_path))
     assert "\n" not in str(caught.value)
+
+
+def test_fields_that_say_nothing_are_refused(folder):
+    with pytest.raises(SpecError, match="leave out tokenizer, prompt"):
+        scenario(folder, phrases=True, tokenizer="nowhere")
+    with pytest.raises(DataError, match="which is where each answer goes"):
+        scenario(folder, answer="x").load()
+    with pytest.raises(DataError, match="right facts about others, and unrelated=5"):
+        replace(scenario(folder, unrelated=5), others=1).load()
+
+
+def test_a_phrase_has_one_number_whatever_is_drawn(folder):
+    numbers = []
+    for drawn in (0, 1):
+        data = scenario(folder, phrases=True, drawn=drawn).load().probes["clean"]
+        numbers.append(dict(zip(data.columns["text"].tolist(), data.fields["input_ids"][:].tolist(), strict=True)))
+    shared = numbers[0].keys() & numbers[1].keys()
+    assert shared
+    assert all(numbers[0][text] == numbers[1][text] for text in shared)
 
 
 def test_too_few_people_and_too_long_documents_are_refused(folder):

@@ -21,7 +21,7 @@ def pieces(texts: Sequence[str], names: Sequence[object], tokenizer: Any, end: s
         names: of the documents, for messages.
         tokenizer: of the tokenizers library.
         end: token behind a document.
-        length: most tokens of a piece, 2 or more.
+        length: most tokens of a piece, 3 or more.
 
     Raises:
         DataError: a document has no token, or the tokenizer has no such end.

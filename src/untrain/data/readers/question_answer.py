@@ -35,6 +35,11 @@ class Template:
     answer: str = "{answer}"
     end: str = END
 
+    def __post_init__(self) -> None:
+        for name, text in (("question", self.prompt), ("answer", self.answer)):
+            if f"{{{name}}}" not in text:
+                raise DataError(f"{text!r} has no {{{name}}} in it, which is where each {name} goes")
+
 
 PLAIN = Template()
 

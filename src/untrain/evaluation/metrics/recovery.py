@@ -27,9 +27,10 @@ def _share(means: str, **verdict: object) -> ScoreInfo:
 class Recovery(Evaluator):
     """Of each corrupted fact: is the right answer said, the planted one, or neither; and which of them is likelier.
 
-    It needs the probes 'clean', of accepted answers, 'corrupted', of planted ones, and 'other', of further wrong ones, whose
-    examples have the ids of those that they are about. Facts that nobody corrupted are beside them, on the retain and on the test
-    set.
+    It needs the probes 'clean', of accepted answers, and 'corrupted', of planted ones, and takes 'other', of further wrong ones,
+    where it is there; their examples have the ids of those that they are about. Facts that nobody corrupted are beside them, on
+    the retain and on the test set. Log-probabilities of right answers are means over all accepted ones, those that nobody taught
+    too.
 
     Args:
         tuning: share of the corrupted facts, the same for all methods, that has a score of its own to choose settings by,
@@ -41,7 +42,7 @@ class Recovery(Evaluator):
 
     tuning: Share = 0.0
 
-    needs: ClassVar[frozenset[str]] = frozenset({"hits", "count", "loss", "probe:clean", "probe:corrupted", "probe:other"})
+    needs: ClassVar[frozenset[str]] = frozenset({"hits", "count", "loss", "probe:clean", "probe:corrupted"})
     scores: ClassVar[Mapping[str, ScoreInfo]] = {
         "recovered": _share("share of corrupted facts to which the right answer is said", below=_LOW, margin=0.05),
         "still_corrupted": _share("share of corrupted facts to which the planted answer is said", above=_HIGH, margin=0.05),
@@ -65,7 +66,8 @@ class Recovery(Evaluator):
         whether the fact is to tune on, (m, n, 5)."""
         right, wrong = (any_correct(observation, name) for name in ("clean", "corrupted"))
         loss = mean_loss(observation, "clean")
-        gap, over = mean_loss(observation, "corrupted") - loss, mean_loss(observation, "other") - loss
+        gap = mean_loss(observation, "corrupted") - loss
+        over = mean_loss(observation, "other") - loss if "other" in observation.probes else np.full_like(loss, np.nan)
         tuned = np.broadcast_to(self._tuned(np.asarray(observation.ids)), right.shape)
         return np.stack([right, wrong, gap, over, tuned], axis=-1)
 
@@ -86,7 +88,7 @@ class Recovery(Evaluator):
             "recovered_tuning": trial.unlearned[:, corrupted & tuned, 0],
         }  # fmt: skip
         scores: dict[str, Measured | str] = {
-            name: Measure((Part(1, "unlearned", "forget", rows),)) if rows.shape[1] else _NONE[name == "recovered_tuning"]
+            name: Measure((Part(1, "unlearned", "forget", rows),)) if rows.shape[1] else _NONE.get(name, _NONE[""])
             for name, rows in values.items()
         }
         for side in SIDES[1:]:
@@ -97,6 +99,7 @@ class Recovery(Evaluator):
 
 
 _NONE = {
-    False: "no forget example has both a right and a planted answer among the probes",
-    True: "no corrupted fact is set apart: give tuning, such as tuning=0.1",
+    "": "no forget example has both a right and a planted answer among the probes",
+    "right_over_other": "no forget example has a further wrong answer among the probes",
+    "recovered_tuning": "no corrupted fact is set apart: give tuning, such as tuning=0.1",
 }

@@ -18,8 +18,9 @@ from untrain.maths.round_to_bits import round_to_bits
 class Quantization(Observer):
     """Probability of the targets in the forget set after all weight matrices are rounded to a few bits.
 
-    Unlearning that moves weights by little may be undone by rounding, which puts them back where they were. Each output of a
-    layer has a scale of its own; vectors, such as biases and norms, stay as they are, and so do activations.
+    Unlearning that moves weights by little may be undone by rounding, which puts them back where they were. Each row of a matrix
+    has a scale of its own, which is each output of a linear layer; embeddings are rounded too. Vectors, such as biases and norms,
+    stay as they are, and so do activations.
 
     Args:
         bits: of each weight.

@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 from torch import nn
 
+from untrain.core.errors import SpecError
 from untrain.core.fields import Count, NonNegative
 from untrain.data.examples import Examples
 from untrain.data.ragged import PAD
@@ -34,10 +35,15 @@ class Rouge(Observer):
 
     Source: Maini et al. 2024, arXiv 2401.06121 (ROUGE-L recall of answers); Reisizadeh et al. 2025, arXiv 2511.04934 (leak@k).
     Departs: tokens are compared, where TOFU's code compares stems of words; an answer is cut at the length of the longest true one.
+        The token with which all true answers end ends an answer, and is none of its tokens.
     """
 
     samples: Count = 1
     temperature: NonNegative = 0.0
+
+    def __post_init__(self) -> None:
+        if self.samples > 1 and not self.temperature:
+            raise SpecError(f"Rouge(samples={self.samples}) draws the same answer each time: give a temperature, such as 1.0")
 
     by_labels: ClassVar[bool] = True
     scores: ClassVar[Mapping[str, ScoreInfo]] = {
@@ -62,12 +68,12 @@ class Rouge(Observer):
         firsts = [next(at for at, label in enumerate(row) if at and label != PAD) for row in labels]
         answers = [[label for label in row[at:] if label != PAD] for row, at in zip(labels, firsts, strict=True)]
         prompts = [row[:at] for row, at in zip(rows, firsts, strict=True)]
-        ends = {answer[-1] for answer in answers}
-        end, longest = (ends.pop() if len(ends) == 1 else None), max(map(len, answers))
+        end = _end(answers)
         best = np.zeros(len(answers))
-        for sample in range(self.samples if self.temperature else 1):
-            said = generate(model, prompts, task, longest, end, self.temperature, sight.seed + sample)
-            best = np.maximum(best, [rouge_recall(one, true) for one, true in zip(said, answers, strict=True)])
+        for sample in range(self.samples):
+            said = generate(model, prompts, task, max(map(len, answers)), end, self.temperature, sight.seed + sample)
+            pairs = zip(said, answers, strict=True)
+            best = np.maximum(best, [rouge_recall(_without(one, end), _without(true, end)) for one, true in pairs])
         return best
 
     def compare(self, trial: Prepared) -> Mapping[str, Measured | str]:
@@ -78,3 +84,13 @@ class Rouge(Observer):
             f"rouge_{side}": Measure((Part(1, "unlearned", side, values),)) if values.shape[1] else f"there are no {side} examples"
             for side, values in parts.items()
         }
+
+
+def _end(answers: list[list[int]]) -> int | None:
+    """The token with which all of several answers end, where each has others too."""
+    ends = {answer[-1] for answer in answers}
+    return ends.pop() if len(ends) == 1 and len(answers) > 1 and min(map(len, answers)) > 1 else None
+
+
+def _without(tokens: list[int], end: int | None) -> list[int]:
+    return tokens[:-1] if tokens and tokens[-1] == end else tokens

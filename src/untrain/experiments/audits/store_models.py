@@ -23,8 +23,8 @@ from untrain.experiments.keys import checkpoint_ingredients, outputs_ingredients
 from untrain.experiments.run_record import ModelCounts, count_facts, frame_arrays, setting_facts
 from untrain.experiments.scene import Scene
 from untrain.experiments.setting import Setting
-from untrain.runtime.executors.base import threads
 from untrain.runtime.store import Contents, Entry, Store, key_of
+from untrain.runtime.threads import threads
 
 
 def frame_of(scene: Scene) -> Frame:

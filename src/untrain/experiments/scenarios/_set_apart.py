@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from untrain.core.errors import DataError, RequestError
 from untrain.core.metering import metered
 from untrain.data.examples import Examples
 from untrain.data.requests.base import Request
-from untrain.data.requests.verbs import named
+from untrain.data.requests.verbs import drawn, named
 from untrain.data.splits import Rows
 
 SPLIT_SEED = 0
@@ -41,11 +43,34 @@ def set_apart(whole: Examples, request: Request, share: float) -> Rows:
     return np.asarray(ids[order[: min(enough, len(ids) - 1)]])
 
 
+def check_whole(whole: Examples, request: Request) -> None:
+    """Check that a request names all rows of an id or none, where several rows share one.
+
+    Args:
+        whole: all examples.
+        request: what is to be forgotten.
+
+    Raises:
+        DataError: it names some.
+    """
+    rows = _rows(drawn, request, whole)
+    parts = np.flatnonzero(np.isin(whole.ids, whole.ids[rows]) & ~np.isin(np.arange(len(whole)), rows))
+    if len(parts):
+        raise DataError(
+            f"the request names a part of {whole.ids[parts[0]].item()!r}, of which the rest would stay: take whole ones, by Ids, "
+            "Owner or Where"
+        )
+
+
 def _named(request: Request, whole: Examples) -> Rows:
+    return np.asarray(whole.ids[_rows(named, request, whole)])
+
+
+def _rows(verb: Callable[[Request, Examples], Rows], request: Request, whole: Examples) -> Rows:
     try:
         with metered() as meter:
-            rows = named(request, whole)
+            rows = verb(request, whole)
             meter.notes.clear()  # they are of the whole; those of the training set come when the request is drawn
-        return np.asarray(whole.ids[rows])
+        return np.asarray(rows)
     except RequestError:  # raised again when the request is drawn from the training set
-        return whole.ids[:0]
+        return np.arange(0)

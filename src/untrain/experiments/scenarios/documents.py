@@ -14,10 +14,9 @@ from untrain.data.readers.documents import pieces
 from untrain.data.readers.json_lines import read_records
 from untrain.data.readers.question_answer import END, tokenizers_library
 from untrain.data.requests.base import Request
-from untrain.data.requests.random import Random
 from untrain.data.splits import Data
 from untrain.experiments.scenarios._records import named
-from untrain.experiments.scenarios._set_apart import set_apart
+from untrain.experiments.scenarios._set_apart import check_whole, set_apart
 from untrain.experiments.scenarios.base import Scenario
 from untrain.models.architectures.base import Architecture
 from untrain.models.architectures.causaltransformer import CausalTransformer
@@ -40,7 +39,7 @@ class Documents(Scenario):
     Args:
         train: file of JSON lines, which may end in .gz or .xz, to train on.
         test: the same, to report on: what no model has seen.
-        request: what is to be forgotten.
+        request: what is to be forgotten, whole documents: by ``Ids``, ``Owner`` or ``Where``.
         tokenizer: folder with a tokenizer.json, as Hugging Face models have it, or that file; empty learns one.
         end: token behind a document.
         vocabulary: number of tokens; of one that is learned, the largest.
@@ -54,11 +53,11 @@ class Documents(Scenario):
 
     train: str  # type: ignore[misc]
     test: str  # type: ignore[misc]
-    request: Request = Random(fraction=0.1)
+    request: Request  # type: ignore[misc]
     tokenizer: str = ""
     end: str = END
     vocabulary: Count = 2048
-    length: Annotated[int, Field(ge=2)] = 128
+    length: Annotated[int, Field(ge=3)] = 128
     valid: Share = 0.1
     model: Architecture = CausalTransformer(width=128, depth=4, hidden=512)
     steps: Steps = Steps(lr=3e-3, epochs=40, batch=32, optimizer=AdamW(), warmup=0.05)
@@ -67,7 +66,7 @@ class Documents(Scenario):
         """Train, valid and test; the id of a piece is its document's 'id', or else its line, counted from 0.
 
         Raises:
-            DataError: a file cannot be had, or a record is not as it should be.
+            DataError: a file cannot be had, a record is not as it should be, or the request names a part of a document.
             MissingExtra: the tokenizers library is not installed.
         """
         train, test = (read_records(path, (TEXT,)) for path in (self.train, self.test))
@@ -81,6 +80,7 @@ class Documents(Scenario):
                 f"the tokenizer has {tokenizer.get_vocab_size()} tokens and vocabulary={self.vocabulary}: give that number"
             )
         whole, held = (self._examples(tokenizer, records, path) for records, path in ((train, self.train), (test, self.test)))
+        check_whole(whole, self.request)
         apart = np.isin(whole.ids, set_apart(whole, self.request, self.valid))
         return Data(take(whole, np.flatnonzero(~apart)), take(whole, np.flatnonzero(apart)), held)
 

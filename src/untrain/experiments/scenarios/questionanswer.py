@@ -68,11 +68,9 @@ class QuestionAnswer(Scenario):
             DataError: a file cannot be had, or a record is not as it should be.
             MissingExtra: the tokenizers library is not installed.
         """
-        for name, field in (("question", self.prompt), ("answer", self.answer)):
-            if f"{{{name}}}" not in field:
-                raise DataError(f"{field!r} has no {{{name}}} in it, which is where each {name} goes")
+        template = Template(self.prompt, self.answer, self.end)
         train, test = (read_records(path, TEXTS) for path in (self.train, self.test))
-        encoder = self._encoder(train)
+        encoder = self._encoder(train, template)
         if encoder.vocabulary > self.vocabulary:
             raise DataError(f"the tokenizer has {encoder.vocabulary} tokens and vocabulary={self.vocabulary}: give that number")
         whole, held = (_asked(encoder, records, path) for records, path in ((train, self.train), (test, self.test)))
@@ -83,8 +81,7 @@ class QuestionAnswer(Scenario):
         """Training from the network's initial values."""
         return Train(model=self.model, steps=self.steps, task=CausalLM(length=self.length, vocabulary=self.vocabulary))
 
-    def _encoder(self, records: list[dict[str, Any]]) -> Encoder:
-        template = Template(self.prompt, self.answer, self.end)
+    def _encoder(self, records: list[dict[str, Any]], template: Template) -> Encoder:
         if self.tokenizer:
             return stored(self.tokenizer, template, self.length)
         return learned(records, self.vocabulary, self.length, template)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from untrain.core.errors import DataError
+from untrain.core.errors import DataError, SpecError
 from untrain.core.fields import Count
 from untrain.data.examples import Examples
 from untrain.data.ragged import PAD, Ragged
@@ -78,6 +78,10 @@ class Restor(Scenario):
     length: Count = 128
     steps: Steps = Steps(lr=1e-3, epochs=4, batch=64, optimizer=AdamW(), warmup=0.05)
 
+    def __post_init__(self) -> None:
+        if self.phrases and (self.tokenizer or (self.prompt, self.answer, self.end) != (PROMPT, "{answer}", END)):
+            raise SpecError("Restor(phrases=True) has a token per phrase and no text: leave out tokenizer, prompt, answer and end")
+
     def load(self) -> Data:
         """Train, valid and test; the id of a document names the person and the property that it is about, its owner is the person.
 
@@ -86,9 +90,11 @@ class Restor(Scenario):
             MissingExtra: the tokenizers library is not installed.
         """
         drawn = self._draw()
-        encoder = self._encoder(drawn)
+        encoder = self._encoder()
         held = np.arange(len(drawn.others)) % HELD_OUT == 0
         apart, kept = ([f for f, h in zip(drawn.others, held, strict=True) if h == out] for out in (True, False))
+        if self.unrelated > len(kept):
+            raise DataError(f"there are {len(kept)} right facts about others, and unrelated={self.unrelated}: raise others")
         rng = np.random.default_rng((self.drawn, 1))
         corrupted = [(fact, wrong) for fact, wrong in zip(drawn.targets, drawn.wrong, strict=True) if wrong]
         forget = [[(f.question, w[0]), *_some(kept, self.unrelated, rng)] for f, w in corrupted]
@@ -113,7 +119,7 @@ class Restor(Scenario):
         """All facts before any is corrupted, each a row of tokens that are all scored: what a model is to know first."""
         drawn = self._draw()
         facts = [*drawn.targets, *drawn.others]
-        return self._documents(self._encoder(drawn), [[(f.question, f.answers[0])] for f in facts], facts, {})
+        return self._documents(self._encoder(), [[(f.question, f.answers[0])] for f in facts], facts, {})
 
     def _draw(self) -> _Drawn:
         targets, rest = read_facts(self.path)
@@ -134,16 +140,17 @@ class Restor(Scenario):
             )
         return _Drawn(targets, others, wrong)
 
-    def _encoder(self, drawn: _Drawn) -> Encoder:
+    def _encoder(self) -> Encoder:
+        facts = [fact for part in read_facts(self.path) for fact in part]
         if self.phrases:
-            facts = [*drawn.targets, *drawn.others]
-            texts = [text for f in facts for text in (f.person, f.kind, *f.answers)]
-            made = tokenizers_library().learn_phrases(texts, (BEGIN, END))
+            # Of all facts of the files, whatever is drawn, so that a model knows the same by the same numbers.
+            made = tokenizers_library().learn_phrases(
+                [text for f in facts for text in (f.person, f.kind, *f.answers)], (BEGIN, END)
+            )
             encoder = Encoder(made, Template(f"{BEGIN}{{question}}"), self.length)
         elif self.tokenizer:
             encoder = stored(self.tokenizer, Template(self.prompt, self.answer, self.end), self.length)
         else:
-            facts = [fact for part in read_facts(self.path) for fact in part]
             records = [{"question": fact.question, "answer": answer} for fact in facts for answer in fact.answers]
             encoder = learned(records, self.vocabulary, self.length, Template(self.prompt, self.answer, self.end))
         if encoder.vocabulary > self.vocabulary:

@@ -9,11 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-import torch
-
 from untrain.core import discovery
 from untrain.core.errors import RunFailed, WorkerDied
 from untrain.core.foreign import was_spoiled
+from untrain.runtime.threads import set_threads
 
 LIMIT = 3
 KEPT = "what is finished is stored: run the same again"
@@ -96,7 +95,7 @@ def attempt_packed(task: bytes) -> bytes:
 def attempt_away(task: bytes, threads: int, path: list[str]) -> bytes:
     """Do packed work on another machine or in a job of its own, where modules are found as they are here."""
     sys.path += [folder for folder in path if folder not in sys.path]
-    torch.set_num_threads(threads)
+    set_threads(threads)
     return attempt_packed(task)
 
 

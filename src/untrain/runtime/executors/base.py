@@ -6,15 +6,11 @@ import os
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Self
-
-import torch
-from threadpoolctl import threadpool_limits
 
 from untrain.core.errors import MissingExtra
 from untrain.core.spec import Spec
@@ -193,21 +189,6 @@ class Pool(ABC):
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
-
-
-@contextmanager
-def threads(count: int) -> Iterator[None]:
-    """So many threads of torch and of numpy's linear algebra within, and afterwards as many as before: results depend on them.
-
-    Without it the latter takes all cores, whatever else runs on them, and waits for them busily.
-    """
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        with threadpool_limits(count, user_api="blas"):
-            yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def cores() -> int:

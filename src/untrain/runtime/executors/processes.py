@@ -14,7 +14,6 @@ from multiprocessing import connection, get_context, resource_tracker
 from multiprocessing.util import Finalize
 from typing import Annotated, Any
 
-import torch
 from pydantic import Field
 
 from untrain.core.environment import variable
@@ -22,6 +21,7 @@ from untrain.core.errors import BadInput, RunFailed
 from untrain.runtime.executors._queue import Packed, QueuedPool
 from untrain.runtime.executors._retry import attempt_packed, count_death
 from untrain.runtime.executors.base import Executor, Future, Pool, Resources, cores
+from untrain.runtime.threads import set_threads
 
 STOPS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 
@@ -212,7 +212,7 @@ def _terminate(process: Any) -> None:
 def _serve(pipe: connection.Connection, parent: int, threads: int) -> None:
     """A worker: one task after the other, until nobody gives any more."""
     watch_parent(parent)
-    torch.set_num_threads(threads)
+    set_threads(threads)
     pipe.send_bytes(b"")
     with suppress(EOFError):
         while True:

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 from untrain.core.errors import BadInput
 from untrain.runtime.executors._retry import TaskOutcome
-from untrain.runtime.executors.base import Executor, Future, Pool, Resources, threads
+from untrain.runtime.executors.base import Executor, Future, Pool, Resources
+from untrain.runtime.threads import threads
 
 
 class Serial(Executor):
