@@ -51,9 +51,9 @@ class Documents(Scenario):
     Source: the user.
     """
 
-    train: str  # type: ignore[misc]
-    test: str  # type: ignore[misc]
-    request: Request  # type: ignore[misc]
+    train: str
+    test: str
+    request: Request
     tokenizer: str = ""
     end: str = END
     vocabulary: Count = 2048
