@@ -55,13 +55,6 @@ def test_a_function_that_a_network_of_others_replaced_is_put_back_and_named():
     assert logits.losses is losses
 
 
-def test_within_what_is_watched_the_outer_code_is_named():
-    losses = logits.losses
-    with pytest.raises(BrokenPromise, match=r"Outer left .*losses"), foreign("Outer"), foreign("Inner"):
-        logits.losses = math.sqrt
-    assert logits.losses is losses
-
-
 def test_after_an_error_the_next_is_watched_again():
     with pytest.raises(ValueError, match="mine"), foreign("First"):
         raise ValueError("mine")

@@ -27,7 +27,6 @@ class _Course:
 
 
 _course = _Course()
-_watched: list[str] = []  # names of the code that runs and in which replaced functions are looked for
 
 
 @contextmanager
@@ -35,7 +34,7 @@ def foreign(*code: object, draws: bool = False, patches: bool = True) -> Iterato
     """Run somebody's code within; whatever it changes in the process is put back, and it is named.
 
     What it prints goes to stderr, since stdout is for results. Replaced functions are not looked for where all of the code is of
-    this package, whose own tests look for them; and within what is watched already the outer code is named for them.
+    this package, whose own tests look for them.
 
     >>> import os
     >>> with foreign("Careless()"):
@@ -56,12 +55,8 @@ def foreign(*code: object, draws: bool = False, patches: bool = True) -> Iterato
         RunFailed: it tried to end the process.
     """
     name = code[0] if isinstance(code[0], str) else repr(code[0])
-    # Within what is watched already, as the model of a learner is, nothing is watched once more.
-    watches = patches and not _watched and not all(map(_is_known, code))
     with noting_interrupts():
-        before = ProcessState(watches)
-        if watches:
-            _watched.append(name)
+        before = ProcessState(patches and not all(map(_is_known, code)))
         stdout, sys.stdout = sys.stdout, _Stderr()
         redirected = sys.stdout
         try:
@@ -81,8 +76,6 @@ def foreign(*code: object, draws: bool = False, patches: bool = True) -> Iterato
                 raise _left(name, changed, stuck)
         finally:
             sys.stdout = stdout
-            if watches:
-                _watched.remove(name)
 
 
 @contextmanager
