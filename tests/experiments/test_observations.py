@@ -149,7 +149,10 @@ def test_threads_and_random_state_are_as_before(store):
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        (["Accuracy"], r"Accuracy\(\) is not an observer; there is Activations, LinearProbe, Relearn, RUS, Weights, ZRF"),
+        (
+            ["Accuracy"],
+            r"Accuracy\(\) is not an observer; there is Activations, LinearProbe, Pruning, Quantization, Relearn, Rouge, RUS, Weights, ZRF",
+        ),
         (["ZRF", "ZRF(base='e')"], "an observer is named twice"),
         (["Relern"], "did you mean 'Relearn'"),
         (["Relearn(within=0)"], "within=0"),
@@ -187,8 +190,18 @@ def test_a_command_observes_and_the_page_tells_of_it(tmp_path):
 
 
 def test_observers_are_listed_and_shown():
-    assert [d["name"] for d in catalog.observers()] == ["Activations", "LinearProbe", "Relearn", "RUS", "Weights", "ZRF"]
-    assert catalog.observers()[2]["fields"]["within"]["range"] == "(0, inf)"
+    assert [d["name"] for d in catalog.observers()] == [
+        "Activations",
+        "LinearProbe",
+        "Pruning",
+        "Quantization",
+        "Relearn",
+        "Rouge",
+        "RUS",
+        "Weights",
+        "ZRF",
+    ]
+    assert catalog.observers()[4]["fields"]["within"]["range"] == "(0, inf)"
     shown = catalog.show("relearn_time")
     assert (shown["role"], shown["unit"], shown["high"]) == ("score", "epochs", None)
     assert set(catalog.show("ZRF")["scores"]) == {"zrf", "zrf_gap"}

@@ -43,6 +43,10 @@ def changes(made):
 
 @pytest.mark.parametrize(("unlearner", "localizer"), latin(UNLEARNERS, LOCALIZERS, 4), ids=name_of)
 def test_every_unlearner_keeps_to_the_mask_of_every_localizer(unlearner, localizer):
+    if name_of(unlearner) in BELOW and type(localizer).__name__ == "Deepest":
+        with pytest.raises(ModelError, match="does not depend on any weight that may move: widen the mask"):
+            changes(brief(unlearner) @ localizer)
+        return
     moved, head = changes(brief(unlearner) @ localizer)
     mask = found(localizer)
     free = {n: b | (localizer.classifier == "full" and n in head) for n, b in mask.items()}

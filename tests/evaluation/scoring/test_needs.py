@@ -96,7 +96,8 @@ def test_what_an_evaluator_names_is_all_that_it_takes(evaluator):
     outputs = {name: value for name, value in parts.items() if name in evaluator.needs}
     assert outputs
     probes = [name.removeprefix("probe:") for name in evaluator.needs if name.startswith("probe:")]
-    given = replace(observed(0, task=Classes()), outputs=outputs, probes={name: observed(1, task=Losses()) for name in probes})
+    asked = {name: parts[name] for name in ("loss", "correct") if name in evaluator.needs}
+    given = replace(observed(0, task=Classes()), outputs=outputs, probes={name: observed(1, **asked) for name in probes})
     assert not lacks(evaluator, given)
     assert len(evaluator.prepare(given)) == 4
 

@@ -42,7 +42,7 @@ class Recovery(Evaluator):
 
     tuning: Share = 0.0
 
-    needs: ClassVar[frozenset[str]] = frozenset({"hits", "count", "loss", "probe:clean", "probe:corrupted"})
+    needs: ClassVar[frozenset[str]] = frozenset({"correct", "loss", "probe:clean", "probe:corrupted"})
     scores: ClassVar[Mapping[str, ScoreInfo]] = {
         "recovered": _share("share of corrupted facts to which the right answer is said", below=_LOW, margin=0.05),
         "still_corrupted": _share("share of corrupted facts to which the planted answer is said", above=_HIGH, margin=0.05),
