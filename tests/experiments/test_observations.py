@@ -30,6 +30,8 @@ from untrain.experiments.setting import Setting
 from untrain.maths.representation_distance import lengths
 from untrain.runtime.store import Store
 
+OBSERVERS = ["Activations", "LinearProbe", "Pruning", "Quantization", "Relearn", "Rouge", "RUS", "Weights", "ZRF"]
+
 SCENARIO = ut.Digits(model=ut.MLP(width=6), steps=ut.Steps(lr=0.1, epochs=1, batch=256), request=ut.Random(fraction=0.05))
 METHODS = (parse("Nothing"), parse("Finetune(steps=Steps(lr=0.05, epochs=1, batch=256))"))
 QUICK = Relearn(steps=ut.Steps(lr=0.05, epochs=2, batch=32))
@@ -151,7 +153,7 @@ def test_threads_and_random_state_are_as_before(store):
     [
         (
             ["Accuracy"],
-            r"Accuracy\(\) is not an observer; there is Activations, LinearProbe, Pruning, Quantization, Relearn, Rouge, RUS, Weights, ZRF",
+            rf"Accuracy\(\) is not an observer; there is {', '.join(OBSERVERS)}",
         ),
         (["ZRF", "ZRF(base='e')"], "an observer is named twice"),
         (["Relern"], "did you mean 'Relearn'"),
